@@ -1,0 +1,41 @@
+/**
+ * The one table of refusals: stable code → HTTP status → explain text. Publishers and subscribers answer from it, the
+ * WebSocket side puts status and text into a close frame (push-stream spec 4.13.6), the README documents it.
+ *
+ * Texts are those of the push-stream spec 0.7, byte for byte; clients match on them. Codes are never reused.
+ */
+export interface Refusal {
+  readonly code: string;
+  readonly status: number;
+  /** Value of X-Nginx-PushStream-Explain; null where the spec gives none. */
+  readonly explain: string | null;
+}
+
+const refusal = (code: string, status: number, explain: string | null): Refusal => ({ code, status, explain });
+
+export const Refusals = {
+  noChannel: refusal("no_channel", 400, "No channel id provided."),
+  forbiddenChannel: refusal("forbidden_channel", 403, "Channel id not authorized for this method."),
+  channelIdTooLarge: refusal("channel_id_too_large", 400, "Channel id is too large."),
+  tooManyChannels: refusal("too_many_channels", 403, "Number of channels were exceeded."),
+  tooManyChannelsInRequest: refusal("too_many_channels_in_request", 400, "Too many channels in one request."),
+  emptyMessage: refusal("empty_message", 400, "Empty post requests are not allowed."),
+  eventIdTooLarge: refusal("event_id_too_large", 400, "Event-Id or Event-Type is too large."),
+  channelDeleted: refusal("channel_deleted", 200, "Channel deleted."),
+  couldNotCreate: refusal("could_not_create", 403, "Subscriber could not create channels."),
+  tooManySubscribers: refusal("too_many_subscribers", 403, "Subscribers limit per channel has been exceeded."),
+  missingUpgrade: refusal(
+    "missing_upgrade",
+    400,
+    "Don't have at least one of the mandatory headers: Connection, Upgrade, Sec-WebSocket-Key and Sec-WebSocket-Version",
+  ),
+  noRoom: refusal("no_room", 500, null),
+  messageTooLarge: refusal("message_too_large", 413, null),
+  tooManyConnections: refusal("too_many_connections", 503, "Too many connections on this worker."),
+  draining: refusal("draining", 503, "Server is shutting down."),
+  unknownLocation: refusal("unknown_location", 404, null),
+  internal: refusal("internal", 500, null),
+} as const;
+
+/** WebSocket close codes sluice sends (RFC 6455 7.4.1). */
+export const CloseCode = { GOING_AWAY: 1001, POLICY: 1008, INTERNAL: 1011, TRY_AGAIN: 1013 } as const;

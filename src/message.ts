@@ -1,0 +1,17 @@
+/**
+ * What a message is called everywhere: the reserved ids and the stored flags. A leaf: imports nothing of ours.
+ *
+ * Ordinary messages have ids 1, 2, 3 … per channel (push-stream spec 6.1). Ids below zero are made by the server
+ * for one connection, are never stored and must not be used as a position (spec 4.18).
+ */
+export const PING_ID = -1;
+export const CHANNEL_DELETED_ID = -2;
+export const TIMED_OUT_ID = -3;
+
+/** Message flags, as kept in the message header in the store. */
+export const FLAG_STORED = 1;
+/** The entry in the dispatch ring that tells every worker that its channel was deleted. */
+export const FLAG_DELETION = 2;
+
+/** An id no message has: "nothing was seen yet" when a replay asks for everything after it. */
+export const BEFORE_FIRST_ID = 0;
