@@ -11,7 +11,11 @@ export interface Refusal {
   readonly explain: string | null;
 }
 
-const refusal = (code: string, status: number, explain: string | null): Refusal => ({ code, status, explain });
+const refusal = (code: string, status: number, explain: string | null): Refusal => ({
+  code,
+  status,
+  explain,
+});
 
 export const Refusals = {
   noChannel: refusal("no_channel", 400, "No channel id provided."),
@@ -23,7 +27,11 @@ export const Refusals = {
   eventIdTooLarge: refusal("event_id_too_large", 400, "Event-Id or Event-Type is too large."),
   channelDeleted: refusal("channel_deleted", 200, "Channel deleted."),
   couldNotCreate: refusal("could_not_create", 403, "Subscriber could not create channels."),
-  tooManySubscribers: refusal("too_many_subscribers", 403, "Subscribers limit per channel has been exceeded."),
+  tooManySubscribers: refusal(
+    "too_many_subscribers",
+    403,
+    "Subscribers limit per channel has been exceeded.",
+  ),
   missingUpgrade: refusal(
     "missing_upgrade",
     400,
