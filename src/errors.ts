@@ -24,7 +24,7 @@ export const Refusals = {
   tooManyChannels: refusal("too_many_channels", 403, "Number of channels were exceeded."),
   tooManyChannelsInRequest: refusal("too_many_channels_in_request", 400, "Too many channels in one request."),
   emptyMessage: refusal("empty_message", 400, "Empty post requests are not allowed."),
-  eventIdTooLarge: refusal("event_id_too_large", 400, "Event-Id or Event-Type is too large."),
+  badBody: refusal("bad_body", 400, "Request body could not be read."),
   channelDeleted: refusal("channel_deleted", 200, "Channel deleted."),
   couldNotCreate: refusal("could_not_create", 403, "Subscriber could not create channels."),
   tooManySubscribers: refusal(

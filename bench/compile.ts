@@ -1,0 +1,22 @@
+// Builds the C parts of the bench (ceiling.c, load/swarm.c) into the system's temp folder, once per content.
+// Called by peers/ceiling.ts and load/swarm-client.ts, which both have a TypeScript stand-in for null.
+
+import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+
+/** Path of the executable, or null when there is no compiler. Throws the compiler's words when the source is bad. */
+export async function compileC(sourcePath: string): Promise<string | null> {
+  const compiler = Bun.which("cc") ?? Bun.which("gcc");
+  if (compiler === null) return null;
+  const source = await Bun.file(sourcePath).text();
+  const folder = join(tmpdir(), "sluice-bench");
+  const target = join(folder, `${basename(sourcePath, ".c")}-${Bun.hash(source).toString(36)}`);
+  if (existsSync(target)) return target;
+  mkdirSync(folder, { recursive: true });
+  const draft = `${target}.${process.pid}`;
+  const result = Bun.spawnSync([compiler, "-O2", "-Wall", "-o", draft, sourcePath]);
+  if (!result.success) throw new Error(`${compiler} ${sourcePath}: ${result.stderr.toString()}`);
+  renameSync(draft, target);
+  return target;
+}

@@ -1,0 +1,55 @@
+// sluice as a contender: the compiled binary with sluice.toml. Its store goes to a temp folder of its own, so that a
+// run never finds another run's messages and two servers of one run do not share a store.
+
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { type Peer, Server, type Transport, takePort } from "./peer.ts";
+
+const root = join(import.meta.dir, "..", "..");
+const binary = join(root, "dist", "sluice");
+const PREFIX: Record<Transport, string> = { stream: "sub", ws: "ws", sse: "ev", longpoll: "lp" };
+
+/** True when a source file is younger than the binary: a stale binary is the easiest way to measure nothing. */
+async function isStale(): Promise<boolean> {
+  if (!existsSync(binary)) return true;
+  const built = Bun.file(binary).lastModified;
+  for await (const path of new Bun.Glob("src/**/*").scan(root)) {
+    if (Bun.file(join(root, path)).lastModified > built) return true;
+  }
+  return false;
+}
+
+/** Command and environment of one `serve`, shared with the row that times the start. */
+export function serveCommand(port: number, workers: number, folder: string) {
+  const config = join(import.meta.dir, "sluice.toml");
+  const listen = `127.0.0.1:${port}`;
+  return {
+    command: [binary, "serve", "--config", config, "--listen", listen, "--workers", String(workers)],
+    environment: { RUNTIME_DIRECTORY: folder },
+  };
+}
+
+/** Where a store of shared memory belongs; the disk is only a way out for machines without /dev/shm. */
+export function storeFolder(): string {
+  const parent = existsSync("/dev/shm") ? "/dev/shm" : "/tmp";
+  return mkdtempSync(join(parent, "sluice-bench-"));
+}
+
+export const sluice: Peer = {
+  name: "sluice",
+  async missing() {
+    if (await isStale()) {
+      const build = Bun.spawnSync([process.execPath, "run", "build"], { cwd: root, stdout: "ignore" });
+      if (!build.success || !existsSync(binary)) return "sluice: `bun run build` failed";
+    }
+    return null;
+  },
+  async start(workers = 1) {
+    const folder = storeFolder();
+    const port = takePort();
+    const { command, environment } = serveCommand(port, workers, folder);
+    const cleanUp = () => rmSync(folder, { recursive: true, force: true });
+    return new Server(port, command, cleanUp, environment).ready(workers);
+  },
+  subscribePath: (transport, channel) => `/${PREFIX[transport]}/${channel}`,
+};

@@ -1,0 +1,39 @@
+// How long and how often each row measures. Passed to every row by run.ts; the quick plan keeps the shape of the
+// full one (same rows, same sizes, interleaved rounds) and only shortens the samples, so it is noisier, not different.
+
+export interface Plan {
+  /** Interleaved rounds of a row; the row reports the median over them. */
+  readonly rounds: number;
+  /** Length of one sample of one contender. */
+  readonly sampleMs: number;
+  /** Unmeasured run of each contender first, so that JIT and heap are warm. */
+  readonly warmUpMs: number;
+  readonly latencyRounds: number;
+  readonly latencyMs: number;
+  readonly memoryRounds: number;
+  /** Rest between the last connection and the reading of memory. */
+  readonly settleMs: number;
+  readonly startups: number;
+}
+
+export const FULL: Plan = {
+  rounds: 5,
+  sampleMs: 1500,
+  warmUpMs: 1000,
+  latencyRounds: 3,
+  latencyMs: 15_000,
+  memoryRounds: 3,
+  settleMs: 3000,
+  startups: 11,
+};
+
+export const QUICK: Plan = {
+  rounds: 3,
+  sampleMs: 400,
+  warmUpMs: 300,
+  latencyRounds: 3,
+  latencyMs: 3000,
+  memoryRounds: 1,
+  settleMs: 1000,
+  startups: 5,
+};

@@ -1,0 +1,94 @@
+// Resident memory of the worker per idle subscriber at 10,000 connections, by transport. The difference between 100
+// and 10,100 open connections of a fresh server, after a fixed rest and no forced collection: start-up costs are in both
+// readings, whatever a connection leaves behind is in the second. Afterwards one message must reach all of them.
+
+import type { Peer, Transport } from "../peers/peer.ts";
+import type { Plan } from "../plan.ts";
+import { memoryOf } from "../process-figures.ts";
+import { median, withRange } from "../statistics.ts";
+import { type Entry, enter, grow, type Line, leave, type Peers, type Row } from "./row.ts";
+
+const BEFORE = 100;
+const CONNECTIONS = 10_000;
+
+interface Kind {
+  readonly transport: Transport;
+  readonly label: string;
+  readonly limitKb: number;
+}
+
+const KINDS: readonly Kind[] = [
+  { transport: "stream", label: "stream", limitKb: 5 },
+  { transport: "sse", label: "SSE", limitKb: 5 },
+  { transport: "longpoll", label: "long poll", limitKb: 5 },
+  { transport: "ws", label: "WebSocket", limitKb: 3 },
+];
+
+interface Reading {
+  readonly rssKb: number;
+  readonly pssKb: number;
+}
+
+async function read(peer: Peer, transport: Transport, plan: Plan): Promise<Reading> {
+  const entries: Entry[] = [];
+  try {
+    const entry = await enter(peer, transport, BEFORE);
+    entries.push(entry);
+    await Bun.sleep(plan.settleMs);
+    const before = memoryOf(entry.server.workerPids);
+    await grow(entry, BEFORE + CONNECTIONS);
+    await Bun.sleep(plan.settleMs);
+    const after = memoryOf(entry.server.workerPids);
+    await entry.swarm.once();
+    const perConnection = (bytes: number) => bytes / CONNECTIONS / 1000;
+    return {
+      rssKb: perConnection(after.rssBytes - before.rssBytes),
+      pssKb: perConnection(after.pssBytes - before.pssBytes),
+    };
+  } finally {
+    await leave(entries);
+  }
+}
+
+function summary(name: string, kind: Kind, readings: readonly Reading[]): string {
+  const rss = withRange(readings.map((reading) => reading.rssKb));
+  const pss = median(readings.map((reading) => reading.pssKb)).toFixed(2);
+  return `memory, ${kind.label}, ${name}: ${rss} kB resident, ${pss} kB proportional`;
+}
+
+async function measure(kind: Kind, peers: Peers, plan: Plan): Promise<{ line: Line; notes: string[] }> {
+  const ours: Reading[] = [];
+  const theirs: Reading[] = [];
+  for (let round = 0; round < plan.memoryRounds; round++) {
+    if (peers.sluice !== null) ours.push(await read(peers.sluice, kind.transport, plan));
+    if (peers.nchan !== null) theirs.push(await read(peers.nchan, kind.transport, plan));
+  }
+  const own = median(ours.map((reading) => reading.rssKb));
+  const other =
+    theirs.length > 0 ? `Nchan ${withRange(theirs.map((reading) => reading.rssKb))} kB` : "no Nchan";
+  const line: Line = {
+    figure: `resident memory per idle ${kind.label} subscriber at 10,000`,
+    target: `at most ${kind.limitKb} kB`,
+    measured:
+      ours.length > 0
+        ? `${withRange(ours.map((reading) => reading.rssKb))} kB; ${other}`
+        : `not measured; ${other}`,
+    met: ours.length > 0 ? own <= kind.limitKb : null,
+  };
+  const notes = [summary("sluice", kind, ours), summary("nchan", kind, theirs)];
+  return { line, notes: notes.filter((_, index) => (index === 0 ? ours : theirs).length > 0) };
+}
+
+export const memoryRow: Row = {
+  name: "memory",
+  async run(peers: Peers, plan: Plan) {
+    const lines: Line[] = [];
+    const notes: string[] = [];
+    for (const kind of KINDS) {
+      const result = await measure(kind, peers, plan);
+      lines.push(result.line);
+      notes.push(...result.notes);
+    }
+    return { lines, notes };
+  },
+};

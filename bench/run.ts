@@ -1,0 +1,81 @@
+// Entry of the bench: `bun bench/run.ts [--quick] [--only NAME[,NAME]] [--write]`. Runs every row in turn and prints
+// the table; a contender that is missing here is named once and its rows say "not measured".
+
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { stopSwarms } from "./load/swarm-client.ts";
+import { ceiling } from "./peers/ceiling.ts";
+import { nchan } from "./peers/nchan.ts";
+import { type Peer, stopAll } from "./peers/peer.ts";
+import { sluice } from "./peers/sluice.ts";
+import { FULL, QUICK } from "./plan.ts";
+import { report, writeInto } from "./report.ts";
+import { deliveryRows } from "./rows/delivery.ts";
+import { latencyRow } from "./rows/latency.ts";
+import { memoryRow } from "./rows/memory.ts";
+import { publishRow } from "./rows/publish.ts";
+import type { Row, RowResult } from "./rows/row.ts";
+import { scaleRow } from "./rows/scale.ts";
+import { startupRow } from "./rows/startup.ts";
+
+const ROWS: readonly Row[] = [...deliveryRows, latencyRow, memoryRow, publishRow, startupRow, scaleRow];
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string" },
+    write: { type: "boolean", default: false },
+  },
+});
+
+function chosenRows(only: string | undefined): readonly Row[] {
+  if (only === undefined) return ROWS;
+  const wanted = only.split(",");
+  const rows = ROWS.filter((row) =>
+    wanted.some((name) => row.name === name || row.name.startsWith(`${name}-`)),
+  );
+  if (rows.length > 0) return rows;
+  throw new Error(`--only: one or more of ${ROWS.map((row) => row.name).join(", ")}`);
+}
+
+async function present(peer: Peer): Promise<Peer | null> {
+  const why = await peer.missing();
+  if (why === null) return peer;
+  console.error(`skipped: ${why}`);
+  return null;
+}
+
+async function runAll(rows: readonly Row[]): Promise<RowResult[]> {
+  const peers = { ceiling, sluice: await present(sluice), nchan: await present(nchan) };
+  const plan = values.quick ? QUICK : FULL;
+  const results: RowResult[] = [];
+  for (const row of rows) {
+    console.error(`${row.name} ...`);
+    try {
+      results.push(await row.run(peers, plan));
+    } catch (error) {
+      // One broken row must not cost the others; it stands in the table as what it is.
+      const measured = `failed: ${error instanceof Error ? error.message : String(error)}`;
+      results.push({ lines: [{ figure: row.name, target: "", measured, met: false }], notes: [] });
+    }
+  }
+  return results;
+}
+
+/** Nothing that was started may outlive the bench, whatever happened to a row. */
+async function stopEverything(): Promise<void> {
+  await stopSwarms();
+  await stopAll();
+}
+
+process.once("SIGINT", async () => {
+  await stopEverything();
+  process.exit(130);
+});
+
+const start = performance.now();
+const results = await runAll(chosenRows(values.only)).finally(stopEverything);
+const command = ["bun bench/run.ts", ...Bun.argv.slice(2).filter((word) => word !== "--write")].join(" ");
+const section = report(results, command, (performance.now() - start) / 1000);
+console.log(section);
+if (values.write) await writeInto(join(import.meta.dir, "README.md"), section);

@@ -1,0 +1,72 @@
+/**
+ * `/metrics` in Prometheus text. The numbers live in the shared store, so a scrape of any worker tells of all, one series a worker;
+ * prom-client only keeps names, labels and the text format. Loaded at the first scrape: it is no part of starting up.
+ */
+import { Counter as Word } from "../store/counters.ts";
+import type { Store } from "../store/store.ts";
+import { liveSlots } from "./statistics.ts";
+
+interface PerWorker {
+  readonly name: string;
+  readonly help: string;
+  readonly counter: Word;
+  readonly kind: "counter" | "gauge";
+  /** Stored units per exported unit. */
+  readonly divisor: number;
+}
+
+const gauge = (name: string, help: string, counter: Word, divisor = 1): PerWorker => ({
+  name: `sluice_${name}`,
+  help,
+  counter,
+  kind: "gauge",
+  divisor,
+});
+const total = (name: string, help: string, counter: Word, divisor = 1): PerWorker => ({
+  name: `sluice_${name}_total`,
+  help,
+  counter,
+  kind: "counter",
+  divisor,
+});
+
+const PER_WORKER: readonly PerWorker[] = [
+  gauge("connections", "Open client connections", Word.CONNECTIONS),
+  gauge("subscribers", "Held subscriber connections", Word.SUBSCRIBERS),
+  gauge("lagging_streams", "Streams that wait for their socket to drain", Word.LAGGING),
+  gauge("event_loop_lag_seconds", "How late the last timer of the worker fired", Word.LOOP_LAG_US, 1e6),
+  total("published_messages", "Messages accepted from publishers", Word.PUBLISHED),
+  total("delivered_messages", "Messages handed to subscriber sockets", Word.DELIVERED),
+  total("sent_bytes", "Bytes of messages handed to subscriber sockets", Word.BYTES_SENT),
+  total("closed_slow", "Subscribers closed because they did not follow", Word.CLOSED_SLOW),
+  total("gaps_told", "Times a subscriber was told that it missed messages", Word.GAPS_TOLD),
+  total("refused_requests", "Requests refused by a rule or limit", Word.REFUSED),
+  total("bells_heard", "Times another worker woke this one", Word.BELLS_HEARD),
+  total("ring_lapped", "Times the worker fell a whole dispatch ring behind", Word.LAPPED),
+  total("fanout_busy_seconds", "Time spent delivering", Word.PUMP_US, 1e6),
+];
+
+/** The exposition text and its content type. */
+export async function renderMetrics(store: Store): Promise<{ text: string; contentType: string }> {
+  const { Counter, Gauge, Registry } = await import("prom-client");
+  const registry = new Registry();
+  for (const { name, help, counter, kind, divisor } of PER_WORKER) {
+    const options = { name, help, labelNames: ["worker"] as const, registers: [registry] };
+    const metric = kind === "gauge" ? new Gauge(options) : new Counter(options);
+    for (const slot of liveSlots(store)) metric.inc({ worker: String(slot) }, store.counter(slot, counter) / divisor);
+  }
+  const totals = store.totals(Date.now());
+  const one = (name: string, help: string, value: number) =>
+    new Gauge({ name: `sluice_${name}`, help, registers: [registry] }).set(value);
+  one("channels", "Live channels", totals.channels);
+  one("stored_messages", "Messages in the store that newcomers may ask for", totals.stored);
+  one("store_blocks", "Blocks of the message area", totals.blocksTotal);
+  one("store_blocks_used", "Blocks in use", totals.blocksUsed);
+  one("workers", "Workers serving", [...liveSlots(store)].length);
+  new Counter({
+    name: "sluice_evicted_messages_total",
+    help: "Stored messages dropped to make room for newer ones",
+    registers: [registry],
+  }).inc(totals.evicted);
+  return { text: await registry.metrics(), contentType: registry.contentType };
+}

@@ -1,0 +1,120 @@
+/**
+ * Statistics locations (push-stream spec 5): what is known of one channel, of several, of all, or of the whole server. Read from the shared
+ * store, so any worker answers for all.
+ */
+import { hostname } from "node:os";
+import { ANTI_CACHE, headerOnly, refuse } from "../answer.ts";
+import type { LocatedRequest } from "../config/located-request.ts";
+import { locationValue } from "../config/location-values.ts";
+import type { Config, LocationConfig } from "../config/model.ts";
+import type { CompiledValue } from "../config/variables.ts";
+import { Refusals } from "../errors.ts";
+import { type ChannelCounts, channelCounts, zoneCounts } from "../store/channel-statistics.ts";
+import { Counter } from "../store/counters.ts";
+import type { Store } from "../store/store.ts";
+import { ByteWriter } from "../wire/byte-writer.ts";
+import { parseChannelsPath } from "../wire/channels-path.ts";
+import type { SummaryStatistics, WorkerStatistics } from "../wire/statistics.ts";
+import { negotiate } from "../wire/statistics-format.ts";
+
+const STAR = 0x2a;
+
+export class StatisticsEndpoint {
+  readonly #store: Store;
+  readonly #config: Config;
+  readonly #channelsPath: CompiledValue;
+  readonly #writer = new ByteWriter();
+
+  constructor(store: Store, config: Config, location: LocationConfig) {
+    this.#store = store;
+    this.#config = config;
+    this.#channelsPath = locationValue(location, location.channelsPath);
+  }
+
+  handle(located: LocatedRequest): Response {
+    if (located.method !== "GET") return headerOnly(405, { Allow: "GET" });
+    const format = negotiate(located.header("accept"));
+    const writer = this.#writer;
+    writer.reset();
+    const path = parseChannelsPath(this.#channelsPath(located), this.#config.limits.maxChannelsPerRequest);
+    if (path === "too many") return refuse(Refusals.tooManyChannelsInRequest);
+    if (path === "empty") format.summary(writer, summaryOf(this.#store));
+    else {
+      const refusal = this.#write(path.names, format);
+      if (refusal !== null) return refusal;
+    }
+    return new Response(writer.copy(), { headers: { "Content-Type": format.contentType, ...ANTI_CACHE } });
+  }
+
+  /** Left to right; the first ALL or `*` decides the whole answer (spec 5.1). */
+  #write(names: readonly Uint8Array[], format: ReturnType<typeof negotiate>): Response | null {
+    const maxLength = this.#config.limits.maxChannelIdLength;
+    const found: ChannelCounts[] = [];
+    for (const name of names) {
+      const prefix = prefixAsked(name);
+      if (prefix !== null) {
+        format.group(this.#writer, zoneCounts(this.#store, hostname(), Date.now()), this.#startingWith(prefix));
+        return null;
+      }
+      if (maxLength > 0 && name.length > maxLength) return refuse(Refusals.channelIdTooLarge);
+      const index = this.#store.find(name);
+      if (index >= 0) found.push(channelCounts(this.#store, index, name));
+    }
+    const [only, second] = found;
+    if (only === undefined) return headerOnly(404);
+    if (second === undefined) format.single(this.#writer, only);
+    else format.group(this.#writer, zoneCounts(this.#store, hostname(), Date.now()), found);
+    return null;
+  }
+
+  #startingWith(prefix: Uint8Array): ChannelCounts[] {
+    const found: ChannelCounts[] = [];
+    this.#store.eachChannel((index) => {
+      const counts = channelCounts(this.#store, index);
+      if (startsWith(counts.name, prefix)) found.push(counts);
+    });
+    return found;
+  }
+}
+
+/** `ALL`: every channel; `text*…`: those that start with the text; anything else is a name. */
+function prefixAsked(name: Uint8Array): Uint8Array | null {
+  if (name.length === 3 && name[0] === 0x41 && name[1] === 0x4c && name[2] === 0x4c) return new Uint8Array(0);
+  const star = name.indexOf(STAR);
+  return star < 0 ? null : name.subarray(0, star);
+}
+
+function startsWith(name: Uint8Array, prefix: Uint8Array): boolean {
+  if (name.length < prefix.length) return false;
+  for (let i = 0; i < prefix.length; i++) if (name[i] !== prefix[i]) return false;
+  return true;
+}
+
+/** The whole server (spec 5.5). */
+export function summaryOf(store: Store): SummaryStatistics {
+  const nowMs = Date.now();
+  const totals = store.totals(nowMs);
+  const nowSec = Math.floor(nowMs / 1000);
+  const workers: WorkerStatistics[] = [];
+  for (const slot of liveSlots(store)) {
+    workers.push({
+      pid: store.slotPid(slot),
+      subscribers: store.counter(slot, Counter.SUBSCRIBERS),
+      uptimeSec: nowSec - store.slotStartedSec(slot),
+    });
+  }
+  return {
+    ...zoneCounts(store, hostname(), nowMs),
+    published: totals.published,
+    stored: totals.stored,
+    messagesInTrash: totals.messagesInTrash,
+    channelsInDelete: totals.channelsInDelete,
+    channelsInTrash: totals.channelsInTrash,
+    subscribers: totals.subscribers,
+    workers,
+  };
+}
+
+export function* liveSlots(store: Store): Generator<number> {
+  for (let slot = 0; slot < store.workerSlots; slot++) if (store.slotPid(slot) > 0) yield slot;
+}

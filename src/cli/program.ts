@@ -1,0 +1,264 @@
+/**
+ * The command line: commands, options, help and exit codes, on commander. Called by main.ts with the arguments.
+ *
+ * Each command's code is imported when the command runs, so that `sluice version` does not load a web server.
+ */
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { DEFAULT_URL } from "./client/endpoint.ts";
+import { SHELLS, type Shell } from "./completions.ts";
+import { CommandFailure, ExitCode } from "./failure.ts";
+import { OutputClosed, writeNote, writeOut } from "./output.ts";
+import type { PubOptions } from "./pub.ts";
+import type { ServeOptions } from "./serve.ts";
+import type { StatsOptions } from "./stats.ts";
+import { printable, stderrStyle, stdoutStyle } from "./style.ts";
+import { type SubOptions, TRANSPORTS } from "./sub.ts";
+import { versionText } from "./version.ts";
+
+const ANSWER_TIMEOUT_SEC = 30;
+
+const EXIT_CODES = `
+Exit codes:
+  0  done
+  1  failed while running: refused, unreachable
+  2  wrong usage, or a fault in the configuration
+  3  a timeout came first`;
+
+/** Runs one command line (without node and script) and resolves to the exit code; never rejects. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  let exitCode: number = ExitCode.OK;
+  const program = buildProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return exitCodeOf(error);
+  }
+}
+
+/** Tells what went wrong, in one sentence on stderr, and what to exit with. */
+function exitCodeOf(error: unknown): number {
+  // commander has already printed what it has to say; help and version "fail" with 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
+  if (error instanceof OutputClosed) return ExitCode.OK;
+  if (error instanceof CommandFailure) {
+    writeFault(error.message);
+    return error.exitCode;
+  }
+  writeFault(`internal fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  return ExitCode.FAILURE;
+}
+
+const writeFault = (sentence: string): void => writeNote(`${stderrStyle().red("sluice:")} ${sentence}\n`);
+
+/** The whole command tree. `done` receives the exit code of the command that ran. */
+export function buildProgram(done: (exitCode: number) => void): Command {
+  const program = new Command("sluice")
+    .description(
+      "Real-time push in one file: publish over HTTP, receive by WebSocket, SSE, stream or long poll.",
+    )
+    .version(versionText(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
+    .exitOverride()
+    .configureHelp({ styleTitle: (title) => stdoutStyle().bold(title) })
+    .configureOutput({
+      writeOut,
+      writeErr: writeNote,
+      outputError: (text) => writeFault(`${asSentence(text)} See "sluice --help".`),
+      getOutHasColors: () => stdoutStyle().enabled,
+      getErrHasColors: () => stderrStyle().enabled,
+    });
+  addServerCommands(program, done);
+  addPub(program, done);
+  addSub(program, done);
+  addStats(program, done);
+  addAbout(program, done);
+  examples(program, [
+    ["sluice serve", "a server on 127.0.0.1:8080"],
+    ["sluice sub news", "in another terminal: wait for messages"],
+    ["sluice pub news 'hello'", "in a third: publish one"],
+  ]);
+  return program;
+}
+
+function addServerCommands(program: Command, done: (exitCode: number) => void): void {
+  const serve = program
+    .command("serve")
+    .description("run the server")
+    .option("-c, --config <file>", "configuration in TOML (default: the embedded one, see `sluice defaults`)")
+    .option(
+      "-l, --listen <address>",
+      "host:port, [::1]:port or unix:/path; instead of the configured ones; repeatable",
+      collect,
+    )
+    .option(
+      "-w, --workers <n>",
+      'worker processes, or "auto" for one a core; instead of the configured number',
+    )
+    .action(async (options: ServeOptions) => done(await (await import("./serve.ts")).serveCommand(options)));
+  examples(serve, [
+    ["sluice serve", "listen on 127.0.0.1:8080 with the embedded defaults"],
+    ["sluice serve --config sluice.toml", "HUP re-reads the file, TERM stops after open streams were ended"],
+    ["sluice serve --listen 0.0.0.0:8080 --listen unix:/run/sluice.sock --workers 2", ""],
+  ]);
+  const check = program
+    .command("check")
+    .description("check a configuration file and list all its faults")
+    .argument("<file>", "the file")
+    .action(async (file: string) => done(await (await import("./check.ts")).checkCommand(file)));
+  examples(check, [["sluice check sluice.toml", "exit code 0 when it is good, 2 when not"]]);
+  const defaults = program
+    .command("defaults")
+    .description("print the embedded configuration, with every option explained")
+    .action(async () => done(await (await import("./defaults.ts")).defaultsCommand()));
+  examples(defaults, [["sluice defaults > sluice.toml", "a configuration to start from"]]);
+}
+
+function addPub(program: Command, done: (exitCode: number) => void): void {
+  const pub = program
+    .command("pub")
+    .description("publish a message")
+    .argument("<channel>", "channel; several as a/b")
+    .argument("[text]", "the message; - or nothing: all of standard input")
+    .addOption(urlOption())
+    .option("--event-id <id>", "Event-Id of the message: a name by which subscribers can resume")
+    .option("--event-type <type>", "Event-Type of the message: the `event` of an SSE client")
+    .option("--lines", "standard input has one message a line; empty lines are left out")
+    .addOption(answerTimeoutOption())
+    .option("--json", "print the server's answer, one JSON object a line")
+    .action(async (channel: string, text: string | undefined, options: PubOptions) =>
+      done(await (await import("./pub.ts")).pubCommand(channel, text, options)),
+    );
+  examples(pub, [
+    ["sluice pub news 'hello'", ""],
+    ["sluice pub news/sport 'goal' --event-type score", "two channels"],
+    ["sluice pub pictures < cat.jpg", "any bytes: all of standard input is one message"],
+    ["tail -f app.log | sluice pub log --lines", "every line is a message"],
+    ["sluice pub news -- --dashes", "a text that begins with a dash"],
+  ]);
+}
+
+function addSub(program: Command, done: (exitCode: number) => void): void {
+  const sub = program
+    .command("sub")
+    .description("print messages as they come; reconnects and goes on where it stopped")
+    .argument("<channel...>", "channels; news.b5 begins with the last 5 stored messages of news")
+    .addOption(urlOption())
+    .addOption(new Option("-t, --transport <name>", "how to receive").choices(TRANSPORTS).default("ws"))
+    .option("-n, --last <n>", "begin with the last n stored messages of each channel", wholeNumber(0), 0)
+    .option("--count <n>", "exit after n messages", wholeNumber(1))
+    .option("--timeout <s>", "give up after this many seconds (exit code 3)", seconds)
+    .option("--json", "print one JSON object a line; gaps and deletions too")
+    .action(async (channels: string[], options: SubOptions) =>
+      done(await (await import("./sub.ts")).subCommand(channels, options)),
+    );
+  examples(sub, [
+    ["sluice sub news", "until Ctrl-C"],
+    ["sluice sub news sport --last 10 --json | jq .data", ""],
+    ["sluice sub news --transport sse", "as a browser's EventSource receives it"],
+    ["sluice sub done --count 1 --timeout 60", "wait for one message, a minute at most"],
+  ]);
+  sub.addHelpText(
+    "after",
+    `
+Transports:
+  ws         exact: bytes, channel, position of each message; resumes
+  sse        text lines (an empty line inside a message is not carried); resumes
+  stream     one line a message; cannot resume, says so when the connection was lost
+  long-poll  as sse, one request a message; resumes
+
+Messages go to standard output, everything about the connection to standard error. On a terminal control characters
+are shown as \\x1b; elsewhere every byte is printed as it was published, with a line feed behind each message.`,
+  );
+}
+
+function addStats(program: Command, done: (exitCode: number) => void): void {
+  const stats = program
+    .command("stats")
+    .description("show what the server counts")
+    .argument(
+      "[channel]",
+      "one channel, several as a/b, a prefix as new*, or ALL; nothing: the server's summary",
+    )
+    .addOption(urlOption())
+    .addOption(answerTimeoutOption())
+    .option("--json", "print the server's JSON on one line")
+    .action(async (channel: string | undefined, options: StatsOptions) =>
+      done(await (await import("./stats.ts")).statsCommand(channel, options)),
+    );
+  examples(stats, [
+    ["sluice stats", "summary and workers"],
+    ["sluice stats ALL", "a table of all channels"],
+    ["sluice stats news --json | jq .subscribers", ""],
+  ]);
+}
+
+function addAbout(program: Command, done: (exitCode: number) => void): void {
+  const version = program
+    .command("version")
+    .description("print version, commit and runtime")
+    .option("--json", "as JSON")
+    .action(async (options: { json?: boolean }) =>
+      done((await import("./version.ts")).versionCommand(options)),
+    );
+  examples(version, [["sluice version --json", ""]]);
+  const completions = program
+    .command("completions")
+    .description("print the completion script of a shell")
+    .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
+    .action(async (shell: Shell) =>
+      done((await import("./completions.ts")).completionsCommand(program, shell)),
+    );
+  examples(completions, [
+    ["sluice completions bash > /etc/bash_completion.d/sluice", ""],
+    ['sluice completions zsh > "$' + '{fpath[1]}/_sluice"', ""],
+    ["sluice completions fish > ~/.config/fish/completions/sluice.fish", ""],
+  ]);
+}
+
+const urlOption = (): Option => new Option("-u, --url <url>", "the server").default(DEFAULT_URL);
+const answerTimeoutOption = (): Option =>
+  new Option("--timeout <s>", "give up when there is no answer after this many seconds (exit code 3)")
+    .argParser(seconds)
+    .default(ANSWER_TIMEOUT_SEC);
+
+/** Examples and exit codes below the help of a command; what an example does stands behind it. */
+function examples(command: Command, lines: readonly (readonly [string, string])[]): void {
+  const shown = lines.map(
+    ([line, meaning]) => `  ${line.padEnd(meaning === "" ? 0 : 40)}${meaning && `  # ${meaning}`}`,
+  );
+  command.addHelpText(
+    "after",
+    () => `\n${stdoutStyle().bold("Examples:")}\n${shown.join("\n")}\n${EXIT_CODES}`,
+  );
+}
+
+const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
+
+const wholeNumber =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (/^[0-9]+$/.test(text) && value >= least && Number.isSafeInteger(value)) return value;
+    throw new InvalidArgumentError(`It wants a whole number of at least ${least}.`);
+  };
+
+/** setTimeout counts in 32 bits of milliseconds; more seconds than that are as good as none. */
+const MAX_SECONDS = 2_000_000;
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (text !== "" && value > 0 && value <= MAX_SECONDS) return value;
+  throw new InvalidArgumentError(`It wants seconds above 0 and at most ${MAX_SECONDS}.`);
+}
+
+/** commander's "error: unknown command 'pbu'\n(Did you mean pub?)" as text that ends like a sentence. */
+export function asSentence(text: string): string {
+  const plain = text.trim().replace(/^error: /, "");
+  const [fault = "", suggestion] = plain.split(/\n\((Did you mean .*\?)\)$/);
+  const ended = /[.?!]$/.test(fault) ? fault : `${fault}.`;
+  return suggestion === undefined ? printable(ended) : `${printable(ended)} ${printable(suggestion)}`;
+}

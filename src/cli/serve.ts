@@ -1,0 +1,99 @@
+/**
+ * `sluice serve`: reads the configuration and runs main until it is told to stop. Called by the command line program.
+ *
+ * On a terminal the start is a short block for a person; elsewhere it is one log line, like everything after it.
+ */
+import { formatFault } from "../config/fault.ts";
+import { loadConfig } from "../config/load.ts";
+import { configureLog, log } from "../log.ts";
+import { type ConfigOutcome, type Serving, supervise } from "../supervisor/supervisor.ts";
+import { ExitCode } from "./failure.ts";
+import { writeNote } from "./output.ts";
+import { plural, type Style, stderrStyle } from "./style.ts";
+import { buildInfo } from "./version.ts";
+
+/** The options as the argument parser hands them over: unchecked text. */
+export interface ServeOptions {
+  readonly config?: string;
+  readonly listen?: string[];
+  readonly workers?: string;
+}
+
+/** Serves until a signal ends it: 0 after an orderly stop, 1 when it cannot go on, 2 when the configuration is refused. */
+export async function serveCommand(options: ServeOptions): Promise<number> {
+  const loaded = readConfig(options);
+  if (!loaded.ok) {
+    for (const fault of loaded.faults) writeNote(`sluice: ${fault}\n`);
+    return ExitCode.USAGE;
+  }
+  configureLog(loaded.config.logLevel, "main");
+  const end = await supervise({
+    config: loaded.config,
+    reload: () => readConfig(options),
+    onServing: (serving) => announce(serving, options.config ?? null),
+  });
+  for (const fault of end.faults) writeNote(`sluice: ${fault}\n`);
+  return end.code === 0 ? ExitCode.OK : ExitCode.FAILURE;
+}
+
+/** At the start and again on HUP: what the command line overrides stays overridden. */
+function readConfig({ config, listen, workers }: ServeOptions): ConfigOutcome {
+  const outcome = loadConfig({ file: config, overrides: { listen, workers } });
+  return outcome.ok ? outcome : { ok: false, faults: outcome.faults.map(formatFault) };
+}
+
+function announce(serving: Serving, configFile: string | null): void {
+  const source = configFile ?? "embedded default";
+  if (process.stderr.isTTY) writeNote(startBlock(serving, source, stderrStyle()));
+  else {
+    log("info", "serving", {
+      listen: serving.listen.join(" "),
+      workers: serving.workers,
+      store: serving.storePath,
+      store_bytes: serving.storeBytes,
+      store_state: serving.report.kind,
+      messages: serving.report.messages,
+      open_files: serving.descriptors,
+      config: source,
+    });
+  }
+  warnOfLoss(serving);
+}
+
+/** The block a person sees after typing `sluice serve`. */
+export function startBlock(serving: Serving, source: string, style: Style): string {
+  const rows: readonly (readonly [string, string])[] = [
+    ["listening", serving.listen.map((text) => style.cyan(browsable(text))).join("  ")],
+    ["workers", `${serving.workers} (at most ${serving.descriptors} open files each)`],
+    ["store", `${serving.storePath}, ${binarySize(serving.storeBytes)}, ${storeState(serving)}`],
+    ["config", source],
+  ];
+  const lines = rows.map(([name, value]) => `  ${style.dim(name.padEnd(11))}${value}`);
+  const end = style.dim("Ctrl-C stops it. Try: sluice pub news 'hello'");
+  return `\n${style.bold(`sluice ${buildInfo().version}`)} is ${style.green("serving")}\n\n${lines.join("\n")}\n\n  ${end}\n\n`;
+}
+
+function storeState({ report }: Serving): string {
+  return report.kind === "created" ? "new" : `${report.kind} with ${plural(report.messages, "message")}`;
+}
+
+/** What an unclean stop or a foreign file cost is never only in the friendly block (promise P8). */
+function warnOfLoss({ report }: Serving): void {
+  if (report.kind !== "recovered" && report.kind !== "replaced") return;
+  log("warn", `store ${report.kind}: ${report.reason}`, {
+    messages: report.messages,
+    dropped: report.dropped,
+    set_aside: report.setAside,
+  });
+}
+
+/** A wildcard address cannot be typed into a browser. */
+function browsable(text: string): string {
+  if (text.startsWith("unix:")) return text;
+  return `http://${text.replace(/^(0\.0\.0\.0|\[::\]):/, "localhost:")}/`;
+}
+
+function binarySize(bytes: number): string {
+  const mebibytes = bytes / 2 ** 20;
+  return mebibytes >= 1 ? `${Number(mebibytes.toFixed(1))} MiB` : `${Math.round(bytes / 1024)} KiB`;
+}

@@ -1,0 +1,99 @@
+/**
+ * The way to a configuration: a file or the embedded default, plus what the command line overrides. Called by cli/ for
+ * `serve` and `check`, and by the supervisor when it reloads. Answers with all faults instead of throwing.
+ */
+import { readFileSync } from "node:fs";
+import { buildConfig } from "./build.ts";
+import defaultText from "./default.toml" with { type: "text" };
+import { type Fault, type Issue, shownValue } from "./fault.ts";
+import { readOption } from "./kinds.ts";
+import type { Config } from "./model.ts";
+import { type MainValues, OPTIONS } from "./options.ts";
+import { storeIssues } from "./store-checks.ts";
+import { readToml } from "./toml.ts";
+
+/** What the command line may set. Texts as typed are fine: "auto" or "4" for workers. They win over the file. */
+export interface Overrides {
+  readonly listen?: string | readonly string[] | undefined;
+  readonly workers?: string | number | undefined;
+}
+
+export interface LoadRequest {
+  /** Without it the embedded default is used. */
+  readonly file?: string | undefined;
+  readonly overrides?: Overrides;
+}
+
+export type LoadOutcome =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+/** The commented file that is used when there is none. The import says `type: "text"`, so it is a string whatever its suffix. */
+export const DEFAULT_TOML: string = defaultText;
+const DEFAULT_NAME = "(embedded default)";
+
+/** Loads, checks and resolves. Faults of the file and of the overrides come together. */
+export function loadConfig({ file, overrides = {} }: LoadRequest): LoadOutcome {
+  const source = file === undefined ? { text: DEFAULT_TOML, fault: null } : readSource(file);
+  const { values: overridden, faults: overrideFaults } = readOverrides(overrides);
+  if (source.fault !== null) return { ok: false, faults: [source.fault, ...overrideFaults] };
+  const outcome = readToml(source.text, file ?? DEFAULT_NAME);
+  if (!outcome.ok) return { ok: false, faults: [...outcome.faults, ...overrideFaults] };
+  if (overrideFaults.length > 0) return { ok: false, faults: overrideFaults };
+  const main = { ...outcome.values.main, ...overridden };
+  const strained = overrides.workers === undefined ? [] : storeIssues(main).map(workersFault);
+  if (strained.length > 0) return { ok: false, faults: strained };
+  return { ok: true, config: buildConfig({ main, locations: outcome.values.locations }) };
+}
+
+/** The file alone was fine, so it is the number of workers on the command line that the store has no room for. */
+const workersFault = ({ value, sentence }: Issue): Fault => ({
+  place: "--workers",
+  path: "store.size",
+  value: shownValue(value),
+  sentence,
+});
+
+type Source =
+  | { readonly text: string; readonly fault: null }
+  | { readonly text: null; readonly fault: Fault };
+
+function readSource(file: string): Source {
+  try {
+    // TOML is UTF-8 by definition; replacing bad bytes in silence would change channel names and templates.
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file)), fault: null };
+  } catch (error) {
+    const why =
+      error instanceof TypeError ? "it is not UTF-8 text" : plainReason(error as NodeJS.ErrnoException);
+    return { text: null, fault: { place: file, path: "", value: "", sentence: `cannot be read: ${why}.` } };
+  }
+}
+
+/** "ENOENT: no such file or directory, open '/x'" without the parts the place already tells. */
+const plainReason = (error: NodeJS.ErrnoException): string =>
+  error.message.replace(/^[A-Z0-9]+: /, "").replace(/, \w+( '.*')?$/, "");
+
+interface ReadOverrides {
+  readonly values: Partial<MainValues>;
+  readonly faults: readonly Fault[];
+}
+
+function readOverrides(overrides: Overrides): ReadOverrides {
+  const values: Record<string, unknown> = {};
+  const faults: Fault[] = [];
+  for (const key of ["listen", "workers"] as const) {
+    const raw = overrides[key];
+    if (raw === undefined) continue;
+    const typed = typeof raw === "string" && key === "workers" && /^\d+$/.test(raw) ? Number(raw) : raw;
+    const { value, issues } = readOption(OPTIONS[key], key, typed);
+    if (issues.length === 0) values[key] = value;
+    for (const issue of issues)
+      faults.push({
+        place: `--${key}`,
+        path: key + issue.suffix,
+        value: shownValue(issue.value),
+        sentence: issue.sentence,
+      });
+  }
+  return { values, faults };
+}

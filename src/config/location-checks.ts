@@ -1,0 +1,93 @@
+/**
+ * What a location must fulfil as a whole, beyond what the option table says of each key: one role, a channels path, variables
+ * that exist, a match that nothing else has. Called by toml.ts.
+ *
+ * The sentences are those of the push-stream spec 1.6, rows 1 and 5, without the prefix of the directives.
+ */
+import type { Issue } from "./fault.ts";
+import { type CaptureGroups, matchIdentity, parseMatch } from "./match-syntax.ts";
+import { ALL_OPTIONS, LOCATION_PREFIX } from "./options.ts";
+import { valueFault } from "./variables.ts";
+
+type Table = Readonly<Record<string, unknown>>;
+
+const ROLE_KEYS = ["publisher", "subscriber", "statistics", "page"] as const;
+
+const COMPLEX_KEYS: readonly string[] = ALL_OPTIONS.filter(
+  ([path, option]) => path.startsWith(LOCATION_PREFIX) && option.kind === "complex",
+).map(([path]) => path.slice(LOCATION_PREFIX.length));
+
+/** `written` is the table as it stands in the file, `values` what was read of it, by path; undefined = was faulty. */
+export function locationIssues(written: Table, values: Table): readonly Issue[] {
+  const valueAt = (key: string): unknown => values[LOCATION_PREFIX + key];
+  const roles = ROLE_KEYS.filter((key) => written[key] !== undefined && written[key] !== false);
+  const match = valueAt("match");
+  return [
+    ...roleIssues(roles),
+    ...missingIssues(roles, match, valueAt("channels_path")),
+    ...templateIssues(valueAt("subscriber"), valueAt("message_template")),
+    ...(typeof match === "string" ? matchAndVariableIssues(match, valueAt) : []),
+  ];
+}
+
+function roleIssues(roles: readonly string[]): readonly Issue[] {
+  if (roles.length === 1) return [];
+  const sentence =
+    roles.length === 0
+      ? `location has no role, set one of ${ROLE_KEYS.join(", ")}.`
+      : `location has ${roles.length === 2 ? "two" : roles.length} roles (${roles.join(", ")}), it can have one.`;
+  return [{ suffix: "", value: undefined, sentence }];
+}
+
+function missingIssues(roles: readonly string[], match: unknown, channelsPath: unknown): readonly Issue[] {
+  const issues: Issue[] = [];
+  const missing = (key: string): void => {
+    issues.push({ suffix: `.${key}`, value: undefined, sentence: `${key} must be set.` });
+  };
+  if (match === null) missing("match");
+  const needsChannels = roles.some((role) => role !== "page");
+  if (needsChannels && channelsPath === null) missing("channels_path");
+  if (needsChannels && channelsPath === "")
+    issues.push({ suffix: ".channels_path", value: "", sentence: "channels_path cannot be blank." });
+  return issues;
+}
+
+/** An eventsource location replaces a blank template by ~text~ before the check (push-stream spec 1.6 row 5). */
+const templateIssues = (mode: unknown, template: unknown): readonly Issue[] =>
+  template === "" && mode !== "eventsource"
+    ? [{ suffix: ".message_template", value: template, sentence: "message_template cannot be blank." }]
+    : [];
+
+/** When the match is bad, nobody knows its groups, and `$1` is given the benefit of the doubt. */
+function matchAndVariableIssues(match: string, valueAt: (key: string) => unknown): readonly Issue[] {
+  const outcome = parseMatch(match);
+  if (!outcome.ok) return [{ suffix: ".match", value: match, sentence: outcome.sentence }];
+  return variableIssues(outcome.groups, valueAt);
+}
+
+function variableIssues(groups: CaptureGroups, valueAt: (key: string) => unknown): readonly Issue[] {
+  const issues: Issue[] = [];
+  for (const key of COMPLEX_KEYS) {
+    const value = valueAt(key);
+    const sentence = typeof value === "string" ? valueFault(value, groups) : null;
+    if (sentence !== null) issues.push({ suffix: `.${key}`, value, sentence });
+  }
+  return issues;
+}
+
+/** For each location the issue of having the match of an earlier one. null = its match is faulty anyway. */
+export function duplicateMatchIssues(
+  matches: readonly (string | null | undefined)[],
+): readonly (readonly Issue[])[] {
+  const seen = new Map<string, number>();
+  return matches.map((text, index) => {
+    const outcome = typeof text === "string" ? parseMatch(text) : null;
+    if (outcome?.ok !== true) return [];
+    const identity = matchIdentity(outcome.match);
+    const first = seen.get(identity);
+    if (first === undefined) seen.set(identity, index);
+    return first === undefined
+      ? []
+      : [{ suffix: ".match", value: text, sentence: `duplicate location, the same as location[${first}].` }];
+  });
+}

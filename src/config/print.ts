@@ -1,0 +1,127 @@
+/**
+ * Documentation made from the option table: the commented file of `sluice defaults` and the option reference of the README.
+ * Called by cli/defaults.ts and by the test that holds the README to the table (style rule 34).
+ */
+import type { Option, TomlValue } from "./kinds.ts";
+import { ALL_OPTIONS, LOCATION_PREFIX } from "./options.ts";
+
+export const REFERENCE_BEGIN = "<!-- options:begin -->";
+export const REFERENCE_END = "<!-- options:end -->";
+
+const COMMENT_WIDTH = 100;
+
+interface Section {
+  /** "" for the top of the file, else "store", "limits", "location[]". */
+  readonly name: string;
+  readonly options: readonly (readonly [key: string, option: Option])[];
+}
+
+/** Every option with its documentation and default, as a TOML file that loads and means the defaults. */
+export function renderDefaults(): string {
+  const intro = comment(
+    "Every option of sluice with its default. Options that stand in a comment are not set unless you set them; the value there is an example.",
+  );
+  return `${[intro, ...sections().map(defaultsSection)].join("\n\n")}\n`;
+}
+
+function defaultsSection({ name, options }: Section): string {
+  if (name === "") return options.map(defaultsEntry).join("\n\n");
+  if (`${name}.` !== LOCATION_PREFIX) return [`[${name}]`, ...options.map(defaultsEntry)].join("\n\n");
+  const intro = comment("As many locations as you like, each with a match and one role. This one publishes.");
+  return [`${intro}\n[[location]]`, ...options.map(sampleLocationEntry)].join("\n\n");
+}
+
+const defaultsEntry = ([key, option]: readonly [string, Option]): string =>
+  entry(key, option, option.default);
+
+/** A location without match, role and channels path would be faulty, so these show their examples. */
+function sampleLocationEntry([key, option]: readonly [string, Option]): string {
+  const shown = ["match", "publisher", "channels_path"].includes(key) ? option.example : option.default;
+  // The other roles are shown as comments: false would be noise, and a second role is a fault.
+  return entry(key, option, key === "statistics" || key === "page" ? null : shown);
+}
+
+function entry(key: string, option: Option, value: TomlValue | null): string {
+  const unset = option.unset === undefined ? "" : ` Not set: ${option.unset}.`;
+  const line = value === null ? `# ${key} = ${tomlText(option.example)}` : `${key} = ${tomlText(value)}`;
+  return `${comment(option.doc + unset)}\n${line}`;
+}
+
+/** A markdown table for each section, without the markers. */
+export function renderReference(): string {
+  return sections().map(referenceSection).join("\n\n");
+}
+
+function referenceSection({ name, options }: Section): string {
+  const title = name === "" ? "Top of the file" : name === "location[]" ? "`[[location]]`" : `\`[${name}]\``;
+  const rows = options.map(
+    ([key, option]) => `| \`${key}\` | ${kindText(option)} | ${defaultText(option)} | ${cell(option.doc)} |`,
+  );
+  return [`**${title}**`, "", "| option | kind | default | meaning |", "|---|---|---|---|", ...rows].join(
+    "\n",
+  );
+}
+
+function kindText(option: Option): string {
+  if (option.values !== undefined) return option.values.map((value) => `\`${value}\``).join(", ");
+  const word = option.word === undefined ? "" : ` or \`"${option.word}"\``;
+  return `${KIND_NAMES[option.kind]}${word}`;
+}
+
+const KIND_NAMES: Readonly<Record<Option["kind"], string>> = {
+  string: "text",
+  flag: "flag",
+  integer: "number",
+  size: "size",
+  seconds: "time",
+  milliseconds: "time",
+  enum: "word",
+  strings: "list",
+  complex: "text with variables",
+};
+
+function defaultText(option: Option): string {
+  if (option.default !== null) return `\`${cell(tomlText(option.default))}\``;
+  return option.required === true ? "required" : cell(option.unset ?? "");
+}
+
+/** A bar would end the table's cell. */
+const cell = (text: string): string => text.replaceAll("|", "\\|");
+
+/** The README with its option reference brought up to date. Throws when a marker is missing or they are in the wrong order. */
+export function updateReadme(text: string): string {
+  const begin = text.indexOf(REFERENCE_BEGIN);
+  const end = text.indexOf(REFERENCE_END);
+  if (begin === -1 || end < begin) throw new Error(`README has no ${REFERENCE_BEGIN} … ${REFERENCE_END}`);
+  return `${text.slice(0, begin + REFERENCE_BEGIN.length)}\n${renderReference()}\n${text.slice(end)}`;
+}
+
+/** The table cut where the part of the path before the key changes. */
+function sections(): readonly Section[] {
+  const byName = new Map<string, (readonly [string, Option])[]>();
+  for (const [path, option] of ALL_OPTIONS) {
+    const dot = path.lastIndexOf(".");
+    const name = path.slice(0, Math.max(dot, 0));
+    const list = byName.get(name) ?? [];
+    list.push([path.slice(dot + 1), option]);
+    byName.set(name, list);
+  }
+  return Array.from(byName, ([name, options]) => ({ name, options }));
+}
+
+/** A value as TOML. JSON's escapes are a subset of TOML's basic strings, so JSON does it. */
+const tomlText = (value: TomlValue): string =>
+  Array.isArray(value) ? `[${value.map(tomlText).join(", ")}]` : JSON.stringify(value);
+
+function comment(text: string): string {
+  const lines: string[] = [];
+  let line = "#";
+  for (const word of text.split(" ")) {
+    if (line.length + word.length >= COMMENT_WIDTH) {
+      lines.push(line);
+      line = "#";
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line].join("\n");
+}

@@ -1,0 +1,142 @@
+/**
+ * Brings subscriptions up to date from the store and seats them in the live set when nothing is left to read: streams that are
+ * new or were slow, sockets that are new. One store read batch and one write at a time; when the socket is full it stops and is
+ * called again when it has drained.
+ */
+import { log } from "../log.ts";
+import { Counter } from "../store/counters.ts";
+import { Message } from "../store/message-view.ts";
+import type { Store } from "../store/store.ts";
+import { ByteWriter } from "../wire/byte-writer.ts";
+import { frameOf } from "./delivery.ts";
+import type { Fanout } from "./fanout.ts";
+import { type CatchUpSink, GONE, MORE, StoreReader, UNTELLABLE } from "./lag.ts";
+import type { StreamSubscription } from "./local-channel.ts";
+import type { StreamConnection } from "./streams.ts";
+import { type TopicSubscription, topicGroup } from "./topics.ts";
+
+/** Bytes rendered before they are written, and store batches read, before others get their turn. */
+const WRITE_BYTES = 256 * 1024;
+const ROUNDS_A_TURN = 4;
+/** A socket with more than this unsent reads no further backlog until it drains. */
+const SOCKET_FULL_BYTES = 256 * 1024;
+
+export class CatchUp {
+  readonly #store: Store;
+  readonly #fanout: Fanout;
+  readonly #reader: StoreReader;
+  readonly #writer = new ByteWriter();
+  readonly #scratch = new Message();
+  readonly #later = new Set<StreamConnection | TopicSubscription>();
+  readonly #streamSink: CatchUpSink<StreamSubscription>;
+  readonly #topicSink: CatchUpSink<TopicSubscription>;
+
+  constructor(store: Store, fanout: Fanout) {
+    this.#store = store;
+    this.#fanout = fanout;
+    this.#reader = new StoreReader(store);
+    this.#streamSink = {
+      message: (subscription, m) => {
+        const { format } = subscription.connection;
+        format.message(this.#writer, m, subscription.channel, this.#positions(subscription));
+        fanout.delivered(1, 0);
+        return this.#writer.length < WRITE_BYTES;
+      },
+      gap: (subscription, missed, upTo) => {
+        fanout.gapTold(1);
+        const { format } = subscription.connection;
+        return format.gap(this.#writer, subscription.channel, missed, upTo, this.#positions(subscription));
+      },
+    };
+    this.#topicSink = {
+      message: ({ peer, channel }, m) => {
+        this.#writer.reset();
+        peer.format.message(this.#writer, m, channel, null);
+        fanout.delivered(1, this.#writer.length);
+        return this.#sendFrame(peer.socket, frameOf(peer.format, this.#writer));
+      },
+      gap: ({ peer, channel }, missed, upTo) => {
+        fanout.gapTold(1);
+        this.#writer.reset();
+        if (!peer.format.gap(this.#writer, channel, missed, upTo, null)) return false;
+        this.#sendFrame(peer.socket, frameOf(peer.format, this.#writer));
+        return true;
+      },
+    };
+  }
+
+  /** A message object for the caller to fill; valid until the next call. */
+  scratch(): Message {
+    return this.#scratch;
+  }
+
+  /** Goes on with a stream that is behind: new, or slow and drained. */
+  stream(connection: StreamConnection): void {
+    for (let round = 0; connection.isLagging; round++) {
+      if (round === ROUNDS_A_TURN) return this.#goOnLater(connection);
+      this.#writer.reset();
+      if (connection.prelude !== null) this.#writer.pushBytes(connection.prelude);
+      connection.prelude = null;
+      let more = false;
+      for (const subscription of connection.subscriptions) {
+        const outcome = this.#reader.readOn(subscription, Number.MAX_SAFE_INTEGER, this.#streamSink);
+        if (outcome === UNTELLABLE) return this.#fanout.endBehind(subscription);
+        if (outcome === MORE) more = true;
+        if (outcome === MORE && this.#writer.length >= WRITE_BYTES) break;
+        if (outcome === GONE) log("debug", "a channel was deleted under a lagging stream");
+      }
+      if (this.#writer.length > 0 && !connection.send(this.#writer.view())) return;
+      if (!more) return this.#seatStream(connection);
+    }
+  }
+
+  #seatStream(connection: StreamConnection): void {
+    this.#fanout.caughtUp(connection);
+    for (const subscription of connection.subscriptions) {
+      subscription.channel.behind.delete(subscription);
+      subscription.channel.streamGroup(connection.format).add(subscription);
+    }
+  }
+
+  /** Goes on with a socket that wants to enter its channel's topic: reads to where the topic is, then joins it. */
+  topic(subscription: TopicSubscription): void {
+    const { channel, peer } = subscription;
+    if (subscription.shard !== null || channel.gone) return;
+    for (let round = 0; ; round++) {
+      if (peer.socket.getBufferedAmount() > SOCKET_FULL_BYTES) return; // its drain event calls again
+      if (round === ROUNDS_A_TURN) return this.#goOnLater(subscription);
+      const outcome = this.#reader.readOn(subscription, channel.delivered, this.#topicSink);
+      if (outcome === UNTELLABLE) return peer.closeBehind();
+      if (outcome !== MORE) break;
+    }
+    if (!this.#fanout.isIdle(channel) || subscription.sentId !== channel.delivered) return; // idle() calls again
+    channel.joining.splice(channel.joining.indexOf(subscription), 1);
+    topicGroup(channel, peer.format).join(subscription);
+  }
+
+  #sendFrame(socket: { send(payload: string | Uint8Array): number; getBufferedAmount(): number }, frame: string | Uint8Array) {
+    // 0: the socket is closed or was closed for being slow; its close handler takes it out.
+    if (socket.send(frame) === 0) this.#store.count(this.#fanout.slot, Counter.CLOSED_SLOW, 1);
+    return socket.getBufferedAmount() <= SOCKET_FULL_BYTES;
+  }
+
+  #positions(subscription: StreamSubscription): number[] | null {
+    const { connection } = subscription;
+    return connection.format.perConnection ? connection.positions() : null;
+  }
+
+  #goOnLater(waiting: StreamConnection | TopicSubscription): void {
+    if (this.#later.size === 0) setImmediate(() => this.#goOn());
+    this.#later.add(waiting);
+  }
+
+  #goOn(): void {
+    const waiting = [...this.#later];
+    this.#later.clear();
+    for (const one of waiting) {
+      if ("peer" in one) {
+        if (one.channel.joining.includes(one)) this.topic(one);
+      } else this.stream(one);
+    }
+  }
+}

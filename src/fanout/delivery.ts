@@ -1,0 +1,280 @@
+/**
+ * One job: carries a batch of messages of one channel to everyone who stands there in this worker, encoded once per format.
+ * The pump runs it in slices; it remembers where it stopped.
+ *
+ * Streams are walked from the end to the start: whoever joins during the job is appended behind the walk and has the batch in
+ * his own backlog (`sentId` says so), and whoever leaves is replaced by the last member, who was already served or is recognised by
+ * his `sentId`. So no lock, no copy of the member list, no message lost or given twice.
+ */
+import { CHANNEL_DELETED_ID } from "../message.ts";
+import type { Message } from "../store/message-view.ts";
+import type { Store } from "../store/store.ts";
+import { ByteWriter } from "../wire/byte-writer.ts";
+import { isUtf8 } from "../wire/utf8.ts";
+import { Batch } from "./batch.ts";
+import type { Format } from "./format.ts";
+import type { LocalChannel, StreamGroup, StreamSubscription } from "./local-channel.ts";
+import { SHARD_SIZE, type TopicGroup } from "./topics.ts";
+import type { WaitingSubscription } from "./waiting.ts";
+
+/** What a job needs of the worker around it. */
+export interface DeliveryHost {
+  /** Bun's `server.publish`: bytes sent, 0 dropped, -1 queued under backpressure. */
+  publish(topic: string, payload: string | Uint8Array): number;
+  nowMs(): number;
+  delivered(messages: number, bytes: number): void;
+  gapTold(times: number): void;
+  /** A dialect without words for a gap: the stream ends here, and its client comes back with its position. */
+  endBehind(subscription: StreamSubscription): void;
+  /** The poll is answered: it stands nowhere any more. */
+  leavePoll(subscription: WaitingSubscription): void;
+  topicDropped(sockets: number): void;
+}
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+const WAITING = 0;
+const TOPICS = 1;
+const STREAMS = 2;
+/** How often a walk over streams looks at the clock. */
+const CLOCK_EVERY = 64;
+
+export class Job {
+  readonly batch = new Batch();
+  channel: LocalChannel;
+  readonly #host: DeliveryHost;
+  /** The bytes of the group being served; kept while a walk is interrupted. */
+  readonly #shared = new ByteWriter();
+  /** Bytes for one connection alone. */
+  readonly #own = new ByteWriter();
+  readonly #frames: (string | Uint8Array)[] = [];
+  #phase = WAITING;
+  #group = 0;
+  #at = -1;
+  #encoded = false;
+
+  constructor(host: DeliveryHost, channel: LocalChannel) {
+    this.#host = host;
+    this.channel = channel;
+  }
+
+  /** Takes the channel's next messages. False when there is nothing to deliver. */
+  start(store: Store, channel: LocalChannel): boolean {
+    this.channel = channel;
+    this.batch.fill(store, channel);
+    this.#phase = WAITING;
+    this.#group = 0;
+    this.#at = channel.waiting.length - 1;
+    this.#encoded = false;
+    return this.batch.count > 0 || this.batch.missed > 0;
+  }
+
+  /** Works until done or until `deadlineMs`. True when every subscriber has the batch. */
+  run(deadlineMs: number): boolean {
+    if (this.#phase === WAITING) {
+      if (!this.#answerPolls(deadlineMs)) return false;
+      this.#next(TOPICS);
+    }
+    if (this.#phase === TOPICS) {
+      if (!this.#publishTopics(deadlineMs)) return false;
+      this.#next(STREAMS);
+    }
+    if (!this.#writeStreams(deadlineMs)) return false;
+    const { channel, batch } = this;
+    channel.delivered = Math.max(channel.delivered, batch.to);
+    channel.lastLiveMs = this.#host.nowMs();
+    batch.release();
+    return true;
+  }
+
+  #next(phase: number): void {
+    this.#phase = phase;
+    this.#group = 0;
+    this.#at = -1;
+    this.#encoded = false;
+  }
+
+  // --- waiting long polls: the first message each has not seen -------------------------------------------------------
+
+  #answerPolls(deadlineMs: number): boolean {
+    const { waiting } = this.channel;
+    let format: Format | null = null;
+    let message: Message | null = null;
+    let body = new Uint8Array(0);
+    for (let i = Math.min(this.#at, waiting.length - 1); i >= 0; i = Math.min(i - 1, waiting.length - 1)) {
+      const subscription = waiting[i];
+      const m = subscription && this.#firstAfter(subscription.sentId);
+      if (subscription === undefined || m === null || m === undefined) continue;
+      if (format !== subscription.poll.format || message !== m) {
+        format = subscription.poll.format;
+        message = m;
+        this.#own.reset();
+        format.message(this.#own, m, this.channel, null);
+        body = this.#own.copy();
+      }
+      this.#host.leavePoll(subscription);
+      subscription.poll.answer(m, body);
+      this.#host.delivered(1, body.length);
+      this.#at = i;
+      if (i % CLOCK_EVERY === 0 && this.#host.nowMs() > deadlineMs) return false;
+    }
+    return true;
+  }
+
+  #firstAfter(id: number): Message | null {
+    for (let i = 0; i < this.batch.count; i++) {
+      const m = this.batch.messages[i];
+      if (m !== undefined && (m.id > id || m.id === CHANNEL_DELETED_ID)) return m;
+    }
+    return null;
+  }
+
+  // --- native topics ---------------------------------------------------------------------------------------------------
+
+  #publishTopics(deadlineMs: number): boolean {
+    for (; this.#group < this.channel.topics.length; this.#nextGroup()) {
+      const group = this.channel.topics[this.#group];
+      if (group === undefined) continue;
+      if (!this.#encoded) this.#encodeFrames(group);
+      let reached = 0;
+      for (this.#at = Math.max(0, this.#at); this.#at < group.shards.length; this.#at++) {
+        // Bun sends what was published when the turn ends, so the clock cannot see it: count instead.
+        if (reached >= SHARD_SIZE || (reached > 0 && this.#host.nowMs() > deadlineMs)) return false;
+        reached += this.#publishShard(group, this.#at);
+      }
+    }
+    return true;
+  }
+
+  #nextGroup(): void {
+    this.#group++;
+    this.#at = -1;
+    this.#encoded = false;
+  }
+
+  #encodeFrames(group: TopicGroup): void {
+    this.#frames.length = 0;
+    this.#encoded = true;
+    const { batch, channel } = this;
+    if (batch.missed > 0) {
+      this.#own.reset();
+      const told = group.format.gap(this.#own, channel, batch.missed, batch.to, null);
+      if (told) this.#frames.push(frameOf(group.format, this.#own));
+      return;
+    }
+    for (let i = 0; i < batch.count; i++) {
+      const m = batch.messages[i];
+      if (m === undefined) continue;
+      this.#own.reset();
+      group.format.message(this.#own, m, channel, null);
+      this.#frames.push(frameOf(group.format, this.#own));
+    }
+  }
+
+  #publishShard(group: TopicGroup, at: number): number {
+    const shard = group.shards[at];
+    const sockets = shard?.sockets.length ?? 0;
+    if (shard === undefined || sockets === 0) return 0;
+    if (this.batch.missed > 0) {
+      this.#host.gapTold(sockets);
+      if (this.#frames.length === 0) for (const socket of [...shard.sockets]) socket.peer.closeBehind();
+    }
+    for (const frame of this.#frames) {
+      const sent = this.#host.publish(shard.topic, frame);
+      if (sent === 0) this.#host.topicDropped(sockets);
+      else this.#host.delivered(sockets, sockets * frame.length);
+    }
+    return sockets;
+  }
+
+  // --- held streams ------------------------------------------------------------------------------------------------------
+
+  #writeStreams(deadlineMs: number): boolean {
+    for (; this.#group < this.channel.streams.length; this.#nextGroup()) {
+      const group = this.channel.streams[this.#group];
+      if (group === undefined) continue;
+      if (!this.#encoded) {
+        this.#encoded = true;
+        this.#at = group.members.length - 1;
+        if (!group.format.perConnection) this.#encodeShared(group);
+      }
+      if (!this.#walk(group, deadlineMs)) return false;
+    }
+    return true;
+  }
+
+  /** A gap that cannot be told leaves the buffer empty. */
+  #encodeShared(group: StreamGroup): void {
+    const { batch, channel } = this;
+    this.#shared.reset();
+    if (batch.missed > 0) {
+      if (!group.format.gap(this.#shared, channel, batch.missed, batch.to, null)) this.#shared.reset();
+      return;
+    }
+    for (let i = 0; i < batch.count; i++) {
+      const m = batch.messages[i];
+      if (m !== undefined) group.format.message(this.#shared, m, channel, null);
+    }
+  }
+
+  #walk(group: StreamGroup, deadlineMs: number): boolean {
+    const { members } = group;
+    const { previous, to, count, missed } = this.batch;
+    const shared = this.#shared.view();
+    const own = group.format.perConnection;
+    let served = 0;
+    let i = Math.min(this.#at, members.length - 1);
+    for (; i >= 0; i = Math.min(i - 1, members.length - 1)) {
+      const subscription = members[i];
+      if (subscription === undefined || subscription.sentId >= to) continue;
+      if (own || subscription.sentId !== previous) this.#writeOwn(group, subscription);
+      else {
+        subscription.sentId = to;
+        if (shared.length === 0 && missed > 0) this.#host.endBehind(subscription);
+        else if (subscription.connection.subscriptions.length === 1) subscription.connection.send(shared);
+        else subscription.connection.sendShared(shared);
+        served++;
+      }
+      if (i % CLOCK_EVERY === 0 && this.#host.nowMs() > deadlineMs) {
+        i--;
+        break;
+      }
+    }
+    this.#host.delivered(served * count, served * shared.length);
+    if (missed > 0) this.#host.gapTold(served);
+    this.#at = i;
+    return i < 0;
+  }
+
+  /** For one connection: its ids name every channel it stands in, or it joined in the middle of this batch. */
+  #writeOwn(group: StreamGroup, subscription: StreamSubscription): void {
+    const { batch, channel } = this;
+    const { connection } = subscription;
+    const positions = () => (group.format.perConnection ? connection.positions() : null);
+    this.#own.reset();
+    let told = true;
+    if (batch.missed > 0) {
+      const missed = batch.to - Math.max(subscription.sentId, batch.previous);
+      subscription.sentId = batch.to;
+      told = group.format.gap(this.#own, channel, missed, batch.to, positions());
+      this.#host.gapTold(1);
+    }
+    let count = 0;
+    for (let i = 0; i < batch.count; i++) {
+      const m = batch.messages[i];
+      if (m === undefined || m.id <= subscription.sentId) continue;
+      subscription.sentId = m.id;
+      group.format.message(this.#own, m, channel, positions());
+      count++;
+    }
+    if (!told) return this.#host.endBehind(subscription);
+    connection.sendShared(this.#own.view());
+    this.#host.delivered(count, this.#own.length);
+  }
+}
+
+/** A text frame is a JS string to Bun and must be valid UTF-8 (RFC 6455 8.1); anything else goes out as a binary frame. */
+export function frameOf(format: Format, writer: ByteWriter): string | Uint8Array {
+  if (!format.binary && isUtf8(writer.bytes, 0, writer.length)) return decoder.decode(writer.view());
+  return writer.copy();
+}

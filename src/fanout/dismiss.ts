@@ -1,0 +1,71 @@
+/**
+ * What happens to those who stand in a channel when it is deleted (push-stream spec 2.7 (4)): everyone gets the deletion message in
+ * his format; a long poll is answered with it; other connections end with their last channel and go on in the others.
+ *
+ * A stream that lags is told as well, after what its socket still holds: what it had not read went with the channel.
+ */
+import type { Message } from "../store/message-view.ts";
+import { ByteWriter } from "../wire/byte-writer.ts";
+import { frameOf } from "./delivery.ts";
+import type { Fanout } from "./fanout.ts";
+import type { Format } from "./format.ts";
+import type { LocalChannel, StreamSubscription } from "./local-channel.ts";
+import type { TopicSubscription } from "./topics.ts";
+
+export function dismiss(fanout: Fanout, channel: LocalChannel, m: Message): void {
+  channel.gone = true;
+  const bytes = new ByteWriter();
+  for (const subscription of [...channel.waiting]) {
+    encode(bytes, subscription.poll.format, m, channel);
+    fanout.leavePoll(subscription);
+    subscription.poll.answer(m, bytes.copy());
+  }
+  for (const group of channel.topics) {
+    encode(bytes, group.format, m, channel);
+    const frame = frameOf(group.format, bytes);
+    for (const shard of group.shards) {
+      for (const subscription of [...shard.sockets]) dismissSocket(fanout, subscription, frame);
+    }
+  }
+  for (const subscription of [...channel.joining]) {
+    encode(bytes, subscription.peer.format, m, channel);
+    dismissSocket(fanout, subscription, frameOf(subscription.peer.format, bytes));
+  }
+  for (const group of channel.streams) {
+    for (const subscription of [...group.members]) dismissStream(fanout, subscription, m, bytes);
+  }
+  for (const subscription of [...channel.behind]) dismissStream(fanout, subscription, m, bytes);
+}
+
+function dismissSocket(fanout: Fanout, subscription: TopicSubscription, frame: string | Uint8Array): void {
+  const { peer } = subscription;
+  if (peer.socket.send(frame) === 0) fanout.topicDropped(1);
+  else fanout.delivered(1, frame.length);
+  if (peer.subscriptions.length === 1) fanout.leaveTopics(peer, true);
+  else {
+    peer.subscriptions.splice(peer.subscriptions.indexOf(subscription), 1);
+    fanout.leaveTopicChannel(subscription, true);
+  }
+  peer.channelDeleted();
+}
+
+function dismissStream(fanout: Fanout, subscription: StreamSubscription, m: Message, bytes: ByteWriter): void {
+  const { connection, channel } = subscription;
+  bytes.reset();
+  const { format } = connection;
+  format.message(bytes, m, channel, format.perConnection ? connection.positions() : null);
+  connection.send(bytes.view());
+  fanout.delivered(1, 0);
+  if (connection.subscriptions.length > 1) {
+    connection.subscriptions.splice(connection.subscriptions.indexOf(subscription), 1);
+    fanout.leaveStreamChannel(subscription);
+    return;
+  }
+  fanout.leaveStream(connection);
+  connection.end(connection.footer);
+}
+
+function encode(writer: ByteWriter, format: Format, m: Message, channel: LocalChannel): void {
+  writer.reset();
+  format.message(writer, m, channel, null);
+}

@@ -1,0 +1,295 @@
+/**
+ * Where subscribers stand in this worker: the only door between subscribe/ and the pump. subscribe/ opens channels and joins or
+ * leaves; the pump asks here who stands where. Counts in the store (subscribers per channel and worker) change here and nowhere
+ * else, so they cannot drift.
+ */
+import { CHANNEL_DELETED_ID } from "../message.ts";
+import { Counter } from "../store/counters.ts";
+import type { Message } from "../store/message-view.ts";
+import type { Store } from "../store/store.ts";
+import type { Job } from "./delivery.ts";
+import { dismiss } from "./dismiss.ts";
+import { CatchUp } from "./catch-up.ts";
+import { LocalChannel, type StreamSubscription, type Subscription } from "./local-channel.ts";
+import { Pump, type PumpHost } from "./pump.ts";
+import type { StreamConnection, StreamKeeper } from "./streams.ts";
+import { leaveTopic, type TopicPeer, type TopicSubscription } from "./topics.ts";
+import { addWaiting, removeWaiting, type WaitingPoll, type WaitingSubscription } from "./waiting.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** A reader that lags and takes nothing for so long is closed, like nginx's send_timeout. */
+const NO_PROGRESS_MS = 60_000;
+
+export interface FanoutOptions {
+  readonly store: Store;
+  readonly slot: number;
+  readonly publish: (topic: string, payload: string | Uint8Array) => number;
+  readonly ringOther: (slot: number) => void;
+  /** The deletion message for channels whose own was evicted before it was read. */
+  readonly deletedText: Uint8Array;
+}
+
+export class Fanout implements PumpHost, StreamKeeper {
+  readonly store: Store;
+  readonly slot: number;
+  /** Stands for "no channel of this worker" where a format wants one and the answer is not live. */
+  readonly nobody = new LocalChannel(-1, 0, 0, NOTHING, 0);
+  readonly #options: FanoutOptions;
+  readonly #channels = new Map<number, LocalChannel>();
+  readonly #pump: Pump;
+  readonly #catchUp: CatchUp;
+  readonly #toFlush: StreamConnection[] = [];
+  readonly #lagging = new Set<StreamConnection>();
+  #flushScheduled = false;
+
+  constructor(options: FanoutOptions) {
+    this.#options = options;
+    this.store = options.store;
+    this.slot = options.slot;
+    this.#pump = new Pump(options.store, options.slot, this);
+    this.#catchUp = new CatchUp(options.store, this);
+  }
+
+  /** After an own publish or deletion: deliver here at the end of the turn, wake the other workers now. */
+  published(): void {
+    this.#pump.schedule();
+    this.store.ringOthers(this.slot, this.#options.ringOther);
+  }
+
+  /** Another worker rang. */
+  rung(): void {
+    this.store.count(this.slot, Counter.BELLS_HEARD, 1);
+    this.#pump.schedule();
+  }
+
+  stop(): void {
+    this.#pump.stop();
+  }
+
+  // --- who stands where ----------------------------------------------------------------------------------------------
+
+  /** The channel as this worker sees it, made now if nobody stood there. It is settled: up to date with the ring if it is small. */
+  channel(index: number): LocalChannel {
+    const incarnation = this.store.incarnation(index);
+    const known = this.#channels.get(index);
+    if (known !== undefined && known.incarnation === incarnation) {
+      this.#pump.settle(known);
+      return known;
+    }
+    const { store } = this;
+    const made = new LocalChannel(
+      index,
+      incarnation,
+      store.base(index),
+      store.name(index),
+      store.publishedCount(index),
+    );
+    this.#channels.set(index, made);
+    return made;
+  }
+
+  /**
+   * Seats a stream in all its channels (already in `connection.subscriptions`). It starts by reading what is stored after each
+   * `sentId` and becomes live when nothing is left, in this very turn if its socket takes it.
+   */
+  joinStream(connection: StreamConnection): void {
+    connection.startBehind();
+    this.#counted(1);
+    for (const subscription of connection.subscriptions) {
+      this.#stand(subscription);
+      subscription.channel.behind.add(subscription);
+    }
+    this.#catchUp.stream(connection);
+  }
+
+  leaveStream(connection: StreamConnection): void {
+    if (connection.subscriptions.length === 0) return;
+    this.#counted(-1);
+    this.#lagging.delete(connection);
+    for (const subscription of connection.subscriptions.splice(0)) this.leaveStreamChannel(subscription);
+  }
+
+  /** One channel of a connection that may go on in others. */
+  leaveStreamChannel(subscription: StreamSubscription): void {
+    subscription.group?.remove(subscription);
+    subscription.channel.behind.delete(subscription);
+    this.#unstand(subscription);
+  }
+
+  joinPoll(poll: WaitingPoll): void {
+    this.#counted(1);
+    for (const subscription of poll.subscriptions) {
+      this.#stand(subscription);
+      addWaiting(subscription);
+    }
+  }
+
+  leavePoll(subscription: WaitingSubscription): void {
+    const { subscriptions } = subscription.poll;
+    if (subscriptions.length === 0) return;
+    this.#counted(-1);
+    for (const other of subscriptions.splice(0)) {
+      removeWaiting(other);
+      this.#unstand(other);
+    }
+  }
+
+  joinTopics(peer: TopicPeer): void {
+    this.#counted(1);
+    for (const subscription of peer.subscriptions) {
+      this.#stand(subscription);
+      subscription.channel.joining.push(subscription);
+    }
+    for (const subscription of [...peer.subscriptions]) this.#catchUp.topic(subscription);
+  }
+
+  leaveTopics(peer: TopicPeer, socketOpen: boolean): void {
+    if (peer.subscriptions.length === 0) return;
+    this.#counted(-1);
+    for (const subscription of peer.subscriptions.splice(0)) this.leaveTopicChannel(subscription, socketOpen);
+  }
+
+  leaveTopicChannel(subscription: TopicSubscription, socketOpen: boolean): void {
+    leaveTopic(subscription, socketOpen);
+    this.#unstand(subscription);
+  }
+
+  /** The socket has room again: newcomers that still read their backlog go on. */
+  socketDrained(peer: TopicPeer): void {
+    for (const subscription of [...peer.subscriptions]) {
+      if (subscription.shard === null) this.#catchUp.topic(subscription);
+    }
+  }
+
+  /** Once a second: closes lagging readers that take nothing, and publishes how many lag. */
+  closeStuck(nowMs: number): void {
+    this.store.setCounter(this.slot, Counter.LAGGING, this.#lagging.size);
+    for (const connection of this.#lagging) {
+      if (nowMs - connection.lastProgressMs > NO_PROGRESS_MS) this.#closeSlow(connection);
+    }
+  }
+
+  #stand(subscription: Subscription): void {
+    subscription.channel.standing++;
+    this.store.addSubscriber(this.slot, subscription.channel.index, Math.floor(Date.now() / 1000));
+  }
+
+  #unstand({ channel }: Subscription): void {
+    if (this.store.incarnation(channel.index) === channel.incarnation || channel.gone) {
+      this.store.removeSubscriber(this.slot, channel.index);
+    }
+    channel.standing--;
+    if (channel.standing === 0 && this.#channels.get(channel.index) === channel) this.#channels.delete(channel.index);
+  }
+
+  #counted(connections: number): void {
+    this.store.count(this.slot, Counter.SUBSCRIBERS, connections);
+  }
+
+  // --- asked by the pump -----------------------------------------------------------------------------------------------
+
+  local(index: number): LocalChannel | undefined {
+    return this.#channels.get(index);
+  }
+
+  locals(): Iterable<LocalChannel> {
+    return this.#channels.values();
+  }
+
+  isIdle(channel: LocalChannel): boolean {
+    return this.#pump.isIdle(channel);
+  }
+
+  idle(channel: LocalChannel): void {
+    for (const subscription of [...channel.joining]) this.#catchUp.topic(subscription);
+  }
+
+  deleted(channel: LocalChannel, job: Job): void {
+    const known = job.batch.hasText ? job.batch.messages[0] : undefined;
+    dismiss(this, channel, known ?? this.#lostDeletion(channel));
+    this.#channels.delete(channel.index);
+  }
+
+  publish(topic: string, payload: string | Uint8Array): number {
+    return this.#options.publish(topic, payload);
+  }
+
+  nowMs(): number {
+    return performance.now();
+  }
+
+  delivered(messages: number, bytes: number): void {
+    this.store.count(this.slot, Counter.DELIVERED, messages);
+    this.store.count(this.slot, Counter.BYTES_SENT, bytes);
+  }
+
+  gapTold(times: number): void {
+    this.store.count(this.slot, Counter.GAPS_TOLD, times);
+  }
+
+  topicDropped(sockets: number): void {
+    this.store.count(this.slot, Counter.CLOSED_SLOW, sockets);
+  }
+
+  endBehind(subscription: StreamSubscription): void {
+    this.#closeSlow(subscription.connection);
+  }
+
+  // --- told by streams -------------------------------------------------------------------------------------------------
+
+  lagged(connection: StreamConnection): void {
+    connection.lastProgressMs = Date.now();
+    this.#lagging.add(connection);
+    for (const subscription of connection.subscriptions) {
+      subscription.group?.remove(subscription);
+      subscription.channel.behind.add(subscription);
+    }
+  }
+
+  drained(connection: StreamConnection): void {
+    connection.lastProgressMs = Date.now();
+    this.#catchUp.stream(connection);
+  }
+
+  /** Called by catch-up: nothing is left to read, the connection is live in all its channels. */
+  caughtUp(connection: StreamConnection): void {
+    this.#lagging.delete(connection);
+    connection.caughtUp();
+  }
+
+  wrote(bytes: number): void {
+    this.store.count(this.slot, Counter.BYTES_SENT, bytes);
+  }
+
+  flushLater(connection: StreamConnection): void {
+    this.#toFlush.push(connection);
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    queueMicrotask(() => {
+      this.#flushScheduled = false;
+      for (const waiting of this.#toFlush.splice(0)) if (waiting.flushQueued) waiting.flush();
+    });
+  }
+
+  #closeSlow(connection: StreamConnection): void {
+    this.store.count(this.slot, Counter.CLOSED_SLOW, 1);
+    this.leaveStream(connection);
+    connection.end(NOTHING);
+  }
+
+  #lostDeletion(channel: LocalChannel): Message {
+    const m = this.#catchUp.scratch();
+    m.id = CHANNEL_DELETED_ID;
+    m.channel = channel.name;
+    m.time = 0;
+    m.tag = 0;
+    m.eventIdLength = -1;
+    m.eventTypeLength = -1;
+    m.dataOffset = 0;
+    m.dataLength = this.#options.deletedText.length;
+    m.reserve(m.dataLength);
+    m.bytes.set(this.#options.deletedText);
+    return m;
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * A format is what turns messages into the bytes of one kind of subscriber: transport + template. The subscribe side makes
+ * them at start, one object per location and protocol; fanout encodes each message once per format object and hands the
+ * same bytes to every subscriber of it. Identity of the object is identity of the encoding.
+ */
+import type { Message } from "../store/message-view.ts";
+import type { ByteWriter } from "../wire/byte-writer.ts";
+import type { LocalChannel } from "./local-channel.ts";
+
+export interface Format {
+  /** Unique within a worker; part of native topic names. */
+  readonly key: string;
+  /** The bytes differ per connection (several channels behind one event id), so they cannot be shared. */
+  readonly perConnection: boolean;
+  /** WebSocket: always binary frames. Otherwise text, unless the bytes are not UTF-8. */
+  readonly binary: boolean;
+  /** Whether `gap` can tell. */
+  readonly tellsGaps: boolean;
+  /**
+   * Appends one message. `m.id` may be CHANNEL_DELETED_ID. `positions` is the position of every channel of the connection, in
+   * path order, when the format is perConnection; otherwise null.
+   */
+  message(writer: ByteWriter, m: Message, channel: LocalChannel, positions: readonly number[] | null): void;
+  /**
+   * Appends "you missed so many messages" (null: it cannot be known how many), valid up to id `upTo`. Returns false when the
+   * dialect has no words for it: the connection is then closed, as silence is not an option (promise P2).
+   */
+  gap(
+    writer: ByteWriter,
+    channel: LocalChannel,
+    missed: number | null,
+    upTo: number,
+    positions: readonly number[] | null,
+  ): boolean;
+}

@@ -1,0 +1,118 @@
+/**
+ * A channel as one worker sees it: who stands here, what was delivered to them, what is still to come. Made at the first
+ * subscription in this worker, forgotten after the last. The channel itself (names, counts, messages) lives in the store.
+ *
+ *   ids:   1 ........ delivered | batch of the running job | pending (references) | in the ring, not yet taken
+ *
+ * Every live subscription has seen all ids up to `delivered`, except that a subscription which joined later carries its own,
+ * higher `sentId`. Jobs compare the two, so joining and leaving while a job runs can neither lose nor repeat a message (P1, P2).
+ */
+import { RefList } from "../store/refs.ts";
+import type { Format } from "./format.ts";
+import type { StreamConnection } from "./streams.ts";
+import type { TopicGroup, TopicSubscription } from "./topics.ts";
+import type { WaitingSubscription } from "./waiting.ts";
+
+/** What every held subscription knows of its place in one channel. */
+export class Subscription {
+  /** The last id this connection was given, or decided not to want. */
+  sentId: number;
+  /**
+   * Ids up to here are history the connection asked for by backtrack or time: unstored ones among them are not for newcomers, and
+   * holes are no loss. 0: everything after `sentId` is owed.
+   */
+  readonly historyUntil: number;
+  readonly channel: LocalChannel;
+  constructor(channel: LocalChannel, sentId: number, historyUntil: number) {
+    this.channel = channel;
+    this.sentId = sentId;
+    this.historyUntil = historyUntil;
+  }
+}
+
+/** One channel of one HTTP stream. `place` is its index in the group's members, -1 while it is not live (lagging or left). */
+export class StreamSubscription extends Subscription {
+  place = -1;
+  group: StreamGroup | null = null;
+  readonly connection: StreamConnection;
+  constructor(channel: LocalChannel, connection: StreamConnection, sentId: number, historyUntil: number) {
+    super(channel, sentId, historyUntil);
+    this.connection = connection;
+  }
+}
+
+/** The live streams of one channel that share a format. Removal swaps with the last, so order means nothing. */
+export class StreamGroup {
+  readonly members: StreamSubscription[] = [];
+  readonly format: Format;
+  constructor(format: Format) {
+    this.format = format;
+  }
+
+  add(subscription: StreamSubscription): void {
+    subscription.group = this;
+    subscription.place = this.members.length;
+    this.members.push(subscription);
+  }
+
+  remove(subscription: StreamSubscription): void {
+    const place = subscription.place;
+    const last = this.members.pop();
+    if (last !== undefined && last !== subscription) {
+      this.members[place] = last;
+      last.place = place;
+    }
+    subscription.place = -1;
+    subscription.group = null;
+  }
+}
+
+export class LocalChannel {
+  readonly index: number;
+  readonly incarnation: number;
+  /** position of a message = base + id. */
+  readonly base: number;
+  readonly name: Uint8Array;
+  /** Every id up to here was handed to all who were live. */
+  delivered: number;
+  /** References taken from the ring and not yet put into a job; `taken` of them are used up. */
+  readonly pending = new RefList();
+  used = 0;
+  /** Ids up to here exist although no reference to them was taken: set when this worker fell a whole ring behind. */
+  owedUpTo = 0;
+  /** The channel was deleted. */
+  gone = false;
+  /** When the last live message was delivered here: restarts the ping interval of all who stand here (spec 4.9). */
+  lastLiveMs = 0;
+  /** Subscriptions of any kind in this worker, lagging and joining ones included. */
+  standing = 0;
+  /** A delivery job is cut into slices and not finished. */
+  busy = false;
+  queued = false;
+  readonly streams: StreamGroup[] = [];
+  readonly topics: TopicGroup[] = [];
+  readonly waiting: WaitingSubscription[] = [];
+  /** WebSockets that wait for the channel to be idle before they enter a native topic. */
+  readonly joining: TopicSubscription[] = [];
+  /** Streams that read from the store until they have caught up: newcomers with a backlog, and slow readers. */
+  readonly behind = new Set<StreamSubscription>();
+
+  constructor(index: number, incarnation: number, base: number, name: Uint8Array, delivered: number) {
+    this.index = index;
+    this.incarnation = incarnation;
+    this.base = base;
+    this.name = name;
+    this.delivered = delivered;
+  }
+
+  hasPending(): boolean {
+    return this.used < this.pending.length;
+  }
+
+  streamGroup(format: Format): StreamGroup {
+    for (const group of this.streams) if (group.format === format) return group;
+    const group = new StreamGroup(format);
+    this.streams.push(group);
+    return group;
+  }
+}

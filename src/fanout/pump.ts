@@ -1,0 +1,166 @@
+/**
+ * The worker's pump: follows the dispatch ring and sets delivery jobs going. It runs once an event-loop turn, after an own publish
+ * or when another worker rings, so that everything published in a turn goes out in one write per connection.
+ *
+ * Sleeping and waking (the pairs are in store/ring.ts): the pump declares itself asleep only after it looked at the ring's head
+ * once more, and whoever publishes rings only a worker that was asleep. A slow timer looks too, so that a bell lost with a dying
+ * process costs a tenth of a second, not a message.
+ */
+import { log } from "../log.ts";
+import { Counter } from "../store/counters.ts";
+import { RingEntry } from "../store/ring.ts";
+import type { Store } from "../store/store.ts";
+import { type DeliveryHost, Job } from "./delivery.ts";
+import type { LocalChannel } from "./local-channel.ts";
+
+/** How long one turn may deliver before other work gets its chance. */
+const SLICE_MS = 2;
+const SAFETY_LOOK_MS = 100;
+
+/** What the pump needs from the place where subscribers stand. */
+export interface PumpHost extends DeliveryHost {
+  local(index: number): LocalChannel | undefined;
+  locals(): Iterable<LocalChannel>;
+  /** Nothing is pending and no job runs: sockets may enter topics now. */
+  idle(channel: LocalChannel): void;
+  /** The channel's end was reached, in order. `text` is the deletion message. */
+  deleted(channel: LocalChannel, job: Job): void;
+}
+
+export class Pump {
+  readonly #store: Store;
+  readonly #slot: number;
+  readonly #host: PumpHost;
+  readonly #entry = new RingEntry();
+  /** Channels with something to deliver, in the order they asked; jobs in slices go to the end. */
+  readonly #ready: LocalChannel[] = [];
+  readonly #jobs = new Map<LocalChannel, Job>();
+  readonly #spare: Job[] = [];
+  readonly #timer: ReturnType<typeof setInterval>;
+  #cursor: number;
+  #scheduled = false;
+  #stopped = false;
+
+  constructor(store: Store, slot: number, host: PumpHost) {
+    this.#store = store;
+    this.#slot = slot;
+    this.#host = host;
+    this.#cursor = store.head();
+    this.#timer = setInterval(() => this.#look(), SAFETY_LOOK_MS);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+  }
+
+  /** Something was published, here or elsewhere: deliver at the end of this turn. */
+  schedule(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#turn());
+  }
+
+  /** Takes what the ring has, and if the channel is small delivers it now: a newcomer should find it idle. */
+  settle(channel: LocalChannel): void {
+    this.#take();
+    for (let rounds = 0; rounds < 4 && channel.hasPending() && !channel.busy; rounds++) {
+      if (channel.standing > 256) break;
+      this.#step(channel, Number.POSITIVE_INFINITY);
+    }
+    if (this.#ready.length > 0) this.schedule();
+  }
+
+  isIdle(channel: LocalChannel): boolean {
+    return !channel.busy && !channel.hasPending();
+  }
+
+  #look(): void {
+    if (!this.#scheduled && this.#cursor !== this.#store.head()) this.schedule();
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    if (this.#stopped) return;
+    const startedMs = performance.now();
+    this.#take();
+    const deadline = startedMs + SLICE_MS;
+    while (this.#ready.length > 0) {
+      const channel = this.#ready.shift();
+      if (channel === undefined) break;
+      channel.queued = false;
+      this.#step(channel, deadline);
+      if (performance.now() > deadline) break;
+    }
+    this.#store.count(this.#slot, Counter.PUMP_US, Math.round((performance.now() - startedMs) * 1000));
+    if (this.#ready.length > 0) return this.schedule();
+    this.#store.setCursor(this.#slot, this.#cursor);
+    if (!this.#store.beginSleep(this.#slot, this.#cursor)) this.schedule();
+  }
+
+  /** One job, or one slice of it. */
+  #step(channel: LocalChannel, deadline: number): void {
+    let job = this.#jobs.get(channel);
+    if (job === undefined) {
+      job = this.#spare.pop() ?? new Job(this.#host, channel);
+      if (!job.start(this.#store, channel)) {
+        if (job.batch.deletion) this.#host.deleted(channel, job);
+        return this.#finish(channel, job);
+      }
+      this.#jobs.set(channel, job);
+      channel.busy = true;
+    }
+    if (!job.run(deadline)) return this.#enqueue(channel);
+    this.#finish(channel, job);
+  }
+
+  #finish(channel: LocalChannel, job: Job): void {
+    this.#jobs.delete(channel);
+    this.#spare.push(job);
+    channel.busy = false;
+    if (channel.hasPending()) this.#enqueue(channel);
+    else this.#host.idle(channel);
+  }
+
+  #enqueue(channel: LocalChannel): void {
+    if (channel.queued) return;
+    channel.queued = true;
+    this.#ready.push(channel);
+  }
+
+  /** Moves references from the ring to the channels that have subscribers here. */
+  #take(): void {
+    const head = this.#store.head();
+    while (this.#cursor !== head) {
+      if (!this.#store.entry(this.#cursor, this.#entry)) return this.#lapped();
+      this.#cursor = (this.#cursor + 1) >>> 0;
+      const channel = this.#host.local(this.#entry.channel);
+      if (channel === undefined || channel.incarnation !== this.#entry.incarnation) continue;
+      channel.pending.push(this.#entry.block, this.#entry.stamp);
+      this.#enqueue(channel);
+    }
+  }
+
+  /** This worker fell a whole ring behind: compare every channel that has subscribers here with the store instead. */
+  #lapped(): void {
+    this.#cursor = this.#store.head();
+    this.#store.count(this.#slot, Counter.LAPPED, 1);
+    log("warn", "fell a whole dispatch ring behind; reading the channels instead");
+    for (const channel of this.#host.locals()) {
+      const after = this.#jobs.get(channel)?.batch.to ?? channel.delivered;
+      channel.pending.clear();
+      channel.used = 0;
+      const found = this.#store.collect(
+        channel.index,
+        channel.incarnation,
+        after,
+        true,
+        Number.MAX_SAFE_INTEGER,
+        channel.pending,
+      );
+      if (found < 0) channel.gone = true;
+      else channel.owedUpTo = this.#store.publishedCount(channel.index);
+      if (found !== 0 || channel.owedUpTo > after) this.#enqueue(channel);
+    }
+  }
+}

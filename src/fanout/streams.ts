@@ -1,0 +1,149 @@
+/**
+ * One held HTTP response (streaming or eventsource): writes coalesced bytes and owns what happens when the socket is full.
+ *
+ * Bun's direct stream answers a write, or the flush after it, with a promise when the kernel's buffer is full. From that moment the
+ * connection *lags*: it leaves every live set, nothing more is written, and lag.ts reads on from the store when the promise
+ * resolves. So a slow reader costs what one write held, never a queue (promise P4).
+ */
+import { log } from "../log.ts";
+import type { Format } from "./format.ts";
+import type { StreamSubscription } from "./local-channel.ts";
+
+/** The part of Bun's direct stream controller that is used; a write or flush gives a promise under backpressure. */
+export interface StreamSink {
+  write(bytes: Uint8Array): number | Promise<number>;
+  flush(): number | Promise<number>;
+  end(): unknown;
+}
+
+/** What a connection tells its keeper; one keeper serves all connections of a worker. */
+export interface StreamKeeper {
+  lagged(connection: StreamConnection): void;
+  drained(connection: StreamConnection): void;
+  wrote(bytes: number): void;
+  /** At the end of this turn, flush this connection (it stands in several channels, whose bytes share one write). */
+  flushLater(connection: StreamConnection): void;
+}
+
+const LIVE = 0;
+const LAGGING = 1;
+const ENDED = 2;
+
+export class StreamConnection {
+  readonly subscriptions: StreamSubscription[] = [];
+  /** When the last byte left, or the connection began to lag: a reader without progress is closed by its keeper. */
+  lastProgressMs = 0;
+  flushQueued = false;
+  /** Bytes that go out before everything else, with the first write: header template, first event id. */
+  prelude: Uint8Array | null = null;
+  /** Called once when the connection has ended, whoever ended it. */
+  onEnd: (() => void) | null = null;
+  #state: number = LIVE;
+  readonly format: Format;
+  /** Sent when the server ends the response (push-stream spec 4.6). */
+  readonly footer: Uint8Array;
+  readonly #sink: StreamSink;
+  readonly #keeper: StreamKeeper;
+
+  constructor(sink: StreamSink, keeper: StreamKeeper, format: Format, footer: Uint8Array) {
+    this.#sink = sink;
+    this.#keeper = keeper;
+    this.format = format;
+    this.footer = footer;
+  }
+
+  get isLive(): boolean {
+    return this.#state === LIVE;
+  }
+  get isLagging(): boolean {
+    return this.#state === LAGGING;
+  }
+  get isEnded(): boolean {
+    return this.#state === ENDED;
+  }
+
+  /** Positions of all channels of this connection in path order (for the vector event id). */
+  positions(): number[] {
+    return this.subscriptions.map((subscription) => subscription.channel.base + subscription.sentId);
+  }
+
+  /** Writes and flushes at once: one send(2). `bytes` may be reused after the call. False: the socket is full now. */
+  send(bytes: Uint8Array): boolean {
+    if (this.#state === ENDED) return false;
+    this.#keeper.wrote(bytes.length);
+    const written = this.#sink.write(bytes);
+    if (typeof written === "number") return this.flush();
+    this.#lag(written);
+    return false;
+  }
+
+  /** Writes now and flushes at the end of the turn, with whatever other channels add. */
+  sendShared(bytes: Uint8Array): void {
+    if (this.#state === ENDED) return;
+    this.#keeper.wrote(bytes.length);
+    const written = this.#sink.write(bytes);
+    if (typeof written !== "number") this.#lag(written);
+    else if (!this.flushQueued) {
+      this.flushQueued = true;
+      this.#keeper.flushLater(this);
+    }
+  }
+
+  flush(): boolean {
+    this.flushQueued = false;
+    if (this.#state === ENDED) return false;
+    const flushed = this.#sink.flush();
+    if (typeof flushed === "number") return true;
+    this.#lag(flushed);
+    return false;
+  }
+
+  /** Reads from the store until it has caught up, then becomes live: how every stream begins. */
+  startBehind(): void {
+    this.#state = LAGGING;
+  }
+
+  /** Back in the live set: lag.ts found nothing more to read. */
+  caughtUp(): void {
+    if (this.#state === LAGGING) this.#state = LIVE;
+  }
+
+  /** Ends the response after `footer` (empty: none). Nothing can be sent afterwards. Idempotent. */
+  end(footer: Uint8Array): void {
+    if (this.#state === ENDED) return;
+    this.closed();
+    if (footer.length > 0) {
+      this.#keeper.wrote(footer.length);
+      this.#own(this.#sink.write(footer));
+    }
+    this.#own(this.#sink.end());
+  }
+
+  /** The client went away: Bun has closed the sink already. */
+  closed(): void {
+    if (this.#state === ENDED) return;
+    this.#state = ENDED;
+    this.onEnd?.();
+  }
+
+  #lag(pending: Promise<number>): void {
+    if (this.#state === ENDED) return this.#own(pending);
+    const first = this.#state === LIVE;
+    this.#state = LAGGING;
+    if (first) this.#keeper.lagged(this);
+    pending.then(
+      () => this.#drained(),
+      () => this.#drained(),
+    );
+  }
+
+  #drained(): void {
+    if (this.#state === LAGGING) this.#keeper.drained(this);
+  }
+
+  /** A promise of the last write of an ended response: its failure means that the peer left first. */
+  #own(outcome: unknown): void {
+    if (outcome instanceof Promise)
+      outcome.catch((error: unknown) => log("debug", "a stream ended before its last bytes left", { error: String(error) }));
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * WebSocket subscribers on Bun's native topics: one `server.publish` call reaches every socket of a topic.
+ *
+ * A topic holds at most SHARD_SIZE sockets, because a native publish cannot be interrupted: a channel with 50,000 sockets becomes
+ * some fifty topics, published over several event-loop turns, and other channels get their turn in between.
+ * A socket enters a topic only while its channel is idle, so nothing published before it came can reach it (see delivery.ts).
+ */
+import type { Format } from "./format.ts";
+import { type LocalChannel, Subscription } from "./local-channel.ts";
+
+export const SHARD_SIZE = 512;
+
+/** The part of Bun.ServerWebSocket that fan-out needs. */
+export interface TopicSocket {
+  subscribe(topic: string): unknown;
+  unsubscribe(topic: string): unknown;
+  /** Bytes sent, 0 = dropped (closed), -1 = queued under backpressure. */
+  send(payload: string | Uint8Array): number;
+  getBufferedAmount(): number;
+}
+
+/** What stands behind a socket: one per connection, made by subscribe/websocket.ts. */
+export interface TopicPeer {
+  readonly format: Format;
+  readonly socket: TopicSocket;
+  readonly subscriptions: TopicSubscription[];
+  /** Closes because the reader cannot be told what it missed, or did not follow. */
+  closeBehind(): void;
+  /** One of its channels was deleted and has left `subscriptions`; ends the connection if it was the last. */
+  channelDeleted(): void;
+}
+
+export class TopicSubscription extends Subscription {
+  shard: TopicShard | null = null;
+  place = -1;
+  readonly peer: TopicPeer;
+  constructor(channel: LocalChannel, peer: TopicPeer, sentId: number, historyUntil: number) {
+    super(channel, sentId, historyUntil);
+    this.peer = peer;
+  }
+}
+
+export class TopicShard {
+  readonly sockets: TopicSubscription[] = [];
+  readonly topic: string;
+  constructor(topic: string) {
+    this.topic = topic;
+  }
+}
+
+export class TopicGroup {
+  readonly shards: TopicShard[] = [];
+  readonly format: Format;
+  readonly #prefix: string;
+  #made = 0;
+  constructor(channel: LocalChannel, format: Format) {
+    this.format = format;
+    this.#prefix = `${format.key}/${channel.index}.${channel.incarnation}/`;
+  }
+
+  join(subscription: TopicSubscription): void {
+    let shard = this.shards.at(-1);
+    if (shard === undefined || shard.sockets.length >= SHARD_SIZE) {
+      shard = this.shards.find((candidate) => candidate.sockets.length < SHARD_SIZE);
+      if (shard === undefined) {
+        shard = new TopicShard(this.#prefix + this.#made++);
+        this.shards.push(shard);
+      }
+    }
+    subscription.shard = shard;
+    subscription.place = shard.sockets.length;
+    shard.sockets.push(subscription);
+    subscription.peer.socket.subscribe(shard.topic);
+  }
+}
+
+/** Takes a subscription out of its shard, or out of the queue of those who want to join. */
+export function leaveTopic(subscription: TopicSubscription, socketOpen: boolean): void {
+  const { shard, channel } = subscription;
+  if (shard === null) {
+    const place = channel.joining.indexOf(subscription);
+    if (place >= 0) channel.joining.splice(place, 1);
+    return;
+  }
+  const last = shard.sockets.pop();
+  if (last !== undefined && last !== subscription) {
+    shard.sockets[subscription.place] = last;
+    last.place = subscription.place;
+  }
+  subscription.shard = null;
+  subscription.place = -1;
+  if (socketOpen) subscription.peer.socket.unsubscribe(shard.topic);
+}
+
+export function topicGroup(channel: LocalChannel, format: Format): TopicGroup {
+  for (const group of channel.topics) if (group.format === format) return group;
+  const group = new TopicGroup(channel, format);
+  channel.topics.push(group);
+  return group;
+}

@@ -1,0 +1,7 @@
+/**
+ * Process entry: argv → a command in cli/. The same executable is main, worker and client.
+ */
+import { runCommandLine } from "./cli/entry.ts";
+
+// The exit is not left to the event loop: a kept-alive socket of the HTTP client would hold the process for seconds.
+process.exit(await runCommandLine(process.argv.slice(2)));

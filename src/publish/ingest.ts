@@ -1,0 +1,71 @@
+/**
+ * Putting a message into channels: the one way from any publisher (HTTP, WebSocket) into the store. It knows nothing of
+ * subscribers; whoever composes the worker is told through `published` and carries on from there.
+ */
+import type { Refusal } from "../errors.ts";
+import { Refusals } from "../errors.ts";
+import { Counter } from "../store/counters.ts";
+import type { Store } from "../store/store.ts";
+
+export interface Ingest {
+  readonly store: Store;
+  readonly slot: number;
+  /** Called once after one or more messages or deletions entered the dispatch ring. */
+  readonly published: () => void;
+}
+
+export interface Draft {
+  readonly data: Uint8Array;
+  readonly eventId: Uint8Array | null;
+  readonly eventType: Uint8Array | null;
+  /** Kept for newcomers, or only for those who are here. */
+  readonly stored: boolean;
+}
+
+/** A channel of a publish request: found or made before the body is read (push-stream spec 2.1 (7)). */
+export interface Target {
+  readonly name: Uint8Array;
+  index: number;
+  incarnation: number;
+}
+
+/** Finds or makes the channel. */
+export function openTarget(store: Store, name: Uint8Array, nowMs: number): Target | Refusal {
+  const index = store.open(name, Math.floor(nowMs / 1000));
+  if (index === -1) return Refusals.tooManyChannels;
+  if (index < 0) return Refusals.noRoom;
+  return { name, index, incarnation: store.incarnation(index) };
+}
+
+/**
+ * Appends the draft to each target in order; each gets an id and tag of its own (push-stream spec 2.4). Stops at the first refusal: what
+ * went into earlier channels stays, as the specification says (6.5).
+ */
+export function ingest(ingest: Ingest, targets: readonly Target[], draft: Draft, nowMs: number): Refusal | null {
+  let appended = 0;
+  let refusal: Refusal | null = null;
+  for (const target of targets) {
+    refusal = append(ingest.store, target, draft, nowMs);
+    if (refusal !== null) break;
+    appended++;
+  }
+  if (appended > 0) {
+    ingest.store.count(ingest.slot, Counter.PUBLISHED, appended);
+    ingest.published();
+  }
+  return refusal;
+}
+
+function append(store: Store, target: Target, { data, eventId, eventType, stored }: Draft, nowMs: number): Refusal | null {
+  for (let tries = 0; tries < 3; tries++) {
+    const id = store.append(target.index, target.incarnation, data, eventId, eventType, stored, nowMs);
+    if (id > 0) return null;
+    if (id < 0) return Refusals.noRoom;
+    // Deleted since it was opened: a publish makes it anew.
+    const again = openTarget(store, target.name, nowMs);
+    if ("status" in again) return again;
+    target.index = again.index;
+    target.incarnation = again.incarnation;
+  }
+  return Refusals.internal;
+}

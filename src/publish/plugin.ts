@@ -1,0 +1,25 @@
+/**
+ * Publisher locations (push-stream spec 2), as an Elysia plugin. app.ts composes it; it claims the requests of publisher locations and
+ * leaves all others alone.
+ */
+import { Elysia } from "elysia";
+import type { Locator } from "../config/located-request.ts";
+import type { Config } from "../config/model.ts";
+import { PublisherEndpoint } from "./endpoint.ts";
+import type { Ingest } from "./ingest.ts";
+
+export interface PublishOptions {
+  readonly config: Config;
+  readonly locator: Locator;
+  readonly ingest: Ingest;
+}
+
+export const publish = ({ config, locator, ingest }: PublishOptions) => {
+  const endpoints = config.locations.map((location) =>
+    location.role.kind === "publisher" ? new PublisherEndpoint(config, location, location.role.admin, ingest) : null,
+  );
+  return new Elysia({ name: "publish" }).onRequest(({ request, server }) => {
+    const located = locator.claim("publisher", request, server);
+    return located === null ? undefined : endpoints[located.index]?.handle(located);
+  });
+};

@@ -1,0 +1,123 @@
+/**
+ * The mapped store file as the functions of store/ see it: typed views over the same bytes, plus where the parts lie. A plain
+ * record that free functions take as first argument, so that each file of store/ can act on shared memory without
+ * owning it.
+ */
+import { type Layout, SLOT_WORDS } from "./layout.ts";
+
+export interface Arena {
+  readonly layout: Layout;
+  readonly u32: Uint32Array<ArrayBuffer>;
+  readonly i32: Int32Array<ArrayBuffer>;
+  readonly u8: Uint8Array<ArrayBuffer>;
+  readonly f64: Float64Array<ArrayBuffer>;
+  /** Mends the lists after an owner of the lock died: recover's rebuild, which the lock cannot import without a cycle. */
+  readonly repair: (arena: Arena) => void;
+  /** Test hook: called at named points of a change under the lock, to die there. null outside of tests. */
+  fault: ((point: FaultPoint) => void) | null;
+}
+
+/** Points at which the crash tests kill or abandon a process that holds the lock, in the order of an append. */
+export type FaultPoint =
+  | "evict-unstamped"
+  | "append-room"
+  | "append-allocated"
+  | "append-written"
+  | "append-stamped"
+  | "append-linked"
+  | "append-counted"
+  | "append-published"
+  | "open-named"
+  | "open-live"
+  | "open-listed"
+  | "delete-stamped"
+  | "delete-retired"
+  | "collect-retired";
+
+export const FAULT_POINTS: readonly FaultPoint[] = [
+  "evict-unstamped",
+  "append-room",
+  "append-allocated",
+  "append-written",
+  "append-stamped",
+  "append-linked",
+  "append-counted",
+  "append-published",
+  "open-named",
+  "open-live",
+  "open-listed",
+  "delete-stamped",
+  "delete-retired",
+  "collect-retired",
+];
+
+/** Views over a mapping. The mapping must begin on a page and be at least `layout.size` long. */
+export function arenaOver(
+  bytes: Uint8Array<ArrayBuffer>,
+  layout: Layout,
+  repair: (arena: Arena) => void,
+): Arena {
+  const { buffer, byteOffset } = bytes;
+  return {
+    layout,
+    u32: new Uint32Array(buffer, byteOffset, Math.floor(layout.size / 4)),
+    i32: new Int32Array(buffer, byteOffset, Math.floor(layout.size / 4)),
+    u8: new Uint8Array(buffer, byteOffset, layout.size),
+    f64: new Float64Array(buffer, byteOffset, Math.floor(layout.size / 8)),
+    repair,
+    fault: null,
+  };
+}
+
+/** First word of a block. */
+export const blockWord = (layout: Layout, block: number): number =>
+  layout.blocksWord + block * layout.blockWords;
+
+/** First word of a channel record. */
+export const channelWord = (layout: Layout, index: number): number =>
+  layout.channelsWord + index * layout.channelWords;
+
+/** First word of a worker slot. */
+export const slotWord = (layout: Layout, slot: number): number => {
+  if (slot < 0 || slot >= layout.workerSlots) throw new RangeError(`worker slot ${slot} does not exist`);
+  return layout.slotsWord + slot * SLOT_WORDS;
+};
+
+const TWO_32 = 4294967296;
+
+/** A 64-bit number kept as two words, low first. Under the lock, or where the high word cannot change meanwhile. */
+export const wide = (u32: Uint32Array, word: number): number => u32[word + 1]! * TWO_32 + u32[word]!;
+
+export function setWide(u32: Uint32Array, word: number, value: number): void {
+  u32[word + 1] = Math.floor(value / TWO_32);
+  u32[word] = value >>> 0;
+}
+
+/** The same without the lock: read again if the high word moved. Pairs with setWide under the lock. */
+export function wideShared(u32: Uint32Array, word: number): number {
+  for (;;) {
+    const high = Atomics.load(u32, word + 1);
+    const low = Atomics.load(u32, word);
+    if (Atomics.load(u32, word + 1) === high) return high * TWO_32 + low;
+  }
+}
+
+// x86-64 never reorders a load with an earlier load or a store with an earlier store, and the engine does not move
+// accesses across Atomics. Only elsewhere do plain accesses need the two fences; there a sequentially consistent store and
+// load of a private word keep the accesses before and after apart.
+const ORDERED = process.arch === "x64";
+const fenceWord = new Int32Array(1);
+
+/** Everything read before is read before anything after: put between copying shared bytes and validating the copy. */
+export function readFence(): void {
+  if (ORDERED) return;
+  Atomics.store(fenceWord, 0, 0);
+  Atomics.load(fenceWord, 0);
+}
+
+/** Everything written before is visible before anything written after: put behind the store that invalidates. */
+export function writeFence(): void {
+  if (ORDERED) return;
+  Atomics.store(fenceWord, 0, 0);
+  Atomics.load(fenceWord, 0);
+}

@@ -1,0 +1,236 @@
+/**
+ * Channel records: finding, opening, removing, counting subscribers. Called through Store by publish, fanout, subscribe and
+ * admin. Records are preallocated and type-stable: an index always means the same kind of bytes, and the incarnation says
+ * whether it is still the channel one knew, so readers need no lock and nothing is ever unmapped under them.
+ */
+import { type Arena, channelWord, setWide, wide, wideShared, writeFence } from "./arena.ts";
+import { blocksForName } from "./blocks.ts";
+import {
+  appendToList,
+  firstOfList,
+  giveFreeChannel,
+  removeFromList,
+  takeFreeChannel,
+} from "./channel-lists.ts";
+import { makeRoom } from "./evict.ts";
+import { insertEntry, lookUp, probe, removeEntry } from "./hash-table.ts";
+import {
+  CH_ACTIVE_UNTIL,
+  CH_AFTER,
+  CH_BASE,
+  CH_CREATED,
+  CH_INCARNATION,
+  CH_LAST_ID,
+  CH_LAST_TAG,
+  CH_LAST_TIME,
+  CH_NEWEST,
+  CH_OLDEST,
+  CH_OLDEST_STORED,
+  CH_RESTS_SINCE,
+  CH_STATE,
+  CH_STORED_COUNT,
+  CH_SUBSCRIBERS,
+  HEAD_CREATED,
+  HEAD_DELETED,
+  HEAD_LIVING,
+  HEAD_TRASHED,
+  LIST_COUNT,
+  LIST_FIRST,
+  NEVER_SEC,
+  STATE_DELETED,
+  STATE_FREE,
+  STATE_LIVE,
+  STATE_TRASHED,
+} from "./layout.ts";
+import { acquire, release } from "./lock.ts";
+import { copyName, freeName, hashName, writeName } from "./names.ts";
+import type { StorePolicy } from "./policy.ts";
+import { nextSerial } from "./ring.ts";
+
+/** The limit of channels is reached (StorePolicy.maxChannels). */
+const TOO_MANY = -1;
+/** No record or no blocks left for another channel. */
+const NO_ROOM = -2;
+
+export const findChannel = (arena: Arena, name: Uint8Array): number =>
+  lookUp(arena, name, hashName(arena, name));
+
+export function openChannel(arena: Arena, policy: StorePolicy, name: Uint8Array, nowSec: number): number {
+  const hash = hashName(arena, name);
+  const found = lookUp(arena, name, hash);
+  if (found >= 0) return found;
+  acquire(arena);
+  // Another process may have created it since.
+  let index = probe(arena, name, hash);
+  if (index < 0) index = createChannel(arena, policy, name, hash, nowSec);
+  release(arena);
+  return index;
+}
+
+function createChannel(
+  arena: Arena,
+  policy: StorePolicy,
+  name: Uint8Array,
+  hash: number,
+  nowSec: number,
+): number {
+  const { u32, layout } = arena;
+  if (policy.maxChannels > 0 && u32[HEAD_LIVING + LIST_COUNT]! >= policy.maxChannels) return TOO_MANY;
+  if (!makeRoom(arena, blocksForName(layout, name.length), nowSec)) return NO_ROOM;
+  const index = takeRecord(arena);
+  if (index < 0) return NO_ROOM;
+  writeName(arena, index, name, hash);
+  arena.fault?.("open-named");
+  const record = channelWord(layout, index);
+  const created = wide(u32, HEAD_CREATED) + 1;
+  setWide(u32, HEAD_CREATED, created);
+  setWide(u32, record + CH_CREATED, created);
+  setWide(u32, record + CH_BASE, nextSerial(arena) - 1);
+  setWide(u32, record + CH_LAST_ID, 0);
+  for (const word of [CH_OLDEST, CH_NEWEST, CH_OLDEST_STORED, CH_STORED_COUNT, CH_LAST_TIME, CH_LAST_TAG]) {
+    u32[record + word] = 0;
+  }
+  u32.fill(0, record + CH_SUBSCRIBERS, record + CH_SUBSCRIBERS + layout.workerSlots);
+  u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
+  u32[record + CH_STATE] = STATE_LIVE;
+  // Everything above is visible to whoever sees the odd incarnation. Pairs with isLive and isNamed.
+  Atomics.store(u32, record + CH_INCARNATION, (u32[record + CH_INCARNATION]! + 1) >>> 0);
+  arena.fault?.("open-live");
+  appendToList(arena, HEAD_LIVING, index);
+  arena.fault?.("open-listed");
+  insertEntry(arena, index);
+  return index;
+}
+
+/** A free record; when there is none, the one that has been in the trash for the longest time. */
+function takeRecord(arena: Arena): number {
+  const index = takeFreeChannel(arena);
+  if (index >= 0) return index;
+  const resting = firstOfList(arena, HEAD_TRASHED);
+  if (resting < 0) return -1;
+  freeRecord(arena, resting);
+  return takeFreeChannel(arena);
+}
+
+/**
+ * Takes a living channel out of everything: it cannot be found any more, its incarnation is no longer live. Its messages and
+ * name stay until the sweep. `list` is HEAD_DELETED (push-stream spec 2.7) or HEAD_TRASHED (6.4, empty already). Under the lock.
+ */
+export function retireChannel(
+  arena: Arena,
+  index: number,
+  list: typeof HEAD_DELETED | typeof HEAD_TRASHED,
+  nowSec: number,
+): void {
+  const { u32, layout } = arena;
+  const record = channelWord(layout, index);
+  u32[record + CH_RESTS_SINCE] = nowSec;
+  u32[record + CH_STATE] = list === HEAD_DELETED ? STATE_DELETED : STATE_TRASHED;
+  // Pairs with isLive and isNamed: from here on nobody takes the channel for living.
+  Atomics.store(u32, record + CH_INCARNATION, (u32[record + CH_INCARNATION]! + 1) >>> 0);
+  writeFence();
+  removeEntry(arena, index);
+  removeFromList(arena, HEAD_LIVING, index);
+  appendToList(arena, list, index);
+}
+
+/** Moves an emptied deleted channel to the trash. Under the lock. */
+export function trashDeleted(arena: Arena, index: number, nowSec: number): void {
+  const record = channelWord(arena.layout, index);
+  removeFromList(arena, HEAD_DELETED, index);
+  arena.u32[record + CH_RESTS_SINCE] = nowSec;
+  arena.u32[record + CH_STATE] = STATE_TRASHED;
+  appendToList(arena, HEAD_TRASHED, index);
+}
+
+/** Frees a record that is in the trash, with its name. Under the lock. */
+export function freeRecord(arena: Arena, index: number): void {
+  removeFromList(arena, HEAD_TRASHED, index);
+  arena.u32[channelWord(arena.layout, index) + CH_STATE] = STATE_FREE;
+  freeName(arena, index);
+  giveFreeChannel(arena, index);
+}
+
+/** The second until which a channel without messages and subscribers stays after being used (push-stream spec 6.4). */
+export const activeUntil = (policy: StorePolicy, nowSec: number): number =>
+  policy.channelInactivitySec === 0 ? NEVER_SEC : nowSec + policy.channelInactivitySec;
+
+export const incarnationOf = (arena: Arena, index: number): number =>
+  Atomics.load(arena.u32, channelWord(arena.layout, index) + CH_INCARNATION);
+
+export const isLive = (arena: Arena, index: number, incarnation: number): boolean =>
+  (incarnation & 1) === 1 && incarnationOf(arena, index) === incarnation;
+
+export const baseOf = (arena: Arena, index: number): number =>
+  wideShared(arena.u32, channelWord(arena.layout, index) + CH_BASE);
+
+export const lastIdOf = (arena: Arena, index: number): number =>
+  wideShared(arena.u32, channelWord(arena.layout, index) + CH_LAST_ID);
+
+export const storedCountOf = (arena: Arena, index: number): number =>
+  arena.u32[channelWord(arena.layout, index) + CH_STORED_COUNT]!;
+
+export const lastTimeOf = (arena: Arena, index: number): number =>
+  arena.u32[channelWord(arena.layout, index) + CH_LAST_TIME]!;
+
+export const lastTagOf = (arena: Arena, index: number): number =>
+  arena.u32[channelWord(arena.layout, index) + CH_LAST_TAG]!;
+
+export const nameOf = (arena: Arena, index: number): Uint8Array => copyName(arena, index);
+
+export function subscriberCountOf(arena: Arena, index: number): number {
+  const { u32, layout } = arena;
+  const first = channelWord(layout, index) + CH_SUBSCRIBERS;
+  let sum = 0;
+  for (let slot = 0; slot < layout.workerSlots; slot++) sum += u32[first + slot]!;
+  return sum;
+}
+
+export function addSubscriber(
+  arena: Arena,
+  policy: StorePolicy,
+  slot: number,
+  index: number,
+  nowSec: number,
+  incarnation?: number,
+): boolean {
+  const { u32, layout } = arena;
+  const record = channelWord(layout, index);
+  // Under the lock, because the sweep collects a channel that it sees without subscribers.
+  acquire(arena);
+  const current = u32[record + CH_INCARNATION]!;
+  const live = (current & 1) === 1 && (incarnation === undefined || incarnation === current);
+  if (live) {
+    u32[record + CH_SUBSCRIBERS + slot] = u32[record + CH_SUBSCRIBERS + slot]! + 1;
+    u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
+  }
+  release(arena);
+  return live;
+}
+
+/** Without the lock: the word is this worker's own, and one too many for a moment harms nobody. */
+export function removeSubscriber(arena: Arena, slot: number, index: number, incarnation?: number): void {
+  if (incarnation !== undefined && !isLive(arena, index, incarnation)) return;
+  const at = channelWord(arena.layout, index) + CH_SUBSCRIBERS + slot;
+  const count = arena.u32[at]!;
+  if (count > 0) arena.u32[at] = count - 1;
+}
+
+export function eachChannel(arena: Arena, visit: (index: number) => void): void {
+  const { u32, layout } = arena;
+  // The visit may take long, so the order is copied first: about 5 ns a channel under the lock.
+  acquire(arena);
+  const indices = new Uint32Array(u32[HEAD_LIVING + LIST_COUNT]!);
+  const incarnations = new Uint32Array(indices.length);
+  let next = u32[HEAD_LIVING + LIST_FIRST]!;
+  for (let at = 0; next !== 0 && at < indices.length; at++) {
+    const record = channelWord(layout, next - 1);
+    indices[at] = next - 1;
+    incarnations[at] = u32[record + CH_INCARNATION]!;
+    next = u32[record + CH_AFTER]!;
+  }
+  release(arena);
+  for (let at = 0; at < indices.length; at++) {
+    if (isLive(arena, indices[at]!, incarnations[at]!)) visit(indices[at]!);
+  }
+}

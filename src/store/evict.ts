@@ -1,0 +1,79 @@
+/**
+ * Making room: which messages go when no block is free. A full store refuses nobody; it forgets what matters least, counts it,
+ * and whoever asks for a forgotten position is told of the gap. Called by append and open, under the lock.
+ */
+import { type Arena, blockWord, setWide, wide } from "./arena.ts";
+import {
+  AGE_OLDEST,
+  HEAD_EVICTED,
+  HEAD_FREE_BLOCKS,
+  HEAD_NAME_BLOCKS,
+  HEAD_RING_HEAD,
+  HEAD_STORED,
+  HEAD_TRANSIENT,
+  MSG_EXPIRES,
+  MSG_SERIAL,
+} from "./layout.ts";
+import { dropMessage } from "./messages.ts";
+import { largestLag } from "./slots.ts";
+
+/** Sees to it that `blocks` blocks are free; false, and nothing dropped, when not even an empty store had them. */
+export function makeRoom(arena: Arena, blocks: number, nowSec: number): boolean {
+  const { u32, layout } = arena;
+  if (u32[HEAD_FREE_BLOCKS]! >= blocks) return true;
+  if (blocks > layout.blocks - u32[HEAD_NAME_BLOCKS]!) return false;
+  // Asked for once, and only when there is an unstored message to judge by it.
+  const lag = u32[HEAD_TRANSIENT + AGE_OLDEST] === 0 ? 0 : largestLag(arena);
+  while (u32[HEAD_FREE_BLOCKS]! < blocks) {
+    if (!evictOne(arena, lag, nowSec)) return false;
+  }
+  return true;
+}
+
+/**
+ * Drops at most `limit` messages from the front of both age lists whose time has come; how many. Append calls it with a small
+ * limit, so that expiry keeps pace with any publish rate and the sweep finds little to do.
+ */
+export function dropExpired(arena: Arena, limit: number, nowSec: number): number {
+  let dropped = 0;
+  for (const list of [HEAD_STORED, HEAD_TRANSIENT]) {
+    let block = arena.u32[list + AGE_OLDEST]!;
+    while (dropped < limit && block !== 0 && isExpired(arena, block, nowSec)) {
+      dropMessage(arena, block, nowSec);
+      dropped++;
+      block = arena.u32[list + AGE_OLDEST]!;
+    }
+  }
+  return dropped;
+}
+
+/** Expired when `expires <= now` (push-stream spec 6.2). */
+export const isExpired = (arena: Arena, block: number, nowSec: number): boolean =>
+  arena.u32[blockWord(arena.layout, block) + MSG_EXPIRES]! <= nowSec;
+
+/**
+ * In this order: expired ones, unstored ones that every worker has dispatched, the oldest stored one, the oldest unstored one.
+ * The last two are lost to somebody and are counted.
+ */
+function evictOne(arena: Arena, lag: number, nowSec: number): boolean {
+  const { u32 } = arena;
+  const stored = u32[HEAD_STORED + AGE_OLDEST]!;
+  const unstored = u32[HEAD_TRANSIENT + AGE_OLDEST]!;
+  if (stored !== 0 && isExpired(arena, stored, nowSec)) {
+    dropMessage(arena, stored, nowSec);
+  } else if (unstored !== 0 && (isExpired(arena, unstored, nowSec) || isPassed(arena, unstored, lag))) {
+    dropMessage(arena, unstored, nowSec);
+  } else {
+    const victim = stored || unstored;
+    if (victim === 0) return false;
+    dropMessage(arena, victim, nowSec);
+    setWide(u32, HEAD_EVICTED, wide(u32, HEAD_EVICTED) + 1);
+  }
+  return true;
+}
+
+/** True when the slowest worker's cursor, `lag` entries behind the head, is beyond this message. */
+function isPassed(arena: Arena, block: number, lag: number): boolean {
+  const serial = arena.u32[blockWord(arena.layout, block) + MSG_SERIAL]!;
+  return (arena.u32[HEAD_RING_HEAD]! - serial) >>> 0 > lag;
+}

@@ -1,0 +1,86 @@
+/**
+ * From names to channel records: open addressing with linear probing, at most half full. Inserts and removals run under the
+ * lock, look-ups without it.
+ *
+ * Removal shifts later entries back instead of leaving tombstones, so that the table never needs a rehash. A reader that runs
+ * meanwhile could miss a living name, as its entry moves past the reader; therefore HEAD_HASH_VERSION is odd during a
+ * removal and even, but different, afterwards. A reader
+ *  - that finds an entry has compared the name and checked that its channel lives: the answer was right at that moment,
+ *    wherever the entry stood;
+ *  - that finds nothing answers only if the version was even and the same before and after. No entry moved between, so an
+ *    entry that stood in the table all the time was in the probed run: inserts only fill empty places and never make a run
+ *    shorter. After a few tries it takes the lock.
+ */
+import { type Arena, channelWord, readFence, writeFence } from "./arena.ts";
+import { CH_NAME_HASH, HEAD_HASH_VERSION } from "./layout.ts";
+import { acquire, release } from "./lock.ts";
+import { isNamed } from "./names.ts";
+
+const TRIES = 4;
+
+/** Index of the living channel with this name, -1 when there is none. Takes the lock only when removals keep interfering. */
+export function lookUp(arena: Arena, name: Uint8Array, hash: number): number {
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    // Pairs with the two stores in removeEntry.
+    const version = Atomics.load(arena.u32, HEAD_HASH_VERSION);
+    const index = probe(arena, name, hash);
+    if (index >= 0) return index;
+    readFence();
+    if ((version & 1) === 0 && Atomics.load(arena.u32, HEAD_HASH_VERSION) === version) return -1;
+  }
+  acquire(arena);
+  const index = probe(arena, name, hash);
+  release(arena);
+  return index;
+}
+
+/** One pass over the run of entries that the name belongs to; -1 = not met. Final under the lock, a hint without it. */
+export function probe(arena: Arena, name: Uint8Array, hash: number): number {
+  const { u32, layout } = arena;
+  const mask = layout.hashSize - 1;
+  let place = hash & mask;
+  for (let steps = 0; steps <= mask; steps++) {
+    // Pairs with insertEntry: an index seen here has its record written.
+    const entry = Atomics.load(u32, layout.hashWord + place);
+    if (entry === 0) return -1;
+    if (entry <= layout.channels && isNamed(arena, entry - 1, name, hash)) return entry - 1;
+    place = (place + 1) & mask;
+  }
+  return -1;
+}
+
+/** Enters a living channel whose name is not in the table. Under the lock. */
+export function insertEntry(arena: Arena, index: number): void {
+  const { u32, layout } = arena;
+  const mask = layout.hashSize - 1;
+  let place = u32[channelWord(layout, index) + CH_NAME_HASH]! & mask;
+  while (u32[layout.hashWord + place] !== 0) place = (place + 1) & mask;
+  // Pairs with the load in probe.
+  Atomics.store(u32, layout.hashWord + place, index + 1);
+}
+
+/** Takes a channel out. Under the lock; the name must still be in its record. */
+export function removeEntry(arena: Arena, index: number): void {
+  const { u32, layout } = arena;
+  const mask = layout.hashSize - 1;
+  let gap = u32[channelWord(layout, index) + CH_NAME_HASH]! & mask;
+  while (u32[layout.hashWord + gap] !== index + 1) {
+    if (u32[layout.hashWord + gap] === 0) return;
+    gap = (gap + 1) & mask;
+  }
+  const version = u32[HEAD_HASH_VERSION]!;
+  Atomics.store(u32, HEAD_HASH_VERSION, (version + 1) >>> 0);
+  writeFence();
+  for (let place = (gap + 1) & mask; ; place = (place + 1) & mask) {
+    const entry = u32[layout.hashWord + place]!;
+    if (entry === 0) break;
+    const home = u32[channelWord(layout, entry - 1) + CH_NAME_HASH]! & mask;
+    // The entry may move into the gap unless its home lies behind the gap.
+    if (((place - home) & mask) >= ((place - gap) & mask)) {
+      u32[layout.hashWord + gap] = entry;
+      gap = place;
+    }
+  }
+  Atomics.store(u32, layout.hashWord + gap, 0);
+  Atomics.store(u32, HEAD_HASH_VERSION, (version + 2) >>> 0);
+}

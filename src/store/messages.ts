@@ -1,0 +1,158 @@
+/**
+ * One message in the store: its header's check word, and hanging it into and taking it out of the lists (its channel's, and
+ * the list of all stored or all unstored ones by age). Used by publish, evict, sweep and recover; all under the lock.
+ */
+
+import { FLAG_DELETION, FLAG_STORED } from "../message.ts";
+import { type Arena, blockWord, channelWord, writeFence } from "./arena.ts";
+import { blocksForMessage, freeBlocks } from "./blocks.ts";
+import {
+  AGE_COUNT,
+  AGE_NEWEST,
+  AGE_OLDEST,
+  AGE_UNSORTED_UNTIL,
+  CH_NEWEST,
+  CH_OLDEST,
+  CH_OLDEST_STORED,
+  CH_STORED_COUNT,
+  CH_VERSION,
+  HEAD_STORED,
+  HEAD_TRANSIENT,
+  type Layout,
+  MSG_AGE_NEWER,
+  MSG_AGE_OLDER,
+  MSG_CHANNEL,
+  MSG_CHECK,
+  MSG_DATA_LENGTH,
+  MSG_EVENT_LENGTHS,
+  MSG_EXPIRES,
+  MSG_FLAGS,
+  MSG_LAST,
+  MSG_NEWER,
+  MSG_NEXT,
+  MSG_OLDER,
+  MSG_STAMP,
+  NO_EVENT_TEXT,
+} from "./layout.ts";
+import { countTrash } from "./trash.ts";
+
+/** The check word of a header: recovery trusts no message without it. Not for payload bytes: the stamp comes after those. */
+export function checkOf(u32: Uint32Array, at: number): number {
+  let check = 0x51ce;
+  for (let word = MSG_NEXT; word < MSG_CHECK; word++) {
+    check = Math.imul(check ^ u32[at + word]!, 0x9e3779b1);
+    check ^= check >>> 15;
+  }
+  return check >>> 0;
+}
+
+/** Bytes of event id, event type and data together, from the header words. */
+export function bytesOf(u32: Uint32Array, at: number): number {
+  const lengths = u32[at + MSG_EVENT_LENGTHS]!;
+  return textLength(lengths & 0xffff) + textLength(lengths >>> 16) + u32[at + MSG_DATA_LENGTH]!;
+}
+
+const textLength = (half: number): number => (half === NO_EVENT_TEXT ? 0 : half);
+
+export const blocksOf = (layout: Layout, u32: Uint32Array, at: number): number =>
+  blocksForMessage(layout, bytesOf(u32, at));
+
+/** AGE_* words of the age list a message belongs to. */
+const ageListOf = (flags: number): number => ((flags & FLAG_STORED) !== 0 ? HEAD_STORED : HEAD_TRANSIENT);
+
+/** Hangs a stamped message in as its channel's newest. Readers may follow the new links at once. */
+export function linkInChannel(arena: Arena, block: number): void {
+  const { u32, layout } = arena;
+  const at = blockWord(layout, block);
+  const record = channelWord(layout, u32[at + MSG_CHANNEL]!);
+  const newest = u32[record + CH_NEWEST]!;
+  u32[at + MSG_OLDER] = newest;
+  u32[at + MSG_NEWER] = 0;
+  // The three stores pair with the loads in collect: a block reached by a link has its header complete.
+  if (newest === 0) Atomics.store(u32, record + CH_OLDEST, block);
+  else Atomics.store(u32, blockWord(layout, newest) + MSG_NEWER, block);
+  Atomics.store(u32, record + CH_NEWEST, block);
+  if ((u32[at + MSG_FLAGS]! & FLAG_STORED) === 0) return;
+  if (u32[record + CH_OLDEST_STORED] === 0) u32[record + CH_OLDEST_STORED] = block;
+  u32[record + CH_STORED_COUNT] = u32[record + CH_STORED_COUNT]! + 1;
+}
+
+/** Hangs a message in as the newest of its age list. */
+export function linkByAge(arena: Arena, block: number): void {
+  const { u32, layout } = arena;
+  const at = blockWord(layout, block);
+  const list = ageListOf(u32[at + MSG_FLAGS]!);
+  const newest = u32[list + AGE_NEWEST]!;
+  u32[at + MSG_AGE_OLDER] = newest;
+  u32[at + MSG_AGE_NEWER] = 0;
+  if (newest === 0) {
+    u32[list + AGE_OLDEST] = block;
+  } else {
+    const before = blockWord(layout, newest);
+    u32[before + MSG_AGE_NEWER] = block;
+    const expires = u32[before + MSG_EXPIRES]!;
+    // This one expires before its elder: the sweep must look behind the front until the elder is gone.
+    if (expires > u32[at + MSG_EXPIRES]! && expires > u32[list + AGE_UNSORTED_UNTIL]!) {
+      u32[list + AGE_UNSORTED_UNTIL] = expires;
+    }
+  }
+  u32[list + AGE_NEWEST] = block;
+  u32[list + AGE_COUNT] = u32[list + AGE_COUNT]! + 1;
+}
+
+/** Frees a message: readers that hold its stamp see that it is gone, walkers of its channel see that the links moved. */
+export function dropMessage(arena: Arena, block: number, nowSec: number): void {
+  const { u32, layout } = arena;
+  const at = blockWord(layout, block);
+  const flags = u32[at + MSG_FLAGS]!;
+  const inChannel = (flags & FLAG_DELETION) === 0;
+  const version = channelWord(layout, u32[at + MSG_CHANNEL]!) + CH_VERSION;
+  // Odd: pairs with the first look of collect.
+  if (inChannel) Atomics.store(u32, version, (u32[version]! + 1) >>> 0);
+  // Pairs with the second look of readMessage: what it copied before this was the message.
+  Atomics.store(u32, at + MSG_STAMP, 0);
+  writeFence();
+  arena.fault?.("evict-unstamped");
+  if (inChannel) {
+    unlinkFromChannel(arena, at, block);
+    // Even again, but another number: pairs with the second look of collect.
+    Atomics.store(u32, version, (u32[version]! + 1) >>> 0);
+  }
+  unlinkByAge(arena, at, ageListOf(flags));
+  freeBlocks(arena, block, u32[at + MSG_LAST]!, blocksOf(layout, u32, at));
+  if ((flags & FLAG_STORED) !== 0) countTrash(arena, nowSec);
+}
+
+function unlinkFromChannel(arena: Arena, at: number, block: number): void {
+  const { u32, layout } = arena;
+  const record = channelWord(layout, u32[at + MSG_CHANNEL]!);
+  const older = u32[at + MSG_OLDER]!;
+  const newer = u32[at + MSG_NEWER]!;
+  if (older === 0) u32[record + CH_OLDEST] = newer;
+  else u32[blockWord(layout, older) + MSG_NEWER] = newer;
+  if (newer === 0) u32[record + CH_NEWEST] = older;
+  else u32[blockWord(layout, newer) + MSG_OLDER] = older;
+  if ((u32[at + MSG_FLAGS]! & FLAG_STORED) === 0) return;
+  u32[record + CH_STORED_COUNT] = u32[record + CH_STORED_COUNT]! - 1;
+  if (u32[record + CH_OLDEST_STORED] === block) u32[record + CH_OLDEST_STORED] = storedFrom(arena, newer);
+}
+
+/** The first stored message from `block` on towards the newest. The pointer only ever moves that way, so this is O(1) a message. */
+function storedFrom(arena: Arena, block: number): number {
+  const { u32, layout } = arena;
+  while (block !== 0 && (u32[blockWord(layout, block) + MSG_FLAGS]! & FLAG_STORED) === 0) {
+    block = u32[blockWord(layout, block) + MSG_NEWER]!;
+  }
+  return block;
+}
+
+function unlinkByAge(arena: Arena, at: number, list: number): void {
+  const { u32, layout } = arena;
+  const older = u32[at + MSG_AGE_OLDER]!;
+  const newer = u32[at + MSG_AGE_NEWER]!;
+  if (older === 0) u32[list + AGE_OLDEST] = newer;
+  else u32[blockWord(layout, older) + MSG_AGE_NEWER] = newer;
+  if (newer === 0) u32[list + AGE_NEWEST] = older;
+  else u32[blockWord(layout, newer) + MSG_AGE_OLDER] = older;
+  u32[list + AGE_COUNT] = u32[list + AGE_COUNT]! - 1;
+}

@@ -1,0 +1,119 @@
+/**
+ * Channel names in the store: hashing, comparing, writing and copying their bytes. Any byte is legal, the empty name too.
+ * Names stand in their own block chain, so a record stays small and a name may be 64 KiB long.
+ */
+import { type Arena, blockWord, channelWord, readFence } from "./arena.ts";
+import { blocksForName, ChainWriter, freeBlocks, readChain, takeBlocks } from "./blocks.ts";
+import {
+  CH_INCARNATION,
+  CH_NAME_BLOCK,
+  CH_NAME_HASH,
+  CH_NAME_LENGTH,
+  HEAD_HASH_SEED,
+  HEAD_NAME_BLOCKS,
+  MORE_NEXT,
+  MORE_OWNER,
+  MORE_WORDS,
+} from "./layout.ts";
+
+const writer = new ChainWriter();
+
+/** Below this a loop in JavaScript beats the native call. */
+const NATIVE_HASH_FROM = 20;
+
+/**
+ * Hash of a name, seeded per store so that nobody outside can prepare names that all fall on one place. For short names
+ * FNV-1a with a shift in each step (plain FNV-1a keeps collisions whatever the seed is) and murmur3's finish.
+ */
+export function hashName(arena: Arena, name: Uint8Array): number {
+  const seed = arena.u32[HEAD_HASH_SEED]!;
+  if (name.length >= NATIVE_HASH_FROM) return Bun.hash.xxHash32(name, seed);
+  let hash = seed | 0;
+  for (let at = 0; at < name.length; at++) {
+    hash = Math.imul(hash ^ name[at]!, 0x01000193);
+    hash ^= hash >>> 15;
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** Owner mark of the blocks of a channel's name: a number that recovery can tell from most message stamps. */
+export const nameOwner = (index: number): number => (0x80000000 | index) >>> 0;
+
+/**
+ * True when the living channel `index` has this name. Without the lock: the bytes may be replaced while we compare, so the
+ * answer counts only if the incarnation is the same living one before and after. Pairs with retireChannel and createChannel,
+ * which change the incarnation before, or after, touching the name.
+ */
+export function isNamed(arena: Arena, index: number, name: Uint8Array, hash: number): boolean {
+  const { u32, layout } = arena;
+  const record = channelWord(layout, index);
+  const incarnation = Atomics.load(u32, record + CH_INCARNATION);
+  if ((incarnation & 1) === 0) return false;
+  if (u32[record + CH_NAME_HASH] !== hash || u32[record + CH_NAME_LENGTH] !== name.length) return false;
+  if (!sameBytes(arena, u32[record + CH_NAME_BLOCK]!, name)) return false;
+  readFence();
+  return Atomics.load(u32, record + CH_INCARNATION) === incarnation;
+}
+
+/** A copy of the name in a record. */
+export function copyName(arena: Arena, index: number): Uint8Array<ArrayBuffer> {
+  const { u32, layout } = arena;
+  const record = channelWord(layout, index);
+  const length = u32[record + CH_NAME_LENGTH]!;
+  const block = u32[record + CH_NAME_BLOCK]!;
+  if (length === 0 || block === 0) return new Uint8Array(0);
+  const name = new Uint8Array(length);
+  readChain(arena, block, MORE_WORDS, length, name);
+  return name;
+}
+
+/** Stores a name in fresh blocks, which the caller has made room for, and enters it in the record. Under the lock. */
+export function writeName(arena: Arena, index: number, name: Uint8Array, hash: number): void {
+  const { u32, layout } = arena;
+  const record = channelWord(layout, index);
+  const count = blocksForName(layout, name.length);
+  let block = 0;
+  if (count > 0) {
+    block = takeBlocks(arena, count, nameOwner(index));
+    u32[blockWord(layout, block) + MORE_OWNER] = nameOwner(index);
+    writer.begin(layout, block, MORE_WORDS);
+    writer.write(arena, name);
+    u32[HEAD_NAME_BLOCKS] = u32[HEAD_NAME_BLOCKS]! + count;
+  }
+  u32[record + CH_NAME_BLOCK] = block;
+  u32[record + CH_NAME_LENGTH] = name.length;
+  u32[record + CH_NAME_HASH] = hash;
+}
+
+/** Frees the name of a record that nobody can find any more. Under the lock. */
+export function freeName(arena: Arena, index: number): void {
+  const { u32, layout } = arena;
+  const record = channelWord(layout, index);
+  const first = u32[record + CH_NAME_BLOCK]!;
+  const count = blocksForName(layout, u32[record + CH_NAME_LENGTH]!);
+  u32[record + CH_NAME_BLOCK] = 0;
+  u32[record + CH_NAME_LENGTH] = 0;
+  if (first === 0) return;
+  let last = first;
+  for (let seen = 1; seen < count; seen++) last = u32[blockWord(layout, last) + MORE_NEXT]!;
+  u32[HEAD_NAME_BLOCKS] = u32[HEAD_NAME_BLOCKS]! - count;
+  freeBlocks(arena, first, last, count);
+}
+
+function sameBytes(arena: Arena, block: number, name: Uint8Array): boolean {
+  const { u8, u32, layout } = arena;
+  let compared = 0;
+  while (compared < name.length) {
+    if (block === 0 || block > layout.blocks) return false;
+    const start = (blockWord(layout, block) + MORE_WORDS) * 4;
+    const piece = Math.min(layout.moreRoomBytes, name.length - compared);
+    for (let at = 0; at < piece; at++) {
+      if (u8[start + at] !== name[compared + at]) return false;
+    }
+    compared += piece;
+    block = u32[blockWord(layout, block) + MORE_NEXT]!;
+  }
+  return true;
+}

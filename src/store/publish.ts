@@ -1,0 +1,177 @@
+/**
+ * Putting messages in: append and the deletion of a channel. Called through Store by publish/ and subscribe/ (WebSocket).
+ *
+ * The order of an append is what crash safety rests on, all under the lock: blocks → bytes and header → STAMP (the message is
+ * complete) → lists → channel counters → ring entry → ring head (it is published). A process that dies before the stamp leaves
+ * nothing; one that dies after it leaves a message with the serial the head still stands at, which recovery publishes.
+ */
+import { FLAG_DELETION, FLAG_STORED } from "../message.ts";
+import { type Arena, blockWord, channelWord, setWide, wide } from "./arena.ts";
+import { blocksForMessage, ChainWriter, takeBlocks } from "./blocks.ts";
+import { activeUntil } from "./channels.ts";
+import { dropExpired, makeRoom } from "./evict.ts";
+import { probe } from "./hash-table.ts";
+import {
+  CH_ACTIVE_UNTIL,
+  CH_INCARNATION,
+  CH_LAST_ID,
+  CH_OLDEST_STORED,
+  CH_STORED_COUNT,
+  HEAD_CLOCK_SEC,
+  HEAD_CLOCK_TAG,
+  HEAD_DELETIONS,
+  MSG_DATA_LENGTH,
+  MSG_EVENT_LENGTHS,
+  MSG_EXPIRES,
+  MSG_FLAGS,
+  MSG_ID,
+  MSG_TAG,
+  MSG_TIME,
+  MSG_WORDS,
+  NEVER_SEC,
+  NO_EVENT_TEXT,
+} from "./layout.ts";
+import { acquire, release } from "./lock.ts";
+import { dropMessage } from "./messages.ts";
+import { hashName } from "./names.ts";
+import type { StorePolicy } from "./policy.ts";
+import { publishDeletion, publishMessage, stampMessage } from "./publication.ts";
+import { nextSerial } from "./ring.ts";
+import { countTrash } from "./trash.ts";
+
+const CHANNEL_GONE = 0;
+const TOO_LARGE = -1;
+/** Expired messages that an append clears away besides: two, so that a backlog shrinks at any publish rate. */
+const EXPIRE_PER_APPEND = 2;
+
+const writer = new ChainWriter();
+
+export function appendMessage(
+  arena: Arena,
+  policy: StorePolicy,
+  index: number,
+  incarnation: number,
+  data: Uint8Array,
+  eventId: Uint8Array | null,
+  eventType: Uint8Array | null,
+  stored: boolean,
+  nowMs: number,
+): number {
+  const { u32, layout } = arena;
+  const record = channelWord(layout, index);
+  const nowSec = Math.floor(nowMs / 1000);
+  const lengths = eventLengths(eventId, eventType);
+  const bytes = data.length + (eventId?.length ?? 0) + (eventType?.length ?? 0);
+  const blocks = blocksForMessage(layout, bytes);
+  acquire(arena);
+  if ((incarnation & 1) === 0 || u32[record + CH_INCARNATION] !== incarnation) {
+    release(arena);
+    return CHANNEL_GONE;
+  }
+  if (!makeRoom(arena, blocks, nowSec)) {
+    release(arena);
+    return TOO_LARGE;
+  }
+  arena.fault?.("append-room");
+  tickClock(u32, nowSec);
+  const id = wide(u32, record + CH_LAST_ID) + 1;
+  const block = takeBlocks(arena, blocks, nextSerial(arena) >>> 0);
+  const at = blockWord(layout, block);
+  arena.fault?.("append-allocated");
+  writer.begin(layout, block, MSG_WORDS);
+  if (eventId !== null) writer.write(arena, eventId);
+  if (eventType !== null) writer.write(arena, eventType);
+  writer.write(arena, data);
+  setWide(u32, at + MSG_ID, id);
+  u32[at + MSG_TIME] = u32[HEAD_CLOCK_SEC]!;
+  u32[at + MSG_TAG] = u32[HEAD_CLOCK_TAG]!;
+  u32[at + MSG_EXPIRES] = expiry(stored ? policy.messageTtlSec : policy.unstoredTtlSec, nowSec);
+  u32[at + MSG_DATA_LENGTH] = data.length;
+  u32[at + MSG_EVENT_LENGTHS] = lengths;
+  u32[at + MSG_FLAGS] = stored ? FLAG_STORED : 0;
+  stampMessage(arena, block, index, incarnation);
+  publishMessage(arena, block);
+  u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
+  if (!stored) countTrash(arena, nowSec);
+  trimChannel(arena, record, policy.maxStoredPerChannel, nowSec);
+  dropExpired(arena, EXPIRE_PER_APPEND, nowSec);
+  release(arena);
+  return id;
+}
+
+/** Removes a channel and tells every worker through the ring (push-stream spec 2.7). */
+export function deleteChannel(
+  arena: Arena,
+  policy: StorePolicy,
+  name: Uint8Array,
+  text: Uint8Array,
+  nowMs: number,
+): boolean {
+  const { u32, layout } = arena;
+  const nowSec = Math.floor(nowMs / 1000);
+  const hash = hashName(arena, name);
+  const blocks = blocksForMessage(layout, text.length);
+  acquire(arena);
+  const index = probe(arena, name, hash);
+  if (index < 0) {
+    release(arena);
+    return false;
+  }
+  if (!makeRoom(arena, blocks, nowSec)) {
+    release(arena);
+    throw new RangeError(`the deletion text of ${text.length} bytes is larger than the store`);
+  }
+  const incarnation = u32[channelWord(layout, index) + CH_INCARNATION]!;
+  const block = takeBlocks(arena, blocks, nextSerial(arena) >>> 0);
+  const at = blockWord(layout, block);
+  writer.begin(layout, block, MSG_WORDS);
+  writer.write(arena, text);
+  // Time and tag 0, as subscribers are to see them. The id follows from the flag; its words count deletions.
+  setWide(u32, at + MSG_ID, wide(u32, HEAD_DELETIONS) + 1);
+  u32[at + MSG_TIME] = 0;
+  u32[at + MSG_TAG] = 0;
+  u32[at + MSG_EXPIRES] = expiry(policy.unstoredTtlSec, nowSec);
+  u32[at + MSG_DATA_LENGTH] = text.length;
+  u32[at + MSG_EVENT_LENGTHS] = eventLengths(null, null);
+  u32[at + MSG_FLAGS] = FLAG_DELETION;
+  stampMessage(arena, block, index, incarnation);
+  arena.fault?.("delete-stamped");
+  publishDeletion(arena, block, nowSec);
+  release(arena);
+  return true;
+}
+
+/**
+ * Time and tag of the next message: the tag counts inside one second over all channels, from 1 (push-stream spec 6.1). When
+ * the clock goes back, time stands still until it has caught up.
+ */
+function tickClock(u32: Uint32Array, nowSec: number): void {
+  if (nowSec > u32[HEAD_CLOCK_SEC]!) {
+    u32[HEAD_CLOCK_SEC] = nowSec;
+    u32[HEAD_CLOCK_TAG] = 1;
+  } else {
+    u32[HEAD_CLOCK_TAG] = u32[HEAD_CLOCK_TAG]! + 1;
+  }
+}
+
+/** Drops the oldest stored messages beyond the limit (push-stream spec 2.4). */
+function trimChannel(arena: Arena, record: number, limit: number, nowSec: number): void {
+  if (limit === 0) return;
+  while (arena.u32[record + CH_STORED_COUNT]! > limit) {
+    dropMessage(arena, arena.u32[record + CH_OLDEST_STORED]!, nowSec);
+  }
+}
+
+const expiry = (ttlSec: number, nowSec: number): number => (ttlSec === 0 ? NEVER_SEC : nowSec + ttlSec);
+
+function eventLengths(eventId: Uint8Array | null, eventType: Uint8Array | null): number {
+  const idLength = eventId === null ? NO_EVENT_TEXT : eventId.length;
+  const typeLength = eventType === null ? NO_EVENT_TEXT : eventType.length;
+  if (
+    (eventId !== null && idLength >= NO_EVENT_TEXT) ||
+    (eventType !== null && typeLength >= NO_EVENT_TEXT)
+  ) {
+    throw new RangeError("an event id or event type has more than 65,534 bytes");
+  }
+  return (typeLength * 0x10000 + idLength) >>> 0;
+}

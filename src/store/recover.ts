@@ -1,0 +1,218 @@
+/**
+ * Rebuilding every list from what was fully written: after an unclean stop (main, at open), and after the death of a process
+ * that held the lock (main, or whoever finds its own stale lock). One function for both, because a killed writer and a killed
+ * daemon leave the same thing: any prefix of a change.
+ *
+ * Trusted are only channel records that live, with a name chain that is whole, and messages with a stamp, a good check word
+ * and a whole chain. Links, counts, the hash table and the free list are made anew from those. A message with the
+ * serial at which the ring head stands was complete but not published yet; its publish is finished here, so that it is
+ * either nowhere or seen by all. Runs under the lock, or alone; takes about 50 ns a block plus 1 µs a message.
+ *
+ * Readers without the lock may run meanwhile: versions are odd until the end, so they retry and then wait for the lock.
+ */
+import { FLAG_DELETION } from "../message.ts";
+import { type Arena, blockWord, channelWord, setWide, wide } from "./arena.ts";
+import {
+  AGE_COUNT,
+  AGE_UNSORTED_UNTIL,
+  CH_INCARNATION,
+  CH_LAST_ID,
+  CH_STATE,
+  CH_VERSION,
+  HEAD_CLOCK_SEC,
+  HEAD_FREE_BLOCK,
+  HEAD_FREE_BLOCKS,
+  HEAD_HASH_VERSION,
+  HEAD_STORED,
+  HEAD_TRANSIENT,
+  MORE_NEXT,
+  MORE_OWNER,
+  MSG_CHANNEL,
+  MSG_CHECK,
+  MSG_FLAGS,
+  MSG_ID,
+  MSG_INCARNATION,
+  MSG_LAST,
+  MSG_SERIAL,
+  MSG_STAMP,
+  STATE_LIVE,
+} from "./layout.ts";
+import { blocksOf, bytesOf, checkOf, linkByAge, linkInChannel } from "./messages.ts";
+import { publishDeletion, publishMessage } from "./publication.ts";
+import { rebuildChannels } from "./recover-channels.ts";
+import { nextSerial, stampOf } from "./ring.ts";
+
+export interface Rebuilt {
+  /** Stored messages kept. */
+  messages: number;
+  /** Messages of living channels that could not be kept. */
+  dropped: number;
+}
+
+export function rebuild(arena: Arena): Rebuilt {
+  const used = new Uint8Array(arena.layout.blocks + 1);
+  setVersions(arena, oddAfter);
+  rebuildChannels(arena, used);
+  const found = findMessages(arena, used);
+  relinkMessages(arena, found.blocks);
+  rebuildFreeList(arena, used);
+  if (found.pending !== 0) finishPublish(arena, found.pending);
+  setVersions(arena, evenAfter);
+  return { messages: arena.u32[HEAD_STORED + AGE_COUNT]!, dropped: found.dropped };
+}
+
+const oddAfter = (version: number): number => (version | 1) >>> 0;
+const evenAfter = (version: number): number => ((version | 1) + 1) >>> 0;
+
+/** Pairs with collect and with lookUp: their walks fail while the versions are odd, and those that began before fail too. */
+function setVersions(arena: Arena, change: (version: number) => number): void {
+  const { u32, layout } = arena;
+  Atomics.store(u32, HEAD_HASH_VERSION, change(u32[HEAD_HASH_VERSION]!));
+  for (let index = 0; index < layout.channels; index++) {
+    const at = channelWord(layout, index) + CH_VERSION;
+    Atomics.store(u32, at, change(u32[at]!));
+  }
+}
+
+interface Found {
+  /** Blocks of the messages to link, in publish order. */
+  blocks: Uint32Array;
+  /** The message whose publish was cut off, or 0. */
+  pending: number;
+  dropped: number;
+}
+
+/** Looks at word 0 of every block. Drops what is not whole; marks the blocks of what is. */
+function findMessages(arena: Arena, used: Uint8Array): Found {
+  const { u32, layout } = arena;
+  const head = nextSerial(arena);
+  const blocks: number[] = [];
+  let pending = 0;
+  let dropped = 0;
+  for (let block = 1; block <= layout.blocks; block++) {
+    const at = blockWord(layout, block);
+    if (used[block] !== 0 || u32[at + MSG_STAMP] === 0) continue;
+    if (!isWhole(arena, at, head)) {
+      dropped++;
+    } else if (isWanted(arena, at, head) && markChain(arena, block, used)) {
+      if (wide(u32, at + MSG_SERIAL) === head) pending = block;
+      else blocks.push(block);
+      continue;
+    } else if (isOfLiving(arena, at)) {
+      dropped++;
+    }
+    Atomics.store(u32, at + MSG_STAMP, 0);
+  }
+  return { blocks: inPublishOrder(arena, blocks), pending, dropped };
+}
+
+/** True when the header was written to its end: stamp, check word and serial agree, and nothing points out of the file. */
+function isWhole(arena: Arena, at: number, head: number): boolean {
+  const { u32, layout } = arena;
+  const serial = wide(u32, at + MSG_SERIAL);
+  return (
+    u32[at + MSG_CHECK] === checkOf(u32, at) &&
+    u32[at + MSG_STAMP] === stampOf(serial >>> 0) &&
+    serial <= head &&
+    u32[at + MSG_CHANNEL]! < layout.channels &&
+    bytesOf(u32, at) <= layout.maxMessageBytes
+  );
+}
+
+/** Messages of removed channels go, deletions stay. */
+const isWanted = (arena: Arena, at: number, head: number): boolean =>
+  isOfLiving(arena, at) ||
+  ((arena.u32[at + MSG_FLAGS]! & FLAG_DELETION) !== 0 && wide(arena.u32, at + MSG_SERIAL) <= head);
+
+function isOfLiving(arena: Arena, at: number): boolean {
+  const { u32, layout } = arena;
+  const index = u32[at + MSG_CHANNEL]!;
+  if (index >= layout.channels) return false;
+  const record = channelWord(layout, index);
+  return u32[record + CH_STATE] === STATE_LIVE && u32[record + CH_INCARNATION] === u32[at + MSG_INCARNATION];
+}
+
+/** Follows a message's chain; true, and all its blocks marked, when each block is there and belongs to it alone. */
+function markChain(arena: Arena, first: number, used: Uint8Array): boolean {
+  const { u32, layout } = arena;
+  const at = blockWord(layout, first);
+  const count = blocksOf(layout, u32, at);
+  const owner = u32[at + MSG_SERIAL]!;
+  let block = first;
+  for (let seen = 1; seen < count; seen++) {
+    block = u32[blockWord(layout, block) + MORE_NEXT]!;
+    if (!isFurther(arena, block, owner) || used[block] !== 0) return false;
+  }
+  if (u32[blockWord(layout, block) + MORE_NEXT] !== 0 || u32[at + MSG_LAST] !== block) return false;
+  for (let seen = 0, mark = first; seen < count; seen++) {
+    used[mark] = 1;
+    mark = u32[blockWord(layout, mark) + MORE_NEXT]!;
+  }
+  return true;
+}
+
+/** True for a block that continues a chain of this owner. */
+function isFurther(arena: Arena, block: number, owner: number): boolean {
+  const { u32, layout } = arena;
+  if (block === 0 || block > layout.blocks) return false;
+  const at = blockWord(layout, block);
+  return u32[at + MSG_STAMP] === 0 && u32[at + MORE_OWNER] === owner;
+}
+
+/** Sorts blocks by serial: sorts the serials alone, which is fast on a typed array, and finds each block's place in them. */
+function inPublishOrder(arena: Arena, blocks: readonly number[]): Uint32Array {
+  const serialOf = (block: number): number => wide(arena.u32, blockWord(arena.layout, block) + MSG_SERIAL);
+  const serials = Float64Array.from(blocks, serialOf).sort();
+  const ordered = new Uint32Array(blocks.length);
+  for (const block of blocks) ordered[placeOf(serials, serialOf(block))] = block;
+  return ordered;
+}
+
+function placeOf(sorted: Float64Array, value: number): number {
+  let low = 0;
+  let high = sorted.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function relinkMessages(arena: Arena, blocks: Uint32Array): void {
+  const { u32, layout } = arena;
+  // Sorted or not is found out anew by linkByAge.
+  u32.fill(0, HEAD_STORED, HEAD_STORED + AGE_UNSORTED_UNTIL + 1);
+  u32.fill(0, HEAD_TRANSIENT, HEAD_TRANSIENT + AGE_UNSORTED_UNTIL + 1);
+  for (const block of blocks) {
+    const at = blockWord(layout, block);
+    linkByAge(arena, block);
+    if ((u32[at + MSG_FLAGS]! & FLAG_DELETION) !== 0) continue;
+    linkInChannel(arena, block);
+    // Ids never come twice, even if a lost page took the counter back.
+    const lastId = channelWord(layout, u32[at + MSG_CHANNEL]!) + CH_LAST_ID;
+    if (wide(u32, at + MSG_ID) > wide(u32, lastId)) setWide(u32, lastId, wide(u32, at + MSG_ID));
+  }
+}
+
+function rebuildFreeList(arena: Arena, used: Uint8Array): void {
+  const { u32, layout } = arena;
+  let next = 0;
+  let count = 0;
+  for (let block = layout.blocks; block > 0; block--) {
+    if (used[block] !== 0) continue;
+    u32[blockWord(layout, block) + MORE_NEXT] = next;
+    next = block;
+    count++;
+  }
+  u32[HEAD_FREE_BLOCK] = next;
+  u32[HEAD_FREE_BLOCKS] = count;
+}
+
+/** The message is complete, its writer died before the ring head moved: nobody has seen it, so it is shown to all now. */
+function finishPublish(arena: Arena, block: number): void {
+  const { u32, layout } = arena;
+  const isDeletion = (u32[blockWord(layout, block) + MSG_FLAGS]! & FLAG_DELETION) !== 0;
+  if (isDeletion) publishDeletion(arena, block, u32[HEAD_CLOCK_SEC]!);
+  else publishMessage(arena, block);
+}

@@ -1,0 +1,124 @@
+/**
+ * Worker slots: who works on this store, how far each has dispatched, whether it sleeps, and its counters. A slot's words
+ * are written by its worker only, except SLOT_PID (claimed by CAS, given back by main after a death) and SLOT_AWAKE.
+ */
+import { type Arena, channelWord, slotWord } from "./arena.ts";
+import type { Counter } from "./counters.ts";
+import {
+  CH_SUBSCRIBERS,
+  HEAD_RING_HEAD,
+  SLOT_AWAKE,
+  SLOT_COUNTER_LIMIT,
+  SLOT_COUNTERS,
+  SLOT_CURSOR,
+  SLOT_PID,
+  SLOT_STARTED_SEC,
+  SLOT_WORDS,
+} from "./layout.ts";
+
+const ASLEEP = 0;
+const AWAKE = 1;
+
+export function claimSlot(arena: Arena, pid: number, nowSec: number): number {
+  const { u32, layout } = arena;
+  for (let slot = 0; slot < layout.workerSlots; slot++) {
+    const at = slotWord(layout, slot);
+    // Two workers starting together: one wins. Pairs with the store of 0 in releaseSlot, after which all counts are 0.
+    if (Atomics.compareExchange(u32, at + SLOT_PID, 0, pid) !== 0) continue;
+    resetSlot(arena, slot);
+    u32[at + SLOT_STARTED_SEC] = nowSec;
+    Atomics.store(u32, at + SLOT_CURSOR, Atomics.load(u32, HEAD_RING_HEAD));
+    Atomics.store(u32, at + SLOT_AWAKE, AWAKE);
+    return slot;
+  }
+  return -1;
+}
+
+export function releaseSlot(arena: Arena, slot: number): void {
+  const at = slotWord(arena.layout, slot);
+  if (Atomics.load(arena.u32, at + SLOT_PID) === 0) return;
+  resetSlot(arena, slot);
+  // Last: a slot without a pid is clean. Pairs with claimSlot.
+  Atomics.store(arena.u32, at + SLOT_PID, 0);
+}
+
+/** Every subscriber and counter of the slot to 0: they were this worker's connections, which went with it. */
+function resetSlot(arena: Arena, slot: number): void {
+  const { u32, f64, layout } = arena;
+  for (let index = 0; index < layout.channels; index++) {
+    u32[channelWord(layout, index) + CH_SUBSCRIBERS + slot] = 0;
+  }
+  const first = (slotWord(layout, slot) + SLOT_COUNTERS) / 2;
+  f64.fill(0, first, first + SLOT_COUNTER_LIMIT);
+}
+
+export function slotOf(arena: Arena, pid: number): number {
+  for (let slot = 0; slot < arena.layout.workerSlots; slot++) {
+    if (slotPid(arena, slot) === pid) return slot;
+  }
+  return -1;
+}
+
+export const slotPid = (arena: Arena, slot: number): number =>
+  Atomics.load(arena.u32, slotWord(arena.layout, slot) + SLOT_PID);
+
+export const slotStartedSec = (arena: Arena, slot: number): number =>
+  arena.u32[slotWord(arena.layout, slot) + SLOT_STARTED_SEC]!;
+
+/** Read by eviction in other processes, which prefers unstored messages that all workers have passed. */
+export function setCursor(arena: Arena, slot: number, serial: number): void {
+  Atomics.store(arena.u32, slotWord(arena.layout, slot) + SLOT_CURSOR, serial >>> 0);
+}
+
+/** How far the slowest live worker is behind the head, in entries; 0 when there is none. */
+export function largestLag(arena: Arena): number {
+  const { u32, layout } = arena;
+  const head = u32[HEAD_RING_HEAD]!;
+  let largest = 0;
+  for (let at = layout.slotsWord; at < layout.ringWord; at += SLOT_WORDS) {
+    if (u32[at + SLOT_PID] === 0) continue;
+    // Pairs with setCursor: a message below the cursor has been read.
+    const lag = (head - Atomics.load(u32, at + SLOT_CURSOR)) >>> 0;
+    if (lag > largest) largest = lag;
+  }
+  return largest;
+}
+
+/**
+ * The sleeper's half of the doorbell: say "asleep", then look at the head once more. The publisher stores the head, then looks
+ * who sleeps (ringOthers). Both are sequentially consistent, so at least one sees the other: no publish is slept through.
+ */
+export function beginSleep(arena: Arena, slot: number, cursor: number): boolean {
+  const at = slotWord(arena.layout, slot) + SLOT_AWAKE;
+  Atomics.store(arena.u32, at, ASLEEP);
+  if (Atomics.load(arena.u32, HEAD_RING_HEAD) === cursor >>> 0) return true;
+  Atomics.store(arena.u32, at, AWAKE);
+  return false;
+}
+
+/** The publisher's half: whoever turns 0 into 1 rings, so a sleeper is rung once. */
+export function ringOthers(arena: Arena, self: number, ring: (slot: number) => void): void {
+  const { u32, layout } = arena;
+  for (let slot = 0; slot < layout.workerSlots; slot++) {
+    const at = layout.slotsWord + slot * SLOT_WORDS;
+    if (slot === self || u32[at + SLOT_PID] === 0) continue;
+    // A load first: workers are mostly awake, and a load leaves the cache line where it is. Pairs with beginSleep.
+    if (Atomics.load(u32, at + SLOT_AWAKE) !== ASLEEP) continue;
+    if (Atomics.compareExchange(u32, at + SLOT_AWAKE, ASLEEP, AWAKE) === ASLEEP) ring(slot);
+  }
+}
+
+const counterAt = (arena: Arena, slot: number, counter: Counter): number =>
+  (slotWord(arena.layout, slot) + SLOT_COUNTERS) / 2 + counter;
+
+export function addCounter(arena: Arena, slot: number, counter: Counter, delta: number): void {
+  const at = counterAt(arena, slot, counter);
+  arena.f64[at] = arena.f64[at]! + delta;
+}
+
+export const readCounter = (arena: Arena, slot: number, counter: Counter): number =>
+  arena.f64[counterAt(arena, slot, counter)]!;
+
+export function writeCounter(arena: Arena, slot: number, counter: Counter, value: number): void {
+  arena.f64[counterAt(arena, slot, counter)] = value;
+}

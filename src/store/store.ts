@@ -1,0 +1,289 @@
+/**
+ * The store as the other folders see it: one object a process over the shared file. Publish appends, fanout follows the ring
+ * and reads, subscribe replays, admin counts, supervisor opens and repairs. It only names and forwards; the work is in
+ * the file named after each part. Calls are synchronous, take well under a microsecond unless said otherwise, and never throw
+ * except for a lock that is stuck for 5 s and for arguments that are a programmer's error.
+ */
+import { type Arena, wide } from "./arena.ts";
+import * as channels from "./channels.ts";
+import { collectAfter, collectNewest } from "./collect.ts";
+import type { Counter } from "./counters.ts";
+import { attachFile, markFileClean, type OpenReport, openFile, type StoreShape } from "./file.ts";
+import { HEAD_EPOCH, HEAD_STARTED_SEC } from "./layout.ts";
+import { takeOver } from "./lock.ts";
+import type { Message } from "./message-view.ts";
+import { clearOwner } from "./owner.ts";
+import type { StorePolicy } from "./policy.ts";
+import { appendMessage, deleteChannel } from "./publish.ts";
+import { readMessage } from "./read.ts";
+import type { RefList } from "./refs.ts";
+import { type RingEntry, readEntry, ringHead } from "./ring.ts";
+import * as slots from "./slots.ts";
+import { sweepStore } from "./sweep.ts";
+import { type StoreTotals, totalsOf } from "./totals.ts";
+
+export type { OpenReport, StorePolicy, StoreShape };
+
+/** Main: creates the store file, reopens it, recovers it after an unclean stop, or replaces it. Throws when it cannot. */
+export function openStore(shape: StoreShape, policy: StorePolicy): { store: Store; report: OpenReport } {
+  const { arena, report } = openFile(shape);
+  return { store: new Store(arena, policy, true), report };
+}
+
+/** Workers: maps a store that main has opened. Throws when there is none. */
+export function attachStore(path: string, policy: StorePolicy): Store {
+  return new Store(attachFile(path), policy, false);
+}
+
+export class Store {
+  readonly epoch: number;
+  /** When main opened the store: the zone's uptime (push-stream spec 0.4). */
+  readonly startedSec: number;
+  readonly maxMessageBytes: number;
+  readonly channelCapacity: number;
+  readonly workerSlots: number;
+  /** The memory itself, for tests and the invariants checker. */
+  readonly arena: Arena;
+  #policy: StorePolicy;
+  #isMain: boolean;
+
+  constructor(arena: Arena, policy: StorePolicy, isMain: boolean) {
+    this.arena = arena;
+    this.#policy = policy;
+    this.#isMain = isMain;
+    this.epoch = wide(arena.u32, HEAD_EPOCH);
+    this.startedSec = arena.u32[HEAD_STARTED_SEC]!;
+    this.maxMessageBytes = arena.layout.maxMessageBytes;
+    this.channelCapacity = arena.layout.channels;
+    this.workerSlots = arena.layout.workerSlots;
+  }
+
+  /** Another ttl or limit from now on (reload); messages keep the expiry they were stored with. */
+  setPolicy(policy: StorePolicy): void {
+    this.#policy = policy;
+  }
+
+  // Workers
+
+  /** Takes a free slot for a worker, with counters at 0 and the cursor at the head; -1 when all are taken. */
+  claimSlot(pid: number, nowSec: number): number {
+    return slots.claimSlot(this.arena, pid, nowSec);
+  }
+
+  /** Gives a slot back with every subscriber it counted; harmless when it was given back already. */
+  releaseSlot(slot: number): void {
+    slots.releaseSlot(this.arena, slot);
+  }
+
+  /** The slot of a worker, -1 when it has none. */
+  slotOf(pid: number): number {
+    return slots.slotOf(this.arena, pid);
+  }
+
+  /** The worker in a slot, 0 when the slot is free. */
+  slotPid(slot: number): number {
+    return slots.slotPid(this.arena, slot);
+  }
+
+  slotStartedSec(slot: number): number {
+    return slots.slotStartedSec(this.arena, slot);
+  }
+
+  /** Main: if this dead process held the lock, mends the lists (takes milliseconds) and frees it; true if it did. */
+  repairAfterDeath(pid: number): boolean {
+    return takeOver(this.arena, pid);
+  }
+
+  /** Main: says that nobody writes any more, so that the next open needs no recovery. */
+  markClean(): void {
+    markFileClean(this.arena);
+  }
+
+  /** Lets go of the store. The mapping itself ends with the object. */
+  close(): void {
+    if (this.#isMain) clearOwner(this.arena);
+  }
+
+  // Channels
+
+  /** Index of a living channel, -1 when there is none. */
+  find(name: Uint8Array): number {
+    return channels.findChannel(this.arena, name);
+  }
+
+  /** Finds or creates: the index, -1 = maxChannels reached, -2 = no room for it. */
+  open(name: Uint8Array, nowSec: number): number {
+    return channels.openChannel(this.arena, this.#policy, name, nowSec);
+  }
+
+  /** Odd while the channel lives. Changes when it is removed; never comes back for the same index. */
+  incarnation(index: number): number {
+    return channels.incarnationOf(this.arena, index);
+  }
+
+  isLive(index: number, incarnation: number): boolean {
+    return channels.isLive(this.arena, index, incarnation);
+  }
+
+  /** position = base + id; never goes back when a channel is deleted and created again. */
+  base(index: number): number {
+    return channels.baseOf(this.arena, index);
+  }
+
+  /** A copy of the channel's name. Stays readable for 10 s after the channel was removed. */
+  name(index: number): Uint8Array {
+    return channels.nameOf(this.arena, index);
+  }
+
+  /** Messages ever published = the last id (push-stream spec 0.4). */
+  publishedCount(index: number): number {
+    return channels.lastIdOf(this.arena, index);
+  }
+
+  storedCount(index: number): number {
+    return channels.storedCountOf(this.arena, index);
+  }
+
+  subscriberCount(index: number): number {
+    return channels.subscriberCountOf(this.arena, index);
+  }
+
+  lastTime(index: number): number {
+    return channels.lastTimeOf(this.arena, index);
+  }
+
+  lastTag(index: number): number {
+    return channels.lastTagOf(this.arena, index);
+  }
+
+  /**
+   * Counts a subscription in and keeps the channel from being collected. With an incarnation: false, and nothing counted,
+   * when the channel is gone (open it again); without one the caller must have opened it in this very turn.
+   */
+  addSubscriber(slot: number, index: number, nowSec: number, incarnation?: number): boolean {
+    return channels.addSubscriber(this.arena, this.#policy, slot, index, nowSec, incarnation);
+  }
+
+  /** Counts it out. With an incarnation: nothing happens when the channel is gone, its counts went with it. */
+  removeSubscriber(slot: number, index: number, incarnation?: number): void {
+    channels.removeSubscriber(this.arena, slot, index, incarnation);
+  }
+
+  /** Visits living channels in creation order; ones removed during the visit may be left out. */
+  eachChannel(visit: (index: number) => void): void {
+    channels.eachChannel(this.arena, visit);
+  }
+
+  // Messages
+
+  /**
+   * Stores a message and makes it visible to all: its id, 0 = the channel is gone (open again), -1 = larger than the store.
+   * Event id and type may have 65,534 bytes; more throws RangeError. Ring the other workers afterwards.
+   */
+  append(
+    index: number,
+    incarnation: number,
+    data: Uint8Array,
+    eventId: Uint8Array | null,
+    eventType: Uint8Array | null,
+    stored: boolean,
+    nowMs: number,
+  ): number {
+    return appendMessage(
+      this.arena,
+      this.#policy,
+      index,
+      incarnation,
+      data,
+      eventId,
+      eventType,
+      stored,
+      nowMs,
+    );
+  }
+
+  /**
+   * Removes a channel at once and puts a deletion (id CHANNEL_DELETED_ID, data = text) into the ring; false = no such
+   * channel. Throws RangeError when the text is larger than maxMessageBytes.
+   */
+  deleteChannel(name: Uint8Array, text: Uint8Array, nowMs: number): boolean {
+    return deleteChannel(this.arena, this.#policy, name, text, nowMs);
+  }
+
+  /** Adds up to `limit` messages with ids above `afterId` to `out`, oldest first; how many, or -1 = the channel is gone. */
+  collect(
+    index: number,
+    incarnation: number,
+    afterId: number,
+    includeUnstored: boolean,
+    limit: number,
+    out: RefList,
+  ): number {
+    return collectAfter(this.arena, index, incarnation, afterId, includeUnstored, limit, out);
+  }
+
+  /** Adds the last `count` stored messages to `out`, oldest first; how many, or -1 = the channel is gone. */
+  collectLast(index: number, incarnation: number, count: number, out: RefList): number {
+    return collectNewest(this.arena, index, incarnation, count, out);
+  }
+
+  /** Copies a message out; false when it was evicted meanwhile (`into` is then garbage). */
+  read(block: number, stamp: number, into: Message): boolean {
+    return readMessage(this.arena, block, stamp, into, true);
+  }
+
+  /** The same without the data bytes: numbers, event id and event type. */
+  readHeader(block: number, stamp: number, into: Message): boolean {
+    return readMessage(this.arena, block, stamp, into, false);
+  }
+
+  // Dispatch ring
+
+  /** Serial of the next publish: entries below it can be read. */
+  head(): number {
+    return ringHead(this.arena);
+  }
+
+  /** False = lapped: the ring went round, compare the channels with the store instead. */
+  entry(serial: number, out: RingEntry): boolean {
+    return readEntry(this.arena, serial, out);
+  }
+
+  /** Says that this worker has dispatched everything below `serial`. */
+  setCursor(slot: number, serial: number): void {
+    slots.setCursor(this.arena, slot, serial);
+  }
+
+  /** True = nothing new, go to sleep and wait for the bell; false = there is more, this worker still counts as awake. */
+  beginSleep(slot: number, cursor: number): boolean {
+    return slots.beginSleep(this.arena, slot, cursor);
+  }
+
+  /** After a publish: calls `ring` for each other worker that sleeps. */
+  ringOthers(slot: number, ring: (slot: number) => void): void {
+    slots.ringOthers(this.arena, slot, ring);
+  }
+
+  // Housekeeping
+
+  /** Every worker calls it once a second; one of them does the work. */
+  sweep(nowMs: number): void {
+    sweepStore(this.arena, nowMs);
+  }
+
+  totals(nowMs: number): StoreTotals {
+    return totalsOf(this.arena, nowMs);
+  }
+
+  count(slot: number, counter: Counter, delta: number): void {
+    slots.addCounter(this.arena, slot, counter, delta);
+  }
+
+  counter(slot: number, counter: Counter): number {
+    return slots.readCounter(this.arena, slot, counter);
+  }
+
+  setCounter(slot: number, counter: Counter, value: number): void {
+    slots.writeCounter(this.arena, slot, counter, value);
+  }
+}

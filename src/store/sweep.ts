@@ -1,0 +1,165 @@
+/**
+ * Housekeeping once a second (push-stream spec 6.3, 6.4): expired messages, deleted channels, inactive channels, trash. Every
+ * worker calls it, the first one in a second does it. The lock is given back between slices, so that a publish waits for a
+ * slice at most, and one call does a bounded amount of work, so that the calling worker's connections do not stall; what
+ * is left waits for the next second.
+ */
+import { type Arena, blockWord, channelWord } from "./arena.ts";
+import { firstOfList } from "./channel-lists.ts";
+import { freeRecord, retireChannel, subscriberCountOf, trashDeleted } from "./channels.ts";
+import { dropExpired, isExpired } from "./evict.ts";
+import {
+  AGE_OLDEST,
+  AGE_UNSORTED_UNTIL,
+  CH_ACTIVE_UNTIL,
+  CH_OLDEST,
+  CH_RESTS_SINCE,
+  CH_STATE,
+  CH_STORED_COUNT,
+  HEAD_DELETED,
+  HEAD_STORED,
+  HEAD_SWEEP_CHANNEL,
+  HEAD_SWEEP_SECOND,
+  HEAD_TRANSIENT,
+  HEAD_TRASHED,
+  MSG_AGE_NEWER,
+  MSG_STAMP,
+  STATE_LIVE,
+} from "./layout.ts";
+import { acquire, release } from "./lock.ts";
+import { dropMessage } from "./messages.ts";
+import { TRASH_SEC } from "./trash.ts";
+
+/** Messages dropped, or looked at, in one go under the lock: some 20 µs. */
+const SLICE = 128;
+const SLICES_PER_SWEEP = 128;
+/** Messages behind the front looked at in one sweep while a list is unsorted. */
+const SCAN_LIMIT = 65536;
+/** A deleted channel stays "in delete" for at least this long, so that statistics show it (push-stream spec 6.3). */
+const IN_DELETE_SEC = 1;
+/** Every channel is looked at within two sweeps; the spec allows four seconds. */
+const CHANNEL_SWEEPS = 2;
+
+export function sweepStore(arena: Arena, nowMs: number): void {
+  const nowSec = Math.floor(nowMs / 1000);
+  const done = Atomics.load(arena.u32, HEAD_SWEEP_SECOND);
+  // One sweep a second over all processes: only one of them wins this exchange.
+  if (done === nowSec || Atomics.compareExchange(arena.u32, HEAD_SWEEP_SECOND, done, nowSec) !== done) return;
+  sweepExpired(arena, nowSec);
+  sweepUnsorted(arena, HEAD_STORED, nowSec);
+  sweepUnsorted(arena, HEAD_TRANSIENT, nowSec);
+  sweepDeleted(arena, nowSec);
+  sweepInactive(arena, nowSec);
+  sweepTrash(arena, nowSec);
+}
+
+function sweepExpired(arena: Arena, nowSec: number): void {
+  for (let slice = 0; slice < SLICES_PER_SWEEP; slice++) {
+    acquire(arena);
+    const dropped = dropExpired(arena, SLICE, nowSec);
+    release(arena);
+    if (dropped < SLICE) return;
+  }
+}
+
+/**
+ * Looks behind the front of an age list that is not sorted by expiry, because the ttl was lowered by a reload or the clock went
+ * back. Costs nothing otherwise. Between slices the place is remembered by block and stamp; when that message is gone, the
+ * rest waits for the next sweep.
+ */
+function sweepUnsorted(arena: Arena, list: number, nowSec: number): void {
+  const { u32, layout } = arena;
+  if (u32[list + AGE_UNSORTED_UNTIL]! <= nowSec) return;
+  let block = 0;
+  let stamp = 0;
+  for (let looked = 0; looked < SCAN_LIMIT; ) {
+    acquire(arena);
+    if (looked === 0) block = u32[list + AGE_OLDEST]!;
+    else if (block !== 0 && u32[blockWord(layout, block) + MSG_STAMP] !== stamp) block = 0;
+    for (let step = 0; step < SLICE && block !== 0; step++, looked++) {
+      const newer = u32[blockWord(layout, block) + MSG_AGE_NEWER]!;
+      if (isExpired(arena, block, nowSec)) dropMessage(arena, block, nowSec);
+      block = newer;
+    }
+    if (block !== 0) stamp = u32[blockWord(layout, block) + MSG_STAMP]!;
+    release(arena);
+    if (block === 0) return;
+  }
+}
+
+/** Empties deleted channels and moves them to the trash. */
+function sweepDeleted(arena: Arena, nowSec: number): void {
+  const { u32, layout } = arena;
+  for (let slice = 0; slice < SLICES_PER_SWEEP; slice++) {
+    acquire(arena);
+    const index = firstOfList(arena, HEAD_DELETED);
+    const record = channelWord(layout, Math.max(0, index));
+    const due = index >= 0 && isOver(u32[record + CH_RESTS_SINCE]!, IN_DELETE_SEC, nowSec);
+    if (due && emptyChannel(arena, record, nowSec)) trashDeleted(arena, index, nowSec);
+    release(arena);
+    if (!due) return;
+  }
+}
+
+/** Drops up to a slice of a channel's messages; true when none is left. */
+function emptyChannel(arena: Arena, record: number, nowSec: number): boolean {
+  for (let dropped = 0; dropped < SLICE; dropped++) {
+    const oldest = arena.u32[record + CH_OLDEST]!;
+    if (oldest === 0) return true;
+    dropMessage(arena, oldest, nowSec);
+  }
+  return arena.u32[record + CH_OLDEST] === 0;
+}
+
+/** Collects channels without stored messages and subscribers that were not used for a while. Looks first, locks only then. */
+function sweepInactive(arena: Arena, nowSec: number): void {
+  const { u32, layout } = arena;
+  const portion = Math.ceil(layout.channels / CHANNEL_SWEEPS);
+  let index = u32[HEAD_SWEEP_CHANNEL]! % layout.channels;
+  let collected = 0;
+  for (let looked = 0; looked < portion && collected < SLICE * SLICES_PER_SWEEP; looked++) {
+    if (isInactive(arena, index, nowSec)) {
+      acquire(arena);
+      if (isInactive(arena, index, nowSec)) collectChannel(arena, index, nowSec);
+      release(arena);
+      collected++;
+    }
+    index = index + 1 === layout.channels ? 0 : index + 1;
+  }
+  u32[HEAD_SWEEP_CHANNEL] = index;
+}
+
+/** Push-stream spec 6.4: nothing stored, nobody there, and `expires < now`. */
+function isInactive(arena: Arena, index: number, nowSec: number): boolean {
+  const { u32, layout } = arena;
+  const record = channelWord(layout, index);
+  return (
+    u32[record + CH_STATE] === STATE_LIVE &&
+    u32[record + CH_STORED_COUNT] === 0 &&
+    u32[record + CH_ACTIVE_UNTIL]! < nowSec &&
+    subscriberCountOf(arena, index) === 0
+  );
+}
+
+/** Unstored messages may still rest in it; when there are more than a slice of them, the channel waits for the next time. */
+function collectChannel(arena: Arena, index: number, nowSec: number): void {
+  if (!emptyChannel(arena, channelWord(arena.layout, index), nowSec)) return;
+  retireChannel(arena, index, HEAD_TRASHED, nowSec);
+  arena.fault?.("collect-retired");
+}
+
+/** Frees channels that were in the trash for long enough, first in first out. */
+function sweepTrash(arena: Arena, nowSec: number): void {
+  const { u32, layout } = arena;
+  for (let freed = 0; freed < SLICE * SLICES_PER_SWEEP; freed++) {
+    const first = firstOfList(arena, HEAD_TRASHED);
+    if (first < 0 || !isOver(u32[channelWord(layout, first) + CH_RESTS_SINCE]!, TRASH_SEC, nowSec)) return;
+    acquire(arena);
+    // Another process may have taken the record since the look above.
+    if (firstOfList(arena, HEAD_TRASHED) === first) freeRecord(arena, first);
+    release(arena);
+  }
+}
+
+/** True when more than `sec` whole seconds have passed; also when the clock went back by more than that. */
+const isOver = (since: number, sec: number, nowSec: number): boolean => Math.abs(nowSec - since) > sec;

@@ -1,0 +1,61 @@
+/**
+ * Zone-wide numbers for the statistics pages (push-stream spec 0.4). Read without the lock: each number is right by itself,
+ * and a publish that was answered before is always counted, because its counters were written before the answer.
+ */
+import { type Arena, wideShared } from "./arena.ts";
+import { Counter } from "./counters.ts";
+import {
+  AGE_COUNT,
+  HEAD_DELETED,
+  HEAD_DELETIONS,
+  HEAD_EPOCH,
+  HEAD_EVICTED,
+  HEAD_FREE_BLOCKS,
+  HEAD_LIVING,
+  HEAD_RING_HEAD,
+  HEAD_STORED,
+  HEAD_TRASHED,
+  LIST_COUNT,
+} from "./layout.ts";
+import { readCounter, slotPid } from "./slots.ts";
+import { messagesInTrash } from "./trash.ts";
+
+export interface StoreTotals {
+  channels: number;
+  published: number;
+  stored: number;
+  messagesInTrash: number;
+  channelsInDelete: number;
+  channelsInTrash: number;
+  /** Held connections of all workers. */
+  subscribers: number;
+  /** Messages that had to go before their time because the store was full. */
+  evicted: number;
+  blocksTotal: number;
+  blocksUsed: number;
+  epoch: number;
+}
+
+/** The first serial of a store; published = serials used up - deletions. */
+export const FIRST_SERIAL = 1;
+
+export function totalsOf(arena: Arena, nowMs: number): StoreTotals {
+  const { u32, layout } = arena;
+  let subscribers = 0;
+  for (let slot = 0; slot < layout.workerSlots; slot++) {
+    if (slotPid(arena, slot) !== 0) subscribers += readCounter(arena, slot, Counter.SUBSCRIBERS);
+  }
+  return {
+    channels: u32[HEAD_LIVING + LIST_COUNT]!,
+    published: wideShared(u32, HEAD_RING_HEAD) - FIRST_SERIAL - wideShared(u32, HEAD_DELETIONS),
+    stored: u32[HEAD_STORED + AGE_COUNT]!,
+    messagesInTrash: messagesInTrash(arena, Math.floor(nowMs / 1000)),
+    channelsInDelete: u32[HEAD_DELETED + LIST_COUNT]!,
+    channelsInTrash: u32[HEAD_TRASHED + LIST_COUNT]!,
+    subscribers,
+    evicted: wideShared(u32, HEAD_EVICTED),
+    blocksTotal: layout.blocks,
+    blocksUsed: layout.blocks - u32[HEAD_FREE_BLOCKS]!,
+    epoch: wideShared(u32, HEAD_EPOCH),
+  };
+}

@@ -1,0 +1,149 @@
+/**
+ * The formats of subscribe endpoints: a location's templates as plain text, as event stream, as WebSocket frames, and the two
+ * sluice protocols. Made once per location and worker; fanout encodes with them.
+ */
+import type { Format } from "../fanout/format.ts";
+import type { LocalChannel } from "../fanout/local-channel.ts";
+import { CHANNEL_DELETED_ID } from "../message.ts";
+import type { Message } from "../store/message-view.ts";
+import type { ByteWriter } from "../wire/byte-writer.ts";
+import { type CompiledEventStream, compileEventStream, pushGapEvent } from "../wire/event-stream.ts";
+import { pushJsonDeleted, pushJsonGap, pushJsonMessage } from "../wire/json-message.ts";
+import { packDeleted, packGap, packMessage } from "../wire/msgpack-message.ts";
+import { PositionToken } from "../wire/position.ts";
+import { type CompiledTemplate, compileTemplate } from "../wire/template.ts";
+
+/** A location's message template, byte for byte: streaming, polls, and WebSocket without a subprotocol. */
+export class TemplateFormat implements Format {
+  readonly perConnection = false;
+  readonly binary = false;
+  readonly tellsGaps = false;
+  readonly key: string;
+  readonly #template: CompiledTemplate;
+  constructor(key: string, template: string) {
+    this.key = key;
+    this.#template = compileTemplate(template);
+  }
+
+  message(writer: ByteWriter, m: Message): void {
+    this.#template.render(writer, m);
+  }
+
+  /** A template has no words for it. */
+  gap(): boolean {
+    return false;
+  }
+}
+
+/** Event stream whose ids are the publisher's (push-stream spec 4.14). */
+export class EventStreamFormat implements Format {
+  readonly perConnection = false;
+  readonly binary = false;
+  readonly tellsGaps = false;
+  readonly key: string;
+  readonly #template: CompiledEventStream;
+  constructor(key: string, template: string) {
+    this.key = key;
+    this.#template = compileEventStream(template);
+  }
+
+  message(writer: ByteWriter, m: Message): void {
+    this.#template.render(writer, m, null);
+  }
+
+  gap(): boolean {
+    return false;
+  }
+}
+
+/** Event stream whose ids are positions (`event_ids = "auto"`), so that a browser's reconnect resumes and is told of gaps. */
+export class PositionedEventStreamFormat implements Format {
+  readonly binary = false;
+  readonly tellsGaps = true;
+  readonly key: string;
+  /** With several channels the id names them all, so it differs from connection to connection. */
+  readonly perConnection: boolean;
+  readonly #template: CompiledEventStream;
+  readonly #token: PositionToken;
+  constructor(key: string, template: string, epoch: number, severalChannels: boolean) {
+    this.key = key;
+    this.perConnection = severalChannels;
+    this.#template = compileEventStream(template);
+    this.#token = new PositionToken(epoch, [0]);
+  }
+
+  message(writer: ByteWriter, m: Message, channel: LocalChannel, positions: readonly number[] | null): void {
+    // The deletion ends what the position was good for.
+    if (m.id === CHANNEL_DELETED_ID) return this.#template.render(writer, m, null);
+    this.#template.render(writer, m, this.#at(channel.base + m.id, positions));
+  }
+
+  gap(
+    writer: ByteWriter,
+    channel: LocalChannel,
+    missed: number | null,
+    upTo: number,
+    positions: readonly number[] | null,
+  ): boolean {
+    pushGapEvent(writer, channel.name, missed, this.#at(channel.base + upTo, positions));
+    return true;
+  }
+
+  #at(position: number, positions: readonly number[] | null): PositionToken {
+    const token = this.#token.positions;
+    if (positions === null) {
+      token.length = 1;
+      token[0] = position;
+    } else {
+      token.length = positions.length;
+      for (let i = 0; i < positions.length; i++) token[i] = positions[i] ?? 0;
+    }
+    return this.#token;
+  }
+}
+
+/** Subprotocol sluice.json.v1. */
+export class JsonFormat implements Format {
+  readonly perConnection = false;
+  readonly binary = false;
+  readonly tellsGaps = true;
+  readonly key = "json";
+  readonly #epoch: number;
+  constructor(epoch: number) {
+    this.#epoch = epoch;
+  }
+
+  message(writer: ByteWriter, m: Message, channel: LocalChannel): void {
+    if (m.id === CHANNEL_DELETED_ID) pushJsonDeleted(writer, channel.name, dataOf(m));
+    else pushJsonMessage(writer, m, this.#epoch, channel.base + m.id);
+  }
+
+  gap(writer: ByteWriter, channel: LocalChannel, missed: number | null, upTo: number): boolean {
+    pushJsonGap(writer, channel.name, missed, this.#epoch, channel.base + upTo);
+    return true;
+  }
+}
+
+/** Subprotocol sluice.msgpack.v1. */
+export class MsgpackFormat implements Format {
+  readonly perConnection = false;
+  readonly binary = true;
+  readonly tellsGaps = true;
+  readonly key = "msgpack";
+  readonly #epoch: number;
+  constructor(epoch: number) {
+    this.#epoch = epoch;
+  }
+
+  message(writer: ByteWriter, m: Message, channel: LocalChannel): void {
+    if (m.id === CHANNEL_DELETED_ID) writer.pushBytes(packDeleted(channel.name, dataOf(m)));
+    else writer.pushBytes(packMessage(m, this.#epoch, channel.base + m.id));
+  }
+
+  gap(writer: ByteWriter, channel: LocalChannel, missed: number | null, upTo: number): boolean {
+    writer.pushBytes(packGap(channel.name, missed, this.#epoch, channel.base + upTo));
+    return true;
+  }
+}
+
+const dataOf = (m: Message): Uint8Array => m.bytes.subarray(m.dataOffset, m.dataOffset + m.dataLength);

@@ -1,0 +1,54 @@
+/**
+ * What all subscriber endpoints of a worker share: store, fan-out, timers, limits, and the list of held connections that a drain has
+ * to end. Made once by app.ts.
+ */
+import type { Config } from "../config/model.ts";
+import type { Fanout } from "../fanout/fanout.ts";
+import type { Store } from "../store/store.ts";
+import { Backlog } from "./backlog.ts";
+import { TimerWheel } from "./timer-wheel.ts";
+
+/** A held connection as the drain sees it: the bytes of push-stream spec 8.2, then gone. */
+export interface Held {
+  goAway(): void;
+}
+
+export interface RoomOptions {
+  readonly config: Config;
+  readonly store: Store;
+  readonly slot: number;
+  readonly fanout: Fanout;
+  /** Publishes what a WebSocket client sent to the channels of its connection. False: it could not be stored. */
+  readonly publishFrom: (names: readonly Uint8Array[], data: Uint8Array, stored: boolean) => boolean;
+}
+
+export class Room {
+  readonly config: Config;
+  readonly store: Store;
+  readonly slot: number;
+  readonly fanout: Fanout;
+  readonly publishFrom: RoomOptions["publishFrom"];
+  readonly timers = new TimerWheel();
+  readonly held = new Set<Held>();
+  readonly backlog: Backlog;
+  draining = false;
+
+  constructor(options: RoomOptions) {
+    this.config = options.config;
+    this.store = options.store;
+    this.slot = options.slot;
+    this.fanout = options.fanout;
+    this.publishFrom = options.publishFrom;
+    this.backlog = new Backlog(options.store);
+  }
+
+  /** Ends every held connection with its footer, close frame or timeout answer. */
+  sendAway(): void {
+    this.draining = true;
+    for (const held of [...this.held]) held.goAway();
+  }
+
+  stop(): void {
+    this.timers.stop();
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * The workers of one configuration: N seats, each with a process that is started again when it dies. The supervisor has one
+ * generation, and for the time of a reload two.
+ *
+ *   boot() ─► start() ─► serving ─► drain() ─► gone
+ *                │          └ a death: repair the store, wait as BackOff says, start again
+ *                └ a worker that says why it cannot start, or a crash loop: the start fails
+ */
+import type { Config } from "../config/model.ts";
+import { log } from "../log.ts";
+import type { Store } from "../store/store.ts";
+import { listenShare, publishSockets, removeOwnSockets } from "./addresses.ts";
+import { BackOff, CRASH_LOOP_DEATHS, CrashLoop } from "./back-off.ts";
+import { PulseWatch } from "./pulse-watch.ts";
+import { type WorkerExit, type WorkerListener, WorkerProcess } from "./worker-process.ts";
+
+export type StartOutcome = { readonly ok: true } | { readonly ok: false; readonly faults: readonly string[] };
+
+export interface GenerationPlan {
+  readonly number: number;
+  readonly workers: number;
+  readonly config: Config;
+  /** Descriptor of the store's lock, for the workers to hold (lock-file.ts). */
+  readonly lockDescriptor: number;
+  /** After the start: no worker comes up any more. */
+  readonly onCrashLoop: (faults: readonly string[]) => void;
+}
+
+interface Seat {
+  readonly number: number;
+  readonly backOff: BackOff;
+  worker: WorkerProcess | null;
+  restart: ReturnType<typeof setTimeout> | null;
+}
+
+type Phase = "booting" | "starting" | "serving" | "draining";
+
+/** A worker's share of the stop: the rest of the time is main's, for SIGKILL and tidying. */
+const MARGIN_MS = 500;
+const SHORTEST_DRAIN_MS = 250;
+
+export class Generation implements WorkerListener {
+  readonly plan: GenerationPlan;
+  #seats: readonly Seat[];
+  #phase: Phase = "booting";
+  #store: Store | null = null;
+  #storePath = "";
+  #crashes = new CrashLoop();
+  #pulses = new PulseWatch();
+  #started = Promise.withResolvers<StartOutcome>();
+  #gone = Promise.withResolvers<void>();
+
+  constructor(plan: GenerationPlan) {
+    this.plan = plan;
+    this.#seats = Array.from({ length: plan.workers }, (_, number) => {
+      return { number, backOff: new BackOff(), worker: null, restart: null };
+    });
+  }
+
+  /** Starts the processes, which load and wait; `start` gives them work. */
+  boot(): void {
+    for (const seat of this.#seats) this.#launch(seat);
+  }
+
+  /** Lets the workers serve from `store`. Resolves when every seat is ready, or with the reasons why that will not be. */
+  start(store: Store, storePath: string): Promise<StartOutcome> {
+    if (this.#phase !== "booting") return this.#started.promise;
+    this.#phase = "starting";
+    this.#store = store;
+    this.#storePath = storePath;
+    for (const seat of this.#seats) this.#begin(seat);
+    return this.#started.promise;
+  }
+
+  /** Asks every worker to finish, kills at the deadline what did not, resolves when all are gone and accounted for. */
+  drain(deadlineMs: number): Promise<void> {
+    const killAfterMs = Math.max(deadlineMs, SHORTEST_DRAIN_MS);
+    const workerMs = Math.max(0, killAfterMs - Math.min(MARGIN_MS, killAfterMs / 4));
+    this.#leave();
+    for (const { worker } of this.#seats) {
+      if (worker === null) continue;
+      if (worker.slot < 0) worker.kill();
+      else worker.drain(workerMs);
+    }
+    const kill = setTimeout(() => this.#kill("did not finish in time"), killAfterMs);
+    return this.#gone.promise.finally(() => clearTimeout(kill));
+  }
+
+  /** Ends every worker at once; `why` completes "worker …" in the log. Resolves when they are gone. */
+  kill(why: string): Promise<void> {
+    this.#leave();
+    this.#kill(why);
+    return this.#gone.promise;
+  }
+
+  /** Looks for workers whose event loop stands still. Called once a second by the supervisor. */
+  watch(): void {
+    const store = this.#store;
+    if (store === null || this.#phase === "draining") return;
+    for (const { worker } of this.#seats) {
+      const fault = worker === null ? null : this.#pulses.faultOf(worker, store);
+      if (fault !== null) worker?.kill(fault);
+    }
+  }
+
+  ready(worker: WorkerProcess): void {
+    const seat = this.#seatOf(worker);
+    if (seat === null || this.#phase === "draining") return;
+    this.#crashes.ready();
+    log("debug", "worker ready", { slot: worker.slot, pid: worker.pid });
+    if (this.#phase === "starting") {
+      if (this.#seats.every((each) => each.worker?.isReady === true)) this.#serve();
+    } else if (seat.number === 0) {
+      const fault = this.#publishSockets();
+      if (fault !== null) worker.kill(fault);
+    }
+  }
+
+  exited(worker: WorkerProcess, exit: WorkerExit): void {
+    const seat = this.#seatOf(worker);
+    if (seat === null) return;
+    seat.worker = null;
+    this.#pulses.forget(worker);
+    this.#reclaim(exit);
+    if (seat.number === 0 && exit.slot >= 0) removeOwnSockets(this.plan.config.listen, exit.slot);
+    if (this.#phase === "draining") this.#noteGone();
+    else this.#afterDeath(seat, exit);
+  }
+
+  #serve(): void {
+    const fault = this.#publishSockets();
+    if (fault === null) this.#phase = "serving";
+    this.#started.resolve(fault === null ? { ok: true } : { ok: false, faults: [fault] });
+  }
+
+  #publishSockets(): string | null {
+    const owner = this.#seats[0]?.worker;
+    try {
+      if (owner) publishSockets(this.plan.config.listen, owner.slot);
+      return null;
+    } catch (error) {
+      return `listen: ${(error as Error).message}`;
+    }
+  }
+
+  #afterDeath(seat: Seat, exit: WorkerExit): void {
+    const fields = { slot: exit.slot, pid: exit.pid, cause: exit.cause };
+    log("error", `worker died${exit.faults.length > 0 ? `: ${exit.faults.join("; ")}` : ""}`, fields);
+    const nobodyReady = this.#seats.every((each) => each.worker?.isReady !== true);
+    // A worker that could say why it cannot start would say the same again.
+    if (this.#phase === "starting" && exit.faults.length > 0) this.#giveUp(exit.faults);
+    else if (nobodyReady && this.#crashes.death(performance.now())) this.#giveUp(crashLoopFaults(exit));
+    else seat.restart = setTimeout(() => this.#launch(seat), seat.backOff.delayMs(exit.readyMs));
+  }
+
+  #giveUp(faults: readonly string[]): void {
+    const serving = this.#phase === "serving";
+    this.#started.resolve({ ok: false, faults }); // while serving it has long been resolved
+    this.#leave();
+    if (serving) this.plan.onCrashLoop(faults);
+  }
+
+  #launch(seat: Seat): void {
+    seat.restart = null;
+    try {
+      seat.worker = new WorkerProcess(this.plan.lockDescriptor, this);
+    } catch (error) {
+      const cause = `cannot be started: ${(error as Error).message}`;
+      this.#afterDeath(seat, { pid: 0, slot: -1, cause, faults: [], readyMs: 0 });
+      return;
+    }
+    if (this.#phase !== "booting") this.#begin(seat);
+  }
+
+  #begin(seat: Seat): void {
+    const { worker } = seat;
+    if (worker === null || this.#store === null) return;
+    const slot = this.#store.claimSlot(worker.pid, Math.floor(Date.now() / 1000));
+    if (slot < 0) {
+      worker.kill("no worker slot is free in the store");
+      return;
+    }
+    const { config, number: generation } = this.plan;
+    if (seat.number === 0) removeOwnSockets(config.listen, slot);
+    const listen = listenShare(config.listen, seat.number, slot);
+    const storePath = this.#storePath;
+    worker.start({ kind: "start", config: { ...config, listen }, storePath, slot, generation });
+  }
+
+  /** What a dead worker leaves in the store: perhaps the lock, its subscriber counts, its slot. */
+  #reclaim(exit: WorkerExit): void {
+    if (this.#store === null) return;
+    if (this.#store.repairAfterDeath(exit.pid)) {
+      log("warn", "a worker died while it held the store's lock; the store was repaired", { pid: exit.pid });
+    }
+    if (exit.slot >= 0) this.#store.releaseSlot(exit.slot);
+  }
+
+  #leave(): void {
+    this.#phase = "draining";
+    for (const seat of this.#seats) {
+      if (seat.restart !== null) clearTimeout(seat.restart);
+      seat.restart = null;
+    }
+    this.#started.resolve({ ok: false, faults: ["stopped before all workers were ready"] });
+    this.#noteGone();
+  }
+
+  #noteGone(): void {
+    if (this.#seats.every((seat) => seat.worker === null)) this.#gone.resolve();
+  }
+
+  #kill(why: string): void {
+    for (const { worker } of this.#seats) {
+      if (worker === null) continue;
+      log("warn", `worker ${why}; killing it`, { slot: worker.slot, pid: worker.pid });
+      worker.kill();
+    }
+  }
+
+  #seatOf(worker: WorkerProcess): Seat | null {
+    return this.#seats.find((seat) => seat.worker === worker) ?? null;
+  }
+}
+
+function crashLoopFaults(exit: WorkerExit): readonly string[] {
+  const told = exit.faults.length > 0 ? exit.faults.join("; ") : exit.cause;
+  return [`workers: ${CRASH_LOOP_DEATHS} died one after the other and none became ready; the last: ${told}`];
+}

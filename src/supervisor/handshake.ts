@@ -1,0 +1,60 @@
+/**
+ * Every message between main and a worker, typed, in one file. Data never travels here: messages, counters and the heartbeat
+ * go through the store (style rule 57), so this channel carries a handful of lines in a worker's life.
+ *
+ *   main ── start ──► worker        main ── drain ──► worker
+ *   main ◄── ready ── worker        main ◄── drained ─ worker (which then exits 0)
+ *   main ◄── failed ─ worker (which then exits 1)
+ *
+ * There is no "reload": a reload is a new generation of workers, and the old one is drained. The channel is Bun's IPC with
+ * JSON: readable in strace, and the start message is a config that is JSON by nature. When main dies the channel closes,
+ * which is how a worker learns of it.
+ */
+import type { Config } from "../config/model.ts";
+
+/** The internal command line word that makes this executable a worker (cli/worker.ts). */
+export const WORKER_COMMAND = "__worker";
+
+export interface StartMessage {
+  readonly kind: "start";
+  /** Its `listen` is this worker's share: see `listenShare` in addresses.ts. */
+  readonly config: Config;
+  readonly storePath: string;
+  /** The worker slot in the store that main claimed for the worker's pid. */
+  readonly slot: number;
+  readonly generation: number;
+}
+
+export interface DrainMessage {
+  readonly kind: "drain";
+  /** Milliseconds from receipt until what is still connected is cut off. */
+  readonly deadlineMs: number;
+}
+
+export interface ReadyMessage {
+  readonly kind: "ready";
+  readonly addresses: readonly string[];
+}
+
+/** Why a worker is about to exit 1: sentences for people. */
+export interface FailedMessage {
+  readonly kind: "failed";
+  readonly faults: readonly string[];
+}
+
+export interface DrainedMessage {
+  readonly kind: "drained";
+}
+
+export type ToWorker = StartMessage | DrainMessage;
+export type FromWorker = ReadyMessage | FailedMessage | DrainedMessage;
+
+/** Narrows what came out of the channel. Both ends are the same executable, so the kind alone is looked at. */
+export const isToWorker = (value: unknown): value is ToWorker => hasKind(value, ["start", "drain"]);
+export const isFromWorker = (value: unknown): value is FromWorker =>
+  hasKind(value, ["ready", "failed", "drained"]);
+
+function hasKind(value: unknown, kinds: readonly string[]): boolean {
+  if (typeof value !== "object" || value === null || !("kind" in value)) return false;
+  return typeof value.kind === "string" && kinds.includes(value.kind);
+}

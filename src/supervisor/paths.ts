@@ -1,0 +1,80 @@
+/**
+ * Where the store file lives: `store.path`, else `$RUNTIME_DIRECTORY` (systemd makes and keeps it), else /dev/shm, else the
+ * system's temp folder (architecture, 2).
+ *
+ * The name comes from the first listen address, so that two instances of one user do not meet and a restart finds its own
+ * store again. In the shared folders everything sits in a folder of mode 0700 that must be ours: a name that anybody may
+ * create beforehand would let them read every message.
+ */
+import { accessSync, constants, lstatSync, mkdirSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+
+/** sun_path holds 107 bytes; the longest thing beside the store is a doorbell, `<store>.bell-127`. */
+const MAX_PATH_BYTES = 107 - ".bell-127".length;
+const MAX_NAME_LENGTH = 40;
+const SHARED_MEMORY = "/dev/shm";
+
+export type PathOutcome =
+  | { readonly ok: true; readonly path: string }
+  | { readonly ok: false; readonly fault: string };
+
+/** Chooses the store file for this configuration, making the private folder where one is needed. */
+export function chooseStorePath(
+  configured: string | null,
+  firstListen: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  sharedFolders: readonly string[] = [SHARED_MEMORY, tmpdir()],
+): PathOutcome {
+  if (configured !== null) return checked(resolve(configured), "store.path");
+  const name = storeName(firstListen);
+  const runtime = environment["RUNTIME_DIRECTORY"]?.split(":")[0];
+  if (runtime) return checked(join(runtime, name), "$RUNTIME_DIRECTORY");
+  const parent = sharedFolders.find(isWritable);
+  if (parent === undefined)
+    return { ok: false, fault: "store: no shared folder can be written; set store.path" };
+  const folder = join(parent, `sluice-${process.getuid?.() ?? 0}`);
+  const fault = makePrivate(folder);
+  return fault === null ? checked(join(folder, name), "store") : { ok: false, fault };
+}
+
+/** "127.0.0.1:8080" → "127.0.0.1-8080"; what is too long for a socket beside it ends in a hash instead. */
+export function storeName(firstListen: string): string {
+  const plain = firstListen.replace(/[^A-Za-z0-9.]+/g, "-").replace(/^[-.]+|-+$/g, "");
+  if (plain.length > 0 && plain.length <= MAX_NAME_LENGTH) return plain;
+  return `${plain.slice(0, MAX_NAME_LENGTH - 9)}-${Bun.hash.crc32(firstListen).toString(16).padStart(8, "0")}`;
+}
+
+function checked(path: string, field: string): PathOutcome {
+  const bytes = Buffer.byteLength(path);
+  if (bytes > MAX_PATH_BYTES) {
+    return { ok: false, fault: `${field}: ${path} is ${bytes} bytes long; at most ${MAX_PATH_BYTES} fit` };
+  }
+  const folder = dirname(path);
+  if (!isFolder(folder))
+    return { ok: false, fault: `${field}: ${path}: the folder ${folder} does not exist` };
+  if (isFolder(path)) return { ok: false, fault: `${field}: ${path} is a folder; a file is needed` };
+  return { ok: true, path };
+}
+
+function makePrivate(folder: string): string | null {
+  try {
+    mkdirSync(folder, { mode: 0o700, recursive: true });
+    const found = lstatSync(folder);
+    if (found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o077) === 0) return null;
+    return `store: ${folder} is not a private folder of this user; remove ${basename(folder)}, or set store.path`;
+  } catch (error) {
+    return `store: cannot make the folder ${folder}: ${(error as Error).message}`;
+  }
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;

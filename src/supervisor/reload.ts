@@ -1,0 +1,54 @@
+/**
+ * What a new configuration may change while the store stays: decided here, without side effects, carried out by supervisor.ts.
+ *
+ * The store's file cannot change its size or place under running workers. As the push stream module does (push-stream spec
+ * 8.4), such a change is ignored with a warning; everything else takes effect.
+ */
+import type { Config, StoreConfig } from "../config/model.ts";
+import { parseAddress } from "./addresses.ts";
+
+export interface ReloadPlan {
+  /** The new configuration with the store settings that stay in force. */
+  readonly config: Config;
+  readonly warnings: readonly string[];
+  /** Addresses nobody of ours listens on yet: main has to find out whether they are free. */
+  readonly unprobed: readonly string[];
+}
+
+const STORE_NAMES: Readonly<Record<keyof StoreConfig, string>> = {
+  size: "memory area size",
+  path: "store path",
+  blockSize: "store block size",
+  channels: "store channel capacity",
+  ringSize: "store ring size",
+};
+
+/** `ports` maps an address as configured to what it became ("127.0.0.1:0" → "127.0.0.1:41234"). */
+export function planReload(current: Config, next: Config, ports: ReadonlyMap<string, string>): ReloadPlan {
+  const warnings: string[] = [];
+  for (const [field, name] of Object.entries(STORE_NAMES)) {
+    const key = field as keyof StoreConfig;
+    if (current.store[key] !== next.store[key]) {
+      warnings.push(`Cannot change ${name} without restart, ignoring change`);
+    }
+  }
+  const listen = next.listen.map((text) => ports.get(text) ?? text);
+  return {
+    config: { ...next, listen, store: current.store },
+    warnings,
+    unprobed: listen.filter((text) => !isTaken(text, current.listen)),
+  };
+}
+
+/**
+ * Ours already, or on a port of ours: a probe of 0.0.0.0:8080 would collide with our own 127.0.0.1:8080, which the workers
+ * (SO_REUSEPORT) do not.
+ */
+function isTaken(text: string, ours: readonly string[]): boolean {
+  const address = parseAddress(text);
+  return ours.some((each) => {
+    if (each === text) return true;
+    const known = parseAddress(each);
+    return known?.kind === "tcp" && address?.kind === "tcp" && known.port === address.port;
+  });
+}

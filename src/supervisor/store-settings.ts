@@ -1,0 +1,33 @@
+/**
+ * From the configuration to what the store wants to hear: its shape (fixed when the file is made) and its policy (may change
+ * with a reload). Used by main for openStore and by each worker for attachStore, so that both mean the same.
+ */
+import type { Config } from "../config/model.ts";
+import type { StorePolicy, StoreShape } from "../store/store.ts";
+
+/** Slots in every store file. Not from `workers`, so that a restart with another number of workers keeps the file. */
+const USUAL_SLOTS = 32;
+
+/** A reload runs two generations at once: each worker needs a slot in both. */
+export function storeShape(config: Config, path: string): StoreShape {
+  const { size, blockSize, channels, ringSize } = config.store;
+  return { path, size, blockSize, channels, ringSize, workerSlots: slotsFor(config.workers) };
+}
+
+/** 32, or the power of two that holds two generations of `workers`. */
+export function slotsFor(workers: number): number {
+  let slots = USUAL_SLOTS;
+  while (slots < 2 * workers) slots *= 2;
+  return slots;
+}
+
+export function storePolicy(config: Config): StorePolicy {
+  const { ttlSec, unstoredTtlSec, maxStoredPerChannel, channelInactivitySec } = config.messages;
+  return {
+    messageTtlSec: ttlSec,
+    unstoredTtlSec,
+    maxStoredPerChannel,
+    channelInactivitySec,
+    maxChannels: config.limits.maxNumberOfChannels,
+  };
+}

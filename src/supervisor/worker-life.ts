@@ -1,0 +1,143 @@
+/**
+ * The life of a worker process: waits for main's start message, serves, leaves when told to or when main is gone. worker.ts
+ * gives it the web application; tests give it a smaller one, so that main is tested without the rest of sluice.
+ *
+ * Workers are cattle (promise P5): an error nobody caught ends this one, main hears the sentence and starts another. The one
+ * exception is running out of file descriptors, which the next connection that closes mends by itself.
+ */
+import type { RunningWorker, startWorker } from "../app.ts";
+import { configureLog, log } from "../log.ts";
+import { attachStore, type Store } from "../store/store.ts";
+import { type FromWorker, isToWorker, type StartMessage } from "./handshake.ts";
+import { startPulse } from "./pulse.ts";
+import { listenForWorkerSignals, outliveLogReader } from "./signals.ts";
+import { storePolicy } from "./store-settings.ts";
+
+/** Main hears the last message, or is too busy to: either way the process ends after this long. */
+const LAST_WORDS_MS = 200;
+const QUIET_MS = 1000;
+
+interface Serving {
+  readonly message: StartMessage;
+  readonly store: Store;
+  readonly worker: RunningWorker;
+  readonly stopPulse: () => void;
+}
+
+/** Runs a worker until its end; the answer is the exit status. 2 when it was not started by main. */
+export function liveAsWorker(start: typeof startWorker): Promise<number> {
+  if (process.send === undefined) {
+    log("error", "this command is internal: `sluice serve` starts workers by itself");
+    return Promise.resolve(2);
+  }
+  return new Promise((resolve) => new WorkerLife(start, resolve).listen());
+}
+
+class WorkerLife {
+  #startWorker: typeof startWorker;
+  #exit: (code: number) => void;
+  #serving: Serving | null = null;
+  #draining = false;
+  #failed = false;
+  #quietUntil = 0;
+
+  constructor(start: typeof startWorker, exit: (code: number) => void) {
+    this.#startWorker = start;
+    this.#exit = exit;
+  }
+
+  listen(): void {
+    outliveLogReader();
+    process.on("message", (value: unknown) => this.#receive(value));
+    process.on("disconnect", () => this.#orphaned());
+    process.on("uncaughtException", (error) => this.#uncaught(error));
+    process.on("unhandledRejection", (reason) => this.#uncaught(reason));
+    listenForWorkerSignals(() => this.#drain(this.#serving?.message.config.shutdownTimeoutMs ?? 0));
+  }
+
+  #receive(value: unknown): void {
+    if (!isToWorker(value)) this.#fail(["main sent something that is not in the handshake"]);
+    else if (value.kind === "drain") this.#drain(value.deadlineMs);
+    else this.#tryToStart(value);
+  }
+
+  #tryToStart(message: StartMessage): void {
+    try {
+      this.#start(message);
+    } catch (error) {
+      this.#fail([error instanceof Error ? error.message : String(error)]);
+    }
+  }
+
+  #start(message: StartMessage): void {
+    const { config, slot, storePath } = message;
+    configureLog(config.logLevel, `worker ${slot}`);
+    const store = attachStore(storePath, storePolicy(config));
+    const worker = this.#startWorker({ config, store, slot, storePath });
+    this.#serving = { message, store, worker, stopPulse: startPulse(store, slot, () => this.#orphaned()) };
+    this.#send({ kind: "ready", addresses: worker.addresses });
+  }
+
+  #drain(deadlineMs: number): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#finish(deadlineMs).catch((error: unknown) => this.#uncaught(error));
+  }
+
+  async #finish(deadlineMs: number): Promise<void> {
+    const serving = this.#serving;
+    if (serving !== null) {
+      await serving.worker.drain(deadlineMs);
+      serving.worker.stop();
+      serving.stopPulse();
+      serving.store.close();
+    }
+    this.#leave(0, { kind: "drained" });
+  }
+
+  #uncaught(error: unknown): void {
+    if (isOutOfDescriptors(error)) {
+      this.#noteOutOfDescriptors();
+      return;
+    }
+    const sentence = error instanceof Error ? error.message : String(error);
+    const where = error instanceof Error ? (error.stack ?? "") : "";
+    log("error", `uncaught error: ${sentence}`, { stack: where });
+    this.#fail([sentence]);
+  }
+
+  /** May be raised once for every connection that waits: one line a second says as much. */
+  #noteOutOfDescriptors(): void {
+    const now = performance.now();
+    if (now < this.#quietUntil) return;
+    this.#quietUntil = now + QUIET_MS;
+    log("warn", "no file descriptors left; new connections wait until others close");
+  }
+
+  #fail(faults: readonly string[]): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#leave(1, { kind: "failed", faults });
+  }
+
+  /** Nobody would replace us, and the next main waits for our copy of the store's lock: leave at once. */
+  #orphaned(): void {
+    if (!this.#draining) log("error", "main is gone; leaving");
+    this.#exit(this.#draining ? 0 : 1);
+  }
+
+  #leave(code: number, lastWords: FromWorker): void {
+    this.#send(lastWords, () => this.#exit(code));
+    setTimeout(() => this.#exit(code), LAST_WORDS_MS);
+  }
+
+  #send(message: FromWorker, sent: () => void = () => undefined): void {
+    if (process.connected) process.send?.(message, undefined, undefined, sent);
+    else sent();
+  }
+}
+
+function isOutOfDescriptors(error: unknown): boolean {
+  if (!(error instanceof Error) || !("code" in error)) return false;
+  return error.code === "EMFILE" || error.code === "ENFILE";
+}

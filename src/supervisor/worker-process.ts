@@ -1,0 +1,136 @@
+/**
+ * One worker process as main sees it: starts the executable again, carries typed messages, tells once when it is gone. Owned by
+ * a seat of generation.ts, which decides what a death means.
+ *
+ * The process is started before main knows its slot (main may still be opening the store): it loads its code meanwhile and
+ * waits for the start message.
+ */
+import { statSync } from "node:fs";
+import { log } from "../log.ts";
+import {
+  type DrainMessage,
+  type FromWorker,
+  isFromWorker,
+  type StartMessage,
+  WORKER_COMMAND,
+} from "./handshake.ts";
+
+export interface WorkerExit {
+  readonly pid: number;
+  /** -1 when it died before it had one. */
+  readonly slot: number;
+  /** "killed by SIGKILL", "exit code 1". */
+  readonly cause: string;
+  /** What the worker itself said before it left. */
+  readonly faults: readonly string[];
+  /** How long it had been ready; 0 = never. */
+  readonly readyMs: number;
+}
+
+export interface WorkerListener {
+  ready(worker: WorkerProcess): void;
+  exited(worker: WorkerProcess, exit: WorkerExit): void;
+}
+
+/** The exit may be seen before the last messages: this long is waited for the channel to close. */
+const LAST_WORDS_MS = 100;
+
+export class WorkerProcess {
+  readonly pid: number;
+  readonly startedAt = performance.now();
+  slot = -1;
+  #process: Bun.Subprocess;
+  #listener: WorkerListener;
+  #faults: readonly string[] = [];
+  #readyAt = 0;
+  #cause: string | null = null;
+  #channelClosed = false;
+  #told = false;
+
+  /** Starts the process; throws what spawn throws (no descriptors or processes left). */
+  constructor(lockDescriptor: number, listener: WorkerListener) {
+    this.#listener = listener;
+    this.#process = Bun.spawn([...executable(), WORKER_COMMAND], {
+      argv0: "sluice: worker",
+      stdio: ["ignore", "inherit", "inherit", lockDescriptor],
+      serialization: "json",
+      ipc: (message) => this.#receive(message),
+      onDisconnect: () => {
+        this.#channelClosed = true;
+        this.#settle();
+      },
+      onExit: (_process, code, signal) => {
+        this.#cause = signal === null ? `exit code ${code}` : `killed by ${signalName(signal)}`;
+        this.#settle();
+        setTimeout(() => this.#settle(true), LAST_WORDS_MS);
+      },
+    });
+    this.pid = this.#process.pid;
+  }
+
+  get isReady(): boolean {
+    return this.#readyAt > 0 && this.#cause === null;
+  }
+
+  start(message: StartMessage): void {
+    this.slot = message.slot;
+    this.#send(message);
+  }
+
+  drain(deadlineMs: number): void {
+    this.#send({ kind: "drain", deadlineMs });
+  }
+
+  /** Ends it without asking. `fault` is kept as the reason when main has one. */
+  kill(fault?: string): void {
+    if (fault !== undefined) this.#faults = [fault];
+    this.#process.kill("SIGKILL");
+  }
+
+  #send(message: StartMessage | DrainMessage): void {
+    if (this.#cause !== null || this.#channelClosed) return; // its death is about to be told, or was
+    this.#process.send(message);
+  }
+
+  #receive(value: unknown): void {
+    if (!isFromWorker(value)) {
+      log("error", "a worker sent something that is not in the handshake", { pid: this.pid });
+      return;
+    }
+    const message: FromWorker = value;
+    if (message.kind === "failed") this.#faults = message.faults;
+    if (message.kind !== "ready") return;
+    this.#readyAt = performance.now();
+    this.#listener.ready(this);
+  }
+
+  #settle(overdue = false): void {
+    if (this.#told || this.#cause === null || !(this.#channelClosed || overdue)) return;
+    this.#told = true;
+    const readyMs = this.#readyAt > 0 ? performance.now() - this.#readyAt : 0;
+    const { pid, slot } = this;
+    this.#listener.exited(this, { pid, slot, cause: this.#cause, faults: this.#faults, readyMs });
+  }
+}
+
+const signalName = (signal: number | string): string =>
+  typeof signal === "string" ? signal : `signal ${signal}`;
+
+/**
+ * The command that starts this program again. From source the script is an argument; a compiled binary (its entry lies in
+ * the virtual /$bunfs) is the program itself.
+ *
+ * When the file on disk was replaced by an upgrade, /proc/self/exe still is what runs here: a worker must be of the version
+ * of its main, whose store layout it shares.
+ */
+function executable(): readonly string[] {
+  const path = process.execPath;
+  const self = "/proc/self/exe";
+  const program = inode(self) === inode(path) || inode(self) === null ? path : self;
+  return Bun.main.startsWith("/$bunfs") ? [program] : [program, Bun.main];
+}
+
+const inode = (path: string): string | null => {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? null : `${found.dev}:${found.ino}`;
+};

@@ -1,0 +1,107 @@
+/**
+ * The page at `/`: one HTML document with its style and script inside, made once at start. app.ts serves `page.body` with
+ * `page.headers` for every location with `page = true`.
+ *
+ * The parts are plain files in client/, embedded as text, so that the compiled binary needs no file beside it and a reader
+ * sees in the browser what is in the repository. They are joined here rather than by a bundler: Bun's HTML imports make
+ * several outside files, and a build step would make the page differ between `bun src/main.ts` and the binary.
+ */
+import { createHash } from "node:crypto";
+import channelJs from "./client/channel.js" with { type: "text" };
+import eventSourceJs from "./client/event-source.js" with { type: "text" };
+import feedJs from "./client/feed.js" with { type: "text" };
+import formsCss from "./client/forms.css" with { type: "text" };
+import laneJs from "./client/lane.js" with { type: "text" };
+import lanesCss from "./client/lanes.css" with { type: "text" };
+import longPollJs from "./client/long-poll.js" with { type: "text" };
+import mainJs from "./client/main.js" with { type: "text" };
+import pageCss from "./client/page.css" with { type: "text" };
+import html from "./client/page.html" with { type: "text" };
+import positionJs from "./client/position.js" with { type: "text" };
+import publishJs from "./client/publish.js" with { type: "text" };
+import shellJs from "./client/shell.js" with { type: "text" };
+import siblingsJs from "./client/siblings.js" with { type: "text" };
+import streamJs from "./client/stream.js" with { type: "text" };
+import webSocketJs from "./client/web-socket.js" with { type: "text" };
+
+export interface Page {
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly headers: Record<string, string>;
+}
+
+/** Dependencies first, as the imports in each file ask for. */
+const modules = [
+  channelJs,
+  positionJs,
+  feedJs,
+  laneJs,
+  webSocketJs,
+  eventSourceJs,
+  streamJs,
+  longPollJs,
+  publishJs,
+  shellJs,
+  siblingsJs,
+  mainJs,
+];
+
+/**
+ * Makes one script of the modules: each becomes a function of its own scope that returns what the file exports, and the imports
+ * go, since exported names are in reach. It relies on the habits of client/: imports stand at the start of a line and rename
+ * nothing, exports are `export const|function|class name`.
+ */
+function joinModules(sources: readonly string[]): string {
+  return sources
+    .map((source) => {
+      const names = [...source.matchAll(/^export (?:async )?(?:const|function|class) (\w+)/gm)].map(
+        (match) => match[1],
+      );
+      const code = source.replace(/^import [^;]*? from "\.\/[\w-]+\.js";\n/gm, "").replace(/^export /gm, "");
+      return `const { ${names.join(", ")} } = (() => {\n${code}return { ${names.join(", ")} };\n})();\n`;
+    })
+    .join("\n");
+}
+
+const sourceHash = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+
+/**
+ * Nothing but this document's own style and script runs (CSP Level 3, hash sources), and it may talk to this origin only;
+ * `'self'` covers ws: of the same host and port. Trusted Types with no policy makes `innerHTML` throw, whoever writes it:
+ * messages are untrusted text.
+ */
+function contentSecurityPolicy(style: string, script: string): string {
+  return [
+    "default-src 'none'",
+    `style-src ${sourceHash(style)}`,
+    `script-src ${sourceHash(script)}`,
+    "connect-src 'self'",
+    "img-src data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join("; ");
+}
+
+function makePage(): Page {
+  const style = `\n${[pageCss, formsCss, lanesCss].join("\n")}`;
+  const script = `\n${joinModules(modules)}`;
+  // Replacer functions, because `$&` and friends in a replacement string would be expanded.
+  const document = html
+    .replace("/* style sheets */", () => style)
+    .replace("/* client modules */", () => script);
+  return {
+    body: new TextEncoder().encode(document),
+    headers: {
+      "Content-Type": "text/html; charset=utf-8",
+      "Content-Security-Policy": contentSecurityPolicy(style, script),
+      "X-Content-Type-Options": "nosniff",
+      "Referrer-Policy": "no-referrer",
+      // An upgraded binary must not meet yesterday's page; it is a few kilobytes from the same machine.
+      "Cache-Control": "no-cache",
+    },
+  };
+}
+
+export const page: Page = makePage();

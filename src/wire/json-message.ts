@@ -1,0 +1,126 @@
+/**
+ * The WebSocket subprotocol sluice.json.v1: one JSON object per text frame. Encoders are used by fanout (once
+ * per message, not per connection), the decoder by the command-line client.
+ *
+ * Encoded by hand from UTF-8 bytes to UTF-8 bytes: going through strings and JSON.stringify would decode and
+ * encode the data again.
+ */
+import type { ByteWriter } from "./byte-writer.ts";
+import { pushJsonString } from "./json-string.ts";
+import { pushSinglePosition } from "./position.ts";
+import type { Renderable } from "./renderable.ts";
+import { type ServerFrame, serverFrame } from "./server-frame.ts";
+import { isUtf8 } from "./utf8.ts";
+
+const encoder = new TextEncoder();
+
+/** A constant frame: nothing in it depends on the connection. */
+export const JSON_PING = '{"kind":"ping"}';
+
+/** Appends a message frame; `epoch` and `position` make the channel's token. */
+export function pushJsonMessage(
+  writer: ByteWriter,
+  message: Renderable,
+  epoch: number,
+  position: number,
+): void {
+  writer.pushLatin1('{"kind":"message","channel":');
+  pushJsonString(writer, message.channel, 0, message.channel.length);
+  writer.pushLatin1(',"id":');
+  writer.pushInteger(message.id);
+  pushPositionField(writer, epoch, position);
+  writer.pushLatin1(',"time":');
+  writer.pushInteger(message.time);
+  writer.pushLatin1(',"tag":');
+  writer.pushInteger(message.tag);
+  if (message.eventIdLength >= 0) {
+    writer.pushLatin1(',"event_id":');
+    pushJsonString(writer, message.bytes, 0, message.eventIdLength);
+  }
+  if (message.eventTypeLength >= 0) {
+    writer.pushLatin1(',"event_type":');
+    pushJsonString(writer, message.bytes, Math.max(message.eventIdLength, 0), message.eventTypeLength);
+  }
+  pushData(writer, message.bytes, message.dataOffset, message.dataLength);
+  writer.pushLatin1("}");
+}
+
+/** Appends a gap frame; missed null = cannot be known. The position is the one behind the gap. */
+export function pushJsonGap(
+  writer: ByteWriter,
+  channel: Uint8Array,
+  missed: number | null,
+  epoch: number,
+  position: number,
+): void {
+  writer.pushLatin1('{"kind":"gap","channel":');
+  pushJsonString(writer, channel, 0, channel.length);
+  writer.pushLatin1(',"missed":');
+  if (missed === null) writer.pushLatin1("null");
+  else writer.pushInteger(missed);
+  pushPositionField(writer, epoch, position);
+  writer.pushLatin1("}");
+}
+
+/** Appends the frame that says a channel was deleted; `text` is the deletion text (push-stream spec 2.7). */
+export function pushJsonDeleted(writer: ByteWriter, channel: Uint8Array, text: Uint8Array): void {
+  writer.pushLatin1('{"kind":"deleted","channel":');
+  pushJsonString(writer, channel, 0, channel.length);
+  pushData(writer, text, 0, text.length);
+  writer.pushLatin1("}");
+}
+
+/** Appends the first frame of a connection: its channels and where each one stands, in path order. */
+export function pushJsonHello(
+  writer: ByteWriter,
+  channels: readonly Uint8Array[],
+  epoch: number,
+  positions: ArrayLike<number>,
+): void {
+  writer.pushLatin1('{"kind":"hello","channels":[');
+  for (const [index, channel] of channels.entries()) {
+    if (index > 0) writer.pushLatin1(",");
+    pushJsonString(writer, channel, 0, channel.length);
+  }
+  writer.pushLatin1('],"positions":[');
+  for (let index = 0; index < positions.length; index++) {
+    writer.pushLatin1(index > 0 ? ',"' : '"');
+    pushSinglePosition(writer, epoch, positions[index] ?? 0);
+    writer.pushLatin1('"');
+  }
+  writer.pushLatin1("]}");
+}
+
+/** Reads one text frame; null if it is not a frame of this subprotocol. */
+export function decodeJsonFrame(text: string): ServerFrame | null {
+  let map: unknown;
+  try {
+    map = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  return serverFrame(map, (fields) => {
+    const plain = fields["data"];
+    if (typeof plain === "string") return encoder.encode(plain);
+    const base64 = fields["data_base64"];
+    return typeof base64 === "string" ? Buffer.from(base64, "base64") : null;
+  });
+}
+
+const pushPositionField = (writer: ByteWriter, epoch: number, position: number): void => {
+  writer.pushLatin1(',"position":"');
+  pushSinglePosition(writer, epoch, position);
+  writer.pushLatin1('"');
+};
+
+/** JSON cannot hold arbitrary bytes: data that is not UTF-8 goes out as base64 under another name. */
+const pushData = (writer: ByteWriter, bytes: Uint8Array, offset: number, length: number): void => {
+  if (isUtf8(bytes, offset, length)) {
+    writer.pushLatin1(',"data":');
+    pushJsonString(writer, bytes, offset, length);
+    return;
+  }
+  writer.pushLatin1(',"data_base64":"');
+  writer.pushLatin1(bytes.subarray(offset, offset + length).toBase64());
+  writer.pushLatin1('"');
+};

@@ -1,0 +1,58 @@
+/**
+ * The server the browser tests run on, chosen in one place: `SLUICE_TEST_URL` (one that runs already), else the compiled binary
+ * with its embedded config, else the stand-in. `SLUICE_TEST_SERVER=stand-in` chooses the last although there is a binary.
+ */
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startStandIn } from "./stand-in.ts";
+
+export interface TestServer {
+  readonly url: string;
+  readonly kind: string;
+  stop(): Promise<void>;
+}
+
+const binary = join(import.meta.dir, "../../dist/sluice");
+const START_WITHIN_MS = 10_000;
+
+export async function startServer(port: number): Promise<TestServer> {
+  const { SLUICE_TEST_URL: url, SLUICE_TEST_SERVER: wanted } = process.env;
+  if (url) return { url, kind: url, stop: async () => undefined };
+  if (wanted !== "stand-in" && existsSync(binary)) return startBinary(port);
+  const standIn = startStandIn(port);
+  return { url: standIn.url, kind: "stand-in", stop: async () => standIn.stop() };
+}
+
+async function startBinary(port: number): Promise<TestServer> {
+  // A folder of its own, so that no other sluice on this machine shares the store.
+  const folder = mkdtempSync(join(tmpdir(), "sluice-page-"));
+  const process_ = Bun.spawn([binary, "serve", "--listen", `127.0.0.1:${port}`, "--workers", "2"], {
+    env: { ...process.env, RUNTIME_DIRECTORY: folder },
+    stdout: "ignore",
+    stderr: "inherit",
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const stop = async () => {
+    process_.kill("SIGTERM");
+    await process_.exited;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const deadline = Date.now() + START_WITHIN_MS;
+  while (!(await answers(url))) {
+    if (Date.now() > deadline || process_.exitCode !== null) {
+      await stop();
+      throw new Error(`dist/sluice did not answer on ${url}`);
+    }
+    await Bun.sleep(50);
+  }
+  return { url, kind: "binary", stop };
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url)).ok;
+  } catch {
+    return false; // Not listening yet.
+  }
+}

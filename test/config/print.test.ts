@@ -1,0 +1,89 @@
+/** Documentation made from the table says what the program does: the printed defaults load, the README is up to date. */
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { buildConfig } from "../../src/config/build.ts";
+import { formatFault } from "../../src/config/fault.ts";
+import { readOption } from "../../src/config/kinds.ts";
+import { ALL_OPTIONS } from "../../src/config/options.ts";
+import {
+  REFERENCE_BEGIN,
+  REFERENCE_END,
+  renderDefaults,
+  renderReference,
+  updateReadme,
+} from "../../src/config/print.ts";
+import { readToml } from "../../src/config/toml.ts";
+
+function load(text: string) {
+  const outcome = readToml(text, "t");
+  if (!outcome.ok) throw new Error(outcome.faults.map(formatFault).join("\n"));
+  return buildConfig(outcome.values);
+}
+
+test("the printed defaults load and mean the defaults", () => {
+  const { locations, ...printed } = load(renderDefaults());
+  const { locations: none, ...empty } = load("");
+  expect(printed).toEqual(empty);
+  expect(none).toEqual([]);
+  expect(locations).toEqual(
+    load('[[location]]\nmatch = "= /pub"\npublisher = "admin"\nchannels_path = "$arg_id"').locations,
+  );
+});
+
+test("the printed defaults name every option once, and nothing is too wide to read", () => {
+  const lines = renderDefaults().split("\n");
+  for (const [path] of ALL_OPTIONS) {
+    const key = path.slice(path.lastIndexOf(".") + 1);
+    const named = lines.filter((line) => line.startsWith(`${key} = `) || line.startsWith(`# ${key} = `));
+    expect([path, named.length]).toEqual([path, 1]);
+  }
+  expect(lines.filter((line) => line.length > 100)).toEqual([]);
+});
+
+test.each(ALL_OPTIONS.map(([path, option]) => [path, option] as const))(
+  "%s has a default and an example that pass its own check",
+  (path, option) => {
+    const key = path.slice(path.lastIndexOf(".") + 1);
+    expect(readOption(option, key, option.example).issues).toEqual([]);
+    if (option.default !== null) expect(readOption(option, key, option.default).issues).toEqual([]);
+    else expect(option.required === true || option.unset !== undefined).toBe(true);
+    expect(option.doc).toMatch(/[.…]$/);
+  },
+);
+
+test("the reference has a row of four cells for each option", () => {
+  const rows = renderReference()
+    .split("\n")
+    .filter((line) => line.startsWith("| `"));
+  expect(rows).toHaveLength(ALL_OPTIONS.length);
+  for (const row of rows) expect(row.split(/(?<!\\)\|/)).toHaveLength(6);
+});
+
+test("each table of the reference says where its options stand", () => {
+  const titles = renderReference()
+    .split("\n")
+    .filter((line) => line.startsWith("**"));
+  expect(titles).toEqual(["**Top of the file**", "**`[store]`**", "**`[limits]`**", "**`[[location]]`**"]);
+});
+
+test("the location of the printed defaults shows the other roles as comments", () => {
+  const lines = renderDefaults().split("\n");
+  for (const line of ['# subscriber = "eventsource"', "# statistics = true", "# page = true"])
+    expect(lines).toContain(line);
+});
+
+test("updateReadme replaces what is between the markers and nothing else", () => {
+  const updated = updateReadme(`# a\n${REFERENCE_BEGIN}\nold\n${REFERENCE_END}\nend\n`);
+  expect(updated).toBe(`# a\n${REFERENCE_BEGIN}\n${renderReference()}\n${REFERENCE_END}\nend\n`);
+  expect(updateReadme(updated)).toBe(updated);
+  expect(() => updateReadme("no markers")).toThrow(REFERENCE_BEGIN);
+  expect(() => updateReadme(`${REFERENCE_END}${REFERENCE_BEGIN}`)).toThrow(REFERENCE_BEGIN);
+});
+
+test("the README's option reference is up to date", () => {
+  const readme = new URL("../../README.md", import.meta.url);
+  // Without a README there is nothing to hold; with one, missing markers throw.
+  if (!existsSync(readme)) return;
+  const text = readFileSync(readme, "utf8");
+  expect(text).toBe(updateReadme(text));
+});

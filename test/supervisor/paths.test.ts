@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chooseStorePath, storeName } from "../../src/supervisor/paths.ts";
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "sluice-paths-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("name from the first listen address", () => {
+  test.each([
+    ["127.0.0.1:8080", "127.0.0.1-8080"],
+    ["[::1]:8080", "1-8080"],
+    ["[::]:8080", "8080"],
+    ["unix:/run/sluice/web.sock", "unix-run-sluice-web.sock"],
+    ["../../etc/passwd:1", "etc-passwd-1"],
+  ])("%s → %s", (listen, expected) => {
+    expect(storeName(listen)).toBe(expected);
+  });
+
+  test("long addresses are cut and told apart by a hash", () => {
+    const one = storeName(`unix:/${"a".repeat(80)}/one.sock`);
+    const two = storeName(`unix:/${"a".repeat(80)}/two.sock`);
+    expect(one).not.toBe(two);
+    expect(one.length).toBeLessThanOrEqual(40);
+  });
+});
+
+describe("place", () => {
+  test("store.path wins over the environment", () => {
+    const path = join(folder, "own.store");
+    expect(chooseStorePath(path, "127.0.0.1:1", { RUNTIME_DIRECTORY: "/nowhere" })).toEqual({
+      ok: true,
+      path,
+    });
+  });
+
+  test("then the first folder of $RUNTIME_DIRECTORY", () => {
+    const outcome = chooseStorePath(null, "127.0.0.1:8080", { RUNTIME_DIRECTORY: `${folder}:/other` });
+    expect(outcome).toEqual({ ok: true, path: join(folder, "127.0.0.1-8080") });
+  });
+
+  test("then a folder of our own, closed to others", () => {
+    const outcome = chooseStorePath(null, "127.0.0.1:17099", {});
+    if (!outcome.ok) throw new Error(outcome.fault);
+    const parent = statSync(join(outcome.path, ".."));
+    expect(parent.mode & 0o077).toBe(0);
+    expect(outcome.path).toEndWith("/127.0.0.1-17099");
+  });
+
+  test.each([
+    [
+      "a folder that is not there",
+      () => join(folder, "missing", "store"),
+      /the folder .*missing does not exist/,
+    ],
+    ["a folder instead of a file", () => folder, /is a folder; a file is needed/],
+    [
+      "a path too long for a socket beside it",
+      () => join(folder, "x".repeat(100)),
+      /bytes long; at most \d+ fit/,
+    ],
+    ["a file where the folder should be", () => join(folder, "file", "store"), /does not exist/],
+  ])("%s is refused in one sentence", (_, path, sentence) => {
+    writeFileSync(join(folder, "file"), "");
+    const outcome = chooseStorePath(path(), "127.0.0.1:1", {});
+    expect(outcome.ok ? "" : outcome.fault).toMatch(sentence);
+  });
+
+  test("a shared folder that others can read is refused", () => {
+    const home = join(folder, "shared");
+    const name = `sluice-${process.getuid?.()}`;
+    mkdirSync(join(home, name), { recursive: true });
+    chmodSync(join(home, name), 0o755);
+    const outcome = chooseStorePath(null, "127.0.0.1:1", {}, [home]);
+    expect(outcome.ok ? "" : outcome.fault).toContain("is not a private folder of this user");
+  });
+});
