@@ -108,7 +108,11 @@ export function startWorker(options: WorkerOptions): RunningWorker {
 }
 
 /** What every request passes first: the limit of connections, and a path that can be read at all. */
-const entrance = ({ store, slot, maxConnections }: WorkerOptions, servers: readonly Server[], locator: Locator) =>
+const entrance = (
+  { store, slot, maxConnections }: WorkerOptions,
+  servers: readonly Server[],
+  locator: Locator,
+) =>
   new Elysia({ name: "entrance" })
     .onRequest(({ request, server }) => {
       if (maxConnections > 0 && connections(servers) > maxConnections) {
@@ -132,7 +136,13 @@ function listenOptions(address: string, config: Config) {
   if (address.startsWith("unix:")) return { ...common, unix: address.slice("unix:".length) };
   const colon = address.lastIndexOf(":");
   const hostname = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
-  return { ...common, hostname, port: Number(address.slice(colon + 1)), reusePort: true, idleTimeout: IDLE_SEC };
+  return {
+    ...common,
+    hostname,
+    port: Number(address.slice(colon + 1)),
+    reusePort: true,
+    idleTimeout: IDLE_SEC,
+  };
 }
 
 const connections = (servers: readonly Server[]): number => {

@@ -53,7 +53,8 @@ export async function renderMetrics(store: Store): Promise<{ text: string; conte
   for (const { name, help, counter, kind, divisor } of PER_WORKER) {
     const options = { name, help, labelNames: ["worker"] as const, registers: [registry] };
     const metric = kind === "gauge" ? new Gauge(options) : new Counter(options);
-    for (const slot of liveSlots(store)) metric.inc({ worker: String(slot) }, store.counter(slot, counter) / divisor);
+    for (const slot of liveSlots(store))
+      metric.inc({ worker: String(slot) }, store.counter(slot, counter) / divisor);
   }
   const totals = store.totals(Date.now());
   const one = (name: string, help: string, value: number) =>

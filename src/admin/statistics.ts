@@ -53,7 +53,11 @@ export class StatisticsEndpoint {
     for (const name of names) {
       const prefix = prefixAsked(name);
       if (prefix !== null) {
-        format.group(this.#writer, zoneCounts(this.#store, hostname(), Date.now()), this.#startingWith(prefix));
+        format.group(
+          this.#writer,
+          zoneCounts(this.#store, hostname(), Date.now()),
+          this.#startingWith(prefix),
+        );
         return null;
       }
       if (maxLength > 0 && name.length > maxLength) return refuse(Refusals.channelIdTooLarge);

@@ -114,7 +114,10 @@ export class CatchUp {
     topicGroup(channel, peer.format).join(subscription);
   }
 
-  #sendFrame(socket: { send(payload: string | Uint8Array): number; getBufferedAmount(): number }, frame: string | Uint8Array) {
+  #sendFrame(
+    socket: { send(payload: string | Uint8Array): number; getBufferedAmount(): number },
+    frame: string | Uint8Array,
+  ) {
     // 0: the socket is closed or was closed for being slow; its close handler takes it out.
     if (socket.send(frame) === 0) this.#store.count(this.#fanout.slot, Counter.CLOSED_SLOW, 1);
     return socket.getBufferedAmount() <= SOCKET_FULL_BYTES;

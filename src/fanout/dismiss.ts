@@ -49,7 +49,12 @@ function dismissSocket(fanout: Fanout, subscription: TopicSubscription, frame: s
   peer.channelDeleted();
 }
 
-function dismissStream(fanout: Fanout, subscription: StreamSubscription, m: Message, bytes: ByteWriter): void {
+function dismissStream(
+  fanout: Fanout,
+  subscription: StreamSubscription,
+  m: Message,
+  bytes: ByteWriter,
+): void {
   const { connection, channel } = subscription;
   bytes.reset();
   const { format } = connection;

@@ -7,9 +7,9 @@ import { CHANNEL_DELETED_ID } from "../message.ts";
 import { Counter } from "../store/counters.ts";
 import type { Message } from "../store/message-view.ts";
 import type { Store } from "../store/store.ts";
+import { CatchUp } from "./catch-up.ts";
 import type { Job } from "./delivery.ts";
 import { dismiss } from "./dismiss.ts";
-import { CatchUp } from "./catch-up.ts";
 import { LocalChannel, type StreamSubscription, type Subscription } from "./local-channel.ts";
 import { Pump, type PumpHost } from "./pump.ts";
 import type { StreamConnection, StreamKeeper } from "./streams.ts";
@@ -180,7 +180,8 @@ export class Fanout implements PumpHost, StreamKeeper {
       this.store.removeSubscriber(this.slot, channel.index);
     }
     channel.standing--;
-    if (channel.standing === 0 && this.#channels.get(channel.index) === channel) this.#channels.delete(channel.index);
+    if (channel.standing === 0 && this.#channels.get(channel.index) === channel)
+      this.#channels.delete(channel.index);
   }
 
   #counted(connections: number): void {

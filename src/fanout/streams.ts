@@ -144,6 +144,8 @@ export class StreamConnection {
   /** A promise of the last write of an ended response: its failure means that the peer left first. */
   #own(outcome: unknown): void {
     if (outcome instanceof Promise)
-      outcome.catch((error: unknown) => log("debug", "a stream ended before its last bytes left", { error: String(error) }));
+      outcome.catch((error: unknown) =>
+        log("debug", "a stream ended before its last bytes left", { error: String(error) }),
+      );
   }
 }

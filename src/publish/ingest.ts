@@ -41,7 +41,12 @@ export function openTarget(store: Store, name: Uint8Array, nowMs: number): Targe
  * Appends the draft to each target in order; each gets an id and tag of its own (push-stream spec 2.4). Stops at the first refusal: what
  * went into earlier channels stays, as the specification says (6.5).
  */
-export function ingest(ingest: Ingest, targets: readonly Target[], draft: Draft, nowMs: number): Refusal | null {
+export function ingest(
+  ingest: Ingest,
+  targets: readonly Target[],
+  draft: Draft,
+  nowMs: number,
+): Refusal | null {
   let appended = 0;
   let refusal: Refusal | null = null;
   for (const target of targets) {
@@ -56,7 +61,12 @@ export function ingest(ingest: Ingest, targets: readonly Target[], draft: Draft,
   return refusal;
 }
 
-function append(store: Store, target: Target, { data, eventId, eventType, stored }: Draft, nowMs: number): Refusal | null {
+function append(
+  store: Store,
+  target: Target,
+  { data, eventId, eventType, stored }: Draft,
+  nowMs: number,
+): Refusal | null {
   for (let tries = 0; tries < 3; tries++) {
     const id = store.append(target.index, target.incarnation, data, eventId, eventType, stored, nowMs);
     if (id > 0) return null;

@@ -16,7 +16,9 @@ export interface PublishOptions {
 
 export const publish = ({ config, locator, ingest }: PublishOptions) => {
   const endpoints = config.locations.map((location) =>
-    location.role.kind === "publisher" ? new PublisherEndpoint(config, location, location.role.admin, ingest) : null,
+    location.role.kind === "publisher"
+      ? new PublisherEndpoint(config, location, location.role.admin, ingest)
+      : null,
   );
   return new Elysia({ name: "publish" }).onRequest(({ request, server }) => {
     const located = locator.claim("publisher", request, server);

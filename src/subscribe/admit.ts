@@ -15,13 +15,19 @@ export interface Seat {
 }
 
 /** The channels of a request, each once, in path order; or why not. */
-export function admit(store: Store, config: Config, location: LocationConfig, path: string): readonly Seat[] | Refusal {
+export function admit(
+  store: Store,
+  config: Config,
+  location: LocationConfig,
+  path: string,
+): readonly Seat[] | Refusal {
   const { limits } = config;
   const parsed = parseChannelsPath(path, limits.maxChannelsPerRequest);
   if (parsed === "empty") return Refusals.noChannel;
   if (parsed === "too many") return Refusals.tooManyChannelsInRequest;
   for (const name of parsed.names) {
-    const refusal = nameRefusal(name, limits.maxChannelIdLength) ?? standingRefusal(store, config, location, name);
+    const refusal =
+      nameRefusal(name, limits.maxChannelIdLength) ?? standingRefusal(store, config, location, name);
     if (refusal !== null) return refusal;
   }
   const nowSec = Math.floor(Date.now() / 1000);
@@ -33,15 +39,22 @@ export function admit(store: Store, config: Config, location: LocationConfig, pa
     if (index === -1) return Refusals.tooManyChannels;
     if (index < 0) return Refusals.noRoom;
     // A channel named twice is one subscription: nobody wants a message twice (promise P1).
-    if (!seats.some((seat) => seat.index === index)) seats.push({ index, name, backtrack: parsed.backtracks[i] ?? 0 });
+    if (!seats.some((seat) => seat.index === index))
+      seats.push({ index, name, backtrack: parsed.backtracks[i] ?? 0 });
   }
   return seats;
 }
 
-function standingRefusal(store: Store, { limits }: Config, location: LocationConfig, name: Uint8Array): Refusal | null {
+function standingRefusal(
+  store: Store,
+  { limits }: Config,
+  location: LocationConfig,
+  name: Uint8Array,
+): Refusal | null {
   if (!location.authorizedChannelsOnly && limits.maxSubscribersPerChannel === 0) return null;
   const index = store.find(name);
-  if (location.authorizedChannelsOnly && (index < 0 || store.storedCount(index) === 0)) return Refusals.couldNotCreate;
+  if (location.authorizedChannelsOnly && (index < 0 || store.storedCount(index) === 0))
+    return Refusals.couldNotCreate;
   const full =
     limits.maxSubscribersPerChannel > 0 &&
     index >= 0 &&

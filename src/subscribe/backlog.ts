@@ -102,7 +102,8 @@ export class Backlog {
         if (asked.eventId !== null && hasEventId(m, asked.eventId)) return m.id;
         if (asked.time !== null) {
           if (m.time > asked.time) return m.id - 1;
-          if (asked.tag !== null && m.time === asked.time && m.tag >= asked.tag) return m.tag === asked.tag ? m.id : m.id - 1;
+          if (asked.tag !== null && m.time === asked.time && m.tag >= asked.tag)
+            return m.tag === asked.tag ? m.id : m.id - 1;
         }
       }
       if (found < SCAN_BATCH) return newest;

@@ -7,7 +7,7 @@ import type { LocatedRequest } from "../config/located-request.ts";
 import { locationValue, optionalLocationValue } from "../config/location-values.ts";
 import type { LocationConfig, SubscriberMode } from "../config/model.ts";
 import type { CompiledValue } from "../config/variables.ts";
-import { Refusals, type Refusal } from "../errors.ts";
+import { type Refusal, Refusals } from "../errors.ts";
 import { Counter } from "../store/counters.ts";
 import { admit, type Seat } from "./admit.ts";
 import { type Asked, readAsked } from "./backlog.ts";
@@ -43,7 +43,12 @@ export class Inquiry {
     const time = this.#time === null ? located.header("if-modified-since") : this.#time(located);
     const tag = this.#tag === null ? located.header("if-none-match") : this.#tag(located);
     const eventId = this.#eventId === null ? located.header("last-event-id") : this.#eventId(located);
-    return readAsked(time ?? "", tag ?? "", eventId ?? "", this.#room.config.limits.maxChannelsPerRequest || 1024);
+    return readAsked(
+      time ?? "",
+      tag ?? "",
+      eventId ?? "",
+      this.#room.config.limits.maxChannelsPerRequest || 1024,
+    );
   }
 
   admit(path: string): readonly Seat[] | Refusal {
@@ -95,4 +100,3 @@ export class SubscriberEndpoint {
     return refuse(refusal);
   }
 }
-

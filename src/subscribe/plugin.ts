@@ -7,7 +7,9 @@ import type { Upgrader } from "./websocket.ts";
 
 export const subscribe = (room: Room, locator: Locator) => {
   const endpoints = room.config.locations.map((location, i) =>
-    location.role.kind === "subscriber" ? new SubscriberEndpoint(room, location, location.role.mode, `l${i}`) : null,
+    location.role.kind === "subscriber"
+      ? new SubscriberEndpoint(room, location, location.role.mode, `l${i}`)
+      : null,
   );
   return new Elysia({ name: "subscribe" }).onRequest(({ request, server }) => {
     const located = locator.claim("subscriber", request, server);

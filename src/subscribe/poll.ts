@@ -84,7 +84,9 @@ export class PollEndpoint {
   }
 
   #starts(seats: readonly Seat[], asked: Asked): Start[] {
-    return seats.map((seat, place) => this.room.backlog.start(seat.index, place, seat.backtrack, asked, false));
+    return seats.map((seat, place) =>
+      this.room.backlog.start(seat.index, place, seat.backtrack, asked, false),
+    );
   }
 
   /** Spec 4.12 (3), (5); null when no channel has anything newer. Marks are read before messages, so none can fall between. */
@@ -150,7 +152,11 @@ export class PollEndpoint {
   }
 
   #notModified(asked: Asked): Response {
-    const fields: Record<string, string> = { ...ANTI_CACHE, "Content-Type": this.#type, "Content-Length": "0" };
+    const fields: Record<string, string> = {
+      ...ANTI_CACHE,
+      "Content-Type": this.#type,
+      "Content-Length": "0",
+    };
     if (asked.time !== null && asked.time > 0) fields["Last-Modified"] = formatHttpDate(asked.time);
     if (asked.tag !== null) fields["Etag"] = `W/${asked.tag}`;
     return new Response(null, { status: 304, headers: fields });
@@ -192,7 +198,9 @@ class HeldPoll implements WaitingPoll, Held {
     this.#endpoint = endpoint;
     this.format = endpoint.format;
     this.#resolve = resolve;
-    this.subscriptions = channels.map((channel, i) => new WaitingSubscription(channel, this, starts[i]?.afterId ?? 0));
+    this.subscriptions = channels.map(
+      (channel, i) => new WaitingSubscription(channel, this, starts[i]?.afterId ?? 0),
+    );
     this.#timer = endpoint.ttlMs > 0 ? new Timer(() => this.goAway()) : null;
     const { room } = endpoint;
     if (this.#timer !== null) room.timers.add(this.#timer, endpoint.ttlMs);

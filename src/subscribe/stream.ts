@@ -75,7 +75,10 @@ export class StreamEndpoint {
     const unknown: StreamSubscription[] = [];
     seats.forEach((seat, place) => {
       // Deleted between admission and now: it is made again, as for any subscriber who comes a moment later.
-      const index = store.find(seat.name) === seat.index ? seat.index : store.open(seat.name, Math.floor(Date.now() / 1000));
+      const index =
+        store.find(seat.name) === seat.index
+          ? seat.index
+          : store.open(seat.name, Math.floor(Date.now() / 1000));
       if (index < 0) return;
       const channel = fanout.channel(index);
       const start = this.#room.backlog.start(index, place, seat.backtrack, asked, this.#positioned);
@@ -100,7 +103,13 @@ export class StreamEndpoint {
     pushPosition(writer, this.#room.store.epoch, positions);
     writer.pushLatin1("\n\n");
     for (const { channel, sentId } of unknown) {
-      connection.format.gap(writer, channel, null, sentId, connection.subscriptions.length > 1 ? positions : null);
+      connection.format.gap(
+        writer,
+        channel,
+        null,
+        sentId,
+        connection.subscriptions.length > 1 ? positions : null,
+      );
       this.#room.fanout.gapTold(1);
     }
     return writer.view();

@@ -6,9 +6,9 @@
 import { ANTI_CACHE, headerOnly, refuse } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
+import { CloseCode, type Refusal, Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import { type TopicPeer, TopicSubscription } from "../fanout/topics.ts";
-import { CloseCode, Refusals, type Refusal } from "../errors.ts";
 import { Counter } from "../store/counters.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { closeReason } from "../wire/close-reason.ts";
@@ -63,7 +63,8 @@ export class WebSocketEndpoint {
 
   handle(located: LocatedRequest, upgrader: Upgrader | null): Response {
     if (located.method !== "GET") return headerOnly(405, { Allow: "GET", Connection: "close" });
-    if (REQUIRED_HEADERS.some((name) => located.header(name) === null)) return refuse(Refusals.missingUpgrade);
+    if (REQUIRED_HEADERS.some((name) => located.header(name) === null))
+      return refuse(Refusals.missingUpgrade);
     if (this.room.draining) return refuse(Refusals.draining, { "Retry-After": "1", Connection: "close" });
     const [offered, protocol] = chooseProtocol(located.header("sec-websocket-protocol"));
     const data: SocketData = {

@@ -73,7 +73,9 @@ class WorkerLife {
     const { config, slot, storePath } = message;
     configureLog(config.logLevel, `worker ${slot}`);
     const store = attachStore(storePath, storePolicy(config));
-    const worker = this.#startWorker({ config, store, slot, storePath });
+    // Main has put what the descriptors allow in the place of 0 (limits.ts).
+    const { maxConnections } = config.limits;
+    const worker = this.#startWorker({ config, store, slot, storePath, maxConnections });
     this.#serving = { message, store, worker, stopPulse: startPulse(store, slot, () => this.#orphaned()) };
     this.#send({ kind: "ready", addresses: worker.addresses });
   }

@@ -38,6 +38,9 @@ export class ServerDouble {
   readonly requests: string[] = [];
   /** When set, every request is refused so. */
   refuse: { readonly status: number; readonly explain: string } | null = null;
+  /** Refuses once this many requests were answered. */
+  refuseAfter: { readonly requests: number; readonly status: number; readonly explain: string } | null = null;
+  #answered = 0;
   readonly #port: number;
   #server: Server<Peer>;
   #messages: Stored[] = [];
@@ -105,6 +108,10 @@ export class ServerDouble {
     this.#messages = this.#messages.slice(count);
   }
 
+  stored(channel: string): Uint8Array[] {
+    return this.#of(channel).map(({ data }) => data);
+  }
+
   subscribers(): number {
     return this.#live.size;
   }
@@ -115,9 +122,11 @@ export class ServerDouble {
       .filter((name) => request.headers.has(name))
       .map((name) => ` ${name}=${request.headers.get(name)}`);
     this.requests.push(`${request.method} ${url.pathname}${url.search}${position.join("")}`);
-    if (this.refuse !== null) {
-      const headers = { "X-Nginx-PushStream-Explain": this.refuse.explain };
-      return new Response(null, { status: this.refuse.status, headers });
+    const late = this.refuseAfter !== null && this.#answered++ >= this.refuseAfter.requests;
+    const refusal = this.refuse ?? (late ? this.refuseAfter : null);
+    if (refusal !== null) {
+      const headers = { "X-Nginx-PushStream-Explain": refusal.explain };
+      return new Response(null, { status: refusal.status, headers });
     }
     const [, kind, ...parts] = url.pathname.split("/");
     const names = parts.map(decodeURIComponent);
@@ -213,8 +222,8 @@ export class ServerDouble {
 
   #stream(channels: readonly string[], last: readonly number[]): Response {
     return this.#hold("text/plain", channels, (write) => {
-      // Bun.serve sends the head of an answer with its first bytes.
-      write(PING_LINE);
+      // The header template of the default config: Bun.serve sends the head of an answer with its first bytes.
+      write("\n");
       const send = (message: Stored) => {
         write(message.data);
         write("\n");

@@ -31,8 +31,10 @@ afterEach(async () => {
   running = [];
 });
 
-function serve(...args: string[]) {
-  const started = Bun.spawn([...PROGRAM, "serve", ...args], {
+const serve = (...args: string[]) => run([...PROGRAM, "serve", ...args]);
+
+function run(command: readonly string[]) {
+  const started = Bun.spawn([...command], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, RUNTIME_DIRECTORY: folder },
   });
@@ -66,6 +68,12 @@ async function readUntil(answer: Response, wanted: string): Promise<string> {
     if (seen.includes(wanted)) break;
   }
   return seen;
+}
+
+async function openSocket(socket: WebSocket): Promise<{ readonly closed: Promise<CloseEvent> }> {
+  const closed = new Promise<CloseEvent>((resolve) => socket.addEventListener("close", resolve));
+  await new Promise((resolve) => socket.addEventListener("open", resolve));
+  return { closed };
 }
 
 describe("serve", () => {
@@ -116,18 +124,20 @@ describe("serve", () => {
 
   test("SIGTERM ends streams, long polls and WebSockets in order, within the limit", async () => {
     const { process: main, url, address } = await serveReady();
-    const stream = await fetch(`${url}/sub/news`);
+    await fetch(`${url}/pub?id=news`, { method: "POST", body: "first" });
+    const stream = await fetch(`${url}/sub/news.b1`);
     const body = stream.text();
     const poll = fetch(`${url}/lp/news`);
-    const socket = new WebSocket(`ws://${address}/ws/news`);
-    const closed = new Promise<CloseEvent>((resolve) => socket.addEventListener("close", resolve));
-    await new Promise((resolve) => socket.addEventListener("open", resolve));
+    const plain = await openSocket(new WebSocket(`ws://${address}/ws/news`));
+    const named = await openSocket(new WebSocket(`ws://${address}/ws/news`, "sluice.json.v1"));
     await Bun.sleep(100);
     const askedAt = performance.now();
     main.kill("SIGTERM");
-    await body;
+    expect(await body).toContain("first");
     expect((await poll).status).toBe(304);
-    expect((await closed).code).toBe(1001);
+    // The dialect's close frame is empty (push-stream spec 8.2), ours says "going away".
+    expect((await plain.closed).code).toBe(1005);
+    expect((await named.closed).code).toBe(1001);
     expect(await main.exited).toBe(0);
     expect(performance.now() - askedAt).toBeLessThan(5000);
   });
@@ -141,6 +151,34 @@ describe("serve", () => {
     expect(await readUntil(answer, "before the reload")).toContain("before the reload");
   });
 });
+
+test("no file descriptors left: the same worker serves again when connections close", async () => {
+  const address = `127.0.0.1:${port++}`;
+  const limited = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"];
+  const { process: main, log } = run([
+    ...limited,
+    ...PROGRAM,
+    "serve",
+    "--listen",
+    address,
+    "--workers",
+    "1",
+  ]);
+  await eventually(`serving in ${log.text}`, () => /open_files=64 /.test(log.text) || null);
+  const before = await childrenOf(main.pid);
+  const idle = await Promise.all(
+    Array.from({ length: 100 }, () => Bun.connect({ ...split(address), socket: { data: () => undefined } })),
+  );
+  await Bun.sleep(300);
+  for (const socket of idle) socket.terminate();
+  const answer = await eventually("an answer", () =>
+    fetch(`http://${address}/health/live`).catch(() => null),
+  );
+  expect(answer.status).toBe(200);
+  expect(await childrenOf(main.pid)).toEqual(before);
+});
+
+const split = (address: string) => ({ hostname: "127.0.0.1", port: Number(address.split(":")[1]) });
 
 describe("refusals", () => {
   test("a configuration with many faults: all of them, exit 2", async () => {

@@ -50,8 +50,13 @@ export class StreamTransport implements Transport {
     this.#begun = true;
     sink.opened();
     const lines = new LineSplitter(MAX_MESSAGE_BYTES);
+    let first = true;
     return await readBody(response, (chunk) => {
-      for (const line of lines.push(chunk)) this.#deliver(line, sink);
+      for (const line of lines.push(chunk)) {
+        // The default config's header template is an empty line, which only makes the head of the answer leave at once.
+        if (!first || line.length > 0) this.#deliver(line, sink);
+        first = false;
+      }
     });
   }
 

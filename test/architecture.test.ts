@@ -1,0 +1,87 @@
+/**
+ * Holds the direction of imports and the homes of words (see "How the code is laid out" in the README): a dependency the wrong way fails the build, as
+ * Go's compiler would do. Read as text, type imports included.
+ */
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+
+const src = join(import.meta.dir, "../src");
+
+/** What each part may import besides itself. Leaves are the files directly in src/ that import nothing of ours. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  leaves: ["leaves"],
+  wire: ["leaves"],
+  config: ["leaves"],
+  store: ["leaves"],
+  fanout: ["leaves", "store", "wire"],
+  publish: ["leaves", "store", "wire", "config"],
+  subscribe: ["leaves", "fanout", "store", "wire", "config"],
+  admin: ["leaves", "store", "fanout", "config", "wire"],
+  web: ["leaves", "config"],
+  app: ["leaves", "publish", "subscribe", "admin", "web", "fanout", "store", "config"],
+  supervisor: ["leaves", "app", "store", "config"],
+  cli: ["leaves", "supervisor", "config", "wire"],
+  main: ["cli"],
+};
+
+/** Words that have a home. Comments do not count. */
+const HOMES: readonly {
+  readonly word: RegExp;
+  readonly home: (file: string) => boolean;
+  readonly where: string;
+}[] = [
+  { word: /\bAtomics\.|\bmmap\(/, home: (file) => file.startsWith("store/"), where: "store/" },
+  {
+    word: /from "elysia"/,
+    home: (file) => file.endsWith("/plugin.ts") || file === "app.ts",
+    where: "plugin.ts files and app.ts",
+  },
+  { word: /"bun:ffi"/, home: (file) => file.startsWith("supervisor/"), where: "supervisor/" },
+];
+
+const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter(
+  (file) => file.endsWith(".ts") && !file.endsWith(".d.ts"),
+);
+
+const partOf = (file: string): string => {
+  const folder = file.split("/")[0] ?? "";
+  if (folder !== file) return folder;
+  if (file === "app.ts" || file === "main.ts") return file.slice(0, -3);
+  return "leaves";
+};
+
+test.each(files)("%s imports only what lies below it", (file) => {
+  const text = readFileSync(join(src, file), "utf8");
+  const part = partOf(file);
+  const allowed = MAY_IMPORT[part];
+  expect(allowed, `${part} is not in the table`).toBeDefined();
+  for (const [, target = ""] of text.matchAll(/(?:from|import\()\s*"(\.[^"]+)"/g)) {
+    const imported = relative(src, resolve(src, dirname(file), target));
+    if (imported.startsWith("..")) continue; // package.json, for the version
+    const other = partOf(imported);
+    if (other !== part) expect(allowed, `${file} imports ${imported}`).toContain(other);
+    else if (part === "leaves") expect(imported.includes("/"), `${file} imports ${imported}`).toBeFalse();
+  }
+});
+
+test.each(files)("%s keeps words in their homes", (file) => {
+  const code = readFileSync(join(src, file), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+  for (const { word, home, where } of HOMES) {
+    if (word.test(code)) expect(home(file), `${word} belongs in ${where}`).toBeTrue();
+  }
+});
+
+test("publish and subscribe do not know each other", () => {
+  for (const file of files.filter((name) => /^(publish|subscribe)\//.test(name))) {
+    const text = readFileSync(join(src, file), "utf8");
+    expect(text).not.toMatch(file.startsWith("publish") ? /\.\.\/subscribe\// : /\.\.\/publish\//);
+  }
+});
+
+test("no file switches the type checker off", () => {
+  for (const file of files) {
+    const text = readFileSync(join(src, file), "utf8");
+    expect(text, file).not.toMatch(/@ts-ignore|@ts-expect-error|: any\b|\bas any\b|as unknown as/);
+  }
+});

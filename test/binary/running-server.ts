@@ -1,0 +1,200 @@
+/**
+ * A real `dist/sluice serve` for tests: its own store folder, a port nobody uses, two workers unless said otherwise. Used by every
+ * suite that tests the compiled binary.
+ */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export const binary = join(import.meta.dir, "../../dist/sluice");
+const READY_WITHIN_MS = 15_000;
+
+export interface ServerOptions {
+  /** The configuration; none: the embedded default. `listen` is overridden. */
+  readonly toml?: string;
+  readonly workers?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** A store folder to start again on. */
+  readonly folder?: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+export class RunningServer {
+  readonly url: string;
+  readonly port: number;
+  readonly folder: string;
+  readonly configFile: string;
+  readonly process: Bun.Subprocess<"ignore", "ignore", "pipe">;
+  /** Everything main and workers wrote to stderr. */
+  log = "";
+
+  constructor(
+    port: number,
+    folder: string,
+    configFile: string,
+    process: Bun.Subprocess<"ignore", "ignore", "pipe">,
+  ) {
+    this.port = port;
+    this.url = `http://127.0.0.1:${port}`;
+    this.folder = folder;
+    this.configFile = configFile;
+    this.process = process;
+    void this.#readLog();
+  }
+
+  async request(path: string, init: RequestInit = {}): Promise<Answer> {
+    const response = await fetch(this.url + path, init);
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  }
+
+  async publish(
+    channels: string,
+    body: string | Uint8Array<ArrayBuffer>,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    return await this.request(`/pub?id=${channels}`, { method: "POST", body, headers });
+  }
+
+  async statistics(
+    channel: string,
+  ): Promise<{ published_messages: number; stored_messages: number; subscribers: number }> {
+    return JSON.parse((await this.request(`/channels-stats?id=${channel}`)).text);
+  }
+
+  async summary(): Promise<{
+    subscribers: number;
+    stored_messages: number;
+    by_worker: { pid: string; subscribers: number }[];
+  }> {
+    return JSON.parse((await this.request("/channels-stats")).text);
+  }
+
+  async workerPids(): Promise<number[]> {
+    return (await this.summary()).by_worker.map((worker) => Number(worker.pid));
+  }
+
+  /** A counter of /metrics, summed over workers. */
+  async metric(name: string): Promise<number> {
+    let sum = 0;
+    for (const line of (await this.request("/metrics")).text.split("\n")) {
+      if (line.startsWith(name)) sum += Number(line.slice(line.lastIndexOf(" ") + 1));
+    }
+    return sum;
+  }
+
+  /** Ends it and, unless told to keep it, its store. */
+  async stop(keepStore = false): Promise<number> {
+    this.process.kill("SIGTERM");
+    const code = await this.process.exited;
+    if (!keepStore) rmSync(this.folder, { recursive: true, force: true });
+    return code;
+  }
+
+  async #readLog(): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of this.process.stderr) this.log += decoder.decode(chunk, { stream: true });
+  }
+}
+
+export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
+  if (!existsSync(binary)) throw new Error("dist/sluice is missing: bun run build");
+  const port = freePort();
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), "sluice-test-"));
+  const configFile = join(folder, "sluice.toml");
+  const args = [binary, "serve", "--listen", `127.0.0.1:${port}`, "--workers", String(options.workers ?? 2)];
+  if (options.toml !== undefined) {
+    writeFileSync(configFile, options.toml);
+    args.push("--config", configFile);
+  }
+  const child = Bun.spawn(args, {
+    env: { ...process.env, RUNTIME_DIRECTORY: folder, ...options.env },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  const server = new RunningServer(port, folder, configFile, child);
+  const deadline = Date.now() + READY_WITHIN_MS;
+  while (!(await isReady(server.url))) {
+    if (child.exitCode !== null) throw new Error(`sluice ended with ${child.exitCode}:\n${server.log}`);
+    if (Date.now() > deadline) {
+      child.kill("SIGKILL");
+      throw new Error(`sluice was not ready in time:\n${server.log}`);
+    }
+    await Bun.sleep(20);
+  }
+  return server;
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/health/ready`)).ok;
+  } catch {
+    return false; // not listening yet
+  }
+}
+
+/** The kernel's choice; it does not give the same one out again soon. */
+export function freePort(): number {
+  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+  const { port } = probe;
+  probe.stop(true);
+  return port;
+}
+
+/** Looks every few milliseconds until `condition` holds; the failure says what was waited for. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  withinMs = 10_000,
+): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`waited ${withinMs} ms in vain: ${what}`);
+    await Bun.sleep(5);
+  }
+}
+
+/** The seeds' layout with stored messages and no ttl or ping, for tests that say what they need besides. */
+export const layout = (top = "", locations: Partial<Record<string, string>> = {}): string => `
+${top}
+[[location]]
+match = "= /pub"
+publisher = "admin"
+channels_path = "$arg_id"
+store_messages = true
+${locations["pub"] ?? ""}
+[[location]]
+match = "= /channels-stats"
+statistics = true
+channels_path = "$arg_id"
+[[location]]
+match = "~ ^/sub/(.*)$"
+subscriber = "streaming"
+channels_path = "$1"
+${locations["sub"] ?? ""}
+[[location]]
+match = "~ ^/ev/(.*)$"
+subscriber = "eventsource"
+channels_path = "$1"
+${locations["ev"] ?? ""}
+[[location]]
+match = "~ ^/lp/(.*)$"
+subscriber = "long-polling"
+channels_path = "$1"
+${locations["lp"] ?? ""}
+[[location]]
+match = "~ ^/poll/(.*)$"
+subscriber = "polling"
+channels_path = "$1"
+${locations["poll"] ?? ""}
+[[location]]
+match = "~ ^/ws/(.*)$"
+subscriber = "websocket"
+channels_path = "$1"
+${locations["ws"] ?? ""}
+`;

@@ -1,0 +1,249 @@
+/**
+ * Every transport behind one face, so that the delivery suite is written once. A reader collects messages in the order they
+ * came, counts the gaps it was told, and remembers the position it could resume from.
+ */
+import { decodeJsonFrame } from "../../src/wire/json-message.ts";
+import { decodeMsgpackFrame } from "../../src/wire/msgpack-message.ts";
+import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../../src/wire/server-frame.ts";
+
+export interface Reader {
+  readonly messages: string[];
+  /** Messages it was told it missed. */
+  missed: number;
+  readonly closed: boolean;
+  /** What to hand to the next open() to go on; null when the transport has no position yet. */
+  readonly position: string | null;
+  close(): void;
+}
+
+export interface Transport {
+  readonly name: string;
+  /** Tests this transport cannot take part in, and why. */
+  readonly skip: Readonly<Record<string, string>>;
+  /** `channels` is a channels path; resolves when the server has seated the reader. */
+  open(url: string, channels: string, position?: string | null): Promise<Reader>;
+}
+
+const decoder = new TextDecoder();
+
+class BodyReader implements Reader {
+  readonly messages: string[] = [];
+  missed = 0;
+  closed = false;
+  position: string | null = null;
+  readonly #abort = new AbortController();
+
+  close(): void {
+    this.closed = true;
+    this.#abort.abort();
+  }
+
+  async read(
+    url: string,
+    headers: Record<string, string>,
+    block: string,
+    take: (text: string) => void,
+  ): Promise<void> {
+    const response = await fetch(url, { headers, signal: this.#abort.signal });
+    if (response.status !== 200 || response.body === null) throw new Error(`${url}: ${response.status}`);
+    void this.#pump(response.body, block, take);
+  }
+
+  async #pump(body: ReadableStream<Uint8Array>, block: string, take: (text: string) => void): Promise<void> {
+    let rest = "";
+    try {
+      for await (const chunk of body) {
+        rest += decoder.decode(chunk, { stream: true });
+        const parts = rest.split(block);
+        rest = parts.pop() ?? "";
+        parts.forEach(take);
+      }
+    } catch (error) {
+      if (!this.closed) throw error;
+    }
+    this.closed = true;
+  }
+}
+
+const stream: Transport = {
+  name: "stream",
+  skip: {
+    resume: "a plain stream carries no position; its client resumes by time and tag in the template",
+    gap: "a template has no words for a gap: the connection is closed instead",
+  },
+  async open(url, channels) {
+    const reader = new BodyReader();
+    await reader.read(`${url}/sub/${channels}`, {}, "\n", (line) => {
+      if (line !== "") reader.messages.push(line);
+    });
+    return reader;
+  },
+};
+
+const eventSource: Transport = {
+  name: "eventsource",
+  skip: {},
+  async open(url, channels, position) {
+    const reader = new BodyReader();
+    reader.position = position ?? null;
+    const headers: Record<string, string> = position ? { "Last-Event-ID": position } : {};
+    await reader.read(`${url}/ev/${channels}`, headers, "\n\n", (block) => {
+      const fields = block.split("\n");
+      const valueOf = (name: string) =>
+        fields.find((field) => field.startsWith(`${name}: `))?.slice(name.length + 2);
+      reader.position = valueOf("id") ?? reader.position;
+      const data = valueOf("data");
+      if (data === undefined) return;
+      if (valueOf("event") === "gap") reader.missed += JSON.parse(data).missed ?? 0;
+      else reader.messages.push(data);
+    });
+    return reader;
+  },
+};
+
+class SocketReader implements Reader {
+  readonly messages: string[] = [];
+  readonly positions = new Map<string, string>();
+  missed = 0;
+  closed = false;
+  readonly #socket: WebSocket;
+  readonly #channels: readonly string[];
+
+  constructor(socket: WebSocket, channels: string) {
+    this.#socket = socket;
+    this.#channels = channels.split("/").map((name) => name.replace(/\.b\d+$/, ""));
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = (event: MessageEvent) => this.#take(event.data);
+    socket.onclose = () => {
+      this.closed = true;
+    };
+  }
+
+  /** One token for all channels, in path order. */
+  get position(): string | null {
+    const tokens = this.#channels.map((name) => this.positions.get(name));
+    if (tokens.some((token) => token === undefined)) return null;
+    const epoch = tokens[0]?.split("-")[0];
+    return `${epoch}-${tokens.map((token) => token?.split("-")[1]).join(",")}`;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #take(data: string | ArrayBuffer): void {
+    if (this.#socket.protocol === "") {
+      this.messages.push(typeof data === "string" ? data : decoder.decode(data));
+      return;
+    }
+    const frame = typeof data === "string" ? decodeJsonFrame(data) : decodeMsgpackFrame(new Uint8Array(data));
+    if (frame === null) throw new Error("a frame that is none");
+    if (frame.kind === "hello") {
+      frame.channels.forEach((name, i) => {
+        const token = frame.positions[i];
+        if (token !== undefined) this.positions.set(name, token);
+      });
+    } else if (frame.kind === "message") {
+      this.messages.push(decoder.decode(frame.data));
+      this.positions.set(frame.channel, frame.position);
+    } else if (frame.kind === "gap") {
+      this.missed += frame.missed ?? 0;
+      this.positions.set(frame.channel, frame.position);
+    }
+  }
+}
+
+const webSocket = (protocol: string | null): Transport => ({
+  name: protocol === null ? "websocket" : `websocket ${protocol}`,
+  skip:
+    protocol === null
+      ? {
+          resume: "a template's frames carry no position; its client resumes by time and tag in the template",
+          gap: "a template has no words for a gap: the connection is closed instead",
+        }
+      : {},
+  async open(url, channels, position) {
+    const query = position ? `?eventid=${encodeURIComponent(position)}` : "";
+    const target = `${url.replace("http", "ws")}/ws/${channels}${query}`;
+    const socket = protocol === null ? new WebSocket(target) : new WebSocket(target, protocol);
+    const reader = new SocketReader(socket, channels);
+    await new Promise<void>((resolve, reject) => {
+      socket.addEventListener("open", () => resolve());
+      socket.addEventListener("error", () => reject(new Error(`${target} failed`)));
+    });
+    return reader;
+  },
+});
+
+/** Polls again and again with the position of the last answer, as a client of the dialect does (push-stream spec 4.18). */
+class PollReader implements Reader {
+  readonly messages: string[] = [];
+  missed = 0;
+  closed = false;
+  #time: string | null = null;
+  #tag: string | null = null;
+  readonly #abort = new AbortController();
+
+  get position(): string | null {
+    return this.#time === null ? null : `${this.#time}|${this.#tag}`;
+  }
+
+  close(): void {
+    this.closed = true;
+    this.#abort.abort();
+  }
+
+  async run(url: string, channels: string, position: string | null): Promise<void> {
+    if (position !== null) [this.#time, this.#tag] = position.split("|", 2) as [string, string];
+    let path = channels;
+    while (!this.closed) {
+      const headers: Record<string, string> = {};
+      if (this.#time !== null) headers["If-Modified-Since"] = this.#time;
+      if (this.#tag !== null) headers["If-None-Match"] = this.#tag;
+      try {
+        const response = await fetch(`${url}/lp/${path}`, { headers, signal: this.#abort.signal });
+        const body = await response.text();
+        this.#time = response.headers.get("last-modified") ?? this.#time;
+        this.#tag = response.headers.get("etag") ?? this.#tag;
+        if (response.status === 200) this.messages.push(...body.split("\n").filter((line) => line !== ""));
+        path = channels.replace(/\.b\d+/g, "");
+      } catch (error) {
+        if (!this.closed) throw error;
+      }
+    }
+  }
+}
+
+const longPoll: Transport = {
+  name: "long-polling",
+  skip: { gap: "the dialect's long poll has no words for a gap" },
+  async open(url, channels, position) {
+    const reader = new PollReader();
+    const before = JSON.parse(await (await fetch(`${url}/channels-stats`)).text()).subscribers;
+    // Without a position the first poll would miss what is published before it stands: start from now, tag 0 (spec 4.18).
+    const start = position ?? (/\.b\d/.test(channels) ? null : await serverNow(url));
+    void reader.run(url, channels, start);
+    const deadline = Date.now() + 500;
+    while (reader.messages.length === 0 && Date.now() < deadline) {
+      if (JSON.parse(await (await fetch(`${url}/channels-stats`)).text()).subscribers > before) break;
+      await Bun.sleep(5);
+    }
+    return reader;
+  },
+};
+
+/** The second after this one, so that nothing published before counts as new. */
+async function serverNow(url: string): Promise<string> {
+  const response = await fetch(`${url}/health/live`);
+  const now = Date.parse(response.headers.get("date") ?? "");
+  return `${new Date(now).toUTCString()}|W/4000000`;
+}
+
+export const transports: readonly Transport[] = [
+  stream,
+  eventSource,
+  webSocket(null),
+  webSocket(JSON_SUBPROTOCOL),
+  webSocket(MSGPACK_SUBPROTOCOL),
+  longPoll,
+];

@@ -1,0 +1,103 @@
+/** Small stores for tests, each in a folder of its own that goes with the test, and short names for what tests do all the time. */
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Message } from "../../src/store/message-view.ts";
+import { RefList } from "../../src/store/refs.ts";
+import { openStore, type Store, type StorePolicy, type StoreShape } from "../../src/store/store.ts";
+
+/** A second far from 0 and from now, so that a test that mixes clocks fails. */
+export const NOW_SEC = 1_700_000_000;
+export const NOW_MS = NOW_SEC * 1000;
+
+export const POLICY: StorePolicy = {
+  messageTtlSec: 100,
+  unstoredTtlSec: 5,
+  maxStoredPerChannel: 0,
+  channelInactivitySec: 30,
+  maxChannels: 0,
+};
+
+const folders: string[] = [];
+
+export function tempPath(): string {
+  const root = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+  const folder = mkdtempSync(join(root, "sluice-test-"));
+  folders.push(folder);
+  return join(folder, "store");
+}
+
+export function removeTempFolders(): void {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+}
+
+export const smallShape = (over: Partial<StoreShape> = {}): StoreShape => ({
+  path: tempPath(),
+  size: 128 * 1024,
+  blockSize: 256,
+  channels: 64,
+  ringSize: 64,
+  workerSlots: 4,
+  ...over,
+});
+
+const paths = new WeakMap<Store, string>();
+
+export function newStore(policy: Partial<StorePolicy> = {}, shape: Partial<StoreShape> = {}): Store {
+  const full = smallShape(shape);
+  const { store } = openStore(full, { ...POLICY, ...policy });
+  paths.set(store, full.path);
+  return store;
+}
+
+export const pathOf = (store: Store): string => paths.get(store) ?? "";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+export const bytes = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(text);
+export const text = (data: Uint8Array): string => decoder.decode(data);
+
+/** A channel as a test holds it. */
+export class Channel {
+  readonly index: number;
+  readonly incarnation: number;
+  readonly store: Store;
+
+  constructor(store: Store, name: string, nowSec = NOW_SEC) {
+    this.store = store;
+    this.index = store.open(bytes(name), nowSec);
+    if (this.index < 0) throw new Error(`channel ${name} was not opened: ${this.index}`);
+    this.incarnation = store.incarnation(this.index);
+  }
+
+  append(data: string | Uint8Array, stored = true, nowMs = NOW_MS): number {
+    const payload = typeof data === "string" ? bytes(data) : data;
+    return this.store.append(this.index, this.incarnation, payload, null, null, stored, nowMs);
+  }
+
+  /** Ids and data of what collect finds, as "id:data". */
+  after(afterId: number, includeUnstored = false, limit = 1000): string[] | "gone" {
+    const refs = new RefList();
+    const found = this.store.collect(this.index, this.incarnation, afterId, includeUnstored, limit, refs);
+    return found < 0 ? "gone" : readAll(this.store, refs);
+  }
+
+  last(count: number): string[] | "gone" {
+    const refs = new RefList();
+    const found = this.store.collectLast(this.index, this.incarnation, count, refs);
+    return found < 0 ? "gone" : readAll(this.store, refs);
+  }
+}
+
+export function readAll(store: Store, refs: RefList): string[] {
+  const message = new Message();
+  const out: string[] = [];
+  for (let at = 0; at < refs.length; at++) {
+    const there = store.read(refs.block(at), refs.stamp(at), message);
+    out.push(there ? `${message.id}:${dataOf(message)}` : "evicted");
+  }
+  return out;
+}
+
+export const dataOf = (message: Message): string =>
+  text(message.bytes.subarray(message.dataOffset, message.dataOffset + message.dataLength));

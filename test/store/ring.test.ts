@@ -1,0 +1,60 @@
+import { afterAll, expect, test } from "bun:test";
+import { HEAD_RING_HEAD, HEAD_RING_HEAD_HIGH } from "../../src/store/layout.ts";
+import { Message } from "../../src/store/message-view.ts";
+import { RingEntry } from "../../src/store/ring.ts";
+import { Channel, newStore, removeTempFolders } from "./fixture.ts";
+
+afterAll(removeTempFolders);
+
+test("entries lead to the messages in publish order, over channels", () => {
+  const store = newStore();
+  const cursor = store.head();
+  const a = new Channel(store, "a");
+  const b = new Channel(store, "b");
+  a.append("1");
+  b.append("2");
+  a.append("3", false);
+  const entry = new RingEntry();
+  const message = new Message();
+  const seen: string[] = [];
+  for (let serial = cursor; serial !== store.head(); serial = (serial + 1) >>> 0) {
+    expect(store.entry(serial, entry)).toBe(true);
+    expect(store.read(entry.block, entry.stamp, message)).toBe(true);
+    expect(message.serial).toBe(serial);
+    seen.push(`${entry.channel === a.index ? "a" : "b"}${message.id}`);
+  }
+  expect(seen).toEqual(["a1", "b1", "a2"]);
+  expect(store.entry(store.head(), entry)).toBe(false);
+});
+
+test("a reader that is a whole ring behind is told so", () => {
+  const store = newStore({ maxStoredPerChannel: 5 });
+  const channel = new Channel(store, "a");
+  const cursor = store.head();
+  const entry = new RingEntry();
+  for (let at = 0; at < 63; at++) channel.append("x");
+  expect(store.entry(cursor, entry)).toBe(true);
+  channel.append("x");
+  expect(store.entry(cursor, entry)).toBe(false);
+  expect(store.entry((cursor + 1) >>> 0, entry)).toBe(true);
+});
+
+test("serials wrap at 32 bits without a lost entry, and stamp 0 never occurs", () => {
+  const store = newStore();
+  const channel = new Channel(store, "a");
+  store.arena.u32[HEAD_RING_HEAD] = 0xfffffffe;
+  store.arena.u32[HEAD_RING_HEAD_HIGH] = 1;
+  const entry = new RingEntry();
+  const message = new Message();
+  for (let at = 0; at < 4; at++) channel.append(`m${at}`);
+  const serials: number[] = [];
+  for (let serial = 0xfffffffe; serial !== store.head(); serial = (serial + 1) >>> 0) {
+    expect(store.entry(serial, entry)).toBe(true);
+    expect(entry.stamp).not.toBe(0);
+    expect(store.read(entry.block, entry.stamp, message)).toBe(true);
+    serials.push(message.serial);
+  }
+  const first = 0x1fffffffe;
+  expect(serials).toEqual([first, first + 1, first + 2, first + 3]);
+  expect(channel.after(1)).toEqual(["2:m1", "3:m2", "4:m3"]);
+});

@@ -1,0 +1,78 @@
+import { afterAll, expect, test } from "bun:test";
+import { Counter } from "../../src/store/counters.ts";
+import { SLOT_COUNTER_LIMIT } from "../../src/store/layout.ts";
+import { Channel, NOW_MS, NOW_SEC, newStore, removeTempFolders } from "./fixture.ts";
+
+afterAll(removeTempFolders);
+
+test("slots are claimed once each, found by pid, and used again after release", () => {
+  const store = newStore({}, { workerSlots: 2 });
+  expect(store.claimSlot(100, NOW_SEC)).toBe(0);
+  expect(store.claimSlot(101, NOW_SEC + 1)).toBe(1);
+  expect(store.claimSlot(102, NOW_SEC)).toBe(-1);
+  expect([store.slotOf(101), store.slotOf(102)]).toEqual([1, -1]);
+  expect([store.slotPid(1), store.slotStartedSec(1)]).toEqual([101, NOW_SEC + 1]);
+  store.releaseSlot(0);
+  store.releaseSlot(0);
+  expect(store.slotPid(0)).toBe(0);
+  expect(store.claimSlot(102, NOW_SEC)).toBe(0);
+});
+
+test("a slot that does not exist is a programmer's error", () => {
+  const store = newStore({}, { workerSlots: 2 });
+  expect(() => store.releaseSlot(2)).toThrow("worker slot 2");
+  expect(() => store.count(-1, Counter.PUBLISHED, 1)).toThrow("worker slot -1");
+});
+
+test("release gives back subscribers and counters", () => {
+  const store = newStore();
+  const channel = new Channel(store, "a");
+  const [one, two] = [store.claimSlot(100, NOW_SEC), store.claimSlot(101, NOW_SEC)];
+  store.addSubscriber(one, channel.index, NOW_SEC);
+  store.addSubscriber(two, channel.index, NOW_SEC);
+  store.addSubscriber(two, channel.index, NOW_SEC);
+  store.count(one, Counter.SUBSCRIBERS, 1);
+  store.count(two, Counter.SUBSCRIBERS, 2);
+  expect(store.subscriberCount(channel.index)).toBe(3);
+  expect(store.totals(NOW_MS).subscribers).toBe(3);
+  store.releaseSlot(two);
+  expect(store.subscriberCount(channel.index)).toBe(1);
+  expect(store.totals(NOW_MS).subscribers).toBe(1);
+  expect(store.counter(two, Counter.SUBSCRIBERS)).toBe(0);
+});
+
+test("counters count beyond 32 bits, down as well, and stay apart", () => {
+  const store = newStore();
+  const slot = store.claimSlot(100, NOW_SEC);
+  store.count(slot, Counter.BYTES_SENT, 2 ** 40);
+  store.count(slot, Counter.BYTES_SENT, 5);
+  store.count(slot, Counter.DELIVERED, -3);
+  store.setCounter(slot, Counter.HEARTBEAT_MS, NOW_MS);
+  expect(store.counter(slot, Counter.BYTES_SENT)).toBe(2 ** 40 + 5);
+  expect(store.counter(slot, Counter.DELIVERED)).toBe(-3);
+  expect(store.counter(slot, Counter.HEARTBEAT_MS)).toBe(NOW_MS);
+  const indices = Object.values(Counter);
+  expect(new Set(indices).size).toBe(indices.length);
+  expect(Math.max(...indices)).toBeLessThan(SLOT_COUNTER_LIMIT);
+});
+
+test("a sleeper with news stays awake; one without is rung once, by others only", () => {
+  const store = newStore();
+  const [one, two, three] = [100, 101, 102].map((pid) => store.claimSlot(pid, NOW_SEC)) as [
+    number,
+    number,
+    number,
+  ];
+  const rung: number[] = [];
+  const ring = (slot: number): number => rung.push(slot);
+  store.ringOthers(one, ring);
+  expect(rung).toEqual([]);
+  expect(store.beginSleep(one, store.head())).toBe(true);
+  expect(store.beginSleep(two, store.head())).toBe(true);
+  expect(store.beginSleep(three, (store.head() - 1) >>> 0)).toBe(false);
+  store.ringOthers(one, ring);
+  store.ringOthers(three, ring);
+  expect(rung).toEqual([two, one]);
+  store.ringOthers(three, ring);
+  expect(rung).toEqual([two, one]);
+});
