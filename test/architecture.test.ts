@@ -44,6 +44,10 @@ const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter(
   (file) => file.endsWith(".ts") && !file.endsWith(".d.ts"),
 );
 
+/** Without comments. */
+const codeOf = (file: string): string =>
+  readFileSync(join(src, file), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+
 const partOf = (file: string): string => {
   const folder = file.split("/")[0] ?? "";
   if (folder !== file) return folder;
@@ -66,7 +70,7 @@ test.each(files)("%s imports only what lies below it", (file) => {
 });
 
 test.each(files)("%s keeps words in their homes", (file) => {
-  const code = readFileSync(join(src, file), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+  const code = codeOf(file);
   for (const { word, home, where } of HOMES) {
     if (word.test(code)) expect(home(file), `${word} belongs in ${where}`).toBeTrue();
   }
@@ -81,7 +85,9 @@ test("publish and subscribe do not know each other", () => {
 
 test("no file switches the type checker off", () => {
   for (const file of files) {
-    const text = readFileSync(join(src, file), "utf8");
-    expect(text, file).not.toMatch(/@ts-ignore|@ts-expect-error|: any\b|\bas any\b|as unknown as/);
+    const found =
+      /@ts-ignore|@ts-expect-error/.exec(readFileSync(join(src, file), "utf8")) ??
+      /: any\b|\bas any\b|as unknown as/.exec(codeOf(file));
+    expect(found?.[0], file).toBeUndefined();
   }
 });

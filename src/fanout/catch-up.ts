@@ -73,20 +73,29 @@ export class CatchUp {
   /** Goes on with a stream that is behind: new, or slow and drained. */
   stream(connection: StreamConnection): void {
     for (let round = 0; connection.isLagging; round++) {
-      if (round === ROUNDS_A_TURN) return this.#goOnLater(connection);
+      if (round === ROUNDS_A_TURN) {
+        this.#goOnLater(connection);
+        return;
+      }
       this.#writer.reset();
       if (connection.prelude !== null) this.#writer.pushBytes(connection.prelude);
       connection.prelude = null;
       let more = false;
       for (const subscription of connection.subscriptions) {
         const outcome = this.#reader.readOn(subscription, Number.MAX_SAFE_INTEGER, this.#streamSink);
-        if (outcome === UNTELLABLE) return this.#fanout.endBehind(subscription);
+        if (outcome === UNTELLABLE) {
+          this.#fanout.endBehind(subscription);
+          return;
+        }
         if (outcome === MORE) more = true;
         if (outcome === MORE && this.#writer.length >= WRITE_BYTES) break;
         if (outcome === GONE) log("debug", "a channel was deleted under a lagging stream");
       }
       if (this.#writer.length > 0 && !connection.send(this.#writer.view())) return;
-      if (!more) return this.#seatStream(connection);
+      if (!more) {
+        this.#seatStream(connection);
+        return;
+      }
     }
   }
 
@@ -104,9 +113,15 @@ export class CatchUp {
     if (subscription.shard !== null || channel.gone) return;
     for (let round = 0; ; round++) {
       if (peer.socket.getBufferedAmount() > SOCKET_FULL_BYTES) return; // its drain event calls again
-      if (round === ROUNDS_A_TURN) return this.#goOnLater(subscription);
+      if (round === ROUNDS_A_TURN) {
+        this.#goOnLater(subscription);
+        return;
+      }
       const outcome = this.#reader.readOn(subscription, channel.delivered, this.#topicSink);
-      if (outcome === UNTELLABLE) return peer.closeBehind();
+      if (outcome === UNTELLABLE) {
+        peer.closeBehind();
+        return;
+      }
       if (outcome !== MORE) break;
     }
     if (!this.#fanout.isIdle(channel) || subscription.sentId !== channel.delivered) return; // idle() calls again

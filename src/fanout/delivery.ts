@@ -267,7 +267,10 @@ export class Job {
       group.format.message(this.#own, m, channel, positions());
       count++;
     }
-    if (!told) return this.#host.endBehind(subscription);
+    if (!told) {
+      this.#host.endBehind(subscription);
+      return;
+    }
     connection.sendShared(this.#own.view());
     this.#host.delivered(count, this.#own.length);
   }

@@ -93,7 +93,10 @@ export class Pump {
       if (performance.now() > deadline) break;
     }
     this.#store.count(this.#slot, Counter.PUMP_US, Math.round((performance.now() - startedMs) * 1000));
-    if (this.#ready.length > 0) return this.schedule();
+    if (this.#ready.length > 0) {
+      this.schedule();
+      return;
+    }
     this.#store.setCursor(this.#slot, this.#cursor);
     if (!this.#store.beginSleep(this.#slot, this.#cursor)) this.schedule();
   }
@@ -105,12 +108,16 @@ export class Pump {
       job = this.#spare.pop() ?? new Job(this.#host, channel);
       if (!job.start(this.#store, channel)) {
         if (job.batch.deletion) this.#host.deleted(channel, job);
-        return this.#finish(channel, job);
+        this.#finish(channel, job);
+        return;
       }
       this.#jobs.set(channel, job);
       channel.busy = true;
     }
-    if (!job.run(deadline)) return this.#enqueue(channel);
+    if (!job.run(deadline)) {
+      this.#enqueue(channel);
+      return;
+    }
     this.#finish(channel, job);
   }
 
@@ -132,7 +139,10 @@ export class Pump {
   #take(): void {
     const head = this.#store.head();
     while (this.#cursor !== head) {
-      if (!this.#store.entry(this.#cursor, this.#entry)) return this.#lapped();
+      if (!this.#store.entry(this.#cursor, this.#entry)) {
+        this.#lapped();
+        return;
+      }
       this.#cursor = (this.#cursor + 1) >>> 0;
       const channel = this.#host.local(this.#entry.channel);
       if (channel === undefined || channel.incarnation !== this.#entry.incarnation) continue;

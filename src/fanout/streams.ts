@@ -127,7 +127,10 @@ export class StreamConnection {
   }
 
   #lag(pending: Promise<number>): void {
-    if (this.#state === ENDED) return this.#own(pending);
+    if (this.#state === ENDED) {
+      this.#own(pending);
+      return;
+    }
     const first = this.#state === LIVE;
     this.#state = LAGGING;
     if (first) this.#keeper.lagged(this);

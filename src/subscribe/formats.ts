@@ -74,7 +74,10 @@ export class PositionedEventStreamFormat implements Format {
 
   message(writer: ByteWriter, m: Message, channel: LocalChannel, positions: readonly number[] | null): void {
     // The deletion ends what the position was good for.
-    if (m.id === CHANNEL_DELETED_ID) return this.#template.render(writer, m, null);
+    if (m.id === CHANNEL_DELETED_ID) {
+      this.#template.render(writer, m, null);
+      return;
+    }
     this.#template.render(writer, m, this.#at(channel.base + m.id, positions));
   }
 

@@ -81,7 +81,10 @@ export class WebSocketEndpoint {
 
   opened(ws: Socket): void {
     const seats = this.#inquiry.admit(ws.data.path);
-    if ("status" in seats) return this.#refuse(ws, seats);
+    if ("status" in seats) {
+      this.#refuse(ws, seats);
+      return;
+    }
     const peer = new SocketPeer(ws, this, this.#formats[ws.data.protocol], seats);
     ws.data.peer = peer;
     peer.enter(seats, ws.data.asked);
@@ -145,7 +148,10 @@ export class SocketPeer implements TopicPeer, Held {
   message(data: string | Buffer): void {
     const { room, location } = this.#endpoint;
     // Binary frames are for nothing here (spec 4.13.5).
-    if (typeof data !== "string") return this.#end(NO_STATUS);
+    if (typeof data !== "string") {
+      this.#end(NO_STATUS);
+      return;
+    }
     if (data === "" || !location.websocketAllowPublish) return;
     const bytes = Buffer.from(data, "utf8");
     if (!room.publishFrom(this.#names, bytes, location.storeMessages)) this.#end(CloseCode.INTERNAL);
@@ -198,7 +204,10 @@ export class SocketPeer implements TopicPeer, Held {
   #hello(): void {
     const { epoch } = this.#endpoint.room.store;
     const positions = this.subscriptions.map(({ channel, sentId }) => channel.base + sentId);
-    if (this.socket.data.protocol === "msgpack") return this.#send(packHello(this.#names, epoch, positions));
+    if (this.socket.data.protocol === "msgpack") {
+      this.#send(packHello(this.#names, epoch, positions));
+      return;
+    }
     const writer = new ByteWriter(256);
     pushJsonHello(writer, this.#names, epoch, positions);
     this.#send(text.decode(writer.view()));

@@ -89,12 +89,12 @@ const eventSource: Transport = {
     const headers: Record<string, string> = position ? { "Last-Event-ID": position } : {};
     await reader.read(`${url}/ev/${channels}`, headers, "\n\n", (block) => {
       const fields = block.split("\n");
-      const valueOf = (name: string) =>
+      const fieldValue = (name: string) =>
         fields.find((field) => field.startsWith(`${name}: `))?.slice(name.length + 2);
-      reader.position = valueOf("id") ?? reader.position;
-      const data = valueOf("data");
+      reader.position = fieldValue("id") ?? reader.position;
+      const data = fieldValue("data");
       if (data === undefined) return;
-      if (valueOf("event") === "gap") reader.missed += JSON.parse(data).missed ?? 0;
+      if (fieldValue("event") === "gap") reader.missed += JSON.parse(data).missed ?? 0;
       else reader.messages.push(data);
     });
     return reader;
