@@ -11,7 +11,9 @@ export interface Plan {
   readonly latencyRounds: number;
   readonly latencyMs: number;
   readonly memoryRounds: number;
-  /** Rest between the last connection and the reading of memory. */
+  /** Rest of a fresh server before its first reading: sluice's first sweeps touch the store's pages for 2 s. */
+  readonly baselineMs: number;
+  /** Rest between the last connection and the second reading. */
   readonly settleMs: number;
   readonly startups: number;
 }
@@ -20,9 +22,10 @@ export const FULL: Plan = {
   rounds: 5,
   sampleMs: 1500,
   warmUpMs: 1000,
-  latencyRounds: 3,
+  latencyRounds: 4,
   latencyMs: 15_000,
   memoryRounds: 3,
+  baselineMs: 3000,
   settleMs: 3000,
   startups: 11,
 };
@@ -31,9 +34,10 @@ export const QUICK: Plan = {
   rounds: 3,
   sampleMs: 400,
   warmUpMs: 300,
-  latencyRounds: 3,
-  latencyMs: 3000,
+  latencyRounds: 2,
+  latencyMs: 4000,
   memoryRounds: 1,
-  settleMs: 1000,
+  baselineMs: 2500,
+  settleMs: 1500,
   startups: 5,
 };

@@ -8,8 +8,8 @@ const TICK_US = 10_000;
 
 export interface Memory {
   readonly rssBytes: number;
-  /** Shared pages counted in proportion to how many processes map them. */
-  readonly pssBytes: number;
+  /** The part that is neither a file nor shared: heap and stacks. */
+  readonly anonymousBytes: number;
 }
 
 /** Fields of /proc/PID/stat from the state on; the command name before it may hold spaces and parentheses. */
@@ -56,14 +56,17 @@ export function socketsOf(pid: number): number {
   return sockets;
 }
 
-/** Resident and proportional memory of all given processes together. */
+/**
+ * Resident memory of all given processes together. The proportional set size is not read: it moves with every other
+ * process that maps the same executable, which has nothing to do with connections.
+ */
 export function memoryOf(pids: readonly number[]): Memory {
   let rssBytes = 0;
-  let pssBytes = 0;
+  let anonymousBytes = 0;
   for (const pid of pids) {
     const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
     rssBytes += Number(/^Rss:\s+(\d+)/m.exec(text)?.[1]) * 1024;
-    pssBytes += Number(/^Pss:\s+(\d+)/m.exec(text)?.[1]) * 1024;
+    anonymousBytes += Number(/^Anonymous:\s+(\d+)/m.exec(text)?.[1]) * 1024;
   }
-  return { rssBytes, pssBytes };
+  return { rssBytes, anonymousBytes };
 }

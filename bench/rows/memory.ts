@@ -26,7 +26,7 @@ const KINDS: readonly Kind[] = [
 
 interface Reading {
   readonly rssKb: number;
-  readonly pssKb: number;
+  readonly anonymousKb: number;
 }
 
 async function read(peer: Peer, transport: Transport, plan: Plan): Promise<Reading> {
@@ -34,7 +34,7 @@ async function read(peer: Peer, transport: Transport, plan: Plan): Promise<Readi
   try {
     const entry = await enter(peer, transport, BEFORE);
     entries.push(entry);
-    await Bun.sleep(plan.settleMs);
+    await Bun.sleep(plan.baselineMs);
     const before = memoryOf(entry.server.workerPids);
     await grow(entry, BEFORE + CONNECTIONS);
     await Bun.sleep(plan.settleMs);
@@ -43,7 +43,7 @@ async function read(peer: Peer, transport: Transport, plan: Plan): Promise<Readi
     const perConnection = (bytes: number) => bytes / CONNECTIONS / 1000;
     return {
       rssKb: perConnection(after.rssBytes - before.rssBytes),
-      pssKb: perConnection(after.pssBytes - before.pssBytes),
+      anonymousKb: perConnection(after.anonymousBytes - before.anonymousBytes),
     };
   } finally {
     await leave(entries);
@@ -52,8 +52,8 @@ async function read(peer: Peer, transport: Transport, plan: Plan): Promise<Readi
 
 function summary(name: string, kind: Kind, readings: readonly Reading[]): string {
   const rss = withRange(readings.map((reading) => reading.rssKb));
-  const pss = median(readings.map((reading) => reading.pssKb)).toFixed(2);
-  return `memory, ${kind.label}, ${name}: ${rss} kB resident, ${pss} kB proportional`;
+  const anonymous = median(readings.map((reading) => reading.anonymousKb)).toFixed(2);
+  return `memory, ${kind.label}, ${name}: ${rss} kB resident, ${anonymous} kB of it anonymous`;
 }
 
 async function measure(kind: Kind, peers: Peers, plan: Plan): Promise<{ line: Line; notes: string[] }> {

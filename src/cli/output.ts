@@ -42,7 +42,8 @@ function writeAll(fd: number, bytes: Uint8Array): boolean {
       done += writeSync(fd, bytes, done, bytes.length - done);
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : null;
-      if (code === "EPIPE") return false;
+      // ECONNRESET: standard output may be a socket, which answers so when it is closed with bytes unread.
+      if (code === "EPIPE" || code === "ECONNRESET") return false;
       if (code !== "EAGAIN") throw error;
       Bun.sleepSync(RETRY_MS);
     }

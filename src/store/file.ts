@@ -55,6 +55,9 @@ export interface OpenReport {
   setAside: string | null;
 }
 
+/** 2020-01-01, where the seconds in an epoch begin. */
+const EPOCH_START_SEC = 1577836800;
+
 interface Opened {
   arena: Arena;
   report: OpenReport;
@@ -163,8 +166,8 @@ function format(arena: Arena): void {
   u32[HEAD_SLOTS] = layout.workerSlots;
   const [seed, salt] = crypto.getRandomValues(new Uint32Array(2));
   u32[HEAD_HASH_SEED] = seed!;
-  // Milliseconds and ten random bits: below 2^53, and different for two stores created at once.
-  setWide(u32, HEAD_EPOCH, Date.now() * 1024 + (salt! & 1023));
+  // Seconds since 2020 and 22 random bits: below 2^53 until 2088, and different for stores created at once.
+  setWide(u32, HEAD_EPOCH, Math.floor(Date.now() / 1000 - EPOCH_START_SEC) * 0x400000 + (salt! >>> 10));
   u32[HEAD_RING_HEAD] = FIRST_SERIAL;
   rebuild(arena);
 }

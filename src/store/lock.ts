@@ -11,7 +11,7 @@ import { HEAD_LOCK } from "./layout.ts";
 
 const SPINS = 200;
 const NAP_MS = 0.1;
-const GIVE_UP_MS = 5000;
+const PATIENCE_MS = 5000;
 
 /** Kept, because the property is a native getter. */
 const OWN_PID = process.pid;
@@ -19,9 +19,9 @@ const OWN_PID = process.pid;
 const napWord = new Int32Array(new SharedArrayBuffer(4));
 
 /** Takes the lock. Throws when another process holds it for 5 s (a stopped process; a dead one is repaired by main). */
-export function acquire(arena: Arena): void {
+export function acquire(arena: Arena, patienceMs = PATIENCE_MS): void {
   // Pairs with release: whoever gets 0 here sees everything the last owner wrote.
-  if (Atomics.compareExchange(arena.i32, HEAD_LOCK, 0, OWN_PID) !== 0) acquireSlowly(arena);
+  if (Atomics.compareExchange(arena.i32, HEAD_LOCK, 0, OWN_PID) !== 0) acquireSlowly(arena, patienceMs);
 }
 
 /** Gives the lock back; pairs with the compare-and-exchange in acquire. */
@@ -38,7 +38,7 @@ export function takeOver(arena: Arena, deadPid: number): boolean {
   return true;
 }
 
-function acquireSlowly(arena: Arena): void {
+function acquireSlowly(arena: Arena, patienceMs: number): void {
   const { i32 } = arena;
   for (let spin = 0; spin < SPINS; spin++) {
     // Looks before it exchanges, so that waiters do not fight over the cache line.
@@ -48,11 +48,11 @@ function acquireSlowly(arena: Arena): void {
     arena.repair(arena);
     return;
   }
-  const deadline = performance.now() + GIVE_UP_MS;
+  const deadline = performance.now() + patienceMs;
   while (tryAcquire(i32) !== 0) {
     if (performance.now() > deadline) {
       throw new Error(
-        `the store's lock is held by process ${Atomics.load(i32, HEAD_LOCK)} for more than 5 s`,
+        `the store's lock is held by process ${Atomics.load(i32, HEAD_LOCK)} for more than ${patienceMs} ms`,
       );
     }
     Atomics.wait(napWord, 0, 0, NAP_MS);

@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-export const binary = join(import.meta.dir, "../../dist/sluice");
+export const binary = process.env["SLUICE_BINARY"] ?? join(import.meta.dir, "../../dist/sluice");
 const READY_WITHIN_MS = 15_000;
 
 export interface ServerOptions {

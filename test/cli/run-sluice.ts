@@ -7,7 +7,8 @@ import type { Subprocess } from "bun";
 
 const main = join(import.meta.dir, "..", "..", "src", "main.ts");
 const binary = process.env["SLUICE_BINARY"];
-const command = binary === undefined ? [process.execPath, main] : [binary];
+/** The words that start it. */
+export const command: readonly string[] = binary === undefined ? [process.execPath, main] : [binary];
 
 export interface Outcome {
   readonly code: number;
@@ -56,9 +57,9 @@ export class RunningSluice {
     ]);
   }
 
-  /** Resolves when the condition holds; throws with all output after 4 s. */
+  /** Resolves when the condition holds; throws with all output after 6 s. */
   async until(condition: (running: RunningSluice) => boolean): Promise<void> {
-    const deadlineMs = performance.now() + 4_000;
+    const deadlineMs = performance.now() + 6_000;
     while (!condition(this)) {
       if (performance.now() > deadlineMs)
         throw new Error(`waited in vain; out: ${this.out} err: ${this.err}`);

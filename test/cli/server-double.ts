@@ -4,16 +4,16 @@
  * real server speaks like this is proven by the tests that start it.
  */
 import type { Server, ServerWebSocket } from "bun";
-
-interface Stored {
-  readonly channel: string;
-  readonly position: number;
-  readonly id: number;
-  readonly time: number;
-  readonly tag: number;
-  readonly eventType: string | null;
-  readonly data: Uint8Array;
-}
+import {
+  EPOCH,
+  eventText,
+  frameText,
+  HALF,
+  pollHeaders,
+  positionsOf,
+  type Stored,
+  SUMMARY,
+} from "./double-wire.ts";
 
 interface Peer {
   readonly channels: readonly string[];
@@ -26,9 +26,9 @@ interface Live {
   readonly channels: readonly string[];
   send(message: Stored): void;
   beforeCut(half: boolean): void;
+  ping?(): void;
 }
 
-const EPOCH = "k7x1";
 const PING_LINE = " \n";
 const encoder = new TextEncoder();
 
@@ -88,6 +88,11 @@ export class ServerDouble {
     await Bun.sleep(30);
     this.#live.clear();
     await this.#server.stop(true);
+  }
+
+  /** What the real server does every ping interval. */
+  ping(): void {
+    for (const live of this.#live) live.ping?.();
   }
 
   async stop(): Promise<void> {
@@ -216,6 +221,7 @@ export class ServerDouble {
         channels,
         send,
         beforeCut: (half) => write(half ? `id: ${EPOCH}-99999\ndata: half a mess` : ": -1\n"),
+        ping: () => write(": -1\n"),
       };
     });
   }
@@ -300,57 +306,4 @@ export class ServerDouble {
     for (const message of this.#backlog(channels, from, last)) send(message);
     this.#live.add({ channels, send, beforeCut: () => undefined });
   }
-}
-
-const positionsOf = (token: string | null): number[] | null =>
-  token?.startsWith(`${EPOCH}-`)
-    ? token
-        .slice(EPOCH.length + 1)
-        .split(",")
-        .map(Number)
-    : null;
-
-/** The answer form of push-stream spec 5.5. */
-const SUMMARY = `{"hostname": "double", "time": "2023-11-14T22:13:20", "channels": 2, "wildcard_channels": 0, "published_messages": 7, "stored_messages": 5, "messages_in_trash": 0, "channels_in_delete": 0, "channels_in_trash": 0, "subscribers": 3, "uptime": 93784, "by_worker": [\r
-{"pid": "123", "subscribers": 3, "uptime": 93784}\r
-]}\r
-`;
-
-const HALF: Stored = {
-  channel: "",
-  position: 0,
-  id: 0,
-  time: 0,
-  tag: 0,
-  eventType: null,
-  data: encoder.encode("half a message"),
-};
-
-const pollHeaders = ({ tag }: Pick<Stored, "tag">): Record<string, string> => ({
-  "Last-Modified": "Tue, 14 Nov 2023 22:13:20 GMT",
-  Etag: `W/${tag}`,
-});
-
-function eventText({ data, eventType }: Stored, token: string | null): string {
-  const lines = Buffer.from(data)
-    .toString()
-    .split(/[\r\n]+/);
-  const type = eventType === null ? "" : `event: ${eventType}\n`;
-  return `${token === null ? "" : `id: ${token}\n`}${type}${lines.map((line) => `data: ${line}\n`).join("")}\n`;
-}
-
-function frameText({ channel, id, position, time, tag, eventType, data }: Stored): string {
-  const text = Buffer.from(data).toString();
-  const content = Buffer.from(text).equals(data) ? { data: text } : { data_base64: data.toBase64() };
-  const type = eventType === null ? {} : { event_type: eventType };
-  return JSON.stringify({
-    kind: "message",
-    channel,
-    id,
-    position: `${EPOCH}-${position}`,
-    time,
-    tag,
-    ...type,
-    ...content,
-  });
 }

@@ -26,7 +26,7 @@ describe("layoutOf", () => {
     ["block size", { blockSize: 64 }],
     ["block size", { blockSize: 128 * 1024 }],
     ["worker slots", { workerSlots: 0 }],
-    ["no room for messages", { size: 64 * 1024 }],
+    ["no room for messages", { size: 36 * 1024 }],
     ["above 4 GiB", { size: 5 * 1024 ** 3 }],
   ])("refuses an impossible %s", (what, fault) => {
     expect(() => layout.layoutOf({ ...shape, ...fault })).toThrow(what);

@@ -66,8 +66,8 @@ test("a section of our own that threw is repaired by the next one", () => {
   expect(checkInvariants(store.arena)).toEqual([]);
 });
 
-test("gives up after 5 s with the pid of the holder", () => {
+test("gives up in the end, with the pid of the holder", () => {
   const { arena } = newStore();
   arena.i32[HEAD_LOCK] = NO_PID;
-  expect(() => acquire(arena)).toThrow(`held by process ${NO_PID}`);
-}, 8000);
+  expect(() => acquire(arena, 20)).toThrow(`held by process ${NO_PID}`);
+});

@@ -1,0 +1,66 @@
+import { afterAll, expect, test } from "bun:test";
+import { statSync } from "node:fs";
+import { Doorbell } from "../../src/store/doorbell.ts";
+import { removeTempFolders, tempPath } from "./fixture.ts";
+
+afterAll(removeTempFolders);
+
+async function until(done: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 400 && !done(); tries++) await Bun.sleep(5);
+  expect(done()).toBe(true);
+}
+
+test("rings reach the slot they are for, in both directions, again and again", async () => {
+  const path = tempPath();
+  const heard = [0, 0];
+  const bells = [0, 1].map((slot) => new Doorbell(path, slot, () => void heard[slot]!++)) as [
+    Doorbell,
+    Doorbell,
+  ];
+  for (const bell of bells) bell.listen();
+  expect(statSync(`${path}.bell-0`).mode & 0o777).toBe(0o600);
+  bells[0].ring(1);
+  await until(() => heard[1] === 1);
+  bells[1].ring(0);
+  await until(() => heard[0] === 1);
+  bells[0].ring(1);
+  await until(() => heard[1] === 2);
+  expect(heard).toEqual([1, 2]);
+  for (const bell of bells) bell.close();
+});
+
+test("a bell that is not there is a counted failure, and works as soon as it is", async () => {
+  const path = tempPath();
+  const one = new Doorbell(path, 0, () => undefined);
+  one.ring(1);
+  await until(() => one.failures === 1);
+  let heard = 0;
+  const two = new Doorbell(path, 1, () => void heard++);
+  two.listen();
+  one.ring(1);
+  await until(() => heard === 1);
+  two.close();
+  one.close();
+});
+
+test("a worker that was replaced hears the bell again", async () => {
+  const path = tempPath();
+  const ringer = new Doorbell(path, 0, () => undefined);
+  for (let life = 0; life < 3; life++) {
+    let heard = 0;
+    const worker = new Doorbell(path, 1, () => void heard++);
+    worker.listen();
+    for (let tries = 0; tries < 400 && heard === 0; tries++) {
+      ringer.ring(1);
+      await Bun.sleep(5);
+    }
+    expect(heard).toBeGreaterThan(0);
+    worker.close();
+  }
+  ringer.close();
+});
+
+test("a path too long for a unix socket is one clear error", () => {
+  const bell = new Doorbell(`/tmp/${"x".repeat(120)}`, 0, () => undefined);
+  expect(() => bell.listen()).toThrow("too long");
+});
