@@ -5,9 +5,18 @@ import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 
+function compilerPath(): string | null {
+  return Bun.which("cc") ?? Bun.which("gcc");
+}
+
+/** Whether this run uses the C parts; decides what "ceiling" in its table means. */
+export function hasCompiler(): boolean {
+  return compilerPath() !== null;
+}
+
 /** Path of the executable, or null when there is no compiler. Throws the compiler's words when the source is bad. */
 export async function compileC(sourcePath: string): Promise<string | null> {
-  const compiler = Bun.which("cc") ?? Bun.which("gcc");
+  const compiler = compilerPath();
   if (compiler === null) return null;
   const source = await Bun.file(sourcePath).text();
   const folder = join(tmpdir(), "sluice-bench");

@@ -1,6 +1,7 @@
 // Turns results into the text that is printed and, with --write, stands in README.md between the result markers.
 
 import { cpus, release, totalmem } from "node:os";
+import { hasCompiler } from "./compile.ts";
 import type { Line, RowResult } from "./rows/row.ts";
 
 const BEGIN = "<!-- results:begin -->";
@@ -13,8 +14,9 @@ const WORDS = new Map<boolean | null, string>([
 
 function machine(): string {
   const all = cpus();
+  const tools = hasCompiler() ? "C" : "Bun (no C compiler here)";
   const gib = (totalmem() / 2 ** 30).toFixed(0);
-  return `${all.length} x ${all[0]?.model ?? "unknown CPU"}, ${gib} GiB, Linux ${release()}, Bun ${Bun.version}`;
+  return `${all.length} x ${all[0]?.model ?? "unknown CPU"}, ${gib} GiB, Linux ${release()}, Bun ${Bun.version}; ceiling and generator in ${tools}`;
 }
 
 function tableLine(line: Line): string {

@@ -17,7 +17,8 @@ import { Doorbell } from "./store/doorbell.ts";
 import type { Store } from "./store/store.ts";
 import { subscribe } from "./subscribe/plugin.ts";
 import { Room } from "./subscribe/room.ts";
-import { type SocketData, socketHandlers } from "./subscribe/websocket.ts";
+import type { SocketPeer } from "./subscribe/socket-peer.ts";
+import { socketHandlers } from "./subscribe/websocket.ts";
 import { web } from "./web/plugin.ts";
 
 export interface WorkerOptions {
@@ -39,7 +40,7 @@ export interface RunningWorker {
   stop(): void;
 }
 
-type Server = Bun.Server<SocketData>;
+type Server = Bun.Server<SocketPeer>;
 
 /** Idle keep-alive connections are closed after this, as nginx's keepalive_timeout; held ones are exempt. */
 const IDLE_SEC = 75;

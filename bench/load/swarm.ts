@@ -255,6 +255,7 @@ async function measure(window: number, hz: number, ms: number, maxMessages: numb
 }
 
 for await (const line of console) {
+  if (line === "") continue; // what console yields when the input ends
   const [command, first = "0", second = "0"] = line.split(" ");
   if (command === "grow") console.log(JSON.stringify(await grow(Number(first))));
   else if (command === "run")

@@ -91,6 +91,7 @@ export class CatchUp {
         if (outcome === MORE && this.#writer.length >= WRITE_BYTES) break;
         if (outcome === GONE) log("debug", "a channel was deleted under a lagging stream");
       }
+      this.#fanout.delivered(0, this.#writer.length);
       if (this.#writer.length > 0 && !connection.send(this.#writer.view())) return;
       if (!more) {
         this.#seatStream(connection);

@@ -259,10 +259,6 @@ export class Fanout implements PumpHost, StreamKeeper {
     connection.caughtUp();
   }
 
-  wrote(bytes: number): void {
-    this.store.count(this.slot, Counter.BYTES_SENT, bytes);
-  }
-
   flushLater(connection: StreamConnection): void {
     this.#toFlush.push(connection);
     if (this.#flushScheduled) return;

@@ -84,6 +84,9 @@ export class LocalChannel {
   gone = false;
   /** When the last live message was delivered here: restarts the ping interval of all who stand here (spec 4.9). */
   lastLiveMs = 0;
+  /** Time the running job has taken so far, and when the next may begin (see pump.ts). */
+  fanoutMs = 0;
+  restUntilMs = 0;
   /** Subscriptions of any kind in this worker, lagging and joining ones included. */
   standing = 0;
   /** A delivery job is cut into slices and not finished. */

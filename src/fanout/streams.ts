@@ -14,13 +14,14 @@ export interface StreamSink {
   write(bytes: Uint8Array): number | Promise<number>;
   flush(): number | Promise<number>;
   end(): unknown;
+  /** Bytes from which on a write is sent at once instead of kept for a flush. */
+  start(options: { highWaterMark: number }): unknown;
 }
 
 /** What a connection tells its keeper; one keeper serves all connections of a worker. */
 export interface StreamKeeper {
   lagged(connection: StreamConnection): void;
   drained(connection: StreamConnection): void;
-  wrote(bytes: number): void;
   /** At the end of this turn, flush this connection (it stands in several channels, whose bytes share one write). */
   flushLater(connection: StreamConnection): void;
 }
@@ -36,20 +37,31 @@ export class StreamConnection {
   flushQueued = false;
   /** Bytes that go out before everything else, with the first write: header template, first event id. */
   prelude: Uint8Array | null = null;
-  /** Called once when the connection has ended, whoever ended it. */
-  onEnd: (() => void) | null = null;
   #state: number = LIVE;
   readonly format: Format;
   /** Sent when the server ends the response (push-stream spec 4.6). */
   readonly footer: Uint8Array;
-  readonly #sink: StreamSink;
+  /** The promise of a full socket is pending. */
+  #stalled = false;
+  #sink: StreamSink | null = null;
   readonly #keeper: StreamKeeper;
 
-  constructor(sink: StreamSink, keeper: StreamKeeper, format: Format, footer: Uint8Array) {
-    this.#sink = sink;
+  constructor(keeper: StreamKeeper, format: Format, footer: Uint8Array) {
     this.#keeper = keeper;
     this.format = format;
     this.footer = footer;
+  }
+
+  /** Bun has begun to pull the response body. */
+  attach(sink: StreamSink): void {
+    this.#sink = sink;
+    // With one channel every write is a whole turn's bytes: sent at once, without a flush of its own.
+    if (this.subscriptions.length === 1) sink.start({ highWaterMark: 1 });
+  }
+
+  /** Called once when the connection has ended, whoever ended it. */
+  protected ended(): void {
+    // for those who hold it
   }
 
   get isLive(): boolean {
@@ -69,18 +81,16 @@ export class StreamConnection {
 
   /** Writes and flushes at once: one send(2). `bytes` may be reused after the call. False: the socket is full now. */
   send(bytes: Uint8Array): boolean {
-    if (this.#state === ENDED) return false;
-    this.#keeper.wrote(bytes.length);
+    if (this.#state === ENDED || this.#sink === null) return false;
     const written = this.#sink.write(bytes);
-    if (typeof written === "number") return this.flush();
+    if (typeof written === "number") return this.subscriptions.length === 1 || this.flush();
     this.#lag(written);
     return false;
   }
 
   /** Writes now and flushes at the end of the turn, with whatever other channels add. */
   sendShared(bytes: Uint8Array): void {
-    if (this.#state === ENDED) return;
-    this.#keeper.wrote(bytes.length);
+    if (this.#state === ENDED || this.#sink === null) return;
     const written = this.#sink.write(bytes);
     if (typeof written !== "number") this.#lag(written);
     else if (!this.flushQueued) {
@@ -91,7 +101,7 @@ export class StreamConnection {
 
   flush(): boolean {
     this.flushQueued = false;
-    if (this.#state === ENDED) return false;
+    if (this.#state === ENDED || this.#sink === null) return false;
     const flushed = this.#sink.flush();
     if (typeof flushed === "number") return true;
     this.#lag(flushed);
@@ -112,10 +122,8 @@ export class StreamConnection {
   end(footer: Uint8Array): void {
     if (this.#state === ENDED) return;
     this.closed();
-    if (footer.length > 0) {
-      this.#keeper.wrote(footer.length);
-      this.#own(this.#sink.write(footer));
-    }
+    if (this.#sink === null) return;
+    if (footer.length > 0) this.#own(this.#sink.write(footer));
     this.#own(this.#sink.end());
   }
 
@@ -123,7 +131,7 @@ export class StreamConnection {
   closed(): void {
     if (this.#state === ENDED) return;
     this.#state = ENDED;
-    this.onEnd?.();
+    this.ended();
   }
 
   #lag(pending: Promise<number>): void {
@@ -131,9 +139,9 @@ export class StreamConnection {
       this.#own(pending);
       return;
     }
-    const first = this.#state === LIVE;
     this.#state = LAGGING;
-    if (first) this.#keeper.lagged(this);
+    if (!this.#stalled) this.#keeper.lagged(this);
+    this.#stalled = true;
     pending.then(
       () => this.#drained(),
       () => this.#drained(),
@@ -141,6 +149,7 @@ export class StreamConnection {
   }
 
   #drained(): void {
+    this.#stalled = false;
     if (this.#state === LAGGING) this.#keeper.drained(this);
   }
 

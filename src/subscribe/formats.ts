@@ -110,9 +110,10 @@ export class JsonFormat implements Format {
   readonly perConnection = false;
   readonly binary = false;
   readonly tellsGaps = true;
-  readonly key = "json";
+  readonly key: string;
   readonly #epoch: number;
-  constructor(epoch: number) {
+  constructor(key: string, epoch: number) {
+    this.key = key;
     this.#epoch = epoch;
   }
 
@@ -132,9 +133,10 @@ export class MsgpackFormat implements Format {
   readonly perConnection = false;
   readonly binary = true;
   readonly tellsGaps = true;
-  readonly key = "msgpack";
+  readonly key: string;
   readonly #epoch: number;
-  constructor(epoch: number) {
+  constructor(key: string, epoch: number) {
+    this.key = key;
     this.#epoch = epoch;
   }
 

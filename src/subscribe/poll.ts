@@ -17,7 +17,7 @@ import type { Seat } from "./admit.ts";
 import type { Asked, Start } from "./backlog.ts";
 import { EventStreamFormat, TemplateFormat } from "./formats.ts";
 import type { Held, Room } from "./room.ts";
-import { Timer } from "./timer-wheel.ts";
+import type { Timed } from "./timer-wheel.ts";
 
 const encoder = new TextEncoder();
 const BATCH = 256;
@@ -65,7 +65,9 @@ export class PollEndpoint {
     const starts = this.#starts(seats, asked);
     const now = this.#answerNow(seats, starts, asked);
     if (now !== null) return now;
-    return new Promise((resolve) => new HeldPoll(this, channels, starts, signal, resolve));
+    return new Promise((resolve) => {
+      signal.addEventListener("abort", new HeldPoll(this, channels, starts, resolve), { once: true });
+    });
   }
 
   /** 200 with one message, header and footer template around it. */
@@ -181,32 +183,36 @@ export class PollEndpoint {
 }
 
 /** One waiting long poll: answered once, by a message, by its ttl, by a drain, or not at all when the client leaves. */
-class HeldPoll implements WaitingPoll, Held {
+class HeldPoll implements WaitingPoll, Held, Timed {
   readonly format: Format;
-  readonly subscriptions: WaitingSubscription[];
+  readonly subscriptions: WaitingSubscription[] = [];
+  nextTimed: Timed | null = null;
+  previousTimed: Timed | null = null;
+  dueTick = 0;
   readonly #endpoint: PollEndpoint;
   readonly #resolve: (response: Response) => void;
-  readonly #timer: Timer | null;
 
   constructor(
     endpoint: PollEndpoint,
     channels: readonly LocalChannel[],
     starts: readonly Start[],
-    signal: AbortSignal,
     resolve: (response: Response) => void,
   ) {
     this.#endpoint = endpoint;
     this.format = endpoint.format;
     this.#resolve = resolve;
-    this.subscriptions = channels.map(
-      (channel, i) => new WaitingSubscription(channel, this, starts[i]?.afterId ?? 0),
-    );
-    this.#timer = endpoint.ttlMs > 0 ? new Timer(() => this.goAway()) : null;
+    channels.forEach((channel, i) => {
+      this.subscriptions.push(new WaitingSubscription(channel, this, starts[i]?.afterId ?? 0));
+    });
     const { room } = endpoint;
-    if (this.#timer !== null) room.timers.add(this.#timer, endpoint.ttlMs);
+    if (endpoint.ttlMs > 0) room.timers.add(this, endpoint.ttlMs);
     room.held.add(this);
     room.fanout.joinPoll(this);
-    signal.addEventListener("abort", () => this.#leave(), { once: true });
+  }
+
+  /** The request was aborted: its client went away. */
+  handleEvent(): void {
+    this.#leave();
   }
 
   answer(m: Message, body: Uint8Array): void {
@@ -220,11 +226,15 @@ class HeldPoll implements WaitingPoll, Held {
     this.#resolve(this.#endpoint.timedOut());
   }
 
+  fire(): void {
+    this.goAway();
+  }
+
   #leave(): void {
     const { room } = this.#endpoint;
     const [first] = this.subscriptions;
     if (first !== undefined) room.fanout.leavePoll(first);
-    if (this.#timer !== null) room.timers.remove(this.#timer);
+    room.timers.remove(this);
     room.held.delete(this);
   }
 }

@@ -17,25 +17,26 @@ import { compileTemplate } from "../wire/template.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
 import { EventStreamFormat, PositionedEventStreamFormat, TemplateFormat } from "./formats.ts";
-import { KeepAlive, needsKeepAlive } from "./keep-alive.ts";
+import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
 import type { Held, Room } from "./room.ts";
+import type { Timed } from "./timer-wheel.ts";
 
 const encoder = new TextEncoder();
 
 export class StreamEndpoint {
-  readonly #room: Room;
-  readonly #location: LocationConfig;
+  readonly room: Room;
+  readonly location: LocationConfig;
+  readonly footer: Uint8Array;
+  readonly ping: Uint8Array;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #oneChannel: Format;
   readonly #severalChannels: Format;
   readonly #positioned: boolean;
   readonly #header: Uint8Array;
-  readonly #footer: Uint8Array;
-  readonly #ping: Uint8Array;
 
   constructor(room: Room, location: LocationConfig, isEventSource: boolean, key: string) {
-    this.#room = room;
-    this.#location = location;
+    this.room = room;
+    this.location = location;
     this.#positioned = isEventSource && location.eventIds === "auto";
     const { messageTemplate, headerTemplate, footerTemplate } = location;
     if (this.#positioned) {
@@ -49,118 +50,121 @@ export class StreamEndpoint {
       this.#severalChannels = this.#oneChannel;
     }
     this.#header = isEventSource ? eventStreamHeader(headerTemplate) : encoder.encode(headerTemplate);
-    this.#footer = isEventSource ? eventStreamFooter(footerTemplate) : encoder.encode(footerTemplate);
-    this.#ping = isEventSource ? EVENT_STREAM_PING : pingOf(messageTemplate, room.config.messages.pingText);
+    this.footer = isEventSource ? eventStreamFooter(footerTemplate) : encoder.encode(footerTemplate);
+    this.ping = isEventSource ? EVENT_STREAM_PING : pingOf(messageTemplate, room.config.messages.pingText);
     const type = isEventSource ? "text/event-stream; charset=utf-8" : location.defaultType;
     // X-Accel-Buffering: an nginx in front must not hold the stream back.
     this.#headers = { "Content-Type": type, ...ANTI_CACHE, "X-Accel-Buffering": "no" };
   }
 
   open(seats: readonly Seat[], asked: Asked): Response {
-    let held: HeldStream | null = null;
-    const body = new ReadableStream({
-      type: "direct",
-      pull: (controller) => {
-        held = this.#seat(controller, seats, asked);
-      },
-      cancel: () => held?.gone(),
-    });
-    return new Response(body, { headers: this.#headers });
+    const format = seats.length > 1 ? this.#severalChannels : this.#oneChannel;
+    const held = new HeldStream(this, format, { seats, asked });
+    return new Response(new ReadableStream(held), { headers: this.#headers });
   }
 
-  #seat(controller: ReadableStreamDirectController, seats: readonly Seat[], asked: Asked): HeldStream {
-    const { fanout, store } = this.#room;
-    const format = seats.length > 1 ? this.#severalChannels : this.#oneChannel;
-    const connection = new StreamConnection(controller, fanout, format, this.#footer);
-    const unknown: StreamSubscription[] = [];
+  /** Seats a stream whose body Bun has begun to pull: from here to its place in the live set is one turn. */
+  seat(held: HeldStream, { seats, asked }: Wish): void {
+    const { fanout, store, backlog } = this.room;
+    const lost: StreamSubscription[] = [];
     seats.forEach((seat, place) => {
       // Deleted between admission and now: it is made again, as for any subscriber who comes a moment later.
-      const index =
-        store.find(seat.name) === seat.index
-          ? seat.index
-          : store.open(seat.name, Math.floor(Date.now() / 1000));
+      const known = store.find(seat.name) === seat.index;
+      const index = known ? seat.index : store.open(seat.name, Math.floor(Date.now() / 1000));
       if (index < 0) return;
       const channel = fanout.channel(index);
-      const start = this.#room.backlog.start(index, place, seat.backtrack, asked, this.#positioned);
-      const historyUntil = format.tellsGaps ? start.historyUntil : store.publishedCount(index);
-      const subscription = new StreamSubscription(channel, connection, start.afterId, historyUntil);
-      connection.subscriptions.push(subscription);
-      if (start.unknown && format.tellsGaps) unknown.push(subscription);
+      const start = backlog.start(index, place, seat.backtrack, asked, this.#positioned);
+      const historyUntil = held.format.tellsGaps ? start.historyUntil : store.publishedCount(index);
+      const subscription = new StreamSubscription(channel, held, start.afterId, historyUntil);
+      held.subscriptions.push(subscription);
+      if (start.unknown && held.format.tellsGaps) lost.push(subscription);
     });
-    connection.prelude = this.#prelude(connection, unknown);
-    const held = new HeldStream(this.#room, connection, this.#location, this.#ping);
-    fanout.joinStream(connection);
-    return held;
+    held.prelude = this.#positioned ? this.#firstPosition(held, lost) : this.#header;
   }
 
-  /** Header template, first position, and what cannot be counted. An id without data sets the browser's position in silence. */
-  #prelude(connection: StreamConnection, unknown: readonly StreamSubscription[]): Uint8Array | null {
-    if (!this.#positioned) return this.#header.length > 0 ? this.#header : null;
+  /** Header, first position, and what cannot be counted. An id without data sets the browser's position in silence. */
+  #firstPosition(held: HeldStream, lost: readonly StreamSubscription[]): Uint8Array {
     const writer = new ByteWriter(256);
     writer.pushBytes(this.#header);
-    const positions = connection.positions();
+    const positions = held.positions();
     writer.pushLatin1("id: ");
-    pushPosition(writer, this.#room.store.epoch, positions);
+    pushPosition(writer, this.room.store.epoch, positions);
     writer.pushLatin1("\n\n");
-    for (const { channel, sentId } of unknown) {
-      connection.format.gap(
-        writer,
-        channel,
-        null,
-        sentId,
-        connection.subscriptions.length > 1 ? positions : null,
-      );
-      this.#room.fanout.gapTold(1);
+    for (const { channel, sentId } of lost) {
+      held.format.gap(writer, channel, null, sentId, held.format.perConnection ? positions : null);
+      this.room.fanout.gapTold(1);
     }
     return writer.view();
   }
 }
 
-/** What ends or pings a held stream from the server's side. */
-class HeldStream implements Held {
-  readonly #room: Room;
-  readonly #connection: StreamConnection;
-  readonly #ping: Uint8Array;
-  readonly #keepAlive: KeepAlive | null;
+/** What the request asked for; kept only until the body is pulled. */
+interface Wish {
+  readonly seats: readonly Seat[];
+  readonly asked: Asked;
+}
 
-  constructor(room: Room, connection: StreamConnection, location: LocationConfig, ping: Uint8Array) {
-    this.#room = room;
-    this.#connection = connection;
-    this.#ping = ping;
-    const { pingMessageIntervalMs: pingEveryMs, subscriberConnectionTtlMs: ttlMs } = location;
-    this.#keepAlive = needsKeepAlive(pingEveryMs, ttlMs)
-      ? new KeepAlive({
-          timers: room.timers,
-          pingEveryMs,
-          ttlMs,
-          subscriptions: connection.subscriptions,
-          ping: () => this.#sendPing(),
-          expire: () => this.goAway(),
-        })
-      : null;
-    connection.onEnd = () => this.#release();
+/**
+ * A held stream in all its roles: the source of Bun's direct ReadableStream, the connection that fan-out writes to, and what is timed
+ * and drained. One object, because ten thousand of them are idle most of the time.
+ */
+class HeldStream extends StreamConnection implements Held, Clocked {
+  readonly type = "direct";
+  nextTimed: Timed | null = null;
+  previousTimed: Timed | null = null;
+  dueTick = 0;
+  lastPingMs = 0;
+  endMs = 0;
+  #wish: Wish | null;
+  readonly #endpoint: StreamEndpoint;
+
+  constructor(endpoint: StreamEndpoint, format: Format, wish: Wish) {
+    super(endpoint.room.fanout, format, endpoint.footer);
+    this.#endpoint = endpoint;
+    this.#wish = wish;
+  }
+
+  /** Bun calls it once, when the response goes out. */
+  pull(controller: ReadableStreamDirectController): void {
+    const { room, location } = this.#endpoint;
+    const wish = this.#wish;
+    if (wish === null) return;
+    this.#wish = null;
+    this.#endpoint.seat(this, wish);
+    this.attach(controller);
     room.held.add(this);
+    startClock(room.timers, this, location.pingMessageIntervalMs, location.subscriberConnectionTtlMs);
+    room.fanout.joinStream(this);
+  }
+
+  /** The client closed; Bun has ended the sink. */
+  cancel(): void {
+    this.closed();
+    this.#endpoint.room.fanout.leaveStream(this);
   }
 
   /** Footer, end of body. */
   goAway(): void {
-    this.#room.fanout.leaveStream(this.#connection);
-    this.#connection.end(this.#connection.footer);
+    this.#endpoint.room.fanout.leaveStream(this);
+    this.end(this.footer);
   }
 
-  /** The client closed; Bun has ended the sink. */
-  gone(): void {
-    this.#connection.closed();
-    this.#room.fanout.leaveStream(this.#connection);
+  fire(): void {
+    clockFired(this.#endpoint.room.timers, this, this.#endpoint.location.pingMessageIntervalMs);
   }
 
-  #sendPing(): void {
-    if (this.#connection.isLive) this.#connection.send(this.#ping);
+  ping(): void {
+    if (this.isLive) this.send(this.#endpoint.ping);
   }
 
-  #release(): void {
-    this.#keepAlive?.stop();
-    this.#room.held.delete(this);
+  expire(): void {
+    this.goAway();
+  }
+
+  protected override ended(): void {
+    const { room } = this.#endpoint;
+    room.timers.remove(this);
+    room.held.delete(this);
   }
 }
 

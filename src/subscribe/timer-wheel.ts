@@ -11,19 +11,29 @@
 const TICK_MS = 50;
 const SLOTS = 512;
 
-/** A timer is embedded in what it times: `fire` is called once it is due, and may add it again. */
-export class Timer {
-  next: Timer | null = null;
-  previous: Timer | null = null;
+/**
+ * What is timed carries its own links, so that a held connection is one object and not three. `fire` is called once it is
+ * due, and may add it again.
+ */
+export interface Timed {
+  nextTimed: Timed | null;
+  previousTimed: Timed | null;
+  dueTick: number;
+  fire(): void;
+}
+
+/** The head of a slot's ring. */
+class Ring implements Timed {
+  nextTimed: Timed = this;
+  previousTimed: Timed = this;
   dueTick = 0;
-  readonly fire: () => void;
-  constructor(fire: () => void) {
-    this.fire = fire;
+  fire(): void {
+    throw new Error("the head of a ring is never due");
   }
 }
 
 export class TimerWheel {
-  readonly #slots: Timer[] = Array.from({ length: SLOTS }, ring);
+  readonly #slots: readonly Ring[] = Array.from({ length: SLOTS }, () => new Ring());
   readonly #nowMs: () => number;
   readonly #startMs: number;
   readonly #interval: ReturnType<typeof setInterval>;
@@ -36,26 +46,26 @@ export class TimerWheel {
   }
 
   /** Due in `delayMs` or up to one tick later. A timer that is already waiting is moved. */
-  add(timer: Timer, delayMs: number): void {
+  add(timer: Timed, delayMs: number): void {
     this.remove(timer);
     const due = Math.ceil((this.#nowMs() - this.#startMs + delayMs) / TICK_MS);
     timer.dueTick = Math.max(due, this.#tick + 1);
     const head = this.#slots[timer.dueTick % SLOTS];
     if (head === undefined) return;
-    const last = head.previous ?? head;
-    timer.previous = last;
-    timer.next = head;
-    last.next = timer;
-    head.previous = timer;
+    const last = head.previousTimed;
+    timer.previousTimed = last;
+    timer.nextTimed = head;
+    last.nextTimed = timer;
+    head.previousTimed = timer;
   }
 
   /** Idempotent. */
-  remove(timer: Timer): void {
-    if (timer.previous === null || timer.next === null) return;
-    timer.previous.next = timer.next;
-    timer.next.previous = timer.previous;
-    timer.previous = null;
-    timer.next = null;
+  remove(timer: Timed): void {
+    if (timer.previousTimed === null || timer.nextTimed === null) return;
+    timer.previousTimed.nextTimed = timer.nextTimed;
+    timer.nextTimed.previousTimed = timer.previousTimed;
+    timer.previousTimed = null;
+    timer.nextTimed = null;
   }
 
   /** Fires what is due; called by the interval, and by tests with a clock of their own. */
@@ -74,21 +84,18 @@ export class TimerWheel {
   /** Collects first: a timer that adds itself again, or removes others, must not disturb the walk. */
   #fireSlot(tick: number): void {
     const head = this.#slots[tick % SLOTS];
-    const due: Timer[] = [];
-    for (let timer = head?.next ?? null; timer !== null && timer !== head; timer = timer.next) {
+    const due: Timed[] = [];
+    for (
+      let timer: Timed | null = head?.nextTimed ?? null;
+      timer !== null && timer !== head;
+      timer = timer.nextTimed
+    ) {
       if (timer.dueTick <= tick) due.push(timer);
     }
     for (const timer of due) {
-      if (timer.previous === null) continue; // removed by one that fired before it
+      if (timer.previousTimed === null) continue; // removed by one that fired before it
       this.remove(timer);
       timer.fire();
     }
   }
-}
-
-function ring(): Timer {
-  const head = new Timer(() => undefined);
-  head.next = head;
-  head.previous = head;
-  return head;
 }

@@ -1,0 +1,19 @@
+// Store: one append (lock, allocate, copy, link, ring entry) by message size, to a channel that keeps 100 messages, so
+// that each append also drops the oldest: the steady state of a busy channel.
+
+import { bench, run } from "mitata";
+import { NOW_MS, SIZES, temporaryStore, text } from "./samples.ts";
+
+const store = temporaryStore(100);
+
+for (const size of SIZES) {
+  const data = text(size);
+  const index = store.open(text(8 + String(size).length), NOW_MS / 1000);
+  const incarnation = store.incarnation(index);
+  bench(`append ${size} bytes`, () => {
+    const id = store.append(index, incarnation, data, null, null, true, NOW_MS);
+    if (id <= 0) throw new Error(`append answered ${id}`);
+  });
+}
+
+await run();

@@ -1,0 +1,199 @@
+/**
+ * One WebSocket in all its roles: what Bun keeps for the socket, the peer that fan-out knows, and what is timed and drained. One object,
+ * because ten thousand of them are idle most of the time. Made before the upgrade, seated when the socket opens.
+ */
+import { CloseCode, type Refusal } from "../errors.ts";
+import type { Format } from "../fanout/format.ts";
+import { type TopicPeer, TopicSubscription } from "../fanout/topics.ts";
+import { Counter } from "../store/counters.ts";
+import { ByteWriter } from "../wire/byte-writer.ts";
+import { closeReason } from "../wire/close-reason.ts";
+import { JSON_PING, pushJsonHello } from "../wire/json-message.ts";
+import { MSGPACK_PING, packHello } from "../wire/msgpack-message.ts";
+import type { Seat } from "./admit.ts";
+import type { Asked } from "./backlog.ts";
+import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
+import type { Held } from "./room.ts";
+import type { Timed } from "./timer-wheel.ts";
+import type { WebSocketEndpoint } from "./websocket.ts";
+
+export type Protocol = "template" | "json" | "msgpack";
+
+/** What the handshake asked for; kept only until the socket opens. */
+interface Wish {
+  readonly path: string;
+  readonly asked: Asked;
+}
+
+type Socket = Bun.ServerWebSocket<SocketPeer>;
+
+/** Close frames without a code (push-stream spec 4.13.4). */
+const NO_STATUS = 1005;
+/** Bun's code for a connection that ended without a close frame. */
+const ABNORMAL = 1006;
+const text = new TextDecoder("utf-8", { ignoreBOM: true });
+
+export class SocketPeer implements TopicPeer, Held, Clocked {
+  readonly format: Format;
+  readonly subscriptions: TopicSubscription[] = [];
+  nextTimed: Timed | null = null;
+  previousTimed: Timed | null = null;
+  dueTick = 0;
+  lastPingMs = 0;
+  endMs = 0;
+  #socket: Socket | null = null;
+  #wish: Wish | null;
+  readonly #protocol: Protocol;
+  readonly #endpoint: WebSocketEndpoint;
+
+  constructor(endpoint: WebSocketEndpoint, protocol: Protocol, format: Format, wish: Wish) {
+    this.#endpoint = endpoint;
+    this.#protocol = protocol;
+    this.format = format;
+    this.#wish = wish;
+  }
+
+  get socket(): Socket {
+    if (this.#socket === null) throw new Error("the socket is not open yet");
+    return this.#socket;
+  }
+
+  opened(socket: Socket): void {
+    this.#socket = socket;
+    const wish = this.#wish;
+    if (wish === null) return;
+    this.#wish = null;
+    const seats = this.#endpoint.inquiry.admit(wish.path);
+    if ("status" in seats) {
+      this.#refuse(seats);
+      return;
+    }
+    const { room, location } = this.#endpoint;
+    room.held.add(this);
+    startClock(room.timers, this, location.pingMessageIntervalMs, location.subscriberConnectionTtlMs);
+    this.#enter(seats, wish.asked);
+  }
+
+  #refuse(refusal: Refusal): void {
+    const { room } = this.#endpoint;
+    room.store.count(room.slot, Counter.REFUSED, 1);
+    this.socket.close(CloseCode.POLICY, closeReason(refusal));
+  }
+
+  /** Header template or hello, old messages, live: in one turn (spec 4.13.3). */
+  #enter(seats: readonly Seat[], asked: Asked): void {
+    const { room, location } = this.#endpoint;
+    const lost: TopicSubscription[] = [];
+    seats.forEach((seat, place) => {
+      const channel = room.fanout.channel(seat.index);
+      const start = room.backlog.start(seat.index, place, seat.backtrack, asked, this.format.tellsGaps);
+      const historyUntil = this.format.tellsGaps ? start.historyUntil : room.store.publishedCount(seat.index);
+      const subscription = new TopicSubscription(channel, this, start.afterId, historyUntil);
+      this.subscriptions.push(subscription);
+      if (start.unknown && this.format.tellsGaps) lost.push(subscription);
+    });
+    if (this.#protocol !== "template") this.#hello();
+    else if (location.headerTemplate !== "") this.#send(location.headerTemplate);
+    for (const subscription of lost) this.#tellLost(subscription);
+    room.fanout.joinTopics(this);
+  }
+
+  message(data: string | Buffer): void {
+    const { room, location } = this.#endpoint;
+    // Binary frames are for nothing here (spec 4.13.5).
+    if (typeof data !== "string") {
+      this.#end(NO_STATUS);
+      return;
+    }
+    if (data === "" || !location.websocketAllowPublish) return;
+    const bytes = Buffer.from(data, "utf8");
+    if (!room.publishFrom(this.#names(), bytes, location.storeMessages)) this.#end(CloseCode.INTERNAL);
+  }
+
+  fire(): void {
+    clockFired(this.#endpoint.room.timers, this, this.#endpoint.location.pingMessageIntervalMs);
+  }
+
+  expire(): void {
+    this.#finish(NO_STATUS);
+  }
+
+  drained(): void {
+    this.#endpoint.room.fanout.socketDrained(this);
+  }
+
+  /** The socket has closed, for whatever reason. */
+  closed(code: number): void {
+    if (code === ABNORMAL && this.socket.getBufferedAmount() > 0) {
+      this.#endpoint.room.store.count(this.#endpoint.room.slot, Counter.CLOSED_SLOW, 1);
+    }
+    this.#leave(false);
+  }
+
+  /** Spec 8.2: footer, close frame. The sluice protocols say why (1001). */
+  goAway(): void {
+    this.#finish(this.#protocol === "template" ? NO_STATUS : CloseCode.GOING_AWAY);
+  }
+
+  closeBehind(): void {
+    const { room } = this.#endpoint;
+    room.store.count(room.slot, Counter.CLOSED_SLOW, 1);
+    this.#end(CloseCode.TRY_AGAIN);
+  }
+
+  channelDeleted(): void {
+    if (this.subscriptions.length === 0) this.#finish(NO_STATUS);
+  }
+
+  #finish(code: number): void {
+    const footer = this.#endpoint.location.footerTemplate;
+    if (footer !== "" && this.#protocol === "template") this.#send(footer);
+    this.#end(code);
+  }
+
+  #end(code: number): void {
+    this.#leave(true);
+    this.socket.close(code);
+  }
+
+  #leave(socketOpen: boolean): void {
+    this.#endpoint.room.timers.remove(this);
+    this.#endpoint.room.held.delete(this);
+    this.#endpoint.room.fanout.leaveTopics(this, socketOpen);
+  }
+
+  #names(): Uint8Array[] {
+    return this.subscriptions.map(({ channel }) => channel.name);
+  }
+
+  #hello(): void {
+    const { epoch } = this.#endpoint.room.store;
+    const positions = this.subscriptions.map(({ channel, sentId }) => channel.base + sentId);
+    if (this.#protocol === "msgpack") {
+      this.#send(packHello(this.#names(), epoch, positions));
+      return;
+    }
+    const writer = new ByteWriter(256);
+    pushJsonHello(writer, this.#names(), epoch, positions);
+    this.#send(text.decode(writer.view()));
+  }
+
+  #tellLost({ channel, sentId }: TopicSubscription): void {
+    const writer = new ByteWriter(256);
+    if (!this.format.gap(writer, channel, null, sentId, null)) return;
+    this.#endpoint.room.fanout.gapTold(1);
+    this.#send(this.format.binary ? writer.copy() : text.decode(writer.view()));
+  }
+
+  /** A ping frame keeps proxies and peers awake; the sluice protocols repeat it as data, because browsers hide ping frames. */
+  ping(): void {
+    this.socket.ping();
+    if (this.#protocol === "json") this.#send(JSON_PING);
+    else if (this.#protocol === "msgpack") this.#send(MSGPACK_PING);
+  }
+
+  #send(payload: string | Uint8Array): void {
+    // 0: the socket is closed, and its close handler follows.
+    if (this.socket.send(payload) === 0) this.#endpoint.room.timers.remove(this);
+  }
+}

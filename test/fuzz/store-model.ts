@@ -1,0 +1,284 @@
+/**
+ * The store as a naive program: arrays, filters, no blocks but a count of them. It says what a store may hold after each
+ * operation; the fuzz test compares. State is plain data so that a copy can try an operation that the real store may or may
+ * not have finished when it died.
+ */
+import type { Layout } from "../../src/store/layout.ts";
+import type { StorePolicy } from "../../src/store/store.ts";
+
+export interface ModelChannel {
+  name: Uint8Array;
+  index: number;
+  lastId: number;
+  base: number;
+  activeUntil: number;
+  nameBlocks: number;
+  subscribers: number[];
+  /** When it was deleted or went to trash. */
+  since: number;
+}
+
+export interface ModelMessage {
+  serial: number;
+  /** null for a deletion. */
+  channel: ModelChannel | null;
+  id: number;
+  data: Uint8Array;
+  stored: boolean;
+  time: number;
+  tag: number;
+  expires: number;
+  blocks: number;
+}
+
+export interface ModelState {
+  /** In publish order. */
+  messages: ModelMessage[];
+  /** In creation order. */
+  live: ModelChannel[];
+  deleted: ModelChannel[];
+  trashed: ModelChannel[];
+  clockSec: number;
+  clockTag: number;
+  nextSerial: number;
+  published: number;
+  evicted: number;
+  lastSweep: number;
+  /** Cursor of each claimed slot, as distance-comparable serials; null = free. */
+  cursors: (number | null)[];
+  policy: StorePolicy;
+}
+
+const NEVER = 0xffffffff;
+
+export class Model {
+  state: ModelState;
+  readonly layout: Layout;
+
+  constructor(layout: Layout, policy: StorePolicy, state?: ModelState) {
+    this.layout = layout;
+    this.state = state ?? {
+      messages: [],
+      live: [],
+      deleted: [],
+      trashed: [],
+      clockSec: 0,
+      clockTag: 0,
+      nextSerial: 1,
+      published: 0,
+      evicted: 0,
+      lastSweep: 0,
+      cursors: new Array<number | null>(layout.workerSlots).fill(null),
+      policy,
+    };
+  }
+
+  copy(): Model {
+    return new Model(this.layout, this.state.policy, structuredClone(this.state));
+  }
+
+  find(name: Uint8Array): ModelChannel | undefined {
+    return this.state.live.find((channel) => Buffer.compare(channel.name, name) === 0);
+  }
+
+  freeBlocks(): number {
+    let used = 0;
+    for (const message of this.state.messages) used += message.blocks;
+    return this.layout.blocks - used - this.#nameBlocks();
+  }
+
+  #nameBlocks(): number {
+    const { live, deleted, trashed } = this.state;
+    let sum = 0;
+    for (const channel of [...live, ...deleted, ...trashed]) sum += channel.nameBlocks;
+    return sum;
+  }
+
+  /** `index` is the real store's choice, or what it answered instead of one. */
+  open(name: Uint8Array, nowSec: number): ModelChannel | -1 | -2 {
+    const { state, layout } = this;
+    const found = this.find(name);
+    if (found !== undefined) return found;
+    if (state.policy.maxChannels > 0 && state.live.length >= state.policy.maxChannels) return -1;
+    const nameBlocks = Math.ceil(name.length / layout.moreRoomBytes);
+    if (!this.#makeRoom(nameBlocks, nowSec)) return -2;
+    const records = state.live.length + state.deleted.length + state.trashed.length;
+    if (records === layout.channels && state.trashed.shift() === undefined) return -2;
+    const channel = {
+      name,
+      index: -1,
+      lastId: 0,
+      base: state.nextSerial - 1,
+      activeUntil: this.#activeUntil(nowSec),
+      nameBlocks,
+      subscribers: new Array<number>(layout.workerSlots).fill(0),
+      since: 0,
+    };
+    state.live.push(channel);
+    return channel;
+  }
+
+  append(channel: ModelChannel, data: Uint8Array, stored: boolean, nowSec: number): number {
+    const { state } = this;
+    const blocks = this.#messageBlocks(data.length);
+    if (!this.#makeRoom(blocks, nowSec)) return -1;
+    this.#tick(nowSec);
+    const ttl = stored ? state.policy.messageTtlSec : state.policy.unstoredTtlSec;
+    const id = ++channel.lastId;
+    state.messages.push({
+      serial: state.nextSerial++,
+      channel,
+      id,
+      data,
+      stored,
+      time: state.clockSec,
+      tag: state.clockTag,
+      expires: ttl === 0 ? NEVER : nowSec + ttl,
+      blocks,
+    });
+    state.published++;
+    channel.activeUntil = this.#activeUntil(nowSec);
+    const limit = state.policy.maxStoredPerChannel;
+    while (limit > 0 && this.stored(channel).length > limit) this.#drop(this.stored(channel)[0]!);
+    this.#dropExpiredFront(2, nowSec);
+    return id;
+  }
+
+  delete(name: Uint8Array, data: Uint8Array, nowSec: number): boolean {
+    const { state } = this;
+    const channel = this.find(name);
+    if (channel === undefined) return false;
+    const blocks = this.#messageBlocks(data.length);
+    if (!this.#makeRoom(blocks, nowSec)) throw new Error("the driver keeps deletion texts short");
+    const ttl = state.policy.unstoredTtlSec;
+    state.messages.push({
+      serial: state.nextSerial++,
+      channel: null,
+      id: -2,
+      data,
+      stored: false,
+      time: 0,
+      tag: 0,
+      expires: ttl === 0 ? NEVER : nowSec + ttl,
+      blocks,
+    });
+    this.retire(channel, nowSec);
+    state.deleted.push(channel);
+    return true;
+  }
+
+  retire(channel: ModelChannel, nowSec: number): void {
+    this.state.live = this.state.live.filter((other) => other !== channel);
+    channel.since = nowSec;
+  }
+
+  /** Everything but inactive channels, whose turn the model does not know. */
+  sweep(nowSec: number): void {
+    const { state } = this;
+    if (state.lastSweep === nowSec) return;
+    state.lastSweep = nowSec;
+    state.messages = state.messages.filter((message) => message.expires > nowSec);
+    while (state.deleted.length > 0 && Math.abs(nowSec - state.deleted[0]!.since) > 1) {
+      const channel = state.deleted.shift()!;
+      state.messages = state.messages.filter((message) => message.channel !== channel);
+      channel.since = nowSec;
+      state.trashed.push(channel);
+    }
+    this.emptyTrash(nowSec);
+  }
+
+  emptyTrash(nowSec: number): void {
+    const { trashed } = this.state;
+    while (trashed.length > 0 && Math.abs(nowSec - trashed[0]!.since) > 10) trashed.shift();
+  }
+
+  isInactive(channel: ModelChannel, nowSec: number): boolean {
+    const idle = this.stored(channel).length === 0 && channel.subscribers.every((count) => count === 0);
+    return idle && channel.activeUntil < nowSec;
+  }
+
+  /** Moves a channel to the trash that the sweep has found inactive. */
+  collect(channel: ModelChannel, nowSec: number): void {
+    this.state.messages = this.state.messages.filter((message) => message.channel !== channel);
+    this.retire(channel, nowSec);
+    this.state.trashed.push(channel);
+  }
+
+  /** What a rebuild does besides nothing: frees messages of channels that are gone, and lists resting ones by time. */
+  rebuilt(): void {
+    const { state } = this;
+    state.messages = state.messages.filter(({ channel }) => channel === null || state.live.includes(channel));
+    const byTime = (a: ModelChannel, b: ModelChannel): number => a.since - b.since || b.index - a.index;
+    state.deleted.sort(byTime);
+    state.trashed.sort(byTime);
+  }
+
+  releaseSlot(slot: number): void {
+    this.state.cursors[slot] = null;
+    for (const channel of this.state.live) channel.subscribers[slot] = 0;
+  }
+
+  stored(channel: ModelChannel): ModelMessage[] {
+    return this.state.messages.filter((message) => message.channel === channel && message.stored);
+  }
+
+  of(channel: ModelChannel): ModelMessage[] {
+    return this.state.messages.filter((message) => message.channel === channel);
+  }
+
+  #makeRoom(blocks: number, nowSec: number): boolean {
+    if (this.freeBlocks() >= blocks) return true;
+    if (blocks > this.layout.blocks - this.#nameBlocks()) return false;
+    while (this.freeBlocks() < blocks) this.#evictOne(nowSec);
+    return true;
+  }
+
+  #evictOne(nowSec: number): void {
+    const { state } = this;
+    const stored = state.messages.find((message) => message.stored);
+    const unstored = state.messages.find((message) => !message.stored);
+    const slowest = Math.min(state.nextSerial, ...state.cursors.filter((cursor) => cursor !== null));
+    let victim = stored;
+    if (unstored !== undefined && (stored === undefined || stored.expires > nowSec)) {
+      if (stored === undefined || unstored.expires <= nowSec || unstored.serial < slowest) victim = unstored;
+    }
+    if (victim === undefined) throw new Error("the model has nothing left to evict");
+    const wanted = victim.expires > nowSec && (victim.stored || victim.serial >= slowest);
+    if (wanted) state.evicted++;
+    this.#drop(victim);
+  }
+
+  #dropExpiredFront(limit: number, nowSec: number): void {
+    for (const stored of [true, false]) {
+      for (; limit > 0; limit--) {
+        const front = this.state.messages.find((message) => message.stored === stored);
+        if (front === undefined || front.expires > nowSec) break;
+        this.#drop(front);
+      }
+    }
+  }
+
+  #drop(message: ModelMessage): void {
+    this.state.messages.splice(this.state.messages.indexOf(message), 1);
+  }
+
+  #messageBlocks(bytes: number): number {
+    const { firstRoomBytes, moreRoomBytes } = this.layout;
+    return bytes <= firstRoomBytes ? 1 : 1 + Math.ceil((bytes - firstRoomBytes) / moreRoomBytes);
+  }
+
+  #tick(nowSec: number): void {
+    const { state } = this;
+    if (nowSec > state.clockSec) {
+      state.clockSec = nowSec;
+      state.clockTag = 1;
+    } else {
+      state.clockTag++;
+    }
+  }
+
+  #activeUntil(nowSec: number): number {
+    const { channelInactivitySec } = this.state.policy;
+    return channelInactivitySec === 0 ? NEVER : nowSec + channelInactivitySec;
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Random programs on a store and its model. `FUZZ_SEED=n bun test test/fuzz` repeats one run; `FUZZ_RUNS` sets how many are
+ * made otherwise. Small stores, so that eviction, reuse of records and a full ring happen all the time.
+ */
+import { afterAll, expect, test } from "bun:test";
+import { removeTempFolders, smallShape } from "../store/fixture.ts";
+import { Driver } from "./store-driver.ts";
+
+afterAll(removeTempFolders);
+
+const PROGRAM_BYTES = 1500;
+const RUNS = Number(process.env["FUZZ_RUNS"] ?? 60);
+
+test("random operations, deaths and reopenings agree with the model", () => {
+  const given = process.env["FUZZ_SEED"];
+  const first = given === undefined ? crypto.getRandomValues(new Uint32Array(1))[0]! : Number(given);
+  const runs = given === undefined ? RUNS : 1;
+  for (let run = 0; run < runs; run++) {
+    const seed = (first + run) >>> 0;
+    const driver = new Driver(fuzzShape(seed), randomBytes(seed, PROGRAM_BYTES));
+    try {
+      driver.run();
+    } catch (error) {
+      const trace = driver.trace.slice(-60).join("\n  ");
+      throw new Error(`FUZZ_SEED=${seed}: ${error} after\n  ${trace}`, { cause: error });
+    }
+  }
+  expect(runs).toBeGreaterThan(0);
+  console.log(`fuzz: ${runs} runs from FUZZ_SEED=${first}`);
+}, 60_000);
+
+/** Block sizes, record counts and rings take turns. */
+function fuzzShape(seed: number) {
+  return smallShape({
+    size: [40, 48, 64, 96][seed % 4]! * 1024,
+    blockSize: [128, 256][(seed >>> 2) % 2]!,
+    channels: [4, 8, 12][seed % 3]!,
+    ringSize: [2, 16, 64][(seed >>> 3) % 3]!,
+    workerSlots: 3,
+  });
+}
+
+/** xorshift32: the same bytes for the same seed everywhere. */
+function randomBytes(seed: number, length: number): Uint8Array {
+  let state = (seed ^ 0x9e3779b9) >>> 0 || 1;
+  return Uint8Array.from({ length }, () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 11) & 255;
+  });
+}
