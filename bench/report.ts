@@ -12,6 +12,13 @@ const WORDS = new Map<boolean | null, string>([
   [null, "-"],
 ]);
 
+export interface RunFacts {
+  readonly command: string;
+  /** Which sluice was measured. */
+  readonly build: string;
+  readonly tookSec: number;
+}
+
 function machine(): string {
   const all = cpus();
   const tools = hasCompiler() ? "C" : "Bun (no C compiler here)";
@@ -24,10 +31,11 @@ function tableLine(line: Line): string {
 }
 
 /** The result section in Markdown: machine, table, then the values behind it. */
-export function report(results: readonly RowResult[], command: string, tookSec: number): string {
+export function report(results: readonly RowResult[], run: RunFacts): string {
   const day = new Date().toISOString().slice(0, 10);
   return [
-    `${day}, ${machine()}. \`${command}\`, ${tookSec.toFixed(0)} s. Ranges are lowest and highest round.`,
+    `${day}, ${machine()}. ${run.build}. \`${run.command}\`, ${run.tookSec.toFixed(0)} s.`,
+    "Ranges are lowest and highest round.",
     "",
     "| figure | target | measured: median (range) | met |",
     "|---|---|---|---|",

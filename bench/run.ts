@@ -3,11 +3,12 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { type Disturbance, watchDisturbance } from "./disturbance.ts";
 import { stopSwarms } from "./load/swarm-client.ts";
 import { ceiling } from "./peers/ceiling.ts";
 import { nchan } from "./peers/nchan.ts";
 import { type Peer, stopAll } from "./peers/peer.ts";
-import { sluice } from "./peers/sluice.ts";
+import { measuredBuild, releaseBinary, sluice } from "./peers/sluice.ts";
 import { FULL, QUICK } from "./plan.ts";
 import { report, writeInto } from "./report.ts";
 import { deliveryRows } from "./rows/delivery.ts";
@@ -45,14 +46,26 @@ async function present(peer: Peer): Promise<Peer | null> {
   return null;
 }
 
+/** Says in every line and in a note how busy others kept the machine. */
+function withDisturbance(name: string, result: RowResult, { share, isDisturbed }: Disturbance): RowResult {
+  const percent = `${(100 * share).toFixed(0)} %`;
+  const mark = isDisturbed ? ` (disturbed: others used ${percent} of the machine)` : "";
+  return {
+    lines: result.lines.map((line) => ({ ...line, measured: line.measured + mark })),
+    notes: [...result.notes, `${name}: others used ${percent} of the machine`],
+  };
+}
+
 async function runAll(rows: readonly Row[]): Promise<RowResult[]> {
   const peers = { ceiling, sluice: await present(sluice), nchan: await present(nchan) };
   const plan = values.quick ? QUICK : FULL;
   const results: RowResult[] = [];
   for (const row of rows) {
     console.error(`${row.name} ...`);
+    const others = watchDisturbance();
     try {
-      results.push(await row.run(peers, plan));
+      const result = await row.run(peers, plan);
+      results.push(withDisturbance(row.name, result, others()));
     } catch (error) {
       // One broken row must not cost the others; it stands in the table as what it is.
       const measured = `failed: ${error instanceof Error ? error.message : String(error)}`;
@@ -66,6 +79,7 @@ async function runAll(rows: readonly Row[]): Promise<RowResult[]> {
 async function stopEverything(): Promise<void> {
   await stopSwarms();
   await stopAll();
+  releaseBinary();
 }
 
 process.once("SIGINT", async () => {
@@ -75,7 +89,8 @@ process.once("SIGINT", async () => {
 
 const start = performance.now();
 const results = await runAll(chosenRows(values.only)).finally(stopEverything);
+const build = measuredBuild();
 const command = ["bun bench/run.ts", ...Bun.argv.slice(2).filter((word) => word !== "--write")].join(" ");
-const section = report(results, command, (performance.now() - start) / 1000);
+const section = report(results, { command, build, tookSec: (performance.now() - start) / 1000 });
 console.log(section);
 if (values.write) await writeInto(join(import.meta.dir, "README.md"), section);

@@ -7,6 +7,7 @@ import { admin } from "./admin/plugin.ts";
 import { headerOnly, refuse } from "./answer.ts";
 import { Locator } from "./config/located-request.ts";
 import type { Config } from "./config/model.ts";
+import { DescriptorWatch } from "./descriptor-watch.ts";
 import { Refusals } from "./errors.ts";
 import { Fanout } from "./fanout/fanout.ts";
 import { log } from "./log.ts";
@@ -30,6 +31,8 @@ export interface WorkerOptions {
   readonly storePath: string;
   /** Open connections this worker takes; 0 = no limit. */
   readonly maxConnections: number;
+  /** Seconds without a byte after which a connection is closed; IDLE_SEC unless a test is in a hurry. */
+  readonly idleSec?: number;
 }
 
 export interface RunningWorker {
@@ -42,14 +45,14 @@ export interface RunningWorker {
 
 type Server = Bun.Server<SocketPeer>;
 
-/** Idle keep-alive connections are closed after this, as nginx's keepalive_timeout; held ones are exempt. */
+/** Idle keep-alive connections are closed after this, as nginx's keepalive_timeout; held ones are exempt (subscribe/line.ts). */
 const IDLE_SEC = 75;
 const HOUSEKEEPING_MS = 1000;
 const DRAIN_LOOK_MS = 10;
 
 /** Throws when an address cannot be listened on. */
 export function startWorker(options: WorkerOptions): RunningWorker {
-  const { config, store, slot } = options;
+  const { config, store, slot, idleSec = IDLE_SEC } = options;
   const servers: Server[] = [];
   const bell = new Doorbell(options.storePath, slot, () => fanout.rung());
   const fanout = new Fanout({
@@ -60,7 +63,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     deletedText: new TextEncoder().encode(config.messages.channelDeletedText),
   });
   const inlet: Ingest = { store, slot, published: () => fanout.published() };
-  const room = new Room({ config, store, slot, fanout, publishFrom: publisherFor(inlet) });
+  const room = new Room({ config, store, slot, fanout, idleSec, publishFrom: publisherFor(inlet) });
   const locator = new Locator(config.locations);
   const plugins = {
     entrance: entrance(options, servers, locator),
@@ -78,14 +81,16 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       .use(plugins.subscribe)
       .use(plugins.web)
       .use(plugins.admin)
-      .listen(listenOptions(address, config));
+      .listen(listenOptions(address, config, idleSec));
     if (app.server === null) throw new Error(`cannot listen on ${address}`);
     servers.push(app.server as Server);
   }
+  const descriptors = new DescriptorWatch();
   const housekeeping = setInterval(() => {
     store.sweep(Date.now());
     fanout.closeStuck(Date.now());
     store.setCounter(slot, Counter.CONNECTIONS, connections(servers));
+    descriptors.look();
   }, HOUSEKEEPING_MS);
 
   const stop = (): void => {
@@ -131,7 +136,7 @@ const entrance = (
 /** Without a body limit a WebSocket frame still has one: Bun wants a 32-bit number. */
 const MAX_FRAME_BYTES = 0x7fffffff;
 
-function listenOptions(address: string, config: Config) {
+function listenOptions(address: string, config: Config, idleSec: number) {
   const maxBodyBytes = config.limits.maxBodyBytes > 0 ? config.limits.maxBodyBytes : MAX_FRAME_BYTES;
   const common = { maxRequestBodySize: maxBodyBytes, websocket: socketHandlers(maxBodyBytes) };
   if (address.startsWith("unix:")) return { ...common, unix: address.slice("unix:".length) };
@@ -142,7 +147,7 @@ function listenOptions(address: string, config: Config) {
     hostname,
     port: Number(address.slice(colon + 1)),
     reusePort: true,
-    idleTimeout: IDLE_SEC,
+    idleTimeout: idleSec,
   };
 }
 

@@ -1,20 +1,44 @@
 // sluice as a contender: the compiled binary with sluice.toml. Its store goes to a temp folder of its own, so that a
 // run never finds another run's messages and two servers of one run do not share a store.
 
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Peer, Server, type Transport, takePort } from "./peer.ts";
 
 const root = join(import.meta.dir, "..", "..");
-const binary = join(root, "dist", "sluice");
+const built = join(root, "dist", "sluice");
 const PREFIX: Record<Transport, string> = { stream: "sub", ws: "ws", sse: "ev", longpoll: "lp" };
+
+/** The copy that this run measures: somebody may build again meanwhile, and a table must not mix two builds. */
+let pinned: { readonly folder: string; readonly binary: string; readonly name: string } | null = null;
+
+function pin(): void {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-bench-binary-"));
+  const binary = join(folder, "sluice");
+  copyFileSync(built, binary);
+  const hash = Bun.hash(readFileSync(binary)).toString(16).slice(0, 8);
+  const version = Bun.spawnSync([binary, "version"]).stdout.toString().trim().split("\n")[0];
+  pinned = { folder, binary, name: `${version}, binary ${hash}` };
+}
+
+/** "sluice 0.1.0 ..., binary 1a2b3c4d": what the report names. */
+export function measuredBuild(): string {
+  return pinned?.name ?? "no sluice";
+}
+
+/** At the end of the run, when no server is left. */
+export function releaseBinary(): void {
+  if (pinned !== null) rmSync(pinned.folder, { recursive: true, force: true });
+}
 
 /** Command and environment of one `serve`, shared with the row that times the start. */
 export function serveCommand(port: number, workers: number, folder: string) {
+  if (pinned === null) throw new Error("sluice was not built: ask missing() first");
   const config = join(import.meta.dir, "sluice.toml");
   const listen = `127.0.0.1:${port}`;
   return {
-    command: [binary, "serve", "--config", config, "--listen", listen, "--workers", String(workers)],
+    command: [pinned.binary, "serve", "--config", config, "--listen", listen, "--workers", String(workers)],
     environment: { RUNTIME_DIRECTORY: folder },
   };
 }
@@ -34,7 +58,10 @@ export const sluice: Peer = {
       stdout: "ignore",
       stderr: "pipe",
     });
-    if (build.success && existsSync(binary)) return null;
+    if (build.success && existsSync(built)) {
+      pin();
+      return null;
+    }
     return `sluice: \`bun run build\` failed: ${build.stderr.toString().trim().split("\n").at(-1)}`;
   },
   async start(workers = 1) {

@@ -86,6 +86,7 @@ export class LocalChannel {
   lastLiveMs = 0;
   /** Time the running job has taken so far, and when the next may begin (see pump.ts). */
   fanoutMs = 0;
+  nativeMs = 0;
   restUntilMs = 0;
   /** Subscriptions of any kind in this worker, lagging and joining ones included. */
   standing = 0;

@@ -120,12 +120,14 @@ export class Pump {
     if (!this.#store.beginSleep(this.#slot, this.#cursor)) this.schedule();
   }
 
-  /** A job is done: how long it took says how long to rest. */
+  /** A job is done: how long it took, and what Bun still has to send for it, say how long to rest. */
   #paced(channel: LocalChannel, nowMs: number): void {
-    if (channel.fanoutMs > REST_FROM_MS) {
-      channel.restUntilMs = nowMs + Math.min(channel.fanoutMs * REST_SHARE, REST_MAX_MS);
+    const tookMs = channel.fanoutMs + channel.nativeMs;
+    if (tookMs > REST_FROM_MS) {
+      channel.restUntilMs = nowMs + channel.nativeMs + Math.min(tookMs * REST_SHARE, REST_MAX_MS);
     }
     channel.fanoutMs = 0;
+    channel.nativeMs = 0;
   }
 
   /** The native timer has millisecond steps; a rest shorter than that ends at the next turn. */
@@ -162,6 +164,7 @@ export class Pump {
   }
 
   #finish(channel: LocalChannel, job: Job): void {
+    channel.nativeMs = job.nativeMs;
     this.#jobs.delete(channel);
     this.#spare.push(job);
     channel.busy = false;

@@ -17,24 +17,8 @@ export interface Arena {
   fault: ((point: FaultPoint) => void) | null;
 }
 
-/** Points at which the crash tests kill or abandon a process that holds the lock, in the order of an append. */
-export type FaultPoint =
-  | "evict-unstamped"
-  | "append-room"
-  | "append-allocated"
-  | "append-written"
-  | "append-stamped"
-  | "append-linked"
-  | "append-counted"
-  | "append-published"
-  | "open-named"
-  | "open-live"
-  | "open-listed"
-  | "delete-stamped"
-  | "delete-retired"
-  | "collect-retired";
-
-export const FAULT_POINTS: readonly FaultPoint[] = [
+/** Points at which the crash tests kill or abandon a process that holds the lock, a change at a time, in order. */
+export const FAULT_POINTS = [
   "evict-unstamped",
   "append-room",
   "append-allocated",
@@ -44,12 +28,16 @@ export const FAULT_POINTS: readonly FaultPoint[] = [
   "append-counted",
   "append-published",
   "open-named",
+  "open-stated",
   "open-live",
   "open-listed",
   "delete-stamped",
+  "retire-stated",
   "delete-retired",
   "collect-retired",
-];
+] as const;
+
+export type FaultPoint = (typeof FAULT_POINTS)[number];
 
 /** Views over a mapping. The mapping must begin on a page and be at least `layout.size` long. */
 export function arenaOver(

@@ -93,6 +93,7 @@ function createChannel(
   u32.fill(0, record + CH_SUBSCRIBERS, record + CH_SUBSCRIBERS + layout.workerSlots);
   u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
   u32[record + CH_STATE] = STATE_LIVE;
+  arena.fault?.("open-stated");
   // Everything above is visible to whoever sees the odd incarnation. Pairs with isLive and isNamed.
   Atomics.store(u32, record + CH_INCARNATION, (u32[record + CH_INCARNATION]! + 1) >>> 0);
   arena.fault?.("open-live");
@@ -126,6 +127,7 @@ export function retireChannel(
   const record = channelWord(layout, index);
   u32[record + CH_RESTS_SINCE] = nowSec;
   u32[record + CH_STATE] = list === HEAD_DELETED ? STATE_DELETED : STATE_TRASHED;
+  arena.fault?.("retire-stated");
   // Pairs with isLive and isNamed: from here on nobody takes the channel for living.
   Atomics.store(u32, record + CH_INCARNATION, (u32[record + CH_INCARNATION]! + 1) >>> 0);
   writeFence();

@@ -11,6 +11,7 @@ import { type Refusal, Refusals } from "../errors.ts";
 import { Counter } from "../store/counters.ts";
 import { admit, type Seat } from "./admit.ts";
 import { type Asked, readAsked } from "./backlog.ts";
+import type { IdleTimer } from "./line.ts";
 import { PollEndpoint } from "./poll.ts";
 import type { Room } from "./room.ts";
 import { StreamEndpoint } from "./stream.ts";
@@ -73,8 +74,8 @@ export class SubscriberEndpoint {
     this.#sockets = new WebSocketEndpoint(room, location, this.#inquiry, key);
   }
 
-  handle(located: LocatedRequest, upgrader: Upgrader | null): Response | Promise<Response> {
-    if (this.#mode === "websocket") return this.#sockets.handle(located, upgrader);
+  handle(located: LocatedRequest, server: (Upgrader & IdleTimer) | null): Response | Promise<Response> {
+    if (this.#mode === "websocket") return this.#sockets.handle(located, server);
     const { method } = located.request;
     if (method === "OPTIONS") return new Response(null, { status: 200, headers: { "Content-Length": "0" } });
     if (method !== "GET") return methodNotAllowed("GET");
@@ -84,8 +85,8 @@ export class SubscriberEndpoint {
     const mode = this.#modeOf(located);
     if (mode === "polling") return this.#polls.poll(seats, asked);
     if (this.#room.draining) return refuse(Refusals.draining, { "Retry-After": "1", Connection: "close" });
-    if (mode === "long-polling") return this.#polls.longPoll(seats, asked, located.request.signal);
-    return this.#streams.open(seats, asked);
+    if (mode === "long-polling") return this.#polls.longPoll(seats, asked, located.request, server);
+    return this.#streams.open(seats, asked, located.request, server);
   }
 
   /** Spec 4.2: a header may ask for a poll instead; a long-polling location stays one. */

@@ -2,6 +2,7 @@
 import { Elysia } from "elysia";
 import type { Locator } from "../config/located-request.ts";
 import { SubscriberEndpoint } from "./endpoint.ts";
+import type { IdleTimer } from "./line.ts";
 import type { Room } from "./room.ts";
 import type { Upgrader } from "./websocket.ts";
 
@@ -15,6 +16,6 @@ export const subscribe = (room: Room, locator: Locator) => {
     const located = locator.claim("subscriber", request, server);
     if (located === null) return undefined;
     locator.forget();
-    return endpoints[located.index]?.handle(located, server as Upgrader | null);
+    return endpoints[located.index]?.handle(located, server as (Upgrader & IdleTimer) | null);
   });
 };

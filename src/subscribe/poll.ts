@@ -16,6 +16,7 @@ import { formatHttpDate } from "../wire/http-date.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked, Start } from "./backlog.ts";
 import { EventStreamFormat, TemplateFormat } from "./formats.ts";
+import { type IdleTimer, isNeverIdle, Line } from "./line.ts";
 import type { Held, Room } from "./room.ts";
 import type { Timed } from "./timer-wheel.ts";
 
@@ -34,6 +35,7 @@ export class PollEndpoint {
   readonly format: Format;
   readonly ttlMs: number;
   readonly waitingType: string;
+  readonly #neverIdle: boolean;
   readonly #type: string;
   readonly #header: Uint8Array;
   readonly #footer: Uint8Array;
@@ -52,6 +54,7 @@ export class PollEndpoint {
     this.#type = location.defaultType;
     this.waitingType = isEventSource ? EVENT_STREAM_TYPE : location.defaultType;
     this.ttlMs = location.longpollingConnectionTtlMs;
+    this.#neverIdle = isNeverIdle(room.idleSec * 1000, this.ttlMs);
   }
 
   poll(seats: readonly Seat[], asked: Asked): Response {
@@ -59,14 +62,21 @@ export class PollEndpoint {
     return this.#answerNow(seats, starts, asked) ?? this.#notModified(asked);
   }
 
-  longPoll(seats: readonly Seat[], asked: Asked, signal: AbortSignal): Response | Promise<Response> {
+  longPoll(
+    seats: readonly Seat[],
+    asked: Asked,
+    request: Request,
+    server: IdleTimer | null,
+  ): Response | Promise<Response> {
     // Settled before the starts are taken: nothing can be delivered between the two, it is one turn.
     const channels = seats.map((seat) => this.room.fanout.channel(seat.index));
     const starts = this.#starts(seats, asked);
     const now = this.#answerNow(seats, starts, asked);
     if (now !== null) return now;
+    const line = this.#neverIdle || server === null ? null : new Line(server, request, this.room.idleSec);
     return new Promise((resolve) => {
-      signal.addEventListener("abort", new HeldPoll(this, channels, starts, resolve), { once: true });
+      const held = new HeldPoll(this, channels, starts, resolve, line);
+      request.signal.addEventListener("abort", held, { once: true });
     });
   }
 
@@ -191,16 +201,19 @@ class HeldPoll implements WaitingPoll, Held, Timed {
   dueTick = 0;
   readonly #endpoint: PollEndpoint;
   readonly #resolve: (response: Response) => void;
+  readonly #line: Line | null;
 
   constructor(
     endpoint: PollEndpoint,
     channels: readonly LocalChannel[],
     starts: readonly Start[],
     resolve: (response: Response) => void,
+    line: Line | null,
   ) {
     this.#endpoint = endpoint;
     this.format = endpoint.format;
     this.#resolve = resolve;
+    this.#line = line;
     channels.forEach((channel, i) => {
       this.subscriptions.push(new WaitingSubscription(channel, this, starts[i]?.afterId ?? 0));
     });
@@ -234,6 +247,7 @@ class HeldPoll implements WaitingPoll, Held, Timed {
     const { room } = this.#endpoint;
     const [first] = this.subscriptions;
     if (first !== undefined) room.fanout.leavePoll(first);
+    this.#line?.release();
     room.timers.remove(this);
     room.held.delete(this);
   }

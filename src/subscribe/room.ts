@@ -18,6 +18,8 @@ export interface RoomOptions {
   readonly store: Store;
   readonly slot: number;
   readonly fanout: Fanout;
+  /** The listeners close a connection on which nothing moves for so long. */
+  readonly idleSec: number;
   /** Publishes what a WebSocket client sent to the channels of its connection. False: it could not be stored. */
   readonly publishFrom: (names: readonly Uint8Array[], data: Uint8Array, stored: boolean) => boolean;
 }
@@ -27,6 +29,7 @@ export class Room {
   readonly store: Store;
   readonly slot: number;
   readonly fanout: Fanout;
+  readonly idleSec: number;
   readonly publishFrom: RoomOptions["publishFrom"];
   readonly timers = new TimerWheel();
   readonly held = new Set<Held>();
@@ -38,6 +41,7 @@ export class Room {
     this.store = options.store;
     this.slot = options.slot;
     this.fanout = options.fanout;
+    this.idleSec = options.idleSec;
     this.publishFrom = options.publishFrom;
     this.backlog = new Backlog(options.store);
   }

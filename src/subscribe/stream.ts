@@ -18,6 +18,7 @@ import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
 import { EventStreamFormat, PositionedEventStreamFormat, TemplateFormat } from "./formats.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
+import { type IdleTimer, isNeverIdle, Line } from "./line.ts";
 import type { Held, Room } from "./room.ts";
 import type { Timed } from "./timer-wheel.ts";
 
@@ -32,12 +33,15 @@ export class StreamEndpoint {
   readonly #oneChannel: Format;
   readonly #severalChannels: Format;
   readonly #positioned: boolean;
+  readonly #neverIdle: boolean;
   readonly #header: Uint8Array;
 
   constructor(room: Room, location: LocationConfig, isEventSource: boolean, key: string) {
     this.room = room;
     this.location = location;
     this.#positioned = isEventSource && location.eventIds === "auto";
+    const { pingMessageIntervalMs, subscriberConnectionTtlMs } = location;
+    this.#neverIdle = isNeverIdle(room.idleSec * 1000, pingMessageIntervalMs, subscriberConnectionTtlMs);
     const { messageTemplate, headerTemplate, footerTemplate } = location;
     if (this.#positioned) {
       const { epoch } = room.store;
@@ -57,9 +61,10 @@ export class StreamEndpoint {
     this.#headers = { "Content-Type": type, ...ANTI_CACHE, "X-Accel-Buffering": "no" };
   }
 
-  open(seats: readonly Seat[], asked: Asked): Response {
+  open(seats: readonly Seat[], asked: Asked, request: Request, server: IdleTimer | null): Response {
     const format = seats.length > 1 ? this.#severalChannels : this.#oneChannel;
-    const held = new HeldStream(this, format, { seats, asked });
+    const line = this.#neverIdle || server === null ? null : new Line(server, request, this.room.idleSec);
+    const held = new HeldStream(this, format, { seats, asked }, line);
     return new Response(new ReadableStream(held), { headers: this.#headers });
   }
 
@@ -116,12 +121,14 @@ class HeldStream extends StreamConnection implements Held, Clocked {
   lastPingMs = 0;
   endMs = 0;
   #wish: Wish | null;
+  readonly #line: Line | null;
   readonly #endpoint: StreamEndpoint;
 
-  constructor(endpoint: StreamEndpoint, format: Format, wish: Wish) {
+  constructor(endpoint: StreamEndpoint, format: Format, wish: Wish, line: Line | null) {
     super(endpoint.room.fanout, format, endpoint.footer);
     this.#endpoint = endpoint;
     this.#wish = wish;
+    this.#line = line;
   }
 
   /** Bun calls it once, when the response goes out. */
@@ -163,6 +170,7 @@ class HeldStream extends StreamConnection implements Held, Clocked {
 
   protected override ended(): void {
     const { room } = this.#endpoint;
+    this.#line?.release();
     room.timers.remove(this);
     room.held.delete(this);
   }

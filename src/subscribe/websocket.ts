@@ -41,7 +41,7 @@ export class WebSocketEndpoint {
   }
 
   handle(located: LocatedRequest, upgrader: Upgrader | null): Response {
-    if (located.method !== "GET") return headerOnly(405, { Allow: "GET", Connection: "close" });
+    if (located.method !== "GET") return new Response(null, NOT_GET);
     if (REQUIRED_HEADERS.some((name) => located.header(name) === null))
       return refuse(Refusals.missingUpgrade);
     if (this.room.draining) return refuse(Refusals.draining, { "Retry-After": "1", Connection: "close" });
@@ -51,11 +51,15 @@ export class WebSocketEndpoint {
       path: this.inquiry.path(located),
       asked: this.inquiry.asked(located),
     });
-    const headers = offered === null ? ANTI_CACHE : { ...ANTI_CACHE, "Sec-WebSocket-Protocol": offered };
+    // Left to itself Bun agrees to whatever protocol came first in the client's list.
+    const headers = { ...ANTI_CACHE, "Sec-WebSocket-Protocol": offered ?? "" };
     if (upgrader?.upgrade(located.request, { data, headers }) === true) return UPGRADED;
     return headerOnly(426, { "Sec-WebSocket-Version": "13", Upgrade: "websocket" });
   }
 }
+
+/** Refused before the anti-cache lines are set, and the connection ends (spec 0.6, 4.13.1). */
+const NOT_GET = { status: 405, headers: { Allow: "GET", Connection: "close", "Content-Length": "0" } };
 
 /** Bun has answered 101 itself and ignores what the route returns. */
 const UPGRADED = new Response(null);
@@ -67,6 +71,9 @@ export function socketHandlers(maxPayloadBytes: number): Bun.WebSocketHandler<So
     message: (ws, data) => ws.data.message(data),
     drain: (ws) => ws.data.drained(),
     close: (ws, code) => ws.data.closed(code),
+    // Bun answers pings itself. Without these two Elysia's own handlers stay in place and call `ws.data.ping()`.
+    ping: () => undefined,
+    pong: () => undefined,
     maxPayloadLength: maxPayloadBytes,
     // A reader that cannot follow is closed, never skipped (promise P2); two of the largest messages must fit, or a
     // healthy reader would be closed by one of them.

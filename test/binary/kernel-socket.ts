@@ -51,7 +51,8 @@ export class KernelSocket {
     if (receiveBuffer > 0) this.#option(SO_RCVBUF, new Int32Array([receiveBuffer]));
     const address = new Uint8Array(16);
     address.set([AF_INET, 0, port >> 8, port & 0xff, 127, 0, 0, 1]);
-    if (libc.connect(this.#fd, ptr(address), address.length) !== 0) throw new Error(`connect to ${port} failed`);
+    if (libc.connect(this.#fd, ptr(address), address.length) !== 0)
+      throw new Error(`connect to ${port} failed`);
   }
 
   /** Sends all of it, waiting for room at most `withinMs`. False: the server took no more. */

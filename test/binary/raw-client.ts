@@ -3,6 +3,7 @@
  * about (header spelling, chunks, a head that leaves before its body, who closes). Every read has a deadline and says what came instead.
  */
 import { connect, type Socket } from "node:net";
+import { until } from "./running-server.ts";
 
 const WITHIN_MS = 10_000;
 const HEAD_END = "\r\n\r\n";
@@ -166,6 +167,11 @@ export class RawConnection {
     return this.#buffer.length;
   }
 
+  /** The same, looked at and left where it is. */
+  peek(): string {
+    return this.#buffer.toString("latin1");
+  }
+
   close(): void {
     this.#socket.destroy();
   }
@@ -205,6 +211,15 @@ export async function ask(port: number, path: string, request: RawRequest = {}):
   } finally {
     connection.close();
   }
+}
+
+/** Waits until so many subscriptions stand in a channel: what is published from now on reaches them live. */
+export async function standing(port: number, channel: string, count = 1): Promise<void> {
+  const line = `"subscribers": ${count}}`;
+  await until(`${count} subscribers of ${channel}`, async () => {
+    const { body } = await ask(port, `/channels-stats?id=${channel}`);
+    return body.includes(line);
+  });
 }
 
 function parseHead(text: string): RawHead {

@@ -16,6 +16,8 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A store folder to start again on. */
   readonly folder?: string;
+  /** A command that runs its arguments as a program, put in front: a shell that sets limits first. */
+  readonly through?: readonly string[];
 }
 
 export interface Answer {
@@ -106,7 +108,15 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const port = freePort();
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "sluice-test-"));
   const configFile = join(folder, "sluice.toml");
-  const args = [binary, "serve", "--listen", `127.0.0.1:${port}`, "--workers", String(options.workers ?? 2)];
+  const args = [
+    ...(options.through ?? []),
+    binary,
+    "serve",
+    "--listen",
+    `127.0.0.1:${port}`,
+    "--workers",
+    String(options.workers ?? 2),
+  ];
   if (options.toml !== undefined) {
     writeFileSync(configFile, options.toml);
     args.push("--config", configFile);
@@ -119,7 +129,8 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   });
   const server = new RunningServer(port, folder, configFile, child);
   const deadline = Date.now() + READY_WITHIN_MS;
-  while (!(await isReady(server.url))) {
+  // The first worker answers before the others listen; a test that wants connections on both needs them all.
+  while (!(server.log.includes(": serving ") && (await isReady(server.url)))) {
     if (child.exitCode !== null) throw new Error(`sluice ended with ${child.exitCode}:\n${server.log}`);
     if (Date.now() > deadline) {
       child.kill("SIGKILL");

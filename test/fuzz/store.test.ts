@@ -4,7 +4,8 @@
  */
 import { afterAll, expect, test } from "bun:test";
 import { removeTempFolders, smallShape } from "../store/fixture.ts";
-import { Driver } from "./store-driver.ts";
+import { runProgram } from "./program.ts";
+import { Session } from "./session.ts";
 
 afterAll(removeTempFolders);
 
@@ -17,11 +18,11 @@ test("random operations, deaths and reopenings agree with the model", () => {
   const runs = given === undefined ? RUNS : 1;
   for (let run = 0; run < runs; run++) {
     const seed = (first + run) >>> 0;
-    const driver = new Driver(fuzzShape(seed), randomBytes(seed, PROGRAM_BYTES));
+    const session = new Session(fuzzShape(seed), randomBytes(seed, PROGRAM_BYTES));
     try {
-      driver.run();
+      runProgram(session);
     } catch (error) {
-      const trace = driver.trace.slice(-60).join("\n  ");
+      const trace = session.trace.slice(-20).join("\n  ");
       throw new Error(`FUZZ_SEED=${seed}: ${error} after\n  ${trace}`, { cause: error });
     }
   }

@@ -96,6 +96,7 @@ describe("a death in the middle of an append", () => {
 describe("a death in the middle of opening a channel", () => {
   test.each([
     ["open-named", false],
+    ["open-stated", false],
     ["open-live", true],
     ["open-listed", true],
   ] as const)("at %s: the channel exists = %p", (point, exists) => {
@@ -110,7 +111,7 @@ describe("a death in the middle of opening a channel", () => {
 });
 
 describe("a death in the middle of a deletion", () => {
-  test.each(["delete-stamped", "delete-retired"] as const)(
+  test.each(["delete-stamped", "retire-stated", "delete-retired"] as const)(
     "at %s: it is finished, and counted once",
     (point) => {
       const store = newStore();
@@ -126,16 +127,19 @@ describe("a death in the middle of a deletion", () => {
     },
   );
 
-  test("a channel collected by the sweep is gone all the same", () => {
-    const store = newStore({ channelInactivitySec: 5 });
-    const channel = new Channel(store, "a");
-    dieAt(store, "collect-retired", () => {
-      store.sweep(NOW_MS + 10_000);
-      store.sweep(NOW_MS + 11_000);
-    });
-    expect(store.isLive(channel.index, channel.incarnation)).toBe(false);
-    expect(store.totals(NOW_MS)).toMatchObject({ channels: 0, channelsInTrash: 1 });
-  });
+  test.each(["retire-stated", "collect-retired"] as const)(
+    "at %s: a channel that the sweep collects is gone",
+    (point) => {
+      const store = newStore({ channelInactivitySec: 5 });
+      const channel = new Channel(store, "a");
+      dieAt(store, point, () => {
+        store.sweep(NOW_MS + 10_000);
+        store.sweep(NOW_MS + 11_000);
+      });
+      expect(store.isLive(channel.index, channel.incarnation)).toBe(false);
+      expect(store.totals(NOW_MS)).toMatchObject({ channels: 0, channelsInTrash: 1 });
+    },
+  );
 });
 
 test("repair keeps channel order, unstored messages, ids, positions and lists by age", () => {

@@ -1,0 +1,190 @@
+/**
+ * Crashes: an operation that dies on its way, as a killed process would, and the repair. What the store holds then must lie
+ * between "not begun" and "done"; the model takes over what it finds.
+ */
+import { channelWord, FAULT_POINTS, type FaultPoint } from "../../src/store/arena.ts";
+import {
+  CH_ACTIVE_UNTIL,
+  CH_AFTER,
+  CH_RESTS_SINCE,
+  HEAD_CLOCK_SEC,
+  HEAD_CLOCK_TAG,
+  HEAD_DELETED,
+  HEAD_SWEEP_SECOND,
+  HEAD_TRASHED,
+  LIST_FIRST,
+} from "../../src/store/layout.ts";
+import { Message } from "../../src/store/message-view.ts";
+import type { Store } from "../../src/store/store.ts";
+import { compareAll, same } from "./compare.ts";
+import { NAMES, type Session } from "./session.ts";
+import type { Model, ModelChannel, ModelMessage } from "./store-model.ts";
+
+class Died extends Error {}
+
+/**
+ * One operation that dies at some point of its way, if it gets there. What the store holds then must lie between "not
+ * begun" and "done"; the model takes over what it finds.
+ */
+export function crash(s: Session): void {
+  const byReopen = s.byte() % 2 === 0;
+  const before = s.model;
+  const done = before.copy();
+  const { points, work } = crashingWork(s, done);
+  const point = points[s.byte() % points.length]!;
+  s.say(`crash at ${point}, ${byReopen ? "reopen" : "repair"}`);
+  // Evictions come in numbers: die at the first or at a later one.
+  let countdown = point === "evict-unstamped" ? s.byte() % 4 : 0;
+  s.store.arena.fault = (here) => {
+    if (here === point && countdown-- === 0) throw new Died();
+  };
+  let died = false;
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof Died)) throw error;
+    died = true;
+  }
+  s.store.arena.fault = null;
+  if (byReopen) s.openAgain("recovered");
+  else same(s.store.repairAfterDeath(process.pid), died, "the lock was held");
+  if (died || byReopen) for (const model of [before, done]) model.rebuilt();
+  adopt(s, before, done);
+  compareAll(s);
+}
+
+/** The operation that will die, as a function for the store; the copy of the model does it at once. */
+function crashingWork(s: Session, done: Model): { points: readonly FaultPoint[]; work: () => void } {
+  const store = s.store;
+  const [nowSec, nowMs] = [s.nowSec, s.nowSec * 1000];
+  const kind = s.byte() % 4;
+  if (kind === 0) {
+    const name = NAMES[s.byte() % NAMES.length]!;
+    done.open(name, nowSec);
+    return { points: pointsOf("open"), work: () => store.open(name, nowSec) };
+  }
+  const held = s.pick();
+  if (kind === 3 || held === undefined || !s.isLive(held)) {
+    done.sweep(nowSec);
+    for (const channel of done.state.live)
+      if (done.isInactive(channel, nowSec)) done.collect(channel, nowSec);
+    done.emptyTrash(nowSec);
+    return { points: [...pointsOf("collect"), "retire-stated"], work: () => store.sweep(nowMs) };
+  }
+  const { name } = held.channel;
+  if (kind === 1) {
+    const data = new Uint8Array(s.byte()).fill(8);
+    done.delete(name, data, nowSec);
+    const points = [...pointsOf("delete"), "retire-stated"] as const;
+    return { points, work: () => store.deleteChannel(name, data, nowMs) };
+  }
+  const data = s.payload();
+  const stored = s.byte() % 4 > 0;
+  done.append(done.find(name)!, data, stored, nowSec);
+  const { index, incarnation } = held;
+  const work = (): unknown => store.append(index, incarnation, data, null, null, stored, nowMs);
+  return { points: pointsOf("append"), work };
+}
+
+/** Makes the model what the store is, after checking that the store is something between the two models. */
+function adopt(s: Session, before: Model, done: Model): void {
+  const store = s.store;
+  const state = before.state;
+  adoptChannels(s, before, done);
+  const kept = new Map(state.messages.map((message) => [message.serial, message]));
+  const wanted = new Set(done.state.messages.map((message) => message.serial));
+  const present = serialsInStore(s);
+  const fresh = done.state.messages.find((message) => message.serial === state.nextSerial);
+  for (const serial of present) {
+    same(kept.has(serial) || serial === fresh?.serial, true, `message ${serial} came from nowhere`);
+  }
+  for (const serial of kept.keys()) {
+    if (wanted.has(serial)) same(present.has(serial), true, `message ${serial} was lost`);
+  }
+  state.messages = state.messages.filter((message) => present.has(message.serial));
+  if (fresh !== undefined && store.head() === fresh.serial + 1) adoptFresh(s, before, fresh, present);
+  same(store.head(), state.nextSerial, "ring head after a crash");
+  state.clockSec = store.arena.u32[HEAD_CLOCK_SEC]!;
+  state.clockTag = store.arena.u32[HEAD_CLOCK_TAG]!;
+  state.lastSweep = store.arena.u32[HEAD_SWEEP_SECOND]!;
+  state.evicted = store.totals(0).evicted;
+}
+
+function adoptFresh(s: Session, before: Model, fresh: ModelMessage, present: Set<number>): void {
+  const { state } = before;
+  const channel = fresh.channel === null ? null : before.find(fresh.channel.name)!;
+  state.nextSerial++;
+  if (present.has(fresh.serial)) state.messages.push({ ...fresh, channel });
+  if (channel === null) return;
+  state.published++;
+  channel.lastId = fresh.id;
+  s.log.set(fresh.serial, { index: channel.index, id: fresh.id });
+}
+
+function adoptChannels(s: Session, before: Model, done: Model): void {
+  const { u32, layout } = s.store.arena;
+  const { state } = before;
+  const known = new Map<number, ModelChannel>();
+  for (const channel of [...state.live, ...state.deleted, ...state.trashed])
+    known.set(channel.index, channel);
+  for (const channel of [...state.live]) {
+    const index = s.store.find(channel.name);
+    if (index !== channel.index) {
+      same(done.find(channel.name) === undefined, true, "a channel was lost");
+      before.retire(channel, s.nowSec);
+    } else {
+      channel.activeUntil = u32[channelWord(layout, index) + CH_ACTIVE_UNTIL]!;
+    }
+  }
+  for (const channel of done.state.live) {
+    const index = s.store.find(channel.name);
+    if (before.find(channel.name) !== undefined || index < 0) continue;
+    const adopted = { ...channel, index };
+    state.live.push(adopted);
+    s.hold(index, adopted);
+  }
+  const deleted = restingIn(s.store, HEAD_DELETED, known);
+  for (const { index } of deleted)
+    if (!state.deleted.some((was) => was.index === index)) logDeletion(s, index);
+  state.deleted = deleted;
+  state.trashed = restingIn(s.store, HEAD_TRASHED, known);
+}
+
+function logDeletion(s: Session, index: number): void {
+  s.log.set(s.model.state.nextSerial, { index, id: -2 });
+}
+
+/** Serials of every message that the store still has, by asking for each one that ever was. */
+function serialsInStore(s: Session): Set<number> {
+  const { u32, layout } = s.store.arena;
+  const message = new Message();
+  const found = new Set<number>();
+  for (let block = 1; block <= layout.blocks; block++) {
+    const stamp = u32[layout.blocksWord + block * layout.blockWords]!;
+    if (s.store.read(block, stamp, message)) found.add(message.serial);
+  }
+  return found;
+}
+
+/** The channels of one of the store's lists, in its order: the same objects as before, with the time the store says. */
+export function restingIn(
+  store: Store,
+  list: number,
+  known: ReadonlyMap<number, ModelChannel>,
+): ModelChannel[] {
+  const { u32, layout } = store.arena;
+  const resting: ModelChannel[] = [];
+  for (let link = u32[list + LIST_FIRST]!; link !== 0; ) {
+    const record = channelWord(layout, link - 1);
+    const channel = known.get(link - 1);
+    if (channel === undefined) throw new Error(`channel ${link - 1} rests, but never lived`);
+    channel.since = u32[record + CH_RESTS_SINCE]!;
+    resting.push(channel);
+    link = u32[record + CH_AFTER]!;
+  }
+  return resting;
+}
+
+/** The fault points on the way of one operation; each may have to evict first. */
+const pointsOf = (operation: "open" | "append" | "delete" | "collect"): readonly FaultPoint[] =>
+  FAULT_POINTS.filter((point) => point.startsWith(operation) || point === "evict-unstamped");

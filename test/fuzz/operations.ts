@@ -1,0 +1,185 @@
+/** The operations of the fuzz test: each does the same to the store and to the model, and compares the answers. */
+
+import { HEAD_TRASHED } from "../../src/store/layout.ts";
+import { Message } from "../../src/store/message-view.ts";
+import { RefList } from "../../src/store/refs.ts";
+import { RingEntry } from "../../src/store/ring.ts";
+import type { StorePolicy } from "../../src/store/store.ts";
+import { compareAll, compareMessage, compareRefs, same } from "./compare.ts";
+import { restingIn } from "./crash.ts";
+import { type Held, NAMES, type Session } from "./session.ts";
+
+export function openChannel(s: Session): void {
+  const name = NAMES[s.byte() % NAMES.length]!;
+  s.say(`open ${name.length}`);
+  const index = s.store.open(name, s.nowSec);
+  s.opened(s.model.open(name, s.nowSec), index);
+}
+
+export function append(s: Session, held: Held | undefined, stored: boolean): void {
+  if (held === undefined) return;
+  const data = s.payload();
+  s.say(`append ${data.length} stored=${stored} to ${held.index}`);
+  const live = s.isLive(held);
+  const expected = live ? s.model.append(held.channel, data, stored, s.nowSec) : 0;
+  const id = s.store.append(held.index, held.incarnation, data, null, null, stored, s.nowSec * 1000);
+  same(id, expected, "id of append");
+  if (id > 0) s.log.set(s.model.state.nextSerial - 1, { index: held.index, id });
+}
+
+export function deleteChannel(s: Session): void {
+  const name = NAMES[s.byte() % NAMES.length]!;
+  const data = new Uint8Array(s.byte()).fill(9);
+  s.say(`delete ${name.length} with ${data.length}`);
+  const channel = s.model.find(name);
+  const expected = s.model.delete(name, data, s.nowSec);
+  same(s.store.deleteChannel(name, data, s.nowSec * 1000), expected, "deleteChannel");
+  if (channel !== undefined) s.log.set(s.model.state.nextSerial - 1, { index: channel.index, id: -2 });
+}
+
+export function collect(s: Session): void {
+  const held = s.pick();
+  if (held === undefined) return;
+  const includeUnstored = s.byte() % 2 === 0;
+  const limit = s.byte() % 12;
+  const afterId = Math.max(0, held.channel.lastId - (s.byte() % 20));
+  const refs = new RefList();
+  const found = s.store.collect(held.index, held.incarnation, afterId, includeUnstored, limit, refs);
+  if (!s.isLive(held)) {
+    same(found, -1, "collect of a gone channel");
+    return;
+  }
+  const all = includeUnstored ? s.model.of(held.channel) : s.model.stored(held.channel);
+  compareRefs(s, refs, all.filter((message) => message.id > afterId).slice(0, limit));
+  same(found, refs.length, "count of collect");
+}
+
+export function collectLast(s: Session): void {
+  const held = s.pick();
+  if (held === undefined) return;
+  const count = s.byte() % 12;
+  const refs = new RefList();
+  const found = s.store.collectLast(held.index, held.incarnation, count, refs);
+  if (!s.isLive(held)) {
+    same(found, -1, "collectLast of a gone channel");
+    return;
+  }
+  compareRefs(s, refs, count === 0 ? [] : s.model.stored(held.channel).slice(-count));
+}
+
+export function subscribe(s: Session): void {
+  const held = s.pick();
+  const slot = s.byte() % s.shape.workerSlots;
+  if (held === undefined || s.model.state.cursors[slot] === null) return;
+  const add = s.byte() % 2 === 0;
+  const live = s.isLive(held);
+  if (add) {
+    const added = s.store.addSubscriber(slot, held.index, s.nowSec, held.incarnation);
+    same(added, live, "addSubscriber");
+  } else {
+    s.store.removeSubscriber(slot, held.index, held.incarnation);
+  }
+  if (!live) return;
+  const { subscribers } = held.channel;
+  subscribers[slot] = Math.max(0, subscribers[slot]! + (add ? 1 : -1));
+  if (add) held.channel.activeUntil = activeUntil(s.model.state.policy, s.nowSec);
+}
+
+export function changeSlots(s: Session): void {
+  const slot = s.byte() % s.shape.workerSlots;
+  const { cursors, nextSerial } = s.model.state;
+  if (s.byte() % 3 === 0) {
+    s.store.releaseSlot(slot);
+    s.model.releaseSlot(slot);
+  } else if (cursors[slot] === null) {
+    const free = cursors.indexOf(null);
+    same(s.store.claimSlot(5000 + free, s.nowSec), free, "claimSlot");
+    cursors[free] = nextSerial;
+  } else {
+    const cursor = Math.max(cursors[slot]!, nextSerial - (s.byte() % 8));
+    cursors[slot] = cursor;
+    s.store.setCursor(slot, cursor);
+  }
+}
+
+export function passTime(s: Session): void {
+  const kind = s.byte();
+  const seconds = kind < 180 ? kind % 4 : kind < 240 ? kind % 16 : kind < 252 ? 45 : -(kind % 4) * 5;
+  s.nowSec += seconds;
+  s.say(`time ${seconds}`);
+}
+
+/** Two sweeps, in which the store looks at every channel. */
+export function sweep(s: Session): void {
+  s.say("sweep");
+  for (let second = 0; second < 2; second++) {
+    if (second > 0) s.nowSec++;
+    s.store.sweep(s.nowSec * 1000);
+    swept(s);
+  }
+}
+
+function swept(s: Session): void {
+  const model = s.model;
+  const swept = model.state.lastSweep !== s.nowSec;
+  model.sweep(s.nowSec);
+  for (const channel of swept ? [...model.state.live] : []) {
+    if (s.store.find(channel.name) === channel.index) continue;
+    same(model.isInactive(channel, s.nowSec), true, `channel ${channel.index} was collected too early`);
+    model.collect(channel, s.nowSec);
+  }
+  // Those collected in one sweep follow each other in the order of their records, which the model does not know.
+  const known = new Map(model.state.trashed.map((channel) => [channel.index, channel]));
+  model.state.trashed = restingIn(s.store, HEAD_TRASHED, known);
+}
+
+export function reopen(s: Session): void {
+  const clean = s.byte() % 2 === 0;
+  s.say(clean ? "reopen clean" : "reopen unclean");
+  if (clean) {
+    s.store.markClean();
+    s.store.close();
+  }
+  s.openAgain(clean ? "reopened" : "recovered");
+  if (!clean) s.model.rebuilt();
+  compareAll(s);
+}
+
+/** A worker that reads the ring from where it was. */
+export function follow(s: Session): void {
+  const entry = new RingEntry();
+  const head = s.store.head();
+  for (; s.follower < head; s.follower++) {
+    const readable = head - s.follower < s.store.arena.layout.ringSize;
+    same(s.store.entry(s.follower, entry), readable, "ring entry readable");
+    if (!readable) continue;
+    const expected = s.log.get(s.follower);
+    same(entry.channel, expected?.index, `channel of ring entry ${s.follower}`);
+    const message = s.model.state.messages.find(({ serial }) => serial === s.follower);
+    const into = new Message();
+    same(
+      s.store.read(entry.block, entry.stamp, into),
+      message !== undefined,
+      "message of a ring entry is there",
+    );
+    if (message !== undefined) compareMessage(into, message);
+  }
+}
+
+export function changePolicy(s: Session): void {
+  const { policy } = s.model.state;
+  const byte = s.byte();
+  const next = {
+    messageTtlSec: [40, 10, 100, 0][byte % 4]!,
+    unstoredTtlSec: [5, 1, 20, 5][(byte >> 2) % 4]!,
+    maxStoredPerChannel: [0, 0, 3, 10][(byte >> 4) % 4]!,
+    channelInactivitySec: [20, 20, 3, 0][(byte >> 6) % 4]!,
+    maxChannels: [0, 0, 6, 3][s.byte() % 4]!,
+  };
+  Object.assign(policy, next);
+  s.say(`policy ${JSON.stringify(next)}`);
+  s.store.setPolicy({ ...next });
+}
+
+const activeUntil = (policy: StorePolicy, nowSec: number): number =>
+  policy.channelInactivitySec === 0 ? 0xffffffff : nowSec + policy.channelInactivitySec;

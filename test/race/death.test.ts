@@ -1,0 +1,114 @@
+/** Workers that die by kill -9, some of them holding the lock: what was acknowledged stays, and the others go on. */
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import { FAULT_POINTS } from "../../src/store/arena.ts";
+import { Counter } from "../../src/store/counters.ts";
+import { checkInvariants } from "../../src/store/invariants.ts";
+import { Message } from "../../src/store/message-view.ts";
+import { RefList } from "../../src/store/refs.ts";
+import { openStore, type Store } from "../../src/store/store.ts";
+import { removeTempFolders, smallShape } from "../store/fixture.ts";
+import { makePayload, provePayload } from "./payload.ts";
+import { finish, type Helper, start, stopAll } from "./processes.ts";
+import { RACE_CHANNELS, RACE_POLICY, type ReaderResult, raceName } from "./race-setting.ts";
+
+afterEach(stopAll);
+afterAll(removeTempFolders);
+
+/** What main does about a worker that ended. True if it held the lock. */
+function bury(store: Store, worker: Helper): boolean {
+  const heldLock = store.repairAfterDeath(worker.pid);
+  const slot = store.slotOf(worker.pid);
+  if (slot >= 0) store.releaseSlot(slot);
+  return heldLock;
+}
+
+/** Numbers of the whole messages in a channel, in order. */
+function countsIn(store: Store, number: number): number[] {
+  const index = store.find(raceName(number));
+  if (index < 0) return [];
+  const refs = new RefList();
+  const message = new Message();
+  store.collect(index, store.incarnation(index), 0, true, 1e6, refs);
+  return Array.from({ length: refs.length }, (_, at) => {
+    expect(store.read(refs.block(at), refs.stamp(at), message)).toBe(true);
+    const proof = provePayload(message.bytes, message.dataOffset, message.dataLength);
+    expect(proof.whole).toBe(true);
+    return proof.count;
+  });
+}
+
+describe("kill -9 with the lock held", () => {
+  const expected: Record<string, number[]> = {
+    "append-room": [0, 1, 2],
+    "append-allocated": [0, 1, 2],
+    "append-written": [0, 1, 2],
+    "append-stamped": [0, 1, 2, 3],
+    "append-linked": [0, 1, 2, 3],
+    "append-counted": [0, 1, 2, 3],
+    "append-published": [0, 1, 2, 3],
+    // The fourth was published; the first had to go for it, by the limit a channel.
+    "evict-unstamped": [1, 2, 3],
+    "delete-stamped": [],
+    "retire-stated": [],
+    "delete-retired": [],
+    "open-named": [0, 1, 2],
+    "open-stated": [0, 1, 2],
+    "open-live": [0, 1, 2],
+    "open-listed": [0, 1, 2],
+  };
+  const points = FAULT_POINTS.filter((point) => point !== "collect-retired");
+
+  test.each(points)("at %s", async (point) => {
+    const shape = smallShape();
+    const { store } = openStore(shape, RACE_POLICY);
+    const worker = start("dying-process.ts", shape.path, point);
+    await worker.exited;
+    expect(worker.signalCode).toBe("SIGKILL");
+    const slot = store.slotOf(worker.pid);
+    expect(store.counter(slot, Counter.PUBLISHED)).toBe(3);
+    expect(bury(store, worker)).toBe(true);
+    expect(checkInvariants(store.arena)).toEqual([]);
+    expect(countsIn(store, 0)).toEqual(expected[point]!);
+    const index = store.open(raceName(0), 1);
+    expect(store.subscriberCount(index)).toBe(0);
+    const id = store.append(index, store.incarnation(index), makePayload(1, 9), null, null, true, Date.now());
+    expect(id).toBe(expected[point]!.length === 0 ? 1 : store.publishedCount(index));
+    expect(countsIn(store, 0).at(-1)).toBe(9);
+  });
+});
+
+test("writers killed at random moments: the others lose nothing, and every reader knows of every message", async () => {
+  const [messages, deaths] = [12_000, 6];
+  const shape = smallShape({ size: 32 << 20, ringSize: 65536, workerSlots: 8, channels: 128 });
+  const { store } = openStore(shape, RACE_POLICY);
+  for (let number = 0; number < RACE_CHANNELS; number++) store.open(raceName(number), 1);
+  const survivor = start("writer-process.ts", shape.path, 1, messages, "mixed");
+  let acknowledged = 0;
+  for (let death = 0; death < deaths; death++) {
+    const victim = start("writer-process.ts", shape.path, 2 + death, 1e9, "mixed");
+    await until(() => acknowledgedBy(store, victim) > 50 + death * 13);
+    victim.kill("SIGKILL");
+    await victim.exited;
+    acknowledged += acknowledgedBy(store, victim);
+    bury(store, victim);
+  }
+  expect(await finish(survivor)).toBe("done");
+  const { published } = store.totals(Date.now());
+  // Each death may leave one message that was published and not yet acknowledged.
+  expect(published).toBeGreaterThanOrEqual(messages + acknowledged);
+  expect(published).toBeLessThanOrEqual(messages + acknowledged + deaths);
+  expect(checkInvariants(store.arena)).toEqual([]);
+  const reader = start("reader-process.ts", shape.path, published);
+  const { faults, delivered } = JSON.parse(await finish(reader)) as ReaderResult;
+  expect({ faults, delivered }).toEqual({ faults: [], delivered: published });
+}, 30_000);
+
+function acknowledgedBy(store: Store, worker: Helper): number {
+  const slot = store.slotOf(worker.pid);
+  return slot < 0 ? 0 : store.counter(slot, Counter.PUBLISHED);
+}
+
+async function until(done: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 3000 && !done(); tries++) await Bun.sleep(1);
+  expect(done()).toBe(true);
+}

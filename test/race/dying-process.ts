@@ -1,0 +1,29 @@
+/**
+ * A worker that is killed with the lock in its hand: `dying-process.ts <store> <fault point>`. Appends three messages, counts
+ * them as acknowledged, then kills itself with SIGKILL at the given point of the operation that leads there.
+ */
+import type { FaultPoint } from "../../src/store/arena.ts";
+import { Counter } from "../../src/store/counters.ts";
+import { attachStore } from "../../src/store/store.ts";
+import { makePayload } from "./payload.ts";
+import { RACE_POLICY, raceName } from "./race-setting.ts";
+
+const [path = "", point = ""] = process.argv.slice(2) as [string, FaultPoint];
+const store = attachStore(path, { ...RACE_POLICY, maxStoredPerChannel: point === "evict-unstamped" ? 3 : 0 });
+const slot = store.claimSlot(process.pid, Math.floor(Date.now() / 1000));
+const nowMs = Date.now();
+const index = store.open(raceName(0), Math.floor(nowMs / 1000));
+const incarnation = store.incarnation(index);
+store.addSubscriber(slot, index, Math.floor(nowMs / 1000), incarnation);
+for (let count = 0; count < 3; count++) {
+  store.append(index, incarnation, makePayload(7, count), null, null, true, nowMs);
+  store.count(slot, Counter.PUBLISHED, 1);
+}
+store.arena.fault = (here) => {
+  if (here === point) process.kill(process.pid, "SIGKILL");
+};
+if (point.startsWith("open")) store.open(raceName(1), Math.floor(nowMs / 1000));
+else if (point.startsWith("delete") || point === "retire-stated")
+  store.deleteChannel(raceName(0), raceName(0), nowMs);
+else store.append(index, incarnation, makePayload(7, 3), null, null, true, nowMs);
+throw new Error(`${point} was not met`);

@@ -1,0 +1,27 @@
+/** What all processes of a race agree on. */
+import type { StorePolicy } from "../../src/store/store.ts";
+
+export const RACE_POLICY: StorePolicy = {
+  // Nothing goes by time: one process sweeps with a clock of its own, to see records reused.
+  messageTtlSec: 0,
+  unstoredTtlSec: 0,
+  maxStoredPerChannel: 0,
+  channelInactivitySec: 0,
+  maxChannels: 0,
+};
+
+export const RACE_CHANNELS = 5;
+
+const encoder = new TextEncoder();
+export const raceName = (number: number): Uint8Array<ArrayBuffer> => encoder.encode(`race ${number}`);
+
+/** What a reader prints as JSON at its end. */
+export interface ReaderResult {
+  faults: string[];
+  delivered: number;
+  /** Gaps it could name, in messages. */
+  missed: number;
+  lapped: number;
+  evicted: number;
+  walks: number;
+}

@@ -1,0 +1,162 @@
+/** The WebSocket handshake and refusals after it: push-stream spec 4.13.1 to 4.13.3, 4.13.6, as changed by 12.4. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { expectAntiCache, expectHeaderOnly, expectNoAntiCache } from "../binary/answer-checks.ts";
+import { ask, RawConnection } from "../binary/raw-client.ts";
+import { ACCEPT, HANDSHAKE, RawWebSocket } from "../binary/raw-web-socket.ts";
+import { layout, type RunningServer, startServer } from "../binary/running-server.ts";
+
+const config =
+  layout("[limits]\nmax_channel_id_length = 12", { ws: 'header_template = "HEADER"' }) +
+  `
+[[location]]
+match = "~ ^/known/(.*)$"
+subscriber = "websocket"
+channels_path = "$1"
+authorized_channels_only = true
+`;
+
+let server: RunningServer;
+let channels = 0;
+const fresh = (): string => `h${++channels}`;
+
+beforeAll(async () => {
+  server = await startServer({ toml: config });
+});
+afterAll(async () => {
+  await server.stop();
+});
+
+test("101 with the accept value of the key and the anti-cache lines, no protocol nobody asked for", async () => {
+  const socket = await RawWebSocket.open(server.port, `/ws/${fresh()}`);
+  const { head } = socket;
+  expect(head.statusLine).toBe("HTTP/1.1 101 Switching Protocols");
+  expect(head.fields.get("sec-websocket-accept")).toBe(ACCEPT);
+  expect(head.fields.get("upgrade")?.toLowerCase()).toBe("websocket");
+  expect(head.fields.get("connection")?.toLowerCase()).toBe("upgrade");
+  expectAntiCache(head);
+  for (const name of ["sec-websocket-protocol", "sec-websocket-extensions", "content-length"])
+    expect(head.fields.has(name)).toBeFalse();
+  expect(await socket.text()).toBe("HEADER");
+  socket.close();
+});
+
+test("compression is not negotiated", async () => {
+  const headers = { "Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits" };
+  const socket = await RawWebSocket.open(server.port, `/ws/${fresh()}`, headers);
+  expect(socket.head.fields.has("sec-websocket-extensions")).toBeFalse();
+  expect((await socket.frame()).bytes).toEqual(Buffer.from("\x81\x06HEADER", "latin1"));
+  socket.close();
+});
+
+test.each([
+  ["sluice.json.v1", "sluice.json.v1"],
+  ["sluice.msgpack.v1", "sluice.msgpack.v1"],
+  ["unknown, sluice.msgpack.v1, sluice.json.v1", "sluice.msgpack.v1"],
+  ["sluice.json.v1,sluice.msgpack.v1", "sluice.json.v1"],
+  ["unknown", undefined],
+  ["SLUICE.JSON.V1", undefined],
+  ["sluice.json.v10", undefined],
+  ["chat, superchat", undefined],
+])("Sec-WebSocket-Protocol: %s", async (offered, chosen) => {
+  const socket = await RawWebSocket.open(server.port, `/ws/${fresh()}`, { "Sec-WebSocket-Protocol": offered });
+  expect(socket.head.fields.get("sec-websocket-protocol")).toBe(chosen);
+  socket.close();
+});
+
+describe("what is no handshake", () => {
+  test.each(["POST", "OPTIONS", "HEAD", "PUT", "DELETE"])("%s: 405, and the connection ends", async (method) => {
+    const connection = await RawConnection.open(server.port);
+    connection.request("/ws/a", { method, headers: HANDSHAKE });
+    const answer = await connection.answer(method);
+    expectHeaderOnly(answer, { status: 405, allow: "GET" });
+    expectNoAntiCache(answer);
+    expect((await connection.untilEnd()).length).toBe(0);
+  });
+
+  const MISSING =
+    "Don't have at least one of the mandatory headers: Connection, Upgrade, Sec-WebSocket-Key and Sec-WebSocket-Version";
+  test.each(Object.keys(HANDSHAKE))("without %s: 400", async (missing) => {
+    const headers = Object.fromEntries(Object.entries(HANDSHAKE).filter(([name]) => name !== missing));
+    const answer = await ask(server.port, "/ws/a", { headers });
+    expectHeaderOnly(answer, { status: 400, explain: MISSING });
+    expectAntiCache(answer);
+  });
+
+  test("a plain GET: 400, and the connection serves on", async () => {
+    const connection = await RawConnection.open(server.port);
+    for (let again = 0; again < 2; again++) {
+      connection.request("/ws/a");
+      expectHeaderOnly(await connection.answer(), { status: 400, explain: MISSING });
+    }
+    connection.close();
+  });
+
+  test.each(["8", "12", "14", "0", "abc"])("version %s: 426 with the one that is spoken", async (version) => {
+    const answer = await ask(server.port, "/ws/a", { headers: { ...HANDSHAKE, "Sec-WebSocket-Version": version } });
+    expect(answer.status).toBe(426);
+    expect(answer.fields.get("sec-websocket-version")).toBe("13");
+  });
+
+  test.each([["a key that is none", { "Sec-WebSocket-Key": "abc" }], ["another upgrade", { Upgrade: "h2c" }]])(
+    "%s: 426",
+    async (_name, headers) => {
+      const answer = await ask(server.port, "/ws/a", { headers: { ...HANDSHAKE, ...headers } });
+      expectHeaderOnly(answer, { status: 426 });
+    },
+  );
+});
+
+describe("refusals come after the 101, in a close frame (4.13.6)", () => {
+  const long = "x".repeat(13);
+  test.each([
+    ["/ws/ALL", 403, "Channel id not authorized for this method."],
+    ["/ws/a/b*c", 403, "Channel id not authorized for this method."],
+    [`/ws/${long}`, 400, "Channel id is too large."],
+    ["/ws/", 400, "No channel id provided."],
+    ["/known/nobody", 403, "Subscriber could not create channels."],
+  ])("%s", async (path, status, explain) => {
+    for (const protocol of [null, "sluice.json.v1", "sluice.msgpack.v1"]) {
+      const headers: Record<string, string> = protocol === null ? {} : { "Sec-WebSocket-Protocol": protocol };
+      const socket = await RawWebSocket.open(server.port, path, headers);
+      const reason = `{"http_status": ${status}, "explain":"${explain}"}`;
+      const { bytes } = await socket.frame();
+      // No header template, no hello: the first thing said is why not.
+      expect(bytes).toEqual(Buffer.from(`\x88${String.fromCharCode(reason.length + 2)}\x03\xf0${reason}`, "latin1"));
+      expect((await socket.connection.untilEnd()).length).toBe(0);
+    }
+  });
+
+  test("the golden frame: 88 49 03 F0 and 71 bytes (A.2)", async () => {
+    const socket = await RawWebSocket.open(server.port, "/known/nobody");
+    const { bytes } = await socket.frame();
+    expect(bytes.subarray(0, 4).toString("hex")).toBe("884903f0");
+    expect(bytes.length).toBe(4 + 71);
+    socket.close();
+  });
+
+  test("a refused socket made no channel and is not counted", async () => {
+    const before = (await server.summary()).subscribers;
+    const socket = await RawWebSocket.open(server.port, "/ws/notmade/ALL");
+    await socket.connection.untilEnd();
+    expect((await ask(server.port, "/channels-stats?id=notmade")).status).toBe(404);
+    expect((await server.summary()).subscribers).toBe(before);
+  });
+});
+
+test("authorized_channels_only lets in who names a channel with a stored message", async () => {
+  const channel = fresh();
+  await server.publish(channel, "stored");
+  const socket = await RawWebSocket.open(server.port, `/known/${channel}.b1`);
+  expect(await socket.text()).toBe("stored");
+  socket.close();
+});
+
+test("frames that come with the handshake request are heard", async () => {
+  const channel = fresh();
+  const connection = await RawConnection.open(server.port);
+  const lines = Object.entries({ Host: "x", ...HANDSHAKE }).map(([name, value]) => `${name}: ${value}\r\n`);
+  connection.send(`GET /ws/${channel} HTTP/1.1\r\n${lines.join("")}\r\n\x89\x80\x00\x00\x00\x00`);
+  expect((await connection.head()).status).toBe(101);
+  expect((await connection.read(10)).toString("latin1")).toBe("\x81\x06HEADER\x8a\x00");
+  connection.close();
+});
