@@ -19,6 +19,16 @@ import { negotiate } from "../wire/statistics-format.ts";
 
 const STAR = 0x2a;
 
+// Defined by the build script, hence the `typeof`: started from source they do not exist.
+declare const SLUICE_VERSION: string;
+declare const SLUICE_COMMIT: string;
+
+/** On every answer but 405 (spec 5.1): which server this is, in the dialect's own fields. */
+const WHICH_SERVER = {
+  "X-Nginx-PushStream-Tag": typeof SLUICE_VERSION === "string" ? SLUICE_VERSION : "source",
+  "X-Nginx-PushStream-Commit": typeof SLUICE_COMMIT === "string" ? SLUICE_COMMIT : "source",
+} as const;
+
 export class StatisticsEndpoint {
   readonly #store: Store;
   readonly #config: Config;
@@ -37,13 +47,14 @@ export class StatisticsEndpoint {
     const writer = this.#writer;
     writer.reset();
     const path = parseChannelsPath(this.#channelsPath(located), this.#config.limits.maxChannelsPerRequest);
-    if (path === "too many") return refuse(Refusals.tooManyChannelsInRequest);
+    if (path === "too many") return refuse(Refusals.tooManyChannelsInRequest, WHICH_SERVER);
     if (path === "empty") format.summary(writer, summaryOf(this.#store));
     else {
       const refusal = this.#write(path.names, format);
       if (refusal !== null) return refusal;
     }
-    return new Response(writer.copy(), { headers: { "Content-Type": format.contentType, ...ANTI_CACHE } });
+    const headers = { "Content-Type": format.contentType, ...ANTI_CACHE, ...WHICH_SERVER };
+    return new Response(writer.copy(), { headers });
   }
 
   /** Left to right; the first ALL or `*` decides the whole answer (spec 5.1). */
@@ -60,12 +71,14 @@ export class StatisticsEndpoint {
         );
         return null;
       }
-      if (maxLength > 0 && name.length > maxLength) return refuse(Refusals.channelIdTooLarge);
+      if (maxLength > 0 && name.length > maxLength) {
+        return refuse(Refusals.channelIdTooLarge, WHICH_SERVER);
+      }
       const index = this.#store.find(name);
       if (index >= 0) found.push(channelCounts(this.#store, index, name));
     }
     const [only, second] = found;
-    if (only === undefined) return headerOnly(404);
+    if (only === undefined) return headerOnly(404, WHICH_SERVER);
     if (second === undefined) format.single(this.#writer, only);
     else format.group(this.#writer, zoneCounts(this.#store, hostname(), Date.now()), found);
     return null;
