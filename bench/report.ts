@@ -9,7 +9,7 @@ const END = "<!-- results:end -->";
 const WORDS = new Map<boolean | null, string>([
   [true, "yes"],
   [false, "**no**"],
-  [null, "-"],
+  [null, "undecided"],
 ]);
 
 export interface RunFacts {

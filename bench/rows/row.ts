@@ -19,7 +19,7 @@ export interface Line {
   readonly figure: string;
   readonly target: string;
   readonly measured: string;
-  /** null: a contender is missing. */
+  /** null: undecided, as a contender is missing or the machine was busy. */
   readonly met: boolean | null;
 }
 
@@ -32,6 +32,8 @@ export interface RowResult {
 export interface Row {
   /** For --only. */
   readonly name: string;
+  /** Its figures are times, so that a busy machine falsifies them; false for memory. */
+  readonly isTimed: boolean;
   run(peers: Peers, plan: Plan): Promise<RowResult>;
 }
 

@@ -176,9 +176,7 @@ export class Fanout implements PumpHost, StreamKeeper {
   }
 
   #unstand({ channel }: Subscription): void {
-    if (this.store.incarnation(channel.index) === channel.incarnation || channel.gone) {
-      this.store.removeSubscriber(this.slot, channel.index);
-    }
+    this.store.removeSubscriber(this.slot, channel.index, channel.incarnation);
     channel.standing--;
     if (channel.standing === 0 && this.#channels.get(channel.index) === channel)
       this.#channels.delete(channel.index);

@@ -203,6 +203,8 @@ export class Pump {
       const after = this.#jobs.get(channel)?.batch.to ?? channel.delivered;
       channel.pending.clear();
       channel.used = 0;
+      // Before collect: what is published between the two is found by it or still comes through the ring.
+      const owed = this.#store.publishedCount(channel.index);
       const found = this.#store.collect(
         channel.index,
         channel.incarnation,
@@ -212,7 +214,7 @@ export class Pump {
         channel.pending,
       );
       if (found < 0) channel.gone = true;
-      else channel.owedUpTo = this.#store.publishedCount(channel.index);
+      else channel.owedUpTo = owed;
       if (found !== 0 || channel.owedUpTo > after) this.#enqueue(channel);
     }
   }

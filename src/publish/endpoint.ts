@@ -159,10 +159,16 @@ export class PublisherEndpoint {
 
   #remove(names: readonly Uint8Array[], text: Uint8Array): Response {
     let deleted = 0;
-    for (const name of names) if (this.#ingest.store.deleteChannel(name, text, Date.now())) deleted++;
-    if (deleted === 0) return headerOnly(404);
-    this.#ingest.published();
-    return refuse(Refusals.channelDeleted);
+    try {
+      for (const name of names) if (this.#ingest.store.deleteChannel(name, text, Date.now())) deleted++;
+    } catch (error) {
+      // The text is larger than the store: the channel stays, and the request can be made again with less (spec 2.7, 6.5).
+      if (error instanceof RangeError) return this.#refuse(Refusals.noRoom);
+      throw error;
+    } finally {
+      if (deleted > 0) this.#ingest.published();
+    }
+    return deleted > 0 ? refuse(Refusals.channelDeleted) : headerOnly(404);
   }
 
   #names(located: LocatedRequest): readonly Uint8Array[] | Refusal {

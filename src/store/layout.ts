@@ -137,7 +137,8 @@ export const STATE_LIVE = 1;
 export const STATE_DELETED = 2;
 export const STATE_TRASHED = 3;
 
-// Message header. Words MSG_NEXT to MSG_SERIAL + 1 never change while the message lives; MSG_CHECK covers exactly those.
+// Message header. MSG_CHECK covers the words MSG_NEXT to MSG_SERIAL + 1. Of those only expiry and flags ever change, once, when a
+// stored message is demoted (messages.ts).
 export const MSG_STAMP = 0;
 export const MSG_NEXT = 1;
 export const MSG_LAST = 2;

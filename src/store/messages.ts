@@ -123,6 +123,27 @@ export function dropMessage(arena: Arena, block: number, nowSec: number): void {
   if ((flags & FLAG_STORED) !== 0) countTrash(arena, nowSec);
 }
 
+/**
+ * Takes a stored message out of what newcomers may ask for. It rests unstored until `expires`, because workers that have not dispatched it
+ * yet and streams that lag are still owed it. The links in its channel stay, so walkers see nothing but the flag.
+ */
+export function demoteMessage(arena: Arena, block: number, expires: number, nowSec: number): void {
+  const { u32, layout } = arena;
+  const at = blockWord(layout, block);
+  const record = channelWord(layout, u32[at + MSG_CHANNEL]!);
+  unlinkByAge(arena, at, HEAD_STORED);
+  u32[at + MSG_FLAGS] = (u32[at + MSG_FLAGS]! & ~FLAG_STORED) >>> 0;
+  u32[at + MSG_EXPIRES] = Math.min(u32[at + MSG_EXPIRES]!, expires);
+  // Who dies here leaves a header that recovery does not trust: the message is dropped a little early.
+  u32[at + MSG_CHECK] = checkOf(u32, at);
+  linkByAge(arena, block);
+  u32[record + CH_STORED_COUNT] = u32[record + CH_STORED_COUNT]! - 1;
+  if (u32[record + CH_OLDEST_STORED] === block) {
+    u32[record + CH_OLDEST_STORED] = storedFrom(arena, u32[at + MSG_NEWER]!);
+  }
+  countTrash(arena, nowSec);
+}
+
 function unlinkFromChannel(arena: Arena, at: number, block: number): void {
   const { u32, layout } = arena;
   const record = channelWord(layout, u32[at + MSG_CHANNEL]!);

@@ -32,7 +32,7 @@ import {
   NO_EVENT_TEXT,
 } from "./layout.ts";
 import { acquire, release } from "./lock.ts";
-import { dropMessage } from "./messages.ts";
+import { demoteMessage } from "./messages.ts";
 import { hashName } from "./names.ts";
 import type { StorePolicy } from "./policy.ts";
 import { publishDeletion, publishMessage, stampMessage } from "./publication.ts";
@@ -93,7 +93,7 @@ export function appendMessage(
   publishMessage(arena, block);
   u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
   if (!stored) countTrash(arena, nowSec);
-  trimChannel(arena, record, policy.maxStoredPerChannel, nowSec);
+  trimChannel(arena, record, policy, nowSec);
   dropExpired(arena, EXPIRE_PER_APPEND, nowSec);
   release(arena);
   return id;
@@ -154,11 +154,17 @@ function tickClock(u32: Uint32Array, nowSec: number): void {
   }
 }
 
-/** Drops the oldest stored messages beyond the limit (push-stream spec 2.4). */
-function trimChannel(arena: Arena, record: number, limit: number, nowSec: number): void {
+/** The oldest messages beyond the limit are stored no longer (push-stream spec 2.4); they rest like unstored ones for a while. */
+function trimChannel(arena: Arena, record: number, policy: StorePolicy, nowSec: number): void {
+  const limit = policy.maxStoredPerChannel;
   if (limit === 0) return;
   while (arena.u32[record + CH_STORED_COUNT]! > limit) {
-    dropMessage(arena, arena.u32[record + CH_OLDEST_STORED]!, nowSec);
+    demoteMessage(
+      arena,
+      arena.u32[record + CH_OLDEST_STORED]!,
+      expiry(policy.unstoredTtlSec, nowSec),
+      nowSec,
+    );
   }
 }
 

@@ -40,7 +40,9 @@ async function samples(): Promise<Map<string, number>> {
 }
 
 const sum = (of: ReadonlyMap<string, number>, name: string): number =>
-  [...of].filter(([key]) => key === name || key.startsWith(`${name}{`)).reduce((total, [, value]) => total + value, 0);
+  [...of]
+    .filter(([key]) => key === name || key.startsWith(`${name}{`))
+    .reduce((total, [, value]) => total + value, 0);
 
 describe("/metrics", () => {
   test("every series has help and type, and one sample a worker", async () => {

@@ -36,7 +36,12 @@ test.concurrent("the life of a message and its channel: stored, expired into the
   expect(await server.statistics("short")).toMatchObject({ published_messages: 1, stored_messages: 1 });
   expect((await summary(server))["messages_in_trash"]).toBe(0);
   await until("expired", async () => (await server.statistics("short")).stored_messages === 0, WITHIN_MS);
-  expect(await summary(server)).toMatchObject({ stored_messages: 0, messages_in_trash: 1, channels: 1, published_messages: 1 });
+  expect(await summary(server)).toMatchObject({
+    stored_messages: 0,
+    messages_in_trash: 1,
+    channels: 1,
+    published_messages: 1,
+  });
   // A channel without messages is not known any more (3.7), and gives nothing old.
   expect((await ask(server.port, "/known/short")).status).toBe(403);
   expect((await ask(server.port, "/poll/short.b9")).status).toBe(304);

@@ -1,7 +1,13 @@
 /** Statistics locations: push-stream spec 5.1, 5.3 to 5.6 in JSON, over raw sockets on the compiled binary. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { hostname } from "node:os";
-import { channelInfo, expectAntiCache, expectGroup, expectHeaderOnly, expectJson } from "../binary/answer-checks.ts";
+import {
+  channelInfo,
+  expectAntiCache,
+  expectGroup,
+  expectHeaderOnly,
+  expectJson,
+} from "../binary/answer-checks.ts";
 import { ask, RawConnection, standing } from "../binary/raw-client.ts";
 import { RawWebSocket } from "../binary/raw-web-socket.ts";
 import { layout, type RunningServer, startServer } from "../binary/running-server.ts";
@@ -59,7 +65,10 @@ describe("requests (5.1)", () => {
     await server.publish(second, "x");
     expectJson(await stats(`?id=${second}.b7`), channelInfo(second, 2, 2));
     expectJson(await stats(`?id=nobody/${first}`), channelInfo(first, 1, 1));
-    expectGroup(await stats(`?id=${second}/nobody/${first}`), [channelInfo(second, 2, 2), channelInfo(first, 1, 1)]);
+    expectGroup(await stats(`?id=${second}/nobody/${first}`), [
+      channelInfo(second, 2, 2),
+      channelInfo(first, 1, 1),
+    ]);
   });
 
   test("ALL and * list by creation, whatever else the path names", async () => {
@@ -101,7 +110,15 @@ describe("summary (5.5)", () => {
     expect(answer.fields.get("content-type")).toBe("application/json");
     const worker = String.raw`\{"pid": "\d+", "subscribers": \d+, "uptime": \d+\}`;
     const zone = String.raw`\{"hostname": "[^"]+", "time": "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "channels": \d+, "wildcard_channels": 0, `;
-    const numbers = ["published_messages", "stored_messages", "messages_in_trash", "channels_in_delete", "channels_in_trash", "subscribers", "uptime"];
+    const numbers = [
+      "published_messages",
+      "stored_messages",
+      "messages_in_trash",
+      "channels_in_delete",
+      "channels_in_trash",
+      "subscribers",
+      "uptime",
+    ];
     const fields = numbers.map((name) => `"${name}": \\d+, `).join("");
     expect(answer.body.toString()).toMatch(
       new RegExp(`^${zone}${fields}"by_worker": \\[\r\n${worker},\r\n${worker}\r\n\\]\\}\r\n$`),
@@ -179,7 +196,10 @@ test("subscribers: connections in the summary, subscriptions in the channels", a
   poll.request(`/lp/${second}`);
   await standing(server.port, second, 2);
   expect((await server.summary()).subscribers).toBe(before + 2);
-  expectGroup(await stats(`?id=${first}/${second}`), [channelInfo(first, 0, 0, 1), channelInfo(second, 0, 0, 2)]);
+  expectGroup(await stats(`?id=${first}/${second}`), [
+    channelInfo(first, 0, 0, 1),
+    channelInfo(second, 0, 0, 2),
+  ]);
   for (const connection of [stream, poll]) connection.close();
   await standing(server.port, second, 0);
 });

@@ -69,10 +69,14 @@ test("a silent stream and a silent long poll live on, half-sent and unused conne
     "half a chunk": await post("half", "Transfer-Encoding: chunked", "10\r\nabc"),
   };
   for (const [name, client] of Object.entries(closing)) {
-    await until(`${name} is closed`, () => {
-      client.text();
-      return client.socket.ended;
-    }, 20_000);
+    await until(
+      `${name} is closed`,
+      () => {
+        client.text();
+        return client.socket.ended;
+      },
+      20_000,
+    );
   }
   for (const held of [stream, events, poll]) {
     held.text();
@@ -82,10 +86,14 @@ test("a silent stream and a silent long poll live on, half-sent and unused conne
   await until("the answer", () => published.text().startsWith("HTTP/1.1 200"));
   for (const held of [stream, events, poll]) await until("the message", () => held.text().includes("late"));
   // Answered, the long poll's connection is an idle one like any other.
-  await until("it is closed", () => {
-    poll.text();
-    return poll.socket.ended;
-  }, 20_000);
+  await until(
+    "it is closed",
+    () => {
+      poll.text();
+      return poll.socket.ended;
+    },
+    20_000,
+  );
   stream.text();
   expect(stream.socket.ended).toBeFalse();
   const info = await get("/channels-stats?id=half");

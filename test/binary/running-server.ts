@@ -18,6 +18,8 @@ export interface ServerOptions {
   readonly folder?: string;
   /** A command that runs its arguments as a program, put in front: a shell that sets limits first. */
   readonly through?: readonly string[];
+  /** More command-line arguments of `serve`. */
+  readonly args?: readonly string[];
 }
 
 export interface Answer {
@@ -116,6 +118,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     `127.0.0.1:${port}`,
     "--workers",
     String(options.workers ?? 2),
+    ...(options.args ?? []),
   ];
   if (options.toml !== undefined) {
     writeFileSync(configFile, options.toml);

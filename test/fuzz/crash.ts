@@ -2,6 +2,8 @@
  * Crashes: an operation that dies on its way, as a killed process would, and the repair. What the store holds then must lie
  * between "not begun" and "done"; the model takes over what it finds.
  */
+
+import { FLAG_STORED } from "../../src/message.ts";
 import { channelWord, FAULT_POINTS, type FaultPoint } from "../../src/store/arena.ts";
 import {
   CH_ACTIVE_UNTIL,
@@ -50,6 +52,8 @@ export function crash(s: Session): void {
   else same(s.store.repairAfterDeath(process.pid), died, "the lock was held");
   if (died || byReopen) for (const model of [before, done]) model.rebuilt();
   adopt(s, before, done);
+  // A rebuild lists by publish order, as the model has it; otherwise the operation was done and knows the places.
+  if (!died && !byReopen) adoptPlaces(before, done);
   compareAll(s);
 }
 
@@ -95,7 +99,7 @@ function adopt(s: Session, before: Model, done: Model): void {
   const wanted = new Set(done.state.messages.map((message) => message.serial));
   const present = serialsInStore(s);
   const fresh = done.state.messages.find((message) => message.serial === state.nextSerial);
-  for (const serial of present) {
+  for (const serial of present.keys()) {
     same(kept.has(serial) || serial === fresh?.serial, true, `message ${serial} came from nowhere`);
   }
   for (const serial of kept.keys()) {
@@ -103,6 +107,7 @@ function adopt(s: Session, before: Model, done: Model): void {
   }
   state.messages = state.messages.filter((message) => present.has(message.serial));
   if (fresh !== undefined && store.head() === fresh.serial + 1) adoptFresh(s, before, fresh, present);
+  adoptDemotions(state.messages, done.state.messages, present);
   same(store.head(), state.nextSerial, "ring head after a crash");
   state.clockSec = store.arena.u32[HEAD_CLOCK_SEC]!;
   state.clockTag = store.arena.u32[HEAD_CLOCK_TAG]!;
@@ -110,7 +115,38 @@ function adopt(s: Session, before: Model, done: Model): void {
   state.evicted = store.totals(0).evicted;
 }
 
-function adoptFresh(s: Session, before: Model, fresh: ModelMessage, present: Set<number>): void {
+/** Who died after the limit a channel was applied has demoted what the finished operation would have demoted. */
+function adoptDemotions(
+  messages: readonly ModelMessage[],
+  finished: readonly ModelMessage[],
+  present: ReadonlyMap<number, { stored: boolean; expires: number }>,
+): void {
+  for (const message of messages) {
+    const real = present.get(message.serial);
+    if (real === undefined || real.stored === message.stored) continue;
+    const after = finished.find(({ serial }) => serial === message.serial);
+    same(
+      after === undefined || after.stored === real.stored,
+      true,
+      `message ${message.serial} was demoted for nothing`,
+    );
+    message.stored = real.stored;
+    message.expires = real.expires;
+  }
+}
+
+function adoptPlaces(before: Model, done: Model): void {
+  const places = new Map(done.state.messages.map(({ serial, age }) => [serial, age]));
+  for (const message of before.state.messages) message.age = places.get(message.serial) ?? message.age;
+  before.state.nextAge = done.state.nextAge;
+}
+
+function adoptFresh(
+  s: Session,
+  before: Model,
+  fresh: ModelMessage,
+  present: ReadonlyMap<number, unknown>,
+): void {
   const { state } = before;
   const channel = fresh.channel === null ? null : before.find(fresh.channel.name)!;
   state.nextSerial++;
@@ -155,13 +191,14 @@ function logDeletion(s: Session, index: number): void {
 }
 
 /** Serials of every message that the store still has, by asking for each one that ever was. */
-function serialsInStore(s: Session): Set<number> {
+function serialsInStore(s: Session): Map<number, { stored: boolean; expires: number }> {
   const { u32, layout } = s.store.arena;
   const message = new Message();
-  const found = new Set<number>();
+  const found = new Map<number, { stored: boolean; expires: number }>();
   for (let block = 1; block <= layout.blocks; block++) {
     const stamp = u32[layout.blocksWord + block * layout.blockWords]!;
-    if (s.store.read(block, stamp, message)) found.add(message.serial);
+    if (!s.store.read(block, stamp, message)) continue;
+    found.set(message.serial, { stored: (message.flags & FLAG_STORED) !== 0, expires: message.expires });
   }
   return found;
 }

@@ -20,6 +20,8 @@ export interface ModelChannel {
 
 export interface ModelMessage {
   serial: number;
+  /** Place in the list of unstored messages: a demoted one goes behind those that were there. */
+  age: number;
   /** null for a deletion. */
   channel: ModelChannel | null;
   id: number;
@@ -41,6 +43,7 @@ export interface ModelState {
   clockSec: number;
   clockTag: number;
   nextSerial: number;
+  nextAge: number;
   published: number;
   evicted: number;
   lastSweep: number;
@@ -65,6 +68,7 @@ export class Model {
       clockSec: 0,
       clockTag: 0,
       nextSerial: 1,
+      nextAge: 1,
       published: 0,
       evicted: 0,
       lastSweep: 0,
@@ -127,6 +131,7 @@ export class Model {
     const id = ++channel.lastId;
     state.messages.push({
       serial: state.nextSerial++,
+      age: state.nextAge++,
       channel,
       id,
       data,
@@ -139,7 +144,7 @@ export class Model {
     state.published++;
     channel.activeUntil = this.#activeUntil(nowSec);
     const limit = state.policy.maxStoredPerChannel;
-    while (limit > 0 && this.stored(channel).length > limit) this.#drop(this.stored(channel)[0]!);
+    while (limit > 0 && this.stored(channel).length > limit) this.#demote(this.stored(channel)[0]!, nowSec);
     this.#dropExpiredFront(2, nowSec);
     return id;
   }
@@ -153,6 +158,7 @@ export class Model {
     const ttl = state.policy.unstoredTtlSec;
     state.messages.push({
       serial: state.nextSerial++,
+      age: state.nextAge++,
       channel: null,
       id: -2,
       data,
@@ -207,6 +213,11 @@ export class Model {
   /** What a rebuild does besides nothing: frees messages of channels that are gone, and lists resting ones by time. */
   rebuilt(): void {
     const { state } = this;
+    // Lists are made anew in publish order.
+    state.messages.forEach((message, i) => {
+      message.age = i + 1;
+    });
+    state.nextAge = state.messages.length + 1;
     state.messages = state.messages.filter(({ channel }) => channel === null || state.live.includes(channel));
     const byTime = (a: ModelChannel, b: ModelChannel): number => a.since - b.since || b.index - a.index;
     state.deleted.sort(byTime);
@@ -235,8 +246,8 @@ export class Model {
 
   #evictOne(nowSec: number): void {
     const { state } = this;
-    const stored = state.messages.find((message) => message.stored);
-    const unstored = state.messages.find((message) => !message.stored);
+    const stored = this.#front(true);
+    const unstored = this.#front(false);
     const slowest = Math.min(state.nextSerial, ...state.cursors.filter((cursor) => cursor !== null));
     let victim = stored;
     if (unstored !== undefined && (stored === undefined || stored.expires > nowSec)) {
@@ -251,11 +262,27 @@ export class Model {
   #dropExpiredFront(limit: number, nowSec: number): void {
     for (const stored of [true, false]) {
       for (; limit > 0; limit--) {
-        const front = this.state.messages.find((message) => message.stored === stored);
+        const front = this.#front(stored);
         if (front === undefined || front.expires > nowSec) break;
         this.#drop(front);
       }
     }
+  }
+
+  #demote(message: ModelMessage, nowSec: number): void {
+    const { unstoredTtlSec } = this.state.policy;
+    message.stored = false;
+    message.age = this.state.nextAge++;
+    message.expires = Math.min(message.expires, unstoredTtlSec === 0 ? NEVER : nowSec + unstoredTtlSec);
+  }
+
+  /** The front of the list of stored or unstored messages. */
+  #front(stored: boolean): ModelMessage | undefined {
+    let front: ModelMessage | undefined;
+    for (const message of this.state.messages) {
+      if (message.stored === stored && (front === undefined || message.age < front.age)) front = message;
+    }
+    return front;
   }
 
   #drop(message: ModelMessage): void {

@@ -183,7 +183,10 @@ describe("publish (2.3, 2.5)", () => {
 
   test("a channel named twice gets the message twice", async () => {
     const channel = fresh();
-    expectGroup(await publish(`${channel}/${channel}`), [channelInfo(channel, 2, 2), channelInfo(channel, 2, 2)]);
+    expectGroup(await publish(`${channel}/${channel}`), [
+      channelInfo(channel, 2, 2),
+      channelInfo(channel, 2, 2),
+    ]);
   });
 
   test("GET: one that exists is a single, none is 404, missing ones are skipped", async () => {
@@ -229,14 +232,17 @@ describe("requests that are none", () => {
     connection.close();
   });
 
-  test.each(["1.0 with Host", "1.0 without Host"])("HTTP/%s publishes, then the server closes", async (kind) => {
-    const channel = fresh();
-    const connection = await RawConnection.open(server.port);
-    const host = kind.endsWith("with Host") ? "Host: x\r\n" : "";
-    connection.send(`POST /pub?id=${channel} HTTP/1.0\r\n${host}Content-Length: 5\r\n\r\nhello`);
-    expectJson(await connection.answer(), channelInfo(channel, 1, 1));
-    expect((await connection.untilEnd()).length).toBe(0);
-  });
+  test.each(["1.0 with Host", "1.0 without Host"])(
+    "HTTP/%s publishes, then the server closes",
+    async (kind) => {
+      const channel = fresh();
+      const connection = await RawConnection.open(server.port);
+      const host = kind.endsWith("with Host") ? "Host: x\r\n" : "";
+      connection.send(`POST /pub?id=${channel} HTTP/1.0\r\n${host}Content-Length: 5\r\n\r\nhello`);
+      expectJson(await connection.answer(), channelInfo(channel, 1, 1));
+      expect((await connection.untilEnd()).length).toBe(0);
+    },
+  );
 
   test("an address nobody serves is 404", async () => {
     expectHeaderOnly(await send("/nowhere"), { status: 404 });

@@ -26,7 +26,11 @@ afterAll(async () => {
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 const everyPair = Buffer.from(Array.from({ length: 65536 * 2 }, (_, i) => (i % 2 === 0 ? i >> 9 : i >> 1)));
-const large = Buffer.alloc(4 * MIB, (Buffer.from("0123456789abcdefg").toString("latin1") + "\0ÿ") as string, "latin1");
+const large = Buffer.alloc(
+  4 * MIB,
+  (Buffer.from("0123456789abcdefg").toString("latin1") + "\0ÿ") as string,
+  "latin1",
+);
 
 describe.each([
   ["one byte", Buffer.from("x")],
@@ -70,7 +74,9 @@ describe.each([
     const poll = await RawConnection.open(server.port);
     poll.request(`/lp/${channel}`);
     const socket = await RawWebSocket.open(server.port, `/ws/${channel}`);
-    await until("all stand", async () => (await ask(server.port, `/pub?id=${channel}`)).body.includes('"subscribers": 3}'));
+    await until("all stand", async () =>
+      (await ask(server.port, `/pub?id=${channel}`)).body.includes('"subscribers": 3}'),
+    );
     await publish(channel, body);
     await stream.head();
     expect((await stream.chunked(body.length)).equals(body)).toBeTrue();
@@ -109,7 +115,9 @@ describe("more than max_body_size", () => {
   test("chunked: 413, nothing is published, the server goes on", async () => {
     const channel = fresh();
     const connection = await RawConnection.open(server.port);
-    connection.send(`POST /pub?id=${channel} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n600000\r\n`);
+    connection.send(
+      `POST /pub?id=${channel} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n600000\r\n`,
+    );
     connection.send(Buffer.alloc(6 * MIB, "z"));
     connection.send("\r\n0\r\n\r\n");
     expect((await connection.head()).status).toBe(413);

@@ -7,7 +7,7 @@ import { layout, type RunningServer, startServer } from "../binary/running-serve
 
 let server: RunningServer;
 beforeAll(async () => {
-  server = await startServer({ toml: layout("[store]\nmessage_ttl = \"1h\"") });
+  server = await startServer({ toml: layout('[store]\nmessage_ttl = "1h"') });
 });
 afterAll(async () => {
   await server.stop();
@@ -16,7 +16,8 @@ afterAll(async () => {
 const publish = (id: string, body = "hello"): Promise<RawAnswer> =>
   ask(server.port, `/pub?id=${id}`, { method: "POST", body });
 const info = (id: string): Promise<RawAnswer> => ask(server.port, `/pub?id=${id}`);
-const poll = async (path: string): Promise<string> => (await ask(server.port, `/poll/${path}`)).body.toString("latin1");
+const poll = async (path: string): Promise<string> =>
+  (await ask(server.port, `/poll/${path}`)).body.toString("latin1");
 
 describe("parsing (3.3)", () => {
   const cases: readonly (readonly [string, readonly string[]])[] = [
@@ -40,12 +41,17 @@ describe("parsing (3.3)", () => {
     const answer = await publish(path);
     const [only, second] = names;
     if (only !== undefined && second === undefined) expectJson(answer, channelInfo(only, 1, 1));
-    else expectGroup(answer, names.map((name) => channelInfo(name, 1, 1)));
+    else
+      expectGroup(
+        answer,
+        names.map((name) => channelInfo(name, 1, 1)),
+      );
   });
 
   test.each(["/", ".b3", "//"])("only empty ids, %s: the channel with the empty name", async (path) => {
     const before = await info("/");
-    const published = before.status === 404 ? 0 : Number(/"published_messages": (\d+)/.exec(before.body.toString())?.[1]);
+    const published =
+      before.status === 404 ? 0 : Number(/"published_messages": (\d+)/.exec(before.body.toString())?.[1]);
     const answer = await publish(path);
     expect(answer.status).toBe(200);
     expect((await info("/")).body.toString()).toContain('"channel": ""');
@@ -63,7 +69,9 @@ describe("parsing (3.3)", () => {
 
 describe("any byte (3.1)", () => {
   // By argument every byte; "/" parts names, "*" is forbidden.
-  const bytes = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => byte !== 0x2f && byte !== 0x2a);
+  const bytes = Array.from({ length: 256 }, (_, byte) => byte).filter(
+    (byte) => byte !== 0x2f && byte !== 0x2a,
+  );
   const escaped = (byte: number): string => `%${byte.toString(16).padStart(2, "0")}`;
 
   test("255 names that differ in one byte are 255 channels", async () => {
@@ -113,7 +121,8 @@ describe("names whose CRC-32 is the same are distinct channels (3.1)", () => {
 describe("limits (3.5, 3.8)", () => {
   let limited: RunningServer;
   beforeAll(async () => {
-    const top = "[limits]\nmax_number_of_channels = 3\nmax_subscribers_per_channel = 1\nmax_channels_per_request = 4";
+    const top =
+      "[limits]\nmax_number_of_channels = 3\nmax_subscribers_per_channel = 1\nmax_channels_per_request = 4";
     limited = await startServer({ toml: layout(top, { sub: 'header_template = "HEADER"' }) });
   });
   afterAll(async () => {
@@ -133,7 +142,9 @@ describe("limits (3.5, 3.8)", () => {
       expectHeaderOnly(await send(path), EXCEEDED);
     const socket = await RawWebSocket.open(limited.port, "/ws/n4");
     const { payload } = await socket.frame();
-    expect(payload.subarray(2).toString()).toBe('{"http_status": 403, "explain":"Number of channels were exceeded."}');
+    expect(payload.subarray(2).toString()).toBe(
+      '{"http_status": 403, "explain":"Number of channels were exceeded."}',
+    );
     socket.close();
     expect((await send("/pub?id=n1", "POST")).status).toBe(200);
     expect((await send("/pub?id=n1", "DELETE")).status).toBe(200);
@@ -144,7 +155,8 @@ describe("limits (3.5, 3.8)", () => {
   test("subscribers: the second one is refused on every transport, polls and refused channels included", async () => {
     const first = await RawWebSocket.open(limited.port, "/ws/n2");
     expect((await send("/channels-stats?id=n2")).body.toString()).toContain('"subscribers": 1}');
-    for (const path of ["/sub/n2", "/ev/n3/n2", "/lp/n2", "/poll/n2"]) expectHeaderOnly(await send(path), FULL);
+    for (const path of ["/sub/n2", "/ev/n3/n2", "/lp/n2", "/poll/n2"])
+      expectHeaderOnly(await send(path), FULL);
     const socket = await RawWebSocket.open(limited.port, "/ws/n2");
     const { payload } = await socket.frame();
     expect(payload.subarray(2).toString()).toBe(

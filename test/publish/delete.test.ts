@@ -56,7 +56,8 @@ describe("answers", () => {
     const [first, missing, last] = [fresh(), fresh(), fresh()];
     await publish(`${first}/${last}`, "x");
     expectHeaderOnly(await remove(`${first}/${missing}/${last}`), DELETED);
-    for (const channel of [first, last]) expect((await ask(server.port, `/pub?id=${channel}`)).status).toBe(404);
+    for (const channel of [first, last])
+      expect((await ask(server.port, `/pub?id=${channel}`)).status).toBe(404);
     expectHeaderOnly(await remove(`${first}/${missing}`), { status: 404 });
   });
 
@@ -189,14 +190,23 @@ test("a connection on several channels goes on in the others and ends with the l
   await publish(third, "three");
   expect(await socket.text()).toStartWith(`1|${third}|three|`);
   await remove(`${first}/${third}`);
-  expect([await socket.text(), await socket.text()].sort()).toEqual([rendered(first), rendered(third)].sort());
+  expect([await socket.text(), await socket.text()].sort()).toEqual(
+    [rendered(first), rendered(third)].sort(),
+  );
   expect(await socket.text()).toBe("FOOTER");
   expect((await socket.frame()).bytes).toEqual(Buffer.from([0x88, 0x00]));
 
   const text = (await stream.restOfChunks()).toString();
   const parts = text.replace(/\|\w{3}, [^|]*\|\d+\|\|;/g, ";").split(";");
-  expect(parts.slice(0, 4)).toEqual(["HEADER", `-2|${second}|Channel deleted`, `1|${first}|one`, `1|${third}|three`]);
-  expect(parts.slice(4, 6).sort()).toEqual([`-2|${first}|Channel deleted`, `-2|${third}|Channel deleted`].sort());
+  expect(parts.slice(0, 4)).toEqual([
+    "HEADER",
+    `-2|${second}|Channel deleted`,
+    `1|${first}|one`,
+    `1|${third}|three`,
+  ]);
+  expect(parts.slice(4, 6).sort()).toEqual(
+    [`-2|${first}|Channel deleted`, `-2|${third}|Channel deleted`].sort(),
+  );
   expect(parts.slice(6)).toEqual(["FOOTER"]);
   const gone = "data: Channel deleted\n\n";
   expect((await events.restOfChunks()).toString()).toBe(

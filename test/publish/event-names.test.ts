@@ -19,15 +19,30 @@ const HEADER = ": \n";
 const cases: readonly (readonly [string, string, string, string])[] = [
   // what, header lines of the publish, fields of the event, rendered template
   ["none", "", "", "<|>"],
-  ["an id", "Event-Id: event_id_with_generic_text_01\r\n", "id: event_id_with_generic_text_01\n", "<event_id_with_generic_text_01|>"],
+  [
+    "an id",
+    "Event-Id: event_id_with_generic_text_01\r\n",
+    "id: event_id_with_generic_text_01\n",
+    "<event_id_with_generic_text_01|>",
+  ],
   ["a type", "Event-Type: news\r\n", "event: news\n", "<|news>"],
   ["both", "Event-Type: t\r\nEvent-Id: i\r\n", "id: i\nevent: t\n", "<i|t>"],
   ["any case", "eVENT-iD: i\r\nEVENT-TYPE: t\r\n", "id: i\nevent: t\n", "<i|t>"],
-  ["names that only look alike", "Event-Ids: i\r\nEvent-I: i\r\nXEvent-Id: i\r\nEvent-Types: t\r\n", "", "<|>"],
+  [
+    "names that only look alike",
+    "Event-Ids: i\r\nEvent-I: i\r\nXEvent-Id: i\r\nEvent-Types: t\r\n",
+    "",
+    "<|>",
+  ],
   ["empty ones", "Event-Id:\r\nEvent-Type: \r\n", "id: \nevent: \n", "<|>"],
   ["UTF-8", "Event-Id: \xc3\xa9\xe2\x82\xac\r\n", "id: \xc3\xa9\xe2\x82\xac\n", "<\xc3\xa9\xe2\x82\xac|>"],
   ["bytes that are no UTF-8", "Event-Id: a\xff\xfeb\r\n", "id: a\xff\xfeb\n", "<a\xff\xfeb|>"],
-  ["templates in them", "Event-Id: ~text~\r\nEvent-Type: ~id~\r\n", "id: ~text~\nevent: ~id~\n", "<~text~|~id~>"],
+  [
+    "templates in them",
+    "Event-Id: ~text~\r\nEvent-Type: ~id~\r\n",
+    "id: ~text~\nevent: ~id~\n",
+    "<~text~|~id~>",
+  ],
   ["blanks around and inside", "Event-Id:   a  b \t\r\n", "id: a  b\n", "<a  b|>"],
 ];
 
@@ -48,7 +63,9 @@ test.each(cases)("%s", async (_name, lines, fields, rendered) => {
 test("a line break cannot be smuggled in: the request is refused or the field ends there", async () => {
   const channel = `e${++channels}`;
   const connection = await RawConnection.open(server.port);
-  connection.send(`POST /pub?id=${channel} HTTP/1.1\r\nHost: x\r\nEvent-Id: a\rb\r\nContent-Length: 5\r\n\r\nhello`);
+  connection.send(
+    `POST /pub?id=${channel} HTTP/1.1\r\nHost: x\r\nEvent-Id: a\rb\r\nContent-Length: 5\r\n\r\nhello`,
+  );
   const { status } = await connection.head();
   if (status === 200) {
     const reader = await RawConnection.open(server.port);

@@ -46,7 +46,7 @@ describe("kill -9 with the lock held", () => {
     "append-linked": [0, 1, 2, 3],
     "append-counted": [0, 1, 2, 3],
     "append-published": [0, 1, 2, 3],
-    // The fourth was published; the first had to go for it, by the limit a channel.
+    // The fourth was published; the first had expired and was dropped.
     "evict-unstamped": [1, 2, 3],
     "delete-stamped": [],
     "retire-stated": [],

@@ -9,7 +9,9 @@ import { makePayload } from "./payload.ts";
 import { RACE_POLICY, raceName } from "./race-setting.ts";
 
 const [path = "", point = ""] = process.argv.slice(2) as [string, FaultPoint];
-const store = attachStore(path, { ...RACE_POLICY, maxStoredPerChannel: point === "evict-unstamped" ? 3 : 0 });
+/** The last append comes when the first three have expired, so that it drops one. */
+const evicts = point === "evict-unstamped";
+const store = attachStore(path, { ...RACE_POLICY, messageTtlSec: evicts ? 1 : RACE_POLICY.messageTtlSec });
 const slot = store.claimSlot(process.pid, Math.floor(Date.now() / 1000));
 const nowMs = Date.now();
 const index = store.open(raceName(0), Math.floor(nowMs / 1000));
@@ -25,5 +27,5 @@ store.arena.fault = (here) => {
 if (point.startsWith("open")) store.open(raceName(1), Math.floor(nowMs / 1000));
 else if (point.startsWith("delete") || point === "retire-stated")
   store.deleteChannel(raceName(0), raceName(0), nowMs);
-else store.append(index, incarnation, makePayload(7, 3), null, null, true, nowMs);
+else store.append(index, incarnation, makePayload(7, 3), null, null, true, evicts ? nowMs + 5000 : nowMs);
 throw new Error(`${point} was not met`);

@@ -84,10 +84,11 @@ describe("a death in the middle of an append", () => {
   });
 
   test("while it evicts loses the evicted message only", () => {
-    const store = newStore({ maxStoredPerChannel: 3 });
+    const store = newStore({ messageTtlSec: 1 });
     const channel = new Channel(store, "a");
     for (const data of ["1", "2", "3"]) channel.append(data);
-    dieAt(store, "evict-unstamped", () => channel.append("4"));
+    // The first three have expired when the fourth comes; it drops one, and dies there.
+    dieAt(store, "evict-unstamped", () => channel.append("4", true, NOW_MS + 5000));
     expect(channel.after(0)).toEqual(["2:2", "3:3", "4:4"]);
     expect(store.storedCount(channel.index)).toBe(3);
   });

@@ -12,7 +12,11 @@ subscriber = "${mode}"
 channels_path = "$1"
 ${rest}`;
 const config =
-  layout("[limits]\nmax_channel_id_length = 12", { sub: HEADER, ev: 'header_template = "HEADER"', lp: 'default_type = "text/plain"' }) +
+  layout("[limits]\nmax_channel_id_length = 12", {
+    sub: HEADER,
+    ev: 'header_template = "HEADER"',
+    lp: 'default_type = "text/plain"',
+  }) +
   location("known", "streaming", "authorized_channels_only = true") +
   location("known-lp", "long-polling", "authorized_channels_only = true") +
   location("typed", "streaming", `default_type = "custom content type"\n${HEADER}`) +
@@ -39,17 +43,20 @@ describe.each(PATHS)("%s", (path) => {
     expectNoAntiCache(answer);
   });
 
-  test.each(["HEAD", "POST", "PUT", "DELETE", "PATCH"])("%s: 405, the connection serves on", async (method) => {
-    const connection = await RawConnection.open(server.port);
-    const body = method === "POST" || method === "PUT" ? { body: "GET / HTTP/1.1\r\n\r\n" } : {};
-    connection.request(`${path}/ALL`, { method, ...body });
-    const answer = await connection.answer(method);
-    expectHeaderOnly(answer, { status: 405, allow: "GET" });
-    expectAntiCache(answer);
-    connection.request(`${path}/ALL`);
-    expect((await connection.answer()).status).toBe(403);
-    connection.close();
-  });
+  test.each(["HEAD", "POST", "PUT", "DELETE", "PATCH"])(
+    "%s: 405, the connection serves on",
+    async (method) => {
+      const connection = await RawConnection.open(server.port);
+      const body = method === "POST" || method === "PUT" ? { body: "GET / HTTP/1.1\r\n\r\n" } : {};
+      connection.request(`${path}/ALL`, { method, ...body });
+      const answer = await connection.answer(method);
+      expectHeaderOnly(answer, { status: 405, allow: "GET" });
+      expectAntiCache(answer);
+      connection.request(`${path}/ALL`);
+      expect((await connection.answer()).status).toBe(403);
+      connection.close();
+    },
+  );
 
   const long = "x".repeat(13);
   const NO_ID = { status: 400, explain: "No channel id provided." };

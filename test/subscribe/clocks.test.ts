@@ -22,7 +22,10 @@ const each = (prefix: string, rest: string): string =>
 const AROUND = 'header_template = "HEADER"\nfooter_template = "BYE"';
 const config =
   layout('ping_message_text = "PING"') +
-  each("ping", `message_template = "~id~:~channel~:~text~:~time~:~tag~;"\nping_message_interval = "100ms"\nlongpolling_connection_ttl = "700ms"`) +
+  each(
+    "ping",
+    `message_template = "~id~:~channel~:~text~:~time~:~tag~;"\nping_message_interval = "100ms"\nlongpolling_connection_ttl = "700ms"`,
+  ) +
   each("ttl", `${AROUND}\nsubscriber_connection_ttl = "300ms"`) +
   each("both", `${AROUND}\nsubscriber_connection_ttl = "20s"\nlongpolling_connection_ttl = "300ms"`) +
   each("busy", `subscriber_connection_ttl = "600ms"`);
@@ -76,7 +79,8 @@ describe("pings (4.9)", () => {
 
   test("WebSocket: 89 00, and nothing else without a subprotocol", async () => {
     const socket = await RawWebSocket.open(server.port, `/ping-ws/${fresh()}`);
-    for (let count = 0; count < 2; count++) expect((await socket.frame()).bytes).toEqual(Buffer.from([0x89, 0x00]));
+    for (let count = 0; count < 2; count++)
+      expect((await socket.frame()).bytes).toEqual(Buffer.from([0x89, 0x00]));
     socket.close();
   });
 
@@ -124,22 +128,25 @@ describe("ttl (4.10)", () => {
     expect((await server.statistics(channel)).subscribers).toBe(0);
   });
 
-  test.each([["/ttl-lp"], ["/both-lp"]])("%s: 304, Last-Modified now, Etag W/0, no templates", async (path) => {
-    const channel = fresh();
-    const poll = await open(`${path}/${channel}`);
-    const answer = await poll.answer();
-    expect(answer.statusLine).toBe("HTTP/1.1 304 Not Modified");
-    expectAntiCache(answer);
-    expect(answer.fields.get("etag")).toBe("W/0");
-    expect(answer.fields.get("content-type")).toBe("text/html");
-    expect(answer.fields.get("content-length")).toBe("0");
-    const agoMs = Date.now() - Date.parse(answer.fields.get("last-modified") ?? "");
-    expect(Math.abs(agoMs)).toBeLessThan(30_000);
-    expect((await server.statistics(channel)).subscribers).toBe(0);
-    poll.request(`/channels-stats?id=${channel}`);
-    expect((await poll.answer()).status).toBe(200);
-    poll.close();
-  });
+  test.each([["/ttl-lp"], ["/both-lp"]])(
+    "%s: 304, Last-Modified now, Etag W/0, no templates",
+    async (path) => {
+      const channel = fresh();
+      const poll = await open(`${path}/${channel}`);
+      const answer = await poll.answer();
+      expect(answer.statusLine).toBe("HTTP/1.1 304 Not Modified");
+      expectAntiCache(answer);
+      expect(answer.fields.get("etag")).toBe("W/0");
+      expect(answer.fields.get("content-type")).toBe("text/html");
+      expect(answer.fields.get("content-length")).toBe("0");
+      const agoMs = Date.now() - Date.parse(answer.fields.get("last-modified") ?? "");
+      expect(Math.abs(agoMs)).toBeLessThan(30_000);
+      expect((await server.statistics(channel)).subscribers).toBe(0);
+      poll.request(`/channels-stats?id=${channel}`);
+      expect((await poll.answer()).status).toBe(200);
+      poll.close();
+    },
+  );
 
   test("traffic does not make a life longer", async () => {
     const channel = fresh();

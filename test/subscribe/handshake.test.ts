@@ -58,20 +58,25 @@ test.each([
   ["sluice.json.v10", undefined],
   ["chat, superchat", undefined],
 ])("Sec-WebSocket-Protocol: %s", async (offered, chosen) => {
-  const socket = await RawWebSocket.open(server.port, `/ws/${fresh()}`, { "Sec-WebSocket-Protocol": offered });
+  const socket = await RawWebSocket.open(server.port, `/ws/${fresh()}`, {
+    "Sec-WebSocket-Protocol": offered,
+  });
   expect(socket.head.fields.get("sec-websocket-protocol")).toBe(chosen);
   socket.close();
 });
 
 describe("what is no handshake", () => {
-  test.each(["POST", "OPTIONS", "HEAD", "PUT", "DELETE"])("%s: 405, and the connection ends", async (method) => {
-    const connection = await RawConnection.open(server.port);
-    connection.request("/ws/a", { method, headers: HANDSHAKE });
-    const answer = await connection.answer(method);
-    expectHeaderOnly(answer, { status: 405, allow: "GET" });
-    expectNoAntiCache(answer);
-    expect((await connection.untilEnd()).length).toBe(0);
-  });
+  test.each(["POST", "OPTIONS", "HEAD", "PUT", "DELETE"])(
+    "%s: 405, and the connection ends",
+    async (method) => {
+      const connection = await RawConnection.open(server.port);
+      connection.request("/ws/a", { method, headers: HANDSHAKE });
+      const answer = await connection.answer(method);
+      expectHeaderOnly(answer, { status: 405, allow: "GET" });
+      expectNoAntiCache(answer);
+      expect((await connection.untilEnd()).length).toBe(0);
+    },
+  );
 
   const MISSING =
     "Don't have at least one of the mandatory headers: Connection, Upgrade, Sec-WebSocket-Key and Sec-WebSocket-Version";
@@ -92,18 +97,20 @@ describe("what is no handshake", () => {
   });
 
   test.each(["8", "12", "14", "0", "abc"])("version %s: 426 with the one that is spoken", async (version) => {
-    const answer = await ask(server.port, "/ws/a", { headers: { ...HANDSHAKE, "Sec-WebSocket-Version": version } });
+    const answer = await ask(server.port, "/ws/a", {
+      headers: { ...HANDSHAKE, "Sec-WebSocket-Version": version },
+    });
     expect(answer.status).toBe(426);
     expect(answer.fields.get("sec-websocket-version")).toBe("13");
   });
 
-  test.each([["a key that is none", { "Sec-WebSocket-Key": "abc" }], ["another upgrade", { Upgrade: "h2c" }]])(
-    "%s: 426",
-    async (_name, headers) => {
-      const answer = await ask(server.port, "/ws/a", { headers: { ...HANDSHAKE, ...headers } });
-      expectHeaderOnly(answer, { status: 426 });
-    },
-  );
+  test.each([
+    ["a key that is none", { "Sec-WebSocket-Key": "abc" }],
+    ["another upgrade", { Upgrade: "h2c" }],
+  ])("%s: 426", async (_name, headers) => {
+    const answer = await ask(server.port, "/ws/a", { headers: { ...HANDSHAKE, ...headers } });
+    expectHeaderOnly(answer, { status: 426 });
+  });
 });
 
 describe("refusals come after the 101, in a close frame (4.13.6)", () => {
@@ -121,7 +128,9 @@ describe("refusals come after the 101, in a close frame (4.13.6)", () => {
       const reason = `{"http_status": ${status}, "explain":"${explain}"}`;
       const { bytes } = await socket.frame();
       // No header template, no hello: the first thing said is why not.
-      expect(bytes).toEqual(Buffer.from(`\x88${String.fromCharCode(reason.length + 2)}\x03\xf0${reason}`, "latin1"));
+      expect(bytes).toEqual(
+        Buffer.from(`\x88${String.fromCharCode(reason.length + 2)}\x03\xf0${reason}`, "latin1"),
+      );
       expect((await socket.connection.untilEnd()).length).toBe(0);
     }
   });

@@ -80,7 +80,9 @@ interface Case {
 
 const ALL = ["a1", "a2", "a3", "b1", "b2"];
 const at = (time: string, tag?: number | string): Record<string, string> =>
-  tag === undefined ? { "If-Modified-Since": time } : { "If-Modified-Since": time, "If-None-Match": String(tag) };
+  tag === undefined
+    ? { "If-Modified-Since": time }
+    : { "If-Modified-Since": time, "If-None-Match": String(tag) };
 const before = (time: string, sec = 1): string => new Date(Date.parse(time) - sec * 1000).toUTCString();
 /** The other two formats of RFC 9110 5.6.7. */
 const rfc850 = (time: string): string => {
@@ -97,10 +99,24 @@ const cases: readonly Case[] = [
   { what: "backtrack", path: "NAME.b2", headers: () => ({}), gets: ["b1", "b2"] },
   { what: "backtrack of more than there are", path: "NAME.b9", headers: () => ({}), gets: ALL },
   { what: "backtrack 0", path: "NAME.b0", headers: () => ({}), gets: [] },
-  { what: "backtrack wins over time", path: "NAME.b1", headers: () => at(before(mark("a1").time)), gets: ["b2"] },
-  { what: "backtrack wins over event id", path: "NAME.b1", headers: () => ({ "Last-Event-Id": "e1" }), gets: ["b2"] },
+  {
+    what: "backtrack wins over time",
+    path: "NAME.b1",
+    headers: () => at(before(mark("a1").time)),
+    gets: ["b2"],
+  },
+  {
+    what: "backtrack wins over event id",
+    path: "NAME.b1",
+    headers: () => ({ "Last-Event-Id": "e1" }),
+    gets: ["b2"],
+  },
   { what: "event id", headers: () => ({ "Last-Event-Id": "e1" }), gets: ["a2", "a3", "b1", "b2"] },
-  { what: "event id that two messages have: the first", headers: () => ({ "Last-Event-Id": "e2" }), gets: ["a3", "b1", "b2"] },
+  {
+    what: "event id that two messages have: the first",
+    headers: () => ({ "Last-Event-Id": "e2" }),
+    gets: ["a3", "b1", "b2"],
+  },
   { what: "event id nobody has", headers: () => ({ "Last-Event-Id": "e9" }), gets: [] },
   { what: "event id in other case", headers: () => ({ "Last-Event-Id": "E1" }), gets: [] },
   { what: "time of the first second, no tag", headers: () => at(mark("a1").time), gets: ["b1", "b2"] },
@@ -110,21 +126,60 @@ const cases: readonly Case[] = [
   { what: "RFC 850", headers: () => at(rfc850(mark("a1").time)), gets: ["b1", "b2"] },
   { what: "asctime", headers: () => at(asctime(mark("a1").time)), gets: ["b1", "b2"] },
   { what: "tag 0: everything of that second", headers: () => at(mark("a1").time, 0), gets: ALL },
-  { what: "tag of the first", headers: () => at(mark("a1").time, mark("a1").tag), gets: ["a2", "a3", "b1", "b2"] },
+  {
+    what: "tag of the first",
+    headers: () => at(mark("a1").time, mark("a1").tag),
+    gets: ["a2", "a3", "b1", "b2"],
+  },
   { what: "tag as W/", headers: () => at(mark("a2").time, `W/${mark("a2").tag}`), gets: ["a3", "b1", "b2"] },
-  { what: "tag of the last of its second", headers: () => at(mark("a3").time, mark("a3").tag), gets: ["b1", "b2"] },
+  {
+    what: "tag of the last of its second",
+    headers: () => at(mark("a3").time, mark("a3").tag),
+    gets: ["b1", "b2"],
+  },
   { what: "tag past its second", headers: () => at(mark("a3").time, 99_999), gets: ["b1", "b2"] },
   { what: "the very last", headers: () => at(mark("b2").time, mark("b2").tag), gets: [] },
-  { what: "tag in quotes is none", headers: () => at(mark("a1").time, `"${mark("a1").tag}"`), gets: ["b1", "b2"] },
+  {
+    what: "tag in quotes is none",
+    headers: () => at(mark("a1").time, `"${mark("a1").tag}"`),
+    gets: ["b1", "b2"],
+  },
   { what: "tag abc is none", headers: () => at(mark("a1").time, "abc"), gets: ["b1", "b2"] },
   { what: "tag without time", headers: () => ({ "If-None-Match": "1" }), gets: [] },
-  { what: "event id before time", headers: () => ({ ...at(mark("a3").time), "Last-Event-Id": "e1" }), gets: ["a2", "a3", "b1", "b2"] },
-  { what: "time before event id", headers: () => ({ ...at(before(mark("a1").time)), "Last-Event-Id": "e2" }), gets: ALL },
-  { what: "time null, as pushstream.js sends it", headers: () => ({ "If-Modified-Since": "null", "If-None-Match": "null" }), gets: [] },
+  {
+    what: "event id before time",
+    headers: () => ({ ...at(mark("a3").time), "Last-Event-Id": "e1" }),
+    gets: ["a2", "a3", "b1", "b2"],
+  },
+  {
+    what: "time before event id",
+    headers: () => ({ ...at(before(mark("a1").time)), "Last-Event-Id": "e2" }),
+    gets: ALL,
+  },
+  {
+    what: "time null, as pushstream.js sends it",
+    headers: () => ({ "If-Modified-Since": "null", "If-None-Match": "null" }),
+    gets: [],
+  },
   { what: "time that is none", headers: () => at("yesterday", 0), gets: [] },
-  { what: "two channels, in path order", path: `${other}.b1/NAME.b2`, headers: () => ({}), gets: ["x2", "b1", "b2"] },
-  { what: "mixed: one by backtrack, one by time", path: `NAME.b1/${other}`, headers: () => at(before(mark("a1").time)), gets: ["b2", "x1", "x2"] },
-  { what: "mixed: one by event id, one has nothing", path: `NAME/${other}`, headers: () => ({ "Last-Event-Id": "e3" }), gets: ["b1", "b2"] },
+  {
+    what: "two channels, in path order",
+    path: `${other}.b1/NAME.b2`,
+    headers: () => ({}),
+    gets: ["x2", "b1", "b2"],
+  },
+  {
+    what: "mixed: one by backtrack, one by time",
+    path: `NAME.b1/${other}`,
+    headers: () => at(before(mark("a1").time)),
+    gets: ["b2", "x1", "x2"],
+  },
+  {
+    what: "mixed: one by event id, one has nothing",
+    path: `NAME/${other}`,
+    headers: () => ({ "Last-Event-Id": "e3" }),
+    gets: ["b1", "b2"],
+  },
 ];
 
 /** Opens, sends one live message behind what came, and gives all texts. */
@@ -198,15 +253,26 @@ describe.each<[string, Fetch]>([
 });
 
 describe("directives replace the headers and never fall back to them (1.4)", () => {
-  const cases: readonly (readonly [string, () => string, () => Record<string, string>, readonly string[]])[] = [
-    ["time and tag", () => `time=${encodeURIComponent(mark("a2").time)}&tag=W%2F${mark("a2").tag}`, () => ({}), ["a3", "b1", "b2"]],
-    ["time with a plus, which is no blank", () => `time=${mark("a2").time.replaceAll(" ", "+")}`, () => ({}), []],
-    ["event id", () => "eventid=e3", () => ({}), ["b1", "b2"]],
-    ["event id, escaped", () => "eventid=%65%33", () => ({}), ["b1", "b2"]],
-    ["headers alone", () => "", () => ({ ...at(before(mark("a1").time), 0), "Last-Event-Id": "e1" }), []],
-    ["empty arguments", () => "time=&tag=&eventid=", () => ({ "Last-Event-Id": "e1" }), []],
-    ["argument and header", () => "eventid=e3", () => ({ "Last-Event-Id": "e1" }), ["b1", "b2"]],
-  ];
+  const cases: readonly (readonly [string, () => string, () => Record<string, string>, readonly string[]])[] =
+    [
+      [
+        "time and tag",
+        () => `time=${encodeURIComponent(mark("a2").time)}&tag=W%2F${mark("a2").tag}`,
+        () => ({}),
+        ["a3", "b1", "b2"],
+      ],
+      [
+        "time with a plus, which is no blank",
+        () => `time=${mark("a2").time.replaceAll(" ", "+")}`,
+        () => ({}),
+        [],
+      ],
+      ["event id", () => "eventid=e3", () => ({}), ["b1", "b2"]],
+      ["event id, escaped", () => "eventid=%65%33", () => ({}), ["b1", "b2"]],
+      ["headers alone", () => "", () => ({ ...at(before(mark("a1").time), 0), "Last-Event-Id": "e1" }), []],
+      ["empty arguments", () => "time=&tag=&eventid=", () => ({ "Last-Event-Id": "e1" }), []],
+      ["argument and header", () => "eventid=e3", () => ({ "Last-Event-Id": "e1" }), ["b1", "b2"]],
+    ];
   test.each(cases)("%s", async (_name, query, headers, gets) => {
     const answer = await ask(server.port, `/arguments/${channel}?${query()}`, { headers: headers() });
     expect(texts(answer.body.toString())).toEqual([...gets]);

@@ -30,12 +30,20 @@ async function marksOf(channel: string): Promise<{ time: string; tag: string }[]
   return lines.map((line) => ({ time: line.slice(0, 29), tag: line.slice(30) }));
 }
 
-const at = (time: string, tag: string): Record<string, string> => ({ "If-Modified-Since": time, "If-None-Match": tag });
+const at = (time: string, tag: string): Record<string, string> => ({
+  "If-Modified-Since": time,
+  "If-None-Match": tag,
+});
 const markOf = ({ fields }: RawAnswer) => ({ time: fields.get("last-modified"), etag: fields.get("etag") });
 
 describe("a poll that has nothing (4)", () => {
   const TIME = "Tue, 10 Nov 2009 23:50:13 GMT";
-  const cases: readonly (readonly [string, Record<string, string>, string | undefined, string | undefined])[] = [
+  const cases: readonly (readonly [
+    string,
+    Record<string, string>,
+    string | undefined,
+    string | undefined,
+  ])[] = [
     ["no position", {}, undefined, undefined],
     ["time and tag are echoed", at(TIME, "W/3"), TIME, "W/3"],
     ["a bare tag too", { "If-None-Match": "7" }, undefined, "W/7"],
@@ -84,7 +92,9 @@ describe.each(["/poll", "/lp"])("%s answered at once (5)", (path) => {
     const channel = fresh();
     await server.publish(channel, "x");
     const [mark] = await marksOf(channel);
-    const answer = await ask(server.port, `${path}/${channel}.b1`, { headers: { "If-None-Match": `W/${mark?.tag}` } });
+    const answer = await ask(server.port, `${path}/${channel}.b1`, {
+      headers: { "If-None-Match": `W/${mark?.tag}` },
+    });
     expect(answer.status).toBe(200);
     expect(answer.body.toString()).toBe("<x;>");
   });
@@ -114,7 +124,8 @@ describe("a waiting long poll (6)", () => {
     poll.request(`/lp/${channel}`);
     await standing(server.port, channel);
     const publisher = await RawConnection.open(server.port);
-    for (const text of ["1", "2", "3"]) publisher.request(`/pub?id=${channel}`, { method: "POST", body: text });
+    for (const text of ["1", "2", "3"])
+      publisher.request(`/pub?id=${channel}`, { method: "POST", body: text });
     let headers: Record<string, string> = {};
     const got: string[] = [];
     while (got.length < 3) {
@@ -151,7 +162,9 @@ describe("a waiting long poll (6)", () => {
     expect(answer.body.toString()).toBe("<now;>");
     const { time = "", etag = "" } = markOf(answer);
     expect((await ask(server.port, `/poll/${channel}.b9`)).status).toBe(304);
-    const later = await ask(server.port, `/poll/${channel}`, { headers: at("Thu, 01 Jan 1970 00:00:00 GMT", "0") });
+    const later = await ask(server.port, `/poll/${channel}`, {
+      headers: at("Thu, 01 Jan 1970 00:00:00 GMT", "0"),
+    });
     expect(later.status).toBe(304);
     // Its position is as good as any other.
     await server.publish(channel, "next");
@@ -204,13 +217,15 @@ test("a poller that follows its position misses nothing and gets nothing twice, 
   const got: string[] = [];
   let published = 0;
   const publisher = (async () => {
-    for (; published < 200; published++) await server.publish(published % 2 === 0 ? first : second, `m${published}`);
+    for (; published < 200; published++)
+      await server.publish(published % 2 === 0 ? first : second, `m${published}`);
   })();
   while (got.length < 200) {
     poll.request(`/poll/${first}/${second}`, { headers });
     const answer = await poll.answer();
     got.push(...answer.body.toString().slice(1, -1).split(";").filter(Boolean));
-    if (answer.status === 200) headers = at(answer.fields.get("last-modified") ?? "", answer.fields.get("etag") ?? "");
+    if (answer.status === 200)
+      headers = at(answer.fields.get("last-modified") ?? "", answer.fields.get("etag") ?? "");
   }
   await publisher;
   for (const parity of [0, 1]) {

@@ -41,10 +41,17 @@ beforeAll(async () => {
     all.push(rest(await open("/sub/a/b")).then((body) => bodies.stream.push(body)));
     all.push(rest(await open("/ev/a")).then((body) => bodies.events.push(body)));
     const poll = await open("/lp/b/a");
-    all.push(poll.answer().then((answer) => bodies.polls.push(answer)).then(() => poll.untilEnd()));
+    all.push(
+      poll
+        .answer()
+        .then((answer) => bodies.polls.push(answer))
+        .then(() => poll.untilEnd()),
+    );
     const socket = await RawWebSocket.open(server.port, "/ws/a");
     all.push(socket.connection.untilEnd().then((bytes) => sockets.template.push(bytes.toString("hex"))));
-    const json = await RawWebSocket.open(server.port, "/ws/a", { "Sec-WebSocket-Protocol": "sluice.json.v1" });
+    const json = await RawWebSocket.open(server.port, "/ws/a", {
+      "Sec-WebSocket-Protocol": "sluice.json.v1",
+    });
     await json.text();
     all.push(json.connection.untilEnd().then((bytes) => sockets.json.push(bytes.toString("hex"))));
   }
@@ -86,7 +93,9 @@ describe("SIGTERM", () => {
   });
 
   test("WebSocket: header and footer frame, 88 00", () => {
-    expect(sockets.template).toEqual(times(`8106${Buffer.from("HEADER").toString("hex")}8103${Buffer.from("BYE").toString("hex")}8800`));
+    expect(sockets.template).toEqual(
+      times(`8106${Buffer.from("HEADER").toString("hex")}8103${Buffer.from("BYE").toString("hex")}8800`),
+    );
   });
 
   test("WebSocket with a sluice protocol: close 1001", () => {

@@ -16,9 +16,15 @@ const config =
   location("bare", "") +
   location("brief", `${AROUND}\nmessage_template = "~id~:~text~"`) +
   location("script", `message_template = "<script>p(~id~,'~channel~','~text~');</script>"`) +
-  location("all", `message_template = '{"id":~id~,"channel":"~channel~","text":"~text~", "tag":"~tag~", "time":"~time~", "eventid":"~event-id~", "type":"~Event-Type~"}'`) +
+  location(
+    "all",
+    `message_template = '{"id":~id~,"channel":"~channel~","text":"~text~", "tag":"~tag~", "time":"~time~", "eventid":"~event-id~", "type":"~Event-Type~"}'`,
+  ) +
   location("twice", `message_template = "~text~~TEXT~[~size~]~~id~~ ~nothing~ ~text"`) +
-  location("tokens", `header_template = "~id~ ~text~"\nfooter_template = "~channel~"\nsubscriber_connection_ttl = "400ms"`);
+  location(
+    "tokens",
+    `header_template = "~id~ ~text~"\nfooter_template = "~channel~"\nsubscriber_connection_ttl = "400ms"`,
+  );
 
 let server: RunningServer;
 let channels = 0;

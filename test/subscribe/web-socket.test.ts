@@ -12,10 +12,15 @@ subscriber = "websocket"
 channels_path = "$1"
 ${rest}`;
 const config =
-  layout('[limits]\nmax_body_size = "5MiB"', { ws: "websocket_allow_publish = true\nstore_messages = true" }) +
+  layout('[limits]\nmax_body_size = "5MiB"', {
+    ws: "websocket_allow_publish = true\nstore_messages = true",
+  }) +
   location("unstored", "websocket_allow_publish = true") +
   location("deaf", "store_messages = true") +
-  location("around", 'header_template = "HEADER"\nfooter_template = "BYE"\nmessage_template = "~id~:~channel~:~text~"');
+  location(
+    "around",
+    'header_template = "HEADER"\nfooter_template = "BYE"\nmessage_template = "~id~:~channel~:~text~"',
+  );
 
 let server: RunningServer;
 let channels = 0;
@@ -32,17 +37,24 @@ afterAll(async () => {
 });
 
 describe("frames from the server (4.13.4)", () => {
-  test.each([1, 125, 126, 127, 65_535, 65_536, 4 * 1024 * 1024])("a message of %d bytes is one frame", async (length) => {
-    const channel = fresh();
-    const old = Buffer.alloc(length, "o");
-    await server.publish(channel, old);
-    const socket = await open(`/ws/${channel}.b1`);
-    expect((await socket.frame()).bytes.equals(Buffer.concat([serverFrameHead(1, length), old]))).toBeTrue();
-    const live = Buffer.alloc(length, "l");
-    await server.publish(channel, live);
-    expect((await socket.frame()).bytes.equals(Buffer.concat([serverFrameHead(1, length), live]))).toBeTrue();
-    socket.close();
-  });
+  test.each([1, 125, 126, 127, 65_535, 65_536, 4 * 1024 * 1024])(
+    "a message of %d bytes is one frame",
+    async (length) => {
+      const channel = fresh();
+      const old = Buffer.alloc(length, "o");
+      await server.publish(channel, old);
+      const socket = await open(`/ws/${channel}.b1`);
+      expect(
+        (await socket.frame()).bytes.equals(Buffer.concat([serverFrameHead(1, length), old])),
+      ).toBeTrue();
+      const live = Buffer.alloc(length, "l");
+      await server.publish(channel, live);
+      expect(
+        (await socket.frame()).bytes.equals(Buffer.concat([serverFrameHead(1, length), live])),
+      ).toBeTrue();
+      socket.close();
+    },
+  );
 
   test.each([
     ["UTF-8 with NUL and control bytes", Buffer.from("é€😀\0\x01\x7f"), Opcode.TEXT],
@@ -85,7 +97,11 @@ describe("publishing over the socket (4.13.5)", () => {
     const other = await open(`/ws/${second}`);
     await standing(server.port, second, 2);
     sender.sendFrame(Opcode.TEXT, "hello");
-    expect([await sender.text(), await sender.text(), await other.text()]).toEqual(["hello", "hello", "hello"]);
+    expect([await sender.text(), await sender.text(), await other.text()]).toEqual([
+      "hello",
+      "hello",
+      "hello",
+    ]);
     expect(await info(first)).toBe(channelInfo(first, 1, 1, 1));
     expect(await info(second)).toBe(channelInfo(second, 1, 1, 2));
     for (const socket of [sender, other]) socket.close();
@@ -214,16 +230,28 @@ describe("what ends a socket", () => {
     ["close 1005, which is never sent", [clientFrame(8, Buffer.from([3, 0xed]))], PROTOCOL_ERROR],
     ["binary", [clientFrame(2, "hello")], null],
     ["invalid UTF-8", [clientFrame(1, Buffer.from([0x61, 0xff]))], 1007],
-    ["invalid UTF-8 in a fragment", [clientFrame(1, Buffer.from([0xff]), { fin: false }), clientFrame(0, "x")], 1007],
+    [
+      "invalid UTF-8 in a fragment",
+      [clientFrame(1, Buffer.from([0xff]), { fin: false }), clientFrame(0, "x")],
+      1007,
+    ],
     ["unmasked", [clientFrame(1, "hello", { masked: false })], PROTOCOL_ERROR],
     ["a continuation of nothing", [clientFrame(0, "x")], PROTOCOL_ERROR],
-    ["a message inside a message", [clientFrame(1, "x", { fin: false }), clientFrame(1, "y")], PROTOCOL_ERROR],
+    [
+      "a message inside a message",
+      [clientFrame(1, "x", { fin: false }), clientFrame(1, "y")],
+      PROTOCOL_ERROR,
+    ],
     ["a reserved opcode", [clientFrame(3, "x")], PROTOCOL_ERROR],
     ["a reserved control opcode", [clientFrame(11, "")], PROTOCOL_ERROR],
     ["a reserved bit", [Buffer.from([0xc1, 0x80, 0, 0, 0, 0])], PROTOCOL_ERROR],
     ["a ping of 126 bytes", [clientFrame(9, "x".repeat(126))], PROTOCOL_ERROR],
     ["a ping in fragments", [clientFrame(9, "x", { fin: false })], PROTOCOL_ERROR],
-    ["more than max_body_size", [clientFrame(1, Buffer.alloc(5 * 1024 * 1024 + 1, "x")).subarray(0, 100)], 1009],
+    [
+      "more than max_body_size",
+      [clientFrame(1, Buffer.alloc(5 * 1024 * 1024 + 1, "x")).subarray(0, 100)],
+      1009,
+    ],
   ];
   test.each(cases)("%s", async (_name, frames, code) => {
     const channel = fresh();
