@@ -21,6 +21,7 @@ import type { Held, Room } from "./room.ts";
 import type { Timed } from "./timer-wheel.ts";
 
 const encoder = new TextEncoder();
+const ONCE = { once: true };
 const BATCH = 256;
 const EVENT_STREAM_TYPE = "text/event-stream; charset=utf-8";
 
@@ -74,10 +75,9 @@ export class PollEndpoint {
     const now = this.#answerNow(seats, starts, asked);
     if (now !== null) return now;
     const line = this.#neverIdle || server === null ? null : new Line(server, request, this.room.idleSec);
-    return new Promise((resolve) => {
-      const held = new HeldPoll(this, channels, starts, resolve, line);
-      request.signal.addEventListener("abort", held, { once: true });
-    });
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    request.signal.addEventListener("abort", new HeldPoll(this, channels, starts, resolve, line), ONCE);
+    return promise;
   }
 
   /** 200 with one message, header and footer template around it. */

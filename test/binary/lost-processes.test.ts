@@ -10,8 +10,8 @@ import { KernelSocket } from "./kernel-socket.ts";
 import { ResumingReader } from "./resuming-reader.ts";
 import { layout, type RunningServer, startServer, until } from "./running-server.ts";
 
-const config = (store: string): string =>
-  layout(`[store]\nsize = "16MiB"\n${store}`, { ev: 'event_ids = "auto"' });
+const config = (store = "", size = "16MiB"): string =>
+  layout(`[store]\nsize = "${size}"\n${store}`, { ev: 'event_ids = "auto"' });
 
 let server: RunningServer;
 let readers: ResumingReader[] = [];
@@ -119,7 +119,7 @@ const linesOf = (word: string): string[] => server.log.split("\n").filter((line)
 
 describe("kill -9 under load", () => {
   test("one worker: its connections break, those of the other do not, and nobody loses a message", async () => {
-    server = await startServer({ toml: config("") });
+    server = await startServer({ toml: config() });
     await readOnBothWorkers("load");
     const load = new Load("load", 4);
     await until("traffic", () => load.taken.length > 200);
@@ -137,7 +137,7 @@ describe("kill -9 under load", () => {
   }, 30_000);
 
   test("both workers at once: everybody comes back and nobody loses a message", async () => {
-    server = await startServer({ toml: config("") });
+    server = await startServer({ toml: config() });
     await readOnBothWorkers("load");
     const load = new Load("load", 4);
     await until("traffic", () => load.taken.length > 200);
@@ -154,7 +154,7 @@ describe("kill -9 under load", () => {
   }, 30_000);
 
   test("again and again: each one is replaced and nobody loses a message", async () => {
-    server = await startServer({ toml: config("") });
+    server = await startServer({ toml: config() });
     await readOnBothWorkers("load");
     const load = new Load("load", 3);
     for (let round = 0; round < 4; round++) {
@@ -205,12 +205,12 @@ async function idleWorker(): Promise<number> {
 
 describe("a worker that stands still while the ring goes round", () => {
   test.each([
-    ["everything still stored: all of it arrives", "", 0],
-    ["most of it dropped meanwhile: told how many", "max_messages_stored_per_channel = 100", 1],
+    ["everything still stored: all of it arrives", "16MiB", 0],
+    ["most of it evicted meanwhile: told how many", "1MiB", 1],
   ])(
     "%s",
-    async (_name, limit, gaps) => {
-      server = await startServer({ toml: config(`ring_size = 256\n${limit}`) });
+    async (_name, size, gaps) => {
+      server = await startServer({ toml: config("ring_size = 256", size) });
       await readOnBothWorkers("busy");
       const publisher = new OneConnection();
       await publisher.publish("busy", ["0"]);
@@ -218,10 +218,9 @@ describe("a worker that stands still while the ring goes round", () => {
       process.kill(stopped, "SIGSTOP");
       const count = 1200;
       try {
-        await publisher.publish(
-          "busy",
-          Array.from({ length: count - 1 }, (_, i) => `${i + 1}`),
-        );
+        const padding = "x".repeat(2000);
+        const messages = Array.from({ length: count - 1 }, (_, i) => `${i + 1} ${padding}`);
+        await publisher.publish("busy", messages);
       } finally {
         process.kill(stopped, "SIGCONT");
       }
@@ -229,7 +228,7 @@ describe("a worker that stands still while the ring goes round", () => {
       for (const reader of readers) {
         await until("all accounted for", () => reader.messages.length + reader.missed >= count);
         expect(reader.messages.length + reader.missed).toBe(count);
-        const numbers = reader.messages.map(Number);
+        const numbers = reader.messages.map((message) => Number.parseInt(message, 10));
         expect(numbers).toEqual(numbers.toSorted((left, right) => left - right));
         expect(new Set(numbers).size).toBe(numbers.length);
         expect(reader.breaks).toBe(0);
