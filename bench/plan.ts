@@ -24,7 +24,7 @@ export const FULL: Plan = {
   warmUpMs: 1000,
   latencyRounds: 4,
   latencyMs: 15_000,
-  memoryRounds: 3,
+  memoryRounds: 5,
   baselineMs: 3000,
   settleMs: 3000,
   startups: 11,
@@ -37,7 +37,7 @@ export const QUICK: Plan = {
   latencyRounds: 2,
   latencyMs: 4000,
   memoryRounds: 1,
-  baselineMs: 2500,
+  baselineMs: 3000,
   settleMs: 1500,
   startups: 5,
 };

@@ -42,6 +42,7 @@ export class Fanout implements PumpHost, StreamKeeper {
   readonly #toFlush: StreamConnection[] = [];
   readonly #lagging = new Set<StreamConnection>();
   #flushScheduled = false;
+  readonly #empty = new Set<LocalChannel>();
 
   constructor(options: FanoutOptions) {
     this.#options = options;
@@ -53,7 +54,7 @@ export class Fanout implements PumpHost, StreamKeeper {
 
   /** After an own publish or deletion: deliver here at the end of the turn, wake the other workers now. */
   published(): void {
-    this.#pump.schedule();
+    if (this.hasLocals()) this.#pump.schedule();
     this.store.ringOthers(this.slot, this.#options.ringOther);
   }
 
@@ -86,6 +87,9 @@ export class Fanout implements PumpHost, StreamKeeper {
       store.publishedCount(index),
     );
     this.#channels.set(index, made);
+    this.#forgetLater(made);
+    // The first one: from now on the pump sleeps between turns and others ring.
+    if (this.#channels.size === 1) this.#pump.schedule();
     return made;
   }
 
@@ -178,8 +182,24 @@ export class Fanout implements PumpHost, StreamKeeper {
   #unstand({ channel }: Subscription): void {
     this.store.removeSubscriber(this.slot, channel.index, channel.incarnation);
     channel.standing--;
-    if (channel.standing === 0 && this.#channels.get(channel.index) === channel)
-      this.#channels.delete(channel.index);
+    if (channel.standing === 0) this.#forgetLater(channel);
+  }
+
+  /**
+   * Nobody stands there, but perhaps in a moment: whoever is being seated holds the channel in his hand, and seating him may just have
+   * answered the last poll that stood in it. Looked at again when the turn is over.
+   */
+  #forgetLater(channel: LocalChannel): void {
+    if (this.#empty.size === 0) queueMicrotask(() => this.#forget());
+    this.#empty.add(channel);
+  }
+
+  #forget(): void {
+    for (const channel of this.#empty) {
+      const isKnown = this.#channels.get(channel.index) === channel;
+      if (isKnown && channel.standing === 0) this.#channels.delete(channel.index);
+    }
+    this.#empty.clear();
   }
 
   #counted(connections: number): void {
@@ -194,6 +214,10 @@ export class Fanout implements PumpHost, StreamKeeper {
 
   locals(): Iterable<LocalChannel> {
     return this.#channels.values();
+  }
+
+  hasLocals(): boolean {
+    return this.#channels.size > 0;
   }
 
   isIdle(channel: LocalChannel): boolean {

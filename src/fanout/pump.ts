@@ -28,6 +28,7 @@ const REST_MAX_MS = 10;
 export interface PumpHost extends DeliveryHost {
   local(index: number): LocalChannel | undefined;
   locals(): Iterable<LocalChannel>;
+  hasLocals(): boolean;
   /** Nothing is pending and no job runs: sockets may enter topics now. */
   idle(channel: LocalChannel): void;
   /** The channel's end was reached, in order. `text` is the deletion message. */
@@ -117,6 +118,8 @@ export class Pump {
       return;
     }
     if (this.#resting.size === 0) this.#store.setCursor(this.#slot, this.#cursor);
+    // Nobody stands here: stay awake, so that no publisher spends a bell on a worker with nothing to do.
+    if (!this.#host.hasLocals()) return;
     if (!this.#store.beginSleep(this.#slot, this.#cursor)) this.schedule();
   }
 
@@ -181,6 +184,7 @@ export class Pump {
   /** Moves references from the ring to the channels that have subscribers here. */
   #take(): void {
     const head = this.#store.head();
+    if (!this.#host.hasLocals()) this.#cursor = head;
     while (this.#cursor !== head) {
       if (!this.#store.entry(this.#cursor, this.#entry)) {
         this.#lapped();

@@ -101,22 +101,22 @@ export class PollEndpoint {
     );
   }
 
-  /** Spec 4.12 (3), (5); null when no channel has anything newer. Marks are read before messages, so none can fall between. */
+  /**
+   * Spec 4.12 (3), (5); null when no channel has anything newer. The mark is found before any message is read, and then every channel is
+   * read up to it: what lies before a message that was seen was published before it, so nothing can fall between two polls.
+   */
   #answerNow(seats: readonly Seat[], starts: readonly Start[], asked: Asked): Response | null {
-    const marks = seats.map((seat) => this.#markOf(seat.index));
-    const chosen = seats.map((seat, i) => this.#hasStored(seat.index, starts[i]));
     const mark: Mark = { time: asked.time ?? 0, tag: asked.tag ?? -1 };
-    marks.forEach((last, i) => {
-      if (chosen[i] === true && isAfter(last, mark)) Object.assign(mark, last);
+    seats.forEach((seat, i) => {
+      const last = this.#hasStored(seat.index, starts[i]) ? this.#markOf(seat.index) : null;
+      if (last !== null && isAfter(last, mark)) Object.assign(mark, last);
     });
     this.#writer.reset();
     this.#writer.pushBytes(this.#header);
     let count = 0;
     seats.forEach((seat, i) => {
       const start = starts[i];
-      if (chosen[i] === true && start !== undefined) {
-        count += this.#renderStored(seat, start.afterId, seat.backtrack > 0 ? null : mark);
-      }
+      if (start !== undefined) count += this.#renderStored(seat, start.afterId, mark);
     });
     if (count === 0) return null;
     this.#writer.pushBytes(this.#footer);
@@ -131,7 +131,7 @@ export class PollEndpoint {
     return store.collect(index, store.incarnation(index), start.afterId, false, 1, this.#refs) > 0;
   }
 
-  #renderStored(seat: Seat, afterId: number, until: Mark | null): number {
+  #renderStored(seat: Seat, afterId: number, until: Mark): number {
     const { store, fanout } = this.room;
     const incarnation = store.incarnation(seat.index);
     const m = this.#message;
@@ -144,7 +144,7 @@ export class PollEndpoint {
         if (!store.read(this.#refs.block(i), this.#refs.stamp(i), m)) continue;
         after = m.id;
         if ((m.flags & FLAG_STORED) === 0) continue;
-        if (until !== null && isAfter(m, until)) return count;
+        if (isAfter(m, until)) return count;
         m.channel = seat.name;
         this.format.message(this.#writer, m, fanout.nobody, null);
         count++;
@@ -153,14 +153,19 @@ export class PollEndpoint {
     }
   }
 
-  /** Time and tag of the channel's last message, as one: they are two words that a publish writes one after the other. */
-  #markOf(index: number): Mark {
+  /**
+   * Time and tag of the channel's newest message, stored or not; once an unstored one has expired, of the newest stored one. Read from the
+   * message itself, because the channel's own two words are not written as one.
+   */
+  #markOf(index: number): Mark | null {
     const { store } = this.room;
-    for (;;) {
-      const time = store.lastTime(index);
-      const tag = store.lastTag(index);
-      if (store.lastTime(index) === time) return { time, tag };
-    }
+    const refs = this.#refs;
+    const incarnation = store.incarnation(index);
+    refs.clear();
+    store.collect(index, incarnation, store.publishedCount(index) - 1, true, 1, refs);
+    if (refs.length === 0) store.collectLast(index, incarnation, 1, refs);
+    const found = refs.length > 0 && store.readHeader(refs.block(0), refs.stamp(0), this.#message);
+    return found ? { time: this.#message.time, tag: this.#message.tag } : null;
   }
 
   #notModified(asked: Asked): Response {

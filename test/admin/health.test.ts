@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { expectAntiCache } from "../binary/answer-checks.ts";
 import { ask, RawConnection, standing } from "../binary/raw-client.ts";
 import { RawWebSocket } from "../binary/raw-web-socket.ts";
-import { layout, type RunningServer, startServer } from "../binary/running-server.ts";
+import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 
 let server: RunningServer;
 beforeAll(async () => {
@@ -76,8 +76,13 @@ describe("/metrics", () => {
     expect((await ask(server.port, "/pub?id=ALL")).status).toBe(403);
     for (const text of ["one", "two", "three"]) expect(await socket.text()).toBe(text);
     await stream.chunked(": \ndata: one\n\ndata: two\n\ndata: three\n\n".length);
-    const after = await samples();
+    let after = await samples();
     const grown = (name: string): number => sum(after, name) - sum(before, name);
+    // Counted behind the write that was seen here already.
+    await until("all deliveries are counted", async () => {
+      after = await samples();
+      return grown("sluice_delivered_messages_total") >= 6;
+    });
     expect(grown("sluice_subscribers")).toBe(2);
     expect(grown("sluice_published_messages_total")).toBe(3);
     expect(grown("sluice_delivered_messages_total")).toBe(6);

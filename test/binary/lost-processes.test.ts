@@ -3,7 +3,7 @@
  * than the ring is long, main killed, the daemon restarted. Nothing acknowledged is lost, nothing comes twice, counts are right.
  */
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { KernelSocket } from "./kernel-socket.ts";
@@ -107,6 +107,14 @@ async function expectCountsRight(channel: string): Promise<void> {
   await until("nobody is counted", async () => (await stand()).every((count) => count === 0));
 }
 
+/** A signal to a worker of this server, and to nothing else: 0 and -1 mean whole groups of processes to kill(2). */
+function signal(pid: number | undefined, name: NodeJS.Signals): void {
+  const parent = pid !== undefined && pid > 1 ? readFileSync(`/proc/${pid}/status`, "utf8") : "";
+  if (pid === undefined || !parent.includes(`\nPPid:\t${server.process.pid}\n`))
+    throw new Error(`${pid} is no worker of ${server.process.pid}:\n${server.log}`);
+  process.kill(pid, name);
+}
+
 /** Two workers, none of those that were lost. A worker that dies while it is asked gives no answer. */
 async function replaced(lost: readonly number[]): Promise<void> {
   await until("new workers", async () => {
@@ -124,7 +132,7 @@ describe("kill -9 under load", () => {
     const load = new Load("load", 4);
     await until("traffic", () => load.taken.length > 200);
     const [victim] = (await server.summary()).by_worker;
-    process.kill(Number(victim?.pid), "SIGKILL");
+    signal(Number(victim?.pid), "SIGKILL");
     await replaced([Number(victim?.pid)]);
     const before = load.taken.length;
     await until("more traffic", () => load.taken.length > before + 200);
@@ -142,7 +150,7 @@ describe("kill -9 under load", () => {
     const load = new Load("load", 4);
     await until("traffic", () => load.taken.length > 200);
     const pids = await server.workerPids();
-    for (const pid of pids) process.kill(pid, "SIGKILL");
+    for (const pid of pids) signal(pid, "SIGKILL");
     await replaced(pids);
     const before = load.taken.length;
     await until("more traffic", () => load.taken.length > before + 200);
@@ -161,7 +169,7 @@ describe("kill -9 under load", () => {
       const before = load.taken.length;
       await until("traffic", () => load.taken.length > before + 100);
       const pids = await server.workerPids();
-      process.kill(pids[round % 2] ?? 0, "SIGKILL");
+      signal(pids[round % 2], "SIGKILL");
       await replaced(pids.slice(round % 2, (round % 2) + 1));
     }
     await load.end();
@@ -196,11 +204,11 @@ class OneConnection {
 }
 
 /** The worker that has accepted no publish. */
-async function idleWorker(): Promise<number> {
+async function idleWorker(): Promise<number | undefined> {
   const { text } = await server.request("/metrics");
   const published = [...text.matchAll(/^sluice_published_messages_total\{worker="\d+"\} (\d+)$/gm)];
   const pids = await server.workerPids();
-  return pids[published.findIndex(([, count]) => count === "0")] ?? -1;
+  return pids[published.findIndex(([, count]) => count === "0")];
 }
 
 describe("a worker that stands still while the ring goes round", () => {
@@ -215,14 +223,14 @@ describe("a worker that stands still while the ring goes round", () => {
       const publisher = new OneConnection();
       await publisher.publish("busy", ["0"]);
       const stopped = await idleWorker();
-      process.kill(stopped, "SIGSTOP");
+      signal(stopped, "SIGSTOP");
       const count = 1200;
       try {
         const padding = "x".repeat(2000);
         const messages = Array.from({ length: count - 1 }, (_, i) => `${i + 1} ${padding}`);
         await publisher.publish("busy", messages);
       } finally {
-        process.kill(stopped, "SIGCONT");
+        signal(stopped, "SIGCONT");
       }
       let told = 0;
       for (const reader of readers) {

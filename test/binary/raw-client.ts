@@ -39,8 +39,9 @@ export class RawConnection {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    socket.on("data", (bytes) => {
-      this.#buffer = this.#buffer.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#buffer, bytes]);
+    socket.on("data", (data) => {
+      const bytes = typeof data === "string" ? Buffer.from(data, "latin1") : data;
+      this.#buffer = this.#buffer.length === 0 ? bytes : Buffer.concat([this.#buffer, bytes]);
       this.#wake?.();
     });
     const end = (): void => {
@@ -67,7 +68,7 @@ export class RawConnection {
 
   /** Sends a request of which nothing has to be unusual. */
   request(path: string, { method = "GET", version = "1.1", headers = {}, body }: RawRequest = {}): void {
-    const bytes = body === undefined ? null : Buffer.from(body);
+    const bytes = body === undefined ? null : typeof body === "string" ? Buffer.from(body) : body;
     const fields = { Host: "x", ...(bytes === null ? {} : { "Content-Length": bytes.length }), ...headers };
     const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
     this.send(`${method} ${path} HTTP/${version}\r\n${lines.join("")}\r\n`);

@@ -67,7 +67,9 @@ export class RunningServer {
   async statistics(
     channel: string,
   ): Promise<{ published_messages: number; stored_messages: number; subscribers: number }> {
-    return JSON.parse((await this.request(`/channels-stats?id=${channel}`)).text);
+    const answer = await this.request(`/channels-stats?id=${channel}`);
+    if (answer.status === 404) return { published_messages: 0, stored_messages: 0, subscribers: 0 };
+    return JSON.parse(answer.text);
   }
 
   async summary(): Promise<{

@@ -219,24 +219,24 @@ const longPoll: Transport = {
   skip: { gap: "the dialect's long poll has no words for a gap" },
   async open(url, channels, position) {
     const reader = new PollReader();
-    const before = JSON.parse(await (await fetch(`${url}/channels-stats`)).text()).subscribers;
-    // Without a position the first poll would miss what is published before it stands: start from now, tag 0 (spec 4.18).
-    const start = position ?? (/\.b\d/.test(channels) ? null : await serverNow(url));
+    const start = position ?? (/\.b\d/.test(channels) ? null : await zoneNow(url));
     void reader.run(url, channels, start);
-    const deadline = Date.now() + 500;
-    while (reader.messages.length === 0 && Date.now() < deadline) {
-      if (JSON.parse(await (await fetch(`${url}/channels-stats`)).text()).subscribers > before) break;
-      await Bun.sleep(5);
-    }
     return reader;
   },
 };
 
-/** The second after this one, so that nothing published before counts as new. */
-async function serverNow(url: string): Promise<string> {
-  const response = await fetch(`${url}/health/live`);
-  const now = Date.parse(response.headers.get("date") ?? "");
-  return `${new Date(now).toUTCString()}|W/4000000`;
+let clocks = 0;
+
+/**
+ * The zone's last time and tag, from a message of a channel of its own: whoever polls with it gets exactly what is published from now
+ * on, even if he is not waiting yet (push-stream spec 4.18, 6.1).
+ */
+async function zoneNow(url: string): Promise<string> {
+  const channel = `clock-${++clocks}`;
+  await (await fetch(`${url}/pub?id=${channel}`, { method: "POST", body: "tick" })).text();
+  const response = await fetch(`${url}/poll/${channel}.b1`);
+  await response.text();
+  return `${response.headers.get("last-modified")}|${response.headers.get("etag")}`;
 }
 
 export const transports: readonly Transport[] = [

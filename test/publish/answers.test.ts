@@ -213,6 +213,14 @@ describe("publish (2.3, 2.5)", () => {
     connection.close();
   });
 
+  test("Connection: close is obeyed", async () => {
+    const channel = fresh();
+    const connection = await RawConnection.open(server.port);
+    connection.request(`/pub?id=${channel}`, { method: "POST", body: "x", headers: { Connection: "close" } });
+    expectJson(await connection.answer(), channelInfo(channel, 1, 1));
+    expect((await connection.untilEnd()).length).toBe(0);
+  });
+
   test("pipelined requests are answered in order", async () => {
     const channel = fresh();
     const connection = await RawConnection.open(server.port);

@@ -77,6 +77,17 @@ test("a line break cannot be smuggled in: the request is refused or the field en
   connection.close();
 });
 
+test("an id given twice: Bun hands over one value, joined with a comma", async () => {
+  const connection = await RawConnection.open(server.port);
+  connection.send(
+    "POST /pub?id=two HTTP/1.1\r\nHost: x\r\nEvent-Id: a\r\nevent-id: b\r\nContent-Length: 1\r\n\r\nx",
+  );
+  expect((await connection.answer()).status).toBe(200);
+  connection.request("/poll/two.b1");
+  expect((await connection.answer()).body.toString()).toBe("<a, b|>");
+  connection.close();
+});
+
 test("an id longer than a request head may be is refused, the server goes on", async () => {
   const connection = await RawConnection.open(server.port);
   connection.send(

@@ -28,6 +28,7 @@ const config =
   ) +
   each("ttl", `${AROUND}\nsubscriber_connection_ttl = "300ms"`) +
   each("both", `${AROUND}\nsubscriber_connection_ttl = "20s"\nlongpolling_connection_ttl = "300ms"`) +
+  each("seldom", 'ping_message_interval = "1200ms"') +
   each("busy", `subscriber_connection_ttl = "600ms"`);
 
 let server: RunningServer;
@@ -88,6 +89,27 @@ describe("pings (4.9)", () => {
     const poll = await open(`/ping-lp/${fresh()}`);
     expect((await poll.answer()).status).toBe(304);
     poll.close();
+  });
+
+  test("the interval begins anew with each live message: a busy stream is not pinged", async () => {
+    const channel = fresh();
+    const stream = await open(`/seldom-st/${channel}`);
+    const socket = await RawWebSocket.open(server.port, `/seldom-ws/${channel}`);
+    await standing(server.port, channel, 2);
+    const startedMs = performance.now();
+    let published = 0;
+    while (performance.now() - startedMs < 1800) {
+      await server.publish(channel, "x");
+      published++;
+      await Bun.sleep(50);
+    }
+    await stream.head();
+    expect(await stream.chunkedText(published)).toBe("x".repeat(published));
+    for (let count = 0; count < published; count++) expect(await socket.text()).toBe("x");
+    // And when nothing comes any more, it is.
+    expect(await stream.chunkedText(4)).toBe("PING");
+    expect((await socket.frame()).bytes.toString("hex")).toBe("8900");
+    for (const connection of [stream, socket]) connection.close();
   });
 
   test("a position is not touched by pings: the next message has id 1", async () => {

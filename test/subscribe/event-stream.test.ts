@@ -22,7 +22,7 @@ const config =
   location("comments", `header_template = ": mine\\n"\nfooter_template = ": bye\\n"\n${TTL}`) +
   location("bare", TTL) +
   location("auto", 'event_ids = "auto"') +
-  location("auto-named", 'event_ids = "auto"\nlast_event_id = "${http_last_event_id|arg_eventid}"');
+  location("auto-named", 'event_ids = "auto"\nlast_event_id = "$arg_eventid"');
 
 let server: RunningServer;
 let channels = 0;
