@@ -4,58 +4,15 @@
  */
 import { methodNotAllowed, refuse } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
-import { locationValue, optionalLocationValue } from "../config/location-values.ts";
 import type { LocationConfig, SubscriberMode } from "../config/model.ts";
-import type { CompiledValue } from "../config/variables.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import { Counter } from "../store/counters.ts";
-import { admit, type Seat } from "./admit.ts";
-import { type Asked, readAsked } from "./backlog.ts";
+import { Inquiry } from "./inquiry.ts";
 import type { IdleTimer } from "./line.ts";
 import { PollEndpoint } from "./poll.ts";
 import type { Room } from "./room.ts";
 import { StreamEndpoint } from "./stream.ts";
 import { type Upgrader, WebSocketEndpoint } from "./websocket.ts";
-
-/** The channels and the position a request names, read before anything is held. */
-export class Inquiry {
-  readonly #location: LocationConfig;
-  readonly #room: Room;
-  readonly #channelsPath: CompiledValue;
-  readonly #time: CompiledValue | null;
-  readonly #tag: CompiledValue | null;
-  readonly #eventId: CompiledValue | null;
-
-  constructor(room: Room, location: LocationConfig) {
-    this.#room = room;
-    this.#location = location;
-    this.#channelsPath = locationValue(location, location.channelsPath);
-    this.#time = optionalLocationValue(location, location.lastReceivedMessageTime);
-    this.#tag = optionalLocationValue(location, location.lastReceivedMessageTag);
-    this.#eventId = optionalLocationValue(location, location.lastEventId);
-  }
-
-  path(located: LocatedRequest): string {
-    return this.#channelsPath(located);
-  }
-
-  /** A directive replaces its header and never falls back to it (spec 1.4). */
-  asked(located: LocatedRequest): Asked {
-    const time = this.#time === null ? located.header("if-modified-since") : this.#time(located);
-    const tag = this.#tag === null ? located.header("if-none-match") : this.#tag(located);
-    const eventId = this.#eventId === null ? located.header("last-event-id") : this.#eventId(located);
-    return readAsked(
-      time ?? "",
-      tag ?? "",
-      eventId ?? "",
-      this.#room.config.limits.maxChannelsPerRequest || 1024,
-    );
-  }
-
-  admit(path: string): readonly Seat[] | Refusal {
-    return admit(this.#room.store, this.#room.config, this.#location, path);
-  }
-}
 
 export class SubscriberEndpoint {
   readonly #room: Room;

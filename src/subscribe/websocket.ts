@@ -9,8 +9,8 @@ import type { LocationConfig } from "../config/model.ts";
 import { Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../wire/server-frame.ts";
-import type { Inquiry } from "./endpoint.ts";
 import { JsonFormat, MsgpackFormat, TemplateFormat } from "./formats.ts";
+import type { Inquiry } from "./inquiry.ts";
 import type { Room } from "./room.ts";
 import { type Protocol, SocketPeer } from "./socket-peer.ts";
 

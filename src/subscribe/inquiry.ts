@@ -1,0 +1,51 @@
+/**
+ * What a subscriber's request asks for: its channels and the position it last saw, evaluated from the location's options. Compiled
+ * once per location by endpoint.ts; a WebSocket asks it again when its socket is open.
+ */
+import type { LocatedRequest } from "../config/located-request.ts";
+import { locationValue, optionalLocationValue } from "../config/location-values.ts";
+import type { LocationConfig } from "../config/model.ts";
+import type { CompiledValue } from "../config/variables.ts";
+import type { Refusal } from "../errors.ts";
+import { admit, type Seat } from "./admit.ts";
+import { type Asked, readAsked } from "./backlog.ts";
+import type { Room } from "./room.ts";
+
+export class Inquiry {
+  readonly #location: LocationConfig;
+  readonly #room: Room;
+  readonly #channelsPath: CompiledValue;
+  readonly #time: CompiledValue | null;
+  readonly #tag: CompiledValue | null;
+  readonly #eventId: CompiledValue | null;
+
+  constructor(room: Room, location: LocationConfig) {
+    this.#room = room;
+    this.#location = location;
+    this.#channelsPath = locationValue(location, location.channelsPath);
+    this.#time = optionalLocationValue(location, location.lastReceivedMessageTime);
+    this.#tag = optionalLocationValue(location, location.lastReceivedMessageTag);
+    this.#eventId = optionalLocationValue(location, location.lastEventId);
+  }
+
+  path(located: LocatedRequest): string {
+    return this.#channelsPath(located);
+  }
+
+  /** A directive replaces its header and never falls back to it (spec 1.4). */
+  asked(located: LocatedRequest): Asked {
+    const time = this.#time === null ? located.header("if-modified-since") : this.#time(located);
+    const tag = this.#tag === null ? located.header("if-none-match") : this.#tag(located);
+    const eventId = this.#eventId === null ? located.header("last-event-id") : this.#eventId(located);
+    return readAsked(
+      time ?? "",
+      tag ?? "",
+      eventId ?? "",
+      this.#room.config.limits.maxChannelsPerRequest || 1024,
+    );
+  }
+
+  admit(path: string): readonly Seat[] | Refusal {
+    return admit(this.#room.store, this.#room.config, this.#location, path);
+  }
+}
