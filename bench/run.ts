@@ -46,11 +46,14 @@ async function present(peer: Peer): Promise<Peer | null> {
   return null;
 }
 
-/** Says how busy others kept the machine; times taken on a busy machine decide nothing, good or bad. */
-function withDisturbance(row: Row, result: RowResult, { share, isDisturbed }: Disturbance): RowResult {
+/**
+ * Says how busy others kept the machine; figures taken on a busy machine decide nothing, good or bad. Memory included: load
+ * shifts collections into or out of the connection burst.
+ */
+function withDisturbance(name: string, result: RowResult, { share, isDisturbed }: Disturbance): RowResult {
   const percent = `${(100 * share).toFixed(0)} %`;
-  const notes = [...result.notes, `${row.name}: others used ${percent} of the machine`];
-  if (!isDisturbed || !row.isTimed) return { lines: result.lines, notes };
+  const notes = [...result.notes, `${name}: others used ${percent} of the machine`];
+  if (!isDisturbed) return { lines: result.lines, notes };
   const mark = `(disturbed: others used ${percent} of the machine)`;
   return {
     lines: result.lines.map((line) => ({ ...line, measured: `${line.measured} ${mark}`, met: null })),
@@ -67,7 +70,7 @@ async function runAll(rows: readonly Row[]): Promise<RowResult[]> {
     const others = watchDisturbance();
     try {
       const result = await row.run(peers, plan);
-      results.push(withDisturbance(row, result, others()));
+      results.push(withDisturbance(row.name, result, others()));
     } catch (error) {
       // One broken row must not cost the others; it stands in the table as what it is.
       const measured = `failed: ${error instanceof Error ? error.message : String(error)}`;

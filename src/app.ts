@@ -125,6 +125,7 @@ const entrance = (
         store.count(slot, Counter.REFUSED, 1);
         return refuse(Refusals.tooManyConnections, { "Retry-After": "1", Connection: "close" });
       }
+      if (hasBadHost(request)) return headerOnly(400);
       return locator.look(request, server) ? undefined : headerOnly(400);
     })
     .onError({ as: "global" }, ({ code, error }) => {
@@ -133,12 +134,21 @@ const entrance = (
       return refuse(Refusals.internal);
     });
 
+/** RFC 9112 3.2: a Host that is none is 400. Bun then gives the path alone, as it does when there is no Host or an empty one. */
+const hasBadHost = (request: Request): boolean =>
+  request.url.startsWith("/") && Boolean(request.headers.get("host"));
+
 /** Without a body limit a WebSocket frame still has one: Bun wants a 32-bit number. */
 const MAX_FRAME_BYTES = 0x7fffffff;
 
 function listenOptions(address: string, config: Config, idleSec: number) {
   const maxBodyBytes = config.limits.maxBodyBytes > 0 ? config.limits.maxBodyBytes : MAX_FRAME_BYTES;
-  const common = { maxRequestBodySize: maxBodyBytes, websocket: socketHandlers(maxBodyBytes) };
+  const common = {
+    development: false,
+    error: failed,
+    maxRequestBodySize: maxBodyBytes,
+    websocket: socketHandlers(maxBodyBytes),
+  };
   if (address.startsWith("unix:")) return { ...common, unix: address.slice("unix:".length) };
   const colon = address.lastIndexOf(":");
   const hostname = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
@@ -178,4 +188,10 @@ function publisherFor(inlet: Ingest) {
     }
     return ingest(inlet, targets, { data, eventId: null, eventType: null, stored }, Date.now()) === null;
   };
+}
+
+/** A handler's promise failed: Elysia's onError does not hear of those, and Bun would answer with a page that shows our source. */
+function failed(error: Error): Response {
+  log("error", "a request failed", { error: String(error) });
+  return refuse(Refusals.internal);
 }

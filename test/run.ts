@@ -17,6 +17,7 @@ const SUITES = [
   "fanout",
   "subscribe",
   "publish",
+  "admin",
   "fuzz",
   "race",
   "supervisor",

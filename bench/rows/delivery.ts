@@ -59,7 +59,6 @@ function notes(samples: Samples, label: string, window: number): string[] {
 function row(transport: Transport, label: string, window: number): Row {
   return {
     name: `${transport}-${window}`,
-    isTimed: true,
     async run(peers: Peers, plan: Plan) {
       const contenders = [peers.ceiling, peers.sluice, peers.nchan].filter(
         (peer): peer is Peer => peer !== null,

@@ -57,7 +57,6 @@ function describe({ name, p99, all }: Result): string {
 
 export const latencyRow: Row = {
   name: "latency",
-  isTimed: true,
   async run(peers: Peers, plan: Plan) {
     const pair = [peers.sluice, peers.nchan].filter((peer): peer is Peer => peer !== null);
     const results = await measure(pair, plan.latencyRounds, plan);

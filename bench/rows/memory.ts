@@ -88,7 +88,6 @@ async function measure(kind: Kind, peers: Peers, plan: Plan): Promise<{ line: Li
 
 export const memoryRow: Row = {
   name: "memory",
-  isTimed: false,
   async run(peers: Peers, plan: Plan) {
     const lines: Line[] = [];
     const notes: string[] = [];

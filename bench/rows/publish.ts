@@ -27,7 +27,6 @@ function rates(samples: readonly Sample[]): number[] {
 
 export const publishRow: Row = {
   name: "publish",
-  isTimed: true,
   async run(peers: Peers, plan: Plan) {
     const contenders = [peers.sluice, peers.nchan, peers.ceiling].filter(
       (peer): peer is Peer => peer !== null,

@@ -32,8 +32,6 @@ export interface RowResult {
 export interface Row {
   /** For --only. */
   readonly name: string;
-  /** Its figures are times, so that a busy machine falsifies them; false for memory. */
-  readonly isTimed: boolean;
   run(peers: Peers, plan: Plan): Promise<RowResult>;
 }
 

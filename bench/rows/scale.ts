@@ -36,7 +36,6 @@ function describe(name: string, costs: readonly number[][], spread: readonly num
 
 export const scaleRow: Row = {
   name: "scale",
-  isTimed: true,
   async run(peers: Peers, plan: Plan) {
     const floor = await measure(peers.ceiling, plan);
     const notes = [describe("ceiling", floor.costs, floor.spread)];

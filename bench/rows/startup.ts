@@ -51,7 +51,6 @@ async function startOnceMs(): Promise<number> {
 
 export const startupRow: Row = {
   name: "startup",
-  isTimed: true,
   async run(peers: Peers, plan: Plan) {
     if (peers.sluice === null) return { lines: [notMeasured(FIGURE, TARGET)], notes: [] };
     const times: number[] = [];

@@ -50,7 +50,7 @@ export class LocatedRequest implements RequestFacts {
   }
 }
 
-/** Scheme and "//": the authority starts here in every absolute URL Bun gives. */
+/** Scheme and "//": the authority starts here in every absolute URL Bun gives. Without a Host (HTTP/1.0) it gives the path alone. */
 const AFTER_SCHEME = "http://".length;
 
 export class Locator {
@@ -86,7 +86,7 @@ export class Locator {
 
   #locate(request: Request, addresses: AddressSource | null): LocatedRequest | null {
     const { url } = request;
-    const start = url.indexOf("/", AFTER_SCHEME + 1);
+    const start = url.startsWith("/") ? 0 : url.indexOf("/", AFTER_SCHEME + 1);
     const mark = url.indexOf("?", start);
     const path = mark < 0 ? url.slice(start) : url.slice(start, mark);
     const match = this.#find(path);

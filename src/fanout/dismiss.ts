@@ -62,7 +62,7 @@ function dismissStream(
   connection.send(bytes.view());
   fanout.delivered(1, 0);
   if (connection.subscriptions.length > 1) {
-    connection.subscriptions.splice(connection.subscriptions.indexOf(subscription), 1);
+    connection.lose(subscription);
     fanout.leaveStreamChannel(subscription);
     return;
   }

@@ -174,9 +174,15 @@ export class Fanout implements PumpHost, StreamKeeper {
     }
   }
 
-  #stand(subscription: Subscription): void {
-    subscription.channel.standing++;
-    this.store.addSubscriber(this.slot, subscription.channel.index, Math.floor(Date.now() / 1000));
+  #stand({ channel }: Subscription): void {
+    channel.standing++;
+    const nowSec = Math.floor(Date.now() / 1000);
+    if (this.store.addSubscriber(this.slot, channel.index, nowSec, channel.incarnation)) return;
+    // Deleted by another worker since the request was let in. Its ring entry may have gone by already, so nobody else would tell.
+    setImmediate(() => {
+      if (channel.standing > 0) dismiss(this, channel, this.#lostDeletion(channel));
+      if (this.#channels.get(channel.index) === channel) this.#channels.delete(channel.index);
+    });
   }
 
   #unstand({ channel }: Subscription): void {

@@ -44,6 +44,8 @@ export class StreamConnection {
   /** The promise of a full socket is pending. */
   #stalled = false;
   #sink: StreamSink | null = null;
+  /** The subscriptions as they were at first, once one of several channels was deleted; else null. */
+  #places: StreamSubscription[] | null = null;
   readonly #keeper: StreamKeeper;
 
   constructor(keeper: StreamKeeper, format: Format, footer: Uint8Array) {
@@ -76,7 +78,13 @@ export class StreamConnection {
 
   /** Positions of all channels of this connection in path order (for the vector event id). */
   positions(): number[] {
-    return this.subscriptions.map((subscription) => subscription.channel.base + subscription.sentId);
+    return (this.#places ?? this.subscriptions).map(({ channel, sentId }) => channel.base + sentId);
+  }
+
+  /** One of several channels was deleted. Its place in the event id stays, or the places behind it would mean other channels. */
+  lose(subscription: StreamSubscription): void {
+    this.#places ??= [...this.subscriptions];
+    this.subscriptions.splice(this.subscriptions.indexOf(subscription), 1);
   }
 
   /** Writes and flushes at once: one send(2). `bytes` may be reused after the call. False: the socket is full now. */

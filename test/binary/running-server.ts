@@ -80,8 +80,9 @@ export class RunningServer {
     return JSON.parse((await this.request("/channels-stats")).text);
   }
 
+  /** Never 0 or less: to kill(2) those are whole groups of processes. */
   async workerPids(): Promise<number[]> {
-    return (await this.summary()).by_worker.map((worker) => Number(worker.pid));
+    return (await this.summary()).by_worker.map((worker) => Number(worker.pid)).filter((pid) => pid > 0);
   }
 
   /** A counter of /metrics, summed over workers. */

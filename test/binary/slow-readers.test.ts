@@ -9,6 +9,8 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { decodeJsonFrame } from "../../src/wire/json-message.ts";
 import { JSON_SUBPROTOCOL } from "../../src/wire/server-frame.ts";
+import { Random } from "../wire/random.ts";
+import { KernelSocket } from "./kernel-socket.ts";
 import { Opcode, PulledBody, PulledWebSocket } from "./pulled-client.ts";
 import { layout, type RunningServer, startServer, until } from "./running-server.ts";
 
@@ -23,6 +25,8 @@ const config = (storeSize: string, sub = ONE_LINE): string =>
     ws: 'last_event_id = "$arg_eventid"',
   });
 
+/** Lengths are the same in every run. */
+const random = new Random(1);
 let server: RunningServer;
 let open: { close(): void }[] = [];
 
@@ -33,7 +37,7 @@ async function serve(toml: string): Promise<void> {
 afterEach(async () => {
   for (const client of open) client.close();
   open = [];
-  await server.stop();
+  if (server.process.exitCode === null) await server.stop();
   // A reader that does not read is daily business: nothing to warn of, no stack.
   expect(server.log).not.toMatch(/ (warn|error) /);
 });
@@ -55,7 +59,7 @@ const ownBytes = (pid: number): number =>
 
 /** A message that tells its number and can be checked: "<number> <hash> <payload>", random length. */
 function numbered(number: number, maxLength: number): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(1 + Math.floor(Math.random() * maxLength * 0.5)));
+  const bytes = crypto.getRandomValues(new Uint8Array(1 + random.below(maxLength / 2)));
   const payload = Buffer.from(bytes).toString("hex");
   return `${number} ${Bun.hash(payload).toString(36)} ${payload}`;
 }
@@ -258,11 +262,24 @@ test("a WebSocket that stops is closed without a close frame and counted, and co
   expect(await server.metric("sluice_closed_slow")).toBeGreaterThan(0);
 }, 60_000);
 
+test("a stop does not wait for those who do not read, or do not finish what they send", async () => {
+  await serve(`shutdown_timeout = "1s"\n${config("16MiB")}`);
+  const stuck = [await body("/sub/end"), await body("/ev/end"), await body("/ev/other/end")];
+  await webSocket("/ws/end");
+  for (let i = 0; i < 300; i++) await server.publish("end", numbered(i, 60_000));
+  await until("they lag", async () => (await server.metric("sluice_lagging")) === stuck.length);
+  const half = new KernelSocket(server.port);
+  open.push(half);
+  await half.send("POST /pub?id=end HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc");
+  expect(await server.stop()).toBe(0);
+  expect(server.log).not.toContain("killing");
+});
+
 test("any bytes of any length arrive as they were sent while the reader is always behind", async () => {
   await serve(config("64MiB", 'header_template = "\\n"\nmessage_template = "~size~:~text~"'));
   const client = await body("/sub/bytes");
   const lengths = [1, 255, 256, 257, 65_535, 65_536, 262_143, 262_144, 262_145, MIB];
-  for (let i = 0; i < 40; i++) lengths.push(1 + Math.floor(Math.random() * MIB));
+  for (let i = 0; i < 40; i++) lengths.push(1 + random.below(MIB));
   const hashes: bigint[] = [];
   for (const length of lengths) {
     const bytes = new Uint8Array(length);

@@ -2,9 +2,10 @@
  * The server the browser tests run on, chosen in one place: `SLUICE_TEST_URL` (one that runs already), else the compiled binary
  * with its embedded config, else the stand-in. `SLUICE_TEST_SERVER=stand-in` chooses the last although there is a binary.
  */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DEFAULT_TOML } from "../../src/config/load.ts";
 import { startStandIn } from "./stand-in.ts";
 
 export interface TestServer {
@@ -27,7 +28,11 @@ export async function startServer(port: number): Promise<TestServer> {
 async function startBinary(port: number): Promise<TestServer> {
   // A folder of its own, so that no other sluice on this machine shares the store.
   const folder = mkdtempSync(join(tmpdir(), "sluice-page-"));
-  const process_ = Bun.spawn([binary, "serve", "--listen", `127.0.0.1:${port}`, "--workers", "2"], {
+  // The embedded default, but what may not be stored is gone sooner: the page is to show a gap.
+  const config = join(folder, "sluice.toml");
+  writeFileSync(config, DEFAULT_TOML.replace("[store]", '[store]\nunstored_message_ttl = "1s"'));
+  const args = ["serve", "--listen", `127.0.0.1:${port}`, "--workers", "2", "--config", config];
+  const process_ = Bun.spawn([binary, ...args], {
     env: { ...process.env, RUNTIME_DIRECTORY: folder },
     stdout: "ignore",
     stderr: "inherit",

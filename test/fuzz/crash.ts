@@ -150,7 +150,7 @@ function adoptFresh(
   const { state } = before;
   const channel = fresh.channel === null ? null : before.find(fresh.channel.name)!;
   state.nextSerial++;
-  if (present.has(fresh.serial)) state.messages.push({ ...fresh, channel });
+  if (present.has(fresh.serial)) state.messages.push({ ...fresh, channel, age: state.nextAge++ });
   if (channel === null) return;
   state.published++;
   channel.lastId = fresh.id;

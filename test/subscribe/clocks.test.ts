@@ -27,9 +27,9 @@ const config =
     `message_template = "~id~:~channel~:~text~:~time~:~tag~;"\nping_message_interval = "100ms"\nlongpolling_connection_ttl = "700ms"`,
   ) +
   each("ttl", `${AROUND}\nsubscriber_connection_ttl = "300ms"`) +
-  each("both", `${AROUND}\nsubscriber_connection_ttl = "20s"\nlongpolling_connection_ttl = "300ms"`) +
+  each("both", `${AROUND}\nsubscriber_connection_ttl = "20s"\nlongpolling_connection_ttl = "1s"`) +
   each("seldom", 'ping_message_interval = "1200ms"') +
-  each("busy", `subscriber_connection_ttl = "600ms"`);
+  each("busy", `subscriber_connection_ttl = "1s"`);
 
 let server: RunningServer;
 let spaceServer: RunningServer;
@@ -202,7 +202,7 @@ describe("ttl (4.10)", () => {
     await poll.head();
     expect(await poll.chunkedText(6)).toBe("HEADER");
     // Longer than the poll's own life.
-    await Bun.sleep(500);
+    await Bun.sleep(1300);
     await server.publish(held, "still here");
     expect(await poll.chunkedText(10)).toBe("still here");
     poll.close();

@@ -1,14 +1,15 @@
 /**
  * A poll that comes back at the very moment its channel's last poll is answered must not stand where nobody looks. In one process and
- * turn by turn, because over sockets it happens once in a thousand polls; the test after it tries that anyway.
+ * turn by turn, because over sockets it happens once in a thousand polls; the last test tries that anyway.
  */
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import { Fanout } from "../../src/fanout/fanout.ts";
 import { type WaitingPoll, WaitingSubscription } from "../../src/fanout/waiting.ts";
+import type { Store } from "../../src/store/store.ts";
 import { TemplateFormat } from "../../src/subscribe/formats.ts";
 import { RawConnection } from "../binary/raw-client.ts";
 import { layout, startServer, until } from "../binary/running-server.ts";
-import { Channel, NOW_SEC, newStore, removeTempFolders, text } from "../store/fixture.ts";
+import { bytes, Channel, NOW_SEC, newStore, removeTempFolders, text } from "../store/fixture.ts";
 
 afterAll(removeTempFolders);
 
@@ -24,35 +25,82 @@ class Poll implements WaitingPoll {
   }
 }
 
-test("a poll that settles its channel by coming is answered by the next message", async () => {
-  const store = newStore();
+let store: Store;
+let fanout: Fanout;
+beforeEach(() => {
+  store = newStore();
   const slot = store.claimSlot(process.pid, NOW_SEC);
-  const fanout = new Fanout({
+  const nobody = () => undefined;
+  fanout = new Fanout({
     store,
     slot,
     publish: () => 0,
-    ringOther: () => undefined,
-    deletedText: new Uint8Array(0),
+    ringOther: nobody,
+    deletedText: bytes("Channel deleted"),
   });
-  const format = new TemplateFormat("test", "~text~");
+});
+afterEach(() => {
+  fanout.stop();
+  store.close();
+});
+
+const format = new TemplateFormat("test", "~text~");
+
+/** As a long poll does it: first all channels, then its place in each. */
+function wait(...channels: readonly Channel[]): Poll {
+  const poll = new Poll(format);
+  const locals = channels.map(({ index }) => fanout.channel(index));
+  for (const local of locals) {
+    poll.subscriptions.push(new WaitingSubscription(local, poll, store.publishedCount(local.index)));
+  }
+  fanout.joinPoll(poll);
+  return poll;
+}
+
+test("a poll that settles its channel by coming is answered by the next message", async () => {
   const channel = new Channel(store, "busy");
-  const wait = (poll: Poll): void => {
-    const local = fanout.channel(channel.index);
-    poll.subscriptions.push(new WaitingSubscription(local, poll, store.publishedCount(channel.index)));
-    fanout.joinPoll(poll);
-  };
-  const [first, second] = [new Poll(format), new Poll(format)];
-  wait(first);
+  const first = wait(channel);
   // Published on another worker: the bell has not been heard yet when the second poll comes.
   channel.append("one");
-  wait(second);
+  const second = wait(channel);
   expect(first.answers).toEqual(["one"]);
   channel.append("two");
   fanout.published();
   await until("the second poll is answered", () => second.answers.length > 0, 2000);
   expect(second.answers).toEqual(["two"]);
-  fanout.stop();
-  store.close();
+});
+
+test("the same when the last poll stood in several channels, and another one is settled", async () => {
+  const [quiet, busy] = [new Channel(store, "quiet"), new Channel(store, "busy")];
+  const first = wait(quiet, busy);
+  busy.append("one");
+  const second = wait(quiet, busy);
+  expect(first.answers).toEqual(["one"]);
+  quiet.append("two");
+  fanout.published();
+  await until("the second poll is answered", () => second.answers.length > 0, 2000);
+  expect(second.answers).toEqual(["two"]);
+});
+
+test("a poll that was let in a moment before its channel was deleted hears of it", async () => {
+  const channel = new Channel(store, "short-lived");
+  store.deleteChannel(bytes("short-lived"), bytes("gone"), NOW_SEC * 1000);
+  const poll = wait(channel);
+  await until("it is told", () => poll.answers.length > 0, 2000);
+  expect(poll.answers).toEqual(["Channel deleted"]);
+});
+
+test("a channel that somebody only looked at, or left, is forgotten after the turn", async () => {
+  const channel = new Channel(store, "looked-at");
+  fanout.channel(channel.index);
+  await Bun.sleep(0);
+  expect([...fanout.locals()].length).toBe(0);
+  const [subscription] = wait(channel).subscriptions;
+  await Bun.sleep(0);
+  expect([...fanout.locals()].length).toBe(1);
+  if (subscription !== undefined) fanout.leavePoll(subscription);
+  await Bun.sleep(0);
+  expect([...fanout.locals()].length).toBe(0);
 });
 
 test("polls that come back while their channel is busy on both workers get every message, once, in order", async () => {

@@ -10,7 +10,7 @@ match = "~ ^/${name}/(.*)$"
 subscriber = "streaming"
 channels_path = "$1"
 ${rest}`;
-const AROUND = 'header_template = "HEADER"\nfooter_template = "FOOTER"\nsubscriber_connection_ttl = "400ms"';
+const AROUND = 'header_template = "HEADER"\nfooter_template = "FOOTER"';
 const config =
   layout("", { sub: 'header_template = "HEADER"' }) +
   location("bare", "") +
@@ -37,6 +37,8 @@ afterAll(async () => {
   await server.stop();
 });
 
+const remove = (channel: string) => ask(server.port, `/pub?id=${channel}`, { method: "DELETE" });
+
 async function open(path: string, version: "1.0" | "1.1" = "1.1"): Promise<RawConnection> {
   const connection = await RawConnection.open(server.port);
   connection.request(path, { version });
@@ -59,8 +61,9 @@ describe.each(["1.1", "1.0"] as const)("HTTP/%s", (version) => {
     const first = version === "1.1" ? stream.chunked(before.length) : stream.read(before.length);
     expect((await first).toString()).toBe(before);
     await server.publish(channel, "live");
+    await remove(channel);
     const rest = version === "1.1" ? stream.restOfChunks() : stream.untilEnd();
-    expect((await rest).toString()).toBe("2:liveFOOTER");
+    expect((await rest).toString()).toBe("2:live-2:Channel deletedFOOTER");
     stream.close();
   });
 });
@@ -75,9 +78,12 @@ test("HTTP/1.0 without Host, as the oldest clients send it", async () => {
 });
 
 test("the connection can be used again after a stream that the server ended", async () => {
-  const stream = await open(`/brief/${fresh()}`);
+  const channel = fresh();
+  const stream = await open(`/brief/${channel}`);
   await stream.head();
-  expect((await stream.restOfChunks()).toString()).toBe("HEADERFOOTER");
+  expect(await stream.chunkedText(6)).toBe("HEADER");
+  await remove(channel);
+  expect((await stream.restOfChunks()).toString()).toBe("-2:Channel deletedFOOTER");
   stream.request("/channels-stats");
   expect((await stream.answer()).status).toBe(200);
   stream.close();

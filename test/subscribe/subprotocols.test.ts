@@ -15,7 +15,7 @@ match = "~ ^/pinged/(.*)$"
 subscriber = "websocket"
 channels_path = "$1"
 ping_message_interval = "100ms"
-subscriber_connection_ttl = "350ms"
+subscriber_connection_ttl = "1s"
 footer_template = "FOOTER"
 `;
 
