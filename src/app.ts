@@ -80,8 +80,11 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       .use(plugins.publish)
       .use(plugins.subscribe)
       .use(plugins.web)
-      .use(plugins.admin)
-      .listen(listenOptions(address, config, idleSec));
+      .use(plugins.admin);
+    // Elysia guesses from a hook's source text whether it is asynchronous and awaits when in doubt: five awaits a request. Ours
+    // answer at once or with a promise that Elysia passes on.
+    for (const hook of app.event.request ?? []) hook.isAsync = false;
+    app.listen(listenOptions(address, config, idleSec));
     if (app.server === null) throw new Error(`cannot listen on ${address}`);
     servers.push(app.server as Server);
   }

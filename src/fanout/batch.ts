@@ -23,7 +23,7 @@ export class Batch {
   deletion = false;
   hasText = false;
 
-  /** Takes the next messages from the channel's pending references. */
+  /** Takes the next messages from the channel's pending references. May come back empty with more pending: try again. */
   fill(store: Store, channel: LocalChannel): void {
     this.count = 0;
     this.missed = 0;
@@ -32,12 +32,12 @@ export class Batch {
     this.previous = channel.delivered;
     this.to = channel.delivered;
     let bytes = 0;
-    let lost = 0;
+    let lost = false;
     const { pending } = channel;
     while (channel.used < pending.length && this.count < MAX_MESSAGES && bytes < MAX_BYTES) {
       const m = this.#message(this.count);
       if (!store.read(pending.block(channel.used), pending.stamp(channel.used), m)) {
-        lost++;
+        lost = true;
         channel.used++;
         continue;
       }
@@ -61,14 +61,14 @@ export class Batch {
       this.to = m.id;
       bytes += m.dataLength;
     }
-    if (channel.hasPending()) return;
+    if (channel.used < pending.length) return;
     pending.clear();
     channel.used = 0;
-    if (this.count > 0 || this.missed > 0) return;
-    // Nothing could be read: the last references were evicted, or the ring went round and took even those.
-    const owed = Math.min(store.publishedCount(channel.index), Math.max(this.to + lost, channel.owedUpTo));
-    if (!this.deletion && owed > this.to) this.#gapUpTo(owed);
-    else if (channel.gone) this.deletion = true;
+    // Messages behind the last one that was read, or the deletion itself, may be among the lost: the store knows.
+    if (lost) channel.readAgain(store, this.to);
+    if (this.count > 0 || this.missed > 0 || pending.length > 0) return;
+    if (channel.gone) this.deletion = true;
+    else if (channel.owedUpTo > this.to) this.#gapUpTo(channel.owedUpTo);
   }
 
   /** Lets go of the scratch buffers that one large message made large. */

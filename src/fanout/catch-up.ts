@@ -5,7 +5,6 @@
  */
 import { log } from "../log.ts";
 import { Counter } from "../store/counters.ts";
-import { Message } from "../store/message-view.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { frameOf } from "./delivery.ts";
@@ -26,7 +25,6 @@ export class CatchUp {
   readonly #fanout: Fanout;
   readonly #reader: StoreReader;
   readonly #writer = new ByteWriter();
-  readonly #scratch = new Message();
   readonly #later = new Set<StreamConnection | TopicSubscription>();
   readonly #streamSink: CatchUpSink<StreamSubscription>;
   readonly #topicSink: CatchUpSink<TopicSubscription>;
@@ -49,30 +47,25 @@ export class CatchUp {
       },
     };
     this.#topicSink = {
-      message: ({ peer, channel }, m) => {
+      message: (subscription, m) => {
         this.#writer.reset();
-        peer.format.message(this.#writer, m, channel, null);
+        subscription.peer.format.message(this.#writer, m, subscription.channel, null);
         fanout.delivered(1, this.#writer.length);
-        return this.#sendFrame(peer.socket, frameOf(peer.format, this.#writer));
+        return this.#sendFrame(subscription);
       },
-      gap: ({ peer, channel }, missed, upTo) => {
+      gap: (subscription, missed, upTo) => {
         fanout.gapTold(1);
         this.#writer.reset();
-        if (!peer.format.gap(this.#writer, channel, missed, upTo, null)) return false;
-        this.#sendFrame(peer.socket, frameOf(peer.format, this.#writer));
+        if (!subscription.peer.format.gap(this.#writer, subscription.channel, missed, upTo, null)) return false;
+        this.#sendFrame(subscription);
         return true;
       },
     };
   }
 
-  /** A message object for the caller to fill; valid until the next call. */
-  scratch(): Message {
-    return this.#scratch;
-  }
-
   /** Goes on with a stream that is behind: new, or slow and drained. */
   stream(connection: StreamConnection): void {
-    for (let round = 0; connection.isLagging; round++) {
+    for (let round = 0; connection.isLagging && !connection.isStalled; round++) {
       if (round === ROUNDS_A_TURN) {
         this.#goOnLater(connection);
         return;
@@ -111,8 +104,7 @@ export class CatchUp {
   /** Goes on with a socket that wants to enter its channel's topic: reads to where the topic is, then joins it. */
   topic(subscription: TopicSubscription): void {
     const { channel, peer } = subscription;
-    if (subscription.shard !== null || channel.gone) return;
-    for (let round = 0; ; round++) {
+    for (let round = 0; channel.joining.has(subscription) && !channel.gone; round++) {
       if (peer.socket.getBufferedAmount() > SOCKET_FULL_BYTES) return; // its drain event calls again
       if (round === ROUNDS_A_TURN) {
         this.#goOnLater(subscription);
@@ -123,20 +115,29 @@ export class CatchUp {
         peer.closeBehind();
         return;
       }
-      if (outcome !== MORE) break;
+      if (outcome === MORE) continue;
+      if (hasCaughtUp(subscription)) this.#seatTopic(subscription);
+      return; // betweenJobs() calls again
     }
-    if (!this.#fanout.isIdle(channel) || subscription.sentId !== channel.delivered) return; // idle() calls again
-    channel.joining.splice(channel.joining.indexOf(subscription), 1);
+  }
+
+  #seatTopic(subscription: TopicSubscription): void {
+    const { channel, peer } = subscription;
+    channel.joining.delete(subscription);
     topicGroup(channel, peer.format).join(subscription);
   }
 
-  #sendFrame(
-    socket: { send(payload: string | Uint8Array): number; getBufferedAmount(): number },
-    frame: string | Uint8Array,
-  ) {
-    // 0: the socket is closed or was closed for being slow; its close handler takes it out.
-    if (socket.send(frame) === 0) this.#store.count(this.#fanout.slot, Counter.CLOSED_SLOW, 1);
-    return socket.getBufferedAmount() <= SOCKET_FULL_BYTES;
+  /** False: nothing more for now. */
+  #sendFrame(subscription: TopicSubscription): boolean {
+    const { peer, channel } = subscription;
+    const frame = frameOf(peer.format, this.#writer);
+    // 0: the socket is closed, or will be for being slow, and its close handler follows. Bun says 0 of an empty frame as well.
+    if (peer.socket.send(frame) === 0 && frame.length > 0) {
+      this.#store.count(this.#fanout.slot, Counter.CLOSED_SLOW, 1);
+      channel.joining.delete(subscription);
+      return false;
+    }
+    return peer.socket.getBufferedAmount() <= SOCKET_FULL_BYTES;
   }
 
   #positions(subscription: StreamSubscription): number[] | null {
@@ -154,8 +155,16 @@ export class CatchUp {
     this.#later.clear();
     for (const one of waiting) {
       if ("peer" in one) {
-        if (one.channel.joining.includes(one)) this.topic(one);
+        this.topic(one);
       } else this.stream(one);
     }
   }
+}
+
+/**
+ * The channel's next job is the next thing it wants: no job runs, all that was delivered was given to it, and unstored history, which is not
+ * for newcomers, is behind it.
+ */
+function hasCaughtUp({ channel, sentId, historyUntil }: TopicSubscription): boolean {
+  return !channel.busy && sentId === channel.delivered && sentId >= historyUntil;
 }

@@ -90,6 +90,7 @@ export class Job {
     channel.delivered = Math.max(channel.delivered, batch.to);
     channel.lastLiveMs = this.#host.nowMs();
     batch.release();
+    this.#frames.length = 0;
     return true;
   }
 
@@ -200,7 +201,7 @@ export class Job {
   #writeStreams(deadlineMs: number): boolean {
     for (; this.#group < this.channel.streams.length; this.#nextGroup()) {
       const group = this.channel.streams[this.#group];
-      if (group === undefined) continue;
+      if (group === undefined || group.members.length === 0) continue;
       if (!this.#encoded) {
         this.#encoded = true;
         this.#at = group.members.length - 1;

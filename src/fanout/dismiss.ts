@@ -4,7 +4,8 @@
  *
  * A stream that lags is told as well, after what its socket still holds: what it had not read went with the channel.
  */
-import type { Message } from "../store/message-view.ts";
+import { CHANNEL_DELETED_ID } from "../message.ts";
+import { Message } from "../store/message-view.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { frameOf } from "./delivery.ts";
 import type { Fanout } from "./fanout.ts";
@@ -12,8 +13,20 @@ import type { Format } from "./format.ts";
 import type { LocalChannel, StreamSubscription } from "./local-channel.ts";
 import type { TopicSubscription } from "./topics.ts";
 
+/** What is told when the deletion's own message was evicted before it was read. */
+export function lostDeletion(channel: LocalChannel, text: Uint8Array): Message {
+  const m = new Message();
+  m.id = CHANNEL_DELETED_ID;
+  m.channel = channel.name;
+  m.dataLength = text.length;
+  m.reserve(text.length);
+  m.bytes.set(text);
+  return m;
+}
+
 export function dismiss(fanout: Fanout, channel: LocalChannel, m: Message): void {
   channel.gone = true;
+  channel.dismissed = true;
   const bytes = new ByteWriter();
   for (const subscription of [...channel.waiting]) {
     encode(bytes, subscription.poll.format, m, channel);
@@ -41,6 +54,8 @@ function dismissSocket(fanout: Fanout, subscription: TopicSubscription, frame: s
   const { peer } = subscription;
   if (peer.socket.send(frame) === 0) fanout.topicDropped(1);
   else fanout.delivered(1, frame.length);
+  // Closed by that send, and gone from here.
+  if (!peer.subscriptions.includes(subscription)) return;
   if (peer.subscriptions.length === 1) fanout.leaveTopics(peer, true);
   else {
     peer.subscriptions.splice(peer.subscriptions.indexOf(subscription), 1);

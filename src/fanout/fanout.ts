@@ -3,13 +3,11 @@
  * leaves; the pump asks here who stands where. Counts in the store (subscribers per channel and worker) change here and nowhere
  * else, so they cannot drift.
  */
-import { CHANNEL_DELETED_ID } from "../message.ts";
 import { Counter } from "../store/counters.ts";
-import type { Message } from "../store/message-view.ts";
 import type { Store } from "../store/store.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { Job } from "./delivery.ts";
-import { dismiss } from "./dismiss.ts";
+import { dismiss, lostDeletion } from "./dismiss.ts";
 import { LocalChannel, type StreamSubscription, type Subscription } from "./local-channel.ts";
 import { Pump, type PumpHost } from "./pump.ts";
 import type { StreamConnection, StreamKeeper } from "./streams.ts";
@@ -70,26 +68,24 @@ export class Fanout implements PumpHost, StreamKeeper {
 
   // --- who stands where ----------------------------------------------------------------------------------------------
 
-  /** The channel as this worker sees it, made now if nobody stood there. It is settled: up to date with the ring if it is small. */
+  /** The channel as this worker sees it, made now if nobody stood there. Stand in it in the same turn, or ask again. */
   channel(index: number): LocalChannel {
-    const incarnation = this.store.incarnation(index);
-    const known = this.#channels.get(index);
-    if (known !== undefined && known.incarnation === incarnation) {
-      this.#pump.settle(known);
-      return known;
-    }
     const { store } = this;
+    const known = this.#channels.get(index);
+    if (known !== undefined) {
+      if (store.isLive(index, known.incarnation)) return known;
+      // From here on the deletion's entry in the ring would look for it in vain.
+      this.#pump.end(known);
+    } else if (this.#channels.size === 0) this.#pump.begin();
     const made = new LocalChannel(
       index,
-      incarnation,
+      store.incarnation(index),
       store.base(index),
       store.name(index),
       store.publishedCount(index),
     );
     this.#channels.set(index, made);
     this.#forgetLater(made);
-    // The first one: from now on the pump sleeps between turns and others ring.
-    if (this.#channels.size === 1) this.#pump.schedule();
     return made;
   }
 
@@ -143,7 +139,7 @@ export class Fanout implements PumpHost, StreamKeeper {
     this.#counted(1);
     for (const subscription of peer.subscriptions) {
       this.#stand(subscription);
-      subscription.channel.joining.push(subscription);
+      subscription.channel.joining.add(subscription);
     }
     for (const subscription of [...peer.subscriptions]) this.#catchUp.topic(subscription);
   }
@@ -177,12 +173,9 @@ export class Fanout implements PumpHost, StreamKeeper {
   #stand({ channel }: Subscription): void {
     channel.standing++;
     const nowSec = Math.floor(Date.now() / 1000);
-    if (this.store.addSubscriber(this.slot, channel.index, nowSec, channel.incarnation)) return;
+    const counted = this.store.addSubscriber(this.slot, channel.index, nowSec, channel.incarnation);
     // Deleted by another worker since the request was let in. Its ring entry may have gone by already, so nobody else would tell.
-    setImmediate(() => {
-      if (channel.standing > 0) dismiss(this, channel, this.#lostDeletion(channel));
-      if (this.#channels.get(channel.index) === channel) this.#channels.delete(channel.index);
-    });
+    if (!counted) this.#pump.end(channel);
   }
 
   #unstand({ channel }: Subscription): void {
@@ -191,21 +184,20 @@ export class Fanout implements PumpHost, StreamKeeper {
     if (channel.standing === 0) this.#forgetLater(channel);
   }
 
-  /**
-   * Nobody stands there, but perhaps in a moment: whoever is being seated holds the channel in his hand, and seating him may just have
-   * answered the last poll that stood in it. Looked at again when the turn is over.
-   */
+  /** Nobody stands there, but perhaps in a moment: whoever is being seated holds the channel in his hand. Looked at when the turn is over. */
   #forgetLater(channel: LocalChannel): void {
-    if (this.#empty.size === 0) queueMicrotask(() => this.#forget());
+    if (this.#empty.size === 0) queueMicrotask(() => this.#forgetEmpty());
     this.#empty.add(channel);
   }
 
-  #forget(): void {
-    for (const channel of this.#empty) {
-      const isKnown = this.#channels.get(channel.index) === channel;
-      if (isKnown && channel.standing === 0) this.#channels.delete(channel.index);
-    }
+  #forgetEmpty(): void {
+    for (const channel of this.#empty) if (channel.standing === 0) this.#forget(channel);
     this.#empty.clear();
+  }
+
+  /** Its index may stand for another channel by now. */
+  #forget(channel: LocalChannel): void {
+    if (this.#channels.get(channel.index) === channel) this.#channels.delete(channel.index);
   }
 
   #counted(connections: number): void {
@@ -226,18 +218,15 @@ export class Fanout implements PumpHost, StreamKeeper {
     return this.#channels.size > 0;
   }
 
-  isIdle(channel: LocalChannel): boolean {
-    return this.#pump.isIdle(channel);
-  }
-
-  idle(channel: LocalChannel): void {
+  betweenJobs(channel: LocalChannel): void {
+    if (channel.joining.size === 0) return;
     for (const subscription of [...channel.joining]) this.#catchUp.topic(subscription);
   }
 
   deleted(channel: LocalChannel, job: Job): void {
     const known = job.batch.hasText ? job.batch.messages[0] : undefined;
-    dismiss(this, channel, known ?? this.#lostDeletion(channel));
-    this.#channels.delete(channel.index);
+    dismiss(this, channel, known ?? lostDeletion(channel, this.#options.deletedText));
+    this.#forget(channel);
   }
 
   publish(topic: string, payload: string | Uint8Array): number {
@@ -301,20 +290,5 @@ export class Fanout implements PumpHost, StreamKeeper {
     this.store.count(this.slot, Counter.CLOSED_SLOW, 1);
     this.leaveStream(connection);
     connection.end(NOTHING);
-  }
-
-  #lostDeletion(channel: LocalChannel): Message {
-    const m = this.#catchUp.scratch();
-    m.id = CHANNEL_DELETED_ID;
-    m.channel = channel.name;
-    m.time = 0;
-    m.tag = 0;
-    m.eventIdLength = -1;
-    m.eventTypeLength = -1;
-    m.dataOffset = 0;
-    m.dataLength = this.#options.deletedText.length;
-    m.reserve(m.dataLength);
-    m.bytes.set(this.#options.deletedText);
-    return m;
   }
 }

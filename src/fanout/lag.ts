@@ -55,7 +55,7 @@ export class StoreReader {
     for (let i = 0; i < count; i++) {
       // Evicted since collect: the next message, or the end, shows the hole.
       if (!this.#store.read(refs.block(i), refs.stamp(i), this.#message)) return MORE;
-      if (this.#message.id > upTo) break;
+      if (this.#message.id > upTo) return this.#hole(subscription, newest, sink) ? CAUGHT_UP : UNTELLABLE;
       this.#message.channel = channel.name;
       const outcome = this.#give(subscription, this.#message, sink);
       if (outcome !== CAUGHT_UP) return outcome;

@@ -8,6 +8,7 @@
  * higher `sentId`. Jobs compare the two, so joining and leaving while a job runs can neither lose nor repeat a message (P1, P2).
  */
 import { RefList } from "../store/refs.ts";
+import type { Store } from "../store/store.ts";
 import type { Format } from "./format.ts";
 import type { StreamConnection } from "./streams.ts";
 import type { TopicGroup, TopicSubscription } from "./topics.ts";
@@ -75,13 +76,14 @@ export class LocalChannel {
   readonly name: Uint8Array;
   /** Every id up to here was handed to all who were live. */
   delivered: number;
-  /** References taken from the ring and not yet put into a job; `taken` of them are used up. */
+  /** References taken from the ring and not yet put into a job; `used` of them are used up. */
   readonly pending = new RefList();
   used = 0;
-  /** Ids up to here exist although no reference to them was taken: set when this worker fell a whole ring behind. */
+  /** Ids up to here exist, whether or not a reference to them was taken (see readAgain). */
   owedUpTo = 0;
-  /** The channel was deleted. */
+  /** The channel was deleted; who stands here is told once `pending` is delivered, and `dismissed` says that it was done. */
   gone = false;
+  dismissed = false;
   /** When the last live message was delivered here: restarts the ping interval of all who stand here (spec 4.9). */
   lastLiveMs = 0;
   /** Time the running job has taken so far, and when the next may begin (see pump.ts). */
@@ -96,8 +98,8 @@ export class LocalChannel {
   readonly streams: StreamGroup[] = [];
   readonly topics: TopicGroup[] = [];
   readonly waiting: WaitingSubscription[] = [];
-  /** WebSockets that wait for the channel to be idle before they enter a native topic. */
-  readonly joining: TopicSubscription[] = [];
+  /** WebSockets that read up to `delivered` from the store and enter their native topic between two jobs. */
+  readonly joining = new Set<TopicSubscription>();
   /** Streams that read from the store until they have caught up: newcomers with a backlog, and slow readers. */
   readonly behind = new Set<StreamSubscription>();
 
@@ -109,8 +111,26 @@ export class LocalChannel {
     this.delivered = delivered;
   }
 
-  hasPending(): boolean {
-    return this.used < this.pending.length;
+  /** There is something to deliver, a gap and the end included. */
+  hasMore(): boolean {
+    return (
+      this.used < this.pending.length || this.owedUpTo > this.delivered || (this.gone && !this.dismissed)
+    );
+  }
+
+  /**
+   * Takes from the store what it still has after `afterId`, in place of the references: some were evicted, or the ring went round before
+   * they were taken.
+   */
+  readAgain(store: Store, afterId: number): void {
+    this.pending.clear();
+    this.used = 0;
+    // Before collect: what is published between the two is found by it or still comes through the ring.
+    const owed = store.publishedCount(this.index);
+    const limit = Number.MAX_SAFE_INTEGER;
+    const found = store.collect(this.index, this.incarnation, afterId, true, limit, this.pending);
+    if (found < 0) this.gone = true;
+    else this.owedUpTo = owed;
   }
 
   streamGroup(format: Format): StreamGroup {

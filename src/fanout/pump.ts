@@ -23,14 +23,16 @@ const SAFETY_LOOK_MS = 100;
 const REST_SHARE = 0.25;
 const REST_FROM_MS = 1;
 const REST_MAX_MS = 10;
+/** Finished jobs whose buffers are kept for the next ones; more only run at once when many channels have thousands of sockets each. */
+const SPARE_JOBS = 8;
 
 /** What the pump needs from the place where subscribers stand. */
 export interface PumpHost extends DeliveryHost {
   local(index: number): LocalChannel | undefined;
   locals(): Iterable<LocalChannel>;
   hasLocals(): boolean;
-  /** Nothing is pending and no job runs: sockets may enter topics now. */
-  idle(channel: LocalChannel): void;
+  /** A job is done and the next has not begun: sockets that have everything up to `delivered` may enter topics now. */
+  betweenJobs(channel: LocalChannel): void;
   /** The channel's end was reached, in order. `text` is the deletion message. */
   deleted(channel: LocalChannel, job: Job): void;
 }
@@ -73,18 +75,18 @@ export class Pump {
     setImmediate(() => this.#turn());
   }
 
-  /** Takes what the ring has, and if the channel is small delivers it now: a newcomer should find it idle. */
-  settle(channel: LocalChannel): void {
-    this.#take();
-    for (let rounds = 0; rounds < 4 && channel.hasPending() && !channel.busy; rounds++) {
-      if (channel.standing > 256) break;
-      this.#step(channel, Number.POSITIVE_INFINITY);
-    }
-    if (this.#ready.length > 0) this.schedule();
+  /** The first channel of this worker is about to be made: the ring is followed from here on. */
+  begin(): void {
+    this.#cursor = this.#store.head();
+    this.schedule();
   }
 
-  isIdle(channel: LocalChannel): boolean {
-    return !channel.busy && !channel.hasPending();
+  /** A deletion that the ring's entry will not tell of, because the channel's record is about to be known as another's. */
+  end(channel: LocalChannel): void {
+    this.#take();
+    channel.gone = true;
+    this.#enqueue(channel);
+    this.schedule();
   }
 
   #look(): void {
@@ -169,10 +171,10 @@ export class Pump {
   #finish(channel: LocalChannel, job: Job): void {
     channel.nativeMs = job.nativeMs;
     this.#jobs.delete(channel);
-    this.#spare.push(job);
+    if (this.#spare.length < SPARE_JOBS) this.#spare.push(job);
     channel.busy = false;
-    if (channel.hasPending()) this.#enqueue(channel);
-    else this.#host.idle(channel);
+    this.#host.betweenJobs(channel);
+    if (channel.hasMore()) this.#enqueue(channel);
   }
 
   #enqueue(channel: LocalChannel): void {
@@ -204,22 +206,8 @@ export class Pump {
     this.#store.count(this.#slot, Counter.LAPPED, 1);
     log("warn", "fell a whole dispatch ring behind; reading the channels instead");
     for (const channel of this.#host.locals()) {
-      const after = this.#jobs.get(channel)?.batch.to ?? channel.delivered;
-      channel.pending.clear();
-      channel.used = 0;
-      // Before collect: what is published between the two is found by it or still comes through the ring.
-      const owed = this.#store.publishedCount(channel.index);
-      const found = this.#store.collect(
-        channel.index,
-        channel.incarnation,
-        after,
-        true,
-        Number.MAX_SAFE_INTEGER,
-        channel.pending,
-      );
-      if (found < 0) channel.gone = true;
-      else channel.owedUpTo = owed;
-      if (found !== 0 || channel.owedUpTo > after) this.#enqueue(channel);
+      channel.readAgain(this.#store, this.#jobs.get(channel)?.batch.to ?? channel.delivered);
+      if (channel.hasMore()) this.#enqueue(channel);
     }
   }
 }

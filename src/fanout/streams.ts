@@ -43,6 +43,8 @@ export class StreamConnection {
   readonly footer: Uint8Array;
   /** The promise of a full socket is pending. */
   #stalled = false;
+  /** Writes are sent at once, without a flush. */
+  #direct = false;
   #sink: StreamSink | null = null;
   /** The subscriptions as they were at first, once one of several channels was deleted; else null. */
   #places: StreamSubscription[] | null = null;
@@ -58,7 +60,8 @@ export class StreamConnection {
   attach(sink: StreamSink): void {
     this.#sink = sink;
     // With one channel every write is a whole turn's bytes: sent at once, without a flush of its own.
-    if (this.subscriptions.length === 1) sink.start({ highWaterMark: 1 });
+    this.#direct = this.subscriptions.length === 1;
+    if (this.#direct) sink.start({ highWaterMark: 1 });
   }
 
   /** Called once when the connection has ended, whoever ended it. */
@@ -76,6 +79,11 @@ export class StreamConnection {
     return this.#state === ENDED;
   }
 
+  /** The socket is full: nothing should be written until its keeper is told that it has drained. */
+  get isStalled(): boolean {
+    return this.#stalled;
+  }
+
   /** Positions of all channels of this connection in path order (for the vector event id). */
   positions(): number[] {
     return (this.#places ?? this.subscriptions).map(({ channel, sentId }) => channel.base + sentId);
@@ -91,7 +99,7 @@ export class StreamConnection {
   send(bytes: Uint8Array): boolean {
     if (this.#state === ENDED || this.#sink === null) return false;
     const written = this.#sink.write(bytes);
-    if (typeof written === "number") return this.subscriptions.length === 1 || this.flush();
+    if (typeof written === "number") return this.#direct || this.flush();
     this.#lag(written);
     return false;
   }
@@ -109,7 +117,7 @@ export class StreamConnection {
 
   flush(): boolean {
     this.flushQueued = false;
-    if (this.#state === ENDED || this.#sink === null) return false;
+    if (this.#state === ENDED || this.#stalled || this.#sink === null) return false;
     const flushed = this.#sink.flush();
     if (typeof flushed === "number") return true;
     this.#lag(flushed);
@@ -143,13 +151,14 @@ export class StreamConnection {
   }
 
   #lag(pending: Promise<number>): void {
-    if (this.#state === ENDED) {
+    // Stalled already: a goodbye to a full socket, for which Bun gives the promise that is waited for.
+    if (this.#state === ENDED || this.#stalled) {
       this.#own(pending);
       return;
     }
     this.#state = LAGGING;
-    if (!this.#stalled) this.#keeper.lagged(this);
     this.#stalled = true;
+    this.#keeper.lagged(this);
     pending.then(
       () => this.#drained(),
       () => this.#drained(),

@@ -3,7 +3,8 @@
  *
  * A topic holds at most SHARD_SIZE sockets, because a native publish cannot be interrupted: a channel with 50,000 sockets becomes
  * some fifty topics, published over several event-loop turns, and other channels get their turn in between.
- * A socket enters a topic only while its channel is idle, so nothing published before it came can reach it (see delivery.ts).
+ * A socket enters a topic only between two jobs of its channel and with everything that was delivered, so the next job is the next thing
+ * it is owed (see catch-up.ts).
  */
 import type { Format } from "./format.ts";
 import { type LocalChannel, Subscription } from "./local-channel.ts";
@@ -74,12 +75,11 @@ export class TopicGroup {
   }
 }
 
-/** Takes a subscription out of its shard, or out of the queue of those who want to join. */
+/** Takes a subscription out of its shard, or out of those who want to join. */
 export function leaveTopic(subscription: TopicSubscription, socketOpen: boolean): void {
   const { shard, channel } = subscription;
   if (shard === null) {
-    const place = channel.joining.indexOf(subscription);
-    if (place >= 0) channel.joining.splice(place, 1);
+    channel.joining.delete(subscription);
     return;
   }
   const last = shard.sockets.pop();

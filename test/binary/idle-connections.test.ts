@@ -4,7 +4,7 @@
  * real server (75 s) and only startWorker takes a shorter one.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type RunningWorker, startWorker } from "../../src/app.ts";
@@ -12,6 +12,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { storePolicy, storeShape } from "../../src/supervisor/store-settings.ts";
 import { KernelSocket } from "./kernel-socket.ts";
+import { PulledBody } from "./pulled-client.ts";
 import { freePort, layout, until } from "./running-server.ts";
 
 /** Bun looks at its connections every four seconds. */
@@ -26,7 +27,10 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "sluice-idle-"));
   port = freePort();
   const file = join(folder, "sluice.toml");
-  writeFileSync(file, layout(`listen = ["127.0.0.1:${port}"]\n[store]\nsize = "1MiB"`));
+  writeFileSync(
+    file,
+    layout(`listen = ["127.0.0.1:${port}"]\n[store]\nsize = "16MiB"`, { sub: 'header_template = "\\n"' }),
+  );
   const loaded = loadConfig({ file });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.faults));
   const { config } = loaded;
@@ -100,4 +104,31 @@ test("a silent stream and a silent long poll live on, half-sent and unused conne
   await until("the statistics", () => info.text().includes("\r\n\r\n"));
   expect(info.text()).toContain('"published_messages": 0');
   for (const { socket } of [stream, events, published, info]) socket.close();
+}, 60_000);
+
+/** Connections of the server that it has not closed, whatever their clients do (proc(5), /proc/net/tcp). */
+function established(): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const lines = readFileSync("/proc/net/tcp", "utf8").split("\n");
+  return lines.filter((line) => {
+    const [, address = "", , state] = line.trim().split(/\s+/);
+    return address.endsWith(local) && state === "01";
+  }).length;
+}
+
+test("a stream that has ended does not keep the connection of a reader who does not take the rest", async () => {
+  const before = established();
+  const reader = await PulledBody.get(port, "/sub/unread", { receiveBuffer: 65_536 });
+  const message = "x".repeat(500_000);
+  for (let i = 0; i < 20; i++) {
+    const published = await post("unread", `Content-Length: ${message.length}\r\nConnection: close`, message);
+    await until("the answer", () => published.text().startsWith("HTTP/1.1 200") && published.socket.ended);
+    published.socket.close();
+  }
+  const deleted = await send("DELETE /pub?id=unread HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  await until("the answer", () => deleted.text().startsWith("HTTP/1.1 200") && deleted.socket.ended);
+  deleted.socket.close();
+  expect(established()).toBe(before + 1);
+  await until("the server lets go", () => established() === before, 20_000);
+  reader.socket.close();
 }, 60_000);

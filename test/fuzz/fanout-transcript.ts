@@ -64,7 +64,7 @@ export class Transcript {
     const [kind, key = "", first = "", second = ""] = told.split(" ");
     if (kind === "H" && this.lines !== 1) this.#fail(line, "the prelude is not first");
     if (kind === "H" || kind === "P" || kind === "F") return;
-    const stand = this.stands.find(({ life, ended }) => life.key === key && !ended);
+    const stand = this.stands.find(({ life, ended }) => !ended && isMeant(life, kind, key));
     if (stand === undefined) this.#fail(line, "does not stand there");
     if (kind === "M") this.#message(stand, line, Number(first), second);
     else if (kind === "G") this.#gap(stand, line, Number(first), Number(second));
@@ -144,3 +144,7 @@ export class Transcript {
     throw new Error(`${this.#who}: "${line.slice(0, 80)}": ${why}`);
   }
 }
+
+/** The deletion of a channel that died before the worker looked at it is told under the dead record's incarnation. */
+const isMeant = (life: Life, kind: string | undefined, key: string): boolean =>
+  kind === "D" ? key.startsWith(`${life.index}.`) : life.key === key;
