@@ -114,8 +114,10 @@ export function summaryOf(store: Store): SummaryStatistics {
   const nowSec = Math.floor(nowMs / 1000);
   const workers: WorkerStatistics[] = [];
   for (const slot of liveSlots(store)) {
+    const pid = store.slotPid(slot);
+    if (pid === 0) continue; // died since
     workers.push({
-      pid: store.slotPid(slot),
+      pid,
       subscribers: store.counter(slot, Counter.SUBSCRIBERS),
       uptimeSec: nowSec - store.slotStartedSec(slot),
     });

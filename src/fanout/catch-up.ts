@@ -41,9 +41,10 @@ export class CatchUp {
         return this.#writer.length < WRITE_BYTES;
       },
       gap: (subscription, missed, upTo) => {
-        fanout.gapTold(1);
         const { format } = subscription.connection;
-        return format.gap(this.#writer, subscription.channel, missed, upTo, this.#positions(subscription));
+        const told = format.gap(this.#writer, subscription.channel, missed, upTo, this.#positions(subscription));
+        if (told) fanout.gapTold(1);
+        return told;
       },
     };
     this.#topicSink = {
@@ -54,9 +55,9 @@ export class CatchUp {
         return this.#sendFrame(subscription);
       },
       gap: (subscription, missed, upTo) => {
-        fanout.gapTold(1);
         this.#writer.reset();
         if (!subscription.peer.format.gap(this.#writer, subscription.channel, missed, upTo, null)) return false;
+        fanout.gapTold(1);
         this.#sendFrame(subscription);
         return true;
       },

@@ -185,13 +185,13 @@ export class Job {
     const sockets = shard?.sockets.length ?? 0;
     if (shard === undefined || sockets === 0) return 0;
     if (this.batch.missed > 0) {
-      this.#host.gapTold(sockets);
-      if (this.#frames.length === 0) for (const socket of [...shard.sockets]) socket.peer.closeBehind();
+      if (this.#frames.length > 0) this.#host.gapTold(sockets);
+      else for (const socket of [...shard.sockets]) socket.peer.closeBehind();
     }
     for (const frame of this.#frames) {
-      const sent = this.#host.publish(shard.topic, frame);
-      if (sent === 0) this.#host.topicDropped(sockets);
-      else this.#host.delivered(sockets, sockets * frame.length);
+      // 0: it was too much for somebody, the others have it. Who it was is known when his socket closes (subscribe/socket-peer.ts).
+      if (this.#host.publish(shard.topic, frame) === 0) shard.overranMs = this.#host.nowMs();
+      this.#host.delivered(sockets, sockets * frame.length);
     }
     return sockets;
   }
@@ -250,7 +250,7 @@ export class Job {
       }
     }
     this.#host.delivered(served * count, served * shared.length);
-    if (missed > 0) this.#host.gapTold(served);
+    if (missed > 0 && shared.length > 0) this.#host.gapTold(served);
     this.#at = i;
     return i < 0;
   }
@@ -266,7 +266,7 @@ export class Job {
       const missed = batch.to - Math.max(subscription.sentId, batch.previous);
       subscription.sentId = batch.to;
       told = group.format.gap(this.#own, channel, missed, batch.to, positions());
-      this.#host.gapTold(1);
+      if (told) this.#host.gapTold(1);
     }
     let count = 0;
     for (let i = 0; i < batch.count; i++) {

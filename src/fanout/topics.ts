@@ -43,6 +43,8 @@ export class TopicSubscription extends Subscription {
 
 export class TopicShard {
   readonly sockets: TopicSubscription[] = [];
+  /** When a publish was too much for one or more of the sockets (performance.now()): Bun closes those, and says no more than that. */
+  overranMs = Number.NEGATIVE_INFINITY;
   readonly topic: string;
   constructor(topic: string) {
     this.topic = topic;
@@ -91,6 +93,12 @@ export function leaveTopic(subscription: TopicSubscription, socketOpen: boolean)
   subscription.place = -1;
   if (socketOpen) subscription.peer.socket.unsubscribe(shard.topic);
 }
+
+/** A socket that is closed so soon after its shard was overrun was too slow; others are closed by their clients. */
+const OVERRUN_CLOSES_WITHIN_MS = 1000;
+
+export const wasOverrun = ({ shard }: TopicSubscription, nowMs: number): boolean =>
+  shard !== null && nowMs - shard.overranMs < OVERRUN_CLOSES_WITHIN_MS;
 
 export function topicGroup(channel: LocalChannel, format: Format): TopicGroup {
   for (const group of channel.topics) if (group.format === format) return group;

@@ -4,7 +4,7 @@
  */
 import { CloseCode, type Refusal } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
-import { type TopicPeer, TopicSubscription } from "../fanout/topics.ts";
+import { type TopicPeer, TopicSubscription, wasOverrun } from "../fanout/topics.ts";
 import { Counter } from "../store/counters.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { closeReason } from "../wire/close-reason.ts";
@@ -124,7 +124,9 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
 
   /** The socket has closed, for whatever reason. */
   closed(code: number): void {
-    if (code === ABNORMAL && this.socket.getBufferedAmount() > 0) {
+    // What was unsent is gone by now: getBufferedAmount() says 0.
+    const nowMs = performance.now();
+    if (code === ABNORMAL && this.subscriptions.some((subscription) => wasOverrun(subscription, nowMs))) {
       this.#endpoint.room.store.count(this.#endpoint.room.slot, Counter.CLOSED_SLOW, 1);
     }
     this.#leave(false);

@@ -50,11 +50,26 @@ function checked(path: string, field: string): PathOutcome {
   if (bytes > MAX_PATH_BYTES) {
     return { ok: false, fault: `${field}: ${path} is ${bytes} bytes long; at most ${MAX_PATH_BYTES} fit` };
   }
-  const folder = dirname(path);
-  if (!isFolder(folder))
-    return { ok: false, fault: `${field}: ${path}: the folder ${folder} does not exist` };
-  if (isFolder(path)) return { ok: false, fault: `${field}: ${path} is a folder; a file is needed` };
+  const fault = placeFault(path);
+  if (fault !== null) return { ok: false, fault: `${field}: ${fault}` };
   return { ok: true, path };
+}
+
+/**
+ * Why no store can be kept there. What is no store is moved aside later on, which is right for a file or a link, and would take
+ * a device node, as root even /dev/null, away from everybody else.
+ */
+function placeFault(path: string): string | null {
+  const folder = dirname(path);
+  try {
+    if (!isFolder(folder)) return `${path}: the folder ${folder} does not exist`;
+    if (isFolder(path)) return `${path} is a folder; a file is needed`;
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found === undefined || found.isFile() || found.isSymbolicLink()) return null;
+    return `${path} is a device, pipe or socket; a file is needed`;
+  } catch (error) {
+    return (error as Error).message; // no right to look
+  }
 }
 
 function makePrivate(folder: string): string | null {
