@@ -277,8 +277,7 @@ export function startStandIn(port: number): StandIn {
     if (asked.names.some((name) => name === "ALL" || name.includes("*")))
       return refusal(403, "Channel id not authorized for this method.");
     if (place === "ev") return events(asked, request);
-    const wantsPoll = request.headers.get("X-Nginx-PushStream-Mode") === "long-polling";
-    if (place === "lp" || (place === "sub" && wantsPoll)) return longPoll(asked, request);
+    if (place === "lp") return longPoll(asked, request);
     if (place === "sub") return stream(asked, request);
     return new Response("not found", { status: 404 });
   };

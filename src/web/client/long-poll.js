@@ -1,9 +1,6 @@
 /**
  * Long polling with fetch: a request that is answered when there is news, then the next one with the position of that answer
- * (Last-Modified and Etag come back as If-Modified-Since and If-None-Match).
- *
- * It asks the stream's address for long-polling mode, because there every message ends with a line break; the plain text of
- * /lp/ joins the messages of one answer without one (push-stream specification, 4.12).
+ * (Last-Modified and Etag come back as If-Modified-Since and If-None-Match). One line a message.
  */
 import { channelsPath } from "./channel.js";
 import { reportRefusal } from "./feed.js";
@@ -25,7 +22,7 @@ export const longPollTransport = {
   http: true,
   address(channel, memory) {
     // `.bN` only until there is a position: it would be answered at once, again and again.
-    return `/sub/${channelsPath(channel, memory["since"] ? 0 : channel.last)}`;
+    return `/lp/${channelsPath(channel, memory["since"] ? 0 : channel.last)}`;
   },
   open(link) {
     const abort = new AbortController();
@@ -53,7 +50,7 @@ async function pollUntil(link, signal) {
 async function pollOnce(link, signal) {
   const { memory } = link;
   /** @type {Record<string, string>} */
-  const headers = { "X-Nginx-PushStream-Mode": "long-polling" };
+  const headers = {};
   if (memory["since"]) headers["If-Modified-Since"] = memory["since"];
   if (memory["tag"]) headers["If-None-Match"] = memory["tag"];
   const response = await fetch(longPollTransport.address(link.channel, memory), {
