@@ -65,7 +65,7 @@ export class Batch {
     pending.clear();
     channel.used = 0;
     // Messages behind the last one that was read, or the deletion itself, may be among the lost: the store knows.
-    if (lost) channel.readAgain(store, this.to);
+    if (lost) channel.readAgain(store);
     if (this.count > 0 || this.missed > 0 || pending.length > 0) return;
     if (channel.gone) this.deletion = true;
     else if (channel.owedUpTo > this.to) this.#gapUpTo(channel.owedUpTo);

@@ -3,13 +3,12 @@
  * new or were slow, sockets that are new. One store read batch and one write at a time; when the socket is full it stops and is
  * called again when it has drained.
  */
-import { log } from "../log.ts";
 import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { frameOf } from "./delivery.ts";
 import type { Fanout } from "./fanout.ts";
-import { type CatchUpSink, GONE, MORE, StoreReader, UNTELLABLE } from "./lag.ts";
+import { type CatchUpSink, MORE, StoreReader, UNTELLABLE } from "./lag.ts";
 import type { StreamSubscription } from "./local-channel.ts";
 import type { StreamConnection } from "./streams.ts";
 import { type TopicSubscription, topicGroup } from "./topics.ts";
@@ -42,7 +41,13 @@ export class CatchUp {
       },
       gap: (subscription, missed, upTo) => {
         const { format } = subscription.connection;
-        const told = format.gap(this.#writer, subscription.channel, missed, upTo, this.#positions(subscription));
+        const told = format.gap(
+          this.#writer,
+          subscription.channel,
+          missed,
+          upTo,
+          this.#positions(subscription),
+        );
         if (told) fanout.gapTold(1);
         return told;
       },
@@ -56,7 +61,8 @@ export class CatchUp {
       },
       gap: (subscription, missed, upTo) => {
         this.#writer.reset();
-        if (!subscription.peer.format.gap(this.#writer, subscription.channel, missed, upTo, null)) return false;
+        if (!subscription.peer.format.gap(this.#writer, subscription.channel, missed, upTo, null))
+          return false;
         fanout.gapTold(1);
         this.#sendFrame(subscription);
         return true;
@@ -83,7 +89,6 @@ export class CatchUp {
         }
         if (outcome === MORE) more = true;
         if (outcome === MORE && this.#writer.length >= WRITE_BYTES) break;
-        if (outcome === GONE) log("debug", "a channel was deleted under a lagging stream");
       }
       this.#fanout.delivered(0, this.#writer.length);
       if (this.#writer.length > 0 && !connection.send(this.#writer.view())) return;
@@ -94,11 +99,17 @@ export class CatchUp {
     }
   }
 
+  /**
+   * In a channel that was deleted meanwhile it stays behind and waits to be dismissed: it could not read on to where the live set is, and what
+   * is still on its way there would come after a hole.
+   */
   #seatStream(connection: StreamConnection): void {
     this.#fanout.caughtUp(connection);
     for (const subscription of connection.subscriptions) {
-      subscription.channel.behind.delete(subscription);
-      subscription.channel.streamGroup(connection.format).add(subscription);
+      const { channel } = subscription;
+      if (!this.#store.isLive(channel.index, channel.incarnation)) continue;
+      channel.behind.delete(subscription);
+      channel.streamGroup(connection.format).add(subscription);
     }
   }
 

@@ -28,7 +28,6 @@ export interface DeliveryHost {
   endBehind(subscription: StreamSubscription): void;
   /** The poll is answered: it stands nowhere any more. */
   leavePoll(subscription: WaitingSubscription): void;
-  topicDropped(sockets: number): void;
 }
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

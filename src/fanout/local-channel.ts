@@ -88,7 +88,6 @@ export class LocalChannel {
   lastLiveMs = 0;
   /** Time the running job has taken so far, and when the next may begin (see pump.ts). */
   fanoutMs = 0;
-  nativeMs = 0;
   restUntilMs = 0;
   /** Subscriptions of any kind in this worker, lagging and joining ones included. */
   standing = 0;
@@ -113,22 +112,21 @@ export class LocalChannel {
 
   /** There is something to deliver, a gap and the end included. */
   hasMore(): boolean {
-    return (
-      this.used < this.pending.length || this.owedUpTo > this.delivered || (this.gone && !this.dismissed)
-    );
+    if (this.gone) return !this.dismissed;
+    return this.used < this.pending.length || this.owedUpTo > this.delivered;
   }
 
   /**
-   * Takes from the store what it still has after `afterId`, in place of the references: some were evicted, or the ring went round before
-   * they were taken.
+   * Takes from the store what it still has after `delivered`, in place of the references: some were evicted, or the ring went round before
+   * they were taken. What a running job carries is among it, and is known by its ids.
    */
-  readAgain(store: Store, afterId: number): void {
+  readAgain(store: Store): void {
     this.pending.clear();
     this.used = 0;
     // Before collect: what is published between the two is found by it or still comes through the ring.
     const owed = store.publishedCount(this.index);
     const limit = Number.MAX_SAFE_INTEGER;
-    const found = store.collect(this.index, this.incarnation, afterId, true, limit, this.pending);
+    const found = store.collect(this.index, this.incarnation, this.delivered, true, limit, this.pending);
     if (found < 0) this.gone = true;
     else this.owedUpTo = owed;
   }

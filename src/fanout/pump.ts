@@ -98,7 +98,7 @@ export class Pump {
     if (this.#stopped) return;
     const startedMs = performance.now();
     this.#take();
-    const deadline = startedMs + SLICE_MS;
+    let deadline = startedMs + SLICE_MS;
     while (this.#ready.length > 0) {
       const channel = this.#ready.shift();
       if (channel === undefined) break;
@@ -108,10 +108,12 @@ export class Pump {
         this.#rest(channel, channel.restUntilMs - beganMs);
         continue;
       }
-      this.#step(channel, deadline);
+      // What Bun sends for it when the turn ends is part of the turn.
+      const sendMs = this.#step(channel, deadline);
+      deadline -= sendMs;
       const nowMs = performance.now();
-      channel.fanoutMs += nowMs - beganMs;
-      if (!channel.busy) this.#paced(channel, nowMs);
+      channel.fanoutMs += nowMs - beganMs + sendMs;
+      if (!channel.busy) this.#paced(channel, nowMs + sendMs);
       if (nowMs > deadline) break;
     }
     this.#store.count(this.#slot, Counter.PUMP_US, Math.round((performance.now() - startedMs) * 1000));
@@ -125,14 +127,12 @@ export class Pump {
     if (!this.#store.beginSleep(this.#slot, this.#cursor)) this.schedule();
   }
 
-  /** A job is done: how long it took, and what Bun still has to send for it, say how long to rest. */
-  #paced(channel: LocalChannel, nowMs: number): void {
-    const tookMs = channel.fanoutMs + channel.nativeMs;
-    if (tookMs > REST_FROM_MS) {
-      channel.restUntilMs = nowMs + channel.nativeMs + Math.min(tookMs * REST_SHARE, REST_MAX_MS);
+  /** A job is done, or will be at `doneMs`, when Bun has sent the last of it: how long it took says how long to rest. */
+  #paced(channel: LocalChannel, doneMs: number): void {
+    if (channel.fanoutMs > REST_FROM_MS) {
+      channel.restUntilMs = doneMs + Math.min(channel.fanoutMs * REST_SHARE, REST_MAX_MS);
     }
     channel.fanoutMs = 0;
-    channel.nativeMs = 0;
   }
 
   /** The native timer has millisecond steps; a rest shorter than that ends at the next turn. */
@@ -148,28 +148,26 @@ export class Pump {
     this.schedule();
   }
 
-  /** One job, or one slice of it. */
-  #step(channel: LocalChannel, deadline: number): void {
+  /** One job, or one slice of it. Returns the milliseconds that Bun still has to send for it. */
+  #step(channel: LocalChannel, deadline: number): number {
     let job = this.#jobs.get(channel);
     if (job === undefined) {
       job = this.#spare.pop() ?? new Job(this.#host, channel);
       if (!job.start(this.#store, channel)) {
         if (job.batch.deletion) this.#host.deleted(channel, job);
         this.#finish(channel, job);
-        return;
+        return 0;
       }
       this.#jobs.set(channel, job);
       channel.busy = true;
     }
-    if (!job.run(deadline)) {
-      this.#enqueue(channel);
-      return;
-    }
-    this.#finish(channel, job);
+    const beforeMs = job.nativeMs;
+    if (job.run(deadline)) this.#finish(channel, job);
+    else this.#enqueue(channel);
+    return job.nativeMs - beforeMs;
   }
 
   #finish(channel: LocalChannel, job: Job): void {
-    channel.nativeMs = job.nativeMs;
     this.#jobs.delete(channel);
     if (this.#spare.length < SPARE_JOBS) this.#spare.push(job);
     channel.busy = false;
@@ -206,7 +204,7 @@ export class Pump {
     this.#store.count(this.#slot, Counter.LAPPED, 1);
     log("warn", "fell a whole dispatch ring behind; reading the channels instead");
     for (const channel of this.#host.locals()) {
-      channel.readAgain(this.#store, this.#jobs.get(channel)?.batch.to ?? channel.delivered);
+      channel.readAgain(this.#store);
       if (channel.hasMore()) this.#enqueue(channel);
     }
   }

@@ -117,7 +117,7 @@ export class StreamConnection {
 
   flush(): boolean {
     this.flushQueued = false;
-    if (this.#state === ENDED || this.#stalled || this.#sink === null) return false;
+    if (this.#state === ENDED || this.#sink === null) return false;
     const flushed = this.#sink.flush();
     if (typeof flushed === "number") return true;
     this.#lag(flushed);

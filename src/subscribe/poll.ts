@@ -69,7 +69,7 @@ export class PollEndpoint {
     request: Request,
     server: IdleTimer | null,
   ): Response | Promise<Response> {
-    // Settled before the starts are taken: nothing can be delivered between the two, it is one turn.
+    // From here to the seat is one turn: nothing can be delivered between the starts and the wait.
     const channels = seats.map((seat) => this.room.fanout.channel(seat.index));
     const starts = this.#starts(seats, asked);
     const now = this.#answerNow(seats, starts, asked);
@@ -204,6 +204,7 @@ class HeldPoll implements WaitingPoll, Held, Timed {
   nextTimed: Timed | null = null;
   previousTimed: Timed | null = null;
   dueTick = 0;
+  heldAt = -1;
   readonly #endpoint: PollEndpoint;
   readonly #resolve: (response: Response) => void;
   readonly #line: Line | null;
@@ -254,7 +255,7 @@ class HeldPoll implements WaitingPoll, Held, Timed {
     if (first !== undefined) room.fanout.leavePoll(first);
     this.#line?.release();
     room.timers.remove(this);
-    room.held.delete(this);
+    room.held.remove(this);
   }
 }
 

@@ -10,7 +10,37 @@ import { TimerWheel } from "./timer-wheel.ts";
 
 /** A held connection as the drain sees it: the bytes of push-stream spec 8.2, then gone. */
 export interface Held {
+  /** Where it stands in the list, kept by the list; -1: nowhere. */
+  heldAt: number;
   goAway(): void;
+}
+
+/** Every held connection of the worker, each once. A Set would cost a hundred bytes for each of ten thousand idle ones. */
+export class HeldList {
+  readonly #all: Held[] = [];
+
+  add(held: Held): void {
+    if (held.heldAt >= 0) return;
+    held.heldAt = this.#all.length;
+    this.#all.push(held);
+  }
+
+  /** Idempotent. The last one takes its place. */
+  remove(held: Held): void {
+    const place = held.heldAt;
+    if (place < 0) return;
+    const last = this.#all.pop();
+    if (last !== undefined && last !== held) {
+      this.#all[place] = last;
+      last.heldAt = place;
+    }
+    held.heldAt = -1;
+  }
+
+  /** A copy: whoever is sent away leaves the list. */
+  all(): Held[] {
+    return [...this.#all];
+  }
 }
 
 export interface RoomOptions {
@@ -32,7 +62,7 @@ export class Room {
   readonly idleSec: number;
   readonly publishFrom: RoomOptions["publishFrom"];
   readonly timers = new TimerWheel();
-  readonly held = new Set<Held>();
+  readonly held = new HeldList();
   readonly backlog: Backlog;
   draining = false;
 
@@ -49,7 +79,7 @@ export class Room {
   /** Ends every held connection with its footer, close frame or timeout answer. */
   sendAway(): void {
     this.draining = true;
-    for (const held of [...this.held]) held.goAway();
+    for (const held of this.held.all()) held.goAway();
   }
 
   stop(): void {

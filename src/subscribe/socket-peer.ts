@@ -39,6 +39,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   nextTimed: Timed | null = null;
   previousTimed: Timed | null = null;
   dueTick = 0;
+  heldAt = -1;
   lastPingMs = 0;
   endMs = 0;
   #socket: Socket | null = null;
@@ -83,18 +84,22 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   /** Header template or hello, old messages, live: in one turn (spec 4.13.3). */
   #enter(seats: readonly Seat[], asked: Asked): void {
     const { room, location } = this.#endpoint;
+    const wanted: TopicSubscription[] = [];
     const lost: TopicSubscription[] = [];
     seats.forEach((seat, place) => {
       const channel = room.fanout.channel(seat.index);
       const start = room.backlog.start(seat.index, place, seat.backtrack, asked, this.format.tellsGaps);
       const historyUntil = this.format.tellsGaps ? start.historyUntil : room.store.publishedCount(seat.index);
       const subscription = new TopicSubscription(channel, this, start.afterId, historyUntil);
-      this.subscriptions.push(subscription);
+      wanted.push(subscription);
       if (start.unknown && this.format.tellsGaps) lost.push(subscription);
     });
-    if (this.#protocol !== "template") this.#hello();
+    if (this.#protocol !== "template") this.#hello(wanted);
     else if (location.headerTemplate !== "") this.#send(location.headerTemplate);
     for (const subscription of lost) this.#tellLost(subscription);
+    // A send may close the socket; who was not counted in must not be counted out.
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    this.subscriptions.push(...wanted);
     room.fanout.joinTopics(this);
   }
 
@@ -160,7 +165,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
 
   #leave(socketOpen: boolean): void {
     this.#endpoint.room.timers.remove(this);
-    this.#endpoint.room.held.delete(this);
+    this.#endpoint.room.held.remove(this);
     this.#endpoint.room.fanout.leaveTopics(this, socketOpen);
   }
 
@@ -168,15 +173,16 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     return this.subscriptions.map(({ channel }) => channel.name);
   }
 
-  #hello(): void {
+  #hello(subscriptions: readonly TopicSubscription[]): void {
     const { epoch } = this.#endpoint.room.store;
-    const positions = this.subscriptions.map(({ channel, sentId }) => channel.base + sentId);
+    const names = subscriptions.map(({ channel }) => channel.name);
+    const positions = subscriptions.map(({ channel, sentId }) => channel.base + sentId);
     if (this.#protocol === "msgpack") {
-      this.#send(packHello(this.#names(), epoch, positions));
+      this.#send(packHello(names, epoch, positions));
       return;
     }
     const writer = new ByteWriter(256);
-    pushJsonHello(writer, this.#names(), epoch, positions);
+    pushJsonHello(writer, names, epoch, positions);
     this.#send(text.decode(writer.view()));
   }
 

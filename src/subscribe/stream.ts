@@ -29,12 +29,13 @@ export class StreamEndpoint {
   readonly location: LocationConfig;
   readonly footer: Uint8Array;
   readonly ping: Uint8Array;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #init: ResponseInit;
   readonly #oneChannel: Format;
   readonly #severalChannels: Format;
   readonly #positioned: boolean;
   readonly #neverIdle: boolean;
   readonly #header: Uint8Array;
+  readonly #prelude = new ByteWriter(256);
 
   constructor(room: Room, location: LocationConfig, isEventSource: boolean, key: string) {
     this.room = room;
@@ -58,14 +59,15 @@ export class StreamEndpoint {
     this.ping = isEventSource ? EVENT_STREAM_PING : pingOf(messageTemplate, room.config.messages.pingText);
     const type = isEventSource ? "text/event-stream; charset=utf-8" : location.defaultType;
     // X-Accel-Buffering: an nginx in front must not hold the stream back.
-    this.#headers = { "Content-Type": type, ...ANTI_CACHE, "X-Accel-Buffering": "no" };
+    // One Headers object for all: a literal is read anew, strings and all, for each of ten thousand responses.
+    this.#init = { headers: new Headers({ "Content-Type": type, ...ANTI_CACHE, "X-Accel-Buffering": "no" }) };
   }
 
   open(seats: readonly Seat[], asked: Asked, request: Request, server: IdleTimer | null): Response {
     const format = seats.length > 1 ? this.#severalChannels : this.#oneChannel;
     const line = this.#neverIdle || server === null ? null : new Line(server, request, this.room.idleSec);
     const held = new HeldStream(this, format, { seats, asked }, line);
-    return new Response(new ReadableStream(held), { headers: this.#headers });
+    return new Response(new ReadableStream(held), this.#init);
   }
 
   /** Seats a stream whose body Bun has begun to pull: from here to its place in the live set is one turn. */
@@ -89,7 +91,9 @@ export class StreamEndpoint {
 
   /** Header, first position, and what cannot be counted. An id without data sets the browser's position in silence. */
   #firstPosition(held: HeldStream, lost: readonly StreamSubscription[]): Uint8Array {
-    const writer = new ByteWriter(256);
+    // Shared: fan-out copies the prelude out in the same turn, with the first write.
+    const writer = this.#prelude;
+    writer.reset();
     writer.pushBytes(this.#header);
     const positions = held.positions();
     writer.pushLatin1("id: ");
@@ -114,10 +118,14 @@ interface Wish {
  * and drained. One object, because ten thousand of them are idle most of the time.
  */
 class HeldStream extends StreamConnection implements Held, Clocked {
-  readonly type = "direct";
+  /** On the prototype, like every field that is the same for all. */
+  get type(): "direct" {
+    return "direct";
+  }
   nextTimed: Timed | null = null;
   previousTimed: Timed | null = null;
   dueTick = 0;
+  heldAt = -1;
   lastPingMs = 0;
   endMs = 0;
   #wish: Wish | null;
@@ -139,6 +147,11 @@ class HeldStream extends StreamConnection implements Held, Clocked {
     this.#wish = null;
     this.#endpoint.seat(this, wish);
     this.attach(controller);
+    // No channel could be made again since it was admitted: there is nothing to wait for.
+    if (this.subscriptions.length === 0) {
+      this.end(this.footer);
+      return;
+    }
     room.held.add(this);
     startClock(room.timers, this, location.pingMessageIntervalMs, location.subscriberConnectionTtlMs);
     room.fanout.joinStream(this);
@@ -172,7 +185,7 @@ class HeldStream extends StreamConnection implements Held, Clocked {
     const { room } = this.#endpoint;
     this.#line?.release();
     room.timers.remove(this);
-    room.held.delete(this);
+    room.held.remove(this);
   }
 }
 

@@ -93,7 +93,8 @@ export class TimerWheel {
       if (timer.dueTick <= tick) due.push(timer);
     }
     for (const timer of due) {
-      if (timer.previousTimed === null) continue; // removed by one that fired before it
+      // Removed, or added again for later, by one that fired before it.
+      if (timer.previousTimed === null || timer.dueTick > tick) continue;
       this.remove(timer);
       timer.fire();
     }

@@ -4,62 +4,15 @@
  * queues up to a limit and is closed beyond it, at once or a little later.
  */
 import type { Format } from "../../src/fanout/format.ts";
-import type { LocalChannel } from "../../src/fanout/local-channel.ts";
 import { StreamConnection, type StreamSink } from "../../src/fanout/streams.ts";
 import type { TopicPeer, TopicSocket, TopicSubscription } from "../../src/fanout/topics.ts";
 import type { WaitingPoll, WaitingSubscription } from "../../src/fanout/waiting.ts";
-import { CHANNEL_DELETED_ID } from "../../src/message.ts";
 import type { Message } from "../../src/store/message-view.ts";
-import type { ByteWriter } from "../../src/wire/byte-writer.ts";
 import { Transcript } from "./fanout-transcript.ts";
 import type { SimulatedWorker } from "./fanout-world.ts";
 
 const textOf = (payload: string | Uint8Array): string =>
   typeof payload === "string" ? payload : Buffer.from(payload).toString("latin1");
-
-/** Lines as fanout-transcript.ts reads them. */
-export class LineFormat implements Format {
-  readonly key: string;
-  readonly tellsGaps: boolean;
-  readonly perConnection: boolean;
-  readonly binary: boolean;
-  constructor(key: string, tellsGaps: boolean, perConnection: boolean, binary: boolean) {
-    this.key = key;
-    this.tellsGaps = tellsGaps;
-    this.perConnection = perConnection;
-    this.binary = binary;
-  }
-
-  message(
-    writer: ByteWriter,
-    m: Message,
-    { index, incarnation }: LocalChannel,
-    at: readonly number[] | null,
-  ) {
-    const data = Buffer.from(m.bytes.subarray(m.dataOffset, m.dataOffset + m.dataLength)).toString("latin1");
-    const key = `${index}.${incarnation}`;
-    writer.pushLatin1(m.id === CHANNEL_DELETED_ID ? `D ${key}` : `M ${key} ${m.id} ${data}`);
-    this.#end(writer, at);
-  }
-
-  gap(
-    writer: ByteWriter,
-    { index, incarnation }: LocalChannel,
-    missed: number | null,
-    upTo: number,
-    at: readonly number[] | null,
-  ): boolean {
-    if (!this.tellsGaps) return false;
-    writer.pushLatin1(`G ${index}.${incarnation} ${missed} ${upTo}`);
-    this.#end(writer, at);
-    return true;
-  }
-
-  #end(writer: ByteWriter, at: readonly number[] | null): void {
-    if ((at !== null) !== this.perConnection) throw new Error(`${this.key}: positions ${at}`);
-    writer.pushLatin1(at === null ? "\n" : ` @${at.join()}\n`);
-  }
-}
 
 /** What all subscribers of the simulation have. */
 export interface Client {
@@ -69,7 +22,8 @@ export interface Client {
   readonly isOpen: boolean;
   /** The client goes away. */
   leave(): void;
-  /** A full connection takes everything. */
+  /** Takes nothing more until it drains. */
+  readonly isFull: boolean;
   drain(): void;
   /** Nothing is left to be delivered: throws when something is missing. */
   check(): void;
@@ -113,9 +67,15 @@ class FakeSink implements StreamSink {
     this.isOpen = false;
   }
 
+  /** Bun sends what it kept before it resolves the promise. */
   drain(): void {
+    if (this.isOpen && this.#full !== null) this.#send();
     this.#full = null;
     this.#empty();
+  }
+
+  get isFull(): boolean {
+    return this.#full !== null;
   }
 
   /** Bytes that nobody flushed. */
@@ -151,6 +111,10 @@ export class StreamClient extends StreamConnection implements Client {
 
   get isOpen(): boolean {
     return !this.isEnded;
+  }
+
+  get isFull(): boolean {
+    return this.sink.isFull;
   }
 
   join(): void {
@@ -210,6 +174,10 @@ export class SocketClient implements TopicPeer, TopicSocket, Client {
     return this.#state !== "closed";
   }
 
+  get isFull(): boolean {
+    return this.#full;
+  }
+
   join(): void {
     this.worker.fanout.joinTopics(this);
   }
@@ -264,7 +232,12 @@ export class SocketClient implements TopicPeer, TopicSocket, Client {
   }
 
   check(): void {
-    if (this.#state === "open") this.transcript.checkComplete();
+    if (this.#state !== "open") return;
+    this.transcript.checkComplete();
+    const topics = this.subscriptions.flatMap(({ shard }) => shard?.topic ?? "none");
+    if (topics.sort().join() !== [...this.topics].sort().join()) {
+      throw new Error(`stands in ${topics}, is in the native topics ${[...this.topics]}`);
+    }
   }
 
   /** Too slow: Bun drops what does not fit and closes. */
@@ -288,6 +261,7 @@ export class PollClient implements WaitingPoll, Client {
   readonly format: Format;
   readonly subscriptions: WaitingSubscription[] = [];
   isOpen = true;
+  readonly isFull = false;
 
   constructor(worker: SimulatedWorker, format: Format) {
     this.worker = worker;

@@ -2,7 +2,8 @@
 import { StreamSubscription } from "../../src/fanout/local-channel.ts";
 import { TopicSubscription } from "../../src/fanout/topics.ts";
 import { WaitingSubscription } from "../../src/fanout/waiting.ts";
-import { type Client, LineFormat, PollClient, SocketClient, StreamClient } from "./fanout-clients.ts";
+import { LineFormat } from "../fanout/line-format.ts";
+import { type Client, PollClient, SocketClient, StreamClient } from "./fanout-clients.ts";
 import type { Life, Stand } from "./fanout-transcript.ts";
 import type { SimulatedWorker, World } from "./fanout-world.ts";
 
@@ -64,14 +65,13 @@ async function rest(world: World): Promise<void> {
   world.say("rest");
   world.clock.paused.clear();
   for (let quiet = 0, turns = 0; quiet < 3; turns++) {
-    if (turns > MOST_TURNS) throw new Error("it never comes to rest");
-    for (const worker of world.workers) {
-      for (const client of worker.open) await world.clock.as(worker.slot, () => client.drain());
-    }
+    if (turns >= MOST_TURNS) throw new Error("it never comes to rest");
+    const full = world.workers.flatMap(({ open }) => open.filter(({ isFull }) => isFull));
+    for (const client of full) await world.clock.as(client.worker.slot, () => client.drain());
     // Long enough for every rest of a channel and the slow look of the pump.
     world.clock.pass(150);
-    while (await world.clock.turn()) turns++;
-    quiet = world.clock.waiting === 0 ? quiet + 1 : 0;
+    while (turns < MOST_TURNS && (await world.clock.turn())) turns++;
+    quiet = world.clock.waiting === 0 && full.length === 0 ? quiet + 1 : 0;
   }
 }
 
@@ -102,10 +102,7 @@ function deleteOne(world: World, { store, fanout, slot }: SimulatedWorker): void
 }
 
 function join(world: World, worker: SimulatedWorker): void {
-  if (worker.clients.size > MOST_CLIENTS) {
-    for (const client of worker.clients) if (!client.isOpen) worker.clients.delete(client);
-    if (worker.clients.size > MOST_CLIENTS) return;
-  }
+  if (worker.open.length - worker.crowd > MOST_CLIENTS) return;
   const lives = new Set<Life>();
   for (let wanted = world.chance(60) ? 1 : 2 + world.below(2); wanted > 0; wanted--) {
     const life = world.life(world.name());
@@ -152,17 +149,19 @@ function seat(world: World, client: Seated, life: Life): void {
 
 /** More than a walk does between two looks at the clock, or more than a native topic holds. */
 function crowd(world: World, worker: SimulatedWorker): void {
-  if (worker.clients.size > MOST_CLIENTS) return;
+  if (worker.crowd > 0) return;
   const life = world.life(world.name());
   if (life === null) return;
-  const [kind, size] = world.pick([[0, 140] as const, [1, 600] as const, [2, 140] as const]) ?? [0, 0];
+  const kind = world.below(3);
+  const size = kind === 1 ? 1100 : 140;
+  worker.crowd = size;
   world.say(`${size} of kind ${kind} of worker ${worker.slot} join ${life.name}`);
   for (let i = 0; i < size; i++) {
     const client =
       kind === 0
         ? new PollClient(worker, POLL_FORMATS[0] ?? POSITIONED)
         : kind === 1
-          ? new SocketClient(worker, SOCKET_FORMATS[i % 2] ?? POSITIONED)
+          ? new SocketClient(worker, SOCKET_FORMATS[1] ?? POSITIONED)
           : new StreamClient(worker, STREAM_FORMATS[i % 2] ?? POSITIONED);
     seat(world, client, life);
     worker.clients.add(client);

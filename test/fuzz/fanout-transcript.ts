@@ -121,7 +121,7 @@ export class Transcript {
   takeAnswer(text: string): void {
     const [kind, key, id = ""] = text.trimEnd().split(" ");
     const stand = this.stands.find(({ life }) => life.key === key);
-    if (kind === "M" && stand !== undefined) {
+    if (kind === "M" && stand !== undefined && Number(id) > stand.last) {
       const { life, last } = stand;
       const readable = life.idsAfter(this.#store, last) - life.idsAfter(this.#store, Number(id) - 1);
       if (readable > 0) this.#fail(text, `${readable} earlier ones can still be read`);

@@ -35,6 +35,8 @@ export class SimulatedWorker {
   readonly slot: number;
   readonly fanout: Fanout;
   readonly clients = new Set<Client>();
+  /** How many of them came in crowds. */
+  crowd = 0;
   /** Sockets that stand in some native topic. */
   readonly sockets = new Set<SocketClient>();
 
@@ -218,7 +220,7 @@ export class World {
     }
     for (const channel of this.seen) {
       const kept =
-        channel.standing +
+        Math.abs(channel.standing) +
         channel.behind.size +
         [...channel.joining].length +
         channel.waiting.length +

@@ -63,11 +63,10 @@ test("a poll that settles its channel by coming is answered by the next message"
   // Published on another worker: the bell has not been heard yet when the second poll comes.
   channel.append("one");
   const second = wait(channel);
-  expect(first.answers).toEqual(["one"]);
   channel.append("two");
   fanout.published();
   await until("the second poll is answered", () => second.answers.length > 0, 2000);
-  expect(second.answers).toEqual(["two"]);
+  expect([first.answers, second.answers]).toEqual([["one"], ["two"]]);
 });
 
 test("the same when the last poll stood in several channels, and another one is settled", async () => {
@@ -75,11 +74,10 @@ test("the same when the last poll stood in several channels, and another one is 
   const first = wait(quiet, busy);
   busy.append("one");
   const second = wait(quiet, busy);
-  expect(first.answers).toEqual(["one"]);
   quiet.append("two");
   fanout.published();
   await until("the second poll is answered", () => second.answers.length > 0, 2000);
-  expect(second.answers).toEqual(["two"]);
+  expect([first.answers, second.answers]).toEqual([["one"], ["two"]]);
 });
 
 test("a poll that was let in a moment before its channel was deleted hears of it", async () => {

@@ -1,0 +1,185 @@
+/** Where a subscription starts: the selection table of push-stream spec 4.7, against a real store, and sluice's own tokens. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Store } from "../../src/store/store.ts";
+import { type Asked, Backlog, readAsked } from "../../src/subscribe/backlog.ts";
+import { formatPosition } from "../../src/wire/position.ts";
+import { bytes, Channel, NOW_SEC, newStore, removeTempFolders } from "../store/fixture.ts";
+
+afterAll(removeTempFolders);
+
+const NOTHING: Asked = { time: null, tag: null, eventId: null, token: null };
+
+let store: Store;
+let backlog: Backlog;
+let channel: Channel;
+
+/**
+ *   id    1        2        3        4 unstored  5        6
+ *   time  T        T        T+1      T+1         T+1      T+3
+ *   tag   1        2        1        2           4        1      (tag 3 of T+1 went to another channel)
+ *   event e1                e2                   e1
+ */
+const T = NOW_SEC;
+beforeAll(() => {
+  store = newStore();
+  backlog = new Backlog(store);
+  channel = new Channel(store, "c");
+  const other = new Channel(store, "other");
+  const add = (sec: number, event: string | null, stored = true, to = channel) =>
+    store.append(
+      to.index,
+      to.incarnation,
+      bytes("x"),
+      event === null ? null : bytes(event),
+      null,
+      stored,
+      (T + sec) * 1000,
+    );
+  add(0, "e1");
+  add(0, null);
+  add(1, "e2");
+  add(1, null, false);
+  add(1, null, true, other);
+  add(1, "e1");
+  add(3, null);
+});
+
+const after = (asked: Partial<Asked>, backtrack = 0) =>
+  backlog.start(channel.index, 0, backtrack, { ...NOTHING, ...asked }, false);
+
+describe("history", () => {
+  test.each<[string, Partial<Asked>, number, number]>([
+    ["nothing asked: from now on", {}, 0, 6],
+    ["the last one", {}, 1, 5],
+    ["the last two", {}, 2, 4],
+    ["the last three: the unstored one is none of them", {}, 3, 2],
+    ["more than there are", {}, 99, 0],
+    ["backtrack beats everything else", { time: T - 100, tag: 0, eventId: bytes("e1") }, 1, 5],
+    ["after the first message with the event id", { eventId: bytes("e1") }, 0, 1],
+    ["after another event id", { eventId: bytes("e2") }, 0, 3],
+    ["an event id that nobody has", { eventId: bytes("none") }, 0, 6],
+    ["an event id is compared whole", { eventId: bytes("e") }, 0, 6],
+    ["a time: strictly later", { time: T }, 0, 2],
+    ["a time before all", { time: T - 1 }, 0, 0],
+    ["a time between seconds that have messages", { time: T + 2 }, 0, 5],
+    ["a time after all", { time: T + 3 }, 0, 6],
+    ["time and tag of a message: it is skipped", { time: T, tag: 1 }, 0, 1],
+    ["time and the last tag of its second", { time: T, tag: 2 }, 0, 2],
+    ["time and tag 0: all of that second", { time: T, tag: 0 }, 0, 0],
+    ["time and tag 0 of a later second", { time: T + 1, tag: 0 }, 0, 2],
+    ["a tag between two messages", { time: T + 1, tag: 3 }, 0, 4],
+    ["a tag past its second", { time: T + 1, tag: 9 }, 0, 5],
+    ["a tag without a time is nothing", { tag: 1 }, 0, 6],
+    ["event id and time: the event id is met first", { eventId: bytes("e1"), time: T + 1 }, 0, 1],
+    ["event id and time: the time is met first", { eventId: bytes("e2"), time: T - 1 }, 0, 0],
+  ])("%s", (_, asked, backtrack, afterId) => {
+    expect(after(asked, backtrack)).toEqual({ afterId, historyUntil: 6, unknown: false });
+  });
+
+  test("an empty channel has none", () => {
+    const { index } = new Channel(store, "empty");
+    for (const asked of [{}, { time: 0 }, { eventId: bytes("e1") }]) {
+      const start = backlog.start(index, 0, 5, { ...NOTHING, ...asked }, false);
+      expect(start).toEqual({ afterId: 0, historyUntil: 0, unknown: false });
+    }
+  });
+
+  test("nothing but unstored messages: none as well", () => {
+    const unstored = new Channel(store, "unstored");
+    unstored.append("x", false);
+    for (const [asked, backtrack] of [[{ time: 0 }, 0] as const, [{}, 3] as const]) {
+      expect(backlog.start(unstored.index, 0, backtrack, { ...NOTHING, ...asked }, false).afterId).toBe(1);
+    }
+  });
+
+  test("far more messages than are looked at in one go", () => {
+    const roomy = newStore({}, { size: 2 * 1024 * 1024, ringSize: 4096 });
+    const long = new Channel(roomy, "long");
+    for (let i = 0; i < 2500; i++) long.append("x", true, (T + i) * 1000);
+    const start = new Backlog(roomy).start(long.index, 0, 0, { ...NOTHING, time: T + 2400 }, false);
+    expect(start.afterId).toBe(2401);
+  });
+});
+
+describe("tokens", () => {
+  const token = (id: number, place = 0, epoch = store.epoch) => {
+    const positions = [0, 0, 0];
+    positions[place] = store.base(channel.index) + id;
+    return { epoch, positions };
+  };
+
+  test.each([0, 1, 4, 6])("the position of id %i is owed everything after it", (id) => {
+    for (const exact of [true, false]) {
+      const asked = { ...NOTHING, token: token(id, 2), eventId: bytes("e1") };
+      expect(backlog.start(channel.index, 2, 0, asked, exact)).toEqual({
+        afterId: id,
+        historyUntil: 0,
+        unknown: false,
+      });
+    }
+  });
+
+  test("who understands positions is served by them before backtrack, others after it", () => {
+    const asked = { ...NOTHING, token: token(1) };
+    expect(backlog.start(channel.index, 0, 1, asked, true).afterId).toBe(1);
+    expect(backlog.start(channel.index, 0, 1, asked, false).afterId).toBe(5);
+  });
+
+  test.each([
+    ["another epoch", () => token(1, 0, store.epoch + 1)],
+    ["a place that the token does not have", () => ({ epoch: store.epoch, positions: [] })],
+    ["a position from before this channel", () => token(-1)],
+    ["a position that was never published", () => token(7)],
+  ])("%s: all that is stored, and what was missed cannot be known", (_, made) => {
+    const asked = { ...NOTHING, token: made() };
+    expect(backlog.start(channel.index, 0, 0, asked, true)).toEqual({
+      afterId: 0,
+      historyUntil: 6,
+      unknown: true,
+    });
+  });
+
+  test("of another epoch it is an event id to those who do not understand positions", () => {
+    const asked = { ...NOTHING, token: token(1, 0, store.epoch + 1), eventId: bytes("e2") };
+    expect(backlog.start(channel.index, 0, 0, asked, false).afterId).toBe(3);
+  });
+
+  test("of the channel before it was deleted: all of the new one, and nobody knows what was missed", () => {
+    const first = new Channel(store, "again");
+    for (let i = 0; i < 3; i++) first.append("x");
+    const position = store.base(first.index) + 3;
+    store.deleteChannel(bytes("again"), bytes("bye"), T * 1000);
+    const second = new Channel(store, "again");
+    for (let i = 0; i < 5; i++) second.append("x");
+    const asked = { ...NOTHING, token: { epoch: store.epoch, positions: [position] } };
+    expect(backlog.start(second.index, 0, 0, asked, true)).toEqual({
+      afterId: 0,
+      historyUntil: 5,
+      unknown: true,
+    });
+  });
+});
+
+describe("what a request says", () => {
+  test("empty values are absent", () => {
+    expect(readAsked("", "", "", 5)).toEqual(NOTHING);
+  });
+
+  test("values that cannot be read are absent, but any event id is one", () => {
+    expect(readAsked("null", '"1"', "x", 5)).toEqual({ ...NOTHING, eventId: bytes("x") });
+  });
+
+  test("all of them", () => {
+    const text = formatPosition(77, [1, 2]);
+    expect(readAsked("Thu, 01 Jan 1970 00:00:10 GMT", "W/3", text, 5)).toEqual({
+      time: 10,
+      tag: 3,
+      eventId: bytes(text),
+      token: { epoch: 77, positions: [1, 2] },
+    });
+  });
+
+  test("a token with more positions than a request may have channels is only an event id", () => {
+    expect(readAsked("", "", formatPosition(77, [1, 2, 3]), 2).token).toBeNull();
+  });
+});

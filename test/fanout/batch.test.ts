@@ -1,0 +1,166 @@
+/** What one job carries: order, holes, and what becomes of references that were evicted before they were read. */
+import { afterAll, expect, test } from "bun:test";
+import { Batch } from "../../src/fanout/batch.ts";
+import type { LocalChannel } from "../../src/fanout/local-channel.ts";
+import { RingEntry } from "../../src/store/ring.ts";
+import type { Store } from "../../src/store/store.ts";
+import { bytes, Channel, dataOf, NOW_MS, newStore, removeTempFolders } from "../store/fixture.ts";
+import { localOf } from "./fixture.ts";
+
+afterAll(removeTempFolders);
+
+/** Puts a channel's entries of the ring into its pending references, from serial `from` on. */
+function take(store: Store, local: LocalChannel, from: number): void {
+  const entry = new RingEntry();
+  for (let serial = from; serial !== store.head(); serial = (serial + 1) >>> 0) {
+    if (!store.entry(serial, entry)) throw new Error("lapped");
+    if (entry.channel === local.index) local.pending.push(entry.block, entry.stamp);
+  }
+}
+
+/** Fills batches until there is no more: "1:one 2:two", "gap 3 to 5", "end text" or "end". */
+function drain(store: Store, local: LocalChannel): string[] {
+  const batch = new Batch();
+  const out: string[] = [];
+  for (let fills = 0; local.hasMore() && fills < 20; fills++) {
+    batch.fill(store, local);
+    if (batch.missed > 0) out.push(`gap ${batch.missed} to ${batch.to}`);
+    if (batch.deletion) out.push(batch.hasText ? `end ${dataOf(batch.messages[0]!)}` : "end");
+    const carried = batch.messages.slice(0, batch.count).map((m) => `${m.id}:${dataOf(m)}`);
+    if (carried.length > 0) out.push(carried.join(" "));
+    local.delivered = Math.max(local.delivered, batch.to);
+    local.dismissed = batch.deletion;
+  }
+  return out;
+}
+
+/** A channel whose first `delivered` messages were there before this worker's first subscription. */
+function setUp(delivered = 0) {
+  const store = newStore({ unstoredTtlSec: 5 });
+  const channel = new Channel(store, "c");
+  return { store, channel, local: localOf(channel, delivered), from: store.head() };
+}
+
+/** Unstored messages expire before stored ones: 6 seconds later they are gone. */
+const expireUnstored = (store: Store): void => store.sweep(NOW_MS + 6000);
+
+test("messages in order, in one batch", () => {
+  const { store, channel, local, from } = setUp();
+  for (const data of ["one", "two"]) channel.append(data);
+  take(store, local, from);
+  expect(drain(store, local)).toEqual(["1:one 2:two"]);
+});
+
+test("what is older than the first subscription here is passed over", () => {
+  const { store, channel, local, from } = setUp(2);
+  for (const data of ["one", "two", "three"]) channel.append(data);
+  take(store, local, from);
+  expect(drain(store, local)).toEqual(["3:three"]);
+});
+
+test("a hole is a batch of its own before what follows it", () => {
+  const { store, channel, local, from } = setUp();
+  channel.append("one");
+  channel.append("two", false);
+  channel.append("three", false);
+  channel.append("four");
+  take(store, local, from);
+  expireUnstored(store);
+  expect(drain(store, local)).toEqual(["1:one", "gap 2 to 3", "4:four"]);
+});
+
+test("messages lost behind the last one that could be read are told without waiting for another publish", () => {
+  const { store, channel, local, from } = setUp();
+  channel.append("one");
+  channel.append("two", false);
+  channel.append("three", false);
+  take(store, local, from);
+  expireUnstored(store);
+  expect(drain(store, local)).toEqual(["1:one", "gap 2 to 3"]);
+});
+
+test("lost references to messages from before the first subscription are nobody's loss", () => {
+  const { store, channel, local, from } = setUp(2);
+  channel.append("one", false);
+  channel.append("two", false);
+  take(store, local, from);
+  expireUnstored(store);
+  // Not in `pending`, because its entry of the ring was not taken yet.
+  channel.append("three");
+  expect(drain(store, local)).toEqual(["3:three"]);
+});
+
+test("a message that is found again and then comes through the ring is carried once", () => {
+  const { store, channel, local, from } = setUp();
+  channel.append("one", false);
+  take(store, local, from);
+  expireUnstored(store);
+  const later = store.head();
+  channel.append("two");
+  expect(drain(store, local)).toEqual(["gap 1 to 1", "2:two"]);
+  take(store, local, later);
+  expect(drain(store, local)).toEqual([]);
+});
+
+test("the end comes after what was published before it, with its text", () => {
+  const { store, channel, local, from } = setUp();
+  channel.append("one");
+  store.deleteChannel(bytes("c"), bytes("bye"), NOW_MS);
+  take(store, local, from);
+  expect(drain(store, local)).toEqual(["1:one", "end bye"]);
+});
+
+test("an end whose own message was evicted is an end all the same", () => {
+  const { store, channel, local, from } = setUp();
+  channel.append("one");
+  store.deleteChannel(bytes("c"), bytes("bye"), NOW_MS);
+  take(store, local, from);
+  expireUnstored(store);
+  expect(drain(store, local).at(-1)).toBe("end");
+});
+
+test("an end that was found out otherwise waits for the messages that are there", () => {
+  const { store, channel, local, from } = setUp();
+  channel.append("one");
+  take(store, local, from);
+  local.gone = true;
+  expect(drain(store, local)).toEqual(["1:one", "end"]);
+});
+
+test("a channel whose every reference went with the ring reads on from the store", () => {
+  const { store, channel, local } = setUp();
+  for (const data of ["one", "two"]) channel.append(data);
+  local.readAgain(store);
+  expect(drain(store, local)).toEqual(["1:one 2:two"]);
+});
+
+test("at most 64 messages, and no more once 256 KiB are reached", () => {
+  const store = newStore({}, { ringSize: 128 });
+  const channel = new Channel(store, "c");
+  const [local, from] = [localOf(channel), store.head()];
+  for (let i = 0; i < 65; i++) channel.append("x");
+  take(store, local, from);
+  expect(drain(store, local).map((batch) => batch.split(" ").length)).toEqual([64, 1]);
+
+  const roomy = newStore({}, { size: 4 * 1024 * 1024 });
+  const large = new Channel(roomy, "large");
+  const start = roomy.head();
+  for (let i = 0; i < 6; i++) large.append(new Uint8Array(100 * 1024));
+  const other = localOf(large);
+  take(roomy, other, start);
+  expect(drain(roomy, other).map((batch) => batch.split(" ").length)).toEqual([3, 3]);
+});
+
+test("a large message's buffer is let go", () => {
+  const store = newStore({}, { size: 4 * 1024 * 1024 });
+  const channel = new Channel(store, "large");
+  const from = store.head();
+  channel.append(new Uint8Array(500 * 1024));
+  const local = localOf(channel);
+  take(store, local, from);
+  const batch = new Batch();
+  batch.fill(store, local);
+  expect(batch.messages[0]?.bytes.length).toBeGreaterThanOrEqual(500 * 1024);
+  batch.release();
+  expect(batch.messages[0]?.bytes.length).toBeLessThanOrEqual(64 * 1024);
+});

@@ -1,0 +1,112 @@
+/** The clock of a held connection (push-stream spec 4.9, 4.10), with a wheel and a time of the test's own. */
+import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
+import { type LocalChannel, Subscription } from "../../src/fanout/local-channel.ts";
+import { type Clocked, clockFired, startClock } from "../../src/subscribe/keep-alive.ts";
+import { type Timed, TimerWheel } from "../../src/subscribe/timer-wheel.ts";
+import { Channel, newStore, removeTempFolders } from "../store/fixture.ts";
+import { localOf } from "./fixture.ts";
+
+afterAll(removeTempFolders);
+
+const realNow = performance.now;
+let nowMs = 0;
+let wheel: TimerWheel;
+let channels: LocalChannel[];
+beforeEach(() => {
+  nowMs = 5_000_000;
+  performance.now = () => nowMs;
+  wheel = new TimerWheel(() => nowMs);
+  const store = newStore();
+  channels = ["a", "b"].map((name) => localOf(new Channel(store, name)));
+});
+afterEach(() => {
+  wheel.stop();
+  performance.now = realNow;
+});
+
+class Connection implements Clocked {
+  nextTimed: Timed | null = null;
+  previousTimed: Timed | null = null;
+  dueTick = 0;
+  lastPingMs = 0;
+  endMs = 0;
+  readonly subscriptions = channels.map((channel) => new Subscription(channel, 0, 0));
+  readonly happened: string[] = [];
+  readonly #startMs = nowMs;
+  readonly #pingEveryMs: number;
+  constructor(pingEveryMs: number, ttlMs: number) {
+    this.#pingEveryMs = pingEveryMs;
+    startClock(wheel, this, pingEveryMs, ttlMs);
+  }
+  fire(): void {
+    clockFired(wheel, this, this.#pingEveryMs);
+  }
+  ping(): void {
+    this.happened.push(`ping ${this.#seconds()}`);
+  }
+  expire(): void {
+    this.happened.push(`end ${this.#seconds()}`);
+  }
+  #seconds(): number {
+    return Math.floor((nowMs - this.#startMs) / 1000);
+  }
+}
+
+/** Time passes; `live` happens every second. */
+function pass(seconds: number, live: (second: number) => void = () => undefined): void {
+  for (let tick = 1; tick <= seconds * 20; tick++) {
+    nowMs += 50;
+    wheel.advance();
+    if (tick % 20 === 0) live(tick / 20);
+  }
+}
+
+const isWaiting = (connection: Connection) => connection.previousTimed !== null;
+
+test("pings every interval", () => {
+  const one = new Connection(3000, 0);
+  pass(10);
+  expect(one.happened).toEqual(["ping 3", "ping 6", "ping 9"]);
+});
+
+test("a live message in any of its channels restarts the interval", () => {
+  const one = new Connection(3000, 0);
+  pass(10, (second) => {
+    const [, last] = channels;
+    if (second === 2 && last !== undefined) last.lastLiveMs = nowMs;
+  });
+  expect(one.happened).toEqual(["ping 5", "ping 8"]);
+});
+
+test("no pings in a busy channel", () => {
+  const one = new Connection(3000, 0);
+  pass(20, () => {
+    for (const channel of channels) channel.lastLiveMs = nowMs;
+  });
+  expect([one.happened, isWaiting(one)]).toEqual([[], true]);
+});
+
+test("ends once at its ttl, whatever is delivered, and pings before it", () => {
+  const one = new Connection(4000, 10_000);
+  pass(30);
+  expect([one.happened, isWaiting(one)]).toEqual([["ping 4", "ping 8", "end 10"], false]);
+});
+
+test("ends without a ping when both are due", () => {
+  const one = new Connection(5000, 5000);
+  pass(6);
+  expect(one.happened).toEqual(["end 5"]);
+});
+
+test("0 and 0: nothing ever happens and no timer waits", () => {
+  const one = new Connection(0, 0);
+  expect(isWaiting(one)).toBe(false);
+  pass(60);
+  expect(one.happened).toEqual([]);
+});
+
+test("only an end", () => {
+  const one = new Connection(0, 2000);
+  pass(10);
+  expect(one.happened).toEqual(["end 2"]);
+});
