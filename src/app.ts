@@ -91,7 +91,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const descriptors = new DescriptorWatch();
   const housekeeping = setInterval(() => {
     store.sweep(Date.now());
-    fanout.closeStuck(Date.now());
+    fanout.closeStuck(performance.now());
     store.setCounter(slot, Counter.CONNECTIONS, connections(servers));
     descriptors.look();
   }, HOUSEKEEPING_MS);

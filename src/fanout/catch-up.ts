@@ -117,7 +117,11 @@ export class CatchUp {
   topic(subscription: TopicSubscription): void {
     const { channel, peer } = subscription;
     for (let round = 0; channel.joining.has(subscription) && !channel.gone; round++) {
-      if (peer.socket.getBufferedAmount() > SOCKET_FULL_BYTES) return; // its drain event calls again
+      if (peer.socket.getBufferedAmount() > SOCKET_FULL_BYTES) {
+        if (subscription.fullSinceMs === 0) subscription.fullSinceMs = this.#fanout.nowMs();
+        return; // its drain event calls again
+      }
+      subscription.fullSinceMs = 0;
       if (round === ROUNDS_A_TURN) {
         this.#goOnLater(subscription);
         return;

@@ -168,6 +168,11 @@ export class Fanout implements PumpHost, StreamKeeper {
     for (const connection of this.#lagging) {
       if (nowMs - connection.lastProgressMs > NO_PROGRESS_MS) this.#closeSlow(connection);
     }
+    for (const { joining } of this.#channels.values()) {
+      for (const { fullSinceMs, peer } of joining) {
+        if (fullSinceMs > 0 && nowMs - fullSinceMs > NO_PROGRESS_MS) peer.closeBehind();
+      }
+    }
   }
 
   #stand({ channel }: Subscription): void {
@@ -257,7 +262,7 @@ export class Fanout implements PumpHost, StreamKeeper {
   // --- told by streams -------------------------------------------------------------------------------------------------
 
   lagged(connection: StreamConnection): void {
-    connection.lastProgressMs = Date.now();
+    connection.lastProgressMs = this.nowMs();
     this.#lagging.add(connection);
     for (const subscription of connection.subscriptions) {
       subscription.group?.remove(subscription);
@@ -266,7 +271,7 @@ export class Fanout implements PumpHost, StreamKeeper {
   }
 
   drained(connection: StreamConnection): void {
-    connection.lastProgressMs = Date.now();
+    connection.lastProgressMs = this.nowMs();
     this.#catchUp.stream(connection);
   }
 

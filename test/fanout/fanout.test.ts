@@ -4,7 +4,17 @@ import { StreamSubscription } from "../../src/fanout/local-channel.ts";
 import { Counter } from "../../src/store/counters.ts";
 import type { Store } from "../../src/store/store.ts";
 import { bytes, Channel, NOW_MS, newStore, removeTempFolders } from "../store/fixture.ts";
-import { deletion, joinPoll, joinSocket, joinStream, messages, PLAIN, TestWorker } from "./fixture.ts";
+import {
+  deletion,
+  joinPoll,
+  joinSocket,
+  joinStream,
+  messages,
+  newSocket,
+  PLAIN,
+  TELLING,
+  TestWorker,
+} from "./fixture.ts";
 import { TestStream, turns } from "./test-stream.ts";
 
 afterAll(removeTempFolders);
@@ -156,12 +166,31 @@ test("a deletion that is still resting leaves the channel that took its record a
   expect(stream.take()).toEqual(messages(again, 1, "one"));
 });
 
+test("a WebSocket that never takes its backlog is closed after a minute, one that takes it again is not", async () => {
+  worker.publish(channel, "one");
+  const [stuck, slow] = [
+    newSocket(worker, TELLING, [channel], { after: 0 }),
+    newSocket(worker, TELLING, [channel], { after: 0 }),
+  ];
+  for (const socket of [stuck, slow]) {
+    socket.buffered = 1024 * 1024;
+    worker.fanout.joinTopics(socket);
+  }
+  const nowMs = performance.now();
+  worker.fanout.closeStuck(nowMs + 59_000);
+  expect([stuck.isOpen, slow.isOpen]).toEqual([true, true]);
+  slow.buffered = 0;
+  worker.fanout.socketDrained(slow);
+  worker.fanout.closeStuck(nowMs + 61_000);
+  expect([stuck.isOpen, slow.isOpen]).toEqual([false, true]);
+});
+
 test("a reader that takes nothing for a minute is closed, one that takes something is not", async () => {
   const [stuck, slow, live] = [1, 2, 3].map(() => joinStream(worker, PLAIN, [channel]));
   for (const stream of [stuck, slow]) if (stream !== undefined) stream.sink.isFull = true;
   worker.publish(channel, "one");
   await turns();
-  const nowMs = Date.now();
+  const nowMs = performance.now();
   worker.fanout.closeStuck(nowMs + 59_000);
   expect(store.counter(worker.slot, Counter.LAGGING)).toBe(2);
   if (slow !== undefined) {

@@ -213,5 +213,5 @@ function housekeeping(world: World, { store, fanout, slot }: SimulatedWorker): v
   world.say(`worker ${slot} keeps house`);
   store.sweep(world.clock.nowMs);
   if (world.chance(20)) world.clock.pass(61_000);
-  fanout.closeStuck(world.clock.nowMs);
+  fanout.closeStuck(performance.now());
 }

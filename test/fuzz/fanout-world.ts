@@ -214,7 +214,7 @@ export class World {
       const kept = [...fanout.locals()];
       if (kept.length > 0) throw new Error(`worker ${slot} keeps ${kept.length} channels`);
       if (sockets.size > 0) throw new Error(`worker ${slot} keeps ${sockets.size} sockets in topics`);
-      fanout.closeStuck(this.clock.nowMs);
+      fanout.closeStuck(performance.now());
       const lagging = store.counter(slot, Counter.LAGGING);
       if (lagging !== 0) throw new Error(`worker ${slot} keeps ${lagging} lagging streams`);
     }
