@@ -4,6 +4,7 @@
  * else, so they cannot drift.
  */
 import { Counter } from "../store/counters.ts";
+import { OWED_BEHIND, OWED_LIVE, OWED_NOTHING } from "../store/slots.ts";
 import type { Store } from "../store/store.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { Job } from "./delivery.ts";
@@ -48,6 +49,7 @@ export class Fanout implements PumpHost, StreamKeeper {
     this.slot = options.slot;
     this.#pump = new Pump(options.store, options.slot, this);
     this.#catchUp = new CatchUp(options.store, this);
+    this.store.setOwed(this.slot, OWED_NOTHING);
   }
 
   /** After an own publish or deletion: deliver here at the end of the turn, wake the other workers now. */
@@ -76,7 +78,11 @@ export class Fanout implements PumpHost, StreamKeeper {
       if (store.isLive(index, known.incarnation)) return known;
       // From here on the deletion's entry in the ring would look for it in vain.
       this.#pump.end(known);
-    } else if (this.#channels.size === 0) this.#pump.begin();
+    } else if (this.#channels.size === 0) {
+      this.#pump.begin();
+      // Before the last id is read: what is published after it must not be dropped.
+      store.setOwed(this.slot, OWED_LIVE);
+    }
     const made = new LocalChannel(
       index,
       store.incarnation(index),
@@ -106,7 +112,7 @@ export class Fanout implements PumpHost, StreamKeeper {
   leaveStream(connection: StreamConnection): void {
     if (connection.subscriptions.length === 0) return;
     this.#counted(-1);
-    this.#lagging.delete(connection);
+    this.#lagsNoMore(connection);
     for (const subscription of connection.subscriptions.splice(0)) this.leaveStreamChannel(subscription);
   }
 
@@ -203,6 +209,7 @@ export class Fanout implements PumpHost, StreamKeeper {
   /** Its index may stand for another channel by now. */
   #forget(channel: LocalChannel): void {
     if (this.#channels.get(channel.index) === channel) this.#channels.delete(channel.index);
+    if (this.#channels.size === 0) this.store.setOwed(this.slot, OWED_NOTHING);
   }
 
   #counted(connections: number): void {
@@ -264,6 +271,7 @@ export class Fanout implements PumpHost, StreamKeeper {
   lagged(connection: StreamConnection): void {
     connection.lastProgressMs = this.nowMs();
     this.#lagging.add(connection);
+    this.store.setOwed(this.slot, OWED_BEHIND);
     for (const subscription of connection.subscriptions) {
       subscription.group?.remove(subscription);
       subscription.channel.behind.add(subscription);
@@ -277,8 +285,13 @@ export class Fanout implements PumpHost, StreamKeeper {
 
   /** Called by catch-up: nothing is left to read, the connection is live in all its channels. */
   caughtUp(connection: StreamConnection): void {
-    this.#lagging.delete(connection);
+    this.#lagsNoMore(connection);
     connection.caughtUp();
+  }
+
+  #lagsNoMore(connection: StreamConnection): void {
+    if (this.#lagging.delete(connection) && this.#lagging.size === 0)
+      this.store.setOwed(this.slot, OWED_LIVE);
   }
 
   flushLater(connection: StreamConnection): void {

@@ -29,6 +29,7 @@
  *   CH_VERSION      odd while a message is being unlinked → collect(), before and after walking
  *   HEAD_HASH_VERSION odd while table entries move → find(), before and after a miss
  *   HEAD_RING_HEAD  stored last in a publish → head(), and entry() after copying a ring entry
+ *   SLOT_OWED       stored by the worker before it looks at a channel's last id → trimChannel(), after a publish moved it
  *   SLOT_AWAKE      stored 0 by the sleeper before it looks at the head again → ringOthers(), after the head was stored
  */
 export const LAYOUT_VERSION = 1;
@@ -97,6 +98,8 @@ export const SLOT_PID = 0;
 export const SLOT_STARTED_SEC = 1;
 export const SLOT_CURSOR = 2;
 export const SLOT_AWAKE = 3;
+/** What the worker's subscribers are owed: OWED_* in slots.ts. */
+export const SLOT_OWED = 4;
 export const SLOT_COUNTERS = 16;
 export const SLOT_COUNTER_LIMIT = 56;
 export const SLOT_WORDS = SLOT_COUNTERS + 2 * SLOT_COUNTER_LIMIT;

@@ -25,6 +25,7 @@ import {
   MSG_EXPIRES,
   MSG_FLAGS,
   MSG_ID,
+  MSG_SERIAL,
   MSG_TAG,
   MSG_TIME,
   MSG_WORDS,
@@ -32,11 +33,12 @@ import {
   NO_EVENT_TEXT,
 } from "./layout.ts";
 import { acquire, release } from "./lock.ts";
-import { demoteMessage } from "./messages.ts";
+import { demoteMessage, dropMessage } from "./messages.ts";
 import { hashName } from "./names.ts";
 import type { StorePolicy } from "./policy.ts";
 import { publishDeletion, publishMessage, stampMessage } from "./publication.ts";
 import { nextSerial } from "./ring.ts";
+import { isOwed } from "./slots.ts";
 import { countTrash } from "./trash.ts";
 
 const CHANNEL_GONE = 0;
@@ -154,17 +156,18 @@ function tickClock(u32: Uint32Array, nowSec: number): void {
   }
 }
 
-/** The oldest messages beyond the limit are stored no longer (push-stream spec 2.4); they rest like unstored ones for a while. */
+/**
+ * The oldest messages beyond the limit are stored no longer (push-stream spec 2.4). Those that somebody connected is still owed rest like
+ * unstored ones for a while; the others are dropped, which keeps a busy channel in the same few, warm blocks.
+ */
 function trimChannel(arena: Arena, record: number, policy: StorePolicy, nowSec: number): void {
   const limit = policy.maxStoredPerChannel;
   if (limit === 0) return;
   while (arena.u32[record + CH_STORED_COUNT]! > limit) {
-    demoteMessage(
-      arena,
-      arena.u32[record + CH_OLDEST_STORED]!,
-      expiry(policy.unstoredTtlSec, nowSec),
-      nowSec,
-    );
+    const oldest = arena.u32[record + CH_OLDEST_STORED]!;
+    if (isOwed(arena, arena.u32[blockWord(arena.layout, oldest) + MSG_SERIAL]!)) {
+      demoteMessage(arena, oldest, expiry(policy.unstoredTtlSec, nowSec), nowSec);
+    } else dropMessage(arena, oldest, nowSec);
   }
 }
 

@@ -11,6 +11,7 @@ import {
   SLOT_COUNTER_LIMIT,
   SLOT_COUNTERS,
   SLOT_CURSOR,
+  SLOT_OWED,
   SLOT_PID,
   SLOT_STARTED_SEC,
   SLOT_WORDS,
@@ -18,6 +19,13 @@ import {
 
 const ASLEEP = 0;
 const AWAKE = 1;
+
+/** Nobody stands in the worker. */
+export const OWED_NOTHING = 0;
+/** Subscribers who are owed what the worker has not dispatched yet. */
+export const OWED_LIVE = 1;
+/** Some of them lag: they are owed what they have not read, wherever the worker is. */
+export const OWED_BEHIND = 2;
 
 export function claimSlot(arena: Arena, pid: number, nowSec: number): number {
   const { u32, layout } = arena;
@@ -29,6 +37,7 @@ export function claimSlot(arena: Arena, pid: number, nowSec: number): number {
     u32[at + SLOT_STARTED_SEC] = nowSec;
     Atomics.store(u32, at + SLOT_CURSOR, Atomics.load(u32, HEAD_RING_HEAD));
     Atomics.store(u32, at + SLOT_AWAKE, AWAKE);
+    Atomics.store(u32, at + SLOT_OWED, OWED_LIVE);
     return slot;
   }
   return -1;
@@ -76,12 +85,31 @@ export function largestLag(arena: Arena): number {
   const head = u32[HEAD_RING_HEAD]!;
   let largest = 0;
   for (let at = layout.slotsWord; at < layout.ringWord; at += SLOT_WORDS) {
-    if (u32[at + SLOT_PID] === 0) continue;
+    if (u32[at + SLOT_PID] === 0 || Atomics.load(u32, at + SLOT_OWED) === OWED_NOTHING) continue;
     // Pairs with setCursor: a message below the cursor has been read.
     const lag = (head - Atomics.load(u32, at + SLOT_CURSOR)) >>> 0;
     if (lag > largest) largest = lag;
   }
   return largest;
+}
+
+export function setOwed(arena: Arena, slot: number, owed: number): void {
+  Atomics.store(arena.u32, slotWord(arena.layout, slot) + SLOT_OWED, owed);
+}
+
+/** Whether somebody who is connected may still want the message with this serial (its low word). */
+export function isOwed(arena: Arena, serial: number): boolean {
+  const { u32, layout } = arena;
+  const age = (u32[HEAD_RING_HEAD]! - serial) >>> 0;
+  for (let at = layout.slotsWord; at < layout.ringWord; at += SLOT_WORDS) {
+    if (u32[at + SLOT_PID] === 0) continue;
+    const owed = Atomics.load(u32, at + SLOT_OWED);
+    if (owed === OWED_NOTHING) continue;
+    if (owed === OWED_BEHIND) return true;
+    const lag = (u32[HEAD_RING_HEAD]! - Atomics.load(u32, at + SLOT_CURSOR)) >>> 0;
+    if (lag >= age) return true;
+  }
+  return false;
 }
 
 /**

@@ -254,6 +254,11 @@ export class Store {
     slots.setCursor(this.arena, slot, serial);
   }
 
+  /** Says what this worker's subscribers are owed: OWED_NOTHING, OWED_LIVE or OWED_BEHIND of slots.ts. */
+  setOwed(slot: number, owed: number): void {
+    slots.setOwed(this.arena, slot, owed);
+  }
+
   /** True = nothing new, go to sleep and wait for the bell; false = there is more, this worker still counts as awake. */
   beginSleep(slot: number, cursor: number): boolean {
     return slots.beginSleep(this.arena, slot, cursor);

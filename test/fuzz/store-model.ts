@@ -144,7 +144,11 @@ export class Model {
     state.published++;
     channel.activeUntil = this.#activeUntil(nowSec);
     const limit = state.policy.maxStoredPerChannel;
-    while (limit > 0 && this.stored(channel).length > limit) this.#demote(this.stored(channel)[0]!, nowSec);
+    while (limit > 0 && this.stored(channel).length > limit) {
+      const oldest = this.stored(channel)[0]!;
+      if (oldest.serial >= this.#slowest()) this.#demote(oldest, nowSec);
+      else this.#drop(oldest);
+    }
     this.#dropExpiredFront(2, nowSec);
     return id;
   }
@@ -248,7 +252,7 @@ export class Model {
     const { state } = this;
     const stored = this.#front(true);
     const unstored = this.#front(false);
-    const slowest = Math.min(state.nextSerial, ...state.cursors.filter((cursor) => cursor !== null));
+    const slowest = this.#slowest();
     let victim = stored;
     if (unstored !== undefined && (stored === undefined || stored.expires > nowSec)) {
       if (stored === undefined || unstored.expires <= nowSec || unstored.serial < slowest) victim = unstored;
@@ -267,6 +271,12 @@ export class Model {
         this.#drop(front);
       }
     }
+  }
+
+  /** Below this every worker has dispatched. */
+  #slowest(): number {
+    const { nextSerial, cursors } = this.state;
+    return Math.min(nextSerial, ...cursors.filter((cursor) => cursor !== null));
   }
 
   #demote(message: ModelMessage, nowSec: number): void {

@@ -4,6 +4,7 @@ import { checkInvariants } from "../../src/store/invariants.ts";
 import { Message } from "../../src/store/message-view.ts";
 import { RefList } from "../../src/store/refs.ts";
 import { RingEntry } from "../../src/store/ring.ts";
+import { OWED_BEHIND, OWED_LIVE, OWED_NOTHING } from "../../src/store/slots.ts";
 import { bytes, Channel, dataOf, NOW_MS, NOW_SEC, newStore, removeTempFolders, text } from "./fixture.ts";
 
 afterAll(removeTempFolders);
@@ -126,15 +127,32 @@ describe("append", () => {
     expect(store.head()).toBe(head);
   });
 
-  test("the limit a channel is enforced at once, oldest first; what is over it rests for those who are owed it", () => {
+  test("the limit a channel is enforced at once, oldest first; unstored messages do not count", () => {
     const channel = new Channel(newStore({ maxStoredPerChannel: 2 }), "a");
     for (const name of ["1", "2"]) channel.append(name);
     channel.append("u", false);
     channel.append("3");
     expect(channel.after(0)).toEqual(["2:2", "4:3"]);
-    expect(channel.after(0, true)).toEqual(["1:1", "2:2", "3:u", "4:3"]);
-    expect(channel.store.storedCount(channel.index)).toBe(2);
-    expect(channel.store.publishedCount(channel.index)).toBe(4);
+    expect(channel.after(0, true)).toEqual(["2:2", "3:u", "4:3"]);
+  });
+
+  test.each([
+    ["a worker that has not dispatched it", OWED_LIVE, 0, true],
+    ["no worker that has dispatched it", OWED_LIVE, 2, false],
+    ["a worker where somebody lags", OWED_BEHIND, 2, true],
+    ["no worker where nobody stands", OWED_NOTHING, 0, false],
+  ] as const)("what is over the limit rests for %s", (_who, owed, dispatched, rests) => {
+    const store = newStore({ maxStoredPerChannel: 1 });
+    const slot = store.claimSlot(1, 1);
+    const channel = new Channel(store, "a");
+    const first = store.head();
+    channel.append("1");
+    store.setCursor(slot, first + dispatched);
+    store.setOwed(slot, owed);
+    channel.append("2");
+    expect(channel.after(0)).toEqual(["2:2"]);
+    expect(channel.after(0, true)).toEqual(rests ? ["1:1", "2:2"] : ["2:2"]);
+    expect(store.storedCount(channel.index)).toBe(1);
   });
 });
 
