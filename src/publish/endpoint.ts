@@ -19,6 +19,9 @@ import { type Ingest, ingest, openTarget, type Target } from "./ingest.ts";
 
 const encoder = new TextEncoder();
 
+/** More channels in one path are not worth remembering. */
+const REMEMBERED_TARGETS = 8;
+
 export class PublisherEndpoint {
   readonly #config: Config;
   readonly #location: LocationConfig;
@@ -28,6 +31,8 @@ export class PublisherEndpoint {
   readonly #ingest: Ingest;
   readonly #writer = new ByteWriter();
   readonly #inits = new Map<string, ResponseInit>();
+  #lastPath: string | null = null;
+  #lastTargets: readonly Target[] = [];
   readonly #deletedText: Uint8Array;
 
   constructor(config: Config, location: LocationConfig, admin: boolean, ingest: Ingest) {
@@ -59,21 +64,41 @@ export class PublisherEndpoint {
   // --- publish: channels are made in path order before the body is looked at (spec 2.1 (7), 2.4) ---------------------------
 
   #publish(located: LocatedRequest): Response | Promise<Response> {
-    const nowMs = Date.now();
-    const names = this.#names(located);
-    if ("status" in names) return this.#refuse(names);
-    const targets: Target[] = [];
-    for (const name of names) {
-      const refusal = nameRefusal(name, this.#config.limits.maxChannelIdLength);
-      if (refusal !== null) return this.#refuse(refusal);
-      const target = openTarget(this.#ingest.store, name, nowMs);
-      if ("status" in target) return this.#refuse(target);
-      targets.push(target);
-    }
+    const targets = this.#targets(this.#channelsPath(located));
+    if ("status" in targets) return this.#refuse(targets);
     return located.request.arrayBuffer().then(
       (body) => this.#append(located, targets, new Uint8Array(body)),
       (error: unknown) => this.#bodyFailed(error),
     );
+  }
+
+  /** A publisher names the same channels again and again, so the last ones are remembered as long as they live. */
+  #targets(path: string): readonly Target[] | Refusal {
+    const { store } = this.#ingest;
+    const known = this.#lastTargets;
+    if (path === this.#lastPath && known.every(({ index, incarnation }) => store.isLive(index, incarnation)))
+      return known;
+    const opened = this.#openTargets(path);
+    if (!("status" in opened) && opened.length <= REMEMBERED_TARGETS) {
+      this.#lastPath = path;
+      this.#lastTargets = opened;
+    }
+    return opened;
+  }
+
+  #openTargets(path: string): readonly Target[] | Refusal {
+    const nowMs = Date.now();
+    const names = this.#names(path);
+    if ("status" in names) return names;
+    const targets: Target[] = [];
+    for (const name of names) {
+      const refusal = nameRefusal(name, this.#config.limits.maxChannelIdLength);
+      if (refusal !== null) return refusal;
+      const target = openTarget(this.#ingest.store, name, nowMs);
+      if ("status" in target) return target;
+      targets.push(target);
+    }
+    return targets;
   }
 
   #append(located: LocatedRequest, targets: readonly Target[], data: Uint8Array): Response {
@@ -110,7 +135,7 @@ export class PublisherEndpoint {
   // --- information (spec 2.6) ------------------------------------------------------------------------------------------------
 
   #tell(located: LocatedRequest): Response {
-    const names = this.#names(located);
+    const names = this.#names(this.#channelsPath(located));
     if ("status" in names) return this.#refuse(names);
     const { store } = this.#ingest;
     const found: ChannelCounts[] = [];
@@ -145,7 +170,7 @@ export class PublisherEndpoint {
   // --- deletion (spec 2.7) -----------------------------------------------------------------------------------------------------
 
   #delete(located: LocatedRequest): Response | Promise<Response> {
-    const names = this.#names(located);
+    const names = this.#names(this.#channelsPath(located));
     if ("status" in names) return this.#refuse(names);
     for (const name of names) {
       const refusal = nameRefusal(name, this.#config.limits.maxChannelIdLength);
@@ -171,8 +196,8 @@ export class PublisherEndpoint {
     return deleted > 0 ? refuse(Refusals.channelDeleted) : headerOnly(404);
   }
 
-  #names(located: LocatedRequest): readonly Uint8Array[] | Refusal {
-    const path = parseChannelsPath(this.#channelsPath(located), this.#config.limits.maxChannelsPerRequest);
+  #names(text: string): readonly Uint8Array[] | Refusal {
+    const path = parseChannelsPath(text, this.#config.limits.maxChannelsPerRequest);
     if (path === "empty") return Refusals.noChannel;
     return path === "too many" ? Refusals.tooManyChannelsInRequest : path.names;
   }
