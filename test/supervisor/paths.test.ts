@@ -70,6 +70,18 @@ describe("place", () => {
     expect(outcome.ok ? "" : outcome.fault).toMatch(sentence);
   });
 
+  test("a device or pipe as store path was renamed aside: it is refused and left alone", () => {
+    const pipe = join(folder, "pipe");
+    Bun.spawnSync(["mkfifo", pipe]);
+    for (const path of [pipe, "/dev/null"]) {
+      const outcome = chooseStorePath(path, "127.0.0.1:1", {});
+      expect(outcome.ok ? "" : outcome.fault).toContain(
+        `${path} is a device, pipe or socket; a file is needed`,
+      );
+    }
+    expect([statSync(pipe).isFIFO(), statSync("/dev/null").isCharacterDevice()]).toEqual([true, true]);
+  });
+
   test("a shared folder that others can read is refused", () => {
     const home = join(folder, "shared");
     const name = `sluice-${process.getuid?.()}`;
