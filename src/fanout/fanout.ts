@@ -168,7 +168,7 @@ export class Fanout implements PumpHost, StreamKeeper {
     }
   }
 
-  /** Once a second: closes lagging readers that take nothing, and publishes how many lag. */
+  /** Once a second: closes lagging streams and joining sockets that take nothing (performance.now()), and publishes how many lag. */
   closeStuck(nowMs: number): void {
     this.store.setCounter(this.slot, Counter.LAGGING, this.#lagging.size);
     for (const connection of this.#lagging) {
