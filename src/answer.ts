@@ -4,11 +4,17 @@
  */
 import type { Refusal } from "./errors.ts";
 
-/** On every answer of every role but a subscriber's OPTIONS. The odd second is the dialect's. */
-export const ANTI_CACHE = {
+/** On every ordinary answer: all but a WebSocket's 101 (spec 0.5). */
+export const SERVER = { Server: "sluice" } as const;
+
+/** On every answer of every role but a subscriber's OPTIONS and a WebSocket location's 405. The odd second is the dialect's. */
+export const NO_CACHE = {
   Expires: "Thu, 01 Jan 1970 00:00:01 GMT",
   "Cache-Control": "no-cache, no-store, must-revalidate",
 } as const;
+
+/** Both. */
+export const ANTI_CACHE = { ...SERVER, ...NO_CACHE } as const;
 
 export type HeaderFields = Readonly<Record<string, string>>;
 

@@ -23,6 +23,17 @@ export const Refusals = {
   channelIdTooLarge: refusal("channel_id_too_large", 400, "Channel id is too large."),
   tooManyChannels: refusal("too_many_channels", 403, "Number of channels were exceeded."),
   tooManyChannelsInRequest: refusal("too_many_channels_in_request", 400, "Too many channels in one request."),
+  eventsChannelReadOnly: refusal(
+    "events_channel_read_only",
+    403,
+    "Only internal routines can change events channel.",
+  ),
+  eventsChannelNotAllowed: refusal(
+    "events_channel_not_allowed",
+    403,
+    "Subscription to events channel is not allowed.",
+  ),
+  tooManyWildcards: refusal("too_many_wildcards", 403, "Subscribed too much wildcard channels."),
   emptyMessage: refusal("empty_message", 400, "Empty post requests are not allowed."),
   badBody: refusal("bad_body", 400, "Request body could not be read."),
   channelDeleted: refusal("channel_deleted", 200, "Channel deleted."),
@@ -38,10 +49,11 @@ export const Refusals = {
     "Don't have at least one of the mandatory headers: Connection, Upgrade, Sec-WebSocket-Key and Sec-WebSocket-Version",
   ),
   noRoom: refusal("no_room", 500, null),
+  /** The field is there, with nothing in it. */
+  noRoomToSubscribe: refusal("no_room_to_subscribe", 500, ""),
   messageTooLarge: refusal("message_too_large", 413, null),
   tooManyConnections: refusal("too_many_connections", 503, "Too many connections on this worker."),
   draining: refusal("draining", 503, "Server is shutting down."),
-  unknownLocation: refusal("unknown_location", 404, null),
   internal: refusal("internal", 500, null),
 } as const;
 

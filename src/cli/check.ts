@@ -2,16 +2,22 @@
  * `sluice check FILE`: says whether `serve` would take the file, without starting anything. Also what a systemd unit runs
  * before the start.
  */
+import { readFileSync } from "node:fs";
 import { formatFault } from "../config/fault.ts";
 import { loadConfig } from "../config/load.ts";
+import { isNginx, loadNginxDocument, translationNotes } from "../config/nginx/load.ts";
 
 const EXIT_OK = 0;
 const EXIT_BAD_CONFIG = 2;
 
-/** Prints one OK line to stdout, or every fault on a line of its own to stderr. Returns the exit code: 0, or 2 for faults. */
+/**
+ * Prints one OK line to stdout, or every fault on a line of its own to stderr. Of an nginx.conf it also tells, on stderr, what
+ * is left out and what to know. Returns the exit code: 0, or 2 for faults.
+ */
 export function checkCommand(file: string): number {
   const outcome = loadConfig({ file });
   if (outcome.ok) {
+    for (const note of nginxNotes(file)) process.stderr.write(`${file}: ${note}\n`);
     const { listen, workers, locations } = outcome.config;
     process.stdout.write(
       `${file}: OK (listen ${listen.join(" ")}, ${counted(workers, "worker")}, ${counted(locations.length, "location")})\n`,
@@ -21,6 +27,12 @@ export function checkCommand(file: string): number {
   for (const fault of outcome.faults) process.stderr.write(`${formatFault(fault)}\n`);
   process.stderr.write(`${file}: ${counted(outcome.faults.length, "fault")}\n`);
   return EXIT_BAD_CONFIG;
+}
+
+/** The file is good, so it can be read and translated; this is the second time, which costs a check nothing. */
+function nginxNotes(file: string): readonly string[] {
+  const text = readFileSync(file, "utf8");
+  return isNginx(file, text) ? translationNotes(loadNginxDocument(text, file)) : [];
 }
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;

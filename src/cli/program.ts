@@ -110,6 +110,14 @@ function addServerCommands(program: Command, done: (exitCode: number) => void): 
     .argument("<file>", "the file")
     .action(async (file: string) => done(await (await import("./check.ts")).checkCommand(file)));
   examples(check, [["sluice check sluice.toml", "exit code 0 when it is good, 2 when not"]]);
+  const convert = program
+    .command("convert")
+    .description("print an nginx.conf with push stream directives as a configuration in TOML")
+    .argument("<file>", "the nginx.conf")
+    .action(async (file: string) => done((await import("./convert.ts")).convertCommand(file)));
+  examples(convert, [
+    ["sluice convert /etc/nginx/nginx.conf > sluice.toml", "exit code 2 lists what has no counterpart"],
+  ]);
   const defaults = program
     .command("defaults")
     .description("print the embedded configuration, with every option explained")

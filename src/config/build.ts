@@ -3,26 +3,66 @@
  * place where "not set" turns into a number. Called by load.ts.
  */
 import { autoWorkers } from "./auto-workers.ts";
-import type { Config, LimitsConfig, LocationConfig, MessagesConfig, Role, StoreConfig } from "./model.ts";
-import type { LocationValues, MainValues } from "./options.ts";
+import { splitListen } from "./checks.ts";
+import type { CheckedValues, LocationEntry, ServerEntry } from "./document.ts";
+import {
+  readAccess,
+  readAccessLog,
+  readAddedHeader,
+  readAll,
+  readLogFormats,
+  readTypes,
+} from "./location-lists.ts";
+import type {
+  Config,
+  LimitsConfig,
+  ListenerConfig,
+  LocationConfig,
+  MessagesConfig,
+  Role,
+  ServerConfig,
+  StepConfig,
+  StoreConfig,
+} from "./model.ts";
+import type { LocationValues, MainValues, StepValues } from "./options.ts";
 import { ringEntries } from "./store-checks.ts";
-import type { CheckedValues } from "./toml.ts";
 
 /** 0 stands for unlimited, never and automatic all over the model (model.ts says which where). */
 const UNSET = 0;
+const NO_VARIANT = -1;
 
 /** Never fails: what could be wrong was found before. */
-export function buildConfig({ main, locations }: CheckedValues): Config {
+export function buildConfig({ main, servers, setVariables }: CheckedValues): Config {
+  const context: Context = {
+    main,
+    formats: readLogFormats(main.log_format),
+    setVariables: new Set(setVariables),
+  };
+  const locations: LocationConfig[] = [];
+  const built = servers.map((server) => buildServer(server, context, locations));
+  const listeners = buildListeners(servers, built, locations);
   return {
-    listen: main.listen,
+    listen: listeners.map(({ address }) => address),
+    listeners,
+    servers: built,
     workers: main.workers === UNSET ? autoWorkers() : main.workers,
     shutdownTimeoutMs: main.shutdown_timeout,
     logLevel: main.log_level,
+    errorLog: main.error_log,
+    pidFile: main.pid_file,
+    keepaliveTimeoutMs: main.keepalive_timeout,
+    builtInPaths: main.built_in_paths,
     store: buildStore(main),
     messages: buildMessages(main),
     limits: buildLimits(main),
-    locations: locations.map(buildLocation),
+    locations,
   };
+}
+
+interface Context {
+  readonly main: MainValues;
+  readonly formats: ReadonlyMap<string, string>;
+  readonly setVariables: ReadonlySet<string>;
 }
 
 const buildStore = (main: MainValues): StoreConfig => ({
@@ -31,6 +71,8 @@ const buildStore = (main: MainValues): StoreConfig => ({
   blockSize: main["store.block_size"],
   channels: main["store.channels"],
   ringSize: ringEntries(main),
+  keep: main["store.keep"],
+  zone: main["store.zone"],
 });
 
 const buildMessages = (main: MainValues): MessagesConfig => ({
@@ -40,19 +82,65 @@ const buildMessages = (main: MainValues): MessagesConfig => ({
   channelInactivitySec: main["store.channel_inactivity_time"],
   channelDeletedText: main.channel_deleted_message_text,
   pingText: main.ping_message_text,
+  timeoutWithBody: main.timeout_with_body,
+  wildcardChannelPrefix: main.wildcard_channel_prefix,
+  eventsChannelId: main.events_channel_id,
 });
 
 const buildLimits = (main: MainValues): LimitsConfig => ({
   maxBodyBytes: main["limits.max_body_size"],
   maxConnections: main["limits.max_connections"] ?? UNSET,
   maxNumberOfChannels: main["limits.max_number_of_channels"] ?? UNSET,
+  maxNumberOfWildcardChannels: main["limits.max_number_of_wildcard_channels"] ?? UNSET,
   maxChannelIdLength: main["limits.max_channel_id_length"] ?? UNSET,
   maxSubscribersPerChannel: main["limits.max_subscribers_per_channel"] ?? UNSET,
   maxChannelsPerRequest: main["limits.max_channels_per_request"],
 });
 
-function buildLocation(location: LocationValues): LocationConfig {
+// --- servers and locations -------------------------------------------------------------------------------------------------
+
+function buildServer(server: ServerEntry, context: Context, locations: LocationConfig[]): ServerConfig {
+  return {
+    listen: server.values.listen.map((text) => splitListen(text).address),
+    names: server.values.server_name.map((name) => (name.startsWith("~") ? name : name.toLowerCase())),
+    steps: server.steps.map(({ values }) => buildStep(values, NO_VARIANT)),
+    setVariables: context.setVariables,
+    locations: server.locations.map((entry) => addLocation(entry, context, locations)),
+  };
+}
+
+/** Appends the location and the variants its steps make of it; answers its index. */
+function addLocation(
+  { values, steps }: LocationEntry,
+  context: Context,
+  locations: LocationConfig[],
+): number {
+  // Variants know the conditions of all steps: captures of a regex among them may stand in their values.
+  const plain = steps.map((step) => buildStep(step.values, NO_VARIANT));
+  const built = steps.map((step) => {
+    if (Object.keys(step.overrides).length === 0) return buildStep(step.values, NO_VARIANT);
+    locations.push(buildLocation({ ...values, ...step.overrides }, context, plain));
+    return buildStep(step.values, locations.length - 1);
+  });
+  locations.push(buildLocation(values, context, built));
+  return locations.length - 1;
+}
+
+const buildStep = (values: StepValues, variant: number): StepConfig => ({
+  condition: values.if,
+  set: values.set,
+  return: values.return,
+  isBreak: values.break,
+  variant,
+});
+
+function buildLocation(
+  location: LocationValues,
+  { main, formats, setVariables }: Context,
+  steps: readonly StepConfig[],
+): LocationConfig {
   const connectionTtlMs = location.subscriber_connection_ttl ?? UNSET;
+  const { root, alias, index } = location;
   return {
     match: location.match,
     role: roleOf(location),
@@ -73,11 +161,88 @@ function buildLocation(location: LocationValues): LocationConfig {
     websocketAllowPublish: location.websocket_allow_publish,
     eventIds: location.event_ids,
     defaultType: location.default_type,
+    types: typesOf(location.types),
+    paddingByUserAgent: location.padding_by_user_agent,
+    userAgent: location.user_agent,
+    allowedOrigins: location.allowed_origins,
+    // The module's default (push-stream spec 1.4).
+    wildcardChannelMaxQtd:
+      location.wildcard_channel_max_qtd ?? main["limits.max_number_of_wildcard_channels"] ?? UNSET,
+    allowConnectionsToEventsChannel: location.allow_connections_to_events_channel,
+    maxBodyBytes: location.max_body_size ?? main["limits.max_body_size"],
+    steps,
+    access: readAll(location.access, readAccess),
+    auth:
+      location.auth_basic === null || location.auth_basic_user_file === null
+        ? null
+        : { realm: location.auth_basic, userFile: location.auth_basic_user_file },
+    addedHeaders: readAll(location.add_header, readAddedHeader),
+    gzip: location.gzip
+      ? {
+          types: location.gzip_types,
+          minLength: location.gzip_min_length,
+          level: location.gzip_comp_level,
+        }
+      : null,
+    files: root === null && alias === null ? null : { root, alias, index },
+    accessLogs: readAll(location.access_log, (text) => readAccessLog(text, formats)),
+    setVariables,
   };
+}
+
+/** The first mention of an extension wins, as in nginx. */
+function typesOf(texts: readonly string[]): ReadonlyMap<string, string> {
+  const types = new Map<string, string>();
+  for (const { type, extensions } of readAll(texts, readTypes)) {
+    for (const extension of extensions) if (!types.has(extension)) types.set(extension, type);
+  }
+  return types;
 }
 
 function roleOf(location: LocationValues): Role {
   if (location.publisher !== null) return { kind: "publisher", admin: location.publisher === "admin" };
   if (location.subscriber !== null) return { kind: "subscriber", mode: location.subscriber };
-  return location.statistics ? { kind: "statistics" } : { kind: "page" };
+  if (location.statistics) return { kind: "statistics" };
+  if (location.pushstream_client) return { kind: "pushstream-client" };
+  if (location.root !== null || location.alias !== null) return { kind: "files" };
+  return location.page ? { kind: "page" } : { kind: "none" };
 }
+
+// --- listeners ---------------------------------------------------------------------------------------------------------------
+
+/** One for each address; the first server that names it is its default unless another claims that. */
+function buildListeners(
+  servers: readonly ServerEntry[],
+  built: readonly ServerConfig[],
+  locations: readonly LocationConfig[],
+): ListenerConfig[] {
+  const listeners = new Map<string, { -readonly [Key in keyof ListenerConfig]: ListenerConfig[Key] }>();
+  servers.forEach(({ values }, serverIndex) => {
+    for (const text of values.listen) {
+      const { address, words } = splitListen(text);
+      const known = listeners.get(address);
+      const listener = known ?? {
+        address,
+        tls: [],
+        http2: false,
+        defaultServer: serverIndex,
+        earlyHeads: false,
+      };
+      if (words.includes("default_server")) listener.defaultServer = serverIndex;
+      if (words.includes("http2")) listener.http2 = true;
+      const { tls_certificate: certificate, tls_certificate_key: key, server_name: names } = values;
+      if (words.includes("ssl") && certificate !== null && key !== null)
+        listener.tls = [...listener.tls, { names, certificate, key }];
+      const own = built[serverIndex]?.locations ?? [];
+      if (own.some((index) => needsEarlyHead(locations[index]))) listener.earlyHeads = true;
+      listeners.set(address, listener);
+    }
+  });
+  return [...listeners.values()];
+}
+
+/** A stream that begins with nothing: its head would wait for the first message. */
+const needsEarlyHead = (location: LocationConfig | undefined): boolean =>
+  location?.role.kind === "subscriber" &&
+  location.role.mode === "streaming" &&
+  location.headerTemplate === "";

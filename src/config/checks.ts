@@ -16,8 +16,10 @@ export function listenIssues(addresses: readonly string[]): readonly Issue[] {
   if (addresses.length === 0) return [issue(addresses, "listen needs at least one address.")];
   const issues: Issue[] = [];
   const seen = new Map<string, number>();
-  addresses.forEach((address, index) => {
+  addresses.forEach((text, index) => {
+    const { address, unknown } = splitListen(text);
     const outcome = canonicalAddress(address);
+    if (unknown !== null) issues.push(issue(text, `invalid parameter "${unknown}".`, `[${index}]`));
     const first = seen.get(outcome.canonical);
     if (outcome.sentence !== null) issues.push(issue(address, outcome.sentence, `[${index}]`));
     else if (first !== undefined)
@@ -26,6 +28,20 @@ export function listenIssues(addresses: readonly string[]): readonly Issue[] {
     else if (!outcome.canonical.endsWith(":0")) seen.set(outcome.canonical, index);
   });
   return issues;
+}
+
+const LISTEN_WORDS: readonly string[] = ["ssl", "http2", "default_server"];
+
+/** "0.0.0.0:443 ssl" cut into the address and its words; `unknown` is the first word that is none. */
+export function splitListen(text: string): {
+  readonly address: string;
+  readonly words: readonly string[];
+  readonly unknown: string | null;
+} {
+  // A path may have blanks in it.
+  if (text.startsWith(UNIX_PREFIX)) return { address: text, words: [], unknown: null };
+  const [address = "", ...words] = text.trim().split(/\s+/);
+  return { address, words, unknown: words.find((word) => !LISTEN_WORDS.includes(word)) ?? null };
 }
 
 type AddressOutcome = { readonly canonical: string; readonly sentence: string | null };
@@ -77,6 +93,11 @@ function unixAddress(address: string): AddressOutcome {
 export function pathIssues(path: string): readonly Issue[] {
   const good = path !== "" && !path.includes("\0") && !path.endsWith("/");
   return good ? [] : [issue(path, "path must name a file.")];
+}
+
+/** A folder, or the beginning of a path: whether there is a "/" at its end means something to `alias`. */
+export function folderIssues(path: string): readonly Issue[] {
+  return path !== "" && !path.includes("\0") ? [] : [issue(path, "path must not be empty.")];
 }
 
 /** Blocks begin on cache lines, which processors we run on have of 64 bytes. */

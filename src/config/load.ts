@@ -1,16 +1,18 @@
 /**
- * The way to a configuration: a file or the embedded default, plus what the command line overrides. Called by cli/ for
+ * The way to a configuration: a file (ours or an nginx.conf) or the embedded default, plus what the command line overrides. Called by cli/ for
  * `serve` and `check`, and by the supervisor when it reloads. Answers with all faults instead of throwing.
  */
 import { readFileSync } from "node:fs";
 import { buildConfig } from "./build.ts";
 import defaultText from "./default.toml" with { type: "text" };
+import { readDocument, type ServerEntry } from "./document.ts";
 import { type Fault, type Issue, shownValue } from "./fault.ts";
 import { readOption } from "./kinds.ts";
 import type { Config } from "./model.ts";
+import { isNginx, loadNginxDocument } from "./nginx/load.ts";
 import { type MainValues, OPTIONS } from "./options.ts";
 import { storeIssues } from "./store-checks.ts";
-import { readToml } from "./toml.ts";
+import { readToml, type TomlOutcome } from "./toml.ts";
 
 /** What the command line may set. Texts as typed are fine: "auto" or "4" for workers. They win over the file. */
 export interface Overrides {
@@ -37,14 +39,34 @@ export function loadConfig({ file, overrides = {} }: LoadRequest): LoadOutcome {
   const source = file === undefined ? { text: DEFAULT_TOML, fault: null } : readSource(file);
   const { values: overridden, faults: overrideFaults } = readOverrides(overrides);
   if (source.fault !== null) return { ok: false, faults: [source.fault, ...overrideFaults] };
-  const outcome = readToml(source.text, file ?? DEFAULT_NAME);
+  const outcome = readText(source.text, file ?? DEFAULT_NAME);
   if (!outcome.ok) return { ok: false, faults: [...outcome.faults, ...overrideFaults] };
   if (overrideFaults.length > 0) return { ok: false, faults: overrideFaults };
   const main = { ...outcome.values.main, ...overridden };
+  const servers = outcome.values.servers.map((server) => listeningOn(server, overridden.listen));
   const strained = overrides.workers === undefined ? [] : storeIssues(main).map(workersFault);
   if (strained.length > 0) return { ok: false, faults: strained };
-  return { ok: true, config: buildConfig({ main, locations: outcome.values.locations }) };
+  return { ok: true, config: buildConfig({ ...outcome.values, main, servers }) };
 }
+
+/** A file of either kind, checked. */
+function readText(text: string, file: string): TomlOutcome {
+  if (!isNginx(file, text)) return readToml(text, file);
+  const { document, faults, lineOf } = loadNginxDocument(text, file);
+  // What could not be translated would only be told a second time in other words.
+  if (faults.length > 0) return { ok: false, faults };
+  const checked = readDocument(document, (path) => {
+    const place = lineOf(path);
+    return place === null ? file : `${place.file}:${place.line}`;
+  });
+  return checked.faults.length === 0
+    ? { ok: true, values: checked.values }
+    : { ok: false, faults: checked.faults };
+}
+
+/** `--listen` takes the place of every address of the file, TLS and all. */
+const listeningOn = (server: ServerEntry, listen: readonly string[] | undefined): ServerEntry =>
+  listen === undefined ? server : { ...server, values: { ...server.values, listen } };
 
 /** The file alone was fine, so it is the number of workers on the command line that the store has no room for. */
 const workersFault = ({ value, sentence }: Issue): Fault => ({

@@ -1,22 +1,36 @@
 /**
  * A request together with the location it belongs to: what endpoints evaluate their complex values on. The plugins of app.ts
  * each ask the one locator of the worker, which remembers the last request, so a request is matched once.
+ *
+ * Which server of the configuration it is for is server-names.ts's; what the steps of server and location make of it is
+ * rewrite.ts's. A configuration of one server without steps, which most are, pays for neither.
  */
+
+import { groupsOf } from "./location-values.ts";
 import { compileLocations, type LocationMatch, type LocationMatcher } from "./locations.ts";
-import type { LocationConfig, Role } from "./model.ts";
-import type { RequestFacts } from "./variables.ts";
+import { NO_GROUPS } from "./match-syntax.ts";
+import type { Config, Role, ServerConfig } from "./model.ts";
+import { type CompiledSteps, compileSteps, type Returned, type SteppedRequest } from "./rewrite.ts";
+import { compileServerNames, type ServerChooser } from "./server-names.ts";
 
 /** The part of Bun's server that a request may ask. */
 export interface AddressSource {
   requestIP(request: Request): { readonly address: string } | null;
 }
 
-export class LocatedRequest implements RequestFacts {
+export class LocatedRequest implements SteppedRequest {
   readonly request: Request;
   readonly rawUrlPath: string;
   readonly rawQuery: string;
-  readonly #match: LocationMatch;
+  /** Of Config.locations, the variant that serves; -1: none. */
+  index: number;
+  /** What a step answers; the location's role is then not asked. */
+  returned: Returned | null = null;
+  captures: readonly string[];
+  /** The decoded, normalised path, as a binary string. */
+  readonly path: string;
   readonly #addresses: AddressSource | null;
+  #variables: Map<string, string> | null = null;
 
   constructor(
     request: Request,
@@ -28,47 +42,87 @@ export class LocatedRequest implements RequestFacts {
     this.request = request;
     this.rawUrlPath = rawUrlPath;
     this.rawQuery = rawQuery;
-    this.#match = match;
+    this.index = match.index;
+    this.captures = match.captures;
+    this.path = match.path;
     this.#addresses = addresses;
   }
 
-  get captures(): readonly string[] {
-    return this.#match.captures;
-  }
-  get index(): number {
-    return this.#match.index;
-  }
   get method(): string {
     return this.request.method;
   }
   get remoteAddress(): string {
     return this.#addresses?.requestIP(this.request)?.address ?? "";
   }
+  get scheme(): string {
+    return this.request.url.startsWith("https:") ? "https" : "http";
+  }
 
   header(name: string): string | null {
     return this.request.headers.get(name);
+  }
+
+  variable(name: string): string {
+    return this.#variables?.get(name) ?? "";
+  }
+
+  setVariable(name: string, value: string): void {
+    this.#variables ??= new Map();
+    this.#variables.set(name, value);
+  }
+
+  setCaptures(captures: readonly string[]): void {
+    this.captures = captures;
   }
 }
 
 /** Scheme and "//": the authority starts here in every absolute URL Bun gives. Without a Host (HTTP/1.0) it gives the path alone. */
 const AFTER_SCHEME = "http://".length;
 
+interface Heard {
+  readonly address: string;
+  readonly source: AddressSource | null;
+}
+
+/** A server, compiled. */
+interface Place {
+  readonly find: LocationMatcher;
+  readonly steps: CompiledSteps | null;
+}
+
 export class Locator {
-  readonly #find: LocationMatcher;
+  readonly #places: readonly Place[];
+  /** By index of Config.locations; null: no steps. */
+  readonly #steps: readonly (CompiledSteps | null)[];
   readonly #roles: readonly Role["kind"][];
+  readonly #choose: ServerChooser | null;
+  readonly #listenerOf = new Map<object, Heard>();
+  /** Some server does not know its clients itself. */
+  #hasSources = false;
   #lastRequest: Request | null = null;
   #last: LocatedRequest | null = null;
 
-  constructor(locations: readonly LocationConfig[]) {
-    this.#find = compileLocations(locations);
+  constructor(config: Pick<Config, "locations" | "servers" | "listeners">) {
+    const { locations, servers } = config;
     this.#roles = locations.map((location) => location.role.kind);
+    this.#places = servers.map((server) => compileServer(server, config));
+    this.#steps = locations.map((location) =>
+      compileSteps(location.steps, groupsOf(location), location.setVariables),
+    );
+    this.#choose = servers.length > 1 ? compileServerNames(config) : null;
   }
 
-  /** Matches a request for the claims that follow in the same turn. False: its path is malformed (400). */
-  look(request: Request, addresses: AddressSource | null): boolean {
+  /** Tells which address a listening server is for, and who knows its clients if it does not. */
+  listens(server: object, address: string, source: AddressSource | null = null): void {
+    this.#listenerOf.set(server, { address, source });
+    if (source !== null) this.#hasSources = true;
+  }
+
+  /** Matches a request for the claims that follow in the same turn. null: its path is malformed (400). */
+  look(request: Request, addresses: AddressSource | null): LocatedRequest | null {
     this.#lastRequest = request;
     this.#last = this.#locate(request, addresses);
-    return this.#last !== null;
+    return this.#last;
   }
 
   /** The request in its location if that has the role; null: it is another plugin's, or no location's. */
@@ -89,8 +143,37 @@ export class Locator {
     const start = url.startsWith("/") ? 0 : url.indexOf("/", AFTER_SCHEME + 1);
     const mark = url.indexOf("?", start);
     const path = mark < 0 ? url.slice(start) : url.slice(start, mark);
-    const match = this.#find(path);
-    if (match === null) return null;
-    return new LocatedRequest(request, path, mark < 0 ? "" : url.slice(mark + 1), match, addresses);
+    const place = this.#places[this.#choose === null ? 0 : this.#serverFor(request, addresses)];
+    const match = place?.find(path);
+    if (place === undefined || match === null || match === undefined) return null;
+    const source = this.#hasSources ? this.#sourceOf(addresses) : addresses;
+    const located = new LocatedRequest(request, path, mark < 0 ? "" : url.slice(mark + 1), match, source);
+    if (place.steps !== null) runSteps(located, place.steps);
+    const steps = this.#steps[located.index];
+    if (located.returned === null && steps !== null && steps !== undefined) runSteps(located, steps);
+    return located;
+  }
+
+  #serverFor(request: Request, addresses: AddressSource | null): number {
+    const heard = addresses === null ? undefined : this.#listenerOf.get(addresses);
+    return this.#choose?.(heard?.address ?? "", request.headers.get("host") ?? "") ?? 0;
+  }
+
+  #sourceOf(addresses: AddressSource | null): AddressSource | null {
+    return (addresses === null ? null : this.#listenerOf.get(addresses)?.source) ?? addresses;
   }
 }
+
+function runSteps(located: LocatedRequest, steps: CompiledSteps): void {
+  const { variant, returned } = steps(located);
+  if (variant >= 0) located.index = variant;
+  located.returned = returned;
+}
+
+const compileServer = (server: ServerConfig, { locations }: Pick<Config, "locations">): Place => ({
+  find: compileLocations(
+    server.locations.map((index) => ({ match: locations[index]?.match ?? "" })),
+    server.locations,
+  ),
+  steps: compileSteps(server.steps, NO_GROUPS, server.setVariables),
+});

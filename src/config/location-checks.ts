@@ -1,24 +1,43 @@
 /**
  * What a location must fulfil as a whole, beyond what the option table says of each key: one role, a channels path, variables
- * that exist, a match that nothing else has. Called by toml.ts.
+ * that exist, a match that nothing else has. Called by document.ts.
  *
  * The sentences are those of the push-stream spec 1.6, rows 1 and 5, without the prefix of the directives.
  */
+import type { StepEntry } from "./document.ts";
 import type { Issue } from "./fault.ts";
-import { type CaptureGroups, matchIdentity, parseMatch } from "./match-syntax.ts";
-import { ALL_OPTIONS, LOCATION_PREFIX } from "./options.ts";
+import { LIST_FAULTS } from "./location-lists.ts";
+import { groupsWithSteps } from "./location-values.ts";
+import { matchIdentity, parseMatch } from "./match-syntax.ts";
+import { ALL_OPTIONS, LOCATION_PREFIX, STEP_PREFIX } from "./options.ts";
+import { conditionFault, returnFault, settingFault } from "./rewrite.ts";
 import { valueFault } from "./variables.ts";
 
 type Table = Readonly<Record<string, unknown>>;
 
-const ROLE_KEYS = ["publisher", "subscriber", "statistics", "page"] as const;
+const ROLE_KEYS = [
+  "publisher",
+  "subscriber",
+  "statistics",
+  "page",
+  "pushstream_client",
+  "root",
+  "alias",
+  "empty",
+] as const;
+const CHANNEL_ROLES: readonly string[] = ["publisher", "subscriber", "statistics"];
 
 const COMPLEX_KEYS: readonly string[] = ALL_OPTIONS.filter(
   ([path, option]) => path.startsWith(LOCATION_PREFIX) && option.kind === "complex",
 ).map(([path]) => path.slice(LOCATION_PREFIX.length));
 
 /** `written` is the table as it stands in the file, `values` what was read of it, by path; undefined = was faulty. */
-export function locationIssues(written: Table, values: Table): readonly Issue[] {
+export function locationIssues(
+  written: Table,
+  values: Table,
+  steps: readonly StepEntry[],
+  names: ReadonlySet<string>,
+): readonly Issue[] {
   const valueAt = (key: string): unknown => values[LOCATION_PREFIX + key];
   const roles = ROLE_KEYS.filter((key) => written[key] !== undefined && written[key] !== false);
   const match = valueAt("match");
@@ -26,8 +45,47 @@ export function locationIssues(written: Table, values: Table): readonly Issue[] 
     ...roleIssues(roles),
     ...missingIssues(roles, match, valueAt("channels_path")),
     ...templateIssues(valueAt("subscriber"), valueAt("message_template")),
-    ...(typeof match === "string" ? matchAndVariableIssues(match, valueAt) : []),
+    ...listIssues(valueAt),
+    ...(typeof match === "string" ? matchAndVariableIssues(match, valueAt, steps, names) : []),
   ];
+}
+
+/** What a step must fulfil as a whole. */
+export function stepIssues(values: Table, names: ReadonlySet<string>): readonly Issue[] {
+  const issues: Issue[] = [];
+  const note = (key: string, value: unknown, sentence: string | null): void => {
+    if (sentence !== null) issues.push({ suffix: `.${key}`, value, sentence });
+  };
+  const condition = values[`${STEP_PREFIX}if`];
+  if (typeof condition === "string") note("if", condition, conditionFault(condition, names));
+  const settings = values[`${STEP_PREFIX}set`];
+  if (Array.isArray(settings))
+    settings.forEach((text: string, i) => {
+      note(`set[${i}]`, text, settingFault(text, names));
+    });
+  const returned = values[`${STEP_PREFIX}return`];
+  if (typeof returned === "string") note("return", returned, returnFault(returned, names));
+  return issues;
+}
+
+/** Texts that have a form of their own (location-lists.ts). */
+function listIssues(valueAt: (key: string) => unknown): readonly Issue[] {
+  const issues: Issue[] = [];
+  for (const [key, fault] of LIST_FAULTS) {
+    const texts = valueAt(key);
+    if (!Array.isArray(texts)) continue;
+    texts.forEach((text: string, i) => {
+      const sentence = fault(text);
+      if (sentence !== null) issues.push({ suffix: `.${key}[${i}]`, value: text, sentence });
+    });
+  }
+  if (typeof valueAt("auth_basic") === "string" && valueAt("auth_basic_user_file") === null)
+    issues.push({
+      suffix: ".auth_basic",
+      value: valueAt("auth_basic"),
+      sentence: "auth_basic needs auth_basic_user_file.",
+    });
+  return issues;
 }
 
 function roleIssues(roles: readonly string[]): readonly Issue[] {
@@ -45,7 +103,7 @@ function missingIssues(roles: readonly string[], match: unknown, channelsPath: u
     issues.push({ suffix: `.${key}`, value: undefined, sentence: `${key} must be set.` });
   };
   if (match === null) missing("match");
-  const needsChannels = roles.some((role) => role !== "page");
+  const needsChannels = roles.some((role) => CHANNEL_ROLES.includes(role));
   if (needsChannels && channelsPath === null) missing("channels_path");
   if (needsChannels && channelsPath === "")
     issues.push({ suffix: ".channels_path", value: "", sentence: "channels_path cannot be blank." });
@@ -59,19 +117,29 @@ const templateIssues = (mode: unknown, template: unknown): readonly Issue[] =>
     : [];
 
 /** When the match is bad, nobody knows its groups, and `$1` is given the benefit of the doubt. */
-function matchAndVariableIssues(match: string, valueAt: (key: string) => unknown): readonly Issue[] {
+function matchAndVariableIssues(
+  match: string,
+  valueAt: (key: string) => unknown,
+  steps: readonly StepEntry[],
+  names: ReadonlySet<string>,
+): readonly Issue[] {
   const outcome = parseMatch(match);
   if (!outcome.ok) return [{ suffix: ".match", value: match, sentence: outcome.sentence }];
-  return variableIssues(outcome.groups, valueAt);
-}
-
-function variableIssues(groups: CaptureGroups, valueAt: (key: string) => unknown): readonly Issue[] {
+  const groups = groupsWithSteps(
+    outcome.groups,
+    steps.map(({ values }) => values.if),
+  );
   const issues: Issue[] = [];
-  for (const key of COMPLEX_KEYS) {
-    const value = valueAt(key);
-    const sentence = typeof value === "string" ? valueFault(value, groups) : null;
-    if (sentence !== null) issues.push({ suffix: `.${key}`, value, sentence });
-  }
+  const look = (suffix: string, value: unknown): void => {
+    const sentence = typeof value === "string" ? valueFault(value, groups, names) : null;
+    if (sentence !== null) issues.push({ suffix, value, sentence });
+  };
+  for (const key of COMPLEX_KEYS) look(`.${key}`, valueAt(key));
+  steps.forEach(({ overrides }, i) => {
+    for (const [key, value] of Object.entries(overrides)) {
+      if (COMPLEX_KEYS.includes(key)) look(`.step[${i}].${key}`, value);
+    }
+  });
   return issues;
 }
 

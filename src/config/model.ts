@@ -10,9 +10,67 @@ export type Role =
   | { readonly kind: "publisher"; readonly admin: boolean }
   | { readonly kind: "subscriber"; readonly mode: SubscriberMode }
   | { readonly kind: "statistics" }
-  | { readonly kind: "page" };
+  | { readonly kind: "page" }
+  /** The browser client, `/pushstream.js`. */
+  | { readonly kind: "pushstream-client" }
+  /** Files of a folder: `root` or `alias` of the location. */
+  | { readonly kind: "files" }
+  /** Only what its steps return; 404 otherwise. */
+  | { readonly kind: "none" };
 
-/** One `[[location]]`: a URL space with one role. Times of 0 mean never. */
+/** One `[[location.step]]` or `[[server.step]]`: nginx's `if`, `set`, `return` and `break`, in the order of the file. */
+export interface StepConfig {
+  /** What stands between the parentheses of nginx's `if`: `$arg_test`, `$arg_qs = "on"`, `$http_user_agent ~* "msie"`; null: always. */
+  readonly condition: string | null;
+  /** `$name value`, each. The value is a complex value. */
+  readonly set: readonly string[];
+  /** `403`, `200 text`, `301 https://…`, or a URL alone (302); null: goes on. */
+  readonly return: string | null;
+  readonly isBreak: boolean;
+  /** Index in Config.locations of the location as this step changes it; -1: it changes nothing. */
+  readonly variant: number;
+}
+
+/** `allow` and `deny`, in the order of the file; the first that matches decides. */
+export interface AccessRule {
+  readonly allow: boolean;
+  /** `all`, `unix:`, an address or a network in CIDR form. */
+  readonly network: string;
+}
+
+export interface AddedHeader {
+  readonly name: string;
+  /** Complex value; an empty outcome adds nothing. */
+  readonly value: string;
+  /** Whatever the status; otherwise 200, 201, 204, 206, 301, 302, 303, 304, 307 and 308 only. */
+  readonly always: boolean;
+}
+
+export interface GzipConfig {
+  /** Content types besides text/html; `*` is all. */
+  readonly types: readonly string[];
+  /** Bodies of known length below it stay as they are. */
+  readonly minLength: number;
+  readonly level: number;
+}
+
+export interface AccessLogConfig {
+  readonly path: string;
+  /** The text of the format, with variables. */
+  readonly format: string;
+  /** Bytes; 0 writes each line at once. */
+  readonly bufferBytes: number;
+  readonly flushMs: number;
+}
+
+export interface FilesConfig {
+  /** Of the two one is set: `root` + path, or `alias` + what follows the location's prefix. */
+  readonly root: string | null;
+  readonly alias: string | null;
+  readonly index: readonly string[];
+}
+
+/** One `[[location]]` or one variant of it: a URL space with one role. Times of 0 mean never. */
 export interface LocationConfig {
   /** nginx location syntax: "= /pub", "/prefix", "^~ /prefix", "~ regex", "~* regex". */
   readonly match: string;
@@ -33,8 +91,61 @@ export interface LocationConfig {
   readonly longpollingConnectionTtlMs: number;
   readonly websocketAllowPublish: boolean;
   readonly eventIds: "off" | "auto";
-  /** Content type of streaming, polling and long-polling answers. */
+  /** Content type of streaming, polling and long-polling answers, where `types` knows nothing of the path's extension. */
   readonly defaultType: string;
+  /** Content types by extension (lower case, without dot). */
+  readonly types: ReadonlyMap<string, string>;
+  /** As written: `regex,headerMin,messageMin:…` (push-stream spec 4.8); "" = off. */
+  readonly paddingByUserAgent: string;
+  /** Complex values; null: the User-Agent header, and no CORS headers. */
+  readonly userAgent: string | null;
+  readonly allowedOrigins: string | null;
+  /** 0 = not set; the default of the module (max_number_of_wildcard_channels) is filled in. */
+  readonly wildcardChannelMaxQtd: number;
+  readonly allowConnectionsToEventsChannel: boolean;
+  /** 0 = unlimited. */
+  readonly maxBodyBytes: number;
+  readonly steps: readonly StepConfig[];
+  readonly access: readonly AccessRule[];
+  /** User file in htpasswd form. */
+  readonly auth: { readonly realm: string; readonly userFile: string } | null;
+  readonly addedHeaders: readonly AddedHeader[];
+  readonly gzip: GzipConfig | null;
+  readonly files: FilesConfig | null;
+  readonly accessLogs: readonly AccessLogConfig[];
+  /** Names of all variables that some step of the configuration sets, in lower case, without `$`. */
+  readonly setVariables: ReadonlySet<string>;
+}
+
+/** One `[[server]]`: a set of locations, found by address and Host. */
+export interface ServerConfig {
+  readonly setVariables: ReadonlySet<string>;
+  /** Of Config.listen. */
+  readonly listen: readonly string[];
+  /** nginx's forms: `example.org`, `*.example.org`, `example.*`, `.example.org`, `~regex`, "" = none. Lower case. */
+  readonly names: readonly string[];
+  readonly steps: readonly StepConfig[];
+  /** Indexes in Config.locations, in the order of the file. */
+  readonly locations: readonly number[];
+}
+
+export interface TlsConfig {
+  readonly names: readonly string[];
+  /** Paths of PEM files. */
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** What goes on with one address beyond being listened on. */
+export interface ListenerConfig {
+  readonly address: string;
+  /** Empty: plain HTTP. The first is for clients that name no host or one nobody has a certificate for. */
+  readonly tls: readonly TlsConfig[];
+  readonly http2: boolean;
+  /** Index in Config.servers of the server for hosts nobody claims. */
+  readonly defaultServer: number;
+  /** Response heads of streams go out before the first byte of the body (push-stream spec 4.4 (1)); see app.ts for the price. */
+  readonly earlyHeads: boolean;
 }
 
 export interface StoreConfig {
@@ -45,6 +156,10 @@ export interface StoreConfig {
   /** How many channel records are preallocated; 0 = from the size. */
   readonly channels: number;
   readonly ringSize: number;
+  /** Messages outlive a restart, also without a path. */
+  readonly keep: boolean;
+  /** The zone's name in logs. */
+  readonly zone: string;
 }
 
 export interface MessagesConfig {
@@ -54,6 +169,11 @@ export interface MessagesConfig {
   readonly channelInactivitySec: number;
   readonly channelDeletedText: string;
   readonly pingText: string;
+  /** A long poll that timed out is answered 200 with a message (id -3) instead of 304. */
+  readonly timeoutWithBody: boolean;
+  /** "" = off, both. */
+  readonly wildcardChannelPrefix: string;
+  readonly eventsChannelId: string;
 }
 
 /** Limits; 0 = unlimited, except maxConnections, where 0 = what the descriptor limit allows. */
@@ -61,19 +181,31 @@ export interface LimitsConfig {
   readonly maxBodyBytes: number;
   readonly maxConnections: number;
   readonly maxNumberOfChannels: number;
+  readonly maxNumberOfWildcardChannels: number;
   readonly maxChannelIdLength: number;
   readonly maxSubscribersPerChannel: number;
   readonly maxChannelsPerRequest: number;
 }
 
 export interface Config {
-  /** "host:port", "[::1]:port" or "unix:/path". */
+  /** "host:port", "[::1]:port" or "unix:/path": the addresses of all servers, each once. */
   readonly listen: readonly string[];
+  /** One for each of `listen`, in its order. */
+  readonly listeners: readonly ListenerConfig[];
+  readonly servers: readonly ServerConfig[];
   readonly workers: number;
   readonly shutdownTimeoutMs: number;
   readonly logLevel: LogLevel;
+  /** null: stderr. */
+  readonly errorLog: string | null;
+  readonly pidFile: string | null;
+  /** Idle keep-alive connections are closed after this. */
+  readonly keepaliveTimeoutMs: number;
+  /** /health/live, /health/ready and /metrics are there. */
+  readonly builtInPaths: boolean;
   readonly store: StoreConfig;
   readonly messages: MessagesConfig;
   readonly limits: LimitsConfig;
+  /** Of all servers, variants of steps included (those are in no server's list). */
   readonly locations: readonly LocationConfig[];
 }

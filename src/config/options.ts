@@ -5,16 +5,19 @@
  *
  * Names are the push stream module's directives without their prefix, and the defaults of those that come from there are the
  * module's (push-stream spec 1.3, 1.4): `sluice convert` can then translate line by line. `default: null` is "not set";
- * `unset` says what that means. Keys of one `[[location]]` stand under "location[]".
+ * `unset` says what that means. Keys of one `[[location]]` stand under "location[]", those of its steps and
+ * of a `[[server]]` under "step[]" and "server[]".
  */
 import {
   contentTypeIssues,
+  folderIssues,
   listenIssues,
   multipleOf64Issues,
   pathIssues,
   powerOfTwoIssues,
 } from "./checks.ts";
 import type { Option, ValueOf } from "./kinds.ts";
+import { paddingIssues } from "./padding.ts";
 
 /** setTimeout of the runtime holds 2^31-1 ms, a little over 24 days; more would fire at once. */
 const LONGEST_TIMER = "24d";
@@ -53,6 +56,42 @@ export const OPTIONS = {
     doc: "Least level that is written to stderr: debug, info, warn or error.",
     example: "warn",
   },
+  error_log: {
+    kind: "string",
+    default: null,
+    unset: "stderr",
+    doc: "File the log goes to; it is opened again on SIGUSR1.",
+    example: "/var/log/sluice/error.log",
+    check: pathIssues,
+  },
+  pid_file: {
+    kind: "string",
+    default: null,
+    unset: "none",
+    doc: "File that holds the main process's id while it serves.",
+    example: "/run/sluice/sluice.pid",
+    check: pathIssues,
+  },
+  keepalive_timeout: {
+    kind: "milliseconds",
+    default: "75s",
+    doc: "Time without a byte after which an idle connection is closed; held ones are exempt.",
+    example: "75s",
+    min: "1s",
+    max: "255s",
+  },
+  built_in_paths: {
+    kind: "flag",
+    default: true,
+    doc: "Serves /health/live, /health/ready and /metrics where no location claims them.",
+    example: false,
+  },
+  log_format: {
+    kind: "strings",
+    default: [],
+    doc: "Formats of access logs, each `name text`, with variables in the text. `combined` is always there.",
+    example: ["short $remote_addr $status $request_uri"],
+  },
   channel_deleted_message_text: {
     kind: "string",
     default: "Channel deleted",
@@ -64,6 +103,24 @@ export const OPTIONS = {
     default: " ",
     doc: "Text of the ping message (id -1) on streaming locations.",
     example: " ",
+  },
+  timeout_with_body: {
+    kind: "flag",
+    default: false,
+    doc: "Answers a long poll that nothing came for 200 with a message (id -3) instead of 304.",
+    example: true,
+  },
+  wildcard_channel_prefix: {
+    kind: "string",
+    default: "",
+    doc: "Channels whose id starts with it are wildcard channels, which have limits of their own.",
+    example: "broad_",
+  },
+  events_channel_id: {
+    kind: "string",
+    default: "",
+    doc: "Channel on which comings and goings are published: channel_created, client_subscribed, client_unsubscribed, channel_destroyed.",
+    example: "events",
   },
 
   "store.size": {
@@ -110,6 +167,18 @@ export const OPTIONS = {
     min: 128,
     max: 16_777_216,
     check: powerOfTwoIssues,
+  },
+  "store.keep": {
+    kind: "flag",
+    default: true,
+    doc: "Whether messages outlive a restart when there is no path; false begins empty each time, as nginx does. A store with a path is always kept.",
+    example: false,
+  },
+  "store.zone": {
+    kind: "string",
+    default: "push_stream_module",
+    doc: "Name of the store in the log.",
+    example: "push_stream_module",
   },
   "store.message_ttl": {
     kind: "seconds",
@@ -166,6 +235,15 @@ export const OPTIONS = {
     unset: "as many as the store has records for",
     doc: "Channels that may exist at a time; a publish or subscribe that would create one more is answered 403.",
     example: 10_000,
+    min: 1,
+    max: 16_777_216,
+  },
+  "limits.max_number_of_wildcard_channels": {
+    kind: "integer",
+    default: null,
+    unset: "as many as the store has records for",
+    doc: "Wildcard channels that may exist at a time; they do not count for max_number_of_channels.",
+    example: 100,
     min: 1,
     max: 16_777_216,
   },
@@ -229,6 +307,40 @@ export const OPTIONS = {
     kind: "flag",
     default: false,
     doc: "Makes it the built-in page for trying things out.",
+    example: true,
+  },
+  "location[].pushstream_client": {
+    kind: "flag",
+    default: false,
+    doc: "Makes it the browser client, PushStream, as one script.",
+    example: true,
+  },
+  "location[].root": {
+    kind: "string",
+    default: null,
+    unset: "no files",
+    doc: "Makes it a place for files: this folder, and the path of the request in it.",
+    example: "/var/www/html",
+    check: folderIssues,
+  },
+  "location[].alias": {
+    kind: "string",
+    default: null,
+    unset: "no files",
+    doc: "Makes it a place for files: this, and what follows the location's prefix in the path.",
+    example: "/var/www/chat/",
+    check: folderIssues,
+  },
+  "location[].index": {
+    kind: "strings",
+    default: ["index.html"],
+    doc: "Files that stand for a folder, the first that exists.",
+    example: ["index.html", "index.htm"],
+  },
+  "location[].empty": {
+    kind: "flag",
+    default: false,
+    doc: "Makes it a location that is only its steps; what they do not answer is 404.",
     example: true,
   },
   "location[].channels_path": {
@@ -342,21 +454,207 @@ export const OPTIONS = {
     example: "text/plain; charset=utf-8",
     check: contentTypeIssues,
   },
+  "location[].types": {
+    kind: "strings",
+    default: [],
+    doc: "Content types by the extension of the path, each `type extension…`. They come before default_type.",
+    example: ["text/html html htm", "image/gif gif"],
+  },
+  "location[].wildcard_channel_max_qtd": {
+    kind: "integer",
+    default: null,
+    unset: "as limits.max_number_of_wildcard_channels",
+    doc: "Wildcard channels one request may name, at least one other beside them.",
+    example: 3,
+    min: 1,
+    max: 65_535,
+  },
+  "location[].allow_connections_to_events_channel": {
+    kind: "flag",
+    default: false,
+    doc: "Whether subscribers may stand in the events channel here.",
+    example: true,
+  },
+  "location[].padding_by_user_agent": {
+    kind: "string",
+    default: "",
+    doc: "Least sizes of header and messages for clients that show nothing before they have enough, each `regex,header,message`, with `:` between.",
+    example: "[T|t]est 1,1024,508:MSIE,0,1024",
+    check: paddingIssues,
+  },
+  "location[].user_agent": {
+    kind: "complex",
+    default: null,
+    unset: "the User-Agent header",
+    doc: "What the regexes of padding_by_user_agent are tried on.",
+    example: "$arg_ua",
+  },
+  "location[].allowed_origins": {
+    kind: "complex",
+    default: null,
+    unset: "no CORS headers",
+    doc: "Value of Access-Control-Allow-Origin; empty sends no CORS headers.",
+    example: "https://example.org",
+  },
+  "location[].max_body_size": {
+    kind: "size",
+    default: null,
+    unset: "as limits.max_body_size",
+    doc: "Largest body of a request here; a larger one is answered 413. 0 is unlimited.",
+    example: "10MiB",
+    max: "1GiB",
+  },
+  "location[].access": {
+    kind: "strings",
+    default: [],
+    doc: 'Who may come, by address: "allow 10.0.0.0/8", "deny all" …; the first that fits decides, and without one that fits all may.',
+    example: ["allow 127.0.0.1", "deny all"],
+  },
+  "location[].auth_basic": {
+    kind: "string",
+    default: null,
+    unset: "open to all",
+    doc: "Realm of a user name and password asked for with HTTP Basic authentication.",
+    example: "publishers",
+  },
+  "location[].auth_basic_user_file": {
+    kind: "string",
+    default: null,
+    unset: "required with auth_basic",
+    doc: "Users and hashed passwords, in the form htpasswd writes.",
+    example: "/etc/sluice/users",
+    check: pathIssues,
+  },
+  "location[].add_header": {
+    kind: "strings",
+    default: [],
+    doc: "Headers added to answers, each `Name value`; `always ` before the name adds it to errors as well.",
+    example: ["X-Frame-Options DENY", "always X-Served-By sluice"],
+  },
+  "location[].gzip": {
+    kind: "flag",
+    default: false,
+    doc: "Compresses answers for clients that say they take gzip.",
+    example: true,
+  },
+  "location[].gzip_types": {
+    kind: "strings",
+    default: [],
+    doc: 'Content types that are compressed besides text/html; "*" is all.',
+    example: ["application/json", "text/plain"],
+  },
+  "location[].gzip_min_length": {
+    kind: "integer",
+    default: 20,
+    doc: "Bodies below so many bytes are not compressed.",
+    example: 1000,
+    min: 0,
+    max: 4_294_967_295,
+  },
+  "location[].gzip_comp_level": {
+    kind: "integer",
+    default: 1,
+    doc: "1 is fast, 9 is small.",
+    example: 5,
+    min: 1,
+    max: 9,
+  },
+  "location[].access_log": {
+    kind: "strings",
+    default: [],
+    doc: "Files that get a line for each answer, each `path [format [buffer=64k] [flush=1s]]`.",
+    example: ["/var/log/sluice/access.log combined buffer=64k flush=1s"],
+  },
+
+  "step[].if": {
+    kind: "string",
+    default: null,
+    unset: "always",
+    doc: "Condition, as between the parentheses of nginx's `if`: a variable, or one compared by =, !=, ~, ~*, !~ or !~*.",
+    example: '$arg_qs = "on"',
+  },
+  "step[].set": {
+    kind: "strings",
+    default: [],
+    doc: "Variables that are set, each `$name value`.",
+    example: ["$id room_$arg_id"],
+  },
+  "step[].return": {
+    kind: "string",
+    default: null,
+    unset: "goes on",
+    doc: "Answer: a status, a status and a text or URL, or a URL.",
+    example: "403",
+  },
+  "step[].break": {
+    kind: "flag",
+    default: false,
+    doc: "Ends the steps here.",
+    example: true,
+  },
+
+  "server[].listen": {
+    kind: "strings",
+    required: true,
+    default: null,
+    doc: 'Addresses of this server, as above; "ssl", "http2" and "default_server" may follow an address.',
+    example: ["0.0.0.0:443 ssl"],
+    check: listenIssues,
+  },
+  "server[].server_name": {
+    kind: "strings",
+    default: [],
+    doc: "Hosts it is for; the first server of an address is for all that nobody claims.",
+    example: ["push.example.org", "*.example.org"],
+  },
+  "server[].tls_certificate": {
+    kind: "string",
+    default: null,
+    unset: "no TLS",
+    doc: "Certificate chain in PEM form, for addresses with ssl.",
+    example: "/etc/ssl/push.pem",
+    check: pathIssues,
+  },
+  "server[].tls_certificate_key": {
+    kind: "string",
+    default: null,
+    unset: "no TLS",
+    doc: "Its private key in PEM form.",
+    example: "/etc/ssl/push.key",
+    check: pathIssues,
+  },
 } as const satisfies Readonly<Record<string, Option>>;
 
 export type OptionPath = keyof typeof OPTIONS;
-type LocationPath = Extract<OptionPath, `location[].${string}`>;
-
-/** Values of everything outside the locations, by path. */
-export type MainValues = { readonly [P in Exclude<OptionPath, LocationPath>]: ValueOf<(typeof OPTIONS)[P]> };
-/** Values of one location, by key. */
-export type LocationValues = {
-  readonly [P in LocationPath as P extends `location[].${infer Key}` ? Key : never]: ValueOf<
+type PathUnder<Prefix extends string> = Extract<OptionPath, `${Prefix}${string}`>;
+type TablePath = PathUnder<"location[]." | "step[]." | "server[].">;
+type ValuesUnder<Prefix extends string> = {
+  readonly [P in PathUnder<Prefix> as P extends `${Prefix}${infer Key}` ? Key : never]: ValueOf<
     (typeof OPTIONS)[P]
   >;
 };
 
+/** Values of everything outside the lists of tables, by path. */
+export type MainValues = { readonly [P in Exclude<OptionPath, TablePath>]: ValueOf<(typeof OPTIONS)[P]> };
+/** Values of one location, step or server, by key. */
+export type LocationValues = ValuesUnder<"location[].">;
+export type StepValues = ValuesUnder<"step[].">;
+export type ServerValues = ValuesUnder<"server[].">;
+
 export const LOCATION_PREFIX = "location[].";
+export const STEP_PREFIX = "step[].";
+export const SERVER_PREFIX = "server[].";
+
+/** Keys of a location that its steps may set anew (push-stream spec 1.4, column "if"). */
+export const STEP_OVERRIDES = [
+  "channels_path",
+  "store_messages",
+  "allow_connections_to_events_channel",
+  "last_received_message_time",
+  "last_received_message_tag",
+  "last_event_id",
+  "add_header",
+] as const satisfies readonly (keyof LocationValues)[];
 
 /** All options as they are, in the order of the table; the wide type is what loops want. */
 export const ALL_OPTIONS: readonly (readonly [path: string, option: Option])[] = Object.entries(OPTIONS);

@@ -3,7 +3,7 @@
  * Called by cli/defaults.ts and by the test that holds the README to the table (style rule 34).
  */
 import type { Option, TomlValue } from "./kinds.ts";
-import { ALL_OPTIONS, LOCATION_PREFIX } from "./options.ts";
+import { ALL_OPTIONS, LOCATION_PREFIX, SERVER_PREFIX, STEP_PREFIX } from "./options.ts";
 
 export const REFERENCE_BEGIN = "<!-- options:begin -->";
 export const REFERENCE_END = "<!-- options:end -->";
@@ -24,11 +24,35 @@ export function renderDefaults(): string {
   return `${[intro, ...sections().map(defaultsSection)].join("\n\n")}\n`;
 }
 
+/** Tables a file may have any number of: how they are written, and what to say of them. */
+const LISTS: Readonly<Record<string, { readonly header: string; readonly intro: string }>> = {
+  [LOCATION_PREFIX]: {
+    header: "[[location]]",
+    intro: "As many locations as you like, each with a match and one role. This one publishes.",
+  },
+  [STEP_PREFIX]: {
+    header: "[[location.step]]",
+    intro:
+      "Steps of the location above, in order. A step may also set anew: channels_path, store_messages, allow_connections_to_events_channel, last_received_message_time, last_received_message_tag, last_event_id, add_header.",
+  },
+  [SERVER_PREFIX]: {
+    header: "[[server]]",
+    intro:
+      "Servers with addresses and names of their own. Their locations are [[server.location]], with steps as [[server.location.step]]; their own steps are [[server.step]].",
+  },
+};
+
 function defaultsSection({ name, options }: Section): string {
+  const list = LISTS[`${name}.`];
   if (name === "") return options.map(defaultsEntry).join("\n\n");
-  if (`${name}.` !== LOCATION_PREFIX) return [`[${name}]`, ...options.map(defaultsEntry)].join("\n\n");
-  const intro = comment("As many locations as you like, each with a match and one role. This one publishes.");
-  return [`${intro}\n[[location]]`, ...options.map(sampleLocationEntry)].join("\n\n");
+  if (list === undefined) return [`[${name}]`, ...options.map(defaultsEntry)].join("\n\n");
+  const intro = comment(list.intro);
+  if (`${name}.` === LOCATION_PREFIX)
+    return [`${intro}\n${list.header}`, ...options.map(sampleLocationEntry)].join("\n\n");
+  // An empty step does nothing and an empty server is faulty, so these stand in comments.
+  return [`${intro}\n# ${list.header}`, ...options.map(([key, option]) => entry(key, option, null))].join(
+    "\n\n",
+  );
 }
 
 const defaultsEntry = ([key, option]: readonly [string, Option]): string =>
@@ -38,8 +62,10 @@ const defaultsEntry = ([key, option]: readonly [string, Option]): string =>
 function sampleLocationEntry([key, option]: readonly [string, Option]): string {
   const shown = ["match", "publisher", "channels_path"].includes(key) ? option.example : option.default;
   // The other roles are shown as comments: false would be noise, and a second role is a fault.
-  return entry(key, option, key === "statistics" || key === "page" ? null : shown);
+  return entry(key, option, OTHER_ROLES.includes(key) ? null : shown);
 }
+
+const OTHER_ROLES: readonly string[] = ["statistics", "page", "pushstream_client", "empty"];
 
 function entry(key: string, option: Option, value: TomlValue | null): string {
   const unset = option.unset === undefined ? "" : ` Not set: ${option.unset}.`;
@@ -53,7 +79,7 @@ export function renderReference(): string {
 }
 
 function referenceSection({ name, options }: Section): string {
-  const title = name === "" ? "Top of the file" : name === "location[]" ? "`[[location]]`" : `\`[${name}]\``;
+  const title = name === "" ? "Top of the file" : `\`${LISTS[`${name}.`]?.header ?? `[${name}]`}\``;
   const rows = options.map(
     ([key, option]) => `| \`${key}\` | ${kindText(option)} | ${defaultText(option)} | ${cell(option.doc)} |`,
   );

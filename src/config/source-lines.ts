@@ -6,22 +6,18 @@
  */
 export type LineFinder = (path: string) => number | null;
 
-const LOCATION_TABLE = "location";
-
 /** Makes a finder for "listen", "store.size", "location[2].match" …; it answers the line from 1, or null. */
 export function sourceLines(text: string): LineFinder {
   const lines = new Map<string, number>();
   const scan = new Scan(text);
+  const counts = new Map<string, number>();
   let table = "";
-  let locations = 0;
   for (let guard = 0; guard <= text.length && scan.toStatement(); guard++) {
     const line = scan.line;
     if (scan.peek() === "[") {
-      table = scan.header();
-      note(lines, table, line);
-      if (table === LOCATION_TABLE) table = `${LOCATION_TABLE}[${locations++}]`;
-      else if (table.startsWith(`${LOCATION_TABLE}.`))
-        table = `${LOCATION_TABLE}[${locations - 1}].${table.slice(LOCATION_TABLE.length + 1)}`;
+      const { name, isList } = scan.header();
+      table = placeInLists(counts, name, isList);
+      note(lines, name, line);
       note(lines, table, line);
     } else {
       const key = scan.key();
@@ -30,6 +26,23 @@ export function sourceLines(text: string): LineFinder {
     }
   }
   return (path) => nearestLine(lines, path);
+}
+
+/**
+ * The header "server.location" as "server[1].location[0]": each part that is a list of tables stands for its last one, and a
+ * header in double brackets begins the next. `counts` has the tables so far of each list.
+ */
+function placeInLists(counts: Map<string, number>, header: string, isList: boolean): string {
+  const parts = header.split(".");
+  let place = "";
+  parts.forEach((part, i) => {
+    place = place === "" ? part : `${place}.${part}`;
+    const known = counts.get(place);
+    if (isList && i === parts.length - 1) counts.set(place, (known ?? 0) + 1);
+    const count = counts.get(place);
+    if (count !== undefined) place = `${place}[${count - 1}]`;
+  });
+  return place;
 }
 
 /** The first mention wins; "store.size" at the top level tells where "store" is, too. */
@@ -85,11 +98,12 @@ class Scan {
   }
 
   /** The name in [name] or [[name]], without quotes and blanks. */
-  header(): string {
-    while (this.peek() === "[") this.#next();
+  header(): { readonly name: string; readonly isList: boolean } {
+    let brackets = 0;
+    for (; this.peek() === "["; brackets++) this.#next();
     const name = this.#until("]\n");
     this.#skipLine();
-    return name;
+    return { name, isList: brackets > 1 };
   }
 
   /** The key before "=", dotted parts joined; moves past the sign. */

@@ -55,7 +55,8 @@ const isComplete = (values: Partial<StoreValues>): values is StoreValues =>
   values["store.channels"] !== undefined &&
   values["store.ring_size"] !== undefined;
 
-function takenBytes(values: StoreValues): number {
+/** What everything but the messages takes, and the fewest blocks. */
+export function takenBytes(values: StoreValues): number {
   const slots = slotCount(values.workers);
   const autoChannels = Math.max(
     LEAST_AUTO_CHANNELS,

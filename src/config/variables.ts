@@ -22,6 +22,10 @@ export interface RequestFacts {
   header(name: string): string | null;
   readonly method: string;
   readonly remoteAddress: string;
+  /** "http" or "https". */
+  readonly scheme: string;
+  /** What a step has set, "" before; the name in lower case, without `$`. */
+  variable(name: string): string;
 }
 
 export type CompiledValue = (facts: RequestFacts) => string;
@@ -38,18 +42,29 @@ interface ParsedValue {
   readonly sentences: readonly string[];
 }
 
+/** Variables that steps set; most configurations have none. */
+const NO_NAMES: ReadonlySet<string> = new Set();
+
 /** "$name", "$1" (one digit, as in nginx), "${name}", "${12}", "${name|other}", or "$" before anything else. */
 const VARIABLE = /\$(?:(\d)|([a-z_]\w*)|\{([^}]*)\}|)/gi;
 
 /** What is wrong with the text, all of it; null when it is a complex value. */
-export function valueFault(text: string, groups: CaptureGroups = NO_GROUPS): string | null {
-  const { sentences } = parseValue(text, groups);
+export function valueFault(
+  text: string,
+  groups: CaptureGroups = NO_GROUPS,
+  names: ReadonlySet<string> = NO_NAMES,
+): string | null {
+  const { sentences } = parseValue(text, groups, names);
   return sentences.length === 0 ? null : sentences.join(" ");
 }
 
 /** Evaluates to the text as nginx would: variables in place, nothing decoded. Throws on what valueFault refuses. */
-export function compileValue(text: string, groups: CaptureGroups = NO_GROUPS): CompiledValue {
-  return joined(partsOf(text, groups).map((part) => part.raw));
+export function compileValue(
+  text: string,
+  groups: CaptureGroups = NO_GROUPS,
+  names: ReadonlySet<string> = NO_NAMES,
+): CompiledValue {
+  return joined(partsOf(text, groups, names).map((part) => part.raw));
 }
 
 /**
@@ -57,12 +72,16 @@ export function compileValue(text: string, groups: CaptureGroups = NO_GROUPS): C
  * are not decoded again. The module decodes those twice, which makes an id with "%" unreachable by path; push-stream spec 12.3
  * recommends once.
  */
-export function compileDecodedValue(text: string, groups: CaptureGroups = NO_GROUPS): CompiledValue {
-  return joined(partsOf(text, groups).map((part) => part.once));
+export function compileDecodedValue(
+  text: string,
+  groups: CaptureGroups = NO_GROUPS,
+  names: ReadonlySet<string> = NO_NAMES,
+): CompiledValue {
+  return joined(partsOf(text, groups, names).map((part) => part.once));
 }
 
-function partsOf(text: string, groups: CaptureGroups): readonly Part[] {
-  const { parts, sentences } = parseValue(text, groups);
+function partsOf(text: string, groups: CaptureGroups, names: ReadonlySet<string>): readonly Part[] {
+  const { parts, sentences } = parseValue(text, groups, names);
   if (sentences.length > 0) throw new Error(`${text}: ${sentences.join(" ")}`);
   return parts;
 }
@@ -79,7 +98,7 @@ function joined(evaluators: readonly CompiledValue[]): CompiledValue {
   };
 }
 
-function parseValue(text: string, groups: CaptureGroups): ParsedValue {
+function parseValue(text: string, groups: CaptureGroups, names: ReadonlySet<string>): ParsedValue {
   const parts: Part[] = [];
   const sentences: string[] = [];
   let literalFrom = 0;
@@ -88,7 +107,7 @@ function parseValue(text: string, groups: CaptureGroups): ParsedValue {
     literalFrom = found.index + found[0].length;
     const choices: Part[] = [];
     for (const name of (found[1] ?? found[2] ?? found[3] ?? "").split("|")) {
-      const part = variable(name, groups);
+      const part = variable(name, groups, names);
       if (typeof part === "string") sentences.push(part);
       else choices.push(part);
     }
@@ -125,12 +144,13 @@ const firstOf =
   };
 
 /** The variable with this name, or a sentence. A named group of the regex comes before a built-in of the same name. */
-function variable(name: string, groups: CaptureGroups): Part | string {
+function variable(name: string, groups: CaptureGroups, names: ReadonlySet<string>): Part | string {
   if (name === "") return '"$" must be followed by the name of a variable.';
   if (/^\d+$/.test(name)) return numberedCapture(Number(name), groups);
   const lower = name.toLowerCase();
   const group = groups.names.get(name) ?? groups.names.get(lower);
   if (group !== undefined) return capture(group);
+  if (names.has(lower)) return encoded((facts) => facts.variable(lower));
   const argument = /^arg_(\w+)$/.exec(lower)?.[1];
   if (argument !== undefined) return encoded((facts) => queryArgument(facts.rawQuery, argument));
   const header = /^http_(\w+)$/.exec(lower)?.[1]?.replaceAll("_", "-");
@@ -165,6 +185,11 @@ const BUILT_IN: ReadonlyMap<string, Part> = new Map([
   ["host", encoded((facts) => hostName(facts.header("host") ?? ""))],
   ["remote_addr", encoded((facts) => facts.remoteAddress)],
   ["request_method", encoded((facts) => facts.method)],
+  ["scheme", encoded((facts) => facts.scheme)],
+  ["http_host", encoded((facts) => facts.header("host") ?? "")],
+  ["document_uri", decoded((facts) => decodePath(facts.rawUrlPath) ?? "")],
+  ["content_type", encoded((facts) => facts.header("content-type") ?? "")],
+  ["content_length", encoded((facts) => facts.header("content-length") ?? "")],
 ]);
 
 function questionMark(facts: RequestFacts): string {

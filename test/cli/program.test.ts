@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { buildProgram } from "../../src/cli/program.ts";
 import { runSluice } from "./run-sluice.ts";
 
-const COMMANDS = ["serve", "check", "defaults", "pub", "sub", "stats", "version", "completions"];
+const COMMANDS = ["serve", "check", "convert", "defaults", "pub", "sub", "stats", "version", "completions"];
 
 describe("help", () => {
   for (const command of COMMANDS) {

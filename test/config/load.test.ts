@@ -90,6 +90,8 @@ describe("defaults of a file", () => {
       blockSize: 256,
       channels: 0,
       ringSize: 65_536,
+      keep: true,
+      zone: "push_stream_module",
     });
     expect(config.messages).toEqual({
       ttlSec: 1800,
@@ -98,11 +100,15 @@ describe("defaults of a file", () => {
       channelInactivitySec: 30,
       channelDeletedText: "Channel deleted",
       pingText: " ",
+      timeoutWithBody: false,
+      wildcardChannelPrefix: "",
+      eventsChannelId: "",
     });
     expect(config.limits).toEqual({
       maxBodyBytes: 1_048_576,
       maxConnections: 0,
       maxNumberOfChannels: 0,
+      maxNumberOfWildcardChannels: 0,
       maxChannelIdLength: 0,
       maxSubscribersPerChannel: 0,
       maxChannelsPerRequest: 100,
@@ -134,6 +140,21 @@ describe("defaults of a file", () => {
         websocketAllowPublish: false,
         eventIds: "off",
         defaultType: "text/html",
+        types: new Map(),
+        paddingByUserAgent: "",
+        userAgent: null,
+        allowedOrigins: null,
+        wildcardChannelMaxQtd: 0,
+        allowConnectionsToEventsChannel: false,
+        maxBodyBytes: 1_048_576,
+        steps: [],
+        access: [],
+        auth: null,
+        addedHeaders: [],
+        gzip: null,
+        files: null,
+        accessLogs: [],
+        setVariables: new Set(),
       },
     ]);
   });

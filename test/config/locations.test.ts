@@ -73,3 +73,28 @@ test("the kept last answer is not given to another path", () => {
 test("a match that the check would refuse is thrown, not ignored", () => {
   expect(() => matcherOf(["~ ("])).toThrow("bad regular expression");
 });
+
+test("many regexes are tried in the order of the file, whatever they are asked together with", () => {
+  const matches = [
+    ...Array.from({ length: 30 }, (_, i) => `~ ^/a${i}/(.*)$`),
+    "~ ^/(?<room>r)/(.*)$",
+    "~ ^/(x)\\1/(.*)$",
+    "~* ^/UPPER/(.*)$",
+    ...Array.from({ length: 30 }, (_, i) => `~ /b${i}/(.*)`),
+    "~ (.*)/last$",
+  ];
+  const find = matcherOf(matches);
+  const of = (path: string) => {
+    const match = find(path);
+    return [match?.index, match?.captures[match.captures.length - 1]];
+  };
+  expect(of("/a7/c")).toEqual([7, "c"]);
+  expect(of("/a29/c/b3/d")).toEqual([29, "c/b3/d"]);
+  expect(of("/r/c")).toEqual([30, "c"]);
+  expect(of("/xx/c")).toEqual([31, "c"]);
+  expect(of("/xy/c")).toEqual([-1, undefined]);
+  expect(of("/upper/c")).toEqual([32, "c"]);
+  expect(of("/z/b29/c")).toEqual([62, "c"]);
+  expect(of("/z/b0/b29/last")).toEqual([33, "b29/last"]);
+  expect(of("/none/last")).toEqual([63, "/none"]);
+});

@@ -21,8 +21,9 @@ function load(text: string) {
 }
 
 test("the printed defaults load and mean the defaults", () => {
-  const { locations, ...printed } = load(renderDefaults());
-  const { locations: none, ...empty } = load("");
+  const { locations, servers, ...printed } = load(renderDefaults());
+  const { locations: none, servers: nameless, ...empty } = load("");
+  expect(servers).toEqual(nameless.map((server) => ({ ...server, locations: [0] })));
   expect(printed).toEqual(empty);
   expect(none).toEqual([]);
   expect(locations).toEqual(
@@ -35,7 +36,8 @@ test("the printed defaults name every option once, and nothing is too wide to re
   for (const [path] of ALL_OPTIONS) {
     const key = path.slice(path.lastIndexOf(".") + 1);
     const named = lines.filter((line) => line.startsWith(`${key} = `) || line.startsWith(`# ${key} = `));
-    expect([path, named.length]).toEqual([path, 1]);
+    const same = ALL_OPTIONS.filter(([other]) => other.endsWith(`.${key}`) || other === key);
+    expect([path, named.length]).toEqual([path, same.length]);
   }
   expect(lines.filter((line) => line.length > 100)).toEqual([]);
 });
@@ -63,7 +65,14 @@ test("each table of the reference says where its options stand", () => {
   const titles = renderReference()
     .split("\n")
     .filter((line) => line.startsWith("**"));
-  expect(titles).toEqual(["**Top of the file**", "**`[store]`**", "**`[limits]`**", "**`[[location]]`**"]);
+  expect(titles).toEqual([
+    "**Top of the file**",
+    "**`[store]`**",
+    "**`[limits]`**",
+    "**`[[location]]`**",
+    "**`[[location.step]]`**",
+    "**`[[server]]`**",
+  ]);
 });
 
 test("the location of the printed defaults shows the other roles as comments", () => {

@@ -228,12 +228,12 @@ const SINGLE_FAULTS: readonly (readonly [name: string, text: string, fault: stri
   [
     "no role",
     location(""),
-    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, page.",
+    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, page, pushstream_client, root, alias, empty.",
   ],
   [
     "role that is false",
     location("page = false"),
-    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, page.",
+    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, page, pushstream_client, root, alias, empty.",
   ],
   [
     "two roles",
@@ -303,7 +303,8 @@ describe("listen", () => {
     ["[1.2.3.4]:80", "[1.2.3.4] is not an IPv6 address."],
     ["[zz]:80", "[zz] is not an IPv6 address."],
     ["1.2.3.256:80", "1.2.3.256 is not an IPv4 address."],
-    ["a b:80", "a b is not a host name."],
+    ["a_b!:80", "a_b! is not a host name."],
+    ["127.0.0.1:80 tls", 'invalid parameter "tls".'],
     ["-a:80", "-a is not a host name."],
     ["unix:relative", 'a unix address is "unix:/absolute/path/of/the.socket".'],
     ["unix:", 'a unix address is "unix:/absolute/path/of/the.socket".'],

@@ -24,6 +24,8 @@ function facts(change: Partial<RequestFacts> = {}): RequestFacts {
     header: (name) => headers[name.toLowerCase()] ?? null,
     method: "GET",
     remoteAddress: "192.0.2.1",
+    scheme: "http",
+    variable: (name) => (name === "room" ? "lob%62y" : ""),
     ...change,
   };
 }

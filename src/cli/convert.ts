@@ -1,0 +1,50 @@
+/**
+ * `sluice convert FILE`: prints the configuration in TOML that means what the nginx.conf means, with a comment for each server,
+ * location and step that tells where it comes from. Nothing is printed when something could not be translated.
+ */
+import { readFileSync } from "node:fs";
+import { readDocument } from "../config/document.ts";
+import { formatFault } from "../config/fault.ts";
+import { loadNginxDocument, translationNotes } from "../config/nginx/load.ts";
+import { commentText, documentToToml } from "../config/nginx/print-toml.ts";
+import { ExitCode, usageFault } from "./failure.ts";
+import { writeNote, writeOut } from "./output.ts";
+
+/** Tables whose origin is worth a comment; the others are made of many places. */
+const HAS_ORIGIN = /(?:server|location|step)\[\d+\]$/;
+
+/** Prints TOML to stdout, or every fault on a line of its own to stderr. Returns the exit code: 0, or 2 for faults. */
+export function convertCommand(file: string): number {
+  if (file.endsWith(".toml")) throw usageFault(`${file} is TOML already.`);
+  const translation = loadNginxDocument(readText(file), file);
+  const { document, lineOf } = translation;
+  const placeOf = (path: string): string | null => {
+    const place = lineOf(path);
+    return place === null ? null : `${place.file}:${place.line}`;
+  };
+  // A file without a tree has no document to be judged.
+  const isEmpty = Object.keys(document).length === 0;
+  const faults = [
+    ...translation.faults,
+    ...(isEmpty ? [] : readDocument(document, (path) => placeOf(path) ?? file).faults),
+  ];
+  if (faults.length > 0) {
+    for (const fault of faults) writeNote(`${formatFault(fault)}\n`);
+    writeNote(`${file}: ${faults.length} fault${faults.length === 1 ? "" : "s"}\n`);
+    return ExitCode.USAGE;
+  }
+  const head = [`Converted from ${file}. Paths are absolute.`, ...translationNotes(translation)];
+  const toml = documentToToml(document, (path) => (HAS_ORIGIN.test(path) ? placeOf(path) : null));
+  writeOut(`${head.map(commentText).join("\n#\n")}\n\n${toml}`);
+  return ExitCode.OK;
+}
+
+function readText(file: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const why = error instanceof TypeError ? "it is not UTF-8 text" : error.message;
+    throw usageFault(`${file}: cannot be read: ${why}.`);
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * From a document (what a TOML parser gives, or what nginx.conf was translated to) to checked values, or all of its faults at
+ * once. Called by toml.ts and load.ts.
+ *
+ * Everything about single options comes from the table in options.ts; here is the walk over the document. What a location, a
+ * step or the servers must fulfil as a whole is in location-checks.ts and server-checks.ts.
+ */
+import { type Fault, type Issue, shownValue } from "./fault.ts";
+import { readOption } from "./kinds.ts";
+import { duplicateMatchIssues, locationIssues, stepIssues } from "./location-checks.ts";
+import {
+  ALL_OPTIONS,
+  LOCATION_PREFIX,
+  type LocationValues,
+  type MainValues,
+  optionAt,
+  SERVER_PREFIX,
+  type ServerValues,
+  STEP_OVERRIDES,
+  STEP_PREFIX,
+  type StepValues,
+} from "./options.ts";
+import { setVariables } from "./rewrite.ts";
+import { serverIssues } from "./server-checks.ts";
+import { storeIssues } from "./store-checks.ts";
+import { unknownKeySentence } from "./suggestion.ts";
+
+export interface StepEntry {
+  readonly values: StepValues;
+  /** What it sets anew in its location. */
+  readonly overrides: Partial<LocationValues>;
+}
+
+export interface LocationEntry {
+  readonly values: LocationValues;
+  readonly steps: readonly StepEntry[];
+}
+
+export interface ServerEntry {
+  readonly values: ServerValues;
+  readonly steps: readonly StepEntry[];
+  readonly locations: readonly LocationEntry[];
+}
+
+export interface CheckedValues {
+  readonly main: MainValues;
+  /** The unnamed server of the top of the file comes first, if there is one. */
+  readonly servers: readonly ServerEntry[];
+  /** Names of all variables that some step sets, without `$`. */
+  readonly setVariables: readonly string[];
+}
+
+export type Table = Readonly<Record<string, unknown>>;
+
+/** `placeOf` tells where a path such as "server[0].location[2].match" stands: "file:line", or the file. */
+export function readDocument(
+  document: Table,
+  placeOf: (path: string) => string,
+): { readonly values: CheckedValues; readonly faults: readonly Fault[] } {
+  const walk = new Walk(placeOf, setVariables(document));
+  const values = walk.document(document);
+  return { values, faults: walk.faults };
+}
+
+class Walk {
+  readonly faults: Fault[] = [];
+  readonly #placeOf: (path: string) => string;
+  readonly #setVariables: ReadonlySet<string>;
+
+  constructor(placeOf: (path: string) => string, names: ReadonlySet<string>) {
+    this.#placeOf = placeOf;
+    this.#setVariables = names;
+  }
+
+  document(document: Table): CheckedValues {
+    const values = this.#defaults("");
+    const { location, server, ...rest } = document;
+    for (const [key, raw] of Object.entries(rest)) {
+      if (isSection(key)) this.#section(key, raw, values);
+      else this.#option("", key, raw, key, values);
+    }
+    // What is faulty is undefined in there, and then the sum is not judged.
+    this.#issues("store.size", storeIssues(values as Partial<MainValues>));
+    // Every path of the table was filled with its default, so the record has the shape the table promises.
+    const main = values as MainValues;
+    const servers = present(this.#tables(server, "server", (table, path) => this.#server(table, path)));
+    // A file with servers of its own has one at the top only if it says something of it.
+    if (server === undefined || location !== undefined || document["listen"] !== undefined) {
+      const nameless = {
+        ...withoutPrefix(this.#defaults(SERVER_PREFIX), SERVER_PREFIX),
+        listen: main.listen,
+      };
+      servers.unshift({
+        values: nameless as ServerValues,
+        steps: [],
+        locations: this.#locations(location, ""),
+      });
+    }
+    for (const { path, issue } of serverIssues(servers, server === undefined ? 0 : servers.length))
+      this.#issues(path, [issue]);
+    return { main, servers, setVariables: [...this.#setVariables] };
+  }
+
+  #section(name: string, raw: unknown, values: Record<string, unknown>): void {
+    if (!isTable(raw)) this.#fault(name, raw, `${name} is a table, write [${name}].`);
+    for (const [key, value] of Object.entries(isTable(raw) ? raw : {}))
+      this.#option(`${name}.`, key, value, `${name}.${key}`, values);
+  }
+
+  #server(raw: Table, path: string): ServerEntry {
+    const { location, step, ...rest } = raw;
+    const values = this.#defaults(SERVER_PREFIX);
+    for (const [key, value] of Object.entries(rest))
+      this.#option(SERVER_PREFIX, key, value, `${path}.${key}`, values);
+    if (raw["listen"] === undefined) this.#fault(`${path}.listen`, undefined, "listen must be set.");
+    return {
+      values: withoutPrefix(values, SERVER_PREFIX) as ServerValues,
+      steps: this.#steps(step, `${path}.`, false),
+      locations: this.#locations(location, `${path}.`),
+    };
+  }
+
+  #locations(raw: unknown, prefix: string): readonly LocationEntry[] {
+    const read = this.#tables(raw, `${prefix}location`, (table, path) => this.#location(table, path));
+    duplicateMatchIssues(read.map((entry) => entry?.values.match)).forEach((issues, index) => {
+      this.#issues(`${prefix}location[${index}]`, issues);
+    });
+    return present(read);
+  }
+
+  #location(raw: Table, path: string): LocationEntry {
+    const values = this.#defaults(LOCATION_PREFIX);
+    const { step, ...rest } = raw;
+    for (const [key, value] of Object.entries(rest))
+      this.#option(LOCATION_PREFIX, key, value, `${path}.${key}`, values);
+    const steps = this.#steps(step, `${path}.`, true);
+    this.#issues(path, locationIssues(raw, values, steps, this.#setVariables));
+    return { values: withoutPrefix(values, LOCATION_PREFIX) as LocationValues, steps };
+  }
+
+  #steps(raw: unknown, prefix: string, inLocation: boolean): readonly StepEntry[] {
+    const read = this.#tables(raw, `${prefix}step`, (table, path) => {
+      const values = this.#defaults(STEP_PREFIX);
+      const overrides: Record<string, unknown> = {};
+      for (const [key, value] of Object.entries(table)) {
+        const isOverride = inLocation && STEP_OVERRIDES.some((name) => name === key);
+        if (isOverride) this.#option(LOCATION_PREFIX, key, value, `${path}.${key}`, overrides);
+        else this.#option(STEP_PREFIX, key, value, `${path}.${key}`, values);
+      }
+      this.#issues(path, stepIssues(values, this.#setVariables));
+      return {
+        values: withoutPrefix(values, STEP_PREFIX) as StepValues,
+        overrides: withoutPrefix(overrides, LOCATION_PREFIX) as Partial<LocationValues>,
+      };
+    });
+    return present(read);
+  }
+
+  /** A list of tables; null and a fault for what is none. */
+  #tables<Entry>(raw: unknown, path: string, read: (table: Table, path: string) => Entry): (Entry | null)[] {
+    if (raw === undefined) return [];
+    const name = path.replaceAll(/\[\d+\]/g, "");
+    if (!Array.isArray(raw)) {
+      this.#fault(path, undefined, `${name}s are a list of tables, write [[${name}]].`);
+      return [];
+    }
+    return raw.map((item: unknown, index) => {
+      if (isTable(item)) return read(item, `${path}[${index}]`);
+      this.#fault(`${path}[${index}]`, item, `a ${name} is a table, write [[${name}]].`);
+      return null;
+    });
+  }
+
+  /** Reads one key. A faulty value is taken out of `values`, so that later checks do not judge a default in its place. */
+  #option(prefix: string, key: string, raw: unknown, path: string, values: Record<string, unknown>): void {
+    const option = optionAt(prefix + key);
+    if (option === undefined || key.includes(".")) {
+      this.#fault(path, raw, unknownKeySentence(prefix, key));
+      return;
+    }
+    const { value, issues } = readOption(option, key, raw);
+    this.#issues(path, issues);
+    values[prefix + key] = issues.length === 0 ? value : undefined;
+  }
+
+  #defaults(prefix: string): Record<string, unknown> {
+    const values: Record<string, unknown> = {};
+    for (const [path, option] of ALL_OPTIONS) {
+      if (tablePrefixOf(path) !== prefix) continue;
+      values[path] = option.default === null ? null : readOption(option, path, option.default).value;
+    }
+    return values;
+  }
+
+  #issues(path: string, issues: readonly Issue[]): void {
+    for (const { suffix, value, sentence } of issues) this.#fault(path + suffix, value, sentence);
+  }
+
+  #fault(path: string, value: unknown, sentence: string): void {
+    this.faults.push({ place: this.#placeOf(path), path, value: shownValue(value), sentence });
+  }
+}
+
+const present = <Entry>(entries: readonly (Entry | null)[]): Entry[] =>
+  entries.filter((entry) => entry !== null);
+
+const isTable = (raw: unknown): raw is Table =>
+  raw !== null && typeof raw === "object" && !Array.isArray(raw);
+
+/** "location[]." of "location[].match"; "" of what stands outside the lists of tables. */
+const tablePrefixOf = (path: string): string => /^\w+\[\]\./.exec(path)?.[0] ?? "";
+
+const isSection = (key: string): boolean => ALL_OPTIONS.some(([path]) => path.startsWith(`${key}.`));
+
+/** Filled from the table, so it has the keys the table promises; where a value was faulty, nobody gets to see it. */
+const withoutPrefix = (values: Table, prefix: string): Table =>
+  Object.fromEntries(Object.entries(values).map(([path, value]) => [path.slice(prefix.length), value]));

@@ -1,0 +1,49 @@
+/**
+ * Directives of nginx itself that are translated. Columns: name, contexts (m main, e events, h http, s server, l location,
+ * i `if` in a location, c `if` in a server, x limit_except), arguments, marks (`{` opens a block, `*` may be repeated).
+ * directives.ts reads them.
+ */
+export const CORE_ROWS = `
+  events                    m       0     {
+  http                      m       0     {
+  server                    h       0     {*
+  location                  sl      1-2   {*
+  if                        sl      1+    {*
+  types                     hsl     0     {*
+  worker_processes          m       1
+  worker_shutdown_timeout   m       1
+  pid                       m       1
+  error_log                 mhsl    1-2   *
+  log_format                h       2+    *
+  access_log                hslix   1+    *
+  listen                    s       1+    *
+  server_name               s       1+    *
+  ssl                       hs      flag
+  ssl_certificate           hs      1     *
+  ssl_certificate_key       hs      1     *
+  http2                     hs      flag
+  root                      hsli    1
+  alias                     l       1
+  index                     hsl     1+    *
+  default_type              hsl     1
+  charset                   hsli    1
+  client_max_body_size      hsl     1
+  keepalive_timeout         hsl     1-2
+  gzip                      hsli    flag
+  gzip_types                hsl     1+    *
+  gzip_min_length           hsl     1
+  gzip_comp_level           hsl     1
+  add_header                hsli    2-3   *
+  expires                   hsli    1-2
+  allow                     hslx    1     *
+  deny                      hslx    1     *
+  auth_basic                hslx    1
+  auth_basic_user_file      hslx    1
+  set                       slic    2     *
+  return                    slic    1-2   *
+  break                     slic    0     *
+  push_stream_channels_statistics   l 0   *
+  push_stream_publisher             l 0-1 *
+  push_stream_subscriber            l 0-1 *
+  push_stream_shared_memory_size    h 1-2
+`;

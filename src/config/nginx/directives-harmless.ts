@@ -1,0 +1,164 @@
+/**
+ * Directives that are ignored and listed: they tune what sluice does its own way (buffers, hash tables, processes), or belong
+ * to modules that do nothing without a directive which is a fault (directives-unsupported.ts). Columns as in
+ * directives-core.ts. Families such as proxy_* are in directives.ts.
+ */
+export const HARMLESS_ROWS = `
+  user                      m       1-2
+  daemon                    m       flag
+  master_process            m       flag
+  working_directory         m       1
+  worker_cpu_affinity       m       1+
+  worker_priority           m       1
+  worker_rlimit_nofile      m       1
+  worker_rlimit_core        m       1
+  worker_rlimit_sigpending  m       1
+  debug_points              m       1
+  lock_file                 m       1
+  timer_resolution          m       1
+  pcre_jit                  m       flag
+  thread_pool               m       2+    *
+  env                       m       1     *
+  ssl_engine                m       1
+  load_module               m       1     *
+  worker_connections        e       1
+  worker_aio_requests       e       1
+  use                       e       1
+  multi_accept              e       flag
+  accept_mutex              e       flag
+  accept_mutex_delay        e       1
+  debug_connection          e       1     *
+
+  sendfile                  hsli    flag
+  sendfile_max_chunk        hsl     1
+  tcp_nopush                hsl     flag
+  tcp_nodelay               hsl     flag
+  aio                       hsl     1
+  aio_write                 hsl     flag
+  directio                  hsl     1
+  directio_alignment        hsl     1
+  read_ahead                hsl     1
+  output_buffers            hsl     2
+  postpone_output           hsl     1
+  send_lowat                hsl     1
+  send_timeout              hsl     1
+  keepalive_requests        hsl     1
+  keepalive_time            hsl     1
+  keepalive_disable         hsl     1+
+  keepalive_min_timeout     hsl     1
+  lingering_close           hsl     1
+  lingering_time            hsl     1
+  lingering_timeout         hsl     1
+  reset_timedout_connection hsl     flag
+  connection_pool_size      hs      1
+  request_pool_size         hs      1
+  client_header_timeout     hs      1
+  client_body_timeout       hsl     1
+  client_header_buffer_size hs      1
+  large_client_header_buffers hs    2
+  client_body_buffer_size   hsl     1
+  client_body_temp_path     hsl     1-4
+  client_body_in_single_buffer hsl  flag
+  client_body_in_file_only  hsl     1
+  ignore_invalid_headers    hs      flag
+  underscores_in_headers    hs      flag
+  server_tokens             hsl     1
+  server_name_in_redirect   hsl     flag
+  port_in_redirect          hsl     flag
+  absolute_redirect         hsl     flag
+  log_not_found             hsl     flag
+  log_subrequest            hsl     flag
+  open_log_file_cache       hsl     1-4
+  open_file_cache           hsl     1-2
+  open_file_cache_valid     hsl     1
+  open_file_cache_min_uses  hsl     1
+  open_file_cache_errors    hsl     flag
+  open_file_cache_events    hsl     flag
+  types_hash_max_size       hsl     1
+  types_hash_bucket_size    hsl     1
+  server_names_hash_max_size h      1
+  server_names_hash_bucket_size h   1
+  variables_hash_max_size   h       1
+  variables_hash_bucket_size h      1
+  map_hash_max_size         h       1
+  map_hash_bucket_size      h       1
+  resolver                  hsl     1+
+  resolver_timeout          hsl     1
+  recursive_error_pages     hsl     flag
+  msie_padding              hsl     flag
+  msie_refresh              hsl     flag
+  etag                      hsl     flag
+  if_modified_since         hsl     1
+  max_ranges                hsl     1
+  rewrite_log               hslic   flag
+  uninitialized_variable_warn hslic flag
+  charset_types             hsl     1+    *
+  override_charset          hsli    flag
+  source_charset            hsli    1
+
+  gzip_buffers              hsl     2
+  gzip_disable              hsl     1+
+  gzip_http_version         hsl     1
+  gzip_proxied              hsl     1+
+  gzip_vary                 hsl     flag
+  gzip_static               hsl     1
+  gzip_window               hsl     1
+  gzip_hash                 hsl     1
+  gzip_no_buffer            hsl     flag
+  gunzip                    hsl     flag
+  gunzip_buffers            hsl     2
+
+  ssl_protocols             hs      1+
+  ssl_ciphers               hs      1
+  ssl_prefer_server_ciphers hs      flag
+  ssl_session_cache         hs      1-2
+  ssl_session_timeout       hs      1
+  ssl_session_tickets       hs      flag
+  ssl_session_ticket_key    hs      1     *
+  ssl_buffer_size           hs      1
+  ssl_dhparam               hs      1
+  ssl_ecdh_curve            hs      1
+  ssl_stapling              hs      flag
+  ssl_stapling_file         hs      1
+  ssl_stapling_responder    hs      1
+  ssl_stapling_verify       hs      flag
+  ssl_trusted_certificate   hs      1
+  ssl_client_certificate    hs      1
+  ssl_verify_depth          hs      1
+  ssl_crl                   hs      1
+  ssl_early_data            hs      flag
+  ssl_conf_command          hs      2     *
+  http2_max_concurrent_streams hs   1
+  http2_max_concurrent_pushes hs    1
+  http2_max_requests        hs      1
+  http2_max_field_size      hs      1
+  http2_max_header_size     hs      1
+  http2_body_preread_size   hs      1
+  http2_idle_timeout        hs      1
+  http2_recv_timeout        hs      1
+  http2_recv_buffer_size    h       1
+  http2_chunk_size          hsl     1
+  http2_push                hsl     1     *
+  http2_push_preload        hsl     flag
+
+  limit_req_zone            h       2-4   *
+  limit_req_log_level       hsl     1
+  limit_req_status          hsl     1
+  limit_req_dry_run         hsl     flag
+  limit_conn_zone           h       2     *
+  limit_conn_log_level      hsl     1
+  limit_conn_status         hsl     1
+  limit_conn_dry_run        hsl     flag
+  limit_rate_after          hsli    1
+  auth_delay                hsl     1
+  autoindex_exact_size      hsl     flag
+  autoindex_format          hsl     1
+  autoindex_localtime       hsl     flag
+  real_ip_header            hsl     1
+  real_ip_recursive         hsl     flag
+  sub_filter_once           hsl     flag
+  sub_filter_types          hsl     1+    *
+  sub_filter_last_modified  hsl     flag
+  ssi_silent_errors         hsl     flag
+  ssi_types                 hsl     1+    *
+`;

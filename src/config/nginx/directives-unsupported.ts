@@ -1,0 +1,88 @@
+/**
+ * Directives that would change what clients get and that sluice does not do: each is a fault with its file and line. Contexts
+ * and arguments are not looked at, so the columns that matter are the name and the `{` of a block. directives.ts reads them.
+ *
+ * Some are harmless with certain arguments ("off"); those are in HARMLESS_WHEN.
+ */
+export const UNSUPPORTED_ROWS = `
+  proxy_pass                li      1
+  fastcgi_pass              li      1
+  uwsgi_pass                li      1
+  scgi_pass                 li      1
+  grpc_pass                 li      1
+  memcached_pass            li      1
+  upstream                  h       1     {*
+  map                       h       2     {*
+  geo                       h       1-2   {*
+  split_clients             h       2     {*
+  limit_except              l       1+    {*
+  stream                    m       0     {
+  mail                      m       0     {
+  rewrite                   slic    2-3   *
+  try_files                 sl      2+
+  error_page                hsli    2+    *
+  internal                  l       0
+  post_action               hsl     1
+  auth_request              hsl     1
+  auth_request_set          hsl     2     *
+  auth_jwt                  hsl     1+
+  satisfy                   hsl     1
+  limit_req                 hsl     1+    *
+  limit_conn                hsl     2     *
+  limit_rate                hsli    1
+  mirror                    hsl     1     *
+  sub_filter                hsl     2     *
+  add_before_body           hsl     1
+  add_after_body            hsl     1
+  add_trailer               hsli    2-3   *
+  autoindex                 hsl     flag
+  random_index              l       flag
+  stub_status               sl      0-1
+  empty_gif                 l       0
+  ssi                       hsli    flag
+  slice                     hsl     1
+  dav_methods               hsl     1+
+  flv                       l       0
+  mp4                       l       0
+  hls                       l       0
+  image_filter              l       1+    *
+  xslt_stylesheet           l       1+    *
+  secure_link               hsl     1
+  secure_link_secret        l       1
+  valid_referers            sl      1+
+  set_real_ip_from          hsl     1     *
+  geoip_country             h       1-2
+  geoip_city                h       1-2
+  geoip2                    h       1+    {*
+  userid                    hsl     1
+  chunked_transfer_encoding hsl     flag
+  merge_slashes             hs      flag
+  disable_symlinks          hsl     1-2
+  ssl_verify_client         hs      1
+  ssl_password_file         hs      1
+  ssl_reject_handshake      hs      flag
+  more_set_headers          hsli    1+    *
+  more_clear_headers        hsli    1+    *
+  brotli                    hsli    flag
+`;
+
+const FALSE_PAGE_CODES = /^50[0-9]$/;
+
+/** Directives that change nothing with these arguments. */
+export const HARMLESS_WHEN: ReadonlyMap<string, (args: readonly string[]) => boolean> = new Map([
+  ...["autoindex", "random_index", "ssi", "auth_request", "auth_jwt", "mirror", "userid"].map(
+    (name) => [name, ([word]: readonly string[]) => word?.toLowerCase() === "off"] as const,
+  ),
+  ...["ssl_verify_client", "disable_symlinks", "post_action", "brotli", "ssl_reject_handshake"].map(
+    (name) => [name, ([word]: readonly string[]) => word?.toLowerCase() === "off"] as const,
+  ),
+  ["satisfy", ([word]) => word === "all"],
+  ["limit_rate", ([rate]) => rate === "0"],
+  ["slice", ([size]) => size === "0"],
+  ["chunked_transfer_encoding", ([word]) => word?.toLowerCase() === "on"],
+  ["merge_slashes", ([word]) => word?.toLowerCase() === "on"],
+  // What files are served like without it.
+  ["try_files", (args) => args.at(-1) === "=404" && args.slice(0, -1).every((arg) => /^\$uri\/?$/.test(arg))],
+  // Pages for a broken upstream, as in the example configuration of nginx; there is no upstream.
+  ["error_page", (args) => args.slice(0, -1).every((arg) => FALSE_PAGE_CODES.test(arg))],
+]);

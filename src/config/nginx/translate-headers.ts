@@ -1,0 +1,15 @@
+/** add_header, of a location or of an `if`. Called by translate-location-core.ts and translate-steps.ts. */
+import type { Draft } from "./draft.ts";
+import { inEffect, type Scope } from "./translate-scope.ts";
+
+/** "Name value", "always Name value": the form of our own file. */
+export function addedHeaders(scope: Scope, draft: Draft): void {
+  const directives = inEffect(scope, "add_header");
+  const [first] = directives;
+  if (first === undefined) return;
+  const texts = directives.map(({ args }) => {
+    const [name = "", value = "", always] = args.map(({ text }) => text);
+    return `${always === undefined ? "" : "always "}${name} ${value}`;
+  });
+  draft.set("add_header", texts, first);
+}

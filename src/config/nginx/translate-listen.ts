@@ -1,0 +1,62 @@
+/**
+ * `listen` in all of nginx's forms, as the addresses of our own file: "0.0.0.0:80 ssl http2 default_server". Called by
+ * translate-server.ts.
+ */
+import { resolve } from "node:path";
+import type { Report } from "./translate-report.ts";
+import type { Directive } from "./tree.ts";
+
+/** Parameters that say something we keep. */
+const KEPT: Readonly<Record<string, string>> = {
+  default_server: "default_server",
+  default: "default_server",
+  ssl: "ssl",
+  http2: "http2",
+};
+/** Sockets are made as the runtime makes them; these tune them. */
+const IGNORED =
+  /^(?:bind|deferred|reuseport|multipath|spdy|(?:backlog|rcvbuf|sndbuf|setfib|fastopen)=\d+|(?:ipv6only|so_keepalive)=(?:on|off)|so_keepalive=\d*[smhd]?:\d*[smhd]?:\d*|accept_filter=\w+)$/;
+const UNSUPPORTED: readonly string[] = ["proxy_protocol", "quic"];
+
+export interface Listen {
+  readonly address: string;
+  /** ssl, http2, default_server, each once. */
+  readonly words: readonly string[];
+}
+
+/** null when it is faulty, which was reported. */
+export function translateListen(directive: Directive, folder: string, report: Report): Listen | null {
+  const [text = "", ...parameters] = directive.args.map((arg) => arg.text);
+  const address = addressOf(text, folder);
+  const words = new Set<string>();
+  for (const parameter of parameters) {
+    const kept = Object.hasOwn(KEPT, parameter) ? KEPT[parameter] : undefined;
+    if (kept !== undefined) words.add(kept);
+    else if (IGNORED.test(parameter)) report.ignore(directive, `listen … ${parameter.replace(/=.*/, "")}`);
+    else if (UNSUPPORTED.includes(parameter))
+      report.faultOf(directive, `with "${parameter}" is not supported`);
+    else report.fault(directive, `invalid parameter "${parameter}"`);
+  }
+  if (address.startsWith("unix:")) dropOnUnix(words, directive, report);
+  // 0 is refused by nginx; ours lets the kernel choose, which helps tests.
+  else if (!/:\d{1,5}$/.test(address) || Number(/\d+$/.exec(address)?.[0]) > 65_535) {
+    report.fault(directive, `invalid port in "${text}" of the "listen" directive`);
+    return null;
+  }
+  return { address, words: [...words] };
+}
+
+/** "80", "*:80", "host", "[::1]", "unix:path" → host:port or unix:/path. Ports are judged by the caller. */
+function addressOf(text: string, folder: string): string {
+  if (text.startsWith("unix:")) return `unix:${resolve(folder, text.slice("unix:".length))}`;
+  if (/^\d+(?:-\d+)?$/.test(text)) return `0.0.0.0:${text}`;
+  const [, host = "", port = "80"] = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/s.exec(text) ?? ["", "", text];
+  return `${host === "*" || host === "" ? "0.0.0.0" : host}:${port}`;
+}
+
+/** The paths of our own file may hold blanks, so no words follow them. */
+function dropOnUnix(words: Set<string>, directive: Directive, report: Report): void {
+  if (words.has("ssl")) report.faultOf(directive, 'with "ssl" on a unix socket is not supported');
+  for (const word of words) if (word !== "ssl") report.ignore(directive, `listen unix:… ${word}`);
+  words.clear();
+}

@@ -1,0 +1,111 @@
+/**
+ * One location, flat, as a `[[location]]` table: its role, what is in effect there of the push stream module, its steps.
+ * What nginx's own directives add (files, types, access …) is in translate-location-core.ts. Called by translate-server.ts.
+ */
+import { parseMatch } from "../match-syntax.ts";
+import { OPTIONS } from "../options.ts";
+import { PUSH_DIRECTIVES } from "./directives-push.ts";
+import { Draft } from "./draft.ts";
+import { coreOptions } from "./translate-location-core.ts";
+import { type LocationMatch, matchText } from "./translate-nesting.ts";
+import { checkEndpoint } from "./translate-push-checks.ts";
+import { oneInEffect, type Scope } from "./translate-scope.ts";
+import { type Context, setPushOptions } from "./translate-settings.ts";
+import { translateSteps } from "./translate-steps.ts";
+import type { Directive } from "./tree.ts";
+
+/** Written where the channels path is missing, so that the fault is told once; nobody serves with it. */
+const MISSING_PATH = "-";
+
+const TUNING_NAMES: ReadonlySet<string> = new Set(
+  PUSH_DIRECTIVES.filter(([, { contexts }]) => contexts !== "h").map(([name]) => name),
+);
+const COMPLEX_KEYS = PUSH_DIRECTIVES.filter(([, { kind }]) => kind === "complex").map(([, { path }]) => path);
+
+export function translateLocation(context: Context, scope: Scope, match: LocationMatch): Draft {
+  const draft = new Draft(scope.block ?? { file: "", line: 0 });
+  draft.set("match", matchText(match));
+  const role = oneInEffect(scope, "role");
+  const seen = captureFilter(scope, matchText(match));
+  if (role === null) files(context, scope, draft);
+  else if (setRole(context, role, draft)) endpoint(context, scope, draft, seen);
+  coreOptions(context, scope, draft);
+  for (const step of translateSteps(context, scope, seen)) draft.push("step", step);
+  return draft;
+}
+
+/** The server's own root, for paths that no location is for. */
+export function implicitLocation(context: Context, server: Scope): Draft {
+  const root = oneInEffect(server, "root");
+  const draft = new Draft(root ?? server.block ?? { file: "", line: 0 });
+  draft.set("match", "/");
+  files(context, server, draft);
+  coreOptions(context, server, draft);
+  return draft;
+}
+
+/** Whether this location takes every path that no other takes. */
+export const isPlainRoot = ({ modifier, pattern }: LocationMatch): boolean =>
+  pattern === "/" && (modifier === "" || modifier === "^~");
+
+function files({ folder, report }: Context, scope: Scope, draft: Draft): void {
+  const directive = oneInEffect(scope, "root");
+  const path = directive?.args[0]?.text ?? "";
+  if (directive === null) draft.set("empty", true);
+  else if (path.includes("$")) {
+    report.faultOf(directive, "with variables is not supported");
+    draft.set("empty", true);
+  } else draft.set(directive.name, absolute(folder, path), directive);
+}
+
+/** A slash at the end means something to alias, so this is not `resolve`. */
+const absolute = (folder: string, path: string): string =>
+  path.startsWith("/") ? path : `${folder.replace(/\/$/, "")}/${path}`;
+
+/** False when it was faulty, which was reported; push-stream spec 1.2. */
+function setRole({ report }: Context, directive: Directive, draft: Draft): boolean {
+  const word = directive.args[0]?.text;
+  if (directive.name === "push_stream_channels_statistics") {
+    draft.set("statistics", true, directive);
+    return true;
+  }
+  const key = directive.name === "push_stream_publisher" ? "publisher" : "subscriber";
+  const { values } = OPTIONS[`location[].${key}`];
+  const mode = word === undefined ? values[0] : values.find((known) => known === word.toLowerCase());
+  if (mode !== undefined) draft.set(key, mode, directive);
+  else {
+    report.moduleFault(
+      directive,
+      `invalid ${directive.name} mode value: ${word}, accepted values (${values.join(", ")})`,
+    );
+    draft.set("empty", true);
+  }
+  return mode !== undefined;
+}
+
+function endpoint(context: Context, scope: Scope, draft: Draft, seen: (text: string) => string): void {
+  const faulty = checkEndpoint(context, scope, draft.get("subscriber") === "eventsource");
+  setPushOptions(context, scope, draft, (name) => TUNING_NAMES.has(name) && !faulty.has(name));
+  for (const key of COMPLEX_KEYS) {
+    const value = draft.get(key);
+    const place = oneInEffect(scope, `push_stream_${key}`);
+    if (typeof value === "string" && place !== null) draft.set(key, seen(value), place);
+  }
+  if (!draft.has("channels_path")) draft.set("channels_path", MISSING_PATH);
+}
+
+/** nginx takes `$2` of a regex with one group for empty; ours would refuse it. Regexes of an `if` bring captures of their own. */
+function captureFilter(scope: Scope, match: string): (text: string) => string {
+  const outcome = parseMatch(match);
+  const hasRegexStep = scope.sequence.some(
+    (item) =>
+      "block" in item && "sequence" in item && item.block?.args.some(({ text }) => text.includes("~")),
+  );
+  if (!outcome.ok || hasRegexStep) return (text) => text;
+  const { count } = outcome.groups;
+  return (text) =>
+    text.replace(/\$(?:(\d)|\{(\d+)\})/g, (whole, bare: string | undefined, braced: string | undefined) => {
+      const group = Number(bare ?? braced);
+      return group >= 1 && group <= count ? whole : "";
+    });
+}

@@ -1,0 +1,79 @@
+/** One `server` block as a `[[server]]` table: addresses, names, certificates, steps, locations. Called by translate.ts. */
+import { hostname } from "node:os";
+import { resolve } from "node:path";
+import { Draft } from "./draft.ts";
+import { type Listen, translateListen } from "./translate-listen.ts";
+import { implicitLocation, isPlainRoot, translateLocation } from "./translate-location.ts";
+import { flattenLocations } from "./translate-nesting.ts";
+import { inEffect, innerScopes, oneInEffect, type Scope } from "./translate-scope.ts";
+import type { Context } from "./translate-settings.ts";
+import { translateSteps } from "./translate-steps.ts";
+
+export function translateServer(context: Context, scope: Scope): Draft {
+  const place = scope.block ?? { file: "", line: 0 };
+  const draft = new Draft(place);
+  const listens = listensOf(context, scope);
+  draft.set(
+    "listen",
+    listens.map(({ address, words }) => [address, ...words].join(" ")),
+    oneInEffect(scope, "listen") ?? place,
+  );
+  serverNames(scope, draft);
+  if (listens.some(({ words }) => words.includes("ssl"))) certificates(context, scope, draft);
+  for (const step of translateSteps(context, scope, null)) draft.push("step", step);
+  const located = flattenLocations(context.report, innerScopes(scope, "location"));
+  for (const { scope: location, match } of located)
+    draft.push("location", translateLocation(context, location, match));
+  // nginx serves what no location is for from the server's root.
+  if (oneInEffect(scope, "root") !== null && !located.some(({ match }) => isPlainRoot(match)))
+    draft.push("location", implicitLocation(context, scope));
+  return draft;
+}
+
+function listensOf({ report, values, folder }: Context, scope: Scope): readonly Listen[] {
+  const listens: Listen[] = [];
+  const added: string[] = [];
+  for (const [name, word] of [
+    ["ssl", "ssl"],
+    ["http2", "http2"],
+  ] as const) {
+    if (values.of(oneInEffect(scope, name)) === true) added.push(word);
+  }
+  for (const directive of scope.own.get("listen") ?? []) {
+    const listen = translateListen(directive, folder, report);
+    if (listen === null) continue;
+    if (listens.some(({ address }) => address === listen.address))
+      report.fault(directive, `a duplicate listen ${listen.address}`);
+    const words = listen.address.startsWith("unix:") ? [] : [...new Set([...listen.words, ...added])];
+    listens.push({ address: listen.address, words });
+  }
+  // With all of them faulty, the default stands in, so that the lack is not told as well.
+  if (listens.length > 0) return listens;
+  // nginx's default: what the user may bind.
+  const port = process.getuid?.() === 0 ? 80 : 8000;
+  return [{ address: `0.0.0.0:${port}`, words: added }];
+}
+
+function serverNames(scope: Scope, draft: Draft): void {
+  const directives = scope.own.get("server_name") ?? [];
+  const names = directives
+    .flatMap(({ args }) => args.map(({ text }) => text))
+    .map((name) => (name === "$hostname" ? hostname() : name));
+  const [first] = directives;
+  if (first !== undefined) draft.set("server_name", [...new Set(names)], first);
+}
+
+/** Several pairs (RSA and ECDSA) are one too many for us: the first is taken. */
+function certificates({ report, folder }: Context, scope: Scope, draft: Draft): void {
+  for (const [name, key] of [
+    ["ssl_certificate", "tls_certificate"],
+    ["ssl_certificate_key", "tls_certificate_key"],
+  ] as const) {
+    const [directive, ...others] = inEffect(scope, name);
+    for (const other of others) report.notice(`${other.file}:${other.line}: only the first ${name} is used`);
+    if (directive === undefined) continue;
+    const path = directive.args[0]?.text ?? "";
+    if (/^(?:data|engine|store):|\$/.test(path)) report.faultOf(directive, `"${path}" is not supported`);
+    draft.set(key, resolve(folder, path), directive);
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * Steps of a location or server: nginx's `if`, `set`, `return` and `break`, compiled once and run for each request before the
+ * role of its location gets to see it. Called by located-request.ts; document.ts checks the texts with the same readers.
+ *
+ * The order and effect are those of nginx's rewrite module: steps run from top to bottom, the last `if` that holds decides
+ * which variant of the location serves, a `return` answers at once, a `break` ends the steps.
+ */
+import { toBinary } from "./binary-text.ts";
+import { type CaptureGroups, NO_GROUPS } from "./match-syntax.ts";
+import type { StepConfig } from "./model.ts";
+import { regexShape } from "./regex-shape.ts";
+import { type CompiledValue, compileValue, type RequestFacts, valueFault } from "./variables.ts";
+
+/** A request that steps may change: the variables they set, and the captures of their regexes. */
+export interface SteppedRequest extends RequestFacts {
+  setVariable(name: string, value: string): void;
+  setCaptures(captures: readonly string[]): void;
+}
+
+/** What a `return` says; texts are binary strings. */
+export interface Returned {
+  readonly status: number;
+  /** Body, or the URL of a redirect; null: the status alone. */
+  readonly text: string | null;
+}
+
+/** `variant`: index of the location that serves instead, -1 = the one that was found. */
+export interface StepsOutcome {
+  readonly variant: number;
+  readonly returned: Returned | null;
+}
+
+export type CompiledSteps = (request: SteppedRequest) => StepsOutcome;
+
+type Holds = (request: SteppedRequest) => boolean;
+
+/** "$name", optionally compared with a word or a text in double quotes. */
+const CONDITION = /^\s*\$(?:\{(\w+)\}|(\w+))\s*(?:(!?=|!?~\*?)\s*(?:"((?:[^"\\]|\\.)*)"|([^\s"]\S*)))?\s*$/s;
+const SETTING = /^\s*\$(\w+)\s+(.*)$/s;
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+const NOT_CHANGED = -1;
+
+// --- reading -----------------------------------------------------------------------------------------------------------------
+
+/** Names of the variables that some step of the document sets. What is malformed is somebody else's to tell. */
+export function setVariables(document: unknown, names = new Set<string>()): ReadonlySet<string> {
+  if (Array.isArray(document)) for (const item of document) setVariables(item, names);
+  else if (document !== null && typeof document === "object") {
+    for (const [key, value] of Object.entries(document)) {
+      if (key === "set") for (const text of [value].flat()) addName(names, text);
+      else if (key === "server" || key === "location" || key === "step") setVariables(value, names);
+    }
+  }
+  return names;
+}
+
+function addName(names: Set<string>, text: unknown): void {
+  const name = typeof text === "string" ? SETTING.exec(text)?.[1] : undefined;
+  if (name !== undefined) names.add(name.toLowerCase());
+}
+
+/** Whether a condition brings captures of its own. */
+export const hasRegex = (condition: string | null): boolean =>
+  condition !== null && (CONDITION.exec(condition)?.[3] ?? "").includes("~");
+
+/** What is wrong with a condition, or null. */
+export function conditionFault(text: string, names: ReadonlySet<string>): string | null {
+  const parts = CONDITION.exec(text);
+  if (parts === null) return 'a condition is "$name", or "$name = word", with =, !=, ~, ~*, !~ or !~*.';
+  const variable = valueFault(`$${parts[1] ?? parts[2]}`, ANY_GROUPS, names);
+  if (variable !== null) return variable;
+  const operand = operandOf(parts);
+  if (!parts[3]?.includes("~")) return operand === null ? null : valueFault(operand, ANY_GROUPS, names);
+  try {
+    new RegExp(toBinary(operand ?? ""));
+  } catch (error) {
+    return `bad regular expression: ${String((error as Error).message).replace(/^Invalid regular expression: /, "")}.`;
+  }
+  return regexShape(toBinary(operand ?? ""), false).hazard;
+}
+
+/** What is wrong with a "$name value", or null. */
+export function settingFault(text: string, names: ReadonlySet<string>): string | null {
+  const parts = SETTING.exec(text);
+  return parts === null ? '"set" takes "$name value".' : valueFault(parts[2] ?? "", ANY_GROUPS, names);
+}
+
+/** What is wrong with a return, or null. */
+export function returnFault(text: string, names: ReadonlySet<string>): string | null {
+  const parsed = parseReturn(text);
+  if (parsed === null) return `invalid return code "${text.split(/\s/, 1)[0]}".`;
+  return parsed.text === null ? null : valueFault(parsed.text, ANY_GROUPS, names);
+}
+
+function parseReturn(text: string): Returned | null {
+  const parts = /^(\d{3})(?:\s+(.*))?$/s.exec(text);
+  if (parts !== null) return { status: Number(parts[1]), text: parts[2] ?? null };
+  return /^(?:https?:\/\/|\$scheme)/.test(text) ? { status: 302, text } : null;
+}
+
+/** Any of nine captures may be there: a regex of a step brings its own. */
+const ANY_GROUPS: CaptureGroups = { count: 9, names: NO_GROUPS.names };
+
+function operandOf(parts: RegExpExecArray): string | null {
+  const quoted = parts[4];
+  if (quoted !== undefined) return quoted.replace(/\\(["\\])/g, "$1");
+  return parts[5] ?? null;
+}
+
+// --- running -----------------------------------------------------------------------------------------------------------------
+
+/** `null` when there is nothing to run. Texts were checked before; a bad one throws. */
+export function compileSteps(
+  steps: readonly StepConfig[],
+  groups: CaptureGroups,
+  names: ReadonlySet<string>,
+): CompiledSteps | null {
+  if (steps.length === 0) return null;
+  const values = { groups: { count: Math.max(9, groups.count), names: groups.names }, names };
+  const compiled = steps.map((step) => compileStep(step, values));
+  return (request) => {
+    let variant = NOT_CHANGED;
+    for (const step of compiled) {
+      if (!step.holds(request)) continue;
+      for (const { name, value } of step.settings) request.setVariable(name, value(request));
+      // Each block of an `if` stands for itself: nothing of an earlier one that held is left.
+      if (step.variant !== NOT_CHANGED) variant = step.variant;
+      if (step.answer !== null) return { variant, returned: step.answer(request) };
+      if (step.isBreak) break;
+    }
+    return { variant, returned: null };
+  };
+}
+
+interface Values {
+  readonly groups: CaptureGroups;
+  readonly names: ReadonlySet<string>;
+}
+
+interface Step {
+  readonly holds: Holds;
+  readonly settings: readonly { readonly name: string; readonly value: CompiledValue }[];
+  readonly variant: number;
+  readonly answer: ((request: SteppedRequest) => Returned) | null;
+  readonly isBreak: boolean;
+}
+
+function compileStep(step: StepConfig, values: Values): Step {
+  return {
+    holds: step.condition === null ? () => true : compileCondition(step.condition, values),
+    settings: step.set.map((text) => {
+      const parts = SETTING.exec(text);
+      return {
+        name: (parts?.[1] ?? "").toLowerCase(),
+        value: compileValue(parts?.[2] ?? "", values.groups, values.names),
+      };
+    }),
+    variant: step.variant,
+    answer: step.return === null ? null : compileReturn(step.return, values),
+    isBreak: step.isBreak,
+  };
+}
+
+function compileReturn(text: string, { groups, names }: Values): (request: SteppedRequest) => Returned {
+  const parsed = parseReturn(text);
+  if (parsed === null) throw new Error(`return ${text}: not a return`);
+  const { status } = parsed;
+  if (parsed.text === null) return () => ({ status, text: null });
+  const value = compileValue(parsed.text, groups, names);
+  return (request) => ({ status, text: value(request) });
+}
+
+export const isRedirect = (status: number): boolean => REDIRECTS.includes(status);
+
+function compileCondition(text: string, { groups, names }: Values): Holds {
+  const parts = CONDITION.exec(text);
+  if (parts === null) throw new Error(`${text}: not a condition`);
+  const left = compileValue(`$${parts[1] ?? parts[2]}`, groups, names);
+  const sign = parts[3];
+  // nginx takes an empty value and "0" as false.
+  if (sign === undefined) return (request) => !["", "0"].includes(left(request));
+  const operand = operandOf(parts) ?? "";
+  const wanted = !sign.startsWith("!");
+  if (sign.includes("~")) {
+    const regex = new RegExp(toBinary(operand), sign.endsWith("*") ? "si" : "s");
+    return (request) => matches(request, regex, left(request)) === wanted;
+  }
+  const right = compileValue(operand, groups, names);
+  return (request) => (left(request) === right(request)) === wanted;
+}
+
+function matches(request: SteppedRequest, regex: RegExp, text: string): boolean {
+  const found = regex.exec(text);
+  if (found === null) return false;
+  request.setCaptures(Array.from(found, (group) => group ?? ""));
+  return true;
+}

@@ -1,0 +1,46 @@
+/** What servers must fulfil together: one default server an address, certificates where there is TLS. Called by document.ts. */
+import { splitListen } from "./checks.ts";
+import type { ServerEntry } from "./document.ts";
+import type { Issue } from "./fault.ts";
+import { parseMatch } from "./match-syntax.ts";
+
+interface PlacedIssue {
+  readonly path: string;
+  readonly issue: Issue;
+}
+
+/** `named` of the last servers come from `[[server]]` tables, which is what paths count. */
+export function serverIssues(servers: readonly ServerEntry[], named: number): readonly PlacedIssue[] {
+  const issues: PlacedIssue[] = [];
+  const defaults = new Map<string, string>();
+  const first = servers.length - named;
+  servers.forEach(({ values }, i) => {
+    const path = i < first ? "" : `server[${i - first}].`;
+    const { tls_certificate: certificate, tls_certificate_key: key } = values;
+    (values.server_name ?? []).forEach((name, at) => {
+      const sentence = name.startsWith("~") ? regexFault(name.slice(1)) : null;
+      if (sentence !== null)
+        issues.push({ path: `${path}server_name[${at}]`, issue: { suffix: "", value: name, sentence } });
+    });
+    // Faulty values are undefined in there, and were told already.
+    (values.listen ?? []).forEach((text, at) => {
+      const { address, words } = splitListen(text);
+      const issue = (sentence: string): void => {
+        issues.push({ path: `${path}listen[${at}]`, issue: { suffix: "", value: text, sentence } });
+      };
+      if (words.includes("ssl") && (certificate === null || key === null))
+        issue("no tls_certificate and tls_certificate_key for an address with ssl.");
+      if (!words.includes("default_server")) return;
+      const other = defaults.get(address);
+      if (other !== undefined) issue(`a duplicate default server for ${address}, the first is ${other}.`);
+      defaults.set(address, path === "" ? "that of the top of the file" : path.slice(0, -1));
+    });
+  });
+  return issues;
+}
+
+/** The same rules as for a location's regex. */
+function regexFault(source: string): string | null {
+  const outcome = parseMatch(`~* ${source}`);
+  return outcome.ok ? null : outcome.sentence;
+}

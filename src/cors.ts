@@ -1,0 +1,27 @@
+/**
+ * The three CORS headers (push-stream spec 4.11), on every answer of a publisher or subscriber location (not WebSocket) whose
+ * `allowed_origins` comes out non-empty. A leaf: publish/ and subscribe/ both send them and must not know each other.
+ *
+ * The request's Origin is not consulted and there is no Vary: the option alone decides, as in the module.
+ */
+
+/** What browsers may send along: the position headers of subscribers and the names of a publish. */
+const ALLOW_HEADERS = "If-Modified-Since,If-None-Match,Etag,Event-Id,Event-Type,Last-Event-Id";
+
+/** Field values as RFC 9110 5.5 has them, without tab: nothing in it can end a line. The value may come from a request. */
+const FIELD_VALUE = /^[\x20-\x7e\x80-\xff]+$/;
+
+const NO_FIELDS: Readonly<Record<string, string>> = {};
+
+/**
+ * The header fields for an evaluated `allowed_origins` (a binary string) and the methods of the location ("GET"). None when it is empty, or
+ * could not stand in a header: leaving bytes out would allow an origin that nobody configured.
+ */
+export function corsFields(origin: string, methods: string): Readonly<Record<string, string>> {
+  if (!FIELD_VALUE.test(origin)) return NO_FIELDS;
+  return {
+    "Access-Control-Allow-Origin": origin,
+    "Access-Control-Allow-Methods": methods,
+    "Access-Control-Allow-Headers": ALLOW_HEADERS,
+  };
+}

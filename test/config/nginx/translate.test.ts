@@ -1,0 +1,446 @@
+/** What an nginx.conf means: values, inheritance, addresses, steps, nested locations, and where a path comes from. */
+import { describe, expect, test } from "bun:test";
+import { readDocument } from "../../../src/config/document.ts";
+import { compileLocations } from "../../../src/config/locations.ts";
+import { at, documentOf, type Table, translate, withPush, withSubscriber } from "./translated.ts";
+
+const SEED = withPush().replace("push_stream_publisher admin", "push_stream_publisher");
+
+describe("nginx's defaults", () => {
+  test("of the file and the http block", () => {
+    const { server, store, ...rest } = documentOf(SEED);
+    expect(rest).toEqual({
+      workers: 1,
+      limits: { max_body_size: "1MiB", max_channels_per_request: 10_000 },
+    });
+    expect(store).toEqual({ size: "40MiB", channels: 32_768 });
+  });
+
+  test("of a publisher: nothing but what is written", () => {
+    expect(at(documentOf(SEED), "server.0.location")).toEqual([
+      { match: "/pub", publisher: "normal", channels_path: "$arg_id" },
+    ]);
+  });
+
+  test("of a subscriber: text/plain, and the three types nginx knows by itself", () => {
+    expect(at(documentOf(withSubscriber("")), "server.0.location.0")).toEqual({
+      match: "~ /sub/(.*)",
+      subscriber: "streaming",
+      channels_path: "$1",
+      default_type: "text/plain",
+      types: ["text/html html", "image/gif gif", "image/jpeg jpg"],
+    });
+  });
+
+  test("a server without listen has the port that may be bound", () => {
+    const port = process.getuid?.() === 0 ? 80 : 8000;
+    expect(at(documentOf("http { server { return 204; } }"), "server.0.listen")).toEqual([`0.0.0.0:${port}`]);
+  });
+});
+
+describe("the http level", () => {
+  test.each<[string, string, unknown]>([
+    [
+      "push_stream_channel_deleted_message_text 'gone \"now\"';",
+      "channel_deleted_message_text",
+      'gone "now"',
+    ],
+    ['push_stream_ping_message_text "";', "ping_message_text", ""],
+    ["push_stream_channel_inactivity_time 1m30s;", "store.channel_inactivity_time", "1m30s"],
+    ["push_stream_timeout_with_body on;", "timeout_with_body", true],
+    ["push_stream_message_ttl 1M;", "store.message_ttl", "4w2d"],
+    ["push_stream_message_ttl 90;", "store.message_ttl", "1m30s"],
+    ["push_stream_max_subscribers_per_channel 5;", "limits.max_subscribers_per_channel", 5],
+    ["push_stream_max_messages_stored_per_channel 20;", "store.max_messages_stored_per_channel", 20],
+    ["push_stream_max_channel_id_length 200;", "limits.max_channel_id_length", 200],
+    ["push_stream_max_channel_id_length 1000000;", "limits.max_channel_id_length", 65_535],
+    ["push_stream_max_number_of_channels 7;", "limits.max_number_of_channels", 7],
+    ["push_stream_wildcard_channel_prefix broad_;", "wildcard_channel_prefix", "broad_"],
+    ["push_stream_events_channel_id events;", "events_channel_id", "events"],
+    ["client_max_body_size 2k;", "limits.max_body_size", "2KiB"],
+    ["client_max_body_size 0;", "limits.max_body_size", 0],
+    ["keepalive_timeout 65;", "keepalive_timeout", "1m5s"],
+    ["keepalive_timeout 10m;", "keepalive_timeout", "4m15s"],
+    ["log_format a '$remote_addr ' '$status';", "log_format", ["a $remote_addr $status"]],
+  ])("%s", (http, path, value) => {
+    expect(at(documentOf(withPush(http)), path)).toEqual(value);
+  });
+
+  test.each<[string, string, unknown]>([
+    ["worker_processes 3;", "workers", 3],
+    ["worker_processes auto;", "workers", "auto"],
+    ["pid logs/push.pid;", "pid_file", "/conf/logs/push.pid"],
+    ["error_log /var/log/e.log notice;", "log_level", "info"],
+    ["error_log /var/log/e.log;", "log_level", "error"],
+    ["error_log /var/log/e.log;", "error_log", "/var/log/e.log"],
+    ["error_log stderr debug;", "error_log", undefined],
+    ["worker_shutdown_timeout 5s;", "shutdown_timeout", "5s"],
+  ])("the file: %s", (main, path, value) => {
+    expect(at(documentOf(main + SEED), path)).toEqual(value);
+  });
+
+  test("a zone may have a name, and its records come on top of its size", () => {
+    const document = documentOf(SEED.replace("32M", "128k room"));
+    expect(document["store"]).toEqual({ size: "220KiB", channels: 256, zone: "room" });
+  });
+
+  test.each(["128k", "129k", "1m", "10m", "500m", "4096m"])("a zone of %s fits its records", (size) => {
+    for (const workers of ["1", "16", "64", "256", "auto"]) {
+      const { document, faults } = translate(`worker_processes ${workers}; ${SEED.replace("32M", size)}`);
+      expect([faults, readDocument(document, (path) => path).faults]).toEqual([[], []]);
+    }
+  });
+
+  test("what is beyond a bound is cut, and told", () => {
+    expect(translate(withPush("push_stream_max_channel_id_length 1000000;")).notices).toEqual([
+      "/conf/nginx.conf:3: push_stream_max_channel_id_length is cut to 65535",
+    ]);
+  });
+});
+
+describe("endpoint tuning", () => {
+  test.each<[string, string, unknown]>([
+    ["push_stream_store_messages on;", "store_messages", true],
+    ["push_stream_channel_info_on_publish off;", "channel_info_on_publish", false],
+    ["push_stream_authorized_channels_only on;", "authorized_channels_only", true],
+    ['push_stream_header_template "a\\r\\n\\\\nb";', "header_template", "a\r\n\\nb"],
+    ["push_stream_message_template '~id~:\"~text~\"';", "message_template", '~id~:"~text~"'],
+    ["push_stream_footer_template </html>;", "footer_template", "</html>"],
+    ["push_stream_ping_message_interval 500ms;", "ping_message_interval", "500ms"],
+    ["push_stream_ping_message_interval 1m500ms;", "ping_message_interval", "1m500ms"],
+    ["push_stream_subscriber_connection_ttl 2;", "subscriber_connection_ttl", "2s"],
+    ["push_stream_subscriber_connection_ttl 8w;", "subscriber_connection_ttl", "3w3d"],
+    ["push_stream_longpolling_connection_ttl 1d;", "longpolling_connection_ttl", "1d"],
+    ["push_stream_websocket_allow_publish on;", "websocket_allow_publish", true],
+    ["push_stream_allow_connections_to_events_channel on;", "allow_connections_to_events_channel", true],
+    ["push_stream_last_received_message_time $arg_time;", "last_received_message_time", "$arg_time"],
+    ['push_stream_last_received_message_tag "$arg_tag";', "last_received_message_tag", "$arg_tag"],
+    ["push_stream_last_event_id $arg_eventid;", "last_event_id", "$arg_eventid"],
+    ["push_stream_user_agent $arg_ua;", "user_agent", "$arg_ua"],
+    [
+      'push_stream_padding_by_user_agent "[T|t]est 1,1024,508";',
+      "padding_by_user_agent",
+      "[T|t]est 1,1024,508",
+    ],
+    ["push_stream_allowed_origins $http_origin;", "allowed_origins", "$http_origin"],
+  ])("%s counts at every level", (directive, key, value) => {
+    expect(at(documentOf(withSubscriber(directive)), `server.0.location.0.${key}`)).toEqual(value);
+    expect(at(documentOf(withPush(directive)), `server.0.location.0.${key}`)).toEqual(value);
+    expect(at(documentOf(withPush("", directive)), `server.0.location.0.${key}`)).toEqual(value);
+  });
+
+  test("an inner value replaces an outer one", () => {
+    const name = "push_stream_message_template";
+    const document = documentOf(
+      withPush(
+        `${name} a;`,
+        `${name} b; location /c { push_stream_publisher; push_stream_channels_path x; }`,
+        `${name} c;`,
+      ),
+    );
+    expect(at(document, "server.0.location.0.message_template")).toBe("b");
+    expect(at(document, "server.0.location.1.message_template")).toBe("c");
+  });
+
+  test("a header file is read, and fills the slot of the text", () => {
+    const files = { "/conf/h.html": "<html>\r\n\u{1f389}" };
+    const text = withPush(
+      "push_stream_header_template outer;",
+      "",
+      "push_stream_header_template_file h.html;",
+    );
+    expect(at(documentOf(text, files), "server.0.location.0.header_template")).toBe("<html>\r\n\u{1f389}");
+    const other = withPush(
+      "push_stream_header_template_file h.html;",
+      "",
+      "push_stream_header_template inner;",
+    );
+    expect(at(documentOf(other, files), "server.0.location.0.header_template")).toBe("inner");
+  });
+
+  test("captures that the regex does not have are empty", () => {
+    const text = withSubscriber("").replace("channels_path $1", `channels_path a$1b$2c${"$"}{3}d`);
+    expect(at(documentOf(text), "server.0.location.0.channels_path")).toBe("a$1bcd");
+  });
+
+  test("captures of a condition are kept", () => {
+    const text = withPush("", "", 'if ($arg_x ~ "^(.)(.*)$") { push_stream_channels_path $2; }');
+    expect(at(documentOf(text), "server.0.location.0.step.0.channels_path")).toBe("$2");
+  });
+});
+
+describe("conditions", () => {
+  test.each([
+    ["($arg_test)", "$arg_test"],
+    ["( $arg_test )", "$arg_test"],
+    ["($arg_qs = on)", "$arg_qs = on"],
+    ['($arg_qs = "on")', "$arg_qs = on"],
+    ['($arg_qs = "")', '$arg_qs = ""'],
+    ['($arg_qs != "a b")', '$arg_qs != "a b"'],
+    ['($http_x = "say \\"hi\\"")', '$http_x = "say \\"hi\\""'],
+    ["($http_user_agent ~ MSIE)", "$http_user_agent ~ MSIE"],
+    ["($http_user_agent ~* \\.php$)", '$http_user_agent ~* "\\\\.php$"'],
+    ["($request_method !~ ^(GET|HEAD)$)", "$request_method !~ ^(GET|HEAD)$"],
+    ["($uri !~* (?i)x)", "$uri !~* x"],
+    ["($uri ~ (?i)x)", "$uri ~* x"],
+  ])("if %s", (condition, text) => {
+    expect(
+      at(documentOf(withPush("", "", `if ${condition} { return 403; }`)), "server.0.location.0.step.0"),
+    ).toEqual({
+      if: text,
+      return: "403",
+    });
+  });
+
+  test("steps keep their order", () => {
+    const steps = `set $a "x y"; if ($arg_a) { set $b 1; set $c ""; return 302 /x; set $d 2; } return 200 "b c"; break;`;
+    expect(at(documentOf(withPush("", steps)), "server.0.step")).toEqual([
+      { set: ["$a x y"] },
+      { if: "$arg_a", set: ["$b 1", "$c "], return: "302 /x" },
+      { return: "200 b c" },
+      { break: true },
+    ]);
+  });
+
+  test("an if of a location changes what it names", () => {
+    const text = "if ($arg_test) { push_stream_channels_path test_$arg_id; push_stream_store_messages on; }";
+    expect(at(documentOf(withPush("", "", text)), "server.0.location.0.step")).toEqual([
+      { if: "$arg_test", channels_path: "test_$arg_id", store_messages: true },
+    ]);
+  });
+});
+
+describe("listen", () => {
+  test.each([
+    ["80", "0.0.0.0:80"],
+    ["*:81", "0.0.0.0:81"],
+    ["127.0.0.1", "127.0.0.1:80"],
+    ["127.0.0.1:82", "127.0.0.1:82"],
+    ["localhost:83", "localhost:83"],
+    ["[::]:84 ipv6only=on", "[::]:84"],
+    ["[::1]", "[::1]:80"],
+    ["unix:/run/push.sock", "unix:/run/push.sock"],
+    ["unix:push.sock default_server", "unix:/conf/push.sock"],
+    ["85 default_server ssl http2", "0.0.0.0:85 default_server ssl http2"],
+    ["86 reuseport backlog=4096 so_keepalive=30m::10 deferred fastopen=3 rcvbuf=8192 bind", "0.0.0.0:86"],
+  ])("%s is %s", (text, address) => {
+    const server = `listen ${text}; ssl_certificate c.pem; ssl_certificate_key /k.pem;`;
+    expect(at(documentOf(`http { server { ${server} return 204; } }`), "server.0.listen")).toEqual([address]);
+  });
+
+  test("certificates are inherited; http2 and ssl may be directives", () => {
+    const text =
+      "http { ssl_certificate a.pem; ssl_certificate_key b.pem; server { listen 443; ssl on; http2 on; server_name a .b; return 204; } }";
+    expect(at(documentOf(text), "server.0")).toEqual({
+      listen: ["0.0.0.0:443 ssl http2"],
+      server_name: ["a", ".b"],
+      tls_certificate: "/conf/a.pem",
+      tls_certificate_key: "/conf/b.pem",
+      step: [{ return: "204" }],
+    });
+  });
+
+  test("what tunes a socket is listed", () => {
+    const { ignored } = translate(withPush("", "listen 81 backlog=5 reuseport;"));
+    expect(ignored.map(({ name, line }) => `${name}:${line}`)).toEqual([
+      "listen … backlog:6",
+      "listen … reuseport:6",
+    ]);
+  });
+});
+
+describe("files and nginx's own options of a location", () => {
+  const location = (http: string, server: string, inner: string) =>
+    at(
+      documentOf(`http { ${http} server { listen 1; ${server} location / { ${inner} } } }`),
+      "server.0.location.0",
+    );
+  const NONE = {
+    match: "/",
+    default_type: "text/plain",
+    types: ["text/html html", "image/gif gif", "image/jpeg jpg"],
+  };
+
+  test.each<[string, string, string, Table]>([
+    ["", "", "", { empty: true }],
+    ["root /a;", "", "", { root: "/a" }],
+    ["root /a;", "root html;", "", { root: "/conf/html" }],
+    ["root /a;", "", "alias b/;", { alias: "/conf/b/" }],
+    ["root /a;", "", "index a.html b.html;", { root: "/a", index: ["a.html", "b.html"] }],
+    ["default_type a/b;", "", "", { empty: true, default_type: "a/b" }],
+    ["default_type 'custom content type';", "", "", { empty: true, default_type: "custom content type" }],
+    ["types { a/b c d; e/f g; }", "", "", { empty: true, types: ["a/b c d", "e/f g"] }],
+    ["types { a/b c; }", "", "types { e/f g; }", { empty: true, types: ["e/f g"] }],
+    ["", "", "types { }", { empty: true, types: [] }],
+    [
+      "charset utf-8;",
+      "",
+      "default_type text/html; types { text/html html; a/b c; }",
+      {
+        empty: true,
+        default_type: "text/html; charset=utf-8",
+        types: ["text/html;charset=utf-8 html", "a/b c"],
+      },
+    ],
+    ["allow 10.0.0.0/8; deny all;", "", "", { empty: true, access: ["allow 10.0.0.0/8", "deny all"] }],
+    ["allow 10.0.0.0/8; deny all;", "", "allow all;", { empty: true, access: ["allow all"] }],
+    [
+      "add_header A b; add_header C 'd e' always;",
+      "",
+      "",
+      { empty: true, add_header: ["A b", "always C d e"] },
+    ],
+    ["add_header A b;", "", "add_header C d;", { empty: true, add_header: ["C d"] }],
+    [
+      "auth_basic 'the realm'; auth_basic_user_file users;",
+      "",
+      "",
+      { empty: true, auth_basic: "the realm", auth_basic_user_file: "/conf/users" },
+    ],
+    ["auth_basic a; auth_basic_user_file users;", "", "auth_basic off;", { empty: true }],
+    [
+      "gzip on; gzip_types text/html a/b; gzip_min_length 1k; gzip_comp_level 5;",
+      "",
+      "",
+      { empty: true, gzip: true, gzip_types: ["a/b"], gzip_min_length: 1024, gzip_comp_level: 5 },
+    ],
+    ["gzip on;", "", "gzip off;", { empty: true }],
+    [
+      "access_log a.log; access_log /b.log combined buffer=4k flush=1s gzip;",
+      "",
+      "",
+      { empty: true, access_log: ["/conf/a.log", "/b.log combined buffer=4k flush=1s"] },
+    ],
+    ["access_log a.log;", "", "access_log off;", { empty: true }],
+    ["client_max_body_size 5k;", "", "", { empty: true }],
+    ["client_max_body_size 5k;", "client_max_body_size 6k;", "", { empty: true, max_body_size: "6KiB" }],
+    [
+      "root /a;",
+      "",
+      "expires 1h; add_header A b;",
+      { root: "/a", add_header: ["A b", "Cache-Control max-age=3600"] },
+    ],
+    ["root /a;", "", "try_files $uri $uri/ =404; expires off; error_page 500 502 /50x.html;", { root: "/a" }],
+  ])("%p %p %p", (http, server, inner, expected) => {
+    expect(location(http, server, inner)).toEqual({ ...NONE, ...expected });
+  });
+
+  test("a server's root is for what no location takes", () => {
+    const document = documentOf(withPush("", "root /srv; autoindex off;"));
+    expect(at(document, "server.0.location.1")).toMatchObject({ match: "/", root: "/srv" });
+  });
+});
+
+describe("nested locations", () => {
+  const matches = (server: string) =>
+    (at(documentOf(`http { server { listen 1; ${server} } }`), "server.0.location") as Table[]).map(
+      (location) => location["match"],
+    );
+
+  test.each([
+    ["location /a { location /a/b { } location = /a/c { } }", ["/a", "/a/b", "= /a/c"]],
+    ["location ^~ /a { location /a/b { } }", ["^~ /a", "^~ /a/b"]],
+    ["location /a { location ^~ /a/b { } }", ["/a", "/a/b"]],
+    [
+      "location ~ x { } location /a { location ~ (.)b { } } location /a/c { } location = /a/d { }",
+      ["~ ^(?=/a)(?!/a/c)(?!/a/d$).*?(?:(.)b)", "~ x", "/a", "/a/c", "= /a/d"],
+    ],
+    [
+      "location =/a { } location ~*\\.php$ { } location ~ x { } location ~ x { }",
+      ["= /a", "~* \\.php$", "~ x"],
+    ],
+    ["location @named { } location / { }", ["/"]],
+  ])("%s", (server, expected) => {
+    expect(matches(server)).toEqual(expected);
+  });
+
+  /** Answers of nginx 1.22 to the same file. */
+  test.each([
+    ["/a/b/x", "ax"],
+    ["/a/b/q", "abq"],
+    ["/a/b/qx", "abq"],
+    ["/a/b", "ab"],
+    ["/a/b.top", "top"],
+    ["/a/b/x.top", "ax"],
+    ["/a/f/x", "af"],
+    ["/a/f/x.top", "top"],
+    ["/a/e", "ae"],
+    ["/a/ex", "ax"],
+    ["/a/c/x", "ac"],
+    ["/a/d", "ad"],
+    ["/ax", "ax"],
+    ["/h/i.top", "hi"],
+    ["/h.top", "h"],
+    ["/x", "root"],
+  ])("%s is answered by %s", (path, name) => {
+    const document = documentOf(`http { server { listen 1;
+      location / { return 200 root; }
+      location ~ \\.top$ { return 200 top; }
+      location /a {
+        location /a/b { location ~ q { return 200 abq; } return 200 ab; }
+        location ~ (.)x { return 200 ax; }
+        location = /a/e { return 200 ae; }
+        location ^~ /a/f { return 200 af; }
+        return 200 a;
+      }
+      location /a/c { return 200 ac; }
+      location ^~ /h { location /h/i { return 200 hi; } return 200 h; }
+      location = /a/d { return 200 ad; }
+    } }`);
+    const locations = at(document, "server.0.location") as { match: string; step: { return: string }[] }[];
+    const found = compileLocations(locations)(path)?.index ?? -1;
+    expect(locations[found]?.step[0]?.return).toBe(`200 ${name}`);
+  });
+
+  test("what an outer location says counts inside, its role too", () => {
+    const text = withPush(
+      "",
+      "",
+      "push_stream_store_messages on; location /pub/quiet { push_stream_store_messages off; }",
+    );
+    expect(at(documentOf(text), "server.0.location.1")).toEqual({
+      match: "/pub/quiet",
+      publisher: "admin",
+      channels_path: "$arg_id",
+      store_messages: false,
+    });
+  });
+});
+
+test("paths of the document are found in the file", () => {
+  const { lineOf } = translate(
+    withPush(
+      "push_stream_message_ttl 5;",
+      "return 204;",
+      "push_stream_store_messages on;\nif ($arg_a) {\nreturn 403;\n}",
+    ),
+  );
+  const line = (path: string) => lineOf(path)?.line;
+  expect([
+    line("store.message_ttl"),
+    line("server[0]"),
+    line("server[0].listen[0]"),
+    line("server[0].step[0].return"),
+    line("server[0].location[0]"),
+    line("server[0].location[0].match"),
+    line("server[0].location[0].store_messages"),
+    line("server[0].location[0].step[0].return"),
+    line("server[0].location[0].nothing"),
+    line("nothing"),
+  ]).toEqual([3, 4, 5, 6, 7, 7, 9, 11, 7, undefined]);
+});
+
+test("harmless directives are listed once", () => {
+  const text = `user www-data; load_module modules/ngx_http_push_stream_module.so; events { worker_connections 1; }
+${withPush("sendfile on; proxy_set_header A b; ssl_protocols TLSv1.3;", "sendfile off;")}`;
+  const { faults, ignored } = translate(text);
+  expect(faults).toEqual([]);
+  expect(ignored.map(({ name, line }) => `${name}:${line}`)).toEqual([
+    "user:1",
+    "load_module:1",
+    "worker_connections:1",
+    "sendfile:4",
+    "proxy_set_header:4",
+    "ssl_protocols:4",
+  ]);
+});
