@@ -34,5 +34,10 @@ export function temporaryStore(maxStoredPerChannel: number): Store {
   const path = join(folder, "store");
   const shape = { path, size: 64 << 20, blockSize: 256, channels: 1024, ringSize: 65_536, workerSlots: 32 };
   const limits = { messageTtlSec: 600, unstoredTtlSec: 10, channelInactivitySec: 30, maxChannels: 0 };
-  return openStore(shape, { ...limits, maxStoredPerChannel }).store;
+  const classes = {
+    maxWildcardChannels: 0,
+    wildcardPrefix: new Uint8Array(0),
+    eventsChannel: new Uint8Array(0),
+  };
+  return openStore(shape, { ...limits, ...classes, maxStoredPerChannel }).store;
 }

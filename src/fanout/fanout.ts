@@ -6,6 +6,7 @@
 import { Counter } from "../store/counters.ts";
 import { OWED_BEHIND, OWED_LIVE, OWED_NOTHING } from "../store/slots.ts";
 import type { Store } from "../store/store.ts";
+import { Arrivals } from "./arrivals.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { Job } from "./delivery.ts";
 import { dismiss, lostDeletion } from "./dismiss.ts";
@@ -38,6 +39,7 @@ export class Fanout implements PumpHost, StreamKeeper {
   readonly #channels = new Map<number, LocalChannel>();
   readonly #pump: Pump;
   readonly #catchUp: CatchUp;
+  readonly #arrivals: Arrivals;
   readonly #toFlush: StreamConnection[] = [];
   readonly #lagging = new Set<StreamConnection>();
   #flushScheduled = false;
@@ -49,7 +51,9 @@ export class Fanout implements PumpHost, StreamKeeper {
     this.slot = options.slot;
     this.#pump = new Pump(options.store, options.slot, this);
     this.#catchUp = new CatchUp(options.store, this);
+    this.#arrivals = new Arrivals(options.store);
     this.store.setOwed(this.slot, OWED_NOTHING);
+    this.store.onEvent(() => this.published());
   }
 
   /** After an own publish or deletion: deliver here at the end of the turn, wake the other workers now. */
@@ -65,6 +69,7 @@ export class Fanout implements PumpHost, StreamKeeper {
   }
 
   stop(): void {
+    this.store.onEvent(null);
     this.#pump.stop();
   }
 
@@ -106,7 +111,9 @@ export class Fanout implements PumpHost, StreamKeeper {
       this.#stand(subscription);
       subscription.channel.behind.add(subscription);
     }
+    this.#arrivals.expect(connection.subscriptions);
     this.#catchUp.stream(connection);
+    this.#arrivals.tell();
   }
 
   leaveStream(connection: StreamConnection): void {
@@ -129,6 +136,8 @@ export class Fanout implements PumpHost, StreamKeeper {
       this.#stand(subscription);
       addWaiting(subscription);
     }
+    this.#arrivals.expect(poll.subscriptions);
+    this.#arrivals.tell();
   }
 
   leavePoll(subscription: WaitingSubscription): void {
@@ -147,7 +156,9 @@ export class Fanout implements PumpHost, StreamKeeper {
       this.#stand(subscription);
       subscription.channel.joining.add(subscription);
     }
+    this.#arrivals.expect(peer.subscriptions);
     for (const subscription of [...peer.subscriptions]) this.#catchUp.topic(subscription);
+    this.#arrivals.tell();
   }
 
   leaveTopics(peer: TopicPeer, socketOpen: boolean): void {
@@ -190,6 +201,7 @@ export class Fanout implements PumpHost, StreamKeeper {
   }
 
   #unstand({ channel }: Subscription): void {
+    this.#arrivals.tell();
     this.store.removeSubscriber(this.slot, channel.index, channel.incarnation);
     channel.standing--;
     if (channel.standing === 0) this.#forgetLater(channel);

@@ -15,6 +15,8 @@ export interface Arena {
   readonly repair: (arena: Arena) => void;
   /** Test hook: called at named points of a change under the lock, to die there. null outside of tests. */
   fault: ((point: FaultPoint) => void) | null;
+  /** This process has published an event whose readers are still to be woken: once the lock is given back (Store). */
+  eventsDue: boolean;
 }
 
 /** Points at which the crash tests kill or abandon a process that holds the lock, a change at a time, in order. */
@@ -54,6 +56,7 @@ export function arenaOver(
     f64: new Float64Array(buffer, byteOffset, Math.floor(layout.size / 8)),
     repair,
     fault: null,
+    eventsDue: false,
   };
 }
 

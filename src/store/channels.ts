@@ -13,11 +13,12 @@ import {
   takeFreeChannel,
 } from "./channel-lists.ts";
 import { makeRoom } from "./evict.ts";
-import { insertEntry, lookUp, probe, removeEntry } from "./hash-table.ts";
+import { insertEntry, lookUp, removeEntry } from "./hash-table.ts";
 import {
   CH_ACTIVE_UNTIL,
   CH_AFTER,
   CH_BASE,
+  CH_CLASS,
   CH_CREATED,
   CH_INCARNATION,
   CH_LAST_ID,
@@ -30,10 +31,13 @@ import {
   CH_STATE,
   CH_STORED_COUNT,
   CH_SUBSCRIBERS,
+  CLASS_NORMAL,
+  CLASS_WILDCARD,
   HEAD_CREATED,
   HEAD_DELETED,
   HEAD_LIVING,
   HEAD_TRASHED,
+  HEAD_WILDCARDS,
   LIST_COUNT,
   LIST_FIRST,
   NEVER_SEC,
@@ -44,38 +48,37 @@ import {
 } from "./layout.ts";
 import { acquire, release } from "./lock.ts";
 import { copyName, freeName, hashName, writeName } from "./names.ts";
-import type { StorePolicy } from "./policy.ts";
+import { isWildcardName, type StorePolicy } from "./policy.ts";
 import { nextSerial } from "./ring.ts";
 
-/** The limit of channels is reached (StorePolicy.maxChannels). */
-const TOO_MANY = -1;
 /** No record or no blocks left for another channel. */
 const NO_ROOM = -2;
 
 export const findChannel = (arena: Arena, name: Uint8Array): number =>
   lookUp(arena, name, hashName(arena, name));
 
-export function openChannel(arena: Arena, policy: StorePolicy, name: Uint8Array, nowSec: number): number {
-  const hash = hashName(arena, name);
-  const found = lookUp(arena, name, hash);
-  if (found >= 0) return found;
-  acquire(arena);
-  // Another process may have created it since.
-  let index = probe(arena, name, hash);
-  if (index < 0) index = createChannel(arena, policy, name, hash, nowSec);
-  release(arena);
-  return index;
+export const classOf = (policy: StorePolicy, name: Uint8Array): number =>
+  isWildcardName(policy, name) ? CLASS_WILDCARD : CLASS_NORMAL;
+
+/** Whether no more channels of a class may live (push-stream spec 3.5). */
+export function isClassFull({ u32 }: Arena, policy: StorePolicy, channelClass: number): boolean {
+  const wildcards = u32[HEAD_WILDCARDS]!;
+  if (channelClass === CLASS_WILDCARD) {
+    return policy.maxWildcardChannels > 0 && wildcards >= policy.maxWildcardChannels;
+  }
+  return policy.maxChannels > 0 && u32[HEAD_LIVING + LIST_COUNT]! - wildcards >= policy.maxChannels;
 }
 
-function createChannel(
+/** Makes a channel whatever the limit of its class says: its index, or NO_ROOM (-2). Under the lock. */
+export function createChannel(
   arena: Arena,
   policy: StorePolicy,
   name: Uint8Array,
   hash: number,
+  channelClass: number,
   nowSec: number,
 ): number {
   const { u32, layout } = arena;
-  if (policy.maxChannels > 0 && u32[HEAD_LIVING + LIST_COUNT]! >= policy.maxChannels) return TOO_MANY;
   if (!makeRoom(arena, blocksForName(layout, name.length), nowSec)) return NO_ROOM;
   const index = takeRecord(arena);
   if (index < 0) return NO_ROOM;
@@ -92,12 +95,14 @@ function createChannel(
   }
   u32.fill(0, record + CH_SUBSCRIBERS, record + CH_SUBSCRIBERS + layout.workerSlots);
   u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
+  u32[record + CH_CLASS] = channelClass;
   u32[record + CH_STATE] = STATE_LIVE;
   arena.fault?.("open-stated");
   // Everything above is visible to whoever sees the odd incarnation. Pairs with isLive and isNamed.
   Atomics.store(u32, record + CH_INCARNATION, (u32[record + CH_INCARNATION]! + 1) >>> 0);
   arena.fault?.("open-live");
   appendToList(arena, HEAD_LIVING, index);
+  if (channelClass === CLASS_WILDCARD) u32[HEAD_WILDCARDS] = u32[HEAD_WILDCARDS]! + 1;
   arena.fault?.("open-listed");
   insertEntry(arena, index);
   return index;
@@ -133,6 +138,7 @@ export function retireChannel(
   writeFence();
   removeEntry(arena, index);
   removeFromList(arena, HEAD_LIVING, index);
+  if (u32[record + CH_CLASS] === CLASS_WILDCARD) u32[HEAD_WILDCARDS] = u32[HEAD_WILDCARDS]! - 1;
   appendToList(arena, list, index);
 }
 
@@ -202,7 +208,7 @@ export function addSubscriber(
   acquire(arena);
   const current = u32[record + CH_INCARNATION]!;
   const live = (current & 1) === 1 && (incarnation === undefined || incarnation === current);
-  if (live) {
+  if (live || (incarnation !== undefined && isAttended(arena, index, incarnation))) {
     u32[record + CH_SUBSCRIBERS + slot] = u32[record + CH_SUBSCRIBERS + slot]! + 1;
     u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
   }
@@ -212,15 +218,34 @@ export function addSubscriber(
 
 /** Without the lock: the word is this worker's own, and one too many for a moment harms nobody. */
 export function removeSubscriber(arena: Arena, slot: number, index: number, incarnation?: number): void {
-  if (incarnation !== undefined && !isLive(arena, index, incarnation)) return;
+  if (incarnation !== undefined && !isAttended(arena, index, incarnation)) return;
   const at = channelWord(arena.layout, index) + CH_SUBSCRIBERS + slot;
   const count = arena.u32[at]!;
   if (count > 0) arena.u32[at] = count - 1;
 }
 
-export function eachChannel(arena: Arena, visit: (index: number) => void): void {
+/**
+ * Whether subscribers of this incarnation are counted: while it lives, and after its deletion until each worker has told them and gave
+ * them back. It does not go to the trash before that (sweep.ts), so nobody counted in one of the two can find it otherwise later.
+ */
+export function isAttended(arena: Arena, index: number, incarnation: number): boolean {
+  const current = incarnationOf(arena, index);
+  if (current === incarnation) return (incarnation & 1) === 1;
   const { u32, layout } = arena;
-  // The visit may take long, so the order is copied first: about 5 ns a channel under the lock.
+  return current === (incarnation + 1) >>> 0 && u32[channelWord(layout, index) + CH_STATE] === STATE_DELETED;
+}
+
+export function eachChannel(arena: Arena, visit: (index: number) => void): void {
+  // The visit may take long, so the order is copied first.
+  const { indices, incarnations } = livingChannels(arena);
+  for (let at = 0; at < indices.length; at++) {
+    if (isLive(arena, indices[at]!, incarnations[at]!)) visit(indices[at]!);
+  }
+}
+
+/** Which channels live now, in creation order: about 5 ns a channel under the lock. */
+export function livingChannels(arena: Arena): { indices: Uint32Array; incarnations: Uint32Array } {
+  const { u32, layout } = arena;
   acquire(arena);
   const indices = new Uint32Array(u32[HEAD_LIVING + LIST_COUNT]!);
   const incarnations = new Uint32Array(indices.length);
@@ -232,7 +257,5 @@ export function eachChannel(arena: Arena, visit: (index: number) => void): void 
     next = u32[record + CH_AFTER]!;
   }
   release(arena);
-  for (let at = 0; at < indices.length; at++) {
-    if (isLive(arena, indices[at]!, incarnations[at]!)) visit(indices[at]!);
-  }
+  return { indices, incarnations };
 }

@@ -12,6 +12,7 @@ import {
   AGE_OLDEST,
   CH_AFTER,
   CH_BEFORE,
+  CH_CLASS,
   CH_CREATED,
   CH_INCARNATION,
   CH_LAST_ID,
@@ -23,7 +24,10 @@ import {
   CH_STATE,
   CH_STORED_COUNT,
   CH_VERSION,
+  CLASS_NORMAL,
+  CLASS_WILDCARD,
   HEAD_DELETED,
+  HEAD_EVENTS_CHANNEL,
   HEAD_FREE_BLOCK,
   HEAD_FREE_BLOCKS,
   HEAD_FREE_CHANNEL,
@@ -33,6 +37,7 @@ import {
   HEAD_STORED,
   HEAD_TRANSIENT,
   HEAD_TRASHED,
+  HEAD_WILDCARDS,
   LIST_COUNT,
   LIST_FIRST,
   LIST_LAST,
@@ -67,6 +72,7 @@ export function checkInvariants(arena: Arena): string[] {
   check.channelList(HEAD_LIVING, STATE_LIVE);
   check.channelList(HEAD_DELETED, STATE_DELETED);
   check.channelList(HEAD_TRASHED, STATE_TRASHED);
+  check.classes();
   check.freeChannels();
   check.freeBlocks();
   release(arena);
@@ -222,6 +228,26 @@ class Check {
       `channel ${index}: wrong oldest stored message`,
     );
     this.#expect(wide(u32, record + CH_LAST_ID) >= id, `channel ${index}: last id is behind its messages`);
+  }
+
+  /** Wildcard channels are counted right, and the events channel lives and is a normal one. */
+  classes(): void {
+    const { u32, layout } = this.#arena;
+    const recordOf = (index: number): number => channelWord(layout, index);
+    let wildcards = 0;
+    for (let index = 0; index < layout.channels; index++) {
+      const record = recordOf(index);
+      if (u32[record + CH_STATE] === STATE_LIVE && u32[record + CH_CLASS] === CLASS_WILDCARD) wildcards++;
+    }
+    this.#expect(
+      u32[HEAD_WILDCARDS] === wildcards,
+      `${u32[HEAD_WILDCARDS]} wildcard channels counted instead of ${wildcards}`,
+    );
+    const events = u32[HEAD_EVENTS_CHANNEL]!;
+    if (events === 0) return;
+    const record = recordOf(Math.min(events, layout.channels) - 1);
+    const fits = u32[record + CH_STATE] === STATE_LIVE && u32[record + CH_CLASS] === CLASS_NORMAL;
+    this.#expect(fits, "the events channel does not live, or is a wildcard channel");
   }
 
   #name(index: number, state: number): void {

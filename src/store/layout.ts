@@ -32,7 +32,7 @@
  *   SLOT_OWED       stored by the worker before it looks at a channel's last id → trimChannel(), after a publish moved it
  *   SLOT_AWAKE      stored 0 by the sleeper before it looks at the head again → ringOthers(), after the head was stored
  */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 /** "SLUI" "CE\r\n" as little-endian words; the line end catches files mangled by text-mode copies. */
 export const MAGIC_A = 0x49554c53;
 export const MAGIC_B = 0x0a0d4543;
@@ -79,6 +79,13 @@ export const HEAD_TRANSIENT = 84;
 export const HEAD_LIVING = 88;
 export const HEAD_DELETED = 92;
 export const HEAD_TRASHED = 96;
+/** How many of the living channels are wildcard channels. */
+export const HEAD_WILDCARDS = 100;
+/** The events channel: its index + 1, 0 = off. Written by main alone, before workers attach. */
+export const HEAD_EVENTS_CHANNEL = 101;
+/** Events published = EVENTS_BEFORE (on earlier events channels) + last id of the one in use - EVENTS_FROM. Two words each. */
+export const HEAD_EVENTS_BEFORE = 102;
+export const HEAD_EVENTS_FROM = 104;
 /** Messages dropped in the last seconds: TRASH_BUCKETS pairs of (second, count). */
 export const HEAD_TRASH = 128;
 export const TRASH_BUCKETS = 16;
@@ -133,7 +140,12 @@ export const CH_AFTER = 18;
 /** When the channel was deleted, then when it went to trash. */
 export const CH_RESTS_SINCE = 19;
 export const CH_CREATED = 20; // two words
-export const CH_SUBSCRIBERS = 22; // one word a slot
+/** CLASS_*, as it was when the channel was made: the prefix may be another by now. */
+export const CH_CLASS = 22;
+export const CH_SUBSCRIBERS = 23; // one word a slot
+
+export const CLASS_NORMAL = 0;
+export const CLASS_WILDCARD = 1;
 
 export const STATE_FREE = 0;
 export const STATE_LIVE = 1;

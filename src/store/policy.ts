@@ -4,5 +4,19 @@ export interface StorePolicy {
   unstoredTtlSec: number;
   maxStoredPerChannel: number;
   channelInactivitySec: number;
+  /** Limits a class of channels each (push-stream spec 3.5); the events channel counts for the first. */
   maxChannels: number;
+  maxWildcardChannels: number;
+  /** Names that start with it are wildcard channels; empty = there are none. */
+  wildcardPrefix: Uint8Array;
+  /** Id of the events channel, empty = none. Read when the store is opened, and only then (push-stream spec 7). */
+  eventsChannel: Uint8Array;
+}
+
+/** Whether a name stands for a wildcard channel (push-stream spec 3.6): a plain starts-with. */
+export function isWildcardName({ wildcardPrefix }: StorePolicy, name: Uint8Array): boolean {
+  const { length } = wildcardPrefix;
+  if (length === 0 || name.length < length) return false;
+  for (let at = 0; at < length; at++) if (name[at] !== wildcardPrefix[at]) return false;
+  return true;
 }

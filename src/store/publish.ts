@@ -20,6 +20,7 @@ import {
   HEAD_CLOCK_SEC,
   HEAD_CLOCK_TAG,
   HEAD_DELETIONS,
+  HEAD_EVENTS_CHANNEL,
   MSG_DATA_LENGTH,
   MSG_EVENT_LENGTHS,
   MSG_EXPIRES,
@@ -48,6 +49,7 @@ const EXPIRE_PER_APPEND = 2;
 
 const writer = new ChainWriter();
 
+/** `isLocked`: by a caller that goes on under the same lock (events.ts), and gives it back. */
 export function appendMessage(
   arena: Arena,
   policy: StorePolicy,
@@ -58,6 +60,7 @@ export function appendMessage(
   eventType: Uint8Array | null,
   stored: boolean,
   nowMs: number,
+  isLocked = false,
 ): number {
   const { u32, layout } = arena;
   const record = channelWord(layout, index);
@@ -65,13 +68,13 @@ export function appendMessage(
   const lengths = eventLengths(eventId, eventType);
   const bytes = data.length + (eventId?.length ?? 0) + (eventType?.length ?? 0);
   const blocks = blocksForMessage(layout, bytes);
-  acquire(arena);
+  if (!isLocked) acquire(arena);
   if ((incarnation & 1) === 0 || u32[record + CH_INCARNATION] !== incarnation) {
-    release(arena);
+    if (!isLocked) release(arena);
     return CHANNEL_GONE;
   }
   if (!makeRoom(arena, blocks, nowSec)) {
-    release(arena);
+    if (!isLocked) release(arena);
     return TOO_LARGE;
   }
   arena.fault?.("append-room");
@@ -97,7 +100,7 @@ export function appendMessage(
   if (!stored) countTrash(arena, nowSec);
   trimChannel(arena, record, policy, nowSec);
   dropExpired(arena, EXPIRE_PER_APPEND, nowSec);
-  release(arena);
+  if (!isLocked) release(arena);
   return id;
 }
 
@@ -115,7 +118,8 @@ export function deleteChannel(
   const blocks = blocksForMessage(layout, text.length);
   acquire(arena);
   const index = probe(arena, name, hash);
-  if (index < 0) {
+  // The events channel lives as long as the store is open (push-stream spec 7).
+  if (index < 0 || index === u32[HEAD_EVENTS_CHANNEL]! - 1) {
     release(arena);
     return false;
   }

@@ -7,6 +7,7 @@ import { blocksForName, readChain } from "./blocks.ts";
 import { appendToList, giveFreeChannel } from "./channel-lists.ts";
 import { insertEntry } from "./hash-table.ts";
 import {
+  CH_CLASS,
   CH_CREATED,
   CH_INCARNATION,
   CH_NAME_BLOCK,
@@ -18,12 +19,14 @@ import {
   CH_RESTS_SINCE,
   CH_STATE,
   CH_STORED_COUNT,
+  CLASS_WILDCARD,
   HEAD_CREATED,
   HEAD_DELETED,
   HEAD_FREE_CHANNEL,
   HEAD_LIVING,
   HEAD_NAME_BLOCKS,
   HEAD_TRASHED,
+  HEAD_WILDCARDS,
   LIST_COUNT,
   MORE_NEXT,
   MORE_OWNER,
@@ -123,16 +126,20 @@ function markBlocks(arena: Arena, index: number, used: Uint8Array, mark: number)
   }
 }
 
-/** Living channels in creation order, each entered in the hash table. */
+/** Living channels in creation order, each entered in the hash table and counted in its class. */
 function listLiving(arena: Arena, living: number[]): void {
   const { u32 } = arena;
   let created = wide(u32, HEAD_CREATED);
+  let wildcards = 0;
   listBy(arena, HEAD_LIVING, living, (record) => wide(u32, record + CH_CREATED));
   for (const index of living) {
+    const record = channelWord(arena.layout, index);
     insertEntry(arena, index);
-    created = Math.max(created, wide(u32, channelWord(arena.layout, index) + CH_CREATED));
+    created = Math.max(created, wide(u32, record + CH_CREATED));
+    if (u32[record + CH_CLASS] === CLASS_WILDCARD) wildcards++;
   }
   setWide(u32, HEAD_CREATED, created);
+  u32[HEAD_WILDCARDS] = wildcards;
 }
 
 function listBy(arena: Arena, list: number, indices: number[], keyOf: (record: number) => number): void {

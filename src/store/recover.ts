@@ -12,6 +12,7 @@
  */
 import { FLAG_DELETION } from "../message.ts";
 import { type Arena, blockWord, channelWord, setWide, wide } from "./arena.ts";
+import { dropLostEventsChannel } from "./events.ts";
 import {
   AGE_COUNT,
   AGE_UNSORTED_UNTIL,
@@ -53,6 +54,7 @@ export function rebuild(arena: Arena): Rebuilt {
   const used = new Uint8Array(arena.layout.blocks + 1);
   setVersions(arena, oddAfter);
   rebuildChannels(arena, used);
+  dropLostEventsChannel(arena);
   const found = findMessages(arena, used);
   relinkMessages(arena, found.blocks);
   rebuildFreeList(arena, used);

@@ -8,12 +8,14 @@ import { type Arena, wide } from "./arena.ts";
 import * as channels from "./channels.ts";
 import { collectAfter, collectNewest } from "./collect.ts";
 import type { Counter } from "./counters.ts";
+import * as events from "./events.ts";
 import { attachFile, markFileClean, type OpenReport, openFile, type StoreShape } from "./file.ts";
 import { HEAD_EPOCH, HEAD_STARTED_SEC } from "./layout.ts";
 import { takeOver } from "./lock.ts";
 import type { Message } from "./message-view.ts";
+import { openChannel } from "./open.ts";
 import { clearOwner } from "./owner.ts";
-import type { StorePolicy } from "./policy.ts";
+import { isWildcardName, type StorePolicy } from "./policy.ts";
 import { appendMessage, deleteChannel } from "./publish.ts";
 import { readMessage } from "./read.ts";
 import type { RefList } from "./refs.ts";
@@ -27,6 +29,7 @@ export type { OpenReport, StorePolicy, StoreShape };
 /** Main: creates the store file, reopens it, recovers it after an unclean stop, or replaces it. Throws when it cannot. */
 export function openStore(shape: StoreShape, policy: StorePolicy): { store: Store; report: OpenReport } {
   const { arena, report } = openFile(shape);
+  events.appointEventsChannel(arena, policy, Math.floor(Date.now() / 1000));
   return { store: new Store(arena, policy, true), report };
 }
 
@@ -46,6 +49,7 @@ export class Store {
   readonly arena: Arena;
   #policy: StorePolicy;
   #isMain: boolean;
+  #onEvent: (() => void) | null = null;
 
   constructor(arena: Arena, policy: StorePolicy, isMain: boolean) {
     this.arena = arena;
@@ -70,9 +74,14 @@ export class Store {
     return slots.claimSlot(this.arena, pid, nowSec);
   }
 
-  /** Gives a slot back with every subscriber it counted; harmless when it was given back already. */
-  releaseSlot(slot: number): void {
+  /**
+   * Gives a slot back with every subscriber it counted, each of which is told of in the events channel; harmless when it was given back
+   * already.
+   */
+  releaseSlot(slot: number, nowMs = Date.now()): void {
+    events.tellOfLost(this.arena, this.#policy, slot, Math.floor(nowMs / 1000));
     slots.releaseSlot(this.arena, slot);
+    this.#tellReaders();
   }
 
   /** The slot of a worker, -1 when it has none. */
@@ -111,9 +120,16 @@ export class Store {
     return channels.findChannel(this.arena, name);
   }
 
-  /** Finds or creates: the index, -1 = maxChannels reached, -2 = no room for it. */
+  /** Finds or creates: the index, -1 = the limit of its class is reached, -2 = no room for it. */
   open(name: Uint8Array, nowSec: number): number {
-    return channels.openChannel(this.arena, this.#policy, name, nowSec);
+    const index = openChannel(this.arena, this.#policy, name, nowSec);
+    this.#tellReaders();
+    return index;
+  }
+
+  /** Whether the name is that of a wildcard channel by the policy of now; a channel keeps the class it was made with. */
+  isWildcard(name: Uint8Array): boolean {
+    return isWildcardName(this.#policy, name);
   }
 
   /** Odd while the channel lives. Changes when it is removed; never comes back for the same index. */
@@ -157,16 +173,50 @@ export class Store {
   }
 
   /**
-   * Counts a subscription in and keeps the channel from being collected. With an incarnation: false, and nothing counted,
-   * when the channel is gone (open it again); without one the caller must have opened it in this very turn.
+   * Counts a subscription in and keeps the channel from being collected. With an incarnation: false when the channel is
+   * gone (open it again); while others are still being told of its deletion it is counted all the same, so count it out as well.
+   * Without one the caller must have opened it in this very turn.
    */
   addSubscriber(slot: number, index: number, nowSec: number, incarnation?: number): boolean {
     return channels.addSubscriber(this.arena, this.#policy, slot, index, nowSec, incarnation);
   }
 
-  /** Counts it out. With an incarnation: nothing happens when the channel is gone, its counts went with it. */
-  removeSubscriber(slot: number, index: number, incarnation?: number): void {
+  /**
+   * Counts it out and tells of it in the events channel, in that channel first: `channel_destroyed` waits for the count. With an incarnation:
+   * nothing happens when the channel is in the trash or further, its counts went with it.
+   */
+  removeSubscriber(slot: number, index: number, incarnation?: number, nowMs?: number): void {
+    this.#tell(events.CLIENT_UNSUBSCRIBED, index, incarnation, nowMs);
     channels.removeSubscriber(this.arena, slot, index, incarnation);
+  }
+
+  /** Tells the events channel of a subscription that was counted in and has its old messages (push-stream spec 7). */
+  tellOfSubscriber(index: number, incarnation: number, nowMs?: number): void {
+    this.#tell(events.CLIENT_SUBSCRIBED, index, incarnation, nowMs);
+  }
+
+  /** Index of the events channel, -1 = there is none. The same for as long as main has the store open. */
+  get eventsChannel(): number {
+    return events.eventsChannelOf(this.arena);
+  }
+
+  /** Calls `wake` after events were published from here, as whoever appends a message wakes its readers. */
+  onEvent(wake: (() => void) | null): void {
+    this.#onEvent = wake;
+  }
+
+  /** Now is Date.now() unless given. The clock is asked only when there is something to tell. */
+  #tell(kind: events.EventKind, index: number, incarnation = 0, nowMs?: number): void {
+    if (this.eventsChannel < 0) return;
+    const nowSec = Math.floor((nowMs ?? Date.now()) / 1000);
+    events.tellOfSubscriber(this.arena, this.#policy, kind, index, incarnation, nowSec);
+    this.#tellReaders();
+  }
+
+  #tellReaders(): void {
+    if (!this.arena.eventsDue) return;
+    this.arena.eventsDue = false;
+    this.#onEvent?.();
   }
 
   /** Visits living channels in creation order; ones removed during the visit may be left out. */
@@ -273,7 +323,8 @@ export class Store {
 
   /** Every worker calls it once a second; one of them does the work. */
   sweep(nowMs: number): void {
-    sweepStore(this.arena, nowMs);
+    sweepStore(this.arena, this.#policy, nowMs);
+    this.#tellReaders();
   }
 
   totals(nowMs: number): StoreTotals {

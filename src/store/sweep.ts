@@ -7,11 +7,13 @@
 import { type Arena, blockWord, channelWord } from "./arena.ts";
 import { firstOfList } from "./channel-lists.ts";
 import { freeRecord, retireChannel, subscriberCountOf, trashDeleted } from "./channels.ts";
+import { CHANNEL_DESTROYED, eventsChannelOf, publishEvent } from "./events.ts";
 import { dropExpired, isExpired } from "./evict.ts";
 import {
   AGE_OLDEST,
   AGE_UNSORTED_UNTIL,
   CH_ACTIVE_UNTIL,
+  CH_AFTER,
   CH_OLDEST,
   CH_RESTS_SINCE,
   CH_STATE,
@@ -22,12 +24,15 @@ import {
   HEAD_SWEEP_SECOND,
   HEAD_TRANSIENT,
   HEAD_TRASHED,
+  LIST_FIRST,
   MSG_AGE_NEWER,
   MSG_STAMP,
+  STATE_DELETED,
   STATE_LIVE,
 } from "./layout.ts";
 import { acquire, release } from "./lock.ts";
 import { dropMessage } from "./messages.ts";
+import type { StorePolicy } from "./policy.ts";
 import { TRASH_SEC } from "./trash.ts";
 
 /** Messages dropped, or looked at, in one go under the lock: some 20 µs. */
@@ -37,10 +42,16 @@ const SLICES_PER_SWEEP = 128;
 const SCAN_LIMIT = 65536;
 /** A deleted channel stays "in delete" for at least this long, so that statistics show it (push-stream spec 6.3). */
 const IN_DELETE_SEC = 1;
-/** Every channel is looked at within two sweeps; the spec allows four seconds. */
+/**
+ * A deleted channel waits for the workers that have subscribers in it; main kills one that stands still long before this is over, so
+ * it is for what should not happen.
+ */
+const GIVE_BACK_SEC = 60;
+/** Every channel is looked at within two sweeps, of so many in every one; the spec allows four seconds. */
 const CHANNEL_SWEEPS = 2;
+const CHANNELS_A_SWEEP = 32768;
 
-export function sweepStore(arena: Arena, nowMs: number): void {
+export function sweepStore(arena: Arena, policy: StorePolicy, nowMs: number): void {
   const nowSec = Math.floor(nowMs / 1000);
   const done = Atomics.load(arena.u32, HEAD_SWEEP_SECOND);
   // One sweep a second over all processes: only one of them wins this exchange.
@@ -48,8 +59,8 @@ export function sweepStore(arena: Arena, nowMs: number): void {
   sweepExpired(arena, nowSec);
   sweepUnsorted(arena, HEAD_STORED, nowSec);
   sweepUnsorted(arena, HEAD_TRANSIENT, nowSec);
-  sweepDeleted(arena, nowSec);
-  sweepInactive(arena, nowSec);
+  sweepDeleted(arena, policy, nowSec);
+  sweepInactive(arena, policy, nowSec);
   sweepTrash(arena, nowSec);
 }
 
@@ -87,40 +98,55 @@ function sweepUnsorted(arena: Arena, list: number, nowSec: number): void {
   }
 }
 
-/** Empties deleted channels and moves them to the trash. */
-function sweepDeleted(arena: Arena, nowSec: number): void {
+/**
+ * Empties deleted channels and moves those to the trash whose last subscriber was told in every worker, so that all
+ * `client_unsubscribed` precede `channel_destroyed` (push-stream spec 7).
+ */
+function sweepDeleted(arena: Arena, policy: StorePolicy, nowSec: number): void {
   const { u32, layout } = arena;
-  for (let slice = 0; slice < SLICES_PER_SWEEP; slice++) {
+  let link = u32[HEAD_DELETED + LIST_FIRST]!;
+  for (let work = 0; work < SLICE * SLICES_PER_SWEEP && link !== 0; work++) {
+    const index = link - 1;
+    const record = channelWord(layout, index);
     acquire(arena);
-    const index = firstOfList(arena, HEAD_DELETED);
-    const record = channelWord(layout, Math.max(0, index));
-    const due = index >= 0 && isOver(u32[record + CH_RESTS_SINCE]!, IN_DELETE_SEC, nowSec);
-    if (due && emptyChannel(arena, record, nowSec)) trashDeleted(arena, index, nowSec);
+    const since = u32[record + CH_RESTS_SINCE]!;
+    // The state: the lock was free since the link was read.
+    const due = u32[record + CH_STATE] === STATE_DELETED && isOver(since, IN_DELETE_SEC, nowSec);
+    if (due) work += emptyChannel(arena, record, nowSec);
+    if (due && u32[record + CH_OLDEST] === 0) {
+      link = u32[record + CH_AFTER]!;
+      if (subscriberCountOf(arena, index) === 0 || isOver(since, GIVE_BACK_SEC, nowSec)) {
+        trashDeleted(arena, index, nowSec);
+        publishEvent(arena, policy, CHANNEL_DESTROYED, index, nowSec);
+      }
+    }
     release(arena);
     if (!due) return;
   }
 }
 
-/** Drops up to a slice of a channel's messages; true when none is left. */
-function emptyChannel(arena: Arena, record: number, nowSec: number): boolean {
-  for (let dropped = 0; dropped < SLICE; dropped++) {
+/** Drops up to a slice of a channel's messages; how many. */
+function emptyChannel(arena: Arena, record: number, nowSec: number): number {
+  let dropped = 0;
+  for (; dropped < SLICE; dropped++) {
     const oldest = arena.u32[record + CH_OLDEST]!;
-    if (oldest === 0) return true;
+    if (oldest === 0) break;
     dropMessage(arena, oldest, nowSec);
   }
-  return arena.u32[record + CH_OLDEST] === 0;
+  return dropped;
 }
 
 /** Collects channels without stored messages and subscribers that were not used for a while. Looks first, locks only then. */
-function sweepInactive(arena: Arena, nowSec: number): void {
+function sweepInactive(arena: Arena, policy: StorePolicy, nowSec: number): void {
   const { u32, layout } = arena;
-  const portion = Math.ceil(layout.channels / CHANNEL_SWEEPS);
+  const half = Math.ceil(layout.channels / CHANNEL_SWEEPS);
+  const portion = Math.min(layout.channels, Math.max(half, CHANNELS_A_SWEEP));
   let index = u32[HEAD_SWEEP_CHANNEL]! % layout.channels;
   let collected = 0;
   for (let looked = 0; looked < portion && collected < SLICE * SLICES_PER_SWEEP; looked++) {
     if (isInactive(arena, index, nowSec)) {
       acquire(arena);
-      if (isInactive(arena, index, nowSec)) collectChannel(arena, index, nowSec);
+      if (isInactive(arena, index, nowSec)) collectChannel(arena, policy, index, nowSec);
       release(arena);
       collected++;
     }
@@ -129,7 +155,7 @@ function sweepInactive(arena: Arena, nowSec: number): void {
   u32[HEAD_SWEEP_CHANNEL] = index;
 }
 
-/** Push-stream spec 6.4: nothing stored, nobody there, and `expires < now`. */
+/** Push-stream spec 6.4: nothing stored, nobody there, `expires < now`, and not the events channel. */
 function isInactive(arena: Arena, index: number, nowSec: number): boolean {
   const { u32, layout } = arena;
   const record = channelWord(layout, index);
@@ -137,15 +163,19 @@ function isInactive(arena: Arena, index: number, nowSec: number): boolean {
     u32[record + CH_STATE] === STATE_LIVE &&
     u32[record + CH_STORED_COUNT] === 0 &&
     u32[record + CH_ACTIVE_UNTIL]! < nowSec &&
+    index !== eventsChannelOf(arena) &&
     subscriberCountOf(arena, index) === 0
   );
 }
 
 /** Unstored messages may still rest in it; when there are more than a slice of them, the channel waits for the next time. */
-function collectChannel(arena: Arena, index: number, nowSec: number): void {
-  if (!emptyChannel(arena, channelWord(arena.layout, index), nowSec)) return;
+function collectChannel(arena: Arena, policy: StorePolicy, index: number, nowSec: number): void {
+  const record = channelWord(arena.layout, index);
+  emptyChannel(arena, record, nowSec);
+  if (arena.u32[record + CH_OLDEST] !== 0) return;
   retireChannel(arena, index, HEAD_TRASHED, nowSec);
   arena.fault?.("collect-retired");
+  publishEvent(arena, policy, CHANNEL_DESTROYED, index, nowSec);
 }
 
 /** Frees channels that were in the trash for long enough, first in first out. */

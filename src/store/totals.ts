@@ -1,9 +1,11 @@
 /**
  * Zone-wide numbers for the statistics pages (push-stream spec 0.4). Read without the lock: each number is right by itself,
- * and a publish that was answered before is always counted, because its counters were written before the answer.
+ * and a publish that was answered before is always counted, because its counters were written before the answer. What is the
+ * difference of two counters, because of the events channel, is read under the lock.
  */
 import { type Arena, wideShared } from "./arena.ts";
 import { Counter } from "./counters.ts";
+import { eventsChannelOf, eventTotals } from "./events.ts";
 import {
   AGE_COUNT,
   HEAD_DELETED,
@@ -15,13 +17,18 @@ import {
   HEAD_RING_HEAD,
   HEAD_STORED,
   HEAD_TRASHED,
+  HEAD_WILDCARDS,
   LIST_COUNT,
 } from "./layout.ts";
+import { acquire, release } from "./lock.ts";
 import { readCounter, slotPid } from "./slots.ts";
 import { messagesInTrash } from "./trash.ts";
 
 export interface StoreTotals {
+  /** Living channels of the normal class; the events channel is one of them. */
   channels: number;
+  wildcardChannels: number;
+  /** Without the events channel's messages, both. */
   published: number;
   stored: number;
   messagesInTrash: number;
@@ -45,10 +52,11 @@ export function totalsOf(arena: Arena, nowMs: number): StoreTotals {
   for (let slot = 0; slot < layout.workerSlots; slot++) {
     if (slotPid(arena, slot) !== 0) subscribers += readCounter(arena, slot, Counter.SUBSCRIBERS);
   }
+  const wildcardChannels = u32[HEAD_WILDCARDS]!;
   return {
-    channels: u32[HEAD_LIVING + LIST_COUNT]!,
-    published: wideShared(u32, HEAD_RING_HEAD) - FIRST_SERIAL - wideShared(u32, HEAD_DELETIONS),
-    stored: u32[HEAD_STORED + AGE_COUNT]!,
+    channels: u32[HEAD_LIVING + LIST_COUNT]! - wildcardChannels,
+    wildcardChannels,
+    ...messageTotals(arena),
     messagesInTrash: messagesInTrash(arena, Math.floor(nowMs / 1000)),
     channelsInDelete: u32[HEAD_DELETED + LIST_COUNT]!,
     channelsInTrash: u32[HEAD_TRASHED + LIST_COUNT]!,
@@ -58,4 +66,17 @@ export function totalsOf(arena: Arena, nowMs: number): StoreTotals {
     blocksUsed: layout.blocks - u32[HEAD_FREE_BLOCKS]!,
     epoch: wideShared(u32, HEAD_EPOCH),
   };
+}
+
+/** Published and stored messages of the zone. Both are counted over all channels, so they cannot drift (push-stream spec 5.7). */
+function messageTotals(arena: Arena): { published: number; stored: number } {
+  const { u32 } = arena;
+  const locked = eventsChannelOf(arena) >= 0;
+  if (locked) acquire(arena);
+  const events = eventTotals(arena);
+  const serials = wideShared(u32, HEAD_RING_HEAD) - FIRST_SERIAL;
+  const published = serials - wideShared(u32, HEAD_DELETIONS) - events.published;
+  const stored = u32[HEAD_STORED + AGE_COUNT]! - events.stored;
+  if (locked) release(arena);
+  return { published, stored };
 }

@@ -110,3 +110,48 @@ test("only an end", () => {
   pass(10);
   expect(one.happened).toEqual(["end 2"]);
 });
+
+test("in the last round a connection ends where its next ping would be", () => {
+  const one = new Connection(3000, 0);
+  pass(4);
+  wheel.beginLastRound();
+  pass(10);
+  expect(one.happened).toEqual(["ping 3", "end 6"]);
+  expect(isWaiting(one)).toBeFalse();
+});
+
+test("in the last round the end of life comes first when it is sooner", () => {
+  const one = new Connection(3000, 5000);
+  pass(4);
+  wheel.beginLastRound();
+  pass(10);
+  expect(one.happened).toEqual(["ping 3", "end 5"]);
+});
+
+test("a live message before the last round puts the end off, one in it does not", () => {
+  const one = new Connection(3000, 0);
+  pass(20, (second) => {
+    const [first] = channels;
+    if (first === undefined) return;
+    if (second === 2) first.lastLiveMs = nowMs;
+    if (second === 3) wheel.beginLastRound();
+    if (second > 3) first.lastLiveMs = nowMs;
+  });
+  // The message of second 2 is not remembered once another came: at the latest an interval after the round began.
+  expect(one.happened).toEqual(["end 6"]);
+});
+
+test("who comes in the last round has one interval", () => {
+  wheel.beginLastRound();
+  pass(1);
+  const one = new Connection(3000, 0);
+  pass(10);
+  expect(one.happened).toEqual(["end 3"]);
+});
+
+test("in the last round a connection without ping and end of life stays", () => {
+  const one = new Connection(0, 0);
+  wheel.beginLastRound();
+  pass(100);
+  expect(one.happened).toEqual([]);
+});

@@ -15,7 +15,8 @@ export function compareAll(s: Session): void {
   same(faults.length, 0, `invariants: ${faults.join("; ")}`);
   const { state } = s.model;
   const totals = s.store.totals(s.nowSec * 1000);
-  same(totals.channels, state.live.length, "channels");
+  same(totals.channels, s.model.living(false), "channels");
+  same(totals.wildcardChannels, s.model.living(true), "wildcard channels");
   same(totals.channelsInDelete, state.deleted.length, "channels in delete");
   same(totals.channelsInTrash, state.trashed.length, "channels in trash");
   same(totals.stored, state.messages.filter((message) => message.stored).length, "stored messages");

@@ -12,6 +12,7 @@ import {
   type StorePolicy,
   type StoreShape,
 } from "../../src/store/store.ts";
+import { impossibleIn, told } from "../store/events-told.ts";
 import type { Client, SocketClient } from "./fanout-clients.ts";
 import { FakeClock } from "./fanout-clock.ts";
 import { Life } from "./fanout-transcript.ts";
@@ -233,7 +234,22 @@ export class World {
         throw new Error(`channel ${channel.index}.${channel.incarnation} keeps ${kept} subscriptions`);
       if (channel.busy) throw new Error(`channel ${channel.index}.${channel.incarnation} is busy for ever`);
     }
+    this.#checkEvents();
     if (this.clock.waiting > 0) throw new Error(`${this.clock.waiting} tasks are left`);
     if (this.clock.intervals !== this.workers.length) throw new Error(`${this.clock.intervals} intervals`);
+  }
+
+  /** Whoever came has left, each channel had a possible life; not when some of the events had to go. */
+  #checkEvents(): void {
+    const { outsider } = this;
+    const index = outsider.eventsChannel;
+    if (index < 0 || outsider.storedCount(index) < outsider.publishedCount(index)) return;
+    const events = told(outsider);
+    const impossible = impossibleIn(events);
+    if (impossible !== null) throw new Error(`event ${impossible}`);
+    const count = (what: string): number => events.filter((event) => event.startsWith(what)).length;
+    if (count("subscribed") !== count("unsubscribed")) {
+      throw new Error(`${count("subscribed")} came and ${count("unsubscribed")} left`);
+    }
   }
 }

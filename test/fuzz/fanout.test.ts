@@ -56,6 +56,10 @@ function settingOf(seed: number): Setting {
       maxStoredPerChannel: pick([0, 0, 3]),
       channelInactivitySec: 30,
       maxChannels: 0,
+      maxWildcardChannels: 0,
+      wildcardPrefix: new Uint8Array(0),
+      // Nobody stands in it: its messages only pass through the store and the ring.
+      eventsChannel: new Uint8Array(Buffer.from(pick(["", "events"]))),
     },
     workers: 1 + (of() % 2),
     names: ["a", "b", "c", "d", "e"].slice(0, pick([1, 3, 5])),

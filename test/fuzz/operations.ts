@@ -79,7 +79,7 @@ export function subscribe(s: Session): void {
   } else {
     s.store.removeSubscriber(slot, held.index, held.incarnation);
   }
-  if (!live) return;
+  if (!live && !s.model.state.deleted.includes(held.channel)) return;
   const { subscribers } = held.channel;
   subscribers[slot] = Math.max(0, subscribers[slot]! + (add ? 1 : -1));
   if (add) held.channel.activeUntil = activeUntil(s.model.state.policy, s.nowSec);
@@ -175,6 +175,10 @@ export function changePolicy(s: Session): void {
     maxStoredPerChannel: [0, 0, 3, 10][(byte >> 4) % 4]!,
     channelInactivitySec: [20, 20, 3, 0][(byte >> 6) % 4]!,
     maxChannels: [0, 0, 6, 3][s.byte() % 4]!,
+    maxWildcardChannels: [0, 0, 1, 2][s.byte() % 4]!,
+    // All of them change the class of some names, and of no channel that lives.
+    wildcardPrefix: Buffer.from(["", "x", "n", "\0"][s.byte() % 4]!),
+    eventsChannel: policy.eventsChannel,
   };
   Object.assign(policy, next);
   s.say(`policy ${JSON.stringify(next)}`);

@@ -12,6 +12,9 @@ const POLICY: StorePolicy = {
   maxStoredPerChannel: 0,
   channelInactivitySec: 20,
   maxChannels: 0,
+  maxWildcardChannels: 0,
+  wildcardPrefix: new Uint8Array(0),
+  eventsChannel: new Uint8Array(0),
 };
 
 /** Short and long, empty, and with bytes that are no text. */

@@ -14,6 +14,7 @@ export interface ModelChannel {
   activeUntil: number;
   nameBlocks: number;
   subscribers: number[];
+  isWildcard: boolean;
   /** When it was deleted or went to trash. */
   since: number;
 }
@@ -103,7 +104,12 @@ export class Model {
     const { state, layout } = this;
     const found = this.find(name);
     if (found !== undefined) return found;
-    if (state.policy.maxChannels > 0 && state.live.length >= state.policy.maxChannels) return -1;
+    const { wildcardPrefix, maxChannels, maxWildcardChannels } = state.policy;
+    const isWildcard =
+      wildcardPrefix.length > 0 &&
+      Buffer.compare(name.subarray(0, wildcardPrefix.length), wildcardPrefix) === 0;
+    const limit = isWildcard ? maxWildcardChannels : maxChannels;
+    if (limit > 0 && this.living(isWildcard) >= limit) return -1;
     const nameBlocks = Math.ceil(name.length / layout.moreRoomBytes);
     if (!this.#makeRoom(nameBlocks, nowSec)) return -2;
     const records = state.live.length + state.deleted.length + state.trashed.length;
@@ -116,10 +122,16 @@ export class Model {
       activeUntil: this.#activeUntil(nowSec),
       nameBlocks,
       subscribers: new Array<number>(layout.workerSlots).fill(0),
+      isWildcard,
       since: 0,
     };
     state.live.push(channel);
     return channel;
+  }
+
+  /** How many channels of a class live. */
+  living(isWildcard: boolean): number {
+    return this.state.live.filter((channel) => channel.isWildcard === isWildcard).length;
   }
 
   append(channel: ModelChannel, data: Uint8Array, stored: boolean, nowSec: number): number {
@@ -188,9 +200,13 @@ export class Model {
     if (state.lastSweep === nowSec) return;
     state.lastSweep = nowSec;
     state.messages = state.messages.filter((message) => message.expires > nowSec);
-    while (state.deleted.length > 0 && Math.abs(nowSec - state.deleted[0]!.since) > 1) {
-      const channel = state.deleted.shift()!;
+    for (const channel of [...state.deleted]) {
+      const restedSec = Math.abs(nowSec - channel.since);
+      if (restedSec <= 1) break;
       state.messages = state.messages.filter((message) => message.channel !== channel);
+      // Somebody is still to be told; not for ever.
+      if (channel.subscribers.some((count) => count > 0) && restedSec <= 60) continue;
+      state.deleted.splice(state.deleted.indexOf(channel), 1);
       channel.since = nowSec;
       state.trashed.push(channel);
     }
@@ -230,7 +246,7 @@ export class Model {
 
   releaseSlot(slot: number): void {
     this.state.cursors[slot] = null;
-    for (const channel of this.state.live) channel.subscribers[slot] = 0;
+    for (const channel of [...this.state.live, ...this.state.deleted]) channel.subscribers[slot] = 0;
   }
 
   stored(channel: ModelChannel): ModelMessage[] {

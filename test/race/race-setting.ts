@@ -8,6 +8,9 @@ export const RACE_POLICY: StorePolicy = {
   maxStoredPerChannel: 0,
   channelInactivitySec: 0,
   maxChannels: 0,
+  maxWildcardChannels: 0,
+  wildcardPrefix: new Uint8Array(0),
+  eventsChannel: new Uint8Array(0),
 };
 
 export const RACE_CHANNELS = 5;

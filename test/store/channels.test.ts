@@ -114,7 +114,7 @@ describe("subscribers", () => {
     expect(store.subscriberCount(index)).toBe(0);
   });
 
-  test("with an incarnation they are not counted on a channel that is gone", () => {
+  test("with an incarnation they are counted until the deleted channel is in the trash, and never in the next one", () => {
     const store = newStore({}, { channels: 4 });
     const old = new Channel(store, "a");
     const slot = store.claimSlot(100, NOW_SEC);
@@ -122,7 +122,16 @@ describe("subscribers", () => {
     store.deleteChannel(bytes("a"), bytes(""), NOW_MS);
     expect(store.addSubscriber(slot, old.index, NOW_SEC, old.incarnation)).toBe(false);
     expect(store.addSubscriber(slot, old.index, NOW_SEC)).toBe(false);
-    store.sweep(NOW_MS + 2000);
+    expect(store.subscriberCount(old.index)).toBe(2);
+    for (let left = 2; left > 0; left--) {
+      store.sweep(NOW_MS + (5 - left) * 1000);
+      expect(store.totals(NOW_MS)).toMatchObject({ channelsInDelete: 1, channelsInTrash: 0 });
+      store.removeSubscriber(slot, old.index, old.incarnation);
+    }
+    store.sweep(NOW_MS + 5000);
+    expect(store.totals(NOW_MS)).toMatchObject({ channelsInDelete: 0, channelsInTrash: 1 });
+    store.addSubscriber(slot, old.index, NOW_SEC, old.incarnation);
+    expect(store.subscriberCount(old.index)).toBe(0);
     store.sweep(NOW_MS + 20_000);
     const fresh = new Channel(store, "b");
     expect(fresh.index).toBe(old.index);

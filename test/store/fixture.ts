@@ -16,6 +16,9 @@ export const POLICY: StorePolicy = {
   maxStoredPerChannel: 0,
   channelInactivitySec: 30,
   maxChannels: 0,
+  maxWildcardChannels: 0,
+  wildcardPrefix: new Uint8Array(0),
+  eventsChannel: new Uint8Array(0),
 };
 
 const folders: string[] = [];

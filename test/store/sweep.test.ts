@@ -84,8 +84,8 @@ describe("inactive channels", () => {
     store.addSubscriber(slot, subscribed.index, NOW_SEC);
     published.append("u", false, at(10));
     stored.append("s", true, at(0));
-    sweepTwice(store, 30);
-    expect(store.totals(at(31)).channels).toBe(4);
+    store.sweep(at(30));
+    expect(store.totals(at(30)).channels).toBe(4);
     sweepTwice(store, 32);
     expect(store.isLive(idle.index, idle.incarnation)).toBe(false);
     expect(store.find(bytes("idle"))).toBe(-1);
@@ -137,6 +137,23 @@ describe("deleted channels", () => {
     expect(store.totals(at(12)).channelsInTrash).toBe(1);
     store.sweep(at(13));
     expect(store.totals(at(13))).toMatchObject({ channelsInTrash: 0, blocksUsed: 0 });
+    expect(checkInvariants(store.arena)).toEqual([]);
+  });
+
+  test("go all at once also when there are thousands, whoever waits in front of them", () => {
+    const store = newStore({}, { channels: 4096, size: 4 << 20 });
+    const slot = store.claimSlot(100, NOW_SEC);
+    const names = Array.from({ length: 3000 }, (_, place) => bytes(`c${place}`));
+    for (const [place, name] of names.entries()) {
+      const index = store.open(name, NOW_SEC);
+      if (place < 500) store.addSubscriber(slot, index, NOW_SEC);
+    }
+    for (const name of names) store.deleteChannel(name, bytes(""), at(0));
+    store.sweep(at(2));
+    expect(store.totals(at(2))).toMatchObject({ channelsInDelete: 500, channelsInTrash: 2500 });
+    store.releaseSlot(slot);
+    store.sweep(at(3));
+    expect(store.totals(at(3))).toMatchObject({ channelsInDelete: 0, channelsInTrash: 3000 });
     expect(checkInvariants(store.arena)).toEqual([]);
   });
 

@@ -1,0 +1,164 @@
+/**
+ * The events channel (push-stream spec 7): what happens to channels and subscribers, published as messages of one ordinary channel.
+ * Called where it happens: open.ts, sweep.ts, and through Store where fan-out counts subscribers in and out. Creation and end of a
+ * channel are told under the same lock as they are done, so events are in the order of what they tell, over all workers; an
+ * event of a process that dies between the two is lost.
+ *
+ * Without an events channel all of this is one look at HEAD_EVENTS_CHANNEL. That word, not the policy, says whether there is one: a reload
+ * may name another, which is for the next start.
+ */
+import { type Arena, channelWord, setWide, wide } from "./arena.ts";
+import { createChannel, incarnationOf, isAttended, lastIdOf, storedCountOf } from "./channels.ts";
+import { probe } from "./hash-table.ts";
+import {
+  CH_CLASS,
+  CH_LAST_ID,
+  CH_STATE,
+  CH_SUBSCRIBERS,
+  CLASS_NORMAL,
+  CLASS_WILDCARD,
+  HEAD_EVENTS_BEFORE,
+  HEAD_EVENTS_CHANNEL,
+  HEAD_EVENTS_FROM,
+  HEAD_WILDCARDS,
+  STATE_DELETED,
+  STATE_LIVE,
+} from "./layout.ts";
+import { acquire, release } from "./lock.ts";
+import { copyName, hashName } from "./names.ts";
+import type { StorePolicy } from "./policy.ts";
+import { appendMessage } from "./publish.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+export interface EventKind {
+  readonly name: string;
+  /** The Event-Type of the message. */
+  readonly type: Uint8Array;
+}
+
+const eventKind = (name: string): EventKind => ({ name, type: encoder.encode(name) });
+
+export const CHANNEL_CREATED = eventKind("channel_created");
+export const CLIENT_SUBSCRIBED = eventKind("client_subscribed");
+export const CLIENT_UNSUBSCRIBED = eventKind("client_unsubscribed");
+export const CHANNEL_DESTROYED = eventKind("channel_destroyed");
+
+/** Index of the events channel, -1 when there is none. Does not change while the store is open. */
+export const eventsChannelOf = ({ u32 }: Arena): number => u32[HEAD_EVENTS_CHANNEL]! - 1;
+
+/**
+ * Publishes one event about a channel whose record still has its name; not about the events channel itself. Always stored, under the
+ * usual ttl and limit. Told nowhere when it is larger than the whole store. Under the lock; whoever releases it rings the workers
+ * (Arena.eventsDue).
+ */
+export function publishEvent(
+  arena: Arena,
+  policy: StorePolicy,
+  kind: EventKind,
+  index: number,
+  nowSec: number,
+): void {
+  const events = eventsChannelOf(arena);
+  if (events < 0 || events === index) return;
+  const channel = JSON.stringify(decoder.decode(copyName(arena, index)));
+  const data = encoder.encode(`{"type": "${kind.name}", "channel": ${channel}}`);
+  const incarnation = incarnationOf(arena, events);
+  appendMessage(arena, policy, events, incarnation, data, null, kind.type, true, nowSec * 1000, true);
+  arena.eventsDue = true;
+}
+
+/** Tells of a subscription that is counted in this incarnation (isAttended); of no other, because nobody would tell of its end. */
+export function tellOfSubscriber(
+  arena: Arena,
+  policy: StorePolicy,
+  kind: EventKind,
+  index: number,
+  incarnation: number,
+  nowSec: number,
+): void {
+  if (eventsChannelOf(arena) < 0) return;
+  acquire(arena);
+  if (isAttended(arena, index, incarnation)) publishEvent(arena, policy, kind, index, nowSec);
+  release(arena);
+}
+
+/**
+ * Tells of the end of every subscription that a worker which is gone had: it could not. One that died in the middle of telling may have one
+ * of them told twice.
+ */
+export function tellOfLost(arena: Arena, policy: StorePolicy, slot: number, nowSec: number): void {
+  if (eventsChannelOf(arena) < 0) return;
+  const { u32, layout } = arena;
+  for (let index = 0; index < layout.channels; index++) {
+    const record = channelWord(layout, index);
+    const state = u32[record + CH_STATE];
+    if (state !== STATE_LIVE && state !== STATE_DELETED) continue;
+    for (let left = u32[record + CH_SUBSCRIBERS + slot]!; left > 0; left--) {
+      acquire(arena);
+      publishEvent(arena, policy, CLIENT_UNSUBSCRIBED, index, nowSec);
+      release(arena);
+    }
+  }
+}
+
+/**
+ * Main, at open, alone: finds or makes the events channel that the policy names. It is of the normal class and needs no free place under
+ * the limit. The one of an earlier life, if it was another, goes on as a channel like all others. Throws when there is no room.
+ */
+export function appointEventsChannel(arena: Arena, policy: StorePolicy, nowSec: number): void {
+  const { u32, layout } = arena;
+  const name = policy.eventsChannel;
+  const before = eventsChannelOf(arena);
+  acquire(arena);
+  u32[HEAD_EVENTS_CHANNEL] = 0;
+  const hash = hashName(arena, name);
+  let index = -1;
+  if (name.length > 0) {
+    index = probe(arena, name, hash);
+    if (index < 0) index = createChannel(arena, policy, name, hash, CLASS_NORMAL, nowSec);
+  }
+  if (name.length > 0 && index < 0) {
+    release(arena);
+    throw new Error("the store has no room for the events channel");
+  }
+  if (index !== before) {
+    setWide(u32, HEAD_EVENTS_BEFORE, eventsOf(arena, before));
+    setWide(u32, HEAD_EVENTS_FROM, index < 0 ? 0 : lastIdOf(arena, index));
+  }
+  if (index >= 0) makeNormal(u32, channelWord(layout, index));
+  u32[HEAD_EVENTS_CHANNEL] = index + 1;
+  release(arena);
+}
+
+/** A wildcard channel of an earlier life becomes the events channel. */
+function makeNormal(u32: Uint32Array, record: number): void {
+  if (u32[record + CH_CLASS] === CLASS_WILDCARD) u32[HEAD_WILDCARDS] = u32[HEAD_WILDCARDS]! - 1;
+  u32[record + CH_CLASS] = CLASS_NORMAL;
+}
+
+/** Events ever published, while the channel at `index` was the last of them to be in use; its count begins where it became that. */
+function eventsOf({ u32, layout }: Arena, index: number): number {
+  const before = wide(u32, HEAD_EVENTS_BEFORE);
+  if (index < 0) return before;
+  return before + wide(u32, channelWord(layout, index) + CH_LAST_ID) - wide(u32, HEAD_EVENTS_FROM);
+}
+
+/** What the zone's totals leave out (push-stream spec 0.4): events published and events stored. Under the lock. */
+export function eventTotals(arena: Arena): { published: number; stored: number } {
+  const index = eventsChannelOf(arena);
+  return { published: eventsOf(arena, index), stored: index < 0 ? 0 : storedCountOf(arena, index) };
+}
+
+/** Recovery, when the channels are settled: an events channel that did not survive is none; the next open makes it again. */
+export function dropLostEventsChannel(arena: Arena): void {
+  const { u32, layout } = arena;
+  const index = eventsChannelOf(arena);
+  if (index < 0) return;
+  const inFile = index < layout.channels;
+  if (inFile && u32[channelWord(layout, index) + CH_STATE] === STATE_LIVE) return;
+  // The counters of a free record are still there.
+  if (inFile) setWide(u32, HEAD_EVENTS_BEFORE, eventsOf(arena, index));
+  u32[HEAD_EVENTS_CHANNEL] = 0;
+}

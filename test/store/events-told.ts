@@ -1,0 +1,42 @@
+/** Reading the events channel, for tests: what was told, and whether it can have been so. */
+import { expect } from "bun:test";
+import { Message } from "../../src/store/message-view.ts";
+import { RefList } from "../../src/store/refs.ts";
+import type { Store } from "../../src/store/store.ts";
+import { dataOf, text } from "./fixture.ts";
+
+/** What was told, as "created a": the event's name without its first word. Checks each message's form. */
+export function told(store: Store, after = 0): string[] {
+  const index = store.eventsChannel;
+  const refs = new RefList();
+  const message = new Message();
+  const events: string[] = [];
+  store.collect(index, store.incarnation(index), after, false, 10_000, refs);
+  for (let place = 0; place < refs.length; place++) {
+    expect(store.read(refs.block(place), refs.stamp(place), message)).toBe(true);
+    const body = dataOf(message);
+    const { type, channel } = JSON.parse(body);
+    expect(body).toBe(`{"type": "${type}", "channel": ${JSON.stringify(channel)}}`);
+    expect(text(message.bytes.subarray(0, message.eventTypeLength))).toBe(type);
+    expect(message.eventIdLength).toBe(-1);
+    events.push(`${type.replace(/^[a-z]+_/, "")} ${channel}`);
+  }
+  return events;
+}
+
+/** The first event that cannot be where it is; null = all can. Two lives of a name overlap while the older is in delete. */
+export function impossibleIn(events: readonly string[]): string | null {
+  const lives = new Map<string, { made: number; standing: number }>();
+  for (const [place, event] of events.entries()) {
+    const [what, name = ""] = event.split(" ");
+    const life = lives.get(name) ?? { made: 0, standing: 0 };
+    lives.set(name, life);
+    if (what === "created") life.made++;
+    else if (what === "subscribed") life.standing++;
+    else if (what === "unsubscribed") life.standing--;
+    else life.made--;
+    if (life.made < 0 || life.standing < 0 || (life.made === 0 && life.standing > 0))
+      return `${place}: ${event}`;
+  }
+  return null;
+}

@@ -1,0 +1,331 @@
+/** The events channel (push-stream spec 7): what is told, in which order, and what it does not count for. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { checkInvariants } from "../../src/store/invariants.ts";
+import { attachStore, openStore, type Store, type StorePolicy } from "../../src/store/store.ts";
+import { impossibleIn, told } from "./events-told.ts";
+import {
+  bytes,
+  Channel,
+  NOW_MS,
+  NOW_SEC,
+  newStore,
+  POLICY,
+  pathOf,
+  removeTempFolders,
+  smallShape,
+  text,
+} from "./fixture.ts";
+
+afterAll(removeTempFolders);
+
+const at = (sec: number): number => NOW_MS + sec * 1000;
+const withEvents = (policy: Partial<StorePolicy> = {}): Store =>
+  newStore({ eventsChannel: bytes("evts"), ...policy }, { size: 512 * 1024 });
+
+describe("the channel itself", () => {
+  test("is there from the start, counts as a channel, and is told nothing of", () => {
+    const store = withEvents({ channelInactivitySec: 1 });
+    expect(store.eventsChannel).toBe(store.find(bytes("evts")));
+    expect(store.totals(NOW_MS)).toMatchObject({ channels: 1, wildcardChannels: 0, published: 0, stored: 0 });
+    expect(told(store)).toEqual([]);
+    expect(checkInvariants(store.arena)).toEqual([]);
+  });
+
+  test("is never collected and cannot be deleted", () => {
+    const store = withEvents({ channelInactivitySec: 1, messageTtlSec: 1 });
+    const channel = store.eventsChannel;
+    const soon = Date.now();
+    for (let sec = 0; sec < 60; sec++) store.sweep(soon + sec * 1000);
+    expect(store.deleteChannel(bytes("evts"), bytes("bye"), NOW_MS)).toBe(false);
+    expect([store.find(bytes("evts")), store.totals(NOW_MS).channels]).toEqual([channel, 1]);
+  });
+
+  test("takes one place of the normal class, and needs none when it is made", () => {
+    const shape = smallShape();
+    const policy = { ...POLICY, maxChannels: 2, eventsChannel: bytes("evts") };
+    const { store } = openStore(shape, policy);
+    expect([store.open(bytes("a"), NOW_SEC), store.open(bytes("b"), NOW_SEC)]).toEqual([1, -1]);
+    store.close();
+    const again = openStore(shape, { ...policy, maxChannels: 1, eventsChannel: bytes("other") }).store;
+    expect(again.totals(NOW_MS).channels).toBe(3);
+    expect(again.open(bytes("b"), NOW_SEC)).toBe(-1);
+    expect(checkInvariants(again.arena)).toEqual([]);
+  });
+
+  test("another id, or none, is for the next start; the old one is a channel like others then", () => {
+    const shape = smallShape();
+    const policy = { ...POLICY, eventsChannel: bytes("evts") };
+    const { store } = openStore(shape, policy);
+    store.setPolicy({ ...policy, eventsChannel: bytes("other") });
+    store.open(bytes("a"), NOW_SEC);
+    expect([told(store), store.find(bytes("other"))]).toEqual([["created a"], -1]);
+    new Channel(store, "a").append("x");
+    const { published } = store.totals(NOW_MS);
+    store.close();
+    for (const id of ["other", "", "evts", "a"]) {
+      const again = openStore(shape, { ...policy, eventsChannel: bytes(id) }).store;
+      expect(text(again.name(Math.max(0, again.eventsChannel)))).toBe(id === "" ? "evts" : id);
+      expect(again.totals(NOW_MS).published).toBe(published);
+      again.open(bytes(`beside ${id}`), NOW_SEC);
+      expect(again.totals(NOW_MS).published).toBe(published);
+      again.close();
+    }
+  });
+
+  test("a name that is a wildcard channel's by its prefix is of the normal class, also when it was not before", () => {
+    const shape = smallShape();
+    const policy = { ...POLICY, wildcardPrefix: bytes("ev") };
+    const { store } = openStore(shape, policy);
+    store.open(bytes("evts"), NOW_SEC);
+    expect(store.totals(NOW_MS)).toMatchObject({ channels: 0, wildcardChannels: 1 });
+    store.close();
+    const again = openStore(shape, { ...policy, eventsChannel: bytes("evts") }).store;
+    expect(again.totals(NOW_MS)).toMatchObject({ channels: 1, wildcardChannels: 0 });
+    expect(checkInvariants(again.arena)).toEqual([]);
+  });
+
+  test("when no record is free for it, opening fails with a sentence", () => {
+    const shape = smallShape({ channels: 4 });
+    const { store } = openStore(shape, POLICY);
+    for (const name of ["a", "b", "c", "d"]) store.open(bytes(name), NOW_SEC);
+    store.close();
+    expect(() => openStore(shape, { ...POLICY, eventsChannel: bytes("evts") })).toThrow("events channel");
+  });
+
+  test("without one nothing is told", () => {
+    const store = newStore();
+    const channel = new Channel(store, "a");
+    const slot = store.claimSlot(100, NOW_SEC);
+    store.addSubscriber(slot, channel.index, NOW_SEC, channel.incarnation);
+    store.tellOfSubscriber(channel.index, channel.incarnation, NOW_MS);
+    store.removeSubscriber(slot, channel.index, channel.incarnation, NOW_MS);
+    store.deleteChannel(bytes("a"), bytes(""), at(0));
+    store.sweep(at(2));
+    expect([store.eventsChannel, store.totals(at(2)).published, store.head()]).toEqual([-1, 0, 2]);
+  });
+});
+
+describe("events", () => {
+  test("a channel's life: created, somebody came and went, destroyed", () => {
+    const store = withEvents();
+    const channel = new Channel(store, "a");
+    new Channel(store, "a").append("x");
+    const slot = store.claimSlot(100, NOW_SEC);
+    store.addSubscriber(slot, channel.index, NOW_SEC, channel.incarnation);
+    store.tellOfSubscriber(channel.index, channel.incarnation, NOW_MS);
+    store.removeSubscriber(slot, channel.index, channel.incarnation, NOW_MS);
+    store.deleteChannel(bytes("a"), bytes(""), at(0));
+    const before = ["created a", "subscribed a", "unsubscribed a"];
+    store.sweep(at(1));
+    expect(told(store)).toEqual(before);
+    store.sweep(at(2));
+    expect(told(store)).toEqual([...before, "destroyed a"]);
+    store.sweep(at(20));
+    expect(told(store).length).toBe(4);
+  });
+
+  test("an idle channel that is collected is destroyed", () => {
+    const store = withEvents({ channelInactivitySec: 5 });
+    new Channel(store, "a");
+    store.sweep(at(5));
+    expect(told(store)).toEqual(["created a"]);
+    store.sweep(at(6));
+    expect(told(store)).toEqual(["created a", "destroyed a"]);
+    expect(store.totals(at(6))).toMatchObject({ channels: 1, channelsInTrash: 1, channelsInDelete: 0 });
+  });
+
+  test("destroyed waits for the last unsubscribed of every worker", () => {
+    const store = withEvents();
+    const channel = new Channel(store, "a");
+    const workers = [100, 101].map((pid) => {
+      const worker = attachStore(pathOf(store), { ...POLICY, eventsChannel: bytes("evts") });
+      return { worker, slot: worker.claimSlot(pid, NOW_SEC) };
+    });
+    for (const { worker, slot } of workers)
+      worker.addSubscriber(slot, channel.index, NOW_SEC, channel.incarnation);
+    store.deleteChannel(bytes("a"), bytes(""), at(0));
+    for (const { worker, slot } of workers) {
+      for (let sec = 2; sec < 6; sec++) store.sweep(at(slot * 10 + sec));
+      worker.removeSubscriber(slot, channel.index, channel.incarnation, NOW_MS);
+    }
+    expect(store.totals(at(16))).toMatchObject({ channelsInDelete: 1, channelsInTrash: 0 });
+    store.sweep(at(16));
+    expect(told(store)).toEqual(["created a", "unsubscribed a", "unsubscribed a", "destroyed a"]);
+  });
+
+  test("destroyed does not wait for a worker for ever, and that one has nothing to tell any more", () => {
+    const store = withEvents();
+    const channel = new Channel(store, "a");
+    const other = new Channel(store, "b");
+    const slot = store.claimSlot(100, NOW_SEC);
+    store.addSubscriber(slot, channel.index, NOW_SEC, channel.incarnation);
+    store.deleteChannel(bytes("a"), bytes(""), at(0));
+    store.deleteChannel(bytes("b"), bytes(""), at(0));
+    store.sweep(at(60));
+    expect(told(store).slice(2)).toEqual(["destroyed b"]);
+    expect(store.isLive(other.index, other.incarnation)).toBe(false);
+    store.sweep(at(61));
+    store.removeSubscriber(slot, channel.index, channel.incarnation, NOW_MS);
+    expect(told(store).slice(2)).toEqual(["destroyed b", "destroyed a"]);
+  });
+
+  test("a worker that is gone: each of its subscriptions has ended", () => {
+    const store = withEvents();
+    const [a, b] = [new Channel(store, "a"), new Channel(store, "b")];
+    const dead = store.claimSlot(100, NOW_SEC);
+    const alive = store.claimSlot(101, NOW_SEC);
+    for (const slot of [dead, dead, alive]) store.addSubscriber(slot, a.index, NOW_SEC, a.incarnation);
+    store.addSubscriber(dead, b.index, NOW_SEC, b.incarnation);
+    store.deleteChannel(bytes("b"), bytes(""), at(0));
+    store.releaseSlot(dead, NOW_MS);
+    store.releaseSlot(dead, NOW_MS);
+    store.sweep(at(3));
+    expect(told(store).slice(2)).toEqual([
+      "unsubscribed a",
+      "unsubscribed a",
+      "unsubscribed b",
+      "destroyed b",
+    ]);
+    expect(store.subscriberCount(a.index)).toBe(1);
+  });
+
+  test.each([
+    ["quotes, backslash, control bytes", Buffer.from('"\\\n\0'), '"\\\n\0'],
+    ["UTF-8", Buffer.from("é€\u{1f600}\ufeff"), "é€\u{1f600}\ufeff"],
+    ["no UTF-8", Buffer.from([0x61, 0xff, 0xc3]), "a\ufffd\ufffd"],
+    ["nothing", Buffer.from(""), ""],
+  ])("an id of %s is valid JSON", (_what, name, expected) => {
+    const store = withEvents();
+    store.open(name, NOW_SEC);
+    expect(told(store)).toEqual([`created ${expected}`]);
+  });
+
+  test("limit, ttl and the zone's tag counter are those of all messages", () => {
+    const store = withEvents({ maxStoredPerChannel: 3, messageTtlSec: 10 });
+    const channel = new Channel(store, "a");
+    for (const name of ["b", "c", "d"]) store.open(bytes(name), NOW_SEC);
+    expect(told(store)).toEqual(["created b", "created c", "created d"]);
+    expect([store.publishedCount(store.eventsChannel), store.storedCount(store.eventsChannel)]).toEqual([
+      4, 3,
+    ]);
+    channel.append("x");
+    expect([store.lastTag(store.eventsChannel), store.lastTag(channel.index)]).toEqual([4, 5]);
+    store.sweep(at(10));
+    expect(store.storedCount(store.eventsChannel)).toBe(0);
+  });
+
+  test("is woken for after the lock was given back, once a call", () => {
+    const store = withEvents({ channelInactivitySec: 5 });
+    let wakes = 0;
+    store.onEvent(() => {
+      wakes++;
+      // Takes the lock, which must be free.
+      store.append(
+        store.eventsChannel,
+        store.incarnation(store.eventsChannel),
+        bytes("x"),
+        null,
+        null,
+        false,
+        NOW_MS,
+      );
+    });
+    store.open(bytes("a"), NOW_SEC);
+    store.open(bytes("b"), NOW_SEC);
+    expect(wakes).toBe(2);
+    store.open(bytes("b"), NOW_SEC);
+    expect(wakes).toBe(2);
+    store.sweep(at(10));
+    expect(wakes).toBe(3);
+  });
+});
+
+describe("the zone's totals", () => {
+  test("leave events out, whatever happens to them (spec 0.4, 5.7)", () => {
+    const store = withEvents({ maxStoredPerChannel: 2, messageTtlSec: 10 });
+    const channel = new Channel(store, "a");
+    for (const name of ["b", "c", "d"]) store.open(bytes(name), NOW_SEC);
+    channel.append("x");
+    channel.append("u", false);
+    expect(store.totals(NOW_MS)).toMatchObject({ channels: 5, published: 2, stored: 1 });
+    store.sweep(at(10));
+    store.open(bytes("e"), NOW_SEC + 10);
+    expect(store.totals(at(10))).toMatchObject({ channels: 6, published: 2, stored: 0 });
+  });
+
+  test("also after a death in the middle of an event, and after an unclean stop", () => {
+    const shape = smallShape();
+    const policy = { ...POLICY, eventsChannel: bytes("evts") };
+    let { store } = openStore(shape, policy);
+    const channel = new Channel(store, "a");
+    channel.append("x");
+    const { published, stored } = store.totals(NOW_MS);
+    for (const [place, point] of (
+      [
+        "append-room",
+        "append-written",
+        "append-stamped",
+        "append-linked",
+        "append-counted",
+        "append-published",
+      ] as const
+    ).entries()) {
+      store.arena.fault = (here) => {
+        if (here === point) throw new Error("dies here");
+      };
+      expect(() => store.open(bytes(`new ${place}`), NOW_SEC)).toThrow("dies here");
+      store.arena.fault = null;
+      if (place % 2 === 0) expect(store.repairAfterDeath(process.pid)).toBe(true);
+      else store = openStore(shape, policy).store;
+      expect(store.totals(NOW_MS)).toMatchObject({ channels: 3 + place, published, stored });
+      expect(checkInvariants(store.arena)).toEqual([]);
+    }
+    // What was complete when its writer died is told, the rest is lost.
+    expect(told(store)).toEqual(["created a", ...[2, 3, 4, 5].map((place) => `created new ${place}`)]);
+  });
+});
+
+/** One in a thousand operations of a busy day, over two workers: each channel's events are a possible life. */
+test("random lives: created, then subscribed and unsubscribed in turn, destroyed when nobody is left", () => {
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 1;
+  const random = randomOf(seed);
+  const store = withEvents({ channelInactivitySec: 3, messageTtlSec: 1000 });
+  const slots = [store.claimSlot(100, NOW_SEC), store.claimSlot(101, NOW_SEC)];
+  const standing: { slot: number; index: number; incarnation: number }[] = [];
+  for (let step = 0, sec = 0; step < 600; step++) {
+    const name = `c${random(5)}`;
+    const slot = slots[random(2)] ?? 0;
+    const what = random(10);
+    if (what < 3) {
+      const channel = new Channel(store, name, NOW_SEC + sec);
+      if (random(4) === 0) store.deleteChannel(bytes(name), bytes(""), at(sec));
+      store.addSubscriber(slot, channel.index, NOW_SEC + sec, channel.incarnation);
+      store.tellOfSubscriber(channel.index, channel.incarnation, at(sec));
+      standing.push({ slot, index: channel.index, incarnation: channel.incarnation });
+    } else if (what < 6) {
+      const [gone] = standing.splice(random(standing.length), 1);
+      if (gone !== undefined) store.removeSubscriber(gone.slot, gone.index, gone.incarnation, at(sec));
+    } else if (what === 6) {
+      store.deleteChannel(bytes(name), bytes(""), at(sec));
+    } else if (what < 9) {
+      store.sweep(at(sec++));
+    } else if (random(10) === 0) {
+      store.releaseSlot(slot, at(sec));
+      standing.splice(0, standing.length, ...standing.filter((one) => one.slot !== slot));
+      expect(store.claimSlot(100 + step, NOW_SEC)).toBe(slot);
+    }
+    expect(checkInvariants(store.arena).join("; "), `seed ${seed}, step ${step}`).toBe("");
+  }
+  expect(impossibleIn(told(store)), `seed ${seed}`).toBeNull();
+});
+
+/** Numbers below a limit; xorshift32. */
+function randomOf(seed: number): (below: number) => number {
+  let state = (seed ^ 0x9e3779b9) >>> 0 || 1;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return below === 0 ? 0 : (state >>> 0) % below;
+  };
+}
