@@ -25,11 +25,16 @@ export function admit(
   const parsed = parseChannelsPath(path, limits.maxChannelsPerRequest);
   if (parsed === "empty") return Refusals.noChannel;
   if (parsed === "too many") return Refusals.tooManyChannelsInRequest;
+  let wildcards = 0;
   for (const name of parsed.names) {
+    const isWildcard = store.isWildcard(name);
     const refusal =
-      nameRefusal(name, limits.maxChannelIdLength) ?? standingRefusal(store, config, location, name);
+      nameRefusal(name, limits.maxChannelIdLength) ??
+      standingRefusal(store, config, location, name, isWildcard);
     if (refusal !== null) return refusal;
+    if (isWildcard) wildcards++;
   }
+  if (hasTooManyWildcards(location, wildcards, parsed.names.length)) return Refusals.tooManyWildcards;
   const nowSec = Math.floor(Date.now() / 1000);
   const seats: Seat[] = [];
   for (let i = 0; i < parsed.names.length; i++) {
@@ -37,7 +42,7 @@ export function admit(
     if (name === undefined) continue;
     const index = store.open(name, nowSec);
     if (index === -1) return Refusals.tooManyChannels;
-    if (index < 0) return Refusals.noRoom;
+    if (index < 0) return Refusals.noRoomToSubscribe;
     // A channel named twice is one subscription: nobody wants a message twice (promise P1).
     if (!seats.some((seat) => seat.index === index))
       seats.push({ index, name, backtrack: parsed.backtracks[i] ?? 0 });
@@ -45,19 +50,31 @@ export function admit(
   return seats;
 }
 
+/** Spec 4.1 (6), what depends on the channel itself. */
 function standingRefusal(
   store: Store,
-  { limits }: Config,
-  location: LocationConfig,
+  { limits: { maxSubscribersPerChannel } }: Config,
+  { authorizedChannelsOnly, allowConnectionsToEventsChannel }: LocationConfig,
   name: Uint8Array,
+  isWildcard: boolean,
 ): Refusal | null {
-  if (!location.authorizedChannelsOnly && limits.maxSubscribersPerChannel === 0) return null;
+  // A wildcard channel needs no authorisation of its own: the request has another channel that has it (spec 3.6).
+  const needsStored = authorizedChannelsOnly && !isWildcard;
+  const eventsChannel = allowConnectionsToEventsChannel ? -1 : store.eventsChannel;
+  if (!needsStored && maxSubscribersPerChannel === 0 && eventsChannel < 0) return null;
   const index = store.find(name);
-  if (location.authorizedChannelsOnly && (index < 0 || store.storedCount(index) === 0))
-    return Refusals.couldNotCreate;
-  const full =
-    limits.maxSubscribersPerChannel > 0 &&
-    index >= 0 &&
-    store.subscriberCount(index) >= limits.maxSubscribersPerChannel;
-  return full ? Refusals.tooManySubscribers : null;
+  if (index < 0) return needsStored ? Refusals.couldNotCreate : null;
+  if (needsStored && store.storedCount(index) === 0) return Refusals.couldNotCreate;
+  if (maxSubscribersPerChannel > 0 && store.subscriberCount(index) >= maxSubscribersPerChannel) {
+    return Refusals.tooManySubscribers;
+  }
+  return index === eventsChannel ? Refusals.eventsChannelNotAllowed : null;
 }
+
+/** Spec 3.6: no more than the location allows, and not alone; without a limit there is no rule at all. */
+const hasTooManyWildcards = (
+  { wildcardChannelMaxQtd }: LocationConfig,
+  wildcards: number,
+  all: number,
+): boolean =>
+  wildcardChannelMaxQtd > 0 && wildcards > 0 && (wildcards > wildcardChannelMaxQtd || wildcards === all);

@@ -2,48 +2,64 @@
  * One subscriber location, compiled: what plugin.ts hands requests to. Steps and their order are those of push-stream spec 4.1; the modes
  * themselves are in stream.ts, poll.ts and websocket.ts.
  */
-import { methodNotAllowed, refuse } from "../answer.ts";
+import { type HeaderFields, headerOnly, refuse, SERVER } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig, SubscriberMode } from "../config/model.ts";
+import { decodeOnce } from "../config/variables.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import { Counter } from "../store/counters.ts";
+import { type Callback, callbackOf } from "../wire/jsonp.ts";
 import { Inquiry } from "./inquiry.ts";
 import type { IdleTimer } from "./line.ts";
 import { PollEndpoint } from "./poll.ts";
+import { Presenter } from "./presentation.ts";
 import type { Room } from "./room.ts";
 import { StreamEndpoint } from "./stream.ts";
 import { type Upgrader, WebSocketEndpoint } from "./websocket.ts";
+
+const EMPTY = { "Content-Length": "0" };
+/** To those who come while the worker goes. */
+const LEAVE = { "Retry-After": "1", Connection: "close" };
 
 export class SubscriberEndpoint {
   readonly #room: Room;
   readonly #mode: SubscriberMode;
   readonly #inquiry: Inquiry;
+  readonly #presenter: Presenter;
   readonly #streams: StreamEndpoint;
   readonly #polls: PollEndpoint;
   readonly #sockets: WebSocketEndpoint;
 
-  constructor(room: Room, location: LocationConfig, mode: SubscriberMode, key: string) {
+  constructor(room: Room, location: LocationConfig, mode: SubscriberMode) {
     this.#room = room;
     this.#mode = mode;
+    const isEventSource = mode === "eventsource";
     this.#inquiry = new Inquiry(room, location);
-    this.#streams = new StreamEndpoint(room, location, mode === "eventsource", key);
-    this.#polls = new PollEndpoint(room, location, mode === "eventsource", key);
-    this.#sockets = new WebSocketEndpoint(room, location, this.#inquiry, key);
+    this.#presenter = new Presenter(location, isEventSource);
+    this.#streams = new StreamEndpoint(room, location, isEventSource, this.#presenter);
+    this.#polls = new PollEndpoint(room, location, isEventSource, this.#presenter);
+    this.#sockets = new WebSocketEndpoint(room, location, this.#inquiry);
   }
 
   handle(located: LocatedRequest, server: (Upgrader & IdleTimer) | null): Response | Promise<Response> {
     if (this.#mode === "websocket") return this.#sockets.handle(located, server);
     const { method } = located.request;
-    if (method === "OPTIONS") return new Response(null, { status: 200, headers: { "Content-Length": "0" } });
-    if (method !== "GET") return methodNotAllowed("GET");
-    const seats = this.#inquiry.admit(this.#inquiry.path(located));
-    if ("status" in seats) return this.#refuse(seats);
-    const asked = this.#inquiry.asked(located);
+    const cors = this.#presenter.cors(located);
+    if (method === "OPTIONS") return new Response(null, { headers: { ...SERVER, ...EMPTY, ...cors } });
+    if (method !== "GET") return headerOnly(405, { Allow: "GET", ...cors });
     const mode = this.#modeOf(located);
-    if (mode === "polling") return this.#polls.poll(seats, asked);
-    if (this.#room.draining) return refuse(Refusals.draining, { "Retry-After": "1", Connection: "close" });
-    if (mode === "long-polling") return this.#polls.longPoll(seats, asked, located.request, server);
-    return this.#streams.open(seats, asked, located.request, server);
+    const isHeld = mode === "streaming" || mode === "eventsource";
+    const callback: Callback = isHeld ? "none" : callbackOf(located.rawQuery, decodeOnce);
+    // Before a channel is made for it.
+    if (callback === "unsafe") return headerOnly(400, cors);
+    const seats = this.#inquiry.admit(this.#inquiry.path(located));
+    if ("status" in seats) return this.#refuse(seats, cors);
+    const asked = this.#inquiry.asked(located);
+    const visit = { located, callback: callback === "none" ? null : callback.name };
+    if (mode === "polling") return this.#polls.poll(seats, asked, visit);
+    if (this.#room.draining) return refuse(Refusals.draining, { ...LEAVE, ...cors });
+    if (mode === "long-polling") return this.#polls.longPoll(seats, asked, visit, server);
+    return this.#streams.open(seats, asked, located, server);
   }
 
   /** Spec 4.2: a header may ask for a poll instead; a long-polling location stays one. */
@@ -53,8 +69,10 @@ export class SubscriberEndpoint {
     return asked === "polling" && this.#mode !== "long-polling" ? "polling" : this.#mode;
   }
 
-  #refuse(refusal: Refusal): Response {
+  #refuse(refusal: Refusal, cors: HeaderFields): Response {
     this.#room.store.count(this.#room.slot, Counter.REFUSED, 1);
-    return refuse(refusal);
+    // Spec 0.7: the one explanation that is there and says nothing.
+    const isFull = refusal === Refusals.noRoom;
+    return refuse(refusal, isFull ? { "X-Nginx-PushStream-Explain": "", ...cors } : cors);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The formats of subscribe endpoints: a location's templates as plain text, as event stream, as WebSocket frames, and the two
- * sluice protocols. Made once per location and worker; fanout encodes with them.
+ * The formats of subscribe endpoints: a location's templates as plain text, as event stream, padded, and the two sluice protocols.
+ * Made by format-shelf.ts, one object for all that look the same; fanout encodes with them.
  */
 import type { Format } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
@@ -10,11 +10,17 @@ import type { ByteWriter } from "../wire/byte-writer.ts";
 import { type CompiledEventStream, compileEventStream, pushGapEvent } from "../wire/event-stream.ts";
 import { pushJsonDeleted, pushJsonGap, pushJsonMessage } from "../wire/json-message.ts";
 import { packDeleted, packGap, packMessage } from "../wire/msgpack-message.ts";
+import type { Padding } from "../wire/padding.ts";
 import { PositionToken } from "../wire/position.ts";
 import { type CompiledTemplate, compileTemplate } from "../wire/template.ts";
 
+/** A format that can say where the part begins that padding looks at (push-stream spec 4.8). */
+export interface PaddableFormat extends Format {
+  message(writer: ByteWriter, m: Message, channel: LocalChannel, positions: readonly number[] | null): number;
+}
+
 /** A location's message template, byte for byte: streaming, polls, and WebSocket without a subprotocol. */
-export class TemplateFormat implements Format {
+export class TemplateFormat implements PaddableFormat {
   readonly perConnection = false;
   readonly binary = false;
   readonly tellsGaps = false;
@@ -25,8 +31,10 @@ export class TemplateFormat implements Format {
     this.#template = compileTemplate(template);
   }
 
-  message(writer: ByteWriter, m: Message): void {
+  message(writer: ByteWriter, m: Message): number {
+    const start = writer.length;
     this.#template.render(writer, m);
+    return start;
   }
 
   /** A template has no words for it. */
@@ -36,7 +44,7 @@ export class TemplateFormat implements Format {
 }
 
 /** Event stream whose ids are the publisher's (push-stream spec 4.14). */
-export class EventStreamFormat implements Format {
+export class EventStreamFormat implements PaddableFormat {
   readonly perConnection = false;
   readonly binary = false;
   readonly tellsGaps = false;
@@ -47,8 +55,8 @@ export class EventStreamFormat implements Format {
     this.#template = compileEventStream(template);
   }
 
-  message(writer: ByteWriter, m: Message): void {
-    this.#template.render(writer, m, null);
+  message(writer: ByteWriter, m: Message): number {
+    return this.#template.render(writer, m, null);
   }
 
   gap(): boolean {
@@ -57,7 +65,7 @@ export class EventStreamFormat implements Format {
 }
 
 /** Event stream whose ids are positions (`event_ids = "auto"`), so that a browser's reconnect resumes and is told of gaps. */
-export class PositionedEventStreamFormat implements Format {
+export class PositionedEventStreamFormat implements PaddableFormat {
   readonly binary = false;
   readonly tellsGaps = true;
   readonly key: string;
@@ -72,13 +80,15 @@ export class PositionedEventStreamFormat implements Format {
     this.#token = new PositionToken(epoch, [0]);
   }
 
-  message(writer: ByteWriter, m: Message, channel: LocalChannel, positions: readonly number[] | null): void {
+  message(
+    writer: ByteWriter,
+    m: Message,
+    channel: LocalChannel,
+    positions: readonly number[] | null,
+  ): number {
     // The deletion ends what the position was good for.
-    if (m.id === CHANNEL_DELETED_ID) {
-      this.#template.render(writer, m, null);
-      return;
-    }
-    this.#template.render(writer, m, this.#at(channel.base + m.id, positions));
+    if (m.id === CHANNEL_DELETED_ID) return this.#template.render(writer, m, null);
+    return this.#template.render(writer, m, this.#at(channel.base + m.id, positions));
   }
 
   gap(
@@ -102,6 +112,40 @@ export class PositionedEventStreamFormat implements Format {
       for (let i = 0; i < positions.length; i++) token[i] = positions[i] ?? 0;
     }
     return this.#token;
+  }
+}
+
+/** Another format, each message filled up to a minimum. A format of its own, so that all who are padded alike share the bytes. */
+export class PaddedFormat implements Format {
+  readonly perConnection: boolean;
+  readonly binary = false;
+  readonly tellsGaps: boolean;
+  readonly key: string;
+  readonly #bare: PaddableFormat;
+  readonly #padding: Padding;
+  readonly #minLength: number;
+  constructor(key: string, bare: PaddableFormat, padding: Padding, minLength: number) {
+    this.key = key;
+    this.perConnection = bare.perConnection;
+    this.tellsGaps = bare.tellsGaps;
+    this.#bare = bare;
+    this.#padding = padding;
+    this.#minLength = minLength;
+  }
+
+  message(writer: ByteWriter, m: Message, channel: LocalChannel, positions: readonly number[] | null): void {
+    const start = this.#bare.message(writer, m, channel, positions);
+    this.#padding.push(writer, writer.length - start, this.#minLength);
+  }
+
+  gap(
+    writer: ByteWriter,
+    channel: LocalChannel,
+    missed: number | null,
+    upTo: number,
+    positions: readonly number[] | null,
+  ): boolean {
+    return this.#bare.gap(writer, channel, missed, upTo, positions);
   }
 }
 

@@ -35,22 +35,30 @@ export function clockFired(timers: TimerWheel, connection: Clocked, pingEveryMs:
     connection.expire();
     return;
   }
-  if (pingEveryMs > 0 && nowMs >= lastSignMs(connection) + pingEveryMs) {
+  if (pingEveryMs > 0 && nowMs >= lastSignMs(timers, connection) + pingEveryMs) {
+    // The worker quits: where a ping would begin another interval, the connection ends (spec 8.2).
+    if (timers.lastRoundMs <= nowMs) {
+      connection.expire();
+      return;
+    }
     connection.lastPingMs = nowMs;
     connection.ping();
   }
   schedule(timers, connection, pingEveryMs, nowMs);
 }
 
-/** The channels remember when they last delivered, so a live message costs no timer work per subscriber. */
-function lastSignMs({ lastPingMs, subscriptions }: Clocked): number {
+/**
+ * The channels remember when they last delivered, so a live message costs no timer work per subscriber. One that came in the last
+ * round puts nothing off.
+ */
+function lastSignMs(timers: TimerWheel, { lastPingMs, subscriptions }: Clocked): number {
   let last = lastPingMs;
   for (const { channel } of subscriptions) last = Math.max(last, channel.lastLiveMs);
-  return last;
+  return Math.min(last, Math.max(timers.lastRoundMs, lastPingMs));
 }
 
 function schedule(timers: TimerWheel, connection: Clocked, pingEveryMs: number, nowMs: number): void {
-  const pingMs = pingEveryMs > 0 ? lastSignMs(connection) + pingEveryMs : Number.POSITIVE_INFINITY;
+  const pingMs = pingEveryMs > 0 ? lastSignMs(timers, connection) + pingEveryMs : Number.POSITIVE_INFINITY;
   const dueMs = connection.endMs > 0 ? Math.min(pingMs, connection.endMs) : pingMs;
   if (dueMs !== Number.POSITIVE_INFINITY) timers.add(connection, Math.max(0, dueMs - nowMs));
 }

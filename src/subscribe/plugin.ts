@@ -1,21 +1,21 @@
 /** Subscriber locations (push-stream spec 4), as an Elysia plugin: claims their requests and leaves all others alone. */
 import { Elysia } from "elysia";
 import type { Locator } from "../config/located-request.ts";
+import type { Front } from "../front/front.ts";
 import { SubscriberEndpoint } from "./endpoint.ts";
 import type { IdleTimer } from "./line.ts";
 import type { Room } from "./room.ts";
 import type { Upgrader } from "./websocket.ts";
 
-export const subscribe = (room: Room, locator: Locator) => {
-  const endpoints = room.config.locations.map((location, i) =>
-    location.role.kind === "subscriber"
-      ? new SubscriberEndpoint(room, location, location.role.mode, `l${i}`)
-      : null,
+export const subscribe = (room: Room, locator: Locator, front: Front) => {
+  const endpoints = room.config.locations.map((location) =>
+    location.role.kind === "subscriber" ? new SubscriberEndpoint(room, location, location.role.mode) : null,
   );
   return new Elysia({ name: "subscribe" }).onRequest(({ request, server }) => {
     const located = locator.claim("subscriber", request, server);
     if (located === null) return undefined;
     locator.forget();
-    return endpoints[located.index]?.handle(located, server as (Upgrader & IdleTimer) | null);
+    const answer = endpoints[located.index]?.handle(located, server as (Upgrader & IdleTimer) | null);
+    return answer === undefined ? undefined : front.finish(located, answer);
   });
 };

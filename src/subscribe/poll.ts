@@ -2,28 +2,31 @@
  * Polling and long polling (push-stream spec 4.12): answered at once when something stored is newer than the client's position; otherwise
  * a poll says 304 and a long poll is held until the first live message on any of its channels.
  */
-import { ANTI_CACHE } from "../answer.ts";
+import type { HeaderFields } from "../answer.ts";
+import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
+import { gzipped } from "../content-coding.ts";
 import type { Format } from "../fanout/format.ts";
-import type { LocalChannel } from "../fanout/local-channel.ts";
-import { type WaitingPoll, WaitingSubscription } from "../fanout/waiting.ts";
-import { CHANNEL_DELETED_ID, FLAG_STORED } from "../message.ts";
+import { CHANNEL_DELETED_ID, FLAG_STORED, TIMED_OUT_ID } from "../message.ts";
 import { Message } from "../store/message-view.ts";
 import { RefList } from "../store/refs.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { eventStreamFooter, eventStreamHeader } from "../wire/event-stream.ts";
 import { formatHttpDate } from "../wire/http-date.ts";
+import { pushJsonpComma, pushJsonpEnd, pushJsonpStart } from "../wire/jsonp.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked, Start } from "./backlog.ts";
-import { EventStreamFormat, TemplateFormat } from "./formats.ts";
+import { shelfOf } from "./format-shelf.ts";
+import { HeldPoll } from "./held-poll.ts";
 import { type IdleTimer, isNeverIdle, Line } from "./line.ts";
-import type { Held, Room } from "./room.ts";
-import type { Timed } from "./timer-wheel.ts";
+import type { Presentation, Presenter } from "./presentation.ts";
+import type { Room } from "./room.ts";
 
 const encoder = new TextEncoder();
 const ONCE = { once: true };
 const BATCH = 256;
-const EVENT_STREAM_TYPE = "text/event-stream; charset=utf-8";
+/** Spec 4.10. */
+const TIMED_OUT_TEXT = encoder.encode("Timed out");
 
 /** The position a poll's answer carries: Last-Modified and Etag of spec 4.12 (3). */
 interface Mark {
@@ -31,67 +34,82 @@ interface Mark {
   tag: number;
 }
 
+/** One request for a poll: what its answer depends on besides channels and position. */
+export interface PollVisit {
+  readonly located: LocatedRequest;
+  /** Name of the JSONP callback, which may be empty; null: none. */
+  readonly callback: string | null;
+}
+
 export class PollEndpoint {
   readonly room: Room;
   readonly format: Format;
   readonly ttlMs: number;
-  readonly waitingType: string;
+  readonly #presenter: Presenter;
+  readonly #gzipLevel: number;
   readonly #neverIdle: boolean;
-  readonly #type: string;
   readonly #header: Uint8Array;
   readonly #footer: Uint8Array;
   readonly #writer = new ByteWriter();
   readonly #refs = new RefList();
   readonly #message = new Message();
 
-  constructor(room: Room, location: LocationConfig, isEventSource: boolean, key: string) {
+  constructor(room: Room, location: LocationConfig, isEventSource: boolean, presenter: Presenter) {
     this.room = room;
+    this.#presenter = presenter;
     const { messageTemplate, headerTemplate, footerTemplate } = location;
-    this.format = isEventSource
-      ? new EventStreamFormat(`${key}/lpev`, messageTemplate)
-      : new TemplateFormat(`${key}/lp`, messageTemplate);
+    this.format = shelfOf(room.store).template(isEventSource ? "events" : "text", messageTemplate);
     this.#header = isEventSource ? eventStreamHeader(headerTemplate) : encoder.encode(headerTemplate);
     this.#footer = isEventSource ? eventStreamFooter(footerTemplate) : encoder.encode(footerTemplate);
-    this.#type = location.defaultType;
-    this.waitingType = isEventSource ? EVENT_STREAM_TYPE : location.defaultType;
+    this.#gzipLevel = location.gzip?.level ?? 1;
     this.ttlMs = location.longpollingConnectionTtlMs;
     this.#neverIdle = isNeverIdle(room.idleSec * 1000, this.ttlMs);
   }
 
-  poll(seats: readonly Seat[], asked: Asked): Response {
+  poll(seats: readonly Seat[], asked: Asked, { located, callback }: PollVisit): Response {
+    const presentation = this.#presenter.immediate(located, callback);
     const starts = this.#starts(seats, asked);
-    return this.#answerNow(seats, starts, asked) ?? this.#notModified(asked);
+    return this.#answerNow(seats, starts, asked, presentation) ?? notModified(asked, presentation);
   }
 
   longPoll(
     seats: readonly Seat[],
     asked: Asked,
-    request: Request,
+    { located, callback }: PollVisit,
     server: IdleTimer | null,
   ): Response | Promise<Response> {
     // From here to the seat is one turn: nothing can be delivered between the starts and the wait.
     const channels = seats.map((seat) => this.room.fanout.channel(seat.index));
     const starts = this.#starts(seats, asked);
-    const now = this.#answerNow(seats, starts, asked);
+    const now = this.#answerNow(seats, starts, asked, this.#presenter.immediate(located, callback));
     if (now !== null) return now;
+    const { request } = located;
     const line = this.#neverIdle || server === null ? null : new Line(server, request, this.room.idleSec);
     const { promise, resolve } = Promise.withResolvers<Response>();
-    request.signal.addEventListener("abort", new HeldPoll(this, channels, starts, resolve, line), ONCE);
+    const presentation = this.#presenter.held(located, callback);
+    const poll = new HeldPoll(this, channels, starts, { resolve, line, presentation });
+    request.signal.addEventListener("abort", poll, ONCE);
     return promise;
   }
 
   /** 200 with one message, header and footer template around it. */
-  wrap(m: Message, body: Uint8Array): Response {
-    const deleted = m.id === CHANNEL_DELETED_ID;
-    const mark = { time: deleted ? nowSec() : m.time, tag: m.tag };
-    return new Response(this.#around(body), { headers: this.#fields(mark, this.waitingType) });
+  wrap(m: Message, body: Uint8Array, presentation: Presentation): Response {
+    const isDeletion = m.id === CHANNEL_DELETED_ID;
+    const mark = isDeletion ? { time: nowSec(), tag: 0 } : { time: m.time, tag: m.tag };
+    return this.#answer(mark, this.#around(body, presentation), presentation);
   }
 
   /** The answer to a long poll that nothing came for (spec 4.10). */
-  timedOut(): Response {
+  timedOut(presentation: Presentation): Response {
+    const mark = { time: nowSec(), tag: 0 };
+    if (this.room.config.messages.timeoutWithBody) {
+      const text = new ByteWriter(256);
+      this.format.message(text, timedOutMessage(), this.room.fanout.nobody, null);
+      return this.#answer(mark, this.#around(text.view(), presentation), presentation);
+    }
     return new Response(null, {
       status: 304,
-      headers: { ...this.#fields({ time: nowSec(), tag: 0 }, this.waitingType), "Content-Length": "0" },
+      headers: { ...fieldsOf(mark, presentation), "Content-Length": "0" },
     });
   }
 
@@ -105,23 +123,29 @@ export class PollEndpoint {
    * Spec 4.12 (3), (5); null when no channel has anything newer. The mark is found before any message is read, and then every channel is
    * read up to it: what lies before a message that was seen was published before it, so nothing can fall between two polls.
    */
-  #answerNow(seats: readonly Seat[], starts: readonly Start[], asked: Asked): Response | null {
+  #answerNow(
+    seats: readonly Seat[],
+    starts: readonly Start[],
+    asked: Asked,
+    presentation: Presentation,
+  ): Response | null {
     const mark: Mark = { time: asked.time ?? 0, tag: asked.tag ?? -1 };
     seats.forEach((seat, i) => {
       const last = this.#hasStored(seat.index, starts[i]) ? this.#markOf(seat.index) : null;
       if (last !== null && isAfter(last, mark)) Object.assign(mark, last);
     });
     this.#writer.reset();
-    this.#writer.pushBytes(this.#header);
+    this.#begin(presentation);
+    const isJsonp = presentation.callback !== null;
     let count = 0;
     seats.forEach((seat, i) => {
       const start = starts[i];
-      if (start !== undefined) count += this.#renderStored(seat, start.afterId, mark);
+      if (start !== undefined) count += this.#renderStored(seat, start.afterId, mark, isJsonp, count);
     });
     if (count === 0) return null;
-    this.#writer.pushBytes(this.#footer);
+    this.#finish(presentation);
     this.room.fanout.delivered(count, this.#writer.length);
-    return new Response(this.#writer.copy(), { headers: this.#fields(mark, this.#type) });
+    return this.#answer(mark, this.#writer.copy(), presentation);
   }
 
   #hasStored(index: number, start: Start | undefined): boolean {
@@ -131,7 +155,7 @@ export class PollEndpoint {
     return store.collect(index, store.incarnation(index), start.afterId, false, 1, this.#refs) > 0;
   }
 
-  #renderStored(seat: Seat, afterId: number, until: Mark): number {
+  #renderStored(seat: Seat, afterId: number, until: Mark, isJsonp: boolean, before: number): number {
     const { store, fanout } = this.room;
     const incarnation = store.incarnation(seat.index);
     const m = this.#message;
@@ -146,6 +170,7 @@ export class PollEndpoint {
         if ((m.flags & FLAG_STORED) === 0) continue;
         if (isAfter(m, until)) return count;
         m.channel = seat.name;
+        if (isJsonp && before + count > 0) pushJsonpComma(this.#writer);
         this.format.message(this.#writer, m, fanout.nobody, null);
         count++;
       }
@@ -168,95 +193,54 @@ export class PollEndpoint {
     return found ? { time: this.#message.time, tag: this.#message.tag } : null;
   }
 
-  #notModified(asked: Asked): Response {
-    const fields: Record<string, string> = {
-      ...ANTI_CACHE,
-      "Content-Type": this.#type,
-      "Content-Length": "0",
-    };
-    if (asked.time !== null && asked.time > 0) fields["Last-Modified"] = formatHttpDate(asked.time);
-    if (asked.tag !== null) fields["Etag"] = `W/${asked.tag}`;
-    return new Response(null, { status: 304, headers: fields });
+  #around(body: Uint8Array, presentation: Presentation): Uint8Array<ArrayBuffer> {
+    this.#writer.reset();
+    this.#begin(presentation);
+    this.#writer.pushBytes(body);
+    this.#finish(presentation);
+    return this.#writer.copy();
   }
 
-  #fields(mark: Mark, type: string): Record<string, string> {
-    return {
-      "Content-Type": type,
-      "Last-Modified": formatHttpDate(mark.time),
-      ...ANTI_CACHE,
-      Etag: `W/${Math.max(mark.tag, 0)}`,
-    };
+  /** Spec 4.6: the templates are outside of the callback. */
+  #begin({ callback }: Presentation): void {
+    this.#writer.pushBytes(this.#header);
+    if (callback !== null) pushJsonpStart(this.#writer, callback);
   }
 
-  #around(body: Uint8Array): Uint8Array<ArrayBuffer> {
-    const whole = new Uint8Array(this.#header.length + body.length + this.#footer.length);
-    whole.set(this.#header);
-    whole.set(body, this.#header.length);
-    whole.set(this.#footer, this.#header.length + body.length);
-    return whole;
+  #finish({ callback }: Presentation): void {
+    if (callback !== null) pushJsonpEnd(this.#writer);
+    this.#writer.pushBytes(this.#footer);
+  }
+
+  /** 200. In nginx these bodies are chunked, so no body is too short for gzip. */
+  #answer(mark: Mark, body: Uint8Array<ArrayBuffer>, presentation: Presentation): Response {
+    const fields = fieldsOf(mark, presentation);
+    if (!presentation.isGzip) return new Response(body, { headers: fields });
+    return new Response(gzipped(body, this.#gzipLevel), {
+      headers: { ...fields, "Content-Encoding": "gzip" },
+    });
   }
 }
 
-/** One waiting long poll: answered once, by a message, by its ttl, by a drain, or not at all when the client leaves. */
-class HeldPoll implements WaitingPoll, Held, Timed {
-  readonly format: Format;
-  readonly subscriptions: WaitingSubscription[] = [];
-  nextTimed: Timed | null = null;
-  previousTimed: Timed | null = null;
-  dueTick = 0;
-  heldAt = -1;
-  readonly #endpoint: PollEndpoint;
-  readonly #resolve: (response: Response) => void;
-  readonly #line: Line | null;
+function notModified(asked: Asked, { fields }: Presentation): Response {
+  const all: Record<string, string> = { ...fields, "Content-Length": "0" };
+  if (asked.time !== null && asked.time > 0) all["Last-Modified"] = formatHttpDate(asked.time);
+  if (asked.tag !== null) all["Etag"] = `W/${asked.tag}`;
+  return new Response(null, { status: 304, headers: all });
+}
 
-  constructor(
-    endpoint: PollEndpoint,
-    channels: readonly LocalChannel[],
-    starts: readonly Start[],
-    resolve: (response: Response) => void,
-    line: Line | null,
-  ) {
-    this.#endpoint = endpoint;
-    this.format = endpoint.format;
-    this.#resolve = resolve;
-    this.#line = line;
-    channels.forEach((channel, i) => {
-      this.subscriptions.push(new WaitingSubscription(channel, this, starts[i]?.afterId ?? 0));
-    });
-    const { room } = endpoint;
-    if (endpoint.ttlMs > 0) room.timers.add(this, endpoint.ttlMs);
-    room.held.add(this);
-    room.fanout.joinPoll(this);
-  }
+const fieldsOf = ({ time, tag }: Mark, { fields }: Presentation): HeaderFields => ({
+  ...fields,
+  "Last-Modified": formatHttpDate(time),
+  Etag: `W/${Math.max(tag, 0)}`,
+});
 
-  /** The request was aborted: its client went away. */
-  handleEvent(): void {
-    this.#leave();
-  }
-
-  answer(m: Message, body: Uint8Array): void {
-    this.#leave();
-    this.#resolve(this.#endpoint.wrap(m, body));
-  }
-
-  goAway(): void {
-    if (this.subscriptions.length === 0) return;
-    this.#leave();
-    this.#resolve(this.#endpoint.timedOut());
-  }
-
-  fire(): void {
-    this.goAway();
-  }
-
-  #leave(): void {
-    const { room } = this.#endpoint;
-    const [first] = this.subscriptions;
-    if (first !== undefined) room.fanout.leavePoll(first);
-    this.#line?.release();
-    room.timers.remove(this);
-    room.held.remove(this);
-  }
+function timedOutMessage(): Message {
+  const m = new Message();
+  m.id = TIMED_OUT_ID;
+  m.dataLength = TIMED_OUT_TEXT.length;
+  m.bytes.set(TIMED_OUT_TEXT);
+  return m;
 }
 
 const isAfter = (left: { time: number; tag: number }, right: Mark): boolean =>

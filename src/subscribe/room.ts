@@ -18,11 +18,14 @@ export interface Held {
 /** Every held connection of the worker, each once. A Set would cost a hundred bytes for each of ten thousand idle ones. */
 export class HeldList {
   readonly #all: Held[] = [];
+  #isClosed = false;
 
   add(held: Held): void {
     if (held.heldAt >= 0) return;
     held.heldAt = this.#all.length;
     this.#all.push(held);
+    // Its request was let in just before the drain: it stands first, then it hears that it has to go.
+    if (this.#isClosed) queueMicrotask(() => held.heldAt >= 0 && held.goAway());
   }
 
   /** Idempotent. The last one takes its place. */
@@ -37,9 +40,11 @@ export class HeldList {
     held.heldAt = -1;
   }
 
-  /** A copy: whoever is sent away leaves the list. */
-  all(): Held[] {
-    return [...this.#all];
+  /** Ends all there are, and each that comes later. */
+  sendAway(): void {
+    this.#isClosed = true;
+    // A copy: whoever is sent away leaves the list.
+    for (const held of [...this.#all]) held.goAway();
   }
 }
 
@@ -64,6 +69,7 @@ export class Room {
   readonly timers = new TimerWheel();
   readonly held = new HeldList();
   readonly backlog: Backlog;
+  /** No new subscribers: the worker drains or quits. */
   draining = false;
 
   constructor(options: RoomOptions) {
@@ -79,7 +85,13 @@ export class Room {
   /** Ends every held connection with its footer, close frame or timeout answer. */
   sendAway(): void {
     this.draining = true;
-    for (const held of this.held.all()) held.goAway();
+    this.held.sendAway();
+  }
+
+  /** QUIT (spec 8.2): each held connection stays until its ping or ttl is due, or its client leaves. */
+  beginLastRound(): void {
+    this.draining = true;
+    this.timers.beginLastRound();
   }
 
   stop(): void {

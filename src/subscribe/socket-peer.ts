@@ -2,7 +2,7 @@
  * One WebSocket in all its roles: what Bun keeps for the socket, the peer that fan-out knows, and what is timed and drained. One object,
  * because ten thousand of them are idle most of the time. Made before the upgrade, seated when the socket opens.
  */
-import { CloseCode, type Refusal } from "../errors.ts";
+import { CloseCode, type Refusal, Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import { type TopicPeer, TopicSubscription, wasOverrun } from "../fanout/topics.ts";
 import { Counter } from "../store/counters.ts";
@@ -78,7 +78,9 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   #refuse(refusal: Refusal): void {
     const { room } = this.#endpoint;
     room.store.count(room.slot, Counter.REFUSED, 1);
-    this.socket.close(CloseCode.POLICY, closeReason(refusal));
+    // Spec 4.13.3: who names no channel is dropped without a word. Our own protocols say why.
+    if (refusal === Refusals.noChannel && this.#protocol === "template") this.socket.terminate();
+    else this.socket.close(CloseCode.POLICY, closeReason(refusal));
   }
 
   /** Header template or hello, old messages, live: in one turn (spec 4.13.3). */

@@ -33,6 +33,8 @@ class Ring implements Timed {
 }
 
 export class TimerWheel {
+  /** When the last round began (push-stream spec 8.2, QUIT): from then on nothing is set for another interval. */
+  lastRoundMs = Number.POSITIVE_INFINITY;
   readonly #slots: readonly Ring[] = Array.from({ length: SLOTS }, () => new Ring());
   readonly #nowMs: () => number;
   readonly #startMs: number;
@@ -43,6 +45,10 @@ export class TimerWheel {
     this.#nowMs = nowMs;
     this.#startMs = nowMs();
     this.#interval = setInterval(() => this.advance(), TICK_MS);
+  }
+
+  beginLastRound(): void {
+    this.lastRoundMs = this.#nowMs();
   }
 
   /** Due in `delayMs` or up to one tick later. A timer that is already waiting is moved. */

@@ -3,13 +3,13 @@
  * everything after it runs in the native handlers below, which Bun shares between all sockets. Channels are checked after the 101, and a
  * refusal travels in a close frame (4.13.3, 4.13.6).
  */
-import { ANTI_CACHE, headerOnly, refuse } from "../answer.ts";
+import { headerOnly, NO_CACHE, refuse, SERVER } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
 import { Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../wire/server-frame.ts";
-import { JsonFormat, MsgpackFormat, TemplateFormat } from "./formats.ts";
+import { shelfOf } from "./format-shelf.ts";
 import type { Inquiry } from "./inquiry.ts";
 import type { Room } from "./room.ts";
 import { type Protocol, SocketPeer } from "./socket-peer.ts";
@@ -28,15 +28,15 @@ export class WebSocketEndpoint {
   readonly inquiry: Inquiry;
   readonly #formats: Readonly<Record<Protocol, Format>>;
 
-  constructor(room: Room, location: LocationConfig, inquiry: Inquiry, key: string) {
+  constructor(room: Room, location: LocationConfig, inquiry: Inquiry) {
     this.room = room;
     this.location = location;
     this.inquiry = inquiry;
-    const { epoch } = room.store;
+    const shelf = shelfOf(room.store);
     this.#formats = {
-      template: new TemplateFormat(`${key}/ws`, location.messageTemplate),
-      json: new JsonFormat(`${key}/json`, epoch),
-      msgpack: new MsgpackFormat(`${key}/msgpack`, epoch),
+      template: shelf.template("text", location.messageTemplate),
+      json: shelf.json,
+      msgpack: shelf.msgpack,
     };
   }
 
@@ -52,14 +52,17 @@ export class WebSocketEndpoint {
       asked: this.inquiry.asked(located),
     });
     // Left to itself Bun agrees to whatever protocol came first in the client's list.
-    const headers = { ...ANTI_CACHE, "Sec-WebSocket-Protocol": offered ?? "" };
+    const headers = { ...NO_CACHE, "Sec-WebSocket-Protocol": offered ?? "" };
     if (upgrader?.upgrade(located.request, { data, headers }) === true) return UPGRADED;
     return headerOnly(426, { "Sec-WebSocket-Version": "13", Upgrade: "websocket" });
   }
 }
 
 /** Refused before the anti-cache lines are set, and the connection ends (spec 0.6, 4.13.1). */
-const NOT_GET = { status: 405, headers: { Allow: "GET", Connection: "close", "Content-Length": "0" } };
+const NOT_GET = {
+  status: 405,
+  headers: { ...SERVER, Allow: "GET", Connection: "close", "Content-Length": "0" },
+};
 
 /** Bun has answered 101 itself and ignores what the route returns. */
 const UPGRADED = new Response(null);

@@ -46,17 +46,19 @@ export class CompiledEventStream {
 
   /**
    * Appends one event. `id` (event_ids = "auto") takes the place of the publisher's Event-Id; null leaves
-   * that in.
+   * that in. Returns where its data begins: padding counts from there (push-stream spec 4.8).
    */
-  render(writer: ByteWriter, message: Renderable, id: TokenWriter | null): void {
+  render(writer: ByteWriter, message: Renderable, id: TokenWriter | null): number {
     const { bytes, eventIdLength, eventTypeLength } = message;
     if (id !== null) pushIdLine(writer, id);
     else if (eventIdLength >= 0) pushField(writer, "id: ", bytes, 0, eventIdLength);
     if (eventTypeLength >= 0) {
       pushField(writer, "event: ", bytes, Math.max(eventIdLength, 0), eventTypeLength);
     }
+    const dataStart = writer.length;
     this.#pushLines(writer, message);
     writer.pushByte(LF);
+    return dataStart;
   }
 
   /**

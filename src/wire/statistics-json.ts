@@ -6,57 +6,48 @@
 import type { ByteWriter } from "./byte-writer.ts";
 import { pushJsonString } from "./json-string.ts";
 import {
-  type ChannelList,
   type ChannelStatistics,
   formatStatisticsTime,
-  type StatisticsFormat,
+  hostnameBytes,
+  pushNumber,
+  type StatisticsParts,
+  SUMMARY_NUMBERS,
   type SummaryStatistics,
   type WorkerStatistics,
+  ZONE_NUMBERS,
   type ZoneStatistics,
 } from "./statistics.ts";
-
-const encoder = new TextEncoder();
-
-/** JSON goes by two names (push-stream spec 5.2), which differ in nothing but the Content-Type. */
-export function jsonStatistics(contentType: string): StatisticsFormat {
-  return { contentType, single, group, summary };
-}
 
 const single = (writer: ByteWriter, channel: ChannelStatistics): void => {
   pushChannel(writer, channel);
   writer.pushLatin1("\r\n");
 };
 
-const group = (writer: ByteWriter, zone: ZoneStatistics, channels: ChannelList): void => {
+const groupHead = (writer: ByteWriter, zone: ZoneStatistics): void => {
   pushZone(writer, zone);
-  pushNumber(writer, ', "uptime": ', zone.uptimeSec);
+  for (const [name, field] of ZONE_NUMBERS) pushNumber(writer, `, "${name}": `, zone[field]);
   writer.pushLatin1(', "infos": [\r\n');
-  const start = writer.length;
-  channels.forEach((channel) => {
-    if (writer.length > start) writer.pushLatin1(",\r\n");
-    pushChannel(writer, channel);
-  });
-  if (writer.length > start) writer.pushLatin1("\r\n");
-  writer.pushLatin1("]}\r\n");
+};
+
+const groupItem = (writer: ByteWriter, channel: ChannelStatistics, isFirst: boolean): void => {
+  if (!isFirst) writer.pushLatin1(",\r\n");
+  pushChannel(writer, channel);
+};
+
+const groupTail = (writer: ByteWriter, isEmpty: boolean): void => {
+  writer.pushLatin1(isEmpty ? "]}\r\n" : "\r\n]}\r\n");
 };
 
 const summary = (writer: ByteWriter, totals: SummaryStatistics): void => {
   pushZone(writer, totals);
-  pushNumber(writer, ', "published_messages": ', totals.published);
-  pushNumber(writer, ', "stored_messages": ', totals.stored);
-  pushNumber(writer, ', "messages_in_trash": ', totals.messagesInTrash);
-  pushNumber(writer, ', "channels_in_delete": ', totals.channelsInDelete);
-  pushNumber(writer, ', "channels_in_trash": ', totals.channelsInTrash);
-  pushNumber(writer, ', "subscribers": ', totals.subscribers);
-  pushNumber(writer, ', "uptime": ', totals.uptimeSec);
+  for (const [name, field] of SUMMARY_NUMBERS) pushNumber(writer, `, "${name}": `, totals[field]);
   writer.pushLatin1(', "by_worker": [\r\n');
   const start = writer.length;
   for (const worker of totals.workers) {
     if (writer.length > start) writer.pushLatin1(",\r\n");
     pushWorker(writer, worker);
   }
-  if (writer.length > start) writer.pushLatin1("\r\n");
-  writer.pushLatin1("]}\r\n");
+  groupTail(writer, writer.length === start);
 };
 
 const pushChannel = (writer: ByteWriter, channel: ChannelStatistics): void => {
@@ -68,14 +59,12 @@ const pushChannel = (writer: ByteWriter, channel: ChannelStatistics): void => {
   writer.pushLatin1("}");
 };
 
-/** What group and summary start with. Host names are lower case (push-stream spec 5.4). */
+/** What group and summary start with. */
 const pushZone = (writer: ByteWriter, zone: ZoneStatistics): void => {
-  const hostname = encoder.encode(zone.hostname.toLowerCase());
+  const hostname = hostnameBytes(zone);
   writer.pushLatin1('{"hostname": ');
   pushJsonString(writer, hostname, 0, hostname.length);
   writer.pushLatin1(`, "time": "${formatStatisticsTime(zone.timeSec)}"`);
-  pushNumber(writer, ', "channels": ', zone.channels);
-  pushNumber(writer, ', "wildcard_channels": ', zone.wildcardChannels);
 };
 
 /** The pid is quoted, alone of all numbers (push-stream spec 5.5). */
@@ -86,7 +75,5 @@ const pushWorker = (writer: ByteWriter, worker: WorkerStatistics): void => {
   writer.pushLatin1("}");
 };
 
-const pushNumber = (writer: ByteWriter, label: string, value: number): void => {
-  writer.pushLatin1(label);
-  writer.pushInteger(value);
-};
+/** JSON goes by two names (push-stream spec 5.2), which differ in nothing but the Content-Type. */
+export const JSON_STATISTICS: StatisticsParts = { single, summary, groupHead, groupItem, groupTail };

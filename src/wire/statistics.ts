@@ -43,12 +43,68 @@ export interface SummaryStatistics extends ZoneStatistics {
   readonly workers: readonly WorkerStatistics[];
 }
 
-/** Each method appends a whole answer body. */
-export interface StatisticsFormat {
-  readonly contentType: string;
+/** What a file of one format provides: bodies in one piece, and the three pieces of a group. */
+export interface StatisticsParts {
   single(writer: ByteWriter, channel: ChannelStatistics): void;
-  group(writer: ByteWriter, zone: ZoneStatistics, channels: ChannelList): void;
   summary(writer: ByteWriter, summary: SummaryStatistics): void;
+  groupHead(writer: ByteWriter, zone: ZoneStatistics): void;
+  /** `isFirst`: there is nothing to separate it from. */
+  groupItem(writer: ByteWriter, channel: ChannelStatistics, isFirst: boolean): void;
+  groupTail(writer: ByteWriter, isEmpty: boolean): void;
+}
+
+/**
+ * A format as endpoints see it; each method appends to the writer. `single`, `group` and `summary` make a whole answer body; the
+ * pieces of a group are for lists that are too long to be written in one turn of the event loop.
+ */
+export interface StatisticsFormat extends StatisticsParts {
+  readonly contentType: string;
+  group(writer: ByteWriter, zone: ZoneStatistics, channels: ChannelList): void;
+}
+
+/** Two content types may share their parts (push-stream spec 5.2: json and x-json, yaml and x-yaml). */
+export function statisticsFormat(contentType: string, parts: StatisticsParts): StatisticsFormat {
+  const group = (writer: ByteWriter, zone: ZoneStatistics, channels: ChannelList): void => {
+    parts.groupHead(writer, zone);
+    let isFirst = true;
+    channels.forEach((channel) => {
+      parts.groupItem(writer, channel, isFirst);
+      isFirst = false;
+    });
+    parts.groupTail(writer, isFirst);
+  };
+  return { contentType, ...parts, group };
+}
+
+/** The names and the order of the numbers, which all formats but plain's last channel line share (push-stream spec 5.3-5.5). */
+export const ZONE_NUMBERS = [
+  ["channels", "channels"],
+  ["wildcard_channels", "wildcardChannels"],
+  ["uptime", "uptimeSec"],
+] as const satisfies readonly (readonly [string, keyof ZoneStatistics])[];
+
+export const SUMMARY_NUMBERS = [
+  ["channels", "channels"],
+  ["wildcard_channels", "wildcardChannels"],
+  ["published_messages", "published"],
+  ["stored_messages", "stored"],
+  ["messages_in_trash", "messagesInTrash"],
+  ["channels_in_delete", "channelsInDelete"],
+  ["channels_in_trash", "channelsInTrash"],
+  ["subscribers", "subscribers"],
+  ["uptime", "uptimeSec"],
+] as const satisfies readonly (readonly [string, keyof SummaryStatistics])[];
+
+const encoder = new TextEncoder();
+
+/** Host names are lower case (push-stream spec 5.4). As bytes, because they are escaped like channel ids. */
+export const hostnameBytes = (zone: ZoneStatistics): Uint8Array =>
+  encoder.encode(zone.hostname.toLowerCase());
+
+/** A label and a decimal number: what statistics are made of in every format. */
+export function pushNumber(writer: ByteWriter, label: string, value: number): void {
+  writer.pushLatin1(label);
+  writer.pushInteger(value);
 }
 
 /** `2024-05-09T21:16:33`: UTC, whole seconds, no zone letter (push-stream spec 5.4). */

@@ -119,7 +119,6 @@ describe("refusals come after the 101, in a close frame (4.13.6)", () => {
     ["/ws/ALL", 403, "Channel id not authorized for this method."],
     ["/ws/a/b*c", 403, "Channel id not authorized for this method."],
     [`/ws/${long}`, 400, "Channel id is too large."],
-    ["/ws/", 400, "No channel id provided."],
     ["/known/nobody", 403, "Subscriber could not create channels."],
   ])("%s", async (path, status, explain) => {
     for (const protocol of [null, "sluice.json.v1", "sluice.msgpack.v1"]) {
@@ -133,6 +132,16 @@ describe("refusals come after the 101, in a close frame (4.13.6)", () => {
       );
       expect((await socket.connection.untilEnd()).length).toBe(0);
     }
+  });
+
+  test("no channel at all: dropped without a frame; a sluice protocol says why (4.13.3)", async () => {
+    const dialect = await RawWebSocket.open(server.port, "/ws/");
+    expect((await dialect.connection.untilEnd()).length).toBe(0);
+    const ours = await RawWebSocket.open(server.port, "/ws/", { "Sec-WebSocket-Protocol": "sluice.json.v1" });
+    expect((await ours.frame()).bytes.subarray(4).toString()).toBe(
+      '{"http_status": 400, "explain":"No channel id provided."}',
+    );
+    ours.close();
   });
 
   test("the golden frame: 88 49 03 F0 and 71 bytes (A.2)", async () => {

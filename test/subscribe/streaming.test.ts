@@ -89,13 +89,13 @@ test("the connection can be used again after a stream that the server ended", as
   stream.close();
 });
 
-test("without header_template the head comes with the first body byte: Bun holds it back until then", async () => {
+test("without header_template the head comes at once, before any byte of the body (4.4 (1))", async () => {
   const channel = fresh();
   const stream = await open(`/bare/${channel}`);
-  await standing(server.port, channel);
-  expect(stream.peek()).not.toContain("\r\n\r\n");
-  await server.publish(channel, "hello");
   expect((await stream.head()).status).toBe(200);
+  await standing(server.port, channel);
+  expect(stream.unread).toBe(0);
+  await server.publish(channel, "hello");
   expect(await stream.chunkedText(5)).toBe("hello");
   stream.close();
 });

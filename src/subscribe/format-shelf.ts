@@ -1,0 +1,84 @@
+/**
+ * Formats, each once: locations, and the variants that steps make of a location, mostly have the same few templates, and subscribers
+ * of one format share the encoded bytes. Endpoints ask here at start; kept per store, which is per worker.
+ */
+import type { Format } from "../fanout/format.ts";
+import type { Store } from "../store/store.ts";
+import { Padding } from "../wire/padding.ts";
+import {
+  EventStreamFormat,
+  JsonFormat,
+  MsgpackFormat,
+  type PaddableFormat,
+  PaddedFormat,
+  PositionedEventStreamFormat,
+  TemplateFormat,
+} from "./formats.ts";
+
+/** Event streams whose ids are positions differ by whether the id names one channel or several. */
+export type TemplateKind = "text" | "events" | "positioned events" | "several positioned events";
+
+const shelves = new WeakMap<Store, Shelf>();
+
+/** The formats of a store's worker. */
+export function shelfOf(store: Store): Shelf {
+  const known = shelves.get(store);
+  if (known !== undefined) return known;
+  const made = new Shelf(store.epoch);
+  shelves.set(store, made);
+  return made;
+}
+
+export class Shelf {
+  readonly #epoch: number;
+  readonly #bare = new Map<string, PaddableFormat>();
+  readonly #padded = new Map<string, PaddedFormat>();
+  readonly #paddings = new Map<string, Padding>();
+  readonly json: Format;
+  readonly msgpack: Format;
+
+  constructor(epoch: number) {
+    this.#epoch = epoch;
+    this.json = new JsonFormat("json", epoch);
+    this.msgpack = new MsgpackFormat("msgpack", epoch);
+  }
+
+  template(kind: TemplateKind, template: string): PaddableFormat {
+    const look = JSON.stringify([kind, template]);
+    const known = this.#bare.get(look);
+    if (known !== undefined) return known;
+    const made = this.#make(kind, template, `t${this.#bare.size}`);
+    this.#bare.set(look, made);
+    return made;
+  }
+
+  padding(isEventStream: boolean, maxLength: number): Padding {
+    const look = `${isEventStream} ${maxLength}`;
+    const padding = this.#paddings.get(look) ?? new Padding(maxLength, isEventStream);
+    this.#paddings.set(look, padding);
+    return padding;
+  }
+
+  /** The padding must be of the kind's bytes. */
+  padded(kind: TemplateKind, template: string, padding: Padding, minLength: number): Format {
+    const bare = this.template(kind, template);
+    if (minLength === 0) return bare;
+    const look = JSON.stringify([bare.key, padding.maxLength, minLength]);
+    const known = this.#padded.get(look);
+    if (known !== undefined) return known;
+    const made = new PaddedFormat(`p${this.#padded.size}`, bare, padding, minLength);
+    this.#padded.set(look, made);
+    return made;
+  }
+
+  #make(kind: TemplateKind, template: string, key: string): PaddableFormat {
+    switch (kind) {
+      case "text":
+        return new TemplateFormat(key, template);
+      case "events":
+        return new EventStreamFormat(key, template);
+      default:
+        return new PositionedEventStreamFormat(key, template, this.#epoch, kind.startsWith("several"));
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * A long poll that waits (push-stream spec 4.12 (6)): made by poll.ts, which also writes its answer. It is also what is told when the
+ * client goes away, so it is one object in all its roles.
+ */
+import type { Format } from "../fanout/format.ts";
+import type { LocalChannel } from "../fanout/local-channel.ts";
+import { type WaitingPoll, WaitingSubscription } from "../fanout/waiting.ts";
+import type { Message } from "../store/message-view.ts";
+import type { Start } from "./backlog.ts";
+import type { Line } from "./line.ts";
+import type { PollEndpoint } from "./poll.ts";
+import type { Presentation } from "./presentation.ts";
+import type { Held } from "./room.ts";
+import type { Timed } from "./timer-wheel.ts";
+
+/** The answer that is waited for. */
+export interface Waiter {
+  readonly resolve: (response: Response) => void;
+  readonly line: Line | null;
+  readonly presentation: Presentation;
+}
+
+/** One waiting long poll: answered once, by a message, by its ttl, by a drain, or not at all when the client leaves. */
+export class HeldPoll implements WaitingPoll, Held, Timed {
+  readonly format: Format;
+  readonly subscriptions: WaitingSubscription[] = [];
+  nextTimed: Timed | null = null;
+  previousTimed: Timed | null = null;
+  dueTick = 0;
+  heldAt = -1;
+  readonly #endpoint: PollEndpoint;
+  readonly #resolve: (response: Response) => void;
+  readonly #line: Line | null;
+  readonly #presentation: Presentation;
+
+  constructor(
+    endpoint: PollEndpoint,
+    channels: readonly LocalChannel[],
+    starts: readonly Start[],
+    { resolve, line, presentation }: Waiter,
+  ) {
+    this.#endpoint = endpoint;
+    this.format = endpoint.format;
+    this.#resolve = resolve;
+    this.#line = line;
+    this.#presentation = presentation;
+    channels.forEach((channel, i) => {
+      this.subscriptions.push(new WaitingSubscription(channel, this, starts[i]?.afterId ?? 0));
+    });
+    const { room } = endpoint;
+    if (endpoint.ttlMs > 0) room.timers.add(this, endpoint.ttlMs);
+    room.held.add(this);
+    room.fanout.joinPoll(this);
+  }
+
+  /** The request was aborted: its client went away. */
+  handleEvent(): void {
+    this.#leave();
+  }
+
+  answer(m: Message, body: Uint8Array): void {
+    this.#leave();
+    this.#resolve(this.#endpoint.wrap(m, body, this.#presentation));
+  }
+
+  goAway(): void {
+    if (this.subscriptions.length === 0) return;
+    this.#leave();
+    this.#resolve(this.#endpoint.timedOut(this.#presentation));
+  }
+
+  fire(): void {
+    this.goAway();
+  }
+
+  #leave(): void {
+    const { room } = this.#endpoint;
+    const [first] = this.subscriptions;
+    if (first !== undefined) room.fanout.leavePoll(first);
+    this.#line?.release();
+    room.timers.remove(this);
+    room.held.remove(this);
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * How the answers of a location look, apart from what they say: content type, CORS, JSONP, gzip (push-stream spec 4.3, 4.11, 4.12, 4.15).
+ * A held answer keeps its presentation, and all requests that look alike share one, so ten thousand held ones cost nothing.
+ */
+import { ANTI_CACHE, type HeaderFields } from "../answer.ts";
+import { contentTypeOf } from "../config/content-type.ts";
+import type { LocatedRequest } from "../config/located-request.ts";
+import { optionalLocationValue } from "../config/location-values.ts";
+import type { LocationConfig } from "../config/model.ts";
+import type { CompiledValue } from "../config/variables.ts";
+import { acceptsGzip, isGzipType } from "../content-coding.ts";
+import { corsFields } from "../cors.ts";
+
+const JSONP_TYPE = "application/javascript";
+const EVENT_STREAM_TYPE = "text/event-stream; charset=utf-8";
+const METHODS = "GET";
+const NO_FIELDS: HeaderFields = {};
+
+export class Presentation {
+  /** Headers of every answer with a content type: anti-cache, CORS, type. */
+  readonly fields: HeaderFields;
+  /** Name of the JSONP callback, which may be empty; null: no JSONP. */
+  readonly callback: string | null;
+  readonly isGzip: boolean;
+  #heldInit: ResponseInit | null = null;
+
+  constructor(type: string, cors: HeaderFields, callback: string | null, isGzip: boolean) {
+    this.fields = { "Content-Type": type, ...ANTI_CACHE, ...cors };
+    this.callback = callback;
+    this.isGzip = isGzip;
+  }
+
+  /** Head of a held stream. One Headers object for all: a literal is read anew, strings and all, for each of ten thousand responses. */
+  get heldInit(): ResponseInit {
+    // X-Accel-Buffering: an nginx in front must not hold the stream back.
+    const coding = this.isGzip ? { "Content-Encoding": "gzip" } : NO_FIELDS;
+    this.#heldInit ??= { headers: new Headers({ ...this.fields, "X-Accel-Buffering": "no", ...coding }) };
+    return this.#heldInit;
+  }
+}
+
+export class Presenter {
+  readonly #location: LocationConfig;
+  readonly #heldType: string | null;
+  readonly #allowedOrigins: CompiledValue | null;
+  /** Those of the last origin: nearly always it is a constant. */
+  #origin = "";
+  #cors = NO_FIELDS;
+  readonly #known = new Map<string, Presentation>();
+
+  constructor(location: LocationConfig, isEventSource: boolean) {
+    this.#location = location;
+    this.#heldType = isEventSource ? EVENT_STREAM_TYPE : null;
+    this.#allowedOrigins = optionalLocationValue(location, location.allowedOrigins);
+  }
+
+  /** The CORS headers of every answer to this request; none when there are none. */
+  cors(located: LocatedRequest): HeaderFields {
+    if (this.#allowedOrigins === null) return NO_FIELDS;
+    const origin = this.#allowedOrigins(located);
+    if (origin !== this.#origin) {
+      this.#origin = origin;
+      this.#cors = corsFields(origin, METHODS);
+      this.#known.clear();
+    }
+    return this.#cors;
+  }
+
+  /** For streams and waiting long polls, which on an eventsource location have its type; `callback` as in Presentation. */
+  held(located: LocatedRequest, callback: string | null): Presentation {
+    const type = this.#heldType ?? contentTypeOf(this.#location, located.rawUrlPath);
+    return this.#of(type, located, callback);
+  }
+
+  /** For polls, and long polls that are answered at once. */
+  immediate(located: LocatedRequest, callback: string | null): Presentation {
+    return this.#of(contentTypeOf(this.#location, located.rawUrlPath), located, callback);
+  }
+
+  #of(type: string, located: LocatedRequest, callback: string | null): Presentation {
+    const cors = this.cors(located);
+    const { gzip } = this.#location;
+    // What came through a proxy stays plain (gzip_proxied off).
+    const isGzip =
+      gzip !== null &&
+      acceptsGzip(located.header("accept-encoding")) &&
+      located.header("via") === null &&
+      isGzipType(gzip.types, callback === null ? type : JSONP_TYPE);
+    if (callback !== null) return new Presentation(JSONP_TYPE, cors, callback, isGzip);
+    const look = isGzip ? `gzip ${type}` : type;
+    const known = this.#known.get(look);
+    if (known !== undefined) return known;
+    const made = new Presentation(type, cors, null, isGzip);
+    this.#known.set(look, made);
+    return made;
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * What the held streams of one location and one padding group have in common (push-stream spec 4.6, 4.8, 4.9): formats, header, ping,
+ * footer, and how they are seated. Made by stream.ts, one for the clients that are not padded and one for each group.
+ */
+import type { LocationConfig } from "../config/model.ts";
+import type { PaddingGroup } from "../config/padding.ts";
+import type { Format } from "../fanout/format.ts";
+import { StreamSubscription } from "../fanout/local-channel.ts";
+import type { StreamConnection } from "../fanout/streams.ts";
+import { PING_ID } from "../message.ts";
+import { Message } from "../store/message-view.ts";
+import { ByteWriter } from "../wire/byte-writer.ts";
+import { EVENT_STREAM_PING, eventStreamFooter, eventStreamHeader } from "../wire/event-stream.ts";
+import type { Padding } from "../wire/padding.ts";
+import { pushPosition } from "../wire/position.ts";
+import type { Seat } from "./admit.ts";
+import type { Asked } from "./backlog.ts";
+import { shelfOf, type TemplateKind } from "./format-shelf.ts";
+import type { Room } from "./room.ts";
+
+const encoder = new TextEncoder();
+
+/** What the request asked for; kept only until the body is pulled. */
+export interface Wish {
+  readonly seats: readonly Seat[];
+  readonly asked: Asked;
+}
+
+export class StreamForm {
+  readonly room: Room;
+  readonly location: LocationConfig;
+  readonly footer: Uint8Array;
+  readonly ping: Uint8Array;
+  readonly #header: Uint8Array;
+  readonly #positioned: boolean;
+  readonly #oneChannel: Format;
+  readonly #severalChannels: Format;
+  readonly #prelude = new ByteWriter(256);
+
+  /** `group` null: no padding. `maxPadding` is the largest of the whole configuration. */
+  constructor(
+    room: Room,
+    location: LocationConfig,
+    isEventSource: boolean,
+    group: PaddingGroup | null,
+    maxPadding: number,
+  ) {
+    this.room = room;
+    this.location = location;
+    this.#positioned = isEventSource && location.eventIds === "auto";
+    const shelf = shelfOf(room.store);
+    const padding = shelf.padding(isEventSource, group === null ? 0 : maxPadding);
+    const { messageTemplate, headerTemplate, footerTemplate } = location;
+    const format = (kind: TemplateKind): Format =>
+      shelf.padded(kind, messageTemplate, padding, group?.messageMin ?? 0);
+    if (this.#positioned) {
+      this.#oneChannel = format("positioned events");
+      this.#severalChannels = format("several positioned events");
+    } else {
+      this.#oneChannel = format(isEventSource ? "events" : "text");
+      this.#severalChannels = this.#oneChannel;
+    }
+    const header = isEventSource ? eventStreamHeader(headerTemplate) : encoder.encode(headerTemplate);
+    this.#header = paddedHeader(header, padding, group?.headerMin ?? 0);
+    this.footer = isEventSource ? eventStreamFooter(footerTemplate) : encoder.encode(footerTemplate);
+    this.ping = isEventSource ? EVENT_STREAM_PING : this.#pingOf(room.config.messages.pingText);
+  }
+
+  formatFor(channels: number): Format {
+    return channels > 1 ? this.#severalChannels : this.#oneChannel;
+  }
+
+  /** Seats a stream whose body is being pulled: from here to its place in the live set is one turn. */
+  seat(held: StreamConnection, { seats, asked }: Wish): void {
+    const { fanout, store, backlog } = this.room;
+    const lost: StreamSubscription[] = [];
+    seats.forEach((seat, place) => {
+      // Deleted between admission and now: it is made again, as for any subscriber who comes a moment later.
+      const known = store.find(seat.name) === seat.index;
+      const index = known ? seat.index : store.open(seat.name, Math.floor(Date.now() / 1000));
+      if (index < 0) return;
+      const channel = fanout.channel(index);
+      const start = backlog.start(index, place, seat.backtrack, asked, this.#positioned);
+      const historyUntil = held.format.tellsGaps ? start.historyUntil : store.publishedCount(index);
+      const subscription = new StreamSubscription(channel, held, start.afterId, historyUntil);
+      held.subscriptions.push(subscription);
+      if (start.unknown && held.format.tellsGaps) lost.push(subscription);
+    });
+    held.prelude = this.#positioned ? this.#firstPosition(held, lost) : this.#header;
+  }
+
+  /** Header, first position, and what cannot be counted. An id without data sets the browser's position in silence. */
+  #firstPosition(held: StreamConnection, lost: readonly StreamSubscription[]): Uint8Array {
+    // Shared: fan-out copies the prelude out in the same turn, with the first write.
+    const writer = this.#prelude;
+    writer.reset();
+    writer.pushBytes(this.#header);
+    const positions = held.positions();
+    writer.pushLatin1("id: ");
+    pushPosition(writer, this.room.store.epoch, positions);
+    writer.pushLatin1("\n\n");
+    for (const { channel, sentId } of lost) {
+      held.format.gap(writer, channel, null, sentId, held.format.perConnection ? positions : null);
+      this.room.fanout.gapTold(1);
+    }
+    return writer.view();
+  }
+
+  /** Spec 4.9: a message with id -1, empty channel, rendered with the location's template and padded like any other (4.8). */
+  #pingOf(text: string): Uint8Array {
+    const m = new Message();
+    const data = encoder.encode(text);
+    m.id = PING_ID;
+    m.reserve(data.length);
+    m.bytes.set(data);
+    m.dataLength = data.length;
+    const writer = new ByteWriter(256);
+    this.#oneChannel.message(writer, m, this.room.fanout.nobody, null);
+    return writer.copy();
+  }
+}
+
+/** Without a header there is nothing to fill up. */
+function paddedHeader(header: Uint8Array, padding: Padding, minLength: number): Uint8Array {
+  if (header.length === 0) return header;
+  const writer = new ByteWriter(header.length + padding.maxLength);
+  writer.pushBytes(header);
+  padding.push(writer, header.length, minLength);
+  return writer.copy();
+}
