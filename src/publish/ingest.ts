@@ -29,11 +29,12 @@ export interface Target {
   incarnation: number;
 }
 
-/** Finds or makes the channel. */
+/** Finds or makes the channel, which must not be the events channel: that one the store writes to alone (push-stream spec 7). */
 export function openTarget(store: Store, name: Uint8Array, nowMs: number): Target | Refusal {
   const index = store.open(name, Math.floor(nowMs / 1000));
   if (index === -1) return Refusals.tooManyChannels;
   if (index < 0) return Refusals.noRoom;
+  if (index === store.eventsChannel) return Refusals.eventsChannelReadOnly;
   return { name, index, incarnation: store.incarnation(index) };
 }
 

@@ -5,6 +5,7 @@
 import { Elysia } from "elysia";
 import type { Locator } from "../config/located-request.ts";
 import type { Config } from "../config/model.ts";
+import type { Front } from "../front/front.ts";
 import { PublisherEndpoint } from "./endpoint.ts";
 import type { Ingest } from "./ingest.ts";
 
@@ -12,9 +13,11 @@ export interface PublishOptions {
   readonly config: Config;
   readonly locator: Locator;
   readonly ingest: Ingest;
+  /** What finishes the answers; none: app.ts does, or nothing has to be done. */
+  readonly front?: Front;
 }
 
-export const publish = ({ config, locator, ingest }: PublishOptions) => {
+export const publish = ({ config, locator, ingest, front }: PublishOptions) => {
   const endpoints = config.locations.map((location) =>
     location.role.kind === "publisher"
       ? new PublisherEndpoint(config, location, location.role.admin, ingest)
@@ -22,6 +25,8 @@ export const publish = ({ config, locator, ingest }: PublishOptions) => {
   );
   return new Elysia({ name: "publish" }).onRequest(({ request, server }) => {
     const located = locator.claim("publisher", request, server);
-    return located === null ? undefined : endpoints[located.index]?.handle(located);
+    const answer = located === null ? undefined : endpoints[located.index]?.handle(located);
+    if (located === null || answer === undefined || front === undefined) return answer;
+    return front.finish(located, answer);
   });
 };

@@ -253,8 +253,12 @@ describe("requests that are none", () => {
   );
 
   test("an address nobody serves is 404", async () => {
-    expectHeaderOnly(await send("/nowhere"), { status: 404 });
-    expectHeaderOnly(await send("/pub/x?id=a"), { status: 404 });
+    for (const path of ["/nowhere", "/pub/x?id=a"]) {
+      const answer = await send(path);
+      expect(answer.statusLine).toBe("HTTP/1.1 404 Not Found");
+      expect(answer.fields.get("content-type")).toBe("text/html");
+      expect(answer.body.toString()).toContain("<h1>404 Not Found</h1>");
+    }
   });
 
   test("half a request keeps nobody else waiting and publishes nothing", async () => {

@@ -95,12 +95,20 @@ describe("any byte (3.1)", () => {
     expect(JSON.parse(all.body.toString()).infos.length).toBeGreaterThan(255);
   });
 
-  test("plus is no blank, upper and lower case differ, unescaped bytes are taken as they are", async () => {
-    for (const id of ["a+b", "a%20b", "A+b", "\xc3\xa9"]) {
+  test("plus is no blank, upper and lower case differ", async () => {
+    for (const id of ["a+b", "a%20b", "A+b"]) {
       expect((await publish(id)).body.toString()).toContain('"published_messages": 1,');
     }
-    expect((await info("%c3%a9")).status).toBe(200);
-    expect((await info("%c3%89")).status).toBe(404);
+  });
+
+  // Where streams send their heads early the parser is that of node:http, which refuses such bytes (400).
+  test("unescaped bytes are taken as they are", async () => {
+    const native = await startServer({ toml: layout("", { sub: 'header_template = "-"' }) });
+    const { body } = await ask(native.port, "/pub?id=\xc3\xa9", { method: "POST", body: "hello" });
+    expect(body.toString()).toContain('"published_messages": 1,');
+    expect((await ask(native.port, "/pub?id=%c3%a9")).status).toBe(200);
+    expect((await ask(native.port, "/pub?id=%c3%89")).status).toBe(404);
+    await native.stop();
   });
 });
 

@@ -1,0 +1,123 @@
+/**
+ * One location of static files, compiled: what plugin.ts hands requests to. GET and HEAD of regular files below one folder; index files for
+ * folders; no listings, no files whose name begins with a dot, no links that lead out.
+ */
+import { SERVER } from "../answer.ts";
+import { contentTypeOf } from "../config/content-type.ts";
+import type { LocatedRequest } from "../config/located-request.ts";
+import type { FilesConfig, LocationConfig } from "../config/model.ts";
+import { errorPage } from "../front/error-page.ts";
+import { fieldValue, pathUrl } from "../front/field-value.ts";
+import { originOf } from "../front/returned.ts";
+import { formatHttpDate } from "../wire/http-date.ts";
+import { askedRange, type ByteRange, fileEtag, type HeaderReader, preconditionStatus } from "./conditions.ts";
+import { Disk, type Found, type FoundFile } from "./disk.ts";
+import { compilePlace, type Place, type PlaceFinder } from "./folder.ts";
+
+/** A file's head, made once as long as the file stays the same. */
+interface Head {
+  readonly etag: string;
+  readonly validators: Readonly<Record<string, string>>;
+  readonly type: string;
+  readonly whole: ResponseInit;
+}
+
+export class FilesEndpoint {
+  readonly #location: LocationConfig;
+  readonly #index: readonly string[];
+  readonly #find: PlaceFinder;
+  readonly #disk = new Disk();
+  readonly #heads = new WeakMap<FoundFile, Head>();
+
+  constructor(location: LocationConfig, files: FilesConfig) {
+    this.#location = location;
+    this.#index = files.index;
+    this.#find = compilePlace(location, files);
+  }
+
+  handle(located: LocatedRequest): Response {
+    const { method } = located;
+    if (method !== "GET" && method !== "HEAD") return errorPage(405, { Allow: "GET, HEAD" });
+    const place = this.#find(located);
+    if (place === null) return errorPage(404);
+    const found = this.#look(place, located.path.endsWith("/"));
+    switch (found.kind) {
+      case "file":
+        return this.#send(located, found);
+      case "folder":
+        return located.path.endsWith("/") ? errorPage(403) : redirectInto(located);
+      case "missing":
+        return errorPage(404);
+      case "forbidden":
+        return errorPage(403);
+    }
+  }
+
+  /** With a slash at the end the first index file that is there stands for the folder, as if it had been asked for. */
+  #look({ folder, file }: Place, isFolder: boolean): Found {
+    const found = this.#disk.look(folder, file);
+    if (found.kind !== "folder" || !isFolder) return found;
+    for (const name of this.#index) {
+      const index = this.#disk.look(folder, `${file}${file.endsWith("/") ? "" : "/"}${name}`);
+      if (index.kind === "file" || index.kind === "forbidden") return index;
+    }
+    return found;
+  }
+
+  #send(located: LocatedRequest, file: FoundFile): Response {
+    const header: HeaderReader = (name) => located.header(name);
+    const head = this.#headOf(file);
+    const validators = { etag: head.etag, mtimeSec: file.mtimeSec };
+    const status = preconditionStatus(header, validators);
+    if (status === 412) return errorPage(412);
+    if (status === 304) return new Response(null, { status, headers: head.validators });
+    if (located.method === "HEAD") return new Response(null, head.whole);
+    const range = askedRange(header, validators, file.size);
+    if (range === "unsatisfiable") return errorPage(416, { "Content-Range": `bytes */${file.size}` });
+    if (range !== "whole") return part(file, head, range);
+    return new Response(wholeBody(file, header), head.whole);
+  }
+
+  #headOf(file: FoundFile): Head {
+    const known = this.#heads.get(file);
+    if (known !== undefined) return known;
+    const etag = fileEtag(file.mtimeSec, file.size);
+    const validators = { ...SERVER, ETag: etag, "Last-Modified": formatHttpDate(file.mtimeSec) };
+    // nginx goes by the name that was asked for, not by where its links lead.
+    const type = fieldValue(contentTypeOf(this.#location, pathUrl(file.name)));
+    const headers = new Headers({
+      ...validators,
+      "Content-Type": type,
+      "Content-Length": String(file.size),
+      "Accept-Ranges": "bytes",
+    });
+    const head = { etag, validators, type, whole: { headers } };
+    this.#heads.set(file, head);
+    return head;
+  }
+}
+
+/** Bun answers a Range itself where the body is a file as it is, even a range that this server has decided to ignore. */
+function wholeBody(file: FoundFile, header: HeaderReader): Uint8Array<ArrayBuffer> | Blob | ReadableStream {
+  if (file.bytes !== null) return file.bytes;
+  const body = Bun.file(file.path);
+  return header("range") === null ? body : body.stream().pipeThrough(new TransformStream());
+}
+
+function part(file: FoundFile, { validators, type }: Head, { first, last }: ByteRange): Response {
+  const end = last + 1;
+  const headers = {
+    ...validators,
+    "Content-Type": type,
+    "Content-Range": `bytes ${first}-${last}/${file.size}`,
+    "Content-Length": String(end - first),
+  };
+  const body = file.bytes === null ? Bun.file(file.path).slice(first, end) : file.bytes.subarray(first, end);
+  return new Response(body, { status: 206, headers });
+}
+
+/** nginx: relative links of the index page would be wrong without the slash. */
+function redirectInto(located: LocatedRequest): Response {
+  const query = located.rawQuery === "" ? "" : `?${located.rawQuery}`;
+  return errorPage(301, { Location: `${originOf(located)}${pathUrl(located.path)}/${query}` });
+}

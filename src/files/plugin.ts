@@ -1,0 +1,19 @@
+/** Locations of static files, as an Elysia plugin: claims their requests and leaves all others alone. */
+import { Elysia } from "elysia";
+import type { Locator } from "../config/located-request.ts";
+import type { Config } from "../config/model.ts";
+import type { Front } from "../front/front.ts";
+import { FilesEndpoint } from "./endpoint.ts";
+
+export const files = (config: Pick<Config, "locations">, locator: Locator, front: Front) => {
+  const endpoints = config.locations.map((location) =>
+    location.role.kind === "files" && location.files !== null
+      ? new FilesEndpoint(location, location.files)
+      : null,
+  );
+  return new Elysia({ name: "files" }).onRequest(({ request, server }) => {
+    const located = locator.claim("files", request, server);
+    const answer = located === null ? undefined : endpoints[located.index]?.handle(located);
+    return located === null || answer === undefined ? undefined : front.finish(located, answer);
+  });
+};

@@ -1,0 +1,91 @@
+/**
+ * The access logs of a location (issue "OpenResty parts", 4): one line for each answer. Called by front.ts when an answer is made, which for
+ * held streams is their beginning: the runtime does not tell when one ended in peace. A long poll is logged when it is answered.
+ */
+import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocationConfig } from "../config/model.ts";
+import { LogFile } from "./log-file.ts";
+import { compileLogFormat, type LineMaker } from "./log-format.ts";
+
+/** All logs of a worker, by path: locations that write into the same file share it. */
+export class LogFiles {
+  readonly #files = new Map<string, LogFile>();
+
+  /** The first location that names a path says how it is buffered; nginx wants them to agree. */
+  file(path: string, bufferBytes: number, flushMs: number): LogFile {
+    const known = this.#files.get(path);
+    if (known !== undefined) return known;
+    const file = new LogFile(path, bufferBytes, flushMs);
+    this.#files.set(path, file);
+    return file;
+  }
+
+  reopen(): void {
+    for (const file of this.#files.values()) file.reopen();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#files.values(), (file) => file.close()));
+  }
+}
+
+interface Log {
+  readonly file: LogFile;
+  readonly line: LineMaker;
+}
+
+interface Arrival {
+  readonly startMs: number;
+  readonly remoteAddress: string;
+}
+
+export class AccessLog {
+  readonly #logs: readonly Log[];
+  readonly #isSubscriber: boolean;
+  /** Of requests under way. The address is asked for early: of a client that left it is not known any more. */
+  readonly #arrivals = new WeakMap<LocatedRequest, Arrival>();
+
+  constructor(location: LocationConfig, files: LogFiles) {
+    this.#isSubscriber = location.role.kind === "subscriber";
+    this.#logs = location.accessLogs.map(({ path, format, bufferBytes, flushMs }) => ({
+      file: files.file(path, bufferBytes, flushMs),
+      line: compileLogFormat(format, location),
+    }));
+  }
+
+  arrived(located: LocatedRequest): void {
+    this.#arrivals.set(located, { startMs: Date.now(), remoteAddress: located.remoteAddress });
+  }
+
+  /** The answer, or one like it where its length could only be had by reading it. */
+  answered(located: LocatedRequest, response: Response): Response | Promise<Response> {
+    const length = this.#knownLength(located, response);
+    if (length !== null) {
+      this.#write(located, response, length);
+      return response;
+    }
+    return response.bytes().then((body) => {
+      const { status, headers } = response;
+      this.#write(located, response, body.length);
+      return new Response(body, { status, headers });
+    });
+  }
+
+  /** null: it has to be read. A subscriber's never is: it may have no end. */
+  #knownLength(located: LocatedRequest, response: Response): number | null {
+    if (located.method === "HEAD") return 0;
+    const declared = response.headers.get("content-length");
+    if (declared !== null) return Number(declared);
+    return this.#isSubscriber || response.body === null ? 0 : null;
+  }
+
+  #write(located: LocatedRequest, response: Response, bodyBytes: number): void {
+    const nowMs = Date.now();
+    const { startMs, remoteAddress } = this.#arrivals.get(located) ?? {
+      startMs: nowMs,
+      remoteAddress: located.remoteAddress,
+    };
+    const answered = { located, remoteAddress, response, bodyBytes, startMs, nowMs };
+    for (const { file, line } of this.#logs) file.write(line(answered));
+  }
+}

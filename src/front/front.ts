@@ -1,0 +1,97 @@
+/**
+ * What a location does around its role: who may come in, and what is added to the answer on its way out. app.ts calls `before` and `finish`
+ * for each request; the roles know nothing of it.
+ *
+ * Compiled per index of Config.locations, variants included. A location with none of it has no entry: it costs one array read.
+ */
+import type { LocatedRequest } from "../config/located-request.ts";
+import type { Config, LocationConfig } from "../config/model.ts";
+import { type AccessCheck, compileAccess } from "./access.ts";
+import { AccessLog, LogFiles } from "./access-log.ts";
+import { compileAddedHeaders, type HeaderAdder } from "./added-headers.ts";
+import { Authentication, type Resume, UserCheck } from "./authentication.ts";
+import { errorPage } from "./error-page.ts";
+import { Compressor } from "./gzip.ts";
+
+interface Entry {
+  readonly access: AccessCheck | null;
+  readonly authentication: Authentication | null;
+  readonly compressor: Compressor | null;
+  readonly addHeaders: HeaderAdder | null;
+  readonly accessLog: AccessLog | null;
+}
+
+export class Front {
+  readonly #entries: readonly (Entry | null)[];
+  readonly #logs = new LogFiles();
+
+  constructor(config: Pick<Config, "locations">) {
+    const users = new Map<string, UserCheck>();
+    this.#entries = config.locations.map((location) => compileEntry(location, users, this.#logs));
+  }
+
+  /**
+   * null: the role may answer. A Response refuses. Where a password takes long to verify (bcrypt), the promise is of a refusal or of what
+   * `resume` answers (as the role answers, not finished yet); without `resume` the worker stands still meanwhile, once per user.
+   */
+  before(located: LocatedRequest, resume: Resume | null = null): Response | Promise<Response> | null {
+    const entry = this.#entries[located.index] ?? null;
+    if (entry === null) return null;
+    entry.accessLog?.arrived(located);
+    if (entry.access !== null && !entry.access(located.remoteAddress)) return errorPage(403);
+    return entry.authentication?.check(located.header("authorization"), resume) ?? null;
+  }
+
+  /** Compresses, adds headers, writes the log. For answers of every kind, refusals of `before` included. */
+  finish(located: LocatedRequest, answer: Response | Promise<Response>): Response | Promise<Response> {
+    const entry = this.#entries[located.index] ?? null;
+    if (entry === null) return answer;
+    return answer instanceof Promise
+      ? answer.then((response) => finished(entry, located, response))
+      : finished(entry, located, answer);
+  }
+
+  /** The log files were moved away. */
+  reopenLogs(): void {
+    this.#logs.reopen();
+  }
+
+  /** Resolves when all lines are written. */
+  async close(): Promise<void> {
+    await this.#logs.close();
+  }
+}
+
+function finished(entry: Entry, located: LocatedRequest, answer: Response): Response | Promise<Response> {
+  const packed = entry.compressor?.compress(located, answer) ?? answer;
+  return packed instanceof Promise
+    ? packed.then((response) => completed(entry, located, response))
+    : completed(entry, located, packed);
+}
+
+function completed(entry: Entry, located: LocatedRequest, response: Response): Response | Promise<Response> {
+  entry.addHeaders?.(located, response);
+  return entry.accessLog?.answered(located, response) ?? response;
+}
+
+function compileEntry(location: LocationConfig, users: Map<string, UserCheck>, logs: LogFiles): Entry | null {
+  const { auth, gzip, role } = location;
+  const entry: Entry = {
+    access: compileAccess(location.access),
+    authentication: auth === null ? null : new Authentication(auth.realm, userCheck(users, auth.userFile)),
+    // Subscribers flush after each message: their own side compresses.
+    compressor: gzip === null || role.kind === "subscriber" ? null : new Compressor(gzip),
+    addHeaders: compileAddedHeaders(location),
+    accessLog: location.accessLogs.length === 0 ? null : new AccessLog(location, logs),
+  };
+  return Object.values(entry).every((part) => part === null) ? null : entry;
+}
+
+/** Locations with one user file share what they remember of it. */
+function userCheck(users: Map<string, UserCheck>, path: string): UserCheck {
+  const known = users.get(path);
+  if (known !== undefined) return known;
+  const made = new UserCheck(path);
+  users.set(path, made);
+  return made;
+}

@@ -1,0 +1,58 @@
+/**
+ * What nginx's `return` answers. app.ts calls it with what config/rewrite.ts found and evaluated; ours is the form of the answer.
+ *
+ * 444 (close without a word) cannot be had: Bun answers every request. The client gets an empty 400 and the connection ends.
+ */
+import { SERVER } from "../answer.ts";
+import { binaryBytes } from "../config/binary-text.ts";
+import type { LocatedRequest } from "../config/located-request.ts";
+import { isRedirect } from "../config/rewrite.ts";
+import { errorPage } from "./error-page.ts";
+import { fieldValue, urlValue } from "./field-value.ts";
+
+const CLOSE_SILENTLY = 444;
+/** The statuses a Response can have; 1xx would not be answers at all. */
+const LEAST_STATUS = 200;
+const GREATEST_STATUS = 599;
+
+/**
+ * The answer to `return status text`. `text` is the evaluated body or, with a redirecting status, URL (a binary string); null: there was
+ * only a status. `origin` is put before a URL that starts with "/", as nginx's absolute_redirect does; "" leaves it relative.
+ */
+export function returnedAnswer(
+  status: number,
+  text: string | null,
+  defaultType: string,
+  origin = "",
+): Response {
+  if (status === CLOSE_SILENTLY)
+    return new Response(null, {
+      status: 400,
+      headers: { ...SERVER, Connection: "close", "Content-Length": "0" },
+    });
+  if (status < LEAST_STATUS || status > GREATEST_STATUS) return errorPage(500);
+  if (isRedirect(status)) return errorPage(status, redirection(text ?? "", origin));
+  if (status === 204 || status === 304) return new Response(null, { status, headers: SERVER });
+  if (status >= 400 && (text ?? "") === "") return errorPage(status);
+  const body = Buffer.from(binaryBytes(text ?? ""));
+  const headers = {
+    ...SERVER,
+    "Content-Type": fieldValue(defaultType),
+    "Content-Length": String(body.length),
+  };
+  return new Response(body.length === 0 ? null : body, { status, headers });
+}
+
+/** Without a URL nginx sends the page and no Location. */
+function redirection(url: string, origin: string): Readonly<Record<string, string>> {
+  if (url === "") return {};
+  return { Location: urlValue(url.startsWith("/") ? origin + url : url) };
+}
+
+const AFTER_SCHEME = "https://".length;
+
+/** `http://host:port` as the client addressed it; "" when it named no host (HTTP/1.0). */
+export function originOf({ request }: LocatedRequest): string {
+  const { url } = request;
+  return url.startsWith("/") ? "" : url.slice(0, url.indexOf("/", AFTER_SCHEME));
+}

@@ -1,0 +1,54 @@
+/**
+ * The headers of a publisher location's answers, made once per value of `allowed_origins`: publishing is the hot path, and Bun copies a
+ * Headers object three times faster than it reads a literal (300 of 900 ns). Called by endpoint.ts at the start of each request.
+ */
+import { ANTI_CACHE, type HeaderFields } from "../answer.ts";
+import { rawLocationValue } from "../config/location-values.ts";
+import type { LocationConfig } from "../config/model.ts";
+import type { CompiledValue, RequestFacts } from "../config/variables.ts";
+import { corsFields } from "../cors.ts";
+
+export class HeaderSet {
+  /** Beside the anti-cache headers: those of CORS, or none (push-stream spec 4.11). */
+  readonly fields: HeaderFields;
+  /** Of an answer 200 without a body. */
+  readonly empty: ResponseInit;
+  readonly #byType = new Map<string, ResponseInit>();
+
+  constructor(fields: HeaderFields) {
+    this.fields = fields;
+    this.empty = { headers: new Headers({ ...ANTI_CACHE, "Content-Length": "0", ...fields }) };
+  }
+
+  ofType(contentType: string): ResponseInit {
+    const known = this.#byType.get(contentType);
+    if (known !== undefined) return known;
+    const made = { headers: new Headers({ "Content-Type": contentType, ...ANTI_CACHE, ...this.fields }) };
+    this.#byType.set(contentType, made);
+    return made;
+  }
+}
+
+export class AnswerHeaders {
+  readonly #origin: CompiledValue | null;
+  readonly #methods: string;
+  /** One entry is enough: the value is a constant almost everywhere, and clients of one page have one origin. */
+  #lastOrigin = "";
+  #last = new HeaderSet({});
+
+  constructor(location: LocationConfig, methods: string) {
+    const { allowedOrigins } = location;
+    this.#origin = allowedOrigins === null ? null : rawLocationValue(location, allowedOrigins);
+    this.#methods = methods;
+  }
+
+  of(facts: RequestFacts): HeaderSet {
+    if (this.#origin === null) return this.#last;
+    const origin = this.#origin(facts);
+    if (origin !== this.#lastOrigin) {
+      this.#last = new HeaderSet(corsFields(origin, this.#methods));
+      this.#lastOrigin = origin;
+    }
+    return this.#last;
+  }
+}
