@@ -3,7 +3,9 @@ import { Elysia } from "elysia";
 import { ANTI_CACHE } from "../answer.ts";
 import type { Locator } from "../config/located-request.ts";
 import type { Config } from "../config/model.ts";
+import type { Front } from "../front/front.ts";
 import type { Store } from "../store/store.ts";
+import { ChannelListings } from "./channel-listing.ts";
 import { renderMetrics } from "./metrics.ts";
 import { StatisticsEndpoint } from "./statistics.ts";
 
@@ -11,6 +13,7 @@ export interface AdminOptions {
   readonly config: Config;
   readonly store: Store;
   readonly locator: Locator;
+  readonly front: Front;
   /** False while the worker drains: a load balancer should send no one here. */
   readonly isReady: () => boolean;
 }
@@ -18,15 +21,18 @@ export interface AdminOptions {
 const plain = (text: string, status: number): Response =>
   new Response(text, { status, headers: { "Content-Type": "text/plain; charset=utf-8", ...ANTI_CACHE } });
 
-export const admin = ({ config, store, locator, isReady }: AdminOptions) => {
+export const admin = ({ config, store, locator, front, isReady }: AdminOptions) => {
+  const listings = new ChannelListings(store);
   const endpoints = config.locations.map((location) =>
-    location.role.kind === "statistics" ? new StatisticsEndpoint(store, config, location) : null,
+    location.role.kind === "statistics" ? new StatisticsEndpoint(store, config, location, listings) : null,
   );
-  return new Elysia({ name: "admin" })
-    .onRequest(({ request, server }) => {
-      const located = locator.claim("statistics", request, server);
-      return located === null ? undefined : endpoints[located.index]?.handle(located);
-    })
+  const plugin = new Elysia({ name: "admin" }).onRequest(({ request, server }) => {
+    const located = locator.claim("statistics", request, server);
+    const answer = located === null ? undefined : endpoints[located.index]?.handle(located);
+    return located === null || answer === undefined ? undefined : front.finish(located, answer);
+  });
+  if (!config.builtInPaths) return plugin;
+  return plugin
     .get("/health/live", () => plain("ok\n", 200))
     .get("/health/ready", () => (isReady() ? plain("ready\n", 200) : plain("draining\n", 503)))
     .get("/metrics", async () => {

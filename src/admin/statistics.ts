@@ -14,8 +14,9 @@ import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
-import type { SummaryStatistics, WorkerStatistics } from "../wire/statistics.ts";
+import type { StatisticsFormat, SummaryStatistics, WorkerStatistics } from "../wire/statistics.ts";
 import { negotiate } from "../wire/statistics-format.ts";
+import type { ChannelListings } from "./channel-listing.ts";
 
 const STAR = 0x2a;
 
@@ -33,44 +34,38 @@ export class StatisticsEndpoint {
   readonly #store: Store;
   readonly #config: Config;
   readonly #channelsPath: CompiledValue;
+  readonly #listings: ChannelListings;
   readonly #writer = new ByteWriter();
 
-  constructor(store: Store, config: Config, location: LocationConfig) {
+  constructor(store: Store, config: Config, location: LocationConfig, listings: ChannelListings) {
     this.#store = store;
     this.#config = config;
     this.#channelsPath = locationValue(location, location.channelsPath);
+    this.#listings = listings;
   }
 
-  handle(located: LocatedRequest): Response {
+  /** A promise only for a list of very many channels. */
+  handle(located: LocatedRequest): Response | Promise<Response> {
     if (located.method !== "GET") return headerOnly(405, { Allow: "GET" });
     const format = negotiate(located.header("accept"));
-    const writer = this.#writer;
-    writer.reset();
     const path = parseChannelsPath(this.#channelsPath(located), this.#config.limits.maxChannelsPerRequest);
     if (path === "too many") return refuse(Refusals.tooManyChannelsInRequest, WHICH_SERVER);
-    if (path === "empty") format.summary(writer, summaryOf(this.#store));
-    else {
-      const refusal = this.#write(path.names, format);
-      if (refusal !== null) return refusal;
-    }
-    const headers = { "Content-Type": format.contentType, ...ANTI_CACHE, ...WHICH_SERVER };
-    return new Response(writer.copy(), { headers });
+    if (path === "empty")
+      return this.#tell(format, (writer) => format.summary(writer, summaryOf(this.#store)));
+    return this.#answer(path.names, format, located);
   }
 
   /** Left to right; the first ALL or `*` decides the whole answer (spec 5.1). */
-  #write(names: readonly Uint8Array[], format: ReturnType<typeof negotiate>): Response | null {
+  #answer(
+    names: readonly Uint8Array[],
+    format: StatisticsFormat,
+    located: LocatedRequest,
+  ): Response | Promise<Response> {
     const maxLength = this.#config.limits.maxChannelIdLength;
     const found: ChannelCounts[] = [];
     for (const name of names) {
       const prefix = prefixAsked(name);
-      if (prefix !== null) {
-        format.group(
-          this.#writer,
-          zoneCounts(this.#store, hostname(), Date.now()),
-          this.#startingWith(prefix),
-        );
-        return null;
-      }
+      if (prefix !== null) return this.#list(prefix, format, located);
       if (maxLength > 0 && name.length > maxLength) {
         return refuse(Refusals.channelIdTooLarge, WHICH_SERVER);
       }
@@ -79,32 +74,33 @@ export class StatisticsEndpoint {
     }
     const [only, second] = found;
     if (only === undefined) return headerOnly(404, WHICH_SERVER);
-    if (second === undefined) format.single(this.#writer, only);
-    else format.group(this.#writer, zoneCounts(this.#store, hostname(), Date.now()), found);
-    return null;
+    if (second === undefined) return this.#tell(format, (writer) => format.single(writer, only));
+    const zone = zoneCounts(this.#store, hostname(), Date.now());
+    return this.#tell(format, (writer) => format.group(writer, zone, found));
   }
 
-  #startingWith(prefix: Uint8Array): ChannelCounts[] {
-    const found: ChannelCounts[] = [];
-    this.#store.eachChannel((index) => {
-      const counts = channelCounts(this.#store, index);
-      if (startsWith(counts.name, prefix)) found.push(counts);
-    });
-    return found;
+  #list(prefix: Uint8Array, format: StatisticsFormat, located: LocatedRequest): Response | Promise<Response> {
+    const listed = this.#listings.list(format, prefix, located.request.signal);
+    if (!(listed instanceof Promise)) return answerWith(listed, format);
+    // Nobody reads the answer to an asker who is gone.
+    return listed.then((body) => (body === null ? headerOnly(408, WHICH_SERVER) : answerWith(body, format)));
+  }
+
+  #tell(format: StatisticsFormat, write: (writer: ByteWriter) => void): Response {
+    this.#writer.reset();
+    write(this.#writer);
+    return answerWith(this.#writer.copy(), format);
   }
 }
+
+const answerWith = (body: Uint8Array<ArrayBuffer>, { contentType }: StatisticsFormat): Response =>
+  new Response(body, { headers: { "Content-Type": contentType, ...ANTI_CACHE, ...WHICH_SERVER } });
 
 /** `ALL`: every channel; `text*…`: those that start with the text; anything else is a name. */
 function prefixAsked(name: Uint8Array): Uint8Array | null {
   if (name.length === 3 && name[0] === 0x41 && name[1] === 0x4c && name[2] === 0x4c) return new Uint8Array(0);
   const star = name.indexOf(STAR);
   return star < 0 ? null : name.subarray(0, star);
-}
-
-function startsWith(name: Uint8Array, prefix: Uint8Array): boolean {
-  if (name.length < prefix.length) return false;
-  for (let i = 0; i < prefix.length; i++) if (name[i] !== prefix[i]) return false;
-  return true;
 }
 
 /** The whole server (spec 5.5). */

@@ -1,4 +1,4 @@
-/** Statistics locations: push-stream spec 5.1, 5.3 to 5.6 in JSON, over raw sockets on the compiled binary. */
+/** Statistics locations: push-stream spec 5.1 to 5.6, over raw sockets on the compiled binary. The bytes of each format: test/wire. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { hostname } from "node:os";
 import {
@@ -87,19 +87,75 @@ describe("requests (5.1)", () => {
     expectGroup(await stats("?id=nothing-like-it*"), []);
   });
 
+  test("the first ALL or * decides before a later id is looked at, an earlier one counts", async () => {
+    const tooLong = "x".repeat(21);
+    expectGroup(await stats(`?id=nothing-like-it*/${tooLong}`), []);
+    expectGroup(await stats(`?id=nothing-like-${tooLong}*`), []);
+    expectHeaderOnly(await stats(`?id=${tooLong}/ALL`), { status: 400, explain: "Channel id is too large." });
+    // Only the whole word, and only in capitals.
+    for (const id of ["all", "ALLX", "AL"]) expectHeaderOnly(await stats(`?id=${id}`), { status: 404 });
+  });
+
+  test("more channels than one request may name: 400", async () => {
+    const ids = (count: number): string => Array.from({ length: count }, (_, i) => `n${i}`).join("/");
+    expectHeaderOnly(await stats(`?id=${ids(100)}`), { status: 404 });
+    const answer = await stats(`?id=${ids(101)}`);
+    expectHeaderOnly(answer, { status: 400, explain: "Too many channels in one request." });
+    expectAntiCache(answer);
+    expect(answer.fields.has("x-nginx-pushstream-tag")).toBeTrue();
+  });
+});
+
+describe("formats (5.2)", () => {
+  const single = (id: string) => ({
+    plain: `channel: ${id}\r\npublished_messages: 1\r\nstored_messages: 1\r\nactive_subscribers: 0\r\n`,
+    json: channelInfo(id, 1, 1),
+    yaml: `  channel: ${id}\r\n  published_messages: 1\r\n  stored_messages: 1\r\n  subscribers: 0\r\n`,
+    xml: `<?xml version="1.0" encoding="UTF-8" ?>\r\n<channel>\r\n  <name>${id}</name>\r\n  <published_messages>1</published_messages>\r\n  <stored_messages>1</stored_messages>\r\n  <subscribers>0</subscribers>\r\n</channel>\r\n\r\n`,
+  });
+
   test.each([
-    ["application/json", "application/json"],
-    ["text/x-json", "text/x-json"],
-    ["text/html", "application/json"],
-    ["*/*", "application/json"],
-    ["", "application/json"],
-    ["json", "application/json"],
-  ])("Accept: %s", async (accept, type) => {
-    for (const path of ["/channels-stats", "/channels-stats?id=ALL"]) {
-      const answer = await ask(server.port, path, { headers: { Accept: accept } });
-      expect(answer.fields.get("content-type")).toBe(type);
-      JSON.parse(answer.body.toString());
+    ["text/plain", "text/plain", "plain"],
+    ["application/json", "application/json", "json"],
+    ["application/yaml", "application/yaml", "yaml"],
+    ["application/xml", "application/xml", "xml"],
+    ["text/x-json", "text/x-json", "json"],
+    ["text/x-yaml", "text/x-yaml", "yaml"],
+    ["text/html", "application/json", "json"],
+    ["*/*", "application/json", "json"],
+    ["", "application/json", "json"],
+    ["json", "application/json", "json"],
+    ["text/html,application/xhtml+xml,application/xml;q=0.9", "application/xml", "xml"],
+  ] as const)("Accept: %s", async (accept, type, format) => {
+    const id = fresh();
+    const headers = { Accept: accept };
+    await server.publish(id, "x");
+    // Publishers answer in the same formats (spec 5.1).
+    for (const path of ["/channels-stats", "/pub"]) {
+      const { fields, body } = await ask(server.port, `${path}?id=${id}`, { headers });
+      expect(fields.get("content-type")).toBe(type);
+      expect(fields.get("content-length")).toBe(String(body.length));
+      expect(body.toString()).toBe(single(id)[format]);
     }
+    const item = single(id)
+      [format].replace(/^<\?xml.*\r\n/, "")
+      .trimEnd();
+    for (const query of ["?id=ALL", `?id=${id}*`, `?id=${id}/${id}`]) {
+      const answer = await stats(query, headers);
+      expectAntiCache(answer);
+      expect(answer.fields.get("content-type")).toBe(type);
+      expect(answer.body.toString()).toContain(item);
+    }
+    const summary = await stats("", headers);
+    expect(summary.fields.get("content-type")).toBe(type);
+    expect(summary.body.toString().match(/pid(?=\W)(?!>\r)/g)).toHaveLength(2);
+  });
+
+  test("several Accept lines count as one", async () => {
+    const answer = await ask(server.port, "/channels-stats", {
+      headers: { Accept: "text/html", accept: "text/plain" },
+    });
+    expect(answer.fields.get("content-type")).toBe("text/plain");
   });
 });
 
@@ -204,20 +260,35 @@ test("subscribers: connections in the summary, subscriptions in the channels", a
   await standing(server.port, second, 0);
 });
 
-test("20,000 channels in one answer", async () => {
-  const large = await startServer({ toml: layout('[store]\nsize = "64MiB"') });
+test("20,000 channels in one answer, while others are served", async () => {
+  const large = await startServer({ toml: layout('[store]\nsize = "64MiB"'), workers: 1 });
   try {
     const names = Array.from({ length: 20_000 }, (_, i) => `many-${i}`);
     const connection = await RawConnection.open(large.port);
+    const other = await RawConnection.open(large.port);
     for (let at = 0; at < names.length; at += 100) {
       connection.request(`/pub?id=${names.slice(at, at + 100).join("/")}`, { method: "POST", body: "x" });
       expect((await connection.answer()).status).toBe(200);
     }
+    // Asked for before anything is read, so that several are under way; one asker hangs up.
+    const leaver = await RawConnection.open(large.port);
+    leaver.request("/channels-stats?id=ALL");
+    leaver.close();
     connection.request("/channels-stats?id=many-*");
-    const { infos, channels: count } = JSON.parse((await connection.answer()).body.toString());
+    other.request("/channels-stats?id=ALL", { headers: { Accept: "text/plain" } });
+    expectJson(await ask(large.port, "/channels-stats?id=many-7"), channelInfo("many-7", 1, 1));
+    const answer = await connection.answer();
+    expectAntiCache(answer);
+    expect(answer.fields.get("content-length")).toBe(String(answer.body.length));
+    expect(answer.fields.has("x-nginx-pushstream-tag")).toBeTrue();
+    const { infos, channels: count } = JSON.parse(answer.body.toString());
     expect(count).toBe(names.length);
     expect(infos.map(({ channel }: { channel: string }) => channel)).toEqual(names);
+    const lines = (await other.answer()).body.toString().split("\r\n");
+    expect(lines.filter((line) => line.startsWith("channel: many-"))).toHaveLength(names.length);
+    expect(large.log).not.toContain("failed");
     connection.close();
+    other.close();
   } finally {
     await large.stop();
   }
