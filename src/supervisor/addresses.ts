@@ -9,6 +9,7 @@
  * a moment in which connect(2) fails, and the runtime's unlink on close hits the old, already moved name.
  */
 import { lstatSync, renameSync, rmSync } from "node:fs";
+import type { Config } from "../config/model.ts";
 
 const UNIX_PREFIX = "unix:";
 /** The probes exchange nothing. */
@@ -93,15 +94,28 @@ async function probeUnix(path: string): Promise<string | null> {
   }
 }
 
-/** What worker number `seat` of a generation listens on: TCP for all, unix sockets (under a name of its own) for the first. */
-export function listenShare(listen: readonly string[], seat: number, slot: number): readonly string[] {
-  const share: string[] = [];
-  for (const text of listen) {
-    if (!text.startsWith(UNIX_PREFIX)) share.push(text);
-    else if (seat === 0) share.push(ownName(text, slot));
-  }
-  return share;
+/**
+ * The configuration with its addresses under other names, wherever they stand in it; null takes an address away. `listeners`
+ * stays in the order of `listen`.
+ */
+export function renameAddresses(config: Config, rename: (address: string) => string | null): Config {
+  const names = new Map(config.listen.map((address) => [address, rename(address)]));
+  const renamed = (addresses: readonly string[]): string[] =>
+    addresses.map((address) => names.get(address) ?? null).filter((name) => name !== null);
+  const listeners = config.listeners.flatMap((listener) => {
+    const address = names.get(listener.address) ?? null;
+    return address === null ? [] : [{ ...listener, address }];
+  });
+  const servers = config.servers.map((server) => ({ ...server, listen: renamed(server.listen) }));
+  return { ...config, listen: renamed(config.listen), listeners, servers };
 }
+
+/** What worker number `seat` of a generation listens on: TCP for all, unix sockets (under a name of its own) for the first. */
+export const shareOf = (config: Config, seat: number, slot: number): Config =>
+  renameAddresses(config, (text) => {
+    if (!text.startsWith(UNIX_PREFIX)) return text;
+    return seat === 0 ? ownName(text, slot) : null;
+  });
 
 /** How many workers can serve these addresses: one when there is nothing but unix sockets. */
 export const usefulWorkers = (listen: readonly string[], workers: number): number =>

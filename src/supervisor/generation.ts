@@ -2,14 +2,14 @@
  * The workers of one configuration: N seats, each with a process that is started again when it dies. The supervisor has one
  * generation, and for the time of a reload two.
  *
- *   boot() ─► start() ─► serving ─► drain() ─► gone
+ *   boot() ─► start() ─► serving ─► drain(), or quit() and perhaps drain() ─► gone
  *                │          └ a death: repair the store, wait as BackOff says, start again
  *                └ a worker that says why it cannot start, or a crash loop: the start fails
  */
 import type { Config } from "../config/model.ts";
 import { log } from "../log.ts";
 import type { Store } from "../store/store.ts";
-import { listenShare, publishSockets, removeOwnSockets } from "./addresses.ts";
+import { publishSockets, removeOwnSockets, shareOf } from "./addresses.ts";
 import { BackOff, CRASH_LOOP_DEATHS, CrashLoop } from "./back-off.ts";
 import { PulseWatch } from "./pulse-watch.ts";
 import { type WorkerExit, type WorkerListener, WorkerProcess } from "./worker-process.ts";
@@ -33,7 +33,7 @@ interface Seat {
   restart: ReturnType<typeof setTimeout> | null;
 }
 
-type Phase = "booting" | "starting" | "serving" | "draining";
+type Phase = "booting" | "starting" | "serving" | "quitting" | "draining";
 
 /** A worker's share of the stop: the rest of the time is main's, for SIGKILL and tidying. */
 const MARGIN_MS = 500;
@@ -77,13 +77,25 @@ export class Generation implements WorkerListener {
     const killAfterMs = Math.max(deadlineMs, SHORTEST_DRAIN_MS);
     const workerMs = Math.max(0, killAfterMs - Math.min(MARGIN_MS, killAfterMs / 4));
     this.#leave();
-    for (const { worker } of this.#seats) {
-      if (worker === null) continue;
-      if (worker.slot < 0) worker.kill();
-      else worker.drain(workerMs);
-    }
+    this.#eachAtWork((worker) => worker.drain(workerMs));
     const kill = setTimeout(() => this.#kill("did not finish in time"), killAfterMs);
     return this.#gone.promise.finally(() => clearTimeout(kill));
+  }
+
+  /**
+   * Lets every worker finish in its own time: nothing new is taken, what is held stays until its timer is due. Resolves when
+   * all are gone, which may take as long as a client likes; a drain or a kill meanwhile ends it.
+   */
+  quit(): Promise<void> {
+    if (!this.#isLeaving) {
+      this.#leave("quitting");
+      this.#eachAtWork((worker) => worker.quit());
+    }
+    return this.#gone.promise;
+  }
+
+  reopenLogs(): void {
+    for (const { worker } of this.#seats) worker?.reopenLogs();
   }
 
   /** Ends every worker at once; `why` completes "worker …" in the log. Resolves when they are gone. */
@@ -105,7 +117,7 @@ export class Generation implements WorkerListener {
 
   ready(worker: WorkerProcess): void {
     const seat = this.#seatOf(worker);
-    if (seat === null || this.#phase === "draining") return;
+    if (seat === null || this.#isLeaving) return;
     this.#crashes.ready();
     log("debug", "worker ready", { slot: worker.slot, pid: worker.pid });
     if (this.#phase === "starting") {
@@ -123,8 +135,21 @@ export class Generation implements WorkerListener {
     this.#pulses.forget(worker);
     this.#reclaim(exit);
     if (seat.number === 0 && exit.slot >= 0) removeOwnSockets(this.plan.config.listen, exit.slot);
-    if (this.#phase === "draining") this.#noteGone();
+    if (this.#isLeaving) this.#noteGone();
     else this.#afterDeath(seat, exit);
+  }
+
+  get #isLeaving(): boolean {
+    return this.#phase === "quitting" || this.#phase === "draining";
+  }
+
+  /** Those with something to finish; the others end at once. */
+  #eachAtWork(finish: (worker: WorkerProcess) => void): void {
+    for (const { worker } of this.#seats) {
+      if (worker === null) continue;
+      if (worker.slot < 0) worker.kill();
+      else finish(worker);
+    }
   }
 
   #serve(): void {
@@ -182,9 +207,8 @@ export class Generation implements WorkerListener {
     }
     const { config, number: generation } = this.plan;
     if (seat.number === 0) removeOwnSockets(config.listen, slot);
-    const listen = listenShare(config.listen, seat.number, slot);
-    const storePath = this.#storePath;
-    worker.start({ kind: "start", config: { ...config, listen }, storePath, slot, generation });
+    const share = shareOf(config, seat.number, slot);
+    worker.start({ kind: "start", config: share, storePath: this.#storePath, slot, generation });
   }
 
   /** What a dead worker leaves in the store: perhaps the lock, its subscriber counts, its slot. */
@@ -196,8 +220,8 @@ export class Generation implements WorkerListener {
     if (exit.slot >= 0) this.#store.releaseSlot(exit.slot);
   }
 
-  #leave(): void {
-    this.#phase = "draining";
+  #leave(phase: "quitting" | "draining" = "draining"): void {
+    this.#phase = phase;
     for (const seat of this.#seats) {
       if (seat.restart !== null) clearTimeout(seat.restart);
       seat.restart = null;

@@ -2,13 +2,14 @@
  * Every message between main and a worker, typed, in one file. Data never travels here: messages, counters and the heartbeat
  * go through the store (style rule 57), so this channel carries a handful of lines in a worker's life.
  *
- *   main ── start ──► worker        main ── drain ──► worker
+ *   main ── start ──► worker        main ── drain ──► worker (quit before it is possible)
  *   main ◄── ready ── worker        main ◄── drained ─ worker (which then exits 0)
  *   main ◄── failed ─ worker (which then exits 1)
+ *   main ── reopen ─► worker
  *
  * There is no "reload": a reload is a new generation of workers, and the old one is drained. The channel is Bun's IPC with
- * JSON: readable in strace, and the start message is a config that is JSON by nature. When main dies the channel closes,
- * which is how a worker learns of it.
+ * structured clones, because a configuration holds maps, which JSON would turn into empty objects in silence. When main
+ * dies the channel closes, which is how a worker learns of it.
  */
 import type { Config } from "../config/model.ts";
 
@@ -17,7 +18,7 @@ export const WORKER_COMMAND = "__worker";
 
 export interface StartMessage {
   readonly kind: "start";
-  /** Its `listen` is this worker's share: see `listenShare` in addresses.ts. */
+  /** Its `listen` is this worker's share: see `shareOf` in addresses.ts. */
   readonly config: Config;
   readonly storePath: string;
   /** The worker slot in the store that main claimed for the worker's pid. */
@@ -29,6 +30,16 @@ export interface DrainMessage {
   readonly kind: "drain";
   /** Milliseconds from receipt until what is still connected is cut off. */
   readonly deadlineMs: number;
+}
+
+/** SIGQUIT: no new connections, and each one held stays until its own timer is due (push-stream spec 8.2). */
+export interface QuitMessage {
+  readonly kind: "quit";
+}
+
+/** SIGUSR1: the log files were moved away, open them again. */
+export interface ReopenMessage {
+  readonly kind: "reopen";
 }
 
 export interface ReadyMessage {
@@ -46,11 +57,12 @@ export interface DrainedMessage {
   readonly kind: "drained";
 }
 
-export type ToWorker = StartMessage | DrainMessage;
+export type ToWorker = StartMessage | DrainMessage | QuitMessage | ReopenMessage;
 export type FromWorker = ReadyMessage | FailedMessage | DrainedMessage;
 
 /** Narrows what came out of the channel. Both ends are the same executable, so the kind alone is looked at. */
-export const isToWorker = (value: unknown): value is ToWorker => hasKind(value, ["start", "drain"]);
+export const isToWorker = (value: unknown): value is ToWorker =>
+  hasKind(value, ["start", "drain", "quit", "reopen"]);
 export const isFromWorker = (value: unknown): value is FromWorker =>
   hasKind(value, ["ready", "failed", "drained"]);
 

@@ -5,6 +5,7 @@
  * /proc/self/limits rather than asked of getrlimit, because a container's runtime may clamp it in silence and /proc tells.
  */
 import { readFileSync } from "node:fs";
+import { log } from "../log.ts";
 
 /** Descriptors a worker needs beside its connections: store, bells, IPC, standard streams, the runtime's own. */
 const RESERVED_DESCRIPTORS = 64;
@@ -34,4 +35,17 @@ export function descriptorLimit(): number {
 export function connectionLimit(configured: number, descriptors: number): number {
   const fits = descriptors - Math.min(RESERVED_DESCRIPTORS, Math.floor(descriptors / 2));
   return configured === 0 ? fits : Math.min(configured, fits);
+}
+
+/** The same, with a line in the log when it is less than was asked for. */
+export function usableConnections(configured: number, descriptors: number): number {
+  const used = connectionLimit(configured, descriptors);
+  if (configured > used) {
+    log("warn", "limits.max_connections is more than the limit of open files allows", {
+      max_connections: configured,
+      open_files: descriptors,
+      used,
+    });
+  }
+  return used;
 }

@@ -2,10 +2,11 @@
  * What a new configuration may change while the store stays: decided here, without side effects, carried out by supervisor.ts.
  *
  * The store's file cannot change its size or place under running workers. As the push stream module does (push-stream spec
- * 8.4), such a change is ignored with a warning; everything else takes effect.
+ * 8.4), such a change is ignored with a warning, and so is one of the events channel, which is made together with the store
+ * (spec 7); everything else takes effect.
  */
 import type { Config, StoreConfig } from "../config/model.ts";
-import { parseAddress } from "./addresses.ts";
+import { parseAddress, renameAddresses } from "./addresses.ts";
 
 export interface ReloadPlan {
   /** The new configuration with the store settings that stay in force. */
@@ -15,12 +16,15 @@ export interface ReloadPlan {
   readonly unprobed: readonly string[];
 }
 
+/** The zone is the store: its name, which logs use, stays with it. */
 const STORE_NAMES: Readonly<Record<keyof StoreConfig, string>> = {
   size: "memory area size",
   path: "store path",
   blockSize: "store block size",
   channels: "store channel capacity",
   ringSize: "store ring size",
+  keep: "whether the store is kept",
+  zone: "zone name",
 };
 
 /** `ports` maps an address as configured to what it became ("127.0.0.1:0" → "127.0.0.1:41234"). */
@@ -29,14 +33,20 @@ export function planReload(current: Config, next: Config, ports: ReadonlyMap<str
   for (const [field, name] of Object.entries(STORE_NAMES)) {
     const key = field as keyof StoreConfig;
     if (current.store[key] !== next.store[key]) {
-      warnings.push(`Cannot change ${name} without restart, ignoring change`);
+      warnings.push(`Cannot change ${name} without restart, ignoring change on zone: ${current.store.zone}`);
     }
   }
-  const listen = next.listen.map((text) => ports.get(text) ?? text);
+  const { eventsChannelId } = current.messages;
+  if (eventsChannelId !== next.messages.eventsChannelId) {
+    warnings.push(
+      `Cannot change events channel without restart, ignoring change on zone: ${current.store.zone}`,
+    );
+  }
+  const config = renameAddresses(next, (text) => ports.get(text) ?? text);
   return {
-    config: { ...next, listen, store: current.store },
+    config: { ...config, store: current.store, messages: { ...next.messages, eventsChannelId } },
     warnings,
-    unprobed: listen.filter((text) => !isTaken(text, current.listen)),
+    unprobed: config.listen.filter((text) => !isTaken(text, current.listen)),
   };
 }
 

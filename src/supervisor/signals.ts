@@ -1,22 +1,33 @@
 /**
- * Which signal means what, for main and for a worker, and the other thing the outside may do to a process: stop listening.
- *
- * QUIT is TERM for now; the slower nginx QUIT of push-stream spec 8.2 comes with the push stream issue.
+ * Which signal means what, for main and for a worker, and the other thing the outside may do to a process: stop reading its
+ * log. The meanings are nginx's (push-stream spec 8.2).
  */
 export interface MainSignals {
-  /** TERM, INT, QUIT: the first one drains, a second one does not wait. */
+  /** TERM, INT: the first one drains, a second one does not wait. */
   stop(signal: string): void;
+  /** QUIT: no new connections; those that are held stay until their timers are due. */
+  quit(): void;
   /** HUP: read the config again. */
   reload(): void;
+  /** USR1: open the log files again. */
+  reopenLogs(): void;
 }
 
 /** Routes the signals of main; the answer takes the routes away again. */
 export function listenForSignals(actions: MainSignals): () => void {
   const stop = (signal: NodeJS.Signals): void => actions.stop(signal);
+  const quit = (): void => actions.quit();
   const reload = (): void => actions.reload();
-  process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGQUIT", stop).on("SIGHUP", reload);
+  const reopen = (): void => actions.reopenLogs();
+  process
+    .on("SIGTERM", stop)
+    .on("SIGINT", stop)
+    .on("SIGQUIT", quit)
+    .on("SIGHUP", reload)
+    .on("SIGUSR1", reopen);
   return () => {
-    process.off("SIGTERM", stop).off("SIGINT", stop).off("SIGQUIT", stop).off("SIGHUP", reload);
+    process.off("SIGTERM", stop).off("SIGINT", stop).off("SIGQUIT", quit);
+    process.off("SIGHUP", reload).off("SIGUSR1", reopen);
   };
 }
 
@@ -30,9 +41,10 @@ export function outliveLogReader(): void {
 
 /**
  * A terminal sends Ctrl-C, Ctrl-\ and its hang-up to the whole process group. Main answers for all, so a worker stays deaf to
- * those; TERM straight to a worker drains that worker alone.
+ * those; TERM straight to a worker drains that worker alone, and USR1 is for scripts that tell every process.
  */
-export function listenForWorkerSignals(drain: () => void): void {
+export function listenForWorkerSignals(drain: () => void, reopenLogs: () => void): void {
   const deaf = (): void => undefined;
-  process.on("SIGINT", deaf).on("SIGQUIT", deaf).on("SIGHUP", deaf).on("SIGTERM", drain);
+  process.on("SIGINT", deaf).on("SIGQUIT", deaf).on("SIGHUP", deaf);
+  process.on("SIGTERM", drain).on("SIGUSR1", reopenLogs);
 }

@@ -23,11 +23,15 @@ export function slotsFor(workers: number): number {
 
 export function storePolicy(config: Config): StorePolicy {
   const { ttlSec, unstoredTtlSec, maxStoredPerChannel, channelInactivitySec } = config.messages;
+  const encoder = new TextEncoder();
   return {
     messageTtlSec: ttlSec,
     unstoredTtlSec,
     maxStoredPerChannel,
     channelInactivitySec,
     maxChannels: config.limits.maxNumberOfChannels,
+    maxWildcardChannels: config.limits.maxNumberOfWildcardChannels,
+    wildcardPrefix: encoder.encode(config.messages.wildcardChannelPrefix),
+    eventsChannel: encoder.encode(config.messages.eventsChannelId),
   };
 }

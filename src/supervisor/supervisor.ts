@@ -5,17 +5,16 @@
  * Order of the start: the lock before anything is touched, the addresses before a process is spawned, the processes before
  * the store is opened, so that they load their code while main prepares the memory.
  */
-import { closeSync, rmSync } from "node:fs";
 import type { Config } from "../config/model.ts";
 import { configureLog, log } from "../log.ts";
 import { type OpenReport, openStore, type Store } from "../store/store.ts";
-import { probeAddresses, removePublicSockets, usefulWorkers } from "./addresses.ts";
+import { probeAddresses, removePublicSockets, renameAddresses, usefulWorkers } from "./addresses.ts";
 import { Generation, type StartOutcome } from "./generation.ts";
-import { connectionLimit, descriptorLimit } from "./limits.ts";
-import { lockStore } from "./lock-file.ts";
-import { chooseStorePath } from "./paths.ts";
+import { descriptorLimit, usableConnections } from "./limits.ts";
+import { MainFiles } from "./main-files.ts";
 import { planReload } from "./reload.ts";
 import { listenForSignals, outliveLogReader } from "./signals.ts";
+import { StorePlace } from "./store-place.ts";
 import { storePolicy, storeShape } from "./store-settings.ts";
 
 export type ConfigOutcome =
@@ -59,15 +58,16 @@ class Supervisor {
   #options: SupervisorOptions;
   #config: Config;
   #descriptors = descriptorLimit();
-  #storePath = "";
-  #isThrowAway = false;
-  #lockDescriptor = -1;
+  #place = new StorePlace();
+  #files = new MainFiles();
   #store: Store | null = null;
   /** Newest last: [serving], or during a reload [old, new]. */
   #generations: Generation[] = [];
   #generationCount = 0;
   #ports = new Map<string, string>();
+  /** No start and no reload goes on from here. */
   #stopping = false;
+  #quitting = false;
   #isServing = false;
   #reloading = false;
   #reloadWanted = false;
@@ -82,7 +82,9 @@ class Supervisor {
     outliveLogReader();
     const forget = listenForSignals({
       stop: (signal) => this.#own(this.#stop(signal)),
+      quit: () => this.#own(this.#quit()),
       reload: () => this.#own(this.#reload()),
+      reopenLogs: () => this.#reopenLogs(),
     });
     const watch = setInterval(() => {
       for (const generation of this.#generations) generation.watch();
@@ -100,32 +102,23 @@ class Supervisor {
   }
 
   async #start(): Promise<void> {
-    const faults = (await this.#claimPlace()) ?? (await this.#probe()) ?? (await this.#bringUp());
+    const faults =
+      this.#files.openLog(this.#config.errorLog) ??
+      (await this.#place.claim(this.#config, process.env)) ??
+      (await this.#probe()) ??
+      (await this.#bringUp());
     if (this.#stopping) return;
     if (faults !== null) return this.#fail(faults);
     this.#isServing = true;
     if (this.#reloadWanted) await this.#reload();
   }
 
-  async #claimPlace(): Promise<Faults | null> {
-    const first = this.#config.listen[0] ?? "";
-    // Nobody can find the store of a random port again: it gets a name of its own and goes when we go.
-    this.#isThrowAway = this.#config.store.path === null && first.endsWith(":0");
-    const name = this.#isThrowAway ? `${first}-${process.pid}` : first;
-    const place = chooseStorePath(this.#config.store.path, name, process.env);
-    if (!place.ok) return [place.fault];
-    const lock = await lockStore(place.path);
-    if (!lock.ok) return [lock.fault];
-    this.#storePath = place.path;
-    this.#lockDescriptor = lock.descriptor;
-    return null;
-  }
-
   async #probe(): Promise<Faults | null> {
     const asked = this.#config.listen;
     const probed = await probeAddresses(asked);
     if (!probed.ok) return probed.faults;
-    this.#config = { ...this.#config, listen: this.#rememberPorts(asked, probed.listen) };
+    this.#rememberPorts(asked, probed.listen);
+    this.#config = renameAddresses(this.#config, (text) => this.#ports.get(text) ?? text);
     return null;
   }
 
@@ -141,15 +134,20 @@ class Supervisor {
     }
     const started = await this.#startGeneration(generation);
     if (!started.ok) return started.faults;
+    const faults = this.#files.take(this.#config);
+    if (faults !== null) return faults;
     const { workers } = generation.plan;
     const { listen, store } = this.#config;
-    const serving = { listen, workers, storePath: this.#storePath, storeBytes: store.size, report };
+    const serving = { listen, workers, storePath: this.#place.path, storeBytes: store.size, report };
     this.#options.onServing({ ...serving, descriptors: this.#descriptors });
     return null;
   }
 
   #openStore(): OpenReport {
-    const { store, report } = openStore(storeShape(this.#config, this.#storePath), storePolicy(this.#config));
+    const { store, report } = openStore(
+      storeShape(this.#config, this.#place.path),
+      storePolicy(this.#config),
+    );
     this.#store = store;
     return report;
   }
@@ -157,19 +155,12 @@ class Supervisor {
   #makeGeneration(config: Config): Generation {
     const workers = usefulWorkers(config.listen, config.workers);
     if (workers < config.workers) log("warn", "a unix socket cannot be shared: one worker serves it");
-    const maxConnections = connectionLimit(config.limits.maxConnections, this.#descriptors);
-    if (config.limits.maxConnections > maxConnections) {
-      log("warn", "limits.max_connections is more than the limit of open files allows", {
-        max_connections: config.limits.maxConnections,
-        open_files: this.#descriptors,
-        used: maxConnections,
-      });
-    }
+    const maxConnections = usableConnections(config.limits.maxConnections, this.#descriptors);
     const generation = new Generation({
       number: ++this.#generationCount,
       workers,
       config: { ...config, limits: { ...config.limits, maxConnections } },
-      lockDescriptor: this.#lockDescriptor,
+      lockDescriptor: this.#place.lockDescriptor,
       onCrashLoop: (faults) => this.#own(this.#fail(faults)),
     });
     this.#generations.push(generation);
@@ -178,7 +169,7 @@ class Supervisor {
 
   async #startGeneration(generation: Generation): Promise<StartOutcome> {
     if (this.#store === null) return { ok: false, faults: ["store: not open"] };
-    return await generation.start(this.#store, this.#storePath);
+    return await generation.start(this.#store, this.#place.path);
   }
 
   /** HUP. One at a time; however many arrive meanwhile, one more follows. */
@@ -202,9 +193,8 @@ class Supervisor {
     const plan = planReload(this.#config, loaded.config, this.#ports);
     const probed = await probeAddresses(plan.unprobed);
     if (!probed.ok) return probed.faults;
-    const fresh = this.#rememberPorts(plan.unprobed, probed.listen);
-    const listen = plan.config.listen.map((text) => fresh[plan.unprobed.indexOf(text)] ?? text);
-    const config = { ...plan.config, listen };
+    this.#rememberPorts(plan.unprobed, probed.listen);
+    const config = renameAddresses(plan.config, (text) => this.#ports.get(text) ?? text);
     const room = (this.#store?.workerSlots ?? 0) - (this.#generations[0]?.plan.workers ?? 0);
     if (config.workers > room) {
       return [
@@ -221,10 +211,11 @@ class Supervisor {
     next.boot();
     const started = await this.#startGeneration(next);
     if (this.#stopping) return NO_FAULTS;
-    if (!started.ok) {
+    const faults = started.ok ? this.#files.take(config) : started.faults;
+    if (faults !== null) {
       await next.kill("belongs to a refused configuration");
       this.#drop(next);
-      return started.faults;
+      return faults;
     }
     const dropped = this.#config.listen.filter((text) => !config.listen.includes(text));
     this.#config = config;
@@ -241,13 +232,20 @@ class Supervisor {
     return NO_FAULTS;
   }
 
+  #reopenLogs(): void {
+    this.#files.reopenLog();
+    for (const generation of this.#generations) generation.reopenLogs();
+    log("info", "log files opened again");
+  }
+
   #drop(generation: Generation): void {
     this.#generations = this.#generations.filter((each) => each !== generation);
   }
 
   async #stop(signal: string): Promise<void> {
-    const isSecond = this.#stopping;
+    const isSecond = this.#stopping && !this.#quitting;
     this.#stopping = true;
+    this.#quitting = false;
     const { shutdownTimeoutMs } = this.#config;
     log("info", isSecond ? "stopping at once" : "stopping", {
       signal,
@@ -258,6 +256,17 @@ class Supervisor {
         isSecond ? each.kill("was not waited for any longer") : each.drain(shutdownTimeoutMs),
       ),
     );
+    this.#end({ code: 0, faults: NO_FAULTS });
+  }
+
+  /** QUIT: as long as the held connections last; the store and the bells stay for them. */
+  async #quit(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#quitting = true;
+    log("info", "stopping when the held connections are over", { signal: "SIGQUIT" });
+    removePublicSockets(this.#config.listen);
+    await Promise.all(this.#generations.map((each) => each.quit()));
     this.#end({ code: 0, faults: NO_FAULTS });
   }
 
@@ -276,17 +285,12 @@ class Supervisor {
       store.close();
       removePublicSockets(this.#config.listen);
     }
-    if (this.#isThrowAway && this.#lockDescriptor >= 0) {
-      rmSync(this.#storePath, { force: true });
-      rmSync(`${this.#storePath}.lock`, { force: true });
-    }
-    if (this.#lockDescriptor >= 0) closeSync(this.#lockDescriptor);
-    this.#lockDescriptor = -1;
+    this.#place.giveBack();
+    this.#files.removePid();
     this.#ended.resolve(end);
   }
 
-  #rememberPorts(asked: readonly string[], became: readonly string[]): readonly string[] {
+  #rememberPorts(asked: readonly string[], became: readonly string[]): void {
     for (const [index, text] of asked.entries()) this.#ports.set(text, became[index] ?? text);
-    return became;
   }
 }

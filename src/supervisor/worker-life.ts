@@ -9,6 +9,7 @@ import type { RunningWorker, startWorker } from "../app.ts";
 import { configureLog, log } from "../log.ts";
 import { attachStore, type Store } from "../store/store.ts";
 import { type FromWorker, isToWorker, type StartMessage } from "./handshake.ts";
+import { LogFile } from "./log-file.ts";
 import { startPulse } from "./pulse.ts";
 import { listenForWorkerSignals, outliveLogReader } from "./signals.ts";
 import { storePolicy } from "./store-settings.ts";
@@ -37,7 +38,10 @@ class WorkerLife {
   #startWorker: typeof startWorker;
   #exit: (code: number) => void;
   #serving: Serving | null = null;
+  #logFile = new LogFile();
   #draining = false;
+  #quitting = false;
+  #finished = false;
   #failed = false;
   #quietUntil = 0;
 
@@ -52,12 +56,17 @@ class WorkerLife {
     process.on("disconnect", () => this.#orphaned());
     process.on("uncaughtException", (error) => this.#uncaught(error));
     process.on("unhandledRejection", (reason) => this.#uncaught(reason));
-    listenForWorkerSignals(() => this.#drain(this.#serving?.message.config.shutdownTimeoutMs ?? 0));
+    listenForWorkerSignals(
+      () => this.#drain(this.#serving?.message.config.shutdownTimeoutMs ?? 0),
+      () => this.#reopenLogs(),
+    );
   }
 
   #receive(value: unknown): void {
     if (!isToWorker(value)) this.#fail(["main sent something that is not in the handshake"]);
     else if (value.kind === "drain") this.#drain(value.deadlineMs);
+    else if (value.kind === "quit") this.#quit();
+    else if (value.kind === "reopen") this.#reopenLogs();
     else this.#tryToStart(value);
   }
 
@@ -72,6 +81,7 @@ class WorkerLife {
   #start(message: StartMessage): void {
     const { config, slot, storePath } = message;
     configureLog(config.logLevel, `worker ${slot}`);
+    this.#logFile.use(config.errorLog);
     const store = attachStore(storePath, storePolicy(config));
     // Main has put what the descriptors allow in the place of 0 (limits.ts).
     const { maxConnections } = config.limits;
@@ -83,13 +93,22 @@ class WorkerLife {
   #drain(deadlineMs: number): void {
     if (this.#draining) return;
     this.#draining = true;
-    this.#finish(deadlineMs).catch((error: unknown) => this.#uncaught(error));
+    this.#finish((worker) => worker.drain(deadlineMs)).catch((error: unknown) => this.#uncaught(error));
   }
 
-  async #finish(deadlineMs: number): Promise<void> {
+  #quit(): void {
+    if (this.#draining || this.#quitting) return;
+    this.#quitting = true;
+    this.#finish((worker) => worker.quit()).catch((error: unknown) => this.#uncaught(error));
+  }
+
+  /** A drain may overtake a quit: whichever is through first ends the worker. */
+  async #finish(end: (worker: RunningWorker) => Promise<void>): Promise<void> {
     const serving = this.#serving;
+    if (serving !== null) await end(serving.worker);
+    if (this.#finished) return;
+    this.#finished = true;
     if (serving !== null) {
-      await serving.worker.drain(deadlineMs);
       serving.worker.stop();
       serving.stopPulse();
       serving.store.close();
@@ -126,6 +145,11 @@ class WorkerLife {
   #orphaned(): void {
     if (!this.#draining) log("error", "main is gone; leaving");
     this.#exit(this.#draining ? 0 : 1);
+  }
+
+  #reopenLogs(): void {
+    this.#logFile.reopen();
+    this.#serving?.worker.reopenLogs?.();
   }
 
   #leave(code: number, lastWords: FromWorker): void {

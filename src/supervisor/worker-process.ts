@@ -8,10 +8,10 @@
 import { statSync } from "node:fs";
 import { log } from "../log.ts";
 import {
-  type DrainMessage,
   type FromWorker,
   isFromWorker,
   type StartMessage,
+  type ToWorker,
   WORKER_COMMAND,
 } from "./handshake.ts";
 
@@ -53,7 +53,7 @@ export class WorkerProcess {
     this.#process = Bun.spawn([...executable(), WORKER_COMMAND], {
       argv0: "sluice: worker",
       stdio: ["ignore", "inherit", "inherit", lockDescriptor],
-      serialization: "json",
+      serialization: "advanced",
       ipc: (message) => this.#receive(message),
       onDisconnect: () => {
         this.#channelClosed = true;
@@ -81,13 +81,21 @@ export class WorkerProcess {
     this.#send({ kind: "drain", deadlineMs });
   }
 
+  quit(): void {
+    this.#send({ kind: "quit" });
+  }
+
+  reopenLogs(): void {
+    this.#send({ kind: "reopen" });
+  }
+
   /** Ends it without asking. `fault` is kept as the reason when main has one. */
   kill(fault?: string): void {
     if (fault !== undefined) this.#faults = [fault];
     this.#process.kill("SIGKILL");
   }
 
-  #send(message: StartMessage | DrainMessage): void {
+  #send(message: ToWorker): void {
     if (this.#cause !== null || this.#channelClosed) return; // its death is about to be told, or was
     this.#process.send(message);
   }

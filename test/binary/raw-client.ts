@@ -86,10 +86,11 @@ export class RawConnection {
   /** The whole answer to a request with this method. */
   async answer(method = "GET"): Promise<RawAnswer> {
     const head = await this.head();
-    return { ...head, body: await this.#bodyOf(head, method) };
+    return { ...head, body: await this.body(head, method) };
   }
 
-  async #bodyOf({ status, fields }: RawHead, method: string): Promise<Buffer> {
+  /** The whole body that follows a head, whichever way its end is known. */
+  async body({ status, fields }: RawHead, method = "GET"): Promise<Buffer> {
     if (status === 304 || status === 204 || method === "HEAD") return Buffer.alloc(0);
     if (fields.get("transfer-encoding") === "chunked") return await this.restOfChunks();
     const length = fields.get("content-length");

@@ -4,14 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type Address,
-  listenShare,
   parseAddress,
   probeAddresses,
   publishSockets,
   removeOwnSockets,
   removePublicSockets,
+  renameAddresses,
+  shareOf,
   usefulWorkers,
 } from "../../src/supervisor/addresses.ts";
+import { addressed, testConfig } from "./test-config.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -100,8 +102,29 @@ describe("probe", () => {
 describe("sharing", () => {
   const listen = ["127.0.0.1:1", "unix:/run/s.sock"];
   test("TCP goes to every worker, the unix socket to the first, under its slot's name", () => {
-    expect(listenShare(listen, 0, 7)).toEqual(["127.0.0.1:1", "unix:/run/s.sock.7"]);
-    expect(listenShare(listen, 1, 8)).toEqual(["127.0.0.1:1"]);
+    const config = testConfig("", { ...addressed(listen), workers: 2 });
+    expect(shareOf(config, 0, 7)).toEqual({ ...config, ...addressed(["127.0.0.1:1", "unix:/run/s.sock.7"]) });
+    expect(shareOf(config, 1, 8)).toEqual({ ...config, ...addressed(["127.0.0.1:1"]) });
+  });
+
+  test("servers and listeners follow their addresses", () => {
+    const { listeners, servers } = addressed(listen);
+    const other = {
+      setVariables: new Set<string>(),
+      listen: ["unix:/run/s.sock"],
+      names: ["other"],
+      steps: [],
+      locations: [1],
+    };
+    const config = testConfig("", { listen, listeners, servers: [...servers, other] });
+    const renamed = renameAddresses(config, (text) => (text === "127.0.0.1:1" ? null : "unix:/run/t.sock"));
+    expect(renamed.listen).toEqual(["unix:/run/t.sock"]);
+    expect(renamed.listeners.map(({ address }) => address)).toEqual(["unix:/run/t.sock"]);
+    expect(renamed.servers.map((server) => server.listen)).toEqual([
+      ["unix:/run/t.sock"],
+      ["unix:/run/t.sock"],
+    ]);
+    expect(renamed.servers.map(({ names }) => names)).toEqual([[""], ["other"]]);
   });
 
   test("nothing but unix sockets is work for one", () => {

@@ -16,7 +16,7 @@ import { liveAsWorker } from "../../src/supervisor/worker-life.ts";
 const NAME = new TextEncoder().encode("news");
 const nowSec = (): number => Math.floor(Date.now() / 1000);
 
-/** GET /who, /hold (a stream that ends with "bye" on drain), /publish, /stored, /throw, /emfile. */
+/** GET /who, /hold (a stream that ends with "bye" on drain), /publish, /stored, /log, /throw, /emfile. */
 const startToy: typeof startWorker = ({ config, store, slot }) => {
   if (process.env["FIXTURE_WORKER"] === "fail") throw new Error("the toy does not want to start");
   const held = new Set<ReadableStreamDefaultController<string>>();
@@ -46,6 +46,7 @@ const startToy: typeof startWorker = ({ config, store, slot }) => {
       );
     }
     if (pathname === "/stored") return new Response(String(store.storedCount(store.find(NAME))));
+    if (pathname === "/log") log("warn", `the worker in slot ${slot} was asked to log`);
     if (pathname === "/throw") raise("EWHATEVER");
     if (pathname === "/emfile") raise("EMFILE");
     return new Response("ok");
@@ -66,6 +67,10 @@ const startToy: typeof startWorker = ({ config, store, slot }) => {
         controller.enqueue("bye\n");
         controller.close();
       }
+      await Promise.all(servers.map((server) => server.stop()));
+    },
+    reopenLogs: () => undefined,
+    async quit() {
       await Promise.all(servers.map((server) => server.stop()));
     },
     stop() {

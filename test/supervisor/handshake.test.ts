@@ -4,6 +4,8 @@ import { isFromWorker, isToWorker } from "../../src/supervisor/handshake.ts";
 test.each<[unknown, boolean, boolean]>([
   [{ kind: "start" }, true, false],
   [{ kind: "drain", deadlineMs: 1 }, true, false],
+  [{ kind: "quit" }, true, false],
+  [{ kind: "reopen" }, true, false],
   [{ kind: "ready", addresses: [] }, false, true],
   [{ kind: "failed", faults: ["x"] }, false, true],
   [{ kind: "drained" }, false, true],

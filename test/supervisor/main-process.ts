@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../../src/config/model.ts";
-import { testConfig } from "./test-config.ts";
+import { addressed, testConfig } from "./test-config.ts";
 
 const PATIENCE_MS = 4000;
 const LOOK_MS = 10;
@@ -58,7 +58,8 @@ export class MainProcess {
 
   /** Rewrites the configuration and sends SIGHUP. */
   reload(changes: Partial<Config>): void {
-    this.config = { ...this.config, ...changes };
+    const addresses = changes.listen === undefined ? {} : addressed(changes.listen);
+    this.config = { ...this.config, ...changes, ...addresses };
     this.write(this.config);
     this.process.kill("SIGHUP");
   }

@@ -134,19 +134,16 @@ describe("starts that fail", () => {
 });
 
 describe("stop", () => {
-  test.each(["SIGTERM", "SIGINT", "SIGQUIT"] as const)(
-    "%s drains what is held and exits 0",
-    async (signal) => {
-      const main = start();
-      const workers = await main.workers(2);
-      const held = await main.ask("/hold");
-      const body = held.text();
-      main.process.kill(signal);
-      expect(await body).toBe("hello\nbye\n");
-      expect(await main.exitCode()).toBe(0);
-      expect(workers.some((who) => isRunning(who.pid))).toBe(false);
-    },
-  );
+  test.each(["SIGTERM", "SIGINT"] as const)("%s drains what is held and exits 0", async (signal) => {
+    const main = start();
+    const workers = await main.workers(2);
+    const held = await main.ask("/hold");
+    const body = held.text();
+    main.process.kill(signal);
+    expect(await body).toBe("hello\nbye\n");
+    expect(await main.exitCode()).toBe(0);
+    expect(workers.some((who) => isRunning(who.pid))).toBe(false);
+  });
 
   test("workers that do not finish are killed at the limit", async () => {
     const main = start({ shutdownTimeoutMs: 600 }, { FIXTURE_WORKER: "deaf" });
@@ -177,6 +174,68 @@ describe("stop", () => {
     await main.exitCode();
     const next = start({}, {}, main.storePath);
     await next.logged(/store=reopened messages=1/);
+  });
+});
+
+describe("SIGQUIT", () => {
+  const refused = (main: MainProcess) => () =>
+    main.who().then(
+      () => null,
+      () => true,
+    );
+
+  test("nothing new is taken, what is held stays, and main goes with the last client", async () => {
+    const main = start({ shutdownTimeoutMs: 100 });
+    const workers = await main.workers(2);
+    const leaving = new AbortController();
+    const held = await fetch(`${main.url}/hold`, { signal: leaving.signal });
+    main.process.kill("SIGQUIT");
+    await eventually("new connections to be refused", refused(main));
+    await eventually("the idle worker to leave", () =>
+      workers.filter((who) => isRunning(who.pid)).length === 1 ? true : null,
+    );
+    await Bun.sleep(700); // longer than the limit of a drain, and than a kill after it
+    expect(main.process.exitCode).toBeNull();
+    leaving.abort();
+    await held.text().catch(() => "aborted");
+    expect(await main.exitCode()).toBe(0);
+    expect(main.output).not.toContain("killing it");
+  });
+
+  test.each(["SIGTERM", "SIGINT"] as const)("%s while it lasts ends it in order", async (signal) => {
+    const main = start();
+    await main.workers(2);
+    const body = (await main.ask("/hold")).text();
+    main.process.kill("SIGQUIT");
+    await eventually("new connections to be refused", refused(main));
+    main.process.kill(signal);
+    expect(await body).toBe("hello\nbye\n");
+    expect(await main.exitCode()).toBe(0);
+    expect(main.output).not.toContain("killing it");
+  });
+
+  test("a worker killed while it lasts is not replaced", async () => {
+    const main = start({ workers: 1 });
+    const [worker] = await main.workers(1);
+    const body = (await main.ask("/hold")).text().catch(() => "cut off");
+    main.process.kill("SIGQUIT");
+    await eventually("new connections to be refused", refused(main));
+    process.kill(worker?.pid ?? 0, "SIGKILL");
+    expect(await main.exitCode()).toBe(0);
+    expect(await body).toBe("cut off");
+  });
+
+  test("during the start and during a reload it stops in order", async () => {
+    const starting = start();
+    await eventually("the lock", () => existsSync(`${starting.storePath}.lock`) || null);
+    starting.process.kill("SIGQUIT");
+    expect(await starting.exitCode()).toBe(0);
+    const reloading = start();
+    await reloading.workers(2);
+    reloading.process.kill("SIGHUP");
+    await Bun.sleep(5);
+    reloading.process.kill("SIGQUIT");
+    expect(await reloading.exitCode()).toBe(0);
   });
 });
 
@@ -235,7 +294,7 @@ describe("reload", () => {
     const main = start();
     await main.workers(2);
     main.reload({ store: { ...main.config.store, size: 2 ** 21 } });
-    await main.logged(/Cannot change memory area size without restart, ignoring change/);
+    await main.logged(/Cannot change memory area size without restart, ignoring change on zone: test_zone/);
     await main.logged(/reloaded generation=2/);
   });
 

@@ -19,10 +19,29 @@ describe("what a reload may change", () => {
     const next = config({ store: { ...old.store, size: old.store.size * 2, path: "/elsewhere" } });
     const plan = planReload(old, next, NO_PORTS);
     expect(plan.warnings).toEqual([
-      "Cannot change memory area size without restart, ignoring change",
-      "Cannot change store path without restart, ignoring change",
+      "Cannot change memory area size without restart, ignoring change on zone: test_zone",
+      "Cannot change store path without restart, ignoring change on zone: test_zone",
     ]);
     expect(plan.config.store).toEqual(old.store);
+  });
+
+  test("another zone name is the zone of the next start: the warning names the one that stays", () => {
+    const old = config();
+    const plan = planReload(old, config({ store: { ...old.store, zone: "other" } }), NO_PORTS);
+    expect(plan.warnings).toEqual([
+      "Cannot change zone name without restart, ignoring change on zone: test_zone",
+    ]);
+    expect(plan.config.store.zone).toBe("test_zone");
+  });
+
+  test("the events channel is made with the store", () => {
+    const old = config();
+    const messages = { ...old.messages, eventsChannelId: "events", pingText: "new" };
+    const plan = planReload(old, config({ messages }), NO_PORTS);
+    expect(plan.warnings).toEqual([
+      "Cannot change events channel without restart, ignoring change on zone: test_zone",
+    ]);
+    expect(plan.config.messages).toEqual({ ...messages, eventsChannelId: "" });
   });
 });
 

@@ -3,11 +3,23 @@ import type { Config } from "../../src/config/model.ts";
 
 export function testConfig(storePath: string, changes: Partial<Config> = {}): Config {
   return {
-    listen: ["127.0.0.1:17000"],
+    ...addressed(changes.listen ?? ["127.0.0.1:17000"]),
     workers: 2,
     shutdownTimeoutMs: 2000,
     logLevel: "debug",
-    store: { size: 2 ** 20, path: storePath, blockSize: 256, channels: 64, ringSize: 256 },
+    errorLog: null,
+    pidFile: null,
+    keepaliveTimeoutMs: 75_000,
+    builtInPaths: true,
+    store: {
+      size: 2 ** 20,
+      path: storePath,
+      blockSize: 256,
+      channels: 64,
+      ringSize: 256,
+      keep: true,
+      zone: "test_zone",
+    },
     messages: {
       ttlSec: 1800,
       unstoredTtlSec: 5,
@@ -15,16 +27,30 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
       channelInactivitySec: 30,
       channelDeletedText: "Channel deleted",
       pingText: "",
+      timeoutWithBody: false,
+      wildcardChannelPrefix: "",
+      eventsChannelId: "",
     },
     limits: {
       maxBodyBytes: 65_536,
       maxConnections: 0,
       maxNumberOfChannels: 0,
+      maxNumberOfWildcardChannels: 0,
       maxChannelIdLength: 0,
       maxSubscribersPerChannel: 0,
       maxChannelsPerRequest: 0,
     },
     locations: [],
     ...changes,
+  };
+}
+
+/** The addresses everywhere a configuration has them: one server behind all. */
+export function addressed(listen: readonly string[]): Pick<Config, "listen" | "listeners" | "servers"> {
+  const rest = { tls: [], http2: false, defaultServer: 0, earlyHeads: false };
+  return {
+    listen,
+    listeners: listen.map((address) => ({ address, ...rest })),
+    servers: [{ setVariables: new Set(), listen, names: [""], steps: [], locations: [] }],
   };
 }

@@ -1,0 +1,44 @@
+/**
+ * The store file of this main: where it lies, the lock on it, and whether it goes when main goes. Used by supervisor.ts.
+ */
+import { closeSync, rmSync } from "node:fs";
+import type { Config } from "../config/model.ts";
+import { lockStore } from "./lock-file.ts";
+import { chooseStorePath } from "./paths.ts";
+
+export class StorePlace {
+  path = "";
+  /** For the workers to hold (lock-file.ts); -1: not locked. */
+  lockDescriptor = -1;
+  #isThrowAway = false;
+
+  /** Chooses and locks the file; faults when that cannot be. */
+  async claim({ listen, store }: Config, environment: NodeJS.ProcessEnv): Promise<readonly string[] | null> {
+    const first = listen[0] ?? "";
+    const isRandom = first.endsWith(":0");
+    // Nobody can find the store of a random port again: it gets a name of its own and goes when we go. A path that was given is
+    // never removed: it may be anything.
+    this.#isThrowAway = store.path === null && (isRandom || !store.keep);
+    const name = isRandom && store.path === null ? `${first}-${process.pid}` : first;
+    const place = chooseStorePath(store.path, name, environment);
+    if (!place.ok) return [place.fault];
+    const lock = await lockStore(place.path);
+    if (!lock.ok) return [lock.fault];
+    // What a main that was killed has left.
+    if (this.#isThrowAway) rmSync(place.path, { force: true });
+    this.path = place.path;
+    this.lockDescriptor = lock.descriptor;
+    return null;
+  }
+
+  /** After the store was closed. Idempotent. */
+  giveBack(): void {
+    if (this.lockDescriptor < 0) return;
+    if (this.#isThrowAway) {
+      rmSync(this.path, { force: true });
+      rmSync(`${this.path}.lock`, { force: true });
+    }
+    closeSync(this.lockDescriptor);
+    this.lockDescriptor = -1;
+  }
+}
