@@ -11,6 +11,7 @@ const bun = process.execPath;
 /** Cheap and pure first, so that a mistake shows early. */
 const SUITES = [
   "architecture",
+  "leaves",
   "wire",
   "config",
   "store",
@@ -18,6 +19,9 @@ const SUITES = [
   "subscribe",
   "publish",
   "admin",
+  "front",
+  "files",
+  "web",
   "fuzz",
   "race",
   "supervisor",

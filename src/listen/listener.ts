@@ -1,0 +1,108 @@
+/**
+ * Listening on one address with Bun's own server: how every address is served unless its streams need their heads early
+ * (early-listener.ts). Used by app.ts.
+ */
+import { refuse } from "../answer.ts";
+import type { ListenerConfig } from "../config/model.ts";
+import { Refusals } from "../errors.ts";
+import { log } from "../log.ts";
+import type { SocketPeer } from "../subscribe/socket-peer.ts";
+import { socketHandlers } from "../subscribe/websocket.ts";
+
+export interface Listener {
+  /** As a URL or unix:path; with the port the kernel chose. */
+  readonly address: string;
+  /** Requests being answered and sockets, now. */
+  readonly open: number;
+  /** To the native sockets of a topic; what Bun's `publish` says. */
+  publish(topic: string, payload: string | Uint8Array): number;
+  /** Takes no more connections; ends those there are, too, if `closeActive`. */
+  stop(closeActive: boolean): void;
+}
+
+/** The part of an Elysia application that is used; its own type says too much to be passed on. */
+export interface Application {
+  readonly server: object | null;
+  listen(options: ReturnType<typeof serveOptions>): unknown;
+  fetch(request: Request): Response | Promise<Response>;
+}
+
+export interface ListenOptions {
+  readonly listener: ListenerConfig;
+  /** Largest body any location takes; 0 = unlimited. */
+  readonly maxBodyBytes: number;
+  readonly idleSec: number;
+  /** Makes the application for one server, composed of the worker's plugins. */
+  readonly compose: () => Application;
+  /** Told of each server before it gets its first request. */
+  readonly serves: (server: object) => void;
+}
+
+export type Server = Bun.Server<SocketPeer>;
+
+/** Without a body limit a WebSocket frame still has one: Bun wants a 32-bit number. */
+const MAX_FRAME_BYTES = 0x7fffffff;
+
+/** Throws when the address cannot be listened on. */
+export function startListener(options: ListenOptions): Listener {
+  const { address } = options.listener;
+  const server = listen(options, address);
+  return {
+    address: server.url?.href ?? address,
+    get open() {
+      return server.pendingRequests + server.pendingWebSockets;
+    },
+    publish: (topic, payload) => server.publish(topic, payload as Bun.StringOrBuffer, false),
+    stop: (closeActive) => void server.stop(closeActive),
+  };
+}
+
+/** Bun's server for the application, on any address. */
+export function listen(options: ListenOptions, address: string): Server {
+  const app = options.compose();
+  app.listen(serveOptions(options, address));
+  const server = app.server as Server | null;
+  if (server === null) throw new Error(`cannot listen on ${address}`);
+  options.serves(server);
+  return server;
+}
+
+function serveOptions({ listener, maxBodyBytes, idleSec }: ListenOptions, address: string) {
+  const largest = maxBodyBytes > 0 ? maxBodyBytes : MAX_FRAME_BYTES;
+  const common = {
+    development: false,
+    error: failed,
+    maxRequestBodySize: largest,
+    websocket: socketHandlers(largest),
+  };
+  if (address.startsWith("unix:")) return { ...common, unix: address.slice("unix:".length) };
+  return {
+    ...common,
+    ...hostAndPort(address),
+    ...(listener.tls.length > 0 ? { tls: tlsOptions(listener) } : {}),
+    ...(listener.http2 ? { http2: true } : {}),
+    reusePort: true,
+    idleTimeout: idleSec,
+  };
+}
+
+export function hostAndPort(address: string): { readonly hostname: string; readonly port: number } {
+  const colon = address.lastIndexOf(":");
+  const hostname = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  return { hostname, port: Number(address.slice(colon + 1)) };
+}
+
+/** Bun takes one certificate a name; the first is also the one for clients that send none. */
+function tlsOptions({ tls }: ListenerConfig): Bun.TLSOptions[] {
+  return tls.flatMap(({ names, certificate, key }) => {
+    const pair = { cert: Bun.file(certificate), key: Bun.file(key) };
+    const named = names.filter((name) => name !== "" && !name.startsWith("~"));
+    return named.length === 0 ? [pair] : named.map((serverName) => ({ ...pair, serverName }));
+  });
+}
+
+/** A handler's promise failed: Elysia's onError does not hear of those, and Bun would answer with a page that shows our source. */
+function failed(error: Error): Response {
+  log("error", "a request failed", { error: String(error) });
+  return refuse(Refusals.internal);
+}
