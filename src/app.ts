@@ -136,12 +136,14 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       for (const listener of listeners) listener.stop(false);
       room.sendAway();
       while (connections(listeners) > 0 && performance.now() < endMs) await Bun.sleep(DRAIN_LOOK_MS);
+      await front.close();
       stop();
     },
     async quit() {
       for (const listener of listeners) listener.stop(false);
       room.beginLastRound();
       while (connections(listeners) > 0) await Bun.sleep(QUIT_LOOK_MS);
+      await front.close();
       stop();
     },
   };

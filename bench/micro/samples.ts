@@ -28,11 +28,11 @@ export function message(data: Uint8Array): Renderable {
 }
 
 /** A store of 64 MiB, blocks and ring as in the default config; its file goes when the process ends. */
-export function temporaryStore(maxStoredPerChannel: number): Store {
+export function temporaryStore(maxStoredPerChannel: number, channels = 1024): Store {
   const folder = mkdtempSync(join("/dev/shm", "sluice-micro-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, "store");
-  const shape = { path, size: 64 << 20, blockSize: 256, channels: 1024, ringSize: 65_536, workerSlots: 32 };
+  const shape = { path, size: 64 << 20, blockSize: 256, channels, ringSize: 65_536, workerSlots: 32 };
   const limits = { messageTtlSec: 600, unstoredTtlSec: 10, channelInactivitySec: 30, maxChannels: 0 };
   const classes = {
     maxWildcardChannels: 0,

@@ -29,7 +29,7 @@ export interface Application {
 
 export interface ListenOptions {
   readonly listener: ListenerConfig;
-  /** Largest body any location takes; 0 = unlimited. */
+  /** Largest body any location takes, which is the largest WebSocket message; 0 = unlimited. */
   readonly maxBodyBytes: number;
   readonly idleSec: number;
   /** Makes the application for one server, composed of the worker's plugins. */
@@ -40,8 +40,8 @@ export interface ListenOptions {
 
 export type Server = Bun.Server<SocketPeer>;
 
-/** Without a body limit a WebSocket frame still has one: Bun wants a 32-bit number. */
-const MAX_FRAME_BYTES = 0x7fffffff;
+/** Without a limit there still is one: Bun wants a 32-bit number. */
+const MAX_BYTES = 0x7fffffff;
 
 /** Throws when the address cannot be listened on. */
 export function startListener(options: ListenOptions): Listener {
@@ -68,12 +68,12 @@ export function listen(options: ListenOptions, address: string): Server {
 }
 
 function serveOptions({ listener, maxBodyBytes, idleSec }: ListenOptions, address: string) {
-  const largest = maxBodyBytes > 0 ? maxBodyBytes : MAX_FRAME_BYTES;
   const common = {
     development: false,
     error: failed,
-    maxRequestBodySize: largest,
-    websocket: socketHandlers(largest),
+    // publish/ bounds each body by its location; Bun's own 413 would be an answer without our headers.
+    maxRequestBodySize: MAX_BYTES,
+    websocket: socketHandlers(maxBodyBytes > 0 ? maxBodyBytes : MAX_BYTES),
   };
   if (address.startsWith("unix:")) return { ...common, unix: address.slice("unix:".length) };
   return {

@@ -1,5 +1,5 @@
 /**
- * The README's transcripts, executed: each `$ command` of its console blocks is run against a fresh server and must print what the README
+ * The transcripts of the README and of the page for those who come from nginx, executed: each `$ command` of its console blocks is run against a fresh server and must print what the README
  * says, but for the store's epoch and the port.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
@@ -8,7 +8,9 @@ import { join } from "node:path";
 import { type RunningServer, startServer } from "./running-server.ts";
 
 const root = join(import.meta.dir, "../..");
-const readme = readFileSync(join(root, "README.md"), "utf8");
+const readme = ["README.md", "docs/coming-from-nginx-push-stream.md"]
+  .map((file) => readFileSync(join(root, file), "utf8"))
+  .join("\n");
 
 interface Step {
   readonly command: string;
@@ -42,7 +44,7 @@ test("the README has transcripts", () => {
 
 test.each(steps)("$command", async ({ command, output }) => {
   const url = `127.0.0.1:${server.port}`;
-  const isSluice = command.startsWith("dist/sluice");
+  const isSluice = /^dist\/sluice (?!check|convert)/.test(command);
   const line = isSluice ? `${command} --url http://${url}` : command.replaceAll("127.0.0.1:8080", url);
   const child = Bun.spawn(["bash", "-c", `${line} 2>&1`], { cwd: root, stdin: "ignore", stdout: "pipe" });
   const printed = (await new Response(child.stdout).text()).replaceAll(url, "127.0.0.1:8080");

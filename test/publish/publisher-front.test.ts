@@ -248,6 +248,28 @@ describe("bodies larger than the location takes", () => {
     expectJson(await ask(port, "/pub?id=c"), channelInfo("c", 1, 1));
   });
 
+  test("in chunks without end: refused long before the sender is done, and nothing is kept", async () => {
+    const port = start();
+    const connection = await RawConnection.open(port);
+    connection.send("POST /pub?id=c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    connection.send(`10000\r\n${"x".repeat(0x10000)}\r\n`);
+    expectPage(await connection.answer(), 413, "413 Request Entity Too Large");
+    connection.close();
+  });
+
+  test("exactly as large is taken in chunks, too", async () => {
+    const port = start();
+    const connection = await RawConnection.open(port);
+    connection.send("POST /pub?id=c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (const size of [1, 499, 500]) {
+      connection.send(`${size.toString(16)}\r\n${"x".repeat(size)}\r\n`);
+      await Bun.sleep(2);
+    }
+    connection.send("0\r\n\r\n");
+    expectJson(await connection.answer(), channelInfo("c", 1, 1));
+    connection.close();
+  });
+
   test("exactly as large is taken; 0 takes everything", async () => {
     expect((await ask(start(), "/pub?id=a", post("a", Buffer.alloc(1000)))).status).toBe(200);
     const free = start({ location: { maxBodyBytes: 0 } });

@@ -45,5 +45,6 @@ export const CORE_ROWS = `
   push_stream_channels_statistics   l 0   *
   push_stream_publisher             l 0-1 *
   push_stream_subscriber            l 0-1 *
+  sluice_pushstream_client          l 0   *
   push_stream_shared_memory_size    h 1-2
 `;

@@ -22,12 +22,16 @@ const TUNING_NAMES: ReadonlySet<string> = new Set(
 );
 const COMPLEX_KEYS = PUSH_DIRECTIVES.filter(([, { kind }]) => kind === "complex").map(([, { path }]) => path);
 
+/** Ours: serves the browser client. The module's users copy its file. */
+const CLIENT = "sluice_pushstream_client";
+
 export function translateLocation(context: Context, scope: Scope, match: LocationMatch): Draft {
   const draft = new Draft(scope.block ?? { file: "", line: 0 });
   draft.set("match", matchText(match));
   const role = oneInEffect(scope, "role");
   const seen = captureFilter(scope, matchText(match));
   if (role === null) files(context, scope, draft);
+  else if (role.name === CLIENT) draft.set("pushstream_client", true, role);
   else if (setRole(context, role, draft)) endpoint(context, scope, draft, seen);
   coreOptions(context, scope, draft);
   for (const step of translateSteps(context, scope, seen)) draft.push("step", step);

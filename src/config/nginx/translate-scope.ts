@@ -39,6 +39,7 @@ const SLOTS: Readonly<Record<string, string>> = {
   push_stream_publisher: "role",
   push_stream_subscriber: "role",
   push_stream_channels_statistics: "role",
+  sluice_pushstream_client: "role",
 };
 
 /** What may stand in an `if` of ours: it sets, answers, or changes what a step can change (STEP_OVERRIDES). */

@@ -11,9 +11,11 @@ describe("nginx's defaults", () => {
     const { server, store, ...rest } = documentOf(SEED);
     expect(rest).toEqual({
       workers: 1,
+      shutdown_timeout: "2s",
+      built_in_paths: false,
       limits: { max_body_size: "1MiB", max_channels_per_request: 10_000 },
     });
-    expect(store).toEqual({ size: "40MiB", channels: 32_768 });
+    expect(store).toEqual({ size: "40MiB", channels: 32_768, keep: false });
   });
 
   test("of a publisher: nothing but what is written", () => {
@@ -29,6 +31,14 @@ describe("nginx's defaults", () => {
       channels_path: "$1",
       default_type: "text/plain",
       types: ["text/html html", "image/gif gif", "image/jpeg jpg"],
+    });
+  });
+
+  test("of the browser client: it needs no channels", () => {
+    const text = withPush("", "location = /pushstream.js { sluice_pushstream_client; }");
+    expect(at(documentOf(text), "server.0.location.0")).toMatchObject({
+      match: "= /pushstream.js",
+      pushstream_client: true,
     });
   });
 
@@ -81,7 +91,7 @@ describe("the http level", () => {
 
   test("a zone may have a name, and its records come on top of its size", () => {
     const document = documentOf(SEED.replace("32M", "128k room"));
-    expect(document["store"]).toEqual({ size: "220KiB", channels: 256, zone: "room" });
+    expect(document["store"]).toEqual({ size: "220KiB", channels: 256, zone: "room", keep: false });
   });
 
   test.each(["128k", "129k", "1m", "10m", "500m", "4096m"])("a zone of %s fits its records", (size) => {
