@@ -216,7 +216,10 @@ export function addSubscriber(
   return live;
 }
 
-/** Without the lock: the word is this worker's own, and one too many for a moment harms nobody. */
+/**
+ * Without the lock: the word is this worker's own, and one too many for a moment harms nobody. With an events channel others may end its
+ * subscriptions for it, so there it is called under the lock (events.ts).
+ */
 export function removeSubscriber(arena: Arena, slot: number, index: number, incarnation?: number): void {
   if (incarnation !== undefined && !isAttended(arena, index, incarnation)) return;
   const at = channelWord(arena.layout, index) + CH_SUBSCRIBERS + slot;

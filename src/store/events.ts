@@ -8,7 +8,14 @@
  * may name another, which is for the next start.
  */
 import { type Arena, channelWord, setWide, wide } from "./arena.ts";
-import { createChannel, incarnationOf, isAttended, lastIdOf, storedCountOf } from "./channels.ts";
+import {
+  createChannel,
+  incarnationOf,
+  isAttended,
+  lastIdOf,
+  removeSubscriber,
+  storedCountOf,
+} from "./channels.ts";
 import { probe } from "./hash-table.ts";
 import {
   CH_CLASS,
@@ -20,6 +27,7 @@ import {
   HEAD_EVENTS_BEFORE,
   HEAD_EVENTS_CHANNEL,
   HEAD_EVENTS_FROM,
+  HEAD_EVICTED,
   HEAD_WILDCARDS,
   STATE_DELETED,
   STATE_LIVE,
@@ -28,6 +36,9 @@ import { acquire, release } from "./lock.ts";
 import { copyName, hashName } from "./names.ts";
 import type { StorePolicy } from "./policy.ts";
 import { appendMessage } from "./publish.ts";
+
+/** Events published in one go under the lock: some 30 µs. */
+export const EVENTS_A_SLICE = 16;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -50,8 +61,8 @@ export const eventsChannelOf = ({ u32 }: Arena): number => u32[HEAD_EVENTS_CHANN
 
 /**
  * Publishes one event about a channel whose record still has its name; not about the events channel itself. Always stored, under the
- * usual ttl and limit. Told nowhere when it is larger than the whole store. Under the lock; whoever releases it rings the workers
- * (Arena.eventsDue).
+ * usual ttl and limit; counted as evicted when there is no room for it beside the names of channels. Under the lock; whoever
+ * releases it rings the workers (Arena.eventsDue).
  */
 export function publishEvent(
   arena: Arena,
@@ -65,23 +76,91 @@ export function publishEvent(
   const channel = JSON.stringify(decoder.decode(copyName(arena, index)));
   const data = encoder.encode(`{"type": "${kind.name}", "channel": ${channel}}`);
   const incarnation = incarnationOf(arena, events);
-  appendMessage(arena, policy, events, incarnation, data, null, kind.type, true, nowSec * 1000, true);
-  arena.eventsDue = true;
+  const id = appendMessage(
+    arena,
+    policy,
+    events,
+    incarnation,
+    data,
+    null,
+    kind.type,
+    true,
+    nowSec * 1000,
+    true,
+  );
+  if (id > 0) arena.eventsDue = true;
+  else setWide(arena.u32, HEAD_EVICTED, wide(arena.u32, HEAD_EVICTED) + 1);
 }
 
 /** Tells of a subscription that is counted in this incarnation (isAttended); of no other, because nobody would tell of its end. */
 export function tellOfSubscriber(
   arena: Arena,
   policy: StorePolicy,
-  kind: EventKind,
   index: number,
   incarnation: number,
   nowSec: number,
 ): void {
   if (eventsChannelOf(arena) < 0) return;
   acquire(arena);
-  if (isAttended(arena, index, incarnation)) publishEvent(arena, policy, kind, index, nowSec);
+  if (isAttended(arena, index, incarnation)) publishEvent(arena, policy, CLIENT_SUBSCRIBED, index, nowSec);
   release(arena);
+}
+
+/**
+ * Counts a subscription out and tells of it, where there is an events channel. Both under one lock, so that it is either this worker that
+ * tells, or the one that ends it in its place, and nobody twice.
+ */
+export function endOwnSubscription(
+  arena: Arena,
+  policy: StorePolicy,
+  slot: number,
+  index: number,
+  incarnation: number | undefined,
+  nowSec: number,
+): void {
+  acquire(arena);
+  if (incarnation !== undefined && isAttended(arena, index, incarnation)) {
+    endSubscriptions(arena, policy, slot, index, 1, nowSec);
+  } else removeSubscriber(arena, slot, index, incarnation);
+  release(arena);
+}
+
+/** Tells of the end of up to `limit` subscriptions that a slot has in a channel, and counts them out; how many. Under the lock. */
+function endSubscriptions(
+  arena: Arena,
+  policy: StorePolicy,
+  slot: number,
+  index: number,
+  limit: number,
+  nowSec: number,
+): number {
+  const { u32, layout } = arena;
+  const at = channelWord(layout, index) + CH_SUBSCRIBERS + slot;
+  let ended = 0;
+  for (; ended < limit && u32[at]! > 0; ended++) {
+    publishEvent(arena, policy, CLIENT_UNSUBSCRIBED, index, nowSec);
+    u32[at] = u32[at]! - 1;
+  }
+  return ended;
+}
+
+/**
+ * Ends subscriptions in a deleted channel in the name of workers that did not (sweep.ts), so that nobody is left in a channel that is told
+ * to be destroyed. True when all have ended, false when that is more than a slice. Without an events channel nothing is to be done. Under
+ * the lock.
+ */
+export function endLateSubscriptions(
+  arena: Arena,
+  policy: StorePolicy,
+  index: number,
+  nowSec: number,
+): boolean {
+  if (eventsChannelOf(arena) < 0) return true;
+  let left = EVENTS_A_SLICE;
+  for (let slot = 0; slot < arena.layout.workerSlots && left > 0; slot++) {
+    left -= endSubscriptions(arena, policy, slot, index, left, nowSec);
+  }
+  return left > 0;
 }
 
 /**
@@ -93,11 +172,12 @@ export function tellOfLost(arena: Arena, policy: StorePolicy, slot: number, nowS
   const { u32, layout } = arena;
   for (let index = 0; index < layout.channels; index++) {
     const record = channelWord(layout, index);
-    const state = u32[record + CH_STATE];
-    if (state !== STATE_LIVE && state !== STATE_DELETED) continue;
-    for (let left = u32[record + CH_SUBSCRIBERS + slot]!; left > 0; left--) {
+    // A slice at a time: others wait for the lock.
+    for (let ended = EVENTS_A_SLICE; ended === EVENTS_A_SLICE && u32[record + CH_SUBSCRIBERS + slot]! > 0; ) {
       acquire(arena);
-      publishEvent(arena, policy, CLIENT_UNSUBSCRIBED, index, nowSec);
+      const state = u32[record + CH_STATE];
+      const isTold = state === STATE_LIVE || state === STATE_DELETED;
+      ended = isTold ? endSubscriptions(arena, policy, slot, index, EVENTS_A_SLICE, nowSec) : 0;
       release(arena);
     }
   }
@@ -105,9 +185,10 @@ export function tellOfLost(arena: Arena, policy: StorePolicy, slot: number, nowS
 
 /**
  * Main, at open, alone: finds or makes the events channel that the policy names. It is of the normal class and needs no free place under
- * the limit. The one of an earlier life, if it was another, goes on as a channel like all others. Throws when there is no room.
+ * the limit. The one of an earlier life, if it was another, goes on as a channel like all others. True when it is the same as before. Throws
+ * when there is no room.
  */
-export function appointEventsChannel(arena: Arena, policy: StorePolicy, nowSec: number): void {
+export function appointEventsChannel(arena: Arena, policy: StorePolicy, nowSec: number): boolean {
   const { u32, layout } = arena;
   const name = policy.eventsChannel;
   const before = eventsChannelOf(arena);
@@ -130,6 +211,7 @@ export function appointEventsChannel(arena: Arena, policy: StorePolicy, nowSec: 
   if (index >= 0) makeNormal(u32, channelWord(layout, index));
   u32[HEAD_EVENTS_CHANNEL] = index + 1;
   release(arena);
+  return index === before;
 }
 
 /** A wildcard channel of an earlier life becomes the events channel. */

@@ -31,7 +31,6 @@ import {
 import { allocateFile, closeFile, type MappableFile, mapFile, openExisting } from "./mapping.ts";
 import { liveOwner, setOwner } from "./owner.ts";
 import { rebuild } from "./recover.ts";
-import { releaseSlot } from "./slots.ts";
 import { FIRST_SERIAL } from "./totals.ts";
 
 export interface StoreShape {
@@ -172,11 +171,10 @@ function format(arena: Arena): void {
   rebuild(arena);
 }
 
-/** What every open begins with: no lock, no workers, not clean until somebody says so. */
+/** What every open begins with: no lock, not clean until somebody says so. The workers of before are openStore's affair. */
 function beginService(arena: Arena): void {
-  const { u32, layout } = arena;
+  const { u32 } = arena;
   Atomics.store(u32, HEAD_LOCK, 0);
-  for (let slot = 0; slot < layout.workerSlots; slot++) releaseSlot(arena, slot);
   u32[HEAD_STARTED_SEC] = Math.floor(Date.now() / 1000);
   u32[HEAD_CLEAN] = 0;
   setOwner(arena);

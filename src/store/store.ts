@@ -29,7 +29,13 @@ export type { OpenReport, StorePolicy, StoreShape };
 /** Main: creates the store file, reopens it, recovers it after an unclean stop, or replaces it. Throws when it cannot. */
 export function openStore(shape: StoreShape, policy: StorePolicy): { store: Store; report: OpenReport } {
   const { arena, report } = openFile(shape);
-  events.appointEventsChannel(arena, policy, Math.floor(Date.now() / 1000));
+  const nowSec = Math.floor(Date.now() / 1000);
+  const goesOn = events.appointEventsChannel(arena, policy, nowSec);
+  // Workers that were killed together with their main: nobody else tells of their subscribers' end.
+  for (let slot = 0; slot < arena.layout.workerSlots; slot++) {
+    if (goesOn) events.tellOfLost(arena, policy, slot, nowSec);
+    slots.releaseSlot(arena, slot);
+  }
   return { store: new Store(arena, policy, true), report };
 }
 
@@ -182,17 +188,26 @@ export class Store {
   }
 
   /**
-   * Counts it out and tells of it in the events channel, in that channel first: `channel_destroyed` waits for the count. With an incarnation:
-   * nothing happens when the channel is in the trash or further, its counts went with it.
+   * Counts it out and tells of it in the events channel: `channel_destroyed` waits for the count. With an incarnation: nothing happens when
+   * the channel is in the trash or further, its counts went with it.
    */
   removeSubscriber(slot: number, index: number, incarnation?: number, nowMs?: number): void {
-    this.#tell(events.CLIENT_UNSUBSCRIBED, index, incarnation, nowMs);
-    channels.removeSubscriber(this.arena, slot, index, incarnation);
+    if (this.eventsChannel < 0) {
+      channels.removeSubscriber(this.arena, slot, index, incarnation);
+      return;
+    }
+    const nowSec = Math.floor((nowMs ?? Date.now()) / 1000);
+    events.endOwnSubscription(this.arena, this.#policy, slot, index, incarnation, nowSec);
+    this.#tellReaders();
   }
 
   /** Tells the events channel of a subscription that was counted in and has its old messages (push-stream spec 7). */
   tellOfSubscriber(index: number, incarnation: number, nowMs?: number): void {
-    this.#tell(events.CLIENT_SUBSCRIBED, index, incarnation, nowMs);
+    if (this.eventsChannel < 0) return;
+    // The clock is asked only when there is something to tell.
+    const nowSec = Math.floor((nowMs ?? Date.now()) / 1000);
+    events.tellOfSubscriber(this.arena, this.#policy, index, incarnation, nowSec);
+    this.#tellReaders();
   }
 
   /** Index of the events channel, -1 = there is none. The same for as long as main has the store open. */
@@ -203,14 +218,6 @@ export class Store {
   /** Calls `wake` after events were published from here, as whoever appends a message wakes its readers. */
   onEvent(wake: (() => void) | null): void {
     this.#onEvent = wake;
-  }
-
-  /** Now is Date.now() unless given. The clock is asked only when there is something to tell. */
-  #tell(kind: events.EventKind, index: number, incarnation = 0, nowMs?: number): void {
-    if (this.eventsChannel < 0) return;
-    const nowSec = Math.floor((nowMs ?? Date.now()) / 1000);
-    events.tellOfSubscriber(this.arena, this.#policy, kind, index, incarnation, nowSec);
-    this.#tellReaders();
   }
 
   #tellReaders(): void {

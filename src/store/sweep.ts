@@ -7,7 +7,13 @@
 import { type Arena, blockWord, channelWord } from "./arena.ts";
 import { firstOfList } from "./channel-lists.ts";
 import { freeRecord, retireChannel, subscriberCountOf, trashDeleted } from "./channels.ts";
-import { CHANNEL_DESTROYED, eventsChannelOf, publishEvent } from "./events.ts";
+import {
+  CHANNEL_DESTROYED,
+  EVENTS_A_SLICE,
+  endLateSubscriptions,
+  eventsChannelOf,
+  publishEvent,
+} from "./events.ts";
 import { dropExpired, isExpired } from "./evict.ts";
 import {
   AGE_OLDEST,
@@ -44,7 +50,7 @@ const SCAN_LIMIT = 65536;
 const IN_DELETE_SEC = 1;
 /**
  * A deleted channel waits for the workers that have subscribers in it; main kills one that stands still long before this is over, so
- * it is for what should not happen.
+ * it is for clocks that jump (a suspended machine) and for what should not happen. Their subscriptions are then ended for them.
  */
 const GIVE_BACK_SEC = 60;
 /** Every channel is looked at within two sweeps, of so many in every one; the spec allows four seconds. */
@@ -114,8 +120,11 @@ function sweepDeleted(arena: Arena, policy: StorePolicy, nowSec: number): void {
     const due = u32[record + CH_STATE] === STATE_DELETED && isOver(since, IN_DELETE_SEC, nowSec);
     if (due) work += emptyChannel(arena, record, nowSec);
     if (due && u32[record + CH_OLDEST] === 0) {
-      link = u32[record + CH_AFTER]!;
-      if (subscriberCountOf(arena, index) === 0 || isOver(since, GIVE_BACK_SEC, nowSec)) {
+      const isLate = isOver(since, GIVE_BACK_SEC, nowSec);
+      const isDone = !isLate || endLateSubscriptions(arena, policy, index, nowSec);
+      if (isDone) link = u32[record + CH_AFTER]!;
+      else work += EVENTS_A_SLICE;
+      if (isDone && (isLate || subscriberCountOf(arena, index) === 0)) {
         trashDeleted(arena, index, nowSec);
         publishEvent(arena, policy, CHANNEL_DESTROYED, index, nowSec);
       }

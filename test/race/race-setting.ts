@@ -13,6 +13,13 @@ export const RACE_POLICY: StorePolicy = {
   eventsChannel: new Uint8Array(0),
 };
 
+/** With an events channel, and with channels that are collected. */
+export const EVENTS_POLICY: StorePolicy = {
+  ...RACE_POLICY,
+  channelInactivitySec: 3,
+  eventsChannel: new TextEncoder().encode("events"),
+};
+
 export const RACE_CHANNELS = 5;
 
 const encoder = new TextEncoder();

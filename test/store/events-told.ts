@@ -11,7 +11,7 @@ export function told(store: Store, after = 0): string[] {
   const refs = new RefList();
   const message = new Message();
   const events: string[] = [];
-  store.collect(index, store.incarnation(index), after, false, 10_000, refs);
+  store.collect(index, store.incarnation(index), after, false, 1e6, refs);
   for (let place = 0; place < refs.length; place++) {
     expect(store.read(refs.block(place), refs.stamp(place), message)).toBe(true);
     const body = dataOf(message);

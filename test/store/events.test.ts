@@ -166,7 +166,33 @@ describe("events", () => {
     expect(store.isLive(other.index, other.incarnation)).toBe(false);
     store.sweep(at(61));
     store.removeSubscriber(slot, channel.index, channel.incarnation, NOW_MS);
-    expect(told(store).slice(2)).toEqual(["destroyed b", "destroyed a"]);
+    expect(told(store).slice(2)).toEqual(["destroyed b", "unsubscribed a", "destroyed a"]);
+  });
+
+  test("nobody is left in a channel that is destroyed because a worker stood still for a minute", () => {
+    const store = withEvents();
+    const channel = new Channel(store, "a");
+    const slots = [store.claimSlot(100, NOW_SEC), store.claimSlot(101, NOW_SEC)] as const;
+    const standing = [...new Array<number>(40).fill(slots[0]), ...new Array<number>(23).fill(slots[1])];
+    for (const slot of standing) {
+      store.addSubscriber(slot, channel.index, NOW_SEC, channel.incarnation);
+      store.tellOfSubscriber(channel.index, channel.incarnation, NOW_MS);
+    }
+    store.deleteChannel(bytes("a"), bytes(""), at(0));
+    // One of them moves on in the end, and tells of some of its own.
+    for (const slot of standing.slice(30, 45))
+      store.removeSubscriber(slot, channel.index, channel.incarnation, at(60));
+    store.sweep(at(61));
+    // All others come too late, when everything was told for them.
+    for (const slot of standing) store.removeSubscriber(slot, channel.index, channel.incarnation, at(61));
+    store.sweep(at(62));
+    expect(told(store)).toEqual([
+      "created a",
+      ...standing.map(() => "subscribed a"),
+      ...standing.map(() => "unsubscribed a"),
+      "destroyed a",
+    ]);
+    expect(checkInvariants(store.arena)).toEqual([]);
   });
 
   test("a worker that is gone: each of its subscriptions has ended", () => {
@@ -187,6 +213,27 @@ describe("events", () => {
       "destroyed b",
     ]);
     expect(store.subscriberCount(a.index)).toBe(1);
+  });
+
+  test("after main and its workers were killed together nobody seems to stand there for ever", () => {
+    const shape = smallShape();
+    // The store is opened by the real clock.
+    const policy = { ...POLICY, messageTtlSec: 0, eventsChannel: bytes("evts") };
+    const { store } = openStore(shape, policy);
+    const slot = store.claimSlot(100, NOW_SEC);
+    const channel = new Channel(store, "a");
+    for (let count = 0; count < 20; count++) {
+      store.addSubscriber(slot, channel.index, NOW_SEC, channel.incarnation);
+      store.tellOfSubscriber(channel.index, channel.incarnation, NOW_MS);
+    }
+    const again = openStore(shape, policy).store;
+    const ends = Array.from({ length: 20 }, () => "unsubscribed a");
+    expect(told(again).slice(21)).toEqual(ends);
+    expect([again.subscriberCount(channel.index), again.slotPid(slot)]).toEqual([0, 0]);
+    // Another events channel knows nothing of those who came before it.
+    again.addSubscriber(again.claimSlot(101, NOW_SEC), channel.index, NOW_SEC, channel.incarnation);
+    const other = openStore(shape, { ...policy, eventsChannel: bytes("other") }).store;
+    expect([told(other), other.subscriberCount(channel.index)]).toEqual([[], 0]);
   });
 
   test.each([
@@ -212,6 +259,21 @@ describe("events", () => {
     expect([store.lastTag(store.eventsChannel), store.lastTag(channel.index)]).toEqual([4, 5]);
     store.sweep(at(10));
     expect(store.storedCount(store.eventsChannel)).toBe(0);
+  });
+
+  test("that find no room, because names took all of it, are counted as evicted", () => {
+    const store = newStore(
+      { eventsChannel: bytes("evts") },
+      { size: 64 * 1024, channels: 64, blockSize: 256 },
+    );
+    // Long names, then short ones, until not even an event of one block fits.
+    let opened = 0;
+    for (const length of [3000, 400, 20]) {
+      while (store.open(bytes(`${opened} `.padEnd(length, "n")), NOW_SEC) >= 0) opened++;
+    }
+    expect(told(store).length).toBeLessThan(opened);
+    expect(told(store).length + store.totals(NOW_MS).evicted).toBe(opened);
+    expect(checkInvariants(store.arena)).toEqual([]);
   });
 
   test("is woken for after the lock was given back, once a call", () => {
