@@ -4,8 +4,8 @@
  */
 import type { Refusal } from "./errors.ts";
 
-/** On every ordinary answer: all but a WebSocket's 101 (spec 0.5). */
-export const SERVER = { Server: "sluice" } as const;
+/** On every ordinary answer: all but a WebSocket's 101 (spec 0.5). HTTP/2 has no Connection field; Bun leaves it out there. */
+export const SERVER = { Server: "sluice", Connection: "keep-alive" } as const;
 
 /** On every answer of every role but a subscriber's OPTIONS and a WebSocket location's 405. The odd second is the dialect's. */
 export const NO_CACHE = {
@@ -20,7 +20,12 @@ export type HeaderFields = Readonly<Record<string, string>>;
 
 /** A header-only answer; Content-Length: 0 goes on every one of them, 304 included. */
 export function headerOnly(status: number, fields: HeaderFields = {}): Response {
-  return new Response(null, { status, headers: { ...ANTI_CACHE, "Content-Length": "0", ...fields } });
+  // Bun dates every answer but those to HEAD, which all roles but files refuse.
+  const date = status === 405 ? { Date: new Date().toUTCString() } : {};
+  return new Response(null, {
+    status,
+    headers: { ...ANTI_CACHE, ...date, "Content-Length": "0", ...fields },
+  });
 }
 
 /** The answer to a request that is refused. */
@@ -30,3 +35,18 @@ export function refuse(refusal: Refusal, fields: HeaderFields = {}): Response {
 }
 
 export const methodNotAllowed = (allow: string): Response => headerOnly(405, { Allow: allow });
+
+/**
+ * Whether the connection ends with this answer: the client asked for it, or speaks HTTP/1.0, which Bun closes after one answer. A request
+ * tells no version; one without Host, of which Bun knows the path alone, is of that kind.
+ */
+export function isLastRequest(request: Request): boolean {
+  const wish = request.headers.get("connection");
+  return request.url.startsWith("/") || (wish !== null && /\bclose\b/i.test(wish));
+}
+
+/** Says so. */
+export function closing(response: Response): Response {
+  response.headers.set("Connection", "close");
+  return response;
+}

@@ -4,18 +4,25 @@
  */
 import { Elysia } from "elysia";
 import { admin } from "./admin/plugin.ts";
-import { headerOnly, refuse } from "./answer.ts";
-import { type LocatedRequest, Locator } from "./config/located-request.ts";
-import type { Config } from "./config/model.ts";
+import { closing, headerOnly, isLastRequest, refuse } from "./answer.ts";
+import { type AddressSource, type LocatedRequest, Locator } from "./config/located-request.ts";
+import type { Config, LocationConfig } from "./config/model.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import { Refusals } from "./errors.ts";
 import { Fanout } from "./fanout/fanout.ts";
 import { files } from "./files/plugin.ts";
 import { errorPage } from "./front/error-page.ts";
 import { Front } from "./front/front.ts";
-import { returnedAnswer } from "./front/returned.ts";
-import { peerOfRelay, startEarlyListener } from "./listen/early-listener.ts";
+import type { OfferedDraft } from "./front/location-hooks.ts";
+import { originOf, returnedAnswer } from "./front/returned.ts";
+import { Guards } from "./handlers/guard.ts";
+import { hooksOf } from "./handlers/hooks.ts";
+import { HandlerHost } from "./handlers/host.ts";
+import { type HandlerFiles, loadHandlers } from "./handlers/loader.ts";
+import { type HandlerEndpoints, handlerEndpoints, handlers } from "./handlers/plugin.ts";
+import { startEarlyListener } from "./listen/early-listener.ts";
 import { type Application, type Listener, startListener } from "./listen/listener.ts";
+import { peerOfRelay } from "./listen/relay.ts";
 import { log } from "./log.ts";
 import { type Ingest, ingest, openTarget, type Target } from "./publish/ingest.ts";
 import { publish } from "./publish/plugin.ts";
@@ -33,17 +40,34 @@ export interface WorkerOptions {
   readonly slot: number;
   /** The doorbells lie beside it. */
   readonly storePath: string;
+  /** Somebody's code, loaded or loading; without it that is begun here. */
+  readonly handlerFiles?: HandlerFiles;
   /** Open connections this worker takes; 0 = no limit. */
   readonly maxConnections: number;
+  /** File descriptors they may take; absent: no limit. Some take more than one. */
+  readonly maxDescriptors?: number;
   /** Seconds without a byte after which a connection is closed; the configuration's keepalive_timeout unless a test is in a hurry. */
   readonly idleSec?: number;
+}
+
+/** How a worker leaves. */
+export interface Drain {
+  /** Milliseconds until what is still connected is cut off. */
+  readonly deadlineMs: number;
+  /** Subscribers of this worker sent away per second; 0 = all at once. */
+  readonly perSecond: number;
+  /** The next workers listen already. */
+  readonly isReload: boolean;
 }
 
 export interface RunningWorker {
   /** Where it listens, as URLs or unix:paths. */
   readonly addresses: readonly string[];
-  /** Stops listening, ends what is held, resolves when all connections are gone or the time is over. */
-  drain(deadlineMs: number): Promise<void>;
+  /**
+   * Stops listening, ends what is held, resolves when all connections are gone or the time is over. Where nobody listens yet and the
+   * subscribers take a while to go, publishers are served until the last of them was told.
+   */
+  drain(how: Drain): Promise<void>;
   /**
    * Stops listening, and resolves when all that is held has ended by its own timer or its client, however long that takes
    * (push-stream spec 8.2, QUIT). A drain meanwhile ends it.
@@ -56,6 +80,8 @@ export interface RunningWorker {
 
 const HOUSEKEEPING_MS = 1000;
 const DRAIN_LOOK_MS = 10;
+/** Of the time for a drain: the rest is for those who are slow to take their last bytes. */
+const PACED_SHARE = 0.7;
 const QUIT_LOOK_MS = 50;
 
 /** Throws when an address cannot be listened on. */
@@ -63,33 +89,52 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const { config, store, slot, idleSec = Math.ceil(config.keepaliveTimeoutMs / 1000) } = options;
   const listeners: Listener[] = [];
   const bell = new Doorbell(options.storePath, slot, () => fanout.rung());
+  const ring = (other: number): void => bell.ring(other);
   const fanout = new Fanout({
     store,
     slot,
     publish: (topic, payload) => publishTo(listeners, topic, payload),
-    ringOther: (other) => bell.ring(other),
+    ringOther: ring,
     deletedText: new TextEncoder().encode(config.messages.channelDeletedText),
   });
   const inlet: Ingest = { store, slot, published: () => fanout.published() };
-  const room = new Room({ config, store, slot, fanout, idleSec, publishFrom: publisherFor(inlet) });
+  const handlerFiles = options.handlerFiles ?? loadHandlers(config);
+  const host = new HandlerHost({ config, ingest: inlet, fanout, files: handlerFiles, idleSec });
+  const hooks = hooksOf(host);
+  const programs = handlerEndpoints(host);
+  const maxBodyBytes = largestBody(config);
+  const sizes = socketSizes(config, store, maxBodyBytes, programs);
+  const room = new Room({
+    config,
+    store,
+    slot,
+    fanout,
+    idleSec,
+    publishFrom: publisherFor(inlet),
+    hooks,
+    maxFrameBytes: sizes.subscriberFrameBytes,
+  });
   const locator = new Locator(config);
   const front = new Front(config);
+  const guards = new Guards(host);
   const plugins = {
-    publish: publish({ config, locator, ingest: inlet, front }),
+    publish: publish({ config, locator, ingest: inlet, front, hooks }),
     subscribe: subscribe(room, locator, front),
     files: files(config, locator, front),
+    handlers: handlers(programs, locator, front),
     web: web(locator, front),
-    admin: admin({ config, store, locator, front, isReady: () => !room.draining }),
+    admin: admin({ config, store, slot, ring, locator, front, isReady: () => !room.draining }),
   };
   bell.listen();
   // One application a server: an answer to an upgrade has to come from the server that got the request.
   const compose = (): Application => {
     const self: Pick<Application, "fetch"> = { fetch: () => refuse(Refusals.draining) };
     const app = new Elysia({ name: "sluice", handler: { standardHostname: false } })
-      .use(entrance(options, listeners, locator, front, (request) => self.fetch(request)))
+      .use(entrance(options, listeners, locator, { front, guards, again: (request) => self.fetch(request) }))
       .use(plugins.publish)
       .use(plugins.subscribe)
       .use(plugins.files)
+      .use(plugins.handlers)
       .use(plugins.web)
       .use(plugins.admin);
     // Elysia guesses from a hook's source text whether it is asynchronous and awaits when in doubt: five awaits a request. Ours
@@ -98,16 +143,24 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     self.fetch = (request) => app.fetch(request);
     return app;
   };
-  const maxBodyBytes = largestBody(config);
+  const takesSockets = (request: Request, server: AddressSource): boolean => {
+    // The answer is 503, for which no relay is needed.
+    if (isFull(options, listeners)) return false;
+    const located = locator.look(request, server);
+    // The request that is answered is another object.
+    locator.forget();
+    if (located === null || located.returned !== null) return false;
+    return isWebSocket(config.locations[located.index]) || programs[located.index]?.takesSockets === true;
+  };
   config.listeners.forEach((listener, i) => {
     const { address } = listener;
-    const common = { listener, maxBodyBytes, idleSec, compose };
+    const common = { listener, maxBodyBytes, ...sizes, idleSec, compose };
     const serves = (server: object): void => locator.listens(server, address);
     const relays = (server: object): void => locator.listens(server, address, peerOfRelay);
     const socketPath = `${options.storePath}.relay-${slot}-${i}`;
     listeners.push(
       listener.earlyHeads
-        ? startEarlyListener({ ...common, serves, relays, socketPath })
+        ? startEarlyListener({ ...common, serves, relays, takesSockets, socketPath })
         : startListener({ ...common, serves }),
     );
   });
@@ -131,10 +184,12 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     addresses: listeners.map(({ address }) => address),
     stop,
     reopenLogs: () => front.reopenLogs(),
-    async drain(deadlineMs) {
+    async drain({ deadlineMs, perSecond, isReload }) {
       const endMs = performance.now() + deadlineMs;
+      if (isReload || perSecond === 0) for (const listener of listeners) listener.stop(false);
+      host.sendAway();
+      await room.sendAway(isReload, { perSecond, withinMs: deadlineMs * PACED_SHARE });
       for (const listener of listeners) listener.stop(false);
-      room.sendAway();
       while (connections(listeners) > 0 && performance.now() < endMs) await Bun.sleep(DRAIN_LOOK_MS);
       await front.close();
       stop();
@@ -149,21 +204,34 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   };
 }
 
+/** Who may come in: access rules and passwords, then somebody's guard. */
+interface Gate {
+  readonly front: Front;
+  readonly guards: Guards;
+  readonly again: (request: Request) => Response | Promise<Response>;
+}
+
+const AT_THE_FRONT = 0;
+const AT_THE_GUARD = 1;
+const INSIDE = 2;
+
 /**
  * What every request passes first: the limit of connections, a path that can be read at all, what the steps of its location
- * return, and who may come in. `again` hands a request in a second time, when a password was verified off the event loop.
+ * return, and who may come in. `again` hands a request in once more, when a password was verified off the event loop or a guard took
+ * its time.
  */
 const entrance = (
-  { store, slot, maxConnections, config }: WorkerOptions,
+  options: WorkerOptions,
   listeners: readonly Listener[],
   locator: Locator,
-  front: Front,
-  again: (request: Request) => Response | Promise<Response>,
+  { front, guards, again }: Gate,
 ) => {
-  const admitted = new WeakSet<Request>();
+  /** How far a request that is handed in again has come. */
+  const passed = new WeakMap<Request, number>();
+  const { store, slot, config } = options;
   return new Elysia({ name: "entrance" })
     .onRequest(({ request, server }) => {
-      if (maxConnections > 0 && connections(listeners) > maxConnections) {
+      if (isFull(options, listeners)) {
         store.count(slot, Counter.REFUSED, 1);
         return refuse(Refusals.tooManyConnections, { "Retry-After": "1", Connection: "close" });
       }
@@ -171,17 +239,26 @@ const entrance = (
       const located = locator.look(request, server);
       if (located === null) return headerOnly(400);
       if (located.returned !== null) return front.finish(located, returned(located, config));
-      if (admitted.has(request)) return undefined;
-      const refused = front.before(located, () => {
-        admitted.add(request);
+      const stage = passed.get(request) ?? AT_THE_FRONT;
+      if (stage === INSIDE) {
+        guards.recall(located);
+        return undefined;
+      }
+      const passing = (next: number) => () => {
+        passed.set(request, next);
         return again(request);
-      });
+      };
+      const refused =
+        (stage === AT_THE_FRONT ? front.before(located, passing(AT_THE_GUARD)) : null) ??
+        guards.check(located, passing(INSIDE));
       if (!(refused instanceof Promise)) return refused === null ? undefined : front.finish(located, refused);
-      // Who was let in after all was answered, and finished, by the role.
-      return refused.then((answer) => (admitted.has(request) ? answer : front.finish(located, answer)));
+      // Who was let on after all was answered, and finished, further in.
+      return refused.then((answer) =>
+        (passed.get(request) ?? AT_THE_FRONT) === stage ? front.finish(located, answer) : answer,
+      );
     })
-    .onError({ as: "global" }, ({ code, error }) => {
-      if (code === "NOT_FOUND") return errorPage(404);
+    .onError({ as: "global" }, ({ code, error, request }) => {
+      if (code === "NOT_FOUND") return isLastRequest(request) ? closing(errorPage(404)) : errorPage(404);
       log("error", "a request failed", { code: String(code), error: String(error) });
       return refuse(Refusals.internal);
     });
@@ -190,9 +267,8 @@ const entrance = (
 /** What nginx's `return` answers; a URL without a host is one of this server. */
 function returned(located: LocatedRequest, { locations }: Config): Response {
   const { status, text } = located.returned ?? { status: 500, text: null };
-  const host = located.header("host");
-  const origin = host === null ? "" : `${located.scheme}://${host}`;
-  return returnedAnswer(status, text, locations[located.index]?.defaultType ?? "text/plain", origin);
+  const { defaultType = "text/plain" } = locations[located.index] ?? {};
+  return returnedAnswer(status, text, defaultType, originOf(located));
 }
 
 /** RFC 9112 3.2: a Host that is none is 400. Bun then gives the path alone, as it does when there is no Host or an empty one. */
@@ -204,6 +280,37 @@ function largestBody({ limits, locations }: Config): number {
   const sizes = [limits.maxBodyBytes, ...locations.map(({ maxBodyBytes }) => maxBodyBytes)];
   return sizes.includes(0) ? 0 : Math.max(...sizes);
 }
+
+/** What WebSockets may send and have to take. What the store cannot hold is no message; what a handler takes is its own affair. */
+function socketSizes(
+  { limits, locations }: Config,
+  store: Store,
+  maxBodyBytes: number,
+  programs: HandlerEndpoints,
+) {
+  const bounded = (bytes: number): number =>
+    Math.min(bytes || Number.POSITIVE_INFINITY, store.maxMessageBytes);
+  const subscriberFrameBytes = bounded(limits.maxFrameBytes ?? maxBodyBytes);
+  const handlerBytes = Math.max(0, ...programs.map((program) => program?.maxPayload ?? 0));
+  const maxFrameBytes = Math.max(subscriberFrameBytes, handlerBytes);
+  const publishes = locations.some((one) => isWebSocket(one) && one.websocketAllowPublish);
+  const maxMessageBytes = Math.max(bounded(maxBodyBytes), publishes ? subscriberFrameBytes : 0, handlerBytes);
+  return { subscriberFrameBytes, maxFrameBytes, maxMessageBytes };
+}
+
+const isWebSocket = (location: LocationConfig | undefined): boolean =>
+  location?.role.kind === "subscriber" && location.role.mode === "websocket";
+
+/** The next one is refused before there are no descriptors left to refuse it with. */
+const isFull = ({ maxConnections, maxDescriptors }: WorkerOptions, listeners: readonly Listener[]): boolean =>
+  (maxConnections > 0 && connections(listeners) > maxConnections) ||
+  (maxDescriptors !== undefined && descriptors(listeners) > maxDescriptors);
+
+const descriptors = (listeners: readonly Listener[]): number => {
+  let taken = 0;
+  for (const listener of listeners) taken += listener.descriptors;
+  return taken;
+};
 
 const connections = (listeners: readonly Listener[]): number => {
   let open = 0;
@@ -223,7 +330,7 @@ function publishTo(listeners: readonly Listener[], topic: string, payload: strin
 
 /** How subscribe/ publishes what a WebSocket client sent, without knowing publish/. */
 function publisherFor(inlet: Ingest) {
-  return (names: readonly Uint8Array[], data: Uint8Array, stored: boolean): boolean => {
+  return (names: readonly Uint8Array[], draft: OfferedDraft, stored: boolean): boolean => {
     const targets: Target[] = [];
     for (const name of names) {
       const target = openTarget(inlet.store, name, Date.now());
@@ -232,6 +339,6 @@ function publisherFor(inlet: Ingest) {
       if ("status" in target) return false;
       targets.push(target);
     }
-    return ingest(inlet, targets, { data, eventId: null, eventType: null, stored }, Date.now()) === null;
+    return ingest(inlet, targets, { ...draft, stored }, Date.now()) === null;
   };
 }

@@ -35,6 +35,7 @@ export const Refusals = {
   ),
   tooManyWildcards: refusal("too_many_wildcards", 403, "Subscribed too much wildcard channels."),
   emptyMessage: refusal("empty_message", 400, "Empty post requests are not allowed."),
+  eventNameTooLarge: refusal("event_name_too_large", 400, "Event id or event type is too large."),
   badBody: refusal("bad_body", 400, "Request body could not be read."),
   channelDeleted: refusal("channel_deleted", 200, "Channel deleted."),
   couldNotCreate: refusal("could_not_create", 403, "Subscriber could not create channels."),
@@ -58,4 +59,12 @@ export const Refusals = {
 } as const;
 
 /** WebSocket close codes sluice sends (RFC 6455 7.4.1). */
-export const CloseCode = { GOING_AWAY: 1001, POLICY: 1008, INTERNAL: 1011, TRY_AGAIN: 1013 } as const;
+export const CloseCode = {
+  GOING_AWAY: 1001,
+  POLICY: 1008,
+  TOO_BIG: 1009,
+  INTERNAL: 1011,
+  /** Of the IANA registry: come back, another takes over. */
+  SERVICE_RESTART: 1012,
+  TRY_AGAIN: 1013,
+} as const;

@@ -4,7 +4,7 @@
  */
 import { Counter as Word } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
-import { liveSlots } from "./statistics.ts";
+import { liveSlots } from "./live-slots.ts";
 
 interface PerWorker {
   readonly name: string;

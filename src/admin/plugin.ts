@@ -12,6 +12,9 @@ import { StatisticsEndpoint } from "./statistics.ts";
 export interface AdminOptions {
   readonly config: Config;
   readonly store: Store;
+  readonly slot: number;
+  /** Wakes the worker in another slot. */
+  readonly ring: (slot: number) => void;
   readonly locator: Locator;
   readonly front: Front;
   /** False while the worker drains: a load balancer should send no one here. */
@@ -21,10 +24,11 @@ export interface AdminOptions {
 const plain = (text: string, status: number): Response =>
   new Response(text, { status, headers: { "Content-Type": "text/plain; charset=utf-8", ...ANTI_CACHE } });
 
-export const admin = ({ config, store, locator, front, isReady }: AdminOptions) => {
+export const admin = ({ config, store, slot, ring, locator, front, isReady }: AdminOptions) => {
+  const others = { store, slot, ring };
   const listings = new ChannelListings(store);
   const endpoints = config.locations.map((location) =>
-    location.role.kind === "statistics" ? new StatisticsEndpoint(store, config, location, listings) : null,
+    location.role.kind === "statistics" ? new StatisticsEndpoint(others, config, location, listings) : null,
   );
   const plugin = new Elysia({ name: "admin" }).onRequest(({ request, server }) => {
     const located = locator.claim("statistics", request, server);

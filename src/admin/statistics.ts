@@ -17,6 +17,8 @@ import { parseChannelsPath } from "../wire/channels-path.ts";
 import type { StatisticsFormat, SummaryStatistics, WorkerStatistics } from "../wire/statistics.ts";
 import { negotiate } from "../wire/statistics-format.ts";
 import type { ChannelListings } from "./channel-listing.ts";
+import { liveSlots } from "./live-slots.ts";
+import { type OtherWorkers, othersTurn } from "./other-turns.ts";
 
 const STAR = 0x2a;
 
@@ -35,18 +37,25 @@ export class StatisticsEndpoint {
   readonly #config: Config;
   readonly #channelsPath: CompiledValue;
   readonly #listings: ChannelListings;
+  readonly #others: OtherWorkers;
   readonly #writer = new ByteWriter();
 
-  constructor(store: Store, config: Config, location: LocationConfig, listings: ChannelListings) {
-    this.#store = store;
+  constructor(others: OtherWorkers, config: Config, location: LocationConfig, listings: ChannelListings) {
+    this.#store = others.store;
+    this.#others = others;
     this.#config = config;
     this.#channelsPath = locationValue(location, location.channelsPath);
     this.#listings = listings;
   }
 
-  /** A promise only for a list of very many channels. */
+  /** A promise while other workers are waited for, and for a list of very many channels. */
   handle(located: LocatedRequest): Response | Promise<Response> {
     if (located.method !== "GET") return headerOnly(405, { Allow: "GET" });
+    const others = othersTurn(this.#others);
+    return others === null ? this.#look(located) : others.then(() => this.#look(located));
+  }
+
+  #look(located: LocatedRequest): Response | Promise<Response> {
     const format = negotiate(located.header("accept"));
     const path = parseChannelsPath(this.#channelsPath(located), this.#config.limits.maxChannelsPerRequest);
     if (path === "too many") return refuse(Refusals.tooManyChannelsInRequest, WHICH_SERVER);
@@ -128,8 +137,4 @@ export function summaryOf(store: Store): SummaryStatistics {
     subscribers: totals.subscribers,
     workers,
   };
-}
-
-export function* liveSlots(store: Store): Generator<number> {
-  for (let slot = 0; slot < store.workerSlots; slot++) if (store.slotPid(slot) > 0) yield slot;
 }

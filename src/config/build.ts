@@ -2,9 +2,10 @@
  * From checked values to the model everything else reads: names and units of model.ts, derived defaults filled in. The only
  * place where "not set" turns into a number. Called by load.ts.
  */
+import { resolve } from "node:path";
 import { autoWorkers } from "./auto-workers.ts";
-import { splitListen } from "./checks.ts";
 import type { CheckedValues, LocationEntry, ServerEntry } from "./document.ts";
+import { parseListen } from "./listen-text.ts";
 import {
   readAccess,
   readAccessLog,
@@ -14,6 +15,7 @@ import {
   readTypes,
 } from "./location-lists.ts";
 import type {
+  CodeConfig,
   Config,
   LimitsConfig,
   ListenerConfig,
@@ -21,6 +23,7 @@ import type {
   MessagesConfig,
   Role,
   ServerConfig,
+  SocketTuning,
   StepConfig,
   StoreConfig,
 } from "./model.ts";
@@ -30,24 +33,33 @@ import { ringEntries } from "./store-checks.ts";
 /** 0 stands for unlimited, never and automatic all over the model (model.ts says which where). */
 const UNSET = 0;
 const NO_VARIANT = -1;
+const DEFAULT_TYPE = "text/html";
+/** What a handler says may be what a client said before: it must not become a page. */
+const HANDLER_TYPE = "text/plain; charset=utf-8";
 
-/** Never fails: what could be wrong was found before. */
-export function buildConfig({ main, servers, setVariables }: CheckedValues): Config {
+/** Never fails: what could be wrong was found before. Paths of code are relative to `folder`, that of the configuration file. */
+export function buildConfig(
+  { main, servers, setVariables }: CheckedValues,
+  folder: string = process.cwd(),
+): Config {
   const context: Context = {
     main,
+    folder,
     formats: readLogFormats(main.log_format),
     setVariables: new Set(setVariables),
   };
   const locations: LocationConfig[] = [];
   const built = servers.map((server) => buildServer(server, context, locations));
-  const listeners = buildListeners(servers, built, locations);
+  const listeners = buildListeners(servers, built, locations, buildTuning(main));
   return {
     listen: listeners.map(({ address }) => address),
     listeners,
     servers: built,
     workers: main.workers === UNSET ? autoWorkers() : main.workers,
     shutdownTimeoutMs: main.shutdown_timeout,
+    drainRate: main.drain_rate,
     logLevel: main.log_level,
+    logStyle: main.log_style,
     errorLog: main.error_log,
     pidFile: main.pid_file,
     keepaliveTimeoutMs: main.keepalive_timeout,
@@ -61,6 +73,7 @@ export function buildConfig({ main, servers, setVariables }: CheckedValues): Con
 
 interface Context {
   readonly main: MainValues;
+  readonly folder: string;
   readonly formats: ReadonlyMap<string, string>;
   readonly setVariables: ReadonlySet<string>;
 }
@@ -89,6 +102,7 @@ const buildMessages = (main: MainValues): MessagesConfig => ({
 
 const buildLimits = (main: MainValues): LimitsConfig => ({
   maxBodyBytes: main["limits.max_body_size"],
+  maxFrameBytes: main["limits.max_frame_size"],
   maxConnections: main["limits.max_connections"] ?? UNSET,
   maxNumberOfChannels: main["limits.max_number_of_channels"] ?? UNSET,
   maxNumberOfWildcardChannels: main["limits.max_number_of_wildcard_channels"] ?? UNSET,
@@ -101,7 +115,7 @@ const buildLimits = (main: MainValues): LimitsConfig => ({
 
 function buildServer(server: ServerEntry, context: Context, locations: LocationConfig[]): ServerConfig {
   return {
-    listen: server.values.listen.map((text) => splitListen(text).address),
+    listen: server.values.listen.map((text) => parseListen(text).address),
     names: server.values.server_name.map((name) => (name.startsWith("~") ? name : name.toLowerCase())),
     steps: server.steps.map(({ values }) => buildStep(values, NO_VARIANT)),
     setVariables: context.setVariables,
@@ -136,7 +150,7 @@ const buildStep = (values: StepValues, variant: number): StepConfig => ({
 
 function buildLocation(
   location: LocationValues,
-  { main, formats, setVariables }: Context,
+  { main, folder, formats, setVariables }: Context,
   steps: readonly StepConfig[],
 ): LocationConfig {
   const connectionTtlMs = location.subscriber_connection_ttl ?? UNSET;
@@ -160,7 +174,7 @@ function buildLocation(
     longpollingConnectionTtlMs: location.longpolling_connection_ttl ?? connectionTtlMs,
     websocketAllowPublish: location.websocket_allow_publish,
     eventIds: location.event_ids,
-    defaultType: location.default_type,
+    defaultType: location.default_type ?? (location.handler === null ? DEFAULT_TYPE : HANDLER_TYPE),
     types: typesOf(location.types),
     paddingByUserAgent: location.padding_by_user_agent,
     userAgent: location.user_agent,
@@ -185,8 +199,23 @@ function buildLocation(
         }
       : null,
     files: root === null && alias === null ? null : { root, alias, index },
+    code: codeOf(location, folder),
     accessLogs: readAll(location.access_log, (text) => readAccessLog(text, formats)),
     setVariables,
+  };
+}
+
+function codeOf(
+  { handler, authorize, hooks, handler_timeout }: LocationValues,
+  folder: string,
+): CodeConfig | null {
+  if (handler === null && authorize === null && hooks === null) return null;
+  const file = (path: string | null): string | null => (path === null ? null : resolve(folder, path));
+  return {
+    handler: file(handler),
+    authorize: file(authorize),
+    hooks: file(hooks),
+    timeoutMs: handler_timeout,
   };
 }
 
@@ -204,6 +233,8 @@ function roleOf(location: LocationValues): Role {
   if (location.subscriber !== null) return { kind: "subscriber", mode: location.subscriber };
   if (location.statistics) return { kind: "statistics" };
   if (location.pushstream_client) return { kind: "pushstream-client" };
+  if (location.examples) return { kind: "examples" };
+  if (location.handler !== null) return { kind: "handler" };
   if (location.root !== null || location.alias !== null) return { kind: "files" };
   return location.page ? { kind: "page" } : { kind: "none" };
 }
@@ -215,23 +246,26 @@ function buildListeners(
   servers: readonly ServerEntry[],
   built: readonly ServerConfig[],
   locations: readonly LocationConfig[],
+  defaults: SocketTuning,
 ): ListenerConfig[] {
   const listeners = new Map<string, { -readonly [Key in keyof ListenerConfig]: ListenerConfig[Key] }>();
   servers.forEach(({ values }, serverIndex) => {
     for (const text of values.listen) {
-      const { address, words } = splitListen(text);
+      const { address, flags, tuning } = parseListen(text);
       const known = listeners.get(address);
       const listener = known ?? {
         address,
         tls: [],
         http2: false,
+        tuning: defaults,
         defaultServer: serverIndex,
         earlyHeads: false,
       };
-      if (words.includes("default_server")) listener.defaultServer = serverIndex;
-      if (words.includes("http2")) listener.http2 = true;
+      if (flags.has("default_server")) listener.defaultServer = serverIndex;
+      if (flags.has("http2")) listener.http2 = true;
+      listener.tuning = { ...listener.tuning, ...tuning };
       const { tls_certificate: certificate, tls_certificate_key: key, server_name: names } = values;
-      if (words.includes("ssl") && certificate !== null && key !== null)
+      if (flags.has("ssl") && certificate !== null && key !== null)
         listener.tls = [...listener.tls, { names, certificate, key }];
       const own = built[serverIndex]?.locations ?? [];
       if (own.some((index) => needsEarlyHead(locations[index]))) listener.earlyHeads = true;
@@ -240,6 +274,14 @@ function buildListeners(
   });
   return [...listeners.values()];
 }
+
+const buildTuning = (main: MainValues): SocketTuning => ({
+  keepalive: main.keepalive,
+  userTimeoutMs: main.tcp_user_timeout ?? UNSET,
+  deferred: main.deferred,
+  backlog: main.backlog ?? UNSET,
+  fastopen: main.fastopen ?? UNSET,
+});
 
 /** A stream that begins with nothing: its head would wait for the first message. */
 const needsEarlyHead = (location: LocationConfig | undefined): boolean =>

@@ -4,6 +4,7 @@
  */
 import { isIPv4, isIPv6 } from "node:net";
 import type { Issue } from "./fault.ts";
+import { parseListen } from "./listen-text.ts";
 
 /** sun_path holds 108 bytes with its final NUL; workers bind "<path>.<slot>" first and rename, which takes a few more. */
 const MAX_UNIX_PATH_BYTES = 100;
@@ -17,7 +18,7 @@ export function listenIssues(addresses: readonly string[]): readonly Issue[] {
   const issues: Issue[] = [];
   const seen = new Map<string, number>();
   addresses.forEach((text, index) => {
-    const { address, unknown } = splitListen(text);
+    const { address, unknown } = parseListen(text);
     const outcome = canonicalAddress(address);
     if (unknown !== null) issues.push(issue(text, `invalid parameter "${unknown}".`, `[${index}]`));
     const first = seen.get(outcome.canonical);
@@ -28,20 +29,6 @@ export function listenIssues(addresses: readonly string[]): readonly Issue[] {
     else if (!outcome.canonical.endsWith(":0")) seen.set(outcome.canonical, index);
   });
   return issues;
-}
-
-const LISTEN_WORDS: readonly string[] = ["ssl", "http2", "default_server"];
-
-/** "0.0.0.0:443 ssl" cut into the address and its words; `unknown` is the first word that is none. */
-export function splitListen(text: string): {
-  readonly address: string;
-  readonly words: readonly string[];
-  readonly unknown: string | null;
-} {
-  // A path may have blanks in it.
-  if (text.startsWith(UNIX_PREFIX)) return { address: text, words: [], unknown: null };
-  const [address = "", ...words] = text.trim().split(/\s+/);
-  return { address, words, unknown: words.find((word) => !LISTEN_WORDS.includes(word)) ?? null };
 }
 
 type AddressOutcome = { readonly canonical: string; readonly sentence: string | null };

@@ -6,6 +6,8 @@
  * turn into documentation.
  */
 import { type Issue, shownValue } from "./fault.ts";
+import { parseKeepalive } from "./listen-text.ts";
+import type { Keepalive } from "./model.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
 /** What a value of each kind is after reading: sizes in bytes, times in the unit the kind says. */
@@ -19,6 +21,7 @@ export interface KindTypes {
   enum: string;
   strings: readonly string[];
   complex: string;
+  keepalive: Keepalive;
 }
 
 export type KindName = keyof KindTypes;
@@ -66,6 +69,8 @@ export function readOption(option: Option, key: string, raw: unknown): Reading {
       return finish(option, key, raw, typeof raw === "boolean" ? raw : null, "true or false");
     case "strings":
       return finish(option, key, raw, stringList(raw), "a list of texts");
+    case "keepalive":
+      return readKeepalive(raw);
     case "enum":
       return readEnum(option, key, raw);
     default:
@@ -95,6 +100,14 @@ function readEnum(option: Option, key: string, raw: unknown): Reading {
   const name = key === "publisher" || key === "subscriber" ? `${key} mode` : key;
   const shown = typeof raw === "string" ? raw : shownValue(raw);
   return refused(raw, `invalid ${name} value: ${shown}, accepted values (${values.join(", ")}).`);
+}
+
+function readKeepalive(raw: unknown): Reading {
+  const text = typeof raw === "boolean" ? (raw ? "on" : "off") : raw;
+  const value = typeof text === "string" ? parseKeepalive(text) : null;
+  return value === null
+    ? refused(raw, 'keepalive must be true, false or "idle:interval:count", such as "60s:10s:6".')
+    : { value, issues: [] };
 }
 
 const NUMBER_FORMS = {

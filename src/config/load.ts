@@ -3,16 +3,17 @@
  * `serve` and `check`, and by the supervisor when it reloads. Answers with all faults instead of throwing.
  */
 import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { buildConfig } from "./build.ts";
 import defaultText from "./default.toml" with { type: "text" };
-import { readDocument, type ServerEntry } from "./document.ts";
+import type { CheckedValues, ServerEntry } from "./document.ts";
 import { type Fault, type Issue, shownValue } from "./fault.ts";
 import { readOption } from "./kinds.ts";
 import type { Config } from "./model.ts";
-import { isNginx, loadNginxDocument } from "./nginx/load.ts";
+import { checkNginx, isNginx, startNotes } from "./nginx/load.ts";
 import { type MainValues, OPTIONS } from "./options.ts";
 import { storeIssues } from "./store-checks.ts";
-import { readToml, type TomlOutcome } from "./toml.ts";
+import { readToml } from "./toml.ts";
 
 /** What the command line may set. Texts as typed are fine: "auto" or "4" for workers. They win over the file. */
 export interface Overrides {
@@ -27,7 +28,8 @@ export interface LoadRequest {
 }
 
 export type LoadOutcome =
-  | { readonly ok: true; readonly config: Config }
+  /** `notes`: sentences for the log, of an nginx.conf: what is ignored, what is otherwise than there, what the module says at a start. */
+  | { readonly ok: true; readonly config: Config; readonly notes: readonly string[] }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
 /** The commented file that is used when there is none. The import says `type: "text"`, so it is a string whatever its suffix. */
@@ -46,22 +48,23 @@ export function loadConfig({ file, overrides = {} }: LoadRequest): LoadOutcome {
   const servers = outcome.values.servers.map((server) => listeningOn(server, overridden.listen));
   const strained = overrides.workers === undefined ? [] : storeIssues(main).map(workersFault);
   if (strained.length > 0) return { ok: false, faults: strained };
-  return { ok: true, config: buildConfig({ ...outcome.values, main, servers }) };
+  const folder = file === undefined ? process.cwd() : dirname(resolve(file));
+  const config = buildConfig({ ...outcome.values, main, servers }, folder);
+  return { ok: true, config, notes: outcome.notes };
 }
 
+type TextOutcome =
+  | { readonly ok: true; readonly values: CheckedValues; readonly notes: readonly string[] }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
 /** A file of either kind, checked. */
-function readText(text: string, file: string): TomlOutcome {
-  if (!isNginx(file, text)) return readToml(text, file);
-  const { document, faults, lineOf } = loadNginxDocument(text, file);
-  // What could not be translated would only be told a second time in other words.
-  if (faults.length > 0) return { ok: false, faults };
-  const checked = readDocument(document, (path) => {
-    const place = lineOf(path);
-    return place === null ? file : `${place.file}:${place.line}`;
-  });
-  return checked.faults.length === 0
-    ? { ok: true, values: checked.values }
-    : { ok: false, faults: checked.faults };
+function readText(text: string, file: string): TextOutcome {
+  if (!isNginx(file, text)) {
+    const outcome = readToml(text, file);
+    return outcome.ok ? { ...outcome, notes: [] } : outcome;
+  }
+  const { translation, values, faults } = checkNginx(text, file);
+  return faults.length === 0 ? { ok: true, values, notes: startNotes(translation) } : { ok: false, faults };
 }
 
 /** `--listen` takes the place of every address of the file, TLS and all. */

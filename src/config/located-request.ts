@@ -6,16 +6,25 @@
  * rewrite.ts's. A configuration of one server without steps, which most are, pays for neither.
  */
 
+import { toBinary } from "./binary-text.ts";
 import { groupsOf } from "./location-values.ts";
 import { compileLocations, type LocationMatch, type LocationMatcher } from "./locations.ts";
 import { NO_GROUPS } from "./match-syntax.ts";
 import type { Config, Role, ServerConfig } from "./model.ts";
-import { type CompiledSteps, compileSteps, type Returned, type SteppedRequest } from "./rewrite.ts";
-import { compileServerNames, type ServerChooser } from "./server-names.ts";
+import {
+  type CompiledSteps,
+  compileSteps,
+  type Returned,
+  type SteppedRequest,
+  setGroups,
+} from "./rewrite.ts";
+import { compileServerNames, hostName, MAX_HOST_LENGTH, type ServerChooser } from "./server-names.ts";
 
 /** The part of Bun's server that a request may ask. */
 export interface AddressSource {
   requestIP(request: Request): { readonly address: string } | null;
+  /** Where the request's URL does not tell. */
+  schemeOf?(request: Request): string;
 }
 
 export class LocatedRequest implements SteppedRequest {
@@ -24,9 +33,12 @@ export class LocatedRequest implements SteppedRequest {
   readonly rawQuery: string;
   /** Of Config.locations, the variant that serves; -1: none. */
   index: number;
+  /** The channels path a guard gave in place of the location's own, as a binary string; null: it gave none. */
+  granted: string | null = null;
   /** What a step answers; the location's role is then not asked. */
   returned: Returned | null = null;
   captures: readonly string[];
+  readonly pathCaptures: readonly string[];
   /** The decoded, normalised path, as a binary string. */
   readonly path: string;
   readonly #addresses: AddressSource | null;
@@ -44,6 +56,7 @@ export class LocatedRequest implements SteppedRequest {
     this.rawQuery = rawQuery;
     this.index = match.index;
     this.captures = match.captures;
+    this.pathCaptures = match.captures;
     this.path = match.path;
     this.#addresses = addresses;
   }
@@ -55,7 +68,8 @@ export class LocatedRequest implements SteppedRequest {
     return this.#addresses?.requestIP(this.request)?.address ?? "";
   }
   get scheme(): string {
-    return this.request.url.startsWith("https:") ? "https" : "http";
+    const told = this.#addresses?.schemeOf?.(this.request);
+    return told ?? (this.request.url.startsWith("https:") ? "https" : "http");
   }
 
   header(name: string): string | null {
@@ -88,6 +102,8 @@ interface Heard {
 interface Place {
   readonly find: LocationMatcher;
   readonly steps: CompiledSteps | null;
+  /** Names with groups that have names, which are variables. */
+  readonly names: readonly RegExp[];
 }
 
 export class Locator {
@@ -148,7 +164,12 @@ export class Locator {
     if (place === undefined || match === null || match === undefined) return null;
     const source = this.#hasSources ? this.#sourceOf(addresses) : addresses;
     const located = new LocatedRequest(request, path, mark < 0 ? "" : url.slice(mark + 1), match, source);
-    if (place.steps !== null) runSteps(located, place.steps);
+    if (place.names.length > 0) nameGroups(located, place.names);
+    if (place.steps !== null) {
+      runSteps(located, place.steps);
+      // The server's steps come before the search for a location in nginx: what its regex captured is not lost to theirs.
+      if (match.captures.length > 0) located.setCaptures(match.captures);
+    }
     const steps = this.#steps[located.index];
     if (located.returned === null && steps !== null && steps !== undefined) runSteps(located, steps);
     return located;
@@ -176,4 +197,19 @@ const compileServer = (server: ServerConfig, { locations }: Pick<Config, "locati
     server.locations,
   ),
   steps: compileSteps(server.steps, NO_GROUPS, server.setVariables),
+  names: server.names
+    .filter((name) => name.startsWith("~") && name.includes("(?<"))
+    .map((name) => new RegExp(toBinary(name.slice(1)), "i")),
 });
+
+/** The first name that matches the host is the one the server was found by. */
+function nameGroups(located: LocatedRequest, names: readonly RegExp[]): void {
+  const host = hostName(located.header("host") ?? "");
+  if (host.length > MAX_HOST_LENGTH) return;
+  for (const name of names) {
+    const found = name.exec(host);
+    if (found === null) continue;
+    setGroups(located, found);
+    return;
+  }
+}

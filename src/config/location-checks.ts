@@ -21,15 +21,26 @@ const ROLE_KEYS = [
   "statistics",
   "page",
   "pushstream_client",
+  "examples",
   "root",
   "alias",
+  "handler",
   "empty",
 ] as const;
 const CHANNEL_ROLES: readonly string[] = ["publisher", "subscriber", "statistics"];
 
+/** Which roles may have code at their side. */
+const CODE_ROLES: readonly (readonly [key: string, roles: readonly string[]])[] = [
+  ["authorize", ["publisher", "subscriber", "root", "alias"]],
+  ["hooks", ["publisher", "subscriber"]],
+];
+
 const COMPLEX_KEYS: readonly string[] = ALL_OPTIONS.filter(
   ([path, option]) => path.startsWith(LOCATION_PREFIX) && option.kind === "complex",
 ).map(([path]) => path.slice(LOCATION_PREFIX.length));
+
+/** Names of files may be made of captures and arguments; they lie in the folder before the first variable. */
+const FILE_KEYS = ["root", "alias"] as const;
 
 /** `written` is the table as it stands in the file, `values` what was read of it, by path; undefined = was faulty. */
 export function locationIssues(
@@ -43,6 +54,7 @@ export function locationIssues(
   const match = valueAt("match");
   return [
     ...roleIssues(roles),
+    ...codeIssues(roles, written),
     ...missingIssues(roles, match, valueAt("channels_path")),
     ...templateIssues(valueAt("subscriber"), valueAt("message_template")),
     ...listIssues(valueAt),
@@ -97,6 +109,20 @@ function roleIssues(roles: readonly string[]): readonly Issue[] {
   return [{ suffix: "", value: undefined, sentence }];
 }
 
+function codeIssues(roles: readonly string[], written: Table): readonly Issue[] {
+  const issues: Issue[] = [];
+  for (const [key, fitting] of CODE_ROLES) {
+    if (written[key] === undefined || roles.length === 0 || roles.some((role) => fitting.includes(role)))
+      continue;
+    issues.push({
+      suffix: `.${key}`,
+      value: written[key],
+      sentence: `${key} is for a location with ${fitting.join(", ")}.`,
+    });
+  }
+  return issues;
+}
+
 function missingIssues(roles: readonly string[], match: unknown, channelsPath: unknown): readonly Issue[] {
   const issues: Issue[] = [];
   const missing = (key: string): void => {
@@ -134,7 +160,7 @@ function matchAndVariableIssues(
     const sentence = typeof value === "string" ? valueFault(value, groups, names) : null;
     if (sentence !== null) issues.push({ suffix, value, sentence });
   };
-  for (const key of COMPLEX_KEYS) look(`.${key}`, valueAt(key));
+  for (const key of [...COMPLEX_KEYS, ...FILE_KEYS]) look(`.${key}`, valueAt(key));
   steps.forEach(({ overrides }, i) => {
     for (const [key, value] of Object.entries(overrides)) {
       if (COMPLEX_KEYS.includes(key)) look(`.step[${i}].${key}`, value);

@@ -36,8 +36,14 @@ function isNetwork(text: string): boolean {
   if (text === "all" || text === "unix:") return true;
   const [address = "", bits, rest] = text.split("/");
   if (isIP(address) === 0 || rest !== undefined) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (isIPv4(address) ? 32 : 128));
+  if (bits === undefined) return true;
+  const least = MAPPED.test(address) ? MAPPED_BITS : 0;
+  return /^\d{1,3}$/.test(bits) && Number(bits) >= least && Number(bits) <= (isIPv4(address) ? 32 : 128);
 }
+
+/** An IPv4 address in its IPv6 form: what is not in these bits is a network of neither kind. */
+const MAPPED = /^[0:]*:ffff:(?:[\d.]+|[\da-f]{1,4}:[\da-f]{1,4})$/i;
+const MAPPED_BITS = 96;
 
 /** "X-Frame-Options DENY", "always X-Served-By sluice". */
 export function readAddedHeader(text: string): Read<AddedHeader> {

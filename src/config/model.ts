@@ -2,7 +2,7 @@
  * The shape of a checked configuration: what config/ produces and every other folder reads. Everything is resolved (defaults
  * filled in, sizes in bytes, times in the unit the name says), so no reader has a default of its own.
  */
-import type { LogLevel } from "../log.ts";
+import type { LogLevel, LogStyle } from "../log.ts";
 
 export type SubscriberMode = "streaming" | "polling" | "long-polling" | "eventsource" | "websocket";
 
@@ -13,8 +13,11 @@ export type Role =
   | { readonly kind: "page" }
   /** The browser client, `/pushstream.js`. */
   | { readonly kind: "pushstream-client" }
+  | { readonly kind: "examples" }
   /** Files of a folder: `root` or `alias` of the location. */
   | { readonly kind: "files" }
+  /** Somebody's TypeScript: `code.handler` of the location. */
+  | { readonly kind: "handler" }
   /** Only what its steps return; 404 otherwise. */
   | { readonly kind: "none" };
 
@@ -70,6 +73,15 @@ export interface FilesConfig {
   readonly index: readonly string[];
 }
 
+/** TypeScript files a location runs (handlers/): absolute paths, null where there is none. */
+export interface CodeConfig {
+  readonly handler: string | null;
+  readonly authorize: string | null;
+  readonly hooks: string | null;
+  /** How long an answer may take to begin, and a guard or hook to speak. */
+  readonly timeoutMs: number;
+}
+
 /** One `[[location]]` or one variant of it: a URL space with one role. Times of 0 mean never. */
 export interface LocationConfig {
   /** nginx location syntax: "= /pub", "/prefix", "^~ /prefix", "~ regex", "~* regex". */
@@ -112,6 +124,7 @@ export interface LocationConfig {
   readonly addedHeaders: readonly AddedHeader[];
   readonly gzip: GzipConfig | null;
   readonly files: FilesConfig | null;
+  readonly code: CodeConfig | null;
   readonly accessLogs: readonly AccessLogConfig[];
   /** Names of all variables that some step of the configuration sets, in lower case, without `$`. */
   readonly setVariables: ReadonlySet<string>;
@@ -136,12 +149,32 @@ export interface TlsConfig {
   readonly key: string;
 }
 
+/** TCP keepalive of accepted connections: off, or on; 0 leaves a number to the system. */
+export type Keepalive =
+  | false
+  | { readonly idleSec: number; readonly intervalSec: number; readonly count: number };
+
+/** What setsockopt says of a listening socket, and so of the connections it accepts. */
+export interface SocketTuning {
+  /** null: as the runtime makes it. */
+  readonly keepalive: Keepalive | null;
+  /** How long sent bytes may stay unacknowledged before the connection is dropped; 0 = the system's own. */
+  readonly userTimeoutMs: number;
+  /** Connections are accepted when they have sent something. */
+  readonly deferred: boolean;
+  /** Connections that wait to be accepted; 0 = the runtime's own. */
+  readonly backlog: number;
+  /** Queue of TCP Fast Open; 0 = off. */
+  readonly fastopen: number;
+}
+
 /** What goes on with one address beyond being listened on. */
 export interface ListenerConfig {
   readonly address: string;
   /** Empty: plain HTTP. The first is for clients that name no host or one nobody has a certificate for. */
   readonly tls: readonly TlsConfig[];
   readonly http2: boolean;
+  readonly tuning: SocketTuning;
   /** Index in Config.servers of the server for hosts nobody claims. */
   readonly defaultServer: number;
   /** Response heads of streams go out before the first byte of the body (push-stream spec 4.4 (1)); see app.ts for the price. */
@@ -179,6 +212,8 @@ export interface MessagesConfig {
 /** Limits; 0 = unlimited, except maxConnections, where 0 = what the descriptor limit allows. */
 export interface LimitsConfig {
   readonly maxBodyBytes: number;
+  /** Of a WebSocket client's message; 0 = what the store can hold, null = the largest body any location takes. */
+  readonly maxFrameBytes: number | null;
   readonly maxConnections: number;
   readonly maxNumberOfChannels: number;
   readonly maxNumberOfWildcardChannels: number;
@@ -195,7 +230,10 @@ export interface Config {
   readonly servers: readonly ServerConfig[];
   readonly workers: number;
   readonly shutdownTimeoutMs: number;
+  /** Subscribers sent away per second at a stop or reload, over all workers; 0 = at once. */
+  readonly drainRate: number;
   readonly logLevel: LogLevel;
+  readonly logStyle: LogStyle;
   /** null: stderr. */
   readonly errorLog: string | null;
   readonly pidFile: string | null;

@@ -65,7 +65,7 @@ function sampleLocationEntry([key, option]: readonly [string, Option]): string {
   return entry(key, option, OTHER_ROLES.includes(key) ? null : shown);
 }
 
-const OTHER_ROLES: readonly string[] = ["statistics", "page", "pushstream_client", "empty"];
+const OTHER_ROLES: readonly string[] = ["statistics", "page", "pushstream_client", "examples", "empty"];
 
 function entry(key: string, option: Option, value: TomlValue | null): string {
   const unset = option.unset === undefined ? "" : ` Not set: ${option.unset}.`;
@@ -104,6 +104,7 @@ const KIND_NAMES: Readonly<Record<Option["kind"], string>> = {
   enum: "word",
   strings: "list",
   complex: "text with variables",
+  keepalive: "flag or text",
 };
 
 function defaultText(option: Option): string {

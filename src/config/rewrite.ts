@@ -6,7 +6,7 @@
  * which variant of the location serves, a `return` answers at once, a `break` ends the steps.
  */
 import { toBinary } from "./binary-text.ts";
-import { type CaptureGroups, NO_GROUPS } from "./match-syntax.ts";
+import { type CaptureGroups, NO_GROUPS, parseMatch } from "./match-syntax.ts";
 import type { StepConfig } from "./model.ts";
 import { regexShape } from "./regex-shape.ts";
 import { type CompiledValue, compileValue, type RequestFacts, valueFault } from "./variables.ts";
@@ -32,22 +32,35 @@ export interface StepsOutcome {
 
 export type CompiledSteps = (request: SteppedRequest) => StepsOutcome;
 
-type Holds = (request: SteppedRequest) => boolean;
+type Holds = (request: SteppedRequest) => boolean | "too long";
 
 /** "$name", optionally compared with a word or a text in double quotes. */
 const CONDITION = /^\s*\$(?:\{(\w+)\}|(\w+))\s*(?:(!?=|!?~\*?)\s*(?:"((?:[^"\\]|\\.)*)"|([^\s"]\S*)))?\s*$/s;
 const SETTING = /^\s*\$(\w+)\s+(.*)$/s;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 const NOT_CHANGED = -1;
+/**
+ * A regex may look at each byte once for every byte. nginx takes no longer lines of a head, and its engine gives up; ours does
+ * neither, so what is longer is refused. Looking at a part would let the rest of it past a check.
+ */
+const MAX_REGEX_TEXT = 8192;
+const TOO_LONG: Returned = { status: 414, text: null };
 
 // --- reading -----------------------------------------------------------------------------------------------------------------
 
-/** Names of the variables that some step of the document sets. What is malformed is somebody else's to tell. */
+/**
+ * Names of the variables that some step of the document sets, or a named group of some regex in it: those are variables
+ * everywhere, as in nginx. What is malformed is somebody else's to tell.
+ */
 export function setVariables(document: unknown, names = new Set<string>()): ReadonlySet<string> {
   if (Array.isArray(document)) for (const item of document) setVariables(item, names);
   else if (document !== null && typeof document === "object") {
     for (const [key, value] of Object.entries(document)) {
       if (key === "set") for (const text of [value].flat()) addName(names, text);
+      else if (key === "if" && typeof value === "string") addGroups(names, conditionRegex(value) ?? "");
+      else if (key === "match" && typeof value === "string") addMatchGroups(names, value);
+      else if (key === "server_name")
+        for (const name of [value].flat()) addMatchGroups(names, typeof name === "string" ? name : "");
       else if (key === "server" || key === "location" || key === "step") setVariables(value, names);
     }
   }
@@ -59,9 +72,22 @@ function addName(names: Set<string>, text: unknown): void {
   if (name !== undefined) names.add(name.toLowerCase());
 }
 
+function addMatchGroups(names: Set<string>, match: string): void {
+  const outcome = parseMatch(match);
+  if (outcome.ok) for (const name of outcome.groups.names.keys()) names.add(name.toLowerCase());
+}
+
+const addGroups = (names: Set<string>, regex: string): void => addMatchGroups(names, `~ ${regex}`);
+
+/** null: it has none. */
+function conditionRegex(condition: string): string | null {
+  const parts = CONDITION.exec(condition);
+  return parts?.[3]?.includes("~") === true ? operandOf(parts) : null;
+}
+
 /** Whether a condition brings captures of its own. */
 export const hasRegex = (condition: string | null): boolean =>
-  condition !== null && (CONDITION.exec(condition)?.[3] ?? "").includes("~");
+  condition !== null && conditionRegex(condition) !== null;
 
 /** What is wrong with a condition, or null. */
 export function conditionFault(text: string, names: ReadonlySet<string>): string | null {
@@ -76,7 +102,7 @@ export function conditionFault(text: string, names: ReadonlySet<string>): string
   } catch (error) {
     return `bad regular expression: ${String((error as Error).message).replace(/^Invalid regular expression: /, "")}.`;
   }
-  return regexShape(toBinary(operand ?? ""), false).hazard;
+  return regexShape(toBinary(operand ?? ""), parts[3].endsWith("*")).hazard;
 }
 
 /** What is wrong with a "$name value", or null. */
@@ -121,7 +147,9 @@ export function compileSteps(
   return (request) => {
     let variant = NOT_CHANGED;
     for (const step of compiled) {
-      if (!step.holds(request)) continue;
+      const holds = step.holds(request);
+      if (holds === "too long") return { variant, returned: TOO_LONG };
+      if (!holds) continue;
       for (const { name, value } of step.settings) request.setVariable(name, value(request));
       // Each block of an `if` stands for itself: nothing of an earlier one that held is left.
       if (step.variant !== NOT_CHANGED) variant = step.variant;
@@ -183,7 +211,10 @@ function compileCondition(text: string, { groups, names }: Values): Holds {
   const wanted = !sign.startsWith("!");
   if (sign.includes("~")) {
     const regex = new RegExp(toBinary(operand), sign.endsWith("*") ? "si" : "s");
-    return (request) => matches(request, regex, left(request)) === wanted;
+    return (request) => {
+      const tried = left(request);
+      return tried.length > MAX_REGEX_TEXT ? "too long" : matches(request, regex, tried) === wanted;
+    };
   }
   const right = compileValue(operand, groups, names);
   return (request) => (left(request) === right(request)) === wanted;
@@ -193,5 +224,12 @@ function matches(request: SteppedRequest, regex: RegExp, text: string): boolean 
   const found = regex.exec(text);
   if (found === null) return false;
   request.setCaptures(Array.from(found, (group) => group ?? ""));
+  setGroups(request, found);
   return true;
+}
+
+/** Named groups are variables (nginx); what took no part is empty. */
+export function setGroups(request: Pick<SteppedRequest, "setVariable">, { groups }: RegExpExecArray): void {
+  for (const [name, value] of Object.entries(groups ?? {}))
+    request.setVariable(name.toLowerCase(), value ?? "");
 }

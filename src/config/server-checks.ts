@@ -1,7 +1,7 @@
 /** What servers must fulfil together: one default server an address, certificates where there is TLS. Called by document.ts. */
-import { splitListen } from "./checks.ts";
 import type { ServerEntry } from "./document.ts";
 import type { Issue } from "./fault.ts";
+import { parseListen } from "./listen-text.ts";
 import { parseMatch } from "./match-syntax.ts";
 
 interface PlacedIssue {
@@ -24,13 +24,13 @@ export function serverIssues(servers: readonly ServerEntry[], named: number): re
     });
     // Faulty values are undefined in there, and were told already.
     (values.listen ?? []).forEach((text, at) => {
-      const { address, words } = splitListen(text);
+      const { address, flags } = parseListen(text);
       const issue = (sentence: string): void => {
         issues.push({ path: `${path}listen[${at}]`, issue: { suffix: "", value: text, sentence } });
       };
-      if (words.includes("ssl") && (certificate === null || key === null))
+      if (flags.has("ssl") && (certificate === null || key === null))
         issue("no tls_certificate and tls_certificate_key for an address with ssl.");
-      if (!words.includes("default_server")) return;
+      if (!flags.has("default_server")) return;
       const other = defaults.get(address);
       if (other !== undefined) issue(`a duplicate default server for ${address}, the first is ${other}.`);
       defaults.set(address, path === "" ? "that of the top of the file" : path.slice(0, -1));

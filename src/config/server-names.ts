@@ -19,7 +19,7 @@ interface Names {
 }
 
 /** A longer host is no name of ours. */
-const MAX_HOST_LENGTH = 255;
+export const MAX_HOST_LENGTH = 255;
 
 /** Throws on a regex that does not compile; those were checked. */
 export function compileServerNames({
@@ -67,5 +67,5 @@ function find({ exact, heads, tails, regexes }: Names, host: string): number | u
 }
 
 /** Without port and final dot, in lower case. */
-const hostName = (header: string): string =>
+export const hostName = (header: string): string =>
   (/^(?:\[[^\]]*\]|[^:]*)/.exec(header)?.[0] ?? "").toLowerCase().replace(/\.$/, "");

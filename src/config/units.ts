@@ -1,6 +1,6 @@
 /**
  * Sizes and times as people write them in a config file. Called by kinds.ts for every option of those kinds; print.ts shows
- * values in the form they were given, so there is no way back from a number to text here.
+ * values in the form they were given, so there is no way back from a number to text here; nginx/translate-units.ts has one.
  *
  * A plain k, m or g is a binary multiple and a bare time is seconds because nginx reads them so (push-stream spec 1.1) and
  * the values of an old nginx.conf must keep their meaning.
@@ -22,7 +22,7 @@ const SIZE_FACTORS: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** Milliseconds of each unit, longest first: in "1h30m" the units must come in this order, each at most once. */
-const DURATION_UNITS: readonly (readonly [unit: string, ms: number])[] = [
+export const DURATION_UNITS: readonly (readonly [unit: string, ms: number])[] = [
   ["w", 604_800_000],
   ["d", 86_400_000],
   ["h", 3_600_000],

@@ -17,8 +17,10 @@ export interface RequestFacts {
   readonly rawUrlPath: string;
   /** Query as sent, without "?"; "" when there is none. */
   readonly rawQuery: string;
-  /** From the location's match. */
+  /** What `$1` means: from the location's match, or from the last regex of a step that matched since. */
   readonly captures: readonly string[];
+  /** From the location's match: named groups keep their value. */
+  readonly pathCaptures: readonly string[];
   header(name: string): string | null;
   readonly method: string;
   readonly remoteAddress: string;
@@ -149,7 +151,7 @@ function variable(name: string, groups: CaptureGroups, names: ReadonlySet<string
   if (/^\d+$/.test(name)) return numberedCapture(Number(name), groups);
   const lower = name.toLowerCase();
   const group = groups.names.get(name) ?? groups.names.get(lower);
-  if (group !== undefined) return capture(group);
+  if (group !== undefined) return namedCapture(group, lower);
   if (names.has(lower)) return encoded((facts) => facts.variable(lower));
   const argument = /^arg_(\w+)$/.exec(lower)?.[1];
   if (argument !== undefined) return encoded((facts) => queryArgument(facts.rawQuery, argument));
@@ -176,6 +178,15 @@ const encoded = (evaluate: CompiledValue): Part => ({
 
 const capture = (group: number): Part => decoded((facts) => facts.captures[group] ?? "");
 
+/** What a step or a later regex has put into the variable comes first. */
+function namedCapture(group: number, name: string): Part {
+  const own: CompiledValue = (facts) => facts.pathCaptures[group] ?? "";
+  return {
+    raw: (facts) => facts.variable(name) || own(facts),
+    once: (facts) => decodeOnce(facts.variable(name)) || own(facts),
+  };
+}
+
 const BUILT_IN: ReadonlyMap<string, Part> = new Map([
   ["uri", decoded((facts) => decodePath(facts.rawUrlPath) ?? "")],
   ["request_uri", encoded((facts) => facts.rawUrlPath + questionMark(facts) + facts.rawQuery)],
@@ -183,7 +194,7 @@ const BUILT_IN: ReadonlyMap<string, Part> = new Map([
   ["query_string", encoded((facts) => facts.rawQuery)],
   ["is_args", encoded(questionMark)],
   ["host", encoded((facts) => hostName(facts.header("host") ?? ""))],
-  ["remote_addr", encoded((facts) => facts.remoteAddress)],
+  ["remote_addr", encoded((facts) => facts.remoteAddress || "unix:")],
   ["request_method", encoded((facts) => facts.method)],
   ["scheme", encoded((facts) => facts.scheme)],
   ["http_host", encoded((facts) => facts.header("host") ?? "")],

@@ -41,12 +41,12 @@ interface Arrival {
 
 export class AccessLog {
   readonly #logs: readonly Log[];
-  readonly #isSubscriber: boolean;
+  readonly #mayBeEndless: boolean;
   /** Of requests under way. The address is asked for early: of a client that left it is not known any more. */
   readonly #arrivals = new WeakMap<LocatedRequest, Arrival>();
 
   constructor(location: LocationConfig, files: LogFiles) {
-    this.#isSubscriber = location.role.kind === "subscriber";
+    this.#mayBeEndless = location.role.kind === "subscriber" || location.role.kind === "handler";
     this.#logs = location.accessLogs.map(({ path, format, bufferBytes, flushMs }) => ({
       file: files.file(path, bufferBytes, flushMs),
       line: compileLogFormat(format, location),
@@ -64,8 +64,15 @@ export class AccessLog {
       this.#write(located, response, length);
       return response;
     }
+    const { status, headers } = response;
+    // Compressed as it is sent, because it is large (gzip.ts): the line is written when it is over.
+    if (headers.has("content-encoding")) {
+      const body = response.body?.pipeThrough(
+        countedStream((bytes) => this.#write(located, response, bytes)),
+      );
+      return new Response(body ?? null, { status, headers });
+    }
     return response.bytes().then((body) => {
-      const { status, headers } = response;
       this.#write(located, response, body.length);
       return new Response(body, { status, headers });
     });
@@ -76,7 +83,7 @@ export class AccessLog {
     if (located.method === "HEAD") return 0;
     const declared = response.headers.get("content-length");
     if (declared !== null) return Number(declared);
-    return this.#isSubscriber || response.body === null ? 0 : null;
+    return this.#mayBeEndless || response.body === null ? 0 : null;
   }
 
   #write(located: LocatedRequest, response: Response, bodyBytes: number): void {
@@ -88,4 +95,19 @@ export class AccessLog {
     const answered = { located, remoteAddress, response, bodyBytes, startMs, nowMs };
     for (const { file, line } of this.#logs) file.write(line(answered));
   }
+}
+
+/** Passes everything on, and tells how many bytes it was when all are through or nobody wants the rest. */
+function countedStream(over: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
+  let bytes = 0;
+  // `cancel` is in the standard and in the runtime, not yet in its types.
+  const counter: Transformer<Uint8Array, Uint8Array> & { readonly cancel: () => void } = {
+    transform: (chunk, controller) => {
+      bytes += chunk.length;
+      controller.enqueue(chunk);
+    },
+    flush: () => over(bytes),
+    cancel: () => over(bytes),
+  };
+  return new TransformStream(counter);
 }

@@ -4,6 +4,7 @@
  *
  * Compiled per index of Config.locations, variants included. A location with none of it has no entry: it costs one array read.
  */
+import { closing, isLastRequest } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
 import { type AccessCheck, compileAccess } from "./access.ts";
@@ -42,13 +43,14 @@ export class Front {
     return entry.authentication?.check(located.header("authorization"), resume) ?? null;
   }
 
-  /** Compresses, adds headers, writes the log. For answers of every kind, refusals of `before` included. */
+  /** Says whether the connection ends, compresses, adds headers, writes the log. For answers of every kind, refusals of `before` included. */
   finish(located: LocatedRequest, answer: Response | Promise<Response>): Response | Promise<Response> {
     const entry = this.#entries[located.index] ?? null;
-    if (entry === null) return answer;
-    return answer instanceof Promise
-      ? answer.then((response) => finished(entry, located, response))
-      : finished(entry, located, answer);
+    const isLast = isLastRequest(located.request);
+    if (entry === null && !isLast) return answer;
+    const finish = (response: Response): Response | Promise<Response> =>
+      finished(entry, located, isLast ? closing(response) : response);
+    return answer instanceof Promise ? answer.then(finish) : finish(answer);
   }
 
   /** The log files were moved away. */
@@ -62,7 +64,12 @@ export class Front {
   }
 }
 
-function finished(entry: Entry, located: LocatedRequest, answer: Response): Response | Promise<Response> {
+function finished(
+  entry: Entry | null,
+  located: LocatedRequest,
+  answer: Response,
+): Response | Promise<Response> {
+  if (entry === null) return answer;
   const packed = entry.compressor?.compress(located, answer) ?? answer;
   return packed instanceof Promise
     ? packed.then((response) => completed(entry, located, response))
@@ -80,7 +87,8 @@ function compileEntry(location: LocationConfig, users: Map<string, UserCheck>, l
     access: compileAccess(location.access),
     authentication: auth === null ? null : new Authentication(auth.realm, userCheck(users, auth.userFile)),
     // Subscribers flush after each message: their own side compresses.
-    compressor: gzip === null || role.kind === "subscriber" ? null : new Compressor(gzip),
+    compressor:
+      gzip === null || role.kind === "subscriber" ? null : new Compressor(gzip, role.kind === "handler"),
     addHeaders: compileAddedHeaders(location),
     accessLog: location.accessLogs.length === 0 ? null : new AccessLog(location, logs),
   };

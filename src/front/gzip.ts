@@ -21,8 +21,11 @@ export class Compressor {
   readonly #types: readonly string[];
   readonly #minLength: number;
   readonly #level: number;
+  readonly #mayBeEndless: boolean;
 
-  constructor({ types, minLength, level }: GzipConfig) {
+  /** `mayBeEndless`: a body whose length is not known may have no end (a handler's), and stays as it is. */
+  constructor({ types, minLength, level }: GzipConfig, mayBeEndless = false) {
+    this.#mayBeEndless = mayBeEndless;
     this.#types = types;
     this.#minLength = minLength;
     this.#level = level;
@@ -32,7 +35,7 @@ export class Compressor {
   compress(located: LocatedRequest, response: Response): Response | Promise<Response> {
     if (!this.#wants(located, response)) return response;
     const length = declaredLength(response);
-    if (length !== null && length < this.#minLength) return response;
+    if (length === null ? this.#mayBeEndless : length < this.#minLength) return response;
     return length !== null && length > STREAMED_BYTES ? streamed(response) : this.#whole(response);
   }
 

@@ -49,10 +49,8 @@ function redirection(url: string, origin: string): Readonly<Record<string, strin
   return { Location: urlValue(url.startsWith("/") ? origin + url : url) };
 }
 
-const AFTER_SCHEME = "https://".length;
-
-/** `http://host:port` as the client addressed it; "" when it named no host (HTTP/1.0). */
-export function originOf({ request }: LocatedRequest): string {
-  const { url } = request;
-  return url.startsWith("/") ? "" : url.slice(0, url.indexOf("/", AFTER_SCHEME));
+/** `http://host:port` as the client addressed it; "" when it named no host (HTTP/1.0). From the header: not every request's URL has it. */
+export function originOf(located: LocatedRequest): string {
+  const host = located.header("host") ?? "";
+  return host === "" ? "" : `${located.scheme}://${host}`;
 }

@@ -2,7 +2,7 @@
  * A user file in htpasswd form: `name:hash[:comment]` lines. Looked at for each request that has to be let in, read again when it changed,
  * so that a user who was removed is out with the next request. Called by authentication.ts.
  */
-import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { log } from "../log.ts";
 
 export type UserFileState = "ready" | "missing" | "unreadable";
@@ -72,7 +72,8 @@ const identityOf = ({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string =>
   `${dev}:${ino}:${size}:${mtimeMs}:${ctimeMs}`;
 
 function readUsers(path: string): Users {
-  const file = openSync(path, "r");
+  // Not blocking: the open of a pipe would wait for its writer, and the worker with it.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stat = fstatSync(file);
     if (!stat.isFile()) throw new Error(`${path} is not a file`);

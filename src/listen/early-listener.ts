@@ -16,29 +16,23 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { type AddressInfo, connect } from "node:net";
+import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import type { AddressSource } from "../config/located-request.ts";
 import { log } from "../log.ts";
-import { hostAndPort, type Listener, type ListenOptions, listen } from "./listener.ts";
+import { hostAndPort, type Listener, type ListenOptions, listen, tlsOptions } from "./listener.ts";
 import { writeAnswer } from "./node-answer.ts";
-import { requestOf } from "./node-request.ts";
+import { headOf, requestOf } from "./node-request.ts";
+import { relay } from "./relay.ts";
 
 export interface EarlyListenOptions extends ListenOptions {
   /** Where the native server for WebSockets listens. */
   readonly socketPath: string;
-  /** Told of the native server: who its clients are stands in PEER_HEADER. */
+  /** Told of the native server: who its clients are says relay.ts. */
   readonly relays: (server: object) => void;
+  /** Whether a request to `server` is for a location of WebSockets. */
+  readonly takesSockets: (request: Request, server: AddressSource) => boolean;
 }
-
-/** The client's address on a relayed handshake; a client's own is dropped. */
-const PEER_HEADER = "x-sluice-peer";
-/** A client that does not close after the server has is cut off. */
-const GOODBYE_MS = 2000;
-
-/** Who a relayed handshake is from. */
-export const peerOfRelay = {
-  requestIP: (request: Request) => ({ address: request.headers.get(PEER_HEADER) ?? "" }),
-};
 
 /** Throws when the address cannot be listened on. */
 export function startEarlyListener(options: EarlyListenOptions): Listener {
@@ -53,6 +47,10 @@ export function startEarlyListener(options: EarlyListenOptions): Listener {
     get open() {
       return front.open;
     },
+    // Beside the client's own there are both ends of the unix socket.
+    get descriptors() {
+      return front.open + 2 * front.relayed;
+    },
     publish: (topic, payload) => native.publish(topic, payload as Bun.StringOrBuffer, false),
     stop: (closeActive) => {
       front.stop(closeActive);
@@ -65,32 +63,35 @@ export function startEarlyListener(options: EarlyListenOptions): Listener {
 class Front {
   /** Requests being answered, and WebSockets being relayed. */
   open = 0;
+  /** The WebSockets among them. */
+  relayed = 0;
   #stopping = false;
   readonly #options: EarlyListenOptions;
   readonly #server: NodeServer;
   readonly #fetch: (request: Request) => Response | Promise<Response>;
   readonly #peers = new WeakMap<Request, string>();
+  /** What the plugins ask of a server: nothing is upgraded here, and an answer that is held has no idle timeout. */
+  readonly #bridge = {
+    requestIP: (request: Request) => ({ address: this.#peers.get(request) ?? "" }),
+    timeout: () => undefined,
+    upgrade: () => false,
+  };
 
   constructor(options: EarlyListenOptions) {
     this.#options = options;
     const app = options.compose();
-    // What the plugins ask of a server: nothing is upgraded here, and an answer that is held has no idle timeout.
-    const bridge = {
-      requestIP: (request: Request) => ({ address: this.#peers.get(request) ?? "" }),
-      timeout: () => undefined,
-      upgrade: () => false,
-    };
-    Reflect.set(app, "server", bridge);
-    options.serves(bridge);
+    Reflect.set(app, "server", this.#bridge);
+    options.serves(this.#bridge);
     this.#fetch = (request) => app.fetch(request);
     const [certificate] = options.listener.tls;
     const answer = (request: IncomingMessage, response: ServerResponse): void =>
       this.#take(request, response);
+    const upgrades = { shouldUpgradeCallback: (incoming: IncomingMessage) => this.#isHandshake(incoming) };
     this.#server =
       certificate === undefined
-        ? createServer(answer)
+        ? createServer(upgrades, answer)
         : createTlsServer(
-            { cert: readFileSync(certificate.certificate), key: readFileSync(certificate.key) },
+            { ...upgrades, cert: readFileSync(certificate.certificate), key: readFileSync(certificate.key) },
             answer,
           );
     this.#server.keepAliveTimeout = options.idleSec * 1000;
@@ -111,9 +112,15 @@ class Front {
     const { hostname, port } = hostAndPort(address);
     this.#server.on("error", (error) => log("error", "a listener failed", { error: String(error) }));
     if (address.startsWith("unix:")) this.#server.listen({ path: address.slice("unix:".length) });
-    else sharingPorts(() => this.#server.listen({ host: hostname, port }));
+    else withServeOptions(this.#serveOptions(), () => this.#server.listen({ host: hostname, port }));
     // It listens at once, or tells the error a moment later.
     if (this.#server.address() === null) throw new Error(`cannot listen on ${address}`);
+  }
+
+  /** What node:http has no options for: the port is shared by the workers, and each name has its certificate. */
+  #serveOptions(): object {
+    const { listener } = this.#options;
+    return { reusePort: true, ...(listener.tls.length > 1 ? { tls: tlsOptions(listener) } : {}) };
   }
 
   stop(closeActive: boolean): void {
@@ -139,7 +146,9 @@ class Front {
   }
 
   async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const request = requestOf(incoming, outgoing, this.#options.maxBodyBytes);
+    const { maxBodyBytes: maxBytes } = this.#options;
+    const idleMs = this.#options.idleSec * 1000;
+    const request = requestOf(incoming, outgoing, { maxBytes, idleMs });
     if (request === null) {
       outgoing.writeHead(400, { Connection: "close", "Content-Length": "0" });
       outgoing.end();
@@ -147,56 +156,47 @@ class Front {
     }
     this.#peers.set(request, incoming.socket.remoteAddress ?? "");
     const answer = this.#fetch(request);
-    await writeAnswer(outgoing, answer instanceof Promise ? await answer : answer);
+    await writeAnswer(outgoing, answer instanceof Promise ? await answer : answer, idleMs);
   }
 
   // --- WebSockets --------------------------------------------------------------------------------------------------------------
 
+  /**
+   * Others that ask for an upgrade (some clients offer HTTP/2 with every request) are answered as if they had not, as nginx does.
+   */
+  #isHandshake(incoming: IncomingMessage): boolean {
+    const { method, headers } = incoming;
+    if (method !== "GET" || headers.upgrade?.toLowerCase() !== "websocket") return false;
+    if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0)
+      return false;
+    if (headers["sec-websocket-key"] === undefined || headers["sec-websocket-version"] === undefined)
+      return false;
+    const request = headOf(incoming);
+    if (request === null) return false;
+    this.#peers.set(request, incoming.socket.remoteAddress ?? "");
+    return this.#options.takesSockets(request, this.#bridge);
+  }
+
   #relay(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const native = connect(this.#options.socketPath);
-    let lines = `${incoming.method} ${incoming.url} HTTP/1.1\r\n`;
-    const raw = incoming.rawHeaders;
-    for (let i = 0; i + 1 < raw.length; i += 2) {
-      if (raw[i]?.toLowerCase() !== PEER_HEADER) lines += `${raw[i]}: ${raw[i + 1]}\r\n`;
-    }
-    native.write(`${lines}${PEER_HEADER}: ${incoming.socket.remoteAddress ?? ""}\r\n\r\n`, "latin1");
-    if (head.length > 0) native.write(head);
     this.#countIn(socket);
-    socket.pipe(native);
-    native.pipe(socket, { end: false });
-    socket.on("error", () => native.destroy());
-    socket.on("close", () => native.destroy());
-    native.on("error", () => socket.destroy());
-    native.on("close", () => sayGoodbye(socket));
+    relay(incoming, socket, head, this.#options.socketPath);
   }
 
   #countIn(socket: Duplex): void {
     this.open++;
+    this.relayed++;
     socket.once("close", () => {
       this.open--;
+      this.relayed--;
     });
   }
 }
 
-/**
- * Ends a relayed connection whose server has closed. What the client still sends is read and dropped: closing over unread bytes
- * makes the kernel reset the connection, and the close frame would be lost with it.
- */
-function sayGoodbye(socket: Duplex): void {
-  socket.unpipe();
-  socket.resume();
-  socket.end();
-  setTimeout(() => socket.destroy(), GOODBYE_MS).unref();
-}
-
-/**
- * Runs a `listen` of node:http with its port shared. Workers share theirs (SO_REUSEPORT); node:http has no option for it and
- * calls `Bun.serve` for its own ends in the same turn, so the option is put in on the way.
- */
-function sharingPorts(listen: () => unknown): void {
+/** Runs a `listen` of node:http, which calls `Bun.serve` for its own ends in the same turn: the options are put in on the way. */
+function withServeOptions(added: object, listen: () => unknown): void {
   const { serve } = Bun;
-  const shared = (options: object): unknown => Reflect.apply(serve, Bun, [{ ...options, reusePort: true }]);
-  Reflect.set(Bun, "serve", shared);
+  const changed = (options: object): unknown => Reflect.apply(serve, Bun, [{ ...options, ...added }]);
+  Reflect.set(Bun, "serve", changed);
   try {
     listen();
   } finally {

@@ -6,14 +6,16 @@ import { refuse } from "../answer.ts";
 import type { ListenerConfig } from "../config/model.ts";
 import { Refusals } from "../errors.ts";
 import { log } from "../log.ts";
-import type { SocketPeer } from "../subscribe/socket-peer.ts";
-import { socketHandlers } from "../subscribe/websocket.ts";
+import { type NativePeer, socketHandlers } from "../subscribe/websocket.ts";
+import { allowLongHeads } from "./head-size.ts";
 
 export interface Listener {
   /** As a URL or unix:path; with the port the kernel chose. */
   readonly address: string;
   /** Requests being answered and sockets, now. */
   readonly open: number;
+  /** File descriptors they take: a WebSocket that is relayed takes three. */
+  readonly descriptors: number;
   /** To the native sockets of a topic; what Bun's `publish` says. */
   publish(topic: string, payload: string | Uint8Array): number;
   /** Takes no more connections; ends those there are, too, if `closeActive`. */
@@ -29,8 +31,12 @@ export interface Application {
 
 export interface ListenOptions {
   readonly listener: ListenerConfig;
-  /** Largest body any location takes, which is the largest WebSocket message; 0 = unlimited. */
+  /** Largest body any location takes; 0 = unlimited. */
   readonly maxBodyBytes: number;
+  /** Largest message of a WebSocket client. */
+  readonly maxFrameBytes: number;
+  /** Largest message that may be delivered. */
+  readonly maxMessageBytes: number;
   readonly idleSec: number;
   /** Makes the application for one server, composed of the worker's plugins. */
   readonly compose: () => Application;
@@ -38,7 +44,7 @@ export interface ListenOptions {
   readonly serves: (server: object) => void;
 }
 
-export type Server = Bun.Server<SocketPeer>;
+export type Server = Bun.Server<NativePeer>;
 
 /** Without a limit there still is one: Bun wants a 32-bit number. */
 const MAX_BYTES = 0x7fffffff;
@@ -47,10 +53,14 @@ const MAX_BYTES = 0x7fffffff;
 export function startListener(options: ListenOptions): Listener {
   const { address } = options.listener;
   const server = listen(options, address);
+  const open = (): number => server.pendingRequests + server.pendingWebSockets;
   return {
     address: server.url?.href ?? address,
     get open() {
-      return server.pendingRequests + server.pendingWebSockets;
+      return open();
+    },
+    get descriptors() {
+      return open();
     },
     publish: (topic, payload) => server.publish(topic, payload as Bun.StringOrBuffer, false),
     stop: (closeActive) => void server.stop(closeActive),
@@ -59,6 +69,7 @@ export function startListener(options: ListenOptions): Listener {
 
 /** Bun's server for the application, on any address. */
 export function listen(options: ListenOptions, address: string): Server {
+  allowLongHeads();
   const app = options.compose();
   app.listen(serveOptions(options, address));
   const server = app.server as Server | null;
@@ -67,13 +78,13 @@ export function listen(options: ListenOptions, address: string): Server {
   return server;
 }
 
-function serveOptions({ listener, maxBodyBytes, idleSec }: ListenOptions, address: string) {
+function serveOptions({ listener, idleSec, ...sizes }: ListenOptions, address: string) {
   const common = {
     development: false,
     error: failed,
     // publish/ bounds each body by its location; Bun's own 413 would be an answer without our headers.
     maxRequestBodySize: MAX_BYTES,
-    websocket: socketHandlers(maxBodyBytes > 0 ? maxBodyBytes : MAX_BYTES),
+    websocket: socketHandlers(sizes.maxFrameBytes, sizes.maxMessageBytes),
   };
   if (address.startsWith("unix:")) return { ...common, unix: address.slice("unix:".length) };
   return {
@@ -93,7 +104,7 @@ export function hostAndPort(address: string): { readonly hostname: string; reado
 }
 
 /** Bun takes one certificate a name; the first is also the one for clients that send none. */
-function tlsOptions({ tls }: ListenerConfig): Bun.TLSOptions[] {
+export function tlsOptions({ tls }: ListenerConfig): Bun.TLSOptions[] {
   return tls.flatMap(({ names, certificate, key }) => {
     const pair = { cert: Bun.file(certificate), key: Bun.file(key) };
     const named = names.filter((name) => name !== "" && !name.startsWith("~"));

@@ -4,14 +4,25 @@
  */
 import type { ServerResponse } from "node:http";
 import type { StreamSink } from "../fanout/streams.ts";
+import { isOfHandler } from "../handlers/answer.ts";
+import { generatedBodyOf } from "../handlers/generated-body.ts";
+import { log } from "../log.ts";
+import { chunkedBodyOf } from "../subscribe/chunked-answer.ts";
 import { heldStreamOf } from "../subscribe/stream.ts";
 
 /** A body longer than this is streamed instead of read whole. */
 const MAX_WHOLE_BYTES = 1 << 20;
 
+/** nginx's own (push-stream spec 0.5); Bun's server does not let us choose, so they are here only. */
+const PHRASES: ReadonlyMap<number, string> = new Map([
+  [405, "Not Allowed"],
+  [413, "Request Entity Too Large"],
+]);
+
 /** Header names as the native server spells them; a Headers object only has them in lower case. */
 const SPELLINGS: ReadonlyMap<string, string> = new Map(
   [
+    "Sec-WebSocket-Version",
     "WWW-Authenticate",
     "X-Nginx-PushStream-Commit",
     "X-Nginx-PushStream-Explain",
@@ -22,36 +33,92 @@ const SPELLINGS: ReadonlyMap<string, string> = new Map(
 const spelled = (name: string): string =>
   SPELLINGS.get(name) ?? name.replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase());
 
-/** Resolves when the answer is written, or a held stream was begun. */
-export async function writeAnswer(outgoing: ServerResponse, response: Response): Promise<void> {
-  const held = heldStreamOf(response);
+/**
+ * Resolves when the answer is written, or a held stream was begun. Who takes nothing of it for `idleMs` after its end is cut off;
+ * node:http would keep the bytes and the connection for as long as the client likes.
+ */
+export async function writeAnswer(
+  outgoing: ServerResponse,
+  response: Response,
+  idleMs: number,
+): Promise<void> {
+  const held = heldStreamOf(response) ?? generatedBodyOf(response);
+  // node:http knows the version of the request, and so whether the connection is kept.
+  if (response.headers.get("connection") === "keep-alive") response.headers.delete("connection");
   const head = Array.from(response.headers, ([name, value]) => [spelled(name), value]).flat();
   if (held !== undefined) {
-    outgoing.writeHead(response.status, head);
+    writeHead(outgoing, response.status, head);
     outgoing.flushHeaders();
     if (outgoing.destroyed) return held.cancel();
     outgoing.once("close", () => held.cancel());
-    held.pull(new NodeSink(outgoing));
+    held.pull(new NodeSink(outgoing, idleMs));
     return;
   }
   if (response.body === null) {
-    outgoing.writeHead(response.status, head);
+    writeHead(outgoing, response.status, head);
     outgoing.end();
+    return;
+  }
+  const chunked = chunkedBodyOf(response);
+  if (chunked !== undefined) {
+    writeHead(outgoing, response.status, head);
+    outgoing.end(chunked);
+    cutOffWhenStuck(outgoing, idleMs);
+    return;
+  }
+  // Compressed as it is sent, because it is large, or a handler's: as a blob it would be in memory as a whole, or have no end.
+  const { headers } = response;
+  if ((headers.has("content-encoding") || isOfHandler(response)) && !headers.has("content-length")) {
+    writeHead(outgoing, response.status, head);
+    await writeLong(outgoing, response.body, idleMs);
     return;
   }
   const body = await response.blob();
   if (!response.headers.has("content-length")) head.push("Content-Length", String(body.size));
-  outgoing.writeHead(response.status, head);
-  if (body.size <= MAX_WHOLE_BYTES) outgoing.end(await body.bytes());
-  else await writeLong(outgoing, body);
+  writeHead(outgoing, response.status, head);
+  if (body.size > MAX_WHOLE_BYTES) return await writeLong(outgoing, body.stream(), idleMs);
+  outgoing.end(await body.bytes());
+  cutOffWhenStuck(outgoing, idleMs);
 }
 
-async function writeLong(outgoing: ServerResponse, body: Blob): Promise<void> {
-  for await (const chunk of body.stream()) {
+function writeHead(outgoing: ServerResponse, status: number, head: string[]): void {
+  const phrase = PHRASES.get(status);
+  if (phrase === undefined) outgoing.writeHead(status, head);
+  else outgoing.writeHead(status, phrase, head);
+}
+
+async function writeLong(
+  outgoing: ServerResponse,
+  body: ReadableStream<Uint8Array>,
+  idleMs: number,
+): Promise<void> {
+  const reader = body.getReader();
+  // A body that stands still must hear that its reader has left.
+  outgoing.once("close", () => {
+    reader
+      .cancel()
+      .catch((error: unknown) => log("debug", "a body did not end in peace", { error: String(error) }));
+  });
+  for (let step = await reader.read(); !step.done; step = await reader.read()) {
     if (outgoing.destroyed) return;
-    if (!outgoing.write(chunk)) await room(outgoing);
+    if (outgoing.write(step.value)) continue;
+    const stuck = setTimeout(() => outgoing.destroy(), idleMs);
+    await room(outgoing);
+    clearTimeout(stuck);
   }
   outgoing.end();
+  cutOffWhenStuck(outgoing, idleMs);
+}
+
+/** Call at the end of an answer: ends the connection once none of the bytes that are left were taken for `idleMs`. */
+function cutOffWhenStuck(outgoing: ServerResponse, idleMs: number): void {
+  let left = outgoing.writableLength;
+  if (left === 0) return;
+  const look = setInterval(() => {
+    if (outgoing.writableLength >= left) outgoing.destroy();
+    left = outgoing.writableLength;
+  }, idleMs);
+  outgoing.once("close", () => clearInterval(look));
 }
 
 /** Resolves when the client has read on, or is gone. */
@@ -70,12 +137,14 @@ function room(outgoing: ServerResponse): Promise<void> {
 /** A node response as what Bun gives a direct stream. */
 class NodeSink implements StreamSink {
   readonly #outgoing: ServerResponse;
+  readonly #idleMs: number;
   /** Each write goes out at once instead of with the next flush. */
   #isDirect = false;
   #kept: Uint8Array[] = [];
 
-  constructor(outgoing: ServerResponse) {
+  constructor(outgoing: ServerResponse, idleMs: number) {
     this.#outgoing = outgoing;
+    this.#idleMs = idleMs;
   }
 
   start({ highWaterMark }: { highWaterMark: number }): void {
@@ -99,7 +168,13 @@ class NodeSink implements StreamSink {
   end(): number | Promise<number> {
     const flushed = this.flush();
     this.#outgoing.end();
+    cutOffWhenStuck(this.#outgoing, this.#idleMs);
     return flushed;
+  }
+
+  /** What was sent is not the whole, and the client is to see that. */
+  close(): void {
+    this.#outgoing.destroy();
   }
 
   #send(bytes: Uint8Array): number | Promise<number> {

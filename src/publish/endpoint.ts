@@ -3,7 +3,7 @@
  * per location and worker by plugin.ts; steps and their order are those of spec 2.1.
  */
 import { hostname } from "node:os";
-import { ANTI_CACHE, headerOnly, refuse } from "../answer.ts";
+import { headerOnly, NO_CACHE, refuse } from "../answer.ts";
 import { binaryBytes } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import { locationValue } from "../config/location-values.ts";
@@ -11,15 +11,20 @@ import type { Config, LocationConfig } from "../config/model.ts";
 import type { CompiledValue } from "../config/variables.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import { errorPage } from "../front/error-page.ts";
+import type { LocationHooks, OfferedDraft } from "../front/location-hooks.ts";
 import { type ChannelCounts, channelCounts, zoneCounts } from "../store/channel-statistics.ts";
 import { Counter } from "../store/counters.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";
 import { negotiate } from "../wire/statistics-format.ts";
 import { AnswerHeaders, type HeaderSet } from "./answer-headers.ts";
+import { readBody } from "./body.ts";
 import { type Ingest, ingest, openTarget, type Target } from "./ingest.ts";
 
 const encoder = new TextEncoder();
+
+/** What the store takes. */
+const MAX_EVENT_NAME_BYTES = 65_534;
 
 /** More channels in one path are not worth remembering. */
 const REMEMBERED_TARGETS = 8;
@@ -34,11 +39,19 @@ export class PublisherEndpoint {
   readonly #channelsPath: CompiledValue;
   readonly #ingest: Ingest;
   readonly #writer = new ByteWriter();
+  readonly #hooks: LocationHooks | null;
   #lastPath: string | null = null;
   #lastTargets: readonly Target[] = [];
   readonly #deletedText: Uint8Array;
 
-  constructor(config: Config, location: LocationConfig, admin: boolean, ingest: Ingest) {
+  constructor(
+    config: Config,
+    location: LocationConfig,
+    admin: boolean,
+    ingest: Ingest,
+    hooks: LocationHooks | null = null,
+  ) {
+    this.#hooks = hooks;
     this.#config = config;
     this.#location = location;
     this.#admin = admin;
@@ -53,17 +66,18 @@ export class PublisherEndpoint {
   handle(located: LocatedRequest): Response | Promise<Response> {
     const headers = this.#headers.of(located);
     // nginx looks at the declared length before it asks the module anything: no channel is made, and every method gets it (2.1 (1)).
-    if (Number(located.header("content-length")) > this.#maxBodyBytes) return this.#tooLarge(headers);
+    const declared = located.header("content-length");
+    if (Number(declared) > this.#maxBodyBytes) return this.#tooLarge(headers);
     switch (located.method) {
       case "POST":
       case "PUT":
-        return this.#publish(located, headers);
+        return this.#publish(located, headers, declared !== null);
       case "GET":
         return this.#tell(located, headers);
       case "OPTIONS":
         return new Response(null, headers.empty);
       case "DELETE":
-        return this.#admin ? this.#delete(located, headers) : this.#notAllowed(headers);
+        return this.#admin ? this.#delete(located, headers, declared !== null) : this.#notAllowed(headers);
       default:
         return this.#notAllowed(headers);
     }
@@ -71,11 +85,12 @@ export class PublisherEndpoint {
 
   // --- publish: channels are made in path order before the body is looked at (spec 2.1 (7), 2.4) ---------------------------
 
-  #publish(located: LocatedRequest, headers: HeaderSet): Response | Promise<Response> {
-    const targets = this.#targets(this.#channelsPath(located));
+  #publish(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Response | Promise<Response> {
+    const targets = this.#targets(this.#path(located));
     if ("status" in targets) return this.#refuse(targets, headers);
-    return located.request.arrayBuffer().then(
-      (body) => this.#append(located, headers, targets, new Uint8Array(body)),
+    return readBody(located, isDeclared, this.#maxBodyBytes).then(
+      (body) =>
+        body === "too large" ? this.#tooLarge(headers) : this.#append(located, headers, targets, body),
       (error: unknown) => this.#bodyFailed(error, headers),
     );
   }
@@ -114,21 +129,30 @@ export class PublisherEndpoint {
     headers: HeaderSet,
     targets: readonly Target[],
     data: Uint8Array,
-  ): Response {
+  ): Response | Promise<Response> {
     if (data.length === 0) return this.#refuse(Refusals.emptyMessage, headers);
-    // A chunked body declares no length.
-    if (data.length > this.#maxBodyBytes) return this.#tooLarge(headers);
-    const refusal = ingest(
-      this.#ingest,
-      targets,
-      {
-        data,
-        eventId: headerBytes(located, "event-id"),
-        eventType: headerBytes(located, "event-type"),
-        stored: this.#location.storeMessages,
-      },
-      Date.now(),
-    );
+    const eventId = headerBytes(located, "event-id");
+    const eventType = headerBytes(located, "event-type");
+    if (Math.max(eventId?.length ?? 0, eventType?.length ?? 0) > MAX_EVENT_NAME_BYTES)
+      return this.#refuse(Refusals.eventNameTooLarge, headers);
+    const draft = { data, eventId, eventType };
+    const judge = this.#hooks?.judge(located) ?? null;
+    if (judge === null) return this.#store(located, headers, targets, draft);
+    const act = (said: OfferedDraft | Refusal): Response =>
+      "status" in said ? this.#refuse(said, headers) : this.#store(located, headers, targets, said);
+    const names = targets.map(({ name }) => name);
+    const verdict = judge(names, draft);
+    return verdict instanceof Promise ? verdict.then(act) : act(verdict);
+  }
+
+  #store(
+    located: LocatedRequest,
+    headers: HeaderSet,
+    targets: readonly Target[],
+    draft: OfferedDraft,
+  ): Response {
+    const stored = this.#location.storeMessages;
+    const refusal = ingest(this.#ingest, targets, { ...draft, stored }, Date.now());
     if (refusal !== null) return this.#notStored(refusal, headers);
     if (!this.#location.channelInfoOnPublish) return new Response(null, headers.empty);
     const { store } = this.#ingest;
@@ -153,7 +177,7 @@ export class PublisherEndpoint {
   // --- information (spec 2.6) ------------------------------------------------------------------------------------------------
 
   #tell(located: LocatedRequest, headers: HeaderSet): Response {
-    const names = this.#names(this.#channelsPath(located));
+    const names = this.#names(this.#path(located));
     if ("status" in names) return this.#refuse(names, headers);
     const { store } = this.#ingest;
     const found: ChannelCounts[] = [];
@@ -178,8 +202,8 @@ export class PublisherEndpoint {
 
   // --- deletion (spec 2.7) -----------------------------------------------------------------------------------------------------
 
-  #delete(located: LocatedRequest, headers: HeaderSet): Response | Promise<Response> {
-    const names = this.#names(this.#channelsPath(located));
+  #delete(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Response | Promise<Response> {
+    const names = this.#names(this.#path(located));
     if ("status" in names) return this.#refuse(names, headers);
     for (const name of names) {
       const refusal = nameRefusal(name, this.#config.limits.maxChannelIdLength);
@@ -189,14 +213,13 @@ export class PublisherEndpoint {
         return this.#refuse(Refusals.eventsChannelReadOnly, headers);
       }
     }
-    return located.request.arrayBuffer().then(
-      (body) => this.#remove(names, new Uint8Array(body), headers),
+    return readBody(located, isDeclared, this.#maxBodyBytes).then(
+      (body) => (body === "too large" ? this.#tooLarge(headers) : this.#remove(names, body, headers)),
       (error: unknown) => this.#bodyFailed(error, headers),
     );
   }
 
   #remove(names: readonly Uint8Array[], body: Uint8Array, headers: HeaderSet): Response {
-    if (body.length > this.#maxBodyBytes) return this.#tooLarge(headers);
     const text = body.length > 0 ? body : this.#deletedText;
     let deleted = 0;
     try {
@@ -209,6 +232,11 @@ export class PublisherEndpoint {
       if (deleted > 0) this.#ingest.published();
     }
     return deleted > 0 ? refuse(Refusals.channelDeleted, headers.fields) : headerOnly(404, headers.fields);
+  }
+
+  /** What a guard granted, if there is one (handlers/guard.ts). */
+  #path(located: LocatedRequest): string {
+    return located.granted ?? this.#channelsPath(located);
   }
 
   #names(text: string): readonly Uint8Array[] | Refusal {
@@ -228,7 +256,7 @@ export class PublisherEndpoint {
   /** An error of nginx's core: with a body, and the connection ends. */
   #page(status: number, { fields }: HeaderSet): Response {
     this.#countRefusal();
-    return errorPage(status, { ...ANTI_CACHE, ...fields });
+    return errorPage(status, { ...NO_CACHE, ...fields });
   }
 
   #refuse(refusal: Refusal, { fields }: HeaderSet): Response {

@@ -27,6 +27,8 @@ export interface Target {
   readonly name: Uint8Array;
   index: number;
   incarnation: number;
+  /** Of the last message that went into it from here; 0: none did. */
+  lastId: number;
 }
 
 /** Finds or makes the channel, which must not be the events channel: that one the store writes to alone (push-stream spec 7). */
@@ -35,7 +37,7 @@ export function openTarget(store: Store, name: Uint8Array, nowMs: number): Targe
   if (index === -1) return Refusals.tooManyChannels;
   if (index < 0) return Refusals.noRoom;
   if (index === store.eventsChannel) return Refusals.eventsChannelReadOnly;
-  return { name, index, incarnation: store.incarnation(index) };
+  return { name, index, incarnation: store.incarnation(index), lastId: 0 };
 }
 
 /**
@@ -70,7 +72,10 @@ function append(
 ): Refusal | null {
   for (let tries = 0; tries < 3; tries++) {
     const id = store.append(target.index, target.incarnation, data, eventId, eventType, stored, nowMs);
-    if (id > 0) return null;
+    if (id > 0) {
+      target.lastId = id;
+      return null;
+    }
     if (id < 0) return Refusals.noRoom;
     // Deleted since it was opened: a publish makes it anew.
     const again = openTarget(store, target.name, nowMs);

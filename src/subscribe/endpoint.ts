@@ -7,6 +7,7 @@ import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig, SubscriberMode } from "../config/model.ts";
 import { decodeOnce } from "../config/variables.ts";
 import { type Refusal, Refusals } from "../errors.ts";
+import type { LocationHooks } from "../front/location-hooks.ts";
 import { Counter } from "../store/counters.ts";
 import { type Callback, callbackOf } from "../wire/jsonp.ts";
 import { Inquiry } from "./inquiry.ts";
@@ -30,15 +31,20 @@ export class SubscriberEndpoint {
   readonly #polls: PollEndpoint;
   readonly #sockets: WebSocketEndpoint;
 
-  constructor(room: Room, location: LocationConfig, mode: SubscriberMode) {
+  constructor(
+    room: Room,
+    location: LocationConfig,
+    mode: SubscriberMode,
+    hooks: LocationHooks | null = null,
+  ) {
     this.#room = room;
     this.#mode = mode;
     const isEventSource = mode === "eventsource";
     this.#inquiry = new Inquiry(room, location);
     this.#presenter = new Presenter(location, isEventSource);
-    this.#streams = new StreamEndpoint(room, location, isEventSource, this.#presenter);
-    this.#polls = new PollEndpoint(room, location, isEventSource, this.#presenter);
-    this.#sockets = new WebSocketEndpoint(room, location, this.#inquiry);
+    this.#streams = new StreamEndpoint(room, location, isEventSource, this.#presenter, hooks);
+    this.#polls = new PollEndpoint(room, location, isEventSource, this.#presenter, hooks);
+    this.#sockets = new WebSocketEndpoint(room, location, this.#inquiry, hooks);
   }
 
   handle(located: LocatedRequest, server: (Upgrader & IdleTimer) | null): Response | Promise<Response> {
@@ -48,6 +54,7 @@ export class SubscriberEndpoint {
     if (method === "OPTIONS") return new Response(null, { headers: { ...SERVER, ...EMPTY, ...cors } });
     if (method !== "GET") return headerOnly(405, { Allow: "GET", ...cors });
     const mode = this.#modeOf(located);
+    if (this.#room.draining && mode === "eventsource") return this.#streams.turnAway(located);
     const isHeld = mode === "streaming" || mode === "eventsource";
     const callback: Callback = isHeld ? "none" : callbackOf(located.rawQuery, decodeOnce);
     // Before a channel is made for it.

@@ -5,6 +5,7 @@
 import type { Format } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
 import { type WaitingPoll, WaitingSubscription } from "../fanout/waiting.ts";
+import type { Arrival } from "../front/location-hooks.ts";
 import type { Message } from "../store/message-view.ts";
 import type { Start } from "./backlog.ts";
 import type { Line } from "./line.ts";
@@ -32,6 +33,8 @@ export class HeldPoll implements WaitingPoll, Held, Timed {
   readonly #resolve: (response: Response) => void;
   readonly #line: Line | null;
   readonly #presentation: Presentation;
+  readonly #names: readonly Uint8Array[];
+  #departure: (() => void) | null = null;
 
   constructor(
     endpoint: PollEndpoint,
@@ -44,6 +47,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed {
     this.#resolve = resolve;
     this.#line = line;
     this.#presentation = presentation;
+    this.#names = channels.map(({ name }) => name);
     channels.forEach((channel, i) => {
       this.subscriptions.push(new WaitingSubscription(channel, this, starts[i]?.afterId ?? 0));
     });
@@ -51,6 +55,13 @@ export class HeldPoll implements WaitingPoll, Held, Timed {
     if (endpoint.ttlMs > 0) room.timers.add(this, endpoint.ttlMs);
     room.held.add(this);
     room.fanout.joinPoll(this);
+  }
+
+  /** It waits from now on, or was answered in this very turn. */
+  tellArrival(arrival: Arrival): void {
+    const departure = arrival(this.#names);
+    if (this.subscriptions.length === 0) departure();
+    else this.#departure = departure;
   }
 
   /** The request was aborted: its client went away. */
@@ -80,5 +91,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed {
     this.#line?.release();
     room.timers.remove(this);
     room.held.remove(this);
+    this.#departure?.();
+    this.#departure = null;
   }
 }

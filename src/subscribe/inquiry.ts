@@ -29,7 +29,7 @@ export class Inquiry {
   }
 
   path(located: LocatedRequest): string {
-    return this.#channelsPath(located);
+    return located.granted ?? this.#channelsPath(located);
   }
 
   /** A directive replaces its header and never falls back to it (spec 1.4). */

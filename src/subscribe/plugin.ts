@@ -8,8 +8,10 @@ import type { Room } from "./room.ts";
 import type { Upgrader } from "./websocket.ts";
 
 export const subscribe = (room: Room, locator: Locator, front: Front) => {
-  const endpoints = room.config.locations.map((location) =>
-    location.role.kind === "subscriber" ? new SubscriberEndpoint(room, location, location.role.mode) : null,
+  const endpoints = room.config.locations.map((location, index) =>
+    location.role.kind === "subscriber"
+      ? new SubscriberEndpoint(room, location, location.role.mode, room.hooks(index))
+      : null,
   );
   return new Elysia({ name: "subscribe" }).onRequest(({ request, server }) => {
     const located = locator.claim("subscriber", request, server);

@@ -7,6 +7,7 @@ import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
 import { gzipped } from "../content-coding.ts";
 import type { Format } from "../fanout/format.ts";
+import type { LocationHooks } from "../front/location-hooks.ts";
 import { CHANNEL_DELETED_ID, FLAG_STORED, TIMED_OUT_ID } from "../message.ts";
 import { Message } from "../store/message-view.ts";
 import { RefList } from "../store/refs.ts";
@@ -16,6 +17,7 @@ import { formatHttpDate } from "../wire/http-date.ts";
 import { pushJsonpComma, pushJsonpEnd, pushJsonpStart } from "../wire/jsonp.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked, Start } from "./backlog.ts";
+import { chunkedAnswer } from "./chunked-answer.ts";
 import { shelfOf } from "./format-shelf.ts";
 import { HeldPoll } from "./held-poll.ts";
 import { type IdleTimer, isNeverIdle, Line } from "./line.ts";
@@ -53,8 +55,16 @@ export class PollEndpoint {
   readonly #writer = new ByteWriter();
   readonly #refs = new RefList();
   readonly #message = new Message();
+  readonly #hooks: LocationHooks | null;
 
-  constructor(room: Room, location: LocationConfig, isEventSource: boolean, presenter: Presenter) {
+  constructor(
+    room: Room,
+    location: LocationConfig,
+    isEventSource: boolean,
+    presenter: Presenter,
+    hooks: LocationHooks | null,
+  ) {
+    this.#hooks = hooks;
     this.room = room;
     this.#presenter = presenter;
     const { messageTemplate, headerTemplate, footerTemplate } = location;
@@ -88,6 +98,8 @@ export class PollEndpoint {
     const { promise, resolve } = Promise.withResolvers<Response>();
     const presentation = this.#presenter.held(located, callback);
     const poll = new HeldPoll(this, channels, starts, { resolve, line, presentation });
+    const arrival = this.#hooks?.arrival(located) ?? null;
+    if (arrival !== null) poll.tellArrival(arrival);
     request.signal.addEventListener("abort", poll, ONCE);
     return promise;
   }
@@ -212,13 +224,11 @@ export class PollEndpoint {
     this.#writer.pushBytes(this.#footer);
   }
 
-  /** 200. In nginx these bodies are chunked, so no body is too short for gzip. */
+  /** 200. These bodies are chunked, so none is too short for gzip. */
   #answer(mark: Mark, body: Uint8Array<ArrayBuffer>, presentation: Presentation): Response {
     const fields = fieldsOf(mark, presentation);
-    if (!presentation.isGzip) return new Response(body, { headers: fields });
-    return new Response(gzipped(body, this.#gzipLevel), {
-      headers: { ...fields, "Content-Encoding": "gzip" },
-    });
+    if (!presentation.isGzip) return chunkedAnswer(body, fields);
+    return chunkedAnswer(gzipped(body, this.#gzipLevel), { ...fields, "Content-Encoding": "gzip" });
   }
 }
 

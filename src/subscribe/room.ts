@@ -4,28 +4,39 @@
  */
 import type { Config } from "../config/model.ts";
 import type { Fanout } from "../fanout/fanout.ts";
+import type { HooksOf, OfferedDraft } from "../front/location-hooks.ts";
 import type { Store } from "../store/store.ts";
 import { Backlog } from "./backlog.ts";
+import { type Farewell, farewellOf, type Pace, paceMs } from "./farewell.ts";
 import { TimerWheel } from "./timer-wheel.ts";
 
 /** A held connection as the drain sees it: the bytes of push-stream spec 8.2, then gone. */
 export interface Held {
   /** Where it stands in the list, kept by the list; -1: nowhere. */
   heldAt: number;
-  goAway(): void;
+  /** null: it ends for reasons of its own. */
+  goAway(farewell: Farewell | null): void;
 }
+
+const PACE_LOOK_MS = 5;
 
 /** Every held connection of the worker, each once. A Set would cost a hundred bytes for each of ten thousand idle ones. */
 export class HeldList {
   readonly #all: Held[] = [];
-  #isClosed = false;
+  /** Set when nobody may stand here any more. */
+  #farewell: Farewell | null = null;
+
+  get size(): number {
+    return this.#all.length;
+  }
 
   add(held: Held): void {
     if (held.heldAt >= 0) return;
     held.heldAt = this.#all.length;
     this.#all.push(held);
     // Its request was let in just before the drain: it stands first, then it hears that it has to go.
-    if (this.#isClosed) queueMicrotask(() => held.heldAt >= 0 && held.goAway());
+    const farewell = this.#farewell;
+    if (farewell !== null) queueMicrotask(() => held.heldAt >= 0 && held.goAway(farewell));
   }
 
   /** Idempotent. The last one takes its place. */
@@ -40,11 +51,22 @@ export class HeldList {
     held.heldAt = -1;
   }
 
-  /** Ends all there are, and each that comes later. */
-  sendAway(): void {
-    this.#isClosed = true;
+  /** Ends all there are at this pace, the last when the promise resolves, and each that comes later at once. */
+  async sendAway(farewell: Farewell, pace: Pace): Promise<void> {
+    this.#farewell = farewell;
     // A copy: whoever is sent away leaves the list.
-    for (const held of [...this.#all]) held.goAway();
+    const leaving = [...this.#all];
+    const forMs = paceMs(leaving.length, pace);
+    const startMs = performance.now();
+    for (let told = 0; told < leaving.length; ) {
+      const part = forMs === 0 ? 1 : (performance.now() - startMs) / forMs;
+      const due = Math.min(leaving.length, Math.ceil(part * leaving.length));
+      for (; told < due; told++) {
+        const held = leaving[told];
+        if (held !== undefined && held.heldAt >= 0) held.goAway(farewell);
+      }
+      if (told < leaving.length) await Bun.sleep(PACE_LOOK_MS);
+    }
   }
 }
 
@@ -56,7 +78,11 @@ export interface RoomOptions {
   /** The listeners close a connection on which nothing moves for so long. */
   readonly idleSec: number;
   /** Publishes what a WebSocket client sent to the channels of its connection. False: it could not be stored. */
-  readonly publishFrom: (names: readonly Uint8Array[], data: Uint8Array, stored: boolean) => boolean;
+  readonly publishFrom: (names: readonly Uint8Array[], draft: OfferedDraft, stored: boolean) => boolean;
+  /** Somebody's code beside locations; without it there is none. */
+  readonly hooks?: HooksOf;
+  /** Largest message of a WebSocket client, where the listeners take larger ones for others; without it they have the same. */
+  readonly maxFrameBytes?: number;
 }
 
 export class Room {
@@ -66,11 +92,15 @@ export class Room {
   readonly fanout: Fanout;
   readonly idleSec: number;
   readonly publishFrom: RoomOptions["publishFrom"];
+  readonly hooks: HooksOf;
+  readonly maxFrameBytes: number;
   readonly timers = new TimerWheel();
   readonly held = new HeldList();
   readonly backlog: Backlog;
   /** No new subscribers: the worker drains or quits. */
   draining = false;
+  /** For those who come while it does. */
+  farewell: Farewell = farewellOf(true, 0);
 
   constructor(options: RoomOptions) {
     this.config = options.config;
@@ -79,13 +109,16 @@ export class Room {
     this.fanout = options.fanout;
     this.idleSec = options.idleSec;
     this.publishFrom = options.publishFrom;
+    this.hooks = options.hooks ?? (() => null);
+    this.maxFrameBytes = options.maxFrameBytes ?? Number.POSITIVE_INFINITY;
     this.backlog = new Backlog(options.store);
   }
 
-  /** Ends every held connection with its footer, close frame or timeout answer. */
-  sendAway(): void {
+  /** Ends every held connection with its footer, close frame or timeout answer; resolves when all are told. */
+  sendAway(isReload: boolean, pace: Pace): Promise<void> {
     this.draining = true;
-    this.held.sendAway();
+    this.farewell = farewellOf(isReload, paceMs(this.held.size, pace));
+    return this.held.sendAway(this.farewell, pace);
   }
 
   /** QUIT (spec 8.2): each held connection stays until its ping or ttl is due, or its client leaves. */

@@ -5,6 +5,7 @@
 import { CloseCode, type Refusal, Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import { type TopicPeer, TopicSubscription, wasOverrun } from "../fanout/topics.ts";
+import type { Arrival, Judge, OfferedDraft } from "../front/location-hooks.ts";
 import { Counter } from "../store/counters.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { closeReason } from "../wire/close-reason.ts";
@@ -12,6 +13,8 @@ import { JSON_PING, pushJsonHello } from "../wire/json-message.ts";
 import { MSGPACK_PING, packHello } from "../wire/msgpack-message.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
+import type { Farewell } from "./farewell.ts";
+import { JudgedMessages } from "./judged-messages.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
 import type { Held } from "./room.ts";
 import type { Timed } from "./timer-wheel.ts";
@@ -23,6 +26,10 @@ export type Protocol = "template" | "json" | "msgpack";
 interface Wish {
   readonly path: string;
   readonly asked: Asked;
+  /** null: no hook wants to know. */
+  readonly arrival: Arrival | null;
+  /** null: messages are published as they are. */
+  readonly judge: Judge | null;
 }
 
 type Socket = Bun.ServerWebSocket<SocketPeer>;
@@ -44,6 +51,8 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   endMs = 0;
   #socket: Socket | null = null;
   #wish: Wish | null;
+  #departure: (() => void) | null = null;
+  #judged: JudgedMessages | null = null;
   readonly #protocol: Protocol;
   readonly #endpoint: WebSocketEndpoint;
 
@@ -72,7 +81,10 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     const { room, location } = this.#endpoint;
     room.held.add(this);
     startClock(room.timers, this, location.pingMessageIntervalMs, location.subscriberConnectionTtlMs);
+    if (wish.judge !== null) this.#judged = this.#judgedBy(wish.judge);
     this.#enter(seats, wish.asked);
+    if (wish.arrival !== null && this.subscriptions.length > 0)
+      this.#departure = wish.arrival(seats.map(({ name }) => name));
   }
 
   #refuse(refusal: Refusal): void {
@@ -114,7 +126,36 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     }
     if (data === "" || !location.websocketAllowPublish) return;
     const bytes = Buffer.from(data, "utf8");
-    if (!room.publishFrom(this.#names(), bytes, location.storeMessages)) this.#end(CloseCode.INTERNAL);
+    // The listener may take more, for somebody else.
+    if (bytes.length > room.maxFrameBytes) this.#end(CloseCode.TOO_BIG);
+    else if (this.#judged !== null) this.#judged.offer(this.#names(), bytes);
+    else this.#publish({ data: bytes, eventId: null, eventType: null });
+  }
+
+  #publish(draft: OfferedDraft): void {
+    const { room, location } = this.#endpoint;
+    const names = this.#names();
+    // It left while its message was judged: nobody knows any more for which channels it was.
+    if (names.length === 0) return;
+    if (!room.publishFrom(names, draft, location.storeMessages)) this.#end(CloseCode.INTERNAL);
+  }
+
+  #judgedBy(judge: Judge): JudgedMessages {
+    return new JudgedMessages(judge, {
+      publish: (draft) => this.#publish(draft),
+      refuse: (refusal) => {
+        this.#leave(true);
+        this.socket.close(
+          refusal.status >= 500 ? CloseCode.INTERNAL : CloseCode.POLICY,
+          closeReason(refusal),
+        );
+      },
+      overrun: () => this.#end(CloseCode.TRY_AGAIN),
+    });
+  }
+
+  heard(): void {
+    // Its silence is nobody's business: pings go out by the clock.
   }
 
   fire(): void {
@@ -139,9 +180,10 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     this.#leave(false);
   }
 
-  /** Spec 8.2: footer, close frame. The sluice protocols say why (1001). */
-  goAway(): void {
-    this.#finish(this.#protocol === "template" ? NO_STATUS : CloseCode.GOING_AWAY);
+  /** Spec 8.2: footer, close frame. The sluice protocols say why, and whether somebody else is there already. */
+  goAway(farewell: Farewell): void {
+    const code = farewell.isReload ? CloseCode.SERVICE_RESTART : CloseCode.GOING_AWAY;
+    this.#finish(this.#protocol === "template" ? NO_STATUS : code);
   }
 
   closeBehind(): void {
@@ -169,6 +211,8 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     this.#endpoint.room.timers.remove(this);
     this.#endpoint.room.held.remove(this);
     this.#endpoint.room.fanout.leaveTopics(this, socketOpen);
+    this.#departure?.();
+    this.#departure = null;
   }
 
   #names(): Uint8Array[] {

@@ -7,6 +7,7 @@ import type { PaddingGroup } from "../config/padding.ts";
 import type { Format } from "../fanout/format.ts";
 import { StreamSubscription } from "../fanout/local-channel.ts";
 import type { StreamConnection } from "../fanout/streams.ts";
+import type { Arrival } from "../front/location-hooks.ts";
 import { PING_ID } from "../message.ts";
 import { Message } from "../store/message-view.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
@@ -15,6 +16,7 @@ import type { Padding } from "../wire/padding.ts";
 import { pushPosition } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
+import { type Farewell, retryLine } from "./farewell.ts";
 import { shelfOf, type TemplateKind } from "./format-shelf.ts";
 import type { Room } from "./room.ts";
 
@@ -24,6 +26,8 @@ const encoder = new TextEncoder();
 export interface Wish {
   readonly seats: readonly Seat[];
   readonly asked: Asked;
+  /** null: no hook wants to know. */
+  readonly arrival: Arrival | null;
 }
 
 export class StreamForm {
@@ -68,6 +72,27 @@ export class StreamForm {
 
   formatFor(channels: number): Format {
     return channels > 1 ? this.#severalChannels : this.#oneChannel;
+  }
+
+  /** What a stream that is sent away gets at last. Only clients whose positions are ours are told when to come back. */
+  lastBytes(farewell: Farewell): Uint8Array<ArrayBuffer> {
+    return this.#farewellBytes(farewell, this.footer);
+  }
+
+  /** A whole stream without anything in it. */
+  nothing(farewell: Farewell): Uint8Array<ArrayBuffer> {
+    const last = this.#farewellBytes(farewell, this.footer);
+    const whole = new Uint8Array(this.#header.length + last.length);
+    whole.set(this.#header);
+    whole.set(last, this.#header.length);
+    return whole;
+  }
+
+  #farewellBytes(farewell: Farewell, footer: Uint8Array): Uint8Array<ArrayBuffer> {
+    const writer = new ByteWriter(footer.length + 32);
+    if (this.#positioned) writer.pushLatin1(retryLine(farewell));
+    writer.pushBytes(footer);
+    return writer.copy();
   }
 
   /** Seats a stream whose body is being pulled: from here to its place in the live set is one turn. */

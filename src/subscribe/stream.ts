@@ -7,8 +7,10 @@ import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
 import type { Format } from "../fanout/format.ts";
 import { StreamConnection, type StreamSink } from "../fanout/streams.ts";
+import type { Arrival, LocationHooks } from "../front/location-hooks.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
+import type { Farewell } from "./farewell.ts";
 import { GzipSink } from "./gzip-sink.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
 import { type IdleTimer, isNeverIdle, Line } from "./line.ts";
@@ -39,8 +41,16 @@ export class StreamEndpoint {
   readonly #padded: readonly StreamForm[];
   readonly #neverIdle: boolean;
   readonly #mayWait: boolean;
+  readonly #hooks: LocationHooks | null;
 
-  constructor(room: Room, location: LocationConfig, isEventSource: boolean, presenter: Presenter) {
+  constructor(
+    room: Room,
+    location: LocationConfig,
+    isEventSource: boolean,
+    presenter: Presenter,
+    hooks: LocationHooks | null,
+  ) {
+    this.#hooks = hooks;
     this.#room = room;
     this.#presenter = presenter;
     this.#padding = new PaddingGroups(location);
@@ -60,10 +70,22 @@ export class StreamEndpoint {
     const presentation = this.#presenter.held(located, null);
     const line = this.#neverIdle || server === null ? null : new Line(server, request, this.#room.idleSec);
     const Kind = presentation.isGzip ? GzippedStream : HeldStream;
-    const held = new Kind(form, form.formatFor(seats.length), { seats, asked }, line);
+    const arrival = this.#hooks?.arrival(located) ?? null;
+    const held = new Kind(form, form.formatFor(seats.length), { seats, asked, arrival }, line);
     const response = new Response(new ReadableStream(held), presentation.heldInit);
     if (this.#mayWait) headFirst.set(response, held);
     return response;
+  }
+
+  /**
+   * For those who come while the worker goes: what they would have got had they come a moment before. A browser gives an event source that
+   * was answered with an error up for good (HTML 9.2.3); one that ends it asks for again.
+   */
+  turnAway(located: LocatedRequest): Response {
+    const { fields } = this.#presenter.held(located, null);
+    return new Response(this.#plain.nothing(this.#room.farewell), {
+      headers: { ...fields, "X-Accel-Buffering": "no", Connection: "close" },
+    });
   }
 }
 
@@ -83,6 +105,7 @@ class HeldStream extends StreamConnection implements Held, Clocked {
   lastPingMs = 0;
   endMs = 0;
   #wish: Wish | null;
+  #departure: (() => void) | null = null;
   readonly #line: Line | null;
   readonly #form: StreamForm;
 
@@ -110,6 +133,14 @@ class HeldStream extends StreamConnection implements Held, Clocked {
     room.held.add(this);
     startClock(room.timers, this, location.pingMessageIntervalMs, location.subscriberConnectionTtlMs);
     room.fanout.joinStream(this);
+    if (wish.arrival !== null) this.#tellArrival(wish.arrival, namesOf(wish.seats));
+  }
+
+  /** Its hook hears of it once it stands, and of its end even if that came in the same turn. */
+  #tellArrival(arrival: Arrival, names: readonly Uint8Array[]): void {
+    const departure = arrival(names);
+    if (this.isEnded) departure();
+    else this.#departure = departure;
   }
 
   /** The client closed; Bun has ended the sink. */
@@ -123,9 +154,9 @@ class HeldStream extends StreamConnection implements Held, Clocked {
   }
 
   /** Footer, end of body. */
-  goAway(): void {
+  goAway(farewell: Farewell | null): void {
     this.#form.room.fanout.leaveStream(this);
-    this.end(this.footer);
+    this.end(farewell === null ? this.footer : this.#form.lastBytes(farewell));
   }
 
   fire(): void {
@@ -137,7 +168,7 @@ class HeldStream extends StreamConnection implements Held, Clocked {
   }
 
   expire(): void {
-    this.goAway();
+    this.goAway(null);
   }
 
   protected override ended(): void {
@@ -145,8 +176,11 @@ class HeldStream extends StreamConnection implements Held, Clocked {
     this.#line?.release();
     room.timers.remove(this);
     room.held.remove(this);
+    this.#departure?.();
   }
 }
+
+const namesOf = (seats: readonly Seat[]): readonly Uint8Array[] => seats.map(({ name }) => name);
 
 /** The same for a client that takes gzip. What differs is where its bytes go. */
 class GzippedStream extends HeldStream {

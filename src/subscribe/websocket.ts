@@ -8,6 +8,7 @@ import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
 import { Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
+import type { LocationHooks } from "../front/location-hooks.ts";
 import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../wire/server-frame.ts";
 import { shelfOf } from "./format-shelf.ts";
 import type { Inquiry } from "./inquiry.ts";
@@ -26,9 +27,11 @@ export class WebSocketEndpoint {
   readonly room: Room;
   readonly location: LocationConfig;
   readonly inquiry: Inquiry;
+  readonly #hooks: LocationHooks | null;
   readonly #formats: Readonly<Record<Protocol, Format>>;
 
-  constructor(room: Room, location: LocationConfig, inquiry: Inquiry) {
+  constructor(room: Room, location: LocationConfig, inquiry: Inquiry, hooks: LocationHooks | null) {
+    this.#hooks = hooks;
     this.room = room;
     this.location = location;
     this.inquiry = inquiry;
@@ -50,6 +53,8 @@ export class WebSocketEndpoint {
     const data = new SocketPeer(this, protocol, this.#formats[protocol], {
       path: this.inquiry.path(located),
       asked: this.inquiry.asked(located),
+      arrival: this.#hooks?.arrival(located) ?? null,
+      judge: this.location.websocketAllowPublish ? (this.#hooks?.judge(located) ?? null) : null,
     });
     // Left to itself Bun agrees to whatever protocol came first in the client's list.
     const headers = { ...NO_CACHE, "Sec-WebSocket-Protocol": offered ?? "" };
@@ -64,24 +69,40 @@ const NOT_GET = {
   headers: { ...SERVER, Allow: "GET", Connection: "close", "Content-Length": "0" },
 };
 
+/** Bun wants 32-bit numbers. */
+const MAX_BYTES = 0x7fffffff;
+
 /** Bun has answered 101 itself and ignores what the route returns. */
 const UPGRADED = new Response(null);
 
-/** Bun's handlers for every socket of the worker; `limits` come from the configuration. */
-export function socketHandlers(maxPayloadBytes: number): Bun.WebSocketHandler<SocketPeer> {
+/** What stands behind a native socket of the worker: a subscriber, or a handler's (handlers/web-socket.ts). */
+export interface NativePeer {
+  opened(socket: Bun.ServerWebSocket<NativePeer>): void;
+  message(data: string | Buffer): void;
+  drained(): void;
+  closed(code: number, reason: string): void;
+  /** A ping or pong came. */
+  heard(): void;
+}
+
+/** Bun's handlers for every socket of the worker: the largest message a client may send, and the largest it may be sent. */
+export function socketHandlers(
+  maxFrameBytes: number,
+  maxMessageBytes: number,
+): Bun.WebSocketHandler<NativePeer> {
   return {
     open: (ws) => ws.data.opened(ws),
     message: (ws, data) => ws.data.message(data),
     drain: (ws) => ws.data.drained(),
-    close: (ws, code) => ws.data.closed(code),
+    close: (ws, code, reason) => ws.data.closed(code, reason),
     // Bun answers pings itself. Without these two Elysia's own handlers stay in place and call `ws.data.ping()`.
-    ping: () => undefined,
-    pong: () => undefined,
-    maxPayloadLength: maxPayloadBytes,
+    ping: (ws) => ws.data.heard(),
+    pong: (ws) => ws.data.heard(),
+    maxPayloadLength: Math.min(maxFrameBytes, MAX_BYTES),
     // A reader that cannot follow is closed, never skipped (promise P2); two of the largest messages must fit, or a
     // healthy reader would be closed by one of them.
     closeOnBackpressureLimit: true,
-    backpressureLimit: Math.max(1024 * 1024, 2 * maxPayloadBytes),
+    backpressureLimit: Math.min(Math.max(1024 * 1024, 2 * maxMessageBytes), MAX_BYTES),
     idleTimeout: 0,
     sendPings: false,
     perMessageDeflate: false,

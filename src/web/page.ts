@@ -6,7 +6,6 @@
  * sees in the browser what is in the repository. They are joined here rather than by a bundler: Bun's HTML imports make
  * several outside files, and a build step would make the page differ between `bun src/main.ts` and the binary.
  */
-import { createHash } from "node:crypto";
 import channelJs from "./client/channel.js" with { type: "text" };
 import eventSourceJs from "./client/event-source.js" with { type: "text" };
 import feedJs from "./client/feed.js" with { type: "text" };
@@ -23,11 +22,10 @@ import shellJs from "./client/shell.js" with { type: "text" };
 import siblingsJs from "./client/siblings.js" with { type: "text" };
 import streamJs from "./client/stream.js" with { type: "text" };
 import webSocketJs from "./client/web-socket.js" with { type: "text" };
+import { contentSecurityPolicy, documentHeaders, type Page } from "./document.ts";
 
-export interface Page {
-  readonly body: Uint8Array<ArrayBuffer>;
-  readonly headers: Record<string, string>;
-}
+/** Trusted Types with no policy makes `innerHTML` throw, whoever writes it: messages are untrusted text. */
+const STRICT = ["img-src data:", "require-trusted-types-for 'script'", "trusted-types 'none'"];
 
 /** Dependencies first, as the imports in each file ask for. */
 const modules = [
@@ -62,28 +60,6 @@ function joinModules(sources: readonly string[]): string {
     .join("\n");
 }
 
-const sourceHash = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
-
-/**
- * Nothing but this document's own style and script runs (CSP Level 3, hash sources), and it may talk to this origin only;
- * `'self'` covers ws: of the same host and port. Trusted Types with no policy makes `innerHTML` throw, whoever writes it:
- * messages are untrusted text.
- */
-function contentSecurityPolicy(style: string, script: string): string {
-  return [
-    "default-src 'none'",
-    `style-src ${sourceHash(style)}`,
-    `script-src ${sourceHash(script)}`,
-    "connect-src 'self'",
-    "img-src data:",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-    "require-trusted-types-for 'script'",
-    "trusted-types 'none'",
-  ].join("; ");
-}
-
 function makePage(): Page {
   const style = `\n${[pageCss, formsCss, lanesCss].join("\n")}`;
   const script = `\n${joinModules(modules)}`;
@@ -93,14 +69,7 @@ function makePage(): Page {
     .replace("/* client modules */", () => script);
   return {
     body: new TextEncoder().encode(document),
-    headers: {
-      "Content-Type": "text/html; charset=utf-8",
-      "Content-Security-Policy": contentSecurityPolicy(style, script),
-      "X-Content-Type-Options": "nosniff",
-      "Referrer-Policy": "no-referrer",
-      // An upgraded binary must not meet yesterday's page; it is a few kilobytes from the same machine.
-      "Cache-Control": "no-cache",
-    },
+    headers: documentHeaders(contentSecurityPolicy(style, script, STRICT)),
   };
 }
 

@@ -1,32 +1,42 @@
-/** Locations with `page = true` or `pushstream_client = true`, as an Elysia plugin: the page a newcomer sees first, and the browser client. */
+/**
+ * Locations with `page`, `examples` or `pushstream_client`, as an Elysia plugin: the page a newcomer sees first, the example
+ * pages, and the browser client.
+ */
 import { Elysia } from "elysia";
 import { methodNotAllowed, SERVER } from "../answer.ts";
-import type { Locator } from "../config/located-request.ts";
+import type { LocatedRequest, Locator } from "../config/located-request.ts";
+import { errorPage } from "../front/error-page.ts";
 import type { Front } from "../front/front.ts";
+import type { Page } from "./document.ts";
+import { examplePage } from "./examples.ts";
 import { page } from "./page.ts";
 import { pushStreamScript } from "./pushstream-script.ts";
 
+const SCRIPT_HEADERS = {
+  ...SERVER,
+  "Content-Type": "text/javascript; charset=utf-8",
+  "X-Content-Type-Options": "nosniff",
+  // As for the page: an upgraded binary must not meet yesterday's.
+  "Cache-Control": "no-cache",
+};
+
 export const web = (locator: Locator, front: Front) => {
-  const script = {
-    body: new TextEncoder().encode(pushStreamScript()),
-    headers: {
-      ...SERVER,
-      "Content-Type": "text/javascript; charset=utf-8",
-      "X-Content-Type-Options": "nosniff",
-      // As for the page: an upgraded binary must not meet yesterday's.
-      "Cache-Control": "no-cache",
-    },
-  };
-  const documents = { page, "pushstream-client": script } as const;
+  const script = { body: new TextEncoder().encode(pushStreamScript()), headers: SCRIPT_HEADERS };
+  const documents = [
+    ["page", () => page],
+    ["examples", ({ path }: LocatedRequest) => examplePage(path)],
+    ["pushstream-client", () => script],
+  ] as const satisfies readonly (readonly [string, (located: LocatedRequest) => Page | undefined])[];
   return new Elysia({ name: "web" }).onRequest(({ request, server }) => {
-    for (const role of ["page", "pushstream-client"] as const) {
+    for (const [role, documentFor] of documents) {
       const located = locator.claim(role, request, server);
-      if (located === null) continue;
-      if (request.method !== "GET" && request.method !== "HEAD")
-        return front.finish(located, methodNotAllowed("GET, HEAD"));
-      const { body, headers } = documents[role];
-      return front.finish(located, new Response(body, { headers }));
+      if (located !== null) return front.finish(located, answer(located, documentFor(located)));
     }
     return undefined;
   });
 };
+
+function answer({ method }: LocatedRequest, document: Page | undefined): Response {
+  if (method !== "GET" && method !== "HEAD") return methodNotAllowed("GET, HEAD");
+  return document === undefined ? errorPage(404) : new Response(document.body, { headers: document.headers });
+}

@@ -6,3 +6,8 @@ declare module "./client/*" {
   const text: string;
   export default text;
 }
+
+declare module "./examples/*" {
+  const text: string;
+  export default text;
+}

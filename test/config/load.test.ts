@@ -106,6 +106,7 @@ describe("defaults of a file", () => {
     });
     expect(config.limits).toEqual({
       maxBodyBytes: 1_048_576,
+      maxFrameBytes: null,
       maxConnections: 0,
       maxNumberOfChannels: 0,
       maxNumberOfWildcardChannels: 0,
@@ -153,6 +154,7 @@ describe("defaults of a file", () => {
         addedHeaders: [],
         gzip: null,
         files: null,
+        code: null,
         accessLogs: [],
         setVariables: new Set(),
       },

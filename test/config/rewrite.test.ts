@@ -148,3 +148,17 @@ describe("returns", () => {
     expect(settingFault(text, new Set())).toBeString();
   });
 });
+
+describe("a client cannot make a regex of a condition run for minutes", () => {
+  test("what differs in case only is alike to ~*", () => {
+    expect(conditionFault('$http_user_agent ~* "^(a|A)+$"', new Set())).toContain("same character");
+    expect(conditionFault('$http_user_agent ~ "^(a|A)+$"', new Set())).toBeNull();
+  });
+
+  test("a text of more than 8 KiB is refused, not looked at in part", () => {
+    const refusing = withSteps('[[location.step]]\nif = \'$arg_a !~ "^x*$"\'\nreturn = "403"');
+    const long = "x".repeat(8192);
+    expect(ask(refusing, `/pub?a=${long}`).returned).toBeNull();
+    expect(ask(refusing, `/pub?a=${long}y`).returned).toEqual({ status: 414, text: null });
+  });
+});

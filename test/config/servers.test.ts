@@ -113,6 +113,12 @@ describe("faults", () => {
       '[[location]]\nmatch = "/"\npage = true\naccess = ["allow 10.0.0.0/33"]',
       't.toml:4: location[0].access[0] = "allow 10.0.0.0/33": invalid parameter "10.0.0.0/33".',
     ],
+    // Read by the check and refused by the workers it would stop each of them.
+    [
+      "an access rule",
+      '[[location]]\nmatch = "/"\npage = true\naccess = ["allow ::ffff:10.0.0.1/64"]',
+      't.toml:4: location[0].access[0] = "allow ::ffff:10.0.0.1/64": invalid parameter "::ffff:10.0.0.1/64".',
+    ],
     [
       "a header",
       '[[location]]\nmatch = "/"\npage = true\nadd_header = ["X:Y z"]',

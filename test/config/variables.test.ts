@@ -21,11 +21,12 @@ function facts(change: Partial<RequestFacts> = {}): RequestFacts {
     rawUrlPath: "/ev//x%2541/../ch%251",
     rawQuery: "id=a%20b&tag=1",
     captures: ["/ev/ch%1", "ev", "ch%1", "", "", "", "", "", "", "", "ten", "eleven", "twelve"],
+    pathCaptures: ["/ev/ch%1", "ev", "ch%1", "", "", "", "", "", "", "", "ten", "eleven", "twelve"],
     header: (name) => headers[name.toLowerCase()] ?? null,
     method: "GET",
     remoteAddress: "192.0.2.1",
     scheme: "http",
-    variable: (name) => (name === "room" ? "lob%62y" : ""),
+    variable: (name) => (name === "lobby" ? "lob%62y" : ""),
     ...change,
   };
 }
@@ -74,6 +75,10 @@ test.each(VALUES)("%s", (text, raw, decodedOnce) => {
 test("without a query there is no question mark", () => {
   const bare = facts({ rawQuery: "", rawUrlPath: "/a" });
   expect(compileValue("$request_uri|$is_args|$args")(bare)).toBe("/a||");
+});
+
+test("the address of a client behind a unix socket is nginx's word for it", () => {
+  expect(compileValue("$remote_addr")(facts({ remoteAddress: "" }))).toBe("unix:");
 });
 
 test("$host of an IPv6 address keeps its brackets", () => {

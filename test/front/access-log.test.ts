@@ -153,6 +153,29 @@ describe("buffers", () => {
   });
 });
 
+test("a large answer that is compressed as it is sent is not gathered in memory to know its length", async () => {
+  const more = Promise.withResolvers<void>();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      controller.enqueue(Buffer.from("first"));
+      await more.promise;
+      controller.enqueue(Buffer.from("second"));
+      controller.close();
+    },
+  });
+  const headers = { "Content-Encoding": "gzip" };
+  const file = start({ format: "$status $body_bytes_sent" }, {}, () => new Response(body, { headers }));
+  const connection = await RawConnection.open(port());
+  connection.request("/");
+  await connection.head();
+  expect(await connection.chunkedText(5)).toBe("first");
+  expect(read(file)).toBe("");
+  more.resolve();
+  expect((await connection.restOfChunks()).toString()).toBe("second");
+  await until("a line", () => read(file) === "200 11\n");
+  connection.close();
+});
+
 test("two locations with one file write whole lines into it", async () => {
   const path = join(tempFolder(), "both.log");
   const log = (format: string) => ({ accessLogs: [{ path, format, bufferBytes: 0, flushMs: 0 }] });

@@ -128,6 +128,12 @@ describe("auth_basic", () => {
     expect((await askOne({ auth })).status).toBe(500);
   });
 
+  test("a pipe for a file does not stop the worker: 500", async () => {
+    const pipe = join(tempFolder(), "pipe");
+    Bun.spawnSync(["mkfifo", pipe]);
+    expect((await askOne({ auth: { realm: "r", userFile: pipe } })).status).toBe(500);
+  });
+
   test("many guesses at once are bounded, and the right one still gets in afterwards", async () => {
     writeFileSync(userFile, users);
     served = serve([{ auth }], hello);
@@ -328,7 +334,7 @@ describe("gzip", () => {
 
 test("a location with none of it costs nothing: the answer is the same object", () => {
   served = serve([{}], hello);
-  const located = { index: 0 } as Parameters<Answering>[0];
+  const located = { index: 0, request: new Request("http://x/") } as Parameters<Answering>[0];
   const answer = new Response("x");
   const later = Promise.resolve(answer);
   expect(served.front.before(located)).toBeNull();

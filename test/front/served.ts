@@ -42,6 +42,7 @@ export const PLAIN: LocationConfig = {
   addedHeaders: [],
   gzip: null,
   files: null,
+  code: null,
   accessLogs: [],
   setVariables: new Set(),
 };

@@ -77,9 +77,10 @@ describe("SIGTERM", () => {
     expect(bodies.stream).toEqual(times("HEADERBYE"));
   });
 
-  test("eventsource: the footer as a comment", () => {
+  test("eventsource: when to come back, and the footer as a comment", () => {
     expect(bodies.events.length).toBe(SEVERAL);
-    for (const body of bodies.events) expect(body).toMatch(/^: HEADER\nid: [0-9a-z]+-\d+\n\n: BYE\n$/);
+    for (const body of bodies.events)
+      expect(body).toMatch(/^: HEADER\nid: [0-9a-z]+-\d+\n\nretry: \d+\n: BYE\n$/);
   });
 
   test("waiting long polls: their timeout answer", () => {

@@ -46,5 +46,9 @@ export const CORE_ROWS = `
   push_stream_publisher             l 0-1 *
   push_stream_subscriber            l 0-1 *
   sluice_pushstream_client          l 0   *
+  sluice_handler                    l 1
+  sluice_handler_timeout            hsl 1
+  sluice_authorize                  hsl 1
+  sluice_hooks                      hsl 1
   push_stream_shared_memory_size    h 1-2
 `;

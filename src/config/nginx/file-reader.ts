@@ -2,7 +2,7 @@
  * Where the texts of a configuration come from: the disk, or a table in tests. include.ts asks; nothing else of the parser
  * touches the disk.
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { globPaths } from "./glob.ts";
 
 export interface FileReader {
@@ -19,9 +19,12 @@ export const diskReader: FileReader = { read: readBounded, glob: globPaths };
 
 /** At most one byte over the limit, so that the caller sees that it is over; /dev/zero has no end, and no size either. */
 function readBounded(path: string): Uint8Array {
-  const file = openSync(path, "r");
+  // Not blocking: the open of a pipe would wait for its writer, and with it main, which watches the workers.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const size = fstatSync(file).size; // a device tells 0, a folder fails in readSync with EISDIR
+    const stat = fstatSync(file);
+    if (stat.isFIFO()) throw new Error("it is a pipe");
+    const { size } = stat; // a device tells 0, a folder fails in readSync with EISDIR
     const chunks: Uint8Array[] = [];
     let total = 0;
     while (total <= MAX_CONFIG_BYTES) {

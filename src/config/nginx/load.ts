@@ -1,8 +1,10 @@
 /**
- * An nginx.conf from its text to a document: parsed, then translated. Called by config/load.ts when a file is one, and by
- * cli/convert.ts.
+ * An nginx.conf from its text to a document: parsed, then translated, then checked as one of our own is. Called by
+ * config/load.ts when a file is one, and by cli/convert.ts.
  */
 import { dirname, resolve } from "node:path";
+import { type CheckedValues, readDocument } from "../document.ts";
+import type { Fault } from "../fault.ts";
 import { type Translation, translateNginx } from "./translate.ts";
 import { diskReader, type FileReader, parseNginx } from "./tree.ts";
 
@@ -24,7 +26,7 @@ export function isNginx(file: string, text: string): boolean {
 /** `file` is the name as it was given: places of faults begin with it. A file that is not nginx syntax is only faults. */
 export function loadNginxDocument(text: string, file: string, reader: FileReader = diskReader): Translation {
   const parsed = parseNginx(text, file, reader);
-  if (parsed.ok) {
+  if (parsed.ok && parsed.directives.length > 0) {
     return translateNginx(parsed.directives, {
       folder: dirname(resolve(file)),
       readFile: (path) => {
@@ -33,13 +35,47 @@ export function loadNginxDocument(text: string, file: string, reader: FileReader
       },
     });
   }
-  const faults = parsed.faults.map(({ file: place, line, sentence }) => ({
+  const wrong = parsed.ok
+    ? [{ file, line: 1, sentence: "there is nothing in this configuration" }]
+    : parsed.faults;
+  const faults = wrong.map(({ file: place, line, sentence }) => ({
     place: `${place}:${line}`,
     path: "",
     value: "",
     sentence,
   }));
-  return { document: {}, faults, ignored: [], notices: [], lineOf: () => null };
+  return { document: {}, faults, ignored: [], notices: [], startLines: [], lineOf: () => null };
+}
+
+export interface CheckedNginx {
+  readonly translation: Translation;
+  readonly values: CheckedValues;
+  /** Those of the translation and of the checks every configuration goes through, each once, from top to bottom. */
+  readonly faults: readonly Fault[];
+}
+
+export function checkNginx(text: string, file: string): CheckedNginx {
+  const translation = loadNginxDocument(text, file);
+  const checked = readDocument(translation.document, (path) => {
+    const place = translation.lineOf(path);
+    return place === null ? file : `${place.file}:${place.line}`;
+  });
+  // A file without a tree has no document to be judged.
+  const isEmpty = Object.keys(translation.document).length === 0;
+  const faults = [...translation.faults, ...(isEmpty ? [] : checked.faults)];
+  return { translation, values: checked.values, faults: fromTopToBottom(faults) };
+}
+
+/** The main file first, then the included ones as they turn up. What is wrong in one line stays in the order it was found in. */
+function fromTopToBottom(faults: readonly Fault[]): readonly Fault[] {
+  const placed = faults.map((fault) => {
+    const [, file = fault.place, line = "0"] = /^(.*):(\d+)$/s.exec(fault.place) ?? [];
+    return { fault, file, line: Number(line) };
+  });
+  const files = [...new Set(placed.map(({ file }) => file))];
+  return placed
+    .toSorted((left, right) => files.indexOf(left.file) - files.indexOf(right.file) || left.line - right.line)
+    .map(({ fault }) => fault);
 }
 
 /** What is to be told of a translation beside its faults, a line each: notices, and what was left out. */
@@ -50,3 +86,9 @@ export function translationNotes({ ignored, notices }: Translation): readonly st
     ...(names.length === 0 ? [] : [`left out, as it changes nothing here: ${names.join(", ")}`]),
   ];
 }
+
+/** The same for the log of a server, with what the module says at a start (push-stream spec 1.6). */
+export const startNotes = (translation: Translation): readonly string[] => [
+  ...translation.startLines,
+  ...translationNotes(translation),
+];

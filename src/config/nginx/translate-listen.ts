@@ -3,6 +3,7 @@
  * translate-server.ts.
  */
 import { resolve } from "node:path";
+import { parseListen } from "../listen-text.ts";
 import type { Report } from "./translate-report.ts";
 import type { Directive } from "./tree.ts";
 
@@ -12,15 +13,22 @@ const KEPT: Readonly<Record<string, string>> = {
   default: "default_server",
   ssl: "ssl",
   http2: "http2",
+  deferred: "deferred",
+};
+/** Settings of the socket that we have under the same or our own name. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  so_keepalive: "keepalive",
+  backlog: "backlog",
+  fastopen: "fastopen",
 };
 /** Sockets are made as the runtime makes them; these tune them. */
 const IGNORED =
-  /^(?:bind|deferred|reuseport|multipath|spdy|(?:backlog|rcvbuf|sndbuf|setfib|fastopen)=\d+|(?:ipv6only|so_keepalive)=(?:on|off)|so_keepalive=\d*[smhd]?:\d*[smhd]?:\d*|accept_filter=\w+)$/;
+  /^(?:bind|reuseport|multipath|spdy|(?:rcvbuf|sndbuf|setfib)=\d+[kKmM]?|ipv6only=(?:on|off)|accept_filter=\w+)$/;
 const UNSUPPORTED: readonly string[] = ["proxy_protocol", "quic"];
 
 export interface Listen {
   readonly address: string;
-  /** ssl, http2, default_server, each once. */
+  /** As they follow an address in our own file, each once. */
   readonly words: readonly string[];
 }
 
@@ -31,7 +39,9 @@ export function translateListen(directive: Directive, folder: string, report: Re
   const words = new Set<string>();
   for (const parameter of parameters) {
     const kept = Object.hasOwn(KEPT, parameter) ? KEPT[parameter] : undefined;
+    const setting = settingOf(parameter);
     if (kept !== undefined) words.add(kept);
+    else if (setting !== null) words.add(setting);
     else if (IGNORED.test(parameter)) report.ignore(directive, `listen … ${parameter.replace(/=.*/, "")}`);
     else if (UNSUPPORTED.includes(parameter))
       report.faultOf(directive, `with "${parameter}" is not supported`);
@@ -44,6 +54,15 @@ export function translateListen(directive: Directive, folder: string, report: Re
     return null;
   }
   return { address, words: [...words] };
+}
+
+/** "so_keepalive=2s:2s:8" as "keepalive=2s:2s:8"; null: it is none, or its value is bad. */
+function settingOf(parameter: string): string | null {
+  const [name = "", value = ""] = parameter.split("=", 2);
+  const ours = Object.hasOwn(SETTINGS, name) ? SETTINGS[name] : undefined;
+  if (ours === undefined) return null;
+  const word = `${ours}=${value}`;
+  return parseListen(`h:1 ${word}`).unknown === null ? word : null;
 }
 
 /** "80", "*:80", "host", "[::1]", "unix:path" → host:port or unix:/path. Ports are judged by the caller. */

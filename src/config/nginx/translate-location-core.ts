@@ -45,7 +45,8 @@ function contentTypes(context: Context, scope: Scope, draft: Draft): void {
   const typed = (type: string, separator: string): string =>
     charset !== null && CHARSET_TYPES.includes(type) ? `${type};${separator}charset=${charset}` : type;
   const directive = oneInEffect(scope, "default_type");
-  draft.set("default_type", typed(directive?.args[0]?.text ?? DEFAULT_TYPE, " "), directive ?? draft.place);
+  if (directive !== null || !draft.has("handler"))
+    draft.set("default_type", typed(directive?.args[0]?.text ?? DEFAULT_TYPE, " "), directive ?? draft.place);
   const blocks = inEffect(scope, "types");
   const lines = blocks.length === 0 ? BUILT_IN_TYPES : blocks.flatMap((block) => typeLines(context, block));
   // The type is one word there.

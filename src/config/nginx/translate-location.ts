@@ -6,7 +6,9 @@ import { parseMatch } from "../match-syntax.ts";
 import { OPTIONS } from "../options.ts";
 import { PUSH_DIRECTIVES } from "./directives-push.ts";
 import { Draft } from "./draft.ts";
+import { codeOptions, HANDLER, handlerRole } from "./translate-code.ts";
 import { coreOptions } from "./translate-location-core.ts";
+import { constantsIn } from "./translate-names.ts";
 import { type LocationMatch, matchText } from "./translate-nesting.ts";
 import { checkEndpoint } from "./translate-push-checks.ts";
 import { oneInEffect, type Scope } from "./translate-scope.ts";
@@ -29,16 +31,20 @@ export function translateLocation(context: Context, scope: Scope, match: Locatio
   const draft = new Draft(scope.block ?? { file: "", line: 0 });
   draft.set("match", matchText(match));
   const role = oneInEffect(scope, "role");
-  const seen = captureFilter(scope, matchText(match));
+  const withoutCaptures = captureFilter(scope, matchText(match));
+  const constants = constantsIn(scope);
+  const seen = (text: string): string => constants(withoutCaptures(text));
   if (role === null) files(context, scope, draft);
   else if (role.name === CLIENT) draft.set("pushstream_client", true, role);
+  else if (role.name === HANDLER) handlerRole(role, draft);
   else if (setRole(context, role, draft)) endpoint(context, scope, draft, seen);
   coreOptions(context, scope, draft);
+  codeOptions(context, scope, draft);
   for (const step of translateSteps(context, scope, seen)) draft.push("step", step);
   return draft;
 }
 
-/** The server's own root, for paths that no location is for. */
+/** What the server itself does with paths that no location is for. */
 export function implicitLocation(context: Context, server: Scope): Draft {
   const root = oneInEffect(server, "root");
   const draft = new Draft(root ?? server.block ?? { file: "", line: 0 });
@@ -56,8 +62,8 @@ function files({ folder, report }: Context, scope: Scope, draft: Draft): void {
   const directive = oneInEffect(scope, "root");
   const path = directive?.args[0]?.text ?? "";
   if (directive === null) draft.set("empty", true);
-  else if (path.includes("$")) {
-    report.faultOf(directive, "with variables is not supported");
+  else if (/^\$/.test(path)) {
+    report.faultOf(directive, "that begins with a variable is not supported");
     draft.set("empty", true);
   } else draft.set(directive.name, absolute(folder, path), directive);
 }

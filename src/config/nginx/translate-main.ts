@@ -5,24 +5,29 @@ import { resolve } from "node:path";
 import { takenBytes } from "../store-checks.ts";
 import { PUSH_DIRECTIVES } from "./directives-push.ts";
 import type { Draft } from "./draft.ts";
-import { MODULE_PREFIX } from "./translate-report.ts";
+import { DEFAULT_ZONE, MODULE_PREFIX } from "./translate-report.ts";
 import { inEffect, oneInEffect, type Scope } from "./translate-scope.ts";
 import { type Context, optionValue, setPushOptions } from "./translate-settings.ts";
 import { sizeValue } from "./translate-units.ts";
 import type { Directive } from "./tree.ts";
 import { parseSize } from "./units.ts";
 
-/** The module takes any number of channels; ours wants a bound, and a path of this many fits into no request head. */
+/** The module takes any number of channels; ours wants a bound, and a head that is read takes few more. */
 const MAX_CHANNELS_PER_REQUEST = 10_000;
 const MEBIBYTE = 1024 ** 2;
+/** All held connections are ended at once (push-stream spec 8.2); this is for clients that do not take their last bytes. */
+const SHUTDOWN_TIMEOUT = "2s";
 const DEFAULT_BODY_BYTES = MEBIBYTE;
 /** nginx's pages have 4 KiB; the module wants 32 of them. */
 const PAGE_BYTES = 4096;
 const LEAST_ZONE_BYTES = 32 * PAGE_BYTES;
 /** The option's bound, less what the records of such a store take. */
 const MOST_ZONE_BYTES = 2 * 1024 ** 3;
-/** A zone has room for a channel in every KiB, as the module's has, and never for fewer than this. */
+/** A zone has room for a channel in every KiB, and never for fewer than this. */
 const LEAST_CHANNELS = 256;
+/** The module's zone has room for one in half a KiB, if nothing else is there; small zones get so many, up to this number. */
+const DENSE_CHANNELS = 20_480;
+const DENSE_CHANNEL_BYTES = 512;
 
 const LOG_LEVELS: Readonly<Record<string, string>> = {
   debug: "debug",
@@ -41,7 +46,13 @@ export function translateMain(context: Context, main: Scope, http: Scope | null,
   errorLog(context, [main, ...(http === null ? [] : [http])], draft);
   const pid = oneInEffect(main, "pid");
   if (pid !== null) draft.set("pid_file", resolve(context.folder, pid.args[0]?.text ?? ""), pid);
+  draft.set("shutdown_timeout", SHUTDOWN_TIMEOUT);
+  draft.set("drain_rate", 0);
   timer(context, oneInEffect(main, "worker_shutdown_timeout"), "shutdown_timeout", draft);
+  // nginx answers such paths with 404 where it has no location for them.
+  draft.set("built_in_paths", false);
+  // A restart begins empty (push-stream spec 8.5).
+  draft.table("store").set("keep", false);
   if (http === null) return;
   timer(context, oneInEffect(http, "keepalive_timeout"), "keepalive_timeout", draft);
   logFormats(context, http, draft);
@@ -108,6 +119,8 @@ function bodySize({ report, values }: Context, http: Scope, draft: Draft): void 
   const limits = draft.table("limits");
   if (directive === null || value === undefined) limits.set("max_body_size", sizeValue(DEFAULT_BODY_BYTES));
   else limits.set("max_body_size", optionValue(report, directive, "limits.max_body_size", value), directive);
+  // client_max_body_size is for requests: frames of WebSockets are bounded by memory alone (push-stream spec 4.13.5).
+  limits.set("max_frame_size", 0);
   limits.set("max_channels_per_request", MAX_CHANNELS_PER_REQUEST);
 }
 
@@ -144,6 +157,9 @@ export function translateZone({ report }: Context, http: Scope, isNeeded: boolea
   draft.setAt("store.size", sizeValue(store), directive);
   draft.setAt("store.channels", channels, directive);
   if (zone !== undefined) draft.setAt("store.zone", zone, directive);
+  report.startLines.push(
+    `Using ${size / 1024}KiB of shared memory for push stream module on zone: ${zone ?? DEFAULT_ZONE}`,
+  );
 }
 
 /** Bytes of a store that has `zoneBytes` for messages, and the channel records it has then. */
@@ -162,7 +178,12 @@ function storeFor(
     });
   // With hundreds of workers a record is large, and a quarter of the zone is what records may take.
   const bytesPerChannel = takenWith(2) - takenWith(1);
-  const channels = Math.max(LEAST_CHANNELS, Math.floor(zoneBytes / Math.max(1024, 4 * bytesPerChannel)));
+  const sparse = Math.floor(zoneBytes / Math.max(1024, 4 * bytesPerChannel));
+  const dense = Math.min(
+    DENSE_CHANNELS,
+    Math.floor(zoneBytes / Math.max(DENSE_CHANNEL_BYTES, 2 * bytesPerChannel)),
+  );
+  const channels = Math.max(LEAST_CHANNELS, sparse, dense);
   // People read this number in the converted file.
   const step = zoneBytes < 16 * MEBIBYTE ? PAGE_BYTES : MEBIBYTE;
   return { store: Math.ceil((zoneBytes + takenWith(channels)) / step) * step, channels };

@@ -3,6 +3,7 @@
  * to every part of it (translate*.ts).
  */
 import type { Fault } from "../fault.ts";
+import { OPTIONS } from "../options.ts";
 import type { Directive } from "./tree.ts";
 
 export interface Place {
@@ -15,9 +16,11 @@ export interface Ignored extends Place {
 }
 
 export const MODULE_PREFIX = "push stream module: ";
+export const DEFAULT_ZONE = OPTIONS["store.zone"].default;
 
 export class Report {
   readonly notices: string[] = [];
+  readonly startLines: string[] = [];
   readonly #faults: { readonly place: Place; readonly sentence: string }[] = [];
   readonly #ignored = new Map<string, Ignored>();
   /** A directive at http level is judged once for each location that inherits it, but told once. */

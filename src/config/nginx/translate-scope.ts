@@ -7,7 +7,7 @@ import { nearestName } from "../suggestion.ts";
 import { type Context, type DirectiveRow, directiveNames, directiveRow } from "./directives.ts";
 import { FORMER_NAMES } from "./directives-push.ts";
 import { HARMLESS_WHEN } from "./directives-unsupported.ts";
-import type { Report } from "./translate-report.ts";
+import { DEFAULT_ZONE, MODULE_PREFIX, type Report } from "./translate-report.ts";
 import { faultyFlag, type ValueReader } from "./translate-values.ts";
 import type { Directive } from "./tree.ts";
 
@@ -40,6 +40,7 @@ const SLOTS: Readonly<Record<string, string>> = {
   push_stream_subscriber: "role",
   push_stream_channels_statistics: "role",
   sluice_pushstream_client: "role",
+  sluice_handler: "role",
 };
 
 /** What may stand in an `if` of ours: it sets, answers, or changes what a step can change (STEP_OVERRIDES). */
@@ -111,7 +112,7 @@ export class ScopeReader {
     directive: Directive,
     seen: ReadonlyMap<string, Directive>,
   ): boolean {
-    const sentence = formFault(row, scope.context, directive) ?? this.#duplicate(row, scope, seen);
+    const sentence = formFault(row, scope.context, directive) ?? this.#duplicate(row, scope, seen, directive);
     if (sentence === null) return this.#values.read(directive, row);
     this.#report.fault(directive, sentence);
     const { name, block } = directive;
@@ -122,7 +123,12 @@ export class ScopeReader {
     return false;
   }
 
-  #duplicate(row: DirectiveRow, scope: Scope, seen: ReadonlyMap<string, Directive>): string | null {
+  #duplicate(
+    row: DirectiveRow,
+    scope: Scope,
+    seen: ReadonlyMap<string, Directive>,
+    directive: Directive,
+  ): string | null {
     const { name } = row;
     const plain = `"${name}" directive is duplicate`;
     if (name === "push_stream_publisher" || name === "push_stream_subscriber")
@@ -132,8 +138,11 @@ export class ScopeReader {
       return seen.has(name) || seen.has("push_stream_header_template")
         ? `${plain} or template set by 'push_stream_header_template'`
         : null;
+    const before = seen.get(name);
+    if (name === "push_stream_shared_memory_size" && before && zoneName(before) === zoneName(directive))
+      return `${MODULE_PREFIX}duplicate zone "${zoneName(directive)}"; ${plain}`;
     const twin = TWINS[name];
-    return seen.has(name) || (twin !== undefined && seen.has(twin)) ? plain : null;
+    return before !== undefined || (twin !== undefined && seen.has(twin)) ? plain : null;
   }
 
   #place(scope: Scope, directive: Directive): void {
@@ -160,6 +169,9 @@ export class ScopeReader {
     else scope.inner.push(inner);
   }
 }
+
+/** Of push_stream_shared_memory_size. */
+const zoneName = ({ args }: Directive): string => args[1]?.text ?? DEFAULT_ZONE;
 
 /** What is wrong with where and how it is written, in nginx's words; null when it is fine. */
 function formFault(row: DirectiveRow, context: Context, { name, args, block }: Directive): string | null {

@@ -1,9 +1,11 @@
 /** One `server` block as a `[[server]]` table: addresses, names, certificates, steps, locations. Called by translate.ts. */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
+import { pcreSource } from "../pcre.ts";
 import { Draft } from "./draft.ts";
 import { type Listen, translateListen } from "./translate-listen.ts";
 import { implicitLocation, isPlainRoot, translateLocation } from "./translate-location.ts";
+import { constantsIn } from "./translate-names.ts";
 import { flattenLocations } from "./translate-nesting.ts";
 import { inEffect, innerScopes, oneInEffect, type Scope } from "./translate-scope.ts";
 import type { Context } from "./translate-settings.ts";
@@ -20,15 +22,21 @@ export function translateServer(context: Context, scope: Scope): Draft {
   );
   serverNames(scope, draft);
   if (listens.some(({ words }) => words.includes("ssl"))) certificates(context, scope, draft);
-  for (const step of translateSteps(context, scope, null)) draft.push("step", step);
+  for (const step of translateSteps(context, scope, constantsIn(scope))) draft.push("step", step);
   const located = flattenLocations(context.report, innerScopes(scope, "location"));
   for (const { scope: location, match } of located)
     draft.push("location", translateLocation(context, location, match));
-  // nginx serves what no location is for from the server's root.
-  if (oneInEffect(scope, "root") !== null && !located.some(({ match }) => isPlainRoot(match)))
+  // What no location is for is the server's own affair in nginx: served from its root, logged, kept from strangers.
+  if (
+    OF_SERVER.some((slot) => inEffect(scope, slot).length > 0) &&
+    !located.some(({ match }) => isPlainRoot(match))
+  )
     draft.push("location", implicitLocation(context, scope));
   return draft;
 }
+
+/** What matters to a request without a location. */
+const OF_SERVER: readonly string[] = ["root", "access_log", "allow", "auth_basic", "add_header"];
 
 function listensOf({ report, values, folder }: Context, scope: Scope): readonly Listen[] {
   const listens: Listen[] = [];
@@ -58,7 +66,8 @@ function serverNames(scope: Scope, draft: Draft): void {
   const directives = scope.own.get("server_name") ?? [];
   const names = directives
     .flatMap(({ args }) => args.map(({ text }) => text))
-    .map((name) => (name === "$hostname" ? hostname() : name));
+    .map((name) => (name === "$hostname" ? hostname() : name))
+    .map((name) => (name.startsWith("~") ? `~${pcreSource(name.slice(1)).source}` : name));
   const [first] = directives;
   if (first !== undefined) draft.set("server_name", [...new Set(names)], first);
 }

@@ -13,14 +13,13 @@ import type { Directive } from "./tree.ts";
 
 const OPERATORS: readonly string[] = ["=", "!=", "~", "~*", "!~", "!~*"];
 
-/** `captures`: how many groups the location's regex has; null = steps of a server, or what they are is not known. */
+/** `seen` makes of a text with variables what our own file takes. */
 export function translateSteps(
   context: Context,
   scope: Scope,
-  captureFilter: ((text: string) => string) | null,
+  seen: (text: string) => string,
 ): readonly Draft[] {
   const steps: Draft[] = [];
-  const seen = captureFilter ?? ((text: string) => text);
   for (const item of scope.sequence) {
     if ("name" in item) {
       const step = new Draft(item);

@@ -1,12 +1,5 @@
 /** Times and sizes as our own file writes them (config/units.ts reads them back). Used by translate-*.ts. */
-const DURATION_UNITS: readonly (readonly [unit: string, ms: number])[] = [
-  ["w", 604_800_000],
-  ["d", 86_400_000],
-  ["h", 3_600_000],
-  ["m", 60_000],
-  ["s", 1000],
-  ["ms", 1],
-];
+import { DURATION_UNITS } from "../units.ts";
 
 const SIZE_UNITS: readonly (readonly [unit: string, bytes: number])[] = [
   ["GiB", 1024 ** 3],

@@ -30,7 +30,11 @@ const CORE_KINDS: Readonly<Record<string, CoreKind>> = {
   gzip_min_length: "size",
   gzip_comp_level: "number",
   worker_shutdown_timeout: "milliseconds",
+  sluice_handler_timeout: "milliseconds",
 };
+
+/** As config/padding.ts takes a good text apart. */
+const PADDING_GROUPS = /([^:]+),(\d+),(\d+)/g;
 
 type CoreKind = "offset" | "size" | "number" | "milliseconds";
 
@@ -85,12 +89,24 @@ export class ValueReader {
       case "milliseconds":
         return orSentence(parseMilliseconds(text), invalid("value"));
       case "padding":
-        return readPadding(text);
+        return this.#readPadding(text);
       case "file":
         return this.#readHeader(text);
       default:
         return { value: text };
     }
+  }
+
+  /** The module says two things of a faulty one, one after the other; it is one fault. */
+  #readPadding(text: string): Reading {
+    const outcome = parsePadding(text);
+    if (!outcome.ok)
+      return { sentence: outcome.sentences.map((sentence) => MODULE_PREFIX + sentence).join("; ") };
+    for (const [, agent, header, message] of text.matchAll(PADDING_GROUPS))
+      this.#report.startLines.push(
+        `${MODULE_PREFIX}padding detected ${agent}, header_min_len ${header}, message_min_len ${message}`,
+      );
+    return { value: text };
   }
 
   #readHeader(text: string): Reading {
@@ -101,10 +117,3 @@ export class ValueReader {
 
 const orSentence = (value: Value | null, sentence: string): Reading =>
   value === null ? { sentence } : { value };
-
-/** The module says two things, one after the other; it is one fault. */
-function readPadding(text: string): Reading {
-  const outcome = parsePadding(text);
-  if (outcome.ok) return { value: text };
-  return { sentence: outcome.sentences.map((sentence) => MODULE_PREFIX + sentence).join("; ") };
-}

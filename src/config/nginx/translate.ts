@@ -6,6 +6,7 @@
  */
 import type { Fault } from "../fault.ts";
 import { Draft } from "./draft.ts";
+import { HANDLER } from "./translate-code.ts";
 import { translateMain, translateZone, UNUSED_NOTICE } from "./translate-main.ts";
 import { type Ignored, type Place, Report } from "./translate-report.ts";
 import { innerScopes, oneInEffect, type Scope, ScopeReader } from "./translate-scope.ts";
@@ -21,6 +22,8 @@ export interface Translation {
   readonly ignored: readonly Ignored[];
   /** Sentences that whoever runs this should read. */
   readonly notices: readonly string[];
+  /** What the module tells at a start: the memory it uses, the paddings it found. */
+  readonly startLines: readonly string[];
   /** Where a path of the document comes from: "server[0].location[2].message_ttl", or the nearest around it that is known. */
   lineOf(path: string): Place | null;
 }
@@ -48,12 +51,16 @@ export function translateNginx(directives: readonly Directive[], files: FileSour
     faults: report.faults(),
     ignored: report.ignored(),
     notices: report.notices,
+    startLines: report.startLines,
     lineOf: (path) => nearestPlace(places, path),
   };
 }
 
 const hasRole = (scope: Scope): boolean =>
-  (scope.context === "location" && oneInEffect(scope, "role") !== null) || scope.inner.some(hasRole);
+  (scope.context === "location" && isOfModule(oneInEffect(scope, "role")?.name)) || scope.inner.some(hasRole);
+
+/** A handler needs no shared memory to be named. */
+const isOfModule = (role: string | undefined): boolean => role !== undefined && role !== HANDLER;
 
 function nearestPlace(places: ReadonlyMap<string, Place>, path: string): Place | null {
   for (

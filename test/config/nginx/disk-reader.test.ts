@@ -78,7 +78,7 @@ describe("reading", () => {
     expect(names).toEqual(["B.conf", "a.conf", "b.conf", "two/[y].conf"]);
   });
 
-  test("a folder, a missing file, and a device without an end", () => {
+  test("a folder, a missing file, a device without an end, and a pipe nobody writes to", () => {
     const sentence = (path: string) => {
       const outcome = parseNginxFile(path, diskReader);
       return outcome.ok ? "" : outcome.faults[0]?.sentence;
@@ -89,5 +89,7 @@ describe("reading", () => {
     );
     expect(sentence("/dev/null")).toBe("");
     expect(sentence("/dev/zero")).toBe("the configuration is longer than 16 MiB");
+    Bun.spawnSync(["mkfifo", join(folder, "pipe")]);
+    expect(sentence(join(folder, "pipe"))).toBe(`open() "${folder}/pipe" failed (it is a pipe)`);
   });
 });

@@ -12,8 +12,9 @@ describe("nginx's defaults", () => {
     expect(rest).toEqual({
       workers: 1,
       shutdown_timeout: "2s",
+      drain_rate: 0,
       built_in_paths: false,
-      limits: { max_body_size: "1MiB", max_channels_per_request: 10_000 },
+      limits: { max_body_size: "1MiB", max_frame_size: 0, max_channels_per_request: 10_000 },
     });
     expect(store).toEqual({ size: "40MiB", channels: 32_768, keep: false });
   });
@@ -232,7 +233,11 @@ describe("listen", () => {
     ["unix:/run/push.sock", "unix:/run/push.sock"],
     ["unix:push.sock default_server", "unix:/conf/push.sock"],
     ["85 default_server ssl http2", "0.0.0.0:85 default_server ssl http2"],
-    ["86 reuseport backlog=4096 so_keepalive=30m::10 deferred fastopen=3 rcvbuf=8192 bind", "0.0.0.0:86"],
+    [
+      "86 reuseport backlog=4096 so_keepalive=30m::10 deferred fastopen=3 rcvbuf=8192 bind",
+      "0.0.0.0:86 backlog=4096 keepalive=30m::10 deferred fastopen=3",
+    ],
+    ["87 so_keepalive=off", "0.0.0.0:87 keepalive=off"],
   ])("%s is %s", (text, address) => {
     const server = `listen ${text}; ssl_certificate c.pem; ssl_certificate_key /k.pem;`;
     expect(at(documentOf(`http { server { ${server} return 204; } }`), "server.0.listen")).toEqual([address]);
@@ -250,10 +255,10 @@ describe("listen", () => {
     });
   });
 
-  test("what tunes a socket is listed", () => {
-    const { ignored } = translate(withPush("", "listen 81 backlog=5 reuseport;"));
+  test("what the runtime does by itself is listed", () => {
+    const { ignored } = translate(withPush("", "listen 81 rcvbuf=8k reuseport;"));
     expect(ignored.map(({ name, line }) => `${name}:${line}`)).toEqual([
-      "listen … backlog:6",
+      "listen … rcvbuf:6",
       "listen … reuseport:6",
     ]);
   });

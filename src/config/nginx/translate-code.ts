@@ -1,0 +1,38 @@
+/**
+ * `sluice_handler`, `sluice_authorize`, `sluice_hooks` and `sluice_handler_timeout`: ours, for those who come from Lua in their
+ * locations. Guards and hooks are inherited like access rules; `off` ends that. Called by translate-location.ts.
+ */
+import type { Draft } from "./draft.ts";
+import { oneInEffect, type Scope } from "./translate-scope.ts";
+import { type Context, optionValue } from "./translate-settings.ts";
+import type { Directive } from "./tree.ts";
+
+/** The role of a handler's location. */
+export const HANDLER = "sluice_handler";
+
+/** Where a guard or hooks mean something; elsewhere what is inherited has no effect. */
+const FITTING = {
+  authorize: ["publisher", "subscriber", "root", "alias"],
+  hooks: ["publisher", "subscriber"],
+} as const;
+
+export function handlerRole(directive: Directive, draft: Draft): void {
+  draft.set("handler", directive.args[0]?.text ?? "", directive);
+}
+
+export function codeOptions({ report, values }: Context, scope: Scope, draft: Draft): void {
+  for (const key of ["authorize", "hooks"] as const) {
+    const directive = oneInEffect(scope, `sluice_${key}`);
+    const path = directive?.args[0]?.text ?? "off";
+    if (directive === null || path === "off" || !FITTING[key].some((role) => draft.has(role))) continue;
+    draft.set(key, path, directive);
+  }
+  const timeout = oneInEffect(scope, "sluice_handler_timeout");
+  const value = values.of(timeout);
+  if (
+    timeout !== null &&
+    value !== undefined &&
+    ["handler", "authorize", "hooks"].some((key) => draft.has(key))
+  )
+    draft.set("handler_timeout", optionValue(report, timeout, "location[].handler_timeout", value), timeout);
+}

@@ -1,0 +1,173 @@
+/**
+ * The context a handler is given (sluice.d.ts), one for each request or socket. Its functions are closures, so that they can be taken
+ * out of it: `async function* ({ sleep })`. What costs something is made when it is first asked for.
+ */
+import type { ChannelStatistics, Context, PublishOptions, PublishResult, Subscription } from "sluice";
+import { binaryBytes } from "../config/binary-text.ts";
+import type { LocatedRequest } from "../config/located-request.ts";
+import type { CaptureGroups } from "../config/match-syntax.ts";
+import { type LogFields, log } from "../log.ts";
+import type { HandlerHost } from "./host.ts";
+import { channelStatistics, publishFrom, textOf } from "./publishing.ts";
+import { type Feed, iterable, openSubscription } from "./subscription.ts";
+
+/** setTimeout holds no more. */
+const LONGEST_SLEEP_MS = 0x7fffffff;
+
+/** What `signal.reason` is. */
+export const Ending = {
+  clientLeft: new DOMException("The client has left.", "AbortError"),
+  tooLate: new DOMException("The time limit of the location is over.", "TimeoutError"),
+  draining: new DOMException("The server is about to stop.", "AbortError"),
+  done: new DOMException("The request is over.", "AbortError"),
+} as const;
+
+export class RequestContext implements Context {
+  readonly #host: HandlerHost;
+  readonly #located: LocatedRequest;
+  readonly #groups: CaptureGroups;
+  readonly #body: Uint8Array<ArrayBuffer> | null;
+  readonly remoteAddress: string;
+  #request: Request | null = null;
+  #query: URLSearchParams | null = null;
+  #controller: AbortController | null = null;
+  #ending: DOMException | null = null;
+  /** Sleepers and subscriptions, called when it ends. */
+  #endings: Set<() => void> | null = null;
+
+  /** `body`: that of the request, already read; null: it has none. */
+  constructor(
+    host: HandlerHost,
+    located: LocatedRequest,
+    groups: CaptureGroups,
+    body: Uint8Array<ArrayBuffer> | null = null,
+  ) {
+    this.#host = host;
+    this.#located = located;
+    this.#groups = groups;
+    this.#body = body;
+    // Of a client that left it is not known any more.
+    this.remoteAddress = located.remoteAddress;
+  }
+
+  // --- the request -----------------------------------------------------------------------------------------------------------------
+
+  get request(): Request {
+    this.#request ??= wholeRequest(this.#located, this.#body);
+    return this.#request;
+  }
+  get method(): string {
+    return this.#located.method;
+  }
+  get path(): string {
+    return textOf(binaryBytes(this.#located.path));
+  }
+  get params(): Readonly<Record<string, string>> {
+    const { captures, pathCaptures } = this.#located;
+    const params: Record<string, string> = {};
+    captures.forEach((text, number) => {
+      if (number > 0) params[number] = textOf(binaryBytes(text));
+    });
+    for (const [name, number] of this.#groups.names)
+      params[name] = textOf(binaryBytes(pathCaptures[number] ?? ""));
+    return params;
+  }
+  get query(): URLSearchParams {
+    this.#query ??= new URLSearchParams(this.#located.rawQuery);
+    return this.#query;
+  }
+  get headers(): Headers {
+    return this.#located.request.headers;
+  }
+
+  // --- its end ---------------------------------------------------------------------------------------------------------------------
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#ending !== null) this.#controller.abort(this.#ending);
+    return this.#controller.signal;
+  }
+
+  get isEnded(): boolean {
+    return this.#ending !== null;
+  }
+
+  /** Whether this is what a sleeper was woken with: no fault of the handler. */
+  isEnding(error: unknown): boolean {
+    return this.#ending !== null && error === this.#ending;
+  }
+
+  /** Wakes sleepers, ends subscriptions, aborts the signal. Idempotent. */
+  finish(ending: DOMException): void {
+    if (this.#ending !== null) return;
+    this.#ending = ending;
+    const endings = this.#endings;
+    this.#endings = null;
+    if (endings !== null) for (const end of [...endings]) end();
+    this.#controller?.abort(ending);
+  }
+
+  #atEnd(end: () => void): () => void {
+    this.#endings ??= new Set();
+    const endings = this.#endings;
+    endings.add(end);
+    return () => endings.delete(end);
+  }
+
+  // --- what it can do ---------------------------------------------------------------------------------------------------------------
+
+  readonly sleep = (ms: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      if (this.#ending !== null) {
+        reject(this.#ending);
+        return;
+      }
+      const forget = this.#atEnd(() => {
+        clearTimeout(timer);
+        reject(this.#ending);
+      });
+      const timer = setTimeout(
+        () => {
+          forget();
+          resolve();
+        },
+        Math.min(ms, LONGEST_SLEEP_MS),
+      );
+    });
+
+  readonly publish = (channel: string, data: string | Uint8Array, options?: PublishOptions): PublishResult =>
+    publishFrom(this.#host, channel, data, options);
+
+  readonly channel = (name: string): ChannelStatistics | null => channelStatistics(this.#host, name);
+
+  readonly subscribe = (
+    channel: string | readonly string[],
+    { last = 0 }: { readonly last?: number } = {},
+  ): Subscription => {
+    if (this.#ending !== null) throw this.#ending;
+    const channels = typeof channel === "string" ? [channel] : channel;
+    let forget = (): void => undefined;
+    const feed: Feed = openSubscription(this.#host, channels, last, () => forget());
+    if (!feed.isEnded) {
+      const unlist = this.#atEnd(() => feed.close());
+      forget = () => void unlist();
+    }
+    return iterable(feed);
+  };
+
+  readonly log = (message: string, fields: LogFields = {}): void => {
+    log("info", String(message), fields);
+  };
+}
+
+/** The request as one can be had anywhere else: with its body, and with the host in its URL. */
+function wholeRequest({ request }: LocatedRequest, body: Uint8Array<ArrayBuffer> | null): Request {
+  const { url, method, headers, signal } = request;
+  const host = headers.get("host") ?? "localhost";
+  // An early listener and a client without a Host give a URL that does not name it.
+  const whole = url.startsWith("/")
+    ? `http://${host}${url}`
+    : url.replace(/^(https?:\/\/)localhost\//, `$1${host}/`);
+  if (body === null && whole === url) return request;
+  return new Request(whole, { method, headers, signal, ...(body === null ? {} : { body }) });
+}

@@ -1,0 +1,54 @@
+/** What handlers of a worker share: the store, fan-out, and the list of those that a drain has to end. Made once by app.ts. */
+import type { Config } from "../config/model.ts";
+import type { Fanout } from "../fanout/fanout.ts";
+import type { Ingest } from "../publish/ingest.ts";
+import type { HandlerFiles } from "./loader.ts";
+
+/** Something that runs and is to be told when the server is about to stop. */
+export interface Running {
+  goAway(): void;
+}
+
+export interface HandlerHostOptions {
+  readonly config: Config;
+  readonly ingest: Ingest;
+  readonly fanout: Fanout;
+  readonly files: HandlerFiles;
+  readonly idleSec: number;
+}
+
+export class HandlerHost {
+  readonly config: Config;
+  readonly ingest: Ingest;
+  readonly fanout: Fanout;
+  readonly files: HandlerFiles;
+  /** The listeners close a connection on which nothing moves for so long. */
+  readonly idleSec: number;
+  draining = false;
+  readonly #running = new Set<Running>();
+
+  constructor({ config, ingest, fanout, files, idleSec }: HandlerHostOptions) {
+    this.config = config;
+    this.ingest = ingest;
+    this.fanout = fanout;
+    this.files = files;
+    this.idleSec = idleSec;
+  }
+
+  add(running: Running): void {
+    this.#running.add(running);
+    // It was let in just before the drain.
+    if (this.draining) queueMicrotask(() => this.#running.has(running) && running.goAway());
+  }
+
+  /** Idempotent. */
+  remove(running: Running): void {
+    this.#running.delete(running);
+  }
+
+  /** The server stops: every signal aborts, sockets close; streams may say a last word. */
+  sendAway(): void {
+    this.draining = true;
+    for (const running of [...this.#running]) running.goAway();
+  }
+}

@@ -1,0 +1,83 @@
+/** `context.publish` and `context.channel`: what a handler may do with channels. Its own publishes pass no hook. */
+import type { ChannelStatistics, PublishOptions, PublishResult } from "sluice";
+import { type Refusal, Refusals } from "../errors.ts";
+import { ingest, openTarget } from "../publish/ingest.ts";
+import { channelCounts } from "../store/channel-statistics.ts";
+import { nameRefusal } from "../wire/channels-path.ts";
+import type { HandlerHost } from "./host.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** What the store takes. */
+const MAX_EVENT_NAME_BYTES = 65_534;
+
+/** What `publish` and `subscribe` throw; `status` and `code` are those of the error table. */
+export class RefusedError extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor({ status, code, explain }: Refusal) {
+    super(explain === null || explain === "" ? code : explain);
+    this.name = "RefusedError";
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** The bytes of a channel's name. Throws when nobody may have such a channel; a "/" would be two. */
+export function channelBytes({ config }: HandlerHost, name: unknown): Uint8Array {
+  if (typeof name !== "string") throw new TypeError("the name of a channel is a text");
+  const bytes = encoder.encode(name);
+  if (bytes.length === 0) throw new RefusedError(Refusals.noChannel);
+  if (name.includes("/")) throw new RefusedError(Refusals.forbiddenChannel);
+  const refusal = nameRefusal(bytes, config.limits.maxChannelIdLength);
+  if (refusal !== null) throw new RefusedError(refusal);
+  return bytes;
+}
+
+/** Throws a RefusedError when it is refused: nothing was published then. */
+export function publishFrom(
+  host: HandlerHost,
+  channel: string,
+  data: string | Uint8Array,
+  { stored = true, eventId, eventType }: PublishOptions = {},
+): PublishResult {
+  const name = channelBytes(host, channel);
+  const bytes = dataBytes(data);
+  if (bytes.length === 0) throw new RefusedError(Refusals.emptyMessage);
+  const draft = { data: bytes, eventId: eventName(eventId), eventType: eventName(eventType), stored };
+  const target = openTarget(host.ingest.store, name, Date.now());
+  if ("status" in target) throw new RefusedError(target);
+  const refusal = ingest(host.ingest, [target], draft, Date.now());
+  if (refusal !== null) throw new RefusedError(refusal);
+  return { ...statistics(host, channel, target.index), id: target.lastId };
+}
+
+export function channelStatistics(host: HandlerHost, channel: string): ChannelStatistics | null {
+  const index = host.ingest.store.find(encoder.encode(channel));
+  return index < 0 ? null : statistics(host, channel, index);
+}
+
+function statistics({ ingest: { store } }: HandlerHost, channel: string, index: number): ChannelStatistics {
+  const { published, stored, subscribers } = channelCounts(store, index);
+  return { channel, published, stored, subscribers };
+}
+
+export function dataBytes(data: unknown): Uint8Array {
+  if (typeof data === "string") return encoder.encode(data);
+  if (data instanceof Uint8Array) return data;
+  throw new TypeError("the data of a message is text or bytes");
+}
+
+/** undefined and null: none. Throws when the store could not take it. */
+export function eventName(name: unknown): Uint8Array | null {
+  if (name === undefined || name === null) return null;
+  if (typeof name !== "string") throw new TypeError("an event id or type is a text");
+  const bytes = encoder.encode(name);
+  if (bytes.length > MAX_EVENT_NAME_BYTES) throw new RefusedError(Refusals.eventNameTooLarge);
+  return bytes;
+}
+
+/** Bytes as people read them: names of channels, event ids, data. */
+export const textOf = (bytes: Uint8Array): string => decoder.decode(bytes);

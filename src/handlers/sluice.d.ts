@@ -1,0 +1,190 @@
+/**
+ * Types of sluice's handlers: `sluice types > sluice.d.ts` prints this file. There is nothing to import at run time, so write
+ * `import type { Handler } from "sluice"`. The manual is docs/handlers.md.
+ */
+declare module "sluice" {
+  // --- what handlers are given ---------------------------------------------------------------------------------------------
+
+  /** One request, and what sluice can do for it. Its functions may be taken out of it: `({ sleep, params }) => …`. */
+  export interface Context {
+    /** The whole request; its body is there already, and no larger than the location's max_body_size. */
+    readonly request: Request;
+    readonly method: string;
+    /** The decoded path. */
+    readonly path: string;
+    /** What the regex of the location captured: by number ("1", "2", …) and by name. */
+    readonly params: Readonly<Record<string, string>>;
+    readonly query: URLSearchParams;
+    readonly headers: Headers;
+    readonly remoteAddress: string;
+    /** Aborts when the client went away, when the time limit is over, or when the server is about to stop. */
+    readonly signal: AbortSignal;
+    /** Publishes one message. Throws when it is refused; the error's `status` says why, as an HTTP status would. */
+    publish(channel: string, data: string | Uint8Array, options?: PublishOptions): PublishResult;
+    /** What is known of a channel; null: there is none. */
+    channel(name: string): ChannelStatistics | null;
+    /**
+     * The messages of one or more channels, from now on, or from the last `last` stored ones on. Whoever takes them slowly gets
+     * them from the store, so nothing piles up. Ends when `signal` aborts, when it is closed, or with the last channel.
+     */
+    subscribe(channel: string | readonly string[], options?: { readonly last?: number }): Subscription;
+    /** Resolves after so many milliseconds; rejects when `signal` aborts. */
+    sleep(ms: number): Promise<void>;
+    /** Writes a line to sluice's log. */
+    log(message: string, fields?: Readonly<Record<string, string | number | boolean | null>>): void;
+  }
+
+  export interface PublishOptions {
+    /** Kept for those who come later; true unless said otherwise. */
+    readonly stored?: boolean;
+    /** A name by which subscribers can resume, and the `id` of an EventSource. */
+    readonly eventId?: string;
+    /** The `event` of an EventSource. */
+    readonly eventType?: string;
+  }
+
+  export interface ChannelStatistics {
+    readonly channel: string;
+    readonly published: number;
+    readonly stored: number;
+    /** Of all workers. */
+    readonly subscribers: number;
+  }
+
+  export interface PublishResult extends ChannelStatistics {
+    /** 1, 2, 3 … in the channel. */
+    readonly id: number;
+  }
+
+  export interface Message {
+    readonly channel: string;
+    /** 1, 2, 3 … in the channel. */
+    readonly id: number;
+    /** When it was published, in seconds since 1970. */
+    readonly time: number;
+    readonly data: Uint8Array;
+    /** The data as text. */
+    readonly text: string;
+    readonly eventId: string | null;
+    readonly eventType: string | null;
+    /** Messages of this channel just before this one that are lost: they were dropped from the store before they were read here. */
+    readonly missed: number;
+  }
+
+  export interface Subscription extends AsyncIterable<Message> {
+    close(): void;
+  }
+
+  // --- the default export: an answer to a request -----------------------------------------------------------------------------
+
+  /**
+   * Text or bytes: 200 with that. null, undefined: 204. A Response: that. An async generator: 200, and each `yield` is sent at once;
+   * it goes on when the client has room for more, and its `finally` runs when the client has left.
+   */
+  export type Answer =
+    | string
+    | Uint8Array
+    | Response
+    | null
+    | undefined
+    | AsyncIterable<string | Uint8Array>
+    | Generator<string | Uint8Array, unknown, unknown>;
+
+  export type Handler = (context: Context) => Answer | Promise<Answer>;
+
+  // --- `export const websocket`: a WebSocket endpoint -------------------------------------------------------------------------
+
+  export interface Socket<Data = unknown> {
+    /** Yours. */
+    data: Data;
+    readonly remoteAddress: string;
+    readonly isOpen: boolean;
+    /** Bytes that were sent and not taken yet. A client that leaves too many lying is closed. */
+    readonly bufferedAmount: number;
+    /** Bytes sent; -1: kept until the client has room (`drain` follows); 0: the socket is closed. Text goes out as text, bytes as binary. */
+    send(data: string | Uint8Array): number;
+    ping(data?: string | Uint8Array): void;
+    /** 1000, or 3000 to 4999, or what RFC 6455 7.4 says. */
+    close(code?: number, reason?: string): void;
+    /** Without a goodbye. */
+    terminate(): void;
+  }
+
+  export interface WebSocketHandler<Data = unknown> {
+    open?(socket: Socket<Data>, context: Context): void | Promise<void>;
+    message?(socket: Socket<Data>, data: string | Uint8Array): void | Promise<void>;
+    /** 1006: it ended without a close frame. */
+    close?(socket: Socket<Data>, code: number, reason: string): void | Promise<void>;
+    /** There is room again after a `send` that gave -1. */
+    drain?(socket: Socket<Data>): void | Promise<void>;
+    /** Seconds of silence after which the client is pinged; as much again without an answer, and it is gone. 60; 0: never. */
+    idleTimeout?: number;
+    /** Largest message in bytes; a larger one closes the socket (1009). 1048576. */
+    maxPayload?: number;
+    /** Subprotocols that are spoken; the first of the client's list that is among them is agreed to. */
+    protocols?: readonly string[];
+  }
+
+  // --- `export function authorize`: a guard of publishers, subscribers and files ------------------------------------------------
+
+  /**
+   * true: let in. false: 403. A status (400 to 599), alone or with a sentence. `channels`: let in, to these instead; "news.b5" begins
+   * with the last 5 messages.
+   */
+  export type Authorization =
+    | boolean
+    | number
+    | { readonly status: number; readonly explain?: string }
+    | { readonly channels: string | readonly string[] };
+
+  export interface AuthorizeContext extends Context {
+    /** The channels that are asked for. */
+    readonly channels: readonly string[];
+    readonly role: "publisher" | "subscriber" | "files";
+  }
+
+  export type Authorize = (context: AuthorizeContext) => Authorization | Promise<Authorization>;
+
+  // --- hooks of publishers and subscribers --------------------------------------------------------------------------------------
+
+  export interface SubscribeEvent {
+    readonly channels: readonly string[];
+    readonly transport: "streaming" | "long-polling" | "eventsource" | "websocket";
+    readonly remoteAddress: string;
+  }
+
+  export interface UnsubscribeEvent extends SubscribeEvent {
+    readonly durationMs: number;
+  }
+
+  export interface OfferedMessage {
+    readonly channels: readonly string[];
+    readonly data: Uint8Array;
+    /** The data as text. */
+    readonly text: string;
+    readonly eventId: string | null;
+    readonly eventType: string | null;
+  }
+
+  /** What is not named stays. */
+  export interface ChangedMessage {
+    readonly data?: string | Uint8Array;
+    readonly eventId?: string | null;
+    readonly eventType?: string | null;
+  }
+
+  export interface PublishRefusal {
+    readonly status: number;
+    readonly explain?: string;
+  }
+
+  export type PublishVerdict = undefined | ChangedMessage | PublishRefusal;
+
+  export interface Hooks {
+    /** Somebody stands in the channels: a held connection, not a poll that is answered at once. */
+    onSubscribe?(event: SubscribeEvent, context: Context): void | Promise<void>;
+    onUnsubscribe?(event: UnsubscribeEvent): void | Promise<void>;
+    /** Before a client's message is published. Without an answer it is published as it is. */
+    onPublish?(message: OfferedMessage, context: Context): PublishVerdict | Promise<PublishVerdict>;
+  }
+}

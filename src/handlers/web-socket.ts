@@ -1,0 +1,230 @@
+/**
+ * WebSockets of a handler (`export const websocket`): Bun's native sockets, with the handler's functions called for each. Limits that
+ * Bun has for a whole listener (message size, idle time) are kept here for each socket.
+ */
+import type { Socket, WebSocketHandler } from "sluice";
+import { headerOnly, NO_CACHE, SERVER } from "../answer.ts";
+import type { LocatedRequest } from "../config/located-request.ts";
+import type { CaptureGroups } from "../config/match-syntax.ts";
+import { CloseCode } from "../errors.ts";
+import { Ending, RequestContext } from "./context.ts";
+import { isPromise } from "./failure.ts";
+import type { HandlerHost, Running } from "./host.ts";
+import type { HandlerFile } from "./loader.ts";
+
+export interface Upgrader {
+  upgrade(request: Request, options: { data: HandlerSocket; headers: Record<string, string> }): boolean;
+}
+
+type NativeSocket = Bun.ServerWebSocket<unknown>;
+
+const REQUIRED_HEADERS = ["connection", "sec-websocket-key", "sec-websocket-version"];
+export const DEFAULT_MAX_PAYLOAD = 1_048_576;
+const DEFAULT_IDLE_SEC = 60;
+const LONGEST_IDLE_SEC = 2_000_000;
+/** Offers that are looked at. */
+const MAX_OFFERS = 16;
+/** Bytes a character of a text may be on the wire. */
+const MAX_BYTES_A_UNIT = 3;
+
+/** Bun has answered 101 itself and ignores what the route returns. */
+const UPGRADED = new Response(null);
+const NOT_GET = {
+  status: 405,
+  headers: { ...SERVER, Allow: "GET", Connection: "close", "Content-Length": "0" },
+};
+
+/** Largest message a handler takes, in bytes. */
+export function maxPayloadOf({ maxPayload }: WebSocketHandler): number {
+  const isGood = typeof maxPayload === "number" && maxPayload >= 0;
+  return isGood ? Math.floor(maxPayload) : DEFAULT_MAX_PAYLOAD;
+}
+
+export class SocketEndpoint {
+  readonly host: HandlerHost;
+  readonly file: HandlerFile;
+  readonly #groups: CaptureGroups;
+
+  constructor(host: HandlerHost, file: HandlerFile, groups: CaptureGroups) {
+    this.host = host;
+    this.file = file;
+    this.#groups = groups;
+  }
+
+  handle(located: LocatedRequest, upgrader: Upgrader | null, handler: WebSocketHandler): Response {
+    if (located.method !== "GET") return new Response(null, NOT_GET);
+    if (REQUIRED_HEADERS.some((name) => located.header(name) === null)) return headerOnly(400);
+    const { request } = located;
+    const context = new RequestContext(this.host, located, this.#groups);
+    const data = new HandlerSocket(this, handler, context);
+    const headers = {
+      ...NO_CACHE,
+      "Sec-WebSocket-Protocol": agreed(located.header("sec-websocket-protocol"), handler.protocols),
+    };
+    if (upgrader?.upgrade(request, { data, headers }) === true) return UPGRADED;
+    return headerOnly(426, { "Sec-WebSocket-Version": "13", Upgrade: "websocket" });
+  }
+}
+
+/** The first protocol of the client's list that is spoken here (RFC 6455 4.2.2); "": none. */
+function agreed(offer: string | null, spoken: readonly string[] | undefined): string {
+  if (offer === null || !Array.isArray(spoken)) return "";
+  for (const text of offer.split(",", MAX_OFFERS)) {
+    if (spoken.includes(text.trim())) return text.trim();
+  }
+  return "";
+}
+
+/** A socket as Bun knows it. What the handler is given is its `handle`. */
+export class HandlerSocket implements Running {
+  readonly #endpoint: SocketEndpoint;
+  readonly #handler: WebSocketHandler;
+  readonly #context: RequestContext;
+  readonly #maxPayload: number;
+  readonly #idleMs: number;
+  readonly #handle: SocketHandle;
+  /** null: not open yet, or closed. */
+  native: NativeSocket | null = null;
+  #idle: Timer | null = null;
+  #heardMs = 0;
+  #isPinged = false;
+
+  constructor(endpoint: SocketEndpoint, handler: WebSocketHandler, context: RequestContext) {
+    this.#endpoint = endpoint;
+    this.#handler = handler;
+    this.#context = context;
+    this.#maxPayload = maxPayloadOf(handler);
+    this.#idleMs = Math.min(handler.idleTimeout ?? DEFAULT_IDLE_SEC, LONGEST_IDLE_SEC) * 1000;
+    this.#handle = new SocketHandle(this, context.remoteAddress);
+  }
+
+  // --- told by Bun --------------------------------------------------------------------------------------------------------------
+
+  opened(native: NativeSocket): void {
+    this.native = native;
+    this.#endpoint.host.add(this);
+    this.#heardMs = performance.now();
+    if (this.#idleMs > 0) this.#watch(this.#idleMs);
+    this.#call("open", () => this.#handler.open?.(this.#handle, this.#context));
+  }
+
+  message(data: string | Buffer): void {
+    if (this.#idleMs > 0) this.heard();
+    const { length } = data;
+    if (length > this.#maxPayload || (typeof data === "string" && this.#isLongText(data))) {
+      this.native?.close(CloseCode.TOO_BIG);
+      return;
+    }
+    const { message } = this.#handler;
+    if (message === undefined) return;
+    // Not by #call: a closure a message is what this is measured by.
+    try {
+      const returned: unknown = message.call(this.#handler, this.#handle, data);
+      if (returned !== undefined) this.#own("message", returned);
+    } catch (error) {
+      this.#failed("message", error);
+    }
+  }
+
+  #isLongText(text: string): boolean {
+    return text.length * MAX_BYTES_A_UNIT > this.#maxPayload && Buffer.byteLength(text) > this.#maxPayload;
+  }
+
+  drained(): void {
+    this.#call("drain", () => this.#handler.drain?.(this.#handle));
+  }
+
+  /** A ping or pong came. */
+  heard(): void {
+    this.#heardMs = performance.now();
+    this.#isPinged = false;
+  }
+
+  closed(code: number, reason: string): void {
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    this.#idle = null;
+    this.native = null;
+    this.#endpoint.host.remove(this);
+    this.#context.finish(Ending.clientLeft);
+    this.#call("close", () => this.#handler.close?.(this.#handle, code, reason));
+  }
+
+  goAway(): void {
+    this.#context.finish(Ending.draining);
+    this.native?.close(CloseCode.GOING_AWAY);
+  }
+
+  // --- silence: a ping, and the end if there is no answer to it -----------------------------------------------------------------------
+
+  #watch(ms: number): void {
+    this.#idle = setTimeout(() => this.#look(), ms);
+  }
+
+  #look(): void {
+    const native = this.native;
+    if (native === null) return;
+    const silentMs = performance.now() - this.#heardMs;
+    if (silentMs < this.#idleMs) {
+      this.#watch(this.#idleMs - silentMs);
+      return;
+    }
+    if (this.#isPinged) {
+      native.terminate();
+      return;
+    }
+    this.#isPinged = true;
+    native.ping();
+    this.#watch(this.#idleMs);
+  }
+
+  // --- the handler's functions ------------------------------------------------------------------------------------------------------------
+
+  #call(what: string, call: () => unknown): void {
+    try {
+      this.#own(what, call());
+    } catch (error) {
+      this.#failed(what, error);
+    }
+  }
+
+  #own(what: string, returned: unknown): void {
+    if (isPromise(returned)) returned.then(undefined, (error: unknown) => this.#failed(what, error));
+  }
+
+  #failed(what: string, error: unknown): void {
+    if (this.#context.isEnding(error)) return;
+    this.#endpoint.file.logFailure(`websocket.${what}`, error, { path: this.#context.path });
+    this.native?.close(CloseCode.INTERNAL);
+  }
+}
+
+/** The socket as the handler sees it; after its end it does nothing. */
+class SocketHandle implements Socket {
+  data: unknown = undefined;
+  readonly remoteAddress: string;
+  readonly #socket: HandlerSocket;
+
+  constructor(socket: HandlerSocket, remoteAddress: string) {
+    this.#socket = socket;
+    this.remoteAddress = remoteAddress;
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.native?.readyState === WebSocket.OPEN;
+  }
+  get bufferedAmount(): number {
+    return this.#socket.native?.getBufferedAmount() ?? 0;
+  }
+  send(data: string | Uint8Array): number {
+    return this.#socket.native?.send(data as Bun.StringOrBuffer) ?? 0;
+  }
+  ping(data: string | Uint8Array = ""): void {
+    this.#socket.native?.ping(data as Bun.StringOrBuffer);
+  }
+  close(code?: number, reason?: string): void {
+    this.#socket.native?.close(code ?? 1000, reason);
+  }
+  terminate(): void {
+    this.#socket.native?.terminate();
+  }
+}

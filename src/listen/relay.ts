@@ -1,0 +1,73 @@
+/**
+ * A WebSocket that came in at a listener of node:http, carried on by Bun's own server: the handshake is passed on to a unix socket,
+ * and from its 101 on the bytes of both sides are. Called by early-listener.ts.
+ *
+ * Until that 101 nothing else of the client is passed on. Behind a handshake that is refused there would be room for a second request,
+ * which could say itself whose it is.
+ */
+import type { IncomingMessage } from "node:http";
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
+import type { AddressSource } from "../config/located-request.ts";
+
+/** "https 192.0.2.1": scheme and address of the client of a relayed handshake; a client's own is dropped. */
+const PEER_HEADER = "x-sluice-peer";
+const SWITCHING = Buffer.from("HTTP/1.1 101");
+/** A client that does not close after the server has is cut off. */
+const GOODBYE_MS = 2000;
+
+/** Who a relayed handshake is from, and how it came. */
+export const peerOfRelay: AddressSource = {
+  requestIP: (request) => ({ address: peerOf(request)[1] ?? "" }),
+  schemeOf: (request) => peerOf(request)[0] ?? "http",
+};
+
+const peerOf = (request: Request): readonly string[] => (request.headers.get(PEER_HEADER) ?? "").split(" ");
+
+/** What `shouldUpgradeCallback` lets through is a GET without a body; `head` is what came behind it. */
+export function relay(incoming: IncomingMessage, client: Duplex, head: Buffer, socketPath: string): void {
+  const native = connect(socketPath);
+  native.write(handshake(incoming), "latin1");
+  let answered = Buffer.alloc(0);
+  const begin = (bytes: Buffer | string): void => {
+    answered = Buffer.concat([answered, Buffer.from(bytes)]);
+    if (answered.length < SWITCHING.length) return;
+    native.off("data", begin);
+    client.write(answered);
+    native.pipe(client, { end: false });
+    if (answered.indexOf(SWITCHING) !== 0) return;
+    if (head.length > 0) native.write(head);
+    client.pipe(native);
+  };
+  native.on("data", begin);
+  client.on("error", () => native.destroy());
+  client.on("close", () => native.destroy());
+  native.on("error", () => client.destroy());
+  native.on("close", () => sayGoodbye(client));
+}
+
+/**
+ * The request as it came, but for who it is from, and for its connection, which is to end with an answer that is not 101. Bun's
+ * server does not look at the value.
+ */
+function handshake({ method, url, rawHeaders, socket }: IncomingMessage): string {
+  let lines = `${method} ${url} HTTP/1.1\r\n`;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? "";
+    if (name.toLowerCase() !== PEER_HEADER && name.toLowerCase() !== "connection")
+      lines += `${name}: ${rawHeaders[i + 1]}\r\n`;
+  }
+  const scheme = Reflect.get(socket, "encrypted") === true ? "https" : "http";
+  return `${lines}Connection: close\r\n${PEER_HEADER}: ${scheme} ${socket.remoteAddress ?? ""}\r\n\r\n`;
+}
+
+/**
+ * Ends a relayed connection whose server has closed. What the client still sends is read and dropped: closing over unread bytes
+ * makes the kernel reset the connection, and the close frame would be lost with it.
+ */
+function sayGoodbye(client: Duplex): void {
+  client.unpipe();
+  client.resume();
+  client.end();
+  setTimeout(() => client.destroy(), GOODBYE_MS).unref();
+}

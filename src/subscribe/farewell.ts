@@ -1,0 +1,44 @@
+/**
+ * How held connections are sent away when the worker goes: at which rate, and what they are told about coming back. Used by room.ts and
+ * whatever it holds.
+ */
+export interface Farewell {
+  /** Others serve already; otherwise this is the end of the service, perhaps for a restart. */
+  readonly isReload: boolean;
+  /** When somebody will be there for those who come back (performance.now()). */
+  readonly backAtMs: number;
+}
+
+export interface Pace {
+  /** Connections of this worker; 0 = all at once. */
+  readonly perSecond: number;
+  /** Goes faster where the rate would take longer. */
+  readonly withinMs: number;
+}
+
+/** A new main needs less, also when the service manager checks its configuration first; who knocks too early waits twice. */
+const RESTART_MS = 1500;
+/** Should the next server be gone for longer, this is how often each of them knocks. */
+const LEAST_RETRY_MS = 250;
+/** So that those who left in one moment do not come back in one. */
+const RELOAD_JITTER_MS = 1000;
+const RESTART_JITTER_MS = 2000;
+
+/** How long `count` connections take at this pace, in ms. */
+export const paceMs = (count: number, { perSecond, withinMs }: Pace): number =>
+  perSecond === 0 ? 0 : Math.min((count / perSecond) * 1000, withinMs);
+
+export const farewellOf = (isReload: boolean, drainMs: number, nowMs = performance.now()): Farewell => ({
+  isReload,
+  backAtMs: isReload ? nowMs : nowMs + drainMs + RESTART_MS,
+});
+
+/** The field by which an event stream tells how long to wait before coming back (HTML 9.2.6); browsers keep to it from then on. */
+export function retryLine(
+  { isReload, backAtMs }: Farewell,
+  random = Math.random(),
+  nowMs = performance.now(),
+): string {
+  const leastMs = Math.max(LEAST_RETRY_MS, backAtMs - nowMs);
+  return `retry: ${Math.round(leastMs + random * (isReload ? RELOAD_JITTER_MS : RESTART_JITTER_MS))}\n`;
+}

@@ -1,0 +1,173 @@
+/**
+ * The pages under `/examples/`: small demos of what sluice does, each with its whole source shown and a line to try from a
+ * shell. Made once, at the first request; plugin.ts serves them for locations with `examples = true`.
+ *
+ * Like the page at `/` they are plain files embedded as text, joined here, and run under a policy that allows nothing but
+ * their own style and script.
+ */
+import { contentSecurityPolicy, documentHeaders, type Page } from "./document.ts";
+import chatHtml from "./examples/chat.html" with { type: "text" };
+import chatJs from "./examples/chat.js" with { type: "text" };
+import dashboardHtml from "./examples/dashboard.html" with { type: "text" };
+import dashboardJs from "./examples/dashboard.js" with { type: "text" };
+import echoHtml from "./examples/echo.html" with { type: "text" };
+import echoJs from "./examples/echo.js" with { type: "text" };
+import eventSourceHtml from "./examples/event-source.html" with { type: "text" };
+import eventSourceJs from "./examples/event-source.js" with { type: "text" };
+import css from "./examples/examples.css" with { type: "text" };
+import foreverIframeHtml from "./examples/forever-iframe.html" with { type: "text" };
+import foreverIframeJs from "./examples/forever-iframe.js" with { type: "text" };
+import index from "./examples/index.html" with { type: "text" };
+import jsonpHtml from "./examples/jsonp.html" with { type: "text" };
+import jsonpJs from "./examples/jsonp.js" with { type: "text" };
+import linesHtml from "./examples/lines.html" with { type: "text" };
+import linesJs from "./examples/lines.js" with { type: "text" };
+import longPollingHtml from "./examples/long-polling.html" with { type: "text" };
+import longPollingJs from "./examples/long-polling.js" with { type: "text" };
+import motionJpegHtml from "./examples/motion-jpeg.html" with { type: "text" };
+import motionJpegJs from "./examples/motion-jpeg.js" with { type: "text" };
+import shell from "./examples/shell.html" with { type: "text" };
+
+interface Example {
+  /** Last part of its path. */
+  readonly name: string;
+  readonly title: string;
+  readonly summary: string;
+  readonly demo: string;
+  readonly script: string;
+  /** What to type; `{origin}` is the server. */
+  readonly shell: string;
+}
+
+const EXAMPLES: readonly Example[] = [
+  {
+    name: "lines",
+    title: "Streaming lines",
+    summary: "One response that grows by a line a second: a handler of ten lines yields them.",
+    demo: linesHtml,
+    script: linesJs,
+    shell: "curl -N '{origin}/examples/lines/stream?count=4'",
+  },
+  {
+    name: "echo",
+    title: "WebSocket echo",
+    summary: "A handler's own WebSocket: what you send comes back, and silence is answered with pings.",
+    demo: echoHtml,
+    script: echoJs,
+    shell: "websocat '{origin:ws}/examples/echo/socket'",
+  },
+  {
+    name: "event-source",
+    title: "EventSource",
+    summary:
+      "Server-Sent Events that resume by themselves: stop the server for a moment and nothing is missed.",
+    demo: eventSourceHtml,
+    script: eventSourceJs,
+    shell:
+      "curl -N '{origin}/ev/example-events.b5'\ncurl -d 'from the shell' '{origin}/pub?id=example-events'",
+  },
+  {
+    name: "long-polling",
+    title: "Long polling",
+    summary: "A request that waits for the next message, and says with the one after it what it saw last.",
+    demo: longPollingHtml,
+    script: longPollingJs,
+    shell: "curl -i '{origin}/lp/example-polls'\ncurl -d 'from the shell' '{origin}/pub?id=example-polls'",
+  },
+  {
+    name: "jsonp",
+    title: "JSONP",
+    summary: "Long polling for pages of other origins, by script element, as old browsers did it.",
+    demo: jsonpHtml,
+    script: jsonpJs,
+    shell:
+      "curl '{origin}/jsonp/example-jsonp.b1?callback=received'\ncurl -d '\"from the shell\"' '{origin}/pub?id=example-jsonp'",
+  },
+  {
+    name: "forever-iframe",
+    title: "Forever iframe",
+    summary: "A page in a frame that never ends: each message is a script element that runs as it arrives.",
+    demo: foreverIframeHtml,
+    script: foreverIframeJs,
+    shell:
+      "curl -N '{origin}/iframe/example-iframe'\ncurl -d '\"from the shell\"' '{origin}/pub?id=example-iframe'",
+  },
+  {
+    name: "motion-jpeg",
+    title: "Motion JPEG",
+    summary:
+      "Frames published as messages come back as one multipart response, which an image element draws.",
+    demo: motionJpegHtml,
+    script: motionJpegJs,
+    shell: "curl -sN '{origin}/mjpeg/example-film' | head -c 200 | strings",
+  },
+  {
+    name: "chat",
+    title: "Chat",
+    summary: "A room on one socket with two channels, ten lines of history, and a count of who is there.",
+    demo: chatHtml,
+    script: chatJs,
+    shell: 'curl -d \'{"name":"shell","text":"hello"}\' \'{origin}/pub?id=example-chat\'',
+  },
+  {
+    name: "dashboard",
+    title: "Live dashboard",
+    summary: "How many messages a second a channel carries, over the last minute.",
+    demo: dashboardHtml,
+    script: dashboardJs,
+    shell: "for i in $(seq 100); do curl -s -o /dev/null -d $i '{origin}/pub?id=example-rate'; done",
+  },
+];
+
+const DIRECTORY = "/examples/";
+
+let pages: ReadonlyMap<string, Page> | null = null;
+
+/** The page for a path such as "/examples/chat"; undefined: there is none. */
+export function examplePage(path: string): Page | undefined {
+  pages ??= new Map([
+    ["", page(filled(index, { list: EXAMPLES.map(entry).join("\n        ") }), "")],
+    ...EXAMPLES.map((example): [string, Page] => [example.name, examplePageOf(example)]),
+  ]);
+  return pages.get(path.slice(path.lastIndexOf(DIRECTORY) + DIRECTORY.length));
+}
+
+const entry = ({ name, title, summary }: Example): string =>
+  `<li><a href="${DIRECTORY}${name}">${escaped(title)}</a><p>${escaped(summary)}</p></li>`;
+
+function examplePageOf({ title, summary, demo, script, shell: lines }: Example): Page {
+  const parts = {
+    title: escaped(title),
+    summary: escaped(summary),
+    demo,
+    shell: escaped(lines),
+    source: escaped(`${demo}\n<script>\n${script}</script>`),
+  };
+  return page(filled(shell, parts), script);
+}
+
+/** The demos show frames and films of this server, and one fetches by script element. */
+const DEMOS = ["img-src 'self' blob: data:", "frame-src 'self'"];
+
+function page(document: string, script: string): Page {
+  return {
+    body: new TextEncoder().encode(
+      document.replace("/* style */", () => css).replace("/* script */", () => script),
+    ),
+    headers: documentHeaders(contentSecurityPolicy(css, script, DEMOS, " 'self'")),
+  };
+}
+
+/** `{name}` replaced by its part; a function, because `$&` and friends in a replacement string would be expanded. */
+function filled(text: string, parts: Readonly<Record<string, string>>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => parts[name] ?? whole);
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+};
+
+const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? "");

@@ -1,0 +1,54 @@
+const at = (id) => document.getElementById(id);
+// One socket, two channels: what is said, and notices. The subprotocol tells which message is of which, and where to go on.
+let position = "";
+
+function show(line) {
+  const item = document.createElement("li");
+  item.textContent = line;
+  at("log").append(item);
+  at("log").scrollTop = at("log").scrollHeight;
+}
+
+function connect() {
+  const resume = position === "" ? "" : `?eventid=${position}`;
+  const channels = position === "" ? "example-chat.b10/example-notices" : "example-chat/example-notices";
+  const url = `${location.protocol.replace("http", "ws")}//${location.host}/ws/${channels}${resume}`;
+  const socket = new WebSocket(url, "sluice.json.v1");
+  const positions = [];
+  socket.onopen = () => {
+    at("state").textContent = "Connected.";
+    publish("example-notices", { name: at("name").value, text: "is here" });
+  };
+  socket.onmessage = (event) => {
+    const message = JSON.parse(event.data);
+    if (message.kind === "hello") positions.push(...message.positions);
+    if (message.kind !== "message") return;
+    const place = message.channel === "example-chat" ? 0 : 1;
+    positions[place] = message.position;
+    position = `${positions[0].split("-")[0]}-${positions.map((each) => each.split("-")[1]).join(",")}`;
+    const { name, text } = JSON.parse(message.data);
+    show(place === 0 ? `${name}: ${text}` : `${name} ${text}`);
+  };
+  socket.onclose = () => {
+    at("state").textContent = "Lost; connecting again.";
+    setTimeout(connect, 1000);
+  };
+}
+
+const publish = (channel, what) =>
+  fetch(`/pub?id=${channel}`, { method: "POST", body: JSON.stringify(what) });
+
+async function count() {
+  const response = await fetch("/channels-stats?id=example-chat");
+  const { subscribers = 0 } = response.ok ? await response.json() : {};
+  at("presence").textContent = `${subscribers} in the room`;
+}
+
+connect();
+setInterval(count, 2000);
+count();
+at("form").onsubmit = (event) => {
+  event.preventDefault();
+  publish("example-chat", { name: at("name").value, text: at("text").value });
+  at("text").value = "";
+};

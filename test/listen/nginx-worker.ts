@@ -1,0 +1,48 @@
+/** One worker in this process, on a port of its own, configured by the servers of an nginx.conf. Used by the suites of this folder. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startWorker, type WorkerOptions } from "../../src/app.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { openStore } from "../../src/store/store.ts";
+import { storePolicy, storeShape } from "../../src/supervisor/store-settings.ts";
+import { freePort } from "../binary/running-server.ts";
+
+export interface NginxWorker {
+  readonly port: number;
+  stop(): void;
+}
+
+/** The locations of a stream, which the early listener serves and Bun's own does not need to. */
+export const LISTENERS: readonly (readonly [listener: string, stream: string])[] = [
+  ["Bun's own listener", 'push_stream_header_template "h";'],
+  ["the early listener", ""],
+].map(([listener = "", template = ""]) => [
+  listener,
+  `location /sub { push_stream_subscriber; push_stream_channels_path a; ${template} }`,
+]);
+
+export function startNginxWorker(
+  servers: (port: number) => string,
+  options: Partial<WorkerOptions> = {},
+): NginxWorker {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-listen-"));
+  const port = freePort();
+  const file = join(folder, "nginx.conf");
+  writeFileSync(file, `events {} http { push_stream_shared_memory_size 4m; ${servers(port)} }`);
+  const loaded = loadConfig({ file });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.faults));
+  const { config } = loaded;
+  const storePath = join(folder, "store");
+  const { store } = openStore(storeShape(config, storePath), storePolicy(config));
+  const slot = store.claimSlot(process.pid, Math.floor(Date.now() / 1000));
+  const worker = startWorker({ config, store, slot, storePath, maxConnections: 0, ...options });
+  return {
+    port,
+    stop() {
+      worker.stop();
+      store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
