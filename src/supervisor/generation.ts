@@ -6,12 +6,13 @@
  *                │          └ a death: repair the store, wait as BackOff says, start again
  *                └ a worker that says why it cannot start, or a crash loop: the start fails
  */
+import type { Drain } from "../app.ts";
 import type { Config } from "../config/model.ts";
 import { log } from "../log.ts";
 import type { Store } from "../store/store.ts";
 import { publishSockets, removeOwnSockets, shareOf } from "./addresses.ts";
 import { BackOff, CRASH_LOOP_DEATHS, CrashLoop } from "./back-off.ts";
-import { PulseWatch } from "./pulse-watch.ts";
+import { PulseWatch, RollCall } from "./pulse-watch.ts";
 import { type WorkerExit, type WorkerListener, WorkerProcess } from "./worker-process.ts";
 
 export type StartOutcome = { readonly ok: true } | { readonly ok: false; readonly faults: readonly string[] };
@@ -22,6 +23,8 @@ export interface GenerationPlan {
   readonly config: Config;
   /** Descriptor of the store's lock, for the workers to hold (lock-file.ts). */
   readonly lockDescriptor: number;
+  /** A worker whose event loop stands still for longer is killed. */
+  readonly stuckMs: number;
   /** After the start: no worker comes up any more. */
   readonly onCrashLoop: (faults: readonly string[]) => void;
 }
@@ -46,12 +49,15 @@ export class Generation implements WorkerListener {
   #store: Store | null = null;
   #storePath = "";
   #crashes = new CrashLoop();
-  #pulses = new PulseWatch();
+  readonly #pulses: PulseWatch;
+  readonly #roll: RollCall;
   #started = Promise.withResolvers<StartOutcome>();
   #gone = Promise.withResolvers<void>();
 
   constructor(plan: GenerationPlan) {
     this.plan = plan;
+    this.#pulses = new PulseWatch(plan.stuckMs);
+    this.#roll = new RollCall(plan.workers);
     this.#seats = Array.from({ length: plan.workers }, (_, number) => {
       return { number, backOff: new BackOff(), worker: null, restart: null };
     });
@@ -72,12 +78,16 @@ export class Generation implements WorkerListener {
     return this.#started.promise;
   }
 
-  /** Asks every worker to finish, kills at the deadline what did not, resolves when all are gone and accounted for. */
-  drain(deadlineMs: number): Promise<void> {
+  /**
+   * Asks every worker to finish, kills at the deadline what did not, resolves when all are gone and accounted for. `perSecond`: at which
+   * rate all of them together send their subscribers away.
+   */
+  drain({ deadlineMs, perSecond, isReload }: Drain): Promise<void> {
     const killAfterMs = Math.max(deadlineMs, SHORTEST_DRAIN_MS);
     const workerMs = Math.max(0, killAfterMs - Math.min(MARGIN_MS, killAfterMs / 4));
     this.#leave();
-    this.#eachAtWork((worker) => worker.drain(workerMs));
+    const how = { deadlineMs: workerMs, perSecond: perSecond / this.plan.workers, isReload };
+    this.#eachAtWork((worker) => worker.drain(how));
     const kill = setTimeout(() => this.#kill("did not finish in time"), killAfterMs);
     return this.#gone.promise.finally(() => clearTimeout(kill));
   }
@@ -105,14 +115,21 @@ export class Generation implements WorkerListener {
     return this.#gone.promise;
   }
 
-  /** Looks for workers whose event loop stands still. Called once a second by the supervisor. */
+  /** Looks for workers whose event loop stands still. Called about once a second by the supervisor. */
   watch(): void {
     const store = this.#store;
     if (store === null || this.#phase === "draining") return;
-    for (const { worker } of this.#seats) {
-      const fault = worker === null ? null : this.#pulses.faultOf(worker, store);
-      if (fault !== null) worker?.kill(fault);
+    for (const { worker, number } of this.#seats) {
+      if (worker === null) continue;
+      const fault = this.#pulses.faultOf(worker, store);
+      if (fault !== null) worker.kill(fault);
+      else if (worker.isReady) this.#roll.answers(number);
     }
+  }
+
+  /** Every worker answers, or is being replaced, or nobody expects it to. */
+  get isWell(): boolean {
+    return this.#isLeaving || this.#roll.isComplete();
   }
 
   ready(worker: WorkerProcess): void {

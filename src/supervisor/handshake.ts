@@ -11,6 +11,7 @@
  * structured clones, because a configuration holds maps, which JSON would turn into empty objects in silence. When main
  * dies the channel closes, which is how a worker learns of it.
  */
+import type { Drain } from "../app.ts";
 import type { Config } from "../config/model.ts";
 
 /** The internal command line word that makes this executable a worker (cli/worker.ts). */
@@ -28,8 +29,7 @@ export interface StartMessage {
 
 export interface DrainMessage {
   readonly kind: "drain";
-  /** Milliseconds from receipt until what is still connected is cut off. */
-  readonly deadlineMs: number;
+  readonly how: Drain;
 }
 
 /** SIGQUIT: no new connections, and each one held stays until its own timer is due (push-stream spec 8.2). */

@@ -8,8 +8,8 @@
  * Rejected: a pid file (stale after a crash, and pids are reused) and a listening unix socket (checking and taking are two
  * steps). The pid written into the file only words the refusal; it decides nothing.
  */
-import { dlopen } from "bun:ffi";
 import { closeSync, constants, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { openLibc } from "./libc.ts";
 
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NOT_BLOCKING = 4;
@@ -50,8 +50,7 @@ function refusal(storePath: string, holder: number): string {
 }
 
 function flock(descriptor: number): boolean {
-  const library = process.platform === "darwin" ? "libSystem.B.dylib" : "libc.so.6";
-  const libc = dlopen(library, { flock: { args: ["i32", "i32"], returns: "i32" } });
+  const libc = openLibc({ flock: { args: ["i32", "i32"], returns: "i32" } } as const);
   const result = libc.symbols.flock(descriptor, LOCK_EXCLUSIVE | LOCK_NOT_BLOCKING);
   libc.close();
   return result === 0;

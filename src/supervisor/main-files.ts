@@ -1,10 +1,31 @@
 /**
  * The files that main itself has open or makes, by the configuration: the log and the pid file. Used by supervisor.ts at the
- * start, with each reload and at the end.
+ * start, with each reload and at the end. Access logs are the workers'; main only sees to it that they can be written.
  */
+import { closeSync, constants, openSync } from "node:fs";
 import type { Config } from "../config/model.ts";
 import { LogFile } from "./log-file.ts";
 import { PidFile } from "./pid-file.ts";
+
+const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants;
+/** As front/log-file.ts makes them. */
+const ACCESS_LOG_MODE = 0o644;
+
+/** nginx does not start with an access log it cannot write, and neither do we: nobody looks at a log before it is needed. */
+export function accessLogFaults({ locations }: Pick<Config, "locations">): readonly string[] | null {
+  const paths = new Set(locations.flatMap(({ accessLogs }) => accessLogs.map(({ path }) => path)));
+  const faults: string[] = [];
+  for (const path of paths) {
+    try {
+      closeSync(openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, ACCESS_LOG_MODE));
+    } catch (error) {
+      // A pipe nobody reads yet, or a socket in the place of /dev/stdout.
+      if ((error as NodeJS.ErrnoException).code !== "ENXIO")
+        faults.push(`access_log: ${path} cannot be written: ${(error as Error).message}`);
+    }
+  }
+  return faults.length === 0 ? null : faults;
+}
 
 export class MainFiles {
   #log = new LogFile();

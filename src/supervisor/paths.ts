@@ -13,7 +13,7 @@ import { basename, dirname, join, resolve } from "node:path";
 /** sun_path holds 107 bytes; the longest thing beside the store is a doorbell, `<store>.bell-127`. */
 const MAX_PATH_BYTES = 107 - ".bell-127".length;
 const MAX_NAME_LENGTH = 40;
-const SHARED_MEMORY = "/dev/shm";
+export const SHARED_MEMORY = "/dev/shm";
 
 export type PathOutcome =
   | { readonly ok: true; readonly path: string }
@@ -28,15 +28,30 @@ export function chooseStorePath(
 ): PathOutcome {
   if (configured !== null) return checked(resolve(configured), "store.path");
   const name = storeName(firstListen);
+  const place = placeForFiles(environment, sharedFolders);
+  return place.ok ? checked(join(place.path, name), place.field) : place;
+}
+
+type PlaceOutcome =
+  | { readonly ok: true; readonly path: string; readonly field: string }
+  | { readonly ok: false; readonly fault: string };
+
+/** The folder for files of this user's mains, made where it has to be; `field` says in a fault where it comes from. */
+export function placeForFiles(
+  environment: Readonly<Record<string, string | undefined>>,
+  sharedFolders: readonly string[] = [SHARED_MEMORY, tmpdir()],
+): PlaceOutcome {
   const runtime = environment["RUNTIME_DIRECTORY"]?.split(":")[0];
-  if (runtime) return checked(join(runtime, name), "$RUNTIME_DIRECTORY");
+  if (runtime) return { ok: true, path: runtime, field: "$RUNTIME_DIRECTORY" };
   const parent = sharedFolders.find(isWritable);
   if (parent === undefined)
     return { ok: false, fault: "store: no shared folder can be written; set store.path" };
-  const folder = join(parent, `sluice-${process.getuid?.() ?? 0}`);
-  const fault = makePrivate(folder);
-  return fault === null ? checked(join(folder, name), "store") : { ok: false, fault };
+  const path = privateFolderOf(parent, process.getuid?.() ?? 0);
+  const fault = makePrivate(path);
+  return fault === null ? { ok: true, path, field: "store" } : { ok: false, fault };
 }
+
+export const privateFolderOf = (parent: string, uid: number): string => join(parent, `sluice-${uid}`);
 
 /** "127.0.0.1:8080" → "127.0.0.1-8080"; what is too long for a socket beside it ends in a hash instead. */
 export function storeName(firstListen: string): string {

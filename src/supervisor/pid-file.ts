@@ -10,14 +10,16 @@ import {
   constants,
   fstatSync,
   ftruncateSync,
+  lstatSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeSync,
 } from "node:fs";
 import { log } from "../log.ts";
 
-const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 const MODE = 0o644;
 
 export class PidFile {
@@ -50,7 +52,32 @@ export class PidFile {
     }
   }
 
+  /** Whoever finds the file finds the id in it. Where the folder takes no new file, an old one is written over. */
   #write(path: string): void {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    const isReplaceable = found === undefined || (found.isFile() && found.nlink === 1);
+    if (!isReplaceable || !this.#replace(path)) this.#writeInto(path);
+  }
+
+  #replace(path: string): boolean {
+    const fresh = `${path}.${process.pid}.new`;
+    try {
+      const descriptor = openSync(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, MODE);
+      try {
+        writeSync(descriptor, this.#content);
+      } finally {
+        closeSync(descriptor);
+      }
+      renameSync(fresh, path);
+      return true;
+    } catch {
+      // Why it cannot be, the other way tells with the path's own name.
+      rmSync(fresh, { force: true });
+      return false;
+    }
+  }
+
+  #writeInto(path: string): void {
     // Not blocking: the open of a pipe would wait for its reader.
     const descriptor = openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, MODE);
     try {

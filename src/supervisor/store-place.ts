@@ -1,7 +1,8 @@
 /**
  * The store file of this main: where it lies, the lock on it, and whether it goes when main goes. Used by supervisor.ts.
  */
-import { closeSync, rmSync } from "node:fs";
+import { closeSync, readdirSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { Config } from "../config/model.ts";
 import { lockStore } from "./lock-file.ts";
 import { chooseStorePath } from "./paths.ts";
@@ -37,8 +38,19 @@ export class StorePlace {
     if (this.#isThrowAway) {
       rmSync(this.path, { force: true });
       rmSync(`${this.path}.lock`, { force: true });
+      this.#removeSockets();
     }
     closeSync(this.lockDescriptor);
     this.lockDescriptor = -1;
+  }
+
+  /** Bells and relays of workers that were killed; the others have taken theirs along. */
+  #removeSockets(): void {
+    const folder = dirname(this.path);
+    const own = `${basename(this.path)}.`;
+    for (const name of readdirSync(folder)) {
+      if (name.startsWith(own) && /^(?:bell|relay)-/.test(name.slice(own.length)))
+        rmSync(join(folder, name), { force: true });
+    }
   }
 }

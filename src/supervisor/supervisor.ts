@@ -8,54 +8,29 @@
 import type { Config } from "../config/model.ts";
 import { configureLog, log } from "../log.ts";
 import { type OpenReport, openStore, type Store } from "../store/store.ts";
-import { probeAddresses, removePublicSockets, renameAddresses, usefulWorkers } from "./addresses.ts";
+import { removePublicSockets, usefulWorkers } from "./addresses.ts";
+import { BoundPorts } from "./bound-ports.ts";
 import { Generation, type StartOutcome } from "./generation.ts";
+import { Herald } from "./herald.ts";
 import { descriptorLimit, usableConnections } from "./limits.ts";
-import { MainFiles } from "./main-files.ts";
+import { accessLogFaults, MainFiles } from "./main-files.ts";
 import { planReload } from "./reload.ts";
 import { listenForSignals, outliveLogReader } from "./signals.ts";
 import { StorePlace } from "./store-place.ts";
 import { storePolicy, storeShape } from "./store-settings.ts";
-
-export type ConfigOutcome =
-  | { readonly ok: true; readonly config: Config }
-  | { readonly ok: false; readonly faults: readonly string[] };
-
-/** What is told when all workers are ready. */
-export interface Serving {
-  readonly listen: readonly string[];
-  readonly workers: number;
-  readonly storePath: string;
-  readonly storeBytes: number;
-  readonly report: OpenReport;
-  /** The limit of open files of main and each worker. */
-  readonly descriptors: number;
-}
-
-export interface SupervisorOptions {
-  readonly config: Config;
-  /** Reads the configuration again, for SIGHUP. */
-  readonly reload: () => ConfigOutcome;
-  readonly onServing: (serving: Serving) => void;
-}
-
-/** Exit status for the process, and the sentences to print when it is not 0. */
-export interface SupervisionEnd {
-  readonly code: 0 | 1;
-  readonly faults: readonly string[];
-}
+import type { SupervisionEnd, SupervisorOptions } from "./supervision.ts";
 
 type Faults = readonly string[];
-const WATCH_MS = 1000;
 const NO_FAULTS: Faults = [];
 
 /** Runs sluice until it is told to stop or cannot go on. Never throws for what the outside world can cause. */
-export function supervise(options: SupervisorOptions): Promise<SupervisionEnd> {
-  return new Supervisor(options).run();
+export async function supervise(options: SupervisorOptions): Promise<SupervisionEnd> {
+  return await new Supervisor(options, await Herald.of(process.env)).run();
 }
 
 class Supervisor {
   #options: SupervisorOptions;
+  readonly #herald: Herald;
   #config: Config;
   #descriptors = descriptorLimit();
   #place = new StorePlace();
@@ -64,7 +39,7 @@ class Supervisor {
   /** Newest last: [serving], or during a reload [old, new]. */
   #generations: Generation[] = [];
   #generationCount = 0;
-  #ports = new Map<string, string>();
+  #ports = new BoundPorts();
   /** No start and no reload goes on from here. */
   #stopping = false;
   #quitting = false;
@@ -73,8 +48,9 @@ class Supervisor {
   #reloadWanted = false;
   #ended = Promise.withResolvers<SupervisionEnd>();
 
-  constructor(options: SupervisorOptions) {
+  constructor(options: SupervisorOptions, herald: Herald) {
     this.#options = options;
+    this.#herald = herald;
     this.#config = options.config;
   }
 
@@ -86,14 +62,17 @@ class Supervisor {
       reload: () => this.#own(this.#reload()),
       reopenLogs: () => this.#reopenLogs(),
     });
-    const watch = setInterval(() => {
-      for (const generation of this.#generations) generation.watch();
-    }, WATCH_MS);
+    const watch = setInterval(() => this.#look(), this.#herald.lookMs);
     this.#own(this.#start());
     const end = await this.#ended.promise;
     clearInterval(watch);
     forget();
     return end;
+  }
+
+  #look(): void {
+    for (const generation of this.#generations) generation.watch();
+    this.#herald.look({ store: this.#store, isWell: this.#generations.every(({ isWell }) => isWell) });
   }
 
   /** Every promise started by an event has this owner: a failure in main itself ends main, in order. */
@@ -104,6 +83,7 @@ class Supervisor {
   async #start(): Promise<void> {
     const faults =
       this.#files.openLog(this.#config.errorLog) ??
+      accessLogFaults(this.#config) ??
       (await this.#place.claim(this.#config, process.env)) ??
       (await this.#probe()) ??
       (await this.#bringUp());
@@ -114,12 +94,9 @@ class Supervisor {
   }
 
   async #probe(): Promise<Faults | null> {
-    const asked = this.#config.listen;
-    const probed = await probeAddresses(asked);
-    if (!probed.ok) return probed.faults;
-    this.#rememberPorts(asked, probed.listen);
-    this.#config = renameAddresses(this.#config, (text) => this.#ports.get(text) ?? text);
-    return null;
+    const faults = await this.#ports.probe(this.#config.listen);
+    if (faults === null) this.#config = this.#ports.name(this.#config);
+    return faults;
   }
 
   async #bringUp(): Promise<Faults | null> {
@@ -138,6 +115,7 @@ class Supervisor {
     if (faults !== null) return faults;
     const { workers } = generation.plan;
     const { listen, store } = this.#config;
+    this.#herald.serves(listen, workers);
     const serving = { listen, workers, storePath: this.#place.path, storeBytes: store.size, report };
     this.#options.onServing({ ...serving, descriptors: this.#descriptors });
     return null;
@@ -161,6 +139,7 @@ class Supervisor {
       workers,
       config: { ...config, limits: { ...config.limits, maxConnections } },
       lockDescriptor: this.#place.lockDescriptor,
+      stuckMs: this.#herald.stuckMs,
       onCrashLoop: (faults) => this.#own(this.#fail(faults)),
     });
     this.#generations.push(generation);
@@ -179,10 +158,13 @@ class Supervisor {
     this.#reloading = true;
     while (this.#reloadWanted && !this.#stopping) {
       this.#reloadWanted = false;
+      this.#herald.reloadBegins();
       const faults = await this.#reloadOnce();
       if (this.#stopping) break;
+      if (faults.length === 0) continue;
       for (const fault of faults) log("error", fault);
-      if (faults.length > 0) log("error", "reload refused; the old configuration stays in force");
+      log("error", "reload refused; the old configuration stays in force");
+      this.#herald.reloadRefused(faults);
     }
     this.#reloading = false;
   }
@@ -190,11 +172,12 @@ class Supervisor {
   async #reloadOnce(): Promise<Faults> {
     const loaded = this.#options.reload();
     if (!loaded.ok) return loaded.faults;
-    const plan = planReload(this.#config, loaded.config, this.#ports);
-    const probed = await probeAddresses(plan.unprobed);
-    if (!probed.ok) return probed.faults;
-    this.#rememberPorts(plan.unprobed, probed.listen);
-    const config = renameAddresses(plan.config, (text) => this.#ports.get(text) ?? text);
+    const unwritable = accessLogFaults(loaded.config);
+    if (unwritable !== null) return unwritable;
+    const plan = planReload(this.#config, loaded.config, this.#ports.known);
+    const taken = await this.#ports.probe(plan.unprobed);
+    if (taken !== null) return taken;
+    const config = this.#ports.name(plan.config);
     const room = (this.#store?.workerSlots ?? 0) - (this.#generations[0]?.plan.workers ?? 0);
     if (config.workers > room) {
       return [
@@ -220,13 +203,14 @@ class Supervisor {
     const dropped = this.#config.listen.filter((text) => !config.listen.includes(text));
     this.#config = config;
     this.#store?.setPolicy(storePolicy(config));
-    configureLog(config.logLevel, "main");
+    configureLog(config.logLevel, "main", config.logStyle);
     log("info", "reloaded", {
       generation: next.plan.number,
       workers: next.plan.workers,
       listen: config.listen.join(" "),
     });
-    await old?.drain(config.shutdownTimeoutMs);
+    this.#herald.reloaded(config.listen, next.plan.workers);
+    await old?.drain({ ...drainOf(config), isReload: true });
     if (old) this.#drop(old);
     removePublicSockets(dropped);
     return NO_FAULTS;
@@ -246,14 +230,15 @@ class Supervisor {
     const isSecond = this.#stopping && !this.#quitting;
     this.#stopping = true;
     this.#quitting = false;
-    const { shutdownTimeoutMs } = this.#config;
+    this.#herald.stops();
+    const how = { ...drainOf(this.#config), isReload: false };
     log("info", isSecond ? "stopping at once" : "stopping", {
       signal,
-      limit_ms: isSecond ? 0 : shutdownTimeoutMs,
+      limit_ms: isSecond ? 0 : how.deadlineMs,
     });
     await Promise.all(
       this.#generations.map((each) =>
-        isSecond ? each.kill("was not waited for any longer") : each.drain(shutdownTimeoutMs),
+        isSecond ? each.kill("was not waited for any longer") : each.drain(how),
       ),
     );
     this.#end({ code: 0, faults: NO_FAULTS });
@@ -264,6 +249,7 @@ class Supervisor {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#quitting = true;
+    this.#herald.stops();
     log("info", "stopping when the held connections are over", { signal: "SIGQUIT" });
     removePublicSockets(this.#config.listen);
     await Promise.all(this.#generations.map((each) => each.quit()));
@@ -273,6 +259,7 @@ class Supervisor {
   async #fail(faults: Faults): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#generations.map((each) => each.kill("is not needed any more")));
+    this.#herald.fails(faults);
     this.#end({ code: 1, faults });
   }
 
@@ -287,10 +274,12 @@ class Supervisor {
     }
     this.#place.giveBack();
     this.#files.removePid();
+    this.#herald.ends();
     this.#ended.resolve(end);
   }
-
-  #rememberPorts(asked: readonly string[], became: readonly string[]): void {
-    for (const [index, text] of asked.entries()) this.#ports.set(text, became[index] ?? text);
-  }
 }
+
+const drainOf = ({ shutdownTimeoutMs, drainRate }: Config) => ({
+  deadlineMs: shutdownTimeoutMs,
+  perSecond: drainRate,
+});

@@ -5,13 +5,19 @@
  * Workers are cattle (promise P5): an error nobody caught ends this one, main hears the sentence and starts another. The one
  * exception is running out of file descriptors, which the next connection that closes mends by itself.
  */
-import type { RunningWorker, startWorker } from "../app.ts";
+import type { Drain, RunningWorker, startWorker } from "../app.ts";
+import type { Config } from "../config/model.ts";
+import { keepHandlersFromExiting } from "../handlers/exit-guard.ts";
+import { messageOf } from "../handlers/failure.ts";
+import { type HandlerFiles, loadHandlers } from "../handlers/loader.ts";
 import { configureLog, log } from "../log.ts";
 import { attachStore, type Store } from "../store/store.ts";
 import { type FromWorker, isToWorker, type StartMessage } from "./handshake.ts";
+import { connectionLimit, descriptorLimit } from "./limits.ts";
 import { LogFile } from "./log-file.ts";
 import { startPulse } from "./pulse.ts";
 import { listenForWorkerSignals, outliveLogReader } from "./signals.ts";
+import { tuneSockets } from "./socket-options.ts";
 import { storePolicy } from "./store-settings.ts";
 
 /** Main hears the last message, or is too busy to: either way the process ends after this long. */
@@ -38,6 +44,7 @@ class WorkerLife {
   #startWorker: typeof startWorker;
   #exit: (code: number) => void;
   #serving: Serving | null = null;
+  #handlerFiles: HandlerFiles | null = null;
   #logFile = new LogFile();
   #draining = false;
   #quitting = false;
@@ -57,43 +64,59 @@ class WorkerLife {
     process.on("uncaughtException", (error) => this.#uncaught(error));
     process.on("unhandledRejection", (reason) => this.#uncaught(reason));
     listenForWorkerSignals(
-      () => this.#drain(this.#serving?.message.config.shutdownTimeoutMs ?? 0),
+      () => this.#drain(this.#ownDrain()),
       () => this.#reopenLogs(),
     );
   }
 
   #receive(value: unknown): void {
     if (!isToWorker(value)) this.#fail(["main sent something that is not in the handshake"]);
-    else if (value.kind === "drain") this.#drain(value.deadlineMs);
+    else if (value.kind === "drain") this.#drain(value.how);
     else if (value.kind === "quit") this.#quit();
     else if (value.kind === "reopen") this.#reopenLogs();
-    else this.#tryToStart(value);
+    else
+      this.#start(value).catch((error: unknown) =>
+        this.#fail([error instanceof Error ? error.message : String(error)]),
+      );
   }
 
-  #tryToStart(message: StartMessage): void {
-    try {
-      this.#start(message);
-    } catch (error) {
-      this.#fail([error instanceof Error ? error.message : String(error)]);
-    }
-  }
-
-  #start(message: StartMessage): void {
+  async #start(message: StartMessage): Promise<void> {
     const { config, slot, storePath } = message;
-    configureLog(config.logLevel, `worker ${slot}`);
+    configureLog(config.logLevel, `worker ${slot}`, config.logStyle);
     this.#logFile.use(config.errorLog);
+    const handlerFiles = await this.#loadHandlers(config);
+    // Told to go before there was anything to end.
+    if (this.#finished) return;
     const store = attachStore(storePath, storePolicy(config));
     // Main has put what the descriptors allow in the place of 0 (limits.ts).
     const { maxConnections } = config.limits;
-    const worker = this.#startWorker({ config, store, slot, storePath, maxConnections });
+    const limits = { maxConnections, maxDescriptors: connectionLimit(0, descriptorLimit()) };
+    const worker = this.#startWorker({ config, store, slot, storePath, handlerFiles, ...limits });
+    tuneSockets(config.listeners);
     this.#serving = { message, store, worker, stopPulse: startPulse(store, slot, () => this.#orphaned()) };
     this.#send({ kind: "ready", addresses: worker.addresses });
   }
 
-  #drain(deadlineMs: number): void {
+  /** The first request is not to wait for an import, nor find the sizes of its WebSockets unknown. */
+  async #loadHandlers(config: Config): Promise<HandlerFiles> {
+    if (config.locations.some(({ code }) => code !== null)) keepHandlersFromExiting();
+    this.#handlerFiles = loadHandlers(config);
+    await this.#handlerFiles.settle();
+    return this.#handlerFiles;
+  }
+
+  /** Told to go by somebody else than main, who starts another at once: as in a reload. */
+  #ownDrain(): Drain {
+    const config = this.#serving?.message.config;
+    if (config === undefined) return { deadlineMs: 0, perSecond: 0, isReload: true };
+    const { shutdownTimeoutMs: deadlineMs, drainRate, workers } = config;
+    return { deadlineMs, perSecond: drainRate / workers, isReload: true };
+  }
+
+  #drain(how: Drain): void {
     if (this.#draining) return;
     this.#draining = true;
-    this.#finish((worker) => worker.drain(deadlineMs)).catch((error: unknown) => this.#uncaught(error));
+    this.#finish((worker) => worker.drain(how)).catch((error: unknown) => this.#uncaught(error));
   }
 
   #quit(): void {
@@ -119,6 +142,11 @@ class WorkerLife {
   #uncaught(error: unknown): void {
     if (isOutOfDescriptors(error)) {
       this.#noteOutOfDescriptors();
+      return;
+    }
+    if (this.#handlerFiles?.owns(error) === true) {
+      const stack = error instanceof Error ? (error.stack ?? "") : "";
+      log("error", `a handler let an error go: ${messageOf(error)}`, { stack });
       return;
     }
     const sentence = error instanceof Error ? error.message : String(error);

@@ -6,6 +6,7 @@
  * waits for the start message.
  */
 import { statSync } from "node:fs";
+import type { Drain } from "../app.ts";
 import { log } from "../log.ts";
 import {
   type FromWorker,
@@ -14,6 +15,7 @@ import {
   type ToWorker,
   WORKER_COMMAND,
 } from "./handshake.ts";
+import { NOTIFY_VARIABLES } from "./service-manager.ts";
 
 export interface WorkerExit {
   readonly pid: number;
@@ -53,6 +55,7 @@ export class WorkerProcess {
     this.#process = Bun.spawn([...executable(), WORKER_COMMAND], {
       argv0: "sluice: worker",
       stdio: ["ignore", "inherit", "inherit", lockDescriptor],
+      env: workerEnvironment(),
       serialization: "advanced",
       ipc: (message) => this.#receive(message),
       onDisconnect: () => {
@@ -77,8 +80,8 @@ export class WorkerProcess {
     this.#send(message);
   }
 
-  drain(deadlineMs: number): void {
-    this.#send({ kind: "drain", deadlineMs });
+  drain(how: Drain): void {
+    this.#send({ kind: "drain", how });
   }
 
   quit(): void {
@@ -119,6 +122,13 @@ export class WorkerProcess {
     const { pid, slot } = this;
     this.#listener.exited(this, { pid, slot, cause: this.#cause, faults: this.#faults, readyMs });
   }
+}
+
+/** Main's own, but for what systemd told main alone. */
+function workerEnvironment(): NodeJS.ProcessEnv {
+  const environment = { ...process.env };
+  for (const name of NOTIFY_VARIABLES) delete environment[name];
+  return environment;
 }
 
 const signalName = (signal: number | string): string =>

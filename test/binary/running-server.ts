@@ -16,8 +16,14 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A store folder to start again on. */
   readonly folder?: string;
+  /** The address to start again on. */
+  readonly port?: number;
+  /** Another copy of the program. */
+  readonly program?: string;
   /** A command that runs its arguments as a program, put in front: a shell that sets limits first. */
   readonly through?: readonly string[];
+  /** Host to listen on; the tests themselves always come by loopback. */
+  readonly host?: string;
   /** More command-line arguments of `serve`. */
   readonly args?: readonly string[];
 }
@@ -110,15 +116,15 @@ export class RunningServer {
 
 export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
   if (!existsSync(binary)) throw new Error("dist/sluice is missing: bun run build");
-  const port = freePort();
+  const port = options.port ?? freePort();
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "sluice-test-"));
   const configFile = join(folder, "sluice.toml");
   const args = [
     ...(options.through ?? []),
-    binary,
+    options.program ?? binary,
     "serve",
     "--listen",
-    `127.0.0.1:${port}`,
+    `${options.host ?? "127.0.0.1"}:${port}`,
     "--workers",
     String(options.workers ?? 2),
     ...(options.args ?? []),

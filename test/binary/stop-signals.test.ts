@@ -18,11 +18,15 @@ const hex = (text: string): string => Buffer.from(text).toString("hex");
 const HEADER_FRAME = `8106${hex("HEADER")}`;
 const FOOTER_FRAME = `8103${hex("BYE")}`;
 
-function expectEnds(ends: Ends, streamHeader: string): void {
+/** Close codes of the sluice protocols: going away, and service restart, which says that others serve already. */
+const GOING_AWAY = "880203e9";
+const SERVICE_RESTART = "880203f4";
+
+function expectEnds(ends: Ends, streamHeader: string, named = GOING_AWAY): void {
   expect(ends.streams).toEqual(times(`${streamHeader}BYE`));
   expect(ends.events).toEqual(times(": HEADER\n: BYE\n"));
   expect(ends.sockets).toEqual(times(`${HEADER_FRAME}${FOOTER_FRAME}8800`));
-  expect(ends.named).toEqual(times("880203e9"));
+  expect(ends.named).toEqual(times(named));
   expect(ends.polls.map(({ statusLine }) => statusLine)).toEqual(times("HTTP/1.1 304 Not Modified"));
   for (const { fields, body } of ends.polls) {
     expect(fields.get("etag")).toBe("W/0");
@@ -69,7 +73,7 @@ describe.each([
     const crowd = await Crowd.gather(server.port, "a");
     const sentMs = performance.now();
     server.process.kill("SIGHUP");
-    expectEnds(await crowd.ends, header);
+    expectEnds(await crowd.ends, header, SERVICE_RESTART);
     await until("the old workers are gone", async () => {
       const pids = await server.workerPids().catch(() => []); // a listener may just be closing
       return pids.length === workers && !pids.some((pid) => before.includes(pid));

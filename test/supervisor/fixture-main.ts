@@ -10,13 +10,19 @@ import type { Config } from "../../src/config/model.ts";
 import { configureLog, log } from "../../src/log.ts";
 import { parseAddress } from "../../src/supervisor/addresses.ts";
 import { WORKER_COMMAND } from "../../src/supervisor/handshake.ts";
-import { type ConfigOutcome, supervise } from "../../src/supervisor/supervisor.ts";
+import type { ConfigOutcome } from "../../src/supervisor/supervision.ts";
+import { supervise } from "../../src/supervisor/supervisor.ts";
 import { liveAsWorker } from "../../src/supervisor/worker-life.ts";
+
+/** An event loop that stands still. */
+function spin(): void {
+  for (;;) Math.random();
+}
 
 const NAME = new TextEncoder().encode("news");
 const nowSec = (): number => Math.floor(Date.now() / 1000);
 
-/** GET /who, /hold (a stream that ends with "bye" on drain), /publish, /stored, /log, /throw, /emfile. */
+/** GET /who, /hold (a stream that ends with "bye" on drain), /publish, /stored, /log, /throw, /emfile, /env, /spin. */
 const startToy: typeof startWorker = ({ config, store, slot }) => {
   if (process.env["FIXTURE_WORKER"] === "fail") throw new Error("the toy does not want to start");
   const held = new Set<ReadableStreamDefaultController<string>>();
@@ -49,6 +55,8 @@ const startToy: typeof startWorker = ({ config, store, slot }) => {
     if (pathname === "/log") log("warn", `the worker in slot ${slot} was asked to log`);
     if (pathname === "/throw") raise("EWHATEVER");
     if (pathname === "/emfile") raise("EMFILE");
+    if (pathname === "/env") return Response.json(process.env);
+    if (pathname === "/spin") setTimeout(spin);
     return new Response("ok");
   };
   const servers = config.listen.map((text) => {

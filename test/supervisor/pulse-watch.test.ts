@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { PulseWatch, START_LIMIT_MS, STUCK_MS } from "../../src/supervisor/pulse-watch.ts";
+import { PulseWatch, RollCall, START_LIMIT_MS, STUCK_MS } from "../../src/supervisor/pulse-watch.ts";
 
 const TICK_MS = 1000;
 const worker = { isReady: true, slot: 3 };
@@ -49,5 +49,29 @@ describe("a worker's heartbeat", () => {
     expect(found).toEqual({ now: START_LIMIT_MS + TICK_MS, fault: "was not ready in time" });
     pulses.forget(worker);
     expect(pulses.faultOf(worker, store, 70_000)).toBeNull();
+  });
+});
+
+describe("under a watchdog", () => {
+  const STUCK_SOON_MS = 2000;
+
+  test("a worker that stands still is found sooner", () => {
+    expect(watch(new PulseWatch(STUCK_SOON_MS), 0, 60_000)?.now).toBe(STUCK_SOON_MS + TICK_MS);
+  });
+
+  test("a pause of main that is longer than half of that is not held against the worker", () => {
+    const pulses = new PulseWatch(STUCK_SOON_MS);
+    expect(watch(pulses, 0, 1000)).toBeNull();
+    expect(pulses.faultOf(worker, store, 2500)).toBeNull();
+    expect(pulses.faultOf(worker, store, 4400)).toBeNull();
+  });
+
+  test("all seats have to answer; one may be silent for as long as a replacement takes", () => {
+    const roll = new RollCall(2, 0);
+    roll.answers(0, START_LIMIT_MS);
+    expect(roll.isComplete(START_LIMIT_MS + 1000)).toBe(true);
+    expect(roll.isComplete(START_LIMIT_MS + 2001)).toBe(false);
+    roll.answers(1, START_LIMIT_MS + 2002);
+    expect(roll.isComplete(START_LIMIT_MS + 2002)).toBe(true);
   });
 });

@@ -6,7 +6,9 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
     ...addressed(changes.listen ?? ["127.0.0.1:17000"]),
     workers: 2,
     shutdownTimeoutMs: 2000,
+    drainRate: 0,
     logLevel: "debug",
+    logStyle: "auto",
     errorLog: null,
     pidFile: null,
     keepaliveTimeoutMs: 75_000,
@@ -33,6 +35,7 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
     },
     limits: {
       maxBodyBytes: 65_536,
+      maxFrameBytes: null,
       maxConnections: 0,
       maxNumberOfChannels: 0,
       maxNumberOfWildcardChannels: 0,
@@ -47,7 +50,13 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
 
 /** The addresses everywhere a configuration has them: one server behind all. */
 export function addressed(listen: readonly string[]): Pick<Config, "listen" | "listeners" | "servers"> {
-  const rest = { tls: [], http2: false, defaultServer: 0, earlyHeads: false };
+  const rest = {
+    tls: [],
+    http2: false,
+    tuning: { keepalive: null, userTimeoutMs: 0, deferred: false, backlog: 0, fastopen: 0 },
+    defaultServer: 0,
+    earlyHeads: false,
+  };
   return {
     listen,
     listeners: listen.map((address) => ({ address, ...rest })),

@@ -1,0 +1,23 @@
+/**
+ * The C library of this system, for the few calls the runtime has no function for: locking a file, datagrams to the service manager, the
+ * clock systemd counts by. Loaded by whoever calls it, when it does.
+ */
+import { dlopen, type FFIFunction, type Library } from "bun:ffi";
+
+/** glibc, then musl by processor, then macOS. */
+const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1", "libSystem.B.dylib"];
+
+/** Opens it with these functions; the caller closes it. Throws when there is none that has them. */
+export function openLibc<Functions extends Record<string, FFIFunction>>(
+  functions: Functions,
+): Library<Functions> {
+  let reason: unknown = null;
+  for (const name of NAMES) {
+    try {
+      return dlopen(name, functions);
+    } catch (error) {
+      reason ??= error;
+    }
+  }
+  throw reason;
+}

@@ -1,0 +1,170 @@
+/**
+ * Tunes the listening sockets of a worker with setsockopt: what a listening socket is told, the connections it accepts inherit
+ * (tcp(7), and tried on Linux 6). The runtime has no options for these, so libc is asked directly.
+ *
+ * The socket of an address is found by its inode: /proc/self/net/tcp knows inodes by address, /proc/self/fd by descriptor. Where
+ * anything of this is not to be had (another system, a refusing kernel) serving goes on and the log says what could not be set.
+ */
+import { dlopen, ptr } from "bun:ffi";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { isIPv6 } from "node:net";
+import type { ListenerConfig, SocketTuning } from "../config/model.ts";
+import { log } from "../log.ts";
+import { parseAddress } from "./addresses.ts";
+
+const LISTENING = "0A";
+
+const SOL_SOCKET = 1;
+const SO_KEEPALIVE = 9;
+const IPPROTO_TCP = 6;
+const TCP_KEEPIDLE = 4;
+const TCP_KEEPINTVL = 5;
+const TCP_KEEPCNT = 6;
+const TCP_DEFER_ACCEPT = 9;
+const TCP_USER_TIMEOUT = 18;
+const TCP_FASTOPEN = 23;
+
+/** After so many seconds a deferred connection that said nothing is accepted, or dropped, by the kernel. */
+const DEFER_SEC = 30;
+
+interface Setting {
+  /** As in the configuration, for the log. */
+  readonly name: string;
+  readonly level: number;
+  readonly option: number;
+  readonly value: number;
+}
+
+/** What setsockopt has to be told; none where the configuration says nothing. */
+export function settingsOf(tuning: SocketTuning): readonly Setting[] {
+  const { keepalive } = tuning;
+  const settings: Setting[] = [];
+  const tcp = (name: string, option: number, value: number): void => {
+    if (value > 0) settings.push({ name, level: IPPROTO_TCP, option, value });
+  };
+  if (keepalive !== null)
+    settings.push({
+      name: "keepalive",
+      level: SOL_SOCKET,
+      option: SO_KEEPALIVE,
+      value: keepalive === false ? 0 : 1,
+    });
+  if (keepalive !== null && keepalive !== false) {
+    tcp("keepalive idle", TCP_KEEPIDLE, keepalive.idleSec);
+    tcp("keepalive interval", TCP_KEEPINTVL, keepalive.intervalSec);
+    tcp("keepalive count", TCP_KEEPCNT, keepalive.count);
+  }
+  tcp("tcp_user_timeout", TCP_USER_TIMEOUT, tuning.userTimeoutMs);
+  tcp("deferred", TCP_DEFER_ACCEPT, tuning.deferred ? DEFER_SEC : 0);
+  tcp("fastopen", TCP_FASTOPEN, tuning.fastopen);
+  return settings;
+}
+
+/** Applies the tuning of each listener to the sockets this process listens on. Call it when they listen. */
+export function tuneSockets(listeners: readonly ListenerConfig[]): void {
+  const tuned = listeners.filter(
+    ({ address, tuning }) =>
+      !address.startsWith("unix:") && (settingsOf(tuning).length > 0 || tuning.backlog > 0),
+  );
+  if (tuned.length === 0) return;
+  try {
+    const libc = openLibc();
+    const sockets = listeningSockets();
+    for (const listener of tuned) tune(libc, listener, sockets);
+  } catch (error) {
+    log("warn", "sockets cannot be tuned here; serving goes on", { error: String(error) });
+  }
+}
+
+function tune(libc: Libc, { address, tuning }: ListenerConfig, sockets: readonly Listening[]): void {
+  const own = sockets.filter((socket) => isFor(address, socket));
+  if (own.length === 0) log("warn", "no socket found to tune; serving goes on", { listen: address });
+  const value = new Int32Array(1);
+  for (const { descriptor } of own) {
+    for (const setting of settingsOf(tuning)) {
+      value[0] = setting.value;
+      if (libc.setsockopt(descriptor, setting.level, setting.option, ptr(value), value.byteLength) !== 0)
+        log("warn", "the kernel refused a socket option; serving goes on", {
+          listen: address,
+          option: setting.name,
+          value: setting.value,
+        });
+    }
+    // listen(2) on a socket that listens already changes the length of its queue.
+    if (tuning.backlog > 0 && libc.listen(descriptor, tuning.backlog) !== 0)
+      log("warn", "the kernel refused a backlog; serving goes on", {
+        listen: address,
+        backlog: tuning.backlog,
+      });
+  }
+}
+
+type Libc = ReturnType<typeof openLibc>;
+
+/** glibc's name first, then musl's. */
+function openLibc() {
+  const symbols = {
+    setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+    listen: { args: ["i32", "i32"], returns: "i32" },
+  } as const;
+  try {
+    return dlopen("libc.so.6", symbols).symbols;
+  } catch {
+    return dlopen("libc.so", symbols).symbols;
+  }
+}
+
+interface Listening {
+  readonly descriptor: number;
+  readonly port: number;
+  /** Lower-case hexadecimal as in /proc/net: words in the machine's byte order. */
+  readonly hex: string;
+}
+
+function listeningSockets(): readonly Listening[] {
+  const byInode = new Map<string, { readonly port: number; readonly hex: string }>();
+  for (const table of ["tcp", "tcp6"]) {
+    for (const line of readTable(table).split("\n").slice(1)) {
+      const [, local = "", , state, , , , , , inode = ""] = line.trim().split(/\s+/);
+      const [hex = "", port = ""] = local.split(":");
+      if (state === LISTENING)
+        byInode.set(inode, { port: Number.parseInt(port, 16), hex: hex.toLowerCase() });
+    }
+  }
+  return readdirSync("/proc/self/fd").flatMap((name) => {
+    const known = byInode.get(inodeOf(name));
+    return known === undefined ? [] : [{ descriptor: Number(name), ...known }];
+  });
+}
+
+/** A system without IPv6 has no table of it. */
+function readTable(name: string): string {
+  try {
+    return readFileSync(`/proc/self/net/${name}`, "latin1");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
+}
+
+/** "" of a descriptor that is no socket, or was closed meanwhile (the one that lists the folder). */
+function inodeOf(descriptor: string): string {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`))?.[1] ?? "";
+  } catch {
+    return "";
+  }
+}
+
+/** By port, and by address where it is written as one; a host name's addresses are the resolver's business. */
+function isFor(text: string, { port, hex }: Listening): boolean {
+  const address = parseAddress(text);
+  if (address === null || address.kind === "unix" || address.port !== port) return false;
+  const { hostname } = address;
+  if (/^[\d.]+$/.test(hostname)) {
+    const bytes = hostname.split(".").map((byte) => Number(byte).toString(16).padStart(2, "0"));
+    const little = bytes.toReversed().join("");
+    return hex === little || hex.endsWith(`ffff0000${little}`);
+  }
+  return !isIPv6(hostname) || hex.length === 32;
+}
