@@ -4,4 +4,6 @@
 import { runCommandLine } from "./cli/entry.ts";
 
 // The exit is not left to the event loop: a kept-alive socket of the HTTP client would hold the process for seconds.
-process.exit(await runCommandLine(process.argv.slice(2)));
+// A worker takes `process.exit` away from handlers: this one is looked up before.
+const { exit } = process;
+exit(await runCommandLine(process.argv.slice(2)));

@@ -21,7 +21,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   subscribe: ["leaves", "fanout", "store", "wire", "config", "front"],
   admin: ["leaves", "store", "fanout", "config", "wire", "front"],
   web: ["leaves", "config", "front"],
-  listen: ["leaves", "config", "fanout", "subscribe"],
+  handlers: ["leaves", "fanout", "store", "publish", "wire", "config", "front"],
+  listen: ["leaves", "config", "fanout", "subscribe", "handlers"],
   app: [
     "leaves",
     "publish",
@@ -33,10 +34,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "config",
     "front",
     "files",
+    "handlers",
     "listen",
   ],
-  supervisor: ["leaves", "app", "store", "config"],
-  cli: ["leaves", "supervisor", "config", "wire"],
+  supervisor: ["leaves", "app", "store", "config", "handlers"],
+  cli: ["leaves", "supervisor", "config", "wire", "handlers"],
   main: ["cli"],
 };
 

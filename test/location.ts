@@ -33,6 +33,7 @@ export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfi
   addedHeaders: [],
   gzip: null,
   files: null,
+  code: null,
   accessLogs: [],
   setVariables: new Set(),
   ...parts,

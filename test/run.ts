@@ -26,8 +26,10 @@ const SUITES = [
   "race",
   "supervisor",
   "cli",
+  "build",
   "binary",
   "delivery",
+  "systemd",
   "browser",
 ];
 
@@ -57,7 +59,8 @@ async function run(title: string, command: readonly string[], isSuite: boolean):
     failedSteps.push(title);
     console.log(isSuite ? interesting(output) : output);
   } else {
-    for (const line of output.split("\n")) if (/seed/i.test(line)) console.log(`       ${line.trim()}`);
+    for (const line of output.split("\n"))
+      if (/seed|skipped:|^measured:/i.test(line)) console.log(`       ${line.trim()}`);
   }
   return failed === 0;
 }

@@ -4,8 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { formatFault } from "../config/fault.ts";
-import { loadConfig } from "../config/load.ts";
 import { isNginx, loadNginxDocument, translationNotes } from "../config/nginx/load.ts";
+import { loadCheckedConfig } from "./checked-config.ts";
 
 const EXIT_OK = 0;
 const EXIT_BAD_CONFIG = 2;
@@ -15,7 +15,7 @@ const EXIT_BAD_CONFIG = 2;
  * is left out and what to know. Returns the exit code: 0, or 2 for faults.
  */
 export function checkCommand(file: string): number {
-  const outcome = loadConfig({ file });
+  const outcome = loadCheckedConfig({ file });
   if (outcome.ok) {
     for (const note of nginxNotes(file)) process.stderr.write(`${file}: ${note}\n`);
     const { listen, workers, locations } = outcome.config;

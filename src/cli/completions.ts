@@ -30,10 +30,14 @@ interface CommandEntry {
 
 /** Prints the script and resolves to the exit code. */
 export function completionsCommand(program: Command, shell: Shell): number {
-  const commands = readCommands(program);
-  const writers = { bash: bashScript, zsh: zshScript, fish: fishScript };
-  writeOut(writers[shell](commands));
+  writeOut(completionScript(program, shell));
   return ExitCode.OK;
+}
+
+/** The script; the Debian package carries it as a file. */
+export function completionScript(program: Command, shell: Shell): string {
+  const writers = { bash: bashScript, zsh: zshScript, fish: fishScript };
+  return writers[shell](readCommands(program));
 }
 
 function readCommands(program: Command): CommandEntry[] {
@@ -51,7 +55,7 @@ const readOption = (option: Option): OptionEntry => ({
   description: option.description,
   takesValue: option.required || option.optional,
   words: option.argChoices ?? [],
-  files: option.flags.includes("<file>"),
+  files: /<(?:file|folder)>/.test(option.flags),
 });
 
 function argumentCandidates(name: string, argument: Argument | undefined, program: Command): Candidates {

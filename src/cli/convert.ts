@@ -3,9 +3,8 @@
  * location and step that tells where it comes from. Nothing is printed when something could not be translated.
  */
 import { readFileSync } from "node:fs";
-import { readDocument } from "../config/document.ts";
 import { formatFault } from "../config/fault.ts";
-import { loadNginxDocument, translationNotes } from "../config/nginx/load.ts";
+import { checkNginx, translationNotes } from "../config/nginx/load.ts";
 import { commentText, documentToToml } from "../config/nginx/print-toml.ts";
 import { ExitCode, usageFault } from "./failure.ts";
 import { writeNote, writeOut } from "./output.ts";
@@ -16,18 +15,12 @@ const HAS_ORIGIN = /(?:server|location|step)\[\d+\]$/;
 /** Prints TOML to stdout, or every fault on a line of its own to stderr. Returns the exit code: 0, or 2 for faults. */
 export function convertCommand(file: string): number {
   if (file.endsWith(".toml")) throw usageFault(`${file} is TOML already.`);
-  const translation = loadNginxDocument(readText(file), file);
+  const { translation, faults } = checkNginx(readText(file), file);
   const { document, lineOf } = translation;
   const placeOf = (path: string): string | null => {
     const place = lineOf(path);
     return place === null ? null : `${place.file}:${place.line}`;
   };
-  // A file without a tree has no document to be judged.
-  const isEmpty = Object.keys(document).length === 0;
-  const faults = [
-    ...translation.faults,
-    ...(isEmpty ? [] : readDocument(document, (path) => placeOf(path) ?? file).faults),
-  ];
   if (faults.length > 0) {
     for (const fault of faults) writeNote(`${formatFault(fault)}\n`);
     writeNote(`${file}: ${faults.length} fault${faults.length === 1 ? "" : "s"}\n`);

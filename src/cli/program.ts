@@ -7,22 +7,19 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import { DEFAULT_URL } from "./client/endpoint.ts";
 import { SHELLS, type Shell } from "./completions.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
+import { examples } from "./help-text.ts";
 import { OutputClosed, writeNote, writeOut } from "./output.ts";
 import type { PubOptions } from "./pub.ts";
+import type { ReloadOptions } from "./reload.ts";
 import type { ServeOptions } from "./serve.ts";
+import { addServiceCommands } from "./service-commands.ts";
 import type { StatsOptions } from "./stats.ts";
 import { printable, stderrStyle, stdoutStyle } from "./style.ts";
 import { type SubOptions, TRANSPORTS } from "./sub.ts";
 import { versionText } from "./version.ts";
 
 const ANSWER_TIMEOUT_SEC = 30;
-
-const EXIT_CODES = `
-Exit codes:
-  0  done
-  1  failed while running: refused, unreachable
-  2  wrong usage, or a fault in the configuration
-  3  a timeout came first`;
+const RELOAD_TIMEOUT_SEC = 60;
 
 /** Runs one command line (without node and script) and resolves to the exit code; never rejects. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -75,6 +72,7 @@ export function buildProgram(done: (exitCode: number) => void): Command {
   addPub(program, done);
   addSub(program, done);
   addStats(program, done);
+  addServiceCommands(program, done);
   addAbout(program, done);
   examples(program, [
     ["sluice serve", "a server on 127.0.0.1:8080"],
@@ -98,11 +96,30 @@ function addServerCommands(program: Command, done: (exitCode: number) => void): 
       "-w, --workers <n>",
       'worker processes, or "auto" for one a core; instead of the configured number',
     )
+    .option("--watch", "reload when the configuration or a handler file changes, while you work on them")
     .action(async (options: ServeOptions) => done(await (await import("./serve.ts")).serveCommand(options)));
   examples(serve, [
     ["sluice serve", "listen on 127.0.0.1:8080 with the embedded defaults"],
     ["sluice serve --config sluice.toml", "HUP re-reads the file, TERM stops after open streams were ended"],
     ["sluice serve --listen 0.0.0.0:8080 --listen unix:/run/sluice.sock --workers 2", ""],
+  ]);
+  const reload = program
+    .command("reload")
+    .description("make a running server read its configuration again, and wait until that is through")
+    .option("--pid <n>", "process id of the server's main process", wholeNumber(1))
+    .option("--pid-file <file>", "file that holds it")
+    .addOption(
+      new Option("--timeout <s>", "give up waiting after this many seconds (exit code 3)")
+        .argParser(seconds)
+        .default(RELOAD_TIMEOUT_SEC),
+    )
+    .action(async (options: ReloadOptions) =>
+      done(await (await import("./reload.ts")).reloadCommand(options)),
+    );
+  examples(reload, [
+    ["sluice reload", "the one server of this user; exit code 1 lists why it was refused"],
+    ["sluice reload --pid-file /run/sluice.pid", ""],
+    ["ExecReload=/usr/bin/sluice reload --pid $MAINPID", "in a unit of systemd"],
   ]);
   const check = program
     .command("check")
@@ -205,6 +222,13 @@ function addStats(program: Command, done: (exitCode: number) => void): void {
 }
 
 function addAbout(program: Command, done: (exitCode: number) => void): void {
+  const types = program
+    .command("types")
+    .description("print the types of handlers, for your editor")
+    .action(async () => done((await import("./types.ts")).typesCommand()));
+  examples(types, [
+    ["sluice types > sluice.d.ts", "beside the handlers; nothing of it is needed to run them"],
+  ]);
   const version = program
     .command("version")
     .description("print version, commit and runtime")
@@ -232,17 +256,6 @@ const answerTimeoutOption = (): Option =>
   new Option("--timeout <s>", "give up when there is no answer after this many seconds (exit code 3)")
     .argParser(seconds)
     .default(ANSWER_TIMEOUT_SEC);
-
-/** Examples and exit codes below the help of a command; what an example does stands behind it. */
-function examples(command: Command, lines: readonly (readonly [string, string])[]): void {
-  const shown = lines.map(
-    ([line, meaning]) => `  ${line.padEnd(meaning === "" ? 0 : 40)}${meaning && `  # ${meaning}`}`,
-  );
-  command.addHelpText(
-    "after",
-    () => `\n${stdoutStyle().bold("Examples:")}\n${shown.join("\n")}\n${EXIT_CODES}`,
-  );
-}
 
 const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 

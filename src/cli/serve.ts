@@ -4,10 +4,14 @@
  * On a terminal the start is a short block for a person; elsewhere it is one log line, like everything after it.
  */
 import { formatFault } from "../config/fault.ts";
-import { loadConfig } from "../config/load.ts";
-import { configureLog, log } from "../log.ts";
-import { type ConfigOutcome, type Serving, supervise } from "../supervisor/supervisor.ts";
+import { FileWatch } from "../handlers/watch.ts";
+import { configureLog, isJournal, log } from "../log.ts";
+import { ServiceManager } from "../supervisor/service-manager.ts";
+import type { ConfigOutcome, Serving } from "../supervisor/supervision.ts";
+import { supervise } from "../supervisor/supervisor.ts";
+import { loadCheckedConfig } from "./checked-config.ts";
 import { ExitCode } from "./failure.ts";
+import { browsable } from "./listen-url.ts";
 import { writeNote } from "./output.ts";
 import { plural, type Style, stderrStyle } from "./style.ts";
 import { buildInfo } from "./version.ts";
@@ -17,29 +21,76 @@ export interface ServeOptions {
   readonly config?: string;
   readonly listen?: string[];
   readonly workers?: string;
+  readonly watch?: boolean;
 }
 
 /** Serves until a signal ends it: 0 after an orderly stop, 1 when it cannot go on, 2 when the configuration is refused. */
 export async function serveCommand(options: ServeOptions): Promise<number> {
   const loaded = readConfig(options);
   if (!loaded.ok) {
-    for (const fault of loaded.faults) writeNote(`sluice: ${fault}\n`);
+    for (const fault of loaded.faults) tellFault(fault);
+    (await ServiceManager.of(process.env)).failed(loaded.faults);
     return ExitCode.USAGE;
   }
-  configureLog(loaded.config.logLevel, "main");
+  configureLog(loaded.config.logLevel, "main", loaded.config.logStyle);
+  tellStarter(loaded);
+  const watch = options.watch === true ? startWatch(options, loaded) : null;
   const end = await supervise({
     config: loaded.config,
-    reload: () => readConfig(options),
-    onServing: (serving) => announce(serving, options.config ?? null),
+    reload: () => {
+      const reloaded = readConfig(options);
+      // A file with a fault in it is still one to be watched.
+      watch?.use([...watchedFiles(options, reloaded), ...watchedFiles(options, loaded)]);
+      if (reloaded.ok) logNotes(reloaded.notes);
+      return reloaded;
+    },
+    onServing: (serving) => {
+      logNotes(loaded.notes);
+      announce(serving, options.config ?? null);
+    },
   });
-  for (const fault of end.faults) writeNote(`sluice: ${fault}\n`);
+  watch?.close();
+  for (const fault of end.faults) tellFault(fault);
   return end.code === 0 ? ExitCode.OK : ExitCode.FAILURE;
 }
 
+const tellFault = (fault: string): void => {
+  if (isJournal()) log("error", fault);
+  else writeNote(`sluice: ${fault}\n`);
+};
+
+type ReadOutcome = { readonly handlerFiles: readonly string[] } & (
+  | (Extract<ConfigOutcome, { ok: true }> & { readonly notes: readonly string[] })
+  | Extract<ConfigOutcome, { ok: false }>
+);
+
+/** What a change of these files means is what HUP means. */
+function startWatch(options: ServeOptions, loaded: ReadOutcome): FileWatch {
+  const watch = new FileWatch(() => {
+    log("info", "a file has changed: reloading");
+    process.kill(process.pid, "SIGHUP");
+  });
+  watch.use(watchedFiles(options, loaded));
+  return watch;
+}
+
+const watchedFiles = ({ config }: ServeOptions, { handlerFiles }: ReadOutcome): readonly string[] =>
+  config === undefined ? handlerFiles : [config, ...handlerFiles];
+
+/** What nginx would say to whoever starts it: where the log goes to a file, they would not see it. */
+function tellStarter({ config, notes }: Extract<ReadOutcome, { ok: true }>): void {
+  if (config.errorLog === null) return;
+  for (const note of notes) writeNote(`sluice: ${note}\n`);
+}
+
+function logNotes(notes: readonly string[]): void {
+  for (const note of notes) log("info", note);
+}
+
 /** At the start and again on HUP: what the command line overrides stays overridden. */
-function readConfig({ config, listen, workers }: ServeOptions): ConfigOutcome {
-  const outcome = loadConfig({ file: config, overrides: { listen, workers } });
-  return outcome.ok ? outcome : { ok: false, faults: outcome.faults.map(formatFault) };
+function readConfig({ config, listen, workers }: ServeOptions): ReadOutcome {
+  const outcome = loadCheckedConfig({ file: config, overrides: { listen, workers } });
+  return outcome.ok ? outcome : { ...outcome, faults: outcome.faults.map(formatFault) };
 }
 
 function announce(serving: Serving, configFile: string | null): void {
@@ -85,12 +136,6 @@ function warnOfLoss({ report }: Serving): void {
     dropped: report.dropped,
     set_aside: report.setAside,
   });
-}
-
-/** A wildcard address cannot be typed into a browser. */
-function browsable(text: string): string {
-  if (text.startsWith("unix:")) return text;
-  return `http://${text.replace(/^(0\.0\.0\.0|\[::\]):/, "localhost:")}/`;
 }
 
 function binarySize(bytes: number): string {

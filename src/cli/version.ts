@@ -3,6 +3,7 @@
  * from source they do not exist, hence the `typeof`.
  */
 import { version as packageVersion } from "../../package.json";
+import { STORE_LAYOUT } from "../supervisor/store-layout.ts";
 import { ExitCode } from "./failure.ts";
 import { writeOut } from "./output.ts";
 
@@ -14,13 +15,19 @@ export interface BuildInfo {
   /** Git commit of the build; "unknown" when it was built without git, "source" when it was not built. */
   readonly commit: string;
   readonly bun: string;
+  /** A store of another layout is migrated or set aside at the start. */
+  readonly store_layout: number;
 }
 
 export const buildInfo = (): BuildInfo => ({
   version: typeof SLUICE_VERSION === "string" ? SLUICE_VERSION : packageVersion,
   commit: typeof SLUICE_COMMIT === "string" ? SLUICE_COMMIT : "source",
   bun: Bun.version,
+  store_layout: STORE_LAYOUT,
 });
+
+/** Whether this is the compiled executable, not the source run by bun. */
+export const isBuilt = (): boolean => typeof SLUICE_COMMIT === "string";
 
 /** "sluice 0.1.0 (abc1234, bun 1.4.4)". */
 export function versionText(): string {

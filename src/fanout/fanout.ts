@@ -118,9 +118,9 @@ export class Fanout implements PumpHost, StreamKeeper {
 
   leaveStream(connection: StreamConnection): void {
     if (connection.subscriptions.length === 0) return;
-    this.#counted(-1);
     this.#lagsNoMore(connection);
     for (const subscription of connection.subscriptions.splice(0)) this.leaveStreamChannel(subscription);
+    this.#counted(-1);
   }
 
   /** One channel of a connection that may go on in others. */
@@ -143,11 +143,11 @@ export class Fanout implements PumpHost, StreamKeeper {
   leavePoll(subscription: WaitingSubscription): void {
     const { subscriptions } = subscription.poll;
     if (subscriptions.length === 0) return;
-    this.#counted(-1);
     for (const other of subscriptions.splice(0)) {
       removeWaiting(other);
       this.#unstand(other);
     }
+    this.#counted(-1);
   }
 
   joinTopics(peer: TopicPeer): void {
@@ -163,8 +163,8 @@ export class Fanout implements PumpHost, StreamKeeper {
 
   leaveTopics(peer: TopicPeer, socketOpen: boolean): void {
     if (peer.subscriptions.length === 0) return;
-    this.#counted(-1);
     for (const subscription of peer.subscriptions.splice(0)) this.leaveTopicChannel(subscription, socketOpen);
+    this.#counted(-1);
   }
 
   leaveTopicChannel(subscription: TopicSubscription, socketOpen: boolean): void {
@@ -224,6 +224,7 @@ export class Fanout implements PumpHost, StreamKeeper {
     if (this.#channels.size === 0) this.store.setOwed(this.slot, OWED_NOTHING);
   }
 
+  /** A connection is in the worker's count as long as it is in any channel's: who sees no subscribers there need not wait for any. */
   #counted(connections: number): void {
     this.store.count(this.slot, Counter.SUBSCRIBERS, connections);
   }

@@ -3,7 +3,7 @@
  * to. Main calls openFile once at start, workers attachFile. What can be wrong with a file ends in a report or in one
  * clear error, never in a crash later.
  */
-import { renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync, truncateSync } from "node:fs";
 import { type Arena, arenaOver, setWide, wide } from "./arena.ts";
 import {
   AGE_COUNT,
@@ -76,7 +76,7 @@ export function openFile(shape: StoreShape): Opened {
   const fault = existing.fault ?? headerFault(existing);
   if (fault !== null) {
     closeFile(existing);
-    return replaceSetAside(shape.path, layout, fault);
+    return replaceSetAside(shape.path, layout, fault, isOurs(existing));
   }
   if (!hasShape(existing.header, layout)) return replaceOtherShape(shape.path, layout, existing);
   return reopen(shape.path, layout, existing);
@@ -118,12 +118,24 @@ function reopen(path: string, layout: Layout, existing: MappableFile): Opened {
   return { arena, report };
 }
 
-/** A file we cannot read, or that is not ours: moved out of the way, never deleted. */
-function replaceSetAside(path: string, layout: Layout, fault: string): Opened {
+/**
+ * A file we cannot read, or that is not ours: moved out of the way, and deleted only when it is a store of another version of this
+ * program and there is no room for two. Without that an upgrade would fail at every start from then on.
+ */
+function replaceSetAside(path: string, layout: Layout, fault: string, mayDelete: boolean): Opened {
   const setAside = `${path}.aside-${Date.now()}`;
   renameSync(path, setAside);
-  const opened = createStore(path, layout, { kind: "replaced", reason: `the file there ${fault}` });
-  return { arena: opened.arena, report: { ...opened.report, setAside } };
+  const why = { kind: "replaced", reason: `the file there ${fault}` } as const;
+  try {
+    const { arena, report } = createStore(path, layout, why);
+    return { arena, report: { ...report, setAside } };
+  } catch (error) {
+    if (!mayDelete) throw error;
+    // Emptied first: the name alone frees nothing while somebody looks at the file.
+    truncateSync(setAside);
+    rmSync(setAside);
+    return createStore(path, layout, { ...why, reason: `${why.reason}; there was no room to keep it` });
+  }
 }
 
 /**
@@ -183,12 +195,16 @@ function beginService(arena: Arena): void {
 /** Why a header is not that of a usable store, as the end of a sentence; null = it is. */
 function headerFault(file: MappableFile): string | null {
   const { header, size } = file;
-  if (header[HEAD_MAGIC_A] !== MAGIC_A || header[HEAD_MAGIC_B] !== MAGIC_B) return "is not a sluice store";
+  if (!isOurs(file)) return "is not a sluice store";
   const version = header[HEAD_LAYOUT_VERSION]!;
   if (version !== LAYOUT_VERSION) return `has layout version ${version}, this program uses ${LAYOUT_VERSION}`;
   if (wide(header, HEAD_SIZE) !== size) return `has ${size} bytes instead of ${wide(header, HEAD_SIZE)}`;
   return null;
 }
+
+/** Of whatever version. */
+const isOurs = ({ header, fault }: MappableFile): boolean =>
+  fault === null && header[HEAD_MAGIC_A] === MAGIC_A && header[HEAD_MAGIC_B] === MAGIC_B;
 
 const shapeOf = (header: Uint32Array): Omit<StoreShape, "path"> => ({
   size: wide(header, HEAD_SIZE),

@@ -3,7 +3,20 @@ import { describe, expect, test } from "bun:test";
 import { buildProgram } from "../../src/cli/program.ts";
 import { runSluice } from "./run-sluice.ts";
 
-const COMMANDS = ["serve", "check", "convert", "defaults", "pub", "sub", "stats", "version", "completions"];
+const COMMANDS = [
+  "serve",
+  "reload",
+  "check",
+  "convert",
+  "defaults",
+  "pub",
+  "sub",
+  "stats",
+  "install",
+  "uninstall",
+  "version",
+  "completions",
+];
 
 describe("help", () => {
   for (const command of COMMANDS) {
@@ -68,6 +81,7 @@ test("version says what it is, for people and machines", async () => {
     version: expect.any(String),
     commit: expect.any(String),
     bun: Bun.version,
+    store_layout: expect.any(Number),
   });
 });
 

@@ -15,6 +15,7 @@ import { broken, closed, type Ending, HANDSHAKE_MS, type Sink, type Transport, U
 const CLOSE_NORMAL = 1000;
 const CLOSE_GOING_AWAY = 1001;
 const CLOSE_POLICY = 1008;
+const CLOSE_SERVICE_RESTART = 1012;
 /** How long a peer may take to answer our close frame. */
 const CLOSE_WAIT_MS = 300;
 
@@ -163,6 +164,7 @@ class Connection {
     const refused = code === CLOSE_POLICY ? parseRefusal(reason) : null;
     if (refused !== null) this.#finish({ kind: "refused", ...refused, retryAfterMs: null });
     else if (code === CLOSE_GOING_AWAY) this.#finish(closed("the server is shutting down"));
+    else if (code === CLOSE_SERVICE_RESTART) this.#finish(closed("the server is reloading"));
     else this.#finish(closed(code === CLOSE_NORMAL ? "the server ended it" : `closed with code ${code}`));
   }
 }
