@@ -108,3 +108,11 @@ test("no file switches the type checker off", () => {
     expect(found?.[0], file).toBeUndefined();
   }
 });
+
+test("every folder of tests is in the list of suites", () => {
+  const suites = readFileSync(join(import.meta.dir, "run.ts"), "utf8");
+  const folders = readdirSync(import.meta.dir, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".test.ts") && file.includes("/"))
+    .map((file) => file.split("/")[0]);
+  for (const folder of new Set(folders)) expect(suites).toContain(`"${folder}",`);
+});

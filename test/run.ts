@@ -22,6 +22,7 @@ const SUITES = [
   "front",
   "files",
   "web",
+  "listen",
   "fuzz",
   "race",
   "supervisor",
@@ -29,6 +30,8 @@ const SUITES = [
   "build",
   "binary",
   "delivery",
+  "nginx",
+  "handlers",
   "systemd",
   "browser",
 ];
