@@ -3,6 +3,7 @@
  *
  * On a terminal the start is a short block for a person; elsewhere it is one log line, like everything after it.
  */
+import { mkdirSync } from "node:fs";
 import { formatFault } from "../config/fault.ts";
 import { FileWatch } from "../handlers/watch.ts";
 import { configureLog, isJournal, log } from "../log.ts";
@@ -34,6 +35,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   }
   configureLog(loaded.config.logLevel, "main", loaded.config.logStyle);
   tellStarter(loaded);
+  makeFolders(loaded.folders);
   const watch = options.watch === true ? startWatch(options, loaded) : null;
   const end = await supervise({
     config: loaded.config,
@@ -60,7 +62,10 @@ const tellFault = (fault: string): void => {
 };
 
 type ReadOutcome = { readonly handlerFiles: readonly string[] } & (
-  | (Extract<ConfigOutcome, { ok: true }> & { readonly notes: readonly string[] })
+  | (Extract<ConfigOutcome, { ok: true }> & {
+      readonly notes: readonly string[];
+      readonly folders: readonly string[];
+    })
   | Extract<ConfigOutcome, { ok: false }>
 );
 
@@ -81,6 +86,19 @@ const watchedFiles = ({ config }: ServeOptions, { handlerFiles }: ReadOutcome): 
 function tellStarter({ config, notes }: Extract<ReadOutcome, { ok: true }>): void {
   if (config.errorLog === null) return;
   for (const note of notes) writeNote(`sluice: ${note}\n`);
+}
+
+function makeFolders(folders: readonly string[]): void {
+  for (const folder of folders) {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      log("warn", "a folder of the configuration could not be made; nothing of ours needs it", {
+        folder,
+        error: String(error),
+      });
+    }
+  }
 }
 
 function logNotes(notes: readonly string[]): void {

@@ -29,7 +29,13 @@ export interface LoadRequest {
 
 export type LoadOutcome =
   /** `notes`: sentences for the log, of an nginx.conf: what is ignored, what is otherwise than there, what the module says at a start. */
-  | { readonly ok: true; readonly config: Config; readonly notes: readonly string[] }
+  | {
+      readonly ok: true;
+      readonly config: Config;
+      readonly notes: readonly string[];
+      /** What an nginx.conf wants to be there: `serve` makes them. */
+      readonly folders: readonly string[];
+    }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
 /** The commented file that is used when there is none. The import says `type: "text"`, so it is a string whatever its suffix. */
@@ -50,21 +56,25 @@ export function loadConfig({ file, overrides = {} }: LoadRequest): LoadOutcome {
   if (strained.length > 0) return { ok: false, faults: strained };
   const folder = file === undefined ? process.cwd() : dirname(resolve(file));
   const config = buildConfig({ ...outcome.values, main, servers }, folder);
-  return { ok: true, config, notes: outcome.notes };
+  return { ok: true, config, notes: outcome.notes, folders: outcome.folders };
 }
 
 type TextOutcome =
-  | { readonly ok: true; readonly values: CheckedValues; readonly notes: readonly string[] }
+  | ({ readonly values: CheckedValues } & Pick<
+      Extract<LoadOutcome, { ok: true }>,
+      "ok" | "notes" | "folders"
+    >)
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
 /** A file of either kind, checked. */
 function readText(text: string, file: string): TextOutcome {
   if (!isNginx(file, text)) {
     const outcome = readToml(text, file);
-    return outcome.ok ? { ...outcome, notes: [] } : outcome;
+    return outcome.ok ? { ...outcome, notes: [], folders: [] } : outcome;
   }
   const { translation, values, faults } = checkNginx(text, file);
-  return faults.length === 0 ? { ok: true, values, notes: startNotes(translation) } : { ok: false, faults };
+  if (faults.length > 0) return { ok: false, faults };
+  return { ok: true, values, notes: startNotes(translation), folders: translation.folders };
 }
 
 /** `--listen` takes the place of every address of the file, TLS and all. */

@@ -37,6 +37,8 @@ interface Example {
   readonly script: string;
   /** What to type; `{origin}` is the server. */
   readonly shell: string;
+  /** Runs scripts that publishers write, so it may not have this origin's rights. */
+  readonly isSandboxed?: true;
 }
 
 const EXAMPLES: readonly Example[] = [
@@ -54,7 +56,7 @@ const EXAMPLES: readonly Example[] = [
     summary: "A handler's own WebSocket: what you send comes back, and silence is answered with pings.",
     demo: echoHtml,
     script: echoJs,
-    shell: "websocat '{origin:ws}/examples/echo/socket'",
+    shell: "websocat '{socketOrigin}/examples/echo/socket'",
   },
   {
     name: "event-source",
@@ -77,6 +79,7 @@ const EXAMPLES: readonly Example[] = [
   {
     name: "jsonp",
     title: "JSONP",
+    isSandboxed: true,
     summary: "Long polling for pages of other origins, by script element, as old browsers did it.",
     demo: jsonpHtml,
     script: jsonpJs,
@@ -121,21 +124,33 @@ const EXAMPLES: readonly Example[] = [
 
 const DIRECTORY = "/examples/";
 
-let pages: ReadonlyMap<string, Page> | null = null;
+/** A document that lacks only the origin it is served from, and its headers. */
+interface Document {
+  readonly text: string;
+  readonly headers: Page["headers"];
+}
 
-/** The page for a path such as "/examples/chat"; undefined: there is none. */
-export function examplePage(path: string): Page | undefined {
-  pages ??= new Map([
-    ["", page(filled(index, { list: EXAMPLES.map(entry).join("\n        ") }), "")],
-    ...EXAMPLES.map((example): [string, Page] => [example.name, examplePageOf(example)]),
+let documents: ReadonlyMap<string, Document> | null = null;
+
+/**
+ * The page for a path such as "/examples/chat"; undefined: there is none. `origin` is what the client calls this server; it is
+ * shown in the lines to type.
+ */
+export function examplePage(path: string, origin: string): Page | undefined {
+  documents ??= new Map([
+    ["", document(filled(index, { list: EXAMPLES.map(entry).join("\n        ") }), "", DEMOS)],
+    ...EXAMPLES.map((example): [string, Document] => [example.name, exampleDocument(example)]),
   ]);
-  return pages.get(path.slice(path.lastIndexOf(DIRECTORY) + DIRECTORY.length));
+  const found = documents.get(path.slice(path.lastIndexOf(DIRECTORY) + DIRECTORY.length));
+  if (found === undefined) return undefined;
+  const names = { origin: escaped(origin), socketOrigin: escaped(origin.replace("http", "ws")) };
+  return { body: new TextEncoder().encode(filled(found.text, names)), headers: found.headers };
 }
 
 const entry = ({ name, title, summary }: Example): string =>
   `<li><a href="${DIRECTORY}${name}">${escaped(title)}</a><p>${escaped(summary)}</p></li>`;
 
-function examplePageOf({ title, summary, demo, script, shell: lines }: Example): Page {
+function exampleDocument({ title, summary, demo, script, shell: lines, isSandboxed }: Example): Document {
   const parts = {
     title: escaped(title),
     summary: escaped(summary),
@@ -143,18 +158,21 @@ function examplePageOf({ title, summary, demo, script, shell: lines }: Example):
     shell: escaped(lines),
     source: escaped(`${demo}\n<script>\n${script}</script>`),
   };
-  return page(filled(shell, parts), script);
+  return document(
+    filled(shell, parts),
+    script,
+    isSandboxed ? [...DEMOS, "sandbox allow-scripts allow-forms"] : DEMOS,
+  );
 }
 
 /** The demos show frames and films of this server, and one fetches by script element. */
 const DEMOS = ["img-src 'self' blob: data:", "frame-src 'self'"];
 
-function page(document: string, script: string): Page {
+function document(text: string, script: string, directives: readonly string[]): Document {
   return {
-    body: new TextEncoder().encode(
-      document.replace("/* style */", () => css).replace("/* script */", () => script),
-    ),
-    headers: documentHeaders(contentSecurityPolicy(css, script, DEMOS, " 'self'")),
+    // The hashes of the policy are of what stands between the tags, so nothing else may: the blanks around the places go.
+    text: text.replace(/\s*\/\* style \*\/\s*/, () => css).replace(/\s*PAGE_SCRIPT;\s*/, () => script),
+    headers: documentHeaders(contentSecurityPolicy(css, script, directives, " 'self'")),
   };
 }
 

@@ -24,7 +24,7 @@ export const web = (locator: Locator, front: Front) => {
   const script = { body: new TextEncoder().encode(pushStreamScript()), headers: SCRIPT_HEADERS };
   const documents = [
     ["page", () => page],
-    ["examples", ({ path }: LocatedRequest) => examplePage(path)],
+    ["examples", (located: LocatedRequest) => examplePage(located.path, originOf(located))],
     ["pushstream-client", () => script],
   ] as const satisfies readonly (readonly [string, (located: LocatedRequest) => Page | undefined])[];
   return new Elysia({ name: "web" }).onRequest(({ request, server }) => {
@@ -35,6 +35,12 @@ export const web = (locator: Locator, front: Front) => {
     return undefined;
   });
 };
+
+/** What the client calls this server, if that is a plain host and port. */
+function originOf(located: LocatedRequest): string {
+  const host = located.header("host") ?? "";
+  return `${located.scheme}://${/^[\w.:[\]-]{1,255}$/.test(host) ? host : "127.0.0.1:8080"}`;
+}
 
 function answer({ method }: LocatedRequest, document: Page | undefined): Response {
   if (method !== "GET" && method !== "HEAD") return methodNotAllowed("GET, HEAD");

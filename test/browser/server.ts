@@ -14,7 +14,7 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-const binary = join(import.meta.dir, "../../dist/sluice");
+const binary = process.env["SLUICE_BINARY"] ?? join(import.meta.dir, "../../dist/sluice");
 const START_WITHIN_MS = 10_000;
 
 export async function startServer(port: number): Promise<TestServer> {

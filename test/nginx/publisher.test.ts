@@ -4,7 +4,6 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import {
   channelInfo,
   expectAntiCache,
@@ -266,7 +265,8 @@ describe.each(ways)("%s", (_, workers, header) => {
       const large = new Uint8Array(4 << 20).map((_, i) => (i * 31) & 0xff);
       expectJson(await post("/tiny-buffer?id=large", large), channelInfo("large", 1, 1));
       const left = readdirSync(server.folder, { recursive: true }).map(String);
-      expect(left.filter((name) => name.startsWith(join("temp", "")))).toEqual([]);
+      // The folder itself is made, as nginx makes it.
+      expect(left.filter((name) => name.startsWith("temp"))).toEqual(["temp"]);
       const reader = await RawConnection.open(server.port);
       reader.request("/sub/large.b1");
       await reader.head();

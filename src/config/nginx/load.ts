@@ -44,7 +44,7 @@ export function loadNginxDocument(text: string, file: string, reader: FileReader
     value: "",
     sentence,
   }));
-  return { document: {}, faults, ignored: [], notices: [], startLines: [], lineOf: () => null };
+  return { document: {}, faults, ignored: [], notices: [], startLines: [], folders: [], lineOf: () => null };
 }
 
 export interface CheckedNginx {

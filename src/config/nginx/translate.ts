@@ -4,6 +4,7 @@
  *
  * Two passes: translate-scope.ts checks each directive by itself, everything after it only looks at what is in effect where.
  */
+import { resolve } from "node:path";
 import type { Fault } from "../fault.ts";
 import { Draft } from "./draft.ts";
 import { HANDLER } from "./translate-code.ts";
@@ -24,6 +25,8 @@ export interface Translation {
   readonly notices: readonly string[];
   /** What the module tells at a start: the memory it uses, the paddings it found. */
   readonly startLines: readonly string[];
+  /** Folders nginx makes when it starts. Nothing of ours lies there, but whoever looks expects them. */
+  readonly folders: readonly string[];
   /** Where a path of the document comes from: "server[0].location[2].message_ttl", or the nearest around it that is known. */
   lineOf(path: string): Place | null;
 }
@@ -51,9 +54,17 @@ export function translateNginx(directives: readonly Directive[], files: FileSour
     faults: report.faults(),
     ignored: report.ignored(),
     notices: report.notices,
+    folders: temporaryFolders(directives, files.folder),
     startLines: report.startLines,
     lineOf: (path) => nearestPlace(places, path),
   };
+}
+
+function temporaryFolders(directives: readonly Directive[], folder: string): string[] {
+  return directives.flatMap(({ name, args, block }) => [
+    ...(name === "client_body_temp_path" ? [resolve(folder, args[0]?.text ?? "")] : []),
+    ...temporaryFolders(block ?? [], folder),
+  ]);
 }
 
 const hasRole = (scope: Scope): boolean =>

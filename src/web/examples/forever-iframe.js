@@ -10,7 +10,8 @@ function show(line) {
 
 // The endless page is sandboxed by its own headers: what publishers write into it runs there and nowhere else.
 window.onmessage = (event) => {
-  if (event.source !== frame.contentWindow) return;
+  // A ping is a call without a text.
+  if (event.source !== frame.contentWindow || event.data === undefined) return;
   if (event.data === "ready") at("state").textContent = "The page is there, and stays.";
   else show(String(event.data));
 };
