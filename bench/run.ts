@@ -12,6 +12,7 @@ import { measuredBuild, releaseBinary, sluice } from "./peers/sluice.ts";
 import { FULL, QUICK } from "./plan.ts";
 import { report, writeInto } from "./report.ts";
 import { deliveryRows } from "./rows/delivery.ts";
+import { handlerRows } from "./rows/handlers.ts";
 import { latencyRow } from "./rows/latency.ts";
 import { memoryRow } from "./rows/memory.ts";
 import { publishRow } from "./rows/publish.ts";
@@ -19,7 +20,15 @@ import type { Row, RowResult } from "./rows/row.ts";
 import { scaleRow } from "./rows/scale.ts";
 import { startupRow } from "./rows/startup.ts";
 
-const ROWS: readonly Row[] = [...deliveryRows, latencyRow, memoryRow, publishRow, startupRow, scaleRow];
+const ROWS: readonly Row[] = [
+  ...deliveryRows,
+  latencyRow,
+  memoryRow,
+  publishRow,
+  startupRow,
+  scaleRow,
+  ...handlerRows,
+];
 
 const { values } = parseArgs({
   options: {

@@ -6,7 +6,7 @@ import { Elysia } from "elysia";
 import { admin } from "./admin/plugin.ts";
 import { closing, headerOnly, isLastRequest, refuse } from "./answer.ts";
 import { type AddressSource, type LocatedRequest, Locator } from "./config/located-request.ts";
-import type { Config, LocationConfig } from "./config/model.ts";
+import type { Config } from "./config/model.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import { Refusals } from "./errors.ts";
 import { Fanout } from "./fanout/fanout.ts";
@@ -19,10 +19,11 @@ import { Guards } from "./handlers/guard.ts";
 import { hooksOf } from "./handlers/hooks.ts";
 import { HandlerHost } from "./handlers/host.ts";
 import { type HandlerFiles, loadHandlers } from "./handlers/loader.ts";
-import { type HandlerEndpoints, handlerEndpoints, handlers } from "./handlers/plugin.ts";
+import { handlerEndpoints, handlers } from "./handlers/plugin.ts";
 import { startEarlyListener } from "./listen/early-listener.ts";
 import { type Application, type Listener, startListener } from "./listen/listener.ts";
 import { peerOfRelay } from "./listen/relay.ts";
+import { isWebSocket, largestBody, socketSizes } from "./listen/socket-sizes.ts";
 import { log } from "./log.ts";
 import { type Ingest, ingest, openTarget, type Target } from "./publish/ingest.ts";
 import { publish } from "./publish/plugin.ts";
@@ -103,7 +104,8 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const hooks = hooksOf(host);
   const programs = handlerEndpoints(host);
   const maxBodyBytes = largestBody(config);
-  const sizes = socketSizes(config, store, maxBodyBytes, programs);
+  const handlerBytes = Math.max(0, ...programs.map((program) => program?.maxPayload ?? 0));
+  const sizes = socketSizes(config, store.maxMessageBytes, handlerBytes);
   const room = new Room({
     config,
     store,
@@ -274,32 +276,6 @@ function returned(located: LocatedRequest, { locations }: Config): Response {
 /** RFC 9112 3.2: a Host that is none is 400. Bun then gives the path alone, as it does when there is no Host or an empty one. */
 const hasBadHost = (request: Request): boolean =>
   request.url.startsWith("/") && Boolean(request.headers.get("host"));
-
-/** Bun's server needs one number for all locations; publish/ keeps each to its own. 0 = unlimited. */
-function largestBody({ limits, locations }: Config): number {
-  const sizes = [limits.maxBodyBytes, ...locations.map(({ maxBodyBytes }) => maxBodyBytes)];
-  return sizes.includes(0) ? 0 : Math.max(...sizes);
-}
-
-/** What WebSockets may send and have to take. What the store cannot hold is no message; what a handler takes is its own affair. */
-function socketSizes(
-  { limits, locations }: Config,
-  store: Store,
-  maxBodyBytes: number,
-  programs: HandlerEndpoints,
-) {
-  const bounded = (bytes: number): number =>
-    Math.min(bytes || Number.POSITIVE_INFINITY, store.maxMessageBytes);
-  const subscriberFrameBytes = bounded(limits.maxFrameBytes ?? maxBodyBytes);
-  const handlerBytes = Math.max(0, ...programs.map((program) => program?.maxPayload ?? 0));
-  const maxFrameBytes = Math.max(subscriberFrameBytes, handlerBytes);
-  const publishes = locations.some((one) => isWebSocket(one) && one.websocketAllowPublish);
-  const maxMessageBytes = Math.max(bounded(maxBodyBytes), publishes ? subscriberFrameBytes : 0, handlerBytes);
-  return { subscriberFrameBytes, maxFrameBytes, maxMessageBytes };
-}
-
-const isWebSocket = (location: LocationConfig | undefined): boolean =>
-  location?.role.kind === "subscriber" && location.role.mode === "websocket";
 
 /** The next one is refused before there are no descriptors left to refuse it with. */
 const isFull = ({ maxConnections, maxDescriptors }: WorkerOptions, listeners: readonly Listener[]): boolean =>

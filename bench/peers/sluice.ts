@@ -33,9 +33,13 @@ export function releaseBinary(): void {
 }
 
 /** Command and environment of one `serve`, shared with the row that times the start. */
-export function serveCommand(port: number, workers: number, folder: string) {
+export function serveCommand(
+  port: number,
+  workers: number,
+  folder: string,
+  config: string = join(import.meta.dir, "sluice.toml"),
+) {
   if (pinned === null) throw new Error("sluice was not built: ask missing() first");
-  const config = join(import.meta.dir, "sluice.toml");
   const listen = `127.0.0.1:${port}`;
   return {
     command: [pinned.binary, "serve", "--config", config, "--listen", listen, "--workers", String(workers)],

@@ -210,7 +210,9 @@ function codeOf(
   folder: string,
 ): CodeConfig | null {
   if (handler === null && authorize === null && hooks === null) return null;
-  const file = (path: string | null): string | null => (path === null ? null : resolve(folder, path));
+  // "sluice:lines" is no path but one of our own.
+  const file = (path: string | null): string | null =>
+    path === null || path.startsWith("sluice:") ? path : resolve(folder, path);
   return {
     handler: file(handler),
     authorize: file(authorize),

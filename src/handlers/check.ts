@@ -8,6 +8,7 @@ import { readFileSync, realpathSync } from "node:fs";
 import { dirname, resolve, sep } from "node:path";
 import { type Fault, shownValue } from "../config/fault.ts";
 import type { CodeConfig, Config } from "../config/model.ts";
+import { builtIn, builtInNames, isBuiltIn } from "./built-in.ts";
 
 /** More files than these are not read: whoever has them has a build of his own. */
 const MAX_FILES = 500;
@@ -27,7 +28,7 @@ export interface HandlerCheck {
   readonly files: readonly string[];
 }
 
-/** `configFile` undefined: the embedded default, which has no handlers. */
+/** `configFile` undefined: the embedded default, whose handlers are built in. */
 export function checkHandlers({ locations }: Pick<Config, "locations">, configFile?: string): HandlerCheck {
   const check = new Check(configFile ?? "");
   locations.forEach(({ match, code }) => {
@@ -60,6 +61,11 @@ class Check {
 
   option(use: Use, path: string, match: string): void {
     const fault = (sentence: string): void => this.#fault(use, path, match, sentence);
+    if (isBuiltIn(path)) {
+      if (builtIn(path) === undefined)
+        fault(`there is no such handler of ours; there are ${builtInNames()}.`);
+      return;
+    }
     const file = real(path);
     const isInside = file?.startsWith(this.#folder + sep) === true;
     if (file === null) fault("there is no such file.");

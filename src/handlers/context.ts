@@ -7,6 +7,7 @@ import { binaryBytes } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { CaptureGroups } from "../config/match-syntax.ts";
 import { type LogFields, log } from "../log.ts";
+import { atHandler } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
 import { channelStatistics, publishFrom, textOf } from "./publishing.ts";
 import { type Feed, iterable, openSubscription } from "./subscription.ts";
@@ -14,13 +15,16 @@ import { type Feed, iterable, openSubscription } from "./subscription.ts";
 /** setTimeout holds no more. */
 const LONGEST_SLEEP_MS = 0x7fffffff;
 
-/** What `signal.reason` is. */
+/** What `signal.reason` is, and what sleepers are woken with. */
 export const Ending = {
-  clientLeft: new DOMException("The client has left.", "AbortError"),
-  tooLate: new DOMException("The time limit of the location is over.", "TimeoutError"),
-  draining: new DOMException("The server is about to stop.", "AbortError"),
-  done: new DOMException("The request is over.", "AbortError"),
+  clientLeft: atHandler(new DOMException("The client has left.", "AbortError")),
+  tooLate: atHandler(new DOMException("The time limit of the location is over.", "TimeoutError")),
+  draining: atHandler(new DOMException("The server is about to stop.", "AbortError")),
+  done: atHandler(new DOMException("The request is over.", "AbortError")),
 } as const;
+
+/** A sleeper that nobody waits for any more was woken: no fault. */
+export const isEnding = (error: unknown): boolean => Object.values(Ending).some((each) => each === error);
 
 export class RequestContext implements Context {
   readonly #host: HandlerHost;

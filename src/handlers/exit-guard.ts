@@ -5,13 +5,15 @@
  * This is no sandbox. A handler may do what the user may who runs sluice, `process.kill` included.
  */
 
-/** The ways out that a program takes by itself. */
-const WAYS_OUT = ["exit", "reallyExit", "abort"] as const;
+import { atHandler } from "./failure.ts";
+
+/** The ways out that a program takes by itself. `exit` of the runtime ends in `reallyExit`, which has to stay. */
+const WAYS_OUT = ["exit", "abort"] as const;
 
 export function keepHandlersFromExiting(): void {
   for (const name of WAYS_OUT) Reflect.set(process, name, () => refuseExit(name));
 }
 
 function refuseExit(name: string): never {
-  throw new Error(`a handler cannot end its worker: process.${name}() does nothing here`);
+  throw atHandler(new Error(`a handler cannot end its worker: process.${name}() does nothing here`));
 }

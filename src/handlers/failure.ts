@@ -12,6 +12,18 @@ const ID_BYTES = 6;
 /** A stack of a thousand frames tells no more than its top. */
 const MAX_STACK = 4000;
 
+/** Errors that sluice throws at handlers. Who let one go cannot be told from its stack: calls in tail position leave no trace in it. */
+const thrownAtHandlers = new WeakSet<Error>();
+
+/** Marks it as such. */
+export function atHandler<Thrown extends Error>(error: Thrown): Thrown {
+  thrownAtHandlers.add(error);
+  return error;
+}
+
+export const isThrownAtHandler = (error: unknown): boolean =>
+  error instanceof Error && thrownAtHandlers.has(error);
+
 /** What was being called when it failed: "handler", "authorize", "onPublish", "websocket.message" … */
 export interface Failing {
   readonly file: string;

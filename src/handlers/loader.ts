@@ -5,7 +5,8 @@
 import { dirname } from "node:path";
 import type { Authorize, Handler, Hooks, WebSocketHandler } from "sluice";
 import type { Config } from "../config/model.ts";
-import { type Failing, logFailure } from "./failure.ts";
+import { builtIn } from "./built-in.ts";
+import { type Failing, isThrownAtHandler, logFailure } from "./failure.ts";
 
 /** What a file may export that means something here. */
 export interface HandlerModule {
@@ -34,7 +35,7 @@ export class HandlerFile {
 
   async #load(): Promise<void> {
     try {
-      this.module = moduleOf(await import(this.path));
+      this.module = moduleOf(builtIn(this.path) ?? (await import(this.path)));
     } catch (error) {
       this.failureId = this.logFailure("import", error);
     }
@@ -76,10 +77,11 @@ export class HandlerFiles {
 
   /**
    * Whether an error that nobody caught comes from a handler: a timer or a promise it let go. Its stack names a file beside a handler, or
-   * nothing of ours, as that of a `fetch` that failed or of a text that was thrown.
+   * nothing of ours, as that of a `fetch` that failed or of a text that was thrown; or sluice threw it at a handler.
    */
   owns(error: unknown): boolean {
     if (this.isEmpty) return false;
+    if (isThrownAtHandler(error)) return true;
     const stack = error instanceof Error && typeof error.stack === "string" ? error.stack : "";
     const folders = [...this.#files.keys()].map((path) => `${dirname(path)}/`);
     return folders.some((folder) => stack.includes(folder)) || !stack.includes(OWN_CODE);

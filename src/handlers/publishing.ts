@@ -4,6 +4,7 @@ import { type Refusal, Refusals } from "../errors.ts";
 import { ingest, openTarget } from "../publish/ingest.ts";
 import { channelCounts } from "../store/channel-statistics.ts";
 import { nameRefusal } from "../wire/channels-path.ts";
+import { atHandler } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
 
 const encoder = new TextEncoder();
@@ -27,12 +28,12 @@ export class RefusedError extends Error {
 
 /** The bytes of a channel's name. Throws when nobody may have such a channel; a "/" would be two. */
 export function channelBytes({ config }: HandlerHost, name: unknown): Uint8Array {
-  if (typeof name !== "string") throw new TypeError("the name of a channel is a text");
+  if (typeof name !== "string") throw atHandler(new TypeError("the name of a channel is a text"));
   const bytes = encoder.encode(name);
-  if (bytes.length === 0) throw new RefusedError(Refusals.noChannel);
-  if (name.includes("/")) throw new RefusedError(Refusals.forbiddenChannel);
+  if (bytes.length === 0) throw atHandler(new RefusedError(Refusals.noChannel));
+  if (name.includes("/")) throw atHandler(new RefusedError(Refusals.forbiddenChannel));
   const refusal = nameRefusal(bytes, config.limits.maxChannelIdLength);
-  if (refusal !== null) throw new RefusedError(refusal);
+  if (refusal !== null) throw atHandler(new RefusedError(refusal));
   return bytes;
 }
 
@@ -45,12 +46,12 @@ export function publishFrom(
 ): PublishResult {
   const name = channelBytes(host, channel);
   const bytes = dataBytes(data);
-  if (bytes.length === 0) throw new RefusedError(Refusals.emptyMessage);
+  if (bytes.length === 0) throw atHandler(new RefusedError(Refusals.emptyMessage));
   const draft = { data: bytes, eventId: eventName(eventId), eventType: eventName(eventType), stored };
   const target = openTarget(host.ingest.store, name, Date.now());
-  if ("status" in target) throw new RefusedError(target);
+  if ("status" in target) throw atHandler(new RefusedError(target));
   const refusal = ingest(host.ingest, [target], draft, Date.now());
-  if (refusal !== null) throw new RefusedError(refusal);
+  if (refusal !== null) throw atHandler(new RefusedError(refusal));
   return { ...statistics(host, channel, target.index), id: target.lastId };
 }
 
@@ -67,15 +68,15 @@ function statistics({ ingest: { store } }: HandlerHost, channel: string, index: 
 export function dataBytes(data: unknown): Uint8Array {
   if (typeof data === "string") return encoder.encode(data);
   if (data instanceof Uint8Array) return data;
-  throw new TypeError("the data of a message is text or bytes");
+  throw atHandler(new TypeError("the data of a message is text or bytes"));
 }
 
 /** undefined and null: none. Throws when the store could not take it. */
 export function eventName(name: unknown): Uint8Array | null {
   if (name === undefined || name === null) return null;
-  if (typeof name !== "string") throw new TypeError("an event id or type is a text");
+  if (typeof name !== "string") throw atHandler(new TypeError("an event id or type is a text"));
   const bytes = encoder.encode(name);
-  if (bytes.length > MAX_EVENT_NAME_BYTES) throw new RefusedError(Refusals.eventNameTooLarge);
+  if (bytes.length > MAX_EVENT_NAME_BYTES) throw atHandler(new RefusedError(Refusals.eventNameTooLarge));
   return bytes;
 }
 

@@ -10,6 +10,7 @@ import { StreamConnection, type StreamSink } from "../fanout/streams.ts";
 import { Message as StoredMessage } from "../store/message-view.ts";
 import { RefList } from "../store/refs.ts";
 import type { Store } from "../store/store.ts";
+import { atHandler } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
 import { decodeMessages, messageFormat } from "./message-format.ts";
 import { channelBytes, RefusedError } from "./publishing.ts";
@@ -25,15 +26,16 @@ export function openSubscription(
 ): Feed {
   const { store } = host.ingest;
   const limit = host.config.limits.maxChannelsPerRequest;
-  if (channels.length === 0) throw new RefusedError(Refusals.noChannel);
-  if (limit > 0 && channels.length > limit) throw new RefusedError(Refusals.tooManyChannelsInRequest);
+  if (channels.length === 0) throw atHandler(new RefusedError(Refusals.noChannel));
+  if (limit > 0 && channels.length > limit)
+    throw atHandler(new RefusedError(Refusals.tooManyChannelsInRequest));
   const nowSec = Math.floor(Date.now() / 1000);
   const names = channels.map((channel) => channelBytes(host, channel));
   const feed = new Feed(host.fanout, left);
   for (const name of names) {
     const index = store.open(name, nowSec);
-    if (index === -1) throw new RefusedError(Refusals.tooManyChannels);
-    if (index < 0) throw new RefusedError(Refusals.noRoom);
+    if (index === -1) throw atHandler(new RefusedError(Refusals.tooManyChannels));
+    if (index < 0) throw atHandler(new RefusedError(Refusals.noRoom));
     if (feed.subscriptions.some(({ channel }) => channel.index === index)) continue;
     const newest = store.publishedCount(index);
     const after = last > 0 ? beforeLast(store, index, last, newest) : newest;
@@ -79,7 +81,9 @@ class Inbox implements StreamSink {
     }
     if (this.#isOver) return this.isInOrder ? Promise.resolve(DONE) : Promise.reject(fellBehind());
     if (this.#reader !== null)
-      return Promise.reject(new Error("somebody waits for the next message of this subscription already"));
+      return Promise.reject(
+        atHandler(new Error("somebody waits for the next message of this subscription already")),
+      );
     this.#reader = Promise.withResolvers();
     return this.#reader.promise;
   }
@@ -165,7 +169,8 @@ export class Feed extends StreamConnection {
   }
 }
 
-const fellBehind = (): Error => new Error("the subscription ended: nothing was taken from it for a minute");
+const fellBehind = (): Error =>
+  atHandler(new Error("the subscription ended: nothing was taken from it for a minute"));
 
 /** What the handler is given: nothing of the stream behind it. */
 export function iterable(feed: Feed): Subscription {

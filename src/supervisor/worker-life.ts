@@ -7,6 +7,7 @@
  */
 import type { Drain, RunningWorker, startWorker } from "../app.ts";
 import type { Config } from "../config/model.ts";
+import { isEnding } from "../handlers/context.ts";
 import { keepHandlersFromExiting } from "../handlers/exit-guard.ts";
 import { messageOf } from "../handlers/failure.ts";
 import { type HandlerFiles, loadHandlers } from "../handlers/loader.ts";
@@ -146,7 +147,8 @@ class WorkerLife {
     }
     if (this.#handlerFiles?.owns(error) === true) {
       const stack = error instanceof Error ? (error.stack ?? "") : "";
-      log("error", `a handler let an error go: ${messageOf(error)}`, { stack });
+      const level = isEnding(error) ? "debug" : "error";
+      log(level, `a handler let an error go: ${messageOf(error)}`, { stack });
       return;
     }
     const sentence = error instanceof Error ? error.message : String(error);

@@ -1,8 +1,10 @@
 /** What a handler may return, what it is given, and how its pieces travel: raw bytes of the compiled binary. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { ask, RawConnection } from "../binary/raw-client.ts";
 import { type RunningServer, until } from "../binary/running-server.ts";
-import { forSettings, handlerLocations, startHandlers, workerPids } from "./handler-server.ts";
+import { folderWith, forSettings, handlerLocations, startHandlers, workerPids } from "./handler-server.ts";
 
 setDefaultTimeout(60_000);
 
@@ -56,16 +58,26 @@ const FILES: Record<string, string> = {
     import { word } from "./lib/words.ts";
     export default () => word + typeof readFileSync;`,
   "lib/words.ts": `export const word: string = "library ";`,
+  "long.ts": `export default () => "long ".repeat(100);`,
+  "long-pieces.ts": `export default async function* () { for (let i = 0; i < 100; i++) yield "long "; }`,
   "typed.ts": `export default () => "<b>";`,
 };
 
 const NAMES = Object.keys(FILES)
-  .filter((name) => !name.includes("/") && name !== "params.ts" && name !== "typed.ts" && name !== "echo.ts")
+  .filter(
+    (name) =>
+      !name.includes("/") &&
+      name !== "params.ts" &&
+      name !== "typed.ts" &&
+      name !== "echo.ts" &&
+      !name.startsWith("long"),
+  )
   .map((name) => name.slice(0, -3));
 
 const TOML = `${handlerLocations(NAMES)}
 ${handlerLocations(["echo"], 'max_body_size = "1KiB"')}
 ${handlerLocations(["typed"], 'default_type = "text/html"\nadd_header = ["X-Added yes"]')}
+${handlerLocations(["long", "long-pieces"], 'gzip = true\ngzip_types = ["*"]\naccess_log = ["ACCESS_LOG"]')}
 [[location]]
 match = "~ ^/params/(\\\\d+)/(?<who>[^/]+)$"
 handler = "params.ts"
@@ -73,8 +85,9 @@ handler = "params.ts"
 
 forSettings("answers of handlers", (setting) => {
   let server: RunningServer;
+  const accessLog = join(folderWith({}), "access.log");
   beforeAll(async () => {
-    server = await startHandlers(setting, { files: FILES, toml: TOML.replaceAll("\\\\", "\\\\") });
+    server = await startHandlers(setting, { files: FILES, toml: TOML.replace(/ACCESS_LOG/g, accessLog) });
   });
   afterAll(async () => {
     await server.stop();
@@ -192,6 +205,20 @@ forSettings("answers of handlers", (setting) => {
 
   test("a handler imports its neighbours and the runtime's modules", async () => {
     expect((await ask(server.port, "/with-lib")).body.toString()).toBe("library function");
+  });
+
+  test("whole answers are compressed, pieces are not; both are in the access log", async () => {
+    const headers = { "Accept-Encoding": "gzip" };
+    const whole = await ask(server.port, "/long", { headers });
+    expect(whole.fields.get("content-encoding")).toBe("gzip");
+    expect(Buffer.from(Bun.gunzipSync(new Uint8Array(whole.body))).toString()).toBe("long ".repeat(100));
+    const pieces = await ask(server.port, "/long-pieces", { headers });
+    expect(pieces.fields.has("content-encoding")).toBe(false);
+    expect(pieces.body.toString()).toBe("long ".repeat(100));
+    await until("two lines", () => {
+      const text = readFileSync(accessLog, "utf8");
+      return /"GET \/long HTTP\/1.1" 200 \d+/.test(text) && /"GET \/long-pieces HTTP\/1.1" 200 /.test(text);
+    });
   });
 
   test("no worker died of it", () => {

@@ -2,8 +2,8 @@
  * The compiled binary with TypeScript handlers beside its configuration. Suites run on both kinds of listener, Bun's own and the early one
  * (there is one as soon as a location streams without a header template), with one worker and with two.
  */
-import { describe } from "bun:test";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { afterAll, describe } from "bun:test";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type RunningServer, startServer } from "../binary/running-server.ts";
@@ -48,8 +48,14 @@ export function startHandlers(
   return startServer({ folder, workers, toml: listener === "early" ? toml + EARLY : toml, args });
 }
 
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
 export function folderWith(files: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(join(tmpdir(), "sluice-handlers-"));
+  folders.push(folder);
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);

@@ -1,0 +1,112 @@
+/** A generator is not resumed faster than its client reads, and a slow one costs no memory. Raw bytes of the compiled binary. */
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { ask } from "../binary/raw-client.ts";
+import { until } from "../binary/running-server.ts";
+import { handlerLocations, startHandlers, workerPids } from "./handler-server.ts";
+
+setDefaultTimeout(60_000);
+
+const PIECE_BYTES = 64;
+const FILES = {
+  "pieces.ts": `
+    const yielded = new Map<string, number>();
+    let closed = 0;
+    export default async function* ({ query }) {
+      if (query.has("count")) { yield JSON.stringify({ yielded: yielded.get(query.get("count")) ?? 0, closed }); return; }
+      const name = query.get("name"), piece = "x".repeat(${PIECE_BYTES - 1}) + "\\n";
+      try {
+        for (let i = 0; i < Number(query.get("n")); i++) { yielded.set(name, i + 1); yield piece; }
+      } finally { closed++; }
+    }`,
+};
+
+/** A client that reads only when it is told to. */
+class Reader {
+  received = 0;
+  ended = false;
+  readonly socket: Socket;
+
+  constructor(port: number, path: string) {
+    this.socket = connect({ port, host: "127.0.0.1" });
+    this.socket.on("error", () => {
+      this.ended = true;
+    });
+    this.socket.on("close", () => {
+      this.ended = true;
+    });
+    this.socket.pause();
+    this.socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+  }
+
+  readAll(): void {
+    this.socket.on("data", (data) => {
+      this.received += data.length;
+    });
+    this.socket.resume();
+  }
+}
+
+const residentBytes = (pid: number): number =>
+  Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
+
+describe.each(["native", "early"] as const)("%s listener", (listener) => {
+  test("it stands still while nobody reads, and goes on when somebody does", async () => {
+    const server = await startHandlers(
+      { workers: 1, listener },
+      { files: FILES, toml: handlerLocations(["pieces"]) },
+    );
+    const state = async (): Promise<{ yielded: number; closed: number }> =>
+      JSON.parse((await ask(server.port, "/pieces?count=a")).body.toString());
+    // More than all buffers on the way can hold.
+    const pieces = 1_000_000;
+    const reader = new Reader(server.port, `/pieces?name=a&n=${pieces}`);
+    let stood = -1;
+    await until(
+      "it to stand still",
+      async () => {
+        const { yielded } = await state();
+        const isStill = yielded === stood && yielded > 0;
+        stood = yielded;
+        await Bun.sleep(100);
+        return isStill;
+      },
+      30_000,
+    );
+    expect(stood).toBeLessThan(pieces / 2);
+    reader.readAll();
+    await until("it to go on", async () => (await state()).yielded > stood);
+    reader.socket.destroy();
+    await until("its finally", async () => (await state()).closed === 1);
+    await server.stop();
+  });
+
+  test("slow readers hold the worker's memory flat", async () => {
+    const server = await startHandlers(
+      { workers: 1, listener },
+      { files: FILES, toml: handlerLocations(["pieces"]) },
+    );
+    const [pid = 0] = workerPids(server);
+    const pieces = 16_384; // 1 MB
+    const warm = new Reader(server.port, `/pieces?name=warm&n=${pieces}`);
+    warm.readAll();
+    await until("a first reader to be through", () => warm.ended);
+    const before = residentBytes(pid);
+    const readers = Array.from(
+      { length: 40 },
+      (_, i) => new Reader(server.port, `/pieces?name=${i}&n=${pieces * 8}`),
+    );
+    await until("all to have begun", async () => {
+      const counts = await Promise.all(
+        [0, 20, 39].map(async (i) => (await ask(server.port, `/pieces?count=${i}`)).body.toString()),
+      );
+      return counts.every((text) => JSON.parse(text).yielded > 100);
+    });
+    await Bun.sleep(500);
+    // 40 times 8 MB would be 320 MB.
+    expect(residentBytes(pid) - before).toBeLessThan(60 * 2 ** 20);
+    for (const reader of readers) reader.socket.destroy();
+    await server.stop();
+  });
+});

@@ -1,0 +1,201 @@
+/** `authorize`: who is let in where, and that nobody is when it throws, hangs or talks nonsense. Raw bytes of the compiled binary. */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { ask, RawConnection } from "../binary/raw-client.ts";
+import { Opcode, RawWebSocket } from "../binary/raw-web-socket.ts";
+import { type RunningServer, until } from "../binary/running-server.ts";
+import { errorId, forSettings, startHandlers, workerPids } from "./handler-server.ts";
+
+setDefaultTimeout(60_000);
+
+const FILES: Record<string, string> = {
+  // What it says is asked for in the request, so that one file serves all cases.
+  "guard.ts": `
+    import type { Authorize } from "sluice";
+    export const authorize: Authorize = async ({ headers, channels, role, sleep, query, params, channel, publish, method }) => {
+      const wish = headers.get("x-wish") ?? query.get("wish") ?? "";
+      if (query.has("slowly")) await sleep(20);
+      if (wish === "yes") return true;
+      if (wish === "no") return false;
+      if (wish === "status") return 451;
+      if (wish === "explain") return { status: 403, explain: "not you,\\r\\nX-Forged: 1 " + role };
+      if (wish === "narrow") return { channels: channels.filter((name) => name !== "secret") };
+      if (wish === "rewrite") return { channels: ["tenant-" + channels.join("+"), "common.b1"] };
+      if (wish === "none") return { channels: [] };
+      if (wish === "slash") return { channels: ["a/b"] };
+      if (wish === "bad-status") return { status: 200 };
+      if (wish === "throw") throw new Error("thrown in authorize");
+      if (wish === "hang") return await new Promise<boolean>(() => {});
+      if (wish === "exit") process.exit(0);
+      if (wish === "text") return "yes" as never;
+      if (wish === "tell") { publish("told", role + " " + method + " " + channels.join(",") + " " + JSON.stringify(params) + " " + channel("absent")); return true; }
+      return undefined as never;
+    };`,
+  "sync.ts": `export const authorize = ({ headers }) => headers.get("x-wish") === "yes";`,
+  "broken.ts": `throw new Error("no guard today"); export const authorize = () => true;`,
+  "public/index.html": "<p>members</p>",
+};
+
+const location = (match: string, role: string, guard = "guard.ts"): string =>
+  `[[location]]\nmatch = "${match}"\n${role}\nauthorize = "${guard}"\nhandler_timeout = "400ms"\n`;
+
+const TOML = `
+${location("= /pub", 'publisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true')}
+${location("= /sync-pub", 'publisher = "normal"\nchannels_path = "$arg_id"\nstore_messages = true', "sync.ts")}
+${location("= /broken-pub", 'publisher = "normal"\nchannels_path = "$arg_id"', "broken.ts")}
+${location("~ ^/poll/(.*)$", 'subscriber = "polling"\nchannels_path = "$1"\nmessage_template = "~channel~=~text~;"')}
+${location("~ ^/ev/(?<id>.*)$", 'subscriber = "eventsource"\nchannels_path = "$id"')}
+${location("~ ^/ws/(.*)$", 'subscriber = "websocket"\nchannels_path = "$1"\nmessage_template = "~channel~=~text~"')}
+${location("~ ^/sub/(.*)$", 'subscriber = "streaming"\nchannels_path = "$1"\nheader_template = "hi"')}
+${location("/files/", 'root = "ROOT"')}
+[[location]]
+match = "= /open-pub"
+publisher = "admin"
+channels_path = "$arg_id"
+store_messages = true
+[[location]]
+match = "~ ^/open-poll/(.*)$"
+subscriber = "polling"
+channels_path = "$1"
+message_template = "~channel~=~text~;"
+`;
+
+const wish = (word: string) => ({ headers: { "X-Wish": word } });
+
+forSettings("guards", (setting) => {
+  let server: RunningServer;
+  let pids: readonly number[];
+  beforeAll(async () => {
+    const { folderWith } = await import("./handler-server.ts");
+    const root = folderWith({ "files/page.html": "<p>members</p>" });
+    server = await startHandlers(setting, { files: FILES, toml: TOML.replace("ROOT", root) });
+    pids = workerPids(server);
+  });
+  afterAll(async () => {
+    expect(workerPids(server)).toEqual(pids);
+    await server.stop();
+  });
+
+  const poll = async (channels: string): Promise<string> =>
+    (await ask(server.port, `/open-poll/${channels}`)).body.toString();
+
+  test.each([
+    ["yes", 200, undefined],
+    ["no", 403, undefined],
+    ["status", 451, undefined],
+    ["explain", 403, "not you,X-Forged: 1 publisher"],
+  ])("publisher, %s: %d", async (word, status, explain) => {
+    const answer = await ask(server.port, `/pub?id=p-${word}`, { method: "POST", body: "m", ...wish(word) });
+    expect(answer.status).toBe(status);
+    expect(answer.fields.get("x-nginx-pushstream-explain")).toBe(explain as string);
+    expect(answer.fields.has("x-forged")).toBe(false);
+    expect(await poll(`p-${word}.b1`)).toBe(status === 200 ? `p-${word}=m;` : "");
+  });
+
+  test.each(["/pub?id=a&slowly", "/poll/a?slowly", "/ev/a?slowly", "/sub/a?slowly", "/ws/a?slowly"])(
+    "%s: 403 after a while",
+    async (path) => {
+      const answer = await ask(server.port, path, wish("no"));
+      expect(answer.status).toBe(403);
+    },
+  );
+
+  test.each(["throw", "exit", "text", "none", "slash", "bad-status", "nothing"])(
+    "%s: 500 with an id that is in the log, and nobody is in",
+    async (word) => {
+      const answer = await ask(server.port, `/pub?id=q-${word}`, {
+        method: "POST",
+        body: "m",
+        ...wish(word),
+      });
+      expect(answer.status).toBe(500);
+      const id = errorId(answer.fields);
+      await until("its line in the log", () => server.log.includes(id));
+      expect(server.log.split("\n").find((line) => line.includes(id))).toContain("authorize failed: ");
+      expect(await poll(`q-${word}.b1`)).toBe("");
+    },
+  );
+
+  test.each(["/pub?id=h", "/poll/h", "/ws/h", "/files/page.html"])(
+    "%s: a guard that hangs is 500",
+    async (path) => {
+      const answer = await ask(server.port, path, wish("hang"));
+      expect(answer.status).toBe(500);
+      const id = errorId(answer.fields);
+      await until("its line in the log", () => server.log.includes(id));
+      expect(server.log).toContain("authorize failed: TooLate: no answer within 400 ms");
+    },
+  );
+
+  test("a guard that did not load lets nobody in", async () => {
+    const answer = await ask(server.port, "/broken-pub?id=b", { method: "POST", body: "m" });
+    expect(answer.status).toBe(500);
+    expect(server.log).toContain(errorId(answer.fields));
+  });
+
+  test("one that answers at once", async () => {
+    expect(
+      (await ask(server.port, "/sync-pub?id=s", { method: "POST", body: "m", ...wish("yes") })).status,
+    ).toBe(200);
+    expect((await ask(server.port, "/sync-pub?id=s", { method: "POST", body: "m" })).status).toBe(403);
+  });
+
+  test("channels are narrowed and rewritten, for publishers", async () => {
+    await ask(server.port, "/pub?id=open/secret", { method: "POST", body: "narrow", ...wish("narrow") });
+    expect(await poll("open.b1")).toBe("open=narrow;");
+    expect(await poll("secret.b1")).toBe("");
+    const answer = await ask(server.port, "/pub?id=x/y", { method: "POST", body: "w", ...wish("rewrite") });
+    expect(answer.body.toString()).toContain('"channel": "tenant-x+y"');
+    expect(await poll("tenant-x+y.b1")).toBe("tenant-x+y=w;");
+  });
+
+  test("channels are narrowed and rewritten, for subscribers; old messages stay asked for", async () => {
+    for (const [channel, text] of [
+      ["r1", "one"],
+      ["r1", "two"],
+      ["secret", "hidden"],
+      ["tenant-z", "own"],
+      ["common", "c1"],
+      ["common", "c2"],
+    ])
+      await ask(server.port, `/open-pub?id=${channel}`, { method: "POST", body: text ?? "" });
+    const narrowed = await ask(server.port, "/poll/r1.b2/secret.b2", wish("narrow"));
+    expect(narrowed.body.toString()).toBe("r1=one;r1=two;");
+    const rewritten = await ask(server.port, "/poll/z.b5", wish("rewrite"));
+    expect(rewritten.body.toString()).toBe("common=c2;");
+  });
+
+  test("a WebSocket is let in, or refused before the upgrade", async () => {
+    const socket = await RawWebSocket.open(server.port, "/ws/w1/secret?slowly", { "X-Wish": "narrow" });
+    await until("it stands", async () =>
+      (await ask(server.port, "/open-pub?id=w1")).body.toString().includes('"subscribers": 1'),
+    );
+    await ask(server.port, "/open-pub?id=secret", { method: "POST", body: "not for it" });
+    await ask(server.port, "/open-pub?id=w1", { method: "POST", body: "for it" });
+    const { opcode, payload } = await socket.frame();
+    expect([opcode, payload.toString()]).toEqual([Opcode.TEXT, "w1=for it"]);
+    socket.close();
+    expect((await ask(server.port, "/ws/w1", wish("no"))).status).toBe(403);
+  });
+
+  test("a stream is let in after a while", async () => {
+    const connection = await RawConnection.open(server.port);
+    connection.request("/ev/e1?slowly", wish("yes"));
+    expect((await connection.head()).fields.get("content-type")).toContain("text/event-stream");
+    connection.close();
+  });
+
+  test("files have a guard, too", async () => {
+    expect((await ask(server.port, "/files/page.html", wish("yes"))).body.toString()).toBe("<p>members</p>");
+    expect((await ask(server.port, "/files/page.html", wish("no"))).status).toBe(403);
+    expect((await ask(server.port, "/files/page.html", wish("narrow"))).status).toBe(500);
+  });
+
+  test("it knows role, channels and captures; OPTIONS does not ask it", async () => {
+    await ask(server.port, "/ev/t1.b3/t2?wish=no", { method: "OPTIONS" });
+    const connection = await RawConnection.open(server.port);
+    connection.request("/ev/t1.b3/t2", wish("tell"));
+    await connection.head();
+    connection.close();
+    expect(await poll("told.b9")).toBe('told=subscriber GET t1,t2 {"1":"t1.b3/t2","id":"t1.b3/t2"} null;');
+  });
+});

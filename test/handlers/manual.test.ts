@@ -1,0 +1,142 @@
+/** docs/handlers.md: its examples, as they stand there, compile against the published types and do what the text says. */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ask, RawConnection } from "../binary/raw-client.ts";
+import { Opcode, RawWebSocket } from "../binary/raw-web-socket.ts";
+import { type RunningServer, until } from "../binary/running-server.ts";
+import { folderWith, startHandlers } from "./handler-server.ts";
+
+setDefaultTimeout(60_000);
+
+const root = join(import.meta.dir, "../..");
+const manual = readFileSync(join(root, "docs/handlers.md"), "utf8");
+const blocks = (language: string): string[] =>
+  Array.from(
+    manual.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms")),
+    ([, text = ""]) => text,
+  );
+const files = Object.fromEntries(
+  blocks("ts").map((text) => [/^\/\/ (\S+)\n/.exec(text)?.[1] ?? "unnamed.ts", text]),
+);
+/** The address is the test's. */
+const toml = blocks("toml")
+  .join("\n")
+  .replace(/^listen = .*\n/m, "");
+
+let server: RunningServer;
+beforeAll(async () => {
+  server = await startHandlers({ workers: 2, listener: "native" }, { files, toml });
+});
+afterAll(async () => {
+  await server.stop();
+});
+
+test("every example has a name and a location", () => {
+  expect(Object.keys(files)).toEqual([
+    "lines.ts",
+    "echo.ts",
+    "hello.ts",
+    "follow.ts",
+    "members.ts",
+    "chat.ts",
+  ]);
+  for (const name of Object.keys(files)) expect(toml).toContain(`"${name}"`);
+});
+
+test("they compile in strict mode, with nothing but the published types and Bun's", () => {
+  const folder = folderWith({
+    ...files,
+    "sluice.d.ts": readFileSync(join(root, "src/handlers/sluice.d.ts"), "utf8"),
+  });
+  const compilerOptions = {
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    exactOptionalPropertyTypes: true,
+    noPropertyAccessFromIndexSignature: true,
+    noEmit: true,
+    target: "ESNext",
+    module: "Preserve",
+    lib: ["ESNext"],
+    types: [join(root, "node_modules/bun-types")],
+    skipLibCheck: true,
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
+  const run = Bun.spawnSync([join(root, "node_modules/.bin/tsc"), "-p", folder]);
+  expect(run.stdout.toString()).toBe("");
+  expect(run.exitCode).toBe(0);
+  rmSync(folder, { recursive: true });
+});
+
+test("lines come one by one", async () => {
+  const connection = await RawConnection.open(server.port);
+  connection.request("/lines?n=2");
+  await connection.head();
+  expect(await connection.chunkedText(12)).toBe("line 1 of 2\n");
+  expect(connection.unread).toBe(0);
+  expect(await connection.chunkedText(12)).toBe("line 2 of 2\n");
+  expect((await connection.restOfChunks()).length).toBe(0);
+  connection.close();
+});
+
+test("the echo echoes, up to its limit", async () => {
+  const socket = await RawWebSocket.open(server.port, "/echo");
+  socket.sendFrame(Opcode.TEXT, "hello");
+  expect(await socket.text()).toBe("hello");
+  socket.sendFrame(Opcode.BINARY, new Uint8Array(65_535));
+  expect((await socket.frame()).payload.length).toBe(65_535);
+  socket.sendFrame(Opcode.BINARY, new Uint8Array(65_536));
+  expect((await socket.frame()).payload.readUInt16BE()).toBe(1009);
+  await until("its line", () => server.log.includes("closed after 2 messages: 1009"));
+});
+
+test("the echo pings a client that is silent for five seconds", async () => {
+  const socket = await RawWebSocket.open(server.port, "/echo");
+  expect((await socket.frame()).opcode).toBe(Opcode.PING);
+  socket.close();
+});
+
+test("hello", async () => {
+  const get = await ask(server.port, "/hello/Anna");
+  expect(get.body.toString()).toBe("Hello, Anna!\n");
+  const post = await ask(server.port, "/hello/Anna", { method: "POST", body: "back" });
+  expect([post.status, post.fields.get("x-from"), post.body.toString()]).toEqual([201, "hello.ts", "back"]);
+});
+
+test("follow", async () => {
+  await server.publish("news", "one");
+  const connection = await RawConnection.open(server.port);
+  connection.request("/follow/news");
+  await connection.head();
+  expect(await connection.chunkedText(16)).toBe("1 stored\n1: one\n");
+  await server.publish("news", "two");
+  expect(await connection.chunkedText(7)).toBe("2: two\n");
+  connection.close();
+});
+
+test("members", async () => {
+  expect((await ask(server.port, "/events/all/anna-1")).status).toBe(401);
+  const connection = await RawConnection.open(server.port);
+  connection.request("/events/all/anna-1/bob-1?token=secret-of-anna");
+  expect((await connection.head()).status).toBe(200);
+  await until("three subscriptions", async () =>
+    (
+      await Promise.all(["all", "anna-1", "inbox-anna"].map((name) => server.request(`/pub?id=${name}`)))
+    ).every(({ text }) => text.includes('"subscribers": 1')),
+  );
+  expect((await server.request("/pub?id=bob-1")).status).toBe(404);
+  connection.close();
+});
+
+test("chat", async () => {
+  const socket = await RawWebSocket.open(server.port, "/chat/room");
+  socket.sendFrame(Opcode.TEXT, "damn it");
+  expect(await socket.text()).toBe("d*** it");
+  socket.sendFrame(Opcode.TEXT, "x".repeat(501));
+  const { payload } = await socket.frame();
+  expect([payload.readUInt16BE(), payload.subarray(2).toString().includes("at most 500 bytes")]).toEqual([
+    1008,
+    true,
+  ]);
+  await until("the other hook", () => server.log.includes("127.0.0.1 left room"));
+});
