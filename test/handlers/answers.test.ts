@@ -4,9 +4,17 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ask, RawConnection } from "../binary/raw-client.ts";
 import { type RunningServer, until } from "../binary/running-server.ts";
-import { folderWith, forSettings, handlerLocations, startHandlers, workerPids } from "./handler-server.ts";
+import {
+  folderWith,
+  forSettings,
+  handlerLocations,
+  removeFolders,
+  startHandlers,
+  workerPids,
+} from "./handler-server.ts";
 
 setDefaultTimeout(60_000);
+afterAll(removeFolders);
 
 const FILES: Record<string, string> = {
   "text.ts": `export default () => "grüß dich";`,

@@ -1,12 +1,13 @@
 /** What `sluice check` and `sluice serve` say of handler files before any of them runs. */
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadCheckedConfig } from "../../src/cli/checked-config.ts";
 import { formatFault } from "../../src/config/fault.ts";
 import { binary } from "../binary/running-server.ts";
-import { folderWith } from "./handler-server.ts";
+import { folderWith, removeFolders } from "./handler-server.ts";
 
+afterAll(removeFolders);
 const folder = folderWith({
   "outside.ts": "export default () => 1;",
   "config/good.ts": `import type { Handler } from "sluice";\nimport { x } from "./lib/more.ts";\nexport default (() => x) as Handler;`,
@@ -27,7 +28,6 @@ const config = join(folder, "config");
 symlinkSync(join(folder, "outside.ts"), join(config, "linked-out.ts"));
 symlinkSync(join(config, "good.ts"), join(config, "linked-in.ts"));
 mkdirSync(join(config, "folder.ts"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const PUBLISHER = 'publisher = "normal"\nchannels_path = "$arg_id"\n';
 

@@ -3,9 +3,10 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, RawConnection } from "../binary/raw-client.ts";
 import { Opcode, RawWebSocket } from "../binary/raw-web-socket.ts";
 import { type RunningServer, until } from "../binary/running-server.ts";
-import { errorId, forSettings, startHandlers, workerPids } from "./handler-server.ts";
+import { errorId, forSettings, removeFolders, startHandlers, workerPids } from "./handler-server.ts";
 
 setDefaultTimeout(60_000);
+afterAll(removeFolders);
 
 const FILES: Record<string, string> = {
   // What it says is asked for in the request, so that one file serves all cases.

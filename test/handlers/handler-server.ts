@@ -2,7 +2,7 @@
  * The compiled binary with TypeScript handlers beside its configuration. Suites run on both kinds of listener, Bun's own and the early one
  * (there is one as soon as a location streams without a header template), with one worker and with two.
  */
-import { afterAll, describe } from "bun:test";
+import { describe } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -49,9 +49,10 @@ export function startHandlers(
 }
 
 const folders: string[] = [];
-afterAll(() => {
+/** Call after the last test of a file that makes folders itself. */
+export function removeFolders(): void {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
+}
 
 export function folderWith(files: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(join(tmpdir(), "sluice-handlers-"));

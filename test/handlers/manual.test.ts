@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { ask, RawConnection } from "../binary/raw-client.ts";
 import { Opcode, RawWebSocket } from "../binary/raw-web-socket.ts";
 import { type RunningServer, until } from "../binary/running-server.ts";
-import { folderWith, startHandlers } from "./handler-server.ts";
+import { folderWith, removeFolders, startHandlers } from "./handler-server.ts";
 
 setDefaultTimeout(60_000);
+afterAll(removeFolders);
 
 const root = join(import.meta.dir, "../..");
 const manual = readFileSync(join(root, "docs/handlers.md"), "utf8");

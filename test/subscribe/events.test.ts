@@ -1,5 +1,5 @@
 /** The events channel over HTTP, with two workers: push-stream spec 7, every row of A.3, and who may stand in it. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { channelInfo, expectHeaderOnly, expectJson } from "../binary/answer-checks.ts";
 import { ask, RawConnection, standing } from "../binary/raw-client.ts";
 import { RawWebSocket } from "../binary/raw-web-socket.ts";
@@ -35,6 +35,11 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await server.stop();
+});
+
+// Whoever was closed leaves a moment later, which is an event: the next test is not to count it as its own.
+afterEach(async () => {
+  await until("everybody has left", async () => (await server.summary()).subscribers === 0);
 });
 
 /** What was told of these channels, in order, as "channel_created a"; the form of each is checked. */
