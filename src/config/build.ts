@@ -198,7 +198,10 @@ function buildLocation(
           level: location.gzip_comp_level,
         }
       : null,
-    files: root === null && alias === null ? null : { root, alias, index },
+    files:
+      root === null && alias === null
+        ? null
+        : { root, alias, index, fallback: location.fallback, dotfiles: location.dotfiles },
     code: codeOf(location, folder),
     accessLogs: readAll(location.access_log, (text) => readAccessLog(text, formats)),
     setVariables,

@@ -71,6 +71,10 @@ export interface FilesConfig {
   readonly root: string | null;
   readonly alias: string | null;
   readonly index: readonly string[];
+  /** Below the folder; null: 404. */
+  readonly fallback: string | null;
+  /** Names that begin with a dot are served, too. */
+  readonly dotfiles: boolean;
 }
 
 /** TypeScript files a location runs (handlers/): absolute paths, null where there is none. */

@@ -436,6 +436,20 @@ export const OPTIONS = {
     example: "handlers/presence.ts",
     check: pathIssues,
   },
+  "location[].fallback": {
+    kind: "string",
+    default: null,
+    unset: "404",
+    doc: "File below the folder that stands for paths without one, as an application of one page wants it.",
+    example: "/index.html",
+    check: pathIssues,
+  },
+  "location[].dotfiles": {
+    kind: "flag",
+    default: false,
+    doc: "Serves files and folders whose names begin with a dot. `.well-known` is served anyway.",
+    example: true,
+  },
   "location[].empty": {
     kind: "flag",
     default: false,

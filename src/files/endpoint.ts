@@ -12,7 +12,7 @@ import { originOf } from "../front/returned.ts";
 import { formatHttpDate } from "../wire/http-date.ts";
 import { askedRange, type ByteRange, fileEtag, type HeaderReader, preconditionStatus } from "./conditions.ts";
 import { Disk, type Found, type FoundFile } from "./disk.ts";
-import { compilePlace, type Place, type PlaceFinder } from "./folder.ts";
+import { compilePlace, fallbackPlace, type Place, type PlaceFinder } from "./folder.ts";
 
 /** A file's head, made once as long as the file stays the same. */
 interface Head {
@@ -26,6 +26,7 @@ export class FilesEndpoint {
   readonly #location: LocationConfig;
   readonly #index: readonly string[];
   readonly #find: PlaceFinder;
+  readonly #fallback: Place | null;
   readonly #disk = new Disk();
   readonly #heads = new WeakMap<FoundFile, Head>();
 
@@ -33,6 +34,7 @@ export class FilesEndpoint {
     this.#location = location;
     this.#index = files.index;
     this.#find = compilePlace(location, files);
+    this.#fallback = fallbackPlace(files);
   }
 
   handle(located: LocatedRequest): Response {
@@ -47,10 +49,17 @@ export class FilesEndpoint {
       case "folder":
         return located.path.endsWith("/") ? errorPage(403) : redirectInto(located);
       case "missing":
-        return errorPage(404);
+        return this.#standIn(located);
       case "forbidden":
         return errorPage(403);
     }
+  }
+
+  /** What stands for files that are not there. */
+  #standIn(located: LocatedRequest): Response {
+    if (this.#fallback === null) return errorPage(404);
+    const found = this.#disk.look(this.#fallback.folder, this.#fallback.file);
+    return found.kind === "file" ? this.#send(located, found) : errorPage(404);
   }
 
   /** With a slash at the end the first index file that is there stands for the folder, as if it had been asked for. */

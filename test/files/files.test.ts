@@ -23,16 +23,18 @@ const types = new Map([
   ["js", "text/javascript"],
 ]);
 
+const NO_FILES = { root: null, alias: null, index: [], fallback: null, dotfiles: false };
+
 function location(
   over: Partial<LocationConfig>,
-  files: Partial<LocationConfig["files"]> = {},
+  files: Partial<NonNullable<LocationConfig["files"]>> = {},
 ): LocationConfig {
   return {
     ...PLAIN,
     role: { kind: "files" },
     types,
     defaultType: "application/octet-stream",
-    files: { root, alias: null, index: ["index.html", "index.txt"], ...files },
+    files: { ...NO_FILES, root, index: ["index.html", "index.txt"], ...files },
     ...over,
   };
 }
@@ -45,6 +47,9 @@ const locations: readonly LocationConfig[] = [
   location({ match: "= /one" }, inAlias(`${root}/a.txt`)),
   location({ match: "~ ^/re/(.*)$" }, inAlias(`${vault}/sub/$1`)),
   location({ match: "~ ^/host/" }, { root: `${vault}/by/$http_x_folder` }),
+  location({ match: "/app/" }, { ...inAlias(`${vault}/sub/`), fallback: "/index.html" }),
+  location({ match: "/lost/" }, { ...inAlias(`${vault}/sub/`), fallback: "/nothing.html" }),
+  location({ match: "/dots/" }, { ...inAlias(`${root}/`), dotfiles: true }),
   location(
     { match: "/packed/", gzip: { types: ["text/plain"], minLength: 20, level: 1 } },
     inAlias(`${root}/`),
@@ -74,6 +79,8 @@ beforeAll(() => {
   put("with space é%41?.txt", "odd name");
   put(".hidden/x.txt", "secret");
   put(".htpasswd", "secret");
+  mkdirSync(join(root, ".well-known"), { recursive: true });
+  put(".well-known/token", "proof");
   for (const folder of ["", "host/", "by/.hidden/host/"]) put(`${folder}secret.txt`, "secret", vault);
   put("sub/index.html", "<p>sub</p>", vault);
   put("sub/b.TXT", "b", vault);
@@ -84,9 +91,7 @@ beforeAll(() => {
   symlinkSync("a.txt", join(root, "link-in.js"));
   symlinkSync("loop", join(root, "loop"));
   Bun.spawnSync(["mkfifo", join(root, "pipe.txt")]);
-  const endpoints = locations.map(
-    (each) => new FilesEndpoint(each, each.files ?? { root, alias: null, index: [] }),
-  );
+  const endpoints = locations.map((each) => new FilesEndpoint(each, each.files ?? { ...NO_FILES, root }));
   served = serve(locations, (located) => endpoints[located.index]?.handle(located) ?? new Response(null));
 });
 afterAll(() => {
@@ -95,6 +100,35 @@ afterAll(() => {
 });
 
 const get = (path: string, request: RawRequest = {}): Promise<RawAnswer> => ask(served.port, path, request);
+
+describe("what stands for files that are not there", () => {
+  test.each([
+    ["/app/", 200, "<p>sub</p>"],
+    ["/app/b.TXT", 200, "b"],
+    ["/app/any/view", 200, "<p>sub</p>"],
+    ["/app/../lost/x", 404, null],
+    ["/app/.git/config", 404, null],
+    ["/lost/x", 404, null],
+    ["/lost/b.TXT", 200, "b"],
+  ] as const)("%s: %d", async (path, status, body) => {
+    const answer = await get(path);
+    expect(answer.status).toBe(status);
+    if (body !== null) expect(answer.body.toString()).toBe(body);
+  });
+});
+
+describe("names that begin with a dot", () => {
+  test.each([
+    ["/.well-known/token", 200],
+    ["/dots/.htpasswd", 200],
+    ["/dots/.hidden/x.txt", 200],
+    ["/dots/.../x", 404],
+    ["/dots/%2e%2e%2fa.txt", 200],
+    ["/slip../host/secret.txt", 404],
+  ] as const)("%s: %d", async (path, status) => {
+    expect((await get(path)).status).toBe(status);
+  });
+});
 
 describe("found", () => {
   test.each([
@@ -344,8 +378,6 @@ describe("gzip", () => {
 });
 
 test("a location without root and alias is a fault of whoever made it", () => {
-  expect(() => new FilesEndpoint(location({}), { root: null, alias: null, index: [] })).toThrow(
-    "neither root nor alias",
-  );
+  expect(() => new FilesEndpoint(location({}), NO_FILES)).toThrow("neither root nor alias");
   expect(statSync(root).isDirectory()).toBeTrue();
 });

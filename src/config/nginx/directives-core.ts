@@ -35,6 +35,7 @@ export const CORE_ROWS = `
   gzip_comp_level           hsl     1
   add_header                hsli    2-3   *
   expires                   hsli    1-2
+  try_files                 sl      2+
   allow                     hslx    1     *
   deny                      hslx    1     *
   auth_basic                hslx    1

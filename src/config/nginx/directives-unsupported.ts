@@ -19,7 +19,6 @@ export const UNSUPPORTED_ROWS = `
   stream                    m       0     {
   mail                      m       0     {
   rewrite                   slic    2-3   *
-  try_files                 sl      2+
   error_page                hsli    2+    *
   internal                  l       0
   post_action               hsl     1
@@ -81,8 +80,6 @@ export const HARMLESS_WHEN: ReadonlyMap<string, (args: readonly string[]) => boo
   ["slice", ([size]) => size === "0"],
   ["chunked_transfer_encoding", ([word]) => word?.toLowerCase() === "on"],
   ["merge_slashes", ([word]) => word?.toLowerCase() === "on"],
-  // What files are served like without it.
-  ["try_files", (args) => args.at(-1) === "=404" && args.slice(0, -1).every((arg) => /^\$uri\/?$/.test(arg))],
   // Pages for a broken upstream, as in the example configuration of nginx; there is no upstream.
   ["error_page", (args) => args.slice(0, -1).every((arg) => FALSE_PAGE_CODES.test(arg))],
 ]);

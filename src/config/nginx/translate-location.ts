@@ -66,6 +66,18 @@ function files({ folder, report }: Context, scope: Scope, draft: Draft): void {
     report.faultOf(directive, "that begins with a variable is not supported");
     draft.set("empty", true);
   } else draft.set(directive.name, absolute(folder, path), directive);
+  if (directive !== null) fallback(report, scope, draft);
+}
+
+/** `try_files $uri $uri/ /page.html`: what stands for paths without a file. `=404` is what happens anyway. */
+function fallback(report: Context["report"], scope: Scope, draft: Draft): void {
+  const directive = scope.own.get("try_files")?.[0];
+  if (directive === undefined) return;
+  const words = directive.args.map(({ text }) => text);
+  const last = words.pop() ?? "";
+  const isPlain = words.every((word) => /^\$uri\/?$/.test(word)) && /^(?:=404|\/[^$]*)$/.test(last);
+  if (!isPlain) report.faultOf(directive, "is supported as `try_files $uri $uri/ /file` or `=404` only");
+  else if (last !== "=404") draft.set("fallback", last, directive);
 }
 
 /** A slash at the end means something to alias, so this is not `resolve`. */

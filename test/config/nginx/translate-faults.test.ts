@@ -275,7 +275,6 @@ describe("names", () => {
     "proxy_pass http://a;",
     "fastcgi_pass a;",
     "rewrite a b;",
-    "try_files $uri /index.html;",
     "error_page 404 /x;",
     "auth_request /a;",
     "limit_req zone=a;",

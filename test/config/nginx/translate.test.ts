@@ -336,8 +336,16 @@ describe("files and nginx's own options of a location", () => {
       { root: "/a", add_header: ["A b", "Cache-Control max-age=3600"] },
     ],
     ["root /a;", "", "try_files $uri $uri/ =404; expires off; error_page 500 502 /50x.html;", { root: "/a" }],
+    ["root /a;", "", "try_files $uri /app.html;", { root: "/a", fallback: "/app.html" }],
   ])("%p %p %p", (http, server, inner, expected) => {
     expect(location(http, server, inner)).toEqual({ ...NONE, ...expected });
+  });
+
+  test("try_files leads to a file or to 404, and nowhere else", () => {
+    const text = "http { root /a; server { listen 1; location / { try_files $uri @backend; } } }";
+    expect(translate(text).faults.map(({ sentence }) => sentence)).toEqual([
+      '"try_files" directive is supported as `try_files $uri $uri/ /file` or `=404` only',
+    ]);
   });
 
   test("a server's root is for what no location takes", () => {
