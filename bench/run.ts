@@ -12,6 +12,7 @@ import { measuredBuild, releaseBinary, sluice } from "./peers/sluice.ts";
 import { FULL, QUICK } from "./plan.ts";
 import { report, writeInto } from "./report.ts";
 import { deliveryRows } from "./rows/delivery.ts";
+import { filesRow } from "./rows/files.ts";
 import { handlerRows } from "./rows/handlers.ts";
 import { latencyRow } from "./rows/latency.ts";
 import { memoryRow } from "./rows/memory.ts";
@@ -27,6 +28,7 @@ const ROWS: readonly Row[] = [
   publishRow,
   startupRow,
   scaleRow,
+  filesRow,
   ...handlerRows,
 ];
 

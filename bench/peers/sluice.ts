@@ -27,6 +27,12 @@ export function measuredBuild(): string {
   return pinned?.name ?? "no sluice";
 }
 
+/** For rows that start it with a configuration of their own. */
+export function pinnedBinary(): string {
+  if (pinned === null) throw new Error("sluice was not built: ask missing() first");
+  return pinned.binary;
+}
+
 /** At the end of the run, when no server is left. */
 export function releaseBinary(): void {
   if (pinned !== null) rmSync(pinned.folder, { recursive: true, force: true });
@@ -39,10 +45,9 @@ export function serveCommand(
   folder: string,
   config: string = join(import.meta.dir, "sluice.toml"),
 ) {
-  if (pinned === null) throw new Error("sluice was not built: ask missing() first");
   const listen = `127.0.0.1:${port}`;
   return {
-    command: [pinned.binary, "serve", "--config", config, "--listen", listen, "--workers", String(workers)],
+    command: [pinnedBinary(), "serve", "--config", config, "--listen", listen, "--workers", String(workers)],
     environment: { RUNTIME_DIRECTORY: folder },
   };
 }

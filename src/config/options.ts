@@ -676,7 +676,7 @@ export const OPTIONS = {
   "location[].access_log": {
     kind: "strings",
     default: [],
-    doc: "Files that get a line for each answer, each `path [format [buffer=64k] [flush=1s]]`.",
+    doc: "Files that get a line for each answer, each `path [format [buffer=64k] [flush=1s]]`; /dev/stdout is one.",
     example: ["/var/log/sluice/access.log combined buffer=64k flush=1s"],
   },
 
