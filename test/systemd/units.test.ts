@@ -69,11 +69,29 @@ test("the stop limit is longer than the drain of the configuration that comes al
   expect(stopSec * 1000).toBeGreaterThan(outcome.config.shutdownTimeoutMs + 5000);
 });
 
-test("the configuration of the service means what the embedded default means", () => {
+/** JSONP, the forever iframe, Motion JPEG, the client, two handlers and the pages themselves. */
+const EXAMPLE_LOCATIONS = 7;
+
+test("the configuration of the service means what the embedded default means, without what is there for the examples", () => {
   const service = loadConfig({ file: join(folder, "sluice.toml") });
   const embedded = loadConfig({});
   if (!service.ok || !embedded.ok) throw new Error("faulty");
-  expect(service.config).toEqual(embedded.config);
+  const { locations, servers, ...rest } = embedded.config;
+  const kept = locations.slice(0, -EXAMPLE_LOCATIONS);
+  expect(service.config).toEqual({
+    ...rest,
+    locations: kept,
+    servers: servers.map((server) => ({ ...server, locations: kept.map((_, index) => index) })),
+  });
+  expect(locations.slice(-EXAMPLE_LOCATIONS).map(({ match }) => match)).toEqual([
+    "~ ^/jsonp/(.*)$",
+    "~ ^/iframe/(.*)$",
+    "~ ^/mjpeg/(.*)$",
+    "= /pushstream.js",
+    "= /examples/lines/stream",
+    "= /examples/echo/socket",
+    "/examples/",
+  ]);
 });
 
 test.skipIf(Bun.which("systemd-sysusers") === null || Bun.which("systemd-tmpfiles") === null)(
