@@ -231,6 +231,8 @@ const entrance = (
   /** How far a request that is handed in again has come. */
   const passed = new WeakMap<Request, number>();
   const { store, slot, config } = options;
+  /** Nobody stands before most locations, and their requests go straight on. */
+  const isOpen = config.locations.map((_, index) => front.isOpen(index) && guards.isOpen(index));
   return new Elysia({ name: "entrance" })
     .onRequest(({ request, server }) => {
       if (isFull(options, listeners)) {
@@ -241,6 +243,7 @@ const entrance = (
       const located = locator.look(request, server);
       if (located === null) return headerOnly(400);
       if (located.returned !== null) return front.finish(located, returned(located, config));
+      if (isOpen[located.index] === true) return undefined;
       const stage = passed.get(request) ?? AT_THE_FRONT;
       if (stage === INSIDE) {
         guards.recall(located);
@@ -278,15 +281,18 @@ const hasBadHost = (request: Request): boolean =>
   request.url.startsWith("/") && Boolean(request.headers.get("host"));
 
 /** The next one is refused before there are no descriptors left to refuse it with. */
-const isFull = ({ maxConnections, maxDescriptors }: WorkerOptions, listeners: readonly Listener[]): boolean =>
-  (maxConnections > 0 && connections(listeners) > maxConnections) ||
-  (maxDescriptors !== undefined && descriptors(listeners) > maxDescriptors);
-
-const descriptors = (listeners: readonly Listener[]): number => {
+function isFull({ maxConnections, maxDescriptors }: WorkerOptions, listeners: readonly Listener[]): boolean {
+  let open = 0;
   let taken = 0;
-  for (const listener of listeners) taken += listener.descriptors;
-  return taken;
-};
+  for (const listener of listeners) {
+    open += listener.open;
+    taken += listener.moreDescriptors;
+  }
+  return (
+    (maxConnections > 0 && open > maxConnections) ||
+    (maxDescriptors !== undefined && open + taken > maxDescriptors)
+  );
+}
 
 const connections = (listeners: readonly Listener[]): number => {
   let open = 0;

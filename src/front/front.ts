@@ -31,6 +31,11 @@ export class Front {
     this.#entries = config.locations.map((location) => compileEntry(location, users, this.#logs));
   }
 
+  /** Nothing is asked of the requests of this location, and nothing is done to its answers. */
+  isOpen(index: number): boolean {
+    return (this.#entries[index] ?? null) === null;
+  }
+
   /**
    * null: the role may answer. A Response refuses. Where a password takes long to verify (bcrypt), the promise is of a refusal or of what
    * `resume` answers (as the role answers, not finished yet); without `resume` the worker stands still meanwhile, once per user.

@@ -32,6 +32,11 @@ export class Guards {
     this.#guards = host.config.locations.map((location) => guardOf(host, location));
   }
 
+  /** Nobody guards this location. */
+  isOpen(index: number): boolean {
+    return (this.#guards[index] ?? null) === null;
+  }
+
   /** null: let in. A guard that takes its time gives a promise of a refusal, or of what `resume` answers. */
   check(located: LocatedRequest, resume: Resume): Response | Promise<Response> | null {
     const guard = this.#guards[located.index] ?? null;

@@ -48,8 +48,8 @@ export function startEarlyListener(options: EarlyListenOptions): Listener {
       return front.open;
     },
     // Beside the client's own there are both ends of the unix socket.
-    get descriptors() {
-      return front.open + 2 * front.relayed;
+    get moreDescriptors() {
+      return 2 * front.relayed;
     },
     publish: (topic, payload) => native.publish(topic, payload as Bun.StringOrBuffer, false),
     stop: (closeActive) => {

@@ -14,8 +14,8 @@ export interface Listener {
   readonly address: string;
   /** Requests being answered and sockets, now. */
   readonly open: number;
-  /** File descriptors they take: a WebSocket that is relayed takes three. */
-  readonly descriptors: number;
+  /** File descriptors they take beyond one each: a WebSocket that is relayed takes three. */
+  readonly moreDescriptors: number;
   /** To the native sockets of a topic; what Bun's `publish` says. */
   publish(topic: string, payload: string | Uint8Array): number;
   /** Takes no more connections; ends those there are, too, if `closeActive`. */
@@ -53,15 +53,12 @@ const MAX_BYTES = 0x7fffffff;
 export function startListener(options: ListenOptions): Listener {
   const { address } = options.listener;
   const server = listen(options, address);
-  const open = (): number => server.pendingRequests + server.pendingWebSockets;
   return {
     address: server.url?.href ?? address,
     get open() {
-      return open();
+      return server.pendingRequests + server.pendingWebSockets;
     },
-    get descriptors() {
-      return open();
-    },
+    moreDescriptors: 0,
     publish: (topic, payload) => server.publish(topic, payload as Bun.StringOrBuffer, false),
     stop: (closeActive) => void server.stop(closeActive),
   };
