@@ -1,12 +1,12 @@
 /**
- * Where the store file lives: `store.path`, else `$RUNTIME_DIRECTORY` (systemd makes and keeps it), else /dev/shm, else the
- * system's temp folder (architecture, 2).
+ * Where the store file lives: `store.path`, else `$RUNTIME_DIRECTORY` (systemd makes and keeps it), else /dev/shm if it has the
+ * room, else the system's temp folder (architecture, 2).
  *
  * The name comes from the first listen address, so that two instances of one user do not meet and a restart finds its own
  * store again. In the shared folders everything sits in a folder of mode 0700 that must be ours: a name that anybody may
  * create beforehand would let them read every message.
  */
-import { accessSync, constants, lstatSync, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, statfsSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 
@@ -19,16 +19,25 @@ export type PathOutcome =
   | { readonly ok: true; readonly path: string }
   | { readonly ok: false; readonly fault: string };
 
-/** Chooses the store file for this configuration, making the private folder where one is needed. */
+/**
+ * Chooses the store file for this configuration, making the private folder where one is needed. `bytes` is its size: where shared
+ * memory is too small for it, as the 64 MB a container has, the next folder is taken.
+ */
 export function chooseStorePath(
   configured: string | null,
   firstListen: string,
   environment: Readonly<Record<string, string | undefined>>,
+  bytes = 0,
   sharedFolders: readonly string[] = [SHARED_MEMORY, tmpdir()],
 ): PathOutcome {
   if (configured !== null) return checked(resolve(configured), "store.path");
   const name = storeName(firstListen);
-  const place = placeForFiles(environment, sharedFolders);
+  const uid = process.getuid?.() ?? 0;
+  // A store that is there already has its room.
+  const fitting = sharedFolders.filter(
+    (parent) => existsSync(join(privateFolderOf(parent, uid), name)) || hasRoom(parent, bytes),
+  );
+  const place = placeForFiles(environment, fitting.some(isWritable) ? fitting : sharedFolders);
   return place.ok ? checked(join(place.path, name), place.field) : place;
 }
 
@@ -95,6 +104,18 @@ function makePrivate(folder: string): string | null {
     return `store: ${folder} is not a private folder of this user; remove ${basename(folder)}, or set store.path`;
   } catch (error) {
     return `store: cannot make the folder ${folder}: ${(error as Error).message}`;
+  }
+}
+
+/** A little is left for others. */
+const SPARE_BYTES = 4 * 1024 ** 2;
+
+function hasRoom(folder: string, bytes: number): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize >= bytes + SPARE_BYTES;
+  } catch {
+    return false; // not there
   }
 }
 

@@ -21,7 +21,7 @@ export class StorePlace {
     // never removed: it may be anything.
     this.#isThrowAway = store.path === null && (isRandom || !store.keep);
     const name = isRandom && store.path === null ? `${first}-${process.pid}` : first;
-    const place = chooseStorePath(store.path, name, environment);
+    const place = chooseStorePath(store.path, name, environment, store.size);
     if (!place.ok) return [place.fault];
     const lock = await lockStore(place.path);
     if (!lock.ok) return [lock.fault];

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { chooseStorePath, storeName } from "../../src/supervisor/paths.ts";
 
 let folder = "";
@@ -87,7 +87,23 @@ describe("place", () => {
     const name = `sluice-${process.getuid?.()}`;
     mkdirSync(join(home, name), { recursive: true });
     chmodSync(join(home, name), 0o755);
-    const outcome = chooseStorePath(null, "127.0.0.1:1", {}, [home]);
+    const outcome = chooseStorePath(null, "127.0.0.1:1", {}, 0, [home]);
     expect(outcome.ok ? "" : outcome.fault).toContain("is not a private folder of this user");
+  });
+
+  test("a shared folder that is too small is passed over, unless the store is there or there is no other", () => {
+    const [small, large] = [join(folder, "small"), join(folder, "large")];
+    for (const each of [small, large]) mkdirSync(each, { recursive: true });
+    const { bavail, bsize } = statfsSync(folder);
+    // Both lie on one file system here, so the folder that is not there stands for the one without room.
+    const choose = (bytes: number, folders: readonly string[]) => {
+      const outcome = chooseStorePath(null, "127.0.0.1:1", {}, bytes, folders);
+      return outcome.ok ? dirname(dirname(outcome.path)) : outcome.fault;
+    };
+    expect(choose(1, [join(folder, "nowhere"), large])).toBe(large);
+    expect(choose(1, [small, large])).toBe(small);
+    expect(choose(2 * bavail * bsize, [small, large])).toBe(small);
+    writeFileSync(join(large, `sluice-${process.getuid?.()}`, "127.0.0.1-1"), "");
+    expect(choose(2 * bavail * bsize, [small, large])).toBe(large);
   });
 });
