@@ -1,7 +1,7 @@
 // Static files: GET requests a second for a file of 1 kB, sluice and nginx with the very same nginx.conf, one worker each, 32 keep-alive
 // connections. The client is wrk (Debian's package of that name), which both are measured with.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Server, takePort } from "../peers/peer.ts";
@@ -63,6 +63,8 @@ export const filesRow: Row = {
     if (peers.sluice === null || nginx === null || Bun.which("wrk") === null)
       return { lines: [notMeasured(FIGURE, TARGET)], notes: ["files: needs nginx and wrk"] };
     const folder = mkdtempSync(join(tmpdir(), "sluice-bench-files-"));
+    // nginx started by root reads files as somebody else.
+    chmodSync(folder, 0o755);
     await Bun.write(join(folder, "htdocs/file.txt"), "x".repeat(1024));
     const servers = [
       await start((file) => [pinnedBinary(), "serve", "--config", file], folder),
