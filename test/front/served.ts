@@ -8,44 +8,10 @@ import { join } from "node:path";
 import { type LocatedRequest, Locator } from "../../src/config/located-request.ts";
 import type { LocationConfig } from "../../src/config/model.ts";
 import { Front } from "../../src/front/front.ts";
+import { locationWith } from "../location.ts";
 
 /** A location in which nothing is set. */
-export const PLAIN: LocationConfig = {
-  match: "/",
-  role: { kind: "none" },
-  channelsPath: "",
-  lastReceivedMessageTime: null,
-  lastReceivedMessageTag: null,
-  lastEventId: null,
-  storeMessages: false,
-  channelInfoOnPublish: true,
-  authorizedChannelsOnly: false,
-  headerTemplate: "",
-  messageTemplate: "~text~",
-  footerTemplate: "",
-  pingMessageIntervalMs: 0,
-  subscriberConnectionTtlMs: 0,
-  longpollingConnectionTtlMs: 0,
-  websocketAllowPublish: false,
-  eventIds: "off",
-  defaultType: "text/html",
-  types: new Map(),
-  paddingByUserAgent: "",
-  userAgent: null,
-  allowedOrigins: null,
-  wildcardChannelMaxQtd: 0,
-  allowConnectionsToEventsChannel: false,
-  maxBodyBytes: 0,
-  steps: [],
-  access: [],
-  auth: null,
-  addedHeaders: [],
-  gzip: null,
-  files: null,
-  code: null,
-  accessLogs: [],
-  setVariables: new Set(),
-};
+export const PLAIN: LocationConfig = locationWith({ role: { kind: "none" }, channelsPath: "" });
 
 export type Answering = (located: LocatedRequest) => Response | Promise<Response>;
 
