@@ -12,6 +12,3 @@ export const TIMED_OUT_ID = -3;
 export const FLAG_STORED = 1;
 /** The entry in the dispatch ring that tells every worker that its channel was deleted. */
 export const FLAG_DELETION = 2;
-
-/** An id no message has: "nothing was seen yet" when a replay asks for everything after it. */
-export const BEFORE_FIRST_ID = 0;

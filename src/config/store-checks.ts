@@ -1,6 +1,6 @@
 /**
  * Whether the options of [store] fit together: ring and channel records are taken out of `size`, and what is left must hold
- * messages. Called by toml.ts for the file and by load.ts for what the command line makes of it.
+ * messages. Called by document.ts for the file and by load.ts for what the command line makes of it.
  *
  * The bytes counted here are those of the drawing in store/layout.ts, rounded up. That file is out of reach (config stands
  * below store), so a test compares the two: what passes here, the store must accept.

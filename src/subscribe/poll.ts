@@ -23,12 +23,13 @@ import { HeldPoll } from "./held-poll.ts";
 import { type IdleTimer, isNeverIdle, Line } from "./line.ts";
 import type { Presentation, Presenter } from "./presentation.ts";
 import type { Room } from "./room.ts";
+import { serverMessage } from "./server-message.ts";
 
 const encoder = new TextEncoder();
 const ONCE = { once: true };
 const BATCH = 256;
 /** Spec 4.10. */
-const TIMED_OUT_TEXT = encoder.encode("Timed out");
+const TIMED_OUT_TEXT = "Timed out";
 
 /** The position a poll's answer carries: Last-Modified and Etag of spec 4.12 (3). */
 interface Mark {
@@ -116,7 +117,7 @@ export class PollEndpoint {
     const mark = { time: nowSec(), tag: 0 };
     if (this.room.config.messages.timeoutWithBody) {
       const text = new ByteWriter(256);
-      this.format.message(text, timedOutMessage(), this.room.fanout.nobody, null);
+      this.format.message(text, serverMessage(TIMED_OUT_ID, TIMED_OUT_TEXT), this.room.fanout.nobody, null);
       return this.#answer(mark, this.#around(text.view(), presentation), presentation);
     }
     return new Response(null, {
@@ -244,14 +245,6 @@ const fieldsOf = ({ time, tag }: Mark, { fields }: Presentation): HeaderFields =
   "Last-Modified": formatHttpDate(time),
   Etag: `W/${Math.max(tag, 0)}`,
 });
-
-function timedOutMessage(): Message {
-  const m = new Message();
-  m.id = TIMED_OUT_ID;
-  m.dataLength = TIMED_OUT_TEXT.length;
-  m.bytes.set(TIMED_OUT_TEXT);
-  return m;
-}
 
 const isAfter = (left: { time: number; tag: number }, right: Mark): boolean =>
   left.time > right.time || (left.time === right.time && left.tag > right.tag);

@@ -9,7 +9,6 @@ import { StreamSubscription } from "../fanout/local-channel.ts";
 import type { StreamConnection } from "../fanout/streams.ts";
 import type { Arrival } from "../front/location-hooks.ts";
 import { PING_ID } from "../message.ts";
-import { Message } from "../store/message-view.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { EVENT_STREAM_PING, eventStreamFooter, eventStreamHeader } from "../wire/event-stream.ts";
 import type { Padding } from "../wire/padding.ts";
@@ -19,6 +18,7 @@ import type { Asked } from "./backlog.ts";
 import { type Farewell, retryLine } from "./farewell.ts";
 import { shelfOf, type TemplateKind } from "./format-shelf.ts";
 import type { Room } from "./room.ts";
+import { serverMessage } from "./server-message.ts";
 
 const encoder = new TextEncoder();
 
@@ -133,14 +133,8 @@ export class StreamForm {
 
   /** Spec 4.9: a message with id -1, empty channel, rendered with the location's template and padded like any other (4.8). */
   #pingOf(text: string): Uint8Array {
-    const m = new Message();
-    const data = encoder.encode(text);
-    m.id = PING_ID;
-    m.reserve(data.length);
-    m.bytes.set(data);
-    m.dataLength = data.length;
     const writer = new ByteWriter(256);
-    this.#oneChannel.message(writer, m, this.room.fanout.nobody, null);
+    this.#oneChannel.message(writer, serverMessage(PING_ID, text), this.room.fanout.nobody, null);
     return writer.copy();
   }
 }

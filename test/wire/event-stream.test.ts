@@ -9,8 +9,9 @@ import {
   pushGapEvent,
 } from "../../src/wire/event-stream.ts";
 import { PositionToken } from "../../src/wire/position.ts";
-import { type Renderable, serverMessage } from "../../src/wire/renderable.ts";
+import type { Renderable } from "../../src/wire/renderable.ts";
 import { asLatin1, latin1, message, seededRandom, utf8 } from "./random.ts";
+import { serverMessage } from "./server-message.ts";
 
 const render = (template: string, rendered: Renderable, id: PositionToken | null = null): string => {
   const writer = new ByteWriter(16);

@@ -1,9 +1,10 @@
 /** Message templates: every token of push-stream spec 4.5, single pass, and no cost from what is inside a message. */
 import { describe, expect, test } from "bun:test";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";
-import { type Renderable, serverMessage } from "../../src/wire/renderable.ts";
+import type { Renderable } from "../../src/wire/renderable.ts";
 import { compileTemplate, type LineBreaks } from "../../src/wire/template.ts";
 import { asLatin1, message, type Random, seededRandom, utf8 } from "./random.ts";
+import { serverMessage } from "./server-message.ts";
 
 const render = (template: string, rendered: Renderable, lineBreaks: LineBreaks = "keep"): string => {
   const writer = new ByteWriter(16);
