@@ -14,6 +14,7 @@ import {
   MSG_EXPIRES,
   MSG_SERIAL,
 } from "./layout.ts";
+import { beat } from "./lock.ts";
 import { dropMessage } from "./messages.ts";
 import { largestLag } from "./slots.ts";
 
@@ -25,6 +26,8 @@ export function makeRoom(arena: Arena, blocks: number, nowSec: number): boolean 
   // Asked for once, and only when there is an unstored message to judge by it.
   const lag = u32[HEAD_TRANSIENT + AGE_OLDEST] === 0 ? 0 : largestLag(arena);
   while (u32[HEAD_FREE_BLOCKS]! < blocks) {
+    // A message of gigabytes drives out millions.
+    beat(arena);
     if (!evictOne(arena, lag, nowSec)) return false;
   }
   return true;

@@ -32,7 +32,7 @@
  *   SLOT_OWED       stored by the worker before it looks at a channel's last id → trimChannel(), after a publish moved it
  *   SLOT_AWAKE      stored 0 by the sleeper before it looks at the head again → ringOthers(), after the head was stored
  */
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 /** "SLUI" "CE\r\n" as little-endian words; the line end catches files mangled by text-mode copies. */
 export const MAGIC_A = 0x49554c53;
 export const MAGIC_B = 0x0a0d4543;
@@ -57,6 +57,9 @@ export const HEAD_STARTED_SEC = 13;
 export const HEAD_MAIN_PID = 14;
 export const HEAD_MAIN_BIRTH = 15;
 export const HEAD_LOCK = 16;
+/** How often the lock was taken, and signs of life in long work under it: who watches the owner looks for either to change. */
+export const HEAD_LOCK_TENURE = 17;
+export const HEAD_LOCK_BEAT = 18;
 /** Next serial to be written, low word; the high word follows it. */
 export const HEAD_RING_HEAD = 32;
 export const HEAD_RING_HEAD_HIGH = 33;

@@ -38,6 +38,7 @@ import {
   MSG_STAMP,
   STATE_LIVE,
 } from "./layout.ts";
+import { beat } from "./lock.ts";
 import { blocksOf, bytesOf, checkOf, linkByAge, linkInChannel } from "./messages.ts";
 import { publishDeletion, publishMessage } from "./publication.ts";
 import { rebuildChannels } from "./recover-channels.ts";
@@ -93,6 +94,7 @@ function findMessages(arena: Arena, used: Uint8Array): Found {
   let dropped = 0;
   for (let block = 1; block <= layout.blocks; block++) {
     const at = blockWord(layout, block);
+    beat(arena);
     if (used[block] !== 0 || u32[at + MSG_STAMP] === 0) continue;
     if (!isWhole(arena, at, head)) {
       dropped++;
@@ -188,6 +190,7 @@ function relinkMessages(arena: Arena, blocks: Uint32Array): void {
   u32.fill(0, HEAD_TRANSIENT, HEAD_TRANSIENT + AGE_UNSORTED_UNTIL + 1);
   for (const block of blocks) {
     const at = blockWord(layout, block);
+    beat(arena);
     linkByAge(arena, block);
     if ((u32[at + MSG_FLAGS]! & FLAG_DELETION) !== 0) continue;
     linkInChannel(arena, block);

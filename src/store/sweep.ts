@@ -2,7 +2,8 @@
  * Housekeeping once a second (push-stream spec 6.3, 6.4): expired messages, deleted channels, inactive channels, trash. Every
  * worker calls it, the first one in a second does it. The lock is given back between slices, so that a publish waits for a
  * slice at most, and one call does a bounded amount of work, so that the calling worker's connections do not stall; what
- * is left waits for the next second.
+ * is left waits for the next second, and so does what finds the lock taken: nothing here is worth waiting for. Each part says
+ * whether it got the lock whenever it wanted it.
  */
 import { type Arena, blockWord, channelWord } from "./arena.ts";
 import { firstOfList } from "./channel-lists.ts";
@@ -36,7 +37,7 @@ import {
   STATE_DELETED,
   STATE_LIVE,
 } from "./layout.ts";
-import { acquire, release } from "./lock.ts";
+import { release, tryAcquire } from "./lock.ts";
 import { dropMessage } from "./messages.ts";
 import type { StorePolicy } from "./policy.ts";
 import { TRASH_SEC } from "./trash.ts";
@@ -44,6 +45,8 @@ import { TRASH_SEC } from "./trash.ts";
 /** Messages dropped, or looked at, in one go under the lock: some 20 µs. */
 const SLICE = 128;
 const SLICES_PER_SWEEP = 128;
+/** Longer than a healthy owner needs that is not interrupted, and no burden for the connections of this worker. */
+const SWEEP_MS = 1;
 /** Messages behind the front looked at in one sweep while a list is unsorted. */
 const SCAN_LIMIT = 65536;
 /** A deleted channel stays "in delete" for at least this long, so that statistics show it (push-stream spec 6.3). */
@@ -62,21 +65,25 @@ export function sweepStore(arena: Arena, policy: StorePolicy, nowMs: number): vo
   const done = Atomics.load(arena.u32, HEAD_SWEEP_SECOND);
   // One sweep a second over all processes: only one of them wins this exchange.
   if (done === nowSec || Atomics.compareExchange(arena.u32, HEAD_SWEEP_SECOND, done, nowSec) !== done) return;
-  sweepExpired(arena, nowSec);
-  sweepUnsorted(arena, HEAD_STORED, nowSec);
-  sweepUnsorted(arena, HEAD_TRANSIENT, nowSec);
-  sweepDeleted(arena, policy, nowSec);
-  sweepInactive(arena, policy, nowSec);
-  sweepTrash(arena, nowSec);
+  const isDone =
+    sweepExpired(arena, nowSec) &&
+    sweepUnsorted(arena, HEAD_STORED, nowSec) &&
+    sweepUnsorted(arena, HEAD_TRANSIENT, nowSec) &&
+    sweepDeleted(arena, policy, nowSec) &&
+    sweepInactive(arena, policy, nowSec) &&
+    sweepTrash(arena, nowSec);
+  // Another worker, whose second begins at another moment, may have more luck in this one.
+  if (!isDone) Atomics.compareExchange(arena.u32, HEAD_SWEEP_SECOND, nowSec, done);
 }
 
-function sweepExpired(arena: Arena, nowSec: number): void {
+function sweepExpired(arena: Arena, nowSec: number): boolean {
   for (let slice = 0; slice < SLICES_PER_SWEEP; slice++) {
-    acquire(arena);
+    if (!tryAcquire(arena, SWEEP_MS)) return false;
     const dropped = dropExpired(arena, SLICE, nowSec);
     release(arena);
-    if (dropped < SLICE) return;
+    if (dropped < SLICE) break;
   }
+  return true;
 }
 
 /**
@@ -84,13 +91,13 @@ function sweepExpired(arena: Arena, nowSec: number): void {
  * back. Costs nothing otherwise. Between slices the place is remembered by block and stamp; when that message is gone, the
  * rest waits for the next sweep.
  */
-function sweepUnsorted(arena: Arena, list: number, nowSec: number): void {
+function sweepUnsorted(arena: Arena, list: number, nowSec: number): boolean {
   const { u32, layout } = arena;
-  if (u32[list + AGE_UNSORTED_UNTIL]! <= nowSec) return;
+  if (u32[list + AGE_UNSORTED_UNTIL]! <= nowSec) return true;
   let block = 0;
   let stamp = 0;
   for (let looked = 0; looked < SCAN_LIMIT; ) {
-    acquire(arena);
+    if (!tryAcquire(arena, SWEEP_MS)) return false;
     if (looked === 0) block = u32[list + AGE_OLDEST]!;
     else if (block !== 0 && u32[blockWord(layout, block) + MSG_STAMP] !== stamp) block = 0;
     for (let step = 0; step < SLICE && block !== 0; step++, looked++) {
@@ -100,21 +107,22 @@ function sweepUnsorted(arena: Arena, list: number, nowSec: number): void {
     }
     if (block !== 0) stamp = u32[blockWord(layout, block) + MSG_STAMP]!;
     release(arena);
-    if (block === 0) return;
+    if (block === 0) break;
   }
+  return true;
 }
 
 /**
  * Empties deleted channels and moves those to the trash whose last subscriber was told in every worker, so that all
  * `client_unsubscribed` precede `channel_destroyed` (push-stream spec 7).
  */
-function sweepDeleted(arena: Arena, policy: StorePolicy, nowSec: number): void {
+function sweepDeleted(arena: Arena, policy: StorePolicy, nowSec: number): boolean {
   const { u32, layout } = arena;
   let link = u32[HEAD_DELETED + LIST_FIRST]!;
   for (let work = 0; work < SLICE * SLICES_PER_SWEEP && link !== 0; work++) {
     const index = link - 1;
     const record = channelWord(layout, index);
-    acquire(arena);
+    if (!tryAcquire(arena, SWEEP_MS)) return false;
     const since = u32[record + CH_RESTS_SINCE]!;
     // The state: the lock was free since the link was read.
     const due = u32[record + CH_STATE] === STATE_DELETED && isOver(since, IN_DELETE_SEC, nowSec);
@@ -130,8 +138,9 @@ function sweepDeleted(arena: Arena, policy: StorePolicy, nowSec: number): void {
       }
     }
     release(arena);
-    if (!due) return;
+    if (!due) break;
   }
+  return true;
 }
 
 /** Drops up to a slice of a channel's messages; how many. */
@@ -146,15 +155,17 @@ function emptyChannel(arena: Arena, record: number, nowSec: number): number {
 }
 
 /** Collects channels without stored messages and subscribers that were not used for a while. Looks first, locks only then. */
-function sweepInactive(arena: Arena, policy: StorePolicy, nowSec: number): void {
+function sweepInactive(arena: Arena, policy: StorePolicy, nowSec: number): boolean {
   const { u32, layout } = arena;
   const half = Math.ceil(layout.channels / CHANNEL_SWEEPS);
   const portion = Math.min(layout.channels, Math.max(half, CHANNELS_A_SWEEP));
   let index = u32[HEAD_SWEEP_CHANNEL]! % layout.channels;
   let collected = 0;
+  let isFree = true;
   for (let looked = 0; looked < portion && collected < SLICE * SLICES_PER_SWEEP; looked++) {
     if (isInactive(arena, index, nowSec)) {
-      acquire(arena);
+      isFree = tryAcquire(arena, SWEEP_MS);
+      if (!isFree) break;
       if (isInactive(arena, index, nowSec)) collectChannel(arena, policy, index, nowSec);
       release(arena);
       collected++;
@@ -162,6 +173,7 @@ function sweepInactive(arena: Arena, policy: StorePolicy, nowSec: number): void 
     index = index + 1 === layout.channels ? 0 : index + 1;
   }
   u32[HEAD_SWEEP_CHANNEL] = index;
+  return isFree;
 }
 
 /** Push-stream spec 6.4: nothing stored, nobody there, `expires < now`, and not the events channel. */
@@ -188,16 +200,17 @@ function collectChannel(arena: Arena, policy: StorePolicy, index: number, nowSec
 }
 
 /** Frees channels that were in the trash for long enough, first in first out. */
-function sweepTrash(arena: Arena, nowSec: number): void {
+function sweepTrash(arena: Arena, nowSec: number): boolean {
   const { u32, layout } = arena;
   for (let freed = 0; freed < SLICE * SLICES_PER_SWEEP; freed++) {
     const first = firstOfList(arena, HEAD_TRASHED);
-    if (first < 0 || !isOver(u32[channelWord(layout, first) + CH_RESTS_SINCE]!, TRASH_SEC, nowSec)) return;
-    acquire(arena);
+    if (first < 0 || !isOver(u32[channelWord(layout, first) + CH_RESTS_SINCE]!, TRASH_SEC, nowSec)) break;
+    if (!tryAcquire(arena, SWEEP_MS)) return false;
     // Another process may have taken the record since the look above.
     if (firstOfList(arena, HEAD_TRASHED) === first) freeRecord(arena, first);
     release(arena);
   }
+  return true;
 }
 
 /** True when more than `sec` whole seconds have passed; also when the clock went back by more than that. */
