@@ -5,7 +5,8 @@
 import { Elysia } from "elysia";
 import { admin } from "./admin/plugin.ts";
 import { closing, headerOnly, isLastRequest, refuse } from "./answer.ts";
-import { type AddressSource, type LocatedRequest, Locator } from "./config/located-request.ts";
+import { type AddressSource, UnknownPeer } from "./config/door.ts";
+import { type LocatedRequest, Locator } from "./config/located-request.ts";
 import type { Config } from "./config/model.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import { Refusals } from "./errors.ts";
@@ -21,8 +22,7 @@ import { HandlerHost } from "./handlers/host.ts";
 import { type HandlerFiles, loadHandlers } from "./handlers/loader.ts";
 import { handlerEndpoints, handlers } from "./handlers/plugin.ts";
 import { startEarlyListener } from "./listen/early-listener.ts";
-import { type Application, type Listener, startListener } from "./listen/listener.ts";
-import { peerOfRelay } from "./listen/relay.ts";
+import { type Application, type Listener, type ListenOptions, startListener } from "./listen/listener.ts";
 import { isWebSocket, largestBody, socketSizes } from "./listen/socket-sizes.ts";
 import { log } from "./log.ts";
 import { type Ingest, ingest, openTarget, type Target } from "./publish/ingest.ts";
@@ -157,12 +157,11 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   config.listeners.forEach((listener, i) => {
     const { address } = listener;
     const common = { listener, maxBodyBytes, ...sizes, idleSec, compose };
-    const serves = (server: object): void => locator.listens(server, address);
-    const relays = (server: object): void => locator.listens(server, address, peerOfRelay);
+    const serves: ListenOptions["serves"] = (server, source) => locator.listens(server, address, source);
     const socketPath = `${options.storePath}.relay-${slot}-${i}`;
     listeners.push(
       listener.earlyHeads
-        ? startEarlyListener({ ...common, serves, relays, takesSockets, socketPath })
+        ? startEarlyListener({ ...common, serves, takesSockets, socketPath })
         : startListener({ ...common, serves }),
     );
   });
@@ -241,7 +240,10 @@ const entrance = (
       }
       if (hasBadHost(request)) return headerOnly(400);
       const located = locator.look(request, server);
-      if (located === null) return headerOnly(400);
+      if (located === null) {
+        store.count(slot, Counter.REFUSED, 1);
+        return headerOnly(400);
+      }
       if (located.returned !== null) return front.finish(located, returned(located, config));
       if (isOpen[located.index] === true) return undefined;
       const stage = passed.get(request) ?? AT_THE_FRONT;
@@ -251,6 +253,7 @@ const entrance = (
       }
       const passing = (next: number) => () => {
         passed.set(request, next);
+        locator.keepPeer(located);
         return again(request);
       };
       const refused =
@@ -263,6 +266,7 @@ const entrance = (
       );
     })
     .onError({ as: "global" }, ({ code, error, request }) => {
+      if (error instanceof UnknownPeer) return headerOnly(400);
       if (code === "NOT_FOUND") return isLastRequest(request) ? closing(errorPage(404)) : errorPage(404);
       log("error", "a request failed", { code: String(code), error: String(error) });
       return refuse(Refusals.internal);

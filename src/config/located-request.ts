@@ -6,7 +6,17 @@
  * rewrite.ts's. A configuration of one server without steps, which most are, pays for neither.
  */
 
+import { type KnownPeer, peerText } from "../peer.ts";
 import { toBinary } from "./binary-text.ts";
+import {
+  type AddressSource,
+  asksWho,
+  type Door,
+  doorOf,
+  NO_DOOR,
+  type PeerSource,
+  UnknownPeer,
+} from "./door.ts";
 import { groupsOf } from "./location-values.ts";
 import { compileLocations, type LocationMatch, type LocationMatcher } from "./locations.ts";
 import { NO_GROUPS } from "./match-syntax.ts";
@@ -19,13 +29,6 @@ import {
   setGroups,
 } from "./rewrite.ts";
 import { compileServerNames, hostName, MAX_HOST_LENGTH, type ServerChooser } from "./server-names.ts";
-
-/** The part of Bun's server that a request may ask. */
-export interface AddressSource {
-  requestIP(request: Request): { readonly address: string } | null;
-  /** Where the request's URL does not tell. */
-  schemeOf?(request: Request): string;
-}
 
 export class LocatedRequest implements SteppedRequest {
   readonly request: Request;
@@ -41,7 +44,9 @@ export class LocatedRequest implements SteppedRequest {
   readonly pathCaptures: readonly string[];
   /** The decoded, normalised path, as a binary string. */
   readonly path: string;
-  readonly #addresses: AddressSource | null;
+  readonly #door: Door;
+  /** null: not asked for yet. */
+  #peer: KnownPeer | null;
   #variables: Map<string, string> | null = null;
 
   constructor(
@@ -49,7 +54,8 @@ export class LocatedRequest implements SteppedRequest {
     rawUrlPath: string,
     rawQuery: string,
     match: LocationMatch,
-    addresses: AddressSource | null,
+    door: Door,
+    peer: KnownPeer | null,
   ) {
     this.request = request;
     this.rawUrlPath = rawUrlPath;
@@ -58,17 +64,26 @@ export class LocatedRequest implements SteppedRequest {
     this.captures = match.captures;
     this.pathCaptures = match.captures;
     this.path = match.path;
-    this.#addresses = addresses;
+    this.#door = door;
+    this.#peer = peer;
   }
 
   get method(): string {
     return this.request.method;
   }
+  /** Throws UnknownPeer when it was not asked for before the client was gone. */
+  get peer(): KnownPeer {
+    if (this.#peer !== null) return this.#peer;
+    const peer = this.#door.peerOf(this.request);
+    if (peer.kind === "unknown") throw new UnknownPeer();
+    this.#peer = peer;
+    return peer;
+  }
   get remoteAddress(): string {
-    return this.#addresses?.requestIP(this.request)?.address ?? "";
+    return peerText(this.peer);
   }
   get scheme(): string {
-    const told = this.#addresses?.schemeOf?.(this.request);
+    const told = this.#door.schemeOf?.(this.request);
     return told ?? (this.request.url.startsWith("https:") ? "https" : "http");
   }
 
@@ -93,11 +108,6 @@ export class LocatedRequest implements SteppedRequest {
 /** Scheme and "//": the authority starts here in every absolute URL Bun gives. Without a Host (HTTP/1.0) it gives the path alone. */
 const AFTER_SCHEME = "http://".length;
 
-interface Heard {
-  readonly address: string;
-  readonly source: AddressSource | null;
-}
-
 /** A server, compiled. */
 interface Place {
   readonly find: LocationMatcher;
@@ -112,14 +122,17 @@ export class Locator {
   readonly #steps: readonly (CompiledSteps | null)[];
   readonly #roles: readonly Role["kind"][];
   readonly #choose: ServerChooser | null;
-  readonly #listenerOf = new Map<object, Heard>();
-  /** Some server does not know its clients itself. */
-  #hasSources = false;
+  /** By index of Config.locations. */
+  readonly #asksWho: readonly boolean[];
+  readonly #doors = new Map<object, Door>();
+  /** Of requests that are handed in again: meanwhile the connection may be gone, which takes nothing from who was let on. */
+  readonly #kept = new WeakMap<Request, KnownPeer>();
   #lastRequest: Request | null = null;
   #last: LocatedRequest | null = null;
 
   constructor(config: Pick<Config, "locations" | "servers" | "listeners">) {
     const { locations, servers } = config;
+    this.#asksWho = locations.map(asksWho);
     this.#roles = locations.map((location) => location.role.kind);
     this.#places = servers.map((server) => compileServer(server, config));
     this.#steps = locations.map((location) =>
@@ -129,21 +142,33 @@ export class Locator {
   }
 
   /** Tells which address a listening server is for, and who knows its clients if it does not. */
-  listens(server: object, address: string, source: AddressSource | null = null): void {
-    this.#listenerOf.set(server, { address, source });
-    if (source !== null) this.#hasSources = true;
+  listens(server: AddressSource, address: string, source?: PeerSource): void {
+    this.#doors.set(server, doorOf(server, address, source));
   }
 
-  /** Matches a request for the claims that follow in the same turn. null: its path is malformed (400). */
-  look(request: Request, addresses: AddressSource | null): LocatedRequest | null {
+  /** Call before handing a request in a second time. */
+  keepPeer({ request, peer }: LocatedRequest): void {
+    this.#kept.set(request, peer);
+  }
+
+  /**
+   * Matches a request for the claims that follow in the same turn. null: nobody may look at it any further (400), as its path is
+   * malformed, or its client gone before it could be said who that was.
+   */
+  look(request: Request, server: AddressSource | null): LocatedRequest | null {
     this.#lastRequest = request;
-    this.#last = this.#locate(request, addresses);
+    this.#last = null;
+    try {
+      this.#last = this.#locate(request, this.#doorOf(server));
+    } catch (error) {
+      if (!(error instanceof UnknownPeer)) throw error;
+    }
     return this.#last;
   }
 
   /** The request in its location if that has the role; null: it is another plugin's, or no location's. */
-  claim(role: Role["kind"], request: Request, addresses: AddressSource | null): LocatedRequest | null {
-    if (request !== this.#lastRequest) this.look(request, addresses);
+  claim(role: Role["kind"], request: Request, server: AddressSource | null): LocatedRequest | null {
+    if (request !== this.#lastRequest) this.look(request, server);
     const located = this.#last;
     return located !== null && this.#roles[located.index] === role ? located : null;
   }
@@ -154,16 +179,18 @@ export class Locator {
     this.#last = null;
   }
 
-  #locate(request: Request, addresses: AddressSource | null): LocatedRequest | null {
+  /** Throws UnknownPeer. */
+  #locate(request: Request, door: Door): LocatedRequest | null {
     const { url } = request;
     const start = url.startsWith("/") ? 0 : url.indexOf("/", AFTER_SCHEME + 1);
     const mark = url.indexOf("?", start);
     const path = mark < 0 ? url.slice(start) : url.slice(start, mark);
-    const place = this.#places[this.#choose === null ? 0 : this.#serverFor(request, addresses)];
+    const place = this.#places[this.#choose === null ? 0 : this.#serverFor(request, door)];
     const match = place?.find(path);
     if (place === undefined || match === null || match === undefined) return null;
-    const source = this.#hasSources ? this.#sourceOf(addresses) : addresses;
-    const located = new LocatedRequest(request, path, mark < 0 ? "" : url.slice(mark + 1), match, source);
+    const query = mark < 0 ? "" : url.slice(mark + 1);
+    const kept = this.#kept.get(request) ?? null;
+    const located = new LocatedRequest(request, path, query, match, door, kept);
     if (place.names.length > 0) nameGroups(located, place.names);
     if (place.steps !== null) {
       runSteps(located, place.steps);
@@ -172,16 +199,18 @@ export class Locator {
     }
     const steps = this.#steps[located.index];
     if (located.returned === null && steps !== null && steps !== undefined) runSteps(located, steps);
+    // Now: of a client that resets its connection the kernel knows nothing afterwards (getpeername(2), ENOTCONN).
+    if (this.#asksWho[located.index] === true) void located.peer;
     return located;
   }
 
-  #serverFor(request: Request, addresses: AddressSource | null): number {
-    const heard = addresses === null ? undefined : this.#listenerOf.get(addresses);
-    return this.#choose?.(heard?.address ?? "", request.headers.get("host") ?? "") ?? 0;
+  #doorOf(server: AddressSource | null): Door {
+    if (server === null) return NO_DOOR;
+    return this.#doors.get(server) ?? doorOf(server, "", undefined);
   }
 
-  #sourceOf(addresses: AddressSource | null): AddressSource | null {
-    return (addresses === null ? null : this.#listenerOf.get(addresses)?.source) ?? addresses;
+  #serverFor(request: Request, { address }: Door): number {
+    return this.#choose?.(address, request.headers.get("host") ?? "") ?? 0;
   }
 }
 

@@ -621,7 +621,7 @@ export const OPTIONS = {
   "location[].access": {
     kind: "strings",
     default: [],
-    doc: 'Who may come, by address: "allow 10.0.0.0/8", "deny all" …; the first that fits decides, and without one that fits all may.',
+    doc: 'Who may come, by address: "allow 10.0.0.0/8", "deny all" …; the first that fits decides, and without one that fits all may. A client that is gone before its address is known may not.',
     example: ["allow 127.0.0.1", "deny all"],
   },
   "location[].auth_basic": {

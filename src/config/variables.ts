@@ -23,6 +23,7 @@ export interface RequestFacts {
   readonly pathCaptures: readonly string[];
   header(name: string): string | null;
   readonly method: string;
+  /** "unix:" for those who came through a unix socket; never empty. */
   readonly remoteAddress: string;
   /** "http" or "https". */
   readonly scheme: string;
@@ -194,7 +195,7 @@ const BUILT_IN: ReadonlyMap<string, Part> = new Map([
   ["query_string", encoded((facts) => facts.rawQuery)],
   ["is_args", encoded(questionMark)],
   ["host", encoded((facts) => hostName(facts.header("host") ?? ""))],
-  ["remote_addr", encoded((facts) => facts.remoteAddress || "unix:")],
+  ["remote_addr", encoded((facts) => facts.remoteAddress)],
   ["request_method", encoded((facts) => facts.method)],
   ["scheme", encoded((facts) => facts.scheme)],
   ["http_host", encoded((facts) => facts.header("host") ?? "")],

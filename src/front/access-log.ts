@@ -34,16 +34,11 @@ interface Log {
   readonly line: LineMaker;
 }
 
-interface Arrival {
-  readonly startMs: number;
-  readonly remoteAddress: string;
-}
-
 export class AccessLog {
   readonly #logs: readonly Log[];
   readonly #mayBeEndless: boolean;
-  /** Of requests under way. The address is asked for early: of a client that left it is not known any more. */
-  readonly #arrivals = new WeakMap<LocatedRequest, Arrival>();
+  /** When requests under way came. */
+  readonly #arrivals = new WeakMap<LocatedRequest, number>();
 
   constructor(location: LocationConfig, files: LogFiles) {
     this.#mayBeEndless = location.role.kind === "subscriber" || location.role.kind === "handler";
@@ -54,7 +49,7 @@ export class AccessLog {
   }
 
   arrived(located: LocatedRequest): void {
-    this.#arrivals.set(located, { startMs: Date.now(), remoteAddress: located.remoteAddress });
+    this.#arrivals.set(located, Date.now());
   }
 
   /** The answer, or one like it where its length could only be had by reading it. */
@@ -88,11 +83,8 @@ export class AccessLog {
 
   #write(located: LocatedRequest, response: Response, bodyBytes: number): void {
     const nowMs = Date.now();
-    const { startMs, remoteAddress } = this.#arrivals.get(located) ?? {
-      startMs: nowMs,
-      remoteAddress: located.remoteAddress,
-    };
-    const answered = { located, remoteAddress, response, bodyBytes, startMs, nowMs };
+    const startMs = this.#arrivals.get(located) ?? nowMs;
+    const answered = { located, response, bodyBytes, startMs, nowMs };
     for (const { file, line } of this.#logs) file.write(line(answered));
   }
 }

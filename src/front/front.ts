@@ -44,7 +44,7 @@ export class Front {
     const entry = this.#entries[located.index] ?? null;
     if (entry === null) return null;
     entry.accessLog?.arrived(located);
-    if (entry.access !== null && !entry.access(located.remoteAddress)) return errorPage(403);
+    if (entry.access !== null && !entry.access(located.peer)) return errorPage(403);
     return entry.authentication?.check(located.header("authorization"), resume) ?? null;
   }
 

@@ -12,8 +12,6 @@ import { LocalTime } from "./local-time.ts";
 /** A request that was answered. */
 export interface Answered {
   readonly located: LocatedRequest;
-  /** Of when the request came: later the connection may be gone. */
-  readonly remoteAddress: string;
   readonly response: Response;
   /** Bytes of the body on the wire; 0 for what is held and not over. */
   readonly bodyBytes: number;
@@ -48,7 +46,6 @@ const always =
     text;
 
 export const LOG_VARIABLES: ReadonlyMap<string, LogValue> = new Map<string, LogValue>([
-  ["remote_addr", ({ remoteAddress }) => remoteAddress || "unix:"],
   ["remote_user", ({ located }) => parseCredentials(located.header("authorization"))?.user ?? ""],
   ["status", ({ response }) => String(response.status)],
   ["body_bytes_sent", ({ bodyBytes }) => String(bodyBytes)],

@@ -50,7 +50,6 @@ export class RequestContext implements Context {
     this.#located = located;
     this.#groups = groups;
     this.#body = body;
-    // Of a client that left it is not known any more.
     this.remoteAddress = located.remoteAddress;
   }
 

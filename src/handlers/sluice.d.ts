@@ -16,6 +16,7 @@ declare module "sluice" {
     readonly params: Readonly<Record<string, string>>;
     readonly query: URLSearchParams;
     readonly headers: Headers;
+    /** "unix:" for a client of a unix socket; never empty. */
     readonly remoteAddress: string;
     /** Aborts when the client went away, when the time limit is over, or when the server is about to stop. */
     readonly signal: AbortSignal;

@@ -18,18 +18,17 @@ import {
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import type { AddressSource } from "../config/located-request.ts";
+import type { AddressSource } from "../config/door.ts";
 import { log } from "../log.ts";
+import { type Peer, tcpPeer, UNIX_PEER, UNKNOWN_PEER } from "../peer.ts";
 import { hostAndPort, type Listener, type ListenOptions, listen, tlsOptions } from "./listener.ts";
 import { writeAnswer } from "./node-answer.ts";
 import { headOf, requestOf } from "./node-request.ts";
-import { relay } from "./relay.ts";
+import { peerOfRelay, relay } from "./relay.ts";
 
 export interface EarlyListenOptions extends ListenOptions {
   /** Where the native server for WebSockets listens. */
   readonly socketPath: string;
-  /** Told of the native server: who its clients are says relay.ts. */
-  readonly relays: (server: object) => void;
   /** Whether a request to `server` is for a location of WebSockets. */
   readonly takesSockets: (request: Request, server: AddressSource) => boolean;
 }
@@ -37,7 +36,10 @@ export interface EarlyListenOptions extends ListenOptions {
 /** Throws when the address cannot be listened on. */
 export function startEarlyListener(options: EarlyListenOptions): Listener {
   rmSync(options.socketPath, { force: true });
-  const native = listen({ ...options, serves: options.relays }, `unix:${options.socketPath}`);
+  const native = listen(
+    { ...options, serves: (server) => options.serves(server, peerOfRelay) },
+    `unix:${options.socketPath}`,
+  );
   chmodSync(options.socketPath, 0o600);
   const front = new Front(options);
   front.listen();
@@ -69,10 +71,12 @@ class Front {
   readonly #options: EarlyListenOptions;
   readonly #server: NodeServer;
   readonly #fetch: (request: Request) => Response | Promise<Response>;
-  readonly #peers = new WeakMap<Request, string>();
+  readonly #peers = new WeakMap<Request, Peer>();
+  /** By connection: node:http asks the kernel each time, and of one that was reset it does not know. */
+  readonly #peerOfSocket = new WeakMap<object, Peer>();
   /** What the plugins ask of a server: nothing is upgraded here, and an answer that is held has no idle timeout. */
   readonly #bridge = {
-    requestIP: (request: Request) => ({ address: this.#peers.get(request) ?? "" }),
+    requestIP: () => null,
     timeout: () => undefined,
     upgrade: () => false,
   };
@@ -81,7 +85,7 @@ class Front {
     this.#options = options;
     const app = options.compose();
     Reflect.set(app, "server", this.#bridge);
-    options.serves(this.#bridge);
+    options.serves(this.#bridge, { peerOf: (request) => this.#peers.get(request) ?? UNKNOWN_PEER });
     this.#fetch = (request) => app.fetch(request);
     const [certificate] = options.listener.tls;
     const answer = (request: IncomingMessage, response: ServerResponse): void =>
@@ -154,9 +158,18 @@ class Front {
       outgoing.end();
       return;
     }
-    this.#peers.set(request, incoming.socket.remoteAddress ?? "");
+    this.#peers.set(request, this.#peerOf(incoming));
     const answer = this.#fetch(request);
     await writeAnswer(outgoing, answer instanceof Promise ? await answer : answer, idleMs);
+  }
+
+  #peerOf({ socket }: IncomingMessage): Peer {
+    const known = this.#peerOfSocket.get(socket);
+    if (known !== undefined) return known;
+    const { address } = this.#options.listener;
+    const peer = address.startsWith("unix:") ? UNIX_PEER : tcpPeer(socket.remoteAddress);
+    if (peer.kind !== "unknown") this.#peerOfSocket.set(socket, peer);
+    return peer;
   }
 
   // --- WebSockets --------------------------------------------------------------------------------------------------------------
@@ -173,13 +186,18 @@ class Front {
       return false;
     const request = headOf(incoming);
     if (request === null) return false;
-    this.#peers.set(request, incoming.socket.remoteAddress ?? "");
+    this.#peers.set(request, this.#peerOf(incoming));
     return this.#options.takesSockets(request, this.#bridge);
   }
 
   #relay(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const peer = this.#peerOf(incoming);
+    if (peer.kind === "unknown") {
+      socket.destroy();
+      return;
+    }
     this.#countIn(socket);
-    relay(incoming, socket, head, this.#options.socketPath);
+    relay(incoming, socket, head, { socketPath: this.#options.socketPath, peer });
   }
 
   #countIn(socket: Duplex): void {

@@ -3,6 +3,7 @@
  * (early-listener.ts). Used by app.ts.
  */
 import { refuse } from "../answer.ts";
+import type { AddressSource, PeerSource } from "../config/door.ts";
 import type { ListenerConfig } from "../config/model.ts";
 import { Refusals } from "../errors.ts";
 import { log } from "../log.ts";
@@ -40,8 +41,8 @@ export interface ListenOptions {
   readonly idleSec: number;
   /** Makes the application for one server, composed of the worker's plugins. */
   readonly compose: () => Application;
-  /** Told of each server before it gets its first request. */
-  readonly serves: (server: object) => void;
+  /** Told of each server before it gets its first request; `source`: who its clients are, where Bun's server cannot say. */
+  readonly serves: (server: AddressSource, source?: PeerSource) => void;
 }
 
 export type Server = Bun.Server<NativePeer>;

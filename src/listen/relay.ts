@@ -8,26 +8,35 @@
 import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
-import type { AddressSource } from "../config/located-request.ts";
+import type { PeerSource } from "../config/door.ts";
+import { type KnownPeer, peerText, tcpPeer, UNIX_PEER } from "../peer.ts";
 
-/** "https 192.0.2.1": scheme and address of the client of a relayed handshake; a client's own is dropped. */
+/** "https 192.0.2.1", "http unix:": scheme and address of the client of a relayed handshake; a client's own is dropped. */
 const PEER_HEADER = "x-sluice-peer";
 const SWITCHING = Buffer.from("HTTP/1.1 101");
 /** A client that does not close after the server has is cut off. */
 const GOODBYE_MS = 2000;
 
 /** Who a relayed handshake is from, and how it came. */
-export const peerOfRelay: AddressSource = {
-  requestIP: (request) => ({ address: peerOf(request)[1] ?? "" }),
-  schemeOf: (request) => peerOf(request)[0] ?? "http",
+export const peerOfRelay: PeerSource = {
+  peerOf(request) {
+    const [, text] = told(request);
+    return text === peerText(UNIX_PEER) ? UNIX_PEER : tcpPeer(text);
+  },
+  schemeOf: (request) => told(request)[0] ?? "http",
 };
 
-const peerOf = (request: Request): readonly string[] => (request.headers.get(PEER_HEADER) ?? "").split(" ");
+const told = (request: Request): readonly string[] => (request.headers.get(PEER_HEADER) ?? "").split(" ");
 
 /** What `shouldUpgradeCallback` lets through is a GET without a body; `head` is what came behind it. */
-export function relay(incoming: IncomingMessage, client: Duplex, head: Buffer, socketPath: string): void {
+export function relay(
+  incoming: IncomingMessage,
+  client: Duplex,
+  head: Buffer,
+  { socketPath, peer }: { readonly socketPath: string; readonly peer: KnownPeer },
+): void {
   const native = connect(socketPath);
-  native.write(handshake(incoming), "latin1");
+  native.write(handshake(incoming, peer), "latin1");
   let answered = Buffer.alloc(0);
   const begin = (bytes: Buffer | string): void => {
     answered = Buffer.concat([answered, Buffer.from(bytes)]);
@@ -50,7 +59,7 @@ export function relay(incoming: IncomingMessage, client: Duplex, head: Buffer, s
  * The request as it came, but for who it is from, and for its connection, which is to end with an answer that is not 101. Bun's
  * server does not look at the value.
  */
-function handshake({ method, url, rawHeaders, socket }: IncomingMessage): string {
+function handshake({ method, url, rawHeaders, socket }: IncomingMessage, peer: KnownPeer): string {
   let lines = `${method} ${url} HTTP/1.1\r\n`;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? "";
@@ -58,7 +67,7 @@ function handshake({ method, url, rawHeaders, socket }: IncomingMessage): string
       lines += `${name}: ${rawHeaders[i + 1]}\r\n`;
   }
   const scheme = Reflect.get(socket, "encrypted") === true ? "https" : "http";
-  return `${lines}Connection: close\r\n${PEER_HEADER}: ${scheme} ${socket.remoteAddress ?? ""}\r\n\r\n`;
+  return `${lines}Connection: close\r\n${PEER_HEADER}: ${scheme} ${peerText(peer)}\r\n\r\n`;
 }
 
 /**

@@ -13,10 +13,12 @@ function load(text: string) {
   return buildConfig(outcome.values);
 }
 
+const client = { requestIP: () => ({ address: "192.0.2.1" }) };
+
 /** Channels path and answer of a request to a configuration. */
 function ask(text: string, path: string, headers: Record<string, string> = {}) {
   const config = load(text);
-  const located = new Locator(config).look(new Request(`http://h${path}`, { headers }), null);
+  const located = new Locator(config).look(new Request(`http://h${path}`, { headers }), client);
   if (located === null) throw new Error("malformed path");
   const location = config.locations[located.index];
   return {
@@ -83,7 +85,7 @@ channels_path = "b"
     expect(ask(withSteps(steps), "/pub?a=1").path).toBe("a");
     expect(ask(withSteps(steps), "/pub?a=1&b=1").path).toBe("b");
     const config = load(withSteps(steps));
-    const located = new Locator(config).look(new Request("http://h/pub?a=1&b=1"), null);
+    const located = new Locator(config).look(new Request("http://h/pub?a=1&b=1"), client);
     expect(config.locations[located?.index ?? -1]?.storeMessages).toBe(false);
   });
 

@@ -77,10 +77,6 @@ test("without a query there is no question mark", () => {
   expect(compileValue("$request_uri|$is_args|$args")(bare)).toBe("/a||");
 });
 
-test("the address of a client behind a unix socket is nginx's word for it", () => {
-  expect(compileValue("$remote_addr")(facts({ remoteAddress: "" }))).toBe("unix:");
-});
-
 test("$host of an IPv6 address keeps its brackets", () => {
   expect(compileValue("$host")(facts({ header: () => "[::1]:80" }))).toBe("[::1]");
   expect(compileValue("$host")(facts({ header: () => null }))).toBe("");

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { compileAccess } from "../../src/front/access.ts";
 import { contains, parseAddress, parseNetwork } from "../../src/front/network.ts";
+import { UNIX_PEER } from "../../src/peer.ts";
 
 const hex = (text: string): string | null => {
   const bytes = parseAddress(text);
@@ -93,15 +94,17 @@ describe("access rules", () => {
     ["deny 192.168.1.1; allow 192.168.1.0/24; allow 2001:db8::/32; deny all", "2001:db8::1", true],
     ["deny 192.168.1.1; allow 192.168.1.0/24; allow 2001:db8::/32; deny all", "2001:db9::1", false],
     ["deny 10.0.0.0/8", "11.1.1.1", true],
-    ["allow unix:; deny all", "", true],
-    ["deny unix:", "", false],
+    ["allow unix:; deny all", "unix:", true],
+    ["deny unix:", "unix:", false],
     ["allow unix:; deny all", "1.2.3.4", false],
-    ["deny 1.2.3.4", "", true],
+    ["deny 1.2.3.4", "unix:", true],
     ["deny 10.0.0.0/8; allow all", "::ffff:10.0.0.1", false],
     ["allow 0.0.0.0/0; deny all", "nonsense", false],
+    // Of an address nobody can read, nobody can say that it is not the one that is denied.
+    ["deny 1.2.3.4", "nonsense", false],
     ["deny unix:; allow 127.0.0.1; deny all", "nonsense", false],
   ])("%s: %s %p", (text, address, expected) => {
-    expect(rules(text)?.(address)).toBe(expected);
+    expect(rules(text)?.(address === "unix:" ? UNIX_PEER : { kind: "ip", address })).toBe(expected);
   });
 
   test("none costs nothing, a wrong one is not taken for none", () => {
