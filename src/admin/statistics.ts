@@ -9,7 +9,7 @@ import { locationValue } from "../config/location-values.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
 import type { CompiledValue } from "../config/variables.ts";
 import { Refusals } from "../errors.ts";
-import { type ChannelCounts, channelCounts, zoneCounts } from "../store/channel-statistics.ts";
+import { type ChannelCounts, countsByName, zoneCounts } from "../store/channel-statistics.ts";
 import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
@@ -78,8 +78,8 @@ export class StatisticsEndpoint {
       if (maxLength > 0 && name.length > maxLength) {
         return refuse(Refusals.channelIdTooLarge, WHICH_SERVER);
       }
-      const index = this.#store.find(name);
-      if (index >= 0) found.push(channelCounts(this.#store, index, name));
+      const counts = countsByName(this.#store, name);
+      if (counts !== null) found.push(counts);
     }
     const [only, second] = found;
     if (only === undefined) return headerOnly(404, WHICH_SERVER);

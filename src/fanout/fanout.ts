@@ -3,6 +3,7 @@
  * leaves; the pump asks here who stands where. Counts in the store (subscribers per channel and worker) change here and nowhere
  * else, so they cannot drift.
  */
+import type { NamedChannel } from "../store/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
 import { OWED_BEHIND, OWED_LIVE, OWED_NOTHING } from "../store/slots.ts";
 import type { Store } from "../store/store.ts";
@@ -75,12 +76,16 @@ export class Fanout implements PumpHost, StreamKeeper {
 
   // --- who stands where ----------------------------------------------------------------------------------------------
 
-  /** The channel as this worker sees it, made now if nobody stood there. Stand in it in the same turn, or ask again. */
-  channel(index: number): LocalChannel {
+  /**
+   * The channel as this worker sees it, made now if nobody stood there. Stand in it in the same turn, or ask again. One that is gone by
+   * now can be stood in as well: who does is told of its end.
+   */
+  channel({ index, incarnation, name }: NamedChannel): LocalChannel {
     const { store } = this;
     const known = this.#channels.get(index);
+    if (known?.incarnation === incarnation) return known;
+    if (!store.isLive(index, incarnation)) return this.#lost({ index, incarnation, name });
     if (known !== undefined) {
-      if (store.isLive(index, known.incarnation)) return known;
       // From here on the deletion's entry in the ring would look for it in vain.
       this.#pump.end(known);
     } else if (this.#channels.size === 0) {
@@ -88,16 +93,19 @@ export class Fanout implements PumpHost, StreamKeeper {
       // Before the last id is read: what is published after it must not be dropped.
       store.setOwed(this.slot, OWED_LIVE);
     }
-    const made = new LocalChannel(
-      index,
-      store.incarnation(index),
-      store.base(index),
-      store.name(index),
-      store.publishedCount(index),
-    );
+    const made = new LocalChannel(index, incarnation, store.base(index), name, store.publishedCount(index));
+    // Once more: another process may have given the record away while it was read. Pairs with retireChannel.
+    if (!store.isLive(index, incarnation)) return this.#lost(made);
     this.#channels.set(index, made);
     this.#forgetLater(made);
     return made;
+  }
+
+  /** Its record is another's by now, whose numbers are not its own, and who may have subscribers here: nothing is left but its name. */
+  #lost({ index, incarnation, name }: NamedChannel): LocalChannel {
+    const lost = new LocalChannel(index, incarnation, 0, name, 0);
+    this.#forgetLater(lost);
+    return lost;
   }
 
   /**

@@ -2,7 +2,7 @@
 import type { ChannelStatistics, PublishOptions, PublishResult } from "sluice";
 import { type Refusal, Refusals } from "../errors.ts";
 import { ingest, openTarget } from "../publish/ingest.ts";
-import { channelCounts } from "../store/channel-statistics.ts";
+import { channelCounts, countsByName } from "../store/channel-statistics.ts";
 import { nameRefusal } from "../wire/channels-path.ts";
 import { atHandler } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
@@ -52,16 +52,16 @@ export function publishFrom(
   if ("status" in target) throw atHandler(new RefusedError(target));
   const refusal = ingest(host.ingest, [target], draft, Date.now());
   if (refusal !== null) throw atHandler(new RefusedError(refusal));
-  return { ...statistics(host, channel, target.index), id: target.lastId };
+  const counts = channelCounts(host.ingest.store, target);
+  // Deleted right after the message went in: only its number is known.
+  const { published = target.lastId, stored: kept = 0, subscribers = 0 } = counts ?? {};
+  return { channel, published, stored: kept, subscribers, id: target.lastId };
 }
 
 export function channelStatistics(host: HandlerHost, channel: string): ChannelStatistics | null {
-  const index = host.ingest.store.find(encoder.encode(channel));
-  return index < 0 ? null : statistics(host, channel, index);
-}
-
-function statistics({ ingest: { store } }: HandlerHost, channel: string, index: number): ChannelStatistics {
-  const { published, stored, subscribers } = channelCounts(store, index);
+  const counts = countsByName(host.ingest.store, encoder.encode(channel));
+  if (counts === null) return null;
+  const { published, stored, subscribers } = counts;
   return { channel, published, stored, subscribers };
 }
 

@@ -5,8 +5,9 @@
 import type { Message, Subscription } from "sluice";
 import { Refusals } from "../errors.ts";
 import type { Fanout } from "../fanout/fanout.ts";
-import { StreamSubscription } from "../fanout/local-channel.ts";
+import { type LocalChannel, StreamSubscription } from "../fanout/local-channel.ts";
 import { StreamConnection, type StreamSink } from "../fanout/streams.ts";
+import { ChannelRef } from "../store/channel-ref.ts";
 import { Message as StoredMessage } from "../store/message-view.ts";
 import { RefList } from "../store/refs.ts";
 import type { Store } from "../store/store.ts";
@@ -16,6 +17,7 @@ import { decodeMessages, messageFormat } from "./message-format.ts";
 import { channelBytes, RefusedError } from "./publishing.ts";
 
 const NOTHING = new Uint8Array(0);
+const ref = new ChannelRef();
 
 /** Throws a RefusedError when a channel cannot be stood in. `left` is called once, when it has ended by whatever cause. */
 export function openSubscription(
@@ -33,24 +35,35 @@ export function openSubscription(
   const names = channels.map((channel) => channelBytes(host, channel));
   const feed = new Feed(host.fanout, left);
   for (const name of names) {
-    const index = store.open(name, nowSec);
+    const index = store.open(name, nowSec, ref);
     if (index === -1) throw atHandler(new RefusedError(Refusals.tooManyChannels));
     if (index < 0) throw atHandler(new RefusedError(Refusals.noRoom));
-    if (feed.subscriptions.some(({ channel }) => channel.index === index)) continue;
+    const { incarnation } = ref;
+    const isNamedTwice = ({ channel }: StreamSubscription): boolean =>
+      channel.index === index && channel.incarnation === incarnation;
+    if (feed.subscriptions.some(isNamedTwice)) continue;
+    const channel = host.fanout.channel({ index, incarnation, name });
     const newest = store.publishedCount(index);
-    const after = last > 0 ? beforeLast(store, index, last, newest) : newest;
-    feed.subscriptions.push(new StreamSubscription(host.fanout.channel(index), feed, after, newest));
+    const after = last > 0 ? beforeLast(store, channel, last, newest) : newest;
+    // Gone by now: it is told of its end, and of nothing that its record's next owner has. Pairs with retireChannel.
+    const isThere = store.isLive(index, incarnation);
+    feed.subscriptions.push(new StreamSubscription(channel, feed, isThere ? after : 0, isThere ? newest : 0));
   }
   feed.begin();
   return feed;
 }
 
 /** The id before the last `count` stored messages. */
-function beforeLast(store: Store, index: number, count: number, newest: number): number {
+function beforeLast(
+  store: Store,
+  { index, incarnation }: LocalChannel,
+  count: number,
+  newest: number,
+): number {
   const refs = new RefList();
   const message = new StoredMessage();
   const wanted = Math.min(count, store.storedCount(index));
-  const found = store.collectLast(index, store.incarnation(index), wanted, refs);
+  const found = store.collectLast(index, incarnation, wanted, refs);
   for (let i = 0; i < found; i++) {
     if (store.readHeader(refs.block(i), refs.stamp(i), message)) return message.id - 1;
   }

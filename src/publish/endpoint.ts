@@ -12,7 +12,7 @@ import type { CompiledValue } from "../config/variables.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import { errorPage } from "../front/error-page.ts";
 import type { LocationHooks, OfferedDraft } from "../front/location-hooks.ts";
-import { type ChannelCounts, channelCounts, zoneCounts } from "../store/channel-statistics.ts";
+import { type ChannelCounts, channelCounts, countsByName, zoneCounts } from "../store/channel-statistics.ts";
 import { Counter } from "../store/counters.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";
@@ -159,7 +159,7 @@ export class PublisherEndpoint {
     return this.#info(
       located,
       headers,
-      targets.map((target) => channelCounts(store, target.index, target.name)),
+      targets.map((target) => channelCounts(store, target) ?? countsOfLost(target)),
     );
   }
 
@@ -184,8 +184,8 @@ export class PublisherEndpoint {
     for (const name of names) {
       const refusal = nameRefusal(name, this.#config.limits.maxChannelIdLength);
       if (refusal !== null) return this.#refuse(refusal, headers);
-      const index = store.find(name);
-      if (index >= 0) found.push(channelCounts(store, index, name));
+      const counts = countsByName(store, name);
+      if (counts !== null) found.push(counts);
     }
     return found.length === 0 ? headerOnly(404, headers.fields) : this.#info(located, headers, found);
   }
@@ -268,6 +268,14 @@ export class PublisherEndpoint {
     this.#ingest.store.count(this.#ingest.slot, Counter.REFUSED, 1);
   }
 }
+
+/** Deleted right after the message went in: of what it was, only that message's number is known. */
+const countsOfLost = ({ name, lastId }: Target): ChannelCounts => ({
+  name,
+  published: lastId,
+  stored: 0,
+  subscribers: 0,
+});
 
 /** A present but empty header is an empty id, an absent one is none (spec 2.4). */
 function headerBytes(located: LocatedRequest, name: string): Uint8Array | null {

@@ -4,6 +4,7 @@
  */
 import type { Refusal } from "../errors.ts";
 import { Refusals } from "../errors.ts";
+import { ChannelRef, type NamedChannel } from "../store/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 
@@ -23,21 +24,22 @@ export interface Draft {
 }
 
 /** A channel of a publish request: found or made before the body is read (push-stream spec 2.1 (7)). */
-export interface Target {
-  readonly name: Uint8Array;
+export interface Target extends NamedChannel {
   index: number;
   incarnation: number;
   /** Of the last message that went into it from here; 0: none did. */
   lastId: number;
 }
 
+const opened = new ChannelRef();
+
 /** Finds or makes the channel, which must not be the events channel: that one the store writes to alone (push-stream spec 7). */
 export function openTarget(store: Store, name: Uint8Array, nowMs: number): Target | Refusal {
-  const index = store.open(name, Math.floor(nowMs / 1000));
+  const index = store.open(name, Math.floor(nowMs / 1000), opened);
   if (index === -1) return Refusals.tooManyChannels;
   if (index < 0) return Refusals.noRoom;
   if (index === store.eventsChannel) return Refusals.eventsChannelReadOnly;
-  return { name, index, incarnation: store.incarnation(index), lastId: 0 };
+  return { name, index, incarnation: opened.incarnation, lastId: 0 };
 }
 
 /**

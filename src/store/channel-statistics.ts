@@ -1,7 +1,10 @@
 /** What statistics pages and publish answers say of a channel or of the whole store; read without a lock, so a snapshot. */
 import { readFence } from "./arena.ts";
+import { ChannelRef, type NamedChannel } from "./channel-ref.ts";
 import { livingChannels } from "./channels.ts";
 import type { Store } from "./store.ts";
+
+const found = new ChannelRef();
 
 export interface ChannelCounts {
   readonly name: Uint8Array;
@@ -10,18 +13,26 @@ export interface ChannelCounts {
   readonly subscribers: number;
 }
 
-/** `name` saves reading it out of the store again. */
+/** null: it is gone. */
 export function channelCounts(
   store: Store,
-  index: number,
-  name: Uint8Array = store.name(index),
-): ChannelCounts {
-  return {
+  { index, incarnation, name }: NamedChannel,
+): ChannelCounts | null {
+  const counts = {
     name,
     published: store.publishedCount(index),
     stored: store.storedCount(index),
     subscribers: store.subscriberCount(index),
   };
+  // Another process may have removed it while it was read, and its record may be another's by now. Pairs with retireChannel.
+  readFence();
+  return store.isLive(index, incarnation) ? counts : null;
+}
+
+/** The same by name. */
+export function countsByName(store: Store, name: Uint8Array): ChannelCounts | null {
+  if (store.find(name, found) < 0) return null;
+  return channelCounts(store, { index: found.index, incarnation: found.incarnation, name });
 }
 
 /**
@@ -50,11 +61,7 @@ export class LivingChannels {
     const incarnation = this.#incarnations[at]!;
     if (!this.#store.isLive(index, incarnation)) return null;
     const name = this.#store.name(index);
-    if (!startsWith(name, prefix)) return null;
-    const counts = channelCounts(this.#store, index, name);
-    // Another process may have removed it while it was read, and its record may be another's by now. Pairs with retireChannel.
-    readFence();
-    return this.#store.isLive(index, incarnation) ? counts : null;
+    return startsWith(name, prefix) ? channelCounts(this.#store, { index, incarnation, name }) : null;
   }
 }
 

@@ -12,6 +12,7 @@ import {
   removeFromList,
   takeFreeChannel,
 } from "./channel-lists.ts";
+import type { ChannelRef } from "./channel-ref.ts";
 import { makeRoom } from "./evict.ts";
 import { insertEntry, lookUp, removeEntry } from "./hash-table.ts";
 import {
@@ -31,6 +32,7 @@ import {
   CH_STATE,
   CH_STORED_COUNT,
   CH_SUBSCRIBERS,
+  CH_VERSION,
   CLASS_NORMAL,
   CLASS_WILDCARD,
   HEAD_CREATED,
@@ -54,8 +56,8 @@ import { nextSerial } from "./ring.ts";
 /** No record or no blocks left for another channel. */
 const NO_ROOM = -2;
 
-export const findChannel = (arena: Arena, name: Uint8Array): number =>
-  lookUp(arena, name, hashName(arena, name));
+export const findChannel = (arena: Arena, name: Uint8Array, into: ChannelRef): number =>
+  lookUp(arena, name, hashName(arena, name), into);
 
 export const classOf = (policy: StorePolicy, name: Uint8Array): number =>
   isWildcardName(policy, name) ? CLASS_WILDCARD : CLASS_NORMAL;
@@ -96,6 +98,8 @@ export function createChannel(
   u32.fill(0, record + CH_SUBSCRIBERS, record + CH_SUBSCRIBERS + layout.workerSlots);
   u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
   u32[record + CH_CLASS] = channelClass;
+  // A walk that began in the record's last channel, which was empty, must not end in this one. Pairs with the second look of collect.
+  Atomics.store(u32, record + CH_VERSION, (u32[record + CH_VERSION]! + 2) >>> 0);
   u32[record + CH_STATE] = STATE_LIVE;
   arena.fault?.("open-stated");
   // Everything above is visible to whoever sees the odd incarnation. Pairs with isLive and isNamed.

@@ -8,6 +8,7 @@
  * may name another, which is for the next start.
  */
 import { type Arena, channelWord, setWide, wide } from "./arena.ts";
+import { ChannelRef } from "./channel-ref.ts";
 import {
   createChannel,
   incarnationOf,
@@ -197,7 +198,7 @@ export function appointEventsChannel(arena: Arena, policy: StorePolicy, nowSec: 
   const hash = hashName(arena, name);
   let index = -1;
   if (name.length > 0) {
-    index = probe(arena, name, hash);
+    index = probe(arena, name, hash, new ChannelRef());
     if (index < 0) index = createChannel(arena, policy, name, hash, CLASS_NORMAL, nowSec);
   }
   if (name.length > 0 && index < 0) {

@@ -12,30 +12,35 @@
  *    shorter. After a few tries it takes the lock.
  */
 import { type Arena, channelWord, readFence, writeFence } from "./arena.ts";
+import type { ChannelRef } from "./channel-ref.ts";
 import { CH_NAME_HASH, HEAD_HASH_VERSION } from "./layout.ts";
 import { acquire, release } from "./lock.ts";
-import { isNamed } from "./names.ts";
+import { incarnationNamed } from "./names.ts";
 
 const TRIES = 4;
 
-/** Index of the living channel with this name, -1 when there is none. Takes the lock only when removals keep interfering. */
-export function lookUp(arena: Arena, name: Uint8Array, hash: number): number {
+/**
+ * The living channel with this name, as one pair that was true at one moment; its index, -1 when there is none. Takes the lock only when
+ * removals keep interfering.
+ */
+export function lookUp(arena: Arena, name: Uint8Array, hash: number, into: ChannelRef): number {
   for (let attempt = 0; attempt < TRIES; attempt++) {
     // Pairs with the two stores in removeEntry.
     const version = Atomics.load(arena.u32, HEAD_HASH_VERSION);
-    const index = probe(arena, name, hash);
+    const index = probe(arena, name, hash, into);
     if (index >= 0) return index;
     readFence();
     if ((version & 1) === 0 && Atomics.load(arena.u32, HEAD_HASH_VERSION) === version) return -1;
   }
   acquire(arena);
-  const index = probe(arena, name, hash);
+  const index = probe(arena, name, hash, into);
   release(arena);
   return index;
 }
 
 /** One pass over the run of entries that the name belongs to; -1 = not met. Final under the lock, a hint without it. */
-export function probe(arena: Arena, name: Uint8Array, hash: number): number {
+export function probe(arena: Arena, name: Uint8Array, hash: number, into: ChannelRef): number {
+  into.set(-1, 0);
   const { u32, layout } = arena;
   const mask = layout.hashSize - 1;
   let place = hash & mask;
@@ -43,7 +48,11 @@ export function probe(arena: Arena, name: Uint8Array, hash: number): number {
     // Pairs with insertEntry: an index seen here has its record written.
     const entry = Atomics.load(u32, layout.hashWord + place);
     if (entry === 0) return -1;
-    if (entry <= layout.channels && isNamed(arena, entry - 1, name, hash)) return entry - 1;
+    const incarnation = entry <= layout.channels ? incarnationNamed(arena, entry - 1, name, hash) : 0;
+    if (incarnation !== 0) {
+      into.set(entry - 1, incarnation);
+      return entry - 1;
+    }
     place = (place + 1) & mask;
   }
   return -1;

@@ -5,6 +5,7 @@
 import { FLAG_DELETION, FLAG_STORED } from "../message.ts";
 import { type Arena, blockWord, channelWord, wide } from "./arena.ts";
 import { blocksForName } from "./blocks.ts";
+import { ChannelRef } from "./channel-ref.ts";
 import { probe } from "./hash-table.ts";
 import {
   AGE_COUNT,
@@ -261,7 +262,7 @@ class Check {
     }
     this.#nameBlocks += count;
     const name = copyName(this.#arena, index);
-    const found = probe(this.#arena, name, hashName(this.#arena, name));
+    const found = probe(this.#arena, name, hashName(this.#arena, name), new ChannelRef());
     if (state === STATE_LIVE) this.#expect(found === index, `channel ${index}: not found by its name`);
     else this.#expect(found !== index, `channel ${index}: found although it is gone`);
   }

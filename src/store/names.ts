@@ -42,19 +42,19 @@ export function hashName(arena: Arena, name: Uint8Array): number {
 export const nameOwner = (index: number): number => (0x80000000 | index) >>> 0;
 
 /**
- * True when the living channel `index` has this name. Without the lock: the bytes may be replaced while we compare, so the
- * answer counts only if the incarnation is the same living one before and after. Pairs with retireChannel and createChannel,
- * which change the incarnation before, or after, touching the name.
+ * The incarnation in which the living channel `index` has this name, 0 = it has another or is gone. Without the lock: the bytes may be
+ * replaced while we compare, so the answer counts only if the incarnation is the same living one before and after. Pairs with
+ * retireChannel and createChannel, which change the incarnation before, or after, touching the name.
  */
-export function isNamed(arena: Arena, index: number, name: Uint8Array, hash: number): boolean {
+export function incarnationNamed(arena: Arena, index: number, name: Uint8Array, hash: number): number {
   const { u32, layout } = arena;
   const record = channelWord(layout, index);
   const incarnation = Atomics.load(u32, record + CH_INCARNATION);
-  if ((incarnation & 1) === 0) return false;
-  if (u32[record + CH_NAME_HASH] !== hash || u32[record + CH_NAME_LENGTH] !== name.length) return false;
-  if (!sameBytes(arena, u32[record + CH_NAME_BLOCK]!, name)) return false;
+  if ((incarnation & 1) === 0) return 0;
+  if (u32[record + CH_NAME_HASH] !== hash || u32[record + CH_NAME_LENGTH] !== name.length) return 0;
+  if (!sameBytes(arena, u32[record + CH_NAME_BLOCK]!, name)) return 0;
   readFence();
-  return Atomics.load(u32, record + CH_INCARNATION) === incarnation;
+  return Atomics.load(u32, record + CH_INCARNATION) === incarnation ? incarnation : 0;
 }
 
 /** A copy of the name in a record. */

@@ -3,7 +3,8 @@
  * in the events channel, which is a channel itself.
  */
 import type { Arena } from "./arena.ts";
-import { classOf, createChannel, isClassFull } from "./channels.ts";
+import type { ChannelRef } from "./channel-ref.ts";
+import { classOf, createChannel, incarnationOf, isClassFull } from "./channels.ts";
 import { CHANNEL_CREATED, publishEvent } from "./events.ts";
 import { lookUp, probe } from "./hash-table.ts";
 import { acquire, release } from "./lock.ts";
@@ -13,15 +14,24 @@ import type { StorePolicy } from "./policy.ts";
 /** The limit of the channel's class is reached (StorePolicy). */
 const TOO_MANY = -1;
 
-/** Finds or creates: the index, -1 = the limit of its class is reached, -2 = no room for it. */
-export function openChannel(arena: Arena, policy: StorePolicy, name: Uint8Array, nowSec: number): number {
+/** Finds or creates: the index, with the incarnation in `into`; -1 = the limit of its class is reached, -2 = no room for it. */
+export function openChannel(
+  arena: Arena,
+  policy: StorePolicy,
+  name: Uint8Array,
+  nowSec: number,
+  into: ChannelRef,
+): number {
   const hash = hashName(arena, name);
-  const found = lookUp(arena, name, hash);
+  const found = lookUp(arena, name, hash, into);
   if (found >= 0) return found;
   acquire(arena);
   // Another process may have created it since.
-  let index = probe(arena, name, hash);
-  if (index < 0) index = create(arena, policy, name, hash, nowSec);
+  let index = probe(arena, name, hash, into);
+  if (index < 0) {
+    index = create(arena, policy, name, hash, nowSec);
+    if (index >= 0) into.set(index, incarnationOf(arena, index));
+  }
   release(arena);
   return index;
 }

@@ -8,6 +8,7 @@
 import { FLAG_DELETION, FLAG_STORED } from "../message.ts";
 import { type Arena, blockWord, channelWord, setWide, wide } from "./arena.ts";
 import { blocksForMessage, ChainWriter, takeBlocks } from "./blocks.ts";
+import { ChannelRef } from "./channel-ref.ts";
 import { activeUntil } from "./channels.ts";
 import { dropExpired, makeRoom } from "./evict.ts";
 import { probe } from "./hash-table.ts";
@@ -48,6 +49,7 @@ const TOO_LARGE = -1;
 const EXPIRE_PER_APPEND = 2;
 
 const writer = new ChainWriter();
+const found = new ChannelRef();
 
 /** `isLocked`: by a caller that goes on under the same lock (events.ts), and gives it back. */
 export function appendMessage(
@@ -117,7 +119,7 @@ export function deleteChannel(
   const hash = hashName(arena, name);
   const blocks = blocksForMessage(layout, text.length);
   acquire(arena);
-  const index = probe(arena, name, hash);
+  const index = probe(arena, name, hash, found);
   // The events channel lives as long as the store is open (push-stream spec 7).
   if (index < 0 || index === u32[HEAD_EVENTS_CHANNEL]! - 1) {
     release(arena);
@@ -127,7 +129,7 @@ export function deleteChannel(
     release(arena);
     throw new RangeError(`the deletion text of ${text.length} bytes is larger than the store`);
   }
-  const incarnation = u32[channelWord(layout, index) + CH_INCARNATION]!;
+  const { incarnation } = found;
   const block = takeBlocks(arena, blocks, nextSerial(arena) >>> 0);
   const at = blockWord(layout, block);
   writer.begin(layout, block, MSG_WORDS);

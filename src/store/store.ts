@@ -5,6 +5,7 @@
  * except for a lock that is stuck for 5 s and for arguments that are a programmer's error.
  */
 import { type Arena, wide } from "./arena.ts";
+import { ChannelRef } from "./channel-ref.ts";
 import * as channels from "./channels.ts";
 import { collectAfter, collectNewest } from "./collect.ts";
 import type { Counter } from "./counters.ts";
@@ -121,14 +122,14 @@ export class Store {
 
   // Channels
 
-  /** Index of a living channel, -1 when there is none. */
-  find(name: Uint8Array): number {
-    return channels.findChannel(this.arena, name);
+  /** Index of a living channel, with its incarnation in `into`; -1 when there is none. */
+  find(name: Uint8Array, into = new ChannelRef()): number {
+    return channels.findChannel(this.arena, name, into);
   }
 
-  /** Finds or creates: the index, -1 = the limit of its class is reached, -2 = no room for it. */
-  open(name: Uint8Array, nowSec: number): number {
-    const index = openChannel(this.arena, this.#policy, name, nowSec);
+  /** Finds or creates: the index, with the incarnation in `into`; -1 = the limit of its class is reached, -2 = no room for it. */
+  open(name: Uint8Array, nowSec: number, into = new ChannelRef()): number {
+    const index = openChannel(this.arena, this.#policy, name, nowSec, into);
     this.#tellReaders();
     return index;
   }

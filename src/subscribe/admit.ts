@@ -4,12 +4,14 @@
  */
 import type { Config, LocationConfig } from "../config/model.ts";
 import { type Refusal, Refusals } from "../errors.ts";
+import { ChannelRef, type NamedChannel } from "../store/channel-ref.ts";
+import { countsByName } from "../store/channel-statistics.ts";
 import type { Store } from "../store/store.ts";
 import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";
 
-export interface Seat {
-  readonly index: number;
-  readonly name: Uint8Array;
+const ref = new ChannelRef();
+
+export interface Seat extends NamedChannel {
   /** How many of the last stored messages were asked for by `.bN`; 0 = none. */
   readonly backtrack: number;
 }
@@ -40,12 +42,12 @@ export function admit(
   for (let i = 0; i < parsed.names.length; i++) {
     const name = parsed.names[i];
     if (name === undefined) continue;
-    const index = store.open(name, nowSec);
+    const index = store.open(name, nowSec, ref);
     if (index === -1) return Refusals.tooManyChannels;
     if (index < 0) return Refusals.noRoomToSubscribe;
     // A channel named twice is one subscription: nobody wants a message twice (promise P1).
-    if (!seats.some((seat) => seat.index === index))
-      seats.push({ index, name, backtrack: parsed.backtracks[i] ?? 0 });
+    if (!seats.some((seat) => seat.index === index && seat.incarnation === ref.incarnation))
+      seats.push({ index, incarnation: ref.incarnation, name, backtrack: parsed.backtracks[i] ?? 0 });
   }
   return seats;
 }
@@ -62,13 +64,14 @@ function standingRefusal(
   const needsStored = authorizedChannelsOnly && !isWildcard;
   const eventsChannel = allowConnectionsToEventsChannel ? -1 : store.eventsChannel;
   if (!needsStored && maxSubscribersPerChannel === 0 && eventsChannel < 0) return null;
-  const index = store.find(name);
-  if (index < 0) return needsStored ? Refusals.couldNotCreate : null;
-  if (needsStored && store.storedCount(index) === 0) return Refusals.couldNotCreate;
-  if (maxSubscribersPerChannel > 0 && store.subscriberCount(index) >= maxSubscribersPerChannel) {
+  const counts = countsByName(store, name);
+  if (counts === null) return needsStored ? Refusals.couldNotCreate : null;
+  if (needsStored && counts.stored === 0) return Refusals.couldNotCreate;
+  if (maxSubscribersPerChannel > 0 && counts.subscribers >= maxSubscribersPerChannel) {
     return Refusals.tooManySubscribers;
   }
-  return index === eventsChannel ? Refusals.eventsChannelNotAllowed : null;
+  // It is never another's: the events channel lives as long as the store is open.
+  return store.find(name, ref) === eventsChannel ? Refusals.eventsChannelNotAllowed : null;
 }
 
 /** Spec 3.6: no more than the location allows, and not alone; without a limit there is no rule at all. */

@@ -90,7 +90,7 @@ export class PollEndpoint {
     server: IdleTimer | null,
   ): Response | Promise<Response> {
     // From here to the seat is one turn: nothing can be delivered between the starts and the wait.
-    const channels = seats.map((seat) => this.room.fanout.channel(seat.index));
+    const channels = seats.map((seat) => this.room.fanout.channel(seat));
     const starts = this.#starts(seats, asked);
     const now = this.#answerNow(seats, starts, asked, this.#presenter.immediate(located, callback));
     if (now !== null) return now;
@@ -127,9 +127,7 @@ export class PollEndpoint {
   }
 
   #starts(seats: readonly Seat[], asked: Asked): Start[] {
-    return seats.map((seat, place) =>
-      this.room.backlog.start(seat.index, place, seat.backtrack, asked, false),
-    );
+    return seats.map((seat, place) => this.room.backlog.start(seat, place, asked, false));
   }
 
   /**
@@ -144,7 +142,7 @@ export class PollEndpoint {
   ): Response | null {
     const mark: Mark = { time: asked.time ?? 0, tag: asked.tag ?? -1 };
     seats.forEach((seat, i) => {
-      const last = this.#hasStored(seat.index, starts[i]) ? this.#markOf(seat.index) : null;
+      const last = this.#hasStored(seat, starts[i]) ? this.#markOf(seat) : null;
       if (last !== null && isAfter(last, mark)) Object.assign(mark, last);
     });
     this.#writer.reset();
@@ -161,22 +159,21 @@ export class PollEndpoint {
     return this.#answer(mark, this.#writer.copy(), presentation);
   }
 
-  #hasStored(index: number, start: Start | undefined): boolean {
+  #hasStored({ index, incarnation }: Seat, start: Start | undefined): boolean {
     if (start === undefined) return false;
     this.#refs.clear();
     const { store } = this.room;
-    return store.collect(index, store.incarnation(index), start.afterId, false, 1, this.#refs) > 0;
+    return store.collect(index, incarnation, start.afterId, false, 1, this.#refs) > 0;
   }
 
   #renderStored(seat: Seat, afterId: number, until: Mark, isJsonp: boolean, before: number): number {
     const { store, fanout } = this.room;
-    const incarnation = store.incarnation(seat.index);
     const m = this.#message;
     let after = afterId;
     let count = 0;
     for (;;) {
       this.#refs.clear();
-      const found = store.collect(seat.index, incarnation, after, false, BATCH, this.#refs);
+      const found = store.collect(seat.index, seat.incarnation, after, false, BATCH, this.#refs);
       for (let i = 0; i < found; i++) {
         if (!store.read(this.#refs.block(i), this.#refs.stamp(i), m)) continue;
         after = m.id;
@@ -195,10 +192,9 @@ export class PollEndpoint {
    * Time and tag of the channel's newest message, stored or not; once an unstored one has expired, of the newest stored one. Read from the
    * message itself, because the channel's own two words are not written as one.
    */
-  #markOf(index: number): Mark | null {
+  #markOf({ index, incarnation }: Seat): Mark | null {
     const { store } = this.room;
     const refs = this.#refs;
-    const incarnation = store.incarnation(index);
     refs.clear();
     store.collect(index, incarnation, store.publishedCount(index) - 1, true, 1, refs);
     if (refs.length === 0) store.collectLast(index, incarnation, 1, refs);

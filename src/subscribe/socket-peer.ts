@@ -101,9 +101,9 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     const wanted: TopicSubscription[] = [];
     const lost: TopicSubscription[] = [];
     seats.forEach((seat, place) => {
-      const channel = room.fanout.channel(seat.index);
-      const start = room.backlog.start(seat.index, place, seat.backtrack, asked, this.format.tellsGaps);
-      const historyUntil = this.format.tellsGaps ? start.historyUntil : room.store.publishedCount(seat.index);
+      const channel = room.fanout.channel(seat);
+      const start = room.backlog.start(seat, place, asked, this.format.tellsGaps);
+      const historyUntil = this.format.tellsGaps ? start.historyUntil : start.newest;
       const subscription = new TopicSubscription(channel, this, start.afterId, historyUntil);
       wanted.push(subscription);
       if (start.unknown && this.format.tellsGaps) lost.push(subscription);

@@ -9,6 +9,8 @@ import { StreamSubscription } from "../fanout/local-channel.ts";
 import type { StreamConnection } from "../fanout/streams.ts";
 import type { Arrival } from "../front/location-hooks.ts";
 import { PING_ID } from "../message.ts";
+import { ChannelRef } from "../store/channel-ref.ts";
+import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { EVENT_STREAM_PING, eventStreamFooter, eventStreamHeader } from "../wire/event-stream.ts";
 import type { Padding } from "../wire/padding.ts";
@@ -21,6 +23,7 @@ import type { Room } from "./room.ts";
 import { serverMessage } from "./server-message.ts";
 
 const encoder = new TextEncoder();
+const opened = new ChannelRef();
 
 /** What the request asked for; kept only until the body is pulled. */
 export interface Wish {
@@ -101,12 +104,11 @@ export class StreamForm {
     const lost: StreamSubscription[] = [];
     seats.forEach((seat, place) => {
       // Deleted between admission and now: it is made again, as for any subscriber who comes a moment later.
-      const known = store.find(seat.name) === seat.index;
-      const index = known ? seat.index : store.open(seat.name, Math.floor(Date.now() / 1000));
-      if (index < 0) return;
-      const channel = fanout.channel(index);
-      const start = backlog.start(index, place, seat.backtrack, asked, this.#positioned);
-      const historyUntil = held.format.tellsGaps ? start.historyUntil : store.publishedCount(index);
+      const standing = store.isLive(seat.index, seat.incarnation) ? seat : reopened(store, seat);
+      if (standing === null) return;
+      const channel = fanout.channel(standing);
+      const start = backlog.start(standing, place, asked, this.#positioned);
+      const historyUntil = held.format.tellsGaps ? start.historyUntil : start.newest;
       const subscription = new StreamSubscription(channel, held, start.afterId, historyUntil);
       held.subscriptions.push(subscription);
       if (start.unknown && held.format.tellsGaps) lost.push(subscription);
@@ -137,6 +139,12 @@ export class StreamForm {
     this.#oneChannel.message(writer, serverMessage(PING_ID, text), this.room.fanout.nobody, null);
     return writer.copy();
   }
+}
+
+/** null: it cannot be made again. */
+function reopened(store: Store, { name, backtrack }: Seat): Seat | null {
+  const index = store.open(name, Math.floor(Date.now() / 1000), opened);
+  return index < 0 ? null : { index, incarnation: opened.incarnation, name, backtrack };
 }
 
 /** Without a header there is nothing to fill up. */

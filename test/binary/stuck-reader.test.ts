@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { Fanout } from "../../src/fanout/fanout.ts";
 import { StreamSubscription } from "../../src/fanout/local-channel.ts";
 import { StreamConnection, type StreamSink } from "../../src/fanout/streams.ts";
+import { ChannelRef } from "../../src/store/channel-ref.ts";
 import { Counter } from "../../src/store/counters.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { TemplateFormat } from "../../src/subscribe/formats.ts";
@@ -23,6 +24,7 @@ let store: Store;
 let fanout: Fanout;
 let slot = 0;
 let channel = 0;
+const ref = new ChannelRef();
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "sluice-stuck-"));
@@ -32,8 +34,8 @@ beforeEach(() => {
   slot = store.claimSlot(process.pid, Math.floor(Date.now() / 1000));
   const nothing = new Uint8Array(0);
   fanout = new Fanout({ store, slot, publish: () => 0, ringOther: () => undefined, deletedText: nothing });
-  channel = store.open(NAME, Math.floor(Date.now() / 1000));
-  store.append(channel, store.incarnation(channel), BYTES, null, null, true, Date.now());
+  channel = store.open(NAME, Math.floor(Date.now() / 1000), ref);
+  store.append(channel, ref.incarnation, BYTES, null, null, true, Date.now());
 });
 
 afterEach(() => {
@@ -69,7 +71,14 @@ class FullSink implements StreamSink {
 function joinAll(sink: FullSink): StreamConnection {
   const format = new TemplateFormat("test", "~text~");
   const connection = new StreamConnection(fanout, format, new Uint8Array(0));
-  connection.subscriptions.push(new StreamSubscription(fanout.channel(channel), connection, 0, 1));
+  connection.subscriptions.push(
+    new StreamSubscription(
+      fanout.channel({ index: ref.index, incarnation: ref.incarnation, name: NAME }),
+      connection,
+      0,
+      1,
+    ),
+  );
   connection.attach(sink);
   fanout.joinStream(connection);
   return connection;
@@ -95,7 +104,7 @@ test("no progress for a minute: closed and counted once", () => {
 test("whoever takes a little now and then stays", async () => {
   const sink = new FullSink();
   const connection = joinAll(sink);
-  store.append(channel, store.incarnation(channel), BYTES, null, null, true, Date.now());
+  store.append(channel, ref.incarnation, BYTES, null, null, true, Date.now());
   await Bun.sleep(20);
   const beforeMs = performance.now();
   sink.drain();

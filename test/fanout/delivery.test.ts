@@ -34,7 +34,7 @@ beforeEach(() => {
 });
 afterEach(() => worker.store.close());
 
-const here = (): LocalChannel => worker.fanout.channel(channel.index);
+const here = (): LocalChannel => worker.fanout.channel(channel);
 
 /** `looks` at the clock before the deadline has passed. */
 const hostOf = (looks = Number.POSITIVE_INFINITY): DeliveryHost => ({

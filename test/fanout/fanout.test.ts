@@ -57,8 +57,8 @@ test("connections and subscriptions are counted in and out, each once", async ()
 });
 
 test("a channel that was looked at, and whose last subscriber left, is forgotten when the turn is over", async () => {
-  const looked = worker.fanout.channel(channel.index);
-  expect(worker.fanout.channel(channel.index)).toBe(looked);
+  const looked = worker.fanout.channel(channel);
+  expect(worker.fanout.channel(channel)).toBe(looked);
   await turns();
   expect(worker.fanout.local(channel.index)).toBeUndefined();
   const stream = joinStream(worker, PLAIN, [channel]);
@@ -98,13 +98,13 @@ test("deleted by another worker before it was looked at: whoever comes is told",
   const stream = joinStream(worker, PLAIN, [channel]);
   const poll = joinPoll(worker, PLAIN, [channel]);
   await turns();
-  const dead = `D ${channel.index}.${channel.incarnation + 1}`;
+  const dead = deletion(channel);
   expect([stream.take(), poll.answers, counts()]).toEqual([[dead, "footer"], [dead], [0, 0, 0]]);
 });
 
 test("deleted by another worker between the look and the seat", async () => {
   const stream = new TestStream(worker.fanout, PLAIN, bytes("footer\n"));
-  stream.subscriptions.push(new StreamSubscription(worker.fanout.channel(channel.index), stream, 0, 0));
+  stream.subscriptions.push(new StreamSubscription(worker.fanout.channel(channel), stream, 0, 0));
   remove();
   stream.attach(stream.sink);
   worker.fanout.joinStream(stream);

@@ -99,7 +99,7 @@ export function joinStream(
   const stream = new TestStream(worker.fanout, format, bytes("footer\n"));
   for (const channel of channels) {
     const { afterId, historyUntil } = startOf(worker, channel, start);
-    const local = worker.fanout.channel(channel.index);
+    const local = worker.fanout.channel(channel);
     stream.subscriptions.push(new StreamSubscription(local, stream, afterId, historyUntil));
   }
   stream.sink.isFull = start.isFull ?? false;
@@ -195,7 +195,7 @@ export function newSocket(
   const socket = new TestSocket(worker, format);
   for (const channel of channels) {
     const { afterId, historyUntil } = startOf(worker, channel, start);
-    const local = worker.fanout.channel(channel.index);
+    const local = worker.fanout.channel(channel);
     socket.subscriptions.push(new TopicSubscription(local, socket, afterId, historyUntil));
   }
   return socket;
@@ -218,7 +218,7 @@ export class TestPoll implements WaitingPoll {
 export function joinPoll(worker: TestWorker, format: Format, channels: readonly Channel[]): TestPoll {
   const poll = new TestPoll(format);
   for (const channel of channels) {
-    const local = worker.fanout.channel(channel.index);
+    const local = worker.fanout.channel(channel);
     poll.subscriptions.push(new WaitingSubscription(local, poll, worker.store.publishedCount(channel.index)));
   }
   worker.fanout.joinPoll(poll);

@@ -21,7 +21,7 @@ function subscription(): TopicSubscription {
 }
 
 function joined(count: number): TopicSubscription[] {
-  const local = worker.fanout.channel(channel.index);
+  const local = worker.fanout.channel(channel);
   return Array.from({ length: count }, () => {
     const one = subscription();
     topicGroup(local, PLAIN).join(one);
@@ -72,7 +72,7 @@ test("a socket that has closed is not asked to leave its topic", () => {
 });
 
 test("who only wants to join leaves those who do, and nobody else", () => {
-  const local = worker.fanout.channel(channel.index);
+  const local = worker.fanout.channel(channel);
   const [first, second] = [subscription(), subscription()];
   local.joining.add(first).add(second);
   leaveTopic(first, true);
@@ -81,7 +81,7 @@ test("who only wants to join leaves those who do, and nobody else", () => {
 });
 
 test("topics of formats, channels and incarnations have names of their own", () => {
-  const local = worker.fanout.channel(channel.index);
+  const local = worker.fanout.channel(channel);
   const names = new Set<string>();
   for (const format of [PLAIN, BINARY]) {
     const one = subscription();
@@ -91,7 +91,7 @@ test("topics of formats, channels and incarnations have names of their own", () 
   worker.store.deleteChannel(Buffer.from("c"), new Uint8Array(0), 0);
   channel = new Channel(worker.store, "c");
   const one = subscription();
-  topicGroup(worker.fanout.channel(channel.index), PLAIN).join(one);
+  topicGroup(worker.fanout.channel(channel), PLAIN).join(one);
   names.add(one.shard?.topic ?? "none");
   expect(names.size).toBe(3);
 });

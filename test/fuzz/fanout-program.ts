@@ -132,7 +132,11 @@ function newClient(world: World, worker: SimulatedWorker, several: boolean): Sea
 /** As subscribe/ does it: from now, from a position that is owed, or with some history. */
 function seat(world: World, client: Seated, life: Life): void {
   const { fanout, store } = client.worker;
-  const channel = fanout.channel(life.index);
+  const channel = fanout.channel({
+    index: life.index,
+    incarnation: life.incarnation,
+    name: Buffer.from(life.name),
+  });
   world.seen.add(channel);
   const newest = store.publishedCount(life.index);
   const asked = client instanceof PollClient ? 0 : world.below(3);

@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ChannelRef } from "../../src/store/channel-ref.ts";
 import { Message } from "../../src/store/message-view.ts";
 import { RefList } from "../../src/store/refs.ts";
 import { openStore, type Store, type StorePolicy, type StoreShape } from "../../src/store/store.ts";
@@ -64,13 +65,16 @@ export const text = (data: Uint8Array): string => decoder.decode(data);
 export class Channel {
   readonly index: number;
   readonly incarnation: number;
+  readonly name: Uint8Array;
   readonly store: Store;
 
   constructor(store: Store, name: string, nowSec = NOW_SEC) {
     this.store = store;
-    this.index = store.open(bytes(name), nowSec);
+    this.name = bytes(name);
+    const ref = new ChannelRef();
+    this.index = store.open(this.name, nowSec, ref);
     if (this.index < 0) throw new Error(`channel ${name} was not opened: ${this.index}`);
-    this.incarnation = store.incarnation(this.index);
+    this.incarnation = ref.incarnation;
   }
 
   append(data: string | Uint8Array, stored = true, nowMs = NOW_MS): number {

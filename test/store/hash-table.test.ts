@@ -1,11 +1,14 @@
 import { afterAll, expect, test } from "bun:test";
 import { channelWord } from "../../src/store/arena.ts";
+import { ChannelRef } from "../../src/store/channel-ref.ts";
 import { insertEntry, lookUp, removeEntry } from "../../src/store/hash-table.ts";
 import { CH_NAME_HASH, HEAD_HASH_VERSION } from "../../src/store/layout.ts";
 import { hashName } from "../../src/store/names.ts";
 import { bytes, Channel, NOW_MS, NOW_SEC, newStore, removeTempFolders } from "./fixture.ts";
 
 afterAll(removeTempFolders);
+
+const ref = new ChannelRef();
 
 test("names that share one place are all found, whichever of them goes", () => {
   const store = newStore({}, { channels: 16 });
@@ -17,7 +20,7 @@ test("names that share one place are all found, whichever of them goes", () => {
     const channels = names.map((name) => new Channel(store, name));
     removeEntry(arena, channels[gone]!.index);
     for (const [at, name] of names.entries()) {
-      const found = lookUp(arena, bytes(name), hashName(arena, bytes(name)));
+      const found = lookUp(arena, bytes(name), hashName(arena, bytes(name)), ref);
       expect(found).toBe(at === gone ? -1 : channels[at]!.index);
     }
     insertEntry(arena, channels[gone]!.index);
@@ -57,9 +60,9 @@ test("equal hashes do not make equal names", () => {
   const hash = hashName(arena, bytes("a"));
   arena.u32[channelWord(arena.layout, b.index) + CH_NAME_HASH] = hash;
   insertEntry(arena, b.index);
-  expect(lookUp(arena, bytes("a"), hash)).toBe(a.index);
-  expect(lookUp(arena, bytes("b"), hash)).toBe(b.index);
-  expect(lookUp(arena, bytes("c"), hash)).toBe(-1);
+  expect(lookUp(arena, bytes("a"), hash, ref)).toBe(a.index);
+  expect(lookUp(arena, bytes("b"), hash, ref)).toBe(b.index);
+  expect(lookUp(arena, bytes("c"), hash, ref)).toBe(-1);
 });
 
 test("a look-up during a removal does not answer 'no such channel' from what it sees", () => {

@@ -49,7 +49,7 @@ const format = new TemplateFormat("test", "~text~");
 /** As a long poll does it: first all channels, then its place in each. */
 function wait(...channels: readonly Channel[]): Poll {
   const poll = new Poll(format);
-  const locals = channels.map(({ index }) => fanout.channel(index));
+  const locals = channels.map((channel) => fanout.channel(channel));
   for (const local of locals) {
     poll.subscriptions.push(new WaitingSubscription(local, poll, store.publishedCount(local.index)));
   }
@@ -90,7 +90,7 @@ test("a poll that was let in a moment before its channel was deleted hears of it
 
 test("a channel that somebody only looked at, or left, is forgotten after the turn", async () => {
   const channel = new Channel(store, "looked-at");
-  fanout.channel(channel.index);
+  fanout.channel(channel);
   await Bun.sleep(0);
   expect([...fanout.locals()].length).toBe(0);
   const [subscription] = wait(channel).subscriptions;
