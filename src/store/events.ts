@@ -33,7 +33,7 @@ import {
   STATE_DELETED,
   STATE_LIVE,
 } from "./layout.ts";
-import { acquire, release } from "./lock.ts";
+import { acquire, release, SWEEP_MS, tryAcquire } from "./lock.ts";
 import { copyName, hashName } from "./names.ts";
 import type { StorePolicy } from "./policy.ts";
 import { appendMessage } from "./publish.ts";
@@ -166,22 +166,23 @@ export function endLateSubscriptions(
 
 /**
  * Tells of the end of every subscription that a worker which is gone had: it could not. One that died in the middle of telling may have one
- * of them told twice.
+ * of them told twice. False: the lock is taken, and some are left to tell of.
  */
-export function tellOfLost(arena: Arena, policy: StorePolicy, slot: number, nowSec: number): void {
-  if (eventsChannelOf(arena) < 0) return;
+export function tellOfLost(arena: Arena, policy: StorePolicy, slot: number, nowSec: number): boolean {
+  if (eventsChannelOf(arena) < 0) return true;
   const { u32, layout } = arena;
   for (let index = 0; index < layout.channels; index++) {
     const record = channelWord(layout, index);
     // A slice at a time: others wait for the lock.
     for (let ended = EVENTS_A_SLICE; ended === EVENTS_A_SLICE && u32[record + CH_SUBSCRIBERS + slot]! > 0; ) {
-      acquire(arena);
+      if (!tryAcquire(arena, SWEEP_MS)) return false;
       const state = u32[record + CH_STATE];
       const isTold = state === STATE_LIVE || state === STATE_DELETED;
       ended = isTold ? endSubscriptions(arena, policy, slot, index, EVENTS_A_SLICE, nowSec) : 0;
       release(arena);
     }
   }
+  return true;
 }
 
 /**

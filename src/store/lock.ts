@@ -9,7 +9,7 @@
  * An owner may stand still (debugger, freezer, a page fault on a slow disk): nobody waits for it for long.
  *
  *   who needs the lock                      waits            and then
- *   timers, sweeps, main                    not at all       come back at their next turn
+ *   timers, sweeps, main                    SWEEP_MS         come back at their next turn
  *   publishing and the rest of a request    REQUEST_MS       try again beside the event loop (patience.ts), then 503
  *   whoever has the store for itself        ALONE_MS         throws: main at the opening, the invariants' checker
  *
@@ -34,6 +34,8 @@ import { HEAD_LOCK, HEAD_LOCK_BEAT, HEAD_LOCK_TENURE } from "./layout.ts";
 
 const SPINS = 200;
 const NAP_MS = 0.1;
+/** What is not urgent waits so long: more than an owner needs who is not interrupted, and no burden for the connections of this process. */
+export const SWEEP_MS = 1;
 /** What a request may let its event loop wait. */
 export const REQUEST_MS = 20;
 const ALONE_MS = 5000;

@@ -12,7 +12,7 @@ import type { Counter } from "./counters.ts";
 import * as events from "./events.ts";
 import { attachFile, markFileClean, type OpenReport, openFile, type StoreShape } from "./file.ts";
 import { HEAD_EPOCH, HEAD_STARTED_SEC } from "./layout.ts";
-import { takeOver } from "./lock.ts";
+import { lockOwner, lockProgress, takeOver } from "./lock.ts";
 import type { Message } from "./message-view.ts";
 import { openChannel } from "./open.ts";
 import { clearOwner } from "./owner.ts";
@@ -83,12 +83,15 @@ export class Store {
 
   /**
    * Gives a slot back with every subscriber it counted, each of which is told of in the events channel; harmless when it was given back
-   * already.
+   * already. False: the lock is taken, and somebody is left to tell of; call it again.
    */
-  releaseSlot(slot: number, nowMs = Date.now()): void {
-    events.tellOfLost(this.arena, this.#policy, slot, Math.floor(nowMs / 1000));
-    slots.releaseSlot(this.arena, slot);
+  releaseSlot(slot: number, nowMs = Date.now()): boolean {
+    // Nobody of that worker is owed anything any more, however long the rest takes.
+    slots.setOwed(this.arena, slot, slots.OWED_NOTHING);
+    const isTold = events.tellOfLost(this.arena, this.#policy, slot, Math.floor(nowMs / 1000));
+    if (isTold) slots.releaseSlot(this.arena, slot);
     this.#tellReaders();
+    return isTold;
   }
 
   /** The slot of a worker, -1 when it has none. */
@@ -108,6 +111,16 @@ export class Store {
   /** Main: if this dead process held the lock, mends the lists (takes milliseconds) and frees it; true if it did. */
   repairAfterDeath(pid: number): boolean {
     return takeOver(this.arena, pid);
+  }
+
+  /** The process that holds the lock, 0 when it is free. */
+  lockOwner(): number {
+    return lockOwner(this.arena);
+  }
+
+  /** Another number whenever the lock changed hands or its owner got on. */
+  lockProgress(): number {
+    return lockProgress(this.arena);
   }
 
   /** Main: says that nobody writes any more, so that the next open needs no recovery. */

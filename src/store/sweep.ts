@@ -37,7 +37,7 @@ import {
   STATE_DELETED,
   STATE_LIVE,
 } from "./layout.ts";
-import { release, tryAcquire } from "./lock.ts";
+import { release, SWEEP_MS, tryAcquire } from "./lock.ts";
 import { dropMessage } from "./messages.ts";
 import type { StorePolicy } from "./policy.ts";
 import { TRASH_SEC } from "./trash.ts";
@@ -45,8 +45,6 @@ import { TRASH_SEC } from "./trash.ts";
 /** Messages dropped, or looked at, in one go under the lock: some 20 µs. */
 const SLICE = 128;
 const SLICES_PER_SWEEP = 128;
-/** Longer than a healthy owner needs that is not interrupted, and no burden for the connections of this worker. */
-const SWEEP_MS = 1;
 /** Messages behind the front looked at in one sweep while a list is unsorted. */
 const SCAN_LIMIT = 65536;
 /** A deleted channel stays "in delete" for at least this long, so that statistics show it (push-stream spec 6.3). */

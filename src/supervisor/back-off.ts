@@ -6,6 +6,8 @@
  */
 export const FIRST_DELAY_MS = 100;
 export const LONGEST_DELAY_MS = 5000;
+/** The same where no other worker is left: an outage, not a seat less. */
+export const LONGEST_OUTAGE_MS = 1000;
 /** A worker that was ready for this long has shown that the earlier deaths are over. */
 export const HEALTHY_MS = 10_000;
 export const CRASH_LOOP_DEATHS = 10;
@@ -15,12 +17,17 @@ export const CRASH_LOOP_WINDOW_MS = 30_000;
 export class BackOff {
   #nextMs = 0;
 
-  /** The wait before the next start; `readyMs` is how long the dead worker had been ready (0 = never). */
-  delayMs(readyMs: number): number {
+  /**
+   * The wait before the next start; `readyMs` is how long the dead worker had been ready (0 = never). `isLast`: nobody serves any more. Then
+   * one that was ready is followed at once, however often that happens: to serve now and then is better than not to. One that never
+   * was is CrashLoop's affair in the end.
+   */
+  delayMs(readyMs: number, isLast = false): number {
     if (readyMs >= HEALTHY_MS) this.#nextMs = 0;
     const delay = this.#nextMs;
     this.#nextMs = delay === 0 ? FIRST_DELAY_MS : Math.min(delay * 2, LONGEST_DELAY_MS);
-    return delay;
+    if (!isLast) return delay;
+    return readyMs > 0 ? 0 : Math.min(delay, LONGEST_OUTAGE_MS);
   }
 }
 

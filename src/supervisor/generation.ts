@@ -3,7 +3,7 @@
  * generation, and for the time of a reload two.
  *
  *   boot() ─► start() ─► serving ─► drain(), or quit() and perhaps drain() ─► gone
- *                │          └ a death: repair the store, wait as BackOff says, start again
+ *                │          └ a death: start again, at once or when BackOff says; repair the store, give its slot back
  *                └ a worker that says why it cannot start, or a crash loop: the start fails
  */
 import type { Drain } from "../app.ts";
@@ -12,6 +12,7 @@ import { log } from "../log.ts";
 import type { Store } from "../store/store.ts";
 import { publishSockets, removeOwnSockets, shareOf } from "./addresses.ts";
 import { BackOff, CRASH_LOOP_DEATHS, CrashLoop } from "./back-off.ts";
+import type { LostSlots } from "./lost-slots.ts";
 import { PulseWatch, RollCall } from "./pulse-watch.ts";
 import { type WorkerExit, type WorkerListener, WorkerProcess } from "./worker-process.ts";
 
@@ -25,6 +26,8 @@ export interface GenerationPlan {
   readonly lockDescriptor: number;
   /** A worker whose event loop stands still for longer is killed. */
   readonly stuckMs: number;
+  /** Takes the slots of dead workers. */
+  readonly lostSlots: LostSlots;
   /** After the start: no worker comes up any more. */
   readonly onCrashLoop: (faults: readonly string[]) => void;
 }
@@ -150,10 +153,19 @@ export class Generation implements WorkerListener {
     if (seat === null) return;
     seat.worker = null;
     this.#pulses.forget(worker);
+    // The next one loads its code while the store is repaired, which may take a second.
+    if (!this.#isLeaving) this.#afterDeath(seat, exit);
     this.#reclaim(exit);
     if (seat.number === 0 && exit.slot >= 0) removeOwnSockets(this.plan.config.listen, exit.slot);
     if (this.#isLeaving) this.#noteGone();
-    else this.#afterDeath(seat, exit);
+    else this.#begin(seat);
+  }
+
+  /** Ends one of its workers at once; false when the process is none of them. */
+  end(pid: number, why: string): boolean {
+    const worker = this.#seats.find((seat) => seat.worker?.pid === pid)?.worker ?? null;
+    worker?.kill(why);
+    return worker !== null;
   }
 
   get #isLeaving(): boolean {
@@ -192,7 +204,20 @@ export class Generation implements WorkerListener {
     // A worker that could say why it cannot start would say the same again.
     if (this.#phase === "starting" && exit.faults.length > 0) this.#giveUp(exit.faults);
     else if (nobodyReady && this.#crashes.death(performance.now())) this.#giveUp(crashLoopFaults(exit));
-    else seat.restart = setTimeout(() => this.#launch(seat), seat.backOff.delayMs(exit.readyMs));
+    else this.#launchAfter(seat, exit);
+  }
+
+  #launchAfter(seat: Seat, { readyMs }: WorkerExit): void {
+    const isLast = this.#seats.every(({ worker }) => worker === null);
+    const delayMs = seat.backOff.delayMs(readyMs, isLast);
+    if (delayMs === 0) {
+      this.#launch(seat);
+      return;
+    }
+    seat.restart = setTimeout(() => {
+      this.#launch(seat);
+      this.#begin(seat);
+    }, delayMs);
   }
 
   #giveUp(faults: readonly string[]): void {
@@ -209,14 +234,13 @@ export class Generation implements WorkerListener {
     } catch (error) {
       const cause = `cannot be started: ${(error as Error).message}`;
       this.#afterDeath(seat, { pid: 0, slot: -1, cause, faults: [], readyMs: 0 });
-      return;
     }
-    if (this.#phase !== "booting") this.#begin(seat);
   }
 
+  /** Gives the seat's worker a slot and its work, once there is a store. */
   #begin(seat: Seat): void {
     const { worker } = seat;
-    if (worker === null || this.#store === null) return;
+    if (worker === null || worker.slot >= 0 || this.#store === null) return;
     const slot = this.#store.claimSlot(worker.pid, Math.floor(Date.now() / 1000));
     if (slot < 0) {
       worker.kill("no worker slot is free in the store");
@@ -234,7 +258,7 @@ export class Generation implements WorkerListener {
     if (this.#store.repairAfterDeath(exit.pid)) {
       log("warn", "a worker died while it held the store's lock; the store was repaired", { pid: exit.pid });
     }
-    if (exit.slot >= 0) this.#store.releaseSlot(exit.slot);
+    if (exit.slot >= 0) this.plan.lostSlots.giveBack(this.#store, exit.slot);
   }
 
   #leave(phase: "quitting" | "draining" = "draining"): void {

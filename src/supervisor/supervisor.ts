@@ -13,6 +13,8 @@ import { BoundPorts } from "./bound-ports.ts";
 import { Generation, type StartOutcome } from "./generation.ts";
 import { Herald } from "./herald.ts";
 import { descriptorLimit, usableConnections } from "./limits.ts";
+import { LOCK_LOOK_MS, LockWatch } from "./lock-watch.ts";
+import { LostSlots } from "./lost-slots.ts";
 import { accessLogFaults, MainFiles } from "./main-files.ts";
 import { planReload } from "./reload.ts";
 import { listenForSignals, outliveLogReader } from "./signals.ts";
@@ -40,6 +42,8 @@ class Supervisor {
   #generations: Generation[] = [];
   #generationCount = 0;
   #ports = new BoundPorts();
+  readonly #lostSlots = new LostSlots();
+  readonly #lockWatch = new LockWatch((pid, why) => this.#generations.some((each) => each.end(pid, why)));
   /** No start and no reload goes on from here. */
   #stopping = false;
   #quitting = false;
@@ -63,9 +67,11 @@ class Supervisor {
       reopenLogs: () => this.#reopenLogs(),
     });
     const watch = setInterval(() => this.#look(), this.#herald.lookMs);
+    const lockWatch = setInterval(() => this.#lookAtLock(), LOCK_LOOK_MS);
     this.#own(this.#start());
     const end = await this.#ended.promise;
     clearInterval(watch);
+    clearInterval(lockWatch);
     forget();
     return end;
   }
@@ -73,6 +79,10 @@ class Supervisor {
   #look(): void {
     for (const generation of this.#generations) generation.watch();
     this.#herald.look({ store: this.#store, isWell: this.#generations.every(({ isWell }) => isWell) });
+  }
+
+  #lookAtLock(): void {
+    if (this.#store !== null) this.#lockWatch.look(this.#store, this.#place.path);
   }
 
   /** Every promise started by an event has this owner: a failure in main itself ends main, in order. */
@@ -140,6 +150,7 @@ class Supervisor {
       config: { ...config, limits: { ...config.limits, maxConnections } },
       lockDescriptor: this.#place.lockDescriptor,
       stuckMs: this.#herald.stuckMs,
+      lostSlots: this.#lostSlots,
       onCrashLoop: (faults) => this.#own(this.#fail(faults)),
     });
     this.#generations.push(generation);
@@ -268,6 +279,9 @@ class Supervisor {
     const store = this.#store;
     this.#store = null;
     if (store !== null) {
+      // What is left even now, the next opening tells.
+      this.#lostSlots.look();
+      this.#lostSlots.stop();
       store.markClean();
       store.close();
       removePublicSockets(this.#config.listen);

@@ -1,6 +1,7 @@
 /** The events channel (push-stream spec 7): what is told, in which order, and what it does not count for. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { checkInvariants } from "../../src/store/invariants.ts";
+import { HEAD_LOCK } from "../../src/store/layout.ts";
 import { attachStore, openStore, type Store, type StorePolicy } from "../../src/store/store.ts";
 import { impossibleIn, told } from "./events-told.ts";
 import {
@@ -18,6 +19,8 @@ import {
 
 afterAll(removeTempFolders);
 
+/** Above any pid the kernel gives out. */
+const ANOTHER_PID = 0x7ffffff0;
 const at = (sec: number): number => NOW_MS + sec * 1000;
 const withEvents = (policy: Partial<StorePolicy> = {}): Store =>
   newStore({ eventsChannel: bytes("evts"), ...policy }, { size: 512 * 1024 });
@@ -213,6 +216,20 @@ describe("events", () => {
       "destroyed b",
     ]);
     expect(store.subscriberCount(a.index)).toBe(1);
+  });
+
+  test("a worker that is gone while the lock is taken: its slot waits, and its subscriptions end later", () => {
+    const store = withEvents();
+    const a = new Channel(store, "a");
+    const dead = store.claimSlot(100, NOW_SEC);
+    store.addSubscriber(dead, a.index, NOW_SEC, a.incarnation);
+    store.arena.i32[HEAD_LOCK] = ANOTHER_PID;
+    expect(store.releaseSlot(dead, NOW_MS)).toBe(false);
+    expect(store.slotPid(dead)).toBe(100);
+    store.arena.i32[HEAD_LOCK] = 0;
+    expect(store.releaseSlot(dead, NOW_MS)).toBe(true);
+    expect(told(store)).toEqual(["created a", "unsubscribed a"]);
+    expect(store.slotPid(dead)).toBe(0);
   });
 
   test("after main and its workers were killed together nobody seems to stand there for ever", () => {

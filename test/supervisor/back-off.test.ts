@@ -5,6 +5,8 @@ import {
   CRASH_LOOP_WINDOW_MS,
   CrashLoop,
   HEALTHY_MS,
+  LONGEST_DELAY_MS,
+  LONGEST_OUTAGE_MS,
 } from "../../src/supervisor/back-off.ts";
 
 describe("restart delays", () => {
@@ -20,6 +22,14 @@ describe("restart delays", () => {
     expect(backOff.delayMs(HEALTHY_MS - 1)).toBe(1600);
     expect(backOff.delayMs(HEALTHY_MS)).toBe(0);
     expect(backOff.delayMs(1)).toBe(100);
+  });
+
+  test("when nobody else serves: one that was ready is followed at once, one that never was within a second", () => {
+    const backOff = new BackOff();
+    for (let death = 0; death < 7; death++) backOff.delayMs(1);
+    expect(backOff.delayMs(1, true)).toBe(0);
+    expect(backOff.delayMs(0, true)).toBe(LONGEST_OUTAGE_MS);
+    expect(backOff.delayMs(0)).toBe(LONGEST_DELAY_MS);
   });
 });
 
