@@ -282,7 +282,7 @@ function buildListeners(
 
 const buildTuning = (main: MainValues): SocketTuning => ({
   keepalive: main.keepalive,
-  userTimeoutMs: main.tcp_user_timeout ?? UNSET,
+  userTimeoutMs: main.tcp_user_timeout,
   deferred: main.deferred,
   backlog: main.backlog ?? UNSET,
   fastopen: main.fastopen ?? UNSET,

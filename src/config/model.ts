@@ -162,8 +162,8 @@ export type Keepalive =
 export interface SocketTuning {
   /** null: as the runtime makes it. */
   readonly keepalive: Keepalive | null;
-  /** How long sent bytes may stay unacknowledged before the connection is dropped; 0 = the system's own. */
-  readonly userTimeoutMs: number;
+  /** How long sent bytes may stay unacknowledged before the connection is dropped; 0 = the system's own, null: follows from keepalive. */
+  readonly userTimeoutMs: number | null;
   /** Connections are accepted when they have sent something. */
   readonly deferred: boolean;
   /** Connections that wait to be accepted; 0 = the runtime's own. */

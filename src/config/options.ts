@@ -104,8 +104,9 @@ export const OPTIONS = {
   tcp_user_timeout: {
     kind: "milliseconds",
     default: null,
-    unset: "the system's own",
-    doc: "Time after which a connection is dropped whose peer does not acknowledge what was sent.",
+    unset:
+      "with keepalive its idle + interval x count, so that it notices a vanished peer also while something is on its way; else the system's own",
+    doc: "Time after which a connection is dropped whose peer does not acknowledge what was sent, or takes nothing of it. 0 is the system's own.",
     example: "30s",
     max: LONGEST_TIMER,
   },

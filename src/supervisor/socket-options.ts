@@ -8,7 +8,7 @@
 import { dlopen, ptr } from "bun:ffi";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { isIPv6 } from "node:net";
-import type { ListenerConfig, SocketTuning } from "../config/model.ts";
+import type { Keepalive, ListenerConfig, SocketTuning } from "../config/model.ts";
 import { log } from "../log.ts";
 import { parseAddress } from "./addresses.ts";
 
@@ -26,6 +26,13 @@ const TCP_FASTOPEN = 23;
 
 /** After so many seconds a deferred connection that said nothing is accepted, or dropped, by the kernel. */
 const DEFER_SEC = 30;
+
+/** net.ipv4.tcp_keepalive_time, _intvl and _probes where nobody changed them. */
+const SYSTEM_IDLE_SEC = 7200;
+const SYSTEM_INTERVAL_SEC = 75;
+const SYSTEM_COUNT = 9;
+/** The least time that net.ipv4.tcp_retries2 = 15 makes of unacknowledged bytes (kernel, ip-sysctl). */
+const RETRANSMITS_SEC = 924;
 
 interface Setting {
   /** As in the configuration, for the log. */
@@ -54,10 +61,23 @@ export function settingsOf(tuning: SocketTuning): readonly Setting[] {
     tcp("keepalive interval", TCP_KEEPINTVL, keepalive.intervalSec);
     tcp("keepalive count", TCP_KEEPCNT, keepalive.count);
   }
-  tcp("tcp_user_timeout", TCP_USER_TIMEOUT, tuning.userTimeoutMs);
+  tcp("tcp_user_timeout", TCP_USER_TIMEOUT, tuning.userTimeoutMs ?? patienceMs(keepalive));
   tcp("deferred", TCP_DEFER_ACCEPT, tuning.deferred ? DEFER_SEC : 0);
   tcp("fastopen", TCP_FASTOPEN, tuning.fastopen);
   return settings;
+}
+
+/**
+ * Keepalive probes only what is silent: while sent bytes are unacknowledged (a ping of ours is enough) the kernel counts its retransmissions
+ * instead, up to a quarter of an hour. So that a client that vanished is gone after idle + interval x count either way, that is the user
+ * timeout as well (tcp(7)). 0: the system's own, which is sooner than what follows from the configuration.
+ */
+function patienceMs(keepalive: Keepalive | null): number {
+  if (keepalive === null || keepalive === false) return 0;
+  const { idleSec, intervalSec, count } = keepalive;
+  const seconds =
+    (idleSec || SYSTEM_IDLE_SEC) + (intervalSec || SYSTEM_INTERVAL_SEC) * (count || SYSTEM_COUNT);
+  return seconds < RETRANSMITS_SEC ? seconds * 1000 : 0;
 }
 
 /** Applies the tuning of each listener to the sockets this process listens on. Call it when they listen. */

@@ -6,7 +6,7 @@ import { settingsOf, tuneSockets } from "../../src/supervisor/socket-options.ts"
 
 const NOTHING: SocketTuning = {
   keepalive: null,
-  userTimeoutMs: 0,
+  userTimeoutMs: null,
   deferred: false,
   backlog: 0,
   fastopen: 0,
@@ -21,6 +21,35 @@ test.each([
   [{ keepalive: { idleSec: 0, intervalSec: 0, count: 0 } }, [[1, 9, 1]]],
   [
     { keepalive: { idleSec: 2, intervalSec: 3, count: 8 } },
+    [
+      [1, 9, 1],
+      [6, 4, 2],
+      [6, 5, 3],
+      [6, 6, 8],
+      [6, 18, 26_000],
+    ],
+  ],
+  // The system's own 75 seconds, nine times, take less than the retransmissions would.
+  [
+    { keepalive: { idleSec: 10, intervalSec: 0, count: 0 } },
+    [
+      [1, 9, 1],
+      [6, 4, 10],
+      [6, 18, 685_000],
+    ],
+  ],
+  // Later than the system's own quarter of an hour: it would be put off.
+  [
+    { keepalive: { idleSec: 900, intervalSec: 10, count: 6 } },
+    [
+      [1, 9, 1],
+      [6, 4, 900],
+      [6, 5, 10],
+      [6, 6, 6],
+    ],
+  ],
+  [
+    { keepalive: { idleSec: 2, intervalSec: 3, count: 8 }, userTimeoutMs: 0 },
     [
       [1, 9, 1],
       [6, 4, 2],

@@ -53,7 +53,7 @@ export function addressed(listen: readonly string[]): Pick<Config, "listen" | "l
   const rest = {
     tls: [],
     http2: false,
-    tuning: { keepalive: null, userTimeoutMs: 0, deferred: false, backlog: 0, fastopen: 0 },
+    tuning: { keepalive: null, userTimeoutMs: null, deferred: false, backlog: 0, fastopen: 0 },
     defaultServer: 0,
     earlyHeads: false,
   };
