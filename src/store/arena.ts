@@ -39,7 +39,10 @@ export const FAULT_POINTS = [
   "collect-retired",
 ] as const;
 
-export type FaultPoint = (typeof FAULT_POINTS)[number];
+/** The same inside of a counter that crosses a multiple of 2^32, which the others get to when a test puts one there. */
+export const CROSSING_POINTS = ["crossing-begun", "crossing-counted"] as const;
+
+export type FaultPoint = (typeof FAULT_POINTS)[number] | (typeof CROSSING_POINTS)[number];
 
 /** Views over a mapping. The mapping must begin on a page and be at least `layout.size` long. */
 export function arenaOver(
@@ -75,21 +78,67 @@ export const slotWord = (layout: Layout, slot: number): number => {
 };
 
 const TWO_32 = 4294967296;
+/** In the high word of a counter that is on its way over a multiple of 2^32. Counting to where it would belong to a value takes for ever. */
+const CROSSING = 0x80000000;
 
-/** A 64-bit number kept as two words, low first. Under the lock, or where the high word cannot change meanwhile. */
-export const wide = (u32: Uint32Array, word: number): number => u32[word + 1]! * TWO_32 + u32[word]!;
+/**
+ * A 64-bit number kept as two words, low first: written once (setWide) before its owner becomes visible, or a counter (growWide). For the
+ * lock's owner; whoever has no lock reads counters with wideShared.
+ */
+export function wide(u32: Uint32Array, word: number): number {
+  const high = u32[word + 1]!;
+  const low = u32[word]!;
+  return high < CROSSING ? high * TWO_32 + low : crossed(high, low);
+}
 
+/**
+ * Before the low word has gone round it is large, afterwards small: so the value is known at every moment of the crossing, also to whoever
+ * finds what a process left that died there.
+ */
+const crossed = (high: number, low: number): number =>
+  (high - CROSSING - (low >= CROSSING ? 1 : 0)) * TWO_32 + low;
+
+/** For words that nobody reads yet: something visible later (a stamp, an incarnation) says that they are written. */
 export function setWide(u32: Uint32Array, word: number, value: number): void {
   u32[word + 1] = Math.floor(value / TWO_32);
   u32[word] = value >>> 0;
 }
 
-/** The same without the lock: read again if the high word moved. Pairs with setWide under the lock. */
+/** What counting needs of an arena. */
+interface Counting extends Pick<Arena, "fault"> {
+  readonly u32: Uint32Array;
+}
+
+/**
+ * Moves a counter on that others read without the lock, and that may be the last thing its process does. By less than 2^31 at a time. Nearly
+ * always one store; over a multiple of 2^32 the high word is marked first and unmarked last.
+ */
+export function growWide(arena: Counting, word: number, value: number): void {
+  const { u32 } = arena;
+  const high = Math.floor(value / TWO_32);
+  if (u32[word + 1] === high) {
+    u32[word] = value >>> 0;
+    return;
+  }
+  // In this order for all: pairs with the loads in wideShared.
+  Atomics.store(u32, word + 1, (high | CROSSING) >>> 0);
+  arena.fault?.("crossing-begun");
+  Atomics.store(u32, word, value >>> 0);
+  arena.fault?.("crossing-counted");
+  Atomics.store(u32, word + 1, high);
+}
+
+/**
+ * A counter without the lock. With the same high word before and after, marked or not, the low word belongs to it: it changes twice in 2^32
+ * steps, so this ends. Pairs with growWide.
+ */
 export function wideShared(u32: Uint32Array, word: number): number {
   for (;;) {
     const high = Atomics.load(u32, word + 1);
     const low = Atomics.load(u32, word);
-    if (Atomics.load(u32, word + 1) === high) return high * TWO_32 + low;
+    if (Atomics.load(u32, word + 1) === high) {
+      return high < CROSSING ? high * TWO_32 + low : crossed(high, low);
+    }
   }
 }
 

@@ -3,7 +3,7 @@
  * admin. Records are preallocated and type-stable: an index always means the same kind of bytes, and the incarnation says
  * whether it is still the channel one knew, so readers need no lock and nothing is ever unmapped under them.
  */
-import { type Arena, channelWord, setWide, wide, wideShared, writeFence } from "./arena.ts";
+import { type Arena, channelWord, growWide, setWide, wide, wideShared, writeFence } from "./arena.ts";
 import { blocksForName } from "./blocks.ts";
 import {
   appendToList,
@@ -88,7 +88,7 @@ export function createChannel(
   arena.fault?.("open-named");
   const record = channelWord(layout, index);
   const created = wide(u32, HEAD_CREATED) + 1;
-  setWide(u32, HEAD_CREATED, created);
+  growWide(arena, HEAD_CREATED, created);
   setWide(u32, record + CH_CREATED, created);
   setWide(u32, record + CH_BASE, nextSerial(arena) - 1);
   setWide(u32, record + CH_LAST_ID, 0);

@@ -7,7 +7,7 @@
  * Without an events channel all of this is one look at HEAD_EVENTS_CHANNEL. That word, not the policy, says whether there is one: a reload
  * may name another, which is for the next start.
  */
-import { type Arena, channelWord, setWide, wide } from "./arena.ts";
+import { type Arena, channelWord, growWide, setWide, wide } from "./arena.ts";
 import { ChannelRef } from "./channel-ref.ts";
 import {
   createChannel,
@@ -90,7 +90,7 @@ export function publishEvent(
     true,
   );
   if (id > 0) arena.eventsDue = true;
-  else setWide(arena.u32, HEAD_EVICTED, wide(arena.u32, HEAD_EVICTED) + 1);
+  else growWide(arena, HEAD_EVICTED, wide(arena.u32, HEAD_EVICTED) + 1);
 }
 
 /** Tells of a subscription that is counted in this incarnation (isAttended); of no other, because nobody would tell of its end. */

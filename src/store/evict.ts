@@ -2,7 +2,7 @@
  * Making room: which messages go when no block is free. A full store refuses nobody; it forgets what matters least, counts it,
  * and whoever asks for a forgotten position is told of the gap. Called by append and open, under the lock.
  */
-import { type Arena, blockWord, setWide, wide } from "./arena.ts";
+import { type Arena, blockWord, growWide, wide } from "./arena.ts";
 import {
   AGE_OLDEST,
   HEAD_EVICTED,
@@ -70,7 +70,7 @@ function evictOne(arena: Arena, lag: number, nowSec: number): boolean {
     const victim = stored || unstored;
     if (victim === 0) return false;
     dropMessage(arena, victim, nowSec);
-    setWide(u32, HEAD_EVICTED, wide(u32, HEAD_EVICTED) + 1);
+    growWide(arena, HEAD_EVICTED, wide(u32, HEAD_EVICTED) + 1);
   }
   return true;
 }

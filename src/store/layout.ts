@@ -28,6 +28,7 @@
  *   CH_INCARNATION  odd while the channel lives; changed first on removal → isLive(), find(), before and after comparing
  *   CH_VERSION      odd while a message is being unlinked → collect(), before and after walking
  *   HEAD_HASH_VERSION odd while table entries move → find(), before and after a miss
+ *   counters of two words (HEAD_RING_HEAD, CREATED, DELETIONS, EVICTED, CH_LAST_ID)  high word marked, low word, high word → wideShared()
  *   HEAD_RING_HEAD  stored last in a publish → head(), and entry() after copying a ring entry
  *   SLOT_OWED       stored by the worker before it looks at a channel's last id → trimChannel(), after a publish moved it
  *   SLOT_AWAKE      stored 0 by the sleeper before it looks at the head again → ringOthers(), after the head was stored
@@ -60,9 +61,8 @@ export const HEAD_LOCK = 16;
 /** How often the lock was taken, and signs of life in long work under it: who watches the owner looks for either to change. */
 export const HEAD_LOCK_TENURE = 17;
 export const HEAD_LOCK_BEAT = 18;
-/** Next serial to be written, low word; the high word follows it. */
+/** Next serial to be written, two words; the low one alone is what the ring goes by. */
 export const HEAD_RING_HEAD = 32;
-export const HEAD_RING_HEAD_HIGH = 33;
 export const HEAD_HASH_VERSION = 48;
 export const HEAD_FREE_BLOCK = 64;
 export const HEAD_FREE_BLOCKS = 65;

@@ -2,7 +2,7 @@
  * The second half of putting something in: from a filled block chain to a stamped message, and from a stamped message to a
  * published one. Shared by publish (the normal way) and recover (which finishes a publish that was cut off). Under the lock.
  */
-import { type Arena, blockWord, channelWord, setWide, wide } from "./arena.ts";
+import { type Arena, blockWord, channelWord, growWide, setWide, wide } from "./arena.ts";
 import { retireChannel } from "./channels.ts";
 import {
   CH_INCARNATION,
@@ -49,7 +49,7 @@ export function publishMessage(arena: Arena, block: number): void {
   arena.fault?.("append-linked");
   u32[record + CH_LAST_TIME] = u32[at + MSG_TIME]!;
   u32[record + CH_LAST_TAG] = u32[at + MSG_TAG]!;
-  setWide(u32, record + CH_LAST_ID, wide(u32, at + MSG_ID));
+  growWide(arena, record + CH_LAST_ID, wide(u32, at + MSG_ID));
   arena.fault?.("append-counted");
   publishEntry(arena, wide(u32, at + MSG_SERIAL), index, block, u32[at + MSG_INCARNATION]!);
   arena.fault?.("append-published");
@@ -68,6 +68,6 @@ export function publishDeletion(arena: Arena, block: number, nowSec: number): vo
   arena.fault?.("delete-retired");
   linkByAge(arena, block);
   // The header carries the count, so that finishing a half-done deletion does not count it twice.
-  setWide(u32, HEAD_DELETIONS, wide(u32, at + MSG_ID));
+  growWide(arena, HEAD_DELETIONS, wide(u32, at + MSG_ID));
   publishEntry(arena, wide(u32, at + MSG_SERIAL), index, block, incarnation);
 }

@@ -2,7 +2,7 @@
  * The channel half of a rebuild: which records live, rest or are free, their order, names and the hash table. Called by
  * recover only, before the messages, which need to know what lives.
  */
-import { type Arena, blockWord, channelWord, setWide, wide } from "./arena.ts";
+import { type Arena, blockWord, channelWord, growWide, wide } from "./arena.ts";
 import { blocksForName, readChain } from "./blocks.ts";
 import { appendToList, giveFreeChannel } from "./channel-lists.ts";
 import { insertEntry } from "./hash-table.ts";
@@ -138,7 +138,7 @@ function listLiving(arena: Arena, living: number[]): void {
     created = Math.max(created, wide(u32, record + CH_CREATED));
     if (u32[record + CH_CLASS] === CLASS_WILDCARD) wildcards++;
   }
-  setWide(u32, HEAD_CREATED, created);
+  growWide(arena, HEAD_CREATED, created);
   u32[HEAD_WILDCARDS] = wildcards;
 }
 

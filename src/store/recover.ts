@@ -11,7 +11,7 @@
  * Readers without the lock may run meanwhile: versions are odd until the end, so they retry and then wait for the lock.
  */
 import { FLAG_DELETION } from "../message.ts";
-import { type Arena, blockWord, channelWord, setWide, wide } from "./arena.ts";
+import { type Arena, blockWord, channelWord, growWide, wide } from "./arena.ts";
 import { dropLostEventsChannel } from "./events.ts";
 import {
   AGE_COUNT,
@@ -196,7 +196,7 @@ function relinkMessages(arena: Arena, blocks: Uint32Array): void {
     linkInChannel(arena, block);
     // Ids never come twice, even if a lost page took the counter back.
     const lastId = channelWord(layout, u32[at + MSG_CHANNEL]!) + CH_LAST_ID;
-    if (wide(u32, at + MSG_ID) > wide(u32, lastId)) setWide(u32, lastId, wide(u32, at + MSG_ID));
+    if (wide(u32, at + MSG_ID) > wide(u32, lastId)) growWide(arena, lastId, wide(u32, at + MSG_ID));
   }
 }
 

@@ -8,10 +8,9 @@
  * Serials are the low words of zone-wide serials and wrap; compare them by difference only. The size is a power of two so
  * that the place in the ring survives the wrap.
  */
-import { type Arena, readFence } from "./arena.ts";
+import { type Arena, growWide, readFence, wide } from "./arena.ts";
 import {
   HEAD_RING_HEAD,
-  HEAD_RING_HEAD_HIGH,
   RING_BLOCK,
   RING_CHANNEL,
   RING_INCARNATION,
@@ -52,8 +51,7 @@ export function readEntry(arena: Arena, serial: number, out: RingEntry): boolean
 }
 
 /** The serial the next publish gets, as a full number. Under the lock. */
-export const nextSerial = (arena: Arena): number =>
-  arena.u32[HEAD_RING_HEAD_HIGH]! * 4294967296 + arena.u32[HEAD_RING_HEAD]!;
+export const nextSerial = (arena: Arena): number => wide(arena.u32, HEAD_RING_HEAD);
 
 /** Makes a publish visible to all: fills the entry, then moves the head. The last step of a publish, under the lock. */
 export function publishEntry(
@@ -70,7 +68,7 @@ export function publishEntry(
   u32[at + RING_CHANNEL] = channel;
   u32[at + RING_BLOCK] = block;
   u32[at + RING_INCARNATION] = incarnation;
-  if (low === 0xffffffff) u32[HEAD_RING_HEAD_HIGH] = Math.floor((serial + 1) / 4294967296);
   // Pairs with ringHead, readEntry and beginSleep: whoever sees this head sees the entry and the message.
-  Atomics.store(u32, HEAD_RING_HEAD, (low + 1) >>> 0);
+  if (low === 0xffffffff) growWide(arena, HEAD_RING_HEAD, serial + 1);
+  else Atomics.store(u32, HEAD_RING_HEAD, low + 1);
 }

@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
-import { HEAD_RING_HEAD, HEAD_RING_HEAD_HIGH } from "../../src/store/layout.ts";
+import { setWide } from "../../src/store/arena.ts";
+import { HEAD_RING_HEAD } from "../../src/store/layout.ts";
 import { Message } from "../../src/store/message-view.ts";
 import { RingEntry } from "../../src/store/ring.ts";
 import { Channel, newStore, removeTempFolders } from "./fixture.ts";
@@ -42,8 +43,7 @@ test("a reader that is a whole ring behind is told so", () => {
 test("serials wrap at 32 bits without a lost entry, and stamp 0 never occurs", () => {
   const store = newStore();
   const channel = new Channel(store, "a");
-  store.arena.u32[HEAD_RING_HEAD] = 0xfffffffe;
-  store.arena.u32[HEAD_RING_HEAD_HIGH] = 1;
+  setWide(store.arena.u32, HEAD_RING_HEAD, 0x1fffffffe);
   const entry = new RingEntry();
   const message = new Message();
   for (let at = 0; at < 4; at++) channel.append(`m${at}`);
