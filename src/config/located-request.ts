@@ -7,7 +7,7 @@
  */
 
 import { type KnownPeer, peerText } from "../peer.ts";
-import { toBinary } from "./binary-text.ts";
+import type { BoundedRegex } from "./bounded-regex.ts";
 import {
   type AddressSource,
   asksWho,
@@ -27,8 +27,15 @@ import {
   type Returned,
   type SteppedRequest,
   setGroups,
+  TOO_LONG,
 } from "./rewrite.ts";
-import { compileServerNames, hostName, MAX_HOST_LENGTH, type ServerChooser } from "./server-names.ts";
+import {
+  compileServerNames,
+  hostName,
+  MAX_HOST_LENGTH,
+  nameRegex,
+  type ServerChooser,
+} from "./server-names.ts";
 
 export class LocatedRequest implements SteppedRequest {
   readonly request: Request;
@@ -113,7 +120,7 @@ interface Place {
   readonly find: LocationMatcher;
   readonly steps: CompiledSteps | null;
   /** Names with groups that have names, which are variables. */
-  readonly names: readonly RegExp[];
+  readonly names: readonly BoundedRegex[];
 }
 
 export class Locator {
@@ -191,6 +198,10 @@ export class Locator {
     const query = mark < 0 ? "" : url.slice(mark + 1);
     const kept = this.#kept.get(request) ?? null;
     const located = new LocatedRequest(request, path, query, match, door, kept);
+    if (match.isTooLong) {
+      located.returned = TOO_LONG;
+      return located;
+    }
     if (place.names.length > 0) nameGroups(located, place.names);
     if (place.steps !== null) {
       runSteps(located, place.steps);
@@ -227,18 +238,19 @@ const compileServer = (server: ServerConfig, { locations }: Pick<Config, "locati
   ),
   steps: compileSteps(server.steps, NO_GROUPS, server.setVariables),
   names: server.names
-    .filter((name) => name.startsWith("~") && name.includes("(?<"))
-    .map((name) => new RegExp(toBinary(name.slice(1)), "i")),
+    .filter((name) => name.startsWith("~"))
+    .map(nameRegex)
+    .filter(({ names }) => names.length > 0),
 });
 
 /** The first name that matches the host is the one the server was found by. */
-function nameGroups(located: LocatedRequest, names: readonly RegExp[]): void {
+function nameGroups(located: LocatedRequest, names: readonly BoundedRegex[]): void {
   const host = hostName(located.header("host") ?? "");
   if (host.length > MAX_HOST_LENGTH) return;
   for (const name of names) {
     const found = name.exec(host);
     if (found === null) continue;
-    setGroups(located, found);
+    setGroups(located, name, found);
     return;
   }
 }

@@ -5,6 +5,7 @@
  *
  * A linear list of prefixes sorted by length beats nginx's tree here: configurations have a handful of locations.
  */
+import type { BoundedRegex } from "./bounded-regex.ts";
 import { parseMatch } from "./match-syntax.ts";
 import { decodePath } from "./uri-path.ts";
 
@@ -15,19 +16,23 @@ export interface LocationMatch {
   readonly captures: readonly string[];
   /** The decoded, normalised path, as a binary string. */
   readonly path: string;
+  /** It is longer than the next regex takes: which location it belongs to is not known (414). */
+  readonly isTooLong: boolean;
 }
 
 /** Takes the raw path of a request, without query; null = 400, the path is malformed. */
 export type LocationMatcher = (rawPath: string) => LocationMatch | null;
 
 interface Regex {
-  readonly regex: RegExp;
+  readonly regex: BoundedRegex;
   readonly index: number;
 }
 
 /** Neighbouring regexes, and one that says whether any of them matches; null: not known without trying them. */
 interface Chunk {
   readonly any: RegExp | null;
+  /** Longer paths are not tried on `any`. */
+  readonly anyUpTo: number;
   readonly members: readonly Regex[];
 }
 
@@ -65,18 +70,19 @@ export function compileLocations(
 
   function find(path: string): LocationMatch {
     const same = exact.get(path);
-    if (same !== undefined) return { index: same, captures: NO_CAPTURES, path };
+    if (same !== undefined) return without(same, path);
     const prefix = prefixes.find((candidate) => path.startsWith(candidate.path));
     if (prefix?.isFinal !== true) {
-      for (const { any, members } of chunks) {
-        if (any !== null && !any.test(path)) continue;
+      for (const { any, anyUpTo, members } of chunks) {
+        if (any !== null && path.length <= anyUpTo && !any.test(path)) continue;
         for (const { regex, index } of members) {
+          if (path.length > regex.longest) return without(NO_LOCATION, path, true);
           const found = regex.exec(path);
-          if (found !== null) return { index, captures: Array.from(found, captured), path };
+          if (found !== null) return { index, captures: Array.from(found, captured), path, isTooLong: false };
         }
       }
     }
-    return { index: prefix?.index ?? NO_LOCATION, captures: NO_CAPTURES, path };
+    return without(prefix?.index ?? NO_LOCATION, path);
   }
 
   return withLastAnswer((rawPath) => {
@@ -84,6 +90,13 @@ export function compileLocations(
     return path === null ? null : find(path);
   });
 }
+
+const without = (index: number, path: string, isTooLong = false): LocationMatch => ({
+  index,
+  captures: NO_CAPTURES,
+  path,
+  isTooLong,
+});
 
 const CHUNK = 8;
 
@@ -97,17 +110,19 @@ function chunksOf(regexes: readonly Regex[]): readonly Chunk[] {
   const close = (): void => {
     const [first] = members;
     if (first === undefined) return;
-    const sources = members.map(({ regex }) => `(?:${regex.source})`);
+    const sources = members.map(({ regex }) => `(?:${regex.native.source})`);
     chunks.push({
-      any: members.length === 1 ? null : new RegExp(sources.join("|"), first.regex.flags),
+      any: members.length === 1 ? null : new RegExp(sources.join("|"), first.regex.native.flags),
+      anyUpTo: Math.min(...members.map(({ regex }) => regex.nativeUpTo)),
       members,
     });
     members = [];
   };
   for (const member of regexes) {
-    const isAlone = /\\[1-9k]|\(\?</.test(member.regex.source);
+    const { source, flags } = member.regex.native;
+    const isAlone = /\\[1-9k]|\(\?</.test(source);
     const [first] = members;
-    if (isAlone || members.length === CHUNK || (first && first.regex.flags !== member.regex.flags)) close();
+    if (isAlone || members.length === CHUNK || (first && first.regex.native.flags !== flags)) close();
     members.push(member);
     if (isAlone) close();
   }

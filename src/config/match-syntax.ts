@@ -3,11 +3,11 @@
  * compile it.
  */
 import { toBinary } from "./binary-text.ts";
-import { regexShape } from "./regex-shape.ts";
+import { type BoundedRegex, boundedRegex } from "./bounded-regex.ts";
 
 export type ParsedMatch =
   | { readonly form: "exact" | "prefix" | "final-prefix"; readonly path: string }
-  | { readonly form: "regex"; readonly regex: RegExp };
+  | { readonly form: "regex"; readonly regex: BoundedRegex };
 
 /** Groups a location's regex captures: what `$1` and `$name` may refer to. */
 export interface CaptureGroups {
@@ -27,7 +27,7 @@ const FORMS: Readonly<Record<string, "exact" | "prefix" | "final-prefix">> = {
   "^~": "final-prefix",
 };
 
-/** A longer regex is a mistake, and the shape reader recurses with its depth. */
+/** A longer regex is a mistake, and its reader recurses with its depth. */
 const MAX_MATCH_LENGTH = 2000;
 
 const refused = (sentence: string): MatchOutcome => ({ ok: false, sentence });
@@ -52,22 +52,19 @@ function parsePath(form: "exact" | "prefix" | "final-prefix", path: string): Mat
 }
 
 function parseRegex(source: string, ignoreCase: boolean): MatchOutcome {
-  const bytes = toBinary(source);
-  let regex: RegExp;
-  try {
-    // s: "." is any byte. nginx's "." stops at a line feed, but a channel id may have one (push-stream spec 3.3: ordinary byte).
-    regex = new RegExp(bytes, ignoreCase ? "si" : "s");
-  } catch (error) {
-    const why = String((error as Error).message).replace(/^Invalid regular expression: /, "");
-    return refused(`bad regular expression: ${why}.`);
-  }
-  const { groups, names, hazard } = regexShape(bytes, ignoreCase);
-  if (hazard !== null) return refused(hazard);
-  return { ok: true, match: { form: "regex", regex }, groups: { count: groups, names } };
+  // s: "." is any byte. nginx's "." stops at a line feed, but a channel id may have one (push-stream spec 3.3: ordinary byte).
+  const outcome = boundedRegex(toBinary(source), ignoreCase ? "si" : "s");
+  if (!outcome.ok) return outcome;
+  const { regex } = outcome;
+  return {
+    ok: true,
+    match: { form: "regex", regex },
+    groups: { count: regex.groups, names: new Map(regex.names) },
+  };
 }
 
 /** What makes two matches the same location: regexes by source, paths by path, since "/a" and "^~ /a" cannot both be there. */
 export function matchIdentity(match: ParsedMatch): string {
-  if (match.form === "regex") return `~ ${match.regex.flags} ${match.regex.source}`;
+  if (match.form === "regex") return `~ ${match.regex.native.flags} ${match.regex.native.source}`;
   return match.form === "exact" ? `= ${match.path}` : match.path;
 }

@@ -6,13 +6,13 @@
  * its faults name that rest. A regex may therefore hold commas, but no colon.
  */
 import { toBinary } from "./binary-text.ts";
+import { type BoundedRegex, boundedRegex } from "./bounded-regex.ts";
 import type { Issue } from "./fault.ts";
 import { pcreSource } from "./pcre.ts";
-import { regexShape } from "./regex-shape.ts";
 
 export interface PaddingGroup {
   /** Tried on the user agent as a binary string, unanchored and with case. */
-  readonly regex: RegExp;
+  readonly regex: BoundedRegex;
   /** Least bytes of the header and of a message; 0 = no padding. */
   readonly headerMin: number;
   readonly messageMin: number;
@@ -60,15 +60,10 @@ function readGroup(agent: string, headerMin: number, messageMin: number): Paddin
   if (Math.max(headerMin, messageMin) > MAX_PADDING_BYTES)
     return `a padding of more than ${MAX_PADDING_BYTES} bytes is not supported`;
   const { source, ignoreCase } = pcreSource(agent);
-  const flags = ignoreCase ? "i" : "";
-  let regex: RegExp;
-  try {
-    regex = new RegExp(toBinary(source), flags);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return `unable to compile agent pattern ${agent}`;
-  }
-  // The user agent comes from the client, and the engine has no step limit.
-  const { hazard } = regexShape(toBinary(source), ignoreCase);
-  return hazard === null ? { regex, headerMin, messageMin } : `${hazard} (agent pattern ${agent})`;
+  const outcome = boundedRegex(toBinary(source), ignoreCase ? "i" : "");
+  if (outcome.ok) return { regex: outcome.regex, headerMin, messageMin };
+  // The module's sentence tells no more than this.
+  return outcome.isMalformed
+    ? `unable to compile agent pattern ${agent}`
+    : `${outcome.sentence} (agent pattern ${agent})`;
 }

@@ -6,9 +6,10 @@
  * which variant of the location serves, a `return` answers at once, a `break` ends the steps.
  */
 import { toBinary } from "./binary-text.ts";
+import { type BoundedRegex, boundedRegex, checkedRegex } from "./bounded-regex.ts";
 import { type CaptureGroups, NO_GROUPS, parseMatch } from "./match-syntax.ts";
 import type { StepConfig } from "./model.ts";
-import { regexShape } from "./regex-shape.ts";
+import type { Captures } from "./regex-linear.ts";
 import { type CompiledValue, compileValue, type RequestFacts, valueFault } from "./variables.ts";
 
 /** A request that steps may change: the variables they set, and the captures of their regexes. */
@@ -39,12 +40,8 @@ const CONDITION = /^\s*\$(?:\{(\w+)\}|(\w+))\s*(?:(!?=|!?~\*?)\s*(?:"((?:[^"\\]|
 const SETTING = /^\s*\$(\w+)\s+(.*)$/s;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 const NOT_CHANGED = -1;
-/**
- * A regex may look at each byte once for every byte. nginx takes no longer lines of a head, and its engine gives up; ours does
- * neither, so what is longer is refused. Looking at a part would let the rest of it past a check.
- */
-const MAX_REGEX_TEXT = 8192;
-const TOO_LONG: Returned = { status: 414, text: null };
+/** A text that is longer than a regex takes is refused. Looking at a part would let the rest of it past a check. */
+export const TOO_LONG: Returned = { status: 414, text: null };
 
 // --- reading -----------------------------------------------------------------------------------------------------------------
 
@@ -97,13 +94,11 @@ export function conditionFault(text: string, names: ReadonlySet<string>): string
   if (variable !== null) return variable;
   const operand = operandOf(parts);
   if (!parts[3]?.includes("~")) return operand === null ? null : valueFault(operand, ANY_GROUPS, names);
-  try {
-    new RegExp(toBinary(operand ?? ""));
-  } catch (error) {
-    return `bad regular expression: ${String((error as Error).message).replace(/^Invalid regular expression: /, "")}.`;
-  }
-  return regexShape(toBinary(operand ?? ""), parts[3].endsWith("*")).hazard;
+  const outcome = boundedRegex(toBinary(operand ?? ""), flagsOf(parts[3]));
+  return outcome.ok ? null : outcome.sentence;
 }
+
+const flagsOf = (sign: string): string => (sign.endsWith("*") ? "si" : "s");
 
 /** What is wrong with a "$name value", or null. */
 export function settingFault(text: string, names: ReadonlySet<string>): string | null {
@@ -210,26 +205,33 @@ function compileCondition(text: string, { groups, names }: Values): Holds {
   const operand = operandOf(parts) ?? "";
   const wanted = !sign.startsWith("!");
   if (sign.includes("~")) {
-    const regex = new RegExp(toBinary(operand), sign.endsWith("*") ? "si" : "s");
+    const regex = checkedRegex(toBinary(operand), flagsOf(sign));
     return (request) => {
       const tried = left(request);
-      return tried.length > MAX_REGEX_TEXT ? "too long" : matches(request, regex, tried) === wanted;
+      return tried.length > regex.longest ? "too long" : matches(request, regex, tried) === wanted;
     };
   }
   const right = compileValue(operand, groups, names);
   return (request) => (left(request) === right(request)) === wanted;
 }
 
-function matches(request: SteppedRequest, regex: RegExp, text: string): boolean {
+function matches(request: SteppedRequest, regex: BoundedRegex, text: string): boolean {
   const found = regex.exec(text);
   if (found === null) return false;
   request.setCaptures(Array.from(found, (group) => group ?? ""));
-  setGroups(request, found);
+  setGroups(request, regex, found);
   return true;
 }
 
-/** Named groups are variables (nginx); what took no part is empty. */
-export function setGroups(request: Pick<SteppedRequest, "setVariable">, { groups }: RegExpExecArray): void {
-  for (const [name, value] of Object.entries(groups ?? {}))
-    request.setVariable(name.toLowerCase(), value ?? "");
+/** Named groups are variables (nginx); what took no part is empty. Of a name in several branches, one took part. */
+export function setGroups(
+  request: Pick<SteppedRequest, "setVariable">,
+  { names }: BoundedRegex,
+  found: Captures,
+): void {
+  for (const [name] of names) request.setVariable(name.toLowerCase(), "");
+  for (const [name, group] of names) {
+    const value = found[group];
+    if (value !== undefined) request.setVariable(name.toLowerCase(), value);
+  }
 }

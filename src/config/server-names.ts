@@ -4,6 +4,7 @@
  * server of the address. Called by located-request.ts.
  */
 import { toBinary } from "./binary-text.ts";
+import { type BoundedRegex, checkedRegex } from "./bounded-regex.ts";
 import type { Config } from "./model.ts";
 
 /** Takes the listener's address and the Host header as sent; answers an index of Config.servers. */
@@ -15,10 +16,10 @@ interface Names {
   readonly heads: { readonly text: string; readonly server: number }[];
   /** "example.", longest first. */
   readonly tails: { readonly text: string; readonly server: number }[];
-  readonly regexes: { readonly regex: RegExp; readonly server: number }[];
+  readonly regexes: { readonly regex: BoundedRegex; readonly server: number }[];
 }
 
-/** A longer host is no name of ours. */
+/** A longer host is no name of ours; every regex takes as much. */
 export const MAX_HOST_LENGTH = 255;
 
 /** Throws on a regex that does not compile; those were checked. */
@@ -46,7 +47,7 @@ export function compileServerNames({
 }
 
 function addName(names: Names, name: string, server: number): void {
-  if (name.startsWith("~")) names.regexes.push({ regex: new RegExp(toBinary(name.slice(1)), "i"), server });
+  if (name.startsWith("~")) names.regexes.push({ regex: nameRegex(name), server });
   else if (name.startsWith("*.")) names.heads.push({ text: name.slice(1), server });
   else if (name.endsWith(".*")) names.tails.push({ text: name.slice(0, -1), server });
   else {
@@ -56,6 +57,9 @@ function addName(names: Names, name: string, server: number): void {
     if (!names.exact.has(plain)) names.exact.set(plain, server);
   }
 }
+
+/** Of "~regex". Hosts have no case. */
+export const nameRegex = (name: string): BoundedRegex => checkedRegex(toBinary(name.slice(1)), "si");
 
 function find({ exact, heads, tails, regexes }: Names, host: string): number | undefined {
   return (

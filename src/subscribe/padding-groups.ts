@@ -8,7 +8,7 @@ import type { LocationConfig } from "../config/model.ts";
 import { type PaddingGroup, parsePadding } from "../config/padding.ts";
 import type { CompiledValue } from "../config/variables.ts";
 
-/** A longer one is no browser's, and every regex is tried on it. */
+/** A longer one is no browser's, and every regex is tried on it; each takes as much. */
 const MAX_USER_AGENT_LENGTH = 1024;
 
 export class PaddingGroups {

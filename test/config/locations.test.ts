@@ -51,9 +51,10 @@ test("captures are decoded bytes, [0] is the whole match, missing groups are emp
     index: 0,
     captures: ["/ev/\xc3\xa9%\xff", "ev", "\xc3\xa9%\xff", ""],
     path: "/ev/\xc3\xa9%\xff",
+    isTooLong: false,
   });
-  expect(match("/pub")).toEqual({ index: 1, captures: [], path: "/pub" });
-  expect(match("/nothing")).toEqual({ index: -1, captures: [], path: "/nothing" });
+  expect(match("/pub")).toEqual({ index: 1, captures: [], path: "/pub", isTooLong: false });
+  expect(match("/nothing")).toEqual({ index: -1, captures: [], path: "/nothing", isTooLong: false });
 });
 
 test("a malformed path is null", () => {
@@ -97,4 +98,15 @@ test("many regexes are tried in the order of the file, whatever they are asked t
   expect(of("/z/b29/c")).toEqual([62, "c"]);
   expect(of("/z/b0/b29/last")).toEqual([33, "b29/last"]);
   expect(of("/none/last")).toEqual([63, "/none"]);
+});
+
+test("a path is too long when the next regex does not take it, not before", () => {
+  const matches = ["= /a", "~ ^/b/(.*)$", "~ ^/(.*)/(.*)/(.*)/c$", "/"];
+  const find = matcherOf(matches);
+  const long = "x".repeat(9000);
+  const said = ["/a", `/b/${long}`, `/${long}/x/y/c`, "/x/y/z/c", "/x"].map((path) => {
+    const found = find(path);
+    return found?.isTooLong ? "too long" : matches[found?.index ?? -1];
+  });
+  expect(said).toEqual(["= /a", "~ ^/b/(.*)$", "too long", "~ ^/(.*)/(.*)/(.*)/c$", "/"]);
 });

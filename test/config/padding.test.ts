@@ -21,9 +21,9 @@ describe("groups", () => {
   ])("%p", (text, groups) => {
     const outcome = parsePadding(text);
     if (!outcome.ok) throw new Error(outcome.sentences.join());
-    expect(outcome.groups.map((group) => [group.regex.source, group.headerMin, group.messageMin])).toEqual(
-      groups.map((group) => [...group]),
-    );
+    expect(
+      outcome.groups.map((group) => [group.regex.native.source, group.headerMin, group.messageMin]),
+    ).toEqual(groups.map((group) => [...group]));
   });
 
   test("the regex is unanchored and minds case", () => {
@@ -46,8 +46,8 @@ describe("faults", () => {
   });
 
   test("a regex that a long user agent could hang is refused", () => {
-    const outcome = parsePadding("(a+)+$,1,2");
-    expect(outcome.ok ? "" : outcome.sentences[0]).toContain("can take exponential time");
+    const outcome = parsePadding("(a+)+\\1$,1,2");
+    expect(outcome.ok ? "" : outcome.sentences[0]).toContain("can take far too long");
   });
 });
 
