@@ -38,6 +38,7 @@ import {
   HEAD_CREATED,
   HEAD_DELETED,
   HEAD_LIVING,
+  HEAD_NAME_BLOCKS,
   HEAD_TRASHED,
   HEAD_WILDCARDS,
   LIST_COUNT,
@@ -54,7 +55,7 @@ import { isWildcardName, type StorePolicy } from "./policy.ts";
 import { nextSerial } from "./ring.ts";
 
 /** No record or no blocks left for another channel. */
-const NO_ROOM = -2;
+export const NO_ROOM = -2;
 
 export const findChannel = (arena: Arena, name: Uint8Array, into: ChannelRef): number =>
   lookUp(arena, name, hashName(arena, name), into);
@@ -81,7 +82,9 @@ export function createChannel(
   nowSec: number,
 ): number {
   const { u32, layout } = arena;
-  if (!makeRoom(arena, blocksForName(layout, name.length), nowSec)) return NO_ROOM;
+  const nameBlocks = blocksForName(layout, name.length);
+  if (u32[HEAD_NAME_BLOCKS]! + nameBlocks > layout.mostNameBlocks) return NO_ROOM;
+  if (!makeRoom(arena, nameBlocks, nowSec)) return NO_ROOM;
   const index = takeRecord(arena);
   if (index < 0) return NO_ROOM;
   writeName(arena, index, name, hash);
@@ -97,6 +100,7 @@ export function createChannel(
   }
   u32.fill(0, record + CH_SUBSCRIBERS, record + CH_SUBSCRIBERS + layout.workerSlots);
   u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
+  u32[record + CH_RESTS_SINCE] = nowSec;
   u32[record + CH_CLASS] = channelClass;
   // A walk that began in the record's last channel, which was empty, must not end in this one. Pairs with the second look of collect.
   Atomics.store(u32, record + CH_VERSION, (u32[record + CH_VERSION]! + 2) >>> 0);

@@ -22,7 +22,8 @@
  * Word 0 of a block is non-zero only in the first block of a complete message, so recovery can find messages by looking at
  * word 0 of every block and at nothing else. Channel names are chains of "further" blocks.
  *
- * Who may write what: everything is written under the lock, except a slot's own words (its worker) and HEAD_SWEEP_SECOND (CAS).
+ * Who may write what: everything is written under the lock, except a slot's own words (its worker) and HEAD_SWEEP_SECOND (CAS),
+ * and the HEAD_IDLE_* hints.
  * Pairing of the lock-free accesses (writer → reader):
  *   MSG_STAMP       stored last when a message is complete, zeroed first when it is freed → read(), before and after copying
  *   CH_INCARNATION  odd while the channel lives; changed first on removal → isLive(), find(), before and after comparing
@@ -89,6 +90,13 @@ export const HEAD_EVENTS_CHANNEL = 101;
 /** Events published = EVENTS_BEFORE (on earlier events channels) + last id of the one in use - EVENTS_FROM. Two words each. */
 export const HEAD_EVENTS_BEFORE = 102;
 export const HEAD_EVENTS_FROM = 104;
+/** Where the search for a channel to give up goes on, in which second it was last in vain, and how far (idle-channels.ts). No lock. */
+export const HEAD_IDLE_CHANNEL = 192;
+export const HEAD_IDLE_SECOND = 193;
+export const HEAD_IDLE_LOOKS = 194;
+/** Channels that had to make room for others, and channels that found none. Two words each. */
+export const HEAD_RECLAIMED = 196;
+export const HEAD_ROOMLESS = 198;
 /** Messages dropped in the last seconds: TRASH_BUCKETS pairs of (second, count). */
 export const HEAD_TRASH = 128;
 export const TRASH_BUCKETS = 16;
@@ -140,7 +148,7 @@ export const CH_NAME_HASH = 15;
 export const CH_NAME_BLOCK = 16;
 export const CH_BEFORE = 17; // channel index + 1
 export const CH_AFTER = 18;
-/** When the channel was deleted, then when it went to trash. */
+/** When the channel was made, or asked for while records were scarce; when it was deleted; when it went to trash. */
 export const CH_RESTS_SINCE = 19;
 export const CH_CREATED = 20; // two words
 /** CLASS_*, as it was when the channel was made: the prefix may be another by now. */
@@ -204,6 +212,8 @@ export interface Layout {
   readonly firstRoomBytes: number;
   readonly moreRoomBytes: number;
   readonly maxMessageBytes: number;
+  /** What names may take, so that whoever makes channels cannot push everybody's messages out: a quarter, or one block a channel. */
+  readonly mostNameBlocks: number;
 }
 
 export interface LayoutShape {
@@ -263,6 +273,7 @@ export function layoutOf(shape: LayoutShape): Layout {
     firstRoomBytes,
     moreRoomBytes,
     maxMessageBytes: firstRoomBytes + (blocks - 1) * moreRoomBytes,
+    mostNameBlocks: Math.min(blocks, Math.max(channels, Math.floor(blocks / 4))),
   };
 }
 

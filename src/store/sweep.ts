@@ -7,15 +7,10 @@
  */
 import { type Arena, blockWord, channelWord } from "./arena.ts";
 import { firstOfList } from "./channel-lists.ts";
-import { freeRecord, retireChannel, subscriberCountOf, trashDeleted } from "./channels.ts";
-import {
-  CHANNEL_DESTROYED,
-  EVENTS_A_SLICE,
-  endLateSubscriptions,
-  eventsChannelOf,
-  publishEvent,
-} from "./events.ts";
+import { freeRecord, subscriberCountOf, trashDeleted } from "./channels.ts";
+import { CHANNEL_DESTROYED, EVENTS_A_SLICE, endLateSubscriptions, publishEvent } from "./events.ts";
 import { dropExpired, isExpired } from "./evict.ts";
+import { collectChannel, emptyChannel, isIdle, SLICE } from "./idle-channels.ts";
 import {
   AGE_OLDEST,
   AGE_UNSORTED_UNTIL,
@@ -24,7 +19,6 @@ import {
   CH_OLDEST,
   CH_RESTS_SINCE,
   CH_STATE,
-  CH_STORED_COUNT,
   HEAD_DELETED,
   HEAD_STORED,
   HEAD_SWEEP_CHANNEL,
@@ -35,15 +29,12 @@ import {
   MSG_AGE_NEWER,
   MSG_STAMP,
   STATE_DELETED,
-  STATE_LIVE,
 } from "./layout.ts";
 import { release, SWEEP_MS, tryAcquire } from "./lock.ts";
 import { dropMessage } from "./messages.ts";
 import type { StorePolicy } from "./policy.ts";
 import { TRASH_SEC } from "./trash.ts";
 
-/** Messages dropped, or looked at, in one go under the lock: some 20 µs. */
-const SLICE = 128;
 const SLICES_PER_SWEEP = 128;
 /** Messages behind the front looked at in one sweep while a list is unsorted. */
 const SCAN_LIMIT = 65536;
@@ -141,17 +132,6 @@ function sweepDeleted(arena: Arena, policy: StorePolicy, nowSec: number): boolea
   return true;
 }
 
-/** Drops up to a slice of a channel's messages; how many. */
-function emptyChannel(arena: Arena, record: number, nowSec: number): number {
-  let dropped = 0;
-  for (; dropped < SLICE; dropped++) {
-    const oldest = arena.u32[record + CH_OLDEST]!;
-    if (oldest === 0) break;
-    dropMessage(arena, oldest, nowSec);
-  }
-  return dropped;
-}
-
 /** Collects channels without stored messages and subscribers that were not used for a while. Looks first, locks only then. */
 function sweepInactive(arena: Arena, policy: StorePolicy, nowSec: number): boolean {
   const { u32, layout } = arena;
@@ -174,28 +154,9 @@ function sweepInactive(arena: Arena, policy: StorePolicy, nowSec: number): boole
   return isFree;
 }
 
-/** Push-stream spec 6.4: nothing stored, nobody there, `expires < now`, and not the events channel. */
-function isInactive(arena: Arena, index: number, nowSec: number): boolean {
-  const { u32, layout } = arena;
-  const record = channelWord(layout, index);
-  return (
-    u32[record + CH_STATE] === STATE_LIVE &&
-    u32[record + CH_STORED_COUNT] === 0 &&
-    u32[record + CH_ACTIVE_UNTIL]! < nowSec &&
-    index !== eventsChannelOf(arena) &&
-    subscriberCountOf(arena, index) === 0
-  );
-}
-
-/** Unstored messages may still rest in it; when there are more than a slice of them, the channel waits for the next time. */
-function collectChannel(arena: Arena, policy: StorePolicy, index: number, nowSec: number): void {
-  const record = channelWord(arena.layout, index);
-  emptyChannel(arena, record, nowSec);
-  if (arena.u32[record + CH_OLDEST] !== 0) return;
-  retireChannel(arena, index, HEAD_TRASHED, nowSec);
-  arena.fault?.("collect-retired");
-  publishEvent(arena, policy, CHANNEL_DESTROYED, index, nowSec);
-}
+/** Push-stream spec 6.4: idle, and `expires < now`. */
+const isInactive = (arena: Arena, index: number, nowSec: number): boolean =>
+  arena.u32[channelWord(arena.layout, index) + CH_ACTIVE_UNTIL]! < nowSec && isIdle(arena, index);
 
 /** Frees channels that were in the trash for long enough, first in first out. */
 function sweepTrash(arena: Arena, nowSec: number): boolean {

@@ -14,7 +14,9 @@ import {
   HEAD_EVICTED,
   HEAD_FREE_BLOCKS,
   HEAD_LIVING,
+  HEAD_RECLAIMED,
   HEAD_RING_HEAD,
+  HEAD_ROOMLESS,
   HEAD_STORED,
   HEAD_TRASHED,
   HEAD_WILDCARDS,
@@ -36,6 +38,12 @@ export interface StoreTotals {
   channelsInTrash: number;
   /** Held connections of all workers. */
   subscribers: number;
+  /** Records for channels, and how many are living or in delete; those in the trash are at hand for new ones. */
+  channelRecords: number;
+  channelRecordsUsed: number;
+  /** Idle channels that had to go because all records were taken, and channels that found no room all the same. */
+  reclaimed: number;
+  roomless: number;
   /** Messages that had to go before their time because the store was full. */
   evicted: number;
   blocksTotal: number;
@@ -61,6 +69,10 @@ export function totalsOf(arena: Arena, nowMs: number): StoreTotals {
     channelsInDelete: u32[HEAD_DELETED + LIST_COUNT]!,
     channelsInTrash: u32[HEAD_TRASHED + LIST_COUNT]!,
     subscribers,
+    channelRecords: layout.channels,
+    channelRecordsUsed: u32[HEAD_LIVING + LIST_COUNT]! + u32[HEAD_DELETED + LIST_COUNT]!,
+    reclaimed: wideShared(u32, HEAD_RECLAIMED),
+    roomless: wideShared(u32, HEAD_ROOMLESS),
     evicted: wideShared(u32, HEAD_EVICTED),
     blocksTotal: layout.blocks,
     blocksUsed: layout.blocks - u32[HEAD_FREE_BLOCKS]!,

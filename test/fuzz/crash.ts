@@ -62,29 +62,29 @@ function crashingWork(s: Session, done: Model): { points: readonly FaultPoint[];
   const store = s.store;
   const [nowSec, nowMs] = [s.nowSec, s.nowSec * 1000];
   const kind = s.byte() % 4;
-  if (kind === 0) {
-    const name = NAMES[s.byte() % NAMES.length]!;
+  const name = NAMES[s.byte() % NAMES.length]!;
+  // Which channel is given up for it the model cannot know beforehand.
+  if (kind === 0 && done.copy().open(name, nowSec) !== -2) {
     done.open(name, nowSec);
     return { points: pointsOf("open"), work: () => store.open(name, nowSec) };
   }
   const held = s.pick();
-  if (kind === 3 || held === undefined || !s.isLive(held)) {
+  if (kind === 0 || kind === 3 || held === undefined || !s.isLive(held)) {
     done.sweep(nowSec);
     for (const channel of done.state.live)
       if (done.isInactive(channel, nowSec)) done.collect(channel, nowSec);
     done.emptyTrash(nowSec);
     return { points: [...pointsOf("collect"), "retire-stated"], work: () => store.sweep(nowMs) };
   }
-  const { name } = held.channel;
   if (kind === 1) {
     const data = new Uint8Array(s.byte()).fill(8);
-    done.delete(name, data, nowSec);
+    done.delete(held.channel.name, data, nowSec);
     const points = [...pointsOf("delete"), "retire-stated"] as const;
-    return { points, work: () => store.deleteChannel(name, data, nowMs) };
+    return { points, work: () => store.deleteChannel(held.channel.name, data, nowMs) };
   }
   const data = s.payload();
   const stored = s.byte() % 4 > 0;
-  done.append(done.find(name)!, data, stored, nowSec);
+  done.append(done.find(held.channel.name)!, data, stored, nowSec);
   const { index, incarnation } = held;
   const work = (): unknown => store.append(index, incarnation, data, null, null, stored, nowMs);
   return { points: pointsOf("append"), work };
@@ -170,6 +170,7 @@ function adoptChannels(s: Session, before: Model, done: Model): void {
       before.retire(channel, s.nowSec);
     } else {
       channel.activeUntil = u32[channelWord(layout, index) + CH_ACTIVE_UNTIL]!;
+      channel.since = u32[channelWord(layout, index) + CH_RESTS_SINCE]!;
     }
   }
   for (const channel of done.state.live) {

@@ -13,7 +13,15 @@ export function openChannel(s: Session): void {
   const name = NAMES[s.byte() % NAMES.length]!;
   s.say(`open ${name.length}`);
   const index = s.store.open(name, s.nowSec);
-  s.opened(s.model.open(name, s.nowSec), index);
+  const given = s.model.state.live.filter((channel) => s.store.find(channel.name) !== channel.index);
+  const { state } = s.model;
+  s.opened(s.model.open(name, s.nowSec, given), index);
+  if (index === -2) {
+    const missed = state.live.some((channel) => s.model.isSpare(channel, s.nowSec));
+    same(missed && state.roomlessSec !== s.nowSec, false, "no room, although a channel is spare");
+    state.roomlessSec = s.nowSec;
+  }
+  same(given.length, 0, "channels given up for nothing");
 }
 
 export function append(s: Session, held: Held | undefined, stored: boolean): void {

@@ -15,7 +15,7 @@ export interface ModelChannel {
   nameBlocks: number;
   subscribers: number[];
   isWildcard: boolean;
-  /** When it was deleted or went to trash. */
+  /** When it was made, or asked for while records were scarce; deleted; went to trash. */
   since: number;
 }
 
@@ -48,6 +48,8 @@ export interface ModelState {
   published: number;
   evicted: number;
   lastSweep: number;
+  /** The last second in which a channel found no room: who looks for one to give up may look no further in it. */
+  roomlessSec: number;
   /** Cursor of each claimed slot, as distance-comparable serials; null = free. */
   cursors: (number | null)[];
   policy: StorePolicy;
@@ -73,6 +75,7 @@ export class Model {
       published: 0,
       evicted: 0,
       lastSweep: 0,
+      roomlessSec: 0,
       cursors: new Array<number | null>(layout.workerSlots).fill(null),
       policy,
     };
@@ -99,11 +102,42 @@ export class Model {
     return sum;
   }
 
-  /** `index` is the real store's choice, or what it answered instead of one. */
-  open(name: Uint8Array, nowSec: number): ModelChannel | -1 | -2 {
-    const { state, layout } = this;
+  /** `given`: the channels that the real store has given up for it, whose choice the model does not know. */
+  open(name: Uint8Array, nowSec: number, given: ModelChannel[] = []): ModelChannel | -1 | -2 {
+    const { state } = this;
     const found = this.find(name);
-    if (found !== undefined) return found;
+    if (found !== undefined) {
+      const isStale = found.activeUntil < nowSec;
+      if (isStale || this.#isScarce()) found.since = nowSec;
+      if (isStale) found.activeUntil = this.#activeUntil(nowSec);
+      return found;
+    }
+    for (;;) {
+      const made = this.#create(name, nowSec);
+      if (made !== -2) return made;
+      const spare = state.trashed.length > 0 ? undefined : given.shift();
+      if (spare !== undefined) {
+        if (!this.isSpare(spare, nowSec)) throw new Error(`channel ${spare.index} was given up`);
+        this.collect(spare, nowSec);
+      }
+      if (state.trashed.shift() === undefined) return -2;
+    }
+  }
+
+  /** Nothing in it, nobody there, and not just made or asked for. */
+  isSpare(channel: ModelChannel, nowSec: number): boolean {
+    const isEmpty = this.of(channel).length === 0 && channel.subscribers.every((count) => count === 0);
+    return isEmpty && channel.since !== nowSec;
+  }
+
+  #isScarce(): boolean {
+    const { live, deleted, trashed } = this.state;
+    const records = live.length + deleted.length + trashed.length;
+    return records === this.layout.channels || this.#nameBlocks() > this.layout.mostNameBlocks / 2;
+  }
+
+  #create(name: Uint8Array, nowSec: number): ModelChannel | -1 | -2 {
+    const { state, layout } = this;
     const { wildcardPrefix, maxChannels, maxWildcardChannels } = state.policy;
     const isWildcard =
       wildcardPrefix.length > 0 &&
@@ -111,6 +145,7 @@ export class Model {
     const limit = isWildcard ? maxWildcardChannels : maxChannels;
     if (limit > 0 && this.living(isWildcard) >= limit) return -1;
     const nameBlocks = Math.ceil(name.length / layout.moreRoomBytes);
+    if (this.#nameBlocks() + nameBlocks > layout.mostNameBlocks) return -2;
     if (!this.#makeRoom(nameBlocks, nowSec)) return -2;
     const records = state.live.length + state.deleted.length + state.trashed.length;
     if (records === layout.channels && state.trashed.shift() === undefined) return -2;
@@ -123,7 +158,7 @@ export class Model {
       nameBlocks,
       subscribers: new Array<number>(layout.workerSlots).fill(0),
       isWildcard,
-      since: 0,
+      since: nowSec,
     };
     state.live.push(channel);
     return channel;
