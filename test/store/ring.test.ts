@@ -58,3 +58,48 @@ test("serials wrap at 32 bits without a lost entry, and stamp 0 never occurs", (
   expect(serials).toEqual([first, first + 1, first + 2, first + 3]);
   expect(channel.after(1)).toEqual(["2:m1", "3:m2", "4:m3"]);
 });
+
+/** An entry that lets somebody in each time a part of the copy arrives in it. */
+const disturbed = (between: (parts: number) => void): RingEntry => {
+  let parts = 0;
+  return new Proxy(new RingEntry(), {
+    set(entry, name, value) {
+      const done = Reflect.set(entry, name, value);
+      between(++parts);
+      return done;
+    },
+  });
+};
+
+/** Copies the newest of two entries while `published` messages come in after the part `after` of it; what came out. */
+function readWhileOthersPublish(after: number, published: number) {
+  const store = newStore({ maxStoredPerChannel: 5 });
+  const [first, second] = [new Channel(store, "first"), new Channel(store, "second")];
+  first.append("x");
+  const serial = store.head();
+  second.append("x");
+  const whole = new RingEntry();
+  expect(store.entry(serial, whole)).toBe(true);
+  const entry = disturbed((parts) => {
+    if (parts === after) for (let at = 0; at < published; at++) first.append("y");
+  });
+  const isGiven = store.entry(serial, entry);
+  const isWhole = Bun.deepEquals({ ...entry }, { ...whole });
+  store.close();
+  return { isGiven, isWhole };
+}
+
+test("an entry that the ring overwrites in the middle of its copy is refused", () => {
+  const parts = Object.keys(new RingEntry()).length;
+  for (let after = 1; after <= parts; after++) {
+    // A whole lap, and one message less: then the writer may have begun on the entry.
+    for (const published of [64, 63])
+      expect({ after, published, ...readWhileOthersPublish(after, published) }).toMatchObject({
+        after,
+        published,
+        isGiven: false,
+      });
+    expect({ after, ...readWhileOthersPublish(after, 62) }).toEqual({ after, isGiven: true, isWhole: true });
+  }
+  expect(readWhileOthersPublish(1, 64).isWhole).toBe(false);
+});
