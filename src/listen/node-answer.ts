@@ -152,9 +152,10 @@ class NodeSink implements StreamSink {
   }
 
   write(bytes: Uint8Array): number | Promise<number> {
-    if (this.#isDirect) return this.#send(bytes);
-    // The caller may reuse its buffer.
-    this.#kept.push(bytes.slice());
+    // The caller may reuse its buffer, and node:http keeps what the socket does not take at once by reference.
+    const own = bytes.slice();
+    if (this.#isDirect) return this.#send(own);
+    this.#kept.push(own);
     return bytes.length;
   }
 
