@@ -16,6 +16,7 @@ import { layout, type RunningServer, startServer, until } from "./running-server
 
 const MIB = 1024 * 1024;
 /** With less, loopback's segments do not fit and each window costs a probe timer of the sender. */
+const SIP = 128 * 1024;
 const SMALL = { receiveBuffer: 65_536 };
 const ONE_LINE = 'header_template = "\\n"\nmessage_template = "~text~\\n"';
 const config = (storeSize: string, sub = ONE_LINE): string =>
@@ -83,9 +84,13 @@ class Lines {
     this.#body = source;
   }
 
+  get hasEnded(): boolean {
+    return this.#body.finished || this.#body.socket.ended;
+  }
+
   /** Takes what is there; false when nothing was. */
-  take(): boolean {
-    const bytes = this.#body.pull();
+  take(limit?: number): boolean {
+    const bytes = this.#body.pull(limit);
     const lines = (this.#rest + bytes.toString("latin1")).split("\n");
     this.#rest = lines.pop() ?? "";
     for (const line of lines) this.#line(line);
@@ -172,6 +177,30 @@ describe("readers that stop and go on", () => {
       return numbers.length > count;
     });
     expect(numbers).toEqual(upTo(count + 1));
+  }, 60_000);
+});
+
+describe.each([
+  ["native listener", ONE_LINE],
+  ["listener of early heads", 'message_template = "~text~\\n"'],
+])("a channel that stores less than its readers are behind, %s", (_listener, sub) => {
+  test("what it no longer stores rests for them: nothing is missing or mixed up when they read on", async () => {
+    const rests = 'max_messages_stored_per_channel = 4\nunstored_message_ttl = "60s"';
+    await serve(layout(`[store]\nsize = "48MiB"\n${rests}`, { sub, ev: 'event_ids = "auto"' }));
+    const count = 200;
+    const clients = [await body("/sub/few"), await body("/sub/few"), await body("/ev/few")];
+    await until("all are seated", async () => (await server.statistics("few")).subscribers === 3);
+    for (let i = 0; i < count; i++) await server.publish("few", numbered(i, 140_000));
+    await until("they lag", async () => (await server.metric("sluice_lagging")) === 3);
+    const readers = clients.map((client) => new Lines(client));
+    // In turns, so that each waits for room while the others are given theirs.
+    await until("everything", () => {
+      for (const reader of readers) reader.take(SIP);
+      return readers.every(({ numbers, hasEnded }) => hasEnded || numbers.at(-1) === count - 1);
+    });
+    for (const { numbers, missed } of readers)
+      expect({ numbers, missed }).toEqual({ numbers: upTo(count), missed: [] });
+    expect((await server.statistics("few")).stored_messages).toBe(4);
   }, 60_000);
 });
 
