@@ -1,8 +1,8 @@
 /**
  * `auth_basic` of a location: asks for user and password (RFC 7617) and looks them up in the user file. Called by front.ts before the role.
  *
- * Clients poll, so a good outcome is remembered: a bcrypt hash takes 50 ms of a processor, a poll a hundredth of that. Only good ones are:
- * bad ones would let anybody fill the memory.
+ * An answer does not tell whether there is such a user, and neither does the time it takes: for one who is not in the file a hash of
+ * somebody who is gets verified, and does not count. What is good is remembered for minutes (passed.ts).
  */
 import { randomBytes } from "node:crypto";
 import { SERVER } from "../answer.ts";
@@ -10,14 +10,13 @@ import { toBinary } from "../config/binary-text.ts";
 import { log } from "../log.ts";
 import { errorPage } from "./error-page.ts";
 import { fieldValue } from "./field-value.ts";
-import { hashKind, verifyBcrypt, verifyBcryptNow, verifyPassword } from "./password.ts";
+import { Passed } from "./passed.ts";
+import { hashKind, verifyInstantly } from "./password.ts";
 import { UserFile } from "./user-file.ts";
+import type { Verifications } from "./verifications.ts";
 
 /** Credentials that are longer are refused without a look. */
 const MAX_CREDENTIALS = 1024;
-const REMEMBERED = 1000;
-/** Verifications at work or waiting in the runtime's threads; guessing passwords must not starve what else runs there. */
-const MAX_VERIFYING = 16;
 
 export interface Credentials {
   readonly user: string;
@@ -27,100 +26,82 @@ export interface Credentials {
 /** Called when a verification that took time went well: carries on with the request. */
 export type Resume = () => Response | Promise<Response>;
 
+type Outcome = null | number | Promise<Response | number>;
+
 /** One for each user file of a worker, shared by the locations that name it. */
 export class UserCheck {
   readonly #file: UserFile;
+  readonly #verifications: Verifications;
   readonly #salt = randomBytes(16);
-  /** Digests of good credentials; the oldest goes first. */
-  readonly #good = new Set<string>();
+  readonly #passed = new Passed();
   #generation = 0;
-  #verifying = 0;
   readonly #toldOf = new Set<string>();
 
-  constructor(path: string) {
+  constructor(path: string, verifications: Verifications) {
     this.#file = new UserFile(path);
+    this.#verifications = verifications;
   }
 
   /** null: let in. A status: 401 not with these, 403 there is no file, 500 it cannot be read, 503 too many at once. */
-  check(credentials: Credentials | null, resume: Resume | null): null | number | Promise<Response | number> {
+  check(credentials: Credentials | null, resume: Resume): Outcome {
     const state = this.#file.look();
     if (state !== "ready") return state === "missing" ? 403 : 500;
     if (credentials === null) return 401;
     if (this.#generation !== this.#file.generation) {
-      this.#good.clear();
+      this.#passed.clear();
       this.#toldOf.clear();
       this.#generation = this.#file.generation;
     }
-    const hash = this.#file.hashOf(credentials.user);
-    return hash === null ? 401 : this.#verify(credentials, hash, resume);
+    const own = this.#file.hashOf(credentials.user);
+    const isKnown = own !== null && hashKind(own) !== "unknown";
+    if (own !== null && !isKnown) this.#tellOf(credentials.user);
+    const hash = isKnown ? own : this.#file.hashInstead(credentials.user);
+    return hash === null ? 401 : this.#verify(credentials, hash, isKnown, resume);
   }
 
-  #verify(
-    { user, password }: Credentials,
-    hash: string,
-    resume: Resume | null,
-  ): null | number | Promise<Response | number> {
-    const kind = hashKind(hash);
-    if (kind === "unknown") return this.#unknown(user);
-    const bytes = Buffer.from(password, "latin1");
-    if (kind === "instant") return verifyPassword(bytes, hash) ? null : 401;
-    const digest = this.#digest(user, password);
-    if (this.#good.has(digest)) return null;
-    if (kind === "md5-crypt") return this.#outcome(verifyPassword(bytes, hash), digest);
-    if (resume === null) return this.#outcome(verifyBcryptNow(bytes, hash), digest);
-    return this.#verifying >= MAX_VERIFYING ? 503 : this.#verifySlowly(bytes, hash, digest, resume);
+  #verify(credentials: Credentials, hash: string, isKnown: boolean, resume: Resume): Outcome {
+    const password = Buffer.from(credentials.password, "latin1");
+    if (hashKind(hash) === "instant") return verifyInstantly(password, hash) && isKnown ? null : 401;
+    const digest = this.#digest(credentials);
+    if (this.#passed.has(digest, performance.now())) return null;
+    // With another file the same credentials are another question.
+    const key = `${this.#generation} ${digest}`;
+    const verified = this.#verifications.verify(key, password, hash);
+    return verified === null ? 503 : this.#conclude(credentials, digest, isKnown, verified, resume);
   }
 
-  async #verifySlowly(
-    password: Uint8Array,
-    hash: string,
+  async #conclude(
+    credentials: Credentials,
     digest: string,
+    isKnown: boolean,
+    verified: Promise<boolean>,
     resume: Resume,
   ): Promise<Response | number> {
-    this.#verifying++;
     const generation = this.#generation;
-    let isGood: boolean;
-    try {
-      isGood = await verifyBcrypt(password, hash);
-    } finally {
-      this.#verifying--;
-    }
-    if (!isGood) return 401;
+    if (!(await verified) || !isKnown) return 401;
     // The file may have changed meanwhile; then these were good yesterday.
-    if (generation === this.#generation) this.#remember(digest);
+    this.#file.look();
+    if (generation !== this.#file.generation)
+      return (await this.check(credentials, resume)) ?? (await resume());
+    this.#passed.add(digest, performance.now());
     return await resume();
   }
 
-  #outcome(isGood: boolean, digest: string): null | 401 {
-    if (isGood) this.#remember(digest);
-    return isGood ? null : 401;
-  }
-
-  #remember(digest: string): void {
-    if (this.#good.size >= REMEMBERED) {
-      const [oldest] = this.#good;
-      if (oldest !== undefined) this.#good.delete(oldest);
-    }
-    this.#good.add(digest);
-  }
-
   /** Salted with what no one else knows, so that the memory of a worker gives no table to look passwords up in. */
-  #digest(user: string, password: string): string {
+  #digest({ user, password }: Credentials): string {
     const hasher = new Bun.CryptoHasher("sha256");
     hasher.update(this.#salt);
     hasher.update(`${user}:${password}`, "latin1");
     return hasher.digest("base64");
   }
 
-  #unknown(user: string): 401 {
-    if (!this.#toldOf.has(user)) {
-      this.#toldOf.add(user);
-      log("error", "auth_basic: the hash of this user is of a kind that is not supported", {
-        path: this.#file.path,
-        user,
-      });
-    }
-    return 401;
+  #tellOf(user: string): void {
+    if (this.#toldOf.has(user)) return;
+    this.#toldOf.add(user);
+    log("error", "auth_basic: the hash of this user is of a kind that is not supported", {
+      path: this.#file.path,
+      user,
+    });
   }
 }
 
@@ -134,8 +115,8 @@ export class Authentication {
     this.#challenge = `Basic realm="${fieldValue(toBinary(realm)).replace(/["\\]/g, "\\$&")}"`;
   }
 
-  /** null: let in. Without `resume` even a slow verification is done before this returns. */
-  check(authorization: string | null, resume: Resume | null): null | Response | Promise<Response> {
+  /** null: let in. The promise is of a refusal or of what `resume` answers. */
+  check(authorization: string | null, resume: Resume): null | Response | Promise<Response> {
     const outcome = this.#users.check(parseCredentials(authorization), resume);
     if (outcome === null) return null;
     if (typeof outcome === "number") return this.#refusal(outcome);

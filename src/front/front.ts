@@ -13,6 +13,7 @@ import { compileAddedHeaders, type HeaderAdder } from "./added-headers.ts";
 import { Authentication, type Resume, UserCheck } from "./authentication.ts";
 import { errorPage } from "./error-page.ts";
 import { Compressor } from "./gzip.ts";
+import { Verifications } from "./verifications.ts";
 
 interface Entry {
   readonly access: AccessCheck | null;
@@ -25,10 +26,17 @@ interface Entry {
 export class Front {
   readonly #entries: readonly (Entry | null)[];
   readonly #logs = new LogFiles();
+  readonly verifications = new Verifications();
 
   constructor(config: Pick<Config, "locations">) {
     const users = new Map<string, UserCheck>();
-    this.#entries = config.locations.map((location) => compileEntry(location, users, this.#logs));
+    // Locations with one user file share what they remember of it.
+    const userCheck = (path: string): UserCheck => {
+      const check = users.get(path) ?? new UserCheck(path, this.verifications);
+      users.set(path, check);
+      return check;
+    };
+    this.#entries = config.locations.map((location) => compileEntry(location, userCheck, this.#logs));
   }
 
   /** Nothing is asked of the requests of this location, and nothing is done to its answers. */
@@ -37,10 +45,10 @@ export class Front {
   }
 
   /**
-   * null: the role may answer. A Response refuses. Where a password takes long to verify (bcrypt), the promise is of a refusal or of what
-   * `resume` answers (as the role answers, not finished yet); without `resume` the worker stands still meanwhile, once per user.
+   * null: the role may answer. A Response refuses. Where a password takes long to verify, the promise is of a refusal or of what `resume`
+   * answers (as the role answers, not finished yet).
    */
-  before(located: LocatedRequest, resume: Resume | null = null): Response | Promise<Response> | null {
+  before(located: LocatedRequest, resume: Resume): Response | Promise<Response> | null {
     const entry = this.#entries[located.index] ?? null;
     if (entry === null) return null;
     entry.accessLog?.arrived(located);
@@ -86,11 +94,15 @@ function completed(entry: Entry, located: LocatedRequest, response: Response): R
   return entry.accessLog?.answered(located, response) ?? response;
 }
 
-function compileEntry(location: LocationConfig, users: Map<string, UserCheck>, logs: LogFiles): Entry | null {
+function compileEntry(
+  location: LocationConfig,
+  userCheck: (path: string) => UserCheck,
+  logs: LogFiles,
+): Entry | null {
   const { auth, gzip, role } = location;
   const entry: Entry = {
     access: compileAccess(location.access),
-    authentication: auth === null ? null : new Authentication(auth.realm, userCheck(users, auth.userFile)),
+    authentication: auth === null ? null : new Authentication(auth.realm, userCheck(auth.userFile)),
     // Subscribers flush after each message: their own side compresses.
     compressor:
       gzip === null || role.kind === "subscriber" ? null : new Compressor(gzip, role.kind === "handler"),
@@ -98,13 +110,4 @@ function compileEntry(location: LocationConfig, users: Map<string, UserCheck>, l
     accessLog: location.accessLogs.length === 0 ? null : new AccessLog(location, logs),
   };
   return Object.values(entry).every((part) => part === null) ? null : entry;
-}
-
-/** Locations with one user file share what they remember of it. */
-function userCheck(users: Map<string, UserCheck>, path: string): UserCheck {
-  const known = users.get(path);
-  if (known !== undefined) return known;
-  const made = new UserCheck(path);
-  users.set(path, made);
-  return made;
 }

@@ -4,6 +4,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { log } from "../log.ts";
+import { hashKind } from "./password.ts";
 
 export type UserFileState = "ready" | "missing" | "unreadable";
 
@@ -13,13 +14,22 @@ const MAX_BYTES = 1024 * 1024;
 /** Hash by user name. */
 type Users = ReadonlyMap<string, string>;
 
-const NOBODY: Users = new Map();
+/** What a file says. */
+interface Content {
+  readonly users: Users;
+  /** Hashes that can be verified. */
+  readonly hashes: readonly string[];
+  /** Of the whole file, which nobody outside knows. */
+  readonly key: Uint8Array;
+}
+
+const NOTHING: Content = { users: new Map(), hashes: [], key: new Uint8Array() };
 
 export class UserFile {
   readonly path: string;
   /** Grows by one with each reading; whoever remembers an outcome remembers it with this. */
   generation = 0;
-  #users: Users = NOBODY;
+  #content = NOTHING;
   #identity = "";
   #state: UserFileState = "missing";
 
@@ -37,7 +47,7 @@ export class UserFile {
     }
     if (identity === this.#identity) return this.#state;
     try {
-      this.#users = readUsers(this.path);
+      this.#content = readContent(this.path);
     } catch (error) {
       return this.#failed(error);
     }
@@ -49,7 +59,17 @@ export class UserFile {
 
   /** Of the last look. Binary strings. */
   hashOf(user: string): string | null {
-    return this.#users.get(user) ?? null;
+    return this.#content.users.get(user) ?? null;
+  }
+
+  /**
+   * The hash to verify for a user who has none: of somebody else, and the same each time he asks, whichever worker he asks, as it would be if
+   * he were in the file. null: there is nobody in it.
+   */
+  hashInstead(user: string): string | null {
+    const { hashes, key } = this.#content;
+    const digest = new Bun.CryptoHasher("sha256").update(key).update(user, "latin1").digest();
+    return hashes[digest.readUInt32LE() % hashes.length] ?? null;
   }
 
   #failed(error: unknown): UserFileState {
@@ -58,7 +78,7 @@ export class UserFile {
     const state = code === "ENOENT" ? "missing" : "unreadable";
     if (state !== this.#state || this.#identity !== sentence)
       log("error", "auth_basic: cannot read the user file", { path: this.path, error: sentence });
-    this.#users = NOBODY;
+    this.#content = NOTHING;
     this.generation++;
     // Not an identity any file has: it is read when it comes back.
     this.#identity = sentence;
@@ -71,7 +91,7 @@ export class UserFile {
 const identityOf = ({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string =>
   `${dev}:${ino}:${size}:${mtimeMs}:${ctimeMs}`;
 
-function readUsers(path: string): Users {
+function readContent(path: string): Content {
   // Not blocking: the open of a pipe would wait for its writer, and the worker with it.
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -79,7 +99,10 @@ function readUsers(path: string): Users {
     if (!stat.isFile()) throw new Error(`${path} is not a file`);
     if (stat.size > MAX_BYTES) throw new Error(`${path} has more than ${MAX_BYTES} bytes`);
     const bytes = Buffer.alloc(stat.size);
-    return parseUsers(bytes.toString("latin1", 0, readSync(file, bytes)));
+    const read = bytes.subarray(0, readSync(file, bytes));
+    const users = parseUsers(read.toString("latin1"));
+    const hashes = Array.from(users.values()).filter((hash) => hashKind(hash) !== "unknown");
+    return { users, hashes, key: new Bun.CryptoHasher("sha256").update(read).digest() };
   } finally {
     closeSync(file);
   }

@@ -4,6 +4,8 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { LocationConfig } from "../../src/config/model.ts";
+import { UserCheck } from "../../src/front/authentication.ts";
+import { Verifications } from "../../src/front/verifications.ts";
 import { ask, type RawAnswer, type RawRequest } from "../binary/raw-client.ts";
 import { until } from "../binary/running-server.ts";
 import { type Answering, removeTempFolders, type Served, serve, tempFolder } from "./served.ts";
@@ -143,6 +145,47 @@ describe("auth_basic", () => {
     );
     expect(answers.every((status) => status === 401 || status === 503)).toBeTrue();
     await until("a place", async () => (await ask(port, "/", basic("slow:slow"))).status === 200);
+  });
+
+  test("a good password is verified once, however often and at once it is sent", async () => {
+    writeFileSync(userFile, users);
+    for (const [user, once] of [
+      ["slow", "slow:slow"],
+      ["apr", "apr:secret"],
+    ] as const) {
+      served?.stop();
+      served = serve([{ auth }, { auth, match: "/other" }], hello);
+      const { port, front } = served;
+      const crowd = Array.from({ length: 20 }, async () => (await ask(port, "/", basic(once))).status);
+      expect(new Set(await Promise.all(crowd))).toEqual(new Set([200]));
+      for (let i = 0; i < 5; i++) expect((await ask(port, "/other", basic(once))).status).toBe(200);
+      expect([user, front.verifications.begun]).toEqual([user, 1]);
+    }
+  });
+
+  test("somebody who is not there is verified, too, and never let in", async () => {
+    writeFileSync(userFile, `slow:${bcrypt}\ndes:rqXexS6ZhobKA`);
+    served = serve([{ auth }], hello);
+    const { port, front } = served;
+    for (const [i, credentials] of [
+      "slow:x",
+      "nobody:x",
+      "nobody:slow",
+      "des:slow",
+      "nobody:slow",
+    ].entries()) {
+      expect((await ask(port, "/", basic(credentials))).status).toBe(401);
+      expect([credentials, front.verifications.begun]).toEqual([credentials, i + 1]);
+    }
+  });
+
+  test("a user who is removed while his password is verified stays out", async () => {
+    writeFileSync(userFile, users);
+    const check = new UserCheck(userFile, new Verifications());
+    const outcome = check.check({ user: "slow", password: "slow" }, () => new Response("in"));
+    expect(outcome).toBeInstanceOf(Promise);
+    writeFileSync(userFile, `other:${bcrypt}\n`);
+    expect(await outcome).toBe(401);
   });
 
   test("access comes before the password", async () => {
@@ -337,7 +380,7 @@ test("a location with none of it costs nothing: the answer is the same object", 
   const located = { index: 0, request: new Request("http://x/") } as Parameters<Answering>[0];
   const answer = new Response("x");
   const later = Promise.resolve(answer);
-  expect(served.front.before(located)).toBeNull();
+  expect(served.front.before(located, () => answer)).toBeNull();
   expect(served.front.finish(located, answer)).toBe(answer);
   expect(served.front.finish(located, later)).toBe(later);
 });
