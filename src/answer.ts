@@ -28,10 +28,11 @@ export function headerOnly(status: number, fields: HeaderFields = {}): Response 
   });
 }
 
-/** The answer to a request that is refused. */
-export function refuse(refusal: Refusal, fields: HeaderFields = {}): Response {
-  if (refusal.explain === null) return headerOnly(refusal.status, fields);
-  return headerOnly(refusal.status, { "X-Nginx-PushStream-Explain": refusal.explain, ...fields });
+/** The answer to a request that is refused. Whatever is 503 is so for the moment only. */
+export function refuse({ status, explain }: Refusal, fields: HeaderFields = {}): Response {
+  const later = status === 503 ? { "Retry-After": "1" } : {};
+  if (explain === null) return headerOnly(status, { ...later, ...fields });
+  return headerOnly(status, { "X-Nginx-PushStream-Explain": explain, ...later, ...fields });
 }
 
 export const methodNotAllowed = (allow: string): Response => headerOnly(405, { Allow: allow });

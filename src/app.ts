@@ -9,12 +9,11 @@ import { type AddressSource, UnknownPeer } from "./config/door.ts";
 import { type LocatedRequest, Locator } from "./config/located-request.ts";
 import type { Config } from "./config/model.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
-import { Refusals } from "./errors.ts";
+import { type Refusal, Refusals } from "./errors.ts";
 import { Fanout } from "./fanout/fanout.ts";
 import { files } from "./files/plugin.ts";
 import { errorPage } from "./front/error-page.ts";
 import { Front } from "./front/front.ts";
-import type { OfferedDraft } from "./front/location-hooks.ts";
 import { originOf, returnedAnswer } from "./front/returned.ts";
 import { Guards } from "./handlers/guard.ts";
 import { hooksOf } from "./handlers/hooks.ts";
@@ -25,13 +24,13 @@ import { startEarlyListener } from "./listen/early-listener.ts";
 import { type Application, type Listener, type ListenOptions, startListener } from "./listen/listener.ts";
 import { isWebSocket, largestBody, socketSizes } from "./listen/socket-sizes.ts";
 import { log } from "./log.ts";
-import { type Ingest, ingest, openTarget, type Target } from "./publish/ingest.ts";
+import { type Draft, type Ingest, ingestPatiently, openTarget, type Target } from "./publish/ingest.ts";
 import { publish } from "./publish/plugin.ts";
 import { Counter } from "./store/counters.ts";
 import { Doorbell } from "./store/doorbell.ts";
 import type { Store } from "./store/store.ts";
 import { subscribe } from "./subscribe/plugin.ts";
-import { Room } from "./subscribe/room.ts";
+import { Room, type RoomOptions } from "./subscribe/room.ts";
 import { web } from "./web/plugin.ts";
 
 export interface WorkerOptions {
@@ -315,16 +314,37 @@ function publishTo(listeners: readonly Listener[], topic: string, payload: strin
 }
 
 /** How subscribe/ publishes what a WebSocket client sent, without knowing publish/. */
-function publisherFor(inlet: Ingest) {
-  return (names: readonly Uint8Array[], draft: OfferedDraft, stored: boolean): boolean => {
-    const targets: Target[] = [];
-    for (const name of names) {
-      const target = openTarget(inlet.store, name, Date.now());
-      // A socket that also listens to events publishes to its other channels (push-stream spec 4.13.5).
-      if (target === Refusals.eventsChannelReadOnly) continue;
-      if ("status" in target) return false;
-      targets.push(target);
-    }
-    return ingest(inlet, targets, { ...draft, stored }, Date.now()) === null;
+function publisherFor(inlet: Ingest): RoomOptions["publishFrom"] {
+  return (names, draft, stored) => {
+    const full = { ...draft, stored };
+    const targets = publishTargets(inlet, names);
+    // What stands for the message, while it waits for a busy store.
+    if (targets === Refusals.busy) return publishLater(inlet, names, full);
+    return "status" in targets ? targets : ingestPatiently(inlet, targets, full, Date.now(), full);
   };
+}
+
+async function publishLater(
+  inlet: Ingest,
+  names: readonly Uint8Array[],
+  draft: Draft,
+): Promise<Refusal | null> {
+  while (await inlet.store.patience.free(draft, draft.data.length)) {
+    const targets = publishTargets(inlet, names);
+    if (targets === Refusals.busy) continue;
+    return "status" in targets ? targets : await ingestPatiently(inlet, targets, draft, Date.now(), draft);
+  }
+  return Refusals.busy;
+}
+
+function publishTargets({ store }: Ingest, names: readonly Uint8Array[]): readonly Target[] | Refusal {
+  const targets: Target[] = [];
+  for (const name of names) {
+    const target = openTarget(store, name, Date.now());
+    // A socket that also listens to events publishes to its other channels (push-stream spec 4.13.5).
+    if (target === Refusals.eventsChannelReadOnly) continue;
+    if ("status" in target) return target;
+    targets.push(target);
+  }
+  return targets;
 }

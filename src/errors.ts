@@ -54,6 +54,8 @@ export const Refusals = {
   noRoomToSubscribe: refusal("no_room_to_subscribe", 500, ""),
   messageTooLarge: refusal("message_too_large", 413, null),
   tooManyConnections: refusal("too_many_connections", 503, "Too many connections on this worker."),
+  /** The store's lock could not be had in time (store/lock.ts). */
+  busy: refusal("busy", 503, "The store is busy."),
   draining: refusal("draining", 503, "Server is shutting down."),
   internal: refusal("internal", 500, null),
 } as const;

@@ -26,12 +26,18 @@ class ChannelListing {
   #at = 0;
   #isEmpty = true;
 
-  constructor(store: Store, format: StatisticsFormat, prefix: Uint8Array, writer: ByteWriter) {
+  constructor(
+    store: Store,
+    channels: LivingChannels,
+    format: StatisticsFormat,
+    prefix: Uint8Array,
+    writer: ByteWriter,
+  ) {
     this.#writer = writer;
     this.#format = format;
     this.#prefix = prefix;
     format.groupHead(writer, zoneCounts(store, hostname(), Date.now()));
-    this.#channels = new LivingChannels(store);
+    this.#channels = channels;
   }
 
   /** Writes until `maxChannels` were looked at or `maxMs` are over; true: the answer is complete. */
@@ -52,6 +58,8 @@ class ChannelListing {
   }
 }
 
+type Listed = Uint8Array<ArrayBuffer> | "busy" | null;
+
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** One a worker, shared by its statistics locations. */
@@ -68,18 +76,16 @@ export class ChannelListings {
 
   /**
    * The body that lists every channel whose name starts with `prefix`; a promise when there are many channels to look at. null: the
-   * asker is gone. Lists wait for each other as promises alone, so waiting ones cost no more than their connections.
+   * asker is gone; "busy": the store is. Lists wait for each other as promises alone, so waiting ones cost no more than their connections.
    */
-  list(
-    format: StatisticsFormat,
-    prefix: Uint8Array,
-    asker: AbortSignal,
-  ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer> | null> {
+  list(format: StatisticsFormat, prefix: Uint8Array, asker: AbortSignal): Listed | Promise<Listed> {
     const { channels, wildcardChannels } = zoneCounts(this.#store, "", 0);
     if (channels + wildcardChannels > SLICE_CHANNELS) return this.#listSlowly(format, prefix, asker);
+    const living = LivingChannels.of(this.#store);
+    if (living === null) return "busy";
     const writer = this.#writer;
     writer.reset();
-    new ChannelListing(this.#store, format, prefix, writer).advance(
+    new ChannelListing(this.#store, living, format, prefix, writer).advance(
       Number.POSITIVE_INFINITY,
       Number.POSITIVE_INFINITY,
     );
@@ -94,17 +100,15 @@ export class ChannelListings {
     return mine;
   }
 
-  async #inSlices(
-    format: StatisticsFormat,
-    prefix: Uint8Array,
-    asker: AbortSignal,
-  ): Promise<Uint8Array<ArrayBuffer> | null> {
+  async #inSlices(format: StatisticsFormat, prefix: Uint8Array, asker: AbortSignal): Promise<Listed> {
     // The turn in which a list ends has had its slice.
     await nextTurn();
     if (asker.aborted) return null;
     // Not kept: a buffer of this size would rest here for good.
     const writer = new ByteWriter();
-    const listing = new ChannelListing(this.#store, format, prefix, writer);
+    const living = LivingChannels.of(this.#store);
+    if (living === null) return "busy";
+    const listing = new ChannelListing(this.#store, living, format, prefix, writer);
     while (!listing.advance(SLICE_CHANNELS, SLICE_MS)) {
       await nextTurn();
       if (asker.aborted) return null;

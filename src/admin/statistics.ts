@@ -79,6 +79,7 @@ export class StatisticsEndpoint {
         return refuse(Refusals.channelIdTooLarge, WHICH_SERVER);
       }
       const counts = countsByName(this.#store, name);
+      if (counts === "busy") return refuse(Refusals.busy, WHICH_SERVER);
       if (counts !== null) found.push(counts);
     }
     const [only, second] = found;
@@ -90,9 +91,12 @@ export class StatisticsEndpoint {
 
   #list(prefix: Uint8Array, format: StatisticsFormat, located: LocatedRequest): Response | Promise<Response> {
     const listed = this.#listings.list(format, prefix, located.request.signal);
-    if (!(listed instanceof Promise)) return answerWith(listed, format);
-    // Nobody reads the answer to an asker who is gone.
-    return listed.then((body) => (body === null ? headerOnly(408, WHICH_SERVER) : answerWith(body, format)));
+    const answer = (body: Awaited<typeof listed>): Response => {
+      if (body === "busy") return refuse(Refusals.busy, WHICH_SERVER);
+      // Nobody reads the answer to an asker who is gone.
+      return body === null ? headerOnly(408, WHICH_SERVER) : answerWith(body, format);
+    };
+    return listed instanceof Promise ? listed.then(answer) : answer(listed);
   }
 
   #tell(format: StatisticsFormat, write: (writer: ByteWriter) => void): Response {

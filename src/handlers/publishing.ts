@@ -60,6 +60,7 @@ export function publishFrom(
 
 export function channelStatistics(host: HandlerHost, channel: string): ChannelStatistics | null {
   const counts = countsByName(host.ingest.store, encoder.encode(channel));
+  if (counts === "busy") throw atHandler(new RefusedError(Refusals.busy));
   if (counts === null) return null;
   const { published, stored, subscribers } = counts;
   return { channel, published, stored, subscribers };

@@ -9,6 +9,7 @@ import { type LocalChannel, StreamSubscription } from "../fanout/local-channel.t
 import { StreamConnection, type StreamSink } from "../fanout/streams.ts";
 import { ChannelRef } from "../store/channel-ref.ts";
 import { Message as StoredMessage } from "../store/message-view.ts";
+import { BUSY } from "../store/outcome.ts";
 import { RefList } from "../store/refs.ts";
 import type { Store } from "../store/store.ts";
 import { atHandler } from "./failure.ts";
@@ -36,6 +37,7 @@ export function openSubscription(
   const feed = new Feed(host.fanout, left);
   for (const name of names) {
     const index = store.open(name, nowSec, ref);
+    if (index === BUSY) throw atHandler(new RefusedError(Refusals.busy));
     if (index === -1) throw atHandler(new RefusedError(Refusals.tooManyChannels));
     if (index < 0) throw atHandler(new RefusedError(Refusals.noRoom));
     const { incarnation } = ref;

@@ -14,12 +14,13 @@ import { errorPage } from "../front/error-page.ts";
 import type { LocationHooks, OfferedDraft } from "../front/location-hooks.ts";
 import { type ChannelCounts, channelCounts, countsByName, zoneCounts } from "../store/channel-statistics.ts";
 import { Counter } from "../store/counters.ts";
+import { BUSY } from "../store/outcome.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";
 import { negotiate } from "../wire/statistics-format.ts";
 import { AnswerHeaders, type HeaderSet } from "./answer-headers.ts";
 import { readBody } from "./body.ts";
-import { type Ingest, ingest, openTarget, type Target } from "./ingest.ts";
+import { type Ingest, ingestPatiently, openTarget, type Target } from "./ingest.ts";
 
 const encoder = new TextEncoder();
 
@@ -87,6 +88,8 @@ export class PublisherEndpoint {
 
   #publish(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Response | Promise<Response> {
     const targets = this.#targets(this.#path(located));
+    if (targets === Refusals.busy)
+      return this.#later(located, headers, () => this.#publish(located, headers, isDeclared));
     if ("status" in targets) return this.#refuse(targets, headers);
     return readBody(located, isDeclared, this.#maxBodyBytes).then(
       (body) =>
@@ -138,7 +141,7 @@ export class PublisherEndpoint {
     const draft = { data, eventId, eventType };
     const judge = this.#hooks?.judge(located) ?? null;
     if (judge === null) return this.#store(located, headers, targets, draft);
-    const act = (said: OfferedDraft | Refusal): Response =>
+    const act = (said: OfferedDraft | Refusal): Response | Promise<Response> =>
       "status" in said ? this.#refuse(said, headers) : this.#store(located, headers, targets, said);
     const names = targets.map(({ name }) => name);
     const verdict = judge(names, draft);
@@ -150,9 +153,20 @@ export class PublisherEndpoint {
     headers: HeaderSet,
     targets: readonly Target[],
     draft: OfferedDraft,
-  ): Response {
+  ): Response | Promise<Response> {
     const stored = this.#location.storeMessages;
-    const refusal = ingest(this.#ingest, targets, { ...draft, stored }, Date.now());
+    const refusal = ingestPatiently(this.#ingest, targets, { ...draft, stored }, Date.now(), located);
+    return refusal instanceof Promise
+      ? refusal.then((late) => this.#stored(located, headers, targets, late))
+      : this.#stored(located, headers, targets, refusal);
+  }
+
+  #stored(
+    located: LocatedRequest,
+    headers: HeaderSet,
+    targets: readonly Target[],
+    refusal: Refusal | null,
+  ): Response {
     if (refusal !== null) return this.#notStored(refusal, headers);
     if (!this.#location.channelInfoOnPublish) return new Response(null, headers.empty);
     const { store } = this.#ingest;
@@ -165,7 +179,18 @@ export class PublisherEndpoint {
 
   /** What does not fit into the store is an error of nginx's core, with its page and the end of the connection (spec 2.3, 6.5). */
   #notStored(refusal: Refusal, headers: HeaderSet): Response {
-    return refusal.status >= 500 ? this.#page(500, headers) : this.#refuse(refusal, headers);
+    const isPage = refusal.status >= 500 && refusal !== Refusals.busy;
+    return isPage ? this.#page(500, headers) : this.#refuse(refusal, headers);
+  }
+
+  /** Another process keeps the store's lock: again when it comes free, or 503. */
+  async #later(
+    located: LocatedRequest,
+    headers: HeaderSet,
+    again: () => Response | Promise<Response>,
+  ): Promise<Response> {
+    const isFree = await this.#ingest.store.patience.free(located);
+    return isFree ? await again() : this.#refuse(Refusals.busy, headers);
   }
 
   /** The sender vanished or sent more than the server takes; either way nothing was published. */
@@ -185,6 +210,7 @@ export class PublisherEndpoint {
       const refusal = nameRefusal(name, this.#config.limits.maxChannelIdLength);
       if (refusal !== null) return this.#refuse(refusal, headers);
       const counts = countsByName(store, name);
+      if (counts === "busy") return this.#refuse(Refusals.busy, headers);
       if (counts !== null) found.push(counts);
     }
     return found.length === 0 ? headerOnly(404, headers.fields) : this.#info(located, headers, found);
@@ -214,16 +240,32 @@ export class PublisherEndpoint {
       }
     }
     return readBody(located, isDeclared, this.#maxBodyBytes).then(
-      (body) => (body === "too large" ? this.#tooLarge(headers) : this.#remove(names, body, headers)),
+      (body) =>
+        body === "too large" ? this.#tooLarge(headers) : this.#remove(located, names, body, headers),
       (error: unknown) => this.#bodyFailed(error, headers),
     );
   }
 
-  #remove(names: readonly Uint8Array[], body: Uint8Array, headers: HeaderSet): Response {
+  /** `before`: of this request are deleted already. */
+  #remove(
+    located: LocatedRequest,
+    names: readonly Uint8Array[],
+    body: Uint8Array,
+    headers: HeaderSet,
+    before = 0,
+  ): Response | Promise<Response> {
     const text = body.length > 0 ? body : this.#deletedText;
     let deleted = 0;
     try {
-      for (const name of names) if (this.#ingest.store.deleteChannel(name, text, Date.now())) deleted++;
+      for (const [at, name] of names.entries()) {
+        const outcome = this.#ingest.store.deleteChannel(name, text, Date.now());
+        if (outcome === BUSY) {
+          const done = before + deleted;
+          const again = () => this.#remove(located, names.slice(at), body, headers, done);
+          return this.#later(located, headers, again);
+        }
+        deleted += outcome;
+      }
     } catch (error) {
       // The text is larger than the store: the channel stays, and the request can be made again with less (spec 2.7, 6.5).
       if (error instanceof RangeError) return this.#refuse(Refusals.noRoom, headers);
@@ -231,7 +273,9 @@ export class PublisherEndpoint {
     } finally {
       if (deleted > 0) this.#ingest.published();
     }
-    return deleted > 0 ? refuse(Refusals.channelDeleted, headers.fields) : headerOnly(404, headers.fields);
+    return before + deleted > 0
+      ? refuse(Refusals.channelDeleted, headers.fields)
+      : headerOnly(404, headers.fields);
   }
 
   /** What a guard granted, if there is one (handlers/guard.ts). */

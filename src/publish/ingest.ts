@@ -6,6 +6,7 @@ import type { Refusal } from "../errors.ts";
 import { Refusals } from "../errors.ts";
 import { ChannelRef, type NamedChannel } from "../store/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
+import { BUSY } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";
 
 export interface Ingest {
@@ -36,6 +37,7 @@ const opened = new ChannelRef();
 /** Finds or makes the channel, which must not be the events channel: that one the store writes to alone (push-stream spec 7). */
 export function openTarget(store: Store, name: Uint8Array, nowMs: number): Target | Refusal {
   const index = store.open(name, Math.floor(nowMs / 1000), opened);
+  if (index === BUSY) return Refusals.busy;
   if (index === -1) return Refusals.tooManyChannels;
   if (index < 0) return Refusals.noRoom;
   if (index === store.eventsChannel) return Refusals.eventsChannelReadOnly;
@@ -47,23 +49,68 @@ export function openTarget(store: Store, name: Uint8Array, nowMs: number): Targe
  * went into earlier channels stays, as the specification says (6.5).
  */
 export function ingest(
-  ingest: Ingest,
+  inlet: Ingest,
   targets: readonly Target[],
   draft: Draft,
   nowMs: number,
 ): Refusal | null {
+  appendFrom(inlet, 0, targets, draft, nowMs);
+  return refused;
+}
+
+/**
+ * The same, where a busy store may be waited for beside the event loop: a promise then, and what is left is tried again. `asker` is whatever
+ * stands for the request.
+ */
+export function ingestPatiently(
+  inlet: Ingest,
+  targets: readonly Target[],
+  draft: Draft,
+  nowMs: number,
+  asker: object,
+): Refusal | null | Promise<Refusal | null> {
+  const appended = appendFrom(inlet, 0, targets, draft, nowMs);
+  return refused === Refusals.busy ? ingestRest(inlet, appended, targets, draft, asker) : refused;
+}
+
+async function ingestRest(
+  inlet: Ingest,
+  from: number,
+  targets: readonly Target[],
+  draft: Draft,
+  asker: object,
+): Promise<Refusal | null> {
+  let next = from;
+  while (await inlet.store.patience.free(asker, draft.data.length)) {
+    next += appendFrom(inlet, next, targets, draft, Date.now());
+    if (refused !== Refusals.busy) return refused;
+  }
+  return Refusals.busy;
+}
+
+/** Why appendFrom stopped before the end. Beside its answer, because a publish makes no object that it does not need. */
+let refused: Refusal | null = null;
+
+/** Appends to the targets from this one on; to how many. */
+function appendFrom(
+  { store, slot, published }: Ingest,
+  from: number,
+  targets: readonly Target[],
+  draft: Draft,
+  nowMs: number,
+): number {
   let appended = 0;
-  let refusal: Refusal | null = null;
-  for (const target of targets) {
-    refusal = append(ingest.store, target, draft, nowMs);
-    if (refusal !== null) break;
-    appended++;
+  refused = null;
+  for (let at = from; at < targets.length && refused === null; at++) {
+    const target = targets[at];
+    if (target !== undefined) refused = append(store, target, draft, nowMs);
+    if (refused === null) appended++;
   }
   if (appended > 0) {
-    ingest.store.count(ingest.slot, Counter.PUBLISHED, appended);
-    ingest.published();
+    store.count(slot, Counter.PUBLISHED, appended);
+    published();
   }
-  return refusal;
+  return appended;
 }
 
 function append(
@@ -78,7 +125,7 @@ function append(
       target.lastId = id;
       return null;
     }
-    if (id < 0) return Refusals.noRoom;
+    if (id < 0) return id === BUSY ? Refusals.busy : Refusals.noRoom;
     // Deleted since it was opened: a publish makes it anew.
     const again = openTarget(store, target.name, nowMs);
     if ("status" in again) return again;

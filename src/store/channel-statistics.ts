@@ -2,6 +2,7 @@
 import { readFence } from "./arena.ts";
 import { ChannelRef, type NamedChannel } from "./channel-ref.ts";
 import { livingChannels } from "./channels.ts";
+import { BUSY } from "./outcome.ts";
 import type { Store } from "./store.ts";
 
 const found = new ChannelRef();
@@ -29,9 +30,10 @@ export function channelCounts(
   return store.isLive(index, incarnation) ? counts : null;
 }
 
-/** The same by name. */
-export function countsByName(store: Store, name: Uint8Array): ChannelCounts | null {
-  if (store.find(name, found) < 0) return null;
+/** The same by name. "busy": whether there is such a channel is not to be known now. */
+export function countsByName(store: Store, name: Uint8Array): ChannelCounts | "busy" | null {
+  const index = store.find(name, found);
+  if (index < 0) return index === BUSY ? "busy" : null;
   return channelCounts(store, { index: found.index, incarnation: found.incarnation, name });
 }
 
@@ -44,9 +46,14 @@ export class LivingChannels {
   readonly #indices: Uint32Array;
   readonly #incarnations: Uint32Array;
 
-  constructor(store: Store) {
+  /** null: busy. */
+  static of(store: Store): LivingChannels | null {
+    const living = livingChannels(store.arena);
+    return living === null ? null : new LivingChannels(store, living.indices, living.incarnations);
+  }
+
+  private constructor(store: Store, indices: Uint32Array, incarnations: Uint32Array) {
     this.#store = store;
-    const { indices, incarnations } = livingChannels(store.arena);
     this.#indices = indices;
     this.#incarnations = incarnations;
   }

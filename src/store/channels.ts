@@ -49,7 +49,7 @@ import {
   STATE_LIVE,
   STATE_TRASHED,
 } from "./layout.ts";
-import { acquire, release } from "./lock.ts";
+import { acquire, REQUEST_MS, release, tryAcquire } from "./lock.ts";
 import { copyName, freeName, hashName, writeName } from "./names.ts";
 import { isWildcardName, type StorePolicy } from "./policy.ts";
 import { nextSerial } from "./ring.ts";
@@ -246,18 +246,22 @@ export function isAttended(arena: Arena, index: number, incarnation: number): bo
   return current === (incarnation + 1) >>> 0 && u32[channelWord(layout, index) + CH_STATE] === STATE_DELETED;
 }
 
-export function eachChannel(arena: Arena, visit: (index: number) => void): void {
+/** False: the lock could not be had, and nothing was visited. */
+export function eachChannel(arena: Arena, visit: (index: number) => void): boolean {
   // The visit may take long, so the order is copied first.
-  const { indices, incarnations } = livingChannels(arena);
+  const living = livingChannels(arena);
+  if (living === null) return false;
+  const { indices, incarnations } = living;
   for (let at = 0; at < indices.length; at++) {
     if (isLive(arena, indices[at]!, incarnations[at]!)) visit(indices[at]!);
   }
+  return true;
 }
 
-/** Which channels live now, in creation order: about 5 ns a channel under the lock. */
-export function livingChannels(arena: Arena): { indices: Uint32Array; incarnations: Uint32Array } {
+/** Which channels live now, in creation order: about 5 ns a channel under the lock; null where that cannot be had. */
+export function livingChannels(arena: Arena): { indices: Uint32Array; incarnations: Uint32Array } | null {
   const { u32, layout } = arena;
-  acquire(arena);
+  if (!tryAcquire(arena, REQUEST_MS)) return null;
   const indices = new Uint32Array(u32[HEAD_LIVING + LIST_COUNT]!);
   const incarnations = new Uint32Array(indices.length);
   let next = u32[HEAD_LIVING + LIST_FIRST]!;

@@ -9,19 +9,21 @@
  *    wherever the entry stood;
  *  - that finds nothing answers only if the version was even and the same before and after. No entry moved between, so an
  *    entry that stood in the table all the time was in the probed run: inserts only fill empty places and never make a run
- *    shorter. After a few tries it takes the lock.
+ *    shorter. After a few tries it takes the lock, and where that is taken for long (somebody died or stands still in the
+ *    middle of a removal, or the table is made anew) it does not know.
  */
 import { type Arena, channelWord, readFence, writeFence } from "./arena.ts";
 import type { ChannelRef } from "./channel-ref.ts";
 import { CH_NAME_HASH, HEAD_HASH_VERSION } from "./layout.ts";
-import { acquire, release } from "./lock.ts";
+import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
 import { incarnationNamed } from "./names.ts";
+import { BUSY } from "./outcome.ts";
 
 const TRIES = 4;
 
 /**
- * The living channel with this name, as one pair that was true at one moment; its index, -1 when there is none. Takes the lock only when
- * removals keep interfering.
+ * The living channel with this name, as one pair that was true at one moment; its index, -1 when there is none, BUSY (-3) when that is not
+ * to be known now. Takes the lock only when removals keep interfering.
  */
 export function lookUp(arena: Arena, name: Uint8Array, hash: number, into: ChannelRef): number {
   for (let attempt = 0; attempt < TRIES; attempt++) {
@@ -32,7 +34,7 @@ export function lookUp(arena: Arena, name: Uint8Array, hash: number, into: Chann
     readFence();
     if ((version & 1) === 0 && Atomics.load(arena.u32, HEAD_HASH_VERSION) === version) return -1;
   }
-  acquire(arena);
+  if (!tryAcquire(arena, REQUEST_MS)) return BUSY;
   const index = probe(arena, name, hash, into);
   release(arena);
   return index;

@@ -16,8 +16,9 @@ import {
   HEAD_NAME_BLOCKS,
   HEAD_ROOMLESS,
 } from "./layout.ts";
-import { acquire, release, tryAcquire } from "./lock.ts";
+import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
 import { hashName } from "./names.ts";
+import { BUSY } from "./outcome.ts";
 import type { StorePolicy } from "./policy.ts";
 
 /** The limit of the channel's class is reached (StorePolicy). */
@@ -26,7 +27,10 @@ const TOO_MANY = -1;
 /** Names are of different lengths: room for a long one may take the blocks of several short ones. */
 const MOST_FREED = 8;
 
-/** Finds or creates: the index, with the incarnation in `into`; -1 = the limit of its class is reached, -2 = no room for it. */
+/**
+ * Finds or creates: the index, with the incarnation in `into`; -1 = the limit of its class is reached, -2 = no room for it, BUSY (-3) = the
+ * lock could not be had.
+ */
 export function openChannel(
   arena: Arena,
   policy: StorePolicy,
@@ -40,6 +44,7 @@ export function openChannel(
     keepForNow(arena, policy, into, nowSec);
     return found;
   }
+  if (found === BUSY) return BUSY;
   let index = findOrCreate(arena, policy, name, hash, nowSec, into);
   for (let freed = 0; index === NO_ROOM && freed < MOST_FREED; freed++) {
     if (!freeOne(arena, policy, nowSec)) break;
@@ -57,7 +62,7 @@ function findOrCreate(
   nowSec: number,
   into: ChannelRef,
 ): number {
-  acquire(arena);
+  if (!tryAcquire(arena, REQUEST_MS)) return BUSY;
   // Another process may have created it since.
   let index = probe(arena, name, hash, into);
   if (index < 0) {

@@ -34,9 +34,10 @@ import {
   NEVER_SEC,
   NO_EVENT_TEXT,
 } from "./layout.ts";
-import { acquire, release } from "./lock.ts";
+import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
 import { demoteMessage, dropMessage } from "./messages.ts";
 import { hashName } from "./names.ts";
+import { BUSY } from "./outcome.ts";
 import type { StorePolicy } from "./policy.ts";
 import { publishDeletion, publishMessage, stampMessage } from "./publication.ts";
 import { nextSerial } from "./ring.ts";
@@ -70,7 +71,7 @@ export function appendMessage(
   const lengths = eventLengths(eventId, eventType);
   const bytes = data.length + (eventId?.length ?? 0) + (eventType?.length ?? 0);
   const blocks = blocksForMessage(layout, bytes);
-  if (!isLocked) acquire(arena);
+  if (!isLocked && !tryAcquire(arena, REQUEST_MS)) return BUSY;
   if ((incarnation & 1) === 0 || u32[record + CH_INCARNATION] !== incarnation) {
     if (!isLocked) release(arena);
     return CHANNEL_GONE;
@@ -106,24 +107,24 @@ export function appendMessage(
   return id;
 }
 
-/** Removes a channel and tells every worker through the ring (push-stream spec 2.7). */
+/** Removes a channel and tells every worker through the ring (push-stream spec 2.7): 1, 0 = there is none, BUSY (-3). */
 export function deleteChannel(
   arena: Arena,
   policy: StorePolicy,
   name: Uint8Array,
   text: Uint8Array,
   nowMs: number,
-): boolean {
+): number {
   const { u32, layout } = arena;
   const nowSec = Math.floor(nowMs / 1000);
   const hash = hashName(arena, name);
   const blocks = blocksForMessage(layout, text.length);
-  acquire(arena);
+  if (!tryAcquire(arena, REQUEST_MS)) return BUSY;
   const index = probe(arena, name, hash, found);
   // The events channel lives as long as the store is open (push-stream spec 7).
   if (index < 0 || index === u32[HEAD_EVENTS_CHANNEL]! - 1) {
     release(arena);
-    return false;
+    return 0;
   }
   if (!makeRoom(arena, blocks, nowSec)) {
     release(arena);
@@ -146,7 +147,7 @@ export function deleteChannel(
   arena.fault?.("delete-stamped");
   publishDeletion(arena, block, nowSec);
   release(arena);
-  return true;
+  return 1;
 }
 
 /**

@@ -1,8 +1,9 @@
 /**
  * The store as the other folders see it: one object a process over the shared file. Publish appends, fanout follows the ring
  * and reads, subscribe replays, admin counts, supervisor opens and repairs. It only names and forwards; the work is in
- * the file named after each part. Calls are synchronous, take well under a microsecond unless said otherwise, and never throw
- * except for a lock that is stuck for 5 s and for arguments that are a programmer's error.
+ * the file named after each part. Calls are synchronous, take well under a microsecond unless said otherwise, and throw for nothing but
+ * arguments that are a programmer's error. Where the lock cannot be had for REQUEST_MS, because its owner died or stands still, they do
+ * nothing and say BUSY.
  */
 import { type Arena, wide } from "./arena.ts";
 import { ChannelRef } from "./channel-ref.ts";
@@ -16,6 +17,7 @@ import { lockOwner, lockProgress, takeOver } from "./lock.ts";
 import type { Message } from "./message-view.ts";
 import { openChannel } from "./open.ts";
 import { clearOwner } from "./owner.ts";
+import { Patience } from "./patience.ts";
 import { isWildcardName, type StorePolicy } from "./policy.ts";
 import { appendMessage, deleteChannel } from "./publish.ts";
 import { readMessage } from "./read.ts";
@@ -54,12 +56,15 @@ export class Store {
   readonly workerSlots: number;
   /** The memory itself, for tests and the invariants checker. */
   readonly arena: Arena;
+  /** For whoever was told BUSY and can wait beside the event loop. */
+  readonly patience: Patience;
   #policy: StorePolicy;
   #isMain: boolean;
   #onEvent: (() => void) | null = null;
 
   constructor(arena: Arena, policy: StorePolicy, isMain: boolean) {
     this.arena = arena;
+    this.patience = new Patience(arena);
     this.#policy = policy;
     this.#isMain = isMain;
     this.epoch = wide(arena.u32, HEAD_EPOCH);
@@ -135,12 +140,12 @@ export class Store {
 
   // Channels
 
-  /** Index of a living channel, with its incarnation in `into`; -1 when there is none. */
+  /** Index of a living channel, with its incarnation in `into`; -1 when there is none, BUSY when that is not to be known now. */
   find(name: Uint8Array, into = new ChannelRef()): number {
     return channels.findChannel(this.arena, name, into);
   }
 
-  /** Finds or creates: the index, with the incarnation in `into`; -1 = the limit of its class is reached, -2 = no room for it. */
+  /** Finds or creates: the index, with the incarnation in `into`; -1 = the limit of its class is reached, -2 = no room for it, BUSY. */
   open(name: Uint8Array, nowSec: number, into = new ChannelRef()): number {
     const index = openChannel(this.arena, this.#policy, name, nowSec, into);
     this.#tellReaders();
@@ -240,15 +245,15 @@ export class Store {
     this.#onEvent?.();
   }
 
-  /** Visits living channels in creation order; ones removed during the visit may be left out. */
-  eachChannel(visit: (index: number) => void): void {
-    channels.eachChannel(this.arena, visit);
+  /** Visits living channels in creation order; ones removed during the visit may be left out. False: busy. */
+  eachChannel(visit: (index: number) => void): boolean {
+    return channels.eachChannel(this.arena, visit);
   }
 
   // Messages
 
   /**
-   * Stores a message and makes it visible to all: its id, 0 = the channel is gone (open again), -1 = larger than the store.
+   * Stores a message and makes it visible to all: its id, 0 = the channel is gone (open again), -1 = larger than the store, BUSY.
    * Event id and type may have 65,534 bytes; more throws RangeError. Ring the other workers afterwards.
    */
   append(
@@ -274,10 +279,10 @@ export class Store {
   }
 
   /**
-   * Removes a channel at once and puts a deletion (id CHANNEL_DELETED_ID, data = text) into the ring; false = no such
-   * channel. Throws RangeError when the text is larger than maxMessageBytes.
+   * Removes a channel at once and puts a deletion (id CHANNEL_DELETED_ID, data = text) into the ring: 1, 0 = no such channel, BUSY. Throws
+   * RangeError when the text is larger than maxMessageBytes.
    */
-  deleteChannel(name: Uint8Array, text: Uint8Array, nowMs: number): boolean {
+  deleteChannel(name: Uint8Array, text: Uint8Array, nowMs: number): number {
     return deleteChannel(this.arena, this.#policy, name, text, nowMs);
   }
 

@@ -6,6 +6,7 @@ import type { Config, LocationConfig } from "../config/model.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import { ChannelRef, type NamedChannel } from "../store/channel-ref.ts";
 import { countsByName } from "../store/channel-statistics.ts";
+import { BUSY } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";
 import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";
 
@@ -43,6 +44,7 @@ export function admit(
     const name = parsed.names[i];
     if (name === undefined) continue;
     const index = store.open(name, nowSec, ref);
+    if (index === BUSY) return Refusals.busy;
     if (index === -1) return Refusals.tooManyChannels;
     if (index < 0) return Refusals.noRoomToSubscribe;
     // A channel named twice is one subscription: nobody wants a message twice (promise P1).
@@ -65,6 +67,7 @@ function standingRefusal(
   const eventsChannel = allowConnectionsToEventsChannel ? -1 : store.eventsChannel;
   if (!needsStored && maxSubscribersPerChannel === 0 && eventsChannel < 0) return null;
   const counts = countsByName(store, name);
+  if (counts === "busy") return Refusals.busy;
   if (counts === null) return needsStored ? Refusals.couldNotCreate : null;
   if (needsStored && counts.stored === 0) return Refusals.couldNotCreate;
   if (maxSubscribersPerChannel > 0 && counts.subscribers >= maxSubscribersPerChannel) {

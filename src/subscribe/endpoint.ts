@@ -60,6 +60,7 @@ export class SubscriberEndpoint {
     // Before a channel is made for it.
     if (callback === "unsafe") return headerOnly(400, cors);
     const seats = this.#inquiry.admit(this.#inquiry.path(located));
+    if (seats === Refusals.busy) return this.#later(located, server, cors);
     if ("status" in seats) return this.#refuse(seats, cors);
     const asked = this.#inquiry.asked(located);
     const visit = { located, callback: callback === "none" ? null : callback.name };
@@ -67,6 +68,16 @@ export class SubscriberEndpoint {
     if (this.#room.draining) return refuse(Refusals.draining, { ...LEAVE, ...cors });
     if (mode === "long-polling") return this.#polls.longPoll(seats, asked, visit, server);
     return this.#streams.open(seats, asked, located, server);
+  }
+
+  /** Another process keeps the store's lock, which a new channel needs: again when it comes free, or 503. */
+  async #later(
+    located: LocatedRequest,
+    server: (Upgrader & IdleTimer) | null,
+    cors: HeaderFields,
+  ): Promise<Response> {
+    const isFree = await this.#room.store.patience.free(located);
+    return isFree ? await this.handle(located, server) : this.#refuse(Refusals.busy, cors);
   }
 
   /** Spec 4.2: a header may ask for a poll instead; a long-polling location stays one. */

@@ -1,50 +1,73 @@
 /**
- * What one WebSocket client publishes at a location with an `onPublish` hook: judged in the order in which it came, which is the order in
- * which it is published. Made by socket-peer.ts.
+ * What one WebSocket client publishes where a message may have to wait: for the location's `onPublish` hook, or for a busy store. Published
+ * in the order in which it came. Made by socket-peer.ts for sockets that need it.
  */
 import type { Refusal } from "../errors.ts";
 import type { Judge, OfferedDraft } from "../front/location-hooks.ts";
 
-/** Messages that wait for a slow hook; a client that sends more is too fast for it. */
+/** Messages that wait, and their bytes beyond the first; a client that sends more is too fast. */
 const MAX_WAITING = 256;
+const MAX_WAITING_BYTES = 1024 * 1024;
 
 export interface JudgedOutcome {
-  publish(draft: OfferedDraft): void;
+  /** A promise: the next one has to wait for it. */
+  publish(draft: OfferedDraft): Promise<void> | null;
   refuse(refusal: Refusal): void;
   /** More wait than may. */
   overrun(): void;
 }
 
+/** Of locations without a hook. */
+export const judgeNothing: Judge = (_names, draft) => draft;
+
 export class JudgedMessages {
   readonly #judge: Judge;
   readonly #outcome: JudgedOutcome;
   #waiting = 0;
+  #bytes = 0;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(judge: Judge, outcome: JudgedOutcome) {
+  /** `before`: what has to be over first. */
+  constructor(judge: Judge, outcome: JudgedOutcome, before: Promise<void> | null = null) {
     this.#judge = judge;
     this.#outcome = outcome;
+    this.#follow(before, 0);
   }
 
   offer(names: readonly Uint8Array[], data: Uint8Array): void {
-    if (this.#waiting >= MAX_WAITING) {
+    const bytes = this.#bytes + data.length;
+    if (this.#waiting >= MAX_WAITING || (this.#waiting > 1 && bytes > MAX_WAITING_BYTES)) {
       this.#outcome.overrun();
       return;
     }
     const verdict = this.#judge(names, { data, eventId: null, eventType: null });
     if (this.#waiting === 0 && !(verdict instanceof Promise)) {
-      this.#act(verdict);
+      this.#follow(this.#act(verdict), data.length);
       return;
     }
+    const before = this.#last;
+    this.#follow(this.#actAfter(before, verdict), data.length);
+  }
+
+  async #actAfter(before: Promise<void>, verdict: ReturnType<Judge>): Promise<void> {
+    const [said] = await Promise.all([verdict, before]);
+    await this.#act(said);
+  }
+
+  /** Counts it as waiting until it is over. */
+  #follow(work: Promise<void> | null, bytes: number): void {
+    if (work === null) return;
     this.#waiting++;
-    this.#last = Promise.all([verdict, this.#last]).then(([said]) => {
+    this.#bytes += bytes;
+    this.#last = work.then(() => {
       this.#waiting--;
-      this.#act(said);
+      this.#bytes -= bytes;
     });
   }
 
-  #act(verdict: OfferedDraft | Refusal): void {
-    if ("status" in verdict) this.#outcome.refuse(verdict);
-    else this.#outcome.publish(verdict);
+  #act(verdict: OfferedDraft | Refusal): Promise<void> | null {
+    if (!("status" in verdict)) return this.#outcome.publish(verdict);
+    this.#outcome.refuse(verdict);
+    return null;
   }
 }

@@ -3,6 +3,7 @@
  * to end. Made once by app.ts.
  */
 import type { Config } from "../config/model.ts";
+import type { Refusal } from "../errors.ts";
 import type { Fanout } from "../fanout/fanout.ts";
 import type { HooksOf, OfferedDraft } from "../front/location-hooks.ts";
 import type { Store } from "../store/store.ts";
@@ -77,8 +78,12 @@ export interface RoomOptions {
   readonly fanout: Fanout;
   /** The listeners close a connection on which nothing moves for so long. */
   readonly idleSec: number;
-  /** Publishes what a WebSocket client sent to the channels of its connection. False: it could not be stored. */
-  readonly publishFrom: (names: readonly Uint8Array[], draft: OfferedDraft, stored: boolean) => boolean;
+  /** Publishes what a WebSocket client sent to the channels of its connection; why not, at once or when a busy store was waited for. */
+  readonly publishFrom: (
+    names: readonly Uint8Array[],
+    draft: OfferedDraft,
+    stored: boolean,
+  ) => Refusal | null | Promise<Refusal | null>;
   /** Somebody's code beside locations; without it there is none. */
   readonly hooks?: HooksOf;
   /** Largest message of a WebSocket client, where the listeners take larger ones for others; without it they have the same. */

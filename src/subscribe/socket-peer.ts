@@ -14,7 +14,7 @@ import { MSGPACK_PING, packHello } from "../wire/msgpack-message.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
 import type { Farewell } from "./farewell.ts";
-import { JudgedMessages } from "./judged-messages.ts";
+import { JudgedMessages, type JudgedOutcome, judgeNothing } from "./judged-messages.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
 import type { Held } from "./room.ts";
 import type { Timed } from "./timer-wheel.ts";
@@ -70,10 +70,16 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
 
   opened(socket: Socket): void {
     this.#socket = socket;
-    const wish = this.#wish;
-    if (wish === null) return;
-    this.#wish = null;
+    if (this.#wish !== null) this.#seat(this.#wish);
+  }
+
+  #seat(wish: Wish): void {
     const seats = this.#endpoint.inquiry.admit(wish.path);
+    if (seats === Refusals.busy) {
+      void this.#seatLater(wish);
+      return;
+    }
+    this.#wish = null;
     if ("status" in seats) {
       this.#refuse(seats);
       return;
@@ -87,12 +93,23 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
       this.#departure = wish.arrival(seats.map(({ name }) => name));
   }
 
+  /** Another process keeps the store's lock, which a new channel needs: the socket waits like a request would. */
+  async #seatLater(wish: Wish): Promise<void> {
+    const isFree = await this.#endpoint.room.store.patience.free(this);
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    if (isFree) this.#seat(wish);
+    else this.#refuse(Refusals.busy);
+  }
+
   #refuse(refusal: Refusal): void {
     const { room } = this.#endpoint;
     room.store.count(room.slot, Counter.REFUSED, 1);
     // Spec 4.13.3: who names no channel is dropped without a word. Our own protocols say why.
     if (refusal === Refusals.noChannel && this.#protocol === "template") this.socket.terminate();
-    else this.socket.close(CloseCode.POLICY, closeReason(refusal));
+    else {
+      const code = refusal === Refusals.busy ? CloseCode.TRY_AGAIN : CloseCode.POLICY;
+      this.socket.close(code, closeReason(refusal));
+    }
   }
 
   /** Header template or hello, old messages, live: in one turn (spec 4.13.3). */
@@ -125,23 +142,39 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
       return;
     }
     if (data === "" || !location.websocketAllowPublish) return;
+    // It is not seated yet, and has no channels to publish to.
+    if (this.#wish !== null) {
+      this.#end(CloseCode.TRY_AGAIN);
+      return;
+    }
     const bytes = Buffer.from(data, "utf8");
     // The listener may take more, for somebody else.
     if (bytes.length > room.maxFrameBytes) this.#end(CloseCode.TOO_BIG);
     else if (this.#judged !== null) this.#judged.offer(this.#names(), bytes);
-    else this.#publish({ data: bytes, eventId: null, eventType: null });
+    else {
+      const late = this.#publish({ data: bytes, eventId: null, eventType: null });
+      // What it sends from now on has to stay behind this one.
+      if (late !== null) this.#judged = this.#judgedBy(judgeNothing, late);
+    }
   }
 
-  #publish(draft: OfferedDraft): void {
+  #publish(draft: OfferedDraft): Promise<void> | null {
     const { room, location } = this.#endpoint;
     const names = this.#names();
     // It left while its message was judged: nobody knows any more for which channels it was.
-    if (names.length === 0) return;
-    if (!room.publishFrom(names, draft, location.storeMessages)) this.#end(CloseCode.INTERNAL);
+    if (names.length === 0) return null;
+    const outcome = room.publishFrom(names, draft, location.storeMessages);
+    if (outcome instanceof Promise) return outcome.then((refusal) => this.#published(refusal));
+    this.#published(outcome);
+    return null;
   }
 
-  #judgedBy(judge: Judge): JudgedMessages {
-    return new JudgedMessages(judge, {
+  #published(refusal: Refusal | null): void {
+    if (refusal !== null) this.#end(refusal === Refusals.busy ? CloseCode.TRY_AGAIN : CloseCode.INTERNAL);
+  }
+
+  #judgedBy(judge: Judge, before: Promise<void> | null = null): JudgedMessages {
+    const outcome: JudgedOutcome = {
       publish: (draft) => this.#publish(draft),
       refuse: (refusal) => {
         this.#leave(true);
@@ -151,7 +184,8 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
         );
       },
       overrun: () => this.#end(CloseCode.TRY_AGAIN),
-    });
+    };
+    return new JudgedMessages(judge, outcome, before);
   }
 
   heard(): void {

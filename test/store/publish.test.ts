@@ -162,9 +162,9 @@ describe("deleteChannel", () => {
     const channel = new Channel(store, "a");
     channel.append("x");
     const cursor = store.head();
-    expect(store.deleteChannel(bytes("b"), bytes("bye"), NOW_MS)).toBe(false);
-    expect(store.deleteChannel(bytes("a"), bytes("bye"), NOW_MS)).toBe(true);
-    expect(store.deleteChannel(bytes("a"), bytes("bye"), NOW_MS)).toBe(false);
+    expect(store.deleteChannel(bytes("b"), bytes("bye"), NOW_MS)).toBe(0);
+    expect(store.deleteChannel(bytes("a"), bytes("bye"), NOW_MS)).toBe(1);
+    expect(store.deleteChannel(bytes("a"), bytes("bye"), NOW_MS)).toBe(0);
     expect(store.find(bytes("a"))).toBe(-1);
     expect(store.isLive(channel.index, channel.incarnation)).toBe(false);
     expect(channel.after(0)).toBe("gone");
