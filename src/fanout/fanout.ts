@@ -55,6 +55,11 @@ export class Fanout implements PumpHost, StreamKeeper {
     this.#arrivals = new Arrivals(options.store);
     this.store.setOwed(this.slot, OWED_NOTHING);
     this.store.onEvent(() => this.published());
+    // It was to be stood in while the store was busy, and nobody else would tell of its end.
+    this.store.onLost((index, incarnation) => {
+      const channel = this.#channels.get(index);
+      if (channel?.incarnation === incarnation) this.#pump.end(channel);
+    });
   }
 
   /** After an own publish or deletion: deliver here at the end of the turn, wake the other workers now. */
@@ -71,6 +76,7 @@ export class Fanout implements PumpHost, StreamKeeper {
 
   stop(): void {
     this.store.onEvent(null);
+    this.store.onLost(null);
     this.#pump.stop();
   }
 

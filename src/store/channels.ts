@@ -49,8 +49,9 @@ import {
   STATE_LIVE,
   STATE_TRASHED,
 } from "./layout.ts";
-import { acquire, REQUEST_MS, release, tryAcquire } from "./lock.ts";
+import { REQUEST_MS, release, SWEEP_MS, tryAcquire } from "./lock.ts";
 import { copyName, freeName, hashName, writeName } from "./names.ts";
+import { BUSY } from "./outcome.ts";
 import { isWildcardName, type StorePolicy } from "./policy.ts";
 import { nextSerial } from "./ring.ts";
 
@@ -202,6 +203,7 @@ export function subscriberCountOf(arena: Arena, index: number): number {
   return sum;
 }
 
+/** 1: counted; 0: the channel is gone (counted all the same while others are being told of its end); BUSY. */
 export function addSubscriber(
   arena: Arena,
   policy: StorePolicy,
@@ -209,11 +211,11 @@ export function addSubscriber(
   index: number,
   nowSec: number,
   incarnation?: number,
-): boolean {
+): number {
   const { u32, layout } = arena;
   const record = channelWord(layout, index);
   // Under the lock, because the sweep collects a channel that it sees without subscribers.
-  acquire(arena);
+  if (!tryAcquire(arena, SWEEP_MS)) return BUSY;
   const current = u32[record + CH_INCARNATION]!;
   const live = (current & 1) === 1 && (incarnation === undefined || incarnation === current);
   if (live || (incarnation !== undefined && isAttended(arena, index, incarnation))) {
@@ -221,7 +223,7 @@ export function addSubscriber(
     u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
   }
   release(arena);
-  return live;
+  return live ? 1 : 0;
 }
 
 /**

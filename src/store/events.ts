@@ -93,23 +93,26 @@ export function publishEvent(
   else growWide(arena, HEAD_EVICTED, wide(arena.u32, HEAD_EVICTED) + 1);
 }
 
-/** Tells of a subscription that is counted in this incarnation (isAttended); of no other, because nobody would tell of its end. */
+/**
+ * Tells of a subscription that is counted in this incarnation (isAttended); of no other, because nobody would tell of its end. False: the lock
+ * could not be had.
+ */
 export function tellOfSubscriber(
   arena: Arena,
   policy: StorePolicy,
   index: number,
   incarnation: number,
   nowSec: number,
-): void {
-  if (eventsChannelOf(arena) < 0) return;
-  acquire(arena);
+): boolean {
+  if (!tryAcquire(arena, SWEEP_MS)) return false;
   if (isAttended(arena, index, incarnation)) publishEvent(arena, policy, CLIENT_SUBSCRIBED, index, nowSec);
   release(arena);
+  return true;
 }
 
 /**
  * Counts a subscription out and tells of it, where there is an events channel. Both under one lock, so that it is either this worker that
- * tells, or the one that ends it in its place, and nobody twice.
+ * tells, or the one that ends it in its place, and nobody twice. False: the lock could not be had.
  */
 export function endOwnSubscription(
   arena: Arena,
@@ -118,12 +121,13 @@ export function endOwnSubscription(
   index: number,
   incarnation: number | undefined,
   nowSec: number,
-): void {
-  acquire(arena);
+): boolean {
+  if (!tryAcquire(arena, SWEEP_MS)) return false;
   if (incarnation !== undefined && isAttended(arena, index, incarnation)) {
     endSubscriptions(arena, policy, slot, index, 1, nowSec);
   } else removeSubscriber(arena, slot, index, incarnation);
   release(arena);
+  return true;
 }
 
 /** Tells of the end of up to `limit` subscriptions that a slot has in a channel, and counts them out; how many. Under the lock. */

@@ -13,9 +13,11 @@ import type { Counter } from "./counters.ts";
 import * as events from "./events.ts";
 import { attachFile, markFileClean, type OpenReport, openFile, type StoreShape } from "./file.ts";
 import { HEAD_EPOCH, HEAD_STARTED_SEC } from "./layout.ts";
+import { Ledger } from "./ledger.ts";
 import { lockOwner, lockProgress, takeOver } from "./lock.ts";
 import type { Message } from "./message-view.ts";
 import { openChannel } from "./open.ts";
+import { BUSY } from "./outcome.ts";
 import { clearOwner } from "./owner.ts";
 import { Patience } from "./patience.ts";
 import { isWildcardName, type StorePolicy } from "./policy.ts";
@@ -61,6 +63,8 @@ export class Store {
   #policy: StorePolicy;
   #isMain: boolean;
   #onEvent: (() => void) | null = null;
+  #onLost: ((index: number, incarnation: number) => void) | null = null;
+  readonly #ledger = new Ledger(() => this.#tellReaders());
 
   constructor(arena: Arena, policy: StorePolicy, isMain: boolean) {
     this.arena = arena;
@@ -135,6 +139,7 @@ export class Store {
 
   /** Lets go of the store. The mapping itself ends with the object. */
   close(): void {
+    this.#ledger.stop();
     if (this.#isMain) clearOwner(this.arena);
   }
 
@@ -147,6 +152,7 @@ export class Store {
 
   /** Finds or creates: the index, with the incarnation in `into`; -1 = the limit of its class is reached, -2 = no room for it, BUSY. */
   open(name: Uint8Array, nowSec: number, into = new ChannelRef()): number {
+    if (this.#ledger.isFull) return BUSY;
     const index = openChannel(this.arena, this.#policy, name, nowSec, into);
     this.#tellReaders();
     return index;
@@ -200,10 +206,27 @@ export class Store {
   /**
    * Counts a subscription in and keeps the channel from being collected. With an incarnation: false when the channel is
    * gone (open it again); while others are still being told of its deletion it is counted all the same, so count it out as well.
-   * Without one the caller must have opened it in this very turn.
+   * Without one the caller must have opened it in this very turn. Where the lock is taken it is counted later, and onLost told when
+   * the channel is gone by then.
    */
   addSubscriber(slot: number, index: number, nowSec: number, incarnation?: number): boolean {
-    return channels.addSubscriber(this.arena, this.#policy, slot, index, nowSec, incarnation);
+    if (!this.#ledger.isEmpty) return this.#addLater(slot, index, nowSec, incarnation);
+    const outcome = channels.addSubscriber(this.arena, this.#policy, slot, index, nowSec, incarnation);
+    return outcome === BUSY ? this.#addLater(slot, index, nowSec, incarnation) : outcome === 1;
+  }
+
+  #addLater(slot: number, index: number, nowSec: number, incarnation = this.incarnation(index)): boolean {
+    this.#ledger.do(() => {
+      const outcome = channels.addSubscriber(this.arena, this.#policy, slot, index, nowSec, incarnation);
+      if (outcome === 0) this.#onLost?.(index, incarnation);
+      return outcome !== BUSY;
+    });
+    return this.isLive(index, incarnation);
+  }
+
+  /** Calls `lost` when a channel is gone whose subscriber could not be counted in at once. */
+  onLost(lost: ((index: number, incarnation: number) => void) | null): void {
+    this.#onLost = lost;
   }
 
   /**
@@ -211,12 +234,14 @@ export class Store {
    * the channel is in the trash or further, its counts went with it.
    */
   removeSubscriber(slot: number, index: number, incarnation?: number, nowMs?: number): void {
-    if (this.eventsChannel < 0) {
+    if (this.eventsChannel < 0 && this.#ledger.isEmpty) {
       channels.removeSubscriber(this.arena, slot, index, incarnation);
       return;
     }
     const nowSec = Math.floor((nowMs ?? Date.now()) / 1000);
-    events.endOwnSubscription(this.arena, this.#policy, slot, index, incarnation, nowSec);
+    this.#ledger.do(() =>
+      events.endOwnSubscription(this.arena, this.#policy, slot, index, incarnation, nowSec),
+    );
     this.#tellReaders();
   }
 
@@ -225,7 +250,7 @@ export class Store {
     if (this.eventsChannel < 0) return;
     // The clock is asked only when there is something to tell.
     const nowSec = Math.floor((nowMs ?? Date.now()) / 1000);
-    events.tellOfSubscriber(this.arena, this.#policy, index, incarnation, nowSec);
+    this.#ledger.do(() => events.tellOfSubscriber(this.arena, this.#policy, index, incarnation, nowSec));
     this.#tellReaders();
   }
 
