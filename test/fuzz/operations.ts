@@ -41,7 +41,7 @@ export function deleteChannel(s: Session): void {
   s.say(`delete ${name.length} with ${data.length}`);
   const channel = s.model.find(name);
   const expected = s.model.delete(name, data, s.nowSec);
-  same(s.store.deleteChannel(name, data, s.nowSec * 1000), expected, "deleteChannel");
+  same(s.store.deleteChannel(name, data, s.nowSec * 1000), Number(expected), "deleteChannel");
   if (channel !== undefined) s.log.set(s.model.state.nextSerial - 1, { index: channel.index, id: -2 });
 }
 
