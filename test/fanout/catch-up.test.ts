@@ -14,7 +14,7 @@ import {
   TestWorker,
   until,
 } from "./fixture.ts";
-import { turns } from "./test-stream.ts";
+import { stepUntil, turns } from "./test-stream.ts";
 
 afterAll(removeTempFolders);
 
@@ -213,8 +213,7 @@ test("a socket that comes while its channel is served in slices gets what it is 
   channel.append("m1");
   channel.append("m2");
   worker.fanout.published();
-  await turns(1);
-  expect(worker.local(channel).busy).toBe(true);
+  await stepUntil("the job has begun", () => worker.local(channel).busy);
   // Owed from the first message on, from the second on, and from now on.
   const late = [0, 1, 2].map((after) => joinSocket(worker, TELLING, [channel], { after }));
   // Into a topic that has had its part of the job: the only one with a free place.

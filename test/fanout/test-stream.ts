@@ -18,6 +18,18 @@ export async function turns(count = 3): Promise<void> {
 
 const LONGEST_REST_MS = 12;
 
+/**
+ * Lets the event loop go round once at a time until the condition holds, for tests that want to stand in the middle of something that
+ * takes some turns: turns() waits out a rest where the machine was slow, and is past it then.
+ */
+export async function stepUntil(what: string, isThere: () => boolean): Promise<void> {
+  const endMs = performance.now() + 5000;
+  while (!isThere()) {
+    if (performance.now() > endMs) throw new Error(`stepped in vain: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 /** A direct stream: while `isFull`, a write is answered with one promise that drain() resolves. */
 export class TestSink implements StreamSink {
   lines: string[] = [];
