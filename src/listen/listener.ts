@@ -2,13 +2,14 @@
  * Listening on one address with Bun's own server: how every address is served unless its streams need their heads early
  * (early-listener.ts). Used by app.ts.
  */
-import { refuse } from "../answer.ts";
+import { headerOnly, refuse } from "../answer.ts";
 import type { AddressSource, PeerSource } from "../config/door.ts";
 import type { ListenerConfig } from "../config/model.ts";
 import { Refusals } from "../errors.ts";
 import { log } from "../log.ts";
 import { type NativePeer, socketHandlers } from "../subscribe/websocket.ts";
 import { allowLongHeads } from "./head-size.ts";
+import { type PathRoutes, pathRoutes } from "./path-routes.ts";
 
 export interface Listener {
   /** As a URL or unix:path; with the port the kernel chose. */
@@ -25,8 +26,6 @@ export interface Listener {
 
 /** The part of an Elysia application that is used; its own type says too much to be passed on. */
 export interface Application {
-  readonly server: object | null;
-  listen(options: ReturnType<typeof serveOptions>): unknown;
   fetch(request: Request): Response | Promise<Response>;
 }
 
@@ -53,7 +52,10 @@ const MAX_BYTES = 0x7fffffff;
 /** Throws when the address cannot be listened on. */
 export function startListener(options: ListenOptions): Listener {
   const { address } = options.listener;
-  const server = listen(options, address);
+  const server = listen(options, address, (fetch) => ({
+    routes: pathRoutes(fetch),
+    fetch: () => headerOnly(400),
+  }));
   return {
     address: server.url?.href ?? address,
     get open() {
@@ -65,19 +67,38 @@ export function startListener(options: ListenOptions): Listener {
   };
 }
 
-/** Bun's server for the application, on any address. */
-export function listen(options: ListenOptions, address: string): Server {
+/** What Bun's server calls with a request. */
+interface Answering {
+  readonly routes: PathRoutes;
+  readonly fetch: Application["fetch"];
+}
+
+/**
+ * Bun's server for the application, on any address; `answering`: how requests come to it. Not by Elysia's own `listen`, which would take
+ * routes apart and has a say in the options.
+ */
+export function listen(
+  options: ListenOptions,
+  address: string,
+  answering: (fetch: Application["fetch"]) => Answering = (fetch) => ({ routes: {}, fetch }),
+): Server {
   allowLongHeads();
   const app = options.compose();
-  app.listen(serveOptions(options, address));
-  const server = app.server as Server | null;
-  if (server === null) throw new Error(`cannot listen on ${address}`);
+  const server: Server = Bun.serve<NativePeer>({
+    ...serveOptions(options, address),
+    ...answering((request) => app.fetch(request)),
+  });
+  // As Elysia's listen does: its hooks ask the application for it.
+  Reflect.set(app, "server", server);
   options.serves(server);
   return server;
 }
 
 function serveOptions({ listener, idleSec, ...sizes }: ListenOptions, address: string) {
+  // Bun obeys it on unix sockets, too; its types do not have it there.
+  const idle: object = { idleTimeout: idleSec };
   const common = {
+    ...idle,
     development: false,
     error: failed,
     // publish/ bounds each body by its location; Bun's own 413 would be an answer without our headers.
@@ -91,7 +112,6 @@ function serveOptions({ listener, idleSec, ...sizes }: ListenOptions, address: s
     ...(listener.tls.length > 0 ? { tls: tlsOptions(listener) } : {}),
     ...(listener.http2 ? { http2: true } : {}),
     reusePort: true,
-    idleTimeout: idleSec,
   };
 }
 

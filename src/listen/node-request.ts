@@ -2,6 +2,7 @@
  * From a request of node:http to the `Request` the application takes. Used by early-listener.ts.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { isRefusedPath } from "./raw-path.ts";
 
 /**
  * The whole body; rejects when it is longer than `maxBytes` (0 = unlimited), or its sender leaves or sends nothing for `idleMs`:
@@ -77,7 +78,8 @@ export function headOf(incoming: IncomingMessage, signal: AbortSignal | null = n
       if (!(FIRST_WINS.test(name) && headers.has(name))) headers.append(name, raw[i + 1] ?? "");
     }
     const path = pathOf(incoming.url ?? "/", headers);
-    if (path === null || NO_HOST.test(headers.get("host") ?? "")) return null;
+    if (path === null || isRefusedPath(path.split("?", 1)[0] ?? "")) return null;
+    if (NO_HOST.test(headers.get("host") ?? "")) return null;
     // The Host stays out of the URL: an empty one would make a host of the path. Whoever asks for it reads the header.
     const scheme = Reflect.get(incoming.socket, "encrypted") === true ? "https" : "http";
     const url = `${scheme}://localhost${safePath(path)}`;
@@ -101,9 +103,9 @@ function pathOf(target: string, headers: Headers): string | null {
   return path.startsWith("/") ? path : `/${path}`;
 }
 
-/** What the URL parser would change beyond escaping: a fragment, backslashes, bytes that are no ASCII. */
+/** What the URL parser would change beyond escaping: a fragment in a query, bytes that are no ASCII. */
 const safePath = (path: string): string =>
-  path.replace(/[^\x21-\x7e]|[#\\]/g, (character) => {
+  path.replace(/[^\x21-\x7e]|#/g, (character) => {
     const code = character.charCodeAt(0) & 0xff;
     return `%${code.toString(16).padStart(2, "0")}`;
   });

@@ -95,7 +95,7 @@ export function socketHandlers(
     message: (ws, data) => ws.data.message(data),
     drain: (ws) => ws.data.drained(),
     close: (ws, code, reason) => ws.data.closed(code, reason),
-    // Bun answers pings itself. Without these two Elysia's own handlers stay in place and call `ws.data.ping()`.
+    // Bun answers pings itself.
     ping: (ws) => ws.data.heard(),
     pong: (ws) => ws.data.heard(),
     maxPayloadLength: Math.min(maxFrameBytes, MAX_BYTES),

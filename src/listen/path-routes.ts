@@ -1,0 +1,87 @@
+/**
+ * The raw path of a request to Bun's own server, which tells it nowhere: `request.url` went through a URL parser. Its router, however,
+ * matches what came on the line, and gives the segments as parameters. So there is a route for each number of segments and place of
+ * empty ones, which costs a few milliseconds at the start and nothing measurable a request. Used by listener.ts; the rules are those of
+ * raw-path.ts.
+ *
+ * Not chosen: reading the socket ourselves (a server of our own), or node:http, which has the raw target and half the speed.
+ */
+import { headerOnly } from "../answer.ts";
+import { climbsAmbiguously, MAX_SEGMENTS, MAX_WITH_EMPTY, MAX_WITH_ONE_EMPTY } from "./raw-path.ts";
+
+type Answer = Response | Promise<Response>;
+type Routed = Request & { readonly params: Readonly<Record<string, string>> };
+export type PathRoutes = Record<string, (request: Routed) => Answer>;
+
+/** Names of the parameters, in the order of the path; null: an empty segment. */
+type Shape = readonly (string | null)[];
+
+/** Routes for all paths `answer` may see; what none of them matches has a shape that is refused. */
+export function pathRoutes(answer: (request: Request) => Answer): PathRoutes {
+  const routes: PathRoutes = {};
+  const add = (shape: Shape, rest = ""): void => {
+    const pattern = shape.map((name) => (name === null ? "/" : `/:${name}`)).join("");
+    const isWhole = rest === "";
+    routes[pattern + rest] = (request) =>
+      isRefused(request, shape, isWhole) ? headerOnly(400) : answer(request);
+  };
+  for (const shape of shapes()) add(shape);
+  add(plain(MAX_SEGMENTS), "/*");
+  return routes;
+}
+
+const plain = (length: number): Shape => Array.from({ length }, (_, i) => `p${i}`);
+const withEmpty = (length: number, at: number): Shape => plain(length).with(at, null);
+
+/** Of all paths that raw-path.ts calls known, up to the longest that are looked at as a whole. */
+function shapes(): readonly Shape[] {
+  const found: Shape[] = [];
+  const grow = (shape: Shape): void => {
+    if (shape.length > 0) found.push(shape);
+    if (shape.length < MAX_WITH_EMPTY) for (const name of [`p${shape.length}`, null]) grow([...shape, name]);
+  };
+  grow([]);
+  for (let length = MAX_WITH_EMPTY + 1; length <= MAX_SEGMENTS; length++) {
+    found.push(plain(length), withEmpty(length, length - 1));
+    if (length > MAX_WITH_ONE_EMPTY) continue;
+    for (let at = 0; at < length - 1; at++) found.push(withEmpty(length, at));
+  }
+  return found;
+}
+
+function isRefused({ params, url }: Routed, shape: Shape, isWhole: boolean): boolean {
+  let isPlain = isWhole;
+  for (const name of shape) {
+    const segment = name === null ? "" : params[name];
+    if (segment === undefined) return true;
+    if (segment === ".." || segment.includes("\\") || segment.includes("#")) isPlain = false;
+  }
+  if (isPlain) return false;
+  const segments = shape.map((name) => (name === null ? "" : (params[name] ?? "")));
+  const path = pathOf(url);
+  if (path.includes("#") || climbsAmbiguously(segments)) return true;
+  // The rest of a long path is not seen here. It may not have led out of where it stood.
+  if (!isWhole) return !beginsWith(path, segments);
+  // An escaped backslash stays escaped in a URL, a plain one became a slash: the numbers differ.
+  return count(segments.join("/"), /\\/g) !== count(path, /%5c/gi);
+}
+
+/** As sent, but for what the URL parser did. */
+function pathOf(url: string): string {
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", "https://".length);
+  const end = url.indexOf("?", start);
+  return end < 0 ? url.slice(start) : url.slice(start, end);
+}
+
+const count = (text: string, what: RegExp): number => text.match(what)?.length ?? 0;
+
+/** Segment by segment: neither dots nor backslashes were among them. */
+function beginsWith(path: string, segments: readonly string[]): boolean {
+  const own = path.slice(1).split("/", segments.length);
+  try {
+    return segments.every((segment, i) => decodeURIComponent(own[i] ?? "") === segment);
+  } catch {
+    // Bytes that are no UTF-8: nobody can say what they were.
+    return false;
+  }
+}
