@@ -16,24 +16,38 @@ interface Section {
   readonly options: readonly (readonly [key: string, option: Option])[];
 }
 
-/** Every option with its documentation and default, as a TOML file that loads and means the defaults. */
-export function renderDefaults(): string {
+/**
+ * The embedded configuration, `embedded`, with every option explained: a TOML file that serves what `serve` does without one. Options that it
+ * does not set have their default; those of a location, of which there are many, are explained once, before the first.
+ */
+export function renderDefaults(embedded: string): string {
+  const document = Bun.TOML.parse(embedded) as Document;
   const intro = comment(
-    "Every option of sluice with its default. Options that stand in a comment are not set unless you set them; the value there is an example.",
+    "The configuration that sluice serves when there is no file, with every option there is. Options that stand in a comment are not set unless you set them; the value there is an example.",
   );
-  return `${[intro, ...sections().map(defaultsSection)].join("\n\n")}\n`;
+  const parts = sections().map((section) => defaultsSection(section, document));
+  const locations = embedded.slice(firstLocation(embedded)).trimEnd();
+  // Of servers only after the locations: what follows [[server]] would be part of it.
+  const server = parts.pop() ?? "";
+  return `${[intro, ...parts, locations, server].join("\n\n")}\n`;
 }
+
+type Document = Readonly<Record<string, TomlValue | Readonly<Record<string, TomlValue>>>>;
+
+/** Where the comment before the first [[location]] begins. */
+const firstLocation = (text: string): number =>
+  /^(?:#.*\n)*\[\[location\]\]/m.exec(text)?.index ?? text.length;
 
 /** Tables a file may have any number of: how they are written, and what to say of them. */
 const LISTS: Readonly<Record<string, { readonly header: string; readonly intro: string }>> = {
   [LOCATION_PREFIX]: {
     header: "[[location]]",
-    intro: "As many locations as you like, each with a match and one role. This one publishes.",
+    intro: "As many locations as you like, each with a match and one role. What one may say:",
   },
   [STEP_PREFIX]: {
     header: "[[location.step]]",
     intro:
-      "Steps of the location above, in order. A step may also set anew: channels_path, store_messages, allow_connections_to_events_channel, last_received_message_time, last_received_message_tag, last_event_id, add_header.",
+      "Steps of the location they stand below, in order. A step may also set anew: channels_path, store_messages, allow_connections_to_events_channel, last_received_message_time, last_received_message_tag, last_event_id, add_header.",
   },
   [SERVER_PREFIX]: {
     header: "[[server]]",
@@ -42,30 +56,22 @@ const LISTS: Readonly<Record<string, { readonly header: string; readonly intro: 
   },
 };
 
-function defaultsSection({ name, options }: Section): string {
+/** The values of the document, or a table that may stand there as a comment. */
+function defaultsSection({ name, options }: Section, document: Document): string {
   const list = LISTS[`${name}.`];
-  if (name === "") return options.map(defaultsEntry).join("\n\n");
-  if (list === undefined) return [`[${name}]`, ...options.map(defaultsEntry)].join("\n\n");
-  const intro = comment(list.intro);
-  if (`${name}.` === LOCATION_PREFIX)
-    return [`${intro}\n${list.header}`, ...options.map(sampleLocationEntry)].join("\n\n");
-  // An empty step does nothing and an empty server is faulty, so these stand in comments.
-  return [`${intro}\n# ${list.header}`, ...options.map(([key, option]) => entry(key, option, null))].join(
-    "\n\n",
-  );
+  if (list === undefined) {
+    const set = name === "" ? document : document[name];
+    const entries = options.map(([key, option]) => entry(key, option, valueIn(set, key) ?? option.default));
+    return [...(name === "" ? [] : [`[${name}]`]), ...entries].join("\n\n");
+  }
+  const entries = options.map(([key, option]) => entry(key, option, null));
+  return [`${comment(list.intro)}\n# ${list.header}`, ...entries].join("\n\n");
 }
 
-const defaultsEntry = ([key, option]: readonly [string, Option]): string =>
-  entry(key, option, option.default);
-
-/** A location without match, role and channels path would be faulty, so these show their examples. */
-function sampleLocationEntry([key, option]: readonly [string, Option]): string {
-  const shown = ["match", "publisher", "channels_path"].includes(key) ? option.example : option.default;
-  // The other roles are shown as comments: false would be noise, and a second role is a fault.
-  return entry(key, option, OTHER_ROLES.includes(key) ? null : shown);
+function valueIn(set: unknown, key: string): TomlValue | undefined {
+  if (set === null || typeof set !== "object") return undefined;
+  return (set as Readonly<Record<string, TomlValue | undefined>>)[key];
 }
-
-const OTHER_ROLES: readonly string[] = ["statistics", "page", "pushstream_client", "examples", "empty"];
 
 function entry(key: string, option: Option, value: TomlValue | null): string {
   const unset = option.unset === undefined ? "" : ` Not set: ${option.unset}.`;

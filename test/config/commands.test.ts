@@ -58,6 +58,6 @@ test("check of a bad file prints every fault on stderr and returns 2", () => {
   });
 });
 
-test("defaults prints the table", () => {
-  expect(run(defaultsCommand)).toEqual({ code: 0, out: renderDefaults(), err: "" });
+test("defaults prints the embedded configuration and the table", () => {
+  expect(run(defaultsCommand)).toEqual({ code: 0, out: renderDefaults(DEFAULT_TOML), err: "" });
 });
