@@ -3,7 +3,7 @@
  * before the start.
  */
 import { readFileSync } from "node:fs";
-import { formatFault } from "../config/fault.ts";
+import { formatFault, formatWarning } from "../config/fault.ts";
 import { isNginx, loadNginxDocument, translationNotes } from "../config/nginx/load.ts";
 import { loadCheckedConfig } from "./checked-config.ts";
 
@@ -11,11 +11,12 @@ const EXIT_OK = 0;
 const EXIT_BAD_CONFIG = 2;
 
 /**
- * Prints one OK line to stdout, or every fault on a line of its own to stderr. Of an nginx.conf it also tells, on stderr, what
- * is left out and what to know. Returns the exit code: 0, or 2 for faults.
+ * Prints one OK line to stdout, or every fault on a line of its own to stderr. On stderr it also tells what may be a mistake and, of an
+ * nginx.conf, what is left out and what to know. Returns the exit code: 0, or 2 for faults.
  */
 export function checkCommand(file: string): number {
   const outcome = loadCheckedConfig({ file });
+  for (const warning of outcome.warnings) process.stderr.write(`${formatWarning(warning)}\n`);
   if (outcome.ok) {
     for (const note of nginxNotes(file)) process.stderr.write(`${file}: ${note}\n`);
     const { listen, workers, locations } = outcome.config;

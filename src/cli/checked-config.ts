@@ -7,10 +7,13 @@ export type CheckedOutcome = LoadOutcome & {
   readonly handlerFiles: readonly string[];
 };
 
-/** The faults of handler files are looked for when the configuration itself has none. */
+/** The faults of handler files come after those of the configuration itself, and do not wait for them to be mended. */
 export function loadCheckedConfig(request: LoadRequest): CheckedOutcome {
   const outcome = loadConfig(request);
-  if (!outcome.ok) return { ...outcome, handlerFiles: [] };
-  const { faults, files } = checkHandlers(outcome.config, request.file);
-  return faults.length > 0 ? { ok: false, faults, handlerFiles: files } : { ...outcome, handlerFiles: files };
+  const code = outcome.ok ? outcome.config.locations : outcome.code;
+  const { faults, files } = checkHandlers(code, request.file);
+  if (outcome.ok && faults.length === 0) return { ...outcome, handlerFiles: files };
+  const { warnings } = outcome;
+  const all = outcome.ok ? faults : [...outcome.faults, ...faults];
+  return { ok: false, faults: all, warnings, code, handlerFiles: files };
 }

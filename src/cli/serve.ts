@@ -4,7 +4,7 @@
  * On a terminal the start is a short block for a person; elsewhere it is one log line, like everything after it.
  */
 import { mkdirSync } from "node:fs";
-import { formatFault } from "../config/fault.ts";
+import { type Fault, formatFault } from "../config/fault.ts";
 import { FileWatch } from "../handlers/watch.ts";
 import { configureLog, isJournal, log } from "../log.ts";
 import { ServiceManager } from "../supervisor/service-manager.ts";
@@ -43,11 +43,11 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
       const reloaded = readConfig(options);
       // A file with a fault in it is still one to be watched.
       watch?.use([...watchedFiles(options, reloaded), ...watchedFiles(options, loaded)]);
-      if (reloaded.ok) logNotes(reloaded.notes);
+      if (reloaded.ok) logNotes(reloaded);
       return reloaded;
     },
     onServing: (serving) => {
-      logNotes(loaded.notes);
+      logNotes(loaded);
       announce(serving, options.config ?? null);
     },
   });
@@ -64,6 +64,7 @@ const tellFault = (fault: string): void => {
 type ReadOutcome = { readonly handlerFiles: readonly string[] } & (
   | (Extract<ConfigOutcome, { ok: true }> & {
       readonly notes: readonly string[];
+      readonly warnings: readonly Fault[];
       readonly folders: readonly string[];
     })
   | Extract<ConfigOutcome, { ok: false }>
@@ -101,8 +102,9 @@ function makeFolders(folders: readonly string[]): void {
   }
 }
 
-function logNotes(notes: readonly string[]): void {
+function logNotes({ notes, warnings }: Extract<ReadOutcome, { ok: true }>): void {
   for (const note of notes) log("info", note);
+  for (const warning of warnings) log("warn", formatFault(warning));
 }
 
 /** At the start and again on HUP: what the command line overrides stays overridden. */

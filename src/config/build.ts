@@ -2,7 +2,6 @@
  * From checked values to the model everything else reads: names and units of model.ts, derived defaults filled in. The only
  * place where "not set" turns into a number. Called by load.ts.
  */
-import { resolve } from "node:path";
 import { autoWorkers } from "./auto-workers.ts";
 import type { CheckedValues, LocationEntry, ServerEntry } from "./document.ts";
 import { parseListen } from "./listen-text.ts";
@@ -15,7 +14,6 @@ import {
   readTypes,
 } from "./location-lists.ts";
 import type {
-  CodeConfig,
   Config,
   LimitsConfig,
   ListenerConfig,
@@ -27,6 +25,7 @@ import type {
   StepConfig,
   StoreConfig,
 } from "./model.ts";
+import { codeOf } from "./named-code.ts";
 import type { LocationValues, MainValues, StepValues } from "./options.ts";
 import { ringEntries } from "./store-checks.ts";
 
@@ -205,22 +204,6 @@ function buildLocation(
     code: codeOf(location, folder),
     accessLogs: readAll(location.access_log, (text) => readAccessLog(text, formats)),
     setVariables,
-  };
-}
-
-function codeOf(
-  { handler, authorize, hooks, handler_timeout }: LocationValues,
-  folder: string,
-): CodeConfig | null {
-  if (handler === null && authorize === null && hooks === null) return null;
-  // "sluice:lines" is no path but one of our own.
-  const file = (path: string | null): string | null =>
-    path === null || path.startsWith("sluice:") ? path : resolve(folder, path);
-  return {
-    handler: file(handler),
-    authorize: file(authorize),
-    hooks: file(hooks),
-    timeoutMs: handler_timeout,
   };
 }
 

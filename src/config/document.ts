@@ -8,6 +8,7 @@
 import { type Fault, type Issue, shownValue } from "./fault.ts";
 import { readOption } from "./kinds.ts";
 import { duplicateMatchIssues, locationIssues, stepIssues } from "./location-checks.ts";
+import { locationWarnings } from "./location-warnings.ts";
 import {
   ALL_OPTIONS,
   LOCATION_PREFIX,
@@ -52,18 +53,27 @@ export interface CheckedValues {
 
 export type Table = Readonly<Record<string, unknown>>;
 
+export interface ReadDocument {
+  /** Where there are faults, what is faulty is undefined. */
+  readonly values: CheckedValues;
+  readonly faults: readonly Fault[];
+  /** What may be meant as it is. */
+  readonly warnings: readonly Fault[];
+}
+
 /** `placeOf` tells where a path such as "server[0].location[2].match" stands: "file:line", or the file. */
-export function readDocument(
-  document: Table,
-  placeOf: (path: string) => string,
-): { readonly values: CheckedValues; readonly faults: readonly Fault[] } {
+export function readDocument(document: Table, placeOf: (path: string) => string): ReadDocument {
   const walk = new Walk(placeOf, setVariables(document));
   const values = walk.document(document);
-  return { values, faults: walk.faults };
+  return { values, faults: walk.faults, warnings: walk.warnings };
 }
+
+const NO_LOCATIONS =
+  "there is no location: every path is 404, but for /health/live, /health/ready and /metrics.";
 
 class Walk {
   readonly faults: Fault[] = [];
+  readonly warnings: Fault[] = [];
   readonly #placeOf: (path: string) => string;
   readonly #setVariables: ReadonlySet<string>;
 
@@ -98,6 +108,8 @@ class Walk {
     }
     for (const { path, issue } of serverIssues(servers, server === undefined ? 0 : servers.length))
       this.#issues(path, [issue]);
+    if (location === undefined && server === undefined)
+      this.#warn("", { suffix: "", value: undefined, sentence: NO_LOCATIONS });
     return { main, servers, setVariables: [...this.#setVariables] };
   }
 
@@ -135,6 +147,7 @@ class Walk {
       this.#option(LOCATION_PREFIX, key, value, `${path}.${key}`, values);
     const steps = this.#steps(step, `${path}.`, true);
     this.#issues(path, locationIssues(raw, values, steps, this.#setVariables));
+    for (const issue of locationWarnings(raw, values)) this.#warn(path, issue);
     return { values: withoutPrefix(values, LOCATION_PREFIX) as LocationValues, steps };
   }
 
@@ -194,6 +207,15 @@ class Walk {
 
   #issues(path: string, issues: readonly Issue[]): void {
     for (const { suffix, value, sentence } of issues) this.#fault(path + suffix, value, sentence);
+  }
+
+  #warn(path: string, { suffix, value, sentence }: Issue): void {
+    this.warnings.push({
+      place: this.#placeOf(path + suffix),
+      path: path + suffix,
+      value: shownValue(value),
+      sentence,
+    });
   }
 
   #fault(path: string, value: unknown, sentence: string): void {

@@ -29,6 +29,10 @@ export function shownValue(value: unknown): string {
   return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS - 1)}…` : text;
 }
 
+/** The same of what is no fault: said, and served all the same. */
+export const formatWarning = (warning: Fault): string =>
+  formatFault({ ...warning, place: `${warning.place}: warning` });
+
 /** "sluice.toml:12: location[2].match = "~ (": bad regular expression …": the one line `sluice check` prints for a fault. */
 export function formatFault(fault: Fault): string {
   if (fault.path === "") return `${fault.place}: ${fault.sentence}`;

@@ -10,6 +10,7 @@ import type { CheckedValues, ServerEntry } from "./document.ts";
 import { type Fault, type Issue, shownValue } from "./fault.ts";
 import { readOption } from "./kinds.ts";
 import type { Config } from "./model.ts";
+import { type NamedCode, namedCode } from "./named-code.ts";
 import { checkNginx, isNginx, startNotes } from "./nginx/load.ts";
 import { type MainValues, OPTIONS } from "./options.ts";
 import { storeIssues } from "./store-checks.ts";
@@ -27,16 +28,26 @@ export interface LoadRequest {
   readonly overrides?: Overrides;
 }
 
-export type LoadOutcome =
-  /** `notes`: sentences for the log, of an nginx.conf: what is ignored, what is otherwise than there, what the module says at a start. */
-  | {
-      readonly ok: true;
-      readonly config: Config;
-      readonly notes: readonly string[];
-      /** What an nginx.conf wants to be there: `serve` makes them. */
-      readonly folders: readonly string[];
-    }
-  | { readonly ok: false; readonly faults: readonly Fault[] };
+export type LoadOutcome = LoadedConfig | RefusedConfig;
+
+export interface LoadedConfig {
+  readonly ok: true;
+  readonly config: Config;
+  /** What may be meant as it is, in the order of the file. */
+  readonly warnings: readonly Fault[];
+  /** For the log, of an nginx.conf: what is ignored, what is otherwise than there, what the module says at a start. */
+  readonly notes: readonly string[];
+  /** What an nginx.conf wants to be there: `serve` makes them. */
+  readonly folders: readonly string[];
+}
+
+export interface RefusedConfig {
+  readonly ok: false;
+  readonly faults: readonly Fault[];
+  readonly warnings: readonly Fault[];
+  /** Code that the file names, whatever else is wrong with it. */
+  readonly code: readonly NamedCode[];
+}
 
 /** The commented file that is used when there is none. The import says `type: "text"`, so it is a string whatever its suffix. */
 export const DEFAULT_TOML: string = defaultText;
@@ -46,25 +57,28 @@ const DEFAULT_NAME = "(embedded default)";
 export function loadConfig({ file, overrides = {} }: LoadRequest): LoadOutcome {
   const source = file === undefined ? { text: DEFAULT_TOML, fault: null } : readSource(file);
   const { values: overridden, faults: overrideFaults } = readOverrides(overrides);
-  if (source.fault !== null) return { ok: false, faults: [source.fault, ...overrideFaults] };
+  if (source.fault !== null)
+    return { ok: false, faults: [source.fault, ...overrideFaults], warnings: [], code: [] };
+  const folder = file === undefined ? process.cwd() : dirname(resolve(file));
   const outcome = readText(source.text, file ?? DEFAULT_NAME);
-  if (!outcome.ok) return { ok: false, faults: [...outcome.faults, ...overrideFaults] };
-  if (overrideFaults.length > 0) return { ok: false, faults: overrideFaults };
+  const { warnings } = outcome;
+  const refused = (faults: readonly Fault[]): LoadOutcome => {
+    const code = outcome.values === null ? [] : namedCode(outcome.values, folder);
+    return { ok: false, faults, warnings, code };
+  };
+  if (!outcome.ok) return refused([...outcome.faults, ...overrideFaults]);
+  if (overrideFaults.length > 0) return refused(overrideFaults);
   const main = { ...outcome.values.main, ...overridden };
   const servers = outcome.values.servers.map((server) => listeningOn(server, overridden.listen));
   const strained = overrides.workers === undefined ? [] : storeIssues(main).map(workersFault);
-  if (strained.length > 0) return { ok: false, faults: strained };
-  const folder = file === undefined ? process.cwd() : dirname(resolve(file));
+  if (strained.length > 0) return refused(strained);
   const config = buildConfig({ ...outcome.values, main, servers }, folder);
-  return { ok: true, config, notes: outcome.notes, folders: outcome.folders };
+  return { ok: true, config, warnings, notes: outcome.notes, folders: outcome.folders };
 }
 
 type TextOutcome =
-  | ({ readonly values: CheckedValues } & Pick<
-      Extract<LoadOutcome, { ok: true }>,
-      "ok" | "notes" | "folders"
-    >)
-  | { readonly ok: false; readonly faults: readonly Fault[] };
+  | (Pick<LoadedConfig, "ok" | "warnings" | "notes" | "folders"> & { readonly values: CheckedValues })
+  | (Pick<RefusedConfig, "ok" | "faults" | "warnings"> & { readonly values: CheckedValues | null });
 
 /** A file of either kind, checked. */
 function readText(text: string, file: string): TextOutcome {
@@ -72,9 +86,9 @@ function readText(text: string, file: string): TextOutcome {
     const outcome = readToml(text, file);
     return outcome.ok ? { ...outcome, notes: [], folders: [] } : outcome;
   }
-  const { translation, values, faults } = checkNginx(text, file);
-  if (faults.length > 0) return { ok: false, faults };
-  return { ok: true, values, notes: startNotes(translation), folders: translation.folders };
+  const { translation, values, faults, warnings } = checkNginx(text, file);
+  if (faults.length > 0) return { ok: false, faults, values, warnings };
+  return { ok: true, values, warnings, notes: startNotes(translation), folders: translation.folders };
 }
 
 /** `--listen` takes the place of every address of the file, TLS and all. */

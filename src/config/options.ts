@@ -54,6 +54,7 @@ export const OPTIONS = {
     default: 2000,
     doc: "Subscribers sent away per second at a stop or reload, over all workers; more when shutdown_timeout would not do for all. 0 is at once.",
     example: 2000,
+    min: 0,
     max: 1_000_000,
   },
   log_level: {

@@ -1,11 +1,14 @@
 /** The TOML front end: text → checked values, or all of its faults at once, each with its line. load.ts is the caller. */
-import { type CheckedValues, readDocument, type Table } from "./document.ts";
+import { type CheckedValues, type ReadDocument, readDocument, type Table } from "./document.ts";
 import type { Fault } from "./fault.ts";
 import { sourceLines } from "./source-lines.ts";
 
-export type TomlOutcome =
-  | { readonly ok: true; readonly values: CheckedValues }
-  | { readonly ok: false; readonly faults: readonly Fault[] };
+export type TomlOutcome = Pick<ReadDocument, "warnings"> &
+  (
+    | { readonly ok: true; readonly values: CheckedValues }
+    /** `values`: what is good of it; null: it is no TOML. */
+    | { readonly ok: false; readonly faults: readonly Fault[]; readonly values: CheckedValues | null }
+  );
 
 /** Beyond this many lines a syntax error is told without its line; finding it parses the text once a line. */
 const MAX_LINES_SEARCHED = 2000;
@@ -21,14 +24,19 @@ export function readToml(text: string, fileName: string): TomlOutcome {
     return {
       ok: false,
       faults: [{ place, path: "", value: "", sentence: `not valid TOML: ${messageOf(error)}.` }],
+      warnings: [],
+      values: null,
     };
   }
   const lineOf = sourceLines(text);
-  const { values, faults } = readDocument(document, (path) => {
+  const read = readDocument(document, (path) => {
     const line = lineOf(path);
     return line === null ? fileName : `${fileName}:${line}`;
   });
-  return faults.length === 0 ? { ok: true, values } : { ok: false, faults: inFileOrder(faults) };
+  const { values } = read;
+  const warnings = inFileOrder(read.warnings);
+  if (read.faults.length === 0) return { ok: true, values, warnings };
+  return { ok: false, faults: inFileOrder(read.faults), values, warnings };
 }
 
 const parseText = (text: string): Table => Bun.TOML.parse(text) as Table;

@@ -7,7 +7,8 @@
 import { readFileSync, realpathSync } from "node:fs";
 import { dirname, resolve, sep } from "node:path";
 import { type Fault, shownValue } from "../config/fault.ts";
-import type { CodeConfig, Config } from "../config/model.ts";
+import type { CodeConfig } from "../config/model.ts";
+import type { NamedCode } from "../config/named-code.ts";
 import { builtIn, builtInNames, isBuiltIn } from "./built-in.ts";
 
 /** More files than these are not read: whoever has them has a build of his own. */
@@ -29,7 +30,7 @@ export interface HandlerCheck {
 }
 
 /** `configFile` undefined: the embedded default, whose handlers are built in. */
-export function checkHandlers({ locations }: Pick<Config, "locations">, configFile?: string): HandlerCheck {
+export function checkHandlers(locations: readonly NamedCode[], configFile?: string): HandlerCheck {
   const check = new Check(configFile ?? "");
   locations.forEach(({ match, code }) => {
     for (const use of ["handler", "authorize", "hooks"] as const) {

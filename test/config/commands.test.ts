@@ -1,5 +1,5 @@
 /** What `sluice check` and `sluice defaults` print and return, in this process; the binary's tests start them for real. */
-import { afterAll, expect, spyOn, test } from "bun:test";
+import { afterAll, describe, expect, spyOn, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,6 +55,71 @@ test("check of a bad file prints every fault on stderr and returns 2", () => {
 /c.toml:4: location[0]: location has no role, set one of publisher, subscriber, statistics, page, pushstream_client, examples, root, alias, handler, empty.
 /c.toml: 3 faults
 `,
+  });
+});
+
+test("faults of a handler's file are told along with those of the configuration", () => {
+  const location = '[[location]]\nmatch = "/"\nhandler = "gone.ts"\n';
+  for (const other of ["workers = 0\n", "[store]\nsise = 1\n", 'listen = "nowhere"\n']) {
+    const { code, err } = check(other + location);
+    expect(code).toBe(2);
+    expect(err).toContain('/c.toml: handler of location "/" = "/gone.ts": there is no such file.\n');
+    expect(err).toEndWith("/c.toml: 2 faults\n");
+  }
+  // What cannot be read as TOML names nothing.
+  expect(check(`${location}x`).err).toEndWith("/c.toml: 1 fault\n");
+  expect(check(`${location}authorize = 1\n`).err).toEndWith("/c.toml: 3 faults\n");
+});
+
+describe("what may be meant is a warning", () => {
+  const publisher = (more: string) =>
+    `[[location]]\nmatch = "/"\npublisher = "normal"\nchannels_path = "x"\n${more}\n`;
+  const ofFiles = (more: string) => `[[location]]\nmatch = "/"\n${more}\n`;
+  const missing = join(folder, "missing");
+
+  test.each<[text: string, warning: string]>([
+    ["workers = 1", "/c.toml: warning: there is no location: every path is 404"],
+    [
+      publisher('message_template = "~id~ ~event_id~ ~text~size~id~"'),
+      '/c.toml:5: warning: location[0].message_template = "~id~ ~event_id~ ~text~size~id~": ~event_id~ is no word of a template and is sent as it stands, did you mean ~event-id~?',
+    ],
+    [publisher('message_template = "~nothing-at-all~"'), "there are ~id~ ~channel~ ~text~"],
+    [
+      publisher('header_template = "~time~"'),
+      "~time~ is sent as it stands: only message_template has words.",
+    ],
+    [publisher("websocket_allow_publish = true"), "it says nothing here"],
+    [ofFiles(`root = "${missing}"`), 'location[0].root = "/missing": there is no /missing'],
+    [ofFiles(`root = "${missing}/$arg_id"`), "there is no /missing/: nothing will be found"],
+    [ofFiles(`root = "${join(folder, "c.toml")}"`), "/c.toml is no folder"],
+    [ofFiles(`alias = "${missing}/x"`), "there is no /missing/"],
+    [
+      publisher(`auth_basic = "r"\nauth_basic_user_file = "${missing}"`),
+      "there is no such file: nobody will be let in.",
+    ],
+  ])("%s", (text, warning) => {
+    const { code, out, err } = check(text);
+    expect(code).toBe(0);
+    expect(out).toContain("/c.toml: OK (");
+    expect(err).toContain(warning);
+    expect(err.split("\n")).toHaveLength(2);
+    // Beside faults they are told as well.
+    const faulty = check(`drain_rate = -1\n${text}`);
+    expect(faulty.code).toBe(2);
+    expect(faulty.err.split("\n")).toHaveLength(4);
+  });
+
+  test.each([
+    [DEFAULT_TOML],
+    [publisher('message_template = "a ~/b~ ~ c~d e~"')],
+    [ofFiles(`root = "${folder}"`)],
+    [ofFiles(`root = "${folder}/$arg_id/x"`)],
+    [ofFiles(`alias = "${folder}/any"`)],
+    [
+      `[[location]]\nmatch = "/"\nsubscriber = "websocket"\nchannels_path = "x"\nwebsocket_allow_publish = true`,
+    ],
+  ])("and this is none: %#", (text) => {
+    expect(check(text).err).toBe("");
   });
 });
 

@@ -51,6 +51,8 @@ test.each(ALL_OPTIONS.map(([path, option]) => [path, option] as const))(
     if (option.default !== null) expect(readOption(option, key, option.default).issues).toEqual([]);
     else expect(option.required === true || option.unset !== undefined).toBe(true);
     expect(option.doc).toMatch(/[.…]$/);
+    // Nothing here is counted below zero.
+    if (option.kind === "integer") expect(readOption(option, key, -1).issues).toHaveLength(1);
   },
 );
 

@@ -1,5 +1,7 @@
 /** Message templates: every token of push-stream spec 4.5, single pass, and no cost from what is inside a message. */
 import { describe, expect, test } from "bun:test";
+import { TEMPLATE_WORDS } from "../../src/config/location-warnings.ts";
+import { OPTIONS } from "../../src/config/options.ts";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";
 import type { Renderable } from "../../src/wire/renderable.ts";
 import { compileTemplate, type LineBreaks } from "../../src/wire/template.ts";
@@ -127,6 +129,12 @@ describe("isPlainText", () => {
   ] as const) {
     test(JSON.stringify(template), () => expect(compileTemplate(template).isPlainText).toBe(plain));
   }
+});
+
+test("the words that a configuration is checked for are those there are", () => {
+  for (const word of TEMPLATE_WORDS) expect(render(`~${word}~`, full)).not.toContain("~");
+  const { doc } = OPTIONS["location[].message_template"];
+  expect(doc).toContain(`\`${TEMPLATE_WORDS.map((word) => `~${word}~`).join(" ")}\``);
 });
 
 test('lineBreaks "strip" keeps names on their line and leaves the text alone', () => {

@@ -52,6 +52,7 @@ export interface CheckedNginx {
   readonly values: CheckedValues;
   /** Those of the translation and of the checks every configuration goes through, each once, from top to bottom. */
   readonly faults: readonly Fault[];
+  readonly warnings: readonly Fault[];
 }
 
 export function checkNginx(text: string, file: string): CheckedNginx {
@@ -63,7 +64,12 @@ export function checkNginx(text: string, file: string): CheckedNginx {
   // A file without a tree has no document to be judged.
   const isEmpty = Object.keys(translation.document).length === 0;
   const faults = [...translation.faults, ...(isEmpty ? [] : checked.faults)];
-  return { translation, values: checked.values, faults: fromTopToBottom(faults) };
+  return {
+    translation,
+    values: checked.values,
+    faults: fromTopToBottom(faults),
+    warnings: isEmpty ? [] : fromTopToBottom(checked.warnings),
+  };
 }
 
 /** The main file first, then the included ones as they turn up. What is wrong in one line stays in the order it was found in. */

@@ -107,7 +107,15 @@ function setRole({ report }: Context, directive: Directive, draft: Draft): boole
 
 function endpoint(context: Context, scope: Scope, draft: Draft, seen: (text: string) => string): void {
   const faulty = checkEndpoint(context, scope, draft.get("subscriber") === "eventsource");
-  setPushOptions(context, scope, draft, (name) => TUNING_NAMES.has(name) && !faulty.has(name));
+  // Inherited by locations of all kinds, and told as a mistake where one of ours says it without being one of WebSockets.
+  const isOther = (name: string): boolean =>
+    name === "push_stream_websocket_allow_publish" && draft.get("subscriber") !== "websocket";
+  setPushOptions(
+    context,
+    scope,
+    draft,
+    (name) => TUNING_NAMES.has(name) && !faulty.has(name) && !isOther(name),
+  );
   for (const key of COMPLEX_KEYS) {
     const value = draft.get(key);
     const place = oneInEffect(scope, `push_stream_${key}`);

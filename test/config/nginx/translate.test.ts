@@ -122,7 +122,6 @@ describe("endpoint tuning", () => {
     ["push_stream_subscriber_connection_ttl 2;", "subscriber_connection_ttl", "2s"],
     ["push_stream_subscriber_connection_ttl 8w;", "subscriber_connection_ttl", "3w3d"],
     ["push_stream_longpolling_connection_ttl 1d;", "longpolling_connection_ttl", "1d"],
-    ["push_stream_websocket_allow_publish on;", "websocket_allow_publish", true],
     ["push_stream_allow_connections_to_events_channel on;", "allow_connections_to_events_channel", true],
     ["push_stream_last_received_message_time $arg_time;", "last_received_message_time", "$arg_time"],
     ['push_stream_last_received_message_tag "$arg_tag";', "last_received_message_tag", "$arg_tag"],
@@ -138,6 +137,18 @@ describe("endpoint tuning", () => {
     expect(at(documentOf(withSubscriber(directive)), `server.0.location.0.${key}`)).toEqual(value);
     expect(at(documentOf(withPush(directive)), `server.0.location.0.${key}`)).toEqual(value);
     expect(at(documentOf(withPush("", directive)), `server.0.location.0.${key}`)).toEqual(value);
+  });
+
+  test("publishing by WebSocket is inherited, and said of WebSockets only", () => {
+    const path = "push_stream_channels_path x;";
+    const document = documentOf(
+      withPush(
+        "push_stream_websocket_allow_publish on;",
+        `location /w { push_stream_subscriber websocket; ${path} }`,
+      ),
+    );
+    expect(at(document, "server.0.location.0.websocket_allow_publish")).toBe(true);
+    expect(at(document, "server.0.location.1.websocket_allow_publish")).toBeUndefined();
   });
 
   test("an inner value replaces an outer one", () => {
