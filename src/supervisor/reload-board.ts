@@ -110,10 +110,18 @@ export function readNotice(pid: number, environment: Environment): Notice | null
   return null;
 }
 
-/** The mains this user's commands can find without being told a pid. */
+/**
+ * The mains this user's commands can find without being told a pid. A command that a service runs means that service: whoever else the user
+ * has serving is not asked about.
+ */
 export function findMains(environment: Environment): readonly number[] {
+  const own = mainsIn(runtimeFolders(environment), environment);
+  return own.length > 0 ? own : mainsIn(homes(process.getuid?.() ?? 0), environment);
+}
+
+function mainsIn(folders: readonly string[], environment: Environment): readonly number[] {
   const found = new Set<number>();
-  for (const folder of [...runtimeFolders(environment), ...homes(process.getuid?.() ?? 0)]) {
+  for (const folder of folders) {
     for (const name of namesIn(folder)) {
       const pid = Number(FILE_NAME.exec(name)?.[1] ?? 0);
       if (pid > 0 && readNotice(pid, environment) !== null) found.add(pid);

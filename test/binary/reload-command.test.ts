@@ -1,6 +1,6 @@
 /** `sluice reload` against real mains: it comes back when the new configuration is in force, or says why it is not, and signals nobody else. */
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { binary, layout, type RunningServer, startServer, until } from "./running-server.ts";
 
@@ -42,6 +42,22 @@ describe("a reload that goes well", () => {
     writeFileSync(server.configFile, config("second"));
     expect(await reload(args(), env)).toEqual({ out: "", err: "", code: 0 });
     await until("the line in the log", () => reloads() === 1);
+  });
+
+  test("by itself, while another of the same user serves somewhere else", async () => {
+    const other = await startServer({ toml: config("other") });
+    try {
+      // Where those without a folder of a service have their notices, below the temp folder.
+      const home = join(other.folder, `sluice-${process.getuid?.()}`);
+      mkdirSync(home, { mode: 0o700 });
+      const name = `main-${other.process.pid}.json`;
+      copyFileSync(join(other.folder, name), join(home, name));
+      expect(await reload([], { TMPDIR: other.folder })).toEqual({ out: "", err: "", code: 0 });
+      await until("the line in the log", () => reloads() === 1);
+      expect(other.log).not.toContain("reloaded generation=");
+    } finally {
+      await other.stop();
+    }
   });
 
   test("by pid file", async () => {

@@ -1,13 +1,13 @@
 /** The page at `/` in a real browser: what a newcomer does with it, and what must not happen to it. */
+
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { page as document } from "../../src/web/page.ts";
+import { freePort } from "../binary/running-server.ts";
 import { type Gate, startGate } from "./gate.ts";
 import { startServer, type TestServer } from "./server.ts";
 
-const SERVER_PORT = 17300;
-const GATE_PORT = 17301;
 const executablePath = process.env["SLUICE_TEST_BROWSER"] ?? "/usr/bin/chromium";
 const lanes = ["WebSocket", "SSE", "Stream", "Long poll"] as const;
 
@@ -75,9 +75,9 @@ async function expectTexts(expected: readonly string[], names: readonly string[]
 
 describe.skipIf(!existsSync(executablePath))("the page", () => {
   beforeAll(async () => {
-    server = await startServer(SERVER_PORT);
+    server = await startServer(freePort());
     console.log(`page tests run on: ${server.kind}`);
-    gate = await startGate(GATE_PORT, server.url);
+    gate = await startGate(freePort(), server.url);
     browser = await chromium.launch({
       executablePath,
       args: [

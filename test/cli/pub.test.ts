@@ -1,5 +1,7 @@
 /** `sluice pub` against the server double. */
+
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { freePort } from "../binary/running-server.ts";
 import { runSluice } from "./run-sluice.ts";
 import { ServerDouble } from "./server-double.ts";
 
@@ -91,9 +93,9 @@ describe("what goes wrong", () => {
   });
 
   test("nobody there, exit 1", async () => {
-    const { code, err } = await runSluice(["pub", "a", "x", "--url", "http://127.0.0.1:17199"]);
-    const sentence =
-      'sluice: cannot reach http://127.0.0.1:17199: connection refused. Is "sluice serve" running?\n';
+    const url = `http://127.0.0.1:${freePort()}`;
+    const { code, err } = await runSluice(["pub", "a", "x", "--url", url]);
+    const sentence = `sluice: cannot reach ${url}: connection refused. Is "sluice serve" running?\n`;
     expect({ code, err }).toEqual({ code: 1, err: sentence });
   });
 
@@ -106,20 +108,13 @@ describe("what goes wrong", () => {
   });
 
   test("a server that does not answer, exit 3", async () => {
-    const silent = Bun.listen({ hostname: "127.0.0.1", port: 17195, socket: { data: () => undefined } });
-    const { code, err } = await runSluice([
-      "pub",
-      "a",
-      "x",
-      "--timeout",
-      "0.5",
-      "--url",
-      "http://127.0.0.1:17195",
-    ]);
+    const silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+    const url = `http://127.0.0.1:${silent.port}`;
+    const { code, err } = await runSluice(["pub", "a", "x", "--timeout", "0.5", "--url", url]);
     silent.stop(true);
     expect({ code, err }).toEqual({
       code: 3,
-      err: "sluice: cannot reach http://127.0.0.1:17195: it did not answer in time.\n",
+      err: `sluice: cannot reach ${url}: it did not answer in time.\n`,
     });
   });
 });

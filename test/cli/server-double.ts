@@ -3,7 +3,9 @@
  * misbehaviour a client must survive (connections cut in the middle of a message). Used by the tests of this folder; that the
  * real server speaks like this is proven by the tests that start it.
  */
+
 import type { Server, ServerWebSocket } from "bun";
+import { freePort } from "../binary/running-server.ts";
 import {
   EPOCH,
   eventText,
@@ -53,20 +55,13 @@ export class ServerDouble {
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  /** Listens on the first free port from 17100 on. */
   static start(): ServerDouble {
-    for (let port = 17100; port < 17190; port++) {
-      try {
-        const placeholder = Bun.serve<Peer>({ port, hostname: "127.0.0.1", fetch: () => new Response() });
-        placeholder.stop(true);
-        const double = new ServerDouble(port, placeholder);
-        double.listen();
-        return double;
-      } catch (error) {
-        if (!(error instanceof Error && "code" in error && error.code === "EADDRINUSE")) throw error;
-      }
-    }
-    throw new Error("no free port for the server double");
+    const port = freePort();
+    const placeholder = Bun.serve<Peer>({ port, hostname: "127.0.0.1", fetch: () => new Response() });
+    placeholder.stop(true);
+    const double = new ServerDouble(port, placeholder);
+    double.listen();
+    return double;
   }
 
   listen(): void {

@@ -59,11 +59,11 @@ test("a channel that does not exist is one sentence, exit 1", async () => {
 });
 
 test("an answer that is no statistics is one sentence, exit 1", async () => {
-  const other = Bun.serve({ port: 17196, hostname: "127.0.0.1", fetch: () => new Response("<html>") });
-  const { code, err } = await runSluice(["stats", "--url", "http://127.0.0.1:17196"]);
+  const other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("<html>") });
+  const { code, err } = await runSluice(["stats", "--url", other.url.origin]);
   await other.stop(true);
   expect(code).toBe(1);
-  expect(err).toBe("sluice: http://127.0.0.1:17196 answered no statistics. Is --url right?\n");
+  expect(err).toBe(`sluice: ${other.url.origin} answered no statistics. Is --url right?\n`);
 });
 
 test("durations", () => {

@@ -108,7 +108,7 @@ describe("limits of time and count", () => {
 
   test("a server that never ends a message is left", async () => {
     const endless = Bun.serve({
-      port: 17197,
+      port: 0,
       hostname: "127.0.0.1",
       fetch: () => new Response(endlessBody(), { headers: ENDLESS_HEADERS }),
     });

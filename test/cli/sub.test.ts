@@ -1,5 +1,7 @@
 /** `sluice sub` against the server double: receiving and resuming on each transport, gaps, refusals. */
+
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { freePort } from "../binary/running-server.ts";
 import { RunningSluice, runSluice } from "./run-sluice.ts";
 import { ServerDouble } from "./server-double.ts";
 
@@ -74,16 +76,9 @@ describe("every transport", () => {
     });
 
     test(`${transport}: nobody there is one sentence, exit 1`, async () => {
-      const { code, err } = await runSluice([
-        "sub",
-        "a",
-        "--transport",
-        transport,
-        "--url",
-        "http://127.0.0.1:17199",
-      ]);
-      const sentence =
-        'sluice: cannot reach http://127.0.0.1:17199: connection refused. Is "sluice serve" running?\n';
+      const url = `http://127.0.0.1:${freePort()}`;
+      const { code, err } = await runSluice(["sub", "a", "--transport", transport, "--url", url]);
+      const sentence = `sluice: cannot reach ${url}: connection refused. Is "sluice serve" running?\n`;
       expect({ code, err }).toEqual({ code: 1, err: sentence });
     });
   }

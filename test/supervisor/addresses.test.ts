@@ -13,6 +13,7 @@ import {
   shareOf,
   usefulWorkers,
 } from "../../src/supervisor/addresses.ts";
+import { freePort } from "../binary/running-server.ts";
 import { addressed, testConfig } from "./test-config.ts";
 
 let folder = "";
@@ -42,20 +43,19 @@ test.each<[string, Address | null]>([
 
 describe("probe", () => {
   test("free addresses pass and port 0 becomes a port", async () => {
-    const outcome = await probeAddresses(["127.0.0.1:17010", "127.0.0.1:0"]);
+    const free = `127.0.0.1:${freePort()}`;
+    const outcome = await probeAddresses([free, "127.0.0.1:0"]);
     if (!outcome.ok) throw new Error(outcome.faults.join());
-    expect(outcome.listen[0]).toBe("127.0.0.1:17010");
+    expect(outcome.listen[0]).toBe(free);
     expect(outcome.listen[1]).toMatch(/^127\.0\.0\.1:[1-9]\d+$/);
   });
 
   test("a port shared with SO_REUSEPORT by somebody else is in use, too", async () => {
-    const other = serve({ port: 17011, reusePort: true });
-    expect(await probeAddresses(["127.0.0.1:17011"])).toEqual({
-      ok: false,
-      faults: ["listen: 127.0.0.1:17011 is in use"],
-    });
+    const other = serve({ port: 0, reusePort: true });
+    const address = `127.0.0.1:${other.port}`;
+    expect(await probeAddresses([address])).toEqual({ ok: false, faults: [`listen: ${address} is in use`] });
     await other.stop(true);
-    expect((await probeAddresses(["127.0.0.1:17011"])).ok).toBe(true);
+    expect((await probeAddresses([address])).ok).toBe(true);
   });
 
   test("all faults are told", async () => {
@@ -65,7 +65,7 @@ describe("probe", () => {
       "203.0.113.1:17012",
       "nonsense",
       `unix:${path}`,
-      "127.0.0.1:17012",
+      `127.0.0.1:${freePort()}`,
     ]);
     expect(outcome).toEqual({
       ok: false,

@@ -1,4 +1,5 @@
 /** Main with a pid file and a log file, around the toy server: start, reload, rotation, end, refusals. */
+
 import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   existsSync,
@@ -13,24 +14,26 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../../src/config/model.ts";
+import { freePort } from "../binary/running-server.ts";
 import { eventually, MainProcess } from "./main-process.ts";
 
 setDefaultTimeout(15_000);
 
 let mains: MainProcess[] = [];
-let port = 17_100;
+let tests = 0;
 const folder = mkdtempSync(join(tmpdir(), "sluice-files-"));
-const inFolder = (name: string): string => join(folder, `${port}-${name}`);
+const inFolder = (name: string): string => join(folder, `${tests}-${name}`);
 
 afterEach(async () => {
   await Promise.all(mains.map((main) => main.end()));
   mains = [];
+  tests++;
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function start(changes: Partial<Config>): MainProcess {
-  const main = new MainProcess({ listen: [`127.0.0.1:${port++}`], ...changes });
+  const main = new MainProcess({ listen: [`127.0.0.1:${freePort()}`], ...changes });
   mains.push(main);
   return main;
 }

@@ -43,7 +43,11 @@ export class MainProcess {
     this.write(this.config);
     this.process = Bun.spawn(
       [process.execPath, join(import.meta.dir, "fixture-main.ts"), "serve", this.configPath],
-      { stdio: ["ignore", "inherit", "pipe"], env: { ...process.env, ...env } },
+      {
+        stdio: ["ignore", "inherit", "pipe"],
+        // Its notice for `sluice reload` lies there, where no other command looks for one.
+        env: { ...process.env, RUNTIME_DIRECTORY: this.folder, ...env },
+      },
     );
     this.#read();
   }

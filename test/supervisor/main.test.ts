@@ -1,8 +1,10 @@
 /** Main against real worker processes around a toy server (fixture-main.ts): deaths, stops, reloads, refusals. */
+
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../../src/config/model.ts";
+import { freePort } from "../binary/running-server.ts";
 import { eventually, isRunning, MainProcess } from "./main-process.ts";
 import { testConfig } from "./test-config.ts";
 
@@ -10,7 +12,6 @@ import { testConfig } from "./test-config.ts";
 setDefaultTimeout(15_000);
 
 let mains: MainProcess[] = [];
-let port = 17_020;
 
 afterEach(async () => {
   await Promise.all(mains.map((main) => main.end()));
@@ -23,7 +24,7 @@ function start(
   env: Record<string, string> = {},
   storePath?: string,
 ): MainProcess {
-  const main = new MainProcess({ listen: [`127.0.0.1:${port++}`], ...changes }, env, storePath);
+  const main = new MainProcess({ listen: [`127.0.0.1:${freePort()}`], ...changes }, env, storePath);
   mains.push(main);
   return main;
 }
@@ -108,8 +109,8 @@ describe("starts that fail", () => {
   });
 
   test("a port in use", async () => {
-    const address = `127.0.0.1:${port++}`;
-    const other = Bun.listen({ hostname: "127.0.0.1", port: port - 1, socket: { data: () => undefined } });
+    const other = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+    const address = `127.0.0.1:${other.port}`;
     const main = start({ listen: [address] });
     expect(await main.exitCode()).toBe(1);
     expect(main.output).toContain(`sluice: listen: ${address} is in use\n`);
@@ -276,11 +277,11 @@ describe("reload", () => {
     const main = start();
     await main.workers(2);
     const [first = ""] = main.config.listen;
-    const taken = Bun.listen({ hostname: "127.0.0.1", port: port++, socket: { data: () => undefined } });
+    const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
     main.reload({ listen: [first, `127.0.0.1:${taken.port}`] });
     await main.logged(/listen: 127\.0\.0\.1:\d+ is in use/);
     taken.stop(true);
-    main.reload({ listen: [`127.0.0.1:${port++}`] });
+    main.reload({ listen: [`127.0.0.1:${freePort()}`] });
     await main.workers(2);
     const gone = () =>
       fetch(`http://${first}/who`).then(
@@ -343,7 +344,7 @@ describe("reload", () => {
 
 test("a unix socket is owned by one worker, survives its death and a reload, and goes at the stop", async () => {
   const path = join("/tmp", `sluice-main-${process.pid}.sock`);
-  const main = start({ listen: [`127.0.0.1:${port++}`, `unix:${path}`] });
+  const main = start({ listen: [`127.0.0.1:${freePort()}`, `unix:${path}`] });
   const ask = async () =>
     ((await (await fetch("http://sluice/who", { unix: path, keepalive: false })).json()) as { pid: number })
       .pid;

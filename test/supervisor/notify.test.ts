@@ -1,6 +1,8 @@
 /** What main tells systemd over its life, with real workers around a toy server: states in order, signs of life, status. */
+
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Config } from "../../src/config/model.ts";
+import { freePort } from "../binary/running-server.ts";
 import { eventually, isRunning, MainProcess } from "./main-process.ts";
 import { NotifyReceiver } from "./notify-receiver.ts";
 
@@ -8,7 +10,7 @@ setDefaultTimeout(20_000);
 
 let main: MainProcess;
 let receiver: NotifyReceiver;
-let port = 17_120;
+let port: number;
 
 afterEach(async () => {
   await main.end();
@@ -16,9 +18,10 @@ afterEach(async () => {
 });
 
 function start(changes: Partial<Config> = {}, env: Record<string, string> = {}, watchdogMs = 0): void {
+  port = freePort();
   receiver = new NotifyReceiver(`@sluice-main-test-${process.pid}-${port}`);
   main = new MainProcess(
-    { listen: [`127.0.0.1:${port++}`], ...changes },
+    { listen: [`127.0.0.1:${port}`], ...changes },
     { ...receiver.environment(watchdogMs), ...env },
   );
 }
@@ -30,7 +33,7 @@ describe("a life", () => {
     expect(ready.split("\n")).toEqual([
       "READY=1",
       `MAINPID=${main.process.pid}`,
-      `STATUS=Serving 127.0.0.1:${port - 1} with 2 workers`,
+      `STATUS=Serving 127.0.0.1:${port} with 2 workers`,
     ]);
     // Nobody has to wait for the second worker.
     await main.workers(2);

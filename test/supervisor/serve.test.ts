@@ -2,12 +2,14 @@
  * `sluice serve` as a user starts it: the real workers, from source, or the compiled binary named by $SLUICE_BINARY. What main
  * does with misbehaving workers is in main.test.ts.
  */
+
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startBlock } from "../../src/cli/serve.ts";
 import { makeStyle } from "../../src/cli/style.ts";
+import { freePort } from "../binary/running-server.ts";
 import { eventually, isRunning } from "./main-process.ts";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -18,7 +20,6 @@ const PROGRAM = binary ? [binary] : [process.execPath, join(ROOT, "src/main.ts")
 setDefaultTimeout(15_000);
 
 let folder = "";
-let port = 17_060;
 let running: Bun.Subprocess<"ignore", "pipe", "pipe">[] = [];
 
 beforeAll(() => {
@@ -48,7 +49,7 @@ function run(command: readonly string[]) {
 }
 
 async function serveReady(...args: string[]) {
-  const address = `127.0.0.1:${port++}`;
+  const address = `127.0.0.1:${freePort()}`;
   const started = serve("--listen", address, ...args);
   await eventually(`serving in\n${started.log.text}`, () => /: serving /.test(started.log.text) || null);
   return { ...started, address, url: `http://${address}` };
@@ -153,7 +154,7 @@ describe("serve", () => {
 });
 
 test("no file descriptors left: the same worker serves again when connections close", async () => {
-  const address = `127.0.0.1:${port++}`;
+  const address = `127.0.0.1:${freePort()}`;
   const limited = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"];
   const { process: main, log } = run([
     ...limited,
@@ -201,7 +202,7 @@ describe("refusals", () => {
   });
 
   test("a port in use: one sentence, exit 1", async () => {
-    const other = Bun.listen({ hostname: "127.0.0.1", port: port++, socket: { data: () => undefined } });
+    const other = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
     const { process: main, log, ended } = serve("--listen", `127.0.0.1:${other.port}`);
     expect(await main.exited).toBe(1);
     await ended;
