@@ -150,10 +150,12 @@ function storeState({ report }: Serving): string {
 
 /** What an unclean stop or a foreign file cost is never only in the friendly block (promise P8). */
 function warnOfLoss({ report }: Serving): void {
-  if (report.kind !== "recovered" && report.kind !== "replaced") return;
+  for (const name of report.removed) log("info", "a store that was set aside earlier is removed", { name });
+  if (report.kind === "created" || (report.kind === "reopened" && report.isSameLife)) return;
   log("warn", `store ${report.kind}: ${report.reason}`, {
     messages: report.messages,
     dropped: report.dropped,
+    positions: report.isSameLife ? "kept" : "new",
     set_aside: report.setAside,
   });
 }

@@ -7,6 +7,8 @@ import { type Layout, SLOT_WORDS } from "./layout.ts";
 
 export interface Arena {
   readonly layout: Layout;
+  /** Of the file; its inode is in the header (life.ts). */
+  readonly path: string;
   readonly u32: Uint32Array<ArrayBuffer>;
   readonly i32: Int32Array<ArrayBuffer>;
   readonly u8: Uint8Array<ArrayBuffer>;
@@ -48,11 +50,13 @@ export type FaultPoint = (typeof FAULT_POINTS)[number] | (typeof CROSSING_POINTS
 export function arenaOver(
   bytes: Uint8Array<ArrayBuffer>,
   layout: Layout,
+  path: string,
   repair: (arena: Arena) => void,
 ): Arena {
   const { buffer, byteOffset } = bytes;
   return {
     layout,
+    path,
     u32: new Uint32Array(buffer, byteOffset, Math.floor(layout.size / 4)),
     i32: new Int32Array(buffer, byteOffset, Math.floor(layout.size / 4)),
     u8: new Uint8Array(buffer, byteOffset, layout.size),

@@ -40,6 +40,8 @@ export const MAGIC_A = 0x49554c53;
 export const MAGIC_B = 0x0a0d4543;
 
 export const HEADER_BYTES = 4096;
+/** Closed in order: a number that no flipped bit makes of 0, nor 0 of it. */
+export const CLOSED = 0x444f4e45;
 /** "Never" for times in seconds kept in one word. */
 export const NEVER_SEC = 0xffffffff;
 
@@ -53,6 +55,7 @@ export const HEAD_CHANNELS = 6;
 export const HEAD_RING_SIZE = 7;
 export const HEAD_SLOTS = 8;
 export const HEAD_HASH_SEED = 9;
+/** CLOSED, or 0 while main has the file; anything else is damage. */
 export const HEAD_CLEAN = 10;
 export const HEAD_EPOCH = 11; // two words
 export const HEAD_STARTED_SEC = 13;
@@ -100,6 +103,17 @@ export const HEAD_ROOMLESS = 198;
 /** Messages dropped in the last seconds: TRASH_BUCKETS pairs of (second, count). */
 export const HEAD_TRASH = 128;
 export const TRASH_BUCKETS = 16;
+/** Where and when the file was last in service (life.ts): a mark of the boot, and the inode (two words). */
+export const HEAD_BOOT = 160;
+export const HEAD_INODE = 161; // two words
+/** 1: the file is on a disk, and messages carry a check of their bytes (MSG_DATA_CHECK). */
+export const HEAD_ON_DISK = 163;
+/** Of the whole file, written when it is closed in order (checksum.ts). Two words. */
+export const HEAD_CHECKSUM = 164;
+/** Of the words that say what kind of file this is, HEAD_MAGIC_A to HEAD_HASH_SEED. */
+export const HEAD_SHAPE_CHECK = 166;
+/** How often lists had to be made anew because a link led where none can lead (mend.ts). */
+export const HEAD_MENDED = 167;
 
 export const AGE_OLDEST = 0;
 export const AGE_NEWEST = 1;
@@ -184,7 +198,9 @@ export const MSG_OLDER = 16;
 export const MSG_NEWER = 17;
 export const MSG_AGE_OLDER = 18;
 export const MSG_AGE_NEWER = 19;
-export const MSG_WORDS = 20;
+/** Of event id, event type and data, not 0; 0 = nobody took it, because the file is in memory. */
+export const MSG_DATA_CHECK = 20;
+export const MSG_WORDS = 21;
 export const NO_EVENT_TEXT = 0xffff;
 
 // Further block of a message, or block of a name.

@@ -10,6 +10,7 @@ import { type Arena, blockWord, channelWord, setWide, wide } from "./arena.ts";
 import { blocksForMessage, ChainWriter, takeBlocks } from "./blocks.ts";
 import { ChannelRef } from "./channel-ref.ts";
 import { activeUntil } from "./channels.ts";
+import { dataCheck } from "./data-check.ts";
 import { dropExpired, makeRoom } from "./evict.ts";
 import { probe } from "./hash-table.ts";
 import {
@@ -22,6 +23,8 @@ import {
   HEAD_CLOCK_TAG,
   HEAD_DELETIONS,
   HEAD_EVENTS_CHANNEL,
+  HEAD_ON_DISK,
+  MSG_DATA_CHECK,
   MSG_DATA_LENGTH,
   MSG_EVENT_LENGTHS,
   MSG_EXPIRES,
@@ -96,6 +99,7 @@ export function appendMessage(
   u32[at + MSG_EXPIRES] = expiry(stored ? policy.messageTtlSec : policy.unstoredTtlSec, nowSec);
   u32[at + MSG_DATA_LENGTH] = data.length;
   u32[at + MSG_EVENT_LENGTHS] = lengths;
+  u32[at + MSG_DATA_CHECK] = u32[HEAD_ON_DISK] === 0 ? 0 : dataCheck(eventId, eventType, data);
   u32[at + MSG_FLAGS] = stored ? FLAG_STORED : 0;
   stampMessage(arena, block, index, incarnation);
   publishMessage(arena, block);
@@ -142,6 +146,7 @@ export function deleteChannel(
   u32[at + MSG_EXPIRES] = expiry(policy.unstoredTtlSec, nowSec);
   u32[at + MSG_DATA_LENGTH] = text.length;
   u32[at + MSG_EVENT_LENGTHS] = eventLengths(null, null);
+  u32[at + MSG_DATA_CHECK] = u32[HEAD_ON_DISK] === 0 ? 0 : dataCheck(null, null, text);
   u32[at + MSG_FLAGS] = FLAG_DELETION;
   stampMessage(arena, block, index, incarnation);
   arena.fault?.("delete-stamped");

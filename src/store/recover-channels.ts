@@ -93,6 +93,8 @@ function markName(arena: Arena, index: number, used: Uint8Array): boolean {
   const length = u32[record + CH_NAME_LENGTH]!;
   const count = blocksForName(layout, length);
   if (count > layout.blocks) return false;
+  // The empty name has no block, whatever the word says.
+  if (count === 0) u32[record + CH_NAME_BLOCK] = 0;
   let block = u32[record + CH_NAME_BLOCK]!;
   for (let seen = 0; seen < count; seen++) {
     if (block === 0 || block > layout.blocks || used[block] !== 0) return false;

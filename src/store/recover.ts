@@ -51,18 +51,23 @@ export interface Rebuilt {
   dropped: number;
 }
 
-export function rebuild(arena: Arena): Rebuilt {
+/** Whether a message that looks whole is to be kept; asked for the messages to be linked, in no order. */
+export type Judge = (block: number) => boolean;
+
+export function rebuild(arena: Arena, judge: Judge = keepAll): Rebuilt {
   const used = new Uint8Array(arena.layout.blocks + 1);
   setVersions(arena, oddAfter);
   rebuildChannels(arena, used);
   dropLostEventsChannel(arena);
-  const found = findMessages(arena, used);
+  const found = findMessages(arena, used, judge);
   relinkMessages(arena, found.blocks);
   rebuildFreeList(arena, used);
   if (found.pending !== 0) finishPublish(arena, found.pending);
   setVersions(arena, evenAfter);
   return { messages: arena.u32[HEAD_STORED + AGE_COUNT]!, dropped: found.dropped };
 }
+
+const keepAll: Judge = () => true;
 
 const oddAfter = (version: number): number => (version | 1) >>> 0;
 const evenAfter = (version: number): number => ((version | 1) + 1) >>> 0;
@@ -86,7 +91,7 @@ interface Found {
 }
 
 /** Looks at word 0 of every block. Drops what is not whole; marks the blocks of what is. */
-function findMessages(arena: Arena, used: Uint8Array): Found {
+function findMessages(arena: Arena, used: Uint8Array, judge: Judge): Found {
   const { u32, layout } = arena;
   const head = nextSerial(arena);
   const blocks: number[] = [];
@@ -98,7 +103,8 @@ function findMessages(arena: Arena, used: Uint8Array): Found {
     if (used[block] !== 0 || u32[at + MSG_STAMP] === 0) continue;
     if (!isWhole(arena, at, head)) {
       dropped++;
-    } else if (isWanted(arena, at, head) && markChain(arena, block, used)) {
+    } else if (isWanted(arena, at, head) && isChainWhole(arena, block, used) && judge(block)) {
+      markChain(arena, block, used);
       if (wide(u32, at + MSG_SERIAL) === head) pending = block;
       else blocks.push(block);
       continue;
@@ -111,7 +117,7 @@ function findMessages(arena: Arena, used: Uint8Array): Found {
 }
 
 /** True when the header was written to its end: stamp, check word and serial agree, and nothing points out of the file. */
-function isWhole(arena: Arena, at: number, head: number): boolean {
+export function isWhole(arena: Arena, at: number, head: number): boolean {
   const { u32, layout } = arena;
   const serial = wide(u32, at + MSG_SERIAL);
   return (
@@ -136,8 +142,8 @@ function isOfLiving(arena: Arena, at: number): boolean {
   return u32[record + CH_STATE] === STATE_LIVE && u32[record + CH_INCARNATION] === u32[at + MSG_INCARNATION];
 }
 
-/** Follows a message's chain; true, and all its blocks marked, when each block is there and belongs to it alone. */
-function markChain(arena: Arena, first: number, used: Uint8Array): boolean {
+/** Follows a message's chain; true when each block is there and belongs to it alone. */
+function isChainWhole(arena: Arena, first: number, used: Uint8Array): boolean {
   const { u32, layout } = arena;
   const at = blockWord(layout, first);
   const count = blocksOf(layout, u32, at);
@@ -147,12 +153,11 @@ function markChain(arena: Arena, first: number, used: Uint8Array): boolean {
     block = u32[blockWord(layout, block) + MORE_NEXT]!;
     if (!isFurther(arena, block, owner) || used[block] !== 0) return false;
   }
-  if (u32[blockWord(layout, block) + MORE_NEXT] !== 0 || u32[at + MSG_LAST] !== block) return false;
-  for (let seen = 0, mark = first; seen < count; seen++) {
-    used[mark] = 1;
-    mark = u32[blockWord(layout, mark) + MORE_NEXT]!;
-  }
-  return true;
+  return u32[blockWord(layout, block) + MORE_NEXT] === 0 && u32[at + MSG_LAST] === block;
+}
+
+function markChain({ u32, layout }: Arena, first: number, used: Uint8Array): void {
+  for (let block = first; block !== 0; block = u32[blockWord(layout, block) + MORE_NEXT]!) used[block] = 1;
 }
 
 /** True for a block that continues a chain of this owner. */

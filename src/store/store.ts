@@ -11,7 +11,8 @@ import * as channels from "./channels.ts";
 import { collectAfter, collectNewest } from "./collect.ts";
 import type { Counter } from "./counters.ts";
 import * as events from "./events.ts";
-import { attachFile, markFileClean, type OpenReport, openFile, type StoreShape } from "./file.ts";
+import { attachFile, type OpenReport, openFile, type StoreShape } from "./file.ts";
+import { DiskFlush } from "./flush.ts";
 import { HEAD_EPOCH, HEAD_STARTED_SEC } from "./layout.ts";
 import { Ledger } from "./ledger.ts";
 import { lockOwner, lockProgress, takeOver } from "./lock.ts";
@@ -25,6 +26,7 @@ import { appendMessage, deleteChannel } from "./publish.ts";
 import { readMessage } from "./read.ts";
 import type { RefList } from "./refs.ts";
 import { type RingEntry, readEntry, ringHead } from "./ring.ts";
+import { endService, isOnDisk } from "./service.ts";
 import * as slots from "./slots.ts";
 import { sweepStore } from "./sweep.ts";
 import { type StoreTotals, totalsOf } from "./totals.ts";
@@ -132,9 +134,22 @@ export class Store {
     return lockProgress(this.arena);
   }
 
-  /** Main: says that nobody writes any more, so that the next open needs no recovery. */
+  /**
+   * Main: says that nobody writes any more, so that the next open needs no recovery. Takes as long as the disk does. Throws when it cannot be
+   * said, because the disk did not take everything.
+   */
   markClean(): void {
-    markFileClean(this.arena);
+    endService(this.arena);
+  }
+
+  /** Whether the messages outlive the machine; false: the file is in memory. */
+  get isOnDisk(): boolean {
+    return isOnDisk(this.arena);
+  }
+
+  /** For whoever waits for the disk; null when there is none to wait for. Close it. */
+  openFlush(): DiskFlush | null {
+    return this.isOnDisk ? new DiskFlush(this.arena) : null;
   }
 
   /** Lets go of the store. The mapping itself ends with the object. */

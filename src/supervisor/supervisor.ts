@@ -282,8 +282,7 @@ class Supervisor {
       // What is left even now, the next opening tells.
       this.#lostSlots.look();
       this.#lostSlots.stop();
-      store.markClean();
-      store.close();
+      closeStore(store);
       removePublicSockets(this.#config.listen);
     }
     this.#place.giveBack();
@@ -291,6 +290,16 @@ class Supervisor {
     this.#herald.ends();
     this.#ended.resolve(end);
   }
+}
+
+/** A disk that does not take everything costs the next start a recovery, not this stop its end. */
+function closeStore(store: Store): void {
+  try {
+    store.markClean();
+  } catch (error) {
+    log("error", "the store could not be closed in order", { error: (error as Error).message });
+  }
+  store.close();
 }
 
 const drainOf = ({ shutdownTimeoutMs, drainRate }: Config) => ({

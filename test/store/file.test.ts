@@ -38,7 +38,9 @@ describe("a new store", () => {
       reason: "there was none",
       messages: 0,
       dropped: 0,
+      isSameLife: false,
       setAside: null,
+      removed: [],
     });
     expect([stats.size, stats.mode & 0o777, stats.blocks * 512 >= stats.size]).toEqual([
       1 << 20,

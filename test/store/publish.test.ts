@@ -20,7 +20,7 @@ function readLast(channel: Channel): Message {
 }
 
 describe("append", () => {
-  test.each([0, 1, 24, 25, 176, 177, 420, 421, 20_000])("%d bytes come back as they were", (length) => {
+  test.each([0, 1, 24, 25, 172, 173, 416, 417, 20_000])("%d bytes come back as they were", (length) => {
     const channel = new Channel(newStore(), "a");
     const data = Uint8Array.from({ length }, (_, at) => (at * 7) & 255);
     expect(channel.append(data)).toBe(1);

@@ -232,7 +232,9 @@ test("a clean stop needs no recovery and loses nothing", () => {
     reason: "it was closed in order",
     messages: 1,
     dropped: 0,
+    isSameLife: true,
     setAside: null,
+    removed: [],
   });
   expect(again.store.arena.u32[HEAD_CLEAN]).toBe(0);
   expect(again.store.epoch).toBe(store.epoch);

@@ -218,7 +218,15 @@ describe("refusals", () => {
 });
 
 test("the block on a terminal", () => {
-  const report = { kind: "reopened", reason: "", messages: 1, dropped: 0, setAside: null } as const;
+  const report = {
+    kind: "reopened",
+    reason: "",
+    messages: 1,
+    dropped: 0,
+    isSameLife: true,
+    setAside: null,
+    removed: [],
+  } as const;
   const block = startBlock(
     {
       listen: ["0.0.0.0:8080", "unix:/run/s.sock"],
