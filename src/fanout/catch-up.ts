@@ -10,14 +10,13 @@ import { frameOf } from "./delivery.ts";
 import type { Fanout } from "./fanout.ts";
 import { type CatchUpSink, MORE, StoreReader, UNTELLABLE } from "./lag.ts";
 import type { StreamSubscription } from "./local-channel.ts";
+import { SOCKET_FULL_BYTES } from "./slow-sockets.ts";
 import type { StreamConnection } from "./streams.ts";
 import { type TopicSubscription, topicGroup } from "./topics.ts";
 
 /** Bytes rendered before they are written, and store batches read, before others get their turn. */
 const WRITE_BYTES = 256 * 1024;
 const ROUNDS_A_TURN = 4;
-/** A socket with more than this unsent reads no further backlog until it drains. */
-const SOCKET_FULL_BYTES = 256 * 1024;
 
 export class CatchUp {
   readonly #store: Store;
@@ -140,6 +139,7 @@ export class CatchUp {
   #seatTopic(subscription: TopicSubscription): void {
     const { channel, peer } = subscription;
     channel.joining.delete(subscription);
+    this.#fanout.socketLagsNoMore(subscription);
     topicGroup(channel, peer.format).join(subscription);
   }
 

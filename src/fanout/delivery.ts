@@ -14,7 +14,8 @@ import { isUtf8 } from "../wire/utf8.ts";
 import { Batch } from "./batch.ts";
 import type { Format } from "./format.ts";
 import type { LocalChannel, StreamGroup, StreamSubscription } from "./local-channel.ts";
-import { SHARD_SIZE, type TopicGroup } from "./topics.ts";
+import { slowOf } from "./slow-sockets.ts";
+import { SHARD_SIZE, type TopicGroup, type TopicSubscription } from "./topics.ts";
 import type { WaitingSubscription } from "./waiting.ts";
 
 /** What a job needs of the worker around it. */
@@ -26,6 +27,8 @@ export interface DeliveryHost {
   gapTold(times: number): void;
   /** A dialect without words for a gap: the stream ends here, and its client comes back with its position. */
   endBehind(subscription: StreamSubscription): void;
+  /** They left their topics, and wait among the joining for room. */
+  socketsLag(subscriptions: readonly TopicSubscription[]): void;
   /** The poll is answered: it stands nowhere any more. */
   leavePoll(subscription: WaitingSubscription): void;
 }
@@ -187,12 +190,22 @@ export class Job {
       if (this.#frames.length > 0) this.#host.gapTold(sockets);
       else for (const socket of [...shard.sockets]) socket.peer.closeBehind();
     }
-    for (const frame of this.#frames) {
+    for (let i = 0; i < this.#frames.length; i++) {
+      const frame = this.#frames[i] ?? "";
+      const sent = this.#host.publish(shard.topic, frame);
+      this.#host.delivered(shard.sockets.length, shard.sockets.length * frame.length);
+      if (sent > 0) continue;
       // 0: it was too much for somebody, the others have it. Who it was is known when his socket closes (subscribe/socket-peer.ts).
-      if (this.#host.publish(shard.topic, frame) === 0) shard.overranMs = this.#host.nowMs();
-      this.#host.delivered(sockets, sockets * frame.length);
+      if (sent === 0) shard.overranMs = this.#host.nowMs();
+      this.#host.socketsLag(slowOf(shard, this.#idOfFrame(i)));
+      if (shard.sockets.length === 0) break;
     }
     return sockets;
+  }
+
+  #idOfFrame(i: number): number {
+    const { batch } = this;
+    return batch.missed > 0 ? batch.to : (batch.messages[i]?.id ?? batch.to);
   }
 
   // --- held streams ------------------------------------------------------------------------------------------------------

@@ -43,6 +43,8 @@ export class Fanout implements PumpHost, StreamKeeper {
   readonly #arrivals: Arrivals;
   readonly #toFlush: StreamConnection[] = [];
   readonly #lagging = new Set<StreamConnection>();
+  /** Sockets that were in a topic and were too slow for it, by channel. */
+  readonly #laggingSockets = new Set<TopicSubscription>();
   #flushScheduled = false;
   readonly #empty = new Set<LocalChannel>();
 
@@ -183,6 +185,7 @@ export class Fanout implements PumpHost, StreamKeeper {
 
   leaveTopicChannel(subscription: TopicSubscription, socketOpen: boolean): void {
     leaveTopic(subscription, socketOpen);
+    this.socketLagsNoMore(subscription);
     this.#unstand(subscription);
   }
 
@@ -195,7 +198,7 @@ export class Fanout implements PumpHost, StreamKeeper {
 
   /** Once a second: closes lagging streams and joining sockets that take nothing (performance.now()), and publishes how many lag. */
   closeStuck(nowMs: number): void {
-    this.store.setCounter(this.slot, Counter.LAGGING, this.#lagging.size);
+    this.store.setCounter(this.slot, Counter.LAGGING, this.#lagging.size + this.#laggingSockets.size);
     for (const connection of this.#lagging) {
       if (nowMs - connection.lastProgressMs > NO_PROGRESS_MS) this.#closeSlow(connection);
     }
@@ -317,8 +320,25 @@ export class Fanout implements PumpHost, StreamKeeper {
   }
 
   #lagsNoMore(connection: StreamConnection): void {
-    if (this.#lagging.delete(connection) && this.#lagging.size === 0)
-      this.store.setOwed(this.slot, OWED_LIVE);
+    if (this.#lagging.delete(connection)) this.#mayBeLive();
+  }
+
+  socketsLag(subscriptions: readonly TopicSubscription[]): void {
+    if (subscriptions.length === 0) return;
+    this.store.setOwed(this.slot, OWED_BEHIND);
+    const nowMs = this.nowMs();
+    for (const subscription of subscriptions) {
+      subscription.fullSinceMs = nowMs;
+      this.#laggingSockets.add(subscription);
+    }
+  }
+
+  socketLagsNoMore(subscription: TopicSubscription): void {
+    if (this.#laggingSockets.delete(subscription)) this.#mayBeLive();
+  }
+
+  #mayBeLive(): void {
+    if (this.#lagging.size + this.#laggingSockets.size === 0) this.store.setOwed(this.slot, OWED_LIVE);
   }
 
   flushLater(connection: StreamConnection): void {

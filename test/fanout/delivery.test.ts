@@ -51,6 +51,7 @@ const hostOf = (looks = Number.POSITIVE_INFINITY): DeliveryHost => ({
     counted.gaps += times;
   },
   endBehind: (subscription) => worker.fanout.endBehind(subscription),
+  socketsLag: (subscriptions) => worker.fanout.socketsLag(subscriptions),
   leavePoll: (subscription) => worker.fanout.leavePoll(subscription),
 });
 
