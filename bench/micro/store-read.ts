@@ -3,7 +3,7 @@
 
 import { bench, run } from "mitata";
 import { Message } from "../../src/store/message-view.ts";
-import { RefList } from "../../src/store/refs.ts";
+import { FOUND } from "../../src/store/reader.ts";
 import { RingEntry } from "../../src/store/ring.ts";
 import { NOW_MS, SIZES, temporaryStore, text } from "./samples.ts";
 
@@ -16,16 +16,16 @@ for (const size of SIZES) {
   const incarnation = store.incarnation(index);
   const data = text(size);
   for (let n = 0; n < REPLAY; n++) store.append(index, incarnation, data, null, null, true, NOW_MS);
-  const refs = new RefList();
-  const found = store.collectLast(index, incarnation, REPLAY, refs);
-  if (found !== REPLAY) throw new Error(`collectLast found ${found} of ${REPLAY}`);
+  if (store.reader(index, incarnation, 0).next(message) !== FOUND) throw new Error("nothing to read");
+  const { block, stamp } = message;
   bench(`read ${size} bytes`, () => {
-    if (!store.read(refs.block(0), refs.stamp(0), message)) throw new Error("the message is gone");
+    if (!store.read(block, stamp, message)) throw new Error("the message is gone");
   });
-  bench(`collect and read the last ${REPLAY} of ${size} bytes`, () => {
-    refs.clear();
-    store.collectLast(index, incarnation, REPLAY, refs);
-    for (let at = 0; at < refs.length; at++) store.read(refs.block(at), refs.stamp(at), message);
+  bench(`a Reader over the last ${REPLAY} of ${size} bytes`, () => {
+    const reader = store.reader(index, incarnation, store.beforeLastStored(index, incarnation, REPLAY, 0));
+    let found = 0;
+    for (; reader.next(message) === FOUND; found++) reader.accept(message);
+    if (found !== REPLAY) throw new Error(`${found} of ${REPLAY} found`);
   });
 }
 

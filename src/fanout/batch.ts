@@ -4,12 +4,13 @@
  */
 import { FLAG_DELETION } from "../message.ts";
 import { Message } from "../store/message-view.ts";
+import { BUSY } from "../store/outcome.ts";
+import { FOUND } from "../store/reader.ts";
 import type { Store } from "../store/store.ts";
 import type { LocalChannel } from "./local-channel.ts";
 
 const MAX_MESSAGES = 64;
-/** What a job publishes is to fit behind what a socket may have unsent (slow-sockets.ts). */
-const MAX_BYTES = 128 * 1024;
+const MAX_BYTES = 256 * 1024;
 const KEEP_BYTES = 64 * 1024;
 
 export class Batch {
@@ -23,8 +24,10 @@ export class Batch {
   /** The channel's end; its message is messages[0] when `hasText`, else the entry itself was evicted. */
   deletion = false;
   hasText = false;
+  /** Nothing could be read just now, though there may be something: fill it again in a moment. */
+  isBusy = false;
 
-  /** Takes the next messages from the channel's pending references. May come back empty with more pending: try again. */
+  /** Takes what comes next in the channel. It stays `due` until its end was reached. */
   fill(store: Store, channel: LocalChannel): void {
     this.count = 0;
     this.missed = 0;
@@ -32,44 +35,57 @@ export class Batch {
     this.hasText = false;
     this.previous = channel.delivered;
     this.to = channel.delivered;
+    const { reader } = channel;
+    // Before anything is read: a message with this id or a smaller one is linked by now, or gone.
+    const owed = store.publishedCount(channel.index);
+    const isLive = store.isLive(channel.index, channel.incarnation);
+    const outcome = this.#read(channel);
+    this.isBusy = outcome === BUSY;
+    if (outcome === FOUND || this.isBusy) return;
+    const isBehind = isLive && owed > this.to;
+    channel.due = this.count > 0 && (isBehind || !isLive);
+    if (this.count > 0) return;
+    // Messages behind the last one that could be read are gone.
+    if (isBehind) {
+      this.#gapUpTo(owed);
+      reader.jump(this.to);
+    } else if (!isLive || channel.gone) this.#end(store, channel);
+  }
+
+  /** Reads up to the batch's bounds, or to a hole: the last outcome of the reader. */
+  #read(channel: LocalChannel): number {
+    const { reader } = channel;
     let bytes = 0;
-    let lost = false;
-    const { pending } = channel;
-    while (channel.used < pending.length && this.count < MAX_MESSAGES && bytes < MAX_BYTES) {
+    while (this.count < MAX_MESSAGES && bytes < MAX_BYTES) {
       const m = this.#message(this.count);
-      if (!store.read(pending.block(channel.used), pending.stamp(channel.used), m)) {
-        lost = true;
-        channel.used++;
-        continue;
-      }
-      m.channel = channel.name;
-      if ((m.flags & FLAG_DELETION) !== 0) {
-        if (this.count > 0) break;
-        channel.used++;
-        this.deletion = true;
-        this.hasText = true;
-        channel.gone = true;
-        break;
-      }
+      const outcome = reader.next(m);
+      if (outcome !== FOUND) return outcome;
       if (m.id > this.to + 1) {
         // A hole: messages were evicted before this worker read them. It is a batch of its own, told before what follows it.
         if (this.count === 0) this.#gapUpTo(m.id - 1);
-        break;
+        return FOUND;
       }
-      channel.used++;
-      if (m.id <= this.to) continue; // older than the first subscription here
+      m.channel = channel.name;
+      reader.accept(m);
       this.count++;
       this.to = m.id;
       bytes += m.dataLength;
     }
-    if (channel.used < pending.length) return;
-    pending.clear();
-    channel.used = 0;
-    // Messages behind the last one that was read, or the deletion itself, may be among the lost: the store knows.
-    if (lost) channel.readAgain(store);
-    if (this.count > 0 || this.missed > 0 || pending.length > 0) return;
-    if (channel.gone) this.deletion = true;
-    else if (channel.owedUpTo > this.to) this.#gapUpTo(channel.owedUpTo);
+    return FOUND;
+  }
+
+  /**
+   * A channel that lives no more, read to its end. The ring's last entry of it is the deletion, if that was taken already; if not, it
+   * will be. When it was evicted there is no text.
+   */
+  #end(store: Store, channel: LocalChannel): void {
+    const m = this.#message(0);
+    const isThere = store.read(channel.lastBlock, channel.lastStamp, m);
+    this.hasText = isThere && (m.flags & FLAG_DELETION) !== 0;
+    this.deletion = this.hasText || channel.gone || (channel.lastBlock !== 0 && !isThere);
+    if (!this.deletion) return;
+    m.channel = channel.name;
+    channel.gone = true;
   }
 
   /** Lets go of the scratch buffers that one large message made large. */

@@ -7,35 +7,36 @@ import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { frameOf } from "./delivery.ts";
-import type { Fanout } from "./fanout.ts";
-import { type CatchUpSink, MORE, StoreReader, UNTELLABLE } from "./lag.ts";
-import type { StreamSubscription } from "./local-channel.ts";
-import { SOCKET_FULL_BYTES } from "./slow-sockets.ts";
+import { type CatchUpSink, MORE, readOn, UNTELLABLE, WAIT } from "./lag.ts";
+import type { LocalChannel, StreamSubscription } from "./local-channel.ts";
+import type { Standing } from "./standing.ts";
 import type { StreamConnection } from "./streams.ts";
 import { type TopicSubscription, topicGroup } from "./topics.ts";
+import type { Turns } from "./turns.ts";
 
 /** Bytes rendered before they are written, and store batches read, before others get their turn. */
 const WRITE_BYTES = 256 * 1024;
 const ROUNDS_A_TURN = 4;
+/** A socket with more than this unsent reads no further backlog until it drains. */
+const SOCKET_FULL_BYTES = 256 * 1024;
 
 export class CatchUp {
   readonly #store: Store;
-  readonly #fanout: Fanout;
-  readonly #reader: StoreReader;
+  readonly #standing: Standing;
   readonly #writer = new ByteWriter();
-  readonly #later = new Set<StreamConnection | TopicSubscription>();
+  readonly #turns: Turns;
   readonly #streamSink: CatchUpSink<StreamSubscription>;
   readonly #topicSink: CatchUpSink<TopicSubscription>;
 
-  constructor(store: Store, fanout: Fanout) {
-    this.#store = store;
-    this.#fanout = fanout;
-    this.#reader = new StoreReader(store);
+  constructor(standing: Standing, turns: Turns) {
+    this.#turns = turns;
+    this.#store = standing.store;
+    this.#standing = standing;
     this.#streamSink = {
       message: (subscription, m) => {
         const { format } = subscription.connection;
         format.message(this.#writer, m, subscription.channel, this.#positions(subscription));
-        fanout.delivered(1, 0);
+        standing.delivered(1, 0);
         return this.#writer.length < WRITE_BYTES;
       },
       gap: (subscription, missed, upTo) => {
@@ -47,7 +48,7 @@ export class CatchUp {
           upTo,
           this.#positions(subscription),
         );
-        if (told) fanout.gapTold(1);
+        if (told) standing.gapTold(1);
         return told;
       },
     };
@@ -55,14 +56,14 @@ export class CatchUp {
       message: (subscription, m) => {
         this.#writer.reset();
         subscription.peer.format.message(this.#writer, m, subscription.channel, null);
-        fanout.delivered(1, this.#writer.length);
+        standing.delivered(1, this.#writer.length);
         return this.#sendFrame(subscription);
       },
       gap: (subscription, missed, upTo) => {
         this.#writer.reset();
         if (!subscription.peer.format.gap(this.#writer, subscription.channel, missed, upTo, null))
           return false;
-        fanout.gapTold(1);
+        standing.gapTold(1);
         this.#sendFrame(subscription);
         return true;
       },
@@ -73,24 +74,30 @@ export class CatchUp {
   stream(connection: StreamConnection): void {
     for (let round = 0; connection.isLagging && !connection.isStalled; round++) {
       if (round === ROUNDS_A_TURN) {
-        this.#goOnLater(connection);
+        this.#turns.later(connection, () => this.stream(connection));
         return;
       }
       this.#writer.reset();
       if (connection.prelude !== null) this.#writer.pushBytes(connection.prelude);
       connection.prelude = null;
       let more = false;
+      let mustWait = false;
       for (const subscription of connection.subscriptions) {
-        const outcome = this.#reader.readOn(subscription, Number.MAX_SAFE_INTEGER, this.#streamSink);
+        const outcome = readOn(this.#store, subscription, Number.MAX_SAFE_INTEGER, this.#streamSink);
         if (outcome === UNTELLABLE) {
-          this.#fanout.endBehind(subscription);
+          this.#standing.closeSlow(connection);
           return;
         }
         if (outcome === MORE) more = true;
+        if (outcome === WAIT) mustWait = true;
         if (outcome === MORE && this.#writer.length >= WRITE_BYTES) break;
       }
-      this.#fanout.delivered(0, this.#writer.length);
+      this.#standing.delivered(0, this.#writer.length);
       if (this.#writer.length > 0 && !connection.send(this.#writer.view())) return;
+      if (mustWait) {
+        this.#turns.soon(connection, () => this.stream(connection));
+        return;
+      }
       if (!more) {
         this.#seatStream(connection);
         return;
@@ -103,9 +110,11 @@ export class CatchUp {
    * is still on its way there would come after a hole.
    */
   #seatStream(connection: StreamConnection): void {
-    this.#fanout.caughtUp(connection);
+    this.#standing.lagsNoMore(connection);
+    connection.caughtUp();
     for (const subscription of connection.subscriptions) {
       const { channel } = subscription;
+      subscription.reader = null;
       if (!this.#store.isLive(channel.index, channel.incarnation)) continue;
       channel.behind.delete(subscription);
       channel.streamGroup(connection.format).add(subscription);
@@ -117,29 +126,39 @@ export class CatchUp {
     const { channel, peer } = subscription;
     for (let round = 0; channel.joining.has(subscription) && !channel.gone; round++) {
       if (peer.socket.getBufferedAmount() > SOCKET_FULL_BYTES) {
-        if (subscription.fullSinceMs === 0) subscription.fullSinceMs = this.#fanout.nowMs();
+        if (subscription.fullSinceMs === 0) subscription.fullSinceMs = this.#standing.nowMs();
         return; // its drain event calls again
       }
       subscription.fullSinceMs = 0;
       if (round === ROUNDS_A_TURN) {
-        this.#goOnLater(subscription);
+        this.#turns.later(subscription, () => this.topic(subscription));
         return;
       }
-      const outcome = this.#reader.readOn(subscription, channel.delivered, this.#topicSink);
+      const outcome = readOn(this.#store, subscription, channel.delivered, this.#topicSink);
       if (outcome === UNTELLABLE) {
         peer.closeBehind();
         return;
       }
       if (outcome === MORE) continue;
+      if (outcome === WAIT) {
+        this.#turns.soon(subscription, () => this.topic(subscription));
+        return;
+      }
       if (hasCaughtUp(subscription)) this.#seatTopic(subscription);
       return; // betweenJobs() calls again
     }
   }
 
+  /** A job is done and the next has not begun: sockets that have everything up to `delivered` may enter topics now. */
+  betweenJobs(channel: LocalChannel): void {
+    if (channel.joining.size === 0) return;
+    for (const subscription of [...channel.joining]) this.topic(subscription);
+  }
+
   #seatTopic(subscription: TopicSubscription): void {
     const { channel, peer } = subscription;
     channel.joining.delete(subscription);
-    this.#fanout.socketLagsNoMore(subscription);
+    subscription.reader = null;
     topicGroup(channel, peer.format).join(subscription);
   }
 
@@ -149,7 +168,7 @@ export class CatchUp {
     const frame = frameOf(peer.format, this.#writer);
     // 0: the socket is closed, or will be for being slow, and its close handler follows. Bun says 0 of an empty frame as well.
     if (peer.socket.send(frame) === 0 && frame.length > 0) {
-      this.#store.count(this.#fanout.slot, Counter.CLOSED_SLOW, 1);
+      this.#store.count(this.#standing.slot, Counter.CLOSED_SLOW, 1);
       channel.joining.delete(subscription);
       return false;
     }
@@ -159,21 +178,6 @@ export class CatchUp {
   #positions(subscription: StreamSubscription): number[] | null {
     const { connection } = subscription;
     return connection.format.perConnection ? connection.positions() : null;
-  }
-
-  #goOnLater(waiting: StreamConnection | TopicSubscription): void {
-    if (this.#later.size === 0) setImmediate(() => this.#goOn());
-    this.#later.add(waiting);
-  }
-
-  #goOn(): void {
-    const waiting = [...this.#later];
-    this.#later.clear();
-    for (const one of waiting) {
-      if ("peer" in one) {
-        this.topic(one);
-      } else this.stream(one);
-    }
   }
 }
 

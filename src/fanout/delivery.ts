@@ -14,24 +14,11 @@ import { isUtf8 } from "../wire/utf8.ts";
 import { Batch } from "./batch.ts";
 import type { Format } from "./format.ts";
 import type { LocalChannel, StreamGroup, StreamSubscription } from "./local-channel.ts";
-import { slowOf } from "./slow-sockets.ts";
-import { SHARD_SIZE, type TopicGroup, type TopicSubscription } from "./topics.ts";
-import type { WaitingSubscription } from "./waiting.ts";
+import type { Standing } from "./standing.ts";
+import { SHARD_SIZE, type TopicGroup } from "./topics.ts";
 
-/** What a job needs of the worker around it. */
-export interface DeliveryHost {
-  /** Bun's `server.publish`: bytes sent, 0 dropped, -1 queued under backpressure. */
-  publish(topic: string, payload: string | Uint8Array): number;
-  nowMs(): number;
-  delivered(messages: number, bytes: number): void;
-  gapTold(times: number): void;
-  /** A dialect without words for a gap: the stream ends here, and its client comes back with its position. */
-  endBehind(subscription: StreamSubscription): void;
-  /** They left their topics, and wait among the joining for room. */
-  socketsLag(subscriptions: readonly TopicSubscription[]): void;
-  /** The poll is answered: it stands nowhere any more. */
-  leavePoll(subscription: WaitingSubscription): void;
-}
+/** Bun's `server.publish`: bytes sent, 0 dropped, -1 queued under backpressure. */
+export type TopicPublish = (topic: string, payload: string | Uint8Array) => number;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -47,7 +34,8 @@ const CLOCK_EVERY = 64;
 export class Job {
   readonly batch = new Batch();
   channel: LocalChannel;
-  readonly #host: DeliveryHost;
+  readonly #standing: Standing;
+  readonly #publish: TopicPublish;
   /** The bytes of the group being served; kept while a walk is interrupted. */
   readonly #shared = new ByteWriter();
   /** Bytes for one connection alone. */
@@ -60,8 +48,9 @@ export class Job {
   #at = -1;
   #encoded = false;
 
-  constructor(host: DeliveryHost, channel: LocalChannel) {
-    this.#host = host;
+  constructor(standing: Standing, publish: TopicPublish, channel: LocalChannel) {
+    this.#standing = standing;
+    this.#publish = publish;
     this.channel = channel;
   }
 
@@ -90,7 +79,7 @@ export class Job {
     if (!this.#writeStreams(deadlineMs)) return false;
     const { channel, batch } = this;
     channel.delivered = Math.max(channel.delivered, batch.to);
-    channel.lastLiveMs = this.#host.nowMs();
+    channel.lastLiveMs = this.#standing.nowMs();
     batch.release();
     this.#frames.length = 0;
     return true;
@@ -121,11 +110,11 @@ export class Job {
         format.message(this.#own, m, this.channel, null);
         body = this.#own.copy();
       }
-      this.#host.leavePoll(subscription);
-      subscription.poll.answer(m, body);
-      this.#host.delivered(1, body.length);
+      this.#standing.leavePoll(subscription);
+      subscription.poll.answer(subscription, m, body);
+      this.#standing.delivered(1, body.length);
       this.#at = i;
-      if (i % CLOCK_EVERY === 0 && this.#host.nowMs() > deadlineMs) return false;
+      if (i % CLOCK_EVERY === 0 && this.#standing.nowMs() > deadlineMs) return false;
     }
     return true;
   }
@@ -148,7 +137,7 @@ export class Job {
       let reached = 0;
       for (this.#at = Math.max(0, this.#at); this.#at < group.shards.length; this.#at++) {
         // Bun sends what was published when the turn ends, so the clock cannot see it: count instead.
-        if (reached >= SHARD_SIZE || (reached > 0 && this.#host.nowMs() > deadlineMs)) return false;
+        if (reached >= SHARD_SIZE || (reached > 0 && this.#standing.nowMs() > deadlineMs)) return false;
         const sockets = this.#publishShard(group, this.#at);
         reached += sockets;
         this.nativeMs += sockets * NATIVE_SEND_MS;
@@ -187,25 +176,15 @@ export class Job {
     const sockets = shard?.sockets.length ?? 0;
     if (shard === undefined || sockets === 0) return 0;
     if (this.batch.missed > 0) {
-      if (this.#frames.length > 0) this.#host.gapTold(sockets);
+      if (this.#frames.length > 0) this.#standing.gapTold(sockets);
       else for (const socket of [...shard.sockets]) socket.peer.closeBehind();
     }
-    for (let i = 0; i < this.#frames.length; i++) {
-      const frame = this.#frames[i] ?? "";
-      const sent = this.#host.publish(shard.topic, frame);
-      this.#host.delivered(shard.sockets.length, shard.sockets.length * frame.length);
-      if (sent > 0) continue;
+    for (const frame of this.#frames) {
       // 0: it was too much for somebody, the others have it. Who it was is known when his socket closes (subscribe/socket-peer.ts).
-      if (sent === 0) shard.overranMs = this.#host.nowMs();
-      this.#host.socketsLag(slowOf(shard, this.#idOfFrame(i)));
-      if (shard.sockets.length === 0) break;
+      if (this.#publish(shard.topic, frame) === 0) shard.overranMs = this.#standing.nowMs();
+      this.#standing.delivered(sockets, sockets * frame.length);
     }
     return sockets;
-  }
-
-  #idOfFrame(i: number): number {
-    const { batch } = this;
-    return batch.missed > 0 ? batch.to : (batch.messages[i]?.id ?? batch.to);
   }
 
   // --- held streams ------------------------------------------------------------------------------------------------------
@@ -251,18 +230,18 @@ export class Job {
       if (own || subscription.sentId !== previous) this.#writeOwn(group, subscription);
       else {
         subscription.sentId = to;
-        if (shared.length === 0 && missed > 0) this.#host.endBehind(subscription);
+        if (shared.length === 0 && missed > 0) this.#standing.closeSlow(subscription.connection);
         else if (subscription.connection.subscriptions.length === 1) subscription.connection.send(shared);
         else subscription.connection.sendShared(shared);
         served++;
       }
-      if (i % CLOCK_EVERY === 0 && this.#host.nowMs() > deadlineMs) {
+      if (i % CLOCK_EVERY === 0 && this.#standing.nowMs() > deadlineMs) {
         i--;
         break;
       }
     }
-    this.#host.delivered(served * count, served * shared.length);
-    if (missed > 0 && shared.length > 0) this.#host.gapTold(served);
+    this.#standing.delivered(served * count, served * shared.length);
+    if (missed > 0 && shared.length > 0) this.#standing.gapTold(served);
     this.#at = i;
     return i < 0;
   }
@@ -278,7 +257,7 @@ export class Job {
       const missed = batch.to - Math.max(subscription.sentId, batch.previous);
       subscription.sentId = batch.to;
       told = group.format.gap(this.#own, channel, missed, batch.to, positions());
-      if (told) this.#host.gapTold(1);
+      if (told) this.#standing.gapTold(1);
     }
     let count = 0;
     for (let i = 0; i < batch.count; i++) {
@@ -289,11 +268,11 @@ export class Job {
       count++;
     }
     if (!told) {
-      this.#host.endBehind(subscription);
+      this.#standing.closeSlow(subscription.connection);
       return;
     }
     connection.sendShared(this.#own.view());
-    this.#host.delivered(count, this.#own.length);
+    this.#standing.delivered(count, this.#own.length);
   }
 }
 

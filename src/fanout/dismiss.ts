@@ -8,9 +8,9 @@ import { CHANNEL_DELETED_ID } from "../message.ts";
 import { Message } from "../store/message-view.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { frameOf } from "./delivery.ts";
-import type { Fanout } from "./fanout.ts";
 import type { Format } from "./format.ts";
 import type { LocalChannel, StreamSubscription } from "./local-channel.ts";
+import type { Standing } from "./standing.ts";
 import type { TopicSubscription } from "./topics.ts";
 
 /** What is told when the deletion's own message was evicted before it was read. */
@@ -24,48 +24,52 @@ export function lostDeletion(channel: LocalChannel, text: Uint8Array): Message {
   return m;
 }
 
-export function dismiss(fanout: Fanout, channel: LocalChannel, m: Message): void {
+export function dismiss(standing: Standing, channel: LocalChannel, m: Message): void {
   channel.gone = true;
   channel.dismissed = true;
   const bytes = new ByteWriter();
   for (const subscription of [...channel.waiting]) {
     encode(bytes, subscription.poll.format, m, channel);
-    fanout.leavePoll(subscription);
-    subscription.poll.answer(m, bytes.copy());
+    standing.leavePoll(subscription);
+    subscription.poll.answer(subscription, m, bytes.copy());
   }
   for (const group of channel.topics) {
     encode(bytes, group.format, m, channel);
     const frame = frameOf(group.format, bytes);
     for (const shard of group.shards) {
-      for (const subscription of [...shard.sockets]) dismissSocket(fanout, subscription, frame);
+      for (const subscription of [...shard.sockets]) dismissSocket(standing, subscription, frame);
     }
   }
   for (const subscription of [...channel.joining]) {
     encode(bytes, subscription.peer.format, m, channel);
-    dismissSocket(fanout, subscription, frameOf(subscription.peer.format, bytes));
+    dismissSocket(standing, subscription, frameOf(subscription.peer.format, bytes));
   }
   for (const group of channel.streams) {
-    for (const subscription of [...group.members]) dismissStream(fanout, subscription, m, bytes);
+    for (const subscription of [...group.members]) dismissStream(standing, subscription, m, bytes);
   }
-  for (const subscription of [...channel.behind]) dismissStream(fanout, subscription, m, bytes);
+  for (const subscription of [...channel.behind]) dismissStream(standing, subscription, m, bytes);
 }
 
-function dismissSocket(fanout: Fanout, subscription: TopicSubscription, frame: string | Uint8Array): void {
+function dismissSocket(
+  standing: Standing,
+  subscription: TopicSubscription,
+  frame: string | Uint8Array,
+): void {
   const { peer } = subscription;
-  if (peer.socket.send(frame) === 0) fanout.topicDropped(1);
-  else fanout.delivered(1, frame.length);
+  if (peer.socket.send(frame) === 0) standing.socketsDropped(1);
+  else standing.delivered(1, frame.length);
   // Closed by that send, and gone from here.
   if (!peer.subscriptions.includes(subscription)) return;
-  if (peer.subscriptions.length === 1) fanout.leaveTopics(peer, true);
+  if (peer.subscriptions.length === 1) standing.leaveTopics(peer, true);
   else {
     peer.subscriptions.splice(peer.subscriptions.indexOf(subscription), 1);
-    fanout.leaveTopicChannel(subscription, true);
+    standing.leaveTopicChannel(subscription, true);
   }
   peer.channelDeleted();
 }
 
 function dismissStream(
-  fanout: Fanout,
+  standing: Standing,
   subscription: StreamSubscription,
   m: Message,
   bytes: ByteWriter,
@@ -75,13 +79,13 @@ function dismissStream(
   const { format } = connection;
   format.message(bytes, m, channel, format.perConnection ? connection.positions() : null);
   connection.send(bytes.view());
-  fanout.delivered(1, 0);
+  standing.delivered(1, 0);
   if (connection.subscriptions.length > 1) {
     connection.lose(subscription);
-    fanout.leaveStreamChannel(subscription);
+    standing.leaveStreamChannel(subscription);
     return;
   }
-  fanout.leaveStream(connection);
+  standing.leaveStream(connection);
   connection.end(connection.footer);
 }
 

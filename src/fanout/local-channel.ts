@@ -2,12 +2,13 @@
  * A channel as one worker sees it: who stands here, what was delivered to them, what is still to come. Made at the first
  * subscription in this worker, forgotten after the last. The channel itself (names, counts, messages) lives in the store.
  *
- *   ids:   1 ........ delivered | batch of the running job | pending (references) | in the ring, not yet taken
+ *   ids:   1 ........ delivered | batch of the running job | in the store, where `reader` goes on
  *
  * Every live subscription has seen all ids up to `delivered`, except that a subscription which joined later carries its own,
  * higher `sentId`. Jobs compare the two, so joining and leaving while a job runs can neither lose nor repeat a message (P1, P2).
  */
-import { RefList } from "../store/refs.ts";
+import type { NamedChannel } from "../store/channel-ref.ts";
+import type { Reader } from "../store/reader.ts";
 import type { Store } from "../store/store.ts";
 import type { Format } from "./format.ts";
 import type { StreamConnection } from "./streams.ts";
@@ -24,6 +25,8 @@ export class Subscription {
    */
   readonly historyUntil: number;
   readonly channel: LocalChannel;
+  /** Reads on after `sentId` while it is not live; null before it began to and once it is seated. */
+  reader: Reader | null = null;
   constructor(channel: LocalChannel, sentId: number, historyUntil: number) {
     this.channel = channel;
     this.sentId = sentId;
@@ -76,12 +79,14 @@ export class LocalChannel {
   readonly name: Uint8Array;
   /** Every id up to here was handed to all who were live. */
   delivered: number;
-  /** References taken from the ring and not yet put into a job; `used` of them are used up. */
-  readonly pending = new RefList();
-  used = 0;
-  /** Ids up to here exist, whether or not a reference to them was taken (see readAgain). */
-  owedUpTo = 0;
-  /** The channel was deleted; who stands here is told once `pending` is delivered, and `dismissed` says that it was done. */
+  /** Where the jobs of this worker read on. */
+  readonly reader: Reader;
+  /** Something came through the ring that no job has looked for yet. */
+  due = false;
+  /** Block and stamp of the newest entry of the ring: the deletion's, once the channel lives no more. */
+  lastBlock = 0;
+  lastStamp = 0;
+  /** The channel was deleted; who stands here is told once all before it is delivered, and `dismissed` says that it was done. */
   gone = false;
   dismissed = false;
   /** When the last live message was delivered here: restarts the ping interval of all who stand here (spec 4.9). */
@@ -102,33 +107,19 @@ export class LocalChannel {
   /** Streams that read from the store until they have caught up: newcomers with a backlog, and slow readers. */
   readonly behind = new Set<StreamSubscription>();
 
-  constructor(index: number, incarnation: number, base: number, name: Uint8Array, delivered: number) {
+  /** Who joins is given what is published after `delivered`. */
+  constructor(store: Store, { index, incarnation, name }: NamedChannel, base: number, delivered: number) {
     this.index = index;
     this.incarnation = incarnation;
     this.base = base;
     this.name = name;
     this.delivered = delivered;
+    this.reader = store.reader(index, incarnation, delivered);
   }
 
   /** There is something to deliver, a gap and the end included. */
   hasMore(): boolean {
-    if (this.gone) return !this.dismissed;
-    return this.used < this.pending.length || this.owedUpTo > this.delivered;
-  }
-
-  /**
-   * Takes from the store what it still has after `delivered`, in place of the references: some were evicted, or the ring went round before
-   * they were taken. What a running job carries is among it, and is known by its ids.
-   */
-  readAgain(store: Store): void {
-    this.pending.clear();
-    this.used = 0;
-    // Before collect: what is published between the two is found by it or still comes through the ring.
-    const owed = store.publishedCount(this.index);
-    const limit = Number.MAX_SAFE_INTEGER;
-    const found = store.collect(this.index, this.incarnation, this.delivered, true, limit, this.pending);
-    if (found < 0) this.gone = true;
-    else this.owedUpTo = owed;
+    return this.gone ? !this.dismissed : this.due;
   }
 
   streamGroup(format: Format): StreamGroup {

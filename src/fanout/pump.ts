@@ -10,8 +10,11 @@ import { log } from "../log.ts";
 import { Counter } from "../store/counters.ts";
 import { RingEntry } from "../store/ring.ts";
 import type { Store } from "../store/store.ts";
-import { type DeliveryHost, Job } from "./delivery.ts";
+import type { CatchUp } from "./catch-up.ts";
+import { Job, type TopicPublish } from "./delivery.ts";
+import { dismiss, lostDeletion } from "./dismiss.ts";
 import type { LocalChannel } from "./local-channel.ts";
+import type { Standing } from "./standing.ts";
 
 /** How long one turn may deliver before other work gets its chance. */
 const SLICE_MS = 2;
@@ -26,21 +29,21 @@ const REST_MAX_MS = 10;
 /** Finished jobs whose buffers are kept for the next ones; more only run at once when many channels have thousands of sockets each. */
 const SPARE_JOBS = 8;
 
-/** What the pump needs from the place where subscribers stand. */
-export interface PumpHost extends DeliveryHost {
-  local(index: number): LocalChannel | undefined;
-  locals(): Iterable<LocalChannel>;
-  hasLocals(): boolean;
-  /** A job is done and the next has not begun: sockets that have everything up to `delivered` may enter topics now. */
-  betweenJobs(channel: LocalChannel): void;
-  /** The channel's end was reached, in order. `text` is the deletion message. */
-  deleted(channel: LocalChannel, job: Job): void;
+/** A channel that could not be read just now is looked at again so much later. */
+const BUSY_MS = 1;
+
+export interface PumpOptions {
+  readonly publish: TopicPublish;
+  /** The deletion message for channels whose own was evicted before it was read. */
+  readonly deletedText: Uint8Array;
 }
 
 export class Pump {
   readonly #store: Store;
   readonly #slot: number;
-  readonly #host: PumpHost;
+  readonly #standing: Standing;
+  readonly #catchUp: CatchUp;
+  readonly #options: PumpOptions;
   readonly #entry = new RingEntry();
   /** Channels with something to deliver, in the order they asked; jobs in slices go to the end. */
   readonly #ready: LocalChannel[] = [];
@@ -54,10 +57,13 @@ export class Pump {
   #scheduled = false;
   #stopped = false;
 
-  constructor(store: Store, slot: number, host: PumpHost) {
+  constructor(standing: Standing, catchUp: CatchUp, options: PumpOptions) {
+    const { store, slot } = standing;
     this.#store = store;
     this.#slot = slot;
-    this.#host = host;
+    this.#standing = standing;
+    this.#catchUp = catchUp;
+    this.#options = options;
     this.#cursor = store.head();
     this.#timer = setInterval(() => this.#look(), SAFETY_LOOK_MS);
   }
@@ -123,7 +129,7 @@ export class Pump {
     }
     if (this.#resting.size === 0) this.#store.setCursor(this.#slot, this.#cursor);
     // Nobody stands here: stay awake, so that no publisher spends a bell on a worker with nothing to do.
-    if (!this.#host.hasLocals()) return;
+    if (this.#standing.isEmpty) return;
     if (!this.#store.beginSleep(this.#slot, this.#cursor)) this.schedule();
   }
 
@@ -152,9 +158,10 @@ export class Pump {
   #step(channel: LocalChannel, deadline: number): number {
     let job = this.#jobs.get(channel);
     if (job === undefined) {
-      job = this.#spare.pop() ?? new Job(this.#host, channel);
+      job = this.#spare.pop() ?? new Job(this.#standing, this.#options.publish, channel);
       if (!job.start(this.#store, channel)) {
-        if (job.batch.deletion) this.#host.deleted(channel, job);
+        if (job.batch.deletion) this.#deleted(channel, job);
+        if (job.batch.isBusy) channel.restUntilMs = performance.now() + BUSY_MS;
         this.#finish(channel, job);
         return 0;
       }
@@ -171,8 +178,15 @@ export class Pump {
     this.#jobs.delete(channel);
     if (this.#spare.length < SPARE_JOBS) this.#spare.push(job);
     channel.busy = false;
-    this.#host.betweenJobs(channel);
+    this.#catchUp.betweenJobs(channel);
     if (channel.hasMore()) this.#enqueue(channel);
+  }
+
+  /** The channel's end was reached, in order. */
+  #deleted(channel: LocalChannel, { batch }: Job): void {
+    const known = batch.hasText ? batch.messages[0] : undefined;
+    dismiss(this.#standing, channel, known ?? lostDeletion(channel, this.#options.deletedText));
+    this.#standing.forget(channel);
   }
 
   #enqueue(channel: LocalChannel): void {
@@ -181,31 +195,34 @@ export class Pump {
     this.#ready.push(channel);
   }
 
-  /** Moves references from the ring to the channels that have subscribers here. */
+  /** Finds out from the ring which of the channels that have subscribers here have something new. */
   #take(): void {
     const head = this.#store.head();
-    if (!this.#host.hasLocals()) this.#cursor = head;
+    if (this.#standing.isEmpty) this.#cursor = head;
     while (this.#cursor !== head) {
       if (!this.#store.entry(this.#cursor, this.#entry)) {
         this.#lapped();
         return;
       }
       this.#cursor = (this.#cursor + 1) >>> 0;
-      const channel = this.#host.local(this.#entry.channel);
+      const channel = this.#standing.channel(this.#entry.channel);
       if (channel === undefined || channel.incarnation !== this.#entry.incarnation) continue;
-      channel.pending.push(this.#entry.block, this.#entry.stamp);
+      channel.lastBlock = this.#entry.block;
+      channel.lastStamp = this.#entry.stamp;
+      channel.due = true;
       this.#enqueue(channel);
     }
   }
 
-  /** This worker fell a whole ring behind: compare every channel that has subscribers here with the store instead. */
+  /** This worker fell a whole ring behind: look into every channel that has subscribers here instead. */
   #lapped(): void {
     this.#cursor = this.#store.head();
     this.#store.count(this.#slot, Counter.LAPPED, 1);
     log("warn", "fell a whole dispatch ring behind; reading the channels instead");
-    for (const channel of this.#host.locals()) {
-      channel.readAgain(this.#store);
-      if (channel.hasMore()) this.#enqueue(channel);
+    for (const channel of this.#standing.channels()) {
+      channel.due = true;
+      if (!this.#store.isLive(channel.index, channel.incarnation)) channel.gone = true;
+      this.#enqueue(channel);
     }
   }
 }

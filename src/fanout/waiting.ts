@@ -19,8 +19,11 @@ export class WaitingSubscription extends Subscription {
 export interface WaitingPoll {
   readonly format: Format;
   readonly subscriptions: WaitingSubscription[];
-  /** `body` is the encoded message alone, shared by all polls of the format; it must not be written to. */
-  answer(m: Message, body: Uint8Array): void;
+  /**
+   * `subscription` is the one it came for, and stands nowhere any more. `body` is the encoded message alone, shared by all polls of the
+   * format; it must not be written to.
+   */
+  answer(subscription: WaitingSubscription, m: Message, body: Uint8Array): void;
 }
 
 export function addWaiting(subscription: WaitingSubscription): void {

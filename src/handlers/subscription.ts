@@ -8,9 +8,8 @@ import type { Fanout } from "../fanout/fanout.ts";
 import { type LocalChannel, StreamSubscription } from "../fanout/local-channel.ts";
 import { StreamConnection, type StreamSink } from "../fanout/streams.ts";
 import { ChannelRef } from "../store/channel-ref.ts";
-import { Message as StoredMessage } from "../store/message-view.ts";
+import { LastSearch } from "../store/last-search.ts";
 import { BUSY } from "../store/outcome.ts";
-import { RefList } from "../store/refs.ts";
 import type { Store } from "../store/store.ts";
 import { atHandler } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
@@ -62,14 +61,11 @@ function beforeLast(
   count: number,
   newest: number,
 ): number {
-  const refs = new RefList();
-  const message = new StoredMessage();
-  const wanted = Math.min(count, store.storedCount(index));
-  const found = store.collectLast(index, incarnation, wanted, refs);
-  for (let i = 0; i < found; i++) {
-    if (store.readHeader(refs.block(i), refs.stamp(i), message)) return message.id - 1;
-  }
-  return newest;
+  const known = store.beforeLastStored(index, incarnation, count, newest);
+  if (known >= 0) return known;
+  const search = new LastSearch(store, index, incarnation, count, newest);
+  search.run(Number.MAX_SAFE_INTEGER);
+  return search.afterId;
 }
 
 type Result = IteratorResult<Message, undefined>;

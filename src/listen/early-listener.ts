@@ -36,7 +36,7 @@ export interface EarlyListenOptions extends ListenOptions {
 /** Throws when the address cannot be listened on. */
 export function startEarlyListener(options: EarlyListenOptions): Listener {
   rmSync(options.socketPath, { force: true });
-  const { server: native, watch } = listen(
+  const native = listen(
     { ...options, serves: (server) => options.serves(server, peerOfRelay) },
     `unix:${options.socketPath}`,
   );
@@ -54,7 +54,6 @@ export function startEarlyListener(options: EarlyListenOptions): Listener {
       return 2 * front.relayed;
     },
     publish: (topic, payload) => native.publish(topic, payload as Bun.StringOrBuffer, false),
-    look: (nowMs) => watch.look(nowMs),
     stop: (closeActive) => {
       front.stop(closeActive);
       void native.stop(closeActive);
@@ -63,7 +62,17 @@ export function startEarlyListener(options: EarlyListenOptions): Listener {
   };
 }
 
+/** The requests of one connection whose answers are not over. */
+interface PipelinedLine {
+  last: ServerResponse | null;
+  waiting: number;
+}
+
+/** A client that sends more than so many requests ahead of their answers is cut off. */
+const MAX_PIPELINED = 256;
+
 class Front {
+  readonly #lines = new WeakMap<object, PipelinedLine>();
   /** Requests being answered, and WebSockets being relayed. */
   open = 0;
   /** The WebSockets among them. */
@@ -144,10 +153,35 @@ class Front {
       // Its connection is kept alive by node:http even when nobody listens any more.
       if (this.#stopping) setImmediate(() => this.#server.closeIdleConnections());
     });
-    this.#answer(incoming, outgoing).catch((error: unknown) => {
-      log("error", "a request failed", { error: String(error) });
-      outgoing.destroy();
+    const answer = (): void => {
+      this.#answer(incoming, outgoing).catch((error: unknown) => {
+        log("error", "a request failed", { error: String(error) });
+        outgoing.destroy();
+      });
+    };
+    const line = this.#lineOf(incoming.socket);
+    if (line.waiting === MAX_PIPELINED) incoming.socket.destroy();
+    else if (line.last === null) answer();
+    else {
+      line.waiting++;
+      line.last.once("close", () => {
+        line.waiting--;
+        if (!incoming.socket.destroyed) answer();
+      });
+    }
+    line.last = outgoing;
+    outgoing.once("close", () => {
+      if (line.last === outgoing) line.last = null;
     });
+  }
+
+  /** Pipelined requests of a connection stand in line: each would render its answer, and node:http keep all of them at once. */
+  #lineOf(socket: object): PipelinedLine {
+    const known = this.#lines.get(socket);
+    if (known !== undefined) return known;
+    const made: PipelinedLine = { last: null, waiting: 0 };
+    this.#lines.set(socket, made);
+    return made;
   }
 
   async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -198,8 +232,7 @@ class Front {
       return;
     }
     this.#countIn(socket);
-    const { socketPath, silenceMs } = this.#options;
-    relay(incoming, socket, head, { socketPath, silenceMs, peer });
+    relay(incoming, socket, head, { socketPath: this.#options.socketPath, peer });
   }
 
   #countIn(socket: Duplex): void {

@@ -42,7 +42,7 @@ export async function writeAnswer(
   response: Response,
   idleMs: number,
 ): Promise<void> {
-  const held = heldStreamOf(response) ?? generatedBodyOf(response);
+  const held = heldStreamOf(response) ?? generatedBodyOf(response) ?? chunkedBodyOf(response);
   // node:http knows the version of the request, and so whether the connection is kept.
   if (response.headers.get("connection") === "keep-alive") response.headers.delete("connection");
   const head = Array.from(response.headers, ([name, value]) => [spelled(name), value]).flat();
@@ -57,13 +57,6 @@ export async function writeAnswer(
   if (response.body === null) {
     writeHead(outgoing, response.status, head);
     outgoing.end();
-    return;
-  }
-  const chunked = chunkedBodyOf(response);
-  if (chunked !== undefined) {
-    writeHead(outgoing, response.status, head);
-    outgoing.end(chunked);
-    cutOffWhenStuck(outgoing, idleMs);
     return;
   }
   // Compressed as it is sent, because it is large, or a handler's: as a blob it would be in memory as a whole, or have no end.

@@ -21,14 +21,19 @@ import {
   CH_BASE,
   CH_CLASS,
   CH_CREATED,
+  CH_GONE_TAG,
+  CH_GONE_TIME,
   CH_INCARNATION,
   CH_LAST_ID,
   CH_LAST_TAG,
   CH_LAST_TIME,
   CH_NEWEST,
+  CH_NEWEST_STORED,
   CH_OLDEST,
   CH_OLDEST_STORED,
   CH_RESTS_SINCE,
+  CH_SKIP_FAR,
+  CH_SKIP_NEAR,
   CH_STATE,
   CH_STORED_COUNT,
   CH_SUBSCRIBERS,
@@ -54,6 +59,22 @@ import { copyName, freeName, hashName, writeName } from "./names.ts";
 import { BUSY } from "./outcome.ts";
 import { isWildcardName, type StorePolicy } from "./policy.ts";
 import { nextSerial } from "./ring.ts";
+
+/** What is 0 in a channel that nothing was published to. */
+const EMPTY_WORDS = [
+  CH_OLDEST,
+  CH_NEWEST,
+  CH_OLDEST_STORED,
+  CH_STORED_COUNT,
+  CH_LAST_TIME,
+  CH_LAST_TAG,
+  CH_SKIP_NEAR,
+  CH_SKIP_FAR,
+  CH_GONE_TIME,
+  CH_GONE_TAG,
+  CH_NEWEST_STORED,
+  CH_NEWEST_STORED + 1,
+];
 
 /** No record or no blocks left for another channel. */
 export const NO_ROOM = -2;
@@ -96,9 +117,7 @@ export function createChannel(
   setWide(u32, record + CH_CREATED, created);
   setWide(u32, record + CH_BASE, nextSerial(arena) - 1);
   setWide(u32, record + CH_LAST_ID, 0);
-  for (const word of [CH_OLDEST, CH_NEWEST, CH_OLDEST_STORED, CH_STORED_COUNT, CH_LAST_TIME, CH_LAST_TAG]) {
-    u32[record + word] = 0;
-  }
+  for (const word of EMPTY_WORDS) u32[record + word] = 0;
   u32.fill(0, record + CH_SUBSCRIBERS, record + CH_SUBSCRIBERS + layout.workerSlots);
   u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
   u32[record + CH_RESTS_SINCE] = nowSec;
@@ -192,6 +211,19 @@ export const lastTimeOf = (arena: Arena, index: number): number =>
 
 export const lastTagOf = (arena: Arena, index: number): number =>
   arena.u32[channelWord(arena.layout, index) + CH_LAST_TAG]!;
+
+/** The two words may be torn for a moment: then they name a time that is too late, and a gap is told once too often. */
+export function hasLostAfter(
+  { u32, layout }: Arena,
+  index: number,
+  time: number,
+  tag: number | null,
+): boolean {
+  const record = channelWord(layout, index);
+  const goneTag = u32[record + CH_GONE_TAG]!;
+  const goneTime = u32[record + CH_GONE_TIME]!;
+  return goneTime > time || (tag !== null && goneTime === time && goneTag > tag);
+}
 
 export const nameOf = (arena: Arena, index: number): Uint8Array => copyName(arena, index);
 

@@ -27,7 +27,8 @@
  * Pairing of the lock-free accesses (writer → reader):
  *   MSG_STAMP       stored last when a message is complete, zeroed first when it is freed → read(), before and after copying
  *   CH_INCARNATION  odd while the channel lives; changed first on removal → isLive(), find(), before and after comparing
- *   CH_VERSION      odd while a message is being unlinked → collect(), before and after walking
+ *   CH_VERSION      odd while a message is being unlinked → Reader, before and after it met a hole or the end
+ *   MSG_NEWER       stored when the next message is complete → Reader, which looks at its own place's stamp afterwards
  *   HEAD_HASH_VERSION odd while table entries move → find(), before and after a miss
  *   counters of two words (HEAD_RING_HEAD, CREATED, DELETIONS, EVICTED, CH_LAST_ID)  high word marked, low word, high word → wideShared()
  *   HEAD_RING_HEAD  stored last in a publish → head(), and entry() after copying a ring entry
@@ -167,7 +168,15 @@ export const CH_RESTS_SINCE = 19;
 export const CH_CREATED = 20; // two words
 /** CLASS_*, as it was when the channel was made: the prefix may be another by now. */
 export const CH_CLASS = 22;
-export const CH_SUBSCRIBERS = 23; // one word a slot
+/** Blocks of the newest messages whose id is a multiple of SKIP_NEAR and of SKIP_FAR: what the next such message skips back to. */
+export const CH_SKIP_NEAR = 23;
+export const CH_SKIP_FAR = 24;
+/** Time and tag of the newest message that was stored and is no longer: a position before it has lost something. */
+export const CH_GONE_TIME = 25;
+export const CH_GONE_TAG = 26;
+/** Id of the newest message that came to be stored; two words. */
+export const CH_NEWEST_STORED = 27;
+export const CH_SUBSCRIBERS = 29; // one word a slot
 
 export const CLASS_NORMAL = 0;
 export const CLASS_WILDCARD = 1;
@@ -200,7 +209,14 @@ export const MSG_AGE_OLDER = 18;
 export const MSG_AGE_NEWER = 19;
 /** Of event id, event type and data, not 0; 0 = nobody took it, because the file is in memory. */
 export const MSG_DATA_CHECK = 20;
-export const MSG_WORDS = 21;
+/**
+ * The block that had the message SKIP_FAR ids before, where the id is a multiple of that, or SKIP_NEAR, likewise; else 0. Never followed
+ * without a look at the id that stands there (seek.ts): the message may be gone, and its block another's.
+ */
+export const MSG_SKIP = 21;
+export const MSG_WORDS = 22;
+export const SKIP_NEAR = 64;
+export const SKIP_FAR = 4096;
 export const NO_EVENT_TEXT = 0xffff;
 
 // Further block of a message, or block of a name.

@@ -4,16 +4,21 @@
  */
 
 import { FLAG_DELETION, FLAG_STORED } from "../message.ts";
-import { type Arena, blockWord, channelWord, writeFence } from "./arena.ts";
+import { type Arena, blockWord, channelWord, setWide, wide, writeFence } from "./arena.ts";
 import { blocksForMessage, freeBlocks } from "./blocks.ts";
 import {
   AGE_COUNT,
   AGE_NEWEST,
   AGE_OLDEST,
   AGE_UNSORTED_UNTIL,
+  CH_GONE_TAG,
+  CH_GONE_TIME,
   CH_NEWEST,
+  CH_NEWEST_STORED,
   CH_OLDEST,
   CH_OLDEST_STORED,
+  CH_SKIP_FAR,
+  CH_SKIP_NEAR,
   CH_STORED_COUNT,
   CH_VERSION,
   HEAD_STORED,
@@ -27,12 +32,18 @@ import {
   MSG_EVENT_LENGTHS,
   MSG_EXPIRES,
   MSG_FLAGS,
+  MSG_ID,
   MSG_LAST,
   MSG_NEWER,
   MSG_NEXT,
   MSG_OLDER,
+  MSG_SKIP,
   MSG_STAMP,
+  MSG_TAG,
+  MSG_TIME,
   NO_EVENT_TEXT,
+  SKIP_FAR,
+  SKIP_NEAR,
 } from "./layout.ts";
 import { countTrash } from "./trash.ts";
 
@@ -68,13 +79,38 @@ export function linkInChannel(arena: Arena, block: number): void {
   const newest = u32[record + CH_NEWEST]!;
   u32[at + MSG_OLDER] = newest;
   u32[at + MSG_NEWER] = 0;
-  // The three stores pair with the loads in collect: a block reached by a link has its header complete.
+  u32[at + MSG_SKIP] = skipFrom(arena, record, at, block);
+  // The three stores pair with the loads in seek.ts and reader.ts: a block reached by a link has its header complete.
   if (newest === 0) Atomics.store(u32, record + CH_OLDEST, block);
   else Atomics.store(u32, blockWord(layout, newest) + MSG_NEWER, block);
   Atomics.store(u32, record + CH_NEWEST, block);
   if ((u32[at + MSG_FLAGS]! & FLAG_STORED) === 0) return;
   if (u32[record + CH_OLDEST_STORED] === 0) u32[record + CH_OLDEST_STORED] = block;
+  setWide(u32, record + CH_NEWEST_STORED, wide(u32, at + MSG_ID));
   u32[record + CH_STORED_COUNT] = u32[record + CH_STORED_COUNT]! + 1;
+}
+
+/**
+ * Where a search may go on from this message without meeting those between: SKIP_FAR or SKIP_NEAR ids back. Ids have holes once
+ * messages are evicted; then there is nothing to skip to, and the search takes single steps as far as the next that has.
+ */
+function skipFrom({ u32 }: Arena, record: number, at: number, block: number): number {
+  if ((u32[at + MSG_ID]! & (SKIP_NEAR - 1)) !== 0) return 0;
+  const isFar = (u32[at + MSG_ID]! & (SKIP_FAR - 1)) === 0;
+  const before = u32[record + (isFar ? CH_SKIP_FAR : CH_SKIP_NEAR)]!;
+  u32[record + CH_SKIP_NEAR] = block;
+  if (isFar) u32[record + CH_SKIP_FAR] = block;
+  return before;
+}
+
+/** What newcomers could ask for and can no longer. Not always the newest of those last: a lowered ttl takes messages out of turn. */
+function markGone({ u32 }: Arena, record: number, at: number): void {
+  const time = u32[at + MSG_TIME]!;
+  const tag = u32[at + MSG_TAG]!;
+  const known = u32[record + CH_GONE_TIME]!;
+  if (time < known || (time === known && tag <= u32[record + CH_GONE_TAG]!)) return;
+  u32[record + CH_GONE_TIME] = time;
+  u32[record + CH_GONE_TAG] = tag;
 }
 
 /** Hangs a message in as the newest of its age list. */
@@ -107,7 +143,7 @@ export function dropMessage(arena: Arena, block: number, nowSec: number): void {
   const flags = u32[at + MSG_FLAGS]!;
   const inChannel = (flags & FLAG_DELETION) === 0;
   const version = channelWord(layout, u32[at + MSG_CHANNEL]!) + CH_VERSION;
-  // Odd: pairs with the first look of collect.
+  // Odd: pairs with the first look of Reader.
   if (inChannel) Atomics.store(u32, version, (u32[version]! + 1) >>> 0);
   // Pairs with the second look of readMessage: what it copied before this was the message.
   Atomics.store(u32, at + MSG_STAMP, 0);
@@ -115,7 +151,7 @@ export function dropMessage(arena: Arena, block: number, nowSec: number): void {
   arena.fault?.("evict-unstamped");
   if (inChannel) {
     unlinkFromChannel(arena, at, block);
-    // Even again, but another number: pairs with the second look of collect.
+    // Even again, but another number: pairs with the second look of Reader.
     Atomics.store(u32, version, (u32[version]! + 1) >>> 0);
   }
   unlinkByAge(arena, at, ageListOf(flags));
@@ -137,6 +173,7 @@ export function demoteMessage(arena: Arena, block: number, expires: number, nowS
   // Who dies here leaves a header that recovery does not trust: the message is dropped a little early.
   u32[at + MSG_CHECK] = checkOf(u32, at);
   linkByAge(arena, block);
+  markGone(arena, record, at);
   u32[record + CH_STORED_COUNT] = u32[record + CH_STORED_COUNT]! - 1;
   if (u32[record + CH_OLDEST_STORED] === block) {
     u32[record + CH_OLDEST_STORED] = storedFrom(arena, u32[at + MSG_NEWER]!);
@@ -154,6 +191,7 @@ function unlinkFromChannel(arena: Arena, at: number, block: number): void {
   if (newer === 0) u32[record + CH_NEWEST] = older;
   else u32[blockWord(layout, newer) + MSG_OLDER] = older;
   if ((u32[at + MSG_FLAGS]! & FLAG_STORED) === 0) return;
+  markGone(arena, record, at);
   u32[record + CH_STORED_COUNT] = u32[record + CH_STORED_COUNT]! - 1;
   if (u32[record + CH_OLDEST_STORED] === block) u32[record + CH_OLDEST_STORED] = storedFrom(arena, newer);
 }

@@ -14,9 +14,12 @@ import {
   CH_NAME_HASH,
   CH_NAME_LENGTH,
   CH_NEWEST,
+  CH_NEWEST_STORED,
   CH_OLDEST,
   CH_OLDEST_STORED,
   CH_RESTS_SINCE,
+  CH_SKIP_FAR,
+  CH_SKIP_NEAR,
   CH_STATE,
   CH_STORED_COUNT,
   CLASS_WILDCARD,
@@ -39,6 +42,18 @@ import {
 } from "./layout.ts";
 import { hashName, nameOwner } from "./names.ts";
 
+/** Made anew as messages are linked again. */
+const LINKS = [
+  CH_OLDEST,
+  CH_NEWEST,
+  CH_OLDEST_STORED,
+  CH_STORED_COUNT,
+  CH_NEWEST_STORED,
+  CH_NEWEST_STORED + 1,
+  CH_SKIP_NEAR,
+  CH_SKIP_FAR,
+];
+
 /** Makes the channel lists and the hash table anew; marks the blocks of names in `used`. */
 export function rebuildChannels(arena: Arena, used: Uint8Array): void {
   const { u32, layout } = arena;
@@ -51,7 +66,7 @@ export function rebuildChannels(arena: Arena, used: Uint8Array): void {
   const trashed: number[] = [];
   for (let index = layout.channels - 1; index >= 0; index--) {
     const record = channelWord(layout, index);
-    for (const word of [CH_OLDEST, CH_NEWEST, CH_OLDEST_STORED, CH_STORED_COUNT]) u32[record + word] = 0;
+    for (const word of LINKS) u32[record + word] = 0;
     settleState(arena, index, used);
     const state = u32[record + CH_STATE];
     if (state === STATE_LIVE) living.push(index);

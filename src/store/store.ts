@@ -8,7 +8,6 @@
 import { type Arena, wide } from "./arena.ts";
 import { ChannelRef } from "./channel-ref.ts";
 import * as channels from "./channels.ts";
-import { collectAfter, collectNewest } from "./collect.ts";
 import type { Counter } from "./counters.ts";
 import * as events from "./events.ts";
 import { attachFile, type OpenReport, openFile, type StoreShape } from "./file.ts";
@@ -24,8 +23,10 @@ import { Patience } from "./patience.ts";
 import { isWildcardName, type StorePolicy } from "./policy.ts";
 import { appendMessage, deleteChannel } from "./publish.ts";
 import { readMessage } from "./read.ts";
-import type { RefList } from "./refs.ts";
+import { Reader } from "./reader.ts";
 import { type RingEntry, readEntry, ringHead } from "./ring.ts";
+import type { Sight } from "./seek.ts";
+import * as seek from "./seek.ts";
 import { endService, isOnDisk } from "./service.ts";
 import * as slots from "./slots.ts";
 import { sweepStore } from "./sweep.ts";
@@ -326,31 +327,39 @@ export class Store {
     return deleteChannel(this.arena, this.#policy, name, text, nowMs);
   }
 
-  /** Adds up to `limit` messages with ids above `afterId` to `out`, oldest first; how many, or -1 = the channel is gone. */
-  collect(
-    index: number,
-    incarnation: number,
-    afterId: number,
-    includeUnstored: boolean,
-    limit: number,
-    out: RefList,
-  ): number {
-    return collectAfter(this.arena, index, incarnation, afterId, includeUnstored, limit, out);
+  /** Reads the channel on after this id. */
+  reader(index: number, incarnation: number, afterId: number): Reader {
+    return new Reader(this.arena, index, incarnation, afterId);
   }
 
-  /** Adds the last `count` stored messages to `out`, oldest first; how many, or -1 = the channel is gone. */
-  collectLast(index: number, incarnation: number, count: number, out: RefList): number {
-    return collectNewest(this.arena, index, incarnation, count, out);
+  /** Fills `into` with the oldest message of a later time, or of this one with at least the tag: AT_PLACE, NOTHING_NEWER, DISTURBED. */
+  seekTime(index: number, incarnation: number, time: number, tag: number | null, into: Sight): number {
+    return seek.seekTime(this.arena, index, incarnation, time, tag, into);
+  }
+
+  /** Fills `into` with the channel's newest message, whatever it is; false when there is none. */
+  seeNewest(index: number, incarnation: number, into: Sight): boolean {
+    return seek.seeNewest(this.arena, index, incarnation, into);
+  }
+
+  /** The id before the last `count` stored messages, -1 when they have to be counted; `newest` when nothing is stored. */
+  beforeLastStored(index: number, incarnation: number, count: number, newest: number): number {
+    return seek.beforeLastStored(this.arena, index, incarnation, count, newest);
+  }
+
+  /** Whether something with an id above this one is stored. */
+  hasStoredAfter(index: number, afterId: number): boolean {
+    return seek.hasStoredAfter(this.arena, index, afterId);
+  }
+
+  /** Whether something newer than time and tag (null: than the whole second) was stored and is no longer. */
+  hasLostAfter(index: number, time: number, tag: number | null): boolean {
+    return channels.hasLostAfter(this.arena, index, time, tag);
   }
 
   /** Copies a message out; false when it was evicted meanwhile (`into` is then garbage). */
   read(block: number, stamp: number, into: Message): boolean {
     return readMessage(this.arena, block, stamp, into, true);
-  }
-
-  /** The same without the data bytes: numbers, event id and event type. */
-  readHeader(block: number, stamp: number, into: Message): boolean {
-    return readMessage(this.arena, block, stamp, into, false);
   }
 
   // Dispatch ring

@@ -10,9 +10,11 @@ import { type Refusal, Refusals } from "../errors.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
 import { Counter } from "../store/counters.ts";
 import { type Callback, callbackOf } from "../wire/jsonp.ts";
+import type { Seat } from "./admit.ts";
+import type { Asked } from "./backlog.ts";
 import { Inquiry } from "./inquiry.ts";
 import type { IdleTimer } from "./line.ts";
-import { PollEndpoint } from "./poll.ts";
+import { PollEndpoint, type PollVisit } from "./poll.ts";
 import { Presenter } from "./presentation.ts";
 import type { Room } from "./room.ts";
 import { StreamEndpoint } from "./stream.ts";
@@ -62,10 +64,24 @@ export class SubscriberEndpoint {
     const seats = this.#inquiry.admit(this.#inquiry.path(located));
     if (seats === Refusals.busy) return this.#later(located, server, cors);
     if ("status" in seats) return this.#refuse(seats, cors);
-    const asked = this.#inquiry.asked(located);
     const visit = { located, callback: callback === "none" ? null : callback.name };
+    const isExact = isHeld && this.#streams.isPositioned;
+    const asked = this.#room.backlog.find(seats, this.#inquiry.asked(located), isExact);
+    if (asked instanceof Promise)
+      return asked.then((found) => this.#serve(mode, seats, found, visit, server));
+    return this.#serve(mode, seats, asked, visit, server);
+  }
+
+  #serve(
+    mode: SubscriberMode,
+    seats: readonly Seat[],
+    asked: Asked,
+    visit: PollVisit,
+    server: IdleTimer | null,
+  ): Response | Promise<Response> {
     if (mode === "polling") return this.#polls.poll(seats, asked, visit);
-    if (this.#room.draining) return refuse(Refusals.draining, { ...LEAVE, ...cors });
+    const { located } = visit;
+    if (this.#room.draining) return refuse(Refusals.draining, { ...LEAVE, ...this.#presenter.cors(located) });
     if (mode === "long-polling") return this.#polls.longPoll(seats, asked, visit, server);
     return this.#streams.open(seats, asked, located, server);
   }

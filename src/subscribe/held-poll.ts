@@ -7,7 +7,8 @@ import type { LocalChannel } from "../fanout/local-channel.ts";
 import { type WaitingPoll, WaitingSubscription } from "../fanout/waiting.ts";
 import type { Arrival } from "../front/location-hooks.ts";
 import type { Message } from "../store/message-view.ts";
-import type { Start } from "./backlog.ts";
+import type { Missing } from "../wire/gap-field.ts";
+import { lostOf, type Start } from "./backlog.ts";
 import type { Line } from "./line.ts";
 import type { PollEndpoint } from "./poll.ts";
 import type { Presentation } from "./presentation.ts";
@@ -20,6 +21,8 @@ export interface Waiter {
   readonly line: Line | null;
   readonly presentation: Presentation;
 }
+
+const NOWHERE = { afterId: 0, historyUntil: 0 };
 
 /** One waiting long poll: answered once, by a message, by its ttl, by a drain, or not at all when the client leaves. */
 export class HeldPoll implements WaitingPoll, Held, Timed {
@@ -34,6 +37,8 @@ export class HeldPoll implements WaitingPoll, Held, Timed {
   readonly #line: Line | null;
   readonly #presentation: Presentation;
   readonly #names: readonly Uint8Array[];
+  /** What its position alone told to be missing. */
+  readonly #lost: readonly Missing[];
   #departure: (() => void) | null = null;
 
   constructor(
@@ -48,8 +53,11 @@ export class HeldPoll implements WaitingPoll, Held, Timed {
     this.#line = line;
     this.#presentation = presentation;
     this.#names = channels.map(({ name }) => name);
+    this.#lost = lostOf(channels, starts);
     channels.forEach((channel, i) => {
-      this.subscriptions.push(new WaitingSubscription(channel, this, starts[i]?.afterId ?? 0));
+      const { afterId, historyUntil } = starts[i] ?? NOWHERE;
+      // Nothing of the history is stored, or the poll would not wait.
+      this.subscriptions.push(new WaitingSubscription(channel, this, Math.max(afterId, historyUntil)));
     });
     const { room } = endpoint;
     if (endpoint.ttlMs > 0) room.timers.add(this, endpoint.ttlMs);
@@ -69,15 +77,23 @@ export class HeldPoll implements WaitingPoll, Held, Timed {
     this.#leave();
   }
 
-  answer(m: Message, body: Uint8Array): void {
+  /** What came before `m` and was evicted before this worker could read it is told in the head. */
+  answer({ channel, sentId }: WaitingSubscription, m: Message, body: Uint8Array): void {
+    const missed = m.id - sentId - 1;
+    const missing = missed > 0 ? [...this.#lost, { channel: channel.name, missed }] : this.#lost;
     this.#leave();
-    this.#resolve(this.#endpoint.wrap(m, body, this.#presentation));
+    this.#resolve(this.#endpoint.wrap(m, body, this.#presentation, missing));
   }
 
   goAway(): void {
     if (this.subscriptions.length === 0) return;
+    const missing = [...this.#lost];
+    for (const { channel, sentId } of this.subscriptions) {
+      const missed = channel.delivered - sentId;
+      if (missed > 0) missing.push({ channel: channel.name, missed });
+    }
     this.#leave();
-    this.#resolve(this.#endpoint.timedOut(this.#presentation));
+    this.#resolve(this.#endpoint.timedOut(this.#presentation, missing));
   }
 
   fire(): void {

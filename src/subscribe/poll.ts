@@ -8,34 +8,30 @@ import type { LocationConfig } from "../config/model.ts";
 import { gzipped } from "../content-coding.ts";
 import type { Format } from "../fanout/format.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
-import { CHANNEL_DELETED_ID, FLAG_STORED, TIMED_OUT_ID } from "../message.ts";
-import { Message } from "../store/message-view.ts";
-import { RefList } from "../store/refs.ts";
+import { CHANNEL_DELETED_ID, TIMED_OUT_ID } from "../message.ts";
+import type { Message } from "../store/message-view.ts";
+import { Sight } from "../store/seek.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { eventStreamFooter, eventStreamHeader } from "../wire/event-stream.ts";
+import { gapField, type Missing } from "../wire/gap-field.ts";
 import { formatHttpDate } from "../wire/http-date.ts";
-import { pushJsonpComma, pushJsonpEnd, pushJsonpStart } from "../wire/jsonp.ts";
+import { pushJsonpEnd, pushJsonpStart } from "../wire/jsonp.ts";
 import type { Seat } from "./admit.ts";
-import type { Asked, Start } from "./backlog.ts";
-import { chunkedAnswer } from "./chunked-answer.ts";
+import { type Asked, lostOf, type Start } from "./backlog.ts";
+import { type Continued, chunkedAnswer } from "./chunked-answer.ts";
 import { shelfOf } from "./format-shelf.ts";
+import { GzipSink } from "./gzip-sink.ts";
 import { HeldPoll } from "./held-poll.ts";
 import { type IdleTimer, isNeverIdle, Line } from "./line.ts";
+import { DONE, isAfter, LOST, type Mark, PollReading } from "./poll-reading.ts";
 import type { Presentation, Presenter } from "./presentation.ts";
 import type { Room } from "./room.ts";
 import { serverMessage } from "./server-message.ts";
 
 const encoder = new TextEncoder();
 const ONCE = { once: true };
-const BATCH = 256;
 /** Spec 4.10. */
 const TIMED_OUT_TEXT = "Timed out";
-
-/** The position a poll's answer carries: Last-Modified and Etag of spec 4.12 (3). */
-interface Mark {
-  time: number;
-  tag: number;
-}
 
 /** One request for a poll: what its answer depends on besides channels and position. */
 export interface PollVisit {
@@ -54,8 +50,7 @@ export class PollEndpoint {
   readonly #header: Uint8Array;
   readonly #footer: Uint8Array;
   readonly #writer = new ByteWriter();
-  readonly #refs = new RefList();
-  readonly #message = new Message();
+  readonly #sight = new Sight();
   readonly #hooks: LocationHooks | null;
 
   constructor(
@@ -80,7 +75,9 @@ export class PollEndpoint {
   poll(seats: readonly Seat[], asked: Asked, { located, callback }: PollVisit): Response {
     const presentation = this.#presenter.immediate(located, callback);
     const starts = this.#starts(seats, asked);
-    return this.#answerNow(seats, starts, asked, presentation) ?? notModified(asked, presentation);
+    const missing = [...lostOf(seats, starts)];
+    const answer = this.#answerNow(seats, starts, asked, presentation, missing);
+    return answer ?? this.#notModified(asked, presentation, missing);
   }
 
   longPoll(
@@ -92,7 +89,8 @@ export class PollEndpoint {
     // From here to the seat is one turn: nothing can be delivered between the starts and the wait.
     const channels = seats.map((seat) => this.room.fanout.channel(seat));
     const starts = this.#starts(seats, asked);
-    const now = this.#answerNow(seats, starts, asked, this.#presenter.immediate(located, callback));
+    const immediate = this.#presenter.immediate(located, callback);
+    const now = this.#answerNow(seats, starts, asked, immediate, [...lostOf(seats, starts)]);
     if (now !== null) return now;
     const { request } = located;
     const line = this.#neverIdle || server === null ? null : new Line(server, request, this.room.idleSec);
@@ -106,24 +104,26 @@ export class PollEndpoint {
   }
 
   /** 200 with one message, header and footer template around it. */
-  wrap(m: Message, body: Uint8Array, presentation: Presentation): Response {
+  wrap(m: Message, body: Uint8Array, presentation: Presentation, missing: readonly Missing[]): Response {
     const isDeletion = m.id === CHANNEL_DELETED_ID;
     const mark = isDeletion ? { time: nowSec(), tag: 0 } : { time: m.time, tag: m.tag };
-    return this.#answer(mark, this.#around(body, presentation), presentation);
+    return this.#answer(
+      this.#around(body, presentation),
+      this.#fields(mark, presentation, missing),
+      presentation,
+    );
   }
 
   /** The answer to a long poll that nothing came for (spec 4.10). */
-  timedOut(presentation: Presentation): Response {
+  timedOut(presentation: Presentation, missing: readonly Missing[]): Response {
     const mark = { time: nowSec(), tag: 0 };
+    const fields = this.#fields(mark, presentation, missing);
     if (this.room.config.messages.timeoutWithBody) {
       const text = new ByteWriter(256);
       this.format.message(text, serverMessage(TIMED_OUT_ID, TIMED_OUT_TEXT), this.room.fanout.nobody, null);
-      return this.#answer(mark, this.#around(text.view(), presentation), presentation);
+      return this.#answer(this.#around(text.view(), presentation), fields, presentation);
     }
-    return new Response(null, {
-      status: 304,
-      headers: { ...fieldsOf(mark, presentation), "Content-Length": "0" },
-    });
+    return new Response(null, { status: 304, headers: { ...fields, "Content-Length": "0" } });
   }
 
   #starts(seats: readonly Seat[], asked: Asked): Start[] {
@@ -131,7 +131,7 @@ export class PollEndpoint {
   }
 
   /**
-   * Spec 4.12 (3), (5); null when no channel has anything newer. The mark is found before any message is read, and then every channel is
+   * Spec 4.12 (3), (5); null when no channel has anything newer. What is found to be missing is added to `missing`. The mark is found before any message is read, and then every channel is
    * read up to it: what lies before a message that was seen was published before it, so nothing can fall between two polls.
    */
   #answerNow(
@@ -139,67 +139,62 @@ export class PollEndpoint {
     starts: readonly Start[],
     asked: Asked,
     presentation: Presentation,
+    missing: Missing[],
   ): Response | null {
+    const { store, fanout } = this.room;
     const mark: Mark = { time: asked.time ?? 0, tag: asked.tag ?? -1 };
-    seats.forEach((seat, i) => {
-      const last = this.#hasStored(seat, starts[i]) ? this.#markOf(seat) : null;
-      if (last !== null && isAfter(last, mark)) Object.assign(mark, last);
-    });
-    this.#writer.reset();
-    this.#begin(presentation);
-    const isJsonp = presentation.callback !== null;
-    let count = 0;
+    let isAnything = false;
     seats.forEach((seat, i) => {
       const start = starts[i];
-      if (start !== undefined) count += this.#renderStored(seat, start.afterId, mark, isJsonp, count);
+      if (start === undefined || !this.#hasMore(seat, start)) return;
+      isAnything = true;
+      const last = store.seeNewest(seat.index, seat.incarnation, this.#sight) ? this.#sight : mark;
+      if (isAfter(last, mark)) Object.assign(mark, { time: last.time, tag: last.tag });
     });
-    if (count === 0) return null;
-    this.#finish(presentation);
-    this.room.fanout.delivered(count, this.#writer.length);
-    return this.#answer(mark, this.#writer.copy(), presentation);
+    if (!isAnything) return null;
+    const isJsonp = presentation.callback !== null;
+    const look = { format: this.format, nobody: fanout.nobody, isJsonp };
+    const reading = new PollReading(store, seats, starts, mark, look);
+    this.#writer.reset();
+    this.#begin(presentation);
+    const outcome = reading.render(this.#writer);
+    seats.forEach(({ name }, i) => {
+      if (reading.missed(i) > 0) missing.push({ channel: name, missed: reading.missed(i) });
+    });
+    if (outcome === DONE && reading.count === 0) return null;
+    const fields = this.#fields(mark, presentation, missing);
+    if (outcome === DONE) this.#finish(presentation);
+    fanout.standing.delivered(reading.count, this.#writer.length);
+    if (outcome === DONE) return this.#answer(this.#writer.copy(), fields, presentation);
+    reading.headLeaves();
+    return this.#answer(this.#writer.copy(), fields, presentation, this.#restOf(reading, presentation));
   }
 
-  #hasStored({ index, incarnation }: Seat, start: Start | undefined): boolean {
-    if (start === undefined) return false;
-    this.#refs.clear();
+  /** Whether there is something for a client that starts there: stored, or resting and owed to it, or told to be missing. */
+  #hasMore(seat: Seat, { afterId, historyUntil }: Start): boolean {
     const { store } = this.room;
-    return store.collect(index, incarnation, start.afterId, false, 1, this.#refs) > 0;
+    if (store.hasStoredAfter(seat.index, afterId)) return true;
+    return historyUntil === 0 && store.publishedCount(seat.index) > afterId;
   }
 
-  #renderStored(seat: Seat, afterId: number, until: Mark, isJsonp: boolean, before: number): number {
-    const { store, fanout } = this.room;
-    const m = this.#message;
-    let after = afterId;
-    let count = 0;
-    for (;;) {
-      this.#refs.clear();
-      const found = store.collect(seat.index, seat.incarnation, after, false, BATCH, this.#refs);
-      for (let i = 0; i < found; i++) {
-        if (!store.read(this.#refs.block(i), this.#refs.stamp(i), m)) continue;
-        after = m.id;
-        if ((m.flags & FLAG_STORED) === 0) continue;
-        if (isAfter(m, until)) return count;
-        m.channel = seat.name;
-        if (isJsonp && before + count > 0) pushJsonpComma(this.#writer);
-        this.format.message(this.#writer, m, fanout.nobody, null);
-        count++;
-      }
-      if (found < BATCH) return count;
-    }
-  }
-
-  /**
-   * Time and tag of the channel's newest message, stored or not; once an unstored one has expired, of the newest stored one. Read from the
-   * message itself, because the channel's own two words are not written as one.
-   */
-  #markOf({ index, incarnation }: Seat): Mark | null {
-    const { store } = this.room;
-    const refs = this.#refs;
-    refs.clear();
-    store.collect(index, incarnation, store.publishedCount(index) - 1, true, 1, refs);
-    if (refs.length === 0) store.collectLast(index, incarnation, 1, refs);
-    const found = refs.length > 0 && store.readHeader(refs.block(0), refs.stamp(0), this.#message);
-    return found ? { time: this.#message.time, tag: this.#message.tag } : null;
+  /** What does not fit the first piece. */
+  #restOf(reading: PollReading, presentation: Presentation): Continued {
+    const writer = new ByteWriter();
+    let isOver = false;
+    return {
+      next: () => {
+        if (isOver) return null;
+        const before = reading.count;
+        writer.reset();
+        const outcome = reading.render(writer);
+        if (outcome === LOST)
+          throw new Error("messages of this answer were evicted before they could be sent");
+        isOver = outcome === DONE;
+        if (isOver) this.#end(writer, presentation);
+        this.room.fanout.standing.delivered(reading.count - before, writer.length);
+        return writer.length > 0 || isOver ? writer.view() : "wait";
+      },
+    };
   }
 
   #around(body: Uint8Array, presentation: Presentation): Uint8Array<ArrayBuffer> {
@@ -216,33 +211,47 @@ export class PollEndpoint {
     if (callback !== null) pushJsonpStart(this.#writer, callback);
   }
 
-  #finish({ callback }: Presentation): void {
-    if (callback !== null) pushJsonpEnd(this.#writer);
-    this.#writer.pushBytes(this.#footer);
+  #finish(presentation: Presentation): void {
+    this.#end(this.#writer, presentation);
   }
 
-  /** 200. These bodies are chunked, so none is too short for gzip. */
-  #answer(mark: Mark, body: Uint8Array<ArrayBuffer>, presentation: Presentation): Response {
-    const fields = fieldsOf(mark, presentation);
-    if (!presentation.isGzip) return chunkedAnswer(body, fields);
-    return chunkedAnswer(gzipped(body, this.#gzipLevel), { ...fields, "Content-Encoding": "gzip" });
+  #end(writer: ByteWriter, { callback }: Presentation): void {
+    if (callback !== null) pushJsonpEnd(writer);
+    writer.pushBytes(this.#footer);
+  }
+
+  #fields({ time, tag }: Mark, { fields }: Presentation, missing: readonly Missing[]): HeaderFields {
+    const all = { ...fields, "Last-Modified": formatHttpDate(time), Etag: `W/${Math.max(tag, 0)}` };
+    return this.#withGap(all, missing);
+  }
+
+  #withGap(fields: HeaderFields, missing: readonly Missing[]): HeaderFields {
+    const gap = gapField(missing);
+    if (gap === null) return fields;
+    this.room.fanout.standing.gapTold(missing.length);
+    return { ...fields, "Sluice-Gap": gap };
+  }
+
+  /** 200. These bodies are chunked, so none is too short for gzip; what goes on is compressed piece by piece. */
+  #answer(
+    body: Uint8Array<ArrayBuffer>,
+    fields: HeaderFields,
+    presentation: Presentation,
+    rest: Continued | null = null,
+  ): Response {
+    const { turns } = this.room.fanout;
+    if (!presentation.isGzip) return chunkedAnswer(body, fields, turns, rest);
+    const compressed = { ...fields, "Content-Encoding": "gzip" };
+    if (rest === null) return chunkedAnswer(gzipped(body, this.#gzipLevel), compressed, turns);
+    return chunkedAnswer(body, compressed, turns, rest, (sink) => new GzipSink(sink, this.#gzipLevel));
+  }
+
+  #notModified(asked: Asked, { fields }: Presentation, missing: readonly Missing[]): Response {
+    const all: Record<string, string> = { ...fields, "Content-Length": "0" };
+    if (asked.time !== null && asked.time > 0) all["Last-Modified"] = formatHttpDate(asked.time);
+    if (asked.tag !== null) all["Etag"] = `W/${asked.tag}`;
+    return new Response(null, { status: 304, headers: this.#withGap(all, missing) });
   }
 }
-
-function notModified(asked: Asked, { fields }: Presentation): Response {
-  const all: Record<string, string> = { ...fields, "Content-Length": "0" };
-  if (asked.time !== null && asked.time > 0) all["Last-Modified"] = formatHttpDate(asked.time);
-  if (asked.tag !== null) all["Etag"] = `W/${asked.tag}`;
-  return new Response(null, { status: 304, headers: all });
-}
-
-const fieldsOf = ({ time, tag }: Mark, { fields }: Presentation): HeaderFields => ({
-  ...fields,
-  "Last-Modified": formatHttpDate(time),
-  Etag: `W/${Math.max(tag, 0)}`,
-});
-
-const isAfter = (left: { time: number; tag: number }, right: Mark): boolean =>
-  left.time > right.time || (left.time === right.time && left.tag > right.tag);
 
 const nowSec = (): number => Math.floor(Date.now() / 1000);

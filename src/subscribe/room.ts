@@ -116,7 +116,7 @@ export class Room {
     this.publishFrom = options.publishFrom;
     this.hooks = options.hooks ?? (() => null);
     this.maxFrameBytes = options.maxFrameBytes ?? Number.POSITIVE_INFINITY;
-    this.backlog = new Backlog(options.store);
+    this.backlog = new Backlog(options.store, options.fanout.turns);
   }
 
   /** Ends every held connection with its footer, close frame or timeout answer; resolves when all are told. */

@@ -38,6 +38,7 @@ type Socket = Bun.ServerWebSocket<SocketPeer>;
 const NO_STATUS = 1005;
 /** Bun's code for a connection that ended without a close frame. */
 const ABNORMAL = 1006;
+const NO_SEATS: readonly Seat[] = [];
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class SocketPeer implements TopicPeer, Held, Clocked {
@@ -53,6 +54,8 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   #wish: Wish | null;
   #departure: (() => void) | null = null;
   #judged: JudgedMessages | null = null;
+  /** Where it will stand once its position was searched for. */
+  #expected: readonly Seat[] = NO_SEATS;
   readonly #protocol: Protocol;
   readonly #endpoint: WebSocketEndpoint;
 
@@ -88,9 +91,17 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     room.held.add(this);
     startClock(room.timers, this, location.pingMessageIntervalMs, location.subscriberConnectionTtlMs);
     if (wish.judge !== null) this.#judged = this.#judgedBy(wish.judge);
-    this.#enter(seats, wish.asked);
-    if (wish.arrival !== null && this.subscriptions.length > 0)
-      this.#departure = wish.arrival(seats.map(({ name }) => name));
+    const asked = room.backlog.find(seats, wish.asked, this.format.tellsGaps);
+    if (!(asked instanceof Promise)) {
+      this.#enter(seats, asked, wish.arrival);
+      return;
+    }
+    // What it publishes meanwhile is for these channels.
+    this.#expected = seats;
+    void asked.then((found) => {
+      if (this.socket.readyState === WebSocket.OPEN && this.heldAt >= 0)
+        this.#enter(seats, found, wish.arrival);
+    });
   }
 
   /** Another process keeps the store's lock, which a new channel needs: the socket waits like a request would. */
@@ -113,8 +124,9 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   }
 
   /** Header template or hello, old messages, live: in one turn (spec 4.13.3). */
-  #enter(seats: readonly Seat[], asked: Asked): void {
+  #enter(seats: readonly Seat[], asked: Asked, arrival: Arrival | null): void {
     const { room, location } = this.#endpoint;
+    this.#expected = NO_SEATS;
     const wanted: TopicSubscription[] = [];
     const lost: TopicSubscription[] = [];
     seats.forEach((seat, place) => {
@@ -132,6 +144,8 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     if (this.socket.readyState !== WebSocket.OPEN) return;
     this.subscriptions.push(...wanted);
     room.fanout.joinTopics(this);
+    if (arrival !== null && this.subscriptions.length > 0)
+      this.#departure = arrival(seats.map(({ name }) => name));
   }
 
   message(data: string | Buffer): void {
@@ -152,14 +166,16 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     if (bytes.length > room.maxFrameBytes) this.#end(CloseCode.TOO_BIG);
     else if (this.#judged !== null) this.#judged.offer(this.#names(), bytes);
     else {
-      const late = this.#publish(this.#names(), { data: bytes, eventId: null, eventType: null });
+      const late = this.#publish({ data: bytes, eventId: null, eventType: null });
       // What it sends from now on has to stay behind this one.
       if (late !== null) this.#judged = this.#judgedBy(judgeNothing, late);
     }
   }
 
-  #publish(names: readonly Uint8Array[], draft: OfferedDraft): Promise<void> | null {
+  #publish(draft: OfferedDraft): Promise<void> | null {
     const { room, location } = this.#endpoint;
+    const names = this.#names();
+    // It left while its message was judged: nobody knows any more for which channels it was.
     if (names.length === 0) return null;
     const outcome = room.publishFrom(names, draft, location.storeMessages);
     if (outcome instanceof Promise) return outcome.then((refusal) => this.#published(refusal));
@@ -168,14 +184,12 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   }
 
   #published(refusal: Refusal | null): void {
-    if (refusal === null) return;
-    this.#judged?.stop();
-    this.#end(refusal === Refusals.busy ? CloseCode.TRY_AGAIN : CloseCode.INTERNAL);
+    if (refusal !== null) this.#end(refusal === Refusals.busy ? CloseCode.TRY_AGAIN : CloseCode.INTERNAL);
   }
 
   #judgedBy(judge: Judge, before: Promise<void> | null = null): JudgedMessages {
     const outcome: JudgedOutcome = {
-      publish: (names, draft) => this.#publish(names, draft),
+      publish: (draft) => this.#publish(draft),
       refuse: (refusal) => {
         this.#leave(true);
         this.socket.close(
@@ -190,16 +204,6 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
 
   heard(): void {
     // Its silence is nobody's business: pings go out by the clock.
-  }
-
-  get mayBeSilent(): boolean {
-    return false;
-  }
-
-  /** It is cut off for taking nothing. */
-  stuck(): void {
-    const { room } = this.#endpoint;
-    if (this.subscriptions.length > 0) room.store.count(room.slot, Counter.CLOSED_SLOW, 1);
   }
 
   fire(): void {
@@ -260,6 +264,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   }
 
   #names(): Uint8Array[] {
+    if (this.#expected.length > 0) return this.#expected.map(({ name }) => name);
     return this.subscriptions.map(({ channel }) => channel.name);
   }
 
@@ -279,7 +284,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   #tellLost({ channel, sentId }: TopicSubscription): void {
     const writer = new ByteWriter(256);
     if (!this.format.gap(writer, channel, null, sentId, null)) return;
-    this.#endpoint.room.fanout.gapTold(1);
+    this.#endpoint.room.fanout.standing.gapTold(1);
     this.#send(this.format.binary ? writer.copy() : text.decode(writer.view()));
   }
 

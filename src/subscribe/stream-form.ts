@@ -128,7 +128,7 @@ export class StreamForm {
     writer.pushLatin1("\n\n");
     for (const { channel, sentId } of lost) {
       held.format.gap(writer, channel, null, sentId, held.format.perConnection ? positions : null);
-      this.room.fanout.gapTold(1);
+      this.room.fanout.standing.gapTold(1);
     }
     return writer.view();
   }

@@ -33,6 +33,8 @@ const headFirst = new WeakMap<Response, PulledStream>();
 export const heldStreamOf = (response: Response): PulledStream | undefined => headFirst.get(response);
 
 export class StreamEndpoint {
+  /** Its event ids are positions of ours. */
+  readonly isPositioned: boolean;
   readonly #room: Room;
   readonly #presenter: Presenter;
   readonly #padding: PaddingGroups;
@@ -52,6 +54,7 @@ export class StreamEndpoint {
   ) {
     this.#hooks = hooks;
     this.#room = room;
+    this.isPositioned = isEventSource && location.eventIds === "auto";
     this.#presenter = presenter;
     this.#padding = new PaddingGroups(location);
     const maxPadding = largestPadding(room.config.locations);

@@ -1,5 +1,6 @@
 /** Where a subscription starts: the selection table of push-stream spec 4.7, against a real store, and sluice's own tokens. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Turns } from "../../src/fanout/turns.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type Asked, Backlog, readAsked } from "../../src/subscribe/backlog.ts";
 import { formatPosition } from "../../src/wire/position.ts";
@@ -22,7 +23,7 @@ let channel: Channel;
 const T = NOW_SEC;
 beforeAll(() => {
   store = newStore();
-  backlog = new Backlog(store);
+  backlog = new Backlog(store, new Turns());
   channel = new Channel(store, "c");
   const other = new Channel(store, "other");
   const add = (sec: number, event: string | null, stored = true, to = channel) =>
@@ -51,8 +52,12 @@ const seat = ({ index, incarnation, name }: Channel, backtrack = 0) => ({
   backtrack,
 });
 
-const after = (asked: Partial<Asked>, backtrack = 0) =>
-  backlog.start(seat(channel, backtrack), 0, { ...NOTHING, ...asked }, false);
+/** As a request is served: what has to be searched for first, then the place. */
+async function startIn(channel: Channel, asked: Partial<Asked>, backtrack = 0, from = backlog) {
+  const seated = seat(channel, backtrack);
+  const found = await from.find([seated], { ...NOTHING, ...asked }, false);
+  return from.start(seated, 0, found, false);
+}
 
 describe("history", () => {
   test.each<[string, Partial<Asked>, number, number]>([
@@ -79,32 +84,70 @@ describe("history", () => {
     ["a tag without a time is nothing", { tag: 1 }, 0, 6],
     ["event id and time: the event id is met first", { eventId: bytes("e1"), time: T + 1 }, 0, 1],
     ["event id and time: the time is met first", { eventId: bytes("e2"), time: T - 1 }, 0, 0],
-  ])("%s", (_, asked, backtrack, afterId) => {
-    expect(after(asked, backtrack)).toMatchObject({ afterId, historyUntil: 6, unknown: false });
+  ])("%s", async (_, asked, backtrack, afterId) => {
+    const unknown = asked.eventId !== undefined && asked.time === undefined && afterId === 6;
+    expect(await startIn(channel, asked, backtrack)).toEqual({
+      afterId,
+      historyUntil: 6,
+      newest: 6,
+      unknown,
+    });
   });
 
-  test("an empty channel has none", () => {
+  test("what was stored after a time and is no longer is told, whether the tag is named or not", async () => {
+    const short = newStore({ maxStoredPerChannel: 2 });
+    const lossy = new Channel(short, "lossy");
+    for (let i = 0; i < 4; i++) lossy.append("x", true, (T + i) * 1000);
+    const from = new Backlog(short, new Turns());
+    const unknown = async (asked: Partial<Asked>) => (await startIn(lossy, asked, 0, from)).unknown;
+    // Seconds T and T + 1 went.
+    expect(await unknown({ time: T - 1, tag: 0 })).toBe(true);
+    expect(await unknown({ time: T })).toBe(true);
+    expect(await unknown({ time: T + 1, tag: 0 })).toBe(true);
+    expect(await unknown({ time: T + 1, tag: 1 })).toBe(false);
+    expect(await unknown({ time: T + 1 })).toBe(false);
+    expect(await unknown({ time: T + 2, tag: 1 })).toBe(false);
+  });
+
+  test("an empty channel has none, and nobody knows an event id", async () => {
     const empty = new Channel(store, "empty");
-    for (const asked of [{}, { time: 0 }, { eventId: bytes("e1") }]) {
-      const start = backlog.start(seat(empty, 5), 0, { ...NOTHING, ...asked }, false);
-      expect(start).toMatchObject({ afterId: 0, historyUntil: 0, unknown: false });
+    for (const [asked, backtrack] of [
+      [{}, 5],
+      [{ time: 0 }, 0],
+      [{ eventId: bytes("e1") }, 0],
+    ] as const) {
+      const unknown = "eventId" in asked;
+      expect(await startIn(empty, asked, backtrack)).toEqual({
+        afterId: 0,
+        historyUntil: 0,
+        newest: 0,
+        unknown,
+      });
     }
   });
 
-  test("nothing but unstored messages: none as well", () => {
+  test("nothing but unstored messages: none as well", async () => {
     const unstored = new Channel(store, "unstored");
     unstored.append("x", false);
     for (const [asked, backtrack] of [[{ time: 0 }, 0] as const, [{}, 3] as const]) {
-      expect(backlog.start(seat(unstored, backtrack), 0, { ...NOTHING, ...asked }, false).afterId).toBe(1);
+      expect((await startIn(unstored, asked, backtrack)).afterId).toBe(1);
     }
   });
 
-  test("far more messages than are looked at in one go", () => {
-    const roomy = newStore({}, { size: 2 * 1024 * 1024, ringSize: 4096 });
+  test("far more messages than are looked at in one go, with holes", async () => {
+    const roomy = newStore({ messageTtlSec: 0 }, { size: 4 * 1024 * 1024, ringSize: 4096 });
     const long = new Channel(roomy, "long");
-    for (let i = 0; i < 2500; i++) long.append("x", true, (T + i) * 1000);
-    const start = new Backlog(roomy).start(seat(long), 0, { ...NOTHING, time: T + 2400 }, false);
-    expect(start.afterId).toBe(2401);
+    for (let i = 1; i <= 9000; i++) {
+      if (i % 10 === 0) long.append("x", false, (T + i) * 1000);
+      else if (i === 8001)
+        roomy.append(long.index, long.incarnation, bytes("x"), bytes("e"), null, true, (T + i) * 1000);
+      else long.append("x", true, (T + i) * 1000);
+    }
+    const from = new Backlog(roomy, new Turns());
+    expect(from.find([seat(long)], { ...NOTHING, eventId: bytes("e") }, false)).toBeInstanceOf(Promise);
+    expect((await startIn(long, { eventId: bytes("e") }, 0, from)).afterId).toBe(8001);
+    expect((await startIn(long, {}, 3600, from)).afterId).toBe(5000);
+    expect((await startIn(long, { time: T + 4321 }, 0, from)).afterId).toBe(4321);
   });
 });
 
@@ -126,10 +169,10 @@ describe("tokens", () => {
     }
   });
 
-  test("who understands positions is served by them before backtrack, others after it", () => {
-    const asked = { ...NOTHING, token: token(1) };
-    expect(backlog.start(seat(channel, 1), 0, asked, true).afterId).toBe(1);
-    expect(backlog.start(seat(channel, 1), 0, asked, false).afterId).toBe(5);
+  test("who understands positions is served by them before backtrack, others after it", async () => {
+    const asked = { token: token(1) };
+    expect(backlog.start(seat(channel, 1), 0, { ...NOTHING, ...asked }, true).afterId).toBe(1);
+    expect((await startIn(channel, asked, 1)).afterId).toBe(5);
   });
 
   test.each([
@@ -146,9 +189,9 @@ describe("tokens", () => {
     });
   });
 
-  test("of another epoch it is an event id to those who do not understand positions", () => {
-    const asked = { ...NOTHING, token: token(1, 0, store.epoch + 1), eventId: bytes("e2") };
-    expect(backlog.start(seat(channel), 0, asked, false).afterId).toBe(3);
+  test("of another epoch it is an event id to those who do not understand positions", async () => {
+    const asked = { token: token(1, 0, store.epoch + 1), eventId: bytes("e2") };
+    expect((await startIn(channel, asked)).afterId).toBe(3);
   });
 
   test("of the channel before it was deleted: all of the new one, and nobody knows what was missed", () => {

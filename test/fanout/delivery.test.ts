@@ -1,7 +1,8 @@
 /** One job by itself: who is given what, encoded how often, and where it may be interrupted. */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
-import { type DeliveryHost, frameOf, Job } from "../../src/fanout/delivery.ts";
+import { frameOf, Job, type TopicPublish } from "../../src/fanout/delivery.ts";
 import type { LocalChannel, StreamSubscription } from "../../src/fanout/local-channel.ts";
+import type { Standing } from "../../src/fanout/standing.ts";
 import { topicGroup } from "../../src/fanout/topics.ts";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";
 import { Channel, NOW_MS, newStore, removeTempFolders } from "../store/fixture.ts";
@@ -36,29 +37,28 @@ afterEach(() => worker.store.close());
 
 const here = (): LocalChannel => worker.fanout.channel(channel);
 
-/** `looks` at the clock before the deadline has passed. */
-const hostOf = (looks = Number.POSITIVE_INFINITY): DeliveryHost => ({
-  publish: (topic, payload) => {
-    let outcome = 0;
-    for (const socket of [...worker.sockets]) if (socket.topics.has(topic)) outcome = socket.send(payload);
-    return outcome;
-  },
-  nowMs: () => (looks-- > 0 ? 0 : 2),
-  delivered: (count) => {
+const publish: TopicPublish = (topic, payload) => {
+  let outcome = 0;
+  for (const socket of [...worker.sockets]) if (socket.topics.has(topic)) outcome = socket.send(payload);
+  return outcome;
+};
+
+/** The worker's registry, which counts for the test, and whose clock passes the deadline after so many `looks`. */
+function standingOf(looks = Number.POSITIVE_INFINITY): Standing {
+  const { standing } = worker.fanout;
+  standing.nowMs = () => (looks-- > 0 ? 0 : 2);
+  standing.delivered = (count) => {
     counted.delivered += count;
-  },
-  gapTold: (times) => {
+  };
+  standing.gapTold = (times) => {
     counted.gaps += times;
-  },
-  endBehind: (subscription) => worker.fanout.endBehind(subscription),
-  socketsLag: (subscriptions) => worker.fanout.socketsLag(subscriptions),
-  leavePoll: (subscription) => worker.fanout.leavePoll(subscription),
-});
+  };
+  return standing;
+}
 
 /** A job over what is in the store and was not delivered. */
-function started(host = hostOf()): Job {
-  here().readAgain(worker.store);
-  const job = new Job(host, here());
+function started(standing = standingOf()): Job {
+  const job = new Job(standing, publish, here());
   expect(job.start(worker.store, here())).toBe(true);
   return job;
 }
@@ -105,7 +105,7 @@ test("who joined in the middle of a batch gets the rest of it, who has it all no
 test("a walk over streams stops at its deadline and goes on where it stopped, whoever comes and goes", () => {
   const streams = Array.from({ length: 200 }, () => joinStream(worker, PLAIN, [channel]));
   channel.append("one");
-  const job = started(hostOf(0));
+  const job = started(standingOf(0));
   expect(job.run(1)).toBe(false);
   const served = streams.filter(({ sink }) => sink.writes > 0);
   expect(served.length).toBeLessThan(200);
@@ -150,7 +150,7 @@ test("polls get the first message they have not seen, once, shared by format", (
 test("many polls are answered in slices, each once", () => {
   const polls = Array.from({ length: 200 }, () => joinPoll(worker, PLAIN, [channel]));
   channel.append("one");
-  const job = started(hostOf(0));
+  const job = started(standingOf(0));
   let slices = 1;
   while (!job.run(1)) expect(++slices).toBeLessThan(10);
   expect(slices).toBeGreaterThan(2);

@@ -51,7 +51,7 @@ test("whoever stands nowhere else is told and ends", async () => {
   ]);
   expect([socket.frames.map((frame) => typeof frame), socket.isOpen]).toEqual([["object"], false]);
   expect([socket.take(), poll.answers]).toEqual([[deletion(channel)], [deletion(channel)]]);
-  expect([worker.subscribers, [...worker.fanout.locals()].length]).toEqual([0, 0]);
+  expect([worker.subscribers, [...worker.fanout.standing.channels()].length]).toEqual([0, 0]);
 });
 
 test("whoever stands elsewhere goes on there", async () => {

@@ -35,7 +35,7 @@ afterEach(() => {
 const counts = () => [
   worker.subscribers,
   store.subscriberCount(channel.index),
-  [...worker.fanout.locals()].length,
+  [...worker.fanout.standing.channels()].length,
 ];
 const remove = () => store.deleteChannel(bytes("c"), bytes("bye"), NOW_MS);
 
@@ -60,7 +60,7 @@ test("a channel that was looked at, and whose last subscriber left, is forgotten
   const looked = worker.fanout.channel(channel);
   expect(worker.fanout.channel(channel)).toBe(looked);
   await turns();
-  expect(worker.fanout.local(channel.index)).toBeUndefined();
+  expect(worker.fanout.standing.channel(channel.index)).toBeUndefined();
   const stream = joinStream(worker, PLAIN, [channel]);
   const local = worker.local(channel);
   worker.fanout.leaveStream(stream);
@@ -124,7 +124,9 @@ test("somebody comes at the moment of the deletion: those who stood there are to
   const late = joinStream(worker, PLAIN, [channel]);
   await turns();
   expect(standing.take()).toEqual([...messages(channel, 1, "one"), deletion(channel), "footer"]);
-  expect([late.take().length, worker.subscribers, [...worker.fanout.locals()].length]).toEqual([2, 0, 0]);
+  expect([late.take().length, worker.subscribers, [...worker.fanout.standing.channels()].length]).toEqual([
+    2, 0, 0,
+  ]);
 });
 
 test("a record that was deleted, swept and is another channel now serves both kinds of subscribers", async () => {

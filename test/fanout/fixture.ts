@@ -66,7 +66,7 @@ export class TestWorker {
 
   /** Channel as it is in this worker, without touching it. */
   local(channel: Channel): LocalChannel {
-    const local = this.fanout.local(channel.index);
+    const local = this.fanout.standing.channel(channel.index);
     if (local === undefined) throw new Error("nobody stands there");
     return local;
   }
@@ -210,7 +210,7 @@ export class TestPoll implements WaitingPoll {
     this.format = format;
   }
 
-  answer(_: unknown, body: Uint8Array): void {
+  answer(_subscription: unknown, _message: unknown, body: Uint8Array): void {
     this.answers.push(text(body).trimEnd());
   }
 }
@@ -226,8 +226,8 @@ export function joinPoll(worker: TestWorker, format: Format, channels: readonly 
 }
 
 /** A channel object without a worker around it. */
-export const localOf = ({ store, index, incarnation }: Channel, delivered = 0): LocalChannel =>
-  new LocalChannel(index, incarnation, store.base(index), store.name(index), delivered);
+export const localOf = ({ store, index, incarnation, name }: Channel, delivered = 0): LocalChannel =>
+  new LocalChannel(store, { index, incarnation, name }, store.base(index), delivered);
 
 /** "M key id data" for messages with these texts from id `from` on. */
 export const messages = ({ index, incarnation }: Channel, from: number, ...texts: string[]): string[] =>

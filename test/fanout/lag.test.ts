@@ -1,6 +1,13 @@
 /** Reading on from the store for one subscription: what it is given, told, spared, and when it is to call again. */
 import { afterAll, beforeEach, expect, test } from "bun:test";
-import { CAUGHT_UP, type CatchUpSink, GONE, MORE, StoreReader, UNTELLABLE } from "../../src/fanout/lag.ts";
+import {
+  CAUGHT_UP,
+  type CatchUpSink,
+  GONE,
+  MORE,
+  readOn as readOnFrom,
+  UNTELLABLE,
+} from "../../src/fanout/lag.ts";
 import { Subscription } from "../../src/fanout/local-channel.ts";
 import type { Store } from "../../src/store/store.ts";
 import { Channel, dataOf, NOW_MS, newStore, removeTempFolders } from "../store/fixture.ts";
@@ -34,7 +41,7 @@ class Sink implements CatchUpSink<Subscription> {
 
 function readOn(sentId: number, historyUntil = 0, upTo = ALL, sink = new Sink()) {
   const subscription = new Subscription(localOf(channel), sentId, historyUntil);
-  const outcome = new StoreReader(store).readOn(subscription, upTo, sink);
+  const outcome = readOnFrom(store, subscription, upTo, sink);
   return { outcome, given: sink.given, sentId: subscription.sentId };
 }
 
@@ -123,7 +130,7 @@ test("a deleted channel has nothing more", () => {
   const local = localOf(channel);
   store.deleteChannel(Buffer.from("c"), new Uint8Array(0), NOW_MS);
   const subscription = new Subscription(local, 0, 0);
-  expect(new StoreReader(store).readOn(subscription, ALL, new Sink())).toBe(GONE);
+  expect(readOnFrom(store, subscription, ALL, new Sink())).toBe(GONE);
   expect(subscription.sentId).toBe(0);
 });
 
@@ -137,8 +144,6 @@ test("what is evicted while it is read is told, not skipped", () => {
     return message(subscription, m);
   };
   const subscription = new Subscription(localOf(channel), 0, 0);
-  const reader = new StoreReader(store);
-  expect(reader.readOn(subscription, ALL, sink)).toBe(MORE);
-  expect(reader.readOn(subscription, ALL, sink)).toBe(CAUGHT_UP);
+  expect(readOnFrom(store, subscription, ALL, sink)).toBe(CAUGHT_UP);
   expect(sink.given).toEqual(["1:one", "gap 2 to 3", "4:four"]);
 });

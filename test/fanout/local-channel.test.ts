@@ -39,42 +39,16 @@ test("one group a format object, whatever its key", () => {
   expect(channel.streams.length).toBe(2);
 });
 
-test("there is more: references, a debt, an end that was not told", () => {
+test("there is more: something came, or an end that was not told", () => {
   const store = newStore();
   const channel = localOf(new Channel(store, "c"), 5);
   expect(channel.hasMore()).toBe(false);
-  channel.pending.push(1, 1);
+  channel.due = true;
   expect(channel.hasMore()).toBe(true);
-  channel.used = 1;
-  expect(channel.hasMore()).toBe(false);
-  channel.owedUpTo = 6;
-  expect(channel.hasMore()).toBe(true);
-  channel.delivered = 6;
-  expect(channel.hasMore()).toBe(false);
+  channel.due = false;
   channel.gone = true;
   expect(channel.hasMore()).toBe(true);
   channel.dismissed = true;
-  channel.owedUpTo = 9;
+  channel.due = true;
   expect(channel.hasMore()).toBe(false);
-});
-
-test("reading again finds what was not delivered, and knows how much there should be", () => {
-  const store = newStore();
-  const channel = new Channel(store, "c");
-  for (const data of ["one", "two", "three"]) channel.append(data);
-  const local = localOf(channel, 1);
-  local.pending.push(99, 99);
-  local.used = 1;
-  local.readAgain(store);
-  expect([local.pending.length, local.used, local.owedUpTo, local.gone]).toEqual([2, 0, 3, false]);
-});
-
-test("reading again a channel that was deleted finds its end", () => {
-  const store = newStore();
-  const channel = new Channel(store, "c");
-  channel.append("one");
-  const local = localOf(channel);
-  store.deleteChannel(Buffer.from("c"), new Uint8Array(0), 0);
-  local.readAgain(store);
-  expect([local.pending.length, local.gone, local.owedUpTo]).toEqual([0, true, 0]);
 });

@@ -3,6 +3,7 @@
  * process (a second Store over the same file) collects it and makes a channel of somebody else in its record.
  */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
+import { Turns } from "../../src/fanout/turns.ts";
 import { ingest, openTarget } from "../../src/publish/ingest.ts";
 import { channelWord } from "../../src/store/arena.ts";
 import { channelCounts, countsByName, LivingChannels } from "../../src/store/channel-statistics.ts";
@@ -103,7 +104,7 @@ test.each(["stream", "socket", "poll"] as const)(
     worker.fanout.leaveStream(neighbour);
     await turns();
     expect([worker.subscribers, theirs.store.subscriberCount(theirs.index)]).toEqual([0, 0]);
-    expect([...worker.fanout.locals()]).toEqual([]);
+    expect([...worker.fanout.standing.channels()]).toEqual([]);
     worker.stop();
   },
 );
@@ -115,7 +116,7 @@ test.each(["base", "publishedCount"] as const)(
     after(name);
     const local = worker.fanout.channel(ours);
     expect([local.name, local.base, local.delivered]).toEqual([bytes(OURS), 0, 0]);
-    expect([...worker.fanout.locals()]).toEqual([]);
+    expect([...worker.fanout.standing.channels()]).toEqual([]);
     worker.stop();
   },
 );
@@ -140,7 +141,7 @@ test.each([
   const seat = { index: ours.index, incarnation: ours.incarnation, name: ours.name, backtrack };
   const nothing = { time: null, tag: null, eventId: null, token: null };
   recycle();
-  const start = new Backlog(store).start(seat, 0, { ...nothing, ...asked }, true);
+  const start = new Backlog(store, new Turns()).start(seat, 0, { ...nothing, ...asked }, true);
   expect(start).toMatchObject({ afterId: 0, historyUntil: 0, newest: 0 });
   expect(ours.after(0, true)).toBe("gone");
 });

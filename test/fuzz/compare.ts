@@ -1,7 +1,8 @@
 /** Comparing a store with its model. Every difference is thrown with a sentence that names it. */
 import { checkInvariants } from "../../src/store/invariants.ts";
-import { Message } from "../../src/store/message-view.ts";
-import { RefList } from "../../src/store/refs.ts";
+import type { Message } from "../../src/store/message-view.ts";
+import { BUSY } from "../../src/store/outcome.ts";
+import { readOn } from "../store/fixture.ts";
 import type { Session } from "./session.ts";
 import type { ModelChannel, ModelMessage } from "./store-model.ts";
 
@@ -37,18 +38,26 @@ function compareChannel(s: Session, channel: ModelChannel): void {
   same(s.store.storedCount(index), s.model.stored(channel).length, "storedCount");
   const subscribers = channel.subscribers.reduce((sum, count) => sum + count, 0);
   same(s.store.subscriberCount(index), subscribers, "subscriberCount");
-  const refs = new RefList();
-  s.store.collect(index, s.store.incarnation(index), 0, true, 1e6, refs);
-  compareRefs(s, refs, s.model.of(channel));
+  compareReading(s, index, s.store.incarnation(index), 0, s.model.of(channel));
 }
 
-export function compareRefs(s: Session, refs: RefList, expected: readonly ModelMessage[]): void {
-  same(refs.length, expected.length, "number of messages found");
-  const message = new Message();
-  for (const [at, want] of expected.entries()) {
-    same(s.store.read(refs.block(at), refs.stamp(at), message), true, "a message found can be read");
+/** What a Reader gives after an id, all of it and in order. */
+export function compareReading(
+  s: Session,
+  index: number,
+  incarnation: number,
+  afterId: number,
+  expected: readonly ModelMessage[],
+): void {
+  let at = 0;
+  const outcome = readOn(s.store, index, incarnation, afterId, (message) => {
+    const want = expected[at++];
+    if (want === undefined) throw new Error(`a Reader met ${message.id}, which should not be there`);
     compareMessage(message, want);
-  }
+    return true;
+  });
+  same(at, expected.length, "number of messages read");
+  same(outcome === BUSY, false, "a Reader is kept waiting");
 }
 
 export function compareMessage(message: Message, want: ModelMessage): void {

@@ -274,7 +274,7 @@ export class PollClient implements WaitingPoll, Client {
   }
 
   /** Exactly one message, the first that could be had on that channel; holes are the next poll's to find. */
-  answer(_: Message, body: Uint8Array): void {
+  answer(_subscription: WaitingSubscription, _message: Message, body: Uint8Array): void {
     if (!this.isOpen) throw new Error(`answered twice: ${textOf(body)}`);
     this.isOpen = false;
     this.transcript.takeAnswer(textOf(body));

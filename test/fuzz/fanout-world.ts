@@ -212,7 +212,7 @@ export class World {
   /** Everybody has left: nothing of them may be kept. */
   checkEmpty(): void {
     for (const { fanout, slot, sockets, store } of this.workers) {
-      const kept = [...fanout.locals()];
+      const kept = [...fanout.standing.channels()];
       if (kept.length > 0) throw new Error(`worker ${slot} keeps ${kept.length} channels`);
       if (sockets.size > 0) throw new Error(`worker ${slot} keeps ${sockets.size} sockets in topics`);
       fanout.closeStuck(performance.now());

@@ -2,10 +2,11 @@
 
 import { HEAD_TRASHED } from "../../src/store/layout.ts";
 import { Message } from "../../src/store/message-view.ts";
-import { RefList } from "../../src/store/refs.ts";
 import { RingEntry } from "../../src/store/ring.ts";
+import { AT_PLACE, NOTHING_NEWER, Sight } from "../../src/store/seek.ts";
 import type { StorePolicy } from "../../src/store/store.ts";
-import { compareAll, compareMessage, compareRefs, same } from "./compare.ts";
+import { beforeLast } from "../store/fixture.ts";
+import { compareAll, compareMessage, compareReading, same } from "./compare.ts";
 import { restingIn } from "./crash.ts";
 import { type Held, NAMES, type Session } from "./session.ts";
 
@@ -45,34 +46,43 @@ export function deleteChannel(s: Session): void {
   if (channel !== undefined) s.log.set(s.model.state.nextSerial - 1, { index: channel.index, id: -2 });
 }
 
-export function collect(s: Session): void {
+export function readAfter(s: Session): void {
   const held = s.pick();
   if (held === undefined) return;
-  const includeUnstored = s.byte() % 2 === 0;
-  const limit = s.byte() % 12;
   const afterId = Math.max(0, held.channel.lastId - (s.byte() % 20));
-  const refs = new RefList();
-  const found = s.store.collect(held.index, held.incarnation, afterId, includeUnstored, limit, refs);
-  if (!s.isLive(held)) {
-    same(found, -1, "collect of a gone channel");
-    return;
-  }
-  const all = includeUnstored ? s.model.of(held.channel) : s.model.stored(held.channel);
-  compareRefs(s, refs, all.filter((message) => message.id > afterId).slice(0, limit));
-  same(found, refs.length, "count of collect");
+  if (!s.isLive(held)) return;
+  const expected = s.model.of(held.channel).filter((message) => message.id > afterId);
+  compareReading(s, held.index, held.incarnation, afterId, expected);
+  // The other way round it may be wrong: a lowered ttl takes the newest before older ones.
+  if (expected.some(({ stored }) => stored))
+    same(s.store.hasStoredAfter(held.index, afterId), true, "hasStoredAfter");
 }
 
-export function collectLast(s: Session): void {
+export function readLast(s: Session): void {
   const held = s.pick();
   if (held === undefined) return;
-  const count = s.byte() % 12;
-  const refs = new RefList();
-  const found = s.store.collectLast(held.index, held.incarnation, count, refs);
-  if (!s.isLive(held)) {
-    same(found, -1, "collectLast of a gone channel");
-    return;
-  }
-  compareRefs(s, refs, count === 0 ? [] : s.model.stored(held.channel).slice(-count));
+  const count = 1 + (s.byte() % 12);
+  if (!s.isLive(held)) return;
+  const stored = s.model.stored(held.channel);
+  const first = stored.at(-count) ?? stored[0];
+  const expected = first === undefined ? held.channel.lastId : first.id - 1;
+  same(beforeLast(s.store, held.index, held.incarnation, count), expected, "the id before the last");
+}
+
+/** The oldest message from a time and tag on. */
+export function seekTime(s: Session): void {
+  const held = s.pick();
+  if (held === undefined) return;
+  const time = s.nowSec - (s.byte() % 6);
+  const tag = s.byte() % 4 === 0 ? null : s.byte() % 5;
+  if (!s.isLive(held)) return;
+  const wanted = s.model
+    .of(held.channel)
+    .find((m) => m.time > time || (tag !== null && m.time === time && m.tag >= tag));
+  const sight = new Sight();
+  const outcome = s.store.seekTime(held.index, held.incarnation, time, tag, sight);
+  same(outcome, wanted === undefined ? NOTHING_NEWER : AT_PLACE, "outcome of seekTime");
+  if (wanted !== undefined) same(sight.id, wanted.id, "id of seekTime");
 }
 
 export function subscribe(s: Session): void {

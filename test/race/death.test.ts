@@ -3,10 +3,9 @@ import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { FAULT_POINTS } from "../../src/store/arena.ts";
 import { Counter } from "../../src/store/counters.ts";
 import { checkInvariants } from "../../src/store/invariants.ts";
-import { Message } from "../../src/store/message-view.ts";
-import { RefList } from "../../src/store/refs.ts";
+import { END } from "../../src/store/reader.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
-import { removeTempFolders, smallShape } from "../store/fixture.ts";
+import { readOn, removeTempFolders, smallShape } from "../store/fixture.ts";
 import { makePayload, provePayload } from "./payload.ts";
 import { finish, type Helper, start, stopAll } from "./processes.ts";
 import { RACE_CHANNELS, RACE_POLICY, type ReaderResult, raceName } from "./race-setting.ts";
@@ -26,15 +25,14 @@ function bury(store: Store, worker: Helper): boolean {
 function countsIn(store: Store, number: number): number[] {
   const index = store.find(raceName(number));
   if (index < 0) return [];
-  const refs = new RefList();
-  const message = new Message();
-  store.collect(index, store.incarnation(index), 0, true, 1e6, refs);
-  return Array.from({ length: refs.length }, (_, at) => {
-    expect(store.read(refs.block(at), refs.stamp(at), message)).toBe(true);
+  const counts: number[] = [];
+  const outcome = readOn(store, index, store.incarnation(index), 0, (message) => {
     const proof = provePayload(message.bytes, message.dataOffset, message.dataLength);
     expect(proof.whole).toBe(true);
-    return proof.count;
+    return counts.push(proof.count) > 0;
   });
+  expect(outcome).toBe(END);
+  return counts;
 }
 
 describe("kill -9 with the lock held", () => {

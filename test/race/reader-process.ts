@@ -1,12 +1,14 @@
 /**
- * One subscriber side: `reader-process.ts <store> <messages>`. Follows the ring as a worker's pump does, falls back to
- * collect when it was lapped, and checks that in each channel every id comes once, in order, or is accounted for as missed.
+ * One subscriber side: `reader-process.ts <store> <messages>`. Follows the ring entry by entry, reads the channels themselves
+ * when it was lapped, as a worker's pump does, and checks that in each channel every id comes once, in order, or is accounted for as missed.
  * Ends when `messages` messages were published and it has seen them all.
  */
 import { Message } from "../../src/store/message-view.ts";
-import { RefList } from "../../src/store/refs.ts";
+import { BUSY } from "../../src/store/outcome.ts";
+import { FOUND, GONE } from "../../src/store/reader.ts";
 import { RingEntry } from "../../src/store/ring.ts";
 import { attachStore } from "../../src/store/store.ts";
+import { beforeLast } from "../store/fixture.ts";
 import { provePayload } from "./payload.ts";
 import { RACE_CHANNELS, RACE_POLICY, type ReaderResult, raceName } from "./race-setting.ts";
 
@@ -15,7 +17,6 @@ const store = attachStore(path, RACE_POLICY);
 const result: ReaderResult = { faults: [], delivered: 0, missed: 0, lapped: 0, evicted: 0, walks: 0 };
 const entry = new RingEntry();
 const message = new Message();
-const refs = new RefList();
 
 interface Seen {
   index: number;
@@ -92,16 +93,18 @@ function followEntry(): void {
 function catchUp(): void {
   result.lapped++;
   for (const seen of channels.values()) {
-    refs.clear();
     // Before the walk: what was published by now and is not met was evicted.
     const published = store.publishedCount(seen.index);
-    if (store.collect(seen.index, seen.incarnation, seen.lastId, true, 1e6, refs) < 0)
-      fault("a channel is gone");
-    for (let at = 0; at < refs.length; at++) {
-      if (!store.read(refs.block(at), refs.stamp(at), message)) continue;
-      if (message.id <= seen.lastId) fault(`collect: ${message.id} after ${seen.lastId}`);
+    const reader = store.reader(seen.index, seen.incarnation, seen.lastId);
+    let outcome = reader.next(message);
+    // BUSY: others evict at this very place; a worker looks again a moment later.
+    for (; outcome === FOUND || outcome === BUSY; outcome = reader.next(message)) {
+      if (outcome === BUSY) continue;
+      if (message.id <= seen.lastId) fault(`a Reader gave ${message.id} after ${seen.lastId}`);
+      reader.accept(message);
       deliver(seen);
     }
+    if (outcome === GONE) fault("a channel is gone");
     skipTo(seen, published);
   }
   // One more: a message stands in its channel a moment before the ring head shows it, so the walk may have been ahead by one.
@@ -117,18 +120,18 @@ function walkSomewhere(turn: number): void {
     fault(`race ${number} was not found`);
     return;
   }
-  refs.clear();
-  const after = Math.max(0, seen.lastId - (turn % 50));
-  if (turn % 2 === 0) store.collect(index, seen.incarnation, after, true, 20, refs);
-  else store.collectLast(index, seen.incarnation, 20, refs);
-  let previous = turn % 2 === 0 ? after : 0;
-  for (let at = 0; at < refs.length; at++) {
-    if (!store.read(refs.block(at), refs.stamp(at), message)) continue;
+  const before = Math.max(0, seen.lastId - (turn % 50));
+  const after = turn % 2 === 0 ? before : beforeLast(store, index, seen.incarnation, 20);
+  const reader = store.reader(index, seen.incarnation, after);
+  let previous = after;
+  for (let step = 0; step < 20 && reader.next(message) === FOUND; step++) {
     if (message.id <= previous) fault(`a walk met ${message.id} after ${previous}`);
     if (!provePayload(message.bytes, message.dataOffset, message.dataLength).whole)
       fault("a walk met a torn message");
+    reader.accept(message);
     previous = message.id;
   }
+  if (after > store.publishedCount(index)) fault(`the last 20 begin after ${after}`);
   result.walks++;
 }
 

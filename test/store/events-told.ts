@@ -1,26 +1,20 @@
 /** Reading the events channel, for tests: what was told, and whether it can have been so. */
 import { expect } from "bun:test";
-import { Message } from "../../src/store/message-view.ts";
-import { RefList } from "../../src/store/refs.ts";
 import type { Store } from "../../src/store/store.ts";
-import { dataOf, text } from "./fixture.ts";
+import { dataOf, readOn, text } from "./fixture.ts";
 
 /** What was told, as "created a": the event's name without its first word. Checks each message's form. */
 export function told(store: Store, after = 0): string[] {
   const index = store.eventsChannel;
-  const refs = new RefList();
-  const message = new Message();
   const events: string[] = [];
-  store.collect(index, store.incarnation(index), after, false, 1e6, refs);
-  for (let place = 0; place < refs.length; place++) {
-    expect(store.read(refs.block(place), refs.stamp(place), message)).toBe(true);
+  readOn(store, index, store.incarnation(index), after, (message) => {
     const body = dataOf(message);
     const { type, channel } = JSON.parse(body);
     expect(body).toBe(`{"type": "${type}", "channel": ${JSON.stringify(channel)}}`);
     expect(text(message.bytes.subarray(0, message.eventTypeLength))).toBe(type);
     expect(message.eventIdLength).toBe(-1);
-    events.push(`${type.replace(/^[a-z]+_/, "")} ${channel}`);
-  }
+    return events.push(`${type.replace(/^[a-z]+_/, "")} ${channel}`) > 0;
+  });
   return events;
 }
 

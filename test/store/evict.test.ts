@@ -1,9 +1,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { checkInvariants } from "../../src/store/invariants.ts";
 import { Message } from "../../src/store/message-view.ts";
-import { RefList } from "../../src/store/refs.ts";
 import type { Store } from "../../src/store/store.ts";
-import { Channel, NOW_MS, NOW_SEC, newStore, removeTempFolders } from "./fixture.ts";
+import { Channel, NOW_MS, NOW_SEC, newestOf, newStore, removeTempFolders } from "./fixture.ts";
 
 afterAll(removeTempFolders);
 
@@ -24,12 +23,11 @@ describe("when no block is free", () => {
     const store = newStore();
     const [a, b] = [new Channel(store, "a"), new Channel(store, "b")];
     a.append("first");
-    const refs = new RefList();
-    store.collect(a.index, a.incarnation, 0, false, 1, refs);
+    const first = newestOf(a);
     const count = fill(b, true);
     b.append("next");
     expect(a.after(0)).toEqual([]);
-    expect(store.read(refs.block(0), refs.stamp(0), new Message())).toBe(false);
+    expect(store.read(first.block, first.stamp, new Message())).toBe(false);
     expect(b.after(0)).toHaveLength(count + 1);
     b.append("one more");
     expect(b.after(0)[0]).toBe("2:f1");

@@ -2,9 +2,11 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { FLAG_STORED } from "../../src/message.ts";
 import { ChannelRef } from "../../src/store/channel-ref.ts";
+import { LastSearch } from "../../src/store/last-search.ts";
 import { Message } from "../../src/store/message-view.ts";
-import { RefList } from "../../src/store/refs.ts";
+import { FOUND } from "../../src/store/reader.ts";
 import { openStore, type Store, type StorePolicy, type StoreShape } from "../../src/store/store.ts";
 
 /** A second far from 0 and from now, so that a test that mixes clocks fails. */
@@ -82,28 +84,59 @@ export class Channel {
     return this.store.append(this.index, this.incarnation, payload, null, null, stored, nowMs);
   }
 
-  /** Ids and data of what collect finds, as "id:data". */
+  /** Ids and data of what a Reader gives, as "id:data". */
   after(afterId: number, includeUnstored = false, limit = 1000): string[] | "gone" {
-    const refs = new RefList();
-    const found = this.store.collect(this.index, this.incarnation, afterId, includeUnstored, limit, refs);
-    return found < 0 ? "gone" : readAll(this.store, refs);
+    if (!this.store.isLive(this.index, this.incarnation)) return "gone";
+    const out: string[] = [];
+    readOn(this.store, this.index, this.incarnation, afterId, (m) => {
+      if (out.length === limit) return false;
+      if (includeUnstored || (m.flags & FLAG_STORED) !== 0) out.push(`${m.id}:${dataOf(m)}`);
+      return true;
+    });
+    return out;
   }
 
+  /** The last stored ones, oldest first. */
   last(count: number): string[] | "gone" {
-    const refs = new RefList();
-    const found = this.store.collectLast(this.index, this.incarnation, count, refs);
-    return found < 0 ? "gone" : readAll(this.store, refs);
+    if (!this.store.isLive(this.index, this.incarnation)) return "gone";
+    return this.after(beforeLast(this.store, this.index, this.incarnation, count));
   }
 }
 
-export function readAll(store: Store, refs: RefList): string[] {
+/** The channel's newest message. */
+export function newestOf({ store, index, incarnation }: Channel): Message {
   const message = new Message();
-  const out: string[] = [];
-  for (let at = 0; at < refs.length; at++) {
-    const there = store.read(refs.block(at), refs.stamp(at), message);
-    out.push(there ? `${message.id}:${dataOf(message)}` : "evicted");
+  const outcome = store.reader(index, incarnation, store.publishedCount(index) - 1).next(message);
+  if (outcome !== FOUND) throw new Error(`no newest message: ${outcome}`);
+  return message;
+}
+
+/** The id before the last `count` stored messages, as subscribe/ finds it. */
+export function beforeLast(store: Store, index: number, incarnation: number, count: number): number {
+  const newest = store.publishedCount(index);
+  if (count === 0) return newest;
+  const known = store.beforeLastStored(index, incarnation, count, newest);
+  if (known >= 0) return known;
+  const search = new LastSearch(store, index, incarnation, count, newest);
+  search.run(1e9);
+  return search.afterId;
+}
+
+/** Gives messages from a Reader to `visit`, until it says false or there is nothing more; the last outcome of the Reader. */
+export function readOn(
+  store: Store,
+  index: number,
+  incarnation: number,
+  afterId: number,
+  visit: (m: Message) => boolean,
+): number {
+  const reader = store.reader(index, incarnation, afterId);
+  const message = new Message();
+  for (;;) {
+    const outcome = reader.next(message);
+    if (outcome !== FOUND || !visit(message)) return outcome;
+    reader.accept(message);
   }
-  return out;
 }
 
 export const dataOf = (message: Message): string =>

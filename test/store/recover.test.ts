@@ -3,7 +3,6 @@ import { blockWord, channelWord, type FaultPoint } from "../../src/store/arena.t
 import { checkInvariants } from "../../src/store/invariants.ts";
 import { CH_STATE, HEAD_CLEAN, MSG_CHECK, MSG_DATA_LENGTH, MSG_STAMP } from "../../src/store/layout.ts";
 import { Message } from "../../src/store/message-view.ts";
-import { RefList } from "../../src/store/refs.ts";
 import { RingEntry } from "../../src/store/ring.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import {
@@ -167,9 +166,9 @@ describe("damage on disk", () => {
     const { store } = openStore(shape, POLICY);
     const channel = new Channel(store, "a");
     for (const data of ["1", "2".repeat(1000), "3"]) channel.append(data);
-    const refs = new RefList();
-    store.collect(channel.index, channel.incarnation, 1, false, 1, refs);
-    spoil(store, refs.block(0));
+    const second = new Message();
+    store.reader(channel.index, channel.incarnation, 1).next(second);
+    spoil(store, second.block);
     const again = openStore(shape, POLICY);
     expect(again.report.kind).toBe("recovered");
     expect(checkInvariants(again.store.arena)).toEqual([]);

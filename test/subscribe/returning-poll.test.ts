@@ -20,7 +20,7 @@ class Poll implements WaitingPoll {
   constructor(format: TemplateFormat) {
     this.format = format;
   }
-  answer(_message: unknown, body: Uint8Array): void {
+  answer(_subscription: unknown, _message: unknown, body: Uint8Array): void {
     this.answers.push(text(body));
   }
 }
@@ -92,13 +92,13 @@ test("a channel that somebody only looked at, or left, is forgotten after the tu
   const channel = new Channel(store, "looked-at");
   fanout.channel(channel);
   await Bun.sleep(0);
-  expect([...fanout.locals()].length).toBe(0);
+  expect([...fanout.standing.channels()].length).toBe(0);
   const [subscription] = wait(channel).subscriptions;
   await Bun.sleep(0);
-  expect([...fanout.locals()].length).toBe(1);
+  expect([...fanout.standing.channels()].length).toBe(1);
   if (subscription !== undefined) fanout.leavePoll(subscription);
   await Bun.sleep(0);
-  expect([...fanout.locals()].length).toBe(0);
+  expect([...fanout.standing.channels()].length).toBe(0);
 });
 
 test("polls that come back while their channel is busy on both workers get every message, once, in order", async () => {

@@ -1,0 +1,190 @@
+/**
+ * Who stands where in this worker: the one registry that pump, jobs, catch-up, dismissal and the door (fanout.ts) share. Channels with
+ * somebody in them, streams that lag, and the counts in the store, which change here and nowhere else, so they cannot drift.
+ *
+ * It knows places, not times: when something is delivered is the pump's, how somebody catches up is catch-up's.
+ */
+import type { NamedChannel } from "../store/channel-ref.ts";
+import { Counter } from "../store/counters.ts";
+import { OWED_BEHIND, OWED_LIVE, OWED_NOTHING } from "../store/slots.ts";
+import type { Store } from "../store/store.ts";
+import { Arrivals } from "./arrivals.ts";
+import { LocalChannel, type StreamSubscription, type Subscription } from "./local-channel.ts";
+import type { StreamConnection } from "./streams.ts";
+import { leaveTopic, type TopicPeer, type TopicSubscription } from "./topics.ts";
+import { removeWaiting, type WaitingSubscription } from "./waiting.ts";
+
+const NOTHING = new Uint8Array(0);
+
+export class Standing {
+  readonly store: Store;
+  readonly slot: number;
+  readonly arrivals: Arrivals;
+  /** Streams that read from the store instead of being live: slow ones, not newcomers. */
+  readonly lagging = new Set<StreamConnection>();
+  readonly #channels = new Map<number, LocalChannel>();
+  readonly #empty = new Set<LocalChannel>();
+
+  constructor(store: Store, slot: number) {
+    this.store = store;
+    this.slot = slot;
+    this.arrivals = new Arrivals(store);
+    store.setOwed(slot, OWED_NOTHING);
+  }
+
+  /** A method, so that tests can stop the clock of a job. */
+  nowMs(): number {
+    return performance.now();
+  }
+
+  // --- channels --------------------------------------------------------------------------------------------------------
+
+  /** The channel with this index, if somebody stands or stood there in this turn. */
+  channel(index: number): LocalChannel | undefined {
+    return this.#channels.get(index);
+  }
+
+  channels(): Iterable<LocalChannel> {
+    return this.#channels.values();
+  }
+
+  get isEmpty(): boolean {
+    return this.#channels.size === 0;
+  }
+
+  /** A channel in which nobody stood, as it is now. Stand in it in the same turn, or it is forgotten. */
+  open(named: NamedChannel): LocalChannel {
+    const { store } = this;
+    const { index, incarnation } = named;
+    // Before the last id is read: what is published after it must not be dropped.
+    if (this.isEmpty) store.setOwed(this.slot, OWED_LIVE);
+    const made = new LocalChannel(store, named, store.base(index), store.publishedCount(index));
+    // Another process may have given the record away while it was read. Pairs with retireChannel.
+    if (!store.isLive(index, incarnation)) return this.lost(named);
+    this.#channels.set(index, made);
+    this.#forgetLater(made);
+    return made;
+  }
+
+  /** Its record is another's by now, whose numbers are not its own, and who may have subscribers here: nothing is left but its name. */
+  lost(named: NamedChannel): LocalChannel {
+    const lost = new LocalChannel(this.store, named, 0, 0);
+    this.#forgetLater(lost);
+    return lost;
+  }
+
+  /** Nobody stands there, but perhaps in a moment: whoever is being seated holds the channel in his hand. Looked at when the turn is over. */
+  #forgetLater(channel: LocalChannel): void {
+    if (this.#empty.size === 0) queueMicrotask(() => this.#forgetEmpty());
+    this.#empty.add(channel);
+  }
+
+  #forgetEmpty(): void {
+    for (const channel of this.#empty) if (channel.standing === 0) this.forget(channel);
+    this.#empty.clear();
+  }
+
+  /** Its index may stand for another channel by now. */
+  forget(channel: LocalChannel): void {
+    if (this.#channels.get(channel.index) === channel) this.#channels.delete(channel.index);
+    if (this.isEmpty) this.store.setOwed(this.slot, OWED_NOTHING);
+  }
+
+  // --- coming and going ------------------------------------------------------------------------------------------------
+
+  /**
+   * Counts a subscription in. False: its channel was deleted by another worker since the request was let in, and its ring entry may have
+   * gone by already, so nobody else would tell.
+   */
+  stand({ channel }: Subscription): boolean {
+    channel.standing++;
+    const nowSec = Math.floor(Date.now() / 1000);
+    return this.store.addSubscriber(this.slot, channel.index, nowSec, channel.incarnation);
+  }
+
+  #unstand({ channel }: Subscription): void {
+    this.arrivals.tell();
+    this.store.removeSubscriber(this.slot, channel.index, channel.incarnation);
+    channel.standing--;
+    if (channel.standing === 0) this.#forgetLater(channel);
+  }
+
+  /** A connection is in the worker's count as long as it is in any channel's: who sees no subscribers there need not wait for any. */
+  counted(connections: number): void {
+    this.store.count(this.slot, Counter.SUBSCRIBERS, connections);
+  }
+
+  leaveStream(connection: StreamConnection): void {
+    if (connection.subscriptions.length === 0) return;
+    this.lagsNoMore(connection);
+    for (const subscription of connection.subscriptions.splice(0)) this.leaveStreamChannel(subscription);
+    this.counted(-1);
+  }
+
+  /** One channel of a connection that may go on in others. */
+  leaveStreamChannel(subscription: StreamSubscription): void {
+    subscription.group?.remove(subscription);
+    subscription.channel.behind.delete(subscription);
+    this.#unstand(subscription);
+  }
+
+  leavePoll(subscription: WaitingSubscription): void {
+    const { subscriptions } = subscription.poll;
+    if (subscriptions.length === 0) return;
+    for (const other of subscriptions.splice(0)) {
+      removeWaiting(other);
+      this.#unstand(other);
+    }
+    this.counted(-1);
+  }
+
+  leaveTopics(peer: TopicPeer, socketOpen: boolean): void {
+    if (peer.subscriptions.length === 0) return;
+    for (const subscription of peer.subscriptions.splice(0)) this.leaveTopicChannel(subscription, socketOpen);
+    this.counted(-1);
+  }
+
+  leaveTopicChannel(subscription: TopicSubscription, socketOpen: boolean): void {
+    leaveTopic(subscription, socketOpen);
+    this.#unstand(subscription);
+  }
+
+  // --- lagging ---------------------------------------------------------------------------------------------------------
+
+  /** A live stream's socket is full: out of the live sets, with its place. What it has not read must not be dropped. */
+  lags(connection: StreamConnection): void {
+    this.lagging.add(connection);
+    this.store.setOwed(this.slot, OWED_BEHIND);
+    for (const subscription of connection.subscriptions) {
+      subscription.group?.remove(subscription);
+      subscription.channel.behind.add(subscription);
+    }
+  }
+
+  lagsNoMore(connection: StreamConnection): void {
+    if (this.lagging.delete(connection) && this.lagging.size === 0)
+      this.store.setOwed(this.slot, this.isEmpty ? OWED_NOTHING : OWED_LIVE);
+  }
+
+  /** Ends a stream that cannot be told what it missed, or takes nothing; its client comes back with its position. */
+  closeSlow(connection: StreamConnection): void {
+    this.store.count(this.slot, Counter.CLOSED_SLOW, 1);
+    this.leaveStream(connection);
+    connection.end(NOTHING);
+  }
+
+  // --- counters --------------------------------------------------------------------------------------------------------
+
+  delivered(messages: number, bytes: number): void {
+    this.store.count(this.slot, Counter.DELIVERED, messages);
+    this.store.count(this.slot, Counter.BYTES_SENT, bytes);
+  }
+
+  gapTold(times: number): void {
+    this.store.count(this.slot, Counter.GAPS_TOLD, times);
+  }
+
+  socketsDropped(sockets: number): void {
+    this.store.count(this.slot, Counter.CLOSED_SLOW, sockets);
+  }
+}
