@@ -36,7 +36,6 @@ export const Refusals = {
   tooManyWildcards: refusal("too_many_wildcards", 403, "Subscribed too much wildcard channels."),
   emptyMessage: refusal("empty_message", 400, "Empty post requests are not allowed."),
   eventNameTooLarge: refusal("event_name_too_large", 400, "Event id or event type is too large."),
-  badBody: refusal("bad_body", 400, "Request body could not be read."),
   channelDeleted: refusal("channel_deleted", 200, "Channel deleted."),
   couldNotCreate: refusal("could_not_create", 403, "Subscriber could not create channels."),
   tooManySubscribers: refusal(
@@ -50,9 +49,8 @@ export const Refusals = {
     "Don't have at least one of the mandatory headers: Connection, Upgrade, Sec-WebSocket-Key and Sec-WebSocket-Version",
   ),
   noRoom: refusal("no_room", 500, null),
-  /** The field is there, with nothing in it. */
+  /** The field is there, with nothing in it (spec 0.7). */
   noRoomToSubscribe: refusal("no_room_to_subscribe", 500, ""),
-  messageTooLarge: refusal("message_too_large", 413, null),
   tooManyConnections: refusal("too_many_connections", 503, "Too many connections on this worker."),
   /** The store's lock could not be had in time (store/lock.ts). */
   busy: refusal("busy", 503, "The store is busy."),

@@ -163,7 +163,7 @@ export class RequestContext implements Context {
   };
 }
 
-/** The request as one can be had anywhere else: with its body, and with the host in its URL. */
+/** The request as one can be had anywhere else: with the body that was read for it, and with the host in its URL. */
 function wholeRequest({ request }: LocatedRequest, body: Uint8Array<ArrayBuffer> | null): Request {
   const { url, method, headers, signal } = request;
   const host = headers.get("host") ?? "localhost";
@@ -171,6 +171,7 @@ function wholeRequest({ request }: LocatedRequest, body: Uint8Array<ArrayBuffer>
   const whole = url.startsWith("/")
     ? `http://${host}${url}`
     : url.replace(/^(https?:\/\/)localhost\//, `$1${host}/`);
-  if (body === null && whole === url) return request;
+  // One with a body that is not for here is another's to read: a guard would take it away from the publisher behind it.
+  if (body === null && whole === url && (method === "GET" || method === "HEAD")) return request;
   return new Request(whole, { method, headers, signal, ...(body === null ? {} : { body }) });
 }

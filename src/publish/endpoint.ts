@@ -193,10 +193,10 @@ export class PublisherEndpoint {
     return isFree ? await again() : this.#refuse(Refusals.busy, headers);
   }
 
-  /** The sender vanished or sent more than the server takes; either way nothing was published. */
+  /** The sender vanished, and hears no answer, or sent more than the server takes; either way nothing was published. */
   #bodyFailed(error: unknown, headers: HeaderSet): Response {
     const isTooLarge = error instanceof Error && /too large|exceed/i.test(error.message);
-    return isTooLarge ? this.#tooLarge(headers) : this.#refuse(Refusals.badBody, headers);
+    return isTooLarge ? this.#tooLarge(headers) : headerOnly(400, headers.fields);
   }
 
   // --- information (spec 2.6) ------------------------------------------------------------------------------------------------

@@ -105,8 +105,6 @@ export class SubscriberEndpoint {
 
   #refuse(refusal: Refusal, cors: HeaderFields): Response {
     this.#room.store.count(this.#room.slot, Counter.REFUSED, 1);
-    // Spec 0.7: the one explanation that is there and says nothing.
-    const isFull = refusal === Refusals.noRoom;
-    return refuse(refusal, isFull ? { "X-Nginx-PushStream-Explain": "", ...cors } : cors);
+    return refuse(refusal, cors);
   }
 }

@@ -12,11 +12,12 @@ const FILES: Record<string, string> = {
   // What it says is asked for in the request, so that one file serves all cases.
   "guard.ts": `
     import type { Authorize } from "sluice";
-    export const authorize: Authorize = async ({ headers, channels, role, sleep, query, params, channel, publish, method }) => {
+    export const authorize: Authorize = async ({ headers, channels, role, sleep, query, params, channel, publish, method, request }) => {
       const wish = headers.get("x-wish") ?? query.get("wish") ?? "";
       if (query.has("slowly")) await sleep(20);
       if (wish === "yes") return true;
       if (wish === "no") return false;
+      if (wish === "read") return (await request.text()) === "";
       if (wish === "status") return 451;
       if (wish === "explain") return { status: 403, explain: "not you,\\r\\nX-Forged: 1 " + role };
       if (wish === "narrow") return { channels: channels.filter((name) => name !== "secret") };
@@ -138,6 +139,12 @@ forSettings("guards", (setting) => {
       (await ask(server.port, "/sync-pub?id=s", { method: "POST", body: "m", ...wish("yes") })).status,
     ).toBe(200);
     expect((await ask(server.port, "/sync-pub?id=s", { method: "POST", body: "m" })).status).toBe(403);
+  });
+
+  test("one that reads the request's body takes nothing away from the publisher", async () => {
+    const answer = await ask(server.port, "/pub?id=kept", { method: "POST", body: "kept", ...wish("read") });
+    expect(answer.status).toBe(200);
+    expect(await poll("kept.b1")).toBe("kept=kept;");
   });
 
   test("channels are narrowed and rewritten, for publishers", async () => {

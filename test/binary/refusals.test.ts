@@ -1,0 +1,224 @@
+/**
+ * Every code of src/errors.ts, provoked on the compiled binary, on both listeners: its status, its explanation as a header or in a close
+ * frame, Retry-After where it passes, and its line in the README. A code that is added without a provocation does not pass the compiler,
+ * and one that nothing provokes has no place in the table.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { CloseCode, type Refusal, Refusals } from "../../src/errors.ts";
+import { HEAD_LOCK, HEADER_BYTES } from "../../src/store/layout.ts";
+import { closeReason } from "../../src/wire/close-reason.ts";
+import { folderWith, removeFolders } from "../handlers/handler-server.ts";
+import { ask, type RawAnswer, RawConnection, type RawRequest } from "./raw-client.ts";
+import { Opcode, RawWebSocket } from "./raw-web-socket.ts";
+import { layout, type RunningServer, startServer, until } from "./running-server.ts";
+
+const MIB = 1024 * 1024;
+const MOST_CONNECTIONS = 8;
+const MOST_SUBSCRIBERS = 4;
+
+/** Breaks what every endpoint reads headers with, for requests that say so: no fault of ours is to be had on demand. */
+const SABOTAGE = `
+const get = Headers.prototype.get;
+export default () => {
+  Headers.prototype.get = function (name: string) {
+    if (get.call(this, "x-break") === name) throw new Error("broken on demand");
+    return get.call(this, name);
+  };
+  return "ready";
+};
+`;
+
+const config = (sub: string): string => `${layout(
+  `events_channel_id = "events"
+wildcard_channel_prefix = "w_"
+drain_rate = 1
+shutdown_timeout = "20s"
+[store]
+size = "2MiB"
+channels = 12
+[limits]
+max_channel_id_length = 20
+max_channels_per_request = 4
+max_subscribers_per_channel = ${MOST_SUBSCRIBERS}
+max_number_of_channels = 6
+max_body_size = "8MiB"
+max_connections = ${MOST_CONNECTIONS}`,
+  { sub, poll: "authorized_channels_only = true\nwildcard_channel_max_qtd = 1" },
+)}
+[[location]]
+match = "= /sabotage"
+handler = "sabotage.ts"
+[[location]]
+match = "~ ^/wanted/(.*)$"
+subscriber = "websocket"
+channels_path = "$1"
+authorized_channels_only = true
+wildcard_channel_max_qtd = 1
+`;
+
+let server: RunningServer;
+/** What a provocation needs to be open until it is over. */
+const open: { close(): void }[] = [];
+
+const post = (id: string, request: RawRequest = {}) =>
+  ask(server.port, `/pub?id=${id}`, { method: "POST", body: "x", ...request });
+const get = (path: string) => ask(server.port, path);
+
+/** As many as a channel takes. */
+async function crowd(channel: string): Promise<void> {
+  for (let count = 0; count < MOST_SUBSCRIBERS; count++) {
+    const stream = await RawConnection.open(server.port);
+    open.push(stream);
+    stream.request(`/ev/${channel}`);
+    expect((await stream.head()).status).toBe(200);
+  }
+}
+
+/** Begins something, and says how the refusal is asked for: as a request, and by a WebSocket where that can hear it, too. */
+interface Provocation {
+  readonly first?: () => Promise<unknown>;
+  readonly request: () => Promise<RawAnswer>;
+  readonly socket?: string;
+  /** Ends what `first` began, beside connections. */
+  readonly last?: () => unknown;
+}
+
+/** In the order in which they are provoked: what fills the server comes last. */
+const PROVOCATIONS: Readonly<Record<keyof typeof Refusals, Provocation>> = {
+  noChannel: { request: () => get("/pub") },
+  forbiddenChannel: { request: () => post("ALL"), socket: "/ws/a*" },
+  channelIdTooLarge: { request: () => post("i".repeat(21)), socket: `/ws/${"i".repeat(21)}` },
+  tooManyChannelsInRequest: { request: () => get("/sub/a/b/c/d/e"), socket: "/ws/a/b/c/d/e" },
+  eventsChannelReadOnly: { request: () => post("events") },
+  eventsChannelNotAllowed: { request: () => get("/sub/events"), socket: "/ws/events" },
+  tooManyWildcards: { request: () => get("/poll/w_1"), socket: "/wanted/w_1" },
+  emptyMessage: { request: () => post("a", { body: "" }) },
+  eventNameTooLarge: { request: () => post("a", { headers: { "Event-Id": "i".repeat(65_535) } }) },
+  channelDeleted: {
+    first: () => post("gone"),
+    request: () => ask(server.port, "/pub?id=gone", { method: "DELETE" }),
+  },
+  couldNotCreate: { request: () => get("/poll/missing"), socket: "/wanted/missing" },
+  tooManySubscribers: {
+    first: () => crowd("full"),
+    request: () => get("/lp/full"),
+    socket: "/ws/full",
+  },
+  missingUpgrade: { request: () => get("/ws/a") },
+  noRoom: { request: () => post("a", { body: Buffer.alloc(4 * MIB) }) },
+  internal: {
+    first: () => get("/sabotage"),
+    request: () => post("a", { headers: { "X-Break": "content-length" } }),
+  },
+  busy: {
+    first: async () => {
+      const path = / store=(\S+)/.exec(server.log)?.[1] ?? "";
+      const bytes = Bun.mmap(path, { shared: true });
+      lock = new Int32Array(bytes.buffer, bytes.byteOffset, HEADER_BYTES / 4);
+      // A living process that is no worker is left alone.
+      await until("the lock", () => Atomics.compareExchange(lock, HEAD_LOCK, 0, process.pid) === 0);
+    },
+    request: () => post("another"),
+    socket: "/ws/another",
+    last: () => Atomics.compareExchange(lock, HEAD_LOCK, process.pid, 0),
+  },
+  tooManyConnections: {
+    first: async () => {
+      for (let taken = 0; taken < MOST_CONNECTIONS; taken += MOST_SUBSCRIBERS) await crowd(`full${taken}`);
+    },
+    request: () => get("/sub/a"),
+    last: () => until("room again", async () => (await get("/channels-stats")).status === 200),
+  },
+  tooManyChannels: {
+    first: () => fill((number) => `c${number}`),
+    request: () => post("onemore"),
+    socket: "/ws/onemore",
+  },
+  noRoomToSubscribe: {
+    first: () => fill((number) => `w_${number}`),
+    request: () => get("/sub/w_onemore"),
+    socket: "/ws/w_onemore",
+  },
+  draining: {
+    first: async () => {
+      await crowd("w_0");
+      server.process.kill("SIGTERM");
+      await until("the drain", async () => (await server.request("/health/ready")).status === 503);
+    },
+    request: () => get("/lp/w_0"),
+  },
+};
+
+let lock: Int32Array<ArrayBuffer>;
+
+/** Channels with something stored, until the server takes no more. */
+async function fill(name: (number: number) => string): Promise<void> {
+  for (let number = 0; number < 20; number++) if ((await post(name(number))).status !== 200) return;
+  throw new Error("the server is never full");
+}
+
+const passes = ({ status }: Refusal): boolean => status === 503;
+
+const readme = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
+
+test.each(Object.entries(Refusals))("%s is in the README", (_name, { status, explain }) => {
+  const line = readme.split("\n").find((row) => new RegExp(`^\\| (\\d+, )*${status}\\b`).test(row));
+  expect(line).toBeDefined();
+  if (explain) expect(line).toContain(`\`${explain}\``);
+  if (status === 503) expect(line).toContain("Retry-After");
+});
+
+test("no code has two meanings", () => {
+  const codes = Object.values(Refusals).map(({ code }) => code);
+  expect(new Set(codes).size).toBe(codes.length);
+  expect(Object.keys(PROVOCATIONS).sort()).toEqual(Object.keys(Refusals).sort());
+});
+
+describe.each([
+  ["native listener", 'header_template = "^"'],
+  ["listener of early heads", ""],
+])("%s", (_listener, sub) => {
+  beforeAll(async () => {
+    const folder = folderWith({ "sabotage.ts": SABOTAGE });
+    server = await startServer({ folder, toml: config(sub), workers: 1 });
+  });
+  afterAll(async () => {
+    await server.stop();
+    removeFolders();
+  });
+
+  for (const [name, { first, request, socket, last }] of Object.entries(PROVOCATIONS)) {
+    const refusal: Refusal = Refusals[name as keyof typeof Refusals];
+    test(`${refusal.code}: ${refusal.status}${refusal.explain ? `, "${refusal.explain}"` : ""}`, async () => {
+      await first?.();
+      try {
+        const { status, fields, body } = await request();
+        const explain = fields.get("x-nginx-pushstream-explain") ?? null;
+        expect({ status, explain }).toEqual({ status: refusal.status, explain: refusal.explain });
+        expect(fields.has("retry-after")).toBe(passes(refusal));
+        // What does not fit is nginx's own error, with its page (spec 2.3).
+        if (refusal !== Refusals.noRoom) expect(body.toString()).toBe("");
+        if (socket !== undefined) expect(await refusedSocket(socket)).toEqual(closedFor(refusal));
+      } finally {
+        for (const one of open.splice(0)) one.close();
+        await last?.();
+      }
+    });
+  }
+});
+
+const closedFor = (refusal: Refusal) => ({
+  code: passes(refusal) ? CloseCode.TRY_AGAIN : CloseCode.POLICY,
+  reason: closeReason(refusal),
+});
+
+/** A refusal that comes after the 101 travels in a close frame (spec 4.13.6). */
+async function refusedSocket(path: string): Promise<{ code: number; reason: string }> {
+  const socket = await RawWebSocket.open(server.port, path);
+  open.push(socket);
+  const { opcode, payload } = await socket.frame();
+  if (opcode !== Opcode.CLOSE) throw new Error(`no close frame, but opcode ${opcode}`);
+  return { code: payload.readUInt16BE(), reason: payload.toString("utf8", 2) };
+}
