@@ -7,6 +7,7 @@ import { mkdirSync } from "node:fs";
 import { type Fault, formatFault } from "../config/fault.ts";
 import { FileWatch } from "../handlers/watch.ts";
 import { configureLog, isJournal, log } from "../log.ts";
+import { restartClean } from "../supervisor/clean-environment.ts";
 import { ServiceManager } from "../supervisor/service-manager.ts";
 import type { ConfigOutcome, Serving } from "../supervisor/supervision.ts";
 import { supervise } from "../supervisor/supervisor.ts";
@@ -27,6 +28,7 @@ export interface ServeOptions {
 
 /** Serves until a signal ends it: 0 after an orderly stop, 1 when it cannot go on, 2 when the configuration is refused. */
 export async function serveCommand(options: ServeOptions): Promise<number> {
+  restartClean();
   const loaded = readConfig(options);
   if (!loaded.ok) {
     for (const fault of loaded.faults) tellFault(fault);

@@ -8,6 +8,7 @@
 import { statSync } from "node:fs";
 import type { Drain } from "../app.ts";
 import { log } from "../log.ts";
+import { withoutRuntimeVariables } from "./clean-environment.ts";
 import {
   type FromWorker,
   isFromWorker,
@@ -124,9 +125,9 @@ export class WorkerProcess {
   }
 }
 
-/** Main's own, but for what systemd told main alone. */
+/** Main's own, but for what systemd told main alone, and for what would change the runtime. */
 function workerEnvironment(): NodeJS.ProcessEnv {
-  const environment = { ...process.env };
+  const environment = withoutRuntimeVariables(process.env);
   for (const name of NOTIFY_VARIABLES) delete environment[name];
   return environment;
 }
