@@ -9,7 +9,7 @@
  *   nobody, or not in this store     → taken over
  *   a stranger                       → told, once
  *
- * As in pulse-watch.ts, a pause of main itself starts the waiting anew: a whole process group that was stopped is not a stall.
+ * A pause of main itself counts as one late look, however long it was: a whole process group that was stopped is not a stall.
  */
 import { readFileSync } from "node:fs";
 import { log } from "../log.ts";
@@ -17,7 +17,8 @@ import { log } from "../log.ts";
 export const LOCK_LOOK_MS = 200;
 export const STALLED_MS = 1000;
 export const STARVED_MS = 5000;
-const OWN_PAUSE_MS = 3 * LOCK_LOOK_MS;
+/** Of the time between two looks. */
+const MOST_A_LOOK_MS = STALLED_MS / 2;
 
 /** The store, as far as it matters here. */
 export interface WatchedLock {
@@ -40,8 +41,9 @@ export class LockWatch {
   readonly #killWorker: (pid: number, why: string) => boolean;
   #owner = 0;
   #progress = 0;
-  #sinceMs = 0;
-  #lookedMs = Number.NEGATIVE_INFINITY;
+  /** For how long it has stood still. */
+  #stillMs = 0;
+  #lookedMs = 0;
   /** What could be done about this tenure was done. */
   #isOver = false;
 
@@ -54,17 +56,16 @@ export class LockWatch {
   look(lock: WatchedLock, storePath: string, now = performance.now()): void {
     const owner = lock.lockOwner();
     const progress = lock.lockProgress();
-    const hasPaused = now - this.#lookedMs > OWN_PAUSE_MS;
+    this.#stillMs += Math.min(now - this.#lookedMs, MOST_A_LOOK_MS);
     this.#lookedMs = now;
-    if (owner !== this.#owner || progress !== this.#progress || hasPaused) {
+    if (owner !== this.#owner || progress !== this.#progress) {
       this.#owner = owner;
       this.#progress = progress;
-      this.#sinceMs = now;
+      this.#stillMs = 0;
       this.#isOver = false;
     }
-    if (owner === 0 || this.#isOver || now - this.#sinceMs < STALLED_MS) return;
-    const isStarved = this.#sight.stateOf(owner) === "R";
-    if (isStarved && now - this.#sinceMs < STARVED_MS) return;
+    if (owner === 0 || this.#isOver || this.#stillMs < STALLED_MS) return;
+    if (this.#stillMs < STARVED_MS && this.#sight.stateOf(owner) === "R") return;
     this.#isOver = true;
     this.#end(lock, owner, storePath);
   }

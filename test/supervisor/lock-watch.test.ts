@@ -72,7 +72,14 @@ describe("an owner of the lock", () => {
     watched.look(lock, PATH, 0);
     watched.look(lock, PATH, 3_600_000);
     expect(told).toEqual([]);
-    expect(watch(watched, 3_600_000 + LOCK_LOOK_MS, 3_700_000)).toBe(STALLED_MS - LOCK_LOOK_MS);
+    // Half of the time is over.
+    expect(watch(watched, 3_600_000 + LOCK_LOOK_MS, 3_700_000)).toBe(STALLED_MS / 2 - LOCK_LOOK_MS + 100);
+  });
+
+  test("is ended in the end by a main that is late again and again", () => {
+    const watched = watching();
+    for (let now = 0; now <= 3000; now += 700) watched.look(lock, PATH, now);
+    expect(told).toEqual([`killed ${WORKER}`]);
   });
 
   test.each([
