@@ -104,6 +104,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const programs = handlerEndpoints(host);
   const maxBodyBytes = largestBody(config);
   const handlerBytes = Math.max(0, ...programs.map((program) => program?.maxPayload ?? 0));
+  const silenceMs = config.limits.maxSilenceMs;
   const sizes = socketSizes(config, store.maxMessageBytes, handlerBytes);
   const room = new Room({
     config,
@@ -155,7 +156,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   };
   config.listeners.forEach((listener, i) => {
     const { address } = listener;
-    const common = { listener, maxBodyBytes, ...sizes, idleSec, compose };
+    const common = { listener, maxBodyBytes, sockets: sizes.sockets, silenceMs, idleSec, compose };
     const serves: ListenOptions["serves"] = (server, source) => locator.listens(server, address, source);
     const socketPath = `${options.storePath}.relay-${slot}-${i}`;
     listeners.push(
@@ -168,6 +169,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const housekeeping = setInterval(() => {
     store.sweep(Date.now());
     fanout.closeStuck(performance.now());
+    for (const listener of listeners) listener.look(performance.now());
     store.setCounter(slot, Counter.CONNECTIONS, connections(listeners));
     descriptors.look();
   }, HOUSEKEEPING_MS);
@@ -303,12 +305,12 @@ const connections = (listeners: readonly Listener[]): number => {
   return open;
 };
 
-/** A topic may have sockets on several listeners; it is delivered when one of them took it. */
+/** A topic may have sockets on several listeners; it is delivered when one of them took it, and -1 when one of them is slow. */
 function publishTo(listeners: readonly Listener[], topic: string, payload: string | Uint8Array): number {
   let outcome = 0;
   for (const listener of listeners) {
     const sent = listener.publish(topic, payload);
-    if (sent !== 0) outcome = sent;
+    if (sent < 0 || (sent > 0 && outcome === 0)) outcome = sent;
   }
   return outcome;
 }

@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["leaves", "store", "fanout", "config", "wire", "front"],
   web: ["leaves", "config", "front"],
   handlers: ["leaves", "fanout", "store", "publish", "wire", "config", "front"],
-  listen: ["leaves", "config", "fanout", "subscribe", "handlers"],
+  listen: ["leaves", "config", "fanout", "subscribe", "handlers", "wire"],
   app: [
     "leaves",
     "publish",

@@ -102,6 +102,8 @@ const buildMessages = (main: MainValues): MessagesConfig => ({
 const buildLimits = (main: MainValues): LimitsConfig => ({
   maxBodyBytes: main["limits.max_body_size"],
   maxFrameBytes: main["limits.max_frame_size"],
+  maxUnsentBytes: main["limits.max_unsent_size"],
+  maxSilenceMs: main["limits.max_silence"],
   maxConnections: main["limits.max_connections"] ?? UNSET,
   maxNumberOfChannels: main["limits.max_number_of_channels"] ?? UNSET,
   maxNumberOfWildcardChannels: main["limits.max_number_of_wildcard_channels"] ?? UNSET,
@@ -266,6 +268,7 @@ function buildListeners(
 const buildTuning = (main: MainValues): SocketTuning => ({
   keepalive: main.keepalive,
   userTimeoutMs: main.tcp_user_timeout,
+  sendBufferBytes: main.send_buffer ?? UNSET,
   deferred: main.deferred,
   backlog: main.backlog ?? UNSET,
   fastopen: main.fastopen ?? UNSET,

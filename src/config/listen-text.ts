@@ -3,12 +3,14 @@
  * Used by the checks, by build.ts and by the translation of nginx.conf.
  */
 import type { Keepalive, SocketTuning } from "./model.ts";
-import { parseDuration } from "./units.ts";
+import { parseDuration, parseSize } from "./units.ts";
 
 const UNIX_PREFIX = "unix:";
 const FLAGS: readonly string[] = ["ssl", "http2", "default_server", "deferred"];
 /** The kernel clamps what is larger (net.core.somaxconn). */
 const MAX_QUEUE = 1_048_576;
+/** More than a system allows (net.core.wmem_max), and a 32-bit number. */
+const MAX_BUFFER_BYTES = 1 << 30;
 const MAX_KEEPALIVE = 32_767;
 
 export interface ListenText {
@@ -48,6 +50,11 @@ function readSetting(
     const ms = parseDuration(value);
     if (ms !== null) tuning.userTimeoutMs = ms;
     return ms !== null;
+  }
+  if (name === "sndbuf") {
+    const bytes = parseSize(value);
+    if (bytes !== null) tuning.sendBufferBytes = Math.min(bytes, MAX_BUFFER_BYTES);
+    return bytes !== null;
   }
   const queue = /^\d{1,7}$/.test(value) ? Number(value) : MAX_QUEUE + 1;
   if (queue > MAX_QUEUE) return false;

@@ -164,6 +164,8 @@ export interface SocketTuning {
   readonly keepalive: Keepalive | null;
   /** How long sent bytes may stay unacknowledged before the connection is dropped; 0 = the system's own, null: follows from keepalive. */
   readonly userTimeoutMs: number | null;
+  /** What the kernel keeps for a connection that its peer has not taken; 0 = the system's own, which grows. */
+  readonly sendBufferBytes: number;
   /** Connections are accepted when they have sent something. */
   readonly deferred: boolean;
   /** Connections that wait to be accepted; 0 = the runtime's own. */
@@ -218,6 +220,10 @@ export interface LimitsConfig {
   readonly maxBodyBytes: number;
   /** Of a WebSocket client's message; 0 = what the store can hold, null = the largest body any location takes. */
   readonly maxFrameBytes: number | null;
+  /** Of any connection: what it was sent and does not take, in memory. */
+  readonly maxUnsentBytes: number;
+  /** How long a WebSocket client may send no whole frame; 0 = for ever. */
+  readonly maxSilenceMs: number;
   readonly maxConnections: number;
   readonly maxNumberOfChannels: number;
   readonly maxNumberOfWildcardChannels: number;

@@ -111,6 +111,15 @@ export const OPTIONS = {
     example: "30s",
     max: LONGEST_TIMER,
   },
+  send_buffer: {
+    kind: "size",
+    default: null,
+    unset: "the system's own, which grows to net.ipv4.tcp_wmem (4 MiB)",
+    doc: "The kernel's buffer for what a connection is sent and has not taken (SO_SNDBUF; Linux takes twice as much, and no more than net.core.wmem_max). With it a stalled client costs that and limits.max_unsent_size; too small a one makes distant clients slow.",
+    example: "256KiB",
+    min: "4KiB",
+    max: "1GiB",
+  },
   deferred: {
     kind: "flag",
     default: false,
@@ -282,6 +291,22 @@ export const OPTIONS = {
     doc: "Largest message of a WebSocket client; a larger one closes its connection (1009). 0 is what the store can hold.",
     example: "1MiB",
     max: "1GiB",
+  },
+  "limits.max_unsent_size": {
+    kind: "size",
+    default: "256KiB",
+    doc: "Bytes that wait in memory for one client that does not take them, beside the kernel's buffer and the message that went over it. Subscribers read on from the store before that; what cannot (a handler's WebSocket, answers to pings) ends the connection.",
+    example: "1MiB",
+    // A quarter for what is unsent when a socket is asked, half for one job of its channel.
+    min: "256KiB",
+    max: "1GiB",
+  },
+  "limits.max_silence": {
+    kind: "milliseconds",
+    default: "2m",
+    doc: "Time a WebSocket subscriber may send no whole frame. After half of it he is pinged, and who does not answer within the other half is cut off: peers that vanished, and messages that are begun and not finished. 0 is for ever.",
+    example: "5m",
+    max: LONGEST_TIMER,
   },
   "limits.max_connections": {
     kind: "integer",
@@ -713,7 +738,7 @@ export const OPTIONS = {
     kind: "strings",
     required: true,
     default: null,
-    doc: "Addresses of this server, as above. Words may follow an address: ssl, http2, default_server, keepalive=…, tcp_user_timeout=…, deferred, backlog=…, fastopen=….",
+    doc: "Addresses of this server, as above. Words may follow an address: ssl, http2, default_server, keepalive=…, tcp_user_timeout=…, sndbuf=…, deferred, backlog=…, fastopen=….",
     example: ["0.0.0.0:443 ssl"],
     check: listenIssues,
   },

@@ -10,7 +10,8 @@ import type { Store } from "../store/store.ts";
 import type { LocalChannel } from "./local-channel.ts";
 
 const MAX_MESSAGES = 64;
-const MAX_BYTES = 256 * 1024;
+/** What a job publishes is to fit behind what a socket may have unsent (slow-sockets.ts). */
+const MAX_BYTES = 128 * 1024;
 const KEEP_BYTES = 64 * 1024;
 
 export class Batch {

@@ -9,6 +9,7 @@ import { ByteWriter } from "../wire/byte-writer.ts";
 import { frameOf } from "./delivery.ts";
 import { type CatchUpSink, MORE, readOn, UNTELLABLE, WAIT } from "./lag.ts";
 import type { LocalChannel, StreamSubscription } from "./local-channel.ts";
+import { SOCKET_FULL_BYTES } from "./slow-sockets.ts";
 import type { Standing } from "./standing.ts";
 import type { StreamConnection } from "./streams.ts";
 import { type TopicSubscription, topicGroup } from "./topics.ts";
@@ -17,8 +18,6 @@ import type { Turns } from "./turns.ts";
 /** Bytes rendered before they are written, and store batches read, before others get their turn. */
 const WRITE_BYTES = 256 * 1024;
 const ROUNDS_A_TURN = 4;
-/** A socket with more than this unsent reads no further backlog until it drains. */
-const SOCKET_FULL_BYTES = 256 * 1024;
 
 export class CatchUp {
   readonly #store: Store;
@@ -158,6 +157,7 @@ export class CatchUp {
   #seatTopic(subscription: TopicSubscription): void {
     const { channel, peer } = subscription;
     channel.joining.delete(subscription);
+    this.#standing.socketLagsNoMore(subscription);
     subscription.reader = null;
     topicGroup(channel, peer.format).join(subscription);
   }

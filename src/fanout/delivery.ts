@@ -14,6 +14,7 @@ import { isUtf8 } from "../wire/utf8.ts";
 import { Batch } from "./batch.ts";
 import type { Format } from "./format.ts";
 import type { LocalChannel, StreamGroup, StreamSubscription } from "./local-channel.ts";
+import { slowOf } from "./slow-sockets.ts";
 import type { Standing } from "./standing.ts";
 import { SHARD_SIZE, type TopicGroup } from "./topics.ts";
 
@@ -179,12 +180,22 @@ export class Job {
       if (this.#frames.length > 0) this.#standing.gapTold(sockets);
       else for (const socket of [...shard.sockets]) socket.peer.closeBehind();
     }
-    for (const frame of this.#frames) {
+    for (let i = 0; i < this.#frames.length; i++) {
+      const frame = this.#frames[i] ?? "";
+      const sent = this.#publish(shard.topic, frame);
+      this.#standing.delivered(shard.sockets.length, shard.sockets.length * frame.length);
+      if (sent > 0) continue;
       // 0: it was too much for somebody, the others have it. Who it was is known when his socket closes (subscribe/socket-peer.ts).
-      if (this.#publish(shard.topic, frame) === 0) shard.overranMs = this.#standing.nowMs();
-      this.#standing.delivered(sockets, sockets * frame.length);
+      if (sent === 0) shard.overranMs = this.#standing.nowMs();
+      this.#standing.socketsLag(slowOf(shard, this.#idOfFrame(i)));
+      if (shard.sockets.length === 0) break;
     }
     return sockets;
+  }
+
+  #idOfFrame(i: number): number {
+    const { batch } = this;
+    return batch.missed > 0 ? batch.to : (batch.messages[i]?.id ?? batch.to);
   }
 
   // --- held streams ------------------------------------------------------------------------------------------------------

@@ -149,10 +149,10 @@ export class Fanout implements StreamKeeper {
     }
   }
 
-  /** Once a second: closes lagging streams and joining sockets that take nothing (this.standing.nowMs()), and publishes how many lag. */
+  /** Once a second: closes lagging streams and joining sockets that take nothing (performance.now()), and publishes how many lag. */
   closeStuck(nowMs: number): void {
-    const { lagging } = this.standing;
-    this.store.setCounter(this.slot, Counter.LAGGING, lagging.size);
+    const { lagging, laggingSockets } = this.standing;
+    this.store.setCounter(this.slot, Counter.LAGGING, lagging.size + laggingSockets.size);
     for (const connection of lagging) {
       if (nowMs - connection.lastProgressMs > NO_PROGRESS_MS) this.standing.closeSlow(connection);
     }

@@ -102,14 +102,14 @@ export class Pump {
   #turn(): void {
     this.#scheduled = false;
     if (this.#stopped) return;
-    const startedMs = performance.now();
+    const startedMs = this.#standing.nowMs();
     this.#take();
     let deadline = startedMs + SLICE_MS;
     while (this.#ready.length > 0) {
       const channel = this.#ready.shift();
       if (channel === undefined) break;
       channel.queued = false;
-      const beganMs = performance.now();
+      const beganMs = this.#standing.nowMs();
       if (!channel.busy && channel.restUntilMs > beganMs) {
         this.#rest(channel, channel.restUntilMs - beganMs);
         continue;
@@ -117,12 +117,12 @@ export class Pump {
       // What Bun sends for it when the turn ends is part of the turn.
       const sendMs = this.#step(channel, deadline);
       deadline -= sendMs;
-      const nowMs = performance.now();
+      const nowMs = this.#standing.nowMs();
       channel.fanoutMs += nowMs - beganMs + sendMs;
       if (!channel.busy) this.#paced(channel, nowMs + sendMs);
       if (nowMs > deadline) break;
     }
-    this.#store.count(this.#slot, Counter.PUMP_US, Math.round((performance.now() - startedMs) * 1000));
+    this.#store.count(this.#slot, Counter.PUMP_US, Math.round((this.#standing.nowMs() - startedMs) * 1000));
     if (this.#ready.length > 0) {
       this.schedule();
       return;
@@ -161,7 +161,7 @@ export class Pump {
       job = this.#spare.pop() ?? new Job(this.#standing, this.#options.publish, channel);
       if (!job.start(this.#store, channel)) {
         if (job.batch.deletion) this.#deleted(channel, job);
-        if (job.batch.isBusy) channel.restUntilMs = performance.now() + BUSY_MS;
+        if (job.batch.isBusy) channel.restUntilMs = this.#standing.nowMs() + BUSY_MS;
         this.#finish(channel, job);
         return 0;
       }

@@ -22,6 +22,8 @@ export class Standing {
   readonly arrivals: Arrivals;
   /** Streams that read from the store instead of being live: slow ones, not newcomers. */
   readonly lagging = new Set<StreamConnection>();
+  /** Sockets that were in a topic and were too slow for it, by channel. */
+  readonly laggingSockets = new Set<TopicSubscription>();
   readonly #channels = new Map<number, LocalChannel>();
   readonly #empty = new Set<LocalChannel>();
 
@@ -146,6 +148,7 @@ export class Standing {
 
   leaveTopicChannel(subscription: TopicSubscription, socketOpen: boolean): void {
     leaveTopic(subscription, socketOpen);
+    this.socketLagsNoMore(subscription);
     this.#unstand(subscription);
   }
 
@@ -162,8 +165,27 @@ export class Standing {
   }
 
   lagsNoMore(connection: StreamConnection): void {
-    if (this.lagging.delete(connection) && this.lagging.size === 0)
-      this.store.setOwed(this.slot, this.isEmpty ? OWED_NOTHING : OWED_LIVE);
+    if (this.lagging.delete(connection)) this.#mayBeLive();
+  }
+
+  /** They left their topics, and wait among the joining for room. */
+  socketsLag(subscriptions: readonly TopicSubscription[]): void {
+    if (subscriptions.length === 0) return;
+    this.store.setOwed(this.slot, OWED_BEHIND);
+    const nowMs = this.nowMs();
+    for (const subscription of subscriptions) {
+      subscription.fullSinceMs = nowMs;
+      this.laggingSockets.add(subscription);
+    }
+  }
+
+  socketLagsNoMore(subscription: TopicSubscription): void {
+    if (this.laggingSockets.delete(subscription)) this.#mayBeLive();
+  }
+
+  #mayBeLive(): void {
+    if (this.lagging.size + this.laggingSockets.size > 0) return;
+    this.store.setOwed(this.slot, this.isEmpty ? OWED_NOTHING : OWED_LIVE);
   }
 
   /** Ends a stream that cannot be told what it missed, or takes nothing; its client comes back with its position. */

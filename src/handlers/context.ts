@@ -10,6 +10,7 @@ import { type LogFields, log } from "../log.ts";
 import { atHandler } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
 import { channelStatistics, publishFrom, textOf } from "./publishing.ts";
+import { Query } from "./query.ts";
 import { type Feed, iterable, openSubscription } from "./subscription.ts";
 
 /** setTimeout holds no more. */
@@ -33,7 +34,7 @@ export class RequestContext implements Context {
   readonly #body: Uint8Array<ArrayBuffer> | null;
   readonly remoteAddress: string;
   #request: Request | null = null;
-  #query: URLSearchParams | null = null;
+  #query: Query | null = null;
   #controller: AbortController | null = null;
   #ending: DOMException | null = null;
   /** Sleepers and subscriptions, called when it ends. */
@@ -76,7 +77,7 @@ export class RequestContext implements Context {
     return params;
   }
   get query(): URLSearchParams {
-    this.#query ??= new URLSearchParams(this.#located.rawQuery);
+    this.#query ??= new Query(this.#located.rawQuery);
     return this.#query;
   }
   get headers(): Headers {

@@ -14,6 +14,10 @@ declare module "sluice" {
     readonly path: string;
     /** What the regex of the location captured: by number ("1", "2", …) and by name. */
     readonly params: Readonly<Record<string, string>>;
+    /**
+     * Each name means what `$arg_name` means in the configuration: the first one with "=" counts, case does not, "+" is a plus. For the
+     * parameters of a form as browsers send them: `new URL(request.url).searchParams`.
+     */
     readonly query: URLSearchParams;
     readonly headers: Headers;
     /** "unix:" for a client of a unix socket; never empty. */

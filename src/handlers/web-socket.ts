@@ -140,6 +140,15 @@ export class HandlerSocket implements Running {
     this.#isPinged = false;
   }
 
+  /** The handler has a time of its own for it. */
+  get mayBeSilent(): boolean {
+    return true;
+  }
+
+  stuck(): void {
+    // Its `close` is called, as when its client had gone.
+  }
+
   closed(code: number, reason: string): void {
     if (this.#idle !== null) clearTimeout(this.#idle);
     this.#idle = null;

@@ -36,7 +36,7 @@ export interface EarlyListenOptions extends ListenOptions {
 /** Throws when the address cannot be listened on. */
 export function startEarlyListener(options: EarlyListenOptions): Listener {
   rmSync(options.socketPath, { force: true });
-  const native = listen(
+  const { server: native, watch } = listen(
     { ...options, serves: (server) => options.serves(server, peerOfRelay) },
     `unix:${options.socketPath}`,
   );
@@ -54,6 +54,7 @@ export function startEarlyListener(options: EarlyListenOptions): Listener {
       return 2 * front.relayed;
     },
     publish: (topic, payload) => native.publish(topic, payload as Bun.StringOrBuffer, false),
+    look: (nowMs) => watch.look(nowMs),
     stop: (closeActive) => {
       front.stop(closeActive);
       void native.stop(closeActive);
@@ -232,7 +233,8 @@ class Front {
       return;
     }
     this.#countIn(socket);
-    relay(incoming, socket, head, { socketPath: this.#options.socketPath, peer });
+    const { socketPath, silenceMs } = this.#options;
+    relay(incoming, socket, head, { socketPath, silenceMs, peer });
   }
 
   #countIn(socket: Duplex): void {

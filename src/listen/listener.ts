@@ -7,9 +7,10 @@ import type { AddressSource, PeerSource } from "../config/door.ts";
 import type { ListenerConfig } from "../config/model.ts";
 import { Refusals } from "../errors.ts";
 import { log } from "../log.ts";
-import { type NativePeer, socketHandlers } from "../subscribe/websocket.ts";
 import { allowLongHeads } from "./head-size.ts";
 import { type PathRoutes, pathRoutes } from "./path-routes.ts";
+import { type NativePeer, type SocketBounds, socketHandlers } from "./socket-handlers.ts";
+import { SocketWatch } from "./socket-watch.ts";
 
 export interface Listener {
   /** As a URL or unix:path; with the port the kernel chose. */
@@ -20,6 +21,8 @@ export interface Listener {
   readonly moreDescriptors: number;
   /** To the native sockets of a topic; what Bun's `publish` says. */
   publish(topic: string, payload: string | Uint8Array): number;
+  /** Once a second: ends the WebSockets whose clients take nothing, or say nothing (performance.now()). */
+  look(nowMs: number): void;
   /** Takes no more connections; ends those there are, too, if `closeActive`. */
   stop(closeActive: boolean): void;
 }
@@ -33,10 +36,9 @@ export interface ListenOptions {
   readonly listener: ListenerConfig;
   /** Largest body any location takes; 0 = unlimited. */
   readonly maxBodyBytes: number;
-  /** Largest message of a WebSocket client. */
-  readonly maxFrameBytes: number;
-  /** Largest message that may be delivered. */
-  readonly maxMessageBytes: number;
+  readonly sockets: SocketBounds;
+  /** How long a WebSocket client may be silent; 0 = for ever. */
+  readonly silenceMs: number;
   readonly idleSec: number;
   /** Makes the application for one server, composed of the worker's plugins. */
   readonly compose: () => Application;
@@ -52,7 +54,7 @@ const MAX_BYTES = 0x7fffffff;
 /** Throws when the address cannot be listened on. */
 export function startListener(options: ListenOptions): Listener {
   const { address } = options.listener;
-  const server = listen(options, address, (fetch) => ({
+  const { server, watch } = listen(options, address, (fetch) => ({
     routes: pathRoutes(fetch),
     fetch: () => headerOnly(400),
   }));
@@ -63,6 +65,7 @@ export function startListener(options: ListenOptions): Listener {
     },
     moreDescriptors: 0,
     publish: (topic, payload) => server.publish(topic, payload as Bun.StringOrBuffer, false),
+    look: (nowMs) => watch.look(nowMs),
     stop: (closeActive) => void server.stop(closeActive),
   };
 }
@@ -81,20 +84,21 @@ export function listen(
   options: ListenOptions,
   address: string,
   answering: (fetch: Application["fetch"]) => Answering = (fetch) => ({ routes: {}, fetch }),
-): Server {
+): { readonly server: Server; readonly watch: SocketWatch } {
   allowLongHeads();
   const app = options.compose();
+  const watch = new SocketWatch(options.silenceMs);
   const server: Server = Bun.serve<NativePeer>({
-    ...serveOptions(options, address),
+    ...serveOptions(options, address, watch),
     ...answering((request) => app.fetch(request)),
   });
   // As Elysia's listen does: its hooks ask the application for it.
   Reflect.set(app, "server", server);
   options.serves(server);
-  return server;
+  return { server, watch };
 }
 
-function serveOptions({ listener, idleSec, ...sizes }: ListenOptions, address: string) {
+function serveOptions({ listener, idleSec, sockets }: ListenOptions, address: string, watch: SocketWatch) {
   // Bun obeys it on unix sockets, too; its types do not have it there.
   const idle: object = { idleTimeout: idleSec };
   const common = {
@@ -103,7 +107,7 @@ function serveOptions({ listener, idleSec, ...sizes }: ListenOptions, address: s
     error: failed,
     // publish/ bounds each body by its location; Bun's own 413 would be an answer without our headers.
     maxRequestBodySize: MAX_BYTES,
-    websocket: socketHandlers(sizes.maxFrameBytes, sizes.maxMessageBytes),
+    websocket: socketHandlers(sockets, watch),
   };
   if (address.startsWith("unix:")) return { ...common, unix: address.slice("unix:".length) };
   return {

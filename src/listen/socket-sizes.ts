@@ -1,5 +1,6 @@
 /** How much the one number of Bun's server for all locations has to allow: bodies, and messages of WebSockets. Called by app.ts. */
 import type { Config, LocationConfig } from "../config/model.ts";
+import type { SocketBounds } from "./socket-handlers.ts";
 
 /** publish/ keeps each body to its own location's size. 0 = unlimited. */
 export function largestBody({ limits, locations }: Config): number {
@@ -10,23 +11,20 @@ export function largestBody({ limits, locations }: Config): number {
 export interface SocketSizes {
   /** Largest message of a subscriber. */
   readonly subscriberFrameBytes: number;
-  /** Largest message of any client. */
-  readonly maxFrameBytes: number;
-  /** Largest message that may be delivered. */
-  readonly maxMessageBytes: number;
+  /** What a socket may cost. */
+  readonly sockets: SocketBounds;
 }
 
 /** What the store cannot hold is no message (`storeBytes`); what a handler takes is its own affair (`handlerBytes`). */
 export function socketSizes(config: Config, storeBytes: number, handlerBytes: number): SocketSizes {
-  const { limits, locations } = config;
-  const bodyBytes = largestBody(config);
-  const bounded = (bytes: number): number => Math.min(bytes || Number.POSITIVE_INFINITY, storeBytes);
-  const subscriberFrameBytes = bounded(limits.maxFrameBytes ?? bodyBytes);
-  const publishes = locations.some((one) => isWebSocket(one) && one.websocketAllowPublish);
+  const { maxFrameBytes, maxUnsentBytes } = config.limits;
+  const subscriberFrameBytes = Math.min(
+    (maxFrameBytes ?? largestBody(config)) || Number.POSITIVE_INFINITY,
+    storeBytes,
+  );
   return {
     subscriberFrameBytes,
-    maxFrameBytes: Math.max(subscriberFrameBytes, handlerBytes),
-    maxMessageBytes: Math.max(bounded(bodyBytes), publishes ? subscriberFrameBytes : 0, handlerBytes),
+    sockets: { maxFrameBytes: Math.max(subscriberFrameBytes, handlerBytes), maxUnsentBytes },
   };
 }
 

@@ -10,8 +10,8 @@ const MAX_WAITING = 256;
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 export interface JudgedOutcome {
-  /** A promise: the next one has to wait for it. */
-  publish(draft: OfferedDraft): Promise<void> | null;
+  /** To the channels it was offered for, though its client may have left since. A promise: the next one has to wait for it. */
+  publish(names: readonly Uint8Array[], draft: OfferedDraft): Promise<void> | null;
   refuse(refusal: Refusal): void;
   /** More wait than may. */
   overrun(): void;
@@ -23,6 +23,8 @@ export const judgeNothing: Judge = (_names, draft) => draft;
 export class JudgedMessages {
   readonly #judge: Judge;
   readonly #outcome: JudgedOutcome;
+  /** One was not published: those behind it are not either. */
+  #isOver = false;
   #waiting = 0;
   #bytes = 0;
   #last: Promise<void> = Promise.resolve();
@@ -42,16 +44,25 @@ export class JudgedMessages {
     }
     const verdict = this.#judge(names, { data, eventId: null, eventType: null });
     if (this.#waiting === 0 && !(verdict instanceof Promise)) {
-      this.#follow(this.#act(verdict), data.length);
+      this.#follow(this.#act(names, verdict), data.length);
       return;
     }
     const before = this.#last;
-    this.#follow(this.#actAfter(before, verdict), data.length);
+    this.#follow(this.#actAfter(before, names, verdict), data.length);
   }
 
-  async #actAfter(before: Promise<void>, verdict: ReturnType<Judge>): Promise<void> {
+  /** The client hears that one was not published, and does not expect those behind it to be. */
+  stop(): void {
+    this.#isOver = true;
+  }
+
+  async #actAfter(
+    before: Promise<void>,
+    names: readonly Uint8Array[],
+    verdict: ReturnType<Judge>,
+  ): Promise<void> {
     const [said] = await Promise.all([verdict, before]);
-    await this.#act(said);
+    await this.#act(names, said);
   }
 
   /** Counts it as waiting until it is over. */
@@ -65,8 +76,10 @@ export class JudgedMessages {
     });
   }
 
-  #act(verdict: OfferedDraft | Refusal): Promise<void> | null {
-    if (!("status" in verdict)) return this.#outcome.publish(verdict);
+  #act(names: readonly Uint8Array[], verdict: OfferedDraft | Refusal): Promise<void> | null {
+    if (this.#isOver) return null;
+    if (!("status" in verdict)) return this.#outcome.publish(names, verdict);
+    this.stop();
     this.#outcome.refuse(verdict);
     return null;
   }

@@ -166,16 +166,14 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     if (bytes.length > room.maxFrameBytes) this.#end(CloseCode.TOO_BIG);
     else if (this.#judged !== null) this.#judged.offer(this.#names(), bytes);
     else {
-      const late = this.#publish({ data: bytes, eventId: null, eventType: null });
+      const late = this.#publish(this.#names(), { data: bytes, eventId: null, eventType: null });
       // What it sends from now on has to stay behind this one.
       if (late !== null) this.#judged = this.#judgedBy(judgeNothing, late);
     }
   }
 
-  #publish(draft: OfferedDraft): Promise<void> | null {
+  #publish(names: readonly Uint8Array[], draft: OfferedDraft): Promise<void> | null {
     const { room, location } = this.#endpoint;
-    const names = this.#names();
-    // It left while its message was judged: nobody knows any more for which channels it was.
     if (names.length === 0) return null;
     const outcome = room.publishFrom(names, draft, location.storeMessages);
     if (outcome instanceof Promise) return outcome.then((refusal) => this.#published(refusal));
@@ -184,12 +182,14 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   }
 
   #published(refusal: Refusal | null): void {
-    if (refusal !== null) this.#end(refusal === Refusals.busy ? CloseCode.TRY_AGAIN : CloseCode.INTERNAL);
+    if (refusal === null) return;
+    this.#judged?.stop();
+    this.#end(refusal === Refusals.busy ? CloseCode.TRY_AGAIN : CloseCode.INTERNAL);
   }
 
   #judgedBy(judge: Judge, before: Promise<void> | null = null): JudgedMessages {
     const outcome: JudgedOutcome = {
-      publish: (draft) => this.#publish(draft),
+      publish: (names, draft) => this.#publish(names, draft),
       refuse: (refusal) => {
         this.#leave(true);
         this.socket.close(
@@ -204,6 +204,16 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
 
   heard(): void {
     // Its silence is nobody's business: pings go out by the clock.
+  }
+
+  get mayBeSilent(): boolean {
+    return false;
+  }
+
+  /** It is cut off for taking nothing. */
+  stuck(): void {
+    const { room } = this.#endpoint;
+    if (this.subscriptions.length > 0) room.store.count(room.slot, Counter.CLOSED_SLOW, 1);
   }
 
   fire(): void {

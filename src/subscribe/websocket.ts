@@ -1,6 +1,6 @@
 /**
  * WebSocket locations (push-stream spec 4.13, with RFC 6455 where section 12.4 says so). The upgrade is a plain answer of an ordinary route;
- * everything after it runs in the native handlers below, which Bun shares between all sockets. Channels are checked after the 101, and a
+ * everything after it runs in native handlers (listen/socket-handlers.ts), which Bun shares between all sockets. Channels are checked after the 101, and a
  * refusal travels in a close frame (4.13.3, 4.13.6).
  */
 import { headerOnly, NO_CACHE, refuse, SERVER } from "../answer.ts";
@@ -69,45 +69,8 @@ const NOT_GET = {
   headers: { ...SERVER, Allow: "GET", Connection: "close", "Content-Length": "0" },
 };
 
-/** Bun wants 32-bit numbers. */
-const MAX_BYTES = 0x7fffffff;
-
 /** Bun has answered 101 itself and ignores what the route returns. */
 const UPGRADED = new Response(null);
-
-/** What stands behind a native socket of the worker: a subscriber, or a handler's (handlers/web-socket.ts). */
-export interface NativePeer {
-  opened(socket: Bun.ServerWebSocket<NativePeer>): void;
-  message(data: string | Buffer): void;
-  drained(): void;
-  closed(code: number, reason: string): void;
-  /** A ping or pong came. */
-  heard(): void;
-}
-
-/** Bun's handlers for every socket of the worker: the largest message a client may send, and the largest it may be sent. */
-export function socketHandlers(
-  maxFrameBytes: number,
-  maxMessageBytes: number,
-): Bun.WebSocketHandler<NativePeer> {
-  return {
-    open: (ws) => ws.data.opened(ws),
-    message: (ws, data) => ws.data.message(data),
-    drain: (ws) => ws.data.drained(),
-    close: (ws, code, reason) => ws.data.closed(code, reason),
-    // Bun answers pings itself.
-    ping: (ws) => ws.data.heard(),
-    pong: (ws) => ws.data.heard(),
-    maxPayloadLength: Math.min(maxFrameBytes, MAX_BYTES),
-    // A reader that cannot follow is closed, never skipped (promise P2); two of the largest messages must fit, or a
-    // healthy reader would be closed by one of them.
-    closeOnBackpressureLimit: true,
-    backpressureLimit: Math.min(Math.max(1024 * 1024, 2 * maxMessageBytes), MAX_BYTES),
-    idleTimeout: 0,
-    sendPings: false,
-    perMessageDeflate: false,
-  };
-}
 
 /** The first protocol of the client's list that sluice speaks (RFC 6455 4.2.2). */
 function chooseProtocol(header: string | null): readonly [string | null, Protocol] {

@@ -15,6 +15,7 @@ import { parseAddress } from "./addresses.ts";
 const LISTENING = "0A";
 
 const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
 const SO_KEEPALIVE = 9;
 const IPPROTO_TCP = 6;
 const TCP_KEEPIDLE = 4;
@@ -62,6 +63,13 @@ export function settingsOf(tuning: SocketTuning): readonly Setting[] {
     tcp("keepalive count", TCP_KEEPCNT, keepalive.count);
   }
   tcp("tcp_user_timeout", TCP_USER_TIMEOUT, tuning.userTimeoutMs ?? patienceMs(keepalive));
+  if (tuning.sendBufferBytes > 0)
+    settings.push({
+      name: "send_buffer",
+      level: SOL_SOCKET,
+      option: SO_SNDBUF,
+      value: tuning.sendBufferBytes,
+    });
   tcp("deferred", TCP_DEFER_ACCEPT, tuning.deferred ? DEFER_SEC : 0);
   tcp("fastopen", TCP_FASTOPEN, tuning.fastopen);
   return settings;

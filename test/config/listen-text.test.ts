@@ -23,7 +23,7 @@ test.each([
 test("words after an address", () => {
   expect(
     parseListen(
-      "  0.0.0.0:443   ssl keepalive=2s:2s:8 backlog=77 deferred tcp_user_timeout=9s fastopen=5 http2",
+      "  0.0.0.0:443   ssl keepalive=2s:2s:8 backlog=77 deferred tcp_user_timeout=9s fastopen=5 http2 sndbuf=64k",
     ),
   ).toEqual({
     address: "0.0.0.0:443",
@@ -34,6 +34,7 @@ test("words after an address", () => {
       deferred: true,
       userTimeoutMs: 9000,
       fastopen: 5,
+      sendBufferBytes: 65_536,
     },
     unknown: null,
   });
@@ -47,6 +48,7 @@ test.each([
   "backlog=2000000",
   "fastopen=a",
   "tcp_user_timeout=x",
+  "sndbuf=x",
   "x=1",
 ])("%s means nothing", (word) => {
   expect(parseListen(`127.0.0.1:80 ssl ${word}`).unknown).toBe(word);

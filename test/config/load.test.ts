@@ -107,6 +107,8 @@ describe("defaults of a file", () => {
     expect(config.limits).toEqual({
       maxBodyBytes: 1_048_576,
       maxFrameBytes: null,
+      maxUnsentBytes: 262_144,
+      maxSilenceMs: 120_000,
       maxConnections: 0,
       maxNumberOfChannels: 0,
       maxNumberOfWildcardChannels: 0,

@@ -210,6 +210,8 @@ test("a reader that takes nothing for a minute is closed, one that takes somethi
 test("several channels of one turn share one flush", async () => {
   const other = new Channel(store, "other");
   const stream = joinStream(worker, PLAIN, [channel, other]);
+  // A slow machine cuts a turn in two.
+  worker.fanout.standing.nowMs = () => 0;
   const flushes = stream.sink.flushes;
   channel.append("one");
   other.append("two");

@@ -33,6 +33,7 @@ const FILES: Record<string, string> = {
       return undefined as never;
     };`,
   "sync.ts": `export const authorize = ({ headers }) => headers.get("x-wish") === "yes";`,
+  "by-query.ts": `export const authorize = ({ query }) => query.get("id") === "mine" && query.getAll("id").length > 0;`,
   "broken.ts": `throw new Error("no guard today"); export const authorize = () => true;`,
   "public/index.html": "<p>members</p>",
 };
@@ -43,6 +44,7 @@ const location = (match: string, role: string, guard = "guard.ts"): string =>
 const TOML = `
 ${location("= /pub", 'publisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true')}
 ${location("= /sync-pub", 'publisher = "normal"\nchannels_path = "$arg_id"\nstore_messages = true', "sync.ts")}
+${location("= /query-pub", 'publisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true', "by-query.ts")}
 ${location("= /broken-pub", 'publisher = "normal"\nchannels_path = "$arg_id"', "broken.ts")}
 ${location("~ ^/poll/(.*)$", 'subscriber = "polling"\nchannels_path = "$1"\nmessage_template = "~channel~=~text~;"')}
 ${location("~ ^/ev/(?<id>.*)$", 'subscriber = "eventsource"\nchannels_path = "$id"')}
@@ -91,6 +93,21 @@ forSettings("guards", (setting) => {
     expect(answer.fields.get("x-nginx-pushstream-explain")).toBe(explain as string);
     expect(answer.fields.has("x-forged")).toBe(false);
     expect(await poll(`p-${word}.b1`)).toBe(status === 200 ? `p-${word}=m;` : "");
+  });
+
+  test("a guard that judges the query judges the channel that is published to", async () => {
+    for (const query of [
+      "ID=theirs&id=mine",
+      "%69d=mine&id=theirs",
+      "id=theirs&id=mine",
+      "iD=theirs&%49d=mine",
+    ]) {
+      const answer = await ask(server.port, `/query-pub?${query}`, { method: "POST", body: "m" });
+      expect([query, answer.status]).toEqual([query, 403]);
+    }
+    expect(await poll("theirs.b1")).toBe("");
+    const own = await ask(server.port, "/query-pub?Id=mine&id=theirs", { method: "POST", body: "m" });
+    expect([own.status, await poll("mine.b1"), await poll("theirs.b1")]).toEqual([200, "mine=m;", ""]);
   });
 
   test.each(["/pub?id=a&slowly", "/poll/a?slowly", "/ev/a?slowly", "/sub/a?slowly", "/ws/a?slowly"])(

@@ -223,12 +223,26 @@ forSettings("hooks", (setting) => {
     expect(await read("refused")).toBe("");
   });
 
-  test("a client that leaves while its message is judged", async () => {
-    const socket = await RawWebSocket.open(server.port, "/chat/leaving");
-    socket.sendFrame(Opcode.TEXT, "slow050 gone");
-    await Bun.sleep(10);
-    socket.close();
-    await Bun.sleep(100);
-    expect((await publish("leaving", "fine")).status).toBe(200);
+  test("a message whose client leaves, or sends nonsense, while it is judged is published", async () => {
+    const leaving = await RawWebSocket.open(server.port, "/chat/leaving");
+    leaving.sendFrame(Opcode.TEXT, "slow050 sent");
+    leaving.sendFrame(Opcode.CLOSE);
+    await leaving.connection.untilEnd();
+    await until("it is there", async () => (await read("leaving")).includes("sent"));
+    const wrong = await RawWebSocket.open(server.port, "/chat/wrong");
+    wrong.sendFrame(Opcode.TEXT, "slow050 sent");
+    wrong.sendFrame(0xb);
+    await wrong.connection.untilEnd();
+    await until("it is there", async () => (await read("wrong")).includes("sent"));
+  });
+
+  test("messages behind one that is refused are not published", async () => {
+    const socket = await RawWebSocket.open(server.port, "/chat/behind");
+    socket.sendFrame(Opcode.TEXT, "slow050 first");
+    socket.sendFrame(Opcode.TEXT, "no way");
+    socket.sendFrame(Opcode.TEXT, "last");
+    await socket.connection.untilEnd();
+    await until("the first", async () => (await read("behind")).includes("first"));
+    expect(await read("behind")).not.toContain("last");
   });
 });

@@ -7,6 +7,7 @@ import { settingsOf, tuneSockets } from "../../src/supervisor/socket-options.ts"
 const NOTHING: SocketTuning = {
   keepalive: null,
   userTimeoutMs: null,
+  sendBufferBytes: 0,
   deferred: false,
   backlog: 0,
   fastopen: 0,
@@ -58,6 +59,7 @@ test.each([
     ],
   ],
   [{ userTimeoutMs: 9000 }, [[6, 18, 9000]]],
+  [{ sendBufferBytes: 65_536 }, [[1, 7, 65_536]]],
   [{ deferred: true }, [[6, 9, 30]]],
   [{ fastopen: 16 }, [[6, 23, 16]]],
   [{ backlog: 77 }, []],

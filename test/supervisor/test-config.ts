@@ -36,6 +36,8 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
     limits: {
       maxBodyBytes: 65_536,
       maxFrameBytes: null,
+      maxUnsentBytes: 262_144,
+      maxSilenceMs: 120_000,
       maxConnections: 0,
       maxNumberOfChannels: 0,
       maxNumberOfWildcardChannels: 0,
@@ -53,7 +55,14 @@ export function addressed(listen: readonly string[]): Pick<Config, "listen" | "l
   const rest = {
     tls: [],
     http2: false,
-    tuning: { keepalive: null, userTimeoutMs: null, deferred: false, backlog: 0, fastopen: 0 },
+    tuning: {
+      keepalive: null,
+      userTimeoutMs: null,
+      sendBufferBytes: 0,
+      deferred: false,
+      backlog: 0,
+      fastopen: 0,
+    },
     defaultServer: 0,
     earlyHeads: false,
   };

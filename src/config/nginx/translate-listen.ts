@@ -20,10 +20,11 @@ const SETTINGS: Readonly<Record<string, string>> = {
   so_keepalive: "keepalive",
   backlog: "backlog",
   fastopen: "fastopen",
+  sndbuf: "sndbuf",
 };
 /** Sockets are made as the runtime makes them; these tune them. */
 const IGNORED =
-  /^(?:bind|reuseport|multipath|spdy|(?:rcvbuf|sndbuf|setfib)=\d+[kKmM]?|ipv6only=(?:on|off)|accept_filter=\w+)$/;
+  /^(?:bind|reuseport|multipath|spdy|(?:rcvbuf|setfib)=\d+[kKmM]?|ipv6only=(?:on|off)|accept_filter=\w+)$/;
 const UNSUPPORTED: readonly string[] = ["proxy_protocol", "quic"];
 
 export interface Listen {

@@ -245,8 +245,8 @@ describe("listen", () => {
     ["unix:push.sock default_server", "unix:/conf/push.sock"],
     ["85 default_server ssl http2", "0.0.0.0:85 default_server ssl http2"],
     [
-      "86 reuseport backlog=4096 so_keepalive=30m::10 deferred fastopen=3 rcvbuf=8192 bind",
-      "0.0.0.0:86 backlog=4096 keepalive=30m::10 deferred fastopen=3",
+      "86 reuseport backlog=4096 so_keepalive=30m::10 deferred fastopen=3 rcvbuf=8192 sndbuf=64k bind",
+      "0.0.0.0:86 backlog=4096 keepalive=30m::10 deferred fastopen=3 sndbuf=64k",
     ],
     ["87 so_keepalive=off", "0.0.0.0:87 keepalive=off"],
   ])("%s is %s", (text, address) => {

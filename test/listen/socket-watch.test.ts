@@ -1,0 +1,71 @@
+/** Deadlines of WebSockets, at times that are said: who takes nothing, who says nothing. With real clients: binary/stalled-connections. */
+import { expect, test } from "bun:test";
+import type { NativePeer, NativeSocket } from "../../src/listen/socket-handlers.ts";
+import { SocketWatch } from "../../src/listen/socket-watch.ts";
+
+/** What the watch needs of a socket, and what it did to it. */
+function newSocket(mayBeSilent = false) {
+  const told: string[] = [];
+  const peer: NativePeer = {
+    mayBeSilent,
+    opened: () => undefined,
+    message: () => undefined,
+    drained: () => undefined,
+    closed: () => undefined,
+    heard: () => undefined,
+    stuck: () => told.push("stuck"),
+  };
+  const socket = {
+    data: peer,
+    unsent: 0,
+    getBufferedAmount: () => socket.unsent,
+    ping: () => told.push("ping"),
+    terminate: () => told.push("end"),
+  };
+  // The other methods of Bun's are not called.
+  return { socket: socket as typeof socket & NativeSocket, told };
+}
+
+const SILENCE_MS = 100_000;
+const begin = (): { watch: SocketWatch; startMs: number } => ({
+  watch: new SocketWatch(SILENCE_MS),
+  startMs: performance.now() + 10,
+});
+
+test("who takes nothing for a minute is cut off, whoever takes something is not", () => {
+  const { watch, startMs } = begin();
+  const [stuck, slow, quick] = [newSocket(true), newSocket(true), newSocket(true)];
+  for (const { socket } of [stuck, slow, quick]) watch.opened(socket);
+  stuck.socket.unsent = 10;
+  slow.socket.unsent = 10;
+  for (let seconds = 0; seconds < 59; seconds++) watch.look(startMs + seconds * 1000);
+  watch.drained(slow.socket);
+  expect(stuck.told).toEqual([]);
+  watch.look(startMs + 60_000);
+  expect(stuck.told).toEqual(["stuck", "end"]);
+  watch.closed(stuck.socket);
+  for (let seconds = 60; seconds < 119; seconds++) watch.look(startMs + seconds * 1000);
+  expect(slow.told).toEqual([]);
+  expect(quick.told).toEqual([]);
+});
+
+test("who says nothing is pinged once, and cut off if that does not help", () => {
+  const { watch, startMs } = begin();
+  const [silent, polite, free] = [newSocket(), newSocket(), newSocket(true)];
+  for (const { socket } of [silent, polite, free]) watch.opened(socket);
+  for (let seconds = 0; seconds < 99; seconds++) {
+    watch.look(startMs + seconds * 1000);
+    if (polite.told.length > 0) watch.heard(polite.socket);
+  }
+  expect([silent.told, polite.told, free.told]).toEqual([["ping"], ["ping"], []]);
+  watch.look(startMs + 101_000);
+  expect([silent.told, polite.told, free.told]).toEqual([["ping", "end"], ["ping"], []]);
+});
+
+test("0 is for ever", () => {
+  const watch = new SocketWatch(0);
+  const { socket, told } = newSocket();
+  watch.opened(socket);
+  watch.look(performance.now() + 1e9);
+  expect(told).toEqual([]);
+});
