@@ -28,6 +28,8 @@ export interface GenerationPlan {
   readonly stuckMs: number;
   /** Takes the slots of dead workers. */
   readonly lostSlots: LostSlots;
+  /** A repair of a store of gigabytes takes seconds. */
+  readonly beforeRepair: () => void;
   /** After the start: no worker comes up any more. */
   readonly onCrashLoop: (faults: readonly string[]) => void;
 }
@@ -255,6 +257,7 @@ export class Generation implements WorkerListener {
   /** What a dead worker leaves in the store: perhaps the lock, its subscriber counts, its slot. */
   #reclaim(exit: WorkerExit): void {
     if (this.#store === null) return;
+    if (this.#store.lockOwner() === exit.pid) this.plan.beforeRepair();
     if (this.#store.repairAfterDeath(exit.pid)) {
       log("warn", "a worker died while it held the store's lock; the store was repaired", { pid: exit.pid });
     }

@@ -93,6 +93,11 @@ export class Herald {
     this.#board.remove();
   }
 
+  /** Main is about to work for some seconds without a look: the watchdog's time begins now. */
+  worksLong(): void {
+    if (this.#state === "serving") this.#manager.alive(performance.now(), true);
+  }
+
   /** Called every `lookMs`: sign of life, status, request for patience. */
   look({ store, isWell }: Sight, nowMs = performance.now()): void {
     if (!this.#manager.isThere || this.#state === "starting") return;

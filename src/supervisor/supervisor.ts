@@ -151,6 +151,7 @@ class Supervisor {
       lockDescriptor: this.#place.lockDescriptor,
       stuckMs: this.#herald.stuckMs,
       lostSlots: this.#lostSlots,
+      beforeRepair: () => this.#herald.worksLong(),
       onCrashLoop: (faults) => this.#own(this.#fail(faults)),
     });
     this.#generations.push(generation);
