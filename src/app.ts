@@ -24,6 +24,7 @@ import { startEarlyListener } from "./listen/early-listener.ts";
 import { type Application, type Listener, type ListenOptions, startListener } from "./listen/listener.ts";
 import { isWebSocket, largestBody, socketSizes } from "./listen/socket-sizes.ts";
 import { log } from "./log.ts";
+import { DiskWait } from "./publish/disk-wait.ts";
 import { type Draft, type Ingest, ingestPatiently, openTarget, type Target } from "./publish/ingest.ts";
 import { publish } from "./publish/plugin.ts";
 import { Counter } from "./store/counters.ts";
@@ -97,7 +98,12 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     ringOther: ring,
     deletedText: new TextEncoder().encode(config.messages.channelDeletedText),
   });
-  const inlet: Ingest = { store, slot, published: () => fanout.published() };
+  const disk = DiskWait.of(store, config.store.sync);
+  const published = (): void => {
+    fanout.published();
+    disk?.settled();
+  };
+  const inlet: Ingest = { store, slot, published, onDisk: disk?.settled ?? null };
   const handlerFiles = options.handlerFiles ?? loadHandlers(config);
   const host = new HandlerHost({ config, ingest: inlet, fanout, files: handlerFiles, idleSec });
   const hooks = hooksOf(host);
@@ -179,6 +185,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     room.stop();
     fanout.stop();
     bell.close();
+    disk?.stop();
     void front.close();
     for (const listener of listeners) listener.stop(true);
   };

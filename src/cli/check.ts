@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { formatFault, formatWarning } from "../config/fault.ts";
 import { isNginx, loadNginxDocument, translationNotes } from "../config/nginx/load.ts";
+import { pointlessSync } from "../supervisor/store-settings.ts";
 import { loadCheckedConfig } from "./checked-config.ts";
 
 const EXIT_OK = 0;
@@ -18,7 +19,9 @@ export function checkCommand(file: string): number {
   const outcome = loadCheckedConfig({ file });
   for (const warning of outcome.warnings) process.stderr.write(`${formatWarning(warning)}\n`);
   if (outcome.ok) {
-    for (const note of nginxNotes(file)) process.stderr.write(`${file}: ${note}\n`);
+    const pointless = pointlessSync(outcome.config, process.env);
+    const notes = [...nginxNotes(file), ...(pointless === null ? [] : [pointless])];
+    for (const note of notes) process.stderr.write(`${file}: ${note}\n`);
     const { listen, workers, locations } = outcome.config;
     process.stdout.write(
       `${file}: OK (listen ${listen.join(" ")}, ${counted(workers, "worker")}, ${counted(locations.length, "location")})\n`,

@@ -9,6 +9,7 @@ import { FileWatch } from "../handlers/watch.ts";
 import { configureLog, isJournal, log } from "../log.ts";
 import { restartClean } from "../supervisor/clean-environment.ts";
 import { ServiceManager } from "../supervisor/service-manager.ts";
+import { pointlessSync } from "../supervisor/store-settings.ts";
 import type { ConfigOutcome, Serving } from "../supervisor/supervision.ts";
 import { supervise } from "../supervisor/supervisor.ts";
 import { loadCheckedConfig } from "./checked-config.ts";
@@ -104,8 +105,10 @@ function makeFolders(folders: readonly string[]): void {
   }
 }
 
-function logNotes({ notes, warnings }: Extract<ReadOutcome, { ok: true }>): void {
+function logNotes({ notes, warnings, config }: Extract<ReadOutcome, { ok: true }>): void {
   for (const note of notes) log("info", note);
+  const pointless = pointlessSync(config, process.env);
+  if (pointless !== null) log("warn", pointless);
   for (const warning of warnings) log("warn", formatFault(warning));
 }
 

@@ -28,6 +28,7 @@ import type {
 import { codeOf } from "./named-code.ts";
 import type { LocationValues, MainValues, StepValues } from "./options.ts";
 import { ringEntries } from "./store-checks.ts";
+import { parseSync } from "./store-sync.ts";
 
 /** 0 stands for unlimited, never and automatic all over the model (model.ts says which where). */
 const UNSET = 0;
@@ -80,6 +81,7 @@ interface Context {
 const buildStore = (main: MainValues): StoreConfig => ({
   size: main["store.size"],
   path: main["store.path"],
+  sync: parseSync(main["store.sync"]) ?? "none",
   blockSize: main["store.block_size"],
   channels: main["store.channels"],
   ringSize: ringEntries(main),

@@ -3,6 +3,7 @@
  * filled in, sizes in bytes, times in the unit the name says), so no reader has a default of its own.
  */
 import type { LogLevel, LogStyle } from "../log.ts";
+import type { StoreSync } from "./store-sync.ts";
 
 export type SubscriberMode = "streaming" | "polling" | "long-polling" | "eventsource" | "websocket";
 
@@ -191,6 +192,7 @@ export interface StoreConfig {
   readonly size: number;
   /** null: $RUNTIME_DIRECTORY, else /dev/shm, else the temp folder. */
   readonly path: string | null;
+  readonly sync: StoreSync;
   readonly blockSize: number;
   /** How many channel records are preallocated; 0 = from the size. */
   readonly channels: number;

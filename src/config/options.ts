@@ -18,6 +18,7 @@ import {
 } from "./checks.ts";
 import type { Option, ValueOf } from "./kinds.ts";
 import { paddingIssues } from "./padding.ts";
+import { syncIssues } from "./store-sync.ts";
 
 /** setTimeout of the runtime holds 2^31-1 ms, a little over 24 days; more would fire at once. */
 const LONGEST_TIMER = "24d";
@@ -203,6 +204,13 @@ export const OPTIONS = {
     doc: "Where the store file is kept. On a disk path messages survive a reboot.",
     example: "/var/lib/sluice/store",
     check: pathIssues,
+  },
+  "store.sync": {
+    kind: "string",
+    default: "none",
+    doc: 'When messages are on the disk of `path`: "none" when the system writes them, within half a minute; a time such as "1s" that often; "each" before the publisher is answered. Without a disk it does nothing.',
+    example: "1s",
+    check: syncIssues,
   },
   "store.block_size": {
     kind: "size",

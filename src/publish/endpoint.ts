@@ -166,15 +166,19 @@ export class PublisherEndpoint {
     headers: HeaderSet,
     targets: readonly Target[],
     refusal: Refusal | null,
-  ): Response {
+  ): Response | Promise<Response> {
     if (refusal !== null) return this.#notStored(refusal, headers);
-    if (!this.#location.channelInfoOnPublish) return new Response(null, headers.empty);
+    if (!this.#location.channelInfoOnPublish) return this.#onDisk(new Response(null, headers.empty), headers);
     const { store } = this.#ingest;
-    return this.#info(
-      located,
-      headers,
-      targets.map((target) => channelCounts(store, target) ?? countsOfLost(target)),
-    );
+    const counts = targets.map((target) => channelCounts(store, target) ?? countsOfLost(target));
+    return this.#onDisk(this.#info(located, headers, counts), headers);
+  }
+
+  /** `sync = "each"`: nobody is told that something is done before that is on the disk. Subscribers may have it already. */
+  #onDisk(answer: Response, headers: HeaderSet): Response | Promise<Response> {
+    const { onDisk } = this.#ingest;
+    if (onDisk === null) return answer;
+    return onDisk().then((isSafe) => (isSafe ? answer : this.#page(500, headers)));
   }
 
   /** What does not fit into the store is an error of nginx's core, with its page and the end of the connection (spec 2.3, 6.5). */
@@ -273,9 +277,8 @@ export class PublisherEndpoint {
     } finally {
       if (deleted > 0) this.#ingest.published();
     }
-    return before + deleted > 0
-      ? refuse(Refusals.channelDeleted, headers.fields)
-      : headerOnly(404, headers.fields);
+    if (before + deleted === 0) return headerOnly(404, headers.fields);
+    return this.#onDisk(refuse(Refusals.channelDeleted, headers.fields), headers);
   }
 
   /** What a guard granted, if there is one (handlers/guard.ts). */

@@ -14,6 +14,11 @@ export interface Ingest {
   readonly slot: number;
   /** Called once after one or more messages or deletions entered the dispatch ring. */
   readonly published: () => void;
+  /**
+   * Resolves when everything that was put in before is on the disk; false: it is not known to be. null: no publisher waits for a disk
+   * (`[store] sync`).
+   */
+  readonly onDisk: (() => Promise<boolean>) | null;
 }
 
 export interface Draft {

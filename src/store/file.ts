@@ -59,12 +59,14 @@ export function openFile(shape: StoreShape): Opened {
 function openOrMake(path: string, layout: Layout): Opened {
   const existing = openExisting(path);
   if (existing === null) return made(createStore(path, layout), "created", "there was none");
-  const owner = existing.fault === null ? liveOwner(existing.header) : 0;
+  const fault = existing.fault ?? headerFault(existing);
+  // A copy of a store that is in use is not.
+  const isCopy = fault === null && !isSameFile(existing.header, existing.inode);
+  const owner = existing.fault === null && !isCopy ? liveOwner(existing.header) : 0;
   if (owner !== 0) {
     closeFile(existing);
     throw new Error(`the store ${path} is in use by process ${owner}`);
   }
-  const fault = existing.fault ?? headerFault(existing);
   if (fault !== null) {
     const { arena, aside, removed } = replaceSetAside(path, layout, existing);
     const reason = `the file there ${fault}${aside === null ? "; there was no room to keep it" : ""}`;

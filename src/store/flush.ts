@@ -54,8 +54,9 @@ export class DiskFlush {
     return this.#next.promise;
   }
 
-  /** What was asked for is still done. */
+  /** What was asked for is still done. Idempotent. */
   close(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     if (!this.#isRunning && this.#next === null) closeSync(this.#descriptor);
   }

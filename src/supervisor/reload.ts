@@ -20,6 +20,7 @@ export interface ReloadPlan {
 const STORE_NAMES: Readonly<Record<keyof StoreConfig, string>> = {
   size: "memory area size",
   path: "store path",
+  sync: "store sync",
   blockSize: "store block size",
   channels: "store channel capacity",
   ringSize: "store ring size",

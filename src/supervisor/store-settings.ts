@@ -2,8 +2,11 @@
  * From the configuration to what the store wants to hear: its shape (fixed when the file is made) and its policy (may change
  * with a reload). Used by main for openStore and by each worker for attachStore, so that both mean the same.
  */
+import { dirname, resolve } from "node:path";
 import type { Config } from "../config/model.ts";
+import { isInMemory } from "../store/mapping.ts";
 import type { StorePolicy, StoreShape } from "../store/store.ts";
+import { SHARED_MEMORY } from "./paths.ts";
 
 /** Slots in every store file. Not from `workers`, so that a restart with another number of workers keeps the file. */
 const USUAL_SLOTS = 32;
@@ -12,6 +15,18 @@ const USUAL_SLOTS = 32;
 export function storeShape(config: Config, path: string): StoreShape {
   const { size, blockSize, channels, ringSize } = config.store;
   return { path, size, blockSize, channels, ringSize, workerSlots: slotsFor(config.workers) };
+}
+
+/** What to say of a `sync` that can do nothing; null = it can, or there is none. Told by `check` and at the start. */
+export function pointlessSync(
+  { store }: Pick<Config, "store">,
+  environment: Readonly<Record<string, string | undefined>>,
+): string | null {
+  if (store.sync === "none") return null;
+  const runtime = environment["RUNTIME_DIRECTORY"]?.split(":")[0];
+  const folder = store.path === null ? runtime || SHARED_MEMORY : dirname(resolve(store.path));
+  if (!isInMemory(folder)) return null;
+  return `store.sync does nothing: ${folder} is in memory, and messages end with the machine; set store.path to a file on a disk`;
 }
 
 /** 32, or the power of two that holds two generations of `workers`. */

@@ -18,6 +18,7 @@ import { LostSlots } from "./lost-slots.ts";
 import { accessLogFaults, MainFiles } from "./main-files.ts";
 import { planReload } from "./reload.ts";
 import { listenForSignals, outliveLogReader } from "./signals.ts";
+import { StoreFlusher } from "./store-flusher.ts";
 import { StorePlace } from "./store-place.ts";
 import { storePolicy, storeShape } from "./store-settings.ts";
 import type { SupervisionEnd, SupervisorOptions } from "./supervision.ts";
@@ -38,6 +39,7 @@ class Supervisor {
   #place = new StorePlace();
   #files = new MainFiles();
   #store: Store | null = null;
+  #flusher: StoreFlusher | null = null;
   /** Newest last: [serving], or during a reload [old, new]. */
   #generations: Generation[] = [];
   #generationCount = 0;
@@ -137,6 +139,7 @@ class Supervisor {
       storePolicy(this.#config),
     );
     this.#store = store;
+    this.#flusher = StoreFlusher.of(store, this.#config.store.sync);
     return report;
   }
 
@@ -283,6 +286,7 @@ class Supervisor {
       // What is left even now, the next opening tells.
       this.#lostSlots.look();
       this.#lostSlots.stop();
+      this.#flusher?.stop();
       closeStore(store);
       removePublicSockets(this.#config.listen);
     }

@@ -87,6 +87,7 @@ describe("defaults of a file", () => {
     expect(config.store).toEqual({
       size: 67_108_864,
       path: null,
+      sync: "none",
       blockSize: 256,
       channels: 0,
       ringSize: 65_536,

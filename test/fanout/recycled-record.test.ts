@@ -79,7 +79,9 @@ test("a message for a channel that was collected after it was found lands in no 
   elsewhere.deleteChannel(bytes("busy"), bytes("bye"), LATER_MS);
   for (let sec = 2; sec < 6; sec++) elsewhere.sweep(LATER_MS + sec * 1000);
   const draft = { data: bytes("for tenant 1 only"), eventId: null, eventType: null, stored: true };
-  expect(ingest({ store, slot: 0, published: () => undefined }, [target], draft, LATER_MS)).toBeNull();
+  expect(
+    ingest({ store, slot: 0, published: () => undefined, onDisk: null }, [target], draft, LATER_MS),
+  ).toBeNull();
   expect(theirs.after(0)).toEqual(["1:theirs 1", "2:theirs 2"]);
   expect(new Channel(store, OURS).after(0)).toEqual(["1:for tenant 1 only"]);
   expect(target.index).not.toBe(theirs.index);

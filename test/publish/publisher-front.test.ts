@@ -54,7 +54,7 @@ function start({ location = {}, limits = {}, policy = {}, admin = true }: Settin
     ...location,
   };
   const config = { ...CONFIG, limits: { ...CONFIG.limits, ...limits } };
-  const inlet = { store: opened, slot, published: () => undefined };
+  const inlet = { store: opened, slot, published: () => undefined, onDisk: null };
   const endpoint = new PublisherEndpoint(config as Config, full, admin, inlet);
   served = serve([full], (located) => endpoint.handle(located));
   store = opened;

@@ -16,6 +16,7 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
     store: {
       size: 2 ** 20,
       path: storePath,
+      sync: "none",
       blockSize: 256,
       channels: 64,
       ringSize: 256,
