@@ -13,6 +13,9 @@ export const NO_CACHE = {
   "Cache-Control": "no-cache, no-store, must-revalidate",
 } as const;
 
+/** A browser is not to look for another type in the bytes (Fetch 3.6). */
+export const NOSNIFF = { "X-Content-Type-Options": "nosniff" } as const;
+
 /** Both. */
 export const ANTI_CACHE = { ...SERVER, ...NO_CACHE } as const;
 

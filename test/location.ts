@@ -20,6 +20,7 @@ export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfi
   websocketAllowPublish: false,
   eventIds: "off",
   defaultType: "text/html",
+  nosniff: false,
   types: new Map(),
   paddingByUserAgent: "",
   userAgent: null,

@@ -3,7 +3,7 @@
  * store, so any worker answers for all.
  */
 import { hostname } from "node:os";
-import { ANTI_CACHE, headerOnly, refuse } from "../answer.ts";
+import { ANTI_CACHE, type HeaderFields, headerOnly, NOSNIFF, refuse } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import { locationValue } from "../config/location-values.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
@@ -39,11 +39,13 @@ export class StatisticsEndpoint {
   readonly #listings: ChannelListings;
   readonly #others: OtherWorkers;
   readonly #writer = new ByteWriter();
+  readonly #sniffing: HeaderFields;
 
   constructor(others: OtherWorkers, config: Config, location: LocationConfig, listings: ChannelListings) {
     this.#store = others.store;
     this.#others = others;
     this.#config = config;
+    this.#sniffing = location.nosniff ? NOSNIFF : {};
     this.#channelsPath = locationValue(location, location.channelsPath);
     this.#listings = listings;
   }
@@ -94,20 +96,23 @@ export class StatisticsEndpoint {
     const answer = (body: Awaited<typeof listed>): Response => {
       if (body === "busy") return refuse(Refusals.busy, WHICH_SERVER);
       // Nobody reads the answer to an asker who is gone.
-      return body === null ? headerOnly(408, WHICH_SERVER) : answerWith(body, format);
+      return body === null ? headerOnly(408, WHICH_SERVER) : this.#answerWith(body, format);
     };
     return listed instanceof Promise ? listed.then(answer) : answer(listed);
+  }
+
+  #answerWith(body: Uint8Array<ArrayBuffer>, { contentType }: StatisticsFormat): Response {
+    return new Response(body, {
+      headers: { "Content-Type": contentType, ...ANTI_CACHE, ...WHICH_SERVER, ...this.#sniffing },
+    });
   }
 
   #tell(format: StatisticsFormat, write: (writer: ByteWriter) => void): Response {
     this.#writer.reset();
     write(this.#writer);
-    return answerWith(this.#writer.copy(), format);
+    return this.#answerWith(this.#writer.copy(), format);
   }
 }
-
-const answerWith = (body: Uint8Array<ArrayBuffer>, { contentType }: StatisticsFormat): Response =>
-  new Response(body, { headers: { "Content-Type": contentType, ...ANTI_CACHE, ...WHICH_SERVER } });
 
 /** `ALL`: every channel; `text*…`: those that start with the text; anything else is a name. */
 function prefixAsked(name: Uint8Array): Uint8Array | null {

@@ -33,9 +33,10 @@ import { parseSync } from "./store-sync.ts";
 /** 0 stands for unlimited, never and automatic all over the model (model.ts says which where). */
 const UNSET = 0;
 const NO_VARIANT = -1;
-const DEFAULT_TYPE = "text/html";
-/** What a handler says may be what a client said before: it must not become a page. */
-const HANDLER_TYPE = "text/plain; charset=utf-8";
+/** What publishers and handlers say may be what anybody said before: it must not become a page unless the file says so. */
+const DEFAULT_TYPE = "text/plain; charset=utf-8";
+const BARE_DEFAULT = "text/plain";
+const NOSNIFF_HEADER = /^x-content-type-options\s/i;
 
 /** Never fails: what could be wrong was found before. Paths of code are relative to `folder`, that of the configuration file. */
 export function buildConfig(
@@ -177,7 +178,8 @@ function buildLocation(
     longpollingConnectionTtlMs: location.longpolling_connection_ttl ?? connectionTtlMs,
     websocketAllowPublish: location.websocket_allow_publish,
     eventIds: location.event_ids,
-    defaultType: location.default_type ?? (location.handler === null ? DEFAULT_TYPE : HANDLER_TYPE),
+    defaultType: location.default_type ?? DEFAULT_TYPE,
+    nosniff: location.nosniff && !location.add_header.some((text) => NOSNIFF_HEADER.test(text)),
     types: typesOf(location.types),
     paddingByUserAgent: location.padding_by_user_agent,
     userAgent: location.user_agent,
@@ -196,7 +198,9 @@ function buildLocation(
     addedHeaders: readAll(location.add_header, readAddedHeader),
     gzip: location.gzip
       ? {
-          types: location.gzip_types,
+          // The type that nobody chose is compressed as text/html is.
+          types:
+            location.default_type === null ? [...location.gzip_types, BARE_DEFAULT] : location.gzip_types,
           minLength: location.gzip_min_length,
           level: location.gzip_comp_level,
         }

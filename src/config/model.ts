@@ -110,6 +110,8 @@ export interface LocationConfig {
   readonly eventIds: "off" | "auto";
   /** Content type of streaming, polling and long-polling answers, where `types` knows nothing of the path's extension. */
   readonly defaultType: string;
+  /** What carries messages or names of channels says X-Content-Type-Options: nosniff. */
+  readonly nosniff: boolean;
   /** Content types by extension (lower case, without dot). */
   readonly types: ReadonlyMap<string, string>;
   /** As written: `regex,headerMin,messageMin:…` (push-stream spec 4.8); "" = off. */

@@ -598,10 +598,16 @@ export const OPTIONS = {
   "location[].default_type": {
     kind: "string",
     default: null,
-    unset: "text/html; text/plain; charset=utf-8 of handlers",
+    unset: "text/plain; charset=utf-8",
     doc: "Content type of streaming, polling and long-polling answers, and of what a handler says that names none.",
     example: "text/plain; charset=utf-8",
     check: contentTypeIssues,
+  },
+  "location[].nosniff": {
+    kind: "flag",
+    default: true,
+    doc: "Answers with messages or names of channels say X-Content-Type-Options: nosniff, so that no browser takes them for another type than they have.",
+    example: false,
   },
   "location[].types": {
     kind: "strings",

@@ -2,7 +2,7 @@
  * The headers of a publisher location's answers, made once per value of `allowed_origins`: publishing is the hot path, and Bun copies a
  * Headers object three times faster than it reads a literal (300 of 900 ns). Called by endpoint.ts at the start of each request.
  */
-import { ANTI_CACHE, type HeaderFields } from "../answer.ts";
+import { ANTI_CACHE, type HeaderFields, NOSNIFF } from "../answer.ts";
 import { rawLocationValue } from "../config/location-values.ts";
 import type { LocationConfig } from "../config/model.ts";
 import type { CompiledValue, RequestFacts } from "../config/variables.ts";
@@ -15,15 +15,21 @@ export class HeaderSet {
   readonly empty: ResponseInit;
   readonly #byType = new Map<string, ResponseInit>();
 
-  constructor(fields: HeaderFields) {
+  readonly #typed: HeaderFields;
+
+  /** `typed`: beside those, of answers that have a content type. */
+  constructor(fields: HeaderFields, typed: HeaderFields) {
     this.fields = fields;
+    this.#typed = typed;
     this.empty = { headers: new Headers({ ...ANTI_CACHE, "Content-Length": "0", ...fields }) };
   }
 
   ofType(contentType: string): ResponseInit {
     const known = this.#byType.get(contentType);
     if (known !== undefined) return known;
-    const made = { headers: new Headers({ "Content-Type": contentType, ...ANTI_CACHE, ...this.fields }) };
+    const made = {
+      headers: new Headers({ "Content-Type": contentType, ...ANTI_CACHE, ...this.#typed, ...this.fields }),
+    };
     this.#byType.set(contentType, made);
     return made;
   }
@@ -34,10 +40,13 @@ export class AnswerHeaders {
   readonly #methods: string;
   /** One entry is enough: the value is a constant almost everywhere, and clients of one page have one origin. */
   #lastOrigin = "";
-  #last = new HeaderSet({});
+  #last: HeaderSet;
+  readonly #typed: HeaderFields;
 
   constructor(location: LocationConfig, methods: string) {
-    const { allowedOrigins } = location;
+    const { allowedOrigins, nosniff } = location;
+    this.#typed = nosniff ? NOSNIFF : {};
+    this.#last = new HeaderSet({}, this.#typed);
     this.#origin = allowedOrigins === null ? null : rawLocationValue(location, allowedOrigins);
     this.#methods = methods;
   }
@@ -46,7 +55,7 @@ export class AnswerHeaders {
     if (this.#origin === null) return this.#last;
     const origin = this.#origin(facts);
     if (origin !== this.#lastOrigin) {
-      this.#last = new HeaderSet(corsFields(origin, this.#methods));
+      this.#last = new HeaderSet(corsFields(origin, this.#methods), this.#typed);
       this.#lastOrigin = origin;
     }
     return this.#last;

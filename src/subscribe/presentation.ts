@@ -2,7 +2,7 @@
  * How the answers of a location look, apart from what they say: content type, CORS, JSONP, gzip (push-stream spec 4.3, 4.11, 4.12, 4.15).
  * A held answer keeps its presentation, and all requests that look alike share one, so ten thousand held ones cost nothing.
  */
-import { ANTI_CACHE, type HeaderFields } from "../answer.ts";
+import { ANTI_CACHE, type HeaderFields, NOSNIFF } from "../answer.ts";
 import { contentTypeOf } from "../config/content-type.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import { optionalLocationValue } from "../config/location-values.ts";
@@ -24,8 +24,8 @@ export class Presentation {
   readonly isGzip: boolean;
   #heldInit: ResponseInit | null = null;
 
-  constructor(type: string, cors: HeaderFields, callback: string | null, isGzip: boolean) {
-    this.fields = { "Content-Type": type, ...ANTI_CACHE, ...cors };
+  constructor(type: string, more: HeaderFields, callback: string | null, isGzip: boolean) {
+    this.fields = { "Content-Type": type, ...ANTI_CACHE, ...more };
     this.callback = callback;
     this.isGzip = isGzip;
   }
@@ -86,11 +86,12 @@ export class Presenter {
       acceptsGzip(located.header("accept-encoding")) &&
       located.header("via") === null &&
       isGzipType(gzip.types, callback === null ? type : JSONP_TYPE);
-    if (callback !== null) return new Presentation(JSONP_TYPE, cors, callback, isGzip);
+    const more = this.#location.nosniff ? { ...NOSNIFF, ...cors } : cors;
+    if (callback !== null) return new Presentation(JSONP_TYPE, more, callback, isGzip);
     const look = isGzip ? `gzip ${type}` : type;
     const known = this.#known.get(look);
     if (known !== undefined) return known;
-    const made = new Presentation(type, cors, null, isGzip);
+    const made = new Presentation(type, more, null, isGzip);
     this.#known.set(look, made);
     return made;
   }

@@ -105,18 +105,18 @@ describe("modes and content types (4.2, 4.3)", () => {
   const EVENTS = "text/event-stream; charset=utf-8";
   type Kind = "held" | "polling" | "waiting";
   const cases: readonly (readonly [string, string | null, Kind, string])[] = [
-    ["/sub", null, "held", "text/html"],
-    ["/sub", "polling", "polling", "text/html"],
-    ["/sub", "long-polling", "waiting", "text/html"],
-    ["/sub", "LONG-Polling", "waiting", "text/html"],
-    ["/sub", "poll", "held", "text/html"],
-    ["/sub", "eventsource", "held", "text/html"],
+    ["/sub", null, "held", "text/plain; charset=utf-8"],
+    ["/sub", "polling", "polling", "text/plain; charset=utf-8"],
+    ["/sub", "long-polling", "waiting", "text/plain; charset=utf-8"],
+    ["/sub", "LONG-Polling", "waiting", "text/plain; charset=utf-8"],
+    ["/sub", "poll", "held", "text/plain; charset=utf-8"],
+    ["/sub", "eventsource", "held", "text/plain; charset=utf-8"],
     ["/ev", null, "held", EVENTS],
-    ["/ev", "polling", "polling", "text/html"],
+    ["/ev", "polling", "polling", "text/plain; charset=utf-8"],
     ["/ev", "long-polling", "waiting", EVENTS],
-    ["/poll", null, "polling", "text/html"],
-    ["/poll", "long-polling", "waiting", "text/html"],
-    ["/poll", "streaming", "polling", "text/html"],
+    ["/poll", null, "polling", "text/plain; charset=utf-8"],
+    ["/poll", "long-polling", "waiting", "text/plain; charset=utf-8"],
+    ["/poll", "streaming", "polling", "text/plain; charset=utf-8"],
     ["/lp", null, "waiting", "text/plain"],
     ["/lp", "polling", "waiting", "text/plain"],
     ["/lp", "long-polling", "waiting", "text/plain"],
@@ -160,7 +160,7 @@ describe("modes and content types (4.2, 4.3)", () => {
     await server.publish(channel, "hello");
     const headers = { "X-Nginx-PushStream-Mode": "long-polling" };
     const answer = await ask(server.port, `/ev/${channel}.b1`, { headers });
-    expect(answer.fields.get("content-type")).toBe("text/html");
+    expect(answer.fields.get("content-type")).toBe("text/plain; charset=utf-8");
     expect(answer.body.toString()).toBe(": HEADER\ndata: hello\n\n");
   });
 });

@@ -159,7 +159,7 @@ describe("ttl (4.10)", () => {
       expect(answer.statusLine).toBe("HTTP/1.1 304 Not Modified");
       expectAntiCache(answer);
       expect(answer.fields.get("etag")).toBe("W/0");
-      expect(answer.fields.get("content-type")).toBe("text/html");
+      expect(answer.fields.get("content-type")).toBe("text/plain; charset=utf-8");
       expect(answer.fields.get("content-length")).toBe("0");
       const agoMs = Date.now() - Date.parse(answer.fields.get("last-modified") ?? "");
       expect(Math.abs(agoMs)).toBeLessThan(30_000);

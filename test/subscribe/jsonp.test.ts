@@ -69,7 +69,7 @@ describe.each([
     // Without a callback nothing stands between them.
     const plain = await ask(server.port, `${path}/${ids}`, { headers });
     expect(plain.body.toString()).toBe(around("123"));
-    expect(plain.fields.get("content-type")).toBe("text/html");
+    expect(plain.fields.get("content-type")).toBe("text/plain; charset=utf-8");
   });
 
   test.each([
@@ -107,7 +107,7 @@ test("a held stream has no callback", async () => {
   const channel = fresh();
   const stream = await RawConnection.open(server.port);
   stream.request(`/sub/${channel}?callback=a;b`);
-  expect((await stream.head()).fields.get("content-type")).toBe("text/html");
+  expect((await stream.head()).fields.get("content-type")).toBe("text/plain; charset=utf-8");
   await server.publish(channel, "x");
   expect((await stream.chunked(2)).toString()).toBe("Hx");
   stream.close();
@@ -158,7 +158,7 @@ describe("a long poll that nothing came for (4.10)", () => {
     expect(Math.abs(Date.parse(date ?? "") - Date.now())).toBeLessThan(5000);
   };
   const cases = [
-    ["brief", "", "text/html", "<-3||0|Thu, 01 Jan 1970 00:00:00 GMT|Timed out>"],
+    ["brief", "", "text/plain; charset=utf-8", "<-3||0|Thu, 01 Jan 1970 00:00:00 GMT|Timed out>"],
     ["brief", "?callback=cb", JS, "<cb([-3||0|Thu, 01 Jan 1970 00:00:00 GMT|Timed out]);>"],
     ["brief-ev", "", "text/event-stream; charset=utf-8", ": \ndata: Timed out\n\n"],
   ] as const;

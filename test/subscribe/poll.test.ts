@@ -58,7 +58,7 @@ describe("a poll that has nothing (4)", () => {
     expectAntiCache(answer);
     expect(markOf(answer)).toEqual({ time, etag });
     expect(answer.fields.get("content-length")).toBe("0");
-    expect(answer.fields.get("content-type")).toBe("text/html");
+    expect(answer.fields.get("content-type")).toBe("text/plain; charset=utf-8");
   });
 });
 

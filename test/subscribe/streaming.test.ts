@@ -52,7 +52,7 @@ describe.each(["1.1", "1.0"] as const)("HTTP/%s", (version) => {
     const stream = await open(`/brief/${channel}.b1`, version);
     const head = await stream.head();
     expect(head.statusLine).toBe("HTTP/1.1 200 OK");
-    expect(head.fields.get("content-type")).toBe("text/html");
+    expect(head.fields.get("content-type")).toBe("text/plain; charset=utf-8");
     expect(head.fields.has("date")).toBeTrue();
     expectAntiCache(head);
     for (const name of ["last-modified", "etag", "content-length"]) expect(head.fields.has(name)).toBeFalse();

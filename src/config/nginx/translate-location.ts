@@ -37,7 +37,11 @@ export function translateLocation(context: Context, scope: Scope, match: Locatio
   if (role === null) files(context, scope, draft);
   else if (role.name === CLIENT) draft.set("pushstream_client", true, role);
   else if (role.name === HANDLER) handlerRole(role, draft);
-  else if (setRole(context, role, draft)) endpoint(context, scope, draft, seen);
+  else if (setRole(context, role, draft)) {
+    endpoint(context, scope, draft, seen);
+    // Scripts of the module's users are sometimes answers of another type.
+    draft.set("nosniff", false);
+  }
   coreOptions(context, scope, draft);
   codeOptions(context, scope, draft);
   for (const step of translateSteps(context, scope, seen)) draft.push("step", step);

@@ -19,9 +19,9 @@ describe("nginx's defaults", () => {
     expect(store).toEqual({ size: "40MiB", channels: 32_768, keep: false });
   });
 
-  test("of a publisher: nothing but what is written", () => {
+  test("of a publisher: nothing but what is written, and no header of ours", () => {
     expect(at(documentOf(SEED), "server.0.location")).toEqual([
-      { match: "/pub", publisher: "normal", channels_path: "$arg_id" },
+      { match: "/pub", publisher: "normal", channels_path: "$arg_id", nosniff: false },
     ]);
   });
 
@@ -30,6 +30,7 @@ describe("nginx's defaults", () => {
       match: "~ /sub/(.*)",
       subscriber: "streaming",
       channels_path: "$1",
+      nosniff: false,
       default_type: "text/plain",
       types: ["text/html html", "image/gif gif", "image/jpeg jpg"],
     });
@@ -437,6 +438,7 @@ describe("nested locations", () => {
       publisher: "admin",
       channels_path: "$arg_id",
       store_messages: false,
+      nosniff: false,
     });
   });
 });
