@@ -64,10 +64,9 @@ export async function renderMetrics(store: Store): Promise<{ text: string; conte
   one("store_blocks", "Blocks of the message area", totals.blocksTotal);
   one("store_blocks_used", "Blocks in use", totals.blocksUsed);
   one("workers", "Workers serving", [...liveSlots(store)].length);
-  new Counter({
-    name: "sluice_evicted_messages_total",
-    help: "Stored messages dropped to make room for newer ones",
-    registers: [registry],
-  }).inc(totals.evicted);
+  const sum = (name: string, help: string, value: number) =>
+    new Counter({ name: `sluice_${name}_total`, help, registers: [registry] }).inc(value);
+  sum("evicted_messages", "Stored messages dropped to make room for newer ones", totals.evicted);
+  sum("replaced_workers", "Workers that died and were replaced", totals.replacedWorkers);
   return { text: await registry.metrics(), contentType: registry.contentType };
 }

@@ -96,6 +96,7 @@ function addServerCommands(program: Command, done: (exitCode: number) => void): 
       "-w, --workers <n>",
       'worker processes, or "auto" for one a core; instead of the configured number',
     )
+    .option("--fresh", "begin with an empty store: messages that an earlier run left are dropped")
     .option("--watch", "reload when the configuration or a handler file changes, while you work on them")
     .action(async (options: ServeOptions) => done(await (await import("./serve.ts")).serveCommand(options)));
   examples(serve, [

@@ -16,7 +16,7 @@ import { loadCheckedConfig } from "./checked-config.ts";
 import { ExitCode } from "./failure.ts";
 import { browsable } from "./listen-url.ts";
 import { writeNote } from "./output.ts";
-import { plural, type Style, stderrStyle } from "./style.ts";
+import { binarySize, plural, type Style, stderrStyle } from "./style.ts";
 import { buildInfo } from "./version.ts";
 
 /** The options as the argument parser hands them over: unchecked text. */
@@ -25,6 +25,7 @@ export interface ServeOptions {
   readonly listen?: string[];
   readonly workers?: string;
   readonly watch?: boolean;
+  readonly fresh?: boolean;
 }
 
 /** Serves until a signal ends it: 0 after an orderly stop, 1 when it cannot go on, 2 when the configuration is refused. */
@@ -42,6 +43,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   const watch = options.watch === true ? startWatch(options, loaded) : null;
   const end = await supervise({
     config: loaded.config,
+    isFresh: options.fresh === true,
     reload: () => {
       const reloaded = readConfig(options);
       // A file with a fault in it is still one to be watched.
@@ -163,9 +165,4 @@ function warnOfLoss({ report }: Serving): void {
     positions: report.isSameLife ? "kept" : "new",
     set_aside: report.setAside,
   });
-}
-
-function binarySize(bytes: number): string {
-  const mebibytes = bytes / 2 ** 20;
-  return mebibytes >= 1 ? `${Number(mebibytes.toFixed(1))} MiB` : `${Math.round(bytes / 1024)} KiB`;
 }

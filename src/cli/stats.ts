@@ -12,7 +12,7 @@ import { parseBaseUrl, shownUrl, statisticsUrl } from "./client/endpoint.ts";
 import { explainOf, refusedSentence, request, requestFailure } from "./client/http.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 import { writeOut } from "./output.ts";
-import { printable, type Style, stdoutStyle } from "./style.ts";
+import { binarySize, printable, type Style, stdoutStyle } from "./style.ts";
 
 export interface StatsOptions {
   readonly url: string;
@@ -21,10 +21,20 @@ export interface StatsOptions {
   readonly timeout: number;
 }
 
-/** Resolves to the exit code; throws CommandFailure. Without a channel the summary of the server; "ALL" lists every channel. */
+/**
+ * Resolves to the exit code; throws CommandFailure. Without a channel the summary of the server, and of what servers of this machine have or
+ * have left in memory, also where none answers; "ALL" lists every channel.
+ */
 export async function statsCommand(channel: string | undefined, options: StatsOptions): Promise<number> {
   const base = parseBaseUrl(options.url);
-  const value = await fetchStatistics(base, channel ?? "", options.timeout);
+  const isWhole = channel === undefined && options.json !== true && isLoopback(new URL(base).hostname);
+  let value: unknown;
+  try {
+    value = await fetchStatistics(base, channel ?? "", options.timeout);
+  } catch (error) {
+    if (isWhole) writeOut(await storeTable("", stdoutStyle()));
+    throw error;
+  }
   if (options.json) {
     writeOut(`${JSON.stringify(value)}\n`);
     return ExitCode.OK;
@@ -32,7 +42,8 @@ export async function statsCommand(channel: string | undefined, options: StatsOp
   const style = stdoutStyle();
   const summary = readSummary(value);
   const infos = summary === null ? readChannelInfos(value) : null;
-  if (summary !== null) writeOut(summaryText(summary, style));
+  if (summary !== null)
+    writeOut(summaryText(summary, style) + (isWhole ? await storeTable("\n", style) : ""));
   else if (infos !== null) writeOut(channelTable(infos, style));
   else
     throw new CommandFailure(ExitCode.FAILURE, `${shownUrl(base)} answered no statistics. Is --url right?`);
@@ -82,6 +93,19 @@ function summaryText(summary: Summary, style: Style): string {
   ]);
   return `${lines.join("\n")}\n\n${table(["WORKER", "SUBSCRIBERS", "UPTIME"], workers, style)}`;
 }
+
+/** A store outlives its server, for the next one on the same address; nothing else would ever show it. */
+async function storeTable(before: string, style: Style): Promise<string> {
+  const { storeFiles } = await import("../supervisor/store-files.ts");
+  const rows = storeFiles(process.env).map(({ path, bytes, mainPid }) => [
+    printable(path),
+    binarySize(bytes),
+    mainPid === 0 ? "nobody" : `pid ${mainPid}`,
+  ]);
+  return rows.length === 0 ? "" : before + table(["STORE FILE", "SIZE", "USED BY"], rows, style);
+}
+
+const isLoopback = (host: string): boolean => /^(?:127\.[\d.]+|\[::1\]|localhost)$/.test(host);
 
 function channelTable(infos: readonly ChannelInfo[], style: Style): string {
   if (infos.length === 0) return "no channels\n";

@@ -61,3 +61,8 @@ function escapeChar(char: string): string {
 
 /** "1 message", "2 messages". */
 export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+export function binarySize(bytes: number): string {
+  const mebibytes = bytes / 2 ** 20;
+  return mebibytes >= 1 ? `${Number(mebibytes.toFixed(1))} MiB` : `${Math.round(bytes / 1024)} KiB`;
+}

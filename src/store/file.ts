@@ -49,14 +49,17 @@ interface Opened {
   report: OpenReport;
 }
 
-/** Creates, reopens, recovers or replaces. Throws when the shape is impossible, memory is short, or the file is in use. */
-export function openFile(shape: StoreShape): Opened {
-  const opened = openOrMake(shape.path, layoutOf(shape));
+/**
+ * Creates, reopens, recovers or replaces. Throws when the shape is impossible, memory is short, or the file is in use. `isFresh`: what is in
+ * it is not wanted.
+ */
+export function openFile(shape: StoreShape, isFresh = false): Opened {
+  const opened = openOrMake(shape.path, layoutOf(shape), isFresh);
   const removed = [...opened.report.removed, ...tidyAside(shape.path)];
   return { ...opened, report: { ...opened.report, removed } };
 }
 
-function openOrMake(path: string, layout: Layout): Opened {
+function openOrMake(path: string, layout: Layout, isFresh: boolean): Opened {
   const existing = openExisting(path);
   if (existing === null) return made(createStore(path, layout), "created", "there was none");
   const fault = existing.fault ?? headerFault(existing);
@@ -72,10 +75,11 @@ function openOrMake(path: string, layout: Layout): Opened {
     const reason = `the file there ${fault}${aside === null ? "; there was no room to keep it" : ""}`;
     return made(arena, "replaced", reason, { setAside: aside, removed });
   }
-  if (hasShape(existing.header, layout)) return reopen(path, layout, existing);
+  if (!isFresh && hasShape(existing.header, layout)) return reopen(path, layout, existing);
   const dropped = existing.header[HEAD_STORED + AGE_COUNT]!;
   const arena = replaceOtherShape(path, layout, existing);
-  return made(arena, "replaced", "the store's configured shape changed", { dropped });
+  const reason = isFresh ? "a fresh one was asked for" : "the store's configured shape changed";
+  return made(arena, "replaced", reason, { dropped });
 }
 
 /** Maps a store that main has opened already; the layout is the file's own. Throws when it is not usable. */

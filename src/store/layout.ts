@@ -94,6 +94,8 @@ export const HEAD_EVENTS_CHANNEL = 101;
 /** Events published = EVENTS_BEFORE (on earlier events channels) + last id of the one in use - EVENTS_FROM. Two words each. */
 export const HEAD_EVENTS_BEFORE = 102;
 export const HEAD_EVENTS_FROM = 104;
+/** Workers that died and were replaced since main opened the file. Written by main alone. */
+export const HEAD_REPLACED = 106;
 /** Where the search for a channel to give up goes on, in which second it was last in vain, and how far (idle-channels.ts). No lock. */
 export const HEAD_IDLE_CHANNEL = 192;
 export const HEAD_IDLE_SECOND = 193;

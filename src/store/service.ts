@@ -5,7 +5,15 @@
 import { type Arena, wide } from "./arena.ts";
 import { writeChecksum } from "./checksum.ts";
 import { flushNow } from "./flush.ts";
-import { CLOSED, HEAD_CLEAN, HEAD_INODE, HEAD_LOCK, HEAD_ON_DISK, HEAD_STARTED_SEC } from "./layout.ts";
+import {
+  CLOSED,
+  HEAD_CLEAN,
+  HEAD_INODE,
+  HEAD_LOCK,
+  HEAD_ON_DISK,
+  HEAD_REPLACED,
+  HEAD_STARTED_SEC,
+} from "./layout.ts";
 import { signLife } from "./life.ts";
 import { isInMemory } from "./mapping.ts";
 import { setOwner } from "./owner.ts";
@@ -16,6 +24,7 @@ export function beginService(arena: Arena, inode: number, path = arena.path): vo
   const wasClosed = u32[HEAD_CLEAN] !== 0;
   Atomics.store(u32, HEAD_LOCK, 0);
   u32[HEAD_STARTED_SEC] = Math.floor(Date.now() / 1000);
+  u32[HEAD_REPLACED] = 0;
   u32[HEAD_CLEAN] = 0;
   u32[HEAD_ON_DISK] = isInMemory(path) ? 0 : 1;
   signLife(u32, inode);

@@ -6,6 +6,7 @@ import { type Arena, channelWord, slotWord } from "./arena.ts";
 import type { Counter } from "./counters.ts";
 import {
   CH_SUBSCRIBERS,
+  HEAD_REPLACED,
   HEAD_RING_HEAD,
   SLOT_AWAKE,
   SLOT_COUNTER_LIMIT,
@@ -49,6 +50,11 @@ export function releaseSlot(arena: Arena, slot: number): void {
   resetSlot(arena, slot);
   // Last: a slot without a pid is clean. Pairs with claimSlot.
   Atomics.store(arena.u32, at + SLOT_PID, 0);
+}
+
+/** By main alone, so no other write can come between. */
+export function countReplaced({ u32 }: Arena): void {
+  u32[HEAD_REPLACED] = (u32[HEAD_REPLACED]! + 1) >>> 0;
 }
 
 /** Every subscriber and counter of the slot to 0: they were this worker's connections, which went with it. */

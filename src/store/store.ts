@@ -35,8 +35,12 @@ import { type StoreTotals, totalsOf } from "./totals.ts";
 export type { OpenReport, StorePolicy, StoreShape };
 
 /** Main: creates the store file, reopens it, recovers it after an unclean stop, or replaces it. Throws when it cannot. */
-export function openStore(shape: StoreShape, policy: StorePolicy): { store: Store; report: OpenReport } {
-  const { arena, report } = openFile(shape);
+export function openStore(
+  shape: StoreShape,
+  policy: StorePolicy,
+  isFresh = false,
+): { store: Store; report: OpenReport } {
+  const { arena, report } = openFile(shape, isFresh);
   const nowSec = Math.floor(Date.now() / 1000);
   const goesOn = events.appointEventsChannel(arena, policy, nowSec);
   // Workers that were killed together with their main: nobody else tells of their subscribers' end.
@@ -118,6 +122,11 @@ export class Store {
 
   slotStartedSec(slot: number): number {
     return slots.slotStartedSec(this.arena, slot);
+  }
+
+  /** Main: a worker that died was replaced. */
+  countReplaced(): void {
+    slots.countReplaced(this.arena);
   }
 
   /** Main: if this dead process held the lock, mends the lists (takes milliseconds) and frees it; true if it did. */

@@ -15,6 +15,7 @@ import {
   HEAD_FREE_BLOCKS,
   HEAD_LIVING,
   HEAD_RECLAIMED,
+  HEAD_REPLACED,
   HEAD_RING_HEAD,
   HEAD_ROOMLESS,
   HEAD_STORED,
@@ -46,6 +47,8 @@ export interface StoreTotals {
   roomless: number;
   /** Messages that had to go before their time because the store was full. */
   evicted: number;
+  /** Workers that died and were replaced since main opened the store. */
+  replacedWorkers: number;
   blocksTotal: number;
   blocksUsed: number;
   epoch: number;
@@ -74,6 +77,7 @@ export function totalsOf(arena: Arena, nowMs: number): StoreTotals {
     reclaimed: wideShared(u32, HEAD_RECLAIMED),
     roomless: wideShared(u32, HEAD_ROOMLESS),
     evicted: wideShared(u32, HEAD_EVICTED),
+    replacedWorkers: u32[HEAD_REPLACED]!,
     blocksTotal: layout.blocks,
     blocksUsed: layout.blocks - u32[HEAD_FREE_BLOCKS]!,
     epoch: wideShared(u32, HEAD_EPOCH),

@@ -39,6 +39,8 @@ interface Seat {
   readonly backOff: BackOff;
   worker: WorkerProcess | null;
   restart: ReturnType<typeof setTimeout> | null;
+  /** Process id of the worker that died here and has no successor yet; 0 = none. */
+  died: number;
 }
 
 type Phase = "booting" | "starting" | "serving" | "quitting" | "draining";
@@ -64,7 +66,7 @@ export class Generation implements WorkerListener {
     this.#pulses = new PulseWatch(plan.stuckMs);
     this.#roll = new RollCall(plan.workers);
     this.#seats = Array.from({ length: plan.workers }, (_, number) => {
-      return { number, backOff: new BackOff(), worker: null, restart: null };
+      return { number, backOff: new BackOff(), worker: null, restart: null, died: 0 };
     });
   }
 
@@ -141,7 +143,7 @@ export class Generation implements WorkerListener {
     const seat = this.#seatOf(worker);
     if (seat === null || this.#isLeaving) return;
     this.#crashes.ready();
-    log("debug", "worker ready", { slot: worker.slot, pid: worker.pid });
+    this.#tellReady(seat, worker);
     if (this.#phase === "starting") {
       if (this.#seats.every((each) => each.worker?.isReady === true)) this.#serve();
     } else if (seat.number === 0) {
@@ -168,6 +170,15 @@ export class Generation implements WorkerListener {
     const worker = this.#seats.find((seat) => seat.worker?.pid === pid)?.worker ?? null;
     worker?.kill(why);
     return worker !== null;
+  }
+
+  #tellReady(seat: Seat, { slot, pid }: WorkerProcess): void {
+    if (seat.died === 0) log("debug", "worker ready", { slot, pid });
+    else {
+      log("warn", "worker replaced", { slot, pid, died: seat.died });
+      this.#store?.countReplaced();
+    }
+    seat.died = 0;
   }
 
   get #isLeaving(): boolean {
@@ -201,6 +212,7 @@ export class Generation implements WorkerListener {
 
   #afterDeath(seat: Seat, exit: WorkerExit): void {
     const fields = { slot: exit.slot, pid: exit.pid, cause: exit.cause };
+    seat.died ||= exit.pid;
     log("error", `worker died${exit.faults.length > 0 ? `: ${exit.faults.join("; ")}` : ""}`, fields);
     const nobodyReady = this.#seats.every((each) => each.worker?.isReady !== true);
     // A worker that could say why it cannot start would say the same again.

@@ -19,6 +19,8 @@ export interface Serving {
 
 export interface SupervisorOptions {
   readonly config: Config;
+  /** What an earlier run left in the store is not wanted. */
+  readonly isFresh?: boolean;
   /** Reads the configuration again, for SIGHUP. */
   readonly reload: () => ConfigOutcome;
   readonly onServing: (serving: Serving) => void;

@@ -137,6 +137,7 @@ class Supervisor {
     const { store, report } = openStore(
       storeShape(this.#config, this.#place.path),
       storePolicy(this.#config),
+      this.#options.isFresh,
     );
     this.#store = store;
     this.#flusher = StoreFlusher.of(store, this.#config.store.sync);
@@ -293,6 +294,7 @@ class Supervisor {
     this.#place.giveBack();
     this.#files.removePid();
     this.#herald.ends();
+    if (end.code === 0) log("info", "stopped");
     this.#ended.resolve(end);
   }
 }

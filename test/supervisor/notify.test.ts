@@ -121,7 +121,7 @@ describe("the watchdog", () => {
         const gone = before.filter(({ pid }) => !isRunning(pid));
         return gone.length === 1 ? true : null;
       });
-      await main.logged(/worker ready/, 3);
+      await main.logged(/worker replaced/);
       const told = receiver.count("WATCHDOG=1");
       await receiver.heard("WATCHDOG=1", told + 2);
       await main.workers(2);
