@@ -14,6 +14,8 @@ import { layout, type RunningServer, startServer, until } from "./running-server
 /** In which a publish has to be answered, 503 included. */
 const ANSWERED_MS = 3000;
 const WORKERS = 3;
+const SENT_BY_SOCKET = [501, 502, 503];
+const isOfSocket = (number: number): boolean => SENT_BY_SOCKET.includes(number);
 
 let server: RunningServer;
 let header: Int32Array<ArrayBuffer>;
@@ -33,7 +35,7 @@ async function serve(events: boolean): Promise<void> {
     ev: 'message_template = "<~text~>"\nevent_ids = "auto"',
     lp: location,
     poll: `${location}\nallow_connections_to_events_channel = true`,
-    ws: `${location}\nwebsocket_allow_publish = true`,
+    ws: `${location}\nwebsocket_allow_publish = true\nstore_messages = true`,
   });
   server = await startServer({ toml, workers: WORKERS });
   const storePath = / store=(\S+)/.exec(server.log)?.[1] ?? "";
@@ -107,7 +109,8 @@ function expectOnlyVictims(victims: ReadonlySet<number>): void {
 
 /** Each client has read what the channel has, in order and nothing twice; those that came late began later. */
 function expectInOrder(): void {
-  for (const { messages, transport } of clients) {
+  for (const { messages: all, transport } of clients) {
+    const messages = all.filter((number) => !isOfSocket(number));
     const sorted = [...new Set(messages)].sort((left, right) => left - right);
     if (messages.length !== sorted.length || messages.some((number, at) => number !== sorted[at]))
       throw new Error(`${transport}: ${messages.join(" ").slice(0, 400)}`);
@@ -125,6 +128,8 @@ describe.each([false, true])("a worker stopped with the lock in its hands, event
     expect(new Set(clients.map(({ worker }) => worker)).size).toBeGreaterThan(1);
     const victim = all.find((pid) => clients.some(({ worker }) => worker === pid)) ?? 0;
     expect(await stopWithLock(victim)).toBeTrue();
+    const socket = clients.find(({ transport, worker }) => transport === "ws" && worker !== victim);
+    for (const number of SENT_BY_SOCKET) socket?.publish(String(number));
     const outcomes: Published[] = [];
     for (let i = 1; i <= 12; i++) outcomes.push(await publish(String(i)));
     expect(outcomes.filter(({ tookMs }) => tookMs > ANSWERED_MS)).toEqual([]);
@@ -140,6 +145,9 @@ describe.each([false, true])("a worker stopped with the lock in its hands, event
     expect(deaths().map(({ line }) => line.includes("stood still while it held"))).toEqual([true]);
     expectOnlyVictims(new Set([victim]));
     expectInOrder();
+    // A socket gets no answer that says "later": what it sent waited, in its order.
+    for (const { messages } of clients.filter(({ broken }) => !broken))
+      expect(messages.filter(isOfSocket)).toEqual(SENT_BY_SOCKET);
     if (!events) return;
     // What main tells in its place, when it can.
     const gone = clients.filter(
