@@ -9,6 +9,7 @@ import { type AddressSource, UnknownPeer } from "./config/door.ts";
 import { type LocatedRequest, Locator } from "./config/located-request.ts";
 import type { Config } from "./config/model.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
+import type { Closing, Doors } from "./doors.ts";
 import { type Refusal, Refusals } from "./errors.ts";
 import { Fanout } from "./fanout/fanout.ts";
 import { files } from "./files/plugin.ts";
@@ -43,6 +44,8 @@ export interface WorkerOptions {
   readonly storePath: string;
   /** Somebody's code, loaded or loading; without it that is begun here. */
   readonly handlerFiles?: HandlerFiles;
+  /** Knows when the listening sockets may be closed; without it they are at once. */
+  readonly doors?: Doors;
   /** Open connections this worker takes; 0 = no limit. */
   readonly maxConnections: number;
   /** File descriptors they may take; absent: no limit. Some take more than one. */
@@ -84,10 +87,13 @@ const DRAIN_LOOK_MS = 10;
 /** Of the time for a drain: the rest is for those who are slow to take their last bytes. */
 const PACED_SHARE = 0.7;
 const QUIT_LOOK_MS = 50;
+/** Of the time for a drain, at most, until the listening sockets are closed. */
+const DOORS_SHARE = 0.5;
+const QUIT_DOORS_MS = 2000;
 
 /** Throws when an address cannot be listened on. */
 export function startWorker(options: WorkerOptions): RunningWorker {
-  const { config, store, slot, idleSec = Math.ceil(config.keepaliveTimeoutMs / 1000) } = options;
+  const { config, store, slot, doors, idleSec = Math.ceil(config.keepaliveTimeoutMs / 1000) } = options;
   const listeners: Listener[] = [];
   const bell = new Doorbell(options.storePath, slot, () => fanout.rung());
   const ring = (other: number): void => bell.ring(other);
@@ -195,22 +201,37 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     reopenLogs: () => front.reopenLogs(),
     async drain({ deadlineMs, perSecond, isReload }) {
       const endMs = performance.now() + deadlineMs;
-      if (isReload || perSecond === 0) for (const listener of listeners) listener.stop(false);
+      const shut = () => shutDoors(listeners, doors, { isReload, withinMs: deadlineMs * DOORS_SHARE });
+      if (isReload || perSecond === 0) await shut();
       host.sendAway();
-      await room.sendAway(isReload, { perSecond, withinMs: deadlineMs * PACED_SHARE });
-      for (const listener of listeners) listener.stop(false);
+      await room.sendAway(isReload, { perSecond, withinMs: (endMs - performance.now()) * PACED_SHARE });
+      if (!isReload && perSecond > 0) await shut();
       while (connections(listeners) > 0 && performance.now() < endMs) await Bun.sleep(DRAIN_LOOK_MS);
       await front.close();
       stop();
     },
     async quit() {
-      for (const listener of listeners) listener.stop(false);
+      await shutDoors(listeners, doors, { isReload: false, withinMs: QUIT_DOORS_MS });
       room.beginLastRound();
       while (connections(listeners) > 0) await Bun.sleep(QUIT_LOOK_MS);
       await front.close();
       stop();
     },
   };
+}
+
+/** Takes nobody any more, when those who are at the door already are in. */
+async function shutDoors(
+  listeners: readonly Listener[],
+  doors: Doors | undefined,
+  closing: Closing,
+): Promise<void> {
+  if (doors !== undefined) {
+    for (const listener of listeners) listener.endKept();
+    await doors.mayClose(closing);
+  }
+  for (const listener of listeners) listener.stop(false);
+  doors?.closed();
 }
 
 /** Who may come in: access rules and passwords, then somebody's guard. */

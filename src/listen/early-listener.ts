@@ -18,6 +18,7 @@ import {
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { closing } from "../answer.ts";
 import type { AddressSource } from "../config/door.ts";
 import { log } from "../log.ts";
 import { type Peer, tcpPeer, UNIX_PEER, UNKNOWN_PEER } from "../peer.ts";
@@ -55,9 +56,12 @@ export function startEarlyListener(options: EarlyListenOptions): Listener {
     },
     publish: (topic, payload) => native.publish(topic, payload as Bun.StringOrBuffer, false),
     look: (nowMs) => watch.look(nowMs),
+    endKept: () => front.endKept(),
     stop: (closeActive) => {
       front.stop(closeActive);
-      void native.stop(closeActive);
+      // Nobody else can reach it: it takes what the front still passes on.
+      if (!closeActive) return;
+      void native.stop(true);
       rmSync(options.socketPath, { force: true });
     },
   };
@@ -79,6 +83,7 @@ class Front {
   /** The WebSockets among them. */
   relayed = 0;
   #stopping = false;
+  #isLast = false;
   readonly #options: EarlyListenOptions;
   readonly #server: NodeServer;
   readonly #fetch: (request: Request) => Response | Promise<Response>;
@@ -136,6 +141,10 @@ class Front {
   #serveOptions(): object {
     const { listener } = this.#options;
     return { reusePort: true, ...(listener.tls.length > 1 ? { tls: tlsOptions(listener) } : {}) };
+  }
+
+  endKept(): void {
+    this.#isLast = true;
   }
 
   stop(closeActive: boolean): void {
@@ -196,7 +205,8 @@ class Front {
     }
     this.#peers.set(request, this.#peerOf(incoming));
     const answer = this.#fetch(request);
-    await writeAnswer(outgoing, answer instanceof Promise ? await answer : answer, idleMs);
+    const response = answer instanceof Promise ? await answer : answer;
+    await writeAnswer(outgoing, this.#isLast ? closing(response) : response, idleMs);
   }
 
   #peerOf({ socket }: IncomingMessage): Peer {

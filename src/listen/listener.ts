@@ -2,7 +2,7 @@
  * Listening on one address with Bun's own server: how every address is served unless its streams need their heads early
  * (early-listener.ts). Used by app.ts.
  */
-import { headerOnly, refuse } from "../answer.ts";
+import { closing, headerOnly, refuse } from "../answer.ts";
 import type { AddressSource, PeerSource } from "../config/door.ts";
 import type { ListenerConfig } from "../config/model.ts";
 import { Refusals } from "../errors.ts";
@@ -23,6 +23,8 @@ export interface Listener {
   publish(topic: string, payload: string | Uint8Array): number;
   /** Once a second: ends the WebSockets whose clients take nothing, or say nothing (performance.now()). */
   look(nowMs: number): void;
+  /** Each answer from now on is the last of its connection. */
+  endKept(): void;
   /** Takes no more connections; ends those there are, too, if `closeActive`. */
   stop(closeActive: boolean): void;
 }
@@ -54,7 +56,7 @@ const MAX_BYTES = 0x7fffffff;
 /** Throws when the address cannot be listened on. */
 export function startListener(options: ListenOptions): Listener {
   const { address } = options.listener;
-  const { server, watch } = listen(options, address, (fetch) => ({
+  const { server, watch, endKept } = listen(options, address, (fetch) => ({
     routes: pathRoutes(fetch),
     fetch: () => headerOnly(400),
   }));
@@ -66,6 +68,7 @@ export function startListener(options: ListenOptions): Listener {
     moreDescriptors: 0,
     publish: (topic, payload) => server.publish(topic, payload as Bun.StringOrBuffer, false),
     look: (nowMs) => watch.look(nowMs),
+    endKept,
     stop: (closeActive) => void server.stop(closeActive),
   };
 }
@@ -84,18 +87,28 @@ export function listen(
   options: ListenOptions,
   address: string,
   answering: (fetch: Application["fetch"]) => Answering = (fetch) => ({ routes: {}, fetch }),
-): { readonly server: Server; readonly watch: SocketWatch } {
+): { readonly server: Server; readonly watch: SocketWatch; readonly endKept: () => void } {
   allowLongHeads();
   const app = options.compose();
   const watch = new SocketWatch(options.silenceMs);
+  let isLast = false;
+  const endKept = (): void => {
+    isLast = true;
+  };
   const server: Server = Bun.serve<NativePeer>({
     ...serveOptions(options, address, watch),
-    ...answering((request) => app.fetch(request)),
+    ...answering((request) => (isLast ? lastAnswer(app.fetch(request)) : app.fetch(request))),
   });
   // As Elysia's listen does: its hooks ask the application for it.
   Reflect.set(app, "server", server);
   options.serves(server);
-  return { server, watch };
+  return { server, watch, endKept };
+}
+
+/** An upgrade has none. */
+function lastAnswer(answer: Response | Promise<Response>): Response | Promise<Response> {
+  if (answer instanceof Promise) return answer.then(lastAnswer);
+  return answer instanceof Response ? closing(answer) : answer;
 }
 
 function serveOptions({ listener, idleSec, sockets }: ListenOptions, address: string, watch: SocketWatch) {

@@ -46,3 +46,15 @@ export class CrashLoop {
     this.#deaths = [];
   }
 }
+
+/** What is told about the last of them. */
+export function crashLoopFaults({
+  faults,
+  cause,
+}: {
+  readonly faults: readonly string[];
+  readonly cause: string;
+}): readonly string[] {
+  const told = faults.length > 0 ? faults.join("; ") : cause;
+  return [`workers: ${CRASH_LOOP_DEATHS} died one after the other and none became ready; the last: ${told}`];
+}

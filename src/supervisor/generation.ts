@@ -11,7 +11,8 @@ import type { Config } from "../config/model.ts";
 import { log } from "../log.ts";
 import type { Store } from "../store/store.ts";
 import { publishSockets, removeOwnSockets, shareOf } from "./addresses.ts";
-import { BackOff, CRASH_LOOP_DEATHS, CrashLoop } from "./back-off.ts";
+import { BackOff, CrashLoop, crashLoopFaults } from "./back-off.ts";
+import { drainLimits, seatDrainOf } from "./drain-settings.ts";
 import type { LostSlots } from "./lost-slots.ts";
 import { PulseWatch, RollCall } from "./pulse-watch.ts";
 import { type WorkerExit, type WorkerListener, WorkerProcess } from "./worker-process.ts";
@@ -32,6 +33,10 @@ export interface GenerationPlan {
   readonly beforeRepair: () => void;
   /** After the start: no worker comes up any more. */
   readonly onCrashLoop: (faults: readonly string[]) => void;
+  /** Listens, or is gone. */
+  readonly onChange: (worker: WorkerProcess) => void;
+  /** Is to be let go while the others serve. */
+  readonly onLeaving: (worker: WorkerProcess, others: () => readonly WorkerProcess[], how: Drain) => void;
 }
 
 interface Seat {
@@ -44,10 +49,6 @@ interface Seat {
 }
 
 type Phase = "booting" | "starting" | "serving" | "quitting" | "draining";
-
-/** A worker's share of the stop: the rest of the time is main's, for SIGKILL and tidying. */
-const MARGIN_MS = 500;
-const SHORTEST_DRAIN_MS = 250;
 
 export class Generation implements WorkerListener {
   readonly plan: GenerationPlan;
@@ -87,14 +88,13 @@ export class Generation implements WorkerListener {
 
   /**
    * Asks every worker to finish, kills at the deadline what did not, resolves when all are gone and accounted for. `perSecond`: at which
-   * rate all of them together send their subscribers away.
+   * rate all of them together send their subscribers away. `awaitsWord`: they keep their sockets until they are told (handover.ts).
    */
-  drain({ deadlineMs, perSecond, isReload }: Drain): Promise<void> {
-    const killAfterMs = Math.max(deadlineMs, SHORTEST_DRAIN_MS);
-    const workerMs = Math.max(0, killAfterMs - Math.min(MARGIN_MS, killAfterMs / 4));
+  drain({ deadlineMs, perSecond, isReload }: Drain, awaitsWord = false): Promise<void> {
+    const { killAfterMs, workerMs } = drainLimits(deadlineMs);
     this.#leave();
     const how = { deadlineMs: workerMs, perSecond: perSecond / this.plan.workers, isReload };
-    this.#eachAtWork((worker) => worker.drain(how));
+    this.#eachAtWork((worker) => worker.drain(how, awaitsWord));
     const kill = setTimeout(() => this.#kill("did not finish in time"), killAfterMs);
     return this.#gone.promise.finally(() => clearTimeout(kill));
   }
@@ -139,7 +139,18 @@ export class Generation implements WorkerListener {
     return this.#isLeaving || this.#roll.isComplete();
   }
 
+  get workers(): readonly WorkerProcess[] {
+    return this.#seats.flatMap(({ worker }) => (worker === null ? [] : [worker]));
+  }
+
+  leaving(worker: WorkerProcess): void {
+    if (this.#isLeaving) return;
+    const others = () => this.workers.filter((each) => each !== worker);
+    this.plan.onLeaving(worker, others, seatDrainOf(this.plan.config, this.plan.workers));
+  }
+
   ready(worker: WorkerProcess): void {
+    this.plan.onChange(worker);
     const seat = this.#seatOf(worker);
     if (seat === null || this.#isLeaving) return;
     this.#crashes.ready();
@@ -157,6 +168,7 @@ export class Generation implements WorkerListener {
     if (seat === null) return;
     seat.worker = null;
     this.#pulses.forget(worker);
+    this.plan.onChange(worker);
     // The next one loads its code while the store is repaired, which may take a second.
     if (!this.#isLeaving) this.#afterDeath(seat, exit);
     this.#reclaim(exit);
@@ -301,9 +313,4 @@ export class Generation implements WorkerListener {
   #seatOf(worker: WorkerProcess): Seat | null {
     return this.#seats.find((seat) => seat.worker === worker) ?? null;
   }
-}
-
-function crashLoopFaults(exit: WorkerExit): readonly string[] {
-  const told = exit.faults.length > 0 ? exit.faults.join("; ") : exit.cause;
-  return [`workers: ${CRASH_LOOP_DEATHS} died one after the other and none became ready; the last: ${told}`];
 }

@@ -3,9 +3,12 @@
  * go through the store (style rule 57), so this channel carries a handful of lines in a worker's life.
  *
  *   main ── start ──► worker        main ── drain ──► worker (quit before it is possible)
- *   main ◄── ready ── worker        main ◄── drained ─ worker (which then exits 0)
- *   main ◄── failed ─ worker (which then exits 1)
- *   main ── reopen ─► worker
+ *   main ◄── ready ── worker        main ◄── quiet ── worker ─┐
+ *   main ◄── failed ─ worker        main ── close ──► worker  ├ where others go on listening (handover.ts)
+ *   (which then exits 1)            main ◄── deaf ─── worker ─┘
+ *   main ── reopen ─► worker        main ◄── drained ─ worker (which then exits 0)
+ *   main ── steer ──► worker        main ◄── leaving ─ worker (told to go by somebody else; the answer is drain)
+ *   main ◄── steered ─ worker
  *
  * There is no "reload": a reload is a new generation of workers, and the old one is drained. The channel is Bun's IPC with
  * structured clones, because a configuration holds maps, which JSON would turn into empty objects in silence. When main
@@ -13,6 +16,8 @@
  */
 import type { Drain } from "../app.ts";
 import type { Config } from "../config/model.ts";
+import type { ListeningSocket } from "./listening-sockets.ts";
+import type { Steering } from "./socket-groups.ts";
 
 /** The internal command line word that makes this executable a worker (cli/worker.ts). */
 export const WORKER_COMMAND = "__worker";
@@ -30,6 +35,20 @@ export interface StartMessage {
 export interface DrainMessage {
   readonly kind: "drain";
   readonly how: Drain;
+  /** Others go on listening, and main says when the sockets may be closed. */
+  readonly awaitsWord: boolean;
+}
+
+/** `again`: new connections may have come since it was quiet. */
+export interface CloseMessage {
+  readonly kind: "close";
+  readonly again: boolean;
+}
+
+/** To one worker, for all that listen where it does. */
+export interface SteerMessage {
+  readonly kind: "steer";
+  readonly steering: readonly Steering[];
 }
 
 /** SIGQUIT: no new connections, and each one held stays until its own timer is due (push-stream spec 8.2). */
@@ -45,6 +64,13 @@ export interface ReopenMessage {
 export interface ReadyMessage {
   readonly kind: "ready";
   readonly addresses: readonly string[];
+  /** Its TCP sockets. */
+  readonly sockets: readonly ListeningSocket[];
+}
+
+export interface SteeredMessage {
+  readonly kind: "steered";
+  readonly fault: string | null;
 }
 
 /** Why a worker is about to exit 1: sentences for people. */
@@ -53,18 +79,25 @@ export interface FailedMessage {
   readonly faults: readonly string[];
 }
 
-export interface DrainedMessage {
-  readonly kind: "drained";
+/** What a worker has come to on its way out: nobody waits at its doors; they are closed; its subscribers are gone. */
+export interface LeavingMessage {
+  readonly kind: "leaving" | "quiet" | "deaf" | "drained";
 }
 
-export type ToWorker = StartMessage | DrainMessage | QuitMessage | ReopenMessage;
-export type FromWorker = ReadyMessage | FailedMessage | DrainedMessage;
+export type ToWorker =
+  | StartMessage
+  | SteerMessage
+  | DrainMessage
+  | CloseMessage
+  | QuitMessage
+  | ReopenMessage;
+export type FromWorker = ReadyMessage | SteeredMessage | FailedMessage | LeavingMessage;
 
 /** Narrows what came out of the channel. Both ends are the same executable, so the kind alone is looked at. */
 export const isToWorker = (value: unknown): value is ToWorker =>
-  hasKind(value, ["start", "drain", "quit", "reopen"]);
+  hasKind(value, ["start", "steer", "drain", "close", "quit", "reopen"]);
 export const isFromWorker = (value: unknown): value is FromWorker =>
-  hasKind(value, ["ready", "failed", "drained"]);
+  hasKind(value, ["ready", "steered", "failed", "leaving", "quiet", "deaf", "drained"]);
 
 function hasKind(value: unknown, kinds: readonly string[]): boolean {
   if (typeof value !== "object" || value === null || !("kind" in value)) return false;

@@ -2,17 +2,12 @@
  * Tunes the listening sockets of a worker with setsockopt: what a listening socket is told, the connections it accepts inherit
  * (tcp(7), and tried on Linux 6). The runtime has no options for these, so libc is asked directly.
  *
- * The socket of an address is found by its inode: /proc/self/net/tcp knows inodes by address, /proc/self/fd by descriptor. Where
- * anything of this is not to be had (another system, a refusing kernel) serving goes on and the log says what could not be set.
+ * Where anything of this is not to be had (another system, a refusing kernel) serving goes on and the log says what could not be set.
  */
 import { dlopen, ptr } from "bun:ffi";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { isIPv6 } from "node:net";
 import type { Keepalive, ListenerConfig, SocketTuning } from "../config/model.ts";
 import { log } from "../log.ts";
-import { parseAddress } from "./addresses.ts";
-
-const LISTENING = "0A";
+import { isFor, type OwnSocket, ownListeningSockets } from "./listening-sockets.ts";
 
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
@@ -97,14 +92,14 @@ export function tuneSockets(listeners: readonly ListenerConfig[]): void {
   if (tuned.length === 0) return;
   try {
     const libc = openLibc();
-    const sockets = listeningSockets();
+    const sockets = ownListeningSockets();
     for (const listener of tuned) tune(libc, listener, sockets);
   } catch (error) {
     log("warn", "sockets cannot be tuned here; serving goes on", { error: String(error) });
   }
 }
 
-function tune(libc: Libc, { address, tuning }: ListenerConfig, sockets: readonly Listening[]): void {
+function tune(libc: Libc, { address, tuning }: ListenerConfig, sockets: readonly OwnSocket[]): void {
   const own = sockets.filter((socket) => isFor(address, socket));
   if (own.length === 0) log("warn", "no socket found to tune; serving goes on", { listen: address });
   const value = new Int32Array(1);
@@ -140,59 +135,4 @@ function openLibc() {
   } catch {
     return dlopen("libc.so", symbols).symbols;
   }
-}
-
-interface Listening {
-  readonly descriptor: number;
-  readonly port: number;
-  /** Lower-case hexadecimal as in /proc/net: words in the machine's byte order. */
-  readonly hex: string;
-}
-
-function listeningSockets(): readonly Listening[] {
-  const byInode = new Map<string, { readonly port: number; readonly hex: string }>();
-  for (const table of ["tcp", "tcp6"]) {
-    for (const line of readTable(table).split("\n").slice(1)) {
-      const [, local = "", , state, , , , , , inode = ""] = line.trim().split(/\s+/);
-      const [hex = "", port = ""] = local.split(":");
-      if (state === LISTENING)
-        byInode.set(inode, { port: Number.parseInt(port, 16), hex: hex.toLowerCase() });
-    }
-  }
-  return readdirSync("/proc/self/fd").flatMap((name) => {
-    const known = byInode.get(inodeOf(name));
-    return known === undefined ? [] : [{ descriptor: Number(name), ...known }];
-  });
-}
-
-/** A system without IPv6 has no table of it. */
-function readTable(name: string): string {
-  try {
-    return readFileSync(`/proc/self/net/${name}`, "latin1");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-    throw error;
-  }
-}
-
-/** "" of a descriptor that is no socket, or was closed meanwhile (the one that lists the folder). */
-function inodeOf(descriptor: string): string {
-  try {
-    return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`))?.[1] ?? "";
-  } catch {
-    return "";
-  }
-}
-
-/** By port, and by address where it is written as one; a host name's addresses are the resolver's business. */
-function isFor(text: string, { port, hex }: Listening): boolean {
-  const address = parseAddress(text);
-  if (address === null || address.kind === "unix" || address.port !== port) return false;
-  const { hostname } = address;
-  if (/^[\d.]+$/.test(hostname)) {
-    const bytes = hostname.split(".").map((byte) => Number(byte).toString(16).padStart(2, "0"));
-    const little = bytes.toReversed().join("");
-    return hex === little || hex.endsWith(`ffff0000${little}`);
-  }
-  return !isIPv6(hostname) || hex.length === 32;
 }

@@ -10,7 +10,9 @@ import { configureLog, log } from "../log.ts";
 import { type OpenReport, openStore, type Store } from "../store/store.ts";
 import { removePublicSockets, usefulWorkers } from "./addresses.ts";
 import { BoundPorts } from "./bound-ports.ts";
+import { drainOf } from "./drain-settings.ts";
 import { Generation, type StartOutcome } from "./generation.ts";
+import { Handover } from "./handover.ts";
 import { Herald } from "./herald.ts";
 import { descriptorLimit, usableConnections } from "./limits.ts";
 import { LOCK_LOOK_MS, LockWatch } from "./lock-watch.ts";
@@ -44,6 +46,7 @@ class Supervisor {
   #generations: Generation[] = [];
   #generationCount = 0;
   #ports = new BoundPorts();
+  readonly #handover = new Handover();
   readonly #lostSlots = new LostSlots();
   readonly #lockWatch = new LockWatch((pid, why) => this.#generations.some((each) => each.end(pid, why)));
   /** No start and no reload goes on from here. */
@@ -157,6 +160,8 @@ class Supervisor {
       lostSlots: this.#lostSlots,
       beforeRepair: () => this.#herald.worksLong(),
       onCrashLoop: (faults) => this.#own(this.#fail(faults)),
+      onChange: (worker) => this.#handover.look(worker),
+      onLeaving: (worker, others, how) => this.#own(this.#handover.letGo(worker, others, how)),
     });
     this.#generations.push(generation);
     return generation;
@@ -216,6 +221,7 @@ class Supervisor {
       this.#drop(next);
       return faults;
     }
+    await this.#handover.steer(old?.workers ?? [], () => next.workers);
     const dropped = this.#config.listen.filter((text) => !config.listen.includes(text));
     this.#config = config;
     this.#store?.setPolicy(storePolicy(config));
@@ -226,7 +232,7 @@ class Supervisor {
       listen: config.listen.join(" "),
     });
     this.#herald.reloaded(config.listen, next.plan.workers);
-    await old?.drain({ ...drainOf(config), isReload: true });
+    await Promise.all([old?.drain(drainOf(config, true), true), this.#handover.release()]);
     if (old) this.#drop(old);
     removePublicSockets(dropped);
     return NO_FAULTS;
@@ -247,7 +253,7 @@ class Supervisor {
     this.#stopping = true;
     this.#quitting = false;
     this.#herald.stops();
-    const how = { ...drainOf(this.#config), isReload: false };
+    const how = drainOf(this.#config, false);
     log("info", isSecond ? "stopping at once" : "stopping", {
       signal,
       limit_ms: isSecond ? 0 : how.deadlineMs,
@@ -308,8 +314,3 @@ function closeStore(store: Store): void {
   }
   store.close();
 }
-
-const drainOf = ({ shutdownTimeoutMs, drainRate }: Config) => ({
-  deadlineMs: shutdownTimeoutMs,
-  perSecond: drainRate,
-});

@@ -13,17 +13,22 @@ import { messageOf } from "../handlers/failure.ts";
 import { type HandlerFiles, loadHandlers } from "../handlers/loader.ts";
 import { configureLog, log } from "../log.ts";
 import { attachStore, type Store } from "../store/store.ts";
+import { seatDrainOf } from "./drain-settings.ts";
 import { type FromWorker, isToWorker, type StartMessage } from "./handshake.ts";
 import { connectionLimit, descriptorLimit } from "./limits.ts";
+import { isFor, type ListeningSocket, ownListeningSockets } from "./listening-sockets.ts";
 import { LogFile } from "./log-file.ts";
 import { startPulse } from "./pulse.ts";
 import { listenForWorkerSignals, outliveLogReader } from "./signals.ts";
 import { tuneSockets } from "./socket-options.ts";
 import { storePolicy } from "./store-settings.ts";
+import { WorkerDoors } from "./worker-doors.ts";
 
 /** Main hears the last message, or is too busy to: either way the process ends after this long. */
 const LAST_WORDS_MS = 200;
 const QUIET_MS = 1000;
+/** Main answers at once, or is busy, or stopped. */
+const ANSWER_MS = 500;
 
 interface Serving {
   readonly message: StartMessage;
@@ -47,6 +52,7 @@ class WorkerLife {
   #serving: Serving | null = null;
   #handlerFiles: HandlerFiles | null = null;
   #logFile = new LogFile();
+  #doors = new WorkerDoors((kind) => this.#send({ kind }));
   #draining = false;
   #quitting = false;
   #finished = false;
@@ -65,14 +71,17 @@ class WorkerLife {
     process.on("uncaughtException", (error) => this.#uncaught(error));
     process.on("unhandledRejection", (reason) => this.#uncaught(reason));
     listenForWorkerSignals(
-      () => this.#drain(this.#ownDrain()),
+      () => this.#leaveByItself(),
       () => this.#reopenLogs(),
     );
   }
 
   #receive(value: unknown): void {
     if (!isToWorker(value)) this.#fail(["main sent something that is not in the handshake"]);
-    else if (value.kind === "drain") this.#drain(value.how);
+    else if (value.kind === "drain") this.#drain(value.how, value.awaitsWord);
+    else if (value.kind === "steer")
+      this.#send({ kind: "steered", fault: this.#doors.steer(value.steering) });
+    else if (value.kind === "close") this.#doors.giveWord(value.again);
     else if (value.kind === "quit") this.#quit();
     else if (value.kind === "reopen") this.#reopenLogs();
     else
@@ -92,10 +101,11 @@ class WorkerLife {
     // Main has put what the descriptors allow in the place of 0 (limits.ts).
     const { maxConnections } = config.limits;
     const limits = { maxConnections, maxDescriptors: connectionLimit(0, descriptorLimit()) };
-    const worker = this.#startWorker({ config, store, slot, storePath, handlerFiles, ...limits });
+    const doors = this.#doors;
+    const worker = this.#startWorker({ config, store, slot, storePath, handlerFiles, doors, ...limits });
     tuneSockets(config.listeners);
     this.#serving = { message, store, worker, stopPulse: startPulse(store, slot, () => this.#orphaned()) };
-    this.#send({ kind: "ready", addresses: worker.addresses });
+    this.#send({ kind: "ready", addresses: worker.addresses, sockets: socketsFor(config.listen) });
   }
 
   /** The first request is not to wait for an import, nor find the sizes of its WebSockets unknown. */
@@ -106,17 +116,22 @@ class WorkerLife {
     return this.#handlerFiles;
   }
 
-  /** Told to go by somebody else than main, who starts another at once: as in a reload. */
-  #ownDrain(): Drain {
+  /** Told to go by somebody else than main, who starts another at once: as in a reload. Main leads new connections past this one first. */
+  #leaveByItself(): void {
     const config = this.#serving?.message.config;
-    if (config === undefined) return { deadlineMs: 0, perSecond: 0, isReload: true };
-    const { shutdownTimeoutMs: deadlineMs, drainRate, workers } = config;
-    return { deadlineMs, perSecond: drainRate / workers, isReload: true };
+    if (config === undefined) {
+      this.#drain({ deadlineMs: 0, perSecond: 0, isReload: true }, false);
+      return;
+    }
+    const how = seatDrainOf(config, config.workers);
+    this.#send({ kind: "leaving" });
+    setTimeout(() => this.#drain(how, false), ANSWER_MS);
   }
 
-  #drain(how: Drain): void {
+  #drain(how: Drain, awaitsWord: boolean): void {
     if (this.#draining) return;
     this.#draining = true;
+    this.#doors.awaitsWord = awaitsWord;
     this.#finish((worker) => worker.drain(how)).catch((error: unknown) => this.#uncaught(error));
   }
 
@@ -190,6 +205,17 @@ class WorkerLife {
   #send(message: FromWorker, sent: () => void = () => undefined): void {
     if (process.connected) process.send?.(message, undefined, undefined, sent);
     else sent();
+  }
+}
+
+/** Those the configuration asks for; somebody's code may have more. */
+function socketsFor(listen: readonly string[]): readonly ListeningSocket[] {
+  try {
+    const own = ownListeningSockets().filter((socket) => listen.some((text) => isFor(text, socket)));
+    return own.map(({ local, inode }) => ({ local, inode }));
+  } catch (error) {
+    log("debug", "listening sockets cannot be found here", { error: String(error) });
+    return [];
   }
 }
 

@@ -9,6 +9,7 @@ import { statSync } from "node:fs";
 import type { Drain } from "../app.ts";
 import { log } from "../log.ts";
 import { withoutRuntimeVariables } from "./clean-environment.ts";
+import type { Handed } from "./handover.ts";
 import {
   type FromWorker,
   isFromWorker,
@@ -16,7 +17,9 @@ import {
   type ToWorker,
   WORKER_COMMAND,
 } from "./handshake.ts";
+import type { ListeningSocket } from "./listening-sockets.ts";
 import { NOTIFY_VARIABLES } from "./service-manager.ts";
+import type { Steering } from "./socket-groups.ts";
 
 export interface WorkerExit {
   readonly pid: number;
@@ -32,16 +35,23 @@ export interface WorkerExit {
 
 export interface WorkerListener {
   ready(worker: WorkerProcess): void;
+  /** Somebody else than main told it to go; it waits for its drain. */
+  leaving(worker: WorkerProcess): void;
   exited(worker: WorkerProcess, exit: WorkerExit): void;
 }
 
 /** The exit may be seen before the last messages: this long is waited for the channel to close. */
 const LAST_WORDS_MS = 100;
+const GONE = "is gone";
 
-export class WorkerProcess {
+export class WorkerProcess implements Handed {
   readonly pid: number;
   readonly startedAt = performance.now();
   slot = -1;
+  sockets: readonly ListeningSocket[] = [];
+  #quiet = Promise.withResolvers<void>();
+  #deaf = Promise.withResolvers<void>();
+  #steered: PromiseWithResolvers<string | null> | null = null;
   #process: Bun.Subprocess;
   #listener: WorkerListener;
   #faults: readonly string[] = [];
@@ -81,8 +91,29 @@ export class WorkerProcess {
     this.#send(message);
   }
 
-  drain(how: Drain): void {
-    this.#send({ kind: "drain", how });
+  drain(how: Drain, awaitsWord: boolean): void {
+    this.#send({ kind: "drain", how, awaitsWord });
+  }
+
+  /** Nobody waits to be accepted. */
+  get quiet(): Promise<void> {
+    return this.#quiet.promise;
+  }
+
+  /** It listens no more. */
+  get deaf(): Promise<void> {
+    return this.#deaf.promise;
+  }
+
+  steer(steering: readonly Steering[]): Promise<string | null> {
+    if (!this.isReady) return Promise.resolve(GONE);
+    this.#steered = Promise.withResolvers<string | null>();
+    this.#send({ kind: "steer", steering });
+    return this.#steered.promise;
+  }
+
+  close(again: boolean): void {
+    this.#send({ kind: "close", again });
   }
 
   quit(): void {
@@ -111,14 +142,23 @@ export class WorkerProcess {
     }
     const message: FromWorker = value;
     if (message.kind === "failed") this.#faults = message.faults;
-    if (message.kind !== "ready") return;
-    this.#readyAt = performance.now();
-    this.#listener.ready(this);
+    else if (message.kind === "steered") this.#steered?.resolve(message.fault);
+    else if (message.kind === "quiet") this.#quiet.resolve();
+    else if (message.kind === "deaf") this.#deaf.resolve();
+    else if (message.kind === "leaving") this.#listener.leaving(this);
+    else if (message.kind === "ready") {
+      this.#readyAt = performance.now();
+      this.sockets = message.sockets;
+      this.#listener.ready(this);
+    }
   }
 
   #settle(overdue = false): void {
     if (this.#told || this.#cause === null || !(this.#channelClosed || overdue)) return;
     this.#told = true;
+    this.#steered?.resolve(GONE);
+    this.#quiet.resolve();
+    this.#deaf.resolve();
     const readyMs = this.#readyAt > 0 ? performance.now() - this.#readyAt : 0;
     const { pid, slot } = this;
     this.#listener.exited(this, { pid, slot, cause: this.#cause, faults: this.#faults, readyMs });

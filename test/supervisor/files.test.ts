@@ -111,7 +111,7 @@ describe("log file", () => {
   test("SIGUSR1 opens it again, in main and in every worker", async () => {
     const errorLog = inFolder("rotated.log");
     const main = start({ errorLog, workers: 1 });
-    await main.workers(1);
+    await holds(errorLog, "main: serving ");
     renameSync(errorLog, `${errorLog}.1`);
     main.process.kill("SIGUSR1");
     await holds(errorLog, "log files opened again");
@@ -126,7 +126,7 @@ describe("log file", () => {
   test("a file that cannot be opened again leaves the old one in use", async () => {
     const errorLog = inFolder("kept.log");
     const main = start({ errorLog, workers: 1 });
-    await main.workers(1);
+    await holds(errorLog, "main: serving ");
     renameSync(errorLog, `${errorLog}.1`);
     symlinkSync(join(folder, "missing", "x"), errorLog);
     main.process.kill("SIGUSR1");

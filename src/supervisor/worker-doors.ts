@@ -1,0 +1,109 @@
+/**
+ * How a worker closes its listening sockets without resetting anybody (doors.ts; main's side is handover.ts):
+ *
+ *   1. the handshakes under way end, the queues are emptied by the event loop, and everything that was accepted is read;
+ *   2. where others serve already, the connections that are kept fall silent: each answer says by now that it is the last one;
+ *   3. main hears that all is quiet, and gives its word when new connections go elsewhere for certain;
+ *   4. what came between is taken as in 1, and the sockets close in the same turn.
+ *
+ * Without 2, a request that is on its way over a kept connection meets a closed one. It still may, when it was half a second in coming:
+ * HTTP has no way to say "not on this one any more" to somebody who does not ask (RFC 9112, 9.6).
+ */
+import type { Closing, Doors } from "../doors.ts";
+import { log } from "../log.ts";
+import { ConnectionWatch } from "./connection-watch.ts";
+import { ownListeningSockets } from "./listening-sockets.ts";
+import type { Steering } from "./socket-groups.ts";
+import { steer } from "./steering.ts";
+
+/** The kernel's first look at a handshake, and a way there and back. */
+const HANDSHAKE_MS = 1200;
+/** Nobody else serves: those who are on their way are refused a moment later anyway. */
+const LAST_HANDSHAKE_MS = 100;
+const SILENCE_MS = 500;
+const LONGEST_SILENCE_WAIT_MS = 2000;
+/** Main may have died, or be waiting for a worker that stands still. */
+const WORD_MS = 5000;
+const LOOK_MS = 5;
+/** Accepting is one turn of the event loop, reading another; one more for good measure. */
+const TURNS = 3;
+
+export class WorkerDoors implements Doors {
+  /** Main will say when; otherwise they close as soon as it is quiet. */
+  awaitsWord = false;
+  readonly #tell: (kind: "quiet" | "deaf") => void;
+  readonly #word = Promise.withResolvers<boolean>();
+
+  constructor(tell: (kind: "quiet" | "deaf") => void) {
+    this.#tell = tell;
+  }
+
+  mayClose(closing: Closing): Promise<void> {
+    const endMs = performance.now() + closing.withinMs;
+    return this.#settle(closing.isReload, endMs).catch((error: unknown) =>
+      log("warn", "connections that wait cannot be looked at here; some may be reset", {
+        error: String(error),
+      }),
+    );
+  }
+
+  /** Main's. `again`: new connections may have come since it was quiet. */
+  giveWord(again: boolean): void {
+    this.#word.resolve(again);
+  }
+
+  closed(): void {
+    this.#tell("deaf");
+  }
+
+  /** On behalf of main. */
+  steer(steering: readonly Steering[]): string | null {
+    try {
+      return steer(ownListeningSockets(), steering);
+    } catch (error) {
+      return String(error);
+    }
+  }
+
+  async #settle(isReload: boolean, endMs: number): Promise<void> {
+    const watch = new ConnectionWatch(ownListeningSockets());
+    try {
+      watch.acceptSilent();
+      await emptied(watch, isReload ? HANDSHAKE_MS : LAST_HANDSHAKE_MS, endMs);
+      if (isReload) await silent(watch, Math.min(endMs, performance.now() + LONGEST_SILENCE_WAIT_MS));
+      if (!this.awaitsWord) return;
+      this.#tell("quiet");
+      const patienceMs = Math.min(WORD_MS, endMs - performance.now());
+      const again = await Promise.race([this.#word.promise, inVain(patienceMs)]);
+      await emptied(watch, again ? HANDSHAKE_MS : 0, endMs);
+    } finally {
+      watch.close();
+    }
+  }
+}
+
+/** Those that shook hands at the beginning are through, nobody waits, and all that was accepted is read. */
+async function emptied(watch: ConnectionWatch, handshakeMs: number, endMs: number): Promise<void> {
+  await handshakesOver(watch, Math.min(endMs, performance.now() + handshakeMs));
+  for (let isEmpty = false; !isEmpty; isEmpty = watch.waiting === 0 || performance.now() > endMs)
+    for (let turn = 0; turn < TURNS; turn++) await Bun.sleep(1);
+}
+
+/** New ones begin all the time, on other sockets of these ports; where there are too many to tell, the time is waited out. */
+async function handshakesOver(watch: ConnectionWatch, endMs: number): Promise<void> {
+  if (performance.now() >= endMs) return;
+  let before = await watch.handshakes();
+  while (before !== null && before.size > 0 && performance.now() < endMs) {
+    await Bun.sleep(LOOK_MS);
+    const now = await watch.handshakes();
+    before = now === null ? null : before.intersection(now);
+  }
+  if (before === null) await Bun.sleep(Math.max(0, endMs - performance.now()));
+}
+
+/** Nobody has said anything for a while. */
+async function silent(watch: ConnectionWatch, endMs: number): Promise<void> {
+  while (watch.isTalkedTo(SILENCE_MS) && performance.now() < endMs) await Bun.sleep(10 * LOOK_MS);
+}
+
+const inVain = (ms: number): Promise<false> => Bun.sleep(Math.max(0, ms)).then(() => false);
