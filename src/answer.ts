@@ -32,8 +32,9 @@ export function headerOnly(status: number, fields: HeaderFields = {}): Response 
 }
 
 /** The answer to a request that is refused. Whatever is 503 is so for the moment only. */
-export function refuse({ status, explain }: Refusal, fields: HeaderFields = {}): Response {
-  const later = status === 503 ? { "Retry-After": "1" } : {};
+export function refuse(refusal: Refusal, fields: HeaderFields = {}): Response {
+  const { status, explain, retryAfterSec = status === 503 ? 1 : 0 } = refusal;
+  const later = retryAfterSec > 0 ? { "Retry-After": String(retryAfterSec) } : {};
   if (explain === null) return headerOnly(status, { ...later, ...fields });
   return headerOnly(status, { "X-Nginx-PushStream-Explain": explain, ...later, ...fields });
 }

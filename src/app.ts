@@ -13,6 +13,7 @@ import type { Closing, Doors } from "./doors.ts";
 import { type Refusal, Refusals } from "./errors.ts";
 import { Fanout } from "./fanout/fanout.ts";
 import { files } from "./files/plugin.ts";
+import { ChannelQuota } from "./front/channel-quota.ts";
 import { errorPage } from "./front/error-page.ts";
 import { Front } from "./front/front.ts";
 import { originOf, returnedAnswer } from "./front/returned.ts";
@@ -30,6 +31,7 @@ import { type Draft, type Ingest, ingestPatiently, openTarget, type Target } fro
 import { publish } from "./publish/plugin.ts";
 import { Counter } from "./store/counters.ts";
 import { Doorbell } from "./store/doorbell.ts";
+import { RoomWatch } from "./store/room-watch.ts";
 import type { Store } from "./store/store.ts";
 import { subscribe } from "./subscribe/plugin.ts";
 import { Room, type RoomOptions } from "./subscribe/room.ts";
@@ -104,12 +106,14 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     ringOther: ring,
     deletedText: new TextEncoder().encode(config.messages.channelDeletedText),
   });
+  const perAddress = config.limits.maxChannelsCreatedPerAddress;
+  const quota = perAddress > 0 ? new ChannelQuota(perAddress) : null;
   const disk = DiskWait.of(store, config.store.sync);
   const published = (): void => {
     fanout.published();
     disk?.settled();
   };
-  const inlet: Ingest = { store, slot, published, onDisk: disk?.settled ?? null };
+  const inlet: Ingest = { store, slot, published, onDisk: disk?.settled ?? null, quota };
   const handlerFiles = options.handlerFiles ?? loadHandlers(config);
   const host = new HandlerHost({ config, ingest: inlet, fanout, files: handlerFiles, idleSec });
   const hooks = hooksOf(host);
@@ -126,6 +130,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     idleSec,
     publishFrom: publisherFor(inlet),
     hooks,
+    quota,
     maxFrameBytes: sizes.subscriberFrameBytes,
   });
   const locator = new Locator(config);
@@ -178,12 +183,14 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     );
   });
   const descriptors = new DescriptorWatch();
+  const roomWatch = new RoomWatch(store);
   const housekeeping = setInterval(() => {
     store.sweep(Date.now());
     fanout.closeStuck(performance.now());
     for (const listener of listeners) listener.look(performance.now());
     store.setCounter(slot, Counter.CONNECTIONS, connections(listeners));
     descriptors.look();
+    roomWatch.look(performance.now());
   }, HOUSEKEEPING_MS);
 
   const stop = (): void => {

@@ -9,6 +9,8 @@ export interface Refusal {
   readonly status: number;
   /** Value of X-Nginx-PushStream-Explain; null where the spec gives none. */
   readonly explain: string | null;
+  /** Value of Retry-After; absent: a second where the status is 503, else none. */
+  readonly retryAfterSec?: number;
 }
 
 const refusal = (code: string, status: number, explain: string | null): Refusal => ({
@@ -49,8 +51,12 @@ export const Refusals = {
     "Don't have at least one of the mandatory headers: Connection, Upgrade, Sec-WebSocket-Key and Sec-WebSocket-Version",
   ),
   noRoom: refusal("no_room", 500, null),
-  /** The field is there, with nothing in it (spec 0.7). */
-  noRoomToSubscribe: refusal("no_room_to_subscribe", 500, ""),
+  /** Where the dialect has 500: all channel records are in use, or all that names may take of the store. */
+  noRoomForChannel: refusal("no_room_for_channel", 503, "No room for another channel."),
+  tooManyChannelsCreated: {
+    ...refusal("too_many_channels_created", 403, "Too many channels were created from this address."),
+    retryAfterSec: 60,
+  },
   tooManyConnections: refusal("too_many_connections", 503, "Too many connections on this worker."),
   /** The store's lock could not be had in time (store/lock.ts). */
   busy: refusal("busy", 503, "The store is busy."),

@@ -60,6 +60,12 @@ export async function renderMetrics(store: Store): Promise<{ text: string; conte
   const one = (name: string, help: string, value: number) =>
     new Gauge({ name: `sluice_${name}`, help, registers: [registry] }).set(value);
   one("channels", "Live channels", totals.channels);
+  one("channel_records", "Channels that may live at a time", totals.channelRecords);
+  one(
+    "channel_records_used",
+    "Records of channels that live or are being deleted",
+    totals.channelRecordsUsed,
+  );
   one("stored_messages", "Messages in the store that newcomers may ask for", totals.stored);
   one("store_blocks", "Blocks of the message area", totals.blocksTotal);
   one("store_blocks_used", "Blocks in use", totals.blocksUsed);
@@ -68,5 +74,7 @@ export async function renderMetrics(store: Store): Promise<{ text: string; conte
     new Counter({ name: `sluice_${name}_total`, help, registers: [registry] }).inc(value);
   sum("evicted_messages", "Stored messages dropped to make room for newer ones", totals.evicted);
   sum("replaced_workers", "Workers that died and were replaced", totals.replacedWorkers);
+  sum("reclaimed_channels", "Channels that nobody used, dropped to make room for others", totals.reclaimed);
+  sum("roomless_channels", "Channels that were refused because there was no room", totals.roomless);
   return { text: await registry.metrics(), contentType: registry.contentType };
 }

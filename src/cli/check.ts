@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { formatFault, formatWarning } from "../config/fault.ts";
 import { isNginx, loadNginxDocument, translationNotes } from "../config/nginx/load.ts";
+import { channelRecords } from "../config/store-checks.ts";
 import { pointlessSync } from "../supervisor/store-settings.ts";
 import { loadCheckedConfig } from "./checked-config.ts";
 
@@ -22,9 +23,10 @@ export function checkCommand(file: string): number {
     const pointless = pointlessSync(outcome.config, process.env);
     const notes = [...nginxNotes(file), ...(pointless === null ? [] : [pointless])];
     for (const note of notes) process.stderr.write(`${file}: ${note}\n`);
-    const { listen, workers, locations } = outcome.config;
+    const { listen, workers, locations, store } = outcome.config;
+    const records = channelRecords(store.size, store.channels);
     process.stdout.write(
-      `${file}: OK (listen ${listen.join(" ")}, ${counted(workers, "worker")}, ${counted(locations.length, "location")})\n`,
+      `${file}: OK (listen ${listen.join(" ")}, ${counted(workers, "worker")}, ${counted(locations.length, "location")}, room for ${counted(records, "channel")})\n`,
     );
     return EXIT_OK;
   }

@@ -129,6 +129,7 @@ function announce(serving: Serving, configFile: string | null): void {
       workers: serving.workers,
       store: serving.storePath,
       store_bytes: serving.storeBytes,
+      channel_records: serving.channelRecords,
       store_state: serving.report.kind,
       messages: serving.report.messages,
       open_files: serving.descriptors,
@@ -143,7 +144,10 @@ export function startBlock(serving: Serving, source: string, style: Style): stri
   const rows: readonly (readonly [string, string])[] = [
     ["listening", serving.listen.map((text) => style.cyan(browsable(text))).join("  ")],
     ["workers", `${serving.workers} (at most ${serving.descriptors} open files each)`],
-    ["store", `${serving.storePath}, ${binarySize(serving.storeBytes)}, ${storeState(serving)}`],
+    [
+      "store",
+      `${serving.storePath}, ${binarySize(serving.storeBytes)}, room for ${plural(serving.channelRecords, "channel")}, ${storeState(serving)}`,
+    ],
     ["config", source],
   ];
   const lines = rows.map(([name, value]) => `  ${style.dim(name.padEnd(11))}${value}`);

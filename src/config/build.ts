@@ -110,6 +110,7 @@ const buildLimits = (main: MainValues): LimitsConfig => ({
   maxConnections: main["limits.max_connections"] ?? UNSET,
   maxNumberOfChannels: main["limits.max_number_of_channels"] ?? UNSET,
   maxNumberOfWildcardChannels: main["limits.max_number_of_wildcard_channels"] ?? UNSET,
+  maxChannelsCreatedPerAddress: main["limits.max_channels_created_per_address"] ?? UNSET,
   maxChannelIdLength: main["limits.max_channel_id_length"] ?? UNSET,
   maxSubscribersPerChannel: main["limits.max_subscribers_per_channel"] ?? UNSET,
   maxChannelsPerRequest: main["limits.max_channels_per_request"],

@@ -231,6 +231,8 @@ export interface LimitsConfig {
   readonly maxConnections: number;
   readonly maxNumberOfChannels: number;
   readonly maxNumberOfWildcardChannels: number;
+  /** Within a minute, in each worker. */
+  readonly maxChannelsCreatedPerAddress: number;
   readonly maxChannelIdLength: number;
   readonly maxSubscribersPerChannel: number;
   readonly maxChannelsPerRequest: number;

@@ -343,6 +343,15 @@ export const OPTIONS = {
     min: 1,
     max: 16_777_216,
   },
+  "limits.max_channels_created_per_address": {
+    kind: "integer",
+    default: null,
+    unset: "unlimited",
+    doc: "Channels that publishers and subscribers of one address (IPv6: one /64) may create within a minute, in each worker; one more is answered 403 with Retry-After. Behind a proxy all clients have its address; through a unix socket nobody is counted.",
+    example: 1000,
+    min: 1,
+    max: 16_777_216,
+  },
   "limits.max_channel_id_length": {
     kind: "integer",
     default: null,

@@ -38,6 +38,10 @@ export function ringEntries(values: Pick<StoreValues, "store.size" | "store.ring
   return Math.min(MOST_AUTO_RING, Math.max(LEAST_AUTO_RING, entries));
 }
 
+/** Channels that may live at a time: as set, or what an "auto" (0) means for this size. */
+export const channelRecords = (sizeBytes: number, channels: number): number =>
+  channels || Math.max(LEAST_AUTO_CHANNELS, Math.floor(sizeBytes / BYTES_PER_AUTO_CHANNEL));
+
 /** The path of the issues is "store.size". None when one of the values is missing because it was faulty itself. */
 export function storeIssues(values: Partial<StoreValues>): readonly Issue[] {
   if (!isComplete(values)) return [];
@@ -58,11 +62,7 @@ const isComplete = (values: Partial<StoreValues>): values is StoreValues =>
 /** What everything but the messages takes, and the fewest blocks. */
 export function takenBytes(values: StoreValues): number {
   const slots = slotCount(values.workers);
-  const autoChannels = Math.max(
-    LEAST_AUTO_CHANNELS,
-    Math.floor(values["store.size"] / BYTES_PER_AUTO_CHANNEL),
-  );
-  const channels = values["store.channels"] || autoChannels;
+  const channels = channelRecords(values["store.size"], values["store.channels"]);
   return (
     HEADER_BYTES +
     slots * WORKER_SLOT_BYTES +

@@ -38,7 +38,7 @@ export function openSubscription(
     const index = store.open(name, nowSec, ref);
     if (index === BUSY) throw atHandler(new RefusedError(Refusals.busy));
     if (index === -1) throw atHandler(new RefusedError(Refusals.tooManyChannels));
-    if (index < 0) throw atHandler(new RefusedError(Refusals.noRoom));
+    if (index < 0) throw atHandler(new RefusedError(Refusals.noRoomForChannel));
     const { incarnation } = ref;
     const isNamedTwice = ({ channel }: StreamSubscription): boolean =>
       channel.index === index && channel.incarnation === incarnation;

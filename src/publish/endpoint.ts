@@ -87,7 +87,7 @@ export class PublisherEndpoint {
   // --- publish: channels are made in path order before the body is looked at (spec 2.1 (7), 2.4) ---------------------------
 
   #publish(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Response | Promise<Response> {
-    const targets = this.#targets(this.#path(located));
+    const targets = this.#targets(this.#path(located), located);
     if (targets === Refusals.busy)
       return this.#later(located, headers, () => this.#publish(located, headers, isDeclared));
     if ("status" in targets) return this.#refuse(targets, headers);
@@ -99,12 +99,12 @@ export class PublisherEndpoint {
   }
 
   /** A publisher names the same channels again and again, so the last ones are remembered as long as they live. */
-  #targets(path: string): readonly Target[] | Refusal {
+  #targets(path: string, located: LocatedRequest): readonly Target[] | Refusal {
     const { store } = this.#ingest;
     const known = this.#lastTargets;
     if (path === this.#lastPath && known.every(({ index, incarnation }) => store.isLive(index, incarnation)))
       return known;
-    const opened = this.#openTargets(path);
+    const opened = this.#openTargets(path, located);
     if (!("status" in opened) && opened.length <= REMEMBERED_TARGETS) {
       this.#lastPath = path;
       this.#lastTargets = opened;
@@ -112,15 +112,16 @@ export class PublisherEndpoint {
     return opened;
   }
 
-  #openTargets(path: string): readonly Target[] | Refusal {
+  #openTargets(path: string, located: LocatedRequest): readonly Target[] | Refusal {
     const nowMs = Date.now();
     const names = this.#names(path);
     if ("status" in names) return names;
+    const mayMake = this.#ingest.quota?.of(located.peer) ?? "yes";
     const targets: Target[] = [];
     for (const name of names) {
       const refusal = nameRefusal(name, this.#config.limits.maxChannelIdLength);
       if (refusal !== null) return refusal;
-      const target = openTarget(this.#ingest.store, name, nowMs);
+      const target = openTarget(this.#ingest.store, name, nowMs, mayMake);
       if ("status" in target) return target;
       targets.push(target);
     }

@@ -4,6 +4,7 @@
  */
 import type { Refusal } from "../errors.ts";
 import { Refusals } from "../errors.ts";
+import type { ChannelQuota, MayMake } from "../front/channel-quota.ts";
 import { ChannelRef, type NamedChannel } from "../store/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
 import { BUSY } from "../store/outcome.ts";
@@ -19,6 +20,8 @@ export interface Ingest {
    * (`[store] sync`).
    */
   readonly onDisk: (() => Promise<boolean>) | null;
+  /** How many channels an address may make; absent: any number. */
+  readonly quota?: ChannelQuota | null;
 }
 
 export interface Draft {
@@ -40,11 +43,21 @@ export interface Target extends NamedChannel {
 const opened = new ChannelRef();
 
 /** Finds or makes the channel, which must not be the events channel: that one the store writes to alone (push-stream spec 7). */
-export function openTarget(store: Store, name: Uint8Array, nowMs: number): Target | Refusal {
+export function openTarget(
+  store: Store,
+  name: Uint8Array,
+  nowMs: number,
+  mayMake: MayMake = "yes",
+): Target | Refusal {
+  if (mayMake !== "yes") {
+    const found = store.find(name, opened);
+    if (found === BUSY) return Refusals.busy;
+    if (found < 0 && (mayMake === "no" || !mayMake())) return Refusals.tooManyChannelsCreated;
+  }
   const index = store.open(name, Math.floor(nowMs / 1000), opened);
   if (index === BUSY) return Refusals.busy;
   if (index === -1) return Refusals.tooManyChannels;
-  if (index < 0) return Refusals.noRoom;
+  if (index < 0) return Refusals.noRoomForChannel;
   if (index === store.eventsChannel) return Refusals.eventsChannelReadOnly;
   return { name, index, incarnation: opened.incarnation, lastId: 0 };
 }

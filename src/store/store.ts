@@ -67,6 +67,8 @@ export class Store {
   readonly arena: Arena;
   /** For whoever was told BUSY and can wait beside the event loop. */
   readonly patience: Patience;
+  /** Channels that found no room, of those this process asked for. */
+  roomless = 0;
   #policy: StorePolicy;
   #isMain: boolean;
   #onEvent: (() => void) | null = null;
@@ -179,6 +181,7 @@ export class Store {
   open(name: Uint8Array, nowSec: number, into = new ChannelRef()): number {
     if (this.#ledger.isFull) return BUSY;
     const index = openChannel(this.arena, this.#policy, name, nowSec, into);
+    if (index === channels.NO_ROOM) this.roomless++;
     this.#tellReaders();
     return index;
   }

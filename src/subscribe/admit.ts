@@ -1,9 +1,10 @@
 /**
- * Who may stand where: the checks of push-stream spec 4.1 (5), (6) in their order, first failure wins, then the missing channels are made. The
- * same for every transport; a WebSocket's refusal travels in a close frame instead.
+ * Who may stand where: the checks of push-stream spec 4.1 (5), (6) in their order, first failure wins, then the missing channels are made, if
+ * somebody will stand in them. The same for every transport; a WebSocket's refusal travels in a close frame instead.
  */
 import type { Config, LocationConfig } from "../config/model.ts";
 import { type Refusal, Refusals } from "../errors.ts";
+import type { MayMake } from "../front/channel-quota.ts";
 import { ChannelRef, type NamedChannel } from "../store/channel-ref.ts";
 import { countsByName } from "../store/channel-statistics.ts";
 import { BUSY } from "../store/outcome.ts";
@@ -11,6 +12,11 @@ import type { Store } from "../store/store.ts";
 import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";
 
 const ref = new ChannelRef();
+/** An even incarnation is that of no channel. */
+const NEVER_LIVES = 0;
+/** What Store.find says, and what is said here beside its answers. */
+const NOT_THERE = -1;
+const MAY_NOT = -100;
 
 export interface Seat extends NamedChannel {
   /** How many of the last stored messages were asked for by `.bN`; 0 = none. */
@@ -23,6 +29,7 @@ export function admit(
   config: Config,
   location: LocationConfig,
   path: string,
+  mayMake: MayMake,
 ): readonly Seat[] | Refusal {
   const { limits } = config;
   const parsed = parseChannelsPath(path, limits.maxChannelsPerRequest);
@@ -43,16 +50,35 @@ export function admit(
   for (let i = 0; i < parsed.names.length; i++) {
     const name = parsed.names[i];
     if (name === undefined) continue;
-    const index = store.open(name, nowSec, ref);
+    const index = openFor(store, name, nowSec, mayMake);
+    if (index === MAY_NOT) return Refusals.tooManyChannelsCreated;
     if (index === BUSY) return Refusals.busy;
     if (index === -1) return Refusals.tooManyChannels;
-    if (index < 0) return Refusals.noRoomToSubscribe;
+    if (index < 0) return Refusals.noRoomForChannel;
     // A channel named twice is one subscription: nobody wants a message twice (promise P1).
-    if (!seats.some((seat) => seat.index === index && seat.incarnation === ref.incarnation))
+    if (!seats.some((seat) => isSame(seat, ref, name)))
       seats.push({ index, incarnation: ref.incarnation, name, backtrack: parsed.backtracks[i] ?? 0 });
   }
   return seats;
 }
+
+/**
+ * As Store.open, or MAY_NOT. A poll makes nothing, although spec 3.5 lets it: there is nothing that it needs a channel for, and anybody may ask
+ * for any number of them. A channel that is not there is a seat of its own in which nothing is ever found.
+ */
+function openFor(store: Store, name: Uint8Array, nowSec: number, mayMake: MayMake): number {
+  if (mayMake === "yes") return store.open(name, nowSec, ref);
+  const found = store.find(name, ref);
+  if (found !== NOT_THERE) return found;
+  if (mayMake !== "no") return mayMake() ? store.open(name, nowSec, ref) : MAY_NOT;
+  ref.set(0, NEVER_LIVES);
+  return 0;
+}
+
+const isSame = (seat: Seat, { index, incarnation }: ChannelRef, name: Uint8Array): boolean =>
+  seat.index === index &&
+  seat.incarnation === incarnation &&
+  (incarnation !== NEVER_LIVES || Buffer.compare(seat.name, name) === 0);
 
 /** Spec 4.1 (6), what depends on the channel itself. */
 function standingRefusal(

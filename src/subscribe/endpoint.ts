@@ -61,7 +61,8 @@ export class SubscriberEndpoint {
     const callback: Callback = isHeld ? "none" : callbackOf(located.rawQuery, decodeOnce);
     // Before a channel is made for it.
     if (callback === "unsafe") return headerOnly(400, cors);
-    const seats = this.#inquiry.admit(this.#inquiry.path(located));
+    const mayMake = mode === "polling" ? "no" : this.#inquiry.mayMake(located);
+    const seats = this.#inquiry.admit(this.#inquiry.path(located), mayMake);
     if (seats === Refusals.busy) return this.#later(located, server, cors);
     if ("status" in seats) return this.#refuse(seats, cors);
     const visit = { located, callback: callback === "none" ? null : callback.name };

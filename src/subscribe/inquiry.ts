@@ -7,6 +7,7 @@ import { locationValue, optionalLocationValue } from "../config/location-values.
 import type { LocationConfig } from "../config/model.ts";
 import type { CompiledValue } from "../config/variables.ts";
 import type { Refusal } from "../errors.ts";
+import type { MayMake } from "../front/channel-quota.ts";
 import { admit, type Seat } from "./admit.ts";
 import { type Asked, readAsked } from "./backlog.ts";
 import type { Room } from "./room.ts";
@@ -45,7 +46,12 @@ export class Inquiry {
     );
   }
 
-  admit(path: string): readonly Seat[] | Refusal {
-    return admit(this.#room.store, this.#room.config, this.#location, path);
+  admit(path: string, mayMake: MayMake): readonly Seat[] | Refusal {
+    return admit(this.#room.store, this.#room.config, this.#location, path, mayMake);
+  }
+
+  /** For those who will stand in their channels: others may publish there, and count them. */
+  mayMake(located: LocatedRequest): MayMake {
+    return this.#room.quota?.of(located.peer) ?? "yes";
   }
 }

@@ -5,6 +5,7 @@
 import type { Config } from "../config/model.ts";
 import type { Refusal } from "../errors.ts";
 import type { Fanout } from "../fanout/fanout.ts";
+import type { ChannelQuota } from "../front/channel-quota.ts";
 import type { HooksOf, OfferedDraft } from "../front/location-hooks.ts";
 import type { Store } from "../store/store.ts";
 import { Backlog } from "./backlog.ts";
@@ -86,6 +87,8 @@ export interface RoomOptions {
   ) => Refusal | null | Promise<Refusal | null>;
   /** Somebody's code beside locations; without it there is none. */
   readonly hooks?: HooksOf;
+  /** How many channels an address may make; absent: any number. */
+  readonly quota?: ChannelQuota | null;
   /** Largest message of a WebSocket client, where the listeners take larger ones for others; without it they have the same. */
   readonly maxFrameBytes?: number;
 }
@@ -98,6 +101,7 @@ export class Room {
   readonly idleSec: number;
   readonly publishFrom: RoomOptions["publishFrom"];
   readonly hooks: HooksOf;
+  readonly quota: ChannelQuota | null;
   readonly maxFrameBytes: number;
   readonly timers = new TimerWheel();
   readonly held = new HeldList();
@@ -115,6 +119,7 @@ export class Room {
     this.idleSec = options.idleSec;
     this.publishFrom = options.publishFrom;
     this.hooks = options.hooks ?? (() => null);
+    this.quota = options.quota ?? null;
     this.maxFrameBytes = options.maxFrameBytes ?? Number.POSITIVE_INFINITY;
     this.backlog = new Backlog(options.store, options.fanout.turns);
   }

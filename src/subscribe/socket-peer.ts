@@ -5,6 +5,7 @@
 import { CloseCode, type Refusal, Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import { type TopicPeer, TopicSubscription, wasOverrun } from "../fanout/topics.ts";
+import type { MayMake } from "../front/channel-quota.ts";
 import type { Arrival, Judge, OfferedDraft } from "../front/location-hooks.ts";
 import { Counter } from "../store/counters.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
@@ -26,6 +27,7 @@ export type Protocol = "template" | "json" | "msgpack";
 interface Wish {
   readonly path: string;
   readonly asked: Asked;
+  readonly mayMake: MayMake;
   /** null: no hook wants to know. */
   readonly arrival: Arrival | null;
   /** null: messages are published as they are. */
@@ -77,7 +79,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   }
 
   #seat(wish: Wish): void {
-    const seats = this.#endpoint.inquiry.admit(wish.path);
+    const seats = this.#endpoint.inquiry.admit(wish.path, wish.mayMake);
     if (seats === Refusals.busy) {
       void this.#seatLater(wish);
       return;

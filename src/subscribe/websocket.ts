@@ -53,6 +53,7 @@ export class WebSocketEndpoint {
     const data = new SocketPeer(this, protocol, this.#formats[protocol], {
       path: this.inquiry.path(located),
       asked: this.inquiry.asked(located),
+      mayMake: this.inquiry.mayMake(located),
       arrival: this.#hooks?.arrival(located) ?? null,
       judge: this.location.websocketAllowPublish ? (this.#hooks?.judge(located) ?? null) : null,
     });

@@ -12,6 +12,8 @@ export interface Serving {
   readonly workers: number;
   readonly storePath: string;
   readonly storeBytes: number;
+  /** Channels that may live at a time. */
+  readonly channelRecords: number;
   readonly report: OpenReport;
   /** The limit of open files of main and each worker. */
   readonly descriptors: number;

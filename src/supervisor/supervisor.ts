@@ -131,8 +131,9 @@ class Supervisor {
     const { workers } = generation.plan;
     const { listen, store } = this.#config;
     this.#herald.serves(listen, workers);
-    const serving = { listen, workers, storePath: this.#place.path, storeBytes: store.size, report };
-    this.#options.onServing({ ...serving, descriptors: this.#descriptors });
+    const channelRecords = this.#store?.channelCapacity ?? 0;
+    const kept = { storePath: this.#place.path, storeBytes: store.size, channelRecords, report };
+    this.#options.onServing({ listen, workers, ...kept, descriptors: this.#descriptors });
     return null;
   }
 

@@ -56,8 +56,7 @@ test.concurrent("the life of a message and its channel: stored, expired into the
 describe("a channel without stored messages is collected when nobody used it for a while (6.4)", () => {
   const cases: readonly (readonly [string, () => Promise<unknown>])[] = [
     ["made by an empty publish", () => ask(keeper.port, "/pub?id=unused-0", { method: "POST", body: "" })],
-    ["made by a poll", () => ask(keeper.port, "/poll/unused-1")],
-    ["unstored messages only", () => ask(keeper.port, "/live?id=unused-2", { method: "POST", body: "x" })],
+    ["unstored messages only", () => ask(keeper.port, "/live?id=unused-1", { method: "POST", body: "x" })],
   ];
   test.concurrent.each(cases.map(([name, make], i) => [name, make, i] as const))(
     "%s",
@@ -76,7 +75,7 @@ describe("a channel without stored messages is collected when nobody used it for
     await stream.head();
     await standing(keeper.port, "held-poll");
     await keeper.publish("stored", "x");
-    await ask(keeper.port, "/poll/idle");
+    await ask(keeper.port, "/pub?id=idle", { method: "POST", body: "" });
     // Once the idle one is gone a sweep has come by after its time; the others had the same time and more.
     await until("idle is collected", async () => (await statusOf(keeper, "idle")) === 404, WITHIN_MS);
     await Bun.sleep(1500);

@@ -57,6 +57,7 @@ describe("the embedded default", () => {
     expect(config.messages).toMatchObject({ ttlSec: 1800, maxStoredPerChannel: 100 });
     expect(config.limits).toMatchObject({
       maxBodyBytes: 1_048_576,
+      maxChannelsCreatedPerAddress: 0,
       maxChannelIdLength: 256,
       maxChannelsPerRequest: 100,
     });
@@ -113,6 +114,7 @@ describe("defaults of a file", () => {
       maxConnections: 0,
       maxNumberOfChannels: 0,
       maxNumberOfWildcardChannels: 0,
+      maxChannelsCreatedPerAddress: 0,
       maxChannelIdLength: 0,
       maxSubscribersPerChannel: 0,
       maxChannelsPerRequest: 100,

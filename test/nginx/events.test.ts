@@ -137,9 +137,10 @@ describe.each(ways)("%s", (_, workers, silent) => {
       expect(await events.told([a, b, c])).toEqual(created(a, b));
     });
 
-    test("a poll for a new channel; polls that are answered at once", async () => {
+    test("a poll for a new channel makes none; polls that are answered at once", async () => {
       const a = fresh();
       expect((await events.get(`/po/${a}`)).status).toBe(304);
+      expect(await events.told([a])).toEqual([]);
       await events.publish(a);
       for (const mode of ["po", "lp"]) expect((await events.get(`/${mode}/${a}.b1`)).status).toBe(200);
       expect(await events.told([a])).toEqual(created(a));

@@ -19,6 +19,8 @@ const FORBIDDEN = "Channel id not authorized for this method.";
 const TOO_LARGE = "Channel id is too large.";
 
 const MODES = ["streaming", "eventsource", "polling", "long-polling", "websocket"] as const;
+/** Whose subscribers stand in their channels, which are made for them. */
+const MAKING = MODES.filter((mode) => mode !== "polling");
 type Mode = (typeof MODES)[number];
 
 /** A location for each mode, `/<prefix>-<mode>/<channels>`, with these directives. */
@@ -194,15 +196,18 @@ forWorkers("numbers of channels and messages (3.5, 2.4)", (workers) => {
 
   test("the events channel takes a place; a deleted channel gives its own back at once", async () => {
     await client.post("a");
-    // Polling makes channels, too.
+    // A poll makes nothing, and is refused nothing.
     expect((await client.on("/s-polling/b")).status).toBe(304);
+    expect((await client.counts())["channels"]).toBe(2);
+    await client.post("b");
     expect((await client.counts())["channels"]).toBe(3);
     expectHeaderOnly(await client.post("c"), { status: 403, explain: TOO_MANY });
     expectHeaderOnly(await client.on("/pub?id=c", { method: "PUT", body: "x" }), {
       status: 403,
       explain: TOO_MANY,
     });
-    for (const mode of MODES) await client.refused(mode, `/s-${mode}/a/c`, 403, TOO_MANY);
+    for (const mode of MAKING) await client.refused(mode, `/s-${mode}/a/c`, 403, TOO_MANY);
+    expect((await client.on("/s-polling/a/c")).status).toBe(304);
     // Those that live are not concerned; looking for others makes none.
     expectJson(await client.post("a"), channelInfo("a", 2, 2));
     expectHeaderOnly(await client.on("/pub?id=c"), { status: 404 });
@@ -212,7 +217,7 @@ forWorkers("numbers of channels and messages (3.5, 2.4)", (workers) => {
       status: 200,
       explain: "Channel deleted.",
     });
-    for (const mode of MODES) {
+    for (const mode of MAKING) {
       await client.refused(mode, `/s-${mode}/${mode[0]}1/${mode[0]}2`, 403, TOO_MANY);
       expect(await client.exists(`${mode[0]}1`)).toBeTrue();
       await client.on(`/pub?id=${mode[0]}1`, { method: "DELETE" });
@@ -223,7 +228,7 @@ forWorkers("numbers of channels and messages (3.5, 2.4)", (workers) => {
   test("wildcard channels are counted apart", async () => {
     expectJson(await client.post("bd_"), channelInfo("bd_", 1, 1));
     expectHeaderOnly(await client.post("bd_x"), { status: 403, explain: TOO_MANY });
-    for (const mode of MODES) await client.refused(mode, `/s-${mode}/a/bd_y`, 403, TOO_MANY);
+    for (const mode of MAKING) await client.refused(mode, `/s-${mode}/a/bd_y`, 403, TOO_MANY);
     expect((await client.post("bd")).status).toBe(403);
     const { channels, wildcard_channels } = await client.counts();
     expect([channels, wildcard_channels]).toEqual([3, 1]);
@@ -343,14 +348,13 @@ forWorkers("a full zone (12.4, 6.5)", (workers) => {
     expect(stored).toBeLessThan(60);
   });
 
-  test("more channels than have room: 500 without a body, with an Explain that is empty for subscribers", async () => {
-    let answer = await client.post("c0", "");
-    for (let i = 1; i < 2000 && answer.status !== 500; i++) answer = await client.post(`c${i}`, "");
-    expectHeaderOnly(answer, { status: 500 });
-    for (const mode of MODES) {
-      if (mode === "websocket") await client.refused(mode, `/s-${mode}/none`, 500, "");
-      else expectHeaderOnly(await client.on(`/s-${mode}/none`), { status: 500, explain: "" });
-    }
+  test("more channels than have room: 503 without a body, to be tried again; a poll needs none", async () => {
+    let answer = await client.post("c0");
+    for (let i = 1; i < 2000 && answer.status !== 503; i++) answer = await client.post(`c${i}`);
+    const explain = "No room for another channel.";
+    expectHeaderOnly(answer, { status: 503, explain });
+    for (const mode of MAKING) await client.refused(mode, `/s-${mode}/none`, 503, explain);
+    expect((await client.on("/s-polling/none")).status).toBe(304);
     expect((await client.on("/pub?id=c0", { method: "GET" })).status).toBe(200);
     expect((await client.post("c1")).status).toBe(200);
   });

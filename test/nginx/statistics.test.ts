@@ -338,7 +338,13 @@ describe.each(ways)("%s", (_, workers, silent) => {
         untilClose("/ws", (socket) => socket.sendFrame(Opcode.BINARY, "x")),
       ],
       ["a long poll that is answered", answered("/lp", (channel) => publish(channel, "/unstored"))],
-      ["a poll", (channel) => whole(`/po/${channel}`)],
+      [
+        "a poll",
+        async (channel) => {
+          await publish(channel);
+          return await whole(`/po/${channel}`);
+        },
+      ],
     ];
     test.each(ends)("%s", async (_name, end) => {
       const others = await Promise.all(Array.from({ length: 4 }, () => RawConnection.open(server.port)));

@@ -146,7 +146,7 @@ describe("limits (3.5, 3.8)", () => {
     // Walked in order: n3 still fits and exists afterwards.
     expectHeaderOnly(await send("/pub?id=n1/n3/n4", "POST"), EXCEEDED);
     expect((await send("/pub?id=n3")).status).toBe(200);
-    for (const path of ["/sub/n4", "/ev/n4", "/lp/n4", "/poll/n4", "/sub/n1/n4"])
+    for (const path of ["/sub/n4", "/ev/n4", "/lp/n4", "/sub/n1/n4"])
       expectHeaderOnly(await send(path), EXCEEDED);
     const socket = await RawWebSocket.open(limited.port, "/ws/n4");
     const { payload } = await socket.frame();

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { channelInfo, expectAntiCache, expectHeaderOnly, expectJson } from "../binary/answer-checks.ts";
 import { ask, RawConnection } from "../binary/raw-client.ts";
-import { layout, type RunningServer, startServer } from "../binary/running-server.ts";
+import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 
 const MIB = 1024 * 1024;
 const config = layout('[store]\nsize = "2MiB"\nchannels = 16\n[limits]\nmax_body_size = "8MiB"');
@@ -62,14 +62,22 @@ test("more than fits: every publish is answered 200, the oldest go first, the ne
   expect(kept).toEqual(Array.from({ length: stored }, (_, i) => 61 - stored + i));
 });
 
-test("no room for another channel: 500 for publisher and subscriber, the others work on", async () => {
+test("no room for another channel: 503 for publisher and subscriber, said once in the log; the others work on", async () => {
   let made = 0;
   let answer = await send(`room-${made}`, "POST", "x");
   while (answer.status === 200 && made < 100) answer = await send(`room-${++made}`, "POST", "x");
   expect(made).toBeLessThan(17);
-  expectHeaderOnly(answer, { status: 500 });
-  for (const path of ["/sub/no-room", "/lp/no-room", "/poll/no-room"])
-    expect((await ask(server.port, path)).status).toBe(500);
+  const explain = "No room for another channel.";
+  expectHeaderOnly(answer, { status: 503, explain });
+  expect(answer.fields.get("retry-after")).toBe("1");
+  for (const path of ["/sub/no-room", "/lp/no-room"])
+    expectHeaderOnly(await ask(server.port, path), { status: 503, explain });
+  expect((await ask(server.port, "/poll/no-room")).status).toBe(304);
+  expect(await server.metric("sluice_channel_records ")).toBe(16);
+  expect(await server.metric("sluice_channel_records_used ")).toBe(16);
+  expect(await server.metric("sluice_roomless_channels_total ")).toBe(3);
+  await until("it is in the log", () => server.log.includes("no room for another channel"));
+  expect(server.log).toMatch(/no room for another channel;.*channel_records=16 used=16/);
   expect((await send("room-0", "POST", "y")).status).toBe(200);
   expect((await send("room-0", "DELETE", "")).status).toBe(200);
 });

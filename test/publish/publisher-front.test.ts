@@ -168,17 +168,17 @@ describe("every answer of 2.3", () => {
     expectHeaderOnly(await ask(port, "/pub?id=b", { method: "GET" }), { status: 404 });
   });
 
-  test("no memory for the channel: 500 without a body, the connection stays", async () => {
+  test("no memory for the channel: 503 without a body, the connection stays", async () => {
     const port = start();
     const connection = await RawConnection.open(port);
     let last: RawAnswer | null = null;
     // The store has records for 64.
-    for (let i = 0; i < 100 && last?.status !== 500; i++) {
-      connection.request(`/pub?id=c${i}`, post(""));
+    for (let i = 0; i < 100 && last?.status !== 503; i++) {
+      connection.request(`/pub?id=c${i}`, post("x"));
       last = await connection.answer();
     }
     if (last === null) throw new Error("no answer");
-    expectHeaderOnly(last, { status: 500 });
+    expectHeaderOnly(last, { status: 503, explain: "No room for another channel." });
     connection.request("/pub?id=c0");
     expect((await connection.answer()).status).toBe(200);
     connection.close();

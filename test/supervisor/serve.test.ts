@@ -233,6 +233,7 @@ test("the block on a terminal", () => {
       workers: 2,
       storePath: "/dev/shm/sluice-0/x",
       storeBytes: 64 * 2 ** 20,
+      channelRecords: 32_768,
       report,
       descriptors: 20_000,
     },
@@ -244,7 +245,7 @@ sluice X is serving
 
   listening  http://localhost:8080/  unix:/run/s.sock
   workers    2 (at most 20000 open files each)
-  store      /dev/shm/sluice-0/x, 64 MiB, reopened with 1 message
+  store      /dev/shm/sluice-0/x, 64 MiB, room for 32768 channels, reopened with 1 message
   config     embedded default
 
   Ctrl-C stops it. Try: sluice pub news 'hello'

@@ -42,6 +42,7 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
       maxConnections: 0,
       maxNumberOfChannels: 0,
       maxNumberOfWildcardChannels: 0,
+      maxChannelsCreatedPerAddress: 0,
       maxChannelIdLength: 0,
       maxSubscribersPerChannel: 0,
       maxChannelsPerRequest: 0,
