@@ -105,6 +105,7 @@ export class Backlog {
 
   #searchFor({ index, incarnation, backtrack }: Seat, asked: Asked, exact: boolean): Search | null {
     const newest = this.#store.publishedCount(index);
+    if (!this.#store.isLive(index, incarnation)) return null;
     if (asked.token !== null && exact) return null;
     if (backtrack > 0) {
       const known = this.#store.beforeLastStored(index, incarnation, backtrack, newest);

@@ -73,7 +73,7 @@ export class PollReading {
       seat,
       reader: store.reader(seat.index, seat.incarnation, starts[i]?.afterId ?? 0),
       isOwed: starts[i]?.historyUntil === 0,
-      until: store.publishedCount(seat.index),
+      until: untilOf(store, seat),
       missed: 0,
     }));
   }
@@ -122,6 +122,12 @@ export class PollReading {
     this.#format.message(writer, message, this.#nobody, null);
     this.count++;
   }
+}
+
+/** 0: the channel is gone, and what is said of its record is said of another one. Pairs with retireChannel. */
+function untilOf(store: Store, { index, incarnation }: Seat): number {
+  const newest = store.publishedCount(index);
+  return store.isLive(index, incarnation) ? newest : 0;
 }
 
 export const isAfter = (left: Mark, right: Mark): boolean =>

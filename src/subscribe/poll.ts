@@ -171,10 +171,12 @@ export class PollEndpoint {
   }
 
   /** Whether there is something for a client that starts there: stored, or resting and owed to it, or told to be missing. */
-  #hasMore(seat: Seat, { afterId, historyUntil }: Start): boolean {
+  #hasMore({ index, incarnation }: Seat, { afterId, historyUntil }: Start): boolean {
     const { store } = this.room;
-    if (store.hasStoredAfter(seat.index, afterId)) return true;
-    return historyUntil === 0 && store.publishedCount(seat.index) > afterId;
+    const hasMore =
+      store.hasStoredAfter(index, afterId) || (historyUntil === 0 && store.publishedCount(index) > afterId);
+    // Not if the record is another channel's by now. Pairs with retireChannel.
+    return hasMore && store.isLive(index, incarnation);
   }
 
   /** What does not fit the first piece. */

@@ -120,7 +120,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     // Spec 4.13.3: who names no channel is dropped without a word. Our own protocols say why.
     if (refusal === Refusals.noChannel && this.#protocol === "template") this.socket.terminate();
     else {
-      const code = refusal === Refusals.busy ? CloseCode.TRY_AGAIN : CloseCode.POLICY;
+      const code = refusal.status === 503 ? CloseCode.TRY_AGAIN : CloseCode.POLICY;
       this.socket.close(code, closeReason(refusal));
     }
   }
@@ -186,7 +186,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   #published(refusal: Refusal | null): void {
     if (refusal === null) return;
     this.#judged?.stop();
-    this.#end(refusal === Refusals.busy ? CloseCode.TRY_AGAIN : CloseCode.INTERNAL);
+    this.#end(refusal.status === 503 ? CloseCode.TRY_AGAIN : CloseCode.INTERNAL);
   }
 
   #judgedBy(judge: Judge, before: Promise<void> | null = null): JudgedMessages {

@@ -35,6 +35,12 @@ describe.each([
       expect((await server.request(`/poll/${names(poll)}`)).status).toBe(304);
     expect(await server.metric("sluice_channel_records_used ")).toBe(0);
     expect((await server.publish("new", "x")).status).toBe(200);
+    // What is said of a channel that is not there is said of no other.
+    const nothing = await server.request("/poll/nobody.b1");
+    expect([nothing.status, nothing.headers.get("sluice-gap")]).toEqual([304, null]);
+    const position = { "If-Modified-Since": new Date(1000).toUTCString(), "If-None-Match": "W/1" };
+    const asked = await server.request("/poll/nobody/new", { headers: position });
+    expect([asked.text, asked.headers.get("sluice-gap")]).toEqual(["x", null]);
     // A poll sees what is there beside what is not, in its place.
     expect((await server.request("/poll/nobody/new.b1/nobody-else")).text).toContain("x");
   }, 30_000);

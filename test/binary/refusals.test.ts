@@ -17,6 +17,8 @@ import { layout, type RunningServer, startServer, until } from "./running-server
 const MIB = 1024 * 1024;
 const MOST_CONNECTIONS = 8;
 const MOST_SUBSCRIBERS = 4;
+/** More than the others need in a minute. */
+const MOST_CREATED = 60;
 
 /** Breaks what every endpoint reads headers with, for requests that say so: no fault of ours is to be had on demand. */
 const SABOTAGE = `
@@ -43,6 +45,7 @@ max_channel_id_length = 20
 max_channels_per_request = 4
 max_subscribers_per_channel = ${MOST_SUBSCRIBERS}
 max_number_of_channels = 6
+max_channels_created_per_address = ${MOST_CREATED}
 max_body_size = "8MiB"
 max_connections = ${MOST_CONNECTIONS}`,
   { sub, poll: "authorized_channels_only = true\nwildcard_channel_max_qtd = 1" },
@@ -136,10 +139,21 @@ const PROVOCATIONS: Readonly<Record<keyof typeof Refusals, Provocation>> = {
     request: () => post("onemore"),
     socket: "/ws/onemore",
   },
-  noRoomToSubscribe: {
+  noRoomForChannel: {
     first: () => fill((number) => `w_${number}`),
     request: () => get("/sub/w_onemore"),
     socket: "/ws/w_onemore",
+  },
+  tooManyChannelsCreated: {
+    // Of those that lived at a time, and were made in this minute.
+    first: async () => {
+      for (let made = 0; made < MOST_CREATED; made++) {
+        if ((await post(`short${made}`)).status === 403) return;
+        await ask(server.port, `/pub?id=short${made}`, { method: "DELETE" });
+      }
+    },
+    request: () => post("short"),
+    socket: "/ws/short",
   },
   draining: {
     first: async () => {
@@ -159,7 +173,7 @@ async function fill(name: (number: number) => string): Promise<void> {
   throw new Error("the server is never full");
 }
 
-const passes = ({ status }: Refusal): boolean => status === 503;
+const passes = ({ status, retryAfterSec }: Refusal): boolean => status === 503 || retryAfterSec !== undefined;
 
 const readme = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
 
@@ -210,7 +224,7 @@ describe.each([
 });
 
 const closedFor = (refusal: Refusal) => ({
-  code: passes(refusal) ? CloseCode.TRY_AGAIN : CloseCode.POLICY,
+  code: refusal.status === 503 ? CloseCode.TRY_AGAIN : CloseCode.POLICY,
   reason: closeReason(refusal),
 });
 

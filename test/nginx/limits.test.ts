@@ -52,7 +52,8 @@ class Client {
     const socket = await RawWebSocket.open(this.server.port, path);
     const { opcode, payload } = await socket.frame();
     expect(opcode).toBe(Opcode.CLOSE);
-    expect(payload.toString("latin1")).toBe(`\x03\xf0{"http_status": ${status}, "explain":"${explain}"}`);
+    const code = status === 503 ? "\x03\xf5" : "\x03\xf0";
+    expect(payload.toString("latin1")).toBe(`${code}{"http_status": ${status}, "explain":"${explain}"}`);
     await socket.connection.untilEnd();
   }
   /** The mode lets in; what is held is handed out. */

@@ -33,7 +33,7 @@ test("websocket: a close frame with 503", async () => {
   const socket = await RawWebSocket.open(server.port, "/ws/another");
   const { bytes } = await socket.frame();
   expect(bytes.subarray(2).toString("latin1")).toBe(
-    '\x03\xf0{"http_status": 503, "explain":"No room for another channel."}',
+    '\x03\xf5{"http_status": 503, "explain":"No room for another channel."}',
   );
   socket.close();
 });
