@@ -4,8 +4,11 @@
  */
 import type { Refusal } from "./errors.ts";
 
-/** On every ordinary answer: all but a WebSocket's 101 (spec 0.5). HTTP/2 has no Connection field; Bun leaves it out there. */
-export const SERVER = { Server: "sluice", Connection: "keep-alive" } as const;
+/**
+ * On every ordinary answer: all but a WebSocket's 101 (spec 0.5). No `Connection: keep-alive`: of HTTP/1.1 it says nothing new (RFC 9112 9.3),
+ * and Bun, which does not tell a request's version, keeps no connection of HTTP/1.0. node:http adds it where it is true.
+ */
+export const SERVER = { Server: "sluice" } as const;
 
 /** On every answer of every role but a subscriber's OPTIONS and a WebSocket location's 405. The odd second is the dialect's. */
 export const NO_CACHE = {

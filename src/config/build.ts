@@ -21,6 +21,7 @@ import type {
   MessagesConfig,
   Role,
   ServerConfig,
+  SocketFile,
   SocketTuning,
   StepConfig,
   StoreConfig,
@@ -248,19 +249,21 @@ function buildListeners(
   const listeners = new Map<string, { -readonly [Key in keyof ListenerConfig]: ListenerConfig[Key] }>();
   servers.forEach(({ values }, serverIndex) => {
     for (const text of values.listen) {
-      const { address, flags, tuning } = parseListen(text);
+      const { address, flags, tuning, file } = parseListen(text);
       const known = listeners.get(address);
       const listener = known ?? {
         address,
         tls: [],
         http2: false,
         tuning: defaults,
+        file: FOR_EVERYBODY,
         defaultServer: serverIndex,
         earlyHeads: false,
       };
       if (flags.has("default_server")) listener.defaultServer = serverIndex;
       if (flags.has("http2")) listener.http2 = true;
       listener.tuning = { ...listener.tuning, ...tuning };
+      listener.file = { ...listener.file, ...file };
       const { tls_certificate: certificate, tls_certificate_key: key, server_name: names } = values;
       if (flags.has("ssl") && certificate !== null && key !== null)
         listener.tls = [...listener.tls, { names, certificate, key }];
@@ -271,6 +274,9 @@ function buildListeners(
   });
   return [...listeners.values()];
 }
+
+/** As nginx makes its sockets: who may reach the folder may connect. */
+const FOR_EVERYBODY: SocketFile = { mode: 0o666, group: null };
 
 const buildTuning = (main: MainValues): SocketTuning => ({
   keepalive: main.keepalive,

@@ -1,8 +1,9 @@
 /**
- * The text of an address to listen on, "0.0.0.0:443 ssl keepalive=2s:2s:8": the address, and words as nginx has them after it.
+ * The text of an address to listen on, "0.0.0.0:443 ssl keepalive=2s:2s:8": the address, and words as nginx has them after it;
+ * "unix:/run/sluice/http.sock mode=660 group=www-data".
  * Used by the checks, by build.ts and by the translation of nginx.conf.
  */
-import type { Keepalive, SocketTuning } from "./model.ts";
+import type { Keepalive, SocketFile, SocketTuning } from "./model.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
 const UNIX_PREFIX = "unix:";
@@ -19,13 +20,14 @@ export interface ListenText {
   readonly flags: ReadonlySet<string>;
   /** What is said of the socket; the rest is the server's default. */
   readonly tuning: Partial<SocketTuning>;
+  /** The same of a unix socket's file. */
+  readonly file: Partial<SocketFile>;
   /** The first word that means nothing; null: all do. */
   readonly unknown: string | null;
 }
 
 export function parseListen(text: string): ListenText {
-  // A path may have blanks in it.
-  if (text.startsWith(UNIX_PREFIX)) return { address: text, flags: new Set(), tuning: {}, unknown: null };
+  if (text.startsWith(UNIX_PREFIX)) return parseUnix(text);
   const [address = "", ...words] = text.trim().split(/\s+/);
   const tuning: { -readonly [Key in keyof SocketTuning]?: SocketTuning[Key] } = {};
   let unknown: string | null = null;
@@ -33,7 +35,22 @@ export function parseListen(text: string): ListenText {
     if (word === "deferred") tuning.deferred = true;
     if (!FLAGS.includes(word) && !readSetting(word, tuning)) unknown ??= word;
   }
-  return { address, flags: new Set(words.filter((word) => FLAGS.includes(word))), tuning, unknown };
+  return { address, flags: new Set(words.filter((word) => FLAGS.includes(word))), tuning, file: {}, unknown };
+}
+
+/** A path may have blanks in it: the words are what stands at the end. */
+const UNIX_WORD = /^(.*\S)\s+(?:mode=(0?[0-7]{3})|group=(\w[\w-]*))$/;
+
+function parseUnix(text: string): ListenText {
+  const file: { -readonly [Key in keyof SocketFile]?: SocketFile[Key] } = {};
+  let address = text;
+  for (let parts = UNIX_WORD.exec(address); parts !== null; parts = UNIX_WORD.exec(address)) {
+    const [, before = "", mode, group] = parts;
+    if (mode !== undefined) file.mode = Number.parseInt(mode, 8);
+    if (group !== undefined) file.group = group;
+    address = before;
+  }
+  return { address, flags: new Set(), tuning: {}, file, unknown: null };
 }
 
 function readSetting(

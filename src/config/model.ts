@@ -177,6 +177,13 @@ export interface SocketTuning {
   readonly fastopen: number;
 }
 
+/** Who may connect to a unix socket: the rights of its file. */
+export interface SocketFile {
+  readonly mode: number;
+  /** Name or number; null: the server's own. */
+  readonly group: string | null;
+}
+
 /** What goes on with one address beyond being listened on. */
 export interface ListenerConfig {
   readonly address: string;
@@ -184,6 +191,7 @@ export interface ListenerConfig {
   readonly tls: readonly TlsConfig[];
   readonly http2: boolean;
   readonly tuning: SocketTuning;
+  readonly file: SocketFile;
   /** Index in Config.servers of the server for hosts nobody claims. */
   readonly defaultServer: number;
   /** Response heads of streams go out before the first byte of the body (push-stream spec 4.4 (1)); see app.ts for the price. */

@@ -29,7 +29,7 @@ export const OPTIONS = {
   listen: {
     kind: "strings",
     default: ["127.0.0.1:8080"],
-    doc: 'Addresses to serve on: "host:port", "[::1]:port" or "unix:/path". Port 0 lets the kernel choose.',
+    doc: 'Addresses to serve on: "host:port", "[::1]:port" or "unix:/path". Port 0 lets the kernel choose. Who may reach the folder of a unix socket may connect (mode 666), unless words behind it say less: "unix:/path mode=660 group=www-data".',
     example: ["127.0.0.1:8080", "[::1]:8080", "unix:/run/sluice/http.sock"],
     check: listenIssues,
   },

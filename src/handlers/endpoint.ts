@@ -11,6 +11,7 @@ import type { CodeConfig, LocationConfig } from "../config/model.ts";
 import { Refusals } from "../errors.ts";
 import { errorPage } from "../front/error-page.ts";
 import { fieldValue } from "../front/field-value.ts";
+import { hasToken } from "../handshake.ts";
 import { readBody } from "../publish/body.ts";
 import { readAnswer } from "./answer.ts";
 import { Ending, RequestContext } from "./context.ts";
@@ -187,8 +188,7 @@ export class HandlerEndpoint {
   }
 }
 
-const isHandshake = (located: LocatedRequest): boolean =>
-  located.header("upgrade")?.toLowerCase() === "websocket";
+const isHandshake = (located: LocatedRequest): boolean => hasToken(located.header("upgrade"), "websocket");
 
 /** A body is announced by one of two fields (RFC 9112 6.3). */
 const hasBody = (located: LocatedRequest, length: string | null): boolean =>

@@ -7,6 +7,7 @@ import { headerOnly, NO_CACHE, SERVER } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { CaptureGroups } from "../config/match-syntax.ts";
 import { CloseCode } from "../errors.ts";
+import { asksForUpgrade } from "../handshake.ts";
 import { Ending, RequestContext } from "./context.ts";
 import { isPromise } from "./failure.ts";
 import type { HandlerHost, Running } from "./host.ts";
@@ -18,7 +19,6 @@ export interface Upgrader {
 
 type NativeSocket = Bun.ServerWebSocket<unknown>;
 
-const REQUIRED_HEADERS = ["connection", "sec-websocket-key", "sec-websocket-version"];
 export const DEFAULT_MAX_PAYLOAD = 1_048_576;
 const DEFAULT_IDLE_SEC = 60;
 const LONGEST_IDLE_SEC = 2_000_000;
@@ -53,7 +53,7 @@ export class SocketEndpoint {
 
   handle(located: LocatedRequest, upgrader: Upgrader | null, handler: WebSocketHandler): Response {
     if (located.method !== "GET") return new Response(null, NOT_GET);
-    if (REQUIRED_HEADERS.some((name) => located.header(name) === null)) return headerOnly(400);
+    if (!asksForUpgrade(located.request)) return headerOnly(400);
     const { request } = located;
     const context = new RequestContext(this.host, located, this.#groups);
     const data = new HandlerSocket(this, handler, context);

@@ -20,12 +20,14 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { closing } from "../answer.ts";
 import type { AddressSource } from "../config/door.ts";
+import { hasToken } from "../handshake.ts";
 import { log } from "../log.ts";
 import { type Peer, tcpPeer, UNIX_PEER, UNKNOWN_PEER } from "../peer.ts";
 import { hostAndPort, type Listener, type ListenOptions, listen, tlsOptions } from "./listener.ts";
 import { writeAnswer } from "./node-answer.ts";
-import { headOf, requestOf } from "./node-request.ts";
+import { headOf, refusedCoding, requestOf } from "./node-request.ts";
 import { peerOfRelay, relay } from "./relay.ts";
+import { setRights } from "./socket-file.ts";
 
 export interface EarlyListenOptions extends ListenOptions {
   /** Where the native server for WebSockets listens. */
@@ -116,6 +118,8 @@ class Front {
           );
     this.#server.keepAliveTimeout = options.idleSec * 1000;
     this.#server.timeout = 0;
+    // Expectations nobody knows are ignored, as by Bun's own server; node:http would answer 417 (RFC 9110 10.1.1: MAY).
+    this.#server.on("checkExpectation", answer);
     this.#server.on("upgrade", (request, socket, head) => this.#relay(request, socket, head));
   }
 
@@ -135,6 +139,7 @@ class Front {
     else withServeOptions(this.#serveOptions(), () => this.#server.listen({ host: hostname, port }));
     // It listens at once, or tells the error a moment later.
     if (this.#server.address() === null) throw new Error(`cannot listen on ${address}`);
+    setRights(this.#options.listener);
   }
 
   /** What node:http has no options for: the port is shared by the workers, and each name has its certificate. */
@@ -197,9 +202,10 @@ class Front {
   async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { maxBodyBytes: maxBytes } = this.#options;
     const idleMs = this.#options.idleSec * 1000;
-    const request = requestOf(incoming, outgoing, { maxBytes, idleMs });
+    const unread = refusedCoding(incoming);
+    const request = unread === null ? requestOf(incoming, outgoing, { maxBytes, idleMs }) : null;
     if (request === null) {
-      outgoing.writeHead(400, { Connection: "close", "Content-Length": "0" });
+      outgoing.writeHead(unread ?? 400, { Connection: "close", "Content-Length": "0" });
       outgoing.end();
       return;
     }
@@ -225,7 +231,9 @@ class Front {
    */
   #isHandshake(incoming: IncomingMessage): boolean {
     const { method, headers } = incoming;
-    if (method !== "GET" || headers.upgrade?.toLowerCase() !== "websocket") return false;
+    if (method !== "GET" || !hasToken(headers.upgrade, "websocket")) return false;
+    // HTTP/1.0 knows no upgrade (RFC 9110 7.8).
+    if (incoming.httpVersionMinor === 0) return false;
     if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0)
       return false;
     if (headers["sec-websocket-key"] === undefined || headers["sec-websocket-version"] === undefined)

@@ -9,6 +9,7 @@ import { Refusals } from "../errors.ts";
 import { log } from "../log.ts";
 import { allowLongHeads } from "./head-size.ts";
 import { type PathRoutes, pathRoutes } from "./path-routes.ts";
+import { setRights } from "./socket-file.ts";
 import { type NativePeer, type SocketBounds, socketHandlers } from "./socket-handlers.ts";
 import { SocketWatch } from "./socket-watch.ts";
 
@@ -60,6 +61,7 @@ export function startListener(options: ListenOptions): Listener {
     routes: pathRoutes(fetch),
     fetch: () => headerOnly(400),
   }));
+  setRights(options.listener);
   return {
     address: server.url?.href ?? address,
     get open() {

@@ -43,8 +43,6 @@ export async function writeAnswer(
   idleMs: number,
 ): Promise<void> {
   const held = heldStreamOf(response) ?? generatedBodyOf(response) ?? chunkedBodyOf(response);
-  // node:http knows the version of the request, and so whether the connection is kept.
-  if (response.headers.get("connection") === "keep-alive") response.headers.delete("connection");
   const head = Array.from(response.headers, ([name, value]) => [spelled(name), value]).flat();
   if (held !== undefined) {
     writeHead(outgoing, response.status, head);

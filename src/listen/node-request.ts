@@ -52,6 +52,18 @@ function joined(chunks: readonly Buffer[], length: number): ArrayBuffer {
 /** Of these the first counts (push-stream spec 2.4); others are joined. Bun's own server joins them all. */
 const FIRST_WINS = /^event-(?:id|type)$/i;
 
+/**
+ * The status with which a request is refused for its transfer coding; null: it has none, or one that is read. With one that was not
+ * undone nobody knows what the body is (RFC 9112 6.1, 7).
+ */
+export function refusedCoding({ headers, httpVersionMinor }: IncomingMessage): number | null {
+  const coding = headers["transfer-encoding"];
+  if (coding === undefined) return null;
+  // Framing of another version: faulty.
+  if (httpVersionMinor === 0) return 400;
+  return coding.trim().toLowerCase() === "chunked" ? null : 501;
+}
+
 /** null: no request can be made of it (400). Its body is read when it is asked for, as a channel is made before (spec 2.1). */
 export function requestOf(
   incoming: IncomingMessage,
@@ -77,6 +89,8 @@ export function headOf(incoming: IncomingMessage, signal: AbortSignal | null = n
       const name = raw[i] ?? "";
       if (!(FIRST_WINS.test(name) && headers.has(name))) headers.append(name, raw[i + 1] ?? "");
     }
+    // A server must ignore it in a request of HTTP/1.0 (RFC 9110 7.8).
+    if (incoming.httpVersionMinor === 0) headers.delete("upgrade");
     const path = pathOf(incoming.url ?? "/", headers);
     if (path === null || isRefusedPath(path.split("?", 1)[0] ?? "")) return null;
     if (NO_HOST.test(headers.get("host") ?? "")) return null;

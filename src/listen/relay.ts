@@ -111,8 +111,7 @@ function carryUp(client: Duplex, native: Socket, head: Buffer, silenceMs: number
 }
 
 /**
- * The request as it came, but for who it is from, and for its connection, which is to end with an answer that is not 101. Bun's
- * server does not look at the value.
+ * The request as it came, but for who it is from, and for its connection, which is to end with an answer that is not 101.
  */
 function handshake({ method, url, rawHeaders, socket }: IncomingMessage, peer: KnownPeer): string {
   let lines = `${method} ${url} HTTP/1.1\r\n`;
@@ -122,7 +121,7 @@ function handshake({ method, url, rawHeaders, socket }: IncomingMessage, peer: K
       lines += `${name}: ${rawHeaders[i + 1]}\r\n`;
   }
   const scheme = Reflect.get(socket, "encrypted") === true ? "https" : "http";
-  return `${lines}Connection: close\r\n${PEER_HEADER}: ${scheme} ${peerText(peer)}\r\n\r\n`;
+  return `${lines}Connection: Upgrade, close\r\n${PEER_HEADER}: ${scheme} ${peerText(peer)}\r\n\r\n`;
 }
 
 /**

@@ -9,6 +9,7 @@ import type { LocationConfig } from "../config/model.ts";
 import { Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
+import { asksForUpgrade } from "../handshake.ts";
 import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../wire/server-frame.ts";
 import { shelfOf } from "./format-shelf.ts";
 import type { Inquiry } from "./inquiry.ts";
@@ -21,7 +22,6 @@ const PROTOCOLS: readonly (readonly [string, Protocol])[] = [
   [MSGPACK_SUBPROTOCOL, "msgpack"],
   [JSON_SUBPROTOCOL, "json"],
 ];
-const REQUIRED_HEADERS = ["upgrade", "connection", "sec-websocket-key", "sec-websocket-version"];
 
 export class WebSocketEndpoint {
   readonly room: Room;
@@ -45,8 +45,7 @@ export class WebSocketEndpoint {
 
   handle(located: LocatedRequest, upgrader: Upgrader | null): Response {
     if (located.method !== "GET") return new Response(null, NOT_GET);
-    if (REQUIRED_HEADERS.some((name) => located.header(name) === null))
-      return refuse(Refusals.missingUpgrade);
+    if (!asksForUpgrade(located.request)) return refuse(Refusals.missingUpgrade);
     if (this.room.draining) return refuse(Refusals.draining, { "Retry-After": "1", Connection: "close" });
     const [offered, protocol] = chooseProtocol(located.header("sec-websocket-protocol"));
     // The request is read before the upgrade and not kept.

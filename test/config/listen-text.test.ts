@@ -36,6 +36,7 @@ test("words after an address", () => {
       fastopen: 5,
       sendBufferBytes: 65_536,
     },
+    file: {},
     unknown: null,
   });
 });
@@ -54,6 +55,21 @@ test.each([
   expect(parseListen(`127.0.0.1:80 ssl ${word}`).unknown).toBe(word);
 });
 
-test("the path of a unix socket may have blanks, so nothing follows it", () => {
-  expect(parseListen("unix:/run/a b ssl")).toMatchObject({ address: "unix:/run/a b ssl", unknown: null });
+test("the path of a unix socket may have blanks, so no other words follow it", () => {
+  expect(parseListen("unix:/run/a b ssl")).toMatchObject({
+    address: "unix:/run/a b ssl",
+    file: {},
+    unknown: null,
+  });
+});
+
+test.each([
+  ["unix:/run/a b mode=660", "unix:/run/a b", { mode: 0o660 }],
+  ["unix:/run/a  group=www-data   mode=0600", "unix:/run/a", { mode: 0o600, group: "www-data" }],
+  ["unix:/run/a group=33", "unix:/run/a", { group: "33" }],
+  ["unix:/run/mode=660", "unix:/run/mode=660", {}],
+  ["unix:/run/a mode=999", "unix:/run/a mode=999", {}],
+] as const)("%s: the rights at the end", (text, address, file) => {
+  expect(parseListen(text)).toMatchObject({ address, unknown: null });
+  expect(parseListen(text).file).toEqual(file);
 });

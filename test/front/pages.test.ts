@@ -10,14 +10,14 @@ const page = (title: string): string =>
 
 describe("error pages", () => {
   test.each([
-    [401, "401 Authorization Required", "keep-alive"],
-    [403, "403 Forbidden", "keep-alive"],
-    [404, "404 Not Found", "keep-alive"],
-    [405, "405 Not Allowed", "keep-alive"],
+    [401, "401 Authorization Required", null],
+    [403, "403 Forbidden", null],
+    [404, "404 Not Found", null],
+    [405, "405 Not Allowed", null],
     [400, "400 Bad Request", "close"],
     [413, "413 Request Entity Too Large", "close"],
     [500, "500 Internal Server Error", "close"],
-    [503, "503 Service Temporarily Unavailable", "keep-alive"],
+    [503, "503 Service Temporarily Unavailable", null],
   ] as const)("%p", async (status, title, connection) => {
     const answer = errorPage(status, { "X-More": "1" });
     expect(answer.status).toBe(status);

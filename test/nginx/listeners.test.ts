@@ -56,7 +56,8 @@ onAllGrounds("listeners", (ground) => {
 
   test("Connection says what happens (0.5)", async () => {
     for (const [version, headers, says] of [
-      ["1.1", {}, "keep-alive"],
+      // Bun tells no version, and keeps no connection of HTTP/1.0: where it serves, nothing is said of what goes without saying.
+      ["1.1", {}, ground.early ? "keep-alive" : undefined],
       ["1.1", { Connection: "close" }, "close"],
       ["1.0", { Connection: "close" }, "close"],
       // Bun's server keeps no connection of HTTP/1.0, so neither may say that it does.

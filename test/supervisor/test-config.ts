@@ -57,6 +57,7 @@ export function addressed(listen: readonly string[]): Pick<Config, "listen" | "l
   const rest = {
     tls: [],
     http2: false,
+    file: { mode: 0o666, group: null },
     tuning: {
       keepalive: null,
       userTimeoutMs: null,

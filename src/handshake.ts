@@ -1,0 +1,23 @@
+/**
+ * What a WebSocket handshake has to say (RFC 6455 4.2.1). Fields are lists of tokens: `Upgrade: foo, websocket` offers a WebSocket, and
+ * without `upgrade` in Connection nothing is offered. Used by the endpoints that upgrade and by the listener that passes handshakes on.
+ */
+const REQUIRED = ["upgrade", "sec-websocket-version"];
+/** 16 bytes in base64. */
+const KEY = /^[A-Za-z0-9+/]{22}==$/;
+
+/** Whether a list of tokens has this one, given in lower case (RFC 9110 5.6.1). */
+export function hasToken(list: string | null | undefined, token: string): boolean {
+  if (!list) return false;
+  if (list.length === token.length) return list.toLowerCase() === token;
+  return list.split(",").some((one) => one.trim().toLowerCase() === token);
+}
+
+/**
+ * Whether a request asks for an upgrade at all; for which is the server's to judge. HTTP/1.0 knows none (RFC 9110 7.8): the listener that
+ * sees versions drops the field, and to Bun's own server a request without Host is of that kind.
+ */
+export function asksForUpgrade({ headers, url }: Request): boolean {
+  if (url.startsWith("/") || !hasToken(headers.get("connection"), "upgrade")) return false;
+  return REQUIRED.every((name) => headers.has(name)) && KEY.test(headers.get("sec-websocket-key") ?? "");
+}

@@ -1,0 +1,263 @@
+/**
+ * Requests as bytes, at both doors of the compiled binary: upgrades, versions, transfer codings, half-closed connections, lines that are none.
+ * Where the runtime answers before we do the doors differ; docs/doors.md has the list, and this table holds it.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { connect } from "node:net";
+import { layout, type RunningServer, startServer, until } from "./running-server.ts";
+
+const DOORS = [
+  ["native", 'header_template = "."'],
+  ["node:http", ""],
+] as const;
+
+/** Status, what Connection says, and whether the server ended the connection; "gone": it did so without an answer. */
+type Seen = string;
+interface Case {
+  readonly name: string;
+  readonly bytes: string;
+  /** The client ends its side behind the request. */
+  readonly halfClosed?: true;
+  readonly native: Seen;
+  /** The same unless said. */
+  readonly nodeHttp?: Seen;
+}
+
+const HANDSHAKE = {
+  Host: "x",
+  Upgrade: "websocket",
+  Connection: "Upgrade",
+  "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+  "Sec-WebSocket-Version": "13",
+};
+function request(line: string, fields: Record<string, string>, body = ""): string {
+  const lines = Object.entries({ Host: "x", ...fields }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${line}\r\n${lines.join("")}\r\n${body}`;
+}
+const upgrade = (fields: Record<string, string>, version = "1.1"): string =>
+  request(`GET /ws/a HTTP/${version}`, { ...HANDSHAKE, ...fields });
+const publish = (fields: Record<string, string>, version = "1.1", body = "a"): string =>
+  request(`POST /pub?id=a HTTP/${version}`, { "Content-Length": "1", ...fields }, body);
+const chunked = (coding: string, version = "1.1"): string =>
+  request(`POST /pub?id=a HTTP/${version}`, { "Transfer-Encoding": coding }, "1\r\na\r\n0\r\n\r\n");
+const poll = (line: string): string => `${line}\r\nHost: x\r\n\r\n`;
+
+const UPGRADES: readonly Case[] = [
+  { name: "as most send it", bytes: upgrade({}), native: "101 Upgrade open" },
+  { name: "among others", bytes: upgrade({ Upgrade: "foo, websocket" }), native: "101 Upgrade open" },
+  { name: "Upgrade, close", bytes: upgrade({ Connection: "Upgrade, close" }), native: "101 Upgrade open" },
+  { name: "Connection: close", bytes: upgrade({ Connection: "close" }), native: "400 close ended" },
+  {
+    name: "Connection: keep-alive",
+    bytes: upgrade({ Connection: "keep-alive" }),
+    native: "400 - open",
+    nodeHttp: "400 keep-alive open",
+  },
+  {
+    name: "a key that is none",
+    bytes: upgrade({ "Sec-WebSocket-Key": "abc" }),
+    native: "400 - open",
+    nodeHttp: "400 close ended",
+  },
+  {
+    name: "another protocol",
+    bytes: upgrade({ Upgrade: "h2c" }),
+    native: "426 - open",
+    nodeHttp: "426 keep-alive open",
+  },
+  {
+    name: "over HTTP/1.0 with Host",
+    bytes: upgrade({}, "1.0"),
+    native: "101 Upgrade open",
+    nodeHttp: "400 close ended",
+  },
+  {
+    name: "over HTTP/1.0 without",
+    bytes: upgrade({}, "1.0").replace("Host: x\r\n", ""),
+    native: "400 close ended",
+  },
+];
+
+const VERSIONS: readonly Case[] = [
+  { name: "HTTP/1.1", bytes: publish({}), native: "200 - open", nodeHttp: "200 keep-alive open" },
+  { name: "HTTP/1.1, close", bytes: publish({ Connection: "close" }), native: "200 close ended" },
+  { name: "HTTP/1.0", bytes: publish({}, "1.0"), native: "200 - ended", nodeHttp: "200 close ended" },
+  {
+    name: "HTTP/1.0 without Host",
+    bytes: publish({}, "1.0").replace("Host: x\r\n", ""),
+    native: "200 close ended",
+  },
+  {
+    name: "HTTP/1.0, keep-alive",
+    bytes: publish({ Connection: "keep-alive" }, "1.0"),
+    native: "200 - ended",
+    nodeHttp: "200 close ended",
+  },
+  {
+    name: "HTTP/1.0, Expect",
+    bytes: publish({ Expect: "100-continue" }, "1.0"),
+    native: "100 - ended",
+    nodeHttp: "200 close ended",
+  },
+  { name: "Expect", bytes: publish({ Expect: "100-continue" }), native: "100 - open" },
+  {
+    name: "Expect nobody knows",
+    bytes: publish({ Expect: "banana" }),
+    native: "200 - open",
+    nodeHttp: "200 keep-alive open",
+  },
+  {
+    name: "HTTP/2.0",
+    bytes: poll("GET /poll/a HTTP/2.0"),
+    native: "505 close ended",
+    nodeHttp: "400 close ended",
+  },
+  { name: "HTTP/0.9", bytes: "GET /poll/a\r\n\r\n", native: "505 close ended", nodeHttp: "400 close ended" },
+];
+
+const CODINGS: readonly Case[] = [
+  { name: "chunked", bytes: chunked("chunked"), native: "200 - open", nodeHttp: "200 keep-alive open" },
+  { name: "gzip", bytes: chunked("gzip"), native: "400 close ended", nodeHttp: "501 close ended" },
+  {
+    name: "gzip, chunked",
+    bytes: chunked("gzip, chunked"),
+    native: "400 close ended",
+    nodeHttp: "501 close ended",
+  },
+  { name: "chunked over HTTP/1.0", bytes: chunked("chunked", "1.0"), native: "400 close ended" },
+  {
+    name: "chunked and a length",
+    bytes: publish({ "Transfer-Encoding": "chunked" }, "1.1", "1\r\na\r\n0\r\n\r\n"),
+    native: "400 close ended",
+  },
+  { name: "two lengths", bytes: publish({ "Content-length": "2" }), native: "400 close ended" },
+];
+
+const LINES: readonly Case[] = [
+  {
+    name: "a method in lower case",
+    bytes: poll("get /poll/a HTTP/1.1"),
+    native: "gone",
+    nodeHttp: "400 close ended",
+  },
+  {
+    name: "a method nobody knows",
+    bytes: poll("BREW /pub HTTP/1.1"),
+    native: "gone",
+    nodeHttp: "400 close ended",
+  },
+  { name: "a method that is none", bytes: poll("GE(T /poll/a HTTP/1.1"), native: "400 close ended" },
+  { name: "two spaces", bytes: poll("GET  /poll/a HTTP/1.1"), native: "400 close ended" },
+  {
+    name: "a space in the path",
+    bytes: poll("GET /poll/a b HTTP/1.1"),
+    native: "505 close ended",
+    nodeHttp: "400 close ended",
+  },
+  {
+    name: "lines that end with LF",
+    bytes: "GET /poll/a HTTP/1.1\nHost: x\n\n",
+    native: "505 close ended",
+    nodeHttp: "400 close ended",
+  },
+  {
+    name: "an empty line first",
+    bytes: `\r\n${poll("GET /poll/a HTTP/1.1")}`,
+    native: "400 close ended",
+    nodeHttp: "304 keep-alive open",
+  },
+  {
+    name: "a field without colon",
+    bytes: request("GET /poll/a HTTP/1.1\r\nbroken", {}),
+    native: "400 close ended",
+  },
+  {
+    name: "a folded field",
+    bytes: request("GET /poll/a HTTP/1.1", { A: "b\r\n c" }),
+    native: "400 close ended",
+  },
+  { name: "a TLS hello", bytes: "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", native: "400 close ended" },
+  { name: "OPTIONS *", bytes: poll("OPTIONS * HTTP/1.1"), native: "400 close ended" },
+  { name: "CONNECT", bytes: poll("CONNECT a:80 HTTP/1.1"), native: "400 - open", nodeHttp: "gone" },
+  { name: "return 444", bytes: poll("GET /bye HTTP/1.1"), native: "400 close ended" },
+];
+
+const HALVES: readonly Case[] = [
+  {
+    name: "a publish",
+    bytes: publish({}),
+    halfClosed: true,
+    native: "200 - ended",
+    nodeHttp: "200 keep-alive ended",
+  },
+  {
+    name: "an unfinished publish",
+    bytes: publish({ "Content-Length": "5" }),
+    halfClosed: true,
+    native: "gone",
+    nodeHttp: "400 close ended",
+  },
+  {
+    name: "a stream",
+    bytes: poll("GET /ev/half HTTP/1.1"),
+    halfClosed: true,
+    native: "200 - ended",
+    nodeHttp: "200 keep-alive ended",
+  },
+  { name: "a long poll", bytes: poll("GET /lp/half HTTP/1.1"), halfClosed: true, native: "gone" },
+];
+
+/** So long a connection that stays open is looked at after its answer. */
+const OPEN_MS = 40;
+
+describe.each(DOORS)("%s door", (door, sub) => {
+  let server: RunningServer;
+  beforeAll(async () => {
+    const bye = '[[location]]\nmatch = "= /bye"\nempty = true\n[[location.step]]\nreturn = "444"\n';
+    server = await startServer({ toml: layout("", { sub, ev: 'header_template = "h"' }) + bye, workers: 1 });
+  });
+  afterAll(async () => {
+    expect(server.log).not.toMatch(/ error /);
+    await server.stop();
+  });
+
+  async function seen({ bytes, halfClosed }: Case): Promise<Seen> {
+    const socket = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true });
+    let got = "";
+    let ended = false;
+    const end = (): void => {
+      ended = true;
+    };
+    socket.on("data", (data) => {
+      got += data.toString("latin1");
+    });
+    socket.on("end", end).on("error", end);
+    socket.write(Buffer.from(bytes, "latin1"));
+    // A server that sees both at once could not tell which came first.
+    if (halfClosed) setTimeout(() => socket.end(), OPEN_MS);
+    await until("an answer, or the end", () => ended || got.includes("\r\n\r\n"));
+    const mayEnd = Date.now() + (halfClosed ? 10_000 : OPEN_MS);
+    while (!ended && Date.now() < mayEnd) await Bun.sleep(2);
+    socket.destroy();
+    if (got === "") return "gone";
+    const [statusLine = "", ...fields] = (got.split("\r\n\r\n")[0] ?? "").split("\r\n");
+    const connection = fields.find((line) => /^connection:/i.test(line))?.slice("connection: ".length);
+    return `${statusLine.split(" ")[1]} ${connection ?? "-"} ${ended ? "ended" : "open"}`;
+  }
+
+  describe.each([
+    ["WebSocket handshake", UPGRADES],
+    ["version", VERSIONS],
+    ["transfer coding", CODINGS],
+    ["request line", LINES],
+    ["half-closed", HALVES],
+  ] as const)("%s", (_, cases) => {
+    test.each(cases.map((one) => [one.name, one] as const))("%s", async (_name, one) => {
+      expect(await seen(one)).toBe(door === "native" ? one.native : (one.nodeHttp ?? one.native));
+    });
+  });
+
+  test("whoever ended his side stands nowhere any more", async () => {
+    await until("nobody", async () => (await server.statistics("half")).subscribers === 0);
+  });
+});
