@@ -54,6 +54,12 @@ const HOMES: readonly {
     home: (file) => file.endsWith("/plugin.ts") || file === "app.ts",
     where: "plugin.ts files and app.ts",
   },
+  {
+    // Asked for by the number of a record it may be another channel's: find() and open() give both at once.
+    word: /\.incarnation\(/,
+    home: (file) => file.startsWith("store/"),
+    where: "store/",
+  },
   { word: /"bun:ffi"/, home: (file) => file.startsWith("supervisor/"), where: "supervisor/" },
 ];
 
