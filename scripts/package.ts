@@ -19,10 +19,10 @@ import {
 import { dirname, join } from "node:path";
 import { description, version } from "../package.json";
 import { completionScript, SHELLS, type Shell } from "../src/cli/completions.ts";
+import { manualPages } from "../src/cli/manual.ts";
 import { buildProgram } from "../src/cli/program.ts";
 import { writeChecksum } from "./checksum.ts";
 import { commitSeconds, root } from "./compile.ts";
-import { manualPages } from "./man.ts";
 
 const ARCHITECTURES: Readonly<Record<string, string>> = {
   x64: "amd64",
@@ -94,7 +94,8 @@ function layDown(tree: string, request: PackageRequest): void {
   copy("/usr/share/doc/sluice/copyright", "systemd/debian/copyright");
   copy("/usr/share/lintian/overrides/sluice", "systemd/debian/lintian-overrides");
   put("/usr/share/doc/sluice/changelog.gz", compressed(changelog(request.version)));
-  for (const [name, text] of Object.entries(manualPages()))
+  const day = new Date(commitSeconds() * 1000).toISOString().slice(0, 10);
+  for (const [name, text] of Object.entries(manualPages(day)))
     put(`/usr/share/man/man${name.slice(-1)}/${name}.gz`, compressed(text));
   for (const shell of SHELLS)
     put(

@@ -141,7 +141,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     subscribe: subscribe(room, locator, front),
     files: files(config, locator, front),
     handlers: handlers(programs, locator, front),
-    web: web(locator, front),
+    web: web(config, locator, front),
     admin: admin({ config, store, slot, ring, locator, front, isReady: () => !room.draining }),
   };
   bell.listen();

@@ -12,6 +12,7 @@ import {
   CONFIG,
   DEFAULT_CONFIG,
   INSTANCES,
+  manualFiles,
   SYSCTL,
   SYSCTL_FILE,
   SYSTEM_FILES,
@@ -37,7 +38,7 @@ const JOURNAL = ["journalctl", "--unit", UNIT, "--lines", "20", "--no-pager", "-
 export function planInstall(place: Place, request: InstallRequest): Step[] {
   const files = [
     fileStep(place, BINARY, 0o755, { from: request.binary }),
-    ...SYSTEM_FILES.map(({ path, text }) => fileStep(place, path, 0o644, { text })),
+    ...[...SYSTEM_FILES, ...manualFiles()].map(({ path, text }) => fileStep(place, path, 0o644, { text })),
   ];
   const isChange = files.some((step) => step.kind === "write" && step.isChange);
   return [

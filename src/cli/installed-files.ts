@@ -11,6 +11,7 @@ import sysctl from "../../systemd/sluice.sysctl" with { type: "text" };
 import sysusers from "../../systemd/sluice.sysusers" with { type: "text" };
 import tmpfiles from "../../systemd/sluice.tmpfiles" with { type: "text" };
 import config from "../../systemd/sluice.toml" with { type: "text" };
+import { manualPages } from "./manual.ts";
 
 export const BINARY = "/usr/local/bin/sluice";
 export const UNIT = "sluice.service";
@@ -43,6 +44,13 @@ export const SYSTEM_FILES: readonly TextFile[] = [
   { path: `${UNIT_FOLDER}/${UNIT}`, text: unit.replaceAll(PACKAGED_BINARY, BINARY) },
   { path: `${UNIT_FOLDER}/sluice@.service`, text: instanceUnit.replaceAll(PACKAGED_BINARY, BINARY) },
 ];
+
+/** What the units name as their documentation; where man(1) looks for what was installed by hand. */
+export const manualFiles = (): readonly TextFile[] =>
+  Object.entries(manualPages()).map(([name, text]) => ({ path: manualPath(name), text }));
+
+/** "sluice.toml.5" is in section 5. */
+const manualPath = (name: string): string => `/usr/local/share/man/man${name.slice(-1)}/${name}`;
 
 export const SYSCTL_FILE: TextFile = { path: SYSCTL, text: sysctl };
 export const DEFAULT_CONFIG: string = config;

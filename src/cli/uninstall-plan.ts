@@ -14,6 +14,7 @@ import {
   DEFAULT_CONFIG,
   INSTANCES,
   LOG_FOLDER,
+  manualFiles,
   STATE_FOLDER,
   SYSCTL,
   SYSTEM_FILES,
@@ -27,7 +28,7 @@ const DROP_INS = /^sluice(?:@.*)?\.service\.d$/;
 const ENVIRONMENTS = /^sluice(?:-.*)?$/;
 
 export function planUninstall(place: Place, purge: boolean): Step[] {
-  const own = [...SYSTEM_FILES.map(({ path }) => path), SYSCTL, `${CONFIG}.new`];
+  const own = [...SYSTEM_FILES, ...manualFiles()].map(({ path }) => path).concat(SYSCTL, `${CONFIG}.new`);
   const data = dataOf(place);
   const isLeft = !purge && data.length > 0;
   return [

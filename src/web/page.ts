@@ -1,6 +1,6 @@
 /**
- * The page at `/`: one HTML document with its style and script inside, made once at start. app.ts serves `page.body` with
- * `page.headers` for every location with `page = true`.
+ * The page at `/`: one HTML document with its style and script inside, made once at start. plugin.ts serves it for every location with
+ * `page = true`.
  *
  * The parts are plain files in client/, embedded as text, so that the compiled binary needs no file beside it and a reader
  * sees in the browser what is in the repository. They are joined here rather than by a bundler: Bun's HTML imports make
@@ -60,11 +60,18 @@ function joinModules(sources: readonly string[]): string {
     .join("\n");
 }
 
-function makePage(): Page {
+/** For a server that has the example pages; by a relative address, as a proxy may have both below a path of its own. */
+const EXAMPLES = `  <section aria-labelledby="examples-title">
+    <h2 id="examples-title">Examples</h2>
+    <p class="note"><a href="examples/">A page for each way to use it</a>, with its source: a chat, a dashboard, EventSource, long polling and more.</p>
+  </section>`;
+
+export function makePage(hasExamples: boolean): Page {
   const style = `\n${[pageCss, formsCss, lanesCss].join("\n")}`;
   const script = `\n${joinModules(modules)}`;
   // Replacer functions, because `$&` and friends in a replacement string would be expanded.
   const document = html
+    .replace("<!-- examples -->\n", () => (hasExamples ? `${EXAMPLES}\n` : ""))
     .replace("/* style sheets */", () => style)
     .replace("/* client modules */", () => script);
   return {
@@ -72,5 +79,3 @@ function makePage(): Page {
     headers: documentHeaders(contentSecurityPolicy(style, script, STRICT)),
   };
 }
-
-export const page: Page = makePage();

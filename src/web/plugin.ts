@@ -5,11 +5,12 @@
 import { Elysia } from "elysia";
 import { methodNotAllowed, SERVER } from "../answer.ts";
 import type { LocatedRequest, Locator } from "../config/located-request.ts";
+import type { Config } from "../config/model.ts";
 import { errorPage } from "../front/error-page.ts";
 import type { Front } from "../front/front.ts";
 import type { Page } from "./document.ts";
 import { examplePage } from "./examples.ts";
-import { page } from "./page.ts";
+import { makePage } from "./page.ts";
 import { pushStreamScript } from "./pushstream-script.ts";
 
 const SCRIPT_HEADERS = {
@@ -20,7 +21,8 @@ const SCRIPT_HEADERS = {
   "Cache-Control": "no-cache",
 };
 
-export const web = (locator: Locator, front: Front) => {
+export const web = ({ locations }: Config, locator: Locator, front: Front) => {
+  const page = makePage(locations.some(({ role }) => role.kind === "examples"));
   const script = { body: new TextEncoder().encode(pushStreamScript()), headers: SCRIPT_HEADERS };
   const documents = [
     ["page", () => page],

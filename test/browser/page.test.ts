@@ -3,11 +3,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { page as document } from "../../src/web/page.ts";
+import { makePage } from "../../src/web/page.ts";
 import { freePort } from "../binary/running-server.ts";
 import { type Gate, startGate } from "./gate.ts";
 import { startServer, type TestServer } from "./server.ts";
 
+const document = makePage(true);
 const executablePath = process.env["SLUICE_TEST_BROWSER"] ?? "/usr/bin/chromium";
 const lanes = ["WebSocket", "SSE", "Stream", "Long poll"] as const;
 

@@ -4,8 +4,9 @@
  * specification's rules for old messages (`.bN` before any position), because the page must cope with exactly those.
  */
 import type { Server, ServerWebSocket } from "bun";
-import { page } from "../../src/web/page.ts";
+import { makePage } from "../../src/web/page.ts";
 
+const page = makePage(true);
 const MOST_STORED = 100;
 const EPOCH = "t3st";
 

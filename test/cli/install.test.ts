@@ -65,6 +65,8 @@ const INSTALLED = [
   "etc/sysusers.d/sluice.conf",
   "etc/tmpfiles.d/sluice.conf",
   "usr/local/bin/sluice",
+  "usr/local/share/man/man1/sluice.1",
+  "usr/local/share/man/man5/sluice.toml.5",
 ];
 
 describe("install", () => {
@@ -82,6 +84,15 @@ describe("install", () => {
       expect(read(`/etc/systemd/system/${unit}`)).toContain("ExecStart=/usr/local/bin/sluice serve");
       expect(read(`/etc/systemd/system/${unit}`)).not.toContain("/usr/bin/sluice");
     }
+  });
+
+  test("the manual pages that the units name are there", () => {
+    install();
+    const [, named = ""] = /^Documentation=(.*)$/m.exec(read("/etc/systemd/system/sluice.service")) ?? [];
+    const pages = [...named.matchAll(/man:([\w.]+)\((\d)\)/g)];
+    expect(pages.length).toBeGreaterThan(1);
+    for (const [, name = "", section = ""] of pages)
+      expect(read(`/usr/local/share/man/man${section}/${name}.${section}`)).toStartWith(".TH SLUICE");
   });
 
   test("a second time changes nothing", () => {

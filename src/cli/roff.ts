@@ -1,4 +1,4 @@
-/** Text as roff with the man macros. For man.ts. */
+/** Text as roff with the man macros. For manual.ts. */
 
 /** Any text, safe in a line: nothing of it is taken for an escape or a macro. Option dashes stay dashes that can be copied. */
 export function escapeRoff(text: string): string {
@@ -37,6 +37,6 @@ export const entry = (term: string, text: string): string => `.TP\n${term}\n${pr
 /** Lines as they are. */
 export const verbatim = (text: string): string => `.PP\n.RS 4\n.nf\n${escapeRoff(text)}\n.fi\n.RE`;
 
-/** The first line of a page. `day` as 2026-01-31. */
+/** The first line of a page. `day` as 2026-01-31, or nothing. */
 export const title = (name: string, section: number, day: string, version: string): string =>
-  `.TH ${escapeRoff(name).toUpperCase()} ${section} ${day} "sluice ${version}" "sluice"\n.nh\n.ad l`;
+  `.TH ${escapeRoff(name).toUpperCase()} ${section} "${day}" "sluice ${version}" "sluice"\n.nh\n.ad l`;

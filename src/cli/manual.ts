@@ -1,25 +1,20 @@
 /**
- * The manual pages sluice(1) and sluice.toml(5), made of the command tree and of the option table, so that nothing can be missing in them. Called
- * by package.ts; `bun scripts/man.ts FOLDER` writes them there.
+ * The manual pages sluice(1) and sluice.toml(5), made of the command tree and of the option table, so that nothing can be missing in them.
+ * `sluice install` lays them down, and so does the Debian package (scripts/package.ts), which gives them the day of the commit.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Argument, Command, Option } from "commander";
-import { version } from "../package.json";
-import { buildProgram } from "../src/cli/program.ts";
-import { renderReference } from "../src/config/print.ts";
-import { commitSeconds } from "./compile.ts";
+import { renderReference } from "../config/print.ts";
+import { buildProgram } from "./program.ts";
 import { bold, entry, escapeRoff, heading, italic, paragraph, subheading, title, verbatim } from "./roff.ts";
-
-const day = new Date(commitSeconds() * 1000).toISOString().slice(0, 10);
+import { buildInfo } from "./version.ts";
 
 /** sluice(1). */
-export function commandPage(): string {
+function commandPage(day: string): string {
   const program = buildProgram(() => undefined);
   const help = program.createHelp();
   const commands = help.visibleCommands(program).filter((command) => command.name() !== "help");
   return lines([
-    title("sluice", 1, day, version),
+    title("sluice", 1, day, buildInfo().version),
     heading("Name"),
     "sluice \\- real\\-time push in one file",
     heading("Synopsis"),
@@ -112,9 +107,9 @@ const capital = (text: string): string =>
   text.replace(/^[a-z]+(?= )/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
 
 /** sluice.toml(5): the option reference of the README, row by row. */
-export function configPage(): string {
+function configPage(day: string): string {
   return lines([
-    title("sluice.toml", 5, day, version),
+    title("sluice.toml", 5, day, buildInfo().version),
     heading("Name"),
     "sluice.toml \\- configuration of sluice",
     heading("Description"),
@@ -146,14 +141,8 @@ function referenceLine(line: string): string[] {
 
 const lines = (parts: readonly string[]): string => `${parts.join("\n")}\n`.replace(/\n{2,}/g, "\n");
 
-/** File name → text. */
-export const manualPages = (): Readonly<Record<string, string>> => ({
-  "sluice.1": commandPage(),
-  "sluice.toml.5": configPage(),
+/** File name → text. `day` as 2026-01-31. */
+export const manualPages = (day = ""): Readonly<Record<string, string>> => ({
+  "sluice.1": commandPage(day),
+  "sluice.toml.5": configPage(day),
 });
-
-if (import.meta.main) {
-  const folder = process.argv[2] ?? "dist/man";
-  mkdirSync(folder, { recursive: true });
-  for (const [name, text] of Object.entries(manualPages())) writeFileSync(join(folder, name), text);
-}

@@ -1,8 +1,8 @@
 /** The manual pages: complete, and roff that groff takes without a word. */
 import { expect, test } from "bun:test";
-import { manualPages } from "../../scripts/man.ts";
-import { escapeRoff } from "../../scripts/roff.ts";
+import { manualPages } from "../../src/cli/manual.ts";
 import { buildProgram } from "../../src/cli/program.ts";
+import { escapeRoff } from "../../src/cli/roff.ts";
 import { ALL_OPTIONS } from "../../src/config/options.ts";
 
 const pages = manualPages();
