@@ -21,6 +21,7 @@ export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfi
   eventIds: "off",
   defaultType: "text/html",
   nosniff: false,
+  moduleFields: false,
   types: new Map(),
   paddingByUserAgent: "",
   userAgent: null,

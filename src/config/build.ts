@@ -182,6 +182,7 @@ function buildLocation(
     eventIds: location.event_ids,
     defaultType: location.default_type ?? DEFAULT_TYPE,
     nosniff: location.nosniff && !location.add_header.some((text) => NOSNIFF_HEADER.test(text)),
+    moduleFields: location.module_fields,
     types: typesOf(location.types),
     paddingByUserAgent: location.padding_by_user_agent,
     userAgent: location.user_agent,

@@ -112,6 +112,8 @@ export interface LocationConfig {
   readonly defaultType: string;
   /** What carries messages or names of channels says X-Content-Type-Options: nosniff. */
   readonly nosniff: boolean;
+  /** Etag and CORS fields as the push stream specification has them (4.11, 4.12), not as RFC 9110 and browsers want them. */
+  readonly moduleFields: boolean;
   /** Content types by extension (lower case, without dot). */
   readonly types: ReadonlyMap<string, string>;
   /** As written: `regex,headerMin,messageMin:…` (push-stream spec 4.8); "" = off. */

@@ -618,6 +618,12 @@ export const OPTIONS = {
     doc: "Answers with messages or names of channels say X-Content-Type-Options: nosniff, so that no browser takes them for another type than they have.",
     example: false,
   },
+  "location[].module_fields": {
+    kind: "flag",
+    default: false,
+    doc: "Header fields as the push stream module for nginx sends them, to the byte: `Etag: W/3`, which has no quotes and so is no entity tag, and CORS without the fields that it does not know.",
+    example: true,
+  },
   "location[].types": {
     kind: "strings",
     default: [],

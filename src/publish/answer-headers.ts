@@ -38,13 +38,15 @@ export class HeaderSet {
 export class AnswerHeaders {
   readonly #origin: CompiledValue | null;
   readonly #methods: string;
+  readonly #isModules: boolean;
   /** One entry is enough: the value is a constant almost everywhere, and clients of one page have one origin. */
   #lastOrigin = "";
   #last: HeaderSet;
   readonly #typed: HeaderFields;
 
   constructor(location: LocationConfig, methods: string) {
-    const { allowedOrigins, nosniff } = location;
+    const { allowedOrigins, nosniff, moduleFields } = location;
+    this.#isModules = moduleFields;
     this.#typed = nosniff ? NOSNIFF : {};
     this.#last = new HeaderSet({}, this.#typed);
     this.#origin = allowedOrigins === null ? null : rawLocationValue(location, allowedOrigins);
@@ -55,7 +57,7 @@ export class AnswerHeaders {
     if (this.#origin === null) return this.#last;
     const origin = this.#origin(facts);
     if (origin !== this.#lastOrigin) {
-      this.#last = new HeaderSet(corsFields(origin, this.#methods), this.#typed);
+      this.#last = new HeaderSet(corsFields(origin, this.#methods, this.#isModules), this.#typed);
       this.#lastOrigin = origin;
     }
     return this.#last;

@@ -49,6 +49,7 @@ export class PollEndpoint {
   readonly #neverIdle: boolean;
   readonly #header: Uint8Array;
   readonly #footer: Uint8Array;
+  readonly #hasModuleFields: boolean;
   readonly #writer = new ByteWriter();
   readonly #sight = new Sight();
   readonly #hooks: LocationHooks | null;
@@ -63,7 +64,8 @@ export class PollEndpoint {
     this.#hooks = hooks;
     this.room = room;
     this.#presenter = presenter;
-    const { messageTemplate, headerTemplate, footerTemplate } = location;
+    const { messageTemplate, headerTemplate, footerTemplate, moduleFields } = location;
+    this.#hasModuleFields = moduleFields;
     this.format = shelfOf(room.store).template(isEventSource ? "events" : "text", messageTemplate);
     this.#header = isEventSource ? eventStreamHeader(headerTemplate) : encoder.encode(headerTemplate);
     this.#footer = isEventSource ? eventStreamFooter(footerTemplate) : encoder.encode(footerTemplate);
@@ -223,8 +225,13 @@ export class PollEndpoint {
   }
 
   #fields({ time, tag }: Mark, { fields }: Presentation, missing: readonly Missing[]): HeaderFields {
-    const all = { ...fields, "Last-Modified": formatHttpDate(time), Etag: `W/${Math.max(tag, 0)}` };
+    const all = { ...fields, ...dated(time), Etag: this.#entityTag(Math.max(tag, 0)) };
     return this.#withGap(all, missing);
+  }
+
+  /** RFC 9110 8.8.3 wants quotes; the module has none (push-stream spec 4.12 (8)). Both are read. */
+  #entityTag(tag: number): string {
+    return this.#hasModuleFields ? `W/${tag}` : `W/"${tag}"`;
   }
 
   #withGap(fields: HeaderFields, missing: readonly Missing[]): HeaderFields {
@@ -250,10 +257,26 @@ export class PollEndpoint {
 
   #notModified(asked: Asked, { fields }: Presentation, missing: readonly Missing[]): Response {
     const all: Record<string, string> = { ...fields, "Content-Length": "0" };
-    if (asked.time !== null && asked.time > 0) all["Last-Modified"] = formatHttpDate(asked.time);
-    if (asked.tag !== null) all["Etag"] = `W/${asked.tag}`;
+    // The module says what it was asked for, whatever that was. A time to come is none that anything was modified at.
+    const isEchoed = this.#hasModuleFields || (asked.time ?? 0) <= nowSec();
+    if (asked.time !== null && asked.time > 0 && isEchoed) all["Last-Modified"] = formatHttpDate(asked.time);
+    if (asked.tag !== null) all["Etag"] = this.#entityTag(asked.tag);
     return new Response(null, { status: 304, headers: this.#withGap(all, missing) });
   }
+}
+
+/** Bun renews its Date once a second. */
+const DATE_LAGS_SEC = 2;
+
+/**
+ * Last-Modified, which must not be later than Date (RFC 9110 8.8.2.1): the time of a message of this second is, when Bun's Date is of the last
+ * one, and so is that of any message after the clock was set back. It is a position, so it is the Date that gives way.
+ */
+function dated(sec: number): HeaderFields {
+  const modified = formatHttpDate(sec);
+  const now = nowSec();
+  if (sec < now - DATE_LAGS_SEC) return { "Last-Modified": modified };
+  return { "Last-Modified": modified, Date: sec >= now ? modified : formatHttpDate(now) };
 }
 
 const nowSec = (): number => Math.floor(Date.now() / 1000);

@@ -60,7 +60,7 @@ export class Presenter {
     const origin = this.#allowedOrigins(located);
     if (origin !== this.#origin) {
       this.#origin = origin;
-      this.#cors = corsFields(origin, METHODS);
+      this.#cors = corsFields(origin, METHODS, this.#location.moduleFields);
       this.#known.clear();
     }
     return this.#cors;

@@ -99,14 +99,17 @@ export function parsePosition(text: string, maxPositions: number): Position | nu
 }
 
 /**
- * The tag in an If-None-Match value (push-stream spec 4.7): decimal digits, `W/` before them allowed. null =
- * absent, which is what quotes, an empty value, letters and numbers past 2^53 mean.
+ * The tag in an If-None-Match value (push-stream spec 4.7): decimal digits, `W/` before them allowed, as the module sends it; or `W/"…"`,
+ * the weak entity tag (RFC 9110 8.8.3) that we send. null = absent, which is what other quotes, an empty value, letters and numbers past 2^53
+ * mean.
  */
 export function parseTag(value: string): number | null {
-  const start = value.startsWith("W/") ? 2 : 0;
-  if (start === value.length) return null;
+  const isQuoted = value.length > 3 && value.startsWith('W/"') && value.endsWith('"');
+  const start = isQuoted ? 3 : value.startsWith("W/") ? 2 : 0;
+  const end = isQuoted ? value.length - 1 : value.length;
+  if (start === end) return null;
   let tag = 0;
-  for (let at = start; at < value.length; at++) {
+  for (let at = start; at < end; at++) {
     const digit = digitAt(value, at);
     if (digit < 0 || digit > 9) return null;
     tag = tag * 10 + digit;

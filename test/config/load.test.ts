@@ -147,6 +147,7 @@ describe("defaults of a file", () => {
         eventIds: "off",
         defaultType: "text/plain; charset=utf-8",
         nosniff: true,
+        moduleFields: false,
         types: new Map(),
         paddingByUserAgent: "",
         userAgent: null,

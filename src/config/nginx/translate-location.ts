@@ -41,6 +41,7 @@ export function translateLocation(context: Context, scope: Scope, match: Locatio
     endpoint(context, scope, draft, seen);
     // Scripts of the module's users are sometimes answers of another type.
     draft.set("nosniff", false);
+    draft.set("module_fields", true);
   }
   coreOptions(context, scope, draft);
   codeOptions(context, scope, draft);

@@ -68,7 +68,7 @@ async function pollOnce(link, signal) {
     return false;
   }
   link.opened();
-  const tag = (response.headers.get("Etag") ?? "").replace("W/", "");
+  const tag = (response.headers.get("Etag") ?? "").replace(/^W\/|"/g, "");
   /** @type {string[]} */
   const lines = [];
   await readLines(response.body, (line) => lines.push(line));

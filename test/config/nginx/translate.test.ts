@@ -21,7 +21,7 @@ describe("nginx's defaults", () => {
 
   test("of a publisher: nothing but what is written, and no header of ours", () => {
     expect(at(documentOf(SEED), "server.0.location")).toEqual([
-      { match: "/pub", publisher: "normal", channels_path: "$arg_id", nosniff: false },
+      { match: "/pub", publisher: "normal", channels_path: "$arg_id", nosniff: false, module_fields: true },
     ]);
   });
 
@@ -31,6 +31,7 @@ describe("nginx's defaults", () => {
       subscriber: "streaming",
       channels_path: "$1",
       nosniff: false,
+      module_fields: true,
       default_type: "text/plain",
       types: ["text/html html", "image/gif gif", "image/jpeg jpg"],
     });
@@ -439,6 +440,7 @@ describe("nested locations", () => {
       channels_path: "$arg_id",
       store_messages: false,
       nosniff: false,
+      module_fields: true,
     });
   });
 });
