@@ -17,6 +17,7 @@ import { ChannelQuota } from "./front/channel-quota.ts";
 import { errorPage } from "./front/error-page.ts";
 import { Front } from "./front/front.ts";
 import { originOf, returnedAnswer } from "./front/returned.ts";
+import { UnknownClients } from "./front/unknown-clients.ts";
 import { Guards } from "./handlers/guard.ts";
 import { hooksOf } from "./handlers/hooks.ts";
 import { HandlerHost } from "./handlers/host.ts";
@@ -265,6 +266,7 @@ const entrance = (
 ) => {
   /** How far a request that is handed in again has come. */
   const passed = new WeakMap<Request, number>();
+  const unknown = new UnknownClients();
   const { store, slot, config } = options;
   /** Nobody stands before most locations, and their requests go straight on. */
   const isOpen = config.locations.map((_, index) => front.isOpen(index) && guards.isOpen(index));
@@ -278,7 +280,7 @@ const entrance = (
       const located = locator.look(request, server);
       if (located === null) {
         store.count(slot, Counter.REFUSED, 1);
-        return headerOnly(400);
+        return unknown.refuse(locator.unknown);
       }
       if (located.returned !== null) return front.finish(located, returned(located, config));
       if (isOpen[located.index] === true) return undefined;
@@ -289,7 +291,7 @@ const entrance = (
       }
       const passing = (next: number) => () => {
         passed.set(request, next);
-        locator.keepPeer(located);
+        locator.keepCallers(located);
         return again(request);
       };
       const refused =
@@ -302,7 +304,10 @@ const entrance = (
       );
     })
     .onError({ as: "global" }, ({ code, error, request }) => {
-      if (error instanceof UnknownPeer) return headerOnly(400);
+      if (error instanceof UnknownPeer) {
+        store.count(slot, Counter.REFUSED, 1);
+        return unknown.refuse(error);
+      }
       if (code === "NOT_FOUND") return isLastRequest(request) ? closing(errorPage(404)) : errorPage(404);
       log("error", "a request failed", { code: String(code), error: String(error) });
       return refuse(Refusals.internal);

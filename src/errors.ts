@@ -50,6 +50,8 @@ export const Refusals = {
     400,
     "Don't have at least one of the mandatory headers: Connection, Upgrade, Sec-WebSocket-Key and Sec-WebSocket-Version",
   ),
+  /** A trusted proxy names no client, or nobody we can read (config/client-address.ts). */
+  unknownClient: refusal("unknown_client", 400, "The proxy did not say who its client is."),
   noRoom: refusal("no_room", 500, null),
   /** Where the dialect has 500: all channel records are in use, or all that names may take of the store. */
   noRoomForChannel: refusal("no_room_for_channel", 503, "No room for another channel."),

@@ -4,6 +4,8 @@
  * The address of a client that resets its connection is not known any more, while the bytes it sent before are still read. "Not known" is
  * therefore a kind of its own here, not an empty text: that once counted as "came through our unix socket", and as matching no rule.
  * config/door.ts says when it is asked for; rules, variables, logs and handlers only ever see a KnownPeer.
+ *
+ * Behind a proxy the other end of the connection is not whose the request is: config/client-address.ts makes `Callers` of it.
  */
 export interface IpPeer {
   readonly kind: "ip";
@@ -18,6 +20,14 @@ export interface UnixPeer {
 
 export type KnownPeer = IpPeer | UnixPeer;
 export type Peer = KnownPeer | { readonly kind: "unknown" };
+
+/** Whose a request is. */
+export interface Callers {
+  /** At the other end of the connection. */
+  readonly connection: KnownPeer;
+  /** Whom that speaks for: itself, unless it is a trusted proxy. */
+  readonly client: KnownPeer;
+}
 
 export const UNIX_PEER: UnixPeer = { kind: "unix" };
 export const UNKNOWN_PEER: Peer = { kind: "unknown" };

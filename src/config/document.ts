@@ -23,6 +23,7 @@ import {
 } from "./options.ts";
 import { setVariables } from "./rewrite.ts";
 import { serverIssues } from "./server-checks.ts";
+import { serverWarnings } from "./server-warnings.ts";
 import { storeIssues } from "./store-checks.ts";
 import { unknownKeySentence } from "./suggestion.ts";
 
@@ -94,6 +95,7 @@ class Walk {
     // Every path of the table was filled with its default, so the record has the shape the table promises.
     const main = values as MainValues;
     const servers = present(this.#tables(server, "server", (table, path) => this.#server(table, path)));
+    const named = servers.length;
     // A file with servers of its own has one at the top only if it says something of it.
     if (server === undefined || location !== undefined || document["listen"] !== undefined) {
       const nameless = {
@@ -106,8 +108,8 @@ class Walk {
         locations: this.#locations(location, ""),
       });
     }
-    for (const { path, issue } of serverIssues(servers, server === undefined ? 0 : servers.length))
-      this.#issues(path, [issue]);
+    for (const { path, issue } of serverIssues(servers, named)) this.#issues(path, [issue]);
+    for (const { path, issue } of serverWarnings(main, servers, named)) this.#warn(path, issue);
     if (location === undefined && server === undefined)
       this.#warn("", { suffix: "", value: undefined, sentence: NO_LOCATIONS });
     return { main, servers, setVariables: [...this.#setVariables] };

@@ -5,7 +5,7 @@
  * location looks at addresses in any way, that is at the request's first look, before anything of it is evaluated (`asksWho`); an address
  * that is wanted nevertheless and cannot be had ends the request (UnknownPeer), it is never taken for another.
  */
-import { type Peer, tcpPeer, UNIX_PEER, UNKNOWN_PEER } from "../peer.ts";
+import { type KnownPeer, type Peer, tcpPeer, UNIX_PEER, UNKNOWN_PEER } from "../peer.ts";
 import type { LocationConfig } from "./model.ts";
 
 /** The part of Bun's server that a request may ask. */
@@ -26,10 +26,27 @@ export interface Door extends PeerSource {
   readonly address: string;
 }
 
-/** The client is gone, and nobody can say who it was. */
+/** Nobody can say whose the request is: its client is gone, or behind a proxy that does not say (UnknownClient). */
 export class UnknownPeer extends Error {
-  constructor() {
-    super("the client reset its connection before its address was known");
+  constructor(message = "the client reset its connection before its address was known") {
+    super(message);
+  }
+}
+
+/** What a trusted proxy did not say. */
+export interface Silence {
+  readonly proxy: KnownPeer;
+  readonly header: string;
+  /** "it is missing" … */
+  readonly fault: string;
+}
+
+export class UnknownClient extends UnknownPeer {
+  readonly silence: Silence;
+
+  constructor(silence: Silence) {
+    super(`a trusted proxy does not say who its client is: ${silence.header}: ${silence.fault}`);
+    this.silence = silence;
   }
 }
 

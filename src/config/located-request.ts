@@ -6,8 +6,9 @@
  * rewrite.ts's. A configuration of one server without steps, which most are, pays for neither.
  */
 
-import { type KnownPeer, peerText } from "../peer.ts";
+import { type Callers, type KnownPeer, peerText } from "../peer.ts";
 import type { BoundedRegex } from "./bounded-regex.ts";
+import { type ClientReader, compileClientReader } from "./client-address.ts";
 import {
   type AddressSource,
   asksWho,
@@ -52,8 +53,9 @@ export class LocatedRequest implements SteppedRequest {
   /** The decoded, normalised path, as a binary string. */
   readonly path: string;
   readonly #door: Door;
+  readonly #readClient: ClientReader | null;
   /** null: not asked for yet. */
-  #peer: KnownPeer | null;
+  #callers: Callers | null;
   #variables: Map<string, string> | null = null;
 
   constructor(
@@ -62,7 +64,8 @@ export class LocatedRequest implements SteppedRequest {
     rawQuery: string,
     match: LocationMatch,
     door: Door,
-    peer: KnownPeer | null,
+    readClient: ClientReader | null,
+    callers: Callers | null,
   ) {
     this.request = request;
     this.rawUrlPath = rawUrlPath;
@@ -72,22 +75,31 @@ export class LocatedRequest implements SteppedRequest {
     this.pathCaptures = match.captures;
     this.path = match.path;
     this.#door = door;
-    this.#peer = peer;
+    this.#readClient = readClient;
+    this.#callers = callers;
   }
 
   get method(): string {
     return this.request.method;
   }
-  /** Throws UnknownPeer when it was not asked for before the client was gone. */
+  /** Throws UnknownPeer when it was not asked for before the client was gone, or when a trusted proxy does not say who that is. */
+  get callers(): Callers {
+    if (this.#callers !== null) return this.#callers;
+    const connection = this.#door.peerOf(this.request);
+    if (connection.kind === "unknown") throw new UnknownPeer();
+    const client = this.#readClient?.(connection, this.request.headers) ?? connection;
+    this.#callers = { connection, client };
+    return this.#callers;
+  }
+  /** The client, through whatever proxies. Throws UnknownPeer, as all that follow. */
   get peer(): KnownPeer {
-    if (this.#peer !== null) return this.#peer;
-    const peer = this.#door.peerOf(this.request);
-    if (peer.kind === "unknown") throw new UnknownPeer();
-    this.#peer = peer;
-    return peer;
+    return this.callers.client;
   }
   get remoteAddress(): string {
     return peerText(this.peer);
+  }
+  get connectionAddress(): string {
+    return peerText(this.callers.connection);
   }
   get scheme(): string {
     const told = this.#door.schemeOf?.(this.request);
@@ -119,6 +131,7 @@ const AFTER_SCHEME = "http://".length;
 interface Place {
   readonly find: LocationMatcher;
   readonly steps: CompiledSteps | null;
+  readonly readClient: ClientReader | null;
   /** Names with groups that have names, which are variables. */
   readonly names: readonly BoundedRegex[];
 }
@@ -133,9 +146,10 @@ export class Locator {
   readonly #asksWho: readonly boolean[];
   readonly #doors = new Map<object, Door>();
   /** Of requests that are handed in again: meanwhile the connection may be gone, which takes nothing from who was let on. */
-  readonly #kept = new WeakMap<Request, KnownPeer>();
+  readonly #kept = new WeakMap<Request, Callers>();
   #lastRequest: Request | null = null;
   #last: LocatedRequest | null = null;
+  #lastUnknown: UnknownPeer | null = null;
 
   constructor(config: Pick<Config, "locations" | "servers" | "listeners">) {
     const { locations, servers } = config;
@@ -154,23 +168,30 @@ export class Locator {
   }
 
   /** Call before handing a request in a second time. */
-  keepPeer({ request, peer }: LocatedRequest): void {
-    this.#kept.set(request, peer);
+  keepCallers({ request, callers }: LocatedRequest): void {
+    this.#kept.set(request, callers);
   }
 
   /**
    * Matches a request for the claims that follow in the same turn. null: nobody may look at it any further (400), as its path is
-   * malformed, or its client gone before it could be said who that was.
+   * malformed, or nobody can say whose it is; `unknown` then has the reason.
    */
   look(request: Request, server: AddressSource | null): LocatedRequest | null {
     this.#lastRequest = request;
     this.#last = null;
+    this.#lastUnknown = null;
     try {
       this.#last = this.#locate(request, this.#doorOf(server));
     } catch (error) {
       if (!(error instanceof UnknownPeer)) throw error;
+      this.#lastUnknown = error;
     }
     return this.#last;
+  }
+
+  /** Why the last look was at nobody's request; null: the path was at fault, or nothing. */
+  get unknown(): UnknownPeer | null {
+    return this.#lastUnknown;
   }
 
   /** The request in its location if that has the role; null: it is another plugin's, or no location's. */
@@ -197,7 +218,7 @@ export class Locator {
     if (place === undefined || match === null || match === undefined) return null;
     const query = mark < 0 ? "" : url.slice(mark + 1);
     const kept = this.#kept.get(request) ?? null;
-    const located = new LocatedRequest(request, path, query, match, door, kept);
+    const located = new LocatedRequest(request, path, query, match, door, place.readClient, kept);
     if (match.isTooLong) {
       located.returned = TOO_LONG;
       return located;
@@ -237,6 +258,7 @@ const compileServer = (server: ServerConfig, { locations }: Pick<Config, "locati
     server.locations,
   ),
   steps: compileSteps(server.steps, NO_GROUPS, server.setVariables),
+  readClient: compileClientReader(server.proxies),
   names: server.names
     .filter((name) => name.startsWith("~"))
     .map(nameRegex)

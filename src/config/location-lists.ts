@@ -27,13 +27,13 @@ export function readAccess(text: string): Read<AccessRule> {
   const parts = /^\s*(allow|deny)\s+(\S+)\s*$/.exec(text);
   if (parts === null) return wrong('an access rule is "allow" or "deny" and "all", an address or a network.');
   const network = parts[2] ?? "";
-  return isNetwork(network)
+  return network === "all" || network === "unix:" || isNetwork(network)
     ? { value: { allow: parts[1] === "allow", network } }
     : wrong(`invalid parameter "${network}".`);
 }
 
-function isNetwork(text: string): boolean {
-  if (text === "all" || text === "unix:") return true;
+/** An address, or a network in CIDR form. */
+export function isNetwork(text: string): boolean {
   const [address = "", bits, rest] = text.split("/");
   if (isIP(address) === 0 || rest !== undefined) return false;
   if (bits === undefined) return true;

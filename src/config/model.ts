@@ -139,6 +139,16 @@ export interface LocationConfig {
   readonly setVariables: ReadonlySet<string>;
 }
 
+/** Who may say whose a request is (client-address.ts). */
+export interface ProxiesConfig {
+  /** `unix:`, addresses, and networks in CIDR form; not empty. */
+  readonly trusted: readonly string[];
+  /** The field in which they say it. */
+  readonly header: string;
+  /** Whether what a trusted proxy says of another trusted one is believed, and so on. */
+  readonly isRecursive: boolean;
+}
+
 /** One `[[server]]`: a set of locations, found by address and Host. */
 export interface ServerConfig {
   readonly setVariables: ReadonlySet<string>;
@@ -146,6 +156,8 @@ export interface ServerConfig {
   readonly listen: readonly string[];
   /** nginx's forms: `example.org`, `*.example.org`, `example.*`, `.example.org`, `~regex`, "" = none. Lower case. */
   readonly names: readonly string[];
+  /** null: nobody, and connections speak for themselves. */
+  readonly proxies: ProxiesConfig | null;
   readonly steps: readonly StepConfig[];
   /** Indexes in Config.locations, in the order of the file. */
   readonly locations: readonly number[];

@@ -18,6 +18,7 @@ import {
 } from "./checks.ts";
 import type { Option, ValueOf } from "./kinds.ts";
 import { paddingIssues } from "./padding.ts";
+import { realIpHeaderIssues, trustedProxiesIssues } from "./proxy-checks.ts";
 import { syncIssues } from "./store-sync.ts";
 
 /** setTimeout of the runtime holds 2^31-1 ms, a little over 24 days; more would fire at once. */
@@ -32,6 +33,26 @@ export const OPTIONS = {
     doc: 'Addresses to serve on: "host:port", "[::1]:port" or "unix:/path". Port 0 lets the kernel choose. Who may reach the folder of a unix socket may connect (mode 666), unless words behind it say less: "unix:/path mode=660 group=www-data".',
     example: ["127.0.0.1:8080", "[::1]:8080", "unix:/run/sluice/http.sock"],
     check: listenIssues,
+  },
+  trusted_proxies: {
+    kind: "strings",
+    default: [],
+    doc: 'Proxies that are believed when they say whose request they pass on: addresses, networks in CIDR form, and "unix:" for all who come through a unix socket. Rules, limits, logs, variables and code then see the address of the client; a trusted proxy that names none is refused (400).',
+    example: ["127.0.0.1", "10.0.0.0/8", "unix:"],
+    check: trustedProxiesIssues,
+  },
+  real_ip_header: {
+    kind: "string",
+    default: "X-Forwarded-For",
+    doc: "Field in which they say it: X-Forwarded-For, X-Real-IP, Forwarded (RFC 7239), or another that holds addresses, one or with commas. The proxy has to set it, or to add to it.",
+    example: "X-Real-IP",
+    check: realIpHeaderIssues,
+  },
+  real_ip_recursive: {
+    kind: "flag",
+    default: true,
+    doc: "Reads the field from its end over all trusted proxies, to the first address that is none; false takes the last address in it.",
+    example: false,
   },
   workers: {
     kind: "integer",
@@ -347,7 +368,7 @@ export const OPTIONS = {
     kind: "integer",
     default: null,
     unset: "unlimited",
-    doc: "Channels that publishers and subscribers of one address (IPv6: one /64) may create within a minute, in each worker; one more is answered 403 with Retry-After. Behind a proxy all clients have its address; through a unix socket nobody is counted.",
+    doc: "Channels that publishers and subscribers of one address (IPv6: one /64) may create within a minute, in each worker; one more is answered 403 with Retry-After. Behind a proxy that is not in trusted_proxies all clients have its address; through a unix socket nobody is counted.",
     example: 1000,
     min: 1,
     max: 16_777_216,
@@ -776,6 +797,29 @@ export const OPTIONS = {
     default: [],
     doc: "Hosts it is for; the first server of an address is for all that nobody claims.",
     example: ["push.example.org", "*.example.org"],
+  },
+  "server[].trusted_proxies": {
+    kind: "strings",
+    default: null,
+    unset: "as at the top of the file",
+    doc: "Proxies that are believed by this server, as above.",
+    example: ["10.0.0.0/8"],
+    check: trustedProxiesIssues,
+  },
+  "server[].real_ip_header": {
+    kind: "string",
+    default: null,
+    unset: "as at the top of the file",
+    doc: "Field in which they say whose request it is.",
+    example: "Forwarded",
+    check: realIpHeaderIssues,
+  },
+  "server[].real_ip_recursive": {
+    kind: "flag",
+    default: null,
+    unset: "as at the top of the file",
+    doc: "Whether that is read over all trusted proxies.",
+    example: false,
   },
   "server[].tls_certificate": {
     kind: "string",

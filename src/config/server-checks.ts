@@ -4,7 +4,7 @@ import type { Issue } from "./fault.ts";
 import { parseListen } from "./listen-text.ts";
 import { parseMatch } from "./match-syntax.ts";
 
-interface PlacedIssue {
+export interface PlacedIssue {
   readonly path: string;
   readonly issue: Issue;
 }

@@ -25,6 +25,8 @@ export interface RequestFacts {
   readonly method: string;
   /** "unix:" for those who came through a unix socket; never empty. */
   readonly remoteAddress: string;
+  /** The same of the other end of the connection: of the proxy, where there is a trusted one. */
+  readonly connectionAddress: string;
   /** "http" or "https". */
   readonly scheme: string;
   /** What a step has set, "" before; the name in lower case, without `$`. */
@@ -196,6 +198,7 @@ const BUILT_IN: ReadonlyMap<string, Part> = new Map([
   ["is_args", encoded(questionMark)],
   ["host", encoded((facts) => hostName(facts.header("host") ?? ""))],
   ["remote_addr", encoded((facts) => facts.remoteAddress)],
+  ["realip_remote_addr", encoded((facts) => facts.connectionAddress)],
   ["request_method", encoded((facts) => facts.method)],
   ["scheme", encoded((facts) => facts.scheme)],
   ["http_host", encoded((facts) => facts.header("host") ?? "")],

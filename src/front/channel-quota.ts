@@ -4,11 +4,12 @@
  * times the number as there are workers. Shared counting would put a write to shared memory before every new channel, for a bound that need
  * not be exact.
  *
- * Addresses are what the kernel says: behind a proxy all clients have the proxy's, and are counted as one. Through a unix socket nobody has
- * one, and nobody is counted: who may connect there is the file system's to say.
+ * Clients of a proxy that is not trusted to name them have its address, and are counted as one. Through a unix socket nobody has one, and
+ * nobody is counted unless the proxy there is trusted: who may connect is the file system's to say.
  */
+
+import { parseAddress } from "../config/network.ts";
 import type { KnownPeer } from "../peer.ts";
-import { parseAddress } from "./network.ts";
 
 /** What becomes of a channel that is asked for and not there: it is made, it is not, or that is to be asked. */
 export type MayMake = "yes" | "no" | (() => boolean);

@@ -59,6 +59,15 @@ subscriber = "websocket"
 channels_path = "$1"
 authorized_channels_only = true
 wildcard_channel_max_qtd = 1
+[[server]]
+listen = ["127.0.0.1:1"]
+server_name = ["proxied"]
+trusted_proxies = ["127.0.0.1"]
+[[server.location]]
+match = "/"
+publisher = "normal"
+channels_path = "a"
+access = ["allow all"]
 `;
 
 let server: RunningServer;
@@ -110,6 +119,7 @@ const PROVOCATIONS: Readonly<Record<keyof typeof Refusals, Provocation>> = {
     socket: "/ws/full",
   },
   missingUpgrade: { request: () => get("/ws/a") },
+  unknownClient: { request: () => post("a", { headers: { Host: "proxied" } }) },
   noRoom: { request: () => post("a", { body: Buffer.alloc(4 * MIB) }) },
   internal: {
     first: () => get("/sabotage"),

@@ -128,3 +128,64 @@ describe("faults", () => {
     expect(faultsOf(text)).toEqual([fault]);
   });
 });
+
+describe("trusted proxies", () => {
+  const location = 'match = "/"\npage = true\n';
+  const top = (lines: string): string => `${lines}\n[[location]]\n${location}`;
+  const warningsOf = (text: string): readonly string[] => readToml(text, "t.toml").warnings.map(formatFault);
+
+  test("are as at the top of the file, unless a server says otherwise", () => {
+    const { servers } = load(
+      `${top('listen = "127.0.0.1:1"\ntrusted_proxies = ["10.0.0.0/8"]\nreal_ip_header = "X-Real-IP"\nreal_ip_recursive = false')}
+      ${server('listen = "127.0.0.1:2"')}
+      ${server('listen = "127.0.0.1:3"\ntrusted_proxies = []')}
+      ${server('listen = "127.0.0.1:4"\ntrusted_proxies = "unix:"\nreal_ip_header = "Forwarded"\nreal_ip_recursive = true')}`,
+    );
+    const above = { trusted: ["10.0.0.0/8"], header: "X-Real-IP", isRecursive: false };
+    const own = { trusted: ["unix:"], header: "Forwarded", isRecursive: true };
+    expect(servers.map(({ proxies }) => proxies)).toEqual([above, above, null, own]);
+    expect(load(top("")).servers[0]?.proxies).toBeNull();
+    const usual = { trusted: ["127.0.0.1"], header: "X-Forwarded-For", isRecursive: true };
+    expect(load(top('trusted_proxies = "127.0.0.1"')).servers[0]?.proxies).toEqual(usual);
+  });
+
+  test.each([
+    ['trusted_proxies = ["10.0.0.0/8", "all"]', "trusted_proxies[1]"],
+    ['trusted_proxies = ["unix:/run/x.sock"]', 'all unix sockets are "unix:"'],
+    ['trusted_proxies = ["example.org"]', "an address, a network"],
+    ['trusted_proxies = ["10.0.0.0/33"]', "an address, a network"],
+    ['trusted_proxies = [""]', "an address, a network"],
+    ['real_ip_header = "proxy_protocol"', "the PROXY protocol cannot be read here"],
+    ['real_ip_header = "X Forwarded"', "a header has a name"],
+    ['real_ip_header = ""', "a header has a name"],
+  ])("%s is a fault, of the top and of a server", (line, sentence) => {
+    expect(faultsOf(top(line))).toEqual([expect.stringContaining(sentence)]);
+    const below = `${top('listen = "127.0.0.1:1"')}${server(`listen = "127.0.0.1:2"\n${line}`)}`;
+    const [key = ""] = line.split(" ");
+    expect(faultsOf(below)).toEqual([expect.stringContaining(sentence)]);
+    expect(faultsOf(below)[0]).toContain(`server[0].${key}`);
+  });
+
+  test("what lets everyone say who he is, or says nothing, is told", () => {
+    expect(warningsOf(top('trusted_proxies = ["0.0.0.0/0", "unix:"]'))).toEqual([
+      't.toml:1: trusted_proxies[0] = "0.0.0.0/0": whoever connects may say who he is.',
+      't.toml:1: trusted_proxies[1] = "unix:": no address here is a unix socket.',
+    ]);
+    expect(warningsOf(top('trusted_proxies = ["::/0", "10.0.0.0/8"]')).length).toBe(1);
+  });
+});
+
+test("an address on a unix socket is served by one worker, which is told where there are more", () => {
+  const text = (workers: string): string =>
+    `workers = ${workers}\nlisten = ["127.0.0.1:1", "unix:/tmp/x.sock mode=660"]\n[[location]]\nmatch = "/"\npage = true\n`;
+  const warnings = (workers: string) => readToml(text(workers), "t.toml").warnings.map(formatFault);
+  expect(warnings("2")).toEqual([
+    't.toml:2: listen[1] = "unix:/tmp/x.sock mode=660": one worker serves it, however many there are: workers cannot share a unix socket.',
+  ]);
+  expect(warnings("1")).toEqual([]);
+});
+
+test("a fault of the first [[server]] is told of it, also where the top of the file is a server, too", () => {
+  const text = `listen = "127.0.0.1:1"\n[[location]]\nmatch = "/"\npage = true\n${server('listen = "127.0.0.1:2 ssl"')}`;
+  expect(faultsOf(text)).toEqual([expect.stringContaining("t.toml:6: server[0].listen[0]")]);
+});

@@ -30,6 +30,7 @@ export function serve(locations: readonly Partial<LocationConfig>[], answer: Ans
         setVariables: new Set<string>(),
         listen: ["test"],
         names: [],
+        proxies: null,
         steps: [],
         locations: locations.map((_, index) => index),
       },

@@ -19,6 +19,7 @@ const argument = (rawQuery: string): string =>
         header: () => null,
         method: "GET",
         remoteAddress: "192.0.2.1",
+        connectionAddress: "192.0.2.1",
         scheme: "http",
         variable: () => "",
       }),

@@ -113,6 +113,7 @@ describe("sharing", () => {
       setVariables: new Set<string>(),
       listen: ["unix:/run/s.sock"],
       names: ["other"],
+      proxies: null,
       steps: [],
       locations: [1],
     };

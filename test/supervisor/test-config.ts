@@ -72,6 +72,6 @@ export function addressed(listen: readonly string[]): Pick<Config, "listen" | "l
   return {
     listen,
     listeners: listen.map((address) => ({ address, ...rest })),
-    servers: [{ setVariables: new Set(), listen, names: [""], steps: [], locations: [] }],
+    servers: [{ setVariables: new Set(), listen, names: [""], proxies: null, steps: [], locations: [] }],
   };
 }

@@ -1,5 +1,5 @@
 /**
- * IP addresses and networks in CIDR form, for access rules. Written here and not taken from node:net's BlockList: that one has a list to
+ * IP addresses and networks in CIDR form, for access rules, quotas and trusted proxies. Written here and not taken from node:net's BlockList: that one has a list to
  * block and none of nginx's order of rules, and asks for the family with each address.
  */
 
@@ -48,12 +48,23 @@ export function contains({ address, prefixBits }: Network, other: AddressBytes):
   return rest === 0 || ((address[whole] ?? 0) ^ (other[whole] ?? 0)) >> (8 - rest) === 0;
 }
 
+/** The one spelling of an address, that of the kernel: `2001:db8::1` (RFC 5952), `192.0.2.1`. */
+export function addressText(bytes: AddressBytes): string {
+  if (bytes.length === IPV4_BYTES) return bytes.join(".");
+  const groups: string[] = [];
+  for (let i = 0; i < IPV6_BYTES; i += 2)
+    groups.push((((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0)).toString(16));
+  // URLs spell addresses so, too (WHATWG URL 3.5).
+  return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
+}
+
 function parseIpv4(text: string): AddressBytes | null {
   const parts = text.split(".");
   if (parts.length !== IPV4_BYTES) return null;
   const bytes: number[] = [];
   for (const part of parts) {
-    if (!/^\d{1,3}$/.test(part) || Number(part) > 255) return null;
+    // Not 010: to some that is ten, to others eight (RFC 6943 3.1.1).
+    if (!/^(?:0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return null;
     bytes.push(Number(part));
   }
   return bytes;

@@ -1,7 +1,7 @@
 /** Addresses, networks and access rules: nginx's `allow` and `deny`. */
 import { describe, expect, test } from "bun:test";
+import { contains, parseAddress, parseNetwork } from "../../src/config/network.ts";
 import { compileAccess } from "../../src/front/access.ts";
-import { contains, parseAddress, parseNetwork } from "../../src/front/network.ts";
 import { UNIX_PEER } from "../../src/peer.ts";
 
 const hex = (text: string): string | null => {
