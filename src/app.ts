@@ -282,6 +282,11 @@ const entrance = (
         store.count(slot, Counter.REFUSED, 1);
         return unknown.refuse(locator.unknown);
       }
+      const misuse = front.misuse(located);
+      if (misuse !== null) {
+        store.count(slot, Counter.REFUSED, 1);
+        return front.finish(located, refuse(misuse));
+      }
       if (located.returned !== null) return front.finish(located, returned(located, config));
       if (isOpen[located.index] === true) return undefined;
       const stage = passed.get(request) ?? AT_THE_FRONT;

@@ -35,6 +35,10 @@ export const Refusals = {
     403,
     "Subscription to events channel is not allowed.",
   ),
+  /** A browser asks for a page of another origin (front/origin-check.ts). */
+  foreignOrigin: refusal("foreign_origin", 403, "Pages of this origin are not allowed here."),
+  /** A name that is not known as this server's (front/known-hosts.ts). */
+  foreignHost: refusal("foreign_host", 403, "This server is not asked by that host name."),
   tooManyWildcards: refusal("too_many_wildcards", 403, "Subscribed too much wildcard channels."),
   emptyMessage: refusal("empty_message", 400, "Empty post requests are not allowed."),
   eventNameTooLarge: refusal("event_name_too_large", 400, "Event id or event type is too large."),

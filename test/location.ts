@@ -26,6 +26,7 @@ export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfi
   paddingByUserAgent: "",
   userAgent: null,
   allowedOrigins: null,
+  checkOrigin: false,
   wildcardChannelMaxQtd: 0,
   allowConnectionsToEventsChannel: false,
   maxBodyBytes: 0,

@@ -65,6 +65,7 @@ export function buildConfig(
     logStyle: main.log_style,
     errorLog: main.error_log,
     pidFile: main.pid_file,
+    allowedHosts: main.allowed_hosts,
     keepaliveTimeoutMs: main.keepalive_timeout,
     builtInPaths: main.built_in_paths,
     store: buildStore(main),
@@ -200,6 +201,7 @@ function buildLocation(
     paddingByUserAgent: location.padding_by_user_agent,
     userAgent: location.user_agent,
     allowedOrigins: location.allowed_origins,
+    checkOrigin: location.check_origin,
     // The module's default (push-stream spec 1.4).
     wildcardChannelMaxQtd:
       location.wildcard_channel_max_qtd ?? main["limits.max_number_of_wildcard_channels"] ?? UNSET,

@@ -82,6 +82,10 @@ export class LocatedRequest implements SteppedRequest {
   get method(): string {
     return this.request.method;
   }
+  /** The address it came to, as configured. */
+  get listener(): string {
+    return this.#door.address;
+  }
   /** Throws UnknownPeer when it was not asked for before the client was gone, or when a trusted proxy does not say who that is. */
   get callers(): Callers {
     if (this.#callers !== null) return this.#callers;

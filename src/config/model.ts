@@ -121,6 +121,8 @@ export interface LocationConfig {
   /** Complex values; null: the User-Agent header, and no CORS headers. */
   readonly userAgent: string | null;
   readonly allowedOrigins: string | null;
+  /** Pages of other origins than those are refused; see allowed-origins.ts. */
+  readonly checkOrigin: boolean;
   /** 0 = not set; the default of the module (max_number_of_wildcard_channels) is filled in. */
   readonly wildcardChannelMaxQtd: number;
   readonly allowConnectionsToEventsChannel: boolean;
@@ -266,6 +268,8 @@ export interface Config {
   /** One for each of `listen`, in its order. */
   readonly listeners: readonly ListenerConfig[];
   readonly servers: readonly ServerConfig[];
+  /** Names requests may ask for; empty: any. See front/known-hosts.ts. */
+  readonly allowedHosts: readonly string[];
   readonly workers: number;
   readonly shutdownTimeoutMs: number;
   /** Subscribers sent away per second at a stop or reload, over all workers; 0 = at once. */

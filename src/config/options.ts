@@ -109,6 +109,13 @@ export const OPTIONS = {
     example: "/run/sluice/sluice.pid",
     check: pathIssues,
   },
+  allowed_hosts: {
+    kind: "strings",
+    default: [],
+    unset: "any host",
+    doc: 'Names a request may ask for ("push.example.org", "*.example.org"), besides addresses, localhost, names listened on and server names; another is answered 403. Keeps pages of other names from a server on loopback (DNS rebinding).',
+    example: ["push.example.org"],
+  },
   keepalive_timeout: {
     kind: "milliseconds",
     default: "75s",
@@ -683,9 +690,15 @@ export const OPTIONS = {
   "location[].allowed_origins": {
     kind: "complex",
     default: null,
-    unset: "no CORS headers",
-    doc: "Value of Access-Control-Allow-Origin; empty sends no CORS headers.",
+    unset: "the server's own, and no CORS headers",
+    doc: 'Origins of pages that may use this location, besides its own: one, several with blanks between, or "*". Browsers are told by CORS headers; WebSocket handshakes and publishing of others are answered 403 (check_origin). Empty: none, no CORS headers.',
     example: "https://example.org",
+  },
+  "location[].check_origin": {
+    kind: "flag",
+    default: true,
+    doc: "Refuses WebSocket handshakes and publishing that a browser begins for a page of another origin, unless allowed_origins names it. Off: allowed_origins is announced as it stands, and no more. A proxy in front has to pass the Host field on.",
+    example: false,
   },
   "location[].max_body_size": {
     kind: "size",

@@ -7,12 +7,15 @@
 import { closing, isLastRequest } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
+import { type Refusal, Refusals } from "../errors.ts";
 import { type AccessCheck, compileAccess } from "./access.ts";
 import { AccessLog, LogFiles } from "./access-log.ts";
 import { compileAddedHeaders, type HeaderAdder } from "./added-headers.ts";
 import { Authentication, type Resume, UserCheck } from "./authentication.ts";
 import { errorPage } from "./error-page.ts";
 import { Compressor } from "./gzip.ts";
+import { compileHostCheck, type HostCheck } from "./known-hosts.ts";
+import { compileOriginCheck, type OriginCheck } from "./origin-check.ts";
 import { Verifications } from "./verifications.ts";
 
 interface Entry {
@@ -25,10 +28,14 @@ interface Entry {
 
 export class Front {
   readonly #entries: readonly (Entry | null)[];
+  readonly #origins: readonly (OriginCheck | null)[];
+  readonly #knowsHost: HostCheck | null;
   readonly #logs = new LogFiles();
   readonly verifications = new Verifications();
 
-  constructor(config: Pick<Config, "locations">) {
+  constructor(config: Pick<Config, "locations" | "allowedHosts" | "listen" | "servers">) {
+    this.#origins = config.locations.map(compileOriginCheck);
+    this.#knowsHost = compileHostCheck(config);
     const users = new Map<string, UserCheck>();
     // Locations with one user file share what they remember of it.
     const userCheck = (path: string): UserCheck => {
@@ -42,6 +49,12 @@ export class Front {
   /** Nothing is asked of the requests of this location, and nothing is done to its answers. */
   isOpen(index: number): boolean {
     return (this.#entries[index] ?? null) === null;
+  }
+
+  /** What a browser may not be made to do by the pages of others; null: nothing is wrong. Beside `before`, as most locations have nothing else. */
+  misuse(located: LocatedRequest): Refusal | null {
+    if (this.#knowsHost?.(located) === false) return Refusals.foreignHost;
+    return this.#origins[located.index]?.(located) === true ? Refusals.foreignOrigin : null;
   }
 
   /**

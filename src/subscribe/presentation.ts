@@ -3,6 +3,7 @@
  * A held answer keeps its presentation, and all requests that look alike share one, so ten thousand held ones cost nothing.
  */
 import { ANTI_CACHE, type HeaderFields, NOSNIFF } from "../answer.ts";
+import { announcedOrigin } from "../config/allowed-origins.ts";
 import { contentTypeOf } from "../config/content-type.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import { optionalLocationValue } from "../config/location-values.ts";
@@ -51,7 +52,8 @@ export class Presenter {
   constructor(location: LocationConfig, isEventSource: boolean) {
     this.#location = location;
     this.#heldType = isEventSource ? EVENT_STREAM_TYPE : null;
-    this.#allowedOrigins = optionalLocationValue(location, location.allowedOrigins);
+    const allowed = optionalLocationValue(location, location.allowedOrigins);
+    this.#allowedOrigins = allowed === null ? null : announcedOrigin(location, allowed);
   }
 
   /** The CORS headers of every answer to this request; none when there are none. */

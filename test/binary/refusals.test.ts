@@ -35,6 +35,7 @@ export default () => {
 const config = (sub: string): string => `${layout(
   `events_channel_id = "events"
 wildcard_channel_prefix = "w_"
+allowed_hosts = ["x"]
 drain_rate = 1
 shutdown_timeout = "20s"
 [store]
@@ -105,6 +106,8 @@ const PROVOCATIONS: Readonly<Record<keyof typeof Refusals, Provocation>> = {
   tooManyChannelsInRequest: { request: () => get("/sub/a/b/c/d/e"), socket: "/ws/a/b/c/d/e" },
   eventsChannelReadOnly: { request: () => post("events") },
   eventsChannelNotAllowed: { request: () => get("/sub/events"), socket: "/ws/events" },
+  foreignOrigin: { request: () => post("a", { headers: { Origin: "https://evil.example" } }) },
+  foreignHost: { request: () => post("a", { headers: { Host: "evil.example" } }) },
   tooManyWildcards: { request: () => get("/poll/w_1"), socket: "/wanted/w_1" },
   emptyMessage: { request: () => post("a", { body: "" }) },
   eventNameTooLarge: { request: () => post("a", { headers: { "Event-Id": "i".repeat(65_535) } }) },

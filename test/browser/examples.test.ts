@@ -110,9 +110,12 @@ describe.skipIf(!hasBrowser)("example pages (Chromium)", () => {
         const answer = await fetch(`${server.url}/channels-stats?id=${channel}`);
         return answer.ok && !(await answer.text()).includes('"subscribers": 0');
       });
-      await say("one");
+      // What runs publishers' scripts may not publish: its origin is nobody's.
+      const speak = (text: string): Promise<unknown> =>
+        name === "jsonp" ? publish(channel, JSON.stringify(text).replaceAll("<", "\\u003c")) : say(text);
+      await speak("one");
       await until("one", async () => (await log()).length === 1);
-      await say(NASTY);
+      await speak(NASTY);
       await until("two", async () => (await log()).length === 2);
       await publish(channel, isJson ? '"three"' : "three");
       await until("three", async () => (await log()).length === 3);

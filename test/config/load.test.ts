@@ -152,6 +152,7 @@ describe("defaults of a file", () => {
         paddingByUserAgent: "",
         userAgent: null,
         allowedOrigins: null,
+        checkOrigin: true,
         wildcardChannelMaxQtd: 0,
         allowConnectionsToEventsChannel: false,
         maxBodyBytes: 1_048_576,

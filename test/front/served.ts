@@ -36,6 +36,8 @@ export function serve(locations: readonly Partial<LocationConfig>[], answer: Ans
       },
     ],
     listeners: [],
+    listen: [],
+    allowedHosts: [],
   };
   const front = new Front(config);
   const locator = new Locator(config);

@@ -7,6 +7,8 @@ import { Opcode, RawWebSocket } from "../binary/raw-web-socket.ts";
 import { type RunningServer, startServer } from "../binary/running-server.ts";
 import { folderWith } from "./handler-server.ts";
 
+const HOST = { Host: "localhost" };
+
 let server: RunningServer;
 beforeAll(async () => {
   server = await startServer();
@@ -17,17 +19,17 @@ afterAll(async () => {
 
 test("lines: the first is there long before the last, and there are as many as were asked for", async () => {
   const connection = await RawConnection.open(server.port);
-  connection.request("/examples/lines/stream?count=2");
+  connection.request("/examples/lines/stream?count=2", { headers: HOST });
   expect((await connection.head()).fields.get("content-type")).toStartWith("text/plain");
   expect(await connection.chunkedText(11)).toBe("line 1 of 2");
   expect((await connection.restOfChunks()).toString()).toMatch(/^, \S+Z\nline 2 of 2, \S+Z\n$/);
-  connection.request("/examples/lines/stream?count=nonsense");
+  connection.request("/examples/lines/stream?count=nonsense", { headers: HOST });
   expect((await connection.answer()).body.toString()).toBe("");
   connection.close();
 });
 
 test("echo: text and bytes come back, more than 65,535 bytes are too much", async () => {
-  const socket = await RawWebSocket.open(server.port, "/examples/echo/socket");
+  const socket = await RawWebSocket.open(server.port, "/examples/echo/socket", HOST);
   socket.sendFrame(Opcode.TEXT, "héé");
   expect((await socket.frame()).payload.toString()).toBe("héé");
   socket.sendFrame(Opcode.BINARY, Buffer.from([0, 255]));

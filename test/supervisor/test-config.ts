@@ -4,6 +4,7 @@ import type { Config } from "../../src/config/model.ts";
 export function testConfig(storePath: string, changes: Partial<Config> = {}): Config {
   return {
     ...addressed(changes.listen ?? ["127.0.0.1:17000"]),
+    allowedHosts: [],
     workers: 2,
     shutdownTimeoutMs: 2000,
     drainRate: 0,

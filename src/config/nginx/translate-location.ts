@@ -36,12 +36,15 @@ export function translateLocation(context: Context, scope: Scope, match: Locatio
   const seen = (text: string): string => constants(withoutCaptures(text));
   if (role === null) files(context, scope, draft);
   else if (role.name === CLIENT) draft.set("pushstream_client", true, role);
-  else if (role.name === HANDLER) handlerRole(role, draft);
-  else if (setRole(context, role, draft)) {
+  else if (role.name === HANDLER) {
+    handlerRole(role, draft);
+    draft.set("check_origin", false);
+  } else if (setRole(context, role, draft)) {
     endpoint(context, scope, draft, seen);
     // Scripts of the module's users are sometimes answers of another type.
     draft.set("nosniff", false);
     draft.set("module_fields", true);
+    if (draft.has("publisher") || draft.get("subscriber") === "websocket") draft.set("check_origin", false);
   }
   coreOptions(context, scope, draft);
   codeOptions(context, scope, draft);

@@ -21,7 +21,14 @@ describe("nginx's defaults", () => {
 
   test("of a publisher: nothing but what is written, and no header of ours", () => {
     expect(at(documentOf(SEED), "server.0.location")).toEqual([
-      { match: "/pub", publisher: "normal", channels_path: "$arg_id", nosniff: false, module_fields: true },
+      {
+        match: "/pub",
+        publisher: "normal",
+        channels_path: "$arg_id",
+        nosniff: false,
+        module_fields: true,
+        check_origin: false,
+      },
     ]);
   });
 
@@ -441,6 +448,7 @@ describe("nested locations", () => {
       store_messages: false,
       nosniff: false,
       module_fields: true,
+      check_origin: false,
     });
   });
 });
