@@ -15,8 +15,13 @@ import {
   TemplateFormat,
 } from "./formats.ts";
 
-/** Event streams whose ids are positions differ by whether the id names one channel or several. */
-export type TemplateKind = "text" | "events" | "positioned events" | "several positioned events";
+/** Events as the module sends them, or with all their lines. Those whose ids are positions differ by whether the id names one channel or several. */
+export type TemplateKind =
+  | "text"
+  | "events"
+  | "whole events"
+  | "positioned events"
+  | "several positioned events";
 
 const shelves = new WeakMap<Store, Shelf>();
 
@@ -76,7 +81,9 @@ export class Shelf {
       case "text":
         return new TemplateFormat(key, template);
       case "events":
-        return new EventStreamFormat(key, template);
+        return new EventStreamFormat(key, template, "module");
+      case "whole events":
+        return new EventStreamFormat(key, template, "whole");
       default:
         return new PositionedEventStreamFormat(key, template, this.#epoch, kind.startsWith("several"));
     }

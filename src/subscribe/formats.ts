@@ -7,7 +7,12 @@ import type { LocalChannel } from "../fanout/local-channel.ts";
 import { CHANNEL_DELETED_ID } from "../message.ts";
 import type { Message } from "../store/message-view.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
-import { type CompiledEventStream, compileEventStream, pushGapEvent } from "../wire/event-stream.ts";
+import {
+  type CompiledEventStream,
+  compileEventStream,
+  type EventLines,
+  pushGapEvent,
+} from "../wire/event-stream.ts";
 import { pushJsonDeleted, pushJsonGap, pushJsonMessage } from "../wire/json-message.ts";
 import { packDeleted, packGap, packMessage } from "../wire/msgpack-message.ts";
 import type { Padding } from "../wire/padding.ts";
@@ -43,16 +48,16 @@ export class TemplateFormat implements PaddableFormat {
   }
 }
 
-/** Event stream whose ids are the publisher's (push-stream spec 4.14). */
+/** Event stream whose ids are the publisher's (push-stream spec 4.14), or none as in a poll. */
 export class EventStreamFormat implements PaddableFormat {
   readonly perConnection = false;
   readonly binary = false;
   readonly tellsGaps = false;
   readonly key: string;
   readonly #template: CompiledEventStream;
-  constructor(key: string, template: string) {
+  constructor(key: string, template: string, lines: EventLines) {
     this.key = key;
-    this.#template = compileEventStream(template);
+    this.#template = compileEventStream(template, lines);
   }
 
   message(writer: ByteWriter, m: Message): number {
@@ -76,7 +81,7 @@ export class PositionedEventStreamFormat implements PaddableFormat {
   constructor(key: string, template: string, epoch: number, severalChannels: boolean) {
     this.key = key;
     this.perConnection = severalChannels;
-    this.#template = compileEventStream(template);
+    this.#template = compileEventStream(template, "whole");
     this.#token = new PositionToken(epoch, [0]);
   }
 

@@ -66,7 +66,8 @@ export class PollEndpoint {
     this.#presenter = presenter;
     const { messageTemplate, headerTemplate, footerTemplate, moduleFields } = location;
     this.#hasModuleFields = moduleFields;
-    this.format = shelfOf(room.store).template(isEventSource ? "events" : "text", messageTemplate);
+    const events = location.eventIds === "auto" ? "whole events" : "events";
+    this.format = shelfOf(room.store).template(isEventSource ? events : "text", messageTemplate);
     this.#header = isEventSource ? eventStreamHeader(headerTemplate) : encoder.encode(headerTemplate);
     this.#footer = isEventSource ? eventStreamFooter(footerTemplate) : encoder.encode(footerTemplate);
     this.#gzipLevel = location.gzip?.level ?? 1;

@@ -5,7 +5,7 @@
  * Everything a publisher or a URL chose (event id, event type, channel name) loses CR, LF and NUL here: a
  * value must not be able to forge a line of the stream.
  */
-import type { ByteWriter } from "./byte-writer.ts";
+import { ByteWriter } from "./byte-writer.ts";
 import { pushJsonString } from "./json-string.ts";
 import type { TokenWriter } from "./position.ts";
 import type { Renderable } from "./renderable.ts";
@@ -17,31 +17,56 @@ const COMMENT = ": ";
 const DATA = "data: ";
 
 const encoder = new TextEncoder();
+/** A message between its template and its lines. */
+const rendered = new ByteWriter();
 
 /** Sent every ping interval: a comment, so that no client sees an event (push-stream spec 4.9). */
 export const EVENT_STREAM_PING: Uint8Array = encoder.encode(": -1\n");
+
+/**
+ * What becomes of the lines of a message. "module": each line that is not empty goes through the template by itself (push-stream spec
+ * 4.14), so empty ones are lost and a template of JSON gives one object a line. "whole": the message goes through the template once,
+ * as on every other transport, and all lines of that are sent: a client joins them by LF again, which is what became of CR and CRLF.
+ */
+export type EventLines = "module" | "whole";
 
 /**
  * Compiles a message template for event streams. A template that starts with `data: ` is taken as already
  * formatted (push-stream spec 4.6); the module then also leaves out the line end, which makes a stream no
  * client can read, so it is added if missing.
  */
-export function compileEventStream(template: string): CompiledEventStream {
-  const formatted = template.startsWith(DATA) ? template : DATA + template;
-  const bareTemplate = template.startsWith(DATA) ? template.slice(DATA.length) : template;
-  const isPlainText = compileTemplate(bareTemplate).isPlainText;
-  return new CompiledEventStream(compileTemplate(endLine(formatted), "strip"), isPlainText);
+export function compileEventStream(template: string, lines: EventLines = "module"): CompiledEventStream {
+  const isFormatted = template.startsWith(DATA);
+  const bare = compileTemplate(isFormatted ? template.slice(DATA.length) : template, "strip");
+  const line = compileTemplate(endLine(isFormatted ? template : DATA + template), "strip");
+  // What is formatted says itself where its lines end.
+  return new CompiledEventStream(
+    line,
+    bare.isPlainText || isFormatted ? null : bare,
+    bare.isPlainText,
+    lines,
+  );
 }
 
 export class CompiledEventStream {
   /** Renders one line with its `data: ` and line end. */
   readonly #line: CompiledTemplate;
+  /** Renders what the lines of a whole message are taken of; null: its text. */
+  readonly #whole: CompiledTemplate | null;
   /** The whole template is `~text~`: lines are copied between constants without running a program. */
   readonly #isPlainText: boolean;
+  readonly #lines: EventLines;
 
-  constructor(line: CompiledTemplate, isPlainText: boolean) {
+  constructor(
+    line: CompiledTemplate,
+    whole: CompiledTemplate | null,
+    isPlainText: boolean,
+    lines: EventLines,
+  ) {
     this.#line = line;
+    this.#whole = whole;
     this.#isPlainText = isPlainText;
+    this.#lines = lines;
   }
 
   /**
@@ -56,7 +81,8 @@ export class CompiledEventStream {
       pushField(writer, "event: ", bytes, Math.max(eventIdLength, 0), eventTypeLength);
     }
     const dataStart = writer.length;
-    this.#pushLines(writer, message);
+    if (this.#lines === "module") this.#pushFullLines(writer, message);
+    else this.#pushAllLines(writer, message);
     writer.pushByte(LF);
     return dataStart;
   }
@@ -65,7 +91,7 @@ export class CompiledEventStream {
    * Lines end at CRLF, LF or CR. Empty ones are dropped, so CRLF needs no special case: it leaves an empty
    * line.
    */
-  #pushLines(writer: ByteWriter, message: Renderable): void {
+  #pushFullLines(writer: ByteWriter, message: Renderable): void {
     const end = message.dataOffset + message.dataLength;
     let lineStart = message.dataOffset;
     for (let at = lineStart; at <= end; at++) {
@@ -75,15 +101,37 @@ export class CompiledEventStream {
     }
   }
 
-  #pushLine(writer: ByteWriter, message: Renderable, offset: number, length: number): void {
-    if (!this.#isPlainText) {
-      this.#line.renderPart(writer, message, offset, length);
-      return;
+  /** A `data` field for every line, empty ones and the last included: n line ends make n + 1 (WHATWG HTML 9.2.6). */
+  #pushAllLines(writer: ByteWriter, message: Renderable): void {
+    let { bytes, dataOffset: lineStart } = message;
+    let end = lineStart + message.dataLength;
+    if (this.#whole !== null) {
+      rendered.reset();
+      this.#whole.render(rendered, message);
+      bytes = rendered.view();
+      lineStart = 0;
+      end = bytes.length;
     }
-    writer.pushLatin1(DATA);
-    writer.pushRange(message.bytes, offset, length);
-    writer.pushByte(LF);
+    const isText = this.#isPlainText || this.#whole !== null;
+    for (let at = lineStart; at <= end; at++) {
+      if (at < end && bytes[at] !== LF && bytes[at] !== CR) continue;
+      if (isText) pushDataLine(writer, bytes, lineStart, at - lineStart);
+      else this.#line.renderPart(writer, message, lineStart, at - lineStart);
+      if (at + 1 < end && bytes[at] === CR && bytes[at + 1] === LF) at++;
+      lineStart = at + 1;
+    }
   }
+
+  #pushLine(writer: ByteWriter, message: Renderable, offset: number, length: number): void {
+    if (this.#isPlainText) pushDataLine(writer, message.bytes, offset, length);
+    else this.#line.renderPart(writer, message, offset, length);
+  }
+}
+
+function pushDataLine(writer: ByteWriter, bytes: Uint8Array, offset: number, length: number): void {
+  writer.pushLatin1(DATA);
+  writer.pushRange(bytes, offset, length);
+  writer.pushByte(LF);
 }
 
 /**

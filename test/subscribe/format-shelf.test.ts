@@ -4,7 +4,13 @@ import { Shelf, type TemplateKind } from "../../src/subscribe/format-shelf.ts";
 
 test("what looks the same is the same object, what does not is not", () => {
   const shelf = new Shelf(1);
-  const kinds: TemplateKind[] = ["text", "events", "positioned events", "several positioned events"];
+  const kinds: TemplateKind[] = [
+    "text",
+    "events",
+    "whole events",
+    "positioned events",
+    "several positioned events",
+  ];
   const [crlf, colons, longer] = [
     shelf.padding(false, 500),
     shelf.padding(true, 500),

@@ -80,6 +80,23 @@ describe("messages", () => {
   });
 });
 
+describe("all lines of a message, where it is to be the same on every transport", () => {
+  const whole = (template: string, text: string): string => {
+    const writer = new ByteWriter(16);
+    compileEventStream(template, "whole").render(writer, message({ id: 3, text }), null);
+    return asLatin1(writer.view());
+  };
+  test.each([
+    ["~text~", "a\n\nb", "data: a\ndata: \ndata: b\n\n"],
+    ["~text~", "\n", "data: \ndata: \n\n"],
+    ["~text~", "", "data: \n\n"],
+    ["~text~", "a\r\n\rb\n\r", "data: a\ndata: \ndata: b\ndata: \ndata: \n\n"],
+    ["data: <~text~>", "a\n\nb", "data: <a>\ndata: <>\ndata: <b>\n\n"],
+    ['{"size":~size~,"text":"~text~"}', "a\nb", 'data: {"size":3,"text":"a\ndata: b"}\n\n'],
+    ["~id~\n\n~text~", "\r", "data: 3\ndata: \ndata: \ndata: \n\n"],
+  ])("%j, %j", (template, text, expected) => expect(whole(template, text)).toBe(expected));
+});
+
 describe("values cannot forge lines", () => {
   test("CR, LF and NUL in event id and type are stripped", () => {
     const forged = message({ eventId: "1\ndata: a\n\n", eventType: "t\r\nid: 9\0", text: "x" });
