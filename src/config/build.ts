@@ -19,7 +19,6 @@ import type {
   ListenerConfig,
   LocationConfig,
   MessagesConfig,
-  ProxiesConfig,
   Role,
   ServerConfig,
   SocketFile,
@@ -28,9 +27,10 @@ import type {
   StoreConfig,
 } from "./model.ts";
 import { codeOf } from "./named-code.ts";
-import type { LocationValues, MainValues, ServerValues, StepValues } from "./options.ts";
+import type { LocationValues, MainValues, StepValues } from "./options.ts";
 import { ringEntries } from "./store-checks.ts";
 import { parseSync } from "./store-sync.ts";
+import { trustedProxies } from "./trusted-proxies.ts";
 
 /** 0 stands for unlimited, never and automatic all over the model (model.ts says which where). */
 const UNSET = 0;
@@ -125,21 +125,10 @@ function buildServer(server: ServerEntry, context: Context, locations: LocationC
   return {
     listen: server.values.listen.map((text) => parseListen(text).address),
     names: server.values.server_name.map((name) => (name.startsWith("~") ? name : name.toLowerCase())),
-    proxies: buildProxies(server.values, context.main),
+    proxies: trustedProxies(server.values, context.main),
     steps: server.steps.map(({ values }) => buildStep(values, NO_VARIANT)),
     setVariables: context.setVariables,
     locations: server.locations.map((entry) => addLocation(entry, context, locations)),
-  };
-}
-
-/** A server that says who is trusted says it anew; the rest is as at the top unless it says that, too. */
-function buildProxies(server: ServerValues, main: MainValues): ProxiesConfig | null {
-  const trusted = server.trusted_proxies ?? main.trusted_proxies;
-  if (trusted.length === 0) return null;
-  return {
-    trusted,
-    header: server.real_ip_header ?? main.real_ip_header,
-    isRecursive: server.real_ip_recursive ?? main.real_ip_recursive,
   };
 }
 

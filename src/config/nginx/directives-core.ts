@@ -40,6 +40,9 @@ export const CORE_ROWS = `
   deny                      hslx    1     *
   auth_basic                hslx    1
   auth_basic_user_file      hslx    1
+  set_real_ip_from          hsl     1     *
+  real_ip_header            hsl     1
+  real_ip_recursive         hsl     flag
   set                       slic    2     *
   return                    slic    1-2   *
   break                     slic    0     *

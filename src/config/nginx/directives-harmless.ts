@@ -154,8 +154,6 @@ export const HARMLESS_ROWS = `
   autoindex_exact_size      hsl     flag
   autoindex_format          hsl     1
   autoindex_localtime       hsl     flag
-  real_ip_header            hsl     1
-  real_ip_recursive         hsl     flag
   sub_filter_once           hsl     flag
   sub_filter_types          hsl     1+    *
   sub_filter_last_modified  hsl     flag

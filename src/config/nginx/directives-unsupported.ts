@@ -49,7 +49,6 @@ export const UNSUPPORTED_ROWS = `
   secure_link               hsl     1
   secure_link_secret        l       1
   valid_referers            sl      1+
-  set_real_ip_from          hsl     1     *
   geoip_country             h       1-2
   geoip_city                h       1-2
   geoip2                    h       1+    {*

@@ -1,4 +1,4 @@
-/** One `server` block as a `[[server]]` table: addresses, names, certificates, steps, locations. Called by translate.ts. */
+/** One `server` block as a `[[server]]` table: addresses, names, certificates, trusted proxies, steps, locations. Called by translate.ts. */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { pcreSource } from "../pcre.ts";
@@ -7,6 +7,7 @@ import { type Listen, translateListen } from "./translate-listen.ts";
 import { implicitLocation, isPlainRoot, translateLocation } from "./translate-location.ts";
 import { constantsIn } from "./translate-names.ts";
 import { flattenLocations } from "./translate-nesting.ts";
+import { proxiesInLocation, trustedProxies } from "./translate-proxies.ts";
 import { inEffect, innerScopes, oneInEffect, type Scope } from "./translate-scope.ts";
 import type { Context } from "./translate-settings.ts";
 import { translateSteps } from "./translate-steps.ts";
@@ -22,10 +23,13 @@ export function translateServer(context: Context, scope: Scope): Draft {
   );
   serverNames(scope, draft);
   if (listens.some(({ words }) => words.includes("ssl"))) certificates(context, scope, draft);
+  trustedProxies(context, scope, draft);
   for (const step of translateSteps(context, scope, constantsIn(scope))) draft.push("step", step);
   const located = flattenLocations(context.report, innerScopes(scope, "location"));
-  for (const { scope: location, match } of located)
+  for (const { scope: location, match } of located) {
+    proxiesInLocation(context, location);
     draft.push("location", translateLocation(context, location, match));
+  }
   // What no location is for is the server's own affair in nginx: served from its root, logged, kept from strangers.
   if (
     OF_SERVER.some((slot) => inEffect(scope, slot).length > 0) &&
