@@ -7,8 +7,7 @@ import { contentTypeOf } from "../config/content-type.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { FilesConfig, LocationConfig } from "../config/model.ts";
 import { errorPage } from "../front/error-page.ts";
-import { fieldValue, pathUrl } from "../front/field-value.ts";
-import { originOf } from "../front/returned.ts";
+import { fieldValue, pathUrl, urlValue } from "../front/field-value.ts";
 import { formatHttpDate } from "../wire/http-date.ts";
 import { askedRange, type ByteRange, fileEtag, type HeaderReader, preconditionStatus } from "./conditions.ts";
 import { Disk, type Found, type FoundFile } from "./disk.ts";
@@ -125,8 +124,12 @@ function part(file: FoundFile, { validators, type }: Head, { first, last }: Byte
   return new Response(body, { status: 206, headers });
 }
 
-/** nginx: relative links of the index page would be wrong without the slash. */
-function redirectInto(located: LocatedRequest): Response {
-  const query = located.rawQuery === "" ? "" : `?${located.rawQuery}`;
-  return errorPage(301, { Location: `${originOf(located)}${pathUrl(located.path)}/${query}` });
+/**
+ * nginx: relative links of the index page would be wrong without the slash. The address is relative (RFC 9110 10.2.2): behind a proxy neither
+ * the scheme nor the path is what the client sees. And of the path as it was sent: that is what it is relative to.
+ */
+function redirectInto({ rawUrlPath, rawQuery }: LocatedRequest): Response {
+  const query = rawQuery === "" ? "" : `?${rawQuery}`;
+  const name = rawUrlPath.slice(rawUrlPath.lastIndexOf("/") + 1);
+  return errorPage(301, { Location: `./${urlValue(name)}/${query}` });
 }

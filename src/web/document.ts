@@ -7,7 +7,8 @@ export interface Page {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-const sourceHash = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+export const sourceHash = (text: string): string =>
+  `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
 /**
  * Nothing but this document's own style and script runs (CSP Level 3, hash sources), and it may talk to this origin only;

@@ -3,9 +3,10 @@
  * shell. Made once, at the first request; plugin.ts serves them for locations with `examples = true`.
  *
  * Like the page at `/` they are plain files embedded as text, joined here, and run under a policy that allows nothing but
- * their own style and script.
+ * their own style and scripts. Their addresses are relative, to hold below the path of a proxy.
  */
-import { contentSecurityPolicy, documentHeaders, type Page } from "./document.ts";
+import { contentSecurityPolicy, documentHeaders, type Page, sourceHash } from "./document.ts";
+import addressJs from "./examples/address.js" with { type: "text" };
 import chatHtml from "./examples/chat.html" with { type: "text" };
 import chatJs from "./examples/chat.js" with { type: "text" };
 import dashboardHtml from "./examples/dashboard.html" with { type: "text" };
@@ -148,7 +149,7 @@ export function examplePage(path: string, origin: string): Page | undefined {
 }
 
 const entry = ({ name, title, summary }: Example): string =>
-  `<li><a href="${DIRECTORY}${name}">${escaped(title)}</a><p>${escaped(summary)}</p></li>`;
+  `<li><a href="${name}">${escaped(title)}</a><p>${escaped(summary)}</p></li>`;
 
 function exampleDocument({ title, summary, demo, script, shell: lines, isSandboxed }: Example): Document {
   const parts = {
@@ -171,8 +172,13 @@ const DEMOS = ["img-src 'self' blob: data:", "frame-src 'self'"];
 function document(text: string, script: string, directives: readonly string[]): Document {
   return {
     // The hashes of the policy are of what stands between the tags, so nothing else may: the blanks around the places go.
-    text: text.replace(/\s*\/\* style \*\/\s*/, () => css).replace(/\s*PAGE_SCRIPT;\s*/, () => script),
-    headers: documentHeaders(contentSecurityPolicy(css, script, directives, " 'self'")),
+    text: text
+      .replace(/\s*\/\* style \*\/\s*/, () => css)
+      .replace(/\s*PAGE_SCRIPT;\s*/, () => script)
+      .replace(/\s*ADDRESS_SCRIPT;\s*/, () => addressJs),
+    headers: documentHeaders(
+      contentSecurityPolicy(css, script, directives, ` ${sourceHash(addressJs)} 'self'`),
+    ),
   };
 }
 

@@ -60,12 +60,16 @@ function joinModules(sources: readonly string[]): string {
     .join("\n");
 }
 
-/** For a server that has the example pages; by a relative address, as a proxy may have both below a path of its own. */
+/** For a server that has the example pages. */
 const EXAMPLES = `  <section aria-labelledby="examples-title">
     <h2 id="examples-title">Examples</h2>
-    <p class="note"><a href="examples/">A page for each way to use it</a>, with its source: a chat, a dashboard, EventSource, long polling and more.</p>
+    <p class="note"><a href="./examples/">A page for each way to use it</a>, with its source: a chat, a dashboard, EventSource, long polling and more.</p>
   </section>`;
 
+/**
+ * The page as it is to be served at `/`. All of its addresses are relative, as a proxy may have the server below a path of its own; at a path
+ * that is deeper they have to begin further up (pageAt).
+ */
 export function makePage(hasExamples: boolean): Page {
   const style = `\n${[pageCss, formsCss, lanesCss].join("\n")}`;
   const script = `\n${joinModules(modules)}`;
@@ -78,4 +82,23 @@ export function makePage(hasExamples: boolean): Page {
     body: new TextEncoder().encode(document),
     headers: documentHeaders(contentSecurityPolicy(style, script, STRICT)),
   };
+}
+
+/** The page for a path such as "/demo/page": relative addresses in it lead from there to what lies below the server's root. */
+export function pageAt(page: Page, path: string): Page {
+  const root = rootFrom(path);
+  if (root === "./") return page;
+  const text = new TextDecoder().decode(page.body);
+  const moved = text
+    .replace('data-root="./"', `data-root="${root}"`)
+    .replace('href="./examples/"', `href="${root}examples/"`);
+  return { ...page, body: new TextEncoder().encode(moved) };
+}
+
+const MOST_STEPS = 32;
+
+/** "./" from "/" and "/page", "../" from "/demo/" and "/demo/page". */
+function rootFrom(path: string): string {
+  const steps = path.split("/", MOST_STEPS).length - 2;
+  return steps > 0 ? "../".repeat(steps) : "./";
 }

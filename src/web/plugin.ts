@@ -10,7 +10,7 @@ import { errorPage } from "../front/error-page.ts";
 import type { Front } from "../front/front.ts";
 import type { Page } from "./document.ts";
 import { examplePage } from "./examples.ts";
-import { makePage } from "./page.ts";
+import { makePage, pageAt } from "./page.ts";
 import { pushStreamScript } from "./pushstream-script.ts";
 
 const SCRIPT_HEADERS = {
@@ -25,7 +25,7 @@ export const web = ({ locations }: Config, locator: Locator, front: Front) => {
   const page = makePage(locations.some(({ role }) => role.kind === "examples"));
   const script = { body: new TextEncoder().encode(pushStreamScript()), headers: SCRIPT_HEADERS };
   const documents = [
-    ["page", () => page],
+    ["page", (located: LocatedRequest) => pageAt(page, located.path)],
     ["examples", (located: LocatedRequest) => examplePage(located.path, originOf(located))],
     ["pushstream-client", () => script],
   ] as const satisfies readonly (readonly [string, (located: LocatedRequest) => Page | undefined])[];

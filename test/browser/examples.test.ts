@@ -63,7 +63,7 @@ describe.skipIf(!hasBrowser)("example pages (Chromium)", () => {
     const links = await page.locator(".index a").evaluateAll((all) => all.map((a) => a.getAttribute("href")));
     expect(links.length).toBe(9);
     for (const link of links) {
-      await page.goto(server.url + link, { waitUntil: "domcontentloaded" });
+      await page.goto(new URL(link ?? "", `${server.url}/examples/`).href, { waitUntil: "domcontentloaded" });
       expect(await page.locator("pre.source").textContent()).toContain("<script>");
       expect(await page.locator("pre.shell").textContent()).toContain(new URL(server.url).host);
       expect((await page.title()).endsWith("sluice examples")).toBeTrue();

@@ -23,6 +23,12 @@ export function parseChannel(text, last) {
   return channel;
 }
 
+/**
+ * The path below which the server is, as the browser sees it: "/", or "/push/" where a proxy has it there. The server knows how deep below that
+ * the page stands, and says so.
+ */
+export const ROOT = new URL(document.documentElement.dataset["root"] ?? "./", location.href).pathname;
+
 /** `'` stays literal in encodeURIComponent and would end a shell's quotes. @param {string} name */
 const encodeName = (name) => encodeURIComponent(name).replaceAll("'", "%27");
 
@@ -33,7 +39,7 @@ export function channelsPath(channel, last) {
 
 /** @param {Channel} channel */
 export function publishPath(channel) {
-  return `/pub?id=${channelsPath(channel, 0)}`;
+  return `${ROOT}pub?id=${channelsPath(channel, 0)}`;
 }
 
 /** The part after `#`; the usual number of stored messages is left out. @param {Channel} channel */

@@ -1,5 +1,5 @@
 /** Server-Sent Events through the browser's own EventSource, which reconnects and sends Last-Event-ID by itself. */
-import { channelsPath } from "./channel.js";
+import { channelsPath, ROOT } from "./channel.js";
 import { reportRefusal } from "./feed.js";
 import { isNews, parsePosition } from "./position.js";
 
@@ -13,8 +13,8 @@ export const eventSourceTransport = {
     "EventSource. Every event carries its position as id; the browser reconnects by itself and sends the last one back.",
   http: true,
   address(channel, memory) {
-    if (!memory["lastId"]) return `/ev/${channelsPath(channel, channel.last)}`;
-    return `/ev/${channelsPath(channel, 0)}?eventid=${encodeURIComponent(memory["lastId"])}`;
+    if (!memory["lastId"]) return `${ROOT}ev/${channelsPath(channel, channel.last)}`;
+    return `${ROOT}ev/${channelsPath(channel, 0)}?eventid=${encodeURIComponent(memory["lastId"])}`;
   },
   open(link) {
     const address = eventSourceTransport.address(link.channel, link.memory);

@@ -2,7 +2,7 @@
  * Long polling with fetch: a request that is answered when there is news, then the next one with the position of that answer
  * (Last-Modified and Etag come back as If-Modified-Since and If-None-Match). One line a message.
  */
-import { channelsPath } from "./channel.js";
+import { channelsPath, ROOT } from "./channel.js";
 import { reportRefusal } from "./feed.js";
 import { readLines } from "./stream.js";
 
@@ -22,7 +22,7 @@ export const longPollTransport = {
   http: true,
   address(channel, memory) {
     // `.bN` only until there is a position: it would be answered at once, again and again.
-    return `/lp/${channelsPath(channel, memory["since"] ? 0 : channel.last)}`;
+    return `${ROOT}lp/${channelsPath(channel, memory["since"] ? 0 : channel.last)}`;
   },
   open(link) {
     const abort = new AbortController();

@@ -1,11 +1,11 @@
 /** The commands to copy: the same channel with curl and with sluice's own command line. */
-import { channelsPath, publishPath } from "./channel.js";
+import { channelsPath, publishPath, ROOT } from "./channel.js";
 import { makeElement } from "./lane.js";
 
 /** @typedef {import("./channel.js").Channel} Channel */
 
 /** Where `sluice pub` and `sub` look when not told otherwise. */
-const DEFAULT_ORIGIN = "http://127.0.0.1:8080";
+const DEFAULT_BASE = "http://127.0.0.1:8080/";
 
 /** @param {string} text */
 const quote = (text) => (/^[\w.][\w.-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
@@ -13,15 +13,16 @@ const quote = (text) => (/^[\w.][\w.-]*$/.test(text) ? text : `'${text.replaceAl
 /** @param {Channel} channel @returns {[string, string][]} */
 function commandsFor(channel) {
   const { origin } = location;
-  const url = origin === DEFAULT_ORIGIN ? "" : ` --url ${origin}`;
+  const base = origin + ROOT;
+  const url = base === DEFAULT_BASE ? "" : ` --url ${base.replace(/\/$/, "")}`;
   const last = channel.last > 0 ? ` --last ${channel.last}` : "";
   const path = channelsPath(channel, channel.last);
   return [
     ["Publish", `curl -d 'hello from a shell' '${origin}${publishPath(channel)}'`],
     ["Publish with sluice", `sluice pub ${quote(channel.names.join("/"))} 'hello from a shell'${url}`],
-    ["Events", `curl -N '${origin}/ev/${path}'`],
-    ["Stream", `curl -N '${origin}/sub/${path}'`],
-    ["Long poll", `curl -i '${origin}/lp/${channelsPath(channel, 0)}'`],
+    ["Events", `curl -N '${base}ev/${path}'`],
+    ["Stream", `curl -N '${base}sub/${path}'`],
+    ["Long poll", `curl -i '${base}lp/${channelsPath(channel, 0)}'`],
     ["WebSocket with sluice", `sluice sub ${channel.names.map(quote).join(" ")} --transport ws${last}${url}`],
   ];
 }

@@ -4,7 +4,7 @@
  * Lines carry no position, so after a break the page resumes by time: it asks for everything since a second before the last
  * line it saw and leaves out what it recognises. Exact resuming needs a transport with positions.
  */
-import { channelsPath } from "./channel.js";
+import { channelsPath, ROOT } from "./channel.js";
 import { reportRefusal } from "./feed.js";
 
 /** @typedef {import("./feed.js").Link} Link */
@@ -25,7 +25,7 @@ export const streamTransport = {
     "One HTTP answer that never ends, one line a message: curl can read it. Resumes by time, and cannot see gaps.",
   http: true,
   address(channel, memory) {
-    return `/sub/${channelsPath(channel, memory["recent"] ? 0 : channel.last)}`;
+    return `${ROOT}sub/${channelsPath(channel, memory["recent"] ? 0 : channel.last)}`;
   },
   open(link) {
     const abort = new AbortController();

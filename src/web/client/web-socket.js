@@ -1,5 +1,5 @@
 /** WebSocket with the subprotocol sluice.json.v1: one JSON object a frame. Resumes with `?eventid=<position>`. */
-import { channelsPath } from "./channel.js";
+import { channelsPath, ROOT } from "./channel.js";
 import { formatPosition, isNews, movePosition, parsePosition } from "./position.js";
 
 /** @typedef {import("./feed.js").Link} Link */
@@ -26,8 +26,8 @@ export const webSocketTransport = {
   http: false,
   address(channel, memory) {
     const at = memory["seen"] ?? memory["start"];
-    if (!at) return `/ws/${channelsPath(channel, channel.last)}`;
-    return `/ws/${channelsPath(channel, 0)}?eventid=${encodeURIComponent(formatPosition(at))}`;
+    if (!at) return `${ROOT}ws/${channelsPath(channel, channel.last)}`;
+    return `${ROOT}ws/${channelsPath(channel, 0)}?eventid=${encodeURIComponent(formatPosition(at))}`;
   },
   open(link) {
     const url = new URL(webSocketTransport.address(link.channel, link.memory), location.href);

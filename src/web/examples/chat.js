@@ -12,7 +12,8 @@ function show(line) {
 function connect() {
   const resume = position === "" ? "" : `?eventid=${position}`;
   const channels = position === "" ? "example-chat.b10/example-notices" : "example-chat/example-notices";
-  const url = `${location.protocol.replace("http", "ws")}//${location.host}/ws/${channels}${resume}`;
+  const url = new URL(`../ws/${channels}${resume}`, location.href);
+  url.protocol = url.protocol.replace("http", "ws");
   const socket = new WebSocket(url, "sluice.json.v1");
   const positions = [];
   socket.onopen = () => {
@@ -36,10 +37,10 @@ function connect() {
 }
 
 const publish = (channel, what) =>
-  fetch(`/pub?id=${channel}`, { method: "POST", body: JSON.stringify(what) });
+  fetch(`../pub?id=${channel}`, { method: "POST", body: JSON.stringify(what) });
 
 async function count() {
-  const response = await fetch("/channels-stats?id=example-chat");
+  const response = await fetch("../channels-stats?id=example-chat");
   const { subscribers = 0 } = response.ok ? await response.json() : {};
   at("presence").textContent = `${subscribers} in the room`;
 }

@@ -3,7 +3,7 @@ const SECONDS = 60;
 const rates = new Array(SECONDS).fill(0);
 let sinceLast = 0;
 
-const events = new EventSource("/ev/example-rate");
+const events = new EventSource("../ev/example-rate");
 events.onopen = () => {
   at("state").textContent = "Watching the channel example-rate.";
 };
@@ -41,5 +41,5 @@ setInterval(() => {
 draw();
 
 at("burst").onclick = async () => {
-  for (let i = 0; i < 50; i++) await fetch("/pub?id=example-rate", { method: "POST", body: String(i) });
+  for (let i = 0; i < 50; i++) await fetch("../pub?id=example-rate", { method: "POST", body: String(i) });
 };

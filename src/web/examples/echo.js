@@ -16,7 +16,9 @@ function connected(isOpen, words) {
 }
 
 at("connect").onclick = () => {
-  socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/examples/echo/socket`);
+  const url = new URL("echo/socket", location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  socket = new WebSocket(url);
   socket.onopen = () => connected(true, "Connected.");
   socket.onmessage = (event) => show(`← ${event.data}`);
   socket.onclose = (event) => connected(false, `Closed, code ${event.code}.`);

@@ -1,6 +1,6 @@
 const at = (id) => document.getElementById(id);
 // .b5: the last five stored messages first. On a reconnect the browser sends the last id it saw and gets what it missed.
-const events = new EventSource("/ev/example-events.b5");
+const events = new EventSource("../ev/example-events.b5");
 
 function show(line) {
   const item = document.createElement("li");
@@ -20,5 +20,5 @@ events.addEventListener("gap", (event) => show(`missed: ${JSON.parse(event.data)
 
 at("form").onsubmit = (event) => {
   event.preventDefault();
-  fetch("/pub?id=example-events", { method: "POST", body: at("text").value });
+  fetch("../pub?id=example-events", { method: "POST", body: at("text").value });
 };

@@ -15,10 +15,10 @@ window.onmessage = (event) => {
   if (event.data === "ready") at("state").textContent = "The page is there, and stays.";
   else show(String(event.data));
 };
-frame.src = "/iframe/example-iframe";
+frame.src = "../iframe/example-iframe";
 
 at("form").onsubmit = (event) => {
   event.preventDefault();
   const body = JSON.stringify(at("text").value).replaceAll("<", "\\u003c");
-  fetch("/pub?id=example-iframe", { method: "POST", body });
+  fetch("../pub?id=example-iframe", { method: "POST", body });
 };

@@ -11,7 +11,7 @@ function show(line) {
 
 function poll() {
   const script = document.createElement("script");
-  script.src = `/jsonp/example-jsonp?callback=received&_=${Date.now()}${position}`;
+  script.src = `../jsonp/example-jsonp?callback=received&_=${Date.now()}${position}`;
   script.onload = script.onerror = () => {
     script.remove();
     setTimeout(poll, 100);

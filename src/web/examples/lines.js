@@ -14,7 +14,7 @@ start.onclick = async () => {
   stop.disabled = false;
   state.textContent = "Reading the response while it grows …";
   try {
-    const response = await fetch("/examples/lines/stream?count=10", { signal: controller.signal });
+    const response = await fetch("lines/stream?count=10", { signal: controller.signal });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let rest = ""; ; ) {
       const { value, done } = await reader.read();

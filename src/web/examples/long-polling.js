@@ -10,7 +10,7 @@ function show(line) {
 
 async function poll() {
   at("state").textContent = "Waiting for the next message …";
-  const response = await fetch("/lp/example-polls", { headers: position, cache: "no-store" });
+  const response = await fetch("../lp/example-polls", { headers: position, cache: "no-store" });
   // Both go back with the next poll: messages published meanwhile are answered at once.
   const time = response.headers.get("Last-Modified");
   const tag = response.headers.get("Etag");
@@ -32,5 +32,5 @@ forever();
 
 at("form").onsubmit = (event) => {
   event.preventDefault();
-  fetch("/pub?id=example-polls", { method: "POST", body: at("text").value });
+  fetch("../pub?id=example-polls", { method: "POST", body: at("text").value });
 };

@@ -23,7 +23,7 @@ async function send() {
   count++;
   draw();
   const frame = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.7));
-  await fetch("/pub?id=example-film", { method: "POST", body: frame });
+  await fetch("../pub?id=example-film", { method: "POST", body: frame });
   at("state").textContent = `${count} frames sent.`;
   setTimeout(send, 100);
 }
