@@ -35,6 +35,7 @@ import { Doorbell } from "./store/doorbell.ts";
 import { RoomWatch } from "./store/room-watch.ts";
 import type { Store } from "./store/store.ts";
 import { subscribe } from "./subscribe/plugin.ts";
+import { type RefusedUpgrader, refuseSocket } from "./subscribe/refused-socket.ts";
 import { Room, type RoomOptions } from "./subscribe/room.ts";
 import { web } from "./web/plugin.ts";
 
@@ -136,7 +137,9 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   });
   const locator = new Locator(config);
   const front = new Front(config);
-  const guards = new Guards(host);
+  const guards = new Guards(host, (located, refusal, server) =>
+    refuseSocket(located, refusal, server as RefusedUpgrader | null),
+  );
   const plugins = {
     publish: publish({ config, locator, ingest: inlet, front, hooks }),
     subscribe: subscribe(room, locator, front),
@@ -301,7 +304,7 @@ const entrance = (
       };
       const refused =
         (stage === AT_THE_FRONT ? front.before(located, passing(AT_THE_GUARD)) : null) ??
-        guards.check(located, passing(INSIDE));
+        guards.check(located, server, passing(INSIDE));
       if (!(refused instanceof Promise)) return refused === null ? undefined : front.finish(located, refused);
       // Who was let on after all was answered, and finished, further in.
       return refused.then((answer) =>

@@ -46,6 +46,8 @@ export class LocatedRequest implements SteppedRequest {
   index: number;
   /** The channels path a guard gave in place of the location's own, as a binary string; null: it gave none. */
   granted: string | null = null;
+  /** Who a guard said it is; null: nobody said. */
+  user: string | null = null;
   /** What a step answers; the location's role is then not asked. */
   returned: Returned | null = null;
   captures: readonly string[];

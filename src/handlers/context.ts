@@ -33,6 +33,7 @@ export class RequestContext implements Context {
   readonly #groups: CaptureGroups;
   readonly #body: Uint8Array<ArrayBuffer> | null;
   readonly remoteAddress: string;
+  readonly user: string | null;
   #request: Request | null = null;
   #query: Query | null = null;
   #controller: AbortController | null = null;
@@ -52,6 +53,7 @@ export class RequestContext implements Context {
     this.#groups = groups;
     this.#body = body;
     this.remoteAddress = located.remoteAddress;
+    this.user = located.user;
   }
 
   // --- the request -----------------------------------------------------------------------------------------------------------------

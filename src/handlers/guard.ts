@@ -4,11 +4,13 @@
  */
 import type { Authorization, AuthorizeContext } from "sluice";
 import { NO_CACHE, refuse } from "../answer.ts";
+import type { AddressSource } from "../config/door.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import { groupsOf, locationValue } from "../config/location-values.ts";
 import type { CaptureGroups } from "../config/match-syntax.ts";
 import type { LocationConfig } from "../config/model.ts";
 import type { CompiledValue } from "../config/variables.ts";
+import type { Refusal } from "../errors.ts";
 import { errorPage } from "../front/error-page.ts";
 import { fieldValue } from "../front/field-value.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
@@ -21,14 +23,37 @@ import { textOf } from "./publishing.ts";
 /** Carries on with the request, which was let in: the role answers, and the answer is finished. */
 export type Resume = () => Response | Promise<Response>;
 
-type Outcome = Response | null;
+/**
+ * Refuses a WebSocket in its own words, when the request asks for one; null: it does not. Theirs is not the role that would have answered:
+ * nothing that is refused goes on to it.
+ */
+export type RefuseSocket = (
+  located: LocatedRequest,
+  refusal: Refusal,
+  server: AddressSource | null,
+) => Response | null;
+
+interface Refused {
+  readonly refusal: Refusal;
+  readonly answer: Response;
+}
+
+/** null: let in. */
+type Outcome = Refused | null;
+
+/** What was granted to a request that is handed in a second time. */
+type Granted = Pick<LocatedRequest, "granted" | "user">;
+
+/** In bytes: what is written into every log line and kept for every connection. */
+const MAX_USER_BYTES = 256;
 
 export class Guards {
   readonly #guards: readonly (Guard | null)[];
-  /** What was granted to requests that are handed in a second time. */
-  readonly #granted = new WeakMap<Request, string>();
+  readonly #granted = new WeakMap<Request, Granted>();
+  readonly #refuseSocket: RefuseSocket;
 
-  constructor(host: HandlerHost) {
+  constructor(host: HandlerHost, refuseSocket: RefuseSocket) {
+    this.#refuseSocket = refuseSocket;
     this.#guards = host.config.locations.map((location) => guardOf(host, location));
   }
 
@@ -38,22 +63,30 @@ export class Guards {
   }
 
   /** null: let in. A guard that takes its time gives a promise of a refusal, or of what `resume` answers. */
-  check(located: LocatedRequest, resume: Resume): Response | Promise<Response> | null {
+  check(
+    located: LocatedRequest,
+    server: AddressSource | null,
+    resume: Resume,
+  ): Response | Promise<Response> | null {
     const guard = this.#guards[located.index] ?? null;
     // Says nothing of channels and does nothing; a browser asks it before it sends credentials (CORS).
     if (guard === null || located.method === "OPTIONS") return null;
     const outcome = guard.ask(located);
-    if (!(outcome instanceof Promise)) return outcome;
-    return outcome.then((refusal) => {
-      if (refusal !== null) return refusal;
-      if (located.granted !== null) this.#granted.set(located.request, located.granted);
+    const answerTo = ({ refusal, answer }: Refused): Response =>
+      (guard.hasSockets ? this.#refuseSocket(located, refusal, server) : null) ?? answer;
+    if (!(outcome instanceof Promise)) return outcome === null ? null : answerTo(outcome);
+    return outcome.then((refused) => {
+      if (refused !== null) return answerTo(refused);
+      this.#granted.set(located.request, { granted: located.granted, user: located.user });
       return resume();
     });
   }
 
   /** The request is here again, as another object: what was granted to it still is. */
   recall(located: LocatedRequest): void {
-    located.granted = this.#granted.get(located.request) ?? null;
+    const { granted, user } = this.#granted.get(located.request) ?? { granted: null, user: null };
+    located.granted = granted;
+    located.user = user;
   }
 }
 
@@ -71,6 +104,8 @@ class Guard {
   readonly #groups: CaptureGroups;
   readonly #channelsPath: CompiledValue | null;
   readonly #timeoutMs: number;
+  /** Who comes by WebSocket is to hear why not (wire/close-reason.ts). */
+  readonly hasSockets: boolean;
 
   constructor(
     host: HandlerHost,
@@ -84,15 +119,15 @@ class Guard {
     this.#groups = groupsOf(location);
     this.#channelsPath = role === "files" ? null : locationValue(location, location.channelsPath);
     this.#timeoutMs = location.code?.timeoutMs ?? 0;
+    this.hasSockets = location.role.kind === "subscriber" && location.role.mode === "websocket";
   }
 
-  /** null: let in, and `located.granted` has its channels. */
+  /** null: let in, and `located` has what was granted. */
   ask(located: LocatedRequest): Outcome | Promise<Outcome> {
     const { module, failureId } = this.#file;
     if (module === null && failureId === null) return this.#askLater(located);
     const authorize = module?.authorize ?? null;
-    if (authorize === null)
-      return failureAnswer(failureId ?? this.#failed(new Error("it exports no authorize")));
+    if (authorize === null) return failure(failureId ?? this.#failed(new Error("it exports no authorize")));
     const context = new GuardContext(this.#host, located, this.#groups, this.#role, this.#channels(located));
     try {
       const said = authorize(context);
@@ -101,7 +136,7 @@ class Guard {
       return this.#outcome(located, said);
     } catch (error) {
       context.finish(Ending.done);
-      return failureAnswer(this.#failed(error, context));
+      return failure(this.#failed(error, context));
     }
   }
 
@@ -110,7 +145,7 @@ class Guard {
     try {
       await within(this.#file.settled, this.#timeoutMs);
     } catch (error) {
-      return failureAnswer(this.#failed(error));
+      return failure(this.#failed(error));
     }
     return await this.ask(located);
   }
@@ -126,7 +161,7 @@ class Guard {
       return this.#outcome(located, authorization);
     } catch (error) {
       context.finish(error instanceof TooLate ? Ending.tooLate : Ending.done);
-      return failureAnswer(this.#failed(error, context));
+      return failure(this.#failed(error, context));
     }
   }
 
@@ -137,21 +172,27 @@ class Guard {
     if (typeof said === "number") return this.#refusal(said, null);
     if (typeof said !== "object" || said === null)
       throw new TypeError(`authorize answers true, false, a status or an object, not ${String(said)}`);
-    const { status, explain, channels } = said as Record<string, unknown>;
+    const { status, explain, channels, user } = said as Record<string, unknown>;
     if (status !== undefined)
       return this.#refusal(status, typeof explain === "string" ? fieldValue(explain) : null);
-    if (channels === undefined)
-      throw new TypeError("authorize answered an object without status or channels");
-    if (this.#channelsPath === null) throw new TypeError("files have no channels");
-    located.granted = grantedPath(channels, this.#channelsPath(located));
+    if (channels === undefined && user === undefined)
+      throw new TypeError("authorize answered an object without status, channels or user");
+    const name = user === undefined ? null : userName(user);
+    if (channels !== undefined) located.granted = this.#grantedPath(channels, located);
+    located.user = name;
     return null;
   }
 
-  #refusal(status: unknown, explain: string | null): Response {
+  #grantedPath(channels: unknown, located: LocatedRequest): string {
+    if (this.#channelsPath === null) throw new TypeError("files have no channels");
+    return grantedPath(channels, this.#channelsPath(located));
+  }
+
+  #refusal(status: unknown, explain: string | null): Refused {
     if (typeof status !== "number" || !Number.isInteger(status) || status < 400 || status > 599)
       throw new TypeError(`authorize refuses with a status of 400 to 599, not ${String(status)}`);
-    if (this.#role === "files") return errorPage(status, NO_CACHE);
-    return refuse({ code: "unauthorized", status, explain });
+    const refusal = { code: "unauthorized", status, explain };
+    return { refusal, answer: this.#role === "files" ? errorPage(status, NO_CACHE) : refuse(refusal) };
   }
 
   /** Without the numbers of old messages that are asked for. */
@@ -184,6 +225,18 @@ class GuardContext extends RequestContext implements AuthorizeContext {
     this.role = role;
     this.channels = channels;
   }
+}
+
+const failure = (id: string): Refused => ({
+  refusal: { code: "guard_failed", status: 500, explain: `The guard failed (id ${id}).` },
+  answer: failureAnswer(id),
+});
+
+/** A name that is empty, or of any length, is a fault of the guard and no user. */
+function userName(user: unknown): string {
+  if (typeof user !== "string" || user === "" || Buffer.byteLength(user) > MAX_USER_BYTES)
+    throw new TypeError(`authorize names a user in 1 to ${MAX_USER_BYTES} bytes of text`);
+  return user;
 }
 
 /**

@@ -96,14 +96,14 @@ class FileHooks implements LocationHooks {
     if (hooks?.onSubscribe === undefined && hooks?.onUnsubscribe === undefined) return null;
     const context = this.#contextOf(located);
     return (names) => {
-      const { remoteAddress } = context;
-      const event = { channels: names.map(textOf), transport: this.#transport(), remoteAddress };
+      const { remoteAddress, user } = context;
+      const event = { channels: names.map(textOf), transport: this.#transport(), remoteAddress, user };
       const startMs = performance.now();
       this.#tell("onSubscribe", context, () => hooks.onSubscribe?.(event, context));
       return () => {
         context.finish(Ending.clientLeft);
         const durationMs = Math.round(performance.now() - startMs);
-        this.#tell("onUnsubscribe", context, () => hooks.onUnsubscribe?.({ ...event, durationMs }));
+        this.#tell("onUnsubscribe", context, () => hooks.onUnsubscribe?.({ ...event, durationMs }, context));
       };
     };
   }
@@ -117,7 +117,9 @@ class FileHooks implements LocationHooks {
 
   #tell(what: string, context: RequestContext, hook: () => unknown): void {
     const failed = (error: unknown): void => {
-      if (!context.isEnding(error)) this.#file.logFailure(what, error, { path: context.path });
+      // One that is called after the end and waits for something with its context has made a mistake.
+      if (what === "onUnsubscribe" || !context.isEnding(error))
+        this.#file.logFailure(what, error, { path: context.path });
     };
     try {
       const said = hook();

@@ -22,6 +22,8 @@ declare module "sluice" {
     readonly headers: Headers;
     /** "unix:" for a client of a unix socket; never empty. */
     readonly remoteAddress: string;
+    /** Who the location's `authorize` said it is; null: it did not say. */
+    readonly user: string | null;
     /** Aborts when the client went away, when the time limit is over, or when the server is about to stop. */
     readonly signal: AbortSignal;
     /** Publishes one message. Throws when it is refused; the error's `status` says why, as an HTTP status would. */
@@ -134,13 +136,14 @@ declare module "sluice" {
 
   /**
    * true: let in. false: 403. A status (400 to 599), alone or with a sentence. `channels`: let in, to these instead; "news.b5" begins
-   * with the last 5 messages.
+   * with the last 5 messages. `user`: let in, by this name (1 to 256 bytes), which hooks and the log are told.
    */
   export type Authorization =
     | boolean
     | number
     | { readonly status: number; readonly explain?: string }
-    | { readonly channels: string | readonly string[] };
+    | { readonly channels: string | readonly string[]; readonly user?: string }
+    | { readonly user: string };
 
   export interface AuthorizeContext extends Context {
     /** The channels that are asked for. */
@@ -156,6 +159,8 @@ declare module "sluice" {
     readonly channels: readonly string[];
     readonly transport: "streaming" | "long-polling" | "eventsource" | "websocket";
     readonly remoteAddress: string;
+    /** Who the guard said it is; null: it did not say, or there is none. */
+    readonly user: string | null;
   }
 
   export interface UnsubscribeEvent extends SubscribeEvent {
@@ -188,7 +193,8 @@ declare module "sluice" {
   export interface Hooks {
     /** Somebody stands in the channels: a held connection, not a poll that is answered at once. */
     onSubscribe?(event: SubscribeEvent, context: Context): void | Promise<void>;
-    onUnsubscribe?(event: UnsubscribeEvent): void | Promise<void>;
+    /** It has left. The context is that of its `onSubscribe`; its `signal` has aborted, so nothing can be waited for with it. */
+    onUnsubscribe?(event: UnsubscribeEvent, context: Context): void | Promise<void>;
     /** Before a client's message is published. Without an answer it is published as it is. */
     onPublish?(message: OfferedMessage, context: Context): PublishVerdict | Promise<PublishVerdict>;
   }

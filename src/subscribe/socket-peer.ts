@@ -9,7 +9,7 @@ import type { MayMake } from "../front/channel-quota.ts";
 import type { Arrival, Judge, OfferedDraft } from "../front/location-hooks.ts";
 import { Counter } from "../store/counters.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
-import { closeReason } from "../wire/close-reason.ts";
+import { closeCode, closeReason } from "../wire/close-reason.ts";
 import { JSON_PING, pushJsonHello } from "../wire/json-message.ts";
 import { MSGPACK_PING, packHello } from "../wire/msgpack-message.ts";
 import type { Seat } from "./admit.ts";
@@ -119,10 +119,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     room.store.count(room.slot, Counter.REFUSED, 1);
     // Spec 4.13.3: who names no channel is dropped without a word. Our own protocols say why.
     if (refusal === Refusals.noChannel && this.#protocol === "template") this.socket.terminate();
-    else {
-      const code = refusal.status === 503 ? CloseCode.TRY_AGAIN : CloseCode.POLICY;
-      this.socket.close(code, closeReason(refusal));
-    }
+    else this.socket.close(closeCode(refusal), closeReason(refusal));
   }
 
   /** Header template or hello, old messages, live: in one turn (spec 4.13.3). */
@@ -194,10 +191,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
       publish: (names, draft) => this.#publish(names, draft),
       refuse: (refusal) => {
         this.#leave(true);
-        this.socket.close(
-          refusal.status >= 500 ? CloseCode.INTERNAL : CloseCode.POLICY,
-          closeReason(refusal),
-        );
+        this.socket.close(closeCode(refusal), closeReason(refusal));
       },
       overrun: () => this.#end(CloseCode.TRY_AGAIN),
     };

@@ -70,10 +70,10 @@ const NOT_GET = {
 };
 
 /** Bun has answered 101 itself and ignores what the route returns. */
-const UPGRADED = new Response(null);
+export const UPGRADED = new Response(null);
 
 /** The first protocol of the client's list that sluice speaks (RFC 6455 4.2.2). */
-function chooseProtocol(header: string | null): readonly [string | null, Protocol] {
+export function chooseProtocol(header: string | null): readonly [string | null, Protocol] {
   if (header === null) return [null, "template"];
   for (const offered of header.split(",", 16)) {
     const known = PROTOCOLS.find(([name]) => name === offered.trim());

@@ -1,15 +1,20 @@
 /**
- * The text of the close frame that refuses a WebSocket (push-stream spec 4.13.6): a refusal happens after the
- * 101, so status and explanation travel as the reason of close code 1008. Used by the websocket subscriber
- * mode.
+ * The close frame that refuses a WebSocket (push-stream spec 4.13.6): a refusal happens after the 101, because a browser tells a page
+ * nothing of a handshake that failed; status and explanation travel as the reason. Used by the websocket subscriber mode.
  */
-import type { Refusal } from "../errors.ts";
+import { CloseCode, type Refusal } from "../errors.ts";
 
 /** A control frame holds 125 bytes, two of them the code (RFC 6455 5.5, 5.5.1). */
 const MAX_REASON_BYTES = 123;
 const ELLIPSIS = "...";
 
 const encoder = new TextEncoder();
+
+/** 1008, as the dialect has it; a refusal that may pass is 1013, a fault is 1011 (RFC 6455 7.4.1). */
+export function closeCode({ status }: Pick<Refusal, "status">): number {
+  if (status === 503) return CloseCode.TRY_AGAIN;
+  return status >= 500 ? CloseCode.INTERNAL : CloseCode.POLICY;
+}
 
 /**
  * `{"http_status": 403, "explain":"…"}`, at most 123 bytes of UTF-8: a long explanation ends at a word, with

@@ -1,5 +1,7 @@
 /** `authorize`: who is let in where, and that nobody is when it throws, hangs or talks nonsense. Raw bytes of the compiled binary. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { ask, RawConnection } from "../binary/raw-client.ts";
 import { Opcode, RawWebSocket } from "../binary/raw-web-socket.ts";
 import { type RunningServer, until } from "../binary/running-server.ts";
@@ -17,6 +19,12 @@ const FILES: Record<string, string> = {
       if (query.has("slowly")) await sleep(20);
       if (wish === "yes") return true;
       if (wish === "no") return false;
+      if (wish === "full") return { status: 503, explain: "full today" };
+      if (wish.startsWith("user ")) return { user: wish.slice(5) };
+      if (wish === "user-and-channels") return { user: "\u00e4nna", channels: "inbox" };
+      if (wish === "no-user") return { user: "" };
+      if (wish === "long-user") return { user: "u".repeat(257) };
+      if (wish === "number-user") return { user: 7 as never };
       if (wish === "read") return (await request.text()) === "";
       if (wish === "status") return 451;
       if (wish === "explain") return { status: 403, explain: "not you,\\r\\nX-Forged: 1 " + role };
@@ -34,6 +42,16 @@ const FILES: Record<string, string> = {
     };`,
   "sync.ts": `export const authorize = ({ headers }) => headers.get("x-wish") === "yes";`,
   "by-query.ts": `export const authorize = ({ query }) => query.get("id") === "mine" && query.getAll("id").length > 0;`,
+  "told.ts": `
+    import type { Hooks } from "sluice";
+    export const onSubscribe: Hooks["onSubscribe"] = ({ user }, context) => {
+      context.publish("users", "came " + user + " " + context.user);
+    };
+    export const onUnsubscribe: Hooks["onUnsubscribe"] = ({ user, channels }, { publish, path, user: same, signal }) => {
+      publish("users", ["went", user, same, channels, path, signal.aborted].join(" "));
+    };
+    export const onPublish: Hooks["onPublish"] = ({ text }, { user }) => ({ data: user + ": " + text });`,
+  "sleepy.ts": `export const onUnsubscribe = async (event, { sleep }) => { await sleep(1); };`,
   "broken.ts": `throw new Error("no guard today"); export const authorize = () => true;`,
   "public/index.html": "<p>members</p>",
 };
@@ -51,6 +69,10 @@ ${location("~ ^/ev/(?<id>.*)$", 'subscriber = "eventsource"\nchannels_path = "$i
 ${location("~ ^/ws/(.*)$", 'subscriber = "websocket"\nchannels_path = "$1"\nmessage_template = "~channel~=~text~"')}
 ${location("~ ^/sub/(.*)$", 'subscriber = "streaming"\nchannels_path = "$1"\nheader_template = "hi"')}
 ${location("/files/", 'root = "ROOT"')}
+${location("~ ^/user-ws/(.*)$", 'subscriber = "websocket"\nchannels_path = "$1"\nwebsocket_allow_publish = true\nstore_messages = true\nhooks = "told.ts"\naccess_log = ["ACCESS_LOG users"]')}
+${location("~ ^/user-ev/(.*)$", 'subscriber = "eventsource"\nchannels_path = "$1"\nhooks = "told.ts"\naccess_log = ["ACCESS_LOG users"]')}
+${location("= /user-pub", 'publisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true\nhooks = "told.ts"\naccess_log = ["ACCESS_LOG users"]')}
+${location("~ ^/sleepy/(.*)$", 'subscriber = "eventsource"\nchannels_path = "$1"\nhooks = "sleepy.ts"')}
 [[location]]
 match = "= /open-pub"
 publisher = "admin"
@@ -63,15 +85,20 @@ channels_path = "$1"
 message_template = "~channel~=~text~;"
 `;
 
+const LOG_FORMAT = 'log_format = ["users $sluice_user $request $status"]\n';
+
 const wish = (word: string) => ({ headers: { "X-Wish": word } });
 
 forSettings("guards", (setting) => {
   let server: RunningServer;
   let pids: readonly number[];
+  let accessLog: string;
   beforeAll(async () => {
     const { folderWith } = await import("./handler-server.ts");
     const root = folderWith({ "files/page.html": "<p>members</p>" });
-    server = await startHandlers(setting, { files: FILES, toml: TOML.replace("ROOT", root) });
+    accessLog = join(root, "access.log");
+    const toml = LOG_FORMAT + TOML.replace("ROOT", root).replaceAll("ACCESS_LOG", accessLog);
+    server = await startHandlers(setting, { files: FILES, toml });
     pids = workerPids(server);
   });
   afterAll(async () => {
@@ -81,6 +108,15 @@ forSettings("guards", (setting) => {
 
   const poll = async (channels: string): Promise<string> =>
     (await ask(server.port, `/open-poll/${channels}`)).body.toString();
+
+  /** As a page sees it. */
+  const endOf = (path: string, protocols: readonly string[]) =>
+    new Promise<{ code: number; reason: string; frames: number; protocol: string }>((resolve) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${server.port}${path}`, [...protocols]);
+      let frames = 0;
+      socket.onmessage = () => frames++;
+      socket.onclose = ({ code, reason }) => resolve({ code, reason, frames, protocol: socket.protocol });
+    });
 
   test.each([
     ["yes", 200, undefined],
@@ -118,21 +154,29 @@ forSettings("guards", (setting) => {
     },
   );
 
-  test.each(["throw", "exit", "text", "none", "slash", "bad-status", "nothing"])(
-    "%s: 500 with an id that is in the log, and nobody is in",
-    async (word) => {
-      const answer = await ask(server.port, `/pub?id=q-${word}`, {
-        method: "POST",
-        body: "m",
-        ...wish(word),
-      });
-      expect(answer.status).toBe(500);
-      const id = errorId(answer.fields);
-      await until("its line in the log", () => server.log.includes(id));
-      expect(server.log.split("\n").find((line) => line.includes(id))).toContain("authorize failed: ");
-      expect(await poll(`q-${word}.b1`)).toBe("");
-    },
-  );
+  test.each([
+    "throw",
+    "exit",
+    "text",
+    "none",
+    "slash",
+    "bad-status",
+    "nothing",
+    "no-user",
+    "long-user",
+    "number-user",
+  ])("%s: 500 with an id that is in the log, and nobody is in", async (word) => {
+    const answer = await ask(server.port, `/pub?id=q-${word}`, {
+      method: "POST",
+      body: "m",
+      ...wish(word),
+    });
+    expect(answer.status).toBe(500);
+    const id = errorId(answer.fields);
+    await until("its line in the log", () => server.log.includes(id));
+    expect(server.log.split("\n").find((line) => line.includes(id))).toContain("authorize failed: ");
+    expect(await poll(`q-${word}.b1`)).toBe("");
+  });
 
   test.each(["/pub?id=h", "/poll/h", "/ws/h", "/files/page.html"])(
     "%s: a guard that hangs is 500",
@@ -189,7 +233,7 @@ forSettings("guards", (setting) => {
     expect(rewritten.body.toString()).toBe("common=c2;");
   });
 
-  test("a WebSocket is let in, or refused before the upgrade", async () => {
+  test("a WebSocket is let in, to what was granted", async () => {
     const socket = await RawWebSocket.open(server.port, "/ws/w1/secret?slowly", { "X-Wish": "narrow" });
     await until("it stands", async () =>
       (await ask(server.port, "/open-pub?id=w1")).body.toString().includes('"subscribers": 1'),
@@ -199,7 +243,81 @@ forSettings("guards", (setting) => {
     const { opcode, payload } = await socket.frame();
     expect([opcode, payload.toString()]).toEqual([Opcode.TEXT, "w1=for it"]);
     socket.close();
-    expect((await ask(server.port, "/ws/w1", wish("no"))).status).toBe(403);
+  });
+
+  // A browser is told nothing of a handshake that fails: its page saw 1006 and no reason.
+  test.each([
+    ["no", 1008, '{"http_status": 403, "explain":""}'],
+    ["status", 1008, '{"http_status": 451, "explain":""}'],
+    ["explain", 1008, '{"http_status": 403, "explain":"not you,X-Forged: 1 subscriber"}'],
+    ["full", 1013, '{"http_status": 503, "explain":"full today"}'],
+    ["throw", 1011, '{"http_status": 500, "explain":"The guard failed (id '],
+    ["hang", 1011, '{"http_status": 500, "explain":"The guard failed (id '],
+  ])("a page hears why its WebSocket was refused: %s, %d", async (word, code, reason) => {
+    const offers = [
+      ["", []],
+      ["&slowly", ["foreign", "sluice.json.v1"]],
+      ["", ["sluice.msgpack.v1"]],
+    ] as const;
+    const ends = offers.map(([query, protocols]) => endOf(`/ws/refused?wish=${word}${query}`, protocols));
+    for (const [place, told] of (await Promise.all(ends)).entries()) {
+      expect([told.code, told.frames, told.protocol]).toEqual([code, 0, offers[place]?.[1].at(-1) ?? ""]);
+      expect(told.reason).toStartWith(reason);
+    }
+    expect((await ask(server.port, "/open-pub?id=refused")).status).toBe(404);
+  });
+
+  test("a guard that is asked by a request without an upgrade refuses it with a status", async () => {
+    const answer = await ask(server.port, "/ws/w1", wish("explain"));
+    expect([answer.status, answer.fields.get("x-nginx-pushstream-explain")]).toEqual([
+      403,
+      "not you,X-Forged: 1 subscriber",
+    ]);
+  });
+
+  test("who the guard says it is, is known to hooks and to the access log", async () => {
+    const socket = await RawWebSocket.open(server.port, "/user-ws/u1?wish=user-and-channels&slowly");
+    socket.sendFrame(Opcode.TEXT, "hello");
+    expect(await socket.text()).toBe("\u00e4nna: hello");
+    socket.close();
+    const stream = await RawConnection.open(server.port);
+    stream.request("/user-ev/u2", wish("user bob"));
+    await stream.head();
+    stream.close();
+    const post = { method: "POST", body: "m" };
+    await ask(server.port, "/user-pub?id=u3", { ...post, ...wish("user carol") });
+    await ask(server.port, "/user-pub?id=u4", { ...post, ...wish("yes") });
+    expect([await poll("u3.b1"), await poll("u4.b1")]).toEqual(["u3=carol: m;", "u4=null: m;"]);
+    const told = async () => (await poll("users.b9")).split(";").sort();
+    await until("both have left", async () => (await told()).length === 5);
+    expect(await told()).toEqual(
+      [
+        "",
+        "users=came \u00e4nna \u00e4nna",
+        "users=came bob bob",
+        "users=went \u00e4nna \u00e4nna inbox /user-ws/u1 true",
+        "users=went bob bob u2 /user-ev/u2 true",
+      ].sort(),
+    );
+    const lines = () => readFileSync(accessLog, "utf8");
+    await until("the log", () => lines().includes("/user-pub?id=u4"));
+    for (const line of [
+      "\\xC3\\xA4nna GET /user-ws/u1?wish=user-and-channels&slowly HTTP/1.1 200",
+      "bob GET /user-ev/u2 HTTP/1.1 200",
+      "carol POST /user-pub?id=u3 HTTP/1.1 200",
+      "- POST /user-pub?id=u4 HTTP/1.1 200",
+    ])
+      expect(lines()).toContain(`${line}\n`);
+  });
+
+  test("a hook that waits with the context of who has left is in the log", async () => {
+    const stream = await RawConnection.open(server.port);
+    stream.request("/sleepy/s1?wish=yes");
+    await stream.head();
+    stream.close();
+    await until("its line", () =>
+      server.log.includes("onUnsubscribe failed: AbortError: The client has left."),
+    );
   });
 
   test("a stream is let in after a while", async () => {

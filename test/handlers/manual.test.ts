@@ -139,5 +139,5 @@ test("chat", async () => {
     1008,
     true,
   ]);
-  await until("the other hook", () => server.log.includes("127.0.0.1 left room"));
+  await until("the other hook", () => server.log.includes("somebody left room"));
 });
