@@ -65,6 +65,16 @@ function namesStderr(stream: string | undefined): boolean {
   }
 }
 
+/**
+ * An error in one line: what it says, and where it was thrown. Not its stack: of a compiled program that is minified text, and more than one
+ * line; it is logged as a field where somebody asks for it (debug).
+ */
+export function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return oneLine(String(error));
+  const place = /^\s+at (?:.*\()?([^()]*)\)?$/m.exec(error.stack ?? "")?.[1];
+  return oneLine(place === undefined ? error.message : `${error.message} (at ${place})`);
+}
+
 function textLine(level: LogLevel, message: string, fields: LogFields, toJournal: boolean): string {
   const head = toJournal ? "" : `${new Date().toISOString()} ${level.padEnd(5)} `;
   let line = `${head}${processName}: ${oneLine(message)}`;

@@ -8,6 +8,7 @@ import { DEFAULT_URL } from "./client/endpoint.ts";
 import { SHELLS, type Shell } from "./completions.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 import { examples } from "./help-text.ts";
+import { tellInternal } from "./last-words.ts";
 import { OutputClosed, writeNote, writeOut } from "./output.ts";
 import type { PubOptions } from "./pub.ts";
 import type { ReloadOptions } from "./reload.ts";
@@ -44,7 +45,7 @@ function exitCodeOf(error: unknown): number {
     writeFault(error.message);
     return error.exitCode;
   }
-  writeFault(`internal fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  tellInternal(error);
   return ExitCode.FAILURE;
 }
 

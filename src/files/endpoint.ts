@@ -109,7 +109,22 @@ export class FilesEndpoint {
 function wholeBody(file: FoundFile, header: HeaderReader): Uint8Array<ArrayBuffer> | Blob | ReadableStream {
   if (file.bytes !== null) return file.bytes;
   const body = Bun.file(file.path);
-  return header("range") === null ? body : body.stream().pipeThrough(new TransformStream());
+  return header("range") === null ? body : body.stream().pipeThrough(untilShort(file.size));
+}
+
+/** Passes a body on, and breaks the connection when it ends early: sent in chunks, it would look complete. */
+function untilShort(size: number): TransformStream<Uint8Array, Uint8Array> {
+  let left = size;
+  return new TransformStream({
+    transform(piece, to) {
+      left -= piece.length;
+      to.enqueue(piece);
+    },
+    flush(to) {
+      // Without a reason: it is nobody's fault, and the runtime may print one on stderr.
+      if (left > 0) to.error();
+    },
+  });
 }
 
 function part(file: FoundFile, { validators, type }: Head, { first, last }: ByteRange): Response {

@@ -170,7 +170,8 @@ class Front {
     });
     const answer = (): void => {
       this.#answer(incoming, outgoing).catch((error: unknown) => {
-        log("error", "a request failed", { error: String(error) });
+        // A body that broke off without a reason (files/endpoint.ts) only ends the connection.
+        if (error !== undefined) log("error", "a request failed", { error: String(error) });
         outgoing.destroy();
       });
     };

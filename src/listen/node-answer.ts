@@ -64,8 +64,15 @@ export async function writeAnswer(
     await writeLong(outgoing, response.body, idleMs);
     return;
   }
+  // A file, or what will be as long as that: as a blob it might be in memory as a whole, too.
+  const declared = Number(headers.get("content-length") ?? 0);
+  if (declared > MAX_WHOLE_BYTES) {
+    writeHead(outgoing, response.status, head);
+    await writeLong(outgoing, response.body, idleMs, declared);
+    return;
+  }
   const body = await response.blob();
-  if (!response.headers.has("content-length")) head.push("Content-Length", String(body.size));
+  if (!headers.has("content-length")) head.push("Content-Length", String(body.size));
   writeHead(outgoing, response.status, head);
   if (body.size > MAX_WHOLE_BYTES) return await writeLong(outgoing, body.stream(), idleMs);
   outgoing.end(await body.bytes());
@@ -78,11 +85,14 @@ function writeHead(outgoing: ServerResponse, status: number, head: string[]): vo
   else outgoing.writeHead(status, phrase, head);
 }
 
+/** `declared`: how long the head says it is. A body that ends before that (a file that shrank) ends the connection, as nothing else tells. */
 async function writeLong(
   outgoing: ServerResponse,
   body: ReadableStream<Uint8Array>,
   idleMs: number,
+  declared = 0,
 ): Promise<void> {
+  let written = 0;
   const reader = body.getReader();
   // A body that stands still must hear that its reader has left.
   outgoing.once("close", () => {
@@ -92,10 +102,15 @@ async function writeLong(
   });
   for (let step = await reader.read(); !step.done; step = await reader.read()) {
     if (outgoing.destroyed) return;
+    written += step.value.length;
     if (outgoing.write(step.value)) continue;
     const stuck = setTimeout(() => outgoing.destroy(), idleMs);
     await room(outgoing);
     clearTimeout(stuck);
+  }
+  if (written < declared) {
+    outgoing.destroy();
+    return;
   }
   outgoing.end();
   cutOffWhenStuck(outgoing, idleMs);

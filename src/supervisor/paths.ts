@@ -14,21 +14,23 @@ import { basename, dirname, join, resolve } from "node:path";
 const MAX_PATH_BYTES = 107 - ".bell-127".length;
 const MAX_NAME_LENGTH = 40;
 export const SHARED_MEMORY = "/dev/shm";
+const SHARED_FOLDERS: readonly string[] = [SHARED_MEMORY, tmpdir()];
 
 export type PathOutcome =
-  | { readonly ok: true; readonly path: string }
+  | { readonly ok: true; readonly path: string; readonly passedOver: readonly string[] }
   | { readonly ok: false; readonly fault: string };
 
 /**
  * Chooses the store file for this configuration, making the private folder where one is needed. `bytes` is its size: where shared
- * memory is too small for it, as the 64 MB a container has, the next folder is taken.
+ * memory is too small for it, as the 64 MB a container has, the next folder is taken. So it is where somebody else sits in the place,
+ * who would otherwise keep us from starting; `passedOver` says that, for the log. What was configured is taken or refused.
  */
 export function chooseStorePath(
   configured: string | null,
   firstListen: string,
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
   bytes = 0,
-  sharedFolders: readonly string[] = [SHARED_MEMORY, tmpdir()],
+  sharedFolders: readonly string[] = SHARED_FOLDERS,
 ): PathOutcome {
   if (configured !== null) return checked(resolve(configured), "store.path");
   const name = storeName(firstListen);
@@ -37,27 +39,45 @@ export function chooseStorePath(
   const fitting = sharedFolders.filter(
     (parent) => existsSync(join(privateFolderOf(parent, uid), name)) || hasRoom(parent, bytes),
   );
-  const place = placeForFiles(environment, fitting.some(isWritable) ? fitting : sharedFolders);
-  return place.ok ? checked(join(place.path, name), place.field) : place;
+  const parents = fitting.some(isWritable) ? fitting : sharedFolders;
+  const place = placeForFiles(environment, parents, (folder) => storeFault(join(folder, name)));
+  if (!place.ok) return place;
+  const path = checked(join(place.path, name), place.field);
+  return path.ok ? { ...path, passedOver: place.passedOver } : path;
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 type PlaceOutcome =
-  | { readonly ok: true; readonly path: string; readonly field: string }
+  | {
+      readonly ok: true;
+      readonly path: string;
+      readonly field: string;
+      readonly passedOver: readonly string[];
+    }
   | { readonly ok: false; readonly fault: string };
 
-/** The folder for files of this user's mains, made where it has to be; `field` says in a fault where it comes from. */
+/**
+ * The folder for files of this user's mains, made where it has to be; `field` says in a fault where it comes from. `faultOf`: why a folder
+ * will not do for what is to be put there.
+ */
 export function placeForFiles(
-  environment: Readonly<Record<string, string | undefined>>,
-  sharedFolders: readonly string[] = [SHARED_MEMORY, tmpdir()],
+  environment: Environment,
+  sharedFolders: readonly string[] = SHARED_FOLDERS,
+  faultOf: (folder: string) => string | null = () => null,
 ): PlaceOutcome {
   const runtime = environment["RUNTIME_DIRECTORY"]?.split(":")[0];
-  if (runtime) return { ok: true, path: runtime, field: "$RUNTIME_DIRECTORY" };
-  const parent = sharedFolders.find(isWritable);
-  if (parent === undefined)
-    return { ok: false, fault: "store: no shared folder can be written; set store.path" };
-  const path = privateFolderOf(parent, process.getuid?.() ?? 0);
-  const fault = makePrivate(path);
-  return fault === null ? { ok: true, path, field: "store" } : { ok: false, fault };
+  if (runtime) return { ok: true, path: runtime, field: "$RUNTIME_DIRECTORY", passedOver: [] };
+  const parents = sharedFolders.filter(isWritable);
+  const passedOver: string[] = [];
+  for (const parent of parents) {
+    const path = privateFolderOf(parent, process.getuid?.() ?? 0);
+    const fault = makePrivate(path) ?? faultOf(path);
+    if (fault === null) return { ok: true, path, field: "store", passedOver };
+    passedOver.push(fault);
+  }
+  const [fault = "no shared folder can be written; set store.path"] = passedOver;
+  return { ok: false, fault: `store: ${fault}` };
 }
 
 export const privateFolderOf = (parent: string, uid: number): string => join(parent, `sluice-${uid}`);
@@ -76,7 +96,7 @@ function checked(path: string, field: string): PathOutcome {
   }
   const fault = placeFault(path);
   if (fault !== null) return { ok: false, fault: `${field}: ${fault}` };
-  return { ok: true, path };
+  return { ok: true, path, passedOver: [] };
 }
 
 /**
@@ -96,14 +116,20 @@ function placeFault(path: string): string | null {
   }
 }
 
+/** The same for a place that we chose, with the lock beside it. */
+function storeFault(path: string): string | null {
+  const lock = lstatSync(`${path}.lock`, { throwIfNoEntry: false });
+  return placeFault(path) ?? (lock === undefined || lock.isFile() ? null : `${path}.lock is no file`);
+}
+
 function makePrivate(folder: string): string | null {
   try {
     mkdirSync(folder, { mode: 0o700, recursive: true });
     const found = lstatSync(folder);
     if (found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o077) === 0) return null;
-    return `store: ${folder} is not a private folder of this user; remove ${basename(folder)}, or set store.path`;
+    return `${folder} is not a private folder of this user; remove ${basename(folder)}, or set store.path`;
   } catch (error) {
-    return `store: cannot make the folder ${folder}: ${(error as Error).message}`;
+    return `cannot make the folder ${folder}: ${(error as Error).message}`;
   }
 }
 

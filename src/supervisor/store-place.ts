@@ -4,6 +4,7 @@
 import { closeSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Config } from "../config/model.ts";
+import { log } from "../log.ts";
 import { lockStore } from "./lock-file.ts";
 import { chooseStorePath } from "./paths.ts";
 
@@ -23,6 +24,7 @@ export class StorePlace {
     const name = isRandom && store.path === null ? `${first}-${process.pid}` : first;
     const place = chooseStorePath(store.path, name, environment, store.size);
     if (!place.ok) return [place.fault];
+    for (const fault of place.passedOver) log("warn", `the store goes to ${dirname(place.path)}: ${fault}`);
     const lock = await lockStore(place.path);
     if (!lock.ok) return [lock.fault];
     // What a main that was killed has left.

@@ -6,7 +6,7 @@
  * the store is opened, so that they load their code while main prepares the memory.
  */
 import type { Config } from "../config/model.ts";
-import { configureLog, log } from "../log.ts";
+import { causeOf, configureLog, log } from "../log.ts";
 import { type OpenReport, openStore, type Store } from "../store/store.ts";
 import { removePublicSockets, usefulWorkers } from "./addresses.ts";
 import { BoundPorts } from "./bound-ports.ts";
@@ -71,6 +71,8 @@ class Supervisor {
       reload: () => this.#own(this.#reload()),
       reopenLogs: () => this.#reopenLogs(),
     });
+    const fail = (error: unknown): void => this.#own(this.#fail([`internal error: ${causeOf(error)}`]));
+    process.on("uncaughtException", fail).on("unhandledRejection", fail);
     const watch = setInterval(() => this.#look(), this.#herald.lookMs);
     const lockWatch = setInterval(() => this.#lookAtLock(), LOCK_LOOK_MS);
     this.#own(this.#start());
@@ -92,7 +94,7 @@ class Supervisor {
 
   /** Every promise started by an event has this owner: a failure in main itself ends main, in order. */
   #own(work: Promise<void>): void {
-    work.catch((error: unknown) => this.#fail([error instanceof Error ? error.message : String(error)]));
+    work.catch((error: unknown) => this.#fail([`internal error: ${causeOf(error)}`]));
   }
 
   async #start(): Promise<void> {

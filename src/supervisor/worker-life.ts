@@ -11,7 +11,7 @@ import { isEnding } from "../handlers/context.ts";
 import { keepHandlersFromExiting } from "../handlers/exit-guard.ts";
 import { messageOf } from "../handlers/failure.ts";
 import { type HandlerFiles, loadHandlers } from "../handlers/loader.ts";
-import { configureLog, log } from "../log.ts";
+import { causeOf, configureLog, log } from "../log.ts";
 import { attachStore, type Store } from "../store/store.ts";
 import { seatDrainOf } from "./drain-settings.ts";
 import { type FromWorker, isToWorker, type StartMessage } from "./handshake.ts";
@@ -166,10 +166,9 @@ class WorkerLife {
       log(level, `a handler let an error go: ${messageOf(error)}`, { stack });
       return;
     }
-    const sentence = error instanceof Error ? error.message : String(error);
-    const where = error instanceof Error ? (error.stack ?? "") : "";
-    log("error", `uncaught error: ${sentence}`, { stack: where });
-    this.#fail([sentence]);
+    log("error", `uncaught error: ${causeOf(error)}`);
+    if (error instanceof Error) log("debug", "where that came from", { stack: error.stack ?? "" });
+    this.#fail([error instanceof Error ? error.message : String(error)]);
   }
 
   /** May be raised once for every connection that waits: one line a second says as much. */

@@ -190,6 +190,29 @@ describe("no place for the store: one sentence, exit 1", () => {
   });
 });
 
+test.skipIf(process.getuid?.() !== 0)(
+  "somebody else's folder in /dev/shm kept sluice from starting: the next one is taken",
+  async () => {
+    const temporary = makeFolder();
+    const own = `sluice-${process.getuid?.()}`;
+    // A /dev/shm of its own, where somebody was first.
+    const squat = `mount -t tmpfs none /dev/shm && mkdir /dev/shm/${own} && chown ${NOBODY} /dev/shm/${own} && exec "$@"`;
+    const through = ["unshare", "--mount", "sh", "-c", squat, "sh"];
+    if (!Bun.spawnSync([...through, "true"], { stderr: "ignore" }).success) return; // a container without the right to mount
+    const server = await startServer({
+      toml: layout(),
+      through,
+      env: { RUNTIME_DIRECTORY: "", TMPDIR: temporary },
+    });
+    servers.push(server);
+    const [line = ""] = server.log.split("\n").filter((text) => text.includes(" warn "));
+    expect(line).toContain(
+      `the store goes to ${temporary}/${own}: /dev/shm/${own} is not a private folder of this user`,
+    );
+    expect((await server.publish("news", "hello")).status).toBe(200);
+  },
+);
+
 describe("somebody is there already: one sentence, exit 1, and the one who was there serves on", () => {
   test("another sluice on the same store", async () => {
     const path = join(makeFolder(), "store");

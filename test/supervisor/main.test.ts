@@ -65,6 +65,8 @@ describe("deaths", () => {
     expect((await main.who()).pid).toBe(before?.pid ?? 0);
     await main.ask("/throw");
     await main.logged(/worker died: raised EWHATEVER/);
+    // One line that says where, and no stack.
+    await main.logged(/ uncaught error: raised EWHATEVER \(at \S+fixture-main\.ts:\d+:\d+\)\n/);
     expect((await main.workers(1, [before?.pid ?? 0])).length).toBe(1);
   });
 

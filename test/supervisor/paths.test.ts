@@ -1,8 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { chooseStorePath, storeName } from "../../src/supervisor/paths.ts";
+
+const NAME = "127.0.0.1-1";
+const pipe = (path: string) => Bun.spawnSync(["mkfifo", path]);
 
 let folder = "";
 beforeAll(() => {
@@ -35,12 +48,13 @@ describe("place", () => {
     expect(chooseStorePath(path, "127.0.0.1:1", { RUNTIME_DIRECTORY: "/nowhere" })).toEqual({
       ok: true,
       path,
+      passedOver: [],
     });
   });
 
   test("then the first folder of $RUNTIME_DIRECTORY", () => {
     const outcome = chooseStorePath(null, "127.0.0.1:8080", { RUNTIME_DIRECTORY: `${folder}:/other` });
-    expect(outcome).toEqual({ ok: true, path: join(folder, "127.0.0.1-8080") });
+    expect(outcome).toEqual({ ok: true, path: join(folder, "127.0.0.1-8080"), passedOver: [] });
   });
 
   test("then a folder of our own, closed to others", () => {
@@ -71,15 +85,15 @@ describe("place", () => {
   });
 
   test("a device or pipe as store path was renamed aside: it is refused and left alone", () => {
-    const pipe = join(folder, "pipe");
-    Bun.spawnSync(["mkfifo", pipe]);
-    for (const path of [pipe, "/dev/null"]) {
+    const waiting = join(folder, "pipe");
+    pipe(waiting);
+    for (const path of [waiting, "/dev/null"]) {
       const outcome = chooseStorePath(path, "127.0.0.1:1", {});
       expect(outcome.ok ? "" : outcome.fault).toContain(
         `${path} is a device, pipe or socket; a file is needed`,
       );
     }
-    expect([statSync(pipe).isFIFO(), statSync("/dev/null").isCharacterDevice()]).toEqual([true, true]);
+    expect([statSync(waiting).isFIFO(), statSync("/dev/null").isCharacterDevice()]).toEqual([true, true]);
   });
 
   test("a shared folder that others can read is refused", () => {
@@ -89,6 +103,34 @@ describe("place", () => {
     chmodSync(join(home, name), 0o755);
     const outcome = chooseStorePath(null, "127.0.0.1:1", {}, 0, [home]);
     expect(outcome.ok ? "" : outcome.fault).toContain("is not a private folder of this user");
+  });
+
+  test.each([
+    ["another user's", (own: string) => [mkdirSync(own, { mode: 0o700 }), chownSync(own, 12_345, 12_345)]],
+    [
+      "a link",
+      (own: string) => [mkdirSync(`${own}-there`, { mode: 0o700 }), symlinkSync(`${own}-there`, own)],
+    ],
+    ["open to all", (own: string) => [mkdirSync(own), chmodSync(own, 0o777)]],
+    ["a file", (own: string) => writeFileSync(own, "")],
+    ["ours, with a pipe as store", (own: string) => [mkdirSync(own, { mode: 0o700 }), pipe(join(own, NAME))]],
+    [
+      "ours, with a folder as lock",
+      (own: string) => mkdirSync(join(own, `${NAME}.lock`), { recursive: true, mode: 0o700 }),
+    ],
+  ])("a squatted folder kept sluice from starting: %s, and the next one is taken", (what, squat) => {
+    if (what.startsWith("another") && process.getuid?.() !== 0) return;
+    const [first, second] = ["first", "second"].map((name) => mkdtempSync(join(folder, name))) as [
+      string,
+      string,
+    ];
+    const own = `sluice-${process.getuid?.()}`;
+    squat(join(first, own));
+    const outcome = chooseStorePath(null, "127.0.0.1:1", {}, 0, [first, second]);
+    if (!outcome.ok) throw new Error(outcome.fault);
+    expect(outcome.path).toBe(join(second, own, NAME));
+    expect(outcome.passedOver).toEqual([expect.stringContaining(join(first, own))]);
+    expect(chooseStorePath(null, "127.0.0.1:1", {}, 0, [first]).ok).toBe(false);
   });
 
   test("a shared folder that is too small is passed over, unless the store is there or there is no other", () => {
