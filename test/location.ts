@@ -19,6 +19,7 @@ export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfi
   longpollingConnectionTtlMs: 0,
   websocketAllowPublish: false,
   eventIds: "off",
+  gaps: "told",
   defaultType: "text/html",
   nosniff: false,
   moduleFields: false,

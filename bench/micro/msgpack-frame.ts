@@ -4,12 +4,12 @@ import { bench, run } from "mitata";
 import { packMessage } from "../../src/wire/msgpack-message.ts";
 import { message, SIZES, text } from "./samples.ts";
 
-const EPOCH = 12_345;
+const AT = { life: "9ix", positions: [7] };
 
 for (const size of SIZES) {
   const sample = message(text(size));
   bench(`${size} bytes`, () => {
-    if (packMessage(sample, EPOCH, 7).length < size) throw new Error("nothing was packed");
+    if (packMessage(sample, AT).length < size) throw new Error("nothing was packed");
   });
 }
 

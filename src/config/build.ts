@@ -183,6 +183,7 @@ function buildLocation(
     longpollingConnectionTtlMs: location.longpolling_connection_ttl ?? connectionTtlMs,
     websocketAllowPublish: location.websocket_allow_publish,
     eventIds: location.event_ids,
+    gaps: location.gaps,
     defaultType: location.default_type ?? DEFAULT_TYPE,
     nosniff: location.nosniff && !location.add_header.some((text) => NOSNIFF_HEADER.test(text)),
     moduleFields: location.module_fields,

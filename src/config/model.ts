@@ -108,6 +108,8 @@ export interface LocationConfig {
   readonly longpollingConnectionTtlMs: number;
   readonly websocketAllowPublish: boolean;
   readonly eventIds: "off" | "auto";
+  /** What is told where the format has no words for a gap. */
+  readonly gaps: "told" | "ignored";
   /** Content type of streaming, polling and long-polling answers, where `types` knows nothing of the path's extension. */
   readonly defaultType: string;
   /** What carries messages or names of channels says X-Content-Type-Options: nosniff. */

@@ -625,6 +625,13 @@ export const OPTIONS = {
     doc: "Where a returning subscriber's last event id comes from.",
     example: "$arg_eventid",
   },
+  "location[].gaps": {
+    kind: "enum",
+    values: ["told", "ignored"],
+    default: "told",
+    doc: "What a subscriber hears whose position has lost something, where neither events nor frames have words for it. told: streams and polls say it in the response header Sluice-Gap, a WebSocket without a subprotocol is closed with 1013; ignored: nothing but polls' header, as in the push stream module.",
+    example: "ignored",
+  },
   "location[].event_ids": {
     kind: "enum",
     values: ["off", "auto"],

@@ -6,13 +6,14 @@
 import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
+import type { Position } from "../wire/position.ts";
 import { frameOf } from "./delivery.ts";
 import { type CatchUpSink, MORE, readOn, UNTELLABLE, WAIT } from "./lag.ts";
 import type { LocalChannel, StreamSubscription } from "./local-channel.ts";
 import { SOCKET_FULL_BYTES } from "./slow-sockets.ts";
 import type { Standing } from "./standing.ts";
 import type { StreamConnection } from "./streams.ts";
-import { type TopicSubscription, topicGroup } from "./topics.ts";
+import { type TopicPeer, type TopicSubscription, topicGroup } from "./topics.ts";
 import type { Turns } from "./turns.ts";
 
 /** Bytes rendered before they are written, and store batches read, before others get their turn. */
@@ -34,7 +35,7 @@ export class CatchUp {
     this.#streamSink = {
       message: (subscription, m) => {
         const { format } = subscription.connection;
-        format.message(this.#writer, m, subscription.channel, this.#positions(subscription));
+        format.message(this.#writer, m, subscription.channel, placeFor(subscription.connection));
         standing.delivered(1, 0);
         return this.#writer.length < WRITE_BYTES;
       },
@@ -45,7 +46,7 @@ export class CatchUp {
           subscription.channel,
           missed,
           upTo,
-          this.#positions(subscription),
+          placeFor(subscription.connection),
         );
         if (told) standing.gapTold(1);
         return told;
@@ -54,14 +55,15 @@ export class CatchUp {
     this.#topicSink = {
       message: (subscription, m) => {
         this.#writer.reset();
-        subscription.peer.format.message(this.#writer, m, subscription.channel, null);
+        const { peer, channel } = subscription;
+        peer.format.message(this.#writer, m, channel, placeFor(peer));
         standing.delivered(1, this.#writer.length);
         return this.#sendFrame(subscription);
       },
       gap: (subscription, missed, upTo) => {
         this.#writer.reset();
-        if (!subscription.peer.format.gap(this.#writer, subscription.channel, missed, upTo, null))
-          return false;
+        const { peer, channel } = subscription;
+        if (!peer.format.gap(this.#writer, channel, missed, upTo, placeFor(peer))) return false;
         standing.gapTold(1);
         this.#sendFrame(subscription);
         return true;
@@ -174,12 +176,11 @@ export class CatchUp {
     }
     return peer.socket.getBufferedAmount() <= SOCKET_FULL_BYTES;
   }
-
-  #positions(subscription: StreamSubscription): number[] | null {
-    const { connection } = subscription;
-    return connection.format.perConnection ? connection.positions() : null;
-  }
 }
+
+/** Where a connection stands, if its format tells. */
+const placeFor = (connection: StreamConnection | TopicPeer): Position | null =>
+  connection.format.perConnection ? connection.place() : null;
 
 /**
  * The channel's next job is the next thing it wants: no job runs, all that was delivered was given to it, and unstored history, which is not

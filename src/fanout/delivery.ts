@@ -16,7 +16,7 @@ import type { Format } from "./format.ts";
 import type { LocalChannel, StreamGroup, StreamSubscription } from "./local-channel.ts";
 import { slowOf } from "./slow-sockets.ts";
 import type { Standing } from "./standing.ts";
-import { SHARD_SIZE, type TopicGroup } from "./topics.ts";
+import { SHARD_SIZE, type TopicGroup, type TopicShard, type TopicSubscription } from "./topics.ts";
 
 /** Bun's `server.publish`: bytes sent, 0 dropped, -1 queued under backpressure. */
 export type TopicPublish = (topic: string, payload: string | Uint8Array) => number;
@@ -157,6 +157,7 @@ export class Job {
     this.#frames.length = 0;
     this.#encoded = true;
     const { batch, channel } = this;
+    if (group.format.perConnection) return;
     if (batch.missed > 0) {
       this.#own.reset();
       const told = group.format.gap(this.#own, channel, batch.missed, batch.to, null);
@@ -176,6 +177,10 @@ export class Job {
     const shard = group.shards[at];
     const sockets = shard?.sockets.length ?? 0;
     if (shard === undefined || sockets === 0) return 0;
+    if (group.format.perConnection) {
+      this.#sendEach(group.format, shard);
+      return sockets;
+    }
     if (this.batch.missed > 0) {
       if (this.#frames.length > 0) this.#standing.gapTold(sockets);
       else for (const socket of [...shard.sockets]) socket.peer.closeBehind();
@@ -191,6 +196,41 @@ export class Job {
       if (shard.sockets.length === 0) break;
     }
     return sockets;
+  }
+
+  /** To sockets whose frames tell where they stand in all their channels. */
+  #sendEach(format: Format, shard: TopicShard): void {
+    let isAnySlow = false;
+    // A copy: a socket that closes leaves.
+    for (const subscription of [...shard.sockets]) {
+      if (subscription.shard === shard && !this.#sendOwn(format, subscription)) isAnySlow = true;
+    }
+    if (isAnySlow) this.#standing.socketsLag(slowOf(shard, this.batch.to));
+  }
+
+  /** False: not all of it has left. */
+  #sendOwn(format: Format, subscription: TopicSubscription): boolean {
+    const { batch, channel } = this;
+    const { peer } = subscription;
+    if (batch.missed > 0) {
+      const missed = batch.to - Math.max(subscription.sentId, batch.previous);
+      subscription.sentId = batch.to;
+      this.#own.reset();
+      format.gap(this.#own, channel, missed, batch.to, peer.place());
+      this.#standing.gapTold(1);
+      return peer.socket.send(frameOf(format, this.#own)) > 0;
+    }
+    let isSent = true;
+    for (let i = 0; i < batch.count && subscription.shard !== null; i++) {
+      const m = batch.messages[i];
+      if (m === undefined || m.id <= subscription.sentId) continue;
+      subscription.sentId = m.id;
+      this.#own.reset();
+      format.message(this.#own, m, channel, peer.place());
+      if (peer.socket.send(frameOf(format, this.#own)) <= 0) isSent = false;
+      this.#standing.delivered(1, this.#own.length);
+    }
+    return isSent;
   }
 
   #idOfFrame(i: number): number {
@@ -261,13 +301,13 @@ export class Job {
   #writeOwn(group: StreamGroup, subscription: StreamSubscription): void {
     const { batch, channel } = this;
     const { connection } = subscription;
-    const positions = () => (group.format.perConnection ? connection.positions() : null);
+    const place = () => (group.format.perConnection ? connection.place() : null);
     this.#own.reset();
     let told = true;
     if (batch.missed > 0) {
       const missed = batch.to - Math.max(subscription.sentId, batch.previous);
       subscription.sentId = batch.to;
-      told = group.format.gap(this.#own, channel, missed, batch.to, positions());
+      told = group.format.gap(this.#own, channel, missed, batch.to, place());
       if (told) this.#standing.gapTold(1);
     }
     let count = 0;
@@ -275,7 +315,7 @@ export class Job {
       const m = batch.messages[i];
       if (m === undefined || m.id <= subscription.sentId) continue;
       subscription.sentId = m.id;
-      group.format.message(this.#own, m, channel, positions());
+      group.format.message(this.#own, m, channel, place());
       count++;
     }
     if (!told) {

@@ -77,7 +77,7 @@ function dismissStream(
   const { connection, channel } = subscription;
   bytes.reset();
   const { format } = connection;
-  format.message(bytes, m, channel, format.perConnection ? connection.positions() : null);
+  format.message(bytes, m, channel, format.perConnection ? connection.place() : null);
   connection.send(bytes.view());
   standing.delivered(1, 0);
   if (connection.subscriptions.length > 1) {

@@ -5,6 +5,7 @@
  */
 import type { Message } from "../store/message-view.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
+import type { Position } from "../wire/position.ts";
 import type { LocalChannel } from "./local-channel.ts";
 
 export interface Format {
@@ -17,10 +18,10 @@ export interface Format {
   /** Whether `gap` can tell. */
   readonly tellsGaps: boolean;
   /**
-   * Appends one message. `m.id` may be CHANNEL_DELETED_ID. `positions` is the position of every channel of the connection, in
-   * path order, when the format is perConnection; otherwise null.
+   * Appends one message. `m.id` may be CHANNEL_DELETED_ID. `at` is where the connection stands behind it, in all its channels, when
+   * the format is perConnection; otherwise null.
    */
-  message(writer: ByteWriter, m: Message, channel: LocalChannel, positions: readonly number[] | null): void;
+  message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): void;
   /**
    * Appends "you missed so many messages" (null: it cannot be known how many), valid up to id `upTo`. Returns false when the
    * dialect has no words for it: the connection is then closed, as silence is not an option (promise P2).
@@ -30,6 +31,6 @@ export interface Format {
     channel: LocalChannel,
     missed: number | null,
     upTo: number,
-    positions: readonly number[] | null,
+    at: Position | null,
   ): boolean;
 }

@@ -10,6 +10,7 @@
 import type { NamedChannel } from "../store/channel-ref.ts";
 import type { Reader } from "../store/reader.ts";
 import type { Store } from "../store/store.ts";
+import { lifeOf, type Position } from "../wire/position.ts";
 import type { Format } from "./format.ts";
 import type { StreamConnection } from "./streams.ts";
 import type { TopicGroup, TopicSubscription } from "./topics.ts";
@@ -33,6 +34,12 @@ export class Subscription {
     this.historyUntil = historyUntil;
   }
 }
+
+/** Where a connection stands in all its channels, in the order in which it asked for them. */
+export const placeOf = (life: string, subscriptions: readonly Subscription[]): Position => ({
+  life,
+  positions: subscriptions.map(({ channel, sentId }) => channel.base + sentId),
+});
 
 /** One channel of one HTTP stream. `place` is its index in the group's members, -1 while it is not live (lagging or left). */
 export class StreamSubscription extends Subscription {
@@ -77,6 +84,8 @@ export class LocalChannel {
   /** position of a message = base + id. */
   readonly base: number;
   readonly name: Uint8Array;
+  /** Of the token of a connection that has this channel alone. */
+  readonly life: string;
   /** Every id up to here was handed to all who were live. */
   delivered: number;
   /** Where the jobs of this worker read on. */
@@ -113,6 +122,7 @@ export class LocalChannel {
     this.incarnation = incarnation;
     this.base = base;
     this.name = name;
+    this.life = lifeOf(store.epoch, [name]);
     this.delivered = delivered;
     this.reader = store.reader(index, incarnation, delivered);
   }

@@ -6,8 +6,9 @@
  * resolves. So a slow reader costs what one write held, never a queue (promise P4).
  */
 import { log } from "../log.ts";
+import type { Position } from "../wire/position.ts";
 import type { Format } from "./format.ts";
-import type { StreamSubscription } from "./local-channel.ts";
+import { placeOf, type StreamSubscription } from "./local-channel.ts";
 
 /** The part of Bun's direct stream controller that is used; a write or flush gives a promise under backpressure. */
 export interface StreamSink {
@@ -49,6 +50,7 @@ export class StreamConnection {
   /** The subscriptions as they were at first, once one of several channels was deleted; else null. */
   #places: StreamSubscription[] | null = null;
   readonly #keeper: StreamKeeper;
+  #life = "";
 
   constructor(keeper: StreamKeeper, format: Format, footer: Uint8Array) {
     this.#keeper = keeper;
@@ -84,9 +86,14 @@ export class StreamConnection {
     return this.#stalled;
   }
 
-  /** Positions of all channels of this connection in path order (for the vector event id). */
-  positions(): number[] {
-    return (this.#places ?? this.subscriptions).map(({ channel, sentId }) => channel.base + sentId);
+  /** Where it stands in all its channels, in path order (for the vector event id). */
+  place(): Position {
+    return placeOf(this.#life, this.#places ?? this.subscriptions);
+  }
+
+  /** What its positions count: known once it has its subscriptions, and needed only where they are told. */
+  count(life: string): void {
+    this.#life = life;
   }
 
   /** One of several channels was deleted. Its place in the event id stays, or the places behind it would mean other channels. */

@@ -5,7 +5,11 @@
  * some fifty topics, published over several event-loop turns, and other channels get their turn in between.
  * A socket enters a topic only between two jobs of its channel and with everything that was delivered, so the next job is the next thing
  * it is owed (see catch-up.ts).
+ *
+ * Sockets whose frames tell where they stand in several channels have no bytes in common: they stand in shards all the same, in the same
+ * order and slices, but each is sent its own.
  */
+import type { Position } from "../wire/position.ts";
 import type { Format } from "./format.ts";
 import { type LocalChannel, Subscription } from "./local-channel.ts";
 
@@ -25,6 +29,8 @@ export interface TopicPeer {
   readonly format: Format;
   readonly socket: TopicSocket;
   readonly subscriptions: TopicSubscription[];
+  /** Where it stands in all its channels; asked for where its format is perConnection. */
+  place(): Position;
   /** Closes because the reader cannot be told what it missed, or did not follow. */
   closeBehind(): void;
   /** One of its channels was deleted and has left `subscriptions`; ends the connection if it was the last. */
@@ -75,7 +81,7 @@ export class TopicGroup {
     subscription.shard = shard;
     subscription.place = shard.sockets.length;
     shard.sockets.push(subscription);
-    subscription.peer.socket.subscribe(shard.topic);
+    if (!this.format.perConnection) subscription.peer.socket.subscribe(shard.topic);
   }
 }
 
@@ -93,7 +99,8 @@ export function leaveTopic(subscription: TopicSubscription, socketOpen: boolean)
   }
   subscription.shard = null;
   subscription.place = -1;
-  if (socketOpen) subscription.peer.socket.unsubscribe(shard.topic);
+  if (socketOpen && !subscription.peer.format.perConnection)
+    subscription.peer.socket.unsubscribe(shard.topic);
 }
 
 /** A socket that is closed so soon after its shard was overrun was too slow; others are closed by their clients. */

@@ -7,7 +7,7 @@ import { Sight, seeNewest, stepBack } from "./seek.ts";
 
 export class LastSearch {
   afterId: number;
-  readonly isInVain = false;
+  isInVain = false;
   readonly #arena: Arena;
   readonly #index: number;
   readonly #incarnation: number;

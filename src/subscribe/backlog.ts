@@ -8,11 +8,13 @@
 import { binaryBytes } from "../config/binary-text.ts";
 import type { Turns } from "../fanout/turns.ts";
 import { LastSearch } from "../store/last-search.ts";
+import { Message } from "../store/message-view.ts";
+import { FOUND } from "../store/reader.ts";
 import { AT_PLACE, Sight } from "../store/seek.ts";
 import type { Store } from "../store/store.ts";
 import type { Missing } from "../wire/gap-field.ts";
 import { parseHttpDate } from "../wire/http-date.ts";
-import { type Position, parsePosition, parseTag } from "../wire/position.ts";
+import { lifeOf, type Position, parsePosition, parseTag } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import { EventIdSearch, type Search } from "./search.ts";
 
@@ -72,12 +74,23 @@ export function lostOf(
 /** Messages a search looks at before others get their turn: about a tenth of a millisecond. */
 const STEPS = 1024;
 
+/** Of another store, of other channels, or of the same in another order. */
+const FOREIGN: Position = { life: "", positions: [] };
+const isOurs = (token: Position | null): token is Position => token !== null && token !== FOREIGN;
+
+/** An event id belongs to one message: where one channel has it, the others are not said to lack it. */
+function settle(found: ReadonlyMap<number, Found>): void {
+  const searches = [...found.values()].map(({ search }) => search);
+  if (searches.some(({ isInVain }) => !isInVain)) for (const search of searches) search.isInVain = false;
+}
+
 const NOWHERE: Start = { afterId: 0, historyUntil: 0, newest: 0, unknown: false };
 
 export class Backlog {
   readonly #store: Store;
   readonly #turns: Turns;
   readonly #sight = new Sight();
+  readonly #message = new Message();
 
   constructor(store: Store, turns: Turns) {
     this.#store = store;
@@ -89,18 +102,33 @@ export class Backlog {
    * `start`. Nothing is found for good: a message that comes meanwhile is newer than what was asked for.
    */
   find(seats: readonly Seat[], asked: Asked, exact: boolean): Asked | Promise<Asked> {
+    const known = this.#known(seats, asked);
     let found: Map<number, Found> | null = null;
     let isOver = true;
     seats.forEach((seat, place) => {
-      const search = this.#searchFor(seat, asked, exact);
+      const search = this.#searchFor(seat, known, exact);
       if (search === null) return;
       found ??= new Map<number, Found>();
       found.set(place, { incarnation: seat.incarnation, search });
       isOver = search.run(STEPS) && isOver;
     });
-    if (found === null) return asked;
-    const all = { ...asked, found };
-    return isOver ? all : this.#searched(found).then(() => all);
+    if (found === null) return known;
+    const all = { ...known, found };
+    if (!isOver) return this.#searched(found).then(() => all);
+    settle(found);
+    return all;
+  }
+
+  /** A token that counts something else than these channels in this store says nothing of a place in them. */
+  #known(seats: readonly Seat[], asked: Asked): Asked {
+    const { token } = asked;
+    if (token === null) return asked;
+    const life = lifeOf(
+      this.#store.epoch,
+      seats.map(({ name }) => name),
+    );
+    const isOurs = token.life === life && token.positions.length === seats.length;
+    return isOurs ? asked : { ...asked, token: FOREIGN };
   }
 
   #searchFor({ index, incarnation, backtrack }: Seat, asked: Asked, exact: boolean): Search | null {
@@ -111,7 +139,7 @@ export class Backlog {
       const known = this.#store.beforeLastStored(index, incarnation, backtrack, newest);
       return known >= 0 ? null : new LastSearch(this.#store, index, incarnation, backtrack, newest);
     }
-    if (asked.eventId === null || asked.token?.epoch === this.#store.epoch) return null;
+    if (asked.eventId === null || isOurs(asked.token)) return null;
     const byTime = asked.time === null ? newest : this.#afterTime(index, incarnation, asked.time, asked.tag);
     // The first that the time selects ends the search.
     const until = byTime === newest ? newest : this.#sight.id;
@@ -126,6 +154,7 @@ export class Backlog {
         this.#turns.later(search, goOn);
       });
     }
+    settle(found);
   }
 
   /**
@@ -159,11 +188,24 @@ export class Backlog {
       const known = this.#store.beforeLastStored(index, incarnation, backtrack, newest);
       return { afterId: known < 0 ? newest : known, historyUntil: newest, newest, unknown: false };
     }
-    if (token !== null && token.epoch === this.#store.epoch) return this.#resume(index, place, token, newest);
+    if (isOurs(token)) return this.#resume(index, place, token, newest);
     if (time === null)
       return { afterId: newest, historyUntil: newest, newest, unknown: asked.eventId !== null };
     const afterId = this.#afterTime(index, incarnation, time, tag);
     return { afterId, historyUntil: newest, newest, unknown: this.#hasLost(index, asked) };
+  }
+
+  /**
+   * For those who can be told in the head of an answer, or not at all: what is missing at the beginning (null: it cannot be counted),
+   * and where to start behind it.
+   */
+  behindLoss({ index, incarnation }: Seat, start: Start): { start: Start; missed: number | null } {
+    if (start.unknown) return { start, missed: null };
+    if (start.historyUntil > 0 || start.newest === start.afterId) return { start, missed: 0 };
+    const reader = this.#store.reader(index, incarnation, start.afterId);
+    const firstId = reader.next(this.#message, false) === FOUND ? this.#message.id : start.newest + 1;
+    const missed = Math.max(0, firstId - start.afterId - 1);
+    return { start: { ...start, afterId: start.afterId + missed }, missed };
   }
 
   #hasLost(index: number, { time, tag }: Asked): boolean {
@@ -173,7 +215,7 @@ export class Backlog {
   #resume(index: number, place: number, token: Position, newest: number): Start {
     const position = token.positions[place];
     const afterId = position === undefined ? Number.NaN : position - this.#store.base(index);
-    if (token.epoch === this.#store.epoch && afterId >= 0 && afterId <= newest) {
+    if (isOurs(token) && afterId >= 0 && afterId <= newest) {
       return { afterId, historyUntil: 0, newest, unknown: false };
     }
     // Everything that is stored came after that other life, so all of it is new to this client.

@@ -29,24 +29,19 @@ const shelves = new WeakMap<Store, Shelf>();
 export function shelfOf(store: Store): Shelf {
   const known = shelves.get(store);
   if (known !== undefined) return known;
-  const made = new Shelf(store.epoch);
+  const made = new Shelf();
   shelves.set(store, made);
   return made;
 }
 
 export class Shelf {
-  readonly #epoch: number;
   readonly #bare = new Map<string, PaddableFormat>();
   readonly #padded = new Map<string, PaddedFormat>();
   readonly #paddings = new Map<string, Padding>();
-  readonly json: Format;
-  readonly msgpack: Format;
-
-  constructor(epoch: number) {
-    this.#epoch = epoch;
-    this.json = new JsonFormat("json", epoch);
-    this.msgpack = new MsgpackFormat("msgpack", epoch);
-  }
+  readonly json: Format = new JsonFormat("json", false);
+  readonly msgpack: Format = new MsgpackFormat("msgpack", false);
+  readonly severalJson: Format = new JsonFormat("jsons", true);
+  readonly severalMsgpack: Format = new MsgpackFormat("msgpacks", true);
 
   template(kind: TemplateKind, template: string): PaddableFormat {
     const look = JSON.stringify([kind, template]);
@@ -85,7 +80,7 @@ export class Shelf {
       case "whole events":
         return new EventStreamFormat(key, template, "whole");
       default:
-        return new PositionedEventStreamFormat(key, template, this.#epoch, kind.startsWith("several"));
+        return new PositionedEventStreamFormat(key, template, kind.startsWith("several"));
     }
   }
 }

@@ -16,12 +16,12 @@ import {
 import { pushJsonDeleted, pushJsonGap, pushJsonMessage } from "../wire/json-message.ts";
 import { packDeleted, packGap, packMessage } from "../wire/msgpack-message.ts";
 import type { Padding } from "../wire/padding.ts";
-import { PositionToken } from "../wire/position.ts";
+import { type Position, PositionToken } from "../wire/position.ts";
 import { type CompiledTemplate, compileTemplate } from "../wire/template.ts";
 
 /** A format that can say where the part begins that padding looks at (push-stream spec 4.8). */
 export interface PaddableFormat extends Format {
-  message(writer: ByteWriter, m: Message, channel: LocalChannel, positions: readonly number[] | null): number;
+  message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): number;
 }
 
 /** A location's message template, byte for byte: streaming, polls, and WebSocket without a subprotocol. */
@@ -77,23 +77,17 @@ export class PositionedEventStreamFormat implements PaddableFormat {
   /** With several channels the id names them all, so it differs from connection to connection. */
   readonly perConnection: boolean;
   readonly #template: CompiledEventStream;
-  readonly #token: PositionToken;
-  constructor(key: string, template: string, epoch: number, severalChannels: boolean) {
+  readonly #single = new PositionToken("0", [0]);
+  constructor(key: string, template: string, severalChannels: boolean) {
     this.key = key;
     this.perConnection = severalChannels;
     this.#template = compileEventStream(template, "whole");
-    this.#token = new PositionToken(epoch, [0]);
   }
 
-  message(
-    writer: ByteWriter,
-    m: Message,
-    channel: LocalChannel,
-    positions: readonly number[] | null,
-  ): number {
+  message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): number {
     // The deletion ends what the position was good for.
     if (m.id === CHANNEL_DELETED_ID) return this.#template.render(writer, m, null);
-    return this.#template.render(writer, m, this.#at(channel.base + m.id, positions));
+    return this.#template.render(writer, m, this.#tokenOf(channel, m.id, at));
   }
 
   gap(
@@ -101,23 +95,23 @@ export class PositionedEventStreamFormat implements PaddableFormat {
     channel: LocalChannel,
     missed: number | null,
     upTo: number,
-    positions: readonly number[] | null,
+    at: Position | null,
   ): boolean {
-    pushGapEvent(writer, channel.name, missed, this.#at(channel.base + upTo, positions));
+    pushGapEvent(writer, channel.name, missed, this.#tokenOf(channel, upTo, at));
     return true;
   }
 
-  #at(position: number, positions: readonly number[] | null): PositionToken {
-    const token = this.#token.positions;
-    if (positions === null) {
-      token.length = 1;
-      token[0] = position;
-    } else {
-      token.length = positions.length;
-      for (let i = 0; i < positions.length; i++) token[i] = positions[i] ?? 0;
-    }
-    return this.#token;
+  #tokenOf(channel: LocalChannel, id: number, at: Position | null): PositionToken {
+    if (at !== null) return new PositionToken(at.life, [...at.positions]);
+    return placeIn(channel, id, this.#single);
   }
+}
+
+/** Where a connection stands that has nothing but this channel. `into` is used again and again. */
+function placeIn(channel: LocalChannel, id: number, into: PositionToken): PositionToken {
+  into.life = channel.life;
+  into.positions[0] = channel.base + id;
+  return into;
 }
 
 /** Another format, each message filled up to a minimum. A format of its own, so that all who are padded alike share the bytes. */
@@ -138,8 +132,8 @@ export class PaddedFormat implements Format {
     this.#minLength = minLength;
   }
 
-  message(writer: ByteWriter, m: Message, channel: LocalChannel, positions: readonly number[] | null): void {
-    const start = this.#bare.message(writer, m, channel, positions);
+  message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): void {
+    const start = this.#bare.message(writer, m, channel, at);
     this.#padding.push(writer, writer.length - start, this.#minLength);
   }
 
@@ -148,54 +142,67 @@ export class PaddedFormat implements Format {
     channel: LocalChannel,
     missed: number | null,
     upTo: number,
-    positions: readonly number[] | null,
+    at: Position | null,
   ): boolean {
-    return this.#bare.gap(writer, channel, missed, upTo, positions);
+    return this.#bare.gap(writer, channel, missed, upTo, at);
   }
 }
 
 /** Subprotocol sluice.json.v1. */
 export class JsonFormat implements Format {
-  readonly perConnection = false;
   readonly binary = false;
   readonly tellsGaps = true;
   readonly key: string;
-  readonly #epoch: number;
-  constructor(key: string, epoch: number) {
+  /** With several channels the position names them all, so it differs from connection to connection. */
+  readonly perConnection: boolean;
+  readonly #single = new PositionToken("0", [0]);
+  constructor(key: string, severalChannels: boolean) {
     this.key = key;
-    this.#epoch = epoch;
+    this.perConnection = severalChannels;
   }
 
-  message(writer: ByteWriter, m: Message, channel: LocalChannel): void {
+  message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): void {
     if (m.id === CHANNEL_DELETED_ID) pushJsonDeleted(writer, channel.name, dataOf(m));
-    else pushJsonMessage(writer, m, this.#epoch, channel.base + m.id);
+    else pushJsonMessage(writer, m, at ?? placeIn(channel, m.id, this.#single));
   }
 
-  gap(writer: ByteWriter, channel: LocalChannel, missed: number | null, upTo: number): boolean {
-    pushJsonGap(writer, channel.name, missed, this.#epoch, channel.base + upTo);
+  gap(
+    writer: ByteWriter,
+    channel: LocalChannel,
+    missed: number | null,
+    upTo: number,
+    at: Position | null,
+  ): boolean {
+    pushJsonGap(writer, channel.name, missed, at ?? placeIn(channel, upTo, this.#single));
     return true;
   }
 }
 
 /** Subprotocol sluice.msgpack.v1. */
 export class MsgpackFormat implements Format {
-  readonly perConnection = false;
   readonly binary = true;
   readonly tellsGaps = true;
   readonly key: string;
-  readonly #epoch: number;
-  constructor(key: string, epoch: number) {
+  readonly perConnection: boolean;
+  readonly #single = new PositionToken("0", [0]);
+  constructor(key: string, severalChannels: boolean) {
     this.key = key;
-    this.#epoch = epoch;
+    this.perConnection = severalChannels;
   }
 
-  message(writer: ByteWriter, m: Message, channel: LocalChannel): void {
+  message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): void {
     if (m.id === CHANNEL_DELETED_ID) writer.pushBytes(packDeleted(channel.name, dataOf(m)));
-    else writer.pushBytes(packMessage(m, this.#epoch, channel.base + m.id));
+    else writer.pushBytes(packMessage(m, at ?? placeIn(channel, m.id, this.#single)));
   }
 
-  gap(writer: ByteWriter, channel: LocalChannel, missed: number | null, upTo: number): boolean {
-    writer.pushBytes(packGap(channel.name, missed, this.#epoch, channel.base + upTo));
+  gap(
+    writer: ByteWriter,
+    channel: LocalChannel,
+    missed: number | null,
+    upTo: number,
+    at: Position | null,
+  ): boolean {
+    writer.pushBytes(packGap(channel.name, missed, at ?? placeIn(channel, upTo, this.#single)));
     return true;
   }
 }

@@ -5,12 +5,14 @@
 import type { LocatedRequest } from "../config/located-request.ts";
 import { locationValue, optionalLocationValue } from "../config/location-values.ts";
 import type { LocationConfig } from "../config/model.ts";
-import type { CompiledValue } from "../config/variables.ts";
+import { type CompiledValue, compileDecodedValue } from "../config/variables.ts";
 import type { Refusal } from "../errors.ts";
 import type { MayMake } from "../front/channel-quota.ts";
 import { admit, type Seat } from "./admit.ts";
 import { type Asked, readAsked } from "./backlog.ts";
 import type { Room } from "./room.ts";
+
+const eventIdArgument = compileDecodedValue("$arg_eventid");
 
 export class Inquiry {
   readonly #location: LocationConfig;
@@ -33,11 +35,15 @@ export class Inquiry {
     return located.granted ?? this.#channelsPath(located);
   }
 
-  /** A directive replaces its header and never falls back to it (spec 1.4). */
-  asked(located: LocatedRequest): Asked {
+  /**
+   * A directive replaces its header and never falls back to it (spec 1.4). `speaksOurs`: on our own subprotocols, which no directive
+   * knows of, `?eventid=` is the position where the location says nothing else; browsers cannot send the header.
+   */
+  asked(located: LocatedRequest, speaksOurs = false): Asked {
     const time = this.#time === null ? located.header("if-modified-since") : this.#time(located);
     const tag = this.#tag === null ? located.header("if-none-match") : this.#tag(located);
-    const eventId = this.#eventId === null ? located.header("last-event-id") : this.#eventId(located);
+    const named = this.#eventId === null ? located.header("last-event-id") : this.#eventId(located);
+    const eventId = named ?? (speaksOurs ? eventIdArgument(located) : null);
     return readAsked(
       time ?? "",
       tag ?? "",

@@ -31,6 +31,13 @@ export class Presentation {
     this.isGzip = isGzip;
   }
 
+  /** The same with one more field, for one answer. */
+  heldInitWith(name: string, value: string): ResponseInit {
+    const headers = new Headers(this.heldInit.headers as Headers);
+    headers.set(name, value);
+    return { headers };
+  }
+
   /** Head of a held stream. One Headers object for all: a literal is read anew, strings and all, for each of ten thousand responses. */
   get heldInit(): ResponseInit {
     // X-Accel-Buffering: an nginx in front must not hold the stream back.

@@ -4,6 +4,7 @@
  */
 import { CloseCode, type Refusal, Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
+import { placeOf } from "../fanout/local-channel.ts";
 import { type TopicPeer, TopicSubscription, wasOverrun } from "../fanout/topics.ts";
 import type { MayMake } from "../front/channel-quota.ts";
 import type { Arrival, Judge, OfferedDraft } from "../front/location-hooks.ts";
@@ -12,12 +13,14 @@ import { ByteWriter } from "../wire/byte-writer.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
 import { JSON_PING, pushJsonHello } from "../wire/json-message.ts";
 import { MSGPACK_PING, packHello } from "../wire/msgpack-message.ts";
+import type { Position } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
 import type { Farewell } from "./farewell.ts";
 import { JudgedMessages, type JudgedOutcome, judgeNothing } from "./judged-messages.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
 import type { Held } from "./room.ts";
+import { lifeFor } from "./stream-form.ts";
 import type { Timed } from "./timer-wheel.ts";
 import type { WebSocketEndpoint } from "./websocket.ts";
 
@@ -41,10 +44,11 @@ const NO_STATUS = 1005;
 /** Bun's code for a connection that ended without a close frame. */
 const ABNORMAL = 1006;
 const NO_SEATS: readonly Seat[] = [];
+const NO_PLACES: readonly TopicSubscription[] = [];
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class SocketPeer implements TopicPeer, Held, Clocked {
-  readonly format: Format;
+  format: Format;
   readonly subscriptions: TopicSubscription[] = [];
   nextTimed: Timed | null = null;
   previousTimed: Timed | null = null;
@@ -56,6 +60,9 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   #wish: Wish | null;
   #departure: (() => void) | null = null;
   #judged: JudgedMessages | null = null;
+  /** Its subscriptions as they were at first, and what its positions count. */
+  #places: readonly TopicSubscription[] = NO_PLACES;
+  #life = "";
   /** Where it will stand once its position was searched for. */
   #expected: readonly Seat[] = NO_SEATS;
   readonly #protocol: Protocol;
@@ -126,17 +133,26 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   #enter(seats: readonly Seat[], asked: Asked, arrival: Arrival | null): void {
     const { room, location } = this.#endpoint;
     this.#expected = NO_SEATS;
+    if (seats.length > 1) this.format = this.#endpoint.formatOfSeveral(this.#protocol);
     const wanted: TopicSubscription[] = [];
     const lost: TopicSubscription[] = [];
     seats.forEach((seat, place) => {
       const channel = room.fanout.channel(seat);
       const start = room.backlog.start(seat, place, asked, this.format.tellsGaps);
-      const historyUntil = this.format.tellsGaps ? start.historyUntil : start.newest;
+      const isOwedAll = this.format.tellsGaps || location.gaps === "told";
+      const historyUntil = isOwedAll ? start.historyUntil : start.newest;
       const subscription = new TopicSubscription(channel, this, start.afterId, historyUntil);
       wanted.push(subscription);
-      if (start.unknown && this.format.tellsGaps) lost.push(subscription);
+      if (start.unknown && isOwedAll) lost.push(subscription);
     });
-    if (this.#protocol !== "template") this.#hello(wanted);
+    if (lost.length > 0 && !this.format.tellsGaps) {
+      // A template has no words for it. Its client comes back without the position, or with none of what is gone.
+      this.closeBehind();
+      return;
+    }
+    this.#places = wanted;
+    this.#life = lifeFor(room.store, wanted);
+    if (this.#protocol !== "template") this.#hello();
     else if (location.headerTemplate !== "") this.#send(location.headerTemplate);
     for (const subscription of lost) this.#tellLost(subscription);
     // A send may close the socket; who was not counted in must not be counted out.
@@ -274,22 +290,26 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     return this.subscriptions.map(({ channel }) => channel.name);
   }
 
-  #hello(subscriptions: readonly TopicSubscription[]): void {
-    const { epoch } = this.#endpoint.room.store;
-    const names = subscriptions.map(({ channel }) => channel.name);
-    const positions = subscriptions.map(({ channel, sentId }) => channel.base + sentId);
+  /** One of several channels that was deleted keeps its place, or the places behind it would mean other channels. */
+  place(): Position {
+    return placeOf(this.#life, this.#places);
+  }
+
+  #hello(): void {
+    const names = this.#places.map(({ channel }) => channel.name);
     if (this.#protocol === "msgpack") {
-      this.#send(packHello(names, epoch, positions));
+      this.#send(packHello(names, this.place()));
       return;
     }
     const writer = new ByteWriter(256);
-    pushJsonHello(writer, names, epoch, positions);
+    pushJsonHello(writer, names, this.place());
     this.#send(text.decode(writer.view()));
   }
 
   #tellLost({ channel, sentId }: TopicSubscription): void {
     const writer = new ByteWriter(256);
-    if (!this.format.gap(writer, channel, null, sentId, null)) return;
+    const at = this.format.perConnection ? this.place() : null;
+    if (!this.format.gap(writer, channel, null, sentId, at)) return;
     this.#endpoint.room.fanout.standing.gapTold(1);
     this.#send(this.format.binary ? writer.copy() : text.decode(writer.view()));
   }

@@ -5,7 +5,7 @@
 import type { LocationConfig } from "../config/model.ts";
 import type { PaddingGroup } from "../config/padding.ts";
 import type { Format } from "../fanout/format.ts";
-import { StreamSubscription } from "../fanout/local-channel.ts";
+import { StreamSubscription, type Subscription } from "../fanout/local-channel.ts";
 import type { StreamConnection } from "../fanout/streams.ts";
 import type { Arrival } from "../front/location-hooks.ts";
 import { PING_ID } from "../message.ts";
@@ -14,7 +14,7 @@ import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { EVENT_STREAM_PING, eventStreamFooter, eventStreamHeader } from "../wire/event-stream.ts";
 import type { Padding } from "../wire/padding.ts";
-import { pushPosition } from "../wire/position.ts";
+import { lifeOf, pushPosition } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
 import { type Farewell, retryLine } from "./farewell.ts";
@@ -39,7 +39,11 @@ export class StreamForm {
   readonly footer: Uint8Array;
   readonly ping: Uint8Array;
   readonly #header: Uint8Array;
+  /** Whoever comes back is told of a gap by an event, or is told nothing: the head need not say it. */
+  readonly tellsLossInside: boolean;
   readonly #positioned: boolean;
+  /** A hole after the position is a loss, not history. */
+  readonly #isOwedAll: boolean;
   readonly #oneChannel: Format;
   readonly #severalChannels: Format;
   readonly #prelude = new ByteWriter(256);
@@ -55,6 +59,8 @@ export class StreamForm {
     this.room = room;
     this.location = location;
     this.#positioned = isEventSource && location.eventIds === "auto";
+    this.tellsLossInside = this.#positioned || location.gaps === "ignored";
+    this.#isOwedAll = this.#positioned || location.gaps === "told";
     const shelf = shelfOf(room.store);
     const padding = shelf.padding(isEventSource, group === null ? 0 : maxPadding);
     const { messageTemplate, headerTemplate, footerTemplate } = location;
@@ -107,12 +113,14 @@ export class StreamForm {
       const standing = store.isLive(seat.index, seat.incarnation) ? seat : reopened(store, seat);
       if (standing === null) return;
       const channel = fanout.channel(standing);
-      const start = backlog.start(standing, place, asked, this.#positioned);
-      const historyUntil = held.format.tellsGaps ? start.historyUntil : start.newest;
+      const asIs = backlog.start(standing, place, asked, this.#positioned);
+      const start = this.tellsLossInside ? asIs : backlog.behindLoss(standing, asIs).start;
+      const historyUntil = this.#isOwedAll ? start.historyUntil : start.newest;
       const subscription = new StreamSubscription(channel, held, start.afterId, historyUntil);
       held.subscriptions.push(subscription);
       if (start.unknown && held.format.tellsGaps) lost.push(subscription);
     });
+    if (this.#positioned) held.count(lifeFor(store, held.subscriptions));
     held.prelude = this.#positioned ? this.#firstPosition(held, lost) : this.#header;
   }
 
@@ -122,12 +130,12 @@ export class StreamForm {
     const writer = this.#prelude;
     writer.reset();
     writer.pushBytes(this.#header);
-    const positions = held.positions();
+    const place = held.place();
     writer.pushLatin1("id: ");
-    pushPosition(writer, this.room.store.epoch, positions);
+    pushPosition(writer, place);
     writer.pushLatin1("\n\n");
     for (const { channel, sentId } of lost) {
-      held.format.gap(writer, channel, null, sentId, held.format.perConnection ? positions : null);
+      held.format.gap(writer, channel, null, sentId, held.format.perConnection ? place : null);
       this.room.fanout.standing.gapTold(1);
     }
     return writer.view();
@@ -139,6 +147,16 @@ export class StreamForm {
     this.#oneChannel.message(writer, serverMessage(PING_ID, text), this.room.fanout.nobody, null);
     return writer.copy();
   }
+}
+
+/** What the tokens of a connection with these subscriptions count. */
+export function lifeFor(store: Store, subscriptions: readonly Subscription[]): string {
+  const [only] = subscriptions;
+  if (subscriptions.length === 1 && only !== undefined) return only.channel.life;
+  return lifeOf(
+    store.epoch,
+    subscriptions.map(({ channel }) => channel.name),
+  );
 }
 
 /** null: it cannot be made again. */

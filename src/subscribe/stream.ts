@@ -8,6 +8,7 @@ import type { LocationConfig } from "../config/model.ts";
 import type { Format } from "../fanout/format.ts";
 import { StreamConnection, type StreamSink } from "../fanout/streams.ts";
 import type { Arrival, LocationHooks } from "../front/location-hooks.ts";
+import { gapField, type Missing } from "../wire/gap-field.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
 import type { Farewell } from "./farewell.ts";
@@ -25,6 +26,8 @@ export interface PulledStream {
   pull(sink: StreamSink): void;
   cancel(): void;
 }
+
+const NONE: readonly Missing[] = [];
 
 /** Streams whose head has to leave before their first byte (spec 4.4 (1)). Filled only where there may be no first byte for long. */
 const headFirst = new WeakMap<Response, PulledStream>();
@@ -75,9 +78,24 @@ export class StreamEndpoint {
     const Kind = presentation.isGzip ? GzippedStream : HeldStream;
     const arrival = this.#hooks?.arrival(located) ?? null;
     const held = new Kind(form, form.formatFor(seats.length), { seats, asked, arrival }, line);
-    const response = new Response(new ReadableStream(held), presentation.heldInit);
+    const gap = gapField(this.#missing(form, seats, asked));
+    const init = gap === null ? presentation.heldInit : presentation.heldInitWith("Sluice-Gap", gap);
+    const response = new Response(new ReadableStream(held), init);
     if (this.#mayWait) headFirst.set(response, held);
     return response;
+  }
+
+  /** What a position has lost, where the stream itself has no words for it. Nearly nobody brings a position to such a stream. */
+  #missing(form: StreamForm, seats: readonly Seat[], asked: Asked): readonly Missing[] {
+    if (form.tellsLossInside || (asked.time === null && asked.eventId === null)) return NONE;
+    const { backlog, fanout } = this.#room;
+    const missing: Missing[] = [];
+    seats.forEach((seat, place) => {
+      const { missed } = backlog.behindLoss(seat, backlog.start(seat, place, asked, false));
+      if (missed !== 0) missing.push({ channel: seat.name, missed });
+    });
+    if (missing.length > 0) fanout.standing.gapTold(missing.length);
+    return missing;
   }
 
   /**

@@ -29,6 +29,7 @@ export class WebSocketEndpoint {
   readonly inquiry: Inquiry;
   readonly #hooks: LocationHooks | null;
   readonly #formats: Readonly<Record<Protocol, Format>>;
+  readonly #severalFormats: Readonly<Record<Protocol, Format>>;
 
   constructor(room: Room, location: LocationConfig, inquiry: Inquiry, hooks: LocationHooks | null) {
     this.#hooks = hooks;
@@ -41,6 +42,12 @@ export class WebSocketEndpoint {
       json: shelf.json,
       msgpack: shelf.msgpack,
     };
+    this.#severalFormats = { ...this.#formats, json: shelf.severalJson, msgpack: shelf.severalMsgpack };
+  }
+
+  /** For sockets in several channels at once. */
+  formatOfSeveral(protocol: Protocol): Format {
+    return this.#severalFormats[protocol];
   }
 
   handle(located: LocatedRequest, upgrader: Upgrader | null): Response {
@@ -51,7 +58,7 @@ export class WebSocketEndpoint {
     // The request is read before the upgrade and not kept.
     const data = new SocketPeer(this, protocol, this.#formats[protocol], {
       path: this.inquiry.path(located),
-      asked: this.inquiry.asked(located),
+      asked: this.inquiry.asked(located, protocol !== "template"),
       mayMake: this.inquiry.mayMake(located),
       arrival: this.#hooks?.arrival(located) ?? null,
       judge: this.location.websocketAllowPublish ? (this.#hooks?.judge(located) ?? null) : null,

@@ -35,3 +35,25 @@ function escaped(name: Uint8Array): string {
   }
   return text;
 }
+
+/** Reads a field back, as the command-line client does; what cannot be read is left out. */
+export function parseGapField(value: string | null): { channel: string | null; missed: number | null }[] {
+  if (value === null) return [];
+  return value
+    .split(",", MAX_NAMED + 1)
+    .map((item) => /^\s*([A-Za-z0-9\-._~%*]{1,4096})=(\d{1,16}|unknown)\s*$/.exec(item))
+    .filter((found) => found !== null)
+    .map(([, name = "", missed = ""]) => ({
+      channel: name === "*" ? null : decoded(name),
+      missed: missed === "unknown" ? null : Number(missed),
+    }));
+}
+
+/** Null: no text. */
+function decoded(name: string): string | null {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return null;
+  }
+}

@@ -7,7 +7,7 @@
  */
 import type { ByteWriter } from "./byte-writer.ts";
 import { pushJsonString } from "./json-string.ts";
-import { pushSinglePosition } from "./position.ts";
+import { type Position, pushPosition } from "./position.ts";
 import type { Renderable } from "./renderable.ts";
 import { type ServerFrame, serverFrame } from "./server-frame.ts";
 import { isUtf8 } from "./utf8.ts";
@@ -17,18 +17,13 @@ const encoder = new TextEncoder();
 /** A constant frame: nothing in it depends on the connection. */
 export const JSON_PING = '{"kind":"ping"}';
 
-/** Appends a message frame; `epoch` and `position` make the channel's token. */
-export function pushJsonMessage(
-  writer: ByteWriter,
-  message: Renderable,
-  epoch: number,
-  position: number,
-): void {
+/** Appends a message frame; `at` is where the whole connection stands behind it. */
+export function pushJsonMessage(writer: ByteWriter, message: Renderable, at: Position): void {
   writer.pushLatin1('{"kind":"message","channel":');
   pushJsonString(writer, message.channel, 0, message.channel.length);
   writer.pushLatin1(',"id":');
   writer.pushInteger(message.id);
-  pushPositionField(writer, epoch, position);
+  pushPositionField(writer, at);
   writer.pushLatin1(',"time":');
   writer.pushInteger(message.time);
   writer.pushLatin1(',"tag":');
@@ -50,15 +45,14 @@ export function pushJsonGap(
   writer: ByteWriter,
   channel: Uint8Array,
   missed: number | null,
-  epoch: number,
-  position: number,
+  at: Position,
 ): void {
   writer.pushLatin1('{"kind":"gap","channel":');
   pushJsonString(writer, channel, 0, channel.length);
   writer.pushLatin1(',"missed":');
   if (missed === null) writer.pushLatin1("null");
   else writer.pushInteger(missed);
-  pushPositionField(writer, epoch, position);
+  pushPositionField(writer, at);
   writer.pushLatin1("}");
 }
 
@@ -70,25 +64,16 @@ export function pushJsonDeleted(writer: ByteWriter, channel: Uint8Array, text: U
   writer.pushLatin1("}");
 }
 
-/** Appends the first frame of a connection: its channels and where each one stands, in path order. */
-export function pushJsonHello(
-  writer: ByteWriter,
-  channels: readonly Uint8Array[],
-  epoch: number,
-  positions: ArrayLike<number>,
-): void {
+/** Appends the first frame of a connection: its channels in path order, and where it stands. */
+export function pushJsonHello(writer: ByteWriter, channels: readonly Uint8Array[], at: Position): void {
   writer.pushLatin1('{"kind":"hello","channels":[');
   for (const [index, channel] of channels.entries()) {
     if (index > 0) writer.pushLatin1(",");
     pushJsonString(writer, channel, 0, channel.length);
   }
-  writer.pushLatin1('],"positions":[');
-  for (let index = 0; index < positions.length; index++) {
-    writer.pushLatin1(index > 0 ? ',"' : '"');
-    pushSinglePosition(writer, epoch, positions[index] ?? 0);
-    writer.pushLatin1('"');
-  }
-  writer.pushLatin1("]}");
+  writer.pushLatin1("]");
+  pushPositionField(writer, at);
+  writer.pushLatin1("}");
 }
 
 /** Reads one text frame; null if it is not a frame of this subprotocol. */
@@ -107,9 +92,9 @@ export function decodeJsonFrame(text: string): ServerFrame | null {
   });
 }
 
-const pushPositionField = (writer: ByteWriter, epoch: number, position: number): void => {
+const pushPositionField = (writer: ByteWriter, at: Position): void => {
   writer.pushLatin1(',"position":"');
-  pushSinglePosition(writer, epoch, position);
+  pushPosition(writer, at);
   writer.pushLatin1('"');
 };
 

@@ -6,7 +6,7 @@
  * cannot carry.
  */
 import { Packr } from "msgpackr/pack";
-import { formatSinglePosition } from "./position.ts";
+import { formatPosition, type Position } from "./position.ts";
 import type { Renderable } from "./renderable.ts";
 import { type ServerFrame, serverFrame } from "./server-frame.ts";
 
@@ -44,14 +44,14 @@ interface PackedMessage {
   data?: Uint8Array;
 }
 
-/** One binary frame with a message; `epoch` and `position` make the channel's token. */
-export function packMessage(message: Renderable, epoch: number, position: number): Uint8Array {
+/** One binary frame with a message; `at` is where the whole connection stands behind it. */
+export function packMessage(message: Renderable, at: Position): Uint8Array {
   const { bytes, dataOffset, dataLength, eventIdLength, eventTypeLength } = message;
   const packed: PackedMessage = {
     kind: "message",
     channel: decoder.decode(message.channel),
     id: integer(message.id),
-    position: formatSinglePosition(epoch, position),
+    position: formatPosition(at),
     time: integer(message.time),
     tag: integer(message.tag),
   };
@@ -65,17 +65,12 @@ export function packMessage(message: Renderable, epoch: number, position: number
 }
 
 /** A gap frame; missed null = cannot be known. The position is the one behind the gap. */
-export function packGap(
-  channel: Uint8Array,
-  missed: number | null,
-  epoch: number,
-  position: number,
-): Uint8Array {
+export function packGap(channel: Uint8Array, missed: number | null, at: Position): Uint8Array {
   return packr.pack({
     kind: "gap",
     channel: decoder.decode(channel),
     missed: missed === null ? null : integer(missed),
-    position: formatSinglePosition(epoch, position),
+    position: formatPosition(at),
   });
 }
 
@@ -84,16 +79,12 @@ export function packDeleted(channel: Uint8Array, text: Uint8Array): Uint8Array {
   return packr.pack({ kind: "deleted", channel: decoder.decode(channel), data: text });
 }
 
-/** The first frame of a connection: its channels and where each one stands, in path order. */
-export function packHello(
-  channels: readonly Uint8Array[],
-  epoch: number,
-  positions: ArrayLike<number>,
-): Uint8Array {
+/** The first frame of a connection: its channels in path order, and where it stands. */
+export function packHello(channels: readonly Uint8Array[], at: Position): Uint8Array {
   return packr.pack({
     kind: "hello",
     channels: channels.map((channel) => decoder.decode(channel)),
-    positions: Array.from(positions, (position) => formatSinglePosition(epoch, position)),
+    position: formatPosition(at),
   });
 }
 

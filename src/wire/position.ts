@@ -1,24 +1,42 @@
 /**
- * Positions a client sends back to go on where it stopped: sluice's own token (`<epoch base
- * 36>-<pos>[,<pos>…]`, one position per channel of the connection, in path order) and the tag of push-stream
- * spec 4.7. Written by fanout, read by subscribe.
+ * Positions a client sends back to go on where it stopped: sluice's own token (`<life>-<pos>[,<pos>…]`, one position per
+ * channel of the connection, in path order) and the tag of push-stream spec 4.7. Written by fanout, read by subscribe.
+ *
+ * The life says what the numbers count: it is made of the store's epoch and the names of the channels, so a token of a lost
+ * store, of other channels or of the same in another order is recognised as foreign and never taken for a place in these.
  *
  * Only the canonical spelling is read: what parsePosition accepts, formatPosition writes again byte for byte.
  */
 import type { ByteWriter } from "./byte-writer.ts";
 
 /** 2^53 - 1 has 11 digits in base 36 and 16 in base 10. */
-const MAX_EPOCH_DIGITS = 11;
+const MAX_LIFE_DIGITS = 11;
 const MAX_POSITION_DIGITS = 16;
 const DASH = 0x2d;
 const COMMA = 0x2c;
 const ZERO = 0x30;
 const LOWER_A = 0x61;
 
-/** The store's epoch and how far each channel was read: integers below 2^53. */
+/** What is counted, and how far each channel was read: integers below 2^53. */
 export interface Position {
-  readonly epoch: number;
+  readonly life: string;
   readonly positions: readonly number[];
+}
+
+const SLASH = 0x2f;
+/** So that the text is that of an integer below 2^53. */
+const LIFE_BITS = 0xffff_ffff_ffffn;
+
+/** The life of these channels, in path order, in a store of this epoch. Names hold no slash (push-stream spec 3.1). */
+export function lifeOf(epoch: number, names: readonly Uint8Array[]): string {
+  const bytes = new Uint8Array(names.reduce((sum, name) => sum + name.length + 1, 0));
+  let at = 0;
+  for (const name of names) {
+    bytes.set(name, at);
+    at += name.length;
+    bytes[at++] = SLASH;
+  }
+  return (Bun.hash.wyhash(bytes, BigInt(epoch)) & LIFE_BITS).toString(36);
 }
 
 /**
@@ -34,46 +52,31 @@ export interface TokenWriter {
  * message.
  */
 export class PositionToken implements TokenWriter {
-  readonly epoch: number;
+  life: string;
   readonly positions: number[];
 
-  constructor(epoch: number, positions: number[]) {
-    this.epoch = epoch;
+  constructor(life: string, positions: number[]) {
+    this.life = life;
     this.positions = positions;
   }
 
   writeToken(writer: ByteWriter): void {
-    pushPosition(writer, this.epoch, this.positions);
+    pushPosition(writer, this);
   }
 }
 
-let cachedEpoch = 0;
-let cachedEpochText = "0";
-
 /** Appends the token; at least one position. */
-export function pushPosition(writer: ByteWriter, epoch: number, positions: ArrayLike<number>): void {
-  writer.pushLatin1(epochText(epoch));
+export function pushPosition(writer: ByteWriter, { life, positions }: Position): void {
+  writer.pushLatin1(life);
   for (let i = 0; i < positions.length; i++) {
     writer.pushByte(i === 0 ? DASH : COMMA);
     writer.pushInteger(positions[i] ?? 0);
   }
 }
 
-/** The token of one channel. */
-export function pushSinglePosition(writer: ByteWriter, epoch: number, position: number): void {
-  writer.pushLatin1(epochText(epoch));
-  writer.pushByte(DASH);
-  writer.pushInteger(position);
-}
-
-/** The token of one channel as text. */
-export function formatSinglePosition(epoch: number, position: number): string {
-  return `${epochText(epoch)}-${position}`;
-}
-
 /** The token as text; at least one position. */
-export function formatPosition(epoch: number, positions: ArrayLike<number>): string {
-  return `${epochText(epoch)}-${Array.from(positions).join(",")}`;
+export function formatPosition({ life, positions }: Position): string {
+  return `${life}-${positions.join(",")}`;
 }
 
 /**
@@ -83,8 +86,7 @@ export function formatPosition(epoch: number, positions: ArrayLike<number>): str
 export function parsePosition(text: string, maxPositions: number): Position | null {
   const dash = text.indexOf("-");
   if (dash < 0) return null;
-  const epoch = parseDigits(text, 0, dash, 36, MAX_EPOCH_DIGITS);
-  if (epoch < 0) return null;
+  if (parseDigits(text, 0, dash, 36, MAX_LIFE_DIGITS) < 0) return null;
   const positions: number[] = [];
   for (let start = dash + 1; ; ) {
     if (positions.length === maxPositions) return null;
@@ -93,7 +95,7 @@ export function parsePosition(text: string, maxPositions: number): Position | nu
     const position = parseDigits(text, start, end, 10, MAX_POSITION_DIGITS);
     if (position < 0) return null;
     positions.push(position);
-    if (comma < 0) return { epoch, positions };
+    if (comma < 0) return { life: text.slice(0, dash), positions };
     start = comma + 1;
   }
 }
@@ -117,15 +119,6 @@ export function parseTag(value: string): number | null {
   }
   return tag;
 }
-
-/** There is one store, hence one epoch, in a process: its text is kept. */
-const epochText = (epoch: number): string => {
-  if (epoch !== cachedEpoch) {
-    cachedEpoch = epoch;
-    cachedEpochText = epoch.toString(36);
-  }
-  return cachedEpochText;
-};
 
 /** A canonical integer <= 2^53 - 1 in text[start, end); -1 if it is none. */
 const parseDigits = (text: string, start: number, end: number, base: number, maxDigits: number): number => {

@@ -10,7 +10,7 @@ export interface MessageFrame {
   readonly kind: "message";
   readonly channel: string;
   readonly id: number;
-  /** Token of this channel's position behind the message. */
+  /** Token of where the whole connection stands behind the message. */
   readonly position: string;
   /** Seconds since 1970. */
   readonly time: number;
@@ -34,11 +34,12 @@ export interface DeletedFrame {
   readonly data: Uint8Array;
 }
 
-/** Always the first frame. positions[i] belongs to channels[i]. */
+/** Always the first frame. */
 export interface HelloFrame {
   readonly kind: "hello";
   readonly channels: readonly string[];
-  readonly positions: readonly string[];
+  /** Token of where the connection begins. */
+  readonly position: string;
 }
 
 export type ServerFrame = MessageFrame | GapFrame | DeletedFrame | HelloFrame | { readonly kind: "ping" };
@@ -64,8 +65,8 @@ export function serverFrame(map: unknown, dataOf: (fields: Fields) => Uint8Array
 
 const helloFrame = (map: Fields): HelloFrame | null => {
   const channels = map["channels"];
-  const positions = map["positions"];
-  return isStrings(channels) && isStrings(positions) ? { kind: "hello", channels, positions } : null;
+  const position = map["position"];
+  return isStrings(channels) && typeof position === "string" ? { kind: "hello", channels, position } : null;
 };
 
 const gapFrame = (map: Fields, channel: string): GapFrame | null => {

@@ -53,7 +53,7 @@ export function eventText({ data, eventType }: Stored, token: string | null): st
   return `${token === null ? "" : `id: ${token}\n`}${type}${lines.map((line) => `data: ${line}\n`).join("")}\n`;
 }
 
-export function frameText({ channel, id, position, time, tag, eventType, data }: Stored): string {
+export function frameText({ channel, id, time, tag, eventType, data }: Stored, position: string): string {
   const text = Buffer.from(data).toString();
   const content = Buffer.from(text).equals(data) ? { data: text } : { data_base64: data.toBase64() };
   const type = eventType === null ? {} : { event_type: eventType };
@@ -61,7 +61,7 @@ export function frameText({ channel, id, position, time, tag, eventType, data }:
     kind: "message",
     channel,
     id,
-    position: `${EPOCH}-${position}`,
+    position,
     time,
     tag,
     ...type,

@@ -286,18 +286,22 @@ export class ServerDouble {
   }
 
   #openSocket(socket: ServerWebSocket<Peer>): void {
-    const { channels, token, last } = socket.data;
-    const from = positionsOf(token);
+    const { channels, token: asked, last } = socket.data;
+    const from = positionsOf(asked);
     const start =
       from ?? this.#start(channels).map((position, index) => ((last[index] ?? 0) > 0 ? 0 : position));
-    const positions = start.map((position) => `${EPOCH}-${position}`);
-    socket.send(JSON.stringify({ kind: "hello", channels, positions }));
+    const current = [...start];
+    const token = (): string => `${EPOCH}-${current.join()}`;
+    socket.send(JSON.stringify({ kind: "hello", channels, position: token() }));
     const gap = from === null ? 0 : this.#missed(from[0] ?? 0);
     if (gap > 0) {
-      const position = `${EPOCH}-${(from?.[0] ?? 0) + gap}`;
-      socket.send(JSON.stringify({ kind: "gap", channel: channels[0], missed: gap, position }));
+      current[0] = (from?.[0] ?? 0) + gap;
+      socket.send(JSON.stringify({ kind: "gap", channel: channels[0], missed: gap, position: token() }));
     }
-    const send = (message: Stored) => socket.send(frameText(message));
+    const send = (message: Stored) => {
+      current[channels.indexOf(message.channel)] = message.position;
+      socket.send(frameText(message, token()));
+    };
     for (const message of this.#backlog(channels, from, last)) send(message);
     this.#live.add({ channels, send, beforeCut: () => undefined });
   }

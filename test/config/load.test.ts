@@ -145,6 +145,7 @@ describe("defaults of a file", () => {
         longpollingConnectionTtlMs: 0,
         websocketAllowPublish: false,
         eventIds: "off",
+        gaps: "told",
         defaultType: "text/plain; charset=utf-8",
         nosniff: true,
         moduleFields: false,

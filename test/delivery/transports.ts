@@ -103,28 +103,19 @@ const eventSource: Transport = {
 
 class SocketReader implements Reader {
   readonly messages: string[] = [];
-  readonly positions = new Map<string, string>();
+  /** One token for all channels, as the last frame told it. */
+  position: string | null = null;
   missed = 0;
   closed = false;
   readonly #socket: WebSocket;
-  readonly #channels: readonly string[];
 
-  constructor(socket: WebSocket, channels: string) {
+  constructor(socket: WebSocket) {
     this.#socket = socket;
-    this.#channels = channels.split("/").map((name) => name.replace(/\.b\d+$/, ""));
     socket.binaryType = "arraybuffer";
     socket.onmessage = (event: MessageEvent) => this.#take(event.data);
     socket.onclose = () => {
       this.closed = true;
     };
-  }
-
-  /** One token for all channels, in path order. */
-  get position(): string | null {
-    const tokens = this.#channels.map((name) => this.positions.get(name));
-    if (tokens.some((token) => token === undefined)) return null;
-    const epoch = tokens[0]?.split("-")[0];
-    return `${epoch}-${tokens.map((token) => token?.split("-")[1]).join(",")}`;
   }
 
   close(): void {
@@ -138,18 +129,9 @@ class SocketReader implements Reader {
     }
     const frame = typeof data === "string" ? decodeJsonFrame(data) : decodeMsgpackFrame(new Uint8Array(data));
     if (frame === null) throw new Error("a frame that is none");
-    if (frame.kind === "hello") {
-      frame.channels.forEach((name, i) => {
-        const token = frame.positions[i];
-        if (token !== undefined) this.positions.set(name, token);
-      });
-    } else if (frame.kind === "message") {
-      this.messages.push(decoder.decode(frame.data));
-      this.positions.set(frame.channel, frame.position);
-    } else if (frame.kind === "gap") {
-      this.missed += frame.missed ?? 0;
-      this.positions.set(frame.channel, frame.position);
-    }
+    if ("position" in frame) this.position = frame.position;
+    if (frame.kind === "message") this.messages.push(decoder.decode(frame.data));
+    else if (frame.kind === "gap") this.missed += frame.missed ?? 0;
   }
 }
 
@@ -166,7 +148,7 @@ const webSocket = (protocol: string | null): Transport => ({
     const query = position ? `?eventid=${encodeURIComponent(position)}` : "";
     const target = `${url.replace("http", "ws")}/ws/${channels}${query}`;
     const socket = protocol === null ? new WebSocket(target) : new WebSocket(target, protocol);
-    const reader = new SocketReader(socket, channels);
+    const reader = new SocketReader(socket);
     await new Promise<void>((resolve, reject) => {
       socket.addEventListener("open", () => resolve());
       socket.addEventListener("error", () => reject(new Error(`${target} failed`)));

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Turns } from "../../src/fanout/turns.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type Asked, Backlog, readAsked } from "../../src/subscribe/backlog.ts";
-import { formatPosition } from "../../src/wire/position.ts";
+import { formatPosition, lifeOf } from "../../src/wire/position.ts";
 import { bytes, Channel, NOW_SEC, newStore, removeTempFolders } from "../store/fixture.ts";
 
 afterAll(removeTempFolders);
@@ -53,10 +53,16 @@ const seat = ({ index, incarnation, name }: Channel, backtrack = 0) => ({
 });
 
 /** As a request is served: what has to be searched for first, then the place. */
-async function startIn(channel: Channel, asked: Partial<Asked>, backtrack = 0, from = backlog) {
+async function startIn(
+  channel: Channel,
+  asked: Partial<Asked>,
+  backtrack = 0,
+  from = backlog,
+  exact = false,
+) {
   const seated = seat(channel, backtrack);
-  const found = await from.find([seated], { ...NOTHING, ...asked }, false);
-  return from.start(seated, 0, found, false);
+  const found = await from.find([seated], { ...NOTHING, ...asked }, exact);
+  return from.start(seated, 0, found, exact);
 }
 
 describe("history", () => {
@@ -152,16 +158,17 @@ describe("history", () => {
 });
 
 describe("tokens", () => {
-  const token = (id: number, place = 0, epoch = store.epoch) => {
-    const positions = [0, 0, 0];
-    positions[place] = store.base(channel.index) + id;
-    return { epoch, positions };
-  };
+  const lifeOfOne = (name: string, epoch = store.epoch) => lifeOf(epoch, [bytes(name)]);
+  const token = (id: number, life = lifeOfOne("c")) => ({
+    life,
+    positions: [store.base(channel.index) + id],
+  });
 
-  test.each([0, 1, 4, 6])("the position of id %i is owed everything after it", (id) => {
+  test.each([0, 1, 4, 6])("the position of id %i is owed everything after it", async (id) => {
     for (const exact of [true, false]) {
-      const asked = { ...NOTHING, token: token(id, 2), eventId: bytes("e1") };
-      expect(backlog.start(seat(channel), 2, asked, exact)).toMatchObject({
+      expect(
+        await startIn(channel, { token: token(id), eventId: bytes("e1") }, 0, backlog, exact),
+      ).toMatchObject({
         afterId: id,
         historyUntil: 0,
         unknown: false,
@@ -171,18 +178,18 @@ describe("tokens", () => {
 
   test("who understands positions is served by them before backtrack, others after it", async () => {
     const asked = { token: token(1) };
-    expect(backlog.start(seat(channel, 1), 0, { ...NOTHING, ...asked }, true).afterId).toBe(1);
+    expect((await startIn(channel, asked, 1, backlog, true)).afterId).toBe(1);
     expect((await startIn(channel, asked, 1)).afterId).toBe(5);
   });
 
   test.each([
-    ["another epoch", () => token(1, 0, store.epoch + 1)],
-    ["a place that the token does not have", () => ({ epoch: store.epoch, positions: [] })],
+    ["another epoch", () => token(1, lifeOfOne("c", store.epoch + 1))],
+    ["another channel", () => token(1, lifeOfOne("d"))],
+    ["more channels", () => ({ life: lifeOfOne("c"), positions: [1, 2] })],
     ["a position from before this channel", () => token(-1)],
     ["a position that was never published", () => token(7)],
-  ])("%s: all that is stored, and what was missed cannot be known", (_, made) => {
-    const asked = { ...NOTHING, token: made() };
-    expect(backlog.start(seat(channel), 0, asked, true)).toMatchObject({
+  ])("%s: all that is stored, and what was missed cannot be known", async (_, made) => {
+    expect(await startIn(channel, { token: made() }, 0, backlog, true)).toMatchObject({
       afterId: 0,
       historyUntil: 6,
       unknown: true,
@@ -190,19 +197,19 @@ describe("tokens", () => {
   });
 
   test("of another epoch it is an event id to those who do not understand positions", async () => {
-    const asked = { token: token(1, 0, store.epoch + 1), eventId: bytes("e2") };
+    const asked = { token: token(1, lifeOfOne("c", store.epoch + 1)), eventId: bytes("e2") };
     expect((await startIn(channel, asked)).afterId).toBe(3);
   });
 
-  test("of the channel before it was deleted: all of the new one, and nobody knows what was missed", () => {
+  test("of the channel before it was deleted: all of the new one, and nobody knows what was missed", async () => {
     const first = new Channel(store, "again");
     for (let i = 0; i < 3; i++) first.append("x");
     const position = store.base(first.index) + 3;
     store.deleteChannel(bytes("again"), bytes("bye"), T * 1000);
     const second = new Channel(store, "again");
     for (let i = 0; i < 5; i++) second.append("x");
-    const asked = { ...NOTHING, token: { epoch: store.epoch, positions: [position] } };
-    expect(backlog.start(seat(second), 0, asked, true)).toMatchObject({
+    const asked = { token: { life: lifeOfOne("again"), positions: [position] } };
+    expect(await startIn(second, asked, 0, backlog, true)).toMatchObject({
       afterId: 0,
       historyUntil: 5,
       unknown: true,
@@ -220,16 +227,16 @@ describe("what a request says", () => {
   });
 
   test("all of them", () => {
-    const text = formatPosition(77, [1, 2]);
+    const text = formatPosition({ life: "25", positions: [1, 2] });
     expect(readAsked("Thu, 01 Jan 1970 00:00:10 GMT", "W/3", text, 5)).toMatchObject({
       time: 10,
       tag: 3,
       eventId: bytes(text),
-      token: { epoch: 77, positions: [1, 2] },
+      token: { life: "25", positions: [1, 2] },
     });
   });
 
   test("a token with more positions than a request may have channels is only an event id", () => {
-    expect(readAsked("", "", formatPosition(77, [1, 2, 3]), 2).token).toBeNull();
+    expect(readAsked("", "", formatPosition({ life: "25", positions: [1, 2, 3] }), 2).token).toBeNull();
   });
 });

@@ -2,11 +2,12 @@
 import { expect } from "bun:test";
 import { Fanout } from "../../src/fanout/fanout.ts";
 import type { Format } from "../../src/fanout/format.ts";
-import { LocalChannel, StreamSubscription } from "../../src/fanout/local-channel.ts";
+import { LocalChannel, placeOf, StreamSubscription } from "../../src/fanout/local-channel.ts";
 import { type TopicPeer, type TopicSocket, TopicSubscription } from "../../src/fanout/topics.ts";
 import { type WaitingPoll, WaitingSubscription } from "../../src/fanout/waiting.ts";
 import { Counter } from "../../src/store/counters.ts";
 import type { Store } from "../../src/store/store.ts";
+import type { Position } from "../../src/wire/position.ts";
 import { bytes, type Channel, NOW_SEC, text } from "../store/fixture.ts";
 import { LineFormat } from "./line-format.ts";
 import { TestStream } from "./test-stream.ts";
@@ -128,6 +129,10 @@ export class TestSocket implements TopicPeer, TopicSocket {
 
   get socket(): TopicSocket {
     return this;
+  }
+
+  place(): Position {
+    return placeOf("life", this.subscriptions);
   }
 
   subscribe(topic: string): void {

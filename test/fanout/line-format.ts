@@ -4,6 +4,7 @@ import type { LocalChannel } from "../../src/fanout/local-channel.ts";
 import { CHANNEL_DELETED_ID } from "../../src/message.ts";
 import type { Message } from "../../src/store/message-view.ts";
 import type { ByteWriter } from "../../src/wire/byte-writer.ts";
+import type { Position } from "../../src/wire/position.ts";
 
 /** "M key id data", "G key missed upTo", "D key", with " @1,2" behind where lines carry positions; key = index.incarnation. */
 export class LineFormat implements Format {
@@ -18,12 +19,7 @@ export class LineFormat implements Format {
     this.binary = binary;
   }
 
-  message(
-    writer: ByteWriter,
-    m: Message,
-    { index, incarnation }: LocalChannel,
-    at: readonly number[] | null,
-  ) {
+  message(writer: ByteWriter, m: Message, { index, incarnation }: LocalChannel, at: Position | null) {
     const data = Buffer.from(m.bytes.subarray(m.dataOffset, m.dataOffset + m.dataLength)).toString("latin1");
     const key = `${index}.${incarnation}`;
     writer.pushLatin1(m.id === CHANNEL_DELETED_ID ? `D ${key}` : `M ${key} ${m.id} ${data}`);
@@ -35,7 +31,7 @@ export class LineFormat implements Format {
     { index, incarnation }: LocalChannel,
     missed: number | null,
     upTo: number,
-    at: readonly number[] | null,
+    at: Position | null,
   ): boolean {
     if (!this.tellsGaps) return false;
     writer.pushLatin1(`G ${index}.${incarnation} ${missed} ${upTo}`);
@@ -43,8 +39,8 @@ export class LineFormat implements Format {
     return true;
   }
 
-  #end(writer: ByteWriter, at: readonly number[] | null): void {
-    if ((at !== null) !== this.perConnection) throw new Error(`${this.key}: positions ${at}`);
-    writer.pushLatin1(at === null ? "\n" : ` @${at.join()}\n`);
+  #end(writer: ByteWriter, at: Position | null): void {
+    if ((at !== null) !== this.perConnection) throw new Error(`${this.key}: positions ${at?.positions}`);
+    writer.pushLatin1(at === null ? "\n" : ` @${at.positions.join()}\n`);
   }
 }

@@ -138,7 +138,7 @@ test.each([
   ["from now", 0, {}],
   ["the last two", 2, {}],
   ["since a time", 0, { time: 0 }],
-  ["since a position", 0, { token: { epoch: 0, positions: [0] } }],
+  ["since a position", 0, { token: { life: "0", positions: [0] } }],
 ])("old messages, %s, of a channel whose record is another's by now: none", (_, backtrack, asked) => {
   const seat = { index: ours.index, incarnation: ours.incarnation, name: ours.name, backtrack };
   const nothing = { time: null, tag: null, eventId: null, token: null };

@@ -4,10 +4,12 @@
  * queues up to a limit and is closed beyond it, at once or a little later.
  */
 import type { Format } from "../../src/fanout/format.ts";
+import { placeOf } from "../../src/fanout/local-channel.ts";
 import { StreamConnection, type StreamSink } from "../../src/fanout/streams.ts";
 import type { TopicPeer, TopicSocket, TopicSubscription } from "../../src/fanout/topics.ts";
 import type { WaitingPoll, WaitingSubscription } from "../../src/fanout/waiting.ts";
 import type { Message } from "../../src/store/message-view.ts";
+import type { Position } from "../../src/wire/position.ts";
 import { Transcript } from "./fanout-transcript.ts";
 import type { SimulatedWorker } from "./fanout-world.ts";
 
@@ -180,6 +182,10 @@ export class SocketClient implements TopicPeer, TopicSocket, Client {
 
   join(): void {
     this.worker.fanout.joinTopics(this);
+  }
+
+  place(): Position {
+    return placeOf("life", this.subscriptions);
   }
 
   subscribe(topic: string): void {

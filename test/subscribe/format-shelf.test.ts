@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { Shelf, type TemplateKind } from "../../src/subscribe/format-shelf.ts";
 
 test("what looks the same is the same object, what does not is not", () => {
-  const shelf = new Shelf(1);
+  const shelf = new Shelf();
   const kinds: TemplateKind[] = [
     "text",
     "events",
@@ -34,6 +34,6 @@ test("what looks the same is the same object, what does not is not", () => {
 });
 
 test("a minimum of 0 is no padding", () => {
-  const shelf = new Shelf(1);
+  const shelf = new Shelf();
   expect(shelf.padded("text", "a", shelf.padding(false, 500), 0)).toBe(shelf.template("text", "a"));
 });

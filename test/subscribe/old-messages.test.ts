@@ -19,7 +19,7 @@ subscriber = "${mode}"
 channels_path = "$1"
 ${rest}`;
 const config =
-  layout("", { sub: PLAIN, ev: PLAIN, lp: PLAIN, poll: PLAIN, ws: PLAIN }) +
+  layout("", { sub: PLAIN, ev: PLAIN, lp: PLAIN, poll: PLAIN, ws: `${PLAIN}\ngaps = "ignored"` }) +
   location("arguments", "polling", `${PLAIN}${POSITION}`) +
   location("marks", "polling", 'message_template = "~text~ ~tag~ ~time~\\n"') +
   '\n[[location]]\nmatch = "= /live"\npublisher = "normal"\nchannels_path = "$arg_id"\n';

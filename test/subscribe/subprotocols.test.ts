@@ -41,21 +41,15 @@ async function map(socket: RawWebSocket): Promise<Record<string, unknown>> {
   return unpack(payload);
 }
 
-/** `<epoch>-<n>` and a way to count on from it. */
-async function hello(
-  socket: RawWebSocket,
-  ...names: string[]
-): Promise<(place: number, more: number) => string> {
+/** `<life>-<n>,<n>…`, one number a channel, and a way to count on from it. */
+async function hello(socket: RawWebSocket, ...names: string[]): Promise<(...more: number[]) => string> {
   const frame = await map(socket);
-  expect(Object.keys(frame)).toEqual(["kind", "channels", "positions"]);
+  expect(Object.keys(frame)).toEqual(["kind", "channels", "position"]);
   expect([frame["kind"], frame["channels"]]).toEqual(["hello", names]);
-  const positions = frame["positions"] as string[];
-  expect(positions.length).toBe(names.length);
-  for (const position of positions) expect(position).toMatch(/^[0-9a-z]+-\d+$/);
-  return (place, more) => {
-    const [epoch, at] = (positions[place] ?? "").split("-");
-    return `${epoch}-${Number(at) + more}`;
-  };
+  const position = String(frame["position"]);
+  expect(position).toMatch(new RegExp(`^[0-9a-z]+-\\d+(,\\d+){${names.length - 1}}$`));
+  const [life = "", numbers = ""] = position.split("-");
+  return (...more) => `${life}-${numbers.split(",").map((at, i) => Number(at) + (more[i] ?? 0))}`;
 }
 
 describe.each(["sluice.json.v1", "sluice.msgpack.v1"])("%s", (protocol) => {
@@ -72,7 +66,7 @@ describe.each(["sluice.json.v1", "sluice.msgpack.v1"])("%s", (protocol) => {
       kind: "message",
       channel,
       id: 1,
-      position: position(0, 1),
+      position: position(1),
       time: old["time"],
       tag: old["tag"],
       data: data("old"),
@@ -85,7 +79,7 @@ describe.each(["sluice.json.v1", "sluice.msgpack.v1"])("%s", (protocol) => {
       kind: "message",
       channel,
       id: 2,
-      position: position(0, 2),
+      position: position(2),
       time: live["time"],
       tag: live["tag"],
       event_id: "",
@@ -97,16 +91,43 @@ describe.each(["sluice.json.v1", "sluice.msgpack.v1"])("%s", (protocol) => {
     expect((await socket.connection.untilEnd()).toString("hex")).toBe("8800");
   });
 
-  test("several channels: each its own position, from where the connection starts", async () => {
+  test("several channels: the position of each frame is the whole connection's, and resumes all of it", async () => {
     const [first, second] = [fresh(), fresh()];
     await server.publish(second, "before");
     const socket = await open(`/ws/${first}/${second}`, protocol);
     const position = await hello(socket, first, second);
     await server.publish(second, "x");
-    expect(await map(socket)).toMatchObject({ channel: second, id: 2, position: position(1, 1) });
+    expect(await map(socket)).toMatchObject({ channel: second, id: 2, position: position(0, 1) });
     await server.publish(first, "y");
-    expect(await map(socket)).toMatchObject({ channel: first, id: 1, position: position(0, 1) });
+    expect(await map(socket)).toMatchObject({ channel: first, id: 1, position: position(1, 1) });
     socket.close();
+    for (const [channel, data] of [
+      [first, "y2"],
+      [first, "y3"],
+      [second, "x2"],
+    ] as const)
+      await server.publish(channel, data);
+    // Back with the position of one message of one channel: nothing of the other is lost, nothing comes twice.
+    const back = await open(`/ws/${first}/${second}?eventid=${position(1, 1)}`, protocol);
+    await hello(back, first, second);
+    const ids = [await map(back), await map(back), await map(back)].map(
+      ({ channel, id }) => `${channel} ${id}`,
+    );
+    expect(ids.toSorted()).toEqual([`${first} 2`, `${first} 3`, `${second} 3`].toSorted());
+    back.close();
+    // In another order it is no position of these channels: all that is stored, and a gap on each.
+    const turned = await open(`/ws/${second}/${first}?eventid=${position(1, 1)}`, protocol);
+    await hello(turned, second, first);
+    const gaps = [await map(turned), await map(turned)].map(({ kind, channel, missed }) => [
+      kind,
+      channel,
+      missed,
+    ]);
+    expect(gaps).toEqual([
+      ["gap", second, null],
+      ["gap", first, null],
+    ]);
+    turned.close();
   });
 
   test("bytes that are no UTF-8", async () => {
@@ -129,24 +150,24 @@ describe.each(["sluice.json.v1", "sluice.msgpack.v1"])("%s", (protocol) => {
     const position = await hello(socket, channel);
     socket.close();
     for (let count = 1; count <= 10; count++) await server.publish(channel, `m${count}`);
-    const near = await open(`/ws/${channel}?eventid=${position(0, 8)}`, protocol);
-    expect((await hello(near, channel))(0, 0)).toBe(position(0, 8));
+    const near = await open(`/ws/${channel}?eventid=${position(8)}`, protocol);
+    expect((await hello(near, channel))(0)).toBe(position(8));
     expect(await map(near)).toMatchObject({ id: 9, data: data("m9") });
     near.close();
     let gap: Record<string, unknown> = {};
     // Four are stored; the others rest for a moment longer.
     await until("the others are gone", async () => {
-      const far = await open(`/ws/${channel}?eventid=${position(0, 1)}`, protocol);
+      const far = await open(`/ws/${channel}?eventid=${position(1)}`, protocol);
       await hello(far, channel);
       gap = await map(far);
       if (gap["missed"] === 5) expect(await map(far)).toMatchObject({ id: 7, data: data("m7") });
       far.close();
       return gap["missed"] === 5;
     });
-    expect(gap).toEqual({ kind: "gap", channel, missed: 5, position: position(0, 6) });
+    expect(gap).toEqual({ kind: "gap", channel, missed: 5, position: position(6) });
     const foreign = await open(`/ws/${channel}?eventid=zzzz-1`, protocol);
     await hello(foreign, channel);
-    expect(await map(foreign)).toEqual({ kind: "gap", channel, missed: null, position: position(0, 0) });
+    expect(await map(foreign)).toEqual({ kind: "gap", channel, missed: null, position: position(0) });
     expect(await map(foreign)).toMatchObject({ id: 7 });
     foreign.close();
   });
@@ -178,7 +199,7 @@ test("JSON frames, byte for byte", async () => {
   const socket = await open(`/ws/${channel}`, "sluice.json.v1");
   const first = await socket.text();
   expect(first).toMatch(
-    new RegExp(`^\\{"kind":"hello","channels":\\["${channel}"\\],"positions":\\["[0-9a-z]+-\\d+"\\]\\}$`),
+    new RegExp(`^\\{"kind":"hello","channels":\\["${channel}"\\],"position":"[0-9a-z]+-\\d+"\\}$`),
   );
   await server.publish(channel, "x", { "Event-Id": "i", "Event-Type": "t" });
   expect(await socket.text()).toMatch(

@@ -73,7 +73,7 @@ describe("messages", () => {
   }
 
   test("a position takes the place of the event id", () => {
-    const id = new PositionToken(35, [12, 7]);
+    const id = new PositionToken("z", [12, 7]);
     expect(render("~text~", message({ eventId: "own", text: "x" }), id)).toBe("id: z-12,7\ndata: x\n\n");
     id.positions[0] = 13;
     expect(render("~text~", message({ text: "x" }), id)).toBe("id: z-13,7\ndata: x\n\n");
@@ -161,7 +161,7 @@ describe("gap", () => {
   for (const [channel, missed, position, expected] of rows) {
     test(JSON.stringify(expected), () => {
       const writer = new ByteWriter();
-      const id = position === null ? null : new PositionToken(position[0], [position[1]]);
+      const id = position === null ? null : new PositionToken(position[0].toString(36), [position[1]]);
       pushGapEvent(writer, latin1(channel), missed, id);
       expect(asLatin1(writer.view())).toBe(expected);
     });

@@ -30,7 +30,11 @@ describe("frames", () => {
   ])[] = [
     [
       "message",
-      (writer) => pushJsonMessage(writer, message({ time: 1716, tag: 1, text: "te\nxt" }), 35, 12),
+      (writer) =>
+        pushJsonMessage(writer, message({ time: 1716, tag: 1, text: "te\nxt" }), {
+          life: "z",
+          positions: [12],
+        }),
       '{"kind":"message","channel":"ch1","id":7,"position":"z-12","time":1716,"tag":1,"data":"te\\nxt"}',
       {
         kind: "message",
@@ -47,7 +51,10 @@ describe("frames", () => {
     [
       "message with event id and type, not UTF-8",
       (writer) =>
-        pushJsonMessage(writer, message({ time: 1, eventId: 'x"', eventType: "t", text: "\xff\xfe" }), 0, 1),
+        pushJsonMessage(writer, message({ time: 1, eventId: 'x"', eventType: "t", text: "\xff\xfe" }), {
+          life: "0",
+          positions: [1],
+        }),
       '{"kind":"message","channel":"ch1","id":7,"position":"0-1","time":1,"tag":3,"event_id":"x\\"","event_type":"t","data_base64":"//4="}',
       {
         kind: "message",
@@ -63,13 +70,13 @@ describe("frames", () => {
     ],
     [
       "gap",
-      (writer) => pushJsonGap(writer, utf8("ch1"), 3, 35, 9),
+      (writer) => pushJsonGap(writer, utf8("ch1"), 3, { life: "z", positions: [9] }),
       '{"kind":"gap","channel":"ch1","missed":3,"position":"z-9"}',
       { kind: "gap", channel: "ch1", missed: 3, position: "z-9" },
     ],
     [
       "gap of unknown size",
-      (writer) => pushJsonGap(writer, utf8("é"), null, 35, 9),
+      (writer) => pushJsonGap(writer, utf8("é"), null, { life: "z", positions: [9] }),
       '{"kind":"gap","channel":"é","missed":null,"position":"z-9"}',
       { kind: "gap", channel: "é", missed: null, position: "z-9" },
     ],
@@ -82,9 +89,9 @@ describe("frames", () => {
     ],
     [
       "hello",
-      (writer) => pushJsonHello(writer, [utf8("ch1"), utf8("b")], 35, [1, 22]),
-      '{"kind":"hello","channels":["ch1","b"],"positions":["z-1","z-22"]}',
-      { kind: "hello", channels: ["ch1", "b"], positions: ["z-1", "z-22"] },
+      (writer) => pushJsonHello(writer, [utf8("ch1"), utf8("b")], { life: "z", positions: [1, 22] }),
+      '{"kind":"hello","channels":["ch1","b"],"position":"z-1,22"}',
+      { kind: "hello", channels: ["ch1", "b"], position: "z-1,22" },
     ],
   ];
   for (const [name, write, text, frame] of rows) {
@@ -105,7 +112,7 @@ describe("what is no frame", () => {
     "[]",
     "{}",
     '{"kind":"other"}',
-    '{"kind":"hello","channels":[1],"positions":[]}',
+    '{"kind":"hello","channels":[1],"position":"0-1"}',
   ];
   const fields = ["kind", "channel", "id", "position", "time", "tag", "data"];
   for (const text of [...refused, '{"kind":"gap","channel":"c","missed":"3","position":"0-1"}']) {
@@ -126,7 +133,9 @@ test("random data arrives byte for byte", () => {
     const data =
       random.below(2) === 0 ? random.bytes(80) : utf8(random.text(["é", "\\", '"', "\u2028", "\0"], 30));
     const text = Buffer.from(data).toString("latin1");
-    const frame = decodeJsonFrame(written((writer) => pushJsonMessage(writer, message({ text }), 1, 1)));
+    const frame = decodeJsonFrame(
+      written((writer) => pushJsonMessage(writer, message({ text }), { life: "1", positions: [1] })),
+    );
     expect(frame).toMatchObject({ kind: "message" });
     expect(own(frame)).toMatchObject({ data: [...latin1(text)] });
   }

@@ -26,7 +26,10 @@ describe("frames", () => {
   ])[] = [
     [
       "message",
-      packMessage(message({ id: 300, time: 1715289393, tag: 1, text: "\xff\0" }), 35, 12),
+      packMessage(message({ id: 300, time: 1715289393, tag: 1, text: "\xff\0" }), {
+        life: "z",
+        positions: [12],
+      }),
       [
         "87",
         str("kind"),
@@ -58,7 +61,10 @@ describe("frames", () => {
     ],
     [
       "message with event id and type and a 64-bit id",
-      packMessage(message({ id: 2 ** 32, time: 1, eventId: "x", eventType: "", text: "" }), 0, 1),
+      packMessage(message({ id: 2 ** 32, time: 1, eventId: "x", eventType: "", text: "" }), {
+        life: "0",
+        positions: [1],
+      }),
       [
         "89",
         str("kind"),
@@ -94,7 +100,7 @@ describe("frames", () => {
     ],
     [
       "gap",
-      packGap(utf8("ch1"), 3, 35, 9),
+      packGap(utf8("ch1"), 3, { life: "z", positions: [9] }),
       [
         "84",
         str("kind"),
@@ -110,7 +116,7 @@ describe("frames", () => {
     ],
     [
       "gap of unknown size",
-      packGap(utf8("ch1"), null, 35, 9),
+      packGap(utf8("ch1"), null, { life: "z", positions: [9] }),
       [
         "84",
         str("kind"),
@@ -133,7 +139,7 @@ describe("frames", () => {
     ],
     [
       "hello",
-      packHello([utf8("ch1"), utf8("b")], 35, [1, 22]),
+      packHello([utf8("ch1"), utf8("b")], { life: "z", positions: [1, 22] }),
       [
         "83",
         str("kind"),
@@ -142,12 +148,10 @@ describe("frames", () => {
         "92",
         str("ch1"),
         str("b"),
-        str("positions"),
-        "92",
-        str("z-1"),
-        str("z-22"),
+        str("position"),
+        str("z-1,22"),
       ],
-      { kind: "hello", channels: ["ch1", "b"], positions: ["z-1", "z-22"] },
+      { kind: "hello", channels: ["ch1", "b"], position: "z-1,22" },
     ],
   ];
   for (const [name, frame, hex, decoded] of rows) {
@@ -177,7 +181,7 @@ test("random data arrives byte for byte", () => {
     const data = random.bytes(300);
     const text = Buffer.from(data).toString("latin1");
     const frame = decodeMsgpackFrame(
-      packMessage(message({ text, eventId: "é".repeat(random.below(40)) }), 1, 1),
+      packMessage(message({ text, eventId: "é".repeat(random.below(40)) }), { life: "1", positions: [1] }),
     );
     expect(own(frame)).toMatchObject({ kind: "message", data: [...data] });
   }

@@ -3,11 +3,11 @@ import { describe, expect, test } from "bun:test";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";
 import {
   formatPosition,
+  lifeOf,
   PositionToken,
   parsePosition,
   parseTag,
   pushPosition,
-  pushSinglePosition,
 } from "../../src/wire/position.ts";
 import { asLatin1, seededRandom } from "./random.ts";
 
@@ -15,27 +15,36 @@ const MAX = Number.MAX_SAFE_INTEGER;
 
 describe("tokens", () => {
   const rows = [
-    [0, [0], "0-0"],
-    [35, [12], "z-12"],
-    [1716000000, [1, 2, 3], "sdnu2o-1,2,3"],
-    [MAX, [MAX], "2gosa7pa2gv-9007199254740991"],
+    ["0", [0], "0-0"],
+    ["z", [12], "z-12"],
+    ["sdnu2o", [1, 2, 3], "sdnu2o-1,2,3"],
+    ["2gosa7pa2gv", [MAX], "2gosa7pa2gv-9007199254740991"],
   ] as const;
-  for (const [epoch, positions, token] of rows) {
+  for (const [life, positions, token] of rows) {
     test(token, () => {
-      expect(formatPosition(epoch, positions)).toBe(token);
-      expect(parsePosition(token, 3)).toEqual({ epoch, positions: [...positions] });
+      expect(formatPosition({ life, positions })).toBe(token);
+      expect(parsePosition(token, 3)).toEqual({ life, positions: [...positions] });
       const writer = new ByteWriter();
-      pushPosition(writer, epoch, positions);
+      pushPosition(writer, { life, positions });
       writer.pushLatin1(" ");
-      new PositionToken(epoch, [...positions]).writeToken(writer);
+      new PositionToken(life, [...positions]).writeToken(writer);
       expect(asLatin1(writer.view())).toBe(`${token} ${token}`);
     });
   }
 
-  test("single positions, epochs alternating", () => {
-    const writer = new ByteWriter();
-    for (const epoch of [1, 36, 1]) pushSinglePosition(writer, epoch, 5);
-    expect(asLatin1(writer.view())).toBe("1-510-51-5");
+  test("a life is that of these channels, in this order, in this store", () => {
+    const names = (...texts: string[]) => texts.map((text) => Buffer.from(text));
+    const lives = [
+      lifeOf(7, names("a", "b")),
+      lifeOf(7, names("b", "a")),
+      lifeOf(7, names("a")),
+      lifeOf(7, names("ab")),
+      lifeOf(7, names("a", "")),
+      lifeOf(8, names("a", "b")),
+    ];
+    expect(new Set(lives).size).toBe(lives.length);
+    expect(lifeOf(7, names("a", "b"))).toBe(lives[0] ?? "");
+    for (const life of lives) expect(parsePosition(`${life}-1`, 1)).toEqual({ life, positions: [1] });
   });
 });
 
@@ -66,7 +75,7 @@ test("random texts: what is read is written again unchanged", () => {
     const position = parsePosition(text, 4);
     if (position === null) continue;
     read++;
-    expect(formatPosition(position.epoch, position.positions)).toBe(text);
+    expect(formatPosition(position)).toBe(text);
   }
   expect(read).toBeGreaterThan(100);
 });

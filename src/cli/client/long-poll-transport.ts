@@ -7,6 +7,7 @@
  */
 import { type ChannelRequest, channelsPath } from "./endpoint.ts";
 import { EventStreamParser, type ServerEvent } from "./event-source.ts";
+import { tellGaps } from "./gap-head.ts";
 import { networkReason, refusal, request } from "./http.ts";
 import { pause } from "./pause.ts";
 import { deliverEvent } from "./sse-transport.ts";
@@ -77,6 +78,7 @@ export class LongPollTransport implements Transport {
       return broken(`${url} answered without Last-Modified and Etag: it is no long-polling location.`);
     }
     opened.run();
+    tellGaps(response, sink);
     if (response.status === 304) {
       // "now, tag 0" (spec 4.10): good as a beginning, but a position we have is never traded for it, since in that very second
       // it would bring back what was delivered.

@@ -1,69 +1,55 @@
 /**
- * Where a WebSocket subscription stands, channel by channel. Used by the websocket transport; the other transports get one
- * ready-made position from the server (SSE id, Last-Modified + Etag) and only hand it back.
+ * Where a WebSocket subscription stands. Used by the websocket transport; the other transports get one ready-made position from the
+ * server as well (SSE id, Last-Modified + Etag) and only hand it back, but here it is seen what was received of each channel, too.
  *
- * Positions only grow inside an epoch; another epoch means that the store lost its content, so what was known is void.
+ * Positions only grow inside a life; another life means that the store lost its content, so what was known is void.
  */
-import { formatPosition, parsePosition } from "../../wire/position.ts";
+import { parsePosition } from "../../wire/position.ts";
 
 export class Positions {
-  #epoch = -1;
+  #life = "";
+  #token: string | null = null;
   #channels: readonly string[] = [];
-  /** Where to go on: behind the last message, or where the server said the subscription began. */
-  readonly #resume = new Map<string, number>();
-  /** The last message that was really received; only this decides what is a duplicate. */
+  /** The last message that was really received of each channel; only this decides what is a duplicate. */
   readonly #received = new Map<string, number>();
 
-  /** The server's first frame: the channels in path order and where each begins. Known positions of the same epoch are kept. */
-  begin(channels: readonly string[], tokens: readonly string[]): void {
+  /** The server's first frame: the channels in path order and where the connection begins. What is known of the same life is kept. */
+  begin(channels: readonly string[], token: string): void {
     this.#channels = channels;
-    channels.forEach((channel, index) => {
-      const position = this.#read(tokens[index] ?? "");
-      if (position !== null && !this.#resume.has(channel)) this.#resume.set(channel, position);
-    });
+    const isNew = this.#positionsIn(token).isNew;
+    if (isNew || this.#token === null) this.#token = token;
   }
 
   /** Takes the position of a message; false when it was received before and must not be shown again. */
   receive(channel: string, token: string): boolean {
-    const position = this.#read(token);
-    if (position === null) return true;
+    const { positions } = this.#positionsIn(token);
+    if (positions.length > 0) this.#token = token;
+    const position = positions[this.#channels.indexOf(channel)];
+    if (position === undefined) return true;
     if (position <= (this.#received.get(channel) ?? -1)) return false;
     this.#received.set(channel, position);
-    this.#advance(channel, position);
     return true;
   }
 
   /** A gap was told: go on behind it. */
-  skipTo(channel: string, token: string): void {
-    const position = this.#read(token);
-    if (position !== null) this.#advance(channel, position);
+  skipTo(token: string): void {
+    if (this.#positionsIn(token).positions.length > 0) this.#token = token;
   }
 
-  /** The token for the next connection; null when some channel's position is not known yet. */
+  /** The token for the next connection; null before the first. */
   token(): string | null {
-    const positions: number[] = [];
-    for (const channel of this.#channels) {
-      const position = this.#resume.get(channel);
-      if (position === undefined) return null;
-      positions.push(position);
-    }
-    return positions.length === 0 ? null : formatPosition(this.#epoch, positions);
+    return this.#token;
   }
 
-  #advance(channel: string, position: number): void {
-    if (position > (this.#resume.get(channel) ?? -1)) this.#resume.set(channel, position);
-  }
-
-  /** The position in a one-channel token, entering its epoch; null when it is no token. */
-  #read(text: string): number | null {
-    const token = parsePosition(text, 1);
-    const position = token?.positions[0];
-    if (token === null || position === undefined) return null;
-    if (token.epoch !== this.#epoch) {
-      this.#epoch = token.epoch;
-      this.#resume.clear();
+  /** The numbers of a token, entering its life. */
+  #positionsIn(text: string): { positions: readonly number[]; isNew: boolean } {
+    const token = parsePosition(text, Number.MAX_SAFE_INTEGER);
+    if (token === null) return { positions: [], isNew: false };
+    const isNew = token.life !== this.#life;
+    if (isNew) {
+      this.#life = token.life;
       this.#received.clear();
     }
-    return position;
+    return { positions: token.positions, isNew };
   }
 }

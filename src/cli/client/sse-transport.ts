@@ -5,6 +5,7 @@
 import { parsePosition } from "../../wire/position.ts";
 import { type ChannelRequest, channelsPath } from "./endpoint.ts";
 import { EventStreamParser, type ServerEvent } from "./event-source.ts";
+import { tellGaps } from "./gap-head.ts";
 import { networkReason, refusal, request } from "./http.ts";
 import { readBody } from "./stream-body.ts";
 import {
@@ -56,6 +57,7 @@ export class SseTransport implements Transport {
       return broken(`${url} answered ${type || "without a content type"} instead of text/event-stream.`);
     }
     sink.opened();
+    tellGaps(response, sink);
     return await this.#read(response, sink);
   }
 

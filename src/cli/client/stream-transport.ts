@@ -3,6 +3,7 @@
  * curl would see; it knows no positions, so it cannot resume, and a message with line feeds comes as several.
  */
 import { type ChannelRequest, channelsPath } from "./endpoint.ts";
+import { tellGaps } from "./gap-head.ts";
 import { networkReason, refusal, request } from "./http.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import { readBody } from "./stream-body.ts";
@@ -49,6 +50,7 @@ export class StreamTransport implements Transport {
     if (response.status !== 200) return await refusal(response);
     this.#begun = true;
     sink.opened();
+    tellGaps(response, sink);
     const lines = new LineSplitter(MAX_MESSAGE_BYTES);
     let first = true;
     return await readBody(response, (chunk) => {

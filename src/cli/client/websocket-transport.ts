@@ -129,7 +129,7 @@ class Connection {
       this.#giveUp(broken(`the server agreed to ${JSON_SUBPROTOCOL} but sent a frame that is none of it.`));
       return;
     }
-    if (frame.kind === "hello") this.#positions.begin(frame.channels, frame.positions);
+    if (frame.kind === "hello") this.#positions.begin(frame.channels, frame.position);
     this.#open();
     this.#tell(frame);
   }
@@ -140,7 +140,7 @@ class Connection {
     else if (frame.kind === "deleted")
       this.#sink.deleted(frame.channel, new TextDecoder().decode(frame.data));
     else if (frame.kind === "gap") {
-      this.#positions.skipTo(frame.channel, frame.position);
+      this.#positions.skipTo(frame.position);
       this.#sink.missed(frame.channel, frame.missed);
     }
   }

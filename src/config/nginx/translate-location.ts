@@ -45,6 +45,7 @@ export function translateLocation(context: Context, scope: Scope, match: Locatio
     draft.set("nosniff", false);
     draft.set("module_fields", true);
     if (draft.has("publisher") || draft.get("subscriber") === "websocket") draft.set("check_origin", false);
+    draft.set("gaps", "ignored");
   }
   coreOptions(context, scope, draft);
   codeOptions(context, scope, draft);

@@ -28,6 +28,7 @@ describe("nginx's defaults", () => {
         nosniff: false,
         module_fields: true,
         check_origin: false,
+        gaps: "ignored",
       },
     ]);
   });
@@ -39,6 +40,7 @@ describe("nginx's defaults", () => {
       channels_path: "$1",
       nosniff: false,
       module_fields: true,
+      gaps: "ignored",
       default_type: "text/plain",
       types: ["text/html html", "image/gif gif", "image/jpeg jpg"],
     });
@@ -449,6 +451,7 @@ describe("nested locations", () => {
       nosniff: false,
       module_fields: true,
       check_origin: false,
+      gaps: "ignored",
     });
   });
 });
