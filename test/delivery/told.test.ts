@@ -124,6 +124,12 @@ last_received_message_tag = "\${http_if_none_match|arg_tag}"
 last_event_id = "\${http_last_event_id|arg_eventid}"
 `;
 const LINES = `message_template = "~text~\\n"\n${ARGUMENTS}`;
+/** What is not stored takes nobody's place in the store. */
+const LIVE = `[[location]]
+match = "= /live"
+publisher = "normal"
+channels_path = "$arg_id"
+`;
 const PLAIN_EVENTS = `[[location]]
 match = "~ ^/plain-ev/(.*)$"
 subscriber = "eventsource"
@@ -143,7 +149,7 @@ describe.each(["native", "node:http"])("on %s", (door) => {
       poll: LINES,
       ws: LINES,
     });
-    server = await startServer({ toml: toml + PLAIN_EVENTS });
+    server = await startServer({ toml: toml + PLAIN_EVENTS + LIVE });
   });
   afterAll(async () => {
     await server.stop();
@@ -209,7 +215,7 @@ describe.each(["native", "node:http"])("on %s", (door) => {
     const told = Object.fromEntries(
       Object.entries(lost).map(([name, missed]) => [name === "a" ? a : b, missed ?? null]),
     );
-    // The end is published when all are seated, in both channels, so that nobody is done before he has read what is his.
+    // The end is told again and again, in both channels, until all have heard it: nobody is done before he has read what is his.
     const isOver = (text: string): boolean => text.split(END).length > 2;
     const running = TRANSPORTS.map(async ([name, transport]) => ({
       name,
@@ -222,7 +228,8 @@ describe.each(["native", "node:http"])("on %s", (door) => {
     });
     while (open) {
       await Bun.sleep(20);
-      for (const channel of [a, b]) if (open) await server.publish(channel, END);
+      for (const channel of [a, b])
+        if (open) await server.request(`/live?id=${channel}`, { method: "POST", body: END });
     }
     const stored = [7, 8, 9, 10].map((id) => `a${id}`).concat(["b4", "b5"]);
     for (const outcome of await isDone) {
