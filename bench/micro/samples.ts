@@ -3,7 +3,7 @@
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { openStore, type Store } from "../../src/store/store.ts";
+import { openStore, type Store, type StorePolicy } from "../../src/store/store.ts";
 import type { Renderable } from "../../src/wire/renderable.ts";
 
 export const SIZES = [100, 1000, 10_000] as const;
@@ -27,17 +27,29 @@ export function message(data: Uint8Array): Renderable {
   return { id: 7, channel: encoder.encode("news"), time: NOW_MS / 1000, tag: 1, bytes, ...lengths };
 }
 
-/** A store of 64 MiB, blocks and ring as in the default config; its file goes when the process ends. */
-export function temporaryStore(maxStoredPerChannel: number, channels = 1024): Store {
+/** Nothing is limited but by the store's size; ttls are long beside a measurement. */
+export const POLICY: StorePolicy = {
+  messageTtlSec: 600,
+  unstoredTtlSec: 10,
+  channelInactivitySec: 30,
+  maxStoredPerChannel: 0,
+  maxChannels: 0,
+  maxWildcardChannels: 0,
+  wildcardPrefix: new Uint8Array(0),
+  eventsChannel: new Uint8Array(0),
+};
+
+/** A store of 64 MiB, blocks and ring as in the default config, and where it is; its file goes when the process ends. */
+export function temporaryStoreAt(
+  maxStoredPerChannel: number,
+  channels = 1024,
+): { store: Store; path: string } {
   const folder = mkdtempSync(join("/dev/shm", "sluice-micro-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, "store");
   const shape = { path, size: 64 << 20, blockSize: 256, channels, ringSize: 65_536, workerSlots: 32 };
-  const limits = { messageTtlSec: 600, unstoredTtlSec: 10, channelInactivitySec: 30, maxChannels: 0 };
-  const classes = {
-    maxWildcardChannels: 0,
-    wildcardPrefix: new Uint8Array(0),
-    eventsChannel: new Uint8Array(0),
-  };
-  return openStore(shape, { ...limits, ...classes, maxStoredPerChannel }).store;
+  return { store: openStore(shape, { ...POLICY, maxStoredPerChannel }).store, path };
 }
+
+export const temporaryStore = (maxStoredPerChannel: number, channels?: number): Store =>
+  temporaryStoreAt(maxStoredPerChannel, channels).store;

@@ -1,0 +1,97 @@
+// Reading stored messages: a whole channel message by message, finding a place in it, and what a publisher of another channel waits in
+// another process while ten Readers replay (percentiles; with and without them in one run).
+
+import { bench, run } from "mitata";
+import { ChannelRef } from "../../src/store/channel-ref.ts";
+import { Message } from "../../src/store/message-view.ts";
+import { FOUND } from "../../src/store/reader.ts";
+import { Sight } from "../../src/store/seek.ts";
+import { attachStore, type Store } from "../../src/store/store.ts";
+import { NOW_MS, POLICY, temporaryStoreAt, text } from "./samples.ts";
+
+const COUNTS = [10_000, 200_000] as const;
+const READERS = 10;
+const PUBLISH_MS = 3000;
+
+function opened(store: Store, name: string): ChannelRef {
+  const ref = new ChannelRef();
+  store.open(new TextEncoder().encode(name), NOW_MS / 1000, ref);
+  return ref;
+}
+
+/** The other process: publishes to a channel that nobody reads, and tells how long each took. */
+async function publishElsewhere(path: string, label: string): Promise<void> {
+  const store = attachStore(path, POLICY);
+  const { index, incarnation } = opened(store, "other");
+  const data = text(100);
+  const tookUs: number[] = [];
+  const endMs = performance.now() + PUBLISH_MS;
+  while (performance.now() < endMs) {
+    const beganMs = performance.now();
+    store.append(index, incarnation, data, null, null, true, Date.now());
+    tookUs.push((performance.now() - beganMs) * 1000);
+    await Bun.sleep(0);
+  }
+  tookUs.sort((left, right) => left - right);
+  const at = (share: number): string => (tookUs[Math.floor((tookUs.length - 1) * share)] ?? 0).toFixed(1);
+  console.log(
+    `publishing elsewhere, ${label}: p50 ${at(0.5)} us, p99 ${at(0.99)} us, p99.9 ${at(0.999)} us, most ${at(1)} us`,
+  );
+}
+
+async function publishersWait(path: string, label: string): Promise<void> {
+  const child = Bun.spawn([process.execPath, import.meta.path, path, label], { stdout: "inherit" });
+  let isOver = false;
+  void child.exited.then(() => {
+    isOver = true;
+  });
+  const store = attachStore(path, POLICY);
+  const { index, incarnation } = opened(store, `c${COUNTS.at(-1)}`);
+  const message = new Message();
+  const readers = Array.from({ length: label === "ten readers" ? READERS : 0 }, () =>
+    store.reader(index, incarnation, 0),
+  );
+  while (!isOver) {
+    for (const reader of readers) {
+      for (let step = 0; step < 64; step++) {
+        if (reader.next(message) === FOUND) reader.accept(message);
+        else reader.jump(0);
+      }
+    }
+    await Bun.sleep(0);
+  }
+}
+
+const [path, label] = process.argv.slice(2);
+if (path !== undefined && label !== undefined) {
+  await publishElsewhere(path, label);
+  process.exit(0);
+}
+
+const { store, path: storePath } = temporaryStoreAt(0);
+const message = new Message();
+const sight = new Sight();
+for (const count of COUNTS) {
+  const { index, incarnation } = opened(store, `c${count}`);
+  for (let n = 0; n < count; n++)
+    store.append(index, incarnation, text(100), null, null, true, NOW_MS + Math.floor(n / 16));
+  bench(`replay of ${count}`, () => {
+    const reader = store.reader(index, incarnation, 0);
+    let found = 0;
+    for (; reader.next(message) === FOUND; found++) reader.accept(message);
+    if (found !== count) throw new Error(`${found} of ${count} found`);
+  });
+  bench(`the place after the first of ${count}`, () => {
+    if (store.reader(index, incarnation, 1).next(message) !== FOUND) throw new Error("not found");
+  });
+  bench(`the place after a time in ${count}`, () => {
+    store.seekTime(index, incarnation, NOW_MS / 1000 + 1, 0, sight);
+  });
+  bench(`the last 1000 of ${count}`, () => {
+    if (store.beforeLastStored(index, incarnation, 1000, count) !== count - 1000)
+      throw new Error("not found");
+  });
+}
+await run();
+await publishersWait(storePath, "no reader");
+await publishersWait(storePath, "ten readers");
