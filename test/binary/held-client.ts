@@ -16,10 +16,10 @@ const POLL_MS = 100;
 export function servedBy(port: number, serverPort: number, pids: Iterable<number>): number {
   const hex = (value: number): string => value.toString(16).toUpperCase().padStart(4, "0");
   const ends = `0100007F:${hex(serverPort)} 0100007F:${hex(port)} `;
-  const line = readFileSync("/proc/net/tcp", "latin1")
-    .split("\n")
-    .find((text) => text.includes(ends));
-  const inode = line?.trim().split(/\s+/)[9] ?? "0";
+  const text = readFileSync("/proc/net/tcp", "latin1");
+  const at = text.indexOf(ends);
+  // The ends are the second and third field of their line, the inode is the tenth.
+  const inode = at < 0 ? "0" : (text.slice(at, at + 200).split(/\s+/)[8] ?? "0");
   if (inode === "0") return 0;
   for (const pid of pids) if (holds(pid, `socket:[${inode}]`)) return pid;
   return 0;
