@@ -53,10 +53,14 @@ function workersNow(): number[] {
     .filter((pid) => pid > 1);
 }
 
-/** A signal to a worker of this server, and to nothing else. */
+/** A signal to a worker of this server, and to nothing else. Not by the list of children, which may leave out one while another ends. */
 function signal(pid: number, name: NodeJS.Signals): void {
-  if (!workersNow().includes(pid)) return;
-  process.kill(pid, name);
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "latin1");
+    if (status.includes(`\nPPid:\t${server.process.pid}\n`)) process.kill(pid, name);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error; // it is gone
+  }
 }
 
 function hold(transport: (typeof TRANSPORTS)[number]): HeldClient {
