@@ -57,7 +57,7 @@ async function answers(server: RunningServer): Promise<readonly string[]> {
   }
   for (const path of HELD) {
     const connection = await RawConnection.open(server.port);
-    connection.request(path);
+    connection.request(path, { headers: { Host: "localhost" } });
     const { statusLine, fields } = await connection.head();
     all.push(`${path} ${statusLine} ${fields.get("content-type")} ${await connection.chunkedText(6)}`);
     connection.close();

@@ -44,7 +44,7 @@ export function translateLocation(context: Context, scope: Scope, match: Locatio
     // Scripts of the module's users are sometimes answers of another type.
     draft.set("nosniff", false);
     draft.set("module_fields", true);
-    if (draft.has("publisher") || draft.get("subscriber") === "websocket") draft.set("check_origin", false);
+    if (!draft.has("statistics")) draft.set("check_origin", false);
     draft.set("gaps", "ignored");
   }
   coreOptions(context, scope, draft);

@@ -39,6 +39,7 @@ describe("nginx's defaults", () => {
       subscriber: "streaming",
       channels_path: "$1",
       nosniff: false,
+      check_origin: false,
       module_fields: true,
       gaps: "ignored",
       default_type: "text/plain",
