@@ -90,7 +90,9 @@ export class FilesEndpoint {
     const known = this.#heads.get(file);
     if (known !== undefined) return known;
     const etag = fileEtag(file.mtimeSec, file.size);
-    const validators = { ...SERVER, ETag: etag, "Last-Modified": formatHttpDate(file.mtimeSec) };
+    // Of a file from the future it is now: never later than Date (RFC 9110 8.8.2.1).
+    const modifiedSec = Math.min(file.mtimeSec, Math.floor(Date.now() / 1000));
+    const validators = { ...SERVER, ETag: etag, "Last-Modified": formatHttpDate(modifiedSec) };
     // nginx goes by the name that was asked for, not by where its links lead.
     const type = fieldValue(contentTypeOf(this.#location, pathUrl(file.name)));
     const headers = new Headers({

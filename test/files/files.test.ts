@@ -162,6 +162,15 @@ describe("found", () => {
     expect(answer.body.toString() === body).toBeTrue();
   });
 
+  test("a file whose time is to come was modified no later than now", async () => {
+    const path = join(root, "to-come.txt");
+    writeFileSync(path, SMALL);
+    utimesSync(path, Date.now() / 1000 + 1000, Date.now() / 1000 + 1000);
+    const modified = Date.parse((await get("/to-come.txt")).fields.get("last-modified") ?? "");
+    expect(modified).toBeLessThanOrEqual(Date.now());
+    rmSync(path);
+  });
+
   test("a folder named by a header, inside the fixed part", async () => {
     const headers = { "X-Folder": "one" };
     expect((await get("/host/f.txt", { headers })).body.toString()).toBe("of one");
