@@ -70,6 +70,13 @@ export const Refusals = {
   internal: refusal("internal", 500, null),
 } as const;
 
+/** Of what a WebSocket client says: told in `refused` frames of our subprotocols and in close frames, never as an answer. */
+export const FrameRefusals = {
+  faultyFrame: refusal("faulty_frame", 400, null),
+  noPublishing: refusal("no_publishing", 403, "Nothing can be published here."),
+  foreignChannel: refusal("foreign_channel", 403, "This connection may not publish to that channel."),
+} as const;
+
 /** WebSocket close codes sluice sends (RFC 6455 7.4.1). */
 export const CloseCode = {
   GOING_AWAY: 1001,

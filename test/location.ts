@@ -18,6 +18,7 @@ export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfi
   subscriberConnectionTtlMs: 0,
   longpollingConnectionTtlMs: 0,
   websocketAllowPublish: false,
+  websocketPublishChannel: null,
   eventIds: "off",
   gaps: "told",
   defaultType: "text/html",

@@ -40,7 +40,7 @@ const PER_WORKER: readonly PerWorker[] = [
   total("sent_bytes", "Bytes of messages handed to subscriber sockets", Word.BYTES_SENT),
   total("closed_slow", "Subscribers closed because they did not follow", Word.CLOSED_SLOW),
   total("gaps_told", "Times a subscriber was told that it missed messages", Word.GAPS_TOLD),
-  total("refused_requests", "Requests refused by a rule or limit", Word.REFUSED),
+  total("refused_requests", "Requests, and messages of WebSocket clients, that were refused", Word.REFUSED),
   total("bells_heard", "Times another worker woke this one", Word.BELLS_HEARD),
   total("ring_lapped", "Times the worker fell a whole dispatch ring behind", Word.LAPPED),
   total("fanout_busy_seconds", "Time spent delivering", Word.PUMP_US, 1e6),

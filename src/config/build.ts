@@ -182,6 +182,7 @@ function buildLocation(
     subscriberConnectionTtlMs: connectionTtlMs,
     longpollingConnectionTtlMs: location.longpolling_connection_ttl ?? connectionTtlMs,
     websocketAllowPublish: location.websocket_allow_publish,
+    websocketPublishChannel: location.websocket_publish_channel,
     eventIds: location.event_ids,
     gaps: location.gaps,
     defaultType: location.default_type ?? DEFAULT_TYPE,

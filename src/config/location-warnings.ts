@@ -50,15 +50,22 @@ function templateWarnings(valueAt: (key: string) => unknown): readonly Issue[] {
 
 /** Options that say nothing unless the location is of one kind. */
 function roleWarnings(written: Table, valueAt: (key: string) => unknown): readonly Issue[] {
-  const { websocket_allow_publish: allowed } = written;
-  if (allowed !== true || valueAt("subscriber") === "websocket") return [];
-  return [
-    {
+  const { websocket_allow_publish: allowed, websocket_publish_channel: channel } = written;
+  const issues: Issue[] = [];
+  const hasSockets = valueAt("subscriber") === "websocket";
+  if (allowed === true && !hasSockets)
+    issues.push({
       suffix: ".websocket_allow_publish",
       value: allowed,
       sentence: 'it says nothing here: only a location with subscriber = "websocket" has WebSockets.',
-    },
-  ];
+    });
+  if (channel !== undefined && (allowed !== true || !hasSockets))
+    issues.push({
+      suffix: ".websocket_publish_channel",
+      value: channel,
+      sentence: "it says nothing here: without websocket_allow_publish no client publishes.",
+    });
+  return issues;
 }
 
 function folderWarnings(valueAt: (key: string) => unknown): readonly Issue[] {

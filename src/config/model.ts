@@ -107,6 +107,8 @@ export interface LocationConfig {
   readonly subscriberConnectionTtlMs: number;
   readonly longpollingConnectionTtlMs: number;
   readonly websocketAllowPublish: boolean;
+  /** A complex value; null: all channels of the connection. */
+  readonly websocketPublishChannel: string | null;
   readonly eventIds: "off" | "auto";
   /** What is told where the format has no words for a gap. */
   readonly gaps: "told" | "ignored";

@@ -604,6 +604,13 @@ export const OPTIONS = {
     doc: "Whether text frames from a WebSocket client are published to its channels.",
     example: true,
   },
+  "location[].websocket_publish_channel": {
+    kind: "complex",
+    default: null,
+    unset: "all channels of the connection",
+    doc: "The channel that messages of a WebSocket client go to, one of its connection's. Names it none, the client only listens.",
+    example: "$arg_to",
+  },
   "location[].last_received_message_time": {
     kind: "complex",
     default: null,

@@ -12,11 +12,17 @@ export interface OfferedDraft {
   readonly eventType: Uint8Array | null;
 }
 
+/** What becomes of a WebSocket whose message is refused; HTTP knows nothing of it. */
+export interface HookRefusal extends Refusal {
+  /** Absent: as its protocol has it, which is closed where there are no words for a refusal. */
+  readonly close?: boolean;
+}
+
 /** The message as it is to be published, or why it is not. Never throws, never rejects. */
 export type Judge = (
   names: readonly Uint8Array[],
   draft: OfferedDraft,
-) => OfferedDraft | Refusal | Promise<OfferedDraft | Refusal>;
+) => OfferedDraft | HookRefusal | Promise<OfferedDraft | HookRefusal>;
 
 /** Called when somebody stands in the channels; the answer is called when he has left. Neither throws. */
 export type Arrival = (names: readonly Uint8Array[]) => () => void;

@@ -7,9 +7,16 @@ import type { LocatedRequest } from "../config/located-request.ts";
 import { groupsOf } from "../config/location-values.ts";
 import type { CaptureGroups } from "../config/match-syntax.ts";
 import type { LocationConfig } from "../config/model.ts";
-import { type Refusal, Refusals } from "../errors.ts";
+import { Refusals } from "../errors.ts";
 import { fieldValue } from "../front/field-value.ts";
-import type { Arrival, HooksOf, Judge, LocationHooks, OfferedDraft } from "../front/location-hooks.ts";
+import type {
+  Arrival,
+  HookRefusal,
+  HooksOf,
+  Judge,
+  LocationHooks,
+  OfferedDraft,
+} from "../front/location-hooks.ts";
 import { Ending, RequestContext } from "./context.ts";
 import { isPromise, within } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
@@ -24,7 +31,7 @@ export function hooksOf(host: HandlerHost): HooksOf {
   return (index) => hooks[index] ?? null;
 }
 
-type Verdict = OfferedDraft | Refusal;
+type Verdict = OfferedDraft | HookRefusal;
 type Transport = SubscribeEvent["transport"];
 
 class FileHooks implements LocationHooks {
@@ -85,7 +92,7 @@ class FileHooks implements LocationHooks {
     }
   }
 
-  #failure(error: unknown, context: RequestContext): Refusal {
+  #failure(error: unknown, context: RequestContext): HookRefusal {
     return failure(this.#file.logFailure("onPublish", error, { path: context.path }));
   }
 
@@ -153,8 +160,8 @@ function verdict(said: unknown, draft: OfferedDraft): Verdict {
   if (said === undefined || said === null) return draft;
   if (typeof said !== "object")
     throw new TypeError(`onPublish answers nothing or an object, not ${String(said)}`);
-  const { status, explain, data, eventId, eventType } = said as Record<string, unknown>;
-  if (status !== undefined) return refusal(status, explain);
+  const { status, explain, close, data, eventId, eventType } = said as Record<string, unknown>;
+  if (status !== undefined) return refusal(status, explain, close);
   const changed = {
     data: data === undefined ? draft.data : dataBytes(data),
     eventId: eventId === undefined ? draft.eventId : eventName(eventId),
@@ -163,18 +170,23 @@ function verdict(said: unknown, draft: OfferedDraft): Verdict {
   return changed.data.length === 0 ? Refusals.emptyMessage : changed;
 }
 
-function refusal(status: unknown, explain: unknown): Refusal {
+function refusal(status: unknown, explain: unknown, close: unknown): HookRefusal {
   if (typeof status !== "number" || !Number.isInteger(status) || status < 400 || status > 599)
     throw new TypeError(`onPublish refuses with a status of 400 to 599, not ${String(status)}`);
+  if (close !== undefined && typeof close !== "boolean")
+    throw new TypeError(`onPublish says close: true or false, not ${String(close)}`);
   return {
     code: "refused_by_hook",
     status,
     explain: typeof explain === "string" ? fieldValue(explain) : null,
+    ...(close === undefined ? {} : { close }),
   };
 }
 
-const failure = (id: string): Refusal => ({
+/** What comes behind a message that nobody judged may rest on it. */
+const failure = (id: string): HookRefusal => ({
   code: "hook_failed",
   status: 500,
   explain: `The hook failed (id ${id}).`,
+  close: true,
 });

@@ -186,6 +186,11 @@ declare module "sluice" {
   export interface PublishRefusal {
     readonly status: number;
     readonly explain?: string;
+    /**
+     * Of a WebSocket: whether it is closed. Left out: a client of sluice.json.v1 or sluice.msgpack.v1 is told in a frame and goes on, any
+     * other is closed with 1008, as there are no words for it. With false such a client is not told anything: tell it yourself.
+     */
+    readonly close?: boolean;
   }
 
   export type PublishVerdict = undefined | ChangedMessage | PublishRefusal;

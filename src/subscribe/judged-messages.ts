@@ -1,18 +1,19 @@
 /**
  * What one WebSocket client publishes where a message may have to wait: for the location's `onPublish` hook, or for a busy store. Published
- * in the order in which it came. Made by socket-peer.ts for sockets that need it.
+ * in the order in which it came. Made by client-messages.ts for sockets that need it.
  */
-import type { Refusal } from "../errors.ts";
-import type { Judge, OfferedDraft } from "../front/location-hooks.ts";
+import type { HookRefusal, Judge, OfferedDraft } from "../front/location-hooks.ts";
 
 /** Messages that wait, and their bytes beyond the first; a client that sends more is too fast. */
 const MAX_WAITING = 256;
 const MAX_WAITING_BYTES = 1024 * 1024;
 
-export interface JudgedOutcome {
+/** `Ref`: what the client knows a message by. */
+export interface JudgedOutcome<Ref> {
   /** To the channels it was offered for, though its client may have left since. A promise: the next one has to wait for it. */
-  publish(names: readonly Uint8Array[], draft: OfferedDraft): Promise<void> | null;
-  refuse(refusal: Refusal): void;
+  publish(names: readonly Uint8Array[], draft: OfferedDraft, ref: Ref): Promise<void> | null;
+  /** false: that was the end of the connection. */
+  refuse(refusal: HookRefusal, ref: Ref): boolean;
   /** More wait than may. */
   overrun(): void;
 }
@@ -20,9 +21,9 @@ export interface JudgedOutcome {
 /** Of locations without a hook. */
 export const judgeNothing: Judge = (_names, draft) => draft;
 
-export class JudgedMessages {
+export class JudgedMessages<Ref> {
   readonly #judge: Judge;
-  readonly #outcome: JudgedOutcome;
+  readonly #outcome: JudgedOutcome<Ref>;
   /** One was not published: those behind it are not either. */
   #isOver = false;
   #waiting = 0;
@@ -30,13 +31,13 @@ export class JudgedMessages {
   #last: Promise<void> = Promise.resolve();
 
   /** `before`: what has to be over first. */
-  constructor(judge: Judge, outcome: JudgedOutcome, before: Promise<void> | null = null) {
+  constructor(judge: Judge, outcome: JudgedOutcome<Ref>, before: Promise<void> | null = null) {
     this.#judge = judge;
     this.#outcome = outcome;
     this.#follow(before, 0);
   }
 
-  offer(names: readonly Uint8Array[], data: Uint8Array): void {
+  offer(names: readonly Uint8Array[], data: Uint8Array, ref: Ref): void {
     const bytes = this.#bytes + data.length;
     if (this.#waiting >= MAX_WAITING || (this.#waiting > 1 && bytes > MAX_WAITING_BYTES)) {
       this.#outcome.overrun();
@@ -44,11 +45,11 @@ export class JudgedMessages {
     }
     const verdict = this.#judge(names, { data, eventId: null, eventType: null });
     if (this.#waiting === 0 && !(verdict instanceof Promise)) {
-      this.#follow(this.#act(names, verdict), data.length);
+      this.#follow(this.#act(names, verdict, ref), data.length);
       return;
     }
     const before = this.#last;
-    this.#follow(this.#actAfter(before, names, verdict), data.length);
+    this.#follow(this.#actAfter(before, names, verdict, ref), data.length);
   }
 
   /** The client hears that one was not published, and does not expect those behind it to be. */
@@ -60,9 +61,10 @@ export class JudgedMessages {
     before: Promise<void>,
     names: readonly Uint8Array[],
     verdict: ReturnType<Judge>,
+    ref: Ref,
   ): Promise<void> {
     const [said] = await Promise.all([verdict, before]);
-    await this.#act(names, said);
+    await this.#act(names, said, ref);
   }
 
   /** Counts it as waiting until it is over. */
@@ -76,11 +78,10 @@ export class JudgedMessages {
     });
   }
 
-  #act(names: readonly Uint8Array[], verdict: OfferedDraft | Refusal): Promise<void> | null {
+  #act(names: readonly Uint8Array[], verdict: OfferedDraft | HookRefusal, ref: Ref): Promise<void> | null {
     if (this.#isOver) return null;
-    if (!("status" in verdict)) return this.#outcome.publish(names, verdict);
-    this.stop();
-    this.#outcome.refuse(verdict);
+    if (!("status" in verdict)) return this.#outcome.publish(names, verdict, ref);
+    if (!this.#outcome.refuse(verdict, ref)) this.stop();
     return null;
   }
 }

@@ -2,12 +2,12 @@
  * One WebSocket in all its roles: what Bun keeps for the socket, the peer that fan-out knows, and what is timed and drained. One object,
  * because ten thousand of them are idle most of the time. Made before the upgrade, seated when the socket opens.
  */
-import { CloseCode, type Refusal, Refusals } from "../errors.ts";
+import { CloseCode, FrameRefusals, type Refusal, Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import { placeOf } from "../fanout/local-channel.ts";
 import { type TopicPeer, TopicSubscription, wasOverrun } from "../fanout/topics.ts";
 import type { MayMake } from "../front/channel-quota.ts";
-import type { Arrival, Judge, OfferedDraft } from "../front/location-hooks.ts";
+import type { Arrival } from "../front/location-hooks.ts";
 import { Counter } from "../store/counters.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
@@ -16,8 +16,8 @@ import { MSGPACK_PING, packHello } from "../wire/msgpack-message.ts";
 import type { Position } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
+import { AS_IT_IS, ClientMessages, isAmong, type Publishing, type Speaker } from "./client-messages.ts";
 import type { Farewell } from "./farewell.ts";
-import { JudgedMessages, type JudgedOutcome, judgeNothing } from "./judged-messages.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
 import type { Held } from "./room.ts";
 import { lifeFor } from "./stream-form.ts";
@@ -33,8 +33,7 @@ interface Wish {
   readonly mayMake: MayMake;
   /** null: no hook wants to know. */
   readonly arrival: Arrival | null;
-  /** null: messages are published as they are. */
-  readonly judge: Judge | null;
+  readonly publishing: Publishing;
 }
 
 type Socket = Bun.ServerWebSocket<SocketPeer>;
@@ -47,7 +46,7 @@ const NO_SEATS: readonly Seat[] = [];
 const NO_PLACES: readonly TopicSubscription[] = [];
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 
-export class SocketPeer implements TopicPeer, Held, Clocked {
+export class SocketPeer implements TopicPeer, Held, Clocked, Speaker {
   format: Format;
   readonly subscriptions: TopicSubscription[] = [];
   nextTimed: Timed | null = null;
@@ -59,18 +58,19 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   #socket: Socket | null = null;
   #wish: Wish | null;
   #departure: (() => void) | null = null;
-  #judged: JudgedMessages | null = null;
+  /** null: it has said nothing, and nothing is asked of what it says. */
+  #said: ClientMessages | null = null;
   /** Its subscriptions as they were at first, and what its positions count. */
   #places: readonly TopicSubscription[] = NO_PLACES;
   #life = "";
   /** Where it will stand once its position was searched for. */
   #expected: readonly Seat[] = NO_SEATS;
-  readonly #protocol: Protocol;
+  readonly protocol: Protocol;
   readonly #endpoint: WebSocketEndpoint;
 
   constructor(endpoint: WebSocketEndpoint, protocol: Protocol, format: Format, wish: Wish) {
     this.#endpoint = endpoint;
-    this.#protocol = protocol;
+    this.protocol = protocol;
     this.format = format;
     this.#wish = wish;
   }
@@ -96,10 +96,16 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
       this.#refuse(seats);
       return;
     }
+    const { publishing } = wish;
+    if (!isAmong(publishing.only, seats)) {
+      this.#refuse(FrameRefusals.foreignChannel);
+      return;
+    }
     const { room, location } = this.#endpoint;
     room.held.add(this);
     startClock(room.timers, this, location.pingMessageIntervalMs, location.subscriberConnectionTtlMs);
-    if (wish.judge !== null) this.#judged = this.#judgedBy(wish.judge);
+    if (publishing.judge !== null || publishing.only !== null)
+      this.#said = new ClientMessages(this.#endpoint, this, publishing);
     const asked = room.backlog.find(seats, wish.asked, this.format.tellsGaps);
     if (!(asked instanceof Promise)) {
       this.#enter(seats, asked, wish.arrival);
@@ -125,7 +131,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     const { room } = this.#endpoint;
     room.store.count(room.slot, Counter.REFUSED, 1);
     // Spec 4.13.3: who names no channel is dropped without a word. Our own protocols say why.
-    if (refusal === Refusals.noChannel && this.#protocol === "template") this.socket.terminate();
+    if (refusal === Refusals.noChannel && this.protocol === "template") this.socket.terminate();
     else this.socket.close(closeCode(refusal), closeReason(refusal));
   }
 
@@ -133,7 +139,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   #enter(seats: readonly Seat[], asked: Asked, arrival: Arrival | null): void {
     const { room, location } = this.#endpoint;
     this.#expected = NO_SEATS;
-    if (seats.length > 1) this.format = this.#endpoint.formatOfSeveral(this.#protocol);
+    if (seats.length > 1) this.format = this.#endpoint.formatOfSeveral(this.protocol);
     const wanted: TopicSubscription[] = [];
     const lost: TopicSubscription[] = [];
     seats.forEach((seat, place) => {
@@ -152,8 +158,8 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     }
     this.#places = wanted;
     this.#life = lifeFor(room.store, wanted);
-    if (this.#protocol !== "template") this.#hello();
-    else if (location.headerTemplate !== "") this.#send(location.headerTemplate);
+    if (this.protocol !== "template") this.#hello();
+    else if (location.headerTemplate !== "") this.say(location.headerTemplate);
     for (const subscription of lost) this.#tellLost(subscription);
     // A send may close the socket; who was not counted in must not be counted out.
     if (this.socket.readyState !== WebSocket.OPEN) return;
@@ -164,54 +170,17 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   }
 
   message(data: string | Buffer): void {
-    const { room, location } = this.#endpoint;
-    // Binary frames are for nothing here (spec 4.13.5).
-    if (typeof data !== "string") {
-      this.#end(NO_STATUS);
-      return;
+    // Not seated yet, it has no channels to publish to.
+    const isEarly = this.#wish !== null;
+    const mayPublish = this.#endpoint.location.websocketAllowPublish;
+    const isNoise = data === "" || (!mayPublish && (isEarly || this.protocol === "template"));
+    // Binary frames are for nothing here (spec 4.13.5); on sluice.msgpack.v1 they are the client's frames.
+    if (typeof data !== "string" && this.protocol !== "msgpack") this.end(NO_STATUS);
+    else if (isEarly && !isNoise) this.end(CloseCode.TRY_AGAIN);
+    else if (!isNoise) {
+      this.#said ??= new ClientMessages(this.#endpoint, this, AS_IT_IS);
+      this.#said.take(data);
     }
-    if (data === "" || !location.websocketAllowPublish) return;
-    // It is not seated yet, and has no channels to publish to.
-    if (this.#wish !== null) {
-      this.#end(CloseCode.TRY_AGAIN);
-      return;
-    }
-    const bytes = Buffer.from(data, "utf8");
-    // The listener may take more, for somebody else.
-    if (bytes.length > room.maxFrameBytes) this.#end(CloseCode.TOO_BIG);
-    else if (this.#judged !== null) this.#judged.offer(this.#names(), bytes);
-    else {
-      const late = this.#publish(this.#names(), { data: bytes, eventId: null, eventType: null });
-      // What it sends from now on has to stay behind this one.
-      if (late !== null) this.#judged = this.#judgedBy(judgeNothing, late);
-    }
-  }
-
-  #publish(names: readonly Uint8Array[], draft: OfferedDraft): Promise<void> | null {
-    const { room, location } = this.#endpoint;
-    if (names.length === 0) return null;
-    const outcome = room.publishFrom(names, draft, location.storeMessages);
-    if (outcome instanceof Promise) return outcome.then((refusal) => this.#published(refusal));
-    this.#published(outcome);
-    return null;
-  }
-
-  #published(refusal: Refusal | null): void {
-    if (refusal === null) return;
-    this.#judged?.stop();
-    this.#end(refusal.status === 503 ? CloseCode.TRY_AGAIN : CloseCode.INTERNAL);
-  }
-
-  #judgedBy(judge: Judge, before: Promise<void> | null = null): JudgedMessages {
-    const outcome: JudgedOutcome = {
-      publish: (names, draft) => this.#publish(names, draft),
-      refuse: (refusal) => {
-        this.#leave(true);
-        this.socket.close(closeCode(refusal), closeReason(refusal));
-      },
-      overrun: () => this.#end(CloseCode.TRY_AGAIN),
-    };
-    return new JudgedMessages(judge, outcome, before);
   }
 
   heard(): void {
@@ -253,13 +222,13 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
   /** Spec 8.2: footer, close frame. The sluice protocols say why, and whether somebody else is there already. */
   goAway(farewell: Farewell): void {
     const code = farewell.isReload ? CloseCode.SERVICE_RESTART : CloseCode.GOING_AWAY;
-    this.#finish(this.#protocol === "template" ? NO_STATUS : code);
+    this.#finish(this.protocol === "template" ? NO_STATUS : code);
   }
 
   closeBehind(): void {
     const { room } = this.#endpoint;
     room.store.count(room.slot, Counter.CLOSED_SLOW, 1);
-    this.#end(CloseCode.TRY_AGAIN);
+    this.end(CloseCode.TRY_AGAIN);
   }
 
   channelDeleted(): void {
@@ -268,13 +237,13 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
 
   #finish(code: number): void {
     const footer = this.#endpoint.location.footerTemplate;
-    if (footer !== "" && this.#protocol === "template") this.#send(footer);
-    this.#end(code);
+    if (footer !== "" && this.protocol === "template") this.say(footer);
+    this.end(code);
   }
 
-  #end(code: number): void {
+  end(code: number, reason?: string): void {
     this.#leave(true);
-    this.socket.close(code);
+    this.socket.close(code, reason);
   }
 
   #leave(socketOpen: boolean): void {
@@ -285,7 +254,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     this.#departure = null;
   }
 
-  #names(): Uint8Array[] {
+  names(): Uint8Array[] {
     if (this.#expected.length > 0) return this.#expected.map(({ name }) => name);
     return this.subscriptions.map(({ channel }) => channel.name);
   }
@@ -297,13 +266,13 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
 
   #hello(): void {
     const names = this.#places.map(({ channel }) => channel.name);
-    if (this.#protocol === "msgpack") {
-      this.#send(packHello(names, this.place()));
+    if (this.protocol === "msgpack") {
+      this.say(packHello(names, this.place()));
       return;
     }
     const writer = new ByteWriter(256);
     pushJsonHello(writer, names, this.place());
-    this.#send(text.decode(writer.view()));
+    this.say(text.decode(writer.view()));
   }
 
   #tellLost({ channel, sentId }: TopicSubscription): void {
@@ -311,17 +280,17 @@ export class SocketPeer implements TopicPeer, Held, Clocked {
     const at = this.format.perConnection ? this.place() : null;
     if (!this.format.gap(writer, channel, null, sentId, at)) return;
     this.#endpoint.room.fanout.standing.gapTold(1);
-    this.#send(this.format.binary ? writer.copy() : text.decode(writer.view()));
+    this.say(this.format.binary ? writer.copy() : text.decode(writer.view()));
   }
 
   /** A ping frame keeps proxies and peers awake; the sluice protocols repeat it as data, because browsers hide ping frames. */
   ping(): void {
     this.socket.ping();
-    if (this.#protocol === "json") this.#send(JSON_PING);
-    else if (this.#protocol === "msgpack") this.#send(MSGPACK_PING);
+    if (this.protocol === "json") this.say(JSON_PING);
+    else if (this.protocol === "msgpack") this.say(MSGPACK_PING);
   }
 
-  #send(payload: string | Uint8Array): void {
+  say(payload: string | Uint8Array): void {
     // 0: the socket is closed, and its close handler follows.
     if (this.socket.send(payload) === 0) this.#endpoint.room.timers.remove(this);
   }

@@ -4,13 +4,18 @@
  * refusal travels in a close frame (4.13.3, 4.13.6).
  */
 import { headerOnly, NO_CACHE, refuse, SERVER } from "../answer.ts";
+import { binaryBytes } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
+import { optionalLocationValue } from "../config/location-values.ts";
 import type { LocationConfig } from "../config/model.ts";
+import type { CompiledValue } from "../config/variables.ts";
 import { Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
 import { asksForUpgrade } from "../handshake.ts";
+import { parseChannelsPath } from "../wire/channels-path.ts";
 import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../wire/server-frame.ts";
+import { AS_IT_IS, type Publishing } from "./client-messages.ts";
 import { shelfOf } from "./format-shelf.ts";
 import type { Inquiry } from "./inquiry.ts";
 import type { Room } from "./room.ts";
@@ -28,6 +33,7 @@ export class WebSocketEndpoint {
   readonly location: LocationConfig;
   readonly inquiry: Inquiry;
   readonly #hooks: LocationHooks | null;
+  readonly #publishChannel: CompiledValue | null;
   readonly #formats: Readonly<Record<Protocol, Format>>;
   readonly #severalFormats: Readonly<Record<Protocol, Format>>;
 
@@ -36,6 +42,7 @@ export class WebSocketEndpoint {
     this.room = room;
     this.location = location;
     this.inquiry = inquiry;
+    this.#publishChannel = optionalLocationValue(location, location.websocketPublishChannel);
     const shelf = shelfOf(room.store);
     this.#formats = {
       template: shelf.template("text", location.messageTemplate),
@@ -61,12 +68,27 @@ export class WebSocketEndpoint {
       asked: this.inquiry.asked(located, protocol !== "template"),
       mayMake: this.inquiry.mayMake(located),
       arrival: this.#hooks?.arrival(located) ?? null,
-      judge: this.location.websocketAllowPublish ? (this.#hooks?.judge(located) ?? null) : null,
+      publishing: this.#publishing(located),
     });
     // Left to itself Bun agrees to whatever protocol came first in the client's list.
     const headers = { ...NO_CACHE, "Sec-WebSocket-Protocol": offered ?? "" };
     if (upgrader?.upgrade(located.request, { data, headers }) === true) return UPGRADED;
     return headerOnly(426, { "Sec-WebSocket-Version": "13", Upgrade: "websocket" });
+  }
+
+  /** Read now: of a request that was upgraded nothing can be read any more. */
+  #publishing(located: LocatedRequest): Publishing {
+    if (!this.location.websocketAllowPublish) return AS_IT_IS;
+    return { judge: this.#hooks?.judge(located) ?? null, only: this.#only(located) };
+  }
+
+  #only(located: LocatedRequest): Publishing["only"] {
+    if (this.#publishChannel === null) return null;
+    const path = this.#publishChannel(located);
+    const parsed = parseChannelsPath(path, 1);
+    if (parsed === "empty") return [];
+    // Several in one are the name of none.
+    return parsed === "too many" ? [binaryBytes(path)] : parsed.names;
   }
 }
 

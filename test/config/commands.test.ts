@@ -89,6 +89,7 @@ describe("what may be meant is a warning", () => {
       "~time~ is sent as it stands: only message_template has words.",
     ],
     [publisher("websocket_allow_publish = true"), "it says nothing here"],
+    [publisher('websocket_publish_channel = "x"'), "without websocket_allow_publish no client publishes"],
     [ofFiles(`root = "${missing}"`), 'location[0].root = "/missing": there is no /missing'],
     [ofFiles(`root = "${missing}/$arg_id"`), "there is no /missing/: nothing will be found"],
     [ofFiles(`root = "${join(folder, "c.toml")}"`), "/c.toml is no folder"],

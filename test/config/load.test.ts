@@ -74,6 +74,7 @@ describe("the embedded default", () => {
     });
     expect(at("/ws/a")).toMatchObject({
       websocketAllowPublish: true,
+      websocketPublishChannel: null,
       storeMessages: true,
       pingMessageIntervalMs: 15_000,
     });
@@ -144,6 +145,7 @@ describe("defaults of a file", () => {
         subscriberConnectionTtlMs: 0,
         longpollingConnectionTtlMs: 0,
         websocketAllowPublish: false,
+        websocketPublishChannel: null,
         eventIds: "off",
         gaps: "told",
         defaultType: "text/plain; charset=utf-8",

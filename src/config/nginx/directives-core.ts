@@ -54,5 +54,6 @@ export const CORE_ROWS = `
   sluice_handler_timeout            hsl 1
   sluice_authorize                  hsl 1
   sluice_hooks                      hsl 1
+  sluice_websocket_publish_channel  hsl 1
   push_stream_shared_memory_size    h 1-2
 `;

@@ -130,6 +130,11 @@ function endpoint(context: Context, scope: Scope, draft: Draft, seen: (text: str
     const place = oneInEffect(scope, `push_stream_${key}`);
     if (typeof value === "string" && place !== null) draft.set(key, seen(value), place);
   }
+  const publishChannel = oneInEffect(scope, "sluice_websocket_publish_channel");
+  // Inherited likewise. `""` in a location ends that.
+  const name = publishChannel?.args[0]?.text ?? "";
+  if (publishChannel !== null && name !== "" && draft.get("websocket_allow_publish") === true)
+    draft.set("websocket_publish_channel", seen(name), publishChannel);
   if (!draft.has("channels_path")) draft.set("channels_path", MISSING_PATH);
 }
 

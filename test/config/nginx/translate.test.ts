@@ -151,6 +151,21 @@ describe("endpoint tuning", () => {
     expect(at(documentOf(withPush("", directive)), `server.0.location.0.${key}`)).toEqual(value);
   });
 
+  test("the channel of messages by WebSocket is inherited, where there are such messages", () => {
+    const socket = "push_stream_subscriber websocket; push_stream_channels_path x;";
+    const document = documentOf(
+      withPush(
+        "sluice_websocket_publish_channel $arg_to;",
+        `location /w { ${socket} push_stream_websocket_allow_publish on; } location /v { ${socket} }
+         location /u { ${socket} push_stream_websocket_allow_publish on; sluice_websocket_publish_channel ""; }`,
+      ),
+    );
+    const channels = [0, 1, 2, 3].map((i) =>
+      at(document, `server.0.location.${i}.websocket_publish_channel`),
+    );
+    expect(channels.filter((channel) => channel !== undefined)).toEqual(["$arg_to"]);
+  });
+
   test("publishing by WebSocket is inherited, and said of WebSockets only", () => {
     const path = "push_stream_channels_path x;";
     const document = documentOf(

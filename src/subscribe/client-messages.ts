@@ -1,0 +1,163 @@
+/**
+ * What a WebSocket client says: messages for channels of its connection. Reads the publish frames of our subprotocols, chooses the channels,
+ * has hooks judge, publishes, and tells what was refused. Made by socket-peer.ts for sockets that say something; most never do.
+ *
+ * A client of our subprotocols is told of each message that was not published, and goes on. The dialect has no words for it, so its sockets
+ * are closed with the reason instead, and what they sent behind it is not published either.
+ */
+import { CloseCode, FrameRefusals, type Refusal, Refusals } from "../errors.ts";
+import type { HookRefusal, Judge, OfferedDraft } from "../front/location-hooks.ts";
+import { Counter } from "../store/counters.ts";
+import { closeCode, closeReason } from "../wire/close-reason.ts";
+import {
+  type FaultyFrame,
+  jsonRefused,
+  type PublishFrame,
+  packRefused,
+  type Ref,
+  readJsonPublish,
+  readMsgpackPublish,
+} from "../wire/publish-frame.ts";
+import { JudgedMessages, judgeNothing } from "./judged-messages.ts";
+import type { Protocol } from "./socket-peer.ts";
+import type { WebSocketEndpoint } from "./websocket.ts";
+
+/** The socket, as far as it is spoken to here. */
+export interface Speaker {
+  readonly protocol: Protocol;
+  /** Channels of the connection, at the moment. */
+  names(): readonly Uint8Array[];
+  say(payload: string | Uint8Array): void;
+  /** Leaves the channels and closes. */
+  end(code: number, reason?: string): void;
+}
+
+/** How a location publishes what clients say. */
+export interface Publishing {
+  /** null: messages are published as they are. */
+  readonly judge: Judge | null;
+  /** The channel that `websocket_publish_channel` names, alone or none at all; null: there is no such option. */
+  readonly only: readonly Uint8Array[] | null;
+}
+
+/** As most locations have it: to all channels, and no hook judges them. */
+export const AS_IT_IS: Publishing = { judge: null, only: null };
+const NO_FRAME: FaultyFrame = { ref: null, fault: "That is no frame that a client may send." };
+
+export class ClientMessages {
+  readonly #endpoint: WebSocketEndpoint;
+  readonly #speaker: Speaker;
+  readonly #only: Publishing["only"];
+  #judged: JudgedMessages<Ref> | null = null;
+
+  constructor(endpoint: WebSocketEndpoint, speaker: Speaker, { judge, only }: Publishing) {
+    this.#endpoint = endpoint;
+    this.#speaker = speaker;
+    this.#only = only;
+    if (judge !== null) this.#judged = this.#judgedBy(judge);
+  }
+
+  take(message: string | Uint8Array): void {
+    const { room, location } = this.#endpoint;
+    const bytes = typeof message === "string" ? Buffer.from(message) : message;
+    // The listener may take more, for somebody else.
+    if (bytes.length > room.maxFrameBytes && location.websocketAllowPublish) {
+      this.#speaker.end(CloseCode.TOO_BIG);
+      return;
+    }
+    const frame = this.#frameOf(message);
+    const ref = frame?.ref ?? null;
+    if (!location.websocketAllowPublish) {
+      // Texts are ignored here (spec 4.13.5); whoever sends a frame wants an answer.
+      if (frame !== null) this.#refused(FrameRefusals.noPublishing, ref);
+    } else if (frame === null) this.#offer(null, bytes, null);
+    else if ("fault" in frame) this.#refused({ ...FrameRefusals.faultyFrame, explain: frame.fault }, ref);
+    else if (frame.data.length === 0) this.#refused(Refusals.emptyMessage, ref);
+    else this.#offer(frame.channel, frame.data, ref);
+  }
+
+  /** null: the message is what came, as it is. */
+  #frameOf(message: string | Uint8Array): PublishFrame | FaultyFrame | null {
+    if (typeof message !== "string") return readMsgpackPublish(message) ?? NO_FRAME;
+    return this.#speaker.protocol === "json" ? readJsonPublish(message) : null;
+  }
+
+  #offer(channel: Uint8Array | null, data: Uint8Array, ref: Ref): void {
+    const names = this.#channels(channel);
+    if ("status" in names) {
+      this.#refused(names, ref);
+      return;
+    }
+    if (this.#judged !== null) {
+      this.#judged.offer(names, data, ref);
+      return;
+    }
+    const late = this.#publish(names, { data, eventId: null, eventType: null }, ref);
+    // What it sends from now on has to stay behind this one.
+    if (late !== null) this.#judged = this.#judgedBy(judgeNothing, late);
+  }
+
+  /**
+   * Where a message goes: to the channel that the client names, else to that of the location's option, else to all. Never beyond the
+   * channels of the connection, which a guard may have judged, and never to another than the option's.
+   */
+  #channels(wanted: Uint8Array | null): readonly Uint8Array[] | Refusal {
+    const standing = this.#speaker.names();
+    if (this.#only === null && wanted === null) return standing;
+    if (this.#only?.length === 0) return Refusals.noChannel;
+    const [only] = this.#only ?? [];
+    const name = wanted ?? only;
+    const isGood = name !== undefined && (only === undefined || isSame(only, name));
+    return isGood && standing.some((each) => isSame(each, name)) ? [name] : FrameRefusals.foreignChannel;
+  }
+
+  #publish(names: readonly Uint8Array[], draft: OfferedDraft, ref: Ref): Promise<void> | null {
+    const { room, location } = this.#endpoint;
+    if (names.length === 0) return null;
+    const outcome = room.publishFrom(names, draft, location.storeMessages);
+    if (outcome instanceof Promise) return outcome.then((refusal) => this.#published(refusal, ref));
+    this.#published(outcome, ref);
+    return null;
+  }
+
+  /** The store's answer. What is no fault, and nothing that passes, is of this message alone. */
+  #published(refusal: Refusal | null, ref: Ref): void {
+    if (refusal === null) return;
+    if (this.#speaker.protocol !== "template") {
+      if (!this.#refused({ ...refusal, close: refusal.status >= 500 }, ref)) this.#judged?.stop();
+      return;
+    }
+    this.#judged?.stop();
+    this.#speaker.end(refusal === Refusals.busy ? CloseCode.TRY_AGAIN : CloseCode.INTERNAL);
+  }
+
+  /** Tells it, and whether the connection goes on. */
+  #refused(refusal: HookRefusal, ref: Ref): boolean {
+    const { room } = this.#endpoint;
+    const { protocol } = this.#speaker;
+    room.store.count(room.slot, Counter.REFUSED, 1);
+    if (protocol === "json") this.#speaker.say(jsonRefused(ref, refusal));
+    else if (protocol === "msgpack") this.#speaker.say(packRefused(ref, refusal));
+    const isOver = refusal.close ?? protocol === "template";
+    if (isOver) this.#speaker.end(closeCode(refusal), closeReason(refusal));
+    return !isOver;
+  }
+
+  #judgedBy(judge: Judge, before: Promise<void> | null = null): JudgedMessages<Ref> {
+    const outcome = {
+      publish: (names: readonly Uint8Array[], draft: OfferedDraft, ref: Ref) =>
+        this.#publish(names, draft, ref),
+      refuse: (refusal: HookRefusal, ref: Ref) => this.#refused(refusal, ref),
+      overrun: () => this.#speaker.end(CloseCode.TRY_AGAIN),
+    };
+    return new JudgedMessages(judge, outcome, before);
+  }
+}
+
+/** Whether the location's option names a channel of the connection, if it names any. */
+export const isAmong = (
+  only: Publishing["only"],
+  standing: readonly { readonly name: Uint8Array }[],
+): boolean => only === null || only.every((name) => standing.some((each) => isSame(each.name, name)));
+
+const isSame = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0;
