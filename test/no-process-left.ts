@@ -10,11 +10,17 @@ const spawn = Bun.spawn;
 Object.assign(Bun, {
   spawn(...given: Parameters<typeof Bun.spawn>) {
     const child = spawn(...given);
-    running.set(child, given[0].join(" "));
+    running.set(child, commandOf(given[0]));
     void child.exited.then(() => running.delete(child));
     return child;
   },
 });
+
+/** `Bun.spawn([…])`, or `Bun.spawn({ cmd: […] })` as node:child_process calls it. */
+function commandOf(first: unknown): string {
+  const command = first !== null && typeof first === "object" && "cmd" in first ? first.cmd : first;
+  return Array.isArray(command) ? command.join(" ") : String(command);
+}
 
 afterAll(async () => {
   const left = [...running].filter(([child]) => child.exitCode === null && child.signalCode === null);

@@ -31,6 +31,7 @@ const SUITES = [
   "binary",
   "delivery",
   "nginx",
+  "proxies",
   "handlers",
   "systemd",
   "browser",

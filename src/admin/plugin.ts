@@ -1,6 +1,6 @@
 /** Statistics locations, health and metrics, as an Elysia plugin. */
 import { Elysia } from "elysia";
-import { ANTI_CACHE } from "../answer.ts";
+import { ANTI_CACHE, closing, isLastRequest } from "../answer.ts";
 import type { Locator } from "../config/located-request.ts";
 import type { Config } from "../config/model.ts";
 import type { Front } from "../front/front.ts";
@@ -30,17 +30,44 @@ export const admin = ({ config, store, slot, ring, locator, front, isReady }: Ad
   const endpoints = config.locations.map((location) =>
     location.role.kind === "statistics" ? new StatisticsEndpoint(others, config, location, listings) : null,
   );
-  const plugin = new Elysia({ name: "admin" }).onRequest(({ request, server }) => {
+  const builtIn = config.builtInPaths ? builtInPaths(store, isReady) : null;
+  return new Elysia({ name: "admin" }).onRequest(({ request, server }) => {
     const located = locator.claim("statistics", request, server);
     const answer = located === null ? undefined : endpoints[located.index]?.handle(located);
-    return located === null || answer === undefined ? undefined : front.finish(located, answer);
+    if (located !== null && answer !== undefined) return front.finish(located, answer);
+    // The last of the plugins: no location wants it.
+    return builtIn?.(request);
   });
-  if (!config.builtInPaths) return plugin;
-  return plugin
-    .get("/health/live", () => plain("ok\n", 200))
-    .get("/health/ready", () => (isReady() ? plain("ready\n", 200) : plain("draining\n", 503)))
-    .get("/metrics", async () => {
-      const { text, contentType } = await renderMetrics(store);
-      return new Response(text, { headers: { "Content-Type": contentType, ...ANTI_CACHE } });
-    });
 };
+
+/** undefined: it is for none of these paths. Not routes of Elysia, which finds no path where there is no Host: health checks by HTTP/1.0. */
+function builtInPaths(
+  store: Store,
+  isReady: () => boolean,
+): (request: Request) => Response | Promise<Response> | undefined {
+  const answers = new Map<string, () => Response | Promise<Response>>([
+    ["/health/live", () => plain("ok\n", 200)],
+    ["/health/ready", () => (isReady() ? plain("ready\n", 200) : plain("draining\n", 503))],
+    ["/metrics", () => metrics(store)],
+  ]);
+  return (request) => {
+    if (request.method !== "GET") return undefined;
+    const answer = answers.get(pathOf(request.url))?.();
+    if (answer === undefined || !isLastRequest(request)) return answer;
+    return answer instanceof Promise ? answer.then(closing) : closing(answer);
+  };
+}
+
+/** Of a URL, or of the path alone, which is all there is without a Host. */
+function pathOf(url: string): string {
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", AFTER_SCHEME);
+  const mark = url.indexOf("?", start);
+  return mark < 0 ? url.slice(start) : url.slice(start, mark);
+}
+
+const AFTER_SCHEME = "https://".length;
+
+async function metrics(store: Store): Promise<Response> {
+  const { text, contentType } = await renderMetrics(store);
+  return new Response(text, { headers: { "Content-Type": contentType, ...ANTI_CACHE } });
+}

@@ -24,6 +24,17 @@ test.each([
   expect(answer.body.toString()).toBe(body);
 });
 
+test.each(["/health/live", "/health/ready", "/metrics", "/health/ready?from=balancer"])(
+  "%s answers a health check by HTTP/1.0, which names no host",
+  async (path) => {
+    const connection = await RawConnection.open(server.port);
+    connection.send(`GET ${path} HTTP/1.0\r\n\r\n`);
+    const { status, fields } = await connection.answer();
+    expect([status, fields.get("connection")]).toEqual([200, "close"]);
+    connection.close();
+  },
+);
+
 /** A sample by name and labels. */
 async function samples(): Promise<Map<string, number>> {
   const answer = await ask(server.port, "/metrics");

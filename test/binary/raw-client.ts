@@ -53,8 +53,9 @@ export class RawConnection {
     socket.on("error", end);
   }
 
-  static async open(port: number): Promise<RawConnection> {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  /** `from`: the client's own address, any of 127.0.0.0/8. */
+  static async open(port: number, from = "127.0.0.1"): Promise<RawConnection> {
+    const socket = connect({ port, host: "127.0.0.1", localAddress: from, noDelay: true });
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", () => resolve());
       socket.once("error", reject);
@@ -205,8 +206,13 @@ export class RawConnection {
 }
 
 /** One request on a connection of its own. */
-export async function ask(port: number, path: string, request: RawRequest = {}): Promise<RawAnswer> {
-  const connection = await RawConnection.open(port);
+export async function ask(
+  port: number,
+  path: string,
+  request: RawRequest = {},
+  from?: string,
+): Promise<RawAnswer> {
+  const connection = await RawConnection.open(port, from);
   try {
     connection.request(path, request);
     return await connection.answer(request.method);

@@ -43,8 +43,9 @@ export class RawWebSocket {
     port: number,
     path: string,
     headers: Readonly<Record<string, string>> = {},
+    from?: string,
   ): Promise<RawWebSocket> {
-    const connection = await RawConnection.open(port);
+    const connection = await RawConnection.open(port, from);
     connection.request(path, { headers: { ...HANDSHAKE, ...headers } });
     const head = await connection.head();
     if (head.status !== 101) throw new Error(`no upgrade: ${head.text}`);
