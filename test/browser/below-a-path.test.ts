@@ -73,7 +73,7 @@ describe.skipIf(!isThere)("below /push/", () => {
   }, 30_000);
 
   test("an example finds its channels, and its line for the shell the server", async () => {
-    const { page, asked, complaints } = await open("examples/chat");
+    const { page, asked, complaints } = await open("examples/event-source");
     await until("it is connected", async () => (await page.locator("#state").textContent()) === "Connected.");
     await page.fill("#text", "hello");
     await page.press("#text", "Enter");
@@ -81,7 +81,7 @@ describe.skipIf(!isThere)("below /push/", () => {
       "it came back",
       async () => (await page.locator("#log").textContent())?.includes("hello") === true,
     );
-    expect(await page.locator("pre.shell").textContent()).toContain(`${root}pub?id=example-chat`);
+    expect(await page.locator("pre.shell").textContent()).toContain(`${root}pub?id=example-events`);
     expect(outside(asked)).toEqual([]);
     expect(complaints).toEqual([]);
     await page.close();

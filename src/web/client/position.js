@@ -25,12 +25,3 @@ export function isNews(next, seen) {
   if (!seen || seen.epoch !== next.epoch || seen.at.length !== next.at.length) return true;
   return next.at.some((n, i) => n > (seen.at[i] ?? 0));
 }
-
-/**
- * `seen` with one channel moved to where `one` says; a token that already speaks of all channels is taken whole.
- * @param {Position | null} seen @param {number} index @param {Position} one
- */
-export function movePosition(seen, index, one) {
-  if (!seen || one.at.length > 1 || seen.at.length === 1 || seen.epoch !== one.epoch) return one;
-  return { epoch: seen.epoch, at: seen.at.map((n, i) => (i === index ? (one.at[0] ?? n) : n)) };
-}

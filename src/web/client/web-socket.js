@@ -1,6 +1,6 @@
 /** WebSocket with the subprotocol sluice.json.v1: one JSON object a frame. Resumes with `?eventid=<position>`. */
 import { channelsPath, ROOT } from "./channel.js";
-import { formatPosition, isNews, movePosition, parsePosition } from "./position.js";
+import { formatPosition, isNews, parsePosition } from "./position.js";
 
 /** @typedef {import("./feed.js").Link} Link */
 /** @typedef {import("./feed.js").Transport} Transport */
@@ -12,7 +12,7 @@ import { formatPosition, isNews, movePosition, parsePosition } from "./position.
  * @property {"hello" | "message" | "gap" | "ping" | "deleted"} kind
  * @property {string} [channel] @property {number} [id] @property {string} [position] @property {number} [time]
  * @property {string} [event_id] @property {string} [event_type] @property {string} [data] @property {string} [data_base64]
- * @property {number | null} [missed] @property {string[]} [channels] @property {string[]} [positions]
+ * @property {number | null} [missed] @property {string[]} [channels]
  */
 
 const POLICY_VIOLATION = 1008;
@@ -66,28 +66,16 @@ function takeFrame(link, frame) {
  * @param {Link} link @param {Frame} frame
  */
 function takeHello(link, frame) {
-  const { memory } = link;
-  memory["names"] = frame.channels ?? link.channel.names;
-  const each = (frame.positions ?? []).map(parsePosition);
-  const first = each[0];
-  if (!first || each.some((position) => position === null)) return;
-  memory["start"] = {
-    epoch: first.epoch,
-    at: each.map((position, i) => position?.at[position.at.length > 1 ? i : 0] ?? 0),
-  };
+  const start = parsePosition(frame.position);
+  if (start) link.memory["start"] = start;
 }
 
 /** Notes the position of a frame. @param {Link} link @param {Frame} frame @returns {boolean} false: seen before */
 function moveTo(link, frame) {
   const { memory } = link;
-  const one = parsePosition(frame.position);
-  if (!one) return true;
+  const next = parsePosition(frame.position);
+  if (!next) return true;
   const seen = /** @type {Position | null} */ (memory["seen"] ?? null);
-  const next = movePosition(
-    seen ?? memory["start"] ?? null,
-    memory["names"]?.indexOf(frame.channel) ?? 0,
-    one,
-  );
   if (!isNews(next, seen)) return false;
   memory["seen"] = next;
   return true;

@@ -15,20 +15,16 @@ function connect() {
   const url = new URL(`../ws/${channels}${resume}`, location.href);
   url.protocol = url.protocol.replace("http", "ws");
   const socket = new WebSocket(url, "sluice.json.v1");
-  const positions = [];
   socket.onopen = () => {
     at("state").textContent = "Connected.";
     publish("example-notices", { name: at("name").value, text: "is here" });
   };
   socket.onmessage = (event) => {
     const message = JSON.parse(event.data);
-    if (message.kind === "hello") positions.push(...message.positions);
     if (message.kind !== "message") return;
-    const place = message.channel === "example-chat" ? 0 : 1;
-    positions[place] = message.position;
-    position = `${positions[0].split("-")[0]}-${positions.map((each) => each.split("-")[1]).join(",")}`;
+    position = message.position;
     const { name, text } = JSON.parse(message.data);
-    show(place === 0 ? `${name}: ${text}` : `${name} ${text}`);
+    show(message.channel === "example-chat" ? `${name}: ${text}` : `${name} ${text}`);
   };
   socket.onclose = () => {
     at("state").textContent = "Lost; connecting again.";
