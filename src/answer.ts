@@ -2,7 +2,7 @@
  * Answers without a body, and the headers every answer carries (push-stream spec 0.5, 0.6). Used by every endpoint. A leaf next to
  * errors.ts: one function turns a refusal into a response, so no endpoint can forget a header.
  */
-import type { Refusal } from "./errors.ts";
+import { type Refusal, retryAfterSec } from "./errors.ts";
 
 /**
  * On every ordinary answer: all but a WebSocket's 101 (spec 0.5). No `Connection: keep-alive`: of HTTP/1.1 it says nothing new (RFC 9112 9.3),
@@ -36,8 +36,9 @@ export function headerOnly(status: number, fields: HeaderFields = {}): Response 
 
 /** The answer to a request that is refused. Whatever is 503 is so for the moment only. */
 export function refuse(refusal: Refusal, fields: HeaderFields = {}): Response {
-  const { status, explain, retryAfterSec = status === 503 ? 1 : 0 } = refusal;
-  const later = retryAfterSec > 0 ? { "Retry-After": String(retryAfterSec) } : {};
+  const { status, explain } = refusal;
+  const afterSec = retryAfterSec(refusal);
+  const later = afterSec > 0 ? { "Retry-After": String(afterSec) } : {};
   if (explain === null) return headerOnly(status, { ...later, ...fields });
   return headerOnly(status, { "X-Nginx-PushStream-Explain": explain, ...later, ...fields });
 }

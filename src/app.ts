@@ -34,7 +34,7 @@ import { Counter } from "./store/counters.ts";
 import { Doorbell } from "./store/doorbell.ts";
 import { RoomWatch } from "./store/room-watch.ts";
 import type { Store } from "./store/store.ts";
-import { subscribe } from "./subscribe/plugin.ts";
+import { type SubscriberEndpoints, subscribe, subscriberEndpoints } from "./subscribe/plugin.ts";
 import { type RefusedUpgrader, refuseSocket } from "./subscribe/refused-socket.ts";
 import { Room, type RoomOptions } from "./subscribe/room.ts";
 import { web } from "./web/plugin.ts";
@@ -140,9 +140,10 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const guards = new Guards(host, (located, refusal, server) =>
     refuseSocket(located, refusal, server as RefusedUpgrader | null),
   );
+  const subscribers = subscriberEndpoints(room);
   const plugins = {
     publish: publish({ config, locator, ingest: inlet, front, hooks }),
-    subscribe: subscribe(room, locator, front),
+    subscribe: subscribe(subscribers, locator, front),
     files: files(config, locator, front),
     handlers: handlers(programs, locator, front),
     web: web(config, locator, front),
@@ -153,7 +154,14 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const compose = (): Application => {
     const self: Pick<Application, "fetch"> = { fetch: () => refuse(Refusals.draining) };
     const app = new Elysia({ name: "sluice", handler: { standardHostname: false } })
-      .use(entrance(options, listeners, locator, { front, guards, again: (request) => self.fetch(request) }))
+      .use(
+        entrance(options, listeners, locator, {
+          front,
+          guards,
+          subscribers,
+          again: (request) => self.fetch(request),
+        }),
+      )
       .use(plugins.publish)
       .use(plugins.subscribe)
       .use(plugins.files)
@@ -245,10 +253,11 @@ async function shutDoors(
   doors?.closed();
 }
 
-/** Who may come in: access rules and passwords, then somebody's guard. */
+/** Who may come in: access rules and passwords, then somebody's guard. Event sources are turned away in their own way. */
 interface Gate {
   readonly front: Front;
   readonly guards: Guards;
+  readonly subscribers: SubscriberEndpoints;
   readonly again: (request: Request) => Response | Promise<Response>;
 }
 
@@ -265,7 +274,7 @@ const entrance = (
   options: WorkerOptions,
   listeners: readonly Listener[],
   locator: Locator,
-  { front, guards, again }: Gate,
+  { front, guards, subscribers, again }: Gate,
 ) => {
   /** How far a request that is handed in again has come. */
   const passed = new WeakMap<Request, number>();
@@ -277,7 +286,10 @@ const entrance = (
     .onRequest(({ request, server }) => {
       if (isFull(options, listeners)) {
         store.count(slot, Counter.REFUSED, 1);
-        return refuse(Refusals.tooManyConnections, { "Retry-After": "1", Connection: "close" });
+        const asked = hasBadHost(request) ? null : locator.look(request, server);
+        const away =
+          asked === null ? null : subscribers[asked.index]?.turnAway(asked, Refusals.tooManyConnections);
+        return closing(away ?? refuse(Refusals.tooManyConnections));
       }
       if (hasBadHost(request)) return headerOnly(400);
       const located = locator.look(request, server);

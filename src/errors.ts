@@ -13,6 +13,10 @@ export interface Refusal {
   readonly retryAfterSec?: number;
 }
 
+/** Seconds after which the same request may be answered otherwise; 0: never, as far as we know. */
+export const retryAfterSec = (refusal: Refusal): number =>
+  refusal.retryAfterSec ?? (refusal.status === 503 ? 1 : 0);
+
 const refusal = (code: string, status: number, explain: string | null): Refusal => ({
   code,
   status,
@@ -23,7 +27,10 @@ export const Refusals = {
   noChannel: refusal("no_channel", 400, "No channel id provided."),
   forbiddenChannel: refusal("forbidden_channel", 403, "Channel id not authorized for this method."),
   channelIdTooLarge: refusal("channel_id_too_large", 400, "Channel id is too large."),
-  tooManyChannels: refusal("too_many_channels", 403, "Number of channels were exceeded."),
+  tooManyChannels: {
+    ...refusal("too_many_channels", 403, "Number of channels were exceeded."),
+    retryAfterSec: 10,
+  },
   tooManyChannelsInRequest: refusal("too_many_channels_in_request", 400, "Too many channels in one request."),
   eventsChannelReadOnly: refusal(
     "events_channel_read_only",
@@ -44,11 +51,10 @@ export const Refusals = {
   eventNameTooLarge: refusal("event_name_too_large", 400, "Event id or event type is too large."),
   channelDeleted: refusal("channel_deleted", 200, "Channel deleted."),
   couldNotCreate: refusal("could_not_create", 403, "Subscriber could not create channels."),
-  tooManySubscribers: refusal(
-    "too_many_subscribers",
-    403,
-    "Subscribers limit per channel has been exceeded.",
-  ),
+  tooManySubscribers: {
+    ...refusal("too_many_subscribers", 403, "Subscribers limit per channel has been exceeded."),
+    retryAfterSec: 10,
+  },
   missingUpgrade: refusal(
     "missing_upgrade",
     400,

@@ -21,6 +21,7 @@ export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfi
   websocketPublishChannel: null,
   eventIds: "off",
   gaps: "told",
+  turnAway: "status",
   defaultType: "text/html",
   nosniff: false,
   moduleFields: false,

@@ -185,6 +185,7 @@ function buildLocation(
     websocketPublishChannel: location.websocket_publish_channel,
     eventIds: location.event_ids,
     gaps: location.gaps,
+    turnAway: location.turn_away ?? (location.event_ids === "auto" ? "retry" : "status"),
     defaultType: location.default_type ?? DEFAULT_TYPE,
     nosniff: location.nosniff && !location.add_header.some((text) => NOSNIFF_HEADER.test(text)),
     moduleFields: location.module_fields,

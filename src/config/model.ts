@@ -112,11 +112,13 @@ export interface LocationConfig {
   readonly eventIds: "off" | "auto";
   /** What is told where the format has no words for a gap. */
   readonly gaps: "told" | "ignored";
+  /** What an event source is answered that is refused for now. */
+  readonly turnAway: "status" | "retry";
   /** Content type of streaming, polling and long-polling answers, where `types` knows nothing of the path's extension. */
   readonly defaultType: string;
   /** What carries messages or names of channels says X-Content-Type-Options: nosniff. */
   readonly nosniff: boolean;
-  /** Etag and CORS fields as the push stream specification has them (4.11, 4.12), not as RFC 9110 and browsers want them. */
+  /** Etag, CORS fields and close frames as the push stream specification has them (4.11 to 4.13), not as RFCs and browsers want them. */
   readonly moduleFields: boolean;
   /** Content types by extension (lower case, without dot). */
   readonly types: ReadonlyMap<string, string>;

@@ -628,7 +628,8 @@ export const OPTIONS = {
   "location[].last_event_id": {
     kind: "complex",
     default: null,
-    unset: "the Last-Event-Id header",
+    unset:
+      "the Last-Event-Id header; without it, where event_ids is auto, the argument lastEventId, last-event-id or eventid",
     doc: "Where a returning subscriber's last event id comes from.",
     example: "$arg_eventid",
   },
@@ -645,6 +646,14 @@ export const OPTIONS = {
     default: "off",
     doc: "auto sends our own position as the id of each event, so that a browser's reconnect resumes without loss; off sends only the ids publishers gave.",
     example: "auto",
+  },
+  "location[].turn_away": {
+    kind: "enum",
+    values: ["status", "retry"],
+    default: null,
+    unset: "retry where event_ids is auto, else status",
+    doc: "What an event source gets that is refused for now (full, shutting down, a limit): status is 503 or 403, upon which browsers never come again; retry is 200, with a comment why, a `retry` field that says when to come again, and the end.",
+    example: "retry",
   },
   "location[].default_type": {
     kind: "string",
@@ -663,7 +672,7 @@ export const OPTIONS = {
   "location[].module_fields": {
     kind: "flag",
     default: false,
-    doc: "Header fields as the push stream module for nginx sends them, to the byte: `Etag: W/3`, which has no quotes and so is no entity tag, and CORS without the fields that it does not know.",
+    doc: "Header fields as the push stream module for nginx sends them, to the byte: `Etag: W/3`, which has no quotes and so is no entity tag, and CORS without the fields that it does not know. A WebSocket that the server ends is closed without a code.",
     example: true,
   },
   "location[].types": {

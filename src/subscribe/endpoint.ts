@@ -2,7 +2,7 @@
  * One subscriber location, compiled: what plugin.ts hands requests to. Steps and their order are those of push-stream spec 4.1; the modes
  * themselves are in stream.ts, poll.ts and websocket.ts.
  */
-import { type HeaderFields, headerOnly, refuse, SERVER } from "../answer.ts";
+import { headerOnly, refuse, SERVER } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig, SubscriberMode } from "../config/model.ts";
 import { decodeOnce } from "../config/variables.ts";
@@ -56,15 +56,15 @@ export class SubscriberEndpoint {
     if (method === "OPTIONS") return new Response(null, { headers: { ...SERVER, ...EMPTY, ...cors } });
     if (method !== "GET") return headerOnly(405, { Allow: "GET", ...cors });
     const mode = this.#modeOf(located);
-    if (this.#room.draining && mode === "eventsource") return this.#streams.turnAway(located);
+    if (this.#room.draining && mode === "eventsource") return this.#streams.sendAway(located);
     const isHeld = mode === "streaming" || mode === "eventsource";
     const callback: Callback = isHeld ? "none" : callbackOf(located.rawQuery, decodeOnce);
     // Before a channel is made for it.
     if (callback === "unsafe") return headerOnly(400, cors);
     const mayMake = mode === "polling" ? "no" : this.#inquiry.mayMake(located);
     const seats = this.#inquiry.admit(this.#inquiry.path(located), mayMake);
-    if (seats === Refusals.busy) return this.#later(located, server, cors);
-    if ("status" in seats) return this.#refuse(seats, cors);
+    if (seats === Refusals.busy) return this.#later(located, server, mode);
+    if ("status" in seats) return this.#refuse(seats, located, mode);
     const visit = { located, callback: callback === "none" ? null : callback.name };
     const isExact = isHeld && this.#streams.isPositioned;
     const asked = this.#room.backlog.find(seats, this.#inquiry.asked(located), isExact);
@@ -82,7 +82,10 @@ export class SubscriberEndpoint {
   ): Response | Promise<Response> {
     if (mode === "polling") return this.#polls.poll(seats, asked, visit);
     const { located } = visit;
-    if (this.#room.draining) return refuse(Refusals.draining, { ...LEAVE, ...this.#presenter.cors(located) });
+    if (this.#room.draining) {
+      if (mode === "eventsource") return this.#streams.sendAway(located);
+      return refuse(Refusals.draining, { ...LEAVE, ...this.#presenter.cors(located) });
+    }
     if (mode === "long-polling") return this.#polls.longPoll(seats, asked, visit, server);
     return this.#streams.open(seats, asked, located, server);
   }
@@ -91,10 +94,10 @@ export class SubscriberEndpoint {
   async #later(
     located: LocatedRequest,
     server: (Upgrader & IdleTimer) | null,
-    cors: HeaderFields,
+    mode: SubscriberMode,
   ): Promise<Response> {
     const isFree = await this.#room.store.patience.free(located);
-    return isFree ? await this.handle(located, server) : this.#refuse(Refusals.busy, cors);
+    return isFree ? await this.handle(located, server) : this.#refuse(Refusals.busy, located, mode);
   }
 
   /** Spec 4.2: a header may ask for a poll instead; a long-polling location stays one. */
@@ -104,8 +107,15 @@ export class SubscriberEndpoint {
     return asked === "polling" && this.#mode !== "long-polling" ? "polling" : this.#mode;
   }
 
-  #refuse(refusal: Refusal, cors: HeaderFields): Response {
+  #refuse(refusal: Refusal, located: LocatedRequest, mode: SubscriberMode): Response {
     this.#room.store.count(this.#room.slot, Counter.REFUSED, 1);
-    return refuse(refusal, cors);
+    const away = mode === "eventsource" ? this.#streams.turnAway(located, refusal) : null;
+    return away ?? refuse(refusal, this.#presenter.cors(located));
+  }
+
+  /** For a refusal of the whole worker, before anybody looks at what is asked for; null: it is told by its status. */
+  turnAway(located: LocatedRequest, refusal: Refusal): Response | null {
+    if (located.method !== "GET" || this.#modeOf(located) !== "eventsource") return null;
+    return this.#streams.turnAway(located, refusal);
   }
 }

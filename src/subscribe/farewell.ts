@@ -28,6 +28,10 @@ const RESTART_JITTER_MS = 2000;
 export const paceMs = (count: number, { perSecond, withinMs }: Pace): number =>
   perSecond === 0 ? 0 : Math.min((count / perSecond) * 1000, withinMs);
 
+/** The least and the spread for those who are turned away, beyond what the refusal says: a crowd that knocks must not knock at once. */
+const TURNED_AWAY_MS = 1000;
+const TURNED_AWAY_JITTER_MS = 9000;
+
 export const farewellOf = (isReload: boolean, drainMs: number, nowMs = performance.now()): Farewell => ({
   isReload,
   backAtMs: isReload ? nowMs : nowMs + drainMs + RESTART_MS,
@@ -42,3 +46,7 @@ export function retryLine(
   const leastMs = Math.max(LEAST_RETRY_MS, backAtMs - nowMs);
   return `retry: ${Math.round(leastMs + random * (isReload ? RELOAD_JITTER_MS : RESTART_JITTER_MS))}\n`;
 }
+
+/** The same for those who are refused for now. */
+export const turnedAwayLine = (afterSec: number, random = Math.random()): string =>
+  `retry: ${Math.round(TURNED_AWAY_MS + afterSec * 1000 + random * TURNED_AWAY_JITTER_MS)}\n`;

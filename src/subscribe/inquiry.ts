@@ -5,14 +5,15 @@
 import type { LocatedRequest } from "../config/located-request.ts";
 import { locationValue, optionalLocationValue } from "../config/location-values.ts";
 import type { LocationConfig } from "../config/model.ts";
-import { type CompiledValue, compileDecodedValue } from "../config/variables.ts";
+import { type CompiledValue, decodeOnce, queryArgument } from "../config/variables.ts";
 import type { Refusal } from "../errors.ts";
 import type { MayMake } from "../front/channel-quota.ts";
 import { admit, type Seat } from "./admit.ts";
 import { type Asked, readAsked } from "./backlog.ts";
 import type { Room } from "./room.ts";
 
-const eventIdArgument = compileDecodedValue("$arg_eventid");
+/** Clients that can set no header put it there: polyfills `lastEventId`, others one of these. Compared without case. */
+const EVENT_ID_ARGUMENTS = ["lasteventid", "last-event-id", "eventid"];
 
 export class Inquiry {
   readonly #location: LocationConfig;
@@ -37,19 +38,30 @@ export class Inquiry {
 
   /**
    * A directive replaces its header and never falls back to it (spec 1.4). `speaksOurs`: on our own subprotocols, which no directive
-   * knows of, `?eventid=` is the position where the location says nothing else; browsers cannot send the header.
+   * knows of, an argument is the position where the location says nothing else; browsers cannot send the header.
    */
   asked(located: LocatedRequest, speaksOurs = false): Asked {
     const time = this.#time === null ? located.header("if-modified-since") : this.#time(located);
     const tag = this.#tag === null ? located.header("if-none-match") : this.#tag(located);
-    const named = this.#eventId === null ? located.header("last-event-id") : this.#eventId(located);
-    const eventId = named ?? (speaksOurs ? eventIdArgument(located) : null);
+    const eventId = this.#eventId === null ? this.#lastEventId(located, speaksOurs) : this.#eventId(located);
     return readAsked(
       time ?? "",
       tag ?? "",
       eventId ?? "",
       this.#room.config.limits.maxChannelsPerRequest || 1024,
     );
+  }
+
+  /** Where ids are ours, also from the query. The header is newer: who reconnects repeats the URL he began with. */
+  #lastEventId(located: LocatedRequest, speaksOurs: boolean): string | null {
+    const header = located.header("last-event-id");
+    const isOurs = speaksOurs || this.#location.eventIds === "auto";
+    if (!isOurs || (header !== null && header !== "")) return header;
+    for (const name of EVENT_ID_ARGUMENTS) {
+      const value = queryArgument(located.rawQuery, name);
+      if (value !== "") return decodeOnce(value);
+    }
+    return null;
   }
 
   admit(path: string, mayMake: MayMake): readonly Seat[] | Refusal {

@@ -7,17 +7,21 @@ import type { IdleTimer } from "./line.ts";
 import type { Room } from "./room.ts";
 import type { Upgrader } from "./websocket.ts";
 
-export const subscribe = (room: Room, locator: Locator, front: Front) => {
-  const endpoints = room.config.locations.map((location, index) =>
+/** By index of Config.locations; null: no subscriber. */
+export type SubscriberEndpoints = readonly (SubscriberEndpoint | null)[];
+
+export const subscriberEndpoints = (room: Room): SubscriberEndpoints =>
+  room.config.locations.map((location, index) =>
     location.role.kind === "subscriber"
       ? new SubscriberEndpoint(room, location, location.role.mode, room.hooks(index))
       : null,
   );
-  return new Elysia({ name: "subscribe" }).onRequest(({ request, server }) => {
+
+export const subscribe = (endpoints: SubscriberEndpoints, locator: Locator, front: Front) =>
+  new Elysia({ name: "subscribe" }).onRequest(({ request, server }) => {
     const located = locator.claim("subscriber", request, server);
     if (located === null) return undefined;
     locator.forget();
     const answer = endpoints[located.index]?.handle(located, server as (Upgrader & IdleTimer) | null);
     return answer === undefined ? undefined : front.finish(located, answer);
   });
-};

@@ -202,7 +202,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked, Speaker {
   }
 
   expire(): void {
-    this.#finish(NO_STATUS);
+    this.#finish(this.#codeOf(CloseCode.GOING_AWAY));
   }
 
   drained(): void {
@@ -219,10 +219,14 @@ export class SocketPeer implements TopicPeer, Held, Clocked, Speaker {
     this.#leave(false);
   }
 
-  /** Spec 8.2: footer, close frame. The sluice protocols say why, and whether somebody else is there already. */
+  /** Spec 8.2: footer, close frame. It says whether somebody else is there already. */
   goAway(farewell: Farewell): void {
-    const code = farewell.isReload ? CloseCode.SERVICE_RESTART : CloseCode.GOING_AWAY;
-    this.#finish(this.protocol === "template" ? NO_STATUS : code);
+    this.#finish(this.#codeOf(farewell.isReload ? CloseCode.SERVICE_RESTART : CloseCode.GOING_AWAY));
+  }
+
+  /** A client that is to come back hears so: libraries take an end without a code for the end. The module sends none (spec 4.13.4). */
+  #codeOf(code: number): number {
+    return this.protocol === "template" && this.#endpoint.location.moduleFields ? NO_STATUS : code;
   }
 
   closeBehind(): void {

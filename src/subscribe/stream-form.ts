@@ -85,22 +85,18 @@ export class StreamForm {
 
   /** What a stream that is sent away gets at last. Only clients whose positions are ours are told when to come back. */
   lastBytes(farewell: Farewell): Uint8Array<ArrayBuffer> {
-    return this.#farewellBytes(farewell, this.footer);
-  }
-
-  /** A whole stream without anything in it. */
-  nothing(farewell: Farewell): Uint8Array<ArrayBuffer> {
-    const last = this.#farewellBytes(farewell, this.footer);
-    const whole = new Uint8Array(this.#header.length + last.length);
-    whole.set(this.#header);
-    whole.set(last, this.#header.length);
-    return whole;
-  }
-
-  #farewellBytes(farewell: Farewell, footer: Uint8Array): Uint8Array<ArrayBuffer> {
-    const writer = new ByteWriter(footer.length + 32);
+    const writer = new ByteWriter(this.footer.length + 32);
     if (this.#positioned) writer.pushLatin1(retryLine(farewell));
-    writer.pushBytes(footer);
+    writer.pushBytes(this.footer);
+    return writer.copy();
+  }
+
+  /** A whole stream with nothing in it but these lines. */
+  nothing(lines: string): Uint8Array<ArrayBuffer> {
+    const writer = new ByteWriter(256);
+    writer.pushBytes(this.#header);
+    writer.pushLatin1(lines);
+    writer.pushBytes(this.footer);
     return writer.copy();
   }
 

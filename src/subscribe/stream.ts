@@ -3,15 +3,17 @@
  * first pulls it, the connection is seated, reads its old messages and becomes live in one synchronous turn, so that nothing can come
  * between the two.
  */
+import type { HeaderFields } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
+import { type Refusal, Refusals, retryAfterSec } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import { StreamConnection, type StreamSink } from "../fanout/streams.ts";
 import type { Arrival, LocationHooks } from "../front/location-hooks.ts";
 import { gapField, type Missing } from "../wire/gap-field.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
-import type { Farewell } from "./farewell.ts";
+import { type Farewell, retryLine, turnedAwayLine } from "./farewell.ts";
 import { GzipSink } from "./gzip-sink.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
 import { type IdleTimer, isNeverIdle, Line } from "./line.ts";
@@ -35,6 +37,8 @@ const headFirst = new WeakMap<Response, PulledStream>();
 /** The stream behind a response of a location that streams without a header template, for a listener that serves it itself. */
 export const heldStreamOf = (response: Response): PulledStream | undefined => headFirst.get(response);
 
+const LAST = { Connection: "close" } as const;
+
 export class StreamEndpoint {
   /** Its event ids are positions of ours. */
   readonly isPositioned: boolean;
@@ -45,6 +49,7 @@ export class StreamEndpoint {
   /** One for each padding group. */
   readonly #padded: readonly StreamForm[];
   readonly #neverIdle: boolean;
+  readonly #turnsAway: boolean;
   readonly #mayWait: boolean;
   readonly #hooks: LocationHooks | null;
 
@@ -58,6 +63,7 @@ export class StreamEndpoint {
     this.#hooks = hooks;
     this.#room = room;
     this.isPositioned = isEventSource && location.eventIds === "auto";
+    this.#turnsAway = isEventSource && location.turnAway === "retry";
     this.#presenter = presenter;
     this.#padding = new PaddingGroups(location);
     const maxPadding = largestPadding(room.config.locations);
@@ -98,14 +104,27 @@ export class StreamEndpoint {
     return missing;
   }
 
+  /** For those who come while the worker goes: what they would have got had they come a moment before. */
+  sendAway(located: LocatedRequest): Response {
+    const { explain } = Refusals.draining;
+    const retry = this.isPositioned ? retryLine(this.#room.farewell) : "";
+    return this.#nothing(located, this.#turnsAway ? `: ${explain}\n${retry}` : retry, LAST);
+  }
+
   /**
-   * For those who come while the worker goes: what they would have got had they come a moment before. A browser gives an event source that
-   * was answered with an error up for good (HTML 9.2.3); one that ends it asks for again.
+   * For a refusal that may pass; null where it is told by its status. A browser gives an event source that was answered with an error up
+   * for good (HTML 9.2.3); one that ends it asks for again.
    */
-  turnAway(located: LocatedRequest): Response {
+  turnAway(located: LocatedRequest, refusal: Refusal): Response | null {
+    const afterSec = retryAfterSec(refusal);
+    if (!this.#turnsAway || afterSec === 0) return null;
+    return this.#nothing(located, `: ${refusal.explain ?? refusal.code}\n${turnedAwayLine(afterSec)}`);
+  }
+
+  #nothing(located: LocatedRequest, lines: string, more: HeaderFields = {}): Response {
     const { fields } = this.#presenter.held(located, null);
-    return new Response(this.#plain.nothing(this.#room.farewell), {
-      headers: { ...fields, "X-Accel-Buffering": "no", Connection: "close" },
+    return new Response(this.#plain.nothing(lines), {
+      headers: { ...fields, "X-Accel-Buffering": "no", ...more },
     });
   }
 }

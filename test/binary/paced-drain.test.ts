@@ -79,7 +79,7 @@ test("who comes while a stop is paced: event sources are sent off without an err
     200,
     "text/event-stream; charset=utf-8",
   ]);
-  expect(source.text).toMatch(/^: \nretry: \d+\n$/);
+  expect(source.text).toMatch(/^: \n: Server is shutting down.\nretry: \d+\n$/);
   for (const path of ["/sub/news", "/lp/news"]) {
     const answer = await server.request(path);
     expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);

@@ -150,6 +150,7 @@ describe("defaults of a file", () => {
         gaps: "told",
         defaultType: "text/plain; charset=utf-8",
         nosniff: true,
+        turnAway: "status",
         moduleFields: false,
         types: new Map(),
         paddingByUserAgent: "",

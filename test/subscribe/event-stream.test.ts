@@ -173,10 +173,17 @@ describe('event_ids = "auto"', () => {
     await expectNext(stream, `id: ${epoch}-${base + 1}\ndata: seen\n\n`);
     stream.close();
     await server.publish(channel, "missed");
-    for (const path of [`/auto/${channel}.b2`, `/auto-named/${channel}?eventid=${epoch}-${base + 1}`]) {
-      const headers: Record<string, string> = path.includes("?")
-        ? {}
-        : { "Last-Event-ID": `${epoch}-${base + 1}` };
+    const seen = `${epoch}-${base + 1}`;
+    const cases: readonly (readonly [string, Record<string, string>])[] = [
+      [`/auto/${channel}.b2`, { "Last-Event-ID": seen }],
+      [`/auto-named/${channel}?eventid=${seen}`, {}],
+      // Polyfills, which can set no header; one that repeats its URL has the newer position in the header.
+      ...["lastEventId", "last-event-id", "lasteventid", "eventid"].map(
+        (name) => [`/auto/${channel}?${name}=${encodeURIComponent(seen)}`, {}] as const,
+      ),
+      [`/auto/${channel}?lastEventId=${epoch}-${base}`, { "Last-Event-ID": seen }],
+    ];
+    for (const [path, headers] of cases) {
       const again = await open(path, headers);
       expect(await firstId(again)).toEqual({ epoch, positions: [base + 1] });
       await expectNext(again, `id: ${epoch}-${base + 2}\ndata: missed\n\n`);

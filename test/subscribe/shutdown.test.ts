@@ -93,9 +93,9 @@ describe("SIGTERM", () => {
     }
   });
 
-  test("WebSocket: header and footer frame, 88 00", () => {
+  test("WebSocket: header and footer frame, close 1001", () => {
     expect(sockets.template).toEqual(
-      times(`8106${Buffer.from("HEADER").toString("hex")}8103${Buffer.from("BYE").toString("hex")}8800`),
+      times(`8106${Buffer.from("HEADER").toString("hex")}8103${Buffer.from("BYE").toString("hex")}880203e9`),
     );
   });
 

@@ -172,14 +172,14 @@ describe.each(["sluice.json.v1", "sluice.msgpack.v1"])("%s", (protocol) => {
     foreign.close();
   });
 
-  test("a ping is a ping frame and a map; the end of its life is 1005, without the location's footer", async () => {
+  test("a ping is a ping frame and a map; the end of its life is 1001, without the location's footer", async () => {
     const channel = fresh();
     const socket = await open(`/pinged/${channel}`, protocol);
     await hello(socket, channel);
     expect((await socket.frame()).bytes.toString("hex")).toBe("8900");
     expect(await map(socket)).toEqual({ kind: "ping" });
     const rest = (await socket.connection.untilEnd()).toString("latin1");
-    expect(rest).toEndWith("\x88\x00");
+    expect(rest).toEndWith("\x88\x02\x03\xe9");
     expect(rest).not.toContain("FOOTER");
   });
 
