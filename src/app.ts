@@ -137,8 +137,8 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   });
   const locator = new Locator(config);
   const front = new Front(config);
-  const guards = new Guards(host, (located, refusal, server) =>
-    refuseSocket(located, refusal, server as RefusedUpgrader | null),
+  const guards = new Guards(host, (located, refusal, server, spoken) =>
+    refuseSocket(located, refusal, server as RefusedUpgrader | null, spoken),
   );
   const subscribers = subscriberEndpoints(room);
   const plugins = {

@@ -3,6 +3,8 @@
  * without `upgrade` in Connection nothing is offered. Used by the endpoints that upgrade and by the listener that passes handshakes on.
  */
 const REQUIRED = ["upgrade", "sec-websocket-version"];
+/** Offers of subprotocols that are looked at. */
+const MAX_OFFERS = 16;
 /** 16 bytes in base64. */
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
 
@@ -20,4 +22,13 @@ export function hasToken(list: string | null | undefined, token: string): boolea
 export function asksForUpgrade({ headers, url }: Request): boolean {
   if (url.startsWith("/") || !hasToken(headers.get("connection"), "upgrade")) return false;
   return REQUIRED.every((name) => headers.has(name)) && KEY.test(headers.get("sec-websocket-key") ?? "");
+}
+
+/** The first subprotocol of the client's list that is spoken here (RFC 6455 4.2.2); null: none, or it offers none. */
+export function agreedProtocol(
+  { headers }: Pick<Request, "headers">,
+  spoken: readonly string[],
+): string | null {
+  const offers = headers.get("sec-websocket-protocol")?.split(",", MAX_OFFERS) ?? [];
+  return offers.map((offer) => offer.trim()).find((offer) => spoken.includes(offer)) ?? null;
 }

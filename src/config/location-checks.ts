@@ -31,7 +31,7 @@ const CHANNEL_ROLES: readonly string[] = ["publisher", "subscriber", "statistics
 
 /** Which roles may have code at their side. */
 const CODE_ROLES: readonly (readonly [key: string, roles: readonly string[]])[] = [
-  ["authorize", ["publisher", "subscriber", "root", "alias"]],
+  ["authorize", ["publisher", "subscriber", "root", "alias", "handler"]],
   ["hooks", ["publisher", "subscriber"]],
 ];
 

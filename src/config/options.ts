@@ -496,7 +496,7 @@ export const OPTIONS = {
     kind: "string",
     default: null,
     unset: "open to all",
-    doc: "TypeScript file whose `authorize` lets requests in, refuses them, or gives them other channels. For publishers, subscribers and files.",
+    doc: "TypeScript file whose `authorize` lets requests in, refuses them, or gives them other channels. For publishers, subscribers, files and handlers.",
     example: "handlers/members.ts",
     check: pathIssues,
   },

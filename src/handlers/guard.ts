@@ -1,5 +1,5 @@
 /**
- * `authorize` of publisher, subscriber and file locations: asked for each request before its role is. Called by app.ts at the entrance, after
+ * `authorize` of publisher, subscriber, file and handler locations: asked for each request before its role is. Called by app.ts at the entrance, after
  * access rules and passwords. Whatever goes wrong in it, nobody is let in.
  */
 import type { Authorization, AuthorizeContext } from "sluice";
@@ -19,6 +19,7 @@ import { failureAnswer, isPromise, TooLate, within } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
 import type { HandlerFile } from "./loader.ts";
 import { textOf } from "./publishing.ts";
+import { spokenBy } from "./web-socket.ts";
 
 /** Carries on with the request, which was let in: the role answers, and the answer is finished. */
 export type Resume = () => Response | Promise<Response>;
@@ -31,6 +32,8 @@ export type RefuseSocket = (
   located: LocatedRequest,
   refusal: Refusal,
   server: AddressSource | null,
+  /** The subprotocols of the location; undefined: ours. */
+  spoken?: readonly string[],
 ) => Response | null;
 
 interface Refused {
@@ -73,7 +76,7 @@ export class Guards {
     if (guard === null || located.method === "OPTIONS") return null;
     const outcome = guard.ask(located);
     const answerTo = ({ refusal, answer }: Refused): Response =>
-      (guard.hasSockets ? this.#refuseSocket(located, refusal, server) : null) ?? answer;
+      (guard.hasSockets ? this.#refuseSocket(located, refusal, server, guard.spoken) : null) ?? answer;
     if (!(outcome instanceof Promise)) return outcome === null ? null : answerTo(outcome);
     return outcome.then((refused) => {
       if (refused !== null) return answerTo(refused);
@@ -93,7 +96,8 @@ export class Guards {
 function guardOf(host: HandlerHost, location: LocationConfig): Guard | null {
   const path = location.code?.authorize ?? null;
   const { kind } = location.role;
-  if (path === null || (kind !== "publisher" && kind !== "subscriber" && kind !== "files")) return null;
+  if (path === null) return null;
+  if (kind !== "publisher" && kind !== "subscriber" && kind !== "files" && kind !== "handler") return null;
   return new Guard(host, location, host.files.of(path), kind);
 }
 
@@ -104,8 +108,9 @@ class Guard {
   readonly #groups: CaptureGroups;
   readonly #channelsPath: CompiledValue | null;
   readonly #timeoutMs: number;
-  /** Who comes by WebSocket is to hear why not (wire/close-reason.ts). */
-  readonly hasSockets: boolean;
+  readonly #isForSockets: boolean;
+  /** The one that is guarded; null: it is no handler. */
+  readonly #handler: HandlerFile | null;
 
   constructor(
     host: HandlerHost,
@@ -117,9 +122,21 @@ class Guard {
     this.#file = file;
     this.#role = role;
     this.#groups = groupsOf(location);
-    this.#channelsPath = role === "files" ? null : locationValue(location, location.channelsPath);
+    const hasChannels = role === "publisher" || role === "subscriber";
+    this.#channelsPath = hasChannels ? locationValue(location, location.channelsPath) : null;
     this.#timeoutMs = location.code?.timeoutMs ?? 0;
-    this.hasSockets = location.role.kind === "subscriber" && location.role.mode === "websocket";
+    this.#isForSockets = location.role.kind === "subscriber" && location.role.mode === "websocket";
+    const handler = location.code?.handler ?? null;
+    this.#handler = handler === null ? null : host.files.of(handler);
+  }
+
+  /** Who comes by WebSocket is to hear why not (wire/close-reason.ts). */
+  get hasSockets(): boolean {
+    return this.#isForSockets || (this.#handler?.module?.websocket ?? null) !== null;
+  }
+  get spoken(): readonly string[] | undefined {
+    const websocket = this.#handler?.module?.websocket ?? null;
+    return websocket === null ? undefined : spokenBy(websocket);
   }
 
   /** null: let in, and `located` has what was granted. */
@@ -184,7 +201,7 @@ class Guard {
   }
 
   #grantedPath(channels: unknown, located: LocatedRequest): string {
-    if (this.#channelsPath === null) throw new TypeError("files have no channels");
+    if (this.#channelsPath === null) throw new TypeError("the location has no channels");
     return grantedPath(channels, this.#channelsPath(located));
   }
 

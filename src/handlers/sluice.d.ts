@@ -132,7 +132,7 @@ declare module "sluice" {
     protocols?: readonly string[];
   }
 
-  // --- `export function authorize`: a guard of publishers, subscribers and files ------------------------------------------------
+  // --- `export function authorize`: a guard of publishers, subscribers, files and handlers ------------------------------------------------
 
   /**
    * true: let in. false: 403. A status (400 to 599), alone or with a sentence. `channels`: let in, to these instead; "news.b5" begins
@@ -148,7 +148,7 @@ declare module "sluice" {
   export interface AuthorizeContext extends Context {
     /** The channels that are asked for. */
     readonly channels: readonly string[];
-    readonly role: "publisher" | "subscriber" | "files";
+    readonly role: "publisher" | "subscriber" | "files" | "handler";
   }
 
   export type Authorize = (context: AuthorizeContext) => Authorization | Promise<Authorization>;

@@ -7,7 +7,7 @@ import { headerOnly, NO_CACHE, SERVER } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { CaptureGroups } from "../config/match-syntax.ts";
 import { CloseCode } from "../errors.ts";
-import { asksForUpgrade } from "../handshake.ts";
+import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
 import { Ending, RequestContext } from "./context.ts";
 import { isPromise } from "./failure.ts";
 import type { HandlerHost, Running } from "./host.ts";
@@ -22,8 +22,6 @@ type NativeSocket = Bun.ServerWebSocket<unknown>;
 export const DEFAULT_MAX_PAYLOAD = 1_048_576;
 const DEFAULT_IDLE_SEC = 60;
 const LONGEST_IDLE_SEC = 2_000_000;
-/** Offers that are looked at. */
-const MAX_OFFERS = 16;
 /** Bytes a character of a text may be on the wire. */
 const MAX_BYTES_A_UNIT = 3;
 
@@ -59,21 +57,16 @@ export class SocketEndpoint {
     const data = new HandlerSocket(this, handler, context);
     const headers = {
       ...NO_CACHE,
-      "Sec-WebSocket-Protocol": agreed(located.header("sec-websocket-protocol"), handler.protocols),
+      "Sec-WebSocket-Protocol": agreedProtocol(request, spokenBy(handler)) ?? "",
     };
     if (upgrader?.upgrade(request, { data, headers }) === true) return UPGRADED;
     return headerOnly(426, { "Sec-WebSocket-Version": "13", Upgrade: "websocket" });
   }
 }
 
-/** The first protocol of the client's list that is spoken here (RFC 6455 4.2.2); "": none. */
-function agreed(offer: string | null, spoken: readonly string[] | undefined): string {
-  if (offer === null || !Array.isArray(spoken)) return "";
-  for (const text of offer.split(",", MAX_OFFERS)) {
-    if (spoken.includes(text.trim())) return text.trim();
-  }
-  return "";
-}
+/** What `protocols` says, if it says anything. */
+export const spokenBy = ({ protocols }: WebSocketHandler): readonly string[] =>
+  Array.isArray(protocols) ? protocols : [];
 
 /** A socket as Bun knows it. What the handler is given is its `handle`. */
 export class HandlerSocket implements Running {

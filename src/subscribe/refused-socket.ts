@@ -1,29 +1,29 @@
 /**
  * A WebSocket whose client is not let in: what a guard refuses. The upgrade is granted and the socket closed with the reason at once, because
- * a browser tells its page nothing of a handshake that failed (1006, and no word why). Called by app.ts for websocket locations; nothing
+ * a browser tells its page nothing of a handshake that failed (1006, and no word why). Called by app.ts for locations with WebSockets; nothing
  * of the location is behind such a socket.
  */
 import { NO_CACHE } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { Refusal } from "../errors.ts";
-import { asksForUpgrade } from "../handshake.ts";
+import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
-import { chooseProtocol, UPGRADED } from "./websocket.ts";
+import { SPOKEN, UPGRADED } from "./websocket.ts";
 
 export interface RefusedUpgrader {
   upgrade(request: Request, options: { data: RefusedSocket; headers: Record<string, string> }): boolean;
 }
 
-/** null: it is no handshake, or its client is gone; the refusal is an ordinary answer. */
+/** `spoken`: the subprotocols of the location. null: it is no handshake, or its client is gone; the refusal is an ordinary answer. */
 export function refuseSocket(
   { method, request }: Pick<LocatedRequest, "method" | "request">,
   refusal: Refusal,
   upgrader: RefusedUpgrader | null,
+  spoken: readonly string[] = SPOKEN,
 ): Response | null {
   if (method !== "GET" || !asksForUpgrade(request)) return null;
   // A browser that offered protocols takes no socket without one of them (RFC 6455 4.1).
-  const [offered] = chooseProtocol(request.headers.get("sec-websocket-protocol"));
-  const headers = { ...NO_CACHE, "Sec-WebSocket-Protocol": offered ?? "" };
+  const headers = { ...NO_CACHE, "Sec-WebSocket-Protocol": agreedProtocol(request, spoken) ?? "" };
   const isOpen = upgrader?.upgrade(request, { data: new RefusedSocket(refusal), headers }) === true;
   return isOpen ? UPGRADED : null;
 }

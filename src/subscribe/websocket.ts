@@ -12,7 +12,7 @@ import type { CompiledValue } from "../config/variables.ts";
 import { Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
-import { asksForUpgrade } from "../handshake.ts";
+import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
 import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../wire/server-frame.ts";
 import { AS_IT_IS, type Publishing } from "./client-messages.ts";
@@ -23,10 +23,11 @@ import { type Protocol, SocketPeer } from "./socket-peer.ts";
 
 export type Upgrader = Pick<Bun.Server<SocketPeer>, "upgrade">;
 
-const PROTOCOLS: readonly (readonly [string, Protocol])[] = [
+const PROTOCOLS: ReadonlyMap<string, Protocol> = new Map([
   [MSGPACK_SUBPROTOCOL, "msgpack"],
   [JSON_SUBPROTOCOL, "json"],
-];
+]);
+export const SPOKEN: readonly string[] = [...PROTOCOLS.keys()];
 
 export class WebSocketEndpoint {
   readonly room: Room;
@@ -61,7 +62,8 @@ export class WebSocketEndpoint {
     if (located.method !== "GET") return new Response(null, NOT_GET);
     if (!asksForUpgrade(located.request)) return refuse(Refusals.missingUpgrade);
     if (this.room.draining) return refuse(Refusals.draining, { "Retry-After": "1", Connection: "close" });
-    const [offered, protocol] = chooseProtocol(located.header("sec-websocket-protocol"));
+    const agreed = agreedProtocol(located.request, SPOKEN);
+    const protocol = PROTOCOLS.get(agreed ?? "") ?? "template";
     // The request is read before the upgrade and not kept.
     const data = new SocketPeer(this, protocol, this.#formats[protocol], {
       path: this.inquiry.path(located),
@@ -71,7 +73,7 @@ export class WebSocketEndpoint {
       publishing: this.#publishing(located),
     });
     // Left to itself Bun agrees to whatever protocol came first in the client's list.
-    const headers = { ...NO_CACHE, "Sec-WebSocket-Protocol": offered ?? "" };
+    const headers = { ...NO_CACHE, "Sec-WebSocket-Protocol": agreed ?? "" };
     if (upgrader?.upgrade(located.request, { data, headers }) === true) return UPGRADED;
     return headerOnly(426, { "Sec-WebSocket-Version": "13", Upgrade: "websocket" });
   }
@@ -100,13 +102,3 @@ const NOT_GET = {
 
 /** Bun has answered 101 itself and ignores what the route returns. */
 export const UPGRADED = new Response(null);
-
-/** The first protocol of the client's list that sluice speaks (RFC 6455 4.2.2). */
-export function chooseProtocol(header: string | null): readonly [string | null, Protocol] {
-  if (header === null) return [null, "template"];
-  for (const offered of header.split(",", 16)) {
-    const known = PROTOCOLS.find(([name]) => name === offered.trim());
-    if (known !== undefined) return known;
-  }
-  return [null, "template"];
-}

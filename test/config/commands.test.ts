@@ -68,7 +68,7 @@ test("faults of a handler's file are told along with those of the configuration"
   }
   // What cannot be read as TOML names nothing.
   expect(check(`${location}x`).err).toEndWith("/c.toml: 1 fault\n");
-  expect(check(`${location}authorize = 1\n`).err).toEndWith("/c.toml: 3 faults\n");
+  expect(check(`${location}hooks = 1\n`).err).toEndWith("/c.toml: 3 faults\n");
 });
 
 describe("what may be meant is a warning", () => {

@@ -79,8 +79,8 @@ test.each([
   ['handler = ""', "path must name a file."],
   ['handler = "good.ts"\npage = true', "location has two roles (page, handler), it can have one."],
   [
-    'handler = "good.ts"\nauthorize = "guard.ts"',
-    "authorize is for a location with publisher, subscriber, root, alias.",
+    'page = true\nauthorize = "guard.ts"',
+    "authorize is for a location with publisher, subscriber, root, alias, handler.",
   ],
   ['root = "/tmp"\nhooks = "hooks.ts"', "hooks is for a location with publisher, subscriber."],
   ['handler = "good.ts"\nhandler_timeout = "0"', "handler_timeout"],

@@ -51,6 +51,14 @@ const FILES: Record<string, string> = {
       publish("users", ["went", user, same, channels, path, signal.aborted].join(" "));
     };
     export const onPublish: Hooks["onPublish"] = ({ text }, { user }) => ({ data: user + ": " + text });`,
+  "guarded.ts": `
+    import type { Handler, WebSocketHandler } from "sluice";
+    const hello: Handler = async ({ user, request }) => user + " said " + (await request.text());
+    export default hello;
+    export const websocket: WebSocketHandler = {
+      protocols: ["chat.v1"],
+      open(socket, { user }) { socket.send("hello " + user); },
+    };`,
   "sleepy.ts": `export const onUnsubscribe = async (event, { sleep }) => { await sleep(1); };`,
   "broken.ts": `throw new Error("no guard today"); export const authorize = () => true;`,
   "public/index.html": "<p>members</p>",
@@ -72,6 +80,7 @@ ${location("/files/", 'root = "ROOT"')}
 ${location("~ ^/user-ws/(.*)$", 'subscriber = "websocket"\nchannels_path = "$1"\nwebsocket_allow_publish = true\nstore_messages = true\nhooks = "told.ts"\naccess_log = ["ACCESS_LOG users"]')}
 ${location("~ ^/user-ev/(.*)$", 'subscriber = "eventsource"\nchannels_path = "$1"\nhooks = "told.ts"\naccess_log = ["ACCESS_LOG users"]')}
 ${location("= /user-pub", 'publisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true\nhooks = "told.ts"\naccess_log = ["ACCESS_LOG users"]')}
+${location("= /guarded", 'handler = "guarded.ts"')}
 ${location("~ ^/sleepy/(.*)$", 'subscriber = "eventsource"\nchannels_path = "$1"\nhooks = "sleepy.ts"')}
 [[location]]
 match = "= /open-pub"
@@ -308,6 +317,29 @@ forSettings("guards", (setting) => {
       "- POST /user-pub?id=u4 HTTP/1.1 200",
     ])
       expect(lines()).toContain(`${line}\n`);
+  });
+
+  test("a handler has a guard, too, and knows who the guard says it is", async () => {
+    const post = { method: "POST", body: "hi" };
+    for (const query of ["", "?slowly"]) {
+      const said = await ask(server.port, `/guarded${query}`, { ...post, ...wish("user bob") });
+      expect(said.body.toString()).toBe("bob said hi");
+      const refused = await ask(server.port, `/guarded${query}`, { ...post, ...wish("explain") });
+      expect([refused.status, refused.body.toString()]).toEqual([403, ""]);
+      expect(refused.fields.get("x-nginx-pushstream-explain")).toBe("not you,X-Forged: 1 handler");
+    }
+    const channels = await ask(server.port, "/guarded", { ...post, ...wish("user-and-channels") });
+    expect(channels.status).toBe(500);
+    const socket = await RawWebSocket.open(server.port, "/guarded?wish=user%20carol");
+    expect(await socket.text()).toBe("hello carol");
+    socket.close();
+    const told = await endOf("/guarded?wish=status", ["other", "chat.v1"]);
+    expect(told).toEqual({
+      code: 1008,
+      reason: '{"http_status": 451, "explain":""}',
+      frames: 0,
+      protocol: "chat.v1",
+    });
   });
 
   test("a hook that waits with the context of who has left is in the log", async () => {

@@ -12,7 +12,7 @@ export const HANDLER = "sluice_handler";
 
 /** Where a guard or hooks mean something; elsewhere what is inherited has no effect. */
 const FITTING = {
-  authorize: ["publisher", "subscriber", "root", "alias"],
+  authorize: ["publisher", "subscriber", "root", "alias", "handler"],
   hooks: ["publisher", "subscriber"],
 } as const;
 
