@@ -37,12 +37,18 @@ export function compileClientReader(proxies: ProxiesConfig | null): ClientReader
   const { header } = proxies;
   const isTrusted = compileTrust(proxies.trusted);
   const clientIn = compileChain(proxies, isTrusted);
+  // A backend publishes again and again, and an address takes some microseconds to be read.
+  let lastField = "";
+  let lastClient: KnownPeer | null = null;
   return (connection, headers) => {
     if (!isTrusted.connection(connection)) return connection;
     const field = headers.get(header);
+    if (lastClient !== null && field === lastField) return lastClient;
     const outcome = field === null ? "it is missing" : clientIn(field);
     if (typeof outcome === "string") throw new UnknownClient({ proxy: connection, header, fault: outcome });
-    return { kind: "ip", address: addressText(outcome) };
+    lastField = field ?? "";
+    lastClient = { kind: "ip", address: addressText(outcome) };
+    return lastClient;
   };
 }
 

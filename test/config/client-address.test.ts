@@ -186,6 +186,14 @@ describe("who is believed", () => {
       reader?.(ip(address), headers),
     );
     expect(seen).toEqual([ip(field), ip("10.0.0.2"), ip(field), ip(""), ip(field)]);
+
+    const said = (text: string) => reader?.(ip("10.0.0.1"), new Headers({ "X-Real-IP": text }));
+    expect(["1.1.1.1", "1.1.1.1", "1.1.1.2", "1.1.1.1"].map(said)).toEqual(
+      ["1.1.1.1", "1.1.1.1", "1.1.1.2", "1.1.1.1"].map(ip),
+    );
+    for (const text of ["", "nobody"]) expect(() => said(text)).toThrow(UnknownClient);
+    expect(() => reader?.(ip("10.0.0.1"), new Headers())).toThrow(UnknownClient);
+    expect(said("1.1.1.1")).toEqual(ip("1.1.1.1"));
   });
 
   test("nobody costs nothing, and a network that is none is not taken for none", () => {
