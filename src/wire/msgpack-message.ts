@@ -91,18 +91,15 @@ export function packHello(channels: readonly Uint8Array[], at: Position): Uint8A
 /** For frames that are small and rare. */
 export const packMap = (map: Readonly<Record<string, unknown>>): Uint8Array => packr.pack(map);
 
-/** What the bytes say, whatever it is; undefined: they are no MessagePack. */
-export function unpackMap(bytes: Uint8Array): unknown {
-  try {
-    return packr.unpack(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
 /** Reads one binary frame; null if it is not a frame of this subprotocol. */
 export function decodeMsgpackFrame(frame: Uint8Array): ServerFrame | null {
-  return serverFrame(unpackMap(frame), (fields) => {
+  let map: unknown;
+  try {
+    map = packr.unpack(frame);
+  } catch {
+    return null;
+  }
+  return serverFrame(map, (fields) => {
     const data = fields["data"];
     return data instanceof Uint8Array ? data : null;
   });

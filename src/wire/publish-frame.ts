@@ -5,7 +5,8 @@
  * Strict, so that a field of a later version is refused here and not overlooked.
  */
 import type { Refusal } from "../errors.ts";
-import { packMap, unpackMap } from "./msgpack-message.ts";
+import { readFlatMap } from "./flat-map.ts";
+import { packMap } from "./msgpack-message.ts";
 
 /** The client's own name for its message, given back with what became of it; null: it gave none. */
 export type Ref = string | number | null;
@@ -44,7 +45,9 @@ export function readJsonPublish(text: string): PublishFrame | FaultyFrame | null
 
 /** null: not this, whatever it is. */
 export function readMsgpackPublish(bytes: Uint8Array): PublishFrame | FaultyFrame | null {
-  return publishFrame(unpackMap(bytes), MSGPACK_FIELDS, ({ data }) => {
+  const fields = readFlatMap(bytes);
+  if (fields === null) return null;
+  return publishFrame(Object.fromEntries(fields), MSGPACK_FIELDS, ({ data }) => {
     if (typeof data === "string") return Buffer.from(data);
     return data instanceof Uint8Array ? data : null;
   });

@@ -181,16 +181,17 @@ forSettings("messages of WebSocket clients", (setting) => {
     const ofRef = "ref is a number, or text of up to 256 bytes.";
     const ofData = "data is missing, or not of a kind that can be published.";
     for (const [fields, ref, explain] of [
-      [{ ref: { deep: 1 }, data: "x" }, null, ofRef],
       [{ ref: "r".repeat(257), data: "x" }, null, ofRef],
       [{ ref: 1.5 }, 1.5, ofData],
-      [{ data: ["x"] }, null, ofData],
+      [{ data: 7 }, null, ofData],
       [{ ref: "é", data: "x", channel: 7 }, "é", "channel is no text."],
       [{ data: "x", event_id: "later" }, null, "event_id is no field of a publish."],
       [{ ref: 1, data: "" }, 1, "Empty post requests are not allowed."],
       ...(protocol === "sluice.json.v1"
         ? ([
             [{ data_base64: "%%%%" }, null, ofData],
+            [{ ref: { deep: 1 }, data: "x" }, null, ofRef],
+            [{ data: ["x"] }, null, ofData],
             [{ data: "x", data_base64: "eA==" }, null, ofData],
           ] as const)
         : []),
@@ -218,6 +219,7 @@ forSettings("messages of WebSocket clients", (setting) => {
       Buffer.from([0xc1]),
       packr.pack({ kind: "other" }),
       packr.pack([1]),
+      packr.pack({ kind: "publish", data: ["x"] }),
       Buffer.from([0xdd, 255, 255, 255, 255]),
     ]) {
       packed.socket.sendFrame(Opcode.BINARY, bytes);
