@@ -3,6 +3,7 @@
  * and one list instead of size classes: O(1) both ways, and nothing can fragment.
  */
 import { type Arena, blockWord } from "./arena.ts";
+import { DamageError } from "./damage.ts";
 import {
   HEAD_FREE_BLOCK,
   HEAD_FREE_BLOCKS,
@@ -74,6 +75,8 @@ export class ChainWriter {
     for (;;) {
       const room = this.#end - this.#at;
       const piece = Math.min(room, length - from);
+      // Behind the end of a broken chain nothing is a number any more.
+      if (!(piece >= 0)) throw new DamageError("a chain of free blocks is broken");
       copyBytes(bytes, from, arena.u8, this.#at, piece);
       this.#at += piece;
       from += piece;

@@ -296,7 +296,7 @@ export function eachChannel(arena: Arena, visit: (index: number) => void): boole
 export function livingChannels(arena: Arena): { indices: Uint32Array; incarnations: Uint32Array } | null {
   const { u32, layout } = arena;
   if (!tryAcquire(arena, REQUEST_MS)) return null;
-  const indices = new Uint32Array(u32[HEAD_LIVING + LIST_COUNT]!);
+  const indices = new Uint32Array(Math.min(u32[HEAD_LIVING + LIST_COUNT]!, layout.channels));
   const incarnations = new Uint32Array(indices.length);
   let next = u32[HEAD_LIVING + LIST_FIRST]!;
   for (let at = 0; next !== 0 && at < indices.length; at++) {

@@ -3,6 +3,7 @@
  * and whoever asks for a forgotten position is told of the gap. Called by append and open, under the lock.
  */
 import { type Arena, blockWord, growWide, wide } from "./arena.ts";
+import { DamageError } from "./damage.ts";
 import {
   AGE_OLDEST,
   HEAD_EVICTED,
@@ -25,7 +26,8 @@ export function makeRoom(arena: Arena, blocks: number, nowSec: number): boolean 
   if (blocks > layout.blocks - u32[HEAD_NAME_BLOCKS]!) return false;
   // Asked for once, and only when there is an unstored message to judge by it.
   const lag = u32[HEAD_TRANSIENT + AGE_OLDEST] === 0 ? 0 : largestLag(arena);
-  while (u32[HEAD_FREE_BLOCKS]! < blocks) {
+  for (let left = layout.blocks; u32[HEAD_FREE_BLOCKS]! < blocks; left--) {
+    if (left === 0) throw new DamageError("dropping every message frees too few blocks");
     // A message of gigabytes drives out millions.
     beat(arena);
     if (!evictOne(arena, lag, nowSec)) return false;

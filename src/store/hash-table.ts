@@ -14,6 +14,7 @@
  */
 import { type Arena, channelWord, readFence, writeFence } from "./arena.ts";
 import type { ChannelRef } from "./channel-ref.ts";
+import { DamageError } from "./damage.ts";
 import { CH_NAME_HASH, HEAD_HASH_VERSION } from "./layout.ts";
 import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
 import { incarnationNamed } from "./names.ts";
@@ -65,7 +66,10 @@ export function insertEntry(arena: Arena, index: number): void {
   const { u32, layout } = arena;
   const mask = layout.hashSize - 1;
   let place = u32[channelWord(layout, index) + CH_NAME_HASH]! & mask;
-  while (u32[layout.hashWord + place] !== 0) place = (place + 1) & mask;
+  for (let left = mask; u32[layout.hashWord + place] !== 0; left--) {
+    if (left === 0) throw new DamageError("the hash table has no empty place");
+    place = (place + 1) & mask;
+  }
   // Pairs with the load in probe.
   Atomics.store(u32, layout.hashWord + place, index + 1);
 }
@@ -75,16 +79,17 @@ export function removeEntry(arena: Arena, index: number): void {
   const { u32, layout } = arena;
   const mask = layout.hashSize - 1;
   let gap = u32[channelWord(layout, index) + CH_NAME_HASH]! & mask;
-  while (u32[layout.hashWord + gap] !== index + 1) {
-    if (u32[layout.hashWord + gap] === 0) return;
+  for (let left = mask; u32[layout.hashWord + gap] !== index + 1; left--) {
+    if (u32[layout.hashWord + gap] === 0 || left === 0) return;
     gap = (gap + 1) & mask;
   }
   const version = u32[HEAD_HASH_VERSION]!;
   Atomics.store(u32, HEAD_HASH_VERSION, (version + 1) >>> 0);
   writeFence();
-  for (let place = (gap + 1) & mask; ; place = (place + 1) & mask) {
+  for (let place = (gap + 1) & mask, left = mask; ; place = (place + 1) & mask, left--) {
     const entry = u32[layout.hashWord + place]!;
     if (entry === 0) break;
+    if (left === 0) throw new DamageError("the hash table has no empty place");
     const home = u32[channelWord(layout, entry - 1) + CH_NAME_HASH]! & mask;
     // The entry may move into the gap unless its home lies behind the gap.
     if (((place - home) & mask) >= ((place - gap) & mask)) {

@@ -115,8 +115,8 @@ export const HEAD_ON_DISK = 163;
 export const HEAD_CHECKSUM = 164;
 /** Of the words that say what kind of file this is, HEAD_MAGIC_A to HEAD_HASH_SEED. */
 export const HEAD_SHAPE_CHECK = 166;
-/** How often lists had to be made anew because a link led where none can lead (mend.ts). */
-export const HEAD_MENDED = 167;
+/** How often lists had to be made anew because a link led where none can lead (damage.ts). */
+export const HEAD_MENDED = 168; // two words
 
 export const AGE_OLDEST = 0;
 export const AGE_NEWEST = 1;

@@ -6,6 +6,7 @@
 import { FLAG_DELETION, FLAG_STORED } from "../message.ts";
 import { type Arena, blockWord, channelWord, setWide, wide, writeFence } from "./arena.ts";
 import { blocksForMessage, freeBlocks } from "./blocks.ts";
+import { DamageError } from "./damage.ts";
 import {
   AGE_COUNT,
   AGE_NEWEST,
@@ -140,6 +141,8 @@ export function linkByAge(arena: Arena, block: number): void {
 export function dropMessage(arena: Arena, block: number, nowSec: number): void {
   const { u32, layout } = arena;
   const at = blockWord(layout, block);
+  // A list that leads here twice, or out of the file.
+  if (!u32[at + MSG_STAMP]) throw new DamageError(`a list has block ${block}, which has no message`);
   const flags = u32[at + MSG_FLAGS]!;
   const inChannel = (flags & FLAG_DELETION) === 0;
   const version = channelWord(layout, u32[at + MSG_CHANNEL]!) + CH_VERSION;
@@ -199,10 +202,11 @@ function unlinkFromChannel(arena: Arena, at: number, block: number): void {
 /** The first stored message from `block` on towards the newest. The pointer only ever moves that way, so this is O(1) a message. */
 function storedFrom(arena: Arena, block: number): number {
   const { u32, layout } = arena;
-  while (block !== 0 && (u32[blockWord(layout, block) + MSG_FLAGS]! & FLAG_STORED) === 0) {
+  for (let left = layout.blocks; left > 0; left--) {
+    if (block === 0 || (u32[blockWord(layout, block) + MSG_FLAGS]! & FLAG_STORED) !== 0) return block;
     block = u32[blockWord(layout, block) + MSG_NEWER]!;
   }
-  return block;
+  throw new DamageError("a channel has more messages than there are blocks");
 }
 
 function unlinkByAge(arena: Arena, at: number, list: number): void {

@@ -4,6 +4,7 @@
  */
 import { type Arena, blockWord, channelWord, readFence } from "./arena.ts";
 import { blocksForName, ChainWriter, freeBlocks, readChain, takeBlocks } from "./blocks.ts";
+import { DamageError } from "./damage.ts";
 import {
   CH_INCARNATION,
   CH_NAME_BLOCK,
@@ -63,7 +64,9 @@ export function copyName(arena: Arena, index: number): Uint8Array<ArrayBuffer> {
   const record = channelWord(layout, index);
   const length = u32[record + CH_NAME_LENGTH]!;
   const block = u32[record + CH_NAME_BLOCK]!;
-  if (length === 0 || block === 0) return new Uint8Array(0);
+  // A length that cannot be is no reason to ask for gigabytes.
+  const fits = blocksForName(layout, length) <= layout.mostNameBlocks;
+  if (length === 0 || block === 0 || !fits) return new Uint8Array(0);
   const name = new Uint8Array(length);
   readChain(arena, block, MORE_WORDS, length, name);
   return name;
@@ -96,6 +99,7 @@ export function freeName(arena: Arena, index: number): void {
   u32[record + CH_NAME_BLOCK] = 0;
   u32[record + CH_NAME_LENGTH] = 0;
   if (first === 0) return;
+  if (count > layout.blocks) throw new DamageError("a name is longer than the store");
   let last = first;
   for (let seen = 1; seen < count; seen++) last = u32[blockWord(layout, last) + MORE_NEXT]!;
   u32[HEAD_NAME_BLOCKS] = u32[HEAD_NAME_BLOCKS]! - count;

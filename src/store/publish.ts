@@ -10,6 +10,7 @@ import { type Arena, blockWord, channelWord, setWide, wide } from "./arena.ts";
 import { blocksForMessage, ChainWriter, takeBlocks } from "./blocks.ts";
 import { ChannelRef } from "./channel-ref.ts";
 import { activeUntil } from "./channels.ts";
+import { DamageError } from "./damage.ts";
 import { dataCheck } from "./data-check.ts";
 import { dropExpired, makeRoom } from "./evict.ts";
 import { probe } from "./hash-table.ts";
@@ -17,6 +18,7 @@ import {
   CH_ACTIVE_UNTIL,
   CH_INCARNATION,
   CH_LAST_ID,
+  CH_NEWEST,
   CH_OLDEST_STORED,
   CH_STORED_COUNT,
   HEAD_CLOCK_SEC,
@@ -175,8 +177,11 @@ function tickClock(u32: Uint32Array, nowSec: number): void {
 function trimChannel(arena: Arena, record: number, policy: StorePolicy, nowSec: number): void {
   const limit = policy.maxStoredPerChannel;
   if (limit === 0) return;
-  while (arena.u32[record + CH_STORED_COUNT]! > limit) {
+  for (let left = arena.layout.blocks; arena.u32[record + CH_STORED_COUNT]! > limit; left--) {
     const oldest = arena.u32[record + CH_OLDEST_STORED]!;
+    // The limit is 1 at least, so the newest message always stays.
+    if (left === 0 || oldest === 0 || oldest === arena.u32[record + CH_NEWEST]!)
+      throw new DamageError("a channel counts messages that it does not have");
     if (isOwed(arena, arena.u32[blockWord(arena.layout, oldest) + MSG_SERIAL]!)) {
       demoteMessage(arena, oldest, expiry(policy.unstoredTtlSec, nowSec), nowSec);
     } else dropMessage(arena, oldest, nowSec);

@@ -17,6 +17,8 @@ import {
   CH_BASE,
   CH_CLASS,
   CH_CREATED,
+  CH_GONE_TAG,
+  CH_GONE_TIME,
   CH_INCARNATION,
   CH_LAST_ID,
   CH_LAST_TAG,
@@ -34,6 +36,7 @@ import {
   HEAD_EVENTS_CHANNEL,
   HEAD_EVICTED,
   HEAD_LIVING,
+  HEAD_MENDED,
   HEAD_RING_HEAD,
   HEAD_STORED,
   HEAD_SWEEP_SECOND,
@@ -61,6 +64,7 @@ import { FIRST_SERIAL } from "./totals.ts";
 
 /** Serials, ids and counts above are noise: a million publishes a second reach it in a century. */
 const LARGEST_COUNT = 2 ** 52;
+const LARGEST_TAG = 0xffffffff;
 /** A clock that is further ahead than this is noise, not a clock that was set. */
 const CLOCK_AHEAD_SEC = 24 * 3600;
 
@@ -85,6 +89,7 @@ function settleHeader(arena: Arena, nowSec: number): void {
   u32.fill(0, layout.slotsWord, layout.ringWord);
   u32.fill(0, HEAD_TRASH, HEAD_TRASH + 2 * TRASH_BUCKETS);
   u32.fill(0, HEAD_EVICTED, HEAD_EVICTED + 2);
+  u32.fill(0, HEAD_MENDED, HEAD_MENDED + 2);
   u32.fill(0, HEAD_SWEEP_SECOND, HEAD_SWEEP_SECOND + 2);
   // The events channel, and what was counted on it and on earlier ones: it is appointed anew.
   u32.fill(0, HEAD_EVENTS_CHANNEL, HEAD_EVENTS_CHANNEL + 5);
@@ -149,6 +154,9 @@ function agreeWithMessages(arena: Arena, nowSec: number): number {
     const largestBase = Math.max(0, nextSerial(arena) - 1 - lastId);
     if (wide(u32, record + CH_BASE) > largestBase) setWide(u32, record + CH_BASE, largestBase);
     showNewest(arena, record);
+    // Whoever comes back with a time of before may have missed something: nobody knows what was published last.
+    u32[record + CH_GONE_TIME] = nowSec - 1;
+    u32[record + CH_GONE_TAG] = LARGEST_TAG;
     link = u32[record + CH_AFTER]!;
   }
   setWide(u32, HEAD_CREATED, created);

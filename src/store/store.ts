@@ -9,6 +9,7 @@ import { type Arena, wide } from "./arena.ts";
 import { ChannelRef } from "./channel-ref.ts";
 import * as channels from "./channels.ts";
 import type { Counter } from "./counters.ts";
+import { mendAfter, timesMended } from "./damage.ts";
 import * as events from "./events.ts";
 import { attachFile, type OpenReport, openFile, type StoreShape } from "./file.ts";
 import { DiskFlush } from "./flush.ts";
@@ -24,7 +25,7 @@ import { isWildcardName, type StorePolicy } from "./policy.ts";
 import { appendMessage, deleteChannel } from "./publish.ts";
 import { readMessage } from "./read.ts";
 import { Reader } from "./reader.ts";
-import { type RingEntry, readEntry, ringHead } from "./ring.ts";
+import { nextSerial, type RingEntry, readEntry, ringHead } from "./ring.ts";
 import type { Sight } from "./seek.ts";
 import * as seek from "./seek.ts";
 import { endService, isOnDisk } from "./service.ts";
@@ -106,7 +107,8 @@ export class Store {
   releaseSlot(slot: number, nowMs = Date.now()): boolean {
     // Nobody of that worker is owed anything any more, however long the rest takes.
     slots.setOwed(this.arena, slot, slots.OWED_NOTHING);
-    const isTold = events.tellOfLost(this.arena, this.#policy, slot, Math.floor(nowMs / 1000));
+    const nowSec = Math.floor(nowMs / 1000);
+    const isTold = this.#mending(() => events.tellOfLost(this.arena, this.#policy, slot, nowSec));
     if (isTold) slots.releaseSlot(this.arena, slot);
     this.#tellReaders();
     return isTold;
@@ -134,6 +136,11 @@ export class Store {
   /** Main: if this dead process held the lock, mends the lists (takes milliseconds) and frees it; true if it did. */
   repairAfterDeath(pid: number): boolean {
     return takeOver(this.arena, pid);
+  }
+
+  /** How often links led where none can lead, and the lists were made anew; main says so in the log. */
+  get timesMended(): number {
+    return timesMended(this.arena);
   }
 
   /** The process that holds the lock, 0 when it is free. */
@@ -180,7 +187,7 @@ export class Store {
   /** Finds or creates: the index, with the incarnation in `into`; -1 = the limit of its class is reached, -2 = no room for it, BUSY. */
   open(name: Uint8Array, nowSec: number, into = new ChannelRef()): number {
     if (this.#ledger.isFull) return BUSY;
-    const index = openChannel(this.arena, this.#policy, name, nowSec, into);
+    const index = this.#mending(() => openChannel(this.arena, this.#policy, name, nowSec, into));
     if (index === channels.NO_ROOM) this.roomless++;
     this.#tellReaders();
     return index;
@@ -268,7 +275,9 @@ export class Store {
     }
     const nowSec = Math.floor((nowMs ?? Date.now()) / 1000);
     this.#ledger.do(() =>
-      events.endOwnSubscription(this.arena, this.#policy, slot, index, incarnation, nowSec),
+      this.#mending(() =>
+        events.endOwnSubscription(this.arena, this.#policy, slot, index, incarnation, nowSec),
+      ),
     );
     this.#tellReaders();
   }
@@ -278,7 +287,9 @@ export class Store {
     if (this.eventsChannel < 0) return;
     // The clock is asked only when there is something to tell.
     const nowSec = Math.floor((nowMs ?? Date.now()) / 1000);
-    this.#ledger.do(() => events.tellOfSubscriber(this.arena, this.#policy, index, incarnation, nowSec));
+    this.#ledger.do(() =>
+      this.#mending(() => events.tellOfSubscriber(this.arena, this.#policy, index, incarnation, nowSec)),
+    );
     this.#tellReaders();
   }
 
@@ -290,6 +301,17 @@ export class Store {
   /** Calls `wake` after events were published from here, as whoever appends a message wakes its readers. */
   onEvent(wake: (() => void) | null): void {
     this.#onEvent = wake;
+  }
+
+  /** For what may be done again from its beginning. */
+  #mending<T>(work: () => T): T {
+    const before = nextSerial(this.arena);
+    try {
+      return work();
+    } catch (error) {
+      mendAfter(this.arena, error, before);
+      return work();
+    }
   }
 
   #tellReaders(): void {
@@ -318,17 +340,16 @@ export class Store {
     stored: boolean,
     nowMs: number,
   ): number {
-    return appendMessage(
-      this.arena,
-      this.#policy,
-      index,
-      incarnation,
-      data,
-      eventId,
-      eventType,
-      stored,
-      nowMs,
-    );
+    const { arena } = this;
+    const policy = this.#policy;
+    const before = nextSerial(arena);
+    try {
+      return appendMessage(arena, policy, index, incarnation, data, eventId, eventType, stored, nowMs);
+    } catch (error) {
+      // Done again, unless it had come far enough to be finished by the repair.
+      if (mendAfter(arena, error, before)) return channels.lastIdOf(arena, index);
+      return appendMessage(arena, policy, index, incarnation, data, eventId, eventType, stored, nowMs);
+    }
   }
 
   /**
@@ -336,7 +357,13 @@ export class Store {
    * RangeError when the text is larger than maxMessageBytes.
    */
   deleteChannel(name: Uint8Array, text: Uint8Array, nowMs: number): number {
-    return deleteChannel(this.arena, this.#policy, name, text, nowMs);
+    const before = nextSerial(this.arena);
+    try {
+      return deleteChannel(this.arena, this.#policy, name, text, nowMs);
+    } catch (error) {
+      const isDone = mendAfter(this.arena, error, before);
+      return isDone ? 1 : deleteChannel(this.arena, this.#policy, name, text, nowMs);
+    }
   }
 
   /** Reads the channel on after this id. */
@@ -410,7 +437,13 @@ export class Store {
 
   /** Every worker calls it once a second; one of them does the work. */
   sweep(nowMs: number): void {
-    sweepStore(this.arena, this.#policy, nowMs);
+    const before = nextSerial(this.arena);
+    try {
+      sweepStore(this.arena, this.#policy, nowMs);
+    } catch (error) {
+      // The next sweep goes on.
+      mendAfter(this.arena, error, before);
+    }
     this.#tellReaders();
   }
 

@@ -42,6 +42,8 @@ class Supervisor {
   #files = new MainFiles();
   #store: Store | null = null;
   #flusher: StoreFlusher | null = null;
+  /** How often damage was met in this store (Store.timesMended), as far as the log tells. */
+  #mended = 0;
   /** Newest last: [serving], or during a reload [old, new]. */
   #generations: Generation[] = [];
   #generationCount = 0;
@@ -84,6 +86,9 @@ class Supervisor {
   }
 
   #look(): void {
+    const mended = this.#store?.timesMended ?? 0;
+    if (mended > this.#mended) log("error", "the store's lists were damaged, and were made anew", { mended });
+    this.#mended = mended;
     for (const generation of this.#generations) generation.watch();
     this.#herald.look({ store: this.#store, isWell: this.#generations.every(({ isWell }) => isWell) });
   }

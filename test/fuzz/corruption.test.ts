@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 const ROUNDS = 400;
 
-test.each(["flips", "torn"])(
+test.each(["flips", "torn", "live"])(
   "a damaged file (%s) is opened and used without a hang, a wrong message or a broken list",
   async (kind) => {
     const given = process.env["CORRUPTION_SEED"];
@@ -20,7 +20,7 @@ test.each(["flips", "torn"])(
     const [out, fault] = await Promise.all([run.stdout.text(), run.stderr.text()]);
     expect([await run.exited, fault], `first seed ${first}`).toEqual([0, ""]);
     const { recovered, kept } = JSON.parse(out) as { recovered: number; kept: number };
-    expect(recovered).toBeGreaterThan(0.8 * rounds);
+    if (kind !== "live") expect(recovered).toBeGreaterThan(0.8 * rounds);
     // Some 130 messages are stored: one damaged word costs one of them, not all.
     if (kind === "flips") expect(kept / rounds).toBeGreaterThan(50);
   },

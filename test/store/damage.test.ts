@@ -1,0 +1,64 @@
+/** Words that change under a store in use: seen were calls that never came back, and workers that died of them. */
+import { afterAll, expect, test } from "bun:test";
+import { blockWord, channelWord } from "../../src/store/arena.ts";
+import { checkInvariants } from "../../src/store/invariants.ts";
+import {
+  AGE_OLDEST,
+  CH_OLDEST_STORED,
+  CH_STORED_COUNT,
+  HEAD_FREE_BLOCK,
+  HEAD_STORED,
+  MORE_NEXT,
+  MSG_CHANNEL,
+} from "../../src/store/layout.ts";
+import type { Store } from "../../src/store/store.ts";
+import { Channel, NOW_MS, newStore, removeTempFolders } from "./fixture.ts";
+
+afterAll(removeTempFolders);
+
+const oldest = ({ arena: { u32 } }: Store): number => u32[HEAD_STORED + AGE_OLDEST]!;
+
+test.each<readonly [string, (store: Store, channel: Channel) => unknown]>([
+  [
+    "the free list leads out of the file",
+    ({ arena: { u32 } }) => u32.fill(0x8000_0001, HEAD_FREE_BLOCK, HEAD_FREE_BLOCK + 1),
+  ],
+  [
+    "the free list ends in a ring",
+    ({ arena: { u32, layout } }) => {
+      const first = u32[HEAD_FREE_BLOCK]!;
+      const second = u32[blockWord(layout, first) + MORE_NEXT]!;
+      u32[blockWord(layout, second) + MORE_NEXT] = 0x8000_0001;
+    },
+  ],
+  [
+    "the age list begins with a free block",
+    ({ arena: { u32, layout } }) =>
+      u32.fill(layout.blocks, HEAD_STORED + AGE_OLDEST, HEAD_STORED + AGE_OLDEST + 1),
+  ],
+  [
+    "a message is of a channel that cannot be",
+    (store) => {
+      const { u32, layout } = store.arena;
+      u32[blockWord(layout, oldest(store)) + MSG_CHANNEL] = 0x4000_0000;
+    },
+  ],
+  [
+    "a channel counts more than it has",
+    ({ arena: { u32, layout } }, { index }) => {
+      u32[channelWord(layout, index) + CH_STORED_COUNT] = 0x8000_0000;
+      u32[channelWord(layout, index) + CH_OLDEST_STORED] = 0;
+    },
+  ],
+])("%s: a publish comes back with its id, is stored once, and the lists are right again", (_, spoil) => {
+  const store = newStore({ maxStoredPerChannel: 4, messageTtlSec: 10 });
+  const channel = new Channel(store, "a");
+  for (const data of ["1", "2", "3"]) channel.append(data);
+  spoil(store, channel);
+  expect(channel.append("x".repeat(600), true, NOW_MS + 60_000)).toBe(4);
+  store.sweep(NOW_MS + 61_000);
+  expect(store.timesMended).toBe(1);
+  expect(channel.append("5", true, NOW_MS + 61_000)).toBe(5);
+  expect(channel.after(3)).toEqual([`4:${"x".repeat(600)}`, "5:5"]);
+  expect(checkInvariants(store.arena)).toEqual([]);
+});
