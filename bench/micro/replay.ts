@@ -52,10 +52,11 @@ async function publishersWait(path: string, label: string): Promise<void> {
     store.reader(index, incarnation, 0),
   );
   while (!isOver) {
-    for (const reader of readers) {
+    for (let i = 0; i < readers.length; i++) {
       for (let step = 0; step < 64; step++) {
-        if (reader.next(message) === FOUND) reader.accept(message);
-        else reader.jump(0);
+        const reader = readers[i];
+        if (reader?.next(message) === FOUND) reader.accept(message);
+        else readers[i] = store.reader(index, incarnation, 0);
       }
     }
     await Bun.sleep(0);

@@ -36,7 +36,6 @@ export class Batch {
     this.hasText = false;
     this.previous = channel.delivered;
     this.to = channel.delivered;
-    const { reader } = channel;
     // Before anything is read: a message with this id or a smaller one is linked by now, or gone.
     const owed = store.publishedCount(channel.index);
     const isLive = store.isLive(channel.index, channel.incarnation);
@@ -47,10 +46,8 @@ export class Batch {
     channel.due = this.count > 0 && (isBehind || !isLive);
     if (this.count > 0) return;
     // Messages behind the last one that could be read are gone.
-    if (isBehind) {
-      this.#gapUpTo(owed);
-      reader.jump(this.to);
-    } else if (!isLive || channel.gone) this.#end(store, channel);
+    if (isBehind) this.#gapUpTo(owed);
+    else if (!isLive || channel.gone) this.#end(store, channel);
   }
 
   /** Reads up to the batch's bounds, or to a hole: the last outcome of the reader. */

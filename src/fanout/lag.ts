@@ -52,9 +52,7 @@ export function readOn<S extends Subscription>(
     if (outcome === NO_CHANNEL) return GONE;
     if (outcome === BUSY) return WAIT;
     if (outcome === END || message.id > upTo) {
-      const told = tellHole(subscription, newest, sink);
-      if (reader.lastId < subscription.sentId) reader.jump(subscription.sentId);
-      return told ? CAUGHT_UP : UNTELLABLE;
+      return tellHole(subscription, newest, sink) ? CAUGHT_UP : UNTELLABLE;
     }
     if (!tellHole(subscription, message.id - 1, sink)) return UNTELLABLE;
     reader.accept(message);

@@ -65,12 +65,6 @@ export class Reader {
     this.#stamp = m.stamp;
   }
 
-  /** Goes on after this id, whatever lies between. */
-  jump(id: number): void {
-    this.lastId = id;
-    this.#block = 0;
-  }
-
   #look(m: Message, withData: boolean): number {
     const { u32, layout } = this.#arena;
     const version = channelWord(layout, this.index) + CH_VERSION;

@@ -115,6 +115,18 @@ describe("history", () => {
     expect(await unknown({ time: T + 2, tag: 1 })).toBe(false);
   });
 
+  test("what is no longer stored and rests for readers that are owed it is lost to whoever comes back", async () => {
+    const short = newStore({ maxStoredPerChannel: 2 });
+    // A worker that has not dispatched anything: what is published rests for it.
+    expect(short.claimSlot(4711, NOW_SEC)).toBe(0);
+    const lossy = new Channel(short, "lossy");
+    for (let i = 0; i < 4; i++) lossy.append("x", true, (T + i) * 1000);
+    expect(lossy.after(0, true)).toHaveLength(4);
+    const from = new Backlog(short, new Turns());
+    expect((await startIn(lossy, { time: T, tag: 1 }, 0, from)).unknown).toBe(true);
+    expect((await startIn(lossy, { time: T + 1, tag: 1 }, 0, from)).unknown).toBe(false);
+  });
+
   test("an empty channel has none, and nobody knows an event id", async () => {
     const empty = new Channel(store, "empty");
     for (const [asked, backtrack] of [

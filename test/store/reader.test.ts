@@ -1,11 +1,11 @@
 /** Reading a channel on, and finding a place in it: from every id, over holes, while messages go, and how many looks it takes. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { blockWord, channelWord } from "../../src/store/arena.ts";
-import { CH_LAST_ID, CH_VERSION, MSG_NEWER, MSG_STAMP } from "../../src/store/layout.ts";
+import { CH_LAST_ID, CH_VERSION, MSG_NEWER, MSG_OLDER, MSG_STAMP } from "../../src/store/layout.ts";
 import { Message } from "../../src/store/message-view.ts";
 import { BUSY } from "../../src/store/outcome.ts";
 import { END, FOUND, GONE } from "../../src/store/reader.ts";
-import { AT_PLACE, DISTURBED, NOTHING_NEWER, Sight } from "../../src/store/seek.ts";
+import { AT_PLACE, DISTURBED, look, NOTHING_NEWER, Sight } from "../../src/store/seek.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import {
   bytes,
@@ -160,6 +160,38 @@ describe("somebody stands still in the middle of a change", () => {
     expect([reader.next(message), ids(channel.after(5, true))]).toEqual([BUSY, "6789"]);
     arena.u32[at] = message.stamp;
     expect([reader.next(message), message.id]).toEqual([FOUND, 5]);
+  });
+
+  test("a header that is overwritten in the middle of its copy is not believed", () => {
+    const channel = mixed();
+    const { arena } = channel.store;
+    const { u32 } = arena;
+    const message = new Message();
+    channel.store.reader(channel.index, channel.incarnation, 6).next(message);
+    const at = blockWord(arena.layout, message.block);
+    // Evicted, and its block used for the channel's next message, while a search copies what it says of its elder.
+    const torn = new Proxy(u32, {
+      get(target, property) {
+        const value = Reflect.get(target, property, target);
+        if (property === String(at + MSG_OLDER)) {
+          target[at + MSG_STAMP] = 0;
+          return 0;
+        }
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const { load } = Atomics;
+    Reflect.set(Atomics, "load", (array: Uint32Array, word: number) =>
+      load(array === torn ? u32 : array, word),
+    );
+    Reflect.set(arena, "u32", torn);
+    const sight = new Sight();
+    const isSeen = look(arena, channel.index, channel.incarnation, message.block, sight);
+    Reflect.set(arena, "u32", u32);
+    Reflect.set(Atomics, "load", load);
+    expect(isSeen).toBe(false);
+    u32[at + MSG_STAMP] = message.stamp;
+    expect(look(arena, channel.index, channel.incarnation, message.block, sight)).toBe(true);
   });
 
   test("links that lead round in a circle end", () => {
