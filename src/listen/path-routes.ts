@@ -23,7 +23,7 @@ export function pathRoutes(answer: (request: Request) => Answer): PathRoutes {
     const pattern = shape.map((name) => (name === null ? "/" : `/:${name}`)).join("");
     const isWhole = rest === "";
     routes[pattern + rest] = (request) =>
-      isRefused(request, shape, isWhole) ? headerOnly(400) : answer(request);
+      isRefused(request, shape, isWhole) || hasTwoHosts(request) ? headerOnly(400) : answer(request);
   };
   for (const shape of shapes()) add(shape);
   add(plain(MAX_SEGMENTS), "/*");
@@ -48,6 +48,9 @@ function shapes(): readonly Shape[] {
   }
   return found;
 }
+
+/** Bun joins fields that came twice; a Host holds no blank, and with two of them nobody knows who was meant (RFC 9112 3.2). */
+const hasTwoHosts = ({ headers }: Request): boolean => headers.get("host")?.includes(", ") === true;
 
 function isRefused({ params, url }: Routed, shape: Shape, isWhole: boolean): boolean {
   let isPlain = isWhole;

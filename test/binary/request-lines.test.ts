@@ -88,6 +88,18 @@ const VERSIONS: readonly Case[] = [
     native: "200 close ended",
   },
   {
+    name: "two Host fields",
+    bytes: poll("GET /poll/a HTTP/1.1").replace("Host: x", "Host: x\r\nHost: y"),
+    native: "400 - open",
+    nodeHttp: "400 close ended",
+  },
+  {
+    name: "the same Host twice",
+    bytes: poll("GET /poll/a HTTP/1.1").replace("Host: x", "Host: x\r\nhost: x"),
+    native: "400 - open",
+    nodeHttp: "400 close ended",
+  },
+  {
     name: "HTTP/1.0, keep-alive",
     bytes: publish({ Connection: "keep-alive" }, "1.0"),
     native: "200 - ended",
