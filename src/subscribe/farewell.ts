@@ -32,6 +32,13 @@ export const paceMs = (count: number, { perSecond, withinMs }: Pace): number =>
 const TURNED_AWAY_MS = 1000;
 const TURNED_AWAY_JITTER_MS = 9000;
 
+/** For those whose connection breaks without a farewell: the least, the least spread, and the longest anybody is told to wait. */
+const BROKEN_MS = 1000;
+const BROKEN_JITTER_MS = 2000;
+const LONGEST_JITTER_MS = 60_000;
+/** Where a drain has no rate of its own. */
+const COMING_BACK_PER_SECOND = 2000;
+
 export const farewellOf = (isReload: boolean, drainMs: number, nowMs = performance.now()): Farewell => ({
   isReload,
   backAtMs: isReload ? nowMs : nowMs + drainMs + RESTART_MS,
@@ -50,3 +57,10 @@ export function retryLine(
 /** The same for those who are refused for now. */
 export const turnedAwayLine = (afterSec: number, random = Math.random()): string =>
   `retry: ${Math.round(TURNED_AWAY_MS + afterSec * 1000 + random * TURNED_AWAY_JITTER_MS)}\n`;
+
+/** The same for those who stand: should all of this crowd lose their connections at once, they come back at about the rate of a drain. */
+export function crowdLine(crowd: number, perSecond: number, random = Math.random()): string {
+  const allMs = (crowd / (perSecond || COMING_BACK_PER_SECOND)) * 1000;
+  const spreadMs = Math.min(LONGEST_JITTER_MS, Math.max(BROKEN_JITTER_MS, allMs));
+  return `retry: ${Math.round(BROKEN_MS + random * spreadMs)}\n`;
+}

@@ -124,6 +124,11 @@ export class Room {
     this.backlog = new Backlog(options.store, options.fanout.turns);
   }
 
+  /** About how many are held by all workers; each knows only its own. */
+  get crowd(): number {
+    return this.held.size * Math.max(1, this.config.workers);
+  }
+
   /** Ends every held connection with its footer, close frame or timeout answer; resolves when all are told. */
   sendAway(isReload: boolean, pace: Pace): Promise<void> {
     this.draining = true;

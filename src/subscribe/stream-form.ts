@@ -12,12 +12,17 @@ import { PING_ID } from "../message.ts";
 import { ChannelRef } from "../store/channel-ref.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
-import { EVENT_STREAM_PING, eventStreamFooter, eventStreamHeader } from "../wire/event-stream.ts";
+import {
+  EVENT_STREAM_PING,
+  eventStreamFooter,
+  eventStreamHeader,
+  pushOpening,
+} from "../wire/event-stream.ts";
 import type { Padding } from "../wire/padding.ts";
-import { lifeOf, pushPosition } from "../wire/position.ts";
+import { lifeOf } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
-import { type Farewell, retryLine } from "./farewell.ts";
+import { crowdLine, type Farewell, retryLine } from "./farewell.ts";
 import { shelfOf, type TemplateKind } from "./format-shelf.ts";
 import type { Room } from "./room.ts";
 import { serverMessage } from "./server-message.ts";
@@ -29,6 +34,8 @@ const opened = new ChannelRef();
 export interface Wish {
   readonly seats: readonly Seat[];
   readonly asked: Asked;
+  /** The client is an EventSource, as far as its request tells: what it is told first comes as an event (pushOpening). */
+  readonly isEventSource: boolean;
   /** null: no hook wants to know. */
   readonly arrival: Arrival | null;
 }
@@ -101,7 +108,7 @@ export class StreamForm {
   }
 
   /** Seats a stream whose body is being pulled: from here to its place in the live set is one turn. */
-  seat(held: StreamConnection, { seats, asked }: Wish): void {
+  seat(held: StreamConnection, { seats, asked, isEventSource }: Wish): void {
     const { fanout, store, backlog } = this.room;
     const lost: StreamSubscription[] = [];
     seats.forEach((seat, place) => {
@@ -117,19 +124,18 @@ export class StreamForm {
       if (start.unknown && held.format.tellsGaps) lost.push(subscription);
     });
     if (this.#positioned) held.count(lifeFor(store, held.subscriptions));
-    held.prelude = this.#positioned ? this.#firstPosition(held, lost) : this.#header;
+    held.prelude = this.#positioned ? this.#opening(held, lost, isEventSource) : this.#header;
   }
 
-  /** Header, first position, and what cannot be counted. An id without data sets the browser's position in silence. */
-  #firstPosition(held: StreamConnection, lost: readonly StreamSubscription[]): Uint8Array {
+  /** Header, when to come back should the connection break, first position, and what cannot be counted. */
+  #opening(held: StreamConnection, lost: readonly StreamSubscription[], isEventSource: boolean): Uint8Array {
     // Shared: fan-out copies the prelude out in the same turn, with the first write.
     const writer = this.#prelude;
     writer.reset();
     writer.pushBytes(this.#header);
     const place = held.place();
-    writer.pushLatin1("id: ");
-    pushPosition(writer, place);
-    writer.pushLatin1("\n\n");
+    writer.pushLatin1(crowdLine(this.room.crowd, this.room.config.drainRate));
+    pushOpening(writer, place, isEventSource);
     for (const { channel, sentId } of lost) {
       held.format.gap(writer, channel, null, sentId, held.format.perConnection ? place : null);
       this.room.fanout.standing.gapTold(1);

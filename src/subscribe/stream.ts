@@ -37,6 +37,13 @@ const headFirst = new WeakMap<Response, PulledStream>();
 /** The stream behind a response of a location that streams without a header template, for a listener that serves it itself. */
 export const heldStreamOf = (response: Response): PulledStream | undefined => headFirst.get(response);
 
+/**
+ * HTML 9.2.2 fetches with cache mode "no-store", of which Fetch 4.5 makes this field; polyfills and libraries of other languages send it by
+ * themselves. Who parses an answer of fetch() does not.
+ */
+const isEventSource = (located: LocatedRequest): boolean =>
+  /\bno-cache\b/i.test(located.header("cache-control") ?? "");
+
 const LAST = { Connection: "close" } as const;
 
 export class StreamEndpoint {
@@ -83,7 +90,12 @@ export class StreamEndpoint {
     const line = this.#neverIdle || server === null ? null : new Line(server, request, this.#room.idleSec);
     const Kind = presentation.isGzip ? GzippedStream : HeldStream;
     const arrival = this.#hooks?.arrival(located) ?? null;
-    const held = new Kind(form, form.formatFor(seats.length), { seats, asked, arrival }, line);
+    const held = new Kind(
+      form,
+      form.formatFor(seats.length),
+      { seats, asked, isEventSource: isEventSource(located), arrival },
+      line,
+    );
     const gap = gapField(this.#missing(form, seats, asked));
     const init = gap === null ? presentation.heldInit : presentation.heldInitWith("Sluice-Gap", gap);
     const response = new Response(new ReadableStream(held), init);

@@ -7,7 +7,7 @@
  */
 import { ByteWriter } from "./byte-writer.ts";
 import { pushJsonString } from "./json-string.ts";
-import type { TokenWriter } from "./position.ts";
+import { type Position, pushPosition, type TokenWriter } from "./position.ts";
 import type { Renderable } from "./renderable.ts";
 import { type CompiledTemplate, compileTemplate, pushWithoutLineBreaks } from "./template.ts";
 
@@ -165,6 +165,17 @@ export function pushGapEvent(
   if (missed === null) writer.pushLatin1("null");
   else writer.pushInteger(missed);
   writer.pushLatin1("}\n\n");
+}
+
+/**
+ * Where a stream begins. `asEvent`: for an EventSource, which keeps an id only when an empty line follows, and some only with data; nobody
+ * listens to an event of this name. Others keep an id at once and hand each empty line over as an empty message: for them it is a line of
+ * the first message, whose own id comes after it.
+ */
+export function pushOpening(writer: ByteWriter, position: Position, asEvent: boolean): void {
+  writer.pushLatin1(asEvent ? "event: position\ndata: \nid: " : "id: ");
+  pushPosition(writer, position);
+  writer.pushLatin1(asEvent ? "\n\n" : "\n");
 }
 
 const pushIdLine = (writer: ByteWriter, id: TokenWriter): void => {

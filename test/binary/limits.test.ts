@@ -8,7 +8,7 @@ import { KernelSocket } from "./kernel-socket.ts";
 import { PulledBody, PulledWebSocket } from "./pulled-client.ts";
 import { layout, type RunningServer, startServer, until } from "./running-server.ts";
 
-const config = (limits = ""): string => layout(limits, { ev: 'event_ids = "auto"' });
+const config = (limits = ""): string => layout(limits, { ev: 'event_ids = "auto"\nturn_away = "status"' });
 
 let server: RunningServer;
 let open: KernelSocket[] = [];

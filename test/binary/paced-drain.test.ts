@@ -93,7 +93,8 @@ test("a rate that shutdown_timeout leaves no time for is exceeded, so that all a
   for (const stream of streams) stream.request("/ev/news");
   await standing(server.port, "news", streams.length);
   server.process.kill("SIGTERM");
-  for (const stream of streams) expect((await stream.answer()).body.toString()).toMatch(/\n\nretry: \d+\n$/);
+  for (const stream of streams)
+    expect((await stream.answer()).body.toString()).toMatch(/\nid: .*\nretry: \d+\n$/);
   expect(await server.process.exited).toBe(0);
   expect(server.log).not.toContain("did not finish in time");
 });

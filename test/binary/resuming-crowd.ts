@@ -59,7 +59,7 @@ export class ResumingClient {
   repeated = 0;
   /** `event: gap`. */
   gaps = 0;
-  /** `retry:` fields. */
+  /** `retry:` fields, but for those that a stream begins with. */
   farewells = 0;
   isOpen = false;
   #id = "";
@@ -76,7 +76,7 @@ export class ResumingClient {
     const { port, path, isClosed } = this.#crowd;
     if (isClosed) return;
     const resume = this.#id === "" ? "" : `Last-Event-ID: ${this.#id}\r\n`;
-    const head = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n${resume}\r\n`;
+    const head = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\n${resume}\r\n`;
     this.#rest = "";
     try {
       this.#socket = await Bun.connect({
@@ -118,8 +118,11 @@ export class ResumingClient {
   /** Lines between chunks are no fields, and are passed over like any unknown one. */
   #take(line: string): void {
     if (line.startsWith("id: ")) this.#place(line.slice("id: ".length));
-    else if (line.startsWith("data: ")) this.#isMessage = true;
-    else if (line.startsWith("event: gap")) this.gaps++;
+    else if (line.startsWith("data: ")) this.#isMessage = !this.#isOpening;
+    else if (line === "event: position") {
+      this.#isOpening = true;
+      this.farewells--;
+    } else if (line.startsWith("event: gap")) this.gaps++;
     else if (line.startsWith("retry: ")) {
       this.#retryMs = Number(line.slice("retry: ".length));
       this.farewells++;
@@ -131,6 +134,7 @@ export class ResumingClient {
   }
 
   #isMessage = false;
+  #isOpening = false;
   #placed = -1;
 
   #place(id: string): void {
@@ -140,6 +144,7 @@ export class ResumingClient {
 
   /** An empty line: what came since the last one is an event, or the position a stream begins with. */
   #dispatch(): void {
+    this.#isOpening = false;
     if (this.#placed < 0) return;
     const step = this.position < 0 ? 0 : this.#placed - this.position;
     const expected = this.#isMessage && this.position >= 0 ? 1 : 0;

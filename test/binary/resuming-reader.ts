@@ -42,7 +42,8 @@ export class ResumingReader {
   }
 
   async #readOnce(): Promise<void> {
-    const headers: Record<string, string> = this.lastId === "" ? {} : { "Last-Event-ID": this.lastId };
+    const headers: Record<string, string> = { "Cache-Control": "no-cache" };
+    if (this.lastId !== "") headers["Last-Event-ID"] = this.lastId;
     const response = await fetch(this.url + this.#path, { headers, signal: this.#abort.signal });
     const decoder = new TextDecoder();
     let rest = "";
@@ -57,7 +58,7 @@ export class ResumingReader {
     const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1];
     this.lastId = field("id") ?? this.lastId;
     const data = field("data");
-    if (data === undefined) return;
+    if (data === undefined || field("event") === "position") return;
     if (field("event") === "gap") this.missed += JSON.parse(data).missed ?? Number.NaN;
     else this.messages.push(data);
   }

@@ -90,7 +90,7 @@ const eventSource: Transport = {
     await reader.read(`${url}/ev/${channels}`, headers, "\n\n", (block) => {
       const fields = block.split("\n");
       const fieldValue = (name: string) =>
-        fields.find((field) => field.startsWith(`${name}: `))?.slice(name.length + 2);
+        fields.findLast((field) => field.startsWith(`${name}: `))?.slice(name.length + 2);
       reader.position = fieldValue("id") ?? reader.position;
       const data = fieldValue("data");
       if (data === undefined) return;

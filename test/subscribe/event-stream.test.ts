@@ -126,11 +126,11 @@ describe("header and footer (4.6)", () => {
 
 /** `<epoch>-` of the running store, from the first id line. */
 async function firstId(stream: RawConnection): Promise<{ epoch: string; positions: number[] }> {
-  await expectNext(stream, ": \nid: ");
-  let line = "";
-  while (!line.endsWith("\n\n")) line += await stream.chunkedText(1);
-  const [epoch = "", positions = ""] = line.trim().split("-");
-  expect(line).toMatch(/^[0-9a-z]+-\d+(,\d+)*\n\n$/);
+  let opening = "";
+  while (!/id: .*\n/.test(opening)) opening += await stream.chunkedText(1);
+  const [, token = ""] = /^: \nretry: \d{4}\nid: ([0-9a-z]+-\d+(?:,\d+)*)\n$/.exec(opening) ?? [];
+  expect(opening).toContain(`id: ${token}\n`);
+  const [epoch = "", positions = ""] = token.split("-");
   return { epoch, positions: positions.split(",").map(Number) };
 }
 

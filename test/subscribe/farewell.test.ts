@@ -1,6 +1,6 @@
 /** How subscribers are sent away: the pace, those who come and go meanwhile, and what they are told about coming back. */
 import { describe, expect, test } from "bun:test";
-import { type Farewell, farewellOf, paceMs, retryLine } from "../../src/subscribe/farewell.ts";
+import { crowdLine, type Farewell, farewellOf, paceMs, retryLine } from "../../src/subscribe/farewell.ts";
 import { type Held, HeldList } from "../../src/subscribe/room.ts";
 
 class Guest implements Held {
@@ -80,4 +80,15 @@ test.each([
 test("the last to be told at a stop need not wait for a drain that is over", () => {
   expect(retryLine(farewellOf(false, 3000, 100), 0, 3100)).toBe("retry: 1500\n");
   expect(retryLine(farewellOf(false, 3000, 100), 0, 9000)).toBe("retry: 250\n");
+});
+
+describe("a crowd whose connections break", () => {
+  const waits = (crowd: number, perSecond: number): readonly number[] =>
+    [0, 0.5, 1].map((random) => Number(/^retry: (\d+)\n$/.exec(crowdLine(crowd, perSecond, random))?.[1]));
+  test.each([
+    ["a few", 5, 2000, [1000, 2000, 3000]],
+    ["ten thousand come back over five seconds", 10_000, 2000, [1000, 3500, 6000]],
+    ["nobody waits for more than a minute", 1_000_000, 2000, [1000, 31_000, 61_000]],
+    ["a drain without a rate has the usual one", 10_000, 0, [1000, 3500, 6000]],
+  ])("%s", (_name, crowd, perSecond, expected) => expect(waits(crowd, perSecond)).toEqual(expected));
 });

@@ -80,7 +80,7 @@ describe("SIGTERM", () => {
   test("eventsource: when to come back, and the footer as a comment", () => {
     expect(bodies.events.length).toBe(SEVERAL);
     for (const body of bodies.events)
-      expect(body).toMatch(/^: HEADER\nid: [0-9a-z]+-\d+\n\nretry: \d+\n: BYE\n$/);
+      expect(body).toMatch(/^: HEADER\nretry: \d+\nid: [0-9a-z]+-\d+\nretry: \d+\n: BYE\n$/);
   });
 
   test("waiting long polls: their timeout answer", () => {

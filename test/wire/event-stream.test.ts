@@ -7,6 +7,7 @@ import {
   eventStreamFooter,
   eventStreamHeader,
   pushGapEvent,
+  pushOpening,
 } from "../../src/wire/event-stream.ts";
 import { PositionToken } from "../../src/wire/position.ts";
 import type { Renderable } from "../../src/wire/renderable.ts";
@@ -166,4 +167,15 @@ describe("gap", () => {
       expect(asLatin1(writer.view())).toBe(expected);
     });
   }
+});
+
+describe("where a stream begins", () => {
+  test.each([
+    [true, "event: position\ndata: \nid: zz-3,4\n\n"],
+    [false, "id: zz-3,4\n"],
+  ])("for an EventSource: %p", (asEvent, expected) => {
+    const writer = new ByteWriter();
+    pushOpening(writer, { life: "zz", positions: [3, 4] }, asEvent);
+    expect(asLatin1(writer.view())).toBe(expected);
+  });
 });

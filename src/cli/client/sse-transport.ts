@@ -40,7 +40,7 @@ export class SseTransport implements Transport {
 
   async connect(sink: Sink, signal: AbortSignal): Promise<Ending> {
     const url = `${this.#base}/ev/${channelsPath(this.#channels, this.#lastEventId === "")}`;
-    const headers: Record<string, string> = { Accept: "text/event-stream", "Cache-Control": "no-store" };
+    const headers: Record<string, string> = { Accept: "text/event-stream", "Cache-Control": "no-cache" };
     if (this.#lastEventId !== "") {
       headers["Last-Event-Id"] = Buffer.from(this.#lastEventId, "utf8").toString("latin1");
     }
@@ -84,6 +84,8 @@ export class SseTransport implements Transport {
 /** The server's ping is exactly `: -1` (push-stream spec 4.9); any other comment is a header or footer template. */
 const PING_COMMENT = " -1";
 
+const OPENING = "position";
+
 /**
  * Tells the sink what an event is: `event: gap` (data `{"channel":…,"missed":…}`) or a message. The server's word that a channel
  * was deleted is a message as well: nothing in its bytes sets it apart (spec 4.14), and to guess could hide a real one.
@@ -94,6 +96,8 @@ export function deliverEvent(
   channel: string | null,
   sink: Sink,
 ): void {
+  // Where the stream begins; the parser has its id.
+  if (event.type === OPENING && event.data.length === 0) return;
   const gap = event.type === "gap" ? parseGap(event.data) : null;
   if (gap !== null) {
     sink.missed(gap.channel, gap.missed);
