@@ -123,6 +123,8 @@ export class StreamForm {
       held.subscriptions.push(subscription);
       if (start.unknown && held.format.tellsGaps) lost.push(subscription);
     });
+    // One of them cannot be made again now: better no stream, which is asked for again, than one that is silent about a channel.
+    if (held.subscriptions.length < seats.length) held.subscriptions.length = 0;
     if (this.#positioned) held.count(lifeFor(store, held.subscriptions));
     held.prelude = this.#positioned ? this.#opening(held, lost, isEventSource) : this.#header;
   }

@@ -177,7 +177,7 @@ class HeldStream extends StreamConnection implements Held, Clocked {
     this.#wish = null;
     this.#form.seat(this, wish);
     this.attach(sink);
-    // No channel could be made again since it was admitted: there is nothing to wait for.
+    // A channel could not be made again since it was admitted: there is nothing to wait for.
     if (this.subscriptions.length === 0) {
       this.end(this.footer);
       return;
