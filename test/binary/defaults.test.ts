@@ -40,9 +40,19 @@ test("sluice defaults > sluice.toml serves what sluice serve serves", async () =
     expect(check.stderr.toString()).toBe("");
     expect(check.stdout.toString()).toContain("OK (listen 127.0.0.1:8080");
     expect(await answers(file)).toEqual(await answers(embedded));
-    expect(readFileSync(alone, "utf8")).toContain("max_messages_stored_per_channel = 100");
+    expect(readFileSync(alone, "utf8")).toContain("max_messages_stored_per_channel = 50000");
   } finally {
     await Promise.all([embedded.stop(), file.stop()]);
+  }
+});
+
+test("with the embedded default a second's absence from a busy channel loses nothing", async () => {
+  const server = await startServer({ workers: 1 });
+  try {
+    for (let number = 0; number < 600; number++) await server.publish("busy", `m${number}`);
+    expect((await server.request("/poll/busy.b600")).text.trim().split("\n")).toHaveLength(600);
+  } finally {
+    await server.stop();
   }
 });
 
