@@ -215,6 +215,8 @@ describe.skipIf(!existsSync(executablePath))("the page", () => {
       expect(await lane(name).locator(".gap").textContent()).toBe("Gap: 20 messages are no longer stored.");
       await until(`the rest in ${name}`, async () => (await texts(name)).length === 101);
     }
+    // Time and tag do not say how many lay between.
+    await until("gap in Long poll", async () => (await lane("Long poll").locator(".gap").count()) === 1);
   }, 60_000);
 
   test("shows the server's reason when it refuses", async () => {

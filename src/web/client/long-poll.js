@@ -18,7 +18,7 @@ const LONGEST_POLL_MS = 90_000;
 export const longPollTransport = {
   name: "Long poll",
   about:
-    "Plain requests, each held until there is news. The next one carries Last-Modified and Etag of the last answer. Cannot see gaps.",
+    "Plain requests, each held until there is news. The next one carries Last-Modified and Etag of the last answer. Sluice-Gap tells what was lost.",
   http: true,
   address(channel, memory) {
     // `.bN` only until there is a position: it would be answered at once, again and again.
@@ -74,10 +74,22 @@ async function pollOnce(link, signal) {
   await readLines(response.body, (line) => lines.push(line));
   // Only now: an answer that broke off is asked for again.
   keepPosition(memory, response);
+  for (const missed of gapsOf(response)) link.gap(missed);
   for (const [i, text] of lines.entries()) {
     link.received({ text, ...labelOf(i === lines.length - 1, tag, memory["since"]) });
   }
   return true;
+}
+
+/**
+ * `Sluice-Gap: news=3, other=unknown`: how many messages are missing, for each channel that lacks some.
+ * @param {Response} response @returns {(number | null)[]}
+ */
+function gapsOf(response) {
+  const items = response.headers.get("Sluice-Gap")?.split(",") ?? [];
+  return items
+    .map((item) => /=(\d+)\s*$/.exec(item)?.[1])
+    .map((missed) => (missed === undefined ? null : Number(missed)));
 }
 
 /** The headers are the position of the answer's last message. @param {boolean} isLast @param {string} tag @param {string} since */
