@@ -33,6 +33,7 @@ export const POLICY: StorePolicy = {
   unstoredTtlSec: 10,
   channelInactivitySec: 30,
   maxStoredPerChannel: 0,
+  maxStoredBytesPerChannel: 0,
   maxChannels: 0,
   maxWildcardChannels: 0,
   wildcardPrefix: new Uint8Array(0),

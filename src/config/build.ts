@@ -97,6 +97,7 @@ const buildMessages = (main: MainValues): MessagesConfig => ({
   ttlSec: main["store.message_ttl"],
   unstoredTtlSec: main["store.unstored_message_ttl"],
   maxStoredPerChannel: main["store.max_messages_stored_per_channel"] ?? UNSET,
+  maxStoredBytesPerChannel: main["store.max_bytes_stored_per_channel"],
   channelInactivitySec: main["store.channel_inactivity_time"],
   channelDeletedText: main.channel_deleted_message_text,
   pingText: main.ping_message_text,

@@ -239,6 +239,7 @@ export interface MessagesConfig {
   readonly ttlSec: number;
   readonly unstoredTtlSec: number;
   readonly maxStoredPerChannel: number;
+  readonly maxStoredBytesPerChannel: number;
   readonly channelInactivitySec: number;
   readonly channelDeletedText: string;
   readonly pingText: string;

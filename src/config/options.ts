@@ -305,6 +305,12 @@ export const OPTIONS = {
     min: 1,
     max: 4_294_967_295,
   },
+  "store.max_bytes_stored_per_channel": {
+    kind: "size",
+    default: "0",
+    doc: "Room in the store for the stored messages of one channel, in whole blocks; the oldest are dropped beyond it, the newest always stays. 0: no limit but the store's size.",
+    example: "16MiB",
+  },
   "store.channel_inactivity_time": {
     kind: "seconds",
     default: "30s",

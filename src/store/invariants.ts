@@ -23,6 +23,7 @@ import {
   CH_OLDEST,
   CH_OLDEST_STORED,
   CH_STATE,
+  CH_STORED_BLOCKS,
   CH_STORED_COUNT,
   CH_VERSION,
   CLASS_NORMAL,
@@ -202,6 +203,7 @@ class Check {
     this.#name(index, state);
     let older = 0;
     let stored = 0;
+    let storedBlocks = 0;
     let oldestStored = 0;
     let id = 0;
     for (let block = u32[record + CH_OLDEST]!; block !== 0; ) {
@@ -217,6 +219,7 @@ class Check {
       id = wide(u32, at + MSG_ID);
       if ((u32[at + MSG_FLAGS]! & FLAG_STORED) !== 0) {
         stored++;
+        storedBlocks += blocksOf(layout, u32, at);
         oldestStored ||= block;
       }
       older = block;
@@ -224,6 +227,7 @@ class Check {
     }
     this.#expect(u32[record + CH_NEWEST] === older, `channel ${index}: wrong newest message`);
     this.#expect(u32[record + CH_STORED_COUNT] === stored, `channel ${index}: wrong stored count`);
+    this.#expect(u32[record + CH_STORED_BLOCKS] === storedBlocks, `channel ${index}: wrong stored blocks`);
     this.#expect(
       u32[record + CH_OLDEST_STORED] === oldestStored,
       `channel ${index}: wrong oldest stored message`,

@@ -178,7 +178,9 @@ export const CH_GONE_TIME = 25;
 export const CH_GONE_TAG = 26;
 /** Id of the newest message that came to be stored; two words. */
 export const CH_NEWEST_STORED = 27;
-export const CH_SUBSCRIBERS = 29; // one word a slot
+/** Blocks of the stored messages: what max_bytes_stored_per_channel is held to. */
+export const CH_STORED_BLOCKS = 29;
+export const CH_SUBSCRIBERS = 30; // one word a slot
 
 export const CLASS_NORMAL = 0;
 export const CLASS_WILDCARD = 1;

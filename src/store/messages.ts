@@ -20,6 +20,7 @@ import {
   CH_OLDEST_STORED,
   CH_SKIP_FAR,
   CH_SKIP_NEAR,
+  CH_STORED_BLOCKS,
   CH_STORED_COUNT,
   CH_VERSION,
   HEAD_STORED,
@@ -89,6 +90,7 @@ export function linkInChannel(arena: Arena, block: number): void {
   if (u32[record + CH_OLDEST_STORED] === 0) u32[record + CH_OLDEST_STORED] = block;
   setWide(u32, record + CH_NEWEST_STORED, wide(u32, at + MSG_ID));
   u32[record + CH_STORED_COUNT] = u32[record + CH_STORED_COUNT]! + 1;
+  u32[record + CH_STORED_BLOCKS] = u32[record + CH_STORED_BLOCKS]! + blocksOf(layout, u32, at);
 }
 
 /**
@@ -178,6 +180,7 @@ export function demoteMessage(arena: Arena, block: number, expires: number, nowS
   linkByAge(arena, block);
   markGone(arena, record, at);
   u32[record + CH_STORED_COUNT] = u32[record + CH_STORED_COUNT]! - 1;
+  u32[record + CH_STORED_BLOCKS] = u32[record + CH_STORED_BLOCKS]! - blocksOf(layout, u32, at);
   if (u32[record + CH_OLDEST_STORED] === block) {
     u32[record + CH_OLDEST_STORED] = storedFrom(arena, u32[at + MSG_NEWER]!);
   }
@@ -196,6 +199,7 @@ function unlinkFromChannel(arena: Arena, at: number, block: number): void {
   if ((u32[at + MSG_FLAGS]! & FLAG_STORED) === 0) return;
   markGone(arena, record, at);
   u32[record + CH_STORED_COUNT] = u32[record + CH_STORED_COUNT]! - 1;
+  u32[record + CH_STORED_BLOCKS] = u32[record + CH_STORED_BLOCKS]! - blocksOf(layout, u32, at);
   if (u32[record + CH_OLDEST_STORED] === block) u32[record + CH_OLDEST_STORED] = storedFrom(arena, newer);
 }
 

@@ -3,6 +3,8 @@ export interface StorePolicy {
   messageTtlSec: number;
   unstoredTtlSec: number;
   maxStoredPerChannel: number;
+  /** Of the blocks that stored messages of a channel take; the newest stays, however long. */
+  maxStoredBytesPerChannel: number;
   channelInactivitySec: number;
   /** Limits a class of channels each (push-stream spec 3.5); the events channel counts for the first. */
   maxChannels: number;

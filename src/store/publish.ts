@@ -20,6 +20,7 @@ import {
   CH_LAST_ID,
   CH_NEWEST,
   CH_OLDEST_STORED,
+  CH_STORED_BLOCKS,
   CH_STORED_COUNT,
   HEAD_CLOCK_SEC,
   HEAD_CLOCK_TAG,
@@ -53,6 +54,8 @@ const CHANNEL_GONE = 0;
 const TOO_LARGE = -1;
 /** Expired messages that an append clears away besides: two, so that a backlog shrinks at any publish rate. */
 const EXPIRE_PER_APPEND = 2;
+/** Messages beyond a channel's limits that one append takes out: what a lowered limit leaves goes with the next ones. */
+const TRIM_PER_APPEND = 256;
 
 const writer = new ChainWriter();
 const found = new ChannelRef();
@@ -175,12 +178,15 @@ function tickClock(u32: Uint32Array, nowSec: number): void {
  * unstored ones for a while; the others are dropped, which keeps a busy channel in the same few, warm blocks.
  */
 function trimChannel(arena: Arena, record: number, policy: StorePolicy, nowSec: number): void {
-  const limit = policy.maxStoredPerChannel;
-  if (limit === 0) return;
-  for (let left = arena.layout.blocks; arena.u32[record + CH_STORED_COUNT]! > limit; left--) {
-    const oldest = arena.u32[record + CH_OLDEST_STORED]!;
-    // The limit is 1 at least, so the newest message always stays.
-    if (left === 0 || oldest === 0 || oldest === arena.u32[record + CH_NEWEST]!)
+  const { u32, layout } = arena;
+  const most = policy.maxStoredPerChannel || Number.POSITIVE_INFINITY;
+  const mostBlocks = policy.maxStoredBytesPerChannel / layout.blockSize || Number.POSITIVE_INFINITY;
+  for (let left = TRIM_PER_APPEND; left > 0; left--) {
+    const isOver = u32[record + CH_STORED_COUNT]! > most || u32[record + CH_STORED_BLOCKS]! > mostBlocks;
+    // The newest message always stays, however long.
+    if (!isOver || u32[record + CH_STORED_COUNT]! <= 1) return;
+    const oldest = u32[record + CH_OLDEST_STORED]!;
+    if (oldest === 0 || oldest === u32[record + CH_NEWEST]!)
       throw new DamageError("a channel counts messages that it does not have");
     if (isOwed(arena, arena.u32[blockWord(arena.layout, oldest) + MSG_SERIAL]!)) {
       demoteMessage(arena, oldest, expiry(policy.unstoredTtlSec, nowSec), nowSec);

@@ -37,12 +37,14 @@ export function slotsFor(workers: number): number {
 }
 
 export function storePolicy(config: Config): StorePolicy {
-  const { ttlSec, unstoredTtlSec, maxStoredPerChannel, channelInactivitySec } = config.messages;
+  const { messages } = config;
+  const { ttlSec, unstoredTtlSec, maxStoredPerChannel, channelInactivitySec } = messages;
   const encoder = new TextEncoder();
   return {
     messageTtlSec: ttlSec,
     unstoredTtlSec,
     maxStoredPerChannel,
+    maxStoredBytesPerChannel: messages.maxStoredBytesPerChannel,
     channelInactivitySec,
     maxChannels: config.limits.maxNumberOfChannels,
     maxWildcardChannels: config.limits.maxNumberOfWildcardChannels,

@@ -40,7 +40,7 @@ test("sluice defaults > sluice.toml serves what sluice serve serves", async () =
     expect(check.stderr.toString()).toBe("");
     expect(check.stdout.toString()).toContain("OK (listen 127.0.0.1:8080");
     expect(await answers(file)).toEqual(await answers(embedded));
-    expect(readFileSync(alone, "utf8")).toContain("max_messages_stored_per_channel = 50000");
+    expect(readFileSync(alone, "utf8")).toContain('max_bytes_stored_per_channel = "16MiB"');
   } finally {
     await Promise.all([embedded.stop(), file.stop()]);
   }
@@ -51,6 +51,11 @@ test("with the embedded default a second's absence from a busy channel loses not
   try {
     for (let number = 0; number < 600; number++) await server.publish("busy", `m${number}`);
     expect((await server.request("/poll/busy.b600")).text.trim().split("\n")).toHaveLength(600);
+    // However large its messages, one channel takes a part of the store: the others keep theirs.
+    const large = "x".repeat(1_000_000);
+    for (let number = 0; number < 80; number++) await server.publish("greedy", large);
+    expect(Number((await server.statistics("busy")).stored_messages)).toBe(600);
+    expect(Number((await server.statistics("greedy")).stored_messages)).toBe(15);
   } finally {
     await server.stop();
   }

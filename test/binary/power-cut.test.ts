@@ -80,6 +80,7 @@ const POLICY: StorePolicy = {
   messageTtlSec: 1000,
   unstoredTtlSec: 10,
   maxStoredPerChannel: 0,
+  maxStoredBytesPerChannel: 0,
   channelInactivitySec: 100,
   maxChannels: 0,
   maxWildcardChannels: 0,

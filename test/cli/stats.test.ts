@@ -1,5 +1,8 @@
 /** `sluice stats` against the server double. */
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { duration } from "../../src/cli/stats.ts";
 import { runSluice } from "./run-sluice.ts";
 import { ServerDouble } from "./server-double.ts";
@@ -11,7 +14,11 @@ beforeEach(() => {
 });
 afterEach(() => server.stop());
 
-const stats = (...args: string[]) => runSluice(["stats", ...args, "--url", server.url]);
+// A folder in which no server has left anything: others run on this machine.
+const folder = mkdtempSync(join(tmpdir(), "sluice-stats-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const stats = (...args: string[]) =>
+  runSluice(["stats", ...args, "--url", server.url], "", { RUNTIME_DIRECTORY: folder });
 
 test("no channel: the summary", async () => {
   expect((await stats()).out).toBe(

@@ -54,7 +54,7 @@ describe("the embedded default", () => {
     expect(config.listen).toEqual(["127.0.0.1:8080"]);
     expect(config.workers).toBe(Math.min(availableParallelism(), 64));
     expect(config.store.size).toBe(64 * 1024 * 1024);
-    expect(config.messages).toMatchObject({ ttlSec: 1800, maxStoredPerChannel: 100 });
+    expect(config.messages).toMatchObject({ ttlSec: 1800, maxStoredBytesPerChannel: 16 * 1024 ** 2 });
     expect(config.limits).toMatchObject({
       maxBodyBytes: 1_048_576,
       maxChannelsCreatedPerAddress: 0,
@@ -100,6 +100,7 @@ describe("defaults of a file", () => {
       ttlSec: 1800,
       unstoredTtlSec: 10,
       maxStoredPerChannel: 0,
+      maxStoredBytesPerChannel: 0,
       channelInactivitySec: 30,
       channelDeletedText: "Channel deleted",
       pingText: " ",

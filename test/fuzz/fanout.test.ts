@@ -54,6 +54,7 @@ function settingOf(seed: number): Setting {
       messageTtlSec: pick([100, 3]),
       unstoredTtlSec: 5,
       maxStoredPerChannel: pick([0, 0, 3]),
+      maxStoredBytesPerChannel: pick([0, 0, 2000]),
       channelInactivitySec: 30,
       maxChannels: 0,
       maxWildcardChannels: 0,

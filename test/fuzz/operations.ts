@@ -191,6 +191,7 @@ export function changePolicy(s: Session): void {
     messageTtlSec: [40, 10, 100, 0][byte % 4]!,
     unstoredTtlSec: [5, 1, 20, 5][(byte >> 2) % 4]!,
     maxStoredPerChannel: [0, 0, 3, 10][(byte >> 4) % 4]!,
+    maxStoredBytesPerChannel: [0, 0, 700, 4000][s.byte() % 4]!,
     channelInactivitySec: [20, 20, 3, 0][(byte >> 6) % 4]!,
     maxChannels: [0, 0, 6, 3][s.byte() % 4]!,
     maxWildcardChannels: [0, 0, 1, 2][s.byte() % 4]!,

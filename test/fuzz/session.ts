@@ -10,6 +10,7 @@ const POLICY: StorePolicy = {
   messageTtlSec: 40,
   unstoredTtlSec: 5,
   maxStoredPerChannel: 0,
+  maxStoredBytesPerChannel: 0,
   channelInactivitySec: 20,
   maxChannels: 0,
   maxWildcardChannels: 0,

@@ -190,14 +190,22 @@ export class Model {
     });
     state.published++;
     channel.activeUntil = this.#activeUntil(nowSec);
-    const limit = state.policy.maxStoredPerChannel;
-    while (limit > 0 && this.stored(channel).length > limit) {
+    while (this.#isOverLimit(channel)) {
       const oldest = this.stored(channel)[0]!;
       if (oldest.serial >= this.#slowest()) this.#demote(oldest, nowSec);
       else this.#drop(oldest);
     }
     this.#dropExpiredFront(2, nowSec);
     return id;
+  }
+
+  #isOverLimit(channel: ModelChannel): boolean {
+    const { maxStoredPerChannel: most, maxStoredBytesPerChannel: mostBytes } = this.state.policy;
+    const stored = this.stored(channel);
+    const blocks = stored.reduce((sum, message) => sum + message.blocks, 0);
+    const isOver =
+      (most > 0 && stored.length > most) || (mostBytes > 0 && blocks * this.layout.blockSize > mostBytes);
+    return isOver && stored.length > 1;
   }
 
   delete(name: Uint8Array, data: Uint8Array, nowSec: number): boolean {

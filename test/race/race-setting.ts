@@ -6,6 +6,7 @@ export const RACE_POLICY: StorePolicy = {
   messageTtlSec: 0,
   unstoredTtlSec: 0,
   maxStoredPerChannel: 0,
+  maxStoredBytesPerChannel: 0,
   channelInactivitySec: 0,
   maxChannels: 0,
   maxWildcardChannels: 0,

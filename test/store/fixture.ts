@@ -17,6 +17,7 @@ export const POLICY: StorePolicy = {
   messageTtlSec: 100,
   unstoredTtlSec: 5,
   maxStoredPerChannel: 0,
+  maxStoredBytesPerChannel: 0,
   channelInactivitySec: 30,
   maxChannels: 0,
   maxWildcardChannels: 0,

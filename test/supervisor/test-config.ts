@@ -28,6 +28,7 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
       ttlSec: 1800,
       unstoredTtlSec: 5,
       maxStoredPerChannel: 0,
+      maxStoredBytesPerChannel: 0,
       channelInactivitySec: 30,
       channelDeletedText: "Channel deleted",
       pingText: "",
