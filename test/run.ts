@@ -32,6 +32,7 @@ const SUITES = [
   "delivery",
   "nginx",
   "proxies",
+  "libraries",
   "handlers",
   "systemd",
   "browser",
