@@ -1,10 +1,10 @@
 /**
- * docs/clients.md, run: every client library on it at once against one server, while a worker is killed, the server reloaded, restarted, and
- * gone for longer than it stores. Each has to end with the last message; those that resume have every message once, in order, or were told
+ * docs/clients.md, run: every client library on it at once against one server, while workers are killed, the server reloaded, restarted, and
+ * gone for longer than it stores, on either listener. Each has to end with the last message; those that resume have every message once, in order, or were told
  * exactly how many they lost. Libraries of Debian that are not installed are skipped (.ci/run installs them).
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, type RunningServer, startServer, until } from "../binary/running-server.ts";
@@ -56,6 +56,13 @@ const toml = readFileSync(join(import.meta.dir, "../../src/config/default.toml")
     "[store]",
     `[store]\npath = "${join(folder, "store")}"\nmax_messages_stored_per_channel = ${STORED}`,
   );
+/** Has the listener of early heads serve the address (docs/doors.md). */
+const EARLY = `${toml}
+[[location]]
+match = "= /silent"
+subscriber = "streaming"
+channels_path = "silent"
+`;
 let server: RunningServer;
 let publisher: Publisher;
 
@@ -96,6 +103,15 @@ async function workers(): Promise<readonly number[]> {
   return pids;
 }
 
+/** One after the other, so that each client is hit and finds somebody at once. */
+async function killEach(): Promise<void> {
+  for (const pid of await workers()) {
+    process.kill(pid, "SIGKILL");
+    await until("another took its place", async () => !(await workers()).includes(pid));
+  }
+  await caughtUp("kill -9 of each worker");
+}
+
 async function again(on: number): Promise<void> {
   await server.stop(true);
   server = await startServer({ folder, port: on, toml, workers: WORKERS });
@@ -114,22 +130,20 @@ beforeAll(async () => {
     BACK_WITHIN_MS,
   );
 
-  // One after the other, so that each client is hit and finds somebody at once.
-  for (const pid of await workers()) {
-    process.kill(pid, "SIGKILL");
-    await until("another took its place", async () => !(await workers()).includes(pid));
-  }
-  await caughtUp("kill -9 of each worker");
+  await killEach();
 
   const before = await workers();
+  writeFileSync(server.configFile, EARLY);
   server.process.kill("SIGHUP");
   await until("the workers of before have sent all away", () => !before.some(isRunning));
-  await caughtUp("a reload");
+  await caughtUp("a reload, to the other listener");
+
+  await killEach();
 
   await publisher.pause();
   await again(port);
   publisher.start();
-  await caughtUp("a restart");
+  await caughtUp("a restart, with the first listener");
 
   await publisher.pause();
   await again(freePort());
