@@ -16,6 +16,7 @@
 import type { Drain } from "../app.ts";
 import { log } from "../log.ts";
 import { type Member, SocketGroups, type Steering } from "./socket-groups.ts";
+import { REFUSED } from "./steering.ts";
 
 /** A worker process, as far as it matters here. All promises end with the process. */
 export interface Handed extends Member {
@@ -23,14 +24,17 @@ export interface Handed extends Member {
   readonly quiet: Promise<void>;
   readonly deaf: Promise<void>;
   /** What could not be done; null: nothing. */
-  steer(steering: readonly Steering[]): Promise<string | null>;
+  steer(steering: readonly Steering[], untilMs: number): Promise<string | null>;
   drain(how: Drain, awaitsWord: boolean): void;
   close(again: boolean): void;
 }
 
 /** Longer than a worker takes to become quiet: one that stands still must not keep the others. */
-const QUIET_MS = 4000;
-const CLOSE_MS = 3000;
+const QUIET_MS = 10_000;
+const CLOSE_MS = 5000;
+/** Of one that clients overrun. To wait costs nothing: until there is an answer, everybody serves as before. */
+const ANSWER_MS = 5000;
+const ROUNDS = 3;
 
 /** One at a time: the next waits. */
 export class Handover {
@@ -51,10 +55,8 @@ export class Handover {
     this.#leaving = leaving;
     this.#staying = staying;
     this.#state = "steering";
-    this.#groups.look();
-    const steering = this.#groups.between(this.#ready(), leaving);
-    if (steering.length > 0) await this.#ask(steering);
-    else if (meet(this.#ready(), leaving)) this.#warn("it does not tell who listens");
+    if (!(await this.#steerPast(leaving)) && meet(this.#ready(), leaving))
+      this.#warn("it does not tell who listens");
   }
 
   /** For a worker that leaves alone. */
@@ -68,31 +70,17 @@ export class Handover {
   look({ sockets }: Member): void {
     this.#groups.know(sockets);
     this.#groups.look();
-    if (this.#state === "steering") void this.#ask(this.#groups.between(this.#ready(), this.#leaving));
+    if (this.#state === "steering") void this.#steerPast(this.#leaving);
     else if (this.#state === "idle" && this.#isLeftOn) void this.#takeOff();
   }
 
   /** Those that leave were told to. Resolves when they listen no more. */
   async release(): Promise<void> {
     await within(QUIET_MS, Promise.all(this.#leaving.map(({ quiet }) => quiet)));
-    this.#state = "closing";
-    let left = this.#leaving;
-    let again = false;
-    for (;;) {
-      this.#groups.look();
-      const next = this.#groups.next(left, this.#ready());
-      if (next === null) break;
-      await this.#ask(next.steering);
-      next.member.close(again);
-      await within(CLOSE_MS, next.member.deaf);
-      left = left.filter((each) => each !== next.member);
-      if (next.hasGap && left.length > 0) {
-        this.#groups.look();
-        await this.#ask(this.#groups.between(this.#ready(), left));
-        again = true;
-      }
-    }
-    // One that stands still is ended by its drain's limit.
+    await this.#closeAll();
+    // One that stands still listens until its drain's limit ends it.
+    this.#state = "steering";
+    await this.#steerPast(this.#leaving);
     await Promise.all(this.#leaving.map(({ deaf }) => deaf));
     await this.#takeOff();
     this.#state = "idle";
@@ -100,25 +88,52 @@ export class Handover {
     this.#over = null;
   }
 
-  async #takeOff(): Promise<void> {
-    this.#groups.look();
-    this.#isLeftOn = false;
-    this.#isLeftOn = !(await this.#ask(this.#groups.free(this.#ready())));
+  /** One after the other: how they stand is known after each. */
+  async #closeAll(): Promise<void> {
+    this.#state = "closing";
+    let left = this.#leaving;
+    for (let again = false; ; ) {
+      this.#groups.look();
+      const next = this.#groups.next(left, this.#ready());
+      if (next === null) return;
+      // Who leaves has time: nobody comes to him any more.
+      await this.#ask(next.steering, () => [...left, ...this.#ready()]);
+      next.member.close(again);
+      await within(CLOSE_MS, next.member.deaf);
+      left = left.filter((each) => each !== next.member);
+      if (next.hasGap) await this.#steerPast(left);
+      again ||= next.hasGap;
+    }
   }
 
-  /** In order. Whether it was done. */
-  #ask(steering: readonly Steering[]): Promise<boolean> {
-    const asked = this.#asking.then(() => this.#askSomebody(steering));
+  /** False where they meet nowhere. */
+  async #steerPast(leaving: readonly Handed[]): Promise<boolean> {
+    this.#groups.look();
+    const steering = this.#groups.between(this.#ready(), leaving);
+    await this.#ask(steering, () => [...this.#ready(), ...leaving]);
+    return steering.length > 0;
+  }
+
+  async #takeOff(): Promise<void> {
+    this.#isLeftOn = false;
+    this.#isLeftOn = !(await this.#ask(this.#groups.free(this.#ready()), () => this.#ready()));
+  }
+
+  /** In order: one of `workers`, which are in the groups. Whether it was done. */
+  #ask(steering: readonly Steering[], workers: () => readonly Handed[]): Promise<boolean> {
+    const asked = this.#asking.then(() => this.#askSomebody(steering, workers));
     this.#asking = asked;
     return asked;
   }
 
-  async #askSomebody(steering: readonly Steering[]): Promise<boolean> {
+  async #askSomebody(steering: readonly Steering[], workers: () => readonly Handed[]): Promise<boolean> {
     if (steering.length === 0) return true;
     let fault: string | null = "no worker is ready";
-    for (const worker of this.#ready()) {
-      fault = await worker.steer(steering);
-      if (fault === null) return true;
+    for (let round = 0; round < ROUNDS && fault !== REFUSED; round++) {
+      for (const worker of workers().filter(({ isReady }) => isReady)) {
+        fault = await Promise.race([worker.steer(steering, Date.now() + ANSWER_MS), noAnswer()]);
+        if (fault === null) return true;
+      }
     }
     this.#warn(fault ?? "");
     return false;
@@ -141,5 +156,7 @@ const meet = (some: readonly Member[], others: readonly Member[]): boolean => {
     new Set(members.flatMap(({ sockets }) => sockets.map(({ local }) => local)));
   return !locals(some).isDisjointFrom(locals(others));
 };
+
+const noAnswer = (): Promise<string> => Bun.sleep(ANSWER_MS).then(() => "a worker does not answer");
 
 const within = (ms: number, work: Promise<unknown>): Promise<unknown> => Promise.race([work, Bun.sleep(ms)]);

@@ -49,6 +49,8 @@ export interface CloseMessage {
 export interface SteerMessage {
   readonly kind: "steer";
   readonly steering: readonly Steering[];
+  /** Date.now() until which it holds: a worker that is very busy may read it when the places have changed. */
+  readonly untilMs: number;
 }
 
 /** SIGQUIT: no new connections, and each one held stays until its own timer is due (push-stream spec 8.2). */
@@ -70,6 +72,8 @@ export interface ReadyMessage {
 
 export interface SteeredMessage {
   readonly kind: "steered";
+  /** Of the message that is answered. */
+  readonly untilMs: number;
   readonly fault: string | null;
 }
 

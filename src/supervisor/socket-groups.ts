@@ -64,24 +64,28 @@ export class SocketGroups {
     return [...locals].map((local) => ({ local, places: [] }));
   }
 
-  /** Whoever of `leaving` can close without a gap, if any can. */
+  /**
+   * Whoever of `leaving` can close without a gap. Where the only one that stays is the last, nobody can; it should then come to the first
+   * place, where it remains whoever else closes.
+   */
   next<M extends Member>(leaving: readonly M[], staying: readonly Member[]): NextToClose<M> | null {
     const stays = inodesOf(staying);
     const groups = this.#shared(stays, inodesOf(leaving));
-    let best: NextToClose<M> | null = null;
-    for (const member of leaving) {
+    const options = leaving.map((member): NextToClose<M> & { readonly to: number } => {
       const own = inodesOf([member]);
-      let hasGap = false;
+      let [hasGap, to] = [false, 0];
       const steering = groups.map(([local, places]) => {
         const all = placesOf(places, stays);
         const lasting = all.filter((place) => place !== lostPlace(places, own));
-        if (lasting.length === 0 && all.length > 0) hasGap = true;
-        return { local, places: lasting.length > 0 ? lasting : all };
+        if (lasting.length > 0) return { local, places: lasting };
+        if (leaving.length > 1) hasGap = true;
+        to += Math.max(0, ...placesOf(places, own));
+        return { local, places: all };
       });
-      if (best === null || !hasGap) best = { member, steering, hasGap };
-      if (!hasGap) break;
-    }
-    return best;
+      return { member, steering, hasGap, to };
+    });
+    const best = options.find(({ hasGap }) => !hasGap);
+    return best ?? options.toSorted((a, b) => a.to - b.to)[0] ?? null;
   }
 
   #shared(stays: ReadonlySet<string>, leaves: ReadonlySet<string>): readonly [string, string[]][] {

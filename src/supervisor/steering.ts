@@ -27,6 +27,9 @@ const PROGRAM_HEAD_BYTES = 16;
 /** BPF_MAXINSNS is 4096. */
 const MOST_PLACES = 1000;
 
+/** Asking again would not help. */
+export const REFUSED = "the kernel refuses the program";
+
 type Instruction = readonly [code: number, ifNot: number, value: number];
 
 /** One of these places, each as often as the others. */
@@ -55,7 +58,7 @@ export function steer(own: readonly OwnSocket[], steering: readonly Steering[]):
       // Nothing to detach is as good.
       if (places.length === 0) set(SO_DETACH_REUSEPORT_BPF, new Uint8Array(4));
       else if (places.length > MOST_PLACES) return "there are too many workers";
-      else if (!attach(choiceOf(places), set)) return "the kernel refuses the program";
+      else if (!attach(choiceOf(places), set)) return REFUSED;
     }
     return null;
   } finally {

@@ -230,6 +230,7 @@ class Supervisor {
       return faults;
     }
     await this.#handover.steer(old?.workers ?? [], () => next.workers);
+    if (this.#stopping) return NO_FAULTS;
     const dropped = this.#config.listen.filter((text) => !config.listen.includes(text));
     this.#config = config;
     this.#store?.setPolicy(storePolicy(config));

@@ -12,19 +12,21 @@
 import type { Closing, Doors } from "../doors.ts";
 import { log } from "../log.ts";
 import { ConnectionWatch } from "./connection-watch.ts";
+import type { SteerMessage } from "./handshake.ts";
 import { ownListeningSockets } from "./listening-sockets.ts";
-import type { Steering } from "./socket-groups.ts";
 import { steer } from "./steering.ts";
 
-/** The kernel's first look at a handshake, and a way there and back. */
-const HANDSHAKE_MS = 1200;
+/** The kernel looks at a handshake after one second and after three; then there is the way there and back. */
+const HANDSHAKE_MS = 4000;
 /** Nobody else serves: those who are on their way are refused a moment later anyway. */
 const LAST_HANDSHAKE_MS = 100;
 const SILENCE_MS = 500;
 const LONGEST_SILENCE_WAIT_MS = 2000;
 /** Main may have died, or be waiting for a worker that stands still. */
-const WORD_MS = 5000;
+const WORD_MS = 15_000;
 const LOOK_MS = 5;
+/** So much longer than a look takes is the time until the next. */
+const REST = 4;
 /** Accepting is one turn of the event loop, reading another; one more for good measure. */
 const TURNS = 3;
 
@@ -57,7 +59,8 @@ export class WorkerDoors implements Doors {
   }
 
   /** On behalf of main. */
-  steer(steering: readonly Steering[]): string | null {
+  steer({ steering, untilMs }: SteerMessage): string | null {
+    if (Date.now() > untilMs) return "a worker was too busy";
     try {
       return steer(ownListeningSockets(), steering);
     } catch (error) {
@@ -85,20 +88,25 @@ export class WorkerDoors implements Doors {
 /** Those that shook hands at the beginning are through, nobody waits, and all that was accepted is read. */
 async function emptied(watch: ConnectionWatch, handshakeMs: number, endMs: number): Promise<void> {
   await handshakesOver(watch, Math.min(endMs, performance.now() + handshakeMs));
-  for (let isEmpty = false; !isEmpty; isEmpty = watch.waiting === 0 || performance.now() > endMs)
+  for (let waiting = 1; waiting > 0; waiting = watch.waiting) {
     for (let turn = 0; turn < TURNS; turn++) await Bun.sleep(1);
+    if (performance.now() < endMs) continue;
+    if (watch.waiting > 0)
+      log("warn", "connections still wait to be accepted when the time is over", { waiting: watch.waiting });
+    return;
+  }
 }
 
-/** New ones begin all the time, on other sockets of these ports; where there are too many to tell, the time is waited out. */
+/** Those that are under way now; new ones begin all the time, on other sockets of these ports. */
 async function handshakesOver(watch: ConnectionWatch, endMs: number): Promise<void> {
   if (performance.now() >= endMs) return;
-  let before = await watch.handshakes();
-  while (before !== null && before.size > 0 && performance.now() < endMs) {
-    await Bun.sleep(LOOK_MS);
-    const now = await watch.handshakes();
-    before = now === null ? null : before.intersection(now);
+  let startMs = performance.now();
+  let left = await watch.handshakes();
+  while (left.size > 0 && performance.now() < endMs) {
+    await Bun.sleep(Math.max(LOOK_MS, REST * (performance.now() - startMs)));
+    startMs = performance.now();
+    left = left.intersection(await watch.handshakes());
   }
-  if (before === null) await Bun.sleep(Math.max(0, endMs - performance.now()));
 }
 
 /** Nobody has said anything for a while. */

@@ -80,7 +80,7 @@ class WorkerLife {
     if (!isToWorker(value)) this.#fail(["main sent something that is not in the handshake"]);
     else if (value.kind === "drain") this.#drain(value.how, value.awaitsWord);
     else if (value.kind === "steer")
-      this.#send({ kind: "steered", fault: this.#doors.steer(value.steering) });
+      this.#send({ kind: "steered", untilMs: value.untilMs, fault: this.#doors.steer(value) });
     else if (value.kind === "close") this.#doors.giveWord(value.again);
     else if (value.kind === "quit") this.#quit();
     else if (value.kind === "reopen") this.#reopenLogs();

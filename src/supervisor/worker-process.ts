@@ -51,7 +51,7 @@ export class WorkerProcess implements Handed {
   sockets: readonly ListeningSocket[] = [];
   #quiet = Promise.withResolvers<void>();
   #deaf = Promise.withResolvers<void>();
-  #steered: PromiseWithResolvers<string | null> | null = null;
+  #steered = { untilMs: 0, ...Promise.withResolvers<string | null>() };
   #process: Bun.Subprocess;
   #listener: WorkerListener;
   #faults: readonly string[] = [];
@@ -105,10 +105,10 @@ export class WorkerProcess implements Handed {
     return this.#deaf.promise;
   }
 
-  steer(steering: readonly Steering[]): Promise<string | null> {
+  steer(steering: readonly Steering[], untilMs: number): Promise<string | null> {
     if (!this.isReady) return Promise.resolve(GONE);
-    this.#steered = Promise.withResolvers<string | null>();
-    this.#send({ kind: "steer", steering });
+    this.#steered = { untilMs, ...Promise.withResolvers<string | null>() };
+    this.#send({ kind: "steer", steering, untilMs });
     return this.#steered.promise;
   }
 
@@ -142,9 +142,9 @@ export class WorkerProcess implements Handed {
     }
     const message: FromWorker = value;
     if (message.kind === "failed") this.#faults = message.faults;
-    else if (message.kind === "steered") this.#steered?.resolve(message.fault);
+    else if (message.kind === "steered") this.#answered(message.untilMs, message.fault);
     else if (message.kind === "quiet") this.#quiet.resolve();
-    else if (message.kind === "deaf") this.#deaf.resolve();
+    else if (message.kind === "deaf") this.#hearsNoMore();
     else if (message.kind === "leaving") this.#listener.leaving(this);
     else if (message.kind === "ready") {
       this.#readyAt = performance.now();
@@ -153,12 +153,22 @@ export class WorkerProcess implements Handed {
     }
   }
 
+  /** An answer that nobody waits for any more is none to what was asked since. */
+  #answered(untilMs: number, fault: string | null): void {
+    if (untilMs === this.#steered.untilMs) this.#steered.resolve(fault);
+  }
+
+  /** Which is quiet as well, also for one that could not look whether it was. */
+  #hearsNoMore(): void {
+    this.#quiet.resolve();
+    this.#deaf.resolve();
+  }
+
   #settle(overdue = false): void {
     if (this.#told || this.#cause === null || !(this.#channelClosed || overdue)) return;
     this.#told = true;
-    this.#steered?.resolve(GONE);
-    this.#quiet.resolve();
-    this.#deaf.resolve();
+    this.#steered.resolve(GONE);
+    this.#hearsNoMore();
     const readyMs = this.#readyAt > 0 ? performance.now() - this.#readyAt : 0;
     const { pid, slot } = this;
     this.#listener.exited(this, { pid, slot, cause: this.#cause, faults: this.#faults, readyMs });

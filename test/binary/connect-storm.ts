@@ -9,7 +9,7 @@ const LATE_MS = 900;
 const GIVE_UP_MS = 15_000;
 const TICK_MS = 4;
 /** More at once would be a storm of our own making: the machine is behind. */
-const MAX_OPEN = 2000;
+const MAX_OPEN = 200;
 
 export interface Outcome {
   /** With 200 and its body. */

@@ -23,13 +23,10 @@ async function reload(toml: string, workers: number): Promise<void> {
   server.process.kill("SIGHUP");
   await until(`a reload in ${server.log}`, () => countOf(/reloaded generation=/g) > reloads);
   await until("new workers only", async () => {
-    const pids = await currentPids();
+    const pids = await server.workerPids();
     return pids.length === workers && !pids.some((pid) => before.includes(pid));
   });
 }
-
-/** A request may meet a listener that is just being closed. */
-const currentPids = (): Promise<number[]> => server.workerPids().catch(() => []);
 
 const countOf = (pattern: RegExp): number => (server.log.match(pattern) ?? []).length;
 

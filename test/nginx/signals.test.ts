@@ -317,6 +317,7 @@ test.each(["HEADER", ""])("reloads leave no descriptor and no child behind (%j)"
     await expectEnds(held, header);
     await until("two children", () => children() === 2);
   }
-  expect(descriptors()).toBe(before.open);
+  // One of a worker that is gone may have been open still when they were counted first.
+  expect(descriptors()).toBeLessThanOrEqual(before.open);
   expect(files().length).toBe(before.files);
 });
