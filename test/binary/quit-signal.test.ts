@@ -83,7 +83,7 @@ describe.each([
     expect((await events.restOfChunks()).toString()).toMatch(/^: HEADER\n(: -1\n)*: BYE\n$/);
     for (const { connection } of sockets) {
       const frames = (await connection.untilEnd()).toString("hex");
-      expect(frames).toMatch(new RegExp(`^8106${hex("HEADER")}(8900)*8103${hex("BYE")}8800$`));
+      expect(frames).toMatch(new RegExp(`^8106${hex("HEADER")}(8900)*8103${hex("BYE")}880203e9$`));
     }
     const timedOut = await poll.answer();
     expect(timedOut.status).toBe(304);
@@ -114,7 +114,7 @@ describe.each([
       expect((await stream.restOfChunks()).toString()).toBe(`${header}BYE`);
     }
     expect((await socket.connection.untilEnd()).toString("hex")).toBe(
-      `8106${hex("HEADER")}8103${hex("BYE")}8800`,
+      `8106${hex("HEADER")}8103${hex("BYE")}880203e9`,
     );
     expect((await poll.answer()).status).toBe(304);
     expect(await server.process.exited).toBe(0);

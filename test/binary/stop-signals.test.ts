@@ -18,14 +18,14 @@ const hex = (text: string): string => Buffer.from(text).toString("hex");
 const HEADER_FRAME = `8106${hex("HEADER")}`;
 const FOOTER_FRAME = `8103${hex("BYE")}`;
 
-/** Close codes of the sluice protocols: going away, and service restart, which says that others serve already. */
+/** Close codes: going away, and service restart, which says that others serve already. */
 const GOING_AWAY = "880203e9";
 const SERVICE_RESTART = "880203f4";
 
 function expectEnds(ends: Ends, streamHeader: string, named = GOING_AWAY): void {
   expect(ends.streams).toEqual(times(`${streamHeader}BYE`));
   expect(ends.events).toEqual(times(": HEADER\n: BYE\n"));
-  expect(ends.sockets).toEqual(times(`${HEADER_FRAME}${FOOTER_FRAME}8800`));
+  expect(ends.sockets).toEqual(times(`${HEADER_FRAME}${FOOTER_FRAME}${named}`));
   expect(ends.named).toEqual(times(named));
   expect(ends.polls.map(({ statusLine }) => statusLine)).toEqual(times("HTTP/1.1 304 Not Modified"));
   for (const { fields, body } of ends.polls) {
@@ -95,7 +95,9 @@ describe.each([
     await standing(server.port, "a", sockets.length);
     server.process.kill("SIGTERM");
     for (const { connection } of sockets)
-      expect((await connection.untilEnd()).toString("hex")).toBe(`${HEADER_FRAME}${FOOTER_FRAME}8800`);
+      expect((await connection.untilEnd()).toString("hex")).toBe(
+        `${HEADER_FRAME}${FOOTER_FRAME}${GOING_AWAY}`,
+      );
     expect(await server.process.exited).toBe(0);
   });
 
