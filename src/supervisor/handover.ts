@@ -38,7 +38,7 @@ const ROUNDS = 3;
 
 /** One at a time: the next waits. */
 export class Handover {
-  readonly #groups = new SocketGroups();
+  readonly #groups: SocketGroups;
   #leaving: readonly Handed[] = [];
   #staying: () => readonly Handed[] = () => [];
   #state: "idle" | "steering" | "closing" = "idle";
@@ -47,6 +47,10 @@ export class Handover {
   #isLeftOn = false;
   #hasWarned = false;
   #over: PromiseWithResolvers<void> | null = null;
+
+  constructor(groups = new SocketGroups()) {
+    this.#groups = groups;
+  }
 
   /** New connections go to those that stay, from when it resolves on. */
   async steer(leaving: readonly Handed[], staying: () => readonly Handed[]): Promise<void> {

@@ -35,14 +35,19 @@ const MOST_READINGS = 5;
 export class SocketGroups {
   /** By place of listening, the inodes as they stand in the kernel's array. */
   readonly #groups = new Map<string, string[]>();
+  readonly #read: typeof readTwice;
+
+  constructor(read = readTwice) {
+    this.#read = read;
+  }
 
   /** From now on the places where these listen are looked at. */
   know(sockets: readonly ListeningSocket[]): void {
     for (const { local } of sockets) if (!this.#groups.has(local)) this.#groups.set(local, []);
   }
 
-  look(read = readTwice): void {
-    const now = read([...this.#groups.keys()]);
+  look(): void {
+    const now = this.#read([...this.#groups.keys()]);
     for (const [local, places] of this.#groups) {
       const there = now.flatMap((socket) => (socket.local === local ? [socket.inode] : []));
       const here = new Set(there);

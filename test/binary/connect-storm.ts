@@ -16,6 +16,7 @@ export interface Outcome {
   answered: number;
   /** The connection was reset, or ended, without an answer. */
   lost: number;
+  /** Bun calls every connect that fails so, also when the client has no port left. */
   refused: number;
   /** With anything else than 200. */
   turnedAway: number;

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { ConnectStorm } from "./connect-storm.ts";
 import { binary, freePort, RunningServer, until } from "./running-server.ts";
 
-const RELOADS = Number(process.env["SLUICE_RELOADS"] ?? 8);
+const RELOADS = Number(process.env["SLUICE_RELOADS"] ?? 6);
 const CONNECTS = Number(process.env["SLUICE_CONNECTS"] ?? 300);
 const KEPT = 10;
 const NOBODY = 65_534;

@@ -350,7 +350,7 @@ test("a unix socket is owned by one worker, survives its death and a reload, and
   const ask = async () =>
     ((await (await fetch("http://sluice/who", { unix: path, keepalive: false })).json()) as { pid: number })
       .pid;
-  await main.workers(2);
+  await main.logged(/main: serving /);
   const first = await ask();
   process.kill(first, "SIGKILL");
   const second = await eventually("a new owner", () => ask().catch(() => null));

@@ -48,23 +48,23 @@ describe.each([1, 2, 3, 5, 8].flatMap((old) => [1, 2, 3, 5, 8].map((young) => [o
       const roll = dice(oldCount * 100 + youngCount);
       for (let round = 0; round < 50; round++) {
         const kernel = new KernelArray();
-        const groups = new SocketGroups();
+        const groups = new SocketGroups(kernel.read);
         groups.know(member("").sockets);
         const old = Array.from({ length: oldCount }, (_, i) => `old ${i}`);
         const young = Array.from({ length: youngCount }, (_, i) => `new ${i}`);
         for (const inode of old) kernel.listen(inode);
-        groups.look(kernel.read);
+        groups.look();
         // A life before: some died and were replaced.
         for (let death = 0; death < round % 4; death++) {
           const victim = old[(roll.next().value ?? 0) % oldCount] ?? "";
           kernel.close(victim);
-          groups.look(kernel.read);
+          groups.look();
           kernel.listen(victim);
           groups.know(member(victim).sockets);
-          groups.look(kernel.read);
+          groups.look();
         }
         for (const inode of young) kernel.listen(inode);
-        groups.look(kernel.read);
+        groups.look();
         const staying = young.map(member);
         const isNew = (place: number): boolean => kernel.places[place]?.startsWith("new") ?? false;
         const named = groups.between(staying, old.map(member));
@@ -80,7 +80,7 @@ describe.each([1, 2, 3, 5, 8].flatMap((old) => [1, 2, 3, 5, 8].map((young) => [o
           if (next.hasGap) gaps++;
           else if (!isLast) expect(steering?.places.every(isNew)).toBeTrue();
           left = left.filter((each) => each !== next?.member);
-          groups.look(kernel.read);
+          groups.look();
         }
         expect(gaps).toBeLessThanOrEqual(youngCount === 1 ? 1 : 0);
         expect(kernel.listed).toEqual(young);
