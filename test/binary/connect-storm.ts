@@ -16,7 +16,7 @@ export interface Outcome {
   answered: number;
   /** The connection was reset, or ended, without an answer. */
   lost: number;
-  /** Bun calls every connect that fails so, also when the client has no port left. */
+  /** The connect itself failed: nobody listened. A client without a free port is among the lost. */
   refused: number;
   /** With anything else than 200. */
   turnedAway: number;
