@@ -138,7 +138,7 @@ describe.each([1, 2])("%d workers", (workers) => {
   });
 });
 
-test("twenty reloads leave no descriptor, mapping or child behind", async () => {
+test("eight reloads leave no descriptor, mapping or child behind", async () => {
   server = await startServer({ workers: 2, toml: config("") });
   const { pid } = server.process;
   const descriptors = () => readdirSync(`/proc/${pid}/fd`).length;
@@ -151,7 +151,7 @@ test("twenty reloads leave no descriptor, mapping or child behind", async () => 
   await reload(config(""), 2);
   await reload(config(""), 2);
   const before = { descriptors: descriptors(), mappings: mappings() };
-  for (let count = 0; count < 20; count++) await reload(config(""), 2);
+  for (let count = 0; count < 8; count++) await reload(config(""), 2);
   await until(
     `${before.descriptors} descriptors, not ${descriptors()}`,
     () => descriptors() <= before.descriptors,

@@ -161,12 +161,18 @@ async function isReady(url: string): Promise<boolean> {
   }
 }
 
-/** The kernel's choice; it does not give the same one out again soon. */
+const given = new Set<number>();
+
+/** The kernel's choice, none twice: two servers on one port would share their clients, as workers do. */
 export function freePort(): number {
-  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
-  const { port } = probe;
-  probe.stop(true);
-  return port;
+  for (;;) {
+    const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+    const { port } = probe;
+    probe.stop(true);
+    if (given.has(port)) continue;
+    given.add(port);
+    return port;
+  }
 }
 
 /** Looks every few milliseconds until `condition` holds; the failure says what was waited for. */
