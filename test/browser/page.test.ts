@@ -204,7 +204,7 @@ describe.skipIf(!existsSync(executablePath))("the page", () => {
     for (const name of lanes)
       await until(`${name} notices`, async () => (await state(name)) === "reconnecting");
     for (let i = 1; i <= 120; i++) await publish(channel, `away ${i}`);
-    // 120 were published, the default config keeps 100; the other 20 rest for a second, for those who are still connected.
+    // 120 were published, server.ts's configuration keeps 100; the other 20 rest for a second, for those who are still connected.
     await Bun.sleep(RESTED_MS);
     gate.open();
     for (const name of ["WebSocket", "SSE"]) {

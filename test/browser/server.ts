@@ -28,9 +28,10 @@ export async function startServer(port: number): Promise<TestServer> {
 async function startBinary(port: number): Promise<TestServer> {
   // A folder of its own, so that no other sluice on this machine shares the store.
   const folder = mkdtempSync(join(tmpdir(), "sluice-page-"));
-  // The embedded default, but what may not be stored is gone sooner: the page is to show a gap.
+  // The embedded default, but it keeps less, and what may not be stored is gone sooner: the page is to show a gap.
   const config = join(folder, "sluice.toml");
-  writeFileSync(config, DEFAULT_TOML.replace("[store]", '[store]\nunstored_message_ttl = "1s"'));
+  const short = '[store]\nunstored_message_ttl = "1s"\nmax_messages_stored_per_channel = 100';
+  writeFileSync(config, DEFAULT_TOML.replace("[store]", short));
   const args = ["serve", "--listen", `127.0.0.1:${port}`, "--workers", "2", "--config", config];
   const process_ = Bun.spawn([binary, ...args], {
     env: { ...process.env, RUNTIME_DIRECTORY: folder },
