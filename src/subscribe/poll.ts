@@ -134,8 +134,9 @@ export class PollEndpoint {
   }
 
   /**
-   * Spec 4.12 (3), (5); null when no channel has anything newer. What is found to be missing is added to `missing`. The mark is found before any message is read, and then every channel is
-   * read up to it: what lies before a message that was seen was published before it, so nothing can fall between two polls.
+   * Spec 4.12 (3), (5); null when no channel has anything newer. What is found to be missing is added to `missing`. The mark is found
+   * before any message is read, and then every channel is read up to it: what lies before a message that was seen was published before
+   * it, so nothing can fall between two polls.
    */
   #answerNow(
     seats: readonly Seat[],
