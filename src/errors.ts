@@ -86,6 +86,10 @@ export const FrameRefusals = {
 /** WebSocket close codes sluice sends (RFC 6455 7.4.1). */
 export const CloseCode = {
   GOING_AWAY: 1001,
+  PROTOCOL: 1002,
+  /** Never on the wire: the close frame had no code (RFC 6455 7.1.5). */
+  NO_STATUS: 1005,
+  NO_TEXT: 1007,
   POLICY: 1008,
   TOO_BIG: 1009,
   INTERNAL: 1011,
