@@ -3,6 +3,7 @@
  * errors.ts: one function turns a refusal into a response, so no endpoint can forget a header.
  */
 import { type Refusal, retryAfterSec } from "./errors.ts";
+import type { Incoming } from "./incoming.ts";
 
 /**
  * On every ordinary answer: all but a WebSocket's 101 (spec 0.5). No `Connection: keep-alive`: of HTTP/1.1 it says nothing new (RFC 9112 9.3),
@@ -49,7 +50,9 @@ export const methodNotAllowed = (allow: string): Response => headerOnly(405, { A
  * Whether the connection ends with this answer: the client asked for it, or speaks HTTP/1.0, which Bun closes after one answer. A request
  * tells no version; one without Host, of which Bun knows the path alone, is of that kind.
  */
-export function isLastRequest(request: Request): boolean {
+export function isLastRequest(request: Incoming): boolean {
+  // The door that has the bytes knows when its connections end, and says so.
+  if (request.exchange !== undefined) return false;
   const wish = request.headers.get("connection");
   return request.url.startsWith("/") || (wish !== null && /\bclose\b/i.test(wish));
 }

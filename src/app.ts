@@ -4,20 +4,19 @@
  */
 import { Elysia } from "elysia";
 import { admin } from "./admin/plugin.ts";
-import { closing, headerOnly, isLastRequest, refuse } from "./answer.ts";
-import { type AddressSource, UnknownPeer } from "./config/door.ts";
-import { type LocatedRequest, Locator } from "./config/located-request.ts";
+import { closing, isLastRequest, refuse } from "./answer.ts";
+import type { AddressSource } from "./config/door.ts";
+import { Locator } from "./config/located-request.ts";
 import type { Config } from "./config/model.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import type { Closing, Doors } from "./doors.ts";
+import { Entrance } from "./entrance/entrance.ts";
 import { type Refusal, Refusals } from "./errors.ts";
 import { Fanout } from "./fanout/fanout.ts";
 import { files } from "./files/plugin.ts";
 import { ChannelQuota } from "./front/channel-quota.ts";
 import { errorPage } from "./front/error-page.ts";
 import { Front } from "./front/front.ts";
-import { originOf, returnedAnswer } from "./front/returned.ts";
-import { UnknownClients } from "./front/unknown-clients.ts";
 import { Guards } from "./handlers/guard.ts";
 import { hooksOf } from "./handlers/hooks.ts";
 import { HandlerHost } from "./handlers/host.ts";
@@ -29,12 +28,12 @@ import { isWebSocket, largestBody, socketSizes } from "./listen/socket-sizes.ts"
 import { log } from "./log.ts";
 import { DiskWait } from "./publish/disk-wait.ts";
 import { type Draft, type Ingest, ingestPatiently, openTarget, type Target } from "./publish/ingest.ts";
-import { publish } from "./publish/plugin.ts";
+import { publish, publisherEndpoints } from "./publish/plugin.ts";
 import { Counter } from "./store/counters.ts";
 import { Doorbell } from "./store/doorbell.ts";
 import { RoomWatch } from "./store/room-watch.ts";
 import type { Store } from "./store/store.ts";
-import { type SubscriberEndpoints, subscribe, subscriberEndpoints } from "./subscribe/plugin.ts";
+import { subscribe, subscriberEndpoints } from "./subscribe/plugin.ts";
 import { type RefusedUpgrader, refuseSocket } from "./subscribe/refused-socket.ts";
 import { Room, type RoomOptions } from "./subscribe/room.ts";
 import { web } from "./web/plugin.ts";
@@ -141,8 +140,20 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     refuseSocket(located, refusal, server as RefusedUpgrader | null, spoken),
   );
   const subscribers = subscriberEndpoints(room);
+  const publishers = publisherEndpoints({ config, ingest: inlet, hooks });
+  const isFull = (): boolean => isFullWith(options, listeners);
+  const entrance = new Entrance({
+    config,
+    ingest: inlet,
+    locator,
+    front,
+    guards,
+    publishers,
+    subscribers,
+    isFull,
+  });
   const plugins = {
-    publish: publish({ config, locator, ingest: inlet, front, hooks }),
+    publish: publish(publishers, locator, front),
     subscribe: subscribe(subscribers, locator, front),
     files: files(config, locator, front),
     handlers: handlers(programs, locator, front),
@@ -154,14 +165,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const compose = (): Application => {
     const self: Pick<Application, "fetch"> = { fetch: () => refuse(Refusals.draining) };
     const app = new Elysia({ name: "sluice", handler: { standardHostname: false } })
-      .use(
-        entrance(options, listeners, locator, {
-          front,
-          guards,
-          subscribers,
-          again: (request) => self.fetch(request),
-        }),
-      )
+      .use(entering(entrance, (request) => self.fetch(request)))
       .use(plugins.publish)
       .use(plugins.subscribe)
       .use(plugins.files)
@@ -176,7 +180,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   };
   const takesSockets = (request: Request, server: AddressSource): boolean => {
     // The answer is 503, for which no relay is needed.
-    if (isFull(options, listeners)) return false;
+    if (isFull()) return false;
     const located = locator.look(request, server);
     // The request that is answered is another object.
     locator.forget();
@@ -253,100 +257,23 @@ async function shutDoors(
   doors?.closed();
 }
 
-/** Who may come in: access rules and passwords, then somebody's guard. Event sources are turned away in their own way. */
-interface Gate {
-  readonly front: Front;
-  readonly guards: Guards;
-  readonly subscribers: SubscriberEndpoints;
-  readonly again: (request: Request) => Response | Promise<Response>;
-}
-
-const AT_THE_FRONT = 0;
-const AT_THE_GUARD = 1;
-const INSIDE = 2;
-
-/**
- * What every request passes first: the limit of connections, a path that can be read at all, what the steps of its location
- * return, and who may come in. `again` hands a request in once more, when a password was verified off the event loop or a guard took
- * its time.
- */
-const entrance = (
-  options: WorkerOptions,
-  listeners: readonly Listener[],
-  locator: Locator,
-  { front, guards, subscribers, again }: Gate,
-) => {
-  /** How far a request that is handed in again has come. */
-  const passed = new WeakMap<Request, number>();
-  const unknown = new UnknownClients();
-  const { store, slot, config } = options;
-  /** Nobody stands before most locations, and their requests go straight on. */
-  const isOpen = config.locations.map((_, index) => front.isOpen(index) && guards.isOpen(index));
-  return new Elysia({ name: "entrance" })
-    .onRequest(({ request, server }) => {
-      if (isFull(options, listeners)) {
-        store.count(slot, Counter.REFUSED, 1);
-        const asked = hasBadHost(request) ? null : locator.look(request, server);
-        const away =
-          asked === null ? null : subscribers[asked.index]?.turnAway(asked, Refusals.tooManyConnections);
-        return closing(away ?? refuse(Refusals.tooManyConnections));
-      }
-      if (hasBadHost(request)) return headerOnly(400);
-      const located = locator.look(request, server);
-      if (located === null) {
-        store.count(slot, Counter.REFUSED, 1);
-        return unknown.refuse(locator.unknown);
-      }
-      const misuse = front.misuse(located);
-      if (misuse !== null) {
-        store.count(slot, Counter.REFUSED, 1);
-        return front.finish(located, refuse(misuse));
-      }
-      if (located.returned !== null) return front.finish(located, returned(located, config));
-      if (isOpen[located.index] === true) return undefined;
-      const stage = passed.get(request) ?? AT_THE_FRONT;
-      if (stage === INSIDE) {
-        guards.recall(located);
-        return undefined;
-      }
-      const passing = (next: number) => () => {
-        passed.set(request, next);
-        locator.keepCallers(located);
-        return again(request);
-      };
-      const refused =
-        (stage === AT_THE_FRONT ? front.before(located, passing(AT_THE_GUARD)) : null) ??
-        guards.check(located, server, passing(INSIDE));
-      if (!(refused instanceof Promise)) return refused === null ? undefined : front.finish(located, refused);
-      // Who was let on after all was answered, and finished, further in.
-      return refused.then((answer) =>
-        (passed.get(request) ?? AT_THE_FRONT) === stage ? front.finish(located, answer) : answer,
-      );
-    })
+/** Bun's door: every request passes the entrance before the plugins see it. */
+const entering = (entrance: Entrance, again: Application["fetch"]) =>
+  new Elysia({ name: "entrance" })
+    .onRequest(({ request, server }) => entrance.enter(request, server, () => again(request)))
     .onError({ as: "global" }, ({ code, error, request }) => {
-      if (error instanceof UnknownPeer) {
-        store.count(slot, Counter.REFUSED, 1);
-        return unknown.refuse(error);
-      }
+      const unknown = entrance.unknownClient(error);
+      if (unknown !== null) return unknown;
       if (code === "NOT_FOUND") return isLastRequest(request) ? closing(errorPage(404)) : errorPage(404);
       log("error", "a request failed", { code: String(code), error: String(error) });
       return refuse(Refusals.internal);
     });
-};
-
-/** What nginx's `return` answers; a URL without a host is one of this server. */
-function returned(located: LocatedRequest, { locations }: Config): Response {
-  const { status, text } = located.returned ?? { status: 500, text: null };
-  const { defaultType = "text/plain" } = locations[located.index] ?? {};
-  return returnedAnswer(status, text, defaultType, originOf(located));
-}
-
-/** RFC 9112 3.2: a Host that is none is 400. Bun then gives the path alone, as it does when there is no Host or an empty one. */
-const hasBadHost = (request: Request): boolean =>
-  request.url.startsWith("/") && Boolean(request.headers.get("host"));
 
 /** The next one is refused before there are no descriptors left to refuse it with. */
-function isFull({ maxConnections, maxDescriptors }: WorkerOptions, listeners: readonly Listener[]): boolean {
+function isFullWith(
+  { maxConnections, maxDescriptors }: WorkerOptions,
+  listeners: readonly Listener[],
+): boolean {
   let open = 0;
   let taken = 0;
   for (const listener of listeners) {

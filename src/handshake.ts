@@ -20,7 +20,7 @@ export function hasToken(list: string | null | undefined, token: string): boolea
  * Whether a request asks for an upgrade at all; for which is the server's to judge. HTTP/1.0 knows none (RFC 9110 7.8): the listener that
  * sees versions drops the field, and to Bun's own server a request without Host is of that kind.
  */
-export function asksForUpgrade({ headers, url }: Request): boolean {
+export function asksForUpgrade({ headers, url }: Pick<Request, "headers" | "url">): boolean {
   if (url.startsWith("/") || !hasToken(headers.get("connection"), "upgrade")) return false;
   return REQUIRED.every((name) => headers.has(name)) && KEY.test(headers.get("sec-websocket-key") ?? "");
 }

@@ -23,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   web: ["leaves", "config", "front"],
   handlers: ["leaves", "fanout", "store", "publish", "wire", "config", "front"],
   listen: ["leaves", "config", "fanout", "subscribe", "handlers", "wire"],
+  entrance: ["leaves", "config", "front", "store", "publish", "subscribe", "handlers"],
   app: [
     "leaves",
     "publish",
@@ -36,6 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "files",
     "handlers",
     "listen",
+    "entrance",
   ],
   supervisor: ["leaves", "app", "store", "config", "handlers"],
   cli: ["leaves", "supervisor", "config", "wire", "handlers"],

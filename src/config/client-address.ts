@@ -23,7 +23,12 @@ import {
 } from "./network.ts";
 
 /** Throws UnknownClient. */
-export type ClientReader = (connection: KnownPeer, headers: Headers) => KnownPeer;
+export type ClientReader = (connection: KnownPeer, request: FieldReader) => KnownPeer;
+
+/** The fields of a request; names in lower case. */
+export interface FieldReader {
+  header(name: string): string | null;
+}
 
 /** Trusted proxies in a row. Chains have two or three. */
 export const MOST_HOPS = 32;
@@ -34,18 +39,19 @@ const LONGEST_SHOWN = 60;
 /** null: nobody is trusted, and every connection speaks for itself. Throws on a network that is none. */
 export function compileClientReader(proxies: ProxiesConfig | null): ClientReader | null {
   if (proxies === null || proxies.trusted.length === 0) return null;
-  const { header } = proxies;
+  const header = proxies.header.toLowerCase();
   const isTrusted = compileTrust(proxies.trusted);
   const clientIn = compileChain(proxies, isTrusted);
   // A backend publishes again and again, and an address takes some microseconds to be read.
   let lastField = "";
   let lastClient: KnownPeer | null = null;
-  return (connection, headers) => {
+  return (connection, request) => {
     if (!isTrusted.connection(connection)) return connection;
-    const field = headers.get(header);
+    const field = request.header(header);
     if (lastClient !== null && field === lastField) return lastClient;
     const outcome = field === null ? "it is missing" : clientIn(field);
-    if (typeof outcome === "string") throw new UnknownClient({ proxy: connection, header, fault: outcome });
+    if (typeof outcome === "string")
+      throw new UnknownClient({ proxy: connection, header: proxies.header, fault: outcome });
     lastField = field ?? "";
     lastClient = { kind: "ip", address: addressText(outcome) };
     return lastClient;

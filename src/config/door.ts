@@ -5,19 +5,20 @@
  * location looks at addresses in any way, that is at the request's first look, before anything of it is evaluated (`asksWho`); an address
  * that is wanted nevertheless and cannot be had ends the request (UnknownPeer), it is never taken for another.
  */
+import type { Incoming } from "../incoming.ts";
 import { type KnownPeer, type Peer, tcpPeer, UNIX_PEER, UNKNOWN_PEER } from "../peer.ts";
 import type { LocationConfig } from "./model.ts";
 
 /** The part of Bun's server that a request may ask. */
 export interface AddressSource {
-  requestIP(request: Request): { readonly address: string } | null;
+  requestIP(request: Incoming): { readonly address: string } | null;
 }
 
 /** Who knows the clients of a server that does not know them itself, or not for as long as we ask. */
 export interface PeerSource {
-  peerOf(request: Request): Peer;
+  peerOf(request: Incoming): Peer;
   /** Where the request's URL does not tell. */
-  schemeOf?(request: Request): string;
+  schemeOf?(request: Incoming): string;
 }
 
 /** A listening server, as the locator was told of it. */

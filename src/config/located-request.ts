@@ -6,6 +6,7 @@
  * rewrite.ts's. A configuration of one server without steps, which most are, pays for neither.
  */
 
+import type { Exchange, Gone, Incoming } from "../incoming.ts";
 import { type Callers, type KnownPeer, peerText } from "../peer.ts";
 import type { BoundedRegex } from "./bounded-regex.ts";
 import { type ClientReader, compileClientReader } from "./client-address.ts";
@@ -39,7 +40,7 @@ import {
 } from "./server-names.ts";
 
 export class LocatedRequest implements SteppedRequest {
-  readonly request: Request;
+  readonly request: Incoming;
   readonly rawUrlPath: string;
   readonly rawQuery: string;
   /** Of Config.locations, the variant that serves; -1: none. */
@@ -55,13 +56,14 @@ export class LocatedRequest implements SteppedRequest {
   /** The decoded, normalised path, as a binary string. */
   readonly path: string;
   readonly #door: Door;
+  readonly #exchange: Exchange | undefined;
   readonly #readClient: ClientReader | null;
   /** null: not asked for yet. */
   #callers: Callers | null;
   #variables: Map<string, string> | null = null;
 
   constructor(
-    request: Request,
+    request: Incoming,
     rawUrlPath: string,
     rawQuery: string,
     match: LocationMatch,
@@ -70,6 +72,7 @@ export class LocatedRequest implements SteppedRequest {
     callers: Callers | null,
   ) {
     this.request = request;
+    this.#exchange = request.exchange;
     this.rawUrlPath = rawUrlPath;
     this.rawQuery = rawQuery;
     this.index = match.index;
@@ -81,6 +84,19 @@ export class LocatedRequest implements SteppedRequest {
     this.#callers = callers;
   }
 
+  /** Its door writes the bytes of answers itself, and takes them as such (direct-answer.ts). */
+  get isDirect(): boolean {
+    return this.#exchange !== undefined;
+  }
+  /** The body, if it is here already and the door has it. */
+  bodyNow(): Uint8Array | null {
+    return this.#exchange?.bodyNow() ?? null;
+  }
+  /** The client has left before it was answered: told once. */
+  whenGone(listener: Gone & EventListenerObject): void {
+    if (this.#exchange !== undefined) this.#exchange.whenGone(listener);
+    else this.request.signal.addEventListener("abort", listener, ONCE);
+  }
   get method(): string {
     return this.request.method;
   }
@@ -93,7 +109,7 @@ export class LocatedRequest implements SteppedRequest {
     if (this.#callers !== null) return this.#callers;
     const connection = this.#door.peerOf(this.request);
     if (connection.kind === "unknown") throw new UnknownPeer();
-    const client = this.#readClient?.(connection, this.request.headers) ?? connection;
+    const client = this.#readClient?.(connection, this) ?? connection;
     this.#callers = { connection, client };
     return this.#callers;
   }
@@ -113,7 +129,8 @@ export class LocatedRequest implements SteppedRequest {
   }
 
   header(name: string): string | null {
-    return this.request.headers.get(name);
+    const exchange = this.#exchange;
+    return exchange === undefined ? this.request.headers.get(name) : exchange.field(name);
   }
 
   variable(name: string): string {
@@ -129,6 +146,8 @@ export class LocatedRequest implements SteppedRequest {
     this.captures = captures;
   }
 }
+
+const ONCE = { once: true };
 
 /** Scheme and "//": the authority starts here in every absolute URL Bun gives. Without a Host (HTTP/1.0) it gives the path alone. */
 const AFTER_SCHEME = "http://".length;
@@ -152,8 +171,8 @@ export class Locator {
   readonly #asksWho: readonly boolean[];
   readonly #doors = new Map<object, Door>();
   /** Of requests that are handed in again: meanwhile the connection may be gone, which takes nothing from who was let on. */
-  readonly #kept = new WeakMap<Request, Callers>();
-  #lastRequest: Request | null = null;
+  readonly #kept = new WeakMap<Incoming, Callers>();
+  #lastRequest: Incoming | null = null;
   #last: LocatedRequest | null = null;
   #lastUnknown: UnknownPeer | null = null;
 
@@ -182,7 +201,7 @@ export class Locator {
    * Matches a request for the claims that follow in the same turn. null: nobody may look at it any further (400), as its path is
    * malformed, or nobody can say whose it is; `unknown` then has the reason.
    */
-  look(request: Request, server: AddressSource | null): LocatedRequest | null {
+  look(request: Incoming, server: AddressSource | null): LocatedRequest | null {
     this.#lastRequest = request;
     this.#last = null;
     this.#lastUnknown = null;
@@ -201,7 +220,7 @@ export class Locator {
   }
 
   /** The request in its location if that has the role; null: it is another plugin's, or no location's. */
-  claim(role: Role["kind"], request: Request, server: AddressSource | null): LocatedRequest | null {
+  claim(role: Role["kind"], request: Incoming, server: AddressSource | null): LocatedRequest | null {
     if (request !== this.#lastRequest) this.look(request, server);
     const located = this.#last;
     return located !== null && this.#roles[located.index] === role ? located : null;
@@ -214,8 +233,9 @@ export class Locator {
   }
 
   /** Throws UnknownPeer. */
-  #locate(request: Request, door: Door): LocatedRequest | null {
-    const { url } = request;
+  #locate(request: Incoming, door: Door): LocatedRequest | null {
+    const { exchange } = request;
+    const url = exchange === undefined ? request.url : exchange.target;
     const start = url.startsWith("/") ? 0 : url.indexOf("/", AFTER_SCHEME + 1);
     const mark = url.indexOf("?", start);
     const path = mark < 0 ? url.slice(start) : url.slice(start, mark);
@@ -247,10 +267,14 @@ export class Locator {
     return this.#doors.get(server) ?? doorOf(server, "", undefined);
   }
 
-  #serverFor(request: Request, { address }: Door): number {
-    return this.#choose?.(address, request.headers.get("host") ?? "") ?? 0;
+  #serverFor(request: Incoming, { address }: Door): number {
+    return this.#choose?.(address, fieldOf(request, "host") ?? "") ?? 0;
   }
 }
+
+/** `name` in lower case. */
+const fieldOf = ({ exchange, headers }: Incoming, name: string): string | null =>
+  exchange === undefined ? headers.get(name) : exchange.field(name);
 
 function runSteps(located: LocatedRequest, steps: CompiledSteps): void {
   const { variant, returned } = steps(located);

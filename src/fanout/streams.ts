@@ -5,19 +5,11 @@
  * connection *lags*: it leaves every live set, nothing more is written, and lag.ts reads on from the store when the promise
  * resolves. So a slow reader costs what one write held, never a queue (promise P4).
  */
+import type { StreamSink } from "../direct-answer.ts";
 import { log } from "../log.ts";
 import type { Position } from "../wire/position.ts";
 import type { Format } from "./format.ts";
 import { placeOf, type StreamSubscription } from "./local-channel.ts";
-
-/** The part of Bun's direct stream controller that is used; a write or flush gives a promise under backpressure. */
-export interface StreamSink {
-  write(bytes: Uint8Array): number | Promise<number>;
-  flush(): number | Promise<number>;
-  end(): unknown;
-  /** Bytes from which on a write is sent at once instead of kept for a flush. */
-  start(options: { highWaterMark: number }): unknown;
-}
 
 /** What a connection tells its keeper; one keeper serves all connections of a worker. */
 export interface StreamKeeper {

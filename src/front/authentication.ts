@@ -7,6 +7,7 @@
 import { randomBytes } from "node:crypto";
 import { SERVER } from "../answer.ts";
 import { toBinary } from "../config/binary-text.ts";
+import type { Answer } from "../direct-answer.ts";
 import { log } from "../log.ts";
 import { errorPage } from "./error-page.ts";
 import { fieldValue } from "./field-value.ts";
@@ -24,9 +25,9 @@ export interface Credentials {
 }
 
 /** Called when a verification that took time went well: carries on with the request. */
-export type Resume = () => Response | Promise<Response>;
+export type Resume = () => Answer | Promise<Answer>;
 
-type Outcome = null | number | Promise<Response | number>;
+type Outcome = null | number | Promise<Answer | number>;
 
 /** One for each user file of a worker, shared by the locations that name it. */
 export class UserCheck {
@@ -76,7 +77,7 @@ export class UserCheck {
     isKnown: boolean,
     verified: Promise<boolean>,
     resume: Resume,
-  ): Promise<Response | number> {
+  ): Promise<Answer | number> {
     const generation = this.#generation;
     if (!(await verified) || !isKnown) return 401;
     // The file may have changed meanwhile; then these were good yesterday.
@@ -116,7 +117,7 @@ export class Authentication {
   }
 
   /** null: let in. The promise is of a refusal or of what `resume` answers. */
-  check(authorization: string | null, resume: Resume): null | Response | Promise<Response> {
+  check(authorization: string | null, resume: Resume): null | Response | Promise<Answer> {
     const outcome = this.#users.check(parseCredentials(authorization), resume);
     if (outcome === null) return null;
     if (typeof outcome === "number") return this.#refusal(outcome);

@@ -7,6 +7,7 @@
 import { closing, isLastRequest } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
+import { type Answer, asResponse } from "../direct-answer.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import { type AccessCheck, compileAccess } from "./access.ts";
 import { AccessLog, LogFiles } from "./access-log.ts";
@@ -61,7 +62,7 @@ export class Front {
    * null: the role may answer. A Response refuses. Where a password takes long to verify, the promise is of a refusal or of what `resume`
    * answers (as the role answers, not finished yet).
    */
-  before(located: LocatedRequest, resume: Resume): Response | Promise<Response> | null {
+  before(located: LocatedRequest, resume: Resume): Answer | Promise<Answer> | null {
     const entry = this.#entries[located.index] ?? null;
     if (entry === null) return null;
     entry.accessLog?.arrived(located);
@@ -70,12 +71,16 @@ export class Front {
   }
 
   /** Says whether the connection ends, compresses, adds headers, writes the log. For answers of every kind, refusals of `before` included. */
-  finish(located: LocatedRequest, answer: Response | Promise<Response>): Response | Promise<Response> {
+  finish(located: LocatedRequest, answer: Response | Promise<Response>): Response | Promise<Response>;
+  finish(located: LocatedRequest, answer: Answer | Promise<Answer>): Answer | Promise<Answer>;
+  finish(located: LocatedRequest, answer: Answer | Promise<Answer>): Answer | Promise<Answer> {
     const entry = this.#entries[located.index] ?? null;
     const isLast = isLastRequest(located.request);
     if (entry === null && !isLast) return answer;
-    const finish = (response: Response): Response | Promise<Response> =>
-      finished(entry, located, isLast ? closing(response) : response);
+    const finish = (made: Answer): Response | Promise<Response> => {
+      const response = asResponse(made);
+      return finished(entry, located, isLast ? closing(response) : response);
+    };
     return answer instanceof Promise ? answer.then(finish) : finish(answer);
   }
 

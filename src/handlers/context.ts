@@ -175,6 +175,7 @@ function wholeRequest({ request }: LocatedRequest, body: Uint8Array<ArrayBuffer>
     ? `http://${host}${url}`
     : url.replace(/^(https?:\/\/)localhost\//, `$1${host}/`);
   // One with a body that is not for here is another's to read: a guard would take it away from the publisher behind it.
-  if (body === null && whole === url && (method === "GET" || method === "HEAD")) return request;
+  if (body === null && whole === url && (method === "GET" || method === "HEAD") && request instanceof Request)
+    return request;
   return new Request(whole, { method, headers, signal, ...(body === null ? {} : { body }) });
 }

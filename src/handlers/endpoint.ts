@@ -12,6 +12,7 @@ import { Refusals } from "../errors.ts";
 import { errorPage } from "../front/error-page.ts";
 import { fieldValue } from "../front/field-value.ts";
 import { hasToken } from "../handshake.ts";
+import type { Incoming } from "../incoming.ts";
 import { readBody } from "../publish/body.ts";
 import { readAnswer } from "./answer.ts";
 import { Ending, RequestContext } from "./context.ts";
@@ -22,7 +23,7 @@ import type { HandlerFile, HandlerModule } from "./loader.ts";
 import { DEFAULT_MAX_PAYLOAD, maxPayloadOf, SocketEndpoint, type Upgrader } from "./web-socket.ts";
 
 /** The part of Bun's server that is used. */
-export type HandlerServer = Upgrader & Pick<Bun.Server<unknown>, "timeout">;
+export type HandlerServer = Upgrader & { timeout(request: Incoming, seconds: number): void };
 
 const LEAVE = { "Retry-After": "1", Connection: "close" };
 /** Idle connections are looked at every four seconds. */

@@ -2,21 +2,16 @@
  * The body of an answer that a generator makes: what it yields is sent at once, and it goes on when the client has room for more. One send
  * a `yield`, nothing queued, so a slow reader costs what one `yield` is long.
  *
- * Bun pulls it as a direct stream; a listener of node:http (listen/) pulls it itself. Called by endpoint.ts, which has asked for the
+ * Bun pulls it as a direct stream; a listener of our own (listen/) pulls it itself. Called by endpoint.ts, which has asked for the
  * first piece already: an answer that never begins is another answer.
  */
 
-import type { StreamSink } from "../fanout/streams.ts";
+import { type BreakableSink, pulledResponse } from "../direct-answer.ts";
 import { log } from "../log.ts";
 import { Ending, type RequestContext } from "./context.ts";
 import { isPromise } from "./failure.ts";
 import type { HandlerHost, Running } from "./host.ts";
 import type { HandlerFile } from "./loader.ts";
-
-/** What a direct stream of Bun has besides: an end that the client sees is none. */
-export interface BreakableSink extends StreamSink {
-  close(error: Error): unknown;
-}
 
 export type Piece = string | Uint8Array;
 /** Of a generator, sync or async, or of any iterable. */
@@ -30,10 +25,6 @@ const NO_PROGRESS_MS = 60_000;
 /** How long a generator may go on when the server is about to stop. */
 const LAST_WORDS_MS = 5000;
 
-/** Bodies that a listener of node:http writes itself. */
-const bodies = new WeakMap<Response, GeneratedBody>();
-export const generatedBodyOf = (response: Response): GeneratedBody | undefined => bodies.get(response);
-
 export interface Generating {
   readonly host: HandlerHost;
   readonly file: HandlerFile;
@@ -46,10 +37,7 @@ export interface Generating {
 
 /** The answer with such a body. */
 export function generatedResponse(generating: Generating, init: ResponseInit): Response {
-  const body = new GeneratedBody(generating);
-  const response = new Response(new ReadableStream(body), init);
-  bodies.set(response, body);
-  return response;
+  return pulledResponse(new GeneratedBody(generating), init);
 }
 
 export class GeneratedBody implements Running {

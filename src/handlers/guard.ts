@@ -10,9 +10,11 @@ import { groupsOf, locationValue } from "../config/location-values.ts";
 import type { CaptureGroups } from "../config/match-syntax.ts";
 import type { LocationConfig } from "../config/model.ts";
 import type { CompiledValue } from "../config/variables.ts";
+import type { Answer } from "../direct-answer.ts";
 import type { Refusal } from "../errors.ts";
 import { errorPage } from "../front/error-page.ts";
 import { fieldValue } from "../front/field-value.ts";
+import type { Incoming } from "../incoming.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
 import { Ending, RequestContext } from "./context.ts";
 import { failureAnswer, isPromise, TooLate, within } from "./failure.ts";
@@ -22,7 +24,7 @@ import { textOf } from "./publishing.ts";
 import { spokenBy } from "./web-socket.ts";
 
 /** Carries on with the request, which was let in: the role answers, and the answer is finished. */
-export type Resume = () => Response | Promise<Response>;
+export type Resume = () => Answer | Promise<Answer>;
 
 /**
  * Refuses a WebSocket in its own words, when the request asks for one; null: it does not. Theirs is not the role that would have answered:
@@ -52,7 +54,7 @@ const MAX_USER_BYTES = 256;
 
 export class Guards {
   readonly #guards: readonly (Guard | null)[];
-  readonly #granted = new WeakMap<Request, Granted>();
+  readonly #granted = new WeakMap<Incoming, Granted>();
   readonly #refuseSocket: RefuseSocket;
 
   constructor(host: HandlerHost, refuseSocket: RefuseSocket) {
@@ -70,7 +72,7 @@ export class Guards {
     located: LocatedRequest,
     server: AddressSource | null,
     resume: Resume,
-  ): Response | Promise<Response> | null {
+  ): Answer | Promise<Answer> | null {
     const guard = this.#guards[located.index] ?? null;
     // Says nothing of channels and does nothing; a browser asks it before it sends credentials (CORS).
     if (guard === null || located.method === "OPTIONS") return null;

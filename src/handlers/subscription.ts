@@ -3,10 +3,11 @@
  * while messages lie unread it lags, and reads on from the store when they were taken, so a slow handler costs no queue (promise P4).
  */
 import type { Message, Subscription } from "sluice";
+import type { StreamSink } from "../direct-answer.ts";
 import { Refusals } from "../errors.ts";
 import type { Fanout } from "../fanout/fanout.ts";
 import { type LocalChannel, StreamSubscription } from "../fanout/local-channel.ts";
-import { StreamConnection, type StreamSink } from "../fanout/streams.ts";
+import { StreamConnection } from "../fanout/streams.ts";
 import { ChannelRef } from "../store/channel-ref.ts";
 import { LastSearch } from "../store/last-search.ts";
 import { BUSY } from "../store/outcome.ts";

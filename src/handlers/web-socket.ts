@@ -8,13 +8,14 @@ import type { LocatedRequest } from "../config/located-request.ts";
 import type { CaptureGroups } from "../config/match-syntax.ts";
 import { CloseCode } from "../errors.ts";
 import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
+import type { Incoming } from "../incoming.ts";
 import { Ending, RequestContext } from "./context.ts";
 import { isPromise } from "./failure.ts";
 import type { HandlerHost, Running } from "./host.ts";
 import type { HandlerFile } from "./loader.ts";
 
 export interface Upgrader {
-  upgrade(request: Request, options: { data: HandlerSocket; headers: Record<string, string> }): boolean;
+  upgrade(request: Incoming, options: { data: HandlerSocket; headers: Record<string, string> }): boolean;
 }
 
 type NativeSocket = Bun.ServerWebSocket<unknown>;

@@ -21,6 +21,7 @@ import type { Duplex } from "node:stream";
 import { closing } from "../answer.ts";
 import type { AddressSource } from "../config/door.ts";
 import { hasToken } from "../handshake.ts";
+import type { Incoming } from "../incoming.ts";
 import { log } from "../log.ts";
 import { type Peer, tcpPeer, UNIX_PEER, UNKNOWN_PEER } from "../peer.ts";
 import { hostAndPort, type Listener, type ListenOptions, listen, tlsOptions } from "./listener.ts";
@@ -89,7 +90,7 @@ class Front {
   readonly #options: EarlyListenOptions;
   readonly #server: NodeServer;
   readonly #fetch: (request: Request) => Response | Promise<Response>;
-  readonly #peers = new WeakMap<Request, Peer>();
+  readonly #peers = new WeakMap<Incoming, Peer>();
   /** By connection: node:http asks the kernel each time, and of one that was reset it does not know. */
   readonly #peerOfSocket = new WeakMap<object, Peer>();
   /** What the plugins ask of a server: nothing is upgraded here, and an answer that is held has no idle timeout. */

@@ -3,12 +3,9 @@
  * answer directly. Used by early-listener.ts.
  */
 import type { ServerResponse } from "node:http";
-import type { StreamSink } from "../fanout/streams.ts";
+import { pulledBodyOf, type StreamSink } from "../direct-answer.ts";
 import { isOfHandler } from "../handlers/answer.ts";
-import { generatedBodyOf } from "../handlers/generated-body.ts";
 import { log } from "../log.ts";
-import { chunkedBodyOf } from "../subscribe/chunked-answer.ts";
-import { heldStreamOf } from "../subscribe/stream.ts";
 
 /** A body longer than this is streamed instead of read whole. */
 const MAX_WHOLE_BYTES = 1 << 20;
@@ -42,7 +39,7 @@ export async function writeAnswer(
   response: Response,
   idleMs: number,
 ): Promise<void> {
-  const held = heldStreamOf(response) ?? generatedBodyOf(response) ?? chunkedBodyOf(response);
+  const held = pulledBodyOf(response);
   const head = Array.from(response.headers, ([name, value]) => [spelled(name), value]).flat();
   if (held !== undefined) {
     writeHead(outgoing, response.status, head);

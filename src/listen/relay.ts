@@ -9,6 +9,7 @@ import type { IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { PeerSource } from "../config/door.ts";
+import type { Incoming } from "../incoming.ts";
 import { type KnownPeer, peerText, tcpPeer, UNIX_PEER } from "../peer.ts";
 import { ClientFrames, clientClose } from "../wire/client-frames.ts";
 
@@ -31,7 +32,7 @@ export const peerOfRelay: PeerSource = {
   schemeOf: (request) => told(request)[0] ?? "http",
 };
 
-const told = (request: Request): readonly string[] => (request.headers.get(PEER_HEADER) ?? "").split(" ");
+const told = (request: Incoming): readonly string[] => (request.headers.get(PEER_HEADER) ?? "").split(" ");
 
 export interface RelayOptions {
   readonly socketPath: string;

@@ -8,12 +8,15 @@ import { rawLocationValue } from "../config/location-values.ts";
 import type { LocationConfig } from "../config/model.ts";
 import type { CompiledValue, RequestFacts } from "../config/variables.ts";
 import { corsFields } from "../cors.ts";
+import { type Answer, SharedAnswer } from "../direct-answer.ts";
 
 export class HeaderSet {
   /** Beside the anti-cache headers: those of CORS, or none (push-stream spec 4.11). */
   readonly fields: HeaderFields;
   /** Of an answer 200 without a body. */
   readonly empty: ResponseInit;
+  /** The same where the door writes it itself. */
+  readonly emptyAnswer: Answer;
   readonly #byType = new Map<string, ResponseInit>();
 
   readonly #typed: HeaderFields;
@@ -23,6 +26,7 @@ export class HeaderSet {
     this.fields = fields;
     this.#typed = typed;
     this.empty = { headers: new Headers({ ...ANTI_CACHE, "Content-Length": "0", ...fields }) };
+    this.emptyAnswer = new SharedAnswer(this.empty, null);
   }
 
   ofType(contentType: string): ResponseInit {

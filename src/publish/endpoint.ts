@@ -9,6 +9,7 @@ import type { LocatedRequest } from "../config/located-request.ts";
 import { locationValue } from "../config/location-values.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
 import type { CompiledValue } from "../config/variables.ts";
+import { type Answer, SharedAnswer } from "../direct-answer.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import { errorPage } from "../front/error-page.ts";
 import type { LocationHooks, OfferedDraft } from "../front/location-hooks.ts";
@@ -64,7 +65,7 @@ export class PublisherEndpoint {
     this.#deletedText = encoder.encode(config.messages.channelDeletedText);
   }
 
-  handle(located: LocatedRequest): Response | Promise<Response> {
+  handle(located: LocatedRequest): Answer | Promise<Answer> {
     const headers = this.#headers.of(located);
     // nginx looks at the declared length before it asks the module anything: no channel is made, and every method gets it (2.1 (1)).
     const declared = located.header("content-length");
@@ -86,14 +87,19 @@ export class PublisherEndpoint {
 
   // --- publish: channels are made in path order before the body is looked at (spec 2.1 (7), 2.4) ---------------------------
 
-  #publish(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Response | Promise<Response> {
+  #publish(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Answer | Promise<Answer> {
     const targets = this.#targets(this.#path(located), located);
     if (targets === Refusals.busy)
       return this.#later(located, headers, () => this.#publish(located, headers, isDeclared));
     if ("status" in targets) return this.#refuse(targets, headers);
+    const body = located.bodyNow();
+    if (body !== null)
+      return body.length > this.#maxBodyBytes
+        ? this.#tooLarge(headers)
+        : this.#append(located, headers, targets, body);
     return readBody(located, isDeclared, this.#maxBodyBytes).then(
-      (body) =>
-        body === "too large" ? this.#tooLarge(headers) : this.#append(located, headers, targets, body),
+      (read) =>
+        read === "too large" ? this.#tooLarge(headers) : this.#append(located, headers, targets, read),
       (error: unknown) => this.#bodyFailed(error, headers),
     );
   }
@@ -133,7 +139,7 @@ export class PublisherEndpoint {
     headers: HeaderSet,
     targets: readonly Target[],
     data: Uint8Array,
-  ): Response | Promise<Response> {
+  ): Answer | Promise<Answer> {
     if (data.length === 0) return this.#refuse(Refusals.emptyMessage, headers);
     const eventId = headerBytes(located, "event-id");
     const eventType = headerBytes(located, "event-type");
@@ -142,7 +148,7 @@ export class PublisherEndpoint {
     const draft = { data, eventId, eventType };
     const judge = this.#hooks?.judge(located) ?? null;
     if (judge === null) return this.#store(located, headers, targets, draft);
-    const act = (said: OfferedDraft | Refusal): Response | Promise<Response> =>
+    const act = (said: OfferedDraft | Refusal): Answer | Promise<Answer> =>
       "status" in said ? this.#refuse(said, headers) : this.#store(located, headers, targets, said);
     const names = targets.map(({ name }) => name);
     const verdict = judge(names, draft);
@@ -154,7 +160,7 @@ export class PublisherEndpoint {
     headers: HeaderSet,
     targets: readonly Target[],
     draft: OfferedDraft,
-  ): Response | Promise<Response> {
+  ): Answer | Promise<Answer> {
     const stored = this.#location.storeMessages;
     const refusal = ingestPatiently(this.#ingest, targets, { ...draft, stored }, Date.now(), located);
     return refusal instanceof Promise
@@ -167,16 +173,21 @@ export class PublisherEndpoint {
     headers: HeaderSet,
     targets: readonly Target[],
     refusal: Refusal | null,
-  ): Response | Promise<Response> {
+  ): Answer | Promise<Answer> {
     if (refusal !== null) return this.#notStored(refusal, headers);
-    if (!this.#location.channelInfoOnPublish) return this.#onDisk(new Response(null, headers.empty), headers);
+    if (!this.#location.channelInfoOnPublish) {
+      return this.#onDisk(
+        located.isDirect ? headers.emptyAnswer : new Response(null, headers.empty),
+        headers,
+      );
+    }
     const { store } = this.#ingest;
     const counts = targets.map((target) => channelCounts(store, target) ?? countsOfLost(target));
     return this.#onDisk(this.#info(located, headers, counts), headers);
   }
 
   /** `sync = "each"`: nobody is told that something is done before that is on the disk. Subscribers may have it already. */
-  #onDisk(answer: Response, headers: HeaderSet): Response | Promise<Response> {
+  #onDisk(answer: Answer, headers: HeaderSet): Answer | Promise<Answer> {
     const { onDisk } = this.#ingest;
     if (onDisk === null) return answer;
     return onDisk().then((isSafe) => (isSafe ? answer : this.#page(500, headers)));
@@ -192,8 +203,8 @@ export class PublisherEndpoint {
   async #later(
     located: LocatedRequest,
     headers: HeaderSet,
-    again: () => Response | Promise<Response>,
-  ): Promise<Response> {
+    again: () => Answer | Promise<Answer>,
+  ): Promise<Answer> {
     const isFree = await this.#ingest.store.patience.free(located);
     return isFree ? await again() : this.#refuse(Refusals.busy, headers);
   }
@@ -206,7 +217,7 @@ export class PublisherEndpoint {
 
   // --- information (spec 2.6) ------------------------------------------------------------------------------------------------
 
-  #tell(located: LocatedRequest, headers: HeaderSet): Response {
+  #tell(located: LocatedRequest, headers: HeaderSet): Answer {
     const names = this.#names(this.#path(located));
     if ("status" in names) return this.#refuse(names, headers);
     const { store } = this.#ingest;
@@ -221,19 +232,20 @@ export class PublisherEndpoint {
     return found.length === 0 ? headerOnly(404, headers.fields) : this.#info(located, headers, found);
   }
 
-  #info(located: LocatedRequest, headers: HeaderSet, channels: readonly ChannelCounts[]): Response {
+  #info(located: LocatedRequest, headers: HeaderSet, channels: readonly ChannelCounts[]): Answer {
     const format = negotiate(located.header("accept"));
     const writer = this.#writer;
     writer.reset();
     const [only, second] = channels;
     if (only !== undefined && second === undefined) format.single(writer, only);
     else format.group(writer, zoneCounts(this.#ingest.store, hostname(), Date.now()), channels);
-    return new Response(writer.copy(), headers.ofType(format.contentType));
+    const init = headers.ofType(format.contentType);
+    return located.isDirect ? new SharedAnswer(init, writer.copy()) : new Response(writer.copy(), init);
   }
 
   // --- deletion (spec 2.7) -----------------------------------------------------------------------------------------------------
 
-  #delete(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Response | Promise<Response> {
+  #delete(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Answer | Promise<Answer> {
     const names = this.#names(this.#path(located));
     if ("status" in names) return this.#refuse(names, headers);
     for (const name of names) {
@@ -258,7 +270,7 @@ export class PublisherEndpoint {
     body: Uint8Array,
     headers: HeaderSet,
     before = 0,
-  ): Response | Promise<Response> {
+  ): Answer | Promise<Answer> {
     const text = body.length > 0 ? body : this.#deletedText;
     let deleted = 0;
     try {

@@ -10,26 +10,27 @@ import type { HooksOf } from "../front/location-hooks.ts";
 import { PublisherEndpoint } from "./endpoint.ts";
 import type { Ingest } from "./ingest.ts";
 
-export interface PublishOptions {
+export interface PublisherOptions {
   readonly config: Config;
-  readonly locator: Locator;
   readonly ingest: Ingest;
-  /** What finishes the answers; none: app.ts does, or nothing has to be done. */
-  readonly front?: Front;
   /** Somebody's code beside locations; without it there is none. */
   readonly hooks?: HooksOf;
 }
 
-export const publish = ({ config, locator, ingest, front, hooks }: PublishOptions) => {
-  const endpoints = config.locations.map((location, index) =>
+/** By index of Config.locations; null: no publisher. */
+export type PublisherEndpoints = readonly (PublisherEndpoint | null)[];
+
+export const publisherEndpoints = ({ config, ingest, hooks }: PublisherOptions): PublisherEndpoints =>
+  config.locations.map((location, index) =>
     location.role.kind === "publisher"
       ? new PublisherEndpoint(config, location, location.role.admin, ingest, hooks?.(index) ?? null)
       : null,
   );
-  return new Elysia({ name: "publish" }).onRequest(({ request, server }) => {
+
+export const publish = (endpoints: PublisherEndpoints, locator: Locator, front: Front | null = null) =>
+  new Elysia({ name: "publish" }).onRequest(({ request, server }) => {
     const located = locator.claim("publisher", request, server);
     const answer = located === null ? undefined : endpoints[located.index]?.handle(located);
-    if (located === null || answer === undefined || front === undefined) return answer;
+    if (located === null || answer === undefined || front === null) return answer;
     return front.finish(located, answer);
   });
-};

@@ -4,10 +4,10 @@
  *
  * One piece at a time: the next is rendered when the socket has taken the last, so an answer that nobody reads costs one piece, and
  * while it is not over no further request of the connection is looked at. Bun sends a body it has whole with its length, and
- * one that is flushed before its end in chunks. A listener of our own pulls it itself (listen/node-answer.ts).
+ * one that is flushed before its end in chunks. A listener of our own pulls it itself (listen/).
  */
 import type { HeaderFields } from "../answer.ts";
-import type { StreamSink } from "../fanout/streams.ts";
+import { type BreakableSink, pulledResponse, type StreamSink } from "../direct-answer.ts";
 import type { Turns } from "../fanout/turns.ts";
 import { log } from "../log.ts";
 
@@ -17,18 +17,8 @@ export interface Continued {
   next(): Uint8Array | null | "wait";
 }
 
-/** What a direct stream of Bun has besides: an end that the client sees is none. */
-export interface BreakableSink extends StreamSink {
-  close(error: Error): unknown;
-}
-
 /** A reader that takes nothing for so long is cut off, like any slow subscriber. */
 const NO_PROGRESS_MS = 60_000;
-
-const bodies = new WeakMap<Response, ChunkedBody>();
-
-/** The body of an answer made here; undefined for all others. */
-export const chunkedBodyOf = (response: Response): ChunkedBody | undefined => bodies.get(response);
 
 /** 200 with `first` as the beginning of the body; `rest` null: it is all of it. `wrap` stands between it and the socket. */
 export function chunkedAnswer(
@@ -39,9 +29,7 @@ export function chunkedAnswer(
   wrap: ((sink: StreamSink) => StreamSink) | null = null,
 ): Response {
   const body = new ChunkedBody(first, turns, rest, wrap);
-  const response = new Response(new ReadableStream(body), { headers });
-  bodies.set(response, body);
-  return response;
+  return pulledResponse(body, { headers });
 }
 
 export class ChunkedBody {

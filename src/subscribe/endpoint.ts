@@ -6,6 +6,7 @@ import { headerOnly, refuse, SERVER } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig, SubscriberMode } from "../config/model.ts";
 import { decodeOnce } from "../config/variables.ts";
+import type { Answer } from "../direct-answer.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
 import { Counter } from "../store/counters.ts";
@@ -49,7 +50,7 @@ export class SubscriberEndpoint {
     this.#sockets = new WebSocketEndpoint(room, location, this.#inquiry, hooks);
   }
 
-  handle(located: LocatedRequest, server: (Upgrader & IdleTimer) | null): Response | Promise<Response> {
+  handle(located: LocatedRequest, server: (Upgrader & IdleTimer) | null): Answer | Promise<Answer> {
     if (this.#mode === "websocket") return this.#sockets.handle(located, server);
     const { method } = located.request;
     const cors = this.#presenter.cors(located);
@@ -79,7 +80,7 @@ export class SubscriberEndpoint {
     asked: Asked,
     visit: PollVisit,
     server: IdleTimer | null,
-  ): Response | Promise<Response> {
+  ): Answer | Promise<Answer> {
     if (mode === "polling") return this.#polls.poll(seats, asked, visit);
     const { located } = visit;
     if (this.#room.draining) {
@@ -95,7 +96,7 @@ export class SubscriberEndpoint {
     located: LocatedRequest,
     server: (Upgrader & IdleTimer) | null,
     mode: SubscriberMode,
-  ): Promise<Response> {
+  ): Promise<Answer> {
     const isFree = await this.#room.store.patience.free(located);
     return isFree ? await this.handle(located, server) : this.#refuse(Refusals.busy, located, mode);
   }

@@ -8,8 +8,9 @@
  * A deflate state of its own would be 256 KB for each connection. Without one each write is compressed for itself, so that all
  * readers of a format share the work; what is left per connection is a checksum and a length.
  */
+
 import { constants, crc32, deflateRawSync } from "node:zlib";
-import type { StreamSink } from "../fanout/streams.ts";
+import type { StreamSink } from "../direct-answer.ts";
 
 /** Magic, deflate, no flags, no time, no hint, Unix. */
 const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3);

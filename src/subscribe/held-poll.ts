@@ -72,8 +72,12 @@ export class HeldPoll implements WaitingPoll, Held, Timed {
     else this.#departure = departure;
   }
 
-  /** The request was aborted: its client went away. */
+  /** On Bun's door: the request was aborted. */
   handleEvent(): void {
+    this.#leave();
+  }
+
+  clientLeft(): void {
     this.#leave();
   }
 

@@ -5,9 +5,12 @@
  *
  * Only then, because it means to keep the request object, which an idle subscriber can ill afford.
  */
+import type { Incoming } from "../incoming.ts";
 
 /** The part of Bun's server that is used. */
-export type IdleTimer = Pick<Bun.Server<unknown>, "timeout">;
+export interface IdleTimer {
+  timeout(request: Incoming, seconds: number): void;
+}
 
 /** Connections are looked at every four seconds, so a timeout may come that much early. */
 const GRANULARITY_MS = 4000;
@@ -18,11 +21,11 @@ export const isNeverIdle = (idleMs: number, ...everyMs: readonly number[]): bool
 
 export class Line {
   readonly #server: IdleTimer;
-  readonly #request: Request;
+  readonly #request: Incoming;
   readonly #idleSec: number;
 
   /** The answer is held from now on. */
-  constructor(server: IdleTimer, request: Request, idleSec: number) {
+  constructor(server: IdleTimer, request: Incoming, idleSec: number) {
     this.#server = server;
     this.#request = request;
     this.#idleSec = idleSec;

@@ -29,7 +29,6 @@ import type { Room } from "./room.ts";
 import { serverMessage } from "./server-message.ts";
 
 const encoder = new TextEncoder();
-const ONCE = { once: true };
 /** Spec 4.10. */
 const TIMED_OUT_TEXT = "Timed out";
 
@@ -96,13 +95,16 @@ export class PollEndpoint {
     const now = this.#answerNow(seats, starts, asked, immediate, [...lostOf(seats, starts)]);
     if (now !== null) return now;
     const { request } = located;
-    const line = this.#neverIdle || server === null ? null : new Line(server, request, this.room.idleSec);
+    const line =
+      this.#neverIdle || server === null || located.isDirect
+        ? null
+        : new Line(server, request, this.room.idleSec);
     const { promise, resolve } = Promise.withResolvers<Response>();
     const presentation = this.#presenter.held(located, callback);
     const poll = new HeldPoll(this, channels, starts, { resolve, line, presentation });
     const arrival = this.#hooks?.arrival(located) ?? null;
     if (arrival !== null) poll.tellArrival(arrival);
-    request.signal.addEventListener("abort", poll, ONCE);
+    located.whenGone(poll);
     return promise;
   }
 

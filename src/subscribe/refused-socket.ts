@@ -7,11 +7,12 @@ import { NO_CACHE } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { Refusal } from "../errors.ts";
 import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
+import type { Incoming } from "../incoming.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
 import { SPOKEN, UPGRADED } from "./websocket.ts";
 
 export interface RefusedUpgrader {
-  upgrade(request: Request, options: { data: RefusedSocket; headers: Record<string, string> }): boolean;
+  upgrade(request: Incoming, options: { data: RefusedSocket; headers: Record<string, string> }): boolean;
 }
 
 /** `spoken`: the subprotocols of the location. null: it is no handshake, or its client is gone; the refusal is an ordinary answer. */

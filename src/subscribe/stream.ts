@@ -6,9 +6,10 @@
 import type { HeaderFields } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
+import { type Answer, HeldAnswer, pulledResponse, type StreamSink } from "../direct-answer.ts";
 import { type Refusal, Refusals, retryAfterSec } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
-import { StreamConnection, type StreamSink } from "../fanout/streams.ts";
+import { StreamConnection } from "../fanout/streams.ts";
 import type { Arrival, LocationHooks } from "../front/location-hooks.ts";
 import { gapField, type Missing } from "../wire/gap-field.ts";
 import type { Seat } from "./admit.ts";
@@ -23,19 +24,7 @@ import type { Held, Room } from "./room.ts";
 import { StreamForm, type Wish } from "./stream-form.ts";
 import type { Timed } from "./timer-wheel.ts";
 
-/** A held stream as whoever serves its bytes sees it: Bun, or a listener of our own. */
-export interface PulledStream {
-  pull(sink: StreamSink): void;
-  cancel(): void;
-}
-
 const NONE: readonly Missing[] = [];
-
-/** Streams whose head has to leave before their first byte (spec 4.4 (1)). Filled only where there may be no first byte for long. */
-const headFirst = new WeakMap<Response, PulledStream>();
-
-/** The stream behind a response of a location that streams without a header template, for a listener that serves it itself. */
-export const heldStreamOf = (response: Response): PulledStream | undefined => headFirst.get(response);
 
 /**
  * HTML 9.2.2 fetches with cache mode "no-store", of which Fetch 4.5 makes this field; polyfills and libraries of other languages send it by
@@ -83,11 +72,14 @@ export class StreamEndpoint {
     this.#mayWait = room.config.listeners.some(({ earlyHeads }) => earlyHeads);
   }
 
-  open(seats: readonly Seat[], asked: Asked, located: LocatedRequest, server: IdleTimer | null): Response {
+  open(seats: readonly Seat[], asked: Asked, located: LocatedRequest, server: IdleTimer | null): Answer {
     const form = this.#padded[this.#padding.of(located)] ?? this.#plain;
     const { request } = located;
     const presentation = this.#presenter.held(located, null);
-    const line = this.#neverIdle || server === null ? null : new Line(server, request, this.#room.idleSec);
+    const line =
+      this.#neverIdle || server === null || located.isDirect
+        ? null
+        : new Line(server, request, this.#room.idleSec);
     const Kind = presentation.isGzip ? GzippedStream : HeldStream;
     const arrival = this.#hooks?.arrival(located) ?? null;
     const held = new Kind(
@@ -98,9 +90,8 @@ export class StreamEndpoint {
     );
     const gap = gapField(this.#missing(form, seats, asked));
     const init = gap === null ? presentation.heldInit : presentation.heldInitWith("Sluice-Gap", gap);
-    const response = new Response(new ReadableStream(held), init);
-    if (this.#mayWait) headFirst.set(response, held);
-    return response;
+    if (located.isDirect) return new HeldAnswer(init, held);
+    return this.#mayWait ? pulledResponse(held, init) : new Response(new ReadableStream(held), init);
   }
 
   /** What a position has lost, where the stream itself has no words for it. Nearly nobody brings a position to such a stream. */

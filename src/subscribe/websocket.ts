@@ -13,6 +13,7 @@ import { Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
 import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
+import type { Incoming } from "../incoming.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
 import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../wire/server-frame.ts";
 import { AS_IT_IS, type Publishing } from "./client-messages.ts";
@@ -21,7 +22,9 @@ import type { Inquiry } from "./inquiry.ts";
 import type { Room } from "./room.ts";
 import { type Protocol, SocketPeer } from "./socket-peer.ts";
 
-export type Upgrader = Pick<Bun.Server<SocketPeer>, "upgrade">;
+export interface Upgrader {
+  upgrade(request: Incoming, options: { data: SocketPeer; headers: Record<string, string> }): boolean;
+}
 
 const PROTOCOLS: ReadonlyMap<string, Protocol> = new Map([
   [MSGPACK_SUBPROTOCOL, "msgpack"],

@@ -6,6 +6,7 @@ import { gunzipSync } from "node:zlib";
 import type { LocationConfig } from "../../src/config/model.ts";
 import { UserCheck } from "../../src/front/authentication.ts";
 import { Verifications } from "../../src/front/verifications.ts";
+import type { Incoming } from "../../src/incoming.ts";
 import { ask, type RawAnswer, type RawRequest } from "../binary/raw-client.ts";
 import { until } from "../binary/running-server.ts";
 import { type Answering, removeTempFolders, type Served, serve, tempFolder } from "./served.ts";
@@ -377,7 +378,8 @@ describe("gzip", () => {
 
 test("a location with none of it costs nothing: the answer is the same object", () => {
   served = serve([{}], hello);
-  const located = { index: 0, request: new Request("http://x/") } as Parameters<Answering>[0];
+  const request: Incoming = new Request("http://x/");
+  const located = { index: 0, request } as Parameters<Answering>[0];
   const answer = new Response("x");
   const later = Promise.resolve(answer);
   expect(served.front.before(located, () => answer)).toBeNull();

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type LocatedRequest, Locator } from "../../src/config/located-request.ts";
 import type { LocationConfig } from "../../src/config/model.ts";
+import { asResponse } from "../../src/direct-answer.ts";
 import { Front } from "../../src/front/front.ts";
 import { locationWith } from "../location.ts";
 
@@ -50,7 +51,7 @@ export function serve(locations: readonly Partial<LocationConfig>[], answer: Ans
       if (located === null || located.index < 0)
         return new Response(null, { status: located === null ? 400 : 404 });
       const role = async (): Promise<Response> => await answer(located);
-      return await front.finish(located, front.before(located, role) ?? role());
+      return asResponse(await front.finish(located, front.before(located, role) ?? role()));
     },
   });
   return { port: server.port ?? 0, front, stop: () => void server.stop(true) };

@@ -3,9 +3,11 @@
  * the server. They behave as Bun was seen to: a full stream answers a write with one promise until it has room; a full socket
  * queues up to a limit and is closed beyond it, at once or a little later.
  */
+
+import type { StreamSink } from "../../src/direct-answer.ts";
 import type { Format } from "../../src/fanout/format.ts";
 import { placeOf } from "../../src/fanout/local-channel.ts";
-import { StreamConnection, type StreamSink } from "../../src/fanout/streams.ts";
+import { StreamConnection } from "../../src/fanout/streams.ts";
 import type { TopicPeer, TopicSocket, TopicSubscription } from "../../src/fanout/topics.ts";
 import type { WaitingPoll, WaitingSubscription } from "../../src/fanout/waiting.ts";
 import type { Message } from "../../src/store/message-view.ts";

@@ -5,6 +5,7 @@
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import type { Config, LocationConfig } from "../../src/config/model.ts";
+import { asResponse } from "../../src/direct-answer.ts";
 import { PublisherEndpoint } from "../../src/publish/endpoint.ts";
 import type { Store, StorePolicy } from "../../src/store/store.ts";
 import { channelInfo, expectAntiCache, expectHeaderOnly, expectJson } from "../binary/answer-checks.ts";
@@ -56,7 +57,7 @@ function start({ location = {}, limits = {}, policy = {}, admin = true }: Settin
   const config = { ...CONFIG, limits: { ...CONFIG.limits, ...limits } };
   const inlet = { store: opened, slot, published: () => undefined, onDisk: null };
   const endpoint = new PublisherEndpoint(config as Config, full, admin, inlet);
-  served = serve([full], (located) => endpoint.handle(located));
+  served = serve([full], async (located) => asResponse(await endpoint.handle(located)));
   store = opened;
   return served.port;
 }

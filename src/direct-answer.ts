@@ -1,0 +1,85 @@
+/**
+ * Answers of the roles that carry messages, for a door that writes its bytes itself (listen/wire/): no Response and no Headers a request. What
+ * a location says to many is one `ResponseInit`, whose head such a door makes bytes of once. Whoever needs a real Response (front.ts,
+ * where a location adds headers or writes a log) makes one of it. A leaf, beside answer.ts.
+ */
+
+/** The part of Bun's direct stream controller that is used; a write or flush gives a promise under backpressure. */
+export interface StreamSink {
+  write(bytes: Uint8Array): number | Promise<number>;
+  flush(): number | Promise<number>;
+  end(): unknown;
+  /** Bytes from which on a write is sent at once instead of kept for a flush. */
+  start(options: { highWaterMark: number }): unknown;
+}
+
+/** What a direct stream of Bun has besides: an end that the client sees is none. */
+export interface BreakableSink extends StreamSink {
+  close(error: Error): unknown;
+}
+
+/** A body that writes itself, as whoever serves its bytes sees it: Bun, or a listener of our own. */
+export interface PulledStream {
+  /** Called once, when the head is out. */
+  pull(sink: BreakableSink): void;
+  /** The client went away. */
+  cancel(): void;
+}
+
+const bodies = new WeakMap<Response, PulledStream>();
+
+/** The body behind such a Response, for a listener that serves it itself; undefined: its bytes are the Response's own. */
+export const pulledBodyOf = (response: Response): PulledStream | undefined => bodies.get(response);
+
+/** A Response whose body is `stream`: a direct stream of Bun's, or pulled by a listener of our own. */
+export function pulledResponse(stream: PulledStream & UnderlyingDirect, init: ResponseInit): Response {
+  const response = new Response(new ReadableStream(stream), init);
+  bodies.set(response, stream);
+  return response;
+}
+
+interface UnderlyingDirect {
+  readonly type: "direct";
+}
+
+export abstract class DirectAnswer {
+  abstract toResponse(): Response;
+}
+
+export type Answer = Response | DirectAnswer;
+
+/** 200 with a head that many share, and a body that is all here; null: none. */
+export class SharedAnswer extends DirectAnswer {
+  readonly init: ResponseInit;
+  readonly body: Uint8Array<ArrayBuffer> | null;
+
+  constructor(init: ResponseInit, body: Uint8Array<ArrayBuffer> | null) {
+    super();
+    this.init = init;
+    this.body = body;
+  }
+
+  override toResponse(): Response {
+    return new Response(this.body, this.init);
+  }
+}
+
+/** 200 with a head that many share, and a body that is held. */
+export class HeldAnswer extends DirectAnswer {
+  readonly init: ResponseInit;
+  readonly stream: PulledStream & UnderlyingDirect;
+
+  constructor(init: ResponseInit, stream: PulledStream & UnderlyingDirect) {
+    super();
+    this.init = init;
+    this.stream = stream;
+  }
+
+  override toResponse(): Response {
+    return pulledResponse(this.stream, this.init);
+  }
+}
+
+/** What it is for whoever knows Responses only. */
+export const asResponse = (answer: Answer): Response =>
+  answer instanceof DirectAnswer ? answer.toResponse() : answer;

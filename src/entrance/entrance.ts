@@ -1,0 +1,158 @@
+/**
+ * What every request passes first, whichever door it came by: the limit of connections, a path that can be read at all, what the
+ * steps of its location return, and who may come in. Composed by app.ts: for Bun's door as the first plugin of the application, for a door
+ * that writes its bytes itself as the way to the two roles that carry messages (`serve`).
+ */
+import { closing, headerOnly, refuse } from "../answer.ts";
+import { type AddressSource, UnknownPeer } from "../config/door.ts";
+import type { LocatedRequest, Locator } from "../config/located-request.ts";
+import type { Config } from "../config/model.ts";
+import type { Answer } from "../direct-answer.ts";
+import { Refusals } from "../errors.ts";
+import type { Front } from "../front/front.ts";
+import { originOf, returnedAnswer } from "../front/returned.ts";
+import { UnknownClients } from "../front/unknown-clients.ts";
+import type { Guards } from "../handlers/guard.ts";
+import type { Incoming } from "../incoming.ts";
+import type { Ingest } from "../publish/ingest.ts";
+import type { PublisherEndpoints } from "../publish/plugin.ts";
+import { Counter } from "../store/counters.ts";
+import type { IdleTimer } from "../subscribe/line.ts";
+import type { SubscriberEndpoints } from "../subscribe/plugin.ts";
+import type { Upgrader } from "../subscribe/websocket.ts";
+
+export interface EntranceOptions {
+  readonly config: Config;
+  readonly ingest: Pick<Ingest, "store" | "slot">;
+  readonly locator: Locator;
+  readonly front: Front;
+  readonly guards: Guards;
+  readonly publishers: PublisherEndpoints;
+  readonly subscribers: SubscriberEndpoints;
+  /** No further connection is to be served. */
+  readonly isFull: () => boolean;
+}
+
+/** The part of a listening server that is used. */
+export type EntranceServer = AddressSource & Upgrader & IdleTimer;
+
+type Answering = Answer | Promise<Answer>;
+
+const AT_THE_FRONT = 0;
+const AT_THE_GUARD = 1;
+const INSIDE = 2;
+
+export class Entrance {
+  readonly #options: EntranceOptions;
+  /** How far a request that is handed in again has come. */
+  readonly #passed = new WeakMap<Incoming, number>();
+  readonly #unknown = new UnknownClients();
+  /** Nobody stands before most locations, and their requests go straight on. */
+  readonly #isOpen: readonly boolean[];
+
+  constructor(options: EntranceOptions) {
+    const { config, front, guards } = options;
+    this.#options = options;
+    this.#isOpen = config.locations.map((_, index) => front.isOpen(index) && guards.isOpen(index));
+  }
+
+  /**
+   * undefined: a role may answer. `again` hands the request in once more, when a password was verified off the event loop or a guard took its
+   * time.
+   */
+  enter(request: Incoming, server: AddressSource | null, again: () => Answering): Answering | undefined {
+    const located = this.#look(request, server);
+    return "index" in located ? this.#admit(located, server, again) : located;
+  }
+
+  /**
+   * Publishing and subscribing without the application around them. null: the request is another role's, and nobody has looked at more
+   * of it than where it belongs.
+   */
+  serve(request: Incoming, server: EntranceServer): Answering | null {
+    const { config, locator, front, publishers, subscribers } = this.#options;
+    const located = this.#look(request, server);
+    if (!("index" in located)) return located;
+    const kind = config.locations[located.index]?.role.kind;
+    if (kind !== "publisher" && kind !== "subscriber") return null;
+    const refused = this.#admit(located, server, () => this.serve(request, server) ?? headerOnly(500));
+    if (refused !== undefined) return refused;
+    locator.forget();
+    const endpoint = publishers[located.index] ?? subscribers[located.index] ?? null;
+    return endpoint === null ? null : front.finish(located, endpoint.handle(located, server));
+  }
+
+  /** Where it belongs, or why nobody looks at it any further. */
+  #look(request: Incoming, server: AddressSource | null): LocatedRequest | Response {
+    const { locator, subscribers, isFull } = this.#options;
+    if (isFull()) {
+      this.#countRefused();
+      const asked = hasBadHost(request) ? null : locator.look(request, server);
+      const away =
+        asked === null ? null : subscribers[asked.index]?.turnAway(asked, Refusals.tooManyConnections);
+      return closing(away ?? refuse(Refusals.tooManyConnections));
+    }
+    if (hasBadHost(request)) return headerOnly(400);
+    const located = locator.look(request, server);
+    if (located !== null) return located;
+    this.#countRefused();
+    return this.#unknown.refuse(locator.unknown);
+  }
+
+  #admit(
+    located: LocatedRequest,
+    server: AddressSource | null,
+    again: () => Answering,
+  ): Answering | undefined {
+    const { config, front, guards, locator } = this.#options;
+    const misuse = front.misuse(located);
+    if (misuse !== null) {
+      this.#countRefused();
+      return front.finish(located, refuse(misuse));
+    }
+    if (located.returned !== null) return front.finish(located, returned(located, config));
+    if (this.#isOpen[located.index] === true) return undefined;
+    const { request } = located;
+    const stage = this.#passed.get(request) ?? AT_THE_FRONT;
+    if (stage === INSIDE) {
+      guards.recall(located);
+      return undefined;
+    }
+    const passing = (next: number) => () => {
+      this.#passed.set(request, next);
+      locator.keepCallers(located);
+      return again();
+    };
+    const refused =
+      (stage === AT_THE_FRONT ? front.before(located, passing(AT_THE_GUARD)) : null) ??
+      guards.check(located, server, passing(INSIDE));
+    if (!(refused instanceof Promise)) return refused === null ? undefined : front.finish(located, refused);
+    // Who was let on after all was answered, and finished, further in.
+    return refused.then((answer) =>
+      (this.#passed.get(request) ?? AT_THE_FRONT) === stage ? front.finish(located, answer) : answer,
+    );
+  }
+
+  /** The answer where a role threw because nobody can say whose the request is; null: that was not it. */
+  unknownClient(error: unknown): Response | null {
+    if (!(error instanceof UnknownPeer)) return null;
+    this.#countRefused();
+    return this.#unknown.refuse(error);
+  }
+
+  #countRefused(): void {
+    const { store, slot } = this.#options.ingest;
+    store.count(slot, Counter.REFUSED, 1);
+  }
+}
+
+/** What nginx's `return` answers; a URL without a host is one of this server. */
+function returned(located: LocatedRequest, { locations }: Config): Response {
+  const { status, text } = located.returned ?? { status: 500, text: null };
+  const { defaultType = "text/plain" } = locations[located.index] ?? {};
+  return returnedAnswer(status, text, defaultType, originOf(located));
+}
+
+/** RFC 9112 3.2: a Host that is none is 400. Bun then gives the path alone, as it does when there is no Host or an empty one. */
+const hasBadHost = ({ exchange, url, headers }: Incoming): boolean =>
+  exchange === undefined && url.startsWith("/") && Boolean(headers.get("host"));

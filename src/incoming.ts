@@ -1,0 +1,33 @@
+/**
+ * A request as the roles see it, whichever door it came by. Bun's own `Request` is one. A listener that reads the bytes itself
+ * (listen/wire/) hands in its own, which makes Headers and the like only where somebody asks for them: publishing and subscribing do not.
+ * A leaf: every stage names it.
+ */
+export interface Incoming {
+  readonly method: string;
+  /** Absolute, or a path alone where there is no Host (Bun's door, HTTP/1.0). */
+  readonly url: string;
+  readonly headers: Headers;
+  readonly signal: AbortSignal;
+  /** null: it has none, or `arrayBuffer` is the way to it. */
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
+  arrayBuffer(): Promise<ArrayBuffer>;
+  /** Where the door keeps the bytes of the request; undefined: it does not. */
+  readonly exchange?: Exchange;
+}
+
+/** The request on its connection. Good for as long as the request is looked at; who holds the connection longer keeps none of it. */
+export interface Exchange {
+  /** Path and query as they stood on the request line, but for what no URL may hold. */
+  readonly target: string;
+  /** A field's value as `Headers.get` gives it; `name` in lower case. */
+  field(name: string): string | null;
+  /** The whole body if it is here already, else null. Bytes of the connection's buffer: copy what is kept. */
+  bodyNow(): Uint8Array | null;
+  /** Tells, once, that the client has left before it was answered. */
+  whenGone(listener: Gone): void;
+}
+
+export interface Gone {
+  clientLeft(): void;
+}
