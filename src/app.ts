@@ -193,7 +193,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     const serves: ListenOptions["serves"] = (server, source) => locator.listens(server, address, source);
     const socketPath = `${options.storePath}.relay-${slot}-${i}`;
     listeners.push(
-      listener.earlyHeads
+      listener.door === "wire"
         ? startEarlyListener({ ...common, serves, takesSockets, socketPath })
         : startListener({ ...common, serves }),
     );

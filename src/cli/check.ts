@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { formatFault, formatWarning } from "../config/fault.ts";
+import type { DoorReason } from "../config/model.ts";
 import { isNginx, loadNginxDocument, translationNotes } from "../config/nginx/load.ts";
 import { channelRecords } from "../config/store-checks.ts";
 import { pointlessSync } from "../supervisor/store-settings.ts";
@@ -23,16 +24,32 @@ export function checkCommand(file: string): number {
     const pointless = pointlessSync(outcome.config, process.env);
     const notes = [...nginxNotes(file), ...(pointless === null ? [] : [pointless])];
     for (const note of notes) process.stderr.write(`${file}: ${note}\n`);
-    const { listen, workers, locations, store } = outcome.config;
+    const { listen, listeners, workers, locations, store } = outcome.config;
     const records = channelRecords(store.size, store.channels);
     process.stdout.write(
       `${file}: OK (listen ${listen.join(" ")}, ${counted(workers, "worker")}, ${counted(locations.length, "location")}, room for ${counted(records, "channel")})\n`,
     );
+    for (const { address, door, doorReason } of listeners)
+      process.stdout.write(`  ${address}: ${door} listener (${reason(doorReason, file)})\n`);
     return EXIT_OK;
   }
   for (const fault of outcome.faults) process.stderr.write(`${formatFault(fault)}\n`);
   process.stderr.write(`${file}: ${counted(outcome.faults.length, "fault")}\n`);
   return EXIT_BAD_CONFIG;
+}
+
+/** Why an address has the door it has (docs/doors.md). */
+function reason(doorReason: DoorReason, file: string): string {
+  switch (doorReason) {
+    case "server":
+      return "listener of a server there";
+    case "file":
+      return isNginx(file, readFileSync(file, "utf8")) ? "an nginx.conf" : "listener at the top of the file";
+    case "http2":
+      return "ssl with http2";
+    case "default":
+      return "the default";
+  }
 }
 
 /** The file is good, so it can be read and translated; this is the second time, which costs a check nothing. */

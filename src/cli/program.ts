@@ -97,6 +97,10 @@ function addServerCommands(program: Command, done: (exitCode: number) => void): 
       "-w, --workers <n>",
       'worker processes, or "auto" for one a core; instead of the configured number',
     )
+    .option(
+      "--listener <kind>",
+      "native or wire: who answers on the addresses; instead of the configured one",
+    )
     .option("--fresh", "begin with an empty store: messages that an earlier run left are dropped")
     .option("--watch", "reload when the configuration or a handler file changes, while you work on them")
     .action(async (options: ServeOptions) => done(await (await import("./serve.ts")).serveCommand(options)));

@@ -24,6 +24,7 @@ export interface ServeOptions {
   readonly config?: string;
   readonly listen?: string[];
   readonly workers?: string;
+  readonly listener?: string;
   readonly watch?: boolean;
   readonly fresh?: boolean;
 }
@@ -115,8 +116,8 @@ function logNotes({ notes, warnings, config }: Extract<ReadOutcome, { ok: true }
 }
 
 /** At the start and again on HUP: what the command line overrides stays overridden. */
-function readConfig({ config, listen, workers }: ServeOptions): ReadOutcome {
-  const outcome = loadCheckedConfig({ file: config, overrides: { listen, workers } });
+function readConfig({ config, listen, workers, listener }: ServeOptions): ReadOutcome {
+  const outcome = loadCheckedConfig({ file: config, overrides: { listen, workers, listener } });
   return outcome.ok ? outcome : { ...outcome, faults: outcome.faults.map(formatFault) };
 }
 

@@ -5,6 +5,7 @@
 import { autoWorkers } from "./auto-workers.ts";
 import type { CheckedValues, LocationEntry, ServerEntry } from "./document.ts";
 import { parseListen } from "./listen-text.ts";
+import { buildListeners } from "./listeners.ts";
 import {
   readAccess,
   readAccessLog,
@@ -16,13 +17,10 @@ import {
 import type {
   Config,
   LimitsConfig,
-  ListenerConfig,
   LocationConfig,
   MessagesConfig,
   Role,
   ServerConfig,
-  SocketFile,
-  SocketTuning,
   StepConfig,
   StoreConfig,
 } from "./model.ts";
@@ -53,7 +51,7 @@ export function buildConfig(
   };
   const locations: LocationConfig[] = [];
   const built = servers.map((server) => buildServer(server, context, locations));
-  const listeners = buildListeners(servers, built, locations, buildTuning(main));
+  const listeners = buildListeners(servers, main);
   return {
     listen: listeners.map(({ address }) => address),
     listeners,
@@ -245,59 +243,3 @@ function roleOf(location: LocationValues): Role {
   if (location.root !== null || location.alias !== null) return { kind: "files" };
   return location.page ? { kind: "page" } : { kind: "none" };
 }
-
-// --- listeners ---------------------------------------------------------------------------------------------------------------
-
-/** One for each address; the first server that names it is its default unless another claims that. */
-function buildListeners(
-  servers: readonly ServerEntry[],
-  built: readonly ServerConfig[],
-  locations: readonly LocationConfig[],
-  defaults: SocketTuning,
-): ListenerConfig[] {
-  const listeners = new Map<string, { -readonly [Key in keyof ListenerConfig]: ListenerConfig[Key] }>();
-  servers.forEach(({ values }, serverIndex) => {
-    for (const text of values.listen) {
-      const { address, flags, tuning, file } = parseListen(text);
-      const known = listeners.get(address);
-      const listener = known ?? {
-        address,
-        tls: [],
-        http2: false,
-        tuning: defaults,
-        file: FOR_EVERYBODY,
-        defaultServer: serverIndex,
-        earlyHeads: false,
-      };
-      if (flags.has("default_server")) listener.defaultServer = serverIndex;
-      if (flags.has("http2")) listener.http2 = true;
-      listener.tuning = { ...listener.tuning, ...tuning };
-      listener.file = { ...listener.file, ...file };
-      const { tls_certificate: certificate, tls_certificate_key: key, server_name: names } = values;
-      if (flags.has("ssl") && certificate !== null && key !== null)
-        listener.tls = [...listener.tls, { names, certificate, key }];
-      const own = built[serverIndex]?.locations ?? [];
-      if (own.some((index) => needsEarlyHead(locations[index]))) listener.earlyHeads = true;
-      listeners.set(address, listener);
-    }
-  });
-  return [...listeners.values()];
-}
-
-/** As nginx makes its sockets: who may reach the folder may connect. */
-const FOR_EVERYBODY: SocketFile = { mode: 0o666, group: null };
-
-const buildTuning = (main: MainValues): SocketTuning => ({
-  keepalive: main.keepalive,
-  userTimeoutMs: main.tcp_user_timeout,
-  sendBufferBytes: main.send_buffer ?? UNSET,
-  deferred: main.deferred,
-  backlog: main.backlog ?? UNSET,
-  fastopen: main.fastopen ?? UNSET,
-});
-
-/** A stream that begins with nothing: its head would wait for the first message. */
-const needsEarlyHead = (location: LocationConfig | undefined): boolean =>
-  location?.role.kind === "subscriber" &&
-  location.role.mode === "streaming" &&
-  location.headerTemplate === "";

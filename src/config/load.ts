@@ -13,6 +13,7 @@ import type { Config } from "./model.ts";
 import { type NamedCode, namedCode } from "./named-code.ts";
 import { checkNginx, isNginx, startNotes } from "./nginx/load.ts";
 import { type MainValues, OPTIONS } from "./options.ts";
+import { LATE_HEADS } from "./server-warnings.ts";
 import { storeIssues } from "./store-checks.ts";
 import { readToml } from "./toml.ts";
 
@@ -20,6 +21,7 @@ import { readToml } from "./toml.ts";
 export interface Overrides {
   readonly listen?: string | readonly string[] | undefined;
   readonly workers?: string | number | undefined;
+  readonly listener?: string | undefined;
 }
 
 export interface LoadRequest {
@@ -61,7 +63,10 @@ export function loadConfig({ file, overrides = {} }: LoadRequest): LoadOutcome {
     return { ok: false, faults: [source.fault, ...overrideFaults], warnings: [], code: [] };
   const folder = file === undefined ? process.cwd() : dirname(resolve(file));
   const outcome = readText(source.text, file ?? DEFAULT_NAME);
-  const { warnings } = outcome;
+  const warnings =
+    overridden.listener === "wire"
+      ? outcome.warnings.filter(({ sentence }) => sentence !== LATE_HEADS)
+      : outcome.warnings;
   const refused = (faults: readonly Fault[]): LoadOutcome => {
     const code = outcome.values === null ? [] : namedCode(outcome.values, folder);
     return { ok: false, faults, warnings, code };
@@ -69,7 +74,7 @@ export function loadConfig({ file, overrides = {} }: LoadRequest): LoadOutcome {
   if (!outcome.ok) return refused([...outcome.faults, ...overrideFaults]);
   if (overrideFaults.length > 0) return refused(overrideFaults);
   const main = { ...outcome.values.main, ...overridden };
-  const servers = outcome.values.servers.map((server) => listeningOn(server, overridden.listen));
+  const servers = outcome.values.servers.map((server) => overruled(server, overridden));
   const strained = overrides.workers === undefined ? [] : storeIssues(main).map(workersFault);
   if (strained.length > 0) return refused(strained);
   const config = buildConfig({ ...outcome.values, main, servers }, folder);
@@ -91,9 +96,15 @@ function readText(text: string, file: string): TextOutcome {
   return { ok: true, values, warnings, notes: startNotes(translation), folders: translation.folders };
 }
 
-/** `--listen` takes the place of every address of the file, TLS and all. */
-const listeningOn = (server: ServerEntry, listen: readonly string[] | undefined): ServerEntry =>
-  listen === undefined ? server : { ...server, values: { ...server.values, listen } };
+/** `--listen` takes the place of every address of the file, TLS and all; `--listener` that of what servers ask for. */
+const overruled = (server: ServerEntry, { listen, listener }: Partial<MainValues>): ServerEntry => ({
+  ...server,
+  values: {
+    ...server.values,
+    ...(listen === undefined ? {} : { listen }),
+    ...(listener === undefined ? {} : { listener: null }),
+  },
+});
 
 /** The file alone was fine, so it is the number of workers on the command line that the store has no room for. */
 const workersFault = ({ value, sentence }: Issue): Fault => ({
@@ -130,7 +141,7 @@ interface ReadOverrides {
 function readOverrides(overrides: Overrides): ReadOverrides {
   const values: Record<string, unknown> = {};
   const faults: Fault[] = [];
-  for (const key of ["listen", "workers"] as const) {
+  for (const key of ["listen", "workers", "listener"] as const) {
     const raw = overrides[key];
     if (raw === undefined) continue;
     const typed = typeof raw === "string" && key === "workers" && /^\d+$/.test(raw) ? Number(raw) : raw;

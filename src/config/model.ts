@@ -206,6 +206,11 @@ export interface SocketFile {
   readonly group: string | null;
 }
 
+/** Who answers on an address: Bun's own server, or HTTP/1.1 of our own, which is exact where that one is not (docs/doors.md). */
+export type Door = "native" | "wire";
+/** Why: one of its servers asks for it, the file as a whole does, only native speaks HTTP/2, or nobody said anything. */
+export type DoorReason = "server" | "file" | "http2" | "default";
+
 /** What goes on with one address beyond being listened on. */
 export interface ListenerConfig {
   readonly address: string;
@@ -216,8 +221,8 @@ export interface ListenerConfig {
   readonly file: SocketFile;
   /** Index in Config.servers of the server for hosts nobody claims. */
   readonly defaultServer: number;
-  /** Response heads of streams go out before the first byte of the body (push-stream spec 4.4 (1)); see app.ts for the price. */
-  readonly earlyHeads: boolean;
+  readonly door: Door;
+  readonly doorReason: DoorReason;
 }
 
 export interface StoreConfig {

@@ -34,6 +34,13 @@ export const OPTIONS = {
     example: ["127.0.0.1:8080", "[::1]:8080", "unix:/run/sluice/http.sock"],
     check: listenIssues,
   },
+  listener: {
+    kind: "enum",
+    values: ["native", "wire"],
+    default: "native",
+    doc: "Who answers on the addresses: native is Bun's own server, wire is HTTP/1.1 of sluice's own, exact to the byte. An address with ssl and http2 is native, for only that speaks HTTP/2.",
+    example: "wire",
+  },
   trusted_proxies: {
     kind: "strings",
     default: [],
@@ -833,6 +840,14 @@ export const OPTIONS = {
     doc: "Addresses of this server, as above. Words may follow an address: ssl, http2, default_server, keepalive=…, tcp_user_timeout=…, sndbuf=…, deferred, backlog=…, fastopen=….",
     example: ["0.0.0.0:443 ssl"],
     check: listenIssues,
+  },
+  "server[].listener": {
+    kind: "enum",
+    values: ["native", "wire"],
+    default: null,
+    unset: "as at the top of the file",
+    doc: "Who answers on its addresses, as above. Servers that share an address share this as well.",
+    example: "wire",
   },
   "server[].server_name": {
     kind: "strings",

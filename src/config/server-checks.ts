@@ -2,7 +2,9 @@
 import type { ServerEntry } from "./document.ts";
 import type { Issue } from "./fault.ts";
 import { parseListen } from "./listen-text.ts";
+import { type AskedDoor, askedDoors } from "./listeners.ts";
 import { parseMatch } from "./match-syntax.ts";
+import type { ServerValues } from "./options.ts";
 
 export interface PlacedIssue {
   readonly path: string;
@@ -13,6 +15,7 @@ export interface PlacedIssue {
 export function serverIssues(servers: readonly ServerEntry[], named: number): readonly PlacedIssue[] {
   const issues: PlacedIssue[] = [];
   const defaults = new Map<string, string>();
+  const doors = askedDoors(servers);
   const first = servers.length - named;
   servers.forEach(({ values }, i) => {
     const path = i < first ? "" : `server[${i - first}].`;
@@ -22,6 +25,9 @@ export function serverIssues(servers: readonly ServerEntry[], named: number): re
       if (sentence !== null)
         issues.push({ path: `${path}server_name[${at}]`, issue: { suffix: "", value: name, sentence } });
     });
+    const sentence = doorFault(values, doors);
+    if (sentence !== null)
+      issues.push({ path: `${path}listener`, issue: { suffix: "", value: values.listener, sentence } });
     // Faulty values are undefined in there, and were told already.
     (values.listen ?? []).forEach((text, at) => {
       const { address, flags } = parseListen(text);
@@ -37,6 +43,23 @@ export function serverIssues(servers: readonly ServerEntry[], named: number): re
     });
   });
   return issues;
+}
+
+/** Why a server cannot have the door that it asks for. */
+function doorFault(
+  { listener, listen }: Partial<ServerValues>,
+  doors: ReadonlyMap<string, AskedDoor>,
+): string | null {
+  if (listener === null) return null;
+  for (const text of listen ?? []) {
+    const { address } = parseListen(text);
+    const asked = doors.get(address);
+    if (listener !== undefined && asked !== undefined && asked.door !== listener)
+      return `another server of ${address} asks for "${asked.door}".`;
+    if (listener === "wire" && asked?.ssl === true && asked.http2)
+      return `${address} is to speak HTTP/2, which only the native listener does.`;
+  }
+  return null;
 }
 
 /** The same rules as for a location's regex. */

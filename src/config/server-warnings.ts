@@ -6,9 +6,13 @@ import { autoWorkers } from "./auto-workers.ts";
 import type { ServerEntry } from "./document.ts";
 import type { Issue } from "./fault.ts";
 import { parseListen } from "./listen-text.ts";
+import { type AskedDoor, askedDoors, doorOf } from "./listeners.ts";
 import type { MainValues, ServerValues } from "./options.ts";
 import type { PlacedIssue } from "./server-checks.ts";
 
+/** Of a stream that begins with nothing. */
+export const LATE_HEADS =
+  'the native listener sends the head of its answers with the first message: a header_template, or listener = "wire", has it sent at once.';
 const UNIX = "unix:";
 const ALL = /\/0+$/;
 
@@ -23,9 +27,12 @@ export function serverWarnings(
   const first = servers.length - named;
   const listens = servers.flatMap(({ values }) => values.listen ?? []);
   warnings.push(...trustWarnings("", main.trusted_proxies ?? [], listens));
-  servers.forEach(({ values }, i) => {
+  const doors = askedDoors(servers);
+  servers.forEach((server, i) => {
+    const { values } = server;
     const path = i < first ? "" : `server[${i - first}].`;
     if (!isAlone) warnings.push(...unixWarnings(path, values));
+    warnings.push(...doorWarnings(path, server, doors, main));
     if (path !== "") warnings.push(...trustWarnings(path, values.trusted_proxies ?? [], values.listen ?? []));
   });
   return warnings;
@@ -38,6 +45,34 @@ function unixWarnings(path: string, { listen }: Partial<ServerValues>): readonly
     const sentence = "one worker serves it, however many there are: workers cannot share a unix socket.";
     return [{ path: `${path}listen[${at}]`, issue: warning(text, sentence) }];
   });
+}
+
+/** What the door of an address does not do. */
+function doorWarnings(
+  path: string,
+  { values, locations }: ServerEntry,
+  doors: ReadonlyMap<string, AskedDoor>,
+  main: Partial<MainValues>,
+): readonly PlacedIssue[] {
+  const warnings: PlacedIssue[] = [];
+  let isNative = false;
+  (values.listen ?? []).forEach((text, at) => {
+    const asked = doors.get(parseListen(text).address);
+    const { door } = doorOf(asked, main);
+    if (door === "native") isNative = true;
+    else if (asked?.http2 === true)
+      warnings.push({
+        path: `${path}listen[${at}]`,
+        issue: warning(text, "http2 is left out: only the native listener speaks it, and only with ssl."),
+      });
+  });
+  if (!isNative) return warnings;
+  locations.forEach((location, at) => {
+    const { subscriber, header_template: header } = location.values;
+    if (subscriber !== "streaming" || header !== "") return;
+    warnings.push({ path: `${path}location[${at}]`, issue: warning(location.values.match, LATE_HEADS) });
+  });
+  return warnings;
 }
 
 function trustWarnings(

@@ -69,7 +69,7 @@ export class StreamEndpoint {
     );
     const { pingMessageIntervalMs, subscriberConnectionTtlMs } = location;
     this.#neverIdle = isNeverIdle(room.idleSec * 1000, pingMessageIntervalMs, subscriberConnectionTtlMs);
-    this.#mayWait = room.config.listeners.some(({ earlyHeads }) => earlyHeads);
+    this.#mayWait = room.config.listeners.some(({ door }) => door === "wire");
   }
 
   open(seats: readonly Seat[], asked: Asked, located: LocatedRequest, server: IdleTimer | null): Answer {

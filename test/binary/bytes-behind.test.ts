@@ -18,7 +18,7 @@ const BEHIND = [
 
 test.each([
   ["native", "\n", true],
-  ["node:http", "", false],
+  ["wire", "", false],
 ] as const)("%s: what bytes behind a request do to its held answer", async (_door, header, breaks) => {
   const sub = `header_template = ${JSON.stringify(header)}\nmessage_template = "~text~"`;
   server = await startServer({ toml: layout("", { sub }), workers: 1 });

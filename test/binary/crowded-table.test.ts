@@ -15,8 +15,8 @@ const names = (request: number, count = NAMES): string =>
   Array.from({ length: count }, (_, i) => `r${request}n${i}`).join("/");
 
 describe.each([
-  ["Bun's own listener", 'header_template = "h"'],
-  ["the early listener", ""],
+  ["native listener", 'header_template = "h"'],
+  ["wire listener", ""],
 ])("a crowd that asks for channels, %s", (_, sub) => {
   let server: RunningServer;
   afterEach(async () => {

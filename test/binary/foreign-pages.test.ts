@@ -106,8 +106,8 @@ describe("the embedded default", () => {
 });
 
 describe.each([
-  ["Bun's own listener", 'header_template = "h"'],
-  ["the early listener", ""],
+  ["native listener", 'header_template = "h"'],
+  ["wire listener", ""],
 ])("a file that says who may, %s", (_listener, sub) => {
   const own = 'allowed_origins = "https://a.example https://b.example:8443"';
   beforeAll(async () => {

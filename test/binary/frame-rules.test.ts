@@ -40,10 +40,10 @@ const TOO_LONG: readonly (readonly [string, Buffer])[] = [
   ["8 bytes for a length of 200", frame([0x81, 0xff, 0, 0, 0, 0, 0, 0, 0, 200], "x".repeat(200))],
 ];
 
-/** A stream that begins with nothing makes the address one of node:http's door. */
+/** A stream that begins with nothing is for the wire listener (running-server.ts). */
 const DOORS = [
   ["native", 'header_template = "."'],
-  ["node:http", ""],
+  ["wire", ""],
 ] as const;
 
 describe.each(DOORS)("%s door", (door, sub) => {

@@ -18,13 +18,12 @@ import { freePort, layout, until } from "./running-server.ts";
 /** Bun looks at its connections every four seconds. */
 const IDLE_SEC = 4;
 
-/** Which server listens is decided by whether streams have something to begin with. */
 const LISTENERS = [
-  { listener: "Bun's own server", sub: 'header_template = "\\n"' },
-  { listener: "the early listener", sub: "" },
+  { listener: "native", sub: 'header_template = "\\n"' },
+  { listener: "wire", sub: "" },
 ];
 
-describe.each(LISTENERS)("$listener", ({ sub }) => {
+describe.each(LISTENERS)("$listener listener", ({ listener, sub }) => {
   let folder = "";
   let port = 0;
   let store: Store | null = null;
@@ -34,7 +33,10 @@ describe.each(LISTENERS)("$listener", ({ sub }) => {
     folder = mkdtempSync(join(tmpdir(), "sluice-idle-"));
     port = freePort();
     const file = join(folder, "sluice.toml");
-    writeFileSync(file, layout(`listen = ["127.0.0.1:${port}"]\n[store]\nsize = "16MiB"`, { sub }));
+    writeFileSync(
+      file,
+      layout(`listener = "${listener}"\nlisten = ["127.0.0.1:${port}"]\n[store]\nsize = "16MiB"`, { sub }),
+    );
     const loaded = loadConfig({ file });
     if (!loaded.ok) throw new Error(JSON.stringify(loaded.faults));
     const { config } = loaded;

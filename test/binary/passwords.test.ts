@@ -19,20 +19,14 @@ channels_path = "$arg_id"
 auth_basic = "r"
 auth_basic_user_file = "${join(folder, file)}"
 `;
-/** An address with a streaming location without a header template is served by node:http. */
-const OTHER_DOOR = '[[location]]\nmatch = "^~ /stream/"\nsubscriber = "streaming"\nchannels_path = "x"\n';
-
-describe.each([
-  ["native", ""],
-  ["node:http", OTHER_DOOR],
-])("passwords (%s)", (_door, more) => {
+describe.each(["native", "wire"])("passwords (%s)", (listener) => {
   let server: RunningServer;
   beforeAll(async () => {
     writeFileSync(join(folder, "slow"), `ann:${bcrypt("right")}\nbob:${bcrypt("other")}\n`);
     writeFileSync(join(folder, "crypt"), `ann:${APR1}\n`);
     const headers = 'header_template = "\\n"';
-    const toml = layout("", { sub: headers }) + more + guarded("/slow", "slow") + guarded("/crypt", "crypt");
-    server = await startServer({ toml, workers: 1 });
+    const toml = layout("", { sub: headers }) + guarded("/slow", "slow") + guarded("/crypt", "crypt");
+    server = await startServer({ toml, workers: 1, args: ["--listener", listener] });
   });
   afterAll(async () => await server.stop());
 

@@ -27,7 +27,7 @@ const positionOf = ({ fields }: RawAnswer) => ({
 
 describe.each([
   ["native listener", 'header_template = "^"'],
-  ["listener of early heads", ""],
+  ["wire listener", ""],
 ])("%s", (_listener, sub) => {
   test("a poll's validators are valid, and both forms of its tag lead on", async () => {
     server = await startServer({ toml: layout("", { sub }) });

@@ -83,7 +83,7 @@ if = "$remote_addr = 10.0.0.1"
 return = "200 $remote_addr"
 `;
 
-describe.each(["native", "early"] as const)("%s listener", (listener) => {
+describe.each(["native", "wire"] as const)("%s listener", (listener) => {
   let server: RunningServer;
   let unix: string;
   let accessLog: string;
@@ -93,10 +93,7 @@ describe.each(["native", "early"] as const)("%s listener", (listener) => {
     accessLog = log;
     unix = `/tmp/sluice-proxied-${process.pid}-${listener}.sock`;
     const parts = { files: FILES, toml: "", args: ["--listen", `unix:${unix}`] };
-    // The one location that makes it the early listener has to stand before the servers.
-    const early = '[[location]]\nmatch = "= /silent"\nsubscriber = "streaming"\nchannels_path = "silent"\n';
-    const toml = TOML(log).replace("[[server]]", listener === "early" ? `${early}[[server]]` : "[[server]]");
-    server = await startHandlers({ workers: 1, listener: "native" }, { ...parts, toml });
+    server = await startHandlers({ workers: 1, listener }, { ...parts, toml: TOML(log) });
   });
   afterAll(async () => {
     await server.stop();

@@ -51,7 +51,7 @@ const hex = (text: string): string => Buffer.from(text).toString("hex");
 describe.each([
   [1, "HEADER"],
   [2, "HEADER"],
-  // Without one a listener of another kind serves the address (early-listener.ts).
+  // Without one the wire listener serves the address (running-server.ts).
   [1, ""],
   [2, ""],
 ] as const)("%d workers, stream header %p", (workers, header) => {

@@ -88,16 +88,16 @@ const TARGETS: readonly (readonly [target: string, meaning: string | 400])[] = [
 ];
 
 describe.each([
-  ["Bun's own listener", "push_stream_header_template h;"],
-  ["the early listener", ""],
-])("request targets, %s", (listener, template) => {
+  ["native", "push_stream_header_template h;"],
+  ["wire", ""],
+])("request targets, %s listener", (listener, template) => {
   let server: RunningServer;
-  const isNative = listener.startsWith("Bun");
+  const isNative = listener === "native";
   const h2Port = freePort();
   beforeAll(async () => {
     server = await startNginx(
       (port) => `worker_processes 1; events {} http { push_stream_shared_memory_size 10m;
-        server { listen 127.0.0.1:${port}; ${isNative ? `listen 127.0.0.1:${h2Port} http2;` : ""}
+        sluice_listener ${listener}; server { listen 127.0.0.1:${port}; ${isNative ? `listen 127.0.0.1:${h2Port} http2;` : ""}
         location /sub { push_stream_subscriber; push_stream_channels_path $arg_id; ${template} }
         location /ws { push_stream_subscriber websocket; push_stream_channels_path $arg_id; }
         location / { return 200 "<$uri>"; } } }`,

@@ -205,7 +205,7 @@ test("no code has two meanings", () => {
 
 describe.each([
   ["native listener", 'header_template = "^"'],
-  ["listener of early heads", ""],
+  ["wire listener", ""],
 ])("%s", (_listener, sub) => {
   beforeAll(async () => {
     const folder = folderWith({ "sabotage.ts": SABOTAGE });

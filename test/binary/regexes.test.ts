@@ -77,19 +77,13 @@ const SHAPES: readonly Shape[] = [
   },
 ];
 
-/** An address with a streaming location without a header template is served by node:http. */
-const OTHER_DOOR = '[[location]]\nmatch = "^~ /stream/"\nsubscriber = "streaming"\nchannels_path = "x"\n';
-
-describe.each([
-  ["native", ""],
-  ["node:http", OTHER_DOOR],
-])("no text holds a worker (%s)", (_door, more) => {
+describe.each(["native", "wire"])("no text holds a worker (%s)", (listener) => {
   let server: RunningServer;
   let pids: readonly number[];
   beforeAll(async () => {
     const stats = '[[location]]\nmatch = "= /channels-stats"\nstatistics = true\nchannels_path = "$arg_id"\n';
-    const toml = [stats, more, ...SHAPES.map((shape) => shape.toml)].join("\n");
-    server = await startServer({ toml, workers: 1 });
+    const toml = [stats, ...SHAPES.map((shape) => shape.toml)].join("\n");
+    server = await startServer({ toml, workers: 1, args: ["--listener", listener] });
     pids = await server.workerPids();
   });
   afterAll(async () => await server.stop());

@@ -8,7 +8,7 @@ import { layout, type RunningServer, startServer, until } from "./running-server
 
 const DOORS = [
   ["native", 'header_template = "."'],
-  ["node:http", ""],
+  ["wire", ""],
 ] as const;
 
 /** Status, what Connection says, and whether the server ended the connection; "gone": it did so without an answer. */

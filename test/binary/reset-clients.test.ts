@@ -52,9 +52,9 @@ const RULES: readonly (readonly [name: string, directives: string])[] = [
 ];
 
 describe.each([
-  ["Bun's own listener", "push_stream_header_template h;"],
-  ["the early listener", ""],
-])("a client that resets its connection behind its request, %s", (listener, template) => {
+  ["native", "push_stream_header_template h;"],
+  ["wire", ""],
+] as const)("a client that resets its connection behind its request, %s listener", (listener, template) => {
   test("passes no rule of an nginx.conf; who comes by the unix socket still does", async () => {
     const locations = RULES.map(
       ([name, directives]) => `
@@ -104,11 +104,10 @@ describe.each([
       };`,
       "handler.ts": `export default ({ remoteAddress, publish }) => { publish("called-" + remoteAddress, "x"); };`,
     };
-    const early = listener.startsWith("the early");
     const publisher = (name: string, rule: string): string =>
       `[[location]]\nmatch = "= /pub${name}"\npublisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true\n${rule}\n`;
     const server = await startHandlers(
-      { workers: 1, listener: early ? "early" : "native" },
+      { workers: 1, listener },
       {
         files,
         toml: `

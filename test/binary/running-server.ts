@@ -10,7 +10,7 @@ export const binary = process.env["SLUICE_BINARY"] ?? join(import.meta.dir, "../
 const READY_WITHIN_MS = 15_000;
 
 export interface ServerOptions {
-  /** The configuration; none: the embedded default. `listen` is overridden. */
+  /** The configuration; none: the embedded default. `listen` is overridden; the listener is the one that its streams need. */
   readonly toml?: string;
   readonly workers?: number;
   readonly env?: Readonly<Record<string, string>>;
@@ -127,6 +127,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     `${options.host ?? "127.0.0.1"}:${port}`,
     "--workers",
     String(options.workers ?? 2),
+    ...(isForWire(options.toml ?? "") ? ["--listener", "wire"] : []),
     ...(options.args ?? []),
   ];
   if (options.toml !== undefined) {
@@ -187,6 +188,14 @@ export async function until(
     await Bun.sleep(5);
   }
 }
+
+/** Streams that begin with nothing are for the wire listener: the native one keeps their heads back (docs/doors.md). */
+const isForWire = (toml: string): boolean =>
+  toml
+    .split("[[")
+    .some(
+      (table) => /^subscriber = "streaming"/m.test(table) && !/header_template = ["'](?!["'])/.test(table),
+    );
 
 /** The seeds' layout with stored messages and no ttl or ping, for tests that say what they need besides. */
 export const layout = (top = "", locations: Partial<Record<string, string>> = {}): string => `

@@ -21,10 +21,7 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** An empty header template sends the head before the body: the door of node:http. */
-const EARLY = `[[location]]\nmatch = "~ ^/sub/(.*)$"\nsubscriber = "streaming"\nchannels_path = "$1"\nheader_template = ""\n`;
-const toml = (door: string): string =>
-  `keepalive_timeout = "1s"\n[[location]]\nmatch = "/files/"\nroot = "${folder}"\n${door === "node:http" ? EARLY : ""}`;
+const toml = `keepalive_timeout = "1s"\n[[location]]\nmatch = "/files/"\nroot = "${folder}"\n`;
 
 /** Reads the head, shortens the file, and reads on to the end of the connection. */
 async function read(port: number, range: string): Promise<{ bytes: number; isComplete: boolean }> {
@@ -56,10 +53,10 @@ async function read(port: number, range: string): Promise<{ bytes: number; isCom
   return { bytes, isComplete: bytes >= BYTES || tail === "0\r\n\r\n" };
 }
 
-test.each(["native", "node:http"])(
-  "by the %s door its connection ends, and nothing is logged",
-  async (door) => {
-    server = await startServer({ toml: toml(door), workers: 1 });
+test.each(["native", "wire"])(
+  "on the %s listener its connection ends, and nothing is logged",
+  async (listener) => {
+    server = await startServer({ toml, workers: 1, args: ["--listener", listener] });
     // The second is one that is ignored, which takes another way.
     for (const range of ["", "Range: lines=1-\r\n"]) {
       writeFileSync(file, new Uint8Array(BYTES).fill(65));

@@ -182,7 +182,7 @@ describe("readers that stop and go on", () => {
 
 describe.each([
   ["native listener", ONE_LINE],
-  ["listener of early heads", 'message_template = "~text~\\n"'],
+  ["wire listener", 'message_template = "~text~\\n"'],
 ])("a channel that stores less than its readers are behind, %s", (_listener, sub) => {
   test("what it no longer stores rests for them: nothing is missing or mixed up when they read on", async () => {
     const rests = 'max_messages_stored_per_channel = 4\nunstored_message_ttl = "60s"';

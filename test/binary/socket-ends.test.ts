@@ -23,7 +23,7 @@ const AWAY = "880203e9";
 
 describe.each([
   ["native", "\n"],
-  ["node:http", ""],
+  ["wire", ""],
 ])("%s: a WebSocket that is sent away is closed with a code", (_door, header) => {
   let server: RunningServer;
   beforeAll(async () => {

@@ -107,7 +107,7 @@ afterAll(() => {
 /** A location without a header template makes the address one of the door whose response heads go out early. */
 const DOORS = [
   ["native", { sub: 'header_template = "."', ev: 'ping_message_interval = "1s"' }],
-  ["node:http", { ev: 'ping_message_interval = "1s"' }],
+  ["wire", { ev: 'ping_message_interval = "1s"' }],
 ] as const;
 
 test.skipIf(!canPlug).each(DOORS)(

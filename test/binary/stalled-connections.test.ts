@@ -21,10 +21,10 @@ const CONSTANT = 96 * MIB;
 const SMALL = { receiveBuffer: 16 * KIB };
 const AT_A_TIME = 50;
 
-/** A stream that begins with nothing makes the address one of node:http's door. */
+/** A stream that begins with nothing is for the wire listener (running-server.ts). */
 const DOORS = [
   ["native", 'header_template = "."'],
-  ["node:http", ""],
+  ["wire", ""],
 ] as const;
 
 let server: RunningServer;

@@ -12,7 +12,7 @@ const KINDS = 5;
 const PATIENT = 'ping_message_interval = "5m"\nsubscriber_connection_ttl = "10m"';
 const AROUND = 'header_template = "HEADER"\nfooter_template = "BYE"';
 
-/** `streamHeader`: with none, the address needs a listener that sends heads early, which is another one (early-listener.ts). */
+/** `streamHeader`: with none, the wire listener serves the address. */
 export const patientLayout = (top = "", streamHeader = "HEADER"): string =>
   layout(top, {
     sub: `header_template = "${streamHeader}"\nfooter_template = "BYE"\n${PATIENT}`,

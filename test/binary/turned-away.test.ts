@@ -64,7 +64,7 @@ async function expectTurnedAway(
 
 describe.each([
   ["native", "\n"],
-  ["node:http", ""],
+  ["wire", ""],
 ])("%s: an event source that is refused for now is told when to come again", (_door, header) => {
   let server: RunningServer;
   const held: RawConnection[] = [];

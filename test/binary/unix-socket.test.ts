@@ -7,7 +7,7 @@ import { layout, type RunningServer, startServer, until } from "./running-server
 
 const DOORS = [
   ["native", 'header_template = "."'],
-  ["node:http", ""],
+  ["wire", ""],
 ] as const;
 const isRoot = process.getuid?.() === 0;
 /** Of Debian and most others: a user and group without rights. */

@@ -30,7 +30,7 @@ gzip = true
 gzip_types = ["*"]
 `;
 
-/** A streaming location without header template is what puts an address on node:http. */
+/** Streams that begin with nothing are for the wire listener (running-server.ts). */
 async function serve(door: string, store: string, more = "", workers = 1): Promise<void> {
   const sub = door === "native" ? 'header_template = "\\n"' : "";
   server = await startServer({
@@ -66,7 +66,7 @@ async function fill(messages: number, bytes: number): Promise<void> {
     await Promise.all(Array.from({ length: Math.min(16, messages - sent) }, () => server.publish("c", body)));
 }
 
-describe.each(["native", "node:http"])("on %s", (door) => {
+describe.each(["native", "wire"])("on %s", (door) => {
   test("forty polls of 40 MB that nobody reads cost a piece each, pipelined or compressed or not", async () => {
     await serve(door, 'size = "64MiB"', GZIPPED);
     await fill(40, MIB - 100);

@@ -101,7 +101,7 @@ const polled = { "X-Nginx-PushStream-Mode": "polling" };
 /** A streaming location without a header is served by the other door. */
 describe.each([
   ["native", "\n"],
-  ["node:http", ""],
+  ["wire", ""],
 ])("%s: messages with empty lines arrive as they were published by", (_door, header) => {
   let server: RunningServer;
   beforeAll(async () => {

@@ -136,11 +136,11 @@ subscriber = "eventsource"
 channels_path = "$1"
 `;
 
-describe.each(["native", "node:http"])("on %s", (door) => {
+describe.each(["native", "wire"])("on %s", (door) => {
   let server: RunningServer;
   let pairs = 0;
   beforeAll(async () => {
-    // A streaming location without header template is what puts an address on node:http.
+    // Streams that begin with nothing are for the wire listener (running-server.ts).
     const header = door === "native" ? 'header_template = "\\n"' : "";
     const toml = layout("[store]\nmax_messages_stored_per_channel = 4", {
       sub: `${LINES}${header}`,

@@ -51,7 +51,7 @@ class Reader {
 const residentBytes = (pid: number): number =>
   Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 
-describe.each(["native", "early"] as const)("%s listener", (listener) => {
+describe.each(["native", "wire"] as const)("%s listener", (listener) => {
   test("it stands still while nobody reads, and goes on when somebody does", async () => {
     const server = await startHandlers(
       { workers: 1, listener },

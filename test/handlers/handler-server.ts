@@ -1,6 +1,5 @@
 /**
- * The compiled binary with TypeScript handlers beside its configuration. Suites run on both kinds of listener, Bun's own and the early one
- * (there is one as soon as a location streams without a header template), with one worker and with two.
+ * The compiled binary with TypeScript handlers beside its configuration. Suites run on both listeners, with one worker and with two.
  */
 import { describe } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -10,7 +9,7 @@ import { type RunningServer, startServer } from "../binary/running-server.ts";
 
 export interface Setting {
   readonly workers: number;
-  readonly listener: "native" | "early";
+  readonly listener: "native" | "wire";
 }
 
 export interface HandlerParts {
@@ -20,18 +19,11 @@ export interface HandlerParts {
   readonly args?: readonly string[];
 }
 
-const EARLY = `
-[[location]]
-match = "= /silent"
-subscriber = "streaming"
-channels_path = "silent"
-`;
-
 export const ALL_SETTINGS: readonly Setting[] = [
   { workers: 1, listener: "native" },
   { workers: 2, listener: "native" },
-  { workers: 1, listener: "early" },
-  { workers: 2, listener: "early" },
+  { workers: 1, listener: "wire" },
+  { workers: 2, listener: "wire" },
 ];
 
 /** The suite once for each setting. */
@@ -45,7 +37,7 @@ export function startHandlers(
   { files, toml, args = [] }: HandlerParts,
 ): Promise<RunningServer> {
   const folder = folderWith(files);
-  return startServer({ folder, workers, toml: listener === "early" ? toml + EARLY : toml, args });
+  return startServer({ folder, workers, toml, args: [...args, "--listener", listener] });
 }
 
 const folders: string[] = [];

@@ -82,7 +82,7 @@ test("--watch picks up what is saved, also by rename, also in what is imported, 
   });
 });
 
-test.each(["native", "early"] as const)(
+test.each(["native", "wire"] as const)(
   "a stop lets generators say a last word, and waits no longer, %s listener",
   async (listener) => {
     server = await startHandlers(
@@ -112,7 +112,7 @@ test.each(["native", "early"] as const)(
   },
 );
 
-test.each(["native", "early"] as const)(
+test.each(["native", "wire"] as const)(
   "QUIT waits for generators to come to their end, %s listener",
   async (listener) => {
     const files = {

@@ -338,7 +338,7 @@ forSettings("WebSockets of handlers", (setting) => {
   });
 });
 
-test.each(["native", "early"] as const)(
+test.each(["native", "wire"] as const)(
   "sockets are closed when the server stops (1001), %s listener",
   async (listener) => {
     const server = await startHandlers({ workers: 1, listener }, { files: FILES, toml: TOML });

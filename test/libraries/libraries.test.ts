@@ -56,13 +56,7 @@ const toml = readFileSync(join(import.meta.dir, "../../src/config/default.toml")
     "[store]",
     `[store]\npath = "${join(folder, "store")}"\nmax_messages_stored_per_channel = ${STORED}`,
   );
-/** Has the listener of early heads serve the address (docs/doors.md). */
-const EARLY = `${toml}
-[[location]]
-match = "= /silent"
-subscriber = "streaming"
-channels_path = "silent"
-`;
+const ON_WIRE = `listener = "wire"\n${toml}`;
 let server: RunningServer;
 let publisher: Publisher;
 
@@ -133,7 +127,7 @@ beforeAll(async () => {
   await killEach();
 
   const before = await workers();
-  writeFileSync(server.configFile, EARLY);
+  writeFileSync(server.configFile, ON_WIRE);
   server.process.kill("SIGHUP");
   await until("the workers of before have sent all away", () => !before.some(isRunning));
   await caughtUp("a reload, to the other listener");

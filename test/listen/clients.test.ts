@@ -43,7 +43,7 @@ test.each(LISTENERS)(
         statuses.push((await connection.head()).status);
       }
       // A relayed one is two ends of a unix socket more. One comes before the count is over.
-      const each = listener === "the early listener" ? 3 : 1;
+      const each = listener === "wire listener" ? 3 : 1;
       const room = statuses.indexOf(503);
       expect(room).toBeWithin(maxDescriptors / each - 1, maxDescriptors / each + 2);
       expect(new Set(statuses.slice(0, room))).toEqual(new Set([101]));

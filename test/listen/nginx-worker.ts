@@ -13,13 +13,13 @@ export interface NginxWorker {
   stop(): void;
 }
 
-/** The locations of a stream, which the early listener serves and Bun's own does not need to. */
+/** A stream's location on each; the native one has none that begins with nothing. */
 export const LISTENERS: readonly (readonly [listener: string, stream: string])[] = [
-  ["Bun's own listener", 'push_stream_header_template "h";'],
-  ["the early listener", ""],
-].map(([listener = "", template = ""]) => [
+  ["native listener", "sluice_listener native;", 'push_stream_header_template "h";'],
+  ["wire listener", "", ""],
+].map(([listener = "", which = "", template = ""]) => [
   listener,
-  `location /sub { push_stream_subscriber; push_stream_channels_path a; ${template} }`,
+  `${which} location /sub { push_stream_subscriber; push_stream_channels_path a; ${template} }`,
 ]);
 
 export function startNginxWorker(

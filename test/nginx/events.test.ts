@@ -38,13 +38,14 @@ const LOCATIONS = `
     if ($arg_allow) { ${ALLOWED} }
   }
 `;
+const NATIVE = "sluice_listener native;";
 const SILENT = "location ~ ^/sub/(.*)$ { push_stream_subscriber; push_stream_channels_path $1; }";
 
 const ways: readonly (readonly [string, number, string])[] = [
-  ["native, 1 worker", 1, ""],
-  ["native, 2 workers", 2, ""],
-  ["with early heads, 1 worker", 1, SILENT],
-  ["with early heads, 2 workers", 2, SILENT],
+  ["native, 1 worker", 1, NATIVE],
+  ["native, 2 workers", 2, NATIVE],
+  ["wire listener, 1 worker", 1, SILENT],
+  ["wire listener, 2 workers", 2, SILENT],
 ];
 
 const start = (workers: number, silent: string, http: string) =>
@@ -155,7 +156,7 @@ describe.each(ways)("%s", (_, workers, silent) => {
       expect(await events.told([a, b])).toEqual([]);
     });
 
-    const held = ["st", "ev", "lp", "ws", ...(silent === "" ? [] : ["sub"])];
+    const held = ["st", "ev", "lp", "ws", ...(silent === NATIVE ? [] : ["sub"])];
     test.each(held)("an existing channel, two new ones, and the disconnect: %s", async (mode) => {
       const [a, b, c] = [fresh(), fresh(), fresh()];
       await events.publish(a);

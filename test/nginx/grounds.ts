@@ -1,14 +1,13 @@
 /**
- * Where a subscriber suite runs: one worker and two, and both listeners. An address whose streams may begin with nothing is served by a
- * listener of our own (src/listen/early-listener.ts), all others by Bun's; what a client sees must be the same. Used by the
- * suites of this folder that speak to subscriber locations.
+ * Where a subscriber suite runs: one worker and two, and both listeners; what a client sees must be the same, but that the native one has
+ * no streams that begin with nothing (docs/doors.md). Used by the suites of this folder that speak to subscriber locations.
  */
 import { describe } from "bun:test";
 
 export interface Ground {
   readonly workers: number;
   readonly early: boolean;
-  /** Directives for the server that choose the listener: every location inherits a header template, or none does. */
+  /** Directives for the server that choose the listener: on the native one every location inherits a header template. */
   readonly server: string;
   /** What a location without templates of its own sends first. */
   readonly header: string;
@@ -19,7 +18,7 @@ export interface Ground {
 const ground = (workers: number, early: boolean): Ground => ({
   workers,
   early,
-  server: early ? "" : 'push_stream_header_template "^";',
+  server: early ? "" : 'sluice_listener native; push_stream_header_template "^";',
   header: early ? "" : "^",
   comment: early ? ": \n" : ": ^\n",
 });
@@ -27,7 +26,7 @@ const ground = (workers: number, early: boolean): Ground => ({
 export function onAllGrounds(title: string, suite: (ground: Ground) => void): void {
   const grounds = [ground(1, true), ground(2, true), ground(1, false), ground(2, false)];
   for (const one of grounds) {
-    const listener = one.early ? "heads early" : "Bun's listener";
+    const listener = one.early ? "wire listener" : "native listener";
     describe(`${title}, ${one.workers} worker(s), ${listener}`, () => suite(one));
   }
 }

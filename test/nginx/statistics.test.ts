@@ -38,13 +38,14 @@ const LOCATIONS = `
   ${subscriber("short-lp", "long-polling", SHORT)}
   ${subscriber("short-ws", "websocket", SHORT)}
 `;
+const NATIVE = "sluice_listener native;";
 const SILENT = "location ~ ^/sub/(.*)$ { push_stream_subscriber; push_stream_channels_path $1; }";
 
 const ways: readonly (readonly [string, number, string])[] = [
-  ["native, 1 worker", 1, ""],
-  ["native, 2 workers", 2, ""],
-  ["with early heads, 1 worker", 1, SILENT],
-  ["with early heads, 2 workers", 2, SILENT],
+  ["native, 1 worker", 1, NATIVE],
+  ["native, 2 workers", 2, NATIVE],
+  ["wire listener, 1 worker", 1, SILENT],
+  ["wire listener, 2 workers", 2, SILENT],
 ];
 
 const start = (workers: number, silent: string, basics = "push_stream_shared_memory_size 10m;") =>
@@ -484,8 +485,8 @@ describe("processes", () => {
 });
 
 describe.each([
-  ["native, 1 worker", 1, ""],
-  ["with early heads, 2 workers", 2, SILENT],
+  ["native, 1 worker", 1, NATIVE],
+  ["wire listener, 2 workers", 2, SILENT],
 ] as const)("20,000 channels, %s", (_, workers, silent) => {
   test("in one answer, while a subscriber gets what is published meanwhile", async () => {
     const server = await start(workers, silent);

@@ -27,9 +27,6 @@ const toml = (trusted: string): string =>
     `trusted_proxies = ["${trusted}"]`,
   )}\n${STATISTICS}${replaced(FOLDER, "/files/", "/binary")}`;
 
-/** Has the listener of early heads serve the address. */
-const EARLY = '[[location]]\nmatch = "= /silent"\nsubscriber = "streaming"\nchannels_path = "silent"\n';
-
 const UPSTREAM = "127.0.0.1:8080";
 const [nginx = "", unixUpstream = ""] = blocks("nginx");
 const [haproxy = ""] = blocks("haproxy");
@@ -56,7 +53,7 @@ const SETUPS: readonly Setup[] = [
     roots: ["", "/push"],
   },
   {
-    name: "nginx through a unix socket, to the listener of early heads",
+    name: "nginx through a unix socket, to the wire listener",
     program: "nginx",
     isUnix: true,
     start: () => {
@@ -93,8 +90,8 @@ for (const { name, program, isUnix, start, roots } of SETUPS) {
     let proxy: FrontProxy;
 
     beforeAll(async () => {
-      const args = isUnix ? ["--listen", `unix:${UNIX}`] : [];
-      const text = isUnix ? toml("unix:") + EARLY : toml("127.0.0.1");
+      const args = isUnix ? ["--listen", `unix:${UNIX}`, "--listener", "wire"] : [];
+      const text = toml(isUnix ? "unix:" : "127.0.0.1");
       server = await startServer({ toml: text, workers: 1, args });
       proxy = await start(server.port);
       // haproxy's first look at the server's health may still be to come.

@@ -76,7 +76,8 @@ const listener = (address: string, tuning: Partial<SocketTuning>) => ({
   file: { mode: 0o666, group: null },
   tuning: { ...NOTHING, ...tuning },
   defaultServer: 0,
-  earlyHeads: false,
+  door: "native" as const,
+  doorReason: "default" as const,
 });
 
 function logged(act: () => void): string {

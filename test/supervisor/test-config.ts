@@ -69,7 +69,8 @@ export function addressed(listen: readonly string[]): Pick<Config, "listen" | "l
       fastopen: 0,
     },
     defaultServer: 0,
-    earlyHeads: false,
+    door: "native" as const,
+    doorReason: "default" as const,
   };
   return {
     listen,

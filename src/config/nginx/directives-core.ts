@@ -49,6 +49,7 @@ export const CORE_ROWS = `
   push_stream_channels_statistics   l 0   *
   push_stream_publisher             l 0-1 *
   push_stream_subscriber            l 0-1 *
+  sluice_listener           hs      1
   sluice_pushstream_client          l 0   *
   sluice_handler                    l 1
   sluice_handler_timeout            hsl 1

@@ -53,7 +53,10 @@ export function translateMain(context: Context, main: Scope, http: Scope | null,
   draft.set("built_in_paths", false);
   // A restart begins empty (push-stream spec 8.5).
   draft.table("store").set("keep", false);
+  // Who brings an nginx.conf wants its answers to the byte.
+  draft.set("listener", "wire");
   if (http === null) return;
+  listener(context, http, draft);
   timer(context, oneInEffect(http, "keepalive_timeout"), "keepalive_timeout", draft);
   logFormats(context, http, draft);
   const names = new Set(PUSH_DIRECTIVES.filter(([, row]) => row.contexts === "h").map(([name]) => name));
@@ -69,6 +72,15 @@ function workers({ report }: Context, main: Scope, draft: Draft): void {
   if (directive === null || text === "auto") draft.set("workers", text === "auto" ? text : 1);
   else if (count === 0) report.faultOf(directive, "invalid value");
   else draft.set("workers", optionValue(report, directive, "workers", count), directive);
+}
+
+/** `sluice_listener`: ours. */
+export function listener({ report }: Context, scope: Scope, draft: Draft): void {
+  const [directive] = scope.own.get("sluice_listener") ?? [];
+  if (directive === undefined) return;
+  const kind = directive.args[0]?.text ?? "";
+  if (kind === "native" || kind === "wire") draft.set("listener", kind, directive);
+  else report.fault(directive, `invalid value "${kind}" in "sluice_listener", it must be "native" or "wire"`);
 }
 
 function timer(

@@ -5,6 +5,7 @@ import { pcreSource } from "../pcre.ts";
 import { Draft } from "./draft.ts";
 import { type Listen, translateListen } from "./translate-listen.ts";
 import { implicitLocation, isPlainRoot, translateLocation } from "./translate-location.ts";
+import { listener } from "./translate-main.ts";
 import { constantsIn } from "./translate-names.ts";
 import { flattenLocations } from "./translate-nesting.ts";
 import { proxiesInLocation, trustedProxies } from "./translate-proxies.ts";
@@ -21,6 +22,7 @@ export function translateServer(context: Context, scope: Scope): Draft {
     listens.map(({ address, words }) => [address, ...words].join(" ")),
     oneInEffect(scope, "listen") ?? place,
   );
+  listener(context, scope, draft);
   serverNames(scope, draft);
   if (listens.some(({ words }) => words.includes("ssl"))) certificates(context, scope, draft);
   trustedProxies(context, scope, draft);

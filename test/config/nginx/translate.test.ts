@@ -14,6 +14,7 @@ describe("nginx's defaults", () => {
       shutdown_timeout: "2s",
       drain_rate: 0,
       built_in_paths: false,
+      listener: "wire",
       limits: { max_body_size: "1MiB", max_frame_size: 0, max_channels_per_request: 10_000 },
     });
     expect(store).toEqual({ size: "40MiB", channels: 32_768, keep: false });

@@ -1,0 +1,93 @@
+/**
+ * What goes on with each address: its certificates, the tuning of its socket, the server for hosts nobody claims, and the door. Called by
+ * build.ts; the checks of servers and the warnings ask for the door, too.
+ */
+import type { ServerEntry } from "./document.ts";
+import { parseListen } from "./listen-text.ts";
+import type { Door, DoorReason, ListenerConfig, SocketFile, SocketTuning } from "./model.ts";
+import type { MainValues } from "./options.ts";
+
+/** 0 leaves it to the system or the runtime (model.ts). */
+const UNSET = 0;
+/** As nginx makes its sockets: who may reach the folder may connect. */
+const FOR_EVERYBODY: SocketFile = { mode: 0o666, group: null };
+
+type Draft = { -readonly [Key in keyof ListenerConfig]: ListenerConfig[Key] };
+
+/** One for each address; the first server that names it is its default unless another claims that. */
+export function buildListeners(servers: readonly ServerEntry[], main: MainValues): ListenerConfig[] {
+  const listeners = new Map<string, Draft>();
+  const asked = askedDoors(servers);
+  servers.forEach(({ values }, serverIndex) => {
+    for (const text of values.listen) {
+      const { address, flags, tuning, file } = parseListen(text);
+      const known = listeners.get(address);
+      const listener = known ?? {
+        address,
+        tls: [],
+        http2: false,
+        tuning: buildTuning(main),
+        file: FOR_EVERYBODY,
+        defaultServer: serverIndex,
+        ...doorOf(asked.get(address), main),
+      };
+      if (flags.has("default_server")) listener.defaultServer = serverIndex;
+      if (flags.has("http2")) listener.http2 = true;
+      listener.tuning = { ...listener.tuning, ...tuning };
+      listener.file = { ...listener.file, ...file };
+      const { tls_certificate: certificate, tls_certificate_key: key, server_name: names } = values;
+      if (flags.has("ssl") && certificate !== null && key !== null)
+        listener.tls = [...listener.tls, { names, certificate, key }];
+      listeners.set(address, listener);
+    }
+  });
+  return [...listeners.values()];
+}
+
+const buildTuning = (main: MainValues): SocketTuning => ({
+  keepalive: main.keepalive,
+  userTimeoutMs: main.tcp_user_timeout,
+  sendBufferBytes: main.send_buffer ?? UNSET,
+  deferred: main.deferred,
+  backlog: main.backlog ?? UNSET,
+  fastopen: main.fastopen ?? UNSET,
+});
+
+// --- doors -------------------------------------------------------------------------------------------------------------------
+
+/** What the servers of one address ask for. */
+export interface AskedDoor {
+  /** null: none of them asks. */
+  readonly door: Door | null;
+  readonly ssl: boolean;
+  readonly http2: boolean;
+}
+
+/** By address. Values that are faulty are undefined, and ask for nothing. */
+export function askedDoors(servers: readonly ServerEntry[]): ReadonlyMap<string, AskedDoor> {
+  const asked = new Map<string, AskedDoor>();
+  for (const { values } of servers) {
+    for (const text of values.listen ?? []) {
+      const { address, flags } = parseListen(text);
+      const before = asked.get(address);
+      asked.set(address, {
+        door: before?.door ?? values.listener ?? null,
+        ssl: before?.ssl === true || flags.has("ssl"),
+        http2: before?.http2 === true || flags.has("http2"),
+      });
+    }
+  }
+  return asked;
+}
+
+/** Only the native door speaks HTTP/2: where that is to be had, the top of the file does not choose. */
+export function doorOf(
+  asked: AskedDoor | undefined,
+  main: Partial<MainValues>,
+): { readonly door: Door; readonly doorReason: DoorReason } {
+  if (asked !== undefined && asked.door !== null) return { door: asked.door, doorReason: "server" };
+  const door = main.listener ?? "native";
+  if (door === "native") return { door, doorReason: "default" };
+  if (asked?.ssl === true && asked.http2) return { door: "native", doorReason: "http2" };
+  return { door, doorReason: "file" };
+}
