@@ -1,5 +1,6 @@
 /** Reads a connection's bytes with the parsers, whole or in pieces, and says in plain values what was seen. */
 import { BodyReader } from "../../src/listen/http1/body-reader.ts";
+import { latin1 } from "../../src/listen/http1/octets.ts";
 import { parseHead } from "../../src/listen/http1/parse-head.ts";
 import { DEFAULT_BOUNDS, type HeadBounds, RequestHead } from "../../src/listen/http1/request-head.ts";
 
@@ -8,6 +9,8 @@ export const BODY_BOUNDS = { bodyBytes: 1000, chunkLineBytes: 64, trailerBytes: 
 export interface Seen {
   readonly method: string;
   readonly target: string;
+  /** As it was sent. */
+  readonly rawTarget: string;
   readonly minor: number;
   readonly host: string;
   readonly fields: readonly (readonly [string, string])[];
@@ -26,6 +29,8 @@ export interface Outcome {
 /** A connection that keeps what it has in one buffer, moved at will, as a listener may. */
 export class Connection {
   readonly requests: Seen[] = [];
+  /** Where each request begins, also the one that is refused or not whole. */
+  readonly starts: number[] = [];
   refused = 0;
   readonly #head = new RequestHead();
   readonly #body = new BodyReader();
@@ -34,6 +39,7 @@ export class Connection {
   #isIdle = true;
   #current: Seen | null = null;
   #moves = 0;
+  #consumed = 0;
 
   constructor(bounds: HeadBounds = DEFAULT_BOUNDS) {
     this.#bounds = bounds;
@@ -46,12 +52,14 @@ export class Connection {
     const bytes = Buffer.concat([Buffer.alloc(before), this.#kept, piece]);
     let at = before;
     while (this.refused === 0 && at < bytes.length) {
+      if (this.#current === null) this.starts[this.requests.length] = this.#consumed + at - before;
       const next = this.#current === null ? this.#readHead(bytes, at) : this.#readBody(bytes, at);
       if (next < 0) this.refused = -next;
       if (next <= 0) break;
       at = next;
     }
     this.#kept = bytes.subarray(at);
+    this.#consumed += at - before;
   }
 
   #readHead(bytes: Buffer, at: number): number {
@@ -62,6 +70,7 @@ export class Connection {
     this.#current = {
       method: head.method,
       target: head.target(bytes),
+      rawTarget: latin1(bytes, head.targetStart, head.targetEnd),
       minor: head.minor,
       host: head.host(bytes),
       fields: head.fields(bytes),

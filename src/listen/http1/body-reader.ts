@@ -163,12 +163,12 @@ export class BodyReader {
         else if ((kind & VALUE) === 0) return -400;
         return 0;
       case TRAILER_LF:
-        // Not #expect: the bound is that of all lines together.
+        if (byte !== LF) return -400;
+        // Not by #expect: the bound is that of all lines together.
         this.#state = TRAILER;
-        return byte === LF ? 0 : -400;
+        return 0;
       default:
-        this.#state = DONE;
-        return byte === LF ? 0 : -400;
+        return this.#expect(byte, LF, DONE);
     }
   }
 }

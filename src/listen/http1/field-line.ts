@@ -59,7 +59,7 @@ export function noteField(
   if (!head.add(start, nameEnd, valueStart, valueEnd, mostFields)) return -431;
   switch (nameEnd - start) {
     case 4:
-      return isText(bytes, start, nameEnd, "host") ? noteHost(bytes, head) : 0;
+      return isText(bytes, start, nameEnd, "host") ? noteHost(bytes, next, head) : 0;
     case 6:
       if (isText(bytes, start, nameEnd, "expect"))
         head.expectsContinue = head.minor > 0 && isText(bytes, valueStart, valueEnd, "100-continue");
@@ -80,8 +80,9 @@ export function noteField(
 }
 
 /** Exactly one, and a possible one (RFC 9112, 3.2). A target in absolute-form has named the host already. */
-function noteHost(bytes: Uint8Array, head: RequestHead): number {
-  const { valueStart, valueEnd } = line;
+function noteHost(bytes: Uint8Array, next: number, head: RequestHead): number {
+  const { nameEnd, valueStart, valueEnd } = line;
+  if (hasTab(bytes, nameEnd, valueStart) || hasTab(bytes, valueEnd, next)) return -400;
   if (head.hostField >= 0 || !isHost(bytes, valueStart, valueEnd)) return -400;
   head.hostField = head.fieldCount - 1;
   if (head.isAbsolute) return 0;
@@ -117,8 +118,8 @@ function noteCoding(bytes: Uint8Array, next: number, head: RequestHead): number 
 }
 
 /**
- * A tab around a value is optional whitespace, but there are servers that take it for part of the value (nginx is one): in the two
- * fields that frame the body it is refused, so that nobody before or behind us can read another body.
+ * A tab around a value is optional whitespace, but there are servers that take it for part of the value (nginx is one): in the
+ * fields that say how long the body is and whom it is for it is refused, so that nobody before or behind us reads something else.
  */
 function hasTab(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at++) if (bytes[at] === HTAB) return true;
