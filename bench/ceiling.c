@@ -21,11 +21,20 @@
 #include <unistd.h>
 
 #define MAX_FD 65536
-#define MAX_REQUEST 8192
+#define FIRST_ROOM 8192 /* of a request: grows to what its Content-Length says */
+#define MAX_REQUEST 4000000
+
+/* One message as it goes over the wire. Kept only while a socket has not taken all of it. */
+struct frame {
+  int references, length;
+  char bytes[];
+};
 
 struct connection {
   char *request; /* bytes of a request that is not complete yet; freed once the socket is a subscriber */
-  int length;
+  int length, room;
+  struct frame *rest; /* what the socket has not taken, from `sent` on */
+  int sent;
   int place; /* index in subscribers[], -1 = none */
   int websocket;
 };
@@ -40,8 +49,14 @@ static void die(const char *what) {
   exit(1);
 }
 
+static void release(struct frame *frame) {
+  if (--frame->references == 0) free(frame);
+}
+
 static void drop(int fd) {
   struct connection *c = &connections[fd];
+  if (c->rest) release(c->rest);
+  c->rest = NULL;
   if (c->place >= 0) {
     int last = subscribers[--subscriber_count];
     subscribers[c->place] = last;
@@ -69,33 +84,61 @@ static void join(int fd, int websocket) {
   if (send(fd, head, strlen(head), MSG_NOSIGNAL) < 0) die("send head");
 }
 
+static void watch_writable(int fd, int wanted) {
+  struct epoll_event event = {.events = wanted ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.fd = fd};
+  if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &event)) die("epoll_ctl");
+}
+
+/* Hands over what the socket takes of its rest. Messages of 100 bytes go in one send; one of a megabyte takes several turns. */
+static void push(int fd) {
+  struct connection *c = &connections[fd];
+  ssize_t n = send(fd, c->rest->bytes + c->sent, c->rest->length - c->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (n < 0 && errno != EAGAIN) n = c->rest->length; /* it is gone: reading will tell */
+  if (n > 0) c->sent += (int)n;
+  if (c->sent < c->rest->length) return;
+  release(c->rest);
+  c->rest = NULL;
+}
+
 /* One frame for all, one send(2) for each: the loop whose cost is the figure. All subscribers speak one transport. */
 static void broadcast(const char *body, int length) {
-  static char frame[MAX_REQUEST + 32];
-  int n = 0;
   if (subscriber_count == 0) return;
-  if (connections[subscribers[0]].websocket) {
-    frame[n++] = (char)0x81;
+  struct frame *frame = malloc(sizeof *frame + length + 32);
+  char *p = frame->bytes;
+  int n = 0, websocket = connections[subscribers[0]].websocket;
+  if (websocket) {
+    p[n++] = (char)0x81;
     if (length < 126) {
-      frame[n++] = (char)length;
+      p[n++] = (char)length;
+    } else if (length < 65536) {
+      p[n++] = 126;
+      p[n++] = (char)(length >> 8);
+      p[n++] = (char)length;
     } else {
-      frame[n++] = 126;
-      frame[n++] = (char)(length >> 8);
-      frame[n++] = (char)length;
+      p[n++] = 127;
+      for (int shift = 56; shift >= 0; shift -= 8) p[n++] = (char)((unsigned long)length >> shift);
     }
   } else {
-    n = sprintf(frame, "%x\r\n", length);
+    n = sprintf(p, "%x\r\n", length);
   }
-  memcpy(frame + n, body, length);
+  memcpy(p + n, body, length);
   n += length;
-  if (!connections[subscribers[0]].websocket) {
-    frame[n++] = '\r';
-    frame[n++] = '\n';
+  if (!websocket) {
+    p[n++] = '\r';
+    p[n++] = '\n';
   }
+  frame->length = n;
+  frame->references = 1;
   for (int i = 0; i < subscriber_count; i++) {
-    if (send(subscribers[i], frame, n, MSG_NOSIGNAL | MSG_DONTWAIT) != n && errno != EPIPE && errno != ECONNRESET)
-      die("send message"); /* a full buffer would make the figure a lie */
+    struct connection *c = &connections[subscribers[i]];
+    if (c->rest) die("a reader lags by a message"); /* more than one send a message would make the figure a lie */
+    c->rest = frame;
+    c->sent = 0;
+    frame->references++;
+    push(subscribers[i]);
+    if (c->rest) watch_writable(subscribers[i], 1);
   }
+  release(frame);
 }
 
 /* Takes one complete request off the front of the buffer. 0 = not complete, or the socket is a subscriber now. */
@@ -114,6 +157,8 @@ static int take_request(int fd) {
   char *field = strcasestr(c->request, "\r\nContent-Length:");
   if (field) body = atoi(field + 17);
   *end = '\r';
+  if (head + body > MAX_REQUEST) die("a request is too large");
+  if (head + body > c->room) c->request = realloc(c->request, c->room = head + body);
   if (c->length < head + body) return 0;
   broadcast(c->request + head, body);
   if (send(fd, ok, sizeof ok - 1, MSG_NOSIGNAL) < 0) die("send answer");
@@ -125,7 +170,7 @@ static int take_request(int fd) {
 static void on_readable(int fd) {
   struct connection *c = &connections[fd];
   char scrap[512];
-  int room = c->request ? MAX_REQUEST - c->length : (int)sizeof scrap;
+  int room = c->request ? c->room - c->length : (int)sizeof scrap;
   ssize_t n = recv(fd, c->request ? c->request + c->length : scrap, room, MSG_DONTWAIT);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n <= 0) {
@@ -137,13 +182,22 @@ static void on_readable(int fd) {
   while (take_request(fd)) continue;
 }
 
+static void on_ready(int fd, unsigned events) {
+  struct connection *c = &connections[fd];
+  if (c->rest && events & EPOLLOUT) {
+    push(fd);
+    if (!c->rest) watch_writable(fd, 0);
+  }
+  if (events & ~EPOLLOUT) on_readable(fd);
+}
+
 static void on_accept(int listener) {
   for (;;) {
     int one = 1, fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
     if (fd >= MAX_FD) die("too many descriptors");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    connections[fd] = (struct connection){.request = malloc(MAX_REQUEST), .place = -1};
+    connections[fd] = (struct connection){.request = malloc(FIRST_ROOM), .room = FIRST_ROOM, .place = -1};
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event)) die("epoll_ctl");
   }
@@ -168,7 +222,7 @@ int main(int argc, char **argv) {
     int n = epoll_wait(epoll_fd, ready, 512, -1);
     for (int i = 0; i < n; i++) {
       if (ready[i].data.fd == listener) on_accept(listener);
-      else on_readable(ready[i].data.fd);
+      else on_ready(ready[i].data.fd, ready[i].events);
     }
   }
 }

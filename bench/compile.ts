@@ -1,9 +1,9 @@
-// Builds the C parts of the bench (ceiling.c, load/swarm.c) into the system's temp folder, once per content.
-// Called by peers/ceiling.ts and load/swarm-client.ts, which both have a TypeScript stand-in for null.
+// Builds the C parts of the bench (ceiling.c, load/*.c) into the system's temp folder, once per content. Called by
+// peers/ceiling.ts and load/swarm-client.ts, which have a TypeScript stand-in for null, and load/crowd-client.ts, which has none.
 
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 function compilerPath(): string | null {
   return Bun.which("cc") ?? Bun.which("gcc");
@@ -14,11 +14,12 @@ export function hasCompiler(): boolean {
   return compilerPath() !== null;
 }
 
-/** Path of the executable, or null when there is no compiler. Throws the compiler's words when the source is bad. */
+/** Path of the executable, of the file and the header beside it, or null when there is no compiler. Throws the compiler's words when the source is bad. */
 export async function compileC(sourcePath: string): Promise<string | null> {
   const compiler = compilerPath();
   if (compiler === null) return null;
-  const source = await Bun.file(sourcePath).text();
+  const common = Bun.file(join(dirname(sourcePath), "common.h"));
+  const source = (await Bun.file(sourcePath).text()) + ((await common.exists()) ? await common.text() : "");
   const folder = join(tmpdir(), "sluice-bench");
   const target = join(folder, `${basename(sourcePath, ".c")}-${Bun.hash(source).toString(36)}`);
   if (existsSync(target)) return target;

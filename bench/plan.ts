@@ -1,5 +1,5 @@
 // How long and how often each row measures. Passed to every row by run.ts; the quick plan keeps the shape of the
-// full one (same rows, same sizes, interleaved rounds) and only shortens the samples, so it is noisier, not different.
+// full one (same rows, interleaved rounds), shortens the samples and makes the largest crowds smaller (the figures say how large).
 
 export interface Plan {
   /** Interleaved rounds of a row; the row reports the median over them. */
@@ -16,6 +16,16 @@ export interface Plan {
   /** Rest between the last connection and the second reading. */
   readonly settleMs: number;
   readonly startups: number;
+  /** Of the crowds that come, and come back. */
+  readonly connections: number;
+  readonly tlsConnections: number;
+  readonly roomSockets: number;
+  readonly roomMs: number;
+  readonly neighbourMs: number;
+  readonly idleSockets: number;
+  /** At least two pings long. */
+  readonly idleMs: number;
+  readonly raceTrials: number;
 }
 
 export const FULL: Plan = {
@@ -28,6 +38,14 @@ export const FULL: Plan = {
   baselineMs: 3000,
   settleMs: 3000,
   startups: 11,
+  connections: 10_000,
+  tlsConnections: 2000,
+  roomSockets: 32_000,
+  roomMs: 10_000,
+  neighbourMs: 5000,
+  idleSockets: 200_000,
+  idleMs: 60_000,
+  raceTrials: 2000,
 };
 
 export const QUICK: Plan = {
@@ -40,4 +58,12 @@ export const QUICK: Plan = {
   baselineMs: 3000,
   settleMs: 1500,
   startups: 5,
+  connections: 2000,
+  tlsConnections: 300,
+  roomSockets: 8000,
+  roomMs: 3000,
+  neighbourMs: 2000,
+  idleSockets: 20_000,
+  idleMs: 26_000,
+  raceTrials: 300,
 };

@@ -1,33 +1,56 @@
-// Entry of the bench: `bun bench/run.ts [--quick] [--only NAME[,NAME]] [--write]`. Runs every row in turn and prints
-// the table; a contender that is missing here is named once and its rows say "not measured".
+// Entry of the bench: `bun bench/run.ts [--quick] [--only NAME[,NAME]] [--door native|wire] [--write]`. Runs every row in turn, prints the
+// table and draws the charts; a contender that is missing here is named once and its rows say "not measured".
 
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { writeCharts } from "./charts/write.ts";
 import { type Disturbance, watchDisturbance } from "./disturbance.ts";
-import { stopSwarms } from "./load/swarm-client.ts";
+import { stopGenerators } from "./load/generator.ts";
 import { ceiling } from "./peers/ceiling.ts";
 import { nchan } from "./peers/nchan.ts";
 import { type Peer, stopAll } from "./peers/peer.ts";
 import { measuredBuild, releaseBinary, sluice } from "./peers/sluice.ts";
+import { DOORS, type Door } from "./peers/sluice-config.ts";
 import { FULL, QUICK } from "./plan.ts";
 import { report, writeInto } from "./report.ts";
+import { connectsRow } from "./rows/connects.ts";
+import { crossRow } from "./rows/cross.ts";
 import { deliveryRows } from "./rows/delivery.ts";
 import { filesRow } from "./rows/files.ts";
 import { handlerRows } from "./rows/handlers.ts";
+import { idleRow } from "./rows/idle.ts";
+import { largeRow } from "./rows/large.ts";
 import { latencyRow } from "./rows/latency.ts";
 import { memoryRow } from "./rows/memory.ts";
+import { neighbourRow } from "./rows/neighbour.ts";
+import { postsRow } from "./rows/posts.ts";
 import { publishRow } from "./rows/publish.ts";
+import { raceRow } from "./rows/race.ts";
+import { replayRow } from "./rows/replay.ts";
+import { roomsRow } from "./rows/rooms.ts";
 import type { Row, RowResult } from "./rows/row.ts";
 import { scaleRow } from "./rows/scale.ts";
 import { startupRow } from "./rows/startup.ts";
+import { workersRow } from "./rows/workers.ts";
 
 const ROWS: readonly Row[] = [
   ...deliveryRows,
   latencyRow,
-  memoryRow,
-  publishRow,
-  startupRow,
   scaleRow,
+  publishRow,
+  postsRow,
+  memoryRow,
+  idleRow,
+  connectsRow,
+  roomsRow,
+  crossRow,
+  neighbourRow,
+  replayRow,
+  workersRow,
+  largeRow,
+  raceRow,
+  startupRow,
   filesRow,
   ...handlerRows,
 ];
@@ -36,6 +59,7 @@ const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     only: { type: "string" },
+    door: { type: "string" },
     write: { type: "boolean", default: false },
   },
 });
@@ -48,6 +72,12 @@ function chosenRows(only: string | undefined): readonly Row[] {
   );
   if (rows.length > 0) return rows;
   throw new Error(`--only: one or more of ${ROWS.map((row) => row.name).join(", ")}`);
+}
+
+function chosenDoors(only: string | undefined): readonly Door[] {
+  const doors = DOORS.filter((door) => only === undefined || only === door);
+  if (doors.length > 0) return doors;
+  throw new Error(`--door: one of ${DOORS.join(", ")}`);
 }
 
 async function present(peer: Peer): Promise<Peer | null> {
@@ -64,16 +94,22 @@ async function present(peer: Peer): Promise<Peer | null> {
 function withDisturbance(name: string, result: RowResult, { share, isDisturbed }: Disturbance): RowResult {
   const percent = `${(100 * share).toFixed(0)} %`;
   const notes = [...result.notes, `${name}: others used ${percent} of the machine`];
-  if (!isDisturbed) return { lines: result.lines, notes };
+  if (!isDisturbed) return { ...result, notes };
   const mark = `(disturbed: others used ${percent} of the machine)`;
   return {
+    ...result,
     lines: result.lines.map((line) => ({ ...line, measured: `${line.measured} ${mark}`, met: null })),
     notes,
   };
 }
 
 async function runAll(rows: readonly Row[]): Promise<RowResult[]> {
-  const peers = { ceiling, sluice: await present(sluice), nchan: await present(nchan) };
+  const doors: Peer[] = [];
+  for (const door of chosenDoors(values.door)) {
+    const peer = await present(sluice(door));
+    if (peer !== null) doors.push(peer);
+  }
+  const peers = { ceiling, doors, nchan: await present(nchan) };
   const plan = values.quick ? QUICK : FULL;
   const results: RowResult[] = [];
   for (const row of rows) {
@@ -93,7 +129,7 @@ async function runAll(rows: readonly Row[]): Promise<RowResult[]> {
 
 /** Nothing that was started may outlive the bench, whatever happened to a row. */
 async function stopEverything(): Promise<void> {
-  await stopSwarms();
+  await stopGenerators();
   await stopAll();
   releaseBinary();
 }
@@ -109,4 +145,7 @@ const build = measuredBuild();
 const command = ["bun bench/run.ts", ...Bun.argv.slice(2).filter((word) => word !== "--write")].join(" ");
 const section = report(results, { command, build, tookSec: (performance.now() - start) / 1000 });
 console.log(section);
+const charts = results.flatMap((result) => result.charts ?? []);
+const folder = values.write ? join(import.meta.dir, "charts") : join(tmpdir(), "sluice-bench", "charts");
+if (charts.length > 0) console.error(`charts: ${writeCharts(folder, charts).join(" ")}`);
 if (values.write) await writeInto(join(import.meta.dir, "README.md"), section);

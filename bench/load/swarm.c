@@ -18,24 +18,12 @@
  * Every subscriber checks every message: the first to see the k-th message writes it into order[]; all others must
  * see the same there, so a lost, doubled or swapped message on any socket ends the run with an error.
  */
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "common.h"
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #define LOG_SIZE 4096 /* messages that can be under way at once; a power of two */
 #define LOG_MASK (LOG_SIZE - 1)
+#define MAX_PAYLOAD 2000000
 #define MAX_PUBLISHERS 64
 #define MAX_SAMPLES 2000000
 #define CONNECT_BATCH 128 /* handshakes under way at once: below any listen backlog */
@@ -47,7 +35,7 @@ enum { HEAD, BODY };
 struct subscriber {
   int fd;
   uint8_t state, matched; /* matched: bytes of \r\n\r\n seen so far */
-  uint16_t have;          /* bytes of the payload under way */
+  uint32_t have;          /* bytes of the payload under way */
   uint32_t sequence;
   uint64_t position; /* how many messages it has read */
 };
@@ -58,7 +46,7 @@ struct publisher {
   uint32_t sequence;
 };
 
-static int port, payload_size = 100, epoll_fd;
+static int payload_size = 100, epoll_fd;
 static const char *mode = "stream", *subscribe_path = "/sub/bench", *publish_path = "/pub?id=bench";
 static struct subscriber *subscribers;
 static int subscriber_count, heads_seen, long_poll;
@@ -75,35 +63,6 @@ static unsigned nap_us;         /* rest before each look at the sockets, see mea
 static uint32_t *samples_us;
 static int sample_count;
 static uint64_t deliveries, completed, last_progress;
-
-static uint64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
-}
-
-static void die(const char *format, ...) {
-  char text[400];
-  va_list list;
-  va_start(list, format);
-  vsnprintf(text, sizeof text, format, list);
-  va_end(list);
-  for (char *p = text; *p; p++)
-    if (*p == '"' || *p < ' ') *p = '\'';
-  printf("{\"error\":\"%s\"}\n", text);
-  fflush(stdout);
-  exit(1);
-}
-
-static int dial(void) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) die("socket: %s", strerror(errno));
-  if (connect(fd, (struct sockaddr *)&address, sizeof address)) die("connect: %s", strerror(errno));
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  return fd;
-}
 
 static void watch(int fd, uint64_t tag) {
   struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.u64 = tag};
@@ -160,9 +119,9 @@ static void scan(struct subscriber *s, const char *p, const char *end) {
       s->have++;
       p++;
     }
-    long rest = payload_size - s->have, room = end - p;
+    long rest = payload_size - (long)s->have, room = end - p;
     if (room < rest) {
-      s->have += (uint16_t)room;
+      s->have += (uint32_t)room;
       return;
     }
     if (p[rest - 1] != '$') die("message %u is damaged", s->sequence);
@@ -172,6 +131,7 @@ static void scan(struct subscriber *s, const char *p, const char *end) {
   }
 }
 
+/* Edge triggered: what a full buffer leaves behind is read at once. */
 static void read_subscriber(struct subscriber *s) {
   static char buffer[262144];
   ssize_t n = recv(s->fd, buffer, sizeof buffer, MSG_DONTWAIT);
@@ -184,19 +144,7 @@ static void read_subscriber(struct subscriber *s) {
   if (s->state == HEAD && s->matched == 0 && n > 12 && memcmp(buffer + 9, "200", 3) && memcmp(buffer + 9, "101", 3))
     die("subscriber refused: %.60s", buffer);
   scan(s, buffer, buffer + n);
-}
-
-/* True once the answer is complete, by Content-Length or by the last chunk. */
-static int answer_complete(struct publisher *p) {
-  p->answer[p->length] = 0;
-  char *end = strstr(p->answer, "\r\n\r\n");
-  if (!end) return 0;
-  if (p->answer[9] != '2') die("publish refused: %.60s", p->answer);
-  *end = 0;
-  char *field = strcasestr(p->answer, "\r\nContent-Length:");
-  *end = '\r';
-  if (field) return p->length >= (end - p->answer) + 4 + atoi(field + 17);
-  return !memcmp(p->answer + 9, "204", 3) || !memcmp(p->answer + p->length - 5, "0\r\n\r\n", 5);
+  if (n == sizeof buffer) read_subscriber(s);
 }
 
 static void read_publisher(struct publisher *p) {
@@ -204,7 +152,8 @@ static void read_publisher(struct publisher *p) {
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n <= 0) die("publisher closed by the server");
   p->length += (int)n;
-  if (!p->busy || !answer_complete(p)) return;
+  p->answer[p->length] = 0;
+  if (!p->busy || !answer_complete(p->answer, p->length)) return;
   p->busy = p->length = 0;
   last_progress = 0;
   if (subscriber_count == 0) complete(p->sequence);
@@ -221,7 +170,7 @@ static struct publisher *idle_publisher(void) {
 }
 
 static void publish(struct publisher *p, uint64_t due) {
-  static char request[70000];
+  static char request[MAX_PAYLOAD + 1000];
   uint32_t sequence = next_sequence++;
   int n = sprintf(request, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n#%010u", publish_path,
                   payload_size, sequence);
@@ -249,18 +198,6 @@ static void turn(uint64_t wait_ns) {
   }
   if (n > 0 || last_progress == 0) last_progress = now_ns();
   else if (now_ns() - last_progress > STALL_NS) die("nothing came for 15 s, %d messages under way", undone);
-}
-
-static uint64_t cpu_us(void) {
-  struct rusage use;
-  getrusage(RUSAGE_SELF, &use);
-  return (uint64_t)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000000ull +
-         (uint64_t)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
-}
-
-static int by_value(const void *a, const void *b) {
-  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-  return x < y ? -1 : x > y;
 }
 
 static uint32_t percentile(double share) {
@@ -311,13 +248,8 @@ static void measure(int window, double hz, uint64_t duration_ns, uint64_t max_me
 
 static void send_subscribe(int fd) {
   char request[600];
-  const char *extra = "TE: chunked\r\n"; /* Nchan streams chunks only to those who ask */
-  if (!strcmp(mode, "sse")) extra = "Accept: text/event-stream\r\n";
-  if (!strcmp(mode, "longpoll")) extra = "";
-  if (!strcmp(mode, "ws"))
-    extra = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-  int n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n", subscribe_path, extra);
+  int n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n", subscribe_path,
+                   subscribe_fields(mode));
   if (send(fd, request, (size_t)n, MSG_NOSIGNAL) != n) die("subscribe: %s", strerror(errno));
 }
 
@@ -346,9 +278,10 @@ int main(int argc, char **argv) {
     else if (!strcmp(argv[i], "--subscribe")) subscribe_path = argv[i + 1];
     else if (!strcmp(argv[i], "--publish")) publish_path = argv[i + 1];
     else if (!strcmp(argv[i], "--size")) payload_size = atoi(argv[i + 1]);
+    else if (!strcmp(argv[i], "--sources")) source_count = atoi(argv[i + 1]);
     else die("unknown argument %s", argv[i]);
   }
-  if (payload_size < 16 || payload_size > 60000) die("--size must be 16 to 60000");
+  if (payload_size < 16 || payload_size > MAX_PAYLOAD) die("--size must be 16 to %d", MAX_PAYLOAD);
   long_poll = !strcmp(mode, "longpoll");
   epoll_fd = epoll_create1(0);
   samples_us = malloc(sizeof *samples_us * MAX_SAMPLES);

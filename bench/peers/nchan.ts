@@ -5,6 +5,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Certificate } from "./certificate.ts";
 import { type Peer, Server, type Transport, takePort } from "./peer.ts";
 
 const MODULE = "/usr/lib/nginx/modules/ngx_nchan_module.so";
@@ -19,16 +20,20 @@ function nginx(): string | null {
   return Bun.which("nginx", { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` });
 }
 
-function configuration(folder: string, port: number, workers: number): string {
+function configuration(folder: string, port: number, workers: number, certificate?: Certificate): string {
   const subscribers = Object.entries(LOCATIONS).map(
     ([transport, kind]) => `
     location ~ ^/${transport}/(.*)$ {
-      nchan_subscriber ${kind}; nchan_channel_id $1; nchan_subscriber_first_message newest;
+      nchan_subscriber ${kind}; nchan_channel_id $1; nchan_channel_id_split_delimiter "/"; nchan_subscriber_first_message newest;
     }`,
   );
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `  ${name}_temp_path ${folder}/${name};`,
   );
+  const tls =
+    certificate === undefined
+      ? ""
+      : `\n    ssl_certificate ${certificate.chain}; ssl_certificate_key ${certificate.key}; ssl_session_cache off;`;
   return `load_module ${MODULE};
 daemon off;
 worker_processes ${workers};
@@ -46,7 +51,7 @@ ${temporary.join("\n")}
   nchan_message_buffer_length 100;
   nchan_message_timeout 10m;
   server {
-    listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${port}${tls === "" ? "" : " ssl"} backlog=4096;${tls}
     location = /pub { nchan_publisher http; nchan_channel_id $arg_id; nchan_store_messages on; }${subscribers.join("")}
   }
 }
@@ -59,12 +64,12 @@ export const nchan: Peer = {
     if (nginx() !== null && existsSync(MODULE)) return null;
     return "Nchan is not installed: apt-get install nginx libnginx-mod-nchan";
   },
-  async start(workers = 1) {
+  async start({ workers = 1, certificate } = {}) {
     const executable = nginx();
     if (executable === null) throw new Error("nginx is not installed");
     const folder = mkdtempSync(join(tmpdir(), "sluice-bench-nchan-"));
     const port = takePort();
-    writeFileSync(join(folder, "nginx.conf"), configuration(folder, port, workers));
+    writeFileSync(join(folder, "nginx.conf"), configuration(folder, port, workers, certificate));
     // -e: without it nginx opens the packaged error log before it reads the config.
     const command = [
       executable,

@@ -3,14 +3,25 @@
 
 import { connect } from "node:net";
 import { childrenOf, socketsOf } from "../process-figures.ts";
+import type { Certificate } from "./certificate.ts";
 
 export type Transport = "stream" | "ws" | "sse" | "longpoll";
+
+export interface StartOptions {
+  /** 1 unless said. */
+  readonly workers?: number;
+  /** Listens with TLS alone. */
+  readonly certificate?: Certificate;
+  /** 60 unless said; Nchan: none. */
+  readonly pingSec?: number;
+}
 
 export interface Peer {
   readonly name: string;
   /** Why it cannot run here, in one line, or null. Asked once before any row. */
   missing(): Promise<string | null>;
-  start(workers?: number): Promise<Server>;
+  start(options?: StartOptions): Promise<Server>;
+  /** Channels of one connection are joined by "/". */
   subscribePath(transport: Transport, channel: string): string;
 }
 

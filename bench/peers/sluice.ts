@@ -1,17 +1,23 @@
-// sluice as a contender: the compiled binary with sluice.toml. Its store goes to a temp folder of its own, so that a
+// sluice as a contender, by each of its doors: the compiled binary with sluice.toml. Its store goes to a temp folder of its own, so that a
 // run never finds another run's messages and two servers of one run do not share a store.
 
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Peer, Server, type Transport, takePort } from "./peer.ts";
+import { type Peer, Server, type StartOptions, type Transport, takePort } from "./peer.ts";
+import { configuration, type Door } from "./sluice-config.ts";
 
 const root = join(import.meta.dir, "..", "..");
 const built = join(root, "dist", "sluice");
 const PREFIX: Record<Transport, string> = { stream: "sub", ws: "ws", sse: "ev", longpoll: "lp" };
 
 /** The copy that this run measures: somebody may build again meanwhile, and a table must not mix two builds. */
-let pinned: { readonly folder: string; readonly binary: string; readonly name: string } | null = null;
+let pinned: {
+  readonly folder: string;
+  readonly binary: string;
+  readonly name: string;
+  readonly hasDoors: boolean;
+} | null = null;
 
 function pin(): void {
   const folder = mkdtempSync(join(tmpdir(), "sluice-bench-binary-"));
@@ -19,7 +25,13 @@ function pin(): void {
   copyFileSync(built, binary);
   const hash = Bun.hash(readFileSync(binary)).toString(16).slice(0, 8);
   const version = Bun.spawnSync([binary, "version"]).stdout.toString().trim().split("\n")[0];
-  pinned = { folder, binary, name: `${version}, binary ${hash}` };
+  const options = Bun.spawnSync([binary, "defaults"]).stdout.toString();
+  pinned = {
+    folder,
+    binary,
+    name: `${version}, binary ${hash}`,
+    hasDoors: /^(# )?listener = /m.test(options),
+  };
 }
 
 /** "sluice 0.1.0 ..., binary 1a2b3c4d": what the report names. */
@@ -38,16 +50,24 @@ export function releaseBinary(): void {
   if (pinned !== null) rmSync(pinned.folder, { recursive: true, force: true });
 }
 
-/** Command and environment of one `serve`, shared with the row that times the start. */
-export function serveCommand(
-  port: number,
-  workers: number,
-  folder: string,
-  config: string = join(import.meta.dir, "sluice.toml"),
-) {
+/** Command and environment of one `serve` with that configuration file. */
+export function serveCommand(port: number, workers: number, folder: string, config: string) {
   const listen = `127.0.0.1:${port}`;
   return {
     command: [pinnedBinary(), "serve", "--config", config, "--listen", listen, "--workers", String(workers)],
+    environment: { RUNTIME_DIRECTORY: folder },
+  };
+}
+
+/** The same with the bench's configuration for a door; the file lies beside the store. Shared with the row that times the start. */
+export function doorCommand(door: Door, port: number, folder: string, options: StartOptions = {}) {
+  const { workers = 1, certificate, pingSec } = options;
+  const file = join(folder, "sluice.toml");
+  const hasOption = pinned?.hasDoors === true;
+  const listen = `127.0.0.1:${port}`;
+  writeFileSync(file, configuration({ listen, door, hasOption, certificate, pingSec }));
+  return {
+    command: [pinnedBinary(), "serve", "--config", file, "--workers", String(workers)],
     environment: { RUNTIME_DIRECTORY: folder },
   };
 }
@@ -58,27 +78,35 @@ export function storeFolder(): string {
   return mkdtempSync(join(parent, "sluice-bench-"));
 }
 
-export const sluice: Peer = {
-  name: "sluice",
-  /** Builds first (a binary older than the source is the easiest way to measure nothing); the build skips what it can. */
-  async missing() {
-    const build = Bun.spawnSync([process.execPath, "run", "build"], {
-      cwd: root,
-      stdout: "ignore",
-      stderr: "pipe",
-    });
-    if (build.success && existsSync(built)) {
-      pin();
-      return null;
-    }
-    return `sluice: \`bun run build\` failed: ${build.stderr.toString().trim().split("\n").at(-1)}`;
-  },
-  async start(workers = 1) {
-    const folder = storeFolder();
-    const port = takePort();
-    const { command, environment } = serveCommand(port, workers, folder);
-    const cleanUp = () => rmSync(folder, { recursive: true, force: true });
-    return new Server(port, command, cleanUp, environment).ready(workers);
-  },
-  subscribePath: (transport, channel) => `/${PREFIX[transport]}/${channel}`,
-};
+/** Builds first (a binary older than the source is the easiest way to measure nothing); the build skips what it can. */
+function buildOnce(): string | null {
+  if (pinned !== null) return null;
+  const build = Bun.spawnSync([process.execPath, "run", "build"], {
+    cwd: root,
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  if (build.success && existsSync(built)) {
+    pin();
+    return null;
+  }
+  return `sluice: \`bun run build\` failed: ${build.stderr.toString().trim().split("\n").at(-1)}`;
+}
+
+/** sluice listening by that door; named as the door. */
+export function sluice(door: Door): Peer {
+  return {
+    name: door,
+    async missing() {
+      return buildOnce();
+    },
+    async start(options = {}) {
+      const folder = storeFolder();
+      const port = takePort();
+      const { command, environment } = doorCommand(door, port, folder, options);
+      const cleanUp = () => rmSync(folder, { recursive: true, force: true });
+      return new Server(port, command, cleanUp, environment).ready(options.workers ?? 1);
+    },
+    subscribePath: (transport, channel) => `/${PREFIX[transport]}/${channel}`,
+  };
+}

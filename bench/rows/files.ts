@@ -60,7 +60,7 @@ export const filesRow: Row = {
   name: "files",
   async run(peers: Peers, plan: Plan) {
     const nginx = Bun.which("nginx", { PATH });
-    if (peers.sluice === null || nginx === null || Bun.which("wrk") === null)
+    if (peers.doors.length === 0 || nginx === null || Bun.which("wrk") === null)
       return { lines: [notMeasured(FIGURE, TARGET)], notes: ["files: needs nginx and wrk"] };
     const folder = mkdtempSync(join(tmpdir(), "sluice-bench-files-"));
     // nginx started by root reads files as somebody else.

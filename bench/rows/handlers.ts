@@ -2,6 +2,7 @@
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { runClient } from "../load/client.ts";
 import { Server, takePort } from "../peers/peer.ts";
 import { serveCommand, storeFolder } from "../peers/sluice.ts";
 import type { Plan } from "../plan.ts";
@@ -17,8 +18,6 @@ const ECHO_SHARE = 0.9;
 const BODY_BYTES = 48;
 const LINES = 4;
 const ANSWER_SEC = 4;
-/** A client that waits longer has lost an answer. */
-const GIVE_UP_MS = 120_000;
 
 async function startHandlers(): Promise<Server> {
   const folder = storeFolder();
@@ -34,20 +33,6 @@ async function startBareEcho(): Promise<Server> {
   return await new Server(port, command, () => undefined).ready(0);
 }
 
-/** Runs one of the clients of load/ and reads the line it prints. */
-async function load(client: string, ...args: readonly (string | number)[]): Promise<Record<string, number>> {
-  const command = [process.execPath, join(root, "load", client), ...args.map(String)];
-  const child = Bun.spawn(command, {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-    timeout: GIVE_UP_MS,
-  });
-  const text = await new Response(child.stdout).text();
-  if ((await child.exited) !== 0) throw new Error(`${client} ended with ${child.exitCode}`);
-  return JSON.parse(text);
-}
-
 interface EchoSample {
   readonly perSec: number;
   readonly costUs: number;
@@ -56,7 +41,7 @@ interface EchoSample {
 
 async function echo(server: Server, forMs: number): Promise<EchoSample> {
   const before = cpuUs(server.workerPids);
-  const result = await load("echo-client.ts", server.port, "/echo", ECHO_SOCKETS, forMs);
+  const result = await runClient("echo-client.ts", server.port, "/echo", ECHO_SOCKETS, forMs);
   const { messages = 0, wallMs = 1, cpuUs: clientUs = 0 } = result;
   return {
     perSec: (1000 * messages) / wallMs,
@@ -70,7 +55,7 @@ const echoRow: Row = {
   async run(peers: Peers, plan: Plan) {
     const figure = `WebSocket echo by a handler, ${ECHO_SOCKETS} sockets, 100 bytes`;
     const target = `at least ${ECHO_SHARE}x a bare Bun.serve`;
-    if (peers.sluice === null) return { lines: [notMeasured(figure, target)], notes: [] };
+    if (peers.doors.length === 0) return { lines: [notMeasured(figure, target)], notes: [] };
     const [own, bare] = [await startHandlers(), await startBareEcho()];
     const samples: { own: EchoSample; bare: EchoSample }[] = [];
     try {
@@ -113,7 +98,7 @@ async function lines(
   try {
     const before = cpuUs(server.workerPids);
     const requests = concurrent * rounds;
-    const result = await load(
+    const result = await runClient(
       "lines-client.ts",
       server.port,
       "/lines",
@@ -142,7 +127,7 @@ async function lines(
 const linesRow: Row = {
   name: "lines",
   async run(peers: Peers) {
-    if (peers.sluice === null) return { lines: [notMeasured("streaming responses", "")], notes: [] };
+    if (peers.doors.length === 0) return { lines: [notMeasured("streaming responses", "")], notes: [] };
     const few = await lines(500, 5, 124);
     const many = await lines(10_000, 5, 2400);
     return { lines: [few.line, many.line], notes: [few.note, many.note] };

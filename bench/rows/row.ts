@@ -1,17 +1,19 @@
 // What a row of the bench is, and the contest that most rows hold: the same work for each contender in turn, round after
 // round (A B C, A B C ...), so that a slow minute of the machine falls on all of them.
 
+import type { Chart } from "../charts/chart.ts";
 import type { RunResult, Swarm } from "../load/swarm-client.ts";
 import { startSwarm } from "../load/swarm-client.ts";
-import type { Peer, Server, Transport } from "../peers/peer.ts";
+import type { Peer, Server, StartOptions, Transport } from "../peers/peer.ts";
 import type { Plan } from "../plan.ts";
 import { cpuUs } from "../process-figures.ts";
-import { median } from "../statistics.ts";
+import { median, ratios, withRange } from "../statistics.ts";
 
 export interface Peers {
   readonly ceiling: Peer;
+  /** sluice by each door that was asked for; none: it cannot run here. */
+  readonly doors: readonly Peer[];
   /** null: cannot run here; the row says "not measured". */
-  readonly sluice: Peer | null;
   readonly nchan: Peer | null;
 }
 
@@ -27,6 +29,7 @@ export interface RowResult {
   readonly lines: readonly Line[];
   /** Values behind the lines, for the reader who doubts: one string a fact. */
   readonly notes: readonly string[];
+  readonly charts?: readonly Chart[];
 }
 
 export interface Row {
@@ -52,12 +55,32 @@ export interface Sample {
   readonly result: RunResult;
 }
 
+interface EnterOptions extends StartOptions {
+  /** Bytes of a message. */
+  readonly size?: number;
+}
+
 let channelNumber = 0;
 
+/** One that no other row of this run has used. */
+export function channelName(): string {
+  return `bench${++channelNumber}`;
+}
+
+/** Those that can run here. */
+export function present(...peers: readonly (Peer | null)[]): Peer[] {
+  return peers.filter((peer): peer is Peer => peer !== null);
+}
+
 /** Starts a server and connects `subscribers` to a channel of its own. */
-export async function enter(peer: Peer, transport: Transport, subscribers: number): Promise<Entry> {
-  const server = await peer.start();
-  const swarm = await startSwarm(peer, server, transport, `bench${++channelNumber}`);
+export async function enter(
+  peer: Peer,
+  transport: Transport,
+  subscribers: number,
+  { size, ...options }: EnterOptions = {},
+): Promise<Entry> {
+  const server = await peer.start(options);
+  const swarm = await startSwarm(peer, server, transport, channelName(), size);
   const entry = { name: peer.name, server, swarm };
   try {
     if (subscribers > 0) await grow(entry, subscribers);
@@ -124,7 +147,62 @@ export function shares(samples: readonly Sample[]): string {
   return `server ${percent((s) => s.serverShare)} %, generator ${percent((s) => s.clientShare)} % of a core`;
 }
 
+/**
+ * How the values of `name` stand to those of `other`, as a line; without either the line says so instead of passing. `limit` is the
+ * most the median ratio may be, or with `atLeast` the least.
+ */
+export function ratioLine(
+  values: ReadonlyMap<string, readonly number[]>,
+  [name, other]: readonly [string, string],
+  { figure, target, limit, atLeast = false, unit, digits = 2 }: RatioOptions,
+): Line {
+  const [ours, theirs] = [values.get(name), values.get(other)];
+  if (ours === undefined || theirs === undefined) return notMeasured(figure, target);
+  const factors = ratios(ours, theirs);
+  const [own, beside] = [median(ours).toFixed(digits), median(theirs).toFixed(digits)];
+  const factor = median(factors);
+  return {
+    figure,
+    target,
+    measured: `${withRange(factors)}x: ${own}${unit} against ${beside}${unit}`,
+    met: atLeast ? factor >= limit : factor <= limit,
+  };
+}
+
+export interface RatioOptions {
+  readonly figure: string;
+  readonly target: string;
+  readonly limit: number;
+  readonly atLeast?: boolean;
+  /** With the blank before it, as " us". */
+  readonly unit: string;
+  readonly digits?: number;
+}
+
 /** The line of a row that could not be measured here. */
 export function notMeasured(figure: string, target: string): Line {
   return { figure, target, measured: "not measured: a contender is missing", met: null };
+}
+
+/** What could not be measured because something failed stands in the table as that, and costs the other lines nothing. */
+export async function orFailed(
+  figure: string,
+  target: string,
+  measure: () => Promise<RowResult>,
+): Promise<RowResult> {
+  try {
+    return await measure();
+  } catch (error) {
+    const measured = `failed: ${error instanceof Error ? error.message : String(error)}`;
+    return { lines: [{ figure, target, measured, met: false }], notes: [] };
+  }
+}
+
+/** The results of the parts of a row as one. */
+export function together(results: readonly RowResult[]): RowResult {
+  return {
+    lines: results.flatMap((result) => result.lines),
+    notes: results.flatMap((result) => result.notes),
+    charts: results.flatMap((result) => result.charts ?? []),
+  };
 }

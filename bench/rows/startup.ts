@@ -4,7 +4,7 @@
 import { rmSync } from "node:fs";
 import { connect } from "node:net";
 import { takePort } from "../peers/peer.ts";
-import { serveCommand, storeFolder } from "../peers/sluice.ts";
+import { doorCommand, storeFolder } from "../peers/sluice.ts";
 import type { Plan } from "../plan.ts";
 import { median, withRange } from "../statistics.ts";
 import { notMeasured, type Peers, type Row } from "./row.ts";
@@ -32,7 +32,7 @@ function answers(port: number): Promise<boolean> {
 async function startOnceMs(): Promise<number> {
   const folder = storeFolder();
   const port = takePort();
-  const { command, environment } = serveCommand(port, WORKERS, folder);
+  const { command, environment } = doorCommand("native", port, folder, { workers: WORKERS });
   const env = { ...process.env, ...environment };
   const start = performance.now();
   const server = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore", env });
@@ -52,7 +52,7 @@ async function startOnceMs(): Promise<number> {
 export const startupRow: Row = {
   name: "startup",
   async run(peers: Peers, plan: Plan) {
-    if (peers.sluice === null) return { lines: [notMeasured(FIGURE, TARGET)], notes: [] };
+    if (peers.doors.length === 0) return { lines: [notMeasured(FIGURE, TARGET)], notes: [] };
     const times: number[] = [];
     for (let n = 0; n < plan.startups; n++) times.push(await startOnceMs());
     const measured = `${withRange(times, 0)} ms, ${times.length} starts`;

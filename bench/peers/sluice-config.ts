@@ -1,0 +1,46 @@
+// The configuration that the bench gives sluice: sluice.toml, for one of its two doors, with what a row changes. Used by sluice.ts.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Certificate } from "./certificate.ts";
+
+/** How an address is listened on: Bun.serve, or our own HTTP over bare sockets. */
+export type Door = "native" | "wire";
+
+export const DOORS: readonly Door[] = ["native", "wire"];
+
+export interface ConfigOptions {
+  readonly listen: string;
+  readonly door: Door;
+  /** Whether the binary has the option `listener`; before that the second door opened for who needed it. */
+  readonly hasOption: boolean;
+  readonly certificate?: Certificate | undefined;
+  /** Between two pings of a held connection. */
+  readonly pingSec?: number | undefined;
+}
+
+/** A stream whose head cannot wait for a message: where it stands, `Bun.serve` is not used. */
+const EARLY_HEAD = `
+[[location]]
+match = "~ ^/early/(.*)$"
+subscriber = "streaming"
+channels_path = "$1"
+`;
+
+export function configuration({ listen, door, hasOption, certificate, pingSec = 60 }: ConfigOptions): string {
+  const text = readFileSync(join(import.meta.dir, "sluice.toml"), "utf8").replaceAll(
+    'ping_message_interval = "60s"',
+    `ping_message_interval = "${pingSec}s"`,
+  );
+  const top = hasOption ? `listener = "${door}"\n` : "";
+  const locations = hasOption || door === "native" ? text : text + EARLY_HEAD;
+  if (certificate === undefined) return `listen = ["${listen}"]\n${top}${locations}`;
+  const server = [
+    "[[server]]",
+    `listen = ["${listen} ssl"]`,
+    `tls_certificate = "${certificate.chain}"`,
+    `tls_certificate_key = "${certificate.key}"`,
+    "",
+  ].join("\n");
+  return `${top}${locations.replaceAll("[[location]]", "[[server.location]]").replace("[[server.location]]", `${server}\n[[server.location]]`)}`;
+}
