@@ -3,6 +3,8 @@
  * (supervisor/worker.ts); tests and embedders may run one inside their own process, with no other difference.
  */
 import { Elysia } from "elysia";
+import { Access } from "./access/access.ts";
+import { revoke } from "./access/plugin.ts";
 import { admin } from "./admin/plugin.ts";
 import { closing, isLastRequest, refuse } from "./answer.ts";
 import type { AddressSource } from "./config/door.ts";
@@ -11,6 +13,7 @@ import type { Config } from "./config/model.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import type { Closing, Doors } from "./doors.ts";
 import { Entrance } from "./entrance/entrance.ts";
+import { innerQuestions } from "./entrance/inner-question.ts";
 import { type Refusal, Refusals } from "./errors.ts";
 import { Fanout } from "./fanout/fanout.ts";
 import { files } from "./files/plugin.ts";
@@ -117,8 +120,19 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const inlet: Ingest = { store, slot, published, onDisk: disk?.settled ?? null, quota };
   const handlerFiles = options.handlerFiles ?? loadHandlers(config);
   const host = new HandlerHost({ config, ingest: inlet, fanout, files: handlerFiles, idleSec });
-  const hooks = hooksOf(host);
   const programs = handlerEndpoints(host);
+  const access = new Access({
+    config,
+    store,
+    askLocation: innerQuestions(config, programs),
+    refuseInWords: (located, refusal, server) =>
+      (isWebSocket(config.locations[located.index])
+        ? refuseSocket(located, refusal, server as RefusedUpgrader | null)
+        : null) ??
+      subscribers[located.index]?.turnAway(located, refusal) ??
+      null,
+  });
+  const hooks = access.hooksOf(hooksOf(host));
   const maxBodyBytes = largestBody(config);
   const handlerBytes = Math.max(0, ...programs.map((program) => program?.maxPayload ?? 0));
   const silenceMs = config.limits.maxSilenceMs;
@@ -147,6 +161,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     ingest: inlet,
     locator,
     front,
+    access,
     guards,
     publishers,
     subscribers,
@@ -158,6 +173,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     files: files(config, locator, front),
     handlers: handlers(programs, locator, front),
     web: web(config, locator, front),
+    revoke: revoke({ locator, front, revocations: access.revocations }),
     admin: admin({ config, store, slot, ring, locator, front, isReady: () => !room.draining }),
   };
   bell.listen();
@@ -171,6 +187,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       .use(plugins.files)
       .use(plugins.handlers)
       .use(plugins.web)
+      .use(plugins.revoke)
       .use(plugins.admin);
     // Elysia guesses from a hook's source text whether it is asynchronous and awaits when in doubt: five awaits a request. Ours
     // answer at once or with a promise that Elysia passes on.
@@ -212,6 +229,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const stop = (): void => {
     clearInterval(housekeeping);
     room.stop();
+    access.stop();
     fanout.stop();
     bell.close();
     disk?.stop();

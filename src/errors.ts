@@ -46,6 +46,31 @@ export const Refusals = {
   foreignOrigin: refusal("foreign_origin", 403, "Pages of this origin are not allowed here."),
   /** A name that is not known as this server's (front/known-hosts.ts). */
   foreignHost: refusal("foreign_host", 403, "This server is not asked by that host name."),
+  // Grants (src/access). 401 carries WWW-Authenticate with the words of RFC 6750 3.1.
+  noToken: refusal("no_token", 401, "A token or key is needed here."),
+  invalidToken: refusal("invalid_token", 401, "The token is not valid."),
+  tokenExpired: refusal("token_expired", 401, "The token has expired."),
+  tokenRevoked: refusal("token_revoked", 401, "What the token or key granted was taken back."),
+  ambiguousToken: refusal("ambiguous_token", 400, "There is more than one token in one place."),
+  invalidKey: refusal("invalid_key", 401, "The key is not valid."),
+  notGranted: refusal("not_granted", 403, "The channel is not granted."),
+  /** The issuer's keys were never there to be read. */
+  noIssuerKeys: {
+    ...refusal("no_issuer_keys", 503, "The keys of the issuer cannot be read."),
+    retryAfterSec: 2,
+  },
+  /** More tokens or questions at once than a worker takes. */
+  accessBusy: refusal("access_busy", 503, "Too many are asking to be let in."),
+  /** What the backend that is asked (auth_request) said. */
+  backendUnauthorized: refusal("backend_unauthorized", 401, "The backend does not know who asks."),
+  backendForbidden: refusal("backend_forbidden", 403, "The backend does not let in who asks."),
+  backendFailed: {
+    ...refusal("backend_failed", 502, "The backend that decides gives no answer."),
+    retryAfterSec: 1,
+  },
+  /** `rate` of a location; the status is the location's to choose. */
+  tooManyRequests: { ...refusal("too_many_requests", 429, "Too many requests."), retryAfterSec: 1 },
+  noRoomForRevocation: refusal("no_room_for_revocation", 503, "No room for another revocation."),
   tooManyWildcards: refusal("too_many_wildcards", 403, "Subscribed too much wildcard channels."),
   emptyMessage: refusal("empty_message", 400, "Empty post requests are not allowed."),
   eventNameTooLarge: refusal("event_name_too_large", 400, "Event id or event type is too large."),
@@ -80,6 +105,7 @@ export const Refusals = {
 export const FrameRefusals = {
   faultyFrame: refusal("faulty_frame", 400, null),
   noPublishing: refusal("no_publishing", 403, "Nothing can be published here."),
+  noTokens: refusal("no_tokens", 403, "No token is asked for here."),
   foreignChannel: refusal("foreign_channel", 403, "This connection may not publish to that channel."),
 } as const;
 
@@ -93,6 +119,10 @@ export const CloseCode = {
   POLICY: 1008,
   TOO_BIG: 1009,
   INTERNAL: 1011,
+  /** What was granted has ended: come back with a new token (src/access). */
+  GRANT_ENDED: 4001,
+  /** It was taken back: a token from before does not help. */
+  GRANT_REVOKED: 4003,
   /** Of the IANA registry: come back, another takes over. */
   SERVICE_RESTART: 1012,
   TRY_AGAIN: 1013,

@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ["leaves"],
   fanout: ["leaves", "store", "wire"],
   front: ["leaves", "config", "wire"],
+  access: ["leaves", "config", "front", "store", "wire"],
   files: ["leaves", "config", "front", "wire"],
   publish: ["leaves", "store", "wire", "config", "front"],
   subscribe: ["leaves", "fanout", "store", "wire", "config", "front"],
@@ -23,9 +24,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   web: ["leaves", "config", "front"],
   handlers: ["leaves", "fanout", "store", "publish", "wire", "config", "front"],
   listen: ["leaves", "config", "fanout", "subscribe", "handlers", "wire"],
-  entrance: ["leaves", "config", "front", "store", "publish", "subscribe", "handlers"],
+  entrance: ["leaves", "access", "config", "front", "store", "publish", "subscribe", "handlers"],
   app: [
     "leaves",
+    "access",
     "publish",
     "subscribe",
     "admin",
@@ -40,7 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "entrance",
   ],
   supervisor: ["leaves", "app", "store", "config", "handlers"],
-  cli: ["leaves", "supervisor", "config", "wire", "handlers"],
+  cli: ["leaves", "access", "supervisor", "config", "wire", "handlers"],
   main: ["cli"],
 };
 

@@ -35,6 +35,7 @@ const SUITES = [
   "delivery",
   "nginx",
   "proxies",
+  "access",
   "libraries",
   "handlers",
   "systemd",

@@ -2,8 +2,10 @@
  * From checked values to the model everything else reads: names and units of model.ts, derived defaults filled in. The only
  * place where "not set" turns into a number. Called by load.ts.
  */
+import { readRate } from "./access-checks.ts";
 import { autoWorkers } from "./auto-workers.ts";
 import type { CheckedValues, LocationEntry, ServerEntry } from "./document.ts";
+import { buildIssuer, grantsOf } from "./grants.ts";
 import { parseListen } from "./listen-text.ts";
 import { buildListeners } from "./listeners.ts";
 import {
@@ -40,7 +42,7 @@ const NOSNIFF_HEADER = /^x-content-type-options\s/i;
 
 /** Never fails: what could be wrong was found before. Paths of code are relative to `folder`, that of the configuration file. */
 export function buildConfig(
-  { main, servers, setVariables }: CheckedValues,
+  { main, servers, issuers, setVariables }: CheckedValues,
   folder: string = process.cwd(),
 ): Config {
   const context: Context = {
@@ -69,6 +71,7 @@ export function buildConfig(
     store: buildStore(main),
     messages: buildMessages(main),
     limits: buildLimits(main),
+    issuers: issuers.map((values) => buildIssuer(values, folder)),
     locations,
   };
 }
@@ -204,6 +207,9 @@ function buildLocation(
       location.auth_basic === null || location.auth_basic_user_file === null
         ? null
         : { realm: location.auth_basic, userFile: location.auth_basic_user_file },
+    grants: grantsOf(location, folder),
+    satisfiesAny: location.satisfy === "any",
+    rate: location.rate === null ? null : readRate(location.rate),
     addedHeaders: readAll(location.add_header, readAddedHeader),
     gzip: location.gzip
       ? {
@@ -239,6 +245,7 @@ function roleOf(location: LocationValues): Role {
   if (location.statistics) return { kind: "statistics" };
   if (location.pushstream_client) return { kind: "pushstream-client" };
   if (location.examples) return { kind: "examples" };
+  if (location.revoke) return { kind: "revoke" };
   if (location.handler !== null) return { kind: "handler" };
   if (location.root !== null || location.alias !== null) return { kind: "files" };
   return location.page ? { kind: "page" } : { kind: "none" };

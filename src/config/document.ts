@@ -6,11 +6,14 @@
  * step or the servers must fulfil as a whole is in location-checks.ts and server-checks.ts.
  */
 import { type Fault, type Issue, shownValue } from "./fault.ts";
+import { grantIssues, issuerIssues } from "./grant-checks.ts";
 import { readOption } from "./kinds.ts";
 import { duplicateMatchIssues, locationIssues, stepIssues } from "./location-checks.ts";
 import { locationWarnings } from "./location-warnings.ts";
 import {
   ALL_OPTIONS,
+  ISSUER_PREFIX,
+  type IssuerValues,
   LOCATION_PREFIX,
   type LocationValues,
   type MainValues,
@@ -21,6 +24,7 @@ import {
   STEP_PREFIX,
   type StepValues,
 } from "./options.ts";
+import { questionIssues } from "./question-checks.ts";
 import { setVariables } from "./rewrite.ts";
 import { serverIssues } from "./server-checks.ts";
 import { serverWarnings } from "./server-warnings.ts";
@@ -48,6 +52,7 @@ export interface CheckedValues {
   readonly main: MainValues;
   /** The unnamed server of the top of the file comes first, if there is one. */
   readonly servers: readonly ServerEntry[];
+  readonly issuers: readonly IssuerValues[];
   /** Names of all variables that some step sets, without `$`. */
   readonly setVariables: readonly string[];
 }
@@ -77,6 +82,7 @@ class Walk {
   readonly warnings: Fault[] = [];
   readonly #placeOf: (path: string) => string;
   readonly #setVariables: ReadonlySet<string>;
+  #issuerNames: ReadonlySet<string> = new Set();
 
   constructor(placeOf: (path: string) => string, names: ReadonlySet<string>) {
     this.#placeOf = placeOf;
@@ -85,7 +91,7 @@ class Walk {
 
   document(document: Table): CheckedValues {
     const values = this.#defaults("");
-    const { location, server, ...rest } = document;
+    const { location, server, issuer, ...rest } = document;
     for (const [key, raw] of Object.entries(rest)) {
       if (isSection(key)) this.#section(key, raw, values);
       else this.#option("", key, raw, key, values);
@@ -94,6 +100,11 @@ class Walk {
     this.#issues("store.size", storeIssues(values as Partial<MainValues>));
     // Every path of the table was filled with its default, so the record has the shape the table promises.
     const main = values as MainValues;
+    const issuers = present(this.#tables(issuer, "issuer", (table, path) => this.#issuer(table, path)));
+    issuerIssues(issuers).forEach((issues, i) => {
+      this.#issues(`issuer[${i}]`, issues);
+    });
+    this.#issuerNames = new Set(issuers.map(({ name }) => name));
     const servers = present(this.#tables(server, "server", (table, path) => this.#server(table, path)));
     const named = servers.length;
     // A file with servers of its own has one at the top only if it says something of it.
@@ -108,11 +119,21 @@ class Walk {
         locations: this.#locations(location, ""),
       });
     }
-    for (const { path, issue } of serverIssues(servers, named)) this.#issues(path, [issue]);
+    for (const { path, issue } of [...serverIssues(servers, named), ...questionIssues(servers, named)])
+      this.#issues(path, [issue]);
     for (const { path, issue } of serverWarnings(main, servers, named)) this.#warn(path, issue);
     if (location === undefined && server === undefined)
       this.#warn("", { suffix: "", value: undefined, sentence: NO_LOCATIONS });
-    return { main, servers, setVariables: [...this.#setVariables] };
+    return { main, servers, issuers, setVariables: [...this.#setVariables] };
+  }
+
+  #issuer(raw: Table, path: string): IssuerValues {
+    const values = this.#defaults(ISSUER_PREFIX);
+    for (const [key, value] of Object.entries(raw))
+      this.#option(ISSUER_PREFIX, key, value, `${path}.${key}`, values);
+    for (const key of ["name", "algorithms"])
+      if (raw[key] === undefined) this.#fault(`${path}.${key}`, undefined, `${key} must be set.`);
+    return withoutPrefix(values, ISSUER_PREFIX) as IssuerValues;
   }
 
   #section(name: string, raw: unknown, values: Record<string, unknown>): void {
@@ -149,6 +170,7 @@ class Walk {
       this.#option(LOCATION_PREFIX, key, value, `${path}.${key}`, values);
     const steps = this.#steps(step, `${path}.`, true);
     this.#issues(path, locationIssues(raw, values, steps, this.#setVariables));
+    this.#issues(path, grantIssues(raw, values, this.#issuerNames));
     for (const issue of locationWarnings(raw, values)) this.#warn(path, issue);
     return { values: withoutPrefix(values, LOCATION_PREFIX) as LocationValues, steps };
   }

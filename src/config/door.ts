@@ -62,7 +62,15 @@ export const NO_DOOR: Door = { address: "", peerOf: () => UNKNOWN_PEER };
 
 /** Whether it matters anywhere in the location who comes. Rather once too often: what is missing here fails late instead of early. */
 export function asksWho(location: LocationConfig): boolean {
-  const { access, auth, code, accessLogs } = location;
-  if (access.length > 0 || auth !== null || code !== null || accessLogs.length > 0) return true;
+  const { access, auth, code, grants, rate, accessLogs } = location;
+  if (
+    grants !== null ||
+    rate !== null ||
+    access.length > 0 ||
+    auth !== null ||
+    code !== null ||
+    accessLogs.length > 0
+  )
+    return true;
   return /remote_addr/i.test(JSON.stringify(location));
 }

@@ -19,6 +19,7 @@ import {
   type PeerSource,
   UnknownPeer,
 } from "./door.ts";
+import type { Grant } from "./grant.ts";
 import { groupsOf } from "./location-values.ts";
 import { compileLocations, type LocationMatch, type LocationMatcher } from "./locations.ts";
 import { NO_GROUPS } from "./match-syntax.ts";
@@ -47,7 +48,9 @@ export class LocatedRequest implements SteppedRequest {
   index: number;
   /** The channels path a guard gave in place of the location's own, as a binary string; null: it gave none. */
   granted: string | null = null;
-  /** Who a guard said it is; null: nobody said. */
+  /** What was granted (src/access); null: nobody asked, and the location is as open as it is. */
+  grant: Grant | null = null;
+  /** Who a guard or a grant said it is; null: nobody said. */
   user: string | null = null;
   /** What a step answers; the location's role is then not asked. */
   returned: Returned | null = null;
@@ -126,6 +129,11 @@ export class LocatedRequest implements SteppedRequest {
   get scheme(): string {
     const told = this.#door.schemeOf?.(this.request);
     return told ?? (this.request.url.startsWith("https:") ? "https" : "http");
+  }
+
+  /** A request that is made in the course of this one, for another location of its server: whoever asks there is who asks here. */
+  within(request: Incoming, match: LocationMatch): LocatedRequest {
+    return new LocatedRequest(request, match.path, "", match, this.#door, this.#readClient, this.callers);
   }
 
   header(name: string): string | null {

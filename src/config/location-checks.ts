@@ -25,6 +25,7 @@ const ROLE_KEYS = [
   "root",
   "alias",
   "handler",
+  "revoke",
   "empty",
 ] as const;
 const CHANNEL_ROLES: readonly string[] = ["publisher", "subscriber", "statistics"];

@@ -19,6 +19,8 @@ export type Role =
   | { readonly kind: "files" }
   /** Somebody's TypeScript: `code.handler` of the location. */
   | { readonly kind: "handler" }
+  /** Takes back what was granted (src/access). */
+  | { readonly kind: "revoke" }
   /** Only what its steps return; 404 otherwise. */
   | { readonly kind: "none" };
 
@@ -87,6 +89,61 @@ export interface CodeConfig {
   readonly timeoutMs: number;
 }
 
+/** A place in a request where a token may be. */
+export interface TokenPlace {
+  readonly kind: "header" | "protocol" | "cookie" | "query";
+  /** Of the cookie or argument. */
+  readonly name: string;
+}
+
+/** Who decides about requests that bring neither token nor key: an address, or a path of this server. */
+export interface QuestionConfig {
+  readonly to: string;
+  readonly headers: readonly string[];
+  /** 0: each time. */
+  readonly cacheMs: number;
+  readonly timeoutMs: number;
+}
+
+/** Where the grants of a location come from; src/access has the rest. */
+export interface GrantsConfig {
+  readonly places: readonly TokenPlace[];
+  /** Names in Config.issuers. */
+  readonly issuers: readonly string[];
+  readonly keysFile: string | null;
+  readonly question: QuestionConfig | null;
+  readonly isOptional: boolean;
+  /** Patterns. */
+  readonly public: readonly string[];
+}
+
+/** Requests that one may make. */
+export interface RateConfig {
+  readonly perSec: number;
+  /** At once. */
+  readonly most: number;
+  readonly status: number;
+}
+
+/** Whoever signs tokens. Of `jwks`, `keyFile` and `keyVariable` one is set. */
+export interface IssuerConfig {
+  readonly name: string;
+  /** null: any. */
+  readonly issuer: string | null;
+  /** Empty: any. */
+  readonly audience: readonly string[];
+  readonly algorithms: readonly string[];
+  /** URL or path. */
+  readonly jwks: string | null;
+  readonly keyFile: string | null;
+  /** Of the environment. */
+  readonly keyVariable: string | null;
+  /** Patterns, beside those of its tokens. */
+  readonly subscribe: readonly string[];
+  readonly publish: readonly string[];
+  readonly skewSec: number;
+}
+
 /** One `[[location]]` or one variant of it: a URL space with one role. Times of 0 mean never. */
 export interface LocationConfig {
   /** nginx location syntax: "= /pub", "/prefix", "^~ /prefix", "~ regex", "~* regex". */
@@ -138,6 +195,11 @@ export interface LocationConfig {
   readonly access: readonly AccessRule[];
   /** User file in htpasswd form. */
   readonly auth: { readonly realm: string; readonly userFile: string } | null;
+  /** null: whoever passes the rest may. */
+  readonly grants: GrantsConfig | null;
+  /** Of access rules, auth_basic and grants one is enough. */
+  readonly satisfiesAny: boolean;
+  readonly rate: RateConfig | null;
   readonly addedHeaders: readonly AddedHeader[];
   readonly gzip: GzipConfig | null;
   readonly files: FilesConfig | null;
@@ -298,6 +360,7 @@ export interface Config {
   readonly store: StoreConfig;
   readonly messages: MessagesConfig;
   readonly limits: LimitsConfig;
+  readonly issuers: readonly IssuerConfig[];
   /** Of all servers, variants of steps included (those are in no server's list). */
   readonly locations: readonly LocationConfig[];
 }

@@ -58,6 +58,15 @@ export function addressText(bytes: AddressBytes): string {
   return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
 }
 
+/** What one customer is usually given (RFC 6177). */
+const CUSTOMER_BYTES = 8;
+
+/** What clients are counted by: an IPv6 network of the size that one customer has. An address that cannot be read is one of its own. */
+export function addressKey(address: string): string {
+  const bytes = parseAddress(address);
+  return bytes === null || bytes.length === IPV4_BYTES ? address : bytes.slice(0, CUSTOMER_BYTES).join(".");
+}
+
 function parseIpv4(text: string): AddressBytes | null {
   const parts = text.split(".");
   if (parts.length !== IPV4_BYTES) return null;

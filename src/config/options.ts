@@ -8,6 +8,7 @@
  * `unset` says what that means. Keys of one `[[location]]` stand under "location[]", those of its steps and
  * of a `[[server]]` under "step[]" and "server[]".
  */
+import { ACCESS_OPTIONS } from "./access-options.ts";
 import {
   contentTypeIssues,
   folderIssues,
@@ -513,6 +514,13 @@ export const OPTIONS = {
     example: "handlers/members.ts",
     check: pathIssues,
   },
+  ...ACCESS_OPTIONS,
+  "location[].revoke": {
+    kind: "flag",
+    default: false,
+    doc: "Makes it a location that takes back what was granted: POST with `sub` or `jti`, and `ttl`. Needs somebody to guard it.",
+    example: true,
+  },
   "location[].hooks": {
     kind: "string",
     default: null,
@@ -898,7 +906,7 @@ export const OPTIONS = {
 
 export type OptionPath = keyof typeof OPTIONS;
 type PathUnder<Prefix extends string> = Extract<OptionPath, `${Prefix}${string}`>;
-type TablePath = PathUnder<"location[]." | "step[]." | "server[].">;
+type TablePath = PathUnder<"location[]." | "step[]." | "server[]." | "issuer[].">;
 type ValuesUnder<Prefix extends string> = {
   readonly [P in PathUnder<Prefix> as P extends `${Prefix}${infer Key}` ? Key : never]: ValueOf<
     (typeof OPTIONS)[P]
@@ -907,14 +915,16 @@ type ValuesUnder<Prefix extends string> = {
 
 /** Values of everything outside the lists of tables, by path. */
 export type MainValues = { readonly [P in Exclude<OptionPath, TablePath>]: ValueOf<(typeof OPTIONS)[P]> };
-/** Values of one location, step or server, by key. */
+/** Values of one location, step, server or issuer, by key. */
 export type LocationValues = ValuesUnder<"location[].">;
 export type StepValues = ValuesUnder<"step[].">;
 export type ServerValues = ValuesUnder<"server[].">;
+export type IssuerValues = ValuesUnder<"issuer[].">;
 
 export const LOCATION_PREFIX = "location[].";
 export const STEP_PREFIX = "step[].";
 export const SERVER_PREFIX = "server[].";
+export const ISSUER_PREFIX = "issuer[].";
 
 /** Keys of a location that its steps may set anew (push-stream spec 1.4, column "if"). */
 export const STEP_OVERRIDES = [

@@ -3,7 +3,7 @@
  * Called by cli/defaults.ts and by the test that holds the README to the table (style rule 34).
  */
 import type { Option, TomlValue } from "./kinds.ts";
-import { ALL_OPTIONS, LOCATION_PREFIX, SERVER_PREFIX, STEP_PREFIX } from "./options.ts";
+import { ALL_OPTIONS, ISSUER_PREFIX, LOCATION_PREFIX, SERVER_PREFIX, STEP_PREFIX } from "./options.ts";
 
 export const REFERENCE_BEGIN = "<!-- options:begin -->";
 export const REFERENCE_END = "<!-- options:end -->";
@@ -48,6 +48,11 @@ const LISTS: Readonly<Record<string, { readonly header: string; readonly intro: 
     header: "[[location.step]]",
     intro:
       "Steps of the location they stand below, in order. A step may also set anew: channels_path, store_messages, allow_connections_to_events_channel, last_received_message_time, last_received_message_tag, last_event_id, add_header.",
+  },
+  [ISSUER_PREFIX]: {
+    header: "[[issuer]]",
+    intro:
+      "Whose tokens are good, by the names that locations give in token_issuers (docs/access.md). What one may say:",
   },
   [SERVER_PREFIX]: {
     header: "[[server]]",

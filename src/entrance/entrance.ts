@@ -1,8 +1,10 @@
 /**
  * What every request passes first, whichever door it came by: the limit of connections, a path that can be read at all, what the
- * steps of its location return, and who may come in. Composed by app.ts: for Bun's door as the first plugin of the application, for a door
+ * steps of its location return, and who may come in: access rules, passwords and grants (access/), then somebody's guard. Composed by app.ts: for Bun's door as the first plugin of the application, for a door
  * that writes its bytes itself as the way to the two roles that carry messages (`serve`).
  */
+import type { Access } from "../access/access.ts";
+import { Admission } from "../access/admission.ts";
 import { closing, headerOnly, refuse } from "../answer.ts";
 import { type AddressSource, UnknownPeer } from "../config/door.ts";
 import type { LocatedRequest, Locator } from "../config/located-request.ts";
@@ -26,6 +28,7 @@ export interface EntranceOptions {
   readonly ingest: Pick<Ingest, "store" | "slot">;
   readonly locator: Locator;
   readonly front: Front;
+  readonly access: Access;
   readonly guards: Guards;
   readonly publishers: PublisherEndpoints;
   readonly subscribers: SubscriberEndpoints;
@@ -39,8 +42,9 @@ export type EntranceServer = AddressSource & Upgrader & IdleTimer;
 type Answering = Answer | Promise<Answer>;
 
 const AT_THE_FRONT = 0;
-const AT_THE_GUARD = 1;
-const INSIDE = 2;
+const AT_THE_GATE = 1;
+const AT_THE_GUARD = 2;
+const INSIDE = 3;
 
 export class Entrance {
   readonly #options: EntranceOptions;
@@ -49,11 +53,15 @@ export class Entrance {
   readonly #unknown = new UnknownClients();
   /** Nobody stands before most locations, and their requests go straight on. */
   readonly #isOpen: readonly boolean[];
+  readonly #admission: Admission;
 
   constructor(options: EntranceOptions) {
-    const { config, front, guards } = options;
+    const { config, front, access, guards } = options;
     this.#options = options;
-    this.#isOpen = config.locations.map((_, index) => front.isOpen(index) && guards.isOpen(index));
+    this.#admission = new Admission(config, front, access);
+    this.#isOpen = config.locations.map(
+      (_, index) => front.isOpen(index) && access.isOpen(index) && guards.isOpen(index),
+    );
   }
 
   /**
@@ -104,7 +112,7 @@ export class Entrance {
     server: AddressSource | null,
     again: () => Answering,
   ): Answering | undefined {
-    const { config, front, guards, locator } = this.#options;
+    const { config, front, access, guards, locator } = this.#options;
     const misuse = front.misuse(located);
     if (misuse !== null) {
       this.#countRefused();
@@ -114,6 +122,7 @@ export class Entrance {
     if (this.#isOpen[located.index] === true) return undefined;
     const { request } = located;
     const stage = this.#passed.get(request) ?? AT_THE_FRONT;
+    if (stage >= AT_THE_GUARD) access.recall(located);
     if (stage === INSIDE) {
       guards.recall(located);
       return undefined;
@@ -123,9 +132,12 @@ export class Entrance {
       locator.keepCallers(located);
       return again();
     };
-    const refused =
-      (stage === AT_THE_FRONT ? front.before(located, passing(AT_THE_GUARD)) : null) ??
-      guards.check(located, server, passing(INSIDE));
+    const admission = this.#admission;
+    let refused: Answering | null = null;
+    if (stage === AT_THE_FRONT)
+      refused = admission.check(located, server, passing(AT_THE_GATE), passing(AT_THE_GUARD));
+    else if (stage === AT_THE_GATE) refused = admission.gate(located, server, passing(AT_THE_GUARD));
+    refused ??= guards.check(located, server, passing(INSIDE));
     if (!(refused instanceof Promise)) return refused === null ? undefined : front.finish(located, refused);
     // Who was let on after all was answered, and finished, further in.
     return refused.then((answer) =>

@@ -8,7 +8,7 @@
  * nobody is counted unless the proxy there is trusted: who may connect is the file system's to say.
  */
 
-import { parseAddress } from "../config/network.ts";
+import { addressKey } from "../config/network.ts";
 import type { KnownPeer } from "../peer.ts";
 
 /** What becomes of a channel that is asked for and not there: it is made, it is not, or that is to be asked. */
@@ -17,9 +17,6 @@ export type MayMake = "yes" | "no" | (() => boolean);
 const WINDOW_MS = 60_000;
 /** Addresses remembered at a time, some 100 bytes each. Who is forgotten, because 10,000 others came since, begins anew. */
 const MOST_ADDRESSES = 10_000;
-/** What one customer is usually given (RFC 6177): a whole network of addresses to choose from counts as one. */
-const IPV6_PREFIX_BYTES = 8;
-
 interface Bucket {
   tokens: number;
   filledMs: number;
@@ -42,7 +39,7 @@ export class ChannelQuota {
 
   of(peer: KnownPeer): MayMake {
     if (peer.kind === "unix") return "yes";
-    const key = keyOf(peer.address);
+    const key = addressKey(peer.address);
     return () => this.#take(key);
   }
 
@@ -67,10 +64,4 @@ export class ChannelQuota {
       return;
     }
   }
-}
-
-/** An address that cannot be read is one of its own, whatever it is. */
-function keyOf(address: string): string {
-  const bytes = parseAddress(address);
-  return bytes === null || bytes.length === 4 ? address : bytes.slice(0, IPV6_PREFIX_BYTES).join(".");
 }

@@ -24,14 +24,35 @@ export type Judge = (
   draft: OfferedDraft,
 ) => OfferedDraft | HookRefusal | Promise<OfferedDraft | HookRefusal>;
 
+/** A held connection, as whoever let it in can end it. */
+export interface Standing {
+  /** Its grant has ended, or was taken back: says so as far as the transport has words for it, and is over. */
+  dismiss(why: "ended" | "revoked"): void;
+}
+
 /** Called when somebody stands in the channels; the answer is called when he has left. Neither throws. */
-export type Arrival = (names: readonly Uint8Array[]) => () => void;
+export type Arrival = (names: readonly Uint8Array[], standing: Standing) => () => void;
+
+/** What a WebSocket stands and publishes by, where grants are asked for. */
+export interface Lease {
+  /** Why its client may not publish there, now; null: it may. */
+  refusalOf(names: readonly Uint8Array[]): Refusal | null;
+  /** Takes another grant in the place of the first: that of a token its client sends. */
+  renew(token: string, names: readonly Uint8Array[]): Promise<Renewed | Refusal>;
+}
+
+export interface Renewed {
+  /** Seconds since 1970; null: it has no end. */
+  readonly expiresSec: number | null;
+}
 
 export interface LocationHooks {
   /** null: messages pass as they are. The request is read now; the judge may be called later, and often. */
   judge(located: LocatedRequest): Judge | null;
   /** null: nobody wants to know. */
   arrival(located: LocatedRequest): Arrival | null;
+  /** null: whoever stands may publish, as far as the location lets him. */
+  lease(located: LocatedRequest): Lease | null;
 }
 
 /** By index of Config.locations. */

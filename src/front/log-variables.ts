@@ -48,6 +48,7 @@ const always =
 export const LOG_VARIABLES: ReadonlyMap<string, LogValue> = new Map<string, LogValue>([
   ["remote_user", ({ located }) => parseCredentials(located.header("authorization"))?.user ?? ""],
   ["sluice_user", ({ located }) => Buffer.from(located.user ?? "").toString("latin1")],
+  ["sluice_sub", ({ located }) => Buffer.from(located.grant?.sub ?? "").toString("latin1")],
   ["status", ({ response }) => String(response.status)],
   ["body_bytes_sent", ({ bodyBytes }) => String(bodyBytes)],
   ["bytes_sent", ({ bodyBytes, response }) => String(bodyBytes + headBytes(response))],

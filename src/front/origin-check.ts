@@ -1,6 +1,6 @@
 /**
- * Which pages may make a browser publish or open a WebSocket here. A browser sends both without asking (CORS governs only what a page may
- * read), so the origin it names is looked at: this server's own, or one of `allowed_origins`; any other is refused. Who names none is no
+ * Which pages may make a browser publish or open a WebSocket here, or ask with its user's cookies. A browser sends all of them without asking
+ * (CORS governs only what a page may read), so the origin it names is looked at: this server's own, or one of `allowed_origins`; any other is refused. Who names none is no
  * browser: curl, a backend. Asked by front.ts.
  */
 import { EVERY_ORIGIN, namesOrigin } from "../config/allowed-origins.ts";
@@ -13,6 +13,9 @@ export type OriginCheck = (located: LocatedRequest) => boolean;
 
 /** Methods that change nothing here. */
 const HARMLESS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/** Whatever the browser's user is here, a page that brings his cookies is. */
+const hasCookies: OriginCheck = (located) => located.header("cookie") !== null;
 
 /** null: nothing of this location has to be looked at. */
 export function compileOriginCheck(location: LocationConfig): OriginCheck | null {
@@ -29,8 +32,9 @@ export function compileOriginCheck(location: LocationConfig): OriginCheck | null
 }
 
 function concernsOf({ role }: LocationConfig): OriginCheck | null {
-  if (role.kind === "publisher") return ({ method }) => !HARMLESS.has(method);
-  if (role.kind === "subscriber") return role.mode === "websocket" ? () => true : null;
+  if (role.kind === "publisher" || role.kind === "revoke")
+    return (located) => !HARMLESS.has(located.method) || hasCookies(located);
+  if (role.kind === "subscriber") return role.mode === "websocket" ? () => true : hasCookies;
   // What else a handler does is its author's affair.
   if (role.kind === "handler") return (located) => located.header("upgrade")?.toLowerCase() === "websocket";
   return null;

@@ -89,9 +89,10 @@ export class Guards {
 
   /** The request is here again, as another object: what was granted to it still is. */
   recall(located: LocatedRequest): void {
-    const { granted, user } = this.#granted.get(located.request) ?? { granted: null, user: null };
-    located.granted = granted;
-    located.user = user;
+    const said = this.#granted.get(located.request);
+    if (said === undefined) return;
+    located.granted = said.granted;
+    located.user = said.user;
   }
 }
 

@@ -115,6 +115,10 @@ class FileHooks implements LocationHooks {
     };
   }
 
+  lease(): null {
+    return null;
+  }
+
   /** What is held: a poll that waits is a long poll, whatever its location is for. */
   #transport(): Transport {
     const { role } = this.#location;

@@ -23,7 +23,7 @@
  * word 0 of every block and at nothing else. Channel names are chains of "further" blocks.
  *
  * Who may write what: everything is written under the lock, except a slot's own words (its worker) and HEAD_SWEEP_SECOND (CAS),
- * and the HEAD_IDLE_* hints.
+ * and the HEAD_IDLE_* hints. HEAD_REVOKED* pair as revocations.ts says.
  * Pairing of the lock-free accesses (writer → reader):
  *   MSG_STAMP       stored last when a message is complete, zeroed first when it is freed → read(), before and after copying
  *   CH_INCARNATION  odd while the channel lives; changed first on removal → isLive(), find(), before and after comparing
@@ -117,6 +117,11 @@ export const HEAD_CHECKSUM = 164;
 export const HEAD_SHAPE_CHECK = 166;
 /** How often lists had to be made anew because a link led where none can lead (damage.ts). */
 export const HEAD_MENDED = 168; // two words
+/** What was taken back (revocations.ts): the rest of the page. */
+export const HEAD_REVOKED_VERSION = 255;
+export const HEAD_REVOKED = 256;
+export const REVOKED_WORDS = 4;
+export const REVOKED_ENTRIES = 192;
 
 export const AGE_OLDEST = 0;
 export const AGE_NEWEST = 1;

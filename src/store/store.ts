@@ -25,6 +25,7 @@ import { isWildcardName, type StorePolicy } from "./policy.ts";
 import { appendMessage, deleteChannel } from "./publish.ts";
 import { readMessage } from "./read.ts";
 import { Reader } from "./reader.ts";
+import * as revocations from "./revocations.ts";
 import { nextSerial, type RingEntry, readEntry, ringHead } from "./ring.ts";
 import type { Sight } from "./seek.ts";
 import * as seek from "./seek.ts";
@@ -91,6 +92,20 @@ export class Store {
   /** Another ttl or limit from now on (reload); messages keep the expiry they were stored with. */
   setPolicy(policy: StorePolicy): void {
     this.#policy = policy;
+  }
+
+  // What was taken back (src/access)
+
+  get revokedVersion(): number {
+    return revocations.revokedVersion(this.arena);
+  }
+
+  revokedMarks(nowSec: number): readonly revocations.RevokedMark[] {
+    return revocations.revokedMarks(this.arena, nowSec);
+  }
+
+  revoke(mark: revocations.RevokedMark, nowSec: number): revocations.RevokeOutcome {
+    return revocations.revoke(this.arena, mark, nowSec);
   }
 
   // Workers

@@ -6,17 +6,20 @@
  * are closed with the reason instead, and what they sent behind it is not published either.
  */
 import { CloseCode, FrameRefusals, type Refusal, Refusals } from "../errors.ts";
-import type { HookRefusal, Judge, OfferedDraft } from "../front/location-hooks.ts";
+import type { HookRefusal, Judge, Lease, OfferedDraft } from "../front/location-hooks.ts";
 import { Counter } from "../store/counters.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
 import {
   type FaultyFrame,
   jsonRefused,
+  jsonRenewed,
   type PublishFrame,
   packRefused,
+  packRenewed,
   type Ref,
   readJsonPublish,
   readMsgpackPublish,
+  type TokenFrame,
 } from "../wire/publish-frame.ts";
 import { JudgedMessages, judgeNothing } from "./judged-messages.ts";
 import type { Protocol } from "./socket-peer.ts";
@@ -38,22 +41,27 @@ export interface Publishing {
   readonly judge: Judge | null;
   /** The channel that `websocket_publish_channel` names, alone or none at all; null: there is no such option. */
   readonly only: readonly Uint8Array[] | null;
+  /** What the client may do by its grant; null: nobody asked for one. */
+  readonly lease: Lease | null;
 }
 
 /** As most locations have it: to all channels, and no hook judges them. */
-export const AS_IT_IS: Publishing = { judge: null, only: null };
+export const AS_IT_IS: Publishing = { judge: null, only: null, lease: null };
 const NO_FRAME: FaultyFrame = { ref: null, fault: "That is no frame that a client may send." };
 
 export class ClientMessages {
   readonly #endpoint: WebSocketEndpoint;
   readonly #speaker: Speaker;
   readonly #only: Publishing["only"];
+  readonly #lease: Lease | null;
+  #isRenewing = false;
   #judged: JudgedMessages<Ref> | null = null;
 
-  constructor(endpoint: WebSocketEndpoint, speaker: Speaker, { judge, only }: Publishing) {
+  constructor(endpoint: WebSocketEndpoint, speaker: Speaker, { judge, only, lease }: Publishing) {
     this.#endpoint = endpoint;
     this.#speaker = speaker;
     this.#only = only;
+    this.#lease = lease;
     if (judge !== null) this.#judged = this.#judgedBy(judge);
   }
 
@@ -67,6 +75,10 @@ export class ClientMessages {
     }
     const frame = this.#frameOf(message);
     const ref = frame?.ref ?? null;
+    if (frame !== null && "token" in frame) {
+      void this.#renew(frame);
+      return;
+    }
     if (!location.websocketAllowPublish) {
       // Texts are ignored here (spec 4.13.5); whoever sends a frame wants an answer.
       if (frame !== null) this.#refused(FrameRefusals.noPublishing, ref);
@@ -76,16 +88,35 @@ export class ClientMessages {
     else this.#offer(frame.channel, frame.data, ref);
   }
 
+  /** A client that would outlive its token sends the next one. One at a time: each costs a signature. */
+  async #renew({ token, ref }: TokenFrame): Promise<void> {
+    if (this.#lease === null || this.#isRenewing) {
+      this.#refused(
+        { ...(this.#isRenewing ? Refusals.accessBusy : FrameRefusals.noTokens), close: false },
+        ref,
+      );
+      return;
+    }
+    this.#isRenewing = true;
+    const outcome = await this.#lease.renew(token, this.#speaker.names());
+    this.#isRenewing = false;
+    // The connection goes on as it is: with the grant it has, for as long as that counts.
+    if ("status" in outcome) this.#refused({ ...outcome, close: false }, ref);
+    else if (this.#speaker.protocol === "json") this.#speaker.say(jsonRenewed(ref, outcome.expiresSec));
+    else this.#speaker.say(packRenewed(ref, outcome.expiresSec));
+  }
+
   /** null: the message is what came, as it is. */
-  #frameOf(message: string | Uint8Array): PublishFrame | FaultyFrame | null {
+  #frameOf(message: string | Uint8Array): PublishFrame | TokenFrame | FaultyFrame | null {
     if (typeof message !== "string") return readMsgpackPublish(message) ?? NO_FRAME;
     return this.#speaker.protocol === "json" ? readJsonPublish(message) : null;
   }
 
   #offer(channel: Uint8Array | null, data: Uint8Array, ref: Ref): void {
     const names = this.#channels(channel);
-    if ("status" in names) {
-      this.#refused(names, ref);
+    const refusal = "status" in names ? names : (this.#lease?.refusalOf(names) ?? null);
+    if (refusal !== null || "status" in names) {
+      this.#refused(refusal ?? Refusals.noChannel, ref);
       return;
     }
     if (this.#judged !== null) {

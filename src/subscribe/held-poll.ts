@@ -5,7 +5,7 @@
 import type { Format } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
 import { type WaitingPoll, WaitingSubscription } from "../fanout/waiting.ts";
-import type { Arrival } from "../front/location-hooks.ts";
+import type { Arrival, Standing } from "../front/location-hooks.ts";
 import type { Message } from "../store/message-view.ts";
 import type { Missing } from "../wire/gap-field.ts";
 import { lostOf, type Start } from "./backlog.ts";
@@ -25,7 +25,7 @@ export interface Waiter {
 const NOWHERE = { afterId: 0, historyUntil: 0 };
 
 /** One waiting long poll: answered once, by a message, by its ttl, by a drain, or not at all when the client leaves. */
-export class HeldPoll implements WaitingPoll, Held, Timed {
+export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
   readonly format: Format;
   readonly subscriptions: WaitingSubscription[] = [];
   nextTimed: Timed | null = null;
@@ -67,7 +67,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed {
 
   /** It waits from now on, or was answered in this very turn. */
   tellArrival(arrival: Arrival): void {
-    const departure = arrival(this.#names);
+    const departure = arrival(this.#names, this);
     if (this.subscriptions.length === 0) departure();
     else this.#departure = departure;
   }
@@ -101,6 +101,11 @@ export class HeldPoll implements WaitingPoll, Held, Timed {
   }
 
   fire(): void {
+    this.goAway();
+  }
+
+  /** Answered as if nothing had come: with the next poll its client hears why. */
+  dismiss(): void {
     this.goAway();
   }
 

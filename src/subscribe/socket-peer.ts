@@ -7,7 +7,7 @@ import type { Format } from "../fanout/format.ts";
 import { placeOf } from "../fanout/local-channel.ts";
 import { type TopicPeer, TopicSubscription, wasOverrun } from "../fanout/topics.ts";
 import type { MayMake } from "../front/channel-quota.ts";
-import type { Arrival } from "../front/location-hooks.ts";
+import type { Arrival, Standing } from "../front/location-hooks.ts";
 import { Counter } from "../store/counters.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
@@ -46,7 +46,7 @@ const NO_SEATS: readonly Seat[] = [];
 const NO_PLACES: readonly TopicSubscription[] = [];
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 
-export class SocketPeer implements TopicPeer, Held, Clocked, Speaker {
+export class SocketPeer implements TopicPeer, Held, Clocked, Speaker, Standing {
   format: Format;
   readonly subscriptions: TopicSubscription[] = [];
   nextTimed: Timed | null = null;
@@ -104,7 +104,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked, Speaker {
     const { room, location } = this.#endpoint;
     room.held.add(this);
     startClock(room.timers, this, location.pingMessageIntervalMs, location.subscriberConnectionTtlMs);
-    if (publishing.judge !== null || publishing.only !== null)
+    if (publishing.judge !== null || publishing.only !== null || publishing.lease !== null)
       this.#said = new ClientMessages(this.#endpoint, this, publishing);
     const asked = room.backlog.find(seats, wish.asked, this.format.tellsGaps);
     if (!(asked instanceof Promise)) {
@@ -166,7 +166,10 @@ export class SocketPeer implements TopicPeer, Held, Clocked, Speaker {
     this.subscriptions.push(...wanted);
     room.fanout.joinTopics(this);
     if (arrival !== null && this.subscriptions.length > 0)
-      this.#departure = arrival(seats.map(({ name }) => name));
+      this.#departure = arrival(
+        seats.map(({ name }) => name),
+        this,
+      );
   }
 
   message(data: string | Buffer): void {
@@ -203,6 +206,12 @@ export class SocketPeer implements TopicPeer, Held, Clocked, Speaker {
 
   expire(): void {
     this.#finish(this.#codeOf(CloseCode.GOING_AWAY));
+  }
+
+  dismiss(why: "ended" | "revoked"): void {
+    const isEnded = why === "ended";
+    const reason = closeReason(isEnded ? Refusals.tokenExpired : Refusals.tokenRevoked);
+    this.end(isEnded ? CloseCode.GRANT_ENDED : CloseCode.GRANT_REVOKED, reason);
   }
 
   drained(): void {

@@ -48,6 +48,7 @@ export class StreamForm {
   readonly #header: Uint8Array;
   /** Whoever comes back is told of a gap by an event, or is told nothing: the head need not say it. */
   readonly tellsLossInside: boolean;
+  readonly #isEventSource: boolean;
   readonly #positioned: boolean;
   /** A hole after the position is a loss, not history. */
   readonly #isOwedAll: boolean;
@@ -65,6 +66,7 @@ export class StreamForm {
   ) {
     this.room = room;
     this.location = location;
+    this.#isEventSource = isEventSource;
     this.#positioned = isEventSource && location.eventIds === "auto";
     this.tellsLossInside = this.#positioned || location.gaps === "ignored";
     this.#isOwedAll = this.#positioned || location.gaps === "told";
@@ -94,6 +96,18 @@ export class StreamForm {
   lastBytes(farewell: Farewell): Uint8Array<ArrayBuffer> {
     const writer = new ByteWriter(this.footer.length + 32);
     if (this.#positioned) writer.pushLatin1(retryLine(farewell));
+    writer.pushBytes(this.footer);
+    return writer.copy();
+  }
+
+  /**
+   * The last of a stream whose grant is over. An event source hears an event, with data, as browsers keep one without to themselves
+   * (HTML 9.2.6), and without an id, so that it comes back to where it was.
+   */
+  dismissal(why: "ended" | "revoked"): Uint8Array<ArrayBuffer> {
+    const name = why === "ended" ? "expired" : "revoked";
+    const writer = new ByteWriter(this.footer.length + 64);
+    if (this.#isEventSource) writer.pushLatin1(`event: ${name}\ndata: ${name}\n\n`);
     writer.pushBytes(this.footer);
     return writer.copy();
   }

@@ -10,7 +10,7 @@ import { type Answer, HeldAnswer, pulledResponse, type StreamSink } from "../dir
 import { type Refusal, Refusals, retryAfterSec } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import { StreamConnection } from "../fanout/streams.ts";
-import type { Arrival, LocationHooks } from "../front/location-hooks.ts";
+import type { Arrival, LocationHooks, Standing } from "../front/location-hooks.ts";
 import { gapField, type Missing } from "../wire/gap-field.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
@@ -136,7 +136,7 @@ export class StreamEndpoint {
  * A held stream in all its roles: the source of Bun's direct ReadableStream, the connection that fan-out writes to, and what is timed
  * and drained. One object, because ten thousand of them are idle most of the time.
  */
-class HeldStream extends StreamConnection implements Held, Clocked {
+class HeldStream extends StreamConnection implements Held, Clocked, Standing {
   /** On the prototype, like every field that is the same for all. */
   get type(): "direct" {
     return "direct";
@@ -181,7 +181,7 @@ class HeldStream extends StreamConnection implements Held, Clocked {
 
   /** Its hook hears of it once it stands, and of its end even if that came in the same turn. */
   #tellArrival(arrival: Arrival, names: readonly Uint8Array[]): void {
-    const departure = arrival(names);
+    const departure = arrival(names, this);
     if (this.isEnded) departure();
     else this.#departure = departure;
   }
@@ -212,6 +212,11 @@ class HeldStream extends StreamConnection implements Held, Clocked {
 
   expire(): void {
     this.goAway(null);
+  }
+
+  dismiss(why: "ended" | "revoked"): void {
+    this.#form.room.fanout.leaveStream(this);
+    this.end(this.#form.dismissal(why));
   }
 
   protected override ended(): void {

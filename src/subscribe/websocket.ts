@@ -83,8 +83,9 @@ export class WebSocketEndpoint {
 
   /** Read now: of a request that was upgraded nothing can be read any more. */
   #publishing(located: LocatedRequest): Publishing {
-    if (!this.location.websocketAllowPublish) return AS_IT_IS;
-    return { judge: this.#hooks?.judge(located) ?? null, only: this.#only(located) };
+    const lease = this.#hooks?.lease(located) ?? null;
+    if (!this.location.websocketAllowPublish) return lease === null ? AS_IT_IS : { ...AS_IT_IS, lease };
+    return { judge: this.#hooks?.judge(located) ?? null, only: this.#only(located), lease };
   }
 
   #only(located: LocatedRequest): Publishing["only"] {

@@ -12,7 +12,7 @@ const encoder = new TextEncoder();
 
 /** 1008, as the dialect has it; a refusal that may pass is 1013, a fault is 1011 (RFC 6455 7.4.1). */
 export function closeCode({ status }: Pick<Refusal, "status">): number {
-  if (status === 503) return CloseCode.TRY_AGAIN;
+  if (status === 503 || status === 429) return CloseCode.TRY_AGAIN;
   return status >= 500 ? CloseCode.INTERNAL : CloseCode.POLICY;
 }
 

@@ -73,6 +73,7 @@ test("each table of the reference says where its options stand", () => {
     "**`[store]`**",
     "**`[limits]`**",
     "**`[[location]]`**",
+    "**`[[issuer]]`**",
     "**`[[location.step]]`**",
     "**`[[server]]`**",
   ]);

@@ -1,0 +1,162 @@
+/**
+ * Who may do what, in one worker: the gates of its locations, and those who stand behind them. Made by app.ts, asked at the entrance for each request to
+ * a location that has one; all other locations have none, and are not asked.
+ */
+import { refuse } from "../answer.ts";
+import { announcedOrigin } from "../config/allowed-origins.ts";
+import type { AddressSource } from "../config/door.ts";
+import type { Grant } from "../config/grant.ts";
+import type { LocatedRequest } from "../config/located-request.ts";
+import { rawLocationValue } from "../config/location-values.ts";
+import type { Config, LocationConfig } from "../config/model.ts";
+import type { CompiledValue } from "../config/variables.ts";
+import { corsFields } from "../cors.ts";
+import type { Answer } from "../direct-answer.ts";
+import type { Refusal } from "../errors.ts";
+import type { HooksOf } from "../front/location-hooks.ts";
+import type { Incoming } from "../incoming.ts";
+import type { Store } from "../store/store.ts";
+import { Gate } from "./gate.ts";
+import { GrantHooks } from "./grant-hooks.ts";
+import { Issuer } from "./issuer.ts";
+import { PublisherKeys } from "./publisher-keys.ts";
+import { type AskLocation, Question } from "./question.ts";
+import { Rates } from "./rates.ts";
+import { Revocations } from "./revocations.ts";
+import { Standings } from "./standings.ts";
+import { isRefused, LET_IN, type Refused, type Verdict } from "./verdict.ts";
+
+/** Carries on with the request, which was let in: the role answers, and the answer is finished. */
+export type Resume = () => Answer | Promise<Answer>;
+
+/** Refuses in the words of the location's clients; null: it has none but the status. */
+export type RefuseInWords = (
+  located: LocatedRequest,
+  refusal: Refusal,
+  server: AddressSource | null,
+) => Response | null;
+
+export interface AccessOptions {
+  readonly config: Config;
+  readonly store: Store;
+  readonly askLocation: AskLocation;
+  readonly refuseInWords: RefuseInWords;
+}
+
+export class Access {
+  readonly revocations: Revocations;
+  readonly #gates: readonly (Gate | null)[];
+  readonly #origins: readonly (CompiledValue | null)[];
+  readonly #standings: Standings;
+  readonly #refuseInWords: RefuseInWords;
+  /** Of requests that are handed in a second time. */
+  readonly #granted = new WeakMap<Incoming, Grant>();
+
+  constructor({ config, store, askLocation, refuseInWords }: AccessOptions) {
+    this.revocations = new Revocations(store);
+    this.#standings = new Standings(this.revocations);
+    this.#refuseInWords = refuseInWords;
+    const make = makerOf(config, this.revocations, askLocation);
+    this.#gates = config.locations.map((location) =>
+      location.grants === null && location.rate === null ? null : make(location),
+    );
+    this.#origins = config.locations.map((location, index) =>
+      this.#gates[index] === null || location.allowedOrigins === null
+        ? null
+        : announcedOrigin(location, rawLocationValue(location, location.allowedOrigins)),
+    );
+  }
+
+  /** Nobody is asked for anything in this location. */
+  isOpen(index: number): boolean {
+    return (this.#gates[index] ?? null) === null;
+  }
+
+  /** null: let in, and `located` has what was granted. What takes its time gives a promise of a refusal, or of what `resume` answers. */
+  check(
+    located: LocatedRequest,
+    server: AddressSource | null,
+    resume: Resume,
+  ): Answer | Promise<Answer> | null {
+    const gate = this.#gates[located.index] ?? null;
+    if (gate === null) return null;
+    const verdict = gate.ask(located);
+    if (!(verdict instanceof Promise)) return this.#act(located, server, verdict);
+    return verdict.then((later) => this.#act(located, server, later) ?? resume());
+  }
+
+  #act(located: LocatedRequest, server: AddressSource | null, verdict: Verdict): Response | null {
+    if (isRefused(verdict)) return this.#refuse(located, server, verdict);
+    if (verdict === LET_IN) return null;
+    this.#granted.set(located.request, verdict);
+    this.recall(located);
+    return null;
+  }
+
+  /** The request is here again, as another object: what was granted to it still is. */
+  recall(located: LocatedRequest): void {
+    const grant = this.#granted.get(located.request) ?? null;
+    if (grant === null) return;
+    located.grant = grant;
+    located.user ??= grant.sub;
+  }
+
+  #refuse(located: LocatedRequest, server: AddressSource | null, { refusal, fields }: Refused): Response {
+    const inWords = this.#refuseInWords(located, refusal, server);
+    if (inWords !== null) return inWords;
+    const origin = this.#origins[located.index]?.(located) ?? "";
+    return refuse(refusal, { ...corsFields(origin, located.method, false), ...fields });
+  }
+
+  /** The hooks of all locations, those who stand by a grant included. */
+  hooksOf(others: HooksOf): HooksOf {
+    const all = this.#gates.map((gate, index) => {
+      const other = others(index);
+      return gate === null || gate.location.grants === null
+        ? other
+        : new GrantHooks(gate, this.#standings, other);
+    });
+    return (index) => all[index] ?? null;
+  }
+
+  stop(): void {
+    this.#standings.stop();
+  }
+}
+
+/** Issuers and files of keys are shared by the locations that name them: what is known of them is known once. */
+function makerOf(
+  config: Config,
+  revocations: Revocations,
+  askLocation: AskLocation,
+): (location: LocationConfig) => Gate {
+  const issuers = new Map<string, Issuer>();
+  const keys = new Map<string, PublisherKeys>();
+  const issuer = (name: string): Issuer[] => {
+    const known = issuers.get(name);
+    if (known !== undefined) return [known];
+    const named = config.issuers.find((one) => one.name === name);
+    if (named === undefined) return [];
+    const made = new Issuer(named);
+    issuers.set(name, made);
+    return [made];
+  };
+  const keysIn = (path: string): PublisherKeys => {
+    const made = keys.get(path) ?? new PublisherKeys(path);
+    keys.set(path, made);
+    return made;
+  };
+  return (location) => {
+    const { grants, rate } = location;
+    const question = grants?.question ?? null;
+    return new Gate({
+      location,
+      maxChannels: config.limits.maxChannelsPerRequest,
+      issuers: (grants?.issuers ?? []).flatMap(issuer),
+      keys: grants === null || grants.keysFile === null ? null : keysIn(grants.keysFile),
+      question: question === null ? null : new Question(question, location, askLocation),
+      rates: rate === null ? null : new Rates(rate),
+      isRevoked: (grant) => revocations.isRevoked(grant),
+    });
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * The order in which a request passes access rules, passwords and grants, and what `satisfy` makes of it: all must agree, or one is enough. Called by
+ * app.ts at the entrance.
+ */
+import type { AddressSource } from "../config/door.ts";
+import type { LocatedRequest } from "../config/located-request.ts";
+import type { Config } from "../config/model.ts";
+import { type Answer, asResponse } from "../direct-answer.ts";
+import type { Front } from "../front/front.ts";
+import type { Access, Resume } from "./access.ts";
+
+type Outcome = Answer | Promise<Answer> | null;
+
+export class Admission {
+  readonly #front: Front;
+  readonly #access: Access;
+  /** By index: rules or a password, and a grant, of which one is enough. */
+  readonly #isEither: readonly boolean[];
+
+  constructor({ locations }: Pick<Config, "locations">, front: Front, access: Access) {
+    this.#front = front;
+    this.#access = access;
+    this.#isEither = locations.map(
+      ({ satisfiesAny, grants, access: rules, auth }) =>
+        satisfiesAny && grants !== null && (rules.length > 0 || auth !== null),
+    );
+  }
+
+  /** null: let in. `toGate` carries on at `gate`, `onward` behind it. */
+  check(located: LocatedRequest, server: AddressSource | null, toGate: Resume, onward: Resume): Outcome {
+    if (this.#isEither[located.index] === true) return this.#either(located, server, onward);
+    return this.#front.before(located, toGate) ?? this.gate(located, server, onward);
+  }
+
+  /** For requests that have come that far before. */
+  gate(located: LocatedRequest, server: AddressSource | null, onward: Resume): Outcome {
+    return this.#access.check(located, server, onward);
+  }
+
+  #either(located: LocatedRequest, server: AddressSource | null, onward: Resume): Outcome {
+    let isOnward = false;
+    const first = this.#front.before(located, () => {
+      isOnward = true;
+      return onward();
+    });
+    if (first === null) return null;
+    if (!(first instanceof Promise)) return this.#orGrant(located, server, onward, first);
+    return first.then((answer) => {
+      // What was let on after all is answered already.
+      if (isOnward) return answer;
+      return this.#orGrant(located, server, onward, answer) ?? onward();
+    });
+  }
+
+  /** The refusal that asks for a password is worth more than one that asks for nothing. */
+  #orGrant(located: LocatedRequest, server: AddressSource | null, onward: Resume, first: Answer): Outcome {
+    const { status } = asResponse(first);
+    if (status !== 401 && status !== 403) return first;
+    const second = this.gate(located, server, onward);
+    if (second === null || second instanceof Promise) return second;
+    return status === 401 ? first : second;
+  }
+}

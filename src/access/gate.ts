@@ -1,0 +1,241 @@
+/**
+ * Who may do what in one location, compiled: finds what a request brings, has it verified, and compares what is granted with what is asked for. One
+ * for each location that asks for grants or counts requests; made and called by access.ts.
+ *
+ *   key ──┐
+ *   token ┼─▶ grant ─▶ taken back? ─▶ of these channels? ─▶ too many? ─▶ in
+ *   backend┘     (the first source that applies decides)
+ *
+ * What is not understood is refused, and so is what cannot be verified: a bad token is never "no token".
+ */
+import type { Grant } from "../config/grant.ts";
+import type { LocatedRequest } from "../config/located-request.ts";
+import { locationValue } from "../config/location-values.ts";
+import type { GrantsConfig, LocationConfig } from "../config/model.ts";
+import { compilePatterns, EVERYTHING, NOTHING, type Patterns } from "../config/patterns.ts";
+import type { CompiledValue } from "../config/variables.ts";
+import { type Refusal, Refusals } from "../errors.ts";
+import { parseChannelsPath } from "../wire/channels-path.ts";
+import { AMBIGUOUS, bearerOf, keyOf, tokenOf } from "./credentials.ts";
+import { grantOfToken, type Issuer } from "./issuer.ts";
+import type { PublisherKeys } from "./publisher-keys.ts";
+import type { Question } from "./question.ts";
+import { type Rates, rateKey } from "./rates.ts";
+import { isRefused, LET_IN, type Refused, type Verdict } from "./verdict.ts";
+
+export interface GateParts {
+  readonly location: LocationConfig;
+  readonly maxChannels: number;
+  readonly issuers: readonly Issuer[];
+  readonly keys: PublisherKeys | null;
+  readonly question: Question | null;
+  readonly rates: Rates | null;
+  readonly isRevoked: (grant: Grant) => boolean;
+}
+
+const NO_FIELDS = {};
+/** What a statistics location lists instead of telling of one channel. */
+const LISTING = /^(?:ALL|.*\*)$/s;
+
+export class Gate {
+  readonly location: LocationConfig;
+  readonly #parts: GateParts;
+  readonly #grants: GrantsConfig | null;
+  readonly #channelsPath: CompiledValue | null;
+  /** What is open to everybody. */
+  readonly #public: Patterns;
+  #lastPath = "";
+  #lastChannels: readonly string[] = [];
+
+  constructor(parts: GateParts) {
+    const { location } = parts;
+    this.#parts = parts;
+    this.location = location;
+    this.#grants = location.grants;
+    const { kind } = location.role;
+    const hasChannels = kind === "publisher" || kind === "subscriber" || kind === "statistics";
+    this.#channelsPath = hasChannels ? locationValue(location, location.channelsPath) : null;
+    this.#public = compilePatterns(location.grants?.public ?? [], null);
+  }
+
+  ask(located: LocatedRequest): Verdict | Promise<Verdict> {
+    const { role } = this.location;
+    // Says nothing of channels and does nothing; a browser asks it before it sends credentials (CORS).
+    if (located.method === "OPTIONS" && (role.kind === "publisher" || role.kind === "subscriber"))
+      return LET_IN;
+    if (this.#grants === null) return this.#counted(located, null) ?? LET_IN;
+    const channels = this.#channels(located);
+    const found = this.#find(located, channels);
+    if (found instanceof Promise) return found.then((verdict) => this.#judge(located, channels, verdict));
+    return this.#judge(located, channels, found);
+  }
+
+  /** A token that a client brings for itself while it stands: whether it is good, and for whom. */
+  async renew(token: string, names: readonly string[]): Promise<Grant | Refusal> {
+    const { issuers, isRevoked } = this.#parts;
+    const outcome = await grantOfToken(token, issuers);
+    if ("status" in outcome) return outcome;
+    if (isRevoked(outcome)) return Refusals.tokenRevoked;
+    return this.#covers(outcome.subscribe, names) ? outcome : Refusals.notGranted;
+  }
+
+  /** Whether one more is not too many: of a client that says it, while it stands. */
+  takesOne(key: string): boolean {
+    return this.#parts.rates?.take(key) ?? true;
+  }
+
+  // --- what the request brings ------------------------------------------------------------------------------------------------
+
+  /** A refusal, a grant, or LET_IN where there is nothing that anybody could verify. */
+  #find(located: LocatedRequest, channels: readonly string[]): Verdict | Promise<Verdict> {
+    const { keys, issuers, question } = this.#parts;
+    const key = keys === null ? null : keyOf(located);
+    if (keys !== null && key !== null) return keys.grantOf(key) ?? this.#refused(Refusals.invalidKey);
+    const { token } = issuers.length === 0 ? { token: null } : tokenOf(located, this.#grants?.places ?? []);
+    if (token === AMBIGUOUS) return this.#refused(Refusals.ambiguousToken);
+    if (token !== null) return this.#verified(located, token);
+    if (question !== null) return this.#asked(located, channels, question);
+    // It meant to be somebody, and nobody here can say whether it is.
+    return keys !== null && bearerOf(located) !== null ? this.#refused(Refusals.invalidKey) : LET_IN;
+  }
+
+  /** A signature costs more than most requests: who has used up his share gets none verified. */
+  #verified(located: LocatedRequest, token: string): Verdict | Promise<Verdict> {
+    const outcome = grantOfToken(token, this.#parts.issuers);
+    if (!(outcome instanceof Promise)) return this.#outcome(located, outcome);
+    const { rates } = this.#parts;
+    if (rates !== null && !rates.has(rateKey(null, () => located.peer))) {
+      // Its outcome is nobody's.
+      outcome.catch(() => undefined);
+      return this.#tooMany(rates);
+    }
+    return outcome.then((verified) => this.#outcome(located, verified));
+  }
+
+  #outcome(located: LocatedRequest, outcome: Grant | Refusal): Verdict {
+    if (!("status" in outcome)) return outcome;
+    // Guesses count, by address.
+    this.#parts.rates?.take(rateKey(null, () => located.peer));
+    return this.#refused(outcome);
+  }
+
+  /** Nobody is asked about what is open to everybody. */
+  #asked(
+    located: LocatedRequest,
+    channels: readonly string[],
+    question: Question,
+  ): Verdict | Promise<Verdict> {
+    if (channels.length > 0 && this.#covers(NOTHING, channels)) return LET_IN;
+    const { rates } = this.#parts;
+    if (rates !== null && !rates.has(rateKey(null, () => located.peer))) return this.#tooMany(rates);
+    return question.ask(located, channels);
+  }
+
+  // --- what it may -------------------------------------------------------------------------------------------------------------
+
+  #judge(located: LocatedRequest, channels: readonly string[], verdict: Verdict): Verdict {
+    if (isRefused(verdict)) return verdict;
+    if (verdict === LET_IN) return this.#anonymous(located, channels);
+    if (verdict.endMs <= Date.now()) return this.#refused(Refusals.tokenExpired);
+    if (this.#parts.isRevoked(verdict)) return this.#refused(Refusals.tokenRevoked);
+    if (!this.#mayAll(verdict, channels)) return this.#refused(Refusals.notGranted);
+    return this.#counted(located, verdict.sub) ?? verdict;
+  }
+
+  #anonymous(located: LocatedRequest, channels: readonly string[]): Verdict {
+    const { kind } = this.location.role;
+    const isOpen =
+      kind === "publisher" || kind === "subscriber"
+        ? channels.length > 0 && this.#covers(NOTHING, channels)
+        : this.#grants?.isOptional === true;
+    // Where channels are missing or too many, the endpoint would say so; who is nobody is not told.
+    if (!isOpen) return this.#refused(Refusals.noToken);
+    return (
+      this.#counted(located, null) ?? nobodys(kind === "publisher" ? this.#public : NOTHING, this.#public)
+    );
+  }
+
+  #mayAll({ subscribe, publish }: Grant, channels: readonly string[]): boolean {
+    switch (this.location.role.kind) {
+      case "publisher":
+        return this.#covers(publish, channels);
+      case "subscriber":
+        return this.#covers(subscribe, channels);
+      case "statistics":
+        return (
+          subscribe.coversAll ||
+          (channels.length > 0 && channels.every((name) => !LISTING.test(name) && subscribe.covers(name)))
+        );
+      case "revoke":
+        return publish.coversAll;
+      default:
+        return true;
+    }
+  }
+
+  #covers(patterns: Patterns, channels: readonly string[]): boolean {
+    for (const name of channels) if (!patterns.covers(name) && !this.#public.covers(name)) return false;
+    return true;
+  }
+
+  /** null: not too many. */
+  #counted(located: LocatedRequest, sub: string | null): Refused | null {
+    const { rates } = this.#parts;
+    if (rates === null || rates.take(rateKey(sub, () => located.peer))) return null;
+    return this.#tooMany(rates);
+  }
+
+  #tooMany(rates: Rates): Refused {
+    const refusal = {
+      ...Refusals.tooManyRequests,
+      status: rates.config.status,
+      retryAfterSec: rates.waitSec,
+    };
+    return { refusal, fields: NO_FIELDS };
+  }
+
+  // --- helpers -------------------------------------------------------------------------------------------------------------------
+
+  /** As binary strings, without the numbers of old messages; none where the endpoint will refuse the path. */
+  #channels(located: LocatedRequest): readonly string[] {
+    if (this.#channelsPath === null) return [];
+    const path = this.#channelsPath(located);
+    if (path === this.#lastPath) return this.#lastChannels;
+    const parsed = parseChannelsPath(path, this.#parts.maxChannels);
+    const names =
+      typeof parsed === "string" ? [] : parsed.names.map((name) => Buffer.from(name).toString("latin1"));
+    this.#lastPath = path;
+    this.#lastChannels = names;
+    return names;
+  }
+
+  #refused(refusal: Refusal): Refused {
+    return { refusal, fields: challenge(refusal, this.#parts.issuers.length > 0) };
+  }
+}
+
+/** RFC 6750 3: nothing but the scheme for who brought nothing. Without issuers it is a key that is wanted, by the same scheme. */
+function challenge({ code, status, explain }: Refusal, hasIssuers: boolean): Refused["fields"] {
+  const scheme = `Bearer realm="${hasIssuers ? "sluice" : "sluice keys"}"`;
+  if (code === Refusals.noToken.code) return { "WWW-Authenticate": scheme };
+  const word = status === 401 ? "invalid_token" : status === 403 ? "insufficient_scope" : "invalid_request";
+  if (status >= 500) return NO_FIELDS;
+  return { "WWW-Authenticate": `${scheme}, error="${word}", error_description="${explain ?? ""}"` };
+}
+
+const nobodys = (publish: Patterns, subscribe: Patterns): Grant => ({
+  sub: null,
+  jti: null,
+  issuedSec: null,
+  endMs: Number.POSITIVE_INFINITY,
+  expiresSec: null,
+  subscribe,
+  publish,
+  info: undefined,
+});
+
+/** For a location that only counts. */
+export const OPEN = nobodys(EVERYTHING, EVERYTHING);
+
+/** A channel of a grant as it is compared. */
+export const binaryName = (name: Uint8Array): string => Buffer.from(name).toString("latin1");

@@ -1,0 +1,80 @@
+/**
+ * Where grants are asked for: who stands is known to standings.ts, and what a WebSocket client says is compared with its grant. For publish/ and
+ * subscribe/ these are the location's hooks; those of somebody's code, if there are any, are behind them.
+ */
+import type { Grant } from "../config/grant.ts";
+import type { LocatedRequest } from "../config/located-request.ts";
+import { type Refusal, Refusals } from "../errors.ts";
+import type { Arrival, Judge, Lease, LocationHooks, Renewed } from "../front/location-hooks.ts";
+import { binaryName, type Gate } from "./gate.ts";
+import { Stander, type Standings } from "./standings.ts";
+
+export class GrantHooks implements LocationHooks {
+  readonly #gate: Gate;
+  readonly #standings: Standings;
+  readonly #others: LocationHooks | null;
+  readonly #leases = new WeakMap<LocatedRequest, GrantLease>();
+
+  constructor(gate: Gate, standings: Standings, others: LocationHooks | null) {
+    this.#gate = gate;
+    this.#standings = standings;
+    this.#others = others;
+  }
+
+  judge(located: LocatedRequest): Judge | null {
+    return this.#others?.judge(located) ?? null;
+  }
+
+  arrival(located: LocatedRequest): Arrival | null {
+    const other = this.#others?.arrival(located) ?? null;
+    const lease = this.lease(located);
+    if (lease === null) return other;
+    return (names, standing) => {
+      const stander = new Stander(lease.grant, standing);
+      lease.stander = stander;
+      this.#standings.add(stander);
+      const departure = other?.(names, standing);
+      return () => {
+        this.#standings.remove(stander);
+        departure?.();
+      };
+    };
+  }
+
+  lease(located: LocatedRequest): GrantLease | null {
+    const { grant } = located;
+    if (grant === null) return null;
+    const lease = this.#leases.get(located) ?? new GrantLease(grant, this.#gate, this.#standings);
+    this.#leases.set(located, lease);
+    return lease;
+  }
+}
+
+class GrantLease implements Lease {
+  grant: Grant;
+  /** null: it does not stand yet. */
+  stander: Stander | null = null;
+  readonly #gate: Gate;
+  readonly #standings: Standings;
+
+  constructor(grant: Grant, gate: Gate, standings: Standings) {
+    this.grant = grant;
+    this.#gate = gate;
+    this.#standings = standings;
+  }
+
+  refusalOf(names: readonly Uint8Array[]): Refusal | null {
+    const { publish } = this.grant;
+    return names.every((name) => publish.covers(binaryName(name))) ? null : Refusals.notGranted;
+  }
+
+  /** Of the same client: a connection does not become another's. */
+  async renew(token: string, names: readonly Uint8Array[]): Promise<Renewed | Refusal> {
+    const grant = await this.#gate.renew(token, names.map(binaryName));
+    if ("status" in grant) return grant;
+    if (grant.sub !== this.grant.sub) return Refusals.invalidToken;
+    this.grant = grant;
+    if (this.stander !== null) this.#standings.renew(this.stander, grant);
+    return grant;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * `publisher_keys_file`: the keys a worker knows, read again when the file changed. Looked at once a second at most, so a key that is taken out of
+ * it is good for a second longer. Used by the gates; locations that name the same file share one.
+ */
+import { readFileSync, statSync } from "node:fs";
+import type { Grant } from "../config/grant.ts";
+import { compilePatterns } from "../config/patterns.ts";
+import { log } from "../log.ts";
+import { hashOfKey, idOfKey, isSameHash, type KeyLine, readKeyLine } from "./key-text.ts";
+
+const LOOK_EVERY_MS = 1000;
+const MAX_BYTES = 1024 * 1024;
+/** Compared with where there is no such id: that takes as long as if there were. */
+const NOBODYS = hashOfKey("nobody's");
+
+interface Entry {
+  readonly hash: string;
+  readonly grant: Grant;
+}
+
+export class PublisherKeys {
+  readonly #path: string;
+  readonly #nowMs: () => number;
+  #entries: ReadonlyMap<string, Entry> = new Map();
+  #lookedMs = Number.NEGATIVE_INFINITY;
+  #identity = "";
+
+  constructor(path: string, nowMs: () => number = () => performance.now()) {
+    this.#path = path;
+    this.#nowMs = nowMs;
+  }
+
+  /** null: it is no key of these. */
+  grantOf(key: string): Grant | null {
+    this.#look();
+    const entry = this.#entries.get(idOfKey(key) ?? "");
+    const isSame = isSameHash(hashOfKey(key), entry?.hash ?? NOBODYS);
+    return isSame && entry !== undefined ? entry.grant : null;
+  }
+
+  #look(): void {
+    const nowMs = this.#nowMs();
+    if (nowMs - this.#lookedMs < LOOK_EVERY_MS) return;
+    this.#lookedMs = nowMs;
+    let identity: string;
+    try {
+      const { dev, ino, size, mtimeMs, ctimeMs } = statSync(this.#path);
+      identity = `${dev}:${ino}:${size}:${mtimeMs}:${ctimeMs}`;
+      if (identity === this.#identity) return;
+      this.#entries = readEntries(this.#path, size);
+    } catch (error) {
+      identity = error instanceof Error ? error.message : String(error);
+      // Without the file nobody is in it.
+      this.#entries = new Map();
+      if (identity !== this.#identity)
+        log("error", "publisher_keys_file cannot be read: no key is good", {
+          path: this.#path,
+          error: identity,
+        });
+    }
+    this.#identity = identity;
+  }
+}
+
+function readEntries(path: string, size: number): ReadonlyMap<string, Entry> {
+  if (size > MAX_BYTES) throw new Error(`it has more than ${MAX_BYTES} bytes`);
+  const entries = new Map<string, Entry>();
+  readFileSync(path, "utf8")
+    .split("\n")
+    .forEach((text, i) => {
+      const line = readKeyLine(text);
+      if (typeof line === "string")
+        log("error", "publisher_keys_file: this line is left out", { path, line: i + 1, why: line });
+      else if (line !== null) entries.set(line.id, { hash: line.hash, grant: grantOfLine(line) });
+    });
+  return entries;
+}
+
+const grantOfLine = ({ name, publish, subscribe }: KeyLine): Grant => ({
+  sub: name,
+  jti: null,
+  issuedSec: null,
+  endMs: Number.POSITIVE_INFINITY,
+  expiresSec: null,
+  subscribe: compilePatterns(subscribe, name),
+  publish: compilePatterns(publish, name),
+  info: undefined,
+});

@@ -1,0 +1,17 @@
+/** What comes of asking at a gate. Named by all who ask and answer there. */
+import type { HeaderFields } from "../answer.ts";
+import type { Grant } from "../config/grant.ts";
+import type { Refusal } from "../errors.ts";
+
+export interface Refused {
+  readonly refusal: Refusal;
+  /** Beside those that every refusal has. */
+  readonly fields: HeaderFields;
+}
+
+/** Let in without a grant: nothing is known of who it is. */
+export const LET_IN = null;
+
+export type Verdict = Grant | Refused | typeof LET_IN;
+
+export const isRefused = (verdict: Verdict): verdict is Refused => verdict !== LET_IN && "refusal" in verdict;
