@@ -13,12 +13,19 @@ export interface Arena {
   readonly i32: Int32Array<ArrayBuffer>;
   readonly u8: Uint8Array<ArrayBuffer>;
   readonly f64: Float64Array<ArrayBuffer>;
-  /** Mends the lists after an owner of the lock died: recover's rebuild, which the lock cannot import without a cycle. */
-  readonly repair: (arena: Arena) => void;
+  readonly mending: Mending;
   /** Test hook: called at named points of a change under the lock, to die there. null outside of tests. */
   fault: ((point: FaultPoint) => void) | null;
   /** This process has published an event whose readers are still to be woken: once the lock is given back (Store). */
   eventsDue: boolean;
+}
+
+/** What mends the lists after an owner of the lock died. Here, because those who need it cannot import it without a cycle. */
+export interface Mending {
+  /** In no time; false: it cannot be done so (redo.ts). */
+  readonly redo: (arena: Arena) => boolean;
+  /** Whatever was left, in a time that grows with the store (recover.ts). */
+  readonly rebuild: (arena: Arena) => void;
 }
 
 /** Points at which the crash tests kill or abandon a process that holds the lock, a change at a time, in order. */
@@ -27,6 +34,7 @@ export const FAULT_POINTS = [
   "append-room",
   "append-allocated",
   "append-written",
+  "append-taken",
   "append-stamped",
   "append-linked",
   "append-counted",
@@ -51,7 +59,7 @@ export function arenaOver(
   bytes: Uint8Array<ArrayBuffer>,
   layout: Layout,
   path: string,
-  repair: (arena: Arena) => void,
+  mending: Mending,
 ): Arena {
   const { buffer, byteOffset } = bytes;
   return {
@@ -61,7 +69,7 @@ export function arenaOver(
     i32: new Int32Array(buffer, byteOffset, Math.floor(layout.size / 4)),
     u8: new Uint8Array(buffer, byteOffset, layout.size),
     f64: new Float64Array(buffer, byteOffset, Math.floor(layout.size / 8)),
-    repair,
+    mending,
     fault: null,
     eventsDue: false,
   };

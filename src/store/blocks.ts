@@ -4,6 +4,7 @@
  */
 import { type Arena, blockWord } from "./arena.ts";
 import { DamageError } from "./damage.ts";
+import { JOURNAL_FREE_BLOCK, JOURNAL_FREE_BLOCKS } from "./journal.ts";
 import {
   HEAD_FREE_BLOCK,
   HEAD_FREE_BLOCKS,
@@ -29,10 +30,10 @@ export const blocksForName = (layout: Layout, bytes: number): number =>
   Math.ceil(bytes / layout.moreRoomBytes);
 
 /**
- * Takes `count` ≥ 1 blocks off the free list, linked by NEXT and marked with their owner; the caller has made sure they are
- * there. Returns the first, whose MSG_LAST (the same word as MORE_OWNER) is the last one.
+ * Plans to take the first `count` ≥ 1 blocks off the free list, marked with their owner; the caller has made sure they are there. Returns the
+ * first, whose MSG_LAST (the same word as MORE_OWNER) is the last one. They may be written to behind their NEXT, and are still free.
  */
-export function takeBlocks(arena: Arena, count: number, owner: number): number {
+export function planTaking(arena: Arena, count: number, owner: number): number {
   const { u32, layout } = arena;
   const first = u32[HEAD_FREE_BLOCK]!;
   let last = first;
@@ -40,20 +41,30 @@ export function takeBlocks(arena: Arena, count: number, owner: number): number {
     last = u32[blockWord(layout, last) + MORE_NEXT]!;
     u32[blockWord(layout, last) + MORE_OWNER] = owner;
   }
-  const lastWord = blockWord(layout, last);
-  u32[HEAD_FREE_BLOCK] = u32[lastWord + MORE_NEXT]!;
-  u32[HEAD_FREE_BLOCKS] = u32[HEAD_FREE_BLOCKS]! - count;
-  u32[lastWord + MORE_NEXT] = 0;
   u32[blockWord(layout, first) + MSG_LAST] = last;
+  u32[JOURNAL_FREE_BLOCK] = u32[blockWord(layout, last) + MORE_NEXT]!;
+  u32[JOURNAL_FREE_BLOCKS] = u32[HEAD_FREE_BLOCKS]! - count;
   return first;
 }
 
-/** Gives a whole chain back in one step. Its first block must have STAMP 0 already. */
-export function freeBlocks(arena: Arena, first: number, last: number, count: number): void {
-  const { u32, layout } = arena;
-  u32[blockWord(layout, last) + MORE_NEXT] = u32[HEAD_FREE_BLOCK]!;
+/** Takes them: the chain ends at `last` now. */
+export function takePlanned({ u32, layout }: Arena, last: number): void {
+  u32[HEAD_FREE_BLOCK] = u32[JOURNAL_FREE_BLOCK]!;
+  u32[HEAD_FREE_BLOCKS] = u32[JOURNAL_FREE_BLOCKS]!;
+  u32[blockWord(layout, last) + MORE_NEXT] = 0;
+}
+
+/** Plans to give a chain of `count` blocks back in one step. */
+export function planGiving({ u32 }: Arena, count: number): void {
+  u32[JOURNAL_FREE_BLOCK] = u32[HEAD_FREE_BLOCK]!;
+  u32[JOURNAL_FREE_BLOCKS] = u32[HEAD_FREE_BLOCKS]! + count;
+}
+
+/** Gives it back. Its first block must have STAMP 0 already. */
+export function givePlanned({ u32, layout }: Arena, first: number, last: number): void {
+  u32[blockWord(layout, last) + MORE_NEXT] = u32[JOURNAL_FREE_BLOCK]!;
   u32[HEAD_FREE_BLOCK] = first;
-  u32[HEAD_FREE_BLOCKS] = u32[HEAD_FREE_BLOCKS]! + count;
+  u32[HEAD_FREE_BLOCKS] = u32[JOURNAL_FREE_BLOCKS]!;
 }
 
 /** Writes pieces of bytes one behind the other into a chain. One is enough for a process: the lock admits one writer. */

@@ -3,83 +3,35 @@
  * admin. Records are preallocated and type-stable: an index always means the same kind of bytes, and the incarnation says
  * whether it is still the channel one knew, so readers need no lock and nothing is ever unmapped under them.
  */
-import { type Arena, channelWord, growWide, setWide, wide, wideShared, writeFence } from "./arena.ts";
-import { blocksForName } from "./blocks.ts";
-import {
-  appendToList,
-  firstOfList,
-  giveFreeChannel,
-  removeFromList,
-  takeFreeChannel,
-} from "./channel-lists.ts";
+import { type Arena, channelWord, wideShared } from "./arena.ts";
 import type { ChannelRef } from "./channel-ref.ts";
-import { makeRoom } from "./evict.ts";
-import { insertEntry, lookUp, removeEntry } from "./hash-table.ts";
+import { lookUp } from "./hash-table.ts";
 import {
   CH_ACTIVE_UNTIL,
   CH_AFTER,
   CH_BASE,
-  CH_CLASS,
-  CH_CREATED,
   CH_GONE_TAG,
   CH_GONE_TIME,
   CH_INCARNATION,
   CH_LAST_ID,
   CH_LAST_TAG,
   CH_LAST_TIME,
-  CH_NEWEST,
-  CH_NEWEST_STORED,
-  CH_OLDEST,
-  CH_OLDEST_STORED,
-  CH_RESTS_SINCE,
-  CH_SKIP_FAR,
-  CH_SKIP_NEAR,
   CH_STATE,
-  CH_STORED_BLOCKS,
   CH_STORED_COUNT,
   CH_SUBSCRIBERS,
-  CH_VERSION,
   CLASS_NORMAL,
   CLASS_WILDCARD,
-  HEAD_CREATED,
-  HEAD_DELETED,
   HEAD_LIVING,
-  HEAD_NAME_BLOCKS,
-  HEAD_TRASHED,
   HEAD_WILDCARDS,
   LIST_COUNT,
   LIST_FIRST,
   NEVER_SEC,
   STATE_DELETED,
-  STATE_FREE,
-  STATE_LIVE,
-  STATE_TRASHED,
 } from "./layout.ts";
 import { REQUEST_MS, release, SWEEP_MS, tryAcquire } from "./lock.ts";
-import { copyName, freeName, hashName, writeName } from "./names.ts";
+import { copyName, hashName } from "./names.ts";
 import { BUSY } from "./outcome.ts";
 import { isWildcardName, type StorePolicy } from "./policy.ts";
-import { nextSerial } from "./ring.ts";
-
-/** What is 0 in a channel that nothing was published to. */
-const EMPTY_WORDS = [
-  CH_OLDEST,
-  CH_NEWEST,
-  CH_OLDEST_STORED,
-  CH_STORED_BLOCKS,
-  CH_STORED_COUNT,
-  CH_LAST_TIME,
-  CH_LAST_TAG,
-  CH_SKIP_NEAR,
-  CH_SKIP_FAR,
-  CH_GONE_TIME,
-  CH_GONE_TAG,
-  CH_NEWEST_STORED,
-  CH_NEWEST_STORED + 1,
-];
-
-/** No record or no blocks left for another channel. */
-export const NO_ROOM = -2;
 
 export const findChannel = (arena: Arena, name: Uint8Array, into: ChannelRef): number =>
   lookUp(arena, name, hashName(arena, name), into);
@@ -94,99 +46,6 @@ export function isClassFull({ u32 }: Arena, policy: StorePolicy, channelClass: n
     return policy.maxWildcardChannels > 0 && wildcards >= policy.maxWildcardChannels;
   }
   return policy.maxChannels > 0 && u32[HEAD_LIVING + LIST_COUNT]! - wildcards >= policy.maxChannels;
-}
-
-/** Makes a channel whatever the limit of its class says: its index, or NO_ROOM (-2). Under the lock. */
-export function createChannel(
-  arena: Arena,
-  policy: StorePolicy,
-  name: Uint8Array,
-  hash: number,
-  channelClass: number,
-  nowSec: number,
-): number {
-  const { u32, layout } = arena;
-  const nameBlocks = blocksForName(layout, name.length);
-  if (u32[HEAD_NAME_BLOCKS]! + nameBlocks > layout.mostNameBlocks) return NO_ROOM;
-  if (!makeRoom(arena, nameBlocks, nowSec)) return NO_ROOM;
-  const index = takeRecord(arena);
-  if (index < 0) return NO_ROOM;
-  writeName(arena, index, name, hash);
-  arena.fault?.("open-named");
-  const record = channelWord(layout, index);
-  const created = wide(u32, HEAD_CREATED) + 1;
-  growWide(arena, HEAD_CREATED, created);
-  setWide(u32, record + CH_CREATED, created);
-  setWide(u32, record + CH_BASE, nextSerial(arena) - 1);
-  setWide(u32, record + CH_LAST_ID, 0);
-  for (const word of EMPTY_WORDS) u32[record + word] = 0;
-  u32.fill(0, record + CH_SUBSCRIBERS, record + CH_SUBSCRIBERS + layout.workerSlots);
-  u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
-  u32[record + CH_RESTS_SINCE] = nowSec;
-  u32[record + CH_CLASS] = channelClass;
-  // A walk that began in the record's last channel, which was empty, must not end in this one. Pairs with the second look of collect.
-  Atomics.store(u32, record + CH_VERSION, (u32[record + CH_VERSION]! + 2) >>> 0);
-  u32[record + CH_STATE] = STATE_LIVE;
-  arena.fault?.("open-stated");
-  // Everything above is visible to whoever sees the odd incarnation. Pairs with isLive and isNamed.
-  Atomics.store(u32, record + CH_INCARNATION, (u32[record + CH_INCARNATION]! + 1) >>> 0);
-  arena.fault?.("open-live");
-  appendToList(arena, HEAD_LIVING, index);
-  if (channelClass === CLASS_WILDCARD) u32[HEAD_WILDCARDS] = u32[HEAD_WILDCARDS]! + 1;
-  arena.fault?.("open-listed");
-  insertEntry(arena, index);
-  return index;
-}
-
-/** A free record; when there is none, the one that has been in the trash for the longest time. */
-function takeRecord(arena: Arena): number {
-  const index = takeFreeChannel(arena);
-  if (index >= 0) return index;
-  const resting = firstOfList(arena, HEAD_TRASHED);
-  if (resting < 0) return -1;
-  freeRecord(arena, resting);
-  return takeFreeChannel(arena);
-}
-
-/**
- * Takes a living channel out of everything: it cannot be found any more, its incarnation is no longer live. Its messages and
- * name stay until the sweep. `list` is HEAD_DELETED (push-stream spec 2.7) or HEAD_TRASHED (6.4, empty already). Under the lock.
- */
-export function retireChannel(
-  arena: Arena,
-  index: number,
-  list: typeof HEAD_DELETED | typeof HEAD_TRASHED,
-  nowSec: number,
-): void {
-  const { u32, layout } = arena;
-  const record = channelWord(layout, index);
-  u32[record + CH_RESTS_SINCE] = nowSec;
-  u32[record + CH_STATE] = list === HEAD_DELETED ? STATE_DELETED : STATE_TRASHED;
-  arena.fault?.("retire-stated");
-  // Pairs with isLive and isNamed: from here on nobody takes the channel for living.
-  Atomics.store(u32, record + CH_INCARNATION, (u32[record + CH_INCARNATION]! + 1) >>> 0);
-  writeFence();
-  removeEntry(arena, index);
-  removeFromList(arena, HEAD_LIVING, index);
-  if (u32[record + CH_CLASS] === CLASS_WILDCARD) u32[HEAD_WILDCARDS] = u32[HEAD_WILDCARDS]! - 1;
-  appendToList(arena, list, index);
-}
-
-/** Moves an emptied deleted channel to the trash. Under the lock. */
-export function trashDeleted(arena: Arena, index: number, nowSec: number): void {
-  const record = channelWord(arena.layout, index);
-  removeFromList(arena, HEAD_DELETED, index);
-  arena.u32[record + CH_RESTS_SINCE] = nowSec;
-  arena.u32[record + CH_STATE] = STATE_TRASHED;
-  appendToList(arena, HEAD_TRASHED, index);
-}
-
-/** Frees a record that is in the trash, with its name. Under the lock. */
-export function freeRecord(arena: Arena, index: number): void {
-  removeFromList(arena, HEAD_TRASHED, index);
-  arena.u32[channelWord(arena.layout, index) + CH_STATE] = STATE_FREE;
-  freeName(arena, index);
-  giveFreeChannel(arena, index);
 }
 
 /** The second until which a channel without messages and subscribers stays after being used (push-stream spec 6.4). */

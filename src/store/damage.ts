@@ -21,11 +21,20 @@ export class DamageError extends Error {
  */
 export function mendAfter(arena: Arena, error: unknown, before: number): boolean {
   if (arena.fault !== null || lockOwner(arena) !== process.pid) throw error;
-  arena.repair(arena);
-  growWide(arena, HEAD_MENDED, wide(arena.u32, HEAD_MENDED) + 1);
+  mendWhole(arena);
   const published = nextSerial(arena) !== before;
   release(arena);
   return published;
+}
+
+/** What a death left: nearly always no more than the journal says. */
+export function mend(arena: Arena): void {
+  if (!arena.mending.redo(arena)) mendWhole(arena);
+}
+
+function mendWhole(arena: Arena): void {
+  arena.mending.rebuild(arena);
+  growWide(arena, HEAD_MENDED, wide(arena.u32, HEAD_MENDED) + 1);
 }
 
 /** How often that was needed in this life of the store. */

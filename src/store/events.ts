@@ -8,15 +8,9 @@
  * may name another, which is for the next start.
  */
 import { type Arena, channelWord, growWide, setWide, wide } from "./arena.ts";
+import { createChannel } from "./channel-life.ts";
 import { ChannelRef } from "./channel-ref.ts";
-import {
-  createChannel,
-  incarnationOf,
-  isAttended,
-  lastIdOf,
-  removeSubscriber,
-  storedCountOf,
-} from "./channels.ts";
+import { incarnationOf, isAttended, lastIdOf, removeSubscriber, storedCountOf } from "./channels.ts";
 import { probe } from "./hash-table.ts";
 import {
   CH_CLASS,

@@ -15,7 +15,7 @@ import { beginLife, isOfThisBoot, isSameFile } from "./life.ts";
 import { closeFile, isInMemory, type MappableFile, mapFile, openExisting } from "./mapping.ts";
 import { createStore, replaceOtherShape, replaceSetAside } from "./new-file.ts";
 import { liveOwner } from "./owner.ts";
-import { rebuild } from "./recover.ts";
+import { MENDING, rebuild } from "./recover.ts";
 import { mendTorn } from "./recover-torn.ts";
 import { beginService } from "./service.ts";
 
@@ -92,12 +92,12 @@ export function attachFile(path: string): Arena {
     throw new Error(`the store ${path} ${fault}`);
   }
   const layout = layoutOf(shapeOf(existing.header));
-  return arenaOver(mapFile(existing, path), layout, path, rebuild);
+  return arenaOver(mapFile(existing, path), layout, path, MENDING);
 }
 
 function reopen(path: string, layout: Layout, existing: MappableFile): Opened {
   const { header, inode } = existing;
-  const arena = arenaOver(mapFile(existing, path), layout, path, rebuild);
+  const arena = arenaOver(mapFile(existing, path), layout, path, MENDING);
   // Nobody else is alive here, so the lock word, whoever holds it, means nothing.
   Atomics.store(arena.u32, HEAD_LOCK, 0);
   const isCopy = !isSameFile(header, inode);

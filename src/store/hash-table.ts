@@ -61,12 +61,13 @@ export function probe(arena: Arena, name: Uint8Array, hash: number, into: Channe
   return -1;
 }
 
-/** Enters a living channel whose name is not in the table. Under the lock. */
+/** Enters a living channel whose name is not in the table; twice does no harm. Under the lock. */
 export function insertEntry(arena: Arena, index: number): void {
   const { u32, layout } = arena;
   const mask = layout.hashSize - 1;
   let place = u32[channelWord(layout, index) + CH_NAME_HASH]! & mask;
   for (let left = mask; u32[layout.hashWord + place] !== 0; left--) {
+    if (u32[layout.hashWord + place] === index + 1) return;
     if (left === 0) throw new DamageError("the hash table has no empty place");
     place = (place + 1) & mask;
   }
@@ -74,29 +75,46 @@ export function insertEntry(arena: Arena, index: number): void {
   Atomics.store(u32, layout.hashWord + place, index + 1);
 }
 
-/** Takes a channel out. Under the lock; the name must still be in its record. */
+/**
+ * Takes a channel out. Under the lock; the name must still be in its record. Goes on with a removal of it that was cut off: at every moment of
+ * one, each other entry stands in the run once, or twice where it is on its way; then the later place is the gap.
+ */
 export function removeEntry(arena: Arena, index: number): void {
   const { u32, layout } = arena;
   const mask = layout.hashSize - 1;
-  let gap = u32[channelWord(layout, index) + CH_NAME_HASH]! & mask;
-  for (let left = mask; u32[layout.hashWord + gap] !== index + 1; left--) {
-    if (u32[layout.hashWord + gap] === 0 || left === 0) return;
-    gap = (gap + 1) & mask;
-  }
   const version = u32[HEAD_HASH_VERSION]!;
-  Atomics.store(u32, HEAD_HASH_VERSION, (version + 1) >>> 0);
+  const isCutOff = (version & 1) === 1;
+  let gap = gapOf(arena, index, isCutOff);
+  if (gap < 0 && !isCutOff) return;
+  Atomics.store(u32, HEAD_HASH_VERSION, (version | 1) >>> 0);
   writeFence();
-  for (let place = (gap + 1) & mask, left = mask; ; place = (place + 1) & mask, left--) {
+  for (let place = (gap + 1) & mask, left = mask; gap >= 0; place = (place + 1) & mask, left--) {
     const entry = u32[layout.hashWord + place]!;
     if (entry === 0) break;
     if (left === 0) throw new DamageError("the hash table has no empty place");
     const home = u32[channelWord(layout, entry - 1) + CH_NAME_HASH]! & mask;
     // The entry may move into the gap unless its home lies behind the gap.
     if (((place - home) & mask) >= ((place - gap) & mask)) {
-      u32[layout.hashWord + gap] = entry;
+      // A step is behind the one before it: whoever finds this cut off counts on that.
+      Atomics.store(u32, layout.hashWord + gap, entry);
       gap = place;
     }
   }
-  Atomics.store(u32, layout.hashWord + gap, 0);
-  Atomics.store(u32, HEAD_HASH_VERSION, (version + 2) >>> 0);
+  if (gap >= 0) Atomics.store(u32, layout.hashWord + gap, 0);
+  Atomics.store(u32, HEAD_HASH_VERSION, ((version | 1) + 1) >>> 0);
+}
+
+/** Where the channel stands, or else, in a removal that was cut off, where the entry that moved last came from; -1 = neither. */
+function gapOf({ u32, layout }: Arena, index: number, isCutOff: boolean): number {
+  const mask = layout.hashSize - 1;
+  const seen = isCutOff ? new Set<number>() : null;
+  let twice = -1;
+  let place = u32[channelWord(layout, index) + CH_NAME_HASH]! & mask;
+  for (let left = mask; ; place = (place + 1) & mask, left--) {
+    const entry = u32[layout.hashWord + place]!;
+    if (entry === index + 1) return place;
+    if (entry === 0 || left === 0) return twice;
+    if (seen?.has(entry) === true) twice = place;
+    seen?.add(entry);
+  }
 }

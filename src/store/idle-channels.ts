@@ -8,8 +8,9 @@
  * processes together; CHEAP_LOOKS free for each one found, so that a table with many idle channels makes room at any rate.
  */
 import { type Arena, channelWord, growWide, wide } from "./arena.ts";
+import { freeRecord, retireChannel } from "./channel-life.ts";
 import { firstOfList } from "./channel-lists.ts";
-import { freeRecord, retireChannel, subscriberCountOf } from "./channels.ts";
+import { subscriberCountOf } from "./channels.ts";
 import { CHANNEL_DESTROYED, eventsChannelOf, publishEvent } from "./events.ts";
 import {
   CH_OLDEST,

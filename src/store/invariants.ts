@@ -7,6 +7,7 @@ import { type Arena, blockWord, channelWord, wide } from "./arena.ts";
 import { blocksForName } from "./blocks.ts";
 import { ChannelRef } from "./channel-ref.ts";
 import { probe } from "./hash-table.ts";
+import { JOURNAL_KIND, NOTHING } from "./journal.ts";
 import {
   AGE_COUNT,
   AGE_NEWEST,
@@ -75,6 +76,7 @@ export function checkInvariants(arena: Arena): string[] {
   check.channelList(HEAD_DELETED, STATE_DELETED);
   check.channelList(HEAD_TRASHED, STATE_TRASHED);
   check.classes();
+  check.hashTable();
   check.freeChannels();
   check.freeBlocks();
   release(arena);
@@ -95,6 +97,7 @@ class Check {
     this.#usedBlocks = new Uint8Array(arena.layout.blocks + 1);
     this.#seenRecords = new Uint8Array(arena.layout.channels);
     this.#expect((arena.u32[HEAD_HASH_VERSION]! & 1) === 0, "the hash version is odd");
+    this.#expect(arena.u32[JOURNAL_KIND] === NOTHING, "a change was planned and not carried out");
   }
 
   #expect(ok: boolean, sentence: string): void {
@@ -269,6 +272,15 @@ class Check {
     const found = probe(this.#arena, name, hashName(this.#arena, name), new ChannelRef());
     if (state === STATE_LIVE) this.#expect(found === index, `channel ${index}: not found by its name`);
     else this.#expect(found !== index, `channel ${index}: found although it is gone`);
+  }
+
+  /** Each entry is that of a living channel, which is found by it (#name); so as many as those are enough. */
+  hashTable(): void {
+    const { u32, layout } = this.#arena;
+    let entries = 0;
+    for (let place = 0; place < layout.hashSize; place++) if (u32[layout.hashWord + place] !== 0) entries++;
+    const living = u32[HEAD_LIVING + LIST_COUNT]!;
+    this.#expect(entries === living, `the hash table has ${entries} entries for ${living} channels`);
   }
 
   freeChannels(): void {

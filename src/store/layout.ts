@@ -25,6 +25,7 @@
  * Who may write what: everything is written under the lock, except a slot's own words (its worker) and HEAD_SWEEP_SECOND (CAS),
  * and the HEAD_IDLE_* hints. HEAD_REVOKED* pair as revocations.ts says.
  * Pairing of the lock-free accesses (writer → reader):
+ *   HEAD_JOURNAL    stored when a change is planned, zeroed when it is done → redo(), after the death of who was at it (journal.ts)
  *   MSG_STAMP       stored last when a message is complete, zeroed first when it is freed → read(), before and after copying
  *   CH_INCARNATION  odd while the channel lives; changed first on removal → isLive(), find(), before and after comparing
  *   CH_VERSION      odd while a message is being unlinked → Reader, before and after it met a hole or the end
@@ -35,7 +36,7 @@
  *   SLOT_OWED       stored by the worker before it looks at a channel's last id → trimChannel(), after a publish moved it
  *   SLOT_AWAKE      stored 0 by the sleeper before it looks at the head again → ringOthers(), after the head was stored
  */
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 /** "SLUI" "CE\r\n" as little-endian words; the line end catches files mangled by text-mode copies. */
 export const MAGIC_A = 0x49554c53;
 export const MAGIC_B = 0x0a0d4543;
@@ -117,6 +118,8 @@ export const HEAD_CHECKSUM = 164;
 export const HEAD_SHAPE_CHECK = 166;
 /** How often lists had to be made anew because a link led where none can lead (damage.ts). */
 export const HEAD_MENDED = 168; // two words
+/** What the owner of the lock is changing (journal.ts): 32 words. */
+export const HEAD_JOURNAL = 208;
 /** What was taken back (revocations.ts): the rest of the page. */
 export const HEAD_REVOKED_VERSION = 255;
 export const HEAD_REVOKED = 256;

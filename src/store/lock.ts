@@ -30,6 +30,7 @@
  * A repair by a living process is long, and no stall: it moves the beat. Nothing else that is done under the lock takes a second.
  */
 import type { Arena } from "./arena.ts";
+import { mend } from "./damage.ts";
 import { HEAD_LOCK, HEAD_LOCK_BEAT, HEAD_LOCK_TENURE } from "./layout.ts";
 
 const SPINS = 200;
@@ -88,7 +89,7 @@ export function takeOver(arena: Arena, deadPid: number): boolean {
   // Pairs with the dead owner's tryAcquire; only one process can win this.
   if (Atomics.compareExchange(arena.i32, HEAD_LOCK, deadPid, OWN_PID) !== deadPid) return false;
   beat(arena);
-  arena.repair(arena);
+  mend(arena);
   release(arena);
   return true;
 }
@@ -97,7 +98,7 @@ function acquireSlowly(arena: Arena, patienceMs: number): boolean {
   const { i32, u32 } = arena;
   for (let spin = 0; spin < SPINS; spin++) if (isTaken(i32)) return true;
   if (Atomics.load(i32, HEAD_LOCK) === OWN_PID) {
-    arena.repair(arena);
+    mend(arena);
     return true;
   }
   const tenure = u32[HEAD_LOCK_TENURE]!;

@@ -5,8 +5,23 @@
 
 import { FLAG_DELETION, FLAG_STORED } from "../message.ts";
 import { type Arena, blockWord, channelWord, setWide, wide, writeFence } from "./arena.ts";
-import { blocksForMessage, freeBlocks } from "./blocks.ts";
+import { blocksForMessage, givePlanned, planGiving } from "./blocks.ts";
 import { DamageError } from "./damage.ts";
+import {
+  arm,
+  DEMOTE_MESSAGE,
+  DROP_MESSAGE,
+  disarm,
+  JOURNAL_AGE_COUNT,
+  JOURNAL_AGE_NEWER,
+  JOURNAL_AGE_OLDER,
+  JOURNAL_BLOCK,
+  JOURNAL_EXPIRES,
+  JOURNAL_STORED_BLOCKS,
+  JOURNAL_STORED_COUNT,
+  JOURNAL_TRANSIENT_COUNT,
+  JOURNAL_TRANSIENT_NEWEST,
+} from "./journal.ts";
 import {
   AGE_COUNT,
   AGE_NEWEST,
@@ -73,37 +88,59 @@ export const blocksOf = (layout: Layout, u32: Uint32Array, at: number): number =
 /** AGE_* words of the age list a message belongs to. */
 const ageListOf = (flags: number): number => ((flags & FLAG_STORED) !== 0 ? HEAD_STORED : HEAD_TRANSIENT);
 
+/** Plans to hang a message in, as the newest of its channel and of its age list: its links say where, and nobody follows them yet. */
+export function planLinking(arena: Arena, block: number): void {
+  const { u32, layout } = arena;
+  const at = blockWord(layout, block);
+  const flags = u32[at + MSG_FLAGS]!;
+  const list = ageListOf(flags);
+  u32[at + MSG_AGE_OLDER] = u32[list + AGE_NEWEST]!;
+  u32[at + MSG_AGE_NEWER] = 0;
+  u32[JOURNAL_AGE_COUNT] = u32[list + AGE_COUNT]! + 1;
+  const record = channelWord(layout, u32[at + MSG_CHANNEL]!);
+  const inChannel = (flags & FLAG_DELETION) === 0;
+  u32[at + MSG_OLDER] = inChannel ? u32[record + CH_NEWEST]! : 0;
+  u32[at + MSG_NEWER] = 0;
+  if (!inChannel) return;
+  u32[at + MSG_SKIP] = skipFrom(arena, record, at);
+  planCounts(arena, record, at, 1);
+}
+
+/** What the channel's counts will be with one stored message more or less, if this is one. */
+function planCounts({ u32, layout }: Arena, record: number, at: number, change: 1 | -1): void {
+  const isStored = (u32[at + MSG_FLAGS]! & FLAG_STORED) !== 0;
+  const blocks = isStored ? blocksOf(layout, u32, at) : 0;
+  u32[JOURNAL_STORED_COUNT] = u32[record + CH_STORED_COUNT]! + (isStored ? change : 0);
+  u32[JOURNAL_STORED_BLOCKS] = u32[record + CH_STORED_BLOCKS]! + change * blocks;
+}
+
 /** Hangs a stamped message in as its channel's newest. Readers may follow the new links at once. */
 export function linkInChannel(arena: Arena, block: number): void {
   const { u32, layout } = arena;
   const at = blockWord(layout, block);
   const record = channelWord(layout, u32[at + MSG_CHANNEL]!);
-  const newest = u32[record + CH_NEWEST]!;
-  u32[at + MSG_OLDER] = newest;
-  u32[at + MSG_NEWER] = 0;
-  u32[at + MSG_SKIP] = skipFrom(arena, record, at, block);
+  const older = u32[at + MSG_OLDER]!;
   // The three stores pair with the loads in seek.ts and reader.ts: a block reached by a link has its header complete.
-  if (newest === 0) Atomics.store(u32, record + CH_OLDEST, block);
-  else Atomics.store(u32, blockWord(layout, newest) + MSG_NEWER, block);
+  if (older === 0) Atomics.store(u32, record + CH_OLDEST, block);
+  else Atomics.store(u32, blockWord(layout, older) + MSG_NEWER, block);
   Atomics.store(u32, record + CH_NEWEST, block);
+  if ((u32[at + MSG_ID]! & (SKIP_NEAR - 1)) === 0) u32[record + CH_SKIP_NEAR] = block;
+  if ((u32[at + MSG_ID]! & (SKIP_FAR - 1)) === 0) u32[record + CH_SKIP_FAR] = block;
   if ((u32[at + MSG_FLAGS]! & FLAG_STORED) === 0) return;
   if (u32[record + CH_OLDEST_STORED] === 0) u32[record + CH_OLDEST_STORED] = block;
   setWide(u32, record + CH_NEWEST_STORED, wide(u32, at + MSG_ID));
-  u32[record + CH_STORED_COUNT] = u32[record + CH_STORED_COUNT]! + 1;
-  u32[record + CH_STORED_BLOCKS] = u32[record + CH_STORED_BLOCKS]! + blocksOf(layout, u32, at);
+  u32[record + CH_STORED_COUNT] = u32[JOURNAL_STORED_COUNT]!;
+  u32[record + CH_STORED_BLOCKS] = u32[JOURNAL_STORED_BLOCKS]!;
 }
 
 /**
  * Where a search may go on from this message without meeting those between: SKIP_FAR or SKIP_NEAR ids back. Ids have holes once
  * messages are evicted; then there is nothing to skip to, and the search takes single steps as far as the next that has.
  */
-function skipFrom({ u32 }: Arena, record: number, at: number, block: number): number {
+function skipFrom({ u32 }: Arena, record: number, at: number): number {
   if ((u32[at + MSG_ID]! & (SKIP_NEAR - 1)) !== 0) return 0;
   const isFar = (u32[at + MSG_ID]! & (SKIP_FAR - 1)) === 0;
-  const before = u32[record + (isFar ? CH_SKIP_FAR : CH_SKIP_NEAR)]!;
-  u32[record + CH_SKIP_NEAR] = block;
-  if (isFar) u32[record + CH_SKIP_FAR] = block;
-  return before;
+  return u32[record + (isFar ? CH_SKIP_FAR : CH_SKIP_NEAR)]!;
 }
 
 /** What newcomers could ask for and can no longer. Not always the newest of those last: a lowered ttl takes messages out of turn. */
@@ -119,15 +156,17 @@ function markGone({ u32 }: Arena, record: number, at: number): void {
 /** Hangs a message in as the newest of its age list. */
 export function linkByAge(arena: Arena, block: number): void {
   const { u32, layout } = arena;
+  const list = ageListOf(u32[blockWord(layout, block) + MSG_FLAGS]!);
+  linkBehind(arena, block, list, u32[JOURNAL_AGE_COUNT]!);
+}
+
+function linkBehind({ u32, layout }: Arena, block: number, list: number, count: number): void {
   const at = blockWord(layout, block);
-  const list = ageListOf(u32[at + MSG_FLAGS]!);
-  const newest = u32[list + AGE_NEWEST]!;
-  u32[at + MSG_AGE_OLDER] = newest;
-  u32[at + MSG_AGE_NEWER] = 0;
-  if (newest === 0) {
+  const older = u32[at + MSG_AGE_OLDER]!;
+  if (older === 0) {
     u32[list + AGE_OLDEST] = block;
   } else {
-    const before = blockWord(layout, newest);
+    const before = blockWord(layout, older);
     u32[before + MSG_AGE_NEWER] = block;
     const expires = u32[before + MSG_EXPIRES]!;
     // This one expires before its elder: the sweep must look behind the front until the elder is gone.
@@ -136,7 +175,7 @@ export function linkByAge(arena: Arena, block: number): void {
     }
   }
   u32[list + AGE_NEWEST] = block;
-  u32[list + AGE_COUNT] = u32[list + AGE_COUNT]! + 1;
+  u32[list + AGE_COUNT] = count;
 }
 
 /** Frees a message: readers that hold its stamp see that it is gone, walkers of its channel see that the links moved. */
@@ -146,10 +185,27 @@ export function dropMessage(arena: Arena, block: number, nowSec: number): void {
   // A list that leads here twice, or out of the file.
   if (!u32[at + MSG_STAMP]) throw new DamageError(`a list has block ${block}, which has no message`);
   const flags = u32[at + MSG_FLAGS]!;
+  u32[JOURNAL_BLOCK] = block;
+  u32[JOURNAL_AGE_COUNT] = u32[ageListOf(flags) + AGE_COUNT]! - 1;
+  planCounts(arena, channelWord(layout, u32[at + MSG_CHANNEL]!), at, -1);
+  planGiving(arena, blocksOf(layout, u32, at));
+  arm(arena, DROP_MESSAGE);
+  carryOutDrop(arena);
+  disarm(arena);
+  if ((flags & FLAG_STORED) !== 0) countTrash(arena, nowSec);
+}
+
+/** The header stays as it was, but for the stamp, until somebody takes the block. */
+export function carryOutDrop(arena: Arena): void {
+  const { u32, layout } = arena;
+  const block = u32[JOURNAL_BLOCK]!;
+  const at = blockWord(layout, block);
+  const flags = u32[at + MSG_FLAGS]!;
   const inChannel = (flags & FLAG_DELETION) === 0;
-  const version = channelWord(layout, u32[at + MSG_CHANNEL]!) + CH_VERSION;
-  // Odd: pairs with the first look of Reader.
-  if (inChannel) Atomics.store(u32, version, (u32[version]! + 1) >>> 0);
+  const versionWord = channelWord(layout, u32[at + MSG_CHANNEL]!) + CH_VERSION;
+  const odd = (u32[versionWord]! | 1) >>> 0;
+  // Odd: pairs with the first look of Reader. The next store makes it visible before the links change.
+  if (inChannel) u32[versionWord] = odd;
   // Pairs with the second look of readMessage: what it copied before this was the message.
   Atomics.store(u32, at + MSG_STAMP, 0);
   writeFence();
@@ -157,11 +213,10 @@ export function dropMessage(arena: Arena, block: number, nowSec: number): void {
   if (inChannel) {
     unlinkFromChannel(arena, at, block);
     // Even again, but another number: pairs with the second look of Reader.
-    Atomics.store(u32, version, (u32[version]! + 1) >>> 0);
+    Atomics.store(u32, versionWord, (odd + 1) >>> 0);
   }
-  unlinkByAge(arena, at, ageListOf(flags));
-  freeBlocks(arena, block, u32[at + MSG_LAST]!, blocksOf(layout, u32, at));
-  if ((flags & FLAG_STORED) !== 0) countTrash(arena, nowSec);
+  unlinkByAge(arena, ageListOf(flags), u32[at + MSG_AGE_OLDER]!, u32[at + MSG_AGE_NEWER]!);
+  givePlanned(arena, block, u32[at + MSG_LAST]!);
 }
 
 /**
@@ -171,20 +226,34 @@ export function dropMessage(arena: Arena, block: number, nowSec: number): void {
 export function demoteMessage(arena: Arena, block: number, expires: number, nowSec: number): void {
   const { u32, layout } = arena;
   const at = blockWord(layout, block);
-  const record = channelWord(layout, u32[at + MSG_CHANNEL]!);
-  unlinkByAge(arena, at, HEAD_STORED);
-  u32[at + MSG_FLAGS] = (u32[at + MSG_FLAGS]! & ~FLAG_STORED) >>> 0;
-  u32[at + MSG_EXPIRES] = Math.min(u32[at + MSG_EXPIRES]!, expires);
-  // Who dies here leaves a header that recovery does not trust: the message is dropped a little early.
-  u32[at + MSG_CHECK] = checkOf(u32, at);
-  linkByAge(arena, block);
-  markGone(arena, record, at);
-  u32[record + CH_STORED_COUNT] = u32[record + CH_STORED_COUNT]! - 1;
-  u32[record + CH_STORED_BLOCKS] = u32[record + CH_STORED_BLOCKS]! - blocksOf(layout, u32, at);
-  if (u32[record + CH_OLDEST_STORED] === block) {
-    u32[record + CH_OLDEST_STORED] = storedFrom(arena, u32[at + MSG_NEWER]!);
-  }
+  u32[JOURNAL_BLOCK] = block;
+  u32[JOURNAL_EXPIRES] = Math.min(u32[at + MSG_EXPIRES]!, expires);
+  u32[JOURNAL_AGE_OLDER] = u32[at + MSG_AGE_OLDER]!;
+  u32[JOURNAL_AGE_NEWER] = u32[at + MSG_AGE_NEWER]!;
+  u32[JOURNAL_AGE_COUNT] = u32[HEAD_STORED + AGE_COUNT]! - 1;
+  u32[JOURNAL_TRANSIENT_NEWEST] = u32[HEAD_TRANSIENT + AGE_NEWEST]!;
+  u32[JOURNAL_TRANSIENT_COUNT] = u32[HEAD_TRANSIENT + AGE_COUNT]! + 1;
+  planCounts(arena, channelWord(layout, u32[at + MSG_CHANNEL]!), at, -1);
+  arm(arena, DEMOTE_MESSAGE);
+  carryOutDemotion(arena);
+  disarm(arena);
   countTrash(arena, nowSec);
+}
+
+export function carryOutDemotion(arena: Arena): void {
+  const { u32, layout } = arena;
+  const block = u32[JOURNAL_BLOCK]!;
+  const at = blockWord(layout, block);
+  const record = channelWord(layout, u32[at + MSG_CHANNEL]!);
+  unlinkByAge(arena, HEAD_STORED, u32[JOURNAL_AGE_OLDER]!, u32[JOURNAL_AGE_NEWER]!);
+  u32[at + MSG_FLAGS] = (u32[at + MSG_FLAGS]! & ~FLAG_STORED) >>> 0;
+  u32[at + MSG_EXPIRES] = u32[JOURNAL_EXPIRES]!;
+  // Who dies here together with main leaves a header that a rebuild does not trust: the message is dropped a little early.
+  u32[at + MSG_CHECK] = checkOf(u32, at);
+  u32[at + MSG_AGE_OLDER] = u32[JOURNAL_TRANSIENT_NEWEST]!;
+  u32[at + MSG_AGE_NEWER] = 0;
+  linkBehind(arena, block, HEAD_TRANSIENT, u32[JOURNAL_TRANSIENT_COUNT]!);
+  settleStored(arena, record, at, block);
 }
 
 function unlinkFromChannel(arena: Arena, at: number, block: number): void {
@@ -196,11 +265,18 @@ function unlinkFromChannel(arena: Arena, at: number, block: number): void {
   else u32[blockWord(layout, older) + MSG_NEWER] = newer;
   if (newer === 0) u32[record + CH_NEWEST] = older;
   else u32[blockWord(layout, newer) + MSG_OLDER] = older;
-  if ((u32[at + MSG_FLAGS]! & FLAG_STORED) === 0) return;
+  if ((u32[at + MSG_FLAGS]! & FLAG_STORED) !== 0) settleStored(arena, record, at, block);
+}
+
+/** What a channel knows of its stored messages, when one is no longer. */
+function settleStored(arena: Arena, record: number, at: number, block: number): void {
+  const { u32 } = arena;
   markGone(arena, record, at);
-  u32[record + CH_STORED_COUNT] = u32[record + CH_STORED_COUNT]! - 1;
-  u32[record + CH_STORED_BLOCKS] = u32[record + CH_STORED_BLOCKS]! - blocksOf(layout, u32, at);
-  if (u32[record + CH_OLDEST_STORED] === block) u32[record + CH_OLDEST_STORED] = storedFrom(arena, newer);
+  u32[record + CH_STORED_COUNT] = u32[JOURNAL_STORED_COUNT]!;
+  u32[record + CH_STORED_BLOCKS] = u32[JOURNAL_STORED_BLOCKS]!;
+  if (u32[record + CH_OLDEST_STORED] === block) {
+    u32[record + CH_OLDEST_STORED] = storedFrom(arena, u32[at + MSG_NEWER]!);
+  }
 }
 
 /** The first stored message from `block` on towards the newest. The pointer only ever moves that way, so this is O(1) a message. */
@@ -213,13 +289,10 @@ function storedFrom(arena: Arena, block: number): number {
   throw new DamageError("a channel has more messages than there are blocks");
 }
 
-function unlinkByAge(arena: Arena, at: number, list: number): void {
-  const { u32, layout } = arena;
-  const older = u32[at + MSG_AGE_OLDER]!;
-  const newer = u32[at + MSG_AGE_NEWER]!;
+function unlinkByAge({ u32, layout }: Arena, list: number, older: number, newer: number): void {
   if (older === 0) u32[list + AGE_OLDEST] = newer;
   else u32[blockWord(layout, older) + MSG_AGE_NEWER] = newer;
   if (newer === 0) u32[list + AGE_NEWEST] = older;
   else u32[blockWord(layout, newer) + MSG_AGE_OLDER] = older;
-  u32[list + AGE_COUNT] = u32[list + AGE_COUNT]! - 1;
+  u32[list + AGE_COUNT] = u32[JOURNAL_AGE_COUNT]!;
 }

@@ -3,8 +3,17 @@
  * Names stand in their own block chain, so a record stays small and a name may be 64 KiB long.
  */
 import { type Arena, blockWord, channelWord, readFence } from "./arena.ts";
-import { blocksForName, ChainWriter, freeBlocks, readChain, takeBlocks } from "./blocks.ts";
+import {
+  blocksForName,
+  ChainWriter,
+  givePlanned,
+  planGiving,
+  planTaking,
+  readChain,
+  takePlanned,
+} from "./blocks.ts";
 import { DamageError } from "./damage.ts";
+import { JOURNAL_NAME_BLOCKS, JOURNAL_NAME_FIRST, JOURNAL_NAME_LAST } from "./journal.ts";
 import {
   CH_INCARNATION,
   CH_NAME_BLOCK,
@@ -15,6 +24,7 @@ import {
   MORE_NEXT,
   MORE_OWNER,
   MORE_WORDS,
+  MSG_LAST,
 } from "./layout.ts";
 
 const writer = new ChainWriter();
@@ -72,38 +82,61 @@ export function copyName(arena: Arena, index: number): Uint8Array<ArrayBuffer> {
   return name;
 }
 
-/** Stores a name in fresh blocks, which the caller has made room for, and enters it in the record. Under the lock. */
-export function writeName(arena: Arena, index: number, name: Uint8Array, hash: number): void {
+/**
+ * Plans to give a free record a name in fresh blocks, which the caller has made room for: the bytes are written, the blocks are not taken yet.
+ * Under the lock.
+ */
+export function planNaming(arena: Arena, index: number, name: Uint8Array, hash: number): void {
   const { u32, layout } = arena;
   const record = channelWord(layout, index);
   const count = blocksForName(layout, name.length);
-  let block = 0;
+  let first = 0;
+  u32[JOURNAL_NAME_LAST] = 0;
   if (count > 0) {
-    block = takeBlocks(arena, count, nameOwner(index));
-    u32[blockWord(layout, block) + MORE_OWNER] = nameOwner(index);
-    writer.begin(layout, block, MORE_WORDS);
+    first = planTaking(arena, count, nameOwner(index));
+    const firstWord = blockWord(layout, first);
+    u32[JOURNAL_NAME_LAST] = u32[firstWord + MSG_LAST]!;
+    u32[firstWord + MORE_OWNER] = nameOwner(index);
+    writer.begin(layout, first, MORE_WORDS);
     writer.write(arena, name);
-    u32[HEAD_NAME_BLOCKS] = u32[HEAD_NAME_BLOCKS]! + count;
   }
-  u32[record + CH_NAME_BLOCK] = block;
+  u32[JOURNAL_NAME_FIRST] = first;
+  u32[JOURNAL_NAME_BLOCKS] = u32[HEAD_NAME_BLOCKS]! + count;
+  u32[record + CH_NAME_BLOCK] = first;
   u32[record + CH_NAME_LENGTH] = name.length;
   u32[record + CH_NAME_HASH] = hash;
 }
 
-/** Frees the name of a record that nobody can find any more. Under the lock. */
-export function freeName(arena: Arena, index: number): void {
+export function namePlanned(arena: Arena): void {
+  const { u32 } = arena;
+  const last = u32[JOURNAL_NAME_LAST]!;
+  if (last !== 0) takePlanned(arena, last);
+  u32[HEAD_NAME_BLOCKS] = u32[JOURNAL_NAME_BLOCKS]!;
+}
+
+/** Plans to free the name of a record that nobody can find any more. Under the lock. */
+export function planUnnaming(arena: Arena, index: number): void {
   const { u32, layout } = arena;
   const record = channelWord(layout, index);
   const first = u32[record + CH_NAME_BLOCK]!;
-  const count = blocksForName(layout, u32[record + CH_NAME_LENGTH]!);
-  u32[record + CH_NAME_BLOCK] = 0;
-  u32[record + CH_NAME_LENGTH] = 0;
-  if (first === 0) return;
+  const count = first === 0 ? 0 : blocksForName(layout, u32[record + CH_NAME_LENGTH]!);
   if (count > layout.blocks) throw new DamageError("a name is longer than the store");
   let last = first;
   for (let seen = 1; seen < count; seen++) last = u32[blockWord(layout, last) + MORE_NEXT]!;
-  u32[HEAD_NAME_BLOCKS] = u32[HEAD_NAME_BLOCKS]! - count;
-  freeBlocks(arena, first, last, count);
+  u32[JOURNAL_NAME_FIRST] = first;
+  u32[JOURNAL_NAME_LAST] = last;
+  u32[JOURNAL_NAME_BLOCKS] = u32[HEAD_NAME_BLOCKS]! - count;
+  planGiving(arena, count);
+}
+
+export function unnamePlanned(arena: Arena, index: number): void {
+  const { u32, layout } = arena;
+  const record = channelWord(layout, index);
+  const first = u32[JOURNAL_NAME_FIRST]!;
+  u32[record + CH_NAME_BLOCK] = 0;
+  u32[record + CH_NAME_LENGTH] = 0;
+  u32[HEAD_NAME_BLOCKS] = u32[JOURNAL_NAME_BLOCKS]!;
+  if (first !== 0) givePlanned(arena, first, u32[JOURNAL_NAME_LAST]!);
 }
 
 function sameBytes(arena: Arena, block: number, name: Uint8Array): boolean {

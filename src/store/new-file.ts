@@ -20,7 +20,7 @@ import {
   mapFile,
   NoRoomError,
 } from "./mapping.ts";
-import { rebuild } from "./recover.ts";
+import { MENDING, rebuild } from "./recover.ts";
 import { beginService } from "./service.ts";
 import { FIRST_SERIAL } from "./totals.ts";
 
@@ -84,7 +84,7 @@ function replaceInPlace(path: string, layout: Layout, existing: MappableFile): A
 
 /** Fills a file of zeros, whatever its header is: identity, first serial, and lists that hold every block and record free. */
 function format(file: MappableFile, name: string, path: string, layout: Layout): Arena {
-  const arena = arenaOver(mapFile(file, name), layout, path, rebuild);
+  const arena = arenaOver(mapFile(file, name), layout, path, MENDING);
   const { u32 } = arena;
   u32.fill(0, 0, HEADER_BYTES / 4);
   writeIdentity(u32, layout);

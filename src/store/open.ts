@@ -3,8 +3,9 @@
  * in the events channel, which is a channel itself.
  */
 import { type Arena, channelWord, growWide, wide } from "./arena.ts";
+import { createChannel, NO_ROOM } from "./channel-life.ts";
 import type { ChannelRef } from "./channel-ref.ts";
-import { activeUntil, classOf, createChannel, incarnationOf, isClassFull, NO_ROOM } from "./channels.ts";
+import { activeUntil, classOf, incarnationOf, isClassFull } from "./channels.ts";
 import { CHANNEL_CREATED, publishEvent } from "./events.ts";
 import { lookUp, probe } from "./hash-table.ts";
 import { freeOne } from "./idle-channels.ts";

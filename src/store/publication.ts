@@ -1,11 +1,12 @@
 /**
- * The second half of putting something in: from a filled block chain to a stamped message, and from a stamped message to a
- * published one. Shared by publish (the normal way) and recover (which finishes a publish that was cut off). Under the lock.
+ * The second half of putting something in: from filled blocks to a stamped message, and from a stamped message to a published one. Shared by
+ * publish (the normal way), redo (which carries out what a death cut off) and recover (which finishes a publish by what it finds). Under the lock.
  */
 import { type Arena, blockWord, channelWord, growWide, setWide, wide } from "./arena.ts";
-import { retireChannel } from "./channels.ts";
+import { takePlanned } from "./blocks.ts";
+import { carryOutMove, planRetiring } from "./channel-life.ts";
+import { ADD_MESSAGE, arm, DELETE_CHANNEL, disarm, JOURNAL_BLOCK } from "./journal.ts";
 import {
-  CH_INCARNATION,
   CH_LAST_ID,
   CH_LAST_TAG,
   CH_LAST_TIME,
@@ -15,31 +16,80 @@ import {
   MSG_CHECK,
   MSG_ID,
   MSG_INCARNATION,
+  MSG_LAST,
   MSG_SERIAL,
   MSG_STAMP,
   MSG_TAG,
   MSG_TIME,
 } from "./layout.ts";
-import { checkOf, linkByAge, linkInChannel } from "./messages.ts";
+import { checkOf, linkByAge, linkInChannel, planLinking } from "./messages.ts";
 import { nextSerial, publishEntry, stampOf } from "./ring.ts";
 
-/** Completes a header whose other words are written: from the last line on the message exists. */
-export function stampMessage(arena: Arena, block: number, index: number, incarnation: number): void {
+/**
+ * Plans to show a message whose event id, data, times and flags are written: what else stands in the header, and where it will hang. It is in
+ * blocks that are chosen and still free, or, after a rebuild, in its own.
+ */
+export function planMessage(arena: Arena, block: number, index: number, incarnation: number): void {
   const { u32, layout } = arena;
   const at = blockWord(layout, block);
-  const serial = nextSerial(arena);
+  u32[JOURNAL_BLOCK] = block;
   u32[at + MSG_CHANNEL] = index;
   u32[at + MSG_INCARNATION] = incarnation;
-  setWide(u32, at + MSG_SERIAL, serial);
-  u32[at + MSG_CHECK] = checkOf(u32, at);
+  setWide(u32, at + MSG_SERIAL, nextSerial(arena));
+  planLinking(arena, block);
+}
+
+/** A message that is in no chain of anybody becomes one that all have seen. */
+export function addMessage(arena: Arena, block: number, index: number, incarnation: number): void {
+  planMessage(arena, block, index, incarnation);
   arena.fault?.("append-written");
+  arm(arena, ADD_MESSAGE);
+  carryOutAdding(arena);
+  disarm(arena);
+}
+
+/** The same for a deletion, with which its channel retires. */
+export function addDeletion(
+  arena: Arena,
+  block: number,
+  index: number,
+  incarnation: number,
+  nowSec: number,
+): void {
+  planMessage(arena, block, index, incarnation);
+  planRetiring(arena, index, HEAD_DELETED, nowSec);
+  arm(arena, DELETE_CHANNEL);
+  carryOutDeletion(arena);
+  disarm(arena);
+}
+
+export function carryOutAdding(arena: Arena): void {
+  stamp(arena);
+  publishMessage(arena);
+}
+
+export function carryOutDeletion(arena: Arena): void {
+  stamp(arena);
+  arena.fault?.("delete-stamped");
+  carryOutMove(arena);
+  publishDeletion(arena);
+}
+
+/** Takes the blocks and completes the header: from the last line on the message exists. */
+function stamp(arena: Arena): void {
+  const { u32, layout } = arena;
+  const at = blockWord(layout, u32[JOURNAL_BLOCK]!);
+  takePlanned(arena, u32[at + MSG_LAST]!);
+  u32[at + MSG_CHECK] = checkOf(u32, at);
+  arena.fault?.("append-taken");
   // Pairs with the first look of readMessage: who sees the stamp sees header and bytes.
-  Atomics.store(u32, at + MSG_STAMP, stampOf(serial >>> 0));
+  Atomics.store(u32, at + MSG_STAMP, stampOf(u32[at + MSG_SERIAL]!));
 }
 
 /** Hangs a stamped message in and shows it to all. */
-export function publishMessage(arena: Arena, block: number): void {
+export function publishMessage(arena: Arena): void {
   const { u32, layout } = arena;
+  const block = u32[JOURNAL_BLOCK]!;
   const at = blockWord(layout, block);
   const index = u32[at + MSG_CHANNEL]!;
   const record = channelWord(layout, index);
@@ -55,19 +105,14 @@ export function publishMessage(arena: Arena, block: number): void {
   arena.fault?.("append-published");
 }
 
-/** The same for a stamped deletion: retires the channel, then shows the entry to all. */
-export function publishDeletion(arena: Arena, block: number, nowSec: number): void {
+/** The same for a stamped deletion, whose channel has retired. */
+export function publishDeletion(arena: Arena): void {
   const { u32, layout } = arena;
+  const block = u32[JOURNAL_BLOCK]!;
   const at = blockWord(layout, block);
-  const index = u32[at + MSG_CHANNEL]!;
-  const incarnation = u32[at + MSG_INCARNATION]!;
-  // Not when recovery comes here after the channel was retired.
-  if (u32[channelWord(layout, index) + CH_INCARNATION] === incarnation) {
-    retireChannel(arena, index, HEAD_DELETED, nowSec);
-  }
   arena.fault?.("delete-retired");
   linkByAge(arena, block);
   // The header carries the count, so that finishing a half-done deletion does not count it twice.
   growWide(arena, HEAD_DELETIONS, wide(u32, at + MSG_ID));
-  publishEntry(arena, wide(u32, at + MSG_SERIAL), index, block, incarnation);
+  publishEntry(arena, wide(u32, at + MSG_SERIAL), u32[at + MSG_CHANNEL]!, block, u32[at + MSG_INCARNATION]!);
 }

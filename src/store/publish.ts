@@ -1,13 +1,14 @@
 /**
  * Putting messages in: append and the deletion of a channel. Called through Store by publish/ and subscribe/ (WebSocket).
  *
- * The order of an append is what crash safety rests on, all under the lock: blocks → bytes and header → STAMP (the message is
- * complete) → lists → channel counters → ring entry → ring head (it is published). A process that dies before the stamp leaves
- * nothing; one that dies after it leaves a message with the serial the head still stands at, which recovery publishes.
+ * The order of an append is what crash safety rests on, all under the lock: bytes and header are written to blocks that are still free →
+ * the journal is armed → blocks taken → STAMP (the message is complete) → lists → channel counters → ring entry → ring head (it is published).
+ * A process that dies before the journal is armed leaves nothing; what one that dies after it has left to do is done in its place (redo.ts).
+ * Where the journal is not to be believed, the stamp says the same: a message with the serial at which the head still stands (recover.ts).
  */
 import { FLAG_DELETION, FLAG_STORED } from "../message.ts";
 import { type Arena, blockWord, channelWord, setWide, wide } from "./arena.ts";
-import { blocksForMessage, ChainWriter, takeBlocks } from "./blocks.ts";
+import { blocksForMessage, ChainWriter, planTaking } from "./blocks.ts";
 import { ChannelRef } from "./channel-ref.ts";
 import { activeUntil } from "./channels.ts";
 import { DamageError } from "./damage.ts";
@@ -45,7 +46,7 @@ import { demoteMessage, dropMessage } from "./messages.ts";
 import { hashName } from "./names.ts";
 import { BUSY } from "./outcome.ts";
 import type { StorePolicy } from "./policy.ts";
-import { publishDeletion, publishMessage, stampMessage } from "./publication.ts";
+import { addDeletion, addMessage } from "./publication.ts";
 import { nextSerial } from "./ring.ts";
 import { isOwed } from "./slots.ts";
 import { countTrash } from "./trash.ts";
@@ -91,7 +92,7 @@ export function appendMessage(
   arena.fault?.("append-room");
   tickClock(u32, nowSec);
   const id = wide(u32, record + CH_LAST_ID) + 1;
-  const block = takeBlocks(arena, blocks, nextSerial(arena) >>> 0);
+  const block = planTaking(arena, blocks, nextSerial(arena) >>> 0);
   const at = blockWord(layout, block);
   arena.fault?.("append-allocated");
   writer.begin(layout, block, MSG_WORDS);
@@ -106,8 +107,7 @@ export function appendMessage(
   u32[at + MSG_EVENT_LENGTHS] = lengths;
   u32[at + MSG_DATA_CHECK] = u32[HEAD_ON_DISK] === 0 ? 0 : dataCheck(eventId, eventType, data);
   u32[at + MSG_FLAGS] = stored ? FLAG_STORED : 0;
-  stampMessage(arena, block, index, incarnation);
-  publishMessage(arena, block);
+  addMessage(arena, block, index, incarnation);
   u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
   if (!stored) countTrash(arena, nowSec);
   trimChannel(arena, record, policy, nowSec);
@@ -140,7 +140,7 @@ export function deleteChannel(
     throw new RangeError(`the deletion text of ${text.length} bytes is larger than the store`);
   }
   const { incarnation } = found;
-  const block = takeBlocks(arena, blocks, nextSerial(arena) >>> 0);
+  const block = planTaking(arena, blocks, nextSerial(arena) >>> 0);
   const at = blockWord(layout, block);
   writer.begin(layout, block, MSG_WORDS);
   writer.write(arena, text);
@@ -153,9 +153,7 @@ export function deleteChannel(
   u32[at + MSG_EVENT_LENGTHS] = eventLengths(null, null);
   u32[at + MSG_DATA_CHECK] = u32[HEAD_ON_DISK] === 0 ? 0 : dataCheck(null, null, text);
   u32[at + MSG_FLAGS] = FLAG_DELETION;
-  stampMessage(arena, block, index, incarnation);
-  arena.fault?.("delete-stamped");
-  publishDeletion(arena, block, nowSec);
+  addDeletion(arena, block, index, incarnation, nowSec);
   release(arena);
   return 1;
 }

@@ -4,7 +4,7 @@
  */
 import { type Arena, blockWord, channelWord, growWide, wide } from "./arena.ts";
 import { blocksForName, readChain } from "./blocks.ts";
-import { appendToList, giveFreeChannel } from "./channel-lists.ts";
+import { givePlannedRecord, joinPlanned, planGivingRecord, planJoining } from "./channel-lists.ts";
 import { insertEntry } from "./hash-table.ts";
 import {
   CH_CLASS,
@@ -74,7 +74,10 @@ export function rebuildChannels(arena: Arena, used: Uint8Array): void {
     if (state === STATE_LIVE) living.push(index);
     else if (state === STATE_DELETED) deleted.push(index);
     else if (state === STATE_TRASHED) trashed.push(index);
-    else giveFreeChannel(arena, index);
+    else {
+      planGivingRecord(arena);
+      givePlannedRecord(arena, index);
+    }
   }
   listLiving(arena, living);
   listBy(arena, HEAD_DELETED, deleted, (record) => u32[record + CH_RESTS_SINCE]!);
@@ -164,5 +167,8 @@ function listLiving(arena: Arena, living: number[]): void {
 function listBy(arena: Arena, list: number, indices: number[], keyOf: (record: number) => number): void {
   const { layout } = arena;
   indices.sort((a, b) => keyOf(channelWord(layout, a)) - keyOf(channelWord(layout, b)));
-  for (const index of indices) appendToList(arena, list, index);
+  for (const index of indices) {
+    planJoining(arena, list);
+    joinPlanned(arena, index);
+  }
 }

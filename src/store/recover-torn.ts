@@ -8,7 +8,7 @@
  */
 import { FLAG_DELETION } from "../message.ts";
 import { type Arena, blockWord, channelWord, setWide, wide } from "./arena.ts";
-import { retireChannel } from "./channels.ts";
+import { retireChannel } from "./channel-life.ts";
 import { hasGoodData } from "./data-check.ts";
 import {
   AGE_NEWEST,

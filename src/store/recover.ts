@@ -1,7 +1,7 @@
 /**
- * Rebuilding every list from what was fully written: after an unclean stop (main, at open), and after the death of a process
- * that held the lock (main, or whoever finds its own stale lock). One function for both, because a killed writer and a killed
- * daemon leave the same thing: any prefix of a change.
+ * Rebuilding every list from what was fully written: after an unclean stop (main, at open), and where links lead where none can (damage.ts) or
+ * the journal of a dead owner of the lock is not to be believed (redo.ts, which mends all other deaths in no time). What a killed daemon
+ * leaves is any prefix of a change.
  *
  * Trusted are only channel records that live, with a name chain that is whole, and messages with a stamp, a good check word
  * and a whole chain. Links, counts, the hash table and the free list are made anew from those. A message with the
@@ -11,8 +11,10 @@
  * Readers without the lock may run meanwhile: versions are odd until the end, so they retry and then wait for the lock.
  */
 import { FLAG_DELETION } from "../message.ts";
-import { type Arena, blockWord, channelWord, growWide, wide } from "./arena.ts";
+import { type Arena, blockWord, channelWord, growWide, type Mending, wide } from "./arena.ts";
+import { carryOutMove, planRetiring } from "./channel-life.ts";
 import { dropLostEventsChannel } from "./events.ts";
+import { arm, disarm, REBUILD } from "./journal.ts";
 import {
   AGE_COUNT,
   AGE_UNSORTED_UNTIL,
@@ -21,6 +23,7 @@ import {
   CH_STATE,
   CH_VERSION,
   HEAD_CLOCK_SEC,
+  HEAD_DELETED,
   HEAD_FREE_BLOCK,
   HEAD_FREE_BLOCKS,
   HEAD_HASH_VERSION,
@@ -39,9 +42,10 @@ import {
   STATE_LIVE,
 } from "./layout.ts";
 import { beat } from "./lock.ts";
-import { blocksOf, bytesOf, checkOf, linkByAge, linkInChannel } from "./messages.ts";
-import { publishDeletion, publishMessage } from "./publication.ts";
+import { blocksOf, bytesOf, checkOf, linkByAge, linkInChannel, planLinking } from "./messages.ts";
+import { planMessage, publishDeletion, publishMessage } from "./publication.ts";
 import { rebuildChannels } from "./recover-channels.ts";
+import { redo } from "./redo.ts";
 import { nextSerial, stampOf } from "./ring.ts";
 
 export interface Rebuilt {
@@ -56,6 +60,7 @@ export type Judge = (block: number) => boolean;
 
 export function rebuild(arena: Arena, judge: Judge = keepAll): Rebuilt {
   const used = new Uint8Array(arena.layout.blocks + 1);
+  arm(arena, REBUILD);
   setVersions(arena, oddAfter);
   rebuildChannels(arena, used);
   dropLostEventsChannel(arena);
@@ -64,8 +69,11 @@ export function rebuild(arena: Arena, judge: Judge = keepAll): Rebuilt {
   rebuildFreeList(arena, used);
   if (found.pending !== 0) finishPublish(arena, found.pending);
   setVersions(arena, evenAfter);
+  disarm(arena);
   return { messages: arena.u32[HEAD_STORED + AGE_COUNT]!, dropped: found.dropped };
 }
+
+export const MENDING: Mending = { redo, rebuild };
 
 const keepAll: Judge = () => true;
 
@@ -196,6 +204,7 @@ function relinkMessages(arena: Arena, blocks: Uint32Array): void {
   for (const block of blocks) {
     const at = blockWord(layout, block);
     beat(arena);
+    planLinking(arena, block);
     linkByAge(arena, block);
     if ((u32[at + MSG_FLAGS]! & FLAG_DELETION) !== 0) continue;
     linkInChannel(arena, block);
@@ -222,7 +231,18 @@ function rebuildFreeList(arena: Arena, used: Uint8Array): void {
 /** The message is complete, its writer died before the ring head moved: nobody has seen it, so it is shown to all now. */
 function finishPublish(arena: Arena, block: number): void {
   const { u32, layout } = arena;
-  const isDeletion = (u32[blockWord(layout, block) + MSG_FLAGS]! & FLAG_DELETION) !== 0;
-  if (isDeletion) publishDeletion(arena, block, u32[HEAD_CLOCK_SEC]!);
-  else publishMessage(arena, block);
+  const at = blockWord(layout, block);
+  const index = u32[at + MSG_CHANNEL]!;
+  const incarnation = u32[at + MSG_INCARNATION]!;
+  planMessage(arena, block, index, incarnation);
+  if ((u32[at + MSG_FLAGS]! & FLAG_DELETION) === 0) {
+    publishMessage(arena);
+    return;
+  }
+  // Not when the channel had retired already.
+  if (u32[channelWord(layout, index) + CH_INCARNATION] === incarnation) {
+    planRetiring(arena, index, HEAD_DELETED, u32[HEAD_CLOCK_SEC]!);
+    carryOutMove(arena);
+  }
+  publishDeletion(arena);
 }

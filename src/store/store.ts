@@ -6,6 +6,7 @@
  * nothing and say BUSY.
  */
 import { type Arena, wide } from "./arena.ts";
+import { NO_ROOM } from "./channel-life.ts";
 import { ChannelRef } from "./channel-ref.ts";
 import * as channels from "./channels.ts";
 import type { Counter } from "./counters.ts";
@@ -203,7 +204,7 @@ export class Store {
   open(name: Uint8Array, nowSec: number, into = new ChannelRef()): number {
     if (this.#ledger.isFull) return BUSY;
     const index = this.#mending(() => openChannel(this.arena, this.#policy, name, nowSec, into));
-    if (index === channels.NO_ROOM) this.roomless++;
+    if (index === NO_ROOM) this.roomless++;
     this.#tellReaders();
     return index;
   }

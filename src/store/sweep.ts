@@ -6,8 +6,9 @@
  * whether it got the lock whenever it wanted it.
  */
 import { type Arena, blockWord, channelWord } from "./arena.ts";
+import { freeRecord, trashDeleted } from "./channel-life.ts";
 import { firstOfList } from "./channel-lists.ts";
-import { freeRecord, subscriberCountOf, trashDeleted } from "./channels.ts";
+import { subscriberCountOf } from "./channels.ts";
 import { CHANNEL_DESTROYED, EVENTS_A_SLICE, endLateSubscriptions, publishEvent } from "./events.ts";
 import { dropExpired, isExpired } from "./evict.ts";
 import { collectChannel, emptyChannel, isIdle, SLICE } from "./idle-channels.ts";

@@ -50,9 +50,11 @@ export function crash(s: Session): void {
   s.store.arena.fault = null;
   if (byReopen) s.openAgain("recovered");
   else same(s.store.repairAfterDeath(process.pid), died, "the lock was held");
-  if (died || byReopen) for (const model of [before, done]) model.rebuilt();
+  if (byReopen) for (const model of [before, done]) model.rebuilt();
+  // Whatever was cut off: the journal was enough to finish it.
+  same(s.store.timesMended, 0, "lists made anew");
   adopt(s, before, done);
-  // A rebuild lists by publish order, as the model has it; otherwise the operation was done and knows the places.
+  // A rebuild lists by publish order, as the model has it; an operation that was done knows the places.
   if (!died && !byReopen) adoptPlaces(before, done);
   compareAll(s);
 }
@@ -107,7 +109,7 @@ function adopt(s: Session, before: Model, done: Model): void {
   }
   state.messages = state.messages.filter((message) => present.has(message.serial));
   if (fresh !== undefined && store.head() === fresh.serial + 1) adoptFresh(s, before, fresh, present);
-  adoptDemotions(state.messages, done.state.messages, present);
+  adoptDemotions(before, done.state.messages, present);
   same(store.head(), state.nextSerial, "ring head after a crash");
   state.clockSec = store.arena.u32[HEAD_CLOCK_SEC]!;
   state.clockTag = store.arena.u32[HEAD_CLOCK_TAG]!;
@@ -117,11 +119,11 @@ function adopt(s: Session, before: Model, done: Model): void {
 
 /** Who died after the limit a channel was applied has demoted what the finished operation would have demoted. */
 function adoptDemotions(
-  messages: readonly ModelMessage[],
+  before: Model,
   finished: readonly ModelMessage[],
   present: ReadonlyMap<number, { stored: boolean; expires: number }>,
 ): void {
-  for (const message of messages) {
+  for (const message of before.state.messages) {
     const real = present.get(message.serial);
     if (real === undefined || real.stored === message.stored) continue;
     const after = finished.find(({ serial }) => serial === message.serial);
@@ -132,6 +134,7 @@ function adoptDemotions(
     );
     message.stored = real.stored;
     message.expires = real.expires;
+    message.age = before.state.nextAge++;
   }
 }
 

@@ -40,6 +40,7 @@ describe("kill -9 with the lock held", () => {
     "append-room": [0, 1, 2],
     "append-allocated": [0, 1, 2],
     "append-written": [0, 1, 2],
+    "append-taken": [0, 1, 2, 3],
     "append-stamped": [0, 1, 2, 3],
     "append-linked": [0, 1, 2, 3],
     "append-counted": [0, 1, 2, 3],

@@ -1,12 +1,14 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { blockWord } from "../../src/store/arena.ts";
+import { type Arena, blockWord } from "../../src/store/arena.ts";
 import {
   blocksForMessage,
   blocksForName,
   ChainWriter,
-  freeBlocks,
+  givePlanned,
+  planGiving,
+  planTaking,
   readChain,
-  takeBlocks,
+  takePlanned,
 } from "../../src/store/blocks.ts";
 import { checkInvariants } from "../../src/store/invariants.ts";
 import {
@@ -20,6 +22,12 @@ import {
 import { newStore, removeTempFolders } from "./fixture.ts";
 
 afterAll(removeTempFolders);
+
+function takeBlocks(arena: Arena, count: number, owner: number): number {
+  const first = planTaking(arena, count, owner);
+  takePlanned(arena, arena.u32[blockWord(arena.layout, first) + MSG_LAST]!);
+  return first;
+}
 
 const noise = (length: number): Uint8Array<ArrayBuffer> =>
   Uint8Array.from({ length }, (_, at) => (at * 131 + length) & 255);
@@ -58,7 +66,8 @@ test("taken blocks form a chain with owner and last; giving them back restores t
   expect(u32[blockWord(layout, third) + MORE_OWNER]).toBe(77);
   expect(u32[blockWord(layout, third) + MORE_NEXT]).toBe(0);
   expect(u32[HEAD_FREE_BLOCKS]).toBe(before - 3);
-  freeBlocks(arena, first, third, 3);
+  planGiving(arena, 3);
+  givePlanned(arena, first, third);
   expect(u32[HEAD_FREE_BLOCKS]).toBe(before);
   expect(checkInvariants(arena)).toEqual([]);
 });
