@@ -102,6 +102,7 @@ export const LAST = "GET /end HTTP/1.1\r\nHost: end\r\nConnection: close\r\n\r\n
 
 export function connectionText(random: Random): string {
   let text = "";
+  if (random.below(50) === 0) return Buffer.from(random.bytes(60)).toString("latin1") + LAST;
   for (let left = 1 + random.below(4); left > 0; left--) text += request(random);
   if (random.below(4) === 0) text = spoil(random, text);
   return text + LAST;

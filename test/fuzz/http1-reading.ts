@@ -1,4 +1,5 @@
 /** What a parser read from a connection's bytes, in the terms that all of them share. */
+import type { HeadBounds } from "../../src/listen/http1/request-head.ts";
 import { Connection } from "../listen/http1-fixture.ts";
 
 export interface ReadRequest {
@@ -20,8 +21,8 @@ export interface OurReading extends Reading {
   readonly starts: readonly number[];
 }
 
-export function readOurs(pieces: readonly Uint8Array[]): OurReading {
-  const connection = new Connection();
+export function readOurs(pieces: readonly Uint8Array[], bounds?: HeadBounds): OurReading {
+  const connection = new Connection(bounds);
   for (const piece of pieces) connection.push(piece);
   const { requests, end } = connection.outcome();
   const last = requests.findIndex((request) => !request.keepsAlive);

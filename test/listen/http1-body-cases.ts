@@ -129,6 +129,8 @@ const CHUNKS: readonly BodyCase[] = [
     "3\x0b",
     "3\r",
   ].map((size): BodyCase => [`size "${size}"`, chunked(`${size}\r\nabc\r\n0\r\n\r\n`), 400]),
+  ["no size before the end", chunked("\r\n\r\n"), 400],
+  ["an extension before the end", chunked(";a\r\n\r\n"), 400],
   ["a size ended by LF", chunked("3\nabc\r\n0\r\n\r\n"), 400],
   ["an extension ended by LF", chunked("3;a\nabc\r\n0\r\n\r\n"), 400],
   ["a bare CR in an extension", chunked("3;a\rb\r\nabc\r\n0\r\n\r\n"), 400],
@@ -146,6 +148,11 @@ const TRAILERS: readonly BodyCase[] = [
   [
     "what they say is not believed",
     chunked("0\r\nContent-Length: 5\r\nHost: b\r\nTransfer-Encoding: x\r\n\r\n"),
+    "",
+  ],
+  [
+    "as long as may be, behind an extension",
+    chunked(`0;${"a".repeat(60)}\r\n${"A: 0123456789\r\n".repeat(8)}\r\n`),
     "",
   ],
   ["too many", chunked(`0\r\n${"A: 0123456789\r\n".repeat(9)}\r\n`), 431],

@@ -82,6 +82,8 @@ const LINES: readonly HeadCase[] = [
   ["absolute-form with a user", line("GET http://u@b/p HTTP/1.1"), 400],
   ["absolute-form with one slash", line("GET http:/b/p HTTP/1.1"), 400],
   ["absolute-form, space in the authority", line("GET http://b c/p HTTP/1.1"), 400],
+  ["absolute-form, scheme with a hyphen first", line("GET -://b/p HTTP/1.1"), 400],
+  ["absolute-form without a scheme", line("GET ://b/p HTTP/1.1"), 400],
   ["absolute-form, scheme with a digit first", line("GET 1http://b/p HTTP/1.1"), 400],
 ];
 

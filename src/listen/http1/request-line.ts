@@ -11,6 +11,7 @@ import {
   DIGIT,
   INCOMPLETE,
   LF,
+  LOWER,
   latin1,
   pastLineEnd,
   SCHEME,
@@ -121,10 +122,11 @@ function parseTarget(bytes: Uint8Array, start: number, stop: number, head: Reque
  * the authority-form of CONNECT, is -400, as in nginx.
  */
 function parseAuthority(bytes: Uint8Array, start: number, stop: number, head: RequestHead): number {
-  let at = start;
+  // RFC 3986, 3.1: it begins with a letter.
+  const first = LOWER[bytes[start]!]!;
+  if (first < 0x61 || first > 0x7a) return -400;
+  let at = start + 1;
   while (at < stop && (CLASS[bytes[at]!]! & SCHEME) !== 0) at++;
-  if (at === start && at < stop) return -400;
-  if ((CLASS[bytes[start]!]! & DIGIT) !== 0) return -400;
   for (const wanted of [COLON, SLASH, SLASH]) {
     if (at >= stop) return INCOMPLETE;
     if (bytes[at++] !== wanted) return -400;
