@@ -97,9 +97,14 @@ const QUIT_LOOK_MS = 50;
 const DOORS_SHARE = 0.5;
 const QUIT_DOORS_MS = 2000;
 
+/** Bun's server counts in seconds, and no further than this. */
+const MAX_IDLE_SEC = 255;
+const idleSecOf = ({ connections }: Config): number =>
+  Math.min(MAX_IDLE_SEC, Math.ceil(connections.idleMs / 1000));
+
 /** Throws when an address cannot be listened on. */
 export function startWorker(options: WorkerOptions): RunningWorker {
-  const { config, store, slot, doors, idleSec = Math.ceil(config.keepaliveTimeoutMs / 1000) } = options;
+  const { config, store, slot, doors, idleSec = idleSecOf(config) } = options;
   const listeners: Listener[] = [];
   const bell = new Doorbell(options.storePath, slot, () => fanout.rung());
   const ring = (other: number): void => bell.ring(other);
@@ -108,6 +113,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     slot,
     publish: (topic, payload) => publishTo(listeners, topic, payload),
     ringOther: ring,
+    sendMs: config.connections.sendMs,
     deletedText: new TextEncoder().encode(config.messages.channelDeletedText),
   });
   const perAddress = config.limits.maxChannelsCreatedPerAddress;
@@ -206,7 +212,15 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   };
   config.listeners.forEach((listener, i) => {
     const { address } = listener;
-    const common = { listener, maxBodyBytes, sockets: sizes.sockets, silenceMs, idleSec, compose };
+    const common = {
+      listener,
+      maxBodyBytes,
+      sockets: sizes.sockets,
+      silenceMs,
+      idleSec,
+      connections: config.connections,
+      compose,
+    };
     const serves: ListenOptions["serves"] = (server, source) => locator.listens(server, address, source);
     const socketPath = `${options.storePath}.relay-${slot}-${i}`;
     listeners.push(

@@ -18,6 +18,7 @@ import {
 } from "./location-lists.ts";
 import type {
   Config,
+  ConnectionConfig,
   LimitsConfig,
   LocationConfig,
   MessagesConfig,
@@ -66,7 +67,7 @@ export function buildConfig(
     errorLog: main.error_log,
     pidFile: main.pid_file,
     allowedHosts: main.allowed_hosts,
-    keepaliveTimeoutMs: main.keepalive_timeout,
+    connections: buildConnections(main),
     builtInPaths: main.built_in_paths,
     store: buildStore(main),
     messages: buildMessages(main),
@@ -82,6 +83,18 @@ interface Context {
   readonly formats: ReadonlyMap<string, string>;
   readonly setVariables: ReadonlySet<string>;
 }
+
+/** Without keep-alive a connection ends with its first answer. */
+const buildConnections = (main: MainValues): ConnectionConfig => ({
+  headMs: main.client_header_timeout,
+  bodyMs: main.client_body_timeout,
+  sendMs: main.send_timeout,
+  idleMs: main.keepalive_timeout || main.client_header_timeout,
+  isReset: main.reset_timedout_connection,
+  maxRequests: main.keepalive_timeout === 0 ? 1 : (main.keepalive_requests ?? UNSET),
+  maxHeadBytes: main["limits.max_header_size"],
+  maxLineBytes: main["limits.max_header_line_size"],
+});
 
 const buildStore = (main: MainValues): StoreConfig => ({
   size: main["store.size"],

@@ -13,7 +13,7 @@ import type { Config } from "./model.ts";
 import { type NamedCode, namedCode } from "./named-code.ts";
 import { checkNginx, isNginx, startNotes } from "./nginx/load.ts";
 import { type MainValues, OPTIONS } from "./options.ts";
-import { LATE_HEADS } from "./server-warnings.ts";
+import { OF_NATIVE } from "./server-warnings.ts";
 import { storeIssues } from "./store-checks.ts";
 import { readToml } from "./toml.ts";
 
@@ -65,7 +65,7 @@ export function loadConfig({ file, overrides = {} }: LoadRequest): LoadOutcome {
   const outcome = readText(source.text, file ?? DEFAULT_NAME);
   const warnings =
     overridden.listener === "wire"
-      ? outcome.warnings.filter(({ sentence }) => sentence !== LATE_HEADS)
+      ? outcome.warnings.filter(({ sentence }) => !OF_NATIVE.includes(sentence))
       : outcome.warnings;
   const refused = (faults: readonly Fault[]): LoadOutcome => {
     const code = outcome.values === null ? [] : namedCode(outcome.values, folder);

@@ -287,6 +287,21 @@ export interface ListenerConfig {
   readonly doorReason: DoorReason;
 }
 
+/** What a connection has time for, and how much it may ask. */
+export interface ConnectionConfig {
+  /** For a head; without a byte of a body; without a byte taken of what it is sent; and between an answer and the next request. */
+  readonly headMs: number;
+  readonly bodyMs: number;
+  readonly sendMs: number;
+  readonly idleMs: number;
+  /** Those whose time is over are reset. */
+  readonly isReset: boolean;
+  /** Requests; 0 = unlimited. */
+  readonly maxRequests: number;
+  readonly maxHeadBytes: number;
+  readonly maxLineBytes: number;
+}
+
 export interface StoreConfig {
   readonly size: number;
   /** null: $RUNTIME_DIRECTORY, else /dev/shm, else the temp folder. */
@@ -353,8 +368,7 @@ export interface Config {
   /** null: stderr. */
   readonly errorLog: string | null;
   readonly pidFile: string | null;
-  /** Idle keep-alive connections are closed after this. */
-  readonly keepaliveTimeoutMs: number;
+  readonly connections: ConnectionConfig;
   /** /health/live, /health/ready and /metrics are there. */
   readonly builtInPaths: boolean;
   readonly store: StoreConfig;

@@ -5,14 +5,29 @@
 import { autoWorkers } from "./auto-workers.ts";
 import type { ServerEntry } from "./document.ts";
 import type { Issue } from "./fault.ts";
+import { readOption } from "./kinds.ts";
 import { parseListen } from "./listen-text.ts";
 import { type AskedDoor, askedDoors, doorOf } from "./listeners.ts";
-import type { MainValues, ServerValues } from "./options.ts";
+import { type MainValues, OPTIONS, type OptionPath, type ServerValues } from "./options.ts";
 import type { PlacedIssue } from "./server-checks.ts";
 
 /** Of a stream that begins with nothing. */
-export const LATE_HEADS =
+const LATE_HEADS =
   'the native listener sends the head of its answers with the first message: a header_template, or listener = "wire", has it sent at once.';
+const WITHOUT_EFFECT =
+  'it has no effect on native listeners (docs/doors.md); listener = "wire" does what it says.';
+const WIRE_ONLY = [
+  "keepalive_requests",
+  "client_header_timeout",
+  "client_body_timeout",
+  "reset_timedout_connection",
+  "limits.max_header_line_size",
+] as const satisfies readonly OptionPath[];
+const LONG_IDLE = "native listeners wait for 255s at most.";
+/** What is said where an address has the native listener. */
+export const OF_NATIVE: readonly string[] = [LATE_HEADS, WITHOUT_EFFECT, LONG_IDLE];
+/** Bun's idleTimeout is a byte. */
+const LONGEST_IDLE_MS = 255_000;
 const UNIX = "unix:";
 const ALL = /\/0+$/;
 
@@ -28,6 +43,7 @@ export function serverWarnings(
   const listens = servers.flatMap(({ values }) => values.listen ?? []);
   warnings.push(...trustWarnings("", main.trusted_proxies ?? [], listens));
   const doors = askedDoors(servers);
+  if (hasNative(servers, doors, main)) warnings.push(...nativeWarnings(main));
   servers.forEach((server, i) => {
     const { values } = server;
     const path = i < first ? "" : `server[${i - first}].`;
@@ -45,6 +61,35 @@ function unixWarnings(path: string, { listen }: Partial<ServerValues>): readonly
     const sentence = "one worker serves it, however many there are: workers cannot share a unix socket.";
     return [{ path: `${path}listen[${at}]`, issue: warning(text, sentence) }];
   });
+}
+
+const hasNative = (
+  servers: readonly ServerEntry[],
+  doors: ReadonlyMap<string, AskedDoor>,
+  main: Partial<MainValues>,
+): boolean =>
+  servers.some(({ values }) =>
+    (values.listen ?? []).some(
+      (text) => doorOf(doors.get(parseListen(text).address), main).door === "native",
+    ),
+  );
+
+/** Options that say something which Bun's own server has no ear for. */
+function nativeWarnings(main: Partial<MainValues>): readonly PlacedIssue[] {
+  const warnings: PlacedIssue[] = [];
+  for (const path of WIRE_ONLY) {
+    const { default: usual } = OPTIONS[path];
+    const value = main[path];
+    const isUsual = usual === null ? value === null : value === readOption(OPTIONS[path], path, usual).value;
+    if (value === undefined || isUsual || (path === "keepalive_requests" && value === 1)) continue;
+    warnings.push({ path, issue: { suffix: "", value: undefined, sentence: WITHOUT_EFFECT } });
+  }
+  if ((main.keepalive_timeout ?? 0) > LONGEST_IDLE_MS)
+    warnings.push({
+      path: "keepalive_timeout",
+      issue: { suffix: "", value: undefined, sentence: LONG_IDLE },
+    });
+  return warnings;
 }
 
 /** What the door of an address does not do. */

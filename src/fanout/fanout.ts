@@ -14,8 +14,7 @@ import type { TopicPeer } from "./topics.ts";
 import { Turns } from "./turns.ts";
 import { addWaiting, type WaitingPoll, type WaitingSubscription } from "./waiting.ts";
 
-/** A reader that lags and takes nothing for so long is closed, like nginx's send_timeout. */
-const NO_PROGRESS_MS = 60_000;
+const SEND_MS = 60_000;
 
 const NOBODY: NamedChannel = { index: 0, incarnation: 0, name: new Uint8Array(0) };
 
@@ -23,6 +22,8 @@ export interface FanoutOptions extends PumpOptions {
   readonly store: Store;
   readonly slot: number;
   readonly ringOther: (slot: number) => void;
+  /** A reader that lags and takes nothing for so long is closed, like nginx's send_timeout; a minute unless said. */
+  readonly sendMs?: number;
 }
 
 export class Fanout implements StreamKeeper {
@@ -30,6 +31,8 @@ export class Fanout implements StreamKeeper {
   readonly slot: number;
   readonly standing: Standing;
   readonly turns = new Turns();
+  /** How long a reader may take nothing. */
+  readonly sendMs: number;
   /** Stands for "no channel of this worker" where a format wants one and the answer is not live. */
   readonly nobody: LocalChannel;
   readonly #options: FanoutOptions;
@@ -42,6 +45,7 @@ export class Fanout implements StreamKeeper {
     this.#options = options;
     this.store = options.store;
     this.slot = options.slot;
+    this.sendMs = options.sendMs ?? SEND_MS;
     this.nobody = new LocalChannel(options.store, NOBODY, 0, 0);
     this.standing = new Standing(options.store, options.slot);
     this.#catchUp = new CatchUp(this.standing, this.turns);
@@ -154,11 +158,11 @@ export class Fanout implements StreamKeeper {
     const { lagging, laggingSockets } = this.standing;
     this.store.setCounter(this.slot, Counter.LAGGING, lagging.size + laggingSockets.size);
     for (const connection of lagging) {
-      if (nowMs - connection.lastProgressMs > NO_PROGRESS_MS) this.standing.closeSlow(connection);
+      if (nowMs - connection.lastProgressMs > this.sendMs) this.standing.closeSlow(connection);
     }
     for (const { joining } of this.standing.channels()) {
       for (const { fullSinceMs, peer } of joining) {
-        if (fullSinceMs > 0 && nowMs - fullSinceMs > NO_PROGRESS_MS) peer.closeBehind();
+        if (fullSinceMs > 0 && nowMs - fullSinceMs > this.sendMs) peer.closeBehind();
       }
     }
   }

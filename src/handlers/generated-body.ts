@@ -20,8 +20,6 @@ export interface Pieces {
   return?(value?: unknown): unknown;
 }
 
-/** A reader that takes nothing for so long is cut off, like any slow subscriber. */
-const NO_PROGRESS_MS = 60_000;
 /** How long a generator may go on when the server is about to stop. */
 const LAST_WORDS_MS = 5000;
 
@@ -86,7 +84,8 @@ export class GeneratedBody implements Running {
 
   /** The socket is full. */
   async #room(written: Promise<number>): Promise<void> {
-    const stuck = setTimeout(() => this.#break(new Error("the client takes nothing")), NO_PROGRESS_MS);
+    const { sendMs } = this.#generating.host.config.connections;
+    const stuck = setTimeout(() => this.#break(new Error("the client takes nothing")), sendMs);
     try {
       await written;
     } finally {

@@ -4,10 +4,8 @@
  */
 import http from "node:http";
 
-/** A path of 65,535 bytes and the rest of a head. Longer ones get 431. */
-const MAX_HEAD_BYTES = 80 * 1024;
-
-export function allowLongHeads(): void {
+/** Longer ones get 431. */
+export function allowHeads(maxBytes: number): void {
   // The types have it read-only; Bun does not.
-  Reflect.set(http, "maxHeaderSize", MAX_HEAD_BYTES);
+  Reflect.set(http, "maxHeaderSize", maxBytes);
 }

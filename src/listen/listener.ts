@@ -4,10 +4,10 @@
  */
 import { closing, headerOnly, refuse } from "../answer.ts";
 import type { AddressSource, PeerSource } from "../config/door.ts";
-import type { ListenerConfig } from "../config/model.ts";
+import type { ConnectionConfig, ListenerConfig } from "../config/model.ts";
 import { Refusals } from "../errors.ts";
 import { log } from "../log.ts";
-import { allowLongHeads } from "./head-size.ts";
+import { allowHeads } from "./head-size.ts";
 import { type PathRoutes, pathRoutes } from "./path-routes.ts";
 import { setRights } from "./socket-file.ts";
 import { type NativePeer, type SocketBounds, socketHandlers } from "./socket-handlers.ts";
@@ -43,6 +43,7 @@ export interface ListenOptions {
   /** How long a WebSocket client may be silent; 0 = for ever. */
   readonly silenceMs: number;
   readonly idleSec: number;
+  readonly connections: ConnectionConfig;
   /** Makes the application for one server, composed of the worker's plugins. */
   readonly compose: () => Application;
   /** Told of each server before it gets its first request; `source`: who its clients are, where Bun's server cannot say. */
@@ -90,10 +91,10 @@ export function listen(
   address: string,
   answering: (fetch: Application["fetch"]) => Answering = (fetch) => ({ routes: {}, fetch }),
 ): { readonly server: Server; readonly watch: SocketWatch; readonly endKept: () => void } {
-  allowLongHeads();
+  allowHeads(options.connections.maxHeadBytes);
   const app = options.compose();
-  const watch = new SocketWatch(options.silenceMs);
-  let isLast = false;
+  const watch = new SocketWatch(options.silenceMs, options.connections.sendMs);
+  let isLast = options.connections.maxRequests === 1;
   const endKept = (): void => {
     isLast = true;
   };

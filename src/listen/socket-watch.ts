@@ -8,9 +8,6 @@
  */
 import type { NativePeer, NativeSocket } from "./socket-handlers.ts";
 
-/** As for streams that lag (fanout), and like nginx's send_timeout. */
-const TAKES_NOTHING_MS = 60_000;
-
 interface Life {
   /** When a whole frame came last. */
   heardMs: number;
@@ -24,11 +21,14 @@ export class SocketWatch {
   readonly #lives = new Map<NativePeer, Life & { readonly socket: NativeSocket }>();
   /** 0 = a client may be silent for ever. */
   readonly #silenceMs: number;
+  /** How long it may take nothing of what it is sent. */
+  readonly #sendMs: number;
   /** The time of the last look is near enough, and asking for another at each frame would cost as much as the frame. */
   #nowMs = performance.now();
 
-  constructor(silenceMs: number) {
+  constructor(silenceMs: number, sendMs: number) {
     this.#silenceMs = silenceMs;
+    this.#sendMs = sendMs;
   }
 
   opened(socket: NativeSocket): void {
@@ -64,7 +64,7 @@ export class SocketWatch {
   #isFull(life: Life & { readonly socket: NativeSocket }, nowMs: number): boolean {
     if (life.socket.getBufferedAmount() === 0) life.fullMs = 0;
     else if (life.fullMs === 0) life.fullMs = nowMs;
-    return life.fullMs > 0 && nowMs - life.fullMs >= TAKES_NOTHING_MS;
+    return life.fullMs > 0 && nowMs - life.fullMs >= this.#sendMs;
   }
 
   #listen(life: Life & { readonly socket: NativeSocket }, nowMs: number): void {

@@ -8,7 +8,7 @@
  */
 import type { HeaderFields } from "../answer.ts";
 import { type BreakableSink, pulledResponse, type StreamSink } from "../direct-answer.ts";
-import type { Turns } from "../fanout/turns.ts";
+import type { Fanout } from "../fanout/fanout.ts";
 import { log } from "../log.ts";
 
 /** A body that has more to send than its first bytes. */
@@ -17,24 +17,24 @@ export interface Continued {
   next(): Uint8Array | null | "wait";
 }
 
-/** A reader that takes nothing for so long is cut off, like any slow subscriber. */
-const NO_PROGRESS_MS = 60_000;
+/** When the next piece is made, and how long a reader may take nothing of one before he is cut off, like any slow subscriber. */
+type Pace = Pick<Fanout, "turns" | "sendMs">;
 
 /** 200 with `first` as the beginning of the body; `rest` null: it is all of it. `wrap` stands between it and the socket. */
 export function chunkedAnswer(
   first: Uint8Array<ArrayBuffer>,
   headers: HeaderFields,
-  turns: Turns,
+  pace: Pace,
   rest: Continued | null = null,
   wrap: ((sink: StreamSink) => StreamSink) | null = null,
 ): Response {
-  const body = new ChunkedBody(first, turns, rest, wrap);
+  const body = new ChunkedBody(first, pace, rest, wrap);
   return pulledResponse(body, { headers });
 }
 
 export class ChunkedBody {
   #first: Uint8Array | null;
-  readonly #turns: Turns;
+  readonly #pace: Pace;
   readonly #rest: Continued | null;
   readonly #wrap: ((sink: StreamSink) => StreamSink) | null;
   #sink: StreamSink | null = null;
@@ -42,12 +42,12 @@ export class ChunkedBody {
 
   constructor(
     first: Uint8Array,
-    turns: Turns,
+    pace: Pace,
     rest: Continued | null,
     wrap: ((sink: StreamSink) => StreamSink) | null,
   ) {
     this.#first = first;
-    this.#turns = turns;
+    this.#pace = pace;
     this.#rest = rest;
     this.#wrap = wrap;
   }
@@ -79,7 +79,7 @@ export class ChunkedBody {
       return;
     }
     if (bytes === "wait") {
-      this.#turns.soon(this, () => this.#goOn());
+      this.#pace.turns.soon(this, () => this.#goOn());
       return;
     }
     if (bytes === null) {
@@ -92,7 +92,7 @@ export class ChunkedBody {
     const pending = typeof written === "number" ? flushed : written;
     if (typeof pending !== "number") this.#whenRead(pending);
     else if (this.#rest === null) this.#goOn();
-    else this.#turns.later(this, () => this.#goOn());
+    else this.#pace.turns.later(this, () => this.#goOn());
   }
 
   #next(): Uint8Array | null | "wait" {
@@ -104,7 +104,7 @@ export class ChunkedBody {
 
   /** The socket is full. Until it has room nothing is rendered, and nobody keeps what was. */
   #whenRead(pending: Promise<number>): void {
-    const stuck = setTimeout(() => this.#break(new Error("the client takes nothing")), NO_PROGRESS_MS);
+    const stuck = setTimeout(() => this.#break(new Error("the client takes nothing")), this.#pace.sendMs);
     const goOn = (): void => {
       clearTimeout(stuck);
       this.#goOn();

@@ -252,11 +252,11 @@ export class PollEndpoint {
     presentation: Presentation,
     rest: Continued | null = null,
   ): Response {
-    const { turns } = this.room.fanout;
-    if (!presentation.isGzip) return chunkedAnswer(body, fields, turns, rest);
+    const { fanout } = this.room;
+    if (!presentation.isGzip) return chunkedAnswer(body, fields, fanout, rest);
     const compressed = { ...fields, "Content-Encoding": "gzip" };
-    if (rest === null) return chunkedAnswer(gzipped(body, this.#gzipLevel), compressed, turns);
-    return chunkedAnswer(body, compressed, turns, rest, (sink) => new GzipSink(sink, this.#gzipLevel));
+    if (rest === null) return chunkedAnswer(gzipped(body, this.#gzipLevel), compressed, fanout);
+    return chunkedAnswer(body, compressed, fanout, rest, (sink) => new GzipSink(sink, this.#gzipLevel));
   }
 
   #notModified(asked: Asked, { fields }: Presentation, missing: readonly Missing[]): Response {

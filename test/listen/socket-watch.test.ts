@@ -28,8 +28,9 @@ function newSocket(mayBeSilent = false) {
 
 const SILENCE_MS = 100_000;
 const begin = (): { watch: SocketWatch; startMs: number } => ({
-  watch: new SocketWatch(SILENCE_MS),
-  startMs: performance.now() + 10,
+  watch: new SocketWatch(SILENCE_MS, 60_000),
+  // Whole, or a minute later is a little less than a minute.
+  startMs: Math.ceil(performance.now()) + 10,
 });
 
 test("who takes nothing for a minute is cut off, whoever takes something is not", () => {
@@ -63,7 +64,7 @@ test("who says nothing is pinged once, and cut off if that does not help", () =>
 });
 
 test("0 is for ever", () => {
-  const watch = new SocketWatch(0);
+  const watch = new SocketWatch(0, 60_000);
   const { socket, told } = newSocket();
   watch.opened(socket);
   watch.look(performance.now() + 1e9);

@@ -13,7 +13,16 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
     logStyle: "auto",
     errorLog: null,
     pidFile: null,
-    keepaliveTimeoutMs: 75_000,
+    connections: {
+      headMs: 60_000,
+      bodyMs: 60_000,
+      sendMs: 60_000,
+      idleMs: 75_000,
+      isReset: false,
+      maxRequests: 0,
+      maxHeadBytes: 80 * 1024,
+      maxLineBytes: 66 * 1024,
+    },
     builtInPaths: true,
     store: {
       size: 2 ** 20,

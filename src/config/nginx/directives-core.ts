@@ -28,7 +28,15 @@ export const CORE_ROWS = `
   default_type              hsl     1
   charset                   hsli    1
   client_max_body_size      hsl     1
+  worker_connections        e       1
   keepalive_timeout         hsl     1-2
+  keepalive_requests        hsl     1
+  client_header_timeout     hs      1
+  client_body_timeout       hsl     1
+  send_timeout              hsl     1
+  reset_timedout_connection hsl     flag
+  client_header_buffer_size hs      1
+  large_client_header_buffers hs    2
   gzip                      hsli    flag
   gzip_types                hsl     1+    *
   gzip_min_length           hsl     1

@@ -21,7 +21,6 @@ export const HARMLESS_ROWS = `
   env                       m       1     *
   ssl_engine                m       1
   load_module               m       1     *
-  worker_connections        e       1
   worker_aio_requests       e       1
   use                       e       1
   multi_accept              e       flag
@@ -41,21 +40,14 @@ export const HARMLESS_ROWS = `
   output_buffers            hsl     2
   postpone_output           hsl     1
   send_lowat                hsl     1
-  send_timeout              hsl     1
-  keepalive_requests        hsl     1
   keepalive_time            hsl     1
   keepalive_disable         hsl     1+
   keepalive_min_timeout     hsl     1
   lingering_close           hsl     1
   lingering_time            hsl     1
   lingering_timeout         hsl     1
-  reset_timedout_connection hsl     flag
   connection_pool_size      hs      1
   request_pool_size         hs      1
-  client_header_timeout     hs      1
-  client_body_timeout       hsl     1
-  client_header_buffer_size hs      1
-  large_client_header_buffers hs    2
   client_body_buffer_size   hsl     1
   client_body_temp_path     hsl     1-4
   client_body_in_single_buffer hsl  flag

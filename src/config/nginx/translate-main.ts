@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { takenBytes } from "../store-checks.ts";
 import { PUSH_DIRECTIVES } from "./directives-push.ts";
 import type { Draft } from "./draft.ts";
+import { translateConnections } from "./translate-connections.ts";
 import { DEFAULT_ZONE, MODULE_PREFIX } from "./translate-report.ts";
 import { inEffect, oneInEffect, type Scope } from "./translate-scope.ts";
 import { type Context, optionValue, setPushOptions } from "./translate-settings.ts";
@@ -48,7 +49,7 @@ export function translateMain(context: Context, main: Scope, http: Scope | null,
   if (pid !== null) draft.set("pid_file", resolve(context.folder, pid.args[0]?.text ?? ""), pid);
   draft.set("shutdown_timeout", SHUTDOWN_TIMEOUT);
   draft.set("drain_rate", 0);
-  timer(context, oneInEffect(main, "worker_shutdown_timeout"), "shutdown_timeout", draft);
+  shutdownTimeout(context, oneInEffect(main, "worker_shutdown_timeout"), draft);
   // nginx answers such paths with 404 where it has no location for them.
   draft.set("built_in_paths", false);
   // A restart begins empty (push-stream spec 8.5).
@@ -57,7 +58,7 @@ export function translateMain(context: Context, main: Scope, http: Scope | null,
   draft.set("listener", "wire");
   if (http === null) return;
   listener(context, http, draft);
-  timer(context, oneInEffect(http, "keepalive_timeout"), "keepalive_timeout", draft);
+  translateConnections(context, main, http, draft);
   logFormats(context, http, draft);
   const names = new Set(PUSH_DIRECTIVES.filter(([, row]) => row.contexts === "h").map(([name]) => name));
   setPushOptions(context, http, draft, (name) => names.has(name));
@@ -83,16 +84,10 @@ export function listener({ report }: Context, scope: Scope, draft: Draft): void 
   else report.fault(directive, `invalid value "${kind}" in "sluice_listener", it must be "native" or "wire"`);
 }
 
-function timer(
-  { report, values }: Context,
-  directive: Directive | null,
-  path: "shutdown_timeout" | "keepalive_timeout",
-  draft: Draft,
-): void {
+function shutdownTimeout({ report, values }: Context, directive: Directive | null, draft: Draft): void {
   const value = values.of(directive);
   if (directive === null || typeof value !== "number") return;
-  // Zero turns keep-alive off in nginx; the shortest there is comes closest.
-  draft.set(path, optionValue(report, directive, path, value || 1), directive);
+  draft.set("shutdown_timeout", optionValue(report, directive, "shutdown_timeout", value || 1), directive);
 }
 
 /** One log is kept, the outermost; nginx would write several. */

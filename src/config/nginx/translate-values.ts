@@ -27,6 +27,12 @@ type Reading = { readonly value: Value } | { readonly sentence: string };
 const CORE_KINDS: Readonly<Record<string, CoreKind>> = {
   client_max_body_size: "offset",
   keepalive_timeout: "milliseconds",
+  keepalive_requests: "number",
+  client_header_timeout: "milliseconds",
+  client_body_timeout: "milliseconds",
+  send_timeout: "milliseconds",
+  client_header_buffer_size: "size",
+  worker_connections: "number",
   gzip_min_length: "size",
   gzip_comp_level: "number",
   worker_shutdown_timeout: "milliseconds",

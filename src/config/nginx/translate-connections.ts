@@ -1,0 +1,108 @@
+/**
+ * What an nginx.conf says of connections: times, sizes of heads, how many. nginx has it for each server and some of it for each location,
+ * sluice for the file: of several values the most generous one counts, and that is told. Called by translate.ts.
+ */
+import type { OptionPath } from "../options.ts";
+import type { Draft } from "./draft.ts";
+import { innerScopes, type Scope } from "./translate-scope.ts";
+import { type Context, optionValue } from "./translate-settings.ts";
+import type { Directive } from "./tree.ts";
+import { parseNumber, parseSize } from "./units.ts";
+
+/** Directives with the option of the same meaning, and their least value: nothing is closed before it begins. */
+const NUMBERS: readonly (readonly [name: string, path: OptionPath, least: number])[] = [
+  ["keepalive_timeout", "keepalive_timeout", 0],
+  ["client_header_timeout", "client_header_timeout", 1],
+  ["client_body_timeout", "client_body_timeout", 1],
+  ["send_timeout", "send_timeout", 1],
+  ["keepalive_requests", "keepalive_requests", 1],
+];
+/** nginx's own, where only one of the two directives for heads is there. */
+const FIRST_BUFFER_BYTES = 1024;
+const LARGE_BUFFERS = 4;
+const LARGE_BUFFER_BYTES = 8192;
+
+export function translateConnections(context: Context, main: Scope, http: Scope, draft: Draft): void {
+  const { report, values } = context;
+  for (const [name, path, least] of NUMBERS) {
+    const found = largest(context, http, name, (directive) => Number(values.of(directive) ?? -1));
+    if (found !== null)
+      draft.set(
+        path,
+        optionValue(report, found.directive, path, Math.max(least, found.value)),
+        found.directive,
+      );
+  }
+  const reset = largest(context, http, "reset_timedout_connection", (one) =>
+    values.of(one) === true ? 1 : 0,
+  );
+  if (reset !== null) draft.set("reset_timedout_connection", reset.value === 1, reset.directive);
+  headSizes(context, http, draft);
+  const [events] = innerScopes(main, "events");
+  const [most] = events?.own.get("worker_connections") ?? [];
+  const count = values.of(most ?? null);
+  if (most !== undefined && typeof count === "number")
+    draft
+      .table("limits")
+      .set("max_connections", optionValue(report, most, "limits.max_connections", count || 1), most);
+}
+
+/**
+ * A head begins in one buffer, and goes on in large ones; no line may be longer than what it lies in. nginx answers 400 to fields that are too
+ * long, ours is 431 (RFC 6585 5).
+ */
+function headSizes(context: Context, http: Scope, draft: Draft): void {
+  const { report, values } = context;
+  const first = largest(context, http, "client_header_buffer_size", (one) => Number(values.of(one) ?? -1));
+  const large = largest(context, http, "large_client_header_buffers", (directive) => {
+    const size = parseSize(directive.args[1]?.text ?? "");
+    return size ?? -1;
+  });
+  const directive = large?.directive ?? first?.directive;
+  if (directive === undefined) return;
+  const count = large === null ? LARGE_BUFFERS : parseNumber(large.directive.args[0]?.text ?? "");
+  if (count === null || count === 0 || large?.value === 0) {
+    report.fault(directive, `"${directive.name}" directive invalid value`);
+    return;
+  }
+  const firstBytes = first?.value ?? FIRST_BUFFER_BYTES;
+  const largeBytes = large?.value ?? LARGE_BUFFER_BYTES;
+  const limits = draft.table("limits");
+  const sizes = [
+    ["max_header_line_size", Math.max(firstBytes, largeBytes)],
+    ["max_header_size", firstBytes + count * largeBytes],
+  ] as const;
+  for (const [key, bytes] of sizes)
+    limits.set(key, optionValue(report, directive, `limits.${key}`, bytes), directive);
+}
+
+interface Found {
+  readonly directive: Directive;
+  readonly value: number;
+}
+
+/** Of all directives of this name in the block, however deep; what is no value was told when it was read. */
+function largest(
+  { report }: Context,
+  http: Scope,
+  name: string,
+  read: (directive: Directive) => number,
+): Found | null {
+  const directives = everywhere(http, name);
+  const [first, ...others] = directives
+    .map((directive) => ({ directive, value: read(directive) }))
+    .filter(({ value }) => value >= 0)
+    .sort((left, right) => right.value - left.value);
+  if (first === undefined) return null;
+  const isForAll = http.own.has(name) || innerScopes(http, "server").length === 1;
+  if (!isForAll || others.some(({ value }) => value !== first.value))
+    report.notice(
+      `${first.directive.file}:${first.directive.line}: ${name} counts for all servers and locations, and of several values the largest`,
+    );
+  return first;
+}
+
+const everywhere = (scope: Scope, name: string): readonly Directive[] => [
+  ...(scope.own.get(name) ?? []),
+  ...scope.inner.flatMap((inner) => everywhere(inner, name)),
+];

@@ -1,0 +1,124 @@
+/** What files say about connections, as the model has it; of an nginx.conf what it says anywhere; what a listener cannot do is a warning. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type LoadedConfig, loadConfig } from "../../src/config/load.ts";
+import type { ConnectionConfig } from "../../src/config/model.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "sluice-connections-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function load(name: string, text: string): LoadedConfig {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  const outcome = loadConfig({ file });
+  if (!outcome.ok) throw new Error(outcome.faults.map(({ path, sentence }) => `${path}: ${sentence}`).join());
+  return outcome;
+}
+
+const LOCATION = '[[location]]\nmatch = "/"\nempty = true\n';
+const toml = (text: string): LoadedConfig => load("c.toml", `${text}\n${LOCATION}`);
+const nginx = (http: string, server = "", more = ""): LoadedConfig =>
+  load(
+    "nginx.conf",
+    `events { worker_connections 700; } http { ${http} server { listen 1; ${server} location / { return 200; } } ${more} }`,
+  );
+const warned = ({ warnings }: LoadedConfig): string[] => warnings.map(({ path }) => path);
+
+const USUAL: ConnectionConfig = {
+  headMs: 60_000,
+  bodyMs: 60_000,
+  sendMs: 60_000,
+  idleMs: 75_000,
+  isReset: false,
+  maxRequests: 0,
+  maxHeadBytes: 81_920,
+  maxLineBytes: 67_584,
+};
+
+test.each<[said: string, meant: Partial<ConnectionConfig>]>([
+  ["", {}],
+  ['client_header_timeout = "5s"', { headMs: 5000 }],
+  ['client_body_timeout = "1500ms"', { bodyMs: 1500 }],
+  ['send_timeout = "10m"', { sendMs: 600_000 }],
+  ['keepalive_timeout = "10m"', { idleMs: 600_000 }],
+  ["keepalive_timeout = 0", { maxRequests: 1, idleMs: 60_000 }],
+  ["keepalive_requests = 1000", { maxRequests: 1000 }],
+  ["keepalive_timeout = 0\nkeepalive_requests = 1000", { maxRequests: 1, idleMs: 60_000 }],
+  ["reset_timedout_connection = true", { isReset: true }],
+  [
+    '[limits]\nmax_header_size = "32KiB"\nmax_header_line_size = "8KiB"',
+    { maxHeadBytes: 32_768, maxLineBytes: 8192 },
+  ],
+])("%p", (text, meant) => {
+  expect(toml(text).config.connections).toEqual({ ...USUAL, ...meant });
+});
+
+describe("nginx.conf", () => {
+  test.each<[said: string, meant: Partial<ConnectionConfig>]>([
+    ["", {}],
+    ["client_header_timeout 5;", { headMs: 5000 }],
+    ["client_body_timeout 1500ms;", { bodyMs: 1500 }],
+    ["send_timeout 10m;", { sendMs: 600_000 }],
+    ["send_timeout 0;", { sendMs: 1000 }],
+    ["keepalive_timeout 65 20;", { idleMs: 65_000 }],
+    ["keepalive_timeout 0;", { maxRequests: 1, idleMs: 60_000 }],
+    ["keepalive_requests 100;", { maxRequests: 100 }],
+    ["keepalive_requests 0;", { maxRequests: 1 }],
+    ["reset_timedout_connection on;", { isReset: true }],
+    ["reset_timedout_connection off;", {}],
+    ["large_client_header_buffers 4 8k;", { maxLineBytes: 8192, maxHeadBytes: 33_792 }],
+    [
+      "large_client_header_buffers 2 1k; client_header_buffer_size 16k;",
+      { maxLineBytes: 16_384, maxHeadBytes: 18_432 },
+    ],
+    ["client_header_buffer_size 2k;", { maxLineBytes: 8192, maxHeadBytes: 34_816 }],
+  ])("%p, in http or in its one server", (text, meant) => {
+    for (const { config, notes } of [nginx(text), nginx("", text)]) {
+      expect(config.connections).toEqual({ ...USUAL, ...meant });
+      expect(notes.filter((note) => note.includes("counts for all"))).toEqual([]);
+    }
+  });
+
+  test("worker_connections is the number of a worker's connections", () => {
+    expect(nginx("").config.limits.maxConnections).toBe(700);
+  });
+
+  test("what one of several servers or a location says counts for all, the largest of it, and that is told", () => {
+    const several = nginx(
+      "client_body_timeout 5s;",
+      "",
+      "server { listen 2; client_body_timeout 9s; location / { return 200; } }",
+    );
+    expect(several.config.connections.bodyMs).toBe(9000);
+    expect(several.notes.join()).toContain(
+      "nginx.conf:1: client_body_timeout counts for all servers and locations",
+    );
+    const other = nginx("", "", "server { listen 2; location / { send_timeout 9s; return 200; } }");
+    expect(other.config.connections.sendMs).toBe(9000);
+    expect(other.notes.join()).toContain("send_timeout counts for all");
+  });
+
+  test.each(["large_client_header_buffers 0 8k;", "large_client_header_buffers 4 0;"])(
+    "%s is a fault",
+    (text) => {
+      expect(() => nginx(text)).toThrow("directive invalid value");
+    },
+  );
+});
+
+test("what the native listener does not do is a warning, and none where all is wire", () => {
+  const said = `keepalive_timeout = "5m"\nkeepalive_requests = 5\nclient_header_timeout = "5s"\nclient_body_timeout = "5s"
+send_timeout = "5s"\nreset_timedout_connection = true\n[limits]\nmax_header_line_size = "8KiB"\nmax_header_size = "8KiB"\nmax_connections = 5`;
+  expect(warned(toml(said)).sort()).toEqual([
+    "client_body_timeout",
+    "client_header_timeout",
+    "keepalive_requests",
+    "keepalive_timeout",
+    "limits.max_header_line_size",
+    "reset_timedout_connection",
+  ]);
+  expect(warned(toml(`listener = "wire"\n${said}`))).toEqual([]);
+  expect(warned(toml("keepalive_requests = 1\nkeepalive_timeout = 0"))).toEqual([]);
+});
