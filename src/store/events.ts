@@ -164,23 +164,30 @@ export function endLateSubscriptions(
 
 /**
  * Tells of the end of every subscription that a worker which is gone had: it could not. One that died in the middle of telling may have one
- * of them told twice. False: the lock is taken, and some are left to tell of.
+ * of them told twice. In the channels `from` to `to`; answers the one that it came to, less than `to` where the lock is taken.
  */
-export function tellOfLost(arena: Arena, policy: StorePolicy, slot: number, nowSec: number): boolean {
-  if (eventsChannelOf(arena) < 0) return true;
+export function tellOfLost(
+  arena: Arena,
+  policy: StorePolicy,
+  slot: number,
+  nowSec: number,
+  from: number,
+  to: number,
+): number {
+  if (eventsChannelOf(arena) < 0) return to;
   const { u32, layout } = arena;
-  for (let index = 0; index < layout.channels; index++) {
+  for (let index = from; index < to; index++) {
     const record = channelWord(layout, index);
     // A slice at a time: others wait for the lock.
     for (let ended = EVENTS_A_SLICE; ended === EVENTS_A_SLICE && u32[record + CH_SUBSCRIBERS + slot]! > 0; ) {
-      if (!tryAcquire(arena, SWEEP_MS)) return false;
+      if (!tryAcquire(arena, SWEEP_MS)) return index;
       const state = u32[record + CH_STATE];
       const isTold = state === STATE_LIVE || state === STATE_DELETED;
       ended = isTold ? endSubscriptions(arena, policy, slot, index, EVENTS_A_SLICE, nowSec) : 0;
       release(arena);
     }
   }
-  return true;
+  return to;
 }
 
 /**

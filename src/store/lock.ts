@@ -21,16 +21,18 @@
  *                takes the lock over only when the kernel has told that the process is gone: a stopped one that is continued, or
  *                one that was merely slow, can therefore never write into lists that were repaired behind its back. A process in
  *                an uninterruptible wait does not die before that is over; until then the lock stays taken, and publishing is refused.
- *   main         takes the lock for slices of some 30 µs, and for a repair. Stopped in one of them, or stopped while a worker stalls, there is
+ *   main         takes the lock for slices of some 30 µs. Stopped in one of them, or stopped while a worker stalls, there is
  *                nobody to end it: nothing may be taken from a living process. Readers and open connections go on, publishing is
  *                refused with 503 until main goes on or the service manager's watchdog ends the service.
  *   the dead     a pid that is nobody's, or that of a process which does not map this file (a flipped bit, a pid used again): taken over.
  *   a stranger   a living process that maps this file and is no worker of ours (somebody's tool). Main says so in the log and kills nobody
  *                whom it did not start; publishing is refused until the stranger lets go.
- * A repair by a living process is long, and no stall: it moves the beat. Nothing else that is done under the lock takes a second.
+ * What a death left takes microseconds to finish (redo.ts). Where all lists have to be made anew, that is long, and no stall: it moves the beat,
+ * and a child of main does it (supervisor/store-mender.ts). Nothing else that is done under the lock takes a second.
  */
 import type { Arena } from "./arena.ts";
 import { mend } from "./damage.ts";
+import { arm, REBUILD } from "./journal.ts";
 import { HEAD_LOCK, HEAD_LOCK_BEAT, HEAD_LOCK_TENURE } from "./layout.ts";
 
 const SPINS = 200;
@@ -86,11 +88,34 @@ export const lockProgress = ({ u32 }: Arena): number =>
 
 /** Takes the lock over from a dead process and mends what it left; false when that process did not hold it. */
 export function takeOver(arena: Arena, deadPid: number): boolean {
-  // Pairs with the dead owner's tryAcquire; only one process can win this.
-  if (Atomics.compareExchange(arena.i32, HEAD_LOCK, deadPid, OWN_PID) !== deadPid) return false;
-  beat(arena);
+  if (!isTakenFrom(arena, deadPid)) return false;
   mend(arena);
   release(arena);
+  return true;
+}
+
+export type AfterDeath = "not held" | "finished" | "damaged";
+
+/**
+ * The same for whoever has no time: finishes what the dead process was at, which takes microseconds. "damaged": that is not enough, and its lock
+ * stays taken until somebody has the time for takeOver.
+ */
+export function takeOverInPassing(arena: Arena, deadPid: number): AfterDeath {
+  if (!isTakenFrom(arena, deadPid)) return "not held";
+  if (arena.mending.redo(arena)) {
+    release(arena);
+    return "finished";
+  }
+  // Half of it may have been carried out: nobody is to try that again.
+  arm(arena, REBUILD);
+  Atomics.store(arena.i32, HEAD_LOCK, deadPid);
+  return "damaged";
+}
+
+/** Pairs with the dead owner's tryAcquire; only one process can win this. */
+function isTakenFrom(arena: Arena, deadPid: number): boolean {
+  if (Atomics.compareExchange(arena.i32, HEAD_LOCK, deadPid, OWN_PID) !== deadPid) return false;
+  beat(arena);
   return true;
 }
 

@@ -86,6 +86,7 @@ function setVersions(arena: Arena, change: (version: number) => number): void {
   Atomics.store(u32, HEAD_HASH_VERSION, change(u32[HEAD_HASH_VERSION]!));
   for (let index = 0; index < layout.channels; index++) {
     const at = channelWord(layout, index) + CH_VERSION;
+    beat(arena);
     Atomics.store(u32, at, change(u32[at]!));
   }
 }
@@ -181,7 +182,11 @@ function inPublishOrder(arena: Arena, blocks: readonly number[]): Uint32Array {
   const serialOf = (block: number): number => wide(arena.u32, blockWord(arena.layout, block) + MSG_SERIAL);
   const serials = Float64Array.from(blocks, serialOf).sort();
   const ordered = new Uint32Array(blocks.length);
-  for (const block of blocks) ordered[placeOf(serials, serialOf(block))] = block;
+  beat(arena);
+  for (const block of blocks) {
+    beat(arena);
+    ordered[placeOf(serials, serialOf(block))] = block;
+  }
   return ordered;
 }
 

@@ -5,6 +5,7 @@
 import { type Arena, wide } from "./arena.ts";
 import { writeChecksum } from "./checksum.ts";
 import { flushNow } from "./flush.ts";
+import { JOURNAL_KIND, NOTHING } from "./journal.ts";
 import {
   CLOSED,
   HEAD_CLEAN,
@@ -35,6 +36,7 @@ export function beginService(arena: Arena, inode: number, path = arena.path): vo
 
 /** The next open may trust the links: everything is on the disk before the word that says so, and that before anybody relies on it. */
 export function endService(arena: Arena): void {
+  if (arena.u32[JOURNAL_KIND] !== NOTHING) throw new Error("its lists were being made anew");
   flushNow(arena);
   writeChecksum(arena);
   arena.u32[HEAD_CLEAN] = CLOSED;

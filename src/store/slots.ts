@@ -34,7 +34,7 @@ export function claimSlot(arena: Arena, pid: number, nowSec: number): number {
     const at = slotWord(layout, slot);
     // Two workers starting together: one wins. Pairs with the store of 0 in releaseSlot, after which all counts are 0.
     if (Atomics.compareExchange(u32, at + SLOT_PID, 0, pid) !== 0) continue;
-    resetSlot(arena, slot);
+    resetCounters(arena, slot);
     u32[at + SLOT_STARTED_SEC] = nowSec;
     Atomics.store(u32, at + SLOT_CURSOR, Atomics.load(u32, HEAD_RING_HEAD));
     Atomics.store(u32, at + SLOT_AWAKE, AWAKE);
@@ -44,10 +44,11 @@ export function claimSlot(arena: Arena, pid: number, nowSec: number): number {
   return -1;
 }
 
+/** Of a worker whose subscribers have been forgotten in every channel. */
 export function releaseSlot(arena: Arena, slot: number): void {
   const at = slotWord(arena.layout, slot);
   if (Atomics.load(arena.u32, at + SLOT_PID) === 0) return;
-  resetSlot(arena, slot);
+  resetCounters(arena, slot);
   // Last: a slot without a pid is clean. Pairs with claimSlot.
   Atomics.store(arena.u32, at + SLOT_PID, 0);
 }
@@ -57,12 +58,16 @@ export function countReplaced({ u32 }: Arena): void {
   u32[HEAD_REPLACED] = (u32[HEAD_REPLACED]! + 1) >>> 0;
 }
 
-/** Every subscriber and counter of the slot to 0: they were this worker's connections, which went with it. */
-function resetSlot(arena: Arena, slot: number): void {
-  const { u32, f64, layout } = arena;
-  for (let index = 0; index < layout.channels; index++) {
+/** Counts of the slot's subscribers to 0, in the channels `from` to `to`: they were this worker's connections, which went with it. */
+export function forgetSubscribers(arena: Arena, slot: number, from: number, to: number): void {
+  const { u32, layout } = arena;
+  for (let index = from; index < to; index++) {
     u32[channelWord(layout, index) + CH_SUBSCRIBERS + slot] = 0;
   }
+}
+
+function resetCounters(arena: Arena, slot: number): void {
+  const { f64, layout } = arena;
   const first = (slotWord(layout, slot) + SLOT_COUNTERS) / 2;
   f64.fill(0, first, first + SLOT_COUNTER_LIMIT);
 }

@@ -13,7 +13,6 @@ import type { Store } from "../store/store.ts";
 import { publishSockets, removeOwnSockets, shareOf } from "./addresses.ts";
 import { BackOff, CrashLoop, crashLoopFaults } from "./back-off.ts";
 import { drainLimits, seatDrainOf } from "./drain-settings.ts";
-import type { LostSlots } from "./lost-slots.ts";
 import { PulseWatch, RollCall } from "./pulse-watch.ts";
 import { type WorkerExit, type WorkerListener, WorkerProcess } from "./worker-process.ts";
 
@@ -27,10 +26,8 @@ export interface GenerationPlan {
   readonly lockDescriptor: number;
   /** A worker whose event loop stands still for longer is killed. */
   readonly stuckMs: number;
-  /** Takes the slots of dead workers. */
-  readonly lostSlots: LostSlots;
-  /** A repair of a store of gigabytes takes seconds. */
-  readonly beforeRepair: () => void;
+  /** Takes what a dead worker left in the store: perhaps the lock, its subscriber counts, its slot. */
+  readonly reclaim: (pid: number, slot: number) => void;
   /** After the start: no worker comes up any more. */
   readonly onCrashLoop: (faults: readonly string[]) => void;
   /** Listens, or is gone. */
@@ -169,9 +166,9 @@ export class Generation implements WorkerListener {
     seat.worker = null;
     this.#pulses.forget(worker);
     this.plan.onChange(worker);
-    // The next one loads its code while the store is repaired, which may take a second.
+    // The next one loads its code while the store is looked after.
     if (!this.#isLeaving) this.#afterDeath(seat, exit);
-    this.#reclaim(exit);
+    if (this.#store !== null) this.plan.reclaim(exit.pid, exit.slot);
     if (seat.number === 0 && exit.slot >= 0) removeOwnSockets(this.plan.config.listen, exit.slot);
     if (this.#isLeaving) this.#noteGone();
     else this.#begin(seat);
@@ -276,16 +273,6 @@ export class Generation implements WorkerListener {
     if (seat.number === 0) removeOwnSockets(config.listen, slot);
     const share = shareOf(config, seat.number, slot);
     worker.start({ kind: "start", config: share, storePath: this.#storePath, slot, generation });
-  }
-
-  /** What a dead worker leaves in the store: perhaps the lock, its subscriber counts, its slot. */
-  #reclaim(exit: WorkerExit): void {
-    if (this.#store === null) return;
-    if (this.#store.lockOwner() === exit.pid) this.plan.beforeRepair();
-    if (this.#store.repairAfterDeath(exit.pid)) {
-      log("warn", "a worker died while it held the store's lock; the store was repaired", { pid: exit.pid });
-    }
-    if (exit.slot >= 0) this.plan.lostSlots.giveBack(this.#store, exit.slot);
   }
 
   #leave(phase: "quitting" | "draining" = "draining"): void {

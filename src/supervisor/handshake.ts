@@ -21,6 +21,7 @@ import type { Steering } from "./socket-groups.ts";
 
 /** The internal command line word that makes this executable a worker (cli/worker.ts). */
 export const WORKER_COMMAND = "__worker";
+export const MEND_COMMAND = "__mend";
 
 export interface StartMessage {
   readonly kind: "start";

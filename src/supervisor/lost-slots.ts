@@ -1,11 +1,12 @@
 /**
- * Worker slots whose process is gone and whose subscribers' ends are still to be told in the events channel. That needs the lock, which
- * may be taken just now, perhaps by a process that stands still: main starts the next worker first and comes back here. One for all
- * generations, because a generation may be over before its last slot is given back.
+ * Worker slots whose process is gone and whose subscribers are still to be counted out and told of in the events channel. That takes a walk over
+ * all channels, and perhaps the lock, which somebody who stands still may have: main starts the next worker first, and comes back here for
+ * one turn after the other. One for all generations, because a generation may be over before its last slot is given back.
  */
 import type { Store } from "../store/store.ts";
 
-const LOOK_MS = 100;
+/** A store with a million channels takes some tens of turns. */
+const LOOK_MS = 10;
 
 export class LostSlots {
   readonly #lost: { readonly store: Store; readonly slot: number; readonly pid: number }[] = [];

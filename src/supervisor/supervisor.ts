@@ -21,6 +21,7 @@ import { accessLogFaults, MainFiles } from "./main-files.ts";
 import { planReload } from "./reload.ts";
 import { listenForSignals, outliveLogReader } from "./signals.ts";
 import { StoreFlusher } from "./store-flusher.ts";
+import { StoreMender } from "./store-mender.ts";
 import { StorePlace } from "./store-place.ts";
 import { storePolicy, storeShape } from "./store-settings.ts";
 import type { SupervisionEnd, SupervisorOptions } from "./supervision.ts";
@@ -50,7 +51,8 @@ class Supervisor {
   #ports = new BoundPorts();
   readonly #handover = new Handover();
   readonly #lostSlots = new LostSlots();
-  readonly #lockWatch = new LockWatch((pid, why) => this.#generations.some((each) => each.end(pid, why)));
+  readonly #lockWatch = new LockWatch((pid, why) => this.#endProcess(pid, why));
+  #mender: StoreMender | null = null;
   /** No start and no reload goes on from here. */
   #stopping = false;
   #quitting = false;
@@ -94,7 +96,17 @@ class Supervisor {
   }
 
   #lookAtLock(): void {
-    if (this.#store !== null) this.#lockWatch.look(this.#store, this.#place.path);
+    if (this.#mender !== null) this.#lockWatch.look(this.#mender, this.#place.path);
+  }
+
+  #endProcess(pid: number, why: string): boolean {
+    return this.#mender?.end(pid, why) === true || this.#generations.some((each) => each.end(pid, why));
+  }
+
+  #reclaim(pid: number, slot: number): void {
+    if (this.#mender?.repairAfterDeath(pid) === true)
+      log("warn", "a worker died while it held the store's lock; the store was repaired", { pid });
+    if (this.#store !== null && slot >= 0) this.#lostSlots.giveBack(this.#store, slot);
   }
 
   /** Every promise started by an event has this owner: a failure in main itself ends main, in order. */
@@ -151,6 +163,9 @@ class Supervisor {
       this.#options.isFresh,
     );
     this.#store = store;
+    const { path: storePath, lockDescriptor } = this.#place;
+    const worksLong = (): void => this.#herald.worksLong();
+    this.#mender = new StoreMender({ store, storePath, lockDescriptor, worksLong });
     this.#flusher = StoreFlusher.of(store, this.#config.store.sync);
     return report;
   }
@@ -165,8 +180,7 @@ class Supervisor {
       config: { ...config, limits: { ...config.limits, maxConnections } },
       lockDescriptor: this.#place.lockDescriptor,
       stuckMs: this.#herald.stuckMs,
-      lostSlots: this.#lostSlots,
-      beforeRepair: () => this.#herald.worksLong(),
+      reclaim: (pid, slot) => this.#reclaim(pid, slot),
       onCrashLoop: (faults) => this.#own(this.#fail(faults)),
       onChange: (worker) => this.#handover.look(worker),
       onLeaving: (worker, others, how) => this.#own(this.#handover.letGo(worker, others, how)),
@@ -302,6 +316,7 @@ class Supervisor {
       // What is left even now, the next opening tells.
       this.#lostSlots.look();
       this.#lostSlots.stop();
+      this.#mender?.stop();
       this.#flusher?.stop();
       closeStore(store);
       removePublicSockets(this.#config.listen);

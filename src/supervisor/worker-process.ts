@@ -5,10 +5,8 @@
  * The process is started before main knows its slot (main may still be opening the store): it loads its code meanwhile and
  * waits for the start message.
  */
-import { statSync } from "node:fs";
 import type { Drain } from "../app.ts";
 import { log } from "../log.ts";
-import { withoutRuntimeVariables } from "./clean-environment.ts";
 import type { Handed } from "./handover.ts";
 import {
   type FromWorker,
@@ -18,7 +16,7 @@ import {
   WORKER_COMMAND,
 } from "./handshake.ts";
 import type { ListeningSocket } from "./listening-sockets.ts";
-import { NOTIFY_VARIABLES } from "./service-manager.ts";
+import { childEnvironment, ownProgram } from "./own-program.ts";
 import type { Steering } from "./socket-groups.ts";
 
 export interface WorkerExit {
@@ -63,10 +61,10 @@ export class WorkerProcess implements Handed {
   /** Starts the process; throws what spawn throws (no descriptors or processes left). */
   constructor(lockDescriptor: number, listener: WorkerListener) {
     this.#listener = listener;
-    this.#process = Bun.spawn([...executable(), WORKER_COMMAND], {
+    this.#process = Bun.spawn([...ownProgram(), WORKER_COMMAND], {
       argv0: "sluice: worker",
       stdio: ["ignore", "inherit", "inherit", lockDescriptor],
-      env: workerEnvironment(),
+      env: childEnvironment(),
       serialization: "advanced",
       ipc: (message) => this.#receive(message),
       onDisconnect: () => {
@@ -175,31 +173,5 @@ export class WorkerProcess implements Handed {
   }
 }
 
-/** Main's own, but for what systemd told main alone, and for what would change the runtime. */
-function workerEnvironment(): NodeJS.ProcessEnv {
-  const environment = withoutRuntimeVariables(process.env);
-  for (const name of NOTIFY_VARIABLES) delete environment[name];
-  return environment;
-}
-
 const signalName = (signal: number | string): string =>
   typeof signal === "string" ? signal : `signal ${signal}`;
-
-/**
- * The command that starts this program again. From source the script is an argument; a compiled binary (its entry lies in
- * the virtual /$bunfs) is the program itself.
- *
- * When the file on disk was replaced by an upgrade, /proc/self/exe still is what runs here: a worker must be of the version
- * of its main, whose store layout it shares.
- */
-function executable(): readonly string[] {
-  const path = process.execPath;
-  const self = "/proc/self/exe";
-  const program = inode(self) === inode(path) || inode(self) === null ? path : self;
-  return Bun.main.startsWith("/$bunfs") ? [program] : [program, Bun.main];
-}
-
-const inode = (path: string): string | null => {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found === undefined ? null : `${found.dev}:${found.ino}`;
-};

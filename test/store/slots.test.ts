@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
+import { channelWord } from "../../src/store/arena.ts";
 import { Counter } from "../../src/store/counters.ts";
-import { SLOT_COUNTER_LIMIT } from "../../src/store/layout.ts";
+import { CH_SUBSCRIBERS, SLOT_COUNTER_LIMIT } from "../../src/store/layout.ts";
 import { Channel, NOW_MS, NOW_SEC, newStore, removeTempFolders } from "./fixture.ts";
 
 afterAll(removeTempFolders);
@@ -39,6 +40,18 @@ test("release gives back subscribers and counters", () => {
   expect(store.subscriberCount(channel.index)).toBe(1);
   expect(store.totals(NOW_MS).subscribers).toBe(1);
   expect(store.counter(two, Counter.SUBSCRIBERS)).toBe(0);
+});
+
+test("a slot is given back in turns where there are many channels, and is not free before the last", () => {
+  const store = newStore({}, { size: 16 << 20, channels: 70_000, workerSlots: 2 });
+  const slot = store.claimSlot(100, NOW_SEC);
+  const { u32, layout } = store.arena;
+  const subscribers = channelWord(layout, layout.channels - 1) + CH_SUBSCRIBERS + slot;
+  u32[subscribers] = 3;
+  expect([store.releaseSlot(slot), store.releaseSlot(slot)]).toEqual([false, false]);
+  expect([u32[subscribers], store.slotPid(slot)]).toEqual([3, 100]);
+  expect(store.releaseSlot(slot)).toBe(true);
+  expect([u32[subscribers], store.slotPid(slot)]).toEqual([0, 0]);
 });
 
 test("counters count beyond 32 bits, down as well, and stay apart", () => {
