@@ -62,7 +62,7 @@ export class StoreMender implements WatchedLock {
   #startChild(deadPid: number): void {
     const { storePath, lockDescriptor } = this.#plan;
     const pid = deadPid;
-    log("error", "a worker died in the store, and its journal is damaged; the lists are being made anew", { pid });
+    log("error", "a worker died with a damaged journal; the lists are being made anew", { pid });
     try {
       const child = Bun.spawn([...ownProgram(), MEND_COMMAND, storePath, String(deadPid)], {
         argv0: "sluice: mend",

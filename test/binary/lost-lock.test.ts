@@ -53,7 +53,7 @@ test("a worker killed while it made the lists anew: a child of main makes them a
   await until("the damage is told", () =>
     server.log.includes("the store's lists were damaged, and were made anew"),
   );
-  expect(server.log).toContain(`its journal is damaged; the lists are being made anew pid=${pid}`);
+  expect(server.log).toContain(`with a damaged journal; the lists are being made anew pid=${pid}`);
   expect(server.log).not.toContain("could not be mended");
 }, 30_000);
 
