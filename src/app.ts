@@ -139,6 +139,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       null,
   });
   const hooks = access.hooksOf(hooksOf(host));
+  host.grants = hooks;
   const maxBodyBytes = largestBody(config);
   const handlerBytes = Math.max(0, ...programs.map((program) => program?.maxPayload ?? 0));
   const silenceMs = config.limits.maxSilenceMs;

@@ -19,16 +19,20 @@ const EXPOSE_HEADERS =
 /** Field values as RFC 9110 5.5 has them, without tab: nothing in it can end a line. The value may come from a request. */
 const FIELD_VALUE = /^[\x20-\x7e\x80-\xff]+$/;
 
+/** A page that is listed may ask with its user's cookies, and an answer to it is no answer to the next. */
+const WITH_COOKIES = { "Access-Control-Allow-Credentials": "true", Vary: "Origin" };
+
 const NO_FIELDS: Readonly<Record<string, string>> = {};
 
 /**
- * The header fields for an evaluated `allowed_origins` (a binary string) and the methods of the location ("GET"). None when it is empty, or
+ * The header fields for an evaluated `allowed_origins` (a binary string) and the methods of the location ("GET"); `hasCookies`: they decide there. None when it is empty, or
  * could not stand in a header: leaving bytes out would allow an origin that nobody configured.
  */
 export function corsFields(
   origin: string,
   methods: string,
   isModules: boolean,
+  hasCookies = false,
 ): Readonly<Record<string, string>> {
   if (!FIELD_VALUE.test(origin)) return NO_FIELDS;
   const fields = { "Access-Control-Allow-Origin": origin, "Access-Control-Allow-Methods": methods };
@@ -37,5 +41,6 @@ export function corsFields(
     ...fields,
     "Access-Control-Allow-Headers": ALLOW_HEADERS,
     "Access-Control-Expose-Headers": EXPOSE_HEADERS,
+    ...(hasCookies && origin !== "*" ? WITH_COOKIES : NO_FIELDS),
   };
 }

@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   subscribe: ["leaves", "fanout", "store", "wire", "config", "front"],
   admin: ["leaves", "store", "fanout", "config", "wire", "front"],
   web: ["leaves", "config", "front"],
-  handlers: ["leaves", "fanout", "store", "publish", "wire", "config", "front"],
+  handlers: ["leaves", "access", "fanout", "store", "publish", "wire", "config", "front"],
   listen: ["leaves", "config", "fanout", "subscribe", "handlers", "wire"],
   entrance: ["leaves", "access", "config", "front", "store", "publish", "subscribe", "handlers"],
   app: [

@@ -3,7 +3,7 @@
  * a location that has one; all other locations have none, and are not asked.
  */
 import { refuse } from "../answer.ts";
-import { announcedOrigin } from "../config/allowed-origins.ts";
+import { announcedOrigin, readsCookies } from "../config/allowed-origins.ts";
 import type { AddressSource } from "../config/door.ts";
 import type { Grant } from "../config/grant.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
@@ -46,6 +46,7 @@ export interface AccessOptions {
 export class Access {
   readonly revocations: Revocations;
   readonly #gates: readonly (Gate | null)[];
+  readonly #locations: readonly LocationConfig[];
   readonly #origins: readonly (CompiledValue | null)[];
   readonly #standings: Standings;
   readonly #refuseInWords: RefuseInWords;
@@ -56,6 +57,7 @@ export class Access {
     this.revocations = new Revocations(store);
     this.#standings = new Standings(this.revocations);
     this.#refuseInWords = refuseInWords;
+    this.#locations = config.locations;
     const make = makerOf(config, this.revocations, askLocation);
     this.#gates = config.locations.map((location) =>
       location.grants === null && location.rate === null ? null : make(location),
@@ -81,40 +83,54 @@ export class Access {
     const gate = this.#gates[located.index] ?? null;
     if (gate === null) return null;
     const verdict = gate.ask(located);
-    if (!(verdict instanceof Promise)) return this.#act(located, server, verdict);
-    return verdict.then((later) => this.#act(located, server, later) ?? resume());
+    if (!(verdict instanceof Promise)) {
+      // A guard behind it may take its time, and then the request comes again.
+      return this.#act(located, server, verdict, gate.location.code !== null);
+    }
+    return verdict.then((later) => this.#act(located, server, later, true) ?? resume());
   }
 
-  #act(located: LocatedRequest, server: AddressSource | null, verdict: Verdict): Response | null {
+  /** Where others let in whom they know: counts the request all the same. */
+  count(located: LocatedRequest, server: AddressSource | null): Response | null {
+    const verdict = this.#gates[located.index]?.count(located) ?? LET_IN;
+    return isRefused(verdict) ? this.#refuse(located, server, verdict) : null;
+  }
+
+  #act(
+    located: LocatedRequest,
+    server: AddressSource | null,
+    verdict: Verdict,
+    isKept: boolean,
+  ): Response | null {
     if (isRefused(verdict)) return this.#refuse(located, server, verdict);
     if (verdict === LET_IN) return null;
-    this.#granted.set(located.request, verdict);
-    this.recall(located);
+    if (isKept) this.#granted.set(located.request, verdict);
+    give(located, verdict);
     return null;
   }
 
   /** The request is here again, as another object: what was granted to it still is. */
   recall(located: LocatedRequest): void {
     const grant = this.#granted.get(located.request) ?? null;
-    if (grant === null) return;
-    located.grant = grant;
-    located.user ??= grant.sub;
+    if (grant !== null) give(located, grant);
   }
 
   #refuse(located: LocatedRequest, server: AddressSource | null, { refusal, fields }: Refused): Response {
     const inWords = this.#refuseInWords(located, refusal, server);
     if (inWords !== null) return inWords;
     const origin = this.#origins[located.index]?.(located) ?? "";
-    return refuse(refusal, { ...corsFields(origin, located.method, false), ...fields });
+    const hasCookies = readsCookies(this.#locations[located.index] ?? { grants: null });
+    return refuse(refusal, { ...corsFields(origin, located.method, false, hasCookies), ...fields });
   }
 
   /** The hooks of all locations, those who stand by a grant included. */
   hooksOf(others: HooksOf): HooksOf {
     const all = this.#gates.map((gate, index) => {
       const other = others(index);
-      return gate === null || gate.location.grants === null
-        ? other
-        : new GrantHooks(gate, this.#standings, other);
+      const { grants, code } = this.#locations[index] ?? { grants: null, code: null };
+      // A guard may grant as well.
+      const mayGrant = grants !== null || (code?.authorize ?? null) !== null;
+      return mayGrant ? new GrantHooks(gate, this.#standings, other) : other;
     });
     return (index) => all[index] ?? null;
   }
@@ -122,6 +138,11 @@ export class Access {
   stop(): void {
     this.#standings.stop();
   }
+}
+
+function give(located: LocatedRequest, grant: Grant): void {
+  located.grant = grant;
+  located.user ??= grant.sub;
 }
 
 /** Issuers and files of keys are shared by the locations that name them: what is known of them is known once. */

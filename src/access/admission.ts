@@ -43,7 +43,7 @@ export class Admission {
       isOnward = true;
       return onward();
     });
-    if (first === null) return null;
+    if (first === null) return this.#access.count(located, server);
     if (!(first instanceof Promise)) return this.#orGrant(located, server, onward, first);
     return first.then((answer) => {
       // What was let on after all is answered already.

@@ -35,7 +35,7 @@ export function grantOf(raw: unknown): Grant | null {
   return {
     sub,
     jti: null,
-    issuedSec: null,
+    issuedSec: nowSec(),
     endMs: exp === null ? Number.POSITIVE_INFINITY : exp * 1000,
     expiresSec: exp,
     subscribe: compilePatterns(read.subscribe, sub),
@@ -50,7 +50,7 @@ function asAsked(channels: readonly string[]): Grant {
   return {
     sub: null,
     jti: null,
-    issuedSec: null,
+    issuedSec: nowSec(),
     endMs: Number.POSITIVE_INFINITY,
     expiresSec: null,
     subscribe: names,
@@ -58,3 +58,6 @@ function asAsked(channels: readonly string[]): Grant {
     info: undefined,
   };
 }
+
+/** It is as new as the answer. */
+const nowSec = (): number => Math.floor(Date.now() / 1000);

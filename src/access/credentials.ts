@@ -1,6 +1,6 @@
 /**
- * What a request brings to be let in: a key, or a token in one of the places of its location. Called by the gate; nothing is believed here. And
- * what of it must not get into a log.
+ * What a request brings to be let in: a key, or a token in one of the places of its location. Called by the gate; nothing is believed here.
+ * What of it must not get into a log is front/log-secrets.ts's.
  */
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { TokenPlace } from "../config/model.ts";
@@ -41,13 +41,6 @@ export function tokenOf(located: LocatedRequest, places: readonly TokenPlace[]):
   }
   return { token: null };
 }
-
-/** Every text in the request that may be secret, as it stands there. */
-export const secretsOf = (located: LocatedRequest, places: readonly TokenPlace[]): readonly string[] => {
-  const key = located.header("x-api-key");
-  const all = places.flatMap((place) => rawValues(located, place));
-  return (key === null ? all : [...all, key]).filter((text) => text !== "");
-};
 
 const values = (located: LocatedRequest, place: TokenPlace): readonly string[] =>
   place.kind === "query" ? rawValues(located, place).map(decodeOnce) : rawValues(located, place);

@@ -70,6 +70,11 @@ export class Gate {
     return this.#judge(located, channels, found);
   }
 
+  /** Whether it is one too many, of somebody whom others know. */
+  count(located: LocatedRequest): Verdict {
+    return this.#counted(located, null) ?? LET_IN;
+  }
+
   /** A token that a client brings for itself while it stands: whether it is good, and for whom. */
   async renew(token: string, names: readonly string[]): Promise<Grant | Refusal> {
     const { issuers, isRevoked } = this.#parts;

@@ -1,21 +1,21 @@
 /**
- * Where grants are asked for: who stands is known to standings.ts, and what a WebSocket client says is compared with its grant. For publish/ and
+ * Where something is granted: who stands is known to standings.ts, and what a WebSocket client says is compared with its grant. For publish/ and
  * subscribe/ these are the location's hooks; those of somebody's code, if there are any, are behind them.
  */
 import type { Grant } from "../config/grant.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
-import { type Refusal, Refusals } from "../errors.ts";
+import { FrameRefusals, type Refusal, Refusals } from "../errors.ts";
 import type { Arrival, Judge, Lease, LocationHooks, Renewed } from "../front/location-hooks.ts";
 import { binaryName, type Gate } from "./gate.ts";
 import { Stander, type Standings } from "./standings.ts";
 
 export class GrantHooks implements LocationHooks {
-  readonly #gate: Gate;
+  readonly #gate: Gate | null;
   readonly #standings: Standings;
   readonly #others: LocationHooks | null;
   readonly #leases = new WeakMap<LocatedRequest, GrantLease>();
 
-  constructor(gate: Gate, standings: Standings, others: LocationHooks | null) {
+  constructor(gate: Gate | null, standings: Standings, others: LocationHooks | null) {
     this.#gate = gate;
     this.#standings = standings;
     this.#others = others;
@@ -54,10 +54,10 @@ class GrantLease implements Lease {
   grant: Grant;
   /** null: it does not stand yet. */
   stander: Stander | null = null;
-  readonly #gate: Gate;
+  readonly #gate: Gate | null;
   readonly #standings: Standings;
 
-  constructor(grant: Grant, gate: Gate, standings: Standings) {
+  constructor(grant: Grant, gate: Gate | null, standings: Standings) {
     this.grant = grant;
     this.#gate = gate;
     this.#standings = standings;
@@ -70,6 +70,8 @@ class GrantLease implements Lease {
 
   /** Of the same client: a connection does not become another's. */
   async renew(token: string, names: readonly Uint8Array[]): Promise<Renewed | Refusal> {
+    // Somebody's code has granted this, and asks for no tokens.
+    if (this.#gate === null) return FrameRefusals.noTokens;
     const grant = await this.#gate.renew(token, names.map(binaryName));
     if ("status" in grant) return grant;
     if (grant.sub !== this.grant.sub) return Refusals.invalidToken;

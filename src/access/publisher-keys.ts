@@ -79,7 +79,8 @@ function readEntries(path: string, size: number): ReadonlyMap<string, Entry> {
 const grantOfLine = ({ name, publish, subscribe }: KeyLine): Grant => ({
   sub: name,
   jti: null,
-  issuedSec: null,
+  // It is good as long as it is in the file: what was issued before a time is not meant.
+  issuedSec: Number.POSITIVE_INFINITY,
   endMs: Number.POSITIVE_INFINITY,
   expiresSec: null,
   subscribe: compilePatterns(subscribe, name),

@@ -15,6 +15,12 @@ export const EVERY_ORIGIN = "*";
 export const namesOrigin = (text: string, origin: string): boolean =>
   text.split(SEPARATOR).some((one) => one === EVERY_ORIGIN || one.toLowerCase() === origin.toLowerCase());
 
+/** Whether the cookies of a browser's user decide what he may do here: in a token, or as a backend is told of them. */
+export const readsCookies = ({ grants }: Pick<LocationConfig, "grants">): boolean =>
+  grants !== null &&
+  (grants.places.some(({ kind }) => kind === "cookie") ||
+    grants.question?.headers.includes("cookie") === true);
+
 /** What Access-Control-Allow-Origin says, which can be one origin only: of several the one that asks. */
 export function announcedOrigin({ checkOrigin }: LocationConfig, value: CompiledValue): CompiledValue {
   if (!checkOrigin) return value;

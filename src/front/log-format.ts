@@ -6,6 +6,7 @@ import { toBinary } from "../config/binary-text.ts";
 import { rawLocationValue } from "../config/location-values.ts";
 import type { LocationConfig } from "../config/model.ts";
 import { log } from "../log.ts";
+import { hiding } from "./log-secrets.ts";
 import { type Answered, type LogValue, logVariable } from "./log-variables.ts";
 
 export type LineMaker = (answered: Answered) => string;
@@ -28,7 +29,8 @@ export function compileLogFormat(format: string, location: LocationConfig): Line
   for (const found of text.matchAll(VARIABLE)) {
     literal(found.index);
     literalFrom = found.index + found[0].length;
-    const value = compileVariable(found[1] ?? found[2] ?? "", location);
+    const name = found[1] ?? found[2] ?? "";
+    const value = hiding(name, location, compileVariable(name, location));
     parts.push((answered) => escaped(value(answered)));
   }
   literal(text.length);

@@ -3,7 +3,7 @@
  * (CORS governs only what a page may read), so the origin it names is looked at: this server's own, or one of `allowed_origins`; any other is refused. Who names none is no
  * browser: curl, a backend. Asked by front.ts.
  */
-import { EVERY_ORIGIN, namesOrigin } from "../config/allowed-origins.ts";
+import { EVERY_ORIGIN, namesOrigin, readsCookies } from "../config/allowed-origins.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import { rawLocationValue } from "../config/location-values.ts";
 import type { LocationConfig } from "../config/model.ts";
@@ -31,13 +31,17 @@ export function compileOriginCheck(location: LocationConfig): OriginCheck | null
   };
 }
 
-function concernsOf({ role }: LocationConfig): OriginCheck | null {
+function concernsOf(location: LocationConfig): OriginCheck | null {
+  const { role } = location;
   if (role.kind === "publisher" || role.kind === "revoke")
     return (located) => !HARMLESS.has(located.method) || hasCookies(located);
   if (role.kind === "subscriber") return role.mode === "websocket" ? () => true : hasCookies;
+  const byCookie: OriginCheck | null = readsCookies(location) ? hasCookies : null;
   // What else a handler does is its author's affair.
-  if (role.kind === "handler") return (located) => located.header("upgrade")?.toLowerCase() === "websocket";
-  return null;
+  if (role.kind === "handler")
+    return (located) =>
+      located.header("upgrade")?.toLowerCase() === "websocket" || byCookie?.(located) === true;
+  return byCookie;
 }
 
 /**

@@ -2,7 +2,7 @@
  * The context a handler is given (sluice.d.ts), one for each request or socket. Its functions are closures, so that they can be taken
  * out of it: `async function* ({ sleep })`. What costs something is made when it is first asked for.
  */
-import type { ChannelStatistics, Context, PublishOptions, PublishResult, Subscription } from "sluice";
+import type { ChannelStatistics, Context, Grant, PublishOptions, PublishResult, Subscription } from "sluice";
 import { binaryBytes } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { CaptureGroups } from "../config/match-syntax.ts";
@@ -21,6 +21,7 @@ export const Ending = {
   clientLeft: atHandler(new DOMException("The client has left.", "AbortError")),
   tooLate: atHandler(new DOMException("The time limit of the location is over.", "TimeoutError")),
   draining: atHandler(new DOMException("The server is about to stop.", "AbortError")),
+  grantOver: atHandler(new DOMException("What was granted to the client is over.", "AbortError")),
   done: atHandler(new DOMException("The request is over.", "AbortError")),
 } as const;
 
@@ -34,6 +35,7 @@ export class RequestContext implements Context {
   readonly #body: Uint8Array<ArrayBuffer> | null;
   readonly remoteAddress: string;
   readonly user: string | null;
+  readonly grant: Grant | null;
   #request: Request | null = null;
   #query: Query | null = null;
   #controller: AbortController | null = null;
@@ -54,6 +56,7 @@ export class RequestContext implements Context {
     this.#body = body;
     this.remoteAddress = located.remoteAddress;
     this.user = located.user;
+    this.grant = shownGrant(located);
   }
 
   // --- the request -----------------------------------------------------------------------------------------------------------------
@@ -164,6 +167,13 @@ export class RequestContext implements Context {
   readonly log = (message: string, fields: LogFields = {}): void => {
     log("info", String(message), fields);
   };
+}
+
+/** As handlers see it: what there is to know, and nothing to do with it. */
+function shownGrant({ grant }: LocatedRequest): Grant | null {
+  if (grant === null) return null;
+  const { sub, subscribe, publish, expiresSec, info } = grant;
+  return { sub, subscribe: subscribe.texts, publish: publish.texts, exp: expiresSec, info };
 }
 
 /** The request as one can be had anywhere else: with the body that was read for it, and with the host in its URL. */

@@ -166,7 +166,8 @@ export class HandlerEndpoint {
     server?.timeout(request, 0);
     const ended = (): void => server?.timeout(request, this.#host.idleSec);
     const file = this.#file;
-    return generatedResponse({ host: this.#host, file, context, pieces, first, ended }, { headers });
+    const arrival = this.#host.arrival(located);
+    return generatedResponse({ host: this.#host, file, context, pieces, first, ended, arrival }, { headers });
   }
 
   #streamFields(located: LocatedRequest) {

@@ -7,6 +7,7 @@
  */
 
 import { type BreakableSink, pulledResponse } from "../direct-answer.ts";
+import type { Arrival, Standing } from "../front/location-hooks.ts";
 import { log } from "../log.ts";
 import { Ending, type RequestContext } from "./context.ts";
 import { isPromise } from "./failure.ts";
@@ -31,6 +32,7 @@ export interface Generating {
   readonly first: IteratorResult<unknown>;
   /** Called when it has ended, by whatever cause. */
   readonly ended: () => void;
+  readonly arrival: Arrival | null;
 }
 
 /** The answer with such a body. */
@@ -38,15 +40,17 @@ export function generatedResponse(generating: Generating, init: ResponseInit): R
   return pulledResponse(new GeneratedBody(generating), init);
 }
 
-export class GeneratedBody implements Running {
+export class GeneratedBody implements Running, Standing {
   readonly type = "direct";
   readonly #generating: Generating;
   #sink: BreakableSink | null = null;
   #isOver = false;
+  readonly #departure: (() => void) | null;
 
   constructor(generating: Generating) {
     this.#generating = generating;
     generating.host.add(this);
+    this.#departure = generating.arrival?.([], this) ?? null;
   }
 
   /** Called once, when the answer goes out. */
@@ -61,6 +65,12 @@ export class GeneratedBody implements Running {
   /** The client went away. */
   cancel(): void {
     this.#leave(Ending.clientLeft);
+  }
+
+  /** As when the server stops: it may say a last word. */
+  dismiss(): void {
+    this.#generating.context.finish(Ending.grantOver);
+    setTimeout(() => this.#end(), LAST_WORDS_MS);
   }
 
   goAway(): void {
@@ -127,6 +137,7 @@ export class GeneratedBody implements Running {
     this.#isOver = true;
     const { host, context, pieces, ended } = this.#generating;
     host.remove(this);
+    this.#departure?.();
     context.finish(ending);
     ended();
     this.#sink = null;

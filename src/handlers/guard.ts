@@ -3,15 +3,18 @@
  * access rules and passwords. Whatever goes wrong in it, nobody is let in.
  */
 import type { Authorization, AuthorizeContext } from "sluice";
+import { grantOf } from "../access/answered-grant.ts";
 import { NO_CACHE, refuse } from "../answer.ts";
 import type { AddressSource } from "../config/door.ts";
+import type { Grant } from "../config/grant.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import { groupsOf, locationValue } from "../config/location-values.ts";
 import type { CaptureGroups } from "../config/match-syntax.ts";
 import type { LocationConfig } from "../config/model.ts";
+import { EVERYTHING } from "../config/patterns.ts";
 import type { CompiledValue } from "../config/variables.ts";
 import type { Answer } from "../direct-answer.ts";
-import type { Refusal } from "../errors.ts";
+import { type Refusal, Refusals } from "../errors.ts";
 import { errorPage } from "../front/error-page.ts";
 import { fieldValue } from "../front/field-value.ts";
 import type { Incoming } from "../incoming.ts";
@@ -47,7 +50,9 @@ interface Refused {
 type Outcome = Refused | null;
 
 /** What was granted to a request that is handed in a second time. */
-type Granted = Pick<LocatedRequest, "granted" | "user">;
+type Granted = Pick<LocatedRequest, "granted" | "user" | "grant">;
+
+const GRANT_MEMBERS = ["sub", "subscribe", "publish", "exp", "info"] as const;
 
 /** In bytes: what is written into every log line and kept for every connection. */
 const MAX_USER_BYTES = 256;
@@ -82,7 +87,8 @@ export class Guards {
     if (!(outcome instanceof Promise)) return outcome === null ? null : answerTo(outcome);
     return outcome.then((refused) => {
       if (refused !== null) return answerTo(refused);
-      this.#granted.set(located.request, { granted: located.granted, user: located.user });
+      const { granted, user, grant } = located;
+      this.#granted.set(located.request, { granted, user, grant });
       return resume();
     });
   }
@@ -93,6 +99,7 @@ export class Guards {
     if (said === undefined) return;
     located.granted = said.granted;
     located.user = said.user;
+    located.grant = said.grant;
   }
 }
 
@@ -195,12 +202,37 @@ class Guard {
     const { status, explain, channels, user } = said as Record<string, unknown>;
     if (status !== undefined)
       return this.#refusal(status, typeof explain === "string" ? fieldValue(explain) : null);
-    if (channels === undefined && user === undefined)
-      throw new TypeError("authorize answered an object without status, channels or user");
+    const isGrant = GRANT_MEMBERS.some((name) => Object.hasOwn(said, name));
+    if (channels === undefined && user === undefined && !isGrant)
+      throw new TypeError("authorize answered an object without status, channels, user or a grant");
     const name = user === undefined ? null : userName(user);
     if (channels !== undefined) located.granted = this.#grantedPath(channels, located);
-    located.user = name;
-    return null;
+    if (isGrant) located.grant = this.#grant(said);
+    located.user = name ?? located.grant?.sub ?? null;
+    return isGrant && !this.#isCovered(located) ? this.#notGranted() : null;
+  }
+
+  /** Without a word about channels it covers what is asked for, as it would without the rest of it. */
+  #grant(said: object): Grant {
+    const grant = grantOf(said);
+    if (grant === null) throw new TypeError("authorize answered a grant with something in it that is none");
+    const isWhole = "subscribe" in said || "publish" in said;
+    return isWhole ? grant : { ...grant, subscribe: EVERYTHING, publish: EVERYTHING };
+  }
+
+  #isCovered(located: LocatedRequest): boolean {
+    const { grant } = located;
+    if (grant === null || this.#channelsPath === null) return true;
+    if (grant.endMs <= Date.now()) return false;
+    const { maxChannelsPerRequest } = this.#host.config.limits;
+    const parsed = parseChannelsPath(located.granted ?? this.#channelsPath(located), maxChannelsPerRequest);
+    const patterns = this.#role === "publisher" ? grant.publish : grant.subscribe;
+    if (typeof parsed === "string") return true;
+    return parsed.names.every((name) => patterns.covers(Buffer.from(name).toString("latin1")));
+  }
+
+  #notGranted(): Refused {
+    return { refusal: Refusals.notGranted, answer: refuse(Refusals.notGranted) };
   }
 
   #grantedPath(channels: unknown, located: LocatedRequest): string {

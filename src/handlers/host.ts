@@ -1,6 +1,9 @@
 /** What handlers of a worker share: the store, fan-out, and the list of those that a drain has to end. Made once by app.ts. */
+
+import type { LocatedRequest } from "../config/located-request.ts";
 import type { Config } from "../config/model.ts";
 import type { Fanout } from "../fanout/fanout.ts";
+import type { Arrival, HooksOf } from "../front/location-hooks.ts";
 import type { Ingest } from "../publish/ingest.ts";
 import type { HandlerFiles } from "./loader.ts";
 
@@ -25,6 +28,8 @@ export class HandlerHost {
   /** The listeners close a connection on which nothing moves for so long. */
   readonly idleSec: number;
   draining = false;
+  /** What has to know of those who stand by a grant: set by app.ts; null: nothing. */
+  grants: HooksOf | null = null;
   readonly #running = new Set<Running>();
 
   constructor({ config, ingest, fanout, files, idleSec }: HandlerHostOptions) {
@@ -33,6 +38,11 @@ export class HandlerHost {
     this.fanout = fanout;
     this.files = files;
     this.idleSec = idleSec;
+  }
+
+  /** null: whoever it is may stay. */
+  arrival(located: LocatedRequest): Arrival | null {
+    return located.grant === null ? null : (this.grants?.(located.index)?.arrival(located) ?? null);
   }
 
   add(running: Running): void {

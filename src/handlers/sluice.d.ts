@@ -22,8 +22,10 @@ declare module "sluice" {
     readonly headers: Headers;
     /** "unix:" for a client of a unix socket; never empty. */
     readonly remoteAddress: string;
-    /** Who the location's `authorize` said it is; null: it did not say. */
+    /** Who the location's `authorize` said it is, else whom its grant is for; null: nobody said. */
     readonly user: string | null;
+    /** What was granted: by a token, a key, a backend, or `authorize`; null: nobody was asked. */
+    readonly grant: Grant | null;
     /** Aborts when the client went away, when the time limit is over, or when the server is about to stop. */
     readonly signal: AbortSignal;
     /** Publishes one message. Throws when it is refused; the error's `status` says why, as an HTTP status would. */
@@ -39,6 +41,17 @@ declare module "sluice" {
     sleep(ms: number): Promise<void>;
     /** Writes a line to sluice's log. */
     log(message: string, fields?: Readonly<Record<string, string | number | boolean | null>>): void;
+  }
+
+  /** Channels are exact names, `prefix*`, or `*`; the manual is docs/access.md. */
+  export interface Grant {
+    readonly sub: string | null;
+    readonly subscribe: readonly string[];
+    readonly publish: readonly string[];
+    /** Seconds since 1970; null: it has no end. */
+    readonly exp: number | null;
+    /** What others may know of them, as the token or backend has it. */
+    readonly info: unknown;
   }
 
   export interface PublishOptions {
@@ -136,14 +149,16 @@ declare module "sluice" {
 
   /**
    * true: let in. false: 403. A status (400 to 599), alone or with a sentence. `channels`: let in, to these instead; "news.b5" begins
-   * with the last 5 messages. `user`: let in, by this name (1 to 256 bytes), which hooks and the log are told.
+   * with the last 5 messages. `user`: let in, by this name (1 to 256 bytes), which hooks and the log are told. A grant: let in to what it
+   * covers, until it ends; without `subscribe` and `publish` it covers what is asked for.
    */
   export type Authorization =
     | boolean
     | number
     | { readonly status: number; readonly explain?: string }
     | { readonly channels: string | readonly string[]; readonly user?: string }
-    | { readonly user: string };
+    | { readonly user: string }
+    | Partial<Grant>;
 
   export interface AuthorizeContext extends Context {
     /** The channels that are asked for. */

@@ -6,9 +6,11 @@ import type { Socket, WebSocketHandler } from "sluice";
 import { headerOnly, NO_CACHE, SERVER } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { CaptureGroups } from "../config/match-syntax.ts";
-import { CloseCode } from "../errors.ts";
+import { CloseCode, Refusals } from "../errors.ts";
+import type { Arrival, Standing } from "../front/location-hooks.ts";
 import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
 import type { Incoming } from "../incoming.ts";
+import { closeReason } from "../wire/close-reason.ts";
 import { Ending, RequestContext } from "./context.ts";
 import { isPromise } from "./failure.ts";
 import type { HandlerHost, Running } from "./host.ts";
@@ -55,7 +57,7 @@ export class SocketEndpoint {
     if (!asksForUpgrade(located.request)) return headerOnly(400);
     const { request } = located;
     const context = new RequestContext(this.host, located, this.#groups);
-    const data = new HandlerSocket(this, handler, context);
+    const data = new HandlerSocket(this, handler, context, this.host.arrival(located));
     const headers = {
       ...NO_CACHE,
       "Sec-WebSocket-Protocol": agreedProtocol(request, spokenBy(handler)) ?? "",
@@ -70,7 +72,7 @@ export const spokenBy = ({ protocols }: WebSocketHandler): readonly string[] =>
   Array.isArray(protocols) ? protocols : [];
 
 /** A socket as Bun knows it. What the handler is given is its `handle`. */
-export class HandlerSocket implements Running {
+export class HandlerSocket implements Running, Standing {
   readonly #endpoint: SocketEndpoint;
   readonly #handler: WebSocketHandler;
   readonly #context: RequestContext;
@@ -82,8 +84,16 @@ export class HandlerSocket implements Running {
   #idle: Timer | null = null;
   #heardMs = 0;
   #isPinged = false;
+  readonly #arrival: Arrival | null;
+  #departure: (() => void) | null = null;
 
-  constructor(endpoint: SocketEndpoint, handler: WebSocketHandler, context: RequestContext) {
+  constructor(
+    endpoint: SocketEndpoint,
+    handler: WebSocketHandler,
+    context: RequestContext,
+    arrival: Arrival | null,
+  ) {
+    this.#arrival = arrival;
     this.#endpoint = endpoint;
     this.#handler = handler;
     this.#context = context;
@@ -97,6 +107,7 @@ export class HandlerSocket implements Running {
   opened(native: NativeSocket): void {
     this.native = native;
     this.#endpoint.host.add(this);
+    this.#departure = this.#arrival?.([], this) ?? null;
     this.#heardMs = performance.now();
     if (this.#idleMs > 0) this.#watch(this.#idleMs);
     this.#call("open", () => this.#handler.open?.(this.#handle, this.#context));
@@ -148,8 +159,18 @@ export class HandlerSocket implements Running {
     this.#idle = null;
     this.native = null;
     this.#endpoint.host.remove(this);
+    this.#departure?.();
     this.#context.finish(Ending.clientLeft);
     this.#call("close", () => this.#handler.close?.(this.#handle, code, reason));
+  }
+
+  dismiss(why: "ended" | "revoked"): void {
+    this.#context.finish(Ending.grantOver);
+    const refusal = why === "ended" ? Refusals.tokenExpired : Refusals.tokenRevoked;
+    this.native?.close(
+      why === "ended" ? CloseCode.GRANT_ENDED : CloseCode.GRANT_REVOKED,
+      closeReason(refusal),
+    );
   }
 
   goAway(): void {

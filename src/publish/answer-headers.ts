@@ -3,7 +3,7 @@
  * Headers object three times faster than it reads a literal (300 of 900 ns). Called by endpoint.ts at the start of each request.
  */
 import { ANTI_CACHE, type HeaderFields, NOSNIFF } from "../answer.ts";
-import { announcedOrigin } from "../config/allowed-origins.ts";
+import { announcedOrigin, readsCookies } from "../config/allowed-origins.ts";
 import { rawLocationValue } from "../config/location-values.ts";
 import type { LocationConfig } from "../config/model.ts";
 import type { CompiledValue, RequestFacts } from "../config/variables.ts";
@@ -44,6 +44,7 @@ export class AnswerHeaders {
   readonly #origin: CompiledValue | null;
   readonly #methods: string;
   readonly #isModules: boolean;
+  readonly #hasCookies: boolean;
   /** One entry is enough: the value is a constant almost everywhere, and clients of one page have one origin. */
   #lastOrigin = "";
   #last: HeaderSet;
@@ -52,6 +53,7 @@ export class AnswerHeaders {
   constructor(location: LocationConfig, methods: string) {
     const { allowedOrigins, nosniff, moduleFields } = location;
     this.#isModules = moduleFields;
+    this.#hasCookies = readsCookies(location);
     this.#typed = nosniff ? NOSNIFF : {};
     this.#last = new HeaderSet({}, this.#typed);
     this.#origin =
@@ -63,7 +65,10 @@ export class AnswerHeaders {
     if (this.#origin === null) return this.#last;
     const origin = this.#origin(facts);
     if (origin !== this.#lastOrigin) {
-      this.#last = new HeaderSet(corsFields(origin, this.#methods, this.#isModules), this.#typed);
+      this.#last = new HeaderSet(
+        corsFields(origin, this.#methods, this.#isModules, this.#hasCookies),
+        this.#typed,
+      );
       this.#lastOrigin = origin;
     }
     return this.#last;

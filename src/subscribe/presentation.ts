@@ -3,7 +3,7 @@
  * A held answer keeps its presentation, and all requests that look alike share one, so ten thousand held ones cost nothing.
  */
 import { ANTI_CACHE, type HeaderFields, NOSNIFF } from "../answer.ts";
-import { announcedOrigin } from "../config/allowed-origins.ts";
+import { announcedOrigin, readsCookies } from "../config/allowed-origins.ts";
 import { contentTypeOf } from "../config/content-type.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import { optionalLocationValue } from "../config/location-values.ts";
@@ -69,7 +69,7 @@ export class Presenter {
     const origin = this.#allowedOrigins(located);
     if (origin !== this.#origin) {
       this.#origin = origin;
-      this.#cors = corsFields(origin, METHODS, this.#location.moduleFields);
+      this.#cors = corsFields(origin, METHODS, this.#location.moduleFields, readsCookies(this.#location));
       this.#known.clear();
     }
     return this.#cors;
