@@ -130,7 +130,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const access = new Access({
     config,
     store,
-    askLocation: innerQuestions(config, programs),
+    askLocation: innerQuestions(programs),
     refuseInWords: (located, refusal, server) =>
       (isWebSocket(config.locations[located.index])
         ? refuseSocket(located, refusal, server as RefusedUpgrader | null)

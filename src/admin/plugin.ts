@@ -8,6 +8,7 @@ import type { Store } from "../store/store.ts";
 import { ChannelListings } from "./channel-listing.ts";
 import { renderMetrics } from "./metrics.ts";
 import { StatisticsEndpoint } from "./statistics.ts";
+import { stubStatus } from "./stub-status.ts";
 
 export interface AdminOptions {
   readonly config: Config;
@@ -35,6 +36,8 @@ export const admin = ({ config, store, slot, ring, locator, front, isReady }: Ad
     const located = locator.claim("statistics", request, server);
     const answer = located === null ? undefined : endpoints[located.index]?.handle(located);
     if (located !== null && answer !== undefined) return front.finish(located, answer);
+    const counted = locator.claim("stub-status", request, server);
+    if (counted !== null) return front.finish(counted, stubStatus(store));
     // The last of the plugins: no location wants it.
     return builtIn?.(request);
   });

@@ -13,14 +13,19 @@ import {
   readAccessLog,
   readAddedHeader,
   readAll,
+  readErrorPage,
   readLogFormats,
   readTypes,
 } from "./location-lists.ts";
 import type {
+  AuthConfig,
   Config,
   ConnectionConfig,
+  FileAnswersConfig,
+  LimitExcept,
   LimitsConfig,
   LocationConfig,
+  LocationNode,
   MessagesConfig,
   Role,
   ServerConfig,
@@ -43,7 +48,7 @@ const NOSNIFF_HEADER = /^x-content-type-options\s/i;
 
 /** Never fails: what could be wrong was found before. Paths of code are relative to `folder`, that of the configuration file. */
 export function buildConfig(
-  { main, servers, issuers, setVariables }: CheckedValues,
+  { main, servers, issuers, maps, setVariables }: CheckedValues,
   folder: string = process.cwd(),
 ): Config {
   const context: Context = {
@@ -59,6 +64,7 @@ export function buildConfig(
     listen: listeners.map(({ address }) => address),
     listeners,
     servers: built,
+    maps: maps.map((map) => ({ ...map, to: map.to.replace(/^\$/, "").toLowerCase() })),
     workers: main.workers === UNSET ? autoWorkers() : main.workers,
     shutdownTimeoutMs: main.shutdown_timeout,
     drainRate: main.drain_rate,
@@ -147,12 +153,12 @@ function buildServer(server: ServerEntry, context: Context, locations: LocationC
   };
 }
 
-/** Appends the location and the variants its steps make of it; answers its index. */
+/** Appends the location and the variants its steps make of it, and those inside it. */
 function addLocation(
-  { values, steps }: LocationEntry,
+  { values, steps, locations: inner }: LocationEntry,
   context: Context,
   locations: LocationConfig[],
-): number {
+): LocationNode {
   // Variants know the conditions of all steps: captures of a regex among them may stand in their values.
   const plain = steps.map((step) => buildStep(step.values, NO_VARIANT));
   const built = steps.map((step) => {
@@ -161,12 +167,14 @@ function addLocation(
     return buildStep(step.values, locations.length - 1);
   });
   locations.push(buildLocation(values, context, built));
-  return locations.length - 1;
+  const index = locations.length - 1;
+  return { index, inner: inner.map((entry) => addLocation(entry, context, locations)) };
 }
 
 const buildStep = (values: StepValues, variant: number): StepConfig => ({
   condition: values.if,
   set: values.set,
+  rewrite: values.rewrite,
   return: values.return,
   isBreak: values.break,
   variant,
@@ -182,6 +190,7 @@ function buildLocation(
   return {
     match: location.match,
     role: roleOf(location),
+    isInternal: location.internal,
     channelsPath: location.channels_path ?? "",
     lastReceivedMessageTime: location.last_received_message_time,
     lastReceivedMessageTag: location.last_received_message_tag,
@@ -216,13 +225,16 @@ function buildLocation(
     maxBodyBytes: location.max_body_size ?? main["limits.max_body_size"],
     steps,
     access: readAll(location.access, readAccess),
-    auth:
-      location.auth_basic === null || location.auth_basic_user_file === null
-        ? null
-        : { realm: location.auth_basic, userFile: location.auth_basic_user_file },
+    auth: authOf(location.auth_basic, location.auth_basic_user_file),
     grants: grantsOf(location, folder),
     satisfiesAny: location.satisfy === "any",
     rate: location.rate === null ? null : readRate(location.rate),
+    limitExcept: limitExceptOf(location),
+    tryFiles: location.try_files,
+    errorPages: readAll(location.error_page, readErrorPage),
+    expires: location.expires,
+    absoluteRedirect: location.absolute_redirect,
+    redirectsWithoutPort: !location.port_in_redirect,
     addedHeaders: readAll(location.add_header, readAddedHeader),
     gzip: location.gzip
       ? {
@@ -237,11 +249,43 @@ function buildLocation(
       root === null && alias === null
         ? null
         : { root, alias, index, fallback: location.fallback, dotfiles: location.dotfiles },
+    fileAnswers: fileAnswersOf(location),
+    gzipVary: location.gzip_vary,
     code: codeOf(location, folder),
     accessLogs: readAll(location.access_log, (text) => readAccessLog(text, formats)),
     setVariables,
   };
 }
+
+const authOf = (realm: string | null, userFile: string | null): AuthConfig | null =>
+  realm === null || userFile === null ? null : { realm, userFile };
+
+/** null: the same for all methods. A password of the location stands, unless there is another for these. */
+function limitExceptOf(location: LocationValues): LimitExcept | null {
+  const { limit_except: methods, limit_except_access: access } = location;
+  if (methods.length === 0) return null;
+  return {
+    methods: methods.map((method) => method.toUpperCase()),
+    access: readAll(access.length > 0 ? access : location.access, readAccess),
+    auth: authOf(
+      location.limit_except_auth_basic ?? location.auth_basic,
+      location.limit_except_auth_basic_user_file ?? location.auth_basic_user_file,
+    ),
+  };
+}
+
+const fileAnswersOf = (location: LocationValues): FileAnswersConfig => ({
+  listing: location.autoindex
+    ? {
+        format: location.autoindex_format,
+        exactSize: location.autoindex_exact_size,
+        localTime: location.autoindex_localtime,
+      }
+    : null,
+  etag: location.etag,
+  ranges: location.ranges,
+  ifModifiedSince: location.if_modified_since,
+});
 
 /** The first mention of an extension wins, as in nginx. */
 function typesOf(texts: readonly string[]): ReadonlyMap<string, string> {
@@ -256,6 +300,7 @@ function roleOf(location: LocationValues): Role {
   if (location.publisher !== null) return { kind: "publisher", admin: location.publisher === "admin" };
   if (location.subscriber !== null) return { kind: "subscriber", mode: location.subscriber };
   if (location.statistics) return { kind: "statistics" };
+  if (location.stub_status) return { kind: "stub-status" };
   if (location.pushstream_client) return { kind: "pushstream-client" };
   if (location.examples) return { kind: "examples" };
   if (location.revoke) return { kind: "revoke" };

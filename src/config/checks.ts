@@ -31,6 +31,16 @@ export function listenIssues(addresses: readonly string[]): readonly Issue[] {
   return issues;
 }
 
+/** At least one candidate, and what serves without any. */
+export function tryFilesIssues(entries: readonly string[]): readonly Issue[] {
+  const last = entries.at(-1) ?? "";
+  if (entries.length === 1)
+    return [issue(entries, "try_files needs a candidate and what serves without one.")];
+  return /^(?:=[1-5]\d\d|@\S+|[/$].*)$/s.test(last) || entries.length === 0
+    ? []
+    : [issue(last, 'the last entry is "/path", "@name" or "=status".', `[${entries.length - 1}]`)];
+}
+
 type AddressOutcome = { readonly canonical: string; readonly sentence: string | null };
 
 function canonicalAddress(address: string): AddressOutcome {

@@ -10,13 +10,16 @@ import { grantIssues, issuerIssues } from "./grant-checks.ts";
 import { readOption } from "./kinds.ts";
 import { duplicateMatchIssues, locationIssues, stepIssues } from "./location-checks.ts";
 import { locationWarnings } from "./location-warnings.ts";
+import { mapIssues } from "./maps.ts";
 import {
   ALL_OPTIONS,
   ISSUER_PREFIX,
   type IssuerValues,
   LOCATION_PREFIX,
   type LocationValues,
+  MAP_PREFIX,
   type MainValues,
+  type MapValues,
   optionAt,
   SERVER_PREFIX,
   type ServerValues,
@@ -40,6 +43,8 @@ export interface StepEntry {
 export interface LocationEntry {
   readonly values: LocationValues;
   readonly steps: readonly StepEntry[];
+  /** Those inside it. */
+  readonly locations: readonly LocationEntry[];
 }
 
 export interface ServerEntry {
@@ -53,6 +58,7 @@ export interface CheckedValues {
   /** The unnamed server of the top of the file comes first, if there is one. */
   readonly servers: readonly ServerEntry[];
   readonly issuers: readonly IssuerValues[];
+  readonly maps: readonly MapValues[];
   /** Names of all variables that some step sets, without `$`. */
   readonly setVariables: readonly string[];
 }
@@ -91,7 +97,7 @@ class Walk {
 
   document(document: Table): CheckedValues {
     const values = this.#defaults("");
-    const { location, server, issuer, ...rest } = document;
+    const { location, server, issuer, map, ...rest } = document;
     for (const [key, raw] of Object.entries(rest)) {
       if (isSection(key)) this.#section(key, raw, values);
       else this.#option("", key, raw, key, values);
@@ -105,6 +111,7 @@ class Walk {
       this.#issues(`issuer[${i}]`, issues);
     });
     this.#issuerNames = new Set(issuers.map(({ name }) => name));
+    const maps = present(this.#tables(map, "map", (table, path) => this.#map(table, path)));
     const servers = present(this.#tables(server, "server", (table, path) => this.#server(table, path)));
     const named = servers.length;
     // A file with servers of its own has one at the top only if it says something of it.
@@ -124,7 +131,7 @@ class Walk {
     for (const { path, issue } of serverWarnings(main, servers, named)) this.#warn(path, issue);
     if (location === undefined && server === undefined)
       this.#warn("", { suffix: "", value: undefined, sentence: NO_LOCATIONS });
-    return { main, servers, issuers, setVariables: [...this.#setVariables] };
+    return { main, servers, issuers, maps, setVariables: [...this.#setVariables] };
   }
 
   #issuer(raw: Table, path: string): IssuerValues {
@@ -140,6 +147,14 @@ class Walk {
     if (!isTable(raw)) this.#fault(name, raw, `${name} is a table, write [${name}].`);
     for (const [key, value] of Object.entries(isTable(raw) ? raw : {}))
       this.#option(`${name}.`, key, value, `${name}.${key}`, values);
+  }
+
+  #map(raw: Table, path: string): MapValues {
+    const values = this.#defaults(MAP_PREFIX);
+    for (const [key, value] of Object.entries(raw))
+      this.#option(MAP_PREFIX, key, value, `${path}.${key}`, values);
+    this.#issues(path, mapIssues(values, this.#setVariables));
+    return withoutPrefix(values, MAP_PREFIX) as MapValues;
   }
 
   #server(raw: Table, path: string): ServerEntry {
@@ -165,14 +180,15 @@ class Walk {
 
   #location(raw: Table, path: string): LocationEntry {
     const values = this.#defaults(LOCATION_PREFIX);
-    const { step, ...rest } = raw;
+    const { step, location, ...rest } = raw;
     for (const [key, value] of Object.entries(rest))
       this.#option(LOCATION_PREFIX, key, value, `${path}.${key}`, values);
     const steps = this.#steps(step, `${path}.`, true);
     this.#issues(path, locationIssues(raw, values, steps, this.#setVariables));
     this.#issues(path, grantIssues(raw, values, this.#issuerNames));
     for (const issue of locationWarnings(raw, values)) this.#warn(path, issue);
-    return { values: withoutPrefix(values, LOCATION_PREFIX) as LocationValues, steps };
+    const locations = this.#locations(location, `${path}.`);
+    return { values: withoutPrefix(values, LOCATION_PREFIX) as LocationValues, steps, locations };
   }
 
   #steps(raw: unknown, prefix: string, inLocation: boolean): readonly StepEntry[] {

@@ -62,8 +62,9 @@ export const NO_DOOR: Door = { address: "", peerOf: () => UNKNOWN_PEER };
 
 /** Whether it matters anywhere in the location who comes. Rather once too often: what is missing here fails late instead of early. */
 export function asksWho(location: LocationConfig): boolean {
-  const { access, auth, code, grants, rate, accessLogs } = location;
+  const { access, auth, code, grants, rate, accessLogs, limitExcept } = location;
   if (
+    limitExcept !== null ||
     grants !== null ||
     rate !== null ||
     access.length > 0 ||

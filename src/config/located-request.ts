@@ -2,14 +2,11 @@
  * A request together with the location it belongs to: what endpoints evaluate their complex values on. The plugins of app.ts
  * each ask the one locator of the worker, which remembers the last request, so a request is matched once.
  *
- * Which server of the configuration it is for is server-names.ts's; what the steps of server and location make of it is
- * rewrite.ts's. A configuration of one server without steps, which most are, pays for neither.
+ * Which server of the configuration it is for is server-names.ts's; which location it ends in is search.ts's. A configuration of one server
+ * without steps, which most are, pays for neither.
  */
-
 import type { Exchange, Gone, Incoming } from "../incoming.ts";
 import { type Callers, type KnownPeer, peerText } from "../peer.ts";
-import type { BoundedRegex } from "./bounded-regex.ts";
-import { type ClientReader, compileClientReader } from "./client-address.ts";
 import {
   type AddressSource,
   asksWho,
@@ -20,30 +17,20 @@ import {
   UnknownPeer,
 } from "./door.ts";
 import type { Grant } from "./grant.ts";
-import { groupsOf } from "./location-values.ts";
-import { compileLocations, type LocationMatch, type LocationMatcher } from "./locations.ts";
-import { NO_GROUPS } from "./match-syntax.ts";
-import type { Config, Role, ServerConfig } from "./model.ts";
-import {
-  type CompiledSteps,
-  compileSteps,
-  type Returned,
-  type SteppedRequest,
-  setGroups,
-  TOO_LONG,
-} from "./rewrite.ts";
-import {
-  compileServerNames,
-  hostName,
-  MAX_HOST_LENGTH,
-  nameRegex,
-  type ServerChooser,
-} from "./server-names.ts";
+import type { LocationMatch } from "./locations.ts";
+import { Maps } from "./maps.ts";
+import type { Config, Role } from "./model.ts";
+import { type Returned, type SteppedRequest, TOO_LONG } from "./rewrite.ts";
+import { compilePlace, LocationRoad, type Place, type Redirect } from "./search.ts";
+import { compileServerNames, type ServerChooser } from "./server-names.ts";
 
 export class LocatedRequest implements SteppedRequest {
   readonly request: Incoming;
   readonly rawUrlPath: string;
-  readonly rawQuery: string;
+  readonly sentQuery: string;
+  rawQuery: string;
+  /** That of a page that stands for an error is GET. */
+  method: string;
   /** Of Config.locations, the variant that serves; -1: none. */
   index: number;
   /** The channels path a guard gave in place of the location's own, as a binary string; null: it gave none. */
@@ -55,12 +42,25 @@ export class LocatedRequest implements SteppedRequest {
   /** What a step answers; the location's role is then not asked. */
   returned: Returned | null = null;
   captures: readonly string[];
-  readonly pathCaptures: readonly string[];
-  /** The decoded, normalised path, as a binary string. */
-  readonly path: string;
+  pathCaptures: readonly string[];
+  /** The decoded, normalised path, as a binary string; steps rewrite it. */
+  path: string;
+  /** Something inside has sent it here: it may see locations that are `internal`. */
+  isInternal = false;
+  /** Its method is one that the location's limit_except is about. */
+  isExcepted = false;
+  /** How often the location was looked for again. */
+  moves = 0;
+  /** It was sent on by an error_page, which happens once. */
+  hasErrorPage = false;
+  /** What error_page wants the answer's status to be; 0: what it is. */
+  statusInstead = 0;
+  /** Answers from another place of its server; null: nothing in the configuration does that. */
+  sendOn: ((to: Redirect) => Response | Promise<Response>) | null = null;
+  /** Its server. */
+  readonly place: Place;
   readonly #door: Door;
   readonly #exchange: Exchange | undefined;
-  readonly #readClient: ClientReader | null;
   /** null: not asked for yet. */
   #callers: Callers | null;
   #variables: Map<string, string> | null = null;
@@ -71,19 +71,21 @@ export class LocatedRequest implements SteppedRequest {
     rawQuery: string,
     match: LocationMatch,
     door: Door,
-    readClient: ClientReader | null,
+    place: Place,
     callers: Callers | null,
   ) {
     this.request = request;
     this.#exchange = request.exchange;
+    this.method = request.method;
     this.rawUrlPath = rawUrlPath;
+    this.sentQuery = rawQuery;
     this.rawQuery = rawQuery;
     this.index = match.index;
     this.captures = match.captures;
     this.pathCaptures = match.captures;
     this.path = match.path;
     this.#door = door;
-    this.#readClient = readClient;
+    this.place = place;
     this.#callers = callers;
   }
 
@@ -100,9 +102,6 @@ export class LocatedRequest implements SteppedRequest {
     if (this.#exchange !== undefined) this.#exchange.whenGone(listener);
     else this.request.signal.addEventListener("abort", listener, ONCE);
   }
-  get method(): string {
-    return this.request.method;
-  }
   /** The address it came to, as configured. */
   get listener(): string {
     return this.#door.address;
@@ -112,7 +111,7 @@ export class LocatedRequest implements SteppedRequest {
     if (this.#callers !== null) return this.#callers;
     const connection = this.#door.peerOf(this.request);
     if (connection.kind === "unknown") throw new UnknownPeer();
-    const client = this.#readClient?.(connection, this) ?? connection;
+    const client = this.place.readClient?.(connection, this) ?? connection;
     this.#callers = { connection, client };
     return this.#callers;
   }
@@ -133,7 +132,7 @@ export class LocatedRequest implements SteppedRequest {
 
   /** A request that is made in the course of this one, for another location of its server: whoever asks there is who asks here. */
   within(request: Incoming, match: LocationMatch): LocatedRequest {
-    return new LocatedRequest(request, match.path, "", match, this.#door, this.#readClient, this.callers);
+    return new LocatedRequest(request, match.path, "", match, this.#door, this.place, this.callers);
   }
 
   header(name: string): string | null {
@@ -142,7 +141,18 @@ export class LocatedRequest implements SteppedRequest {
   }
 
   variable(name: string): string {
-    return this.#variables?.get(name) ?? "";
+    return this.#variables?.get(name) ?? this.#mapped(name);
+  }
+
+  /** Of a map, and the same for the rest of the request. */
+  #mapped(name: string): string {
+    const value = this.place.maps?.valueOf(name, this) ?? null;
+    if (value === null) return "";
+    const text = typeof value === "string" ? value : "";
+    // What cannot be looked at is not taken for anything, least of all for what is let in.
+    if (typeof value !== "string") this.returned = TOO_LONG;
+    this.setVariable(name, text);
+    return text;
   }
 
   setVariable(name: string, value: string): void {
@@ -153,6 +163,12 @@ export class LocatedRequest implements SteppedRequest {
   setCaptures(captures: readonly string[]): void {
     this.captures = captures;
   }
+
+  rewrite(path: string, query: string): void {
+    this.path = path;
+    this.rawQuery = query;
+    this.isInternal = true;
+  }
 }
 
 const ONCE = { once: true };
@@ -160,19 +176,9 @@ const ONCE = { once: true };
 /** Scheme and "//": the authority starts here in every absolute URL Bun gives. Without a Host (HTTP/1.0) it gives the path alone. */
 const AFTER_SCHEME = "http://".length;
 
-/** A server, compiled. */
-interface Place {
-  readonly find: LocationMatcher;
-  readonly steps: CompiledSteps | null;
-  readonly readClient: ClientReader | null;
-  /** Names with groups that have names, which are variables. */
-  readonly names: readonly BoundedRegex[];
-}
-
 export class Locator {
   readonly #places: readonly Place[];
-  /** By index of Config.locations; null: no steps. */
-  readonly #steps: readonly (CompiledSteps | null)[];
+  readonly #road: LocationRoad;
   readonly #roles: readonly Role["kind"][];
   readonly #choose: ServerChooser | null;
   /** By index of Config.locations. */
@@ -180,18 +186,20 @@ export class Locator {
   readonly #doors = new Map<object, Door>();
   /** Of requests that are handed in again: meanwhile the connection may be gone, which takes nothing from who was let on. */
   readonly #kept = new WeakMap<Incoming, Callers>();
+  /** Those that were sent on, which are not looked for once more. */
+  readonly #sentOn = new WeakMap<Incoming, LocatedRequest>();
   #lastRequest: Incoming | null = null;
   #last: LocatedRequest | null = null;
   #lastUnknown: UnknownPeer | null = null;
 
-  constructor(config: Pick<Config, "locations" | "servers" | "listeners">) {
+  constructor(config: Pick<Config, "locations" | "servers" | "listeners" | "maps">) {
     const { locations, servers } = config;
     this.#asksWho = locations.map(asksWho);
     this.#roles = locations.map((location) => location.role.kind);
-    this.#places = servers.map((server) => compileServer(server, config));
-    this.#steps = locations.map((location) =>
-      compileSteps(location.steps, groupsOf(location), location.setVariables),
-    );
+    const names = servers[0]?.setVariables ?? new Set();
+    const maps = config.maps.length === 0 ? null : new Maps(config.maps, names);
+    this.#places = servers.map((server) => compilePlace(server, config, maps));
+    this.#road = new LocationRoad(config);
     this.#choose = servers.length > 1 ? compileServerNames(config) : null;
   }
 
@@ -205,6 +213,13 @@ export class Locator {
     this.#kept.set(request, callers);
   }
 
+  /** Sends a request to another place of its server. It is to be handed in a second time, and then is there. */
+  sendOn(located: LocatedRequest, to: Redirect): void {
+    this.#road.redirect(located, located.place, to);
+    this.#sentOn.set(located.request, located);
+    this.keepCallers(located);
+  }
+
   /**
    * Matches a request for the claims that follow in the same turn. null: nobody may look at it any further (400), as its path is
    * malformed, or nobody can say whose it is; `unknown` then has the reason.
@@ -214,7 +229,7 @@ export class Locator {
     this.#last = null;
     this.#lastUnknown = null;
     try {
-      this.#last = this.#locate(request, this.#doorOf(server));
+      this.#last = this.#sentOn.get(request) ?? this.#locate(request, this.#doorOf(server));
     } catch (error) {
       if (!(error instanceof UnknownPeer)) throw error;
       this.#lastUnknown = error;
@@ -252,19 +267,12 @@ export class Locator {
     if (place === undefined || match === null || match === undefined) return null;
     const query = mark < 0 ? "" : url.slice(mark + 1);
     const kept = this.#kept.get(request) ?? null;
-    const located = new LocatedRequest(request, path, query, match, door, place.readClient, kept);
+    const located = new LocatedRequest(request, path, query, match, door, place, kept);
     if (match.isTooLong) {
       located.returned = TOO_LONG;
       return located;
     }
-    if (place.names.length > 0) nameGroups(located, place.names);
-    if (place.steps !== null) {
-      runSteps(located, place.steps);
-      // The server's steps come before the search for a location in nginx: what its regex captured is not lost to theirs.
-      if (match.captures.length > 0) located.setCaptures(match.captures);
-    }
-    const steps = this.#steps[located.index];
-    if (located.returned === null && steps !== null && steps !== undefined) runSteps(located, steps);
+    this.#road.lead(located, place);
     // Now: of a client that resets its connection the kernel knows nothing afterwards (getpeername(2), ENOTCONN).
     if (this.#asksWho[located.index] === true) void located.peer;
     return located;
@@ -283,34 +291,3 @@ export class Locator {
 /** `name` in lower case. */
 const fieldOf = ({ exchange, headers }: Incoming, name: string): string | null =>
   exchange === undefined ? headers.get(name) : exchange.field(name);
-
-function runSteps(located: LocatedRequest, steps: CompiledSteps): void {
-  const { variant, returned } = steps(located);
-  if (variant >= 0) located.index = variant;
-  located.returned = returned;
-}
-
-const compileServer = (server: ServerConfig, { locations }: Pick<Config, "locations">): Place => ({
-  find: compileLocations(
-    server.locations.map((index) => ({ match: locations[index]?.match ?? "" })),
-    server.locations,
-  ),
-  steps: compileSteps(server.steps, NO_GROUPS, server.setVariables),
-  readClient: compileClientReader(server.proxies),
-  names: server.names
-    .filter((name) => name.startsWith("~"))
-    .map(nameRegex)
-    .filter(({ names }) => names.length > 0),
-});
-
-/** The first name that matches the host is the one the server was found by. */
-function nameGroups(located: LocatedRequest, names: readonly BoundedRegex[]): void {
-  const host = hostName(located.header("host") ?? "");
-  if (host.length > MAX_HOST_LENGTH) return;
-  for (const name of names) {
-    const found = name.exec(host);
-    if (found === null) continue;
-    setGroups(located, name, found);
-    return;
-  }
-}

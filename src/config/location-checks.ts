@@ -11,6 +11,7 @@ import { groupsWithSteps } from "./location-values.ts";
 import { matchIdentity, parseMatch } from "./match-syntax.ts";
 import { ALL_OPTIONS, LOCATION_PREFIX, STEP_PREFIX } from "./options.ts";
 import { conditionFault, returnFault, settingFault } from "./rewrite.ts";
+import { rewriteFault } from "./rewriting.ts";
 import { valueFault } from "./variables.ts";
 
 type Table = Readonly<Record<string, unknown>>;
@@ -19,6 +20,7 @@ const ROLE_KEYS = [
   "publisher",
   "subscriber",
   "statistics",
+  "stub_status",
   "page",
   "pushstream_client",
   "examples",
@@ -42,6 +44,8 @@ const COMPLEX_KEYS: readonly string[] = ALL_OPTIONS.filter(
 
 /** Names of files may be made of captures and arguments; they lie in the folder before the first variable. */
 const FILE_KEYS = ["root", "alias"] as const;
+/** Lists of texts with variables. */
+const COMPLEX_LISTS = ["try_files", "error_page"] as const;
 
 /** `written` is the table as it stands in the file, `values` what was read of it, by path; undefined = was faulty. */
 export function locationIssues(
@@ -75,6 +79,11 @@ export function stepIssues(values: Table, names: ReadonlySet<string>): readonly 
   if (Array.isArray(settings))
     settings.forEach((text: string, i) => {
       note(`set[${i}]`, text, settingFault(text, names));
+    });
+  const rewrites = values[`${STEP_PREFIX}rewrite`];
+  if (Array.isArray(rewrites))
+    rewrites.forEach((text: string, i) => {
+      note(`rewrite[${i}]`, text, rewriteFault(text, names));
     });
   const returned = values[`${STEP_PREFIX}return`];
   if (typeof returned === "string") note("return", returned, returnFault(returned, names));
@@ -132,7 +141,8 @@ function missingIssues(roles: readonly string[], match: unknown, channelsPath: u
   if (match === null) missing("match");
   const needsChannels = roles.some((role) => CHANNEL_ROLES.includes(role));
   if (needsChannels && channelsPath === null) missing("channels_path");
-  if (needsChannels && channelsPath === "")
+  // Statistics of no channel are those of all.
+  if (needsChannels && channelsPath === "" && !roles.includes("statistics"))
     issues.push({ suffix: ".channels_path", value: "", sentence: "channels_path cannot be blank." });
   return issues;
 }
@@ -154,7 +164,7 @@ function matchAndVariableIssues(
   if (!outcome.ok) return [{ suffix: ".match", value: match, sentence: outcome.sentence }];
   const groups = groupsWithSteps(
     outcome.groups,
-    steps.map(({ values }) => values.if),
+    steps.map(({ values }) => ({ condition: values.if ?? null, rewrite: values.rewrite ?? [] })),
   );
   const issues: Issue[] = [];
   const look = (suffix: string, value: unknown): void => {
@@ -162,6 +172,13 @@ function matchAndVariableIssues(
     if (sentence !== null) issues.push({ suffix, value, sentence });
   };
   for (const key of [...COMPLEX_KEYS, ...FILE_KEYS]) look(`.${key}`, valueAt(key));
+  for (const key of COMPLEX_LISTS) {
+    const texts = valueAt(key);
+    if (Array.isArray(texts))
+      texts.forEach((text, i) => {
+        look(`.${key}[${i}]`, text);
+      });
+  }
   steps.forEach(({ overrides }, i) => {
     for (const [key, value] of Object.entries(overrides)) {
       if (COMPLEX_KEYS.includes(key)) look(`.step[${i}].${key}`, value);

@@ -3,7 +3,7 @@
  * reader, used by the checks (through LIST_FAULTS) and by build.ts.
  */
 import { isIP, isIPv4 } from "node:net";
-import type { AccessLogConfig, AccessRule, AddedHeader } from "./model.ts";
+import type { AccessLogConfig, AccessRule, AddedHeader, ErrorPageConfig } from "./model.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
 type Read<Value> = { readonly value: Value } | { readonly sentence: string };
@@ -57,6 +57,19 @@ export function readAddedHeader(text: string): Read<AddedHeader> {
     : { value: { name, value, always: parts?.[1] !== undefined } };
 }
 
+/** "404 =200 /page", "500 502 @name", "403 https://example.org/". */
+export function readErrorPage(text: string): Read<ErrorPageConfig> {
+  const parts = /^\s*((?:\d{3}\s+)+)(?:=(\d{3})?\s+)?(\S.*?)\s*$/s.exec(text);
+  if (parts === null)
+    return wrong('an error page is statuses, maybe "=status", and "/path", "@name" or a URL.');
+  const statuses = (parts[1] ?? "").trim().split(/\s+/).map(Number);
+  const bad = statuses.find((status) => status < 300 || status > 599);
+  if (bad !== undefined) return wrong(`an error page is for statuses between 300 and 599, not ${bad}.`);
+  const hasStatus = /^\s*(?:\d{3}\s+)+=/.test(text);
+  const status = hasStatus ? Number(parts[2] ?? 0) : null;
+  return { value: { statuses, status, target: parts[3] ?? "" } };
+}
+
 const COMBINED =
   '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"';
 
@@ -107,6 +120,8 @@ const faultOf =
 export const LIST_FAULTS: ReadonlyMap<string, (text: string) => string | null> = new Map([
   ["types", faultOf(readTypes)],
   ["access", faultOf(readAccess)],
+  ["limit_except_access", faultOf(readAccess)],
+  ["error_page", faultOf(readErrorPage)],
   ["add_header", faultOf(readAddedHeader)],
   ["access_log", faultOf((text) => readAccessLog(text, null))],
 ]);

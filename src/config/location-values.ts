@@ -7,12 +7,15 @@ import { type CompiledValue, compileDecodedValue, compileValue } from "./variabl
 /** `$1` to `$9` mean something where a step has a regex of its own. */
 const STEP_GROUPS = 9;
 
-/** The groups values of a location may name: those of its match, and nine if the condition of a step may capture. */
-export function groupsWithSteps(
-  groups: CaptureGroups,
-  conditions: readonly (string | null)[],
-): CaptureGroups {
-  return conditions.some(hasRegex)
+/** What of a step may capture. */
+export interface CapturingStep {
+  readonly condition: string | null;
+  readonly rewrite: readonly string[];
+}
+
+/** The groups values of a location may name: those of its match, and nine if a step may capture. */
+export function groupsWithSteps(groups: CaptureGroups, steps: readonly CapturingStep[]): CaptureGroups {
+  return steps.some(({ condition, rewrite }) => hasRegex(condition) || rewrite.length > 0)
     ? { count: Math.max(STEP_GROUPS, groups.count), names: groups.names }
     : groups;
 }
@@ -32,8 +35,5 @@ export function optionalLocationValue(location: LocationConfig, text: string | n
 
 export function groupsOf(location: LocationConfig): CaptureGroups {
   const match = parseMatch(location.match);
-  return groupsWithSteps(
-    match.ok ? match.groups : NO_GROUPS,
-    location.steps.map(({ condition }) => condition),
-  );
+  return groupsWithSteps(match.ok ? match.groups : NO_GROUPS, location.steps);
 }

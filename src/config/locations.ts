@@ -26,6 +26,7 @@ export type LocationMatcher = (rawPath: string) => LocationMatch | null;
 interface Regex {
   readonly regex: BoundedRegex;
   readonly index: number;
+  readonly inner: Level | null;
 }
 
 /** Neighbouring regexes, and one that says whether any of them matches; null: not known without trying them. */
@@ -40,55 +41,110 @@ interface Prefix {
   readonly path: string;
   readonly isFinal: boolean;
   readonly index: number;
+  readonly inner: Level | null;
 }
 
 const NO_CAPTURES: readonly string[] = [];
 const NO_LOCATION = -1;
 
-/**
- * The matcher of one server. `indexes` are what its locations are known by; without them, their places in the list. Throws on a
- * match that parseMatch refuses: a configuration that was checked has none.
- */
-export function compileLocations(
-  locations: readonly { readonly match: string }[],
-  indexes: readonly number[] = locations.map((_, index) => index),
-): LocationMatcher {
+/** A location as the matcher wants it; those inside it are looked at where it is the longest prefix or the regex that matches. */
+export interface LocationSource {
+  readonly match: string;
+  /** What it is known by; without it, its place in the list. */
+  readonly index?: number;
+  readonly inner?: readonly LocationSource[];
+}
+
+/** The locations of one level: those of a server, or those inside one location. */
+interface Level {
+  readonly exact: ReadonlyMap<string, number>;
+  /** The longest first. */
+  readonly prefixes: readonly Prefix[];
+  readonly chunks: readonly Chunk[];
+}
+
+/** What a level says of a path. `isSettled`: nothing further out is asked any more. */
+interface Found {
+  readonly index: number;
+  readonly captures: readonly string[];
+  readonly isSettled: boolean;
+  readonly isTooLong?: true;
+}
+
+/** Takes the decoded path of a request. */
+export type LocationSearch = (path: string) => LocationMatch;
+
+/** The matcher of one server. Throws on a match that parseMatch refuses: a configuration that was checked has none. */
+export const compileLocations = (locations: readonly LocationSource[]): LocationMatcher =>
+  matcherOf(compileSearch(locations));
+
+export const matcherOf = (search: LocationSearch): LocationMatcher =>
+  withLastAnswer((rawPath) => {
+    const path = decodePath(rawPath);
+    return path === null ? null : search(path);
+  });
+
+/** The same of a path that is decoded already. Named locations are not found by any. */
+export function compileSearch(locations: readonly LocationSource[]): LocationSearch {
+  const level = compileLevel(locations);
+  return (path) => {
+    const found = search(level, path);
+    if (found === null) return without(NO_LOCATION, path);
+    if (found.isTooLong === true) return without(NO_LOCATION, path, true);
+    return { index: found.index, captures: found.captures, path, isTooLong: false };
+  };
+}
+
+function compileLevel(locations: readonly LocationSource[]): Level {
   const exact = new Map<string, number>();
   const prefixes: Prefix[] = [];
   const regexes: Regex[] = [];
-  locations.forEach(({ match: text }, place) => {
-    const index = indexes[place] ?? NO_LOCATION;
+  locations.forEach(({ match: text, index: known, inner: sources = [] }, place) => {
+    const index = known ?? place;
     const outcome = parseMatch(text);
     if (!outcome.ok) throw new Error(`location ${text}: ${outcome.sentence}`);
     const { match } = outcome;
-    if (match.form === "regex") regexes.push({ regex: match.regex, index });
+    const inner = sources.length === 0 ? null : compileLevel(sources);
+    if (match.form === "regex") regexes.push({ regex: match.regex, index, inner });
     else if (match.form === "exact") exact.set(match.path, index);
-    else prefixes.push({ path: match.path, isFinal: match.form === "final-prefix", index });
+    else if (match.form !== "named")
+      prefixes.push({ path: match.path, isFinal: match.form === "final-prefix", index, inner });
   });
-  const chunks = chunksOf(regexes);
   prefixes.sort((left, right) => right.path.length - left.path.length);
+  return { exact, prefixes, chunks: chunksOf(regexes) };
+}
 
-  function find(path: string): LocationMatch {
-    const same = exact.get(path);
-    if (same !== undefined) return without(same, path);
-    const prefix = prefixes.find((candidate) => path.startsWith(candidate.path));
-    if (prefix?.isFinal !== true) {
-      for (const { any, anyUpTo, members } of chunks) {
-        if (any !== null && path.length <= anyUpTo && !any.test(path)) continue;
-        for (const { regex, index } of members) {
-          if (path.length > regex.longest) return without(NO_LOCATION, path, true);
-          const found = regex.exec(path);
-          if (found !== null) return { index, captures: Array.from(found, captured), path, isTooLong: false };
-        }
+const TOO_LONG: Found = { index: NO_LOCATION, captures: NO_CAPTURES, isSettled: true, isTooLong: true };
+
+/**
+ * As nginx goes about it: exact; else the longest prefix, and what is inside it; else, unless that prefix is "^~" or something inside has
+ * settled it, the first regex, and what is inside that.
+ */
+function search({ exact, prefixes, chunks }: Level, path: string): Found | null {
+  const same = exact.get(path);
+  if (same !== undefined) return { index: same, captures: NO_CAPTURES, isSettled: true };
+  const prefix = prefixes.find((candidate) => path.startsWith(candidate.path));
+  const inner = prefix === undefined || prefix.inner === null ? null : search(prefix.inner, path);
+  if (inner?.isSettled === true) return inner;
+  if (prefix?.isFinal !== true) {
+    for (const { any, anyUpTo, members } of chunks) {
+      if (any !== null && path.length <= anyUpTo && !any.test(path)) continue;
+      for (const member of members) {
+        if (path.length > member.regex.longest) return TOO_LONG;
+        const found = member.regex.exec(path);
+        if (found !== null) return settled(member, Array.from(found, captured), path);
       }
     }
-    return without(prefix?.index ?? NO_LOCATION, path);
   }
+  if (inner !== null) return inner;
+  return prefix === undefined ? null : { index: prefix.index, captures: NO_CAPTURES, isSettled: false };
+}
 
-  return withLastAnswer((rawPath) => {
-    const path = decodePath(rawPath);
-    return path === null ? null : find(path);
-  });
+/** A prefix inside keeps the captures of the regex around it. */
+function settled({ index, inner }: Regex, captures: readonly string[], path: string): Found {
+  const found = inner === null ? null : search(inner, path);
+  if (found === null) return { index, captures, isSettled: true };
+  return { ...found, captures: found.captures.length > 0 ? found.captures : captures, isSettled: true };
 }
 
 const without = (index: number, path: string, isTooLong = false): LocationMatch => ({

@@ -1,5 +1,5 @@
 /**
- * The match string of a location, read: which of nginx's five forms it is. Used by toml.ts to check it and by locations.ts to
+ * The match string of a location, read: which of nginx's six forms it is. Used by toml.ts to check it and by locations.ts to
  * compile it.
  */
 import { toBinary } from "./binary-text.ts";
@@ -7,6 +7,8 @@ import { type BoundedRegex, boundedRegex } from "./bounded-regex.ts";
 
 export type ParsedMatch =
   | { readonly form: "exact" | "prefix" | "final-prefix"; readonly path: string }
+  /** "@name": no path leads there, only error_page and try_files. */
+  | { readonly form: "named"; readonly name: string }
   | { readonly form: "regex"; readonly regex: BoundedRegex };
 
 /** Groups a location's regex captures: what `$1` and `$name` may refer to. */
@@ -32,13 +34,15 @@ const MAX_MATCH_LENGTH = 2000;
 
 const refused = (sentence: string): MatchOutcome => ({ ok: false, sentence });
 
-/** Reads "= /pub", "/prefix", "^~ /prefix", "~ regex" or "~* regex". The blank after the sign may be missing, as in nginx. */
+/** Reads "= /pub", "/prefix", "^~ /prefix", "~ regex", "~* regex" or "@name". The blank after the sign may be missing, as in nginx. */
 export function parseMatch(text: string): MatchOutcome {
   if (text.length > MAX_MATCH_LENGTH) return refused(`match must be at most ${MAX_MATCH_LENGTH} characters.`);
   const parts = /^\s*(=|\^~|~\*|~|)\s*(.*?)\s*$/s.exec(text);
   const sign = parts?.[1] ?? "";
   const rest = parts?.[2] ?? "";
   if (rest === "") return refused("match is empty.");
+  if (sign === "" && /^@[^\s/]+$/.test(rest))
+    return { ok: true, match: { form: "named", name: rest }, groups: NO_GROUPS };
   const form = FORMS[sign];
   return form === undefined ? parseRegex(rest, sign === "~*") : parsePath(form, rest);
 }
@@ -66,5 +70,6 @@ function parseRegex(source: string, ignoreCase: boolean): MatchOutcome {
 /** What makes two matches the same location: regexes by source, paths by path, since "/a" and "^~ /a" cannot both be there. */
 export function matchIdentity(match: ParsedMatch): string {
   if (match.form === "regex") return `~ ${match.regex.native.flags} ${match.regex.native.source}`;
+  if (match.form === "named") return match.name;
   return match.form === "exact" ? `= ${match.path}` : match.path;
 }

@@ -11,6 +11,8 @@ export type Role =
   | { readonly kind: "publisher"; readonly admin: boolean }
   | { readonly kind: "subscriber"; readonly mode: SubscriberMode }
   | { readonly kind: "statistics" }
+  /** nginx's stub_status: counts of connections and requests. */
+  | { readonly kind: "stub-status" }
   | { readonly kind: "page" }
   /** The browser client, `/pushstream.js`. */
   | { readonly kind: "pushstream-client" }
@@ -24,12 +26,14 @@ export type Role =
   /** Only what its steps return; 404 otherwise. */
   | { readonly kind: "none" };
 
-/** One `[[location.step]]` or `[[server.step]]`: nginx's `if`, `set`, `return` and `break`, in the order of the file. */
+/** One `[[location.step]]` or `[[server.step]]`: nginx's `if`, `set`, `rewrite`, `return` and `break`, in the order of the file. */
 export interface StepConfig {
   /** What stands between the parentheses of nginx's `if`: `$arg_test`, `$arg_qs = "on"`, `$http_user_agent ~* "msie"`; null: always. */
   readonly condition: string | null;
   /** `$name value`, each. The value is a complex value. */
   readonly set: readonly string[];
+  /** `regex replacement [flag]`, each, tried after what is set. */
+  readonly rewrite: readonly string[];
   /** `403`, `200 text`, `301 https://…`, or a URL alone (302); null: goes on. */
   readonly return: string | null;
   readonly isBreak: boolean;
@@ -67,6 +71,24 @@ export interface AccessLogConfig {
   /** Bytes; 0 writes each line at once. */
   readonly bufferBytes: number;
   readonly flushMs: number;
+}
+
+export interface ListingConfig {
+  readonly format: "html" | "json";
+  /** Sizes in bytes, not rounded to K, M and G. */
+  readonly exactSize: boolean;
+  readonly localTime: boolean;
+}
+
+/** How files are answered. */
+export interface FileAnswersConfig {
+  /** Lists what is in a folder; null: 403. */
+  readonly listing: ListingConfig | null;
+  readonly etag: boolean;
+  /** Parts of files are sent. */
+  readonly ranges: boolean;
+  /** When a file counts as not modified: at the date the client has, at that date or before it, or never. */
+  readonly ifModifiedSince: "exact" | "before" | "off";
 }
 
 export interface FilesConfig {
@@ -144,11 +166,48 @@ export interface IssuerConfig {
   readonly skewSec: number;
 }
 
+/** Where a location sends what it answers with one of these statuses. */
+export interface ErrorPageConfig {
+  readonly statuses: readonly number[];
+  /** What the answer's status becomes; 0: what the page answers, null: stays as it was. */
+  readonly status: number | null;
+  /** A path of this server, "@name", or a URL; complex value. */
+  readonly target: string;
+}
+
+/** Who may come with other methods than these. */
+export interface LimitExcept {
+  /** In capitals; GET allows HEAD. */
+  readonly methods: readonly string[];
+  readonly access: readonly AccessRule[];
+  readonly auth: AuthConfig | null;
+}
+
+export interface AuthConfig {
+  readonly realm: string;
+  /** In htpasswd form. */
+  readonly userFile: string;
+}
+
+/** One `[[map]]`: a variable that follows from another text. */
+export interface MapConfig {
+  /** Complex value. */
+  readonly from: string;
+  /** Without `$`, in lower case. */
+  readonly to: string;
+  /** `pattern value`, each. */
+  readonly cases: readonly string[];
+  readonly default: string;
+  readonly hostnames: boolean;
+}
+
 /** One `[[location]]` or one variant of it: a URL space with one role. Times of 0 mean never. */
 export interface LocationConfig {
   /** nginx location syntax: "= /pub", "/prefix", "^~ /prefix", "~ regex", "~* regex". */
   readonly match: string;
   readonly role: Role;
+  /** Only what was sent on inside comes here; 404 for all others. */
+  readonly isInternal: boolean;
   /** Complex values: text with `$arg_x`, `$http_x`, `$1` …, evaluated per request. */
   readonly channelsPath: string;
   readonly lastReceivedMessageTime: string | null;
@@ -193,16 +252,28 @@ export interface LocationConfig {
   readonly maxBodyBytes: number;
   readonly steps: readonly StepConfig[];
   readonly access: readonly AccessRule[];
-  /** User file in htpasswd form. */
-  readonly auth: { readonly realm: string; readonly userFile: string } | null;
+  readonly auth: AuthConfig | null;
   /** null: whoever passes the rest may. */
   readonly grants: GrantsConfig | null;
   /** Of access rules, auth_basic and grants one is enough. */
   readonly satisfiesAny: boolean;
   readonly rate: RateConfig | null;
+  readonly limitExcept: LimitExcept | null;
+  /** Candidates, and last what serves without any of them; empty: it is not asked. */
+  readonly tryFiles: readonly string[];
+  readonly errorPages: readonly ErrorPageConfig[];
+  /** As nginx's `expires`: a time, `max`, `epoch`, `off`, "modified +time", "@time", or a variable; null: nothing is said. */
+  readonly expires: string | null;
+  /** What a redirect begins with that names no host: scheme and Host, or nothing. */
+  readonly absoluteRedirect: boolean;
+  /** Without the port of the Host field. */
+  readonly redirectsWithoutPort: boolean;
   readonly addedHeaders: readonly AddedHeader[];
   readonly gzip: GzipConfig | null;
+  /** Says that what gzip may compress depends on Accept-Encoding. */
+  readonly gzipVary: boolean;
   readonly files: FilesConfig | null;
+  readonly fileAnswers: FileAnswersConfig;
   readonly code: CodeConfig | null;
   readonly accessLogs: readonly AccessLogConfig[];
   /** Names of all variables that some step of the configuration sets, in lower case, without `$`. */
@@ -219,6 +290,13 @@ export interface ProxiesConfig {
   readonly isRecursive: boolean;
 }
 
+/** A location of a server, and the locations inside it. */
+export interface LocationNode {
+  /** In Config.locations. */
+  readonly index: number;
+  readonly inner: readonly LocationNode[];
+}
+
 /** One `[[server]]`: a set of locations, found by address and Host. */
 export interface ServerConfig {
   readonly setVariables: ReadonlySet<string>;
@@ -229,8 +307,8 @@ export interface ServerConfig {
   /** null: nobody, and connections speak for themselves. */
   readonly proxies: ProxiesConfig | null;
   readonly steps: readonly StepConfig[];
-  /** Indexes in Config.locations, in the order of the file. */
-  readonly locations: readonly number[];
+  /** In the order of the file. */
+  readonly locations: readonly LocationNode[];
 }
 
 export interface TlsConfig {
@@ -357,6 +435,7 @@ export interface Config {
   /** One for each of `listen`, in its order. */
   readonly listeners: readonly ListenerConfig[];
   readonly servers: readonly ServerConfig[];
+  readonly maps: readonly MapConfig[];
   /** Names requests may ask for; empty: any. See front/known-hosts.ts. */
   readonly allowedHosts: readonly string[];
   readonly workers: number;

@@ -3,7 +3,7 @@
  * refused, so that what is wrong with them is told along with the rest.
  */
 import { resolve } from "node:path";
-import type { CheckedValues } from "./document.ts";
+import type { CheckedValues, LocationEntry } from "./document.ts";
 import type { CodeConfig, LocationConfig } from "./model.ts";
 import type { LocationValues } from "./options.ts";
 
@@ -12,9 +12,12 @@ export type NamedCode = Pick<LocationConfig, "match" | "code">;
 
 /** The code that a configuration names, also one with faults: then what is faulty is undefined in it. */
 export const namedCode = ({ servers }: CheckedValues, folder: string): readonly NamedCode[] =>
-  servers.flatMap(({ locations }) =>
-    locations.map(({ values }) => ({ match: values.match ?? "", code: codeOf(values, folder) })),
-  );
+  servers.flatMap(({ locations }) => locations.flatMap((location) => codeIn(location, folder)));
+
+const codeIn = ({ values, locations }: LocationEntry, folder: string): readonly NamedCode[] => [
+  { match: values.match ?? "", code: codeOf(values, folder) },
+  ...locations.flatMap((location) => codeIn(location, folder)),
+];
 
 /** null: it names none. Paths are relative to `folder`. */
 export function codeOf(

@@ -16,6 +16,7 @@ import {
   multipleOf64Issues,
   pathIssues,
   powerOfTwoIssues,
+  tryFilesIssues,
 } from "./checks.ts";
 import type { Option, ValueOf } from "./kinds.ts";
 import { paddingIssues } from "./padding.ts";
@@ -479,8 +480,14 @@ export const OPTIONS = {
     kind: "string",
     required: true,
     default: null,
-    doc: 'Which paths, as in nginx: "= /exact", "/prefix", "^~ /prefix", "~ regex" or "~* regex" (without case).',
+    doc: 'Which paths, as in nginx: "= /exact", "/prefix", "^~ /prefix", "~ regex" or "~* regex" (without case), or "@name", where only try_files and error_page lead. Locations may stand inside a location, as [[location.location]]; they inherit nothing.',
     example: "= /pub",
+  },
+  "location[].internal": {
+    kind: "flag",
+    default: false,
+    doc: "Keeps clients out (404): only what was rewritten, or sent on by try_files or error_page, comes here.",
+    example: true,
   },
   "location[].publisher": {
     kind: "enum",
@@ -502,6 +509,12 @@ export const OPTIONS = {
     kind: "flag",
     default: false,
     doc: "Makes it a statistics endpoint.",
+    example: true,
+  },
+  "location[].stub_status": {
+    kind: "flag",
+    default: false,
+    doc: "Makes it a page with counts of connections and requests, as nginx's stub_status.",
     example: true,
   },
   "location[].page": {
@@ -590,6 +603,58 @@ export const OPTIONS = {
     doc: "File below the folder that stands for paths without one, as an application of one page wants it.",
     example: "/index.html",
     check: pathIssues,
+  },
+  "location[].try_files": {
+    kind: "strings",
+    default: [],
+    unset: "the file of the path",
+    doc: "Files that are tried, the first that exists is served (a name that ends in / is a folder); the last entry serves without any of them: a path of this server, @name of a location, or =404.",
+    example: ["$uri", "$uri/", "/index.html"],
+    check: tryFilesIssues,
+  },
+  "location[].autoindex": {
+    kind: "flag",
+    default: false,
+    doc: "Lists what is in a folder that has no index.",
+    example: true,
+  },
+  "location[].autoindex_format": {
+    kind: "enum",
+    values: ["html", "json"],
+    default: "html",
+    doc: "How it lists: html or json.",
+    example: "json",
+  },
+  "location[].autoindex_exact_size": {
+    kind: "flag",
+    default: true,
+    doc: "Says sizes in bytes, else rounded to K, M and G.",
+    example: false,
+  },
+  "location[].autoindex_localtime": {
+    kind: "flag",
+    default: false,
+    doc: "Says times in the server's zone, else in UTC.",
+    example: true,
+  },
+  "location[].etag": {
+    kind: "flag",
+    default: true,
+    doc: "Gives files an ETag.",
+    example: false,
+  },
+  "location[].ranges": {
+    kind: "flag",
+    default: true,
+    doc: "Sends a part of a file to who asks for one.",
+    example: false,
+  },
+  "location[].if_modified_since": {
+    kind: "enum",
+    values: ["exact", "before", "off"],
+    default: "before",
+    doc: "When a file is not modified for a client that has it of a date: before is at that date or before it, exact at that date only, off never.",
+    example: "exact",
   },
   "location[].dotfiles": {
     kind: "flag",
@@ -812,6 +877,34 @@ export const OPTIONS = {
     doc: 'Who may come, by address: "allow 10.0.0.0/8", "deny all" …; the first that fits decides, and without one that fits all may. A client that is gone before its address is known may not.',
     example: ["allow 127.0.0.1", "deny all"],
   },
+  "location[].limit_except": {
+    kind: "strings",
+    default: [],
+    unset: "the same for all methods",
+    doc: "Methods that limit_except_access and limit_except_auth_basic do not concern; GET includes HEAD.",
+    example: ["GET", "POST"],
+  },
+  "location[].limit_except_access": {
+    kind: "strings",
+    default: [],
+    doc: "Who may come with any other method, in place of access.",
+    example: ["deny all"],
+  },
+  "location[].limit_except_auth_basic": {
+    kind: "string",
+    default: null,
+    unset: "as auth_basic",
+    doc: "Realm of a password for any other method, in place of auth_basic.",
+    example: "editors",
+  },
+  "location[].limit_except_auth_basic_user_file": {
+    kind: "string",
+    default: null,
+    unset: "as auth_basic_user_file",
+    doc: "Its users.",
+    example: "/etc/sluice/editors",
+    check: pathIssues,
+  },
   "location[].auth_basic": {
     kind: "string",
     default: null,
@@ -832,6 +925,31 @@ export const OPTIONS = {
     default: [],
     doc: "Headers added to answers, each `Name value`; `always ` before the name adds it to errors as well.",
     example: ["X-Frame-Options DENY", "always X-Served-By sluice"],
+  },
+  "location[].error_page": {
+    kind: "strings",
+    default: [],
+    doc: "What stands for an answer of ours with one of these statuses: `404 /404.html`, `502 503 =200 /sorry.html` with another status, `404 = @name` with that of the page, or a URL. What endpoints of channels and handlers answer stays.",
+    example: ["404 /404.html", "500 502 503 504 /50x.html"],
+  },
+  "location[].expires": {
+    kind: "complex",
+    default: null,
+    unset: "nothing is said",
+    doc: "How long caches may keep answers: a time such as 30d, -1 (not at all), epoch, max, `modified +1h`, `@15h30m`, off, or a variable with one of them.",
+    example: "30d",
+  },
+  "location[].absolute_redirect": {
+    kind: "flag",
+    default: true,
+    doc: "Puts scheme and host before the address of a redirect that names none.",
+    example: false,
+  },
+  "location[].port_in_redirect": {
+    kind: "flag",
+    default: true,
+    doc: "With the port that the client named.",
+    example: false,
   },
   "location[].gzip": {
     kind: "flag",
@@ -861,6 +979,12 @@ export const OPTIONS = {
     min: 1,
     max: 9,
   },
+  "location[].gzip_vary": {
+    kind: "flag",
+    default: false,
+    doc: "Says `Vary: Accept-Encoding` where gzip is at work.",
+    example: true,
+  },
   "location[].access_log": {
     kind: "strings",
     default: [],
@@ -872,7 +996,7 @@ export const OPTIONS = {
     kind: "string",
     default: null,
     unset: "always",
-    doc: "Condition, as between the parentheses of nginx's `if`: a variable, or one compared by =, !=, ~, ~*, !~ or !~*.",
+    doc: "Condition, as between the parentheses of nginx's `if`: a variable, or one compared by =, !=, ~, ~*, !~ or !~*, or -f, -d, -e, -x or !-f … before the name of a file.",
     example: '$arg_qs = "on"',
   },
   "step[].set": {
@@ -880,6 +1004,12 @@ export const OPTIONS = {
     default: [],
     doc: "Variables that are set, each `$name value`.",
     example: ["$id room_$arg_id"],
+  },
+  "step[].rewrite": {
+    kind: "strings",
+    default: [],
+    doc: "Another path, each `regex replacement [flag]`: where the regex matches the path, that becomes the replacement, and the location is looked for anew. Flags: last ends the steps, break stays in this location, redirect (302) and permanent (301) answer.",
+    example: ["^/old/(.*)$ /new/$1 last"],
   },
   "step[].return": {
     kind: "string",
@@ -892,6 +1022,39 @@ export const OPTIONS = {
     kind: "flag",
     default: false,
     doc: "Ends the steps here.",
+    example: true,
+  },
+
+  "map[].from": {
+    kind: "complex",
+    required: true,
+    default: null,
+    doc: "What the variable follows from.",
+    example: "$http_user_agent",
+  },
+  "map[].to": {
+    kind: "string",
+    required: true,
+    default: null,
+    doc: "The variable.",
+    example: "$is_mobile",
+  },
+  "map[].cases": {
+    kind: "strings",
+    default: [],
+    doc: "Texts or regular expressions (`~` with case, `~*` without), each with its value behind it. Texts come first, then the first regex that matches.",
+    example: ["~*iphone|android 1"],
+  },
+  "map[].default": {
+    kind: "string",
+    default: "",
+    doc: "Its value where no case fits.",
+    example: "0",
+  },
+  "map[].hostnames": {
+    kind: "flag",
+    default: false,
+    doc: "Texts may be names of hosts with a mask: `*.example.org`, `example.*`, `.example.org`.",
     example: true,
   },
 
@@ -960,7 +1123,7 @@ export const OPTIONS = {
 
 export type OptionPath = keyof typeof OPTIONS;
 type PathUnder<Prefix extends string> = Extract<OptionPath, `${Prefix}${string}`>;
-type TablePath = PathUnder<"location[]." | "step[]." | "server[]." | "issuer[].">;
+type TablePath = PathUnder<"location[]." | "step[]." | "server[]." | "issuer[]." | "map[].">;
 type ValuesUnder<Prefix extends string> = {
   readonly [P in PathUnder<Prefix> as P extends `${Prefix}${infer Key}` ? Key : never]: ValueOf<
     (typeof OPTIONS)[P]
@@ -974,11 +1137,13 @@ export type LocationValues = ValuesUnder<"location[].">;
 export type StepValues = ValuesUnder<"step[].">;
 export type ServerValues = ValuesUnder<"server[].">;
 export type IssuerValues = ValuesUnder<"issuer[].">;
+export type MapValues = ValuesUnder<"map[].">;
 
 export const LOCATION_PREFIX = "location[].";
 export const STEP_PREFIX = "step[].";
 export const SERVER_PREFIX = "server[].";
 export const ISSUER_PREFIX = "issuer[].";
+export const MAP_PREFIX = "map[].";
 
 /** Keys of a location that its steps may set anew (push-stream spec 1.4, column "if"). */
 export const STEP_OVERRIDES = [
@@ -989,6 +1154,11 @@ export const STEP_OVERRIDES = [
   "last_received_message_tag",
   "last_event_id",
   "add_header",
+  "expires",
+  "error_page",
+  "access_log",
+  "root",
+  "gzip",
 ] as const satisfies readonly (keyof LocationValues)[];
 
 /** All options as they are, in the order of the table; the wide type is what loops want. */

@@ -3,7 +3,14 @@
  * Called by cli/defaults.ts and by the test that holds the README to the table (style rule 34).
  */
 import type { Option, TomlValue } from "./kinds.ts";
-import { ALL_OPTIONS, ISSUER_PREFIX, LOCATION_PREFIX, SERVER_PREFIX, STEP_PREFIX } from "./options.ts";
+import {
+  ALL_OPTIONS,
+  ISSUER_PREFIX,
+  LOCATION_PREFIX,
+  MAP_PREFIX,
+  SERVER_PREFIX,
+  STEP_PREFIX,
+} from "./options.ts";
 
 export const REFERENCE_BEGIN = "<!-- options:begin -->";
 export const REFERENCE_END = "<!-- options:end -->";
@@ -47,7 +54,12 @@ const LISTS: Readonly<Record<string, { readonly header: string; readonly intro: 
   [STEP_PREFIX]: {
     header: "[[location.step]]",
     intro:
-      "Steps of the location they stand below, in order. A step may also set anew: channels_path, store_messages, allow_connections_to_events_channel, last_received_message_time, last_received_message_tag, last_event_id, add_header.",
+      "Steps of the location they stand below, in order. A step may also set anew: channels_path, store_messages, allow_connections_to_events_channel, last_received_message_time, last_received_message_tag, last_event_id, add_header, expires, error_page, access_log, root, gzip.",
+  },
+  [MAP_PREFIX]: {
+    header: "[[map]]",
+    intro:
+      "Variables that follow from others, evaluated when they are asked for. They stand at the top of the file:",
   },
   [ISSUER_PREFIX]: {
     header: "[[issuer]]",

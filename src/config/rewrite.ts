@@ -1,21 +1,27 @@
 /**
- * Steps of a location or server: nginx's `if`, `set`, `return` and `break`, compiled once and run for each request before the
+ * Steps of a location or server: nginx's `if`, `set`, `rewrite`, `return` and `break`, compiled once and run for each request before the
  * role of its location gets to see it. Called by located-request.ts; document.ts checks the texts with the same readers.
  *
  * The order and effect are those of nginx's rewrite module: steps run from top to bottom, the last `if` that holds decides
- * which variant of the location serves, a `return` answers at once, a `break` ends the steps.
+ * which variant of the location serves, a `return` answers at once, a `break` ends the steps, and a path that was rewritten is looked for
+ * again when they are over.
  */
 import { toBinary } from "./binary-text.ts";
 import { type BoundedRegex, boundedRegex, checkedRegex } from "./bounded-regex.ts";
+import { type FileTest, isThere } from "./file-test.ts";
+import { caseRegex } from "./maps.ts";
 import { type CaptureGroups, NO_GROUPS, parseMatch } from "./match-syntax.ts";
 import type { StepConfig } from "./model.ts";
 import type { Captures } from "./regex-linear.ts";
+import { type CompiledRewrite, compileRewrite, type Rewritten, rewriteRegex } from "./rewriting.ts";
 import { type CompiledValue, compileValue, type RequestFacts, valueFault } from "./variables.ts";
 
 /** A request that steps may change: the variables they set, and the captures of their regexes. */
 export interface SteppedRequest extends RequestFacts {
   setVariable(name: string, value: string): void;
   setCaptures(captures: readonly string[]): void;
+  /** The path, decoded, and the query, as it is sent. */
+  rewrite(path: string, query: string): void;
 }
 
 /** What a `return` says; texts are binary strings. */
@@ -25,10 +31,11 @@ export interface Returned {
   readonly text: string | null;
 }
 
-/** `variant`: index of the location that serves instead, -1 = the one that was found. */
+/** `variant`: index of the location that serves instead, -1 = the one that was found. `isMoved`: the location is to be looked for again. */
 export interface StepsOutcome {
   readonly variant: number;
   readonly returned: Returned | null;
+  readonly isMoved: boolean;
 }
 
 export type CompiledSteps = (request: SteppedRequest) => StepsOutcome;
@@ -37,11 +44,15 @@ type Holds = (request: SteppedRequest) => boolean | "too long";
 
 /** "$name", optionally compared with a word or a text in double quotes. */
 const CONDITION = /^\s*\$(?:\{(\w+)\}|(\w+))\s*(?:(!?=|!?~\*?)\s*(?:"((?:[^"\\]|\\.)*)"|([^\s"]\S*)))?\s*$/s;
+/** `-f` and the like, and the name of a file. */
+const FILE_CONDITION = /^\s*(!?)-([fdex])\s+(?:"((?:[^"\\]|\\.)*)"|(\S+))\s*$/s;
 const SETTING = /^\s*\$(\w+)\s+(.*)$/s;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 const NOT_CHANGED = -1;
 /** A text that is longer than a regex takes is refused. Looking at a part would let the rest of it past a check. */
 export const TOO_LONG: Returned = { status: 414, text: null };
+/** A path that was rewritten to nothing, or again and again. */
+export const LOST: Returned = { status: 500, text: null };
 
 // --- reading -----------------------------------------------------------------------------------------------------------------
 
@@ -55,10 +66,17 @@ export function setVariables(document: unknown, names = new Set<string>()): Read
     for (const [key, value] of Object.entries(document)) {
       if (key === "set") for (const text of [value].flat()) addName(names, text);
       else if (key === "if" && typeof value === "string") addGroups(names, conditionRegex(value) ?? "");
+      else if (key === "rewrite")
+        for (const text of [value].flat())
+          addGroups(names, typeof text === "string" ? rewriteRegex(text) : "");
       else if (key === "match" && typeof value === "string") addMatchGroups(names, value);
       else if (key === "server_name")
         for (const name of [value].flat()) addMatchGroups(names, typeof name === "string" ? name : "");
-      else if (key === "server" || key === "location" || key === "step") setVariables(value, names);
+      else if (key === "to") addName(names, `$${String(value).replace(/^\$/, "")} x`);
+      else if (key === "cases")
+        for (const text of [value].flat()) addGroups(names, typeof text === "string" ? caseRegex(text) : "");
+      else if (key === "server" || key === "location" || key === "step" || key === "map")
+        setVariables(value, names);
     }
   }
   return names;
@@ -88,14 +106,25 @@ export const hasRegex = (condition: string | null): boolean =>
 
 /** What is wrong with a condition, or null. */
 export function conditionFault(text: string, names: ReadonlySet<string>): string | null {
+  const file = fileCondition(text);
+  if (file !== null) return valueFault(file.path, ANY_GROUPS, names);
   const parts = CONDITION.exec(text);
-  if (parts === null) return 'a condition is "$name", or "$name = word", with =, !=, ~, ~*, !~ or !~*.';
+  if (parts === null)
+    return 'a condition is "$name", or "$name = word", with =, !=, ~, ~*, !~ or !~*, or "-f $name", with -f, -d, -e or -x.';
   const variable = valueFault(`$${parts[1] ?? parts[2]}`, ANY_GROUPS, names);
   if (variable !== null) return variable;
   const operand = operandOf(parts);
   if (!parts[3]?.includes("~")) return operand === null ? null : valueFault(operand, ANY_GROUPS, names);
   const outcome = boundedRegex(toBinary(operand ?? ""), flagsOf(parts[3]));
   return outcome.ok ? null : outcome.sentence;
+}
+
+/** null: it is none. */
+function fileCondition(text: string) {
+  const parts = FILE_CONDITION.exec(text);
+  if (parts === null) return null;
+  const path = parts[3]?.replace(/\\(["\\])/g, "$1") ?? parts[4] ?? "";
+  return { wanted: parts[1] === "", test: parts[2] as FileTest, path };
 }
 
 const flagsOf = (sign: string): string => (sign.endsWith("*") ? "si" : "s");
@@ -141,18 +170,34 @@ export function compileSteps(
   const compiled = steps.map((step) => compileStep(step, values));
   return (request) => {
     let variant = NOT_CHANGED;
+    let isMoved = false;
     for (const step of compiled) {
       const holds = step.holds(request);
-      if (holds === "too long") return { variant, returned: TOO_LONG };
+      if (holds === "too long") return { variant, returned: TOO_LONG, isMoved };
       if (!holds) continue;
       for (const { name, value } of step.settings) request.setVariable(name, value(request));
       // Each block of an `if` stands for itself: nothing of an earlier one that held is left.
       if (step.variant !== NOT_CHANGED) variant = step.variant;
-      if (step.answer !== null) return { variant, returned: step.answer(request) };
-      if (step.isBreak) break;
+      for (const rewrite of step.rewrites) {
+        const came = rewrite(request);
+        const returned = returnedBy(came);
+        if (returned !== null) return { variant, returned, isMoved };
+        if (came === "search" || came === "stay")
+          return { variant, returned: null, isMoved: came === "search" };
+        isMoved ||= came === "on";
+      }
+      if (step.answer !== null) return { variant, returned: step.answer(request), isMoved };
+      // nginx's `break` undoes the search, not the rewriting.
+      if (step.isBreak) return { variant, returned: null, isMoved: false };
     }
-    return { variant, returned: null };
+    return { variant, returned: null, isMoved };
   };
+}
+
+function returnedBy(came: Rewritten): Returned | null {
+  if (typeof came === "object") return came;
+  if (came === "too long") return TOO_LONG;
+  return came === "no path" ? LOST : null;
 }
 
 interface Values {
@@ -163,6 +208,7 @@ interface Values {
 interface Step {
   readonly holds: Holds;
   readonly settings: readonly { readonly name: string; readonly value: CompiledValue }[];
+  readonly rewrites: readonly CompiledRewrite[];
   readonly variant: number;
   readonly answer: ((request: SteppedRequest) => Returned) | null;
   readonly isBreak: boolean;
@@ -178,6 +224,7 @@ function compileStep(step: StepConfig, values: Values): Step {
         value: compileValue(parts?.[2] ?? "", values.groups, values.names),
       };
     }),
+    rewrites: step.rewrite.map((text) => compileRewrite(text, values, matches)),
     variant: step.variant,
     answer: step.return === null ? null : compileReturn(step.return, values),
     isBreak: step.isBreak,
@@ -196,6 +243,11 @@ function compileReturn(text: string, { groups, names }: Values): (request: Stepp
 export const isRedirect = (status: number): boolean => REDIRECTS.includes(status);
 
 function compileCondition(text: string, { groups, names }: Values): Holds {
+  const file = fileCondition(text);
+  if (file !== null) {
+    const path = compileValue(file.path, groups, names);
+    return (request) => isThere(file.test, path(request)) === file.wanted;
+  }
   const parts = CONDITION.exec(text);
   if (parts === null) throw new Error(`${text}: not a condition`);
   const left = compileValue(`$${parts[1] ?? parts[2]}`, groups, names);

@@ -9,14 +9,17 @@
  */
 import { hexDigit, toBinary } from "./binary-text.ts";
 import { type CaptureGroups, NO_GROUPS } from "./match-syntax.ts";
-import { decodePath } from "./uri-path.ts";
 
 /** What variables can ask of a request. Texts are ASCII or binary strings, as the runtime gives them. */
 export interface RequestFacts {
   /** Path of the request line as sent, without query. */
   readonly rawUrlPath: string;
-  /** Query as sent, without "?"; "" when there is none. */
+  /** The path, decoded and normalised, as it is by now: steps may rewrite it. A binary string. */
+  readonly path: string;
+  /** The query by now, without "?"; "" when there is none. */
   readonly rawQuery: string;
+  /** The query as sent. */
+  readonly sentQuery: string;
   /** What `$1` means: from the location's match, or from the last regex of a step that matched since. */
   readonly captures: readonly string[];
   /** From the location's match: named groups keep their value. */
@@ -191,8 +194,8 @@ function namedCapture(group: number, name: string): Part {
 }
 
 const BUILT_IN: ReadonlyMap<string, Part> = new Map([
-  ["uri", decoded((facts) => decodePath(facts.rawUrlPath) ?? "")],
-  ["request_uri", encoded((facts) => facts.rawUrlPath + questionMark(facts) + facts.rawQuery)],
+  ["uri", decoded((facts) => facts.path)],
+  ["request_uri", encoded(({ rawUrlPath, sentQuery }) => rawUrlPath + (sentQuery && `?${sentQuery}`))],
   ["args", encoded((facts) => facts.rawQuery)],
   ["query_string", encoded((facts) => facts.rawQuery)],
   ["is_args", encoded(questionMark)],
@@ -202,7 +205,7 @@ const BUILT_IN: ReadonlyMap<string, Part> = new Map([
   ["request_method", encoded((facts) => facts.method)],
   ["scheme", encoded((facts) => facts.scheme)],
   ["http_host", encoded((facts) => facts.header("host") ?? "")],
-  ["document_uri", decoded((facts) => decodePath(facts.rawUrlPath) ?? "")],
+  ["document_uri", decoded((facts) => facts.path)],
   ["content_type", encoded((facts) => facts.header("content-type") ?? "")],
   ["content_length", encoded((facts) => facts.header("content-length") ?? "")],
 ]);

@@ -6,11 +6,13 @@
 import type { Access } from "../access/access.ts";
 import { Admission } from "../access/admission.ts";
 import { closing, headerOnly, refuse } from "../answer.ts";
+import { contentTypeOf } from "../config/content-type.ts";
 import { type AddressSource, UnknownPeer } from "../config/door.ts";
 import type { LocatedRequest, Locator } from "../config/located-request.ts";
 import type { Config } from "../config/model.ts";
-import type { Answer } from "../direct-answer.ts";
+import { type Answer, asResponse } from "../direct-answer.ts";
 import { Refusals } from "../errors.ts";
+import { errorPage } from "../front/error-page.ts";
 import type { Front } from "../front/front.ts";
 import { originOf, returnedAnswer } from "../front/returned.ts";
 import { UnknownClients } from "../front/unknown-clients.ts";
@@ -53,12 +55,19 @@ export class Entrance {
   readonly #unknown = new UnknownClients();
   /** Nobody stands before most locations, and their requests go straight on. */
   readonly #isOpen: readonly boolean[];
+  readonly #countsRequests: boolean;
+  /** Whose 404 has the location's own page and headers. */
+  readonly #isEmpty: readonly boolean[];
   readonly #admission: Admission;
 
   constructor(options: EntranceOptions) {
     const { config, front, access, guards } = options;
     this.#options = options;
     this.#admission = new Admission(config, front, access);
+    this.#countsRequests = config.locations.some(({ role }) => role.kind === "stub-status");
+    this.#isEmpty = config.locations.map(
+      ({ role }, index) => role.kind === "none" && !config.builtInPaths && !front.isOpen(index),
+    );
     this.#isOpen = config.locations.map(
       (_, index) => front.isOpen(index) && access.isOpen(index) && guards.isOpen(index),
     );
@@ -82,7 +91,8 @@ export class Entrance {
     const located = this.#look(request, server);
     if (!("index" in located)) return located;
     const kind = config.locations[located.index]?.role.kind;
-    if (kind !== "publisher" && kind !== "subscriber") return null;
+    // What may be sent on to another role is the application's.
+    if ((kind !== "publisher" && kind !== "subscriber") || front.leadsOn(located.index)) return null;
     const refused = this.#admit(located, server, () => this.serve(request, server) ?? headerOnly(500));
     if (refused !== undefined) return refused;
     locator.forget();
@@ -101,6 +111,8 @@ export class Entrance {
       return closing(away ?? refuse(Refusals.tooManyConnections));
     }
     if (hasBadHost(request)) return headerOnly(400);
+    if (this.#countsRequests)
+      this.#options.ingest.store.count(this.#options.ingest.slot, Counter.REQUESTS, 1);
     const located = locator.look(request, server);
     if (located !== null) return located;
     this.#countRefused();
@@ -118,14 +130,23 @@ export class Entrance {
       this.#countRefused();
       return front.finish(located, refuse(misuse));
     }
+    const { request } = located;
+    if (front.sendsOn)
+      located.sendOn = (to) => {
+        locator.sendOn(located, to);
+        // Another door to stand at, and none it has passed.
+        this.#passed.set(request, -located.moves);
+        const answer = again();
+        return answer instanceof Promise ? answer.then(asResponse) : asResponse(answer);
+      };
     if (located.returned !== null) return front.finish(located, returned(located, config));
     if (this.#isOpen[located.index] === true) return undefined;
-    const { request } = located;
-    const stage = this.#passed.get(request) ?? AT_THE_FRONT;
+    const mark = this.#passed.get(request) ?? AT_THE_FRONT;
+    const stage = Math.max(mark, AT_THE_FRONT);
     if (stage >= AT_THE_GUARD) access.recall(located);
     if (stage === INSIDE) {
       guards.recall(located);
-      return undefined;
+      return this.#inside(located);
     }
     const passing = (next: number) => () => {
       this.#passed.set(request, next);
@@ -138,11 +159,20 @@ export class Entrance {
       refused = admission.check(located, server, passing(AT_THE_GATE), passing(AT_THE_GUARD));
     else if (stage === AT_THE_GATE) refused = admission.gate(located, server, passing(AT_THE_GUARD));
     refused ??= guards.check(located, server, passing(INSIDE));
-    if (!(refused instanceof Promise)) return refused === null ? undefined : front.finish(located, refused);
+    if (refused === null) return this.#inside(located);
+    if (!(refused instanceof Promise)) return front.finish(located, refused);
     // Who was let on after all was answered, and finished, further in.
     return refused.then((answer) =>
-      (this.#passed.get(request) ?? AT_THE_FRONT) === stage ? front.finish(located, answer) : answer,
+      (this.#passed.get(request) ?? AT_THE_FRONT) === mark ? front.finish(located, answer) : answer,
     );
+  }
+
+  /** Past everybody who may refuse it: files that are tried, and what has no role. */
+  #inside(located: LocatedRequest): Answering | undefined {
+    const { front } = this.#options;
+    const answer = front.inside(located);
+    if (answer !== null) return answer;
+    return this.#isEmpty[located.index] === true ? front.finish(located, errorPage(404)) : undefined;
   }
 
   /** The answer where a role threw because nobody can say whose the request is; null: that was not it. */
@@ -161,8 +191,9 @@ export class Entrance {
 /** What nginx's `return` answers; a URL without a host is one of this server. */
 function returned(located: LocatedRequest, { locations }: Config): Response {
   const { status, text } = located.returned ?? { status: 500, text: null };
-  const { defaultType = "text/plain" } = locations[located.index] ?? {};
-  return returnedAnswer(status, text, defaultType, originOf(located));
+  const location = locations[located.index];
+  const type = location === undefined ? "text/plain" : contentTypeOf(location, located.path);
+  return returnedAnswer(status, text, type, originOf(located, location));
 }
 
 /** RFC 9112 3.2: a Host that is none is 400. Bun then gives the path alone, as it does when there is no Host or an empty one. */

@@ -4,8 +4,8 @@
 import { parseHttpDate } from "../wire/http-date.ts";
 
 export interface Validators {
-  /** A strong one, in its quotes. */
-  readonly etag: string;
+  /** A strong one, in its quotes; null: the file has none. */
+  readonly etag: string | null;
   readonly mtimeSec: number;
 }
 
@@ -17,7 +17,11 @@ export const fileEtag = (mtimeSec: number, size: number): string =>
   `"${mtimeSec.toString(16)}-${size.toString(16)}"`;
 
 /** 304 or 412 instead of the file; null: the file. In the order of RFC 9110 13.2.2. */
-export function preconditionStatus(header: HeaderReader, { etag, mtimeSec }: Validators): 304 | 412 | null {
+export function preconditionStatus(
+  header: HeaderReader,
+  { etag, mtimeSec }: Validators,
+  ifModifiedSince: "exact" | "before" | "off" = "before",
+): 304 | 412 | null {
   const match = header("if-match");
   if (match !== null) {
     if (!isListed(match, etag, false)) return 412;
@@ -28,14 +32,16 @@ export function preconditionStatus(header: HeaderReader, { etag, mtimeSec }: Val
   const noneMatch = header("if-none-match");
   if (noneMatch !== null) return isListed(noneMatch, etag, true) ? 304 : null;
   const modified = dateOf(header("if-modified-since"));
-  return modified !== null && mtimeSec <= modified ? 304 : null;
+  if (modified === null || ifModifiedSince === "off") return null;
+  return (ifModifiedSince === "exact" ? mtimeSec === modified : mtimeSec <= modified) ? 304 : null;
 }
 
 const dateOf = (text: string | null): number | null => (text === null ? null : parseHttpDate(text));
 
 /** "*", or a list of tags; a weak one counts where `isWeak` allows. */
-function isListed(list: string, etag: string, isWeak: boolean): boolean {
+function isListed(list: string, etag: string | null, isWeak: boolean): boolean {
   if (list.trim() === "*") return true;
+  if (etag === null) return false;
   for (const item of list.split(",")) {
     const tag = item.trim();
     if (tag === etag || (isWeak && tag === `W/${etag}`)) return true;

@@ -3,15 +3,18 @@
  * folders; no listings, no files whose name begins with a dot, no links that lead out.
  */
 import { SERVER } from "../answer.ts";
+import { toBinary } from "../config/binary-text.ts";
 import { contentTypeOf } from "../config/content-type.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { FilesConfig, LocationConfig } from "../config/model.ts";
 import { errorPage } from "../front/error-page.ts";
 import { fieldValue, pathUrl, urlValue } from "../front/field-value.ts";
+import { originOf } from "../front/returned.ts";
 import { formatHttpDate } from "../wire/http-date.ts";
 import { askedRange, type ByteRange, fileEtag, type HeaderReader, preconditionStatus } from "./conditions.ts";
 import { Disk, type Found, type FoundFile } from "./disk.ts";
 import { compilePlace, fallbackPlace, type Place, type PlaceFinder } from "./folder.ts";
+import { listFolder } from "./listing.ts";
 
 /** A file's head, made once as long as the file stays the same. */
 interface Head {
@@ -36,17 +39,23 @@ export class FilesEndpoint {
     this.#fallback = fallbackPlace(files);
   }
 
-  handle(located: LocatedRequest): Response {
+  handle(located: LocatedRequest): Response | Promise<Response> {
     const { method } = located;
     if (method !== "GET" && method !== "HEAD") return errorPage(405, { Allow: "GET, HEAD" });
     const place = this.#find(located);
     if (place === null) return errorPage(404);
-    const found = this.#look(place, located.path.endsWith("/"));
+    const { found, index } = this.#look(place, located.path.endsWith("/"));
+    if (index !== null) {
+      const elsewhere = this.#indexElsewhere(located, index);
+      if (elsewhere !== null) return elsewhere;
+    }
     switch (found.kind) {
       case "file":
         return this.#send(located, found);
       case "folder":
-        return located.path.endsWith("/") ? errorPage(403) : redirectInto(located);
+        return located.path.endsWith("/")
+          ? this.#list(located, place)
+          : redirectInto(located, this.#location);
       case "missing":
         return this.#standIn(located);
       case "forbidden":
@@ -62,25 +71,51 @@ export class FilesEndpoint {
   }
 
   /** With a slash at the end the first index file that is there stands for the folder, as if it had been asked for. */
-  #look({ folder, file }: Place, isFolder: boolean): Found {
+  #look(
+    { folder, file }: Place,
+    isFolder: boolean,
+  ): { readonly found: Found; readonly index: string | null } {
     const found = this.#disk.look(folder, file);
-    if (found.kind !== "folder" || !isFolder) return found;
+    if (found.kind !== "folder" || !isFolder) return { found, index: null };
     for (const name of this.#index) {
       const index = this.#disk.look(folder, `${file}${file.endsWith("/") ? "" : "/"}${name}`);
-      if (index.kind === "file" || index.kind === "forbidden") return index;
+      if (index.kind === "file" || index.kind === "forbidden") return { found: index, index: name };
     }
-    return found;
+    return { found, index: null };
+  }
+
+  /** As in nginx, an index is asked for under its own name: where another location is for that, its rules hold. null: this one is. */
+  #indexElsewhere(located: LocatedRequest, name: string): Response | Promise<Response> | null {
+    const path = located.path + toBinary(name);
+    if (
+      located.sendOn === null ||
+      located.place.search(path).index === located.place.search(located.path).index
+    )
+      return null;
+    return located.sendOn({ kind: "path", path, query: located.rawQuery, keepsMethod: true });
+  }
+
+  #list(located: LocatedRequest, { file }: Place): Response {
+    const { listing } = this.#location.fileAnswers;
+    if (listing === null) return errorPage(403);
+    const { text, contentType } = listFolder(file, Buffer.from(located.path, "latin1").toString(), listing);
+    const body = new TextEncoder().encode(text);
+    return new Response(located.method === "HEAD" ? null : body, {
+      headers: { ...SERVER, "Content-Type": contentType, "Content-Length": String(body.length) },
+    });
   }
 
   #send(located: LocatedRequest, file: FoundFile): Response {
-    const header: HeaderReader = (name) => located.header(name);
+    // What stands for an error is not what the client has asked for, and is sent whole.
+    const header: HeaderReader = located.statusInstead === 0 ? (name) => located.header(name) : () => null;
     const head = this.#headOf(file);
-    const validators = { etag: head.etag, mtimeSec: file.mtimeSec };
-    const status = preconditionStatus(header, validators);
+    const { etag: hasEtag, ranges, ifModifiedSince } = this.#location.fileAnswers;
+    const validators = { etag: hasEtag ? head.etag : null, mtimeSec: file.mtimeSec };
+    const status = preconditionStatus(header, validators, ifModifiedSince);
     if (status === 412) return errorPage(412);
     if (status === 304) return new Response(null, { status, headers: head.validators });
     if (located.method === "HEAD") return new Response(null, head.whole);
-    const range = askedRange(header, validators, file.size);
+    const range = ranges ? askedRange(header, validators, file.size) : "whole";
     if (range === "unsatisfiable") return errorPage(416, { "Content-Range": `bytes */${file.size}` });
     if (range !== "whole") return part(file, head, range);
     return new Response(wholeBody(file, header), head.whole);
@@ -92,14 +127,19 @@ export class FilesEndpoint {
     const etag = fileEtag(file.mtimeSec, file.size);
     // Of a file from the future it is now: never later than Date (RFC 9110 8.8.2.1).
     const modifiedSec = Math.min(file.mtimeSec, Math.floor(Date.now() / 1000));
-    const validators = { ...SERVER, ETag: etag, "Last-Modified": formatHttpDate(modifiedSec) };
+    const { etag: hasEtag, ranges } = this.#location.fileAnswers;
+    const validators = {
+      ...SERVER,
+      ...(hasEtag ? { ETag: etag } : {}),
+      "Last-Modified": formatHttpDate(modifiedSec),
+    };
     // nginx goes by the name that was asked for, not by where its links lead.
-    const type = fieldValue(contentTypeOf(this.#location, pathUrl(file.name)));
+    const type = fieldValue(contentTypeOf(this.#location, file.name));
     const headers = new Headers({
       ...validators,
       "Content-Type": type,
       "Content-Length": String(file.size),
-      "Accept-Ranges": "bytes",
+      ...(ranges ? { "Accept-Ranges": "bytes" } : {}),
     });
     const head = { etag, validators, type, whole: { headers } };
     this.#heads.set(file, head);
@@ -145,8 +185,13 @@ function part(file: FoundFile, { validators, type }: Head, { first, last }: Byte
  * nginx: relative links of the index page would be wrong without the slash. The address is relative (RFC 9110 10.2.2): behind a proxy neither
  * the scheme nor the path is what the client sees. And of the path as it was sent: that is what it is relative to.
  */
-function redirectInto({ rawUrlPath, rawQuery }: LocatedRequest): Response {
+function redirectInto(located: LocatedRequest, location: LocationConfig): Response {
+  const { rawUrlPath, rawQuery, path, moves, isInternal } = located;
   const query = rawQuery === "" ? "" : `?${rawQuery}`;
+  if (isInternal || moves > 0) {
+    const origin = originOf(located, location);
+    return errorPage(301, { Location: `${origin}${pathUrl(path)}/${query}` });
+  }
   const name = rawUrlPath.slice(rawUrlPath.lastIndexOf("/") + 1);
   return errorPage(301, { Location: `./${urlValue(name)}/${query}` });
 }

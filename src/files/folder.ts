@@ -48,6 +48,14 @@ function withVariables(
   dotfiles: boolean,
 ): PlaceFinder {
   const evaluate = rawLocationValue(location, base);
+  // A folder that a variable names is the administrator's choice; dots in it are none.
+  if (base.startsWith("$"))
+    return (located) => {
+      const named = evaluate(located);
+      return named.startsWith("/")
+        ? placed(`${named.replace(/\/+$/, "")}/`, named + rest(located), 0, dotfiles)
+        : null;
+    };
   const literal = toBinary(base.slice(0, base.indexOf("$")));
   const folder = literal.slice(0, literal.lastIndexOf("/") + 1);
   return (located) => placed(folder, evaluate(located) + rest(located), folder.length, dotfiles);
@@ -56,7 +64,7 @@ function withVariables(
 /** What follows the location's prefix; a regex location's alias is the whole name of the file. */
 function restFinder(location: LocationConfig, alias: string): (located: LocatedRequest) => string {
   const outcome = parseMatch(location.match);
-  if (!outcome.ok || outcome.match.form === "regex") {
+  if (!outcome.ok || outcome.match.form === "regex" || outcome.match.form === "named") {
     // Without captures nothing of the path says which file, so it is a folder like any other.
     return alias.endsWith("/") && !alias.includes("$") ? ({ path }) => path.slice(1) : () => "";
   }

@@ -13,7 +13,10 @@ export const files = (config: Pick<Config, "locations">, locator: Locator, front
   );
   return new Elysia({ name: "files" }).onRequest(({ request, server }) => {
     const located = locator.claim("files", request, server);
-    const answer = located === null ? undefined : endpoints[located.index]?.handle(located);
-    return located === null || answer === undefined ? undefined : front.finish(located, answer);
+    if (located === null) return undefined;
+    const { moves } = located;
+    const answer = endpoints[located.index]?.handle(located);
+    // What was sent on to another location is finished there.
+    return answer === undefined || located.moves !== moves ? answer : front.finish(located, answer);
   });
 };

@@ -10,7 +10,7 @@ import { log } from "../log.ts";
 import { fieldValue } from "./field-value.ts";
 
 /** Where a header without `always` goes, as in nginx. */
-const STATUSES: ReadonlySet<number> = new Set([200, 201, 204, 206, 301, 302, 303, 304, 307, 308]);
+export const STATUSES: ReadonlySet<number> = new Set([200, 201, 204, 206, 301, 302, 303, 304, 307, 308]);
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/;
 /** These say where a body ends; two of them, and client and server disagree. */

@@ -55,8 +55,19 @@ function pageText(title: string): string {
   );
 }
 
+/** Those that error_page may stand for: what endpoints answer is none of them. */
+const made = new WeakSet<Response>();
+
+export const isErrorPage = (response: Response): boolean => made.has(response);
+
 /** The answer with nginx's page for this status, `text/html`; without a body when there is no page. Fields may override ours. */
 export function errorPage(status: number, fields: HeaderFields = {}): Response {
+  const response = madePage(status, fields);
+  made.add(response);
+  return response;
+}
+
+function madePage(status: number, fields: HeaderFields): Response {
   const page = PAGES.get(status);
   const connection = CLOSING.has(status) ? { Connection: "close" } : {};
   if (page === undefined)

@@ -6,22 +6,39 @@
  */
 import { closing, isLastRequest } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
-import type { Config, LocationConfig } from "../config/model.ts";
+import type { AuthConfig, Config, LocationConfig } from "../config/model.ts";
+import { isGzipType } from "../content-coding.ts";
 import { type Answer, asResponse } from "../direct-answer.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import { type AccessCheck, compileAccess } from "./access.ts";
 import { AccessLog, LogFiles } from "./access-log.ts";
-import { compileAddedHeaders, type HeaderAdder } from "./added-headers.ts";
+import { compileAddedHeaders, type HeaderAdder, STATUSES } from "./added-headers.ts";
 import { Authentication, type Resume, UserCheck } from "./authentication.ts";
 import { errorPage } from "./error-page.ts";
+import { compileErrorPages, type PageChooser } from "./error-pages.ts";
+import { compileExpires, type ExpiresAdder } from "./expires.ts";
 import { Compressor } from "./gzip.ts";
 import { compileHostCheck, type HostCheck } from "./known-hosts.ts";
 import { compileOriginCheck, type OriginCheck } from "./origin-check.ts";
+import { compileTryFiles, type FileTrier } from "./try-files.ts";
 import { Verifications } from "./verifications.ts";
 
-interface Entry {
+/** Who may come in. */
+interface Gate {
   readonly access: AccessCheck | null;
   readonly authentication: Authentication | null;
+}
+
+interface Entry extends Gate {
+  /** One of the two is enough. */
+  readonly satisfiesAny: true | null;
+  /** For other methods than those. */
+  readonly except: Gate | null;
+  readonly tryFiles: FileTrier | null;
+  readonly errorPages: PageChooser | null;
+  readonly expires: ExpiresAdder | null;
+  /** What gzip may compress says so, compressed or not. */
+  readonly vary: readonly string[] | null;
   readonly compressor: Compressor | null;
   readonly addHeaders: HeaderAdder | null;
   readonly accessLog: AccessLog | null;
@@ -32,6 +49,8 @@ export class Front {
   readonly #origins: readonly (OriginCheck | null)[];
   readonly #knowsHost: HostCheck | null;
   readonly #logs = new LogFiles();
+  /** Some location sends requests on to another. */
+  readonly sendsOn: boolean;
   readonly verifications = new Verifications();
 
   constructor(config: Pick<Config, "locations" | "allowedHosts" | "listen" | "servers">) {
@@ -45,11 +64,18 @@ export class Front {
       return check;
     };
     this.#entries = config.locations.map((location) => compileEntry(location, userCheck, this.#logs));
+    this.sendsOn = this.#entries.some((entry) => entry?.tryFiles != null || entry?.errorPages != null);
   }
 
   /** Nothing is asked of the requests of this location, and nothing is done to its answers. */
   isOpen(index: number): boolean {
     return (this.#entries[index] ?? null) === null;
+  }
+
+  /** It may be sent on from this location. */
+  leadsOn(index: number): boolean {
+    const entry = this.#entries[index] ?? null;
+    return entry !== null && (entry.tryFiles !== null || entry.errorPages !== null);
   }
 
   /** What a browser may not be made to do by the pages of others; null: nothing is wrong. Beside `before`, as most locations have nothing else. */
@@ -66,8 +92,19 @@ export class Front {
     const entry = this.#entries[located.index] ?? null;
     if (entry === null) return null;
     entry.accessLog?.arrived(located);
-    if (entry.access !== null && !entry.access(located.peer)) return errorPage(403);
-    return entry.authentication?.check(located.header("authorization"), resume) ?? null;
+    const { access, authentication } = located.isExcepted ? (entry.except ?? entry) : entry;
+    const isAllowed = access === null || access(located.peer);
+    if (entry.satisfiesAny !== null && access !== null && isAllowed) return null;
+    if (!isAllowed && (entry.satisfiesAny === null || authentication === null)) return errorPage(403);
+    return authentication?.check(located.header("authorization"), resume) ?? null;
+  }
+
+  /** What stands behind the door before the role, finished: null lets the role answer. */
+  inside(located: LocatedRequest): Response | Promise<Response> | null {
+    const { moves } = located;
+    const tries = located.isExcepted ? null : this.#entries[located.index]?.tryFiles;
+    const answer = tries?.(located) ?? null;
+    return answer === null || located.moves !== moves ? answer : this.finish(located, answer);
   }
 
   /** Says whether the connection ends, compresses, adds headers, writes the log. For answers of every kind, refusals of `before` included. */
@@ -76,10 +113,16 @@ export class Front {
   finish(located: LocatedRequest, answer: Answer | Promise<Answer>): Answer | Promise<Answer> {
     const entry = this.#entries[located.index] ?? null;
     const isLast = isLastRequest(located.request);
-    if (entry === null && !isLast) return answer;
+    const { moves, statusInstead } = located;
+    if (entry === null && !isLast && !(statusInstead > 0)) return answer;
     const finish = (made: Answer): Response | Promise<Response> => {
       const response = asResponse(made);
-      return finished(entry, located, isLast ? closing(response) : response);
+      // It was sent on, and finished there.
+      if (located.moves !== moves) return response;
+      const instead = entry?.errorPages?.(located, response) ?? null;
+      if (instead !== null) return located.moves === moves ? finishedPage(entry, located, instead) : instead;
+      const kept = statusInstead > 0 ? withStatus(response, statusInstead) : response;
+      return finished(entry, located, isLast ? closing(kept) : kept);
     };
     return answer instanceof Promise ? answer.then(finish) : finish(answer);
   }
@@ -107,7 +150,26 @@ function finished(
     : completed(entry, located, packed);
 }
 
+/** A redirect to a page elsewhere. */
+const finishedPage = (
+  entry: Entry | null,
+  located: LocatedRequest,
+  page: Response | Promise<Response>,
+): Response | Promise<Response> => (page instanceof Promise ? page : finished(entry, located, page));
+
+/** An answer of an error page has the status of the error. */
+function withStatus(response: Response, status: number): Response {
+  if (response.status === status || response.status === 101) return response;
+  const { headers, body } = response;
+  // It is a file no more that could be asked for again (as in nginx).
+  for (const name of status === 200 ? [] : ["Last-Modified", "Accept-Ranges"]) headers.delete(name);
+  return new Response(body, { status, headers });
+}
+
 function completed(entry: Entry, located: LocatedRequest, response: Response): Response | Promise<Response> {
+  const type = entry.vary === null ? null : response.headers.get("content-type");
+  if (type !== null && isGzipType(entry.vary ?? [], type)) response.headers.append("Vary", "Accept-Encoding");
+  if (STATUSES.has(response.status)) entry.expires?.(located, response);
   entry.addHeaders?.(located, response);
   return entry.accessLog?.answered(located, response) ?? response;
 }
@@ -117,10 +179,24 @@ function compileEntry(
   userCheck: (path: string) => UserCheck,
   logs: LogFiles,
 ): Entry | null {
-  const { auth, gzip, role } = location;
+  const { gzip, role, limitExcept } = location;
+  const authentication = (auth: AuthConfig | null): Authentication | null =>
+    auth === null ? null : new Authentication(auth.realm, userCheck(auth.userFile));
   const entry: Entry = {
     access: compileAccess(location.access),
-    authentication: auth === null ? null : new Authentication(auth.realm, userCheck(auth.userFile)),
+    authentication: authentication(location.auth),
+    satisfiesAny: location.satisfiesAny ? true : null,
+    except:
+      limitExcept === null
+        ? null
+        : {
+            access: compileAccess(limitExcept.access),
+            authentication: authentication(limitExcept.auth),
+          },
+    tryFiles: compileTryFiles(location),
+    errorPages: compileErrorPages(location),
+    expires: compileExpires(location),
+    vary: gzip !== null && location.gzipVary ? gzip.types : null,
     // Subscribers flush after each message: their own side compresses.
     compressor:
       gzip === null || role.kind === "subscriber" ? null : new Compressor(gzip, role.kind === "handler"),

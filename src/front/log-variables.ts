@@ -25,8 +25,8 @@ export type LogValue = (answered: Answered) => string;
 const time = new LocalTime();
 
 const requestLine = ({ located }: Answered): string => {
-  const { method, rawUrlPath, rawQuery } = located;
-  return `${method} ${rawUrlPath}${rawQuery === "" ? "" : `?${rawQuery}`} ${protocol(located)}`;
+  const { request, rawUrlPath, sentQuery } = located;
+  return `${request.method} ${rawUrlPath}${sentQuery === "" ? "" : `?${sentQuery}`} ${protocol(located)}`;
 };
 
 /** Bun gives no version. A request without a Host can only be of 1.0. */

@@ -6,6 +6,7 @@
 import { SERVER } from "../answer.ts";
 import { binaryBytes } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocationConfig } from "../config/model.ts";
 import { isRedirect } from "../config/rewrite.ts";
 import { errorPage } from "./error-page.ts";
 import { fieldValue, urlValue } from "./field-value.ts";
@@ -49,8 +50,15 @@ function redirection(url: string, origin: string): Readonly<Record<string, strin
   return { Location: urlValue(url.startsWith("/") ? origin + url : url) };
 }
 
-/** `http://host:port` as the client addressed it; "" when it named no host (HTTP/1.0). From the header: not every request's URL has it. */
-export function originOf(located: LocatedRequest): string {
+/**
+ * `http://host:port` as the client addressed it; "" when it named no host (HTTP/1.0), or when redirects of the location name none. From the
+ * header: not every request's URL has it.
+ */
+export function originOf(
+  located: LocatedRequest,
+  how: Pick<LocationConfig, "absoluteRedirect" | "redirectsWithoutPort"> | undefined,
+): string {
   const host = located.header("host") ?? "";
-  return host === "" ? "" : `${located.scheme}://${host}`;
+  if (host === "" || how?.absoluteRedirect === false) return "";
+  return `${located.scheme}://${how?.redirectsWithoutPort === true ? host.replace(/:\d+$/, "") : host}`;
 }

@@ -119,7 +119,7 @@ export class HandlerEndpoint {
     try {
       const returned = module.default?.(context);
       const answer = isPromise(returned) ? await within(returned, this.#timeoutMs) : returned;
-      const response = readAnswer(answer, contentTypeOf(this.#location, located.rawUrlPath));
+      const response = readAnswer(answer, contentTypeOf(this.#location, located.path));
       if (response instanceof Response) {
         // A Response may have a body that still asks the context.
         if (answer !== response) context.finish(Ending.done);
@@ -172,7 +172,7 @@ export class HandlerEndpoint {
 
   #streamFields(located: LocatedRequest) {
     return {
-      "Content-Type": fieldValue(contentTypeOf(this.#location, located.rawUrlPath)),
+      "Content-Type": fieldValue(contentTypeOf(this.#location, located.path)),
       "Cache-Control": "no-store",
       "X-Content-Type-Options": "nosniff",
       // An nginx in front must not hold the stream back.

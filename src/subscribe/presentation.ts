@@ -77,13 +77,13 @@ export class Presenter {
 
   /** For streams and waiting long polls, which on an eventsource location have its type; `callback` as in Presentation. */
   held(located: LocatedRequest, callback: string | null): Presentation {
-    const type = this.#heldType ?? contentTypeOf(this.#location, located.rawUrlPath);
+    const type = this.#heldType ?? contentTypeOf(this.#location, located.path);
     return this.#of(type, located, callback);
   }
 
   /** For polls, and long polls that are answered at once. */
   immediate(located: LocatedRequest, callback: string | null): Presentation {
-    return this.#of(contentTypeOf(this.#location, located.rawUrlPath), located, callback);
+    return this.#of(contentTypeOf(this.#location, located.path), located, callback);
   }
 
   #of(type: string, located: LocatedRequest, callback: string | null): Presentation {

@@ -1,6 +1,7 @@
 /** Content types by extension: push-stream spec 4.3, as nginx looks them up. */
 import { expect, test } from "bun:test";
 import { contentTypeOf } from "../../src/config/content-type.ts";
+import { decodePath } from "../../src/config/uri-path.ts";
 import { locationWith } from "../location.ts";
 
 const location = locationWith({
@@ -27,7 +28,7 @@ test.each([
   ["/sub/a.html%2fb", "custom content type"],
   [`/sub/a.${"x".repeat(33)}`, "custom content type"],
 ])("%s: %s", (path, type) => {
-  expect(contentTypeOf(location, path)).toBe(type);
+  expect(contentTypeOf(location, decodePath(path) ?? "")).toBe(type);
 });
 
 test("without types it is the default", () => {

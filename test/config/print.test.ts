@@ -75,6 +75,7 @@ test("each table of the reference says where its options stand", () => {
     "**`[[location]]`**",
     "**`[[issuer]]`**",
     "**`[[location.step]]`**",
+    "**`[[map]]`**",
     "**`[[server]]`**",
   ]);
 });

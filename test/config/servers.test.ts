@@ -101,7 +101,7 @@ describe("faults", () => {
     [
       "a step's fault",
       `${server('listen = "0.0.0.0:80"')}[[server.location.step]]\nif = "x"`,
-      't.toml:7: server[0].location[0].step[0].if = "x": a condition is "$name", or "$name = word", with =, !=, ~, ~*, !~ or !~*.',
+      't.toml:7: server[0].location[0].step[0].if = "x": a condition is "$name", or "$name = word", with =, !=, ~, ~*, !~ or !~*, or "-f $name", with -f, -d, -e or -x.',
     ],
     [
       "servers in one table",

@@ -136,7 +136,7 @@ const SINGLE_FAULTS: readonly (readonly [name: string, text: string, fault: stri
   ],
   [
     "blank channels path",
-    location('statistics = true\nchannels_path = ""'),
+    location('publisher = "normal"\nchannels_path = ""'),
     't.toml:4: location[0].channels_path = "": channels_path cannot be blank.',
   ],
   [
@@ -228,12 +228,12 @@ const SINGLE_FAULTS: readonly (readonly [name: string, text: string, fault: stri
   [
     "no role",
     location(""),
-    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, page, pushstream_client, examples, root, alias, handler, revoke, empty.",
+    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, stub_status, page, pushstream_client, examples, root, alias, handler, revoke, empty.",
   ],
   [
     "role that is false",
     location("page = false"),
-    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, page, pushstream_client, examples, root, alias, handler, revoke, empty.",
+    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, stub_status, page, pushstream_client, examples, root, alias, handler, revoke, empty.",
   ],
   [
     "two roles",

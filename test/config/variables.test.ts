@@ -19,7 +19,9 @@ function facts(change: Partial<RequestFacts> = {}): RequestFacts {
   };
   return {
     rawUrlPath: "/ev//x%2541/../ch%251",
+    path: "/ev/ch%1",
     rawQuery: "id=a%20b&tag=1",
+    sentQuery: "id=a%20b&tag=1",
     captures: ["/ev/ch%1", "ev", "ch%1", "", "", "", "", "", "", "", "ten", "eleven", "twelve"],
     pathCaptures: ["/ev/ch%1", "ev", "ch%1", "", "", "", "", "", "", "", "ten", "eleven", "twelve"],
     header: (name) => headers[name.toLowerCase()] ?? null,
@@ -75,7 +77,7 @@ test.each(VALUES)("%s", (text, raw, decodedOnce) => {
 });
 
 test("without a query there is no question mark", () => {
-  const bare = facts({ rawQuery: "", rawUrlPath: "/a" });
+  const bare = facts({ rawQuery: "", sentQuery: "", rawUrlPath: "/a" });
   expect(compileValue("$request_uri|$is_args|$args")(bare)).toBe("/a||");
 });
 

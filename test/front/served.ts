@@ -33,10 +33,11 @@ export function serve(locations: readonly Partial<LocationConfig>[], answer: Ans
         names: [],
         proxies: null,
         steps: [],
-        locations: locations.map((_, index) => index),
+        locations: locations.map((_, index) => ({ index, inner: [] })),
       },
     ],
     listeners: [],
+    maps: [],
     listen: [],
     allowedHosts: [],
   };

@@ -14,6 +14,8 @@ const argument = (rawQuery: string): string =>
       value({
         rawQuery,
         rawUrlPath: "/",
+        path: "/",
+        sentQuery: rawQuery,
         captures: [],
         pathCaptures: [],
         header: () => null,

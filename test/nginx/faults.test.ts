@@ -349,13 +349,13 @@ location /e { return 204; }
 
   test("unknown and unsupported directives are named with file and line, those of included files, too", async () => {
     writeFileSync(join(FOLDER, "more.conf"), "\nlocation /x { fastcgi_pass unix:/x; }\n");
-    const text = faulty({ server: "push_stream_mesage_ttl 1; include more.conf;", location: "rewrite a b;" });
+    const text = faulty({ server: "push_stream_mesage_ttl 1; include more.conf;", location: "mirror /x;" });
     writeFileSync(FILE, text);
     const { stderr } = run("check", FILE);
     expect(stderr).toBe(
       [
         `${FILE}:6: unknown directive "push_stream_mesage_ttl", did you mean "push_stream_message_ttl"?`,
-        `${FILE}:8: "rewrite" directive is not supported`,
+        `${FILE}:8: "mirror" directive is not supported`,
         `${join(FOLDER, "more.conf")}:2: "fastcgi_pass" directive is not supported`,
         `${FILE}: 3 faults\n`,
       ].join("\n"),

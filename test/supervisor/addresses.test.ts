@@ -115,7 +115,7 @@ describe("sharing", () => {
       names: ["other"],
       proxies: null,
       steps: [],
-      locations: [1],
+      locations: [{ index: 1, inner: [] }],
     };
     const config = testConfig("", { listen, listeners, servers: [...servers, other] });
     const renamed = renameAddresses(config, (text) => (text === "127.0.0.1:1" ? null : "unix:/run/t.sock"));

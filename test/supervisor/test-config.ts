@@ -6,6 +6,7 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
     ...addressed(changes.listen ?? ["127.0.0.1:17000"]),
     allowedHosts: [],
     issuers: [],
+    maps: [],
     workers: 2,
     shutdownTimeoutMs: 2000,
     drainRate: 0,

@@ -81,7 +81,10 @@ test("the configuration of the service means what the embedded default means, wi
   expect(service.config).toEqual({
     ...rest,
     locations: kept,
-    servers: servers.map((server) => ({ ...server, locations: kept.map((_, index) => index) })),
+    servers: servers.map((server) => ({
+      ...server,
+      locations: kept.map((_, index) => ({ index, inner: [] })),
+    })),
   });
   expect(locations.slice(-EXAMPLE_LOCATIONS).map(({ match }) => match)).toEqual([
     "~ ^/jsonp/(.*)$",

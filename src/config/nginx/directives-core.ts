@@ -10,6 +10,8 @@ export const CORE_ROWS = `
   location                  sl      1-2   {*
   if                        sl      1+    {*
   types                     hsl     0     {*
+  map                       h       2     {*
+  limit_except              l       1+    {*
   worker_processes          m       1
   worker_shutdown_timeout   m       1
   pid                       m       1
@@ -44,6 +46,21 @@ export const CORE_ROWS = `
   add_header                hsli    2-3   *
   expires                   hsli    1-2
   try_files                 sl      2+
+  error_page                hsli    2+    *
+  recursive_error_pages     hsl     flag
+  internal                  l       0
+  satisfy                   hsl     1
+  stub_status               sl      0-1
+  autoindex                 hsl     flag
+  autoindex_exact_size      hsl     flag
+  autoindex_format          hsl     1
+  autoindex_localtime       hsl     flag
+  etag                      hsl     flag
+  max_ranges                hsl     1
+  if_modified_since         hsl     1
+  absolute_redirect         hsl     flag
+  port_in_redirect          hsl     flag
+  gzip_vary                 hsl     flag
   allow                     hslx    1     *
   deny                      hslx    1     *
   auth_basic                hslx    1
@@ -52,6 +69,7 @@ export const CORE_ROWS = `
   real_ip_header            hsl     1
   real_ip_recursive         hsl     flag
   set                       slic    2     *
+  rewrite                   slic    2-3   *
   return                    slic    1-2   *
   break                     slic    0     *
   push_stream_channels_statistics   l 0   *

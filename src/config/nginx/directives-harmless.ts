@@ -56,8 +56,6 @@ export const HARMLESS_ROWS = `
   underscores_in_headers    hs      flag
   server_tokens             hsl     1
   server_name_in_redirect   hsl     flag
-  port_in_redirect          hsl     flag
-  absolute_redirect         hsl     flag
   log_not_found             hsl     flag
   log_subrequest            hsl     flag
   open_log_file_cache       hsl     1-4
@@ -76,12 +74,8 @@ export const HARMLESS_ROWS = `
   map_hash_bucket_size      h       1
   resolver                  hsl     1+
   resolver_timeout          hsl     1
-  recursive_error_pages     hsl     flag
   msie_padding              hsl     flag
   msie_refresh              hsl     flag
-  etag                      hsl     flag
-  if_modified_since         hsl     1
-  max_ranges                hsl     1
   rewrite_log               hslic   flag
   uninitialized_variable_warn hslic flag
   charset_types             hsl     1+    *
@@ -92,7 +86,6 @@ export const HARMLESS_ROWS = `
   gzip_disable              hsl     1+
   gzip_http_version         hsl     1
   gzip_proxied              hsl     1+
-  gzip_vary                 hsl     flag
   gzip_static               hsl     1
   gzip_window               hsl     1
   gzip_hash                 hsl     1
@@ -143,9 +136,6 @@ export const HARMLESS_ROWS = `
   limit_conn_dry_run        hsl     flag
   limit_rate_after          hsli    1
   auth_delay                hsl     1
-  autoindex_exact_size      hsl     flag
-  autoindex_format          hsl     1
-  autoindex_localtime       hsl     flag
   sub_filter_once           hsl     flag
   sub_filter_types          hsl     1+    *
   sub_filter_last_modified  hsl     flag

@@ -85,6 +85,3 @@ export const FORMER_NAMES: ReadonlyMap<string, string> = new Map([
   ["push_stream_max_message_buffer_length", "it is push_stream_max_messages_stored_per_channel now"],
   ["push_stream_subscriber_connection_timeout", "it is push_stream_subscriber_connection_ttl now"],
 ]);
-
-/** Variables that once had to be set; the directive took their place. */
-export const FORMER_VARIABLES: readonly string[] = ["push_stream_channel_id", "push_stream_channels_path"];

@@ -12,20 +12,14 @@ export const UNSUPPORTED_ROWS = `
   grpc_pass                 li      1
   memcached_pass            li      1
   upstream                  h       1     {*
-  map                       h       2     {*
   geo                       h       1-2   {*
   split_clients             h       2     {*
-  limit_except              l       1+    {*
   stream                    m       0     {
   mail                      m       0     {
-  rewrite                   slic    2-3   *
-  error_page                hsli    2+    *
-  internal                  l       0
   post_action               hsl     1
   auth_request              hsl     1
   auth_request_set          hsl     2     *
   auth_jwt                  hsl     1+
-  satisfy                   hsl     1
   limit_req                 hsl     1+    *
   limit_conn                hsl     2     *
   limit_rate                hsli    1
@@ -34,9 +28,7 @@ export const UNSUPPORTED_ROWS = `
   add_before_body           hsl     1
   add_after_body            hsl     1
   add_trailer               hsli    2-3   *
-  autoindex                 hsl     flag
   random_index              l       flag
-  stub_status               sl      0-1
   empty_gif                 l       0
   ssi                       hsli    flag
   slice                     hsl     1
@@ -64,21 +56,16 @@ export const UNSUPPORTED_ROWS = `
   brotli                    hsli    flag
 `;
 
-const FALSE_PAGE_CODES = /^50[0-9]$/;
-
 /** Directives that change nothing with these arguments. */
 export const HARMLESS_WHEN: ReadonlyMap<string, (args: readonly string[]) => boolean> = new Map([
-  ...["autoindex", "random_index", "ssi", "auth_request", "auth_jwt", "mirror", "userid"].map(
+  ...["random_index", "ssi", "auth_request", "auth_jwt", "mirror", "userid"].map(
     (name) => [name, ([word]: readonly string[]) => word?.toLowerCase() === "off"] as const,
   ),
   ...["ssl_verify_client", "disable_symlinks", "post_action", "brotli", "ssl_reject_handshake"].map(
     (name) => [name, ([word]: readonly string[]) => word?.toLowerCase() === "off"] as const,
   ),
-  ["satisfy", ([word]) => word === "all"],
   ["limit_rate", ([rate]) => rate === "0"],
   ["slice", ([size]) => size === "0"],
   ["chunked_transfer_encoding", ([word]) => word?.toLowerCase() === "on"],
   ["merge_slashes", ([word]) => word?.toLowerCase() === "on"],
-  // Pages for a broken upstream, as in the example configuration of nginx; there is no upstream.
-  ["error_page", (args) => args.slice(0, -1).every((arg) => FALSE_PAGE_CODES.test(arg))],
 ]);

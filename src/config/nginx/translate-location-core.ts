@@ -9,7 +9,6 @@ import { addedHeaders } from "./translate-headers.ts";
 import { inEffect, oneInEffect, type Scope } from "./translate-scope.ts";
 import { type Context, optionValue } from "./translate-settings.ts";
 import type { Directive } from "./tree.ts";
-import { parseSeconds } from "./units.ts";
 
 /** What nginx knows without any `types` (push-stream spec 4.3). */
 const BUILT_IN_TYPES: readonly string[] = ["text/html html", "image/gif gif", "image/jpeg jpg"];
@@ -25,8 +24,6 @@ const CHARSET_TYPES: readonly string[] = [
   "application/rss+xml",
 ];
 
-const TEN_YEARS_SEC = 315_360_000;
-
 export function coreOptions(context: Context, scope: Scope, draft: Draft): void {
   // Publishers and statistics have types of their own.
   if (!draft.has("publisher") && !draft.has("statistics")) contentTypes(context, scope, draft);
@@ -35,7 +32,7 @@ export function coreOptions(context: Context, scope: Scope, draft: Draft): void 
   access(scope, draft);
   authentication(context, scope, draft);
   addedHeaders(scope, draft);
-  if (draft.has("root") || draft.has("alias")) expires(context, scope, draft);
+  if (draft.has("root") || draft.has("alias")) fileAnswers(context, scope, draft);
   gzip(context, scope, draft);
   accessLogs(context, scope, draft);
 }
@@ -117,25 +114,43 @@ function authentication({ report, folder }: Context, scope: Scope, draft: Draft)
   if (file !== null) draft.set("auth_basic_user_file", resolve(folder, file.args[0]?.text ?? ""), file);
 }
 
-/** Cache-Control alone: caches take it before Expires (RFC 9111 5.3). Endpoints of the module forbid caching themselves. */
-function expires({ report }: Context, scope: Scope, draft: Draft): void {
-  const directive = oneInEffect(scope, "expires");
-  const [text = "off", more] = directive?.args.map((arg) => arg.text) ?? [];
-  if (directive === null || (text === "off" && more === undefined)) return;
-  const seconds = text === "max" ? TEN_YEARS_SEC : parseSeconds(text);
-  const value = /^(?:epoch|-\d\w*)$/.test(text) ? "no-cache" : seconds === null ? null : `max-age=${seconds}`;
-  if (value === null || more !== undefined) {
-    report.faultOf(directive, `"${[text, more].join(" ").trim()}" is not supported`);
-    return;
+/** nginx's defaults are not ours everywhere. */
+function fileAnswers({ report, values }: Context, scope: Scope, draft: Draft): void {
+  for (const name of ["autoindex", "autoindex_localtime"] as const) {
+    const directive = oneInEffect(scope, name);
+    if (directive !== null && values.of(directive) === true) draft.set(name, true, directive);
   }
-  const before = draft.get("add_header");
-  draft.set("add_header", [...(Array.isArray(before) ? before : []), `Cache-Control ${value}`], directive);
+  for (const name of ["autoindex_exact_size", "etag"] as const) {
+    const directive = oneInEffect(scope, name);
+    if (directive !== null && values.of(directive) === false) draft.set(name, false, directive);
+  }
+  const format = oneInEffect(scope, "autoindex_format");
+  const word = format?.args[0]?.text ?? "html";
+  if (format !== null && word !== "html" && word !== "json")
+    report.faultOf(format, `"${word}" is not supported`);
+  else if (format !== null && word === "json") draft.set("autoindex_format", word, format);
+  const ranges = oneInEffect(scope, "max_ranges");
+  if (ranges !== null && !/^\d{1,9}$/.test(ranges.args[0]?.text ?? ""))
+    report.faultOf(ranges, "invalid number");
+  else if (Number(ranges?.args[0]?.text ?? 1) === 0) draft.set("ranges", false, ranges ?? draft.place);
+  const since = oneInEffect(scope, "if_modified_since");
+  const when = since?.args[0]?.text ?? "exact";
+  if (["exact", "before", "off"].includes(when)) draft.set("if_modified_since", when, since ?? draft.place);
+  else if (since !== null) report.fault(since, `invalid value "${when}" in "if_modified_since" directive`);
+}
+
+export function gzipFlag({ values }: Context, scope: Scope, draft: Draft): void {
+  const directive = oneInEffect(scope, "gzip");
+  const isOn = directive === null ? undefined : values.of(directive);
+  if (directive !== null && isOn !== undefined) draft.set("gzip", isOn === true, directive);
 }
 
 function gzip({ report, values }: Context, scope: Scope, draft: Draft): void {
   const directive = oneInEffect(scope, "gzip");
   if (directive === null || values.of(directive) !== true) return;
   draft.set("gzip", true, directive);
+  const vary = oneInEffect(scope, "gzip_vary");
+  if (vary !== null && values.of(vary) === true) draft.set("gzip_vary", true, vary);
   const types = inEffect(scope, "gzip_types");
   // text/html always is.
   const names = types
@@ -150,11 +165,12 @@ function gzip({ report, values }: Context, scope: Scope, draft: Draft): void {
   }
 }
 
-function accessLogs(context: Context, scope: Scope, draft: Draft): void {
+/** `mayBeNone`: where none is less than what there was. */
+export function accessLogs(context: Context, scope: Scope, draft: Draft, mayBeNone = false): void {
   const directives = inEffect(scope, "access_log");
   const logs = directives.flatMap((directive) => accessLog(context, directive) ?? []);
   const [first] = directives;
-  if (first !== undefined && logs.length > 0) draft.set("access_log", logs, first);
+  if (first !== undefined && (logs.length > 0 || mayBeNone)) draft.set("access_log", logs, first);
 }
 
 /** null: off, or not a file. */

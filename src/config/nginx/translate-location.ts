@@ -8,11 +8,12 @@ import { PUSH_DIRECTIVES } from "./directives-push.ts";
 import { Draft } from "./draft.ts";
 import { codeOptions, HANDLER, handlerRole } from "./translate-code.ts";
 import { coreOptions } from "./translate-location-core.ts";
-import { constantsIn } from "./translate-names.ts";
+import { roadOptions } from "./translate-location-road.ts";
+import { constantsIn, rootText } from "./translate-names.ts";
 import { type LocationMatch, matchText } from "./translate-nesting.ts";
 import { checkEndpoint } from "./translate-push-checks.ts";
 import { oneInEffect, type Scope } from "./translate-scope.ts";
-import { type Context, setPushOptions } from "./translate-settings.ts";
+import { absolute, type Context, setPushOptions } from "./translate-settings.ts";
 import { translateSteps } from "./translate-steps.ts";
 import type { Directive } from "./tree.ts";
 
@@ -31,10 +32,12 @@ export function translateLocation(context: Context, scope: Scope, match: Locatio
   const draft = new Draft(scope.block ?? { file: "", line: 0 });
   draft.set("match", matchText(match));
   const role = oneInEffect(scope, "role");
-  const withoutCaptures = captureFilter(scope, matchText(match));
+  const withoutCaptures = captureFilter(scope, match);
   const constants = constantsIn(scope);
   const seen = (text: string): string => constants(withoutCaptures(text));
-  if (role === null) files(context, scope, draft);
+  const [stub] = scope.own.get("stub_status") ?? [];
+  if (role === null && stub !== undefined) draft.set("stub_status", true, stub);
+  else if (role === null) files(context, scope, draft);
   else if (role.name === CLIENT) draft.set("pushstream_client", true, role);
   else if (role.name === HANDLER) {
     handlerRole(role, draft);
@@ -48,6 +51,7 @@ export function translateLocation(context: Context, scope: Scope, match: Locatio
     draft.set("gaps", "ignored");
   }
   coreOptions(context, scope, draft);
+  roadOptions(context, scope, draft);
   codeOptions(context, scope, draft);
   for (const step of translateSteps(context, scope, seen)) draft.push("step", step);
   return draft;
@@ -60,6 +64,7 @@ export function implicitLocation(context: Context, server: Scope): Draft {
   draft.set("match", "/");
   files(context, server, draft);
   coreOptions(context, server, draft);
+  roadOptions(context, server, draft);
   return draft;
 }
 
@@ -67,31 +72,12 @@ export function implicitLocation(context: Context, server: Scope): Draft {
 export const isPlainRoot = ({ modifier, pattern }: LocationMatch): boolean =>
   pattern === "/" && (modifier === "" || modifier === "^~");
 
-function files({ folder, report }: Context, scope: Scope, draft: Draft): void {
+function files({ folder }: Context, scope: Scope, draft: Draft): void {
   const directive = oneInEffect(scope, "root");
-  const path = directive?.args[0]?.text ?? "";
+  const path = directive === null ? "" : constantsIn(scope)(rootText(scope, directive));
   if (directive === null) draft.set("empty", true);
-  else if (/^\$/.test(path)) {
-    report.faultOf(directive, "that begins with a variable is not supported");
-    draft.set("empty", true);
-  } else draft.set(directive.name, absolute(folder, path), directive);
-  if (directive !== null) fallback(report, scope, draft);
+  else draft.set(directive.name, path.startsWith("$") ? path : absolute(folder, path), directive);
 }
-
-/** `try_files $uri $uri/ /page.html`: what stands for paths without a file. `=404` is what happens anyway. */
-function fallback(report: Context["report"], scope: Scope, draft: Draft): void {
-  const directive = scope.own.get("try_files")?.[0];
-  if (directive === undefined) return;
-  const words = directive.args.map(({ text }) => text);
-  const last = words.pop() ?? "";
-  const isPlain = words.every((word) => /^\$uri\/?$/.test(word)) && /^(?:=404|\/[^$]*)$/.test(last);
-  if (!isPlain) report.faultOf(directive, "is supported as `try_files $uri $uri/ /file` or `=404` only");
-  else if (last !== "=404") draft.set("fallback", last, directive);
-}
-
-/** A slash at the end means something to alias, so this is not `resolve`. */
-const absolute = (folder: string, path: string): string =>
-  path.startsWith("/") ? path : `${folder.replace(/\/$/, "")}/${path}`;
 
 /** False when it was faulty, which was reported; push-stream spec 1.2. */
 function setRole({ report }: Context, directive: Directive, draft: Draft): boolean {
@@ -139,13 +125,9 @@ function endpoint(context: Context, scope: Scope, draft: Draft, seen: (text: str
 }
 
 /** nginx takes `$2` of a regex with one group for empty; ours would refuse it. Regexes of an `if` bring captures of their own. */
-function captureFilter(scope: Scope, match: string): (text: string) => string {
-  const outcome = parseMatch(match);
-  const hasRegexStep = scope.sequence.some(
-    (item) =>
-      "block" in item && "sequence" in item && item.block?.args.some(({ text }) => text.includes("~")),
-  );
-  if (!outcome.ok || hasRegexStep) return (text) => text;
+function captureFilter(scope: Scope, match: LocationMatch): (text: string) => string {
+  const outcome = parseMatch(matchText(match));
+  if (!outcome.ok || hasRegexStep(scope)) return (text) => text;
   const { count } = outcome.groups;
   return (text) =>
     text.replace(/\$(?:(\d)|\{(\d+)\})/g, (whole, bare: string | undefined, braced: string | undefined) => {
@@ -153,3 +135,11 @@ function captureFilter(scope: Scope, match: string): (text: string) => string {
       return group >= 1 && group <= count ? whole : "";
     });
 }
+
+/** In an `if`, or a `rewrite`. */
+const hasRegexStep = ({ sequence }: Scope): boolean =>
+  sequence.some((item) =>
+    "name" in item
+      ? item.name === "rewrite"
+      : hasRegexStep(item) || (item.block?.args.some(({ text }) => text.includes("~")) ?? false),
+  );

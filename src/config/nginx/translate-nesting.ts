@@ -1,15 +1,11 @@
 /**
- * Locations inside locations, laid flat: our own file has one list, of which the best match serves. Called by
- * translate-server.ts.
+ * Locations and those inside them, as the tables of our own file: `[[location]]`, `[[location.location]]`. Which of them answers is
+ * config/locations.ts's, which goes about it as nginx does. Called by translate-server.ts.
  *
- * nginx looks for the longest prefix, then inside that location first, then for the regexes outside. Laid flat:
- * - a prefix or exact location inside a prefix location stands for itself, its prefix is the longer one;
- *   whether regexes outside are looked at is the outermost's say (`^~`);
- * - a regex inside a prefix location becomes a regex that also wants the prefix. It comes before the regexes further out, and
- *   does not want what would have been chosen instead: longer prefixes elsewhere, exact ones, and `^~` ones beside it.
- * The tests hold answers that nginx 1.22 gave.
- * Not translated, and a fault: anything inside a regex location, a regex inside `^~`.
+ * Left out with a notice: what can never match, which nginx takes as well (`^~ ^(/x)$` is a prefix that no path has), and a regex that stands
+ * twice.
  */
+import { parseMatch } from "../match-syntax.ts";
 import { pcreSource } from "../pcre.ts";
 import type { Report } from "./translate-report.ts";
 import { innerScopes, type Scope } from "./translate-scope.ts";
@@ -19,120 +15,77 @@ export type Modifier = "=" | "^~" | "~" | "~*" | "";
 
 export interface LocationMatch {
   readonly modifier: Modifier;
-  /** A path, or a regex in the runtime's words. */
+  /** A path, a regex in the runtime's words, or "@name". */
   readonly pattern: string;
 }
 
-export interface FlatLocation {
+export interface NestedLocation {
   readonly scope: Scope;
   readonly match: LocationMatch;
+  readonly inner: readonly NestedLocation[];
 }
 
-/** In the order in which our own file must have them. */
-export function flattenLocations(report: Report, scopes: readonly Scope[]): readonly FlatLocation[] {
-  const flat = new Flattening(report);
-  for (const scope of scopes) flat.add(scope, []);
-  return flat.inOrder();
-}
-
-interface Nested extends FlatLocation {
-  /** As written; `match` may have lost its `^~`. */
-  readonly written: LocationMatch;
-  /** The locations around it, the outermost first, as written. */
-  readonly outers: readonly LocationMatch[];
-}
-
-class Flattening {
-  readonly #report: Report;
-  /** In the order of the file. */
-  readonly #all: Nested[] = [];
-
-  constructor(report: Report) {
-    this.#report = report;
-  }
-
-  add(scope: Scope, outers: readonly LocationMatch[]): void {
-    const { block } = scope;
-    if (block === null) return;
-    const written = readMatch(block);
-    if (written === null) {
-      this.#named(block, outers.length > 0);
-      return;
-    }
-    const outer = outers.at(-1);
-    const sentence = outer === undefined ? null : nestingFault(written, outer, block);
-    if (sentence !== null) this.#report.fault(block, sentence);
-    const outermost = outers[0];
-    // Only the outermost says whether regexes outside are looked at.
-    const isInner = outermost !== undefined && (written.modifier === "" || written.modifier === "^~");
-    const match = isInner ? { ...written, modifier: finality(outermost) } : written;
-    this.#all.push({ scope, match, written, outers });
-    for (const inner of innerScopes(scope, "location")) this.add(inner, [...outers, written]);
-  }
-
-  /** Only error_page and try_files lead to those, and they are faults. */
-  #named(block: Directive, isInner: boolean): void {
-    const name = block.args[0]?.text ?? "";
-    if (block.args.length > 1) this.#report.fault(block, `invalid location modifier "${name}"`);
-    else if (isInner) this.#report.fault(block, `named location "${name}" can be on the server level only`);
-    else this.#report.notice(`${block.file}:${block.line}: location ${name} is never used`);
-  }
-
-  /** Only regexes have an order: the deeper, the earlier. */
-  inOrder(): readonly FlatLocation[] {
-    const depth = ({ match, outers }: Nested): number => (isRegex(match) ? outers.length : 0);
-    const ordered = this.#all.toSorted((left, right) => depth(right) - depth(left));
-    const flat = ordered.map((one) => ({ scope: one.scope, match: this.#standingAlone(one) }));
-    const seen = new Set<string>();
-    return flat.filter((one) => !isRegex(one.match) || this.#isFirst(one, seen));
-  }
-
-  /** A regex that stands twice is never reached the second time, which nginx accepts and our checks would not. */
-  #isFirst({ scope, match }: FlatLocation, seen: Set<string>): boolean {
+/** Those of a server, or those inside `outer`. */
+export function nestedLocations(
+  report: Report,
+  scope: Scope,
+  outer: LocationMatch | null = null,
+): readonly NestedLocation[] {
+  const seen = new Set<string>();
+  return innerScopes(scope, "location").flatMap((location) => {
+    const match = goodMatch(report, location.block, outer);
+    if (match === null) return [];
     const text = matchText(match);
-    if (!seen.has(text)) {
-      seen.add(text);
-      return true;
-    }
-    const { file, line } = scope.block ?? { file: "", line: 0 };
-    this.#report.notice(`${file}:${line}: location ${text} is never used, it stands before`);
-    return false;
-  }
-
-  /** The match; of a regex inside a prefix: for paths that lead to that prefix. Captures stay what they are. */
-  #standingAlone({ match, outers }: Nested): LocationMatch {
-    const outer = outers.at(-1);
-    if (!isRegex(match) || outer === undefined) return match;
-    const unwanted = this.#all
-      .filter((other) => isChosenInstead(other, outer))
-      .map(({ written: { modifier, pattern } }) => `(?!${literal(pattern)}${modifier === "=" ? "$" : ""})`);
-    const source = `^(?=${literal(outer.pattern)})${unwanted.join("")}.*?(?:${match.pattern})`;
-    return { modifier: match.modifier, pattern: source };
-  }
+    const isSecond = match.modifier.startsWith("~") && seen.has(text);
+    seen.add(text);
+    const dead = isSecond ? "it stands before" : deadReason(match);
+    // What is inside is looked at all the same, for the faults in it.
+    const inner = nestedLocations(report, location, match);
+    if (dead === null) return [{ scope: location, match, inner }];
+    const { file, line } = location.block ?? { file: "", line: 0 };
+    report.notice(`${file}:${line}: location ${text} is never used, ${dead}`);
+    return [];
+  });
 }
 
-const isRegex = ({ modifier }: LocationMatch): boolean => modifier === "~" || modifier === "~*";
+/** null: faulty, which was told. */
+function goodMatch(
+  report: Report,
+  block: Directive | null,
+  outer: LocationMatch | null,
+): LocationMatch | null {
+  const match = block === null ? null : readMatch(block);
+  if (block === null) return null;
+  if (match === null) {
+    report.fault(block, `invalid location modifier "${block.args[0]?.text ?? ""}"`);
+    return null;
+  }
+  const sentence = outer === null ? null : nestingFault(match, outer, block);
+  if (sentence !== null) report.fault(block, sentence);
+  return match;
+}
 
-const finality = ({ modifier }: LocationMatch): Modifier => (modifier === "^~" ? "^~" : "");
+export const isNamed = ({ modifier, pattern }: LocationMatch): boolean =>
+  modifier === "" && pattern.startsWith("@");
 
-/** Whether a path that begins with both prefixes is `other`'s before the regexes inside `outer` are tried. */
-function isChosenInstead({ written, outers }: Nested, outer: LocationMatch): boolean {
-  if (isRegex(written) || written.pattern.length <= outer.pattern.length) return false;
-  if (!written.pattern.startsWith(outer.pattern)) return false;
-  if (!outers.includes(outer) || written.modifier === "=") return true;
-  return written.modifier === "^~" && outers.at(-1) === outer;
+const isRegex = ({ modifier }: LocationMatch): boolean => modifier.startsWith("~");
+
+/** null: it may match. A path is normalised before it is looked for. */
+function deadReason(match: LocationMatch): string | null {
+  if (isRegex(match) || isNamed(match)) return null;
+  const outcome = parseMatch(matchText(match));
+  return outcome.ok ? null : "no path is like it";
 }
 
 export const matchText = ({ modifier, pattern }: LocationMatch): string =>
   modifier === "" ? pattern : `${modifier} ${pattern}`;
 
-/** null: a named location, or a modifier that does not exist. */
+/** null: a modifier that does not exist. */
 function readMatch({ args }: Directive): LocationMatch | null {
   const [first = "", second] = args.map(({ text }) => text);
-  // One word may hold both: "=/path", "~*\.php$".
+  // One word may hold both: "=/path", "~*\\.php$".
   const [, sign = "", rest = ""] =
     second === undefined ? (/^(=|\^~|~\*|~|)(.*)$/s.exec(first) ?? []) : [first, first, second];
-  if (second === undefined && rest.startsWith("@") && sign === "") return null;
   const modifier = MODIFIERS.find((known) => known === sign);
   if (modifier === undefined) return null;
   if (!modifier.startsWith("~")) return { modifier, pattern: rest };
@@ -142,17 +95,14 @@ function readMatch({ args }: Directive): LocationMatch | null {
 
 const MODIFIERS: readonly Modifier[] = ["=", "^~", "~", "~*", ""];
 
-/** The first three sentences are nginx's. */
+/** nginx's sentences. */
 function nestingFault(match: LocationMatch, outer: LocationMatch, { args }: Directive): string | null {
   const text = args.at(-1)?.text ?? "";
   if (outer.modifier === "=")
     return `location "${text}" cannot be inside the exact location "${outer.pattern}"`;
-  if (isRegex(outer)) return "a location inside one with a regular expression is not supported";
-  if (!isRegex(match) && !match.pattern.startsWith(outer.pattern))
-    return `location "${text}" is outside location "${outer.pattern}"`;
-  return isRegex(match) && outer.modifier === "^~"
-    ? 'a location with a regular expression inside a "^~" one is not supported'
-    : null;
+  if (isNamed(outer)) return `location "${text}" cannot be inside the named location "${outer.pattern}"`;
+  if (isNamed(match)) return `named location "${text}" can be on the server level only`;
+  // nginx compares the texts, also that of a regex, and so takes nothing but a regex inside one.
+  if (isRegex(match) || match.pattern.startsWith(outer.pattern)) return null;
+  return `location "${text}" is outside location "${outer.pattern}"`;
 }
-
-const literal = (path: string): string => path.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");

@@ -20,7 +20,7 @@ export interface Scope {
   /** By slot: directives that fill the same slot replace each other (root and alias). Good ones only. */
   readonly own: Map<string, Directive[]>;
   readonly inner: Scope[];
-  /** `if` blocks, `set`, `return` and `break`, in the order of the file. */
+  /** `if` blocks, `set`, `rewrite`, `return` and `break`, in the order of the file. */
   readonly sequence: (Directive | Scope)[];
 }
 
@@ -29,7 +29,10 @@ const INNER_CONTEXTS: Readonly<Record<string, Context>> = {
   http: "http",
   server: "server",
   location: "location",
+  limit_except: "limit_except",
 };
+/** Their lines are no directives. */
+const TABLES: readonly string[] = ["types", "map"];
 
 /** Directives that fill one slot between them: an inner one of either replaces an outer one of either. */
 const SLOTS: Readonly<Record<string, string>> = {
@@ -44,8 +47,21 @@ const SLOTS: Readonly<Record<string, string>> = {
 };
 
 /** What may stand in an `if` of ours: it sets, answers, or changes what a step can change (STEP_OVERRIDES). */
-const IN_IF: readonly string[] = ["set", "return", "break", "add_header"];
-const SEQUENCE: readonly string[] = ["set", "return", "break"];
+const IN_IF: readonly string[] = [
+  ...[
+    "set",
+    "rewrite",
+    "return",
+    "break",
+    "add_header",
+    "expires",
+    "error_page",
+    "access_log",
+    "root",
+    "gzip",
+  ],
+];
+const SEQUENCE: readonly string[] = ["set", "rewrite", "return", "break"];
 
 export class ScopeReader {
   readonly #report: Report;
@@ -148,7 +164,7 @@ export class ScopeReader {
   #place(scope: Scope, directive: Directive): void {
     const { name, block } = directive;
     const slot = SLOTS[name] ?? name;
-    if (block !== null && name !== "types") this.#open(scope, directive, block);
+    if (block !== null && !TABLES.includes(name)) this.#open(scope, directive, block);
     else if (SEQUENCE.includes(name)) scope.sequence.push(directive);
     // A statistics role silently overrides an earlier one (push-stream spec 1.2).
     else if (slot === "role") scope.own.set(slot, [directive]);

@@ -7,9 +7,9 @@ import { type Listen, translateListen } from "./translate-listen.ts";
 import { implicitLocation, isPlainRoot, translateLocation } from "./translate-location.ts";
 import { listener } from "./translate-main.ts";
 import { constantsIn } from "./translate-names.ts";
-import { flattenLocations } from "./translate-nesting.ts";
+import { type NestedLocation, nestedLocations } from "./translate-nesting.ts";
 import { proxiesInLocation, trustedProxies } from "./translate-proxies.ts";
-import { inEffect, innerScopes, oneInEffect, type Scope } from "./translate-scope.ts";
+import { inEffect, oneInEffect, type Scope } from "./translate-scope.ts";
 import type { Context } from "./translate-settings.ts";
 import { translateSteps } from "./translate-steps.ts";
 
@@ -27,11 +27,8 @@ export function translateServer(context: Context, scope: Scope): Draft {
   if (listens.some(({ words }) => words.includes("ssl"))) certificates(context, scope, draft);
   trustedProxies(context, scope, draft);
   for (const step of translateSteps(context, scope, constantsIn(scope))) draft.push("step", step);
-  const located = flattenLocations(context.report, innerScopes(scope, "location"));
-  for (const { scope: location, match } of located) {
-    proxiesInLocation(context, location);
-    draft.push("location", translateLocation(context, location, match));
-  }
+  const located = nestedLocations(context.report, scope);
+  pushLocations(context, located, draft);
   // What no location is for is the server's own affair in nginx: served from its root, logged, kept from strangers.
   if (
     OF_SERVER.some((slot) => inEffect(scope, slot).length > 0) &&
@@ -42,7 +39,24 @@ export function translateServer(context: Context, scope: Scope): Draft {
 }
 
 /** What matters to a request without a location. */
-const OF_SERVER: readonly string[] = ["root", "access_log", "allow", "auth_basic", "add_header"];
+const OF_SERVER: readonly string[] = [
+  "root",
+  "access_log",
+  "allow",
+  "auth_basic",
+  "add_header",
+  "error_page",
+  "expires",
+];
+
+function pushLocations(context: Context, located: readonly NestedLocation[], draft: Draft): void {
+  for (const { scope, match, inner } of located) {
+    proxiesInLocation(context, scope);
+    const location = translateLocation(context, scope, match);
+    pushLocations(context, inner, location);
+    draft.push("location", location);
+  }
+}
 
 function listensOf({ report, values, folder }: Context, scope: Scope): readonly Listen[] {
   const listens: Listen[] = [];

@@ -71,3 +71,7 @@ const UNITS: Readonly<Record<string, Units>> = {
   },
   milliseconds: { read: (written) => parseDuration(written) ?? 0, write: durationText },
 };
+
+/** A slash at the end means something to alias, so this is not `resolve`. */
+export const absolute = (folder: string, path: string): string =>
+  path.startsWith("/") ? path : `${folder.replace(/\/$/, "")}/${path}`;

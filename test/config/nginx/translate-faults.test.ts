@@ -221,23 +221,22 @@ describe("values (push-stream spec 1.1)", () => {
       "if ($arg_x) { push_stream_message_template x; }",
       '"push_stream_message_template" directive is not allowed here',
     ],
-    ["if ($arg_x) { gzip on; }", '"gzip" directive inside "if" is not supported'],
+    ["if ($arg_x) { charset utf-8; }", '"charset" directive inside "if" is not supported'],
     ["if ($arg_x) { if ($arg_y) { } }", '"if" directive is not allowed here'],
-    ["if (-f $uri) { return 404; }", '"if" with "-f" is not supported'],
-    ["if (!-e $uri) { return 404; }", '"if" with "!-e" is not supported'],
+    ["if (-f $uri /x) { return 404; }", 'invalid condition "(-f $uri /x)"'],
+    ["rewrite a b c;", 'invalid parameter "c"'],
+    ["satisfy some;", 'invalid value "some" in "satisfy" directive'],
+    ["limit_except FETCH { deny all; }", 'invalid method "FETCH"'],
     ["if ($arg_x > 3) { return 404; }", 'unexpected ">" in condition'],
     ["if (arg_x) { return 404; }", 'invalid condition "(arg_x)"'],
     ["set x y;", 'invalid variable name "x"'],
-    [
-      "set $push_stream_channel_id $arg_id;",
-      '"set" directive of $push_stream_channel_id has become the directive push_stream_channels_path',
-    ],
+    // A variable as any other; the module has not asked it for years.
+    ["set $push_stream_channel_id $arg_id;", null],
     ["add_header A b c;", 'invalid parameter "c"'],
     ["root /a; alias /b;", '"alias" directive is duplicate'],
-    [
-      "location ~ x { location /pub/y { return 204; } }",
-      "a location inside one with a regular expression is not supported",
-    ],
+    ["location ~ x { location ~ y { return 204; } }", null],
+    ["location ~ x { location /pub/y { return 204; } }", 'location "/pub/y" is outside location "x"'],
+    ["location @x { return 204; }", 'named location "@x" can be on the server level only'],
     ["location /other { return 204; }", 'location "/other" is outside location "/pub"'],
   ])("%s", (location, sentence) => {
     expect(faultsOf(translate(withPush("", "", location)))).toEqual(
@@ -274,14 +273,9 @@ describe("names", () => {
   test.each([
     "proxy_pass http://a;",
     "fastcgi_pass a;",
-    "rewrite a b;",
-    "error_page 404 /x;",
     "auth_request /a;",
     "limit_req zone=a;",
-    "limit_except GET { deny all; }",
-    "internal;",
     "mirror /x;",
-    "satisfy any;",
     "content_by_lua_block { }",
   ])("%s is not supported", (text) => {
     const name = /^\w+/.exec(text)?.[0] ?? "";
@@ -289,13 +283,10 @@ describe("names", () => {
     expect(first).toBe(`9: "${name}" directive is not supported`);
   });
 
-  test.each(["upstream a { server b; }", "map $a $b { default c; }", "geo $a { default b; }"])(
-    "%s is not supported",
-    (text) => {
-      const name = /^\w+/.exec(text)?.[0] ?? "";
-      expect(faultsOf(translate(withPush(text)))).toEqual([`3: "${name}" directive is not supported`]);
-    },
-  );
+  test.each(["upstream a { server b; }", "geo $a { default b; }"])("%s is not supported", (text) => {
+    const name = /^\w+/.exec(text)?.[0] ?? "";
+    expect(faultsOf(translate(withPush(text)))).toEqual([`3: "${name}" directive is not supported`]);
+  });
 });
 
 test("a configuration with 10 faults reports 10, from top to bottom", () => {

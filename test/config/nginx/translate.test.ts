@@ -1,7 +1,7 @@
 /** What an nginx.conf means: values, inheritance, addresses, steps, nested locations, and where a path comes from. */
 import { describe, expect, test } from "bun:test";
 import { readDocument } from "../../../src/config/document.ts";
-import { compileLocations } from "../../../src/config/locations.ts";
+import { compileLocations, type LocationSource } from "../../../src/config/locations.ts";
 import { at, documentOf, type Table, translate, withPush, withSubscriber } from "./translated.ts";
 
 const SEED = withPush().replace("push_stream_publisher admin", "push_stream_publisher");
@@ -368,22 +368,58 @@ describe("files and nginx's own options of a location", () => {
     ["access_log a.log;", "", "access_log off;", { empty: true }],
     ["client_max_body_size 5k;", "", "", { empty: true }],
     ["client_max_body_size 5k;", "client_max_body_size 6k;", "", { empty: true, max_body_size: "6KiB" }],
+    ["root /a;", "", "expires 1h; add_header A b;", { root: "/a", add_header: ["A b"], expires: "1h" }],
     [
       "root /a;",
-      "",
-      "expires 1h; add_header A b;",
-      { root: "/a", add_header: ["A b", "Cache-Control max-age=3600"] },
+      "error_page 500 502 /50x.html;",
+      "try_files $uri $document_root/x =404; expires off;",
+      { root: "/a", try_files: ["$uri", "/a/x", "=404"], error_page: ["500 502 /50x.html"] },
     ],
-    ["root /a;", "", "try_files $uri $uri/ =404; expires off; error_page 500 502 /50x.html;", { root: "/a" }],
-    ["root /a;", "", "try_files $uri /app.html;", { root: "/a", fallback: "/app.html" }],
+    ["", "set $r /srv/www; root $r/site;", "", { root: "/srv/www/site" }],
+    ["", "set $r /srv; root $r; if ($arg_r) { set $r /x; }", "", { root: "$r" }],
+    [
+      "root /a; autoindex on; etag off; max_ranges 0; if_modified_since before; absolute_redirect off;",
+      "",
+      "internal; satisfy any; limit_except GET { deny all; }",
+      {
+        root: "/a",
+        autoindex: true,
+        etag: false,
+        ranges: false,
+        if_modified_since: "before",
+        absolute_redirect: false,
+        internal: true,
+        satisfy: "any",
+        limit_except: ["GET"],
+        limit_except_access: ["deny all"],
+      },
+    ],
   ])("%p %p %p", (http, server, inner, expected) => {
-    expect(location(http, server, inner)).toEqual({ ...NONE, ...expected });
+    const ofFiles = "root" in expected || "alias" in expected ? { if_modified_since: "exact" } : {};
+    expect(location(http, server, inner)).toEqual({ ...NONE, ...ofFiles, ...expected });
   });
 
-  test("try_files leads to a file or to 404, and nowhere else", () => {
-    const text = "http { root /a; server { listen 1; location / { try_files $uri @backend; } } }";
-    expect(translate(text).faults.map(({ sentence }) => sentence)).toEqual([
-      '"try_files" directive is supported as `try_files $uri $uri/ /file` or `=404` only',
+  test("map", () => {
+    const text = `http { server { listen 1; }
+      map $http_x $y { hostnames; volatile; default a; "" b; ~*^c\\.(d)$ $1; "~e f" g; .h i; j ""; } }`;
+    expect(documentOf(text)["map"]).toEqual([
+      {
+        from: "$http_x",
+        to: "$y",
+        hostnames: true,
+        default: "a",
+        cases: ['"" b', '"~*^c\\\\.(d)$" $1', '"~e f" g', ".h i", "j"],
+      },
+    ]);
+  });
+
+  test("what stands in an if in another order than a step has becomes several steps", () => {
+    const text = "http { server { listen 1; if ($arg_a) { rewrite ^/a /b; set $x y; break; } } }";
+    expect(at(documentOf(text), "server.0.step")).toEqual([
+      { set: ["$sluice_if_1 "] },
+      { if: "$arg_a", set: ["$sluice_if_1 1"] },
+      { if: "$sluice_if_1", rewrite: ["^/a /b"] },
+      { if: "$sluice_if_1", set: ["$x y"], break: true },
     ]);
   });
 
@@ -394,24 +430,27 @@ describe("files and nginx's own options of a location", () => {
 });
 
 describe("nested locations", () => {
-  const matches = (server: string) =>
-    (at(documentOf(`http { server { listen 1; ${server} } }`), "server.0.location") as Table[]).map(
-      (location) => location["match"],
-    );
+  interface Nested {
+    readonly match: string;
+    readonly location?: readonly Nested[];
+    readonly step?: readonly { readonly return: string }[];
+  }
+  const nested = (server: string) =>
+    at(documentOf(`http { server { listen 1; ${server} } }`), "server.0.location") as readonly Nested[];
+  const shown = ({ match, location = [] }: Nested): string =>
+    location.length === 0 ? match : `${match} { ${location.map(shown).join(", ")} }`;
+  const matches = (server: string) => nested(server).map(shown);
 
   test.each([
-    ["location /a { location /a/b { } location = /a/c { } }", ["/a", "/a/b", "= /a/c"]],
-    ["location ^~ /a { location /a/b { } }", ["^~ /a", "^~ /a/b"]],
-    ["location /a { location ^~ /a/b { } }", ["/a", "/a/b"]],
-    [
-      "location ~ x { } location /a { location ~ (.)b { } } location /a/c { } location = /a/d { }",
-      ["~ ^(?=/a)(?!/a/c)(?!/a/d$).*?(?:(.)b)", "~ x", "/a", "/a/c", "= /a/d"],
-    ],
+    ["location /a { location /a/b { } location = /a/c { } }", ["/a { /a/b, = /a/c }"]],
+    ["location ~ x { } location ^~ /a { location ~ (.)b { } }", ["~ x", "^~ /a { ~ (.)b }"]],
+    // No path is like these, which nginx takes as well.
+    ["location ^~ ^(/x\\.php)$ { } location b { } location /a//b { } location /c { }", ["/c"]],
     [
       "location =/a { } location ~*\\.php$ { } location ~ x { } location ~ x { }",
       ["= /a", "~* \\.php$", "~ x"],
     ],
-    ["location @named { } location / { }", ["/"]],
+    ["location @named { } location / { }", ["@named", "/"]],
   ])("%s", (server, expected) => {
     expect(matches(server)).toEqual(expected);
   });
@@ -433,9 +472,13 @@ describe("nested locations", () => {
     ["/ax", "ax"],
     ["/h/i.top", "hi"],
     ["/h.top", "h"],
+    ["/h/x.re", "hre"],
+    ["/x.re", "root"],
+    ["/r/z", "rz"],
+    ["/r/q", "r"],
     ["/x", "root"],
   ])("%s is answered by %s", (path, name) => {
-    const document = documentOf(`http { server { listen 1;
+    const tree = nested(`
       location / { return 200 root; }
       location ~ \\.top$ { return 200 top; }
       location /a {
@@ -446,12 +489,20 @@ describe("nested locations", () => {
         return 200 a;
       }
       location /a/c { return 200 ac; }
-      location ^~ /h { location /h/i { return 200 hi; } return 200 h; }
+      location ^~ /h {
+        location /h/i { return 200 hi; }
+        location ~ \\.re$ { return 200 hre; }
+        return 200 h;
+      }
       location = /a/d { return 200 ad; }
-    } }`);
-    const locations = at(document, "server.0.location") as { match: string; step: { return: string }[] }[];
-    const found = compileLocations(locations)(path)?.index ?? -1;
-    expect(locations[found]?.step[0]?.return).toBe(`200 ${name}`);
+      location ~ ^/r/ { location ~ (z) { return 200 rz; } return 200 r; }`);
+    const answers: string[] = [];
+    const source = ({ match, location = [], step }: Nested): LocationSource => {
+      const index = answers.push(step?.[0]?.return ?? "") - 1;
+      return { match, index, inner: location.map(source) };
+    };
+    const found = compileLocations(tree.map(source))(path)?.index ?? -1;
+    expect(answers[found]).toBe(`200 ${name}`);
   });
 
   test("what an outer location says counts inside, its role too", () => {
@@ -460,7 +511,7 @@ describe("nested locations", () => {
       "",
       "push_stream_store_messages on; location /pub/quiet { push_stream_store_messages off; }",
     );
-    expect(at(documentOf(text), "server.0.location.1")).toEqual({
+    expect(at(documentOf(text), "server.0.location.0.location.0")).toEqual({
       match: "/pub/quiet",
       publisher: "admin",
       channels_path: "$arg_id",
