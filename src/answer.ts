@@ -2,7 +2,8 @@
  * Answers without a body, and the headers every answer carries (push-stream spec 0.5, 0.6). Used by every endpoint. A leaf next to
  * errors.ts: one function turns a refusal into a response, so no endpoint can forget a header.
  */
-import { type Refusal, retryAfterSec } from "./errors.ts";
+
+import { type Refusal, Refusals, retryAfterSec } from "./errors.ts";
 import type { Incoming } from "./incoming.ts";
 
 /**
@@ -23,6 +24,8 @@ export const NOSNIFF = { "X-Content-Type-Options": "nosniff" } as const;
 /** Both. */
 export const ANTI_CACHE = { ...SERVER, ...NO_CACHE } as const;
 
+const OUTCOME_UNKNOWN = { "X-Sluice-Outcome": "unknown" } as const;
+
 export type HeaderFields = Readonly<Record<string, string>>;
 
 /** A header-only answer; Content-Length: 0 goes on every one of them, 304 included. */
@@ -39,7 +42,10 @@ export function headerOnly(status: number, fields: HeaderFields = {}): Response 
 export function refuse(refusal: Refusal, fields: HeaderFields = {}): Response {
   const { status, explain } = refusal;
   const afterSec = retryAfterSec(refusal);
-  const later = afterSec > 0 ? { "Retry-After": String(afterSec) } : {};
+  const later = {
+    ...(afterSec > 0 ? { "Retry-After": String(afterSec) } : {}),
+    ...(refusal === Refusals.outcomeUnknown ? OUTCOME_UNKNOWN : {}),
+  };
   if (explain === null) return headerOnly(status, { ...later, ...fields });
   return headerOnly(status, { "X-Nginx-PushStream-Explain": explain, ...later, ...fields });
 }

@@ -7,9 +7,10 @@ import { Access } from "./access/access.ts";
 import { revoke } from "./access/plugin.ts";
 import { admin } from "./admin/plugin.ts";
 import { closing, isLastRequest, refuse } from "./answer.ts";
+import { ClusterNode } from "./cluster/node.ts";
 import type { AddressSource } from "./config/door.ts";
 import { Locator } from "./config/located-request.ts";
-import type { Config } from "./config/model.ts";
+import type { ClusterConfig, Config } from "./config/model.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import type { Closing, Doors } from "./doors.ts";
 import { Entrance } from "./entrance/entrance.ts";
@@ -59,6 +60,10 @@ export interface WorkerOptions {
   /** Seconds without a byte after which a connection is closed; the configuration's keepalive_timeout unless a test is in a hurry. */
   readonly idleSec?: number;
 }
+
+// Defined by the build script; started from source it does not exist.
+declare const SLUICE_VERSION: string;
+const VERSION = typeof SLUICE_VERSION === "string" ? SLUICE_VERSION : "source";
 
 /** How a worker leaves. */
 export interface Drain {
@@ -119,11 +124,21 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const perAddress = config.limits.maxChannelsCreatedPerAddress;
   const quota = perAddress > 0 ? new ChannelQuota(perAddress) : null;
   const disk = DiskWait.of(store, config.store.sync);
+  const cluster = config.cluster
+    ? clusterNode(config, config.cluster, options, () => fanout.published())
+    : null;
   const published = (): void => {
     fanout.published();
     disk?.settled();
   };
-  const inlet: Ingest = { store, slot, published, onDisk: disk?.settled ?? null, quota };
+  const inlet: Ingest = {
+    store,
+    slot,
+    published,
+    onDisk: disk?.settled ?? null,
+    quota,
+    order: cluster?.order ?? null,
+  };
   const handlerFiles = options.handlerFiles ?? loadHandlers(config);
   const host = new HandlerHost({ config, ingest: inlet, fanout, files: handlerFiles, idleSec });
   const programs = handlerEndpoints(host);
@@ -181,7 +196,15 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     handlers: handlers(programs, locator, front),
     web: web(config, locator, front),
     revoke: revoke({ locator, front, revocations: access.revocations }),
-    admin: admin({ config, store, slot, ring, locator, front, isReady: () => !room.draining }),
+    admin: admin({
+      config,
+      store,
+      slot,
+      ring,
+      locator,
+      front,
+      isReady: () => !room.draining && isCaughtUp(config, store),
+    }),
   };
   bell.listen();
   // One application a server: an answer to an upgrade has to come from the server that got the request.
@@ -243,6 +266,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
 
   const stop = (): void => {
     clearInterval(housekeeping);
+    cluster?.stop();
     room.stop();
     access.stop();
     fanout.stop();
@@ -257,6 +281,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     reopenLogs: () => front.reopenLogs(),
     async drain({ deadlineMs, perSecond, isReload }) {
       const endMs = performance.now() + deadlineMs;
+      cluster?.leave();
       const shut = () => shutDoors(listeners, doors, { isReload, withinMs: deadlineMs * DOORS_SHARE });
       if (isReload || perSecond === 0) await shut();
       host.sendAway();
@@ -267,6 +292,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       stop();
     },
     async quit() {
+      cluster?.leave();
       await shutDoors(listeners, doors, { isReload: false, withinMs: QUIT_DOORS_MS });
       room.beginLastRound();
       while (connections(listeners) > 0) await Bun.sleep(QUIT_LOOK_MS);
@@ -274,6 +300,24 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       stop();
     },
   };
+}
+
+const clusterNode = (
+  { messages: { ttlSec } }: Config,
+  cluster: ClusterConfig,
+  { store, slot }: WorkerOptions,
+  published: () => void,
+): ClusterNode | null =>
+  ClusterNode.of({ config: cluster, store, slot, messageTtlSec: ttlSec, published, version: VERSION });
+
+/** A node that knows less than the others sends nobody to them: it is not ready. */
+function isCaughtUp({ cluster }: Config, { replica }: Store): boolean {
+  if (!cluster || replica === null) return true;
+  for (let shard = 0; shard < cluster.shards; shard++) {
+    const { isReady, isConnected } = replica.shard(shard);
+    if (!isReady || !(isConnected || cluster.readyWhileAway)) return false;
+  }
+  return true;
 }
 
 /** Takes nobody any more, when those who are at the door already are in. */

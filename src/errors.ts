@@ -97,6 +97,12 @@ export const Refusals = {
   tooManyConnections: refusal("too_many_connections", 503, "Too many connections on this worker."),
   /** The store's lock could not be had in time (store/lock.ts). */
   busy: refusal("busy", 503, "The store is busy."),
+  /** Of a cluster: nothing was stored. */
+  engineAway: refusal("engine_away", 503, "The cluster's engine cannot be reached."),
+  engineFull: refusal("engine_full", 503, "The cluster's engine takes no more."),
+  engineRefused: refusal("engine_refused", 503, "The cluster's engine refused it."),
+  /** It may have been stored, or may be yet: `X-Sluice-Outcome: unknown` says so, too. */
+  outcomeUnknown: refusal("outcome_unknown", 503, "It is not known whether it was stored."),
   draining: refusal("draining", 503, "Server is shutting down."),
   internal: refusal("internal", 500, null),
 } as const;

@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wire: ["leaves"],
   config: ["leaves"],
   store: ["leaves"],
+  cluster: ["leaves", "store", "config"],
   fanout: ["leaves", "store", "wire"],
   front: ["leaves", "config", "wire"],
   access: ["leaves", "config", "front", "store", "wire"],
@@ -28,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   app: [
     "leaves",
     "access",
+    "cluster",
     "publish",
     "subscribe",
     "admin",
@@ -41,8 +43,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "listen",
     "entrance",
   ],
-  supervisor: ["leaves", "app", "store", "config", "handlers"],
-  cli: ["leaves", "access", "supervisor", "config", "wire", "handlers"],
+  supervisor: ["leaves", "app", "cluster", "store", "config", "handlers"],
+  cli: ["leaves", "access", "supervisor", "cluster", "config", "wire", "handlers"],
   main: ["cli"],
 };
 

@@ -50,7 +50,7 @@ function builtInPaths(
 ): (request: Request) => Response | Promise<Response> | undefined {
   const answers = new Map<string, () => Response | Promise<Response>>([
     ["/health/live", () => plain("ok\n", 200)],
-    ["/health/ready", () => (isReady() ? plain("ready\n", 200) : plain("draining\n", 503))],
+    ["/health/ready", () => (isReady() ? plain("ready\n", 200) : plain("not ready\n", 503))],
     ["/metrics", () => metrics(store)],
   ]);
   return (request) => {

@@ -4,7 +4,9 @@
  * On a terminal the start is a short block for a person; elsewhere it is one log line, like everything after it.
  */
 import { mkdirSync } from "node:fs";
+import { askEngine } from "../cluster/start.ts";
 import { type Fault, formatFault } from "../config/fault.ts";
+import type { Config } from "../config/model.ts";
 import { FileWatch } from "../handlers/watch.ts";
 import { configureLog, isJournal, log } from "../log.ts";
 import { restartClean } from "../supervisor/clean-environment.ts";
@@ -41,6 +43,12 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   configureLog(loaded.config.logLevel, "main", loaded.config.logStyle);
   tellStarter(loaded);
   makeFolders(loaded.folders);
+  const unfit = await engineFault(loaded.config);
+  if (unfit !== null) {
+    tellFault(unfit);
+    (await ServiceManager.of(process.env)).failed([unfit]);
+    return ExitCode.USAGE;
+  }
   const watch = options.watch === true ? startWatch(options, loaded) : null;
   const end = await supervise({
     config: loaded.config,
@@ -60,6 +68,13 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   watch?.close();
   for (const fault of end.faults) tellFault(fault);
   return end.code === 0 ? ExitCode.OK : ExitCode.FAILURE;
+}
+
+/** What no waiting would help; an engine that is away is waited for (supervisor.ts). */
+async function engineFault({ cluster }: Config): Promise<string | null> {
+  if (!cluster) return null;
+  const outcome = await askEngine(cluster, null);
+  return outcome.kind === "unfit" ? outcome.sentence : null;
 }
 
 const tellFault = (fault: string): void => {

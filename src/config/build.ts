@@ -2,9 +2,11 @@
  * From checked values to the model everything else reads: names and units of model.ts, derived defaults filled in. The only
  * place where "not set" turns into a number. Called by load.ts.
  */
+import { hostname } from "node:os";
 import { readRate } from "./access-checks.ts";
 import { autoWorkers } from "./auto-workers.ts";
 import type { CheckedValues, LocationEntry, ServerEntry } from "./document.ts";
+import { parseEngine } from "./engine-address.ts";
 import { buildIssuer, grantsOf } from "./grants.ts";
 import { parseListen } from "./listen-text.ts";
 import { buildListeners } from "./listeners.ts";
@@ -19,6 +21,7 @@ import {
 } from "./location-lists.ts";
 import type {
   AuthConfig,
+  ClusterConfig,
   Config,
   ConnectionConfig,
   FileAnswersConfig,
@@ -75,6 +78,7 @@ export function buildConfig(
     allowedHosts: main.allowed_hosts,
     connections: buildConnections(main),
     builtInPaths: main.built_in_paths,
+    cluster: buildCluster(main),
     store: buildStore(main),
     messages: buildMessages(main),
     limits: buildLimits(main),
@@ -112,6 +116,26 @@ const buildStore = (main: MainValues): StoreConfig => ({
   keep: main["store.keep"],
   zone: main["store.zone"],
 });
+
+function buildCluster(main: MainValues): ClusterConfig | null {
+  const engines = main["cluster.engine"].map(parseEngine).filter((engine) => typeof engine !== "string");
+  if (engines.length === 0) return null;
+  return {
+    engines,
+    name: main["cluster.name"],
+    node: main["cluster.node"] ?? hostname(),
+    shards: main["cluster.shards"],
+    user: main["cluster.user"],
+    password: main["cluster.password"],
+    sentinelPassword: main["cluster.sentinel_password"],
+    tlsCa: main["cluster.tls_ca"],
+    tlsCertificate: main["cluster.tls_certificate"],
+    tlsKey: main["cluster.tls_certificate_key"],
+    logBytes: main["cluster.log_size"],
+    engineTimeoutMs: main["cluster.engine_timeout"],
+    readyWhileAway: main["cluster.ready_while_away"],
+  };
+}
 
 const buildMessages = (main: MainValues): MessagesConfig => ({
   ttlSec: main["store.message_ttl"],

@@ -5,6 +5,8 @@
  * Everything about single options comes from the table in options.ts; here is the walk over the document. What a location, a
  * step or the servers must fulfil as a whole is in location-checks.ts and server-checks.ts.
  */
+
+import { clusterIssues } from "./engine-checks.ts";
 import { type Fault, type Issue, shownValue } from "./fault.ts";
 import { grantIssues, issuerIssues } from "./grant-checks.ts";
 import { readOption } from "./kinds.ts";
@@ -104,6 +106,7 @@ class Walk {
     }
     // What is faulty is undefined in there, and then the sum is not judged.
     this.#issues("store.size", storeIssues(values as Partial<MainValues>));
+    this.#issues("cluster", clusterIssues(values as Partial<MainValues>));
     // Every path of the table was filled with its default, so the record has the shape the table promises.
     const main = values as MainValues;
     const issuers = present(this.#tables(issuer, "issuer", (table, path) => this.#issuer(table, path)));

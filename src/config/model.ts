@@ -395,6 +395,33 @@ export interface StoreConfig {
   readonly zone: string;
 }
 
+/** One engine: where it is, or who knows where it is. */
+export interface EngineAddress {
+  readonly kind: "single" | "sentinel" | "cluster";
+  readonly hosts: readonly { readonly host: string; readonly port: number }[];
+  readonly tls: boolean;
+  /** The Sentinels' name of the primary; else "". */
+  readonly service: string;
+}
+
+/** `[cluster]`: this is one of several nodes. */
+export interface ClusterConfig {
+  readonly engines: readonly EngineAddress[];
+  readonly name: string;
+  readonly node: string;
+  readonly shards: number;
+  readonly user: string | null;
+  /** "env:NAME" or "file:/path"; read where it is needed. */
+  readonly password: string | null;
+  readonly sentinelPassword: string | null;
+  readonly tlsCa: string | null;
+  readonly tlsCertificate: string | null;
+  readonly tlsKey: string | null;
+  readonly logBytes: number;
+  readonly engineTimeoutMs: number;
+  readonly readyWhileAway: boolean;
+}
+
 export interface MessagesConfig {
   readonly ttlSec: number;
   readonly unstoredTtlSec: number;
@@ -450,6 +477,8 @@ export interface Config {
   readonly connections: ConnectionConfig;
   /** /health/live, /health/ready and /metrics are there. */
   readonly builtInPaths: boolean;
+  /** Absent: one machine. */
+  readonly cluster?: ClusterConfig | null;
   readonly store: StoreConfig;
   readonly messages: MessagesConfig;
   readonly limits: LimitsConfig;

@@ -20,7 +20,7 @@ export class Batch {
   /** Ids after `previous` up to and including `to` are covered by this batch. */
   previous = 0;
   to = 0;
-  /** More than 0: the batch is a gap of so many messages and carries none. */
+  /** More than 0: the batch is a gap of so many messages and carries none; infinite: they cannot be counted. */
   missed = 0;
   /** The channel's end; its message is messages[0] when `hasText`, else the entry itself was evicted. */
   deletion = false;
@@ -39,28 +39,28 @@ export class Batch {
     // Before anything is read: a message with this id or a smaller one is linked by now, or gone.
     const owed = store.publishedCount(channel.index);
     const isLive = store.isLive(channel.index, channel.incarnation);
-    const outcome = this.#read(channel);
+    const outcome = this.#read(store, channel);
     this.isBusy = outcome === BUSY;
     if (outcome === FOUND || this.isBusy) return;
     const isBehind = isLive && owed > this.to;
     channel.due = this.count > 0 && (isBehind || !isLive);
     if (this.count > 0) return;
     // Messages behind the last one that could be read are gone.
-    if (isBehind) this.#gapUpTo(owed);
+    if (isBehind) this.#gapUpTo(store, channel, owed);
     else if (!isLive || channel.gone) this.#end(store, channel);
   }
 
   /** Reads up to the batch's bounds, or to a hole: the last outcome of the reader. */
-  #read(channel: LocalChannel): number {
+  #read(store: Store, channel: LocalChannel): number {
     const { reader } = channel;
     let bytes = 0;
     while (this.count < MAX_MESSAGES && bytes < MAX_BYTES) {
       const m = this.#message(this.count);
       const outcome = reader.next(m);
       if (outcome !== FOUND) return outcome;
-      if (m.id > this.to + 1) {
+      if (m.id > this.to + 1 && store.missedBetween(channel.index, this.to, m.id - 1) > 0) {
         // A hole: messages were evicted before this worker read them. It is a batch of its own, told before what follows it.
-        if (this.count === 0) this.#gapUpTo(m.id - 1);
+        if (this.count === 0) this.#gapUpTo(store, channel, m.id - 1);
         return FOUND;
       }
       m.channel = channel.name;
@@ -91,9 +91,11 @@ export class Batch {
     for (const m of this.messages) if (m.bytes.length > KEEP_BYTES) m.bytes = new Uint8Array(KEEP_BYTES);
   }
 
-  #gapUpTo(id: number): void {
-    this.missed = Math.max(0, id - this.previous);
+  #gapUpTo(store: Store, channel: LocalChannel, id: number): void {
+    this.missed = store.missedBetween(channel.index, this.previous, id);
     this.to = Math.max(id, this.previous);
+    // Nothing but a jump, which is nobody's loss (store/jumps.ts): no job is made of it.
+    if (this.missed === 0) channel.delivered = this.to;
   }
 
   #message(i: number): Message {

@@ -12,8 +12,8 @@ import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { isUtf8 } from "../wire/utf8.ts";
 import { Batch } from "./batch.ts";
-import type { Format } from "./format.ts";
-import type { LocalChannel, StreamGroup, StreamSubscription } from "./local-channel.ts";
+import { type Format, toldCount } from "./format.ts";
+import type { LocalChannel, StreamGroup, StreamSubscription, Subscription } from "./local-channel.ts";
 import { slowOf } from "./slow-sockets.ts";
 import type { Standing } from "./standing.ts";
 import { SHARD_SIZE, type TopicGroup, type TopicShard, type TopicSubscription } from "./topics.ts";
@@ -160,7 +160,7 @@ export class Job {
     if (group.format.perConnection) return;
     if (batch.missed > 0) {
       this.#own.reset();
-      const told = group.format.gap(this.#own, channel, batch.missed, batch.to, null);
+      const told = group.format.gap(this.#own, channel, toldCount(batch.missed), batch.to, null);
       if (told) this.#frames.push(frameOf(group.format, this.#own));
       return;
     }
@@ -213,10 +213,11 @@ export class Job {
     const { batch, channel } = this;
     const { peer } = subscription;
     if (batch.missed > 0) {
-      const missed = batch.to - Math.max(subscription.sentId, batch.previous);
-      subscription.sentId = batch.to;
+      const missed = this.#missedBy(subscription);
+      subscription.sentId = Math.max(subscription.sentId, batch.to);
+      if (missed === 0) return true;
       this.#own.reset();
-      format.gap(this.#own, channel, missed, batch.to, peer.place());
+      format.gap(this.#own, channel, toldCount(missed), batch.to, peer.place());
       this.#standing.gapTold(1);
       return peer.socket.send(frameOf(format, this.#own)) > 0;
     }
@@ -259,7 +260,8 @@ export class Job {
     const { batch, channel } = this;
     this.#shared.reset();
     if (batch.missed > 0) {
-      if (!group.format.gap(this.#shared, channel, batch.missed, batch.to, null)) this.#shared.reset();
+      if (!group.format.gap(this.#shared, channel, toldCount(batch.missed), batch.to, null))
+        this.#shared.reset();
       return;
     }
     for (let i = 0; i < batch.count; i++) {
@@ -297,6 +299,12 @@ export class Job {
     return i < 0;
   }
 
+  /** What lies between where it stands, or where the batch began, and `upTo`. */
+  #missedBy({ sentId }: Subscription, upTo = this.batch.to): number {
+    const { store } = this.#standing;
+    return store.missedBetween(this.channel.index, Math.max(sentId, this.batch.previous), upTo);
+  }
+
   /** For one connection: its ids name every channel it stands in, or it joined in the middle of this batch. */
   #writeOwn(group: StreamGroup, subscription: StreamSubscription): void {
     const { batch, channel } = this;
@@ -304,10 +312,11 @@ export class Job {
     const place = () => (group.format.perConnection ? connection.place() : null);
     this.#own.reset();
     let told = true;
-    if (batch.missed > 0) {
-      const missed = batch.to - Math.max(subscription.sentId, batch.previous);
-      subscription.sentId = batch.to;
-      told = group.format.gap(this.#own, channel, missed, batch.to, place());
+    const upTo = batch.missed > 0 ? batch.to : (batch.messages[0]?.id ?? 0) - 1;
+    const missed = upTo > subscription.sentId ? this.#missedBy(subscription, upTo) : 0;
+    if (missed > 0) {
+      subscription.sentId = upTo;
+      told = group.format.gap(this.#own, channel, toldCount(missed), upTo, place());
       if (told) this.#standing.gapTold(1);
     }
     let count = 0;

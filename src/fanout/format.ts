@@ -8,6 +8,9 @@ import type { ByteWriter } from "../wire/byte-writer.ts";
 import type { Position } from "../wire/position.ts";
 import type { LocalChannel } from "./local-channel.ts";
 
+/** What is told of a gap: null where it cannot be counted (Store.missedBetween). */
+export const toldCount = (missed: number): number | null => (Number.isFinite(missed) ? missed : null);
+
 export interface Format {
   /** Unique within a worker; part of native topic names. */
   readonly key: string;

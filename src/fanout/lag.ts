@@ -10,6 +10,7 @@ import { Message } from "../store/message-view.ts";
 import { BUSY } from "../store/outcome.ts";
 import { END, GONE as NO_CHANNEL } from "../store/reader.ts";
 import type { Store } from "../store/store.ts";
+import { toldCount } from "./format.ts";
 import type { Subscription } from "./local-channel.ts";
 
 /** Everything up to `upTo` was given. */
@@ -29,7 +30,7 @@ export interface CatchUpSink<S extends Subscription> {
   /** `subscription.sentId` is already this message's id. False: stop here for now. */
   message(subscription: S, m: Message): boolean;
   /** False: the format has no words for a gap. */
-  gap(subscription: S, missed: number, upTo: number): boolean;
+  gap(subscription: S, missed: number | null, upTo: number): boolean;
 }
 
 const message = new Message();
@@ -52,9 +53,9 @@ export function readOn<S extends Subscription>(
     if (outcome === NO_CHANNEL) return GONE;
     if (outcome === BUSY) return WAIT;
     if (outcome === END || message.id > upTo) {
-      return tellHole(subscription, newest, sink) ? CAUGHT_UP : UNTELLABLE;
+      return tellHole(store, subscription, newest, sink) ? CAUGHT_UP : UNTELLABLE;
     }
-    if (!tellHole(subscription, message.id - 1, sink)) return UNTELLABLE;
+    if (!tellHole(store, subscription, message.id - 1, sink)) return UNTELLABLE;
     reader.accept(message);
     subscription.sentId = message.id;
     message.channel = channel.name;
@@ -65,8 +66,15 @@ export function readOn<S extends Subscription>(
 }
 
 /** Tells what is missing between the last id given and `upTo`, inclusive; history has holes that are nobody's loss. */
-function tellHole<S extends Subscription>(subscription: S, upTo: number, sink: CatchUpSink<S>): boolean {
-  const owedFrom = Math.max(subscription.sentId, subscription.historyUntil) + 1;
+function tellHole<S extends Subscription>(
+  store: Store,
+  subscription: S,
+  upTo: number,
+  sink: CatchUpSink<S>,
+): boolean {
+  const after = Math.max(subscription.sentId, subscription.historyUntil);
   if (upTo > subscription.sentId) subscription.sentId = upTo;
-  return upTo < owedFrom || sink.gap(subscription, upTo - owedFrom + 1, upTo);
+  if (upTo <= after) return true;
+  const missed = store.missedBetween(subscription.channel.index, after, upTo);
+  return missed === 0 || sink.gap(subscription, toldCount(missed), upTo);
 }

@@ -38,7 +38,9 @@ export class Subscription {
 /** Where a connection stands in all its channels, in the order in which it asked for them. */
 export const placeOf = (life: string, subscriptions: readonly Subscription[]): Position => ({
   life,
-  positions: subscriptions.map(({ channel, sentId }) => channel.base + sentId),
+  positions: subscriptions.map(({ channel, sentId }) =>
+    sentId === 0 ? channel.beginning : channel.base + sentId,
+  ),
 });
 
 /** One channel of one HTTP stream. `place` is its index in the group's members, -1 while it is not live (lagging or left). */
@@ -83,6 +85,8 @@ export class LocalChannel {
   readonly incarnation: number;
   /** position of a message = base + id. */
   readonly base: number;
+  /** Where a connection stands that was given nothing yet. */
+  readonly beginning: number;
   readonly name: Uint8Array;
   /** Of the token of a connection that has this channel alone. */
   readonly life: string;
@@ -121,6 +125,7 @@ export class LocalChannel {
     this.index = index;
     this.incarnation = incarnation;
     this.base = base;
+    this.beginning = store.beginning(base);
     this.name = name;
     this.life = lifeOf(store.epoch, [name]);
     this.delivered = delivered;

@@ -22,6 +22,7 @@ import { negotiate } from "../wire/statistics-format.ts";
 import { AnswerHeaders, type HeaderSet } from "./answer-headers.ts";
 import { readBody } from "./body.ts";
 import { type Ingest, ingestPatiently, openTarget, type Target } from "./ingest.ts";
+import type { Order } from "./order.ts";
 
 const encoder = new TextEncoder();
 
@@ -195,7 +196,7 @@ export class PublisherEndpoint {
 
   /** What does not fit into the store is an error of nginx's core, with its page and the end of the connection (spec 2.3, 6.5). */
   #notStored(refusal: Refusal, headers: HeaderSet): Response {
-    const isPage = refusal.status >= 500 && refusal !== Refusals.busy;
+    const isPage = refusal.status === 500;
     return isPage ? this.#page(500, headers) : this.#refuse(refusal, headers);
   }
 
@@ -272,6 +273,8 @@ export class PublisherEndpoint {
     before = 0,
   ): Answer | Promise<Answer> {
     const text = body.length > 0 ? body : this.#deletedText;
+    const { order } = this.#ingest;
+    if (order) return this.#removeElsewhere(order, names, text, headers);
     let deleted = 0;
     try {
       for (const [at, name] of names.entries()) {
@@ -292,6 +295,20 @@ export class PublisherEndpoint {
     }
     if (before + deleted === 0) return headerOnly(404, headers.fields);
     return this.#onDisk(refuse(Refusals.channelDeleted, headers.fields), headers);
+  }
+
+  async #removeElsewhere(
+    order: Order,
+    names: readonly Uint8Array[],
+    text: Uint8Array,
+    headers: HeaderSet,
+  ): Promise<Response> {
+    const { store } = this.#ingest;
+    if (text.length > store.maxMessageBytes) return this.#refuse(Refusals.noRoom, headers);
+    const known = names.filter((name) => store.find(name) >= 0);
+    if (known.length === 0) return headerOnly(404, headers.fields);
+    const refusal = await order.remove(known, text);
+    return this.#refuse(refusal ?? Refusals.channelDeleted, headers);
   }
 
   /** What a guard granted, if there is one (handlers/guard.ts). */

@@ -9,6 +9,7 @@ import { ChannelRef, type NamedChannel } from "../store/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";
+import type { Order } from "./order.ts";
 
 export interface Ingest {
   readonly store: Store;
@@ -22,6 +23,8 @@ export interface Ingest {
   readonly onDisk: (() => Promise<boolean>) | null;
   /** How many channels an address may make; absent: any number. */
   readonly quota?: ChannelQuota | null;
+  /** Gives messages their place where several nodes share one order; absent: the store does. */
+  readonly order?: Order | null;
 }
 
 export interface Draft {
@@ -72,6 +75,11 @@ export function ingest(
   draft: Draft,
   nowMs: number,
 ): Refusal | null {
+  if (inlet.order) {
+    // Nobody waits for the engine here; what becomes of it is counted there.
+    void orderElsewhere(inlet, inlet.order, targets, draft);
+    return null;
+  }
   appendFrom(inlet, 0, targets, draft, nowMs);
   return refused;
 }
@@ -87,8 +95,21 @@ export function ingestPatiently(
   nowMs: number,
   asker: object,
 ): Refusal | null | Promise<Refusal | null> {
+  if (inlet.order) return orderElsewhere(inlet, inlet.order, targets, draft);
   const appended = appendFrom(inlet, 0, targets, draft, nowMs);
   return refused === Refusals.busy ? ingestRest(inlet, appended, targets, draft, asker) : refused;
+}
+
+async function orderElsewhere(
+  { store, slot }: Ingest,
+  order: Order,
+  targets: readonly Target[],
+  draft: Draft,
+): Promise<Refusal | null> {
+  if (draft.data.length > store.maxMessageBytes) return Refusals.noRoom;
+  const refusal = await order.append(targets, draft);
+  if (refusal === null) store.count(slot, Counter.PUBLISHED, targets.length);
+  return refusal;
 }
 
 async function ingestRest(

@@ -141,6 +141,16 @@ export function growWide(arena: Counting, word: number, value: number): void {
 }
 
 /**
+ * The same over any distance. Every value that is seen on the way lies between the two: first to the end of the old high word's range, then
+ * over. Where they share it, one store.
+ */
+export function leapWide(arena: Counting, word: number, value: number): void {
+  const { u32 } = arena;
+  if (u32[word + 1] !== Math.floor(value / TWO_32)) Atomics.store(u32, word, TWO_32 - 1);
+  growWide(arena, word, value);
+}
+
+/**
  * A counter without the lock. With the same high word before and after, marked or not, the low word belongs to it: it changes twice in 2^32
  * steps, so this ends. Pairs with growWide.
  */

@@ -66,6 +66,7 @@ import {
   STATE_LIVE,
   STATE_TRASHED,
 } from "./layout.ts";
+import { HEAD_FORGOTTEN_SEC } from "./layout-cluster.ts";
 import { namePlanned, planNaming, planUnnaming, unnamePlanned } from "./names.ts";
 import type { StorePolicy } from "./policy.ts";
 import { nextSerial } from "./ring.ts";
@@ -125,10 +126,11 @@ function fillRecord(
 ): void {
   const { u32, layout } = arena;
   setWide(u32, record + CH_CREATED, wide(u32, HEAD_CREATED) + 1);
-  setWide(u32, record + CH_BASE, nextSerial(arena) - 1);
+  // In a clustered store ids are positions, the same on every node.
+  setWide(u32, record + CH_BASE, layout.clusterWord === 0 ? nextSerial(arena) - 1 : 0);
   setWide(u32, record + CH_LAST_ID, 0);
   for (const word of EMPTY_WORDS) u32[record + word] = 0;
-  u32.fill(0, record + CH_SUBSCRIBERS, record + CH_SUBSCRIBERS + layout.workerSlots);
+  u32.fill(0, record + CH_SUBSCRIBERS, record + layout.channelWords);
   u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
   u32[record + CH_RESTS_SINCE] = nowSec;
   u32[record + CH_CLASS] = channelClass;
@@ -197,9 +199,16 @@ export function planRetiring(
 ): void {
   const { u32, layout } = arena;
   const record = channelWord(layout, index);
+  if (layout.clusterWord !== 0) rememberForgotten(u32, record);
   planMove(arena, index, HEAD_LIVING, list, nowSec);
   u32[JOURNAL_INCARNATION] = (u32[record + CH_INCARNATION]! + 1) >>> 0;
   u32[JOURNAL_WILDCARDS] = u32[HEAD_WILDCARDS]! - (u32[record + CH_CLASS] === CLASS_WILDCARD ? 1 : 0);
+}
+
+/** Who stood in a channel that had nothing, and comes back to another node, may have missed what this one no longer knows (replica.ts). */
+function rememberForgotten(u32: Uint32Array, record: number): void {
+  const lastSec = u32[record + CH_LAST_TIME]!;
+  if (lastSec > u32[HEAD_FORGOTTEN_SEC]!) u32[HEAD_FORGOTTEN_SEC] = lastSec;
 }
 
 function planMove(arena: Arena, index: number, from: number, to: number, nowSec: number): void {

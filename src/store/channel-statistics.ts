@@ -21,7 +21,7 @@ export function channelCounts(
 ): ChannelCounts | null {
   const counts = {
     name,
-    published: store.publishedCount(index),
+    published: store.publishedTotal(index),
     stored: store.storedCount(index),
     subscribers: store.subscriberCount(index),
   };
@@ -60,6 +60,11 @@ export class LivingChannels {
 
   get length(): number {
     return this.#indices.length;
+  }
+
+  /** Of the `at`-th channel; it may be another's by now. */
+  indexAt(at: number): number {
+    return this.#indices[at]!;
   }
 
   /** The counts of the `at`-th channel if it is still the same and its name starts so; else null. */

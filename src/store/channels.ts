@@ -28,6 +28,7 @@ import {
   NEVER_SEC,
   STATE_DELETED,
 } from "./layout.ts";
+import { CX_REMOTE } from "./layout-cluster.ts";
 import { REQUEST_MS, release, SWEEP_MS, tryAcquire } from "./lock.ts";
 import { copyName, hashName } from "./names.ts";
 import { BUSY } from "./outcome.ts";
@@ -93,6 +94,7 @@ export function subscriberCountOf(arena: Arena, index: number): number {
   const first = channelWord(layout, index) + CH_SUBSCRIBERS;
   let sum = 0;
   for (let slot = 0; slot < layout.workerSlots; slot++) sum += u32[first + slot]!;
+  if (layout.clusterWord !== 0) sum += u32[first + layout.workerSlots + CX_REMOTE]!;
   return sum;
 }
 

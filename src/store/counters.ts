@@ -22,6 +22,9 @@ export const Counter = {
   BELLS_HEARD: 13,
   LAPPED: 14,
   PUMP_US: 15,
+  /** Of a cluster: publishes that the engine took, and how long they took in sum. */
+  ENGINE_PUBLISHES: 16,
+  ENGINE_PUBLISH_US: 17,
 } as const;
 
 export type Counter = (typeof Counter)[keyof typeof Counter];

@@ -27,6 +27,8 @@ export interface StoreShape {
   channels: number;
   ringSize: number;
   workerSlots: number;
+  /** A node of a cluster: its records place the cluster's positions (layout-cluster.ts). */
+  clustered?: boolean;
 }
 
 export interface OpenReport {

@@ -17,13 +17,14 @@ import {
   MAGIC_A,
   MAGIC_B,
 } from "./layout.ts";
+import { CLUSTERED } from "./layout-cluster.ts";
 import type { MappableFile } from "./mapping.ts";
 
 /** Into a file of zeros. The rest of the header is zeros, too, or written by whoever opens it. */
 export function writeIdentity(u32: Uint32Array, layout: Layout): void {
   u32[HEAD_MAGIC_A] = MAGIC_A;
   u32[HEAD_MAGIC_B] = MAGIC_B;
-  u32[HEAD_LAYOUT_VERSION] = LAYOUT_VERSION;
+  u32[HEAD_LAYOUT_VERSION] = versionOf(layout);
   setWide(u32, HEAD_SIZE, layout.size);
   u32[HEAD_BLOCK_SIZE] = layout.blockSize;
   u32[HEAD_CHANNELS] = layout.channels;
@@ -38,7 +39,8 @@ export function headerFault(file: MappableFile): string | null {
   const { header, size } = file;
   if (!isOurs(file)) return "is not a sluice store";
   const version = header[HEAD_LAYOUT_VERSION]!;
-  if (version !== LAYOUT_VERSION) return `has layout version ${version}, this program uses ${LAYOUT_VERSION}`;
+  if ((version & ~CLUSTERED) !== LAYOUT_VERSION)
+    return `has layout version ${version}, this program uses ${LAYOUT_VERSION}`;
   if (header[HEAD_SHAPE_CHECK] !== shapeCheck(header)) return "has a damaged header";
   if (wide(header, HEAD_SIZE) !== size) return `has ${size} bytes instead of ${wide(header, HEAD_SIZE)}`;
   return null;
@@ -54,14 +56,19 @@ export const shapeOf = (header: Uint32Array): LayoutShape => ({
   channels: header[HEAD_CHANNELS]!,
   ringSize: header[HEAD_RING_SIZE]!,
   workerSlots: header[HEAD_SLOTS]!,
+  clustered: (header[HEAD_LAYOUT_VERSION]! & CLUSTERED) !== 0,
 });
 
 export const hasShape = (header: Uint32Array, layout: Layout): boolean =>
+  header[HEAD_LAYOUT_VERSION] === versionOf(layout) &&
   wide(header, HEAD_SIZE) === layout.size &&
   header[HEAD_BLOCK_SIZE] === layout.blockSize &&
   header[HEAD_CHANNELS] === layout.channels &&
   header[HEAD_RING_SIZE] === layout.ringSize &&
   header[HEAD_SLOTS] === layout.workerSlots;
+
+const versionOf = ({ clusterWord }: Layout): number =>
+  clusterWord === 0 ? LAYOUT_VERSION : LAYOUT_VERSION | CLUSTERED;
 
 /** A shape that was changed by accident must not pass for one that was configured otherwise, and cost the messages. */
 const shapeCheck = (words: Uint32Array): number =>

@@ -36,6 +36,8 @@
  *   SLOT_OWED       stored by the worker before it looks at a channel's last id → trimChannel(), after a publish moved it
  *   SLOT_AWAKE      stored 0 by the sleeper before it looks at the head again → ringOthers(), after the head was stored
  */
+import { CLUSTER_PAGE_BYTES, CX_WORDS } from "./layout-cluster.ts";
+
 export const LAYOUT_VERSION = 4;
 /** "SLUI" "CE\r\n" as little-endian words; the line end catches files mangled by text-mode copies. */
 export const MAGIC_A = 0x49554c53;
@@ -249,6 +251,8 @@ export interface Layout {
   readonly hashSize: number;
   readonly channelsWord: number;
   readonly channelWords: number;
+  /** Of a record: where the words of layout-cluster.ts begin; 0 = the store is no clustered node's. */
+  readonly clusterWord: number;
   readonly blocksWord: number;
   readonly blockWords: number;
   /** Blocks 1 … blocks are usable; block 0 stands for "none". */
@@ -267,6 +271,8 @@ export interface LayoutShape {
   readonly channels: number;
   readonly ringSize: number;
   readonly workerSlots: number;
+  /** A node of a cluster (layout-cluster.ts). */
+  readonly clustered?: boolean;
 }
 
 const MIN_BLOCKS = 16;
@@ -286,11 +292,13 @@ export function layoutOf(shape: LayoutShape): Layout {
   const channels = shape.channels || Math.max(64, Math.floor(size / BYTES_PER_AUTO_CHANNEL));
   const ringSize = powerOfTwoFrom(Math.max(2, shape.ringSize));
   const hashSize = powerOfTwoFrom(channels * 2);
-  const slotsWord = HEADER_BYTES / 4;
+  const clusterBytes = shape.clustered === true ? CLUSTER_PAGE_BYTES : 0;
+  const slotsWord = (HEADER_BYTES + clusterBytes) / 4;
   const ringWord = slotsWord + workerSlots * SLOT_WORDS;
   const hashWord = ringWord + ringSize * RING_WORDS;
   const channelsWord = hashWord + hashSize;
-  const channelWords = CH_SUBSCRIBERS + workerSlots;
+  const clusterWord = shape.clustered === true ? CH_SUBSCRIBERS + workerSlots : 0;
+  const channelWords = CH_SUBSCRIBERS + workerSlots + (clusterWord === 0 ? 0 : CX_WORDS);
   const blocksWord = Math.ceil((channelsWord + channels * channelWords) / 16) * 16;
   const blocks = Math.floor((size - blocksWord * 4) / blockSize) - 1;
   requireShape(
@@ -311,6 +319,7 @@ export function layoutOf(shape: LayoutShape): Layout {
     hashSize,
     channelsWord,
     channelWords,
+    clusterWord,
     blocksWord,
     blockWords: blockSize / 4,
     blocks,

@@ -175,7 +175,7 @@ function tickClock(u32: Uint32Array, nowSec: number): void {
  * The oldest messages beyond the limit are stored no longer (push-stream spec 2.4). Those that somebody connected is still owed rest like
  * unstored ones for a while; the others are dropped, which keeps a busy channel in the same few, warm blocks.
  */
-function trimChannel(arena: Arena, record: number, policy: StorePolicy, nowSec: number): void {
+export function trimChannel(arena: Arena, record: number, policy: StorePolicy, nowSec: number): void {
   const { u32, layout } = arena;
   const most = policy.maxStoredPerChannel || Number.POSITIVE_INFINITY;
   const mostBlocks = policy.maxStoredBytesPerChannel / layout.blockSize || Number.POSITIVE_INFINITY;
@@ -192,9 +192,10 @@ function trimChannel(arena: Arena, record: number, policy: StorePolicy, nowSec: 
   }
 }
 
-const expiry = (ttlSec: number, nowSec: number): number => (ttlSec === 0 ? NEVER_SEC : nowSec + ttlSec);
+export const expiry = (ttlSec: number, nowSec: number): number =>
+  ttlSec === 0 ? NEVER_SEC : nowSec + ttlSec;
 
-function eventLengths(eventId: Uint8Array | null, eventType: Uint8Array | null): number {
+export function eventLengths(eventId: Uint8Array | null, eventType: Uint8Array | null): number {
   const idLength = eventId === null ? NO_EVENT_TEXT : eventId.length;
   const typeLength = eventType === null ? NO_EVENT_TEXT : eventType.length;
   if (

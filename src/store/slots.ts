@@ -17,6 +17,7 @@ import {
   SLOT_STARTED_SEC,
   SLOT_WORDS,
 } from "./layout.ts";
+import { endLease } from "./lease.ts";
 
 const ASLEEP = 0;
 const AWAKE = 1;
@@ -49,6 +50,7 @@ export function releaseSlot(arena: Arena, slot: number): void {
   const at = slotWord(arena.layout, slot);
   if (Atomics.load(arena.u32, at + SLOT_PID) === 0) return;
   resetCounters(arena, slot);
+  if (arena.layout.clusterWord !== 0) endLease(arena, slot);
   // Last: a slot without a pid is clean. Pairs with claimSlot.
   Atomics.store(arena.u32, at + SLOT_PID, 0);
 }

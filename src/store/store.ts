@@ -14,6 +14,7 @@ import { mendAfter, timesMended } from "./damage.ts";
 import * as events from "./events.ts";
 import { attachFile, type OpenReport, openFile, type StoreShape } from "./file.ts";
 import { DiskFlush } from "./flush.ts";
+import * as jumps from "./jumps.ts";
 import { HEAD_EPOCH, HEAD_STARTED_SEC } from "./layout.ts";
 import { Ledger } from "./ledger.ts";
 import { type AfterDeath, lockOwner, lockProgress, takeOver, takeOverInPassing } from "./lock.ts";
@@ -26,6 +27,8 @@ import { isWildcardName, type StorePolicy } from "./policy.ts";
 import { appendMessage, deleteChannel } from "./publish.ts";
 import { readMessage } from "./read.ts";
 import { Reader } from "./reader.ts";
+import * as replica from "./replica.ts";
+import { ReplicaStore } from "./replica-store.ts";
 import * as revocations from "./revocations.ts";
 import { nextSerial, type RingEntry, readEntry, ringHead } from "./ring.ts";
 import type { Sight } from "./seek.ts";
@@ -74,11 +77,15 @@ export class Store {
   readonly epoch: number;
   /** When main opened the store: the zone's uptime (push-stream spec 0.4). */
   readonly startedSec: number;
+  /** A node of a cluster: ids are positions of the cluster (replica.ts). */
+  readonly isClustered: boolean;
   readonly maxMessageBytes: number;
   readonly channelCapacity: number;
   readonly workerSlots: number;
   /** The memory itself, for tests and the invariants checker. */
   readonly arena: Arena;
+  /** What only a node of a cluster does; null: this is none. */
+  readonly replica: ReplicaStore | null;
   /** For whoever was told BUSY and can wait beside the event loop. */
   readonly patience: Patience;
   /** Channels that found no room, of those this process asked for. */
@@ -94,10 +101,12 @@ export class Store {
   constructor(arena: Arena, policy: StorePolicy, isMain: boolean) {
     this.arena = arena;
     this.patience = new Patience(arena);
+    this.replica = arena.layout.clusterWord === 0 ? null : new ReplicaStore(arena, () => this.#policy);
     this.#policy = policy;
     this.#isMain = isMain;
     this.epoch = wide(arena.u32, HEAD_EPOCH);
     this.startedSec = arena.u32[HEAD_STARTED_SEC]!;
+    this.isClustered = arena.layout.clusterWord !== 0;
     this.maxMessageBytes = arena.layout.maxMessageBytes;
     this.channelCapacity = arena.layout.channels;
     this.workerSlots = arena.layout.workerSlots;
@@ -252,6 +261,22 @@ export class Store {
     return channels.baseOf(this.arena, index);
   }
 
+  /** Position of somebody who stands in a channel of this base and was given nothing. */
+  beginning(base: number): number {
+    return this.isClustered ? replica.momentOf(this.arena) : base;
+  }
+
+  /** Of a cluster: where to go on after a position, and whether what was missed can be known. */
+  placeAfter(index: number, position: number): { readonly afterId: number; readonly isUnknown: boolean } {
+    return jumps.placeAfter(this.arena, index, position);
+  }
+
+  /** Of a cluster: time and tag of a position that is a moment, and whether anything since was forgotten; null: it is a message's. */
+  momentAt(position: number): { time: number; tag: number; isForgotten: boolean } | null {
+    const moment = replica.readMoment(position);
+    return moment && { ...moment, isForgotten: replica.hasForgotten(this.arena, moment.time) };
+  }
+
   /** A copy of the channel's name. Stays readable for 10 s after the channel was removed. */
   name(index: number): Uint8Array {
     return channels.nameOf(this.arena, index);
@@ -260,6 +285,16 @@ export class Store {
   /** Messages ever published = the last id (push-stream spec 0.4). */
   publishedCount(index: number): number {
     return channels.lastIdOf(this.arena, index);
+  }
+
+  /** The same, where ids are positions of a cluster, as the cluster counts. */
+  publishedTotal(index: number): number {
+    return replica.publishedIn(this.arena, index);
+  }
+
+  /** Messages that somebody lacks who was given everything up to `after` and nothing up to `upTo`; infinite: not to be counted. */
+  missedBetween(index: number, after: number, upTo: number): number {
+    return this.isClustered ? jumps.missedBetween(this.arena, index, after, upTo) : upTo - after;
   }
 
   storedCount(index: number): number {

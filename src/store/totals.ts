@@ -23,6 +23,13 @@ import {
   HEAD_WILDCARDS,
   LIST_COUNT,
 } from "./layout.ts";
+import {
+  HEAD_REMOTE_SUBSCRIBERS,
+  HEAD_SHARDS,
+  MAX_SHARDS,
+  SHARD_PUBLISHED,
+  SHARD_WORDS,
+} from "./layout-cluster.ts";
 import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
 import { readCounter, slotPid } from "./slots.ts";
 import { messagesInTrash } from "./trash.ts";
@@ -63,6 +70,7 @@ export function totalsOf(arena: Arena, nowMs: number): StoreTotals {
   for (let slot = 0; slot < layout.workerSlots; slot++) {
     if (slotPid(arena, slot) !== 0) subscribers += readCounter(arena, slot, Counter.SUBSCRIBERS);
   }
+  if (layout.clusterWord !== 0) subscribers += u32[HEAD_REMOTE_SUBSCRIBERS]!;
   const wildcardChannels = u32[HEAD_WILDCARDS]!;
   return {
     channels: u32[HEAD_LIVING + LIST_COUNT]! - wildcardChannels,
@@ -84,9 +92,19 @@ export function totalsOf(arena: Arena, nowMs: number): StoreTotals {
   };
 }
 
+/** As the log counts them, so that every node says the same. */
+function publishedInCluster(u32: Uint32Array): number {
+  let sum = 0;
+  for (let shard = 0; shard < MAX_SHARDS; shard++)
+    sum += wideShared(u32, HEAD_SHARDS + shard * SHARD_WORDS + SHARD_PUBLISHED);
+  return sum;
+}
+
 /** Published and stored messages of the zone. Both are counted over all channels, so they cannot drift (push-stream spec 5.7). */
 function messageTotals(arena: Arena): { published: number; stored: number } {
   const { u32 } = arena;
+  if (arena.layout.clusterWord !== 0)
+    return { published: publishedInCluster(u32), stored: u32[HEAD_STORED + AGE_COUNT]! };
   // Where the lock cannot be had, the difference may be off by what is being published.
   const locked = eventsChannelOf(arena) >= 0 && tryAcquire(arena, REQUEST_MS);
   const events = eventTotals(arena);

@@ -6,6 +6,7 @@
  * is seated, and costs next to nothing however much is stored.
  */
 import { binaryBytes } from "../config/binary-text.ts";
+import { toldCount } from "../fanout/format.ts";
 import type { Turns } from "../fanout/turns.ts";
 import { LastSearch } from "../store/last-search.ts";
 import { Message } from "../store/message-view.ts";
@@ -173,7 +174,7 @@ export class Backlog {
     const { index, incarnation, backtrack } = seat;
     const newest = this.#store.publishedCount(index);
     const { token, time, tag } = asked;
-    if (token !== null && exact) return this.#resume(index, place, token, newest);
+    if (token !== null && exact) return this.#resume(seat, place, token, newest);
     const found = asked.found?.get(place);
     if (found !== undefined && found.incarnation === incarnation) {
       const { afterId, isInVain } = found.search;
@@ -188,7 +189,7 @@ export class Backlog {
       const known = this.#store.beforeLastStored(index, incarnation, backtrack, newest);
       return { afterId: known < 0 ? newest : known, historyUntil: newest, newest, unknown: false };
     }
-    if (isOurs(token)) return this.#resume(index, place, token, newest);
+    if (isOurs(token)) return this.#resume(seat, place, token, newest);
     if (time === null)
       return { afterId: newest, historyUntil: newest, newest, unknown: asked.eventId !== null };
     const afterId = this.#afterTime(index, incarnation, time, tag);
@@ -204,22 +205,43 @@ export class Backlog {
     if (start.historyUntil > 0 || start.newest === start.afterId) return { start, missed: 0 };
     const reader = this.#store.reader(index, incarnation, start.afterId);
     const firstId = reader.next(this.#message, false) === FOUND ? this.#message.id : start.newest + 1;
-    const missed = Math.max(0, firstId - start.afterId - 1);
-    return { start: { ...start, afterId: start.afterId + missed }, missed };
+    const missed = this.#store.missedBetween(index, start.afterId, Math.max(start.afterId, firstId - 1));
+    return { start: { ...start, afterId: Math.max(start.afterId, firstId - 1) }, missed: toldCount(missed) };
   }
 
   #hasLost(index: number, { time, tag }: Asked): boolean {
     return time !== null && this.#store.hasLostAfter(index, time, tag);
   }
 
-  #resume(index: number, place: number, token: Position, newest: number): Start {
+  #resume(seat: Seat, place: number, token: Position, newest: number): Start {
+    const { index } = seat;
     const position = token.positions[place];
+    if (this.#store.isClustered && isOurs(token) && position !== undefined)
+      return this.#resumeClustered(seat, position, newest);
     const afterId = position === undefined ? Number.NaN : position - this.#store.base(index);
     if (isOurs(token) && afterId >= 0 && afterId <= newest) {
       return { afterId, historyUntil: 0, newest, unknown: false };
     }
     // Everything that is stored came after that other life, so all of it is new to this client.
     return { afterId: 0, historyUntil: newest, newest, unknown: true };
+  }
+
+  /**
+   * In a cluster a position may be ahead of this node, which then gives what is above it; it may be of a message that a failover lost, which
+   * is told; and it may be a moment, of somebody who was given nothing yet.
+   */
+  #resumeClustered({ index, incarnation }: Seat, position: number, newest: number): Start {
+    const store = this.#store;
+    const moment = store.momentAt(position);
+    if (moment === null) {
+      const { afterId, isUnknown } = store.placeAfter(index, position);
+      return { afterId, historyUntil: 0, newest: Math.max(newest, afterId), unknown: isUnknown };
+    }
+    const sight = this.#sight;
+    const isFound = store.seekTime(index, incarnation, moment.time, moment.tag + 1, sight) === AT_PLACE;
+    const afterId = isFound ? sight.id - 1 : newest;
+    const unknown = moment.isForgotten || store.hasLostAfter(index, moment.time, moment.tag);
+    return { afterId, historyUntil: 0, newest, unknown };
   }
 
   /** The id before the first message that spec 4.7 selects by time and tag; the message with exactly these was seen. */

@@ -2,7 +2,7 @@
  * A long poll that waits (push-stream spec 4.12 (6)): made by poll.ts, which also writes its answer. It is also what is told when the
  * client goes away, so it is one object in all its roles.
  */
-import type { Format } from "../fanout/format.ts";
+import { type Format, toldCount } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
 import { type WaitingPoll, WaitingSubscription } from "../fanout/waiting.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
@@ -83,8 +83,8 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
 
   /** What came before `m` and was evicted before this worker could read it is told in the head. */
   answer({ channel, sentId }: WaitingSubscription, m: Message, body: Uint8Array): void {
-    const missed = m.id - sentId - 1;
-    const missing = missed > 0 ? [...this.#lost, { channel: channel.name, missed }] : this.#lost;
+    const missed = m.id > sentId + 1 ? this.#missed(channel, sentId, m.id - 1) : 0;
+    const missing = missed === 0 ? this.#lost : [...this.#lost, { channel: channel.name, missed }];
     this.#leave();
     this.#resolve(this.#endpoint.wrap(m, body, this.#presentation, missing));
   }
@@ -93,8 +93,8 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     if (this.subscriptions.length === 0) return;
     const missing = [...this.#lost];
     for (const { channel, sentId } of this.subscriptions) {
-      const missed = channel.delivered - sentId;
-      if (missed > 0) missing.push({ channel: channel.name, missed });
+      const missed = channel.delivered > sentId ? this.#missed(channel, sentId, channel.delivered) : 0;
+      if (missed !== 0) missing.push({ channel: channel.name, missed });
     }
     this.#leave();
     this.#resolve(this.#endpoint.timedOut(this.#presentation, missing));
@@ -107,6 +107,10 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
   /** Answered as if nothing had come: with the next poll its client hears why. */
   dismiss(): void {
     this.goAway();
+  }
+
+  #missed({ index }: LocalChannel, after: number, upTo: number): number | null {
+    return toldCount(this.#endpoint.room.fanout.store.missedBetween(index, after, upTo));
   }
 
   #leave(): void {

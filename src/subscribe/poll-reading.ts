@@ -41,6 +41,7 @@ interface Part {
   readonly isOwed: boolean;
   /** The last id there was once the mark was known. */
   readonly until: number;
+  /** Infinite: it cannot be counted. */
   missed: number;
 }
 
@@ -51,6 +52,7 @@ export class PollReading {
   count = 0;
   readonly #parts: readonly Part[];
   #part = 0;
+  readonly #store: Store;
   readonly #mark: Mark;
   readonly #format: Format;
   readonly #nobody: LocalChannel;
@@ -65,6 +67,7 @@ export class PollReading {
     mark: Mark,
     look: { format: Format; nobody: LocalChannel; isJsonp: boolean },
   ) {
+    this.#store = store;
     this.#mark = mark;
     this.#format = look.format;
     this.#nobody = look.nobody;
@@ -108,8 +111,9 @@ export class PollReading {
 
   /** Counts what is missing up to and including `before`. False: it is too late to tell of it. */
   #isWhole(part: Part, before: number): boolean {
-    const missing = before - part.reader.lastId;
-    if (missing <= 0) return true;
+    const { lastId } = part.reader;
+    const missing = before > lastId ? this.#store.missedBetween(part.seat.index, lastId, before) : 0;
+    if (missing === 0) return true;
     part.missed += missing;
     return !this.#isToldOf;
   }

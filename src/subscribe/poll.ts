@@ -6,7 +6,7 @@ import type { HeaderFields } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
 import { gzipped } from "../content-coding.ts";
-import type { Format } from "../fanout/format.ts";
+import { type Format, toldCount } from "../fanout/format.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
 import { CHANNEL_DELETED_ID, TIMED_OUT_ID } from "../message.ts";
 import type { Message } from "../store/message-view.ts";
@@ -165,7 +165,7 @@ export class PollEndpoint {
     this.#begin(presentation);
     const outcome = reading.render(this.#writer);
     seats.forEach(({ name }, i) => {
-      if (reading.missed(i) > 0) missing.push({ channel: name, missed: reading.missed(i) });
+      if (reading.missed(i) > 0) missing.push({ channel: name, missed: toldCount(reading.missed(i)) });
     });
     if (outcome === DONE && reading.count === 0) return null;
     const fields = this.#fields(mark, presentation, missing);

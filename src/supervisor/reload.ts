@@ -43,9 +43,16 @@ export function planReload(current: Config, next: Config, ports: ReadonlyMap<str
       `Cannot change events channel without restart, ignoring change on zone: ${current.store.zone}`,
     );
   }
+  if (JSON.stringify(current.cluster ?? null) !== JSON.stringify(next.cluster ?? null))
+    warnings.push("Cannot change [cluster] without restart, ignoring change");
   const config = renameAddresses(next, (text) => ports.get(text) ?? text);
   return {
-    config: { ...config, store: current.store, messages: { ...next.messages, eventsChannelId } },
+    config: {
+      ...config,
+      store: current.store,
+      cluster: current.cluster ?? null,
+      messages: { ...next.messages, eventsChannelId },
+    },
     warnings,
     unprobed: config.listen.filter((text) => !isTaken(text, current.listen)),
   };

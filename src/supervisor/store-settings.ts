@@ -14,7 +14,8 @@ const USUAL_SLOTS = 32;
 /** A reload runs two generations at once: each worker needs a slot in both. */
 export function storeShape(config: Config, path: string): StoreShape {
   const { size, blockSize, channels, ringSize } = config.store;
-  return { path, size, blockSize, channels, ringSize, workerSlots: slotsFor(config.workers) };
+  const workerSlots = slotsFor(config.workers);
+  return { path, size, blockSize, channels, ringSize, workerSlots, clustered: Boolean(config.cluster) };
 }
 
 /** What to say of a `sync` that can do nothing; null = it can, or there is none. Told by `check` and at the start. */

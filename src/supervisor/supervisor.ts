@@ -5,7 +5,8 @@
  * Order of the start: the lock before anything is touched, the addresses before a process is spawned, the processes before
  * the store is opened, so that they load their code while main prepares the memory.
  */
-import type { Config } from "../config/model.ts";
+import { clusterEpoch } from "../cluster/epoch.ts";
+import type { ClusterConfig, Config } from "../config/model.ts";
 import { causeOf, configureLog, log } from "../log.ts";
 import { type OpenReport, openStore, type Store } from "../store/store.ts";
 import { removePublicSockets, usefulWorkers } from "./addresses.ts";
@@ -139,10 +140,13 @@ class Supervisor {
     generation.boot();
     let report: OpenReport;
     try {
-      report = this.#openStore();
+      report = this.#openStore(this.#options.isFresh === true);
+      const { cluster } = this.#config;
+      if (cluster) report = await this.#join(cluster, report);
     } catch (error) {
       return [`store: ${(error as Error).message}`];
     }
+    if (this.#stopping) return null;
     const started = await this.#startGeneration(generation);
     if (!started.ok) return started.faults;
     const faults = this.#files.take(this.#config);
@@ -156,11 +160,25 @@ class Supervisor {
     return null;
   }
 
-  #openStore(): OpenReport {
+  /** What is in the store has to be the cluster's; the first time it has to be asked which that is. */
+  async #join(cluster: ClusterConfig, opened: OpenReport): Promise<OpenReport> {
+    let report = opened;
+    const epoch = await clusterEpoch(cluster, this.#store?.replica?.joinedEpoch ?? 0, () => this.#stopping);
+    if (epoch === null) return report;
+    if (this.#store?.replica?.joinedEpoch !== epoch && report.messages > 0) {
+      this.#store?.close();
+      report = this.#openStore(true);
+    }
+    this.#store?.replica?.join(epoch);
+    this.#store?.replica?.beginRun();
+    return report;
+  }
+
+  #openStore(isFresh: boolean): OpenReport {
     const { store, report } = openStore(
       storeShape(this.#config, this.#place.path),
       storePolicy(this.#config),
-      this.#options.isFresh,
+      isFresh,
     );
     this.#store = store;
     const { path: storePath, lockDescriptor } = this.#place;

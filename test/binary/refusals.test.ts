@@ -99,8 +99,12 @@ interface Provocation {
   readonly last?: () => unknown;
 }
 
+/** Provoked where there is an engine: test/cluster/. */
+const OF_A_CLUSTER = ["engineAway", "engineFull", "engineRefused", "outcomeUnknown"] as const;
+type OfACluster = (typeof OF_A_CLUSTER)[number];
+
 /** In the order in which they are provoked: what fills the server comes last. */
-const PROVOCATIONS: Readonly<Record<Exclude<keyof typeof Refusals, AccessCode>, Provocation>> = {
+const PROVOCATIONS: Readonly<Record<Exclude<keyof typeof Refusals, AccessCode | OfACluster>, Provocation>> = {
   noChannel: { request: () => get("/pub") },
   forbiddenChannel: { request: () => post("ALL"), socket: "/ws/a*" },
   channelIdTooLarge: { request: () => post("i".repeat(21)), socket: `/ws/${"i".repeat(21)}` },
@@ -201,7 +205,8 @@ test.each(Object.entries(Refusals))("%s is in the README", (_name, { status, exp
 test("no code has two meanings", () => {
   const codes = Object.values(Refusals).map(({ code }) => code);
   expect(new Set(codes).size).toBe(codes.length);
-  expect([...Object.keys(PROVOCATIONS), ...ACCESS_CODES].sort()).toEqual(Object.keys(Refusals).sort());
+  const all = [...Object.keys(PROVOCATIONS), ...ACCESS_CODES, ...OF_A_CLUSTER];
+  expect(all.sort()).toEqual(Object.keys(Refusals).sort());
 });
 
 describe.each([

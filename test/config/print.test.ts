@@ -71,6 +71,7 @@ test("each table of the reference says where its options stand", () => {
   expect(titles).toEqual([
     "**Top of the file**",
     "**`[store]`**",
+    "**`[cluster]`**",
     "**`[limits]`**",
     "**`[[location]]`**",
     "**`[[issuer]]`**",

@@ -54,7 +54,9 @@ function recycle(): Channel {
 }
 
 /** Lets the other process act right after this one has read something. */
-function after<Name extends "base" | "publishedCount" | "storedCount" | "subscriberCount">(name: Name): void {
+function after<Name extends "base" | "publishedCount" | "publishedTotal" | "storedCount" | "subscriberCount">(
+  name: Name,
+): void {
   const read = store[name].bind(store);
   store[name] = (index: number): number => {
     const value = read(index);
@@ -123,7 +125,7 @@ test.each(["base", "publishedCount"] as const)(
   },
 );
 
-test.each(["publishedCount", "storedCount", "subscriberCount"] as const)(
+test.each(["publishedTotal", "storedCount", "subscriberCount"] as const)(
   "the record is given away while statistics read its %s: no numbers of another channel under this name",
   (name) => {
     const living = LivingChannels.of(store);

@@ -1,0 +1,145 @@
+/**
+ * What an incarnation of the engine means for this node: whether its history is the one that was read here (the entry says how far it
+ * reached), and what was read that is not in it. Also notices entries that were trimmed away before this node read them. Used by log-reader.ts.
+ *
+ *   cursor T-N   entry `i` of a new term, previous T, fork f
+ *     f >= N     the history that was read here goes on
+ *     f <  N     T-(f+1) … T-N never were: lost with the primary of before
+ *   previous below T: the new primary has never heard of T at all, and everything of T is lost
+ */
+import type { Redis } from "ioredis";
+import { log } from "../log.ts";
+import { BUSY } from "../store/outcome.ts";
+import type { Cursor, LogPlace, ReplicaStore, Rest, Torn } from "../store/replica-store.ts";
+import type { Entry } from "./entry.ts";
+import type { ShardKeys } from "./keys.ts";
+
+const BUSY_MS = 5;
+/** Channels asked for in one go. */
+const ASKED_AT_ONCE = 1000;
+
+export interface ForkOptions {
+  readonly replica: ReplicaStore;
+  readonly keys: ShardKeys;
+  readonly isOfShard: (name: Uint8Array) => boolean;
+}
+
+export class Fork {
+  readonly #options: ForkOptions;
+  #cursor: Cursor = { term: 0, n: 0 };
+  /** Entries that this node should have read were trimmed: what its channels lack is found out when it has caught up. */
+  #isBroken = false;
+
+  constructor(options: ForkOptions) {
+    this.#options = options;
+  }
+
+  /** An ordinary entry is about to be applied. */
+  follow({ term, n, shard }: LogPlace): void {
+    this.#know(shard);
+    const { term: before, n: last } = this.#cursor;
+    if (before !== 0 && (term !== before || n !== last + 1)) this.#break(before, last, term, n);
+    this.#cursor = { term, n };
+  }
+
+  /** The first entry of an incarnation is about to be applied. */
+  async meet(
+    redis: Redis,
+    { place, previous, fork, base }: Extract<Entry, { kind: "incarnation" }>,
+  ): Promise<void> {
+    this.#know(place.shard);
+    const { term, n } = this.#cursor;
+    if (term !== 0) {
+      if (previous > term || (previous === term && fork > n)) this.#break(term, n, place.term, place.n);
+      else if (previous < term || fork < n) await this.#cut(redis, { term: previous, n: fork }, base);
+    }
+    this.#cursor = { term: place.term, n: place.n };
+  }
+
+  /** Everything that there is was read. */
+  async caughtUp(redis: Redis, published: () => void): Promise<void> {
+    if (!this.#isBroken) return;
+    const { replica, isOfShard } = this.#options;
+    const channels = replica.channels(isOfShard);
+    if (channels === null) return;
+    for await (const [channel, rest] of this.#ask(redis, channels)) {
+      if (rest === null) continue;
+      while (!replica.reach(channel, rest.counter)) await Bun.sleep(BUSY_MS);
+    }
+    this.#isBroken = false;
+    published();
+  }
+
+  /** A reader begins at the store's cursor, whoever moved it there. */
+  #know(shard: number): void {
+    const cursor = this.#options.replica.cursor(shard);
+    if (cursor.term !== this.#cursor.term || cursor.n !== this.#cursor.n) this.#cursor = cursor;
+  }
+
+  #break(term: number, n: number, nextTerm: number, nextN: number): void {
+    log(
+      "warn",
+      "the log was trimmed further than this node had read: subscribers of channels that lack messages are told",
+      {
+        read: `${term}-${n}`,
+        next: `${nextTerm}-${nextN}`,
+      },
+    );
+    this.#isBroken = true;
+  }
+
+  async #cut(redis: Redis, fork: Cursor, base: number): Promise<void> {
+    const { replica, isOfShard } = this.#options;
+    let torn = replica.tornChannels(fork, isOfShard);
+    for (; torn === null; torn = replica.tornChannels(fork, isOfShard)) await Bun.sleep(BUSY_MS);
+    let lost = 0;
+    for await (const [channel, rest] of this.#ask(redis, torn)) {
+      const before = rest === null ? { last: 0, published: 0, base } : survived(rest, base);
+      let outcome = replica.cutTail(channel, before, fork, Date.now());
+      for (; outcome === BUSY; outcome = replica.cutTail(channel, before, fork, Date.now()))
+        await Bun.sleep(BUSY_MS);
+      lost += outcome;
+    }
+    log("warn", "the engine came back without the end of the log: subscribers who had it are told", {
+      messages: lost,
+      channels: torn.length,
+      fork: `${fork.term}-${fork.n}`,
+    });
+  }
+
+  /** What the engine knows of channels; null: nothing. */
+  async *#ask(redis: Redis, channels: readonly Torn[]): AsyncGenerator<readonly [Torn, Known | null]> {
+    for (let from = 0; from < channels.length; from += ASKED_AT_ONCE) {
+      const some = channels.slice(from, from + ASKED_AT_ONCE);
+      const said = await Promise.all(
+        some.map(({ name }) =>
+          redis.callBuffer("HMGET", [this.#options.keys.counter(name), "p", "b", "o", "q", "z"]),
+        ),
+      );
+      for (const [at, channel] of some.entries()) yield [channel, known(said[at])];
+    }
+  }
+}
+
+/** A counter, and where it stood before it began anew in this incarnation. */
+interface Known {
+  readonly counter: Rest;
+  readonly last: number;
+  readonly published: number;
+}
+
+function known(said: unknown): Known | null {
+  if (!Array.isArray(said)) return null;
+  const [last, base, published, before, count] = said.map((part) =>
+    part === null ? 0 : Number(String(part)),
+  );
+  if (!last || base === undefined || published === undefined) return null;
+  return { counter: { last, base, published }, last: before ?? 0, published: count ?? 0 };
+}
+
+/** Of the time before the incarnation whose positions begin at `base`. */
+function survived({ counter, last, published }: Known, base: number): Rest {
+  return counter.base >= base
+    ? { last, published, base }
+    : { last: counter.last, published: counter.published, base };
+}

@@ -1,0 +1,29 @@
+/** Names of a cluster's keys in the engine, and which shard a channel is in. The same on every node, and for good. */
+const PRIME = 0x01000193;
+const OFFSET = 0x811c9dc5;
+
+/** FNV-1a over the name: no seed, no version, so that every release of every node deals channels alike. */
+export function shardOf(name: Uint8Array, shards: number): number {
+  if (shards === 1) return 0;
+  let hash = OFFSET;
+  for (const byte of name) hash = Math.imul(hash ^ byte, PRIME);
+  return (hash >>> 0) % shards;
+}
+
+export class ShardKeys {
+  readonly meta: string;
+  readonly log: string;
+  readonly nodes: string;
+  readonly #prefix: string;
+
+  constructor(name: string, shard: number) {
+    this.#prefix = `{sluice:${name}:${shard}}`;
+    this.meta = `${this.#prefix}meta`;
+    this.log = `${this.#prefix}log`;
+    this.nodes = `${this.#prefix}nodes`;
+  }
+
+  counter(channel: Uint8Array): Buffer {
+    return Buffer.concat([Buffer.from(`${this.#prefix}c:`), channel]);
+  }
+}

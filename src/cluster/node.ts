@@ -1,0 +1,135 @@
+/**
+ * One worker's part in a clustered node: it writes to the log for its own publishers, and one worker of all reads it for the node. Made by
+ * app.ts where there is a `[cluster]`.
+ */
+import { hostname } from "node:os";
+import type { ClusterConfig } from "../config/model.ts";
+import { Counter } from "../store/counters.ts";
+import type { Store } from "../store/store.ts";
+import { NodeHeartbeat } from "./heartbeat.ts";
+import { ShardKeys } from "./keys.ts";
+import { LogReader } from "./log-reader.ts";
+import { ClusterOrder, type ShardWriter } from "./order.ts";
+import { Publisher } from "./publisher.ts";
+
+export interface ClusterNodeOptions {
+  readonly config: ClusterConfig;
+  readonly store: Store;
+  readonly slot: number;
+  readonly messageTtlSec: number;
+  /** Messages have come into the store. */
+  readonly published: () => void;
+  readonly version: string;
+}
+
+/** How often a worker looks whether nobody reads. */
+const LEASE_MS = 200;
+const LEAST_RETENTION_MS = 3_600_000;
+const LONGEST_RETENTION_MS = 30 * 24 * 3_600_000;
+
+export class ClusterNode {
+  readonly order: ClusterOrder;
+  readonly #options: ClusterNodeOptions;
+  readonly #writers: readonly ShardWriter[];
+  /** Of this run of the node: the same in all its workers. */
+  readonly #life: string;
+  readonly #retentionMs: number;
+  #readers: LogReader[] = [];
+  #heartbeats: NodeHeartbeat[] = [];
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  /** null: the store is none of a cluster, which main sees to. */
+  static of(options: ClusterNodeOptions): ClusterNode | null {
+    return options.store.replica === null ? null : new ClusterNode(options);
+  }
+
+  private constructor(options: ClusterNodeOptions) {
+    this.#options = options;
+    const { config, store, slot, messageTtlSec } = options;
+    const replica = replicaOf(store);
+    const ttlMs = messageTtlSec === 0 ? LONGEST_RETENTION_MS : messageTtlSec * 1000;
+    this.#retentionMs = Math.max(ttlMs, LEAST_RETENTION_MS);
+    this.#life = `${hostname()}.${process.ppid}.${store.startedSec}`;
+    const who = `${config.node}:${crypto.randomUUID().slice(0, 8)}`;
+    this.#writers = Array.from({ length: config.shards }, (_, shard) => {
+      const keys = new ShardKeys(config.name, shard);
+      const publisher = new Publisher({
+        config,
+        engine: engineOf(config, shard),
+        keys,
+        shard,
+        replica,
+        epoch: () => store.epoch,
+        who,
+      });
+      return { keys, publisher };
+    });
+    this.order = new ClusterOrder(config, this.#writers, replica, this.#retentionMs, (ms) => {
+      store.count(slot, Counter.ENGINE_PUBLISHES, 1);
+      store.count(slot, Counter.ENGINE_PUBLISH_US, Math.round(ms * 1000));
+    });
+    this.#timer = setInterval(() => this.#lookAtLease(), LEASE_MS);
+    this.#lookAtLease();
+  }
+
+  /** This worker leaves: another one of the node reads on. */
+  leave(): void {
+    clearInterval(this.#timer);
+    for (const reader of this.#readers) reader.stop();
+    for (const heartbeat of this.#heartbeats) heartbeat.stop();
+    this.#readers = [];
+    this.#heartbeats = [];
+    replicaOf(this.#options.store).endLease(this.#options.slot);
+  }
+
+  stop(): void {
+    this.leave();
+    this.order.stop();
+    for (const { publisher } of this.#writers) publisher.stop();
+  }
+
+  #lookAtLease(): void {
+    const { store, slot } = this.#options;
+    if (this.#readers.length > 0 || !replicaOf(store).takeLease(slot)) return;
+    this.#writers.forEach(({ keys, publisher }, shard) => {
+      const { config, published, version } = this.#options;
+      const life = this.#life;
+      const heartbeat = new NodeHeartbeat({
+        config,
+        shard,
+        store,
+        publisher,
+        version,
+        life,
+        retentionMs: this.#retentionMs,
+      });
+      this.#heartbeats.push(heartbeat);
+      this.#readers.push(
+        new LogReader({
+          config,
+          engine: engineOf(config, shard),
+          keys,
+          shard,
+          replica: replicaOf(store),
+          published: () => {
+            published();
+            this.order.look();
+          },
+          heard: (entry) => heartbeat.heard(entry),
+        }),
+      );
+    });
+  }
+}
+
+/** Shards are dealt to the list. */
+export function engineOf({ engines }: ClusterConfig, shard: number) {
+  const engine = engines[shard % engines.length];
+  if (engine === undefined) throw new Error("a cluster has an engine");
+  return engine;
+}
+
+function replicaOf({ replica }: Store) {
+  if (replica === null) throw new Error("the store is no node's of a cluster");
+  return replica;
+}

@@ -1,0 +1,269 @@
+/**
+ * Writes to the log of one shard, for one worker. Every request is answered within engine_timeout: it was taken, nothing was stored, or it is
+ * not known. Used by order.ts (messages, deletions) and heartbeat.ts.
+ *
+ * A connection that ends with requests unanswered: they may have been taken or not. When the engine is back, the connection of before is ended
+ * for good (so that nothing of it is carried out later), and the log is read from where it was when they were sent: what is found there was
+ * taken, the rest is sent again. Each entry says who wrote it, and which request it was. The usual way pays nothing for this.
+ *
+ *   waiting ──► sent ──► answered
+ *      ▲          │ the connection ends
+ *      │          ▼
+ *      └── not in the log ◄── looked for ──► in the log: answered
+ */
+import type { ClusterConfig, EngineAddress } from "../config/model.ts";
+import { log } from "../log.ts";
+import type { ReplicaStore } from "../store/replica-store.ts";
+import { EngineLink, type Session } from "./engine-link.ts";
+import { type RawEntry, readEntry, readId } from "./entry.ts";
+import type { ShardKeys } from "./keys.ts";
+import { type Answer, Request, type ScriptCall } from "./request.ts";
+import { APPEND } from "./script.ts";
+
+const MOST_WAITING = 10_000;
+const MOST_WAITING_BYTES = 64 * 1024 * 1024;
+const LOOK_MS = 100;
+const SCAN = 1000;
+/** Of the size that is allowed: so it is not trimmed at each look. */
+const TRIM_TO = 0.95;
+/** Of the engine: another server is to be asked, and nothing was done. */
+const ELSEWHERE = /^(READONLY|MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN|UNBLOCKED)\b/;
+const FULL = /^(OOM|MISCONF|NOREPLICAS)\b/;
+
+const sha = new Bun.CryptoHasher("sha1").update(APPEND).digest("hex");
+
+export interface PublisherOptions {
+  readonly config: ClusterConfig;
+  readonly engine: EngineAddress;
+  readonly keys: ShardKeys;
+  readonly shard: number;
+  readonly replica: ReplicaStore;
+  readonly epoch: () => number;
+  /** Of this worker's life, in every entry it writes. */
+  readonly who: string;
+}
+
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #link: EngineLink;
+  /** In the order in which they were asked for. */
+  readonly #open = new Map<number, Request>();
+  #bytes = 0;
+  #numbers = 0;
+  #last: Session | null = null;
+  /** A connection of before ended with requests unanswered, and they are looked for in the log. */
+  #isSettling = false;
+  #downSinceMs = performance.now();
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    const { config, engine, keys } = options;
+    this.#link = new EngineLink(config, engine, keys, {
+      up: (session) => this.#up(session),
+      down: () => this.#down(),
+      failed: (cause) => log("debug", "no connection to the engine for publishing", { cause }),
+    });
+    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    this.#link.start();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#link.stop();
+    for (const request of this.#open.values())
+      this.#answer(request, { kind: request.isSent ? "unknown" : "away" });
+  }
+
+  get isUp(): boolean {
+    return this.#link.session !== null;
+  }
+
+  append(call: ScriptCall): Promise<Answer> {
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    const { engineTimeoutMs } = this.#options.config;
+    const nowMs = performance.now();
+    const isLongAway = !this.isUp && nowMs - this.#downSinceMs > engineTimeoutMs;
+    if (isLongAway || this.#open.size >= MOST_WAITING || this.#bytes > MOST_WAITING_BYTES)
+      return Promise.resolve({ kind: "away" });
+    const request = new Request(++this.#numbers, call, nowMs + engineTimeoutMs, resolve);
+    this.#open.set(request.number, request);
+    this.#bytes += request.bytes;
+    const { session } = this.#link;
+    if (session !== null && !this.#isSettling) this.#send(session, request);
+    return promise;
+  }
+
+  /** What is older than `id` (null: nothing), and what makes the log larger than `bytes`, goes. */
+  async trim(id: string | null, bytes: number): Promise<void> {
+    const { session } = this.#link;
+    if (session === null) return;
+    const { redis } = session;
+    const { log: key } = this.#options.keys;
+    if (id !== null) await redis.call("XTRIM", key, "MINID", "~", id);
+    const used = Number(await redis.call("MEMORY", "USAGE", key));
+    if (!(used > bytes)) return;
+    const length = Number(await redis.call("XLEN", key));
+    await redis.call("XTRIM", key, "MAXLEN", "~", String(Math.floor((length * bytes * TRIM_TO) / used)));
+  }
+
+  #answer(request: Request, answer: Answer): void {
+    if (!this.#open.delete(request.number)) return;
+    this.#bytes -= request.bytes;
+    request.resolve(answer);
+  }
+
+  #send(session: Session, request: Request): void {
+    const { keys, replica, shard, epoch, config, who } = this.#options;
+    const { call, number } = request;
+    const known = replica.shard(shard);
+    request.isSent = true;
+    request.after = known;
+    const names = [keys.meta, keys.log, keys.nodes, ...call.counters];
+    const sent = session.redis.callBuffer("EVALSHA", [
+      sha,
+      String(names.length),
+      ...names,
+      call.kind,
+      session.server.runId,
+      String(known.term),
+      String(known.top),
+      String(known.published),
+      String(replica.clock.sec),
+      String(epoch()),
+      String(config.shards),
+      who,
+      String(number),
+      ...call.rest.map((part) =>
+        typeof part === "string" ? part : Buffer.from(part.buffer, part.byteOffset, part.length),
+      ),
+    ]);
+    sent.then(
+      (reply) => this.#replied(request, reply),
+      (error: unknown) =>
+        this.#refused(session, request, error instanceof Error ? error.message : String(error)),
+    );
+  }
+
+  #replied(request: Request, reply: unknown): void {
+    const [term, n] = Array.isArray(reply) ? reply.map((part) => Number(String(part))) : [];
+    if (term === undefined || n === undefined) this.#answer(request, { kind: "unknown" });
+    else this.#answer(request, { kind: "accepted", term, n });
+  }
+
+  #refused(session: Session, request: Request, message: string): void {
+    // Of a connection that ended: #down has seen to it.
+    if (this.#link.session !== session || !this.#open.has(request.number)) return;
+    if (message.startsWith("NOSCRIPT")) {
+      request.isSent = false;
+      this.#loadScript(session);
+    } else if (ELSEWHERE.test(message)) {
+      request.isSent = false;
+      this.#link.giveUp();
+    } else if (FULL.test(message)) {
+      this.#answer(request, { kind: "full" });
+    } else if (session.redis.status === "ready") {
+      this.#tellRefusal(message);
+      this.#answer(request, { kind: "refused" });
+    }
+  }
+
+  #toldRefusal = "";
+  /** Once for each sentence in a row. */
+  #tellRefusal(message: string): void {
+    if (message !== this.#toldRefusal) log("error", "the engine refuses what this node writes", { message });
+    this.#toldRefusal = message;
+  }
+
+  #isLoading = false;
+  #loadScript(session: Session): void {
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    session.redis
+      .call("SCRIPT", "LOAD", APPEND)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isLoading = false;
+        if (this.#link.session === session) this.#sendWaiting(session);
+      });
+  }
+
+  #sendWaiting(session: Session): void {
+    for (const request of this.#open.values()) if (!request.isSent) this.#send(session, request);
+  }
+
+  #down(): void {
+    this.#downSinceMs = performance.now();
+  }
+
+  #up(session: Session): void {
+    const before = this.#last;
+    this.#last = session;
+    const uncertain = [...this.#open.values()].filter(({ isSent }) => isSent);
+    this.#isSettling = true;
+    this.#settle(session, before, uncertain)
+      .then(() => {
+        if (this.#link.session !== session) return;
+        this.#isSettling = false;
+        this.#sendWaiting(session);
+      })
+      .catch((error: unknown) => {
+        log("debug", "the log could not be looked into", { error: String(error) });
+        this.#link.giveUp();
+      });
+  }
+
+  /** Finds in the log what the connection of before was not answered for. What is not there waits to be sent again. */
+  async #settle(session: Session, before: Session | null, uncertain: readonly Request[]): Promise<void> {
+    const { redis, server } = session;
+    await redis.call("SCRIPT", "LOAD", APPEND);
+    if (uncertain.length === 0) return;
+    if (before?.server.runId === server.runId)
+      await redis.call("CLIENT", "KILL", "ID", before.server.connectionId);
+    const afters = uncertain.map(({ after }) => after);
+    const least = afters.reduce((low, after) => (isBelow(after, low) ? after : low));
+    let next = `${least.term}-${least.n}`;
+    for (;;) {
+      const raw = await redis.callBuffer(
+        "XRANGE",
+        this.#options.keys.log,
+        `(${next}`,
+        "+",
+        "COUNT",
+        String(SCAN),
+      );
+      if (!Array.isArray(raw)) throw new Error("XRANGE does not answer with a list");
+      const entries = raw as readonly RawEntry[];
+      for (const entry of entries) this.#recognise(entry);
+      const last = entries.at(-1);
+      if (last === undefined || entries.length < SCAN) break;
+      const { term, n } = readId(last[0]);
+      next = `${term}-${n}`;
+    }
+    for (const request of uncertain) request.isSent = false;
+  }
+
+  #recognise(raw: RawEntry): void {
+    const entry = readEntry(this.#options.shard, raw);
+    if (entry === null || (entry.kind !== "message" && entry.kind !== "deletion")) return;
+    if (entry.who !== this.#options.who) return;
+    const request = this.#open.get(entry.request);
+    const { term, n } = entry.kind === "message" ? entry.message : entry.place;
+    if (request !== undefined) this.#answer(request, { kind: "accepted", term, n });
+  }
+
+  /** Nobody waits longer than engine_timeout; a server that let one wait so long is given up. */
+  #look(): void {
+    const nowMs = performance.now();
+    let isStalled = false;
+    for (const request of this.#open.values()) {
+      if (request.untilMs > nowMs) break;
+      if (request.isSent) isStalled = true;
+      this.#answer(request, { kind: request.isSent ? "unknown" : "away" });
+    }
+    if (isStalled) this.#link.giveUp();
+  }
+}
+
+const isBelow = (left: { term: number; n: number }, right: { term: number; n: number }): boolean =>
+  left.term < right.term || (left.term === right.term && left.n < right.n);

@@ -1,0 +1,100 @@
+/**
+ * The one script that writes: it gives the place in the order, opens incarnations, and puts entries into the log, all in one step of the
+ * engine. Called with EVALSHA by engine-connection.ts. Numbers leave Lua as text of all their digits: they have up to 16, and Lua would round.
+ *
+ *   KEYS  meta, log, nodes, then a counter for each channel
+ *   ARGV  kind, run, known term, top, total, second, epoch, shards, who, request, then what the kind wants
+ *
+ * Keys of a shard share one hash tag, so all of them are on one server of a Redis Cluster.
+ *
+ * An engine that is not the one of before (another run id: restarted, promoted, emptied) may have lost the end of the log. The first who writes
+ * to it opens an incarnation: a term above all others, an entry that says how far this history reached (`i`, with the fork), and a base above
+ * every position ever given out. So no position means two messages, and whoever has read more than the fork knows what was lost.
+ */
+export const START_MS = 1735689600000; // 2025-01-01, where positions begin to count
+/** Positions a millisecond of the clock is worth. */
+export const POSITIONS_A_MS = 1024;
+/** Where the clock is behind: so far above the highest position that is known. */
+export const GUARD = 1048576;
+
+export const APPEND = `
+local function text(number) return string.format('%.0f', number) end
+local meta, log, nodes = KEYS[1], KEYS[2], KEYS[3]
+local kind = ARGV[1]
+local found = redis.call('HMGET', meta, 'run', 'term', 'n', 'sec', 'tag', 'top', 'total', 'base', 'epoch', 'shards')
+if found[9] and ARGV[7] ~= found[9] then return redis.error_reply('EPOCH ' .. found[9]) end
+if found[10] and ARGV[8] ~= found[10] then return redis.error_reply('SHARDS ' .. found[10]) end
+local time = redis.call('TIME')
+local second = tonumber(time[1])
+local term, n = tonumber(found[2] or 0), tonumber(found[3] or 0)
+local sec, tag = tonumber(found[4] or 0), tonumber(found[5] or 0)
+local top, total, base = tonumber(found[6] or 0), tonumber(found[7] or 0), tonumber(found[8] or 0)
+local clock = (second * 1000 + math.floor(tonumber(time[2]) / 1000) - ${START_MS}) * ${POSITIONS_A_MS}
+local function tick(of)
+  if second > sec then sec, tag = second, of else tag = tag + of end
+end
+local function place() return text(sec) .. ' ' .. text(tag) .. ' ' .. text(total) .. ' ' .. text(top) end
+local function append(head, ...)
+  n = n + 1
+  redis.call('XADD', log, text(term) .. '-' .. text(n), 'h', head, ...)
+end
+if found[1] ~= ARGV[2] then
+  local previous, fork = term, n
+  top = math.max(top, tonumber(ARGV[4]))
+  total = math.max(total, tonumber(ARGV[5]))
+  if tonumber(ARGV[6]) > sec then sec, tag = tonumber(ARGV[6]), 1000000 end
+  term = math.max(second * 1000000 + tonumber(time[2]), term + 1, tonumber(ARGV[3]) + 1)
+  if fork > 0 or top > 0 then base = math.max(clock, top + ${GUARD}) else base = clock end
+  top = base
+  append('i ' .. place() .. ' ' .. text(previous) .. ' ' .. text(fork) .. ' ' .. text(base))
+  redis.call('HSET', meta, 'run', ARGV[2], 'base', text(base), 'epoch', ARGV[7], 'shards', ARGV[8])
+end
+local answer = {}
+if kind == 'm' then
+  local flags, data, id, eventType = ARGV[12], ARGV[13], ARGV[14], ARGV[15]
+  local fields = {'c', '', 'd', data}
+  if string.find(flags, 'i') then fields[#fields + 1] = 'i' fields[#fields + 1] = id end
+  if string.find(flags, 't') then fields[#fields + 1] = 't' fields[#fields + 1] = eventType end
+  for at = 4, #KEYS do
+    local key = KEYS[at]
+    local counter = redis.call('HMGET', key, 'p', 'b', 'o')
+    local position, from, count = tonumber(counter[1]), tonumber(counter[2]), tonumber(counter[3] or 0)
+    if not position then
+      from = math.max(clock, top)
+      position = from
+    elseif from < base then
+      redis.call('HSET', key, 'q', counter[1], 'z', counter[3])
+      from = base
+      position = base
+    end
+    position = position + 1
+    count = count + 1
+    total = total + 1
+    top = math.max(top, position)
+    tick(1)
+    fields[2] = ARGV[16 + at - 4]
+    append('m ' .. place() .. ' ' .. text(position) .. ' ' .. text(from) .. ' ' .. text(count) .. ' ' .. flags .. ' ' .. ARGV[9] .. ' ' .. ARGV[10], unpack(fields))
+    redis.call('HSET', key, 'p', text(position), 'b', text(from), 'o', text(count))
+    redis.call('PEXPIRE', key, ARGV[11])
+    answer[#answer + 1] = text(position)
+    answer[#answer + 1] = text(count)
+  end
+elseif kind == 'd' then
+  for at = 4, #KEYS do
+    redis.call('DEL', KEYS[at])
+    tick(1)
+    append('d ' .. place() .. ' ' .. ARGV[9] .. ' ' .. ARGV[10], 'c', ARGV[12 + at - 4], 'd', ARGV[11])
+  end
+elseif kind == 'h' then
+  tick(0)
+  append('h ' .. place() .. ' ' .. ARGV[11], 'd', ARGV[12])
+  redis.call('HSET', nodes, ARGV[11], text(n))
+elseif kind == 'g' then
+  if redis.call('HGET', nodes, ARGV[11]) ~= ARGV[12] then return {'0', '0'} end
+  redis.call('HDEL', nodes, ARGV[11])
+  tick(0)
+  append('g ' .. place() .. ' ' .. ARGV[11])
+end
+redis.call('HSET', meta, 'term', text(term), 'n', text(n), 'sec', text(sec), 'tag', text(tag), 'top', text(top), 'total', text(total))
+return {text(term), text(n), unpack(answer)}
+`;

@@ -1,0 +1,293 @@
+/**
+ * A clustered node's store as cluster/ sees it, beside Store: what only the reader of the log does to it, and how far it has come. The work is
+ * in replica.ts, lost-tail.ts and lease.ts. Like Store it says BUSY where the lock cannot be had.
+ */
+import { type Arena, channelWord, leapWide, setWide, wide, wideShared } from "./arena.ts";
+import { ChannelRef } from "./channel-ref.ts";
+import { livingChannels, nameOf } from "./channels.ts";
+import { mendAfter } from "./damage.ts";
+import { probe } from "./hash-table.ts";
+import { pushJump } from "./jumps.ts";
+import {
+  CH_INCARNATION,
+  CH_LAST_ID,
+  CH_SUBSCRIBERS,
+  HEAD_CLOCK_SEC,
+  HEAD_CLOCK_TAG,
+  HEAD_EPOCH,
+} from "./layout.ts";
+import {
+  CX_BASE,
+  CX_FLOOR,
+  CX_PUBLISHED,
+  CX_REMOTE,
+  HEAD_JOINED,
+  HEAD_LEASE,
+  HEAD_LOST_TAIL,
+  HEAD_NODES,
+  HEAD_READER_STARTS,
+  HEAD_REMOTE_SUBSCRIBERS,
+  HEAD_UNPLACED,
+  MAX_SHARDS,
+  SHARD_APPLIED_SEC,
+  SHARD_CONNECTED,
+  SHARD_ENTRY_SEC,
+  SHARD_N,
+  SHARD_PUBLISHED,
+  SHARD_READY,
+  SHARD_SEEN_N,
+  SHARD_TERM,
+  SHARD_TOP,
+} from "./layout-cluster.ts";
+import { endLease, takeLease } from "./lease.ts";
+import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
+import { cutTail, type Fork, type Rest, type Torn, tornChannels } from "./lost-tail.ts";
+import { hashName } from "./names.ts";
+import { BUSY } from "./outcome.ts";
+import type { StorePolicy } from "./policy.ts";
+import { deleteChannel } from "./publish.ts";
+import { applyMessage, isNext, type LogMessage, type LogPlace, moveCursor, shardWord } from "./replica.ts";
+import { nextSerial, publishEntry } from "./ring.ts";
+
+export type { Fork, LogMessage, LogPlace, Rest, Torn };
+
+export interface Cursor {
+  readonly term: number;
+  readonly n: number;
+}
+
+/** How a shard stands on this node. */
+export interface ShardState extends Cursor {
+  readonly published: number;
+  readonly top: number;
+  readonly isReady: boolean;
+  readonly isConnected: boolean;
+  readonly entrySec: number;
+  readonly appliedSec: number;
+  readonly lag: number;
+}
+
+const found = new ChannelRef();
+
+export class ReplicaStore {
+  readonly #arena: Arena;
+  readonly #policy: () => StorePolicy;
+
+  constructor(arena: Arena, policy: () => StorePolicy) {
+    this.#arena = arena;
+    this.#policy = policy;
+  }
+
+  // --- the log -----------------------------------------------------------------------------------------------------------
+
+  cursor(shard: number): Cursor {
+    const { u32 } = this.#arena;
+    const at = shardWord(shard);
+    return { term: wide(u32, at + SHARD_TERM), n: wide(u32, at + SHARD_N) };
+  }
+
+  /** Whether an entry with this place has been applied. */
+  hasReached(shard: number, term: number, n: number): boolean {
+    const cursor = this.cursor(shard);
+    return cursor.term > term || (cursor.term === term && cursor.n >= n);
+  }
+
+  /** APPLIED, KNOWN, UNPLACED or BUSY of replica.ts. */
+  applyMessage(entry: LogMessage, nowMs: number): number {
+    return this.#mending(() => applyMessage(this.#arena, this.#policy(), entry, nowMs));
+  }
+
+  /** True: it is done, whether there was such a channel or not. */
+  applyDeletion(place: LogPlace, name: Uint8Array, text: Uint8Array, nowMs: number): boolean {
+    const { u32, layout } = this.#arena;
+    if (!isNext(this.#arena, place)) return true;
+    const index = probe(this.#arena, name, hashName(this.#arena, name), found);
+    // The others' counts went with it: nobody here waits for them.
+    if (index >= 0) u32[channelWord(layout, index) + layout.clusterWord + CX_REMOTE] = 0;
+    // Of a node whose store is larger.
+    const said = text.length > layout.maxMessageBytes ? text.subarray(0, 0) : text;
+    const outcome = this.#mending(() => deleteChannel(this.#arena, this.#policy(), name, said, nowMs));
+    return outcome !== BUSY && this.moveOn(place, nowMs);
+  }
+
+  /** An entry that changes nothing here. False: busy. */
+  moveOn(place: LogPlace, nowMs: number): boolean {
+    if (!tryAcquire(this.#arena, REQUEST_MS)) return false;
+    if (isNext(this.#arena, place)) moveCursor(this.#arena, place, Math.floor(nowMs / 1000));
+    release(this.#arena);
+    return true;
+  }
+
+  tornChannels(fork: Fork, isOfShard: (name: Uint8Array) => boolean): Torn[] | null {
+    return tornChannels(this.#arena, fork, isOfShard);
+  }
+
+  /** How many messages it took out, or BUSY. */
+  cutTail(torn: Torn, rest: Rest, fork: Fork, nowMs: number): number {
+    return this.#mending(() => cutTail(this.#arena, torn, rest, fork, Math.floor(nowMs / 1000)));
+  }
+
+  /** Living channels, for whoever asks the engine what it knows of them; null: busy. */
+  channels(isOfShard: (name: Uint8Array) => boolean): Torn[] | null {
+    const living = livingChannels(this.#arena);
+    if (living === null) return null;
+    const all: Torn[] = [];
+    living.indices.forEach((index, at) => {
+      const name = nameOf(this.#arena, index);
+      if (isOfShard(name)) all.push({ index, incarnation: living.incarnations[at] ?? 0, name });
+    });
+    return all;
+  }
+
+  /** Entries between were trimmed away before this node read them: the channel goes on where its counter stands. False: busy. */
+  reach({ index, incarnation }: Torn, rest: Rest): boolean {
+    const { u32, layout } = this.#arena;
+    const record = channelWord(layout, index);
+    const more = record + layout.clusterWord;
+    if (!tryAcquire(this.#arena, REQUEST_MS)) return false;
+    const lastId = wide(u32, record + CH_LAST_ID);
+    if (u32[record + CH_INCARNATION] === incarnation && rest.last > lastId) {
+      if (wide(u32, more + CX_BASE) !== rest.base) {
+        // Of the counter before, more may have come than is known: nobody's place before this one is certain.
+        if (lastId > 0) pushJump(this.#arena, record, lastId, rest.base);
+        setWide(u32, more + CX_FLOOR, rest.last);
+        setWide(u32, more + CX_BASE, rest.base);
+      }
+      setWide(u32, more + CX_PUBLISHED, rest.published);
+      leapWide(this.#arena, record + CH_LAST_ID, rest.last);
+      publishEntry(this.#arena, nextSerial(this.#arena), index, 0, incarnation);
+    }
+    release(this.#arena);
+    return true;
+  }
+
+  // --- the reader -------------------------------------------------------------------------------------------------------
+
+  takeLease(slot: number): boolean {
+    const { u32 } = this.#arena;
+    if (u32[HEAD_LEASE] === slot + 1) return true;
+    if (!takeLease(this.#arena, slot)) return false;
+    u32[HEAD_READER_STARTS] = u32[HEAD_READER_STARTS]! + 1;
+    return true;
+  }
+
+  endLease(slot: number): void {
+    endLease(this.#arena, slot);
+  }
+
+  setReady(shard: number, isReady: boolean): void {
+    this.#arena.u32[shardWord(shard) + SHARD_READY] = isReady ? 1 : 0;
+  }
+
+  setConnected(shard: number, isConnected: boolean): void {
+    this.#arena.u32[shardWord(shard) + SHARD_CONNECTED] = isConnected ? 1 : 0;
+  }
+
+  setSeen(shard: number, n: number): void {
+    setWide(this.#arena.u32, shardWord(shard) + SHARD_SEEN_N, n);
+  }
+
+  shard(shard: number): ShardState {
+    const { u32 } = this.#arena;
+    const at = shardWord(shard);
+    const n = wide(u32, at + SHARD_N);
+    return {
+      term: wide(u32, at + SHARD_TERM),
+      n,
+      published: wideShared(u32, at + SHARD_PUBLISHED),
+      top: wide(u32, at + SHARD_TOP),
+      isReady: u32[at + SHARD_READY] === 1,
+      isConnected: u32[at + SHARD_CONNECTED] === 1,
+      entrySec: u32[at + SHARD_ENTRY_SEC]!,
+      appliedSec: u32[at + SHARD_APPLIED_SEC]!,
+      lag: Math.max(0, wide(u32, at + SHARD_SEEN_N) - n),
+    };
+  }
+
+  /** Engine's time as far as it was read here. */
+  get clock(): { readonly sec: number; readonly tag: number } {
+    const { u32 } = this.#arena;
+    return { sec: u32[HEAD_CLOCK_SEC]!, tag: u32[HEAD_CLOCK_TAG]! };
+  }
+
+  // --- the other nodes ----------------------------------------------------------------------------------------------------
+
+  /** Subscribers of this node in a channel. */
+  localSubscribers(index: number): number {
+    const { u32, layout } = this.#arena;
+    const first = channelWord(layout, index) + CH_SUBSCRIBERS;
+    let sum = 0;
+    for (let slot = 0; slot < layout.workerSlots; slot++) sum += u32[first + slot]!;
+    return sum;
+  }
+
+  /** Written by the reader alone. */
+  setRemoteSubscribers(index: number, incarnation: number, count: number): void {
+    const { u32, layout } = this.#arena;
+    const record = channelWord(layout, index);
+    if (u32[record + CH_INCARNATION] === incarnation) u32[record + layout.clusterWord + CX_REMOTE] = count;
+  }
+
+  clearRemoteSubscribers(): void {
+    const { u32, layout } = this.#arena;
+    for (let index = 0; index < layout.channels; index++)
+      u32[channelWord(layout, index) + layout.clusterWord + CX_REMOTE] = 0;
+    u32[HEAD_REMOTE_SUBSCRIBERS] = 0;
+  }
+
+  setOthers(nodes: number, subscribers: number): void {
+    this.#arena.u32[HEAD_NODES] = nodes;
+    this.#arena.u32[HEAD_REMOTE_SUBSCRIBERS] = subscribers;
+  }
+
+  get others(): {
+    readonly nodes: number;
+    readonly subscribers: number;
+    readonly lostTail: number;
+    readonly unplaced: number;
+    readonly readerStarts: number;
+  } {
+    const { u32 } = this.#arena;
+    return {
+      nodes: u32[HEAD_NODES]!,
+      subscribers: u32[HEAD_REMOTE_SUBSCRIBERS]!,
+      lostTail: wide(u32, HEAD_LOST_TAIL),
+      unplaced: wide(u32, HEAD_UNPLACED),
+      readerStarts: u32[HEAD_READER_STARTS]!,
+    };
+  }
+
+  /** Of the cluster whose messages these are; 0 = not known. */
+  get joinedEpoch(): number {
+    const { u32 } = this.#arena;
+    const epoch = wide(u32, HEAD_JOINED);
+    return epoch === wide(u32, HEAD_EPOCH) ? epoch : 0;
+  }
+
+  /** Every position that was given out by another one means nothing from here on. Main, before anybody serves, in an empty store. */
+  join(epoch: number): void {
+    setWide(this.#arena.u32, HEAD_EPOCH, epoch);
+    setWide(this.#arena.u32, HEAD_JOINED, epoch);
+  }
+
+  /** Main, at a start: nothing that is known of others, or of how far the log goes, holds any more. */
+  beginRun(): void {
+    this.clearRemoteSubscribers();
+    this.setOthers(1, 0);
+    for (let shard = 0; shard < MAX_SHARDS; shard++) {
+      this.setReady(shard, false);
+      this.setConnected(shard, false);
+    }
+  }
+
+  /** For what may be done again from its beginning: an entry is applied once, whoever dies of it. */
+  #mending<T>(work: () => T): T {
+    const before = nextSerial(this.#arena);
+    try {
+      return work();
+    } catch (error) {
+      mendAfter(this.#arena, error, before);
+      return work();
+    }
+  }
+}
