@@ -7,7 +7,7 @@ import type { Axis, Chart, Series } from "./chart.ts";
 
 const WIDTH = 720;
 const HEIGHT = 400;
-const PLOT = { left: 64, right: 590, top: 52, bottom: 340 } as const;
+const PLOT = { left: 64, right: 566, top: 52, bottom: 340 } as const;
 const LINE_PX = 16;
 const TICKS = 5;
 

@@ -8,11 +8,29 @@ export class Generator {
   readonly #answers: AsyncIterator<string>;
 
   /** `options` become `--name value`. */
-  constructor(command: readonly string[], options: Readonly<Record<string, string | number>>) {
+  constructor(
+    command: readonly string[],
+    options: Readonly<Record<string, string | number>>,
+    environment: Readonly<Record<string, string>> = {},
+  ) {
     const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    this.#process = Bun.spawn([...command, ...words], { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+    this.#process = Bun.spawn([...command, ...words], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
+      env: { ...process.env, ...environment },
+    });
     this.#answers = lines(this.#process.stdout);
     running.add(this);
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** For those who say a first line when they can take commands. */
+  async started(): Promise<void> {
+    if ((await this.#answers.next()).done === true) throw new Error("ended before it was ready");
   }
 
   async stop(): Promise<void> {

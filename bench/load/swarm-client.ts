@@ -38,14 +38,19 @@ export class Swarm extends Generator {
   }
 
   once(): Promise<RunResult> {
-    return this.ask("once");
+    return this.several(1);
+  }
+
+  /** Publishes so many, each when all have the last. */
+  several(messages: number): Promise<RunResult> {
+    return this.ask(`several ${messages}`);
   }
 }
 
 /** Starts a generator for one channel of one server; no subscriber is connected yet. */
 export async function startSwarm(
-  peer: Peer,
-  server: Server,
+  peer: Pick<Peer, "subscribePath">,
+  server: Pick<Server, "port">,
   transport: Transport,
   channel: string,
   size: number = MESSAGE_BYTES,

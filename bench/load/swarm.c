@@ -7,7 +7,7 @@
  *   run WINDOW MS      keep WINDOW publishes in flight for MS (a publish is in flight
  *                      until it is answered and every subscriber has it)                 -> result
  *   pace HZ MS         publish at a fixed rate, whatever the server does                 -> result with samples
- *   once               publish one message and wait until all have it                    -> result
+ *   several N          publish N messages, each when all have the last                   -> result
  * result = {"messages","deliveries","wallUs","cpuUs","p50Us","p99Us","maxUs"[,"samplesUs"]}
  * Latency counts from the moment a publish is due (pace) or sent (run) until the last subscriber has read it.
  *
@@ -292,7 +292,7 @@ int main(int argc, char **argv) {
     if (sscanf(line, "grow %d", &count) == 1) grow(count);
     else if (sscanf(line, "run %d %d", &count, &ms) == 2) measure(count, 0, (uint64_t)ms * 1000000, UINT64_MAX);
     else if (sscanf(line, "pace %lf %d", &hz, &ms) == 2) measure(0, hz, (uint64_t)ms * 1000000, UINT64_MAX);
-    else if (!strncmp(line, "once", 4)) measure(1, 0, STALL_NS, 1);
+    else if (sscanf(line, "several %d", &count) == 1) measure(1, 0, UINT64_MAX, (uint64_t)count);
     else die("unknown command %s", line);
     fflush(stdout);
   }

@@ -262,7 +262,7 @@ for await (const line of console) {
     console.log(JSON.stringify(await measure(Number(first), 0, Number(second), Infinity)));
   else if (command === "pace")
     console.log(JSON.stringify(await measure(0, Number(first), Number(second), Infinity)));
-  else if (command === "once") console.log(JSON.stringify(await measure(1, 0, STALL_MS, 1)));
+  else if (command === "several") console.log(JSON.stringify(await measure(1, 0, Infinity, Number(first))));
   else die(`unknown command ${line}`);
 }
 process.exit(0);

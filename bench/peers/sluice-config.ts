@@ -12,28 +12,17 @@ export const DOORS: readonly Door[] = ["native", "wire"];
 export interface ConfigOptions {
   readonly listen: string;
   readonly door: Door;
-  /** Whether the binary has the option `listener`; before that the second door opened for who needed it. */
-  readonly hasOption: boolean;
   readonly certificate?: Certificate | undefined;
   /** Between two pings of a held connection. */
   readonly pingSec?: number | undefined;
 }
 
-/** A stream whose head cannot wait for a message: where it stands, `Bun.serve` is not used. */
-const EARLY_HEAD = `
-[[location]]
-match = "~ ^/early/(.*)$"
-subscriber = "streaming"
-channels_path = "$1"
-`;
-
-export function configuration({ listen, door, hasOption, certificate, pingSec = 60 }: ConfigOptions): string {
-  const text = readFileSync(join(import.meta.dir, "sluice.toml"), "utf8").replaceAll(
+export function configuration({ listen, door, certificate, pingSec = 60 }: ConfigOptions): string {
+  const locations = readFileSync(join(import.meta.dir, "sluice.toml"), "utf8").replaceAll(
     'ping_message_interval = "60s"',
     `ping_message_interval = "${pingSec}s"`,
   );
-  const top = hasOption ? `listener = "${door}"\n` : "";
-  const locations = hasOption || door === "native" ? text : text + EARLY_HEAD;
+  const top = `listener = "${door}"\n`;
   if (certificate === undefined) return `listen = ["${listen}"]\n${top}${locations}`;
   const server = [
     "[[server]]",

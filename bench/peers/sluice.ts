@@ -16,7 +16,6 @@ let pinned: {
   readonly folder: string;
   readonly binary: string;
   readonly name: string;
-  readonly hasDoors: boolean;
 } | null = null;
 
 function pin(): void {
@@ -25,13 +24,7 @@ function pin(): void {
   copyFileSync(built, binary);
   const hash = Bun.hash(readFileSync(binary)).toString(16).slice(0, 8);
   const version = Bun.spawnSync([binary, "version"]).stdout.toString().trim().split("\n")[0];
-  const options = Bun.spawnSync([binary, "defaults"]).stdout.toString();
-  pinned = {
-    folder,
-    binary,
-    name: `${version}, binary ${hash}`,
-    hasDoors: /^(# )?listener = /m.test(options),
-  };
+  pinned = { folder, binary, name: `${version}, binary ${hash}` };
 }
 
 /** "sluice 0.1.0 ..., binary 1a2b3c4d": what the report names. */
@@ -63,9 +56,8 @@ export function serveCommand(port: number, workers: number, folder: string, conf
 export function doorCommand(door: Door, port: number, folder: string, options: StartOptions = {}) {
   const { workers = 1, certificate, pingSec } = options;
   const file = join(folder, "sluice.toml");
-  const hasOption = pinned?.hasDoors === true;
   const listen = `127.0.0.1:${port}`;
-  writeFileSync(file, configuration({ listen, door, hasOption, certificate, pingSec }));
+  writeFileSync(file, configuration({ listen, door, certificate, pingSec }));
   return {
     command: [pinnedBinary(), "serve", "--config", file, "--workers", String(workers)],
     environment: { RUNTIME_DIRECTORY: folder },
@@ -93,6 +85,9 @@ function buildOnce(): string | null {
   return `sluice: \`bun run build\` failed: ${build.stderr.toString().trim().split("\n").at(-1)}`;
 }
 
+export const subscribePath = (transport: Transport, channel: string): string =>
+  `/${PREFIX[transport]}/${channel}`;
+
 /** sluice listening by that door; named as the door. */
 export function sluice(door: Door): Peer {
   return {
@@ -107,6 +102,6 @@ export function sluice(door: Door): Peer {
       const cleanUp = () => rmSync(folder, { recursive: true, force: true });
       return new Server(port, command, cleanUp, environment).ready(options.workers ?? 1);
     },
-    subscribePath: (transport, channel) => `/${PREFIX[transport]}/${channel}`,
+    subscribePath,
   };
 }
