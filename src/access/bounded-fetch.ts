@@ -8,6 +8,8 @@ export interface Fetched {
   readonly body: Uint8Array;
 }
 
+export class TooLarge extends Error {}
+
 export interface FetchBounds {
   readonly timeoutMs: number;
   readonly maxBytes: number;
@@ -37,7 +39,7 @@ export async function boundedBody(response: Response, maxBytes: number): Promise
     if (length > maxBytes) {
       // Nobody waits for how its end is taken.
       reader.cancel().catch(() => undefined);
-      throw new Error(`the answer has more than ${maxBytes} bytes`);
+      throw new TooLarge(`the answer has more than ${maxBytes} bytes`);
     }
     chunks.push(value);
   }

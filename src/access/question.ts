@@ -10,7 +10,7 @@ import type { LocationConfig, QuestionConfig } from "../config/model.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import { log } from "../log.ts";
 import { grantOfAnswer } from "./answered-grant.ts";
-import { boundedFetch, type Fetched } from "./bounded-fetch.ts";
+import { boundedFetch, type Fetched, TooLarge } from "./bounded-fetch.ts";
 import { digestOf } from "./digest.ts";
 import { positionArguments, withoutArguments } from "./position-arguments.ts";
 import { LET_IN, type Refused, type Verdict } from "./verdict.ts";
@@ -24,7 +24,8 @@ const MOST_AT_ONCE = 512;
 const MOST_TICKETS = 10_000;
 /** A refusal counts for less: it may be the login that follows. */
 const REFUSED_MS = 1000;
-/** A backend that is not there is left alone for so long, twice as long each time. */
+/** A backend that is not there, or let so many questions time out in a row, is left alone for so long, twice as long each time. */
+const MOST_LATE = 8;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 
@@ -41,6 +42,8 @@ export class Question {
   readonly #tickets = new Map<string, Ticket>();
   readonly #underWay = new Map<string, Promise<Verdict>>();
   #pauseMs = 0;
+  /** In a row. */
+  #late = 0;
   #pausedUntilMs = 0;
 
   constructor(config: QuestionConfig, location: LocationConfig, askLocation: AskLocation) {
@@ -94,13 +97,23 @@ export class Question {
         ? await inTime(this.#askLocation(to, located, headers), timeoutMs)
         : await boundedFetch(to, headers, { timeoutMs, maxBytes: MAX_ANSWER_BYTES });
       this.#pauseMs = 0;
+      this.#late = 0;
       return this.#verdict(answer, channels);
     } catch (error) {
-      // Down, or hanging: the next clients are told so at once.
-      this.#pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, this.#pauseMs * 2));
-      this.#pausedUntilMs = performance.now() + this.#pauseMs;
+      this.#pauseAfter(error);
       return this.#failed(error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /**
+   * Down, or hanging: the next clients are told so at once. Not after a single answer that was late or too large: whoever can ask for one
+   * would shut out everybody.
+   */
+  #pauseAfter(error: unknown): void {
+    if (error instanceof TooLarge) return;
+    if (error instanceof Error && error.name === "TimeoutError" && ++this.#late < MOST_LATE) return;
+    this.#pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, this.#pauseMs * 2));
+    this.#pausedUntilMs = performance.now() + this.#pauseMs;
   }
 
   #verdict(answer: Fetched, channels: readonly string[]): Verdict {
@@ -140,7 +153,7 @@ export class Question {
 /** A handler has a limit of its own, its body has none. */
 async function inTime<Value>(answer: Promise<Value>, timeoutMs: number): Promise<Value> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error("it took too long")), timeoutMs);
+  const timer = setTimeout(() => reject(new DOMException("it took too long", "TimeoutError")), timeoutMs);
   try {
     return await Promise.race([answer, promise]);
   } finally {
