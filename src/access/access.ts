@@ -51,7 +51,7 @@ export class Access {
   readonly #standings: Standings;
   readonly #refuseInWords: RefuseInWords;
   /** Of requests that are handed in a second time. */
-  readonly #granted = new WeakMap<Incoming, Grant>();
+  readonly #granted = new WeakMap<Incoming, { readonly index: number; readonly grant: Grant }>();
 
   constructor({ config, store, askLocation, refuseInWords }: AccessOptions) {
     this.revocations = new Revocations(store);
@@ -104,15 +104,16 @@ export class Access {
   ): Response | null {
     if (isRefused(verdict)) return this.#refuse(located, server, verdict);
     if (verdict === LET_IN) return null;
-    if (isKept) this.#granted.set(located.request, verdict);
+    if (isKept) this.#granted.set(located.request, { index: located.index, grant: verdict });
     give(located, verdict);
     return null;
   }
 
   /** The request is here again, as another object: what was granted to it still is. */
   recall(located: LocatedRequest): void {
-    const grant = this.#granted.get(located.request) ?? null;
-    if (grant !== null) give(located, grant);
+    const said = this.#granted.get(located.request);
+    // What another location has granted, from which it was sent on, is nothing here.
+    if (said?.index === located.index) give(located, said.grant);
   }
 
   #refuse(located: LocatedRequest, server: AddressSource | null, { refusal, fields }: Refused): Response {

@@ -216,6 +216,10 @@ export class Locator {
   /** Sends a request to another place of its server. It is to be handed in a second time, and then is there. */
   sendOn(located: LocatedRequest, to: Redirect): void {
     this.#road.redirect(located, located.place, to);
+    // Who that is and what he may was for the location it came from.
+    located.grant = null;
+    located.granted = null;
+    located.user = null;
     this.#sentOn.set(located.request, located);
     this.keepCallers(located);
   }

@@ -20,13 +20,26 @@ interface Client {
 /** The first rule that fits decides; without one that fits the client may come. Throws on a rule that is none. */
 export function compileAccess(rules: readonly AccessRule[]): AccessCheck | null {
   if (rules.length === 0) return null;
+  const said = compileRules(rules);
+  // Of an address that cannot be read nobody can say that no rule fits.
+  return (peer) => said(peer) ?? (peer.kind === "unix" || parseAddress(peer.address) !== null);
+}
+
+/** Whether a rule says that this client may come: where one of several things is enough, that no rule forbids it is none of them. */
+export function compileAllowance(rules: readonly AccessRule[]): AccessCheck | null {
+  if (rules.length === 0) return null;
+  const said = compileRules(rules);
+  return (peer) => said(peer) === true;
+}
+
+/** What the first rule that fits says; null: none fits. */
+function compileRules(rules: readonly AccessRule[]): (peer: KnownPeer) => boolean | null {
   const compiled: readonly Rule[] = rules.map(({ allow, network }) => ({ allow, fits: compileFit(network) }));
   return (peer) => {
     const bytes = peer.kind === "ip" ? parseAddress(peer.address) : null;
     const client: Client = { kind: peer.kind, bytes: bytes ?? [] };
     for (const { allow, fits } of compiled) if (fits(client)) return allow;
-    // Of an address that cannot be read nobody can say that no rule fits.
-    return peer.kind === "unix" || bytes !== null;
+    return null;
   };
 }
 

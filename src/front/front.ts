@@ -10,7 +10,7 @@ import type { AuthConfig, Config, LocationConfig } from "../config/model.ts";
 import { isGzipType } from "../content-coding.ts";
 import { type Answer, asResponse } from "../direct-answer.ts";
 import { type Refusal, Refusals } from "../errors.ts";
-import { type AccessCheck, compileAccess } from "./access.ts";
+import { type AccessCheck, compileAccess, compileAllowance } from "./access.ts";
 import { AccessLog, LogFiles } from "./access-log.ts";
 import { compileAddedHeaders, type HeaderAdder, STATUSES } from "./added-headers.ts";
 import { Authentication, type Resume, UserCheck } from "./authentication.ts";
@@ -26,12 +26,13 @@ import { Verifications } from "./verifications.ts";
 /** Who may come in. */
 interface Gate {
   readonly access: AccessCheck | null;
+  readonly allowance: AccessCheck | null;
   readonly authentication: Authentication | null;
 }
 
 interface Entry extends Gate {
-  /** One of the two is enough. */
-  readonly satisfiesAny: true | null;
+  /** One of them is enough; `isAsked`: a grant is the third (src/access). */
+  readonly satisfiesAny: { readonly isAsked: boolean } | null;
   /** For other methods than those. */
   readonly except: Gate | null;
   readonly tryFiles: FileTrier | null;
@@ -92,10 +93,13 @@ export class Front {
     const entry = this.#entries[located.index] ?? null;
     if (entry === null) return null;
     entry.accessLog?.arrived(located);
-    const { access, authentication } = located.isExcepted ? (entry.except ?? entry) : entry;
+    const { access, allowance, authentication } = located.isExcepted ? (entry.except ?? entry) : entry;
     const isAllowed = access === null || access(located.peer);
-    if (entry.satisfiesAny !== null && access !== null && isAllowed) return null;
-    if (!isAllowed && (entry.satisfiesAny === null || authentication === null)) return errorPage(403);
+    if (entry.satisfiesAny !== null) {
+      if (allowance?.(located.peer) === true) return null;
+      // That nothing forbids it is not enough where somebody else is to be asked.
+      if (authentication === null) return isAllowed && !entry.satisfiesAny.isAsked ? null : errorPage(403);
+    } else if (!isAllowed) return errorPage(403);
     return authentication?.check(located.header("authorization"), resume) ?? null;
   }
 
@@ -185,12 +189,14 @@ function compileEntry(
   const entry: Entry = {
     access: compileAccess(location.access),
     authentication: authentication(location.auth),
-    satisfiesAny: location.satisfiesAny ? true : null,
+    allowance: location.satisfiesAny ? compileAllowance(location.access) : null,
+    satisfiesAny: location.satisfiesAny ? { isAsked: location.grants !== null } : null,
     except:
       limitExcept === null
         ? null
         : {
             access: compileAccess(limitExcept.access),
+            allowance: compileAllowance(limitExcept.access),
             authentication: authentication(limitExcept.auth),
           },
     tryFiles: compileTryFiles(location),

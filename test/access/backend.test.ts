@@ -62,6 +62,7 @@ ${location("code", `auth_request = "/auth-handler"\nauth_timeout = "300ms"\nauth
 ${location("both", `auth_request = "${backend.url}"\ntoken_issuers = ["app"]`)}
 ${location("any", `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\naccess = ["allow 127.0.0.1", "deny all"]`)}
 ${location("any-of", `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\naccess = ["deny all"]`)}
+${location("no-rule", `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\naccess = ["allow 192.0.2.1"]`)}
 ${location("all-of", `auth_request = "${backend.url}"\nauth_cache = 0\naccess = ["deny all"]`)}
 [[location]]
 match = "~ ^/ev/(.*)$"
@@ -282,6 +283,8 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 1))(
       answers(() => new Response("no", { status: 403 }));
       expect(await asks(async () => expect((await get("/any/a")).status).toBe(304))).toBe(0);
       expect((await get("/any-of/a")).status).toBe(403);
+      // That no rule forbids it is not enough.
+      expect((await get("/no-rule/a")).status).toBe(403);
       expect((await get("/all-of/a")).status).toBe(403);
       answers(() => new Response("ok"));
       expect((await get("/any-of/a")).status).toBe(304);

@@ -103,6 +103,8 @@ const http = (port: number): string => `
     server_name doors;
     location = /any { satisfy any; deny 127.0.0.1; auth_basic r; auth_basic_user_file ${site}/users; try_files /none @in; }
     location = /any-allow { satisfy any; allow 127.0.0.1; deny all; auth_basic r; auth_basic_user_file ${site}/users; try_files /none @in; }
+    location = /any-none { satisfy any; allow 192.0.2.1; auth_basic r; auth_basic_user_file ${site}/users; try_files /none @in; }
+    location = /any-free { satisfy any; allow 192.0.2.1; try_files /none @in; }
     location = /all { satisfy all; allow 127.0.0.1; auth_basic r; auth_basic_user_file ${site}/users; try_files /none @in; }
     location = /limited { limit_except GET { deny all; } try_files /none @in; }
     location = /limited-user { root ${site}; limit_except GET POST { auth_basic r; auth_basic_user_file ${site}/users; } try_files /none @in; }
@@ -231,6 +233,8 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     ...[
       "/any",
       "/any-allow",
+      "/any-none",
+      "/any-free",
       "/all",
       "/limited",
       "/limited-user",
@@ -259,6 +263,7 @@ const MORE: readonly (readonly [server: string, ...Case])[] = [
     ),
   ),
   ["doors", "/any", { headers: USER }],
+  ["doors", "/any-none", { headers: USER }],
   ["doors", "/all", { headers: USER }],
   ["doors", "/page", { headers: USER }],
   ["doors", "/limited", { method: "POST", body: "x" }],
