@@ -33,6 +33,7 @@ const SUITES = [
   "build",
   "binary",
   "delivery",
+  "cluster",
   "nginx",
   "proxies",
   "access",
