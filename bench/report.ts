@@ -1,6 +1,7 @@
 // Turns results into the text that is printed and, with --write, stands in README.md between the result markers.
 
 import { cpus, release, totalmem } from "node:os";
+import type { Chart } from "./charts/chart.ts";
 import { hasCompiler } from "./compile.ts";
 import type { Line, RowResult } from "./rows/row.ts";
 
@@ -12,14 +13,20 @@ const WORDS = new Map<boolean | null, string>([
   [null, "undecided"],
 ]);
 
-export interface RunFacts {
+/** One row as it was measured once: what results.json keeps, so that a run of some rows replaces those and leaves the others. */
+export interface Measured {
+  readonly result: RowResult;
+  readonly day: string;
   readonly command: string;
-  /** Which sluice was measured. */
+  /** Which sluice. */
   readonly build: string;
+  readonly machine: string;
   readonly tookSec: number;
 }
 
-function machine(): string {
+export type Results = Readonly<Record<string, Measured>>;
+
+export function machine(): string {
   const all = cpus();
   const tools = hasCompiler() ? "C" : "Bun (no C compiler here)";
   const gib = (totalmem() / 2 ** 30).toFixed(0);
@@ -38,18 +45,35 @@ function table(lines: readonly Line[]): string[] {
   return [padded[0] ?? "", rule, ...padded.slice(1)];
 }
 
-/** The result section in Markdown: machine, table, then the values behind it. */
-export function report(results: readonly RowResult[], run: RunFacts): string {
-  const day = new Date().toISOString().slice(0, 10);
+/** Who measured which rows, where and when: one sentence for each run that is still in the table. */
+function origins(results: Results): string[] {
+  const runs = new Map<string, { readonly rows: string[]; tookSec: number }>();
+  for (const [row, { day, build, command, machine: where, tookSec }] of Object.entries(results)) {
+    const key = `${day}, ${where}. ${build}. \`${command}\``;
+    const run = runs.get(key) ?? { rows: [], tookSec: 0 };
+    run.rows.push(row);
+    run.tookSec += tookSec;
+    runs.set(key, run);
+  }
+  return [...runs].map(([key, { rows, tookSec }]) => {
+    const which = runs.size > 1 ? ` Rows ${rows.join(", ")}.` : "";
+    return `${key}, ${tookSec.toFixed(0)} s.${which}`;
+  });
+}
+
+/** The result section in Markdown: machine, table, charts, then the values behind it. */
+export function report(results: Results, charts: readonly Chart[]): string {
+  const all = Object.values(results).map(({ result }) => result);
   return [
-    `${day}, ${machine()}. ${run.build}. \`${run.command}\`, ${run.tookSec.toFixed(0)} s.`,
+    ...origins(results).flatMap((origin) => [origin, ""]),
     "Ranges are lowest and highest round.",
     "",
-    ...table(results.flatMap((result) => result.lines)),
+    ...table(all.flatMap((result) => result.lines)),
     "",
+    ...charts.flatMap(({ file, title }) => [`![${title}](charts/${file}.svg)`, ""]),
     "Behind the table:",
     "",
-    ...results.flatMap((result) => result.notes.map((note) => `- ${note}`)),
+    ...all.flatMap((result) => result.notes.map((note) => `- ${note}`)),
   ].join("\n");
 }
 

@@ -4,6 +4,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import type { Chart } from "./charts/chart.ts";
 import { writeCharts } from "./charts/write.ts";
 import { type Disturbance, watchDisturbance } from "./disturbance.ts";
 import { stopGenerators } from "./load/generator.ts";
@@ -12,8 +13,8 @@ import { nchan } from "./peers/nchan.ts";
 import { type Peer, stopAll } from "./peers/peer.ts";
 import { measuredBuild, releaseBinary, sluice } from "./peers/sluice.ts";
 import { DOORS, type Door } from "./peers/sluice-config.ts";
-import { FULL, QUICK } from "./plan.ts";
-import { report, writeInto } from "./report.ts";
+import { FULL, type Plan, QUICK } from "./plan.ts";
+import { type Measured, machine, type Results, report, writeInto } from "./report.ts";
 import { connectsRow } from "./rows/connects.ts";
 import { crossRow } from "./rows/cross.ts";
 import { deliveryRows } from "./rows/delivery.ts";
@@ -29,7 +30,7 @@ import { publishRow } from "./rows/publish.ts";
 import { raceRow } from "./rows/race.ts";
 import { replayRow } from "./rows/replay.ts";
 import { roomsRow } from "./rows/rooms.ts";
-import type { Row, RowResult } from "./rows/row.ts";
+import type { Peers, Row, RowResult } from "./rows/row.ts";
 import { scaleRow } from "./rows/scale.ts";
 import { startupRow } from "./rows/startup.ts";
 import { workersRow } from "./rows/workers.ts";
@@ -80,6 +81,8 @@ function chosenDoors(only: string | undefined): readonly Door[] {
   throw new Error(`--door: one of ${DOORS.join(", ")}`);
 }
 
+if (values.write && values.door !== undefined) throw new Error("--write: a table has both doors");
+
 async function present(peer: Peer): Promise<Peer | null> {
   const why = await peer.missing();
   if (why === null) return peer;
@@ -103,7 +106,7 @@ function withDisturbance(name: string, result: RowResult, { share, isDisturbed }
   };
 }
 
-async function runAll(rows: readonly Row[]): Promise<RowResult[]> {
+async function runAll(rows: readonly Row[]): Promise<Results> {
   const doors: Peer[] = [];
   for (const door of chosenDoors(values.door)) {
     const peer = await present(sluice(door));
@@ -111,20 +114,33 @@ async function runAll(rows: readonly Row[]): Promise<RowResult[]> {
   }
   const peers = { ceiling, doors, nchan: await present(nchan) };
   const plan = values.quick ? QUICK : FULL;
-  const results: RowResult[] = [];
+  const command = ["bun bench/run.ts", ...Bun.argv.slice(2).filter((word) => word !== "--write")].join(" ");
+  const facts = {
+    day: new Date().toISOString().slice(0, 10),
+    command,
+    build: measuredBuild(),
+    machine: machine(),
+  };
+  const results: Record<string, Measured> = {};
   for (const row of rows) {
     console.error(`${row.name} ...`);
+    const startMs = performance.now();
     const others = watchDisturbance();
-    try {
-      const result = await row.run(peers, plan);
-      results.push(withDisturbance(row.name, result, others()));
-    } catch (error) {
-      // One broken row must not cost the others; it stands in the table as what it is.
-      const measured = `failed: ${error instanceof Error ? error.message : String(error)}`;
-      results.push({ lines: [{ figure: row.name, target: "", measured, met: false }], notes: [] });
-    }
+    const result = await resultOf(row, peers, plan, others);
+    results[row.name] = { result, ...facts, tookSec: Math.round((performance.now() - startMs) / 1000) };
   }
   return results;
+}
+
+async function resultOf(row: Row, peers: Peers, plan: Plan, others: () => Disturbance): Promise<RowResult> {
+  try {
+    const result = await row.run(peers, plan);
+    return withDisturbance(row.name, result, others());
+  } catch (error) {
+    // One broken row must not cost the others; it stands in the table as what it is.
+    const measured = `failed: ${error instanceof Error ? error.message : String(error)}`;
+    return { lines: [{ figure: row.name, target: "", measured, met: false }], notes: [] };
+  }
 }
 
 /** Nothing that was started may outlive the bench, whatever happened to a row. */
@@ -139,13 +155,29 @@ process.once("SIGINT", async () => {
   process.exit(130);
 });
 
-const start = performance.now();
+/** Results of earlier runs, of rows there are, in the table's order; those of this run in their place. */
+async function merged(own: Results, path: string): Promise<Results> {
+  const kept: Results = (await Bun.file(path).exists()) ? await Bun.file(path).json() : {};
+  const all = { ...kept, ...own };
+  return Object.fromEntries(
+    ROWS.flatMap(({ name }) => {
+      const measured = all[name];
+      return measured === undefined ? [] : [[name, measured]];
+    }),
+  );
+}
+
+const chartsOf = (results: Results): Chart[] =>
+  Object.values(results).flatMap(({ result }) => result.charts ?? []);
+
 const results = await runAll(chosenRows(values.only)).finally(stopEverything);
-const build = measuredBuild();
-const command = ["bun bench/run.ts", ...Bun.argv.slice(2).filter((word) => word !== "--write")].join(" ");
-const section = report(results, { command, build, tookSec: (performance.now() - start) / 1000 });
-console.log(section);
-const charts = results.flatMap((result) => result.charts ?? []);
+const own = chartsOf(results);
 const folder = values.write ? join(import.meta.dir, "charts") : join(tmpdir(), "sluice-bench", "charts");
-if (charts.length > 0) console.error(`charts: ${writeCharts(folder, charts).join(" ")}`);
-if (values.write) await writeInto(join(import.meta.dir, "README.md"), section);
+if (own.length > 0) console.error(`charts: ${writeCharts(folder, own).join(" ")}`);
+console.log(report(results, []));
+if (values.write) {
+  const path = join(import.meta.dir, "results.json");
+  const all = await merged(results, path);
+  await Bun.write(path, `${JSON.stringify(all, null, 1)}\n`);
+  await writeInto(join(import.meta.dir, "README.md"), report(all, chartsOf(all)));
+}
