@@ -140,7 +140,13 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     order: cluster?.order ?? null,
   };
   const handlerFiles = options.handlerFiles ?? loadHandlers(config);
-  const host = new HandlerHost({ config, ingest: inlet, fanout, files: handlerFiles, idleSec });
+  const host = new HandlerHost({
+    config,
+    ingest: inlet,
+    fanout,
+    files: handlerFiles,
+    idleSec,
+  });
   const programs = handlerEndpoints(host);
   const access = new Access({
     config,
@@ -153,8 +159,12 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       subscribers[located.index]?.turnAway(located, refusal) ??
       null,
   });
-  const hooks = access.hooksOf(hooksOf(host));
-  host.grants = hooks;
+  const front = new Front(config, (located, refusal) => {
+    store.count(slot, Counter.REFUSED, 1);
+    return subscribers[located.index]?.turnAway(located, refusal) ?? refuse(refusal);
+  });
+  const hooks = front.addressLimits.hooksOf(access.hooksOf(hooksOf(host)));
+  host.hooks = hooks;
   const maxBodyBytes = largestBody(config);
   const handlerBytes = Math.max(0, ...programs.map((program) => program?.maxPayload ?? 0));
   const silenceMs = config.limits.maxSilenceMs;
@@ -171,7 +181,6 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     maxFrameBytes: sizes.subscriberFrameBytes,
   });
   const locator = new Locator(config);
-  const front = new Front(config);
   const guards = new Guards(host, (located, refusal, server, spoken) =>
     refuseSocket(located, refusal, server as RefusedUpgrader | null, spoken),
   );

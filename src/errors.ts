@@ -80,6 +80,11 @@ export const Refusals = {
     ...refusal("too_many_subscribers", 403, "Subscribers limit per channel has been exceeded."),
     retryAfterSec: 10,
   },
+  /** Of one address, at a time (front/address-limits.ts); a location may have another status for it. */
+  crowdedAddress: {
+    ...refusal("crowded_address", 503, "Too many connections of this address."),
+    retryAfterSec: 1,
+  },
   missingUpgrade: refusal(
     "missing_upgrade",
     400,

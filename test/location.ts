@@ -48,6 +48,7 @@ export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfi
   auth: null,
   grants: null,
   rate: null,
+  addressLimit: null,
   addedHeaders: [],
   gzip: null,
   files: null,

@@ -4,6 +4,7 @@
  */
 import { hostname } from "node:os";
 import { readRate } from "./access-checks.ts";
+import { readAddressLimit } from "./address-limit.ts";
 import { autoWorkers } from "./auto-workers.ts";
 import type { CheckedValues, LocationEntry, ServerEntry } from "./document.ts";
 import { parseEngine } from "./engine-address.ts";
@@ -252,6 +253,10 @@ function buildLocation(
     auth: authOf(location.auth_basic, location.auth_basic_user_file),
     grants: grantsOf(location, folder),
     satisfiesAny: location.satisfy === "any",
+    addressLimit:
+      location.max_connections_per_address === null
+        ? null
+        : readAddressLimit(location.max_connections_per_address),
     rate: location.rate === null ? null : readRate(location.rate),
     limitExcept: limitExceptOf(location),
     tryFiles: location.try_files,

@@ -2,7 +2,9 @@
  * The shape of a checked configuration: what config/ produces and every other folder reads. Everything is resolved (defaults
  * filled in, sizes in bytes, times in the unit the name says), so no reader has a default of its own.
  */
+
 import type { LogLevel, LogStyle } from "../log.ts";
+import type { AddressLimit } from "./address-limit.ts";
 import type { StoreSync } from "./store-sync.ts";
 
 export type SubscriberMode = "streaming" | "polling" | "long-polling" | "eventsource" | "websocket";
@@ -268,6 +270,8 @@ export interface LocationConfig {
   readonly absoluteRedirect: boolean;
   /** Without the port of the Host field. */
   readonly redirectsWithoutPort: boolean;
+  /** null: an address may have any number of connections. */
+  readonly addressLimit: AddressLimit | null;
   readonly addedHeaders: readonly AddedHeader[];
   readonly gzip: GzipConfig | null;
   /** Says that what gzip may compress depends on Accept-Encoding. */

@@ -9,6 +9,7 @@
  * of a `[[server]]` under "step[]" and "server[]".
  */
 import { ACCESS_OPTIONS } from "./access-options.ts";
+import { addressLimitIssues } from "./address-limit.ts";
 import {
   contentTypeIssues,
   folderIssues,
@@ -972,6 +973,14 @@ export const OPTIONS = {
     doc: "Largest body of a request here; a larger one is answered 413. 0 is unlimited.",
     example: "10MiB",
     max: "1GiB",
+  },
+  "location[].max_connections_per_address": {
+    kind: "string",
+    default: null,
+    unset: "unlimited",
+    doc: "Requests of one address (IPv6: one /64) that are answered at a time, in each worker: streams, long polls and WebSockets while they are held, others until their answer is made. One more is answered 503 with Retry-After, or as `status 429` behind the number says. Locations with this option are counted together; `zone NAME` behind the number counts those of that name apart.",
+    example: "10 zone streams",
+    check: addressLimitIssues,
   },
   "location[].access": {
     kind: "strings",

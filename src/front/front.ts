@@ -4,7 +4,8 @@
  *
  * Compiled per index of Config.locations, variants included. A location with none of it has no entry: it costs one array read.
  */
-import { closing, isLastRequest } from "../answer.ts";
+import { closing, isLastRequest, refuse } from "../answer.ts";
+import type { AddressLimit } from "../config/address-limit.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { AuthConfig, Config, LocationConfig } from "../config/model.ts";
 import { isGzipType } from "../content-coding.ts";
@@ -13,6 +14,7 @@ import { type Refusal, Refusals } from "../errors.ts";
 import { type AccessCheck, compileAccess, compileAllowance } from "./access.ts";
 import { AccessLog, LogFiles } from "./access-log.ts";
 import { compileAddedHeaders, type HeaderAdder, STATUSES } from "./added-headers.ts";
+import { AddressLimits } from "./address-limits.ts";
 import { Authentication, type Resume, UserCheck } from "./authentication.ts";
 import { errorPage } from "./error-page.ts";
 import { compileErrorPages, type PageChooser } from "./error-pages.ts";
@@ -31,6 +33,7 @@ interface Gate {
 }
 
 interface Entry extends Gate {
+  readonly addressLimit: AddressLimit | null;
   /** One of them is enough; `isAsked`: a grant is the third (src/access). */
   readonly satisfiesAny: { readonly isAsked: boolean } | null;
   /** For other methods than those. */
@@ -45,6 +48,9 @@ interface Entry extends Gate {
   readonly accessLog: AccessLog | null;
 }
 
+/** Refuses one too many of an address, in the words of the location's clients. */
+export type CrowdedOut = (located: LocatedRequest, refusal: Refusal) => Response;
+
 export class Front {
   readonly #entries: readonly (Entry | null)[];
   readonly #origins: readonly (OriginCheck | null)[];
@@ -53,8 +59,15 @@ export class Front {
   /** Some location sends requests on to another. */
   readonly sendsOn: boolean;
   readonly verifications = new Verifications();
+  readonly addressLimits: AddressLimits;
+  readonly #crowdedOut: CrowdedOut;
 
-  constructor(config: Pick<Config, "locations" | "allowedHosts" | "listen" | "servers">) {
+  constructor(
+    config: Pick<Config, "locations" | "allowedHosts" | "listen" | "servers">,
+    crowdedOut: CrowdedOut = (_, refusal) => refuse(refusal),
+  ) {
+    this.#crowdedOut = crowdedOut;
+    this.addressLimits = new AddressLimits(config.locations);
     this.#origins = config.locations.map(compileOriginCheck);
     this.#knowsHost = compileHostCheck(config);
     const users = new Map<string, UserCheck>();
@@ -93,6 +106,10 @@ export class Front {
     const entry = this.#entries[located.index] ?? null;
     if (entry === null) return null;
     entry.accessLog?.arrived(located);
+    if (entry.addressLimit !== null) {
+      const status = this.addressLimits.enter(located);
+      if (status !== null) return this.#crowdedOut(located, { ...Refusals.crowdedAddress, status });
+    }
     const { access, allowance, authentication } = located.isExcepted ? (entry.except ?? entry) : entry;
     const isAllowed = access === null || access(located.peer);
     if (entry.satisfiesAny !== null) {
@@ -106,9 +123,18 @@ export class Front {
   /** What stands behind the door before the role, finished: null lets the role answer. */
   inside(located: LocatedRequest): Response | Promise<Response> | null {
     const { moves } = located;
-    const tries = located.isExcepted ? null : this.#entries[located.index]?.tryFiles;
-    const answer = tries?.(located) ?? null;
-    return answer === null || located.moves !== moves ? answer : this.finish(located, answer);
+    const entry = this.#entries[located.index] ?? null;
+    const answer = (located.isExcepted ? null : entry?.tryFiles?.(located)) ?? null;
+    if (answer === null) return null;
+    if (located.moves === moves) return this.finish(located, answer);
+    return entry === null || entry.addressLimit === null ? answer : this.#counted(located, answer);
+  }
+
+  /** It was sent on, and finished there; it was counted here. */
+  #counted(located: LocatedRequest, answer: Response | Promise<Response>): Response | Promise<Response> {
+    if (answer instanceof Promise) return answer.then((made) => this.#counted(located, made));
+    this.addressLimits.answered(located, answer);
+    return answer;
   }
 
   /** Says whether the connection ends, compresses, adds headers, writes the log. For answers of every kind, refusals of `before` included. */
@@ -120,6 +146,7 @@ export class Front {
     const { moves, statusInstead } = located;
     if (entry === null && !isLast && !(statusInstead > 0)) return answer;
     const finish = (made: Answer): Response | Promise<Response> => {
+      if (entry !== null && entry.addressLimit !== null) this.addressLimits.answered(located, made);
       const response = asResponse(made);
       // It was sent on, and finished there.
       if (located.moves !== moves) return response;
@@ -187,6 +214,7 @@ function compileEntry(
   const authentication = (auth: AuthConfig | null): Authentication | null =>
     auth === null ? null : new Authentication(auth.realm, userCheck(auth.userFile));
   const entry: Entry = {
+    addressLimit: location.addressLimit,
     access: compileAccess(location.access),
     authentication: authentication(location.auth),
     allowance: location.satisfiesAny ? compileAllowance(location.access) : null,

@@ -28,8 +28,8 @@ export class HandlerHost {
   /** The listeners close a connection on which nothing moves for so long. */
   readonly idleSec: number;
   draining = false;
-  /** What has to know of those who stand by a grant: set by app.ts; null: nothing. */
-  grants: HooksOf | null = null;
+  /** What has to know of those who are held, by a grant or for their address: set by app.ts; null: nothing. */
+  hooks: HooksOf | null = null;
   readonly #running = new Set<Running>();
 
   constructor({ config, ingest, fanout, files, idleSec }: HandlerHostOptions) {
@@ -40,9 +40,9 @@ export class HandlerHost {
     this.idleSec = idleSec;
   }
 
-  /** null: whoever it is may stay. */
+  /** null: nobody has to know. */
   arrival(located: LocatedRequest): Arrival | null {
-    return located.grant === null ? null : (this.grants?.(located.index)?.arrival(located) ?? null);
+    return this.hooks?.(located.index)?.arrival(located) ?? null;
   }
 
   add(running: Running): void {

@@ -56,6 +56,11 @@ max_connections = ${MOST_CONNECTIONS}`,
 match = "= /sabotage"
 handler = "sabotage.ts"
 [[location]]
+match = "~ ^/alone/(.*)$"
+subscriber = "eventsource"
+channels_path = "$1"
+max_connections_per_address = "1"
+[[location]]
 match = "~ ^/wanted/(.*)$"
 subscriber = "websocket"
 channels_path = "$1"
@@ -125,6 +130,15 @@ const PROVOCATIONS: Readonly<Record<Exclude<keyof typeof Refusals, AccessCode | 
     first: () => crowd("full"),
     request: () => get("/lp/full"),
     socket: "/ws/full",
+  },
+  crowdedAddress: {
+    first: async () => {
+      const stream = await RawConnection.open(server.port);
+      open.push(stream);
+      stream.request("/alone/a");
+      expect((await stream.head()).status).toBe(200);
+    },
+    request: () => get("/alone/b"),
   },
   missingUpgrade: { request: () => get("/ws/a") },
   unknownClient: { request: () => post("a", { headers: { Host: "proxied" } }) },

@@ -108,6 +108,51 @@ describe("nginx.conf", () => {
   );
 });
 
+describe("limit_conn", () => {
+  const ZONES =
+    "limit_conn_zone $binary_remote_addr zone=perip:10m; limit_conn_zone $server_name zone=perserver:10m; limit_conn_zone $remote_addr zone=a.b:1m;";
+  const limitOf = (http: string, server = "") =>
+    nginx(ZONES + http, server).config.locations.at(-1)?.addressLimit;
+
+  test.each([
+    ["limit_conn perip 10;", { most: 10, zone: "perip", status: 503 }],
+    ["limit_conn a.b 10;", { most: 10, zone: "a_b", status: 503 }],
+    ["limit_conn perip 10; limit_conn_status 429;", { most: 10, zone: "perip", status: 429 }],
+    ["limit_conn perip 10; limit_conn_dry_run on;", null],
+    ["", null],
+  ])("%s", (text, limit) => {
+    expect(limitOf(text)).toEqual(limit);
+    expect(limitOf("limit_conn perip 1;", text)).toEqual(
+      text === "" ? { most: 1, zone: "perip", status: 503 } : limit,
+    );
+  });
+
+  test.each([
+    ["limit_conn perserver 10;", 'by "$server_name" is not supported, only by address'],
+    ["limit_conn nowhere 10;", 'zero size shared memory zone "nowhere"'],
+    ["limit_conn perip 0;", 'invalid number of connections "0"'],
+    ["limit_conn perip 65536;", "connection limit must be less 65536"],
+    ["limit_conn perip 1; limit_conn a.b 1;", "beside another in the same place is not supported"],
+  ])("%s is a fault", (text, sentence) => {
+    expect(() => limitOf(text)).toThrow(sentence);
+  });
+
+  test.each([
+    "",
+    "0",
+    "65536",
+    "10 zone",
+    "10 zone a b",
+    "10 status 200",
+    "10 status 600",
+    "10 zone a status 99",
+    "-1",
+  ])("%p is no limit", (text) => {
+    const file = `[[location]]\nmatch = "/"\nempty = true\nmax_connections_per_address = "${text}"`;
+    expect(() => load("c.toml", file)).toThrow('it is a number such as "10"');
+  });
+});
+
 test("what the native listener does not do is a warning, and none where all is wire", () => {
   const said = `keepalive_timeout = "5m"\nkeepalive_requests = 5\nclient_header_timeout = "5s"\nclient_body_timeout = "5s"
 send_timeout = "5s"\nreset_timedout_connection = true\n[limits]\nmax_header_line_size = "8KiB"\nmax_header_size = "8KiB"\nmax_connections = 5`;

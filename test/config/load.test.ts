@@ -176,6 +176,7 @@ describe("defaults of a file", () => {
         auth: null,
         grants: null,
         rate: null,
+        addressLimit: null,
         addedHeaders: [],
         gzip: null,
         files: null,

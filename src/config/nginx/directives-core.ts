@@ -61,6 +61,10 @@ export const CORE_ROWS = `
   absolute_redirect         hsl     flag
   port_in_redirect          hsl     flag
   gzip_vary                 hsl     flag
+  limit_conn_zone           h       2     *
+  limit_conn                hsl     2     *
+  limit_conn_status         hsl     1
+  limit_conn_dry_run        hsl     flag
   allow                     hslx    1     *
   deny                      hslx    1     *
   auth_basic                hslx    1

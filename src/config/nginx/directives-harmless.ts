@@ -130,10 +130,7 @@ export const HARMLESS_ROWS = `
   limit_req_log_level       hsl     1
   limit_req_status          hsl     1
   limit_req_dry_run         hsl     flag
-  limit_conn_zone           h       2     *
   limit_conn_log_level      hsl     1
-  limit_conn_status         hsl     1
-  limit_conn_dry_run        hsl     flag
   limit_rate_after          hsli    1
   auth_delay                hsl     1
   sub_filter_once           hsl     flag

@@ -21,7 +21,6 @@ export const UNSUPPORTED_ROWS = `
   auth_request_set          hsl     2     *
   auth_jwt                  hsl     1+
   limit_req                 hsl     1+    *
-  limit_conn                hsl     2     *
   limit_rate                hsli    1
   mirror                    hsl     1     *
   sub_filter                hsl     2     *

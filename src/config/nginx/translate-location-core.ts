@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import { LIST_FAULTS } from "../location-lists.ts";
 import type { Draft } from "./draft.ts";
 import { addedHeaders } from "./translate-headers.ts";
+import { addressLimit } from "./translate-limit-conn.ts";
 import { inEffect, oneInEffect, type Scope } from "./translate-scope.ts";
 import { type Context, optionValue } from "./translate-settings.ts";
 import type { Directive } from "./tree.ts";
@@ -29,6 +30,7 @@ export function coreOptions(context: Context, scope: Scope, draft: Draft): void 
   if (!draft.has("publisher") && !draft.has("statistics")) contentTypes(context, scope, draft);
   if (draft.has("root") || draft.has("alias")) index(scope, draft);
   bodySize(context, scope, draft);
+  addressLimit(context, scope, draft);
   access(scope, draft);
   authentication(context, scope, draft);
   addedHeaders(scope, draft);

@@ -33,6 +33,7 @@ const CORE_KINDS: Readonly<Record<string, CoreKind>> = {
   send_timeout: "milliseconds",
   client_header_buffer_size: "size",
   worker_connections: "number",
+  limit_conn_status: "number",
   gzip_min_length: "size",
   gzip_comp_level: "number",
   worker_shutdown_timeout: "milliseconds",
