@@ -32,14 +32,31 @@ export function publishPath(channel: string): string {
 
 const FIRST_PORT = 17200;
 const LAST_PORT = 17299;
-let nextPort = FIRST_PORT;
+/** Begins anywhere: two benches that start at once do not follow each other from port to port. */
+let nextPort = FIRST_PORT + (process.pid % (LAST_PORT - FIRST_PORT + 1));
 const running = new Set<Server>();
 
-/** A new port for each start, so that connections of the last server still in TIME_WAIT are in nobody's way. */
+/**
+ * A new port for each start, so that connections of the last server still in TIME_WAIT are in nobody's way; and one that is free, as
+ * another bench may run beside this one.
+ */
 export function takePort(): number {
-  const port = nextPort;
-  nextPort = port === LAST_PORT ? FIRST_PORT : port + 1;
-  return port;
+  for (let tried = FIRST_PORT; tried <= LAST_PORT; tried++) {
+    const port = nextPort;
+    nextPort = port === LAST_PORT ? FIRST_PORT : port + 1;
+    if (isFree(port)) return port;
+  }
+  throw new Error(`no port is free from ${FIRST_PORT} to ${LAST_PORT}`);
+}
+
+function isFree(port: number): boolean {
+  try {
+    Bun.listen({ hostname: "127.0.0.1", port, socket: { data: () => undefined } }).stop(true);
+    return true;
+  } catch {
+    // Somebody listens there.
+    return false;
+  }
 }
 
 /** One started server: its main process and the worker processes that serve. */
