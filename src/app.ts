@@ -7,8 +7,9 @@ import { Access } from "./access/access.ts";
 import { revoke } from "./access/plugin.ts";
 import { admin } from "./admin/plugin.ts";
 import { closing, isLastRequest, refuse } from "./answer.ts";
+
 import { ClusterNode } from "./cluster/node.ts";
-import type { AddressSource } from "./config/door.ts";
+
 import { Locator } from "./config/located-request.ts";
 import type { ClusterConfig, Config } from "./config/model.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
@@ -26,9 +27,9 @@ import { hooksOf } from "./handlers/hooks.ts";
 import { HandlerHost } from "./handlers/host.ts";
 import { type HandlerFiles, loadHandlers } from "./handlers/loader.ts";
 import { handlerEndpoints, handlers } from "./handlers/plugin.ts";
-import { startEarlyListener } from "./listen/early-listener.ts";
 import { type Application, type Listener, type ListenOptions, startListener } from "./listen/listener.ts";
 import { isWebSocket, largestBody, socketSizes } from "./listen/socket-sizes.ts";
+import { startWireListener } from "./listen/wire-listener.ts";
 import { log } from "./log.ts";
 import { DiskWait } from "./publish/disk-wait.ts";
 import { type Draft, type Ingest, ingestPatiently, openTarget, type Target } from "./publish/ingest.ts";
@@ -234,16 +235,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     self.fetch = (request) => app.fetch(request);
     return app;
   };
-  const takesSockets = (request: Request, server: AddressSource): boolean => {
-    // The answer is 503, for which no relay is needed.
-    if (isFull()) return false;
-    const located = locator.look(request, server);
-    // The request that is answered is another object.
-    locator.forget();
-    if (located === null || located.returned !== null) return false;
-    return isWebSocket(config.locations[located.index]) || programs[located.index]?.takesSockets === true;
-  };
-  config.listeners.forEach((listener, i) => {
+  config.listeners.forEach((listener) => {
     const { address } = listener;
     const common = {
       listener,
@@ -255,10 +247,14 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       compose,
     };
     const serves: ListenOptions["serves"] = (server, source) => locator.listens(server, address, source);
-    const socketPath = `${options.storePath}.relay-${slot}-${i}`;
     listeners.push(
       listener.door === "wire"
-        ? startEarlyListener({ ...common, serves, takesSockets, socketPath })
+        ? startWireListener({
+            ...common,
+            serves,
+            serve: (request, server) => entrance.serve(request, server),
+            mostOpen: mostOpenOf(options),
+          })
         : startListener({ ...common, serves }),
     );
   });
@@ -370,6 +366,17 @@ function isFullWith(
     (maxConnections > 0 && open > maxConnections) ||
     (maxDescriptors !== undefined && open + taken > maxDescriptors)
   );
+}
+
+/** Beyond the limit some more are let in, to hear that there are too many; the next would hear nothing. */
+const TURNED_AWAY = 64;
+
+function mostOpenOf({ maxConnections, maxDescriptors }: WorkerOptions): number {
+  const most = Math.min(
+    maxConnections || Number.POSITIVE_INFINITY,
+    maxDescriptors ?? Number.POSITIVE_INFINITY,
+  );
+  return most + Math.min(TURNED_AWAY, Math.ceil(most / 8));
 }
 
 const connections = (listeners: readonly Listener[]): number => {

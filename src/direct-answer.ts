@@ -24,6 +24,10 @@ export interface PulledStream {
   pull(sink: BreakableSink): void;
   /** The client went away. */
   cancel(): void;
+  /** What it writes is given to others as well, and the same object never has other bytes: it can be framed once for all. */
+  readonly sharesBytes?: boolean;
+  /** It does not wait for anything to happen: a client that has closed its own end still gets all of it. */
+  readonly endsByItself?: boolean;
 }
 
 const bodies = new WeakMap<Response, PulledStream>();
@@ -42,6 +46,11 @@ interface UnderlyingDirect {
   readonly type: "direct";
 }
 
+/** How answers of a location begin; made once. */
+export interface SharedInit {
+  readonly headers: Headers;
+}
+
 export abstract class DirectAnswer {
   abstract toResponse(): Response;
 }
@@ -50,10 +59,10 @@ export type Answer = Response | DirectAnswer;
 
 /** 200 with a head that many share, and a body that is all here; null: none. */
 export class SharedAnswer extends DirectAnswer {
-  readonly init: ResponseInit;
+  readonly init: SharedInit;
   readonly body: Uint8Array<ArrayBuffer> | null;
 
-  constructor(init: ResponseInit, body: Uint8Array<ArrayBuffer> | null) {
+  constructor(init: SharedInit, body: Uint8Array<ArrayBuffer> | null) {
     super();
     this.init = init;
     this.body = body;
@@ -66,10 +75,10 @@ export class SharedAnswer extends DirectAnswer {
 
 /** 200 with a head that many share, and a body that is held. */
 export class HeldAnswer extends DirectAnswer {
-  readonly init: ResponseInit;
+  readonly init: SharedInit;
   readonly stream: PulledStream & UnderlyingDirect;
 
-  constructor(init: ResponseInit, stream: PulledStream & UnderlyingDirect) {
+  constructor(init: SharedInit, stream: PulledStream & UnderlyingDirect) {
     super();
     this.init = init;
     this.stream = stream;

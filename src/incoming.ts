@@ -3,6 +3,8 @@
  * (listen/wire/) hands in its own, which makes Headers and the like only where somebody asks for them: publishing and subscribing do not.
  * A leaf: every stage names it.
  */
+import type { Peer } from "./peer.ts";
+
 export interface Incoming {
   readonly method: string;
   /** Absolute, or a path alone where there is no Host (Bun's door, HTTP/1.0). */
@@ -18,6 +20,8 @@ export interface Incoming {
 
 /** The request on its connection. Good for as long as the request is looked at; who holds the connection longer keeps none of it. */
 export interface Exchange {
+  /** Taken when the connection was accepted. */
+  readonly peer: Peer;
   /** Path and query as they stood on the request line, but for what no URL may hold. */
   readonly target: string;
   /** A field's value as `Headers.get` gives it; `name` in lower case. */

@@ -10,7 +10,7 @@ import type { Position } from "../wire/position.ts";
 import { frameOf } from "./delivery.ts";
 import { type CatchUpSink, MORE, readOn, UNTELLABLE, WAIT } from "./lag.ts";
 import type { LocalChannel, StreamSubscription } from "./local-channel.ts";
-import { SOCKET_FULL_BYTES } from "./slow-sockets.ts";
+import { isFull } from "./slow-sockets.ts";
 import type { Standing } from "./standing.ts";
 import type { StreamConnection } from "./streams.ts";
 import { type TopicPeer, type TopicSubscription, topicGroup } from "./topics.ts";
@@ -126,7 +126,7 @@ export class CatchUp {
   topic(subscription: TopicSubscription): void {
     const { channel, peer } = subscription;
     for (let round = 0; channel.joining.has(subscription) && !channel.gone; round++) {
-      if (peer.socket.getBufferedAmount() > SOCKET_FULL_BYTES) {
+      if (isFull(peer.socket)) {
         if (subscription.fullSinceMs === 0) subscription.fullSinceMs = this.#standing.nowMs();
         return; // its drain event calls again
       }
@@ -174,7 +174,7 @@ export class CatchUp {
       channel.joining.delete(subscription);
       return false;
     }
-    return peer.socket.getBufferedAmount() <= SOCKET_FULL_BYTES;
+    return !isFull(peer.socket);
   }
 }
 

@@ -10,6 +10,8 @@ import { CHANNEL_DELETED_ID } from "../message.ts";
 import type { Message } from "../store/message-view.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
+import { pushFrameHead } from "../wire/frame-encoder.ts";
+import { BINARY, TEXT } from "../wire/frame-layout.ts";
 import { isUtf8 } from "../wire/utf8.ts";
 import { Batch } from "./batch.ts";
 import { type Format, toldCount } from "./format.ts";
@@ -43,7 +45,9 @@ export class Job {
   readonly #own = new ByteWriter();
   /** Estimated time that Bun will spend on this job's topics after the turn. */
   nativeMs = 0;
+  /** Of the group's messages, for Bun's topics and for sockets of our own: one after the other. */
   readonly #frames: (string | Uint8Array)[] = [];
+  readonly #framed = new ByteWriter();
   #phase = WAITING;
   #group = 0;
   #at = -1;
@@ -141,7 +145,7 @@ export class Job {
         if (reached >= SHARD_SIZE || (reached > 0 && this.#standing.nowMs() > deadlineMs)) return false;
         const sockets = this.#publishShard(group, this.#at);
         reached += sockets;
-        this.nativeMs += sockets * NATIVE_SEND_MS;
+        this.nativeMs += (group.shards[this.#at]?.inTopic ?? 0) * NATIVE_SEND_MS;
       }
     }
     return true;
@@ -155,13 +159,14 @@ export class Job {
 
   #encodeFrames(group: TopicGroup): void {
     this.#frames.length = 0;
+    this.#framed.reset();
     this.#encoded = true;
     const { batch, channel } = this;
     if (group.format.perConnection) return;
     if (batch.missed > 0) {
       this.#own.reset();
       const told = group.format.gap(this.#own, channel, toldCount(batch.missed), batch.to, null);
-      if (told) this.#frames.push(frameOf(group.format, this.#own));
+      if (told) this.#addFrame(group);
       return;
     }
     for (let i = 0; i < batch.count; i++) {
@@ -169,8 +174,17 @@ export class Job {
       if (m === undefined) continue;
       this.#own.reset();
       group.format.message(this.#own, m, channel, null);
-      this.#frames.push(frameOf(group.format, this.#own));
+      this.#addFrame(group);
     }
+  }
+
+  #addFrame(group: TopicGroup): void {
+    const own = this.#own;
+    if (group.hasTopics) this.#frames.push(frameOf(group.format, own));
+    if (!group.hasDirect) return;
+    const isText = !group.format.binary && isUtf8(own.bytes, 0, own.length);
+    pushFrameHead(this.#framed, isText ? TEXT : BINARY, own.length);
+    this.#framed.pushRange(own.bytes, 0, own.length);
   }
 
   #publishShard(group: TopicGroup, at: number): number {
@@ -182,20 +196,41 @@ export class Job {
       return sockets;
     }
     if (this.batch.missed > 0) {
-      if (this.#frames.length > 0) this.#standing.gapTold(sockets);
+      if (this.#frames.length + this.#framed.length > 0) this.#standing.gapTold(sockets);
       else for (const socket of [...shard.sockets]) socket.peer.closeBehind();
     }
+    if (shard.sockets.length > shard.inTopic) this.#sendDirect(shard);
+    if (shard.inTopic > 0) this.#publishFrames(shard);
+    return sockets;
+  }
+
+  #publishFrames(shard: TopicShard): void {
     for (let i = 0; i < this.#frames.length; i++) {
       const frame = this.#frames[i] ?? "";
       const sent = this.#publish(shard.topic, frame);
-      this.#standing.delivered(shard.sockets.length, shard.sockets.length * frame.length);
+      this.#standing.delivered(shard.inTopic, shard.inTopic * frame.length);
       if (sent > 0) continue;
       // 0: it was too much for somebody, the others have it. Who it was is known when his socket closes (subscribe/socket-peer.ts).
       if (sent === 0) shard.overranMs = this.#standing.nowMs();
       this.#standing.socketsLag(slowOf(shard, this.#idOfFrame(i)));
-      if (shard.sockets.length === 0) break;
+      if (shard.inTopic === 0) break;
     }
-    return sockets;
+  }
+
+  /** To sockets of our own: all of the batch in one write each. From the end: who is closed meanwhile is replaced by one who was served. */
+  #sendDirect(shard: TopicShard): void {
+    const { bytes, length } = this.#framed;
+    if (length === 0) return;
+    const { sockets } = shard;
+    const count = Math.max(1, this.batch.count);
+    let isAnySlow = false;
+    for (let i = sockets.length - 1; i >= 0; i = Math.min(i, sockets.length) - 1) {
+      const direct = sockets[i]?.peer.socket.direct;
+      if (direct === undefined) continue;
+      if (direct.sendFrames(bytes, length) <= 0) isAnySlow = true;
+      this.#standing.delivered(count, length);
+    }
+    if (isAnySlow) this.#standing.socketsLag(slowOf(shard, this.batch.to));
   }
 
   /** To sockets whose frames tell where they stand in all their channels. */

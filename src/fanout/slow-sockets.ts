@@ -6,7 +6,7 @@
  *
  * Asking costs 30 ns a socket, and only while somebody is slow.
  */
-import { leaveTopic, type TopicShard, type TopicSubscription } from "./topics.ts";
+import { leaveTopic, type TopicShard, type TopicSocket, type TopicSubscription } from "./topics.ts";
 
 /**
  * More than the kernel's buffer and this, and it is read from the store. Small beside what a socket may have unsent before Bun closes it
@@ -14,12 +14,16 @@ import { leaveTopic, type TopicShard, type TopicSubscription } from "./topics.ts
  */
 export const SOCKET_FULL_BYTES = 64 * 1024;
 
+/** Of ours nothing is queued: who has not taken the last piece is full. */
+export const isFull = (socket: TopicSocket): boolean =>
+  socket.direct === undefined ? socket.getBufferedAmount() > SOCKET_FULL_BYTES : socket.direct.isStalled;
+
 /** Takes those who are slow out of the shard's topic; `publishedId` is the last id that was published to it. */
 export function slowOf(shard: TopicShard, publishedId: number): readonly TopicSubscription[] {
   const slow: TopicSubscription[] = [];
   for (const subscription of [...shard.sockets]) {
     const { peer, channel } = subscription;
-    if (peer.socket.getBufferedAmount() <= SOCKET_FULL_BYTES) continue;
+    if (!isFull(peer.socket)) continue;
     subscription.sentId = Math.max(subscription.sentId, publishedId);
     slow.push(subscription);
     // One socket, one buffer: the next message of another channel would be too much for it.

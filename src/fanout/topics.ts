@@ -9,20 +9,18 @@
  * Sockets whose frames tell where they stand in several channels have no bytes in common: they stand in shards all the same, in the same
  * order and slices, but each is sent its own.
  */
+import type { PeerSocket } from "../peer-socket.ts";
 import type { Position } from "../wire/position.ts";
 import type { Format } from "./format.ts";
 import { type LocalChannel, Subscription } from "./local-channel.ts";
 
 export const SHARD_SIZE = 512;
 
-/** The part of Bun.ServerWebSocket that fan-out needs. */
-export interface TopicSocket {
-  subscribe(topic: string): unknown;
-  unsubscribe(topic: string): unknown;
-  /** Bytes sent, 0 = dropped (closed), -1 = queued under backpressure. */
-  send(payload: string | Uint8Array): number;
-  getBufferedAmount(): number;
-}
+/** The part of a socket that fan-out needs. */
+export type TopicSocket = Pick<
+  PeerSocket,
+  "send" | "getBufferedAmount" | "subscribe" | "unsubscribe" | "direct"
+>;
 
 /** What stands behind a socket: one per connection, made by subscribe/websocket.ts. */
 export interface TopicPeer {
@@ -51,6 +49,8 @@ export class TopicSubscription extends Subscription {
 
 export class TopicShard {
   readonly sockets: TopicSubscription[] = [];
+  /** How many of them are Bun's, and stand in its topic. */
+  inTopic = 0;
   /** When a publish was too much for one or more of the sockets (performance.now()): Bun closes those, and says no more than that. */
   overranMs = Number.NEGATIVE_INFINITY;
   readonly topic: string;
@@ -61,6 +61,13 @@ export class TopicShard {
 
 export class TopicGroup {
   readonly shards: TopicShard[] = [];
+  /** Some of its sockets are Bun's; some are ours. */
+  get hasTopics(): boolean {
+    return this.shards.some(({ inTopic }) => inTopic > 0);
+  }
+  get hasDirect(): boolean {
+    return this.shards.some(({ sockets, inTopic }) => sockets.length > inTopic);
+  }
   readonly format: Format;
   readonly #prefix: string;
   #made = 0;
@@ -81,7 +88,9 @@ export class TopicGroup {
     subscription.shard = shard;
     subscription.place = shard.sockets.length;
     shard.sockets.push(subscription);
-    if (!this.format.perConnection) subscription.peer.socket.subscribe(shard.topic);
+    if (this.format.perConnection || subscription.peer.socket.direct !== undefined) return;
+    subscription.peer.socket.subscribe(shard.topic);
+    shard.inTopic++;
   }
 }
 
@@ -99,8 +108,10 @@ export function leaveTopic(subscription: TopicSubscription, socketOpen: boolean)
   }
   subscription.shard = null;
   subscription.place = -1;
-  if (socketOpen && !subscription.peer.format.perConnection)
-    subscription.peer.socket.unsubscribe(shard.topic);
+  const { format, socket } = subscription.peer;
+  if (format.perConnection || socket.direct !== undefined) return;
+  shard.inTopic--;
+  if (socketOpen) socket.unsubscribe(shard.topic);
 }
 
 /** A socket that is closed so soon after its shard was overrun was too slow; others are closed by their clients. */

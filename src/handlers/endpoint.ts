@@ -48,11 +48,6 @@ export class HandlerEndpoint {
     this.#sockets = new SocketEndpoint(host, this.#file, this.#groups);
   }
 
-  /** Whether a handshake is for its WebSockets. */
-  get takesSockets(): boolean {
-    return (this.#file.module?.websocket ?? null) !== null;
-  }
-
   /** Largest message its WebSockets take; 0: it has none. One that is still loading is taken for one of default size. */
   get maxPayload(): number {
     const { module, failureId } = this.#file;

@@ -10,7 +10,9 @@ import { CloseCode, Refusals } from "../errors.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
 import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
 import type { Incoming } from "../incoming.ts";
+import type { PeerSocket } from "../peer-socket.ts";
 import { closeReason } from "../wire/close-reason.ts";
+
 import { Ending, RequestContext } from "./context.ts";
 import { isPromise } from "./failure.ts";
 import type { HandlerHost, Running } from "./host.ts";
@@ -20,7 +22,7 @@ export interface Upgrader {
   upgrade(request: Incoming, options: { data: HandlerSocket; headers: Record<string, string> }): boolean;
 }
 
-type NativeSocket = Bun.ServerWebSocket<unknown>;
+type NativeSocket = PeerSocket;
 
 export const DEFAULT_MAX_PAYLOAD = 1_048_576;
 const DEFAULT_IDLE_SEC = 60;
@@ -240,10 +242,10 @@ class SocketHandle implements Socket {
     return this.#socket.native?.getBufferedAmount() ?? 0;
   }
   send(data: string | Uint8Array): number {
-    return this.#socket.native?.send(data as Bun.StringOrBuffer) ?? 0;
+    return this.#socket.native?.send(data) ?? 0;
   }
   ping(data: string | Uint8Array = ""): void {
-    this.#socket.native?.ping(data as Bun.StringOrBuffer);
+    this.#socket.native?.ping(data);
   }
   close(code?: number, reason?: string): void {
     this.#socket.native?.close(code ?? 1000, reason);

@@ -5,13 +5,14 @@
  * In user space a socket costs at most: what it has unsent (`maxUnsentBytes` and the one piece that went over it), the message it has not
  * finished (`maxFrameBytes`). Neither for longer than socket-watch.ts allows.
  */
+import type { PeerSocket } from "../peer-socket.ts";
 import type { SocketWatch } from "./socket-watch.ts";
 
 /** What stands behind a native socket of the worker: a subscriber, or a handler's. */
 export interface NativePeer {
   /** Its silence is watched elsewhere. */
   readonly mayBeSilent: boolean;
-  opened(socket: Bun.ServerWebSocket<NativePeer>): void;
+  opened(socket: PeerSocket): void;
   message(data: string | Buffer): void;
   drained(): void;
   closed(code: number, reason: string): void;

@@ -8,16 +8,16 @@ import { rawLocationValue } from "../config/location-values.ts";
 import type { LocationConfig } from "../config/model.ts";
 import type { CompiledValue, RequestFacts } from "../config/variables.ts";
 import { corsFields } from "../cors.ts";
-import { type Answer, SharedAnswer } from "../direct-answer.ts";
+import { type Answer, SharedAnswer, type SharedInit } from "../direct-answer.ts";
 
 export class HeaderSet {
   /** Beside the anti-cache headers: those of CORS, or none (push-stream spec 4.11). */
   readonly fields: HeaderFields;
   /** Of an answer 200 without a body. */
-  readonly empty: ResponseInit;
+  readonly empty: SharedInit;
   /** The same where the door writes it itself. */
   readonly emptyAnswer: Answer;
-  readonly #byType = new Map<string, ResponseInit>();
+  readonly #byType = new Map<string, SharedInit>();
 
   readonly #typed: HeaderFields;
 
@@ -29,7 +29,7 @@ export class HeaderSet {
     this.emptyAnswer = new SharedAnswer(this.empty, null);
   }
 
-  ofType(contentType: string): ResponseInit {
+  ofType(contentType: string): SharedInit {
     const known = this.#byType.get(contentType);
     if (known !== undefined) return known;
     const made = {

@@ -55,6 +55,9 @@ export class ChunkedBody {
   get type(): "direct" {
     return "direct";
   }
+  get endsByItself(): boolean {
+    return true;
+  }
 
   /** Called once, when the answer goes out. */
   pull(sink: BreakableSink): void {

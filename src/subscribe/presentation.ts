@@ -11,6 +11,7 @@ import type { LocationConfig } from "../config/model.ts";
 import type { CompiledValue } from "../config/variables.ts";
 import { acceptsGzip, isGzipType } from "../content-coding.ts";
 import { corsFields } from "../cors.ts";
+import type { SharedInit } from "../direct-answer.ts";
 
 const JSONP_TYPE = "application/javascript";
 const EVENT_STREAM_TYPE = "text/event-stream; charset=utf-8";
@@ -23,7 +24,7 @@ export class Presentation {
   /** Name of the JSONP callback, which may be empty; null: no JSONP. */
   readonly callback: string | null;
   readonly isGzip: boolean;
-  #heldInit: ResponseInit | null = null;
+  #heldInit: SharedInit | null = null;
 
   constructor(type: string, more: HeaderFields, callback: string | null, isGzip: boolean) {
     this.fields = { "Content-Type": type, ...ANTI_CACHE, ...more };
@@ -32,14 +33,14 @@ export class Presentation {
   }
 
   /** The same with one more field, for one answer. */
-  heldInitWith(name: string, value: string): ResponseInit {
-    const headers = new Headers(this.heldInit.headers as Headers);
+  heldInitWith(name: string, value: string): SharedInit {
+    const headers = new Headers(this.heldInit.headers);
     headers.set(name, value);
     return { headers };
   }
 
   /** Head of a held stream. One Headers object for all: a literal is read anew, strings and all, for each of ten thousand responses. */
-  get heldInit(): ResponseInit {
+  get heldInit(): SharedInit {
     // X-Accel-Buffering: an nginx in front must not hold the stream back.
     const coding = this.isGzip ? { "Content-Encoding": "gzip" } : NO_FIELDS;
     this.#heldInit ??= { headers: new Headers({ ...this.fields, "X-Accel-Buffering": "no", ...coding }) };

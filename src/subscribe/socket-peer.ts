@@ -8,6 +8,7 @@ import { placeOf } from "../fanout/local-channel.ts";
 import { type TopicPeer, TopicSubscription, wasOverrun } from "../fanout/topics.ts";
 import type { MayMake } from "../front/channel-quota.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
+import type { PeerSocket } from "../peer-socket.ts";
 import { Counter } from "../store/counters.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
@@ -36,7 +37,7 @@ interface Wish {
   readonly publishing: Publishing;
 }
 
-type Socket = Bun.ServerWebSocket<SocketPeer>;
+type Socket = PeerSocket;
 
 /** Close frames without a code (push-stream spec 4.13.4). */
 const NO_STATUS = 1005;

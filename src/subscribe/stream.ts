@@ -6,7 +6,7 @@
 import type { HeaderFields } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
-import { type Answer, HeldAnswer, pulledResponse, type StreamSink } from "../direct-answer.ts";
+import { type Answer, HeldAnswer, type StreamSink } from "../direct-answer.ts";
 import { type Refusal, Refusals, retryAfterSec } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import { StreamConnection } from "../fanout/streams.ts";
@@ -46,7 +46,6 @@ export class StreamEndpoint {
   readonly #padded: readonly StreamForm[];
   readonly #neverIdle: boolean;
   readonly #turnsAway: boolean;
-  readonly #mayWait: boolean;
   readonly #hooks: LocationHooks | null;
 
   constructor(
@@ -69,7 +68,6 @@ export class StreamEndpoint {
     );
     const { pingMessageIntervalMs, subscriberConnectionTtlMs } = location;
     this.#neverIdle = isNeverIdle(room.idleSec * 1000, pingMessageIntervalMs, subscriberConnectionTtlMs);
-    this.#mayWait = room.config.listeners.some(({ door }) => door === "wire");
   }
 
   open(seats: readonly Seat[], asked: Asked, located: LocatedRequest, server: IdleTimer | null): Answer {
@@ -91,7 +89,7 @@ export class StreamEndpoint {
     const gap = gapField(this.#missing(form, seats, asked));
     const init = gap === null ? presentation.heldInit : presentation.heldInitWith("Sluice-Gap", gap);
     if (located.isDirect) return new HeldAnswer(init, held);
-    return this.#mayWait ? pulledResponse(held, init) : new Response(new ReadableStream(held), init);
+    return new Response(new ReadableStream(held), init);
   }
 
   /** What a position has lost, where the stream itself has no words for it. Nearly nobody brings a position to such a stream. */
@@ -140,6 +138,10 @@ class HeldStream extends StreamConnection implements Held, Clocked, Standing {
   /** On the prototype, like every field that is the same for all. */
   get type(): "direct" {
     return "direct";
+  }
+  /** What fan-out writes is the same object for all, and views are made anew for other bytes. */
+  get sharesBytes(): boolean {
+    return true;
   }
   nextTimed: Timed | null = null;
   previousTimed: Timed | null = null;
@@ -232,6 +234,10 @@ const namesOf = (seats: readonly Seat[]): readonly Uint8Array[] => seats.map(({ 
 
 /** The same for a client that takes gzip. What differs is where its bytes go. */
 class GzippedStream extends HeldStream {
+  override get sharesBytes(): boolean {
+    return false;
+  }
+
   override pull(sink: StreamSink): void {
     super.pull(new GzipSink(sink, this.gzipLevel));
   }

@@ -1,0 +1,179 @@
+/**
+ * The second door: HTTP/1.1 and WebSockets by ourselves, on Bun's TCP sockets (`Bun.listen`). For addresses whose bytes must be exact: a
+ * stream's head leaves before its first message, HTTP/1.0 is kept alive, pipelined requests are answered in order. Made by app.ts.
+ *
+ * The roles that carry messages are asked at once; everything else goes through the application as a real Request. Not chosen: node:http,
+ * which needs a relay for WebSockets and costs ten times as much a publish.
+ */
+import { readFileSync } from "node:fs";
+import { headerOnly } from "../answer.ts";
+import type { AddressSource } from "../config/door.ts";
+import type { ListenerConfig } from "../config/model.ts";
+import type { Answer } from "../direct-answer.ts";
+import type { Incoming } from "../incoming.ts";
+import { log } from "../log.ts";
+import { FrameDecoder } from "../wire/frame-decoder.ts";
+import { DEFAULT_BOUNDS } from "./http1/request-head.ts";
+import { hostAndPort, type Listener, type ListenOptions } from "./listener.ts";
+import { setRights } from "./socket-file.ts";
+import type { NativePeer } from "./socket-handlers.ts";
+import { Connection } from "./wire/connection.ts";
+import { DueList } from "./wire/due-list.ts";
+import type { Inlet } from "./wire/outlet.ts";
+import { WireRequest } from "./wire/wire-request.ts";
+import { WireServer } from "./wire/wire-server.ts";
+import { Ear, type SocketServer } from "./wire/wire-socket.ts";
+
+/** What the roles ask of a server: nothing here has an idle timeout while it is held. */
+export interface WireBridge extends AddressSource {
+  requestIP(): null;
+  timeout(): void;
+  upgrade(request: Incoming, options: { data: NativePeer; headers: Record<string, string> }): boolean;
+}
+
+export interface WireListenOptions extends ListenOptions {
+  /** Publishing and subscribing; null: the request is another role's. */
+  readonly serve: (request: Incoming, server: WireBridge) => Answer | Promise<Answer> | null;
+  /** Connections above this are closed at once: they would take the last descriptors. */
+  readonly mostOpen: number;
+}
+
+const TAKES_NOTHING_MS = 60_000;
+const LINGER_MS = 5000;
+const CLOSE_FRAME_MS = 5000;
+const MAX_BYTES = 0x7fffffff;
+/** Of a chunk's size line, and of all trailers: nobody says anything there. */
+const CHUNK_LINE_BYTES = 4096;
+const TRAILER_BYTES = 8192;
+
+/** Throws when the address cannot be listened on. */
+export function startWireListener(options: WireListenOptions): Listener {
+  const { listener, maxBodyBytes, idleSec, mostOpen } = options;
+  const { address } = listener;
+  const isUnix = address.startsWith("unix:");
+  const [certificate] = listener.tls;
+  const app = options.compose();
+  const bridge: WireBridge = {
+    requestIP: () => null,
+    timeout: () => undefined,
+    upgrade: (request, { data, headers }) =>
+      request.exchange instanceof WireRequest && request.exchange.upgrade(data, headers),
+  };
+  Reflect.set(app, "server", bridge);
+  const scheme = certificate === undefined ? "http" : "https";
+  const answer = (request: WireRequest): Answer | Promise<Answer> => {
+    const direct = options.serve(request, bridge);
+    if (direct !== null) return direct;
+    const whole = request.toRequest();
+    return whole === null ? headerOnly(405) : app.fetch(whole);
+  };
+  const server = new WireServer(
+    {
+      scheme,
+      isUnix,
+      bounds: { ...DEFAULT_BOUNDS, lineBytes: 66 * 1024, headBytes: 80 * 1024 },
+      bodyBounds: {
+        bodyBytes: maxBodyBytes > 0 ? maxBodyBytes : Number.MAX_SAFE_INTEGER,
+        chunkLineBytes: CHUNK_LINE_BYTES,
+        trailerBytes: TRAILER_BYTES,
+      },
+      deadlines: {
+        headMs: 60_000,
+        bodyMs: 60_000,
+        idleMs: idleSec * 1000,
+        sendMs: TAKES_NOTHING_MS,
+        lingerMs: LINGER_MS,
+      },
+      mostRequests: Number.POSITIVE_INFINITY,
+      answer,
+    },
+    (made) => socketServer(made, options),
+  );
+  options.serves(bridge, {
+    peerOf: ({ exchange }) => exchange?.peer ?? { kind: "unknown" },
+    schemeOf: () => scheme,
+  });
+  const socket: Bun.SocketHandler<Inlet> = {
+    open: (stream) => {
+      server.open++;
+      const connection = new Connection(server, stream);
+      stream.data = connection;
+      if (server.open > mostOpen) connection.cutOff();
+    },
+    data: ({ data }, bytes) => data.take(bytes),
+    drain: ({ data }) => data.drained(),
+    end: ({ data }) => data.ended(),
+    close: ({ data }) => data.closed(),
+    error: (stream, error) => {
+      log("error", "a connection failed", { error: String(error) });
+      stream.terminate();
+    },
+    // With it `open` comes before the handshake, and who never makes one is counted, and has its time.
+    handshake: () => undefined,
+  };
+  const listening = listenOn(listener, socket);
+  setRights(listener);
+  return {
+    address: isUnix ? address : addressOf(address, scheme, listening.port),
+    get open() {
+      return server.open;
+    },
+    moreDescriptors: 0,
+    publish: () => 0,
+    look: (nowMs) => server.look(nowMs),
+    endKept: () => {
+      server.isLast = true;
+    },
+    stop: (closeActive) => {
+      server.isLast = true;
+      listening.stop();
+      server.each((one) => (closeActive ? one.cutOff() : one.retire()));
+    },
+  };
+}
+
+interface Listening {
+  readonly port: number;
+  stop(): void;
+}
+
+function listenOn({ address, tls }: ListenerConfig, socket: Bun.SocketHandler<Inlet>): Listening {
+  const common = { socket, allowHalfOpen: true };
+  if (address.startsWith("unix:")) {
+    const listening = Bun.listen<Inlet>({ ...common, unix: address.slice("unix:".length) });
+    return { port: 0, stop: () => listening.stop() };
+  }
+  const [certificate] = tls;
+  const pair =
+    certificate === undefined
+      ? {}
+      : { tls: { cert: readFileSync(certificate.certificate), key: readFileSync(certificate.key) } };
+  // Its types do not have it.
+  const shared: object = { reusePort: true };
+  const listening = Bun.listen<Inlet>({ ...common, ...hostAndPort(address), ...pair, ...shared });
+  return { port: listening.port, stop: () => listening.stop() };
+}
+
+const addressOf = (address: string, scheme: string, port: number): string =>
+  `${scheme}://${address.slice(0, address.lastIndexOf(":"))}:${port}/`;
+
+function socketServer(server: WireServer, { sockets, silenceMs }: WireListenOptions): SocketServer {
+  const { clock } = server;
+  const heard = new DueList(clock, silenceMs / 2);
+  const asked = new DueList(clock, silenceMs / 2);
+  const quiet = new DueList(clock, 0);
+  const stuck = new DueList(clock, TAKES_NOTHING_MS);
+  const closing = new DueList(clock, CLOSE_FRAME_MS);
+  return {
+    decoder: new FrameDecoder(Math.min(sockets.maxFrameBytes, MAX_BYTES)),
+    ear: new Ear(),
+    maxUnsentBytes: sockets.maxUnsentBytes,
+    heard,
+    asked,
+    quiet,
+    stuck,
+    closing,
+    lists: [heard, asked, quiet, stuck, closing],
+    left: () => server.left(),
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * Heads of answers as bytes (RFC 9112 4, 5). Names are spelled as the module and Bun's server spell them; phrases are nginx's. What many
+ * answers share is made once: a location's fields, the Date of this second. Used by connection.ts.
+ */
+import type { SharedInit } from "../../direct-answer.ts";
+import type { ByteWriter } from "../../wire/byte-writer.ts";
+import { formatHttpDate } from "../../wire/http-date.ts";
+
+/** push-stream spec 0.5; the rest as RFC 9110 15 and nginx have them. */
+const PHRASES: ReadonlyMap<number, string> = new Map([
+  [200, "OK"],
+  [201, "Created"],
+  [202, "Accepted"],
+  [204, "No Content"],
+  [206, "Partial Content"],
+  [301, "Moved Permanently"],
+  [302, "Moved Temporarily"],
+  [303, "See Other"],
+  [304, "Not Modified"],
+  [307, "Temporary Redirect"],
+  [308, "Permanent Redirect"],
+  [400, "Bad Request"],
+  [401, "Unauthorized"],
+  [402, "Payment Required"],
+  [403, "Forbidden"],
+  [404, "Not Found"],
+  [405, "Not Allowed"],
+  [406, "Not Acceptable"],
+  [408, "Request Time-out"],
+  [409, "Conflict"],
+  [410, "Gone"],
+  [411, "Length Required"],
+  [412, "Precondition Failed"],
+  [413, "Request Entity Too Large"],
+  [414, "Request-URI Too Large"],
+  [415, "Unsupported Media Type"],
+  [416, "Requested Range Not Satisfiable"],
+  [421, "Misdirected Request"],
+  [422, "Unprocessable Content"],
+  [426, "Upgrade Required"],
+  [429, "Too Many Requests"],
+  [431, "Request Header Fields Too Large"],
+  [500, "Internal Server Error"],
+  [501, "Not Implemented"],
+  [502, "Bad Gateway"],
+  [503, "Service Temporarily Unavailable"],
+  [504, "Gateway Time-out"],
+  [505, "HTTP Version Not Supported"],
+  [507, "Insufficient Storage"],
+]);
+
+/** A Headers object has its names in lower case. */
+const SPELLINGS: ReadonlyMap<string, string> = new Map(
+  [
+    "Sec-WebSocket-Version",
+    "WWW-Authenticate",
+    "X-Nginx-PushStream-Commit",
+    "X-Nginx-PushStream-Explain",
+    "X-Nginx-PushStream-Tag",
+  ].map((name) => [name.toLowerCase(), name]),
+);
+
+const capitals = (name: string): string => name.replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase());
+/** Names are few; those of handlers are the operator's own. */
+const MOST_NAMES = 1000;
+const spelled = new Map<string, string>();
+
+export function spelledName(name: string): string {
+  const known = spelled.get(name);
+  if (known !== undefined) return known;
+  const text = SPELLINGS.get(name) ?? capitals(name);
+  if (spelled.size < MOST_NAMES) spelled.set(name, text);
+  return text;
+}
+
+const statusLines = new Map<number, Uint8Array>();
+
+export function statusLine(status: number): Uint8Array {
+  const known = statusLines.get(status);
+  if (known !== undefined) return known;
+  const line = Buffer.from(`HTTP/1.1 ${status} ${PHRASES.get(status) ?? ""}\r\n`);
+  // A Response has one of 200 to 599.
+  statusLines.set(status, line);
+  return line;
+}
+
+/** What a head says of where its body ends, and of the connection. */
+export interface Framing {
+  readonly hasLength: boolean;
+  readonly hasDate: boolean;
+  readonly hasCoding: boolean;
+  /** The application wants the connection to end with this answer. */
+  readonly isLast: boolean;
+}
+
+/** Lines that end with CRLF, and what of them decides how the rest of the head is made. */
+export interface FieldLines extends Framing {
+  readonly bytes: Uint8Array;
+}
+
+/** `Connection` is left out: it is the connection's to say. */
+export function fieldLines(headers: Headers): FieldLines {
+  let lines = "";
+  let isLast = false;
+  for (const [name, value] of headers) {
+    if (name === "connection") isLast = isLast || /\bclose\b/i.test(value);
+    else lines += `${spelledName(name)}: ${value}\r\n`;
+  }
+  return {
+    bytes: Buffer.from(lines, "latin1"),
+    hasLength: headers.has("content-length"),
+    hasDate: headers.has("date"),
+    hasCoding: headers.has("transfer-encoding"),
+    isLast,
+  };
+}
+
+const shared = new WeakMap<object, FieldLines>();
+
+/** Of an init that many answers are made with. */
+export function sharedFieldLines(init: SharedInit): FieldLines {
+  const known = shared.get(init);
+  if (known !== undefined) return known;
+  const made = fieldLines(init.headers);
+  shared.set(init, made);
+  return made;
+}
+
+let dateSec = 0;
+let dateLine = Buffer.alloc(0);
+
+export function pushDate(out: ByteWriter): void {
+  const sec = Math.floor(Date.now() / 1000);
+  if (sec !== dateSec) {
+    dateSec = sec;
+    dateLine = Buffer.from(`Date: ${formatHttpDate(sec)}\r\n`, "latin1");
+  }
+  out.pushBytes(dateLine);
+}

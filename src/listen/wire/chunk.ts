@@ -1,0 +1,22 @@
+/**
+ * The chunk around a piece of a body (RFC 9112 7.1). What fan-out gives to a thousand streams is one object, and is framed once for all
+ * of them. Used by connection.ts.
+ */
+import { ByteWriter } from "../../wire/byte-writer.ts";
+
+const LINE_END = Buffer.from("\r\n");
+const writer = new ByteWriter();
+/** Whose chunk is in the writer. */
+let framedOf: Uint8Array | null = null;
+
+/** Good until the next call. `isShared`: the same object never has other bytes. */
+export function chunkOf(bytes: Uint8Array, isShared: boolean): ByteWriter {
+  if (isShared && framedOf === bytes) return writer;
+  writer.reset();
+  writer.pushLatin1(bytes.length.toString(16));
+  writer.pushBytes(LINE_END);
+  writer.pushBytes(bytes);
+  writer.pushBytes(LINE_END);
+  framedOf = isShared ? bytes : null;
+  return writer;
+}

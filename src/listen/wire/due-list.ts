@@ -1,0 +1,80 @@
+/**
+ * The connections of a listener by what they are waiting for: each stands in exactly one list, so the lists are also how all of them are
+ * found. A list has one time limit for all, so it is in the order in which they are over: whoever moves goes to its end, and a look
+ * once a second looks at its beginning only. Two links and a number a connection, no timer.
+ *
+ * Who stands there for ever (held streams, open WebSockets) is in a list without a limit.
+ */
+export class Waiting {
+  /** null: in no list. */
+  list: DueList | null = null;
+  next: Waiting | null = null;
+  previous: Waiting | null = null;
+  /** When it came into the list, or moved last (the listener's clock). */
+  sinceMs = 0;
+
+  /** It has waited too long. It has left the list, or leaves it now. */
+  overdue(_list: DueList): void {
+    // for those who wait
+  }
+}
+
+/** One clock for the lists of a listener: the time of the last look is near enough. */
+export class Clock {
+  nowMs = performance.now();
+}
+
+export class DueList {
+  #first: Waiting | null = null;
+  #last: Waiting | null = null;
+  length = 0;
+  readonly #clock: Clock;
+  /** 0: for ever. */
+  readonly limitMs: number;
+
+  constructor(clock: Clock, limitMs: number) {
+    this.#clock = clock;
+    this.limitMs = limitMs;
+  }
+
+  /** Moves it here, to the end; its time begins anew. */
+  take(one: Waiting): void {
+    one.list?.drop(one);
+    one.sinceMs = this.#clock.nowMs;
+    one.list = this;
+    one.previous = this.#last;
+    if (this.#last === null) this.#first = one;
+    else this.#last.next = one;
+    this.#last = one;
+    this.length++;
+  }
+
+  drop(one: Waiting): void {
+    if (one.list !== this) return;
+    if (one.previous === null) this.#first = one.next;
+    else one.previous.next = one.next;
+    if (one.next === null) this.#last = one.previous;
+    else one.next.previous = one.previous;
+    one.list = null;
+    one.next = null;
+    one.previous = null;
+    this.length--;
+  }
+
+  /** Tells those whose time is over, until it meets one whose is not. */
+  look(): void {
+    if (this.limitMs === 0) return;
+    const before = this.#clock.nowMs - this.limitMs;
+    for (let one = this.#first; one !== null && one.sinceMs <= before; one = this.#first) {
+      this.drop(one);
+      one.overdue(this);
+    }
+  }
+
+  /** All there are now, one after the other; they may leave meanwhile. */
+  each(call: (one: Waiting) => void): void {
+    const all: Waiting[] = [];
+    for (let one = this.#first; one !== null; one = one.next) all.push(one);
+    for (const one of all) call(one);
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * What leaves by a TCP socket: the half that HTTP connections and WebSockets have in common. Bytes go out at once; what the kernel does
+ * not take is kept, and no more should be written until `roomy`: so a reader that takes nothing costs its socket buffer and the rest of
+ * one piece (promise P4).
+ *
+ * Corked, what is written in one turn is put together and leaves with one system call: the head of an answer with its body, the answers of
+ * pipelined requests, a handshake with what the socket is told first.
+ */
+import { ByteWriter } from "../../wire/byte-writer.ts";
+import { Waiting } from "./due-list.ts";
+
+/** The part of Bun's TCP socket that is used. */
+export interface WireStream {
+  readonly remoteAddress: string;
+  data: Inlet;
+  write(bytes: Uint8Array, offset?: number, length?: number): number;
+  end(): unknown;
+  shutdown(): void;
+  terminate(): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** Who is told what happens on a TCP socket: an HTTP connection, and the WebSocket that it becomes. */
+export interface Inlet {
+  take(bytes: Buffer): void;
+  /** The kernel takes bytes again. */
+  drained(): void;
+  /** The client sends nothing more. It may still read. */
+  ended(): void;
+  closed(): void;
+  /** What was corked in this turn goes out. */
+  uncork(): void;
+}
+
+/** A corked answer that is longer leaves in pieces. */
+const CORKED_BYTES = 64 * 1024;
+
+/** Writers of those that are corked now: one inside the other, when an answer here ends a long poll there. */
+const writers: ByteWriter[] = [];
+let depth = 0;
+
+export abstract class Outlet extends Waiting {
+  readonly stream: WireStream;
+  /** Not taken by the kernel yet; null: all is. */
+  #unsent: Buffer | null = null;
+  #out: ByteWriter | null = null;
+  /** Nothing can be written any more. */
+  isClosed = false;
+  /** Bytes written since it was opened. */
+  sentBytes = 0;
+
+  constructor(stream: WireStream) {
+    super();
+    this.stream = stream;
+  }
+
+  /** Everything that was written has been taken by the kernel: called once after a write that gave false. */
+  protected abstract roomy(): void;
+  /** The first bytes are waiting, or some of them were taken: its time for that begins anew. */
+  protected abstract moved(): void;
+
+  /** As soon as it has nothing more to say; it is told so when its worker leaves. */
+  abstract retire(): void;
+  /** At once. */
+  abstract cutOff(): void;
+
+  get unsentBytes(): number {
+    return this.#unsent?.length ?? 0;
+  }
+  get isStalled(): boolean {
+    return this.#unsent !== null;
+  }
+
+  /** Until `uncork`, in the same turn. */
+  cork(): void {
+    if (this.#out !== null) return;
+    const out = writers[depth] ?? new ByteWriter(CORKED_BYTES);
+    writers[depth++] = out;
+    out.reset();
+    this.#out = out;
+  }
+
+  uncork(): void {
+    const out = this.#out;
+    if (out === null) return;
+    this.#out = null;
+    depth--;
+    if (out.length > 0) this.push(out.bytes, 0, out.length);
+  }
+
+  /** The socket is another's from now on, with what is corked and unsent. */
+  protected handOver(other: Outlet): void {
+    other.#out = this.#out;
+    other.#unsent = this.#unsent;
+    this.#out = null;
+    this.leave();
+  }
+
+  get isCorked(): boolean {
+    return this.#out !== null;
+  }
+
+  /** The writer to compose in while corked. */
+  protected get out(): ByteWriter {
+    if (this.#out === null) throw new Error("not corked");
+    return this.#out;
+  }
+
+  /** The bytes may be used again after the call. False: the kernel has not taken all of them. */
+  push(bytes: Uint8Array, offset = 0, length = bytes.length - offset): boolean {
+    if (this.isClosed || length === 0) return true;
+    const out = this.#out;
+    if (out !== null) {
+      out.pushRange(bytes, offset, length);
+      if (out.length < CORKED_BYTES) return true;
+      this.uncork();
+      this.cork();
+      return !this.isStalled;
+    }
+    if (this.#unsent !== null) {
+      this.#unsent = Buffer.concat([this.#unsent, bytes.subarray(offset, offset + length)]);
+      return false;
+    }
+    const taken = this.stream.write(bytes, offset, length);
+    // It is gone; `closed` follows, or was here.
+    if (taken < 0) return true;
+    this.sentBytes += taken;
+    if (taken === length) return true;
+    this.#unsent = Buffer.from(bytes.subarray(offset + taken, offset + length));
+    this.moved();
+    return false;
+  }
+
+  drained(): void {
+    const unsent = this.#unsent;
+    if (unsent === null || this.isClosed) return;
+    const taken = this.stream.write(unsent);
+    if (taken <= 0) return;
+    this.sentBytes += taken;
+    if (taken < unsent.length) {
+      this.#unsent = unsent.subarray(taken);
+      this.moved();
+      return;
+    }
+    this.#unsent = null;
+    this.roomy();
+  }
+
+  /** The socket is gone. */
+  protected leave(): void {
+    this.isClosed = true;
+    this.#unsent = null;
+    this.list?.drop(this);
+  }
+}

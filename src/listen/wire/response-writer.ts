@@ -1,0 +1,101 @@
+/**
+ * A `Response` of the application as the answer of a connection: bodies that write themselves, short ones with their head in one piece, long
+ * ones as the client takes them. Called by connection.ts.
+ */
+import { pulledBodyOf } from "../../direct-answer.ts";
+import { isOfHandler } from "../../handlers/answer.ts";
+import { log } from "../../log.ts";
+import { fieldLines } from "./answer-head.ts";
+import type { Connection } from "./connection.ts";
+
+/** A body longer than this is streamed instead of read whole. */
+const MAX_WHOLE_BYTES = 1 << 20;
+
+/** Call corked. */
+export function writeResponse(connection: Connection, response: Response): void {
+  const { status, headers } = response;
+  const lines = fieldLines(headers);
+  const pulled = pulledBodyOf(response);
+  if (pulled !== undefined) {
+    connection.hold(status, lines, pulled);
+    return;
+  }
+  const { body } = response;
+  if (body === null || isBodyless(status)) {
+    // RFC 9110 8.6: a 204 has no length; our 304 says 0 as the module's does.
+    connection.writeHead(status, lines, isBodyless(status) ? NO_LENGTH : 0);
+    connection.answered();
+    return;
+  }
+  const declared = lines.hasLength ? Number(headers.get("content-length")) : -1;
+  // Compressed as it is sent, because it is large, or a handler's: in memory it would be whole, or have no end.
+  const isUnknown = !lines.hasLength && (headers.has("content-encoding") || isOfHandler(response));
+  if (connection.wantsNoBody && (lines.hasLength || isUnknown)) {
+    connection.writeHead(status, lines, -1);
+    connection.answered();
+    own(body.cancel());
+    return;
+  }
+  if (isUnknown || declared > MAX_WHOLE_BYTES) {
+    connection.writeHead(status, lines, -1);
+    own(writeLong(connection, body, declared));
+    return;
+  }
+  own(writeWhole(connection, response, lines));
+}
+
+/** `writeHead` is to say nothing of the body. */
+const NO_LENGTH = -2;
+
+const isBodyless = (status: number): boolean => status === 204 || status === 304 || status < 200;
+
+async function writeWhole(
+  connection: Connection,
+  response: Response,
+  lines: ReturnType<typeof fieldLines>,
+): Promise<void> {
+  const body = await response.blob();
+  if (connection.isClosed) return;
+  if (body.size > MAX_WHOLE_BYTES && !connection.wantsNoBody) {
+    connection.cork();
+    connection.writeHead(response.status, lines, body.size);
+    connection.uncork();
+    await writeLong(connection, body.stream(), body.size);
+    return;
+  }
+  const bytes = connection.wantsNoBody ? null : await body.bytes();
+  if (connection.isClosed) return;
+  connection.cork();
+  connection.writeHead(response.status, lines, body.size);
+  if (bytes !== null) connection.push(bytes);
+  connection.answered();
+  connection.uncork();
+}
+
+/** `declared`: how long the head says it is; -1: it does not. A body that ends before that (a file that shrank) ends the connection. */
+async function writeLong(
+  connection: Connection,
+  body: ReadableStream<Uint8Array>,
+  declared: number,
+): Promise<void> {
+  const reader = body.getReader();
+  // A body that stands still must hear that its reader has left.
+  connection.whenClosed({ clientLeft: () => own(reader.cancel()) });
+  let written = 0;
+  for (let step = await reader.read(); !step.done; step = await reader.read()) {
+    if (connection.isClosed) return;
+    written += step.value.length;
+    if (!connection.pushBody(step.value, declared < 0)) await connection.room();
+  }
+  if (connection.isClosed) return;
+  if (written < declared) {
+    connection.cutOff();
+    return;
+  }
+  connection.endBody(declared < 0);
+}
+
+/** A body that broke off without a reason (files/endpoint.ts) ends the connection, too; but nobody needs to hear of it. */
+function own(work: Promise<unknown>): void {
+  work.catch((error: unknown) => log("debug", "a body did not end in peace", { error: String(error) }));
+}

@@ -1,0 +1,186 @@
+/**
+ * A request as it lies in the bytes of its connection. The roles that carry messages read what they need where it is; a real `Request`,
+ * its Headers and its signal are made for whoever asks for them (handlers, files, pages). Made by connection.ts.
+ */
+import type { Exchange, Gone, Incoming } from "../../incoming.ts";
+import type { Peer } from "../../peer.ts";
+import { parseHead } from "../http1/parse-head.ts";
+import { type HeadBounds, RequestHead } from "../http1/request-head.ts";
+import { isRefusedPath } from "../raw-path.ts";
+import type { NativePeer } from "../socket-handlers.ts";
+
+/** The connection, as its request sees it. */
+export interface Carrier {
+  readonly peer: Peer;
+  readonly scheme: "http" | "https";
+  /** Resolves with the whole body; rejects when it is too large, broken, or its sender left. */
+  readBody(): Promise<Uint8Array<ArrayBuffer>>;
+  /** The request waits for as long as its client does. */
+  whenGone(listener: Gone): void;
+  /** The connection was closed before its answer was over. */
+  whenClosed(listener: Gone): void;
+  /** False: it is no handshake, or the client is gone. */
+  upgrade(request: WireRequest, data: NativePeer, headers: Readonly<Record<string, string>>): boolean;
+}
+
+/** One for all requests of a listener that are answered at once; who is looked at later than that parses its bytes again. */
+export class WireHead extends RequestHead {
+  user: WireRequest | null = null;
+}
+
+/** Where a request lies in the bytes that came. */
+export interface Extent {
+  readonly bytes: Buffer;
+  /** Of the head. */
+  readonly start: number;
+  readonly bodyStart: number;
+  /** -1: the body did not come with the head. */
+  readonly bodyEnd: number;
+}
+
+/** Of these the first counts (push-stream spec 2.4); others are joined. */
+const FIRST_WINS: ReadonlySet<string> = new Set(["event-id", "event-type"]);
+/** What a URL cannot hold as it is. */
+const NO_URL = /[^\x21-\x7e]|#/;
+const EVERY_NO_URL = /[^\x21-\x7e]|#/g;
+
+/** For heads that were inside their bounds before. */
+const NO_BOUNDS: HeadBounds = { lineBytes: 2 ** 30, headBytes: 2 ** 30, fields: 2 ** 20 };
+
+/** The last target that was looked at: publishers repeat theirs. */
+let lastRaw = "";
+let lastTarget: string | null = null;
+
+export class WireRequest implements Incoming, Exchange {
+  readonly method: string;
+  readonly target: string;
+  readonly body = null;
+  readonly #extent: Extent;
+  readonly #carrier: Carrier;
+  #head: WireHead;
+  #headers: Headers | null = null;
+  #abort: AbortController | null = null;
+
+  constructor(carrier: Carrier, head: WireHead, extent: Extent, target: string) {
+    this.#carrier = carrier;
+    this.#head = head;
+    this.#extent = extent;
+    this.target = target;
+    this.method = head.method;
+    head.user = this;
+  }
+
+  /** Its head, which another request may have used meanwhile. */
+  get #own(): WireHead {
+    if (this.#head.user === this) return this.#head;
+    const { bytes, start, bodyStart } = this.#extent;
+    const head = new WireHead();
+    head.user = this;
+    parseHead(bytes, start, bodyStart, head, NO_BOUNDS);
+    this.#head = head;
+    return head;
+  }
+
+  get exchange(): Exchange {
+    return this;
+  }
+  get peer(): Peer {
+    return this.#carrier.peer;
+  }
+  /** The Host stays out of it: whoever asks for it reads the field. */
+  get url(): string {
+    return `${this.#carrier.scheme}://localhost${this.target}`;
+  }
+
+  field(name: string): string | null {
+    // The authority of an absolute target replaces it (RFC 9112 3.2.2).
+    const head = this.#own;
+    const { bytes } = this.#extent;
+    if (name === "host") return head.hostStart === head.hostEnd ? null : head.host(bytes);
+    // A server must ignore it in a request of HTTP/1.0 (RFC 9110 7.8).
+    if (name === "upgrade" && head.minor === 0) return null;
+    if (!FIRST_WINS.has(name)) return head.value(bytes, name);
+    const first = head.find(bytes, name);
+    return first < 0 ? null : head.valueAt(bytes, first);
+  }
+
+  get headers(): Headers {
+    if (this.#headers !== null) return this.#headers;
+    const headers = new Headers();
+    const head = this.#own;
+    for (const [name, value] of head.fields(this.#extent.bytes)) {
+      if (!(FIRST_WINS.has(name.toLowerCase()) && headers.has(name))) headers.append(name, value);
+    }
+    const host = this.field("host");
+    if (host !== null) headers.set("Host", host);
+    if (head.minor === 0) headers.delete("upgrade");
+    this.#headers = headers;
+    return headers;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === null) {
+      const abort = new AbortController();
+      this.#abort = abort;
+      this.#carrier.whenClosed({ clientLeft: () => abort.abort() });
+    }
+    return this.#abort.signal;
+  }
+
+  bodyNow(): Uint8Array | null {
+    const { bytes, bodyStart, bodyEnd } = this.#extent;
+    return bodyEnd < 0 ? null : bytes.subarray(bodyStart, bodyEnd);
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    const now = this.bodyNow();
+    // Of its own: the bytes around it are the head, and maybe other requests.
+    const body = now === null ? await this.#carrier.readBody() : new Uint8Array(now);
+    return body.buffer;
+  }
+
+  whenGone(listener: Gone): void {
+    this.#carrier.whenGone(listener);
+  }
+
+  upgrade(data: NativePeer, headers: Readonly<Record<string, string>>): boolean {
+    return this.#carrier.upgrade(this, data, headers);
+  }
+
+  get minor(): number {
+    return this.#own.minor;
+  }
+
+  /** For the roles that want one; null: none can be made of it (a method that Fetch forbids). */
+  toRequest(): Request | null {
+    try {
+      const { url, method, headers, signal } = this;
+      const request = new Request(url, { method, headers, signal });
+      Object.defineProperty(request, "exchange", { value: this });
+      Object.defineProperty(request, "arrayBuffer", { value: () => this.arrayBuffer() });
+      return request;
+    } catch {
+      // Of all that came through the parser only such methods are refused: CONNECT, TRACE, TRACK (Fetch 2.2.1).
+      return null;
+    }
+  }
+}
+
+/** Path and query as the application may see them; null: a path that is refused as it stands (raw-path.ts). */
+export function readableTarget(raw: string): string | null {
+  if (raw === lastRaw) return lastTarget;
+  const mark = raw.indexOf("?");
+  const path = mark < 0 ? raw : raw.slice(0, mark);
+  lastTarget = !path.startsWith("/") || isRefusedPath(path) ? null : escaped(raw);
+  lastRaw = raw;
+  return lastTarget;
+}
+
+/** Bytes that are no ASCII, and the number sign, which a query may have on the line and not in a URL. */
+const escaped = (target: string): string =>
+  NO_URL.test(target)
+    ? target.replace(EVERY_NO_URL, (character) => {
+        const code = character.charCodeAt(0) & 0xff;
+        return `%${code.toString(16).padStart(2, "0")}`;
+      })
+    : target;

@@ -1,0 +1,125 @@
+/**
+ * What the connections of one wire listener share: where they wait, what they may cost, and the application behind them. Made by
+ * wire-listener.ts.
+ */
+import { ANTI_CACHE, refuse } from "../../answer.ts";
+import type { Answer, SharedInit } from "../../direct-answer.ts";
+import { Refusals } from "../../errors.ts";
+import { log } from "../../log.ts";
+import type { BodyBounds } from "../http1/body-reader.ts";
+import type { HeadBounds } from "../http1/request-head.ts";
+import { Clock, DueList } from "./due-list.ts";
+import type { Outlet } from "./outlet.ts";
+import { WireHead, type WireRequest } from "./wire-request.ts";
+import type { SocketServer } from "./wire-socket.ts";
+
+/** Of an answer to what could not be read as a request. */
+export const FAULT: SharedInit = { headers: new Headers({ ...ANTI_CACHE, "Content-Length": "0" }) };
+
+/** Times in ms; 0 = for ever. */
+export interface Deadlines {
+  /** For a whole head, from its first byte (for the first: from the connection). */
+  readonly headMs: number;
+  /** Between two pieces of a body. */
+  readonly bodyMs: number;
+  /** For an idle connection between two requests. */
+  readonly idleMs: number;
+  /** For a client that takes nothing of what it is sent. */
+  readonly sendMs: number;
+  /** For the rest of what a client sends, when our end is closed. */
+  readonly lingerMs: number;
+}
+
+export interface WireServerOptions {
+  readonly scheme: "http" | "https";
+  readonly isUnix: boolean;
+  readonly bounds: HeadBounds;
+  readonly bodyBounds: BodyBounds;
+  readonly deadlines: Deadlines;
+  readonly mostRequests: number;
+  readonly answer: (request: WireRequest) => Answer | Promise<Answer>;
+}
+
+export class WireServer {
+  readonly scheme: "http" | "https";
+  readonly isUnix: boolean;
+  readonly bounds: HeadBounds;
+  readonly bodyBounds: BodyBounds;
+  readonly mostRequests: number;
+  readonly sockets: SocketServer;
+  /** For the request that is read now. */
+  head = new WireHead();
+  /** Connections there are, WebSockets among them. */
+  open = 0;
+  /** Each answer is the last of its connection. */
+  isLast = false;
+  readonly clock = new Clock();
+  readonly heads: DueList;
+  readonly bodies: DueList;
+  readonly idle: DueList;
+  readonly sending: DueList;
+  readonly lingering: DueList;
+  /** The answer is being made. */
+  readonly busy: DueList;
+  readonly held: DueList;
+  readonly #answer: WireServerOptions["answer"];
+
+  constructor(options: WireServerOptions, sockets: (server: WireServer) => SocketServer) {
+    const { deadlines } = options;
+    this.scheme = options.scheme;
+    this.isUnix = options.isUnix;
+    this.bounds = options.bounds;
+    this.bodyBounds = options.bodyBounds;
+    this.mostRequests = options.mostRequests;
+    this.#answer = options.answer;
+    this.heads = new DueList(this.clock, deadlines.headMs);
+    this.bodies = new DueList(this.clock, deadlines.bodyMs);
+    this.idle = new DueList(this.clock, deadlines.idleMs);
+    this.sending = new DueList(this.clock, deadlines.sendMs);
+    this.lingering = new DueList(this.clock, deadlines.lingerMs);
+    this.busy = new DueList(this.clock, 0);
+    this.held = new DueList(this.clock, 0);
+    this.sockets = sockets(this);
+  }
+
+  /** For a head that has not come whole: it is parsed further where it is. */
+  lendHead(): WireHead {
+    const lent = this.head;
+    this.head = new WireHead();
+    return lent;
+  }
+
+  left(): void {
+    this.open--;
+  }
+
+  /** Whatever goes wrong, the request has an answer. */
+  answer(request: WireRequest): Answer | Promise<Answer> {
+    try {
+      const answer = this.#answer(request);
+      return answer instanceof Promise ? answer.catch(failed) : answer;
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  look(nowMs: number): void {
+    this.clock.nowMs = nowMs;
+    for (const list of this.#lists()) list.look();
+  }
+
+  each(call: (one: Outlet) => void): void {
+    for (const list of this.#lists()) list.each((one) => call(one as Outlet));
+  }
+
+  #lists(): readonly DueList[] {
+    const { heads, bodies, idle, sending, lingering, busy, held } = this;
+    return [heads, bodies, idle, sending, lingering, busy, held, ...this.sockets.lists];
+  }
+}
+
+function failed(error: unknown): Response {
+  // A body that broke off without a reason (files/endpoint.ts) only ends the connection.
+  log("error", "a request failed", { error: String(error) });
+  return refuse(Refusals.internal);
+}

@@ -1,0 +1,274 @@
+/**
+ * One WebSocket on a TCP socket of ours (RFC 6455): what Bun's ServerWebSocket is on the other door, for the peers behind it
+ * (subscribe/socket-peer.ts, handlers/web-socket.ts). Made by connection.ts at the handshake; from then on the socket is its.
+ *
+ * Between two messages it keeps nothing but where it waits. What its client does not take is the rest of one write; fan-out does not write
+ * to a socket that has one (fanout/slow-sockets.ts).
+ */
+import { CloseCode } from "../../errors.ts";
+import type { DirectSocket, PeerSocket } from "../../peer-socket.ts";
+import { ByteWriter } from "../../wire/byte-writer.ts";
+import { type FrameDecoder, type HeldFrames, isUnfinished } from "../../wire/frame-decoder.ts";
+import { closeFrame, pushFrameHead } from "../../wire/frame-encoder.ts";
+import { BINARY, PING, PONG, TEXT } from "../../wire/frame-layout.ts";
+import type { FrameSink } from "../../wire/frame-sink.ts";
+import type { NativePeer } from "../socket-handlers.ts";
+import type { DueList } from "./due-list.ts";
+import { Outlet, type WireStream } from "./outlet.ts";
+
+/** The code of a connection that ended without a close frame: never on the wire. */
+const ABNORMAL = 1006;
+const NOTHING = Buffer.alloc(0);
+/** Frames are put together here. */
+const frame = new ByteWriter();
+
+/** What the sockets of a listener share. */
+export interface SocketServer {
+  readonly decoder: FrameDecoder;
+  /** Told by the decoder, for the socket whose bytes it reads. */
+  readonly ear: Ear;
+  /** A socket with more than this unsent is cut off. */
+  readonly maxUnsentBytes: number;
+  /** Heard of not long ago; then asked with a ping; then given up. Without a limit: those who may be silent. */
+  readonly heard: DueList;
+  readonly asked: DueList;
+  readonly quiet: DueList;
+  readonly stuck: DueList;
+  readonly closing: DueList;
+  readonly lists: readonly DueList[];
+  left(): void;
+}
+
+export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
+  readonly #server: SocketServer;
+  readonly data: NativePeer;
+  readyState: number = WebSocket.OPEN;
+  #held: HeldFrames = null;
+  /** A ping that could not be answered at once: the last counts (RFC 6455 5.5.3). */
+  #owedPong: Buffer | null = null;
+  #isTold = false;
+
+  constructor(server: SocketServer, stream: WireStream, data: NativePeer) {
+    super(stream);
+    this.#server = server;
+    this.data = data;
+  }
+
+  open(): void {
+    this.#listen();
+    this.data.opened(this);
+  }
+
+  // --- told by the socket ----------------------------------------------------------------------------------------------------------
+
+  take(bytes: Buffer): void {
+    if (this.isClosed) return;
+    this.cork();
+    const { decoder, ear } = this.#server;
+    ear.isHeard = false;
+    ear.socket = this;
+    this.#held = decoder.take(this.#held, bytes, ear);
+    ear.socket = null;
+    // Pongs in the middle of a message do not prove that it will ever be whole.
+    if ((ear.isHeard || !isUnfinished(this.#held)) && this.readyState === WebSocket.OPEN && !this.isStalled)
+      this.#listen();
+    this.uncork();
+  }
+
+  override uncork(): void {
+    super.uncork();
+    if (this.readyState === WebSocket.CLOSED && !this.isStalled) this.#end();
+  }
+
+  ended(): void {
+    // It has no close frame to come.
+    this.readyState = WebSocket.CLOSED;
+    this.#tell(ABNORMAL, "");
+    if (!this.isStalled) this.#end();
+  }
+
+  closed(): void {
+    if (this.isClosed) return;
+    this.leave();
+    this.#server.left();
+    this.readyState = WebSocket.CLOSED;
+    this.#held = null;
+    this.#tell(ABNORMAL, "");
+  }
+
+  override overdue(list: DueList): void {
+    const { heard, asked, stuck } = this.#server;
+    if (list === heard) {
+      asked.take(this);
+      this.ping();
+    } else {
+      if (list === stuck) this.data.stuck();
+      this.terminate();
+    }
+  }
+
+  protected override moved(): void {
+    this.#server.stuck.take(this);
+  }
+
+  protected override roomy(): void {
+    if (this.readyState === WebSocket.CLOSED) {
+      this.#end();
+      return;
+    }
+    if (this.readyState === WebSocket.CLOSING) {
+      this.#server.closing.take(this);
+      return;
+    }
+    this.#listen();
+    const pong = this.#owedPong;
+    this.#owedPong = null;
+    if (pong !== null) this.#frame(PONG, pong);
+    this.data.drained();
+  }
+
+  #listen(): void {
+    (this.data.mayBeSilent ? this.#server.quiet : this.#server.heard).take(this);
+  }
+
+  // --- told by the decoder ---------------------------------------------------------------------------------------------------------
+
+  pinged(payload: Buffer): void {
+    this.data.heard();
+    if (this.isStalled) this.#owedPong = Buffer.from(payload);
+    else this.#frame(PONG, payload);
+  }
+
+  /** The client's close frame is answered with its own code (RFC 6455 5.5.1). */
+  closing(code: number, reason: string): void {
+    if (this.readyState === WebSocket.OPEN) this.push(closeFrame(code, reason));
+    this.readyState = WebSocket.CLOSED;
+    this.#tell(code, reason);
+  }
+
+  /** What it said is against the protocol, or too much. */
+  failed(code: number, sentence: string): void {
+    if (this.readyState !== WebSocket.OPEN) return;
+    this.close(code, sentence);
+  }
+
+  // --- what its peer asks of it ------------------------------------------------------------------------------------------------------
+
+  /** Bytes of the frame; -1: not all of them have left; 0: none, it is closed or was too slow. */
+  send(payload: string | Uint8Array): number {
+    if (this.readyState !== WebSocket.OPEN) return 0;
+    return typeof payload === "string" ? this.#frame(TEXT, payload) : this.#frame(BINARY, payload);
+  }
+
+  /** Frames that are made already; as `send`. */
+  sendFrames(bytes: Uint8Array, length: number): number {
+    if (this.readyState !== WebSocket.OPEN) return 0;
+    return this.#write(bytes, length);
+  }
+
+  ping(payload: string | Uint8Array = NOTHING): void {
+    if (this.readyState === WebSocket.OPEN) this.#frame(PING, payload);
+  }
+
+  /** Its peer hears of its end at once; the client has a while to say goodbye. */
+  close(code: number = CloseCode.NO_STATUS, reason = ""): void {
+    if (this.readyState !== WebSocket.OPEN) return;
+    this.push(closeFrame(code, reason));
+    this.readyState = WebSocket.CLOSING;
+    if (!this.isStalled) this.#server.closing.take(this);
+    this.#tell(code, reason);
+  }
+
+  terminate(): void {
+    if (this.isClosed) return;
+    this.stream.terminate();
+    this.closed();
+  }
+
+  getBufferedAmount(): number {
+    return this.unsentBytes;
+  }
+
+  get direct(): this {
+    return this;
+  }
+
+  subscribe(): void {
+    // Nobody publishes to topics here.
+  }
+  unsubscribe(): void {
+    // As subscribe().
+  }
+
+  #frame(opcode: number, payload: string | Uint8Array): number {
+    frame.reset();
+    if (typeof payload === "string") {
+      pushFrameHead(frame, opcode, Buffer.byteLength(payload));
+      frame.pushUtf8(payload);
+    } else {
+      pushFrameHead(frame, opcode, payload.length);
+      frame.pushBytes(payload);
+    }
+    return this.#write(frame.bytes, frame.length);
+  }
+
+  /** What was unsent before is what counts: a message of any size goes to a client that takes what it is sent. */
+  #write(bytes: Uint8Array, length: number): number {
+    if (this.unsentBytes > this.#server.maxUnsentBytes) {
+      this.terminate();
+      return 0;
+    }
+    return this.push(bytes, 0, length) ? length : -1;
+  }
+
+  #tell(code: number, reason: string): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    this.data.closed(code, reason);
+  }
+
+  #end(): void {
+    if (this.isClosed) return;
+    this.stream.end();
+    this.closed();
+  }
+
+  retire(): void {
+    // Its peer sends it away.
+  }
+
+  cutOff(): void {
+    this.terminate();
+  }
+}
+
+/** What a client says, told to its socket. One for all sockets of a listener: they are read one after the other. */
+export class Ear implements FrameSink {
+  socket: WireSocket | null = null;
+  /** Something whole came in these bytes. */
+  isHeard = false;
+
+  text(bytes: Buffer): void {
+    this.isHeard = true;
+    const { socket } = this;
+    if (socket?.readyState === WebSocket.OPEN) socket.data.message(bytes.toString("utf8"));
+  }
+  binary(bytes: Buffer): void {
+    this.isHeard = true;
+    const { socket } = this;
+    // Its own: a view would keep all that came with it.
+    if (socket?.readyState === WebSocket.OPEN) socket.data.message(Buffer.from(bytes));
+  }
+  ping(payload: Buffer): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.pinged(payload);
+  }
+  pong(): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.data.heard();
+  }
+  close(code: number, reason: string): void {
+    this.socket?.closing(code, reason);
+  }
+  fault(code: number, sentence: string): void {
+    this.socket?.failed(code, sentence);
+  }
+}

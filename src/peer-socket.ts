@@ -1,0 +1,27 @@
+/**
+ * What stands behind a WebSocket uses this of it: Bun's own socket, or one of ours (listen/wire/wire-socket.ts). A leaf: fan-out, subscribers
+ * and handlers name it.
+ */
+export interface PeerSocket {
+  readonly readyState: number;
+  /** Bytes of the frame; -1: not all of it has left; 0: none of it, the socket is closed or was too slow. */
+  send(payload: string | Uint8Array): number;
+  ping(payload?: string | Uint8Array): unknown;
+  close(code?: number, reason?: string): void;
+  terminate(): void;
+  getBufferedAmount(): number;
+  subscribe(topic: string): unknown;
+  unsubscribe(topic: string): unknown;
+  /** One of ours, which fan-out writes to itself; Bun's stand in topics. */
+  readonly direct?: DirectSocket;
+}
+
+export interface DirectSocket {
+  /** It has not taken all of what was written last. */
+  readonly isStalled: boolean;
+  /** Whole frames, the first `length` bytes; as `send`. They may be overwritten after the call. */
+  sendFrames(bytes: Uint8Array, length: number): number;
+  /** What is sent until `uncork`, in the same turn, leaves in one piece. */
+  cork(): void;
+  uncork(): void;
+}
