@@ -61,7 +61,11 @@ onAllGrounds("listeners", (ground) => {
       ["1.1", { Connection: "close" }, "close"],
       ["1.0", { Connection: "close" }, "close"],
       // Bun's server keeps no connection of HTTP/1.0, and may not say that it does.
-      ["1.0", { Connection: "keep-alive" }, ground.early ? "keep-alive" : "close"],
+      [
+        "1.0",
+        { Connection: "keep-alive", ...(ground.early ? {} : { Host: "" }) },
+        ground.early ? "keep-alive" : "close",
+      ],
     ] as const) {
       const connection = await RawConnection.open(server.port);
       connection.request("/poll/h", { version, headers });

@@ -47,6 +47,8 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   /** A ping that could not be answered at once: the last counts (RFC 6455 5.5.3). */
   #owedPong: Buffer | null = null;
   #isTold = false;
+  /** The client has closed its end. */
+  #isEnded = false;
 
   constructor(server: SocketServer, stream: WireStream, data: NativePeer) {
     super(stream);
@@ -62,7 +64,8 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   // --- told by the socket ----------------------------------------------------------------------------------------------------------
 
   take(bytes: Buffer): void {
-    if (this.isClosed) return;
+    // Behind a close there is nothing any more; it is read and dropped.
+    if (this.isClosed || this.readyState === WebSocket.CLOSED) return;
     this.cork();
     const { decoder, ear } = this.#server;
     ear.isHeard = false;
@@ -81,6 +84,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   }
 
   ended(): void {
+    this.#isEnded = true;
     // It has no close frame to come.
     this.readyState = WebSocket.CLOSED;
     this.#tell(ABNORMAL, "");
@@ -103,7 +107,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
       this.ping();
     } else {
       if (list === stuck) this.data.stuck();
-      this.terminate();
+      this.cutOff();
     }
   }
 
@@ -114,10 +118,6 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   protected override roomy(): void {
     if (this.readyState === WebSocket.CLOSED) {
       this.#end();
-      return;
-    }
-    if (this.readyState === WebSocket.CLOSING) {
-      this.#server.closing.take(this);
       return;
     }
     this.#listen();
@@ -170,19 +170,21 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     if (this.readyState === WebSocket.OPEN) this.#frame(PING, payload);
   }
 
-  /** Its peer hears of its end at once; the client has a while to say goodbye. */
+  /** Our end is closed behind the frame; what the client still says is for nobody. */
   close(code: number = CloseCode.NO_STATUS, reason = ""): void {
     if (this.readyState !== WebSocket.OPEN) return;
     this.push(closeFrame(code, reason));
-    this.readyState = WebSocket.CLOSING;
-    if (!this.isStalled) this.#server.closing.take(this);
+    this.readyState = WebSocket.CLOSED;
     this.#tell(code, reason);
+    if (!this.isCorked && !this.isStalled) this.#end();
   }
 
+  /** Without a word; but what was said before is not taken back. */
   terminate(): void {
     if (this.isClosed) return;
-    this.stream.terminate();
-    this.closed();
+    this.uncork();
+    if (this.isStalled) this.cutOff();
+    else this.#close();
   }
 
   getBufferedAmount(): number {
@@ -215,7 +217,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   /** What was unsent before is what counts: a message of any size goes to a client that takes what it is sent. */
   #write(bytes: Uint8Array, length: number): number {
     if (this.unsentBytes > this.#server.maxUnsentBytes) {
-      this.terminate();
+      this.cutOff();
       return 0;
     }
     return this.push(bytes, 0, length) ? length : -1;
@@ -227,7 +229,17 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     this.data.closed(code, reason);
   }
 
+  /** Our end. Over bytes that nobody read the kernel would reset the connection, and the close frame would be lost with it. */
   #end(): void {
+    if (this.isClosed) return;
+    if (this.#isEnded) this.#close();
+    else if (this.list !== this.#server.closing) {
+      this.#server.closing.take(this);
+      this.stream.shutdown();
+    }
+  }
+
+  #close(): void {
     if (this.isClosed) return;
     this.stream.end();
     this.closed();
@@ -238,7 +250,9 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   }
 
   cutOff(): void {
-    this.terminate();
+    if (this.isClosed) return;
+    this.stream.terminate();
+    this.closed();
   }
 }
 
