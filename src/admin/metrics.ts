@@ -4,6 +4,7 @@
  */
 import { Counter as Word } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
+import { clusterMetrics } from "./cluster-metrics.ts";
 import { liveSlots } from "./live-slots.ts";
 
 interface PerWorker {
@@ -76,5 +77,6 @@ export async function renderMetrics(store: Store): Promise<{ text: string; conte
   sum("replaced_workers", "Workers that died and were replaced", totals.replacedWorkers);
   sum("reclaimed_channels", "Channels that nobody used, dropped to make room for others", totals.reclaimed);
   sum("roomless_channels", "Channels that were refused because there was no room", totals.roomless);
-  return { text: await registry.metrics(), contentType: registry.contentType };
+  const text = await registry.metrics();
+  return { text: text + clusterMetrics(store), contentType: registry.contentType };
 }

@@ -144,6 +144,7 @@ export function summaryOf(store: Store): SummaryStatistics {
     channelsInDelete: totals.channelsInDelete,
     channelsInTrash: totals.channelsInTrash,
     subscribers: totals.subscribers,
+    ...(store.replica === null ? {} : { nodes: store.replica.others.nodes }),
     workers,
   };
 }

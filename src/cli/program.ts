@@ -73,6 +73,7 @@ export function buildProgram(done: (exitCode: number) => void): Command {
   addPub(program, done);
   addSub(program, done);
   addStats(program, done);
+  addCluster(program, done);
   addServiceCommands(program, done);
   addAbout(program, done);
   examples(program, [
@@ -131,8 +132,15 @@ function addServerCommands(program: Command, done: (exitCode: number) => void): 
     .command("check")
     .description("check a configuration file and list all its faults")
     .argument("<file>", "the file")
-    .action(async (file: string) => done(await (await import("./check.ts")).checkCommand(file)));
-  examples(check, [["sluice check sluice.toml", "exit code 0 when it is good, 2 when not"]]);
+    .option("--connect", "with [cluster]: reach the engine, and say whether it will do")
+    .action(async (file: string, options: { connect?: boolean }) => {
+      const engine = options.connect ? await (await import("./check-engine.ts")).checkEngine(file) : 0;
+      done((await import("./check.ts")).checkCommand(file) || engine);
+    });
+  examples(check, [
+    ["sluice check sluice.toml", "exit code 0 when it is good, 2 when not"],
+    ["sluice check sluice.toml --connect", "the engine of [cluster], too"],
+  ]);
   const convert = program
     .command("convert")
     .description("print an nginx.conf with push stream directives as a configuration in TOML")
@@ -146,6 +154,19 @@ function addServerCommands(program: Command, done: (exitCode: number) => void): 
     .description("print the embedded configuration, with every option explained")
     .action(async () => done(await (await import("./defaults.ts")).defaultsCommand()));
   examples(defaults, [["sluice defaults > sluice.toml", "a configuration to start from"]]);
+}
+
+function addCluster(program: Command, done: (exitCode: number) => void): void {
+  const cluster = program.command("cluster").description("about the nodes of a cluster");
+  const status = cluster
+    .command("status")
+    .description("list the nodes, as the engine knows them")
+    .requiredOption("-c, --config <file>", "a configuration with [cluster]")
+    .option("--json", "print one JSON object")
+    .action(async (options: { config: string; json?: boolean }) =>
+      done(await (await import("./cluster-status.ts")).clusterStatusCommand(options)),
+    );
+  examples(status, [["sluice cluster status --config node-a.toml", "exit code 1 when the engine is away"]]);
 }
 
 function addPub(program: Command, done: (exitCode: number) => void): void {

@@ -100,7 +100,7 @@ export class NodeHeartbeat {
   }
 
   async #say(): Promise<void> {
-    const { config, publisher } = this.#options;
+    const { config, publisher, store, shard } = this.#options;
     this.others.refresh();
     const said = this.#heartbeat();
     if (said === null) return;
@@ -114,6 +114,8 @@ export class NodeHeartbeat {
       return;
     }
     this.#asks = false;
+    // How far the log goes now: what was not read of it yet is the lag.
+    store.replica?.setSeen(shard, answer.n);
     this.#marks.push({ atMs: performance.now(), term: answer.term, n: answer.n });
     await this.#buryTheSilent();
     await this.#trim();
@@ -209,7 +211,7 @@ export class NodeHeartbeat {
   }
 }
 
-function readHeartbeat(bytes: Uint8Array): Heartbeat | null {
+export function readHeartbeat(bytes: Uint8Array): Heartbeat | null {
   try {
     const said: unknown = JSON.parse(Buffer.from(bytes).toString());
     return isHeartbeat(said) ? said : null;

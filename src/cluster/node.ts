@@ -4,7 +4,7 @@
  */
 import { hostname } from "node:os";
 import type { ClusterConfig } from "../config/model.ts";
-import { Counter } from "../store/counters.ts";
+import { Counter, ENGINE_LATENCIES } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { NodeHeartbeat } from "./heartbeat.ts";
 import { ShardKeys } from "./keys.ts";
@@ -67,6 +67,7 @@ export class ClusterNode {
     this.order = new ClusterOrder(config, this.#writers, replica, this.#retentionMs, (ms) => {
       store.count(slot, Counter.ENGINE_PUBLISHES, 1);
       store.count(slot, Counter.ENGINE_PUBLISH_US, Math.round(ms * 1000));
+      for (const [limitMs, counter] of ENGINE_LATENCIES) if (ms <= limitMs) store.count(slot, counter, 1);
     });
     this.#timer = setInterval(() => this.#lookAtLease(), LEASE_MS);
     this.#lookAtLease();

@@ -25,6 +25,23 @@ export const Counter = {
   /** Of a cluster: publishes that the engine took, and how long they took in sum. */
   ENGINE_PUBLISHES: 16,
   ENGINE_PUBLISH_US: 17,
+  /** How many of them took at most 1, 2, 5, 20, 100 and 500 ms: each includes those before it. */
+  ENGINE_WITHIN_1_MS: 18,
+  ENGINE_WITHIN_2_MS: 19,
+  ENGINE_WITHIN_5_MS: 20,
+  ENGINE_WITHIN_20_MS: 21,
+  ENGINE_WITHIN_100_MS: 22,
+  ENGINE_WITHIN_500_MS: 23,
 } as const;
 
 export type Counter = (typeof Counter)[keyof typeof Counter];
+
+/** Buckets of the latency of publishing through an engine. */
+export const ENGINE_LATENCIES: readonly (readonly [limitMs: number, counter: Counter])[] = [
+  [1, Counter.ENGINE_WITHIN_1_MS],
+  [2, Counter.ENGINE_WITHIN_2_MS],
+  [5, Counter.ENGINE_WITHIN_5_MS],
+  [20, Counter.ENGINE_WITHIN_20_MS],
+  [100, Counter.ENGINE_WITHIN_100_MS],
+  [500, Counter.ENGINE_WITHIN_500_MS],
+];

@@ -204,6 +204,12 @@ export class ReplicaStore {
     };
   }
 
+  /** Those that were ever read of. */
+  shards(): ShardState[] {
+    const states = Array.from({ length: MAX_SHARDS }, (_, shard) => this.shard(shard));
+    return states.filter(({ term, isConnected }, shard) => shard === 0 || term > 0 || isConnected);
+  }
+
   /** Engine's time as far as it was read here. */
   get clock(): { readonly sec: number; readonly tag: number } {
     const { u32 } = this.#arena;

@@ -11,8 +11,8 @@ import {
   hostnameBytes,
   pushNumber,
   type StatisticsParts,
-  SUMMARY_NUMBERS,
   type SummaryStatistics,
+  summaryNumbers,
   type WorkerStatistics,
   ZONE_NUMBERS,
   type ZoneStatistics,
@@ -40,7 +40,7 @@ const groupTail = (writer: ByteWriter, isEmpty: boolean): void => {
 
 const summary = (writer: ByteWriter, totals: SummaryStatistics): void => {
   pushZone(writer, totals);
-  for (const [name, field] of SUMMARY_NUMBERS) pushNumber(writer, `, "${name}": `, totals[field]);
+  for (const [name, value] of summaryNumbers(totals)) pushNumber(writer, `, "${name}": `, value);
   writer.pushLatin1(', "by_worker": [\r\n');
   const start = writer.length;
   for (const worker of totals.workers) {

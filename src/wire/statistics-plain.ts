@@ -9,8 +9,8 @@ import {
   hostnameBytes,
   pushNumber,
   type StatisticsParts,
-  SUMMARY_NUMBERS,
   type SummaryStatistics,
+  summaryNumbers,
   type WorkerStatistics,
   ZONE_NUMBERS,
   type ZoneStatistics,
@@ -40,7 +40,7 @@ const groupTail = (writer: ByteWriter): void => writer.pushLatin1("\r\n");
 
 const summary = (writer: ByteWriter, totals: SummaryStatistics): void => {
   pushZone(writer, totals, "\r\n");
-  for (const [name, field] of SUMMARY_NUMBERS) pushNumber(writer, `\r\n${name}: `, totals[field]);
+  for (const [name, value] of summaryNumbers(totals)) pushNumber(writer, `\r\n${name}: `, value);
   writer.pushLatin1("\r\nby_worker:\r\n");
   for (const [i, worker] of totals.workers.entries()) {
     if (i > 0) writer.pushLatin1(",\r\n");

@@ -9,8 +9,8 @@ import {
   hostnameBytes,
   pushNumber,
   type StatisticsParts,
-  SUMMARY_NUMBERS,
   type SummaryStatistics,
+  summaryNumbers,
   type WorkerStatistics,
   ZONE_NUMBERS,
   type ZoneStatistics,
@@ -64,7 +64,7 @@ const groupTail = (writer: ByteWriter): void => writer.pushLatin1("  </infos>\r\
 const summary = (writer: ByteWriter, totals: SummaryStatistics): void => {
   writer.pushLatin1(`${DECLARATION}<infos>\r\n`);
   pushZone(writer, totals);
-  for (const [name, field] of SUMMARY_NUMBERS) pushElement(writer, name, totals[field]);
+  for (const [name, value] of summaryNumbers(totals)) pushElement(writer, name, value);
   writer.pushLatin1("  <by_worker>");
   for (const worker of totals.workers) pushWorker(writer, worker);
   writer.pushLatin1("</by_worker>\r\n</infos>\r\n");

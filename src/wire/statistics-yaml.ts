@@ -8,8 +8,8 @@ import {
   hostnameBytes,
   pushNumber,
   type StatisticsParts,
-  SUMMARY_NUMBERS,
   type SummaryStatistics,
+  summaryNumbers,
   type WorkerStatistics,
   ZONE_NUMBERS,
   type ZoneStatistics,
@@ -37,7 +37,7 @@ const groupTail = (writer: ByteWriter): void => writer.pushLatin1("\r\n");
 
 const summary = (writer: ByteWriter, totals: SummaryStatistics): void => {
   pushZone(writer, totals, "  ");
-  for (const [name, field] of SUMMARY_NUMBERS) pushNumber(writer, `\r\n  ${name}: `, totals[field]);
+  for (const [name, value] of summaryNumbers(totals)) pushNumber(writer, `\r\n  ${name}: `, value);
   writer.pushLatin1("\r\n  by_worker:\r\n");
   for (const [i, worker] of totals.workers.entries()) {
     writer.pushLatin1(i === 0 ? "   -\r\n" : "\r\n   -\r\n");

@@ -40,6 +40,8 @@ export interface SummaryStatistics extends ZoneStatistics {
   readonly channelsInDelete: number;
   readonly channelsInTrash: number;
   readonly subscribers: number;
+  /** Of a cluster; absent: this is one machine. */
+  readonly nodes?: number;
   readonly workers: readonly WorkerStatistics[];
 }
 
@@ -83,7 +85,7 @@ export const ZONE_NUMBERS = [
   ["uptime", "uptimeSec"],
 ] as const satisfies readonly (readonly [string, keyof ZoneStatistics])[];
 
-export const SUMMARY_NUMBERS = [
+const SUMMARY_NUMBERS = [
   ["channels", "channels"],
   ["wildcard_channels", "wildcardChannels"],
   ["published_messages", "published"],
@@ -94,6 +96,14 @@ export const SUMMARY_NUMBERS = [
   ["subscribers", "subscribers"],
   ["uptime", "uptimeSec"],
 ] as const satisfies readonly (readonly [string, keyof SummaryStatistics])[];
+
+/** The same with their values, and what only a cluster has behind them. */
+export function summaryNumbers(
+  summary: SummaryStatistics,
+): readonly (readonly [name: string, value: number])[] {
+  const numbers = SUMMARY_NUMBERS.map(([name, field]) => [name, summary[field]] as const);
+  return summary.nodes === undefined ? numbers : [...numbers, ["nodes", summary.nodes]];
+}
 
 const encoder = new TextEncoder();
 
