@@ -6,14 +6,27 @@ import { readFileSync } from "node:fs";
 import { formatFault } from "../config/fault.ts";
 import { checkNginx, translationNotes } from "../config/nginx/load.ts";
 import { commentText, documentToToml } from "../config/nginx/print-toml.ts";
+import { convertKeepCommand } from "./convert-keep.ts";
 import { ExitCode, usageFault } from "./failure.ts";
 import { writeNote, writeOut } from "./output.ts";
 
 /** Tables whose origin is worth a comment; the others are made of many places. */
 const HAS_ORIGIN = /(?:server|location|step)\[\d+\]$/;
 
+export interface ConvertOptions {
+  readonly keepNginx?: true;
+  /** For keepNginx. */
+  readonly out?: string;
+  readonly address?: string;
+}
+
 /** Prints TOML to stdout, or every fault on a line of its own to stderr. Returns the exit code: 0, or 2 for faults. */
-export function convertCommand(file: string): number {
+export function convertCommand(file: string, { keepNginx, out, address = "" }: ConvertOptions = {}): number {
+  if (keepNginx === true) {
+    if (out === undefined) throw usageFault("--keep-nginx needs --out FOLDER.");
+    return convertKeepCommand(file, { out, address });
+  }
+  if (out !== undefined) throw usageFault("--out is for --keep-nginx.");
   if (file.endsWith(".toml")) throw usageFault(`${file} is TOML already.`);
   const { translation, faults } = checkNginx(readText(file), file);
   const { document, lineOf } = translation;

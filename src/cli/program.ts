@@ -6,6 +6,7 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_URL } from "./client/endpoint.ts";
 import { SHELLS, type Shell } from "./completions.ts";
+import type { ConvertOptions } from "./convert.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 import { examples } from "./help-text.ts";
 import { tellInternal } from "./last-words.ts";
@@ -145,9 +146,15 @@ function addServerCommands(program: Command, done: (exitCode: number) => void): 
     .command("convert")
     .description("print an nginx.conf with push stream directives as a configuration in TOML")
     .argument("<file>", "the nginx.conf")
-    .action(async (file: string) => done((await import("./convert.ts")).convertCommand(file)));
+    .option("--keep-nginx", "leave the site with nginx and move only push: writes both parts to --out")
+    .option("--out <folder>", "a new folder, for --keep-nginx")
+    .option("--address <address>", "where sluice listens then, and from there on", "127.0.0.1:9090")
+    .action(async (file: string, options: ConvertOptions) =>
+      done((await import("./convert.ts")).convertCommand(file, options)),
+    );
   examples(convert, [
     ["sluice convert /etc/nginx/nginx.conf > sluice.toml", "exit code 2 lists what has no counterpart"],
+    ["sluice convert --keep-nginx /etc/nginx/nginx.conf --out moved", "nginx in front, sluice behind it"],
   ]);
   const defaults = program
     .command("defaults")

@@ -23,6 +23,9 @@ export interface Statement {
   readonly line: number;
   /** Where `end` stands. */
   readonly endLine: number;
+  /** Where the first word begins, and the place behind `end`. */
+  readonly start: number;
+  readonly stop: number;
 }
 
 /** Told about each fault, in the order of the file. */
@@ -78,23 +81,36 @@ export class StatementReader {
   next(): Statement {
     const words: Word[] = [];
     let line = this.#line;
+    let start = this.#at;
     for (;;) {
       this.#skipBlank();
-      if (words.length === 0) line = this.#line;
+      if (words.length === 0) {
+        line = this.#line;
+        start = this.#at;
+      }
       const code = this.#text.charCodeAt(this.#at);
       if (Number.isNaN(code)) return this.#endOfFile(words);
-      if (code === CLOSE_BRACE) return this.#closeBrace(words, line);
+      if (code === CLOSE_BRACE) return this.#closeBrace(words, line, start);
       if (code === OPEN_BRACE || code === SEMICOLON) {
         this.#at++;
         const end = code === SEMICOLON ? ";" : "{";
-        if (words.length > 0) return { end, words, line, endLine: this.#line };
+        const statement: Statement = {
+          end,
+          words,
+          line,
+          endLine: this.#line,
+          start,
+          stop: this.#at,
+        };
+        if (words.length > 0) return statement;
         this.#report(this.#line, `unexpected "${end}"`);
         // The block is opened all the same, or its "}" would look like one too many.
-        if (end === "{") return { end, words, line, endLine: this.#line };
+        if (end === "{") return statement;
         continue;
       }
       const word = code === DOUBLE_QUOTE || code === SINGLE_QUOTE ? this.#quotedWord(code) : this.#bareWord();
-      if (word === null) return { end: "cut off", words: [], line, endLine: this.#line };
+      if (word === null)
+        return { end: "cut off", words: [], line, endLine: this.#line, start, stop: this.#at };
       if (words.length === MAX_WORDS) this.#report(this.#line, `more than ${MAX_WORDS} parameters`);
       if (words.length <= MAX_WORDS) words.push(word);
     }
@@ -103,17 +119,26 @@ export class StatementReader {
   #endOfFile(words: readonly Word[]): Statement {
     const cutOff = words.length > 0;
     if (cutOff) this.#report(this.#line, 'unexpected end of file, expecting ";" or "}"');
-    return { end: cutOff ? "cut off" : "end of file", words: [], line: this.#line, endLine: this.#line };
+    const { length } = this.#text;
+    const line = this.#line;
+    return {
+      end: cutOff ? "cut off" : "end of file",
+      words: [],
+      line,
+      endLine: line,
+      start: length,
+      stop: length,
+    };
   }
 
   /** `foo }` lacks its `;`: the statement ends here, and the brace is met again by the next call. */
-  #closeBrace(words: readonly Word[], line: number): Statement {
+  #closeBrace(words: readonly Word[], line: number, start: number): Statement {
     if (words.length > 0) {
       this.#report(this.#line, 'unexpected "}"');
-      return { end: ";", words, line, endLine: this.#line };
+      return { end: ";", words, line, endLine: this.#line, start, stop: this.#at };
     }
     this.#at++;
-    return { end: "}", words, line, endLine: this.#line };
+    return { end: "}", words, line, endLine: this.#line, start, stop: this.#at };
   }
 
   #skipBlank(): void {

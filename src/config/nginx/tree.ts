@@ -27,6 +27,23 @@ export interface Directive {
   readonly block: readonly Directive[] | null;
 }
 
+/** Where a directive stands in the text of its file (SourceText): from its name to behind its `;` or `}`. */
+export interface Span {
+  readonly start: number;
+  readonly stop: number;
+  /** Behind the `{` of a block. */
+  readonly body: number;
+}
+
+/** Kept beside the tree, as only who changes the files asks for it. */
+const spans = new WeakMap<Directive, Span>();
+
+export const spanOf = (directive: Directive): Span => {
+  const span = spans.get(directive);
+  if (span === undefined) throw new Error(`${directive.name}: not read from a file`);
+  return span;
+};
+
 /** What is wrong with the syntax, in nginx's words where nginx has some. */
 export interface SyntaxFault {
   readonly file: string;
@@ -114,7 +131,7 @@ class Parse {
       if (statement.end === "end of file") this.#checkAllClosed(blocks, open, statement.endLine);
       const isLast = statement.end === "end of file" || statement.end === "cut off";
       if (block === undefined || isLast || this.#stopped) return blocks[0]?.children ?? [];
-      if (statement.end === "}") this.#close(blocks, block, open, statement.endLine);
+      if (statement.end === "}") this.#close(blocks, block, open, statement);
       else if (statement.end === "{") this.#open(blocks, statement, open, depth);
       else this.#simple(block, statement, open, depth + blocks.length - 1);
     }
@@ -139,13 +156,13 @@ class Parse {
     blocks.push({ statement, children: [] });
   }
 
-  #close(blocks: OpenBlock[], block: OpenBlock, open: OpenFile, line: number): void {
+  #close(blocks: OpenBlock[], block: OpenBlock, open: OpenFile, end: Statement): void {
     if (block.statement === null) {
-      this.#fault(open, line, 'unexpected "}"');
+      this.#fault(open, end.endLine, 'unexpected "}"');
       return;
     }
     blocks.pop();
-    this.#add(blocks.at(-1), block.statement, open, block.children);
+    this.#add(blocks.at(-1), block.statement, open, block.children, end.stop);
   }
 
   #simple(block: OpenBlock, statement: Statement, open: OpenFile, depth: number): void {
@@ -160,12 +177,15 @@ class Parse {
     statement: Statement,
     open: OpenFile,
     block: readonly Directive[] | null,
+    stop = statement.stop,
   ): void {
     const { file } = open;
     const { line } = statement;
     const [name, ...args] = open.bytes ? this.#decoded(statement, open) : statement.words;
     if (name === undefined) return; // a block without a name: reported
-    parent?.children.push({ name: name.text, args, file, line, block });
+    const directive = { name: name.text, args, file, line, block };
+    spans.set(directive, { start: statement.start, stop, body: statement.stop });
+    parent?.children.push(directive);
   }
 
   #decoded({ words, line }: Statement, open: OpenFile): readonly Word[] {
