@@ -5,6 +5,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { SUITES } from "./suites.ts";
 
 const src = join(import.meta.dir, "../src");
 
@@ -122,9 +123,8 @@ test("no file switches the type checker off", () => {
 });
 
 test("every folder of tests is in the list of suites", () => {
-  const suites = readFileSync(join(import.meta.dir, "run.ts"), "utf8");
   const folders = readdirSync(import.meta.dir, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".test.ts") && file.includes("/"))
     .map((file) => file.split("/")[0]);
-  for (const folder of new Set(folders)) expect(suites).toContain(`"${folder}",`);
+  for (const folder of new Set(folders)) expect(Object.keys(SUITES)).toContain(folder ?? "");
 });

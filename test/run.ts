@@ -1,136 +1,181 @@
 /**
- * Everything CI runs, in one command: build, types, lint and format, then the suites. `bun run test` calls it after an install;
- * `bun test/run.ts wire fuzz` runs only the suites named. Ends with `N passed, N failed, N skipped`.
+ * Everything CI runs, in one command: build, types, lint and format, then the suites. `bun run test` calls it after an install.
  *
- * A file with a failure is run once more by itself. Passes it then, the failure is shown and named at the end all the same, as one that
- * comes and goes (many tests kill, stop and starve processes of a busy machine), and the run goes on: somebody has to look at it.
+ *   bun test/run.ts                       all of it
+ *   bun test/run.ts --quick               types, lint and the unit suites, which need no build: for while one works
+ *   bun test/run.ts wire binary/limits    the suites and files named
+ *
+ * Most files wait for servers more than they compute, so some run side by side (SLUICE_TEST_LANES, one more than there are cores unless it is
+ * set); those that measure or exhaust the machine come last, one at a time. Each one's line is printed when it ends, with its output if it
+ * failed. At the end: what was slowest, and `N passed, N failed, N skipped`.
+ *
+ * A file with a failure is run once more, by itself, when all others are through. Passes it then, the failure is shown and named at the end all
+ * the same, as one that comes and goes (many tests kill, stop and starve processes of a busy machine), and the run goes on: somebody has to
+ * look at it.
  */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { availableParallelism } from "node:os";
+import {
+  count,
+  failedFiles,
+  failures,
+  interesting,
+  type Outcome,
+  outcomeOf,
+  remarks,
+  type Timed,
+  testTimes,
+} from "./outcome.ts";
+import { type Job, jobsOf, SUITES } from "./suites.ts";
 
-const root = join(import.meta.dir, "..");
+/** More files than these are not bad luck. */
+const MOST_AGAIN = 6;
+const SLOWEST = 12;
 const bun = process.execPath;
+const lanes = Number(process.env["SLUICE_TEST_LANES"] ?? availableParallelism() + 1);
 
-/** Cheap and pure first, so that a mistake shows early. */
-const SUITES = [
-  "architecture",
-  "leaves",
-  "wire",
-  "config",
-  "store",
-  "fanout",
-  "subscribe",
-  "publish",
-  "admin",
-  "front",
-  "files",
-  "web",
-  "listen",
-  "fuzz",
-  "race",
-  "supervisor",
-  "cli",
-  "build",
-  "binary",
-  "delivery",
-  "cluster",
-  "nginx",
-  "proxies",
-  "access",
-  "libraries",
-  "handlers",
-  "systemd",
-  "browser",
-];
+interface Step {
+  readonly title: string;
+  readonly command: readonly string[];
+  readonly isSuite: boolean;
+}
 
-const tally = { passed: 0, failed: 0, skipped: 0 };
+const tally = { passed: 0, failed: 0, skipped: 0, cpuSeconds: 0 };
 const failedSteps: string[] = [];
 const comingAndGoing: string[] = [];
+const again: { readonly step: Step; readonly files: readonly string[]; readonly output: string }[] = [];
+const fileTimes: Timed[] = [];
+const singleTimes: Timed[] = [];
+const running = new Set<string>();
 
-async function run(title: string, command: readonly string[], isSuite: boolean): Promise<boolean> {
-  const startedMs = performance.now();
-  const { output, code } = await outcome(command);
-  const count = (word: string) => Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
-  let failed = isSuite ? Math.max(count("fail"), code === 0 ? 0 : 1) : Number(code !== 0);
-  if (failed > 0 && isSuite && (await passesNow(output))) {
-    console.log(`came and went in ${title}:\n${interesting(output)}`);
-    comingAndGoing.push(...failures(output));
-    failed = 0;
-  }
-  tally.passed += isSuite ? count("pass") : Number(code === 0);
+async function run(step: Step): Promise<void> {
+  running.add(step.title);
+  showProgress();
+  const outcome = await outcomeOf(step.command);
+  running.delete(step.title);
+  judge(step, outcome);
+  showProgress();
+}
+
+function judge(step: Step, { output, code, seconds, cpuSeconds }: Outcome): void {
+  const { title, isSuite } = step;
+  const failed = isSuite ? Math.max(count(output, "fail"), code === 0 ? 0 : 1) : Number(code !== 0);
+  fileTimes.push({ title, seconds });
+  singleTimes.push(...testTimes(title, output));
+  tally.cpuSeconds += cpuSeconds;
+  tally.passed += isSuite ? count(output, "pass") : Number(code === 0);
+  tally.skipped += isSuite ? count(output, "skip") : 0;
+  const counts = isSuite
+    ? `${count(output, "pass")} passed, ${failed} failed, ${count(output, "skip")} skipped`
+    : "";
+  const times = `${seconds.toFixed(1).padStart(6)} s ${cpuSeconds.toFixed(1).padStart(6)} s cpu`;
+  say(`${failed === 0 ? "ok  " : "FAIL"} ${title.padEnd(32)} ${times}  ${counts}`);
+  const files = failedFiles(output);
+  if (failed === 0) for (const line of remarks(output)) say(`       ${line.trim()}`);
+  else say(isSuite ? interesting(output) : output);
+  if (failed === 0) return;
+  if (isSuite && files.length > 0) again.push({ step, files, output });
+  else fail(title, failed);
+}
+
+function fail(title: string, failed: number): void {
   tally.failed += failed;
-  tally.skipped += isSuite ? count("skip") : 0;
-  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-  const counts = isSuite ? `${count("pass")} passed, ${failed} failed, ${count("skip")} skipped` : "";
-  console.log(`${failed === 0 ? "ok  " : "FAIL"} ${title.padEnd(14)} ${seconds.padStart(6)} s  ${counts}`);
-  if (failed > 0) {
-    failedSteps.push(title);
-    console.log(isSuite ? interesting(output) : output);
-  } else {
-    for (const line of output.split("\n"))
-      if (/seed|skipped:|^measured:/i.test(line)) console.log(`       ${line.trim()}`);
+  failedSteps.push(title);
+}
+
+/** The second try. */
+async function runAgain(): Promise<void> {
+  const isBadLuck = again.reduce((sum, { files }) => sum + files.length, 0) <= MOST_AGAIN;
+  for (const { step, files, output } of again) {
+    let passes = isBadLuck;
+    for (const file of files) {
+      if (!passes) break;
+      running.add(`${file} again`);
+      showProgress();
+      const second = await outcomeOf(suiteCommand(`./${file}`));
+      running.delete(`${file} again`);
+      passes = second.code === 0;
+      say(`${passes ? "ok  " : "FAIL"} ${file}, once more by itself`);
+      if (!passes) say(interesting(second.output));
+    }
+    if (passes) comingAndGoing.push(...failures(output));
+    else fail(step.title, Math.max(1, count(output, "fail")));
   }
-  return failed === 0;
 }
 
-async function outcome(command: readonly string[]): Promise<{ output: string; code: number }> {
-  const child = Bun.spawn([...command], {
-    cwd: root,
-    env: { ...process.env, SLUICE_BINARY: join(root, "dist/sluice") },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [out, errors, code] = await Promise.all([text(child.stdout), text(child.stderr), child.exited]);
-  return { output: out + errors, code };
+/** Side by side, in this order. */
+async function runInLanes(steps: readonly Step[], width: number): Promise<void> {
+  const waiting = [...steps];
+  const lane = async (): Promise<void> => {
+    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) await run(step);
+  };
+  await Promise.all(Array.from({ length: width }, lane));
 }
-
-/** Runs the files with a failure again, each by itself. False, too, where something outside a test failed: a file that does not load. */
-async function passesNow(output: string): Promise<boolean> {
-  const files = new Set<string>();
-  let file = "";
-  for (const line of output.split("\n")) {
-    if (/^test\/\S+\.ts:$/.test(line)) file = line.slice(0, -1);
-    // The list at the end names no files.
-    if (/^\d+ tests failed:$/.test(line)) break;
-    if (line.startsWith("(fail)")) files.add(file);
-  }
-  if (/^ *\d+ errors?$/m.test(output) || files.size === 0 || files.size > 3 || files.has("")) return false;
-  for (const each of files) if ((await outcome(suiteCommand(`./${each}`))).code !== 0) return false;
-  return true;
-}
-
-const failures = (output: string): string[] => [
-  ...new Set(output.split("\n").filter((line) => line.startsWith("(fail)"))),
-];
 
 const suiteCommand = (target: string): string[] => [bun, "test", "--timeout", "30000", target];
 
-/** A failing suite without its passing tests. */
-function interesting(output: string): string {
-  const lines = output.split("\n").filter((line) => !line.startsWith("(pass)") && !line.startsWith("(skip)"));
-  return lines.join("\n");
+const suiteStep = ({ title, target }: Job): Step => ({ title, command: suiteCommand(target), isSuite: true });
+
+const BUILD: Step = { title: "build", command: [bun, "run", "build"], isSuite: false };
+const CHECKS: readonly Step[] = [
+  { title: "types", command: [bun, "x", "tsc", "--noEmit"], isSuite: false },
+  {
+    title: "lint, format",
+    command: [bun, "x", "biome", "check", "--error-on-warnings", "."],
+    isSuite: false,
+  },
+];
+
+function say(line: string): void {
+  if (process.stdout.isTTY) process.stdout.write("\r\x1b[K");
+  console.log(line);
 }
 
-const text = (stream: ReadableStream<Uint8Array>): Promise<string> => new Response(stream).text();
+function showProgress(): void {
+  if (!process.stdout.isTTY) return;
+  const width = (process.stdout.columns ?? 80) - 1;
+  process.stdout.write(`\r\x1b[K${`… ${[...running].join(", ")}`.slice(0, width)}`);
+}
 
-const asked = process.argv.slice(2);
-if (asked.length === 0) {
-  const built = await run("build", [bun, "run", "build"], false);
-  await run("types", [bun, "x", "tsc", "--noEmit"], false);
-  await run("lint, format", [bun, "x", "biome", "check", "--error-on-warnings", "."], false);
-  if (!built) process.exit(finish());
+function showSlowest(what: string, times: readonly Timed[]): void {
+  console.log(`\nslowest ${what}:`);
+  const slowest = [...times].sort((left, right) => right.seconds - left.seconds).slice(0, SLOWEST);
+  for (const { title, seconds } of slowest) console.log(`${seconds.toFixed(1).padStart(7)} s  ${title}`);
 }
-for (const suite of asked.length > 0 ? asked : SUITES) {
-  const path = `test/${suite}`;
-  const target = existsSync(join(root, path)) ? `./${path}/` : `./${path}.test.ts`;
-  await run(suite, suiteCommand(target), true);
-}
-process.exit(finish());
 
 function finish(): number {
+  if (fileTimes.length > SLOWEST) {
+    showSlowest("files", fileTimes);
+    showSlowest("tests", singleTimes);
+    console.log("");
+  }
   for (const each of comingAndGoing) console.log(`came and went: ${each.slice("(fail) ".length)}`);
   if (failedSteps.length > 0) console.log(`\nfailed: ${failedSteps.join(", ")}`);
+  const seconds = (performance.now() / 1000).toFixed(0);
+  console.log(`${seconds} s in ${lanes} lanes, ${tally.cpuSeconds.toFixed(0)} s of CPU time`);
   console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
   return tally.failed > 0 ? 1 : 0;
 }
+
+async function main(asked: readonly string[]): Promise<number> {
+  const isQuick = asked.includes("--quick");
+  const named = asked.filter((name) => name !== "--quick");
+  const all = Object.entries(SUITES).filter(([, kind]) => !isQuick || kind === "unit");
+  const names = named.length > 0 ? named : all.map(([name]) => name);
+  const unknown = names.filter((name) => jobsOf(name).length === 0);
+  if (unknown.length > 0) {
+    console.error(`there are no tests called ${unknown.join(", ")}`);
+    return 2;
+  }
+  if (named.length === 0 && !isQuick) {
+    await run(BUILD);
+    if (tally.failed > 0) return finish();
+  }
+  const jobs = names.flatMap(jobsOf);
+  const checks = named.length === 0 ? CHECKS : [];
+  await runInLanes([...checks, ...jobs.filter(({ isAlone }) => !isAlone).map(suiteStep)], lanes);
+  await runInLanes(jobs.filter(({ isAlone }) => isAlone).map(suiteStep), 1);
+  await runAgain();
+  return finish();
+}
+
+process.exit(await main(process.argv.slice(2)));

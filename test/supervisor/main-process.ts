@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Config } from "../../src/config/model.ts";
 import { addressed, testConfig } from "./test-config.ts";
 
-const PATIENCE_MS = 4000;
+const PATIENCE_MS = 15_000;
 const LOOK_MS = 10;
 
 export interface Who {
