@@ -13,6 +13,7 @@ import type { CompiledValue } from "../config/variables.ts";
 import { corsFields } from "../cors.ts";
 import type { Answer } from "../direct-answer.ts";
 import type { Refusal } from "../errors.ts";
+import { errorPage } from "../front/error-page.ts";
 import type { HooksOf } from "../front/location-hooks.ts";
 import type { Incoming } from "../incoming.ts";
 import type { Store } from "../store/store.ts";
@@ -121,7 +122,16 @@ export class Access {
     if (inWords !== null) return inWords;
     const origin = this.#origins[located.index]?.(located) ?? "";
     const hasCookies = readsCookies(this.#locations[located.index] ?? { grants: null });
-    return refuse(refusal, { ...corsFields(origin, located.method, false, hasCookies), ...fields });
+    const all = { ...corsFields(origin, located.method, false, hasCookies), ...fields };
+    if (!this.#hasPages(located.index)) return refuse(refusal, all);
+    // Where people look, they are told so (as nginx does).
+    const { status, explain } = refusal;
+    return errorPage(status, explain === null ? all : { ...all, "X-Nginx-PushStream-Explain": explain });
+  }
+
+  #hasPages(index: number): boolean {
+    const { kind = "none" } = this.#locations[index]?.role ?? {};
+    return kind === "files" || kind === "none" || kind === "page" || kind === "examples";
   }
 
   /** The hooks of all locations, those who stand by a grant included. */

@@ -54,10 +54,23 @@ export class Admission {
 
   /** The refusal that asks for a password is worth more than one that asks for nothing. */
   #orGrant(located: LocatedRequest, server: AddressSource | null, onward: Resume, first: Answer): Outcome {
-    const { status } = asResponse(first);
-    if (status !== 401 && status !== 403) return first;
-    const second = this.gate(located, server, onward);
-    if (second === null || second instanceof Promise) return second;
-    return status === 401 ? first : second;
+    const refusal = asResponse(first);
+    if (refusal.status !== 401 && refusal.status !== 403) return refusal;
+    let isOnward = false;
+    const second = this.gate(located, server, () => {
+      isOnward = true;
+      return onward();
+    });
+    if (second instanceof Promise)
+      return second.then((answer) => (isOnward ? answer : worse(refusal, asResponse(answer))));
+    return second === null ? null : worse(refusal, asResponse(second));
   }
+}
+
+/** As nginx has it: 401 says what would help, and both may. */
+function worse(first: Response, second: Response): Response {
+  if (first.status !== 401) return second;
+  const challenge = second.headers.get("www-authenticate");
+  if (challenge !== null) first.headers.append("WWW-Authenticate", challenge);
+  return first;
 }

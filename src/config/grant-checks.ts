@@ -31,16 +31,6 @@ export function issuerIssues(issuers: readonly IssuerValues[]): readonly (readon
 }
 
 const SOURCES = ["token_issuers", "publisher_keys_file", "auth_request"] as const;
-/** Roles at whose doors somebody may be asked for a grant. */
-const GRANT_ROLES: readonly string[] = [
-  "publisher",
-  "subscriber",
-  "statistics",
-  "root",
-  "alias",
-  "handler",
-  "revoke",
-];
 /** What guards a location that takes grants back. */
 const GUARDS = [...SOURCES, "access", "auth_basic"];
 /** What says nothing without a source. */
@@ -53,9 +43,6 @@ export function grantIssues(written: Table, values: Table, issuers: ReadonlySet<
   };
   const valueAt = (key: string): unknown => values[LOCATION_PREFIX + key];
   const sources = SOURCES.filter((key) => written[key] !== undefined);
-  for (const key of sources)
-    if (!GRANT_ROLES.some((role) => written[role] !== undefined && written[role] !== false))
-      note(key, `${key} is for a location with ${GRANT_ROLES.join(", ")}.`);
   for (const key of BESIDE)
     if (written[key] !== undefined && sources.length === 0)
       note(key, `${key} needs one of ${SOURCES.join(", ")} beside it.`);

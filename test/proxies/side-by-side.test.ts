@@ -16,8 +16,22 @@ setDefaultTimeout(60_000);
 const site = mkdtempSync(join(tmpdir(), "sluice-site-"));
 
 /** In `http`. */
+/** Lets in who brings a cookie that says so, to what it is asked about. */
+const backend = Bun.serve({
+  port: 0,
+  hostname: "127.0.0.1",
+  fetch: ({ url, headers }) => {
+    const isIn = headers.get("cookie") === "in" || headers.get("x-team") === "red";
+    if (headers.get("cookie") === "who")
+      return new Response("?", { status: 401, headers: { "WWW-Authenticate": 'X realm="x"' } });
+    return new Response(url, { status: isIn && url.endsWith("/check") ? 200 : 403 });
+  },
+});
+
 const http = (port: number): string => `
   default_type text/plain;
+  limit_req_zone $binary_remote_addr zone=slow:1m rate=1r/m;
+  limit_req_zone $binary_remote_addr zone=slower:1m rate=1r/m;
   types { text/html html; text/css css; image/png png; }
   map $http_x_color $color { default none; red R; "" empty; ~^b(?<rest>.*)$ "B-$rest-$1"; ~*^GREEN $http_x_shade; }
   map $http_x_shade $shade { default "d"; dark $color; }
@@ -105,6 +119,13 @@ const http = (port: number): string => `
     location = /any-allow { satisfy any; allow 127.0.0.1; deny all; auth_basic r; auth_basic_user_file ${site}/users; try_files /none @in; }
     location = /any-none { satisfy any; allow 192.0.2.1; auth_basic r; auth_basic_user_file ${site}/users; try_files /none @in; }
     location = /any-free { satisfy any; allow 192.0.2.1; try_files /none @in; }
+    location /asked/ { alias ${site}/; auth_request /auth; }
+    location /asked-or/ { alias ${site}/; auth_request /auth; satisfy any; allow 192.0.2.1; deny all; }
+    location /asked-user/ { alias ${site}/; auth_request /auth; satisfy any; auth_basic r; auth_basic_user_file ${site}/users; }
+    location /asked-not/ { alias ${site}/; auth_request off; }
+    location = /auth { internal; proxy_pass http://127.0.0.1:${backend.port}/check; proxy_set_header X-Team $http_x_team; }
+    location /limited-rate { limit_req zone=slow burst=1 nodelay; try_files /none @in; }
+    location /limited-429 { limit_req zone=slower; limit_req_status 429; try_files /none @in; }
     location = /all { satisfy all; allow 127.0.0.1; auth_basic r; auth_basic_user_file ${site}/users; try_files /none @in; }
     location = /limited { limit_except GET { deny all; } try_files /none @in; }
     location = /limited-user { root ${site}; limit_except GET POST { auth_basic r; auth_basic_user_file ${site}/users; } try_files /none @in; }
@@ -154,6 +175,7 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
+  void backend.stop(true);
   await nginx?.stop();
   await sluice?.stop();
   rmSync(site, { recursive: true, force: true });
@@ -263,6 +285,17 @@ const MORE: readonly (readonly [server: string, ...Case])[] = [
     ),
   ),
   ["doors", "/any", { headers: USER }],
+  ...["/asked/a.html", "/asked-or/a.html", "/asked-user/a.html"].flatMap((path) =>
+    [{}, { cookie: "in" }, { cookie: "out" }, { cookie: "who" }, { "x-team": "red" }, USER].map(
+      (headers) => ["doors", path, { headers }] as const,
+    ),
+  ),
+  ["doors", "/asked-not/a.html"],
+  ["doors", "/auth"],
+  // The first is in; how fast the others come is the machine's affair.
+  ["doors", "/limited-rate"],
+  ["doors", "/limited-429"],
+  ["doors", "/limited-429"],
   ["doors", "/any-none", { headers: USER }],
   ["doors", "/all", { headers: USER }],
   ["doors", "/page", { headers: USER }],

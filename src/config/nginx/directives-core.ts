@@ -50,6 +50,12 @@ export const CORE_ROWS = `
   recursive_error_pages     hsl     flag
   internal                  l       0
   satisfy                   hsl     1
+  auth_request              hsl     1
+  proxy_pass                li      1
+  limit_req                 hsl     1+    *
+  limit_req_zone            h       2-4   *
+  limit_req_status          hsl     1
+  limit_req_dry_run         hsl     flag
   stub_status               sl      0-1
   autoindex                 hsl     flag
   autoindex_exact_size      hsl     flag

@@ -126,10 +126,7 @@ export const HARMLESS_ROWS = `
   http2_push                hsl     1     *
   http2_push_preload        hsl     flag
 
-  limit_req_zone            h       2-4   *
   limit_req_log_level       hsl     1
-  limit_req_status          hsl     1
-  limit_req_dry_run         hsl     flag
   limit_conn_log_level      hsl     1
   limit_rate_after          hsli    1
   auth_delay                hsl     1

@@ -5,7 +5,6 @@
  * Some are harmless with certain arguments ("off"); those are in HARMLESS_WHEN.
  */
 export const UNSUPPORTED_ROWS = `
-  proxy_pass                li      1
   fastcgi_pass              li      1
   uwsgi_pass                li      1
   scgi_pass                 li      1
@@ -17,10 +16,8 @@ export const UNSUPPORTED_ROWS = `
   stream                    m       0     {
   mail                      m       0     {
   post_action               hsl     1
-  auth_request              hsl     1
   auth_request_set          hsl     2     *
   auth_jwt                  hsl     1+
-  limit_req                 hsl     1+    *
   limit_rate                hsli    1
   mirror                    hsl     1     *
   sub_filter                hsl     2     *
@@ -57,7 +54,7 @@ export const UNSUPPORTED_ROWS = `
 
 /** Directives that change nothing with these arguments. */
 export const HARMLESS_WHEN: ReadonlyMap<string, (args: readonly string[]) => boolean> = new Map([
-  ...["random_index", "ssi", "auth_request", "auth_jwt", "mirror", "userid"].map(
+  ...["random_index", "ssi", "auth_jwt", "mirror", "userid"].map(
     (name) => [name, ([word]: readonly string[]) => word?.toLowerCase() === "off"] as const,
   ),
   ...["ssl_verify_client", "disable_symlinks", "post_action", "brotli", "ssl_reject_handshake"].map(

@@ -6,6 +6,7 @@ import { parseMatch } from "../match-syntax.ts";
 import { OPTIONS } from "../options.ts";
 import { PUSH_DIRECTIVES } from "./directives-push.ts";
 import { Draft } from "./draft.ts";
+import { accessOptions, passedOn } from "./translate-access.ts";
 import { codeOptions, HANDLER, handlerRole } from "./translate-code.ts";
 import { coreOptions } from "./translate-location-core.ts";
 import { roadOptions } from "./translate-location-road.ts";
@@ -53,6 +54,8 @@ export function translateLocation(context: Context, scope: Scope, match: Locatio
   coreOptions(context, scope, draft);
   roadOptions(context, scope, draft);
   codeOptions(context, scope, draft);
+  passedOn(context, scope, draft);
+  accessOptions(context, scope, draft);
   for (const step of translateSteps(context, scope, seen)) draft.push("step", step);
   return draft;
 }

@@ -227,6 +227,14 @@ describe("values (push-stream spec 1.1)", () => {
     ["rewrite a b c;", 'invalid parameter "c"'],
     ["satisfy some;", 'invalid value "some" in "satisfy" directive'],
     ["limit_except FETCH { deny all; }", 'invalid method "FETCH"'],
+    ["auth_request /a;", '"auth_request" directive names "/a", which no location is for'],
+    ["auth_request $uri;", '"auth_request" directive with variables is not supported'],
+    ["auth_request off;", null],
+    [
+      "auth_request /pub;",
+      '"auth_request" directive to "/pub" is not supported: that location has neither sluice_handler nor proxy_pass',
+    ],
+    ["limit_req zone=a;", 'unknown limit_req_zone "a"'],
     ["if ($arg_x > 3) { return 404; }", 'unexpected ">" in condition'],
     ["if (arg_x) { return 404; }", 'invalid condition "(arg_x)"'],
     ["set x y;", 'invalid variable name "x"'],
@@ -270,18 +278,14 @@ describe("names", () => {
     ]);
   });
 
-  test.each([
-    "proxy_pass http://a;",
-    "fastcgi_pass a;",
-    "auth_request /a;",
-    "limit_req zone=a;",
-    "mirror /x;",
-    "content_by_lua_block { }",
-  ])("%s is not supported", (text) => {
-    const name = /^\w+/.exec(text)?.[0] ?? "";
-    const [first] = faultsOf(translate(withPush("", "", text)));
-    expect(first).toBe(`9: "${name}" directive is not supported`);
-  });
+  test.each(["proxy_pass http://a;", "fastcgi_pass a;", "mirror /x;", "content_by_lua_block { }"])(
+    "%s is not supported",
+    (text) => {
+      const name = /^\w+/.exec(text)?.[0] ?? "";
+      const [first] = faultsOf(translate(withPush("", "", text)));
+      expect(first).toBe(`9: "${name}" directive is not supported`);
+    },
+  );
 
   test.each(["upstream a { server b; }", "geo $a { default b; }"])("%s is not supported", (text) => {
     const name = /^\w+/.exec(text)?.[0] ?? "";

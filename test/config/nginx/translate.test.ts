@@ -560,3 +560,62 @@ ${withPush("sendfile on; proxy_set_header A b; ssl_protocols TLSv1.3;", "sendfil
     "ssl_protocols:4",
   ]);
 });
+
+test("auth_request asks the backend that its location passes to, or the handler there; limit_req is a rate", () => {
+  const text = `events {} http {
+push_stream_shared_memory_size 1m;
+limit_req_zone $binary_remote_addr zone=slow:10m rate=30r/m;
+limit_req_zone $server_name zone=all:10m rate=30r/m;
+server {
+listen 127.0.0.1:9080;
+auth_request /auth;
+limit_req zone=slow burst=5 nodelay;
+location = /auth { internal; proxy_pass http://127.0.0.1:9000; proxy_pass_request_body off; proxy_set_header X-Team $http_x_team; proxy_set_header X-Other $remote_addr; }
+location /checks/ { proxy_pass http://127.0.0.1:9000/v1/; }
+location = /code { sluice_handler decide.ts; auth_request off; }
+location /a { push_stream_publisher; push_stream_channels_path a; }
+location /b { push_stream_publisher; push_stream_channels_path a; auth_request /checks/who; limit_req_status 429; }
+location /c { push_stream_publisher; push_stream_channels_path a; auth_request /code; limit_req_dry_run on; }
+location /d { push_stream_publisher; push_stream_channels_path a; auth_request off; }
+}
+}`;
+  const { document, faults } = translate(text);
+  expect(faults).toEqual([]);
+  const [server] = document["server"] as { location: Record<string, unknown>[] }[];
+  const shown = (server?.location ?? []).map(
+    ({ match, auth_request, auth_headers, auth_cache, rate, internal }) =>
+      [match, auth_request, auth_headers, auth_cache, rate, internal].filter((one) => one !== undefined),
+  );
+  const told = ["Cookie", "Authorization"];
+  const slow = "30/m burst 5 status 503";
+  expect(shown).toEqual([
+    ["= /auth", slow, true],
+    ["/checks/", "http://127.0.0.1:9000/auth", [...told, "X-Team"], "0", slow, true],
+    ["= /code", slow],
+    ["/a", "http://127.0.0.1:9000/auth", [...told, "X-Team"], "0", slow],
+    ["/b", "http://127.0.0.1:9000/v1/who", told, "0", "30/m burst 5 status 429"],
+    ["/c", "/code", told, "0"],
+    ["/d", slow],
+  ]);
+  const faulty = (location: string) =>
+    translate(`events {} http {
+push_stream_shared_memory_size 1m;
+limit_req_zone $server_name zone=all:10m rate=30r/m;
+server { listen 127.0.0.1:9080;
+location = /auth { proxy_pass http://$host; }
+location = /passed { proxy_pass http://127.0.0.1:1; }
+location /a { push_stream_publisher; push_stream_channels_path a; ${location} } } }`).faults.map(
+      ({ sentence }) => sentence,
+    );
+  const passed = '"proxy_pass" directive is not supported';
+  expect(faulty("")).toEqual([passed, passed]);
+  expect(faulty("auth_request /auth;")).toEqual([
+    '"proxy_pass" directive to "http://$host" is not supported',
+    passed,
+  ]);
+  expect(faulty("limit_req zone=all;")).toEqual([
+    '"limit_req_zone" directive by "$server_name" is not supported, only by $binary_remote_addr',
+    passed,
+    passed,
+  ]);
+});
