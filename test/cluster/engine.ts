@@ -27,6 +27,7 @@ export class Engine {
   }
 
   async start(): Promise<this> {
+    if (this.process !== null) return this;
     const base = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder, "--save", ""];
     const command = [...this.#through, "redis-server", ...base, ...this.#options];
     this.process = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore" });

@@ -84,8 +84,9 @@ export class Reader {
   }
 
   #take(event: string): void {
+    // The last one counts (HTML 9.2.6): where the stream begins stands an id of its own before the first message.
     const field = (name: string): string | null =>
-      new RegExp(`^${name}: ?(.*)$`, "m").exec(event)?.[1] ?? null;
+      [...event.matchAll(new RegExp(`^${name}: ?(.*)$`, "gm"))].at(-1)?.[1] ?? null;
     const data = field("data");
     const id = field("id");
     if (id !== null) this.lastId = id;
