@@ -11,8 +11,8 @@ import type { Arrival, Standing } from "../front/location-hooks.ts";
 import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
 import type { Incoming } from "../incoming.ts";
 import type { PeerSocket } from "../peer-socket.ts";
+import { SocketLife } from "../socket-life.ts";
 import { closeReason } from "../wire/close-reason.ts";
-
 import { Ending, RequestContext } from "./context.ts";
 import { isPromise } from "./failure.ts";
 import type { HandlerHost, Running } from "./host.ts";
@@ -74,7 +74,7 @@ export const spokenBy = ({ protocols }: WebSocketHandler): readonly string[] =>
   Array.isArray(protocols) ? protocols : [];
 
 /** A socket as Bun knows it. What the handler is given is its `handle`. */
-export class HandlerSocket implements Running, Standing {
+export class HandlerSocket extends SocketLife implements Running, Standing {
   readonly #endpoint: SocketEndpoint;
   readonly #handler: WebSocketHandler;
   readonly #context: RequestContext;
@@ -84,7 +84,6 @@ export class HandlerSocket implements Running, Standing {
   /** null: not open yet, or closed. */
   native: NativeSocket | null = null;
   #idle: Timer | null = null;
-  #heardMs = 0;
   #isPinged = false;
   readonly #arrival: Arrival | null;
   #departure: (() => void) | null = null;
@@ -95,6 +94,7 @@ export class HandlerSocket implements Running, Standing {
     context: RequestContext,
     arrival: Arrival | null,
   ) {
+    super();
     this.#arrival = arrival;
     this.#endpoint = endpoint;
     this.#handler = handler;
@@ -110,7 +110,7 @@ export class HandlerSocket implements Running, Standing {
     this.native = native;
     this.#endpoint.host.add(this);
     this.#departure = this.#arrival?.([], this) ?? null;
-    this.#heardMs = performance.now();
+    this.heardMs = performance.now();
     if (this.#idleMs > 0) this.#watch(this.#idleMs);
     this.#call("open", () => this.#handler.open?.(this.#handle, this.#context));
   }
@@ -143,7 +143,7 @@ export class HandlerSocket implements Running, Standing {
 
   /** A ping or pong came. */
   heard(): void {
-    this.#heardMs = performance.now();
+    this.heardMs = performance.now();
     this.#isPinged = false;
   }
 
@@ -189,7 +189,7 @@ export class HandlerSocket implements Running, Standing {
   #look(): void {
     const native = this.native;
     if (native === null) return;
-    const silentMs = performance.now() - this.#heardMs;
+    const silentMs = performance.now() - this.heardMs;
     if (silentMs < this.#idleMs) {
       this.#watch(this.#idleMs - silentMs);
       return;

@@ -6,10 +6,11 @@
  * finished (`maxFrameBytes`). Neither for longer than socket-watch.ts allows.
  */
 import type { PeerSocket } from "../peer-socket.ts";
+import type { SocketLife } from "../socket-life.ts";
 import type { SocketWatch } from "./socket-watch.ts";
 
 /** What stands behind a native socket of the worker: a subscriber, or a handler's. */
-export interface NativePeer {
+export interface NativePeer extends SocketLife {
   /** Its silence is watched elsewhere. */
   readonly mayBeSilent: boolean;
   opened(socket: PeerSocket): void;

@@ -6,19 +6,11 @@
  * trickles. So silence is what is watched: half its time is spent in patience, then a ping is sent, and who does not answer it in the
  * other half is cut off. One walk over all sockets instead of a timer each: they are ten thousand, and mostly idle.
  */
-import type { NativePeer, NativeSocket } from "./socket-handlers.ts";
-
-interface Life {
-  /** When a whole frame came last. */
-  heardMs: number;
-  /** Since when it has something unsent and takes nothing of it; 0: it has not, or does. */
-  fullMs: number;
-  pinged: boolean;
-}
+import type { NativeSocket } from "./socket-handlers.ts";
 
 export class SocketWatch {
-  /** By the object behind it: Bun may show one socket by several. */
-  readonly #lives = new Map<NativePeer, Life & { readonly socket: NativeSocket }>();
+  /** In no order: the last one takes the place of one that left. */
+  readonly #sockets: NativeSocket[] = [];
   /** 0 = a client may be silent for ever. */
   readonly #silenceMs: number;
   /** How long it may take nothing of what it is sent. */
@@ -32,47 +24,58 @@ export class SocketWatch {
   }
 
   opened(socket: NativeSocket): void {
-    this.#lives.set(socket.data, { socket, heardMs: performance.now(), fullMs: 0, pinged: false });
+    const { data } = socket;
+    data.heardMs = performance.now();
+    data.watchedAt = this.#sockets.length;
+    this.#sockets.push(socket);
   }
 
+  /** By the peer: Bun may show one socket by several objects. */
   closed({ data }: NativeSocket): void {
-    this.#lives.delete(data);
+    const place = data.watchedAt;
+    if (place < 0) return;
+    data.watchedAt = -1;
+    const last = this.#sockets.pop();
+    if (last === undefined || last.data === data) return;
+    this.#sockets[place] = last;
+    last.data.watchedAt = place;
   }
 
   heard({ data }: NativeSocket): void {
-    const life = this.#lives.get(data);
-    if (life === undefined) return;
-    life.heardMs = this.#nowMs;
-    life.pinged = false;
+    data.heardMs = this.#nowMs;
   }
 
   drained({ data }: NativeSocket): void {
-    const life = this.#lives.get(data);
-    if (life !== undefined) life.fullMs = 0;
+    data.fullMs = 0;
   }
 
   look(nowMs: number): void {
+    const beforeMs = this.#nowMs;
     this.#nowMs = nowMs;
-    for (const [peer, life] of this.#lives) {
-      if (this.#isFull(life, nowMs)) {
-        peer.stuck();
-        life.socket.terminate();
-      } else if (this.#silenceMs > 0 && !peer.mayBeSilent) this.#listen(life, nowMs);
+    // From behind: who is cut off leaves, and one that was looked at takes its place.
+    for (let at = this.#sockets.length - 1; at >= 0; at--) {
+      const socket = this.#sockets[at];
+      if (socket === undefined) continue;
+      const { data } = socket;
+      if (this.#isFull(socket, nowMs)) {
+        data.stuck();
+        socket.terminate();
+      } else if (this.#silenceMs > 0 && !data.mayBeSilent) this.#listen(socket, beforeMs, nowMs);
     }
   }
 
-  #isFull(life: Life & { readonly socket: NativeSocket }, nowMs: number): boolean {
-    if (life.socket.getBufferedAmount() === 0) life.fullMs = 0;
-    else if (life.fullMs === 0) life.fullMs = nowMs;
-    return life.fullMs > 0 && nowMs - life.fullMs >= this.#sendMs;
+  /** Pinged by the one look that is the first after half of its time. */
+  #listen(socket: NativeSocket, beforeMs: number, nowMs: number): void {
+    const { heardMs } = socket.data;
+    const halfMs = heardMs + this.#silenceMs / 2;
+    if (nowMs - heardMs >= this.#silenceMs) socket.terminate();
+    else if (beforeMs < halfMs && halfMs <= nowMs) socket.ping();
   }
 
-  #listen(life: Life & { readonly socket: NativeSocket }, nowMs: number): void {
-    const silentMs = nowMs - life.heardMs;
-    if (silentMs >= this.#silenceMs) life.socket.terminate();
-    else if (silentMs >= this.#silenceMs / 2 && !life.pinged) {
-      life.pinged = true;
-      life.socket.ping();
-    }
+  #isFull(socket: NativeSocket, nowMs: number): boolean {
+    const { data } = socket;
+    if (socket.getBufferedAmount() === 0) data.fullMs = 0;
+    else if (data.fullMs === 0) data.fullMs = nowMs;
+    return data.fullMs > 0 && nowMs - data.fullMs >= this.#sendMs;
   }
 }

@@ -26,8 +26,7 @@ const NOWHERE = { afterId: 0, historyUntil: 0 };
 
 /** One waiting long poll: answered once, by a message, by its ttl, by a drain, or not at all when the client leaves. */
 export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
-  readonly format: Format;
-  readonly subscriptions: WaitingSubscription[] = [];
+  readonly subscriptions: WaitingSubscription[];
   nextTimed: Timed | null = null;
   previousTimed: Timed | null = null;
   dueTick = 0;
@@ -36,7 +35,6 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
   readonly #resolve: (response: Response) => void;
   readonly #line: Line | null;
   readonly #presentation: Presentation;
-  readonly #names: readonly Uint8Array[];
   /** What its position alone told to be missing. */
   readonly #lost: readonly Missing[];
   #departure: (() => void) | null = null;
@@ -48,16 +46,14 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     { resolve, line, presentation }: Waiter,
   ) {
     this.#endpoint = endpoint;
-    this.format = endpoint.format;
     this.#resolve = resolve;
     this.#line = line;
     this.#presentation = presentation;
-    this.#names = channels.map(({ name }) => name);
     this.#lost = lostOf(channels, starts);
-    channels.forEach((channel, i) => {
+    this.subscriptions = channels.map((channel, i) => {
       const { afterId, historyUntil } = starts[i] ?? NOWHERE;
       // Nothing of the history is stored, or the poll would not wait.
-      this.subscriptions.push(new WaitingSubscription(channel, this, Math.max(afterId, historyUntil)));
+      return new WaitingSubscription(channel, this, Math.max(afterId, historyUntil));
     });
     const { room } = endpoint;
     if (endpoint.ttlMs > 0) room.timers.add(this, endpoint.ttlMs);
@@ -65,9 +61,13 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     room.fanout.joinPoll(this);
   }
 
+  get format(): Format {
+    return this.#endpoint.format;
+  }
+
   /** It waits from now on, or was answered in this very turn. */
-  tellArrival(arrival: Arrival): void {
-    const departure = arrival(this.#names, this);
+  tellArrival(arrival: Arrival, names: readonly Uint8Array[]): void {
+    const departure = arrival(names, this);
     if (this.subscriptions.length === 0) departure();
     else this.#departure = departure;
   }

@@ -103,7 +103,11 @@ export class PollEndpoint {
     const presentation = this.#presenter.held(located, callback);
     const poll = new HeldPoll(this, channels, starts, { resolve, line, presentation });
     const arrival = this.#hooks?.arrival(located) ?? null;
-    if (arrival !== null) poll.tellArrival(arrival);
+    if (arrival !== null)
+      poll.tellArrival(
+        arrival,
+        seats.map(({ name }) => name),
+      );
     located.whenGone(poll);
     return promise;
   }

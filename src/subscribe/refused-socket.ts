@@ -8,6 +8,7 @@ import type { LocatedRequest } from "../config/located-request.ts";
 import type { Refusal } from "../errors.ts";
 import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
 import type { Incoming } from "../incoming.ts";
+import { SocketLife } from "../socket-life.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
 import { SPOKEN, UPGRADED } from "./websocket.ts";
 
@@ -29,10 +30,11 @@ export function refuseSocket(
   return isOpen ? UPGRADED : null;
 }
 
-export class RefusedSocket {
+export class RefusedSocket extends SocketLife {
   readonly #refusal: Refusal;
 
   constructor(refusal: Refusal) {
+    super();
     this.#refusal = refusal;
   }
 

@@ -9,6 +9,7 @@ import { type TopicPeer, TopicSubscription, wasOverrun } from "../fanout/topics.
 import type { MayMake } from "../front/channel-quota.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
 import type { PeerSocket } from "../peer-socket.ts";
+import { SocketLife } from "../socket-life.ts";
 import { Counter } from "../store/counters.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
@@ -27,7 +28,7 @@ import type { WebSocketEndpoint } from "./websocket.ts";
 
 export type Protocol = "template" | "json" | "msgpack";
 
-/** What the handshake asked for; kept only until the socket opens. */
+/** What the handshake asked for; kept only until it stands. */
 interface Wish {
   readonly path: string;
   readonly asked: Asked;
@@ -35,6 +36,16 @@ interface Wish {
   /** null: no hook wants to know. */
   readonly arrival: Arrival | null;
   readonly publishing: Publishing;
+  /** Where it will stand once its position was searched for. */
+  seats?: readonly Seat[];
+}
+
+/** What those need beside their subscriptions who stand in several channels at once. */
+interface Several {
+  /** The subscriptions as they were at first. */
+  readonly places: readonly TopicSubscription[];
+  /** What the positions count. */
+  readonly life: string;
 }
 
 type Socket = PeerSocket;
@@ -43,13 +54,13 @@ type Socket = PeerSocket;
 const NO_STATUS = 1005;
 /** Bun's code for a connection that ended without a close frame. */
 const ABNORMAL = 1006;
-const NO_SEATS: readonly Seat[] = [];
-const NO_PLACES: readonly TopicSubscription[] = [];
+/** Of those who stand nowhere; never written to. */
+const NO_SUBSCRIPTIONS: TopicSubscription[] = [];
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 
-export class SocketPeer implements TopicPeer, Held, Clocked, Speaker, Standing {
+export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, Speaker, Standing {
   format: Format;
-  readonly subscriptions: TopicSubscription[] = [];
+  subscriptions: TopicSubscription[] = NO_SUBSCRIPTIONS;
   nextTimed: Timed | null = null;
   previousTimed: Timed | null = null;
   dueTick = 0;
@@ -61,15 +72,12 @@ export class SocketPeer implements TopicPeer, Held, Clocked, Speaker, Standing {
   #departure: (() => void) | null = null;
   /** null: it has said nothing, and nothing is asked of what it says. */
   #said: ClientMessages | null = null;
-  /** Its subscriptions as they were at first, and what its positions count. */
-  #places: readonly TopicSubscription[] = NO_PLACES;
-  #life = "";
-  /** Where it will stand once its position was searched for. */
-  #expected: readonly Seat[] = NO_SEATS;
+  #several: Several | null = null;
   readonly protocol: Protocol;
   readonly #endpoint: WebSocketEndpoint;
 
   constructor(endpoint: WebSocketEndpoint, protocol: Protocol, format: Format, wish: Wish) {
+    super();
     this.#endpoint = endpoint;
     this.protocol = protocol;
     this.format = format;
@@ -113,7 +121,8 @@ export class SocketPeer implements TopicPeer, Held, Clocked, Speaker, Standing {
       return;
     }
     // What it publishes meanwhile is for these channels.
-    this.#expected = seats;
+    wish.seats = seats;
+    this.#wish = wish;
     void asked.then((found) => {
       if (this.socket.readyState === WebSocket.OPEN && this.heldAt >= 0)
         this.#enter(seats, found, wish.arrival);
@@ -139,7 +148,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked, Speaker, Standing {
   /** Header template or hello, old messages, live: in one turn (spec 4.13.3). */
   #enter(seats: readonly Seat[], asked: Asked, arrival: Arrival | null): void {
     const { room, location } = this.#endpoint;
-    this.#expected = NO_SEATS;
+    this.#wish = null;
     if (seats.length > 1) this.format = this.#endpoint.formatOfSeveral(this.protocol);
     const wanted: TopicSubscription[] = [];
     const lost: TopicSubscription[] = [];
@@ -157,14 +166,14 @@ export class SocketPeer implements TopicPeer, Held, Clocked, Speaker, Standing {
       this.closeBehind();
       return;
     }
-    this.#places = wanted;
-    this.#life = lifeFor(room.store, wanted);
-    if (this.protocol !== "template") this.#hello();
+    const several = { places: wanted, life: lifeFor(room.store, wanted) };
+    if (wanted.length > 1) this.#several = several;
+    if (this.protocol !== "template") this.#hello(several);
     else if (location.headerTemplate !== "") this.say(location.headerTemplate);
     for (const subscription of lost) this.#tellLost(subscription);
     // A send may close the socket; who was not counted in must not be counted out.
     if (this.socket.readyState !== WebSocket.OPEN) return;
-    this.subscriptions.push(...wanted);
+    this.subscriptions = [...wanted];
     room.fanout.joinTopics(this);
     if (arrival !== null && this.subscriptions.length > 0)
       this.#departure = arrival(
@@ -175,7 +184,7 @@ export class SocketPeer implements TopicPeer, Held, Clocked, Speaker, Standing {
 
   message(data: string | Buffer): void {
     // Not seated yet, it has no channels to publish to.
-    const isEarly = this.#wish !== null;
+    const isEarly = this.#wish !== null && this.#wish.seats === undefined;
     const mayPublish = this.#endpoint.location.websocketAllowPublish;
     const isNoise = data === "" || (!mayPublish && (isEarly || this.protocol === "template"));
     // Binary frames are for nothing here (spec 4.13.5); on sluice.msgpack.v1 they are the client's frames.
@@ -269,23 +278,26 @@ export class SocketPeer implements TopicPeer, Held, Clocked, Speaker, Standing {
   }
 
   names(): Uint8Array[] {
-    if (this.#expected.length > 0) return this.#expected.map(({ name }) => name);
-    return this.subscriptions.map(({ channel }) => channel.name);
+    const expected = this.#wish?.seats;
+    return expected?.map(({ name }) => name) ?? this.subscriptions.map(({ channel }) => channel.name);
   }
 
   /** One of several channels that was deleted keeps its place, or the places behind it would mean other channels. */
   place(): Position {
-    return placeOf(this.#life, this.#places);
+    const several = this.#several;
+    if (several !== null) return placeOf(several.life, several.places);
+    return placeOf(lifeFor(this.#endpoint.room.store, this.subscriptions), this.subscriptions);
   }
 
-  #hello(): void {
-    const names = this.#places.map(({ channel }) => channel.name);
+  #hello({ places, life }: Several): void {
+    const names = places.map(({ channel }) => channel.name);
+    const position = placeOf(life, places);
     if (this.protocol === "msgpack") {
-      this.say(packHello(names, this.place()));
+      this.say(packHello(names, position));
       return;
     }
     const writer = new ByteWriter(256);
-    pushJsonHello(writer, names, this.place());
+    pushJsonHello(writer, names, position);
     this.say(text.decode(writer.view()));
   }
 

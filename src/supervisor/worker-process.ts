@@ -18,6 +18,7 @@ import {
 import type { ListeningSocket } from "./listening-sockets.ts";
 import { childEnvironment, ownProgram } from "./own-program.ts";
 import type { Steering } from "./socket-groups.ts";
+import { HEAP_VARIABLES } from "./worker-heap.ts";
 
 export interface WorkerExit {
   readonly pid: number;
@@ -64,7 +65,7 @@ export class WorkerProcess implements Handed {
     this.#process = Bun.spawn([...ownProgram(), WORKER_COMMAND], {
       argv0: "sluice: worker",
       stdio: ["ignore", "inherit", "inherit", lockDescriptor],
-      env: childEnvironment(),
+      env: { ...childEnvironment(), ...HEAP_VARIABLES },
       serialization: "advanced",
       ipc: (message) => this.#receive(message),
       onDisconnect: () => {

@@ -2,11 +2,12 @@
 import { expect, test } from "bun:test";
 import type { NativePeer, NativeSocket } from "../../src/listen/socket-handlers.ts";
 import { SocketWatch } from "../../src/listen/socket-watch.ts";
+import { SocketLife } from "../../src/socket-life.ts";
 
 /** What the watch needs of a socket, and what it did to it. */
 function newSocket(mayBeSilent = false) {
   const told: string[] = [];
-  const peer: NativePeer = {
+  const peer: NativePeer = Object.assign(new SocketLife(), {
     mayBeSilent,
     opened: () => undefined,
     message: () => undefined,
@@ -14,7 +15,7 @@ function newSocket(mayBeSilent = false) {
     closed: () => undefined,
     heard: () => undefined,
     stuck: () => told.push("stuck"),
-  };
+  });
   const socket = {
     data: peer,
     unsent: 0,
@@ -69,4 +70,21 @@ test("0 is for ever", () => {
   watch.opened(socket);
   watch.look(performance.now() + 1e9);
   expect(told).toEqual([]);
+});
+
+test("of many that come and go in any order, each that stays is watched, and none that went", () => {
+  const { watch, startMs } = begin();
+  const all = Array.from({ length: 50 }, () => newSocket());
+  for (const { socket } of all) watch.opened(socket);
+  const gone = all.filter((_, i) => (i * 7) % 3 === 0 || i > 45);
+  for (const { socket } of gone) watch.closed(socket);
+  // Bun says it once; a second time changes nothing.
+  for (const { socket } of gone) watch.closed(socket);
+  const back = gone.slice(0, 5);
+  for (const { socket } of back) watch.opened(socket);
+  watch.look(startMs + SILENCE_MS);
+  for (const each of all) {
+    const isHere = !gone.includes(each) || back.includes(each);
+    expect(each.told).toEqual(isHere ? ["end"] : []);
+  }
 });
