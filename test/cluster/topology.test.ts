@@ -1,0 +1,195 @@
+/** The engine as people run it: behind Sentinels that fail it over, as a Redis Cluster whose slot is moved, and with TLS. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort, layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
+import { Engine, hasRedis } from "./engine.ts";
+import { Reader } from "./reader.ts";
+
+const engines: Engine[] = [];
+const nodes: RunningServer[] = [];
+const others: Bun.Subprocess[] = [];
+const folder = mkdtempSync(join(tmpdir(), "sluice-topology-"));
+
+afterEach(async () => {
+  for (const node of nodes.splice(0)) await node.stop();
+  for (const engine of engines.splice(0)) await engine.stop();
+  for (const other of others.splice(0)) {
+    other.kill("SIGKILL");
+    await other.exited;
+  }
+});
+
+async function engine(...options: string[]): Promise<Engine> {
+  const made = await new Engine(options).start();
+  engines.push(made);
+  return made;
+}
+
+async function node(name: string, cluster: string): Promise<RunningServer> {
+  const toml = layout(
+    `[cluster]\nnode = "${name}"\nengine_timeout = "1s"\n${cluster}\n[store]\nsize = "4MiB"`,
+    {
+      ev: 'event_ids = "auto"',
+    },
+  );
+  const made = await startServer({ toml, workers: 1 });
+  nodes.push(made);
+  return made;
+}
+
+const taken = async (at: RunningServer, text: string): Promise<boolean> => {
+  const { status } = await at.publish("room", text);
+  return status === 200;
+};
+
+describe.if(hasRedis)("engines", () => {
+  test("three Sentinels fail the primary over: publishing goes on a second after they have agreed, and what was lost is told", async () => {
+    const primary = await engine();
+    const replica = await engine();
+    await replica.follow(primary);
+    const ports = [freePort(), freePort(), freePort()];
+    for (const port of ports) {
+      const file = join(folder, `sentinel-${port}.conf`);
+      const monitor = ["sentinel monitor mine 127.0.0.1 ", `${primary.port} 2`].join("");
+      const times = ["sentinel down-after-milliseconds mine 500", "sentinel failover-timeout mine 5000"];
+      writeFileSync(
+        file,
+        [`port ${port}`, "bind 127.0.0.1", `dir ${folder}`, monitor, ...times, ""].join("\n"),
+      );
+      others.push(
+        Bun.spawn(["redis-sentinel", file], { stdin: "ignore", stdout: "ignore", stderr: "ignore" }),
+      );
+    }
+    const sentinels = ports.map((port) => `127.0.0.1:${port}`).join(",");
+    const a = await node("a", `engine = "redis+sentinel://${sentinels}/mine"`);
+    const b = await node("b", `engine = "redis+sentinel://${sentinels}/mine"`);
+    const reader = await new Reader("room", b).start();
+    for (let count = 0; count < 5; count++) expect(await taken(a, `m${count}`)).toBe(true);
+    await until("the messages", () => reader.texts.length === 5);
+    // Sentinels promote nobody whom they have not all met.
+    const sentinel = await new SentinelView(ports[0] ?? 0).open();
+    await until("the Sentinels to know each other", async () => (await sentinel.know()) === 2, 20_000);
+    primary.signal("SIGKILL");
+    await until("another primary", async () => (await sentinel.primary()) === replica.port, 20_000);
+    const agreedMs = performance.now();
+    let tries = 0;
+    await until("a message to be taken", async () => await taken(b, `after-${++tries}`), 20_000);
+    expect(performance.now() - agreedMs).toBeLessThan(3000);
+    await until("it to arrive", () => reader.texts.at(-1)?.startsWith("after") === true);
+    expect(reader.texts.slice(0, 5)).toEqual(["m0", "m1", "m2", "m3", "m4"]);
+    expect(reader.texts.length).toBe(6);
+    await reader.stop();
+    sentinel.close();
+  }, 60_000);
+
+  test("a Redis Cluster of three, and the slot of the log is moved to another server", async () => {
+    const servers: Engine[] = [];
+    for (let count = 0; count < 3; count++)
+      servers.push(await engine("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"));
+    const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
+    const create = Bun.spawn(["redis-cli", "--cluster", "create", ...addresses, "--cluster-yes"], {
+      stdout: "ignore",
+      stderr: "ignore",
+    });
+    expect(await create.exited).toBe(0);
+    for (const server of servers)
+      await until("the cluster to be formed", async () =>
+        String(await server.call("CLUSTER", "INFO")).includes("cluster_state:ok"),
+      );
+    const cluster = `engine = "redis+cluster://${addresses.join(",")}"`;
+    const a = await node("a", cluster);
+    const b = await node("b", cluster);
+    const reader = await new Reader("room", b).start();
+    for (let count = 0; count < 20; count++) expect(await taken(a, `m${count}`)).toBe(true);
+    await until("the messages", () => reader.texts.length === 20);
+    await moveSlot(servers, "{sluice:main:0}meta");
+    await until("a message to be taken", async () => await taken(b, "after"));
+    await until("it to arrive", () => reader.texts.at(-1) === "after");
+    // Another server, with all there was: nobody is told anything.
+    expect([reader.texts.length, reader.gaps]).toEqual([21, 0]);
+    await reader.stop();
+  }, 60_000);
+
+  test("TLS to an engine whose certificate an own authority has signed; without that authority it is refused", async () => {
+    makeCertificate();
+    const [ca, key] = [join(folder, "engine.pem"), join(folder, "engine.key")];
+    const tlsPort = freePort();
+    await engine(
+      ...["--tls-port", String(tlsPort), "--tls-cert-file", ca, "--tls-key-file", key],
+      ...["--tls-ca-cert-file", ca, "--tls-auth-clients", "no"],
+    );
+    const address = `engine = "rediss://127.0.0.1:${tlsPort}"`;
+    const a = await node("a", `${address}\ntls_ca = "${ca}"`);
+    expect(await taken(a, "m")).toBe(true);
+    await expect(node("b", address)).rejects.toThrow(
+      /sluice ended with 2:[\s\S]*cannot be used: .*certificate/i,
+    );
+  }, 30_000);
+});
+
+/** Asks one Sentinel. */
+class SentinelView {
+  readonly #port: number;
+  #view: Engine["redis"] = null;
+
+  constructor(port: number) {
+    this.#port = port;
+  }
+
+  async open(): Promise<this> {
+    const { Redis } = await import("ioredis");
+    this.#view = new Redis({ port: this.#port, protocol: 2 });
+    this.#view.on("error", () => undefined);
+    return this;
+  }
+
+  async primary(): Promise<number> {
+    const found = await this.#view?.call("SENTINEL", "get-master-addr-by-name", "mine");
+    return Array.isArray(found) ? Number(found[1]) : 0;
+  }
+
+  async know(): Promise<number> {
+    const found = await this.#view?.call("SENTINEL", "sentinels", "mine");
+    return Array.isArray(found) ? found.length : 0;
+  }
+
+  close(): void {
+    this.#view?.disconnect();
+  }
+}
+
+/** As `redis-cli --cluster reshard` does it, for the slot of one key. */
+async function moveSlot(servers: readonly Engine[], key: string): Promise<void> {
+  const [first] = servers;
+  const slot = String(await first?.call("CLUSTER", "KEYSLOT", key));
+  const ids = await Promise.all(servers.map((server) => server.call("CLUSTER", "MYID").then(String)));
+  const counts = await Promise.all(
+    servers.map((server) => server.call("CLUSTER", "COUNTKEYSINSLOT", slot).then(Number)),
+  );
+  const from = counts.findIndex((count) => count > 0);
+  const to = (from + 1) % servers.length;
+  const [source, target] = [servers[from], servers[to]];
+  if (source === undefined || target === undefined) throw new Error("nobody has the slot");
+  await target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[from] ?? "");
+  await source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[to] ?? "");
+  for (;;) {
+    const keys = (await source.call("CLUSTER", "GETKEYSINSLOT", slot, "100")) as string[];
+    if (keys.length === 0) break;
+    await source.call("MIGRATE", "127.0.0.1", String(target.port), "", "0", "5000", "KEYS", ...keys);
+  }
+  for (const server of [target, source, ...servers])
+    await server.call("CLUSTER", "SETSLOT", slot, "NODE", ids[to] ?? "");
+}
+
+function makeCertificate(): void {
+  const made = Bun.spawnSync([
+    ...["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"],
+    ...["-addext", "subjectAltName=IP:127.0.0.1"],
+    ...["-keyout", join(folder, "engine.key"), "-out", join(folder, "engine.pem")],
+  ]);
+  if (!made.success) throw new Error(made.stderr.toString());
+}
+
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
