@@ -15,6 +15,7 @@
  */
 import type { Drain } from "../app.ts";
 import { log } from "../log.ts";
+import { STUCK_MS } from "./pulse-watch.ts";
 import { type Member, SocketGroups, type Steering } from "./socket-groups.ts";
 import { REFUSED } from "./steering.ts";
 
@@ -29,12 +30,16 @@ export interface Handed extends Member {
   close(again: boolean): void;
 }
 
-/** Longer than a worker takes to become quiet: one that stands still must not keep the others. */
-const QUIET_MS = 10_000;
-const CLOSE_MS = 5000;
-/** Of one that clients overrun. To wait costs nothing: until there is an answer, everybody serves as before. */
-const ANSWER_MS = 5000;
+/**
+ * For how long a worker is waited for that lives and says nothing: to answer, to become quiet, to close. To wait costs nothing (until there is
+ * an answer, everybody serves as before) and to go on without one costs connections, so it is longer than main lets an event loop stand
+ * still (pulse-watch.ts): what ends a wait is an answer or a death, on a machine that is starved of CPU, too.
+ */
+const PATIENCE_MS = 2 * STUCK_MS;
 const ROUNDS = 3;
+
+const NO_STEERING = "the kernel does not let new connections be steered; a reload may reset some";
+const NO_ANSWER = "no worker followed main's order in time; this reload may reset some connections";
 
 /** One at a time: the next waits. */
 export class Handover {
@@ -45,11 +50,13 @@ export class Handover {
   #asking: Promise<unknown> = Promise.resolve();
   /** Nobody could take the program off. */
   #isLeftOn = false;
-  #hasWarned = false;
+  readonly #warned = new Set<string>();
+  readonly #patienceMs: number;
   #over: PromiseWithResolvers<void> | null = null;
 
-  constructor(groups = new SocketGroups()) {
+  constructor(groups = new SocketGroups(), patienceMs = PATIENCE_MS) {
     this.#groups = groups;
+    this.#patienceMs = patienceMs;
   }
 
   /** New connections go to those that stay, from when it resolves on. */
@@ -59,8 +66,10 @@ export class Handover {
     this.#leaving = leaving;
     this.#staying = staying;
     this.#state = "steering";
+    // The next one may be better off.
+    this.#warned.delete(NO_ANSWER);
     if (!(await this.#steerPast(leaving)) && meet(this.#ready(), leaving))
-      this.#warn("it does not tell who listens");
+      this.#warn(NO_STEERING, "it does not tell who listens");
   }
 
   /** For a worker that leaves alone. */
@@ -80,7 +89,7 @@ export class Handover {
 
   /** Those that leave were told to. Resolves when they listen no more. */
   async release(): Promise<void> {
-    await within(QUIET_MS, Promise.all(this.#leaving.map(({ quiet }) => quiet)));
+    await this.#within(Promise.all(this.#leaving.map(({ quiet }) => quiet)));
     await this.#closeAll();
     // One that stands still listens until its drain's limit ends it.
     this.#state = "steering";
@@ -103,7 +112,7 @@ export class Handover {
       // Who leaves has time: nobody comes to him any more.
       await this.#ask(next.steering, () => [...left, ...this.#ready()]);
       next.member.close(again);
-      await within(CLOSE_MS, next.member.deaf);
+      await this.#within(next.member.deaf);
       left = left.filter((each) => each !== next.member);
       if (next.hasGap) await this.#steerPast(left);
       again ||= next.hasGap;
@@ -135,18 +144,26 @@ export class Handover {
     let fault: string | null = "no worker is ready";
     for (let round = 0; round < ROUNDS && fault !== REFUSED; round++) {
       for (const worker of workers().filter(({ isReady }) => isReady)) {
-        fault = await Promise.race([worker.steer(steering, Date.now() + ANSWER_MS), noAnswer()]);
+        const answer = worker.steer(steering, Date.now() + this.#patienceMs);
+        fault = await Promise.race([answer, this.#noAnswer()]);
         if (fault === null) return true;
       }
     }
-    this.#warn(fault ?? "");
+    this.#warn(fault === REFUSED ? NO_STEERING : NO_ANSWER, fault ?? "");
     return false;
   }
 
-  #warn(fault: string): void {
-    if (!this.#hasWarned)
-      log("warn", "the kernel does not let new connections be steered; a reload may reset some", { fault });
-    this.#hasWarned = true;
+  #warn(sentence: string, fault: string): void {
+    if (!this.#warned.has(sentence)) log("warn", sentence, { fault });
+    this.#warned.add(sentence);
+  }
+
+  #noAnswer(): Promise<string> {
+    return Bun.sleep(this.#patienceMs).then(() => "a worker does not answer");
+  }
+
+  #within(work: Promise<unknown>): Promise<unknown> {
+    return Promise.race([work, Bun.sleep(this.#patienceMs)]);
   }
 
   #ready(): readonly Handed[] {
@@ -160,7 +177,3 @@ const meet = (some: readonly Member[], others: readonly Member[]): boolean => {
     new Set(members.flatMap(({ sockets }) => sockets.map(({ local }) => local)));
   return !locals(some).isDisjointFrom(locals(others));
 };
-
-const noAnswer = (): Promise<string> => Bun.sleep(ANSWER_MS).then(() => "a worker does not answer");
-
-const within = (ms: number, work: Promise<unknown>): Promise<unknown> => Promise.race([work, Bun.sleep(ms)]);

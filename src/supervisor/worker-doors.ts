@@ -22,8 +22,8 @@ const HANDSHAKE_MS = 4000;
 const LAST_HANDSHAKE_MS = 100;
 const SILENCE_MS = 500;
 const LONGEST_SILENCE_WAIT_MS = 2000;
-/** Main may have died, or be waiting for a worker that stands still. */
-const WORD_MS = 15_000;
+/** Main waits for a worker that stands still (handover.ts). Had it died, this process would have ended. */
+const WORD_MS = 60_000;
 const LOOK_MS = 5;
 /** So much longer than a look takes is the time until the next. */
 const REST = 4;

@@ -1,5 +1,6 @@
 /** Who is told what, and when, while workers hand their connections over: with workers that die, stand still, or are too busy to listen. */
 import { describe, expect, test } from "bun:test";
+import { sendLogTo } from "../../src/log.ts";
 import { type Handed, Handover } from "../../src/supervisor/handover.ts";
 import { SocketGroups, type Steering } from "../../src/supervisor/socket-groups.ts";
 import { REFUSED } from "../../src/supervisor/steering.ts";
@@ -13,9 +14,12 @@ class Stage {
   /** In order: "a steers 2 3", "b closes". */
   readonly told: string[] = [];
   readonly workers = new Map<string, FakeWorker>();
-  readonly handover = new Handover(
-    new SocketGroups(() => this.listed.map((inode) => ({ local: LOCAL, inode }))),
-  );
+  readonly handover: Handover;
+
+  constructor(patienceMs?: number) {
+    const read = () => this.listed.map((inode) => ({ local: LOCAL, inode }));
+    this.handover = new Handover(new SocketGroups(read), patienceMs);
+  }
 
   add(...names: readonly string[]): readonly FakeWorker[] {
     return names.map((name) => {
@@ -191,6 +195,42 @@ describe("a reload", () => {
     expect(stage.listed).toEqual(["b", "c"]);
     expect(stage.told.filter((line) => line.startsWith("a steers")).length).toBeLessThanOrEqual(1);
   });
+});
+
+describe("the log says why a reload may reset somebody", () => {
+  const KERNEL = "the kernel does not let new connections be steered";
+  const LATE = "no worker followed main's order in time";
+
+  /** What is told of two reloads in which all workers say this. */
+  async function told(answer: string | undefined): Promise<string> {
+    const stage = new Stage(5);
+    let text = "";
+    sendLogTo((line) => {
+      text += line;
+    });
+    for (const _reload of [1, 2]) {
+      const [old, young] = [stage.add("a"), stage.add("b", "c")];
+      for (const each of [...old, ...young]) each.answer = answer;
+      await stage.handover.steer(old, () => young);
+      for (const each of [...old, ...young]) each.die();
+      await stage.handover.release();
+    }
+    sendLogTo(null);
+    return text;
+  }
+
+  test("a kernel that refuses, once", async () => {
+    const text = await told(REFUSED);
+    expect([text.split(KERNEL).length, text.includes(LATE)]).toEqual([2, false]);
+  });
+
+  test.each([["a worker was too busy"], [undefined]])(
+    "workers that do not follow (%p), each time",
+    async (answer) => {
+      const text = await told(answer);
+      expect([text.split(LATE).length, text.includes(KERNEL)]).toEqual([3, false]);
+    },
+  );
 });
 
 test("a worker told to go alone is passed by the others, and the next waits for it", async () => {
