@@ -57,6 +57,9 @@ console.log(`${"count".padEnd(62)} ${"baseline".padStart(9)} ${"now".padStart(9)
 for (const count of counts) console.log(line(count, baseline[count.name]));
 console.log(`${counts.length} counts in ${((performance.now() - startMs) / 1000).toFixed(0)} s`);
 
+const shrunk = counts.filter((count) => hasShrunk(count, baseline[count.name]));
+if (shrunk.length > 0)
+  console.log(`${shrunk.length} counts are less than the baseline: bun bench/guard.ts --update keeps it so`);
 const grown = counts.filter((count) => hasGrown(count, baseline[count.name]));
 const isNew = counts.some(({ name }) => baseline[name] === undefined);
 if (process.argv.includes("--update")) {
