@@ -40,7 +40,6 @@ export const DEAF: HeldFrames = new UnfinishedFrames();
 export const isUnfinished = (held: HeldFrames): boolean => held !== null && held !== DEAF;
 
 const HIGH_WORD = 2 ** 32;
-const SIGN_BIT = 2 ** 31;
 const SHORTEST_HEAD = 2;
 
 /** What became of reading a head. */
@@ -126,10 +125,8 @@ export class FrameDecoder {
       length = bytes.readUInt16BE(at);
       isMinimal = length > SHORT;
     } else if (form === IN_EIGHT_BYTES) {
-      const high = bytes.readUInt32BE(at);
-      if (high >= SIGN_BIT) return this.#faulty(CloseCode.PROTOCOL, "length is negative");
-      // Beyond 2^53 it is only roughly right, and too much anyway.
-      length = high * HIGH_WORD + bytes.readUInt32BE(at + 4);
+      // Beyond 2^53 it is only roughly right, and too much anyway; so is one with the first bit set, which must be 0.
+      length = bytes.readUInt32BE(at) * HIGH_WORD + bytes.readUInt32BE(at + 4);
       isMinimal = length > MAX_IN_TWO;
     }
     if (!isMinimal) return this.#faulty(CloseCode.PROTOCOL, "length is not minimal");

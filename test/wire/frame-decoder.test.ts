@@ -75,7 +75,7 @@ const BAD: readonly (readonly [string, string, number])[] = [
   ["a binary within a text", "0181 00000000 61 0281 00000000 61", 1002],
   ["125 in two bytes (5.2)", `81fe 007d 00000000 ${w(125)}`, 1002],
   ["65,535 in eight bytes", "81ff 000000000000ffff 00000000", 1002],
-  ["a negative length", "82ff 8000000000000000 00000000", 1002],
+  ["a length with its first bit set", "82ff 8000000000000000 00000000", 1009],
   ["more than a message may have", "82ff 0000000000011171 00000000", 1009],
   ["2^63 - 1 bytes", "82ff 7fffffffffffffff 00000000", 1009],
   ["more in fragments", `02fe fffe 00000000 ${w(65_534)} 80fe 1173 00000000`, 1009],
