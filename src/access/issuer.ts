@@ -52,6 +52,24 @@ export class Issuer {
     return outcome;
   }
 
+  /** The grant, or why it is not good, for whoever has both the token and the configuration. */
+  async explain(token: TokenText): Promise<Grant | string> {
+    const { issuer, algorithms } = this.config;
+    const { alg } = token.header;
+    if (typeof alg !== "string" || !algorithms.includes(alg))
+      return `its algorithm is ${JSON.stringify(alg)}, and the issuer signs with ${algorithms.join(", ")}`;
+    if (issuer !== null && token.claims["iss"] !== issuer)
+      return `its iss is ${JSON.stringify(token.claims["iss"] ?? null)}, and not ${JSON.stringify(issuer)}`;
+    try {
+      const claims = await this.#claims(token);
+      if (claims === null) return "no key of the issuer is for its algorithm";
+      const grant = grantOfClaims(claims, this.config);
+      return grant ?? "a claim is of another type than it should be, or a pattern is none";
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+
   async #verify(token: TokenText, digest: string): Promise<Grant | Refusal> {
     try {
       const claims = await this.#claims(token);
@@ -109,6 +127,15 @@ function refusalOf(error: unknown): Refusal {
   if (error instanceof NoKeys) return Refusals.noIssuerKeys;
   if (error instanceof errors.JWTExpired) return Refusals.tokenExpired;
   return Refusals.invalidToken;
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof NoKeys) return "the keys of the issuer cannot be read";
+  if (error instanceof errors.JWTExpired) return "it has expired";
+  if (error instanceof errors.JWSSignatureVerificationFailed)
+    return "its signature was not made with the issuer's key";
+  if (error instanceof errors.JWKSNoMatchingKey) return "the key set has no key by its name and algorithm";
+  return (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
 }
 
 /** `check` has told of it before, or the file has changed since. */

@@ -30,7 +30,8 @@ export async function keysOf(issuer: IssuerConfig): Promise<IssuerKeys> {
   return keys;
 }
 
-function keyText({ keyFile, keyVariable }: IssuerConfig): string {
+/** Throws when it cannot be had. */
+export function keyText({ keyFile, keyVariable }: IssuerConfig): string {
   if (keyFile !== null) {
     const bytes = readFileSync(keyFile);
     if (bytes.length > MAX_KEY_BYTES) throw new Error(`${keyFile} has more than ${MAX_KEY_BYTES} bytes`);
@@ -41,6 +42,10 @@ function keyText({ keyFile, keyVariable }: IssuerConfig): string {
   if (text === undefined || text === "") throw new Error(`the variable ${keyVariable} is not set`);
   return text;
 }
+
+/** The secret of an issuer of HS tokens. Throws as above. */
+export const secretText = (issuer: IssuerConfig, algorithm: string): Uint8Array =>
+  secretOf(keyText(issuer), algorithm);
 
 const HASH_BYTES: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 };
 

@@ -1,4 +1,5 @@
 /** A configuration with all that can be known of it before it serves, its handler files included. Called by serve.ts and check.ts. */
+import { checkAccess } from "../access/check.ts";
 import { type LoadOutcome, type LoadRequest, loadConfig } from "../config/load.ts";
 import { checkHandlers } from "../handlers/check.ts";
 
@@ -11,7 +12,8 @@ export type CheckedOutcome = LoadOutcome & {
 export function loadCheckedConfig(request: LoadRequest): CheckedOutcome {
   const outcome = loadConfig(request);
   const code = outcome.ok ? outcome.config.locations : outcome.code;
-  const { faults, files } = checkHandlers(code, request.file);
+  const { faults: codeFaults, files } = checkHandlers(code, request.file);
+  const faults = outcome.ok ? [...codeFaults, ...checkAccess(outcome.config, request.file)] : codeFaults;
   if (outcome.ok && faults.length === 0) return { ...outcome, handlerFiles: files };
   const { warnings } = outcome;
   const all = outcome.ok ? faults : [...outcome.faults, ...faults];

@@ -42,13 +42,23 @@ export function completionScript(program: Command, shell: Shell): string {
 
 function readCommands(program: Command): CommandEntry[] {
   const help = program.createHelp();
-  return help.visibleCommands(program).map((command) => ({
-    name: command.name(),
-    description: command.description(),
-    options: help.visibleOptions(command).map(readOption),
-    argument: argumentCandidates(command.name(), command.registeredArguments[0], program),
-  }));
+  return help.visibleCommands(program).map((command) => {
+    const inner = command.name() === "help" ? [] : command.commands;
+    return {
+      name: command.name(),
+      description: command.description(),
+      // Of a command with commands in it all that any of them takes: which one it is stands before them.
+      options: distinct([command, ...inner].flatMap((one) => help.visibleOptions(one).map(readOption))),
+      argument:
+        inner.length > 0
+          ? { words: inner.map((one) => one.name()), files: false }
+          : argumentCandidates(command.name(), command.registeredArguments[0], program),
+    };
+  });
 }
+
+const distinct = (options: readonly OptionEntry[]): readonly OptionEntry[] =>
+  options.filter(({ flags }, at) => options.findIndex((one) => one.flags.at(-1) === flags.at(-1)) === at);
 
 const readOption = (option: Option): OptionEntry => ({
   flags: [option.short, option.long].filter((flag) => typeof flag === "string"),

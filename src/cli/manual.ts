@@ -24,7 +24,10 @@ function commandPage(day: string): string {
       "A push server and its tools. A backend publishes a message to a channel over HTTP; everyone subscribed gets it, by WebSocket, Server-Sent Events, chunked stream, long polling or polling. One main process watches several workers, which share one store of messages.",
     ),
     heading("Commands"),
-    ...commands.map((command) => commandSection(command, program)),
+    ...commands.flatMap((command) => [
+      commandSection(command, command.name(), program),
+      ...command.commands.map((inner) => commandSection(inner, `${command.name()} ${inner.name()}`, program)),
+    ]),
     heading("Signals"),
     entry(
       bold("TERM, INT"),
@@ -61,8 +64,8 @@ function commandPage(day: string): string {
   ]);
 }
 
-function commandSection(command: Command, program: Command): string {
-  const usage = [bold(`sluice ${command.name()}`), ...command.registeredArguments.map(argumentText)];
+function commandSection(command: Command, name: string, program: Command): string {
+  const usage = [bold(`sluice ${name}`), ...command.registeredArguments.map(argumentText)];
   const options = program
     .createHelp()
     .visibleOptions(command)
@@ -70,7 +73,7 @@ function commandSection(command: Command, program: Command): string {
   if (options.length > 0) usage.push(`[${italic("option")} ...]`);
   const shown = examplesOf(command);
   return lines([
-    subheading(`sluice ${command.name()}`),
+    subheading(`sluice ${name}`),
     usage.join(" "),
     paragraph(`${capital(command.description())}.`),
     ...options.map(optionEntry),

@@ -4,6 +4,7 @@
  * Each command's code is imported when the command runs, so that `sluice version` does not load a web server.
  */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { addAccessCommands } from "./access-commands.ts";
 import { DEFAULT_URL } from "./client/endpoint.ts";
 import { SHELLS, type Shell } from "./completions.ts";
 import type { ConvertOptions } from "./convert.ts";
@@ -75,6 +76,7 @@ export function buildProgram(done: (exitCode: number) => void): Command {
   addSub(program, done);
   addStats(program, done);
   addCluster(program, done);
+  addAccessCommands(program, done);
   addServiceCommands(program, done);
   addAbout(program, done);
   examples(program, [
