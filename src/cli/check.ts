@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { formatFault, formatWarning } from "../config/fault.ts";
 import type { DoorReason } from "../config/model.ts";
+import { diskReader } from "../config/nginx/file-reader.ts";
 import { isNginx, loadNginxDocument, translationNotes } from "../config/nginx/load.ts";
 import { channelRecords } from "../config/store-checks.ts";
 import { pointlessSync } from "../supervisor/store-settings.ts";
@@ -17,12 +18,12 @@ const EXIT_BAD_CONFIG = 2;
  * Prints one OK line to stdout, or every fault on a line of its own to stderr. On stderr it also tells what may be a mistake and, of an
  * nginx.conf, what is left out and what to know. Returns the exit code: 0, or 2 for faults.
  */
-export function checkCommand(file: string): number {
-  const outcome = loadCheckedConfig({ file });
+export function checkCommand(file: string, { foreign }: { readonly foreign?: string } = {}): number {
+  const outcome = loadCheckedConfig({ file, foreign });
   for (const warning of outcome.warnings) process.stderr.write(`${formatWarning(warning)}\n`);
   if (outcome.ok) {
     const pointless = pointlessSync(outcome.config, process.env);
-    const notes = [...nginxNotes(file), ...(pointless === null ? [] : [pointless])];
+    const notes = [...nginxNotes(file, foreign), ...(pointless === null ? [] : [pointless])];
     for (const note of notes) process.stderr.write(`${file}: ${note}\n`);
     const { listen, listeners, workers, locations, store } = outcome.config;
     const records = channelRecords(store.size, store.channels);
@@ -35,6 +36,7 @@ export function checkCommand(file: string): number {
   }
   for (const fault of outcome.faults) process.stderr.write(`${formatFault(fault)}\n`);
   process.stderr.write(`${file}: ${counted(outcome.faults.length, "fault")}\n`);
+  for (const line of outcome.ways) process.stderr.write(`${line}\n`);
   return EXIT_BAD_CONFIG;
 }
 
@@ -53,9 +55,10 @@ function reason(doorReason: DoorReason, file: string): string {
 }
 
 /** The file is good, so it can be read and translated; this is the second time, which costs a check nothing. */
-function nginxNotes(file: string): readonly string[] {
+function nginxNotes(file: string, foreign: string | undefined): readonly string[] {
   const text = readFileSync(file, "utf8");
-  return isNginx(file, text) ? translationNotes(loadNginxDocument(text, file)) : [];
+  const options = { foreign: foreign === undefined ? null : Number(foreign) };
+  return isNginx(file, text) ? translationNotes(loadNginxDocument(text, file, diskReader, options)) : [];
 }
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;

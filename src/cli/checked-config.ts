@@ -17,5 +17,12 @@ export function loadCheckedConfig(request: LoadRequest): CheckedOutcome {
   if (outcome.ok && faults.length === 0) return { ...outcome, handlerFiles: files };
   const { warnings } = outcome;
   const all = outcome.ok ? faults : [...outcome.faults, ...faults];
-  return { ok: false, faults: all, warnings, code, handlerFiles: files };
+  return {
+    ok: false,
+    faults: all,
+    warnings,
+    code,
+    ways: outcome.ok ? [] : outcome.ways,
+    handlerFiles: files,
+  };
 }

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { formatFault } from "../config/fault.ts";
 import { checkNginx, translationNotes } from "../config/nginx/load.ts";
 import { commentText, documentToToml } from "../config/nginx/print-toml.ts";
+import { waysFor } from "../config/nginx/ways.ts";
 import { convertKeepCommand } from "./convert-keep.ts";
 import { ExitCode, usageFault } from "./failure.ts";
 import { writeNote, writeOut } from "./output.ts";
@@ -15,20 +16,28 @@ const HAS_ORIGIN = /(?:server|location|step)\[\d+\]$/;
 
 export interface ConvertOptions {
   readonly keepNginx?: true;
+  readonly foreign?: string;
   /** For keepNginx. */
   readonly out?: string;
   readonly address?: string;
 }
 
 /** Prints TOML to stdout, or every fault on a line of its own to stderr. Returns the exit code: 0, or 2 for faults. */
-export function convertCommand(file: string, { keepNginx, out, address = "" }: ConvertOptions = {}): number {
+export function convertCommand(
+  file: string,
+  { keepNginx, foreign, out, address = "" }: ConvertOptions = {},
+): number {
   if (keepNginx === true) {
     if (out === undefined) throw usageFault("--keep-nginx needs --out FOLDER.");
     return convertKeepCommand(file, { out, address });
   }
   if (out !== undefined) throw usageFault("--out is for --keep-nginx.");
   if (file.endsWith(".toml")) throw usageFault(`${file} is TOML already.`);
-  const { translation, faults } = checkNginx(readText(file), file);
+  const text = readText(file);
+  if (foreign !== undefined && !/^[2-5]\d\d$/.test(foreign))
+    throw usageFault(`--foreign ${foreign}: it is a status between 200 and 599, such as 404.`);
+  const options = { foreign: foreign === undefined ? null : Number(foreign) };
+  const { translation, faults } = checkNginx(text, file, options);
   const { document, lineOf } = translation;
   const placeOf = (path: string): string | null => {
     const place = lineOf(path);
@@ -37,6 +46,7 @@ export function convertCommand(file: string, { keepNginx, out, address = "" }: C
   if (faults.length > 0) {
     for (const fault of faults) writeNote(`${formatFault(fault)}\n`);
     writeNote(`${file}: ${faults.length} fault${faults.length === 1 ? "" : "s"}\n`);
+    if (foreign === undefined) for (const line of waysFor(text, file, faults)) writeNote(`${line}\n`);
     return ExitCode.USAGE;
   }
   const head = [`Converted from ${file}. Paths are absolute.`, ...translationNotes(translation)];

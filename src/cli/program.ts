@@ -7,7 +7,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import { addAccessCommands } from "./access-commands.ts";
 import { DEFAULT_URL } from "./client/endpoint.ts";
 import { SHELLS, type Shell } from "./completions.ts";
-import type { ConvertOptions } from "./convert.ts";
+import { addConfigCommands, FOREIGN } from "./config-commands.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 import { examples } from "./help-text.ts";
 import { tellInternal } from "./last-words.ts";
@@ -72,6 +72,7 @@ export function buildProgram(done: (exitCode: number) => void): Command {
       getErrHasColors: () => stderrStyle().enabled,
     });
   addServerCommands(program, done);
+  addConfigCommands(program, done);
   addPub(program, done);
   addSub(program, done);
   addStats(program, done);
@@ -105,6 +106,7 @@ function addServerCommands(program: Command, done: (exitCode: number) => void): 
       "--listener <kind>",
       "native or wire: who answers on the addresses; instead of the configured one",
     )
+    .option("--foreign <status>", FOREIGN)
     .option("--fresh", "begin with an empty store: messages that an earlier run left are dropped")
     .option("--watch", "reload when the configuration or a handler file changes, while you work on them")
     .action(async (options: ServeOptions) => done(await (await import("./serve.ts")).serveCommand(options)));
@@ -131,38 +133,6 @@ function addServerCommands(program: Command, done: (exitCode: number) => void): 
     ["sluice reload --pid-file /run/sluice.pid", ""],
     ["ExecReload=/usr/bin/sluice reload --pid $MAINPID", "in a unit of systemd"],
   ]);
-  const check = program
-    .command("check")
-    .description("check a configuration file and list all its faults")
-    .argument("<file>", "the file")
-    .option("--connect", "with [cluster]: reach the engine, and say whether it will do")
-    .action(async (file: string, options: { connect?: boolean }) => {
-      const engine = options.connect ? await (await import("./check-engine.ts")).checkEngine(file) : 0;
-      done((await import("./check.ts")).checkCommand(file) || engine);
-    });
-  examples(check, [
-    ["sluice check sluice.toml", "exit code 0 when it is good, 2 when not"],
-    ["sluice check sluice.toml --connect", "the engine of [cluster], too"],
-  ]);
-  const convert = program
-    .command("convert")
-    .description("print an nginx.conf with push stream directives as a configuration in TOML")
-    .argument("<file>", "the nginx.conf")
-    .option("--keep-nginx", "leave the site with nginx and move only push: writes both parts to --out")
-    .option("--out <folder>", "a new folder, for --keep-nginx")
-    .option("--address <address>", "where sluice listens then, and from there on", "127.0.0.1:9090")
-    .action(async (file: string, options: ConvertOptions) =>
-      done((await import("./convert.ts")).convertCommand(file, options)),
-    );
-  examples(convert, [
-    ["sluice convert /etc/nginx/nginx.conf > sluice.toml", "exit code 2 lists what has no counterpart"],
-    ["sluice convert --keep-nginx /etc/nginx/nginx.conf --out moved", "nginx in front, sluice behind it"],
-  ]);
-  const defaults = program
-    .command("defaults")
-    .description("print the embedded configuration, with every option explained")
-    .action(async () => done(await (await import("./defaults.ts")).defaultsCommand()));
-  examples(defaults, [["sluice defaults > sluice.toml", "a configuration to start from"]]);
 }
 
 function addCluster(program: Command, done: (exitCode: number) => void): void {

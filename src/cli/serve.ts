@@ -27,6 +27,7 @@ export interface ServeOptions {
   readonly listen?: string[];
   readonly workers?: string;
   readonly listener?: string;
+  readonly foreign?: string;
   readonly watch?: boolean;
   readonly fresh?: boolean;
 }
@@ -37,6 +38,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   const loaded = readConfig(options);
   if (!loaded.ok) {
     for (const fault of loaded.faults) tellFault(fault);
+    for (const line of loaded.ways) writeNote(`${line}\n`);
     (await ServiceManager.of(process.env)).failed(loaded.faults);
     return ExitCode.USAGE;
   }
@@ -88,7 +90,7 @@ type ReadOutcome = { readonly handlerFiles: readonly string[] } & (
       readonly warnings: readonly Fault[];
       readonly folders: readonly string[];
     })
-  | Extract<ConfigOutcome, { ok: false }>
+  | (Extract<ConfigOutcome, { ok: false }> & { readonly ways: readonly string[] })
 );
 
 /** What a change of these files means is what HUP means. */
@@ -131,8 +133,8 @@ function logNotes({ notes, warnings, config }: Extract<ReadOutcome, { ok: true }
 }
 
 /** At the start and again on HUP: what the command line overrides stays overridden. */
-function readConfig({ config, listen, workers, listener }: ServeOptions): ReadOutcome {
-  const outcome = loadCheckedConfig({ file: config, overrides: { listen, workers, listener } });
+function readConfig({ config, listen, workers, listener, foreign }: ServeOptions): ReadOutcome {
+  const outcome = loadCheckedConfig({ file: config, overrides: { listen, workers, listener }, foreign });
   return outcome.ok ? outcome : { ...outcome, faults: outcome.faults.map(formatFault) };
 }
 

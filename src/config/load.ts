@@ -12,6 +12,7 @@ import { readOption } from "./kinds.ts";
 import type { Config } from "./model.ts";
 import { type NamedCode, namedCode } from "./named-code.ts";
 import { checkNginx, isNginx, startNotes } from "./nginx/load.ts";
+import { waysFor } from "./nginx/ways.ts";
 import { type MainValues, OPTIONS } from "./options.ts";
 import { OF_NATIVE } from "./server-warnings.ts";
 import { storeIssues } from "./store-checks.ts";
@@ -28,6 +29,8 @@ export interface LoadRequest {
   /** Without it the embedded default is used. */
   readonly file?: string | undefined;
   readonly overrides?: Overrides;
+  /** `--foreign`: a status for the locations of an nginx.conf that have nothing to do with push. */
+  readonly foreign?: string | undefined;
 }
 
 export type LoadOutcome = LoadedConfig | RefusedConfig;
@@ -49,6 +52,8 @@ export interface RefusedConfig {
   readonly warnings: readonly Fault[];
   /** Code that the file names, whatever else is wrong with it. */
   readonly code: readonly NamedCode[];
+  /** Of an nginx.conf: what else could be done with it, in lines for who reads the faults. */
+  readonly ways: readonly string[];
 }
 
 /** The commented file that is used when there is none. The import says `type: "text"`, so it is a string whatever its suffix. */
@@ -56,20 +61,23 @@ export const DEFAULT_TOML: string = defaultText;
 const DEFAULT_NAME = "(embedded default)";
 
 /** Loads, checks and resolves. Faults of the file and of the overrides come together. */
-export function loadConfig({ file, overrides = {} }: LoadRequest): LoadOutcome {
+export function loadConfig({ file, overrides = {}, foreign }: LoadRequest): LoadOutcome {
   const source = file === undefined ? { text: DEFAULT_TOML, fault: null } : readSource(file);
   const { values: overridden, faults: overrideFaults } = readOverrides(overrides);
   if (source.fault !== null)
-    return { ok: false, faults: [source.fault, ...overrideFaults], warnings: [], code: [] };
+    return { ok: false, faults: [source.fault, ...overrideFaults], warnings: [], code: [], ways: [] };
   const folder = file === undefined ? process.cwd() : dirname(resolve(file));
-  const outcome = readText(source.text, file ?? DEFAULT_NAME);
+  const status = foreign === undefined ? null : Number(foreign);
+  if (status !== null && !(Number.isInteger(status) && status >= 200 && status <= 599))
+    overrideFaults.push(foreignFault(foreign));
+  const outcome = readText(source.text, file ?? DEFAULT_NAME, status);
   const warnings =
     overridden.listener === "wire"
       ? outcome.warnings.filter(({ sentence }) => !OF_NATIVE.includes(sentence))
       : outcome.warnings;
   const refused = (faults: readonly Fault[]): LoadOutcome => {
     const code = outcome.values === null ? [] : namedCode(outcome.values, folder);
-    return { ok: false, faults, warnings, code };
+    return { ok: false, faults, warnings, code, ways: outcome.ok ? [] : outcome.ways };
   };
   if (!outcome.ok) return refused([...outcome.faults, ...overrideFaults]);
   if (overrideFaults.length > 0) return refused(overrideFaults);
@@ -83,16 +91,17 @@ export function loadConfig({ file, overrides = {} }: LoadRequest): LoadOutcome {
 
 type TextOutcome =
   | (Pick<LoadedConfig, "ok" | "warnings" | "notes" | "folders"> & { readonly values: CheckedValues })
-  | (Pick<RefusedConfig, "ok" | "faults" | "warnings"> & { readonly values: CheckedValues | null });
+  | (Pick<RefusedConfig, "ok" | "faults" | "warnings" | "ways"> & { readonly values: CheckedValues | null });
 
 /** A file of either kind, checked. */
-function readText(text: string, file: string): TextOutcome {
+function readText(text: string, file: string, foreign: number | null): TextOutcome {
   if (!isNginx(file, text)) {
     const outcome = readToml(text, file);
-    return outcome.ok ? { ...outcome, notes: [], folders: [] } : outcome;
+    return outcome.ok ? { ...outcome, notes: [], folders: [] } : { ...outcome, ways: [] };
   }
-  const { translation, values, faults, warnings } = checkNginx(text, file);
-  if (faults.length > 0) return { ok: false, faults, values, warnings };
+  const { translation, values, faults, warnings } = checkNginx(text, file, { foreign });
+  if (faults.length > 0)
+    return { ok: false, faults, values, warnings, ways: foreign === null ? waysFor(text, file, faults) : [] };
   return { ok: true, values, warnings, notes: startNotes(translation), folders: translation.folders };
 }
 
@@ -104,6 +113,13 @@ const overruled = (server: ServerEntry, { listen, listener }: Partial<MainValues
     ...(listen === undefined ? {} : { listen }),
     ...(listener === undefined ? {} : { listener: null }),
   },
+});
+
+const foreignFault = (foreign: string | undefined): Fault => ({
+  place: "--foreign",
+  path: "",
+  value: "",
+  sentence: `${foreign}: it is a status between 200 and 599, such as 404.`,
 });
 
 /** The file alone was fine, so it is the number of workers on the command line that the store has no room for. */
@@ -135,7 +151,7 @@ const plainReason = (error: NodeJS.ErrnoException): string =>
 
 interface ReadOverrides {
   readonly values: Partial<MainValues>;
-  readonly faults: readonly Fault[];
+  readonly faults: Fault[];
 }
 
 function readOverrides(overrides: Overrides): ReadOverrides {

@@ -47,7 +47,7 @@ test("convert of a faulty file prints all faults, no TOML, and exits with 2", as
   expect(err.replaceAll(file, "F").split("\n")).toEqual([
     'F:1: unknown directive "usr"',
     "F:3: The push_stream_shared_memory_size value must be at least 128KiB",
-    'F:8: server[0].location[0].channels_path = "$nothing": unknown variable $nothing.',
+    'F:8: "push_stream_channels_path" directive "$nothing": unknown variable $nothing.',
     "F: 3 faults",
     "",
   ]);

@@ -18,7 +18,20 @@ const out = join(folder, "out");
 const original = join(folder, "etc");
 const port = freePort();
 const other = freePort();
-const behind = freePort();
+const behind = freePair();
+
+/** A free port whose successor, which is the second server's, is free as well. */
+function freePair(): number {
+  for (;;) {
+    const first = freePort();
+    try {
+      Bun.listen({ hostname: "127.0.0.1", port: first + 1, socket: { data: () => undefined } }).stop(true);
+      return first;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+    }
+  }
+}
 
 const MAIN = `# the site
 load_module modules/ngx_http_push_stream_module.so;
@@ -123,7 +136,7 @@ beforeAll(async () => {
       stderr: Bun.file(join(folder, "nginx.log")),
     },
   );
-  await Promise.all([ready(behind), ready(port)]);
+  await Promise.all([ready(behind), ready(behind + 1), ready(port)]);
 });
 afterAll(async () => {
   nginx?.kill("SIGTERM");
@@ -270,7 +283,7 @@ describe.skipIf(Bun.which("nginx") === null)("an nginx.conf taken apart", () => 
     expect((await publish("/pub?id=a", "x")).status).toBe(502);
     expect((await asked("/page.html")).status).toBe(200);
     sluice = startSluice();
-    await ready(behind);
+    await Promise.all([ready(behind), ready(behind + 1)]);
     expect((await publish("/pub?id=a", "x")).status).toBe(200);
   });
 });

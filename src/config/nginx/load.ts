@@ -5,6 +5,7 @@
 import { dirname, resolve } from "node:path";
 import { type CheckedValues, readDocument } from "../document.ts";
 import type { Fault } from "../fault.ts";
+import { withoutForeign } from "./foreign.ts";
 import { type Translation, translateNginx } from "./translate.ts";
 import { diskReader, type FileReader, parseNginx } from "./tree.ts";
 
@@ -23,17 +24,35 @@ export function isNginx(file: string, text: string): boolean {
   }
 }
 
+export interface NginxOptions {
+  /** What locations answer that have nothing to do with push and are not served as nginx would; null: they are faults. */
+  readonly foreign?: number | null;
+}
+
 /** `file` is the name as it was given: places of faults begin with it. A file that is not nginx syntax is only faults. */
-export function loadNginxDocument(text: string, file: string, reader: FileReader = diskReader): Translation {
+export function loadNginxDocument(
+  text: string,
+  file: string,
+  reader: FileReader = diskReader,
+  { foreign = null }: NginxOptions = {},
+): Translation {
   const parsed = parseNginx(text, file, reader);
   if (parsed.ok && parsed.directives.length > 0) {
-    return translateNginx(parsed.directives, {
+    const wanted =
+      foreign === null
+        ? { directives: parsed.directives, foreign: [] }
+        : withoutForeign(parsed.directives, foreign);
+    const translation = translateNginx(wanted.directives, {
       folder: dirname(resolve(file)),
       readFile: (path) => {
         const content = reader.read(path);
         return typeof content === "string" ? new TextEncoder().encode(content) : content;
       },
     });
+    const told = wanted.foreign.map(
+      (place) => `${place} answers ${foreign}: it is not served as nginx would`,
+    );
+    return { ...translation, notices: [...told, ...translation.notices] };
   }
   const wrong = parsed.ok
     ? [{ file, line: 1, sentence: "there is nothing in this configuration" }]
@@ -44,7 +63,16 @@ export function loadNginxDocument(text: string, file: string, reader: FileReader
     value: "",
     sentence,
   }));
-  return { document: {}, faults, ignored: [], notices: [], startLines: [], folders: [], lineOf: () => null };
+  return {
+    document: {},
+    faults,
+    ignored: [],
+    notices: [],
+    startLines: [],
+    folders: [],
+    unmade: new Set(),
+    lineOf: () => null,
+  };
 }
 
 export interface CheckedNginx {
@@ -55,21 +83,45 @@ export interface CheckedNginx {
   readonly warnings: readonly Fault[];
 }
 
-export function checkNginx(text: string, file: string): CheckedNginx {
-  const translation = loadNginxDocument(text, file);
+export function checkNginx(text: string, file: string, options: NginxOptions = {}): CheckedNginx {
+  const translation = loadNginxDocument(text, file, diskReader, options);
   const checked = readDocument(translation.document, (path) => {
     const place = translation.lineOf(path);
     return place === null ? file : `${place.file}:${place.line}`;
   });
   // A file without a tree has no document to be judged.
   const isEmpty = Object.keys(translation.document).length === 0;
-  const faults = [...translation.faults, ...(isEmpty ? [] : checked.faults)];
+  const faults = [...translation.faults, ...(isEmpty ? [] : inTheirWords(checked.faults, translation))];
   return {
     translation,
     values: checked.values,
     faults: fromTopToBottom(faults),
     warnings: isEmpty ? [] : fromTopToBottom(checked.warnings),
   };
+}
+
+/**
+ * Faults of the document, in the words of the file. What follows from a fault that was told already is not told again: a variable that a
+ * directive would make that is not supported.
+ */
+function inTheirWords(faults: readonly Fault[], { lineOf, unmade }: Translation): readonly Fault[] {
+  const told = new Set<string>();
+  return faults.flatMap((fault) => {
+    const variable = /unknown variable \$\{?(\w+)/.exec(fault.sentence)?.[1]?.toLowerCase() ?? "";
+    if (unmade.has(variable)) return [];
+    const directive = lineOf(fault.path)?.name;
+    const value = fault.value === "" ? "" : ` ${fault.value}`;
+    // Of a list in the document nobody has heard who reads the file.
+    const said = fault.sentence.replace(/the same as (\w+\[\d+\])\./, (whole, other: string) => {
+      const first = lineOf(fault.path.replace(/\w+\[\d+\](?:\.\w+)?$/, other));
+      return first === null ? whole : `the first is in ${first.file}:${first.line}.`;
+    });
+    const sentence = directive === undefined ? said : `"${directive}" directive${value}: ${said}`;
+    const key = `${fault.place} ${sentence}`;
+    if (told.has(key)) return [];
+    told.add(key);
+    return [{ ...fault, path: directive === undefined ? fault.path : "", value: "", sentence }];
+  });
 }
 
 /** The main file first, then the included ones as they turn up. What is wrong in one line stays in the order it was found in. */

@@ -53,6 +53,24 @@ const BACKSLASH = 0x5c;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
+const LUA_PIECE = /--\[(=*)\[|--[^\n]*|\[(=*)\[|"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*'|[{}]/g;
+
+/** Behind the `}` that closes the block which begins at `from`; null: there is none. */
+function luaEnd(text: string, from: number): number | null {
+  LUA_PIECE.lastIndex = from;
+  let depth = 1;
+  for (let found = LUA_PIECE.exec(text); found !== null; found = LUA_PIECE.exec(text)) {
+    const level = found[1] ?? found[2];
+    if (level !== undefined) {
+      const close = text.indexOf(`]${level}]`, LUA_PIECE.lastIndex);
+      if (close < 0) return null;
+      LUA_PIECE.lastIndex = close + level.length + 2;
+    } else if (found[0] === "{") depth++;
+    else if (found[0] === "}" && --depth === 0) return LUA_PIECE.lastIndex;
+  }
+  return null;
+}
+
 const isSpace = (code: number): boolean => code === SPACE || code === TAB || code === LF || code === CR;
 const endsBareWord = (code: number): boolean => isSpace(code) || code === SEMICOLON || code === OPEN_BRACE;
 const mayFollowQuote = (code: number): boolean => endsBareWord(code) || code === CLOSE_PAREN;
@@ -114,6 +132,22 @@ export class StatementReader {
       if (words.length === MAX_WORDS) this.#report(this.#line, `more than ${MAX_WORDS} parameters`);
       if (words.length <= MAX_WORDS) words.push(word);
     }
+  }
+
+  /**
+   * Moves past a block of Lua whose `{` was read, to behind its `}`: strings, long strings and comments of Lua may hold braces of their own.
+   * The place there; null when the file ends inside, which is reported.
+   */
+  skipLua(): number | null {
+    const end = luaEnd(this.#text, this.#at);
+    const startLine = this.#line;
+    this.#moveTo(end ?? this.#text.length);
+    if (end === null)
+      this.#report(
+        this.#line,
+        `unexpected end of file, expecting "}" (the Lua block in line ${startLine} is not closed)`,
+      );
+    return end;
   }
 
   #endOfFile(words: readonly Word[]): Statement {

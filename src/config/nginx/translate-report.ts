@@ -9,6 +9,8 @@ import type { Directive } from "./tree.ts";
 export interface Place {
   readonly file: string;
   readonly line: number;
+  /** The directive that stands there. */
+  readonly name?: string;
 }
 
 export interface Ignored extends Place {
@@ -21,6 +23,8 @@ export const DEFAULT_ZONE = OPTIONS["store.zone"].default;
 export class Report {
   readonly notices: string[] = [];
   readonly startLines: string[] = [];
+  /** Variables (without `$`, in lower case) that directives would make which are not supported. */
+  readonly unmade = new Set<string>();
   readonly #faults: { readonly place: Place; readonly sentence: string }[] = [];
   readonly #ignored = new Map<string, Ignored>();
   /** A directive at http level is judged once for each location that inherits it, but told once. */

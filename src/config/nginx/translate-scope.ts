@@ -112,7 +112,7 @@ export class ScopeReader {
     if (row.use === "unsupported") {
       const isHarmless = HARMLESS_WHEN.get(name)?.(directive.args.map(({ text }) => text)) ?? false;
       if (isHarmless) this.#report.ignore(directive, name);
-      else this.#report.faultOf(directive, "is not supported");
+      else this.#notSupported(directive);
       return false;
     }
     const inIf = scope.context === "if" || scope.context === "server if";
@@ -123,6 +123,16 @@ export class ScopeReader {
       return false;
     }
     return true;
+  }
+
+  #notSupported(directive: Directive): void {
+    const { name, args } = directive;
+    this.#report.faultOf(directive, "is not supported");
+    // geo $from $to, split_clients $from $to, auth_request_set $to, set_by_lua $to …
+    const made =
+      name === "split_clients" ? args.slice(1, 2) : name === "geo" ? args.slice(-1) : args.slice(0, 1);
+    for (const { text } of made)
+      if (/^\$\w+$/.test(text)) this.#report.unmade.add(text.slice(1).toLowerCase());
   }
 
   #isWellFormed(

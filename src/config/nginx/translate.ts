@@ -28,6 +28,8 @@ export interface Translation {
   readonly startLines: readonly string[];
   /** Folders nginx makes when it starts. Nothing of ours lies there, but whoever looks expects them. */
   readonly folders: readonly string[];
+  /** Variables that are not there for a fault that is among these. */
+  readonly unmade: ReadonlySet<string>;
   /** Where a path of the document comes from: "server[0].location[2].message_ttl", or the nearest around it that is known. */
   lineOf(path: string): Place | null;
 }
@@ -58,6 +60,7 @@ export function translateNginx(directives: readonly Directive[], files: FileSour
     notices: report.notices,
     folders: temporaryFolders(directives, files.folder),
     startLines: report.startLines,
+    unmade: report.unmade,
     lineOf: (path) => nearestPlace(places, path),
   };
 }

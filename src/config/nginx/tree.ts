@@ -132,6 +132,8 @@ class Parse {
       const isLast = statement.end === "end of file" || statement.end === "cut off";
       if (block === undefined || isLast || this.#stopped) return blocks[0]?.children ?? [];
       if (statement.end === "}") this.#close(blocks, block, open, statement);
+      else if (statement.end === "{" && LUA_BLOCK.test(statement.words[0]?.text ?? ""))
+        this.#add(block, statement, open, [], words.skipLua() ?? source.text.length);
       else if (statement.end === "{") this.#open(blocks, statement, open, depth);
       else this.#simple(block, statement, open, depth + blocks.length - 1);
     }
@@ -253,5 +255,8 @@ const printable = (sentence: string): string =>
   sentence
     .slice(0, MAX_SENTENCE_CHARACTERS)
     .replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
+
+/** What is inside is Lua, which has braces and quotes of its own. */
+const LUA_BLOCK = /_by_lua_block$/;
 
 const NOT_TERMINATED = 'directive "include" is not terminated by ";"';

@@ -71,7 +71,7 @@ export function splitNginx({ file, address }: SplitOptions, reader: FileReader =
     toml: faults.length > 0 ? "" : documentToToml(merged.document),
     files: editedFiles({ directives, servers, passings, upstreams, choices, foreign }, file, reader),
     faults,
-    notes: [...own.notes, ...relativeFiles(directives)],
+    notes: [...own.notes, ...passedOn(foreign), ...relativeFiles(directives)],
     addresses: [...upstreams.values()],
     moved: servers.flatMap(({ locations }) => locations.map(described)),
   };
@@ -236,6 +236,11 @@ function collectPings(
   }
   return pings;
 }
+
+const passedOn = (foreign: ReadonlySet<string>): readonly string[] =>
+  foreign.size === 0
+    ? []
+    : [`nginx tells sluice what it alone knows: ${[...foreign].map((name) => `$${name}`).join(", ")}`];
 
 /** Files that nginx looks for beside its configuration. */
 const BESIDE: ReadonlySet<string> = new Set([
