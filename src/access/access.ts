@@ -138,10 +138,9 @@ export class Access {
   hooksOf(others: HooksOf): HooksOf {
     const all = this.#gates.map((gate, index) => {
       const other = others(index);
-      const { grants, code } = this.#locations[index] ?? { grants: null, code: null };
       // A guard may grant as well.
-      const mayGrant = grants !== null || (code?.authorize ?? null) !== null;
-      return mayGrant ? new GrantHooks(gate, this.#standings, other) : other;
+      const hasGuard = (this.#locations[index]?.code?.authorize ?? null) !== null;
+      return gate !== null || hasGuard ? new GrantHooks(gate, this.#standings, other) : other;
     });
     return (index) => all[index] ?? null;
   }

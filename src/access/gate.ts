@@ -84,9 +84,12 @@ export class Gate {
     return this.#covers(outcome.subscribe, names) ? outcome : Refusals.notGranted;
   }
 
-  /** Whether one more is not too many: of a client that says it, while it stands. */
-  takesOne(key: string): boolean {
-    return this.#parts.rates?.take(key) ?? true;
+  /** For what a client says while it stands: counts it with its requests. null: nothing is counted here. */
+  counter(located: LocatedRequest): (() => Refusal | null) | null {
+    const { rates } = this.#parts;
+    if (rates === null) return null;
+    const key = rateKey(located.grant?.sub ?? null, () => located.peer);
+    return () => (rates.take(key) ? null : this.#tooMany(rates).refusal);
   }
 
   // --- what the request brings ------------------------------------------------------------------------------------------------

@@ -27,10 +27,11 @@ export class GrantHooks implements LocationHooks {
 
   arrival(located: LocatedRequest): Arrival | null {
     const other = this.#others?.arrival(located) ?? null;
+    const { grant } = located;
     const lease = this.lease(located);
-    if (lease === null) return other;
+    if (grant === null || lease === null) return other;
     return (names, standing) => {
-      const stander = new Stander(lease.grant, standing);
+      const stander = new Stander(grant, standing);
       lease.stander = stander;
       this.#standings.add(stander);
       const departure = other?.(names, standing);
@@ -43,39 +44,49 @@ export class GrantHooks implements LocationHooks {
 
   lease(located: LocatedRequest): GrantLease | null {
     const { grant } = located;
-    if (grant === null) return null;
-    const lease = this.#leases.get(located) ?? new GrantLease(grant, this.#gate, this.#standings);
+    const counts = this.#gate?.counter(located) ?? null;
+    if (grant === null && counts === null) return null;
+    const lease = this.#leases.get(located) ?? new GrantLease(grant, counts, this.#gate, this.#standings);
     this.#leases.set(located, lease);
     return lease;
   }
 }
 
 class GrantLease implements Lease {
-  grant: Grant;
+  /** null: whoever it is may what the location lets him, so often as it lets him. */
+  #grant: Grant | null;
+  readonly #tooMany: (() => Refusal | null) | null;
   /** null: it does not stand yet. */
   stander: Stander | null = null;
   readonly #gate: Gate | null;
   readonly #standings: Standings;
 
-  constructor(grant: Grant, gate: Gate | null, standings: Standings) {
-    this.grant = grant;
+  constructor(
+    grant: Grant | null,
+    tooMany: (() => Refusal | null) | null,
+    gate: Gate | null,
+    standings: Standings,
+  ) {
+    this.#grant = grant;
+    this.#tooMany = tooMany;
     this.#gate = gate;
     this.#standings = standings;
   }
 
   refusalOf(names: readonly Uint8Array[]): Refusal | null {
-    const { publish } = this.grant;
-    return names.every((name) => publish.covers(binaryName(name))) ? null : Refusals.notGranted;
+    const publish = this.#grant?.publish;
+    const isGranted = publish === undefined || names.every((name) => publish.covers(binaryName(name)));
+    return isGranted ? (this.#tooMany?.() ?? null) : Refusals.notGranted;
   }
 
   /** Of the same client: a connection does not become another's. */
   async renew(token: string, names: readonly Uint8Array[]): Promise<Renewed | Refusal> {
     // Somebody's code has granted this, and asks for no tokens.
-    if (this.#gate === null) return FrameRefusals.noTokens;
+    if (this.#gate === null || this.#grant === null) return FrameRefusals.noTokens;
     const grant = await this.#gate.renew(token, names.map(binaryName));
     if ("status" in grant) return grant;
-    if (grant.sub !== this.grant.sub) return Refusals.invalidToken;
-    this.grant = grant;
+    if (grant.sub !== this.#grant.sub) return Refusals.invalidToken;
+    this.#grant = grant;
     if (this.stander !== null) this.#standings.renew(this.stander, grant);
     return grant;
   }
