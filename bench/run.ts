@@ -150,10 +150,15 @@ async function stopEverything(): Promise<void> {
   releaseBinary();
 }
 
-process.once("SIGINT", async () => {
-  await stopEverything();
-  process.exit(130);
-});
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
+  process.once(signal, async () => {
+    await stopEverything();
+    process.exit(code);
+  });
+}
 
 /** Results of earlier runs, of rows there are, in the table's order; those of this run in their place. */
 async function merged(own: Results, path: string): Promise<Results> {
