@@ -58,8 +58,6 @@ export interface WorkerOptions {
   readonly maxConnections: number;
   /** File descriptors they may take; absent: no limit. Some take more than one. */
   readonly maxDescriptors?: number;
-  /** Seconds without a byte after which a connection is closed; the configuration's keepalive_timeout unless a test is in a hurry. */
-  readonly idleSec?: number;
 }
 
 // Defined by the build script; started from source it does not exist.
@@ -110,7 +108,8 @@ const idleSecOf = ({ connections }: Config): number =>
 
 /** Throws when an address cannot be listened on. */
 export function startWorker(options: WorkerOptions): RunningWorker {
-  const { config, store, slot, doors, idleSec = idleSecOf(config) } = options;
+  const { config, store, slot, doors } = options;
+  const idleSec = idleSecOf(config);
   const listeners: Listener[] = [];
   const bell = new Doorbell(options.storePath, slot, () => fanout.rung());
   const ring = (other: number): void => bell.ring(other);

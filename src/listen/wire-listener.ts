@@ -38,7 +38,6 @@ export interface WireListenOptions extends ListenOptions {
   readonly mostOpen: number;
 }
 
-const TAKES_NOTHING_MS = 60_000;
 const LINGER_MS = 5000;
 const CLOSE_FRAME_MS = 5000;
 const MAX_BYTES = 0x7fffffff;
@@ -48,7 +47,7 @@ const TRAILER_BYTES = 8192;
 
 /** Throws when the address cannot be listened on. */
 export function startWireListener(options: WireListenOptions): Listener {
-  const { listener, maxBodyBytes, idleSec, mostOpen } = options;
+  const { listener, maxBodyBytes, connections, mostOpen } = options;
   const { address } = listener;
   const isUnix = address.startsWith("unix:");
   const [certificate] = listener.tls;
@@ -71,20 +70,25 @@ export function startWireListener(options: WireListenOptions): Listener {
     {
       scheme,
       isUnix,
-      bounds: { ...DEFAULT_BOUNDS, lineBytes: 66 * 1024, headBytes: 80 * 1024 },
+      bounds: {
+        ...DEFAULT_BOUNDS,
+        lineBytes: connections.maxLineBytes,
+        headBytes: connections.maxHeadBytes,
+      },
       bodyBounds: {
         bodyBytes: maxBodyBytes > 0 ? maxBodyBytes : Number.MAX_SAFE_INTEGER,
         chunkLineBytes: CHUNK_LINE_BYTES,
         trailerBytes: TRAILER_BYTES,
       },
       deadlines: {
-        headMs: 60_000,
-        bodyMs: 60_000,
-        idleMs: idleSec * 1000,
-        sendMs: TAKES_NOTHING_MS,
+        headMs: connections.headMs,
+        bodyMs: connections.bodyMs,
+        idleMs: connections.idleMs,
+        sendMs: connections.sendMs,
         lingerMs: LINGER_MS,
       },
-      mostRequests: Number.POSITIVE_INFINITY,
+      mostRequests: connections.maxRequests || Number.POSITIVE_INFINITY,
+      resetsTimedOut: connections.isReset,
       answer,
     },
     (made) => socketServer(made, options),
@@ -157,12 +161,15 @@ function listenOn({ address, tls }: ListenerConfig, socket: Bun.SocketHandler<In
 const addressOf = (address: string, scheme: string, port: number): string =>
   `${scheme}://${address.slice(0, address.lastIndexOf(":"))}:${port}/`;
 
-function socketServer(server: WireServer, { sockets, silenceMs }: WireListenOptions): SocketServer {
+function socketServer(
+  server: WireServer,
+  { sockets, silenceMs, connections }: WireListenOptions,
+): SocketServer {
   const { clock } = server;
   const heard = new DueList(clock, silenceMs / 2);
   const asked = new DueList(clock, silenceMs / 2);
   const quiet = new DueList(clock, 0);
-  const stuck = new DueList(clock, TAKES_NOTHING_MS);
+  const stuck = new DueList(clock, connections.sendMs, true);
   const closing = new DueList(clock, CLOSE_FRAME_MS);
   return {
     decoder: new FrameDecoder(Math.min(sockets.maxFrameBytes, MAX_BYTES)),
@@ -174,6 +181,7 @@ function socketServer(server: WireServer, { sockets, silenceMs }: WireListenOpti
     stuck,
     closing,
     lists: [heard, asked, quiet, stuck, closing],
+    resetsTimedOut: connections.isReset,
     left: () => server.left(),
   };
 }

@@ -16,7 +16,7 @@ import { PulledBody } from "./pulled-client.ts";
 import { freePort, layout, until } from "./running-server.ts";
 
 /** Bun looks at its connections every four seconds. */
-const IDLE_SEC = 4;
+const TIMES = 'keepalive_timeout = "4s"\nclient_body_timeout = "4s"\nsend_timeout = "4s"';
 
 const LISTENERS = [
   { listener: "native", sub: 'header_template = "\\n"' },
@@ -35,7 +35,9 @@ describe.each(LISTENERS)("$listener listener", ({ listener, sub }) => {
     const file = join(folder, "sluice.toml");
     writeFileSync(
       file,
-      layout(`listener = "${listener}"\nlisten = ["127.0.0.1:${port}"]\n[store]\nsize = "16MiB"`, { sub }),
+      layout(`listener = "${listener}"\n${TIMES}\nlisten = ["127.0.0.1:${port}"]\n[store]\nsize = "16MiB"`, {
+        sub,
+      }),
     );
     const loaded = loadConfig({ file });
     if (!loaded.ok) throw new Error(JSON.stringify(loaded.faults));
@@ -43,7 +45,7 @@ describe.each(LISTENERS)("$listener listener", ({ listener, sub }) => {
     const storePath = join(folder, "store");
     store = openStore(storeShape(config, storePath), storePolicy(config)).store;
     const slot = store.claimSlot(process.pid, Math.floor(Date.now() / 1000));
-    worker = startWorker({ config, store, slot, storePath, maxConnections: 0, idleSec: IDLE_SEC });
+    worker = startWorker({ config, store, slot, storePath, maxConnections: 0 });
   });
 
   afterAll(() => {

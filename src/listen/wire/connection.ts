@@ -149,10 +149,12 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
 
   override overdue(list: DueList): void {
     const { server } = this;
-    if (list === server.bodies) this.#failBody(new Error("the rest of the body did not come"));
-    else if (list === server.heads && this.#input !== null) this.#refuse(408);
-    else if (list === server.sending || list === server.lingering) this.cutOff();
-    else this.#close();
+    const isQuiet = list === server.idle || (list === server.heads && this.#input === null);
+    if (isQuiet) this.#close();
+    else if (server.resetsTimedOut) this.cutOff();
+    else if (list === server.bodies) this.#failBody(new Error("the rest of the body did not come"));
+    else if (list === server.heads) this.#refuse(408);
+    else this.drop();
   }
 
   protected override moved(): void {

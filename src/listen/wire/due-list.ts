@@ -19,7 +19,7 @@ export class Waiting {
   }
 }
 
-/** One clock for the lists of a listener: the time of the last look is near enough. */
+/** One clock for the lists of a listener: the time of the last look. */
 export class Clock {
   nowMs = performance.now();
 }
@@ -31,16 +31,22 @@ export class DueList {
   readonly #clock: Clock;
   /** 0: for ever. */
   readonly limitMs: number;
+  readonly #isExact: boolean;
 
-  constructor(clock: Clock, limitMs: number) {
+  /**
+   * Whoever comes into a list that is not exact came with the last look, up to a second ago: near enough for times that are long, and for
+   * what happens with each request. In others nobody's time is over early, also when the worker was busy and looks late.
+   */
+  constructor(clock: Clock, limitMs: number, isExact = false) {
     this.#clock = clock;
     this.limitMs = limitMs;
+    this.#isExact = isExact && limitMs > 0;
   }
 
   /** Moves it here, to the end; its time begins anew. */
   take(one: Waiting): void {
     one.list?.drop(one);
-    one.sinceMs = this.#clock.nowMs;
+    one.sinceMs = this.#isExact ? performance.now() : this.#clock.nowMs;
     one.list = this;
     one.previous = this.#last;
     if (this.#last === null) this.#first = one;

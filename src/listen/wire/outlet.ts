@@ -17,6 +17,7 @@ export interface WireStream {
   end(): unknown;
   shutdown(): void;
   terminate(): void;
+  close(): void;
   pause(): void;
   resume(): void;
 }
@@ -62,8 +63,17 @@ export abstract class Outlet extends Waiting {
 
   /** As soon as it has nothing more to say; it is told so when its worker leaves. */
   abstract retire(): void;
-  /** At once. */
+  /** At once, by a reset: the kernel forgets what it has for it. */
   abstract cutOff(): void;
+
+  abstract closed(): void;
+
+  /** At once, and in order: the kernel goes on with what it has for it. */
+  drop(): void {
+    if (this.isClosed) return;
+    this.stream.close();
+    this.closed();
+  }
 
   get unsentBytes(): number {
     return this.#unsent?.length ?? 0;

@@ -37,6 +37,8 @@ export interface WireServerOptions {
   readonly bodyBounds: BodyBounds;
   readonly deadlines: Deadlines;
   readonly mostRequests: number;
+  /** Connections whose time is over are reset. */
+  readonly resetsTimedOut: boolean;
   readonly answer: (request: WireRequest) => Answer | Promise<Answer>;
 }
 
@@ -46,6 +48,7 @@ export class WireServer {
   readonly bounds: HeadBounds;
   readonly bodyBounds: BodyBounds;
   readonly mostRequests: number;
+  readonly resetsTimedOut: boolean;
   readonly sockets: SocketServer;
   /** For the request that is read now. */
   head = new WireHead();
@@ -71,11 +74,12 @@ export class WireServer {
     this.bounds = options.bounds;
     this.bodyBounds = options.bodyBounds;
     this.mostRequests = options.mostRequests;
+    this.resetsTimedOut = options.resetsTimedOut;
     this.#answer = options.answer;
-    this.heads = new DueList(this.clock, deadlines.headMs);
-    this.bodies = new DueList(this.clock, deadlines.bodyMs);
+    this.heads = new DueList(this.clock, deadlines.headMs, true);
+    this.bodies = new DueList(this.clock, deadlines.bodyMs, true);
     this.idle = new DueList(this.clock, deadlines.idleMs);
-    this.sending = new DueList(this.clock, deadlines.sendMs);
+    this.sending = new DueList(this.clock, deadlines.sendMs, true);
     this.lingering = new DueList(this.clock, deadlines.lingerMs);
     this.busy = new DueList(this.clock, 0);
     this.held = new DueList(this.clock, 0);

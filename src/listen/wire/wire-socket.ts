@@ -36,6 +36,7 @@ export interface SocketServer {
   readonly stuck: DueList;
   readonly closing: DueList;
   readonly lists: readonly DueList[];
+  readonly resetsTimedOut: boolean;
   left(): void;
 }
 
@@ -107,7 +108,8 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
       this.ping();
     } else {
       if (list === stuck) this.data.stuck();
-      this.cutOff();
+      if (this.#server.resetsTimedOut) this.cutOff();
+      else this.drop();
     }
   }
 
