@@ -23,6 +23,7 @@ export const SUITES: Readonly<Record<string, Kind>> = {
   front: "files",
   listen: "files",
   fuzz: "files",
+  race: "files",
   nginx: "files",
   binary: "files",
   handlers: "files",
@@ -37,7 +38,6 @@ export const SUITES: Readonly<Record<string, Kind>> = {
   access: "files",
   libraries: "files",
   build: "files",
-  race: "alone",
   browser: "alone",
   systemd: "alone",
 };
@@ -46,12 +46,6 @@ export const SUITES: Readonly<Record<string, Kind>> = {
 const ALONE: ReadonlySet<string> = new Set([
   "handlers/backpressure",
   "binary/idle-connections",
-  "binary/limits",
-  "binary/power-cut",
-  "binary/reload-resets",
-  "binary/slow-readers",
-  "binary/stalled-connections",
-  "binary/stalled-workers",
   "binary/unread-polls",
 ]);
 

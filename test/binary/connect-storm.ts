@@ -16,7 +16,7 @@ export interface Outcome {
   answered: number;
   /** The connection was reset, or ended, without an answer. */
   lost: number;
-  /** The connect itself failed: nobody listened. A client without a free port is among the lost. */
+  /** The connect itself failed: nobody listened, or the client had no free port. Bun calls whatever connect(2) says ECONNREFUSED. */
   refused: number;
   /** With anything else than 200. */
   turnedAway: number;
