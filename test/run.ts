@@ -5,7 +5,7 @@
  *   bun test/run.ts --quick               types, lint and the unit suites, which need no build: for while one works
  *   bun test/run.ts wire binary/limits    the suites and files named
  *
- * Most files wait for servers more than they compute, so some run side by side (SLUICE_TEST_LANES, one more than there are cores unless it is
+ * Most files wait for servers more than they compute, so some run side by side (SLUICE_TEST_LANES, two more than there are cores unless it is
  * set); those that measure or exhaust the machine come last, one at a time. Each one's line is printed when it ends, with its output if it
  * failed. At the end: what was slowest, and `N passed, N failed, N skipped`.
  *
@@ -31,7 +31,7 @@ import { type Job, jobsOf, SUITES } from "./suites.ts";
 const MOST_AGAIN = 6;
 const SLOWEST = 12;
 const bun = process.execPath;
-const lanes = Number(process.env["SLUICE_TEST_LANES"] ?? availableParallelism() + 1);
+const lanes = Number(process.env["SLUICE_TEST_LANES"] ?? availableParallelism() + 2);
 
 interface Step {
   readonly title: string;

@@ -3,10 +3,21 @@ import { afterAll, expect, test } from "bun:test";
 import { blockWord, channelWord } from "../../src/store/arena.ts";
 import { checkInvariants } from "../../src/store/invariants.ts";
 import {
+  ADD_MESSAGE,
+  DROP_MESSAGE,
+  JOURNAL_AGE_COUNT,
+  JOURNAL_BLOCK,
+  JOURNAL_FREE_BLOCK,
+  JOURNAL_KIND,
+  JOURNAL_TO,
+  MOVE_CHANNEL,
+} from "../../src/store/journal.ts";
+import {
   AGE_OLDEST,
   CH_OLDEST_STORED,
   CH_STORED_COUNT,
   HEAD_FREE_BLOCK,
+  HEAD_LOCK,
   HEAD_STORED,
   MORE_NEXT,
   MSG_CHANNEL,
@@ -62,3 +73,28 @@ test.each<readonly [string, (store: Store, channel: Channel) => unknown]>([
   expect(channel.after(3)).toEqual([`4:${"x".repeat(600)}`, "5:5"]);
   expect(checkInvariants(store.arena)).toEqual([]);
 });
+
+test.each<readonly [string, number, number, number]>([
+  ["of no kind that there is", 77, JOURNAL_BLOCK, 1],
+  ["that lead out of the file", DROP_MESSAGE, JOURNAL_FREE_BLOCK, 0x8000_0001],
+  ["that count more than there is", DROP_MESSAGE, JOURNAL_AGE_COUNT, 0xffff_ffff],
+  ["about no message", DROP_MESSAGE, JOURNAL_BLOCK, 0],
+  ["about a list that is none", MOVE_CHANNEL, JOURNAL_TO, 5],
+  ["about a message that was published long ago", ADD_MESSAGE, JOURNAL_BLOCK, 1],
+])(
+  "a death that leaves a journal with words %s: the lists are made anew, and main is told before",
+  (...damage) => {
+    const [, kind, word, value] = damage;
+    const store = newStore();
+    const { u32 } = store.arena;
+    const channel = new Channel(store, "a");
+    for (const data of ["1", "2", "3"]) channel.append(data);
+    [u32[JOURNAL_KIND], u32[word], u32[HEAD_LOCK]] = [kind, value, 4242];
+    expect(store.finishAfterDeath(4242)).toBe("damaged");
+    expect([store.lockOwner(), store.finishAfterDeath(1)]).toEqual([4242, "not held"]);
+    expect([store.repairAfterDeath(4242), store.timesMended, store.lockOwner()]).toEqual([true, 1, 0]);
+    expect(checkInvariants(store.arena)).toEqual([]);
+    expect(channel.append("4")).toBe(4);
+    expect(channel.after(0)).toEqual(["1:1", "2:2", "3:3", "4:4"]);
+  },
+);
