@@ -4,45 +4,32 @@
  *
  * Not pub/sub: that loses what a paused reader did not take, in silence. A stream gives everything, once and in order.
  */
-import type { ClusterConfig, EngineAddress } from "../config/model.ts";
+import type { EngineAddress } from "../config/model.ts";
 import { log } from "../log.ts";
-import { BUSY } from "../store/outcome.ts";
-import type { LogPlace, ReplicaStore } from "../store/replica-store.ts";
 import { EngineLink, type Session } from "./engine-link.ts";
-import { type Entry, type RawEntry, readEntry } from "./entry.ts";
-import { Fork } from "./fork.ts";
-import { type ShardKeys, shardOf } from "./keys.ts";
+import type { RawEntry } from "./entry.ts";
+import { type ApplierOptions, LogApplier } from "./log-applier.ts";
 
 /** Entries a read: some 3 ms of the worker, and a quarter of a megabyte of small messages. */
 const ENTRIES_A_READ = 1000;
 /** How long the engine waits for something to come; an answer comes in any case, or the engine is gone. */
 const BLOCK_MS = 1000;
-const BUSY_MS = 5;
 
-export interface ReaderOptions {
-  readonly config: ClusterConfig;
+export interface ReaderOptions extends ApplierOptions {
   readonly engine: EngineAddress;
-  readonly keys: ShardKeys;
-  readonly shard: number;
-  readonly replica: ReplicaStore;
-  /** Messages or deletions have come into the store's ring. */
-  readonly published: () => void;
-  /** What other nodes say of themselves. */
-  readonly heard: (entry: Extract<Entry, { kind: "heartbeat" | "gone" }>) => void;
 }
 
 export class LogReader {
   readonly #options: ReaderOptions;
   readonly #link: EngineLink;
-  readonly #fork: Fork;
+  readonly #applier: LogApplier;
   #isStopped = false;
   #isTold = false;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
-    const { config, engine, keys, replica, shard } = options;
-    const isOfShard = (name: Uint8Array): boolean => shardOf(name, config.shards) === shard;
-    this.#fork = new Fork({ replica, keys, isOfShard });
+    const { config, engine, keys } = options;
+    this.#applier = new LogApplier(options);
     this.#link = new EngineLink(config, engine, keys, {
       up: (session) => this.#up(session),
       down: () => this.#down("the connection ended"),
@@ -53,6 +40,7 @@ export class LogReader {
 
   stop(): void {
     this.#isStopped = true;
+    this.#applier.stop();
     this.#link.stop();
     this.#options.replica.setConnected(this.#options.shard, false);
   }
@@ -80,18 +68,17 @@ export class LogReader {
   }
 
   async #read(session: Session): Promise<void> {
-    const { replica, shard, keys } = this.#options;
+    const { replica, shard } = this.#options;
     while (!this.#isStopped && this.#link.session === session) {
       const { term, n } = replica.cursor(shard);
       const raw = await this.#next(session, `${term}-${n}`);
       if (this.#isStopped || this.#link.session !== session) return;
-      await this.#apply(session, raw);
+      await this.#applier.apply(session.redis, raw);
       if (raw.length === ENTRIES_A_READ) continue;
-      await this.#fork.caughtUp(session.redis, this.#options.published);
+      await this.#applier.caughtUp(session.redis);
       replica.setSeen(shard, replica.cursor(shard).n);
       replica.setReady(shard, true);
     }
-    void keys;
   }
 
   /** What comes after the cursor; nothing when nothing came for a while. Rejects when there is no answer at all. */
@@ -116,51 +103,5 @@ export class LogReader {
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  async #apply({ redis }: Session, raw: readonly RawEntry[]): Promise<void> {
-    const { replica, shard, published } = this.#options;
-    let isRung = false;
-    for (const each of raw) {
-      const entry = readEntry(shard, each);
-      if (entry === null) {
-        this.#skip(each);
-        continue;
-      }
-      const place = entry.kind === "message" ? entry.message : entry.place;
-      if (replica.hasReached(shard, place.term, place.n)) continue;
-      if (entry.kind === "incarnation") await this.#fork.meet(redis, entry);
-      else this.#fork.follow(place);
-      while (!this.#applied(entry, place)) await Bun.sleep(BUSY_MS);
-      if (this.#isStopped) return;
-      isRung = true;
-    }
-    if (isRung) published();
-  }
-
-  /** False: the store is busy, do it again. */
-  #applied(entry: Entry, place: LogPlace): boolean {
-    const { replica, heard } = this.#options;
-    const nowMs = Date.now();
-    switch (entry.kind) {
-      case "message":
-        return replica.applyMessage(entry.message, nowMs) !== BUSY;
-      case "deletion":
-        return replica.applyDeletion(place, entry.channel, entry.text, nowMs);
-      case "heartbeat":
-      case "gone":
-        heard(entry);
-        return replica.moveOn(place, nowMs);
-      default:
-        return replica.moveOn(place, nowMs);
-    }
-  }
-
-  #isSkipTold = false;
-  /** Of a version to come, or not of sluice at all: the cursor goes over it with the next one that can be read. */
-  #skip([id]: RawEntry): void {
-    if (!this.#isSkipTold)
-      log("error", "the log has an entry that this version cannot read", { id: id.toString() });
-    this.#isSkipTold = true;
   }
 }

@@ -15,21 +15,19 @@ export class Engine {
   readonly port: number;
   readonly folder: string;
   readonly #options: readonly string[];
-  readonly #through: readonly string[];
   process: Bun.Subprocess | null = null;
   redis: Redis | null = null;
 
-  constructor(options: readonly string[] = [], through: readonly string[] = []) {
+  constructor(options: readonly string[] = []) {
     this.port = freePort();
     this.folder = mkdtempSync(join(tmpdir(), "sluice-engine-"));
     this.#options = options;
-    this.#through = through;
   }
 
   async start(): Promise<this> {
     if (this.process !== null) return this;
     const base = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder, "--save", ""];
-    const command = [...this.#through, "redis-server", ...base, ...this.#options];
+    const command = ["redis-server", ...base, ...this.#options];
     this.process = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
     const password = this.#options[this.#options.indexOf("--requirepass") + 1];
     const isLocked = this.#options.includes("--requirepass");

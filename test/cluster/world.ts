@@ -27,6 +27,7 @@ export class World {
   readonly readers: Reader[] = [];
   readonly published: Published[] = [];
   readonly before: History[] = [];
+  readonly #more: Engine[] = [];
   #numbers = 0;
   #pace = 0;
   #publishers: Promise<void>[] = [];
@@ -159,11 +160,29 @@ export class World {
     }
   }
 
+  /** One more server, which goes with this world. */
+  async another(): Promise<Engine> {
+    const made = await new Engine().start();
+    this.#more.push(made);
+    return made;
+  }
+
+  /** From here on it is the one that the nodes find; the one before is killed. */
+  async promote(next: Engine): Promise<void> {
+    await next.call("REPLICAOF", "NO", "ONE");
+    const before = this.engine;
+    this.#more.push(before);
+    await before.kill();
+    this.engine = next;
+    this.wire.switchTo(next.port);
+  }
+
   async stop(): Promise<void> {
     this.#isPublishing = false;
     await Promise.all(this.readers.map((reader) => reader.stop()));
     await Promise.all(this.nodes.map((node) => node.stop()));
     this.wire.stop();
     await this.engine.stop();
+    for (const engine of this.#more) await engine.stop();
   }
 }

@@ -1,0 +1,95 @@
+/**
+ * Applies what was read of the log to this node's store: messages, deletions, what other nodes say, and what an incarnation means (fork.ts).
+ * Used by log-reader.ts.
+ */
+import type { Redis } from "ioredis";
+import type { ClusterConfig } from "../config/model.ts";
+import { log } from "../log.ts";
+import { BUSY } from "../store/outcome.ts";
+import type { LogPlace, ReplicaStore } from "../store/replica-store.ts";
+import { type Entry, type RawEntry, readEntry } from "./entry.ts";
+import { Fork } from "./fork.ts";
+import { type ShardKeys, shardOf } from "./keys.ts";
+
+const BUSY_MS = 5;
+
+export interface ApplierOptions {
+  readonly config: ClusterConfig;
+  readonly keys: ShardKeys;
+  readonly shard: number;
+  readonly replica: ReplicaStore;
+  /** Messages or deletions have come into the store's ring. */
+  readonly published: () => void;
+  /** What other nodes say of themselves. */
+  readonly heard: (entry: Extract<Entry, { kind: "heartbeat" | "gone" }>) => void;
+}
+
+export class LogApplier {
+  readonly #options: ApplierOptions;
+  readonly #fork: Fork;
+  #isStopped = false;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+    const { config, keys, replica, shard } = options;
+    const isOfShard = (name: Uint8Array): boolean => shardOf(name, config.shards) === shard;
+    this.#fork = new Fork({ replica, keys, isOfShard });
+  }
+
+  /** Another may go on from here. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Everything that there is was read and applied. */
+  caughtUp(redis: Redis): Promise<void> {
+    return this.#fork.caughtUp(redis, this.#options.published);
+  }
+
+  /** In their order; those that were applied before are passed over. */
+  async apply(redis: Redis, raw: readonly RawEntry[]): Promise<void> {
+    const { replica, shard, published } = this.#options;
+    let isRung = false;
+    for (const each of raw) {
+      const entry = readEntry(shard, each);
+      if (entry === null) {
+        this.#skip(each);
+        continue;
+      }
+      const place = entry.kind === "message" ? entry.message : entry.place;
+      if (replica.hasReached(shard, place.term, place.n)) continue;
+      if (entry.kind === "incarnation") await this.#fork.meet(redis, entry);
+      else this.#fork.follow(place);
+      while (!this.#applied(entry, place)) await Bun.sleep(BUSY_MS);
+      if (this.#isStopped) return;
+      isRung = true;
+    }
+    if (isRung) published();
+  }
+
+  /** False: the store is busy, do it again. */
+  #applied(entry: Entry, place: LogPlace): boolean {
+    const { replica, heard } = this.#options;
+    const nowMs = Date.now();
+    switch (entry.kind) {
+      case "message":
+        return replica.applyMessage(entry.message, nowMs) !== BUSY;
+      case "deletion":
+        return replica.applyDeletion(place, entry.channel, entry.text, nowMs);
+      case "heartbeat":
+      case "gone":
+        heard(entry);
+        return replica.moveOn(place, nowMs);
+      default:
+        return replica.moveOn(place, nowMs);
+    }
+  }
+
+  #isSkipTold = false;
+  /** Of a version to come, or not of sluice at all: the cursor goes over it with the next one that can be read. */
+  #skip([id]: RawEntry): void {
+    if (!this.#isSkipTold)
+      log("error", "the log has an entry that this version cannot read", { id: id.toString() });
+    this.#isSkipTold = true;
+  }
+}
