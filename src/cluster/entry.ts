@@ -2,7 +2,7 @@
  * One entry of the log as it comes from the engine: an id `term-n` and fields, of which `h` is the head that script.ts writes. Read by
  * log-reader.ts. What cannot be read is null: another version wrote it, or somebody else.
  */
-import type { LogMessage, LogPlace } from "../store/replica-store.ts";
+import type { Fork, LogMessage, LogPlace } from "../store/replica-store.ts";
 
 export type Entry =
   | { readonly kind: "message"; readonly message: LogMessage; readonly who: string; readonly request: number }
@@ -14,13 +14,7 @@ export type Entry =
       readonly who: string;
       readonly request: number;
     }
-  | {
-      readonly kind: "incarnation";
-      readonly place: LogPlace;
-      readonly previous: number;
-      readonly fork: number;
-      readonly base: number;
-    }
+  | { readonly kind: "incarnation"; readonly place: LogPlace; readonly fork: Fork; readonly base: number }
   | { readonly kind: "heartbeat"; readonly place: LogPlace; readonly who: string; readonly said: Uint8Array }
   | { readonly kind: "gone"; readonly place: LogPlace; readonly node: string };
 
@@ -66,8 +60,7 @@ export function readEntry(shard: number, [id, fields]: RawEntry): Entry | null {
       return {
         kind: "incarnation",
         place,
-        previous: Number(rest[0]),
-        fork: Number(rest[1]),
+        fork: { term: Number(rest[0]), n: Number(rest[1]), sec: Number(rest[3]), tag: Number(rest[4]) },
         base: Number(rest[2]),
       };
     case "h":

@@ -10,7 +10,14 @@
 import type { Redis } from "ioredis";
 import { log } from "../log.ts";
 import { BUSY } from "../store/outcome.ts";
-import type { Cursor, LogPlace, ReplicaStore, Rest, Torn } from "../store/replica-store.ts";
+import type {
+  Cursor,
+  Fork as HistoryFork,
+  LogPlace,
+  ReplicaStore,
+  Rest,
+  Torn,
+} from "../store/replica-store.ts";
 import type { Entry } from "./entry.ts";
 import type { ShardKeys } from "./keys.ts";
 
@@ -43,16 +50,14 @@ export class Fork {
   }
 
   /** The first entry of an incarnation is about to be applied. */
-  async meet(
-    redis: Redis,
-    { place, previous, fork, base }: Extract<Entry, { kind: "incarnation" }>,
-  ): Promise<void> {
+  async meet(redis: Redis, { place, fork, base }: Extract<Entry, { kind: "incarnation" }>): Promise<void> {
     this.#know(place.shard);
     const { term, n } = this.#cursor;
     if (term !== 0) {
-      if (previous > term || (previous === term && fork > n)) this.#break(term, n, place.term, place.n);
-      else if (previous < term || fork < n) await this.#cut(redis, { term: previous, n: fork }, base);
+      if (fork.term > term || (fork.term === term && fork.n > n)) this.#break(term, n, place.term, place.n);
+      else if (fork.term < term || fork.n < n) await this.#cut(redis, fork, base);
     }
+    this.#options.replica.noteBase(place.shard, place.term, base);
     this.#cursor = { term: place.term, n: place.n };
   }
 
@@ -88,16 +93,18 @@ export class Fork {
     this.#isBroken = true;
   }
 
-  async #cut(redis: Redis, fork: Cursor, base: number): Promise<void> {
+  async #cut(redis: Redis, fork: HistoryFork, base: number): Promise<void> {
     const { replica, isOfShard } = this.#options;
     let torn = replica.tornChannels(fork, isOfShard);
     for (; torn === null; torn = replica.tornChannels(fork, isOfShard)) await Bun.sleep(BUSY_MS);
     let lost = 0;
-    for await (const [channel, rest] of this.#ask(redis, torn)) {
-      const before = rest === null ? { last: 0, published: 0, base } : survived(rest, base);
-      let outcome = replica.cutTail(channel, before, fork, Date.now());
-      for (; outcome === BUSY; outcome = replica.cutTail(channel, before, fork, Date.now()))
-        await Bun.sleep(BUSY_MS);
+    for await (const [channel, found] of this.#ask(redis, torn)) {
+      const rest = atFork(found, base);
+      let outcome = BUSY;
+      while (outcome === BUSY) {
+        outcome = replica.cutTail(channel, rest, fork, base, Date.now());
+        if (outcome === BUSY) await Bun.sleep(BUSY_MS);
+      }
       lost += outcome;
     }
     log("warn", "the engine came back without the end of the log: subscribers who had it are told", {
@@ -137,9 +144,10 @@ function known(said: unknown): Known | null {
   return { counter: { last, base, published }, last: before ?? 0, published: count ?? 0 };
 }
 
-/** Of the time before the incarnation whose positions begin at `base`. */
-function survived({ counter, last, published }: Known, base: number): Rest {
-  return counter.base >= base
-    ? { last, published, base }
-    : { last: counter.last, published: counter.published, base };
+/** How it stood when the incarnation began whose positions begin at `base`; null: it is in a later one by now. */
+function atFork(found: Known | null, base: number): Rest | null {
+  if (found === null) return { last: 0, published: 0, base };
+  const { counter, last, published } = found;
+  if (counter.base < base) return counter;
+  return counter.base === base && last < base ? { last, published, base } : null;
 }

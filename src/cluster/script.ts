@@ -39,14 +39,14 @@ local function append(head, ...)
   redis.call('XADD', log, text(term) .. '-' .. text(n), 'h', head, ...)
 end
 if found[1] ~= ARGV[2] then
-  local previous, fork = term, n
+  local previous, fork, at = term, n, text(sec) .. ' ' .. text(tag)
   top = math.max(top, tonumber(ARGV[4]))
   total = math.max(total, tonumber(ARGV[5]))
   if tonumber(ARGV[6]) > sec then sec, tag = tonumber(ARGV[6]), 1000000 end
   term = math.max(second * 1000000 + tonumber(time[2]), term + 1, tonumber(ARGV[3]) + 1)
-  if fork > 0 or top > 0 then base = math.max(clock, top + ${GUARD}) else base = clock end
+  if clock > top then base = clock else base = top + ${GUARD} end
   top = base
-  append('i ' .. place() .. ' ' .. text(previous) .. ' ' .. text(fork) .. ' ' .. text(base))
+  append('i ' .. place() .. ' ' .. text(previous) .. ' ' .. text(fork) .. ' ' .. text(base) .. ' ' .. at)
   redis.call('HSET', meta, 'run', ARGV[2], 'base', text(base), 'epoch', ARGV[7], 'shards', ARGV[8])
 end
 local answer = {}

@@ -18,7 +18,7 @@ export function pushJump(arena: Arena, record: number, from: number, to: number)
   // Begun by somebody who died of it, or met by another at once.
   if (count > 0 && wide(u32, newest + 2) === to) return;
   if (count === MOST_JUMPS) {
-    setWide(u32, more + CX_FLOOR, wide(u32, more + CX_JUMPS + 2));
+    raiseFloor(arena, record, wide(u32, more + CX_JUMPS + 2));
     u32.copyWithin(more + CX_JUMPS, more + CX_JUMPS + JUMP_WORDS, more + CX_JUMPS + MOST_JUMPS * JUMP_WORDS);
     u32[more + CX_JUMP_COUNT] = --count;
   }
@@ -26,6 +26,12 @@ export function pushJump(arena: Arena, record: number, from: number, to: number)
   setWide(u32, at, from);
   setWide(u32, at + 2, to);
   Atomics.store(u32, more + CX_JUMP_COUNT, count + 1);
+}
+
+/** A position below it says nothing from here on. It never falls: what was uncertain once stays so. */
+export function raiseFloor({ u32, layout }: Arena, record: number, floor: number): void {
+  const word = record + layout.clusterWord + CX_FLOOR;
+  if (floor > wide(u32, word)) setWide(u32, word, floor);
 }
 
 /** Messages between two positions, the first exclusive: 0 where nothing but jumps lies there, UNCOUNTED where that is not known. */

@@ -34,7 +34,7 @@ export const HEAD_JOINED = 1034;
 /** SHARD_* words, one group a shard. */
 export const HEAD_SHARDS = 1056;
 export const MAX_SHARDS = 16;
-export const SHARD_WORDS = 16;
+export const SHARD_WORDS = 32;
 
 /** The last entry that was applied: its term and number (two words each). Written under the lock, with what the entry did. */
 export const SHARD_TERM = 0;
@@ -52,6 +52,10 @@ export const SHARD_TOP = 10;
 export const SHARD_SEEN_N = 12;
 /** 1: the reader hears the engine. */
 export const SHARD_CONNECTED = 14;
+
+/** The newest incarnations: term and base, two words each, a ring by the low word of the term's number in it. */
+export const SHARD_BASES = 16;
+export const MOST_BASES = 4;
 
 // Behind a channel's subscriber counts (Layout.clusterWord).
 /** A position below it says nothing: what came before is not known here. Two words. */

@@ -5,7 +5,7 @@
  */
 import { type Arena, blockWord, channelWord, leapWide, setWide, wide } from "./arena.ts";
 import { livingChannels, nameOf } from "./channels.ts";
-import { pushJump } from "./jumps.ts";
+import { missedBetween, pushJump, raiseFloor } from "./jumps.ts";
 import {
   CH_GONE_TAG,
   CH_GONE_TIME,
@@ -15,8 +15,21 @@ import {
   CH_LAST_TIME,
   CH_NEWEST,
   MSG_ID,
+  MSG_TAG,
+  MSG_TIME,
 } from "./layout.ts";
-import { CX_BASE, CX_FLOOR, CX_N, CX_PUBLISHED, CX_TERM, HEAD_LOST_TAIL } from "./layout-cluster.ts";
+import {
+  CX_BASE,
+  CX_N,
+  CX_PUBLISHED,
+  CX_TERM,
+  HEAD_LOST_TAIL,
+  HEAD_SHARDS,
+  MAX_SHARDS,
+  MOST_BASES,
+  SHARD_BASES,
+  SHARD_WORDS,
+} from "./layout-cluster.ts";
 import { beat, REQUEST_MS, release, tryAcquire } from "./lock.ts";
 import { dropMessage } from "./messages.ts";
 import { BUSY } from "./outcome.ts";
@@ -26,6 +39,9 @@ import { nextSerial, publishEntry } from "./ring.ts";
 export interface Fork {
   readonly term: number;
   readonly n: number;
+  /** Time and tag of the last message that is history; those of another history that are newer never were. */
+  readonly sec: number;
+  readonly tag: number;
 }
 
 /** A channel in which this node has something that history has not. */
@@ -35,7 +51,7 @@ export interface Torn {
   readonly name: Uint8Array;
 }
 
-/** What history says of such a channel: the last position in it and how many messages it counts; where its counter goes on. */
+/** What the engine knows of a channel: the last position in it, how many messages it counts, and where its counter began. */
 export interface Rest {
   readonly last: number;
   readonly published: number;
@@ -66,12 +82,16 @@ function isBehind({ u32, layout }: Arena, index: number, fork: Fork): boolean {
   return term > fork.term || (term === fork.term && wide(u32, more + CX_N) > fork.n);
 }
 
-/** Takes the tail out: how many messages it had, whether they are still stored or not; BUSY. */
+/**
+ * Takes the tail out: how many messages it had, or BUSY. `rest`: what the engine knows of the channel at the fork; null: it has gone on since,
+ * and what survived is told by times. `base`: where positions of the new incarnation begin.
+ */
 export function cutTail(
   arena: Arena,
   { index, incarnation }: Torn,
-  rest: Rest,
+  rest: Rest | null,
   fork: Fork,
+  base: number,
   nowSec: number,
 ): number {
   const { u32, layout } = arena;
@@ -83,18 +103,21 @@ export function cutTail(
     return 0;
   }
   const lastId = wide(u32, record + CH_LAST_ID);
-  // A counter that history has lost altogether: nothing from here is of it.
-  const last = rest.last === 0 ? Math.min(wide(u32, more + CX_BASE), lastId) : Math.min(rest.last, lastId);
-  dropAfter(arena, record, last, nowSec);
+  const dropped = dropLost(arena, record, rest, fork, nowSec);
+  const last = rest === null ? newestId(arena, record) : Math.min(rest.last, lastId);
+  const counted = last === 0 ? 0 : missedBetween(arena, index, last, lastId);
+  const lost = Math.max(dropped, Number.isFinite(counted) ? counted : 0);
   markLoss(u32, record);
-  if (rest.last === 0) setWide(u32, more + CX_FLOOR, Math.max(wide(u32, more + CX_FLOOR), last));
-  pushJump(arena, record, last, rest.base);
-  leapWide(arena, record + CH_LAST_ID, Math.max(rest.base, lastId));
-  setWide(u32, more + CX_BASE, rest.base);
-  setWide(u32, more + CX_PUBLISHED, rest.published);
+  const to = Math.max(base, lastId);
+  // Nothing of it is left that could say where history ends: no place in it is certain.
+  if (last === 0) raiseFloor(arena, record, to);
+  else pushJump(arena, record, last, to);
+  leapWide(arena, record + CH_LAST_ID, to);
+  setWide(u32, more + CX_BASE, to);
+  const published = rest?.published ?? Math.max(0, wide(u32, more + CX_PUBLISHED) - lost);
+  setWide(u32, more + CX_PUBLISHED, published);
   setWide(u32, more + CX_TERM, fork.term);
   setWide(u32, more + CX_N, fork.n);
-  const lost = lastId - last;
   setWide(u32, HEAD_LOST_TAIL, wide(u32, HEAD_LOST_TAIL) + lost);
   // No message: whoever follows the ring looks into the channel, and finds that its end has moved over a jump.
   publishEntry(arena, nextSerial(arena), index, 0, incarnation);
@@ -102,14 +125,54 @@ export function cutTail(
   return lost;
 }
 
-function dropAfter(arena: Arena, record: number, last: number, nowSec: number): void {
+/** The lost ones are the newest of their channel. */
+function dropLost(arena: Arena, record: number, rest: Rest | null, fork: Fork, nowSec: number): number {
   const { u32, layout } = arena;
-  for (let left = layout.blocks; left > 0; left--) {
+  const above = rest?.last ?? firstBaseAfter(arena, fork.term);
+  let dropped = 0;
+  for (; dropped < layout.blocks; dropped++) {
     const newest = u32[record + CH_NEWEST]!;
-    if (newest === 0 || wide(u32, blockWord(layout, newest) + MSG_ID) <= last) return;
+    if (newest === 0) break;
+    const at = blockWord(layout, newest);
+    const isNewer = rest === null && isAfter(u32[at + MSG_TIME]!, u32[at + MSG_TAG]!, fork);
+    if (wide(u32, at + MSG_ID) <= above && !isNewer) break;
     beat(arena);
     dropMessage(arena, newest, nowSec);
   }
+  return dropped;
+}
+
+const isAfter = (sec: number, tag: number, fork: Fork): boolean =>
+  sec > fork.sec || (sec === fork.sec && tag > fork.tag);
+
+function newestId({ u32, layout }: Arena, record: number): number {
+  const newest = u32[record + CH_NEWEST]!;
+  return newest === 0 ? 0 : wide(u32, blockWord(layout, newest) + MSG_ID);
+}
+
+/** Where the positions of the first incarnation began that this node has read and that came after `term`. */
+function firstBaseAfter({ u32 }: Arena, term: number): number {
+  let first = Number.POSITIVE_INFINITY;
+  for (let shard = 0; shard < MAX_SHARDS; shard++) {
+    for (let entry = 0; entry < MOST_BASES; entry++) {
+      const at = HEAD_SHARDS + shard * SHARD_WORDS + SHARD_BASES + entry * 4;
+      if (wide(u32, at) > term) first = Math.min(first, wide(u32, at + 2));
+    }
+  }
+  return first;
+}
+
+/** An incarnation was read. Before its entry is applied. */
+export function noteBase({ u32 }: Arena, shard: number, term: number, base: number): void {
+  const bases = HEAD_SHARDS + shard * SHARD_WORDS + SHARD_BASES;
+  let oldest = bases;
+  for (let entry = 0; entry < MOST_BASES; entry++) {
+    const at = bases + entry * 4;
+    if (wide(u32, at) === term) return;
+    if (wide(u32, at) < wide(u32, oldest)) oldest = at;
+  }
+  setWide(u32, oldest + 2, base);
+  setWide(u32, oldest, term);
 }
 
 /** Who comes back with time and tag of a message that is no more is told, too: what is gone is newer than what he has. */

@@ -7,7 +7,7 @@ import { ChannelRef } from "./channel-ref.ts";
 import { livingChannels, nameOf } from "./channels.ts";
 import { mendAfter } from "./damage.ts";
 import { probe } from "./hash-table.ts";
-import { pushJump } from "./jumps.ts";
+import { pushJump, raiseFloor } from "./jumps.ts";
 import {
   CH_INCARNATION,
   CH_LAST_ID,
@@ -18,7 +18,6 @@ import {
 } from "./layout.ts";
 import {
   CX_BASE,
-  CX_FLOOR,
   CX_PUBLISHED,
   CX_REMOTE,
   HEAD_JOINED,
@@ -41,7 +40,7 @@ import {
 } from "./layout-cluster.ts";
 import { endLease, takeLease } from "./lease.ts";
 import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
-import { cutTail, type Fork, type Rest, type Torn, tornChannels } from "./lost-tail.ts";
+import { cutTail, type Fork, noteBase, type Rest, type Torn, tornChannels } from "./lost-tail.ts";
 import { hashName } from "./names.ts";
 import { BUSY } from "./outcome.ts";
 import type { StorePolicy } from "./policy.ts";
@@ -123,8 +122,13 @@ export class ReplicaStore {
   }
 
   /** How many messages it took out, or BUSY. */
-  cutTail(torn: Torn, rest: Rest, fork: Fork, nowMs: number): number {
-    return this.#mending(() => cutTail(this.#arena, torn, rest, fork, Math.floor(nowMs / 1000)));
+  cutTail(torn: Torn, rest: Rest | null, fork: Fork, base: number, nowMs: number): number {
+    return this.#mending(() => cutTail(this.#arena, torn, rest, fork, base, Math.floor(nowMs / 1000)));
+  }
+
+  /** An incarnation was read. */
+  noteBase(shard: number, term: number, base: number): void {
+    noteBase(this.#arena, shard, term, base);
   }
 
   /** Living channels, for whoever asks the engine what it knows of them; null: busy. */
@@ -150,7 +154,7 @@ export class ReplicaStore {
       if (wide(u32, more + CX_BASE) !== rest.base) {
         // Of the counter before, more may have come than is known: nobody's place before this one is certain.
         if (lastId > 0) pushJump(this.#arena, record, lastId, rest.base);
-        setWide(u32, more + CX_FLOOR, rest.last);
+        raiseFloor(this.#arena, record, rest.last);
         setWide(u32, more + CX_BASE, rest.base);
       }
       setWide(u32, more + CX_PUBLISHED, rest.published);

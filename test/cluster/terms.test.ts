@@ -1,0 +1,116 @@
+/**
+ * Random terms and forks (terms-world.ts): no position for two messages, nothing twice, nothing lost in silence, and all nodes of one mind.
+ * `FUZZ_SEED=n bun test test/cluster/terms` repeats one run, `FUZZ_RUNS` sets how many are made otherwise. Without what the design rests on, the
+ * same judgement fails.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { APPEND } from "../../src/cluster/script.ts";
+import { configureLog } from "../../src/log.ts";
+import { Engine, hasRedis } from "./engine.ts";
+import { TermsWorld } from "./terms-world.ts";
+
+const RUNS = Number(process.env["FUZZ_RUNS"] ?? 12);
+const STEPS = 400;
+let engine: Engine;
+
+/** mulberry32. */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+interface Kind {
+  readonly script?: string;
+  readonly isPrompt?: boolean;
+  readonly isNaive?: boolean;
+}
+
+async function run(
+  seed: number,
+  { script, isPrompt = false, isNaive = false }: Kind = {},
+): Promise<TermsWorld> {
+  if (engine.redis === null) throw new Error("the engine does not run");
+  const world = new TermsWorld(engine.redis, randomOf(seed), 3, script);
+  world.isPrompt = isPrompt;
+  world.isNaive = isNaive;
+  try {
+    await world.begin();
+    for (let step = 0; step < STEPS; step++) await world.step();
+    await world.finish();
+  } finally {
+    world.end();
+  }
+  return world;
+}
+
+/** Without one of its parts. */
+function without(part: string | RegExp, instead: string): string {
+  const changed = APPEND.replace(part, instead);
+  if (changed === APPEND) throw new Error("the script has changed: say anew what is to be left out");
+  return changed;
+}
+
+describe.if(hasRedis)("terms and forks", () => {
+  beforeAll(async () => {
+    // Thousands of forks are told of.
+    configureLog("error", "terms");
+    engine = await new Engine().start();
+  });
+  afterAll(async () => {
+    configureLog("info", "main");
+    await engine.stop();
+  });
+
+  test("random failovers, restarts and wipes", async () => {
+    const given = process.env["FUZZ_SEED"];
+    const first = given === undefined ? Date.now() % 1_000_000_000 : Number(given);
+    console.log(`fuzz terms: ${RUNS} runs from FUZZ_SEED=${first}`);
+    let incarnations = 0;
+    for (let seed = first; seed < first + (given === undefined ? RUNS : 1); seed++) {
+      const world = await run(seed);
+      incarnations += world.incarnations;
+      expect({ seed, faults: world.faults }).toEqual({ seed, faults: [] });
+    }
+    expect(incarnations).toBeGreaterThan(0);
+  }, 120_000);
+
+  test("a clock that goes back an hour at each failover", async () => {
+    const script = without(
+      "local second = tonumber(time[1])",
+      "local second = tonumber(time[1]) - 3600 * (tonumber(string.match(ARGV[2], '%d+')) % 2)",
+    );
+    for (let seed = 1; seed <= 4; seed++)
+      expect((await run(seed, { script, isPrompt: true })).faults).toEqual([]);
+  }, 60_000);
+
+  test.each([
+    [
+      "no incarnation is opened",
+      without("if found[1] ~= ARGV[2] then", "if not found[1] then"),
+      /was lost, and who saw it was not told|was that of/,
+    ],
+    [
+      "positions go on where this history stands",
+      without("from = base\n      position = base", "from = from"),
+      /was that of/,
+    ],
+    ["the fork is not told", without("text(fork) .. ' '", "text(999999999) .. ' '"), /./],
+  ])(
+    "control: where %s, the judgement fails",
+    async (_name, script, fault) => {
+      const faults: string[] = [];
+      for (let seed = 1; seed <= 4; seed++) faults.push(...(await run(seed, { script })).faults);
+      expect(faults.join("\n")).toMatch(fault);
+    },
+    60_000,
+  );
+
+  test("control: where entries that are read again are applied again, the judgement fails", async () => {
+    expect((await run(1, { isNaive: true })).faults.join("\n")).toMatch(/was seen twice/);
+  });
+});
