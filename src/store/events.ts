@@ -34,6 +34,8 @@ import { appendMessage } from "./publish.ts";
 
 /** Events published in one go under the lock: some 30 µs. */
 export const EVENTS_A_SLICE = 16;
+/** And in one turn of main's event loop, where a worker with thousands of subscribers died: some 10 ms. */
+const EVENTS_A_TURN = 4096;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -164,7 +166,8 @@ export function endLateSubscriptions(
 
 /**
  * Tells of the end of every subscription that a worker which is gone had: it could not. One that died in the middle of telling may have one
- * of them told twice. In the channels `from` to `to`; answers the one that it came to, less than `to` where the lock is taken.
+ * of them told twice. In the channels `from` to `to`; answers the one that it came to, less than `to` where the lock is taken, or where there is
+ * more to tell than is good for one turn.
  */
 export function tellOfLost(
   arena: Arena,
@@ -176,6 +179,7 @@ export function tellOfLost(
 ): number {
   if (eventsChannelOf(arena) < 0) return to;
   const { u32, layout } = arena;
+  let told = 0;
   for (let index = from; index < to; index++) {
     const record = channelWord(layout, index);
     // A slice at a time: others wait for the lock.
@@ -185,6 +189,8 @@ export function tellOfLost(
       const isTold = state === STATE_LIVE || state === STATE_DELETED;
       ended = isTold ? endSubscriptions(arena, policy, slot, index, EVENTS_A_SLICE, nowSec) : 0;
       release(arena);
+      told += ended;
+      if (told >= EVENTS_A_TURN) return index;
     }
   }
   return to;

@@ -55,7 +55,8 @@ export function openStore(
   // Workers that were killed together with their main: nobody else tells of their subscribers' end.
   for (let slot = 0; slot < arena.layout.workerSlots; slot++) {
     const { channels } = arena.layout;
-    if (goesOn) events.tellOfLost(arena, policy, slot, nowSec, 0, channels);
+    for (let at = 0; goesOn && at < channels; )
+      at = events.tellOfLost(arena, policy, slot, nowSec, at, channels);
     if (slots.slotPid(arena, slot) === 0) continue;
     slots.forgetSubscribers(arena, slot, 0, channels);
     slots.releaseSlot(arena, slot);

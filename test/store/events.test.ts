@@ -1,7 +1,8 @@
 /** The events channel (push-stream spec 7): what is told, in which order, and what it does not count for. */
 import { afterAll, describe, expect, test } from "bun:test";
+import { channelWord } from "../../src/store/arena.ts";
 import { checkInvariants } from "../../src/store/invariants.ts";
-import { HEAD_LOCK } from "../../src/store/layout.ts";
+import { CH_SUBSCRIBERS, HEAD_LOCK } from "../../src/store/layout.ts";
 import { attachStore, openStore, type Store, type StorePolicy } from "../../src/store/store.ts";
 import { impossibleIn, told } from "./events-told.ts";
 import {
@@ -216,6 +217,19 @@ describe("events", () => {
       "destroyed b",
     ]);
     expect(store.subscriberCount(a.index)).toBe(1);
+  });
+
+  test("a worker that is gone with thousands of subscribers: told of in turns, each once", () => {
+    const store = withEvents();
+    const { u32, layout } = store.arena;
+    const a = new Channel(store, "a");
+    const dead = store.claimSlot(100, NOW_SEC);
+    u32[channelWord(layout, a.index) + CH_SUBSCRIBERS + dead] = 10_000;
+    const before = store.publishedCount(store.eventsChannel);
+    const turns = [1, 2, 3].map(() => store.releaseSlot(dead, NOW_MS));
+    expect(turns).toEqual([false, false, true]);
+    expect(store.publishedCount(store.eventsChannel) - before).toBe(10_000);
+    expect([store.subscriberCount(a.index), store.slotPid(dead)]).toEqual([0, 0]);
   });
 
   test("a worker that is gone while the lock is taken: its slot waits, and its subscriptions end later", () => {
