@@ -48,7 +48,7 @@ test("a slot is given back in turns where there are many channels, and is not fr
   const { u32, layout } = store.arena;
   const subscribers = channelWord(layout, layout.channels - 1) + CH_SUBSCRIBERS + slot;
   u32[subscribers] = 3;
-  expect([store.releaseSlot(slot), store.releaseSlot(slot)]).toEqual([false, false]);
+  for (let turn = 1; turn < 5; turn++) expect(store.releaseSlot(slot)).toBe(false);
   expect([u32[subscribers], store.slotPid(slot)]).toEqual([3, 100]);
   expect(store.releaseSlot(slot)).toBe(true);
   expect([u32[subscribers], store.slotPid(slot)]).toEqual([0, 0]);
