@@ -8,7 +8,7 @@ import type { Incoming } from "./incoming.ts";
 
 /**
  * On every ordinary answer: all but a WebSocket's 101 (spec 0.5). No `Connection: keep-alive`: of HTTP/1.1 it says nothing new (RFC 9112 9.3),
- * and Bun, which does not tell a request's version, keeps no connection of HTTP/1.0. node:http adds it where it is true.
+ * and Bun, which does not tell a request's version, keeps no connection of HTTP/1.0. The wire listener adds it where it is true.
  */
 export const SERVER = { Server: "sluice" } as const;
 

@@ -46,12 +46,12 @@ export class StorePlace {
     this.lockDescriptor = -1;
   }
 
-  /** Bells and relays of workers that were killed; the others have taken theirs along. */
+  /** Bells of workers that were killed; the others have taken theirs along. */
   #removeSockets(): void {
     const folder = dirname(this.path);
     const own = `${basename(this.path)}.`;
     for (const name of readdirSync(folder)) {
-      if (name.startsWith(own) && /^(?:bell|relay)-/.test(name.slice(own.length)))
+      if (name.startsWith(own) && name.startsWith("bell-", own.length))
         rmSync(join(folder, name), { force: true });
     }
   }

@@ -362,7 +362,7 @@ describe.each(ways)("%s", (_, workers, silent) => {
 
 /** Both at once: they wait for timers most of the time. */
 const onBoth = (run: (workers: number, silent: string) => Promise<void>) => (): Promise<unknown> =>
-  Promise.all([run(1, ""), run(2, SILENT)]);
+  Promise.all([run(1, NATIVE), run(2, SILENT)]);
 
 describe("servers of their own", () => {
   const eighty = async (workers: number, silent: string): Promise<void> => {

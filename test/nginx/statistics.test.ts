@@ -423,7 +423,7 @@ describe.each(ways)("%s", (_, workers, silent) => {
 describe("processes", () => {
   let servers: readonly RunningServer[];
   beforeAll(async () => {
-    servers = await Promise.all([start(1, ""), start(2, SILENT)]);
+    servers = await Promise.all([start(1, NATIVE), start(2, SILENT)]);
   });
   afterAll(async () => {
     await Promise.all(servers.map((server) => server.stop()));

@@ -1,7 +1,6 @@
 /**
- * WebSocket locations as an nginx.conf declares them (push-stream spec 4.13, with 12.4), over raw sockets on the compiled binary. Everything is
- * asked twice: of a server whose sockets are Bun's own, and of one with a stream without header template, which relays them
- * (src/listen/relay.ts).
+ * WebSocket locations as an nginx.conf declares them (push-stream spec 4.13, with 12.4), over raw sockets on the compiled binary, on both
+ * listeners.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
@@ -66,16 +65,15 @@ const LOCATIONS = `
   location /elsewhere { return 302 /ws/a; }
   location /from-nine { allow 127.0.0.9; deny all; push_stream_channels_statistics; push_stream_channels_path $arg_id; }
 `;
-const SILENT = "location ~ ^/sub/(.*)$ { push_stream_subscriber; push_stream_channels_path $1; }";
 
 const ways: readonly (readonly [string, number, string])[] = [
-  ["native, 1 worker", 1, ""],
-  ["native, 2 workers", 2, ""],
-  ["relayed, 1 worker", 1, SILENT],
-  ["relayed, 2 workers", 2, SILENT],
+  ["native, 1 worker", 1, "native"],
+  ["native, 2 workers", 2, "native"],
+  ["wire, 1 worker", 1, "wire"],
+  ["wire, 2 workers", 2, "wire"],
 ];
 
-describe.each(ways)("%s", (_, workers, silent) => {
+describe.each(ways)("%s", (_, workers, listener) => {
   let server: RunningServer;
   let channels = 0;
   const fresh = (): string => `w${++channels}`;
@@ -105,7 +103,8 @@ describe.each(ways)("%s", (_, workers, silent) => {
       basics: "push_stream_shared_memory_size 40m; default_type text/html;",
       http: HTTP,
       pub: "push_stream_store_messages on; client_max_body_size 5m;",
-      locations: LOCATIONS + silent,
+      server: `sluice_listener ${listener};`,
+      locations: LOCATIONS,
     });
   });
   afterAll(async () => {
@@ -194,7 +193,7 @@ describe.each(ways)("%s", (_, workers, silent) => {
       const frames = Buffer.concat([clientFrame(Opcode.TEXT, "soon"), clientFrame(Opcode.PING)]).toString(
         "latin1",
       );
-      connection.send(`GET /around/early-${silent.length} HTTP/1.1\r\n${lines.join("")}\r\n${frames}`);
+      connection.send(`GET /around/early-${listener} HTTP/1.1\r\n${lines.join("")}\r\n${frames}`);
       expect((await connection.head()).status).toBe(101);
       expect((await connection.read(8)).toString("latin1")).toBe("\x81\x06HEADER");
       connection.close();
