@@ -22,6 +22,9 @@ export type EngineOutcome =
 const UNFIT =
   /WRONGPASS|NOAUTH|NOPERM|without any password|unknown command|cluster support disabled|the environment has no|ENOENT|EACCES|certificate|self.signed|SSL|TLS|Protocol error|Invalid password/i;
 
+/** Of the parser. */
+const NOT_REDIS = /RESP type|Protocol error/i;
+
 /**
  * `epoch`: the one this node has from before, which an emptied engine is given back; 0 = none; null = only asks, and changes nothing.
  */
@@ -40,9 +43,10 @@ export async function askEngine(config: ClusterConfig, epoch: number | null): Pr
       if (typeof agreed === "string") return { kind: "unfit", sentence: `cluster: ${agreed}` };
       known = agreed;
     } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
+      const said = error instanceof Error ? error.message : String(error);
+      const cause = NOT_REDIS.test(said) ? "it does not answer like Redis" : said;
       const sentence = `cluster.engine: ${place} cannot be used: ${cause}.`;
-      return { kind: UNFIT.test(cause) ? "unfit" : "away", sentence };
+      return { kind: UNFIT.test(cause) || NOT_REDIS.test(said) ? "unfit" : "away", sentence };
     } finally {
       redis?.disconnect();
     }

@@ -18,8 +18,8 @@ export class Engine {
   process: Bun.Subprocess | null = null;
   redis: Redis | null = null;
 
-  constructor(options: readonly string[] = []) {
-    this.port = freePort();
+  constructor(options: readonly string[] = [], port = freePort()) {
+    this.port = port;
     this.folder = mkdtempSync(join(tmpdir(), "sluice-engine-"));
     this.#options = options;
   }
