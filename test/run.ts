@@ -131,8 +131,8 @@ function say(line: string): void {
 }
 
 function showProgress(): void {
-  if (!process.stdout.isTTY) return;
-  const width = (process.stdout.columns ?? 80) - 1;
+  if (!process.stdout.isTTY || running.size === 0) return;
+  const width = (process.stdout.columns || 80) - 1;
   process.stdout.write(`\r\x1b[K${`… ${[...running].join(", ")}`.slice(0, width)}`);
 }
 
