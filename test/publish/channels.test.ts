@@ -104,7 +104,10 @@ describe("any byte (3.1)", () => {
   test.each(["native", "wire"])(
     "unescaped bytes are taken as they are by the %s listener",
     async (listener) => {
-      const other = await startServer({ args: ["--listener", listener] });
+      const other = await startServer({
+        toml: layout("", { sub: 'header_template = "-"' }),
+        args: ["--listener", listener],
+      });
       const { body } = await ask(other.port, "/pub?id=\xc3\xa9", { method: "POST", body: "hello" });
       expect(body.toString()).toContain('"published_messages": 1,');
       expect((await ask(other.port, "/pub?id=%c3%a9")).status).toBe(200);
