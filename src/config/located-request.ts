@@ -293,5 +293,7 @@ export class Locator {
 }
 
 /** `name` in lower case. */
-const fieldOf = ({ exchange, headers }: Incoming, name: string): string | null =>
-  exchange === undefined ? headers.get(name) : exchange.field(name);
+const fieldOf = (request: Incoming, name: string): string | null => {
+  const { exchange } = request;
+  return exchange === undefined ? request.headers.get(name) : exchange.field(name);
+};

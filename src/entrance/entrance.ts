@@ -197,5 +197,5 @@ function returned(located: LocatedRequest, { locations }: Config): Response {
 }
 
 /** RFC 9112 3.2: a Host that is none is 400. Bun then gives the path alone, as it does when there is no Host or an empty one. */
-const hasBadHost = ({ exchange, url, headers }: Incoming): boolean =>
-  exchange === undefined && url.startsWith("/") && Boolean(headers.get("host"));
+const hasBadHost = (request: Incoming): boolean =>
+  request.exchange === undefined && request.url.startsWith("/") && Boolean(request.headers.get("host"));

@@ -94,18 +94,43 @@ export function listen(
   allowHeads(options.connections.maxHeadBytes);
   const app = options.compose();
   const watch = new SocketWatch(options.silenceMs, options.connections.sendMs);
+  const turn = new RequestsOfTurn();
   let isLast = options.connections.maxRequests === 1;
   const endKept = (): void => {
     isLast = true;
   };
   const server: Server = Bun.serve<NativePeer>({
     ...serveOptions(options, address, watch),
-    ...answering((request) => (isLast ? lastAnswer(app.fetch(request)) : app.fetch(request))),
+    ...answering((request) =>
+      turn.isLast() || isLast ? lastAnswer(app.fetch(request)) : app.fetch(request),
+    ),
   });
   // As Elysia's listen does: its hooks ask the application for it.
   Reflect.set(app, "server", server);
   options.serves(server);
   return { server, watch, endKept };
+}
+
+/** More requests in one turn of the event loop are of clients that send them without end. */
+const MOST_A_TURN = 2048;
+const LOOKS_FROM = 256;
+
+/**
+ * Bun answers every request in what came from a connection before it is anybody else's turn, and keeps what the client does not read of the
+ * answers: with a hundred thousand of them a worker stands still for so long that it is taken for dead. So from some number on the answer is
+ * the connection's last, and the rest is not looked at. Who else comes in such a turn connects again.
+ */
+class RequestsOfTurn {
+  #count = 0;
+
+  isLast(): boolean {
+    // Of several turns, as long as they have few: an immediate a turn would cost more than it tells.
+    if (++this.#count === LOOKS_FROM)
+      setImmediate(() => {
+        this.#count = 0;
+      });
+    return this.#count > MOST_A_TURN;
+  }
 }
 
 /** An upgrade has none. */

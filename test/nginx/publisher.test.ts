@@ -47,8 +47,8 @@ const HTTP = `
 `;
 
 const ways: readonly (readonly [string, number, string])[] = [
-  ["1 worker, streams with header", 1, "push_stream_header_template H;"],
-  ["2 workers, streams without header", 2, ""],
+  ["native listener, 1 worker", 1, "sluice_listener native; push_stream_header_template H;"],
+  ["wire listener, 2 workers", 2, ""],
 ];
 
 describe.each(ways)("%s", (_, workers, header) => {

@@ -9,24 +9,17 @@
  *
  * While it is not IDLE what comes is kept for later, up to a bound; behind that the client is not read from.
  */
-import {
-  type Answer,
-  type BreakableSink,
-  HeldAnswer,
-  type PulledStream,
-  SharedAnswer,
-} from "../../direct-answer.ts";
-import { acceptKey, socketOffer } from "../../handshake.ts";
+import { type Answer, HeldAnswer, SharedAnswer } from "../../direct-answer.ts";
 import type { Gone } from "../../incoming.ts";
 import { type Peer, tcpPeer, UNIX_PEER } from "../../peer.ts";
-import { BodyReader, type BodySink } from "../http1/body-reader.ts";
 import { parseHead } from "../http1/parse-head.ts";
 import type { NativePeer } from "../socket-handlers.ts";
-import { type FieldLines, pushDate, sharedFieldLines, statusLine } from "./answer-head.ts";
-import { type BodyCollector, NoBody, WholeBody } from "./body-collector.ts";
-import { chunkOf } from "./chunk.ts";
+import { sharedFieldLines } from "./answer-head.ts";
+import { Answering } from "./answering.ts";
 import type { DueList } from "./due-list.ts";
-import { Outlet, type WireStream } from "./outlet.ts";
+import { pushSwitching } from "./handshake-answer.ts";
+import type { TcpSocket } from "./outlet.ts";
+import { RequestBody } from "./request-body.ts";
 import { writeResponse } from "./response-writer.ts";
 import { type Carrier, readableTarget, type WireHead, WireRequest } from "./wire-request.ts";
 import { FAULT, type WireServer } from "./wire-server.ts";
@@ -39,23 +32,23 @@ const CLOSING = 3;
 
 /** What a client may send ahead of its answer before it is not read from any more. */
 const MOST_AHEAD_BYTES = 64 * 1024;
-/** So much of a body that nobody asked for is read and dropped, to keep the connection; of a longer one the rest is not waited for. */
-const MOST_DROPPED_BYTES = 256 * 1024;
-
-const UNKNOWN_LENGTH = -1;
-
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
-const SWITCHING = Buffer.from(
-  "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
-);
-const LINE_END = Buffer.from("\r\n");
-const CLOSE_LINE = Buffer.from("Connection: close\r\n");
-const KEEP_LINE = Buffer.from("Connection: keep-alive\r\n");
-const CHUNKED_LINE = Buffer.from("Transfer-Encoding: chunked\r\n");
-const NO_BODY_LINE = Buffer.from("Content-Length: 0\r\n");
-const LAST_CHUNK = Buffer.from("0\r\n\r\n");
+const LEFT = new Error("its sender left");
 
-export class Connection extends Outlet implements Carrier, BodySink, BreakableSink {
+class Both implements Gone {
+  readonly #one: Gone;
+  readonly #other: Gone;
+  constructor(one: Gone, other: Gone) {
+    this.#one = one;
+    this.#other = other;
+  }
+  clientLeft(): void {
+    this.#one.clientLeft();
+    this.#other.clientLeft();
+  }
+}
+
+export class Connection extends Answering implements Carrier {
   readonly server: WireServer;
   readonly peer: Peer;
   #state = IDLE;
@@ -63,41 +56,26 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
   #input: Buffer | null = null;
   /** Of a head that has not come whole. */
   #partial: WireHead | null = null;
+  /** Of the request that is answered; null: it has none, or it was read. */
+  #body: RequestBody | null = null;
   #requests = 0;
   #isReading = false;
   #isPaused = false;
   /** The client has closed its end. */
   #isEnded = false;
-  /** The current answer is the connection's last. */
-  #isLast = false;
-  /** The request is a HEAD, whose answer has no body. */
-  #isHead = false;
-  /** HTTP/1.0: no chunks, the end of the connection is the end of the body. */
-  #isOld = false;
-  #wantsContinue = false;
   /** At the end what may still come is waited for. */
   #lingers = false;
   #isUpgraded = false;
-  /** Each write of the stream leaves at once, without a flush. */
-  #isDirect = false;
-  /** Of a body that did not come with its head; null: there is none, or it was read. */
-  #body: BodyReader | null = null;
-  /** Of that body, as announced. */
-  #bodyBytes = 0;
-  #collector: BodyCollector | null = null;
   /** A poll that waits. */
   #waiting: Gone | null = null;
   /** Told when the connection is closed before its answer was over. */
   #aborts: Gone | null = null;
-  #stream: PulledStream | null = null;
-  #room: PromiseWithResolvers<number> | null = null;
-  #kept: Uint8Array[] | null = null;
 
-  constructor(server: WireServer, stream: WireStream) {
-    super(stream);
+  constructor(server: WireServer, socket: TcpSocket) {
+    super(socket);
     this.server = server;
     // Now: of a client that resets its connection the kernel knows nothing afterwards (getpeername(2), ENOTCONN).
-    this.peer = server.isUnix ? UNIX_PEER : tcpPeer(stream.remoteAddress);
+    this.peer = server.isUnix ? UNIX_PEER : tcpPeer(socket.remoteAddress);
     server.heads.take(this);
   }
 
@@ -105,13 +83,13 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
     return this.server.scheme;
   }
 
-  // --- told by the socket ----------------------------------------------------------------------------------------------------------
+  // --- told by the socket --------------------------------------------------------------------------------------------------------
 
   take(bytes: Buffer): void {
     if (this.#state === CLOSING) return;
     this.cork();
     if (this.#state === IDLE) this.#read(this.#joined(bytes));
-    else if (this.#collector !== null) this.#readBody(bytes);
+    else if (this.#body?.isWanted === true) this.#readBody(this.#body, bytes);
     else this.#keep(bytes);
     this.uncork();
   }
@@ -120,9 +98,9 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
     this.#isEnded = true;
     // A request that came whole is answered; half a one never will be.
     if (this.#state === IDLE) this.#close();
-    else if (this.#state === CLOSING) this.#shutIfSent();
-    else if (this.#collector !== null) this.#failBody(new Error("its sender left"));
-    else if (this.#state === HELD ? this.#stream?.endsByItself !== true : this.#waiting !== null)
+    else if (this.#state === CLOSING) this.#shutWhenSent();
+    else if (this.#body?.isWanted === true) this.#failBody(this.#body, LEFT);
+    else if (this.#state === HELD ? this.stream?.endsByItself !== true : this.#waiting !== null)
       this.#close();
   }
 
@@ -131,20 +109,23 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
     this.leave();
     this.server.left();
     this.#state = CLOSING;
-    this.#input = null;
-    this.#partial = null;
-    const stream = this.#stream;
-    this.#stream = null;
+    const { stream } = this;
+    const [waiting, aborts, body] = [this.#waiting, this.#aborts, this.#body];
+    this.stream = null;
+    this.#forget();
     stream?.cancel();
-    const [waiting, aborts, collector, room] = [this.#waiting, this.#aborts, this.#collector, this.#room];
-    this.#waiting = null;
-    this.#aborts = null;
-    this.#collector = null;
-    this.#room = null;
     waiting?.clientLeft();
     aborts?.clientLeft();
-    collector?.failed(new Error("its sender left"));
-    room?.resolve(0);
+    body?.fail(LEFT);
+    this.tellRoom();
+  }
+
+  #forget(): void {
+    this.#input = null;
+    this.#partial = null;
+    this.#body = null;
+    this.#waiting = null;
+    this.#aborts = null;
   }
 
   override overdue(list: DueList): void {
@@ -152,7 +133,8 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
     const isQuiet = list === server.idle || (list === server.heads && this.#input === null);
     if (isQuiet) this.#close();
     else if (server.resetsTimedOut) this.cutOff();
-    else if (list === server.bodies) this.#failBody(new Error("the rest of the body did not come"));
+    else if (list === server.bodies && this.#body !== null)
+      this.#failBody(this.#body, new Error("the rest of the body did not come"));
     else if (list === server.heads) this.#refuse(408);
     else this.drop();
   }
@@ -163,9 +145,7 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
 
   protected override roomy(): void {
     this.#stand();
-    const room = this.#room;
-    this.#room = null;
-    room?.resolve(0);
+    this.tellRoom();
     if (this.#state === CLOSING) this.#shut();
     else if (this.#state === IDLE) this.#readOn();
   }
@@ -175,7 +155,7 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
     if (this.isClosed || this.isStalled) return;
     const { server } = this;
     if (this.#state === HELD) server.held.take(this);
-    else if (this.#state === BUSY) (this.#collector === null ? server.busy : server.bodies).take(this);
+    else if (this.#state === BUSY) (this.#body?.isWanted === true ? server.bodies : server.busy).take(this);
     else if (this.#state === IDLE) (this.#input === null ? server.idle : server.heads).take(this);
   }
 
@@ -193,19 +173,19 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
     this.#input = input;
     if (input.length < MOST_AHEAD_BYTES || this.#isPaused) return;
     this.#isPaused = true;
-    this.stream.pause();
+    this.socket.pause();
   }
 
   #resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.stream.resume();
+    this.socket.resume();
   }
 
   /** It is idle again: what came meanwhile. */
   #readOn(): void {
     const input = this.#input;
-    if (input === null || this.#isReading) return;
+    if (input === null || this.#isReading || this.#state !== IDLE || this.isStalled) return;
     this.#input = null;
     this.#resume();
     this.cork();
@@ -234,17 +214,14 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
   #keepRest(bytes: Buffer, at: number): void {
     // Its own bytes, or a few of a head would keep all that came with them.
     const rest = at === 0 ? bytes : Buffer.from(bytes.subarray(at));
-    if (this.#state !== IDLE || this.isStalled) {
-      if (this.#collector === null) this.#keep(rest);
-      else this.#readBody(rest);
-      return;
-    }
-    this.#input = rest;
-    if (this.#partial === null) {
+    if (this.#state === IDLE && !this.isStalled) {
+      this.#input = rest;
+      if (this.#partial !== null) return;
       // The time for a head begins with its first byte.
       this.#partial = this.server.lendHead();
       if (this.list !== this.server.heads) this.server.heads.take(this);
-    }
+    } else if (this.#body?.isWanted === true) this.#readBody(this.#body, rest);
+    else this.#keep(rest);
   }
 
   /** A head is whole and ends at `next`. Gives where the bytes go on that are not of this request. */
@@ -252,26 +229,24 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
     const { server } = this;
     this.#state = BUSY;
     this.#requests++;
-    this.#isLast = !head.keepsAlive || server.isLast || this.#requests >= server.mostRequests;
-    this.#isHead = head.method === "HEAD";
-    this.#isOld = head.minor === 0;
-    let bodyEnd = next;
-    if (head.isChunked || head.contentLength > bytes.length - next) {
-      bodyEnd = -1;
-      this.#beginBody(head);
-    } else if (head.contentLength > 0) bodyEnd = next + head.contentLength;
+    this.isLast = !head.keepsAlive || server.isLast || this.#requests >= server.mostRequests;
+    this.isHead = head.method === "HEAD";
+    this.isOld = head.minor === 0;
+    const isComing = head.isChunked || head.contentLength > bytes.length - next;
+    if (isComing) this.#body = new RequestBody(head, server.bodyBounds);
+    const bodyEnd = isComing ? -1 : next + Math.max(0, head.contentLength);
     const target = readableTarget(head.target(bytes));
     if (target === null) {
       this.#refuse(400);
       return bytes.length;
     }
-    const request = new WireRequest(this, head, { bytes, start, bodyStart: next, bodyEnd }, target);
-    const answer = server.answer(request);
-    const rest = bodyEnd < 0 ? next : bodyEnd;
+    const answer = server.answer(
+      new WireRequest(this, head, { bytes, start, bodyStart: next, bodyEnd }, target),
+    );
+    const rest = isComing ? next : bodyEnd;
     if (this.#isUpgraded) {
-      const { data: socket } = this.stream;
-      if (rest < bytes.length) socket.take(bytes.subarray(rest));
-      socket.uncork();
+      this.socket.data.take(bytes.subarray(rest));
+      this.socket.data.uncork();
       return bytes.length;
     }
     if (answer instanceof Promise) {
@@ -288,163 +263,18 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
     this.uncork();
   }
 
-  // --- bodies --------------------------------------------------------------------------------------------------------------------
-
-  #beginBody(head: WireHead): void {
-    const reader = new BodyReader();
-    this.#body = reader;
-    this.#bodyBytes = head.contentLength;
-    this.#wantsContinue = head.expectsContinue;
-    // What is too long is the location's to refuse, with its own page; its bytes are not read.
-    if (reader.begin(head, this.server.bodyBounds) < 0) this.#isLast = true;
-  }
-
-  readBody(): Promise<Uint8Array<ArrayBuffer>> {
-    const collector = new WholeBody();
-    if (this.#body === null || this.#collector !== null || this.isClosed)
-      collector.failed(new Error("the body was read, or its sender left"));
-    else if (this.#bodyBytes > this.server.bodyBounds.bodyBytes)
-      collector.failed(new RangeError("the body is too large"));
-    else this.#collect(collector);
-    return collector.promise;
-  }
-
-  #collect(collector: BodyCollector): void {
-    this.#collector = collector;
-    if (this.#wantsContinue) {
-      this.#wantsContinue = false;
-      this.push(CONTINUE);
-    }
-    const input = this.#input;
-    this.#input = null;
-    this.#resume();
-    if (this.#isEnded && input === null) this.#failBody(new Error("its sender left"));
-    else if (input === null) this.#stand();
-    else this.#readBody(input);
-  }
-
-  #readBody(bytes: Buffer): void {
-    const reader = this.#body;
-    if (reader === null) return;
-    const at = reader.take(bytes, 0, bytes.length, this);
-    if (this.#collector === null) return;
-    if (at < 0) {
-      this.#failBody(
-        at === -413 ? new RangeError("the body is too large") : new Error("a chunk is malformed"),
-      );
-      return;
-    }
-    if (!reader.isDone) {
-      this.#stand();
-      return;
-    }
-    const collector = this.#collector;
-    this.#collector = null;
-    this.#body = null;
-    if (at < bytes.length) this.#keep(Buffer.from(bytes.subarray(at)));
-    this.#stand();
-    collector.whole();
-  }
-
-  body(bytes: Uint8Array, start: number, end: number): void {
-    this.#collector?.add(bytes, start, end);
-  }
-
-  /** Nothing can be understood behind it. */
-  #failBody(error: Error): void {
-    const collector = this.#collector;
-    this.#collector = null;
-    this.#isLast = true;
-    this.#lingers = true;
-    this.#stand();
-    collector?.failed(error);
-  }
-
-  // --- answers -------------------------------------------------------------------------------------------------------------------
-
-  whenGone(listener: Gone): void {
-    this.#waiting = listener;
-  }
-
-  whenClosed(listener: Gone): void {
-    this.#aborts = listener;
-  }
-
   #answer(answer: Answer): void {
     this.#waiting = null;
-    if (answer instanceof SharedAnswer) {
-      const { body, init } = answer;
-      this.writeHead(200, sharedFieldLines(init), body === null ? 0 : body.length);
-      if (body !== null && !this.#isHead) this.push(body);
-      this.answered();
-    } else if (answer instanceof HeldAnswer) this.hold(200, sharedFieldLines(answer.init), answer.stream);
+    if (answer instanceof SharedAnswer) this.writeWhole(200, sharedFieldLines(answer.init), answer.body);
+    else if (answer instanceof HeldAnswer) this.hold(200, sharedFieldLines(answer.init), answer.stream);
     else writeResponse(this, answer instanceof Response ? answer : answer.toResponse());
-  }
-
-  /** The answer to a HEAD: the same without its body. */
-  get wantsNoBody(): boolean {
-    return this.#isHead;
-  }
-
-  /**
-   * Call corked. `length` of the body, if the fields do not say; -1: it is not known, and comes in chunks or until the end of the
-   * connection.
-   */
-  writeHead(status: number, lines: FieldLines, length: number): void {
-    const isEndless = length === UNKNOWN_LENGTH && !lines.hasLength && !lines.hasCoding;
-    if (lines.isLast || this.#hasMuchUnread() || (isEndless && this.#isOld)) this.#isLast = true;
-    const { out } = this;
-    out.pushBytes(statusLine(status));
-    out.pushBytes(lines.bytes);
-    if (!lines.hasDate) pushDate(out);
-    if (length === 0 && !lines.hasLength) out.pushBytes(NO_BODY_LINE);
-    else if (length > 0 && !lines.hasLength) out.pushLatin1(`Content-Length: ${length}\r\n`);
-    else if (isEndless && !this.#isOld) out.pushBytes(CHUNKED_LINE);
-    out.pushBytes(this.#isLast ? CLOSE_LINE : KEEP_LINE);
-    out.pushBytes(LINE_END);
-  }
-
-  /** Of a body that nobody asked for too much is to come, or the client waits to be asked. */
-  #hasMuchUnread(): boolean {
-    return this.#body !== null && (this.#wantsContinue || this.#bodyBytes > MOST_DROPPED_BYTES);
-  }
-
-  /** The answer is written, to its last byte. Call corked, or when nothing else is written in this turn. */
-  answered(): void {
-    this.#stream = null;
-    this.#kept = null;
-    this.#aborts = null;
-    if (this.#isLast || this.#isEnded) {
-      this.#beginClosing(this.#lingers || this.#body !== null);
-      return;
-    }
-    if (this.#body !== null) {
-      this.#dropBody();
-      return;
-    }
-    this.#state = IDLE;
-    if (this.#isReading) return;
-    this.#stand();
-    if (this.#input !== null) queueMicrotask(() => this.#state === IDLE && !this.isStalled && this.#readOn());
-  }
-
-  /** A body that nobody wanted stands before the next request. */
-  #dropBody(): void {
-    const over = (isReadable: boolean): void => {
-      this.#collector = null;
-      this.#body = null;
-      if (this.isClosed || this.#state !== BUSY) return;
-      if (isReadable) this.answered();
-      else this.#beginClosing(true);
-    };
-    this.#collect(new NoBody(MOST_DROPPED_BYTES, over));
   }
 
   /** Of what could not be read as a request. Nothing behind it can be. */
   #refuse(status: number): void {
     if (this.isClosed || this.#state === CLOSING) return;
-    this.#isLast = true;
-    this.#isHead = false;
+    this.isLast = true;
+    this.isHead = false;
     this.cork();
     this.writeHead(status, sharedFieldLines(FAULT), 0);
     this.#beginClosing(true);
@@ -452,109 +282,110 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
     if (!this.#isReading) this.uncork();
   }
 
-  // --- held answers: the sink of a stream ----------------------------------------------------------------------------------------
+  // --- told by the request -------------------------------------------------------------------------------------------------------
 
-  /** Call corked. */
-  hold(status: number, lines: FieldLines, stream: PulledStream): void {
-    this.writeHead(status, lines, -1);
-    if (this.#isHead) {
-      stream.cancel();
-      this.answered();
-      return;
+  whenGone(listener: Gone): void {
+    this.#waiting = listener;
+  }
+
+  whenClosed(listener: Gone): void {
+    const before = this.#aborts;
+    // The signal of a handler, and the stream of its answer.
+    this.#aborts = before === null ? listener : new Both(before, listener);
+  }
+
+  readBody(): Promise<Uint8Array<ArrayBuffer>> {
+    const body = this.#body;
+    if (body === null || this.isClosed) return Promise.reject(LEFT);
+    const read = body.read();
+    if (body.isWanted) this.#collect(body);
+    return read;
+  }
+
+  #collect(body: RequestBody): void {
+    if (body.wantsContinue) {
+      body.wantsContinue = false;
+      this.push(CONTINUE);
     }
-    this.#state = HELD;
-    this.#stream = stream;
-    this.#isDirect = false;
+    const input = this.#input;
+    this.#input = null;
+    this.#resume();
+    if (input !== null) this.#readBody(body, input);
+    else if (this.#isEnded) this.#failBody(body, LEFT);
+    else this.#stand();
+  }
+
+  #readBody(body: RequestBody, bytes: Buffer): void {
+    const at = body.take(bytes);
+    if (this.#body !== body) return;
+    if (at < 0) this.#failBody(body, LEFT);
+    else if (body.isWhole) {
+      this.#body = null;
+      if (at < bytes.length) this.#keep(Buffer.from(bytes.subarray(at)));
+      this.#stand();
+      body.finish();
+    } else this.#stand();
+  }
+
+  /** Nothing can be understood behind it. */
+  #failBody(body: RequestBody, error: Error): void {
+    this.isLast = true;
+    this.#lingers = true;
+    body.fail(error);
     this.#stand();
-    stream.pull(this);
   }
 
-  start({ highWaterMark }: { highWaterMark: number }): void {
-    this.#isDirect = highWaterMark <= 1;
+  // --- told by the answer --------------------------------------------------------------------------------------------------------
+
+  protected override get hasMuchUnread(): boolean {
+    return this.#body?.isMuch === true;
   }
 
-  write(bytes: Uint8Array): number | Promise<number> {
-    if (this.#isDirect) return this.#sendPiece(bytes, this.#stream?.sharesBytes === true);
-    if (this.#kept === null) this.#kept = [];
-    // The caller may reuse its buffer.
-    this.#kept.push(bytes.slice());
-    return bytes.length;
+  protected override held(): void {
+    this.#state = HELD;
+    this.#stand();
   }
 
-  flush(): number | Promise<number> {
-    const kept = this.#kept;
-    if (kept === null) return 0;
-    this.#kept = null;
-    const [only] = kept;
-    return this.#sendPiece(kept.length === 1 && only !== undefined ? only : Buffer.concat(kept), false);
-  }
-
-  #sendPiece(bytes: Uint8Array, isShared: boolean): number | Promise<number> {
-    if (bytes.length === 0 || this.#state !== HELD) return 0;
-    let isTaken: boolean;
-    if (this.#isOld) isTaken = this.push(bytes);
+  answered(): void {
+    this.#aborts = null;
+    if (this.isLast || this.#isEnded) this.#beginClosing(this.#lingers || this.#body !== null);
+    else if (this.#body !== null) this.#dropBody(this.#body);
     else {
-      const chunk = chunkOf(bytes, isShared);
-      isTaken = this.push(chunk.bytes, 0, chunk.length);
+      this.#state = IDLE;
+      if (this.#isReading) return;
+      this.#stand();
+      if (this.#input !== null) queueMicrotask(() => this.#readOn());
     }
-    return isTaken || this.isClosed ? bytes.length : this.room();
   }
 
-  /** More of a body that is not held. False: wait for `room`. */
-  pushBody(bytes: Uint8Array, isEndless: boolean): boolean {
-    if (!isEndless || this.#isOld || bytes.length === 0) return this.push(bytes);
-    const chunk = chunkOf(bytes, false);
-    return this.push(chunk.bytes, 0, chunk.length);
+  /** A body that nobody wanted stands before the next request. */
+  #dropBody(body: RequestBody): void {
+    this.#state = BUSY;
+    body.drop((isReadable) => {
+      this.#body = null;
+      if (this.isClosed || this.#state !== BUSY) return;
+      if (isReadable) this.answered();
+      else this.#beginClosing(true);
+    });
+    this.#collect(body);
   }
-
-  endBody(isEndless: boolean): void {
-    if (isEndless && !this.#isOld) this.push(LAST_CHUNK);
-    this.answered();
-  }
-
-  /** Resolves when the client has taken what was written, or is gone. */
-  room(): Promise<number> {
-    this.#room ??= Promise.withResolvers<number>();
-    return this.#room.promise;
-  }
-
-  end(): number | Promise<number> {
-    const flushed = this.flush();
-    if (this.#state !== HELD) return flushed;
-    if (!this.#isOld) this.push(LAST_CHUNK);
-    this.answered();
-    return flushed;
-  }
-
-  /** What was sent is not the whole, and the client is to see that. */
-  close(): void {
-    this.cutOff();
-  }
-
-  // --- WebSockets ----------------------------------------------------------------------------------------------------------------
 
   /** RFC 6455 4.2.2. False: it is no handshake, or the client is gone; nothing was written. */
   upgrade(request: WireRequest, data: NativePeer, headers: Readonly<Record<string, string>>): boolean {
     if (this.#state !== BUSY || this.isClosed || this.#body !== null) return false;
-    if (request.method !== "GET" || socketOffer((name) => request.field(name)) !== "good") return false;
     const isAlone = !this.isCorked;
     this.cork();
-    const { out } = this;
-    out.pushBytes(SWITCHING);
-    out.pushLatin1(acceptKey(request.field("sec-websocket-key") ?? ""));
-    for (const name in headers) {
-      const value = headers[name] ?? "";
-      if (value !== "") out.pushLatin1(`\r\n${name}: ${value}`);
+    if (!pushSwitching(this.out, request, headers)) {
+      if (isAlone) this.uncork();
+      return false;
     }
-    out.pushBytes(LINE_END);
-    out.pushBytes(LINE_END);
-    const socket = new WireSocket(this.server.sockets, this.stream, data);
+    const socket = new WireSocket(this.server.sockets, this.socket, data);
     const input = this.#input;
-    this.#input = null;
     this.#isUpgraded = true;
-    this.handOver(socket);
     this.#state = CLOSING;
-    this.stream.data = socket;
+    this.handOver(socket);
+    this.#forget();
+    this.socket.data = socket;
     this.#resume();
     socket.open();
     if (input !== null) queueMicrotask(() => socket.take(input));
@@ -567,19 +398,16 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
   #beginClosing(lingers: boolean): void {
     this.#state = CLOSING;
     this.#lingers = lingers;
-    this.#input = null;
-    this.#partial = null;
-    this.#collector = null;
-    this.#body = null;
-    this.#shutIfSent();
+    this.#forget();
+    this.#shutWhenSent();
   }
 
   override uncork(): void {
     super.uncork();
-    if (this.#state === CLOSING) this.#shutIfSent();
+    if (this.#state === CLOSING) this.#shutWhenSent();
   }
 
-  #shutIfSent(): void {
+  #shutWhenSent(): void {
     if (!this.isCorked && !this.isStalled && !this.isClosed) this.#shut();
   }
 
@@ -588,32 +416,29 @@ export class Connection extends Outlet implements Carrier, BodySink, BreakableSi
    * lost with it (RFC 9112 9.6): so where more may come, it is read and dropped for a while.
    */
   #shut(): void {
-    if (this.#isEnded || !this.#lingers) {
-      this.#close();
-      return;
+    if (this.#isEnded || !this.#lingers) this.#close();
+    else if (this.list !== this.server.lingering) {
+      this.server.lingering.take(this);
+      this.socket.shutdown();
+      this.#resume();
     }
-    if (this.list === this.server.lingering) return;
-    this.server.lingering.take(this);
-    this.stream.shutdown();
-    this.#resume();
   }
 
   /** In peace: everything was sent. */
   #close(): void {
     if (this.isClosed) return;
-    this.stream.end();
+    this.socket.end();
     this.closed();
   }
 
-  /** As soon as the current answer is over; at once if there is none. */
   retire(): void {
     if (this.#state === IDLE && this.#input === null) this.#close();
-    else this.#isLast = true;
+    else this.isLast = true;
   }
 
   cutOff(): void {
     if (this.isClosed) return;
-    this.stream.terminate();
+    this.socket.terminate();
     this.closed();
   }
 }

@@ -10,7 +10,7 @@ import { ByteWriter } from "../../wire/byte-writer.ts";
 import { Waiting } from "./due-list.ts";
 
 /** The part of Bun's TCP socket that is used. */
-export interface WireStream {
+export interface TcpSocket {
   readonly remoteAddress: string;
   data: Inlet;
   write(bytes: Uint8Array, offset?: number, length?: number): number;
@@ -42,7 +42,7 @@ const writers: ByteWriter[] = [];
 let depth = 0;
 
 export abstract class Outlet extends Waiting {
-  readonly stream: WireStream;
+  readonly socket: TcpSocket;
   /** Not taken by the kernel yet; null: all is. */
   #unsent: Buffer | null = null;
   #out: ByteWriter | null = null;
@@ -51,9 +51,9 @@ export abstract class Outlet extends Waiting {
   /** Bytes written since it was opened. */
   sentBytes = 0;
 
-  constructor(stream: WireStream) {
+  constructor(socket: TcpSocket) {
     super();
-    this.stream = stream;
+    this.socket = socket;
   }
 
   /** Everything that was written has been taken by the kernel: called once after a write that gave false. */
@@ -71,7 +71,7 @@ export abstract class Outlet extends Waiting {
   /** At once, and in order: the kernel goes on with what it has for it. */
   drop(): void {
     if (this.isClosed) return;
-    this.stream.close();
+    this.socket.close();
     this.closed();
   }
 
@@ -132,7 +132,7 @@ export abstract class Outlet extends Waiting {
       this.#unsent = Buffer.concat([this.#unsent, bytes.subarray(offset, offset + length)]);
       return false;
     }
-    const taken = this.stream.write(bytes, offset, length);
+    const taken = this.socket.write(bytes, offset, length);
     // It is gone; `closed` follows, or was here.
     if (taken < 0) return true;
     this.sentBytes += taken;
@@ -145,7 +145,7 @@ export abstract class Outlet extends Waiting {
   drained(): void {
     const unsent = this.#unsent;
     if (unsent === null || this.isClosed) return;
-    const taken = this.stream.write(unsent);
+    const taken = this.socket.write(unsent);
     if (taken <= 0) return;
     this.sentBytes += taken;
     if (taken < unsent.length) {

@@ -6,6 +6,7 @@ import { pulledBodyOf } from "../../direct-answer.ts";
 import { isOfHandler } from "../../handlers/answer.ts";
 import { log } from "../../log.ts";
 import { fieldLines } from "./answer-head.ts";
+import { NO_LENGTH, UNKNOWN_LENGTH } from "./answering.ts";
 import type { Connection } from "./connection.ts";
 
 /** A body longer than this is streamed instead of read whole. */
@@ -31,21 +32,18 @@ export function writeResponse(connection: Connection, response: Response): void 
   // Compressed as it is sent, because it is large, or a handler's: in memory it would be whole, or have no end.
   const isUnknown = !lines.hasLength && (headers.has("content-encoding") || isOfHandler(response));
   if (connection.wantsNoBody && (lines.hasLength || isUnknown)) {
-    connection.writeHead(status, lines, -1);
+    connection.writeHead(status, lines, UNKNOWN_LENGTH);
     connection.answered();
     own(body.cancel());
     return;
   }
   if (isUnknown || declared > MAX_WHOLE_BYTES) {
-    connection.writeHead(status, lines, -1);
+    connection.writeHead(status, lines, UNKNOWN_LENGTH);
     own(writeLong(connection, body, declared));
     return;
   }
   own(writeWhole(connection, response, lines));
 }
-
-/** `writeHead` is to say nothing of the body. */
-const NO_LENGTH = -2;
 
 const isBodyless = (status: number): boolean => status === 204 || status === 304 || status < 200;
 

@@ -14,7 +14,7 @@ import { BINARY, PING, PONG, TEXT } from "../../wire/frame-layout.ts";
 import type { FrameSink } from "../../wire/frame-sink.ts";
 import type { NativePeer } from "../socket-handlers.ts";
 import type { DueList } from "./due-list.ts";
-import { Outlet, type WireStream } from "./outlet.ts";
+import { Outlet, type TcpSocket } from "./outlet.ts";
 
 /** The code of a connection that ended without a close frame: never on the wire. */
 const ABNORMAL = 1006;
@@ -51,8 +51,8 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   /** The client has closed its end. */
   #isEnded = false;
 
-  constructor(server: SocketServer, stream: WireStream, data: NativePeer) {
-    super(stream);
+  constructor(server: SocketServer, socket: TcpSocket, data: NativePeer) {
+    super(socket);
     this.#server = server;
     this.data = data;
   }
@@ -237,13 +237,13 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     if (this.#isEnded) this.#close();
     else if (this.list !== this.#server.closing) {
       this.#server.closing.take(this);
-      this.stream.shutdown();
+      this.socket.shutdown();
     }
   }
 
   #close(): void {
     if (this.isClosed) return;
-    this.stream.end();
+    this.socket.end();
     this.closed();
   }
 
@@ -253,7 +253,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
 
   cutOff(): void {
     if (this.isClosed) return;
-    this.stream.terminate();
+    this.socket.terminate();
     this.closed();
   }
 }

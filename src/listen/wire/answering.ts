@@ -1,0 +1,155 @@
+/**
+ * The half of a connection that answers: the head of an answer, a body with its length, in chunks, or until the end of the connection
+ * (RFC 9112 6), and the sink of a body that writes itself. What requests are is connection.ts's, what leaves when is outlet.ts's.
+ */
+import type { BreakableSink, PulledStream } from "../../direct-answer.ts";
+import { type FieldLines, pushDate, statusLine } from "./answer-head.ts";
+import { chunkOf } from "./chunk.ts";
+import { Outlet } from "./outlet.ts";
+
+const LINE_END = Buffer.from("\r\n");
+const CLOSE_LINE = Buffer.from("Connection: close\r\n");
+const KEEP_LINE = Buffer.from("Connection: keep-alive\r\n");
+const CHUNKED_LINE = Buffer.from("Transfer-Encoding: chunked\r\n");
+const NO_BODY_LINE = Buffer.from("Content-Length: 0\r\n");
+const LAST_CHUNK = Buffer.from("0\r\n\r\n");
+
+/** Lengths that are none, for `writeHead`: the body comes as it comes; the head says nothing of a body. */
+export const UNKNOWN_LENGTH = -1;
+export const NO_LENGTH = -2;
+
+export abstract class Answering extends Outlet implements BreakableSink {
+  /** The answer is the connection's last. */
+  protected isLast = false;
+  /** The request is a HEAD, whose answer has no body. */
+  protected isHead = false;
+  /** HTTP/1.0: no chunks, the end of the connection is the end of the body. */
+  protected isOld = false;
+  /** The body that is held. */
+  protected stream: PulledStream | null = null;
+  /** Each write of the stream leaves at once, without a flush. */
+  #isDirect = false;
+  #kept: Uint8Array[] | null = null;
+  #room: PromiseWithResolvers<number> | null = null;
+
+  /** The answer is written, to its last byte. */
+  protected abstract answered(): void;
+  /** Its stream holds the connection from now on. */
+  protected abstract held(): void;
+  /** So much of the request is still to come that the connection ends rather than read it. */
+  protected abstract get hasMuchUnread(): boolean;
+
+  /** The answer to a HEAD: the same without its body. */
+  get wantsNoBody(): boolean {
+    return this.isHead;
+  }
+
+  /** Call corked. `length` of the body, if the fields do not say; or UNKNOWN_LENGTH, or NO_LENGTH. */
+  writeHead(status: number, lines: FieldLines, length: number): void {
+    const isEndless = length === UNKNOWN_LENGTH && !lines.hasLength && !lines.hasCoding;
+    if (lines.isLast || this.hasMuchUnread || (isEndless && this.isOld)) this.isLast = true;
+    const { out } = this;
+    out.pushBytes(statusLine(status));
+    out.pushBytes(lines.bytes);
+    if (!lines.hasDate) pushDate(out);
+    if (length === 0 && !lines.hasLength) out.pushBytes(NO_BODY_LINE);
+    else if (length > 0 && !lines.hasLength) out.pushLatin1(`Content-Length: ${length}\r\n`);
+    else if (isEndless && !this.isOld) out.pushBytes(CHUNKED_LINE);
+    out.pushBytes(this.isLast ? CLOSE_LINE : KEEP_LINE);
+    out.pushBytes(LINE_END);
+  }
+
+  /** Call corked. An answer that is all here. */
+  writeWhole(status: number, lines: FieldLines, body: Uint8Array | null): void {
+    this.writeHead(status, lines, body === null ? 0 : body.length);
+    if (body !== null && !this.isHead) this.push(body);
+    this.answered();
+  }
+
+  /** More of a body whose head is out. False: wait for `room`. */
+  pushBody(bytes: Uint8Array, isEndless: boolean): boolean {
+    if (!isEndless || this.isOld || bytes.length === 0) return this.push(bytes);
+    const chunk = chunkOf(bytes, false);
+    return this.push(chunk.bytes, 0, chunk.length);
+  }
+
+  endBody(isEndless: boolean): void {
+    if (isEndless && !this.isOld) this.push(LAST_CHUNK);
+    this.answered();
+  }
+
+  // --- the sink of a stream ------------------------------------------------------------------------------------------------------
+
+  /** Call corked. */
+  hold(status: number, lines: FieldLines, stream: PulledStream): void {
+    this.writeHead(status, lines, UNKNOWN_LENGTH);
+    if (this.isHead) {
+      stream.cancel();
+      this.answered();
+      return;
+    }
+    this.stream = stream;
+    this.#isDirect = false;
+    this.held();
+    stream.pull(this);
+  }
+
+  start({ highWaterMark }: { highWaterMark: number }): void {
+    this.#isDirect = highWaterMark <= 1;
+  }
+
+  write(bytes: Uint8Array): number | Promise<number> {
+    if (this.#isDirect) return this.#sendPiece(bytes, this.stream?.sharesBytes === true);
+    if (this.#kept === null) this.#kept = [];
+    // The caller may reuse its buffer.
+    this.#kept.push(bytes.slice());
+    return bytes.length;
+  }
+
+  flush(): number | Promise<number> {
+    const kept = this.#kept;
+    if (kept === null) return 0;
+    this.#kept = null;
+    const [only] = kept;
+    return this.#sendPiece(kept.length === 1 && only !== undefined ? only : Buffer.concat(kept), false);
+  }
+
+  #sendPiece(bytes: Uint8Array, isShared: boolean): number | Promise<number> {
+    if (bytes.length === 0 || this.stream === null) return 0;
+    let isTaken: boolean;
+    if (this.isOld) isTaken = this.push(bytes);
+    else {
+      const chunk = chunkOf(bytes, isShared);
+      isTaken = this.push(chunk.bytes, 0, chunk.length);
+    }
+    return isTaken || this.isClosed ? bytes.length : this.room();
+  }
+
+  end(): number | Promise<number> {
+    const flushed = this.flush();
+    if (this.stream === null) return flushed;
+    this.stream = null;
+    this.#kept = null;
+    this.endBody(true);
+    return flushed;
+  }
+
+  /** What was sent is not the whole, and the client is to see that. */
+  close(): void {
+    this.cutOff();
+  }
+
+  // --- a client that is slow -----------------------------------------------------------------------------------------------------
+
+  /** Resolves when the client has taken what was written, or is gone. */
+  room(): Promise<number> {
+    this.#room ??= Promise.withResolvers<number>();
+    return this.#room.promise;
+  }
+
+  protected tellRoom(): void {
+    const room = this.#room;
+    this.#room = null;
+    room?.resolve(0);
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * The body of a request that did not come with its head: read when somebody asks for it, or dropped behind the answer if nobody did.
+ * One for each such request; most have none, or one that is there already. Used by connection.ts.
+ */
+import { type BodyBounds, BodyReader, type BodySink } from "../http1/body-reader.ts";
+import type { RequestHead } from "../http1/request-head.ts";
+import { type BodyCollector, NoBody, WholeBody } from "./body-collector.ts";
+
+/** So much of a body that nobody asked for is read and dropped, to keep the connection; of a longer one the rest is not waited for. */
+const MOST_DROPPED_BYTES = 256 * 1024;
+
+export class RequestBody implements BodySink {
+  /** The client sends nothing of it before it hears that somebody wants it (RFC 9110 10.1.1). */
+  wantsContinue: boolean;
+  readonly #reader = new BodyReader();
+  readonly #isTooLong: boolean;
+  readonly #announcedBytes: number;
+  #collector: BodyCollector | null = null;
+
+  constructor(head: RequestHead, bounds: BodyBounds) {
+    this.wantsContinue = head.expectsContinue;
+    this.#announcedBytes = head.contentLength;
+    this.#isTooLong = this.#reader.begin(head, bounds) < 0;
+  }
+
+  /** It is read now, by somebody. */
+  get isWanted(): boolean {
+    return this.#collector !== null;
+  }
+  get isWhole(): boolean {
+    return this.#reader.isDone;
+  }
+  /** Rather the end of the connection than to read it for nobody. */
+  get isMuch(): boolean {
+    return this.wantsContinue || this.#isTooLong || this.#announcedBytes > MOST_DROPPED_BYTES;
+  }
+
+  /** Rejects when it is too large, broken, or its sender leaves. */
+  read(): Promise<Uint8Array<ArrayBuffer>> {
+    const collector = new WholeBody();
+    if (this.#collector !== null) collector.failed(new Error("the body is read already"));
+    else if (this.#isTooLong) collector.failed(new RangeError("the body is too large"));
+    else this.#collector = collector;
+    return collector.promise;
+  }
+
+  drop(over: (isReadable: boolean) => void): void {
+    this.#collector = new NoBody(MOST_DROPPED_BYTES, over);
+  }
+
+  /** Where the bytes go on that are not of the body; -1: what is behind it cannot be understood, and whoever reads was told. */
+  take(bytes: Buffer): number {
+    const at = this.#reader.take(bytes, 0, bytes.length, this);
+    if (at >= 0) return at;
+    this.fail(at === -413 ? new RangeError("the body is too large") : new Error("a chunk is malformed"));
+    return -1;
+  }
+
+  body(bytes: Uint8Array, start: number, end: number): void {
+    this.#collector?.add(bytes, start, end);
+  }
+
+  /** Call when it is whole and nothing of it is used any more. */
+  finish(): void {
+    const collector = this.#collector;
+    this.#collector = null;
+    collector?.whole();
+  }
+
+  fail(error: Error): void {
+    const collector = this.#collector;
+    this.#collector = null;
+    collector?.failed(error);
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Clients that mean no good, at both doors of the compiled binary: more requests at once than anybody sends, heads and chunks without end,
+ * connections reset in the middle of everything. Each costs little, is answered or cut off, and leaves the worker serving.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { layout, type RunningServer, startServer, until } from "./running-server.ts";
+
+const DOORS = [
+  ["native", 'header_template = "."'],
+  ["wire", ""],
+] as const;
+const MIB = 1024 * 1024;
+
+const PIPELINED = 100_000;
+const POLL = "GET /pub?id=nobody HTTP/1.1\r\nHost: x\r\n\r\n";
+const HANDSHAKE =
+  "GET /ws/reset HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+const FRAME = Buffer.from([0x81, 0x85, 1, 2, 3, 4, 0x69, 0x67, 0x6f, 0x68, 0x6e]).toString("latin1");
+
+/** What clients say in one connection; it is cut at some byte. */
+const SESSIONS: readonly string[] = [
+  "POST /pub?id=reset HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
+  "POST /pub?id=reset HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+  `${POLL}${POLL}GET /sub/reset HTTP/1.1\r\nHost: x\r\n\r\n`,
+  "GET /ev/reset HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+  "GET /lp/reset HTTP/1.1\r\nHost: x\r\n\r\n",
+  `${HANDSHAKE}${FRAME}${FRAME}`,
+];
+
+const ENDLESS: readonly (readonly [name: string, head: string, piece: string])[] = [
+  ["a request line", "GET /", "a".repeat(1024)],
+  ["a field", "GET / HTTP/1.1\r\nHost: x\r\nA: ", "a".repeat(1024)],
+  ["fields", "GET / HTTP/1.1\r\nHost: x\r\n", "A: b\r\n".repeat(200)],
+  [
+    "a chunk's extension",
+    "POST /pub?id=endless HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+    "a".repeat(1024),
+  ],
+  [
+    "trailers",
+    "POST /pub?id=endless HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n",
+    "A: b\r\n".repeat(200),
+  ],
+];
+/** Well over all bounds. */
+const ENDLESS_BYTES = 2 * MIB;
+
+describe.each(DOORS)("%s door", (door, sub) => {
+  let server: RunningServer;
+  beforeAll(async () => {
+    server = await startServer({ toml: layout("", { sub }), workers: 1 });
+  });
+  afterAll(async () => {
+    expect(server.log).not.toMatch(/ (error|warn) /);
+    await server.stop();
+  });
+
+  async function open(): Promise<Socket> {
+    const socket = connect({ port: server.port, host: "127.0.0.1" });
+    socket.on("error", () => undefined);
+    await new Promise<void>((resolve) => socket.once("connect", () => resolve()));
+    return socket;
+  }
+  async function ownBytes(): Promise<number> {
+    const [pid] = await server.workerPids();
+    return Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
+  }
+
+  test("a hundred thousand requests in one piece are answered in order, or the connection says that it ends", async () => {
+    const socket = await open();
+    let answers = 0;
+    let rest = "";
+    let isLast = false;
+    socket.on("data", (data) => {
+      const text = rest + data.toString("latin1");
+      const heads = text.split("\r\n\r\n");
+      rest = heads.pop() ?? "";
+      for (const head of heads) {
+        expect(head).toStartWith("HTTP/1.1 404");
+        expect(isLast).toBeFalse();
+        isLast = /^connection: close$/im.test(head);
+        answers++;
+      }
+    });
+    socket.write(POLL.repeat(PIPELINED));
+    await until("all answers", () => answers === PIPELINED || isLast || socket.destroyed, 60_000);
+    // Bun would answer all of them in one turn (listen/listener.ts).
+    if (door === "native") expect([isLast, answers > 1000]).toEqual([true, true]);
+    else expect(answers).toBe(PIPELINED);
+    socket.destroy();
+  }, 70_000);
+
+  test("nor do they cost memory when nobody reads the answers", async () => {
+    const before = await ownBytes();
+    const socket = await open();
+    socket.pause();
+    socket.write(POLL.repeat(PIPELINED));
+    let last = -1;
+    // Until the server takes no more of it.
+    await until(
+      "a standstill",
+      async () => {
+        const written = socket.bytesWritten - socket.writableLength;
+        const isStill = written === last;
+        last = written;
+        await Bun.sleep(100);
+        return isStill;
+      },
+      60_000,
+    );
+    expect((await ownBytes()) - before).toBeLessThan(24 * MIB);
+    expect((await server.publish("meanwhile", "x")).status).toBe(200);
+    socket.destroy();
+  }, 70_000);
+
+  test.each(ENDLESS)("%s without end is refused, and its connection ended", async (name, head, piece) => {
+    const before = await ownBytes();
+    const socket = await open();
+    let got = "";
+    socket.on("data", (data) => {
+      got += data.toString("latin1");
+    });
+    socket.write(head);
+    for (let sent = 0; sent < ENDLESS_BYTES && !socket.destroyed; sent += piece.length) {
+      if (!socket.write(piece)) await Bun.sleep(1);
+    }
+    await until("the end", () => socket.destroyed || socket.readableEnded);
+    socket.destroy();
+    // Where it was reset under what was still on its way, the answer may be lost.
+    expect(got === "" || /^HTTP\/1\.1 (400|414|431) /.test(got)).toBeTrue();
+    expect((await ownBytes()) - before).toBeLessThan(8 * MIB);
+    // To Bun a body is whole at its last chunk, and what comes behind it another request.
+    const mayBeWhole = door === "native" && name === "trailers";
+    expect((await server.statistics("endless")).published_messages).toBe(mayBeWhole ? 1 : 0);
+  });
+
+  test("connections reset anywhere leave nobody behind", async () => {
+    const cuts = SESSIONS.flatMap((session) =>
+      Array.from({ length: 24 }, (_, i) => session.slice(0, Math.ceil(((i + 1) * session.length) / 24))),
+    );
+    await Promise.all(
+      cuts.map(async (bytes, i) => {
+        const socket = await open();
+        socket.write(Buffer.from(bytes, "latin1"));
+        // Some at once, some when they stand where their bytes lead.
+        if (i % 3 > 0) await Bun.sleep(i % 3);
+        socket.resetAndDestroy();
+      }),
+    );
+    await until("nobody stands there", async () => (await server.statistics("reset")).subscribers === 0);
+    await until(
+      "no connection is counted",
+      async () => (await server.metric("sluice_connections_open")) <= 2,
+    );
+    expect((await server.publish("reset", "after")).status).toBe(200);
+  });
+});
