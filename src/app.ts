@@ -252,6 +252,8 @@ export function startWorker(options: WorkerOptions): RunningWorker {
             ...common,
             serves,
             serve: (request, server) => entrance.serve(request, server),
+            answerTo: (error) => entrance.unknownClient(error),
+            isFull,
             mostOpen: mostOpenOf(options),
           })
         : startListener({ ...common, serves }),

@@ -22,6 +22,8 @@ export interface Incoming {
 export interface Exchange {
   /** Taken when the connection was accepted. */
   readonly peer: Peer;
+  /** It came over a connection more than there may be. */
+  readonly isExtra: boolean;
   /** Path and query as they stood on the request line, but for what no URL may hold. */
   readonly target: string;
   /** A field's value as `Headers.get` gives it; `name` in lower case. */

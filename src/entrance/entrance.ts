@@ -103,7 +103,7 @@ export class Entrance {
   /** Where it belongs, or why nobody looks at it any further. */
   #look(request: Incoming, server: AddressSource | null): LocatedRequest | Response {
     const { locator, subscribers, isFull } = this.#options;
-    if (isFull()) {
+    if (request.exchange?.isExtra ?? isFull()) {
       this.#countRefused();
       const asked = hasBadHost(request) ? null : locator.look(request, server);
       const away =

@@ -6,10 +6,11 @@
  * which needs a relay for WebSockets and costs ten times as much a publish.
  */
 import { readFileSync } from "node:fs";
-import { headerOnly } from "../answer.ts";
+import { headerOnly, refuse } from "../answer.ts";
 import type { AddressSource } from "../config/door.ts";
 import type { ListenerConfig } from "../config/model.ts";
 import type { Answer } from "../direct-answer.ts";
+import { Refusals } from "../errors.ts";
 import type { Incoming } from "../incoming.ts";
 import { log } from "../log.ts";
 import { FrameDecoder } from "../wire/frame-decoder.ts";
@@ -34,6 +35,10 @@ export interface WireBridge extends AddressSource {
 export interface WireListenOptions extends ListenOptions {
   /** Publishing and subscribing; null: the request is another role's. */
   readonly serve: (request: Incoming, server: WireBridge) => Answer | Promise<Answer> | null;
+  /** To what a role threw; null: it is a fault of ours. */
+  readonly answerTo: (error: unknown) => Response | null;
+  /** There are more connections than may be. */
+  readonly isFull: () => boolean;
   /** Connections above this are closed at once: they would take the last descriptors. */
   readonly mostOpen: number;
 }
@@ -66,6 +71,11 @@ export function startWireListener(options: WireListenOptions): Listener {
     const whole = request.toRequest();
     return whole === null ? headerOnly(405) : app.fetch(whole);
   };
+  const failed = (error: unknown): Response => {
+    const known = options.answerTo(error);
+    if (known === null) log("error", "a request failed", { error: String(error) });
+    return known ?? refuse(Refusals.internal);
+  };
   const server = new WireServer(
     {
       scheme,
@@ -90,6 +100,7 @@ export function startWireListener(options: WireListenOptions): Listener {
       mostRequests: connections.maxRequests || Number.POSITIVE_INFINITY,
       resetsTimedOut: connections.isReset,
       answer,
+      failed,
     },
     (made) => socketServer(made, options),
   );
@@ -100,7 +111,8 @@ export function startWireListener(options: WireListenOptions): Listener {
   const socket: Bun.SocketHandler<Inlet> = {
     open: (stream) => {
       server.open++;
-      const connection = new Connection(server, stream);
+      if (options.isFull()) server.dropIdle();
+      const connection = new Connection(server, stream, options.isFull());
       stream.data = connection;
       if (server.open > mostOpen) connection.cutOff();
     },

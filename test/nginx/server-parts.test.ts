@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { ask, type RawRequest } from "../binary/raw-client.ts";
+import { ask, RawConnection, type RawRequest } from "../binary/raw-client.ts";
 import { type RunningServer, until } from "../binary/running-server.ts";
 import { startNginx } from "./nginx-server.ts";
 
@@ -355,8 +355,10 @@ describe("the server of a request", () => {
   });
 
   test("without Host it is the default server's", async () => {
-    const answer = await ask(server.port, "/", { version: "1.0", headers: { Host: "" } });
-    expect(answer.body.toString()).toBe("default");
+    const connection = await RawConnection.open(server.port);
+    connection.send("GET / HTTP/1.0\r\n\r\n");
+    expect((await connection.answer()).body.toString()).toBe("default");
+    connection.close();
   });
 
   test("a unix socket beside the configuration", async () => {

@@ -51,6 +51,7 @@ class Both implements Gone {
 export class Connection extends Answering implements Carrier {
   readonly server: WireServer;
   readonly peer: Peer;
+  readonly isExtra: boolean;
   #state = IDLE;
   /** Bytes that were not looked at yet. */
   #input: Buffer | null = null;
@@ -71,8 +72,10 @@ export class Connection extends Answering implements Carrier {
   /** Told when the connection is closed before its answer was over. */
   #aborts: Gone | null = null;
 
-  constructor(server: WireServer, socket: TcpSocket) {
+  /** `isExtra`: there are as many as may be; it is told so. */
+  constructor(server: WireServer, socket: TcpSocket, isExtra: boolean) {
     super(socket);
+    this.isExtra = isExtra;
     this.server = server;
     // Now: of a client that resets its connection the kernel knows nothing afterwards (getpeername(2), ENOTCONN).
     this.peer = server.isUnix ? UNIX_PEER : tcpPeer(socket.remoteAddress);
@@ -229,7 +232,7 @@ export class Connection extends Answering implements Carrier {
     const { server } = this;
     this.#state = BUSY;
     this.#requests++;
-    this.isLast = !head.keepsAlive || server.isLast || this.#requests >= server.mostRequests;
+    this.isLast = !head.keepsAlive || server.isLast || this.isExtra || this.#requests >= server.mostRequests;
     this.isHead = head.method === "HEAD";
     this.isOld = head.minor === 0;
     const isComing = head.isChunked || head.contentLength > bytes.length - next;

@@ -67,6 +67,12 @@ export class DueList {
     this.length--;
   }
 
+  /** Who has waited longest, if that is at least so long. */
+  longest(atLeastMs: number): Waiting | null {
+    const first = this.#first;
+    return first !== null && this.#clock.nowMs - first.sinceMs >= atLeastMs ? first : null;
+  }
+
   /** Tells those whose time is over, until it meets one whose is not. */
   look(): void {
     if (this.limitMs === 0) return;

@@ -39,10 +39,10 @@ export function writeResponse(connection: Connection, response: Response): void 
   }
   if (isUnknown || declared > MAX_WHOLE_BYTES) {
     connection.writeHead(status, lines, UNKNOWN_LENGTH);
-    own(writeLong(connection, body, declared));
+    finish(connection, writeLong(connection, body, declared));
     return;
   }
-  own(writeWhole(connection, response, lines));
+  finish(connection, writeWhole(connection, response, lines));
 }
 
 const isBodyless = (status: number): boolean => status === 204 || status === 304 || status < 200;
@@ -93,7 +93,14 @@ async function writeLong(
   connection.endBody(declared < 0);
 }
 
-/** A body that broke off without a reason (files/endpoint.ts) ends the connection, too; but nobody needs to hear of it. */
+/** A body that breaks off ends its connection: nothing else tells the client that it has not all of it. */
+function finish(connection: Connection, work: Promise<void>): void {
+  work.catch((error: unknown) => {
+    log("debug", "a body broke off", { error: String(error) });
+    connection.cutOff();
+  });
+}
+
 function own(work: Promise<unknown>): void {
   work.catch((error: unknown) => log("debug", "a body did not end in peace", { error: String(error) }));
 }

@@ -12,6 +12,7 @@ import type { NativePeer } from "../socket-handlers.ts";
 /** The connection, as its request sees it. */
 export interface Carrier {
   readonly peer: Peer;
+  readonly isExtra: boolean;
   readonly scheme: "http" | "https";
   /** Resolves with the whole body; rejects when it is too large, broken, or its sender left. */
   readBody(): Promise<Uint8Array<ArrayBuffer>>;
@@ -86,6 +87,9 @@ export class WireRequest implements Incoming, Exchange {
   }
   get peer(): Peer {
     return this.#carrier.peer;
+  }
+  get isExtra(): boolean {
+    return this.#carrier.isExtra;
   }
   /** The Host stays out of it: whoever asks for it reads the field. */
   get url(): string {

@@ -2,16 +2,17 @@
  * What the connections of one wire listener share: where they wait, what they may cost, and the application behind them. Made by
  * wire-listener.ts.
  */
-import { ANTI_CACHE, refuse } from "../../answer.ts";
+import { ANTI_CACHE } from "../../answer.ts";
 import type { Answer, SharedInit } from "../../direct-answer.ts";
-import { Refusals } from "../../errors.ts";
-import { log } from "../../log.ts";
 import type { BodyBounds } from "../http1/body-reader.ts";
 import type { HeadBounds } from "../http1/request-head.ts";
 import { Clock, DueList } from "./due-list.ts";
-import type { Outlet } from "./outlet.ts";
+import { Outlet } from "./outlet.ts";
 import { WireHead, type WireRequest } from "./wire-request.ts";
 import type { SocketServer } from "./wire-socket.ts";
+
+/** A connection without a whole request for so long gives way to another where there is no room. */
+const SILENT_MS = 5000;
 
 /** Of an answer to what could not be read as a request. */
 export const FAULT: SharedInit = { headers: new Headers({ ...ANTI_CACHE, "Content-Length": "0" }) };
@@ -40,6 +41,8 @@ export interface WireServerOptions {
   /** Connections whose time is over are reset. */
   readonly resetsTimedOut: boolean;
   readonly answer: (request: WireRequest) => Answer | Promise<Answer>;
+  /** What is answered where that throws. */
+  readonly failed: (error: unknown) => Response;
 }
 
 export class WireServer {
@@ -66,6 +69,7 @@ export class WireServer {
   readonly busy: DueList;
   readonly held: DueList;
   readonly #answer: WireServerOptions["answer"];
+  readonly #failed: WireServerOptions["failed"];
 
   constructor(options: WireServerOptions, sockets: (server: WireServer) => SocketServer) {
     const { deadlines } = options;
@@ -76,6 +80,7 @@ export class WireServer {
     this.mostRequests = options.mostRequests;
     this.resetsTimedOut = options.resetsTimedOut;
     this.#answer = options.answer;
+    this.#failed = options.failed;
     this.heads = new DueList(this.clock, deadlines.headMs, true);
     this.bodies = new DueList(this.clock, deadlines.bodyMs, true);
     this.idle = new DueList(this.clock, deadlines.idleMs);
@@ -93,6 +98,13 @@ export class WireServer {
     return lent;
   }
 
+  /** Makes room: who has nothing to do leaves, or who has not said for a while what it wants. */
+  dropIdle(): void {
+    const one = this.idle.longest(0) ?? this.heads.longest(SILENT_MS);
+    if (one instanceof Outlet) one.retire();
+    if (one instanceof Outlet && !one.isClosed) one.cutOff();
+  }
+
   left(): void {
     this.open--;
   }
@@ -101,9 +113,9 @@ export class WireServer {
   answer(request: WireRequest): Answer | Promise<Answer> {
     try {
       const answer = this.#answer(request);
-      return answer instanceof Promise ? answer.catch(failed) : answer;
+      return answer instanceof Promise ? answer.catch(this.#failed) : answer;
     } catch (error) {
-      return failed(error);
+      return this.#failed(error);
     }
   }
 
@@ -120,10 +132,4 @@ export class WireServer {
     const { heads, bodies, idle, sending, lingering, busy, held } = this;
     return [heads, bodies, idle, sending, lingering, busy, held, ...this.sockets.lists];
   }
-}
-
-function failed(error: unknown): Response {
-  // A body that broke off without a reason (files/endpoint.ts) only ends the connection.
-  log("error", "a request failed", { error: String(error) });
-  return refuse(Refusals.internal);
 }
