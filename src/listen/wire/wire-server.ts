@@ -98,9 +98,9 @@ export class WireServer {
     return lent;
   }
 
-  /** Makes room: who has nothing to do leaves, or who has not said for a while what it wants. */
+  /** Makes room: who has not said for a while what it wants leaves, or who has nothing to do. */
   dropIdle(): void {
-    const one = this.idle.longest(0) ?? this.heads.longest(SILENT_MS);
+    const one = this.heads.longest(SILENT_MS) ?? this.idle.longest(SILENT_MS);
     if (one instanceof Outlet) one.retire();
     if (one instanceof Outlet && !one.isClosed) one.cutOff();
   }
