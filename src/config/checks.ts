@@ -31,6 +31,13 @@ export function listenIssues(addresses: readonly string[]): readonly Issue[] {
   return issues;
 }
 
+export function tlsProtocolIssues(protocols: readonly string[]): readonly Issue[] {
+  if (protocols.length === 0) return [issue(protocols, "it is TLSv1.2, TLSv1.3 or both.")];
+  return protocols.flatMap((name, i) =>
+    /^TLSv1\.[23]$/.test(name) ? [] : [issue(name, "it is TLSv1.2 or TLSv1.3.", `[${i}]`)],
+  );
+}
+
 /** At least one candidate, and what serves without any. */
 export function tryFilesIssues(entries: readonly string[]): readonly Issue[] {
   const last = entries.at(-1) ?? "";

@@ -26,6 +26,7 @@ export function buildListeners(servers: readonly ServerEntry[], main: MainValues
         address,
         tls: [],
         http2: false,
+        ipv6Only: false,
         tuning: buildTuning(main),
         file: FOR_EVERYBODY,
         defaultServer: serverIndex,
@@ -33,11 +34,22 @@ export function buildListeners(servers: readonly ServerEntry[], main: MainValues
       };
       if (flags.has("default_server")) listener.defaultServer = serverIndex;
       if (flags.has("http2")) listener.http2 = true;
+      if (flags.has("ipv6only")) listener.ipv6Only = true;
       listener.tuning = { ...listener.tuning, ...tuning };
       listener.file = { ...listener.file, ...file };
       const { tls_certificate: certificate, tls_certificate_key: key, server_name: names } = values;
       if (flags.has("ssl") && certificate !== null && key !== null)
-        listener.tls = [...listener.tls, { names, certificate, key }];
+        listener.tls = [
+          ...listener.tls,
+          {
+            names,
+            certificate,
+            key,
+            protocols: values.tls_protocols,
+            ciphers: values.tls_ciphers,
+            prefersOwnCiphers: values.tls_prefer_server_ciphers,
+          },
+        ];
       listeners.set(address, listener);
     }
   });

@@ -320,6 +320,12 @@ export interface TlsConfig {
   /** Paths of PEM files. */
   readonly certificate: string;
   readonly key: string;
+  /** TLSv1.2 and TLSv1.3, or one of them. */
+  readonly protocols: readonly string[];
+  /** A list as OpenSSL has it, for TLSv1.2; null: the runtime's. */
+  readonly ciphers: string | null;
+  /** The order of that list counts, not the client's. */
+  readonly prefersOwnCiphers: boolean;
 }
 
 /** TCP keepalive of accepted connections: off, or on; 0 leaves a number to the system. */
@@ -361,6 +367,8 @@ export interface ListenerConfig {
   /** Empty: plain HTTP. The first is for clients that name no host or one nobody has a certificate for. */
   readonly tls: readonly TlsConfig[];
   readonly http2: boolean;
+  /** "[::]" is not for IPv4. */
+  readonly ipv6Only: boolean;
   readonly tuning: SocketTuning;
   readonly file: SocketFile;
   /** Index in Config.servers of the server for hosts nobody claims. */

@@ -17,6 +17,7 @@ import {
   multipleOf64Issues,
   pathIssues,
   powerOfTwoIssues,
+  tlsProtocolIssues,
   tryFilesIssues,
 } from "./checks.ts";
 import { clusterNameIssues, engineIssues, secretIssues } from "./engine-checks.ts";
@@ -1173,7 +1174,7 @@ export const OPTIONS = {
     kind: "strings",
     required: true,
     default: null,
-    doc: "Addresses of this server, as above. Words may follow an address: ssl, http2, default_server, keepalive=…, tcp_user_timeout=…, sndbuf=…, deferred, backlog=…, fastopen=….",
+    doc: "Addresses of this server, as above. Words may follow an address: ssl, http2, default_server, ipv6only, keepalive=…, tcp_user_timeout=…, sndbuf=…, deferred, backlog=…, fastopen=….",
     example: ["0.0.0.0:443 ssl"],
     check: listenIssues,
   },
@@ -1221,6 +1222,26 @@ export const OPTIONS = {
     doc: "Certificate chain in PEM form, for addresses with ssl.",
     example: "/etc/ssl/push.pem",
     check: pathIssues,
+  },
+  "server[].tls_protocols": {
+    kind: "strings",
+    default: ["TLSv1.2", "TLSv1.3"],
+    doc: "Versions of TLS that are spoken; there are no others.",
+    example: ["TLSv1.3"],
+    check: tlsProtocolIssues,
+  },
+  "server[].tls_ciphers": {
+    kind: "string",
+    default: null,
+    unset: "the runtime's",
+    doc: "Ciphers of TLSv1.2, as OpenSSL lists them.",
+    example: "ECDHE+AESGCM:ECDHE+CHACHA20",
+  },
+  "server[].tls_prefer_server_ciphers": {
+    kind: "flag",
+    default: false,
+    doc: "Goes by the order of that list, not by the client's.",
+    example: true,
   },
   "server[].tls_certificate_key": {
     kind: "string",

@@ -1,4 +1,5 @@
 /** What servers must fulfil together: one default server an address, certificates where there is TLS. Called by document.ts. */
+import { certificateIssues } from "./certificate-check.ts";
 import type { ServerEntry } from "./document.ts";
 import type { Issue } from "./fault.ts";
 import { parseListen } from "./listen-text.ts";
@@ -28,6 +29,14 @@ export function serverIssues(servers: readonly ServerEntry[], named: number): re
     const sentence = doorFault(values, doors);
     if (sentence !== null)
       issues.push({ path: `${path}listener`, issue: { suffix: "", value: values.listener, sentence } });
+    const isTls = (values.listen ?? []).some((text) => parseListen(text).flags.has("ssl"));
+    if (isTls && typeof certificate === "string" && typeof key === "string")
+      for (const { suffix, ...issue } of certificateIssues({
+        certificate,
+        key,
+        ciphers: values.tls_ciphers ?? null,
+      }))
+        issues.push({ path: `${path}${suffix}`, issue: { suffix: "", ...issue } });
     // Faulty values are undefined in there, and were told already.
     (values.listen ?? []).forEach((text, at) => {
       const { address, flags } = parseListen(text);

@@ -12,6 +12,7 @@ import { type PathRoutes, pathRoutes } from "./path-routes.ts";
 import { setRights } from "./socket-file.ts";
 import { type NativePeer, type SocketBounds, socketHandlers } from "./socket-handlers.ts";
 import { SocketWatch } from "./socket-watch.ts";
+import { tlsTuning } from "./tls-options.ts";
 
 export interface Listener {
   /** As a URL or unix:path; with the port the kernel chose. */
@@ -157,6 +158,7 @@ function serveOptions({ listener, idleSec, sockets }: ListenOptions, address: st
     ...(listener.tls.length > 0 ? { tls: tlsOptions(listener) } : {}),
     ...(listener.http2 ? { http2: true } : {}),
     reusePort: true,
+    ...(listener.ipv6Only ? { ipv6Only: true } : {}),
   };
 }
 
@@ -168,8 +170,9 @@ export function hostAndPort(address: string): { readonly hostname: string; reado
 
 /** Bun takes one certificate a name; the first is also the one for clients that send none. */
 export function tlsOptions({ tls }: ListenerConfig): Bun.TLSOptions[] {
-  return tls.flatMap(({ names, certificate, key }) => {
-    const pair = { cert: Bun.file(certificate), key: Bun.file(key) };
+  return tls.flatMap((server) => {
+    const { names, certificate, key } = server;
+    const pair = { cert: Bun.file(certificate), key: Bun.file(key), ...tlsTuning(server) };
     const named = names.filter((name) => name !== "" && !name.startsWith("~"));
     return named.length === 0 ? [pair] : named.map((serverName) => ({ ...pair, serverName }));
   });

@@ -18,6 +18,7 @@ import { DEFAULT_BOUNDS } from "./http1/request-head.ts";
 import { hostAndPort, type Listener, type ListenOptions } from "./listener.ts";
 import { setRights } from "./socket-file.ts";
 import type { NativePeer } from "./socket-handlers.ts";
+import { tlsTuning } from "./tls-options.ts";
 import { Connection } from "./wire/connection.ts";
 import { DueList } from "./wire/due-list.ts";
 import type { Inlet } from "./wire/outlet.ts";
@@ -153,7 +154,7 @@ interface Listening {
   stop(): void;
 }
 
-function listenOn({ address, tls }: ListenerConfig, socket: Bun.SocketHandler<Inlet>): Listening {
+function listenOn({ address, tls, ipv6Only }: ListenerConfig, socket: Bun.SocketHandler<Inlet>): Listening {
   const common = { socket, allowHalfOpen: true };
   if (address.startsWith("unix:")) {
     const listening = Bun.listen<Inlet>({ ...common, unix: address.slice("unix:".length) });
@@ -163,9 +164,15 @@ function listenOn({ address, tls }: ListenerConfig, socket: Bun.SocketHandler<In
   const pair =
     certificate === undefined
       ? {}
-      : { tls: { cert: readFileSync(certificate.certificate), key: readFileSync(certificate.key) } };
+      : {
+          tls: {
+            cert: readFileSync(certificate.certificate),
+            key: readFileSync(certificate.key),
+            ...tlsTuning(certificate),
+          },
+        };
   // Its types do not have it.
-  const shared: object = { reusePort: true };
+  const shared: object = { reusePort: true, ...(ipv6Only ? { ipv6Only } : {}) };
   const listening = Bun.listen<Inlet>({ ...common, ...hostAndPort(address), ...pair, ...shared });
   return { port: listening.port, stop: () => listening.stop() };
 }

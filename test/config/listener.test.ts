@@ -30,7 +30,8 @@ function doorsOf(text: string, name = "c.toml", listener?: string): Doors {
   return { doors, faults: [], warnings };
 }
 
-const TLS = 'tls_certificate = "/c.pem"\ntls_certificate_key = "/c.key"';
+const PAIR = join(import.meta.dir, "nginx/corpus/ssl/push.example.org");
+const TLS = `tls_certificate = "${PAIR}.pem"\ntls_certificate_key = "${PAIR}.key"`;
 const server = (listen: string, more = ""): string =>
   `[[server]]\nlisten = ${JSON.stringify(listen.split(", "))}\n${more}\n[[server.location]]\nmatch = "/"\nempty = true\n`;
 const LOCATION = '[[location]]\nmatch = "/"\nempty = true\n';
@@ -116,7 +117,7 @@ describe("of a TOML file", () => {
 describe("of an nginx.conf", () => {
   const nginx = (servers: string): Doors =>
     doorsOf(`events {} http { push_stream_shared_memory_size 1m; ${servers} }`, "nginx.conf");
-  const SSL = "ssl_certificate /c.pem; ssl_certificate_key /c.key;";
+  const SSL = `ssl_certificate ${PAIR}.pem; ssl_certificate_key ${PAIR}.key;`;
 
   test.each<[why: string, text: string, doors: string[]]>([
     ["the wire listener", "server { listen 80; location / { return 200; } }", ["0.0.0.0:80 wire file"]],

@@ -73,6 +73,7 @@ const listener = (address: string, tuning: Partial<SocketTuning>) => ({
   address,
   tls: [],
   http2: false,
+  ipv6Only: false,
   file: { mode: 0o666, group: null },
   tuning: { ...NOTHING, ...tuning },
   defaultServer: 0,

@@ -70,6 +70,7 @@ export function addressed(listen: readonly string[]): Pick<Config, "listen" | "l
   const rest = {
     tls: [],
     http2: false,
+    ipv6Only: false,
     file: { mode: 0o666, group: null },
     tuning: {
       keepalive: null,

@@ -23,6 +23,11 @@ export const CORE_ROWS = `
   ssl                       hs      flag
   ssl_certificate           hs      1     *
   ssl_certificate_key       hs      1     *
+  ssl_protocols             hs      1+
+  ssl_ciphers               hs      1
+  ssl_prefer_server_ciphers hs      flag
+  user                      m       1-2
+  charset_types             hsl     1+    *
   http2                     hs      flag
   root                      hsli    1
   alias                     l       1

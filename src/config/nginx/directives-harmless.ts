@@ -1,10 +1,10 @@
 /**
- * Directives that are ignored and listed: they tune what sluice does its own way (buffers, hash tables, processes), or belong
- * to modules that do nothing without a directive which is a fault (directives-unsupported.ts). Columns as in
- * directives-core.ts. Families such as proxy_* are in directives.ts.
+ * Directives that are left out and listed, under the reason why that changes nothing a client could tell, or nothing we do otherwise. A test holds
+ * them to it: Debian's nginx answers the same with and without each (test/proxies/left-out.test.ts). Columns as in directives-core.ts; families
+ * such as proxy_* are in directives.ts.
  */
 export const HARMLESS_ROWS = `
-  user                      m       1-2
+  # how nginx runs its processes and logs its own work; clients see none of it
   daemon                    m       flag
   master_process            m       flag
   working_directory         m       1
@@ -20,14 +20,22 @@ export const HARMLESS_ROWS = `
   thread_pool               m       2+    *
   env                       m       1     *
   ssl_engine                m       1
-  load_module               m       1     *
   worker_aio_requests       e       1
   use                       e       1
   multi_accept              e       flag
   accept_mutex              e       flag
   accept_mutex_delay        e       1
   debug_connection          e       1     *
-
+  log_not_found             hsl     flag
+  log_subrequest            hsl     flag
+  open_log_file_cache       hsl     1-4
+  rewrite_log               hslic   flag
+  uninitialized_variable_warn hslic flag
+  limit_req_log_level       hsl     1
+  limit_conn_log_level      hsl     1
+  # another module of nginx: it does nothing until one of its directives stands there, which is then unknown
+  load_module               m       1     *
+  # how bytes are read and written, not which
   sendfile                  hsli    flag
   sendfile_max_chunk        hsl     1
   tcp_nopush                hsl     flag
@@ -40,25 +48,25 @@ export const HARMLESS_ROWS = `
   output_buffers            hsl     2
   postpone_output           hsl     1
   send_lowat                hsl     1
-  keepalive_time            hsl     1
-  keepalive_disable         hsl     1+
-  keepalive_min_timeout     hsl     1
-  lingering_close           hsl     1
-  lingering_time            hsl     1
-  lingering_timeout         hsl     1
   connection_pool_size      hs      1
   request_pool_size         hs      1
   client_body_buffer_size   hsl     1
   client_body_temp_path     hsl     1-4
   client_body_in_single_buffer hsl  flag
   client_body_in_file_only  hsl     1
-  ignore_invalid_headers    hs      flag
-  underscores_in_headers    hs      flag
-  server_tokens             hsl     1
-  server_name_in_redirect   hsl     flag
-  log_not_found             hsl     flag
-  log_subrequest            hsl     flag
-  open_log_file_cache       hsl     1-4
+  gzip_buffers              hsl     2
+  gzip_window               hsl     1
+  gzip_hash                 hsl     1
+  gzip_no_buffer            hsl     flag
+  gunzip_buffers            hsl     2
+  # how long an idle or closing connection stays: keepalive_timeout and the listener say it here, and clients connect again
+  keepalive_time            hsl     1
+  keepalive_disable         hsl     1+
+  keepalive_min_timeout     hsl     1
+  lingering_close           hsl     1
+  lingering_time            hsl     1
+  lingering_timeout         hsl     1
+  # what nginx remembers of files and names; here each file is looked at for each request
   open_file_cache           hsl     1-2
   open_file_cache_valid     hsl     1
   open_file_cache_min_uses  hsl     1
@@ -72,30 +80,23 @@ export const HARMLESS_ROWS = `
   variables_hash_bucket_size h      1
   map_hash_max_size         h       1
   map_hash_bucket_size      h       1
+  # names of backends, and there are none
   resolver                  hsl     1+
   resolver_timeout          hsl     1
+  # the version in Server and in pages: none is ever told
+  server_tokens             hsl     1
+  # for versions of Internet Explorer up to 6
   msie_padding              hsl     flag
   msie_refresh              hsl     flag
-  rewrite_log               hslic   flag
-  uninitialized_variable_warn hslic flag
-  charset_types             hsl     1+    *
-  override_charset          hsli    flag
-  source_charset            hsli    1
-
-  gzip_buffers              hsl     2
+  # whether the same content comes compressed; a client that asks for gzip takes both
   gzip_disable              hsl     1+
   gzip_http_version         hsl     1
   gzip_proxied              hsl     1+
-  gzip_static               hsl     1
-  gzip_window               hsl     1
-  gzip_hash                 hsl     1
-  gzip_no_buffer            hsl     flag
   gunzip                    hsl     flag
-  gunzip_buffers            hsl     2
-
-  ssl_protocols             hs      1+
-  ssl_ciphers               hs      1
-  ssl_prefer_server_ciphers hs      flag
+  # of charsets that are converted, for which charset_map would have to stand there, and of backends
+  override_charset          hsli    flag
+  source_charset            hsli    1
+  # sessions, curves and proofs of TLS: the runtime has its own, and clients agree on them with any server
   ssl_session_cache         hs      1-2
   ssl_session_timeout       hs      1
   ssl_session_tickets       hs      flag
@@ -107,12 +108,13 @@ export const HARMLESS_ROWS = `
   ssl_stapling_file         hs      1
   ssl_stapling_responder    hs      1
   ssl_stapling_verify       hs      flag
+  ssl_early_data            hs      flag
+  # certificates of clients, which nobody asks for until ssl_verify_client does, and that is a fault
   ssl_trusted_certificate   hs      1
   ssl_client_certificate    hs      1
   ssl_verify_depth          hs      1
   ssl_crl                   hs      1
-  ssl_early_data            hs      flag
-  ssl_conf_command          hs      2     *
+  # bounds and timers of HTTP/2, which the runtime has its own of; what is pushed a client may ignore
   http2_max_concurrent_streams hs   1
   http2_max_concurrent_pushes hs    1
   http2_max_requests        hs      1
@@ -125,14 +127,13 @@ export const HARMLESS_ROWS = `
   http2_chunk_size          hsl     1
   http2_push                hsl     1     *
   http2_push_preload        hsl     flag
-
-  limit_req_log_level       hsl     1
-  limit_conn_log_level      hsl     1
+  # tunes what is a fault itself (limit_rate, sub_filter, ssi)
   limit_rate_after          hsli    1
-  auth_delay                hsl     1
   sub_filter_once           hsl     flag
   sub_filter_types          hsl     1+    *
   sub_filter_last_modified  hsl     flag
   ssi_silent_errors         hsl     flag
   ssi_types                 hsl     1+    *
+  # how long a refused password is waited for: here a refusal takes as long as the hash does
+  auth_delay                hsl     1
 `;

@@ -43,6 +43,11 @@ export const UNSUPPORTED_ROWS = `
   userid                    hsl     1
   chunked_transfer_encoding hsl     flag
   merge_slashes             hs      flag
+  ignore_invalid_headers    hs      flag
+  underscores_in_headers    hs      flag
+  server_name_in_redirect   hsl     flag
+  ssl_conf_command          hs      2     *
+  gzip_static               hsl     1
   disable_symlinks          hsl     1-2
   ssl_verify_client         hs      1
   ssl_password_file         hs      1
@@ -61,6 +66,14 @@ export const HARMLESS_WHEN: ReadonlyMap<string, (args: readonly string[]) => boo
     (name) => [name, ([word]: readonly string[]) => word?.toLowerCase() === "off"] as const,
   ),
   ["limit_rate", ([rate]) => rate === "0"],
+  // Fields with other characters are looked at by nobody here, as in nginx unless told otherwise.
+  ["ignore_invalid_headers", ([word]) => word?.toLowerCase() === "on"],
+  ["underscores_in_headers", ([word]) => word?.toLowerCase() === "off"],
+  ["server_name_in_redirect", ([word]) => word?.toLowerCase() === "off"],
+  // Options of OpenSSL's inner workings; what it may be said of protocols and ciphers is a fault.
+  ["ssl_conf_command", ([name]) => name === "Options"],
+  // The same content, compressed already; "always" sends it to those who did not ask.
+  ["gzip_static", ([word]) => word !== "always"],
   ["slice", ([size]) => size === "0"],
   ["chunked_transfer_encoding", ([word]) => word?.toLowerCase() === "on"],
   ["merge_slashes", ([word]) => word?.toLowerCase() === "on"],

@@ -40,6 +40,8 @@ export interface DirectiveRow {
   readonly repeats: boolean;
   /** A directive of the push stream module that has one value. */
   readonly push: PushDirective | null;
+  /** Why it can be left out, where it is harmless. */
+  readonly reason: string | null;
 }
 
 const CONTEXT_LETTERS: Readonly<Record<string, Context>> = {
@@ -64,13 +66,22 @@ for (const [use, text] of [
   ["harmless", HARMLESS_ROWS],
   ["unsupported", UNSUPPORTED_ROWS],
 ] as const) {
-  for (const line of text.trim().split("\n")) addRow(use, line);
+  let reason: string | null = null;
+  for (const line of text.trim().split("\n")) {
+    if (line.trim().startsWith("#")) reason = line.trim().slice(2);
+    else addRow(use, line, null, reason);
+  }
 }
 for (const [name, push] of PUSH_DIRECTIVES) {
   addRow("handled", `${name} ${push.contexts} ${push.kind === "flag" ? "flag" : "1"}`, push);
 }
 
-function addRow(use: Use, line: string, push: PushDirective | null = null): void {
+function addRow(
+  use: Use,
+  line: string,
+  push: PushDirective | null = null,
+  reason: string | null = null,
+): void {
   const [name = "", letters = "", args = "", marks = ""] = line.trim().split(/\s+/);
   const [least = "", most = least] = args.replace("flag", "1").replace("+", "-Infinity").split("-");
   TABLE.set(name, {
@@ -83,6 +94,7 @@ function addRow(use: Use, line: string, push: PushDirective | null = null): void
     isBlock: marks.includes("{"),
     repeats: marks.includes("*"),
     push,
+    reason,
   });
 }
 
@@ -107,4 +119,5 @@ const anywhere = (name: string, use: Use): DirectiveRow => ({
   isBlock: false,
   repeats: true,
   push: null,
+  reason: "it tunes what is a fault itself",
 });

@@ -20,6 +20,13 @@ const ONLY_FOR_THEM: ReadonlySet<string> = new Set(["upstream", "stream", "mail"
 
 export function withoutForeign(directives: readonly Directive[], status: number): WithoutForeign {
   const foreign: string[] = [];
+  const asked = new Set(questions(directives));
+  /** A location that only says whom auth_request asks is looked at by the translation. */
+  const isForeign = (location: Directive, block: readonly Directive[]): boolean =>
+    block.some(
+      (inner) =>
+        isNotServed(inner) && (inner.name !== "proxy_pass" || !asked.has(location.args.at(-1)?.text ?? "")),
+    );
   const answer = (location: Directive): Directive => ({
     ...location,
     name: "return",
@@ -32,7 +39,7 @@ export function withoutForeign(directives: readonly Directive[], status: number)
       if (ONLY_FOR_THEM.has(name)) return [];
       if (block === null || (name !== "http" && name !== "server" && name !== "location")) return [directive];
       const inPush = isPush || (name === "location" && block.some((inner) => ROLES.test(inner.name)));
-      if (name !== "location" || inPush || !block.some(isNotServed))
+      if (name !== "location" || inPush || !isForeign(directive, block))
         return [{ ...directive, block: clean(block, inPush) }];
       foreign.push(
         `${directive.file}:${directive.line} location ${directive.args.map(({ text }) => text).join(" ")}`,
@@ -50,9 +57,17 @@ export function withoutForeign(directives: readonly Directive[], status: number)
 /** What the translation would refuse, in a block of its own as well (`if`, `limit_except`). */
 function isNotServed({ name, args, block }: Directive): boolean {
   if (name === "location") return false;
+  if (name === "proxy_pass") return true;
   const row = directiveRow(name);
   if (row === null) return true;
   if (row.use === "unsupported" && HARMLESS_WHEN.get(name)?.(args.map(({ text }) => text)) !== true)
     return true;
   return (name === "if" || name === "limit_except") && (block ?? []).some(isNotServed);
 }
+
+/** Paths that some auth_request asks. */
+const questions = (directives: readonly Directive[]): readonly string[] =>
+  directives.flatMap(({ name, args, block }) => [
+    ...(name === "auth_request" ? [args[0]?.text ?? ""] : []),
+    ...questions(block ?? []),
+  ]);

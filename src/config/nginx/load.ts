@@ -104,12 +104,18 @@ export function checkNginx(text: string, file: string, options: NginxOptions = {
  * Faults of the document, in the words of the file. What follows from a fault that was told already is not told again: a variable that a
  * directive would make that is not supported.
  */
-function inTheirWords(faults: readonly Fault[], { lineOf, unmade }: Translation): readonly Fault[] {
+function inTheirWords(
+  faults: readonly Fault[],
+  { lineOf, unmade, faults: before }: Translation,
+): readonly Fault[] {
   const told = new Set<string>();
+  const isFaulty = (place: string, directive: string): boolean =>
+    before.some((fault) => fault.place === place && fault.sentence.startsWith(`"${directive}" directive`));
   return faults.flatMap((fault) => {
     const variable = /unknown variable \$\{?(\w+)/.exec(fault.sentence)?.[1]?.toLowerCase() ?? "";
     if (unmade.has(variable)) return [];
     const directive = lineOf(fault.path)?.name;
+    if (directive !== undefined && isFaulty(fault.place, directive)) return [];
     const value = fault.value === "" ? "" : ` ${fault.value}`;
     // Of a list in the document nobody has heard who reads the file.
     const said = fault.sentence.replace(/the same as (\w+\[\d+\])\./, (whole, other: string) => {

@@ -23,8 +23,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   sndbuf: "sndbuf",
 };
 /** Sockets are made as the runtime makes them; these tune them. */
-const IGNORED =
-  /^(?:bind|reuseport|multipath|spdy|(?:rcvbuf|setfib)=\d+[kKmM]?|ipv6only=(?:on|off)|accept_filter=\w+)$/;
+const IGNORED = /^(?:bind|reuseport|multipath|spdy|(?:rcvbuf|setfib)=\d+[kKmM]?|accept_filter=\w+)$/;
 const UNSUPPORTED: readonly string[] = ["proxy_protocol", "quic"];
 
 export interface Listen {
@@ -38,11 +37,14 @@ export function translateListen(directive: Directive, folder: string, report: Re
   const [text = "", ...parameters] = directive.args.map((arg) => arg.text);
   const address = addressOf(text, folder);
   const words = new Set<string>();
+  // nginx's default.
+  if (address.startsWith("[") && !parameters.includes("ipv6only=off")) words.add("ipv6only");
   for (const parameter of parameters) {
     const kept = Object.hasOwn(KEPT, parameter) ? KEPT[parameter] : undefined;
     const setting = settingOf(parameter);
     if (kept !== undefined) words.add(kept);
     else if (setting !== null) words.add(setting);
+    else if (/^ipv6only=(?:on|off)$/.test(parameter) && address.startsWith("[")) continue;
     else if (IGNORED.test(parameter)) report.ignore(directive, `listen … ${parameter.replace(/=.*/, "")}`);
     else if (UNSUPPORTED.includes(parameter))
       report.faultOf(directive, `with "${parameter}" is not supported`);

@@ -41,8 +41,13 @@ export function coreOptions(context: Context, scope: Scope, draft: Draft): void 
 
 function contentTypes(context: Context, scope: Scope, draft: Draft): void {
   const charset = charsetOf(context, scope);
+  const named = inEffect(scope, "charset_types").flatMap(({ args }) => args.map(({ text }) => text));
+  // text/html always is.
+  const withCharset = named.length === 0 ? CHARSET_TYPES : ["text/html", ...named];
   const typed = (type: string, separator: string): string =>
-    charset !== null && CHARSET_TYPES.includes(type) ? `${type};${separator}charset=${charset}` : type;
+    charset !== null && (withCharset.includes(type) || withCharset.includes("*"))
+      ? `${type};${separator}charset=${charset}`
+      : type;
   const directive = oneInEffect(scope, "default_type");
   if (directive !== null || !draft.has("handler"))
     draft.set("default_type", typed(directive?.args[0]?.text ?? DEFAULT_TYPE, " "), directive ?? draft.place);

@@ -45,6 +45,11 @@ const LOG_LEVELS: Readonly<Record<string, string>> = {
 export function translateMain(context: Context, main: Scope, http: Scope | null, draft: Draft): void {
   workers(context, main, draft);
   errorLog(context, [main, ...(http === null ? [] : [http])], draft);
+  const user = oneInEffect(main, "user");
+  if (user !== null && process.getuid?.() === 0)
+    context.report.notice(
+      `${user.file}:${user.line}: user ${user.args[0]?.text}: sluice stays who starts it; as a service it is nobody special (sluice install)`,
+    );
   const pid = oneInEffect(main, "pid");
   if (pid !== null) draft.set("pid_file", resolve(context.folder, pid.args[0]?.text ?? ""), pid);
   draft.set("shutdown_timeout", SHUTDOWN_TIMEOUT);
@@ -112,9 +117,9 @@ function logFormats({ report }: Context, http: Scope, draft: Draft): void {
     if (names.has(name)) report.fault(directive, `duplicate "log_format" name "${name}"`);
     names.add(name);
     const escaping = texts[0]?.startsWith("escape=") ? texts.shift() : undefined;
-    if (escaping !== undefined && escaping !== "escape=default")
-      report.notice(`${directive.file}:${directive.line}: ${escaping} of log_format is not supported`);
-    formats.push(`${name} ${texts.join("")}`);
+    if (escaping !== undefined && !/^escape=(?:default|json|none)$/.test(escaping))
+      report.fault(directive, `unknown log format escaping "${escaping.slice("escape=".length)}"`);
+    formats.push([name, ...(escaping === undefined ? [] : [escaping]), texts.join("")].join(" "));
     draft.set("log_format", [...formats], directive);
   }
 }

@@ -24,7 +24,10 @@ export function translateServer(context: Context, scope: Scope): Draft {
   );
   listener(context, scope, draft);
   serverNames(scope, draft);
-  if (listens.some(({ words }) => words.includes("ssl"))) certificates(context, scope, draft);
+  if (listens.some(({ words }) => words.includes("ssl"))) {
+    certificates(context, scope, draft);
+    protocols(context, scope, draft);
+  }
   trustedProxies(context, scope, draft);
   for (const step of translateSteps(context, scope, constantsIn(scope))) draft.push("step", step);
   const located = nestedLocations(context.report, scope);
@@ -90,6 +93,27 @@ function serverNames(scope: Scope, draft: Draft): void {
     .map((name) => (name.startsWith("~") ? `~${pcreSource(name.slice(1)).source}` : name));
   const [first] = directives;
   if (first !== undefined) draft.set("server_name", [...new Set(names)], first);
+}
+
+/** Older ones nobody should speak, and the runtime does not. */
+function protocols({ report, values }: Context, scope: Scope, draft: Draft): void {
+  const directive = oneInEffect(scope, "ssl_protocols");
+  const names = directive?.args.map(({ text }) => text) ?? [];
+  const spoken = names.filter((name) => /^TLSv1\.[23]$/.test(name));
+  const unspoken = names.filter((name) => !spoken.includes(name));
+  const unknown = unspoken.find((name) => !/^(?:SSLv[23]|TLSv1(?:\.1)?)$/.test(name));
+  if (directive !== null && unknown !== undefined) report.fault(directive, `invalid value "${unknown}"`);
+  else if (directive !== null && spoken.length === 0)
+    report.faultOf(directive, "without TLSv1.2 or TLSv1.3 is not supported");
+  else if (directive !== null) {
+    if (unspoken.length > 0)
+      report.notice(`${directive.file}:${directive.line}: ${unspoken.join(" and ")} is not spoken`);
+    draft.set("tls_protocols", spoken, directive);
+  }
+  const ciphers = oneInEffect(scope, "ssl_ciphers");
+  if (ciphers !== null) draft.set("tls_ciphers", ciphers.args[0]?.text ?? "", ciphers);
+  const prefers = oneInEffect(scope, "ssl_prefer_server_ciphers");
+  if (prefers !== null && values.of(prefers) === true) draft.set("tls_prefer_server_ciphers", true, prefers);
 }
 
 /** Several pairs (RSA and ECDSA) are one too many for us: the first is taken. */

@@ -56,6 +56,12 @@ describe("--foreign", () => {
       "",
       ["/a: 404", "/a/b: 200 b", "/a/p: normal"],
     ],
+    // Whom auth_request asks is no part of the site.
+    [
+      `location = /ask { proxy_pass http://127.0.0.1:1; } location /p { ${PUSH} auth_request /ask; }`,
+      "",
+      ["= /ask: served", "/p: normal"],
+    ],
     [`location @app { uwsgi_pass a; } location /p { ${PUSH} }`, "", ["@app: 404", "/p: normal"]],
   ])("%s", (server, http, answers) => {
     expect(answersOf(conf(server, http))).toEqual(answers);
@@ -63,8 +69,8 @@ describe("--foreign", () => {
 
   test.each([
     // A guard of push that is not done is never skipped.
-    [`location /p { ${PUSH} limit_req zone=a; }`, '3: "limit_req" directive is not supported'],
-    [`limit_req zone=a; location /p { ${PUSH} }`, '3: "limit_req" directive is not supported'],
+    [`location /p { ${PUSH} limit_rate 1k; }`, '3: "limit_rate" directive is not supported'],
+    [`limit_rate 1k; location /p { ${PUSH} }`, '3: "limit_rate" directive is not supported'],
     [`location /p { ${PUSH} proxy_pass http://a; }`, '3: "proxy_pass" directive is not supported'],
     [
       `location /p { ${PUSH} location /p/q { secure_link $arg_a; } }`,

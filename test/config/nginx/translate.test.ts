@@ -267,8 +267,9 @@ describe("listen", () => {
     ["127.0.0.1", "127.0.0.1:80"],
     ["127.0.0.1:82", "127.0.0.1:82"],
     ["localhost:83", "localhost:83"],
-    ["[::]:84 ipv6only=on", "[::]:84"],
-    ["[::1]", "[::1]:80"],
+    ["[::]:84 ipv6only=on", "[::]:84 ipv6only"],
+    ["[::]:84 ipv6only=off", "[::]:84"],
+    ["[::1]", "[::1]:80 ipv6only"],
     ["unix:/run/push.sock", "unix:/run/push.sock"],
     ["unix:push.sock default_server", "unix:/conf/push.sock"],
     ["85 default_server ssl http2", "0.0.0.0:85 default_server ssl http2"],
@@ -553,11 +554,9 @@ ${withPush("sendfile on; proxy_set_header A b; ssl_protocols TLSv1.3;", "sendfil
   const { faults, ignored } = translate(text);
   expect(faults).toEqual([]);
   expect(ignored.map(({ name, line }) => `${name}:${line}`)).toEqual([
-    "user:1",
     "load_module:1",
     "sendfile:4",
     "proxy_set_header:4",
-    "ssl_protocols:4",
   ]);
 });
 
