@@ -134,8 +134,9 @@ function apply(text: string, edits: readonly Edit[]): string {
   for (const edit of edits.toSorted((left, right) => left.start - right.start || left.stop - right.stop)) {
     // What is inside something that goes as a whole.
     if (edit.start < at) continue;
-    const { start, stop } = edit.takesLine ? wholeLine(text, edit) : edit;
-    if (start < at) continue;
+    const { start: from, stop } = edit.takesLine ? wholeLine(text, edit) : edit;
+    // The blanks before it may have gone with what stood there.
+    const start = Math.max(from, at);
     done += text.slice(at, start) + indented(edit.text, text, edit.start);
     at = stop;
   }
