@@ -102,6 +102,7 @@ const buildConnections = (main: MainValues): ConnectionConfig => ({
   sendMs: main.send_timeout,
   idleMs: main.keepalive_timeout || main.client_header_timeout,
   isReset: main.reset_timedout_connection,
+  toldIdleSec: main.keepalive_header ?? UNSET,
   maxRequests: main.keepalive_timeout === 0 ? 1 : (main.keepalive_requests ?? UNSET),
   maxHeadBytes: main["limits.max_header_size"],
   maxLineBytes: main["limits.max_header_line_size"],

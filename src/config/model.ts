@@ -386,6 +386,8 @@ export interface ConnectionConfig {
   readonly idleMs: number;
   /** Those whose time is over are reset. */
   readonly isReset: boolean;
+  /** Seconds, as clients are told; 0 = they are not. */
+  readonly toldIdleSec: number;
   /** Requests; 0 = unlimited. */
   readonly maxRequests: number;
   readonly maxHeadBytes: number;

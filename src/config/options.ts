@@ -135,6 +135,15 @@ export const OPTIONS = {
     example: "75s",
     max: LONGEST_TIMER,
   },
+  keepalive_header: {
+    kind: "seconds",
+    default: null,
+    unset: "nothing",
+    doc: "What answers tell clients of keepalive_timeout, in the field `Keep-Alive: timeout=…`: a little less than it keeps them from asking on a connection that is just being closed. Not on the native listener.",
+    example: "60s",
+    min: "1s",
+    max: LONGEST_TIMER,
+  },
   keepalive_requests: {
     kind: "integer",
     default: null,

@@ -18,6 +18,7 @@ const WITHOUT_EFFECT =
   'it has no effect on native listeners (docs/doors.md); listener = "wire" does what it says.';
 const WIRE_ONLY = [
   "keepalive_requests",
+  "keepalive_header",
   "client_header_timeout",
   "client_body_timeout",
   "reset_timedout_connection",

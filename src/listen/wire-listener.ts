@@ -100,6 +100,7 @@ export function startWireListener(options: WireListenOptions): Listener {
       },
       mostRequests: connections.maxRequests || Number.POSITIVE_INFINITY,
       resetsTimedOut: connections.isReset,
+      toldIdleSec: connections.toldIdleSec,
       answer,
       failed,
     },

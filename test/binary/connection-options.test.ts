@@ -13,6 +13,7 @@ const TOP = `client_header_timeout = "1s"
 client_body_timeout = "1s"
 send_timeout = "1s"
 keepalive_requests = 3
+keepalive_header = "20s"
 keepalive_timeout = "30s"
 send_buffer = "16KiB"
 drain_rate = 0`;
@@ -97,9 +98,10 @@ describe("the wire listener", () => {
     const said: (string | undefined)[] = [];
     for (let i = 0; i < 3; i++) {
       connection.request("/poll/a");
-      said.push((await connection.answer()).fields.get("connection"));
+      const { fields } = await connection.answer();
+      said.push(`${fields.get("connection")} ${fields.get("keep-alive")}`);
     }
-    expect(said).toEqual(["keep-alive", "keep-alive", "close"]);
+    expect(said).toEqual(["keep-alive timeout=20", "keep-alive timeout=20", "close undefined"]);
     await connection.untilEnd();
   });
 

@@ -32,6 +32,7 @@ const USUAL: ConnectionConfig = {
   sendMs: 60_000,
   idleMs: 75_000,
   isReset: false,
+  toldIdleSec: 0,
   maxRequests: 0,
   maxHeadBytes: 81_920,
   maxLineBytes: 67_584,
@@ -43,6 +44,7 @@ test.each<[said: string, meant: Partial<ConnectionConfig>]>([
   ['client_body_timeout = "1500ms"', { bodyMs: 1500 }],
   ['send_timeout = "10m"', { sendMs: 600_000 }],
   ['keepalive_timeout = "10m"', { idleMs: 600_000 }],
+  ['keepalive_header = "1m"', { toldIdleSec: 60 }],
   ["keepalive_timeout = 0", { maxRequests: 1, idleMs: 60_000 }],
   ["keepalive_requests = 1000", { maxRequests: 1000 }],
   ["keepalive_timeout = 0\nkeepalive_requests = 1000", { maxRequests: 1, idleMs: 60_000 }],
@@ -62,7 +64,8 @@ describe("nginx.conf", () => {
     ["client_body_timeout 1500ms;", { bodyMs: 1500 }],
     ["send_timeout 10m;", { sendMs: 600_000 }],
     ["send_timeout 0;", { sendMs: 1000 }],
-    ["keepalive_timeout 65 20;", { idleMs: 65_000 }],
+    ["keepalive_timeout 65 20;", { idleMs: 65_000, toldIdleSec: 20 }],
+    ["keepalive_timeout 65 0;", { idleMs: 65_000 }],
     ["keepalive_timeout 0;", { maxRequests: 1, idleMs: 60_000 }],
     ["keepalive_requests 100;", { maxRequests: 100 }],
     ["keepalive_requests 0;", { maxRequests: 1 }],
@@ -100,12 +103,13 @@ describe("nginx.conf", () => {
     expect(other.notes.join()).toContain("send_timeout counts for all");
   });
 
-  test.each(["large_client_header_buffers 0 8k;", "large_client_header_buffers 4 0;"])(
-    "%s is a fault",
-    (text) => {
-      expect(() => nginx(text)).toThrow("directive invalid value");
-    },
-  );
+  test.each([
+    "keepalive_timeout 65 x;",
+    "large_client_header_buffers 0 8k;",
+    "large_client_header_buffers 4 0;",
+  ])("%s is a fault", (text) => {
+    expect(() => nginx(text)).toThrow("directive invalid value");
+  });
 });
 
 describe("limit_conn", () => {
@@ -154,11 +158,12 @@ describe("limit_conn", () => {
 });
 
 test("what the native listener does not do is a warning, and none where all is wire", () => {
-  const said = `keepalive_timeout = "5m"\nkeepalive_requests = 5\nclient_header_timeout = "5s"\nclient_body_timeout = "5s"
+  const said = `keepalive_timeout = "5m"\nkeepalive_requests = 5\nkeepalive_header = "5m"\nclient_header_timeout = "5s"\nclient_body_timeout = "5s"
 send_timeout = "5s"\nreset_timedout_connection = true\n[limits]\nmax_header_line_size = "8KiB"\nmax_header_size = "8KiB"\nmax_connections = 5`;
   expect(warned(toml(said)).sort()).toEqual([
     "client_body_timeout",
     "client_header_timeout",
+    "keepalive_header",
     "keepalive_requests",
     "keepalive_timeout",
     "limits.max_header_line_size",

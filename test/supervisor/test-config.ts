@@ -20,6 +20,7 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
       sendMs: 60_000,
       idleMs: 75_000,
       isReset: false,
+      toldIdleSec: 0,
       maxRequests: 0,
       maxHeadBytes: 80 * 1024,
       maxLineBytes: 66 * 1024,

@@ -7,7 +7,7 @@ import type { Draft } from "./draft.ts";
 import { innerScopes, type Scope } from "./translate-scope.ts";
 import { type Context, optionValue } from "./translate-settings.ts";
 import type { Directive } from "./tree.ts";
-import { parseNumber, parseSize } from "./units.ts";
+import { parseNumber, parseSeconds, parseSize } from "./units.ts";
 
 /** Directives with the option of the same meaning, and their least value: nothing is closed before it begins. */
 const NUMBERS: readonly (readonly [name: string, path: OptionPath, least: number])[] = [
@@ -26,6 +26,7 @@ export function translateConnections(context: Context, main: Scope, http: Scope,
   const { report, values } = context;
   for (const [name, path, least] of NUMBERS) {
     const found = largest(context, http, name, (directive) => Number(values.of(directive) ?? -1));
+    if (found !== null && name === "keepalive_timeout") toldTimeout(context, found.directive, draft);
     if (found !== null)
       draft.set(
         path,
@@ -45,6 +46,15 @@ export function translateConnections(context: Context, main: Scope, http: Scope,
     draft
       .table("limits")
       .set("max_connections", optionValue(report, most, "limits.max_connections", count || 1), most);
+}
+
+/** `keepalive_timeout 75s 60s`: the second time is what clients are told. */
+function toldTimeout({ report }: Context, directive: Directive, draft: Draft): void {
+  const text = directive.args[1]?.text;
+  const seconds = text === undefined ? 0 : parseSeconds(text);
+  if (seconds === null) report.fault(directive, '"keepalive_timeout" directive invalid value');
+  else if (seconds > 0)
+    draft.set("keepalive_header", optionValue(report, directive, "keepalive_header", seconds), directive);
 }
 
 /**

@@ -9,7 +9,6 @@ import { Outlet } from "./outlet.ts";
 
 const LINE_END = Buffer.from("\r\n");
 const CLOSE_LINE = Buffer.from("Connection: close\r\n");
-const KEEP_LINE = Buffer.from("Connection: keep-alive\r\n");
 const CHUNKED_LINE = Buffer.from("Transfer-Encoding: chunked\r\n");
 const NO_BODY_LINE = Buffer.from("Content-Length: 0\r\n");
 const LAST_CHUNK = Buffer.from("0\r\n\r\n");
@@ -36,6 +35,8 @@ export abstract class Answering extends Outlet implements BreakableSink {
   protected abstract answered(): void;
   /** Its stream holds the connection from now on. */
   protected abstract held(): void;
+  /** What answers say where the connection goes on. */
+  protected abstract get keepLine(): Uint8Array;
   /** So much of the request is still to come that the connection ends rather than read it. */
   protected abstract get hasMuchUnread(): boolean;
 
@@ -55,7 +56,7 @@ export abstract class Answering extends Outlet implements BreakableSink {
     if (length === 0 && !lines.hasLength) out.pushBytes(NO_BODY_LINE);
     else if (length > 0 && !lines.hasLength) out.pushLatin1(`Content-Length: ${length}\r\n`);
     else if (isEndless && !this.isOld) out.pushBytes(CHUNKED_LINE);
-    out.pushBytes(this.isLast ? CLOSE_LINE : KEEP_LINE);
+    out.pushBytes(this.isLast ? CLOSE_LINE : this.keepLine);
     out.pushBytes(LINE_END);
   }
 

@@ -131,6 +131,10 @@ export class Connection extends Answering implements Carrier {
     this.#aborts = null;
   }
 
+  protected get keepLine(): Uint8Array {
+    return this.server.keepLine;
+  }
+
   override overdue(list: DueList): void {
     const { server } = this;
     const isQuiet = list === server.idle || (list === server.heads && this.#input === null);

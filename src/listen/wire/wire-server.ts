@@ -40,6 +40,8 @@ export interface WireServerOptions {
   readonly mostRequests: number;
   /** Connections whose time is over are reset. */
   readonly resetsTimedOut: boolean;
+  /** What clients are told of the time they may be idle; 0: nothing. */
+  readonly toldIdleSec: number;
   readonly answer: (request: WireRequest) => Answer | Promise<Answer>;
   /** What is answered where that throws. */
   readonly failed: (error: unknown) => Response;
@@ -52,6 +54,7 @@ export class WireServer {
   readonly bodyBounds: BodyBounds;
   readonly mostRequests: number;
   readonly resetsTimedOut: boolean;
+  readonly keepLine: Uint8Array;
   readonly sockets: SocketServer;
   /** For the request that is read now. */
   head = new WireHead();
@@ -79,6 +82,8 @@ export class WireServer {
     this.bodyBounds = options.bodyBounds;
     this.mostRequests = options.mostRequests;
     this.resetsTimedOut = options.resetsTimedOut;
+    const told = options.toldIdleSec > 0 ? `Keep-Alive: timeout=${options.toldIdleSec}\r\n` : "";
+    this.keepLine = Buffer.from(`Connection: keep-alive\r\n${told}`);
     this.#answer = options.answer;
     this.#failed = options.failed;
     this.heads = new DueList(this.clock, deadlines.headMs, true);
