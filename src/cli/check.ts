@@ -5,8 +5,7 @@
 import { readFileSync } from "node:fs";
 import { formatFault, formatWarning } from "../config/fault.ts";
 import type { DoorReason } from "../config/model.ts";
-import { diskReader } from "../config/nginx/file-reader.ts";
-import { isNginx, loadNginxDocument, translationNotes } from "../config/nginx/load.ts";
+import { isNginx } from "../config/nginx/load.ts";
 import { channelRecords } from "../config/store-checks.ts";
 import { pointlessSync } from "../supervisor/store-settings.ts";
 import { loadCheckedConfig } from "./checked-config.ts";
@@ -23,7 +22,7 @@ export function checkCommand(file: string, { foreign }: { readonly foreign?: str
   for (const warning of outcome.warnings) process.stderr.write(`${formatWarning(warning)}\n`);
   if (outcome.ok) {
     const pointless = pointlessSync(outcome.config, process.env);
-    const notes = [...nginxNotes(file, foreign), ...(pointless === null ? [] : [pointless])];
+    const notes = [...outcome.remarks, ...(pointless === null ? [] : [pointless])];
     for (const note of notes) process.stderr.write(`${file}: ${note}\n`);
     const { listen, listeners, workers, locations, store } = outcome.config;
     const records = channelRecords(store.size, store.channels);
@@ -52,13 +51,6 @@ function reason(doorReason: DoorReason, file: string): string {
     case "default":
       return "the default";
   }
-}
-
-/** The file is good, so it can be read and translated; this is the second time, which costs a check nothing. */
-function nginxNotes(file: string, foreign: string | undefined): readonly string[] {
-  const text = readFileSync(file, "utf8");
-  const options = { foreign: foreign === undefined ? null : Number(foreign) };
-  return isNginx(file, text) ? translationNotes(loadNginxDocument(text, file, diskReader, options)) : [];
 }
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;

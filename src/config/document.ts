@@ -239,13 +239,11 @@ class Walk {
     values[prefix + key] = issues.length === 0 ? value : undefined;
   }
 
+  /** A record of one's own each time; what is in it is read once, as a large file has hundreds of locations. */
   #defaults(prefix: string): Record<string, unknown> {
-    const values: Record<string, unknown> = {};
-    for (const [path, option] of ALL_OPTIONS) {
-      if (tablePrefixOf(path) !== prefix) continue;
-      values[path] = option.default === null ? null : readOption(option, path, option.default).value;
-    }
-    return values;
+    const known = defaultsOf.get(prefix) ?? readDefaults(prefix);
+    defaultsOf.set(prefix, known);
+    return { ...known };
   }
 
   #issues(path: string, issues: readonly Issue[]): void {
@@ -266,6 +264,17 @@ class Walk {
   }
 }
 
+const defaultsOf = new Map<string, Readonly<Record<string, unknown>>>();
+
+function readDefaults(prefix: string): Readonly<Record<string, unknown>> {
+  const values: Record<string, unknown> = {};
+  for (const [path, option] of ALL_OPTIONS) {
+    if (tablePrefixOf(path) !== prefix) continue;
+    values[path] = option.default === null ? null : readOption(option, path, option.default).value;
+  }
+  return values;
+}
+
 const present = <Entry>(entries: readonly (Entry | null)[]): Entry[] =>
   entries.filter((entry) => entry !== null);
 
@@ -278,5 +287,8 @@ const tablePrefixOf = (path: string): string => /^\w+\[\]\./.exec(path)?.[0] ?? 
 const isSection = (key: string): boolean => ALL_OPTIONS.some(([path]) => path.startsWith(`${key}.`));
 
 /** Filled from the table, so it has the keys the table promises; where a value was faulty, nobody gets to see it. */
-const withoutPrefix = (values: Table, prefix: string): Table =>
-  Object.fromEntries(Object.entries(values).map(([path, value]) => [path.slice(prefix.length), value]));
+function withoutPrefix(values: Table, prefix: string): Table {
+  const short: Record<string, unknown> = {};
+  for (const path in values) short[path.slice(prefix.length)] = values[path];
+  return short;
+}

@@ -11,7 +11,7 @@ import { type Fault, type Issue, shownValue } from "./fault.ts";
 import { readOption } from "./kinds.ts";
 import type { Config } from "./model.ts";
 import { type NamedCode, namedCode } from "./named-code.ts";
-import { checkNginx, isNginx, startNotes } from "./nginx/load.ts";
+import { checkNginx, isNginx, startNotes, translationNotes } from "./nginx/load.ts";
 import { waysFor } from "./nginx/ways.ts";
 import { type MainValues, OPTIONS } from "./options.ts";
 import { OF_NATIVE } from "./server-warnings.ts";
@@ -42,6 +42,8 @@ export interface LoadedConfig {
   readonly warnings: readonly Fault[];
   /** For the log, of an nginx.conf: what is ignored, what is otherwise than there, what the module says at a start. */
   readonly notes: readonly string[];
+  /** The same for who checks the file, who wants to know nothing of a start. */
+  readonly remarks: readonly string[];
   /** What an nginx.conf wants to be there: `serve` makes them. */
   readonly folders: readonly string[];
 }
@@ -86,23 +88,33 @@ export function loadConfig({ file, overrides = {}, foreign }: LoadRequest): Load
   const strained = overrides.workers === undefined ? [] : storeIssues(main).map(workersFault);
   if (strained.length > 0) return refused(strained);
   const config = buildConfig({ ...outcome.values, main, servers }, folder);
-  return { ok: true, config, warnings, notes: outcome.notes, folders: outcome.folders };
+  const { notes, remarks, folders } = outcome;
+  return { ok: true, config, warnings, notes, remarks, folders };
 }
 
 type TextOutcome =
-  | (Pick<LoadedConfig, "ok" | "warnings" | "notes" | "folders"> & { readonly values: CheckedValues })
+  | (Pick<LoadedConfig, "ok" | "warnings" | "notes" | "remarks" | "folders"> & {
+      readonly values: CheckedValues;
+    })
   | (Pick<RefusedConfig, "ok" | "faults" | "warnings" | "ways"> & { readonly values: CheckedValues | null });
 
 /** A file of either kind, checked. */
 function readText(text: string, file: string, foreign: number | null): TextOutcome {
   if (!isNginx(file, text)) {
     const outcome = readToml(text, file);
-    return outcome.ok ? { ...outcome, notes: [], folders: [] } : { ...outcome, ways: [] };
+    return outcome.ok ? { ...outcome, notes: [], remarks: [], folders: [] } : { ...outcome, ways: [] };
   }
   const { translation, values, faults, warnings } = checkNginx(text, file, { foreign });
   if (faults.length > 0)
     return { ok: false, faults, values, warnings, ways: foreign === null ? waysFor(text, file, faults) : [] };
-  return { ok: true, values, warnings, notes: startNotes(translation), folders: translation.folders };
+  return {
+    ok: true,
+    values,
+    warnings,
+    notes: startNotes(translation),
+    remarks: translationNotes(translation),
+    folders: translation.folders,
+  };
 }
 
 /** `--listen` takes the place of every address of the file, TLS and all; `--listener` that of what servers ask for. */

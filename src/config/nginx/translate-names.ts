@@ -11,24 +11,38 @@ const NAMES =
 const CONSTANT = new RegExp(`\\$(?:\\{(${NAMES})\\}|(${NAMES})\\b)`, "gi");
 
 /** What does not mean one thing (the port of a server with two) is left as it is, and then is an unknown variable. */
-export function constantsIn(scope: Scope): (text: string) => string {
-  const root = folderOf(scope);
-  const values: Readonly<Record<string, string | null>> = {
-    server_name: inEffect(scope, "server_name")[0]?.args[0]?.text ?? "",
-    server_port: portOf(scope),
-    hostname: hostname(),
-    document_root: root,
-    realpath_root: root,
-    // Of an alias it is the path without the location's prefix, which has no name.
-    request_filename: root === null ? null : `${root}$uri`,
-    fastcgi_script_name: "$uri",
-  };
-  return (text) =>
-    text.replace(CONSTANT, (whole, braced: string | undefined, bare: string | undefined) => {
-      const name = (braced ?? bare ?? "").toLowerCase();
-      const value = values[name] ?? null;
-      return value === null || (value.includes("$") && !MADE_OF_PATHS.has(name)) ? whole : value;
-    });
+export const constantsIn =
+  (scope: Scope): ((text: string) => string) =>
+  (text) =>
+    // Most texts have none, and most locations no text with one.
+    text.includes("$") ? withConstants(scope, text) : text;
+
+function withConstants(scope: Scope, text: string): string {
+  return text.replace(CONSTANT, (whole, braced: string | undefined, bare: string | undefined) => {
+    const name = (braced ?? bare ?? "").toLowerCase();
+    const value = constantIn(scope, name);
+    return value === null || (value.includes("$") && !MADE_OF_PATHS.has(name)) ? whole : value;
+  });
+}
+
+function constantIn(scope: Scope, name: string): string | null {
+  switch (name) {
+    case "server_name":
+      return inEffect(scope, "server_name")[0]?.args[0]?.text ?? "";
+    case "server_port":
+      return portOf(scope);
+    case "hostname":
+      return hostname();
+    case "fastcgi_script_name":
+      return "$uri";
+    case "request_filename": {
+      // Of an alias it is the path without the location's prefix, which has no name.
+      const root = folderOf(scope);
+      return root === null ? null : `${root}$uri`;
+    }
+    default:
+      return folderOf(scope);
+  }
 }
 
 /** These may have variables in them, which then stand in their place. */

@@ -85,11 +85,12 @@ test("a tree of 3,000 lines in 60 files is checked in 300 ms", () => {
   const text = "events { }\nhttp {\npush_stream_shared_memory_size 32m;\ninclude sites/*.conf;\n}\n";
   writeFileSync(file, text);
   const times = Array.from({ length: 3 }, () => {
-    const startMs = performance.now();
+    const before = process.cpuUsage();
     const { faults } = checkNginx(text, file);
     expect(faults).toEqual([]);
-    return performance.now() - startMs;
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1000;
   });
-  // The best of three: other tests share the machine.
+  // Time of a processor, and the best of three: others share the machine.
   expect(Math.min(...times)).toBeLessThan(300);
 });
