@@ -14,7 +14,7 @@ import { Locator } from "./config/located-request.ts";
 import type { ClusterConfig, Config } from "./config/model.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import type { Closing, Doors } from "./doors.ts";
-import { Entrance } from "./entrance/entrance.ts";
+import { Entrance, type EntranceServer } from "./entrance/entrance.ts";
 import { innerQuestions } from "./entrance/inner-question.ts";
 import { type Refusal, Refusals } from "./errors.ts";
 import { Fanout } from "./fanout/fanout.ts";
@@ -27,7 +27,13 @@ import { hooksOf } from "./handlers/hooks.ts";
 import { HandlerHost } from "./handlers/host.ts";
 import { type HandlerFiles, loadHandlers } from "./handlers/loader.ts";
 import { handlerEndpoints, handlers } from "./handlers/plugin.ts";
-import { type Application, type Listener, type ListenOptions, startListener } from "./listen/listener.ts";
+import {
+  type Application,
+  type Listener,
+  type ListenOptions,
+  type Server,
+  startListener,
+} from "./listen/listener.ts";
 import { isWebSocket, largestBody, socketSizes } from "./listen/socket-sizes.ts";
 import { startWireListener } from "./listen/wire-listener.ts";
 import { log } from "./log.ts";
@@ -244,6 +250,10 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       idleSec,
       connections: config.connections,
       compose,
+      answerTo: (error: unknown) => entrance.unknownClient(error),
+      // Of a Request of Bun's every answer is a Response.
+      serveDirectly: (request: Request, server: Server) =>
+        entrance.serve(request, server as EntranceServer) as Response | Promise<Response> | null,
     };
     const serves: ListenOptions["serves"] = (server, source) => locator.listens(server, address, source);
     listeners.push(
@@ -252,7 +262,6 @@ export function startWorker(options: WorkerOptions): RunningWorker {
             ...common,
             serves,
             serve: (request, server) => entrance.serve(request, server),
-            answerTo: (error) => entrance.unknownClient(error),
             isFull,
             mostOpen: mostOpenOf(options),
           })

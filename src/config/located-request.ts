@@ -188,6 +188,9 @@ export class Locator {
   readonly #kept = new WeakMap<Incoming, Callers>();
   /** Those that were sent on, which are not looked for once more. */
   readonly #sentOn = new WeakMap<Incoming, LocatedRequest>();
+  /** Somebody is in one of those. */
+  #hasMarked = false;
+  #spot: Spot = NOWHERE;
   #lastRequest: Incoming | null = null;
   #last: LocatedRequest | null = null;
   #lastUnknown: UnknownPeer | null = null;
@@ -211,6 +214,7 @@ export class Locator {
   /** Call before handing a request in a second time. */
   keepCallers({ request, callers }: LocatedRequest): void {
     this.#kept.set(request, callers);
+    this.#hasMarked = true;
   }
 
   /** Sends a request to another place of its server. It is to be handed in a second time, and then is there. */
@@ -233,7 +237,8 @@ export class Locator {
     this.#last = null;
     this.#lastUnknown = null;
     try {
-      this.#last = this.#sentOn.get(request) ?? this.#locate(request, this.#doorOf(server));
+      const sentOn = this.#hasMarked ? this.#sentOn.get(request) : undefined;
+      this.#last = sentOn ?? this.#locate(request, this.#doorOf(server));
     } catch (error) {
       if (!(error instanceof UnknownPeer)) throw error;
       this.#lastUnknown = error;
@@ -263,14 +268,14 @@ export class Locator {
   #locate(request: Incoming, door: Door): LocatedRequest | null {
     const { exchange } = request;
     const url = exchange === undefined ? request.url : exchange.target;
-    const start = url.startsWith("/") ? 0 : url.indexOf("/", AFTER_SCHEME + 1);
-    const mark = url.indexOf("?", start);
-    const path = mark < 0 ? url.slice(start) : url.slice(start, mark);
+    const spot = url === this.#spot.url ? this.#spot : spotOf(url);
+    this.#spot = spot;
     const place = this.#places[this.#choose === null ? 0 : this.#serverFor(request, door)];
+    const { path, query } = spot;
+    // The last answer is kept there, too.
     const match = place?.find(path);
     if (place === undefined || match === null || match === undefined) return null;
-    const query = mark < 0 ? "" : url.slice(mark + 1);
-    const kept = this.#kept.get(request) ?? null;
+    const kept = this.#hasMarked ? (this.#kept.get(request) ?? null) : null;
     const located = new LocatedRequest(request, path, query, match, door, place, kept);
     if (match.isTooLong) {
       located.returned = TOO_LONG;
@@ -290,6 +295,23 @@ export class Locator {
   #serverFor(request: Incoming, { address }: Door): number {
     return this.#choose?.(address, fieldOf(request, "host") ?? "") ?? 0;
   }
+}
+
+/** A URL taken apart. Publishers post to one again and again: of the last one it is kept. */
+interface Spot {
+  readonly url: string;
+  readonly path: string;
+  readonly query: string;
+}
+
+const NOWHERE: Spot = { url: "", path: "", query: "" };
+
+function spotOf(url: string): Spot {
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", AFTER_SCHEME + 1);
+  const mark = url.indexOf("?", start);
+  return mark < 0
+    ? { url, path: url.slice(start), query: "" }
+    : { url, path: url.slice(start, mark), query: url.slice(mark + 1) };
 }
 
 /** `name` in lower case. */

@@ -1,7 +1,9 @@
 /**
  * What every request passes first, whichever door it came by: the limit of connections, a path that can be read at all, what the
- * steps of its location return, and who may come in: access rules, passwords and grants (access/), then somebody's guard. Composed by app.ts: for Bun's door as the first plugin of the application, for a door
- * that writes its bytes itself as the way to the two roles that carry messages (`serve`).
+ * steps of its location return, and who may come in: access rules, passwords and grants (access/), then somebody's guard.
+ *
+ * Both doors ask it first for the two roles that carry messages (`serve`); what is another role's goes through the application, whose
+ * first plugin it is (`enter`). Composed by app.ts.
  */
 import type { Access } from "../access/access.ts";
 import { Admission } from "../access/admission.ts";
@@ -18,9 +20,11 @@ import { originOf, returnedAnswer } from "../front/returned.ts";
 import { UnknownClients } from "../front/unknown-clients.ts";
 import type { Guards } from "../handlers/guard.ts";
 import type { Incoming } from "../incoming.ts";
+import type { PublisherEndpoint } from "../publish/endpoint.ts";
 import type { Ingest } from "../publish/ingest.ts";
 import type { PublisherEndpoints } from "../publish/plugin.ts";
 import { Counter } from "../store/counters.ts";
+import type { SubscriberEndpoint } from "../subscribe/endpoint.ts";
 import type { IdleTimer } from "../subscribe/line.ts";
 import type { SubscriberEndpoints } from "../subscribe/plugin.ts";
 import type { Upgrader } from "../subscribe/websocket.ts";
@@ -59,10 +63,17 @@ export class Entrance {
   /** Whose 404 has the location's own page and headers. */
   readonly #isEmpty: readonly boolean[];
   readonly #admission: Admission;
+  /** By index of Config.locations: whom `serve` hands requests to. What may be sent on to another role is the application's. */
+  readonly #served: readonly (PublisherEndpoint | SubscriberEndpoint | null)[];
+  /** Looked at by `serve` and left to the application, which enters it in the same turn. */
+  #handedOn: LocatedRequest | null = null;
 
   constructor(options: EntranceOptions) {
-    const { config, front, access, guards } = options;
+    const { config, front, access, guards, publishers, subscribers } = options;
     this.#options = options;
+    this.#served = config.locations.map((_, index) =>
+      front.leadsOn(index) ? null : (publishers[index] ?? subscribers[index] ?? null),
+    );
     this.#admission = new Admission(config, front, access);
     this.#countsRequests = config.locations.some(({ role }) => role.kind === "stub-status");
     this.#isEmpty = config.locations.map(
@@ -87,22 +98,27 @@ export class Entrance {
    * of it than where it belongs.
    */
   serve(request: Incoming, server: EntranceServer): Answering | null {
-    const { config, locator, front, publishers, subscribers } = this.#options;
+    const { locator, front } = this.#options;
+    this.#handedOn = null;
     const located = this.#look(request, server);
     if (!("index" in located)) return located;
-    const kind = config.locations[located.index]?.role.kind;
-    // What may be sent on to another role is the application's.
-    if ((kind !== "publisher" && kind !== "subscriber") || front.leadsOn(located.index)) return null;
-    const refused = this.#admit(located, server, () => this.serve(request, server) ?? headerOnly(500));
+    const endpoint = this.#served[located.index] ?? null;
+    if (endpoint === null) {
+      this.#handedOn = located;
+      return null;
+    }
+    const refused = this.#isPlain(located) ? undefined : this.#admitServed(located, server);
     if (refused !== undefined) return refused;
     locator.forget();
-    const endpoint = publishers[located.index] ?? subscribers[located.index] ?? null;
-    return endpoint === null ? null : front.finish(located, endpoint.handle(located, server));
+    return front.finish(located, endpoint.handle(located, server));
   }
 
   /** Where it belongs, or why nobody looks at it any further. */
   #look(request: Incoming, server: AddressSource | null): LocatedRequest | Response {
     const { locator, subscribers, isFull } = this.#options;
+    const handedOn = this.#handedOn;
+    this.#handedOn = null;
+    if (handedOn?.request === request) return handedOn;
     if (request.exchange?.isExtra ?? isFull()) {
       this.#countRefused();
       const asked = hasBadHost(request) ? null : locator.look(request, server);
@@ -111,12 +127,28 @@ export class Entrance {
       return closing(away ?? refuse(Refusals.tooManyConnections));
     }
     if (hasBadHost(request)) return headerOnly(400);
-    if (this.#countsRequests)
+    // A door of our own makes another request of what it hands on.
+    if (this.#countsRequests && handedOn === null)
       this.#options.ingest.store.count(this.#options.ingest.slot, Counter.REQUESTS, 1);
     const located = locator.look(request, server);
     if (located !== null) return located;
     this.#countRefused();
     return this.#unknown.refuse(locator.unknown);
+  }
+
+  /** Nobody and nothing stands between a request and its role: of most locations. */
+  #isPlain(located: LocatedRequest): boolean {
+    const { front } = this.#options;
+    return (
+      this.#isOpen[located.index] === true &&
+      located.returned === null &&
+      !front.sendsOn &&
+      front.misuse(located) === null
+    );
+  }
+
+  #admitServed(located: LocatedRequest, server: EntranceServer): Answering | undefined {
+    return this.#admit(located, server, () => this.serve(located.request, server) ?? headerOnly(500));
   }
 
   #admit(

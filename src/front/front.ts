@@ -143,8 +143,18 @@ export class Front {
   finish(located: LocatedRequest, answer: Answer | Promise<Answer>): Answer | Promise<Answer> {
     const entry = this.#entries[located.index] ?? null;
     const isLast = isLastRequest(located.request);
+    if (entry === null && !isLast && !(located.statusInstead > 0)) return answer;
+    return this.#finish(located, answer, entry, isLast);
+  }
+
+  /** By itself, as what it makes for later would cost every answer something. */
+  #finish(
+    located: LocatedRequest,
+    answer: Answer | Promise<Answer>,
+    entry: Entry | null,
+    isLast: boolean,
+  ): Response | Promise<Response> {
     const { moves, statusInstead } = located;
-    if (entry === null && !isLast && !(statusInstead > 0)) return answer;
     const finish = (made: Answer): Response | Promise<Response> => {
       if (entry !== null && entry.addressLimit !== null) this.addressLimits.answered(located, made);
       const response = asResponse(made);

@@ -36,8 +36,6 @@ export interface WireBridge extends AddressSource {
 export interface WireListenOptions extends ListenOptions {
   /** Publishing and subscribing; null: the request is another role's. */
   readonly serve: (request: Incoming, server: WireBridge) => Answer | Promise<Answer> | null;
-  /** To what a role threw; null: it is a fault of ours. */
-  readonly answerTo: (error: unknown) => Response | null;
   /** There are more connections than may be. */
   readonly isFull: () => boolean;
   /** Connections above this are closed at once: they would take the last descriptors. */

@@ -7,16 +7,22 @@ import type { LocatedRequest } from "../config/located-request.ts";
 export type Body = Uint8Array | "too large";
 
 /** Rejects when the sender vanishes. `maxBytes` may be infinite. */
-export function readBody({ request }: LocatedRequest, isDeclared: boolean, maxBytes: number): Promise<Body> {
-  // A request that came by the early listener has no stream: its body is bounded there, by the largest location's limit.
-  if (isDeclared || request.body === null)
-    return request
-      .arrayBuffer()
-      .then((body) => (body.byteLength > maxBytes ? "too large" : new Uint8Array(body)));
-  return readChunks(request.body, maxBytes);
+export function readBody(located: LocatedRequest, isDeclared: boolean, maxBytes: number): Promise<Body> {
+  const whole = wholeBody(located, isDeclared);
+  if (whole === null) return readChunks(located, maxBytes);
+  return whole.then((body) => (body.byteLength > maxBytes ? "too large" : new Uint8Array(body)));
 }
 
-async function readChunks(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<Body> {
+/** One whose length is known, or bounded by its door (of a wire request, which has no stream); null: it has to be read in chunks. */
+export const wholeBody = ({ request }: LocatedRequest, isDeclared: boolean): Promise<ArrayBuffer> | null =>
+  isDeclared || request.body === null ? request.arrayBuffer() : null;
+
+async function readChunks({ request }: LocatedRequest, maxBytes: number): Promise<Body> {
+  const { body } = request;
+  return body === null ? new Uint8Array(0) : await collected(body, maxBytes);
+}
+
+async function collected(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<Body> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of stream) {

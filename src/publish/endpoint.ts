@@ -6,13 +6,13 @@ import { hostname } from "node:os";
 import { headerOnly, NO_CACHE, refuse } from "../answer.ts";
 import { binaryBytes } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
-import { locationValue } from "../config/location-values.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
+import { rememberedByUrl } from "../config/url-value.ts";
 import type { CompiledValue } from "../config/variables.ts";
 import { type Answer, SharedAnswer } from "../direct-answer.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import { errorPage } from "../front/error-page.ts";
-import type { LocationHooks, OfferedDraft } from "../front/location-hooks.ts";
+import type { Judge, LocationHooks, OfferedDraft } from "../front/location-hooks.ts";
 import { type ChannelCounts, channelCounts, countsByName, zoneCounts } from "../store/channel-statistics.ts";
 import { Counter } from "../store/counters.ts";
 import { BUSY } from "../store/outcome.ts";
@@ -20,17 +20,15 @@ import { ByteWriter } from "../wire/byte-writer.ts";
 import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";
 import { negotiate } from "../wire/statistics-format.ts";
 import { AnswerHeaders, type HeaderSet } from "./answer-headers.ts";
-import { readBody } from "./body.ts";
-import { type Ingest, ingestPatiently, openTarget, type Target } from "./ingest.ts";
+import { readBody, wholeBody } from "./body.ts";
+import { type Draft, type Ingest, ingestPatiently, openTarget, type Target } from "./ingest.ts";
+import { KnownTargets } from "./known-targets.ts";
 import type { Order } from "./order.ts";
 
 const encoder = new TextEncoder();
 
 /** What the store takes. */
 const MAX_EVENT_NAME_BYTES = 65_534;
-
-/** More channels in one path are not worth remembering. */
-const REMEMBERED_TARGETS = 8;
 
 export class PublisherEndpoint {
   readonly #config: Config;
@@ -43,8 +41,7 @@ export class PublisherEndpoint {
   readonly #ingest: Ingest;
   readonly #writer = new ByteWriter();
   readonly #hooks: LocationHooks | null;
-  #lastPath: string | null = null;
-  #lastTargets: readonly Target[] = [];
+  readonly #known = new KnownTargets();
   readonly #deletedText: Uint8Array;
 
   constructor(
@@ -61,7 +58,7 @@ export class PublisherEndpoint {
     this.#allow = admin ? "GET, POST, PUT, DELETE" : "GET, POST, PUT";
     this.#maxBodyBytes = location.maxBodyBytes > 0 ? location.maxBodyBytes : Number.POSITIVE_INFINITY;
     this.#headers = new AnswerHeaders(location, this.#allow);
-    this.#channelsPath = locationValue(location, location.channelsPath);
+    this.#channelsPath = rememberedByUrl(location, location.channelsPath);
     this.#ingest = ingest;
     this.#deletedText = encoder.encode(config.messages.channelDeletedText);
   }
@@ -87,35 +84,50 @@ export class PublisherEndpoint {
   }
 
   // --- publish: channels are made in path order before the body is looked at (spec 2.1 (7), 2.4) ---------------------------
+  // What makes a function for later stands in a method of its own: the engine makes the environment of such functions whenever their
+  // method is called, and most publishes need none but the one that waits for the body.
 
   #publish(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Answer | Promise<Answer> {
     const targets = this.#targets(this.#path(located), located);
-    if (targets === Refusals.busy)
-      return this.#later(located, headers, () => this.#publish(located, headers, isDeclared));
+    if (targets === Refusals.busy) return this.#publishLater(located, headers, isDeclared);
     if ("status" in targets) return this.#refuse(targets, headers);
     const body = located.bodyNow();
-    if (body !== null)
-      return body.length > this.#maxBodyBytes
-        ? this.#tooLarge(headers)
-        : this.#append(located, headers, targets, body);
-    return readBody(located, isDeclared, this.#maxBodyBytes).then(
-      (read) =>
-        read === "too large" ? this.#tooLarge(headers) : this.#append(located, headers, targets, read),
+    if (body !== null) return this.#append(located, headers, targets, body);
+    const whole = wholeBody(located, isDeclared);
+    return whole === null
+      ? this.#appendChunks(located, headers, targets)
+      : this.#appendWhole(located, headers, targets, whole);
+  }
+
+  #publishLater(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Promise<Answer> {
+    return this.#later(located, headers, () => this.#publish(located, headers, isDeclared));
+  }
+
+  #appendWhole(
+    located: LocatedRequest,
+    headers: HeaderSet,
+    targets: readonly Target[],
+    whole: Promise<ArrayBuffer>,
+  ): Promise<Answer> {
+    return whole.then(
+      (body) => this.#append(located, headers, targets, new Uint8Array(body)),
       (error: unknown) => this.#bodyFailed(error, headers),
     );
   }
 
-  /** A publisher names the same channels again and again, so the last ones are remembered as long as they live. */
+  #appendChunks(located: LocatedRequest, headers: HeaderSet, targets: readonly Target[]): Promise<Answer> {
+    return readBody(located, false, this.#maxBodyBytes).then(
+      (body) =>
+        body === "too large" ? this.#tooLarge(headers) : this.#append(located, headers, targets, body),
+      (error: unknown) => this.#bodyFailed(error, headers),
+    );
+  }
+
   #targets(path: string, located: LocatedRequest): readonly Target[] | Refusal {
-    const { store } = this.#ingest;
-    const known = this.#lastTargets;
-    if (path === this.#lastPath && known.every(({ index, incarnation }) => store.isLive(index, incarnation)))
-      return known;
+    const known = this.#known.find(this.#ingest.store, path);
+    if (known !== null) return known;
     const opened = this.#openTargets(path, located);
-    if (!("status" in opened) && opened.length <= REMEMBERED_TARGETS) {
-      this.#lastPath = path;
-      this.#lastTargets = opened;
-    }
+    if (!("status" in opened)) this.#known.keep(path, opened);
     return opened;
   }
 
@@ -141,16 +153,30 @@ export class PublisherEndpoint {
     targets: readonly Target[],
     data: Uint8Array,
   ): Answer | Promise<Answer> {
+    if (data.length > this.#maxBodyBytes) return this.#tooLarge(headers);
     if (data.length === 0) return this.#refuse(Refusals.emptyMessage, headers);
     const eventId = headerBytes(located, "event-id");
     const eventType = headerBytes(located, "event-type");
     if (Math.max(eventId?.length ?? 0, eventType?.length ?? 0) > MAX_EVENT_NAME_BYTES)
       return this.#refuse(Refusals.eventNameTooLarge, headers);
-    const draft = { data, eventId, eventType };
     const judge = this.#hooks?.judge(located) ?? null;
-    if (judge === null) return this.#store(located, headers, targets, draft);
+    if (judge !== null) return this.#judged(located, headers, targets, judge, { data, eventId, eventType });
+    const draft = { data, eventId, eventType, stored: this.#location.storeMessages };
+    return this.#store(located, headers, targets, draft);
+  }
+
+  #judged(
+    located: LocatedRequest,
+    headers: HeaderSet,
+    targets: readonly Target[],
+    judge: Judge,
+    draft: OfferedDraft,
+  ): Answer | Promise<Answer> {
+    const stored = this.#location.storeMessages;
     const act = (said: OfferedDraft | Refusal): Answer | Promise<Answer> =>
-      "status" in said ? this.#refuse(said, headers) : this.#store(located, headers, targets, said);
+      "status" in said
+        ? this.#refuse(said, headers)
+        : this.#store(located, headers, targets, { ...said, stored });
     const names = targets.map(({ name }) => name);
     const verdict = judge(names, draft);
     return verdict instanceof Promise ? verdict.then(act) : act(verdict);
@@ -160,13 +186,21 @@ export class PublisherEndpoint {
     located: LocatedRequest,
     headers: HeaderSet,
     targets: readonly Target[],
-    draft: OfferedDraft,
+    draft: Draft,
   ): Answer | Promise<Answer> {
-    const stored = this.#location.storeMessages;
-    const refusal = ingestPatiently(this.#ingest, targets, { ...draft, stored }, Date.now(), located);
+    const refusal = ingestPatiently(this.#ingest, targets, draft, Date.now(), located);
     return refusal instanceof Promise
-      ? refusal.then((late) => this.#stored(located, headers, targets, late))
+      ? this.#storedLate(located, headers, targets, refusal)
       : this.#stored(located, headers, targets, refusal);
+  }
+
+  #storedLate(
+    located: LocatedRequest,
+    headers: HeaderSet,
+    targets: readonly Target[],
+    refusal: Promise<Refusal | null>,
+  ): Promise<Answer> {
+    return refusal.then((late) => this.#stored(located, headers, targets, late));
   }
 
   #stored(
@@ -182,16 +216,20 @@ export class PublisherEndpoint {
         headers,
       );
     }
-    const { store } = this.#ingest;
-    const counts = targets.map((target) => channelCounts(store, target) ?? countsOfLost(target));
-    return this.#onDisk(this.#info(located, headers, counts), headers);
+    return this.#onDisk(this.#info(located, headers, targets.map(this.#countsOf)), headers);
   }
+
+  readonly #countsOf = (target: Target): ChannelCounts =>
+    channelCounts(this.#ingest.store, target) ?? countsOfLost(target);
 
   /** `sync = "each"`: nobody is told that something is done before that is on the disk. Subscribers may have it already. */
   #onDisk(answer: Answer, headers: HeaderSet): Answer | Promise<Answer> {
     const { onDisk } = this.#ingest;
-    if (onDisk === null) return answer;
-    return onDisk().then((isSafe) => (isSafe ? answer : this.#page(500, headers)));
+    return onDisk === null ? answer : this.#answerOnDisk(answer, headers, onDisk());
+  }
+
+  #answerOnDisk(answer: Answer, headers: HeaderSet, safe: Promise<boolean>): Promise<Answer> {
+    return safe.then((isSafe) => (isSafe ? answer : this.#page(500, headers)));
   }
 
   /** What does not fit into the store is an error of nginx's core, with its page and the end of the connection (spec 2.3, 6.5). */
@@ -241,7 +279,8 @@ export class PublisherEndpoint {
     if (only !== undefined && second === undefined) format.single(writer, only);
     else format.group(writer, zoneCounts(this.#ingest.store, hostname(), Date.now()), channels);
     const init = headers.ofType(format.contentType);
-    return located.isDirect ? new SharedAnswer(init, writer.copy()) : new Response(writer.copy(), init);
+    // A Response takes the bytes when it is made.
+    return located.isDirect ? new SharedAnswer(init, writer.copy()) : new Response(writer.view(), init);
   }
 
   // --- deletion (spec 2.7) -----------------------------------------------------------------------------------------------------
