@@ -155,11 +155,13 @@ export class WireRequest implements Incoming, Exchange {
     return this.#own.minor;
   }
 
-  /** For the roles that want one; null: none can be made of it (a method that Fetch forbids). */
+  /** For the roles that want one; null: none can be made of it (a method that Fetch forbids, or takes for another). */
   toRequest(): Request | null {
     try {
       const { url, method, headers, signal } = this;
       const request = new Request(url, { method, headers, signal });
+      // Fetch makes GET of "get" (2.2.1); to HTTP they are two (RFC 9110 9.1).
+      if (request.method !== method) return null;
       Object.defineProperty(request, "exchange", { value: this });
       Object.defineProperty(request, "arrayBuffer", { value: () => this.arrayBuffer() });
       return request;
