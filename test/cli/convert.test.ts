@@ -16,7 +16,7 @@ function fileOf(name: string, text: string): string {
   return file;
 }
 
-const GOOD = `user nobody;
+const GOOD = `env NAME;
 http {
   push_stream_shared_memory_size 32M;
   server {
@@ -34,18 +34,18 @@ test("convert prints TOML that check takes, and says where things come from", as
   const { code, out, err } = await runSluice(["convert", file]);
   expect({ code, err }).toEqual({ code: 0, err: "" });
   expect(out).toStartWith(`# Converted from ${file}.`);
-  expect(out).toContain(`left out, as it changes nothing here: user (${file}:1)`);
+  expect(out).toContain(`left out, as it changes nothing here: env (${file}:1)`);
   expect(out).toContain(`# ${file}:6\n[[server.location]]\nmatch = "~ /sub/(.*)"\n`);
   const checked = await runSluice(["check", fileOf("good.toml", out)]);
   expect(checked).toMatchObject({ code: 0, err: "" });
 });
 
 test("convert of a faulty file prints all faults, no TOML, and exits with 2", async () => {
-  const file = fileOf("bad.conf", GOOD.replace("32M", "32").replace("$1", "$nothing").replace("user", "usr"));
+  const file = fileOf("bad.conf", GOOD.replace("32M", "32").replace("$1", "$nothing").replace("env", "evn"));
   const { code, out, err } = await runSluice(["convert", file]);
   expect({ code, out }).toEqual({ code: 2, out: "" });
   expect(err.replaceAll(file, "F").split("\n")).toEqual([
-    'F:1: unknown directive "usr"',
+    'F:1: unknown directive "evn"',
     "F:3: The push_stream_shared_memory_size value must be at least 128KiB",
     'F:8: "push_stream_channels_path" directive "$nothing": unknown variable $nothing.',
     "F: 3 faults",

@@ -96,7 +96,7 @@ export function checkNginx(text: string, file: string, options: NginxOptions = {
     translation,
     values: checked.values,
     faults: fromTopToBottom(faults),
-    warnings: isEmpty ? [] : fromTopToBottom(checked.warnings),
+    warnings: isEmpty ? [] : fromTopToBottom(inTheirWords(checked.warnings, translation)),
   };
 }
 
