@@ -56,7 +56,7 @@ export class LogApplier {
         this.#skip(each);
         continue;
       }
-      const place = entry.kind === "message" ? entry.message : entry.place;
+      const { place } = entry;
       if (replica.hasReached(shard, place.term, place.n)) continue;
       if (entry.kind === "incarnation") await this.#fork.meet(redis, entry);
       else this.#fork.follow(place);

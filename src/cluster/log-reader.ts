@@ -14,6 +14,9 @@ import { type ApplierOptions, LogApplier } from "./log-applier.ts";
 const ENTRIES_A_READ = 1000;
 /** How long the engine waits for something to come; an answer comes in any case, or the engine is gone. */
 const BLOCK_MS = 1000;
+/** From one entry in three milliseconds on; never long enough to be seen by a person. */
+const REST_PER_ENTRY_MS = 3;
+const LONGEST_REST_MS = 5;
 
 export interface ReaderOptions extends ApplierOptions {
   readonly engine: EngineAddress;
@@ -25,6 +28,9 @@ export class LogReader {
   readonly #applier: LogApplier;
   #isStopped = false;
   #isTold = false;
+  #lastMs = 0;
+  /** Entries that come in a millisecond. */
+  #perMs = 0;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -74,11 +80,28 @@ export class LogReader {
       const raw = await this.#next(session, `${term}-${n}`);
       if (this.#isStopped || this.#link.session !== session) return;
       await this.#applier.apply(session.redis, raw);
+      if (raw.length > 0) await this.#rest(raw.length);
       if (raw.length === ENTRIES_A_READ) continue;
       await this.#applier.caughtUp(session.redis);
       replica.setSeen(shard, replica.cursor(shard).n);
       replica.setReady(shard, true);
     }
+  }
+
+  /**
+   * Where much comes and nobody of this node waits for it, a pause lets it gather: a read costs some 40 µs, however little it brings. The pause
+   * is no longer than what the entries that come in it are worth.
+   */
+  async #rest(entries: number): Promise<void> {
+    const nowMs = performance.now();
+    const perMs = entries / Math.max(0.1, nowMs - this.#lastMs);
+    this.#lastMs = nowMs;
+    // Of the last twenty reads or so.
+    this.#perMs += (perMs - this.#perMs) / 20;
+    const restMs = Math.min(LONGEST_REST_MS, Math.floor(this.#perMs * REST_PER_ENTRY_MS));
+    if (entries === ENTRIES_A_READ || restMs === 0) return;
+    const { replica, shard } = this.#options;
+    await Bun.sleep(replica.isAwaited(shard, Date.now()) ? Math.floor(restMs / LONGEST_REST_MS) : restMs);
   }
 
   /** What comes after the cursor; nothing when nothing came for a while. Rejects when there is no answer at all. */

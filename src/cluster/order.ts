@@ -115,6 +115,7 @@ export class ClusterOrder {
   }
 
   #inStore(shard: number, accepted: Accepted): Promise<null> {
+    this.#replica.setAwaited(shard, Date.now());
     return new Promise((resolve) => {
       this.#waiting.push({ shard, accepted, untilMs: performance.now() + OWN_READER_MS, resolve });
       this.#timer ??= setTimeout(() => this.#timed(), LOOK_MS);

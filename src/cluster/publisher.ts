@@ -15,7 +15,7 @@ import type { ClusterConfig, EngineAddress } from "../config/model.ts";
 import { log } from "../log.ts";
 import type { ReplicaStore } from "../store/replica-store.ts";
 import { EngineLink, type Session } from "./engine-link.ts";
-import { type RawEntry, readEntry, readId } from "./entry.ts";
+import { type RawEntry, readAuthorship, readId } from "./entry.ts";
 import type { ShardKeys } from "./keys.ts";
 import { type Answer, Request, type ScriptCall } from "./request.ts";
 import { APPEND } from "./script.ts";
@@ -53,6 +53,8 @@ export class Publisher {
   #last: Session | null = null;
   /** A connection of before ended with requests unanswered, and they are looked for in the log. */
   #isSettling = false;
+  /** To be written when this turn is over. */
+  #leaving: Request[] = [];
   #downSinceMs = performance.now();
   readonly #timer: ReturnType<typeof setInterval>;
 
@@ -113,35 +115,46 @@ export class Publisher {
     request.resolve(answer);
   }
 
+  /** What is sent in one turn of the event loop leaves in one write: a system call costs more than all the rest of it. */
   #send(session: Session, request: Request): void {
-    const { keys, replica, shard, epoch, config, who } = this.#options;
-    const { call, number } = request;
-    const known = replica.shard(shard);
     request.isSent = true;
-    request.after = known;
-    const names = [keys.meta, keys.log, keys.nodes, ...call.counters];
-    const sent = session.redis.callBuffer("EVALSHA", [
-      sha,
-      String(names.length),
-      ...names,
-      call.kind,
-      session.server.runId,
-      String(known.term),
-      String(known.top),
-      String(known.published),
-      String(replica.clock.sec),
-      String(epoch()),
-      String(config.shards),
-      who,
-      String(number),
-      ...call.rest.map((part) =>
+    request.after = this.#options.replica.cursor(this.#options.shard);
+    this.#leaving.push(request);
+    if (this.#leaving.length > 1) return;
+    setImmediate(() => {
+      const requests = this.#leaving;
+      this.#leaving = [];
+      this.#write(session, requests);
+    });
+  }
+
+  #write(session: Session, requests: readonly Request[]): void {
+    const { keys, replica, shard, epoch, config, who } = this.#options;
+    const { term, top, published } = replica.shard(shard);
+    const known = [session.server.runId, term, top, published, replica.clock.sec, epoch(), config.shards].map(
+      String,
+    );
+    const pipeline = session.redis.pipeline();
+    for (const { call, number } of requests) {
+      const names = [keys.meta, keys.log, keys.nodes, ...call.counters];
+      const rest = call.rest.map((part) =>
         typeof part === "string" ? part : Buffer.from(part.buffer, part.byteOffset, part.length),
-      ),
-    ]);
-    sent.then(
-      (reply) => this.#replied(request, reply),
-      (error: unknown) =>
-        this.#refused(session, request, error instanceof Error ? error.message : String(error)),
+      );
+      const head = [sha, String(names.length), ...names, call.kind, ...known, who, String(number)];
+      pipeline.callBuffer("EVALSHA", [...head, ...rest]);
+    }
+    pipeline.exec().then(
+      (results) => {
+        for (const [at, request] of requests.entries()) {
+          const [error, reply] = results?.[at] ?? [new Error("no answer"), null];
+          if (error === null) this.#replied(request, reply);
+          else this.#refused(session, request, error.message);
+        }
+      },
+      (error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        for (const request of requests) this.#refused(session, request, message);
+      },
     );
   }
 
@@ -244,11 +257,10 @@ export class Publisher {
   }
 
   #recognise(raw: RawEntry): void {
-    const entry = readEntry(this.#options.shard, raw);
-    if (entry === null || (entry.kind !== "message" && entry.kind !== "deletion")) return;
-    if (entry.who !== this.#options.who) return;
-    const request = this.#open.get(entry.request);
-    const { term, n } = entry.kind === "message" ? entry.message : entry.place;
+    const author = readAuthorship(raw);
+    if (author === null || author.who !== this.#options.who) return;
+    const request = this.#open.get(author.request);
+    const { term, n } = author;
     if (request !== undefined) this.#answer(request, { kind: "accepted", term, n });
   }
 

@@ -52,7 +52,7 @@ end
 local answer = {}
 if kind == 'm' then
   local flags, data, id, eventType = ARGV[12], ARGV[13], ARGV[14], ARGV[15]
-  local fields = {'c', '', 'd', data}
+  local fields = {'d', data}
   if string.find(flags, 'i') then fields[#fields + 1] = 'i' fields[#fields + 1] = id end
   if string.find(flags, 't') then fields[#fields + 1] = 't' fields[#fields + 1] = eventType end
   for at = 4, #KEYS do
@@ -72,8 +72,7 @@ if kind == 'm' then
     total = total + 1
     top = math.max(top, position)
     tick(1)
-    fields[2] = ARGV[16 + at - 4]
-    append('m ' .. place() .. ' ' .. text(position) .. ' ' .. text(from) .. ' ' .. text(count) .. ' ' .. flags .. ' ' .. ARGV[9] .. ' ' .. ARGV[10], unpack(fields))
+    append('m ' .. place() .. ' ' .. text(position) .. ' ' .. text(from) .. ' ' .. text(count) .. ' ' .. flags .. ' ' .. ARGV[9] .. ' ' .. ARGV[10] .. '\\n' .. ARGV[16 + at - 4], unpack(fields))
     redis.call('HSET', key, 'p', text(position), 'b', text(from), 'o', text(count))
     redis.call('PEXPIRE', key, ARGV[11])
     answer[#answer + 1] = text(position)
@@ -83,7 +82,7 @@ elseif kind == 'd' then
   for at = 4, #KEYS do
     redis.call('DEL', KEYS[at])
     tick(1)
-    append('d ' .. place() .. ' ' .. ARGV[9] .. ' ' .. ARGV[10], 'c', ARGV[12 + at - 4], 'd', ARGV[11])
+    append('d ' .. place() .. ' ' .. ARGV[9] .. ' ' .. ARGV[10] .. '\\n' .. ARGV[12 + at - 4], 'd', ARGV[11])
   end
 elseif kind == 'h' then
   tick(0)

@@ -71,7 +71,7 @@ async function nodesOf(redis: Redis, { log }: ShardKeys): Promise<NodeStatus[]> 
     for (const each of raw) {
       const entry = readEntry(0, each);
       if (entry === null) continue;
-      const sec = entry.kind === "message" ? entry.message.sec : entry.place.sec;
+      const { sec } = entry.place;
       if (nowSec - sec > SILENT_SEC) return [...nodes.values()].sort((a, b) => (a.node < b.node ? -1 : 1));
       if (entry.kind === "gone") gone.add(entry.node);
       if (entry.kind !== "heartbeat" || nodes.has(entry.who) || gone.has(entry.who)) continue;

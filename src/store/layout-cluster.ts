@@ -53,6 +53,8 @@ export const SHARD_SEEN_N = 12;
 /** 1: the reader hears the engine. */
 export const SHARD_CONNECTED = 14;
 
+/** When a publisher of this node last waited for its message to arrive here; milliseconds, the low word. */
+export const SHARD_AWAITED_MS = 15;
 /** The newest incarnations: term and base, two words each, a ring by the low word of the term's number in it. */
 export const SHARD_BASES = 16;
 export const MOST_BASES = 4;

@@ -29,6 +29,7 @@ import {
   HEAD_UNPLACED,
   MAX_SHARDS,
   SHARD_APPLIED_SEC,
+  SHARD_AWAITED_MS,
   SHARD_CONNECTED,
   SHARD_ENTRY_SEC,
   SHARD_N,
@@ -65,6 +66,9 @@ export interface ShardState extends Cursor {
   readonly appliedSec: number;
   readonly lag: number;
 }
+
+/** Who publishes now will publish again. */
+const AWAITED_FOR_MS = 50;
 
 const found = new ChannelRef();
 
@@ -181,6 +185,15 @@ export class ReplicaStore {
 
   setReady(shard: number, isReady: boolean): void {
     this.#arena.u32[shardWord(shard) + SHARD_READY] = isReady ? 1 : 0;
+  }
+
+  /** A publisher of this node waits for an entry: the reader is not to dawdle. */
+  setAwaited(shard: number, nowMs: number): void {
+    this.#arena.u32[shardWord(shard) + SHARD_AWAITED_MS] = nowMs >>> 0;
+  }
+
+  isAwaited(shard: number, nowMs: number): boolean {
+    return ((nowMs >>> 0) - this.#arena.u32[shardWord(shard) + SHARD_AWAITED_MS]!) >>> 0 < AWAITED_FOR_MS;
   }
 
   setConnected(shard: number, isConnected: boolean): void {

@@ -1,0 +1,211 @@
+// The rows of a cluster: `bun bench/cluster/run.ts [--seconds N] [--only NAME]`. A redis-server and up to three nodes on this machine; each figure
+// beside one of the engine alone, or of one node, taken in the same run. Needs a build (bun run build) and Debian's redis-server.
+
+import { parseArgs } from "node:util";
+import { APPEND } from "../../src/cluster/script.ts";
+import { layout, type RunningServer, startServer, until } from "../../test/binary/running-server.ts";
+import { Engine } from "../../test/cluster/engine.ts";
+import { childrenOf, cpuUs } from "../process-figures.ts";
+import { median, percentile } from "../statistics.ts";
+import { hammer, lastOf } from "./sockets.ts";
+
+const { values } = parseArgs({
+  options: { seconds: { type: "string", default: "4" }, only: { type: "string" } },
+});
+const SECONDS = Number(values.seconds);
+const BYTES = 200;
+const CONNECTIONS = 32;
+
+const toml = (engine: Engine | null, node: string): string =>
+  layout(
+    `${engine === null ? "" : `[cluster]\nengine = "redis://127.0.0.1:${engine.port}"\nnode = "${node}"\nlog_size = "1GiB"`}
+[store]
+size = "64MiB"
+message_ttl = "10m"`,
+    { ev: 'event_ids = "off"' },
+  );
+
+const node = (engine: Engine | null, name: string): Promise<RunningServer> =>
+  startServer({ toml: toml(engine, name), workers: 1 });
+
+async function withWorld(
+  nodes: number,
+  work: (engine: Engine, nodes: readonly RunningServer[]) => Promise<void>,
+): Promise<void> {
+  const engine = await new Engine().start();
+  const servers: RunningServer[] = [];
+  try {
+    for (let at = 0; at < nodes; at++) servers.push(await node(engine, `node-${at}`));
+    await work(engine, servers);
+  } finally {
+    for (const server of servers) await server.stop();
+    await engine.stop();
+  }
+}
+
+const tell = (name: string, text: string): void => console.log(`${name.padEnd(10)} ${text}`);
+
+/** The script through the same library, without HTTP: so many calls in flight. */
+async function bareScript(engine: Engine, seconds: number): Promise<number> {
+  const { redis } = engine;
+  if (redis === null) throw new Error("the engine does not run");
+  const sha = String(await redis.call("SCRIPT", "LOAD", APPEND));
+  const data = Buffer.alloc(BYTES, 0x61);
+  let done = 0;
+  const began = performance.now();
+  const until = began + seconds * 1000;
+  const one = async (at: number): Promise<void> => {
+    const keys = ["{bare}meta", "{bare}log", "{bare}nodes", `{bare}c:${at}`];
+    while (performance.now() < until) {
+      await redis.callBuffer("EVALSHA", [
+        ...[sha, "4", ...keys, "m", "run", "0", "0", "0", "0", "1", "1", "who", "1", "3600000", "s"],
+        ...[data, "", "", `bench-${at}`],
+      ]);
+      done++;
+    }
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, (_, at) => one(at)));
+  return (done * 1000) / (performance.now() - began);
+}
+
+const usedUs = async (engine: Engine): Promise<number> => {
+  const info = String(await engine.call("INFO", "cpu"));
+  const value = (name: string): number => Number(new RegExp(`^${name}:([\\d.]+)`, "m").exec(info)?.[1] ?? 0);
+  return 1e6 * (value("used_cpu_user") + value("used_cpu_sys"));
+};
+
+const ofNode = ({ process }: RunningServer): number[] => [process.pid, ...childrenOf(process.pid)];
+
+const ROWS: Readonly<Record<string, () => Promise<void>>> = {
+  publish: () =>
+    withWorld(1, async (engine, [first]) => {
+      if (first === undefined) return;
+      const shares: number[] = [];
+      for (let round = 0; round < 3; round++) {
+        const bare = await bareScript(engine, SECONDS);
+        const { perSecond, refused } = await hammer(first.port, CONNECTIONS, BYTES, SECONDS);
+        shares.push(perSecond / bare);
+        tell(
+          "publish",
+          `bare script ${bare.toFixed(0)}/s, through a node ${perSecond.toFixed(0)}/s, ${refused} refused`,
+        );
+        await engine.call("FLUSHALL");
+      }
+      tell("publish", `${median(shares).toFixed(2)}x of the bare script (target: at least 0.6x)`);
+    }),
+
+  latency: async () => {
+    const figures: Record<string, { p50: number; p99: number }> = {};
+    const measure = async (name: string, from: RunningServer, to: RunningServer): Promise<void> => {
+      const all = await lastOf(to.port, (text) => from.publish("fan", text), 1000, SECONDS * 50, 20);
+      figures[name] = { p50: percentile(all, 0.5), p99: percentile(all, 0.99) };
+      tell(
+        "latency",
+        `${name}: p50 ${percentile(all, 0.5).toFixed(2)} ms, p99 ${percentile(all, 0.99).toFixed(2)} ms`,
+      );
+    };
+    const alone = await node(null, "alone");
+    try {
+      await measure("one machine", alone, alone);
+    } finally {
+      await alone.stop();
+    }
+    await withWorld(2, async (_engine, [first, second]) => {
+      if (first !== undefined && second !== undefined) await measure("the other node", first, second);
+    });
+    const [one, other] = [figures["one machine"], figures["the other node"]];
+    if (one === undefined || other === undefined) return;
+    const more = (p: "p50" | "p99"): string => (other[p] - one[p]).toFixed(2);
+    tell(
+      "latency",
+      `more than on one machine: p50 ${more("p50")} ms (target: at most 1.5), p99 ${more("p99")} ms (at most 5)`,
+    );
+  },
+
+  replay: () =>
+    withWorld(1, async (engine, [first]) => {
+      if (first === undefined) return;
+      const entries = 200_000;
+      const { redis } = engine;
+      if (redis === null) return;
+      await first.publish("a", "x");
+      const [[, fields] = ["", []]] = (await redis.call(
+        "XREVRANGE",
+        "{sluice:main:0}log",
+        "+",
+        "-",
+        "COUNT",
+        "1",
+      )) as [string, string[]][];
+      // Copies of one entry, with numbers that go on, written as the script would.
+      const script = `local head = ARGV[1] local meta = redis.call('HMGET', KEYS[1], 'term', 'n', 'top', 'total')
+        local n, top, total = tonumber(meta[2]), tonumber(meta[3]), tonumber(meta[4])
+        for i = 1, ${entries} do n = n + 1 top = top + 1 total = total + 1
+        local base = string.format('%.0f', tonumber(meta[3]))
+        redis.call('XADD', KEYS[2], meta[1] .. '-' .. string.format('%.0f', n), 'h', string.format(head, total, top, top, base, i) .. '\\n' .. 'replayed-' .. (i % 100), 'd', ARGV[2]) end
+        redis.call('HSET', KEYS[1], 'n', string.format('%.0f', n), 'top', string.format('%.0f', top), 'total', string.format('%.0f', total))`;
+      const sec = fields[1]?.split(" ")[1] ?? "0";
+      const head = `m ${sec} 5 %.0f %.0f %.0f %s %.0f s who 1`;
+      await redis.call(
+        "EVAL",
+        script,
+        "2",
+        "{sluice:main:0}meta",
+        "{sluice:main:0}log",
+        head,
+        "x".repeat(BYTES),
+      );
+      const empty = performance.now();
+      const idle = await startServer({ toml: toml(null, "idle"), workers: 1 });
+      const startMs = performance.now() - empty;
+      const startUs = cpuUs(ofNode(idle));
+      await idle.stop();
+      const began = performance.now();
+      const fresh = await node(engine, "fresh");
+      const tookMs = performance.now() - began - startMs;
+      await until("all of it", async () => (await fresh.metric("sluice_cluster_lag_entries")) === 0);
+      tell(
+        "replay",
+        `${(((cpuUs(ofNode(fresh)) - startUs) * 1) / entries).toFixed(2)} us of CPU an entry: on a core of its own ${(entries / ((cpuUs(ofNode(fresh)) - startUs) / 1e6)).toFixed(0)}/s`,
+      );
+      tell(
+        "replay",
+        `${entries} entries in ${tookMs.toFixed(0)} ms beside the start: ${((entries * 1000) / tookMs).toFixed(0)}/s (target: at least 200,000)`,
+      );
+      await fresh.stop();
+    }),
+
+  cost: async () => {
+    const perMessage: number[] = [];
+    for (const nodes of [1, 3]) {
+      await withWorld(nodes, async (engine, servers) => {
+        const [first, second] = servers;
+        if (first === undefined) return;
+        const before = await usedUs(engine);
+        const idleBefore = second === undefined ? 0 : cpuUs(ofNode(second));
+        const began = performance.now();
+        const { perSecond } = await hammer(first.port, CONNECTIONS, BYTES, SECONDS);
+        const count = (perSecond * (performance.now() - began)) / 1000;
+        await Bun.sleep(300);
+        const us = ((await usedUs(engine)) - before) / count;
+        perMessage.push(us);
+        tell(
+          "cost",
+          `engine with ${nodes} nodes at ${perSecond.toFixed(0)}/s: ${us.toFixed(1)} us of CPU a message`,
+        );
+        if (second === undefined) return;
+        const idle = (cpuUs(ofNode(second)) - idleBefore) / count;
+        tell(
+          "cost",
+          `a node without subscribers: ${idle.toFixed(2)} us of CPU a message (target: at most 4)`,
+        );
+      });
+    }
+    const [one = 0, three = 0] = perMessage;
+    tell("cost", `engine, three nodes against one: ${(three / one).toFixed(2)}x (target: at most 1.4x)`);
+  },
+};
+
+for (const [name, row] of Object.entries(ROWS))
+  if (values.only === undefined || values.only === name) await row();
+process.exit(0);
