@@ -1,0 +1,109 @@
+/** The example of docs/cluster.md, followed from the top with other ports: three nodes over one engine, nginx in front. */
+import { afterAll, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { binary, freePort, until } from "../binary/running-server.ts";
+import { hasRedis } from "./engine.ts";
+
+const PAGE = readFileSync(join(import.meta.dir, "../../docs/cluster.md"), "utf8");
+const folder = mkdtempSync(join(tmpdir(), "sluice-example-"));
+const running: Bun.Subprocess[] = [];
+
+afterAll(async () => {
+  for (const each of running.reverse()) {
+    each.kill();
+    await each.exited;
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The page's ports are somebody's already. */
+const ports = new Map(["6400", "8080", "8081", "8082", "8083"].map((port) => [port, String(freePort())]));
+const moved = (text: string): string =>
+  text.replace(/\b(6400|808[0-3])\b/g, (port) => ports.get(port) ?? port);
+const port = (of: string): string => ports.get(of) ?? of;
+
+function block(language: string): string {
+  const found = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, "m").exec(PAGE)?.[1];
+  if (found === undefined) throw new Error(`the page has no ${language}`);
+  return moved(found);
+}
+
+const begin = (command: readonly string[], env: Readonly<Record<string, string>> = {}): void => {
+  running.push(
+    Bun.spawn([...command], {
+      cwd: folder,
+      env: { ...process.env, ...env },
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "ignore",
+    }),
+  );
+};
+
+test.if(hasRedis && Bun.which("nginx") !== null)(
+  "the page's example does what it says",
+  async () => {
+    symlinkSync(binary, join(folder, "sluice"));
+    writeFileSync(join(folder, "nginx.conf"), block("nginx"));
+    const shell = block("sh");
+    const engine = /^redis-server (.*) &$/m.exec(shell)?.[1]?.split(" ") ?? [];
+    begin(["redis-server", ...engine]);
+    for (const n of ["1", "2", "3"]) {
+      writeFileSync(
+        join(folder, `node-${n}.toml`),
+        block("toml").replace(/^\[cluster\]/m, `$&\nnode = "node-${n}"`),
+      );
+      mkdirSync(join(folder, `run-${n}`));
+      const listen = `127.0.0.1:${port(`808${n}`)}`;
+      begin(["./sluice", "serve", "--config", `node-${n}.toml`, "--listen", listen], {
+        RUNTIME_DIRECTORY: join(folder, `run-${n}`),
+      });
+    }
+    begin(["nginx", "-p", ".", "-c", "nginx.conf"]);
+    const url = `http://127.0.0.1:${port("8080")}`;
+    await until("three nodes", async () => {
+      const status = Bun.spawn(["./sluice", "cluster", "status", "--config", "node-1.toml"], {
+        cwd: folder,
+        stderr: "ignore",
+      });
+      return (await new Response(status.stdout).text()).match(/^node-\d/gm)?.length === 3;
+    });
+    expect(Bun.spawnSync(["./sluice", "check", "node-1.toml", "--connect"], { cwd: folder }).exitCode).toBe(
+      0,
+    );
+    await until("nginx to find them", async () => {
+      try {
+        return (await fetch(`${url}/channels-stats`)).ok;
+      } catch {
+        return false;
+      }
+    });
+    const stream = await fetch(`${url}/ev/news`);
+    expect(stream.status).toBe(200);
+    const socket = new WebSocket(`${url.replace("http", "ws")}/ws/news`);
+    let frame = "";
+    socket.onmessage = ({ data }) => {
+      frame = String(data);
+    };
+    await until("the socket", () => socket.readyState === WebSocket.OPEN);
+    for (let count = 1; count <= 3; count++) {
+      const answer = await fetch(`${url}/pub?id=news`, { method: "POST", body: `hello ${count}` });
+      expect(await answer.json()).toMatchObject({ published_messages: count, stored_messages: count });
+    }
+    await until("the WebSocket to have the last", () => frame === "hello 3");
+    let text = "";
+    for await (const chunk of stream.body ?? []) {
+      text += Buffer.from(chunk).toString();
+      if (text.includes("hello 3")) break;
+    }
+    expect([...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => data)).toEqual([
+      "hello 1",
+      "hello 2",
+      "hello 3",
+    ]);
+    socket.close();
+  },
+  60_000,
+);
