@@ -89,6 +89,37 @@ export class HeldAnswer extends DirectAnswer {
   }
 }
 
+/** Who writes an answer that was waited for. */
+export interface AnswerTaker {
+  takeAnswer(answer: Answer): void;
+}
+
+/** One that is not there yet: what a promise would be, without the four objects that one costs a poll that waits. */
+export class LaterAnswer extends DirectAnswer {
+  #taker: AnswerTaker | null = null;
+  #answer: Answer | null = null;
+
+  /** Call once. */
+  resolve(answer: Answer): void {
+    if (this.#taker === null) this.#answer = answer;
+    else this.#taker.takeAnswer(answer);
+  }
+
+  /** Call once. */
+  giveTo(taker: AnswerTaker): void {
+    if (this.#answer === null) this.#taker = taker;
+    else taker.takeAnswer(this.#answer);
+  }
+
+  promise(): Promise<Answer> {
+    return new Promise((resolve) => this.giveTo({ takeAnswer: resolve }));
+  }
+
+  override toResponse(): Response {
+    throw new Error("it is not answered yet");
+  }
+}
+
 /** What it is for whoever knows Responses only. */
 export const asResponse = (answer: Answer): Response =>
   answer instanceof DirectAnswer ? answer.toResponse() : answer;

@@ -2,6 +2,8 @@
  * What a WebSocket handshake has to say (RFC 6455 4.2.1). Fields are lists of tokens: `Upgrade: foo, websocket` offers a WebSocket, and
  * without `upgrade` in Connection nothing is offered. Used by the endpoints that upgrade and by the listener that passes handshakes on.
  */
+import { fieldOf, type Incoming } from "./incoming.ts";
+
 const REQUIRED = ["upgrade", "sec-websocket-version"];
 /** Offers of subprotocols that are looked at. */
 const MAX_OFFERS = 16;
@@ -20,9 +22,11 @@ export function hasToken(list: string | null | undefined, token: string): boolea
  * Whether a request asks for an upgrade at all; for which is the server's to judge. HTTP/1.0 knows none (RFC 9110 7.8): the listener that
  * sees versions drops the field, and to Bun's own server a request without Host is of that kind.
  */
-export function asksForUpgrade({ headers, url }: Pick<Request, "headers" | "url">): boolean {
-  if (url.startsWith("/") || !hasToken(headers.get("connection"), "upgrade")) return false;
-  return REQUIRED.every((name) => headers.has(name)) && KEY.test(headers.get("sec-websocket-key") ?? "");
+export function asksForUpgrade(request: Incoming): boolean {
+  if (request.exchange === undefined && request.url.startsWith("/")) return false;
+  if (!hasToken(fieldOf(request, "connection"), "upgrade")) return false;
+  if (REQUIRED.some((name) => fieldOf(request, name) === null)) return false;
+  return KEY.test(fieldOf(request, "sec-websocket-key") ?? "");
 }
 
 /** What a GET request of HTTP/1.1 offers; a version that is not spoken here is answered 426 with the one that is (RFC 6455 4.4). */
@@ -41,10 +45,7 @@ export function socketOffer(field: (lowerCaseName: string) => string | null): So
 export const acceptKey = (key: string): string => Bun.SHA1.hash(key + ACCEPT_SUFFIX, "base64");
 
 /** The first subprotocol of the client's list that is spoken here (RFC 6455 4.2.2); null: none, or it offers none. */
-export function agreedProtocol(
-  { headers }: Pick<Request, "headers">,
-  spoken: readonly string[],
-): string | null {
-  const offers = headers.get("sec-websocket-protocol")?.split(",", MAX_OFFERS) ?? [];
+export function agreedProtocol(request: Incoming, spoken: readonly string[]): string | null {
+  const offers = fieldOf(request, "sec-websocket-protocol")?.split(",", MAX_OFFERS) ?? [];
   return offers.map((offer) => offer.trim()).find((offer) => spoken.includes(offer)) ?? null;
 }

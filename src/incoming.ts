@@ -34,6 +34,12 @@ export interface Exchange {
   whenGone(listener: Gone): void;
 }
 
+/** Without making Headers where the door has the bytes. `name` in lower case. */
+export function fieldOf(request: Incoming, name: string): string | null {
+  const { exchange } = request;
+  return exchange === undefined ? request.headers.get(name) : exchange.field(name);
+}
+
 export interface Gone {
   clientLeft(): void;
 }

@@ -5,7 +5,7 @@
  * Which server of the configuration it is for is server-names.ts's; which location it ends in is search.ts's. A configuration of one server
  * without steps, which most are, pays for neither.
  */
-import type { Exchange, Gone, Incoming } from "../incoming.ts";
+import { type Exchange, fieldOf, type Gone, type Incoming } from "../incoming.ts";
 import { type Callers, type KnownPeer, peerText } from "../peer.ts";
 import {
   type AddressSource,
@@ -313,9 +313,3 @@ function spotOf(url: string): Spot {
     ? { url, path: url.slice(start), query: "" }
     : { url, path: url.slice(start, mark), query: url.slice(mark + 1) };
 }
-
-/** `name` in lower case. */
-const fieldOf = (request: Incoming, name: string): string | null => {
-  const { exchange } = request;
-  return exchange === undefined ? request.headers.get(name) : exchange.field(name);
-};

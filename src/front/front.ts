@@ -9,7 +9,7 @@ import type { AddressLimit } from "../config/address-limit.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { AuthConfig, Config, LocationConfig } from "../config/model.ts";
 import { isGzipType } from "../content-coding.ts";
-import { type Answer, asResponse } from "../direct-answer.ts";
+import { type Answer, asResponse, LaterAnswer } from "../direct-answer.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import { type AccessCheck, compileAccess, compileAllowance } from "./access.ts";
 import { AccessLog, LogFiles } from "./access-log.ts";
@@ -165,6 +165,7 @@ export class Front {
       const kept = statusInstead > 0 ? withStatus(response, statusInstead) : response;
       return finished(entry, located, isLast ? closing(kept) : kept);
     };
+    if (answer instanceof LaterAnswer) return answer.promise().then(finish);
     return answer instanceof Promise ? answer.then(finish) : finish(answer);
   }
 

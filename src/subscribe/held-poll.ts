@@ -15,9 +15,14 @@ import type { Presentation } from "./presentation.ts";
 import type { Held } from "./room.ts";
 import type { Timed } from "./timer-wheel.ts";
 
+/** Where the answer goes: a promise, or a door that takes it itself. */
+export interface Resolvable {
+  resolve(response: Response): void;
+}
+
 /** The answer that is waited for. */
 export interface Waiter {
-  readonly resolve: (response: Response) => void;
+  readonly later: Resolvable;
   readonly line: Line | null;
   readonly presentation: Presentation;
 }
@@ -32,7 +37,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
   dueTick = 0;
   heldAt = -1;
   readonly #endpoint: PollEndpoint;
-  readonly #resolve: (response: Response) => void;
+  readonly #later: Resolvable;
   readonly #line: Line | null;
   readonly #presentation: Presentation;
   /** What its position alone told to be missing. */
@@ -43,10 +48,10 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     endpoint: PollEndpoint,
     channels: readonly LocalChannel[],
     starts: readonly Start[],
-    { resolve, line, presentation }: Waiter,
+    { later, line, presentation }: Waiter,
   ) {
     this.#endpoint = endpoint;
-    this.#resolve = resolve;
+    this.#later = later;
     this.#line = line;
     this.#presentation = presentation;
     this.#lost = lostOf(channels, starts);
@@ -86,7 +91,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     const missed = m.id > sentId + 1 ? this.#missed(channel, sentId, m.id - 1) : 0;
     const missing = missed === 0 ? this.#lost : [...this.#lost, { channel: channel.name, missed }];
     this.#leave();
-    this.#resolve(this.#endpoint.wrap(m, body, this.#presentation, missing));
+    this.#later.resolve(this.#endpoint.wrap(m, body, this.#presentation, missing));
   }
 
   goAway(): void {
@@ -97,7 +102,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
       if (missed !== 0) missing.push({ channel: channel.name, missed });
     }
     this.#leave();
-    this.#resolve(this.#endpoint.timedOut(this.#presentation, missing));
+    this.#later.resolve(this.#endpoint.timedOut(this.#presentation, missing));
   }
 
   fire(): void {

@@ -6,6 +6,7 @@ import type { HeaderFields } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
 import { gzipped } from "../content-coding.ts";
+import { type Answer, LaterAnswer } from "../direct-answer.ts";
 import { type Format, toldCount } from "../fanout/format.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
 import { CHANNEL_DELETED_ID, TIMED_OUT_ID } from "../message.ts";
@@ -21,7 +22,7 @@ import { type Asked, lostOf, type Start } from "./backlog.ts";
 import { type Continued, chunkedAnswer } from "./chunked-answer.ts";
 import { shelfOf } from "./format-shelf.ts";
 import { GzipSink } from "./gzip-sink.ts";
-import { HeldPoll } from "./held-poll.ts";
+import { HeldPoll, type Resolvable } from "./held-poll.ts";
 import { type IdleTimer, isNeverIdle, Line } from "./line.ts";
 import { DONE, isAfter, LOST, type Mark, PollReading } from "./poll-reading.ts";
 import type { Presentation, Presenter } from "./presentation.ts";
@@ -87,7 +88,7 @@ export class PollEndpoint {
     asked: Asked,
     { located, callback }: PollVisit,
     server: IdleTimer | null,
-  ): Response | Promise<Response> {
+  ): Answer | Promise<Response> {
     // From here to the seat is one turn: nothing can be delivered between the starts and the wait.
     const channels = seats.map((seat) => this.room.fanout.channel(seat));
     const starts = this.#starts(seats, asked);
@@ -99,9 +100,20 @@ export class PollEndpoint {
       this.#neverIdle || server === null || located.isDirect
         ? null
         : new Line(server, request, this.room.idleSec);
-    const { promise, resolve } = Promise.withResolvers<Response>();
     const presentation = this.#presenter.held(located, callback);
-    const poll = new HeldPoll(this, channels, starts, { resolve, line, presentation });
+    const wait = (later: Resolvable): void =>
+      this.#wait(new HeldPoll(this, channels, starts, { later, line, presentation }), located, seats);
+    if (located.isDirect) {
+      const later = new LaterAnswer();
+      wait(later);
+      return later;
+    }
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    wait({ resolve });
+    return promise;
+  }
+
+  #wait(poll: HeldPoll, located: LocatedRequest, seats: readonly Seat[]): void {
     const arrival = this.#hooks?.arrival(located) ?? null;
     if (arrival !== null)
       poll.tellArrival(
@@ -109,7 +121,6 @@ export class PollEndpoint {
         seats.map(({ name }) => name),
       );
     located.whenGone(poll);
-    return promise;
   }
 
   /** 200 with one message, header and footer template around it. */

@@ -87,9 +87,9 @@ describe.each(DOORS)("%s door", (door, sub) => {
     });
     socket.write(POLL.repeat(PIPELINED));
     await until("all answers", () => answers === PIPELINED || isLast || socket.destroyed, 60_000);
-    // Bun would answer all of them in one turn (listen/listener.ts).
-    if (door === "native") expect([isLast, answers > 1000]).toEqual([true, true]);
-    else expect(answers).toBe(PIPELINED);
+    // Bun would answer in one turn all that came until then (listen/listener.ts), which may be little or much.
+    if (door === "wire" || !isLast) expect(answers).toBe(PIPELINED);
+    else expect(answers).toBeGreaterThan(1000);
     socket.destroy();
   }, 70_000);
 

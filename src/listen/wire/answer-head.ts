@@ -3,7 +3,6 @@
  * answers share is made once: a location's fields, the Date of this second. Used by connection.ts.
  */
 import type { SharedInit } from "../../direct-answer.ts";
-import type { ByteWriter } from "../../wire/byte-writer.ts";
 import { formatHttpDate } from "../../wire/http-date.ts";
 
 /** push-stream spec 0.5; the rest as RFC 9110 15 and nginx have them. */
@@ -84,36 +83,47 @@ export function statusLine(status: number): Uint8Array {
   return line;
 }
 
-/** What a head says of where its body ends, and of the connection. */
-export interface Framing {
+/** The fields of an answer as lines that end with CRLF, and what of them decides how the rest of the head is made. */
+export class FieldLines {
+  readonly bytes: Uint8Array;
   readonly hasLength: boolean;
   readonly hasDate: boolean;
   readonly hasCoding: boolean;
   /** The application wants the connection to end with this answer. */
   readonly isLast: boolean;
-}
+  /** The beginning of most answers, good for the second in which it was made. */
+  #usual = NOTHING;
+  #usualDate = NOTHING;
+  #usualKeepLine = NOTHING;
 
-/** Lines that end with CRLF, and what of them decides how the rest of the head is made. */
-export interface FieldLines extends Framing {
-  readonly bytes: Uint8Array;
-}
-
-/** `Connection` is left out: it is the connection's to say. */
-export function fieldLines(headers: Headers): FieldLines {
-  let lines = "";
-  let isLast = false;
-  for (const [name, value] of headers) {
-    if (name === "connection") isLast = isLast || /\bclose\b/i.test(value);
-    else lines += `${spelledName(name)}: ${value}\r\n`;
+  /** `Connection` is left out: it is the connection's to say. */
+  constructor(headers: Headers) {
+    let lines = "";
+    let isLast = false;
+    for (const [name, value] of headers) {
+      if (name === "connection") isLast = isLast || /\bclose\b/i.test(value);
+      else lines += `${spelledName(name)}: ${value}\r\n`;
+    }
+    this.bytes = Buffer.from(lines, "latin1");
+    this.hasLength = headers.has("content-length");
+    this.hasDate = headers.has("date");
+    this.hasCoding = headers.has("transfer-encoding");
+    this.isLast = isLast;
   }
-  return {
-    bytes: Buffer.from(lines, "latin1"),
-    hasLength: headers.has("content-length"),
-    hasDate: headers.has("date"),
-    hasCoding: headers.has("transfer-encoding"),
-    isLast,
-  };
+
+  /** Status line 200, these lines, Date, and `keepLine`. */
+  usual(keepLine: Uint8Array): Uint8Array {
+    const date = this.hasDate ? NOTHING : dateLine();
+    if (this.#usualDate !== date || this.#usualKeepLine !== keepLine || this.#usual.length === 0) {
+      this.#usual = Buffer.concat([statusLine(200), this.bytes, date, keepLine]);
+      this.#usualDate = date;
+      this.#usualKeepLine = keepLine;
+    }
+    return this.#usual;
+  }
 }
+
+const NOTHING: Uint8Array = new Uint8Array(0);
 
 const shared = new WeakMap<object, FieldLines>();
 
@@ -121,19 +131,20 @@ const shared = new WeakMap<object, FieldLines>();
 export function sharedFieldLines(init: SharedInit): FieldLines {
   const known = shared.get(init);
   if (known !== undefined) return known;
-  const made = fieldLines(init.headers);
+  const made = new FieldLines(init.headers);
   shared.set(init, made);
   return made;
 }
 
 let dateSec = 0;
-let dateLine = Buffer.alloc(0);
+let lastDateLine: Uint8Array = NOTHING;
 
-export function pushDate(out: ByteWriter): void {
+/** The same object within a second. */
+export function dateLine(): Uint8Array {
   const sec = Math.floor(Date.now() / 1000);
   if (sec !== dateSec) {
     dateSec = sec;
-    dateLine = Buffer.from(`Date: ${formatHttpDate(sec)}\r\n`, "latin1");
+    lastDateLine = Buffer.from(`Date: ${formatHttpDate(sec)}\r\n`, "latin1");
   }
-  out.pushBytes(dateLine);
+  return lastDateLine;
 }

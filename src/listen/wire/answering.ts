@@ -3,13 +3,14 @@
  * (RFC 9112 6), and the sink of a body that writes itself. What requests are is connection.ts's, what leaves when is outlet.ts's.
  */
 import type { BreakableSink, PulledStream } from "../../direct-answer.ts";
-import { type FieldLines, pushDate, statusLine } from "./answer-head.ts";
+import { dateLine, type FieldLines, statusLine } from "./answer-head.ts";
 import { chunkOf } from "./chunk.ts";
 import { Outlet } from "./outlet.ts";
 
 const LINE_END = Buffer.from("\r\n");
 const CLOSE_LINE = Buffer.from("Connection: close\r\n");
 const CHUNKED_LINE = Buffer.from("Transfer-Encoding: chunked\r\n");
+const LENGTH = Buffer.from("Content-Length: ");
 const NO_BODY_LINE = Buffer.from("Content-Length: 0\r\n");
 const LAST_CHUNK = Buffer.from("0\r\n\r\n");
 
@@ -50,13 +51,20 @@ export abstract class Answering extends Outlet implements BreakableSink {
     const isEndless = length === UNKNOWN_LENGTH && !lines.hasLength && !lines.hasCoding;
     if (lines.isLast || this.hasMuchUnread || (isEndless && this.isOld)) this.isLast = true;
     const { out } = this;
-    out.pushBytes(statusLine(status));
-    out.pushBytes(lines.bytes);
-    if (!lines.hasDate) pushDate(out);
+    if (status === 200 && !this.isLast) out.pushBytes(lines.usual(this.keepLine));
+    else {
+      out.pushBytes(statusLine(status));
+      out.pushBytes(lines.bytes);
+      if (!lines.hasDate) out.pushBytes(dateLine());
+      out.pushBytes(this.isLast ? CLOSE_LINE : this.keepLine);
+    }
     if (length === 0 && !lines.hasLength) out.pushBytes(NO_BODY_LINE);
-    else if (length > 0 && !lines.hasLength) out.pushLatin1(`Content-Length: ${length}\r\n`);
-    else if (isEndless && !this.isOld) out.pushBytes(CHUNKED_LINE);
-    out.pushBytes(this.isLast ? CLOSE_LINE : this.keepLine);
+    else if (length > 0 && !lines.hasLength) {
+      out.pushBytes(LENGTH);
+      out.pushInteger(length);
+      out.pushBytes(LINE_END);
+    }
+    if (isEndless && !this.isOld) out.pushBytes(CHUNKED_LINE);
     out.pushBytes(LINE_END);
   }
 

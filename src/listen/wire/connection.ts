@@ -9,7 +9,7 @@
  *
  * While it is not IDLE what comes is kept for later, up to a bound; behind that the client is not read from.
  */
-import { type Answer, HeldAnswer, SharedAnswer } from "../../direct-answer.ts";
+import { type Answer, type AnswerTaker, HeldAnswer, LaterAnswer, SharedAnswer } from "../../direct-answer.ts";
 import type { Gone } from "../../incoming.ts";
 import { type Peer, tcpPeer, UNIX_PEER } from "../../peer.ts";
 import { parseHead } from "../http1/parse-head.ts";
@@ -48,9 +48,10 @@ class Both implements Gone {
   }
 }
 
-export class Connection extends Answering implements Carrier {
+export class Connection extends Answering implements Carrier, AnswerTaker {
   readonly server: WireServer;
-  readonly peer: Peer;
+  /** null: it came by a unix socket. */
+  readonly #address: string | null;
   readonly isExtra: boolean;
   #state = IDLE;
   /** Bytes that were not looked at yet. */
@@ -78,10 +79,13 @@ export class Connection extends Answering implements Carrier {
     this.isExtra = isExtra;
     this.server = server;
     // Now: of a client that resets its connection the kernel knows nothing afterwards (getpeername(2), ENOTCONN).
-    this.peer = server.isUnix ? UNIX_PEER : tcpPeer(socket.remoteAddress);
+    this.#address = server.isUnix ? null : socket.remoteAddress;
     server.heads.take(this);
   }
 
+  get peer(): Peer {
+    return this.#address === null ? UNIX_PEER : tcpPeer(this.#address);
+  }
   get scheme(): "http" | "https" {
     return this.server.scheme;
   }
@@ -242,32 +246,44 @@ export class Connection extends Answering implements Carrier {
     const isComing = head.isChunked || head.contentLength > bytes.length - next;
     if (isComing) this.#body = new RequestBody(head, server.bodyBounds);
     const bodyEnd = isComing ? -1 : next + Math.max(0, head.contentLength);
-    const target = readableTarget(head.target(bytes));
+    const target = readableTarget(head, bytes);
     if (target === null) {
       this.#refuse(400);
       return bytes.length;
     }
-    const answer = server.answer(
-      new WireRequest(this, head, { bytes, start, bodyStart: next, bodyEnd }, target),
-    );
+    const answer = server.answer(new WireRequest(this, head, target, bytes, start, next, bodyEnd));
     const rest = isComing ? next : bodyEnd;
     if (this.#isUpgraded) {
       this.socket.data.take(bytes.subarray(rest));
       this.socket.data.uncork();
       return bytes.length;
     }
-    if (answer instanceof Promise) {
+    if (answer instanceof LaterAnswer) {
       this.#stand();
-      answer.then((late) => this.#late(late));
-    } else this.#answer(answer);
+      answer.giveTo(this);
+    } else if (answer instanceof Promise) this.#await(answer);
+    else this.#answer(answer);
     return rest;
   }
 
-  #late(answer: Answer): void {
+  /** In a method of its own: the engine makes what such a function needs whenever its method is called. */
+  #await(answer: Promise<Answer>): void {
+    this.#stand();
+    answer.then((late) => this.takeAnswer(late));
+  }
+
+  /** Told by one that was waited for. */
+  takeAnswer(answer: Answer): void {
+    if (answer instanceof LaterAnswer) {
+      answer.giveTo(this);
+      return;
+    }
     if (this.isClosed || this.#state !== BUSY) return;
+    // It may have been there at once, in the middle of reading.
+    const isAlone = !this.isCorked;
     this.cork();
     this.#answer(answer);
-    this.uncork();
+    if (isAlone) this.uncork();
   }
 
   #answer(answer: Answer): void {

@@ -5,7 +5,7 @@
 import { pulledBodyOf } from "../../direct-answer.ts";
 import { isOfHandler } from "../../handlers/answer.ts";
 import { log } from "../../log.ts";
-import { fieldLines } from "./answer-head.ts";
+import { FieldLines } from "./answer-head.ts";
 import { NO_LENGTH, UNKNOWN_LENGTH } from "./answering.ts";
 import type { Connection } from "./connection.ts";
 
@@ -15,7 +15,7 @@ const MAX_WHOLE_BYTES = 1 << 20;
 /** Call corked. */
 export function writeResponse(connection: Connection, response: Response): void {
   const { status, headers } = response;
-  const lines = fieldLines(headers);
+  const lines = new FieldLines(headers);
   const pulled = pulledBodyOf(response);
   if (pulled !== undefined) {
     connection.hold(status, lines, pulled);
@@ -47,11 +47,7 @@ export function writeResponse(connection: Connection, response: Response): void 
 
 const isBodyless = (status: number): boolean => status === 204 || status === 304 || status < 200;
 
-async function writeWhole(
-  connection: Connection,
-  response: Response,
-  lines: ReturnType<typeof fieldLines>,
-): Promise<void> {
+async function writeWhole(connection: Connection, response: Response, lines: FieldLines): Promise<void> {
   const body = await response.blob();
   if (connection.isClosed) return;
   if (body.size > MAX_WHOLE_BYTES && !connection.wantsNoBody) {

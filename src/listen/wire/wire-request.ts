@@ -29,16 +29,6 @@ export class WireHead extends RequestHead {
   user: WireRequest | null = null;
 }
 
-/** Where a request lies in the bytes that came. */
-export interface Extent {
-  readonly bytes: Buffer;
-  /** Of the head. */
-  readonly start: number;
-  readonly bodyStart: number;
-  /** -1: the body did not come with the head. */
-  readonly bodyEnd: number;
-}
-
 /** Of these the first counts (push-stream spec 2.4); others are joined. */
 const FIRST_WINS: ReadonlySet<string> = new Set(["event-id", "event-type"]);
 /** What a URL cannot hold as it is. */
@@ -49,35 +39,54 @@ const EVERY_NO_URL = /[^\x21-\x7e]|#/g;
 const NO_BOUNDS: HeadBounds = { lineBytes: 2 ** 30, headBytes: 2 ** 30, fields: 2 ** 20 };
 
 /** The last target that was looked at: publishers repeat theirs. */
-let lastRaw = "";
+let lastRaw = Buffer.alloc(0);
 let lastTarget: string | null = null;
+/** Longer ones are not kept. */
+const MOST_KEPT_BYTES = 1024;
 
 export class WireRequest implements Incoming, Exchange {
   readonly method: string;
   readonly target: string;
   readonly body = null;
-  readonly #extent: Extent;
+  /** Of the body, as announced; -1: it has none, or comes in chunks. */
+  readonly contentLength: number;
+  readonly #bytes: Buffer;
+  readonly #start: number;
+  readonly #bodyStart: number;
+  readonly #bodyEnd: number;
   readonly #carrier: Carrier;
   #head: WireHead;
   #headers: Headers | null = null;
   #abort: AbortController | null = null;
 
-  constructor(carrier: Carrier, head: WireHead, extent: Extent, target: string) {
+  /** Its head lies in `bytes` from `start` to `bodyStart`; `bodyEnd` -1: the body did not come with it. */
+  constructor(
+    carrier: Carrier,
+    head: WireHead,
+    target: string,
+    bytes: Buffer,
+    start: number,
+    bodyStart: number,
+    bodyEnd: number,
+  ) {
     this.#carrier = carrier;
     this.#head = head;
-    this.#extent = extent;
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#bodyStart = bodyStart;
+    this.#bodyEnd = bodyEnd;
     this.target = target;
     this.method = head.method;
+    this.contentLength = head.contentLength;
     head.user = this;
   }
 
   /** Its head, which another request may have used meanwhile. */
   get #own(): WireHead {
     if (this.#head.user === this) return this.#head;
-    const { bytes, start, bodyStart } = this.#extent;
     const head = new WireHead();
     head.user = this;
-    parseHead(bytes, start, bodyStart, head, NO_BOUNDS);
+    parseHead(this.#bytes, this.#start, this.#bodyStart, head, NO_BOUNDS);
     this.#head = head;
     return head;
   }
@@ -99,7 +108,7 @@ export class WireRequest implements Incoming, Exchange {
   field(name: string): string | null {
     // The authority of an absolute target replaces it (RFC 9112 3.2.2).
     const head = this.#own;
-    const { bytes } = this.#extent;
+    const bytes = this.#bytes;
     if (name === "host") return head.hostStart === head.hostEnd ? null : head.host(bytes);
     // A server must ignore it in a request of HTTP/1.0 (RFC 9110 7.8).
     if (name === "upgrade" && head.minor === 0) return null;
@@ -112,7 +121,7 @@ export class WireRequest implements Incoming, Exchange {
     if (this.#headers !== null) return this.#headers;
     const headers = new Headers();
     const head = this.#own;
-    for (const [name, value] of head.fields(this.#extent.bytes)) {
+    for (const [name, value] of head.fields(this.#bytes)) {
       if (!(FIRST_WINS.has(name.toLowerCase()) && headers.has(name))) headers.append(name, value);
     }
     const host = this.field("host");
@@ -132,8 +141,7 @@ export class WireRequest implements Incoming, Exchange {
   }
 
   bodyNow(): Uint8Array | null {
-    const { bytes, bodyStart, bodyEnd } = this.#extent;
-    return bodyEnd < 0 ? null : bytes.subarray(bodyStart, bodyEnd);
+    return this.#bodyEnd < 0 ? null : this.#bytes.subarray(this.#bodyStart, this.#bodyEnd);
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
@@ -173,13 +181,24 @@ export class WireRequest implements Incoming, Exchange {
 }
 
 /** Path and query as the application may see them; null: a path that is refused as it stands (raw-path.ts). */
-export function readableTarget(raw: string): string | null {
-  if (raw === lastRaw) return lastTarget;
+export function readableTarget(head: WireHead, bytes: Buffer): string | null {
+  const { pathStart, targetEnd, isAbsolute } = head;
+  if (!isAbsolute && isLast(bytes, pathStart, targetEnd)) return lastTarget;
+  const raw = head.target(bytes);
   const mark = raw.indexOf("?");
   const path = mark < 0 ? raw : raw.slice(0, mark);
-  lastTarget = !path.startsWith("/") || isRefusedPath(path) ? null : escaped(raw);
-  lastRaw = raw;
-  return lastTarget;
+  const target = !path.startsWith("/") || isRefusedPath(path) ? null : escaped(raw);
+  if (isAbsolute || raw.length > MOST_KEPT_BYTES) return target;
+  lastRaw = Buffer.from(bytes.subarray(pathStart, targetEnd));
+  lastTarget = target;
+  return target;
+}
+
+function isLast(bytes: Buffer, start: number, end: number): boolean {
+  const { length } = lastRaw;
+  if (end - start !== length || length === 0) return false;
+  for (let i = length - 1; i >= 0; i--) if (bytes[start + i] !== lastRaw[i]) return false;
+  return true;
 }
 
 /** Bytes that are no ASCII, and the number sign, which a query may have on the line and not in a URL. */
