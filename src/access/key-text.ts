@@ -7,7 +7,7 @@
  * The secret is as long as its hash, so no slow hash is needed: there is nothing to guess. The id finds the line, so that the secret alone is
  * compared, and in constant time. Patterns are percent-encoded, with commas between.
  */
-import { randomBytes, timingSafeEqual } from "node:crypto";
+import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import { patternFault, SUB } from "../config/patterns.ts";
 
 export const KEY_PREFIX = "slk_";
@@ -39,25 +39,28 @@ export function newKey(): { readonly key: string; readonly id: string } {
   return { key: `${KEY_PREFIX}${id}_${randomBytes(32).toString("base64url")}`, id };
 }
 
-export const hashOfKey = (key: string): string =>
-  new Bun.CryptoHasher("sha256").update(key).digest("base64url");
+/** Bytes: what is compared with each request. */
+export const digestOfKey = (key: string): Uint8Array => hash("sha256", key, "buffer");
 
-export const isSameHash = (one: string, other: string): boolean =>
-  one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other));
+export const hashOfKey = (key: string): string => Buffer.from(digestOfKey(key)).toString("base64url");
 
-export function printKeyLine({ name, id, hash, publish, subscribe }: KeyLine): string {
+/** In the same time, wherever they differ. */
+export const isSameDigest = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && timingSafeEqual(one, other);
+
+export function printKeyLine({ name, id, hash: text, publish, subscribe }: KeyLine): string {
   const list = (patterns: readonly string[]): string =>
     patterns.map((pattern) => encodeURIComponent(pattern).replaceAll(encodeURIComponent(SUB), SUB)).join(",");
-  return `${name} ${id} ${hash} publish=${list(publish)} subscribe=${list(subscribe)}`;
+  return `${name} ${id} ${text} publish=${list(publish)} subscribe=${list(subscribe)}`;
 }
 
 /** null: an empty line or a comment. A text: what is wrong with it. */
 export function readKeyLine(line: string): KeyLine | string | null {
   const text = line.trim();
   if (text === "" || text.startsWith("#")) return null;
-  const [name = "", id = "", hash = "", ...lists] = text.split(/\s+/);
+  const [name = "", id = "", digest = "", ...lists] = text.split(/\s+/);
   if (keyNameFault(name) !== null) return "it begins with no name";
-  if (!/^[a-z0-9]{12}$/.test(id) || !HASH.test(hash)) return "there is no id and hash of a key in it";
+  if (!/^[a-z0-9]{12}$/.test(id) || !HASH.test(digest)) return "there is no id and hash of a key in it";
   const patterns = { publish: [] as readonly string[], subscribe: [] as readonly string[] };
   for (const list of lists) {
     const [kind = "", value = ""] = list.split("=", 2);
@@ -66,7 +69,7 @@ export function readKeyLine(line: string): KeyLine | string | null {
     if (read === null) return `its ${kind} has something in it that is no pattern`;
     patterns[kind] = read;
   }
-  return { name, id, hash, ...patterns };
+  return { name, id, hash: digest, ...patterns };
 }
 
 function readList(value: string): readonly string[] | null {

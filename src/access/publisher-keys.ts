@@ -6,15 +6,15 @@ import { readFileSync, statSync } from "node:fs";
 import type { Grant } from "../config/grant.ts";
 import { compilePatterns } from "../config/patterns.ts";
 import { log } from "../log.ts";
-import { hashOfKey, idOfKey, isSameHash, type KeyLine, readKeyLine } from "./key-text.ts";
+import { digestOfKey, idOfKey, isSameDigest, type KeyLine, readKeyLine } from "./key-text.ts";
 
 const LOOK_EVERY_MS = 1000;
 const MAX_BYTES = 1024 * 1024;
 /** Compared with where there is no such id: that takes as long as if there were. */
-const NOBODYS = hashOfKey("nobody's");
+const NOBODYS = digestOfKey("nobody's");
 
 interface Entry {
-  readonly hash: string;
+  readonly digest: Uint8Array;
   readonly grant: Grant;
 }
 
@@ -34,7 +34,7 @@ export class PublisherKeys {
   grantOf(key: string): Grant | null {
     this.#look();
     const entry = this.#entries.get(idOfKey(key) ?? "");
-    const isSame = isSameHash(hashOfKey(key), entry?.hash ?? NOBODYS);
+    const isSame = isSameDigest(digestOfKey(key), entry?.digest ?? NOBODYS);
     return isSame && entry !== undefined ? entry.grant : null;
   }
 
@@ -71,7 +71,8 @@ function readEntries(path: string, size: number): ReadonlyMap<string, Entry> {
       const line = readKeyLine(text);
       if (typeof line === "string")
         log("error", "publisher_keys_file: this line is left out", { path, line: i + 1, why: line });
-      else if (line !== null) entries.set(line.id, { hash: line.hash, grant: grantOfLine(line) });
+      else if (line !== null)
+        entries.set(line.id, { digest: Buffer.from(line.hash, "base64url"), grant: grantOfLine(line) });
     });
   return entries;
 }

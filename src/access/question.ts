@@ -15,6 +15,8 @@ import { digestOf } from "./digest.ts";
 import { positionArguments, withoutArguments } from "./position-arguments.ts";
 import { LET_IN, type Refused, type Verdict } from "./verdict.ts";
 
+const OURS = ["x-original-uri", "x-original-method", "x-channel-id"];
+
 /** How the handler of a location of this server answers; rejects where it does not. */
 export type AskLocation = (path: string, located: LocatedRequest, headers: Headers) => Promise<Fetched>;
 
@@ -41,6 +43,8 @@ export class Question {
   readonly #positions: ReadonlySet<string>;
   readonly #tickets = new Map<string, Ticket>();
   readonly #underWay = new Map<string, Promise<Verdict>>();
+  #lastChannels: readonly string[] = [];
+  #lastChannelId = "";
   #pauseMs = 0;
   /** In a row. */
   #late = 0;
@@ -55,8 +59,8 @@ export class Question {
 
   /** `channels`: those asked for, as binary strings. */
   ask(located: LocatedRequest, channels: readonly string[]): Verdict | Promise<Verdict> {
-    const headers = this.#headers(located, channels);
-    const key = digestOf(...[...headers].flat());
+    const told = this.#told(located, channels);
+    const key = digestOf(...told);
     const ticket = this.#tickets.get(key);
     if (ticket !== undefined) {
       if (ticket.endMs > Date.now()) return ticket.verdict;
@@ -66,7 +70,7 @@ export class Question {
     if (same !== undefined) return same;
     if (performance.now() < this.#pausedUntilMs) return refused(Refusals.backendFailed);
     if (this.#underWay.size >= MOST_AT_ONCE) return refused(Refusals.accessBusy);
-    const verdict = this.#answer(located, headers, channels).then((outcome) => {
+    const verdict = this.#answer(located, this.#headers(told), channels).then((outcome) => {
       this.#keep(key, outcome);
       return outcome;
     });
@@ -75,19 +79,40 @@ export class Question {
     return settled;
   }
 
-  /** What it is told. Values that cannot stand in a field are percent-encoded, as they are in a URI. */
-  #headers(located: LocatedRequest, channels: readonly string[]): Headers {
-    const headers = new Headers();
-    for (const name of this.#config.headers) {
-      const value = located.header(name);
-      if (value !== null) headers.set(name, value);
-    }
+  /** What it is told: the values of the listed fields, "" for one that is not there, and what is asked for. Made for each request. */
+  #told(located: LocatedRequest, channels: readonly string[]): readonly string[] {
+    const told: string[] = [];
+    for (const name of this.#config.headers) told.push(located.header(name) ?? "");
     const query = withoutArguments(located.rawQuery, this.#positions);
-    headers.set("x-original-uri", located.rawUrlPath + (query === "" ? "" : `?${query}`));
-    headers.set("x-original-method", located.method);
-    headers.set("x-channel-id", channels.map(encoded).join("/"));
+    told.push(
+      located.rawUrlPath + (query === "" ? "" : `?${query}`),
+      located.method,
+      this.#channelId(channels),
+    );
+    return told;
+  }
+
+  #headers(told: readonly string[]): Headers {
+    const headers = new Headers();
+    const names = this.#config.headers;
+    // An empty field is told as none is.
+    names.forEach((name, at) => {
+      if (told[at] !== "") headers.set(name, told[at] ?? "");
+    });
+    OURS.forEach((name, at) => {
+      headers.set(name, told[names.length + at] ?? "");
+    });
     headers.set("x-role", this.#role);
     return headers;
+  }
+
+  /** Ids that cannot stand in a field are percent-encoded, as they are in a URI. The same channels are asked for again and again. */
+  #channelId(channels: readonly string[]): string {
+    if (channels !== this.#lastChannels) {
+      this.#lastChannels = channels;
+      this.#lastChannelId = channels.map(encoded).join("/");
+    }
+    return this.#lastChannelId;
   }
 
   async #answer(located: LocatedRequest, headers: Headers, channels: readonly string[]): Promise<Verdict> {
