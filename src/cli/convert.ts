@@ -36,7 +36,7 @@ export function convertCommand(
   const text = readText(file);
   if (foreign !== undefined && !/^[2-5]\d\d$/.test(foreign))
     throw usageFault(`--foreign ${foreign}: it is a status between 200 and 599, such as 404.`);
-  const options = { foreign: foreign === undefined ? null : Number(foreign) };
+  const options = { foreign: foreign === undefined ? null : Number(foreign), nchan: true };
   const { translation, faults } = checkNginx(text, file, options);
   const { document, lineOf } = translation;
   const placeOf = (path: string): string | null => {

@@ -52,7 +52,10 @@ function templateWarnings(valueAt: (key: string) => unknown): readonly Issue[] {
 function roleWarnings(written: Table, valueAt: (key: string) => unknown): readonly Issue[] {
   const { websocket_allow_publish: allowed, websocket_publish_channel: channel } = written;
   const issues: Issue[] = [];
-  const hasSockets = valueAt("subscriber") === "websocket";
+  const steps: readonly unknown[] = Array.isArray(written["step"]) ? written["step"] : [];
+  const hasSockets =
+    valueAt("subscriber") === "websocket" ||
+    steps.some((step) => (step as Table | null)?.["subscriber"] === "websocket");
   if (allowed === true && !hasSockets)
     issues.push({
       suffix: ".websocket_allow_publish",

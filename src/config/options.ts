@@ -1300,6 +1300,8 @@ export const STEP_OVERRIDES = [
   "access_log",
   "root",
   "gzip",
+  "subscriber",
+  "publisher",
 ] as const satisfies readonly (keyof LocationValues)[];
 
 /** All options as they are, in the order of the table; the wide type is what loops want. */

@@ -54,7 +54,7 @@ const LISTS: Readonly<Record<string, { readonly header: string; readonly intro: 
   [STEP_PREFIX]: {
     header: "[[location.step]]",
     intro:
-      "Steps of the location they stand below, in order. A step may also set anew: channels_path, store_messages, allow_connections_to_events_channel, last_received_message_time, last_received_message_tag, last_event_id, add_header, expires, error_page, access_log, root, gzip.",
+      "Steps of the location they stand below, in order. A step may also set anew: channels_path, store_messages, allow_connections_to_events_channel, last_received_message_time, last_received_message_tag, last_event_id, add_header, expires, error_page, access_log, root, gzip, subscriber, publisher.",
   },
   [MAP_PREFIX]: {
     header: "[[map]]",

@@ -93,6 +93,8 @@ export const CORE_ROWS = `
   sluice_listener           hs      1
   sluice_pushstream_client          l 0   *
   sluice_handler                    l 1
+  sluice_event_ids                  hsl 1
+  sluice_role                       i 1
   sluice_handler_timeout            hsl 1
   sluice_authorize                  hsl 1
   sluice_hooks                      hsl 1

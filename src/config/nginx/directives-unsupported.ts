@@ -20,6 +20,7 @@ export const UNSUPPORTED_ROWS = `
   auth_jwt                  hsl     1+
   limit_rate                hsli    1
   mirror                    hsl     1     *
+  nchan_publisher_upstream_request hsl 1
   sub_filter                hsl     2     *
   add_before_body           hsl     1
   add_after_body            hsl     1

@@ -6,6 +6,7 @@ import { dirname, resolve } from "node:path";
 import { type CheckedValues, readDocument } from "../document.ts";
 import type { Fault } from "../fault.ts";
 import { withoutForeign } from "./foreign.ts";
+import { fromNchan } from "./nchan.ts";
 import { type Translation, translateNginx } from "./translate.ts";
 import { diskReader, type FileReader, parseNginx } from "./tree.ts";
 
@@ -27,6 +28,8 @@ export function isNginx(file: string, text: string): boolean {
 export interface NginxOptions {
   /** What locations answer that have nothing to do with push and are not served as nginx would; null: they are faults. */
   readonly foreign?: number | null;
+  /** Nchan's directives are read as well. */
+  readonly nchan?: boolean;
 }
 
 /** `file` is the name as it was given: places of faults begin with it. A file that is not nginx syntax is only faults. */
@@ -34,14 +37,13 @@ export function loadNginxDocument(
   text: string,
   file: string,
   reader: FileReader = diskReader,
-  { foreign = null }: NginxOptions = {},
+  { foreign = null, nchan = false }: NginxOptions = {},
 ): Translation {
   const parsed = parseNginx(text, file, reader);
   if (parsed.ok && parsed.directives.length > 0) {
-    const wanted =
-      foreign === null
-        ? { directives: parsed.directives, foreign: [] }
-        : withoutForeign(parsed.directives, foreign);
+    const translated = nchan ? fromNchan(parsed.directives) : null;
+    const directives = translated?.directives ?? parsed.directives;
+    const wanted = foreign === null ? { directives, foreign: [] } : withoutForeign(directives, foreign);
     const translation = translateNginx(wanted.directives, {
       folder: dirname(resolve(file)),
       readFile: (path) => {
@@ -52,7 +54,7 @@ export function loadNginxDocument(
     const told = wanted.foreign.map(
       (place) => `${place} answers ${foreign}: it is not served as nginx would`,
     );
-    return { ...translation, notices: [...told, ...translation.notices] };
+    return { ...translation, notices: [...(translated?.notes ?? []), ...told, ...translation.notices] };
   }
   const wrong = parsed.ok
     ? [{ file, line: 1, sentence: "there is nothing in this configuration" }]

@@ -107,7 +107,9 @@ function endpoint(context: Context, scope: Scope, draft: Draft, seen: (text: str
   const faulty = checkEndpoint(context, scope, draft.get("subscriber") === "eventsource");
   // Inherited by locations of all kinds, and told as a mistake where one of ours says it without being one of WebSockets.
   const isOther = (name: string): boolean =>
-    name === "push_stream_websocket_allow_publish" && draft.get("subscriber") !== "websocket";
+    name === "push_stream_websocket_allow_publish" &&
+    draft.get("subscriber") !== "websocket" &&
+    !mayBeSocket(scope);
   setPushOptions(
     context,
     scope,
@@ -124,6 +126,8 @@ function endpoint(context: Context, scope: Scope, draft: Draft, seen: (text: str
   const name = publishChannel?.args[0]?.text ?? "";
   if (publishChannel !== null && name !== "" && draft.get("websocket_allow_publish") === true)
     draft.set("websocket_publish_channel", seen(name), publishChannel);
+  const ids = oneInEffect(scope, "sluice_event_ids");
+  if (ids !== null) draft.set("event_ids", ids.args[0]?.text ?? "", ids);
   if (!draft.has("channels_path")) draft.set("channels_path", MISSING_PATH);
 }
 
@@ -138,6 +142,12 @@ function captureFilter(scope: Scope, match: LocationMatch): (text: string) => st
       return group >= 1 && group <= count ? whole : "";
     });
 }
+
+/** By an `if` in it. */
+const mayBeSocket = ({ sequence }: Scope): boolean =>
+  sequence.some(
+    (item) => !("name" in item) && item.own.get("sluice_role")?.[0]?.args[0]?.text === "websocket",
+  );
 
 /** In an `if`, or a `rewrite`. */
 const hasRegexStep = ({ sequence }: Scope): boolean =>

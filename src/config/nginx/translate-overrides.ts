@@ -13,6 +13,10 @@ export function overrides(context: Context, scope: Scope, step: Draft): void {
   if (scope.own.has("error_page")) errorPages(context, scope, step);
   if (scope.own.has("access_log")) accessLogs(context, scope, step, true);
   if (scope.own.has("gzip")) gzipFlag(context, scope, step);
+  const role = scope.own.get("sluice_role")?.[0];
+  const word = role?.args[0]?.text ?? "";
+  if (role !== undefined && word === "publisher") step.set("publisher", "admin", role);
+  else if (role !== undefined) step.set("subscriber", word, role);
   const root = scope.own.get("root")?.[0];
   if (root !== undefined)
     step.set("root", absolute(context.folder, constantsIn(scope)(rootText(scope, root))), root);

@@ -62,6 +62,7 @@ const IN_IF: readonly string[] = [
     "access_log",
     "root",
     "gzip",
+    "sluice_role",
   ],
 ];
 const SEQUENCE: readonly string[] = ["set", "rewrite", "return", "break"];
@@ -100,8 +101,13 @@ export class ScopeReader {
     if (row !== null) return row;
     const former = FORMER_NAMES.get(name);
     const nearest = name.length > 4 ? nearestName(name, directiveNames()) : null;
-    const hint =
-      former !== undefined ? `, ${former}` : nearest !== null ? `, did you mean "${nearest}"?` : "";
+    const hint = name.startsWith("nchan_")
+      ? ", `sluice convert` reads those of Nchan"
+      : former !== undefined
+        ? `, ${former}`
+        : nearest !== null
+          ? `, did you mean "${nearest}"?`
+          : "";
     this.#report.fault(directive, `unknown directive "${name}"${hint}`);
     return null;
   }
@@ -127,7 +133,10 @@ export class ScopeReader {
 
   #notSupported(directive: Directive): void {
     const { name, args } = directive;
-    this.#report.faultOf(directive, "is not supported");
+    const instead = name.startsWith("nchan_")
+      ? ": onPublish of a hooks file may change or refuse a message (docs/handlers.md)"
+      : "";
+    this.#report.faultOf(directive, `is not supported${instead}`);
     // geo $from $to, split_clients $from $to, auth_request_set $to, set_by_lua $to …
     const made =
       name === "split_clients" ? args.slice(1, 2) : name === "geo" ? args.slice(-1) : args.slice(0, 1);
