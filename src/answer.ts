@@ -68,3 +68,13 @@ export function closing(response: Response): Response {
   response.headers.set("Connection", "close");
   return response;
 }
+
+const silent = new WeakSet<Response>();
+
+/** nginx's 444: the connection ends without a word where the door can do that, else with this answer. */
+export function silently(response: Response): Response {
+  silent.add(response);
+  return response;
+}
+
+export const isSilent = (response: Response): boolean => silent.has(response);

@@ -57,10 +57,14 @@ export function locationIssues(
   const valueAt = (key: string): unknown => values[LOCATION_PREFIX + key];
   const roles = ROLE_KEYS.filter((key) => written[key] !== undefined && written[key] !== false);
   const match = valueAt("match");
+  // A step may make one of it that has channels.
+  const byStep = steps.some(({ overrides }) => overrides.subscriber != null || overrides.publisher != null)
+    ? ["subscriber"]
+    : [];
   return [
     ...roleIssues(roles),
     ...codeIssues(roles, written),
-    ...missingIssues(roles, match, valueAt("channels_path")),
+    ...missingIssues([...roles, ...byStep], match, valueAt("channels_path")),
     ...templateIssues(valueAt("subscriber"), valueAt("message_template")),
     ...listIssues(valueAt),
     ...(typeof match === "string" ? matchAndVariableIssues(match, valueAt, steps, names) : []),

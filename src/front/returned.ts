@@ -1,9 +1,9 @@
 /**
  * What nginx's `return` answers. app.ts calls it with what config/rewrite.ts found and evaluated; ours is the form of the answer.
  *
- * 444 (close without a word) cannot be had: Bun answers every request. The client gets an empty 400 and the connection ends.
+ * 444 closes without a word on the wire listener. Bun's own answers every request: there the client gets an empty 400, and the connection ends.
  */
-import { SERVER } from "../answer.ts";
+import { SERVER, silently } from "../answer.ts";
 import { binaryBytes } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
@@ -27,10 +27,12 @@ export function returnedAnswer(
   origin = "",
 ): Response {
   if (status === CLOSE_SILENTLY)
-    return new Response(null, {
-      status: 400,
-      headers: { ...SERVER, Connection: "close", "Content-Length": "0" },
-    });
+    return silently(
+      new Response(null, {
+        status: 400,
+        headers: { ...SERVER, Connection: "close", "Content-Length": "0" },
+      }),
+    );
   if (status < LEAST_STATUS || status > GREATEST_STATUS) return errorPage(500);
   if (isRedirect(status)) return errorPage(status, redirection(text ?? "", origin));
   if (status === 204 || status === 304) return new Response(null, { status, headers: SERVER });

@@ -201,7 +201,7 @@ const LINES: readonly Case[] = [
   { name: "a TLS hello", bytes: "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", native: "400 close ended" },
   { name: "OPTIONS *", bytes: poll("OPTIONS * HTTP/1.1"), native: "400 close ended" },
   { name: "CONNECT", bytes: poll("CONNECT a:80 HTTP/1.1"), native: "400 - open", wire: "400 close ended" },
-  { name: "return 444", bytes: poll("GET /bye HTTP/1.1"), native: "400 close ended" },
+  { name: "return 444", bytes: poll("GET /bye HTTP/1.1"), native: "400 close ended", wire: "gone" },
 ];
 
 const HALVES: readonly Case[] = [

@@ -135,6 +135,11 @@ const SINGLE_FAULTS: readonly (readonly [name: string, text: string, fault: stri
     "t.toml:1: location[0].channels_path: channels_path must be set.",
   ],
   [
+    "a step that makes a subscriber of a location without channels",
+    location('empty = true\n[[location.step]]\nsubscriber = "websocket"'),
+    "t.toml:1: location[0].channels_path: channels_path must be set.",
+  ],
+  [
     "blank channels path",
     location('publisher = "normal"\nchannels_path = ""'),
     't.toml:4: location[0].channels_path = "": channels_path cannot be blank.',

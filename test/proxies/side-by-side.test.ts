@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ask, type RawAnswer, type RawRequest } from "../binary/raw-client.ts";
+import { ask, type RawAnswer, RawConnection, type RawRequest } from "../binary/raw-client.ts";
 import type { RunningServer } from "../binary/running-server.ts";
 import { startNginx as startSluice } from "../nginx/nginx-server.ts";
 import { type FrontProxy, startNginx } from "./proxy.ts";
@@ -137,6 +137,7 @@ const http = (port: number): string => `
     location = /portless { port_in_redirect off; return 302 /x?$args; }
     location = /gz { gzip on; gzip_vary on; gzip_types text/plain; gzip_min_length 1; return 200 "some text to compress"; }
     location = /status { stub_status; }
+    location = /silent { return 444; }
   }
 `;
 
@@ -308,6 +309,14 @@ const MORE: readonly (readonly [server: string, ...Case])[] = [
 ];
 
 describe.skipIf(Bun.which("nginx") === null)("the same file", () => {
+  test("444 ends the connection without a word", async () => {
+    for (const { port } of [sluice, nginx]) {
+      const connection = await RawConnection.open(port);
+      connection.request("/silent", { headers: { Host: "doors" } });
+      expect((await connection.untilEnd()).length).toBe(0);
+    }
+  });
+
   const all = [
     ...Object.entries(CASES).flatMap(([server, cases]) => cases.map((one) => [server, ...one] as const)),
     ...MORE,
