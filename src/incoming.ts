@@ -11,9 +11,10 @@ export interface Incoming {
   readonly url: string;
   readonly headers: Headers;
   readonly signal: AbortSignal;
-  /** null: it has none, or `arrayBuffer` is the way to it. */
+  /** null: it has none, or `bytes` is the way to it. */
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
-  arrayBuffer(): Promise<ArrayBuffer>;
+  /** Of Bun's own this is half a microsecond less than `arrayBuffer` and a view of it. */
+  bytes(): Promise<Uint8Array>;
   /** Where the door keeps the bytes of the request; undefined: it does not. */
   readonly exchange?: Exchange;
 }

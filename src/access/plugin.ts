@@ -30,8 +30,8 @@ export const revoke = ({ locator, front, revocations }: RevokeOptions) =>
     if (Number(located.header("content-length")) > MAX_BODY_BYTES)
       return front.finish(located, headerOnly(413));
     const type = located.header("content-type") ?? "";
-    const answered = request.arrayBuffer().then(
-      (body) => answer(revocations, new Uint8Array(body), type, located.grant?.sub ?? null),
+    const answered = request.bytes().then(
+      (body) => answer(revocations, body, type, located.grant?.sub ?? null),
       () => headerOnly(400),
     );
     return front.finish(located, answered);

@@ -10,12 +10,12 @@ export type Body = Uint8Array | "too large";
 export function readBody(located: LocatedRequest, isDeclared: boolean, maxBytes: number): Promise<Body> {
   const whole = wholeBody(located, isDeclared);
   if (whole === null) return readChunks(located, maxBytes);
-  return whole.then((body) => (body.byteLength > maxBytes ? "too large" : new Uint8Array(body)));
+  return whole.then((body) => (body.length > maxBytes ? "too large" : body));
 }
 
 /** One whose length is known, or bounded by its door (of a wire request, which has no stream); null: it has to be read in chunks. */
-export const wholeBody = ({ request }: LocatedRequest, isDeclared: boolean): Promise<ArrayBuffer> | null =>
-  isDeclared || request.body === null ? request.arrayBuffer() : null;
+export const wholeBody = ({ request }: LocatedRequest, isDeclared: boolean): Promise<Uint8Array> | null =>
+  isDeclared || request.body === null ? request.bytes() : null;
 
 async function readChunks({ request }: LocatedRequest, maxBytes: number): Promise<Body> {
   const { body } = request;

@@ -107,10 +107,10 @@ export class PublisherEndpoint {
     located: LocatedRequest,
     headers: HeaderSet,
     targets: readonly Target[],
-    whole: Promise<ArrayBuffer>,
+    whole: Promise<Uint8Array>,
   ): Promise<Answer> {
     return whole.then(
-      (body) => this.#append(located, headers, targets, new Uint8Array(body)),
+      (body) => this.#append(located, headers, targets, body),
       (error: unknown) => this.#bodyFailed(error, headers),
     );
   }

@@ -144,11 +144,10 @@ export class WireRequest implements Incoming, Exchange {
     return this.#bodyEnd < 0 ? null : this.#bytes.subarray(this.#bodyStart, this.#bodyEnd);
   }
 
-  async arrayBuffer(): Promise<ArrayBuffer> {
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     const now = this.bodyNow();
     // Of its own: the bytes around it are the head, and maybe other requests.
-    const body = now === null ? await this.#carrier.readBody() : new Uint8Array(now);
-    return body.buffer;
+    return now === null ? await this.#carrier.readBody() : new Uint8Array(now);
   }
 
   whenGone(listener: Gone): void {
@@ -171,7 +170,7 @@ export class WireRequest implements Incoming, Exchange {
       // Fetch makes GET of "get" (2.2.1); to HTTP they are two (RFC 9110 9.1).
       if (request.method !== method) return null;
       Object.defineProperty(request, "exchange", { value: this });
-      Object.defineProperty(request, "arrayBuffer", { value: () => this.arrayBuffer() });
+      Object.defineProperty(request, "bytes", { value: () => this.bytes() });
       return request;
     } catch {
       // Of all that came through the parser only such methods are refused: CONNECT, TRACE, TRACK (Fetch 2.2.1).
