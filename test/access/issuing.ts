@@ -35,7 +35,7 @@ export function signed(
   claims: JWTPayload = {},
   header: Record<string, unknown> = {},
 ): Promise<string> {
-  const all = { iss: ISSUER, aud: AUDIENCE, sub: "alice", exp: nowSec() + 3600, ...claims };
+  const all = { iss: ISSUER, aud: AUDIENCE, sub: "alice", iat: nowSec(), exp: nowSec() + 3600, ...claims };
   return new SignJWT(all).setProtectedHeader({ alg, ...header }).sign(key);
 }
 
