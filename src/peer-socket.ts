@@ -16,11 +16,20 @@ export interface PeerSocket {
   readonly direct?: DirectSocket;
 }
 
+/** Made anew for other bytes. What a socket keeps with it is its own affair. */
+export class FrameBatch {
+  kept: unknown = null;
+}
+
 export interface DirectSocket {
   /** It has not taken all of what was written last. */
   readonly isStalled: boolean;
-  /** Whole frames, the first `length` bytes; as `send`. They may be overwritten after the call. */
-  sendFrames(bytes: Uint8Array, length: number): number;
+  readonly isCorked: boolean;
+  /**
+   * Whole frames, the first `length` bytes; as `send`. They may be overwritten after the call. `batch`: the same object for all who are given
+   * the same bytes; those who are slow share what is left of them.
+   */
+  sendFrames(bytes: Uint8Array, length: number, batch: FrameBatch): number;
   /** What is sent until `uncork`, in the same turn, leaves in one piece. */
   cork(): void;
   uncork(): void;

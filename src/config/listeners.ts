@@ -73,6 +73,8 @@ export interface AskedDoor {
   readonly door: Door | null;
   readonly ssl: boolean;
   readonly http2: boolean;
+  /** Files of its certificates, each once. */
+  readonly certificates: readonly string[];
 }
 
 /** By address. Values that are faulty are undefined, and ask for nothing. */
@@ -86,13 +88,17 @@ export function askedDoors(servers: readonly ServerEntry[]): ReadonlyMap<string,
         door: before?.door ?? values.listener ?? null,
         ssl: before?.ssl === true || flags.has("ssl"),
         http2: before?.http2 === true || flags.has("http2"),
+        certificates: withOne(before?.certificates ?? [], flags.has("ssl") ? values.tls_certificate : null),
       });
     }
   }
   return asked;
 }
 
-/** Only the native door speaks HTTP/2: where that is to be had, the top of the file does not choose. */
+const withOne = (files: readonly string[], file: string | null | undefined): readonly string[] =>
+  file === null || file === undefined || files.includes(file) ? files : [...files, file];
+
+/** Only the native door speaks HTTP/2, and shows each name its own certificate: where that is to be had, the top of the file does not choose. */
 export function doorOf(
   asked: AskedDoor | undefined,
   main: Partial<MainValues>,
@@ -101,5 +107,7 @@ export function doorOf(
   const door = main.listener ?? "native";
   if (door === "native") return { door, doorReason: "default" };
   if (asked?.ssl === true && asked.http2) return { door: "native", doorReason: "http2" };
+  if (asked !== undefined && asked.certificates.length > 1)
+    return { door: "native", doorReason: "certificates" };
   return { door, doorReason: "file" };
 }

@@ -359,7 +359,7 @@ export interface SocketFile {
 /** Who answers on an address: Bun's own server, or HTTP/1.1 of our own, which is exact where that one is not (docs/doors.md). */
 export type Door = "native" | "wire";
 /** Why: one of its servers asks for it, the file as a whole does, only native speaks HTTP/2, or nobody said anything. */
-export type DoorReason = "server" | "file" | "http2" | "default";
+export type DoorReason = "server" | "file" | "http2" | "certificates" | "default";
 
 /** What goes on with one address beyond being listened on. */
 export interface ListenerConfig {

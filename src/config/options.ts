@@ -43,7 +43,7 @@ export const OPTIONS = {
     kind: "enum",
     values: ["native", "wire"],
     default: "native",
-    doc: "Who answers on the addresses: native is Bun's own server, wire is HTTP/1.1 of sluice's own, exact to the byte. An address with ssl and http2 is native, for only that speaks HTTP/2.",
+    doc: "Who answers on the addresses: native is Bun's own server, wire is HTTP/1.1 of sluice's own, exact to the byte. An address with ssl and http2, or with several certificates, is native, for only that does both.",
     example: "wire",
   },
   trusted_proxies: {

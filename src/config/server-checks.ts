@@ -67,6 +67,8 @@ function doorFault(
       return `another server of ${address} asks for "${asked.door}".`;
     if (listener === "wire" && asked?.ssl === true && asked.http2)
       return `${address} is to speak HTTP/2, which only the native listener does.`;
+    if (listener === "wire" && asked !== undefined && asked.certificates.length > 1)
+      return `${address} has several certificates, of which only the native listener shows each name its own.`;
   }
   return null;
 }

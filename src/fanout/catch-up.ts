@@ -135,7 +135,12 @@ export class CatchUp {
         this.#turns.later(subscription, () => this.topic(subscription));
         return;
       }
+      // What is read in one go leaves in one piece where the socket is ours.
+      const { direct } = peer.socket;
+      const isAlone = direct?.isCorked === false;
+      if (isAlone) direct.cork();
       const outcome = readOn(this.#store, subscription, channel.delivered, this.#topicSink);
+      if (isAlone) direct.uncork();
       if (outcome === UNTELLABLE) {
         peer.closeBehind();
         return;

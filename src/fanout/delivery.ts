@@ -7,6 +7,7 @@
  * his `sentId`. So no lock, no copy of the member list, no message lost or given twice.
  */
 import { CHANNEL_DELETED_ID } from "../message.ts";
+import { FrameBatch } from "../peer-socket.ts";
 import type { Message } from "../store/message-view.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
@@ -48,6 +49,7 @@ export class Job {
   /** Of the group's messages, for Bun's topics and for sockets of our own: one after the other. */
   readonly #frames: (string | Uint8Array)[] = [];
   readonly #framed = new ByteWriter();
+  #framedBatch = new FrameBatch();
   #phase = WAITING;
   #group = 0;
   #at = -1;
@@ -160,6 +162,7 @@ export class Job {
   #encodeFrames(group: TopicGroup): void {
     this.#frames.length = 0;
     this.#framed.reset();
+    if (group.hasDirect) this.#framedBatch = new FrameBatch();
     this.#encoded = true;
     const { batch, channel } = this;
     if (group.format.perConnection) return;
@@ -227,7 +230,7 @@ export class Job {
     for (let i = sockets.length - 1; i >= 0; i = Math.min(i, sockets.length) - 1) {
       const direct = sockets[i]?.peer.socket.direct;
       if (direct === undefined) continue;
-      if (direct.sendFrames(bytes, length) <= 0) isAnySlow = true;
+      if (direct.sendFrames(bytes, length, this.#framedBatch) <= 0) isAnySlow = true;
       this.#standing.delivered(count, length);
     }
     if (isAnySlow) this.#standing.socketsLag(slowOf(shard, this.batch.to));

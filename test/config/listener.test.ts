@@ -32,6 +32,8 @@ function doorsOf(text: string, name = "c.toml", listener?: string): Doors {
 
 const PAIR = join(import.meta.dir, "nginx/corpus/ssl/push.example.org");
 const TLS = `tls_certificate = "${PAIR}.pem"\ntls_certificate_key = "${PAIR}.key"`;
+const OTHER = join(import.meta.dir, "../listen/certificates/one");
+const OTHER_TLS = `tls_certificate = "${OTHER}.pem"\ntls_certificate_key = "${OTHER}.key"`;
 const server = (listen: string, more = ""): string =>
   `[[server]]\nlisten = ${JSON.stringify(listen.split(", "))}\n${more}\n[[server.location]]\nmatch = "/"\nempty = true\n`;
 const LOCATION = '[[location]]\nmatch = "/"\nempty = true\n';
@@ -60,6 +62,11 @@ describe("of a TOML file", () => {
       "ssl with http2",
       `listener = "wire"\n${server("h:1, h:2 ssl http2, h:3 ssl", TLS)}`,
       ["h:1 wire file", "h:2 native http2", "h:3 wire file"],
+    ],
+    [
+      "several certificates, or one several times",
+      `listener = "wire"\n${server("h:1 ssl, h:2 ssl", TLS)}${server("h:1 ssl", OTHER_TLS)}${server("h:2 ssl", TLS)}`,
+      ["h:1 native certificates", "h:2 wire file"],
     ],
     [
       "ssl here, http2 in another server of the address",
@@ -94,6 +101,13 @@ describe("of a TOML file", () => {
       "wire with ssl and http2",
       server("h:1 ssl http2", `listener = "wire"\n${TLS}`),
       ["server[0].listener: h:1 is to speak HTTP/2, which only the native listener does."],
+    ],
+    [
+      "wire with several certificates",
+      server("h:1 ssl", `listener = "wire"\n${TLS}`) + server("h:1 ssl", OTHER_TLS),
+      [
+        "server[0].listener: h:1 has several certificates, of which only the native listener shows each name its own.",
+      ],
     ],
   ])("%s: a fault", (_, toml, faults) => {
     expect(doorsOf(toml).faults).toEqual(faults);

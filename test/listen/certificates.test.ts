@@ -60,3 +60,16 @@ test.each(LISTENERS)(
     }
   },
 );
+
+test.each(LISTENERS)("%s shows the one it has to everybody", async (_listener, stream) => {
+  const worker = startNginxWorker((port) => server("one", port, stream));
+  try {
+    for (const name of ["one.test", "other.test"]) {
+      const visited = await visit(worker.port, name);
+      expect([visited.name, visited.answer.endsWith("I am one")]).toEqual(["one.test", true]);
+    }
+    expect((await visit(worker.port, "one.test", HANDSHAKE)).answer).toStartWith("HTTP/1.1 101 ");
+  } finally {
+    worker.stop();
+  }
+});

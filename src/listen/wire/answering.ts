@@ -4,7 +4,7 @@
  */
 import type { BreakableSink, PulledStream } from "../../direct-answer.ts";
 import { dateLine, type FieldLines, statusLine } from "./answer-head.ts";
-import { chunkOf } from "./chunk.ts";
+import { chunkOf, sharedChunk } from "./chunk.ts";
 import { Outlet } from "./outlet.ts";
 
 const LINE_END = Buffer.from("\r\n");
@@ -129,7 +129,7 @@ export abstract class Answering extends Outlet implements BreakableSink {
     if (this.isOld) isTaken = this.push(bytes);
     else {
       const chunk = chunkOf(bytes, isShared);
-      isTaken = this.push(chunk.bytes, 0, chunk.length);
+      isTaken = this.push(chunk.bytes, 0, chunk.length, isShared ? sharedChunk() : null);
     }
     return isTaken || this.isClosed ? bytes.length : this.room();
   }

@@ -3,11 +3,13 @@
  * of them. Used by connection.ts.
  */
 import { ByteWriter } from "../../wire/byte-writer.ts";
+import { SharedPiece } from "./outlet.ts";
 
 const LINE_END = Buffer.from("\r\n");
 const writer = new ByteWriter();
 /** Whose chunk is in the writer. */
 let framedOf: Uint8Array | null = null;
+let piece = new SharedPiece();
 
 /** Good until the next call. `isShared`: the same object never has other bytes. */
 export function chunkOf(bytes: Uint8Array, isShared: boolean): ByteWriter {
@@ -18,5 +20,9 @@ export function chunkOf(bytes: Uint8Array, isShared: boolean): ByteWriter {
   writer.pushBytes(bytes);
   writer.pushBytes(LINE_END);
   framedOf = isShared ? bytes : null;
+  if (isShared) piece = new SharedPiece();
   return writer;
 }
+
+/** Of the last chunk that was shared. */
+export const sharedChunk = (): SharedPiece => piece;

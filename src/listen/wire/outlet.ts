@@ -34,6 +34,17 @@ export interface Inlet {
   uncork(): void;
 }
 
+/** What is written to many: those who do not take all of it at once keep one copy, all together. */
+export class SharedPiece {
+  #copy: Buffer | null = null;
+
+  /** The bytes of the piece from `from` on; where it lies is known to who writes it, and the same for all. */
+  rest(bytes: Uint8Array, offset: number, length: number, from: number): Buffer {
+    this.#copy ??= Buffer.from(bytes.subarray(offset, offset + length));
+    return this.#copy.subarray(from);
+  }
+}
+
 /** A corked answer that is longer leaves in pieces. */
 const CORKED_BYTES = 64 * 1024;
 
@@ -118,7 +129,12 @@ export abstract class Outlet extends Waiting {
   }
 
   /** The bytes may be used again after the call. False: the kernel has not taken all of them. */
-  push(bytes: Uint8Array, offset = 0, length = bytes.length - offset): boolean {
+  push(
+    bytes: Uint8Array,
+    offset = 0,
+    length = bytes.length - offset,
+    shared: SharedPiece | null = null,
+  ): boolean {
     if (this.isClosed || length === 0) return true;
     const out = this.#out;
     if (out !== null) {
@@ -137,7 +153,10 @@ export abstract class Outlet extends Waiting {
     if (taken < 0) return true;
     this.sentBytes += taken;
     if (taken === length) return true;
-    this.#unsent = Buffer.from(bytes.subarray(offset + taken, offset + length));
+    this.#unsent =
+      shared === null
+        ? Buffer.from(bytes.subarray(offset + taken, offset + length))
+        : shared.rest(bytes, offset, length, taken);
     this.moved();
     return false;
   }

@@ -6,7 +6,7 @@
  * to a socket that has one (fanout/slow-sockets.ts).
  */
 import { CloseCode } from "../../errors.ts";
-import type { DirectSocket, PeerSocket } from "../../peer-socket.ts";
+import type { DirectSocket, FrameBatch, PeerSocket } from "../../peer-socket.ts";
 import { ByteWriter } from "../../wire/byte-writer.ts";
 import { type FrameDecoder, type HeldFrames, isUnfinished } from "../../wire/frame-decoder.ts";
 import { closeFrame, pushFrameHead } from "../../wire/frame-encoder.ts";
@@ -14,7 +14,7 @@ import { BINARY, PING, PONG, TEXT } from "../../wire/frame-layout.ts";
 import type { FrameSink } from "../../wire/frame-sink.ts";
 import type { NativePeer } from "../socket-handlers.ts";
 import type { DueList } from "./due-list.ts";
-import { Outlet, type TcpSocket } from "./outlet.ts";
+import { Outlet, SharedPiece, type TcpSocket } from "./outlet.ts";
 
 /** The code of a connection that ended without a close frame: never on the wire. */
 const ABNORMAL = 1006;
@@ -163,9 +163,10 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   }
 
   /** Frames that are made already; as `send`. */
-  sendFrames(bytes: Uint8Array, length: number): number {
+  sendFrames(bytes: Uint8Array, length: number, batch: FrameBatch): number {
     if (this.readyState !== WebSocket.OPEN) return 0;
-    return this.#write(bytes, length);
+    if (!(batch.kept instanceof SharedPiece)) batch.kept = new SharedPiece();
+    return this.#write(bytes, length, batch.kept instanceof SharedPiece ? batch.kept : null);
   }
 
   ping(payload: string | Uint8Array = NOTHING): void {
@@ -217,12 +218,12 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   }
 
   /** What was unsent before is what counts: a message of any size goes to a client that takes what it is sent. */
-  #write(bytes: Uint8Array, length: number): number {
+  #write(bytes: Uint8Array, length: number, shared: SharedPiece | null = null): number {
     if (this.unsentBytes > this.#server.maxUnsentBytes) {
       this.cutOff();
       return 0;
     }
-    return this.push(bytes, 0, length) ? length : -1;
+    return this.push(bytes, 0, length, shared) ? length : -1;
   }
 
   #tell(code: number, reason: string): void {
