@@ -18,6 +18,8 @@ async function replica(world: World): Promise<Engine> {
 interface Fault {
   readonly name: string;
   readonly options?: readonly string[];
+  /** Left to the longer run: another covers most of it. */
+  readonly isLong?: true;
   readonly does: (world: World) => Promise<void>;
   /** Whether readers must have been told of something, or must not. */
   readonly gaps: "some" | "none" | "any";
@@ -36,6 +38,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "the engine is killed and comes back empty",
+    isLong: true,
     gaps: "some",
     does: async (world) => {
       await world.note();
@@ -56,6 +59,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "the engine stands still for three seconds",
+    isLong: true,
     gaps: "none",
     does: async (world) => {
       world.engine.signal("SIGSTOP");
@@ -65,6 +69,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "a replica that has everything takes over",
+    isLong: true,
     gaps: "none",
     does: async (world) => {
       const next = await replica(world);
@@ -107,6 +112,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "SCRIPT FLUSH, and every client is thrown out",
+    isLong: true,
     gaps: "none",
     does: async (world) => {
       for (let turn = 0; turn < 5; turn++) {
@@ -118,6 +124,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "CLIENT PAUSE",
+    isLong: true,
     gaps: "none",
     does: async (world) => {
       await world.engine.call("CLIENT", "PAUSE", "1500", "ALL");
@@ -126,6 +133,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "no memory in the engine for a while",
+    isLong: true,
     gaps: "none",
     does: async (world) => {
       await world.engine.call("CONFIG", "SET", "maxmemory", "1");
@@ -165,6 +173,8 @@ const FAULTS: readonly Fault[] = [
     },
   },
 ];
+
+const isLongRun = process.env["SLUICE_LONG"] !== undefined;
 
 /** Worlds at a time: most of it is waiting. */
 const LANES = 3;
@@ -206,5 +216,6 @@ async function judge({ options, does, gaps }: Fault): Promise<void> {
 }
 
 describe.if(hasRedis)("a cluster of three nodes", () => {
-  for (const fault of FAULTS) test.concurrent(fault.name, () => inLane(() => judge(fault)), 180_000);
+  for (const fault of FAULTS.filter(({ isLong }) => !isLong || isLongRun))
+    test.concurrent(fault.name, () => inLane(() => judge(fault)), 180_000);
 });

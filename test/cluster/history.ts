@@ -47,22 +47,32 @@ export function faultsOf(
 
 /** (a) Each saw, between two gaps, a part of one history, without a hole. */
 function orderFaults({ channel, seen }: Reader, histories: readonly History[]): string[] {
+  const final = new Set(histories.at(-1)?.get(channel));
   const runs: string[][] = [[]];
   for (const one of seen) {
     if (one.kind === "message") runs.at(-1)?.push(one.text);
     else runs.push([]);
   }
   return runs
-    .filter((run) => run.length > 0 && !histories.some((history) => isPart(run, history.get(channel) ?? [])))
+    .filter(
+      (run) => run.length > 0 && !histories.some((history) => isPart(run, history.get(channel) ?? [], final)),
+    )
     .map(
       (run) =>
         `${channel}: ${run.slice(0, 4).join(" ")} … ${run.slice(-4).join(" ")} (${run.length}) is no part of a history`,
     );
 }
 
-function isPart(run: readonly string[], all: readonly string[]): boolean {
+/** What comes behind the end of a history that was noted while publishers went on was lost with it, if it is in none. */
+function isPart(run: readonly string[], all: readonly string[], final: ReadonlySet<string>): boolean {
   const start = all.indexOf(run[0] ?? "");
-  return start >= 0 && run.every((text, at) => all[start + at] === text);
+  return (
+    start >= 0 &&
+    run.every((text, at) => {
+      const expected = all[start + at];
+      return expected === undefined ? !final.has(text) : expected === text;
+    })
+  );
 }
 
 /** (b) */
