@@ -30,6 +30,7 @@ const REFUSED_MS = 1000;
 const MOST_LATE = 8;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
+const TELL_EVERY_MS = 1000;
 
 interface Ticket {
   readonly verdict: Verdict;
@@ -45,6 +46,8 @@ export class Question {
   readonly #underWay = new Map<string, Promise<Verdict>>();
   #lastChannels: readonly string[] = [];
   #lastChannelId = "";
+  #toldMs = Number.NEGATIVE_INFINITY;
+  #untold = 0;
   #pauseMs = 0;
   /** In a row. */
   #late = 0;
@@ -153,9 +156,16 @@ export class Question {
     return refused(Refusals.backendUnauthorized, challenge === null ? {} : { "WWW-Authenticate": challenge });
   }
 
+  /** Said once a second at most: whoever can make a backend fail could fill the log. */
   #failed(why: string): Refused {
-    const { to } = this.#config;
-    log("error", "auth_request: nobody can say who may come", { to: to.split("?", 1)[0] ?? "", why });
+    const nowMs = performance.now();
+    this.#untold++;
+    if (nowMs - this.#toldMs >= TELL_EVERY_MS) {
+      const to = this.#config.to.split("?", 1)[0] ?? "";
+      log("error", "auth_request: nobody can say who may come", { to, why, times: this.#untold });
+      this.#toldMs = nowMs;
+      this.#untold = 0;
+    }
     return refused(Refusals.backendFailed);
   }
 

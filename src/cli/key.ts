@@ -10,7 +10,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import {
   hashOfKey,
   type KeyLine,
@@ -162,7 +162,11 @@ function openAlone(path: string): number {
 
 function keepRights(path: string, next: string): void {
   const before = statSync(path, { throwIfNoEntry: false });
-  if (before === undefined) return;
+  if (before === undefined) {
+    // In /etc/sluice that is the service's, which has to read what root makes there.
+    if (process.getuid?.() === 0) chownSync(next, 0, statSync(dirname(path)).gid);
+    return;
+  }
   chmodSync(next, before.mode & 0o777);
   const own = statSync(next);
   if (own.uid !== before.uid || own.gid !== before.gid) chownSync(next, before.uid, before.gid);

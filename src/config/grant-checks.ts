@@ -61,7 +61,7 @@ export function grantIssues(written: Table, values: Table, issuers: ReadonlySet<
     note("satisfy", "satisfy needs something to be satisfied.");
   if (written["revoke"] === true && !isSet(written, GUARDS) && written["authorize"] === undefined)
     note("revoke", `anybody could shut out everybody: it needs one of ${GUARDS.join(", ")}.`);
-  return [...issues, ...cookieIssues(written, valueAt)];
+  return [...issues, ...cookieIssues(written, valueAt), ...askedCookieIssues(written, valueAt)];
 }
 
 /** A browser sends cookies for whichever page asks: whose pages may, has to be said, and looked at. */
@@ -78,6 +78,17 @@ function cookieIssues(written: Table, valueAt: (key: string) => unknown): readon
   return valueAt("check_origin") === false
     ? issue("a browser sends cookies for every page: check_origin must be on.")
     : [];
+}
+
+/** The same where a backend decides by them. Without check_origin, as from an nginx.conf, it is the backend's to look at origins. */
+function askedCookieIssues(written: Table, valueAt: (key: string) => unknown): readonly Issue[] {
+  const headers = valueAt("auth_headers");
+  const isAsked = written["auth_request"] !== undefined && Array.isArray(headers);
+  const isTold = isAsked && headers.some((name: string) => name.toLowerCase() === "cookie");
+  if (!isTold || valueAt("allowed_origins") !== EVERY_ORIGIN || valueAt("check_origin") === false) return [];
+  const sentence =
+    'it tells of cookies, and allowed_origins = "*" lets the pages of everybody use them: list the origins, or leave Cookie out of auth_headers.';
+  return [{ suffix: ".auth_request", value: written["auth_request"], sentence }];
 }
 
 const isSet = (written: Table, keys: readonly string[]): boolean =>

@@ -52,6 +52,8 @@ describe("sluice key", () => {
       { name: "back-end", publish: ["*"], subscribe: [] },
     ]);
     expect(listed.out).not.toMatch(HASH);
+    // Root makes it for the group of the folder, as /etc/sluice has it.
+    expect(statSync(keys).gid).toBe(statSync(folder).gid);
     chmodSync(keys, 0o600);
     const one = await runSluice(["key", "revoke", lines[0].id, "--config", config]);
     expect({ code: one.code, said: one.err }).toEqual({ code: 0, said: `1 key taken out of ${keys}.\n` });
@@ -277,6 +279,7 @@ describe("sluice check, of keys", () => {
       "a cookie is not for the pages of everybody",
     ],
     ['token = ["cookie:s"]\ntoken_issuers = ["a"]\ncheck_origin = false', "check_origin must be on."],
+    ['auth_request = "http://127.0.0.1:1/"\nallowed_origins = "*"', "it tells of cookies"],
     ['token = ["body"]\ntoken_issuers = ["a"]', 'a place is "header"'],
     ['public = ["a"]', "public needs one of token_issuers"],
     ['auth_request = "/nowhere"', "there is no location with a handler at that path."],
