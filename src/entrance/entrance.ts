@@ -140,10 +140,7 @@ export class Entrance {
   #isPlain(located: LocatedRequest): boolean {
     const { front } = this.#options;
     return (
-      this.#isOpen[located.index] === true &&
-      located.returned === null &&
-      !front.sendsOn &&
-      front.misuse(located) === null
+      this.#isOpen[located.index] === true && located.returned === null && front.misuse(located) === null
     );
   }
 

@@ -42,16 +42,43 @@ export function errorPages({ report, values }: Context, scope: Scope, draft: Dra
   if (recursive !== null && values.of(recursive) === true) report.faultOf(recursive, '"on" is not supported');
   const directives = inEffect(scope, "error_page");
   const constants = constantsIn(scope);
+  const isPossible = pagesOf(scope, draft);
   const texts = directives.flatMap((directive) => {
     const text = directive.args.map((arg) => constants(arg.text)).join(" ");
     const outcome = readErrorPage(text);
-    if ("value" in outcome) return [text];
+    if ("value" in outcome) {
+      const statuses = outcome.value.statuses.filter(isPossible);
+      return statuses.length === 0 ? [] : [text.replace(/^(?:\d{3}\s+)+/, `${statuses.join(" ")} `)];
+    }
     report.fault(directive, `invalid value in "error_page" directive: ${outcome.sentence}`);
     return [];
   });
   const [first] = directives;
   if (first !== undefined && texts.length > 0) draft.set("error_page", texts, first);
 }
+
+const TOO_LARGE = 413;
+const SERVERS_FAULT = 500;
+
+/**
+ * Which statuses a location answers with a page of the server's. Endpoints of the module answer without one, but for a body that is too large; what
+ * refuses stands before them. Pages for them are left out, as every request would have to be asked whether one stands for its answer: most
+ * files have some for a broken backend at the top. So is what is our own fault, whose page then is ours.
+ */
+function pagesOf(scope: Scope, draft: Draft): (status: number) => boolean {
+  if (!["publisher", "subscriber", "statistics"].some((role) => draft.has(role))) return () => true;
+  const refuses =
+    ["access", "auth_basic", "internal", "try_files"].some((key) => draft.has(key)) ||
+    ["auth_request", "limit_req", "limit_conn", "sluice_authorize"].some(
+      (name) => oneInEffect(scope, name) !== null,
+    ) ||
+    innerScopes(scope, "limit_except").length > 0 ||
+    hasSteps(scope);
+  return (status) => status < SERVERS_FAULT && (refuses || status === TOO_LARGE);
+}
+
+const hasSteps = (scope: Scope | null): boolean =>
+  scope !== null && (scope.sequence.length > 0 || hasSteps(scope.parent));
 
 function satisfy({ report }: Context, scope: Scope, draft: Draft): void {
   const directive = oneInEffect(scope, "satisfy");

@@ -424,6 +424,17 @@ describe("files and nginx's own options of a location", () => {
     ]);
   });
 
+  test("pages for errors that a push location has no page for are left out there", () => {
+    const pages = "error_page 404 /a; error_page 403 413 500 /b; error_page 502 504 /c;";
+    const ofPush = (location: string): unknown =>
+      at(documentOf(withPush("", pages, location)), "server.0.location.0.error_page");
+    expect(ofPush("")).toEqual(["413 /b"]);
+    expect(ofPush("allow 10.0.0.0/8; deny all;")).toEqual(["404 /a", "403 413 /b"]);
+    expect(ofPush("if ($arg_x) { return 404; }")).toEqual(["404 /a", "403 413 /b"]);
+    const plain = at(documentOf(withPush("", pages)), "server.0.location.1");
+    expect(plain).toMatchObject({ match: "/", error_page: ["404 /a", "403 413 500 /b", "502 504 /c"] });
+  });
+
   test("a server's root is for what no location takes", () => {
     const document = documentOf(withPush("", "root /srv; autoindex off;"));
     expect(at(document, "server.0.location.1")).toMatchObject({ match: "/", root: "/srv" });
