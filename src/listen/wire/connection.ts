@@ -147,7 +147,7 @@ export class Connection extends Answering implements Carrier, AnswerTaker {
     else if (server.resetsTimedOut) this.cutOff();
     else if (list === server.bodies && this.#body !== null)
       this.#failBody(this.#body, new Error("the rest of the body did not come"));
-    else if (list === server.heads) this.#refuse(408);
+    else if (list === server.heads || list === server.leaving) this.#refuse(408);
     else this.drop();
   }
 
@@ -459,6 +459,8 @@ export class Connection extends Answering implements Carrier, AnswerTaker {
   retire(): void {
     if (this.#state === IDLE && this.#input === null) this.#close();
     else this.isLast = true;
+    // It was about to ask: it may finish, but nobody waits for that as long as usual.
+    if (this.list === this.server.heads) this.server.leaving.take(this);
   }
 
   cutOff(): void {

@@ -13,6 +13,8 @@ import type { SocketServer } from "./wire-socket.ts";
 
 /** A connection without a whole request for so long gives way to another where there is no room. */
 const SILENT_MS = 5000;
+/** For the rest of a head that has begun to come, when the worker leaves. */
+const LEAVING_MS = 1000;
 
 /** Of an answer to what could not be read as a request. */
 export const FAULT: SharedInit = { headers: new Headers({ ...ANTI_CACHE, "Content-Length": "0" }) };
@@ -68,6 +70,8 @@ export class WireServer {
   readonly idle: DueList;
   readonly sending: DueList;
   readonly lingering: DueList;
+  /** Half a head has come, and the worker leaves. */
+  readonly leaving: DueList;
   /** The answer is being made. */
   readonly busy: DueList;
   readonly held: DueList;
@@ -91,6 +95,7 @@ export class WireServer {
     this.idle = new DueList(this.clock, deadlines.idleMs);
     this.sending = new DueList(this.clock, deadlines.sendMs, true);
     this.lingering = new DueList(this.clock, deadlines.lingerMs);
+    this.leaving = new DueList(this.clock, LEAVING_MS, true);
     this.busy = new DueList(this.clock, 0);
     this.held = new DueList(this.clock, 0);
     this.sockets = sockets(this);
@@ -134,7 +139,7 @@ export class WireServer {
   }
 
   #lists(): readonly DueList[] {
-    const { heads, bodies, idle, sending, lingering, busy, held } = this;
-    return [heads, bodies, idle, sending, lingering, busy, held, ...this.sockets.lists];
+    const { heads, bodies, idle, sending, lingering, leaving, busy, held } = this;
+    return [heads, bodies, idle, sending, lingering, leaving, busy, held, ...this.sockets.lists];
   }
 }
