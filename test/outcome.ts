@@ -68,7 +68,8 @@ export interface Timed {
 /** How long each test took, by its own account. */
 export function testTimes(title: string, output: string): Timed[] {
   const times: Timed[] = [];
-  for (const line of output.split("\n")) {
+  // The failed ones are named once more at the end.
+  for (const line of output.split(/^\d+ tests failed:$/m, 1)[0]?.split("\n") ?? []) {
     const [, name, ms] = /^\((?:pass|fail)\) (.*) \[([\d.]+)ms\]$/.exec(line) ?? [];
     if (name !== undefined) times.push({ title: `${title}: ${name}`, seconds: Number(ms) / 1000 });
   }
