@@ -5,6 +5,7 @@
 import type { Grant } from "../config/grant.ts";
 import { compilePatterns, exactly, readPatterns } from "../config/patterns.ts";
 import type { Fetched } from "./bounded-fetch.ts";
+import { LAST_SEC } from "./claims.ts";
 
 const MAX_SUB_BYTES = 256;
 
@@ -29,7 +30,7 @@ export function grantOf(raw: unknown): Grant | null {
   const { sub = null, exp = null, subscribe, publish, info } = raw as Readonly<Record<string, unknown>>;
   const isSub =
     sub === null || (typeof sub === "string" && sub !== "" && Buffer.byteLength(sub) <= MAX_SUB_BYTES);
-  const isExp = exp === null || (typeof exp === "number" && Number.isFinite(exp));
+  const isExp = exp === null || (typeof exp === "number" && exp >= 0 && exp <= LAST_SEC);
   const read = { subscribe: readPatterns(subscribe), publish: readPatterns(publish) };
   if (!isSub || !isExp || read.subscribe === null || read.publish === null) return null;
   return {

@@ -25,6 +25,8 @@ export type Claims = Readonly<Record<string, unknown>>;
 const MAX_NAME_BYTES = 256;
 const MAX_NAMES = 256;
 const MAX_CHANNEL_BYTES = 512;
+/** The end of the year 9999: later is no time, and no calendar has it. */
+export const LAST_SEC = 253_402_300_799;
 
 interface Channels {
   readonly subscribe: Patterns;
@@ -89,7 +91,7 @@ const isName = (raw: unknown): raw is string | undefined =>
   raw === undefined || (typeof raw === "string" && raw !== "" && Buffer.byteLength(raw) <= MAX_NAME_BYTES);
 
 const isTime = (raw: unknown): raw is number | undefined =>
-  raw === undefined || (typeof raw === "number" && Number.isFinite(raw));
+  raw === undefined || (typeof raw === "number" && raw >= 0 && raw <= LAST_SEC);
 
 const areNames = (raw: readonly unknown[]): raw is readonly string[] =>
   raw.length <= MAX_NAMES &&

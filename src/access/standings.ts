@@ -46,6 +46,9 @@ export class Standings {
     this.#all.add(stander);
     this.#expect(stander);
     if (this.#timer === null && !this.#isStopped) this.#timer = setInterval(() => this.look(), LOOK_MS);
+    // It was let in a moment ago, perhaps before what was taken back since was looked for among those who stand.
+    if (this.#revocations.isRevoked(stander.grant))
+      queueMicrotask(() => this.#all.has(stander) && stander.dismiss("revoked"));
   }
 
   /** Idempotent. */

@@ -12,6 +12,7 @@ import {
 } from "../../src/access/key-text.ts";
 import { positionArguments, withoutArguments } from "../../src/access/position-arguments.ts";
 import { Revocations } from "../../src/access/revocations.ts";
+import { Stander, Standings } from "../../src/access/standings.ts";
 import { isPlain } from "../../src/access/token-text.ts";
 import type { IssuerConfig } from "../../src/config/model.ts";
 import {
@@ -238,6 +239,58 @@ test("what was taken back is what was said to be, until its time is over", () =>
   ];
   for (const [parts, isRevoked] of cases)
     expect([parts, revocations.isRevoked(grant(parts))]).toEqual([parts, isRevoked]);
+});
+
+test("who was let in just before it was taken back does not stay, and everybody goes with his second", async () => {
+  let version = 1;
+  let marks: RevokedMark[] = [];
+  const revocations = new Revocations({
+    get revokedVersion() {
+      return version;
+    },
+    revokedMarks: () => marks,
+    revoke: (mark) => {
+      marks = [...marks, mark];
+      version++;
+      return "done";
+    },
+  });
+  const standings = new Standings(revocations);
+  const said: string[] = [];
+  const nowMs = Date.now();
+  const stand = (sub: string, endMs: number): Stander => {
+    const grant = { ...(grantOfClaims({ sub }, ISSUER) ?? fail()), endMs };
+    const stander: Stander = new Stander(grant, {
+      dismiss: (why) => {
+        said.push(`${sub} ${why}`);
+        standings.remove(stander);
+      },
+    });
+    standings.add(stander);
+    return stander;
+  };
+  stand("early", Number.POSITIVE_INFINITY);
+  standings.look(nowMs);
+  revocations.revoke({
+    name: { kind: "sub", value: "late" },
+    issuedBeforeSec: null,
+    untilSec: Math.floor(nowMs / 1000) + 60,
+  });
+  standings.look(nowMs);
+  // Its request was looked at before, and it stands only now.
+  stand("late", Number.POSITIVE_INFINITY);
+  await Promise.resolve();
+  expect(said).toEqual(["late revoked"]);
+  const soon = [1500, 1600, 900].map((ms) => stand(`in ${ms}`, nowMs + ms));
+  const renewed = stand("renewed", nowMs + 1000);
+  standings.renew(renewed, { ...renewed.grant, endMs: nowMs + 100_000 });
+  standings.look(nowMs + 850);
+  expect(said).toEqual(["late revoked"]);
+  standings.look(nowMs + 2600);
+  expect(said.slice(1).sort()).toEqual(["in 1500 ended", "in 1600 ended", "in 900 ended"]);
+  expect(standings.size).toBe(2);
+  for (const each of [...soon, renewed]) standings.remove(each);
+  standings.stop();
 });
 
 function fail(): never {

@@ -314,6 +314,7 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 2))(
         "numbers for channels": withSecret({ channels: { subscribe: [1] } }),
         "a pattern with a star in it": withSecret({ channels: { subscribe: ["a*b"] } }),
         "a sub that is a number": withSecret({ ...grants, sub: 7 as never }),
+        "an exp beyond all calendars": withSecret({ ...grants, exp: 1e15 }),
         "an exp that is a text": withSecret({ ...grants, exp: "tomorrow" as never }),
         "more channels than one has": withSecret({
           channels: { subscribe: new Array<string>(300).fill("a") },
