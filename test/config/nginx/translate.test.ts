@@ -86,6 +86,7 @@ describe("the http level", () => {
     ["keepalive_timeout 65;", "keepalive_timeout", "1m5s"],
     ["keepalive_timeout 10m;", "keepalive_timeout", "10m"],
     ["log_format a '$remote_addr ' '$status';", "log_format", ["a $remote_addr $status"]],
+    ["log_format a escape=json '{$status}';", "log_format", ["a escape=json {$status}"]],
   ])("%s", (http, path, value) => {
     expect(at(documentOf(withPush(http)), path)).toEqual(value);
   });
