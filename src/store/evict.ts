@@ -35,13 +35,16 @@ export function makeRoom(arena: Arena, blocks: number, nowSec: number): boolean 
   return true;
 }
 
+/** Made once: an append makes nothing. */
+const AGE_LISTS = [HEAD_STORED, HEAD_TRANSIENT] as const;
+
 /**
  * Drops at most `limit` messages from the front of both age lists whose time has come; how many. Append calls it with a small
  * limit, so that expiry keeps pace with any publish rate and the sweep finds little to do.
  */
 export function dropExpired(arena: Arena, limit: number, nowSec: number): number {
   let dropped = 0;
-  for (const list of [HEAD_STORED, HEAD_TRANSIENT]) {
+  for (const list of AGE_LISTS) {
     let block = arena.u32[list + AGE_OLDEST]!;
     while (dropped < limit && block !== 0 && isExpired(arena, block, nowSec)) {
       dropMessage(arena, block, nowSec);
