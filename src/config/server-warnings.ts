@@ -3,7 +3,7 @@
  * document.ts.
  */
 import { autoWorkers } from "./auto-workers.ts";
-import type { ServerEntry } from "./document.ts";
+import type { LocationEntry, ServerEntry } from "./document.ts";
 import type { Issue } from "./fault.ts";
 import { readOption } from "./kinds.ts";
 import { parseListen } from "./listen-text.ts";
@@ -112,14 +112,17 @@ function doorWarnings(
         issue: warning(text, "http2 is left out: only the native listener speaks it, and only with ssl."),
       });
   });
-  if (!isNative) return warnings;
-  locations.forEach((location, at) => {
-    const { subscriber, header_template: header } = location.values;
-    if (subscriber !== "streaming" || header !== "") return;
-    warnings.push({ path: `${path}location[${at}]`, issue: warning(location.values.match, LATE_HEADS) });
-  });
-  return warnings;
+  return isNative ? [...warnings, ...lateHeads(path, locations)] : warnings;
 }
+
+/** Streams that begin with nothing, also those of locations inside locations. */
+const lateHeads = (prefix: string, locations: readonly LocationEntry[]): readonly PlacedIssue[] =>
+  locations.flatMap(({ values, locations: inner }, at) => {
+    const path = `${prefix}location[${at}]`;
+    const isLate = values.subscriber === "streaming" && values.header_template === "";
+    const own = isLate ? [{ path, issue: warning(values.match, LATE_HEADS) }] : [];
+    return [...own, ...lateHeads(`${path}.`, inner)];
+  });
 
 function trustWarnings(
   path: string,

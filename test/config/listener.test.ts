@@ -120,6 +120,8 @@ describe("of a TOML file", () => {
       'c.toml:1: location[0] = "/s": the native listener sends the head of its answers with the first message: a header_template, or listener = "wire", has it sent at once.',
     ]);
     expect(doorsOf(stream('header_template = "x"')).warnings).toEqual([]);
+    const inner = stream("").replace("[[location]]", "[[location.location]]");
+    expect(doorsOf(LOCATION + inner).warnings.join()).toContain("location[0].location[0]");
     expect(doorsOf(`listener = "wire"\n${stream("")}`).warnings).toEqual([]);
     expect(doorsOf(stream(""), "c.toml", "wire").warnings).toEqual([]);
     expect(doorsOf(`listener = "wire"\n${server("h:1 http2")}`).warnings).toEqual([
