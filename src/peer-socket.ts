@@ -33,4 +33,6 @@ export interface DirectSocket {
   /** What is sent until `uncork`, in the same turn, leaves in one piece. */
   cork(): void;
   uncork(): void;
+  /** The same until the end of the turn, without further ado. */
+  corkLate(): void;
 }

@@ -228,8 +228,11 @@ export class Job {
     const count = Math.max(1, this.batch.count);
     let isAnySlow = false;
     for (let i = sockets.length - 1; i >= 0; i = Math.min(i, sockets.length) - 1) {
-      const direct = sockets[i]?.peer.socket.direct;
-      if (direct === undefined) continue;
+      const peer = sockets[i]?.peer;
+      const direct = peer?.socket.direct;
+      if (peer === undefined || direct === undefined) continue;
+      // Its other channels may have something in this turn, too.
+      if (peer.subscriptions.length > 1) direct.corkLate();
       if (direct.sendFrames(bytes, length, this.#framedBatch) <= 0) isAnySlow = true;
       this.#standing.delivered(count, length);
     }
@@ -250,6 +253,7 @@ export class Job {
   #sendOwn(format: Format, subscription: TopicSubscription): boolean {
     const { batch, channel } = this;
     const { peer } = subscription;
+    peer.socket.direct?.corkLate();
     if (batch.missed > 0) {
       const missed = this.#missedBy(subscription);
       subscription.sentId = Math.max(subscription.sentId, batch.to);

@@ -29,7 +29,6 @@ export abstract class Answering extends Outlet implements BreakableSink {
   protected stream: PulledStream | null = null;
   /** Each write of the stream leaves at once, without a flush. */
   #isDirect = false;
-  #kept: Uint8Array[] | null = null;
   #room: PromiseWithResolvers<number> | null = null;
 
   /** The answer is written, to its last byte. */
@@ -108,19 +107,13 @@ export abstract class Answering extends Outlet implements BreakableSink {
   }
 
   write(bytes: Uint8Array): number | Promise<number> {
-    if (this.#isDirect) return this.#sendPiece(bytes, this.stream?.sharesBytes === true);
-    if (this.#kept === null) this.#kept = [];
-    // The caller may reuse its buffer.
-    this.#kept.push(bytes.slice());
-    return bytes.length;
+    if (!this.#isDirect) this.corkLate();
+    return this.#sendPiece(bytes, this.stream?.sharesBytes === true);
   }
 
   flush(): number | Promise<number> {
-    const kept = this.#kept;
-    if (kept === null) return 0;
-    this.#kept = null;
-    const [only] = kept;
-    return this.#sendPiece(kept.length === 1 && only !== undefined ? only : Buffer.concat(kept), false);
+    this.uncorkLate();
+    return this.isStalled ? this.room() : 0;
   }
 
   #sendPiece(bytes: Uint8Array, isShared: boolean): number | Promise<number> {
@@ -138,7 +131,6 @@ export abstract class Answering extends Outlet implements BreakableSink {
     const flushed = this.flush();
     if (this.stream === null) return flushed;
     this.stream = null;
-    this.#kept = null;
     this.endBody(true);
     return flushed;
   }

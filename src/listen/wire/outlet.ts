@@ -48,9 +48,20 @@ export class SharedPiece {
 /** A corked answer that is longer leaves in pieces. */
 const CORKED_BYTES = 64 * 1024;
 
-/** Writers of those that are corked now: one inside the other, when an answer here ends a long poll there. */
-const writers: ByteWriter[] = [];
-let depth = 0;
+/** Most of what is corked is an answer or some messages; a writer grows, and keeps what it grew to. */
+const FIRST_BYTES = 2048;
+/** So many writers are kept for the next; a turn of fan-out corks some hundreds of sockets. */
+const MOST_FREE = 512;
+const free: ByteWriter[] = [];
+
+/** Corked until the end of the turn. */
+let late: Outlet[] = [];
+
+function uncorkLate(): void {
+  const all = late;
+  late = [];
+  for (const one of all) one.uncorkLate();
+}
 
 export abstract class Outlet extends Waiting {
   readonly socket: TcpSocket;
@@ -59,8 +70,7 @@ export abstract class Outlet extends Waiting {
   #out: ByteWriter | null = null;
   /** Nothing can be written any more. */
   isClosed = false;
-  /** Bytes written since it was opened. */
-  sentBytes = 0;
+  #isLate = false;
 
   constructor(socket: TcpSocket) {
     super();
@@ -96,18 +106,32 @@ export abstract class Outlet extends Waiting {
   /** Until `uncork`, in the same turn. */
   cork(): void {
     if (this.#out !== null) return;
-    const out = writers[depth] ?? new ByteWriter(CORKED_BYTES);
-    writers[depth++] = out;
+    const out = free.pop() ?? new ByteWriter(FIRST_BYTES);
     out.reset();
     this.#out = out;
+  }
+
+  /** Until the end of the turn: for one that several channels may have something for. */
+  corkLate(): void {
+    if (this.#out !== null) return;
+    this.cork();
+    this.#isLate = true;
+    late.push(this);
+    if (late.length === 1) queueMicrotask(uncorkLate);
+  }
+
+  /** If it was corked so. */
+  uncorkLate(): void {
+    if (this.#isLate) this.uncork();
   }
 
   uncork(): void {
     const out = this.#out;
     if (out === null) return;
     this.#out = null;
-    depth--;
+    this.#isLate = false;
     if (out.length > 0) this.push(out.bytes, 0, out.length);
+    if (free.length < MOST_FREE) free.push(out);
   }
 
   /** The socket is another's from now on, with what is corked and unsent. */
@@ -151,7 +175,6 @@ export abstract class Outlet extends Waiting {
     const taken = this.socket.write(bytes, offset, length);
     // It is gone; `closed` follows, or was here.
     if (taken < 0) return true;
-    this.sentBytes += taken;
     if (taken === length) return true;
     this.#unsent =
       shared === null
@@ -166,7 +189,6 @@ export abstract class Outlet extends Waiting {
     if (unsent === null || this.isClosed) return;
     const taken = this.socket.write(unsent);
     if (taken <= 0) return;
-    this.sentBytes += taken;
     if (taken < unsent.length) {
       this.#unsent = unsent.subarray(taken);
       this.moved();
