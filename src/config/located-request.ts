@@ -23,6 +23,7 @@ import type { Config, Role } from "./model.ts";
 import { type Returned, type SteppedRequest, TOO_LONG } from "./rewrite.ts";
 import { compilePlace, LocationRoad, type Place, type Redirect } from "./search.ts";
 import { compileServerNames, type ServerChooser } from "./server-names.ts";
+import { NOWHERE, type Spot, spotOf } from "./url-spot.ts";
 
 export class LocatedRequest implements SteppedRequest {
   readonly request: Incoming;
@@ -173,9 +174,6 @@ export class LocatedRequest implements SteppedRequest {
 
 const ONCE = { once: true };
 
-/** Scheme and "//": the authority starts here in every absolute URL Bun gives. Without a Host (HTTP/1.0) it gives the path alone. */
-const AFTER_SCHEME = "http://".length;
-
 export class Locator {
   readonly #places: readonly Place[];
   readonly #road: LocationRoad;
@@ -295,21 +293,4 @@ export class Locator {
   #serverFor(request: Incoming, { address }: Door): number {
     return this.#choose?.(address, fieldOf(request, "host") ?? "") ?? 0;
   }
-}
-
-/** A URL taken apart. Publishers post to one again and again: of the last one it is kept. */
-interface Spot {
-  readonly url: string;
-  readonly path: string;
-  readonly query: string;
-}
-
-const NOWHERE: Spot = { url: "", path: "", query: "" };
-
-function spotOf(url: string): Spot {
-  const start = url.startsWith("/") ? 0 : url.indexOf("/", AFTER_SCHEME + 1);
-  const mark = url.indexOf("?", start);
-  return mark < 0
-    ? { url, path: url.slice(start), query: "" }
-    : { url, path: url.slice(start, mark), query: url.slice(mark + 1) };
 }
