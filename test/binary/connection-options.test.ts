@@ -3,6 +3,8 @@
  * of a worker, and how they end. What the native listener does not do (docs/doors.md) is tried on the wire listener alone.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { startNginx } from "../nginx/nginx-server.ts";
 import { KernelSocket } from "./kernel-socket.ts";
 import { ask, RawConnection } from "./raw-client.ts";
 import { RawWebSocket } from "./raw-web-socket.ts";
@@ -199,6 +201,28 @@ test.each([
     // nginx resets what is timed out, and lets those that are merely idle go in peace.
     expect(await endOf(idle)).toBe("ended");
     expect(await endOf(half)).toBe(how);
+  } finally {
+    await server.stop();
+  }
+});
+
+test("whoever makes no TLS handshake, or half of one, has the time of a head; whoever makes one is served", async () => {
+  const folder = join(import.meta.dir, "../listen/certificates");
+  const server = await startNginx(
+    (
+      port,
+    ) => `worker_processes 1; events {} http { push_stream_shared_memory_size 4m; client_header_timeout 2s;
+      server { listen 127.0.0.1:${port} ssl; ssl_certificate ${folder}/one.pem; ssl_certificate_key ${folder}/one.key;
+        location / { return 200 "<$scheme>"; } } }`,
+  );
+  try {
+    const [silent, half] = [new KernelSocket(server.port), new KernelSocket(server.port)];
+    await half.send("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
+    const url = `https://127.0.0.1:${server.port}/`;
+    const answer = await fetch(url, { tls: { rejectUnauthorized: false } });
+    expect(await answer.text()).toBe("<https>");
+    await endOf(silent);
+    await endOf(half);
   } finally {
     await server.stop();
   }
