@@ -1,6 +1,7 @@
 /** `max_connections_per_address`: what is held counts while it is held, what is answered does not, whatever becomes of it meanwhile. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { folderWith, removeFolders } from "../handlers/handler-server.ts";
+import { KernelSocket } from "./kernel-socket.ts";
 import { ask, RawConnection } from "./raw-client.ts";
 import { HANDSHAKE, Opcode, RawWebSocket } from "./raw-web-socket.ts";
 import { layout, type RunningServer, startServer, until } from "./running-server.ts";
@@ -131,6 +132,37 @@ describe.each(["native", "wire"])("on the %s listener", (listener) => {
     const statuses = await Promise.all(connections.map(async (one) => (await one.head()).status));
     expect(statuses.filter((status) => status === 200)).toHaveLength(MOST);
     expect(statuses.filter((status) => status === 503)).toHaveLength(20 - MOST);
+  });
+
+  test("clients that reset their connections in the middle of anything leave no place taken", async () => {
+    const handshake = Object.entries({ Host: "x", ...HANDSHAKE }).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    );
+    const halves = [
+      "POST /pub?id=a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc",
+      "POST /pub?id=a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+      "POST /lines.ts HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc",
+      ...["/sub/a", "/ev/a", "/lp/a", "/poll/a", "/lines.ts"].map(
+        (path) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`,
+      ),
+      ...["/ws/a", "/echo.ts"].map((path) => `GET ${path} HTTP/1.1\r\n${handshake.join("")}\r\n`),
+    ];
+    for (const waitMs of [0, 5, 50]) {
+      for (const half of halves) {
+        // As 127.0.0.1, which is an address like another.
+        const socket = new KernelSocket(server.port);
+        await socket.send(half);
+        await Bun.sleep(waitMs);
+        socket.reset();
+      }
+    }
+    await until("all places are free", async () => {
+      const held = await Promise.all(Array.from({ length: MOST }, () => RawConnection.open(server.port)));
+      for (const one of held) one.request("/sub/a");
+      const statuses = await Promise.all(held.map(async (one) => (await one.head()).status));
+      for (const one of held) one.close();
+      return statuses.every((status) => status === 200);
+    });
   });
 
   test("a WebSocket that is refused after its handshake leaves its place", async () => {
