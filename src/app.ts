@@ -27,6 +27,7 @@ import { hooksOf } from "./handlers/hooks.ts";
 import { HandlerHost } from "./handlers/host.ts";
 import { type HandlerFiles, loadHandlers } from "./handlers/loader.ts";
 import { handlerEndpoints, handlers } from "./handlers/plugin.ts";
+import { ConnectionLimit } from "./listen/connection-limit.ts";
 import {
   type Application,
   type Listener,
@@ -192,7 +193,8 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   );
   const subscribers = subscriberEndpoints(room);
   const publishers = publisherEndpoints({ config, ingest: inlet, hooks });
-  const isFull = (): boolean => isFullWith(options, listeners);
+  const limit = new ConnectionLimit(listeners, options.maxConnections, options.maxDescriptors);
+  const isFull = (): boolean => limit.isFull;
   const entrance = new Entrance({
     config,
     ingest: inlet,
@@ -263,7 +265,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
             serves,
             serve: (request, server) => entrance.serve(request, server),
             isFull,
-            mostOpen: mostOpenOf(options),
+            mostOpen: limit.mostOpen,
           })
         : startListener({ ...common, serves }),
     );
@@ -274,7 +276,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     store.sweep(Date.now());
     fanout.closeStuck(performance.now());
     for (const listener of listeners) listener.look(performance.now());
-    store.setCounter(slot, Counter.CONNECTIONS, connections(listeners));
+    store.setCounter(slot, Counter.CONNECTIONS, limit.open);
     descriptors.look();
     roomWatch.look(performance.now());
   }, HOUSEKEEPING_MS);
@@ -302,7 +304,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       host.sendAway();
       await room.sendAway(isReload, { perSecond, withinMs: (endMs - performance.now()) * PACED_SHARE });
       if (!isReload && perSecond > 0) await shut();
-      while (connections(listeners) > 0 && performance.now() < endMs) await Bun.sleep(DRAIN_LOOK_MS);
+      while (limit.open > 0 && performance.now() < endMs) await Bun.sleep(DRAIN_LOOK_MS);
       await front.close();
       stop();
     },
@@ -310,7 +312,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       cluster?.leave();
       await shutDoors(listeners, doors, { isReload: false, withinMs: QUIT_DOORS_MS });
       room.beginLastRound();
-      while (connections(listeners) > 0) await Bun.sleep(QUIT_LOOK_MS);
+      while (limit.open > 0) await Bun.sleep(QUIT_LOOK_MS);
       await front.close();
       stop();
     },
@@ -360,40 +362,6 @@ const entering = (entrance: Entrance, again: Application["fetch"]) =>
       log("error", "a request failed", { code: String(code), error: String(error) });
       return refuse(Refusals.internal);
     });
-
-/** The next one is refused before there are no descriptors left to refuse it with. */
-function isFullWith(
-  { maxConnections, maxDescriptors }: WorkerOptions,
-  listeners: readonly Listener[],
-): boolean {
-  let open = 0;
-  let taken = 0;
-  for (const listener of listeners) {
-    open += listener.open;
-    taken += listener.moreDescriptors;
-  }
-  return (
-    (maxConnections > 0 && open > maxConnections) ||
-    (maxDescriptors !== undefined && open + taken > maxDescriptors)
-  );
-}
-
-/** Beyond the limit some more are let in, to hear that there are too many; the next would hear nothing. */
-const TURNED_AWAY = 64;
-
-function mostOpenOf({ maxConnections, maxDescriptors }: WorkerOptions): number {
-  const most = Math.min(
-    maxConnections || Number.POSITIVE_INFINITY,
-    maxDescriptors ?? Number.POSITIVE_INFINITY,
-  );
-  return most + Math.min(TURNED_AWAY, Math.ceil(most / 8));
-}
-
-const connections = (listeners: readonly Listener[]): number => {
-  let open = 0;
-  for (const listener of listeners) open += listener.open;
-  return open;
-};
 
 /** A topic may have sockets on several listeners; it is delivered when one of them took it, and -1 when one of them is slow. */
 function publishTo(listeners: readonly Listener[], topic: string, payload: string | Uint8Array): number {

@@ -3,7 +3,7 @@ import { SERVER } from "../answer.ts";
 import { fieldValue } from "../front/field-value.ts";
 import type { Pieces } from "./generated-body.ts";
 
-/** Answers that handlers made themselves: a listener of node:http has to send them on as they come. */
+/** Answers that handlers made themselves: a listener of our own has to send them on as they come. */
 const own = new WeakSet<Response>();
 export const isOfHandler = (response: Response): boolean => own.has(response);
 

@@ -180,7 +180,7 @@ function shownGrant({ grant }: LocatedRequest): Grant | null {
 function wholeRequest({ request }: LocatedRequest, body: Uint8Array<ArrayBuffer> | null): Request {
   const { url, method, headers, signal } = request;
   const host = headers.get("host") ?? "localhost";
-  // An early listener and a client without a Host give a URL that does not name it.
+  // The wire listener, and a client without a Host, give a URL that does not name it.
   const whole = url.startsWith("/")
     ? `http://${host}${url}`
     : url.replace(/^(https?:\/\/)localhost\//, `$1${host}/`);

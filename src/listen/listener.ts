@@ -1,6 +1,6 @@
 /**
  * Listening on one address with Bun's own server: how every address is served unless its streams need their heads early
- * (early-listener.ts). Used by app.ts.
+ * (wire-listener.ts). Used by app.ts.
  */
 import { closing, headerOnly, refuse } from "../answer.ts";
 import type { AddressSource, PeerSource } from "../config/door.ts";
@@ -19,8 +19,6 @@ export interface Listener {
   readonly address: string;
   /** Requests being answered and sockets, now. */
   readonly open: number;
-  /** File descriptors they take beyond one each: a WebSocket that is relayed takes three. */
-  readonly moreDescriptors: number;
   /** To the native sockets of a topic; what Bun's `publish` says. */
   publish(topic: string, payload: string | Uint8Array): number;
   /** Once a second: ends the WebSockets whose clients take nothing, or say nothing (performance.now()). */
@@ -76,7 +74,6 @@ export function startListener(options: ListenOptions): Listener {
     get open() {
       return server.pendingRequests + server.pendingWebSockets;
     },
-    moreDescriptors: 0,
     publish: (topic, payload) => server.publish(topic, payload as Bun.StringOrBuffer, false),
     look: (nowMs) => watch.look(nowMs),
     endKept,

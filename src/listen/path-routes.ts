@@ -4,7 +4,7 @@
  * empty ones, which costs a few milliseconds at the start and a third of a microsecond a request. Used by listener.ts; the rules are those of
  * raw-path.ts.
  *
- * Not chosen: reading the socket ourselves (a server of our own), or node:http, which has the raw target and half the speed.
+ * Not chosen: an upgrade to HTTP/1.1 of our own for every address (wire-listener.ts), which has the target and speaks no HTTP/2.
  */
 import { headerOnly } from "../answer.ts";
 import { climbsAmbiguously, MAX_SEGMENTS, MAX_WITH_EMPTY, MAX_WITH_ONE_EMPTY } from "./raw-path.ts";

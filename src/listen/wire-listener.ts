@@ -3,7 +3,7 @@
  * stream's head leaves before its first message, HTTP/1.0 is kept alive, pipelined requests are answered in order. Made by app.ts.
  *
  * The roles that carry messages are asked at once; everything else goes through the application as a real Request. Not chosen: node:http,
- * which needs a relay for WebSockets and costs ten times as much a publish.
+ * which has no topics for WebSockets and costs ten times as much a publish.
  */
 import { readFileSync } from "node:fs";
 import { headerOnly, refuse } from "../answer.ts";
@@ -134,7 +134,6 @@ export function startWireListener(options: WireListenOptions): Listener {
     get open() {
       return server.open;
     },
-    moreDescriptors: 0,
     publish: () => 0,
     look: (nowMs) => server.look(nowMs),
     endKept: () => {
