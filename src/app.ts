@@ -212,7 +212,12 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     files: files(config, locator, front),
     handlers: handlers(programs, locator, front),
     web: web(config, locator, front),
-    revoke: revoke({ locator, front, revocations: access.revocations }),
+    revoke: revoke({
+      locator,
+      front,
+      revocations: access.revocations,
+      share: cluster === null ? null : (mark) => cluster.order.revoke(mark),
+    }),
     admin: admin({
       config,
       store,

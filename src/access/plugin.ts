@@ -7,9 +7,10 @@
 import { Elysia } from "elysia";
 import { headerOnly, methodNotAllowed, refuse } from "../answer.ts";
 import type { Locator } from "../config/located-request.ts";
-import { Refusals } from "../errors.ts";
+import { type Refusal, Refusals } from "../errors.ts";
 import type { Front } from "../front/front.ts";
 import { log } from "../log.ts";
+import type { RevokedMark } from "../store/revocations.ts";
 import { readRevocation } from "./revocation-request.ts";
 import type { Revocations } from "./revocations.ts";
 
@@ -19,9 +20,11 @@ export interface RevokeOptions {
   readonly locator: Locator;
   readonly front: Front;
   readonly revocations: Revocations;
+  /** Tells the other nodes of a cluster; null: there are none. */
+  readonly share: ((mark: RevokedMark) => Promise<Refusal | null>) | null;
 }
 
-export const revoke = ({ locator, front, revocations }: RevokeOptions) =>
+export const revoke = ({ locator, front, revocations, share }: RevokeOptions) =>
   new Elysia({ name: "revoke" }).onRequest(({ request, server }) => {
     const located = locator.claim("revoke", request, server);
     if (located === null) return undefined;
@@ -31,13 +34,19 @@ export const revoke = ({ locator, front, revocations }: RevokeOptions) =>
       return front.finish(located, headerOnly(413));
     const type = located.header("content-type") ?? "";
     const answered = request.bytes().then(
-      (body) => answer(revocations, body, type, located.grant?.sub ?? null),
+      (body) => answer({ revocations, share }, body, type, located.grant?.sub ?? null),
       () => headerOnly(400),
     );
     return front.finish(located, answered);
   });
 
-function answer(revocations: Revocations, body: Uint8Array, type: string, by: string | null): Response {
+/** On this node first: it counts here at once, and asking once more when another could not be told changes nothing. */
+async function answer(
+  { revocations, share }: Pick<RevokeOptions, "revocations" | "share">,
+  body: Uint8Array,
+  type: string,
+  by: string | null,
+): Promise<Response> {
   if (body.length > MAX_BODY_BYTES) return headerOnly(413);
   const wish = readRevocation(body, type, Math.floor(Date.now() / 1000));
   if (typeof wish === "string") return headerOnly(400, { "X-Nginx-PushStream-Explain": wish });
@@ -46,5 +55,6 @@ function answer(revocations: Revocations, body: Uint8Array, type: string, by: st
   if (outcome === "full") return refuse(Refusals.noRoomForRevocation);
   const { kind, value } = wish.name;
   log("info", "grants were taken back", { kind, name: value, until: wish.untilSec, by: by ?? "" });
-  return headerOnly(204);
+  const refusal = share === null ? null : await share(revocations.markOf(wish));
+  return refusal === null ? headerOnly(204) : refuse(refusal);
 }

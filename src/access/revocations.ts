@@ -45,9 +45,14 @@ export class Revocations {
     );
   }
 
-  revoke({ name, issuedBeforeSec, untilSec }: Revocation): RevokeOutcome {
+  /** As the store, and other nodes, keep it. */
+  markOf({ name, issuedBeforeSec, untilSec }: Revocation): RevokedMark {
     const [low, high] = wordsOf(name);
-    return this.#table.revoke({ low, high, issuedBeforeSec: issuedBeforeSec ?? 0, untilSec }, nowSec());
+    return { low, high, issuedBeforeSec: issuedBeforeSec ?? 0, untilSec };
+  }
+
+  revoke(wish: Revocation): RevokeOutcome {
+    return this.#table.revoke(this.markOf(wish), nowSec());
   }
 
   #keepUp(): void {

@@ -8,8 +8,9 @@
  *   i sec tag total top previous fork base forkSec forkTag
  *   h sec tag total top node                                                     d what it says
  *   g sec tag total top node
+ *   r sec tag total top low high issuedBefore until
  */
-import type { Fork, LogMessage, LogPlace } from "../store/replica-store.ts";
+import type { Fork, LogMessage, LogPlace, RevokedMark } from "../store/replica-store.ts";
 
 export type Entry =
   | { readonly kind: "message"; readonly place: LogPlace; readonly message: LogMessage }
@@ -21,6 +22,7 @@ export type Entry =
     }
   | { readonly kind: "incarnation"; readonly place: LogPlace; readonly fork: Fork; readonly base: number }
   | { readonly kind: "heartbeat"; readonly place: LogPlace; readonly who: string; readonly said: Uint8Array }
+  | { readonly kind: "revocation"; readonly place: LogPlace; readonly mark: RevokedMark }
   | { readonly kind: "gone"; readonly place: LogPlace; readonly node: string };
 
 export type RawEntry = readonly [id: Buffer, fields: readonly Buffer[]];
@@ -42,6 +44,7 @@ const INCARNATION = 0x69;
 const DELETION = 0x64;
 const GONE = 0x67;
 const HEARTBEAT = 0x68;
+const REVOCATION = 0x72;
 const MESSAGE = 0x6d;
 const STORED = 0x73;
 const EVENT_ID = 0x69;
@@ -117,6 +120,10 @@ function readRest(head: Uint8Array, place: LogPlace, fields: readonly Buffer[]):
     }
     case HEARTBEAT:
       return { kind: "heartbeat", place, who: word(), said: fields[3] ?? NOTHING };
+    case REVOCATION: {
+      const [low, high, issuedBeforeSec, untilSec] = [number(), number(), number(), number()];
+      return { kind: "revocation", place, mark: { low, high, issuedBeforeSec, untilSec } };
+    }
     case GONE:
       return { kind: "gone", place, node: word() };
     default:

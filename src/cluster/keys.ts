@@ -14,6 +14,8 @@ export class ShardKeys {
   readonly meta: string;
   readonly log: string;
   readonly nodes: string;
+  /** What was taken back; of the first shard. */
+  readonly revoked: string;
   readonly #prefix: string;
 
   constructor(name: string, shard: number) {
@@ -21,6 +23,7 @@ export class ShardKeys {
     this.meta = `${this.#prefix}meta`;
     this.log = `${this.#prefix}log`;
     this.nodes = `${this.#prefix}nodes`;
+    this.revoked = `${this.#prefix}revoked`;
   }
 
   counter(channel: Uint8Array): Buffer {

@@ -76,6 +76,8 @@ export class LogApplier {
         return replica.applyMessage(entry.message, nowMs) !== BUSY;
       case "deletion":
         return replica.applyDeletion(place, entry.channel, entry.text, nowMs);
+      case "revocation":
+        return replica.revoke(entry.mark, Math.floor(nowMs / 1000)) && replica.moveOn(place, nowMs);
       case "heartbeat":
       case "gone":
         heard(entry);

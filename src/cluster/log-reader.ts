@@ -75,6 +75,7 @@ export class LogReader {
 
   async #read(session: Session): Promise<void> {
     const { replica, shard } = this.#options;
+    if (shard === 0) await this.#readRevoked(session);
     while (!this.#isStopped && this.#link.session === session) {
       const { term, n } = replica.cursor(shard);
       const raw = await this.#next(session, `${term}-${n}`);
@@ -85,6 +86,20 @@ export class LogReader {
       await this.#applier.caughtUp(session.redis);
       replica.setSeen(shard, replica.cursor(shard).n);
       replica.setReady(shard, true);
+    }
+  }
+
+  /** What was taken back before the log's beginning. */
+  async #readRevoked({ redis }: Session): Promise<void> {
+    const { replica, keys } = this.#options;
+    const nowSec = Math.floor(Date.now() / 1000);
+    const found: unknown = await redis.call("HGETALL", keys.revoked);
+    const words = Array.isArray(found) ? found.map(String) : [];
+    for (let at = 0; at + 1 < words.length; at += 2) {
+      const [low = 0, high = 0] = (words[at] ?? "").split(" ").map(Number);
+      const [issuedBeforeSec = 0, untilSec = 0] = (words[at + 1] ?? "").split(" ").map(Number);
+      if (untilSec > nowSec) replica.revoke({ low, high, issuedBeforeSec, untilSec }, nowSec);
+      else await redis.call("HDEL", keys.revoked, words[at] ?? "");
     }
   }
 

@@ -4,7 +4,7 @@
  */
 import type { ClusterConfig } from "../config/model.ts";
 import { type Refusal, Refusals } from "../errors.ts";
-import type { ReplicaStore } from "../store/replica-store.ts";
+import type { ReplicaStore, RevokedMark } from "../store/replica-store.ts";
 import { type ShardKeys, shardOf } from "./keys.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Accepted, Answer } from "./request.ts";
@@ -73,6 +73,16 @@ export class ClusterOrder {
 
   remove(names: readonly Uint8Array[], text: Uint8Array): Promise<Refusal | null> {
     return this.#each(names, "d", [text]);
+  }
+
+  /** What was taken back on this node counts on all; by way of the first shard. */
+  async revoke({ low, high, issuedBeforeSec, untilSec }: RevokedMark): Promise<Refusal | null> {
+    const [writer] = this.#writers;
+    if (writer === undefined) return Refusals.internal;
+    const rest = [low, high, issuedBeforeSec, untilSec].map(String);
+    const counters = [Buffer.from(writer.keys.revoked)];
+    const answer = await writer.publisher.append({ kind: "r", counters, rest });
+    return answer.kind === "accepted" ? null : refusalOf(answer);
   }
 
   /** One call a shard, in the order of the names; of several shards each answers for itself. */

@@ -88,6 +88,10 @@ elseif kind == 'h' then
   tick(0)
   append('h ' .. place() .. ' ' .. ARGV[11], 'd', ARGV[12])
   redis.call('HSET', nodes, ARGV[11], text(n))
+elseif kind == 'r' then
+  tick(0)
+  append('r ' .. place() .. ' ' .. ARGV[11] .. ' ' .. ARGV[12] .. ' ' .. ARGV[13] .. ' ' .. ARGV[14])
+  redis.call('HSET', KEYS[4], ARGV[11] .. ' ' .. ARGV[12], ARGV[13] .. ' ' .. ARGV[14])
 elseif kind == 'g' then
   if redis.call('HGET', nodes, ARGV[11]) ~= ARGV[12] then return {'0', '0'} end
   redis.call('HDEL', nodes, ARGV[11])

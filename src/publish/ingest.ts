@@ -5,6 +5,7 @@
 import type { Refusal } from "../errors.ts";
 import { Refusals } from "../errors.ts";
 import type { ChannelQuota, MayMake } from "../front/channel-quota.ts";
+import { log } from "../log.ts";
 import { ChannelRef, type NamedChannel } from "../store/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
 import { BUSY } from "../store/outcome.ts";
@@ -76,8 +77,8 @@ export function ingest(
   nowMs: number,
 ): Refusal | null {
   if (inlet.order) {
-    // Nobody waits for the engine here; what becomes of it is counted there.
-    void orderElsewhere(inlet, inlet.order, targets, draft);
+    // Nobody waits for the engine here.
+    orderElsewhere(inlet, inlet.order, targets, draft).then(tellOfRefused, tellOfRefused);
     return null;
   }
   appendFrom(inlet, 0, targets, draft, nowMs);
@@ -98,6 +99,16 @@ export function ingestPatiently(
   if (inlet.order) return orderElsewhere(inlet, inlet.order, targets, draft);
   const appended = appendFrom(inlet, 0, targets, draft, nowMs);
   return refused === Refusals.busy ? ingestRest(inlet, appended, targets, draft, asker) : refused;
+}
+
+let toldMs = Number.NEGATIVE_INFINITY;
+
+/** A line a second says as much as thousands. */
+function tellOfRefused(refusal: Refusal | null | Error): void {
+  if (refusal === null || performance.now() - toldMs < 1000) return;
+  toldMs = performance.now();
+  const why = refusal instanceof Error ? refusal.message : refusal.code;
+  log("warn", "what a handler published was not taken", { why });
 }
 
 async function orderElsewhere(

@@ -47,9 +47,10 @@ import { BUSY } from "./outcome.ts";
 import type { StorePolicy } from "./policy.ts";
 import { deleteChannel } from "./publish.ts";
 import { applyMessage, isNext, type LogMessage, type LogPlace, moveCursor, shardWord } from "./replica.ts";
+import { type RevokedMark, revoke } from "./revocations.ts";
 import { nextSerial, publishEntry } from "./ring.ts";
 
-export type { Fork, LogMessage, LogPlace, Rest, Torn };
+export type { Fork, LogMessage, LogPlace, Rest, RevokedMark, Torn };
 
 export interface Cursor {
   readonly term: number;
@@ -167,6 +168,11 @@ export class ReplicaStore {
     }
     release(this.#arena);
     return true;
+  }
+
+  /** What another node took back. False: busy. A table that is full is told where it was asked for. */
+  revoke(mark: RevokedMark, nowSec: number): boolean {
+    return mark.untilSec <= nowSec || revoke(this.#arena, mark, nowSec) !== "busy";
   }
 
   // --- the reader -------------------------------------------------------------------------------------------------------
