@@ -92,7 +92,7 @@ location ~ ^/poll/(.*)$ { push_stream_subscriber polling; push_stream_channels_p
 
 let report = "";
 let sluice: Bun.Subprocess;
-let nginx: Bun.Subprocess;
+let nginx: Bun.Subprocess | undefined;
 
 const startSluice = (): Bun.Subprocess =>
   Bun.spawn([binary, "serve", "--config", join(out, "sluice.toml")], {
@@ -102,12 +102,22 @@ const startSluice = (): Bun.Subprocess =>
     stderr: Bun.file(join(folder, "sluice.log")),
   });
 
+const READY_WITHIN_MS = 30_000;
+
 const ready = (of: number) =>
-  until(`somebody listens on ${of}`, async () => {
-    const connection = await RawConnection.open(of).catch(() => null);
-    connection?.close();
-    return connection !== null;
-  });
+  until(
+    `somebody listens on ${of}`,
+    async () => {
+      if (sluice.exitCode !== null || (nginx !== undefined && nginx.exitCode !== null))
+        throw new Error(
+          ["sluice.log", "nginx.log"].map((name) => readFileSync(join(folder, name), "utf8")).join("\n"),
+        );
+      const connection = await RawConnection.open(of).catch(() => null);
+      connection?.close();
+      return connection !== null;
+    },
+    READY_WITHIN_MS,
+  );
 
 beforeAll(async () => {
   if (Bun.which("nginx") === null) return;
@@ -244,10 +254,7 @@ describe.skipIf(Bun.which("nginx") === null)("an nginx.conf taken apart", () => 
   });
 
   test("who comes back misses nothing: after a reload of nginx, and after one of sluice", async () => {
-    for (const reload of [
-      () => process.kill(nginx.pid, "SIGHUP"),
-      () => process.kill(sluice.pid, "SIGHUP"),
-    ]) {
+    for (const reload of [() => nginx?.kill("SIGHUP"), () => sluice.kill("SIGHUP")]) {
       const channel = `resume-${Math.random().toString(36).slice(2)}`;
       await publish(`/pub?id=${channel}`, "one");
       const first = await asked(`/lp/${channel}.b1`);
