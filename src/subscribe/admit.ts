@@ -56,7 +56,7 @@ export function admit(
     if (index === -1) return Refusals.tooManyChannels;
     if (index < 0) return Refusals.noRoomForChannel;
     // A channel named twice is one subscription: nobody wants a message twice (promise P1).
-    if (!seats.some((seat) => isSame(seat, ref, name)))
+    if (!isAmong(seats, name))
       seats.push({ index, incarnation: ref.incarnation, name, backtrack: parsed.backtracks[i] ?? 0 });
   }
   return seats;
@@ -75,10 +75,15 @@ function openFor(store: Store, name: Uint8Array, nowSec: number, mayMake: MayMak
   return 0;
 }
 
-const isSame = (seat: Seat, { index, incarnation }: ChannelRef, name: Uint8Array): boolean =>
-  seat.index === index &&
-  seat.incarnation === incarnation &&
-  (incarnation !== NEVER_LIVES || Buffer.compare(seat.name, name) === 0);
+/** The channel that was just found or made. Loops in here, as a function for each channel of each of ten thousand clients is garbage. */
+function isAmong(seats: readonly Seat[], name: Uint8Array): boolean {
+  const { index, incarnation } = ref;
+  for (const seat of seats) {
+    if (seat.index !== index || seat.incarnation !== incarnation) continue;
+    if (incarnation !== NEVER_LIVES || Buffer.compare(seat.name, name) === 0) return true;
+  }
+  return false;
+}
 
 /** Spec 4.1 (6), what depends on the channel itself. */
 function standingRefusal(

@@ -106,18 +106,18 @@ export class Backlog {
     const known = this.#known(seats, asked);
     let found: Map<number, Found> | null = null;
     let isOver = true;
-    seats.forEach((seat, place) => {
-      const search = this.#searchFor(seat, known, exact);
-      if (search === null) return;
+    for (let place = 0; place < seats.length; place++) {
+      const seat = seats[place];
+      const search = seat === undefined ? null : this.#searchFor(seat, known, exact);
+      if (seat === undefined || search === null) continue;
       found ??= new Map<number, Found>();
       found.set(place, { incarnation: seat.incarnation, search });
       isOver = search.run(STEPS) && isOver;
-    });
+    }
     if (found === null) return known;
-    const all = { ...known, found };
-    if (!isOver) return this.#searched(found).then(() => all);
+    if (!isOver) return this.#searched(known, found);
     settle(found);
-    return all;
+    return { ...known, found };
   }
 
   /** A token that counts something else than these channels in this store says nothing of a place in them. */
@@ -148,7 +148,7 @@ export class Backlog {
     return new EventIdSearch(reader, asked.eventId, until, byTime);
   }
 
-  async #searched(found: ReadonlyMap<number, Found>): Promise<void> {
+  async #searched(known: Asked, found: ReadonlyMap<number, Found>): Promise<Asked> {
     for (const { search } of found.values()) {
       await new Promise<void>((resolve) => {
         const goOn = (): void => (search.run(STEPS) ? resolve() : this.#turns.later(search, goOn));
@@ -156,6 +156,7 @@ export class Backlog {
       });
     }
     settle(found);
+    return { ...known, found };
   }
 
   /**
