@@ -14,6 +14,8 @@ import { type ApplierOptions, LogApplier } from "./log-applier.ts";
 const ENTRIES_A_READ = 1000;
 /** How long the engine waits for something to come; an answer comes in any case, or the engine is gone. */
 const BLOCK_MS = 1000;
+/** A thousand entries take milliseconds; a fork, or a store that is being repaired, seconds. */
+const APPLIED_WITHIN_MS = 30_000;
 /** From one entry in three milliseconds on; never long enough to be seen by a person. */
 const REST_PER_ENTRY_MS = 3;
 const LONGEST_REST_MS = 5;
@@ -75,17 +77,28 @@ export class LogReader {
 
   async #read(session: Session): Promise<void> {
     const { replica, shard } = this.#options;
-    if (shard === 0) await this.#readRevoked(session);
+    if (shard === 0) await this.#within(APPLIED_WITHIN_MS, this.#readRevoked(session));
     while (!this.#isStopped && this.#link.session === session) {
       const { term, n } = replica.cursor(shard);
       const raw = await this.#next(session, `${term}-${n}`);
       if (this.#isStopped || this.#link.session !== session) return;
-      await this.#applier.apply(session.redis, raw);
+      // A fork asks the engine what it knows: an engine that falls silent then is given up, too.
+      await this.#within(APPLIED_WITHIN_MS, this.#applier.apply(session.redis, raw));
       if (raw.length > 0) await this.#rest(raw.length);
       if (raw.length === ENTRIES_A_READ) continue;
-      await this.#applier.caughtUp(session.redis);
+      await this.#within(APPLIED_WITHIN_MS, this.#applier.caughtUp(session.redis));
       replica.setSeen(shard, replica.cursor(shard).n);
       replica.setReady(shard, true);
+    }
+  }
+
+  /** The connection is given up when the work is not done in time; what waits for an answer is rejected then. */
+  async #within<T>(limitMs: number, work: Promise<T>): Promise<T> {
+    const timer = setTimeout(() => this.#link.giveUp(), limitMs);
+    try {
+      return await work;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -122,10 +135,9 @@ export class LogReader {
   /** What comes after the cursor; nothing when nothing came for a while. Rejects when there is no answer at all. */
   async #next({ redis }: Session, after: string): Promise<readonly RawEntry[]> {
     const { keys, config } = this.#options;
-    const limit = BLOCK_MS + config.engineTimeoutMs;
-    const timer = setTimeout(() => this.#link.giveUp(), limit);
-    try {
-      const reply = await redis.callBuffer(
+    const reply = await this.#within(
+      BLOCK_MS + config.engineTimeoutMs,
+      redis.callBuffer(
         "XREAD",
         "COUNT",
         String(ENTRIES_A_READ),
@@ -134,12 +146,10 @@ export class LogReader {
         "STREAMS",
         keys.log,
         after,
-      );
-      if (!Array.isArray(reply)) return [];
-      const [stream] = reply as readonly (readonly [Buffer, readonly RawEntry[]])[];
-      return stream?.[1] ?? [];
-    } finally {
-      clearTimeout(timer);
-    }
+      ),
+    );
+    if (!Array.isArray(reply)) return [];
+    const [stream] = reply as readonly (readonly [Buffer, readonly RawEntry[]])[];
+    return stream?.[1] ?? [];
   }
 }

@@ -11,6 +11,7 @@
  *      │          ▼
  *      └── not in the log ◄── looked for ──► in the log: answered
  */
+import type { Redis } from "ioredis";
 import type { ClusterConfig, EngineAddress } from "../config/model.ts";
 import { log } from "../log.ts";
 import type { ReplicaStore } from "../store/replica-store.ts";
@@ -100,7 +101,15 @@ export class Publisher {
   async trim(id: string | null, bytes: number): Promise<void> {
     const { session } = this.#link;
     if (session === null) return;
-    const { redis } = session;
+    const timer = setTimeout(() => this.#link.giveUp(), this.#options.config.engineTimeoutMs);
+    try {
+      await this.#trimOn(session.redis, id, bytes);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #trimOn(redis: Redis, id: string | null, bytes: number): Promise<void> {
     const { log: key } = this.#options.keys;
     if (id !== null) await redis.call("XTRIM", key, "MINID", "~", id);
     const used = Number(await redis.call("MEMORY", "USAGE", key));
