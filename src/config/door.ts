@@ -65,7 +65,8 @@ export function asksWho(location: LocationConfig): boolean {
   const { access, auth, code, grants, rate, accessLogs, limitExcept } = location;
   if (
     limitExcept !== null ||
-    grants !== null ||
+    // A handler of ours is told who asks, as for any other request.
+    grants?.question?.to.startsWith("/") === true ||
     rate !== null ||
     access.length > 0 ||
     auth !== null ||

@@ -116,6 +116,10 @@ export class LocatedRequest implements SteppedRequest {
     this.#callers = { connection, client };
     return this.#callers;
   }
+  /** null: nobody has asked who it is. */
+  get knownCallers(): Callers | null {
+    return this.#callers;
+  }
   /** The client, through whatever proxies. Throws UnknownPeer, as all that follow. */
   get peer(): KnownPeer {
     return this.callers.client;
@@ -210,8 +214,8 @@ export class Locator {
   }
 
   /** Call before handing a request in a second time. */
-  keepCallers({ request, callers }: LocatedRequest): void {
-    this.#kept.set(request, callers);
+  keepCallers({ request, knownCallers }: LocatedRequest): void {
+    if (knownCallers !== null) this.#kept.set(request, knownCallers);
     this.#hasMarked = true;
   }
 
