@@ -78,8 +78,9 @@ async function writeLong(
   let written = 0;
   for (let step = await reader.read(); !step.done; step = await reader.read()) {
     if (connection.isClosed) return;
-    written += step.value.length;
-    if (!connection.pushBody(step.value, declared < 0)) await connection.room();
+    const bytes = bytesOf(step.value);
+    written += bytes.length;
+    if (!connection.pushBody(bytes, declared < 0)) await connection.room();
   }
   if (connection.isClosed) return;
   if (written < declared) {
@@ -87,6 +88,14 @@ async function writeLong(
     return;
   }
   connection.endBody(declared < 0);
+}
+
+/** Streams of handlers may give texts, as Bun's own server takes them. */
+function bytesOf(piece: unknown): Uint8Array {
+  if (piece instanceof Uint8Array) return piece;
+  if (typeof piece === "string") return Buffer.from(piece);
+  if (piece instanceof ArrayBuffer) return new Uint8Array(piece);
+  throw new TypeError("a body is made of bytes or text");
 }
 
 /** A body that breaks off ends its connection: nothing else tells the client that it has not all of it. */
