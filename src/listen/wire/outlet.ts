@@ -164,8 +164,11 @@ export abstract class Outlet extends Waiting {
     if (out !== null) {
       out.pushRange(bytes, offset, length);
       if (out.length < CORKED_BYTES) return true;
+      // It stays corked as it was, or nothing would uncork it at the end of the turn.
+      const isLate = this.#isLate;
       this.uncork();
       this.cork();
+      this.#isLate = isLate;
       return !this.isStalled;
     }
     if (this.#unsent !== null) {
