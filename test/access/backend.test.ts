@@ -3,10 +3,11 @@
  * when it is down, hangs, redirects or talks nonsense. One worker, so that questions can be counted.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
 import { ask, RawConnection } from "../binary/raw-client.ts";
 import { Opcode, RawWebSocket } from "../binary/raw-web-socket.ts";
 import { freePort, type RunningServer, until } from "../binary/running-server.ts";
-import { ALL_SETTINGS, removeFolders, startHandlers } from "../handlers/handler-server.ts";
+import { ALL_SETTINGS, folderWith, removeFolders, startHandlers } from "../handlers/handler-server.ts";
 import { startBackend } from "./asked-backend.ts";
 import { nowSec, SECRET, withSecret } from "./issuing.ts";
 
@@ -18,6 +19,12 @@ afterAll(() => {
   backend.stop();
   removeFolders();
 });
+
+/** A hash that takes its time, off the event loop. */
+const users = join(
+  folderWith({ users: `kim:${Bun.password.hashSync("right", { algorithm: "bcrypt", cost: 4 })}\n` }),
+  "users",
+);
 
 const HANDLER = `
 import type { Handler } from "sluice";
@@ -63,6 +70,7 @@ ${location("both", `auth_request = "${backend.url}"\ntoken_issuers = ["app"]`)}
 ${location("any", `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\naccess = ["allow 127.0.0.1", "deny all"]`)}
 ${location("any-of", `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\naccess = ["deny all"]`)}
 ${location("no-rule", `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\naccess = ["allow 192.0.2.1"]`)}
+${location("any-user", `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\nauth_basic = "r"\nauth_basic_user_file = "USERS"`)}
 ${location("all-of", `auth_request = "${backend.url}"\nauth_cache = 0\naccess = ["deny all"]`)}
 [[location]]
 match = "~ ^/ev/(.*)$"
@@ -87,7 +95,10 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 1))(
     };
     beforeAll(async () => {
       process.env["HUB_KEY"] = SECRET;
-      server = await startHandlers(setting, { files: { "decide.ts": HANDLER }, toml: TOML });
+      server = await startHandlers(setting, {
+        files: { "decide.ts": HANDLER },
+        toml: TOML.replace("USERS", users),
+      });
     });
     afterAll(async () => {
       await server.stop();
@@ -281,6 +292,25 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 1))(
       expect(await asks(async () => expect((await get("/both/b", bearing(token))).status).toBe(403))).toBe(0);
       expect(await asks(async () => expect((await get("/both/b", bearing("bad"))).status).toBe(401))).toBe(0);
       expect(await asks(async () => expect((await get("/both/b")).status).toBe(304))).toBe(1);
+    });
+
+    test("satisfy any with a password that takes its time: either of the two, and not neither", async () => {
+      const user = (password: string) => ({
+        ...somebody(),
+        Authorization: `Basic ${btoa(`kim:${password}`)}`,
+      });
+      answers(() => new Response("no", { status: 403 }));
+      const refused = await get("/any-user/a", user("wrong"));
+      expect([refused.status, refused.fields.get("www-authenticate")]).toEqual([401, 'Basic realm="r"']);
+      expect((await get("/any-user/a")).status).toBe(401);
+      expect(await asks(async () => expect((await get("/any-user/a", user("right"))).status).toBe(304))).toBe(
+        0,
+      );
+      answers(() => new Response("ok"));
+      expect((await get("/any-user/a", user("wrong"))).status).toBe(304);
+      expect((await get("/any-user/a")).status).toBe(304);
+      answers(() => new Response("later", { status: 500 }));
+      expect((await get("/any-user/a", user("wrong"))).status).toBe(401);
     });
 
     test("satisfy: one of them, or all", async () => {
