@@ -227,6 +227,8 @@ async function start(file: string, port: number): Promise<RunningServer> {
 }
 
 /** What everybody got, with what differs from one second to the next made the same. */
+const STANDS_WITHIN_MS = 500;
+
 async function play(file: string, { held = [], asked }: Script): Promise<readonly string[]> {
   const first = asked[0]?.port ?? 0;
   const server = await start(file, ports.get(first) ?? 0);
@@ -241,8 +243,10 @@ async function play(file: string, { held = [], asked }: Script): Promise<readonl
         const connection = await RawConnection.open(at(port));
         connection.request(path, { headers });
         open.push(connection);
-        // In the order of the script, and with their heads and headers, if there are any before the first message.
-        await Bun.sleep(50);
+        // In the order of the script, and with their heads and headers, if there are any before the first message: of a poll that
+        // waits nothing tells that it stands.
+        for (let waited = 0; connection.unread === 0 && waited < STANDS_WITHIN_MS; waited += 10)
+          await Bun.sleep(10);
       }
     }
     for (const { port, path, status, ...request } of asked) {
