@@ -87,8 +87,8 @@ describe.each(DOORS)("%s door", (door, sub) => {
     });
     socket.write(POLL.repeat(PIPELINED));
     await until("all answers", () => answers === PIPELINED || isLast || socket.destroyed, 60_000);
-    // Bun would answer in one turn all that came until then (listen/listener.ts), which may be little or much.
-    if (door === "wire" || !isLast) expect(answers).toBe(PIPELINED);
+    // Of Bun's door those who send too many in one turn are answered some, and cut off over what they sent besides (listen/listener.ts).
+    if (door === "wire") expect(answers).toBe(PIPELINED);
     else expect(answers).toBeGreaterThan(1000);
     socket.destroy();
   }, 70_000);
