@@ -3,6 +3,10 @@ import { join } from "node:path";
 
 export const root = join(import.meta.dir, "..");
 
+/** Below those that the kernel gives to clients. */
+const FIRST_PORT = 20_000;
+const PORTS_A_LANE = 750;
+
 export interface Outcome {
   readonly output: string;
   readonly code: number;
@@ -11,11 +15,16 @@ export interface Outcome {
   readonly cpuSeconds: number;
 }
 
-export async function outcomeOf(command: readonly string[]): Promise<Outcome> {
+/** `lane`: of those that run side by side. Each has ports of its own, or servers of two files would share their clients in silence. */
+export async function outcomeOf(command: readonly string[], lane = 0): Promise<Outcome> {
   const startedMs = performance.now();
   const child = Bun.spawn([...command], {
     cwd: root,
-    env: { ...process.env, SLUICE_BINARY: join(root, "dist/sluice") },
+    env: {
+      ...process.env,
+      SLUICE_BINARY: join(root, "dist/sluice"),
+      SLUICE_TEST_PORTS: `${FIRST_PORT + lane * PORTS_A_LANE}-${FIRST_PORT + (lane + 1) * PORTS_A_LANE - 1}`,
+    },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

@@ -47,10 +47,10 @@ const fileTimes: Timed[] = [];
 const singleTimes: Timed[] = [];
 const running = new Set<string>();
 
-async function run(step: Step): Promise<void> {
+async function run(step: Step, laneNumber = 0): Promise<void> {
   running.add(step.title);
   showProgress();
-  const outcome = await outcomeOf(step.command);
+  const outcome = await outcomeOf(step.command, laneNumber);
   running.delete(step.title);
   judge(step, outcome);
   showProgress();
@@ -105,10 +105,10 @@ async function runAgain(): Promise<void> {
 /** Side by side, in this order. */
 async function runInLanes(steps: readonly Step[], width: number): Promise<void> {
   const waiting = [...steps];
-  const lane = async (): Promise<void> => {
-    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) await run(step);
+  const lane = async (number: number): Promise<void> => {
+    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) await run(step, number);
   };
-  await Promise.all(Array.from({ length: width }, lane));
+  await Promise.all(Array.from({ length: width }, (_, number) => lane(number)));
 }
 
 const suiteCommand = (target: string): string[] => [bun, "test", "--timeout", "30000", target];

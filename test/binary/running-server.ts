@@ -164,15 +164,32 @@ async function isReady(url: string): Promise<boolean> {
 
 const given = new Set<number>();
 
-/** The kernel's choice, none twice: two servers on one port would share their clients, as workers do. */
+/** Of this file alone, where files run side by side (test/run.ts): null: the kernel's choice. */
+const own = /^(\d+)-(\d+)$/.exec(process.env["SLUICE_TEST_PORTS"] ?? "");
+let nextOwn = Math.floor(Math.random() * 1000);
+
+/** None twice: two servers on one port would share their clients, as workers do. */
 export function freePort(): number {
-  for (;;) {
-    const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
-    const { port } = probe;
-    probe.stop(true);
-    if (given.has(port)) continue;
+  for (let tries = 0; tries < 5000; tries++) {
+    const port = boundPort(own === null ? 0 : ownPort(Number(own[1]), Number(own[2])));
+    if (port === null || given.has(port)) continue;
     given.add(port);
     return port;
+  }
+  throw new Error("no port is free");
+}
+
+const ownPort = (first: number, last: number): number => first + (nextOwn++ % (last - first + 1));
+
+/** null: somebody has it. */
+function boundPort(wanted: number): number | null {
+  try {
+    const probe = Bun.listen({ hostname: "127.0.0.1", port: wanted, socket: { data: () => undefined } });
+    const { port } = probe;
+    probe.stop(true);
+    return port;
+  } catch {
+    return null;
   }
 }
 

@@ -74,6 +74,10 @@ describe.if(hasRedis)("two nodes", () => {
   test("time and tag of a poll on one node go on on the other", async () => {
     const channel = fresh();
     for (let count = 0; count < 10; count++) await post(count, channel, `m${count},`);
+    // The last one went to the other node.
+    await until("it is here", async () =>
+      (await world.node(0).request(`/poll/${channel}.b1`)).text.includes("m9"),
+    );
     const first = await world.node(0).request(`/poll/${channel}.b4`);
     expect(first.text).toBe("m6,m7,m8,m9,");
     const headers = {
