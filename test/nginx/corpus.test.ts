@@ -289,6 +289,8 @@ const sameEachTime = (text: string): string =>
     .replace(/("tag": ?")\d+/g, "$1TAG")
     .replace(/("pid"|"uptime"|pid|uptime)(: "?)\d+/g, "$1$2N")
     .replace(/<(pid|uptime)>\d+/g, "<$1>N")
+    // As many digits as those have.
+    .replace(/(Content-Length: )\d+(?=[\s\S]*\b(?:uptime|pid)\b)/, "$1N")
     // Which worker a connection came to.
     .replace(/(<pid>N<\/pid>\s*<subscribers>)\d+/g, "$1N")
     // The sizes of chunks, which depend on what came together in one turn.
