@@ -1,5 +1,5 @@
 /**
- * Listening on one address with Bun's own server: how every address is served unless its streams need their heads early
+ * Listening on one address with Bun's own server: how an address is served unless `listener` says wire
  * (wire-listener.ts). Used by app.ts.
  */
 import { closing, headerOnly, refuse } from "../answer.ts";
@@ -17,7 +17,7 @@ import { tlsTuning } from "./tls-options.ts";
 export interface Listener {
   /** As a URL or unix:path; with the port the kernel chose. */
   readonly address: string;
-  /** Requests being answered and sockets, now. */
+  /** Now: requests being answered and WebSockets; on the wire listener all connections. */
   readonly open: number;
   /** To the native sockets of a topic; what Bun's `publish` says. */
   publish(topic: string, payload: string | Uint8Array): number;

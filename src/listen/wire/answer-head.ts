@@ -5,7 +5,7 @@
 import type { SharedInit } from "../../direct-answer.ts";
 import { formatHttpDate } from "../../wire/http-date.ts";
 
-/** push-stream spec 0.5; the rest as RFC 9110 15 and nginx have them. */
+/** nginx's status lines (push-stream spec 0.5). The titles of its pages are others (front/error-page.ts): it says 401 Unauthorized here. */
 const PHRASES: ReadonlyMap<number, string> = new Map([
   [200, "OK"],
   [201, "Created"],
