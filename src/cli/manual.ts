@@ -109,7 +109,7 @@ function examplesOf(command: Command): string {
 const capital = (text: string): string =>
   text.replace(/^[a-z]+(?= )/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
 
-/** sluice.toml(5): the option reference of the README, row by row. */
+/** sluice.toml(5): docs/options.md, row by row. */
 function configPage(day: string): string {
   return lines([
     title("sluice.toml", 5, day, buildInfo().version),

@@ -1,5 +1,5 @@
 /**
- * Documentation made from the option table: the commented file of `sluice defaults` and the option reference of the README.
+ * Documentation made from the option table: the commented file of `sluice defaults` and docs/options.md.
  * Called by cli/defaults.ts and by the test that holds the README to the table (style rule 34).
  */
 import type { Option, TomlValue } from "./kinds.ts";
@@ -11,9 +11,6 @@ import {
   SERVER_PREFIX,
   STEP_PREFIX,
 } from "./options.ts";
-
-export const REFERENCE_BEGIN = "<!-- options:begin -->";
-export const REFERENCE_END = "<!-- options:end -->";
 
 const COMMENT_WIDTH = 100;
 
@@ -96,17 +93,23 @@ function entry(key: string, option: Option, value: TomlValue | null): string {
   return `${comment(option.doc + unset)}\n${line}`;
 }
 
-/** A markdown table for each section, without the markers. */
+/** docs/options.md, whole: a markdown table for each section. */
 export function renderReference(): string {
-  return sections().map(referenceSection).join("\n\n");
+  return `${[REFERENCE_HEAD, ...sections().map(referenceSection)].join("\n\n")}\n`;
 }
+
+const REFERENCE_HEAD = `# Options
+
+Generated from the option table (\`src/config/options/\`); after a change there: \`bun run options\`.
+Sizes are \`64MiB\`, \`512k\`; times are \`30s\`, \`1h30m\`, \`250ms\`; a bare number is bytes or seconds.
+\`sluice defaults\` prints the embedded configuration with all of them.`;
 
 function referenceSection({ name, options }: Section): string {
   const title = name === "" ? "Top of the file" : `\`${LISTS[`${name}.`]?.header ?? `[${name}]`}\``;
   const rows = options.map(
     ([key, option]) => `| \`${key}\` | ${kindText(option)} | ${defaultText(option)} | ${cell(option.doc)} |`,
   );
-  return [`**${title}**`, "", "| option | kind | default | meaning |", "|---|---|---|---|", ...rows].join(
+  return [`## ${title}`, "", "| option | kind | default | meaning |", "|---|---|---|---|", ...rows].join(
     "\n",
   );
 }
@@ -137,14 +140,6 @@ function defaultText(option: Option): string {
 
 /** A bar would end the table's cell. */
 const cell = (text: string): string => text.replaceAll("|", "\\|");
-
-/** The README with its option reference brought up to date. Throws when a marker is missing or they are in the wrong order. */
-export function updateReadme(text: string): string {
-  const begin = text.indexOf(REFERENCE_BEGIN);
-  const end = text.indexOf(REFERENCE_END);
-  if (begin === -1 || end < begin) throw new Error(`README has no ${REFERENCE_BEGIN} … ${REFERENCE_END}`);
-  return `${text.slice(0, begin + REFERENCE_BEGIN.length)}\n${renderReference()}\n${text.slice(end)}`;
-}
 
 /** The table cut where the part of the path before the key changes. */
 function sections(): readonly Section[] {

@@ -1,18 +1,12 @@
-/** Documentation made from the table says what the program does: the printed defaults load, the README is up to date. */
+/** Documentation made from the table says what the program does: the printed defaults load, docs/options.md is up to date. */
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { buildConfig } from "../../src/config/build.ts";
 import { formatFault } from "../../src/config/fault.ts";
 import { readOption } from "../../src/config/kinds.ts";
 import { DEFAULT_TOML } from "../../src/config/load.ts";
 import { ALL_OPTIONS } from "../../src/config/options.ts";
-import {
-  REFERENCE_BEGIN,
-  REFERENCE_END,
-  renderDefaults,
-  renderReference,
-  updateReadme,
-} from "../../src/config/print.ts";
+import { renderDefaults, renderReference } from "../../src/config/print.ts";
 import { readToml } from "../../src/config/toml.ts";
 
 function load(text: string) {
@@ -67,32 +61,21 @@ test("the reference has a row of four cells for each option", () => {
 test("each table of the reference says where its options stand", () => {
   const titles = renderReference()
     .split("\n")
-    .filter((line) => line.startsWith("**"));
+    .filter((line) => line.startsWith("## "));
   expect(titles).toEqual([
-    "**Top of the file**",
-    "**`[store]`**",
-    "**`[cluster]`**",
-    "**`[limits]`**",
-    "**`[[location]]`**",
-    "**`[[issuer]]`**",
-    "**`[[location.step]]`**",
-    "**`[[map]]`**",
-    "**`[[server]]`**",
+    "## Top of the file",
+    "## `[store]`",
+    "## `[cluster]`",
+    "## `[limits]`",
+    "## `[[location]]`",
+    "## `[[issuer]]`",
+    "## `[[location.step]]`",
+    "## `[[map]]`",
+    "## `[[server]]`",
   ]);
 });
 
-test("updateReadme replaces what is between the markers and nothing else", () => {
-  const updated = updateReadme(`# a\n${REFERENCE_BEGIN}\nold\n${REFERENCE_END}\nend\n`);
-  expect(updated).toBe(`# a\n${REFERENCE_BEGIN}\n${renderReference()}\n${REFERENCE_END}\nend\n`);
-  expect(updateReadme(updated)).toBe(updated);
-  expect(() => updateReadme("no markers")).toThrow(REFERENCE_BEGIN);
-  expect(() => updateReadme(`${REFERENCE_END}${REFERENCE_BEGIN}`)).toThrow(REFERENCE_BEGIN);
-});
-
-test("the README's option reference is up to date", () => {
-  const readme = new URL("../../README.md", import.meta.url);
-  // Without a README there is nothing to hold; with one, missing markers throw.
-  if (!existsSync(readme)) return;
-  const text = readFileSync(readme, "utf8");
-  expect(text).toBe(updateReadme(text));
+test("docs/options.md is up to date (bun run options writes it)", () => {
+  const page = new URL("../../docs/options.md", import.meta.url);
+  expect(readFileSync(page, "utf8")).toBe(renderReference());
 });

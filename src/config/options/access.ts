@@ -1,4 +1,4 @@
-/** Rows of the option table about who may do what: `[[issuer]]`, and what a location says of grants. Part of options.ts; the manual is docs/access.md. */
+/** Rows of the option table about who may do what: `[[issuer]]`, and what a location says of grants. Part of ../options.ts; the manual is docs/access.md. */
 import {
   algorithmsIssues,
   keyIssues,
@@ -7,9 +7,9 @@ import {
   placesIssues,
   questionIssues,
   rateIssues,
-} from "./access-checks.ts";
-import { pathIssues } from "./checks.ts";
-import type { Option } from "./kinds.ts";
+} from "../access-checks.ts";
+import { pathIssues } from "../checks.ts";
+import type { Option } from "../kinds.ts";
 
 export const ACCESS_OPTIONS = {
   "location[].token": {

@@ -1,0 +1,118 @@
+/** Rows of the option table about what a `[[location]]` is: its match and the one role that answers there. Part of ../options.ts. */
+import { pathIssues } from "../checks.ts";
+import type { Option } from "../kinds.ts";
+import { LONGEST_TIMER } from "./longest.ts";
+
+export const ROLE_OPTIONS = {
+  "location[].match": {
+    kind: "string",
+    required: true,
+    default: null,
+    doc: 'Which paths, as in nginx: "= /exact", "/prefix", "^~ /prefix", "~ regex" or "~* regex" (without case), or "@name", where only try_files and error_page lead. Locations may stand inside a location, as [[location.location]]; they inherit nothing.',
+    example: "= /pub",
+  },
+  "location[].internal": {
+    kind: "flag",
+    default: false,
+    doc: "Keeps clients out (404): only what was rewritten, or sent on by try_files or error_page, comes here.",
+    example: true,
+  },
+  "location[].publisher": {
+    kind: "enum",
+    values: ["normal", "admin"],
+    default: null,
+    unset: "not a publisher",
+    doc: "Makes it a publisher: normal serves GET, POST and PUT, admin DELETE as well.",
+    example: "admin",
+  },
+  "location[].subscriber": {
+    kind: "enum",
+    values: ["streaming", "polling", "long-polling", "eventsource", "websocket"],
+    default: null,
+    unset: "not a subscriber",
+    doc: "Makes it a subscriber of this mode: streaming, polling, long-polling, eventsource or websocket.",
+    example: "eventsource",
+  },
+  "location[].statistics": {
+    kind: "flag",
+    default: false,
+    doc: "Makes it a statistics endpoint.",
+    example: true,
+  },
+  "location[].stub_status": {
+    kind: "flag",
+    default: false,
+    doc: "Makes it a page with counts of connections and requests, as nginx's stub_status.",
+    example: true,
+  },
+  "location[].page": {
+    kind: "flag",
+    default: false,
+    doc: "Makes it the built-in page for trying things out.",
+    example: true,
+  },
+  "location[].pushstream_client": {
+    kind: "flag",
+    default: false,
+    doc: "Makes it the browser client, PushStream, as one script.",
+    example: true,
+  },
+  "location[].examples": {
+    kind: "flag",
+    default: false,
+    doc: "Makes it the example pages; the paths they use are those of the embedded default.",
+    example: true,
+  },
+  "location[].handler": {
+    kind: "string",
+    default: null,
+    unset: "no handler",
+    doc: "Makes it a handler: a TypeScript file that answers, in the folder of this file or below it.",
+    example: "handlers/hello.ts",
+    check: pathIssues,
+  },
+  "location[].handler_timeout": {
+    kind: "milliseconds",
+    default: "30s",
+    doc: "How long a handler's answer may take to begin, and a guard or hook to speak; then it is answered 500.",
+    example: "5s",
+    min: "10ms",
+    max: LONGEST_TIMER,
+  },
+  "location[].authorize": {
+    kind: "string",
+    default: null,
+    unset: "open to all",
+    doc: "TypeScript file whose `authorize` lets requests in, refuses them, or gives them other channels. For publishers, subscribers, files and handlers.",
+    example: "handlers/members.ts",
+    check: pathIssues,
+  },
+  "location[].revoke": {
+    kind: "flag",
+    default: false,
+    doc: "Makes it a location that takes back what was granted: POST with `sub` or `jti`, and `ttl`. Needs somebody to guard it.",
+    example: true,
+  },
+  "location[].hooks": {
+    kind: "string",
+    default: null,
+    unset: "no hooks",
+    doc: "TypeScript file with `onSubscribe`, `onUnsubscribe` and `onPublish`. For publishers and subscribers.",
+    example: "handlers/presence.ts",
+    check: pathIssues,
+  },
+  "location[].fallback": {
+    kind: "string",
+    default: null,
+    unset: "404",
+    doc: "File below the folder that stands for paths without one, as an application of one page wants it.",
+    example: "/index.html",
+    check: pathIssues,
+  },
+  "location[].empty": {
+    kind: "flag",
+    default: false,
+    doc: "Makes it a location that is only its steps; what they do not answer is 404.",
+    example: true,
+  },
+} as const satisfies Readonly<Record<string, Option>>;
