@@ -8,19 +8,19 @@
 import { CloseCode, FrameRefusals, type Refusal, Refusals } from "../errors.ts";
 import type { HookRefusal, Judge, Lease, OfferedDraft } from "../front/location-hooks.ts";
 import { Counter } from "../store/counters.ts";
-import { closeCode, closeReason } from "../wire/close-reason.ts";
 import {
+  type ClientFrame,
+  type ClientFrames,
   type FaultyFrame,
-  jsonRefused,
-  jsonRenewed,
+  jsonAnswer,
+  msgpackAnswer,
   type PublishFrame,
-  packRefused,
-  packRenewed,
   type Ref,
-  readJsonPublish,
-  readMsgpackPublish,
+  readJsonFrame,
+  readMsgpackFrame,
   type TokenFrame,
-} from "../wire/publish-frame.ts";
+} from "../wire/client-frame.ts";
+import { closeCode, closeReason } from "../wire/close-reason.ts";
 import { JudgedMessages, judgeNothing } from "./judged-messages.ts";
 import type { Protocol } from "./socket-peer.ts";
 import type { WebSocketEndpoint } from "./websocket.ts";
@@ -47,9 +47,24 @@ export interface Publishing {
 
 /** As most locations have it: to all channels, and no hook judges them. */
 export const AS_IT_IS: Publishing = { judge: null, only: null, lease: null };
-const NO_FRAME: FaultyFrame = { ref: null, fault: "That is no frame that a client may send." };
+const NO_FRAME: FaultyFrame = {
+  kind: "faulty",
+  ref: null,
+  fault: "That is no frame that a client may send.",
+};
+
+/** What is done with each kind of frame. */
+type Actions = {
+  readonly [Kind in keyof ClientFrames]: (of: ClientMessages, frame: ClientFrames[Kind]) => void;
+};
 
 export class ClientMessages {
+  static readonly #ACTIONS: Actions = {
+    publish: (of, frame) => of.#publishFrame(frame),
+    token: (of, frame) => void of.#renew(frame),
+    faulty: (of, { fault, ref }) => of.#refused({ ...FrameRefusals.faultyFrame, explain: fault }, ref),
+  };
+
   readonly #endpoint: WebSocketEndpoint;
   readonly #speaker: Speaker;
   readonly #only: Publishing["only"];
@@ -67,34 +82,33 @@ export class ClientMessages {
 
   take(message: string | Uint8Array): void {
     const { room, location } = this.#endpoint;
-    const bytes = typeof message === "string" ? Buffer.from(message) : message;
+    const mayPublish = location.websocketAllowPublish;
     // The listener may take more, for somebody else.
-    if (bytes.length > room.maxFrameBytes && location.websocketAllowPublish) {
+    if (mayPublish && isLonger(message, room.maxFrameBytes)) {
       this.#speaker.end(CloseCode.TOO_BIG);
       return;
     }
     const frame = this.#frameOf(message);
-    const ref = frame?.ref ?? null;
-    if (frame !== null && "token" in frame) {
-      void this.#renew(frame);
-      return;
-    }
-    if (!location.websocketAllowPublish) {
-      // Texts are ignored here (spec 4.13.5); whoever sends a frame wants an answer.
-      if (frame !== null) this.#refused(FrameRefusals.noPublishing, ref);
-    } else if (frame === null) this.#offer(null, bytes, null);
-    else if ("fault" in frame) this.#refused({ ...FrameRefusals.faultyFrame, explain: frame.fault }, ref);
-    else if (frame.data.length === 0) this.#refused(Refusals.emptyMessage, ref);
-    else this.#offer(frame.channel, frame.data, ref);
+    if (frame !== null) this.#act(frame.kind, frame);
+    // Texts are ignored where nothing can be published (spec 4.13.5); whoever sends a frame wants an answer.
+    else if (mayPublish) this.#offer(null, Buffer.from(message), null);
+  }
+
+  #act<Kind extends keyof ClientFrames>(kind: Kind, frame: ClientFrames[Kind]): void {
+    ClientMessages.#ACTIONS[kind](this, frame);
+  }
+
+  #publishFrame({ channel, data, ref }: PublishFrame): void {
+    if (!this.#endpoint.location.websocketAllowPublish) this.#refused(FrameRefusals.noPublishing, ref);
+    else if (data.length === 0) this.#refused(Refusals.emptyMessage, ref);
+    else this.#offer(channel, data, ref);
   }
 
   /** A client that would outlive its token sends the next one. One at a time: each costs a signature. */
   async #renew({ token, ref }: TokenFrame): Promise<void> {
     if (this.#lease === null || this.#isRenewing) {
-      this.#refused(
-        { ...(this.#isRenewing ? Refusals.accessBusy : FrameRefusals.noTokens), close: false },
-        ref,
-      );
+      const refusal = this.#isRenewing ? Refusals.accessBusy : FrameRefusals.noTokens;
+      this.#refused({ ...refusal, close: false }, ref);
       return;
     }
     this.#isRenewing = true;
@@ -102,14 +116,20 @@ export class ClientMessages {
     this.#isRenewing = false;
     // The connection goes on as it is: with the grant it has, for as long as that counts.
     if ("status" in outcome) this.#refused({ ...outcome, close: false }, ref);
-    else if (this.#speaker.protocol === "json") this.#speaker.say(jsonRenewed(ref, outcome.expiresSec));
-    else this.#speaker.say(packRenewed(ref, outcome.expiresSec));
+    else this.#answer({ kind: "token", ref, expires: outcome.expiresSec });
   }
 
   /** null: the message is what came, as it is. */
-  #frameOf(message: string | Uint8Array): PublishFrame | TokenFrame | FaultyFrame | null {
-    if (typeof message !== "string") return readMsgpackPublish(message) ?? NO_FRAME;
-    return this.#speaker.protocol === "json" ? readJsonPublish(message) : null;
+  #frameOf(message: string | Uint8Array): ClientFrame | null {
+    if (typeof message !== "string") return readMsgpackFrame(message) ?? NO_FRAME;
+    return this.#speaker.protocol === "json" ? readJsonFrame(message) : null;
+  }
+
+  /** The dialect has no words for it. */
+  #answer(map: Readonly<Record<string, unknown>>): void {
+    const { protocol } = this.#speaker;
+    if (protocol === "json") this.#speaker.say(jsonAnswer(map));
+    else if (protocol === "msgpack") this.#speaker.say(msgpackAnswer(map));
   }
 
   #offer(channel: Uint8Array | null, data: Uint8Array, ref: Ref): void {
@@ -165,11 +185,10 @@ export class ClientMessages {
   /** Tells it, and whether the connection goes on. */
   #refused(refusal: HookRefusal, ref: Ref): boolean {
     const { room } = this.#endpoint;
-    const { protocol } = this.#speaker;
+    const { code, status, explain } = refusal;
     room.store.count(room.slot, Counter.REFUSED, 1);
-    if (protocol === "json") this.#speaker.say(jsonRefused(ref, refusal));
-    else if (protocol === "msgpack") this.#speaker.say(packRefused(ref, refusal));
-    const isOver = refusal.close ?? protocol === "template";
+    this.#answer({ kind: "refused", ref, status, code, explain });
+    const isOver = refusal.close ?? this.#speaker.protocol === "template";
     if (isOver) this.#speaker.end(closeCode(refusal), closeReason(refusal));
     return !isOver;
   }
@@ -190,5 +209,10 @@ export const isAmong = (
   only: Publishing["only"],
   standing: readonly { readonly name: Uint8Array }[],
 ): boolean => only === null || only.every((name) => standing.some((each) => isSame(each.name, name)));
+
+/** As bytes; a text of n units has n to 3n of them. */
+const isLonger = (message: string | Uint8Array, bytes: number): boolean =>
+  message.length > bytes ||
+  (typeof message === "string" && 3 * message.length > bytes && Buffer.byteLength(message) > bytes);
 
 const isSame = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0;

@@ -1,5 +1,5 @@
 /**
- * A client's MessagePack map: text keys, and values without an inside (nil, numbers, text, bytes). Used by publish-frame.ts.
+ * A client's MessagePack map: text keys, and values without an inside (nil, numbers, text, bytes). Used by client-frame.ts.
  *
  * Not msgpackr, which decodes what servers say: it takes records, an extension of its own, from any sender and compiles a function for each
  * that is defined, so that a megabyte of definitions holds up the worker for half a second. What is read here costs what its bytes cost.

@@ -172,6 +172,7 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 2))(
         kind: "refused",
         ref: 1,
         status: 401,
+        code: "invalid_token",
         explain: "The token is not valid.",
       });
       say({ kind: "token", ref: 2, token: await next({ sub: "somebody else" }) });

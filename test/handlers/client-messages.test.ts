@@ -90,6 +90,7 @@ const refused = (ref: unknown, status: number, explain: unknown) => ({
   kind: "refused",
   ref,
   status,
+  code: expect.any(String),
   explain,
 });
 

@@ -1,0 +1,137 @@
+/**
+ * What a client may say on sluice.json.v1 and sluice.msgpack.v1: maps with a `kind`, which is one of the table below. Used by
+ * subscribe/client-messages.ts, which has the table of what is done with each.
+ *
+ * Strict, so that a field of a later version is refused here and not overlooked.
+ */
+import { type FlatValue, readFlatMap } from "./flat-map.ts";
+import { packMap } from "./msgpack-message.ts";
+
+/** The client's own name for its frame, given back with what became of it; null: it gave none. */
+export type Ref = string | number | null;
+
+export interface PublishFrame {
+  readonly kind: "publish";
+  readonly ref: Ref;
+  /** null: the client leaves it to the location. */
+  readonly channel: Uint8Array | null;
+  readonly data: Uint8Array;
+}
+
+/** Another token in the place of the one the client came with. */
+export interface TokenFrame {
+  readonly kind: "token";
+  readonly ref: Ref;
+  readonly token: string;
+}
+
+export interface FaultyFrame {
+  readonly kind: "faulty";
+  readonly ref: Ref;
+  readonly fault: string;
+}
+
+/** By kind. */
+export interface ClientFrames {
+  readonly publish: PublishFrame;
+  readonly token: TokenFrame;
+  readonly faulty: FaultyFrame;
+}
+
+export type ClientFrame = ClientFrames[keyof ClientFrames];
+type GoodFrame = Exclude<ClientFrame, FaultyFrame>;
+
+type Fields = Readonly<Record<string, unknown>>;
+/** A form of the subprotocol: what data is in it; null: nothing that can be published. */
+type DataOf = (fields: Fields) => Uint8Array | null;
+
+interface Kind {
+  /** Beside `kind` and `ref`. */
+  readonly fields: readonly string[];
+  /** A text: what is wrong with it. */
+  read(fields: Fields, ref: Ref, dataOf: DataOf): GoodFrame | string;
+}
+
+const KINDS: Readonly<Record<GoodFrame["kind"], Kind>> = {
+  publish: {
+    fields: ["channel", "data", "data_base64"],
+    read(fields, ref, dataOf) {
+      const { channel = null } = fields;
+      if (channel !== null && typeof channel !== "string") return "channel is no text.";
+      const data = dataOf(fields);
+      if (data === null) return "data is missing, or not of a kind that can be published.";
+      return { kind: "publish", ref, channel: channel === null ? null : Buffer.from(channel), data };
+    },
+  },
+  token: {
+    fields: ["token"],
+    read({ token }, ref) {
+      return typeof token === "string" ? { kind: "token", ref, token } : "token is no text.";
+    },
+  },
+};
+
+const MAX_REF_BYTES = 256;
+/** Of the name of a field that is given back. */
+const MAX_SHOWN = 40;
+
+/** null: no frame, but a text as it is. */
+export function readJsonFrame(text: string): ClientFrame | null {
+  if (!/^\s*\{/.test(text)) return null;
+  let map: unknown;
+  try {
+    map = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  return typeof map === "object" && map !== null ? frameOf(map as Fields, jsonData) : null;
+}
+
+/** null: not this, whatever it is. */
+export function readMsgpackFrame(bytes: Uint8Array): ClientFrame | null {
+  const fields: ReadonlyMap<string, FlatValue> | null = readFlatMap(bytes);
+  return fields === null ? null : frameOf(Object.fromEntries(fields), msgpackData);
+}
+
+/** What a server answers, in the client's form. */
+export const jsonAnswer = (map: Fields): string => JSON.stringify(map);
+export const msgpackAnswer = (map: Fields): Uint8Array => packMap(map);
+
+function frameOf(fields: Fields, dataOf: DataOf): ClientFrame | null {
+  const { kind: name, ref = null } = fields;
+  const kind =
+    typeof name === "string" && Object.hasOwn(KINDS, name) ? KINDS[name as GoodFrame["kind"]] : null;
+  if (kind === null) return null;
+  if (!isRef(ref)) return faulty(null, `ref is a number, or text of up to ${MAX_REF_BYTES} bytes.`);
+  for (const field in fields)
+    if (field !== "kind" && field !== "ref" && !kind.fields.includes(field))
+      return faulty(ref, `${field.slice(0, MAX_SHOWN)} is no field of a ${name}.`);
+  const frame = kind.read(fields, ref, dataOf);
+  return typeof frame === "string" ? faulty(ref, frame) : frame;
+}
+
+const faulty = (ref: Ref, fault: string): FaultyFrame => ({ kind: "faulty", ref, fault });
+
+function jsonData({ data, data_base64: base64 }: Fields): Uint8Array | null {
+  if (data !== undefined && base64 !== undefined) return null;
+  if (typeof data === "string") return Buffer.from(data);
+  if (typeof base64 !== "string") return null;
+  try {
+    return Uint8Array.fromBase64(base64);
+  } catch {
+    // Buffer.from would publish as much of it as could be read.
+    return null;
+  }
+}
+
+function msgpackData({ data, data_base64: base64 }: Fields): Uint8Array | null {
+  if (base64 !== undefined) return null;
+  if (typeof data === "string") return Buffer.from(data);
+  return data instanceof Uint8Array ? data : null;
+}
+
+const isRef = (ref: unknown): ref is Ref =>
+  ref === null ||
+  (typeof ref === "string"
+    ? Buffer.byteLength(ref) <= MAX_REF_BYTES
+    : typeof ref === "number" && Number.isFinite(ref));
