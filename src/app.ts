@@ -330,7 +330,15 @@ const clusterNode = (
   { store, slot }: WorkerOptions,
   published: () => void,
 ): ClusterNode | null =>
-  ClusterNode.of({ config: cluster, store, slot, messageTtlSec: ttlSec, published, version: VERSION });
+  ClusterNode.of({
+    config: cluster,
+    store,
+    slot,
+    messageTtlSec: ttlSec,
+    published,
+    version: VERSION,
+    notes: null,
+  });
 
 /** A node that knows less than the others sends nobody to them: it is not ready. */
 function isCaughtUp({ cluster }: Config, { replica }: Store): boolean {

@@ -9,8 +9,11 @@
  *   h sec tag total top node                                                     d what it says
  *   g sec tag total top node
  *   r sec tag total top low high issuedBefore until
+ *   p sec tag total top node life LF channel                                     d what it says (notes.ts)
  */
+
 import type { Fork, LogMessage, LogPlace, RevokedMark } from "../store/replica-store.ts";
+import type { Note } from "./notes.ts";
 
 export type Entry =
   | { readonly kind: "message"; readonly place: LogPlace; readonly message: LogMessage }
@@ -23,6 +26,7 @@ export type Entry =
   | { readonly kind: "incarnation"; readonly place: LogPlace; readonly fork: Fork; readonly base: number }
   | { readonly kind: "heartbeat"; readonly place: LogPlace; readonly who: string; readonly said: Uint8Array }
   | { readonly kind: "revocation"; readonly place: LogPlace; readonly mark: RevokedMark }
+  | { readonly kind: "note"; readonly place: LogPlace; readonly note: Note }
   | { readonly kind: "gone"; readonly place: LogPlace; readonly node: string };
 
 export type RawEntry = readonly [id: Buffer, fields: readonly Buffer[]];
@@ -46,6 +50,7 @@ const GONE = 0x67;
 const HEARTBEAT = 0x68;
 const REVOCATION = 0x72;
 const MESSAGE = 0x6d;
+const NOTE = 0x70;
 const STORED = 0x73;
 const EVENT_ID = 0x69;
 const EVENT_TYPE = 0x74;
@@ -123,6 +128,14 @@ function readRest(head: Uint8Array, place: LogPlace, fields: readonly Buffer[]):
     case REVOCATION: {
       const [low, high, issuedBeforeSec, untilSec] = [number(), number(), number(), number()];
       return { kind: "revocation", place, mark: { low, high, issuedBeforeSec, untilSec } };
+    }
+    case NOTE: {
+      const [node, life] = [word(), word()];
+      return {
+        kind: "note",
+        place,
+        note: { node, life, channel: head.subarray(at), said: fields[3] ?? NOTHING, place },
+      };
     }
     case GONE:
       return { kind: "gone", place, node: word() };

@@ -9,6 +9,7 @@ import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import type { Entry } from "./entry.ts";
 import { shardOf } from "./keys.ts";
+import type { NoteListener } from "./notes.ts";
 import { type Heartbeat, Others } from "./others.ts";
 import type { Publisher } from "./publisher.ts";
 
@@ -24,6 +25,7 @@ export interface HeartbeatOptions {
   readonly publisher: Publisher;
   readonly version: string;
   readonly life: string;
+  readonly notes: NoteListener | null;
   /** How long the log reaches back. */
   readonly retentionMs: number;
 }
@@ -59,19 +61,27 @@ export class NodeHeartbeat {
 
   heard(entry: Extract<Entry, { kind: "heartbeat" | "gone" }>): void {
     const own = this.#options.config.node;
+    const { notes } = this.#options;
     if (entry.kind === "gone") {
+      notes?.gone(entry.node);
       // Others took this one for dead: it tells them everything again.
-      if (entry.node === own) this.#isFull = true;
-      else this.others.gone(entry.node);
+      if (entry.node === own) {
+        this.#isFull = true;
+        notes?.asked();
+      } else this.others.gone(entry.node);
       return;
     }
     const said = readHeartbeat(entry.said);
     if (said === null) return;
+    notes?.alive(entry.who, said.life);
     if (entry.who === own) {
       if (said.life !== this.#options.life) this.#meetTwin(entry.place.sec);
       return;
     }
-    if (said.asks) this.#isFull = true;
+    if (said.asks) {
+      this.#isFull = true;
+      notes?.asked();
+    }
     // Replayed: whether it is still there shows when it speaks again.
     const ageMs = Math.max(0, Date.now() - entry.place.sec * 1000);
     this.others.hear(

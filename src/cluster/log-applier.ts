@@ -10,6 +10,7 @@ import type { LogPlace, ReplicaStore } from "../store/replica-store.ts";
 import { type Entry, type RawEntry, readEntry } from "./entry.ts";
 import { Fork } from "./fork.ts";
 import { type ShardKeys, shardOf } from "./keys.ts";
+import type { Note } from "./notes.ts";
 
 const BUSY_MS = 5;
 
@@ -22,6 +23,8 @@ export interface ApplierOptions {
   readonly published: () => void;
   /** What other nodes say of themselves. */
   readonly heard: (entry: Extract<Entry, { kind: "heartbeat" | "gone" }>) => void;
+  /** False: the store is busy, it is to be told again. */
+  readonly noted: (note: Note) => boolean;
 }
 
 export class LogApplier {
@@ -69,7 +72,7 @@ export class LogApplier {
 
   /** False: the store is busy, do it again. */
   #applied(entry: Entry, place: LogPlace): boolean {
-    const { replica, heard } = this.#options;
+    const { replica, heard, noted } = this.#options;
     const nowMs = Date.now();
     switch (entry.kind) {
       case "message":
@@ -78,6 +81,8 @@ export class LogApplier {
         return replica.applyDeletion(place, entry.channel, entry.text, nowMs);
       case "revocation":
         return replica.revoke(entry.mark, Math.floor(nowMs / 1000)) && replica.moveOn(place, nowMs);
+      case "note":
+        return noted(entry.note) && replica.moveOn(place, nowMs);
       case "heartbeat":
       case "gone":
         heard(entry);

@@ -4,11 +4,13 @@
  */
 import { hostname } from "node:os";
 import type { ClusterConfig } from "../config/model.ts";
+import type { Refusal } from "../errors.ts";
 import { Counter, ENGINE_LATENCIES } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { NodeHeartbeat } from "./heartbeat.ts";
 import { ShardKeys } from "./keys.ts";
 import { LogReader } from "./log-reader.ts";
+import type { NoteListener } from "./notes.ts";
 import { ClusterOrder, type ShardWriter } from "./order.ts";
 import { Publisher } from "./publisher.ts";
 
@@ -20,6 +22,8 @@ export interface ClusterNodeOptions {
   /** Messages have come into the store. */
   readonly published: () => void;
   readonly version: string;
+  /** Who hears what another part of a node says to the same part of all (notes.ts); null: nobody. */
+  readonly notes: NoteListener | null;
 }
 
 /** How often a worker looks whether nobody reads. */
@@ -73,6 +77,11 @@ export class ClusterNode {
     this.#lookAtLease();
   }
 
+  /** Says it to all nodes, this one included (notes.ts); null: it was taken, and is heard in a moment. */
+  note(channel: Uint8Array, said: Uint8Array): Promise<Refusal | null> {
+    return this.order.note(this.#options.config.node, this.#life, channel, said);
+  }
+
   /** This worker leaves: another one of the node reads on. */
   leave(): void {
     clearInterval(this.#timer);
@@ -93,7 +102,7 @@ export class ClusterNode {
     const { store, slot } = this.#options;
     if (this.#readers.length > 0 || !replicaOf(store).takeLease(slot)) return;
     this.#writers.forEach(({ keys, publisher }, shard) => {
-      const { config, published, version } = this.#options;
+      const { config, published, version, notes } = this.#options;
       const life = this.#life;
       const heartbeat = new NodeHeartbeat({
         config,
@@ -102,6 +111,7 @@ export class ClusterNode {
         publisher,
         version,
         life,
+        notes: shard === 0 ? notes : null,
         retentionMs: this.#retentionMs,
       });
       this.#heartbeats.push(heartbeat);
@@ -117,6 +127,7 @@ export class ClusterNode {
             this.order.look();
           },
           heard: (entry) => heartbeat.heard(entry),
+          noted: (note) => notes?.heard(note) ?? true,
         }),
       );
     });

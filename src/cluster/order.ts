@@ -6,6 +6,7 @@ import type { ClusterConfig } from "../config/model.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import type { ReplicaStore, RevokedMark } from "../store/replica-store.ts";
 import { type ShardKeys, shardOf } from "./keys.ts";
+import { MOST_NOTE_BYTES } from "./notes.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Accepted, Answer } from "./request.ts";
 
@@ -82,6 +83,19 @@ export class ClusterOrder {
     const rest = [low, high, issuedBeforeSec, untilSec].map(String);
     const counters = [Buffer.from(writer.keys.revoked)];
     const answer = await writer.publisher.append({ kind: "r", counters, rest });
+    return answer.kind === "accepted" ? null : refusalOf(answer);
+  }
+
+  /** Nobody waits for it to be in the store: whoever listens hears it from the log (notes.ts). */
+  async note(node: string, life: string, channel: Uint8Array, said: Uint8Array): Promise<Refusal | null> {
+    const writer = this.#writers[shardOf(channel, this.#config.shards)];
+    if (writer === undefined) return Refusals.internal;
+    if (said.length > MOST_NOTE_BYTES) return Refusals.noRoom;
+    const answer = await writer.publisher.append({
+      kind: "p",
+      counters: [],
+      rest: [node, life, channel, said],
+    });
     return answer.kind === "accepted" ? null : refusalOf(answer);
   }
 

@@ -16,7 +16,7 @@ export interface NotAccepted {
 export type Answer = Accepted | NotAccepted;
 
 export interface ScriptCall {
-  readonly kind: "m" | "d" | "h" | "g" | "r";
+  readonly kind: "m" | "d" | "h" | "g" | "r" | "p";
   readonly counters: readonly Buffer[];
   /** What the kind wants, from the 11th on. */
   readonly rest: readonly (string | Uint8Array)[];

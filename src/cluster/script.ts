@@ -92,6 +92,9 @@ elseif kind == 'r' then
   tick(0)
   append('r ' .. place() .. ' ' .. ARGV[11] .. ' ' .. ARGV[12] .. ' ' .. ARGV[13] .. ' ' .. ARGV[14])
   redis.call('HSET', KEYS[4], ARGV[11] .. ' ' .. ARGV[12], ARGV[13] .. ' ' .. ARGV[14])
+elseif kind == 'p' then
+  tick(0)
+  append('p ' .. place() .. ' ' .. ARGV[11] .. ' ' .. ARGV[12] .. '\\n' .. ARGV[13], 'd', ARGV[14])
 elseif kind == 'g' then
   if redis.call('HGET', nodes, ARGV[11]) ~= ARGV[12] then return {'0', '0'} end
   redis.call('HDEL', nodes, ARGV[11])

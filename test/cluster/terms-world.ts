@@ -73,6 +73,7 @@ class Node {
       replica,
       published: nothing,
       heard: nothing,
+      noted: () => true,
     });
   }
 
