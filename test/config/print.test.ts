@@ -75,7 +75,7 @@ test("each table of the reference says where its options stand", () => {
   ]);
 });
 
-test("docs/options.md is up to date (bun run options writes it)", () => {
+test("docs/options.md is up to date (bun run tables writes it)", () => {
   const page = new URL("../../docs/options.md", import.meta.url);
   expect(readFileSync(page, "utf8")).toBe(renderReference());
 });
