@@ -1,5 +1,5 @@
 /**
- * The push stream module's directives as they act (push-stream spec 1.1, 1.3, 1.4, 1.5, 11.3) on the compiled binary: at every level they may
+ * The push stream module's directives as they act (push-stream spec 1.1, 1.3, 1.4, 1.5) on the compiled binary: at every level they may
  * stand at, in the blocks of an `if`, with every spelling of a value.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
@@ -452,7 +452,7 @@ describe("values (push-stream spec 1.1)", () => {
   });
 });
 
-forWorkers("the Bitrix24 layout (push-stream spec 11.3)", (workers) => {
+forWorkers("the layout of a large installation: text that is JSON, publishers on a server of their own", (workers) => {
   test("several channels, authorised only, its template, callback kept out", async () => {
     server = await startNginx((port, folder) =>
       readFileSync(join(import.meta.dir, "../config/nginx/corpus/bitrix24.conf"), "utf8")

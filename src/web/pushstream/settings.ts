@@ -193,7 +193,7 @@ export function heldUrl(
 
 /**
  * The URL of one long poll, with `callback` for JSONP. A backtrack answers at once, every time, so it goes as soon as the server
- * told a position (push-stream spec 4.12.7).
+ * told a position (push-stream spec 4.12).
  */
 export function pollUrl(subscription: Subscription, callback: CallbackName | null): string {
   const { settings, position, nowMs } = subscription;
