@@ -452,7 +452,7 @@ describe("values (push-stream spec 1.1)", () => {
   });
 });
 
-forWorkers("the layout of a large installation: text that is JSON, publishers on a server of their own", (workers) => {
+forWorkers("the layout of a large portal", (workers) => {
   test("several channels, authorised only, its template, callback kept out", async () => {
     server = await startNginx((port, folder) =>
       readFileSync(join(import.meta.dir, "../config/nginx/corpus/bitrix24.conf"), "utf8")
