@@ -12,3 +12,5 @@ export const TIMED_OUT_ID = -3;
 export const FLAG_STORED = 1;
 /** The entry in the dispatch ring that tells every worker that its channel was deleted. */
 export const FLAG_DELETION = 2;
+/** Of an internal channel (store/internal-channels.ts): in no count that users see, and kept apart from their messages. */
+export const FLAG_INTERNAL = 4;

@@ -6,10 +6,12 @@
 import { type Arena, channelWord, wideShared } from "./arena.ts";
 import type { ChannelRef } from "./channel-ref.ts";
 import { lookUp } from "./hash-table.ts";
+import { internalCount } from "./internal-places.ts";
 import {
   CH_ACTIVE_UNTIL,
   CH_AFTER,
   CH_BASE,
+  CH_CLASS,
   CH_GONE_TAG,
   CH_GONE_TIME,
   CH_INCARNATION,
@@ -19,6 +21,7 @@ import {
   CH_STATE,
   CH_STORED_COUNT,
   CH_SUBSCRIBERS,
+  CLASS_INTERNAL,
   CLASS_NORMAL,
   CLASS_WILDCARD,
   HEAD_LIVING,
@@ -41,12 +44,14 @@ export const classOf = (policy: StorePolicy, name: Uint8Array): number =>
   isWildcardName(policy, name) ? CLASS_WILDCARD : CLASS_NORMAL;
 
 /** Whether no more channels of a class may live (push-stream spec 3.5). */
-export function isClassFull({ u32 }: Arena, policy: StorePolicy, channelClass: number): boolean {
+export function isClassFull(arena: Arena, policy: StorePolicy, channelClass: number): boolean {
+  const { u32 } = arena;
   const wildcards = u32[HEAD_WILDCARDS]!;
   if (channelClass === CLASS_WILDCARD) {
     return policy.maxWildcardChannels > 0 && wildcards >= policy.maxWildcardChannels;
   }
-  return policy.maxChannels > 0 && u32[HEAD_LIVING + LIST_COUNT]! - wildcards >= policy.maxChannels;
+  const normal = u32[HEAD_LIVING + LIST_COUNT]! - wildcards - internalCount(arena);
+  return policy.maxChannels > 0 && normal >= policy.maxChannels;
 }
 
 /** The second until which a channel without messages and subscribers stays after being used (push-stream spec 6.4). */
@@ -155,19 +160,23 @@ export function eachChannel(arena: Arena, visit: (index: number) => void): boole
   return true;
 }
 
-/** Which channels live now, in creation order: about 5 ns a channel under the lock; null where that cannot be had. */
+/** Which channels of users live now, in creation order: about 5 ns a channel under the lock; null where that cannot be had. */
 export function livingChannels(arena: Arena): { indices: Uint32Array; incarnations: Uint32Array } | null {
   const { u32, layout } = arena;
   if (!tryAcquire(arena, REQUEST_MS)) return null;
   const indices = new Uint32Array(Math.min(u32[HEAD_LIVING + LIST_COUNT]!, layout.channels));
   const incarnations = new Uint32Array(indices.length);
   let next = u32[HEAD_LIVING + LIST_FIRST]!;
-  for (let at = 0; next !== 0 && at < indices.length; at++) {
+  let count = 0;
+  for (let left = indices.length; next !== 0 && left > 0; left--) {
     const record = channelWord(layout, next - 1);
-    indices[at] = next - 1;
-    incarnations[at] = u32[record + CH_INCARNATION]!;
+    if (u32[record + CH_CLASS] !== CLASS_INTERNAL) {
+      indices[count] = next - 1;
+      incarnations[count] = u32[record + CH_INCARNATION]!;
+      count++;
+    }
     next = u32[record + CH_AFTER]!;
   }
   release(arena);
-  return { indices, incarnations };
+  return { indices: indices.subarray(0, count), incarnations: incarnations.subarray(0, count) };
 }

@@ -12,6 +12,7 @@ import { createChannel } from "./channel-life.ts";
 import { ChannelRef } from "./channel-ref.ts";
 import { incarnationOf, isAttended, lastIdOf, removeSubscriber, storedCountOf } from "./channels.ts";
 import { probe } from "./hash-table.ts";
+import { isInternal } from "./internal-places.ts";
 import {
   CH_CLASS,
   CH_LAST_ID,
@@ -69,7 +70,7 @@ export function publishEvent(
   nowSec: number,
 ): void {
   const events = eventsChannelOf(arena);
-  if (events < 0 || events === index) return;
+  if (events < 0 || events === index || isInternal(arena, index)) return;
   const channel = JSON.stringify(decoder.decode(copyName(arena, index)));
   const data = encoder.encode(`{"type": "${kind.name}", "channel": ${channel}}`);
   const incarnation = incarnationOf(arena, events);

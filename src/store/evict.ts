@@ -8,6 +8,7 @@ import {
   AGE_OLDEST,
   HEAD_EVICTED,
   HEAD_FREE_BLOCKS,
+  HEAD_INTERNAL,
   HEAD_NAME_BLOCKS,
   HEAD_RING_HEAD,
   HEAD_STORED,
@@ -60,8 +61,8 @@ export const isExpired = (arena: Arena, block: number, nowSec: number): boolean 
   arena.u32[blockWord(arena.layout, block) + MSG_EXPIRES]! <= nowSec;
 
 /**
- * In this order: expired ones, unstored ones that every worker has dispatched, the oldest stored one, the oldest unstored one.
- * The last two are lost to somebody and are counted.
+ * In this order: expired ones, unstored ones that every worker has dispatched, the oldest stored one, the oldest unstored one, the oldest of
+ * an internal channel, which has a bound of its own. The last three are lost to somebody and are counted.
  */
 function evictOne(arena: Arena, lag: number, nowSec: number): boolean {
   const { u32 } = arena;
@@ -72,7 +73,7 @@ function evictOne(arena: Arena, lag: number, nowSec: number): boolean {
   } else if (unstored !== 0 && (isExpired(arena, unstored, nowSec) || isPassed(arena, unstored, lag))) {
     dropMessage(arena, unstored, nowSec);
   } else {
-    const victim = stored || unstored;
+    const victim = stored || unstored || u32[HEAD_INTERNAL + AGE_OLDEST]!;
     if (victim === 0) return false;
     dropMessage(arena, victim, nowSec);
     growWide(arena, HEAD_EVICTED, wide(u32, HEAD_EVICTED) + 1);

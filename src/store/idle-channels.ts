@@ -13,10 +13,12 @@ import { firstOfList } from "./channel-lists.ts";
 import { subscriberCountOf } from "./channels.ts";
 import { CHANNEL_DESTROYED, eventsChannelOf, publishEvent } from "./events.ts";
 import {
+  CH_CLASS,
   CH_OLDEST,
   CH_RESTS_SINCE,
   CH_STATE,
   CH_STORED_COUNT,
+  CLASS_INTERNAL,
   HEAD_IDLE_CHANNEL,
   HEAD_IDLE_LOOKS,
   HEAD_IDLE_SECOND,
@@ -35,13 +37,14 @@ export const SLICE = 128;
 const LOOKS_A_SEARCH = 65_536;
 const CHEAP_LOOKS = 1024;
 
-/** Nothing stored, nobody there, and not the events channel (push-stream spec 6.4). */
+/** Nothing stored, nobody there, and neither the events channel (push-stream spec 6.4) nor one of ours. */
 export function isIdle(arena: Arena, index: number): boolean {
   const { u32, layout } = arena;
   const record = channelWord(layout, index);
   return (
     u32[record + CH_STATE] === STATE_LIVE &&
     u32[record + CH_STORED_COUNT] === 0 &&
+    u32[record + CH_CLASS] !== CLASS_INTERNAL &&
     index !== eventsChannelOf(arena) &&
     subscriberCountOf(arena, index) === 0
   );

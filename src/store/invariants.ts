@@ -2,7 +2,7 @@
  * Checks the whole store against itself: every list, count and link. For tests (fuzz, race, crash) and for a debugging session
  * on a live file; takes the lock for the whole time, so never on the road of a message.
  */
-import { FLAG_DELETION, FLAG_STORED } from "../message.ts";
+import { FLAG_DELETION, FLAG_INTERNAL, FLAG_STORED } from "../message.ts";
 import { type Arena, blockWord, channelWord, wide } from "./arena.ts";
 import { blocksForName } from "./blocks.ts";
 import { ChannelRef } from "./channel-ref.ts";
@@ -35,6 +35,7 @@ import {
   HEAD_FREE_BLOCKS,
   HEAD_FREE_CHANNEL,
   HEAD_HASH_VERSION,
+  HEAD_INTERNAL,
   HEAD_LIVING,
   HEAD_NAME_BLOCKS,
   HEAD_STORED,
@@ -72,6 +73,7 @@ export function checkInvariants(arena: Arena): string[] {
   const check = new Check(arena);
   check.ageList(HEAD_STORED, true);
   check.ageList(HEAD_TRANSIENT, false);
+  check.ageList(HEAD_INTERNAL, true);
   check.channelList(HEAD_LIVING, STATE_LIVE);
   check.channelList(HEAD_DELETED, STATE_DELETED);
   check.channelList(HEAD_TRASHED, STATE_TRASHED);
@@ -128,8 +130,11 @@ class Check {
       // Demoted messages enter the unstored list behind younger ones.
       const inOrder = !stored || wide(u32, at + MSG_SERIAL) > serial;
       this.#expect(inOrder, `message ${block}: out of publish order`);
+      const flags = u32[at + MSG_FLAGS]!;
+      const isOfList = ((flags & FLAG_STORED) !== 0) === stored;
+      const isInternal = (flags & FLAG_INTERNAL) !== 0;
       this.#expect(
-        ((u32[at + MSG_FLAGS]! & FLAG_STORED) !== 0) === stored,
+        isOfList && isInternal === (list === HEAD_INTERNAL),
         `message ${block}: in the wrong list`,
       );
       if ((u32[at + MSG_FLAGS]! & FLAG_DELETION) === 0) this.#inAgeLists++;

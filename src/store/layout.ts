@@ -38,7 +38,7 @@
  */
 import { CLUSTER_PAGE_BYTES, CX_WORDS } from "./layout-cluster.ts";
 
-export const LAYOUT_VERSION = 4;
+export const LAYOUT_VERSION = 5;
 /** "SLUI" "CE\r\n" as little-endian words; the line end catches files mangled by text-mode copies. */
 export const MAGIC_A = 0x49554c53;
 export const MAGIC_B = 0x0a0d4543;
@@ -99,6 +99,13 @@ export const HEAD_EVENTS_BEFORE = 102;
 export const HEAD_EVENTS_FROM = 104;
 /** Workers that died and were replaced since main opened the file. Written by main alone. */
 export const HEAD_REPLACED = 106;
+/** Messages of internal channels by age (AGE_* words). */
+export const HEAD_INTERNAL = 108;
+/** The internal channels: index + 1 each, 0 = it was not asked for yet. */
+export const HEAD_INTERNAL_CHANNELS = 112;
+export const INTERNAL_PLACES = 4;
+/** Messages ever published to internal channels that a rebuild had to give up; two words. */
+export const HEAD_INTERNAL_BEFORE = 116;
 /** Where the search for a channel to give up goes on, in which second it was last in vain, and how far (idle-channels.ts). No lock. */
 export const HEAD_IDLE_CHANNEL = 192;
 export const HEAD_IDLE_SECOND = 193;
@@ -194,6 +201,7 @@ export const CH_SUBSCRIBERS = 30; // one word a slot
 
 export const CLASS_NORMAL = 0;
 export const CLASS_WILDCARD = 1;
+export const CLASS_INTERNAL = 2;
 
 export const STATE_FREE = 0;
 export const STATE_LIVE = 1;

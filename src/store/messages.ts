@@ -3,7 +3,7 @@
  * the list of all stored or all unstored ones by age). Used by publish, evict, sweep and recover; all under the lock.
  */
 
-import { FLAG_DELETION, FLAG_STORED } from "../message.ts";
+import { FLAG_DELETION, FLAG_INTERNAL, FLAG_STORED } from "../message.ts";
 import { type Arena, blockWord, channelWord, setWide, wide, writeFence } from "./arena.ts";
 import { blocksForMessage, givePlanned, planGiving } from "./blocks.ts";
 import { DamageError } from "./damage.ts";
@@ -38,6 +38,7 @@ import {
   CH_STORED_BLOCKS,
   CH_STORED_COUNT,
   CH_VERSION,
+  HEAD_INTERNAL,
   HEAD_STORED,
   HEAD_TRANSIENT,
   type Layout,
@@ -86,7 +87,8 @@ export const blocksOf = (layout: Layout, u32: Uint32Array, at: number): number =
   blocksForMessage(layout, bytesOf(u32, at));
 
 /** AGE_* words of the age list a message belongs to. */
-const ageListOf = (flags: number): number => ((flags & FLAG_STORED) !== 0 ? HEAD_STORED : HEAD_TRANSIENT);
+const ageListOf = (flags: number): number =>
+  (flags & FLAG_STORED) === 0 ? HEAD_TRANSIENT : (flags & FLAG_INTERNAL) === 0 ? HEAD_STORED : HEAD_INTERNAL;
 
 /** Plans to hang a message in, as the newest of its channel and of its age list: its links say where, and nobody follows them yet. */
 export function planLinking(arena: Arena, block: number): void {
@@ -192,7 +194,7 @@ export function dropMessage(arena: Arena, block: number, nowSec: number): void {
   arm(arena, DROP_MESSAGE);
   carryOutDrop(arena);
   disarm(arena);
-  if ((flags & FLAG_STORED) !== 0) countTrash(arena, nowSec);
+  if ((flags & (FLAG_STORED | FLAG_INTERNAL)) === FLAG_STORED) countTrash(arena, nowSec);
 }
 
 /** The header stays as it was, but for the stamp, until somebody takes the block. */

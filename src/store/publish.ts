@@ -15,6 +15,7 @@ import { DamageError } from "./damage.ts";
 import { dataCheck } from "./data-check.ts";
 import { dropExpired, makeRoom } from "./evict.ts";
 import { probe } from "./hash-table.ts";
+import { isInternal } from "./internal-places.ts";
 import {
   CH_ACTIVE_UNTIL,
   CH_INCARNATION,
@@ -77,7 +78,8 @@ export function appendMessage(
   const { u32, layout } = arena;
   const record = channelWord(layout, index);
   const nowSec = Math.floor(nowMs / 1000);
-  const lengths = eventLengths(eventId, eventType);
+  // Throws, and must do so before anything was begun.
+  eventLengths(eventId, eventType);
   const bytes = data.length + (eventId?.length ?? 0) + (eventType?.length ?? 0);
   const blocks = blocksForMessage(layout, bytes);
   if (!isLocked && !tryAcquire(arena, REQUEST_MS)) return BUSY;
@@ -92,6 +94,33 @@ export function appendMessage(
   arena.fault?.("append-room");
   tickClock(u32, nowSec);
   const id = wide(u32, record + CH_LAST_ID) + 1;
+  const expires = expiry(stored ? policy.messageTtlSec : policy.unstoredTtlSec, nowSec);
+  const flags = stored ? FLAG_STORED : 0;
+  const { [HEAD_CLOCK_SEC]: time, [HEAD_CLOCK_TAG]: tag } = u32;
+  const block = fillMessage(arena, blocks, id, time!, tag!, expires, flags, data, eventId, eventType);
+  addMessage(arena, block, index, incarnation);
+  u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
+  if (!stored) countTrash(arena, nowSec);
+  trimChannel(arena, record, policy, nowSec);
+  dropExpired(arena, EXPIRE_PER_APPEND, nowSec);
+  if (!isLocked) release(arena);
+  return id;
+}
+
+/** Writes a message into blocks that are free until addMessage takes them: the first of them. Under the lock, where there is room. */
+export function fillMessage(
+  arena: Arena,
+  blocks: number,
+  id: number,
+  time: number,
+  tag: number,
+  expires: number,
+  flags: number,
+  data: Uint8Array,
+  eventId: Uint8Array | null,
+  eventType: Uint8Array | null,
+): number {
+  const { u32, layout } = arena;
   const block = planTaking(arena, blocks, nextSerial(arena) >>> 0);
   const at = blockWord(layout, block);
   arena.fault?.("append-allocated");
@@ -100,20 +129,14 @@ export function appendMessage(
   if (eventType !== null) writer.write(arena, eventType);
   writer.write(arena, data);
   setWide(u32, at + MSG_ID, id);
-  u32[at + MSG_TIME] = u32[HEAD_CLOCK_SEC]!;
-  u32[at + MSG_TAG] = u32[HEAD_CLOCK_TAG]!;
-  u32[at + MSG_EXPIRES] = expiry(stored ? policy.messageTtlSec : policy.unstoredTtlSec, nowSec);
+  u32[at + MSG_TIME] = time;
+  u32[at + MSG_TAG] = tag;
+  u32[at + MSG_EXPIRES] = expires;
   u32[at + MSG_DATA_LENGTH] = data.length;
-  u32[at + MSG_EVENT_LENGTHS] = lengths;
+  u32[at + MSG_EVENT_LENGTHS] = eventLengths(eventId, eventType);
   u32[at + MSG_DATA_CHECK] = u32[HEAD_ON_DISK] === 0 ? 0 : dataCheck(eventId, eventType, data);
-  u32[at + MSG_FLAGS] = stored ? FLAG_STORED : 0;
-  addMessage(arena, block, index, incarnation);
-  u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
-  if (!stored) countTrash(arena, nowSec);
-  trimChannel(arena, record, policy, nowSec);
-  dropExpired(arena, EXPIRE_PER_APPEND, nowSec);
-  if (!isLocked) release(arena);
-  return id;
+  u32[at + MSG_FLAGS] = flags;
+  return block;
 }
 
 /** Removes a channel and tells every worker through the ring (push-stream spec 2.7): 1, 0 = there is none, BUSY (-3). */
@@ -130,8 +153,8 @@ export function deleteChannel(
   const blocks = blocksForMessage(layout, text.length);
   if (!tryAcquire(arena, REQUEST_MS)) return BUSY;
   const index = probe(arena, name, hash, found);
-  // The events channel lives as long as the store is open (push-stream spec 7).
-  if (index < 0 || index === u32[HEAD_EVENTS_CHANNEL]! - 1) {
+  // The events channel lives as long as the store is open (push-stream spec 7), and so do ours.
+  if (index < 0 || index === u32[HEAD_EVENTS_CHANNEL]! - 1 || isInternal(arena, index)) {
     release(arena);
     return 0;
   }
@@ -140,19 +163,10 @@ export function deleteChannel(
     throw new RangeError(`the deletion text of ${text.length} bytes is larger than the store`);
   }
   const { incarnation } = found;
-  const block = planTaking(arena, blocks, nextSerial(arena) >>> 0);
-  const at = blockWord(layout, block);
-  writer.begin(layout, block, MSG_WORDS);
-  writer.write(arena, text);
+  const expires = expiry(policy.unstoredTtlSec, nowSec);
   // Time and tag 0, as subscribers are to see them. The id follows from the flag; its words count deletions.
-  setWide(u32, at + MSG_ID, wide(u32, HEAD_DELETIONS) + 1);
-  u32[at + MSG_TIME] = 0;
-  u32[at + MSG_TAG] = 0;
-  u32[at + MSG_EXPIRES] = expiry(policy.unstoredTtlSec, nowSec);
-  u32[at + MSG_DATA_LENGTH] = text.length;
-  u32[at + MSG_EVENT_LENGTHS] = eventLengths(null, null);
-  u32[at + MSG_DATA_CHECK] = u32[HEAD_ON_DISK] === 0 ? 0 : dataCheck(null, null, text);
-  u32[at + MSG_FLAGS] = FLAG_DELETION;
+  const id = wide(u32, HEAD_DELETIONS) + 1;
+  const block = fillMessage(arena, blocks, id, 0, 0, expires, FLAG_DELETION, text, null, null);
   addDeletion(arena, block, index, incarnation, nowSec);
   release(arena);
   return 1;

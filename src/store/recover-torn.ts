@@ -26,6 +26,7 @@ import {
   CH_NEWEST,
   CH_STATE,
   CH_SUBSCRIBERS,
+  CLASS_INTERNAL,
   CLASS_NORMAL,
   CLASS_WILDCARD,
   HEAD_CLOCK_SEC,
@@ -35,6 +36,8 @@ import {
   HEAD_DELETIONS,
   HEAD_EVENTS_CHANNEL,
   HEAD_EVICTED,
+  HEAD_INTERNAL_BEFORE,
+  HEAD_INTERNAL_CHANNELS,
   HEAD_LIVING,
   HEAD_MENDED,
   HEAD_RING_HEAD,
@@ -93,6 +96,8 @@ function settleHeader(arena: Arena, nowSec: number): void {
   u32.fill(0, HEAD_SWEEP_SECOND, HEAD_SWEEP_SECOND + 2);
   // The events channel, and what was counted on it and on earlier ones: it is appointed anew.
   u32.fill(0, HEAD_EVENTS_CHANNEL, HEAD_EVENTS_CHANNEL + 5);
+  // Ours are found again by their names.
+  u32.fill(0, HEAD_INTERNAL_CHANNELS, HEAD_INTERNAL_BEFORE + 2);
   if (u32[HEAD_CLOCK_SEC]! > nowSec + CLOCK_AHEAD_SEC) u32.fill(0, HEAD_CLOCK_SEC, HEAD_CLOCK_TAG + 1);
   const head = nextSerial(arena);
   const known = head <= LARGEST_COUNT ? head : FIRST_SERIAL;
@@ -118,7 +123,8 @@ function settleRecords(arena: Arena): void {
   for (let index = 0; index < layout.channels; index++) {
     const record = channelWord(layout, index);
     u32.fill(0, record + CH_SUBSCRIBERS, record + CH_SUBSCRIBERS + layout.workerSlots);
-    if (u32[record + CH_CLASS] !== CLASS_WILDCARD) u32[record + CH_CLASS] = CLASS_NORMAL;
+    const { [record + CH_CLASS]: known } = u32;
+    if (known !== CLASS_WILDCARD && known !== CLASS_INTERNAL) u32[record + CH_CLASS] = CLASS_NORMAL;
     // Each id was a serial, too; the messages say what it is at least (recover.ts).
     if (wide(u32, record + CH_LAST_ID) >= head) setWide(u32, record + CH_LAST_ID, 0);
   }

@@ -14,6 +14,7 @@ import { FLAG_DELETION } from "../message.ts";
 import { type Arena, blockWord, channelWord, growWide, type Mending, wide } from "./arena.ts";
 import { carryOutMove, planRetiring } from "./channel-life.ts";
 import { dropLostEventsChannel } from "./events.ts";
+import { dropLostInternals } from "./internal-channels.ts";
 import { arm, disarm, REBUILD } from "./journal.ts";
 import {
   AGE_COUNT,
@@ -27,6 +28,7 @@ import {
   HEAD_FREE_BLOCK,
   HEAD_FREE_BLOCKS,
   HEAD_HASH_VERSION,
+  HEAD_INTERNAL,
   HEAD_STORED,
   HEAD_TRANSIENT,
   MORE_NEXT,
@@ -64,6 +66,7 @@ export function rebuild(arena: Arena, judge: Judge = keepAll): Rebuilt {
   setVersions(arena, oddAfter);
   rebuildChannels(arena, used);
   dropLostEventsChannel(arena);
+  dropLostInternals(arena);
   const found = findMessages(arena, used, judge);
   relinkMessages(arena, found.blocks);
   rebuildFreeList(arena, used);
@@ -205,6 +208,7 @@ function relinkMessages(arena: Arena, blocks: Uint32Array): void {
   const { u32, layout } = arena;
   // Sorted or not is found out anew by linkByAge.
   u32.fill(0, HEAD_STORED, HEAD_STORED + AGE_UNSORTED_UNTIL + 1);
+  u32.fill(0, HEAD_INTERNAL, HEAD_INTERNAL + AGE_UNSORTED_UNTIL + 1);
   u32.fill(0, HEAD_TRANSIENT, HEAD_TRANSIENT + AGE_UNSORTED_UNTIL + 1);
   for (const block of blocks) {
     const at = blockWord(layout, block);

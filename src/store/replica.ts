@@ -9,12 +9,11 @@
  * the channel gets a jump (layout-cluster.ts), which is nobody's loss.
  */
 import { FLAG_STORED } from "../message.ts";
-import { type Arena, blockWord, channelWord, leapWide, setWide, wide, wideShared } from "./arena.ts";
-import { blocksForMessage, ChainWriter, planTaking } from "./blocks.ts";
+import { type Arena, channelWord, leapWide, setWide, wide, wideShared } from "./arena.ts";
+import { blocksForMessage } from "./blocks.ts";
 import { createChannel } from "./channel-life.ts";
 import { ChannelRef } from "./channel-ref.ts";
 import { activeUntil, classOf } from "./channels.ts";
-import { dataCheck } from "./data-check.ts";
 import { dropExpired, makeRoom } from "./evict.ts";
 import { probe } from "./hash-table.ts";
 import { freeOne } from "./idle-channels.ts";
@@ -27,16 +26,6 @@ import {
   CH_LAST_TIME,
   HEAD_CLOCK_SEC,
   HEAD_CLOCK_TAG,
-  HEAD_ON_DISK,
-  MSG_DATA_CHECK,
-  MSG_DATA_LENGTH,
-  MSG_EVENT_LENGTHS,
-  MSG_EXPIRES,
-  MSG_FLAGS,
-  MSG_ID,
-  MSG_TAG,
-  MSG_TIME,
-  MSG_WORDS,
 } from "./layout.ts";
 import {
   CX_BASE,
@@ -61,8 +50,7 @@ import { hashName } from "./names.ts";
 import { BUSY } from "./outcome.ts";
 import type { StorePolicy } from "./policy.ts";
 import { addMessage } from "./publication.ts";
-import { eventLengths, expiry, trimChannel } from "./publish.ts";
-import { nextSerial } from "./ring.ts";
+import { expiry, fillMessage, trimChannel } from "./publish.ts";
 import { countTrash } from "./trash.ts";
 
 /** Where in the log an entry stands, and what every entry says of its shard. */
@@ -97,7 +85,6 @@ export const KNOWN = 0;
 /** There is no room for its channel: it is lost to this node, and counted. */
 export const UNPLACED = -1;
 
-const writer = new ChainWriter();
 const found = new ChannelRef();
 
 export const shardWord = (shard: number): number => HEAD_SHARDS + shard * SHARD_WORDS;
@@ -216,21 +203,9 @@ function beginCounter(arena: Arena, record: number, { base, position }: LogMessa
 /** As appendMessage does it, with place, time and tag of the log. */
 function append(arena: Arena, index: number, blocks: number, entry: LogMessage, expires: number): void {
   const { u32, layout } = arena;
-  const { eventId, eventType, data } = entry;
-  const block = planTaking(arena, blocks, nextSerial(arena) >>> 0);
-  const at = blockWord(layout, block);
-  writer.begin(layout, block, MSG_WORDS);
-  if (eventId !== null) writer.write(arena, eventId);
-  if (eventType !== null) writer.write(arena, eventType);
-  writer.write(arena, data);
-  setWide(u32, at + MSG_ID, entry.position);
-  u32[at + MSG_TIME] = entry.sec;
-  u32[at + MSG_TAG] = entry.tag;
-  u32[at + MSG_EXPIRES] = expires;
-  u32[at + MSG_DATA_LENGTH] = data.length;
-  u32[at + MSG_EVENT_LENGTHS] = eventLengths(eventId, eventType);
-  u32[at + MSG_DATA_CHECK] = u32[HEAD_ON_DISK] === 0 ? 0 : dataCheck(eventId, eventType, data);
-  u32[at + MSG_FLAGS] = entry.isStored ? FLAG_STORED : 0;
+  const { eventId, eventType, data, position, sec, tag } = entry;
+  const flags = entry.isStored ? FLAG_STORED : 0;
+  const block = fillMessage(arena, blocks, position, sec, tag, expires, flags, data, eventId, eventType);
   addMessage(arena, block, index, u32[channelWord(layout, index) + CH_INCARNATION]!);
 }
 

@@ -14,6 +14,8 @@ import { mendAfter, timesMended } from "./damage.ts";
 import * as events from "./events.ts";
 import { attachFile, type OpenReport, openFile, type StoreShape } from "./file.ts";
 import { DiskFlush } from "./flush.ts";
+import { adoptInternals, isInternalName } from "./internal-channels.ts";
+import { InternalStore } from "./internal-store.ts";
 import * as jumps from "./jumps.ts";
 import { HEAD_EPOCH, HEAD_STARTED_SEC } from "./layout.ts";
 import { Ledger } from "./ledger.ts";
@@ -52,6 +54,7 @@ export function openStore(
   const { arena, report } = openFile(shape, isFresh);
   const nowSec = Math.floor(Date.now() / 1000);
   const goesOn = events.appointEventsChannel(arena, policy, nowSec);
+  adoptInternals(arena, policy, nowSec);
   // Workers that were killed together with their main: nobody else tells of their subscribers' end.
   for (let slot = 0; slot < arena.layout.workerSlots; slot++) {
     const { channels } = arena.layout;
@@ -87,6 +90,8 @@ export class Store {
   readonly arena: Arena;
   /** What only a node of a cluster does; null: this is none. */
   readonly replica: ReplicaStore | null;
+  /** Sluice's own channels. */
+  readonly internal: InternalStore;
   /** For whoever was told BUSY and can wait beside the event loop. */
   readonly patience: Patience;
   /** Channels that found no room, of those this process asked for. */
@@ -102,6 +107,11 @@ export class Store {
   constructor(arena: Arena, policy: StorePolicy, isMain: boolean) {
     this.arena = arena;
     this.patience = new Patience(arena);
+    this.internal = new InternalStore(
+      arena,
+      () => this.#policy,
+      () => this.#tellReaders(),
+    );
     this.replica = arena.layout.clusterWord === 0 ? null : new ReplicaStore(arena, () => this.#policy);
     this.#policy = policy;
     this.#isMain = isMain;
@@ -231,11 +241,13 @@ export class Store {
 
   /** Index of a living channel, with its incarnation in `into`; -1 when there is none, BUSY when that is not to be known now. */
   find(name: Uint8Array, into = new ChannelRef()): number {
+    if (isInternalName(name)) return -1;
     return channels.findChannel(this.arena, name, into);
   }
 
   /** Finds or creates: the index, with the incarnation in `into`; -1 = the limit of its class is reached, -2 = no room for it, BUSY. */
   open(name: Uint8Array, nowSec: number, into = new ChannelRef()): number {
+    if (isInternalName(name)) return -1;
     if (this.#ledger.isFull) return BUSY;
     const index = this.#mending(() => openChannel(this.arena, this.#policy, name, nowSec, into));
     if (index === NO_ROOM) this.roomless++;

@@ -6,6 +6,7 @@
 import { type Arena, wideShared } from "./arena.ts";
 import { Counter } from "./counters.ts";
 import { eventsChannelOf, eventTotals } from "./events.ts";
+import { internalCount, internalPublished } from "./internal-places.ts";
 import {
   AGE_COUNT,
   HEAD_DELETED,
@@ -35,7 +36,7 @@ import { readCounter, slotPid } from "./slots.ts";
 import { messagesInTrash } from "./trash.ts";
 
 export interface StoreTotals {
-  /** Living channels of the normal class; the events channel is one of them. */
+  /** Living channels of the normal class; the events channel is one of them, internal ones are not. */
   channels: number;
   wildcardChannels: number;
   /** Without the events channel's messages, both. */
@@ -73,7 +74,7 @@ export function totalsOf(arena: Arena, nowMs: number): StoreTotals {
   if (layout.clusterWord !== 0) subscribers += u32[HEAD_REMOTE_SUBSCRIBERS]!;
   const wildcardChannels = u32[HEAD_WILDCARDS]!;
   return {
-    channels: u32[HEAD_LIVING + LIST_COUNT]! - wildcardChannels,
+    channels: u32[HEAD_LIVING + LIST_COUNT]! - wildcardChannels - internalCount(arena),
     wildcardChannels,
     ...messageTotals(arena),
     messagesInTrash: messagesInTrash(arena, Math.floor(nowMs / 1000)),
@@ -106,10 +107,11 @@ function messageTotals(arena: Arena): { published: number; stored: number } {
   if (arena.layout.clusterWord !== 0)
     return { published: publishedInCluster(u32), stored: u32[HEAD_STORED + AGE_COUNT]! };
   // Where the lock cannot be had, the difference may be off by what is being published.
-  const locked = eventsChannelOf(arena) >= 0 && tryAcquire(arena, REQUEST_MS);
+  const isApart = eventsChannelOf(arena) >= 0 || internalCount(arena) > 0;
+  const locked = isApart && tryAcquire(arena, REQUEST_MS);
   const events = eventTotals(arena);
   const serials = wideShared(u32, HEAD_RING_HEAD) - FIRST_SERIAL;
-  const published = serials - wideShared(u32, HEAD_DELETIONS) - events.published;
+  const published = serials - wideShared(u32, HEAD_DELETIONS) - events.published - internalPublished(arena);
   const stored = u32[HEAD_STORED + AGE_COUNT]! - events.stored;
   if (locked) release(arena);
   return { published, stored };

@@ -18,6 +18,7 @@ import {
   HEAD_DELETIONS,
   HEAD_FREE_BLOCKS,
   HEAD_FREE_CHANNEL,
+  HEAD_INTERNAL,
   HEAD_LIVING,
   HEAD_NAME_BLOCKS,
   HEAD_RING_HEAD,
@@ -45,7 +46,7 @@ export function digestOf(arena: Arena): string {
     COUNTS.map((word) => u32[word]).join(" "),
     WIDE_COUNTS.map((word) => wide(u32, word)).join(" "),
   ];
-  for (const list of [HEAD_STORED, HEAD_TRANSIENT]) {
+  for (const list of [HEAD_STORED, HEAD_TRANSIENT, HEAD_INTERNAL]) {
     lines.push(`list ${u32[list + AGE_COUNT]} to ${u32[list + AGE_NEWEST]}`);
     walk(u32[list + AGE_OLDEST]!, arena.layout.blocks, (block) => {
       lines.push(messageLine(arena, block));

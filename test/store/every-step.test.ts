@@ -5,6 +5,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import type { Arena } from "../../src/store/arena.ts";
 import { channelWord, setWide } from "../../src/store/arena.ts";
+import { Internal } from "../../src/store/internal-channels.ts";
 import { checkInvariants } from "../../src/store/invariants.ts";
 import { CH_LAST_ID, HEAD_RING_HEAD } from "../../src/store/layout.ts";
 import { hashName } from "../../src/store/names.ts";
@@ -178,7 +179,26 @@ const CASES: readonly Case[] = [
       s.releaseSlot(1, NOW_MS);
     },
   },
+  {
+    name: "an internal channel's first message, and one beyond its bounds in a full store",
+    prepare: (s) => {
+      fill(s, 100, LARGE);
+      note(s, "early");
+    },
+    work: (s) => {
+      for (const data of ["second", LARGE]) note(s, data);
+      s.internal.append(Internal.console, { data: bytes("first"), ...NO_TEXT }, BOUNDS, NOW_MS);
+      s.internal.forget(Internal.webhooks, 3, NOW_MS);
+    },
+  },
 ];
+
+const NO_TEXT = { eventId: null, eventType: null };
+const BOUNDS = { maxMessages: 2, maxBytes: 8192 };
+
+function note(store: Store, data: string): void {
+  store.internal.append(Internal.webhooks, { data: bytes(data), ...NO_TEXT }, BOUNDS, NOW_MS);
+}
 
 describe.each(CASES)("$name", ({ policy: over, channels = 64, prepare, work }) => {
   const policy = { ...POLICY, ...over };

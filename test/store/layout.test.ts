@@ -43,8 +43,10 @@ describe("layoutOf", () => {
       "HEAD_SIZE",
       "HEAD_EPOCH",
     ]);
-    for (const name of ["HEAD_CREATED", "HEAD_DELETIONS", "HEAD_EVICTED"]) wide.add(name);
+    for (const name of ["HEAD_CREATED", "HEAD_DELETIONS", "HEAD_EVICTED", "HEAD_INTERNAL_BEFORE"])
+      wide.add(name);
     const lists = new Set(["HEAD_STORED", "HEAD_TRANSIENT", "HEAD_LIVING", "HEAD_DELETED", "HEAD_TRASHED"]);
+    for (const name of ["HEAD_INTERNAL", "HEAD_INTERNAL_CHANNELS"]) lists.add(name);
     for (const prefix of ["HEAD_", "CH_", "MSG_", "SLOT_P", "RING_"]) {
       const taken = new Map<number, string>();
       for (const [name, word] of Object.entries(layout)) {

@@ -1,0 +1,35 @@
+/**
+ * What the rest of store/ asks about internal channels, which are sluice's own (internal-channels.ts says what they are for): which records
+ * they have, and what of the zone's counts is theirs. A file of its own because those who ask are imported by who makes them.
+ */
+import { type Arena, channelWord, wide, wideShared } from "./arena.ts";
+import {
+  CH_CLASS,
+  CH_LAST_ID,
+  CLASS_INTERNAL,
+  HEAD_INTERNAL_BEFORE,
+  HEAD_INTERNAL_CHANNELS,
+  INTERNAL_PLACES,
+} from "./layout.ts";
+
+export const isInternal = ({ u32, layout }: Arena, index: number): boolean =>
+  u32[channelWord(layout, index) + CH_CLASS] === CLASS_INTERNAL;
+
+/** How many there are. */
+export function internalCount({ u32 }: Arena): number {
+  let count = 0;
+  for (let place = 0; place < INTERNAL_PLACES; place++) {
+    if (u32[HEAD_INTERNAL_CHANNELS + place] !== 0) count++;
+  }
+  return count;
+}
+
+/** Messages ever published to them, which are serials of the zone like all others. */
+export function internalPublished({ u32, layout }: Arena): number {
+  let published = wide(u32, HEAD_INTERNAL_BEFORE);
+  for (let place = 0; place < INTERNAL_PLACES; place++) {
+    const link = u32[HEAD_INTERNAL_CHANNELS + place]!;
+    if (link !== 0) published += wideShared(u32, channelWord(layout, link - 1) + CH_LAST_ID);
+  }
+  return published;
+}
