@@ -32,6 +32,7 @@ export const POLICY: StorePolicy = {
   messageTtlSec: 600,
   unstoredTtlSec: 10,
   channelInactivitySec: 30,
+  keyWindowSec: 300,
   maxStoredPerChannel: 0,
   maxStoredBytesPerChannel: 0,
   maxChannels: 0,

@@ -38,7 +38,7 @@ import type {
 } from "./model.ts";
 import { codeOf } from "./named-code.ts";
 import type { LocationValues, MainValues, StepValues } from "./options.ts";
-import { ringEntries } from "./store-checks.ts";
+import { keyRecords, ringEntries } from "./store-checks.ts";
 import { parseSync } from "./store-sync.ts";
 import { trustedProxies } from "./trusted-proxies.ts";
 
@@ -115,6 +115,7 @@ const buildStore = (main: MainValues): StoreConfig => ({
   blockSize: main["store.block_size"],
   channels: main["store.channels"],
   ringSize: ringEntries(main),
+  keys: keyRecords(main),
   keep: main["store.keep"],
   zone: main["store.zone"],
 });
@@ -145,6 +146,7 @@ const buildMessages = (main: MainValues): MessagesConfig => ({
   maxStoredPerChannel: main["store.max_messages_stored_per_channel"] ?? UNSET,
   maxStoredBytesPerChannel: main["store.max_bytes_stored_per_channel"],
   channelInactivitySec: main["store.channel_inactivity_time"],
+  keyWindowSec: main["store.idempotency_window"],
   channelDeletedText: main.channel_deleted_message_text,
   pingText: main.ping_message_text,
   timeoutWithBody: main.timeout_with_body,

@@ -403,6 +403,8 @@ export interface StoreConfig {
   /** How many channel records are preallocated; 0 = from the size. */
   readonly channels: number;
   readonly ringSize: number;
+  /** Idempotency keys that are remembered at a time. */
+  readonly keys: number;
   /** Messages outlive a restart, also without a path. */
   readonly keep: boolean;
   /** The zone's name in logs. */
@@ -442,6 +444,7 @@ export interface MessagesConfig {
   readonly maxStoredPerChannel: number;
   readonly maxStoredBytesPerChannel: number;
   readonly channelInactivitySec: number;
+  readonly keyWindowSec: number;
   readonly channelDeletedText: string;
   readonly pingText: string;
   /** A long poll that timed out is answered 200 with a message (id -3) instead of 304. */

@@ -11,7 +11,7 @@ import type { MainValues } from "./options.ts";
 
 const RING_ENTRY_BYTES = 16;
 /** Record without its counters, and two to four hash cells. */
-const CHANNEL_BYTES = 88 + 16;
+const CHANNEL_BYTES = 120 + 16;
 const SUBSCRIBER_COUNTER_BYTES = 4;
 const WORKER_SLOT_BYTES = 512;
 const HEADER_BYTES = 8192;
@@ -21,6 +21,10 @@ const LEAST_BLOCKS = 32;
 const BYTES_PER_AUTO_CHANNEL = 2048;
 const LEAST_AUTO_CHANNELS = 64;
 
+const KEY_BYTES = 40;
+const BYTES_PER_AUTO_KEY = 1024;
+const LEAST_AUTO_KEYS = 64;
+
 /** An automatic ring takes a 64th of the size: enough for a burst, little enough not to be missed. */
 const BYTES_PER_AUTO_RING_ENTRY = 64 * RING_ENTRY_BYTES;
 const LEAST_AUTO_RING = 128;
@@ -28,7 +32,12 @@ const MOST_AUTO_RING = 262_144;
 
 export type StoreValues = Pick<
   MainValues,
-  "workers" | "store.size" | "store.block_size" | "store.channels" | "store.ring_size"
+  | "workers"
+  | "store.size"
+  | "store.block_size"
+  | "store.channels"
+  | "store.ring_size"
+  | "store.idempotency_keys"
 >;
 
 /** Entries of the dispatch ring: as set, or the power of two an "auto" (0) means for this size. */
@@ -41,6 +50,11 @@ export function ringEntries(values: Pick<StoreValues, "store.size" | "store.ring
 /** Channels that may live at a time: as set, or what an "auto" (0) means for this size. */
 export const channelRecords = (sizeBytes: number, channels: number): number =>
   channels || Math.max(LEAST_AUTO_CHANNELS, Math.floor(sizeBytes / BYTES_PER_AUTO_CHANNEL));
+
+/** Idempotency keys that are remembered: as set, or what an "auto" (0) means for this size. */
+export const keyRecords = (values: Pick<StoreValues, "store.size" | "store.idempotency_keys">): number =>
+  values["store.idempotency_keys"] ||
+  Math.max(LEAST_AUTO_KEYS, Math.floor(values["store.size"] / BYTES_PER_AUTO_KEY));
 
 /** The path of the issues is "store.size". None when one of the values is missing because it was faulty itself. */
 export function storeIssues(values: Partial<StoreValues>): readonly Issue[] {
@@ -57,7 +71,8 @@ const isComplete = (values: Partial<StoreValues>): values is StoreValues =>
   values["store.size"] !== undefined &&
   values["store.block_size"] !== undefined &&
   values["store.channels"] !== undefined &&
-  values["store.ring_size"] !== undefined;
+  values["store.ring_size"] !== undefined &&
+  values["store.idempotency_keys"] !== undefined;
 
 /** What everything but the messages takes, and the fewest blocks. */
 export function takenBytes(values: StoreValues): number {
@@ -67,6 +82,7 @@ export function takenBytes(values: StoreValues): number {
     HEADER_BYTES +
     slots * WORKER_SLOT_BYTES +
     ringEntries(values) * RING_ENTRY_BYTES +
+    keyRecords(values) * KEY_BYTES +
     channels * (CHANNEL_BYTES + slots * SUBSCRIBER_COUNTER_BYTES) +
     LEAST_BLOCKS * values["store.block_size"]
   );

@@ -10,6 +10,7 @@ import { type Arena, arenaOver } from "./arena.ts";
 import { tidyAside } from "./aside.ts";
 import { hasGoodChecksum } from "./checksum.ts";
 import { hasShape, headerFault, shapeOf } from "./header.ts";
+import { forgetKeys } from "./keys.ts";
 import { AGE_COUNT, CLOSED, HEAD_CLEAN, HEAD_LOCK, HEAD_STORED, type Layout, layoutOf } from "./layout.ts";
 import { beginLife, isOfThisBoot, isSameFile } from "./life.ts";
 import { closeFile, isInMemory, type MappableFile, mapFile, openExisting } from "./mapping.ts";
@@ -29,6 +30,8 @@ export interface StoreShape {
   workerSlots: number;
   /** A node of a cluster: its records place the cluster's positions (layout-cluster.ts). */
   clustered?: boolean;
+  /** Idempotency keys that are remembered. */
+  keys?: number;
 }
 
 export interface OpenReport {
@@ -113,7 +116,10 @@ function reopen(path: string, layout: Layout, existing: MappableFile): Opened {
     dropped = (isTorn ? mendTorn(arena, isInMemory(path)) : rebuild(arena)).dropped;
   }
   const isSameLife = isCurrent && (isWhole || !wasClosed);
-  if (!isSameLife) beginLife(arena.u32);
+  if (!isSameLife) {
+    beginLife(arena.u32);
+    forgetKeys(arena);
+  }
   beginService(arena, inode);
   const messages = arena.u32[HEAD_STORED + AGE_COUNT]!;
   const reason = reasonOf(wasClosed, isWhole, isCopy, isCurrent);

@@ -4,6 +4,7 @@ import {
   HEAD_BLOCK_SIZE,
   HEAD_CHANNELS,
   HEAD_HASH_SEED,
+  HEAD_KEYS,
   HEAD_LAYOUT_VERSION,
   HEAD_MAGIC_A,
   HEAD_MAGIC_B,
@@ -30,6 +31,7 @@ export function writeIdentity(u32: Uint32Array, layout: Layout): void {
   u32[HEAD_CHANNELS] = layout.channels;
   u32[HEAD_RING_SIZE] = layout.ringSize;
   u32[HEAD_SLOTS] = layout.workerSlots;
+  u32[HEAD_KEYS] = layout.keys;
   u32[HEAD_HASH_SEED] = crypto.getRandomValues(new Uint32Array(1))[0]!;
   u32[HEAD_SHAPE_CHECK] = shapeCheck(u32);
 }
@@ -56,6 +58,7 @@ export const shapeOf = (header: Uint32Array): LayoutShape => ({
   channels: header[HEAD_CHANNELS]!,
   ringSize: header[HEAD_RING_SIZE]!,
   workerSlots: header[HEAD_SLOTS]!,
+  keys: header[HEAD_KEYS]!,
   clustered: (header[HEAD_LAYOUT_VERSION]! & CLUSTERED) !== 0,
 });
 
@@ -65,6 +68,7 @@ export const hasShape = (header: Uint32Array, layout: Layout): boolean =>
   header[HEAD_BLOCK_SIZE] === layout.blockSize &&
   header[HEAD_CHANNELS] === layout.channels &&
   header[HEAD_RING_SIZE] === layout.ringSize &&
+  header[HEAD_KEYS] === layout.keys &&
   header[HEAD_SLOTS] === layout.workerSlots;
 
 const versionOf = ({ clusterWord }: Layout): number =>
@@ -72,4 +76,5 @@ const versionOf = ({ clusterWord }: Layout): number =>
 
 /** A shape that was changed by accident must not pass for one that was configured otherwise, and cost the messages. */
 const shapeCheck = (words: Uint32Array): number =>
-  Bun.hash.xxHash32(words.slice(HEAD_MAGIC_A, HEAD_HASH_SEED + 1)) || 1;
+  Bun.hash.xxHash32(new Uint32Array([...words.slice(HEAD_MAGIC_A, HEAD_HASH_SEED + 1), words[HEAD_KEYS]!])) ||
+  1;

@@ -48,6 +48,8 @@ export const JOURNAL_AGE_NEWER = HEAD_JOURNAL + 8;
 export const JOURNAL_TRANSIENT_NEWEST = HEAD_JOURNAL + 9;
 export const JOURNAL_TRANSIENT_COUNT = HEAD_JOURNAL + 10;
 export const JOURNAL_EXPIRES = HEAD_JOURNAL + 11;
+/** An addition: the place of the key that it came with, in keys.ts, + 1; 0: with none. */
+export const JOURNAL_KEY = HEAD_JOURNAL + 12;
 /** The channel at hand, what it will be, and what the header will count. */
 export const JOURNAL_CHANNEL = HEAD_JOURNAL + 16;
 export const JOURNAL_STATE = HEAD_JOURNAL + 17;

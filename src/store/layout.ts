@@ -3,13 +3,13 @@
  * them. A layout of fixed-size parts was chosen over any allocator or serialised form because every process maps the file
  * and must find each part by arithmetic alone, also after a crash.
  *
- *   byte 0                                                                                        size
- *   +-------------+---------------+-----------+-----------------+--------------------+------------+
- *   | header page | worker slots  | dispatch  | hash table      | channel records    | blocks     |
- *   | 4 KiB       | pid, cursor,  | ring      | channel index+1 | fixed part + one   | 0 unused,  |
- *   |             | counters      | 4 words a | 0 = empty       | subscriber count   | 1 … n      |
- *   |             |               | publish   |                 | a worker slot      |            |
- *   +-------------+---------------+-----------+-----------------+--------------------+------------+
+ *   byte 0                                                                                                 size
+ *   +-------------+---------------+-----------+-----------------+--------------------+--------+------------+
+ *   | header page | worker slots  | dispatch  | hash table      | channel records    | keys   | blocks     |
+ *   | 4 KiB       | pid, cursor,  | ring      | channel index+1 | fixed part + one   | seen   | 0 unused,  |
+ *   |             | counters      | 4 words a | 0 = empty       | subscriber count   | (keys  | 1 … n      |
+ *   |             |               | publish   |                 | a worker slot      | .ts)   |            |
+ *   +-------------+---------------+-----------+-----------------+--------------------+--------+------------+
  *
  * A message is a chain of blocks. Its header (MSG_*) fills the start of the first; the bytes are one stream
  * `event id | event type | data` that begins behind the header and runs on behind the three words of each further block:
@@ -113,6 +113,9 @@ export const HEAD_IDLE_LOOKS = 194;
 /** Channels that had to make room for others, and channels that found none. Two words each. */
 export const HEAD_RECLAIMED = 196;
 export const HEAD_ROOMLESS = 198;
+/** Entries of the table of idempotency keys, and how many were given up for others before their time (two words). */
+export const HEAD_KEYS = 180;
+export const HEAD_KEYS_GIVEN_UP = 182;
 /** Messages dropped in the last seconds: TRASH_BUCKETS pairs of (second, count). */
 export const HEAD_TRASH = 128;
 export const TRASH_BUCKETS = 16;
@@ -246,6 +249,14 @@ export const MORE_NEXT = MSG_NEXT;
 export const MORE_OWNER = 2;
 export const MORE_WORDS = 3;
 
+// Entry of the table of idempotency keys (keys.ts). KEY_CHECK covers the words before it; 0 = there is none.
+export const KEY_DIGEST = 0; // four words
+export const KEY_BODY = 4; // two words
+export const KEY_POSITION = 6; // two words
+export const KEY_SECOND = 8;
+export const KEY_CHECK = 9;
+export const KEY_WORDS = 10;
+
 /** Where the parts of one store file begin. Word offsets unless the name says bytes. */
 export interface Layout {
   readonly size: number;
@@ -261,6 +272,8 @@ export interface Layout {
   readonly channelWords: number;
   /** Of a record: where the words of layout-cluster.ts begin; 0 = the store is no clustered node's. */
   readonly clusterWord: number;
+  readonly keysWord: number;
+  readonly keys: number;
   readonly blocksWord: number;
   readonly blockWords: number;
   /** Blocks 1 … blocks are usable; block 0 stands for "none". */
@@ -281,6 +294,8 @@ export interface LayoutShape {
   readonly workerSlots: number;
   /** A node of a cluster (layout-cluster.ts). */
   readonly clustered?: boolean;
+  /** Idempotency keys that are remembered; absent: none. */
+  readonly keys?: number;
 }
 
 const MIN_BLOCKS = 16;
@@ -307,7 +322,9 @@ export function layoutOf(shape: LayoutShape): Layout {
   const channelsWord = hashWord + hashSize;
   const clusterWord = shape.clustered === true ? CH_SUBSCRIBERS + workerSlots : 0;
   const channelWords = CH_SUBSCRIBERS + workerSlots + (clusterWord === 0 ? 0 : CX_WORDS);
-  const blocksWord = Math.ceil((channelsWord + channels * channelWords) / 16) * 16;
+  const { keys = 0 } = shape;
+  const keysWord = channelsWord + channels * channelWords;
+  const blocksWord = Math.ceil((keysWord + keys * KEY_WORDS) / 16) * 16;
   const blocks = Math.floor((size - blocksWord * 4) / blockSize) - 1;
   requireShape(
     blocks >= MIN_BLOCKS,
@@ -328,6 +345,8 @@ export function layoutOf(shape: LayoutShape): Layout {
     channelsWord,
     channelWords,
     clusterWord,
+    keysWord,
+    keys,
     blocksWord,
     blockWords: blockSize / 4,
     blocks,

@@ -6,6 +6,8 @@ export interface StorePolicy {
   /** Of the blocks that stored messages of a channel take; the newest stays, however long. */
   maxStoredBytesPerChannel: number;
   channelInactivitySec: number;
+  /** How long an idempotency key is remembered. */
+  keyWindowSec: number;
   /** Limits a class of channels each (push-stream spec 3.5); the events channel counts for the first. */
   maxChannels: number;
   maxWildcardChannels: number;

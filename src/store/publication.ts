@@ -5,7 +5,8 @@
 import { type Arena, blockWord, channelWord, growWide, setWide, wide } from "./arena.ts";
 import { takePlanned } from "./blocks.ts";
 import { carryOutMove, planRetiring } from "./channel-life.ts";
-import { ADD_MESSAGE, arm, DELETE_CHANNEL, disarm, JOURNAL_BLOCK } from "./journal.ts";
+import { ADD_MESSAGE, arm, DELETE_CHANNEL, disarm, JOURNAL_BLOCK, JOURNAL_KEY } from "./journal.ts";
+import { rememberKey } from "./keys.ts";
 import {
   CH_LAST_ID,
   CH_LAST_TAG,
@@ -39,9 +40,10 @@ export function planMessage(arena: Arena, block: number, index: number, incarnat
   planLinking(arena, block);
 }
 
-/** A message that is in no chain of anybody becomes one that all have seen. */
-export function addMessage(arena: Arena, block: number, index: number, incarnation: number): void {
+/** A message that is in no chain of anybody becomes one that all have seen. `key`: what planKey said, 0: it has none. */
+export function addMessage(arena: Arena, block: number, index: number, incarnation: number, key = 0): void {
   planMessage(arena, block, index, incarnation);
+  arena.u32[JOURNAL_KEY] = key;
   arena.fault?.("append-written");
   arm(arena, ADD_MESSAGE);
   carryOutAdding(arena);
@@ -65,6 +67,8 @@ export function addDeletion(
 
 export function carryOutAdding(arena: Arena): void {
   stamp(arena);
+  // Behind the stamp, or the key might say of a message that it was taken, and there is none; before the head, which says that all is done.
+  rememberKey(arena);
   publishMessage(arena);
 }
 

@@ -16,8 +16,10 @@ import { dataCheck } from "./data-check.ts";
 import { dropExpired, makeRoom } from "./evict.ts";
 import { probe } from "./hash-table.ts";
 import { isInternal } from "./internal-places.ts";
+import { type KeyMark, planKey } from "./keys.ts";
 import {
   CH_ACTIVE_UNTIL,
+  CH_BASE,
   CH_INCARNATION,
   CH_LAST_ID,
   CH_NEWEST,
@@ -62,7 +64,7 @@ const TRIM_PER_APPEND = 256;
 const writer = new ChainWriter();
 const found = new ChannelRef();
 
-/** `isLocked`: by a caller that goes on under the same lock (events.ts), and gives it back. */
+/** `isLocked`: by a caller that goes on under the same lock (events.ts, append-all.ts), and gives it back. `key`: one that is unknown. */
 export function appendMessage(
   arena: Arena,
   policy: StorePolicy,
@@ -74,6 +76,7 @@ export function appendMessage(
   stored: boolean,
   nowMs: number,
   isLocked = false,
+  key: KeyMark | null = null,
 ): number {
   const { u32, layout } = arena;
   const record = channelWord(layout, index);
@@ -98,7 +101,9 @@ export function appendMessage(
   const flags = stored ? FLAG_STORED : 0;
   const { [HEAD_CLOCK_SEC]: time, [HEAD_CLOCK_TAG]: tag } = u32;
   const block = fillMessage(arena, blocks, id, time!, tag!, expires, flags, data, eventId, eventType);
-  addMessage(arena, block, index, incarnation);
+  const position = wide(u32, record + CH_BASE) + id;
+  const place = key === null ? 0 : planKey(arena, key, position, nowSec, policy.keyWindowSec);
+  addMessage(arena, block, index, incarnation, place);
   u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
   if (!stored) countTrash(arena, nowSec);
   trimChannel(arena, record, policy, nowSec);

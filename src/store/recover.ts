@@ -15,7 +15,8 @@ import { type Arena, blockWord, channelWord, growWide, type Mending, wide } from
 import { carryOutMove, planRetiring } from "./channel-life.ts";
 import { dropLostEventsChannel } from "./events.ts";
 import { dropLostInternals } from "./internal-channels.ts";
-import { arm, disarm, REBUILD } from "./journal.ts";
+import { arm, disarm, JOURNAL_BLOCK, JOURNAL_KEY, REBUILD } from "./journal.ts";
+import { keyPlannedWith, rememberKey } from "./keys.ts";
 import {
   AGE_COUNT,
   AGE_UNSORTED_UNTIL,
@@ -62,6 +63,8 @@ export type Judge = (block: number) => boolean;
 
 export function rebuild(arena: Arena, judge: Judge = keepAll): Rebuilt {
   const used = new Uint8Array(arena.layout.blocks + 1);
+  const block = arena.u32[JOURNAL_BLOCK]!;
+  const key = keyPlannedWith(arena, block);
   arm(arena, REBUILD);
   setVersions(arena, oddAfter);
   rebuildChannels(arena, used);
@@ -70,7 +73,7 @@ export function rebuild(arena: Arena, judge: Judge = keepAll): Rebuilt {
   const found = findMessages(arena, used, judge);
   relinkMessages(arena, found.blocks);
   rebuildFreeList(arena, used);
-  if (found.pending !== 0) finishPublish(arena, found.pending);
+  if (found.pending !== 0) finishPublish(arena, found.pending, found.pending === block ? key : 0);
   setVersions(arena, evenAfter);
   disarm(arena);
   return { messages: arena.u32[HEAD_STORED + AGE_COUNT]!, dropped: found.dropped };
@@ -238,13 +241,15 @@ function rebuildFreeList(arena: Arena, used: Uint8Array): void {
 }
 
 /** The message is complete, its writer died before the ring head moved: nobody has seen it, so it is shown to all now. */
-function finishPublish(arena: Arena, block: number): void {
+function finishPublish(arena: Arena, block: number, key: number): void {
   const { u32, layout } = arena;
   const at = blockWord(layout, block);
   const index = u32[at + MSG_CHANNEL]!;
   const incarnation = u32[at + MSG_INCARNATION]!;
   planMessage(arena, block, index, incarnation);
   if ((u32[at + MSG_FLAGS]! & FLAG_DELETION) === 0) {
+    u32[JOURNAL_KEY] = key;
+    rememberKey(arena);
     publishMessage(arena);
     return;
   }

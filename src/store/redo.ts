@@ -27,6 +27,7 @@ import {
   JOURNAL_FREE_CHANNEL,
   JOURNAL_FROM,
   JOURNAL_FROM_COUNT,
+  JOURNAL_KEY,
   JOURNAL_KIND,
   JOURNAL_NAME_BLOCKS,
   JOURNAL_NAME_FIRST,
@@ -136,6 +137,7 @@ function isCredible({ u32, layout }: Arena): boolean {
     BLOCK_WORDS.every((word) => u32[word]! <= layout.blocks) &&
     CHANNEL_WORDS.every((word) => u32[word]! <= layout.channels) &&
     u32[JOURNAL_CHANNEL]! < layout.channels &&
+    u32[JOURNAL_KEY]! <= layout.keys &&
     LISTS.includes(u32[JOURNAL_FROM]!) &&
     LISTS.includes(u32[JOURNAL_TO]!)
   );

@@ -5,6 +5,7 @@
  * arguments that are a programmer's error. Where the lock cannot be had for REQUEST_MS, because its owner died or stands still, they do
  * nothing and say BUSY.
  */
+import { appendAll, type Entry, serialBeforeEntry, settleAs, UNSETTLED } from "./append-all.ts";
 import { type Arena, wide } from "./arena.ts";
 import { NO_ROOM } from "./channel-life.ts";
 import { ChannelRef } from "./channel-ref.ts";
@@ -17,7 +18,7 @@ import { DiskFlush } from "./flush.ts";
 import { adoptInternals, isInternalName } from "./internal-channels.ts";
 import { InternalStore } from "./internal-store.ts";
 import * as jumps from "./jumps.ts";
-import { HEAD_EPOCH, HEAD_STARTED_SEC } from "./layout.ts";
+import { HEAD_EPOCH, HEAD_KEYS_GIVEN_UP, HEAD_STARTED_SEC } from "./layout.ts";
 import { Ledger } from "./ledger.ts";
 import { type AfterDeath, lockOwner, lockProgress, takeOver, takeOverInPassing } from "./lock.ts";
 import type { Message } from "./message-view.ts";
@@ -438,6 +439,31 @@ export class Store {
       if (mendAfter(arena, error, before)) return channels.lastIdOf(arena, index);
       return appendMessage(arena, policy, index, incarnation, data, eventId, eventType, stored, nowMs);
     }
+  }
+
+  /**
+   * The same for several, each with what became of it: how many were settled from this one on, or BUSY. Call it again for the rest; one whose
+   * channel is gone (GONE) is not settled.
+   */
+  appendAll(entries: readonly Entry[], from: number, nowMs: number): number {
+    try {
+      return appendAll(this.arena, this.#policy, entries, from, nowMs);
+    } catch (error) {
+      let at = from;
+      while (entries[at] !== undefined && entries[at]?.outcome !== UNSETTLED) at++;
+      const entry = entries[at];
+      // Done again, unless it had come far enough to be finished by the repair.
+      if (mendAfter(this.arena, error, serialBeforeEntry()) && entry !== undefined) {
+        settleAs(this.arena, entry, channels.lastIdOf(this.arena, entry.channel.index));
+        at++;
+      }
+      return at - from;
+    }
+  }
+
+  /** Idempotency keys that were given up before their time, because so many others came. */
+  get keysGivenUp(): number {
+    return wide(this.arena.u32, HEAD_KEYS_GIVEN_UP);
   }
 
   /**

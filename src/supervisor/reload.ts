@@ -24,6 +24,7 @@ const STORE_NAMES: Readonly<Record<keyof StoreConfig, string>> = {
   blockSize: "store block size",
   channels: "store channel capacity",
   ringSize: "store ring size",
+  keys: "number of idempotency keys",
   keep: "whether the store is kept",
   zone: "zone name",
 };

@@ -13,9 +13,10 @@ const USUAL_SLOTS = 32;
 
 /** A reload runs two generations at once: each worker needs a slot in both. */
 export function storeShape(config: Config, path: string): StoreShape {
-  const { size, blockSize, channels, ringSize } = config.store;
+  const { size, blockSize, channels, ringSize, keys } = config.store;
   const workerSlots = slotsFor(config.workers);
-  return { path, size, blockSize, channels, ringSize, workerSlots, clustered: Boolean(config.cluster) };
+  const clustered = Boolean(config.cluster);
+  return { path, size, blockSize, channels, ringSize, workerSlots, clustered, keys };
 }
 
 /** What to say of a `sync` that can do nothing; null = it can, or there is none. Told by `check` and at the start. */
@@ -39,7 +40,7 @@ export function slotsFor(workers: number): number {
 
 export function storePolicy(config: Config): StorePolicy {
   const { messages } = config;
-  const { ttlSec, unstoredTtlSec, maxStoredPerChannel, channelInactivitySec } = messages;
+  const { ttlSec, unstoredTtlSec, maxStoredPerChannel, channelInactivitySec, keyWindowSec } = messages;
   const encoder = new TextEncoder();
   return {
     messageTtlSec: ttlSec,
@@ -47,6 +48,7 @@ export function storePolicy(config: Config): StorePolicy {
     maxStoredPerChannel,
     maxStoredBytesPerChannel: messages.maxStoredBytesPerChannel,
     channelInactivitySec,
+    keyWindowSec,
     maxChannels: config.limits.maxNumberOfChannels,
     maxWildcardChannels: config.limits.maxNumberOfWildcardChannels,
     wildcardPrefix: encoder.encode(config.messages.wildcardChannelPrefix),

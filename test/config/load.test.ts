@@ -93,6 +93,7 @@ describe("defaults of a file", () => {
       blockSize: 256,
       channels: 0,
       ringSize: 65_536,
+      keys: 65_536,
       keep: true,
       zone: "push_stream_module",
     });
@@ -102,6 +103,7 @@ describe("defaults of a file", () => {
       maxStoredPerChannel: 0,
       maxStoredBytesPerChannel: 0,
       channelInactivitySec: 30,
+      keyWindowSec: 300,
       channelDeletedText: "Channel deleted",
       pingText: " ",
       timeoutWithBody: false,

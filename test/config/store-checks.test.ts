@@ -1,6 +1,6 @@
 /** What config/ lets through, the store must accept: the two count the same bytes without knowing each other. */
 import { expect, test } from "bun:test";
-import { ringEntries, storeIssues } from "../../src/config/store-checks.ts";
+import { keyRecords, ringEntries, storeIssues } from "../../src/config/store-checks.ts";
 import { layoutOf } from "../../src/store/layout.ts";
 import { slotsFor } from "../../src/supervisor/store-settings.ts";
 
@@ -20,6 +20,8 @@ test("no shape passes here that the store refuses", () => {
               "store.block_size": blockSize,
               "store.channels": channels,
               "store.ring_size": ring,
+              // Along the grid, not another dimension of it.
+              "store.idempotency_keys": [0, 64, 100_000, 16_777_216][workers % 4] ?? 0,
             };
             if (storeIssues(values).length > 0) continue;
             passed++;
@@ -28,6 +30,7 @@ test("no shape passes here that the store refuses", () => {
               blockSize,
               channels,
               ringSize: ringEntries(values),
+              keys: keyRecords(values),
               workerSlots: slotsFor(workers),
             };
             expect(() => layoutOf(shape)).not.toThrow();
@@ -44,6 +47,7 @@ test("the smallest store works with everything else left alone", () => {
     "store.block_size": 256,
     "store.channels": 0,
     "store.ring_size": 0,
+    "store.idempotency_keys": 0,
   };
   expect(storeIssues(values)).toEqual([]);
 });

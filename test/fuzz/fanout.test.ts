@@ -56,6 +56,7 @@ function settingOf(seed: number): Setting {
       maxStoredPerChannel: pick([0, 0, 3]),
       maxStoredBytesPerChannel: pick([0, 0, 2000]),
       channelInactivitySec: 30,
+      keyWindowSec: 300,
       maxChannels: 0,
       maxWildcardChannels: 0,
       wildcardPrefix: new Uint8Array(0),

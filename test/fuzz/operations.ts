@@ -193,6 +193,7 @@ export function changePolicy(s: Session): void {
     maxStoredPerChannel: [0, 0, 3, 10][(byte >> 4) % 4]!,
     maxStoredBytesPerChannel: [0, 0, 700, 4000][s.byte() % 4]!,
     channelInactivitySec: [20, 20, 3, 0][(byte >> 6) % 4]!,
+    keyWindowSec: 300,
     maxChannels: [0, 0, 6, 3][s.byte() % 4]!,
     maxWildcardChannels: [0, 0, 1, 2][s.byte() % 4]!,
     // All of them change the class of some names, and of no channel that lives.

@@ -12,6 +12,7 @@ const POLICY: StorePolicy = {
   maxStoredPerChannel: 0,
   maxStoredBytesPerChannel: 0,
   channelInactivitySec: 20,
+  keyWindowSec: 300,
   maxChannels: 0,
   maxWildcardChannels: 0,
   wildcardPrefix: new Uint8Array(0),

@@ -8,6 +8,7 @@ export const RACE_POLICY: StorePolicy = {
   maxStoredPerChannel: 0,
   maxStoredBytesPerChannel: 0,
   channelInactivitySec: 0,
+  keyWindowSec: 300,
   maxChannels: 0,
   maxWildcardChannels: 0,
   wildcardPrefix: new Uint8Array(0),
@@ -18,6 +19,7 @@ export const RACE_POLICY: StorePolicy = {
 export const EVENTS_POLICY: StorePolicy = {
   ...RACE_POLICY,
   channelInactivitySec: 3,
+  keyWindowSec: 300,
   eventsChannel: new TextEncoder().encode("events"),
 };
 

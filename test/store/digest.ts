@@ -1,5 +1,6 @@
 /** All that the lists of a store say, as one text, read without the lock: what a change that was cut off must leave as it was, or as it was to be. */
 import { type Arena, blockWord, channelWord, wide } from "../../src/store/arena.ts";
+import { findKey } from "../../src/store/keys.ts";
 import {
   AGE_COUNT,
   AGE_NEWEST,
@@ -34,7 +35,10 @@ import {
 import { Message } from "../../src/store/message-view.ts";
 import { copyName } from "../../src/store/names.ts";
 import { readMessage } from "../../src/store/read.ts";
-import { text } from "./fixture.ts";
+import { markOf, NOW_SEC, text } from "./fixture.ts";
+
+/** Of the cases that publish with some. */
+const KEYS = ["a", "b", "c", "k"];
 
 const COUNTS = [HEAD_FREE_BLOCKS, HEAD_FREE_CHANNEL, HEAD_NAME_BLOCKS, HEAD_WILDCARDS];
 const WIDE_COUNTS = [HEAD_RING_HEAD, HEAD_CREATED, HEAD_DELETIONS];
@@ -45,6 +49,7 @@ export function digestOf(arena: Arena): string {
   const lines = [
     COUNTS.map((word) => u32[word]).join(" "),
     WIDE_COUNTS.map((word) => wide(u32, word)).join(" "),
+    `keys ${KEYS.map((key) => findKey(arena, markOf(key, key), NOW_SEC, 300)).join(" ")}`,
   ];
   for (const list of [HEAD_STORED, HEAD_TRANSIENT, HEAD_INTERNAL]) {
     lines.push(`list ${u32[list + AGE_COUNT]} to ${u32[list + AGE_NEWEST]}`);

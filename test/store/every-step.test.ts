@@ -12,7 +12,16 @@ import { hashName } from "../../src/store/names.ts";
 import { OWED_BEHIND } from "../../src/store/slots.ts";
 import { openStore, Store, type StorePolicy } from "../../src/store/store.ts";
 import { digestOf } from "./digest.ts";
-import { bytes, Channel, NOW_MS, NOW_SEC, POLICY, removeTempFolders, smallShape } from "./fixture.ts";
+import {
+  bytes,
+  Channel,
+  entryFor,
+  NOW_MS,
+  NOW_SEC,
+  POLICY,
+  removeTempFolders,
+  smallShape,
+} from "./fixture.ts";
 import { Steps } from "./stepping.ts";
 
 afterAll(removeTempFolders);
@@ -35,6 +44,11 @@ function fill(store: Store, count: number, data = "x"): void {
   for (let at = 0; at < count; at++) channel.append(`${data}${at}`);
 }
 
+function keyed(store: Store, ...keys: readonly string[]): void {
+  const entries = keys.map((key) => entryFor(a(store), key, { key }));
+  store.appendAll(entries, 0, NOW_MS);
+}
+
 /** A worker with somebody who lags, so that nothing is dropped that it may still want. */
 function owe(store: Store): void {
   store.setOwed(store.claimSlot(1, NOW_SEC), OWED_BEHIND);
@@ -54,6 +68,12 @@ const CASES: readonly Case[] = [
   { name: "a first message", prepare: a, work: (store) => a(store).append("1") },
   { name: "a message among others", prepare: (s) => fill(s, 3), work: (s) => a(s).append("1") },
   { name: "a message of many blocks", prepare: (s) => fill(s, 3), work: (s) => a(s).append(LARGE) },
+  { name: "a message with a key", prepare: (s) => fill(s, 3), work: (s) => keyed(s, "k") },
+  {
+    name: "messages of a batch, of which the second is known",
+    prepare: (s) => keyed(s, "b"),
+    work: (s) => keyed(s, "a", "b", "c"),
+  },
   { name: "an unstored message", prepare: (s) => fill(s, 3), work: (s) => a(s).append("1", false) },
   {
     name: "a message that a search skips to",
@@ -202,7 +222,7 @@ function note(store: Store, data: string): void {
 
 describe.each(CASES)("$name", ({ policy: over, channels = 64, prepare, work }) => {
   const policy = { ...POLICY, ...over };
-  const { store } = openStore(smallShape({ size: 48 * 1024, channels, ringSize: 16 }), policy);
+  const { store } = openStore(smallShape({ size: 48 * 1024, channels, ringSize: 16, keys: 40 }), policy);
   const { arena } = store;
   store.setPolicy(policy);
   prepare(store);

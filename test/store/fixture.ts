@@ -3,7 +3,9 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FLAG_STORED } from "../../src/message.ts";
+import { type Entry, UNSETTLED } from "../../src/store/append-all.ts";
 import { ChannelRef } from "../../src/store/channel-ref.ts";
+import type { KeyMark } from "../../src/store/keys.ts";
 import { LastSearch } from "../../src/store/last-search.ts";
 import { Message } from "../../src/store/message-view.ts";
 import { FOUND } from "../../src/store/reader.ts";
@@ -19,6 +21,7 @@ export const POLICY: StorePolicy = {
   maxStoredPerChannel: 0,
   maxStoredBytesPerChannel: 0,
   channelInactivitySec: 30,
+  keyWindowSec: 300,
   maxChannels: 0,
   maxWildcardChannels: 0,
   wildcardPrefix: new Uint8Array(0),
@@ -102,6 +105,30 @@ export class Channel {
     if (!this.store.isLive(this.index, this.incarnation)) return "gone";
     return this.after(beforeLast(this.store, this.index, this.incarnation, count));
   }
+}
+
+/** A message for appendAll; with a key as publish/ makes them, but for the digest. */
+export function entryFor(
+  channel: Channel,
+  data: string,
+  { key = null, sent = data, stored = true }: { key?: string | null; sent?: string; stored?: boolean } = {},
+): Entry {
+  return {
+    channel,
+    data: bytes(data),
+    eventId: null,
+    eventType: null,
+    stored,
+    key: key === null ? null : markOf(key, sent),
+    outcome: UNSETTLED,
+    position: 0,
+    isDuplicate: false,
+  };
+}
+
+export function markOf(key: string, sent: string): KeyMark {
+  const digest = new Uint32Array(Bun.SHA256.hash(bytes(key)).buffer, 0, 4);
+  return { digest, bodyLow: Bun.hash.xxHash32(sent), bodyHigh: sent.length };
 }
 
 /** The channel's newest message. */

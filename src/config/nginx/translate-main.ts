@@ -187,6 +187,7 @@ function storeFor(
       "store.block_size": 256,
       "store.channels": channels,
       "store.ring_size": 0,
+      "store.idempotency_keys": 0,
     });
   // With hundreds of workers a record is large, and a quarter of the zone is what records may take.
   const bytesPerChannel = takenWith(2) - takenWith(1);

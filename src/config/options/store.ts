@@ -57,6 +57,23 @@ export const STORE_OPTIONS = {
     max: 16_777_216,
     check: powerOfTwoIssues,
   },
+  "store.idempotency_keys": {
+    kind: "integer",
+    default: "auto",
+    word: "auto",
+    doc: 'Idempotency keys that are remembered at a time; when there are more the oldest are given up before `idempotency_window`. "auto" is one for each KiB of the size, which takes a 25th of it.',
+    example: 100_000,
+    min: 64,
+    max: 16_777_216,
+  },
+  "store.idempotency_window": {
+    kind: "seconds",
+    default: "5m",
+    doc: "How long an idempotency key is remembered: who sends the same message with it again gets the first answer.",
+    example: "10m",
+    min: "1s",
+    max: "24h",
+  },
   "store.keep": {
     kind: "flag",
     default: true,
