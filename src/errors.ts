@@ -296,6 +296,18 @@ export const FrameRefusals = {
     "This connection may not publish to that channel.",
     "a `publish` frame names a channel that is not of this connection",
   ),
+  otherPositions: refusal(
+    "other_positions",
+    400,
+    "There is not one position for each channel.",
+    "`sluice_positions`, or `positions` of a `subscribe` frame, has more or fewer than there are channels",
+  ),
+  noSubscribing: refusal(
+    "no_subscribing",
+    403,
+    "No channels can be added to this connection.",
+    "the location has no websocket_allow_subscribe, or the connection was opened without `sluice_positions`",
+  ),
 } as const;
 
 /** WebSocket close codes sluice sends (RFC 6455 7.4.1, IANA's registry, and 4000 up for applications). */

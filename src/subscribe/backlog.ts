@@ -17,6 +17,7 @@ import type { Missing } from "../wire/gap-field.ts";
 import { parseHttpDate } from "../wire/http-date.ts";
 import { lifeOf, type Position, parsePosition, parseTag } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
+import { askedAt } from "./own-positions.ts";
 import { EventIdSearch, type Search } from "./search.ts";
 
 /** What a request said of its position; null: nothing, or nothing readable. */
@@ -27,6 +28,8 @@ export interface Asked {
   readonly token: Position | null;
   /** What had to be searched for, by place in the request. */
   readonly found?: ReadonlyMap<number, Found>;
+  /** What was asked for each channel by itself, by place; then the rest of this says nothing. Empty: nothing for any. */
+  readonly each?: readonly Asked[];
 }
 
 interface Found {
@@ -103,6 +106,7 @@ export class Backlog {
    * `start`. Nothing is found for good: a message that comes meanwhile is newer than what was asked for.
    */
   find(seats: readonly Seat[], asked: Asked, exact: boolean): Asked | Promise<Asked> {
+    if (asked.each !== undefined) return this.#findEach(seats, asked, exact);
     const known = this.#known(seats, asked);
     let found: Map<number, Found> | null = null;
     let isOver = true;
@@ -118,6 +122,13 @@ export class Backlog {
     if (!isOver) return this.#searched(known, found);
     settle(found);
     return { ...known, found };
+  }
+
+  #findEach(seats: readonly Seat[], asked: Asked, exact: boolean): Asked | Promise<Asked> {
+    const each = seats.map((seat, place) => this.find([seat], askedAt(asked, place), exact));
+    const known = each.flatMap((found) => (found instanceof Promise ? [] : found));
+    if (known.length === each.length) return { ...asked, each: known };
+    return Promise.all(each).then((found) => ({ ...asked, each: found }));
   }
 
   /** A token that counts something else than these channels in this store says nothing of a place in them. */
@@ -166,6 +177,7 @@ export class Backlog {
    * instead of what it missed; dialect clients keep the module's order (spec 4.7).
    */
   start(seat: Seat, place: number, asked: Asked, exact: boolean): Start {
+    if (asked.each !== undefined) return this.start(seat, 0, askedAt(asked, place), exact);
     const start = this.#find(seat, place, asked, exact);
     // A channel that is gone by now has nothing, whatever its record's next owner has. Pairs with retireChannel.
     return this.#store.isLive(seat.index, seat.incarnation) ? start : NOWHERE;

@@ -15,6 +15,8 @@ import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
 import { Inquiry } from "./inquiry.ts";
 import type { IdleTimer } from "./line.ts";
+import { FramesEndpoint } from "./own-frames.ts";
+import { countRefusal } from "./own-positions.ts";
 import { PollEndpoint, type PollVisit } from "./poll.ts";
 import { Presenter } from "./presentation.ts";
 import type { Room } from "./room.ts";
@@ -33,6 +35,7 @@ export class SubscriberEndpoint {
   readonly #streams: StreamEndpoint;
   readonly #polls: PollEndpoint;
   readonly #sockets: WebSocketEndpoint;
+  readonly #frames: FramesEndpoint;
 
   constructor(
     room: Room,
@@ -47,6 +50,7 @@ export class SubscriberEndpoint {
     this.#presenter = new Presenter(location, isEventSource);
     this.#streams = new StreamEndpoint(room, location, isEventSource, this.#presenter, hooks);
     this.#polls = new PollEndpoint(room, location, isEventSource, this.#presenter, hooks);
+    this.#frames = new FramesEndpoint(room, location, mode === "long-polling", hooks);
     this.#sockets = new WebSocketEndpoint(room, location, this.#inquiry, hooks);
   }
 
@@ -56,6 +60,8 @@ export class SubscriberEndpoint {
     const cors = this.#presenter.cors(located);
     if (method === "OPTIONS") return new Response(null, { headers: { ...SERVER, ...EMPTY, ...cors } });
     if (method !== "GET") return headerOnly(405, { Allow: "GET", ...cors });
+    const frames = this.#framesOf(located);
+    if (frames !== null) return this.#openFrames(frames, located, server);
     const mode = this.#modeOf(located);
     if (this.#room.draining && mode === "eventsource") return this.#streams.sendAway(located);
     const isHeld = mode === "streaming" || mode === "eventsource";
@@ -91,6 +97,29 @@ export class SubscriberEndpoint {
     return this.#streams.open(seats, asked, located, server);
   }
 
+  /** null: it wants none, or would get an answer at once. */
+  #framesOf(located: LocatedRequest): Asked | null {
+    return this.#mode === "polling" ? null : this.#inquiry.askedFrames(located);
+  }
+
+  /** The client reads the status, so nobody is turned away in other words. */
+  #openFrames(
+    frames: Asked,
+    located: LocatedRequest,
+    server: (Upgrader & IdleTimer) | null,
+  ): Answer | Promise<Answer> {
+    if (this.#room.draining) return refuse(Refusals.draining, { ...LEAVE, ...this.#presenter.cors(located) });
+    const seats = this.#inquiry.admit(this.#inquiry.path(located), this.#inquiry.mayMake(located));
+    if (seats === Refusals.busy) return this.#later(located, server, "streaming");
+    const refusal = "status" in seats ? seats : countRefusal(frames, seats);
+    if (refusal !== null || "status" in seats)
+      return this.#refuse(refusal ?? Refusals.noChannel, located, "streaming");
+    const asked = this.#room.backlog.find(seats, frames, true);
+    return asked instanceof Promise
+      ? asked.then((found) => this.#frames.open(seats, found, located, server))
+      : this.#frames.open(seats, asked, located, server);
+  }
+
   /** Another process keeps the store's lock, which a new channel needs: again when it comes free, or 503. */
   async #later(
     located: LocatedRequest,
@@ -116,7 +145,8 @@ export class SubscriberEndpoint {
 
   /** For a refusal of the whole worker, before anybody looks at what is asked for; null: it is told by its status. */
   turnAway(located: LocatedRequest, refusal: Refusal): Response | null {
-    if (located.method !== "GET" || this.#modeOf(located) !== "eventsource") return null;
+    const isOurs = located.method !== "GET" || this.#framesOf(located) !== null;
+    if (isOurs || this.#modeOf(located) !== "eventsource") return null;
     return this.#streams.turnAway(located, refusal);
   }
 }

@@ -45,13 +45,16 @@ export const farewellOf = (isReload: boolean, drainMs: number, nowMs = performan
 });
 
 /** The field by which an event stream tells how long to wait before coming back (HTML 9.2.6); browsers keep to it from then on. */
-export function retryLine(
+export const retryLine = (farewell: Farewell, random = Math.random(), nowMs = performance.now()): string =>
+  `retry: ${retryMs(farewell, random, nowMs)}\n`;
+
+export function retryMs(
   { isReload, backAtMs }: Farewell,
   random = Math.random(),
   nowMs = performance.now(),
-): string {
+): number {
   const leastMs = Math.max(LEAST_RETRY_MS, backAtMs - nowMs);
-  return `retry: ${Math.round(leastMs + random * (isReload ? RELOAD_JITTER_MS : RESTART_JITTER_MS))}\n`;
+  return Math.round(leastMs + random * (isReload ? RELOAD_JITTER_MS : RESTART_JITTER_MS));
 }
 
 /** The same for those who are refused for now. */

@@ -6,6 +6,7 @@ import type { Format } from "../fanout/format.ts";
 import type { Store } from "../store/store.ts";
 import { Padding } from "../wire/padding.ts";
 import {
+  EventFramesFormat,
   EventStreamFormat,
   JsonFormat,
   MsgpackFormat,
@@ -40,6 +41,7 @@ export class Shelf {
   readonly #paddings = new Map<string, Padding>();
   readonly json: Format = new JsonFormat("json", false);
   readonly msgpack: Format = new MsgpackFormat("msgpack", false);
+  readonly eventFrames: Format = new EventFramesFormat(this.json);
   readonly severalJson: Format = new JsonFormat("jsons", true);
   readonly severalMsgpack: Format = new MsgpackFormat("msgpacks", true);
 

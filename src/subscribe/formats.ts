@@ -178,6 +178,32 @@ export class JsonFormat implements Format {
   }
 }
 
+/** The frames of a subprotocol as the data of events, for own-frames.ts: they have no line ends, so each is one line. */
+export class EventFramesFormat implements Format {
+  readonly key = "frames";
+  readonly perConnection = false;
+  readonly binary = false;
+  readonly tellsGaps = true;
+  readonly #frames: Format;
+
+  constructor(frames: Format) {
+    this.#frames = frames;
+  }
+
+  message(writer: ByteWriter, m: Message, channel: LocalChannel): void {
+    writer.pushLatin1("data: ");
+    this.#frames.message(writer, m, channel, null);
+    writer.pushLatin1("\n\n");
+  }
+
+  gap(writer: ByteWriter, channel: LocalChannel, missed: number | null, upTo: number): boolean {
+    writer.pushLatin1("data: ");
+    const isTold = this.#frames.gap(writer, channel, missed, upTo, null);
+    writer.pushLatin1("\n\n");
+    return isTold;
+  }
+}
+
 /** Subprotocol sluice.msgpack.v1. */
 export class MsgpackFormat implements Format {
   readonly binary = true;

@@ -10,6 +10,7 @@ import type { Refusal } from "../errors.ts";
 import type { MayMake } from "../front/channel-quota.ts";
 import { admit, type Seat } from "./admit.ts";
 import { type Asked, readAsked } from "./backlog.ts";
+import { askedByQuery } from "./own-positions.ts";
 import type { Room } from "./room.ts";
 
 /** Clients that can set no header put it there: polyfills `lastEventId`, others one of these. Compared without case. */
@@ -41,15 +42,21 @@ export class Inquiry {
    * knows of, an argument is the position where the location says nothing else; browsers cannot send the header.
    */
   asked(located: LocatedRequest, speaksOurs = false): Asked {
+    const own = speaksOurs ? askedByQuery(located.rawQuery, this.#maxChannels) : null;
+    if (own !== null) return own;
     const time = this.#time === null ? located.header("if-modified-since") : this.#time(located);
     const tag = this.#tag === null ? located.header("if-none-match") : this.#tag(located);
     const eventId = this.#eventId === null ? this.#lastEventId(located, speaksOurs) : this.#eventId(located);
-    return readAsked(
-      time ?? "",
-      tag ?? "",
-      eventId ?? "",
-      this.#room.config.limits.maxChannelsPerRequest || 1024,
-    );
+    return readAsked(time ?? "", tag ?? "", eventId ?? "", this.#maxChannels);
+  }
+
+  get #maxChannels(): number {
+    return this.#room.config.limits.maxChannelsPerRequest || 1024;
+  }
+
+  /** What a request over HTTP asks for that wants frames; null: it wants what the location has for all. */
+  askedFrames({ rawQuery }: LocatedRequest): Asked | null {
+    return askedByQuery(rawQuery, this.#maxChannels);
   }
 
   /** Where ids are ours, also from the query. The header is newer: who reconnects repeats the URL he began with. */

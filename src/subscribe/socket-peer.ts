@@ -5,7 +5,7 @@
 import { CloseCode, FrameRefusals, type Refusal, Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import { placeOf } from "../fanout/local-channel.ts";
-import { type TopicPeer, TopicSubscription, wasOverrun } from "../fanout/topics.ts";
+import { type TopicPeer, type TopicSubscription, wasOverrun } from "../fanout/topics.ts";
 import type { MayMake } from "../front/channel-quota.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
 import type { PeerSocket } from "../peer-socket.ts";
@@ -13,15 +13,17 @@ import { SocketLife } from "../socket-life.ts";
 import { Counter } from "../store/counters.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
-import { JSON_PING, pushJsonHello } from "../wire/json-message.ts";
-import { MSGPACK_PING, packHello } from "../wire/msgpack-message.ts";
+import { JSON_PING } from "../wire/json-message.ts";
+import { MSGPACK_PING } from "../wire/msgpack-message.ts";
 import type { Position } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
 import { AS_IT_IS, ClientMessages, isAmong, type Publishing, type Speaker } from "./client-messages.ts";
 import type { Farewell } from "./farewell.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
+import { countRefusal } from "./own-positions.ts";
 import type { Held } from "./room.ts";
+import { helloFrame, seatedFrame, standIn } from "./socket-channels.ts";
 import { lifeFor } from "./stream-form.ts";
 import type { Timed } from "./timer-wheel.ts";
 import type { WebSocketEndpoint } from "./websocket.ts";
@@ -67,6 +69,8 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   heldAt = -1;
   lastPingMs = 0;
   endMs = 0;
+  /** Its frames tell the position of their own channel: channels can come and go. */
+  hasOwnPositions = false;
   #socket: Socket | null = null;
   #wish: Wish | null;
   #departure: (() => void) | null = null;
@@ -106,8 +110,11 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
       return;
     }
     const { publishing } = wish;
-    if (!isAmong(publishing.only, seats)) {
-      this.#refuse(FrameRefusals.foreignChannel);
+    const unfit = isAmong(publishing.only, seats)
+      ? countRefusal(wish.asked, seats)
+      : FrameRefusals.foreignChannel;
+    if (unfit !== null) {
+      this.#refuse(unfit);
       return;
     }
     const { room, location } = this.#endpoint;
@@ -149,28 +156,21 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   #enter(seats: readonly Seat[], asked: Asked, arrival: Arrival | null): void {
     const { room, location } = this.#endpoint;
     this.#wish = null;
-    if (seats.length > 1) this.format = this.#endpoint.formatOfSeveral(this.protocol);
-    const wanted: TopicSubscription[] = [];
-    const lost: TopicSubscription[] = [];
-    seats.forEach((seat, place) => {
-      const channel = room.fanout.channel(seat);
-      const start = room.backlog.start(seat, place, asked, this.format.tellsGaps);
-      const isOwedAll = this.format.tellsGaps || location.gaps === "told";
-      const historyUntil = isOwedAll ? start.historyUntil : start.newest;
-      const subscription = new TopicSubscription(channel, this, start.afterId, historyUntil);
-      wanted.push(subscription);
-      if (start.unknown && isOwedAll) lost.push(subscription);
-    });
+    this.hasOwnPositions = asked.each !== undefined;
+    if (seats.length > 1 && !this.hasOwnPositions)
+      this.format = this.#endpoint.formatOfSeveral(this.protocol);
+    const { wanted, lost } = standIn(this.#endpoint, this, seats, asked);
     if (lost.length > 0 && !this.format.tellsGaps) {
       // A template has no words for it. Its client comes back without the position, or with none of what is gone.
       this.closeBehind();
       return;
     }
     const several = { places: wanted, life: lifeFor(room.store, wanted) };
-    if (wanted.length > 1) this.#several = several;
-    if (this.protocol !== "template") this.#hello(several);
-    else if (location.headerTemplate !== "") this.say(location.headerTemplate);
-    for (const subscription of lost) this.#tellLost(subscription);
+    if (wanted.length > 1 && !this.hasOwnPositions) this.#several = several;
+    if (this.protocol === "template") this.sayUnlessEmpty(location.headerTemplate);
+    else if (this.hasOwnPositions) this.say(seatedFrame(this.protocol, "hello", wanted));
+    else this.say(helloFrame(this.protocol, wanted, several.life));
+    for (const subscription of lost) this.tellLost(subscription);
     // A send may close the socket; who was not counted in must not be counted out.
     if (this.socket.readyState !== WebSocket.OPEN) return;
     this.subscriptions = [...wanted];
@@ -255,12 +255,12 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   }
 
   channelDeleted(): void {
-    if (this.subscriptions.length === 0) this.#finish(NO_STATUS);
+    if (this.subscriptions.length === 0 && !this.hasOwnPositions) this.#finish(NO_STATUS);
   }
 
   #finish(code: number): void {
     const footer = this.#endpoint.location.footerTemplate;
-    if (footer !== "" && this.protocol === "template") this.say(footer);
+    if (this.protocol === "template") this.sayUnlessEmpty(footer);
     this.end(code);
   }
 
@@ -289,19 +289,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     return placeOf(lifeFor(this.#endpoint.room.store, this.subscriptions), this.subscriptions);
   }
 
-  #hello({ places, life }: Several): void {
-    const names = places.map(({ channel }) => channel.name);
-    const position = placeOf(life, places);
-    if (this.protocol === "msgpack") {
-      this.say(packHello(names, position));
-      return;
-    }
-    const writer = new ByteWriter(256);
-    pushJsonHello(writer, names, position);
-    this.say(text.decode(writer.view()));
-  }
-
-  #tellLost({ channel, sentId }: TopicSubscription): void {
+  tellLost({ channel, sentId }: TopicSubscription): void {
     const writer = new ByteWriter(256);
     const at = this.format.perConnection ? this.place() : null;
     if (!this.format.gap(writer, channel, null, sentId, at)) return;
@@ -314,6 +302,10 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     this.socket.ping();
     if (this.protocol === "json") this.say(JSON_PING);
     else if (this.protocol === "msgpack") this.say(MSGPACK_PING);
+  }
+
+  sayUnlessEmpty(text: string): void {
+    if (text !== "") this.say(text);
   }
 
   say(payload: string | Uint8Array): void {

@@ -40,7 +40,21 @@ export interface Wish {
   readonly arrival: Arrival | null;
 }
 
-export class StreamForm {
+/** What held-stream.ts needs to know of its location. */
+export interface HeldForm {
+  readonly room: Room;
+  readonly location: LocationConfig;
+  readonly footer: Uint8Array;
+  readonly ping: Uint8Array;
+  /** Between two pings, and of its life; 0: none, and no end. */
+  readonly pingMs: number;
+  readonly ttlMs: number;
+  seat(held: StreamConnection, wish: Wish): void;
+  lastBytes(farewell: Farewell): Uint8Array<ArrayBuffer>;
+  dismissal(why: "ended" | "revoked"): Uint8Array<ArrayBuffer>;
+}
+
+export class StreamForm implements HeldForm {
   readonly room: Room;
   readonly location: LocationConfig;
   readonly footer: Uint8Array;
@@ -121,6 +135,14 @@ export class StreamForm {
     return writer.copy();
   }
 
+  get pingMs(): number {
+    return this.location.pingMessageIntervalMs;
+  }
+
+  get ttlMs(): number {
+    return this.location.subscriberConnectionTtlMs;
+  }
+
   /** Seats a stream whose body is being pulled: from here to its place in the live set is one turn. */
   seat(held: StreamConnection, { seats, asked, isEventSource }: Wish): void {
     const { fanout, store, backlog } = this.room;
@@ -178,7 +200,7 @@ export function lifeFor(store: Store, subscriptions: readonly Subscription[]): s
 }
 
 /** null: it cannot be made again. */
-function reopened(store: Store, { name, backtrack }: Seat): Seat | null {
+export function reopened(store: Store, { name, backtrack }: Seat): Seat | null {
   const index = store.open(name, Math.floor(Date.now() / 1000), opened);
   return index < 0 ? null : { index, incarnation: opened.incarnation, name, backtrack };
 }
