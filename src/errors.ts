@@ -66,6 +66,12 @@ export const Refusals = {
     "Too many channels in one request.",
     "more names than max_channels_per_request",
   ),
+  otherPositions: refusal(
+    "other_positions",
+    400,
+    "There is not one position for each channel.",
+    "`sluice_positions`, or `positions` of a `subscribe` frame, has more or fewer than there are channels",
+  ),
   eventsChannelReadOnly: refusal(
     "events_channel_read_only",
     403,
@@ -295,12 +301,6 @@ export const FrameRefusals = {
     403,
     "This connection may not publish to that channel.",
     "a `publish` frame names a channel that is not of this connection",
-  ),
-  otherPositions: refusal(
-    "other_positions",
-    400,
-    "There is not one position for each channel.",
-    "`sluice_positions`, or `positions` of a `subscribe` frame, has more or fewer than there are channels",
   ),
   noSubscribing: refusal(
     "no_subscribing",

@@ -28,6 +28,7 @@ export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfi
   subscriberConnectionTtlMs: 0,
   longpollingConnectionTtlMs: 0,
   websocketAllowPublish: false,
+  websocketAllowSubscribe: false,
   websocketPublishChannel: null,
   eventIds: "off",
   gaps: "told",

@@ -84,6 +84,11 @@ export class Gate {
     return this.#covers(outcome.subscribe, names) ? outcome : Refusals.notGranted;
   }
 
+  /** Whether a client that stands by this grant may stand in these channels as well. */
+  mayStand({ subscribe, endMs }: Grant, names: readonly string[]): boolean {
+    return endMs > Date.now() && this.#covers(subscribe, names);
+  }
+
   /** For what a client says while it stands: counts it with its requests. null: nothing is counted here. */
   counter(located: LocatedRequest): (() => Refusal | null) | null {
     const { rates } = this.#parts;

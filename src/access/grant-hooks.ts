@@ -42,6 +42,10 @@ export class GrantHooks implements LocationHooks {
     };
   }
 
+  addition(located: LocatedRequest): Arrival | null {
+    return this.#others?.addition(located) ?? null;
+  }
+
   lease(located: LocatedRequest): GrantLease | null {
     const { grant } = located;
     const counts = this.#gate?.counter(located) ?? null;
@@ -76,6 +80,12 @@ class GrantLease implements Lease {
   refusalOf(names: readonly Uint8Array[]): Refusal | null {
     const publish = this.#grant?.publish;
     const isGranted = publish === undefined || names.every((name) => publish.covers(binaryName(name)));
+    return isGranted ? (this.#tooMany?.() ?? null) : Refusals.notGranted;
+  }
+
+  standingRefusalOf(names: readonly Uint8Array[]): Refusal | null {
+    const isGranted =
+      this.#grant === null || this.#gate?.mayStand(this.#grant, names.map(binaryName)) === true;
     return isGranted ? (this.#tooMany?.() ?? null) : Refusals.notGranted;
   }
 

@@ -225,6 +225,8 @@ export interface LocationConfig {
   readonly subscriberConnectionTtlMs: number;
   readonly longpollingConnectionTtlMs: number;
   readonly websocketAllowPublish: boolean;
+  /** Any channel can be added, or any that is granted. */
+  readonly websocketAllowSubscribe: boolean;
   /** A complex value; null: all channels of the connection. */
   readonly websocketPublishChannel: string | null;
   readonly eventIds: "off" | "auto";

@@ -10,7 +10,7 @@ import { LocalChannel } from "./local-channel.ts";
 import { Pump, type PumpOptions } from "./pump.ts";
 import { Standing } from "./standing.ts";
 import type { StreamConnection, StreamKeeper } from "./streams.ts";
-import type { TopicPeer } from "./topics.ts";
+import type { TopicPeer, TopicSubscription } from "./topics.ts";
 import { Turns } from "./turns.ts";
 import { addWaiting, type WaitingPoll, type WaitingSubscription } from "./waiting.ts";
 
@@ -131,15 +131,36 @@ export class Fanout implements StreamKeeper {
   }
 
   joinTopics(peer: TopicPeer): void {
+    this.standing.counted(1);
+    this.#enterTopics(peer.subscriptions);
+  }
+
+  /** More channels for a socket, beside those in which it stands. */
+  addTopics(peer: TopicPeer, added: readonly TopicSubscription[]): void {
+    if (peer.subscriptions.length === 0) this.standing.counted(1);
+    peer.subscriptions.push(...added);
+    this.#enterTopics(added);
+  }
+
+  #enterTopics(entering: readonly TopicSubscription[]): void {
     const { standing } = this;
-    standing.counted(1);
-    for (const subscription of peer.subscriptions) {
+    for (const subscription of entering) {
       if (!standing.stand(subscription)) this.#pump.end(subscription.channel);
       subscription.channel.joining.add(subscription);
     }
-    standing.arrivals.expect(peer.subscriptions);
-    for (const subscription of [...peer.subscriptions]) this.#catchUp.topic(subscription);
+    standing.arrivals.expect(entering);
+    for (const subscription of [...entering]) this.#catchUp.topic(subscription);
     standing.arrivals.tell();
+  }
+
+  /** One channel of a socket that may stay in others. */
+  leaveTopic(subscription: TopicSubscription): void {
+    const { subscriptions } = subscription.peer;
+    const at = subscriptions.indexOf(subscription);
+    if (at < 0) return;
+    subscriptions.splice(at, 1);
+    this.standing.leaveTopicChannel(subscription, true);
+    if (subscriptions.length === 0) this.standing.counted(-1);
   }
 
   leaveTopics(peer: TopicPeer, socketOpen: boolean): void {

@@ -177,6 +177,11 @@ class CountedHooks implements LocationHooks {
     return this.#other?.lease(located) ?? null;
   }
 
+  /** The connection is counted already. */
+  addition(located: LocatedRequest): Arrival | null {
+    return this.#other?.addition(located) ?? null;
+  }
+
   arrival(located: LocatedRequest): Arrival | null {
     const other = this.#other?.arrival(located) ?? null;
     const place = this.#limits.placeOf(located);

@@ -37,6 +37,8 @@ export type Arrival = (names: readonly Uint8Array[], standing: Standing) => () =
 export interface Lease {
   /** Why its client may not publish there, now; null: it may. */
   refusalOf(names: readonly Uint8Array[]): Refusal | null;
+  /** Why it may not stand there, in channels that it adds. */
+  standingRefusalOf(names: readonly Uint8Array[]): Refusal | null;
   /** Takes another grant in the place of the first: that of a token its client sends. */
   renew(token: string, names: readonly Uint8Array[]): Promise<Renewed | Refusal>;
 }
@@ -51,6 +53,8 @@ export interface LocationHooks {
   judge(located: LocatedRequest): Judge | null;
   /** null: nobody wants to know. */
   arrival(located: LocatedRequest): Arrival | null;
+  /** As `arrival`, for channels that a WebSocket adds while it stands in others; `arrival` was called for the first. */
+  addition(located: LocatedRequest): Arrival | null;
   /** null: whoever stands may publish, as far as the location lets him. */
   lease(located: LocatedRequest): Lease | null;
 }

@@ -115,6 +115,10 @@ class FileHooks implements LocationHooks {
     };
   }
 
+  addition(located: LocatedRequest): Arrival | null {
+    return this.arrival(located);
+  }
+
   lease(): null {
     return null;
   }

@@ -18,9 +18,12 @@ import {
   type Ref,
   readJsonFrame,
   readMsgpackFrame,
+  type SubscribeFrame,
   type TokenFrame,
+  type UnsubscribeFrame,
 } from "../wire/client-frame.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
+import { type Adding, ChannelFrames, type Holder } from "./channel-frames.ts";
 import { JudgedMessages, judgeNothing } from "./judged-messages.ts";
 import type { Protocol } from "./socket-peer.ts";
 import type { WebSocketEndpoint } from "./websocket.ts";
@@ -28,6 +31,8 @@ import type { WebSocketEndpoint } from "./websocket.ts";
 /** The socket, as far as it is spoken to here. */
 export interface Speaker {
   readonly protocol: Protocol;
+  /** Itself, if channels can come and go. */
+  readonly holder: Holder | null;
   /** Channels of the connection, at the moment. */
   names(): readonly Uint8Array[];
   say(payload: string | Uint8Array): void;
@@ -43,10 +48,12 @@ export interface Publishing {
   readonly only: readonly Uint8Array[] | null;
   /** What the client may do by its grant; null: nobody asked for one. */
   readonly lease: Lease | null;
+  /** How channels are added; null: not at all. */
+  readonly adding: Adding | null;
 }
 
 /** As most locations have it: to all channels, and no hook judges them. */
-export const AS_IT_IS: Publishing = { judge: null, only: null, lease: null };
+export const AS_IT_IS: Publishing = { judge: null, only: null, lease: null, adding: null };
 const NO_FRAME: FaultyFrame = {
   kind: "faulty",
   ref: null,
@@ -62,6 +69,8 @@ export class ClientMessages {
   static readonly #ACTIONS: Actions = {
     publish: (of, frame) => of.#publishFrame(frame),
     token: (of, frame) => void of.#renew(frame),
+    subscribe: (of, frame) => of.#channelFrames(frame),
+    unsubscribe: (of, frame) => of.#channelFrames(frame),
     faulty: (of, { fault, ref }) => of.#refused({ ...FrameRefusals.faultyFrame, explain: fault }, ref),
   };
 
@@ -69,10 +78,13 @@ export class ClientMessages {
   readonly #speaker: Speaker;
   readonly #only: Publishing["only"];
   readonly #lease: Lease | null;
+  readonly #adding: Adding | null;
+  #changes: ChannelFrames | null = null;
   #isRenewing = false;
   #judged: JudgedMessages<Ref> | null = null;
 
-  constructor(endpoint: WebSocketEndpoint, speaker: Speaker, { judge, only, lease }: Publishing) {
+  constructor(endpoint: WebSocketEndpoint, speaker: Speaker, { judge, only, lease, adding }: Publishing) {
+    this.#adding = adding;
     this.#endpoint = endpoint;
     this.#speaker = speaker;
     this.#only = only;
@@ -94,6 +106,11 @@ export class ClientMessages {
     else if (mayPublish) this.#offer(null, Buffer.from(message), null);
   }
 
+  /** The socket stands nowhere any more. */
+  left(): void {
+    this.#changes?.left();
+  }
+
   #act<Kind extends keyof ClientFrames>(kind: Kind, frame: ClientFrames[Kind]): void {
     ClientMessages.#ACTIONS[kind](this, frame);
   }
@@ -102,6 +119,18 @@ export class ClientMessages {
     if (!this.#endpoint.location.websocketAllowPublish) this.#refused(FrameRefusals.noPublishing, ref);
     else if (data.length === 0) this.#refused(Refusals.emptyMessage, ref);
     else this.#offer(channel, data, ref);
+  }
+
+  #channelFrames(frame: SubscribeFrame | UnsubscribeFrame): void {
+    const { holder } = this.#speaker;
+    if (this.#adding === null || holder === null) {
+      this.#refused({ ...FrameRefusals.noSubscribing, close: false }, frame.ref);
+      return;
+    }
+    this.#changes ??= new ChannelFrames(this.#endpoint, holder, this.#lease, this.#adding, (refusal, ref) =>
+      this.#refused({ ...refusal, close: false }, ref),
+    );
+    this.#changes.take(frame);
   }
 
   /** A client that would outlive its token sends the next one. One at a time: each costs a signature. */

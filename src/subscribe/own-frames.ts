@@ -27,6 +27,9 @@ import { type HeldForm, reopened, type Wish } from "./stream-form.ts";
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
 
+/** In the query of a client that is new here, and knows its positions from elsewhere. */
+const WANTS_HELLO = "sluice_hello";
+
 const event = (frame: string): Uint8Array<ArrayBuffer> => encoder.encode(`data: ${frame}\n\n`);
 const PING = event(JSON_PING);
 
@@ -48,10 +51,10 @@ class FramesForm implements HeldForm {
   }
 
   /** As StreamForm does. Whoever polls knows where it is, unless it is the first time or something is to tell. */
-  seat(held: StreamConnection, { seats, asked }: Wish): void {
+  seat(held: StreamConnection, { seats, asked, wantsHello }: Wish): void {
     const { fanout, store, backlog } = this.room;
     const writer = new ByteWriter(256);
-    let isNew = !this.isOnce || asked.each?.length === 0;
+    let isNew = !this.isOnce || wantsHello === true || asked.each?.length === 0;
     seats.forEach((seat, place) => {
       const standing = store.isLive(seat.index, seat.incarnation) ? seat : reopened(store, seat);
       if (standing === null) return;
@@ -101,7 +104,8 @@ export class FramesEndpoint {
     const isWatched = !this.#neverIdle && server !== null && !located.isDirect;
     const line = isWatched ? new Line(server, located.request, idleSec) : null;
     const arrival = this.#hooks?.arrival(located) ?? null;
-    const wish = { seats, asked, isEventSource: false, arrival };
+    const wantsHello = located.rawQuery.includes(WANTS_HELLO);
+    const wish = { seats, asked, isEventSource: false, arrival, wantsHello };
     const Kind = isGzip ? GzippedStream : HeldStream;
     const held = this.#form.isOnce
       ? new OnceStream(this.#form, this.#format, wish, line, isGzip)

@@ -4,7 +4,7 @@
  * other choice of channels. The token of a whole connection is good for its channels only; browsers' EventSource knows no other.
  */
 import { queryArgument } from "../config/variables.ts";
-import { FrameRefusals, type Refusal } from "../errors.ts";
+import { type Refusal, Refusals } from "../errors.ts";
 import { parsePosition } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
@@ -38,5 +38,5 @@ export const askedAt = ({ each }: Asked, place: number): Asked => each?.[place] 
 /** With one too few or too many it is not known which belongs to which. */
 export function countRefusal({ each }: Asked, seats: readonly Seat[]): Refusal | null {
   const isWhole = each === undefined || each.length === 0 || each.length === seats.length;
-  return isWhole ? null : FrameRefusals.otherPositions;
+  return isWhole ? null : Refusals.otherPositions;
 }

@@ -5,10 +5,10 @@
 import { placeOf, type Subscription } from "../fanout/local-channel.ts";
 import { type TopicPeer, TopicSubscription } from "../fanout/topics.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
+import type { Ref } from "../wire/client-frame.ts";
 import { pushJsonHello } from "../wire/json-message.ts";
 import { packHello, packMap } from "../wire/msgpack-message.ts";
 import { formatPosition } from "../wire/position.ts";
-import type { Ref } from "../wire/publish-frame.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
 import type { Protocol } from "./socket-peer.ts";

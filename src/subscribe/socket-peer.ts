@@ -18,7 +18,8 @@ import { MSGPACK_PING } from "../wire/msgpack-message.ts";
 import type { Position } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
-import { AS_IT_IS, ClientMessages, isAmong, type Publishing, type Speaker } from "./client-messages.ts";
+import type { Holder } from "./channel-frames.ts";
+import { ClientMessages, isAmong, type Publishing, type Speaker } from "./client-messages.ts";
 import type { Farewell } from "./farewell.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
 import { countRefusal } from "./own-positions.ts";
@@ -60,7 +61,7 @@ const ABNORMAL = 1006;
 const NO_SUBSCRIPTIONS: TopicSubscription[] = [];
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 
-export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, Speaker, Standing {
+export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, Speaker, Standing, Holder {
   format: Format;
   subscriptions: TopicSubscription[] = NO_SUBSCRIPTIONS;
   nextTimed: Timed | null = null;
@@ -69,7 +70,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   heldAt = -1;
   lastPingMs = 0;
   endMs = 0;
-  /** Its frames tell the position of their own channel: channels can come and go. */
+  /** Its frames tell the position of their own channel. */
   hasOwnPositions = false;
   #socket: Socket | null = null;
   #wish: Wish | null;
@@ -120,7 +121,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     const { room, location } = this.#endpoint;
     room.held.add(this);
     startClock(room.timers, this, location.pingMessageIntervalMs, location.subscriberConnectionTtlMs);
-    if (publishing.judge !== null || publishing.only !== null || publishing.lease !== null)
+    if (publishing !== this.#endpoint.asItIs)
       this.#said = new ClientMessages(this.#endpoint, this, publishing);
     const asked = room.backlog.find(seats, wish.asked, this.format.tellsGaps);
     if (!(asked instanceof Promise)) {
@@ -182,6 +183,11 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
       );
   }
 
+  /** Those whose positions are of all their channels have to keep these. */
+  get holder(): Holder | null {
+    return this.hasOwnPositions && this.heldAt >= 0 ? this : null;
+  }
+
   message(data: string | Buffer): void {
     // Not seated yet, it has no channels to publish to.
     const isEarly = this.#wish !== null && this.#wish.seats === undefined;
@@ -191,7 +197,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     if (typeof data !== "string" && this.protocol !== "msgpack") this.end(NO_STATUS);
     else if (isEarly && !isNoise) this.end(CloseCode.TRY_AGAIN);
     else if (!isNoise) {
-      this.#said ??= new ClientMessages(this.#endpoint, this, AS_IT_IS);
+      this.#said ??= new ClientMessages(this.#endpoint, this, this.#endpoint.asItIs);
       this.#said.take(data);
     }
   }
@@ -275,6 +281,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     this.#endpoint.room.fanout.leaveTopics(this, socketOpen);
     this.#departure?.();
     this.#departure = null;
+    this.#said?.left();
   }
 
   names(): Uint8Array[] {

@@ -36,6 +36,8 @@ export interface Wish {
   readonly asked: Asked;
   /** The client is an EventSource, as far as its request tells: what it is told first comes as an event (pushOpening). */
   readonly isEventSource: boolean;
+  /** Of own-frames.ts: it wants to hear at once where it stands, though it polls. */
+  readonly wantsHello?: boolean;
   /** null: no hook wants to know. */
   readonly arrival: Arrival | null;
 }

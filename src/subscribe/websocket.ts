@@ -16,6 +16,7 @@ import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
 import type { Incoming } from "../incoming.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
 import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../wire/server-frame.ts";
+import { type Adding, ANYBODY } from "./channel-frames.ts";
 import { AS_IT_IS, type Publishing } from "./client-messages.ts";
 import { shelfOf } from "./format-shelf.ts";
 import type { Inquiry } from "./inquiry.ts";
@@ -37,12 +38,15 @@ export class WebSocketEndpoint {
   readonly location: LocationConfig;
   readonly inquiry: Inquiry;
   readonly #hooks: LocationHooks | null;
+  /** What the location has for clients of whom nothing is known. */
+  readonly asItIs: Publishing;
   readonly #publishChannel: CompiledValue | null;
   readonly #formats: Readonly<Record<Protocol, Format>>;
   readonly #severalFormats: Readonly<Record<Protocol, Format>>;
 
   constructor(room: Room, location: LocationConfig, inquiry: Inquiry, hooks: LocationHooks | null) {
     this.#hooks = hooks;
+    this.asItIs = this.#mayAdd(location) ? { ...AS_IT_IS, adding: ANYBODY } : AS_IT_IS;
     this.room = room;
     this.location = location;
     this.inquiry = inquiry;
@@ -84,8 +88,22 @@ export class WebSocketEndpoint {
   /** Read now: of a request that was upgraded nothing can be read any more. */
   #publishing(located: LocatedRequest): Publishing {
     const lease = this.#hooks?.lease(located) ?? null;
-    if (!this.location.websocketAllowPublish) return lease === null ? AS_IT_IS : { ...AS_IT_IS, lease };
-    return { judge: this.#hooks?.judge(located) ?? null, only: this.#only(located), lease };
+    const judge = this.location.websocketAllowPublish ? (this.#hooks?.judge(located) ?? null) : null;
+    const only = this.location.websocketAllowPublish ? this.#only(located) : null;
+    const adding = this.asItIs.adding === null ? null : this.#adding(located);
+    const isPlain = lease === null && judge === null && only === null && adding === this.asItIs.adding;
+    return isPlain ? this.asItIs : { judge, only, lease, adding };
+  }
+
+  #adding(located: LocatedRequest): Adding {
+    const mayMake = this.inquiry.mayMake(located);
+    const addition = this.#hooks?.addition(located) ?? null;
+    return mayMake === "yes" && addition === null ? ANYBODY : { mayMake, addition };
+  }
+
+  /** Somebody's code that lets in for the channels of a request is not asked about others. */
+  #mayAdd({ websocketAllowSubscribe, code }: LocationConfig): boolean {
+    return websocketAllowSubscribe && (code?.authorize ?? null) === null;
   }
 
   #only(located: LocatedRequest): Publishing["only"] {

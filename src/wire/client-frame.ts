@@ -25,6 +25,21 @@ export interface TokenFrame {
   readonly token: string;
 }
 
+/** Other channels for an open connection, as in a channels path: `news` or `news.b5`. */
+export interface SubscribeFrame {
+  readonly kind: "subscribe";
+  readonly ref: Ref;
+  readonly channels: readonly string[];
+  /** One for each channel, empty where it has none; or none at all. */
+  readonly positions: readonly string[];
+}
+
+export interface UnsubscribeFrame {
+  readonly kind: "unsubscribe";
+  readonly ref: Ref;
+  readonly channels: readonly string[];
+}
+
 export interface FaultyFrame {
   readonly kind: "faulty";
   readonly ref: Ref;
@@ -35,6 +50,8 @@ export interface FaultyFrame {
 export interface ClientFrames {
   readonly publish: PublishFrame;
   readonly token: TokenFrame;
+  readonly subscribe: SubscribeFrame;
+  readonly unsubscribe: UnsubscribeFrame;
   readonly faulty: FaultyFrame;
 }
 
@@ -69,7 +86,29 @@ const KINDS: Readonly<Record<GoodFrame["kind"], Kind>> = {
       return typeof token === "string" ? { kind: "token", ref, token } : "token is no text.";
     },
   },
+  subscribe: {
+    fields: ["channels", "positions"],
+    read({ channels, positions = [] }, ref) {
+      if (!isChannels(channels)) return NOT_CHANNELS;
+      if (!isTexts(positions)) return "positions is no list of texts.";
+      return { kind: "subscribe", ref, channels, positions };
+    },
+  },
+  unsubscribe: {
+    fields: ["channels"],
+    read({ channels }, ref) {
+      return isChannels(channels) ? { kind: "unsubscribe", ref, channels } : NOT_CHANNELS;
+    },
+  },
 };
+
+const NOT_CHANNELS = "channels is no list of names.";
+
+/** A slash would make two of one. */
+const isChannels = (value: unknown): value is readonly string[] =>
+  isTexts(value) && value.length > 0 && !value.some((name) => name === "" || name.includes("/"));
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((text) => typeof text === "string");
 
 const MAX_REF_BYTES = 256;
 /** Of the name of a field that is given back. */

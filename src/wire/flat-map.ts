@@ -1,10 +1,11 @@
 /**
- * A client's MessagePack map: text keys, and values without an inside (nil, numbers, text, bytes). Used by client-frame.ts.
+ * A client's MessagePack map: text keys, and values without an inside (nil, numbers, text, bytes),
+ * or lists of texts. Used by client-frame.ts.
  *
  * Not msgpackr, which decodes what servers say: it takes records, an extension of its own, from any sender and compiles a function for each
  * that is defined, so that a megabyte of definitions holds up the worker for half a second. What is read here costs what its bytes cost.
  */
-export type FlatValue = null | number | string | Uint8Array;
+export type FlatValue = null | number | string | Uint8Array | readonly string[];
 
 /** More than any frame has fields. */
 const MAX_FIELDS = 16;
@@ -60,6 +61,7 @@ class FlatReader {
     if (type < 0x80) return type;
     if (type >= 0xe0) return type - 0x100;
     if (type >> 5 === 0b101) return this.#text(type & 0x1f);
+    if (type >> 4 === 0x9) return this.#texts(type & 0x0f);
     switch (type) {
       case 0xc0:
         return null;
@@ -71,6 +73,9 @@ class FlatReader {
       case 0xda:
       case 0xdb:
         return this.#text(this.#uint(1 << (type - 0xd9)));
+      case 0xdc:
+      case 0xdd:
+        return this.#texts(this.#uint(type === 0xdc ? 2 : 4));
       default:
         return this.#number(type);
     }
@@ -114,6 +119,17 @@ class FlatReader {
     this.#at += size;
     if (size === 1) return this.#view.getUint8(at);
     return size === 2 ? this.#view.getUint16(at) : this.#view.getUint32(at);
+  }
+
+  /** Each takes a byte at least, so there cannot be more than the frame has. */
+  #texts(count: number): readonly string[] {
+    const texts: string[] = [];
+    for (let i = 0; i < count; i++) {
+      const text = this.#value();
+      if (typeof text !== "string") throw new NotFlat();
+      texts.push(text);
+    }
+    return texts;
   }
 
   #text(length: number): string {

@@ -52,7 +52,7 @@ ${layout("", {
   sub: `${GUARDED}\nheader_template = "^"\nfooter_template = "$"`,
   ev: `${GUARDED}\nevent_ids = "auto"\nhooks = "hooks.ts"`,
   lp: `${GUARDED}\nlast_event_id = "$arg_eventid"`,
-  ws: `${GUARDED}\nwebsocket_allow_publish = true\nstore_messages = true\naccess_log = ["ACCESS_LOG users"]`,
+  ws: `${GUARDED}\nwebsocket_allow_subscribe = true\nwebsocket_allow_publish = true\nstore_messages = true\naccess_log = ["ACCESS_LOG users"]`,
 })}
 [[location]]
 match = "= /handler"
@@ -63,6 +63,15 @@ match = "~ ^/guarded/(.*)$"
 subscriber = "eventsource"
 channels_path = "$1"
 authorize = "guard.ts"
+require = "optional"
+public = ["*"]
+${GUARDED}
+[[location]]
+match = "~ ^/judged/(.*)$"
+subscriber = "websocket"
+channels_path = "$1"
+authorize = "guard.ts"
+websocket_allow_subscribe = true
 require = "optional"
 public = ["*"]
 ${GUARDED}
@@ -157,6 +166,32 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 2))(
       await until("two", () => back.peek().includes("data: two"));
       expect(back.peek()).not.toContain("data: one");
       back.close();
+    });
+
+    test.concurrent("a socket adds the channels that its token grants, and no others", async () => {
+      const channels = { subscribe: ["mine-*"], publish: [] };
+      const token = await withSecret({ sub: "adder", exp: nowSec() + 600, channels });
+      const opened = await socket(`/ws/mine-1?token=${token}&sluice_positions=`);
+      const ask = async (on: RawWebSocket, ...channels: string[]): Promise<unknown> => {
+        on.sendFrame(Opcode.TEXT, JSON.stringify({ kind: "subscribe", channels }));
+        return JSON.parse(await on.text());
+      };
+      const refused = { kind: "refused", status: 403, code: "not_granted" };
+      expect(await ask(opened, "yours")).toMatchObject(refused);
+      expect(await ask(opened, "mine-2", "yours")).toMatchObject(refused);
+      expect(await ask(opened, "mine-2")).toMatchObject({ kind: "subscribed", channels: ["mine-2"] });
+      // Of what a next token does not grant, nothing more is added.
+      const narrow = { sub: "adder", exp: nowSec() + 600, channels: { subscribe: ["mine-1", "mine-2"] } };
+      opened.sendFrame(Opcode.TEXT, JSON.stringify({ kind: "token", token: await withSecret(narrow) }));
+      expect(JSON.parse(await opened.text())).toMatchObject({ kind: "token" });
+      expect(await ask(opened, "mine-3")).toMatchObject(refused);
+      await publish("mine-2", "hello");
+      expect(JSON.parse(await opened.text())).toMatchObject({ kind: "message", data: "hello" });
+      opened.close();
+      // Code that judged the channels of the request is not asked about others.
+      const judged = await socket(`/judged/room?exp=${nowSec() + 600}&sluice_positions=`);
+      expect(await ask(judged, "yours")).toMatchObject({ kind: "refused", code: "no_subscribing" });
+      judged.close();
     });
 
     test.concurrent("a socket goes on with the token its client sends next, and not with a bad one or another's", async () => {

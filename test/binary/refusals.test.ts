@@ -122,6 +122,7 @@ const PROVOCATIONS: Readonly<Record<Exclude<keyof typeof Refusals, AccessCode | 
   forbiddenChannel: { request: () => post("ALL"), socket: "/ws/a*" },
   channelIdTooLarge: { request: () => post("i".repeat(21)), socket: `/ws/${"i".repeat(21)}` },
   tooManyChannelsInRequest: { request: () => get("/sub/a/b/c/d/e"), socket: "/ws/a/b/c/d/e" },
+  otherPositions: { request: () => get("/ev/a?sluice_positions=.") },
   eventsChannelReadOnly: { request: () => post("events") },
   eventsChannelNotAllowed: { request: () => get("/sub/events"), socket: "/ws/events" },
   foreignOrigin: { request: () => post("a", { headers: { Origin: "https://evil.example" } }) },

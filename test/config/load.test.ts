@@ -74,6 +74,7 @@ describe("the embedded default", () => {
     });
     expect(at("/ws/a")).toMatchObject({
       websocketAllowPublish: true,
+      websocketAllowSubscribe: true,
       websocketPublishChannel: null,
       storeMessages: true,
       pingMessageIntervalMs: 15_000,
@@ -158,6 +159,7 @@ describe("defaults of a file", () => {
         subscriberConnectionTtlMs: 0,
         longpollingConnectionTtlMs: 0,
         websocketAllowPublish: false,
+        websocketAllowSubscribe: false,
         websocketPublishChannel: null,
         eventIds: "off",
         gaps: "told",

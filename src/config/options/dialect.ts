@@ -111,6 +111,12 @@ export const DIALECT_OPTIONS = {
     doc: "Whether text frames from a WebSocket client are published to its channels.",
     example: true,
   },
+  "location[].websocket_allow_subscribe": {
+    kind: "flag",
+    default: false,
+    doc: "Whether a WebSocket client of our subprotocols may add channels while it is open, and drop them. It may name every channel, whatever match and channels_path say, or those that it is granted.",
+    example: true,
+  },
   "location[].websocket_publish_channel": {
     kind: "complex",
     default: null,
