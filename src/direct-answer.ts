@@ -49,6 +49,8 @@ interface UnderlyingDirect {
 /** How answers of a location begin; made once. */
 export interface SharedInit {
   readonly headers: Headers;
+  /** What the door that writes such answers itself has made of them. */
+  kept?: unknown;
 }
 
 export abstract class DirectAnswer {
@@ -70,6 +72,30 @@ export class SharedAnswer extends DirectAnswer {
 
   override toResponse(): Response {
     return new Response(this.body, this.init);
+  }
+}
+
+/** Bytes in a buffer that others use again: good until the next body is rendered. */
+export interface Rendered {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly length: number;
+}
+
+/** 200 with a head that many share, and a body that is made when it is written: it has no bytes of its own. */
+export abstract class RenderedAnswer extends DirectAnswer {
+  readonly init: SharedInit;
+
+  constructor(init: SharedInit) {
+    super();
+    this.init = init;
+  }
+
+  abstract render(): Rendered;
+
+  override toResponse(): Response {
+    const { bytes, length } = this.render();
+    // A Response takes the bytes when it is made.
+    return new Response(bytes.subarray(0, length), this.init);
   }
 }
 

@@ -29,7 +29,9 @@ export interface Exchange {
   readonly target: string;
   /** A field's value as `Headers.get` gives it; `name` in lower case. */
   field(name: string): string | null;
-  /** The whole body if it is here already, else null. Bytes of the connection's buffer: copy what is kept. */
+  /** Bytes of the body, as announced; -1: it has none, or comes in chunks. */
+  readonly contentLength: number;
+  /** The whole body if it is here already, else null. Good until the next request is looked at: copy what is kept. */
   bodyNow(): Uint8Array | null;
   /** Tells, once, that the client has left before it was answered. */
   whenGone(listener: Gone): void;

@@ -94,7 +94,14 @@ export class LocatedRequest implements SteppedRequest {
   get isDirect(): boolean {
     return this.#exchange !== undefined;
   }
-  /** The body, if it is here already and the door has it. */
+  /** Bytes of the body, as announced; -1: it says nothing of them. */
+  get declaredBytes(): number {
+    const exchange = this.#exchange;
+    if (exchange !== undefined) return exchange.contentLength;
+    const text = this.request.headers.get("content-length");
+    return text === null ? -1 : Number(text);
+  }
+  /** The body, if it is here already and the door has it: good until the next request is looked at. */
   bodyNow(): Uint8Array | null {
     return this.#exchange?.bodyNow() ?? null;
   }

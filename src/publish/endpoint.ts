@@ -2,47 +2,36 @@
  * One publisher location (push-stream spec 2): POST and PUT publish, GET tells about channels, DELETE (admin) removes them. Made once
  * per location and worker by plugin.ts; steps and their order are those of spec 2.1.
  */
-import { hostname } from "node:os";
-import { headerOnly, NO_CACHE, refuse } from "../answer.ts";
 import { binaryBytes } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
-import { rememberedByUrl } from "../config/url-value.ts";
-import type { CompiledValue } from "../config/variables.ts";
-import { type Answer, SharedAnswer } from "../direct-answer.ts";
+import type { Answer } from "../direct-answer.ts";
 import { type Refusal, Refusals } from "../errors.ts";
-import { errorPage } from "../front/error-page.ts";
 import type { Judge, LocationHooks, OfferedDraft } from "../front/location-hooks.ts";
-import { type ChannelCounts, channelCounts, countsByName, zoneCounts } from "../store/channel-statistics.ts";
-import { Counter } from "../store/counters.ts";
-import { BUSY } from "../store/outcome.ts";
-import { ByteWriter } from "../wire/byte-writer.ts";
-import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";
-import { negotiate } from "../wire/statistics-format.ts";
 import { AnswerHeaders, type HeaderSet } from "./answer-headers.ts";
+import { AskedChannels } from "./asked-channels.ts";
 import { readBody, wholeBody } from "./body.ts";
+import { ChannelInfo } from "./channel-info.ts";
+import { Deletion } from "./deletion.ts";
 import { type Draft, type Ingest, ingestPatiently, openTarget, type Target } from "./ingest.ts";
 import { KnownTargets } from "./known-targets.ts";
-import type { Order } from "./order.ts";
-
-const encoder = new TextEncoder();
+import { Replies } from "./replies.ts";
 
 /** What the store takes. */
 const MAX_EVENT_NAME_BYTES = 65_534;
 
 export class PublisherEndpoint {
-  readonly #config: Config;
   readonly #location: LocationConfig;
-  readonly #admin: boolean;
-  readonly #allow: string;
   readonly #maxBodyBytes: number;
   readonly #headers: AnswerHeaders;
-  readonly #channelsPath: CompiledValue;
   readonly #ingest: Ingest;
-  readonly #writer = new ByteWriter();
   readonly #hooks: LocationHooks | null;
+  readonly #asked: AskedChannels;
+  readonly #replies: Replies;
+  readonly #info: ChannelInfo;
+  /** null: nobody may delete here. */
+  readonly #deletion: Deletion | null;
   readonly #known = new KnownTargets();
-  readonly #deletedText: Uint8Array;
 
   constructor(
     config: Config,
@@ -51,35 +40,43 @@ export class PublisherEndpoint {
     ingest: Ingest,
     hooks: LocationHooks | null = null,
   ) {
+    const allow = admin ? "GET, POST, PUT, DELETE" : "GET, POST, PUT";
     this.#hooks = hooks;
-    this.#config = config;
     this.#location = location;
-    this.#admin = admin;
-    this.#allow = admin ? "GET, POST, PUT, DELETE" : "GET, POST, PUT";
     this.#maxBodyBytes = location.maxBodyBytes > 0 ? location.maxBodyBytes : Number.POSITIVE_INFINITY;
-    this.#headers = new AnswerHeaders(location, this.#allow);
-    this.#channelsPath = rememberedByUrl(location, location.channelsPath);
+    this.#headers = new AnswerHeaders(location, allow);
     this.#ingest = ingest;
-    this.#deletedText = encoder.encode(config.messages.channelDeletedText);
+    this.#asked = new AskedChannels(config, location);
+    this.#replies = new Replies(ingest, allow);
+    this.#info = new ChannelInfo(ingest, this.#asked, this.#replies);
+    this.#deletion = admin
+      ? new Deletion(
+          ingest,
+          this.#asked,
+          this.#replies,
+          this.#maxBodyBytes,
+          config.messages.channelDeletedText,
+        )
+      : null;
   }
 
   handle(located: LocatedRequest): Answer | Promise<Answer> {
     const headers = this.#headers.of(located);
     // nginx looks at the declared length before it asks the module anything: no channel is made, and every method gets it (2.1 (1)).
-    const declared = located.header("content-length");
-    if (Number(declared) > this.#maxBodyBytes) return this.#tooLarge(headers);
+    const declared = located.declaredBytes;
+    if (declared > this.#maxBodyBytes) return this.#replies.tooLarge(headers);
     switch (located.method) {
       case "POST":
       case "PUT":
-        return this.#publish(located, headers, declared !== null);
+        return this.#publish(located, headers, declared >= 0);
       case "GET":
-        return this.#tell(located, headers);
+        return this.#info.tell(located, headers);
       case "OPTIONS":
         return new Response(null, headers.empty);
       case "DELETE":
-        return this.#admin ? this.#delete(located, headers, declared !== null) : this.#notAllowed(headers);
+        return this.#deletion?.handle(located, headers, declared >= 0) ?? this.#replies.notAllowed(headers);
       default:
-        return this.#notAllowed(headers);
+        return this.#replies.notAllowed(headers);
     }
   }
 
@@ -88,19 +85,24 @@ export class PublisherEndpoint {
   // method is called, and most publishes need none but the one that waits for the body.
 
   #publish(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Answer | Promise<Answer> {
-    const targets = this.#targets(this.#path(located), located);
+    const targets = this.#targets(this.#asked.path(located), located);
     if (targets === Refusals.busy) return this.#publishLater(located, headers, isDeclared);
-    if ("status" in targets) return this.#refuse(targets, headers);
+    if ("status" in targets) return this.#replies.refuse(targets, headers);
     const body = located.bodyNow();
-    if (body !== null) return this.#append(located, headers, targets, body);
+    if (body !== null) return this.#append(located, headers, targets, this.#ours(body));
     const whole = wholeBody(located, isDeclared);
     return whole === null
       ? this.#appendChunks(located, headers, targets)
       : this.#appendWhole(located, headers, targets, whole);
   }
 
+  /** What is here already lies in bytes that the next request uses again; a hook, and an order that others give, take their time. */
+  #ours(body: Uint8Array): Uint8Array {
+    return this.#hooks === null && !this.#ingest.order ? body : body.slice();
+  }
+
   #publishLater(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Promise<Answer> {
-    return this.#later(located, headers, () => this.#publish(located, headers, isDeclared));
+    return this.#replies.later(located, headers, () => this.#publish(located, headers, isDeclared));
   }
 
   #appendWhole(
@@ -111,15 +113,17 @@ export class PublisherEndpoint {
   ): Promise<Answer> {
     return whole.then(
       (body) => this.#append(located, headers, targets, body),
-      (error: unknown) => this.#bodyFailed(error, headers),
+      (error: unknown) => this.#replies.bodyFailed(error, headers),
     );
   }
 
   #appendChunks(located: LocatedRequest, headers: HeaderSet, targets: readonly Target[]): Promise<Answer> {
     return readBody(located, false, this.#maxBodyBytes).then(
       (body) =>
-        body === "too large" ? this.#tooLarge(headers) : this.#append(located, headers, targets, body),
-      (error: unknown) => this.#bodyFailed(error, headers),
+        body === "too large"
+          ? this.#replies.tooLarge(headers)
+          : this.#append(located, headers, targets, body),
+      (error: unknown) => this.#replies.bodyFailed(error, headers),
     );
   }
 
@@ -133,12 +137,12 @@ export class PublisherEndpoint {
 
   #openTargets(path: string, located: LocatedRequest): readonly Target[] | Refusal {
     const nowMs = Date.now();
-    const names = this.#names(path);
+    const names = this.#asked.names(path);
     if ("status" in names) return names;
     const mayMake = this.#ingest.quota?.of(located.peer) ?? "yes";
     const targets: Target[] = [];
     for (const name of names) {
-      const refusal = nameRefusal(name, this.#config.limits.maxChannelIdLength);
+      const refusal = this.#asked.refusalOf(name);
       if (refusal !== null) return refusal;
       const target = openTarget(this.#ingest.store, name, nowMs, mayMake);
       if ("status" in target) return target;
@@ -153,12 +157,12 @@ export class PublisherEndpoint {
     targets: readonly Target[],
     data: Uint8Array,
   ): Answer | Promise<Answer> {
-    if (data.length > this.#maxBodyBytes) return this.#tooLarge(headers);
-    if (data.length === 0) return this.#refuse(Refusals.emptyMessage, headers);
+    if (data.length > this.#maxBodyBytes) return this.#replies.tooLarge(headers);
+    if (data.length === 0) return this.#replies.refuse(Refusals.emptyMessage, headers);
     const eventId = headerBytes(located, "event-id");
     const eventType = headerBytes(located, "event-type");
     if (Math.max(eventId?.length ?? 0, eventType?.length ?? 0) > MAX_EVENT_NAME_BYTES)
-      return this.#refuse(Refusals.eventNameTooLarge, headers);
+      return this.#replies.refuse(Refusals.eventNameTooLarge, headers);
     const judge = this.#hooks?.judge(located) ?? null;
     if (judge !== null) return this.#judged(located, headers, targets, judge, { data, eventId, eventType });
     const draft = { data, eventId, eventType, stored: this.#location.storeMessages };
@@ -175,7 +179,7 @@ export class PublisherEndpoint {
     const stored = this.#location.storeMessages;
     const act = (said: OfferedDraft | Refusal): Answer | Promise<Answer> =>
       "status" in said
-        ? this.#refuse(said, headers)
+        ? this.#replies.refuse(said, headers)
         : this.#store(located, headers, targets, { ...said, stored });
     const names = targets.map(({ name }) => name);
     const verdict = judge(names, draft);
@@ -209,189 +213,16 @@ export class PublisherEndpoint {
     targets: readonly Target[],
     refusal: Refusal | null,
   ): Answer | Promise<Answer> {
-    if (refusal !== null) return this.#notStored(refusal, headers);
+    if (refusal !== null) return this.#replies.notStored(refusal, headers);
     if (!this.#location.channelInfoOnPublish) {
-      return this.#onDisk(
+      return this.#replies.onDisk(
         located.isDirect ? headers.emptyAnswer : new Response(null, headers.empty),
         headers,
       );
     }
-    return this.#onDisk(this.#info(located, headers, targets.map(this.#countsOf)), headers);
-  }
-
-  readonly #countsOf = (target: Target): ChannelCounts =>
-    channelCounts(this.#ingest.store, target) ?? countsOfLost(target);
-
-  /** `sync = "each"`: nobody is told that something is done before that is on the disk. Subscribers may have it already. */
-  #onDisk(answer: Answer, headers: HeaderSet): Answer | Promise<Answer> {
-    const { onDisk } = this.#ingest;
-    return onDisk === null ? answer : this.#answerOnDisk(answer, headers, onDisk());
-  }
-
-  #answerOnDisk(answer: Answer, headers: HeaderSet, safe: Promise<boolean>): Promise<Answer> {
-    return safe.then((isSafe) => (isSafe ? answer : this.#page(500, headers)));
-  }
-
-  /** What does not fit into the store is an error of nginx's core, with its page and the end of the connection (spec 2.3, 6.5). */
-  #notStored(refusal: Refusal, headers: HeaderSet): Response {
-    const isPage = refusal.status === 500;
-    return isPage ? this.#page(500, headers) : this.#refuse(refusal, headers);
-  }
-
-  /** Another process keeps the store's lock: again when it comes free, or 503. */
-  async #later(
-    located: LocatedRequest,
-    headers: HeaderSet,
-    again: () => Answer | Promise<Answer>,
-  ): Promise<Answer> {
-    const isFree = await this.#ingest.store.patience.free(located);
-    return isFree ? await again() : this.#refuse(Refusals.busy, headers);
-  }
-
-  /** The sender vanished, and hears no answer, or sent more than the server takes; either way nothing was published. */
-  #bodyFailed(error: unknown, headers: HeaderSet): Response {
-    const isTooLarge = error instanceof Error && /too large|exceed/i.test(error.message);
-    return isTooLarge ? this.#tooLarge(headers) : headerOnly(400, headers.fields);
-  }
-
-  // --- information (spec 2.6) ------------------------------------------------------------------------------------------------
-
-  #tell(located: LocatedRequest, headers: HeaderSet): Answer {
-    const names = this.#names(this.#path(located));
-    if ("status" in names) return this.#refuse(names, headers);
-    const { store } = this.#ingest;
-    const found: ChannelCounts[] = [];
-    for (const name of names) {
-      const refusal = nameRefusal(name, this.#config.limits.maxChannelIdLength);
-      if (refusal !== null) return this.#refuse(refusal, headers);
-      const counts = countsByName(store, name);
-      if (counts === "busy") return this.#refuse(Refusals.busy, headers);
-      if (counts !== null) found.push(counts);
-    }
-    return found.length === 0 ? headerOnly(404, headers.fields) : this.#info(located, headers, found);
-  }
-
-  #info(located: LocatedRequest, headers: HeaderSet, channels: readonly ChannelCounts[]): Answer {
-    const format = negotiate(located.header("accept"));
-    const writer = this.#writer;
-    writer.reset();
-    const [only, second] = channels;
-    if (only !== undefined && second === undefined) format.single(writer, only);
-    else format.group(writer, zoneCounts(this.#ingest.store, hostname(), Date.now()), channels);
-    const init = headers.ofType(format.contentType);
-    // A Response takes the bytes when it is made.
-    return located.isDirect ? new SharedAnswer(init, writer.copy()) : new Response(writer.view(), init);
-  }
-
-  // --- deletion (spec 2.7) -----------------------------------------------------------------------------------------------------
-
-  #delete(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Answer | Promise<Answer> {
-    const names = this.#names(this.#path(located));
-    if ("status" in names) return this.#refuse(names, headers);
-    for (const name of names) {
-      const refusal = nameRefusal(name, this.#config.limits.maxChannelIdLength);
-      if (refusal !== null) return this.#refuse(refusal, headers);
-      const index = this.#ingest.store.find(name);
-      if (index >= 0 && index === this.#ingest.store.eventsChannel) {
-        return this.#refuse(Refusals.eventsChannelReadOnly, headers);
-      }
-    }
-    return readBody(located, isDeclared, this.#maxBodyBytes).then(
-      (body) =>
-        body === "too large" ? this.#tooLarge(headers) : this.#remove(located, names, body, headers),
-      (error: unknown) => this.#bodyFailed(error, headers),
-    );
-  }
-
-  /** `before`: of this request are deleted already. */
-  #remove(
-    located: LocatedRequest,
-    names: readonly Uint8Array[],
-    body: Uint8Array,
-    headers: HeaderSet,
-    before = 0,
-  ): Answer | Promise<Answer> {
-    const text = body.length > 0 ? body : this.#deletedText;
-    const { order } = this.#ingest;
-    if (order) return this.#removeElsewhere(order, names, text, headers);
-    let deleted = 0;
-    try {
-      for (const [at, name] of names.entries()) {
-        const outcome = this.#ingest.store.deleteChannel(name, text, Date.now());
-        if (outcome === BUSY) {
-          const done = before + deleted;
-          const again = () => this.#remove(located, names.slice(at), body, headers, done);
-          return this.#later(located, headers, again);
-        }
-        deleted += outcome;
-      }
-    } catch (error) {
-      // The text is larger than the store: the channel stays, and the request can be made again with less (spec 2.7, 6.5).
-      if (error instanceof RangeError) return this.#refuse(Refusals.noRoom, headers);
-      throw error;
-    } finally {
-      if (deleted > 0) this.#ingest.published();
-    }
-    if (before + deleted === 0) return headerOnly(404, headers.fields);
-    return this.#onDisk(refuse(Refusals.channelDeleted, headers.fields), headers);
-  }
-
-  async #removeElsewhere(
-    order: Order,
-    names: readonly Uint8Array[],
-    text: Uint8Array,
-    headers: HeaderSet,
-  ): Promise<Response> {
-    const { store } = this.#ingest;
-    if (text.length > store.maxMessageBytes) return this.#refuse(Refusals.noRoom, headers);
-    const known = names.filter((name) => store.find(name) >= 0);
-    if (known.length === 0) return headerOnly(404, headers.fields);
-    const refusal = await order.remove(known, text);
-    return this.#refuse(refusal ?? Refusals.channelDeleted, headers);
-  }
-
-  /** What a guard granted, if there is one (handlers/guard.ts). */
-  #path(located: LocatedRequest): string {
-    return located.granted ?? this.#channelsPath(located);
-  }
-
-  #names(text: string): readonly Uint8Array[] | Refusal {
-    const path = parseChannelsPath(text, this.#config.limits.maxChannelsPerRequest);
-    if (path === "empty") return Refusals.noChannel;
-    return path === "too many" ? Refusals.tooManyChannelsInRequest : path.names;
-  }
-
-  #notAllowed({ fields }: HeaderSet): Response {
-    return headerOnly(405, { Allow: this.#allow, ...fields });
-  }
-
-  #tooLarge(headers: HeaderSet): Response {
-    return this.#page(413, headers);
-  }
-
-  /** An error of nginx's core: with a body, and the connection ends. */
-  #page(status: number, { fields }: HeaderSet): Response {
-    this.#countRefusal();
-    return errorPage(status, { ...NO_CACHE, ...fields });
-  }
-
-  #refuse(refusal: Refusal, { fields }: HeaderSet): Response {
-    this.#countRefusal();
-    return refuse(refusal, fields);
-  }
-
-  #countRefusal(): void {
-    this.#ingest.store.count(this.#ingest.slot, Counter.REFUSED, 1);
+    return this.#replies.onDisk(this.#info.of(located, headers, targets), headers);
   }
 }
-
-/** Deleted right after the message went in: of what it was, only that message's number is known. */
-const countsOfLost = ({ name, lastId }: Target): ChannelCounts => ({
-  name,
-  published: lastId,
-  stored: 0,
-  subscribers: 0,
-});
 
 /** A present but empty header is an empty id, an absent one is none (spec 2.4). */
 function headerBytes(located: LocatedRequest, name: string): Uint8Array | null {

@@ -131,8 +131,10 @@ async function ingestRest(
   asker: object,
 ): Promise<Refusal | null> {
   let next = from;
-  while (await inlet.store.patience.free(asker, draft.data.length)) {
-    next += appendFrom(inlet, next, targets, draft, Date.now());
+  // Its bytes are good for this turn only.
+  const kept = { ...draft, data: draft.data.slice() };
+  while (await inlet.store.patience.free(asker, kept.data.length)) {
+    next += appendFrom(inlet, next, targets, kept, Date.now());
     if (refused !== Refusals.busy) return refused;
   }
   return Refusals.busy;

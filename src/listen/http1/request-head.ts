@@ -71,6 +71,8 @@ export class RequestHead {
   triedBytes = 0;
   seenBytes = 0;
   #offsets = new Int32Array(FIRST_FIELDS * NUMBERS_A_FIELD);
+  /** A bit for each length that a field's name has: most of what is asked for is not there. */
+  #nameLengths = 0;
 
   /** A new head, which begins at `start`. */
   begin(start: number): void {
@@ -80,6 +82,7 @@ export class RequestHead {
     this.triedBytes = 0;
     this.seenBytes = 0;
     this.fieldCount = 0;
+    this.#nameLengths = 0;
     this.contentLength = -1;
     this.isChunked = false;
     this.hasClose = false;
@@ -119,6 +122,7 @@ export class RequestHead {
     offsets[at + VALUE_START] = valueStart;
     offsets[at + VALUE_END] = valueEnd;
     this.fieldCount++;
+    this.#nameLengths |= 1 << (nameEnd - nameStart);
     return true;
   }
 
@@ -130,6 +134,7 @@ export class RequestHead {
 
   /** The number of the first field of this name (lower case) from `from` on, or -1. */
   find(bytes: Uint8Array, name: string, from = 0): number {
+    if ((this.#nameLengths & (1 << name.length)) === 0) return -1;
     const offsets = this.#offsets;
     for (let i = from; i < this.fieldCount; i++) {
       const at = i * NUMBERS_A_FIELD;

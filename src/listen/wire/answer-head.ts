@@ -125,14 +125,11 @@ export class FieldLines {
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 
-const shared = new WeakMap<object, FieldLines>();
-
 /** Of an init that many answers are made with. */
 export function sharedFieldLines(init: SharedInit): FieldLines {
-  const known = shared.get(init);
-  if (known !== undefined) return known;
+  if (init.kept instanceof FieldLines) return init.kept;
   const made = new FieldLines(init.headers);
-  shared.set(init, made);
+  init.kept = made;
   return made;
 }
 

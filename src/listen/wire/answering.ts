@@ -68,9 +68,9 @@ export abstract class Answering extends Outlet implements BreakableSink {
   }
 
   /** Call corked. An answer that is all here. */
-  writeWhole(status: number, lines: FieldLines, body: Uint8Array | null): void {
-    this.writeHead(status, lines, body === null ? 0 : body.length);
-    if (body !== null && !this.isHead) this.push(body);
+  writeWhole(status: number, lines: FieldLines, body: Uint8Array | null, length = body?.length ?? 0): void {
+    this.writeHead(status, lines, length);
+    if (body !== null && !this.isHead) this.push(body, 0, length);
     this.answered();
   }
 

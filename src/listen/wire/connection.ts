@@ -10,7 +10,14 @@
  * While it is not IDLE what comes is kept for later, up to a bound; behind that the client is not read from.
  */
 import { isSilent } from "../../answer.ts";
-import { type Answer, type AnswerTaker, HeldAnswer, LaterAnswer, SharedAnswer } from "../../direct-answer.ts";
+import {
+  type Answer,
+  type AnswerTaker,
+  HeldAnswer,
+  LaterAnswer,
+  RenderedAnswer,
+  SharedAnswer,
+} from "../../direct-answer.ts";
 import type { Gone } from "../../incoming.ts";
 import { type Peer, tcpPeer, UNIX_PEER } from "../../peer.ts";
 import { parseHead } from "../http1/parse-head.ts";
@@ -289,7 +296,11 @@ export class Connection extends Answering implements Carrier, AnswerTaker {
 
   #answer(answer: Answer): void {
     this.#waiting = null;
-    if (answer instanceof SharedAnswer) this.writeWhole(200, sharedFieldLines(answer.init), answer.body);
+    if (answer instanceof RenderedAnswer) {
+      const { bytes, length } = answer.render();
+      this.writeWhole(200, sharedFieldLines(answer.init), bytes, length);
+    } else if (answer instanceof SharedAnswer)
+      this.writeWhole(200, sharedFieldLines(answer.init), answer.body);
     else if (answer instanceof HeldAnswer) this.hold(200, sharedFieldLines(answer.init), answer.stream);
     else if (answer instanceof Response && isSilent(answer)) this.cutOff();
     else writeResponse(this, answer instanceof Response ? answer : answer.toResponse());

@@ -45,6 +45,8 @@ export class DueList {
 
   /** Moves it here, to the end; its time begins anew. */
   take(one: Waiting): void {
+    // It came with this look already: among those its place says nothing.
+    if (one.list === this && !this.#isExact && one.sinceMs === this.#clock.nowMs) return;
     one.list?.drop(one);
     one.sinceMs = this.#isExact ? performance.now() : this.#clock.nowMs;
     one.list = this;
