@@ -5,7 +5,7 @@
  *
  *   m sec tag total top position base published flags who request LF channel     d data [i event id] [t event type]
  *   d sec tag total top who request LF channel                                   d text
- *   i sec tag total top previous fork base forkSec forkTag
+ *   i sec tag total top previous fork base forkSec forkTag epoch
  *   h sec tag total top node                                                     d what it says
  *   g sec tag total top node
  *   r sec tag total top low high issuedBefore until
@@ -23,7 +23,13 @@ export type Entry =
       readonly channel: Uint8Array;
       readonly text: Uint8Array;
     }
-  | { readonly kind: "incarnation"; readonly place: LogPlace; readonly fork: Fork; readonly base: number }
+  | {
+      readonly kind: "incarnation";
+      readonly place: LogPlace;
+      readonly fork: Fork;
+      readonly base: number;
+      readonly epoch: number;
+    }
   | { readonly kind: "heartbeat"; readonly place: LogPlace; readonly who: string; readonly said: Uint8Array }
   | { readonly kind: "revocation"; readonly place: LogPlace; readonly mark: RevokedMark }
   | { readonly kind: "note"; readonly place: LogPlace; readonly note: Note }
@@ -121,7 +127,7 @@ function readRest(head: Uint8Array, place: LogPlace, fields: readonly Buffer[]):
     case INCARNATION: {
       const [previous, n, base] = [number(), number(), number()];
       const fork = { term: previous, n, sec: number(), tag: number() };
-      return { kind: "incarnation", place, fork, base };
+      return { kind: "incarnation", place, fork, base, epoch: number() };
     }
     case HEARTBEAT:
       return { kind: "heartbeat", place, who: word(), said: fields[3] ?? NOTHING };

@@ -20,6 +20,7 @@ import type {
 } from "../store/replica-store.ts";
 import type { Entry } from "./entry.ts";
 import type { ShardKeys } from "./keys.ts";
+import type { Rejoin } from "./rejoin.ts";
 
 const BUSY_MS = 5;
 /** Channels asked for in one go. */
@@ -29,6 +30,7 @@ export interface ForkOptions {
   readonly replica: ReplicaStore;
   readonly keys: ShardKeys;
   readonly isOfShard: (name: Uint8Array) => boolean;
+  readonly rejoin: Rejoin;
 }
 
 export class Fork {
@@ -50,15 +52,29 @@ export class Fork {
   }
 
   /** The first entry of an incarnation is about to be applied. */
-  async meet(redis: Redis, { place, fork, base }: Extract<Entry, { kind: "incarnation" }>): Promise<void> {
+  async meet(
+    redis: Redis,
+    { place, fork, base, epoch }: Extract<Entry, { kind: "incarnation" }>,
+  ): Promise<void> {
     this.#know(place.shard);
     const { term, n } = this.#cursor;
-    if (term !== 0) {
+    if (await this.#options.rejoin.takeOver(epoch, base)) {
+      // What came before it in the history of others was not read here.
+      if (fork.n > 0) this.#break(term, n, place.term, place.n);
+    } else if (term !== 0) {
       if (fork.term > term || (fork.term === term && fork.n > n)) this.#break(term, n, place.term, place.n);
       else if (fork.term < term || fork.n < n) await this.#cut(redis, fork, base);
     }
     this.#options.replica.noteBase(place.shard, place.term, base);
     this.#cursor = { term: place.term, n: place.n };
+  }
+
+  /** Of another epoch than what was read here, though no entry said so: it is read from its beginning. True: it is. */
+  async isAnother(epoch: number): Promise<boolean> {
+    if (!(await this.#options.rejoin.takeOver(epoch, 0))) return false;
+    await this.#options.rejoin.beginAnew();
+    this.#isBroken = true;
+    return true;
   }
 
   /** Everything that there is was read. */

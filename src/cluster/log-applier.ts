@@ -11,6 +11,7 @@ import { type Entry, type RawEntry, readEntry } from "./entry.ts";
 import { Fork } from "./fork.ts";
 import { type ShardKeys, shardOf } from "./keys.ts";
 import type { Note } from "./notes.ts";
+import { Rejoin } from "./rejoin.ts";
 
 const BUSY_MS = 5;
 
@@ -30,13 +31,15 @@ export interface ApplierOptions {
 export class LogApplier {
   readonly #options: ApplierOptions;
   readonly #fork: Fork;
+  readonly #rejoin: Rejoin;
   #isStopped = false;
 
   constructor(options: ApplierOptions) {
     this.#options = options;
     const { config, keys, replica, shard } = options;
     const isOfShard = (name: Uint8Array): boolean => shardOf(name, config.shards) === shard;
-    this.#fork = new Fork({ replica, keys, isOfShard });
+    this.#rejoin = new Rejoin({ replica, keys, shard, isOfShard });
+    this.#fork = new Fork({ replica, keys, isOfShard, rejoin: this.#rejoin });
   }
 
   /** Another may go on from here. */
@@ -47,6 +50,11 @@ export class LogApplier {
   /** Everything that there is was read and applied. */
   caughtUp(redis: Redis): Promise<void> {
     return this.#fork.caughtUp(redis, this.#options.published);
+  }
+
+  /** Whether the engine is still that of the cluster this node has read; else it goes on with what is there. */
+  async lookAtEpoch(redis: Redis): Promise<void> {
+    if (await this.#fork.isAnother(await this.#rejoin.ask(redis))) this.#options.published();
   }
 
   /** In their order; those that were applied before are passed over. */

@@ -78,7 +78,12 @@ export class LogReader {
   async #read(session: Session): Promise<void> {
     const { replica, shard } = this.#options;
     if (shard === 0) await this.#within(APPLIED_WITHIN_MS, this.#readRevoked(session));
+    let lookedMs = Number.NEGATIVE_INFINITY;
     while (!this.#isStopped && this.#link.session === session) {
+      if (performance.now() - lookedMs > BLOCK_MS) {
+        await this.#within(APPLIED_WITHIN_MS, this.#applier.lookAtEpoch(session.redis));
+        lookedMs = performance.now();
+      }
       const { term, n } = replica.cursor(shard);
       const raw = await this.#next(session, `${term}-${n}`);
       if (this.#isStopped || this.#link.session !== session) return;

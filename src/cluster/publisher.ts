@@ -29,6 +29,8 @@ const SCAN = 1000;
 const TRIM_TO = 0.95;
 /** Of the engine: another server is to be asked, and nothing was done. */
 const ELSEWHERE = /^(READONLY|MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN|UNBLOCKED)\b/;
+/** The reader will take it over (rejoin.ts), or has already. */
+const OTHER_EPOCH = /^EPOCH\b/;
 const FULL = /^(OOM|MISCONF|NOREPLICAS)\b/;
 
 const sha = new Bun.CryptoHasher("sha1").update(APPEND).digest("hex");
@@ -182,6 +184,8 @@ export class Publisher {
     } else if (ELSEWHERE.test(message)) {
       request.isSent = false;
       this.#link.giveUp();
+    } else if (OTHER_EPOCH.test(message)) {
+      request.isSent = false;
     } else if (FULL.test(message)) {
       this.#answer(request, { kind: "full" });
     } else if (session.redis.status === "ready") {
@@ -282,7 +286,9 @@ export class Publisher {
       if (request.isSent) isStalled = true;
       this.#answer(request, { kind: request.isSent ? "unknown" : "away" });
     }
+    const { session } = this.#link;
     if (isStalled) this.#link.giveUp();
+    else if (session !== null && !this.#isSettling) this.#sendWaiting(session);
   }
 }
 

@@ -9,7 +9,8 @@
  *
  * An engine that is not the one of before (another run id: restarted, promoted, emptied) may have lost the end of the log. The first who writes
  * to it opens an incarnation: a term above all others, an entry that says how far this history reached (`i`, with the fork), and a base above
- * every position ever given out. So no position means two messages, and whoever has read more than the fork knows what was lost.
+ * every position ever given out. So no position means two messages, and whoever has read more than the fork knows what was lost. So does one who
+ * has read a later term or a higher position than this history has: it was emptied, and begun anew by somebody who knew less.
  */
 export const START_MS = 1735689600000; // 2025-01-01, where positions begin to count
 /** Positions a millisecond of the clock is worth. */
@@ -38,7 +39,7 @@ local function append(head, ...)
   n = n + 1
   redis.call('XADD', log, text(term) .. '-' .. text(n), 'h', head, ...)
 end
-if found[1] ~= ARGV[2] then
+if found[1] ~= ARGV[2] or tonumber(ARGV[3]) > term or tonumber(ARGV[4]) > top then
   local previous, fork, at = term, n, text(sec) .. ' ' .. text(tag)
   top = math.max(top, tonumber(ARGV[4]))
   total = math.max(total, tonumber(ARGV[5]))
@@ -46,7 +47,7 @@ if found[1] ~= ARGV[2] then
   term = math.max(second * 1000000 + tonumber(time[2]), term + 1, tonumber(ARGV[3]) + 1)
   if clock > top then base = clock else base = top + ${GUARD} end
   top = base
-  append('i ' .. place() .. ' ' .. text(previous) .. ' ' .. text(fork) .. ' ' .. text(base) .. ' ' .. at)
+  append('i ' .. place() .. ' ' .. text(previous) .. ' ' .. text(fork) .. ' ' .. text(base) .. ' ' .. at .. ' ' .. ARGV[7])
   redis.call('HSET', meta, 'run', ARGV[2], 'base', text(base), 'epoch', ARGV[7], 'shards', ARGV[8])
 end
 local answer = {}

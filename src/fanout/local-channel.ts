@@ -10,8 +10,9 @@
 import type { NamedChannel } from "../store/channel-ref.ts";
 import type { Reader } from "../store/reader.ts";
 import type { Store } from "../store/store.ts";
-import { lifeOf, type Position } from "../wire/position.ts";
+import type { Position } from "../wire/position.ts";
 import type { Format } from "./format.ts";
+import { Life } from "./life.ts";
 import type { StreamConnection } from "./streams.ts";
 import type { TopicGroup, TopicSubscription } from "./topics.ts";
 import type { WaitingSubscription } from "./waiting.ts";
@@ -36,8 +37,8 @@ export class Subscription {
 }
 
 /** Where a connection stands in all its channels, in the order in which it asked for them. */
-export const placeOf = (life: string, subscriptions: readonly Subscription[]): Position => ({
-  life,
+export const placeOf = (life: Pick<Life, "text">, subscriptions: readonly Subscription[]): Position => ({
+  life: life.text,
   positions: subscriptions.map(({ channel, sentId }) =>
     sentId === 0 ? channel.beginning : channel.base + sentId,
   ),
@@ -89,7 +90,7 @@ export class LocalChannel {
   readonly beginning: number;
   readonly name: Uint8Array;
   /** Of the token of a connection that has this channel alone. */
-  readonly life: string;
+  readonly life: Life;
   /** Every id up to here was handed to all who were live. */
   delivered: number;
   /** Where the jobs of this worker read on. */
@@ -127,7 +128,7 @@ export class LocalChannel {
     this.base = base;
     this.beginning = store.beginning(base);
     this.name = name;
-    this.life = lifeOf(store.epoch, [name]);
+    this.life = new Life(store, [name]);
     this.delivered = delivered;
     this.reader = store.reader(index, incarnation, delivered);
   }

@@ -9,6 +9,7 @@ import type { StreamSink } from "../direct-answer.ts";
 import { log } from "../log.ts";
 import type { Position } from "../wire/position.ts";
 import type { Format } from "./format.ts";
+import type { Life } from "./life.ts";
 import { placeOf, type StreamSubscription } from "./local-channel.ts";
 
 /** What a connection tells its keeper; one keeper serves all connections of a worker. */
@@ -22,6 +23,9 @@ export interface StreamKeeper {
 const LIVE = 0;
 const LAGGING = 1;
 const ENDED = 2;
+
+/** Of those whose positions are not told. */
+const NO_LIFE = { text: "" };
 
 export class StreamConnection {
   readonly subscriptions: StreamSubscription[] = [];
@@ -42,7 +46,7 @@ export class StreamConnection {
   /** The subscriptions as they were at first, once one of several channels was deleted; else null. */
   #places: StreamSubscription[] | null = null;
   readonly #keeper: StreamKeeper;
-  #life = "";
+  #life: Pick<Life, "text"> = NO_LIFE;
 
   constructor(keeper: StreamKeeper, format: Format, footer: Uint8Array) {
     this.#keeper = keeper;
@@ -84,7 +88,7 @@ export class StreamConnection {
   }
 
   /** What its positions count: known once it has its subscriptions, and needed only where they are told. */
-  count(life: string): void {
+  count(life: Life): void {
     this.#life = life;
   }
 

@@ -122,6 +122,16 @@ export class ReplicaStore {
     return true;
   }
 
+  /** Another log than the one that was read: its first entry is the next one. False: busy. */
+  beginLog(shard: number): boolean {
+    if (!tryAcquire(this.#arena, REQUEST_MS)) return false;
+    const at = shardWord(shard);
+    setWide(this.#arena.u32, at + SHARD_N, 0);
+    setWide(this.#arena.u32, at + SHARD_TERM, 0);
+    release(this.#arena);
+    return true;
+  }
+
   tornChannels(fork: Fork, isOfShard: (name: Uint8Array) => boolean): Torn[] | null {
     return tornChannels(this.#arena, fork, isOfShard);
   }
@@ -293,7 +303,10 @@ export class ReplicaStore {
     return epoch === wide(u32, HEAD_EPOCH) ? epoch : 0;
   }
 
-  /** Every position that was given out by another one means nothing from here on. Main, before anybody serves, in an empty store. */
+  /**
+   * Every position that was given out by another one means nothing from here on. Main, before anybody serves, in an empty store; or the reader
+   * of the log, which takes out what is of another. Who reads both words in between has a foreign epoch for that moment.
+   */
   join(epoch: number): void {
     setWide(this.#arena.u32, HEAD_EPOCH, epoch);
     setWide(this.#arena.u32, HEAD_JOINED, epoch);

@@ -17,7 +17,7 @@ import { activeUntil, classOf } from "./channels.ts";
 import { dropExpired, makeRoom } from "./evict.ts";
 import { probe } from "./hash-table.ts";
 import { freeOne } from "./idle-channels.ts";
-import { pushJump } from "./jumps.ts";
+import { pushJump, raiseFloor } from "./jumps.ts";
 import {
   CH_ACTIVE_UNTIL,
   CH_INCARNATION,
@@ -51,6 +51,7 @@ import { BUSY } from "./outcome.ts";
 import type { StorePolicy } from "./policy.ts";
 import { addMessage } from "./publication.ts";
 import { expiry, fillMessage, trimChannel } from "./publish.ts";
+import { nextSerial, publishEntry } from "./ring.ts";
 import { countTrash } from "./trash.ts";
 
 /** Where in the log an entry stands, and what every entry says of its shard. */
@@ -162,6 +163,7 @@ function applyTo(
   const { u32, layout } = arena;
   const record = channelWord(layout, index);
   const more = record + layout.clusterWord;
+  if (entry.base < wide(u32, more + CX_BASE)) return passBelow(arena, index, record);
   if (entry.base !== wide(u32, more + CX_BASE)) beginCounter(arena, record, entry);
   setWide(u32, more + CX_PUBLISHED, entry.published);
   setWide(u32, more + CX_TERM, entry.term);
@@ -186,6 +188,19 @@ function applyTo(
 }
 
 const EXPIRE_PER_APPEND = 2;
+
+/**
+ * A history that was begun anew with a clock behind, by somebody who knew less, runs below what was read here until a node that knows more
+ * writes to it (cluster/script.ts). The message has no place here, and whoever stands in the channel is told that something was missed.
+ */
+function passBelow(arena: Arena, index: number, record: number): number {
+  const { u32 } = arena;
+  const to = wide(u32, record + CH_LAST_ID) + 1;
+  raiseFloor(arena, record, to);
+  leapWide(arena, record + CH_LAST_ID, to);
+  publishEntry(arena, nextSerial(arena), index, 0, u32[record + CH_INCARNATION]!);
+  return unplaced(arena);
+}
 
 /** The first of a channel that was not known here says where the knowledge begins; of one that was, that nothing lies between. */
 function beginCounter(arena: Arena, record: number, { base, position }: LogMessage): void {

@@ -79,7 +79,6 @@ export function mendStore(path: string, deadPid: number): void {
 }
 
 export class Store {
-  readonly epoch: number;
   /** When main opened the store: the zone's uptime (push-stream spec 0.4). */
   readonly startedSec: number;
   /** A node of a cluster: ids are positions of the cluster (replica.ts). */
@@ -97,6 +96,7 @@ export class Store {
   readonly patience: Patience;
   /** Channels that found no room, of those this process asked for. */
   roomless = 0;
+  readonly #epoch: number;
   #policy: StorePolicy;
   #isMain: boolean;
   #onEvent: (() => void) | null = null;
@@ -116,7 +116,7 @@ export class Store {
     this.replica = arena.layout.clusterWord === 0 ? null : new ReplicaStore(arena, () => this.#policy);
     this.#policy = policy;
     this.#isMain = isMain;
-    this.epoch = wide(arena.u32, HEAD_EPOCH);
+    this.#epoch = wide(arena.u32, HEAD_EPOCH);
     this.startedSec = arena.u32[HEAD_STARTED_SEC]!;
     this.isClustered = arena.layout.clusterWord !== 0;
     this.maxMessageBytes = arena.layout.maxMessageBytes;
@@ -127,6 +127,11 @@ export class Store {
   /** Another ttl or limit from now on (reload); messages keep the expiry they were stored with. */
   setPolicy(policy: StorePolicy): void {
     this.#policy = policy;
+  }
+
+  /** Changes while it is open on a node of a cluster alone (cluster/rejoin.ts). */
+  get epoch(): number {
+    return this.isClustered ? wide(this.arena.u32, HEAD_EPOCH) : this.#epoch;
   }
 
   // What was taken back (src/access)

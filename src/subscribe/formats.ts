@@ -109,7 +109,7 @@ export class PositionedEventStreamFormat implements PaddableFormat {
 
 /** Where a connection stands that has nothing but this channel. `into` is used again and again. */
 function placeIn(channel: LocalChannel, id: number, into: PositionToken): PositionToken {
-  into.life = channel.life;
+  into.life = channel.life.text;
   into.positions[0] = channel.base + id;
   return into;
 }

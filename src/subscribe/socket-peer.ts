@@ -4,6 +4,7 @@
  */
 import { CloseCode, FrameRefusals, type Refusal, Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
+import type { Life } from "../fanout/life.ts";
 import { placeOf } from "../fanout/local-channel.ts";
 import { type TopicPeer, type TopicSubscription, wasOverrun } from "../fanout/topics.ts";
 import type { MayMake } from "../front/channel-quota.ts";
@@ -48,7 +49,7 @@ interface Several {
   /** The subscriptions as they were at first. */
   readonly places: readonly TopicSubscription[];
   /** What the positions count. */
-  readonly life: string;
+  readonly life: Life;
 }
 
 type Socket = PeerSocket;

@@ -5,6 +5,7 @@
 import type { LocationConfig } from "../config/model.ts";
 import type { PaddingGroup } from "../config/padding.ts";
 import type { Format } from "../fanout/format.ts";
+import { Life } from "../fanout/life.ts";
 import { StreamSubscription, type Subscription } from "../fanout/local-channel.ts";
 import type { StreamConnection } from "../fanout/streams.ts";
 import type { Arrival } from "../front/location-hooks.ts";
@@ -19,7 +20,6 @@ import {
   pushOpening,
 } from "../wire/event-stream.ts";
 import type { Padding } from "../wire/padding.ts";
-import { lifeOf } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
 import { crowdLine, type Farewell, retryLine } from "./farewell.ts";
@@ -192,11 +192,11 @@ export class StreamForm implements HeldForm {
 }
 
 /** What the tokens of a connection with these subscriptions count. */
-export function lifeFor(store: Store, subscriptions: readonly Subscription[]): string {
+export function lifeFor(store: Store, subscriptions: readonly Subscription[]): Life {
   const [only] = subscriptions;
   if (subscriptions.length === 1 && only !== undefined) return only.channel.life;
-  return lifeOf(
-    store.epoch,
+  return new Life(
+    store,
     subscriptions.map(({ channel }) => channel.name),
   );
 }

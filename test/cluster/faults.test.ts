@@ -111,6 +111,23 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: "the engine is emptied, and a node that was never there before reaches it first",
+    gaps: "some",
+    does: async (world) => {
+      await world.quiet();
+      await world.note();
+      // What such a node does before it serves, in the same step of the engine: nobody comes between.
+      const meta = "{sluice:main:0}meta";
+      await world.engine.call(
+        "EVAL",
+        `redis.call('FLUSHALL') redis.call('HSET', '${meta}', 'epoch', 4711, 'shards', 1)`,
+        "0",
+      );
+      world.nodes.push(await world.startNode("stranger"));
+      await world.burst(5);
+    },
+  },
+  {
     name: "SCRIPT FLUSH, and every client is thrown out",
     isLong: true,
     gaps: "none",

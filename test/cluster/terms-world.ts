@@ -25,7 +25,7 @@ import { Backlog } from "../../src/subscribe/backlog.ts";
 import { lifeOf } from "../../src/wire/position.ts";
 import { POLICY } from "../store/fixture.ts";
 
-const EPOCH = 77;
+const FIRST_EPOCH = 77;
 export const CHANNELS = ["red", "green", "blue"].map((name) => Buffer.from(name));
 const KEYS = new ShardKeys("model", 0);
 const CONFIG: ClusterConfig = {
@@ -54,7 +54,7 @@ class Node {
     const shape = { path, size: 512 * 1024, blockSize: 256, channels: 64, ringSize: 1024, workerSlots: 2 };
     const policy = { ...POLICY, messageTtlSec: 0, channelInactivitySec: 0 };
     const first = openStore({ ...shape, clustered: true }, policy);
-    first.store.replica?.join(EPOCH);
+    first.store.replica?.join(FIRST_EPOCH);
     first.store.close();
     this.store = openStore({ ...shape, clustered: true }, policy).store;
     if (this.store.replica === null) throw new Error("not clustered");
@@ -75,6 +75,11 @@ class Node {
       heard: nothing,
       noted: () => true,
     });
+  }
+
+  /** As its reader does, each second. */
+  async look(redis: Redis): Promise<void> {
+    await this.#applier.lookAtEpoch(redis);
   }
 
   /** Another worker reads on. */
@@ -117,7 +122,18 @@ const idOf = (id: Buffer): [term: number, n: number] => {
 interface Subscriber {
   readonly channel: Buffer;
   position: number;
+  /** In which the position is. */
+  epoch: number;
   readonly seen: (string | null)[];
+}
+
+/** What a publisher knows of the log. */
+interface Knowledge {
+  readonly term: number;
+  readonly top: number;
+  readonly published: number;
+  readonly sec: number;
+  readonly epoch: number;
 }
 
 const ref = new ChannelRef();
@@ -129,6 +145,8 @@ export class TermsWorld {
   readonly faults: string[] = [];
   incarnations = 0;
   lostTails = 0;
+  /** How often a node without memory was first at an emptied engine. */
+  strangers = 0;
   publishes = 0;
   readonly #redis: Redis;
   readonly #script: string;
@@ -154,7 +172,7 @@ export class TermsWorld {
   #comes(at: number): Subscriber {
     const channel = CHANNELS[at % CHANNELS.length] ?? Buffer.alloc(0);
     const { store } = this.#node();
-    return { channel, position: store.beginning(0), seen: [] };
+    return { channel, position: store.beginning(0), epoch: store.epoch, seen: [] };
   }
 
   async begin(): Promise<void> {
@@ -192,17 +210,24 @@ export class TermsWorld {
 
   async publish(at = Math.floor(this.#random() * CHANNELS.length)): Promise<void> {
     const channel = CHANNELS[at];
+    if (channel === undefined) return;
+    const node = this.#node();
+    await node.look(this.#redis);
+    const { replica } = node;
+    const known = { ...replica.shard(0), sec: replica.clock.sec, epoch: replica.joinedEpoch };
+    await this.#write(at, channel, known);
+  }
+
+  async #write(at: number, channel: Buffer, known: Knowledge): Promise<void> {
     const given = this.#given[at];
-    if (channel === undefined || given === undefined) return;
-    const { replica } = this.#node();
-    const known = replica.shard(0);
+    if (given === undefined) return;
     const text = `${channel}-${++this.publishes}`;
     const answer = (await this.#redis.call(
       "EVAL",
       this.#script,
       "4",
       ...[KEYS.meta, KEYS.log, KEYS.nodes, KEYS.counter(channel).toString()],
-      ...["m", this.#run, known.term, known.top, known.published, replica.clock.sec, EPOCH, 1].map(String),
+      ...["m", this.#run, known.term, known.top, known.published, known.sec, known.epoch, 1].map(String),
       ...["who", String(this.publishes), "3600000", "s", text, "", "", channel.toString()],
     )) as string[];
     const position = Number(answer[2]);
@@ -252,7 +277,26 @@ export class TermsWorld {
     await this.#redis.call("FLUSHDB");
     if (this.#random() < 0.5) await this.#restart();
     else await Bun.sleep(2);
+    if (!this.isPrompt && this.#random() < 0.5) await this.#isMetByNobody();
     await this.#replicate();
+  }
+
+  /** A node that knows nothing writes to it first; the others write and read, each in its own time, and nobody moves between them. */
+  async #isMetByNobody(): Promise<void> {
+    const epoch = FIRST_EPOCH + ++this.strangers;
+    await this.#redis.call("HSET", KEYS.meta, "epoch", String(epoch), "shards", "1");
+    const nothing = { term: 0, top: 0, published: 0, sec: 0, epoch };
+    for (let count = Math.floor(this.#random() * 4); count > 0; count--) {
+      const at = Math.floor(this.#random() * CHANNELS.length);
+      await this.#write(at, CHANNELS[at] ?? Buffer.alloc(0), nothing);
+    }
+    for (let count = 0; count < 4; count++)
+      if (this.#random() < 0.5) await this.publish();
+      else await this.#node().read(this.#redis, 2);
+    for (const node of this.nodes) {
+      await node.look(this.#redis);
+      while (await node.read(this.#redis, 100));
+    }
   }
 
   /** A subscriber comes with what it saw last, and takes everything there is. */
@@ -260,7 +304,7 @@ export class TermsWorld {
     if (subscriber === undefined) return;
     const index = store.open(subscriber.channel, 1, ref);
     const seat = { index, incarnation: ref.incarnation, name: subscriber.channel, backtrack: 0 };
-    const token = { life: lifeOf(EPOCH, [subscriber.channel]), positions: [subscriber.position] };
+    const token = { life: lifeOf(subscriber.epoch, [subscriber.channel]), positions: [subscriber.position] };
     const asked = backlog.find([seat], { time: null, tag: null, eventId: null, token }, true);
     if (asked instanceof Promise) throw new Error("a position needs no search");
     const start = backlog.start(seat, 0, asked, true);
@@ -277,7 +321,8 @@ export class TermsWorld {
         ).toString(),
       );
     }
-    if (stands > 0) subscriber.position = stands;
+    subscriber.epoch = store.epoch;
+    subscriber.position = stands > 0 ? stands : store.beginning(0);
   }
 
   /** Everything is read, one more message comes to each channel, and everybody takes what there is; then the promises are looked at. */

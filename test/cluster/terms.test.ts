@@ -70,13 +70,14 @@ describe.if(hasRedis)("terms and forks", () => {
     const given = process.env["FUZZ_SEED"];
     const first = given === undefined ? Date.now() % 1_000_000_000 : Number(given);
     console.log(`fuzz terms: ${RUNS} runs from FUZZ_SEED=${first}`);
-    let incarnations = 0;
+    let [incarnations, strangers] = [0, 0];
     for (let seed = first; seed < first + (given === undefined ? RUNS : 1); seed++) {
       const world = await run(seed);
       incarnations += world.incarnations;
+      strangers += world.strangers;
       expect({ seed, faults: world.faults }).toEqual({ seed, faults: [] });
     }
-    expect(incarnations).toBeGreaterThan(0);
+    expect(Math.min(incarnations, strangers)).toBeGreaterThan(0);
   }, 120_000);
 
   test("a clock that goes back an hour at each failover", async () => {
@@ -91,7 +92,7 @@ describe.if(hasRedis)("terms and forks", () => {
   test.each([
     [
       "no incarnation is opened",
-      without("if found[1] ~= ARGV[2] then", "if not found[1] then"),
+      without(/if found\[1\] ~= ARGV\[2\] .* then/, "if not found[1] then"),
       /was lost, and who saw it was not told|was that of/,
     ],
     [

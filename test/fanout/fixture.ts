@@ -132,7 +132,7 @@ export class TestSocket implements TopicPeer, TopicSocket {
   }
 
   place(): Position {
-    return placeOf("life", this.subscriptions);
+    return placeOf({ text: "life" }, this.subscriptions);
   }
 
   subscribe(topic: string): void {

@@ -187,7 +187,7 @@ export class SocketClient implements TopicPeer, TopicSocket, Client {
   }
 
   place(): Position {
-    return placeOf("life", this.subscriptions);
+    return placeOf({ text: "life" }, this.subscriptions);
   }
 
   subscribe(topic: string): void {
