@@ -2,6 +2,7 @@
  * Channels of a WebSocket as it enters them: where it starts in each, and the frames that tell. For socket-peer.ts when it opens, and for
  * channel-frames.ts when channels are added later.
  */
+import type { Life } from "../fanout/life.ts";
 import { placeOf, type Subscription } from "../fanout/local-channel.ts";
 import { type TopicPeer, TopicSubscription } from "../fanout/topics.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
@@ -42,7 +43,7 @@ export function standIn(
 export function helloFrame(
   protocol: Protocol,
   places: readonly Subscription[],
-  life: string,
+  life: Life,
 ): string | Uint8Array {
   const names = places.map(({ channel }) => channel.name);
   const position = placeOf(life, places);
