@@ -14,3 +14,15 @@ export const FLAG_STORED = 1;
 export const FLAG_DELETION = 2;
 /** Of an internal channel (store/internal-channels.ts): in no count that users see, and kept apart from their messages. */
 export const FLAG_INTERNAL = 4;
+/** No webhook is told of it: a webhook's own request has published it. */
+export const FLAG_UNTOLD = 8;
+/** Above these bits stands how many bytes behind the data say who published it. */
+export const BY_SHIFT = 16;
+export const MOST_BY_BYTES = 1024;
+
+/** What webhooks have to know of a message and no subscriber is given. */
+export interface Marks {
+  /** Who published it, MOST_BY_BYTES at most; empty: nobody said. */
+  readonly by: Uint8Array;
+  readonly isUntold: boolean;
+}

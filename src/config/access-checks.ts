@@ -76,7 +76,7 @@ export function keySetIssues(text: string): readonly Issue[] {
 
 export const isUrl = (text: string): boolean => /^[a-z][a-z\d+.-]*:\/\//i.test(text);
 
-function urlFault(text: string): string | null {
+export function urlFault(text: string): string | null {
   if (!URL.canParse(text)) return "that is no URL.";
   const { protocol, username, password, hash } = new URL(text);
   if (protocol !== "http:" && protocol !== "https:") return "the URL must begin with https:// or http://.";

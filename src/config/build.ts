@@ -41,6 +41,7 @@ import type { LocationValues, MainValues, StepValues } from "./options.ts";
 import { keyRecords, ringEntries } from "./store-checks.ts";
 import { parseSync } from "./store-sync.ts";
 import { trustedProxies } from "./trusted-proxies.ts";
+import { buildWebhooks } from "./webhooks.ts";
 
 /** 0 stands for unlimited, never and automatic all over the model (model.ts says which where). */
 const UNSET = 0;
@@ -52,7 +53,7 @@ const NOSNIFF_HEADER = /^x-content-type-options\s/i;
 
 /** Never fails: what could be wrong was found before. Paths of code are relative to `folder`, that of the configuration file. */
 export function buildConfig(
-  { main, servers, issuers, maps, setVariables }: CheckedValues,
+  { main, servers, issuers, webhooks, maps, setVariables }: CheckedValues,
   folder: string = process.cwd(),
 ): Config {
   const context: Context = {
@@ -83,6 +84,7 @@ export function buildConfig(
     store: buildStore(main),
     messages: buildMessages(main),
     limits: buildLimits(main),
+    webhooks: buildWebhooks(main, webhooks),
     issuers: issuers.map((values) => buildIssuer(values, folder)),
     locations,
   };

@@ -28,6 +28,8 @@ import {
   STEP_OVERRIDES,
   STEP_PREFIX,
   type StepValues,
+  WEBHOOK_PREFIX,
+  type WebhookValues,
 } from "./options.ts";
 import { questionIssues } from "./question-checks.ts";
 import { setVariables } from "./rewrite.ts";
@@ -35,6 +37,7 @@ import { serverIssues } from "./server-checks.ts";
 import { serverWarnings } from "./server-warnings.ts";
 import { storeIssues } from "./store-checks.ts";
 import { unknownKeySentence } from "./suggestion.ts";
+import { webhookIssues } from "./webhook-checks.ts";
 
 export interface StepEntry {
   readonly values: StepValues;
@@ -60,6 +63,7 @@ export interface CheckedValues {
   /** The unnamed server of the top of the file comes first, if there is one. */
   readonly servers: readonly ServerEntry[];
   readonly issuers: readonly IssuerValues[];
+  readonly webhooks: readonly WebhookValues[];
   readonly maps: readonly MapValues[];
   /** Names of all variables that some step sets, without `$`. */
   readonly setVariables: readonly string[];
@@ -99,7 +103,7 @@ class Walk {
 
   document(document: Table): CheckedValues {
     const values = this.#defaults("");
-    const { location, server, issuer, map, ...rest } = document;
+    const { location, server, issuer, webhook, map, ...rest } = document;
     for (const [key, raw] of Object.entries(rest)) {
       if (isSection(key)) this.#section(key, raw, values);
       else this.#option("", key, raw, key, values);
@@ -114,6 +118,10 @@ class Walk {
       this.#issues(`issuer[${i}]`, issues);
     });
     this.#issuerNames = new Set(issuers.map(({ name }) => name));
+    const webhooks = present(this.#tables(webhook, "webhook", (table, path) => this.#webhook(table, path)));
+    webhookIssues(webhooks).forEach((issues, i) => {
+      this.#issues(`webhook[${i}]`, issues);
+    });
     const maps = present(this.#tables(map, "map", (table, path) => this.#map(table, path)));
     const servers = present(this.#tables(server, "server", (table, path) => this.#server(table, path)));
     const named = servers.length;
@@ -134,7 +142,7 @@ class Walk {
     for (const { path, issue } of serverWarnings(main, servers, named)) this.#warn(path, issue);
     if (location === undefined && server === undefined)
       this.#warn("", { suffix: "", value: undefined, sentence: NO_LOCATIONS });
-    return { main, servers, issuers, maps, setVariables: [...this.#setVariables] };
+    return { main, servers, issuers, webhooks, maps, setVariables: [...this.#setVariables] };
   }
 
   #issuer(raw: Table, path: string): IssuerValues {
@@ -144,6 +152,15 @@ class Walk {
     for (const key of ["name", "algorithms"])
       if (raw[key] === undefined) this.#fault(`${path}.${key}`, undefined, `${key} must be set.`);
     return withoutPrefix(values, ISSUER_PREFIX) as IssuerValues;
+  }
+
+  #webhook(raw: Table, path: string): WebhookValues {
+    const values = this.#defaults(WEBHOOK_PREFIX);
+    for (const [key, value] of Object.entries(raw))
+      this.#option(WEBHOOK_PREFIX, key, value, `${path}.${key}`, values);
+    for (const key of ["name", "url", "events", "secret"])
+      if (raw[key] === undefined) this.#fault(`${path}.${key}`, undefined, `${key} must be set.`);
+    return withoutPrefix(values, WEBHOOK_PREFIX) as WebhookValues;
   }
 
   #section(name: string, raw: unknown, values: Record<string, unknown>): void {

@@ -6,6 +6,7 @@
 import type { LogLevel, LogStyle } from "../log.ts";
 import type { AddressLimit } from "./address-limit.ts";
 import type { StoreSync } from "./store-sync.ts";
+import type { HookEvent } from "./webhook-checks.ts";
 
 export type SubscriberMode = "streaming" | "polling" | "long-polling" | "eventsource" | "websocket";
 
@@ -475,6 +476,33 @@ export interface LimitsConfig {
   readonly maxChannelsPerRequest: number;
 }
 
+/** Where the secret of a webhook is to be had. */
+export interface WebhookSecret {
+  readonly kind: "variable" | "file" | "text";
+  /** The variable, the path, or the secret itself. */
+  readonly text: string;
+}
+
+export interface WebhookConfig {
+  readonly name: string;
+  readonly url: string;
+  readonly events: readonly HookEvent[];
+  /** Patterns (patterns.ts). */
+  readonly channels: readonly string[];
+  readonly secret: WebhookSecret;
+  readonly batchMs: number;
+  readonly batchEvents: number;
+  readonly batchBytes: number;
+  readonly timeoutMs: number;
+}
+
+export interface WebhooksConfig {
+  readonly hooks: readonly WebhookConfig[];
+  /** Of the store, what their events may take. */
+  readonly backlogBytes: number;
+  readonly vacatedAfterMs: number;
+}
+
 export interface Config {
   /** "host:port", "[::1]:port" or "unix:/path": the addresses of all servers, each once. */
   readonly listen: readonly string[];
@@ -501,6 +529,8 @@ export interface Config {
   readonly store: StoreConfig;
   readonly messages: MessagesConfig;
   readonly limits: LimitsConfig;
+  /** Absent: nobody is told of anything. */
+  readonly webhooks?: WebhooksConfig | null;
   readonly issuers: readonly IssuerConfig[];
   /** Of all servers, variants of steps included (those are in no server's list). */
   readonly locations: readonly LocationConfig[];

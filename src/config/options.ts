@@ -21,6 +21,7 @@ import { ROLE_OPTIONS } from "./options/roles.ts";
 import { SERVER_OPTIONS } from "./options/server.ts";
 import { STEP_OPTIONS } from "./options/steps.ts";
 import { STORE_OPTIONS } from "./options/store.ts";
+import { WEBHOOK_OPTIONS } from "./options/webhooks.ts";
 
 export const OPTIONS = {
   ...PROCESS_OPTIONS,
@@ -30,6 +31,7 @@ export const OPTIONS = {
   ...LIMIT_OPTIONS,
   ...ROLE_OPTIONS,
   ...ACCESS_OPTIONS,
+  ...WEBHOOK_OPTIONS,
   ...FILE_OPTIONS,
   ...DIALECT_OPTIONS,
   ...FRONT_OPTIONS,
@@ -39,7 +41,7 @@ export const OPTIONS = {
 
 export type OptionPath = keyof typeof OPTIONS;
 type PathUnder<Prefix extends string> = Extract<OptionPath, `${Prefix}${string}`>;
-type TablePath = PathUnder<"location[]." | "step[]." | "server[]." | "issuer[]." | "map[].">;
+type TablePath = PathUnder<"location[]." | "step[]." | "server[]." | "issuer[]." | "webhook[]." | "map[].">;
 type ValuesUnder<Prefix extends string> = {
   readonly [P in PathUnder<Prefix> as P extends `${Prefix}${infer Key}` ? Key : never]: ValueOf<
     (typeof OPTIONS)[P]
@@ -53,12 +55,14 @@ export type LocationValues = ValuesUnder<"location[].">;
 export type StepValues = ValuesUnder<"step[].">;
 export type ServerValues = ValuesUnder<"server[].">;
 export type IssuerValues = ValuesUnder<"issuer[].">;
+export type WebhookValues = ValuesUnder<"webhook[].">;
 export type MapValues = ValuesUnder<"map[].">;
 
 export const LOCATION_PREFIX = "location[].";
 export const STEP_PREFIX = "step[].";
 export const SERVER_PREFIX = "server[].";
 export const ISSUER_PREFIX = "issuer[].";
+export const WEBHOOK_PREFIX = "webhook[].";
 export const MAP_PREFIX = "map[].";
 
 /** Keys of a location that its steps may set anew (push-stream spec 1.4, column "if"). */

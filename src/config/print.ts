@@ -10,6 +10,7 @@ import {
   MAP_PREFIX,
   SERVER_PREFIX,
   STEP_PREFIX,
+  WEBHOOK_PREFIX,
 } from "./options.ts";
 
 const COMMENT_WIDTH = 100;
@@ -62,6 +63,11 @@ const LISTS: Readonly<Record<string, { readonly header: string; readonly intro: 
     header: "[[issuer]]",
     intro:
       "Whose tokens are good, by the names that locations give in token_issuers (docs/access.md). What one may say:",
+  },
+  [WEBHOOK_PREFIX]: {
+    header: "[[webhook]]",
+    intro:
+      "Who is told of what happens, by signed POSTs (docs/webhooks.md). They stand at the top of the file. What one may say:",
   },
   [SERVER_PREFIX]: {
     header: "[[server]]",

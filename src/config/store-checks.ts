@@ -11,10 +11,10 @@ import type { MainValues } from "./options.ts";
 
 const RING_ENTRY_BYTES = 16;
 /** Record without its counters, and two to four hash cells. */
-const CHANNEL_BYTES = 120 + 16;
+const CHANNEL_BYTES = 124 + 16;
 const SUBSCRIBER_COUNTER_BYTES = 4;
 const WORKER_SLOT_BYTES = 512;
-const HEADER_BYTES = 8192;
+const HEADER_BYTES = 12_288;
 /** Fewer blocks than this hold no queue worth the name. */
 const LEAST_BLOCKS = 32;
 

@@ -6,6 +6,7 @@ import type { Refusal } from "../errors.ts";
 import { Refusals } from "../errors.ts";
 import type { ChannelQuota, MayMake } from "../front/channel-quota.ts";
 import { log } from "../log.ts";
+import type { Marks } from "../message.ts";
 import { ChannelRef, type NamedChannel } from "../store/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
 import { BUSY } from "../store/outcome.ts";
@@ -34,6 +35,8 @@ export interface Draft {
   readonly eventType: Uint8Array | null;
   /** Kept for newcomers, or only for those who are here. */
   readonly stored: boolean;
+  /** What webhooks have to know of it; absent or null: nothing. */
+  readonly marks?: Marks | null;
 }
 
 /** A channel of a publish request: found or made before the body is read (push-stream spec 2.1 (7)). */
@@ -168,11 +171,12 @@ function appendFrom(
 function append(
   store: Store,
   target: Target,
-  { data, eventId, eventType, stored }: Draft,
+  { data, eventId, eventType, stored, marks = null }: Draft,
   nowMs: number,
 ): Refusal | null {
   for (let tries = 0; tries < 3; tries++) {
-    const id = store.append(target.index, target.incarnation, data, eventId, eventType, stored, nowMs);
+    const { index, incarnation } = target;
+    const id = store.append(index, incarnation, data, eventId, eventType, stored, nowMs, marks);
     if (id > 0) {
       target.lastId = id;
       return null;

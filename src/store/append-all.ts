@@ -2,6 +2,7 @@
  * Several messages under one hold of the lock, each with the answer of its own, and messages with an idempotency key. Called through
  * Store.appendAll by publish/; what has neither a key nor company goes the shorter way (publish.ts).
  */
+import type { Marks } from "../message.ts";
 import { type Arena, channelWord, wide } from "./arena.ts";
 import { findKey, KEY_REUSED, KEY_UNKNOWN, type KeyMark } from "./keys.ts";
 import { CH_BASE } from "./layout.ts";
@@ -23,6 +24,8 @@ export interface Entry {
   readonly eventType: Uint8Array | null;
   readonly stored: boolean;
   readonly key: KeyMark | null;
+  /** What webhooks have to know of it; absent or null: nothing. */
+  readonly marks?: Marks | null;
   /** The id, above 0; GONE, -1: larger than the store, KEY_REUSED, UNSETTLED. */
   outcome: number;
   /** Of the message, or of the one that its key came with before. */
@@ -83,6 +86,7 @@ function settle(arena: Arena, policy: StorePolicy, entry: Entry, nowMs: number):
     nowMs,
     true,
     key,
+    entry.marks ?? null,
   );
   settleAs(arena, entry, id);
 }

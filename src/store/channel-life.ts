@@ -33,6 +33,7 @@ import {
 } from "./journal.ts";
 import {
   CH_ACTIVE_UNTIL,
+  CH_ATTENDED,
   CH_BASE,
   CH_CLASS,
   CH_CREATED,
@@ -76,6 +77,7 @@ const EMPTY_WORDS = [
   CH_OLDEST,
   CH_NEWEST,
   CH_OLDEST_STORED,
+  CH_ATTENDED,
   CH_STORED_BLOCKS,
   CH_STORED_COUNT,
   CH_LAST_TIME,

@@ -8,7 +8,6 @@ import type { ChannelRef } from "./channel-ref.ts";
 import { lookUp } from "./hash-table.ts";
 import { internalCount } from "./internal-places.ts";
 import {
-  CH_ACTIVE_UNTIL,
   CH_AFTER,
   CH_BASE,
   CH_CLASS,
@@ -32,9 +31,8 @@ import {
   STATE_DELETED,
 } from "./layout.ts";
 import { CX_REMOTE } from "./layout-cluster.ts";
-import { REQUEST_MS, release, SWEEP_MS, tryAcquire } from "./lock.ts";
+import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
 import { copyName, hashName } from "./names.ts";
-import { BUSY } from "./outcome.ts";
 import { isWildcardName, type StorePolicy } from "./policy.ts";
 
 export const findChannel = (arena: Arena, name: Uint8Array, into: ChannelRef): number =>
@@ -101,29 +99,6 @@ export function subscriberCountOf(arena: Arena, index: number): number {
   for (let slot = 0; slot < layout.workerSlots; slot++) sum += u32[first + slot]!;
   if (layout.clusterWord !== 0) sum += u32[first + layout.workerSlots + CX_REMOTE]!;
   return sum;
-}
-
-/** 1: counted; 0: the channel is gone (counted all the same while others are being told of its end); BUSY. */
-export function addSubscriber(
-  arena: Arena,
-  policy: StorePolicy,
-  slot: number,
-  index: number,
-  nowSec: number,
-  incarnation?: number,
-): number {
-  const { u32, layout } = arena;
-  const record = channelWord(layout, index);
-  // Under the lock, because the sweep collects a channel that it sees without subscribers.
-  if (!tryAcquire(arena, SWEEP_MS)) return BUSY;
-  const current = u32[record + CH_INCARNATION]!;
-  const live = (current & 1) === 1 && (incarnation === undefined || incarnation === current);
-  if (live || (incarnation !== undefined && isAttended(arena, index, incarnation))) {
-    u32[record + CH_SUBSCRIBERS + slot] = u32[record + CH_SUBSCRIBERS + slot]! + 1;
-    u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
-  }
-  release(arena);
-  return live ? 1 : 0;
 }
 
 /**

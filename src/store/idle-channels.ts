@@ -29,6 +29,7 @@ import {
 import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
 import { dropMessage } from "./messages.ts";
 import type { StorePolicy } from "./policy.ts";
+import { noteVacated } from "./webhook-log.ts";
 
 /** Messages dropped in one go under the lock: some 20 µs. */
 export const SLICE = 128;
@@ -110,6 +111,7 @@ export function collectChannel(arena: Arena, policy: StorePolicy, index: number,
   retireChannel(arena, index, HEAD_TRASHED, nowSec);
   arena.fault?.("collect-retired");
   publishEvent(arena, policy, CHANNEL_DESTROYED, index, nowSec);
+  noteVacated(arena, policy, index, nowSec);
 }
 
 /** Drops up to a slice of a channel's messages; how many. Under the lock. */

@@ -37,6 +37,7 @@
  *   SLOT_AWAKE      stored 0 by the sleeper before it looks at the head again → ringOthers(), after the head was stored
  */
 import { CLUSTER_PAGE_BYTES, CX_WORDS } from "./layout-cluster.ts";
+import { WEBHOOKS_PAGE_BYTES } from "./layout-webhooks.ts";
 
 export const LAYOUT_VERSION = 5;
 /** "SLUI" "CE\r\n" as little-endian words; the line end catches files mangled by text-mode copies. */
@@ -200,7 +201,9 @@ export const CH_GONE_TAG = 26;
 export const CH_NEWEST_STORED = 27;
 /** Blocks of the stored messages: what max_bytes_stored_per_channel is held to. */
 export const CH_STORED_BLOCKS = 29;
-export const CH_SUBSCRIBERS = 30; // one word a slot
+/** Whether webhooks were told that somebody is there (webhook-log.ts). */
+export const CH_ATTENDED = 30;
+export const CH_SUBSCRIBERS = 31; // one word a slot
 
 export const CLASS_NORMAL = 0;
 export const CLASS_WILDCARD = 1;
@@ -264,6 +267,8 @@ export interface Layout {
   readonly channels: number;
   readonly ringSize: number;
   readonly workerSlots: number;
+  /** The page of layout-webhooks.ts. */
+  readonly webhooksWord: number;
   readonly slotsWord: number;
   readonly ringWord: number;
   readonly hashWord: number;
@@ -316,7 +321,8 @@ export function layoutOf(shape: LayoutShape): Layout {
   const ringSize = powerOfTwoFrom(Math.max(2, shape.ringSize));
   const hashSize = powerOfTwoFrom(channels * 2);
   const clusterBytes = shape.clustered === true ? CLUSTER_PAGE_BYTES : 0;
-  const slotsWord = (HEADER_BYTES + clusterBytes) / 4;
+  const webhooksWord = (HEADER_BYTES + clusterBytes) / 4;
+  const slotsWord = webhooksWord + WEBHOOKS_PAGE_BYTES / 4;
   const ringWord = slotsWord + workerSlots * SLOT_WORDS;
   const hashWord = ringWord + ringSize * RING_WORDS;
   const channelsWord = hashWord + hashSize;
@@ -338,6 +344,7 @@ export function layoutOf(shape: LayoutShape): Layout {
     channels,
     ringSize,
     workerSlots,
+    webhooksWord,
     slotsWord,
     ringWord,
     hashWord,

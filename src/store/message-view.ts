@@ -24,7 +24,7 @@ export class Message {
   serial = 0;
   /** Second at which it expires. */
   expires = 0;
-  /** event id | event type | data. Longer than the message: use the lengths. */
+  /** event id | event type | data | by. Longer than the message: use the lengths. */
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(FIRST_BYTES);
   /** -1 = the message has no event id. */
   eventIdLength = -1;
@@ -32,6 +32,8 @@ export class Message {
   eventTypeLength = -1;
   dataOffset = 0;
   dataLength = 0;
+  /** Bytes behind the data that say who published it; they are there where the data is. */
+  byLength = 0;
 
   /** Makes room for `length` bytes; what was there is lost. */
   reserve(length: number): void {

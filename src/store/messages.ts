@@ -3,7 +3,7 @@
  * the list of all stored or all unstored ones by age). Used by publish, evict, sweep and recover; all under the lock.
  */
 
-import { FLAG_DELETION, FLAG_INTERNAL, FLAG_STORED } from "../message.ts";
+import { BY_SHIFT, FLAG_DELETION, FLAG_INTERNAL, FLAG_STORED } from "../message.ts";
 import { type Arena, blockWord, channelWord, setWide, wide, writeFence } from "./arena.ts";
 import { blocksForMessage, givePlanned, planGiving } from "./blocks.ts";
 import { DamageError } from "./damage.ts";
@@ -75,10 +75,11 @@ export function checkOf(u32: Uint32Array, at: number): number {
   return check >>> 0;
 }
 
-/** Bytes of event id, event type and data together, from the header words. */
+/** Bytes of event id, event type, data and whom it is by together, from the header words. */
 export function bytesOf(u32: Uint32Array, at: number): number {
   const lengths = u32[at + MSG_EVENT_LENGTHS]!;
-  return textLength(lengths & 0xffff) + textLength(lengths >>> 16) + u32[at + MSG_DATA_LENGTH]!;
+  const text = textLength(lengths & 0xffff) + textLength(lengths >>> 16);
+  return text + u32[at + MSG_DATA_LENGTH]! + (u32[at + MSG_FLAGS]! >>> BY_SHIFT);
 }
 
 const textLength = (half: number): number => (half === NO_EVENT_TEXT ? 0 : half);

@@ -15,6 +15,15 @@ export interface StorePolicy {
   wildcardPrefix: Uint8Array;
   /** Id of the events channel, empty = none. Read when the store is opened, and only then (push-stream spec 7). */
   eventsChannel: Uint8Array;
+  /** null, or absent: there are no webhooks. */
+  webhooks?: WebhookPolicy | null;
+}
+
+export interface WebhookPolicy {
+  /** What their events may take of the store. */
+  readonly backlogBytes: number;
+  /** Whether some webhook wants to know who is in this channel. Asked under the lock, for the first of them. */
+  readonly isWatched: (channel: Uint8Array) => boolean;
 }
 
 /** Whether a name stands for a wildcard channel (push-stream spec 3.6): a plain starts-with. */

@@ -6,7 +6,7 @@
  * A process that dies before the journal is armed leaves nothing; what one that dies after it has left to do is done in its place (redo.ts).
  * Where the journal is not to be believed, the stamp says the same: a message with the serial at which the head still stands (recover.ts).
  */
-import { FLAG_DELETION, FLAG_STORED } from "../message.ts";
+import { BY_SHIFT, FLAG_DELETION, FLAG_STORED, FLAG_UNTOLD, type Marks } from "../message.ts";
 import { type Arena, blockWord, channelWord, setWide, wide } from "./arena.ts";
 import { blocksForMessage, ChainWriter, planTaking } from "./blocks.ts";
 import { ChannelRef } from "./channel-ref.ts";
@@ -77,13 +77,15 @@ export function appendMessage(
   nowMs: number,
   isLocked = false,
   key: KeyMark | null = null,
+  marks: Marks | null = null,
 ): number {
   const { u32, layout } = arena;
   const record = channelWord(layout, index);
   const nowSec = Math.floor(nowMs / 1000);
   // Throws, and must do so before anything was begun.
   eventLengths(eventId, eventType);
-  const bytes = data.length + (eventId?.length ?? 0) + (eventType?.length ?? 0);
+  const by = marks === null ? NOBODY : marks.by;
+  const bytes = data.length + by.length + (eventId?.length ?? 0) + (eventType?.length ?? 0);
   const blocks = blocksForMessage(layout, bytes);
   if (!isLocked && !tryAcquire(arena, REQUEST_MS)) return BUSY;
   if ((incarnation & 1) === 0 || u32[record + CH_INCARNATION] !== incarnation) {
@@ -98,9 +100,9 @@ export function appendMessage(
   tickClock(u32, nowSec);
   const id = wide(u32, record + CH_LAST_ID) + 1;
   const expires = expiry(stored ? policy.messageTtlSec : policy.unstoredTtlSec, nowSec);
-  const flags = stored ? FLAG_STORED : 0;
+  const flags = (stored ? FLAG_STORED : 0) | (marks === null ? 0 : flagsOf(marks));
   const { [HEAD_CLOCK_SEC]: time, [HEAD_CLOCK_TAG]: tag } = u32;
-  const block = fillMessage(arena, blocks, id, time!, tag!, expires, flags, data, eventId, eventType);
+  const block = fillMessage(arena, blocks, id, time!, tag!, expires, flags, data, eventId, eventType, by);
   const position = wide(u32, record + CH_BASE) + id;
   const place = key === null ? 0 : planKey(arena, key, position, nowSec, policy.keyWindowSec);
   addMessage(arena, block, index, incarnation, place);
@@ -111,6 +113,10 @@ export function appendMessage(
   if (!isLocked) release(arena);
   return id;
 }
+
+const NOBODY = new Uint8Array(0);
+
+const flagsOf = ({ by, isUntold }: Marks): number => (by.length << BY_SHIFT) | (isUntold ? FLAG_UNTOLD : 0);
 
 /** Writes a message into blocks that are free until addMessage takes them: the first of them. Under the lock, where there is room. */
 export function fillMessage(
@@ -124,6 +130,7 @@ export function fillMessage(
   data: Uint8Array,
   eventId: Uint8Array | null,
   eventType: Uint8Array | null,
+  by: Uint8Array = NOBODY,
 ): number {
   const { u32, layout } = arena;
   const block = planTaking(arena, blocks, nextSerial(arena) >>> 0);
@@ -133,6 +140,7 @@ export function fillMessage(
   if (eventId !== null) writer.write(arena, eventId);
   if (eventType !== null) writer.write(arena, eventType);
   writer.write(arena, data);
+  if (by.length > 0) writer.write(arena, by);
   setWide(u32, at + MSG_ID, id);
   u32[at + MSG_TIME] = time;
   u32[at + MSG_TAG] = tag;

@@ -4,7 +4,7 @@
  * The block may be freed and overwritten at any moment. The stamp tells: it is zeroed before anything of a message changes, and
  * the same stamp does not come back to a block for four billion publishes. So: same stamp before and after = a true copy.
  */
-import { CHANNEL_DELETED_ID, FLAG_DELETION } from "../message.ts";
+import { BY_SHIFT, CHANNEL_DELETED_ID, FLAG_DELETION } from "../message.ts";
 import { type Arena, blockWord, readFence } from "./arena.ts";
 import { readChain } from "./blocks.ts";
 import {
@@ -40,7 +40,7 @@ export function readMessage(
   const textBytes = readHeaderWords(u32, at, into);
   into.block = block;
   into.stamp = stamp;
-  const length = textBytes + (withData ? into.dataLength : 0);
+  const length = textBytes + (withData ? into.dataLength + into.byLength : 0);
   if (length > into.bytes.length) {
     // Not for a header that was overwritten under us: its lengths are noise.
     if (length > layout.maxMessageBytes || Atomics.load(u32, at + MSG_STAMP) !== stamp) return false;
@@ -60,6 +60,7 @@ function readHeaderWords(u32: Uint32Array, at: number, into: Message): number {
   into.channelIndex = u32[at + MSG_CHANNEL]!;
   into.incarnation = u32[at + MSG_INCARNATION]!;
   into.flags = u32[at + MSG_FLAGS]!;
+  into.byLength = into.flags >>> BY_SHIFT;
   into.id =
     (into.flags & FLAG_DELETION) !== 0
       ? CHANNEL_DELETED_ID

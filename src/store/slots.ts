@@ -17,7 +17,9 @@ import {
   SLOT_STARTED_SEC,
   SLOT_WORDS,
 } from "./layout.ts";
+import { WH_TELLS, WH_TOLD } from "./layout-webhooks.ts";
 import { endLease } from "./lease.ts";
+import { endSending } from "./webhook-table.ts";
 
 const ASLEEP = 0;
 const AWAKE = 1;
@@ -51,6 +53,7 @@ export function releaseSlot(arena: Arena, slot: number): void {
   if (Atomics.load(arena.u32, at + SLOT_PID) === 0) return;
   resetCounters(arena, slot);
   if (arena.layout.clusterWord !== 0) endLease(arena, slot);
+  endSending(arena, slot);
   // Last: a slot without a pid is clean. Pairs with claimSlot.
   Atomics.store(arena.u32, at + SLOT_PID, 0);
 }
@@ -92,11 +95,17 @@ export function setCursor(arena: Arena, slot: number, serial: number): void {
   Atomics.store(arena.u32, slotWord(arena.layout, slot) + SLOT_CURSOR, serial >>> 0);
 }
 
-/** How far the slowest live worker is behind the head, in entries; 0 when there is none. */
+/** How far behind the head publishes were told to webhooks; 0 when nobody wants to know of them. */
+function untold({ u32, layout }: Arena): number {
+  if (u32[layout.webhooksWord + WH_TELLS] === 0) return 0;
+  return (u32[HEAD_RING_HEAD]! - u32[layout.webhooksWord + WH_TOLD]!) >>> 0;
+}
+
+/** How far the slowest live worker is behind the head, or the teller of webhooks, in entries; 0 when there is none. */
 export function largestLag(arena: Arena): number {
   const { u32, layout } = arena;
   const head = u32[HEAD_RING_HEAD]!;
-  let largest = 0;
+  let largest = untold(arena);
   for (let at = layout.slotsWord; at < layout.ringWord; at += SLOT_WORDS) {
     if (u32[at + SLOT_PID] === 0 || Atomics.load(u32, at + SLOT_OWED) === OWED_NOTHING) continue;
     // Pairs with setCursor: a message below the cursor has been read.
@@ -114,6 +123,7 @@ export function setOwed(arena: Arena, slot: number, owed: number): void {
 export function isOwed(arena: Arena, serial: number): boolean {
   const { u32, layout } = arena;
   const age = (u32[HEAD_RING_HEAD]! - serial) >>> 0;
+  if (u32[layout.webhooksWord + WH_TELLS] !== 0 && untold(arena) >= age) return true;
   for (let at = layout.slotsWord; at < layout.ringWord; at += SLOT_WORDS) {
     if (u32[at + SLOT_PID] === 0) continue;
     const owed = Atomics.load(u32, at + SLOT_OWED);

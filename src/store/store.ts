@@ -5,6 +5,7 @@
  * arguments that are a programmer's error. Where the lock cannot be had for REQUEST_MS, because its owner died or stands still, they do
  * nothing and say BUSY.
  */
+import type { Marks } from "../message.ts";
 import { appendAll, type Entry, serialBeforeEntry, settleAs, UNSETTLED } from "./append-all.ts";
 import { type Arena, wide } from "./arena.ts";
 import { NO_ROOM } from "./channel-life.ts";
@@ -38,8 +39,10 @@ import type { Sight } from "./seek.ts";
 import * as seek from "./seek.ts";
 import { endService, isOnDisk } from "./service.ts";
 import * as slots from "./slots.ts";
+import { addSubscriber } from "./subscribers.ts";
 import { sweepStore } from "./sweep.ts";
 import { type StoreTotals, totalsOf } from "./totals.ts";
+import { WebhookStore } from "./webhook-store.ts";
 
 /** Channel records gone through in one go: some 10 ms where none of them is in the processor's cache. */
 const RECORDS_A_TURN = 16_384;
@@ -92,6 +95,8 @@ export class Store {
   readonly replica: ReplicaStore | null;
   /** Sluice's own channels. */
   readonly internal: InternalStore;
+  /** Where webhooks are kept. */
+  readonly webhooks: WebhookStore;
   /** For whoever was told BUSY and can wait beside the event loop. */
   readonly patience: Patience;
   /** Channels that found no room, of those this process asked for. */
@@ -109,6 +114,11 @@ export class Store {
     this.arena = arena;
     this.patience = new Patience(arena);
     this.internal = new InternalStore(
+      arena,
+      () => this.#policy,
+      () => this.#tellReaders(),
+    );
+    this.webhooks = new WebhookStore(
       arena,
       () => this.#policy,
       () => this.#tellReaders(),
@@ -340,13 +350,14 @@ export class Store {
    */
   addSubscriber(slot: number, index: number, nowSec: number, incarnation?: number): boolean {
     if (!this.#ledger.isEmpty) return this.#addLater(slot, index, nowSec, incarnation);
-    const outcome = channels.addSubscriber(this.arena, this.#policy, slot, index, nowSec, incarnation);
+    const outcome = addSubscriber(this.arena, this.#policy, slot, index, nowSec, incarnation);
+    this.#tellReaders();
     return outcome === BUSY ? this.#addLater(slot, index, nowSec, incarnation) : outcome === 1;
   }
 
   #addLater(slot: number, index: number, nowSec: number, incarnation = this.incarnation(index)): boolean {
     this.#ledger.do(() => {
-      const outcome = channels.addSubscriber(this.arena, this.#policy, slot, index, nowSec, incarnation);
+      const outcome = addSubscriber(this.arena, this.#policy, slot, index, nowSec, incarnation);
       if (outcome === 0) this.#onLost?.(index, incarnation);
       return outcome !== BUSY;
     });
@@ -433,16 +444,43 @@ export class Store {
     eventType: Uint8Array | null,
     stored: boolean,
     nowMs: number,
+    marks: Marks | null = null,
   ): number {
     const { arena } = this;
     const policy = this.#policy;
     const before = nextSerial(arena);
     try {
-      return appendMessage(arena, policy, index, incarnation, data, eventId, eventType, stored, nowMs);
+      return appendMessage(
+        arena,
+        policy,
+        index,
+        incarnation,
+        data,
+        eventId,
+        eventType,
+        stored,
+        nowMs,
+        false,
+        null,
+        marks,
+      );
     } catch (error) {
       // Done again, unless it had come far enough to be finished by the repair.
       if (mendAfter(arena, error, before)) return channels.lastIdOf(arena, index);
-      return appendMessage(arena, policy, index, incarnation, data, eventId, eventType, stored, nowMs);
+      return appendMessage(
+        arena,
+        policy,
+        index,
+        incarnation,
+        data,
+        eventId,
+        eventType,
+        stored,
+        nowMs,
+        false,
+        null,
+        marks,
+      );
     }
   }
 

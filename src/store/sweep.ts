@@ -35,6 +35,7 @@ import { release, SWEEP_MS, tryAcquire } from "./lock.ts";
 import { dropMessage } from "./messages.ts";
 import type { StorePolicy } from "./policy.ts";
 import { TRASH_SEC } from "./trash.ts";
+import { noteVacated } from "./webhook-log.ts";
 
 const SLICES_PER_SWEEP = 128;
 /** Messages behind the front looked at in one sweep while a list is unsorted. */
@@ -125,6 +126,7 @@ function sweepDeleted(arena: Arena, policy: StorePolicy, nowSec: number): boolea
       if (isDone && (isLate || subscriberCountOf(arena, index) === 0)) {
         trashDeleted(arena, index, nowSec);
         publishEvent(arena, policy, CHANNEL_DESTROYED, index, nowSec);
+        noteVacated(arena, policy, index, nowSec);
       }
     }
     release(arena);

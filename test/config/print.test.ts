@@ -69,6 +69,8 @@ test("each table of the reference says where its options stand", () => {
     "## `[limits]`",
     "## `[[location]]`",
     "## `[[issuer]]`",
+    "## `[webhooks]`",
+    "## `[[webhook]]`",
     "## `[[location.step]]`",
     "## `[[map]]`",
     "## `[[server]]`",

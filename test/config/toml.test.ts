@@ -215,7 +215,7 @@ const SINGLE_FAULTS: readonly (readonly [name: string, text: string, fault: stri
   [
     "ring and channels larger than the store",
     'workers = 1\n[store]\nsize = "1MiB"\nchannels = 100000',
-    "t.toml:3: store.size = 1048576: size is too small for its ring, channels and workers: they and 32 blocks take 26490112 bytes.",
+    "t.toml:3: store.size = 1048576: size is too small for its ring, channels and workers: they and 32 blocks take 26894208 bytes.",
   ],
   [
     "store path names a folder",

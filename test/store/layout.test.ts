@@ -6,7 +6,8 @@ const shape = { size: 1 << 20, blockSize: 256, channels: 100, ringSize: 1000, wo
 describe("layoutOf", () => {
   test("lays the parts out one behind the other, inside the size", () => {
     const made = layout.layoutOf(shape);
-    expect(made.slotsWord).toBe(1024);
+    expect(made.webhooksWord).toBe(1024);
+    expect(made.slotsWord).toBe(2048);
     expect(made.ringWord).toBe(made.slotsWord + 3 * layout.SLOT_WORDS);
     expect(made.ringSize).toBe(1024);
     expect(made.hashWord).toBe(made.ringWord + 1024 * layout.RING_WORDS);

@@ -17,7 +17,7 @@ describe("nginx's defaults", () => {
       listener: "wire",
       limits: { max_body_size: "1MiB", max_frame_size: 0, max_channels_per_request: 10_000 },
     });
-    expect(store).toEqual({ size: "43MiB", channels: 31_775, keep: false });
+    expect(store).toEqual({ size: "43MiB", channels: 31_300, keep: false });
   });
 
   test("of a publisher: nothing but what is written, and no header of ours", () => {
@@ -106,7 +106,7 @@ describe("the http level", () => {
 
   test("a zone may have a name, and its records come on top of its size", () => {
     const document = documentOf(SEED.replace("32M", "128k room"));
-    expect(document["store"]).toEqual({ size: "236KiB", channels: 256, zone: "room", keep: false });
+    expect(document["store"]).toEqual({ size: "244KiB", channels: 256, zone: "room", keep: false });
   });
 
   test.each(["128k", "129k", "1m", "10m", "500m", "4096m"])("a zone of %s fits its records", (size) => {

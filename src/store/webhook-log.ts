@@ -1,0 +1,125 @@
+/**
+ * Events for webhooks, as messages of the internal channel `webhooks`: what is written there, from where, and under which lock. Which events
+ * there are and what is told of them is documented in docs/webhooks.md; who sends them is src/webhooks.
+ *
+ *   a message: event id = the channel's name, event type = the kind, data = members of a JSON object
+ *
+ * Publishes and deletions are not written where they happen: the dispatch ring has them all, in order, and the worker that sends copies them
+ * over (record), so a publish costs the same with webhooks and without. Who comes and goes is noted where it is counted, under the same lock,
+ * so it is not lost with its process. Without webhooks (StorePolicy.webhooks) all of this is one look at the policy.
+ */
+import { type Arena, channelWord, growWide, wide } from "./arena.ts";
+import { subscriberCountOf } from "./channels.ts";
+import { appendInternal, Internal, type InternalBounds, openInternal } from "./internal-channels.ts";
+import { isInternal } from "./internal-places.ts";
+import { CH_ATTENDED, CH_INCARNATION, CH_STATE, HEAD_EVICTED, NO_EVENT_TEXT, STATE_LIVE } from "./layout.ts";
+import { copyName } from "./names.ts";
+import type { StorePolicy } from "./policy.ts";
+
+const encoder = new TextEncoder();
+
+/** Of the log; its number of messages is bounded by their bytes. */
+export const boundsOf = (maxBytes: number): InternalBounds => ({ maxMessages: 0xffffffff, maxBytes });
+
+export interface Noted {
+  readonly kind: string;
+  readonly channel: Uint8Array;
+  /** Members of a JSON object, without its braces. */
+  readonly members: Uint8Array;
+}
+
+/** Appends one; true: it is in. One that has no room is counted as evicted. Under the lock. */
+export function noteEvent(
+  arena: Arena,
+  policy: StorePolicy,
+  { kind, channel, members }: Noted,
+  nowSec: number,
+): boolean {
+  if (!policy.webhooks) return false;
+  const index = openInternal(arena, policy, Internal.webhooks, nowSec);
+  const message = {
+    data: members,
+    eventId: channel,
+    eventType: encoder.encode(kind),
+  };
+  const bounds = boundsOf(policy.webhooks.backlogBytes);
+  const isIn =
+    index >= 0 && channel.length < NO_EVENT_TEXT && appendInternal(arena, index, message, bounds, nowSec) > 0;
+  if (!isIn) growWide(arena, HEAD_EVICTED, wide(arena.u32, HEAD_EVICTED) + 1);
+  return isIn;
+}
+
+const timeMember = (sec: number): Uint8Array => encoder.encode(`"time":${sec}`);
+
+// --- who is there ------------------------------------------------------------------------------------------------------
+// CH_ATTENDED of a record: its lowest bit says that the channel was told to be occupied; the others change with every arrival, so that
+// somebody who watches for it to stay empty sees that it did not.
+
+const TOLD = 1;
+const ARRIVAL = 2;
+
+/** Somebody was counted in. Under the lock. */
+export function noteArrival(arena: Arena, policy: StorePolicy, index: number, nowSec: number): void {
+  const { u32, layout } = arena;
+  const at = channelWord(layout, index) + CH_ATTENDED;
+  u32[at] = (u32[at]! + ARRIVAL) >>> 0;
+  if ((u32[at]! & TOLD) === 0) noteOccupied(arena, policy, index, nowSec);
+}
+
+/** Tells that a channel is occupied, unless that was told or nobody wants to know. Under the lock. */
+export function noteOccupied(arena: Arena, policy: StorePolicy, index: number, nowSec: number): void {
+  const { u32, layout } = arena;
+  const at = channelWord(layout, index) + CH_ATTENDED;
+  if ((u32[at]! & TOLD) !== 0 || isInternal(arena, index)) return;
+  const channel = copyName(arena, index);
+  if (policy.webhooks?.isWatched(channel) !== true) return;
+  if (noteEvent(arena, policy, { kind: "occupied", channel, members: timeMember(nowSec) }, nowSec))
+    u32[at] = (u32[at]! | TOLD) >>> 0;
+}
+
+/** Tells that a channel is vacated if it was told to be occupied. Its record still has its name. Under the lock. */
+export function noteVacated(arena: Arena, policy: StorePolicy, index: number, nowSec: number): void {
+  const { u32, layout } = arena;
+  const at = channelWord(layout, index) + CH_ATTENDED;
+  if ((u32[at]! & TOLD) === 0) return;
+  const noted = { kind: "vacated", channel: copyName(arena, index), members: timeMember(nowSec) };
+  if (!policy.webhooks || noteEvent(arena, policy, noted, nowSec)) u32[at] = (u32[at]! & ~TOLD) >>> 0;
+}
+
+/** A channel that was told to be occupied, as somebody saw it. */
+export interface Attended {
+  readonly index: number;
+  readonly incarnation: number;
+  /** CH_ATTENDED. */
+  readonly word: number;
+  readonly isEmpty: boolean;
+}
+
+/** null: nobody was told of it. Without the lock. */
+export function attendedOf(arena: Arena, index: number): Attended | null {
+  const { u32, layout } = arena;
+  const record = channelWord(layout, index);
+  const word = u32[record + CH_ATTENDED]!;
+  if ((word & TOLD) === 0 || u32[record + CH_STATE] !== STATE_LIVE) return null;
+  const incarnation = u32[record + CH_INCARNATION]!;
+  return { index, incarnation, word, isEmpty: subscriberCountOf(arena, index) === 0 };
+}
+
+/** Whether it has subscribers and nobody was told so: those that came before anybody wanted to know. Without the lock. */
+export function isUntold(arena: Arena, index: number): boolean {
+  const { u32, layout } = arena;
+  const record = channelWord(layout, index);
+  const isOpen = u32[record + CH_STATE] === STATE_LIVE && (u32[record + CH_ATTENDED]! & TOLD) === 0;
+  return isOpen && subscriberCountOf(arena, index) > 0;
+}
+
+/** The same channel is as it was seen: nobody has come since. Under the lock. */
+export function isStillEmpty(arena: Arena, { index, incarnation, word }: Attended): boolean {
+  const { u32, layout } = arena;
+  const record = channelWord(layout, index);
+  return (
+    u32[record + CH_INCARNATION] === incarnation &&
+    u32[record + CH_ATTENDED] === word &&
+    subscriberCountOf(arena, index) === 0
+  );
+}

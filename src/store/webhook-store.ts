@@ -1,0 +1,177 @@
+/**
+ * What src/webhooks does to the store, beside Store: the lease of the one that sends, positions, telling what the ring says, and who is in which
+ * channel. The work is in webhook-table.ts and webhook-log.ts. Like Store it says BUSY, or false, where the lock cannot be had.
+ */
+import { type Arena, channelWord, wide } from "./arena.ts";
+import { incarnationOf, lastIdOf, nameOf } from "./channels.ts";
+import { mendAfter } from "./damage.ts";
+import { forgetInternal, Internal, openInternal } from "./internal-channels.ts";
+import { isInternal } from "./internal-places.ts";
+import { CH_STATE, HEAD_RING_HEAD, STATE_FREE } from "./layout.ts";
+import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
+import type { StorePolicy } from "./policy.ts";
+import { nextSerial } from "./ring.ts";
+import {
+  type Attended,
+  attendedOf,
+  isStillEmpty,
+  isUntold,
+  type Noted,
+  noteEvent,
+  noteOccupied,
+  noteVacated,
+} from "./webhook-log.ts";
+import * as table from "./webhook-table.ts";
+
+export type { Attended, Noted };
+export type HookState = table.HookState;
+
+const EVERY_ID = Number.MAX_SAFE_INTEGER;
+
+function isKnown(arena: Arena, index: number, incarnation: number): boolean {
+  const now = incarnationOf(arena, index);
+  if (arena.u32[channelWord(arena.layout, index) + CH_STATE] === STATE_FREE) return false;
+  return now === incarnation || now === (incarnation + 1) >>> 0;
+}
+
+export class WebhookStore {
+  readonly #arena: Arena;
+  readonly #policy: () => StorePolicy;
+  readonly #wake: () => void;
+
+  constructor(arena: Arena, policy: () => StorePolicy, wake: () => void) {
+    this.#arena = arena;
+    this.#policy = policy;
+    this.#wake = wake;
+  }
+
+  /**
+   * What the configuration says: which webhooks there are (new ones begin with what happens from now on; what is known of others is forgotten),
+   * and whether publishes are told. Harmless when it is said again. False: busy.
+   */
+  configure(names: readonly string[], tells: boolean, nowMs: number): boolean {
+    return this.#locked(() => {
+      const arena = this.#arena;
+      const nowSec = Math.floor(nowMs / 1000);
+      const index = names.length === 0 ? -1 : openInternal(arena, this.#policy(), Internal.webhooks, nowSec);
+      table.claimEntries(arena, names, index < 0 ? 0 : lastIdOf(arena, index));
+      table.setTells(arena, tells);
+      // Nobody is left who wants to know.
+      if (names.length === 0) forgetInternal(arena, Internal.webhooks, EVERY_ID, nowSec);
+      return true;
+    });
+  }
+
+  /** True: this worker sends, now or since before. To be asked again well within STANDSTILL_MS. */
+  takeLease(slot: number, nowMs: number): boolean {
+    return table.takeSending(this.#arena, slot, nowMs);
+  }
+
+  endLease(slot: number): void {
+    table.endSending(this.#arena, slot);
+  }
+
+  /** What is known of a webhook; null: nothing. */
+  state(name: string): HookState | null {
+    return table.hookState(this.#arena, name);
+  }
+
+  /** "over": this worker does not send any more, or there is no such webhook. */
+  write(slot: number, name: string, state: HookState): "written" | "busy" | "over" {
+    const outcome = this.#locked(() =>
+      table.isSending(this.#arena, slot) && table.writeHookState(this.#arena, name, state) ? 1 : 0,
+    );
+    return outcome === false ? "busy" : outcome === 1 ? "written" : "over";
+  }
+
+  /** Serial of the first entry of the ring that was not told yet, and the one that will be written next, as full numbers. */
+  get untold(): { readonly from: number; readonly to: number } {
+    const { u32 } = this.#arena;
+    return { from: table.toldSerial(this.#arena), to: wide(u32, HEAD_RING_HEAD) };
+  }
+
+  /** Notes what the ring had below this serial, and that it was noted, in one. False: busy, or another worker sends. */
+  tell(slot: number, notes: readonly Noted[], told: number, nowMs: number): boolean {
+    const nowSec = Math.floor(nowMs / 1000);
+    const isDone = this.#locked(() => {
+      if (!table.isSending(this.#arena, slot)) return false;
+      for (const noted of notes) noteEvent(this.#arena, this.#policy(), noted, nowSec);
+      table.setTold(this.#arena, told);
+      return true;
+    });
+    this.#wake();
+    return isDone;
+  }
+
+  /** Notes one event that is in no ring. False: busy. */
+  note(noted: Noted, nowMs: number): boolean {
+    const isDone = this.#locked(() => {
+      noteEvent(this.#arena, this.#policy(), noted, Math.floor(nowMs / 1000));
+      return true;
+    });
+    this.#wake();
+    return isDone;
+  }
+
+  /**
+   * The name of a channel that lives, or was removed so short a time ago that its record still has it; null: its record is another's. Not for
+   * internal ones, of which nobody is told.
+   */
+  nameOf(index: number, incarnation: number): Uint8Array | null {
+    const arena = this.#arena;
+    if (!isKnown(arena, index, incarnation) || isInternal(arena, index)) return null;
+    const name = nameOf(arena, index);
+    // Pairs with carryOutOpening: a record that was given away has another incarnation.
+    return isKnown(arena, index, incarnation) ? name : null;
+  }
+
+  // --- who is there --------------------------------------------------------------------------------------------------------
+
+  /** A channel that was told to be occupied; null: it was not. */
+  attended(index: number): Attended | null {
+    return attendedOf(this.#arena, index);
+  }
+
+  isUntold(index: number): boolean {
+    return isUntold(this.#arena, index);
+  }
+
+  /** Subscribers came before anybody wanted to know, or on another node. False: busy. */
+  occupied(index: number, nowMs: number): boolean {
+    const isDone = this.#locked(() => {
+      if (isUntold(this.#arena, index))
+        noteOccupied(this.#arena, this.#policy(), index, Math.floor(nowMs / 1000));
+      return true;
+    });
+    this.#wake();
+    return isDone;
+  }
+
+  /** Tells that it is vacated, unless somebody has come since it was seen. False: busy. */
+  vacated(seen: Attended, nowMs: number): boolean {
+    const isDone = this.#locked(() => {
+      if (isStillEmpty(this.#arena, seen))
+        noteVacated(this.#arena, this.#policy(), seen.index, Math.floor(nowMs / 1000));
+      return true;
+    });
+    this.#wake();
+    return isDone;
+  }
+
+  /** False: the lock could not be had. What it does may be done again from its beginning. */
+  #locked<T>(work: () => T): T | false {
+    const before = nextSerial(this.#arena);
+    const whole = (): T | false => {
+      if (!tryAcquire(this.#arena, REQUEST_MS)) return false;
+      const outcome = work();
+      release(this.#arena);
+      return outcome;
+    };
+    try {
+      return whole();
+    } catch (error) {
+      mendAfter(this.#arena, error, before);
+      return whole();
+    }
+  }
+}
