@@ -105,6 +105,22 @@ describe.if(hasRedis)("two nodes", () => {
     socket.close();
   });
 
+  test("messages that come at the same moment keep their own bytes", async () => {
+    for (const [at, node] of world.nodes.entries()) {
+      const channel = fresh();
+      const texts = Array.from({ length: 300 }, (_, i) => `message-${String(i).padStart(3, "0")}`);
+      const workers = await node.workerPids();
+      // They all lie there when the workers look.
+      for (const pid of workers) process.kill(pid, "SIGSTOP");
+      const posted = texts.map((text) => post(at, channel, text));
+      await Bun.sleep(50);
+      for (const pid of workers) process.kill(pid, "SIGCONT");
+      await Promise.all(posted);
+      const { text } = await node.request(`/poll/${channel}.b300`);
+      expect(text.match(/message-\d+/g)?.sort()).toEqual(texts);
+    }
+  });
+
   test("bytes, event ids and types come as they went in", async () => {
     const channel = fresh();
     const bytes = new Uint8Array(256).map((_, i) => i);

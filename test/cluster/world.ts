@@ -49,7 +49,9 @@ export class World {
     cluster = "",
     again: { folder?: string; port?: number } = {},
   ): Promise<RunningServer> {
-    return startServer({ toml: nodeToml(this.wire.port, name, cluster), ...again });
+    // Both doors in one cluster.
+    const args = name === "node-1" ? ["--listener", "wire"] : [];
+    return startServer({ toml: nodeToml(this.wire.port, name, cluster), args, ...again });
   }
 
   node(at: number): RunningServer {
