@@ -325,7 +325,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
 }
 
 const clusterNode = (
-  { messages: { ttlSec } }: Config,
+  { messages: { ttlSec, keyWindowSec } }: Config,
   cluster: ClusterConfig,
   { store, slot }: WorkerOptions,
   published: () => void,
@@ -335,6 +335,7 @@ const clusterNode = (
     store,
     slot,
     messageTtlSec: ttlSec,
+    keyWindowSec,
     published,
     version: VERSION,
     notes: null,

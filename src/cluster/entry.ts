@@ -43,6 +43,8 @@ export interface Authorship {
   readonly request: number;
   readonly term: number;
   readonly n: number;
+  /** Of a message. */
+  readonly position: number;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -198,5 +200,5 @@ export function readAuthorship([id, fields]: RawEntry): Authorship | null {
   const head = fields[1];
   if (head === undefined || (head[0] !== MESSAGE && head[0] !== DELETION)) return null;
   const line = head.subarray(0, head.indexOf(LINE_END)).toString("latin1").split(" ");
-  return { ...readId(id), who: line.at(-2) ?? "", request: Number(line.at(-1)) };
+  return { ...readId(id), who: line.at(-2) ?? "", request: Number(line.at(-1)), position: Number(line[5]) };
 }

@@ -16,17 +16,25 @@ export class ShardKeys {
   readonly nodes: string;
   /** What was taken back; of the first shard. */
   readonly revoked: string;
-  readonly #prefix: string;
+  readonly #counters: Buffer;
+  readonly #keyed: Buffer;
 
   constructor(name: string, shard: number) {
-    this.#prefix = `{sluice:${name}:${shard}}`;
-    this.meta = `${this.#prefix}meta`;
-    this.log = `${this.#prefix}log`;
-    this.nodes = `${this.#prefix}nodes`;
-    this.revoked = `${this.#prefix}revoked`;
+    const prefix = `{sluice:${name}:${shard}}`;
+    this.meta = `${prefix}meta`;
+    this.log = `${prefix}log`;
+    this.nodes = `${prefix}nodes`;
+    this.revoked = `${prefix}revoked`;
+    this.#counters = Buffer.from(`${prefix}c:`);
+    this.#keyed = Buffer.from(`${prefix}k:`);
   }
 
   counter(channel: Uint8Array): Buffer {
-    return Buffer.concat([Buffer.from(`${this.#prefix}c:`), channel]);
+    return Buffer.concat([this.#counters, channel]);
+  }
+
+  /** Of an idempotency key, whose digest is known alone. */
+  keyed(digest: Uint32Array): Buffer {
+    return Buffer.concat([this.#keyed, Buffer.from(digest.buffer, digest.byteOffset, digest.byteLength)]);
   }
 }

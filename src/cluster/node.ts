@@ -19,6 +19,8 @@ export interface ClusterNodeOptions {
   readonly store: Store;
   readonly slot: number;
   readonly messageTtlSec: number;
+  /** How long idempotency keys are remembered. */
+  readonly keyWindowSec: number;
   /** Messages have come into the store. */
   readonly published: () => void;
   readonly version: string;
@@ -49,7 +51,7 @@ export class ClusterNode {
 
   private constructor(options: ClusterNodeOptions) {
     this.#options = options;
-    const { config, store, slot, messageTtlSec } = options;
+    const { config, store, slot, messageTtlSec, keyWindowSec } = options;
     const replica = replicaOf(store);
     const ttlMs = messageTtlSec === 0 ? LONGEST_RETENTION_MS : messageTtlSec * 1000;
     this.#retentionMs = Math.max(ttlMs, LEAST_RETENTION_MS);
@@ -65,10 +67,11 @@ export class ClusterNode {
         replica,
         epoch: () => store.epoch,
         who,
+        kept: [String(this.#retentionMs), String(keyWindowSec)],
       });
       return { keys, publisher };
     });
-    this.order = new ClusterOrder(config, this.#writers, replica, this.#retentionMs, (ms) => {
+    this.order = new ClusterOrder(config, this.#writers, replica, (ms) => {
       store.count(slot, Counter.ENGINE_PUBLISHES, 1);
       store.count(slot, Counter.ENGINE_PUBLISH_US, Math.round(ms * 1000));
       for (const [limitMs, counter] of ENGINE_LATENCIES) if (ms <= limitMs) store.count(slot, counter, 1);

@@ -4,6 +4,7 @@
  */
 import type { ClusterConfig } from "../config/model.ts";
 import { type Refusal, Refusals } from "../errors.ts";
+import { KEY_REUSED, type KeyMark } from "../store/keys.ts";
 import type { ReplicaStore, RevokedMark } from "../store/replica-store.ts";
 import { type ShardKeys, shardOf } from "./keys.ts";
 import { MOST_NOTE_BYTES } from "./notes.ts";
@@ -21,6 +22,19 @@ interface Content {
   readonly stored: boolean;
 }
 
+/**
+ * A message in one of its channels that wants to know more (publish/put.ts): with an idempotency key, of a batch, or of a publisher who asks for
+ * the position. `put` says what became of it: `refusal`, or its position, which with `isDuplicate` is that of the message that the key came with
+ * before; `outcome` KEY_REUSED where that was another message.
+ */
+export interface Put extends Named, Content {
+  readonly key: KeyMark | null;
+  outcome: number;
+  position: number;
+  isDuplicate: boolean;
+  refusal: Refusal | null;
+}
+
 export interface ShardWriter {
   readonly keys: ShardKeys;
   readonly publisher: Publisher;
@@ -36,13 +50,11 @@ interface Waiting {
 /** It was taken: whoever waits longer than this for the own reader is answered all the same. */
 const OWN_READER_MS = 1000;
 const LOOK_MS = 1;
-const NOTHING = new Uint8Array(0);
 
 export class ClusterOrder {
   readonly #config: ClusterConfig;
   readonly #writers: readonly ShardWriter[];
   readonly #replica: ReplicaStore;
-  readonly #retention: string;
   #waiting: Waiting[] = [];
   #timer: ReturnType<typeof setTimeout> | null = null;
   readonly #took: (ms: number) => void;
@@ -52,28 +64,69 @@ export class ClusterOrder {
     config: ClusterConfig,
     writers: readonly ShardWriter[],
     replica: ReplicaStore,
-    retentionMs: number,
     took: (ms: number) => void,
   ) {
     this.#config = config;
     this.#writers = writers;
     this.#replica = replica;
-    this.#retention = String(retentionMs);
     this.#took = took;
   }
 
-  append(targets: readonly Named[], { data, eventId, eventType, stored }: Content): Promise<Refusal | null> {
-    const flags = `${stored ? "s" : "-"}${eventId === null ? "" : "i"}${eventType === null ? "" : "t"}`;
-    const head = [this.#retention, flags, data, eventId ?? NOTHING, eventType ?? NOTHING];
-    return this.#each(
-      targets.map(({ name }) => name),
-      "m",
-      head,
-    );
+  append(targets: readonly Named[], content: Content): Promise<Refusal | null> {
+    const [only, second] = targets;
+    if (only !== undefined && second === undefined)
+      return this.#message(only.name, content, null).then(refusalOf);
+    // Of one turn, so they are one call a shard; of several shards each answers for itself.
+    return Promise.all(targets.map(({ name }) => this.#message(name, content, null))).then(firstRefusal);
   }
 
-  remove(names: readonly Uint8Array[], text: Uint8Array): Promise<Refusal | null> {
-    return this.#each(names, "d", [text]);
+  /** All of them are on their way when this returns, in their order, up to 64 a call of the engine. */
+  async put(messages: readonly Put[]): Promise<void> {
+    await Promise.all(messages.map((message) => this.#put(message)));
+  }
+
+  async #put(message: Put): Promise<void> {
+    const answer = await this.#message(message.name, message, message.key);
+    if (answer.kind === "accepted") {
+      message.outcome = message.position = answer.position;
+      message.isDuplicate = answer.isDuplicate;
+    } else if (answer.kind === "conflict") message.outcome = KEY_REUSED;
+    else message.refusal = refusalOf(answer);
+  }
+
+  /** Answered when it is in this node's store as well. */
+  async #message(name: Uint8Array, content: Content, mark: KeyMark | null): Promise<Answer> {
+    const shard = shardOf(name, this.#config.shards);
+    const writer = this.#writers[shard];
+    if (writer === undefined) return AWAY;
+    const { data, eventId, eventType, stored } = content;
+    const flags = `${stored ? "s" : "-"}${eventId === null ? "" : "i"}${eventType === null ? "" : "t"}`;
+    const keyed = mark === null ? null : { key: writer.keys.keyed(mark.digest), body: bodyOf(mark) };
+    const counter = writer.keys.counter(name);
+    const beganMs = performance.now();
+    const call = { kind: "m", counter, name, flags, data, eventId, eventType, keyed } as const;
+    const answer = await writer.publisher.append(call);
+    if (answer.kind !== "accepted") return answer;
+    this.#took(performance.now() - beganMs);
+    if (!this.#replica.hasReached(shard, answer.term, answer.n)) await this.#inStore(shard, answer);
+    return answer;
+  }
+
+  /** One call a shard, in the order of the names; of several shards each answers for itself. */
+  async remove(names: readonly Uint8Array[], text: Uint8Array): Promise<Refusal | null> {
+    const byShard = Map.groupBy(names, (name) => shardOf(name, this.#config.shards));
+    const removed = [...byShard].map(([shard, some]) => this.#remove(shard, some, text));
+    return firstRefusal(await Promise.all(removed));
+  }
+
+  async #remove(shard: number, names: readonly Uint8Array[], text: Uint8Array): Promise<Answer> {
+    const writer = this.#writers[shard];
+    if (writer === undefined) return AWAY;
+    const counters = names.map((name) => writer.keys.counter(name));
+    const answer = await writer.publisher.append({ kind: "d", counters, rest: [text, ...names] });
+    if (answer.kind === "accepted" && !this.#replica.hasReached(shard, answer.term, answer.n))
+      await this.#inStore(shard, answer);
+    return answer;
   }
 
   /** What was taken back on this node counts on all; by way of the first shard. */
@@ -83,7 +136,7 @@ export class ClusterOrder {
     const rest = [low, high, issuedBeforeSec, untilSec].map(String);
     const counters = [Buffer.from(writer.keys.revoked)];
     const answer = await writer.publisher.append({ kind: "r", counters, rest });
-    return answer.kind === "accepted" ? null : refusalOf(answer);
+    return refusalOf(answer);
   }
 
   /** Nobody waits for it to be in the store: whoever listens hears it from the log (notes.ts). */
@@ -96,46 +149,7 @@ export class ClusterOrder {
       counters: [],
       rest: [node, life, channel, said],
     });
-    return answer.kind === "accepted" ? null : refusalOf(answer);
-  }
-
-  /** One call a shard, in the order of the names; of several shards each answers for itself. */
-  async #each(
-    names: readonly Uint8Array[],
-    kind: "m" | "d",
-    head: readonly (string | Uint8Array)[],
-  ): Promise<Refusal | null> {
-    const [only] = names;
-    if (only !== undefined && names.length === 1)
-      return this.#call(shardOf(only, this.#config.shards), names, kind, head);
-    const byShard = new Map<number, Uint8Array[]>();
-    for (const name of names) {
-      const shard = shardOf(name, this.#config.shards);
-      const some = byShard.get(shard);
-      if (some === undefined) byShard.set(shard, [name]);
-      else some.push(name);
-    }
-    const outcomes = await Promise.all(
-      [...byShard].map(([shard, some]) => this.#call(shard, some, kind, head)),
-    );
-    return outcomes.find((outcome) => outcome !== null) ?? null;
-  }
-
-  async #call(
-    shard: number,
-    names: readonly Uint8Array[],
-    kind: "m" | "d",
-    head: readonly (string | Uint8Array)[],
-  ): Promise<Refusal | null> {
-    const writer = this.#writers[shard];
-    if (writer === undefined) return Refusals.internal;
-    const beganMs = performance.now();
-    const counters = names.map((name) => writer.keys.counter(name));
-    const answer = await writer.publisher.append({ kind, counters, rest: [...head, ...names] });
-    if (answer.kind !== "accepted") return refusalOf(answer);
-    this.#took(performance.now() - beganMs);
-    if (this.#replica.hasReached(shard, answer.term, answer.n)) return null;
-    return await this.#inStore(shard, answer);
+    return refusalOf(answer);
   }
 
   #inStore(shard: number, accepted: Accepted): Promise<null> {
@@ -171,8 +185,16 @@ export class ClusterOrder {
   }
 }
 
-function refusalOf({ kind }: Exclude<Answer, Accepted>): Refusal {
+const AWAY: Answer = { kind: "away" };
+const bodyOf = ({ bodyHigh, bodyLow }: KeyMark): string => `${bodyHigh}.${bodyLow}`;
+
+const firstRefusal = (answers: readonly Answer[]): Refusal | null =>
+  answers.map(refusalOf).find((refusal) => refusal !== null) ?? null;
+
+function refusalOf({ kind }: Answer): Refusal | null {
   switch (kind) {
+    case "accepted":
+      return null;
     case "away":
       return Refusals.engineAway;
     case "full":

@@ -15,6 +15,7 @@ import type { Redis } from "ioredis";
 import type { ClusterConfig, EngineAddress } from "../config/model.ts";
 import { log } from "../log.ts";
 import type { ReplicaStore } from "../store/replica-store.ts";
+import { answerAt, callsOf, wordsOf } from "./calls.ts";
 import { EngineLink, type Session } from "./engine-link.ts";
 import { type RawEntry, readAuthorship, readId } from "./entry.ts";
 import type { ShardKeys } from "./keys.ts";
@@ -44,6 +45,8 @@ export interface PublisherOptions {
   readonly epoch: () => number;
   /** Of this worker's life, in every entry it writes. */
   readonly who: string;
+  /** How long the engine keeps a channel's counter (milliseconds), and an idempotency key (seconds). */
+  readonly kept: readonly [retention: string, window: string];
 }
 
 export class Publisher {
@@ -140,39 +143,24 @@ export class Publisher {
   }
 
   #write(session: Session, requests: readonly Request[]): void {
-    const { keys, replica, shard, epoch, config, who } = this.#options;
+    const { keys, replica, shard, epoch, config, who, kept } = this.#options;
     const { term, top, published } = replica.shard(shard);
-    const known = [session.server.runId, term, top, published, replica.clock.sec, epoch(), config.shards].map(
-      String,
-    );
-    const pipeline = session.redis.pipeline();
-    for (const { call, number } of requests) {
-      const names = [keys.meta, keys.log, keys.nodes, ...call.counters];
-      const rest = call.rest.map((part) =>
-        typeof part === "string" ? part : Buffer.from(part.buffer, part.byteOffset, part.length),
-      );
-      const head = [sha, String(names.length), ...names, call.kind, ...known, who, String(number)];
-      pipeline.callBuffer("EVALSHA", [...head, ...rest]);
-    }
-    pipeline.exec().then(
-      (results) => {
-        for (const [at, request] of requests.entries()) {
-          const [error, reply] = results?.[at] ?? [new Error("no answer"), null];
-          if (error === null) this.#replied(request, reply);
-          else this.#refused(session, request, error.message);
-        }
+    const { runId } = session.server;
+    const numbers = [term, top, published, replica.clock.sec, epoch(), config.shards].map(String);
+    const context = { keys: [keys.meta, keys.log, keys.nodes], known: [runId, ...numbers, who], kept };
+    for (const call of callsOf(requests)) this.#call(session, call, [sha, ...wordsOf(call, context)]);
+  }
+
+  #call(session: Session, requests: readonly Request[], words: (string | Buffer)[]): void {
+    session.redis.callBuffer("EVALSHA", words).then(
+      (reply) => {
+        for (const [place, request] of requests.entries()) this.#answer(request, answerAt(reply, place));
       },
       (error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
         for (const request of requests) this.#refused(session, request, message);
       },
     );
-  }
-
-  #replied(request: Request, reply: unknown): void {
-    const [term, n] = Array.isArray(reply) ? reply.map((part) => Number(String(part))) : [];
-    if (term === undefined || n === undefined) this.#answer(request, { kind: "unknown" });
-    else this.#answer(request, { kind: "accepted", term, n });
   }
 
   #refused(session: Session, request: Request, message: string): void {
@@ -273,8 +261,9 @@ export class Publisher {
     const author = readAuthorship(raw);
     if (author === null || author.who !== this.#options.who) return;
     const request = this.#open.get(author.request);
-    const { term, n } = author;
-    if (request !== undefined) this.#answer(request, { kind: "accepted", term, n });
+    const { term, n, position } = author;
+    if (request !== undefined)
+      this.#answer(request, { kind: "accepted", term, n, position, isDuplicate: false });
   }
 
   /** Nobody waits longer than engine_timeout; a server that let one wait so long is given up. */

@@ -2,8 +2,14 @@
  * The one script that writes: it gives the place in the order, opens incarnations, and puts entries into the log, all in one step of the
  * engine. Called with EVALSHA by engine-connection.ts. Numbers leave Lua as text of all their digits: they have up to 16, and Lua would round.
  *
- *   KEYS  meta, log, nodes, then a counter for each channel
- *   ARGV  kind, run, known term, top, total, second, epoch, shards, who, request, then what the kind wants
+ *   KEYS  meta, log, nodes, then a counter for each channel, then one for each message with an idempotency key
+ *   ARGV  kind, run, known term, top, total, second, epoch, shards, who, then what the kind wants:
+ *
+ *   m  retention, window, then up to MOST_MESSAGES times: channel, flags, data, event id, event type, request, hash of what came with its key ('': none)
+ *   others  request, …
+ *
+ * Messages are answered with position and count each: of one whose key is known, the position of the first and DUPLICATE or, where that was
+ * another message, CONFLICT.
  *
  * Keys of a shard share one hash tag, so all of them are on one server of a Redis Cluster.
  *
@@ -17,6 +23,13 @@ export const START_MS = 1735689600000; // 2025-01-01, where positions begin to c
 export const POSITIONS_A_MS = 1024;
 /** Where the clock is behind: so far above the highest position that is known. */
 export const GUARD = 1048576;
+
+/** Where the messages of a call begin in ARGV, and how many words each has. */
+export const MESSAGES_FROM = 12;
+export const WORDS_A_MESSAGE = 7;
+/** Instead of a count. */
+export const DUPLICATE = -1;
+export const CONFLICT = -2;
 
 export const APPEND = `
 local function text(number) return string.format('%.0f', number) end
@@ -52,32 +65,59 @@ if found[1] ~= ARGV[2] or tonumber(ARGV[3]) > term or tonumber(ARGV[4]) > top th
 end
 local answer = {}
 if kind == 'm' then
-  local flags, data, id, eventType = ARGV[12], ARGV[13], ARGV[14], ARGV[15]
-  local fields = {'d', data}
-  if string.find(flags, 'i') then fields[#fields + 1] = 'i' fields[#fields + 1] = id end
-  if string.find(flags, 't') then fields[#fields + 1] = 't' fields[#fields + 1] = eventType end
-  for at = 4, #KEYS do
-    local key = KEYS[at]
-    local counter = redis.call('HMGET', key, 'p', 'b', 'o')
-    local position, from, count = tonumber(counter[1]), tonumber(counter[2]), tonumber(counter[3] or 0)
-    if not position then
-      from = math.max(clock, top)
-      position = from
-    elseif from < base then
-      redis.call('HSET', key, 'q', counter[1], 'z', counter[3])
-      from = base
-      position = base
+  local retention, window = ARGV[10], ARGV[11]
+  local items = (#ARGV - ${MESSAGES_FROM - 1}) / ${WORDS_A_MESSAGE}
+  local keyed = 3 + items
+  for item = 1, items do
+    local at = ${MESSAGES_FROM} + (item - 1) * ${WORDS_A_MESSAGE}
+    local name, flags, data, body = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 6]
+    local known = false
+    if body ~= '' then
+      keyed = keyed + 1
+      known = redis.call('GET', KEYS[keyed])
     end
-    position = position + 1
-    count = count + 1
-    total = total + 1
-    top = math.max(top, position)
-    tick(1)
-    append('m ' .. place() .. ' ' .. text(position) .. ' ' .. text(from) .. ' ' .. text(count) .. ' ' .. flags .. ' ' .. ARGV[9] .. ' ' .. ARGV[10] .. '\\n' .. ARGV[16 + at - 4], unpack(fields))
-    redis.call('HSET', key, 'p', text(position), 'b', text(from), 'o', text(count))
-    redis.call('PEXPIRE', key, ARGV[11])
-    answer[#answer + 1] = text(position)
-    answer[#answer + 1] = text(count)
+    if known then
+      local space = string.find(known, ' ', 1, true)
+      local isSame = string.sub(known, space + 1) == body
+      answer[#answer + 1] = isSame and string.sub(known, 1, space - 1) or '0'
+      answer[#answer + 1] = isSame and '${DUPLICATE}' or '${CONFLICT}'
+    else
+      local key = KEYS[3 + item]
+      local counter = redis.call('HMGET', key, 'p', 'b', 'o', 'e')
+      local position, from, count = tonumber(counter[1]), tonumber(counter[2]), tonumber(counter[3] or 0)
+      if not position then
+        from = math.max(clock, top)
+        position = from
+      elseif from < base then
+        redis.call('HSET', key, 'q', counter[1], 'z', counter[3])
+        from = base
+        position = base
+      end
+      position = position + 1
+      count = count + 1
+      total = total + 1
+      top = math.max(top, position)
+      tick(1)
+      local head = 'm ' .. place() .. ' ' .. text(position) .. ' ' .. text(from) .. ' ' .. text(count) .. ' ' .. flags .. ' ' .. ARGV[9] .. ' ' .. ARGV[at + 5] .. '\\n' .. name
+      if flags == 's' or flags == '-' then
+        append(head, 'd', data)
+      else
+        local fields = {'d', data}
+        if string.find(flags, 'i') then fields[#fields + 1] = 'i' fields[#fields + 1] = ARGV[at + 3] end
+        if string.find(flags, 't') then fields[#fields + 1] = 't' fields[#fields + 1] = ARGV[at + 4] end
+        append(head, unpack(fields))
+      end
+      -- The counter outlives its messages by the retention at least; that is written anew when a quarter of it is over.
+      if counter[4] and math.abs(second - tonumber(counter[4])) * 4000 < tonumber(retention) then
+        redis.call('HSET', key, 'p', text(position), 'b', text(from), 'o', text(count))
+      else
+        redis.call('HSET', key, 'p', text(position), 'b', text(from), 'o', text(count), 'e', time[1])
+        redis.call('PEXPIRE', key, text(tonumber(retention) * 1.25))
+      end
+      if body ~= '' then redis.call('SET', KEYS[keyed], text(position) .. ' ' .. body, 'EX', window) end
+      answer[#answer + 1] = text(position)
+      answer[#answer + 1] = text(count)
+    end
   end
 elseif kind == 'd' then
   for at = 4, #KEYS do

@@ -117,7 +117,7 @@ describe.if(hasRedis)("two nodes", () => {
       for (const pid of workers) process.kill(pid, "SIGCONT");
       await Promise.all(posted);
       const { text } = await node.request(`/poll/${channel}.b300`);
-      expect(text.match(/message-\d+/g)?.sort()).toEqual(texts);
+      expect([...(text.match(/message-\d+/g) ?? [])].sort()).toEqual(texts);
     }
   });
 

@@ -47,7 +47,7 @@ export class LocalNode {
     first.store.close();
     this.store = openStore({ ...shape, path, clustered: true }, POLICY).store;
     const slot = this.store.claimSlot(process.pid, 1);
-    const common = { config, store: this.store, slot, messageTtlSec: 60, version: "test" };
+    const common = { config, store: this.store, slot, messageTtlSec: 60, keyWindowSec: 300, version: "test" };
     const node = ClusterNode.of({ ...common, published: () => undefined, notes });
     if (node === null) throw new Error("the store is none of a cluster");
     this.node = node;
@@ -72,6 +72,7 @@ export class LocalNode {
       replica,
       epoch: () => this.store.epoch,
       who: "test:0",
+      kept: ["3600000", "300"],
     });
   }
 

@@ -228,7 +228,7 @@ export class TermsWorld {
       "4",
       ...[KEYS.meta, KEYS.log, KEYS.nodes, KEYS.counter(channel).toString()],
       ...["m", this.#run, known.term, known.top, known.published, known.sec, known.epoch, 1].map(String),
-      ...["who", String(this.publishes), "3600000", "s", text, "", "", channel.toString()],
+      ...["who", "3600000", "300", channel.toString(), "s", text, "", "", String(this.publishes), ""],
     )) as string[];
     const position = Number(answer[2]);
     const before = given.known.get(position);

@@ -97,7 +97,7 @@ describe.if(hasRedis)("terms and forks", () => {
     ],
     [
       "positions go on where this history stands",
-      without("from = base\n      position = base", "from = from"),
+      without("from = base\n        position = base", "from = from"),
       /was that of/,
     ],
     ["the fork is not told", without("text(fork) .. ' '", "text(999999999) .. ' '"), /./],
