@@ -15,6 +15,10 @@ import type { Accepted, Answer } from "./request.ts";
 interface Named {
   readonly name: Uint8Array;
 }
+interface Target extends Named {
+  /** Position of its message. */
+  lastId: number;
+}
 interface Content {
   readonly data: Uint8Array;
   readonly eventId: Uint8Array | null;
@@ -72,12 +76,17 @@ export class ClusterOrder {
     this.#took = took;
   }
 
-  append(targets: readonly Named[], content: Content): Promise<Refusal | null> {
+  append(targets: readonly Target[], content: Content): Promise<Refusal | null> {
     const [only, second] = targets;
-    if (only !== undefined && second === undefined)
-      return this.#message(only.name, content, null).then(refusalOf);
+    if (only !== undefined && second === undefined) return this.#append(only, content).then(refusalOf);
     // Of one turn, so they are one call a shard; of several shards each answers for itself.
-    return Promise.all(targets.map(({ name }) => this.#message(name, content, null))).then(firstRefusal);
+    return Promise.all(targets.map((target) => this.#append(target, content))).then(firstRefusal);
+  }
+
+  async #append(target: Target, content: Content): Promise<Answer> {
+    const answer = await this.#message(target.name, content, null);
+    if (answer.kind === "accepted") target.lastId = answer.position;
+    return answer;
   }
 
   /** All of them are on their way when this returns, in their order, up to 64 a call of the engine. */

@@ -144,8 +144,11 @@ export class RequestContext implements Context {
       );
     });
 
-  readonly publish = (channel: string, data: string | Uint8Array, options?: PublishOptions): PublishResult =>
-    publishFrom(this.#host, channel, data, options);
+  readonly publish = (
+    channel: string,
+    data: string | Uint8Array,
+    options?: PublishOptions,
+  ): Promise<PublishResult> => publishFrom(this.#host, channel, data, options);
 
   readonly channel = (name: string): ChannelStatistics | null => channelStatistics(this.#host, name);
 

@@ -1,7 +1,8 @@
 /** `context.publish` and `context.channel`: what a handler may do with channels. Its own publishes pass no hook. */
 import type { ChannelStatistics, PublishOptions, PublishResult } from "sluice";
 import { type Refusal, Refusals } from "../errors.ts";
-import { ingest, openTarget } from "../publish/ingest.ts";
+import { log } from "../log.ts";
+import { ingestPatiently, openTarget } from "../publish/ingest.ts";
 import { channelCounts, countsByName } from "../store/channel-statistics.ts";
 import { nameRefusal } from "../wire/channels-path.ts";
 import { atHandler } from "./failure.ts";
@@ -13,7 +14,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** What the store takes. */
 const MAX_EVENT_NAME_BYTES = 65_534;
 
-/** What `publish` and `subscribe` throw; `status` and `code` are those of the error table. */
+/** What `publish` rejects with and `subscribe` throws; `status` and `code` are those of the error table. */
 export class RefusedError extends Error {
   readonly status: number;
   readonly code: string;
@@ -37,25 +38,54 @@ export function channelBytes({ config }: HandlerHost, name: unknown): Uint8Array
   return bytes;
 }
 
-/** Throws a RefusedError when it is refused: nothing was published then. */
+/**
+ * Rejects with a RefusedError when it is refused: nothing was published then. On one machine it is in the store when this returns, unless that
+ * is busy; in a cluster it is when the engine has answered.
+ */
 export function publishFrom(
   host: HandlerHost,
   channel: string,
   data: string | Uint8Array,
+  options?: PublishOptions,
+): Promise<PublishResult> {
+  const published = publishOne(host, channel, data, options);
+  // Somebody's code may not wait for it.
+  published.catch(tellOfRefused);
+  return published;
+}
+
+async function publishOne(
+  host: HandlerHost,
+  channel: string,
+  data: string | Uint8Array,
   { stored = true, eventId, eventType }: PublishOptions = {},
-): PublishResult {
+): Promise<PublishResult> {
+  const { ingest } = host;
   const name = channelBytes(host, channel);
-  const bytes = dataBytes(data);
+  const given = dataBytes(data);
+  // It may be waited for, and the handler do something else with its bytes.
+  const bytes = ingest.order && given === data ? given.slice() : given;
   if (bytes.length === 0) throw atHandler(new RefusedError(Refusals.emptyMessage));
   const draft = { data: bytes, eventId: eventName(eventId), eventType: eventName(eventType), stored };
-  const target = openTarget(host.ingest.store, name, Date.now());
+  const target = openTarget(ingest.store, name, Date.now());
   if ("status" in target) throw atHandler(new RefusedError(target));
-  const refusal = ingest(host.ingest, [target], draft, Date.now());
+  const outcome = ingestPatiently(ingest, [target], draft, Date.now(), draft);
+  const refusal = outcome instanceof Promise ? await outcome : outcome;
   if (refusal !== null) throw atHandler(new RefusedError(refusal));
-  const counts = channelCounts(host.ingest.store, target);
+  const counts = channelCounts(ingest.store, target);
   // Deleted right after the message went in: only its number is known.
   const { published = target.lastId, stored: kept = 0, subscribers = 0 } = counts ?? {};
   return { channel, published, stored: kept, subscribers, id: target.lastId };
+}
+
+let toldMs = Number.NEGATIVE_INFINITY;
+
+/** A line a second says as much as thousands. */
+function tellOfRefused(error: unknown): void {
+  if (performance.now() - toldMs < 1000) return;
+  toldMs = performance.now();
+  const why = error instanceof RefusedError ? error.code : String(error);
+  log("warn", "what a handler published was not taken", { why });
 }
 
 export function channelStatistics(host: HandlerHost, channel: string): ChannelStatistics | null {

@@ -28,8 +28,8 @@ declare module "sluice" {
     readonly grant: Grant | null;
     /** Aborts when the client went away, when the time limit is over, or when the server is about to stop. */
     readonly signal: AbortSignal;
-    /** Publishes one message. Throws when it is refused; the error's `status` says why, as an HTTP status would. */
-    publish(channel: string, data: string | Uint8Array, options?: PublishOptions): PublishResult;
+    /** Publishes one message. Rejects when it is refused; the error's `status` says why, as an HTTP status would. */
+    publish(channel: string, data: string | Uint8Array, options?: PublishOptions): Promise<PublishResult>;
     /** What is known of a channel; null: there is none. */
     channel(name: string): ChannelStatistics | null;
     /**
@@ -72,7 +72,7 @@ declare module "sluice" {
   }
 
   export interface PublishResult extends ChannelStatistics {
-    /** 1, 2, 3 … in the channel. */
+    /** 1, 2, 3 … in the channel; in a cluster the position, which grows. */
     readonly id: number;
   }
 

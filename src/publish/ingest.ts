@@ -5,7 +5,6 @@
 import type { Refusal } from "../errors.ts";
 import { Refusals } from "../errors.ts";
 import type { ChannelQuota, MayMake } from "../front/channel-quota.ts";
-import { log } from "../log.ts";
 import type { Marks } from "../message.ts";
 import { ChannelRef, type NamedChannel } from "../store/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
@@ -70,27 +69,9 @@ export function openTarget(
 }
 
 /**
- * Appends the draft to each target in order; each gets an id and tag of its own (push-stream spec 2.4). Stops at the first refusal: what
- * went into earlier channels stays, as the specification says (6.5).
- */
-export function ingest(
-  inlet: Ingest,
-  targets: readonly Target[],
-  draft: Draft,
-  nowMs: number,
-): Refusal | null {
-  if (inlet.order) {
-    // Nobody waits for the engine here.
-    orderElsewhere(inlet, inlet.order, targets, draft).then(tellOfRefused, tellOfRefused);
-    return null;
-  }
-  appendFrom(inlet, 0, targets, draft, nowMs);
-  return refused;
-}
-
-/**
- * The same, where a busy store may be waited for beside the event loop: a promise then, and what is left is tried again. `asker` is whatever
- * stands for the request.
+ * Appends the draft to each target in order; each gets an id and tag of its own (push-stream spec 2.4). Stops at the first refusal: what went
+ * into earlier channels stays, as the specification says (6.5). A promise where it takes longer: a busy store is waited for beside the event
+ * loop, and what is left is tried again; or several nodes share one order. `asker` is whatever stands for the request.
  */
 export function ingestPatiently(
   inlet: Ingest,
@@ -102,16 +83,6 @@ export function ingestPatiently(
   if (inlet.order) return orderElsewhere(inlet, inlet.order, targets, draft);
   const appended = appendFrom(inlet, 0, targets, draft, nowMs);
   return refused === Refusals.busy ? ingestRest(inlet, appended, targets, draft, asker) : refused;
-}
-
-let toldMs = Number.NEGATIVE_INFINITY;
-
-/** A line a second says as much as thousands. */
-function tellOfRefused(refusal: Refusal | null | Error): void {
-  if (refusal === null || performance.now() - toldMs < 1000) return;
-  toldMs = performance.now();
-  const why = refusal instanceof Error ? refusal.message : refusal.code;
-  log("warn", "what a handler published was not taken", { why });
 }
 
 async function orderElsewhere(

@@ -14,7 +14,7 @@ import { clusterConfig, LocalNode } from "./local-node.ts";
 const room = Buffer.from("room");
 
 const publish = (node: LocalNode, text: string) =>
-  node.node.order.append([{ name: room }], {
+  node.node.order.append([{ name: room, lastId: 0 }], {
     data: Buffer.from(text),
     eventId: null,
     eventType: null,

@@ -71,7 +71,7 @@ describe.if(hasRedis)("messages put in together", () => {
     for (const channel of [0, 1, 2]) {
       const own = puts.filter((_, at) => at % 3 === channel);
       expect(history.get(`many-${channel}`)).toEqual(own.map(({ data }) => data.toString()));
-      own.forEach(({ position }, at) => expect(position).toBe((own[0]?.position ?? 0) + at));
+      expect(own.map(({ position }) => position)).toEqual(own.map((_, at) => (own[0]?.position ?? 0) + at));
     }
   });
 

@@ -4,7 +4,7 @@
  */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import { Turns } from "../../src/fanout/turns.ts";
-import { ingest, openTarget } from "../../src/publish/ingest.ts";
+import { ingestPatiently, openTarget } from "../../src/publish/ingest.ts";
 import { channelWord } from "../../src/store/arena.ts";
 import { channelCounts, countsByName, LivingChannels } from "../../src/store/channel-statistics.ts";
 import { CH_VERSION } from "../../src/store/layout.ts";
@@ -82,7 +82,13 @@ test("a message for a channel that was collected after it was found lands in no 
   for (let sec = 2; sec < 6; sec++) elsewhere.sweep(LATER_MS + sec * 1000);
   const draft = { data: bytes("for tenant 1 only"), eventId: null, eventType: null, stored: true };
   expect(
-    ingest({ store, slot: 0, published: () => undefined, onDisk: null }, [target], draft, LATER_MS),
+    ingestPatiently(
+      { store, slot: 0, published: () => undefined, onDisk: null },
+      [target],
+      draft,
+      LATER_MS,
+      draft,
+    ),
   ).toBeNull();
   expect(theirs.after(0)).toEqual(["1:theirs 1", "2:theirs 2"]);
   expect(new Channel(store, OURS).after(0)).toEqual(["1:for tenant 1 only"]);

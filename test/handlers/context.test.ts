@@ -9,7 +9,7 @@ setDefaultTimeout(60_000);
 const FILES: Record<string, string> = {
   "say.ts": `
     export default async ({ publish, query, request }) => {
-      try { return JSON.stringify(publish(query.get("id"), query.get("data") ?? new Uint8Array(await request.arrayBuffer()), JSON.parse(query.get("options") ?? "{}"))); }
+      try { return JSON.stringify(await publish(query.get("id"), query.get("data") ?? new Uint8Array(await request.arrayBuffer()), JSON.parse(query.get("options") ?? "{}"))); }
       catch (error) { return error.name + " " + error.status + " " + error.message; }
     };`,
   "know.ts": `export default ({ channel, query }) => JSON.stringify(channel(query.get("id")));`,
