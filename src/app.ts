@@ -49,6 +49,7 @@ import { subscribe, subscriberEndpoints } from "./subscribe/plugin.ts";
 import { type RefusedUpgrader, refuseSocket } from "./subscribe/refused-socket.ts";
 import { Room, type RoomOptions } from "./subscribe/room.ts";
 import { web } from "./web/plugin.ts";
+import { Webhooks } from "./webhooks/webhooks.ts";
 
 export interface WorkerOptions {
   readonly config: Config;
@@ -134,6 +135,9 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const cluster = config.cluster
     ? clusterNode(config, config.cluster, options, () => fanout.published())
     : null;
+  const webhooks = config.webhooks ? new Webhooks({ config: config.webhooks, store, slot }) : null;
+  // Those of a configuration of before are forgotten.
+  if (webhooks === null) store.webhooks.configure([], false, Date.now());
   const published = (): void => {
     fanout.published();
     disk?.settled();
@@ -145,6 +149,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     onDisk: disk?.settled ?? null,
     quota,
     order: cluster?.order ?? null,
+    marksOf: webhooks?.marksOf ?? null,
   };
   const handlerFiles = options.handlerFiles ?? loadHandlers(config);
   const host = new HandlerHost({
@@ -288,6 +293,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
 
   const stop = (): void => {
     clearInterval(housekeeping);
+    webhooks?.stop();
     cluster?.stop();
     room.stop();
     access.stop();
@@ -304,6 +310,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     async drain({ deadlineMs, perSecond, isReload }) {
       const endMs = performance.now() + deadlineMs;
       cluster?.leave();
+      webhooks?.leave();
       const shut = () => shutDoors(listeners, doors, { isReload, withinMs: deadlineMs * DOORS_SHARE });
       if (isReload || perSecond === 0) await shut();
       host.sendAway();
@@ -315,6 +322,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     },
     async quit() {
       cluster?.leave();
+      webhooks?.leave();
       await shutDoors(listeners, doors, { isReload: false, withinMs: QUIT_DOORS_MS });
       room.beginLastRound();
       while (limit.open > 0) await Bun.sleep(QUIT_LOOK_MS);

@@ -24,6 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   subscribe: ["leaves", "fanout", "store", "wire", "config", "front"],
   admin: ["leaves", "store", "fanout", "config", "wire", "front"],
   web: ["leaves", "config", "front"],
+  webhooks: ["leaves", "config", "store", "wire"],
   handlers: ["leaves", "access", "fanout", "store", "publish", "wire", "config", "front"],
   listen: ["leaves", "config", "fanout", "subscribe", "handlers", "wire"],
   entrance: ["leaves", "access", "config", "front", "store", "publish", "subscribe", "handlers"],
@@ -43,9 +44,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "handlers",
     "listen",
     "entrance",
+    "webhooks",
   ],
   supervisor: ["leaves", "app", "cluster", "store", "config", "handlers"],
-  cli: ["leaves", "access", "supervisor", "cluster", "config", "wire", "handlers"],
+  cli: ["leaves", "webhooks", "access", "supervisor", "cluster", "config", "wire", "handlers"],
   main: ["cli"],
 };
 

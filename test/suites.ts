@@ -36,6 +36,7 @@ export const SUITES: Readonly<Record<string, Kind>> = {
   admin: "files",
   proxies: "files",
   access: "files",
+  webhooks: "files",
   libraries: "files",
   build: "files",
   browser: "alone",

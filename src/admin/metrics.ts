@@ -2,10 +2,12 @@
  * `/metrics` in Prometheus text. The numbers live in the shared store, so a scrape of any worker tells of all, one series a worker;
  * prom-client only keeps names, labels and the text format. Loaded at the first scrape: it is no part of starting up.
  */
+import type { WebhooksConfig } from "../config/model.ts";
 import { Counter as Word } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { clusterMetrics } from "./cluster-metrics.ts";
 import { liveSlots } from "./live-slots.ts";
+import { webhookMetrics } from "./webhook-metrics.ts";
 
 interface PerWorker {
   readonly name: string;
@@ -48,7 +50,10 @@ const PER_WORKER: readonly PerWorker[] = [
 ];
 
 /** The exposition text and its content type. */
-export async function renderMetrics(store: Store): Promise<{ text: string; contentType: string }> {
+export async function renderMetrics(
+  store: Store,
+  webhooks: WebhooksConfig | null,
+): Promise<{ text: string; contentType: string }> {
   const { Counter, Gauge, Registry } = await import("prom-client");
   const registry = new Registry();
   for (const { name, help, counter, kind, divisor } of PER_WORKER) {
@@ -78,5 +83,8 @@ export async function renderMetrics(store: Store): Promise<{ text: string; conte
   sum("reclaimed_channels", "Channels that nobody used, dropped to make room for others", totals.reclaimed);
   sum("roomless_channels", "Channels that were refused because there was no room", totals.roomless);
   const text = await registry.metrics();
-  return { text: text + clusterMetrics(store), contentType: registry.contentType };
+  return {
+    text: text + clusterMetrics(store) + webhookMetrics(store, webhooks),
+    contentType: registry.contentType,
+  };
 }

@@ -2,7 +2,7 @@
 import { Elysia } from "elysia";
 import { ANTI_CACHE, closing, isLastRequest } from "../answer.ts";
 import type { Locator } from "../config/located-request.ts";
-import type { Config } from "../config/model.ts";
+import type { Config, WebhooksConfig } from "../config/model.ts";
 import type { Front } from "../front/front.ts";
 import type { Store } from "../store/store.ts";
 import { ChannelListings } from "./channel-listing.ts";
@@ -31,7 +31,7 @@ export const admin = ({ config, store, slot, ring, locator, front, isReady }: Ad
   const endpoints = config.locations.map((location) =>
     location.role.kind === "statistics" ? new StatisticsEndpoint(others, config, location, listings) : null,
   );
-  const builtIn = config.builtInPaths ? builtInPaths(store, isReady) : null;
+  const builtIn = config.builtInPaths ? builtInPaths(store, config.webhooks ?? null, isReady) : null;
   return new Elysia({ name: "admin" }).onRequest(({ request, server }) => {
     const located = locator.claim("statistics", request, server);
     const answer = located === null ? undefined : endpoints[located.index]?.handle(located);
@@ -46,12 +46,13 @@ export const admin = ({ config, store, slot, ring, locator, front, isReady }: Ad
 /** undefined: it is for none of these paths. Not routes of Elysia, which finds no path where there is no Host: health checks by HTTP/1.0. */
 function builtInPaths(
   store: Store,
+  webhooks: WebhooksConfig | null,
   isReady: () => boolean,
 ): (request: Request) => Response | Promise<Response> | undefined {
   const answers = new Map<string, () => Response | Promise<Response>>([
     ["/health/live", () => plain("ok\n", 200)],
     ["/health/ready", () => (isReady() ? plain("ready\n", 200) : plain("not ready\n", 503))],
-    ["/metrics", () => metrics(store)],
+    ["/metrics", () => metrics(store, webhooks)],
   ]);
   return (request) => {
     if (request.method !== "GET") return undefined;
@@ -70,7 +71,7 @@ function pathOf(url: string): string {
 
 const AFTER_SCHEME = "https://".length;
 
-async function metrics(store: Store): Promise<Response> {
-  const { text, contentType } = await renderMetrics(store);
+async function metrics(store: Store, webhooks: WebhooksConfig | null): Promise<Response> {
+  const { text, contentType } = await renderMetrics(store, webhooks);
   return new Response(text, { headers: { "Content-Type": contentType, ...ANTI_CACHE } });
 }

@@ -2,6 +2,7 @@
 import { checkAccess } from "../access/check.ts";
 import { type LoadOutcome, type LoadRequest, loadConfig } from "../config/load.ts";
 import { checkHandlers } from "../handlers/check.ts";
+import { checkWebhooks } from "../webhooks/check.ts";
 
 export type CheckedOutcome = LoadOutcome & {
   /** Handler files and what they import: they change what is served as the configuration does. */
@@ -13,7 +14,13 @@ export function loadCheckedConfig(request: LoadRequest): CheckedOutcome {
   const outcome = loadConfig(request);
   const code = outcome.ok ? outcome.config.locations : outcome.code;
   const { faults: codeFaults, files } = checkHandlers(code, request.file);
-  const faults = outcome.ok ? [...codeFaults, ...checkAccess(outcome.config, request.file)] : codeFaults;
+  const faults = outcome.ok
+    ? [
+        ...codeFaults,
+        ...checkAccess(outcome.config, request.file),
+        ...checkWebhooks(outcome.config, request.file),
+      ]
+    : codeFaults;
   if (outcome.ok && faults.length === 0) return { ...outcome, handlerFiles: files };
   const { warnings } = outcome;
   const all = outcome.ok ? faults : [...outcome.faults, ...faults];

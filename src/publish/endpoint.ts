@@ -8,6 +8,7 @@ import type { Config, LocationConfig } from "../config/model.ts";
 import type { Answer } from "../direct-answer.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import type { Judge, LocationHooks, OfferedDraft } from "../front/location-hooks.ts";
+import type { Marks } from "../message.ts";
 import { AnswerHeaders, type HeaderSet } from "./answer-headers.ts";
 import { AskedChannels } from "./asked-channels.ts";
 import { readBody, wholeBody } from "./body.ts";
@@ -164,9 +165,17 @@ export class PublisherEndpoint {
     if (Math.max(eventId?.length ?? 0, eventType?.length ?? 0) > MAX_EVENT_NAME_BYTES)
       return this.#replies.refuse(Refusals.eventNameTooLarge, headers);
     const judge = this.#hooks?.judge(located) ?? null;
-    if (judge !== null) return this.#judged(located, headers, targets, judge, { data, eventId, eventType });
-    const draft = { data, eventId, eventType, stored: this.#location.storeMessages };
+    const marks = this.#marksOf(located, data);
+    if (judge !== null)
+      return this.#judged(located, headers, targets, judge, marks, { data, eventId, eventType });
+    const draft = { data, eventId, eventType, stored: this.#location.storeMessages, marks };
     return this.#store(located, headers, targets, draft);
+  }
+
+  /** null: no webhook is told of publishes, or there is nothing to say. */
+  #marksOf(located: LocatedRequest, data: Uint8Array): Marks | null {
+    const { marksOf } = this.#ingest;
+    return marksOf ? marksOf(located.user, located.header("x-sluice-signature"), data) : null;
   }
 
   #judged(
@@ -174,13 +183,14 @@ export class PublisherEndpoint {
     headers: HeaderSet,
     targets: readonly Target[],
     judge: Judge,
+    marks: Marks | null,
     draft: OfferedDraft,
   ): Answer | Promise<Answer> {
     const stored = this.#location.storeMessages;
     const act = (said: OfferedDraft | Refusal): Answer | Promise<Answer> =>
       "status" in said
         ? this.#replies.refuse(said, headers)
-        : this.#store(located, headers, targets, { ...said, stored });
+        : this.#store(located, headers, targets, { ...said, stored, marks });
     const names = targets.map(({ name }) => name);
     const verdict = judge(names, draft);
     return verdict instanceof Promise ? verdict.then(act) : act(verdict);

@@ -24,6 +24,11 @@ export interface Ingest {
   readonly onDisk: (() => Promise<boolean>) | null;
   /** How many channels an address may make; absent: any number. */
   readonly quota?: ChannelQuota | null;
+  /**
+   * What webhooks have to know of a message: who publishes it, and what its request says of being a webhook's own. Absent: they know nothing
+   * of publishes.
+   */
+  readonly marksOf?: ((by: string | null, signature: string | null, data: Uint8Array) => Marks | null) | null;
   /** Gives messages their place where several nodes share one order; absent: the store does. */
   readonly order?: Order | null;
 }

@@ -93,7 +93,7 @@ export function adoptInternals(arena: Arena, policy: StorePolicy, nowSec: number
   }
 }
 
-/** Appends: its id, or 0 when the store has no room for it. Under the lock; whoever releases it rings the workers. */
+/** Appends: its id, or 0 when the store has no room for it. Under the lock. Nobody is woken for it. */
 export function appendInternal(
   arena: Arena,
   index: number,
@@ -111,7 +111,6 @@ export function appendInternal(
   const flags = FLAG_STORED | FLAG_INTERNAL;
   const block = fillMessage(arena, blocks, id, nowSec, 0, NEVER_SEC, flags, data, eventId, eventType);
   addMessage(arena, block, index, incarnationOf(arena, index));
-  arena.eventsDue = true;
   trim(arena, record, bounds, nowSec);
   return id;
 }

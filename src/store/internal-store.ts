@@ -40,14 +40,17 @@ export class InternalStore {
     });
   }
 
-  /** Appends: the message's id; 0 = it is larger than the bounds or the store, BUSY. */
+  /** Appends, and wakes who stands there: the message's id; 0 = it is larger than the bounds or the store, BUSY. */
   append(place: Internal, message: InternalMessage, bounds: InternalBounds, nowMs: number): number {
     const nowSec = Math.floor(nowMs / 1000);
     const outcome = this.#locked(() => {
       const index = openInternal(this.#arena, this.#policy(), place, nowSec);
       return index < 0 ? 0 : appendInternal(this.#arena, index, message, bounds, nowSec);
     });
-    this.#wake();
+    if (outcome > 0) {
+      this.#arena.eventsDue = true;
+      this.#wake();
+    }
     return outcome;
   }
 

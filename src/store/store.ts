@@ -89,6 +89,7 @@ export class Store {
   readonly maxMessageBytes: number;
   readonly channelCapacity: number;
   readonly workerSlots: number;
+  readonly ringSize: number;
   /** The memory itself, for tests and the invariants checker. */
   readonly arena: Arena;
   /** What only a node of a cluster does; null: this is none. */
@@ -118,11 +119,7 @@ export class Store {
       () => this.#policy,
       () => this.#tellReaders(),
     );
-    this.webhooks = new WebhookStore(
-      arena,
-      () => this.#policy,
-      () => this.#tellReaders(),
-    );
+    this.webhooks = new WebhookStore(arena, () => this.#policy);
     this.replica = arena.layout.clusterWord === 0 ? null : new ReplicaStore(arena, () => this.#policy);
     this.#policy = policy;
     this.#isMain = isMain;
@@ -132,6 +129,7 @@ export class Store {
     this.maxMessageBytes = arena.layout.maxMessageBytes;
     this.channelCapacity = arena.layout.channels;
     this.workerSlots = arena.layout.workerSlots;
+    this.ringSize = arena.layout.ringSize;
   }
 
   /** Another ttl or limit from now on (reload); messages keep the expiry they were stored with. */
@@ -351,7 +349,6 @@ export class Store {
   addSubscriber(slot: number, index: number, nowSec: number, incarnation?: number): boolean {
     if (!this.#ledger.isEmpty) return this.#addLater(slot, index, nowSec, incarnation);
     const outcome = addSubscriber(this.arena, this.#policy, slot, index, nowSec, incarnation);
-    this.#tellReaders();
     return outcome === BUSY ? this.#addLater(slot, index, nowSec, incarnation) : outcome === 1;
   }
 

@@ -7,9 +7,11 @@ import { incarnationOf, lastIdOf, nameOf } from "./channels.ts";
 import { mendAfter } from "./damage.ts";
 import { forgetInternal, Internal, openInternal } from "./internal-channels.ts";
 import { isInternal } from "./internal-places.ts";
-import { CH_STATE, HEAD_RING_HEAD, STATE_FREE } from "./layout.ts";
+import { CH_STATE, HEAD_INTERNAL_CHANNELS, HEAD_RING_HEAD, STATE_FREE } from "./layout.ts";
 import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
+import { Message } from "./message-view.ts";
 import type { StorePolicy } from "./policy.ts";
+import { FOUND, Reader } from "./reader.ts";
 import { nextSerial } from "./ring.ts";
 import {
   type Attended,
@@ -37,12 +39,11 @@ function isKnown(arena: Arena, index: number, incarnation: number): boolean {
 export class WebhookStore {
   readonly #arena: Arena;
   readonly #policy: () => StorePolicy;
-  readonly #wake: () => void;
+  readonly #message = new Message();
 
-  constructor(arena: Arena, policy: () => StorePolicy, wake: () => void) {
+  constructor(arena: Arena, policy: () => StorePolicy) {
     this.#arena = arena;
     this.#policy = policy;
-    this.#wake = wake;
   }
 
   /**
@@ -76,6 +77,19 @@ export class WebhookStore {
     return table.hookState(this.#arena, name);
   }
 
+  /** How many events are behind a position, of all kinds and channels, and when the oldest was noted (0: there is none). */
+  backlogAfter(position: number): { readonly events: number; readonly oldestSec: number } {
+    const { u32 } = this.#arena;
+    const index = u32[HEAD_INTERNAL_CHANNELS + Internal.webhooks]! - 1;
+    if (index < 0) return { events: 0, oldestSec: 0 };
+    const reader = new Reader(this.#arena, index, incarnationOf(this.#arena, index), position);
+    const isThere = reader.next(this.#message, false) === FOUND;
+    return {
+      events: Math.max(0, lastIdOf(this.#arena, index) - position),
+      oldestSec: isThere ? this.#message.time : 0,
+    };
+  }
+
   /** "over": this worker does not send any more, or there is no such webhook. */
   write(slot: number, name: string, state: HookState): "written" | "busy" | "over" {
     const outcome = this.#locked(() =>
@@ -93,24 +107,20 @@ export class WebhookStore {
   /** Notes what the ring had below this serial, and that it was noted, in one. False: busy, or another worker sends. */
   tell(slot: number, notes: readonly Noted[], told: number, nowMs: number): boolean {
     const nowSec = Math.floor(nowMs / 1000);
-    const isDone = this.#locked(() => {
+    return this.#locked(() => {
       if (!table.isSending(this.#arena, slot)) return false;
       for (const noted of notes) noteEvent(this.#arena, this.#policy(), noted, nowSec);
       table.setTold(this.#arena, told);
       return true;
     });
-    this.#wake();
-    return isDone;
   }
 
   /** Notes one event that is in no ring. False: busy. */
   note(noted: Noted, nowMs: number): boolean {
-    const isDone = this.#locked(() => {
+    return this.#locked(() => {
       noteEvent(this.#arena, this.#policy(), noted, Math.floor(nowMs / 1000));
       return true;
     });
-    this.#wake();
-    return isDone;
   }
 
   /**
@@ -123,6 +133,10 @@ export class WebhookStore {
     const name = nameOf(arena, index);
     // Pairs with carryOutOpening: a record that was given away has another incarnation.
     return isKnown(arena, index, incarnation) ? name : null;
+  }
+
+  isInternal(index: number): boolean {
+    return isInternal(this.#arena, index);
   }
 
   // --- who is there --------------------------------------------------------------------------------------------------------
@@ -138,24 +152,20 @@ export class WebhookStore {
 
   /** Subscribers came before anybody wanted to know, or on another node. False: busy. */
   occupied(index: number, nowMs: number): boolean {
-    const isDone = this.#locked(() => {
+    return this.#locked(() => {
       if (isUntold(this.#arena, index))
         noteOccupied(this.#arena, this.#policy(), index, Math.floor(nowMs / 1000));
       return true;
     });
-    this.#wake();
-    return isDone;
   }
 
   /** Tells that it is vacated, unless somebody has come since it was seen. False: busy. */
   vacated(seen: Attended, nowMs: number): boolean {
-    const isDone = this.#locked(() => {
+    return this.#locked(() => {
       if (isStillEmpty(this.#arena, seen))
         noteVacated(this.#arena, this.#policy(), seen.index, Math.floor(nowMs / 1000));
       return true;
     });
-    this.#wake();
-    return isDone;
   }
 
   /** False: the lock could not be had. What it does may be done again from its beginning. */

@@ -3,8 +3,10 @@
  * with a reload). Used by main for openStore and by each worker for attachStore, so that both mean the same.
  */
 import { dirname, resolve } from "node:path";
-import type { Config } from "../config/model.ts";
+import type { Config, WebhooksConfig } from "../config/model.ts";
+import { compilePatterns, NOTHING, together } from "../config/patterns.ts";
 import { isInMemory } from "../store/mapping.ts";
+import type { WebhookPolicy } from "../store/policy.ts";
 import type { StorePolicy, StoreShape } from "../store/store.ts";
 import { SHARED_MEMORY } from "./paths.ts";
 
@@ -31,6 +33,17 @@ export function pointlessSync(
   return `store.sync does nothing: ${folder} is in memory, and messages end with the machine; set store.path to a file on a disk`;
 }
 
+function webhookPolicy(webhooks: WebhooksConfig | null): WebhookPolicy | null {
+  if (webhooks === null) return null;
+  const { hooks, backlogBytes } = webhooks;
+  const watching = hooks.filter(({ events }) => events.includes("occupied") || events.includes("vacated"));
+  const patterns = watching.map(({ channels }) => compilePatterns(channels, null)).reduce(together, NOTHING);
+  return {
+    backlogBytes,
+    isWatched: (channel) => patterns.covers(Buffer.from(channel).toString("latin1")),
+  };
+}
+
 /** 32, or the power of two that holds two generations of `workers`. */
 export function slotsFor(workers: number): number {
   let slots = USUAL_SLOTS;
@@ -53,5 +66,6 @@ export function storePolicy(config: Config): StorePolicy {
     maxWildcardChannels: config.limits.maxNumberOfWildcardChannels,
     wildcardPrefix: encoder.encode(config.messages.wildcardChannelPrefix),
     eventsChannel: encoder.encode(config.messages.eventsChannelId),
+    webhooks: webhookPolicy(config.webhooks ?? null),
   };
 }

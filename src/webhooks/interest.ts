@@ -1,0 +1,24 @@
+/** Which webhook wants to know what: the patterns of the configuration, compiled once a worker. Used by the teller and the senders. */
+import type { WebhookConfig } from "../config/model.ts";
+import { compilePatterns, type Patterns } from "../config/patterns.ts";
+
+/** What the teller says of what it could not tell; for every webhook that is told of publishes or deletions. */
+export const GAP = "gap";
+
+export class Interest {
+  readonly #kinds: ReadonlySet<string>;
+  readonly #channels: Patterns;
+
+  constructor({ events, channels }: Pick<WebhookConfig, "events" | "channels">) {
+    this.#kinds = new Set<string>(events);
+    this.#channels = compilePatterns(channels, null);
+  }
+
+  /** `channel` as a binary string. */
+  wants(kind: string, channel: string): boolean {
+    if (kind === GAP) return this.#kinds.has("published") || this.#kinds.has("deleted");
+    return this.#kinds.has(kind) && this.#channels.covers(channel);
+  }
+}
+
+export const binaryName = (name: Uint8Array): string => Buffer.from(name).toString("latin1");

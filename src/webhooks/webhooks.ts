@@ -1,0 +1,232 @@
+/**
+ * One worker's part in telling webhooks: one worker of all has the lease, and it tells what the ring says, looks who is where, and sends. Made
+ * by app.ts where there is a `[[webhook]]`; without one nothing of this runs.
+ *
+ *   publish, deletion ──► ring ──► teller ──┐
+ *   first subscriber  ──► (under the lock) ─┼─► internal channel `webhooks` ──► a sender each ──► POST
+ *   nobody for 5 s    ──► occupancy ────────┤
+ *   member in, out    ──► tell ─────────────┘
+ */
+import type { WebhookConfig, WebhooksConfig } from "../config/model.ts";
+import { causeOf, log } from "../log.ts";
+import { type Marks, MOST_BY_BYTES } from "../message.ts";
+import { Internal } from "../store/internal-channels.ts";
+import type { Store } from "../store/store.ts";
+import { binaryName, Interest } from "./interest.ts";
+import { Occupancy } from "./occupancy.ts";
+import { secretOf } from "./secret.ts";
+import { Sender } from "./sender.ts";
+import { isSignedBy } from "./signature.ts";
+import { Teller } from "./teller.ts";
+
+const TICK_MS = 20;
+/** Of whoever does not send: looks so often whether somebody does. */
+const TICKS_BETWEEN_LOOKS = 10;
+/** Of a turn, for what the ring says and for what is read to be sent. */
+const TURN_MS = 2;
+
+export interface WebhooksOptions {
+  readonly config: WebhooksConfig;
+  readonly store: Store;
+  readonly slot: number;
+}
+
+const encoder = new TextEncoder();
+const NOBODY = new Uint8Array(0);
+
+type MarksOf = (by: string | null, signature: string | null, data: Uint8Array) => Marks | null;
+type Wants = (kind: string, channel: Uint8Array) => boolean;
+/** By name. */
+type Secrets = ReadonlyMap<string, Uint8Array>;
+
+export class Webhooks {
+  readonly #options: WebhooksOptions;
+  readonly #interests: readonly Interest[];
+  readonly #secrets: Secrets;
+  readonly #tells: boolean;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #isConfigured = false;
+  #ticks = 0;
+  /** null: another worker sends. */
+  #work: Work | null = null;
+  #isLeaving = false;
+
+  constructor(options: WebhooksOptions) {
+    this.#options = options;
+    const { hooks } = options.config;
+    this.#interests = hooks.map((hook) => new Interest(hook));
+    this.#secrets = secretsOf(hooks);
+    this.#tells = hooks.some(({ events }) => events.includes("published") || events.includes("deleted"));
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#tick();
+  }
+
+  /** This worker leaves: what is under way ends, and another one goes on. */
+  leave(): void {
+    this.#isLeaving = true;
+    this.#work?.leave();
+    this.#letGo();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#work?.stop();
+    this.#work = null;
+    this.#options.store.webhooks.endLease(this.#options.slot);
+  }
+
+  /** What they have to know of a message that is about to be published; null: they know nothing of publishes. */
+  get marksOf(): MarksOf | null {
+    return this.#tells ? (by, signature, data) => this.#marksOf(by, signature, data) : null;
+  }
+
+  #marksOf(by: string | null, signature: string | null, data: Uint8Array): Marks | null {
+    if (by === null && signature === null) return null;
+    const isUntold = signature !== null && this.#isOwn(signature, data);
+    const name = by === null ? NOBODY : encoder.encode(by);
+    // A name that nobody can have meant is none.
+    return { by: name.length > MOST_BY_BYTES ? NOBODY : name, isUntold };
+  }
+
+  /** A webhook that publishes what it is told would be told of that, for ever. */
+  #isOwn(signature: string, data: Uint8Array): boolean {
+    return [...this.#secrets.values()].some((secret) => isSignedBy(secret, signature, data));
+  }
+
+  #tick(): void {
+    if (this.#isLeaving) {
+      this.#letGo();
+      return;
+    }
+    const { store, slot } = this.#options;
+    const isTurn = this.#work !== null || this.#ticks++ % TICKS_BETWEEN_LOOKS === 0;
+    if (!isTurn || !this.#configured()) return;
+    if (!store.webhooks.takeLease(slot, Date.now()) || this.#work?.isOver === true) this.#lose();
+    else this.#begun().turn();
+  }
+
+  /** Its work is another's. */
+  #lose(): void {
+    this.#work?.stop();
+    this.#work = null;
+  }
+
+  /** What is under way may take as long as its receiver does; it is another's turn then, or the process is over. */
+  #letGo(): void {
+    if (this.#work !== null && !this.#work.isIdle) {
+      this.#options.store.webhooks.takeLease(this.#options.slot, Date.now());
+      return;
+    }
+    this.stop();
+  }
+
+  #configured(): boolean {
+    const { config, store } = this.#options;
+    const names = config.hooks.map(({ name }) => name);
+    this.#isConfigured ||= store.webhooks.configure(names, this.#tells, Date.now());
+    return this.#isConfigured;
+  }
+
+  #begun(): Work {
+    const wants = this.#tells ? this.#wants : null;
+    this.#work ??= new Work(this.#options, this.#secrets, wants);
+    return this.#work;
+  }
+
+  readonly #wants: Wants = (kind, channel) => {
+    const name = binaryName(channel);
+    return this.#interests.some((interest) => interest.wants(kind, name));
+  };
+}
+
+/** Main has looked (check.ts); a file may be gone since, and the others are told all the same. */
+function secretsOf(hooks: readonly WebhookConfig[]): Secrets {
+  const secrets = new Map<string, Uint8Array>();
+  for (const hook of hooks) {
+    try {
+      secrets.set(hook.name, secretOf(hook));
+    } catch (error) {
+      log("error", "a webhook is not told, its secret cannot be had", {
+        webhook: hook.name,
+        why: causeOf(error),
+      });
+    }
+  }
+  return secrets;
+}
+
+/** What the worker with the lease does. */
+class Work {
+  readonly #store: Store;
+  /** null: nobody wants to know of publishes and deletions. */
+  readonly #teller: Teller | null;
+  readonly #occupancy: Occupancy;
+  readonly #senders: readonly Sender[];
+  /** Every webhook is sent to; otherwise nobody knows what may be forgotten. */
+  readonly #isWhole: boolean;
+  #isAgain = false;
+  #forgotten = 0;
+  #isOver = false;
+
+  constructor({ config, store, slot }: WebhooksOptions, secrets: Secrets, wants: Wants | null) {
+    this.#store = store;
+    this.#teller = wants === null ? null : new Teller({ store, slot, wants });
+    this.#occupancy = new Occupancy(store, config.vacatedAfterMs);
+    this.#senders = config.hooks.flatMap((hook) => {
+      const secret = secrets.get(hook.name);
+      return (secret === undefined ? null : Sender.of({ hook, secret, store, slot })) ?? [];
+    });
+    this.#isWhole = this.#senders.length === config.hooks.length;
+  }
+
+  get isIdle(): boolean {
+    return this.#senders.every(({ isIdle }) => isIdle);
+  }
+
+  get isOver(): boolean {
+    return this.#senders.some(({ isOver }) => isOver);
+  }
+
+  leave(): void {
+    this.#isOver = true;
+    for (const sender of this.#senders) sender.leave();
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    for (const sender of this.#senders) sender.stop();
+  }
+
+  turn(): void {
+    this.#occupancy.look(performance.now());
+    this.#go();
+  }
+
+  /** As far as it comes in a turn; the rest in the next. */
+  #go(): void {
+    this.#isAgain = false;
+    if (this.#isOver) return;
+    const endMs = performance.now() + TURN_MS;
+    let hasMore = true;
+    while (hasMore && performance.now() < endMs) {
+      hasMore = this.#teller?.run() ?? false;
+      for (const sender of this.#senders) hasMore = sender.look(performance.now()) || hasMore;
+    }
+    this.#forget();
+    if (hasMore) this.#goAgain();
+  }
+
+  #goAgain(): void {
+    if (this.#isAgain) return;
+    this.#isAgain = true;
+    setImmediate(() => this.#go());
+  }
+
+  /** What every webhook was told of need not be kept. */
+  #forget(): void {
+    if (!this.#isWhole) return;
+    const least = Math.min(...this.#senders.map(({ position }) => position));
+    if (!(least > this.#forgotten)) return;
+    if (this.#store.internal.forget(Internal.webhooks, least, Date.now()) === 0) this.#forgotten = least;
+  }
+}
