@@ -1,5 +1,5 @@
 /**
- * Makes the Debian package out of a built executable: dist/sluice_VERSION_ARCH.deb. Called by `bun run package`; an argument chooses another executable of
+ * Makes the Debian package out of a built executable, dist/sluice_VERSION_ARCH.deb, and the npm package of the client. Called by `bun run package`; an argument chooses another executable of
  * dist/release (`linux-arm64`). Needs dpkg-deb; debhelper would bring little to one binary and much to install.
  *
  * Nothing in it depends on when or where it is made: times are the commit's, owners root's, order dpkg-deb's own. So one commit gives one file.
@@ -22,6 +22,7 @@ import { completionScript, SHELLS, type Shell } from "../src/cli/completions.ts"
 import { manualPages } from "../src/cli/manual.ts";
 import { buildProgram } from "../src/cli/program.ts";
 import { writeChecksum } from "./checksum.ts";
+import { makeClientPackage } from "./client-package.ts";
 import { commitSeconds, root } from "./compile.ts";
 
 const ARCHITECTURES: Readonly<Record<string, string>> = {
@@ -185,4 +186,5 @@ if (import.meta.main) {
   }
   const binary = join(root, "dist", asked === undefined ? "sluice" : `release/sluice-${asked}`);
   console.log(makePackage({ binary, architecture, version, folder: join(root, "dist"), compress: true }));
+  console.log(makeClientPackage(join(root, "dist")));
 }

@@ -38,6 +38,7 @@ export const SUITES: Readonly<Record<string, Kind>> = {
   access: "files",
   webhooks: "files",
   libraries: "files",
+  client: "files",
   build: "files",
   browser: "alone",
   systemd: "alone",

@@ -100,7 +100,7 @@ export class Sluice implements api.Sluice {
   ): Promise<api.Published> {
     const url = this.#base + this.#paths.publish + encodeURIComponent(channel);
     const { credentials } = this.#options;
-    return publish({ url, channel, data, credentials, token: this.#token, say: this.#sayer }, options);
+    return publish({ url, data, credentials, token: this.#token }, options);
   }
 
   close(): void {
@@ -209,7 +209,8 @@ export class Sluice implements api.Sluice {
   /** A connection with these channels, and none before: `listener` hears of it. */
   #pipeOf(channels: readonly Channel[], token: string, listener: Listener): Pipe {
     const kind = this.transport;
-    const path = this.#base + this.#paths[kind] + channels.map((one) => encodeURIComponent(pathOf(one))).join("/");
+    const path =
+      this.#base + this.#paths[kind] + channels.map((one) => encodeURIComponent(pathOf(one))).join("/");
     const url = (): string => `${path}?sluice_positions=${channels.map(positionOf).join(".")}`;
     return openPipe({ kind, url, token, credentials: this.#options.credentials }, listener);
   }
@@ -338,19 +339,13 @@ export class Sluice implements api.Sluice {
     this.#pipe?.send?.({ ...frame, ref });
   }
 
-  /** null: not by the connection, which is none, or does not have the channel. */
-  readonly #sayer = (channel: string, frame: object): Promise<Frame | null> | null => {
-    if (!this.#pipe?.send || this.#channels.get(channel)?.isOn !== true) return null;
-    return new Promise((resolve) => this.#say(frame, resolve));
-  };
-
   #frame(frame: Frame): void {
     const nowMs = Date.now();
     if (frame.kind === "ping") this.#watch(nowMs - this.#heardMs);
     this.#heardMs = nowMs;
     if (frame.kind === "closing") this.#closing = { code: Number(frame.code), retryMs: frame.retry };
     if (frame.kind === "hello") this.#opened();
-    frame.channels?.forEach((name, i) => this.#begins(name, frame, frame.positions?.[i]));
+    for (const [i, name] of (frame.channels ?? []).entries()) this.#begins(name, frame, frame.positions?.[i]);
     const channel = this.#channels.get(frame.channel ?? "");
     if (channel?.isOn) this.#told(channel, frame);
     const answer = this.#answers.get(frame.ref ?? 0);
@@ -388,7 +383,10 @@ export class Sluice implements api.Sluice {
       this.#forget(channel);
       this.#change();
       channel.tell("deleted", { channel: name, data: new Message(frame).data });
-    } else if (frame.kind === "presence") channel.tell("presence", { ...frame, channel: name });
+    } else if (frame.kind === "presence") {
+      channel.position = frame.position ?? channel.position;
+      channel.tell("presence", { ...frame, channel: name });
+    }
     this.#keep(channel);
   }
 

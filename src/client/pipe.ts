@@ -2,7 +2,7 @@
  * One connection, whatever carries it: frames of sluice.json.v1 come out of it until it ends. A WebSocket takes frames as well. Used by client.ts,
  * which decides when there is one, and for which channels.
  */
-import type { TransportName } from "./sluice.d.ts";
+import type * as api from "./sluice.d.ts";
 
 /** What servers say, as far as it is looked at. */
 export interface Frame {
@@ -51,11 +51,11 @@ export interface Listener {
 }
 
 export interface PipeRequest {
-  readonly kind: TransportName;
+  readonly kind: api.TransportName;
   /** With the positions as they are at the moment. */
   readonly url: () => string;
   readonly token: string;
-  readonly credentials: RequestCredentials | undefined;
+  readonly credentials: api.Options["credentials"];
 }
 
 const PROTOCOL = "sluice.json.v1";
@@ -66,7 +66,10 @@ export const openPipe = (request: PipeRequest, listener: Listener): Pipe =>
   request.kind === "websocket" ? openSocket(request, listener) : openAnswers(request, listener);
 
 function openSocket({ url, token }: PipeRequest, { frame, end }: Listener): Pipe {
-  const socket = new WebSocket(url().replace(/^http/, "ws"), token ? [PROTOCOL, `token.${token}`] : [PROTOCOL]);
+  const socket = new WebSocket(
+    url().replace(/^http/, "ws"),
+    token ? [PROTOCOL, `token.${token}`] : [PROTOCOL],
+  );
   socket.onmessage = ({ data }) => frame(JSON.parse(data));
   socket.onclose = ({ code, reason }) => {
     // 1008 and others carry {"http_status": 403, "explain":"…"}.

@@ -42,6 +42,7 @@ export interface Presence {
 
 /** The server does not let us do something, or did not answer in time. */
 export declare class SluiceError extends Error {
+  constructor(reason: string, status: number);
   /** That of HTTP; 0: there was no answer. */
   readonly status: number;
 }
@@ -132,11 +133,7 @@ export declare class Sluice {
   readonly state: State;
   readonly transport: TransportName;
   subscribe(channel: string, listener?: (message: Message) => void): Subscription;
-  subscribe(
-    channel: string,
-    options: SubscribeOptions,
-    listener?: (message: Message) => void,
-  ): Subscription;
+  subscribe(channel: string, options: SubscribeOptions, listener?: (message: Message) => void): Subscription;
   publish(channel: string, data: string | Uint8Array, options?: PublishOptions): Promise<Published>;
   on(event: "state", listener: (change: StateChange) => void): this;
   /** Ends everything. */

@@ -65,10 +65,15 @@ export class Channel {
   }
 }
 
+interface Owner {
+  left(subscription: Subscription): void;
+  changed(): void;
+}
+
 export class Subscription implements api.Subscription {
   isFull = false;
   isOver = false;
-  readonly #owner: { left(subscription: Subscription): void; changed(): void };
+  readonly #owner: Owner;
   readonly #of: Channel;
   readonly #most: number;
   readonly #listeners = new Map<keyof Events, ((what: never) => void)[]>();
@@ -77,7 +82,7 @@ export class Subscription implements api.Subscription {
   #wake = (): void => undefined;
   #error: api.SluiceError | null = null;
 
-  constructor(of: Channel, owner: Subscription["#owner"], most: number) {
+  constructor(of: Channel, owner: Owner, most: number) {
     this.#of = of;
     this.#owner = owner;
     this.#most = most;
@@ -94,7 +99,8 @@ export class Subscription implements api.Subscription {
   on<Event extends keyof Events>(event: Event, listener: (what: Events[Event]) => void): this {
     const listeners = this.#listeners.get(event) ?? [];
     this.#listeners.set(event, [...listeners, listener]);
-    if (event === "message") for (let message = this.#next(); message; message = this.#next()) this.tell("message", message);
+    if (event === "message")
+      for (let message = this.#next(); message; message = this.#next()) this.tell("message", message);
     return this;
   }
 

@@ -21,8 +21,9 @@ export class Transports {
     this.#names = names;
     this.#storage = storage;
     const first = names.indexOf((storage?.getItem(KEY) ?? "") as TransportName);
-    this.#blocked = names.map((_, i) => (i < first ? ENOUGH : 0));
-    this.#at = this.#first;
+    // The page before it has seen that once.
+    this.#blocked = names.map((_, i) => (i < first ? ENOUGH - 1 : 0));
+    this.#at = Math.max(0, first);
   }
 
   get current(): TransportName {
@@ -40,7 +41,7 @@ export class Transports {
     for (const at of this.#failed) this.#blocked[at] = (this.#blocked[at] ?? 0) + 1;
     this.#failed.clear();
     this.#blocked[this.#at] = 0;
-    this.#storage?.setItem(KEY, this.#names[this.#first] ?? "");
+    this.#storage?.setItem(KEY, this.current);
   }
 
   /** True: all of them have. */

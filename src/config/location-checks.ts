@@ -23,6 +23,7 @@ const ROLE_KEYS = [
   "stub_status",
   "page",
   "pushstream_client",
+  "sluice_client",
   "examples",
   "root",
   "alias",

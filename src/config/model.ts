@@ -19,6 +19,7 @@ export type Role =
   | { readonly kind: "page" }
   /** The browser client, `/pushstream.js`. */
   | { readonly kind: "pushstream-client" }
+  | { readonly kind: "sluice-client" }
   | { readonly kind: "examples" }
   /** Files of a folder: `root` or `alias` of the location. */
   | { readonly kind: "files" }

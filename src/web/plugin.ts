@@ -1,5 +1,5 @@
 /**
- * Locations with `page`, `examples` or `pushstream_client`, as an Elysia plugin: the page a newcomer sees first, the example
+ * Locations with `page`, `examples`, `sluice_client` or `pushstream_client`, as an Elysia plugin: the page a newcomer sees first, the example
  * pages, and the browser client.
  */
 import { Elysia } from "elysia";
@@ -8,6 +8,7 @@ import type { LocatedRequest, Locator } from "../config/located-request.ts";
 import type { Config } from "../config/model.ts";
 import { errorPage } from "../front/error-page.ts";
 import type { Front } from "../front/front.ts";
+import { clientFile } from "./client-files.ts";
 import type { Page } from "./document.ts";
 import { examplePage } from "./examples.ts";
 import { makePage, pageAt } from "./page.ts";
@@ -28,6 +29,7 @@ export const web = ({ locations }: Config, locator: Locator, front: Front) => {
     ["page", (located: LocatedRequest) => pageAt(page, located.path)],
     ["examples", (located: LocatedRequest) => examplePage(located.path, originOf(located))],
     ["pushstream-client", () => script],
+    ["sluice-client", clientFile],
   ] as const satisfies readonly (readonly [string, (located: LocatedRequest) => Page | undefined])[];
   return new Elysia({ name: "web" }).onRequest(({ request, server }) => {
     for (const [role, documentFor] of documents) {
@@ -44,7 +46,15 @@ function originOf(located: LocatedRequest): string {
   return `${located.scheme}://${/^[\w.:[\]-]{1,255}$/.test(host) ? host : "127.0.0.1:8080"}`;
 }
 
-function answer({ method }: LocatedRequest, document: Page | undefined): Response {
+/** RFC 9110 13.1.2, as far as caches go that keep what they were given. */
+const isSame = (asked: string | null, tag: string | undefined): boolean =>
+  asked !== null && tag !== undefined && asked.split(",").some((one) => one.trim() === tag);
+
+function answer(located: LocatedRequest, document: Page | undefined): Response {
+  const { method } = located;
   if (method !== "GET" && method !== "HEAD") return methodNotAllowed("GET, HEAD");
-  return document === undefined ? errorPage(404) : new Response(document.body, { headers: document.headers });
+  if (document === undefined) return errorPage(404);
+  const { body, headers } = document;
+  const isKnown = isSame(located.header("if-none-match"), headers["ETag"]);
+  return isKnown ? new Response(null, { status: 304, headers }) : new Response(body, { headers });
 }

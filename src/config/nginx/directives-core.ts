@@ -92,6 +92,7 @@ export const CORE_ROWS = `
   push_stream_subscriber            l 0-1 *
   sluice_listener           hs      1
   sluice_pushstream_client          l 0   *
+  sluice_client                     l 0   *
   sluice_handler                    l 1
   sluice_event_ids                  hsl 1
   sluice_role                       i 1

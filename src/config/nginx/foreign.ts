@@ -14,7 +14,7 @@ export interface WithoutForeign {
 }
 
 const ROLES =
-  /^(?:push_stream_(?:publisher|subscriber|channels_statistics)|sluice_(?:handler|pushstream_client))$/;
+  /^(?:push_stream_(?:publisher|subscriber|channels_statistics)|sluice_(?:handler|pushstream_client|client))$/;
 /** At the top and in http these make something that only such locations use. */
 const ONLY_FOR_THEM: ReadonlySet<string> = new Set(["upstream", "stream", "mail"]);
 

@@ -28,6 +28,7 @@ const COMPLEX_KEYS = PUSH_DIRECTIVES.filter(([, { kind }]) => kind === "complex"
 
 /** Ours: serves the browser client. The module's users copy its file. */
 const CLIENT = "sluice_pushstream_client";
+const OWN_CLIENT = "sluice_client";
 
 export function translateLocation(context: Context, scope: Scope, match: LocationMatch): Draft {
   const draft = new Draft(scope.block ?? { file: "", line: 0 });
@@ -40,6 +41,7 @@ export function translateLocation(context: Context, scope: Scope, match: Locatio
   if (role === null && stub !== undefined) draft.set("stub_status", true, stub);
   else if (role === null) files(context, scope, draft);
   else if (role.name === CLIENT) draft.set("pushstream_client", true, role);
+  else if (role.name === OWN_CLIENT) draft.set("sluice_client", true, role);
   else if (role.name === HANDLER) {
     handlerRole(role, draft);
     draft.set("check_origin", false);

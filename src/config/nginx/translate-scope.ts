@@ -46,6 +46,7 @@ const SLOTS: Readonly<Record<string, string>> = {
   push_stream_subscriber: "role",
   push_stream_channels_statistics: "role",
   sluice_pushstream_client: "role",
+  sluice_client: "role",
   sluice_handler: "role",
 };
 

@@ -57,6 +57,12 @@ export const ROLE_OPTIONS = {
     doc: "Makes it the browser client, PushStream, as one script.",
     example: true,
   },
+  "location[].sluice_client": {
+    kind: "flag",
+    default: false,
+    doc: "Makes it the client for browsers: sluice.js, its source map and sluice.d.ts, whatever path they are asked for by.",
+    example: true,
+  },
   "location[].examples": {
     kind: "flag",
     default: false,
