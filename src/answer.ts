@@ -38,13 +38,17 @@ export function headerOnly(status: number, fields: HeaderFields = {}): Response 
   });
 }
 
+/** Nobody may take it for not published. */
+const isUncertain = (refusal: Refusal): boolean =>
+  refusal === Refusals.outcomeUnknown || refusal === Refusals.notReplicated;
+
 /** The answer to a request that is refused. Whatever is 503 is so for the moment only. */
 export function refuse(refusal: Refusal, fields: HeaderFields = {}): Response {
   const { status, explain } = refusal;
   const afterSec = retryAfterSec(refusal);
   const later = {
     ...(afterSec > 0 ? { "Retry-After": String(afterSec) } : {}),
-    ...(refusal === Refusals.outcomeUnknown ? OUTCOME_UNKNOWN : {}),
+    ...(isUncertain(refusal) ? OUTCOME_UNKNOWN : {}),
   };
   if (explain === null) return headerOnly(status, { ...later, ...fields });
   return headerOnly(status, { "X-Nginx-PushStream-Explain": explain, ...later, ...fields });

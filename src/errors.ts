@@ -272,6 +272,13 @@ export const Refusals = {
     "It is not known whether it was stored.",
     "the engine did not answer in time; `X-Sluice-Outcome: unknown` says it, too",
   ),
+  /** `[cluster] ack = "replica"`. Marked like the one above: a failover may lose it. */
+  notReplicated: refusal(
+    "not_replicated",
+    503,
+    "It is stored, but no replica of the engine had it in time.",
+    '`ack = "replica"`: subscribers may have it, and a failover of the engine may lose it; `X-Sluice-Outcome: unknown` says it, too',
+  ),
   draining: refusal("draining", 503, "Server is shutting down.", "the worker is about to end"),
   internal: refusal("internal", 500, null, "a fault of ours, which the log has"),
 } as const;

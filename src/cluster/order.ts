@@ -210,6 +210,8 @@ function refusalOf({ kind }: Answer): Refusal | null {
       return Refusals.engineFull;
     case "refused":
       return Refusals.engineRefused;
+    case "unreplicated":
+      return Refusals.notReplicated;
     default:
       return Refusals.outcomeUnknown;
   }

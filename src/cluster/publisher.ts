@@ -11,7 +11,6 @@
  *      │          ▼
  *      └── not in the log ◄── looked for ──► in the log: answered
  */
-import type { Redis } from "ioredis";
 import type { ClusterConfig, EngineAddress } from "../config/model.ts";
 import { log } from "../log.ts";
 import type { ReplicaStore } from "../store/replica-store.ts";
@@ -19,15 +18,15 @@ import { answerAt, callsOf, wordsOf } from "./calls.ts";
 import { EngineLink, type Session } from "./engine-link.ts";
 import { type RawEntry, readAuthorship, readId } from "./entry.ts";
 import type { ShardKeys } from "./keys.ts";
+import { ReplicaWait } from "./replica-wait.ts";
 import { type Answer, Request, type ScriptCall } from "./request.ts";
 import { APPEND } from "./script.ts";
+import { trimLog } from "./trim.ts";
 
 const MOST_WAITING = 10_000;
 const MOST_WAITING_BYTES = 64 * 1024 * 1024;
 const LOOK_MS = 100;
 const SCAN = 1000;
-/** Of the size that is allowed: so it is not trimmed at each look. */
-const TRIM_TO = 0.95;
 /** Of the engine: another server is to be asked, and nothing was done. */
 const ELSEWHERE = /^(READONLY|MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN|UNBLOCKED)\b/;
 /** The reader will take it over (rejoin.ts), or has already. */
@@ -59,6 +58,8 @@ export class Publisher {
   #last: Session | null = null;
   /** A connection of before ended with requests unanswered, and they are looked for in the log. */
   #isSettling = false;
+  /** null: the primary's word is enough. */
+  readonly #replicas: ReplicaWait | null;
   /** To be written when this turn is over. */
   #leaving: Request[] = [];
   #downSinceMs = performance.now();
@@ -67,6 +68,8 @@ export class Publisher {
   constructor(options: PublisherOptions) {
     this.#options = options;
     const { config, engine, keys } = options;
+    this.#replicas =
+      config.ack === "replica" ? new ReplicaWait((one, answer) => this.#answer(one, answer)) : null;
     this.#link = new EngineLink(config, engine, keys, {
       up: (session) => this.#up(session),
       down: () => this.#down(),
@@ -108,19 +111,10 @@ export class Publisher {
     if (session === null) return;
     const timer = setTimeout(() => this.#link.giveUp(), this.#options.config.engineTimeoutMs);
     try {
-      await this.#trimOn(session.redis, id, bytes);
+      await trimLog(session.redis, this.#options.keys.log, id, bytes);
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  async #trimOn(redis: Redis, id: string | null, bytes: number): Promise<void> {
-    const { log: key } = this.#options.keys;
-    if (id !== null) await redis.call("XTRIM", key, "MINID", "~", id);
-    const used = Number(await redis.call("MEMORY", "USAGE", key));
-    if (!(used > bytes)) return;
-    const length = Number(await redis.call("XLEN", key));
-    await redis.call("XTRIM", key, "MAXLEN", "~", String(Math.floor((length * bytes * TRIM_TO) / used)));
   }
 
   #answer(request: Request, answer: Answer): void {
@@ -134,12 +128,20 @@ export class Publisher {
     request.isSent = true;
     request.after = this.#options.replica.cursor(this.#options.shard);
     this.#leaving.push(request);
-    if (this.#leaving.length > 1) return;
+    if (this.#leaving.length === 1 && !this.#replicas?.isWaiting) this.#writeLater(session);
+  }
+
+  #writeLater(session: Session): void {
     setImmediate(() => {
       const requests = this.#leaving;
       this.#leaving = [];
       this.#write(session, requests);
     });
+  }
+
+  #replied(request: Request, answer: Answer): void {
+    if (this.#replicas?.hold(request, answer)) return;
+    this.#answer(request, answer);
   }
 
   #write(session: Session, requests: readonly Request[]): void {
@@ -149,12 +151,15 @@ export class Publisher {
     const numbers = [term, top, published, replica.clock.sec, epoch(), config.shards].map(String);
     const context = { keys: [keys.meta, keys.log, keys.nodes], known: [runId, ...numbers, who], kept };
     for (const call of callsOf(requests)) this.#call(session, call, [sha, ...wordsOf(call, context)]);
+    this.#replicas?.wait(session.redis).finally(() => {
+      if (this.#leaving.length > 0) this.#writeLater(session);
+    });
   }
 
   #call(session: Session, requests: readonly Request[], words: (string | Buffer)[]): void {
     session.redis.callBuffer("EVALSHA", words).then(
       (reply) => {
-        for (const [place, request] of requests.entries()) this.#answer(request, answerAt(reply, place));
+        for (const [place, request] of requests.entries()) this.#replied(request, answerAt(reply, place));
       },
       (error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
@@ -262,8 +267,13 @@ export class Publisher {
     if (author === null || author.who !== this.#options.who) return;
     const request = this.#open.get(author.request);
     const { term, n, position } = author;
-    if (request !== undefined)
-      this.#answer(request, { kind: "accepted", term, n, position, isDuplicate: false });
+    if (request === undefined) return;
+    // Whether a replica had it by then cannot be asked on another connection.
+    const isCertain = this.#replicas === null || !request.isWaitedFor;
+    this.#answer(
+      request,
+      isCertain ? { kind: "accepted", term, n, position, isDuplicate: false } : { kind: "unreplicated" },
+    );
   }
 
   /** Nobody waits longer than engine_timeout; a server that let one wait so long is given up. */

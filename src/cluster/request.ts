@@ -13,10 +13,10 @@ export interface Accepted {
 
 /**
  * Nothing was stored: the engine is away, has no memory, or refused it; or the key came with another message before. `unknown`: it may have been
- * stored, or may be yet.
+ * stored, or may be yet. `unreplicated`: it was, but no replica has it (replica-wait.ts).
  */
 export interface NotAccepted {
-  readonly kind: "away" | "full" | "refused" | "conflict" | "unknown";
+  readonly kind: "away" | "full" | "refused" | "conflict" | "unknown" | "unreplicated";
 }
 
 export type Answer = Accepted | NotAccepted;
@@ -50,6 +50,11 @@ export class Request {
   readonly resolve: (answer: Answer) => void;
   readonly untilMs: number;
   readonly bytes: number;
+  /** What users ask for, unlike what nodes say of themselves. */
+  get isWaitedFor(): boolean {
+    return this.call.kind === "m" || this.call.kind === "d" || this.call.kind === "r";
+  }
+
   /** It was written to a connection, and may have been taken. */
   isSent = false;
   /** As far as the log was known here before it was written: what it puts there comes later. */

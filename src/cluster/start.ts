@@ -37,7 +37,7 @@ export async function askEngine(config: ClusterConfig, epoch: number | null): Pr
     let redis: Redis | null = null;
     try {
       redis = await connectTo(config, engine, await findPrimary(config, engine, keys), "data");
-      const fault = unfit(await askServer(redis)) ?? (await rightsFault(redis, keys));
+      const fault = unfit(await askServer(redis)) ?? (await rightsFault(redis, keys, config));
       if (fault !== null) return { kind: "unfit", sentence: `cluster.engine: ${place} ${fault}.` };
       const agreed = await agree(redis, keys, config, known);
       if (typeof agreed === "string") return { kind: "unfit", sentence: `cluster: ${agreed}` };
@@ -55,7 +55,7 @@ export async function askEngine(config: ClusterConfig, epoch: number | null): Pr
 }
 
 /** The commands that are used: a user may lack one of them. */
-async function rightsFault(redis: Redis, { log }: ShardKeys): Promise<string | null> {
+async function rightsFault(redis: Redis, { log }: ShardKeys, { ack }: ClusterConfig): Promise<string | null> {
   const tries: readonly (readonly [string, ...string[]])[] = [
     ["SCRIPT", "LOAD", APPEND],
     ["XREAD", "COUNT", "1", "STREAMS", log, "0-0"],
@@ -63,6 +63,7 @@ async function rightsFault(redis: Redis, { log }: ShardKeys): Promise<string | n
     ["XLEN", log],
     ["MEMORY", "USAGE", log],
     ["CLIENT", "KILL", "ID", "0"],
+    ...(ack === "replica" ? [["WAIT", "0", "1"] as const] : []),
   ];
   for (const [command, ...words] of tries) {
     try {

@@ -137,6 +137,7 @@ function buildCluster(main: MainValues): ClusterConfig | null {
     tlsCertificate: main["cluster.tls_certificate"],
     tlsKey: main["cluster.tls_certificate_key"],
     logBytes: main["cluster.log_size"],
+    ack: main["cluster.ack"] === "replica" ? "replica" : "primary",
     engineTimeoutMs: main["cluster.engine_timeout"],
     readyWhileAway: main["cluster.ready_while_away"],
   };

@@ -37,6 +37,11 @@ export const secretIssues = (text: string): readonly Issue[] =>
         },
       ];
 
+export const ackIssues = (text: string): readonly Issue[] =>
+  text === "primary" || text === "replica"
+    ? []
+    : [{ suffix: "", value: text, sentence: 'ack must be "primary" or "replica".' }];
+
 /** What a node of a cluster cannot do. Values that were faulty themselves are missing. */
 export function clusterIssues(values: Partial<MainValues>): readonly Issue[] {
   if ((values["cluster.engine"] ?? []).length === 0) return [];

@@ -424,6 +424,8 @@ export interface EngineAddress {
   readonly service: string;
 }
 
+export type ClusterAck = "primary" | "replica";
+
 /** `[cluster]`: this is one of several nodes. */
 export interface ClusterConfig {
   readonly engines: readonly EngineAddress[];
@@ -438,6 +440,8 @@ export interface ClusterConfig {
   readonly tlsCertificate: string | null;
   readonly tlsKey: string | null;
   readonly logBytes: number;
+  /** Whom a publish waits for: the primary of the engine alone, or one of its replicas as well. */
+  readonly ack: ClusterAck;
   readonly engineTimeoutMs: number;
   readonly readyWhileAway: boolean;
 }

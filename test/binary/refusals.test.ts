@@ -113,7 +113,13 @@ interface Provocation {
 }
 
 /** Provoked where there is an engine: test/cluster/. */
-const OF_A_CLUSTER = ["engineAway", "engineFull", "engineRefused", "outcomeUnknown"] as const;
+const OF_A_CLUSTER = [
+  "engineAway",
+  "engineFull",
+  "engineRefused",
+  "outcomeUnknown",
+  "notReplicated",
+] as const;
 type OfACluster = (typeof OF_A_CLUSTER)[number];
 
 /** In the order in which they are provoked: what fills the server comes last. */

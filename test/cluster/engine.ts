@@ -26,7 +26,9 @@ export class Engine {
 
   async start(): Promise<this> {
     if (this.process !== null) return this;
-    const base = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder, "--save", ""];
+    const here = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder, "--save", ""];
+    // A replica is not made to wait for others that may come.
+    const base = [...here, "--repl-diskless-sync-delay", "0"];
     const command = ["redis-server", ...base, ...this.#options];
     this.process = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
     const password = this.#options[this.#options.indexOf("--requirepass") + 1];

@@ -27,6 +27,7 @@ export const clusterConfig = (
   tlsCertificate: null,
   tlsKey: null,
   logBytes: 64 * 1024 * 1024,
+  ack: "primary",
   engineTimeoutMs: 1000,
   readyWhileAway: true,
   ...more,

@@ -133,4 +133,26 @@ describe.if(hasRedis)("messages put in together", () => {
         () => node.store.publishedTotal(node.store.find(Buffer.from("cut"))) === texts.length,
       );
   });
+
+  test("ack = replica: answered when a replica has it; without one it is said that nobody knows what a failover will do", async () => {
+    const replica = await new Engine().start();
+    await replica.follow(engine);
+    const node = await LocalNode.start(clusterConfig(wire.port, "c", { ack: "replica" }));
+    const acked = Array.from({ length: 100 }, (_, at) => message(`acked-${at % 7}`, `m${at}`));
+    await node.node.order.put(acked.slice(0, 1));
+    await node.node.order.put(acked.slice(1));
+    expect(acked.filter(({ refusal }) => refusal !== null)).toEqual([]);
+    replica.signal("SIGSTOP");
+    const alone = message("acked-0", "alone", "k");
+    await node.node.order.put([alone]);
+    expect(alone.refusal?.code).toBe("not_replicated");
+    // It is there all the same, as its key says.
+    replica.signal("SIGCONT");
+    const again = message("acked-0", "alone", "k");
+    await node.node.order.put([again]);
+    expect([again.refusal, again.isDuplicate]).toEqual([null, true]);
+    expect(await replica.call("EXISTS", "{sluice:main:0}c:acked-0")).toBe(1);
+    node.stop();
+    await replica.stop();
+  });
 });

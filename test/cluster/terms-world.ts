@@ -40,6 +40,7 @@ const CONFIG: ClusterConfig = {
   tlsCertificate: null,
   tlsKey: null,
   logBytes: 0,
+  ack: "primary",
   engineTimeoutMs: 1000,
   readyWhileAway: true,
 };

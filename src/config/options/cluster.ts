@@ -1,6 +1,6 @@
 /** Rows of the option table about `[cluster]`: the engine that orders the channels of several nodes; the manual is docs/cluster.md. Part of ../options.ts. */
 import { pathIssues } from "../checks.ts";
-import { clusterNameIssues, engineIssues, secretIssues } from "../engine-checks.ts";
+import { ackIssues, clusterNameIssues, engineIssues, secretIssues } from "../engine-checks.ts";
 import type { Option } from "../kinds.ts";
 
 export const CLUSTER_OPTIONS = {
@@ -89,6 +89,13 @@ export const CLUSTER_OPTIONS = {
     example: "256MiB",
     min: "1MiB",
     max: "64GiB",
+  },
+  "cluster.ack": {
+    kind: "string",
+    default: "primary",
+    doc: 'Whom a publish waits for: "primary" the engine that took it; "replica" one of its replicas as well, for at most 100 ms: without one the answer is 503, marked as unknown, though subscribers have the message.',
+    example: "replica",
+    check: ackIssues,
   },
   "cluster.engine_timeout": {
     kind: "milliseconds",
