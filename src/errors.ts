@@ -188,6 +188,31 @@ export const Refusals = {
     "Event id or event type is too large.",
     "Event-Id or Event-Type is longer than a message's first block has room for",
   ),
+  keyReused: refusal(
+    "key_reused",
+    409,
+    "The idempotency key came with another message before.",
+    "the same Idempotency-Key or key in the same channel, with another body, event id or event type",
+  ),
+  faultyKey: refusal(
+    "faulty_key",
+    400,
+    "An idempotency key has 1 to 256 bytes.",
+    "Idempotency-Key or key is empty or longer",
+  ),
+  /** How many of how many: publish/batch.ts says. */
+  faultyBatch: refusal(
+    "faulty_batch",
+    400,
+    "Some lines of the batch are faulty, and nothing was published.",
+    "a line is no message; the body names each by its number",
+  ),
+  tooManyMessages: refusal(
+    "too_many_messages",
+    400,
+    "Too many messages in one request.",
+    "a batch has more than max_messages_per_request; a line for three channels counts as three",
+  ),
   channelDeleted: refusal(
     "channel_deleted",
     200,

@@ -20,6 +20,7 @@ export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfi
   lastEventId: null,
   storeMessages: false,
   channelInfoOnPublish: true,
+  batch: true,
   authorizedChannelsOnly: false,
   headerTemplate: "",
   messageTemplate: "~text~",

@@ -39,6 +39,7 @@ const PER_WORKER: readonly PerWorker[] = [
   gauge("lagging_streams", "Streams that wait for their socket to drain", Word.LAGGING),
   gauge("event_loop_lag_seconds", "How late the last timer of the worker fired", Word.LOOP_LAG_US, 1e6),
   total("published_messages", "Messages accepted from publishers", Word.PUBLISHED),
+  total("duplicate_messages", "Messages that came again with their idempotency key", Word.DUPLICATES),
   total("delivered_messages", "Messages handed to subscriber sockets", Word.DELIVERED),
   total("sent_bytes", "Bytes of messages handed to subscriber sockets", Word.BYTES_SENT),
   total("closed_slow", "Subscribers closed because they did not follow", Word.CLOSED_SLOW),
@@ -79,6 +80,11 @@ export async function renderMetrics(
   const sum = (name: string, help: string, value: number) =>
     new Counter({ name: `sluice_${name}_total`, help, registers: [registry] }).inc(value);
   sum("evicted_messages", "Stored messages dropped to make room for newer ones", totals.evicted);
+  sum(
+    "forgotten_keys",
+    "Idempotency keys forgotten before their time to make room for others",
+    store.keysGivenUp,
+  );
   sum("replaced_workers", "Workers that died and were replaced", totals.replacedWorkers);
   sum("reclaimed_channels", "Channels that nobody used, dropped to make room for others", totals.reclaimed);
   sum("roomless_channels", "Channels that were refused because there was no room", totals.roomless);

@@ -169,6 +169,7 @@ const buildLimits = (main: MainValues): LimitsConfig => ({
   maxChannelIdLength: main["limits.max_channel_id_length"] ?? UNSET,
   maxSubscribersPerChannel: main["limits.max_subscribers_per_channel"] ?? UNSET,
   maxChannelsPerRequest: main["limits.max_channels_per_request"],
+  maxMessagesPerRequest: main["limits.max_messages_per_request"],
 });
 
 // --- servers and locations -------------------------------------------------------------------------------------------------
@@ -228,6 +229,7 @@ function buildLocation(
     lastEventId: location.last_event_id,
     storeMessages: location.store_messages,
     channelInfoOnPublish: location.channel_info_on_publish,
+    batch: location.batch && !location.module_fields,
     authorizedChannelsOnly: location.authorized_channels_only,
     headerTemplate: location.header_template,
     // Blank passes the checks only for eventsource, where it means the default (push-stream spec 1.6 row 5).

@@ -219,6 +219,8 @@ export interface LocationConfig {
   readonly lastEventId: string | null;
   readonly storeMessages: boolean;
   readonly channelInfoOnPublish: boolean;
+  /** A request that names no channel may be many messages. */
+  readonly batch: boolean;
   readonly authorizedChannelsOnly: boolean;
   readonly headerTemplate: string;
   readonly messageTemplate: string;
@@ -479,6 +481,7 @@ export interface LimitsConfig {
   readonly maxChannelIdLength: number;
   readonly maxSubscribersPerChannel: number;
   readonly maxChannelsPerRequest: number;
+  readonly maxMessagesPerRequest: number;
 }
 
 /** Where the secret of a webhook is to be had. */

@@ -11,12 +11,15 @@ import type { Judge, LocationHooks, OfferedDraft } from "../front/location-hooks
 import type { Marks } from "../message.ts";
 import { AnswerHeaders, type HeaderSet } from "./answer-headers.ts";
 import { AskedChannels } from "./asked-channels.ts";
+import { BatchPublishing } from "./batch.ts";
 import { readBody, wholeBody } from "./body.ts";
 import { ChannelInfo } from "./channel-info.ts";
 import { Deletion } from "./deletion.ts";
 import { type Draft, type Ingest, ingestPatiently, openTarget, type Target } from "./ingest.ts";
 import { KnownTargets } from "./known-targets.ts";
+import { refusalOf } from "./put.ts";
 import { Replies } from "./replies.ts";
+import { ToldPublishing, type Wish } from "./told.ts";
 
 /** What the store takes. */
 const MAX_EVENT_NAME_BYTES = 65_534;
@@ -30,6 +33,8 @@ export class PublisherEndpoint {
   readonly #asked: AskedChannels;
   readonly #replies: Replies;
   readonly #info: ChannelInfo;
+  readonly #batch: BatchPublishing;
+  readonly #told: ToldPublishing;
   /** null: nobody may delete here. */
   readonly #deletion: Deletion | null;
   readonly #known = new KnownTargets();
@@ -50,6 +55,8 @@ export class PublisherEndpoint {
     this.#asked = new AskedChannels(config, location);
     this.#replies = new Replies(ingest, allow);
     this.#info = new ChannelInfo(ingest, this.#asked, this.#replies);
+    this.#batch = new BatchPublishing(ingest, config, location, hooks, this.#replies);
+    this.#told = new ToldPublishing(ingest);
     this.#deletion = admin
       ? new Deletion(
           ingest,
@@ -87,14 +94,25 @@ export class PublisherEndpoint {
 
   #publish(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Answer | Promise<Answer> {
     const targets = this.#targets(this.#asked.path(located), located);
-    if (targets === Refusals.busy) return this.#publishLater(located, headers, isDeclared);
-    if ("status" in targets) return this.#replies.refuse(targets, headers);
+    if ("status" in targets) return this.#notTargeted(located, headers, isDeclared, targets);
     const body = located.bodyNow();
     if (body !== null) return this.#append(located, headers, targets, this.#ours(body));
     const whole = wholeBody(located, isDeclared);
     return whole === null
       ? this.#appendChunks(located, headers, targets)
       : this.#appendWhole(located, headers, targets, whole);
+  }
+
+  #notTargeted(
+    located: LocatedRequest,
+    headers: HeaderSet,
+    isDeclared: boolean,
+    refusal: Refusal,
+  ): Answer | Promise<Answer> {
+    if (refusal === Refusals.busy) return this.#publishLater(located, headers, isDeclared);
+    const form = refusal === Refusals.noChannel ? this.#batch.formOf(located) : null;
+    if (form !== null) return this.#batch.handle(located, headers, form, isDeclared);
+    return this.#replies.refuse(refusal, headers);
   }
 
   /** What is here already lies in bytes that the next request uses again; a hook, and an order that others give, take their time. */
@@ -164,12 +182,14 @@ export class PublisherEndpoint {
     const eventType = headerBytes(located, "event-type");
     if (Math.max(eventId?.length ?? 0, eventType?.length ?? 0) > MAX_EVENT_NAME_BYTES)
       return this.#replies.refuse(Refusals.eventNameTooLarge, headers);
+    const wish = this.#told.wishOf(located, data, eventId, eventType);
+    if (wish !== null && "status" in wish) return this.#replies.refuse(wish, headers);
     const judge = this.#hooks?.judge(located) ?? null;
     const marks = this.#marksOf(located, data);
     if (judge !== null)
-      return this.#judged(located, headers, targets, judge, marks, { data, eventId, eventType });
+      return this.#judged(located, headers, targets, wish, judge, marks, { data, eventId, eventType });
     const draft = { data, eventId, eventType, stored: this.#location.storeMessages, marks };
-    return this.#store(located, headers, targets, draft);
+    return this.#store(located, headers, targets, wish, draft);
   }
 
   /** null: no webhook is told of publishes, or there is nothing to say. */
@@ -182,6 +202,7 @@ export class PublisherEndpoint {
     located: LocatedRequest,
     headers: HeaderSet,
     targets: readonly Target[],
+    wish: Wish | null,
     judge: Judge,
     marks: Marks | null,
     draft: OfferedDraft,
@@ -190,7 +211,7 @@ export class PublisherEndpoint {
     const act = (said: OfferedDraft | Refusal): Answer | Promise<Answer> =>
       "status" in said
         ? this.#replies.refuse(said, headers)
-        : this.#store(located, headers, targets, { ...said, stored, marks });
+        : this.#store(located, headers, targets, wish, { ...said, stored, marks });
     const names = targets.map(({ name }) => name);
     const verdict = judge(names, draft);
     return verdict instanceof Promise ? verdict.then(act) : act(verdict);
@@ -200,12 +221,28 @@ export class PublisherEndpoint {
     located: LocatedRequest,
     headers: HeaderSet,
     targets: readonly Target[],
+    wish: Wish | null,
     draft: Draft,
   ): Answer | Promise<Answer> {
+    if (wish !== null) return this.#tell(located, headers, targets, wish, draft);
     const refusal = ingestPatiently(this.#ingest, targets, draft, Date.now(), located);
     return refusal instanceof Promise
       ? this.#storedLate(located, headers, targets, refusal)
       : this.#stored(located, headers, targets, refusal);
+  }
+
+  async #tell(
+    located: LocatedRequest,
+    headers: HeaderSet,
+    targets: readonly Target[],
+    wish: Wish,
+    draft: Draft,
+  ): Promise<Answer> {
+    const places = await this.#told.put(located, targets, wish, draft);
+    const refusal = refusalOf(places);
+    if (refusal !== null) return this.#replies.notStored(refusal, headers);
+    if (wish.form === null) return this.#stored(located, headers, targets, null);
+    return this.#replies.onDisk(this.#told.answer(located, headers, wish.form, places), headers);
   }
 
   #storedLate(

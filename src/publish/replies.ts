@@ -30,12 +30,12 @@ export class Replies {
 
   /** An error of nginx's core: with a body, and the connection ends. */
   page(status: number, { fields }: HeaderSet): Response {
-    this.#count();
+    this.countRefusal();
     return errorPage(status, { ...NO_CACHE, ...fields });
   }
 
   refuse(refusal: Refusal, { fields }: HeaderSet): Response {
-    this.#count();
+    this.countRefusal();
     return refuse(refusal, fields);
   }
 
@@ -70,7 +70,7 @@ export class Replies {
     return safe.then((isSafe) => (isSafe ? answer : this.page(500, headers)));
   }
 
-  #count(): void {
+  countRefusal(): void {
     this.#ingest.store.count(this.#ingest.slot, Counter.REFUSED, 1);
   }
 }

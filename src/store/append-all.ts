@@ -18,7 +18,8 @@ export const UNSETTLED = -9;
 export const GONE = 0;
 
 export interface Entry {
-  readonly channel: { readonly index: number; readonly incarnation: number };
+  readonly index: number;
+  readonly incarnation: number;
   readonly data: Uint8Array;
   readonly eventId: Uint8Array | null;
   readonly eventType: Uint8Array | null;
@@ -65,7 +66,7 @@ export function appendAll(
 }
 
 function settle(arena: Arena, policy: StorePolicy, entry: Entry, nowMs: number): void {
-  const { channel, data, eventId, eventType, stored, key } = entry;
+  const { index, incarnation, data, eventId, eventType, stored, key } = entry;
   if (key !== null) {
     const known = findKey(arena, key, Math.floor(nowMs / 1000), policy.keyWindowSec);
     if (known !== KEY_UNKNOWN) {
@@ -73,7 +74,6 @@ function settle(arena: Arena, policy: StorePolicy, entry: Entry, nowMs: number):
       return;
     }
   }
-  const { index, incarnation } = channel;
   const id = appendMessage(
     arena,
     policy,
@@ -103,5 +103,5 @@ function settleKnown(entry: Entry, known: number): void {
 
 export function settleAs({ u32, layout }: Arena, entry: Entry, id: number): void {
   entry.outcome = id;
-  if (id > 0) entry.position = wide(u32, channelWord(layout, entry.channel.index) + CH_BASE) + id;
+  if (id > 0) entry.position = wide(u32, channelWord(layout, entry.index) + CH_BASE) + id;
 }

@@ -32,6 +32,8 @@ export const Counter = {
   ENGINE_WITHIN_20_MS: 21,
   ENGINE_WITHIN_100_MS: 22,
   ENGINE_WITHIN_500_MS: 23,
+  /** Messages that came again with their idempotency key. */
+  DUPLICATES: 24,
 } as const;
 
 export type Counter = (typeof Counter)[keyof typeof Counter];

@@ -494,7 +494,7 @@ export class Store {
       const entry = entries[at];
       // Done again, unless it had come far enough to be finished by the repair.
       if (mendAfter(this.arena, error, serialBeforeEntry()) && entry !== undefined) {
-        settleAs(this.arena, entry, channels.lastIdOf(this.arena, entry.channel.index));
+        settleAs(this.arena, entry, channels.lastIdOf(this.arena, entry.index));
         at++;
       }
       return at - from;

@@ -6,6 +6,7 @@
  */
 import { type FlatValue, readFlatMap } from "./flat-map.ts";
 import { packMap } from "./msgpack-message.ts";
+import { type DataOf, type Fields, jsonData, msgpackData } from "./published-data.ts";
 
 /** The client's own name for its frame, given back with what became of it; null: it gave none. */
 export type Ref = string | number | null;
@@ -57,10 +58,6 @@ export interface ClientFrames {
 
 export type ClientFrame = ClientFrames[keyof ClientFrames];
 type GoodFrame = Exclude<ClientFrame, FaultyFrame>;
-
-type Fields = Readonly<Record<string, unknown>>;
-/** A form of the subprotocol: what data is in it; null: nothing that can be published. */
-type DataOf = (fields: Fields) => Uint8Array | null;
 
 interface Kind {
   /** Beside `kind` and `ref`. */
@@ -150,24 +147,6 @@ function frameOf(fields: Fields, dataOf: DataOf): ClientFrame | null {
 }
 
 const faulty = (ref: Ref, fault: string): FaultyFrame => ({ kind: "faulty", ref, fault });
-
-function jsonData({ data, data_base64: base64 }: Fields): Uint8Array | null {
-  if (data !== undefined && base64 !== undefined) return null;
-  if (typeof data === "string") return Buffer.from(data);
-  if (typeof base64 !== "string") return null;
-  try {
-    return Uint8Array.fromBase64(base64);
-  } catch {
-    // Buffer.from would publish as much of it as could be read.
-    return null;
-  }
-}
-
-function msgpackData({ data, data_base64: base64 }: Fields): Uint8Array | null {
-  if (base64 !== undefined) return null;
-  if (typeof data === "string") return Buffer.from(data);
-  return data instanceof Uint8Array ? data : null;
-}
 
 const isRef = (ref: unknown): ref is Ref =>
   ref === null ||

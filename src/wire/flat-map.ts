@@ -1,11 +1,12 @@
 /**
  * A client's MessagePack map: text keys, and values without an inside (nil, numbers, text, bytes),
- * or lists of texts. Used by client-frame.ts.
+ * or lists of texts. Used by client-frame.ts and publish/batch-reader.ts.
  *
  * Not msgpackr, which decodes what servers say: it takes records, an extension of its own, from any sender and compiles a function for each
  * that is defined, so that a megabyte of definitions holds up the worker for half a second. What is read here costs what its bytes cost.
  */
 export type FlatValue = null | number | string | Uint8Array | readonly string[];
+export type FlatMap = ReadonlyMap<string, FlatValue>;
 
 /** More than any frame has fields. */
 const MAX_FIELDS = 16;
@@ -16,9 +17,16 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 class NotFlat extends Error {}
 
 /** null: something else, or not whole, or with something behind it. */
-export function readFlatMap(bytes: Uint8Array): ReadonlyMap<string, FlatValue> | null {
+export function readFlatMap(bytes: Uint8Array): FlatMap | null {
+  const first = readNextMap(bytes, 0);
+  return first?.end === bytes.length ? first.map : null;
+}
+
+/** The map that begins here, and where it ends; null: there is none, or not the whole of it. */
+export function readNextMap(bytes: Uint8Array, start: number): { map: FlatMap; end: number } | null {
   try {
-    return new FlatReader(bytes).map();
+    const reader = new FlatReader(bytes, start);
+    return { map: reader.map(), end: reader.end };
   } catch (error) {
     // NotFlat; a RangeError of the view, which ends too early; a TypeError of the decoder.
     if (error instanceof NotFlat || error instanceof RangeError || error instanceof TypeError) return null;
@@ -29,14 +37,15 @@ export function readFlatMap(bytes: Uint8Array): ReadonlyMap<string, FlatValue> |
 class FlatReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  #at = 0;
+  #at: number;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, start: number) {
+    this.#at = start;
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  map(): ReadonlyMap<string, FlatValue> {
+  map(): FlatMap {
     const count = this.#count();
     if (count > MAX_FIELDS) throw new NotFlat();
     const fields = new Map<string, FlatValue>();
@@ -45,8 +54,11 @@ class FlatReader {
       if (typeof key !== "string") throw new NotFlat();
       fields.set(key, this.#value());
     }
-    if (this.#at !== this.#bytes.length) throw new NotFlat();
     return fields;
+  }
+
+  get end(): number {
+    return this.#at;
   }
 
   #count(): number {

@@ -53,6 +53,7 @@ channels = 12
 [limits]
 max_channel_id_length = 20
 max_channels_per_request = 4
+max_messages_per_request = 3
 max_subscribers_per_channel = ${MOST_SUBSCRIBERS}
 max_number_of_channels = 6
 max_channels_created_per_address = ${MOST_CREATED}
@@ -91,6 +92,8 @@ const open: { close(): void }[] = [];
 
 const post = (id: string, request: RawRequest = {}) =>
   ask(server.port, `/pub?id=${id}`, { method: "POST", body: "x", ...request });
+const batch = (body: string) =>
+  ask(server.port, "/pub", { method: "POST", headers: { "Content-Type": "application/x-ndjson" }, body });
 const get = (path: string) => ask(server.port, path);
 
 /** As many as a channel takes. */
@@ -136,6 +139,13 @@ const PROVOCATIONS: Readonly<Record<Exclude<keyof typeof Refusals, AccessCode | 
   tooManyWildcards: { request: () => get("/poll/w_1"), socket: "/wanted/w_1" },
   emptyMessage: { request: () => post("a", { body: "" }) },
   eventNameTooLarge: { request: () => post("a", { headers: { "Event-Id": "i".repeat(65_535) } }) },
+  keyReused: {
+    first: () => post("a", { headers: { "Idempotency-Key": "k" } }),
+    request: () => post("a", { headers: { "Idempotency-Key": "k" }, body: "another" }),
+  },
+  faultyKey: { request: () => post("a", { headers: { "Idempotency-Key": "k".repeat(257) } }) },
+  faultyBatch: { request: () => batch('{"channel":"a"}\n') },
+  tooManyMessages: { request: () => batch('{"channels":["a","b"],"data":"x"}\n'.repeat(2)) },
   channelDeleted: {
     first: () => post("gone"),
     request: () => ask(server.port, "/pub?id=gone", { method: "DELETE" }),
@@ -263,8 +273,8 @@ describe.each([
         const explain = fields.get("x-nginx-pushstream-explain") ?? null;
         expect({ status, explain }).toEqual({ status: refusal.status, explain: refusal.explain });
         expect(fields.has("retry-after")).toBe(passes(refusal));
-        // What does not fit is nginx's own error, with its page (spec 2.3).
-        if (refusal !== Refusals.noRoom) expect(body.toString()).toBe("");
+        // What does not fit is nginx's own error, with its page (spec 2.3); faults of a batch are named.
+        if (refusal !== Refusals.noRoom && refusal !== Refusals.faultyBatch) expect(body.toString()).toBe("");
         if (socket !== undefined) expect(await refusedSocket(socket)).toEqual(closedFor(refusal));
       } finally {
         for (const one of open.splice(0)) one.close();

@@ -60,6 +60,7 @@ describe("the embedded default", () => {
       maxChannelsCreatedPerAddress: 0,
       maxChannelIdLength: 256,
       maxChannelsPerRequest: 100,
+      maxMessagesPerRequest: 1000,
     });
     expect(at("/pub")?.storeMessages).toBe(true);
     expect(at("/ev/a")).toMatchObject({
@@ -123,6 +124,7 @@ describe("defaults of a file", () => {
       maxChannelIdLength: 0,
       maxSubscribersPerChannel: 0,
       maxChannelsPerRequest: 100,
+      maxMessagesPerRequest: 1000,
     });
     expect(config).toMatchObject({ shutdownTimeoutMs: 10_000, logLevel: "info" });
   });
@@ -151,6 +153,7 @@ describe("defaults of a file", () => {
         lastEventId: null,
         storeMessages: false,
         channelInfoOnPublish: true,
+        batch: true,
         authorizedChannelsOnly: false,
         headerTemplate: "",
         messageTemplate: "~text~",

@@ -37,7 +37,7 @@ interface Setting {
 /** Only what a publisher location looks at. */
 const CONFIG = {
   limits: { maxChannelIdLength: 12, maxChannelsPerRequest: 10 },
-  messages: { channelDeletedText: "Channel deleted" },
+  messages: { channelDeletedText: "Channel deleted", eventsChannelId: "" },
 };
 
 function start({ location = {}, limits = {}, policy = {}, admin = true }: Setting = {}): number {

@@ -114,7 +114,8 @@ export function entryFor(
   { key = null, sent = data, stored = true }: { key?: string | null; sent?: string; stored?: boolean } = {},
 ): Entry {
   return {
-    channel,
+    index: channel.index,
+    incarnation: channel.incarnation,
     data: bytes(data),
     eventId: null,
     eventType: null,

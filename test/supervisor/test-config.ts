@@ -62,6 +62,7 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
       maxChannelIdLength: 0,
       maxSubscribersPerChannel: 0,
       maxChannelsPerRequest: 0,
+      maxMessagesPerRequest: 1000,
     },
     locations: [],
     ...changes,

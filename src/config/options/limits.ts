@@ -112,4 +112,12 @@ export const LIMIT_OPTIONS = {
     min: 1,
     max: 65_535,
   },
+  "limits.max_messages_per_request": {
+    kind: "integer",
+    default: 1000,
+    doc: "Messages of one batch; a line for three channels counts as three. More is answered 400.",
+    example: 5000,
+    min: 1,
+    max: 65_535,
+  },
 } as const satisfies Readonly<Record<string, Option>>;

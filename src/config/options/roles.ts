@@ -25,6 +25,12 @@ export const ROLE_OPTIONS = {
     doc: "Makes it a publisher: normal serves GET, POST and PUT, admin DELETE as well.",
     example: "admin",
   },
+  "location[].batch": {
+    kind: "flag",
+    default: true,
+    doc: "For publishers: whether a request that names no channel may bring many messages, each with channels of its own (application/x-ndjson, application/x-msgpack). Never where `module_fields` is on.",
+    example: false,
+  },
   "location[].subscriber": {
     kind: "enum",
     values: ["streaming", "polling", "long-polling", "eventsource", "websocket"],

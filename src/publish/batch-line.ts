@@ -1,0 +1,127 @@
+/**
+ * One line of a batch, from what it says to what is published, or what is wrong with it. The two forms (NDJSON, MessagePack) give the same
+ * fields; batch-reader.ts reads them.
+ *
+ * Strict, so that a field of a later version is refused here and not overlooked.
+ */
+import type { Config } from "../config/model.ts";
+import { type Refusal, Refusals } from "../errors.ts";
+import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";
+import type { DataOf, Fields } from "../wire/published-data.ts";
+import { isKey } from "./idempotency.ts";
+
+export interface Line {
+  readonly names: readonly Uint8Array[];
+  readonly data: Uint8Array;
+  readonly eventId: Uint8Array | null;
+  readonly eventType: Uint8Array | null;
+  readonly key: Uint8Array | null;
+}
+
+/** As refusals have it. */
+export type Fault = Pick<Refusal, "status" | "code" | "explain">;
+
+const FIELDS: readonly string[] = [
+  "channel",
+  "channels",
+  "data",
+  "data_base64",
+  "event_id",
+  "event_type",
+  "key",
+];
+/** Of the name of a field that is given back. */
+const MAX_SHOWN = 40;
+/** What the store takes. */
+const MAX_EVENT_NAME_BYTES = 65_534;
+
+export class LineReader {
+  readonly #limits: Config["limits"];
+  readonly #eventsChannel: Uint8Array;
+  readonly #maxMessageBytes: number;
+  /** Of the line before: batches go to the same channel again and again. */
+  #lastChannel = "";
+  #lastNames: readonly Uint8Array[] = [];
+
+  constructor({ limits, messages }: Config, maxMessageBytes: number) {
+    this.#limits = limits;
+    this.#eventsChannel = Buffer.from(messages.eventsChannelId);
+    this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  read(fields: Fields, dataOf: DataOf): Line | Fault {
+    for (const field in fields)
+      if (!FIELDS.includes(field)) return lineFault(`${field.slice(0, MAX_SHOWN)} is no field of a message.`);
+    const names = this.#names(fields);
+    if ("status" in names) return names;
+    const data = dataOf(fields);
+    if (data === null) return lineFault("data is missing, or not of a kind that can be published.");
+    if (data.length === 0) return Refusals.emptyMessage;
+    const [eventId, eventType, key] = [
+      text(fields, "event_id"),
+      text(fields, "event_type"),
+      text(fields, "key"),
+    ];
+    for (const value of [eventId, eventType, key]) if (value !== null && "status" in value) return value;
+    return this.#whole({ names, data, eventId, eventType, key } as Line);
+  }
+
+  #whole(line: Line): Line | Fault {
+    const { data, eventId, eventType, key } = line;
+    const texts = [eventId?.length ?? 0, eventType?.length ?? 0] as const;
+    if (Math.max(...texts) > MAX_EVENT_NAME_BYTES) return Refusals.eventNameTooLarge;
+    if (key !== null && !isKey(key)) return Refusals.faultyKey;
+    const bytes = data.length + texts[0] + texts[1];
+    return bytes > this.#maxMessageBytes
+      ? { ...Refusals.noRoom, explain: "It is larger than the store." }
+      : line;
+  }
+
+  #names({ channel, channels }: Fields): readonly Uint8Array[] | Fault {
+    if (typeof channel === "string" && channels === undefined) {
+      if (channel === this.#lastChannel && this.#lastNames.length > 0) return this.#lastNames;
+      const name = this.#name(channel);
+      if ("status" in name) return name;
+      this.#lastChannel = channel;
+      this.#lastNames = [name];
+      return this.#lastNames;
+    }
+    if (channel !== undefined || !Array.isArray(channels))
+      return lineFault("channel is text, or channels a list of texts.");
+    return channels.length === 0 ? Refusals.noChannel : this.#list(channels);
+  }
+
+  #list(channels: readonly unknown[]): readonly Uint8Array[] | Fault {
+    if (channels.length > (this.#limits.maxChannelsPerRequest || Number.POSITIVE_INFINITY))
+      return Refusals.tooManyChannelsInRequest;
+    const names: Uint8Array[] = [];
+    for (const each of channels) {
+      const name = typeof each === "string" ? this.#name(each) : lineFault("channels is a list of texts.");
+      if ("status" in name) return name;
+      names.push(name);
+    }
+    return names;
+  }
+
+  /** One name, as a path would have it: what looks like several, or like old messages, could never be asked for. */
+  #name(channel: string): Uint8Array | Fault {
+    const path = Buffer.from(channel).toString("latin1");
+    const parsed = parseChannelsPath(path, 1);
+    if (parsed === "empty") return Refusals.noChannel;
+    const [name] = parsed === "too many" ? [] : parsed.names;
+    if (name?.length !== path.length || name.length === 0)
+      return lineFault("channel is the name of one channel, without / and .b5 behind it.");
+    if (this.#eventsChannel.length > 0 && Buffer.compare(name, this.#eventsChannel) === 0)
+      return Refusals.eventsChannelReadOnly;
+    return nameRefusal(name, this.#limits.maxChannelIdLength) ?? name;
+  }
+}
+
+export const lineFault = (explain: string): Fault => ({ ...Refusals.faultyBatch, explain });
+
+/** null: it is not there. */
+function text(fields: Fields, name: string): Uint8Array | Fault | null {
+  const value = fields[name];
+  if (value === undefined || value === null) return null;
+  return typeof value === "string" ? Buffer.from(value) : lineFault(`${name} is no text.`);
+}

@@ -1,0 +1,78 @@
+/**
+ * The lines of a batch, one after the other: JSON texts with line ends between them (NDJSON), or MessagePack maps one behind the other. Used by
+ * batch.ts, which stops where it has enough of them.
+ */
+import { readNextMap } from "../wire/flat-map.ts";
+import { type DataOf, type Fields, jsonData, msgpackData } from "../wire/published-data.ts";
+import { type Fault, lineFault } from "./batch-line.ts";
+
+export type Form = "json" | "msgpack";
+
+export interface RawLine {
+  /** From 1, as editors count; empty ones count, and say nothing. */
+  readonly number: number;
+  readonly fields: Fields | Fault;
+  readonly dataOf: DataOf;
+}
+
+const LINE_END = 0x0a;
+/** A byte order mark is a character, and JSON has none in front. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export const linesOf = (body: Uint8Array, form: Form): Generator<RawLine, void, undefined> =>
+  form === "json" ? jsonLines(body) : packedLines(body);
+
+function* jsonLines(body: Uint8Array): Generator<RawLine, void, undefined> {
+  let number = 0;
+  for (let start = 0; start < body.length; ) {
+    const found = body.indexOf(LINE_END, start);
+    const end = found < 0 ? body.length : found;
+    number++;
+    if (!isBlank(body, start, end))
+      yield { number, fields: jsonFields(body.subarray(start, end)), dataOf: jsonData };
+    start = end + 1;
+  }
+}
+
+function* packedLines(body: Uint8Array): Generator<RawLine, void, undefined> {
+  for (let number = 1, start = 0; start < body.length; number++) {
+    const next = readNextMap(body, start);
+    // Where the next one begins is not known.
+    if (next === null) {
+      yield {
+        number,
+        fields: lineFault("It is no map of a message, and what is behind it cannot be read."),
+        dataOf: msgpackData,
+      };
+      return;
+    }
+    yield { number, fields: Object.fromEntries(next.map), dataOf: msgpackData };
+    start = next.end;
+  }
+}
+
+/** Anything that JSON.parse throws is a fault of the line: a nesting too deep for it, too. */
+function jsonFields(line: Uint8Array): Fields | Fault {
+  let text: string;
+  try {
+    text = decoder.decode(line);
+  } catch {
+    return lineFault("It is not UTF-8.");
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
+  } catch {
+    // Said below.
+  }
+  return lineFault("It is no JSON object.");
+}
+
+/** Space, tab and carriage return alone. */
+function isBlank(body: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = body[at];
+    if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) return false;
+  }
+  return true;
+}

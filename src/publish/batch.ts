@@ -1,0 +1,199 @@
+/**
+ * Many messages in one request: `application/x-ndjson` or `application/x-msgpack` to a publisher location whose path names no channel. All lines
+ * are read, and compared with what is granted, before any is stored: one that is faulty costs all of them, and nothing was done. Then each has a
+ * result of its own, in order. Part of an endpoint.
+ */
+import { ANTI_CACHE } from "../answer.ts";
+import type { LocatedRequest } from "../config/located-request.ts";
+import type { Config, LocationConfig } from "../config/model.ts";
+import { type Answer, SharedAnswer } from "../direct-answer.ts";
+import { type Refusal, Refusals } from "../errors.ts";
+import type { Judge, Lease, LocationHooks, OfferedDraft } from "../front/location-hooks.ts";
+import type { HeaderSet } from "./answer-headers.ts";
+import { type Fault, type Line, LineReader } from "./batch-line.ts";
+import { type Form, linesOf } from "./batch-reader.ts";
+import { readBody } from "./body.ts";
+import { keyWith } from "./idempotency.ts";
+import type { Ingest } from "./ingest.ts";
+import { encoded, encodedAll, type Result, Results, resultOfFault } from "./own-form.ts";
+import { type Place, placesOf, putAll } from "./put.ts";
+import type { Replies } from "./replies.ts";
+
+const FORMS: readonly (readonly [type: string, form: Form])[] = [
+  ["application/x-ndjson", "json"],
+  ["application/x-msgpack", "msgpack"],
+];
+const TYPE_OF = { json: "application/x-ndjson", msgpack: "application/x-msgpack" } as const;
+const TYPE_OF_FAULTS = { json: "application/json", msgpack: "application/x-msgpack" } as const;
+
+/** Of a batch, where the location takes bodies of any length. */
+const MOST_BYTES = 64 * 1024 * 1024;
+/** Faults that are told one by one. */
+const MOST_FAULTS = 100;
+/** Others have their turn after so long. */
+const TURN_MS = 4;
+
+interface NumberedFault {
+  readonly line: number;
+  readonly fault: Fault;
+}
+
+/** Why nothing is published: one reason for all of it, or what is wrong with some of the lines. */
+type Refused =
+  | Refusal
+  | { readonly faults: readonly NumberedFault[]; readonly faulty: number; readonly lines: number };
+
+export class BatchPublishing {
+  readonly #ingest: Ingest;
+  readonly #location: LocationConfig;
+  readonly #hooks: LocationHooks | null;
+  readonly #replies: Replies;
+  readonly #reader: LineReader;
+  readonly #results: Results;
+  readonly #maxMessages: number;
+  readonly #maxBytes: number;
+
+  constructor(
+    ingest: Ingest,
+    config: Config,
+    location: LocationConfig,
+    hooks: LocationHooks | null,
+    replies: Replies,
+  ) {
+    this.#ingest = ingest;
+    this.#location = location;
+    this.#hooks = hooks;
+    this.#replies = replies;
+    this.#reader = new LineReader(config, ingest.store.maxMessageBytes);
+    this.#results = new Results(ingest.store);
+    this.#maxMessages = config.limits.maxMessagesPerRequest;
+    this.#maxBytes = Math.min(MOST_BYTES, location.maxBodyBytes || MOST_BYTES);
+  }
+
+  /** null: it is none, or none is taken here. A guard that has not said for which channels it lets somebody in has seen none. */
+  formOf(located: LocatedRequest): Form | null {
+    const isSeen = located.grant !== null || (this.#location.code?.authorize ?? null) === null;
+    if (!this.#location.batch || !isSeen) return null;
+    const type = located.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
+    return FORMS.find(([known]) => known === type)?.[1] ?? null;
+  }
+
+  async handle(
+    located: LocatedRequest,
+    headers: HeaderSet,
+    form: Form,
+    isDeclared: boolean,
+  ): Promise<Answer> {
+    let body: Uint8Array | "too large";
+    try {
+      // What is here already lies in bytes that the next request uses again.
+      body = located.bodyNow()?.slice() ?? (await readBody(located, isDeclared, this.#maxBytes));
+    } catch (error) {
+      return this.#replies.bodyFailed(error, headers);
+    }
+    if (body === "too large" || body.length > this.#maxBytes) return this.#replies.tooLarge(headers);
+    const lines = await this.#read(body, form);
+    if (!Array.isArray(lines)) return this.#refuse(lines, headers, form);
+    const refusal = this.#notGranted(lines, this.#hooks?.lease(located) ?? null);
+    if (refusal !== null) return this.#refuse(refusal, headers, form);
+    const results = await this.#publish(located, lines);
+    return this.#replies.onDisk(this.#answer(located, headers, form, results), headers);
+  }
+
+  async #read(body: Uint8Array, form: Form): Promise<Line[] | Refused> {
+    const lines: Line[] = [];
+    const faults: NumberedFault[] = [];
+    let messages = 0;
+    let faulty = 0;
+    let turnMs = performance.now();
+    for (const { number, fields, dataOf } of linesOf(body, form)) {
+      const line =
+        "status" in fields && "code" in fields ? (fields as Fault) : this.#reader.read(fields, dataOf);
+      messages += "status" in line ? 1 : line.names.length;
+      if (messages > this.#maxMessages) return Refusals.tooManyMessages;
+      if (!("status" in line)) lines.push(line);
+      else if (++faulty <= MOST_FAULTS) faults.push({ line: number, fault: line });
+      if (performance.now() - turnMs < TURN_MS) continue;
+      await new Promise(setImmediate);
+      turnMs = performance.now();
+    }
+    if (faulty > 0) return { faults, faulty, lines: lines.length + faulty };
+    return lines.length > 0 ? lines : Refusals.emptyMessage;
+  }
+
+  /** What is granted, and how often, line by line; each counts as a request. */
+  #notGranted(lines: readonly Line[], lease: Lease | null): Refused | null {
+    if (lease === null) return null;
+    const faults: NumberedFault[] = [];
+    let faulty = 0;
+    for (const [at, { names }] of lines.entries()) {
+      const fault = lease.refusalOf(names);
+      if (fault?.code === Refusals.tooManyRequests.code) return fault;
+      if (fault !== null && ++faulty <= MOST_FAULTS) faults.push({ line: at + 1, fault });
+    }
+    return faulty > 0 ? { faults, faulty, lines: lines.length } : null;
+  }
+
+  async #publish(located: LocatedRequest, lines: readonly Line[]): Promise<Result[]> {
+    const { user } = located;
+    const judge = this.#hooks?.judge(located) ?? null;
+    const judged =
+      judge === null ? lines.map((line) => this.#places(line, user)) : await this.#judged(judge, lines, user);
+    const places = judged.flatMap((each) => ("status" in each ? [] : each));
+    await putAll(this.#ingest, places, located, this.#ingest.quota?.of(located.peer) ?? "yes");
+    return judged.map((each) => ("status" in each ? resultOfFault(each) : this.#results.of(each)));
+  }
+
+  #places(
+    { names, data, eventId, eventType, key }: Line,
+    user: string | null,
+    changed: Partial<OfferedDraft> = {},
+  ): readonly Place[] {
+    const stored = this.#location.storeMessages;
+    const marks = this.#ingest.marksOf?.(user, null, data) ?? null;
+    const draft = { data, eventId, eventType, stored, marks, ...changed };
+    return placesOf(names, { ...draft, key: key === null ? null : keyWith(key, data, eventId, eventType) });
+  }
+
+  /** In order, and each on its way before the first is waited for, as messages that come one by one are. */
+  #judged(
+    judge: Judge,
+    lines: readonly Line[],
+    user: string | null,
+  ): Promise<(readonly Place[] | Refusal)[]> {
+    return Promise.all(
+      lines.map(async (line) => {
+        const { names, data, eventId, eventType } = line;
+        const said = await judge(names, { data, eventId, eventType });
+        return "status" in said ? said : this.#places(line, user, said);
+      }),
+    );
+  }
+
+  #answer(located: LocatedRequest, headers: HeaderSet, form: Form, results: readonly Result[]): Answer {
+    const init = headers.ofType(TYPE_OF[form]);
+    const body = encodedAll(form, results);
+    return located.isDirect ? new SharedAnswer(init, body) : new Response(body, init);
+  }
+
+  #refuse(refused: Refused, headers: HeaderSet, form: Form): Response {
+    if ("status" in refused) return this.#replies.refuse(refused, headers);
+    const { faults, faulty, lines } = refused;
+    const [first] = faults;
+    const isOne = faults.every(({ fault }) => fault.status === first?.fault.status);
+    const { code, explain } = Refusals.faultyBatch;
+    const status = isOne ? (first?.fault.status ?? 400) : 400;
+    const told = faults.map(({ line, fault }) => ({ line, ...resultOfFault(fault) }));
+    const map = { status, code, explain, lines, faulty, faults: told };
+    this.#replies.countRefusal();
+    return new Response(encoded(form, map), {
+      status,
+      headers: {
+        ...ANTI_CACHE,
+        "Content-Type": TYPE_OF_FAULTS[form],
+        "X-Nginx-PushStream-Explain": explain ?? code,
+        ...headers.fields,
+      },
+    });
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * What sluice itself answers to publishers, beside the push stream module's words: where each message is, as JSON or MessagePack. For batches,
+ * and for whoever asks by `Accept: application/vnd.sluice+json` (or `+msgpack`).
+ *
+ *   {"position":"8z4i41cj12-7"}                                in one channel
+ *   {"positions":["8z4i41cj12-7","9abc-2"],"duplicate":true}   in several, in the order they were named; a key that was known
+ *   {"status":409,"code":"key_reused","explain":"…"}           refused; with `positions`, null where it is not in, if it is in some
+ */
+import type { Store } from "../store/store.ts";
+import { packMap } from "../wire/msgpack-message.ts";
+import { lifeOf } from "../wire/position.ts";
+import type { Fault } from "./batch-line.ts";
+import { type Place, refusalOf } from "./put.ts";
+
+export type OwnForm = "json" | "msgpack";
+export type Result = Readonly<Record<string, unknown>>;
+
+const OWN = "application/vnd.sluice+";
+const encoder = new TextEncoder();
+
+/** null: the client wants what the location has for all. */
+export function ownForm(accept: string | null): OwnForm | null {
+  const at = accept?.indexOf(OWN) ?? -1;
+  if (accept === null || at < 0) return null;
+  const form = accept.slice(at + OWN.length);
+  return form.startsWith("json") ? "json" : form.startsWith("msgpack") ? "msgpack" : null;
+}
+
+export const typeOf = (form: OwnForm): string => `${OWN}${form}`;
+
+export function encoded(form: OwnForm, map: Result): Uint8Array<ArrayBuffer> {
+  return form === "json" ? encoder.encode(`${JSON.stringify(map)}\n`) : new Uint8Array(packMap(map));
+}
+
+/** One behind the other. */
+export function encodedAll(form: OwnForm, results: readonly Result[]): Uint8Array<ArrayBuffer> {
+  if (form === "json") return encoder.encode(results.map((result) => `${JSON.stringify(result)}\n`).join(""));
+  return new Uint8Array(Buffer.concat(results.map(packMap)));
+}
+
+export const resultOfFault = ({ status, code, explain }: Fault): Result => ({ status, code, explain });
+
+const MOST_LIVES = 1024;
+
+export class Results {
+  readonly #store: Store;
+  /** What the positions of a channel count, by its name; of the epoch. */
+  readonly #lives = new Map<string, string>();
+  #epoch = -1;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Of one message, in all its channels. */
+  of(places: readonly Place[]): Result {
+    const refusal = refusalOf(places);
+    const [only] = places;
+    const where =
+      only !== undefined && places.length === 1
+        ? { position: this.position(only) }
+        : { positions: this.positions(places) };
+    if (refusal === null)
+      return places.every(({ isDuplicate }) => isDuplicate) ? { ...where, duplicate: true } : where;
+    const isNowhere = places.every((place) => place.refusal !== null);
+    return isNowhere ? resultOfFault(refusal) : { ...resultOfFault(refusal), ...where };
+  }
+
+  positions(places: readonly Place[]): (string | null)[] {
+    return places.map((place) => this.position(place));
+  }
+
+  /** As a connection to this channel alone comes back with it; null: it is not in, or nobody knows where. */
+  position({ name, position, refusal }: Place): string | null {
+    return refusal !== null || position === 0 ? null : `${this.#lifeOf(name)}-${position}`;
+  }
+
+  #lifeOf(name: Uint8Array): string {
+    const { epoch } = this.#store;
+    if (epoch !== this.#epoch || this.#lives.size >= MOST_LIVES) this.#lives.clear();
+    this.#epoch = epoch;
+    const key = Buffer.from(name.buffer, name.byteOffset, name.length).toString("latin1");
+    const known = this.#lives.get(key) ?? lifeOf(epoch, [name]);
+    this.#lives.set(key, known);
+    return known;
+  }
+}
