@@ -155,7 +155,7 @@ class Check {
     if (!this.#useBlock(first, "message")) return false;
     const at = blockWord(layout, first);
     this.#expect(u32[at + MSG_STAMP] === stampOf(u32[at + MSG_SERIAL]!), `message ${first}: wrong stamp`);
-    this.#expect(u32[at + MSG_CHECK] === checkOf(u32, at), `message ${first}: wrong check word`);
+    this.#expect(u32[at + MSG_CHECK] === checkOf(this.#arena, at), `message ${first}: wrong check word`);
     let block = first;
     for (let seen = 1; seen < blocksOf(layout, u32, at); seen++) {
       block = u32[blockWord(layout, block) + MORE_NEXT]!;

@@ -66,10 +66,11 @@ import {
 import { countTrash } from "./trash.ts";
 
 /** The check word of a header: recovery trusts no message without it. Not for payload bytes: the stamp comes after those. */
-export function checkOf(u32: Uint32Array, at: number): number {
+export function checkOf({ i32 }: Arena, at: number): number {
   let check = 0x51ce;
   for (let word = MSG_NEXT; word < MSG_CHECK; word++) {
-    check = Math.imul(check ^ u32[at + word]!, 0x9e3779b1);
+    // Signed words: unsigned ones are no integers to the engine above 2^31, and the loop would never be compiled well.
+    check = Math.imul(check ^ i32[at + word]!, 0x9e3779b1);
     check ^= check >>> 15;
   }
   return check >>> 0;
@@ -252,7 +253,7 @@ export function carryOutDemotion(arena: Arena): void {
   u32[at + MSG_FLAGS] = (u32[at + MSG_FLAGS]! & ~FLAG_STORED) >>> 0;
   u32[at + MSG_EXPIRES] = u32[JOURNAL_EXPIRES]!;
   // Who dies here together with main leaves a header that a rebuild does not trust: the message is dropped a little early.
-  u32[at + MSG_CHECK] = checkOf(u32, at);
+  u32[at + MSG_CHECK] = checkOf(arena, at);
   u32[at + MSG_AGE_OLDER] = u32[JOURNAL_TRANSIENT_NEWEST]!;
   u32[at + MSG_AGE_NEWER] = 0;
   linkBehind(arena, block, HEAD_TRANSIENT, u32[JOURNAL_TRANSIENT_COUNT]!);

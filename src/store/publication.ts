@@ -84,7 +84,7 @@ function stamp(arena: Arena): void {
   const { u32, layout } = arena;
   const at = blockWord(layout, u32[JOURNAL_BLOCK]!);
   takePlanned(arena, u32[at + MSG_LAST]!);
-  u32[at + MSG_CHECK] = checkOf(u32, at);
+  u32[at + MSG_CHECK] = checkOf(arena, at);
   arena.fault?.("append-taken");
   // Pairs with the first look of readMessage: who sees the stamp sees header and bytes.
   Atomics.store(u32, at + MSG_STAMP, stampOf(u32[at + MSG_SERIAL]!));

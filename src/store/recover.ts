@@ -136,7 +136,7 @@ export function isWhole(arena: Arena, at: number, head: number): boolean {
   const { u32, layout } = arena;
   const serial = wide(u32, at + MSG_SERIAL);
   return (
-    u32[at + MSG_CHECK] === checkOf(u32, at) &&
+    u32[at + MSG_CHECK] === checkOf(arena, at) &&
     u32[at + MSG_STAMP] === stampOf(serial >>> 0) &&
     serial <= head &&
     u32[at + MSG_CHANNEL]! < layout.channels &&
