@@ -30,9 +30,7 @@ export interface DirectSocket {
    * the same bytes; those who are slow share what is left of them.
    */
   sendFrames(bytes: Uint8Array, length: number, batch: FrameBatch): number;
-  /** What is sent until `uncork`, in the same turn, leaves in one piece. */
+  /** What is sent until `uncork` leaves in one piece. Who corks it sees to that, in this turn or soon. */
   cork(): void;
   uncork(): void;
-  /** The same until the end of the turn, without further ado. */
-  corkLate(): void;
 }

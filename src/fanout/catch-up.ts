@@ -7,7 +7,7 @@ import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import type { Position } from "../wire/position.ts";
-import { frameOf } from "./delivery.ts";
+import { frameOf } from "./frame.ts";
 import { type CatchUpSink, MORE, readOn, UNTELLABLE, WAIT } from "./lag.ts";
 import type { LocalChannel, StreamSubscription } from "./local-channel.ts";
 import { isFull } from "./slow-sockets.ts";

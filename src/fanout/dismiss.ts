@@ -7,8 +7,8 @@
 import { CHANNEL_DELETED_ID } from "../message.ts";
 import { Message } from "../store/message-view.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
-import { frameOf } from "./delivery.ts";
 import type { Format } from "./format.ts";
+import { frameOf } from "./frame.ts";
 import type { LocalChannel, StreamSubscription } from "./local-channel.ts";
 import type { Standing } from "./standing.ts";
 import type { TopicSubscription } from "./topics.ts";

@@ -38,8 +38,6 @@ export class Fanout implements StreamKeeper {
   readonly #options: FanoutOptions;
   readonly #pump: Pump;
   readonly #catchUp: CatchUp;
-  readonly #toFlush: StreamConnection[] = [];
-  #flushScheduled = false;
 
   constructor(options: FanoutOptions) {
     this.#options = options;
@@ -201,12 +199,7 @@ export class Fanout implements StreamKeeper {
   }
 
   flushLater(connection: StreamConnection): void {
-    this.#toFlush.push(connection);
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    queueMicrotask(() => {
-      this.#flushScheduled = false;
-      for (const waiting of this.#toFlush.splice(0)) if (waiting.flushQueued) waiting.flush();
-    });
+    this.standing.held.add(connection);
+    this.#pump.schedule();
   }
 }

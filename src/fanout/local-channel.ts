@@ -37,12 +37,16 @@ export class Subscription {
 }
 
 /** Where a connection stands in all its channels, in the order in which it asked for them. */
-export const placeOf = (life: Pick<Life, "text">, subscriptions: readonly Subscription[]): Position => ({
-  life: life.text,
-  positions: subscriptions.map(({ channel, sentId }) =>
-    sentId === 0 ? channel.beginning : channel.base + sentId,
-  ),
-});
+export function placeOf(life: Pick<Life, "text">, subscriptions: readonly Subscription[]): Position {
+  const positions: number[] = [];
+  for (let i = 0; i < subscriptions.length; i++) {
+    const subscription = subscriptions[i];
+    if (subscription === undefined) continue;
+    const { channel, sentId } = subscription;
+    positions.push(sentId === 0 ? channel.beginning : channel.base + sentId);
+  }
+  return { life: life.text, positions };
+}
 
 /** One channel of one HTTP stream. `place` is its index in the group's members, -1 while it is not live (lagging or left). */
 export class StreamSubscription extends Subscription {

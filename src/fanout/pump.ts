@@ -11,13 +11,16 @@ import { Counter } from "../store/counters.ts";
 import { RingEntry } from "../store/ring.ts";
 import type { Store } from "../store/store.ts";
 import type { CatchUp } from "./catch-up.ts";
-import { Job, type TopicPublish } from "./delivery.ts";
+import { Job } from "./delivery.ts";
 import { dismiss, lostDeletion } from "./dismiss.ts";
 import type { LocalChannel } from "./local-channel.ts";
 import type { Standing } from "./standing.ts";
+import type { TopicPublish } from "./topic-carrier.ts";
 
-/** How long one turn may deliver before other work gets its chance. */
+/** How long each part of a turn may take before other work gets its chance. */
 const SLICE_MS = 2;
+/** What is written to connections in several channels waits no longer than this for more, however much there is to do. */
+const HELD_MS = 8;
 const SAFETY_LOOK_MS = 100;
 /**
  * A channel whose fan-out took long rests before the next one, for this share of the time it took: what is published meanwhile
@@ -45,8 +48,12 @@ export class Pump {
   readonly #catchUp: CatchUp;
   readonly #options: PumpOptions;
   readonly #entry = new RingEntry();
-  /** Channels with something to deliver, in the order they asked; jobs in slices go to the end. */
+  /** Channels with something to deliver whose job has not begun. A channel with few subscribers does not wait for a large one. */
   readonly #ready: LocalChannel[] = [];
+  /** Jobs that are cut into slices, in turn. */
+  readonly #running: LocalChannel[] = [];
+  /** Since when something waits in standing.held; 0: nothing does. */
+  #heldSinceMs = 0;
   readonly #jobs = new Map<LocalChannel, Job>();
   readonly #spare: Job[] = [];
   /** Channels that rest although they have something to deliver. */
@@ -70,6 +77,7 @@ export class Pump {
 
   stop(): void {
     this.#stopped = true;
+    this.#standing.held.send(this.#standing, Number.POSITIVE_INFINITY);
     clearInterval(this.#timer);
     if (this.#restTimer !== null) clearTimeout(this.#restTimer);
   }
@@ -99,17 +107,37 @@ export class Pump {
     if (!this.#scheduled && this.#cursor !== this.#store.head()) this.schedule();
   }
 
+  /** What is new, then what was held for more of it, then a slice of what takes long. */
   #turn(): void {
     this.#scheduled = false;
     if (this.#stopped) return;
+    const { held } = this.#standing;
     const startedMs = this.#standing.nowMs();
     this.#take();
+    // Those that begin now had their slice.
+    const running = this.#running.length;
+    if (!held.isFull) this.#work(this.#ready, this.#ready.length, startedMs);
+    this.#send(startedMs);
+    if (!held.isFull) this.#work(this.#running, running, this.#standing.nowMs());
+    this.#store.count(this.#slot, Counter.PUMP_US, Math.round((this.#standing.nowMs() - startedMs) * 1000));
+    if (this.#ready.length + this.#running.length > 0 || !held.isEmpty) {
+      this.schedule();
+      return;
+    }
+    if (this.#resting.size === 0) this.#store.setCursor(this.#slot, this.#cursor);
+    // Nobody stands here: stay awake, so that no publisher spends a bell on a worker with nothing to do.
+    if (this.#standing.isEmpty) return;
+    if (!this.#store.beginSleep(this.#slot, this.#cursor)) this.schedule();
+  }
+
+  /** So many jobs from the front of a list, each once, for a slice of time. */
+  #work(channels: LocalChannel[], count: number, startedMs: number): void {
     let deadline = startedMs + SLICE_MS;
-    while (this.#ready.length > 0) {
-      const channel = this.#ready.shift();
+    let beganMs = startedMs;
+    for (let left = count; left > 0; left--) {
+      const channel = channels.shift();
       if (channel === undefined) break;
       channel.queued = false;
-      const beganMs = this.#standing.nowMs();
       if (!channel.busy && channel.restUntilMs > beganMs) {
         this.#rest(channel, channel.restUntilMs - beganMs);
         continue;
@@ -121,16 +149,18 @@ export class Pump {
       channel.fanoutMs += nowMs - beganMs + sendMs;
       if (!channel.busy) this.#paced(channel, nowMs + sendMs);
       if (nowMs > deadline) break;
+      beganMs = nowMs;
     }
-    this.#store.count(this.#slot, Counter.PUMP_US, Math.round((this.#standing.nowMs() - startedMs) * 1000));
-    if (this.#ready.length > 0) {
-      this.schedule();
-      return;
-    }
-    if (this.#resting.size === 0) this.#store.setCursor(this.#slot, this.#cursor);
-    // Nobody stands here: stay awake, so that no publisher spends a bell on a worker with nothing to do.
-    if (this.#standing.isEmpty) return;
-    if (!this.#store.beginSleep(this.#slot, this.#cursor)) this.schedule();
+  }
+
+  /** Sends what is held, once nothing new is left to go with it, or it has waited long. */
+  #send(nowMs: number): void {
+    const { held } = this.#standing;
+    if (held.isEmpty) return;
+    if (this.#heldSinceMs === 0) this.#heldSinceMs = nowMs;
+    if (this.#ready.length > 0 && !held.isFull && nowMs - this.#heldSinceMs < HELD_MS) return;
+    held.send(this.#standing, this.#standing.nowMs() + SLICE_MS);
+    if (held.isEmpty) this.#heldSinceMs = 0;
   }
 
   /** A job is done, or will be at `doneMs`, when Bun has sent the last of it: how long it took says how long to rest. */
@@ -192,7 +222,7 @@ export class Pump {
   #enqueue(channel: LocalChannel): void {
     if (channel.queued) return;
     channel.queued = true;
-    this.#ready.push(channel);
+    (channel.busy ? this.#running : this.#ready).push(channel);
   }
 
   /** Finds out from the ring which of the channels that have subscribers here have something new. */

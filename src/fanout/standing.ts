@@ -9,6 +9,7 @@ import { Counter } from "../store/counters.ts";
 import { OWED_BEHIND, OWED_LIVE, OWED_NOTHING } from "../store/slots.ts";
 import type { Store } from "../store/store.ts";
 import { Arrivals } from "./arrivals.ts";
+import { HeldWrites } from "./held-writes.ts";
 import { LocalChannel, type StreamSubscription, type Subscription } from "./local-channel.ts";
 import type { StreamConnection } from "./streams.ts";
 import { leaveTopic, type TopicPeer, type TopicSubscription } from "./topics.ts";
@@ -20,6 +21,8 @@ export class Standing {
   readonly store: Store;
   readonly slot: number;
   readonly arrivals: Arrivals;
+  /** What waits for the end of the pump's work. */
+  readonly held = new HeldWrites();
   /** Streams that read from the store instead of being live: slow ones, not newcomers. */
   readonly lagging = new Set<StreamConnection>();
   /** Sockets that were in a topic and were too slow for it, by channel. */

@@ -9,6 +9,7 @@ import type { StreamSink } from "../direct-answer.ts";
 import { log } from "../log.ts";
 import type { Position } from "../wire/position.ts";
 import type { Format } from "./format.ts";
+import { KeptSink } from "./kept-sink.ts";
 import type { Life } from "./life.ts";
 import { placeOf, type StreamSubscription } from "./local-channel.ts";
 
@@ -16,7 +17,7 @@ import { placeOf, type StreamSubscription } from "./local-channel.ts";
 export interface StreamKeeper {
   lagged(connection: StreamConnection): void;
   drained(connection: StreamConnection): void;
-  /** At the end of this turn, flush this connection (it stands in several channels, whose bytes share one write). */
+  /** Uncork this connection once all that is new is written to it (it stands in several channels, whose bytes share one write). */
   flushLater(connection: StreamConnection): void;
 }
 
@@ -56,10 +57,10 @@ export class StreamConnection {
 
   /** Bun has begun to pull the response body. */
   attach(sink: StreamSink): void {
-    this.#sink = sink;
     // With one channel every write is a whole turn's bytes: sent at once, without a flush of its own.
     this.#direct = this.subscriptions.length === 1;
     if (this.#direct) sink.start({ highWaterMark: 1 });
+    this.#sink = this.#direct ? sink : new KeptSink(sink);
   }
 
   /** Called once when the connection has ended, whoever ended it. */
@@ -107,7 +108,7 @@ export class StreamConnection {
     return false;
   }
 
-  /** Writes now and flushes at the end of the turn, with whatever other channels add. */
+  /** Writes now and flushes when its keeper says so, with whatever other channels add. */
   sendShared(bytes: Uint8Array): void {
     if (this.#state === ENDED || this.#sink === null) return;
     const written = this.#sink.write(bytes);
@@ -116,6 +117,10 @@ export class StreamConnection {
       this.flushQueued = true;
       this.#keeper.flushLater(this);
     }
+  }
+
+  uncork(): void {
+    if (this.flushQueued) this.flush();
   }
 
   flush(): boolean {

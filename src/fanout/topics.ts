@@ -15,6 +15,8 @@ import type { Format } from "./format.ts";
 import { type LocalChannel, Subscription } from "./local-channel.ts";
 
 export const SHARD_SIZE = 512;
+/** Those that are written to one by one, about a millisecond's worth: between two shards others get their turn. */
+export const OWN_SHARD_SIZE = 128;
 
 /** The part of a socket that fan-out needs. */
 export type TopicSocket = Pick<
@@ -54,8 +56,11 @@ export class TopicShard {
   /** When a publish was too much for one or more of the sockets (performance.now()): Bun closes those, and says no more than that. */
   overranMs = Number.NEGATIVE_INFINITY;
   readonly topic: string;
-  constructor(topic: string) {
+  /** Its sockets are written to one by one; else they stand in Bun's topic. */
+  readonly isOwn: boolean;
+  constructor(topic: string, isOwn: boolean) {
     this.topic = topic;
+    this.isOwn = isOwn;
   }
 }
 
@@ -77,20 +82,26 @@ export class TopicGroup {
   }
 
   join(subscription: TopicSubscription): void {
-    let shard = this.shards.at(-1);
-    if (shard === undefined || shard.sockets.length >= SHARD_SIZE) {
-      shard = this.shards.find((candidate) => candidate.sockets.length < SHARD_SIZE);
-      if (shard === undefined) {
-        shard = new TopicShard(this.#prefix + this.#made++);
-        this.shards.push(shard);
-      }
-    }
+    const isOwn = this.format.perConnection || subscription.peer.socket.direct !== undefined;
+    const shard = this.#roomIn(isOwn);
     subscription.shard = shard;
     subscription.place = shard.sockets.length;
     shard.sockets.push(subscription);
-    if (this.format.perConnection || subscription.peer.socket.direct !== undefined) return;
+    if (isOwn) return;
     subscription.peer.socket.subscribe(shard.topic);
     shard.inTopic++;
+  }
+
+  #roomIn(isOwn: boolean): TopicShard {
+    const size = isOwn ? OWN_SHARD_SIZE : SHARD_SIZE;
+    const hasRoom = (shard: TopicShard): boolean => shard.isOwn === isOwn && shard.sockets.length < size;
+    const last = this.shards.at(-1);
+    if (last !== undefined && hasRoom(last)) return last;
+    const known = this.shards.find(hasRoom);
+    if (known !== undefined) return known;
+    const made = new TopicShard(this.#prefix + this.#made++, isOwn);
+    this.shards.push(made);
+    return made;
   }
 }
 

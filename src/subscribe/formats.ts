@@ -6,17 +6,18 @@ import type { Format } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
 import { CHANNEL_DELETED_ID } from "../message.ts";
 import type { Message } from "../store/message-view.ts";
-import type { ByteWriter } from "../wire/byte-writer.ts";
+import { ByteWriter } from "../wire/byte-writer.ts";
 import {
   type CompiledEventStream,
   compileEventStream,
   type EventLines,
   pushGapEvent,
+  pushIdLine,
 } from "../wire/event-stream.ts";
 import { pushJsonDeleted, pushJsonGap, pushJsonMessage } from "../wire/json-message.ts";
 import { packDeleted, packGap, packMessage } from "../wire/msgpack-message.ts";
 import type { Padding } from "../wire/padding.ts";
-import { type Position, PositionToken } from "../wire/position.ts";
+import type { Position } from "../wire/position.ts";
 import { type CompiledTemplate, compileTemplate } from "../wire/template.ts";
 
 /** A format that can say where the part begins that padding looks at (push-stream spec 4.8). */
@@ -77,17 +78,21 @@ export class PositionedEventStreamFormat implements PaddableFormat {
   /** With several channels the id names them all, so it differs from connection to connection. */
   readonly perConnection: boolean;
   readonly #template: CompiledEventStream;
-  readonly #single = new PositionToken("0", [0]);
+  readonly #single = new Place();
+  readonly #rest: EventRest;
   constructor(key: string, template: string, severalChannels: boolean) {
     this.key = key;
     this.perConnection = severalChannels;
     this.#template = compileEventStream(template, "whole");
+    this.#rest = new EventRest(this.#template);
   }
 
   message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): number {
     // The deletion ends what the position was good for.
     if (m.id === CHANNEL_DELETED_ID) return this.#template.render(writer, m, null);
-    return this.#template.render(writer, m, this.#tokenOf(channel, m.id, at));
+    if (at === null) return this.#template.render(writer, m, this.#single.in(channel, m.id));
+    pushIdLine(writer, at);
+    return this.#rest.push(writer, m, channel);
   }
 
   gap(
@@ -97,21 +102,56 @@ export class PositionedEventStreamFormat implements PaddableFormat {
     upTo: number,
     at: Position | null,
   ): boolean {
-    pushGapEvent(writer, channel.name, missed, this.#tokenOf(channel, upTo, at));
+    pushGapEvent(writer, channel.name, missed, at ?? this.#single.in(channel, upTo));
     return true;
-  }
-
-  #tokenOf(channel: LocalChannel, id: number, at: Position | null): PositionToken {
-    if (at !== null) return new PositionToken(at.life, [...at.positions]);
-    return placeIn(channel, id, this.#single);
   }
 }
 
-/** Where a connection stands that has nothing but this channel. `into` is used again and again. */
-function placeIn(channel: LocalChannel, id: number, into: PositionToken): PositionToken {
-  into.life = channel.life.text;
-  into.positions[0] = channel.base + id;
-  return into;
+/** Of events whose ids differ from connection to connection, what does not: made once a message. */
+class EventRest {
+  readonly #template: CompiledEventStream;
+  readonly #bytes = new ByteWriter();
+  /** Of which message: ids count in a channel, time and tag in the store. */
+  #channel: LocalChannel | null = null;
+  #id = 0;
+  #time = 0;
+  #tag = 0;
+  #dataStart = 0;
+
+  constructor(template: CompiledEventStream) {
+    this.#template = template;
+  }
+
+  /** Where its data begins. */
+  push(writer: ByteWriter, m: Message, channel: LocalChannel): number {
+    if (!this.#isOf(m, channel)) {
+      this.#bytes.reset();
+      this.#dataStart = this.#template.renderRest(this.#bytes, m);
+      this.#channel = channel;
+      this.#id = m.id;
+      this.#time = m.time;
+      this.#tag = m.tag;
+    }
+    const start = writer.length;
+    writer.pushRange(this.#bytes.bytes, 0, this.#bytes.length);
+    return start + this.#dataStart;
+  }
+
+  #isOf(m: Message, channel: LocalChannel): boolean {
+    return this.#channel === channel && this.#id === m.id && this.#time === m.time && this.#tag === m.tag;
+  }
+}
+
+/** Where a connection stands that has nothing but this channel: one object, used again and again. */
+class Place implements Position {
+  life = "0";
+  readonly positions: number[] = [0];
+
+  in(channel: LocalChannel, id: number): Position {
+    this.life = channel.life.text;
+    this.positions[0] = channel.base + id;
+    return this;
+  }
 }
 
 /** Another format, each message filled up to a minimum. A format of its own, so that all who are padded alike share the bytes. */
@@ -155,7 +195,7 @@ export class JsonFormat implements Format {
   readonly key: string;
   /** With several channels the position names them all, so it differs from connection to connection. */
   readonly perConnection: boolean;
-  readonly #single = new PositionToken("0", [0]);
+  readonly #single = new Place();
   constructor(key: string, severalChannels: boolean) {
     this.key = key;
     this.perConnection = severalChannels;
@@ -163,7 +203,7 @@ export class JsonFormat implements Format {
 
   message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): void {
     if (m.id === CHANNEL_DELETED_ID) pushJsonDeleted(writer, channel.name, dataOf(m));
-    else pushJsonMessage(writer, m, at ?? placeIn(channel, m.id, this.#single));
+    else pushJsonMessage(writer, m, at ?? this.#single.in(channel, m.id));
   }
 
   gap(
@@ -173,7 +213,7 @@ export class JsonFormat implements Format {
     upTo: number,
     at: Position | null,
   ): boolean {
-    pushJsonGap(writer, channel.name, missed, at ?? placeIn(channel, upTo, this.#single));
+    pushJsonGap(writer, channel.name, missed, at ?? this.#single.in(channel, upTo));
     return true;
   }
 }
@@ -210,7 +250,7 @@ export class MsgpackFormat implements Format {
   readonly tellsGaps = true;
   readonly key: string;
   readonly perConnection: boolean;
-  readonly #single = new PositionToken("0", [0]);
+  readonly #single = new Place();
   constructor(key: string, severalChannels: boolean) {
     this.key = key;
     this.perConnection = severalChannels;
@@ -218,7 +258,7 @@ export class MsgpackFormat implements Format {
 
   message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): void {
     if (m.id === CHANNEL_DELETED_ID) writer.pushBytes(packDeleted(channel.name, dataOf(m)));
-    else writer.pushBytes(packMessage(m, at ?? placeIn(channel, m.id, this.#single)));
+    else writer.pushBytes(packMessage(m, at ?? this.#single.in(channel, m.id)));
   }
 
   gap(
@@ -228,7 +268,7 @@ export class MsgpackFormat implements Format {
     upTo: number,
     at: Position | null,
   ): boolean {
-    writer.pushBytes(packGap(channel.name, missed, at ?? placeIn(channel, upTo, this.#single)));
+    writer.pushBytes(packGap(channel.name, missed, at ?? this.#single.in(channel, upTo)));
     return true;
   }
 }

@@ -7,7 +7,7 @@
  */
 import { ByteWriter } from "./byte-writer.ts";
 import { pushJsonString } from "./json-string.ts";
-import { type Position, pushPosition, type TokenWriter } from "./position.ts";
+import { type Position, pushPosition } from "./position.ts";
 import type { Renderable } from "./renderable.ts";
 import { type CompiledTemplate, compileTemplate, pushWithoutLineBreaks } from "./template.ts";
 
@@ -73,10 +73,16 @@ export class CompiledEventStream {
    * Appends one event. `id` (event_ids = "auto") takes the place of the publisher's Event-Id; null leaves
    * that in. Returns where its data begins: padding counts from there (push-stream spec 4.8).
    */
-  render(writer: ByteWriter, message: Renderable, id: TokenWriter | null): number {
-    const { bytes, eventIdLength, eventTypeLength } = message;
+  render(writer: ByteWriter, message: Renderable, id: Position | null): number {
+    const { bytes, eventIdLength } = message;
     if (id !== null) pushIdLine(writer, id);
     else if (eventIdLength >= 0) pushField(writer, "id: ", bytes, 0, eventIdLength);
+    return this.renderRest(writer, message);
+  }
+
+  /** What follows the id: the same for all, whatever they have for one. */
+  renderRest(writer: ByteWriter, message: Renderable): number {
+    const { bytes, eventIdLength, eventTypeLength } = message;
     if (eventTypeLength >= 0) {
       pushField(writer, "event: ", bytes, Math.max(eventIdLength, 0), eventTypeLength);
     }
@@ -156,7 +162,7 @@ export function pushGapEvent(
   writer: ByteWriter,
   channel: Uint8Array,
   missed: number | null,
-  id: TokenWriter | null,
+  id: Position | null,
 ): void {
   if (id !== null) pushIdLine(writer, id);
   writer.pushLatin1('event: gap\ndata: {"channel":');
@@ -178,11 +184,11 @@ export function pushOpening(writer: ByteWriter, position: Position, asEvent: boo
   writer.pushLatin1(asEvent ? "\n\n" : "\n");
 }
 
-const pushIdLine = (writer: ByteWriter, id: TokenWriter): void => {
+export function pushIdLine(writer: ByteWriter, id: Position): void {
   writer.pushLatin1("id: ");
-  id.writeToken(writer);
+  pushPosition(writer, id);
   writer.pushByte(LF);
-};
+}
 
 const pushField = (
   writer: ByteWriter,

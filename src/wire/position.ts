@@ -39,32 +39,6 @@ export function lifeOf(epoch: number, names: readonly Uint8Array[]): string {
   return (Bun.hash.wyhash(bytes, BigInt(epoch)) & LIFE_BITS).toString(36);
 }
 
-/**
- * Something that can write the id of an event; lets an encoder write a per-connection token without a string
- * in between.
- */
-export interface TokenWriter {
-  writeToken(writer: ByteWriter): void;
-}
-
-/**
- * A position that moves: a connection (or a topic, for one channel) owns one and sets `positions` before each
- * message.
- */
-export class PositionToken implements TokenWriter {
-  life: string;
-  readonly positions: number[];
-
-  constructor(life: string, positions: number[]) {
-    this.life = life;
-    this.positions = positions;
-  }
-
-  writeToken(writer: ByteWriter): void {
-    pushPosition(writer, this);
-  }
-}
-
 /** Appends the token; at least one position. */
 export function pushPosition(writer: ByteWriter, { life, positions }: Position): void {
   writer.pushLatin1(life);

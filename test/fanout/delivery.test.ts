@@ -1,8 +1,10 @@
 /** One job by itself: who is given what, encoded how often, and where it may be interrupted. */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
-import { frameOf, Job, type TopicPublish } from "../../src/fanout/delivery.ts";
+import { Job } from "../../src/fanout/delivery.ts";
+import { frameOf } from "../../src/fanout/frame.ts";
 import type { LocalChannel, StreamSubscription } from "../../src/fanout/local-channel.ts";
 import type { Standing } from "../../src/fanout/standing.ts";
+import type { TopicPublish } from "../../src/fanout/topic-carrier.ts";
 import { topicGroup } from "../../src/fanout/topics.ts";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";
 import { Channel, NOW_MS, newStore, removeTempFolders } from "../store/fixture.ts";

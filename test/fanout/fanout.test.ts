@@ -207,15 +207,15 @@ test("a reader that takes nothing for a minute is closed, one that takes somethi
   expect(store.counter(worker.slot, Counter.LAGGING)).toBe(1);
 });
 
-test("several channels of one turn share one flush", async () => {
+test("several channels of one turn share one write", async () => {
   const other = new Channel(store, "other");
   const stream = joinStream(worker, PLAIN, [channel, other]);
   // A slow machine cuts a turn in two.
   worker.fanout.standing.nowMs = () => 0;
-  const flushes = stream.sink.flushes;
+  const { writes } = stream.sink;
   channel.append("one");
   other.append("two");
   worker.fanout.published();
   await turns();
-  expect([stream.take().length, stream.sink.flushes - flushes]).toEqual([2, 1]);
+  expect([stream.take().length, stream.sink.writes - writes]).toEqual([2, 1]);
 });

@@ -9,12 +9,12 @@ import {
   pushGapEvent,
   pushOpening,
 } from "../../src/wire/event-stream.ts";
-import { PositionToken } from "../../src/wire/position.ts";
+import type { Position } from "../../src/wire/position.ts";
 import type { Renderable } from "../../src/wire/renderable.ts";
 import { asLatin1, latin1, message, seededRandom, utf8 } from "./random.ts";
 import { serverMessage } from "./server-message.ts";
 
-const render = (template: string, rendered: Renderable, id: PositionToken | null = null): string => {
+const render = (template: string, rendered: Renderable, id: Position | null = null): string => {
   const writer = new ByteWriter(16);
   compileEventStream(template).render(writer, rendered, id);
   return asLatin1(writer.view());
@@ -74,7 +74,7 @@ describe("messages", () => {
   }
 
   test("a position takes the place of the event id", () => {
-    const id = new PositionToken("z", [12, 7]);
+    const id = { life: "z", positions: [12, 7] };
     expect(render("~text~", message({ eventId: "own", text: "x" }), id)).toBe("id: z-12,7\ndata: x\n\n");
     id.positions[0] = 13;
     expect(render("~text~", message({ text: "x" }), id)).toBe("id: z-13,7\ndata: x\n\n");
@@ -162,7 +162,7 @@ describe("gap", () => {
   for (const [channel, missed, position, expected] of rows) {
     test(JSON.stringify(expected), () => {
       const writer = new ByteWriter();
-      const id = position === null ? null : new PositionToken(position[0].toString(36), [position[1]]);
+      const id = position === null ? null : { life: position[0].toString(36), positions: [position[1]] };
       pushGapEvent(writer, latin1(channel), missed, id);
       expect(asLatin1(writer.view())).toBe(expected);
     });

@@ -48,10 +48,11 @@ export class SharedPiece {
 /** A corked answer that is longer leaves in pieces. */
 const CORKED_BYTES = 64 * 1024;
 
-/** Most of what is corked is an answer or some messages; a writer grows, and keeps what it grew to. */
+/** Most of what is corked is an answer or some messages; a writer grows where there is more. */
 const FIRST_BYTES = 2048;
-/** So many writers are kept for the next; a turn of fan-out corks some hundreds of sockets. */
-const MOST_FREE = 512;
+/** So many writers are kept for the next, and of those none that grew large: a turn of fan-out corks some thousands of sockets. */
+const MOST_FREE = 2048;
+const MOST_FREE_BYTES = 4096;
 const free: ByteWriter[] = [];
 
 /** Corked until the end of the turn. */
@@ -131,7 +132,7 @@ export abstract class Outlet extends Waiting {
     this.#out = null;
     this.#isLate = false;
     if (out.length > 0) this.push(out.bytes, 0, out.length);
-    if (free.length < MOST_FREE) free.push(out);
+    if (free.length < MOST_FREE && out.bytes.length <= MOST_FREE_BYTES) free.push(out);
   }
 
   /** The socket is another's from now on, with what is corked and unsent. */

@@ -1,0 +1,137 @@
+/**
+ * Carries a batch to held streams. Part of a job (delivery.ts).
+ *
+ * They are walked from the end to the start: whoever joins during the job is appended behind the walk and has the batch in his own
+ * backlog (`sentId` says so), and whoever leaves is replaced by the last member, who was already served or is recognised by his
+ * `sentId`. So no lock, no copy of the member list, no message lost or given twice.
+ */
+import { ByteWriter } from "../wire/byte-writer.ts";
+import type { Batch } from "./batch.ts";
+import { type Carrier, CLOCK_EVERY, type Load } from "./carrier.ts";
+import { toldCount } from "./format.ts";
+import type { LocalChannel, StreamGroup, StreamSubscription } from "./local-channel.ts";
+import type { Standing } from "./standing.ts";
+
+export class StreamCarrier implements Carrier {
+  readonly #standing: Standing;
+  /** The bytes of the group being served; kept while a walk is interrupted. */
+  readonly #shared = new ByteWriter();
+  /** Bytes for one connection alone. */
+  readonly #own = new ByteWriter();
+  #group = 0;
+  #at = -1;
+  #encoded = false;
+
+  constructor(standing: Standing) {
+    this.#standing = standing;
+  }
+
+  begin(): void {
+    this.#group = 0;
+    this.#encoded = false;
+  }
+
+  run({ channel, batch }: Load, deadlineMs: number): boolean {
+    for (; this.#group < channel.streams.length; this.#group++, this.#encoded = false) {
+      const group = channel.streams[this.#group];
+      if (group === undefined || group.members.length === 0) continue;
+      if (!this.#encoded) {
+        this.#encoded = true;
+        this.#at = group.members.length - 1;
+        if (!group.format.perConnection) this.#encodeShared(group, batch, channel);
+      }
+      if (!this.#walk(group, batch, channel, deadlineMs)) return false;
+    }
+    return true;
+  }
+
+  /** A gap that cannot be told leaves the buffer empty. */
+  #encodeShared(group: StreamGroup, batch: Batch, channel: LocalChannel): void {
+    this.#shared.reset();
+    if (batch.missed > 0) {
+      if (!group.format.gap(this.#shared, channel, toldCount(batch.missed), batch.to, null))
+        this.#shared.reset();
+      return;
+    }
+    for (let i = 0; i < batch.count; i++) {
+      const m = batch.messages[i];
+      if (m !== undefined) group.format.message(this.#shared, m, channel, null);
+    }
+  }
+
+  #walk(group: StreamGroup, batch: Batch, channel: LocalChannel, deadlineMs: number): boolean {
+    const { members } = group;
+    const { previous, to, count, missed } = batch;
+    const shared = this.#shared.view();
+    const own = group.format.perConnection;
+    let served = 0;
+    let i = Math.min(this.#at, members.length - 1);
+    for (; i >= 0; i = Math.min(i - 1, members.length - 1)) {
+      const subscription = members[i];
+      if (subscription === undefined || subscription.sentId >= to) continue;
+      if (own || subscription.sentId !== previous) this.#writeOwn(group, subscription, batch, channel);
+      else {
+        subscription.sentId = to;
+        const { connection } = subscription;
+        if (shared.length === 0 && missed > 0) this.#standing.closeSlow(connection);
+        else if (connection.subscriptions.length === 1) connection.send(shared);
+        else this.#hold(subscription, shared);
+        served++;
+      }
+      if (i % CLOCK_EVERY === 0 && this.#standing.nowMs() > deadlineMs) {
+        i--;
+        break;
+      }
+    }
+    this.#standing.delivered(served * count, served * shared.length);
+    if (missed > 0 && shared.length > 0) this.#standing.gapTold(served);
+    this.#at = i;
+    return i < 0;
+  }
+
+  /** Its other channels may have something for it, too. */
+  #hold({ connection }: StreamSubscription, bytes: Uint8Array): void {
+    connection.sendShared(bytes);
+    this.#standing.held.grow(bytes.length);
+  }
+
+  /** For one connection: its ids name every channel it stands in, or it joined in the middle of this batch. */
+  #writeOwn(group: StreamGroup, subscription: StreamSubscription, batch: Batch, channel: LocalChannel): void {
+    const { connection } = subscription;
+    const { format } = group;
+    this.#own.reset();
+    if (!this.#tellMissed(group, subscription, batch, channel)) {
+      this.#standing.closeSlow(connection);
+      return;
+    }
+    let count = 0;
+    for (let i = 0; i < batch.count; i++) {
+      const m = batch.messages[i];
+      if (m === undefined || m.id <= subscription.sentId) continue;
+      subscription.sentId = m.id;
+      format.message(this.#own, m, channel, format.perConnection ? connection.place() : null);
+      count++;
+    }
+    this.#hold(subscription, this.#own.view());
+    this.#standing.delivered(count, this.#own.length);
+  }
+
+  /** What lies between where it stands, or where the batch began, and the batch. False: its format has no words for it. */
+  #tellMissed(
+    { format }: StreamGroup,
+    subscription: StreamSubscription,
+    batch: Batch,
+    channel: LocalChannel,
+  ): boolean {
+    const upTo = batch.missed > 0 ? batch.to : (batch.messages[0]?.id ?? 0) - 1;
+    if (upTo <= subscription.sentId) return true;
+    const after = Math.max(subscription.sentId, batch.previous);
+    const missed = this.#standing.store.missedBetween(channel.index, after, upTo);
+    if (missed <= 0) return true;
+    subscription.sentId = upTo;
+    const place = format.perConnection ? subscription.connection.place() : null;
+    if (!format.gap(this.#own, channel, toldCount(missed), upTo, place)) return false;
+    this.#standing.gapTold(1);
+    return true;
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * Carries a batch to WebSockets, shard by shard: Bun's by native topics, ours by one write each. Part of a job (delivery.ts).
+ */
+import { type DirectSocket, FrameBatch } from "../peer-socket.ts";
+import { ByteWriter } from "../wire/byte-writer.ts";
+import { pushFrameHead } from "../wire/frame-encoder.ts";
+import { BINARY, TEXT } from "../wire/frame-layout.ts";
+import { isUtf8 } from "../wire/utf8.ts";
+import type { Batch } from "./batch.ts";
+import type { Carrier, Load } from "./carrier.ts";
+import { type Format, toldCount } from "./format.ts";
+import { frameOf } from "./frame.ts";
+import type { LocalChannel } from "./local-channel.ts";
+import { slowOf } from "./slow-sockets.ts";
+import type { Standing } from "./standing.ts";
+import { SHARD_SIZE, type TopicGroup, type TopicShard, type TopicSubscription } from "./topics.ts";
+
+/** Bun's `server.publish`: bytes sent, 0 dropped, -1 queued under backpressure. */
+export type TopicPublish = (topic: string, payload: string | Uint8Array) => number;
+
+/** What Bun spends on sending to one socket of a topic after the turn, where this worker's clock cannot see it. */
+const NATIVE_SEND_MS = 0.004;
+
+export class TopicCarrier implements Carrier {
+  /** Estimated time that Bun will spend on this batch after the turn. */
+  nativeMs = 0;
+  readonly #standing: Standing;
+  readonly #publish: TopicPublish;
+  /** One message for Bun, or for one socket alone. */
+  readonly #own = new ByteWriter();
+  /** Of the group's messages, for Bun's topics and for sockets of our own. */
+  readonly #frames: (string | Uint8Array)[] = [];
+  readonly #framed = new ByteWriter();
+  #framedBatch = new FrameBatch();
+  #group = 0;
+  #at = 0;
+  #encoded = false;
+
+  constructor(standing: Standing, publish: TopicPublish) {
+    this.#standing = standing;
+    this.#publish = publish;
+  }
+
+  begin(): void {
+    this.nativeMs = 0;
+    this.#group = 0;
+    this.#nextShards();
+  }
+
+  #nextShards(): void {
+    this.#at = 0;
+    this.#encoded = false;
+  }
+
+  run({ channel, batch }: Load, deadlineMs: number): boolean {
+    for (; this.#group < channel.topics.length; this.#group++, this.#nextShards()) {
+      const group = channel.topics[this.#group];
+      if (group === undefined) continue;
+      if (!this.#encoded) this.#encode(group, batch, channel);
+      let reached = 0;
+      for (; this.#at < group.shards.length; this.#at++) {
+        // Bun sends what was published when the turn ends, so the clock cannot see it: count instead.
+        if (reached >= SHARD_SIZE || (reached > 0 && this.#standing.nowMs() > deadlineMs)) return false;
+        reached += this.#carry(group, this.#at, batch, channel);
+        this.nativeMs += (group.shards[this.#at]?.inTopic ?? 0) * NATIVE_SEND_MS;
+      }
+    }
+    this.#frames.length = 0;
+    return true;
+  }
+
+  #encode(group: TopicGroup, batch: Batch, channel: LocalChannel): void {
+    this.#frames.length = 0;
+    this.#framed.reset();
+    if (group.hasDirect) this.#framedBatch = new FrameBatch();
+    this.#encoded = true;
+    if (group.format.perConnection) return;
+    if (batch.missed > 0) {
+      this.#own.reset();
+      const told = group.format.gap(this.#own, channel, toldCount(batch.missed), batch.to, null);
+      if (told) this.#addFrame(group);
+      return;
+    }
+    for (let i = 0; i < batch.count; i++) {
+      const m = batch.messages[i];
+      if (m === undefined) continue;
+      this.#own.reset();
+      group.format.message(this.#own, m, channel, null);
+      this.#addFrame(group);
+    }
+  }
+
+  #addFrame(group: TopicGroup): void {
+    const own = this.#own;
+    if (group.hasTopics) this.#frames.push(frameOf(group.format, own));
+    if (!group.hasDirect) return;
+    const isText = !group.format.binary && isUtf8(own.bytes, 0, own.length);
+    pushFrameHead(this.#framed, isText ? TEXT : BINARY, own.length);
+    this.#framed.pushRange(own.bytes, 0, own.length);
+  }
+
+  /** To how many sockets. */
+  #carry(group: TopicGroup, at: number, batch: Batch, channel: LocalChannel): number {
+    const shard = group.shards[at];
+    const sockets = shard?.sockets.length ?? 0;
+    if (shard === undefined || sockets === 0) return 0;
+    if (group.format.perConnection) {
+      this.#sendEach(group.format, shard, batch, channel);
+      return sockets;
+    }
+    if (batch.missed > 0) {
+      if (this.#frames.length + this.#framed.length > 0) this.#standing.gapTold(sockets);
+      else for (const socket of [...shard.sockets]) socket.peer.closeBehind();
+    }
+    if (shard.sockets.length > shard.inTopic) this.#sendDirect(shard, batch);
+    if (shard.inTopic > 0) this.#publishFrames(shard, batch);
+    return sockets;
+  }
+
+  #publishFrames(shard: TopicShard, batch: Batch): void {
+    for (let i = 0; i < this.#frames.length; i++) {
+      const frame = this.#frames[i] ?? "";
+      const sent = this.#publish(shard.topic, frame);
+      this.#standing.delivered(shard.inTopic, shard.inTopic * frame.length);
+      if (sent > 0) continue;
+      // 0: it was too much for somebody, the others have it. Who it was is known when his socket closes (subscribe/socket-peer.ts).
+      if (sent === 0) shard.overranMs = this.#standing.nowMs();
+      this.#standing.socketsLag(slowOf(shard, idOfFrame(batch, i)));
+      if (shard.inTopic === 0) break;
+    }
+  }
+
+  /** To sockets of our own: all of the batch in one write each. From the end: who is closed meanwhile is replaced by one who was served. */
+  #sendDirect(shard: TopicShard, batch: Batch): void {
+    const { bytes, length } = this.#framed;
+    if (length === 0) return;
+    const { sockets } = shard;
+    let isAnySlow = false;
+    let reached = 0;
+    for (let i = sockets.length - 1; i >= 0; i = Math.min(i, sockets.length) - 1) {
+      const peer = sockets[i]?.peer;
+      const direct = peer?.socket.direct;
+      if (peer === undefined || direct === undefined) continue;
+      if (peer.subscriptions.length > 1) this.#hold(direct, length);
+      // Corked it takes everything; what it did not take before says that it is slow.
+      if (direct.sendFrames(bytes, length, this.#framedBatch) <= 0 || direct.isStalled) isAnySlow = true;
+      reached++;
+    }
+    this.#standing.delivered(reached * Math.max(1, batch.count), reached * length);
+    if (isAnySlow) this.#standing.socketsLag(slowOf(shard, batch.to));
+  }
+
+  /** Its other channels may have something for it, too. */
+  #hold(direct: DirectSocket, bytes: number): void {
+    const { held } = this.#standing;
+    if (!direct.isCorked) {
+      direct.cork();
+      held.add(direct);
+    }
+    held.grow(bytes);
+  }
+
+  /** To sockets whose frames tell where they stand in all their channels. */
+  #sendEach(format: Format, shard: TopicShard, batch: Batch, channel: LocalChannel): void {
+    let isAnySlow = false;
+    // A copy: a socket that closes leaves.
+    for (const subscription of [...shard.sockets]) {
+      if (subscription.shard === shard && !this.#sendOwn(format, subscription, batch, channel))
+        isAnySlow = true;
+    }
+    if (isAnySlow) this.#standing.socketsLag(slowOf(shard, batch.to));
+  }
+
+  /** False: not all of it has left. */
+  #sendOwn(format: Format, subscription: TopicSubscription, batch: Batch, channel: LocalChannel): boolean {
+    const { peer } = subscription;
+    const { direct } = peer.socket;
+    if (direct !== undefined) this.#hold(direct, 0);
+    if (batch.missed > 0) return this.#tellGap(format, subscription, batch, channel);
+    let isSent = true;
+    for (let i = 0; i < batch.count && subscription.shard !== null; i++) {
+      const m = batch.messages[i];
+      if (m === undefined || m.id <= subscription.sentId) continue;
+      subscription.sentId = m.id;
+      this.#own.reset();
+      format.message(this.#own, m, channel, peer.place());
+      if (peer.socket.send(frameOf(format, this.#own)) <= 0) isSent = false;
+      this.#standing.held.grow(this.#own.length);
+      this.#standing.delivered(1, this.#own.length);
+    }
+    return isSent && direct?.isStalled !== true;
+  }
+
+  #tellGap(format: Format, subscription: TopicSubscription, batch: Batch, channel: LocalChannel): boolean {
+    const { peer, sentId } = subscription;
+    const after = Math.max(sentId, batch.previous);
+    const missed = this.#standing.store.missedBetween(channel.index, after, batch.to);
+    subscription.sentId = Math.max(sentId, batch.to);
+    if (missed === 0) return true;
+    this.#own.reset();
+    format.gap(this.#own, channel, toldCount(missed), batch.to, peer.place());
+    this.#standing.gapTold(1);
+    return peer.socket.send(frameOf(format, this.#own)) > 0;
+  }
+}
+
+function idOfFrame(batch: Batch, i: number): number {
+  return batch.missed > 0 ? batch.to : (batch.messages[i]?.id ?? batch.to);
+}

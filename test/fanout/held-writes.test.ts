@@ -1,0 +1,131 @@
+/** What is kept for connections in several channels until the pump has gone through all that is new. */
+import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
+import { HeldWrites, type Holder } from "../../src/fanout/held-writes.ts";
+import { TopicSubscription } from "../../src/fanout/topics.ts";
+import type { DirectSocket } from "../../src/peer-socket.ts";
+import type { Store } from "../../src/store/store.ts";
+import { Channel, newStore, removeTempFolders } from "../store/fixture.ts";
+import { joinStream, messages, PLAIN, POSITIONED, TestSocket, TestWorker } from "./fixture.ts";
+import { stepUntil, turns } from "./test-stream.ts";
+
+afterAll(removeTempFolders);
+
+const MIB = 1024 * 1024;
+let store: Store;
+let worker: TestWorker;
+let channels: Channel[];
+beforeEach(() => {
+  store = newStore({}, { size: MIB });
+  worker = new TestWorker(store);
+  channels = ["a", "b", "c", "d"].map((name) => new Channel(store, name));
+});
+afterEach(() => {
+  worker.stop();
+  store.close();
+});
+
+const several = (count: number): Holder[] =>
+  Array.from({ length: count }, () => ({ uncork: () => undefined }));
+
+test("what was sent to its end is forgotten, also where the time was up with the last of it", () => {
+  const held = new HeldWrites();
+  for (const holder of several(16)) held.add(holder);
+  held.grow(17 * MIB);
+  expect(held.isFull).toBe(true);
+  held.send({ nowMs: () => 1 }, 0);
+  expect([held.isEmpty, held.isFull]).toEqual([true, false]);
+});
+
+test("more than a slice is sent in several, each holder once and in order", () => {
+  const held = new HeldWrites();
+  const sent: number[] = [];
+  for (let i = 0; i < 40; i++) held.add({ uncork: () => sent.push(i) });
+  let slices = 0;
+  for (; !held.isEmpty; slices++) held.send({ nowMs: () => 1 }, 0);
+  expect(slices).toBe(3);
+  expect(sent).toEqual(Array.from({ length: 40 }, (_, i) => i));
+});
+
+test("streams in several channels get what all of them have in one write, each event with its own position", async () => {
+  for (const format of [PLAIN, POSITIONED]) {
+    const stream = joinStream(worker, format, channels);
+    const { writes } = stream.sink;
+    for (const channel of channels) channel.append("m");
+    worker.fanout.published();
+    await stepUntil("it was written to", () => stream.sink.writes > writes);
+    expect([stream.take().length, stream.sink.writes - writes]).toEqual([4, 1]);
+    stream.end(new Uint8Array(0));
+    worker.fanout.leaveStream(stream);
+  }
+});
+
+/** One of our own sockets, as fan-out sees it: corked it takes everything. */
+class OwnSocket extends TestSocket {
+  readonly direct: DirectSocket = this.#direct();
+  isStalled = false;
+  writes = 0;
+  corked = 0;
+
+  #direct(): DirectSocket {
+    const own = this;
+    return {
+      get isStalled() {
+        return own.isStalled;
+      },
+      get isCorked() {
+        return own.corked > 0;
+      },
+      cork: () => {
+        own.corked = 1;
+      },
+      uncork: () => {
+        own.corked = 0;
+        own.writes++;
+      },
+      sendFrames: (_bytes, length) => length,
+    };
+  }
+}
+
+function joinOwn(): OwnSocket {
+  const socket = new OwnSocket(worker, PLAIN);
+  for (const channel of channels)
+    socket.subscriptions.push(
+      new TopicSubscription(worker.fanout.channel(channel), socket, store.publishedCount(channel.index), 0),
+    );
+  worker.fanout.joinTopics(socket);
+  return socket;
+}
+
+test("a socket of ours in several channels gets one write for all of them", async () => {
+  const socket = joinOwn();
+  await turns();
+  const { writes } = socket;
+  for (const channel of channels) channel.append("m");
+  worker.fanout.published();
+  await stepUntil("it was written to", () => socket.writes > writes);
+  expect(socket.writes - writes).toBe(1);
+});
+
+test("a slow socket of ours in several channels steps aside and reads on from the store; it is not filled until it is cut off", async () => {
+  const socket = joinOwn();
+  await turns();
+  socket.isStalled = true;
+  worker.publish(channels[0] ?? new Channel(store, "none"), "m1");
+  await turns();
+  expect(socket.subscriptions.map(({ shard }) => shard)).toEqual([null, null, null, null]);
+  worker.publish(channels[0] ?? new Channel(store, "none"), "m2");
+  await turns();
+  socket.isStalled = false;
+  worker.fanout.socketDrained(socket);
+  expect(socket.take()).toEqual(messages(channels[0] ?? new Channel(store, "none"), 2, "m2"));
+  expect(socket.subscriptions.every(({ shard }) => shard !== null)).toBe(true);
+});
+
+test("whoever leaves while something is held for it disturbs nobody", async () => {
+  const [leaving, staying] = [joinStream(worker, PLAIN, channels), joinStream(worker, PLAIN, channels)];
+  worker.fanout.standing.held.add({ uncork: () => worker.fanout.leaveStream(leaving) });
+  worker.publish(channels[1] ?? new Channel(store, "none"), "m");
+  await turns();
+  expect(staying.take()).toHaveLength(1);
+});
