@@ -14,6 +14,7 @@ export interface Frame {
   readonly positions?: readonly string[];
   readonly id?: number;
   readonly time?: number;
+  readonly tag?: number;
   readonly data?: string;
   readonly data_base64?: string;
   readonly event_id?: string;

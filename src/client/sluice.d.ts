@@ -17,6 +17,8 @@ export interface Message {
   readonly position: string;
   /** Seconds since 1970. */
   readonly time: number;
+  /** Tells messages of one second apart. */
+  readonly tag: number;
   readonly eventId: string | null;
   readonly eventType: string | null;
 }

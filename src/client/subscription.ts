@@ -50,6 +50,11 @@ export class Channel {
     return this.subscriptions.size > 0;
   }
 
+  /** Where a position is known it says more than a number of old messages. */
+  get path(): string {
+    return this.last > 0 && !this.position ? `${this.name}.b${this.last}` : this.name;
+  }
+
   tell<Event extends keyof Events>(event: Event, what: Events[Event]): void {
     for (const subscription of [...this.subscriptions]) subscription.tell(event, what);
   }
@@ -188,6 +193,9 @@ export class Message implements api.Message {
   }
   get time(): number {
     return this.#frame.time ?? 0;
+  }
+  get tag(): number {
+    return this.#frame.tag ?? 0;
   }
   get eventId(): string | null {
     return this.#frame.event_id ?? null;
