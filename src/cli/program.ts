@@ -20,6 +20,7 @@ import type { StatsOptions } from "./stats.ts";
 import { printable, stderrStyle, stdoutStyle } from "./style.ts";
 import { type SubOptions, TRANSPORTS } from "./sub.ts";
 import { versionText } from "./version.ts";
+import { addWebhookCommands } from "./webhook-commands.ts";
 
 const ANSWER_TIMEOUT_SEC = 30;
 const RELOAD_TIMEOUT_SEC = 60;
@@ -78,6 +79,7 @@ export function buildProgram(done: (exitCode: number) => void): Command {
   addStats(program, done);
   addCluster(program, done);
   addAccessCommands(program, done);
+  addWebhookCommands(program, done);
   addServiceCommands(program, done);
   addAbout(program, done);
   examples(program, [

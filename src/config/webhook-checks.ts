@@ -18,7 +18,8 @@ const issue = (value: unknown, sentence: string, suffix = ""): Issue => ({ suffi
 
 export function hookUrlIssues(text: string): readonly Issue[] {
   const sentence = isUrl(text) ? urlFault(text) : "a webhook's url begins with https:// or http://.";
-  return sentence === null ? [] : [issue(text, sentence)];
+  // What it has of a password is not shown.
+  return sentence === null ? [] : [issue(text.includes("@") ? "…" : text, sentence)];
 }
 
 export function hookEventIssues(texts: readonly string[]): readonly Issue[] {

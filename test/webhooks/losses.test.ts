@@ -1,0 +1,159 @@
+/**
+ * Webhooks while everything is taken away: a worker, the one that sends, main, the daemon; and a receiver that hangs, refuses, redirects and
+ * resets at random. Every publish that was acknowledged is told at least once; of what is told for the first time, each channel is in order.
+ */
+import { afterEach, expect, test } from "bun:test";
+import { freePort, layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
+import { hook, type Manner, Receiver } from "./receiver.ts";
+
+const MANNERS: readonly Manner[] = ["500", "redirect", "reset", "hang", "take", "take", "take", "take"];
+
+let server: RunningServer;
+let receiver: Receiver;
+
+afterEach(async () => {
+  await server.stop();
+  receiver.stop();
+  expect(receiver.faults).toEqual([]);
+  expect(server.log).not.toContain("stack=");
+});
+
+const toml = (): string =>
+  layout(
+    `[webhooks]\nvacated_after = "200ms"\n${hook(receiver, ["published", "occupied", "vacated"], 'timeout = "100ms"\nbatch_events = 20')}`,
+    { ev: 'event_ids = "auto"' },
+  );
+
+/** Publishers that never rest, one a channel; what was answered is taken, what broke off may be. */
+class Load {
+  readonly taken = new Map<string, string[]>();
+  readonly doubtful = new Set<string>();
+  #isOn = true;
+  readonly #publishers: Promise<void>[];
+
+  constructor(channels: readonly string[]) {
+    this.#publishers = channels.map((channel) => this.#publish(channel));
+  }
+
+  async end(): Promise<void> {
+    this.#isOn = false;
+    await Promise.all(this.#publishers);
+  }
+
+  async #publish(channel: string): Promise<void> {
+    const taken: string[] = [];
+    this.taken.set(channel, taken);
+    for (let at = 0; this.#isOn; at++) {
+      const data = `${channel}:${at}`;
+      try {
+        const { status } = await server.publish(channel, data);
+        if (status !== 200) throw new Error(`answered ${status}`);
+        taken.push(data);
+        await Bun.sleep(1);
+      } catch {
+        this.doubtful.add(data);
+        await Bun.sleep(10);
+      }
+    }
+  }
+}
+
+/** In the order in which each was told for the first time. */
+function firstTold(channel: string): string[] {
+  const told = receiver.events.filter(({ event, channel: of }) => event === "published" && of === channel);
+  return [...new Set(told.map(({ data }) => data ?? ""))];
+}
+
+test("nothing that was acknowledged is untold, and each channel is in order, whoever is killed", async () => {
+  receiver = new Receiver();
+  const port = freePort();
+  server = await startServer({ toml: toml(), port });
+  const { folder } = server;
+  let draw = 7;
+  receiver.manner = () => {
+    draw = (Math.imul(draw, 1664525) + 1013904223) >>> 0;
+    return MANNERS[draw % MANNERS.length] ?? "take";
+  };
+  const load = new Load(["a", "b", "c", "d"]);
+  const grows = async (what: string): Promise<void> => {
+    const before = receiver.events.length;
+    await until(`more is told ${what}`, () => receiver.events.length > before + 20);
+  };
+  await grows("at first");
+  // One of the two sends.
+  for (const pid of await server.workerPids()) {
+    process.kill(pid, "SIGKILL");
+    await grows("after a worker was killed");
+    await until("both workers", async () => (await server.workerPids()).length === 2);
+  }
+  process.kill(server.process.pid, "SIGHUP");
+  await grows("after a reload");
+  server.process.kill("SIGKILL");
+  await server.process.exited;
+  server = await startServer({ toml: toml(), port, folder });
+  await grows("after main was killed");
+  await server.stop(true);
+  server = await startServer({ toml: toml(), port, folder });
+  await grows("after a restart");
+  await load.end();
+  receiver.manner = () => "take";
+  for (const [channel, taken] of load.taken) {
+    await until(`${channel} is told`, () => taken.every((data) => firstTold(channel).includes(data)));
+    const told = firstTold(channel);
+    const numbers = told.map((data) => Number(data.split(":")[1]));
+    expect(numbers).toEqual(numbers.toSorted((one, other) => one - other));
+    const unknown = told.filter((data) => !taken.includes(data) && !load.doubtful.has(data));
+    expect(unknown).toEqual([]);
+  }
+  expect(receiver.events.filter(({ event }) => event === "gap")).toEqual([]);
+  await until(
+    "the backlog is drained",
+    async () => (await server.metric("sluice_webhook_backlog_events")) === 0,
+  );
+}, 60_000);
+
+test("subscribers that went with their workers, or with the whole daemon, are told to be gone", async () => {
+  receiver = new Receiver();
+  const port = freePort();
+  server = await startServer({ toml: toml(), port });
+  const stand = async (channel: string): Promise<void> => {
+    await fetch(`${server.url}/ev/${channel}`, { headers: { "Cache-Control": "no-cache" } });
+  };
+  await stand("room");
+  await until("occupied", () => receiver.told.includes("occupied room"));
+  for (const pid of await server.workerPids()) process.kill(pid, "SIGKILL");
+  await until("vacated", () => receiver.told.includes("vacated room"));
+  await until("both workers", async () => (await server.workerPids()).length === 2);
+  await stand("hall");
+  await until("occupied", () => receiver.told.includes("occupied hall"));
+  server.process.kill("SIGKILL");
+  await server.process.exited;
+  server = await startServer({ toml: toml(), port, folder: server.folder });
+  await until("vacated", () => receiver.told.includes("vacated hall"));
+  expect(receiver.told.filter((each) => each === "vacated hall")).toHaveLength(1);
+}, 30_000);
+
+test("a receiver that is away for long costs its backlog, is told of the gap, and nobody else loses anything", async () => {
+  receiver = new Receiver();
+  const other = new Receiver();
+  const { port } = receiver;
+  receiver.stop();
+  const hooks = `${hook(receiver, ["published"])}\n${hook(other, ["published"], "", "other")}`;
+  server = await startServer({
+    toml: layout(`[webhooks]\nbacklog = "64KiB"\n[store]\nsize = "8MiB"\n${hooks}`),
+  });
+  const data = (at: number): string => `${at}`.padEnd(600, ".");
+  for (let at = 0; at < 200; at++) await server.publish("a", data(at));
+  await until("the other has all", () => other.events.length === 200);
+  expect((await server.statistics("a")).stored_messages).toBe(200);
+  receiver = new Receiver(port);
+  await until("told of the last", () => receiver.events.at(-1)?.data === data(199), 25_000);
+  // What was on its way when the receiver went is here; behind it the gap, and what there still was.
+  const gapAt = receiver.events.findIndex(({ event }) => event === "gap");
+  const missed = Number(receiver.events[gapAt]?.missed);
+  expect(missed).toBeGreaterThan(50);
+  const there = Array.from({ length: 200 }, (_, at) => data(at));
+  there.splice(gapAt, missed);
+  expect(receiver.events.toSpliced(gapAt, 1).map((event) => event.data)).toEqual(there);
+  other.stop();
+}, 40_000);
