@@ -48,7 +48,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "webhooks",
   ],
   supervisor: ["leaves", "app", "cluster", "store", "config", "handlers"],
-  cli: ["leaves", "webhooks", "access", "supervisor", "cluster", "config", "wire", "handlers"],
+  verify: ["leaves", "store"],
+  cli: ["leaves", "webhooks", "verify", "access", "supervisor", "cluster", "config", "wire", "handlers"],
   main: ["cli"],
 };
 

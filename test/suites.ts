@@ -39,6 +39,7 @@ export const SUITES: Readonly<Record<string, Kind>> = {
   webhooks: "files",
   libraries: "files",
   client: "files",
+  verify: "files",
   build: "files",
   browser: "alone",
   systemd: "alone",

@@ -19,6 +19,7 @@ import { addServiceCommands } from "./service-commands.ts";
 import type { StatsOptions } from "./stats.ts";
 import { printable, stderrStyle, stdoutStyle } from "./style.ts";
 import { type SubOptions, TRANSPORTS } from "./sub.ts";
+import { addVerify } from "./verify-commands.ts";
 import { versionText } from "./version.ts";
 import { addWebhookCommands } from "./webhook-commands.ts";
 
@@ -81,6 +82,7 @@ export function buildProgram(done: (exitCode: number) => void): Command {
   addAccessCommands(program, done);
   addWebhookCommands(program, done);
   addServiceCommands(program, done);
+  addVerify(program, done);
   addAbout(program, done);
   examples(program, [
     ["sluice serve", "a server on 127.0.0.1:8080"],

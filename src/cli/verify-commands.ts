@@ -1,0 +1,51 @@
+/** The command `sluice verify` as commander knows it. Part of program.ts. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { examples } from "./help-text.ts";
+import type { VerifyOptions } from "./verify.ts";
+
+export function addVerify(program: Command, done: (exitCode: number) => void): void {
+  const verify = program
+    .command("verify")
+    .description("hold a server against its promises: publishers, readers on every transport, faults")
+    .option("-u, --url <url>", "a server that runs; without it one of our own is started, and treated badly")
+    .option(
+      "-H, --header <field>",
+      "a field of every request, as `Authorization: Bearer …`; repeatable",
+      collect,
+      [],
+    )
+    .option("--minutes <n>", "how long; every fault comes at least once", positive, 2)
+    .option("--seed <n>", "the numbers that everything random is drawn from; a report names its own", whole)
+    .option("--rate <n>", "messages a second", positive, 200)
+    .option("--fault <name>", "only this one; repeatable", collect, [])
+    .option("--other <file>", "another binary, for upgrades there and back")
+    .option("-w, --workers <n>", "worker processes of our own server", whole, 2)
+    .addOption(
+      new Option("--listener <kind>", "of our own server").choices(["native", "wire"]).default("native"),
+    )
+    .option("--cluster", "the server is a node of a cluster: numbers of messages have holes")
+    .option("--json", "print the report as one JSON object")
+    .action(async (options: VerifyOptions) =>
+      done(await (await import("./verify.ts")).verifyCommand(options)),
+    );
+  examples(verify, [
+    ["sluice verify", "two minutes on a server of its own, with every fault"],
+    ["sluice verify --url http://127.0.0.1:8080", "only load: nothing is stopped or killed"],
+    ["sluice verify --fault worker-kill --minutes 10", ""],
+    ["sluice verify --seed 42 --json", "the same run again, for a script"],
+  ]);
+}
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (text !== "" && value > 0 && value <= 100_000) return value;
+  throw new InvalidArgumentError("It wants a number above 0.");
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (/^[0-9]{1,10}$/.test(text) && value < 2 ** 32) return value;
+  throw new InvalidArgumentError("It wants a whole number.");
+}

@@ -1,0 +1,67 @@
+/** `sluice verify`: holds a server against its promises, and prints what was tried and what came of it. Called by program.ts. */
+
+import { isatty } from "node:tty";
+import { ownProgram } from "../supervisor/own-program.ts";
+import { FAULTS } from "../verify/faults.ts";
+import { holds, reportText } from "../verify/report-text.ts";
+import { verify } from "../verify/run.ts";
+import { parseBaseUrl } from "./client/endpoint.ts";
+import { ExitCode, usageFault } from "./failure.ts";
+import { writeNote, writeOut } from "./output.ts";
+
+export interface VerifyOptions {
+  readonly url?: string;
+  readonly header: readonly string[];
+  readonly minutes: number;
+  readonly seed?: number;
+  readonly rate: number;
+  readonly fault: readonly string[];
+  readonly other?: string;
+  readonly workers: number;
+  readonly listener: "native" | "wire";
+  readonly cluster?: boolean;
+  readonly json?: boolean;
+}
+
+export async function verifyCommand(options: VerifyOptions): Promise<number> {
+  const unknown = options.fault.find((name) => !FAULTS.some((fault) => fault.name === name));
+  if (unknown !== undefined)
+    throw usageFault(`there is no fault "${unknown}": ${FAULTS.map(({ name }) => name).join(", ")}.`);
+  if (options.url !== undefined && options.fault.length > 0)
+    throw usageFault("faults are for a server of our own: leave out --url.");
+  const program = ownProgram();
+  const showsProgress = isatty(2);
+  const report = await verify({
+    url: options.url === undefined ? null : parseBaseUrl(options.url),
+    fields: fieldsOf(options.header),
+    seconds: options.minutes * 60,
+    seed: options.seed ?? Math.floor(Math.random() * 2 ** 31),
+    rate: options.rate,
+    faults: options.fault,
+    program,
+    other: options.other === undefined ? program : [options.other],
+    workers: options.workers,
+    listener: options.listener,
+    isDense: options.cluster !== true,
+    progress: (line) => {
+      if (showsProgress) writeNote(`\r\x1b[K${line}`);
+    },
+  });
+  if (showsProgress) writeNote("\r\x1b[K");
+  writeOut(options.json === true ? `${JSON.stringify(report, withMaps)}\n` : reportText(report));
+  return holds(report) ? ExitCode.OK : ExitCode.FAILURE;
+}
+
+/** "Authorization: Bearer x" as a field; a line end in it would be another field. */
+function fieldsOf(headers: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    headers.map((header) => {
+      const colon = header.indexOf(":");
+      if (colon < 1 || /[\r\n]/.test(header)) throw usageFault(`"${header}" is no field: NAME: VALUE.`);
+      return [header.slice(0, colon), header.slice(colon + 1).trim()];
+    }),
+  );
+}
+
+const withMaps = (_key: string, value: unknown): unknown =>
+  value instanceof Map ? Object.fromEntries(value) : value;

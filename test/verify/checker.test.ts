@@ -1,0 +1,143 @@
+/**
+ * The checker of histories, held against histories with one fault each: what it does not see, no run of `sluice verify` can
+ * show. A history is written as text, an event a word, so that the fault can be read.
+ */
+import { describe, expect, test } from "bun:test";
+import { check } from "../../src/verify/checker.ts";
+import type { History, Publish, ReaderEvent, ReaderLine } from "../../src/verify/history.ts";
+
+/** `3` was accepted with number 3, `3!` refused, `3?` nobody knows. Publisher 0 sends one after the other, a second each. */
+function publishes(text: string): readonly Publish[] {
+  return text.split(" ").map((word, at): Publish => {
+    const key = `0-${Number.parseInt(word, 10)}`;
+    const outcome = word.endsWith("!") ? "refused" : word.endsWith("?") ? "unknown" : "accepted";
+    const status = { accepted: 200, refused: 503, unknown: 0 }[outcome];
+    const count = outcome === "accepted" ? at + 1 : null;
+    return {
+      channel: "a",
+      key,
+      publisher: 0,
+      sentAt: at * 1000,
+      answeredAt: at * 1000 + 10,
+      outcome,
+      status,
+      count,
+    };
+  });
+}
+
+/** `new` and `back` are connections, `gap2` and `gap?` what it is told, a number is the message with it, `3.` one of which it is not told the number. */
+function line(text: string, { startAt = 100, stays = true } = {}): ReaderLine {
+  const events = text.split(" ").map((word, index): ReaderEvent => {
+    const at = startAt + index * 1000;
+    if (word === "new" || word === "back") return { kind: "open", at, lane: "sse", resumes: word === "back" };
+    if (word === "end") return { kind: "close", at, why: "left" };
+    if (word.startsWith("gap")) {
+      const missed = word === "gap?" ? null : Number(word.slice(3));
+      return { kind: "gap", at, channel: "a", missed };
+    }
+    const number = Number.parseInt(word, 10);
+    return { kind: "message", at, channel: "a", key: `0-${number}`, id: word.endsWith(".") ? null : number };
+  });
+  return { name: "reader", channels: ["a"], events, stays };
+}
+
+interface Written {
+  readonly sent: string;
+  readonly lines: readonly ReaderLine[];
+  readonly stored?: string;
+  readonly more?: Partial<History>;
+}
+
+const broken = ({ sent, lines, stored = "", more = {} }: Written): readonly string[] => {
+  const messages = stored === "" ? [] : stored.split(" ").map((id) => ({ key: `0-${id}`, id: Number(id) }));
+  const history: History = {
+    publishes: publishes(sent),
+    lines,
+    stored: stored === "" ? new Map() : new Map([["a", messages]]),
+    cuts: [],
+    isDense: true,
+    keepsAll: true,
+    ...more,
+  };
+  return [...new Set(check(history).violations.map(({ promise }) => promise))].toSorted();
+};
+
+describe("nothing is broken when", () => {
+  test.each([
+    ["everyone has everything", "1 2 3", ["new 1 2 3", "new 1 2 3"], "1 2 3"],
+    ["a reader resumes", "1 2 3", ["new 1 end back 2 3"], "1 2 3"],
+    ["a reader is told how many are lost", "1 2 3 4", ["new 1 end back gap2 4"], ""],
+    ["a reader is told that nobody knows", "1 2 3 4", ["new 1 end back gap? 4"], ""],
+    ["a loss is told in two parts", "1 2 3 4", ["new 1 gap1 end back gap1 4"], ""],
+    ["a reader comes later, and stands", "1 2 3", ["new 3"], "1 2 3"],
+    ["nobody knows whether it was stored, and it was", "1 2? 3", ["new 1 2 3"], "1 2 3"],
+    ["nobody knows whether it was stored, and it was not", "1 2?", ["new 1"], "1"],
+    ["a lane does not tell numbers", "1 2 3", ["new 1. 2. 3."], "1 2 3"],
+  ])("%s", (_name, sent, lines, stored) => {
+    const all = lines.map((text) => line(text, text === "new 3" ? { startAt: 1900 } : {}));
+    expect(broken({ sent, lines: all, stored })).toEqual([]);
+  });
+});
+
+describe("it is seen that", () => {
+  test.each([
+    ["two messages are given the other way round", "order", "1 2 3", ["new 2 1 3"], "1 2 3"],
+    ["they are, on a lane that tells no numbers", "order", "1 2 3", ["new 2. 1. 3."], "1 2 3"],
+    ["a message comes twice", "once", "1 2", ["new 1 2 2"], "1 2"],
+    ["a message comes twice after a return", "once", "1 2", ["new 1 2 end back 2"], "1 2"],
+    ["a message is left out while the connection stands", "gapless", "1 2 3", ["new 1 3"], "1 2 3"],
+    ["a message that nobody saw is left out", "gapless", "1 2 3", ["new 1 3"], ""],
+    ["a message is left out at a return", "resumable", "1 2 3", ["new 1 end back 3"], "1 2 3"],
+    ["the last message never comes", "gapless", "1 2 3", ["new 1 2"], "1 2 3"],
+    ["too few are told as lost", "counted", "1 2 3 4", ["new 1 end back gap1 4"], ""],
+    ["some are told as lost, and none is", "counted", "1 2", ["new 1 end back gap1 2"], ""],
+    ["an accepted message is not stored", "kept", "1 2 3", ["new 1 2 3"], "1 3"],
+    ["a refused message is stored", "honest", "1 2! 3", ["new 1 3"], "1 2 3"],
+    ["a refused message is given to a reader", "honest", "1 2! 3", ["new 1 2 3"], ""],
+    ["a message comes that nobody published", "gapless", "1 2", ["new 1 2 7"], ""],
+  ])("%s (%s)", (_name, promise, sent, lines, stored) => {
+    expect(broken({ sent, lines: lines.map((text) => line(text)), stored })).toContain(promise);
+  });
+
+  test("what was sent while a newcomer stood there did not come", () => {
+    const lines = [line("new 3", { startAt: 500 }), line("new 1 2 3")];
+    expect(broken({ sent: "1 2 3", lines, stored: "1 2 3" })).toEqual(["gapless"]);
+  });
+
+  test("a publisher's messages stand in another order than it sent them", () => {
+    const sent = publishes("1 2").map((publish, at) => ({ ...publish, key: `0-${2 - at}` }));
+    expect(broken({ sent: "1 2", lines: [line("new 1 2")], more: { publishes: sent } })).toContain("order");
+  });
+
+  test("two readers are told different numbers of one message", () => {
+    const other: ReaderLine = {
+      ...line("new 1 2"),
+      events: [{ kind: "message", at: 1, channel: "a", key: "0-1", id: 2 }],
+    };
+    expect(broken({ sent: "1 2", lines: [line("new 1 2"), other] })).toContain("once");
+  });
+
+  test("counts in answers do not grow", () => {
+    const sent = publishes("1 2").map((publish) => ({ ...publish, count: 5 }));
+    expect(broken({ sent: "1 2", lines: [line("new 1 2")], more: { publishes: sent } })).toEqual(["honest"]);
+  });
+});
+
+describe("behind a cut of the store", () => {
+  // The first two messages are sent before it, the others behind; numbers begin again.
+  const more: Partial<History> = { cuts: [1500], keepsAll: false };
+  const before = line("new 1 2 end", { startAt: 100 });
+  const after = (text: string): ReaderLine => ({
+    ...before,
+    events: [...before.events, ...line(text, { startAt: 2000 }).events],
+  });
+
+  test("who is told may be given again what survived", () => {
+    expect(broken({ sent: "1 2 3", lines: [after("back gap? 1 2 3")], more })).toEqual([]);
+  });
+
+  test("who is not told is wronged", () => {
+    expect(broken({ sent: "1 2 3", lines: [after("back 3")], more })).toContain("resumable");
+  });
+});

@@ -1,0 +1,50 @@
+/** `sluice verify` on the binary: it finds nothing where nothing is wrong, says what it did, and takes only what it knows. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { binary } from "../binary/running-server.ts";
+
+setDefaultTimeout(120_000);
+
+async function verify(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const child = Bun.spawn([binary, "verify", ...args], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const [out, err, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { code, out, err };
+}
+
+test("a worker killed and a main process killed, on the wire listener: every promise holds", async () => {
+  const { code, out } = await verify(
+    "--minutes",
+    "0.1",
+    "--seed",
+    "5",
+    "--listener",
+    "wire",
+    "--json",
+    "--fault",
+    "worker-kill",
+    "--fault",
+    "main-kill",
+  );
+  const report = JSON.parse(out);
+  expect(report.violations).toEqual([]);
+  expect(code).toBe(0);
+  expect(report.rows.map(({ name }: { name: string }) => name)).toEqual(["worker-kill", "main-kill"]);
+  for (const { strikes, counts } of report.rows) {
+    expect(strikes).toBeGreaterThan(0);
+    expect(counts.accepted).toBeGreaterThan(50);
+    expect(counts.deliveries).toBeGreaterThan(counts.accepted);
+    expect(counts.moves).toBeGreaterThan(0);
+  }
+});
+
+test("unknown faults, and faults on a server that is not ours, are refused", async () => {
+  expect(await verify("--fault", "flood")).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("worker-kill"),
+  });
+  const foreign = await verify("--url", "http://127.0.0.1:1", "--fault", "none");
+  expect(foreign).toMatchObject({ code: 2, err: expect.stringContaining("leave out --url") });
+});
