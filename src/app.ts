@@ -16,7 +16,7 @@ import { DescriptorWatch } from "./descriptor-watch.ts";
 import type { Closing, Doors } from "./doors.ts";
 import { Entrance, type EntranceServer } from "./entrance/entrance.ts";
 import { innerQuestions } from "./entrance/inner-question.ts";
-import { type Refusal, Refusals } from "./errors.ts";
+import { Refusals } from "./errors.ts";
 import { Fanout } from "./fanout/fanout.ts";
 import { files } from "./files/plugin.ts";
 import { ChannelQuota } from "./front/channel-quota.ts";
@@ -38,8 +38,9 @@ import {
 import { isWebSocket, largestBody, socketSizes } from "./listen/socket-sizes.ts";
 import { startWireListener } from "./listen/wire-listener.ts";
 import { log } from "./log.ts";
+import { clientPublishing } from "./publish/client-publishing.ts";
 import { DiskWait } from "./publish/disk-wait.ts";
-import { type Draft, type Ingest, ingestPatiently, openTarget, type Target } from "./publish/ingest.ts";
+import type { Ingest } from "./publish/ingest.ts";
 import { publish, publisherEndpoints } from "./publish/plugin.ts";
 import { Counter } from "./store/counters.ts";
 import { Doorbell } from "./store/doorbell.ts";
@@ -47,7 +48,7 @@ import { RoomWatch } from "./store/room-watch.ts";
 import type { Store } from "./store/store.ts";
 import { subscribe, subscriberEndpoints } from "./subscribe/plugin.ts";
 import { type RefusedUpgrader, refuseSocket } from "./subscribe/refused-socket.ts";
-import { Room, type RoomOptions } from "./subscribe/room.ts";
+import { Room } from "./subscribe/room.ts";
 import { web } from "./web/plugin.ts";
 import { Webhooks } from "./webhooks/webhooks.ts";
 
@@ -187,7 +188,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     slot,
     fanout,
     idleSec,
-    publishFrom: publisherFor(inlet),
+    publishFrom: clientPublishing(inlet),
     hooks,
     quota,
     maxFrameBytes: sizes.subscriberFrameBytes,
@@ -393,40 +394,4 @@ function publishTo(listeners: readonly Listener[], topic: string, payload: strin
     if (sent < 0 || (sent > 0 && outcome === 0)) outcome = sent;
   }
   return outcome;
-}
-
-/** How subscribe/ publishes what a WebSocket client sent, without knowing publish/. */
-function publisherFor(inlet: Ingest): RoomOptions["publishFrom"] {
-  return (names, draft, stored) => {
-    const full = { ...draft, stored };
-    const targets = publishTargets(inlet, names);
-    // What stands for the message, while it waits for a busy store.
-    if (targets === Refusals.busy) return publishLater(inlet, names, full);
-    return "status" in targets ? targets : ingestPatiently(inlet, targets, full, Date.now(), full);
-  };
-}
-
-async function publishLater(
-  inlet: Ingest,
-  names: readonly Uint8Array[],
-  draft: Draft,
-): Promise<Refusal | null> {
-  while (await inlet.store.patience.free(draft, draft.data.length)) {
-    const targets = publishTargets(inlet, names);
-    if (targets === Refusals.busy) continue;
-    return "status" in targets ? targets : await ingestPatiently(inlet, targets, draft, Date.now(), draft);
-  }
-  return Refusals.busy;
-}
-
-function publishTargets({ store }: Ingest, names: readonly Uint8Array[]): readonly Target[] | Refusal {
-  const targets: Target[] = [];
-  for (const name of names) {
-    const target = openTarget(store, name, Date.now());
-    // A socket that also listens to events publishes to its other channels (push-stream spec 4.13.5).
-    if (target === Refusals.eventsChannelReadOnly) continue;
-    if ("status" in target) return target;
-    targets.push(target);
-  }
-  return targets;
 }

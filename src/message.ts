@@ -8,6 +8,9 @@ export const PING_ID = -1;
 export const CHANNEL_DELETED_ID = -2;
 export const TIMED_OUT_ID = -3;
 
+/** Of an idempotency key, from wherever it comes. */
+export const MAX_KEY_BYTES = 256;
+
 /** Message flags, as kept in the message header in the store. */
 export const FLAG_STORED = 1;
 /** The entry in the dispatch ring that tells every worker that its channel was deleted. */

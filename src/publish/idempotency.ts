@@ -5,6 +5,7 @@
 import { binaryBytes } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import { type Refusal, Refusals } from "../errors.ts";
+import { MAX_KEY_BYTES } from "../message.ts";
 import type { KeyMark } from "../store/keys.ts";
 
 export interface Key {
@@ -12,8 +13,6 @@ export interface Key {
   /** 64 bits of what was sent with it: the same key with something else is a mistake of the publisher's. */
   readonly sent: bigint;
 }
-
-export const MAX_KEY_BYTES = 256;
 
 const NOTHING = new Uint8Array(0);
 const digest = new Uint8Array(32);

@@ -7,6 +7,7 @@
  */
 import { CloseCode, FrameRefusals, type Refusal, Refusals } from "../errors.ts";
 import type { HookRefusal, Judge, Lease, OfferedDraft } from "../front/location-hooks.ts";
+import { MAX_KEY_BYTES } from "../message.ts";
 import { Counter } from "../store/counters.ts";
 import {
   type ClientFrame,
@@ -25,6 +26,7 @@ import {
 import { closeCode, closeReason } from "../wire/close-reason.ts";
 import { type Adding, ChannelFrames, type Holder } from "./channel-frames.ts";
 import { JudgedMessages, judgeNothing } from "./judged-messages.ts";
+import type { Published, SaidMessage } from "./room.ts";
 import type { Protocol } from "./socket-peer.ts";
 import type { WebSocketEndpoint } from "./websocket.ts";
 
@@ -60,6 +62,15 @@ const NO_FRAME: FaultyFrame = {
   fault: "That is no frame that a client may send.",
 };
 
+/** What its client knows a message by. */
+interface Sender {
+  /** Not null: it is answered. */
+  readonly ref: Ref;
+  readonly key: SaidMessage["key"];
+}
+
+const NOBODY: Sender = { ref: null, key: null };
+
 /** What is done with each kind of frame. */
 type Actions = {
   readonly [Kind in keyof ClientFrames]: (of: ClientMessages, frame: ClientFrames[Kind]) => void;
@@ -81,7 +92,7 @@ export class ClientMessages {
   readonly #adding: Adding | null;
   #changes: ChannelFrames | null = null;
   #isRenewing = false;
-  #judged: JudgedMessages<Ref> | null = null;
+  #judged: JudgedMessages<Sender> | null = null;
 
   constructor(endpoint: WebSocketEndpoint, speaker: Speaker, { judge, only, lease, adding }: Publishing) {
     this.#adding = adding;
@@ -103,7 +114,7 @@ export class ClientMessages {
     const frame = this.#frameOf(message);
     if (frame !== null) this.#act(frame.kind, frame);
     // Texts are ignored where nothing can be published (spec 4.13.5); whoever sends a frame wants an answer.
-    else if (mayPublish) this.#offer(null, Buffer.from(message), null);
+    else if (mayPublish) this.#offer(null, Buffer.from(message), NOBODY);
   }
 
   /** The socket stands nowhere any more. */
@@ -115,10 +126,12 @@ export class ClientMessages {
     ClientMessages.#ACTIONS[kind](this, frame);
   }
 
-  #publishFrame({ channel, data, ref }: PublishFrame): void {
+  #publishFrame({ channel, data, ref, key }: PublishFrame): void {
     if (!this.#endpoint.location.websocketAllowPublish) this.#refused(FrameRefusals.noPublishing, ref);
     else if (data.length === 0) this.#refused(Refusals.emptyMessage, ref);
-    else this.#offer(channel, data, ref);
+    else if (key !== null && (key.length === 0 || key.length > MAX_KEY_BYTES))
+      this.#refused(Refusals.faultyKey, ref);
+    else this.#offer(channel, data, { ref, key: key === null ? null : { bytes: key, sent: data } });
   }
 
   #channelFrames(frame: SubscribeFrame | UnsubscribeFrame): void {
@@ -161,18 +174,18 @@ export class ClientMessages {
     else if (protocol === "msgpack") this.#speaker.say(msgpackAnswer(map));
   }
 
-  #offer(channel: Uint8Array | null, data: Uint8Array, ref: Ref): void {
+  #offer(channel: Uint8Array | null, data: Uint8Array, sender: Sender): void {
     const names = this.#channels(channel);
     const refusal = "status" in names ? names : (this.#lease?.refusalOf(names) ?? null);
     if (refusal !== null || "status" in names) {
-      this.#refused(refusal ?? Refusals.noChannel, ref);
+      this.#refused(refusal ?? Refusals.noChannel, sender.ref);
       return;
     }
     if (this.#judged !== null) {
-      this.#judged.offer(names, data, ref);
+      this.#judged.offer(names, data, sender);
       return;
     }
-    const late = this.#publish(names, { data, eventId: null, eventType: null }, ref);
+    const late = this.#publish(names, { data, eventId: null, eventType: null }, sender);
     // What it sends from now on has to stay behind this one.
     if (late !== null) this.#judged = this.#judgedBy(judgeNothing, late);
   }
@@ -191,18 +204,39 @@ export class ClientMessages {
     return isGood && standing.some((each) => isSame(each, name)) ? [name] : FrameRefusals.foreignChannel;
   }
 
-  #publish(names: readonly Uint8Array[], draft: OfferedDraft, ref: Ref): Promise<void> | null {
+  #publish(names: readonly Uint8Array[], draft: OfferedDraft, { ref, key }: Sender): Promise<void> | null {
     const { room, location } = this.#endpoint;
-    if (names.length === 0) return null;
-    const outcome = room.publishFrom(names, draft, location.storeMessages);
-    if (outcome instanceof Promise) return outcome.then((refusal) => this.#published(refusal, ref));
+    if (names.length === 0) {
+      // Its last channel was deleted.
+      if (ref !== null) this.#refused(Refusals.noChannel, ref);
+      return null;
+    }
+    const { data, eventId, eventType } = draft;
+    const { storeMessages: stored } = location;
+    const outcome = room.publishFrom(names, { data, eventId, eventType, stored, key, isTold: ref !== null });
+    if (outcome instanceof Promise) return outcome.then((published) => this.#published(published, ref));
     this.#published(outcome, ref);
     return null;
   }
 
-  /** The store's answer. What is no fault, and nothing that passes, is of this message alone. */
-  #published(refusal: Refusal | null, ref: Ref): void {
-    if (refusal === null) return;
+  #published({ refusal, where, onDisk }: Published, ref: Ref): void {
+    if (refusal !== null) this.#notPublished(refusal, ref);
+    else if (ref !== null && onDisk === null) this.#answer({ kind: "published", ref, ...where });
+    else if (ref !== null) void this.#publishedOnDisk(onDisk, where, ref);
+  }
+
+  /** Nobody is told that something is done before that is on the disk; those behind it do not wait. */
+  async #publishedOnDisk(
+    onDisk: Promise<boolean> | null,
+    where: Published["where"],
+    ref: Ref,
+  ): Promise<void> {
+    if ((await onDisk) === false) this.#notPublished(Refusals.internal, ref);
+    else this.#answer({ kind: "published", ref, ...where });
+  }
+
+  /** What is no fault, and nothing that passes, is of this message alone. */
+  #notPublished(refusal: Refusal, ref: Ref): void {
     if (this.#speaker.protocol !== "template") {
       if (!this.#refused({ ...refusal, close: refusal.status >= 500 }, ref)) this.#judged?.stop();
       return;
@@ -222,11 +256,11 @@ export class ClientMessages {
     return !isOver;
   }
 
-  #judgedBy(judge: Judge, before: Promise<void> | null = null): JudgedMessages<Ref> {
+  #judgedBy(judge: Judge, before: Promise<void> | null = null): JudgedMessages<Sender> {
     const outcome = {
-      publish: (names: readonly Uint8Array[], draft: OfferedDraft, ref: Ref) =>
-        this.#publish(names, draft, ref),
-      refuse: (refusal: HookRefusal, ref: Ref) => this.#refused(refusal, ref),
+      publish: (names: readonly Uint8Array[], draft: OfferedDraft, sender: Sender) =>
+        this.#publish(names, draft, sender),
+      refuse: (refusal: HookRefusal, { ref }: Sender) => this.#refused(refusal, ref),
       overrun: () => this.#speaker.end(CloseCode.TRY_AGAIN),
     };
     return new JudgedMessages(judge, outcome, before);

@@ -72,6 +72,24 @@ export class HeldList {
   }
 }
 
+/** A message of a WebSocket client. */
+export interface SaidMessage extends OfferedDraft {
+  readonly stored: boolean;
+  /** With what was sent, before a hook made something else of it; null: it has none. */
+  readonly key: { readonly bytes: Uint8Array; readonly sent: Uint8Array } | null;
+  /** Its client waits to hear where it is. */
+  readonly isTold: boolean;
+}
+
+/** What became of it. */
+export interface Published {
+  readonly refusal: Refusal | null;
+  /** The words for it; empty: nobody asked. */
+  readonly where: Readonly<Record<string, unknown>>;
+  /** When it is on the disk, and false if that is not known; null: nobody waits for a disk. */
+  readonly onDisk: Promise<boolean> | null;
+}
+
 export interface RoomOptions {
   readonly config: Config;
   readonly store: Store;
@@ -82,9 +100,8 @@ export interface RoomOptions {
   /** Publishes what a WebSocket client sent to the channels of its connection; why not, at once or when a busy store was waited for. */
   readonly publishFrom: (
     names: readonly Uint8Array[],
-    draft: OfferedDraft,
-    stored: boolean,
-  ) => Refusal | null | Promise<Refusal | null>;
+    message: SaidMessage,
+  ) => Published | Promise<Published>;
   /** Somebody's code beside locations; without it there is none. */
   readonly hooks?: HooksOf;
   /** How many channels an address may make; absent: any number. */

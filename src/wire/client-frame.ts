@@ -17,6 +17,8 @@ export interface PublishFrame {
   /** null: the client leaves it to the location. */
   readonly channel: Uint8Array | null;
   readonly data: Uint8Array;
+  /** Of idempotency; null: it may come as often as it likes. */
+  readonly key: Uint8Array | null;
 }
 
 /** Another token in the place of the one the client came with. */
@@ -68,13 +70,14 @@ interface Kind {
 
 const KINDS: Readonly<Record<GoodFrame["kind"], Kind>> = {
   publish: {
-    fields: ["channel", "data", "data_base64"],
+    fields: ["channel", "data", "data_base64", "key"],
     read(fields, ref, dataOf) {
-      const { channel = null } = fields;
+      const { channel = null, key = null } = fields;
       if (channel !== null && typeof channel !== "string") return "channel is no text.";
+      if (key !== null && typeof key !== "string") return "key is no text.";
       const data = dataOf(fields);
       if (data === null) return "data is missing, or not of a kind that can be published.";
-      return { kind: "publish", ref, channel: channel === null ? null : Buffer.from(channel), data };
+      return { kind: "publish", ref, channel: bytesOf(channel), data, key: bytesOf(key) };
     },
   },
   token: {
@@ -98,6 +101,8 @@ const KINDS: Readonly<Record<GoodFrame["kind"], Kind>> = {
     },
   },
 };
+
+const bytesOf = (text: string | null): Uint8Array | null => (text === null ? null : Buffer.from(text));
 
 const NOT_CHANNELS = "channels is no list of names.";
 

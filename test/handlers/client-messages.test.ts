@@ -86,6 +86,12 @@ class Client {
   }
 }
 
+const published = (ref: unknown) => ({
+  kind: "published",
+  ref,
+  position: expect.stringMatching(/^[0-9a-z]+-\d+$/),
+});
+
 const refused = (ref: unknown, status: number, explain: unknown) => ({
   kind: "refused",
   ref,
@@ -117,8 +123,14 @@ forSettings("messages of WebSocket clients", (setting) => {
       texts.forEach((text, ref) => {
         client.publish(ref, text);
       });
-      expect(await client.sorted(5)).toEqual({
-        told: [refused(1, 422, `not to ${channel}`), refused(2, 422, "dropped"), refused(3, 503, "full")],
+      expect(await client.sorted(7)).toEqual({
+        told: [
+          published(0),
+          refused(1, 422, `not to ${channel}`),
+          refused(2, 422, "dropped"),
+          refused(3, 503, "full"),
+          published(4),
+        ],
         messages: [{ [channel]: "slow a" }, { [channel]: "e" }],
       });
       // A text that is no frame is a message without a name.
@@ -165,8 +177,12 @@ forSettings("messages of WebSocket clients", (setting) => {
     client.publish(1, "for b", { channel: b });
     client.publish(2, "for another", { channel: "another" });
     client.publish(3, "for all");
-    const { told, messages } = await client.sorted(4);
-    expect(told).toEqual([refused(2, 403, "This connection may not publish to that channel.")]);
+    const { told, messages } = await client.sorted(6);
+    expect(told).toEqual([
+      published(1),
+      refused(2, 403, "This connection may not publish to that channel."),
+      { kind: "published", ref: 3, positions: [expect.any(String), expect.any(String)] },
+    ]);
     expect(messages.length).toBe(3);
     for (const [channel, texts] of [
       [a, `${a}=for all;`],
@@ -203,6 +219,52 @@ forSettings("messages of WebSocket clients", (setting) => {
     expect(await read(`faulty-${protocol}`)).toBe("");
     client.socket.close();
   });
+
+  test.each(OURS)("%s: many in flight are answered in order, by the position of each", async (protocol) => {
+    const channel = `flight-${protocol}`;
+    const client = await Client.open(server.port, `/free/${channel}`, protocol);
+    for (let ref = 0; ref < 256; ref++) client.publish(ref, `m${ref}`);
+    const { told, messages } = await client.sorted(512);
+    expect(told.map(({ ref }) => ref)).toEqual(messages.map((_, at) => at));
+    expect(messages).toEqual(told.map((_, at) => ({ [channel]: `m${at}` })));
+    const numbers = told.map(({ position }) => Number(String(position).split("-")[1]));
+    expect(numbers.map((number) => number - (numbers[0] ?? 0))).toEqual(told.map((_, at) => at));
+    // The position is one to come back with.
+    const later = await Client.open(
+      server.port,
+      `/free/${channel}?eventid=${told[253]?.["position"]}`,
+      protocol,
+    );
+    expect([await later.next(), await later.next()]).toEqual([{ [channel]: "m254" }, { [channel]: "m255" }]);
+    for (const one of [client, later]) one.socket.close();
+  });
+
+  test.each(OURS)(
+    "%s: a key that comes again gets the first position, another message 409",
+    async (protocol) => {
+      const client = await Client.open(server.port, `/free/keys-${protocol}`, protocol);
+      for (const [ref, data, key] of [
+        [1, "a", "k"],
+        [2, "a", "k"],
+        [3, "b", "k"],
+        [4, "b", "l"],
+        [5, "b", ""],
+        [6, "b", "k".repeat(257)],
+      ] as const)
+        client.publish(ref, data, { key });
+      const { told, messages } = await client.sorted(8);
+      expect(told).toEqual([
+        published(1),
+        { ...published(2), position: told[0]?.["position"], duplicate: true },
+        refused(3, 409, "The idempotency key came with another message before."),
+        published(4),
+        refused(5, 400, "An idempotency key has 1 to 256 bytes."),
+        refused(6, 400, "An idempotency key has 1 to 256 bytes."),
+      ]);
+      expect(messages.length).toBe(2);
+      client.socket.close();
+    },
+  );
 
   test("bytes come through both; what is no frame is published as it is, or refused", async () => {
     const json = await Client.open(server.port, "/free/bytes", "sluice.json.v1");
@@ -244,7 +306,7 @@ forSettings("messages of WebSocket clients", (setting) => {
     expect(await socket.text()).toBe("plain");
     socket.close();
     const client = await Client.open(server.port, "/to/x1/x2?to=x2.b3", "sluice.json.v1");
-    client.publish(1, "its", { channel: "x2" });
+    client.publish(null, "its", { channel: "x2" });
     expect(await client.next()).toEqual({ x2: "its" });
     client.publish(2, "other", { channel: "x1" });
     expect(await client.next()).toEqual(refused(2, 403, "This connection may not publish to that channel."));

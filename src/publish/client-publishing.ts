@@ -1,0 +1,50 @@
+/**
+ * How subscribe/ publishes what a WebSocket client says, without knowing this folder: app.ts hands the function over. In the order of its calls,
+ * unless it answers with a promise; then the next one has to wait for it.
+ */
+import { type Refusal, Refusals } from "../errors.ts";
+import { keyWith } from "./idempotency.ts";
+import type { Draft, Ingest } from "./ingest.ts";
+import { type Result, Results } from "./own-form.ts";
+import { type Place, placesOf, putAll, refusalOf } from "./put.ts";
+
+export interface SaidMessage extends Draft {
+  /** With what was sent, before a hook made something else of it; null: it has none. */
+  readonly key: { readonly bytes: Uint8Array; readonly sent: Uint8Array } | null;
+  /** Its client waits to hear where it is. */
+  readonly isTold: boolean;
+}
+
+export interface Published {
+  /** null: it is in. */
+  readonly refusal: Refusal | null;
+  /** Where; empty: nobody asked. */
+  readonly where: Result;
+  /** When it is on the disk, and false if that is not known; null: nobody waits for a disk. */
+  readonly onDisk: Promise<boolean> | null;
+}
+
+const NOWHERE = {};
+
+export function clientPublishing(
+  inlet: Ingest,
+): (names: readonly Uint8Array[], message: SaidMessage) => Published | Promise<Published> {
+  const results = new Results(inlet.store);
+  const outcomeOf = (all: readonly Place[], isTold: boolean): Published => {
+    // A socket that also listens to events publishes to its other channels (push-stream spec 4.13.5).
+    const places = all.filter(({ refusal }) => refusal !== Refusals.eventsChannelReadOnly);
+    const refusal = places.length === 0 && isTold ? Refusals.eventsChannelReadOnly : refusalOf(places);
+    const where = refusal === null && isTold ? results.of(places) : NOWHERE;
+    return { refusal, where, onDisk: refusal === null && isTold ? (inlet.onDisk?.() ?? null) : null };
+  };
+  return (names, message) => {
+    const { key, isTold, data } = message;
+    const marks = inlet.marksOf?.(null, null, data) ?? null;
+    const own = key === null ? null : keyWith(key.bytes, key.sent, null, null);
+    const { eventId, eventType, stored } = message;
+    const places = placesOf(names, { data, eventId, eventType, stored, marks, key: own });
+    // What stands for the message, while it waits for a busy store.
+    const late = putAll(inlet, places, places);
+    return late === null ? outcomeOf(places, isTold) : late.then(() => outcomeOf(places, isTold));
+  };
+}
