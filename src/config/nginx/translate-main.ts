@@ -189,9 +189,9 @@ function storeFor(
       "store.ring_size": 0,
       "store.idempotency_keys": 0,
     });
-  // With hundreds of workers a record is large, and a quarter of the zone is what records may take.
+  // With hundreds of workers a record is large, and a third of the zone is what records may take.
   const bytesPerChannel = takenWith(2) - takenWith(1);
-  const sparse = Math.floor(zoneBytes / Math.max(1024, 4 * bytesPerChannel));
+  const sparse = Math.floor(zoneBytes / Math.max(1024, 3 * bytesPerChannel));
   const dense = Math.min(
     DENSE_CHANNELS,
     Math.floor(zoneBytes / Math.max(DENSE_CHANNEL_BYTES, 2 * bytesPerChannel)),

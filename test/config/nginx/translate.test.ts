@@ -17,7 +17,7 @@ describe("nginx's defaults", () => {
       listener: "wire",
       limits: { max_body_size: "1MiB", max_frame_size: 0, max_channels_per_request: 10_000 },
     });
-    expect(store).toEqual({ size: "43MiB", channels: 31_300, keep: false });
+    expect(store).toEqual({ size: "43MiB", channels: 32_768, keep: false });
   });
 
   test("of a publisher: nothing but what is written, and no header of ours", () => {
