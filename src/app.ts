@@ -38,6 +38,7 @@ import {
 import { isWebSocket, largestBody, socketSizes } from "./listen/socket-sizes.ts";
 import { startWireListener } from "./listen/wire-listener.ts";
 import { log } from "./log.ts";
+import { proxies, proxy } from "./proxy/plugin.ts";
 import { clientPublishing } from "./publish/client-publishing.ts";
 import { DiskWait } from "./publish/disk-wait.ts";
 import type { Ingest } from "./publish/ingest.ts";
@@ -199,6 +200,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   );
   const subscribers = subscriberEndpoints(room);
   const publishers = publisherEndpoints({ config, ingest: inlet, hooks });
+  const passing = proxies(config);
   const limit = new ConnectionLimit(listeners, options.maxConnections, options.maxDescriptors);
   const isFull = (): boolean => limit.isFull;
   const entrance = new Entrance({
@@ -210,12 +212,14 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     guards,
     publishers,
     subscribers,
+    proxies: passing.endpoints,
     isFull,
   });
   const plugins = {
     publish: publish(publishers, locator, front),
     subscribe: subscribe(subscribers, locator, front),
     files: files(config, locator, front),
+    proxy: proxy(passing.endpoints, locator, front),
     handlers: handlers(programs, locator, front),
     web: web(config, locator, front),
     revoke: revoke({
@@ -243,6 +247,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       .use(plugins.publish)
       .use(plugins.subscribe)
       .use(plugins.files)
+      .use(plugins.proxy)
       .use(plugins.handlers)
       .use(plugins.web)
       .use(plugins.revoke)
@@ -298,6 +303,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     cluster?.stop();
     room.stop();
     access.stop();
+    passing.stop();
     fanout.stop();
     bell.close();
     disk?.stop();

@@ -115,6 +115,51 @@ export class HeldAnswer extends DirectAnswer {
   }
 }
 
+/**
+ * A backend's: its fields as it wrote them, and its body as far as it is here, or as it comes. As a Response it has them as Fetch wants them:
+ * in lower case, what stands twice joined, and no words of its own behind the status.
+ */
+export class PassedAnswer extends DirectAnswer {
+  readonly status: number;
+  readonly reason: string;
+  readonly fields: readonly (readonly [name: string, value: string])[];
+  readonly body: Uint8Array<ArrayBuffer> | null;
+  readonly stream: (PulledStream & UnderlyingDirect) | null;
+
+  constructor(
+    status: number,
+    reason: string,
+    fields: PassedAnswer["fields"],
+    body: Uint8Array<ArrayBuffer> | PassedAnswer["stream"],
+  ) {
+    super();
+    this.status = status;
+    this.reason = reason;
+    this.fields = fields;
+    this.body = body instanceof Uint8Array ? body : null;
+    this.stream = body instanceof Uint8Array ? null : body;
+  }
+
+  override toResponse(): Response {
+    const { status, reason, body, stream } = this;
+    const headers = new Headers();
+    for (const [name, value] of this.fields) headers.append(name, value);
+    const init = { status, statusText: reason, headers };
+    if (stream !== null) return pulledResponse(stream, init);
+    // Bun gives bytes a type that have none.
+    const isTyped = body === null || headers.has("content-type");
+    return new Response(isTyped ? body : streamOf(body), init);
+  }
+}
+
+const streamOf = (bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> =>
+  new ReadableStream({
+    start(controller) {
+      controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+
 /** Who writes an answer that was waited for. */
 export interface AnswerTaker {
   takeAnswer(answer: Answer): void;

@@ -35,6 +35,42 @@ export interface Exchange {
   bodyNow(): Uint8Array | null;
   /** Tells, once, that the client has left before it was answered. */
   whenGone(listener: Gone): void;
+  /** All fields as they were sent, in their order. */
+  fields(): readonly (readonly [name: string, value: string])[];
+  /** More of the body is to come than `bodyNow` has. */
+  readonly hasMore: boolean;
+  /** Gives the body to `taker` as it comes, at once what is here. It cannot be read otherwise any more. */
+  pourBody(taker: BodyTaker): void;
+  /** Between these the client is not read from. */
+  pauseBody(): void;
+  resumeBody(): void;
+  /** Writes `head`, and leaves the connection to another protocol; null: the client is gone, or its request is not over. */
+  goOver(head: Uint8Array, taker: RawTaker): RawEnd | null;
+}
+
+/** Who is given a body as it comes. */
+export interface BodyTaker {
+  /** The bytes from `start` to `end`, which may be used again after the call. */
+  add(bytes: Uint8Array, start: number, end: number): void;
+  whole(): void;
+  failed(error: Error): void;
+}
+
+/** A connection without HTTP, as whoever speaks the other protocol sees it. */
+export interface RawEnd {
+  /** False: nothing more until `roomy`. */
+  write(bytes: Uint8Array): boolean;
+  pause(): void;
+  resume(): void;
+  /** When everything that was written is out. */
+  end(): void;
+  cutOff(): void;
+}
+
+export interface RawTaker {
+  came(bytes: Uint8Array): void;
+  roomy(): void;
+  closed(): void;
 }
 
 /** Without making Headers where the door has the bytes. `name` in lower case. */

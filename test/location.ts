@@ -55,6 +55,7 @@ export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfi
   gzip: null,
   files: null,
   code: null,
+  proxy: null,
   accessLogs: [],
   setVariables: new Set(),
   ...parts,

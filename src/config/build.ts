@@ -38,6 +38,7 @@ import type {
 } from "./model.ts";
 import { codeOf } from "./named-code.ts";
 import type { LocationValues, MainValues, StepValues } from "./options.ts";
+import { buildProxy, buildUpstream } from "./proxy-config.ts";
 import { keyRecords, ringEntries } from "./store-checks.ts";
 import { parseSync } from "./store-sync.ts";
 import { trustedProxies } from "./trusted-proxies.ts";
@@ -53,7 +54,7 @@ const NOSNIFF_HEADER = /^x-content-type-options\s/i;
 
 /** Never fails: what could be wrong was found before. Paths of code are relative to `folder`, that of the configuration file. */
 export function buildConfig(
-  { main, servers, issuers, webhooks, maps, setVariables }: CheckedValues,
+  { main, servers, issuers, webhooks, maps, upstreams, setVariables }: CheckedValues,
   folder: string = process.cwd(),
 ): Config {
   const context: Context = {
@@ -70,6 +71,7 @@ export function buildConfig(
     listeners,
     servers: built,
     maps: maps.map((map) => ({ ...map, to: map.to.replace(/^\$/, "").toLowerCase() })),
+    upstreams: upstreams.map(buildUpstream),
     workers: main.workers === UNSET ? autoWorkers() : main.workers,
     shutdownTimeoutMs: main.shutdown_timeout,
     drainRate: main.drain_rate,
@@ -290,6 +292,7 @@ function buildLocation(
     fileAnswers: fileAnswersOf(location),
     gzipVary: location.gzip_vary,
     code: codeOf(location, folder),
+    proxy: buildProxy(location),
     accessLogs: readAll(location.access_log, (text) => readAccessLog(text, formats)),
     setVariables,
   };
@@ -344,6 +347,7 @@ function roleOf(location: LocationValues): Role {
   if (location.examples) return { kind: "examples" };
   if (location.revoke) return { kind: "revoke" };
   if (location.handler !== null) return { kind: "handler" };
+  if (location.proxy !== null) return { kind: "proxy" };
   if (location.root !== null || location.alias !== null) return { kind: "files" };
   return location.page ? { kind: "page" } : { kind: "none" };
 }

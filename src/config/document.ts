@@ -28,9 +28,12 @@ import {
   STEP_OVERRIDES,
   STEP_PREFIX,
   type StepValues,
+  UPSTREAM_PREFIX,
+  type UpstreamValues,
   WEBHOOK_PREFIX,
   type WebhookValues,
 } from "./options.ts";
+import { proxyIssues, upstreamIssues } from "./proxy-config.ts";
 import { questionIssues } from "./question-checks.ts";
 import { setVariables } from "./rewrite.ts";
 import { serverIssues } from "./server-checks.ts";
@@ -65,6 +68,7 @@ export interface CheckedValues {
   readonly issuers: readonly IssuerValues[];
   readonly webhooks: readonly WebhookValues[];
   readonly maps: readonly MapValues[];
+  readonly upstreams: readonly UpstreamValues[];
   /** Names of all variables that some step sets, without `$`. */
   readonly setVariables: readonly string[];
 }
@@ -103,7 +107,7 @@ class Walk {
 
   document(document: Table): CheckedValues {
     const values = this.#defaults("");
-    const { location, server, issuer, webhook, map, ...rest } = document;
+    const { location, server, issuer, webhook, map, upstream, ...rest } = document;
     for (const [key, raw] of Object.entries(rest)) {
       if (isSection(key)) this.#section(key, raw, values);
       else this.#option("", key, raw, key, values);
@@ -123,6 +127,10 @@ class Walk {
       this.#issues(`webhook[${i}]`, issues);
     });
     const maps = present(this.#tables(map, "map", (table, path) => this.#map(table, path)));
+    const names = new Set<string>();
+    const upstreams = present(
+      this.#tables(upstream, "upstream", (table, path) => this.#upstream(table, path, names)),
+    );
     const servers = present(this.#tables(server, "server", (table, path) => this.#server(table, path)));
     const named = servers.length;
     // A file with servers of its own has one at the top only if it says something of it.
@@ -142,7 +150,7 @@ class Walk {
     for (const { path, issue } of serverWarnings(main, servers, named)) this.#warn(path, issue);
     if (location === undefined && server === undefined)
       this.#warn("", { suffix: "", value: undefined, sentence: NO_LOCATIONS });
-    return { main, servers, issuers, webhooks, maps, setVariables: [...this.#setVariables] };
+    return { main, servers, issuers, webhooks, maps, upstreams, setVariables: [...this.#setVariables] };
   }
 
   #issuer(raw: Table, path: string): IssuerValues {
@@ -177,6 +185,14 @@ class Walk {
     return withoutPrefix(values, MAP_PREFIX) as MapValues;
   }
 
+  #upstream(raw: Table, path: string, names: Set<string>): UpstreamValues {
+    const values = this.#defaults(UPSTREAM_PREFIX);
+    for (const [key, value] of Object.entries(raw))
+      this.#option(UPSTREAM_PREFIX, key, value, `${path}.${key}`, values);
+    this.#issues(path, upstreamIssues(values, names));
+    return withoutPrefix(values, UPSTREAM_PREFIX) as UpstreamValues;
+  }
+
   #server(raw: Table, path: string): ServerEntry {
     const { location, step, ...rest } = raw;
     const values = this.#defaults(SERVER_PREFIX);
@@ -205,6 +221,10 @@ class Walk {
       this.#option(LOCATION_PREFIX, key, value, `${path}.${key}`, values);
     const steps = this.#steps(step, `${path}.`, true);
     this.#issues(path, locationIssues(raw, values, steps, this.#setVariables));
+    this.#issues(
+      path,
+      proxyIssues(raw, (key) => values[LOCATION_PREFIX + key]),
+    );
     this.#issues(path, grantIssues(raw, values, this.#issuerNames));
     for (const issue of locationWarnings(raw, values)) this.#warn(path, issue);
     const locations = this.#locations(location, `${path}.`);
@@ -221,6 +241,11 @@ class Walk {
         else this.#option(STEP_PREFIX, key, value, `${path}.${key}`, values);
       }
       this.#issues(path, stepIssues(values, this.#setVariables));
+      if (inLocation)
+        this.#issues(
+          path,
+          proxyIssues(table, (key) => overrides[LOCATION_PREFIX + key]),
+        );
       return {
         values: withoutPrefix(values, STEP_PREFIX) as StepValues,
         overrides: withoutPrefix(overrides, LOCATION_PREFIX) as Partial<LocationValues>,

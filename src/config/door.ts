@@ -62,7 +62,7 @@ export const NO_DOOR: Door = { address: "", peerOf: () => UNKNOWN_PEER };
 
 /** Whether it matters anywhere in the location who comes. Rather once too often: what is missing here fails late instead of early. */
 export function asksWho(location: LocationConfig): boolean {
-  const { access, auth, code, grants, rate, accessLogs, limitExcept } = location;
+  const { access, auth, code, grants, rate, accessLogs, limitExcept, proxy } = location;
   if (
     limitExcept !== null ||
     // A handler of ours is told who asks, as for any other request.
@@ -71,6 +71,8 @@ export function asksWho(location: LocationConfig): boolean {
     access.length > 0 ||
     auth !== null ||
     code !== null ||
+    // A backend is told, or chosen by it.
+    proxy !== null ||
     accessLogs.length > 0
   )
     return true;

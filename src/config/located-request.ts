@@ -46,6 +46,8 @@ export class LocatedRequest implements SteppedRequest {
   pathCaptures: readonly string[];
   /** The decoded, normalised path, as a binary string; steps rewrite it. */
   path: string;
+  /** The path that its location was found by. */
+  foundPath: string;
   /** Something inside has sent it here: it may see locations that are `internal`. */
   isInternal = false;
   /** Its method is one that the location's limit_except is about. */
@@ -85,6 +87,7 @@ export class LocatedRequest implements SteppedRequest {
     this.captures = match.captures;
     this.pathCaptures = match.captures;
     this.path = match.path;
+    this.foundPath = match.path;
     this.#door = door;
     this.place = place;
     this.#callers = callers;

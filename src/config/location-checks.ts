@@ -29,13 +29,14 @@ const ROLE_KEYS = [
   "alias",
   "handler",
   "revoke",
+  "proxy",
   "empty",
 ] as const;
 const CHANNEL_ROLES: readonly string[] = ["publisher", "subscriber", "statistics"];
 
 /** Which roles may have code at their side. */
 const CODE_ROLES: readonly (readonly [key: string, roles: readonly string[]])[] = [
-  ["authorize", ["publisher", "subscriber", "root", "alias", "handler"]],
+  ["authorize", ["publisher", "subscriber", "root", "alias", "handler", "proxy"]],
   ["hooks", ["publisher", "subscriber"]],
 ];
 
@@ -44,9 +45,16 @@ const COMPLEX_KEYS: readonly string[] = ALL_OPTIONS.filter(
 ).map(([path]) => path.slice(LOCATION_PREFIX.length));
 
 /** Names of files may be made of captures and arguments; they lie in the folder before the first variable. */
-const FILE_KEYS = ["root", "alias"] as const;
+const FILE_KEYS = ["root", "alias", "proxy"] as const;
 /** Lists of texts with variables. */
-const COMPLEX_LISTS = ["try_files", "error_page"] as const;
+const COMPLEX_LISTS = ["try_files", "error_page", "proxy_set_header", "proxy_redirect"] as const;
+
+/** What only a proxy knows is no fault: the name of its backend, and groups of a regex of its own. */
+const besidesProxy = (text: string): string =>
+  (text.startsWith("~") ? text.replace(/^\S*/, "").replace(/\$\d/g, "") : text).replace(
+    /\$(?:proxy_host\b|\{proxy_host\})/gi,
+    "",
+  );
 
 /** `written` is the table as it stands in the file, `values` what was read of it, by path; undefined = was faulty. */
 export function locationIssues(
@@ -181,7 +189,8 @@ function matchAndVariableIssues(
     const texts = valueAt(key);
     if (Array.isArray(texts))
       texts.forEach((text, i) => {
-        look(`.${key}[${i}]`, text);
+        const known = typeof text === "string" && key.startsWith("proxy_") ? besidesProxy(text) : text;
+        look(`.${key}[${i}]`, known);
       });
   }
   steps.forEach(({ overrides }, i) => {

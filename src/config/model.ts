@@ -5,6 +5,7 @@
 
 import type { LogLevel, LogStyle } from "../log.ts";
 import type { AddressLimit } from "./address-limit.ts";
+import type { ServerAddress } from "./proxy-target.ts";
 import type { StoreSync } from "./store-sync.ts";
 import type { HookEvent } from "./webhook-checks.ts";
 
@@ -27,6 +28,8 @@ export type Role =
   | { readonly kind: "handler" }
   /** Takes back what was granted (src/access). */
   | { readonly kind: "revoke" }
+  /** Passes requests on: `proxy` of the location. */
+  | { readonly kind: "proxy" }
   /** Only what its steps return; 404 otherwise. */
   | { readonly kind: "none" };
 
@@ -285,6 +288,7 @@ export interface LocationConfig {
   readonly files: FilesConfig | null;
   readonly fileAnswers: FileAnswersConfig;
   readonly code: CodeConfig | null;
+  readonly proxy: ProxyConfig | null;
   readonly accessLogs: readonly AccessLogConfig[];
   /** Names of all variables that some step of the configuration sets, in lower case, without `$`. */
   readonly setVariables: ReadonlySet<string>;
@@ -298,6 +302,63 @@ export interface ProxiesConfig {
   readonly header: string;
   /** Whether what a trusted proxy says of another trusted one is believed, and so on. */
   readonly isRecursive: boolean;
+}
+
+export interface NamedValue {
+  readonly name: string;
+  /** Complex value; where it comes out empty there is no such field. */
+  readonly value: string;
+}
+
+/** Where requests of a location go, and how. Times in ms. */
+export interface ProxyConfig {
+  /** An address, with variables maybe (proxy-target.ts). */
+  readonly to: string;
+  readonly setHeaders: readonly NamedValue[];
+  readonly hideHeaders: readonly string[];
+  readonly passHeaders: readonly string[];
+  readonly passesFields: boolean;
+  readonly passesBody: boolean;
+  /** Of HTTP/1.x. */
+  readonly minor: 0 | 1;
+  readonly redirects: readonly string[];
+  readonly connectMs: number;
+  readonly sendMs: number;
+  readonly readMs: number;
+  readonly interceptsErrors: boolean;
+  readonly next: ReadonlySet<string>;
+  /** 0 = each server once; 0 = without end. */
+  readonly nextTries: number;
+  readonly nextMs: number;
+  readonly ignoresAbort: boolean;
+  readonly tls: {
+    readonly tellsName: boolean;
+    readonly name: string | null;
+    readonly verifies: boolean;
+    readonly trusted: string | null;
+  };
+}
+
+export interface UpstreamServer {
+  readonly address: ServerAddress;
+  readonly weight: number;
+  /** 0 = it is never given up. */
+  readonly maxFails: number;
+  readonly failMs: number;
+  readonly isBackup: boolean;
+  readonly isDown: boolean;
+}
+
+/** One `[[upstream]]`. */
+export interface UpstreamConfig {
+  /** In lower case. */
+  readonly name: string;
+  readonly servers: readonly UpstreamServer[];
+  readonly balance: "round_robin" | "least_conn" | "ip_hash";
+  /** Idle connections; null: nobody said. */
+  readonly keepalive: number | null;
+  readonly keepaliveMs: number;
+  readonly keepaliveRequests: number;
 }
 
 /** A location of a server, and the locations inside it. */
@@ -518,6 +579,7 @@ export interface Config {
   readonly listeners: readonly ListenerConfig[];
   readonly servers: readonly ServerConfig[];
   readonly maps: readonly MapConfig[];
+  readonly upstreams: readonly UpstreamConfig[];
   /** Names requests may ask for; empty: any. See front/known-hosts.ts. */
   readonly allowedHosts: readonly string[];
   readonly workers: number;

@@ -17,6 +17,7 @@ import { FILE_OPTIONS } from "./options/files.ts";
 import { FRONT_OPTIONS } from "./options/front.ts";
 import { LIMIT_OPTIONS } from "./options/limits.ts";
 import { PROCESS_OPTIONS } from "./options/process.ts";
+import { PROXY_OPTIONS } from "./options/proxy.ts";
 import { ROLE_OPTIONS } from "./options/roles.ts";
 import { SERVER_OPTIONS } from "./options/server.ts";
 import { STEP_OPTIONS } from "./options/steps.ts";
@@ -35,13 +36,16 @@ export const OPTIONS = {
   ...FILE_OPTIONS,
   ...DIALECT_OPTIONS,
   ...FRONT_OPTIONS,
+  ...PROXY_OPTIONS,
   ...STEP_OPTIONS,
   ...SERVER_OPTIONS,
 } as const satisfies Readonly<Record<string, Option>>;
 
 export type OptionPath = keyof typeof OPTIONS;
 type PathUnder<Prefix extends string> = Extract<OptionPath, `${Prefix}${string}`>;
-type TablePath = PathUnder<"location[]." | "step[]." | "server[]." | "issuer[]." | "webhook[]." | "map[].">;
+type TablePath = PathUnder<
+  "location[]." | "step[]." | "server[]." | "issuer[]." | "webhook[]." | "map[]." | "upstream[]."
+>;
 type ValuesUnder<Prefix extends string> = {
   readonly [P in PathUnder<Prefix> as P extends `${Prefix}${infer Key}` ? Key : never]: ValueOf<
     (typeof OPTIONS)[P]
@@ -57,6 +61,7 @@ export type ServerValues = ValuesUnder<"server[].">;
 export type IssuerValues = ValuesUnder<"issuer[].">;
 export type WebhookValues = ValuesUnder<"webhook[].">;
 export type MapValues = ValuesUnder<"map[].">;
+export type UpstreamValues = ValuesUnder<"upstream[].">;
 
 export const LOCATION_PREFIX = "location[].";
 export const STEP_PREFIX = "step[].";
@@ -64,6 +69,7 @@ export const SERVER_PREFIX = "server[].";
 export const ISSUER_PREFIX = "issuer[].";
 export const WEBHOOK_PREFIX = "webhook[].";
 export const MAP_PREFIX = "map[].";
+export const UPSTREAM_PREFIX = "upstream[].";
 
 /** Keys of a location that its steps may set anew (push-stream spec 1.4, column "if"). */
 export const STEP_OVERRIDES = [
@@ -81,6 +87,26 @@ export const STEP_OVERRIDES = [
   "gzip",
   "subscriber",
   "publisher",
+  "proxy",
+  "proxy_set_header",
+  "proxy_hide_header",
+  "proxy_pass_header",
+  "proxy_pass_request_headers",
+  "proxy_pass_request_body",
+  "proxy_http_version",
+  "proxy_redirect",
+  "proxy_connect_timeout",
+  "proxy_send_timeout",
+  "proxy_read_timeout",
+  "proxy_intercept_errors",
+  "proxy_next_upstream",
+  "proxy_next_upstream_tries",
+  "proxy_next_upstream_timeout",
+  "proxy_ignore_client_abort",
+  "proxy_ssl_server_name",
+  "proxy_ssl_name",
+  "proxy_ssl_verify",
+  "proxy_ssl_trusted_certificate",
 ] as const satisfies readonly (keyof LocationValues)[];
 
 /** All options as they are, in the order of the table; the wide type is what loops want. */

@@ -10,6 +10,7 @@ import {
   MAP_PREFIX,
   SERVER_PREFIX,
   STEP_PREFIX,
+  UPSTREAM_PREFIX,
   WEBHOOK_PREFIX,
 } from "./options.ts";
 
@@ -63,6 +64,11 @@ const LISTS: Readonly<Record<string, { readonly header: string; readonly intro: 
     header: "[[issuer]]",
     intro:
       "Whose tokens are good, by the names that locations give in token_issuers (docs/access.md). What one may say:",
+  },
+  [UPSTREAM_PREFIX]: {
+    header: "[[upstream]]",
+    intro:
+      "Servers behind one name, for locations with proxy. Without one an address there is a server of its own.",
   },
   [WEBHOOK_PREFIX]: {
     header: "[[webhook]]",

@@ -127,6 +127,7 @@ function run(located: LocatedRequest, steps: CompiledSteps): boolean {
 function adopt(located: LocatedRequest, match: LocationMatch): void {
   located.index = match.index;
   located.pathCaptures = match.captures;
+  located.foundPath = located.path;
   // What a step has captured stands until a location's regex captures something else.
   if (match.captures.length > 0) located.setCaptures(match.captures);
   if (match.isTooLong) located.returned = TOO_LONG;

@@ -205,10 +205,19 @@ const BUILT_IN: ReadonlyMap<string, Part> = new Map([
   ["request_method", encoded((facts) => facts.method)],
   ["scheme", encoded((facts) => facts.scheme)],
   ["http_host", encoded((facts) => facts.header("host") ?? "")],
+  ["https", encoded((facts) => (facts.scheme === "https" ? "on" : ""))],
+  ["server_protocol", encoded(() => "HTTP/1.1")],
+  ["proxy_add_x_forwarded_for", encoded(forwardedFor)],
   ["document_uri", decoded((facts) => facts.path)],
   ["content_type", encoded((facts) => facts.header("content-type") ?? "")],
   ["content_length", encoded((facts) => facts.header("content-length") ?? "")],
 ]);
+
+/** Through whom it came, and who has brought it here (nginx's `$proxy_add_x_forwarded_for`). */
+function forwardedFor(facts: RequestFacts): string {
+  const before = facts.header("x-forwarded-for");
+  return before === null ? facts.remoteAddress : `${before}, ${facts.remoteAddress}`;
+}
 
 function questionMark(facts: RequestFacts): string {
   return facts.rawQuery === "" ? "" : "?";

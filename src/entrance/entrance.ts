@@ -20,6 +20,8 @@ import { originOf, returnedAnswer } from "../front/returned.ts";
 import { UnknownClients } from "../front/unknown-clients.ts";
 import type { Guards } from "../handlers/guard.ts";
 import type { Incoming } from "../incoming.ts";
+import type { ProxyEndpoint } from "../proxy/endpoint.ts";
+import type { ProxyEndpoints } from "../proxy/plugin.ts";
 import type { PublisherEndpoint } from "../publish/endpoint.ts";
 import type { Ingest } from "../publish/ingest.ts";
 import type { PublisherEndpoints } from "../publish/plugin.ts";
@@ -38,6 +40,7 @@ export interface EntranceOptions {
   readonly guards: Guards;
   readonly publishers: PublisherEndpoints;
   readonly subscribers: SubscriberEndpoints;
+  readonly proxies: ProxyEndpoints;
   /** No further connection is to be served. */
   readonly isFull: () => boolean;
 }
@@ -64,15 +67,15 @@ export class Entrance {
   readonly #isEmpty: readonly boolean[];
   readonly #admission: Admission;
   /** By index of Config.locations: whom `serve` hands requests to. What may be sent on to another role is the application's. */
-  readonly #served: readonly (PublisherEndpoint | SubscriberEndpoint | null)[];
+  readonly #served: readonly (PublisherEndpoint | SubscriberEndpoint | ProxyEndpoint | null)[];
   /** Looked at by `serve` and left to the application, which enters it in the same turn. */
   #handedOn: LocatedRequest | null = null;
 
   constructor(options: EntranceOptions) {
-    const { config, front, access, guards, publishers, subscribers } = options;
+    const { config, front, access, guards, publishers, subscribers, proxies } = options;
     this.#options = options;
     this.#served = config.locations.map((_, index) =>
-      front.leadsOn(index) ? null : (publishers[index] ?? subscribers[index] ?? null),
+      front.leadsOn(index) ? null : (publishers[index] ?? subscribers[index] ?? proxies[index] ?? null),
     );
     this.#admission = new Admission(config, front, access);
     this.#countsRequests = config.locations.some(({ role }) => role.kind === "stub-status");

@@ -41,7 +41,7 @@ export class AccessLog {
   readonly #arrivals = new WeakMap<LocatedRequest, number>();
 
   constructor(location: LocationConfig, files: LogFiles) {
-    this.#mayBeEndless = location.role.kind === "subscriber" || location.role.kind === "handler";
+    this.#mayBeEndless = ["subscriber", "handler", "proxy"].includes(location.role.kind);
     this.#logs = location.accessLogs.map(({ path, format, bufferBytes, flushMs }) => ({
       file: files.file(path, bufferBytes, flushMs),
       line: compileLogFormat(format, location),

@@ -244,7 +244,9 @@ function compileEntry(
     vary: gzip !== null && location.gzipVary ? gzip.types : null,
     // Subscribers flush after each message: their own side compresses.
     compressor:
-      gzip === null || role.kind === "subscriber" ? null : new Compressor(gzip, role.kind === "handler"),
+      gzip === null || role.kind === "subscriber"
+        ? null
+        : new Compressor(gzip, role.kind === "handler" || role.kind === "proxy"),
     addHeaders: compileAddedHeaders(location),
     accessLog: location.accessLogs.length === 0 ? null : new AccessLog(location, logs),
   };

@@ -188,6 +188,7 @@ describe("defaults of a file", () => {
         gzip: null,
         files: null,
         code: null,
+        proxy: null,
         accessLogs: [],
         setVariables: new Set(),
       },

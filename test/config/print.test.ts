@@ -72,6 +72,7 @@ test("each table of the reference says where its options stand", () => {
     "## `[webhooks]`",
     "## `[[webhook]]`",
     "## `[[location.step]]`",
+    "## `[[upstream]]`",
     "## `[[map]]`",
     "## `[[server]]`",
   ]);

@@ -7,6 +7,7 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
     allowedHosts: [],
     issuers: [],
     maps: [],
+    upstreams: [],
     workers: 2,
     shutdownTimeoutMs: 2000,
     drainRate: 0,

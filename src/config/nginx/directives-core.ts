@@ -57,6 +57,26 @@ export const CORE_ROWS = `
   satisfy                   hsl     1
   auth_request              hsl     1
   proxy_pass                li      1
+  upstream                  h       1     {*
+  proxy_set_header          hsl     2     *
+  proxy_hide_header         hsl     1     *
+  proxy_pass_header         hsl     1     *
+  proxy_pass_request_headers hsl    flag
+  proxy_pass_request_body   hsl     flag
+  proxy_http_version        hsl     1
+  proxy_redirect            hsl     1-2   *
+  proxy_connect_timeout     hsl     1
+  proxy_send_timeout        hsl     1
+  proxy_read_timeout        hsl     1
+  proxy_intercept_errors    hsl     flag
+  proxy_ignore_client_abort hsl     flag
+  proxy_next_upstream       hsl     1+
+  proxy_next_upstream_tries hsl     1
+  proxy_next_upstream_timeout hsl   1
+  proxy_ssl_server_name     hsl     flag
+  proxy_ssl_name            hsl     1
+  proxy_ssl_verify          hsl     flag
+  proxy_ssl_trusted_certificate hsl 1
   limit_req                 hsl     1+    *
   limit_req_zone            h       2-4   *
   limit_req_status          hsl     1

@@ -80,11 +80,46 @@ export const HARMLESS_ROWS = `
   variables_hash_bucket_size h      1
   map_hash_max_size         h       1
   map_hash_bucket_size      h       1
-  # names of backends, and there are none
+  # names of backends, which the system's own resolver is asked for
   resolver                  hsl     1+
   resolver_timeout          hsl     1
   # the version in Server and in pages: none is ever told
   server_tokens             hsl     1
+  # how much of an answer nginx keeps before it sends it: here it is passed on as it comes, and no faster than it is taken
+  proxy_buffering           hsl     flag
+  proxy_request_buffering   hsl     flag
+  proxy_buffers             hsl     2
+  proxy_buffer_size         hsl     1
+  proxy_busy_buffers_size   hsl     1
+  proxy_temp_path           hsl     1-4
+  proxy_temp_file_write_size hsl    1
+  proxy_max_temp_file_size  hsl     1
+  proxy_send_lowat          hsl     1
+  proxy_socket_keepalive    hsl     flag
+  proxy_headers_hash_max_size hsl   1
+  proxy_headers_hash_bucket_size hsl 1
+  # how what is cached is kept, where proxy_cache says that it is, which is a fault
+  proxy_cache_path          h       2+    *
+  proxy_cache_key           hsl     1
+  proxy_cache_valid         hsl     1+    *
+  proxy_cache_use_stale     hsl     1+
+  proxy_cache_bypass        hsl     1+    *
+  proxy_no_cache            hsl     1+    *
+  proxy_cache_methods       hsl     1+
+  proxy_cache_min_uses      hsl     1
+  proxy_cache_lock          hsl     flag
+  proxy_cache_lock_timeout  hsl     1
+  proxy_cache_lock_age      hsl     1
+  proxy_cache_revalidate    hsl     flag
+  proxy_cache_background_update hsl flag
+  proxy_cache_convert_head  hsl     flag
+  proxy_cache_max_range_offset hsl  1
+  proxy_store_access        hsl     1-3
+  # of TLS to a backend: it agrees on these with any client
+  proxy_ssl_protocols       hsl     1+
+  proxy_ssl_ciphers         hsl     1
+  proxy_ssl_session_reuse   hsl     flag
+  proxy_ssl_verify_depth    hsl     1
   # for versions of Internet Explorer up to 6
   msie_padding              hsl     flag
   msie_refresh              hsl     flag

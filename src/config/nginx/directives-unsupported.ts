@@ -10,7 +10,6 @@ export const UNSUPPORTED_ROWS = `
   scgi_pass                 li      1
   grpc_pass                 li      1
   memcached_pass            li      1
-  upstream                  h       1     {*
   geo                       h       1-2   {*
   split_clients             h       2     {*
   stream                    m       0     {
@@ -19,6 +18,22 @@ export const UNSUPPORTED_ROWS = `
   auth_request_set          hsl     2     *
   auth_jwt                  hsl     1+
   limit_rate                hsli    1
+  proxy_cache               hsl     1
+  proxy_store               hsl     1
+  proxy_bind                hsl     1-2
+  proxy_method              hsl     1
+  proxy_set_body            hsl     1
+  proxy_limit_rate          hsl     1
+  proxy_force_ranges        hsl     flag
+  proxy_ignore_headers      hsl     1+
+  proxy_cookie_domain       hsl     1-2   *
+  proxy_cookie_path         hsl     1-2   *
+  proxy_cookie_flags        hsl     1-2   *
+  proxy_ssl_certificate     hsl     1
+  proxy_ssl_certificate_key hsl     1
+  proxy_ssl_password_file   hsl     1
+  proxy_ssl_crl             hsl     1
+  proxy_ssl_conf_command    hsl     2     *
   mirror                    hsl     1     *
   nchan_publisher_upstream_request hsl 1
   sub_filter                hsl     2     *
@@ -67,6 +82,15 @@ export const HARMLESS_WHEN: ReadonlyMap<string, (args: readonly string[]) => boo
     (name) => [name, ([word]: readonly string[]) => word?.toLowerCase() === "off"] as const,
   ),
   ["limit_rate", ([rate]) => rate === "0"],
+  ["proxy_limit_rate", ([rate]) => rate === "0"],
+  ...["proxy_cache", "proxy_store", "proxy_bind", "proxy_force_ranges", "proxy_cookie_domain"].map(
+    (name) => [name, ([word]: readonly string[]) => word?.toLowerCase() === "off"] as const,
+  ),
+  ...["proxy_cookie_path", "proxy_cookie_flags"].map(
+    (name) => [name, ([word]: readonly string[]) => word?.toLowerCase() === "off"] as const,
+  ),
+  // These say what is cached, or how it is buffered, and nothing is. X-Accel-Redirect is a fault of its own when it comes.
+  ["proxy_ignore_headers", (names) => !names.some((name) => name.toLowerCase() === "x-accel-redirect")],
   // Fields with other characters are looked at by nobody here, as in nginx unless told otherwise.
   ["ignore_invalid_headers", ([word]) => word?.toLowerCase() === "on"],
   ["underscores_in_headers", ([word]) => word?.toLowerCase() === "off"],

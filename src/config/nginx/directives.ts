@@ -55,8 +55,8 @@ const CONTEXT_LETTERS: Readonly<Record<string, Context>> = {
   x: "limit_except",
 };
 
-/** Whole families that only tune something which itself is unsupported (`proxy_pass` …), and so do nothing without it. */
-const TUNING_FAMILY = /^(?:proxy|fastcgi|uwsgi|scgi|grpc|memcached)_(?!pass$)[a-z0-9_]+$/;
+/** Whole families that only tune something which itself is unsupported (`fastcgi_pass` …), and so do nothing without it. */
+const TUNING_FAMILY = /^(?:fastcgi|uwsgi|scgi|grpc|memcached)_(?!pass$)[a-z0-9_]+$/;
 /** Code of other languages in the file, by the naming of the modules that run it. */
 const SCRIPT_FAMILY = /^(?:js_|perl_|lua_|[a-z_]+_by_lua(?:_block|_file)?$|[a-z_]+_by_njs$)/;
 

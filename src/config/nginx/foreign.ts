@@ -1,6 +1,6 @@
 /**
  * `--foreign 404`: an nginx.conf of which only push is wanted. Locations that have nothing to do with push, and that sluice could not serve as nginx
- * does (`proxy_pass`, `fastcgi_pass`, other modules), answer with the status instead; what stands around push locations is not touched, and
+ * does (`fastcgi_pass`, other modules), answer with the status instead; what stands around push locations is not touched, and
  * stays a fault where it is not done. Called by load.ts before the translation.
  */
 import { directiveRow } from "./directives.ts";
@@ -16,17 +16,11 @@ export interface WithoutForeign {
 const ROLES =
   /^(?:push_stream_(?:publisher|subscriber|channels_statistics)|sluice_(?:handler|pushstream_client|client))$/;
 /** At the top and in http these make something that only such locations use. */
-const ONLY_FOR_THEM: ReadonlySet<string> = new Set(["upstream", "stream", "mail"]);
+const ONLY_FOR_THEM: ReadonlySet<string> = new Set(["stream", "mail"]);
 
 export function withoutForeign(directives: readonly Directive[], status: number): WithoutForeign {
   const foreign: string[] = [];
-  const asked = new Set(questions(directives));
-  /** A location that only says whom auth_request asks is looked at by the translation. */
-  const isForeign = (location: Directive, block: readonly Directive[]): boolean =>
-    block.some(
-      (inner) =>
-        isNotServed(inner) && (inner.name !== "proxy_pass" || !asked.has(location.args.at(-1)?.text ?? "")),
-    );
+  const isForeign = (block: readonly Directive[]): boolean => block.some(isNotServed);
   const answer = (location: Directive): Directive => ({
     ...location,
     name: "return",
@@ -39,7 +33,7 @@ export function withoutForeign(directives: readonly Directive[], status: number)
       if (ONLY_FOR_THEM.has(name)) return [];
       if (block === null || (name !== "http" && name !== "server" && name !== "location")) return [directive];
       const inPush = isPush || (name === "location" && block.some((inner) => ROLES.test(inner.name)));
-      if (name !== "location" || inPush || !isForeign(directive, block))
+      if (name !== "location" || inPush || !isForeign(block))
         return [{ ...directive, block: clean(block, inPush) }];
       foreign.push(
         `${directive.file}:${directive.line} location ${directive.args.map(({ text }) => text).join(" ")}`,
@@ -57,17 +51,9 @@ export function withoutForeign(directives: readonly Directive[], status: number)
 /** What the translation would refuse, in a block of its own as well (`if`, `limit_except`). */
 function isNotServed({ name, args, block }: Directive): boolean {
   if (name === "location") return false;
-  if (name === "proxy_pass") return true;
   const row = directiveRow(name);
   if (row === null) return true;
   if (row.use === "unsupported" && HARMLESS_WHEN.get(name)?.(args.map(({ text }) => text)) !== true)
     return true;
   return (name === "if" || name === "limit_except") && (block ?? []).some(isNotServed);
 }
-
-/** Paths that some auth_request asks. */
-const questions = (directives: readonly Directive[]): readonly string[] =>
-  directives.flatMap(({ name, args, block }) => [
-    ...(name === "auth_request" ? [args[0]?.text ?? ""] : []),
-    ...questions(block ?? []),
-  ]);

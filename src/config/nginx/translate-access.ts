@@ -21,13 +21,18 @@ export function accessOptions(context: Context, scope: Scope, draft: Draft): voi
   rate(context, scope, draft);
 }
 
-/** A location that passes everything on is none of ours, unless it only says whom to ask. */
-export function passedOn({ report }: Context, scope: Scope, draft: Draft): void {
+/** What passes everything on; null: nothing does, or it only says whom to ask. */
+export function passesOn(scope: Scope): Directive | null {
+  const [passes] = scope.own.get("proxy_pass") ?? [];
+  return passes === undefined || isAsked(scope) ? null : passes;
+}
+
+/** Nobody reaches a location that is asked from outside: what would answer there is the backend. */
+export function hideAsked({ report }: Context, scope: Scope, draft: Draft): void {
   const [passes] = scope.own.get("proxy_pass") ?? [];
   if (passes === undefined) return;
-  if (!isAsked(scope)) report.faultOf(passes, "is not supported");
-  // Nobody reaches it from outside: what would answer there is the backend.
-  draft.set("internal", true, passes);
+  if (isAsked(scope)) draft.set("internal", true, passes);
+  else if (!draft.has("proxy")) report.faultOf(passes, "beside another role is not supported");
 }
 
 // --- auth_request ------------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import { addedHeaders } from "./translate-headers.ts";
 import { accessLogs, gzipFlag } from "./translate-location-core.ts";
 import { errorPages, expires } from "./translate-location-road.ts";
 import { constantsIn, rootText } from "./translate-names.ts";
+import { proxyRole } from "./translate-proxy.ts";
 import type { Scope } from "./translate-scope.ts";
 import { absolute, type Context } from "./translate-settings.ts";
 
@@ -12,6 +13,8 @@ export function overrides(context: Context, scope: Scope, step: Draft): void {
   if (scope.own.has("expires")) expires(context, scope, step);
   if (scope.own.has("error_page")) errorPages(context, scope, step);
   if (scope.own.has("access_log")) accessLogs(context, scope, step, true);
+  const [passes] = scope.own.get("proxy_pass") ?? [];
+  if (passes !== undefined) proxyRole(context, scope, passes, step);
   if (scope.own.has("gzip")) gzipFlag(context, scope, step);
   const role = scope.own.get("sluice_role")?.[0];
   const word = role?.args[0]?.text ?? "";

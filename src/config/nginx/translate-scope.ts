@@ -32,10 +32,7 @@ const INNER_CONTEXTS: Readonly<Record<string, Context>> = {
   limit_except: "limit_except",
 };
 /** Their lines are no directives. */
-const TABLES: readonly string[] = ["types", "map"];
-
-/** Without meaning by itself, but for the location that auth_request asks (translate-access.ts). */
-const LOOKED_AT: readonly string[] = ["proxy_set_header"];
+const TABLES: readonly string[] = ["types", "map", "upstream"];
 
 /** Directives that fill one slot between them: an inner one of either replaces an outer one of either. */
 const SLOTS: Readonly<Record<string, string>> = {
@@ -63,6 +60,7 @@ const IN_IF: readonly string[] = [
     "access_log",
     "root",
     "gzip",
+    "proxy_pass",
     "sluice_role",
   ],
 ];
@@ -92,7 +90,7 @@ export class ScopeReader {
       if (!this.#isWellFormed(row, scope, directive, seen)) continue;
       seen.set(row.name, directive);
       if (row.use === "harmless") this.#report.ignore(directive, directive.name);
-      if (row.use !== "harmless" || LOOKED_AT.includes(row.name)) this.#place(scope, directive);
+      else this.#place(scope, directive);
     }
   }
 

@@ -37,6 +37,10 @@ const CORE_KINDS: Readonly<Record<string, CoreKind>> = {
   gzip_min_length: "size",
   gzip_comp_level: "number",
   worker_shutdown_timeout: "milliseconds",
+  proxy_connect_timeout: "milliseconds",
+  proxy_send_timeout: "milliseconds",
+  proxy_read_timeout: "milliseconds",
+  proxy_next_upstream_timeout: "milliseconds",
   sluice_handler_timeout: "milliseconds",
 };
 

@@ -10,6 +10,7 @@ import { Draft } from "./draft.ts";
 import { HANDLER } from "./translate-code.ts";
 import { translateMain, translateZone, UNUSED_NOTICE } from "./translate-main.ts";
 import { translateMaps } from "./translate-map.ts";
+import { translateUpstreams } from "./translate-proxy.ts";
 import { type Ignored, type Place, Report } from "./translate-report.ts";
 import { innerScopes, oneInEffect, type Scope, ScopeReader } from "./translate-scope.ts";
 import { translateServer } from "./translate-server.ts";
@@ -46,6 +47,7 @@ export function translateNginx(directives: readonly Directive[], files: FileSour
     const isUsed = hasRole(http);
     translateZone(context, http, isUsed, draft);
     translateMaps(context, http, draft);
+    translateUpstreams(context, http, draft);
     for (const server of innerScopes(http, "server")) draft.push("server", translateServer(context, server));
     if (!isUsed) report.notice(UNUSED_NOTICE);
   }

@@ -58,7 +58,7 @@ export class BodyReader {
   }
 
   /** The body of this head begins: 0, or -413. Without a body it is done at once. */
-  begin(head: RequestHead, bounds: BodyBounds): number {
+  begin(head: Pick<RequestHead, "isChunked" | "contentLength">, bounds: BodyBounds): number {
     this.#bounds = bounds;
     this.received = 0;
     this.#left = 0;

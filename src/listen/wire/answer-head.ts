@@ -74,7 +74,10 @@ export function spelledName(name: string): string {
 
 const statusLines = new Map<number, Uint8Array>();
 
-export function statusLine(status: number): Uint8Array {
+/** `reason`: a backend's own; "": ours. */
+export function statusLine(status: number, reason = ""): Uint8Array {
+  if (reason !== "" && reason !== PHRASES.get(status))
+    return Buffer.from(`HTTP/1.1 ${status} ${reason}\r\n`, "latin1");
   const known = statusLines.get(status);
   if (known !== undefined) return known;
   const line = Buffer.from(`HTTP/1.1 ${status} ${PHRASES.get(status) ?? ""}\r\n`);
@@ -97,17 +100,27 @@ export class FieldLines {
   #usualKeepLine = NOTHING;
 
   /** `Connection` is left out: it is the connection's to say. */
-  constructor(headers: Headers) {
+  constructor(
+    fields: Iterable<readonly [name: string, value: string]>,
+    spell: (name: string) => string = spelledName,
+  ) {
     let lines = "";
     let isLast = false;
-    for (const [name, value] of headers) {
-      if (name === "connection") isLast = isLast || /\bclose\b/i.test(value);
-      else lines += `${spelledName(name)}: ${value}\r\n`;
+    let hasLength = false;
+    let hasDate = false;
+    let hasCoding = false;
+    for (const [name, value] of fields) {
+      const lower = name.toLowerCase();
+      if (lower === "connection") isLast = isLast || /\bclose\b/i.test(value);
+      else lines += `${spell(name)}: ${value}\r\n`;
+      if (lower === "content-length") hasLength = true;
+      else if (lower === "date") hasDate = true;
+      else if (lower === "transfer-encoding") hasCoding = true;
     }
     this.bytes = Buffer.from(lines, "latin1");
-    this.hasLength = headers.has("content-length");
-    this.hasDate = headers.has("date");
-    this.hasCoding = headers.has("transfer-encoding");
+    this.hasLength = hasLength;
+    this.hasDate = hasDate;
+    this.hasCoding = hasCoding;
     this.isLast = isLast;
   }
 

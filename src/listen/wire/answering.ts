@@ -29,6 +29,8 @@ export abstract class Answering extends Outlet implements BreakableSink {
   protected stream: PulledStream | null = null;
   /** Each write of the stream leaves at once, without a flush. */
   #isDirect = false;
+  /** Its pieces are chunks: nobody has said how long it is. */
+  #isChunked = true;
   #room: PromiseWithResolvers<number> | null = null;
 
   /** The answer is written, to its last byte. */
@@ -46,13 +48,14 @@ export abstract class Answering extends Outlet implements BreakableSink {
   }
 
   /** Call corked. `length` of the body, if the fields do not say; or UNKNOWN_LENGTH, or NO_LENGTH. */
-  writeHead(status: number, lines: FieldLines, length: number): void {
+  writeHead(status: number, lines: FieldLines, length: number, reason = ""): void {
     const isEndless = length === UNKNOWN_LENGTH && !lines.hasLength && !lines.hasCoding;
     if (lines.isLast || this.hasMuchUnread || (isEndless && this.isOld)) this.isLast = true;
     const { out } = this;
-    if (status === 200 && !this.isLast) out.pushBytes(lines.usual(this.keepLine));
+    if (status === 200 && !this.isLast && (reason === "" || reason === "OK"))
+      out.pushBytes(lines.usual(this.keepLine));
     else {
-      out.pushBytes(statusLine(status));
+      out.pushBytes(statusLine(status, reason));
       out.pushBytes(lines.bytes);
       if (!lines.hasDate) out.pushBytes(dateLine());
       out.pushBytes(this.isLast ? CLOSE_LINE : this.keepLine);
@@ -89,8 +92,9 @@ export abstract class Answering extends Outlet implements BreakableSink {
   // --- the sink of a stream ------------------------------------------------------------------------------------------------------
 
   /** Call corked. */
-  hold(status: number, lines: FieldLines, stream: PulledStream): void {
-    this.writeHead(status, lines, UNKNOWN_LENGTH);
+  hold(status: number, lines: FieldLines, stream: PulledStream, reason = ""): void {
+    this.writeHead(status, lines, UNKNOWN_LENGTH, reason);
+    this.#isChunked = !this.isOld && !lines.hasLength;
     if (this.isHead) {
       stream.cancel();
       this.answered();
@@ -119,7 +123,7 @@ export abstract class Answering extends Outlet implements BreakableSink {
   #sendPiece(bytes: Uint8Array, isShared: boolean): number | Promise<number> {
     if (bytes.length === 0 || this.stream === null) return 0;
     let isTaken: boolean;
-    if (this.isOld) isTaken = this.push(bytes);
+    if (!this.#isChunked) isTaken = this.push(bytes);
     else {
       const chunk = chunkOf(bytes, isShared);
       isTaken = this.push(chunk.bytes, 0, chunk.length, isShared ? sharedChunk() : null);
@@ -131,7 +135,7 @@ export abstract class Answering extends Outlet implements BreakableSink {
     const flushed = this.flush();
     if (this.stream === null) return flushed;
     this.stream = null;
-    this.endBody(true);
+    this.endBody(this.#isChunked);
     return flushed;
   }
 

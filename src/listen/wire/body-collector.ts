@@ -1,13 +1,8 @@
 /** Who reads the body of a request: whoever asked for it, or nobody, and it is dropped. Used by connection.ts. */
-export interface BodyCollector {
-  /** The bytes may be used again after the call. */
-  add(bytes: Uint8Array, start: number, end: number): void;
-  whole(): void;
-  failed(error: Error): void;
-}
+import type { BodyTaker } from "../../incoming.ts";
 
 /** Keeps it: one copy as it comes, one when it is whole. */
-export class WholeBody implements BodyCollector {
+export class WholeBody implements BodyTaker {
   readonly promise: Promise<Uint8Array<ArrayBuffer>>;
   readonly #resolve: (body: Uint8Array<ArrayBuffer>) => void;
   readonly #reject: (error: Error) => void;
@@ -42,7 +37,7 @@ export class WholeBody implements BodyCollector {
 }
 
 /** Drops it; `over` is told whether the next request can be read behind it. */
-export class NoBody implements BodyCollector {
+export class NoBody implements BodyTaker {
   readonly #over: (isReadable: boolean) => void;
   #left: number;
 

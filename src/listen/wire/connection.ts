@@ -15,15 +15,16 @@ import {
   type AnswerTaker,
   HeldAnswer,
   LaterAnswer,
+  PassedAnswer,
   RenderedAnswer,
   SharedAnswer,
 } from "../../direct-answer.ts";
-import type { Gone } from "../../incoming.ts";
+import type { BodyTaker, Gone, RawEnd, RawTaker } from "../../incoming.ts";
 import { type Peer, tcpPeer, UNIX_PEER } from "../../peer.ts";
 import { parseHead } from "../http1/parse-head.ts";
 import type { NativePeer } from "../socket-handlers.ts";
-import { sharedFieldLines } from "./answer-head.ts";
-import { Answering } from "./answering.ts";
+import { FieldLines, sharedFieldLines } from "./answer-head.ts";
+import { Answering, NO_LENGTH } from "./answering.ts";
 import type { DueList } from "./due-list.ts";
 import { pushSwitching } from "./handshake-answer.ts";
 import type { TcpSocket } from "./outlet.ts";
@@ -32,6 +33,7 @@ import { writeResponse } from "./response-writer.ts";
 import { type Carrier, readableTarget, type WireHead, WireRequest } from "./wire-request.ts";
 import { FAULT, type WireServer } from "./wire-server.ts";
 import { WireSocket } from "./wire-socket.ts";
+import { WireTunnel } from "./wire-tunnel.ts";
 
 const IDLE = 0;
 const BUSY = 1;
@@ -42,6 +44,7 @@ const CLOSING = 3;
 const MOST_AHEAD_BYTES = 64 * 1024;
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 const LEFT = new Error("its sender left");
+const asSent = (name: string): string => name;
 
 class Both implements Gone {
   readonly #one: Gone;
@@ -174,7 +177,8 @@ export class Connection extends Answering implements Carrier, AnswerTaker {
     if (this.isClosed || this.isStalled) return;
     const { server } = this;
     if (this.#state === HELD) server.held.take(this);
-    else if (this.#state === BUSY) (this.#body?.isWanted === true ? server.bodies : server.busy).take(this);
+    else if (this.#state === BUSY)
+      (this.#body?.isWanted === true && !this.#isPaused ? server.bodies : server.busy).take(this);
     else if (this.#state === IDLE) (this.#input === null ? server.idle : server.heads).take(this);
   }
 
@@ -301,9 +305,24 @@ export class Connection extends Answering implements Carrier, AnswerTaker {
       this.writeWhole(200, sharedFieldLines(answer.init), bytes, length);
     } else if (answer instanceof SharedAnswer)
       this.writeWhole(200, sharedFieldLines(answer.init), answer.body);
+    else if (answer instanceof PassedAnswer) this.#pass(answer);
     else if (answer instanceof HeldAnswer) this.hold(200, sharedFieldLines(answer.init), answer.stream);
     else if (answer instanceof Response && isSilent(answer)) this.cutOff();
     else writeResponse(this, answer instanceof Response ? answer : answer.toResponse());
+  }
+
+  /** Of a backend: its fields as they came. */
+  #pass({ status, reason, fields, body, stream }: PassedAnswer): void {
+    const lines = new FieldLines(fields, asSent);
+    if (stream !== null) {
+      this.hold(status, lines, stream, reason);
+      return;
+    }
+    // Of these nobody knows how long it would be (RFC 9110 8.6).
+    const none = this.isHead || status === 204 || status === 304 ? NO_LENGTH : 0;
+    this.writeHead(status, lines, body === null ? none : body.length, reason);
+    if (body !== null && !this.isHead) this.push(body);
+    this.answered();
   }
 
   /** Of what could not be read as a request. Nothing behind it can be. */
@@ -336,6 +355,30 @@ export class Connection extends Answering implements Carrier, AnswerTaker {
     const read = body.read();
     if (body.isWanted) this.#collect(body);
     return read;
+  }
+
+  pourBody(taker: BodyTaker): void {
+    const body = this.#body;
+    if (body === null || this.isClosed) {
+      taker.failed(LEFT);
+      return;
+    }
+    body.pour(taker);
+    if (body.isWanted) this.#collect(body);
+  }
+
+  /** Whoever reads the body has no room for more: it is not the client who is slow. */
+  pauseBody(): void {
+    if (this.#isPaused || this.isClosed || this.#body === null) return;
+    this.#isPaused = true;
+    this.socket.pause();
+    this.#stand();
+  }
+
+  resumeBody(): void {
+    if (this.isClosed || this.#body === null) return;
+    this.#resume();
+    this.#stand();
   }
 
   #collect(body: RequestBody): void {
@@ -415,18 +458,32 @@ export class Connection extends Answering implements Carrier, AnswerTaker {
       if (isAlone) this.uncork();
       return false;
     }
-    const socket = new WireSocket(this.server.sockets, this.socket, data);
+    this.#leaveTo(new WireSocket(this.server.sockets, this.socket, data), isAlone);
+    return true;
+  }
+
+  /** Whatever comes and goes from now on is of another protocol (RFC 9110 7.8). */
+  goOver(head: Uint8Array, taker: RawTaker): RawEnd | null {
+    if (this.#state !== BUSY || this.isClosed || this.#body !== null) return null;
+    const isAlone = !this.isCorked;
+    this.cork();
+    this.out.pushBytes(head);
+    const tunnel = new WireTunnel(this.server, this.socket, taker);
+    this.#leaveTo(tunnel, isAlone);
+    return tunnel;
+  }
+
+  #leaveTo(other: WireSocket | WireTunnel, isAlone: boolean): void {
     const input = this.#input;
     this.#isUpgraded = true;
     this.#state = CLOSING;
-    this.handOver(socket);
+    this.handOver(other);
     this.#forget();
-    this.socket.data = socket;
+    this.socket.data = other;
     this.#resume();
-    socket.open();
-    if (input !== null) queueMicrotask(() => socket.take(input));
-    if (isAlone) socket.uncork();
-    return true;
+    other.open();
+    if (input !== null) queueMicrotask(() => other.take(input));
+    if (isAlone) other.uncork();
   }
 
   // --- the end -------------------------------------------------------------------------------------------------------------------

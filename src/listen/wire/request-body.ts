@@ -2,9 +2,10 @@
  * The body of a request that did not come with its head: read when somebody asks for it, or dropped behind the answer if nobody did.
  * One for each such request; most have none, or one that is there already. Used by connection.ts.
  */
+import type { BodyTaker } from "../../incoming.ts";
 import { type BodyBounds, BodyReader, type BodySink } from "../http1/body-reader.ts";
 import type { RequestHead } from "../http1/request-head.ts";
-import { type BodyCollector, NoBody, WholeBody } from "./body-collector.ts";
+import { NoBody, WholeBody } from "./body-collector.ts";
 
 /** So much of a body that nobody asked for is read and dropped, to keep the connection; of a longer one the rest is not waited for. */
 const MOST_DROPPED_BYTES = 256 * 1024;
@@ -15,7 +16,7 @@ export class RequestBody implements BodySink {
   readonly #reader = new BodyReader();
   readonly #isTooLong: boolean;
   readonly #announcedBytes: number;
-  #collector: BodyCollector | null = null;
+  #collector: BodyTaker | null = null;
 
   constructor(head: RequestHead, bounds: BodyBounds) {
     this.wantsContinue = head.expectsContinue;
@@ -38,10 +39,15 @@ export class RequestBody implements BodySink {
   /** Rejects when it is too large, broken, or its sender leaves. */
   read(): Promise<Uint8Array<ArrayBuffer>> {
     const collector = new WholeBody();
-    if (this.#collector !== null) collector.failed(new Error("the body is read already"));
-    else if (this.#isTooLong) collector.failed(new RangeError("the body is too large"));
-    else this.#collector = collector;
+    this.pour(collector);
     return collector.promise;
+  }
+
+  /** As it comes. */
+  pour(taker: BodyTaker): void {
+    if (this.#collector !== null) taker.failed(new Error("the body is read already"));
+    else if (this.#isTooLong) taker.failed(new RangeError("the body is too large"));
+    else this.#collector = taker;
   }
 
   drop(over: (isReadable: boolean) => void): void {

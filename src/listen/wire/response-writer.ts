@@ -14,17 +14,17 @@ const MAX_WHOLE_BYTES = 1 << 20;
 
 /** Call corked. */
 export function writeResponse(connection: Connection, response: Response): void {
-  const { status, headers } = response;
+  const { status, statusText, headers } = response;
   const lines = new FieldLines(headers);
   const pulled = pulledBodyOf(response);
   if (pulled !== undefined) {
-    connection.hold(status, lines, pulled);
+    connection.hold(status, lines, pulled, statusText);
     return;
   }
   const { body } = response;
   if (body === null || isBodyless(status)) {
     // RFC 9110 8.6: a 204 has no length; our 304 says 0 as the module's does.
-    connection.writeHead(status, lines, isBodyless(status) ? NO_LENGTH : 0);
+    connection.writeHead(status, lines, isBodyless(status) ? NO_LENGTH : 0, statusText);
     connection.answered();
     return;
   }
@@ -60,7 +60,7 @@ async function writeWhole(connection: Connection, response: Response, lines: Fie
   const bytes = connection.wantsNoBody ? null : await body.bytes();
   if (connection.isClosed) return;
   connection.cork();
-  connection.writeHead(response.status, lines, body.size);
+  connection.writeHead(response.status, lines, body.size, response.statusText);
   if (bytes !== null) connection.push(bytes);
   connection.answered();
   connection.uncork();

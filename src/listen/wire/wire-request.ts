@@ -2,7 +2,7 @@
  * A request as it lies in the bytes of its connection. The roles that carry messages read what they need where it is; a real `Request`,
  * its Headers and its signal are made for whoever asks for them (handlers, files, pages). Made by connection.ts.
  */
-import type { Exchange, Gone, Incoming } from "../../incoming.ts";
+import type { BodyTaker, Exchange, Gone, Incoming, RawEnd, RawTaker } from "../../incoming.ts";
 import type { Peer } from "../../peer.ts";
 import { parseHead } from "../http1/parse-head.ts";
 import { type HeadBounds, RequestHead } from "../http1/request-head.ts";
@@ -16,6 +16,10 @@ export interface Carrier {
   readonly scheme: "http" | "https";
   /** Resolves with the whole body; rejects when it is too large, broken, or its sender left. */
   readBody(): Promise<Uint8Array<ArrayBuffer>>;
+  pourBody(taker: BodyTaker): void;
+  pauseBody(): void;
+  resumeBody(): void;
+  goOver(head: Uint8Array, taker: RawTaker): RawEnd | null;
   /** The request waits for as long as its client does. */
   whenGone(listener: Gone): void;
   /** The connection was closed before its answer was over. */
@@ -169,6 +173,25 @@ export class WireRequest implements Incoming, Exchange {
 
   whenGone(listener: Gone): void {
     this.#carrier.whenGone(listener);
+  }
+
+  fields(): readonly (readonly [name: string, value: string])[] {
+    return this.#own.fields(this.#bytes);
+  }
+  get hasMore(): boolean {
+    return this.#bodyEnd < 0;
+  }
+  pourBody(taker: BodyTaker): void {
+    this.#carrier.pourBody(taker);
+  }
+  pauseBody(): void {
+    this.#carrier.pauseBody();
+  }
+  resumeBody(): void {
+    this.#carrier.resumeBody();
+  }
+  goOver(head: Uint8Array, taker: RawTaker): RawEnd | null {
+    return this.#carrier.goOver(head, taker);
   }
 
   upgrade(data: NativePeer, headers: Readonly<Record<string, string>>): boolean {

@@ -44,15 +44,16 @@ function answersOf(text: string): readonly string[] {
 
 describe("--foreign", () => {
   test.each<[string, string, readonly string[]]>([
-    ["location / { proxy_pass http://a; }", "upstream a { server b; }", ["/: 404"]],
+    ["location / { proxy_pass http://a; }", "upstream a { server b; }", ["/: served"]],
+    ["location / { uwsgi_pass a; }", "upstream a { server b; }", ["/: 404"]],
     ["location ~ \\.php$ { fastcgi_pass a; include none*; }", "", ["~ \\.php$: 404"]],
-    ["location / { if ($arg_a) { proxy_pass http://a; } root /x; }", "", ["/: 404"]],
+    ["location / { if ($arg_a) { uwsgi_pass a; } root /x; }", "", ["/: 404"]],
     ["location /lua { content_by_lua_block { ngx.say('}') } }", "", ["/lua: 404"]],
     ["location /x { some_module on; }", "", ["/x: 404"]],
     ["location /plain { return 200 a; }", "", ["/plain: 200 a"]],
-    // What is inside does not inherit a proxy_pass, and may be of push.
+    // What is inside does not inherit a uwsgi_pass, and may be of push.
     [
-      `location /a { proxy_pass http://a; location /a/b { return 200 b; } location /a/p { ${PUSH} } }`,
+      `location /a { uwsgi_pass a; location /a/b { return 200 b; } location /a/p { ${PUSH} } }`,
       "",
       ["/a: 404", "/a/b: 200 b", "/a/p: normal"],
     ],
@@ -71,7 +72,10 @@ describe("--foreign", () => {
     // A guard of push that is not done is never skipped.
     [`location /p { ${PUSH} limit_rate 1k; }`, '3: "limit_rate" directive is not supported'],
     [`limit_rate 1k; location /p { ${PUSH} }`, '3: "limit_rate" directive is not supported'],
-    [`location /p { ${PUSH} proxy_pass http://a; }`, '3: "proxy_pass" directive is not supported'],
+    [
+      `location /p { ${PUSH} proxy_pass http://a; }`,
+      '3: "proxy_pass" directive beside another role is not supported',
+    ],
     [
       `location /p { ${PUSH} location /p/q { secure_link $arg_a; } }`,
       '3: "secure_link" directive is not supported',
@@ -82,7 +86,7 @@ describe("--foreign", () => {
   });
 
   test("each is listed", () => {
-    const { translation } = checkNginx(conf("location / { proxy_pass http://a; }"), file, { foreign: 410 });
+    const { translation } = checkNginx(conf("location / { uwsgi_pass a; }"), file, { foreign: 410 });
     expect(translation.notices[0]).toBe(`${file}:3 location / answers 410: it is not served as nginx would`);
   });
 });
@@ -139,14 +143,14 @@ describe("the ways that are left", () => {
 
   test.each([
     [
-      `location / { proxy_pass http://a; }\nlocation /b { proxy_pass http://a; }\nlocation /p { ${PUSH} }`,
-      ["what it needs and sluice has not: proxy_pass 2 times", expect.anything(), keep, foreign],
+      `location / { uwsgi_pass a; }\nlocation /b { uwsgi_pass a; }\nlocation /p { ${PUSH} }`,
+      ["what it needs and sluice has not: uwsgi_pass 2 times", expect.anything(), keep, foreign],
     ],
     [
       `location /p { ${PUSH} limit_rate 1k; }`,
       ["what it needs and sluice has not: limit_rate", expect.anything(), keep],
     ],
-    ["location / { proxy_pass http://a; }", [expect.anything(), expect.anything(), foreign]],
+    ["location / { uwsgi_pass a; }", [expect.anything(), expect.anything(), foreign]],
     [`location @p { ${PUSH} mirror /x; }`, ["what it needs and sluice has not: mirror"]],
   ])("%s", (server, lines) => {
     expect(ways(conf(server))).toEqual(lines);

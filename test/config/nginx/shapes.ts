@@ -164,14 +164,56 @@ export const SHAPES: readonly Shape[] = [
   // --- a backend beside it ---------------------------------------------------------------------------------------------------
   shape(
     "a backend for the rest",
-    "FK",
+    "DFK",
     `${ENDPOINTS} location / { proxy_pass http://127.0.0.1:3000; proxy_set_header Host $host; }`,
   ),
   shape(
     "backends by name",
-    "FK",
+    "DFK",
     `${ENDPOINTS} location / { proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; }`,
     "upstream app { server 127.0.0.1:3000 weight=2; server unix:/run/app.sock backup; keepalive 8; }",
+  ),
+  shape(
+    "a site behind, with what proxies usually are told",
+    "DFK",
+    `${ENDPOINTS} location / { proxy_pass http://127.0.0.1:8080/; proxy_redirect off; proxy_set_header Host $host:$server_port;
+      proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme; client_max_body_size 10m; client_body_buffer_size 128k;
+      proxy_connect_timeout 90; proxy_send_timeout 90; proxy_read_timeout 90; proxy_buffer_size 4k; proxy_buffers 4 32k;
+      proxy_busy_buffers_size 64k; proxy_temp_file_write_size 64k; proxy_intercept_errors on; }
+    error_page 502 504 /50x.html; location = /50x.html { root /srv; }`,
+  ),
+  shape(
+    "files, or else the application",
+    "DFK",
+    `${ENDPOINTS} root /srv/public; location / { try_files $uri/index.html $uri.html $uri @app; }
+    location @app { proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header Host $http_host; proxy_redirect off; proxy_pass http://app; }`,
+    "upstream app { server unix:/srv/tmp/unicorn.sock fail_timeout=0; }",
+  ),
+  shape(
+    "if there is no such file, the application",
+    "DFK",
+    `${ENDPOINTS} root /srv/public; location / { if (!-f $request_filename) { proxy_pass http://mongrel; break; } }`,
+    "upstream mongrel { ip_hash; server 127.0.0.1:8001; server 127.0.0.1:8002 max_fails=3 fail_timeout=30s; server 127.0.0.1:8003 down; }",
+  ),
+  shape(
+    "an application with WebSockets of its own",
+    "DFK",
+    `${ENDPOINTS} location /socket.io/ { proxy_pass http://nodes; proxy_http_version 1.1; proxy_buffering off; proxy_cache_bypass $http_upgrade;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade; proxy_read_timeout 1d; }`,
+    'map $http_upgrade $connection_upgrade { default upgrade; "" close; } upstream nodes { least_conn; server 127.0.0.1:5001; server 127.0.0.1:5002; keepalive 64; }',
+  ),
+  shape(
+    "parts of a site on several backends",
+    "DFK",
+    `${ENDPOINTS} set $back 127.0.0.1:8000; location /api/ { proxy_pass http://127.0.0.1:9000/v1/; proxy_hide_header X-Powered-By; proxy_next_upstream error timeout http_502; }
+    location ~ ^/user/(\\d+)$ { proxy_pass http://$back/profile?id=$1; } location ~* \\.(jpg|png)$ { proxy_pass https://static.example.org; proxy_ssl_server_name on; }`,
+  ),
+  shape(
+    "answers that are kept",
+    "FK",
+    `${ENDPOINTS} location / { proxy_cache pages; proxy_cache_valid 200 1m; proxy_pass http://127.0.0.1:3000; }`,
+    "proxy_cache_path /tmp/pages keys_zone=pages:1m;",
   ),
   shape(
     "PHP",
@@ -181,8 +223,8 @@ export const SHAPES: readonly Shape[] = [
     location ~ /\\.ht { deny all; }`,
   ),
   shape(
-    "Bitrix: files, PHP, push, dead locations",
-    "FK",
+    "Bitrix: files, a backend, push, dead locations",
+    "DFK",
     `set $docroot /home/bitrix/www; root $docroot;
     location ^~ /bitrix/sub { push_stream_subscriber long-polling; push_stream_channels_path $arg_CHANNEL_ID; push_stream_allowed_origins "*"; push_stream_message_template "#!NGINXNMS!#~text~#!NGINXNME!#"; if ($arg_time) { push_stream_last_received_message_time "$arg_time"; } }
     location ^~ /bitrix/subws/ { push_stream_subscriber websocket; push_stream_channels_path $arg_CHANNEL_ID; }

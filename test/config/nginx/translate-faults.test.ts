@@ -278,7 +278,7 @@ describe("names", () => {
     ]);
   });
 
-  test.each(["proxy_pass http://a;", "fastcgi_pass a;", "mirror /x;", "content_by_lua_block { }"])(
+  test.each(["proxy_cache a;", "fastcgi_pass a;", "mirror /x;", "content_by_lua_block { }"])(
     "%s is not supported",
     (text) => {
       const name = /^\w+/.exec(text)?.[0] ?? "";
@@ -287,7 +287,7 @@ describe("names", () => {
     },
   );
 
-  test.each(["upstream a { server b; }", "geo $a { default b; }"])("%s is not supported", (text) => {
+  test.each(["split_clients $a $b { * c; }", "geo $a { default b; }"])("%s is not supported", (text) => {
     const name = /^\w+/.exec(text)?.[0] ?? "";
     expect(faultsOf(translate(withPush(text)))).toEqual([`3: "${name}" directive is not supported`]);
   });
@@ -299,12 +299,12 @@ frobnicate on;
 http {
 push_stream_message_ttl 0;
 push_stream_store_messages maybe;
-upstream backend { server 127.0.0.1:1; }
+upstream backend { server 127.0.0.1:1; hash $uri; }
 server {
 listen 127.0.0.1:9080 sideways;
 location /a { push_stream_publisher loud; push_stream_channels_path $arg_id; }
 location /b { push_stream_subscriber; push_stream_ping_message_interval 0; }
-location /c { proxy_pass http://backend; }
+location /c { proxy_pass http://backend; proxy_http_version 2; }
 }
 }
 `;
@@ -317,12 +317,12 @@ location /c { proxy_pass http://backend; }
     `3: ${MODULE}push_stream_shared_memory_size must be set.`,
     `4: ${MODULE}push_stream_message_ttl cannot be zero.`,
     '5: invalid value "maybe" in "push_stream_store_messages" directive, it must be "on" or "off"',
-    '6: "upstream" directive is not supported',
+    '6: "hash" directive is not supported',
     '8: invalid parameter "sideways"',
     `9: ${MODULE}invalid push_stream_publisher mode value: loud, accepted values (normal, admin)`,
     `10: ${MODULE}push_stream_channels_path must be set.`,
     `10: ${MODULE}push_stream_ping_message_interval cannot be zero.`,
-    '11: "proxy_pass" directive is not supported',
+    '11: invalid value "2"',
   ]);
 });
 

@@ -1,0 +1,68 @@
+/**
+ * The fields of a backend's answer that its client gets: not those that are for the connection only (RFC 9110 7.6.1), not those that nginx keeps
+ * to itself, and redirects with the address that the client knows. Compiled with a location, used by pass.ts.
+ */
+import { SERVER } from "../answer.ts";
+import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocationConfig, ProxyConfig } from "../config/model.ts";
+import { compileRedirects } from "./redirects.ts";
+import type { ResponseHead } from "./response-head.ts";
+
+type Field = readonly [name: string, value: string];
+
+const OF_CONNECTION: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+]);
+/** As in nginx, unless proxy_pass_header says otherwise. */
+const HIDDEN = [
+  "date",
+  "server",
+  "x-pad",
+  "x-accel-expires",
+  "x-accel-redirect",
+  "x-accel-limit-rate",
+  "x-accel-buffering",
+  "x-accel-charset",
+];
+
+export type AnswerFields = (head: ResponseHead, located: LocatedRequest) => readonly Field[];
+
+export function compileAnswerFields(location: LocationConfig, proxy: ProxyConfig): AnswerFields {
+  const lower = (names: readonly string[]): string[] => names.map((name) => name.toLowerCase());
+  const passed = new Set(lower(proxy.passHeaders));
+  const hidden = new Set([...HIDDEN, ...lower(proxy.hideHeaders)].filter((name) => !passed.has(name)));
+  const redirects = compileRedirects(location, proxy.redirects);
+  return ({ fields, hops, isChunked, status }, located) => {
+    const kept: Field[] = [];
+    let hasServer = false;
+    for (const field of fields) {
+      const [name, value] = field;
+      const low = name.toLowerCase();
+      if (OF_CONNECTION.has(low) || hidden.has(low) || hops.has(low)) continue;
+      if (low === "content-length" && (isChunked || status === 204)) continue;
+      hasServer = hasServer || low === "server";
+      if (redirects !== null && low === "location") kept.push([name, redirects(value, located)]);
+      else if (redirects !== null && low === "refresh")
+        kept.push([name, refreshed(value, redirects, located)]);
+      else kept.push(field);
+    }
+    if (!hasServer) kept.push(["Server", SERVER.Server]);
+    return kept;
+  };
+}
+
+/** "5; url=http://backend/" */
+function refreshed(
+  value: string,
+  redirects: (url: string, located: LocatedRequest) => string,
+  located: LocatedRequest,
+): string {
+  const at = value.search(/url=/i);
+  if (at < 0) return value;
+  const start = at + "url=".length;
+  return value.slice(0, start) + redirects(value.slice(start), located);
+}

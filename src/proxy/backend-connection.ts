@@ -1,0 +1,161 @@
+/**
+ * One connection to a backend: bytes out with what the kernel does not take kept until it does, bytes in to whoever uses it. Not Bun's
+ * fetch, which joins and renames fields, adds its own, and cannot say what was sent when a connection breaks. Made by backend.ts.
+ *
+ * Idle in a pool it has no user: whatever comes then, or its end, is the end of it.
+ */
+import type { Backend } from "./backend.ts";
+
+export interface ConnectionUser {
+  opened(connection: BackendConnection): void;
+  /** It could not be opened. */
+  refused(error: unknown): void;
+  received(bytes: Buffer): void;
+  /** The kernel takes bytes again. */
+  drained(): void;
+  closed(): void;
+}
+
+type BackendSocket = Bun.Socket<BackendConnection>;
+
+export class BackendConnection {
+  readonly backend: Backend;
+  user: ConnectionUser | null;
+  requests = 0;
+  idleSinceMs = 0;
+  isClosed = false;
+  #socket: BackendSocket | null = null;
+  #unsent: Buffer | null = null;
+  #isPaused = false;
+  readonly #verifies: boolean;
+
+  constructor(backend: Backend, user: ConnectionUser, verifies: boolean) {
+    this.backend = backend;
+    this.user = user;
+    this.#verifies = verifies;
+  }
+
+  get isStalled(): boolean {
+    return this.#unsent !== null;
+  }
+
+  /** The bytes may be used again after the call. False: wait for `drained`. */
+  write(bytes: Uint8Array): boolean {
+    const socket = this.#socket;
+    if (this.isClosed || socket === null || bytes.length === 0) return true;
+    if (this.#unsent !== null) {
+      this.#unsent = Buffer.concat([this.#unsent, bytes]);
+      return false;
+    }
+    const taken = socket.write(bytes);
+    // It is gone; `closed` follows.
+    if (taken < 0 || taken === bytes.length) return true;
+    this.#unsent = Buffer.from(bytes.subarray(taken));
+    return false;
+  }
+
+  pause(): void {
+    if (this.#isPaused || this.isClosed) return;
+    this.#isPaused = true;
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused || this.isClosed) return;
+    this.#isPaused = false;
+    this.#socket?.resume();
+  }
+
+  /** Lets its user go. It is used again, or closed. */
+  release(isKept: boolean): void {
+    this.user = null;
+    if (isKept && !this.isClosed && this.#unsent === null) {
+      this.resume();
+      this.backend.give(this);
+    } else this.close();
+  }
+
+  close(): void {
+    this.user = null;
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.#unsent = null;
+    // Not `end`, behind which what is unsent would still go out: nobody wants an answer to it.
+    this.#socket?.terminate();
+  }
+
+  /** In peace: what was written goes out. */
+  end(): void {
+    this.user = null;
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.#socket?.end();
+  }
+
+  // --- told by the socket ----------------------------------------------------------------------------------------------------------
+
+  opened(socket: BackendSocket): void {
+    this.#socket = socket;
+    if (this.isClosed || this.user === null) {
+      this.isClosed = true;
+      socket.terminate();
+    } else if (!this.#verifies) this.user.opened(this);
+  }
+
+  /** TLS: whoever the backend is, it is not who it should be. */
+  shook(isGood: boolean, error: Error | null): void {
+    if (isGood && error === null) {
+      if (this.#verifies) this.user?.opened(this);
+      return;
+    }
+    if (!this.#verifies && isGood) return;
+    this.refused(error ?? new Error("the TLS handshake failed"));
+  }
+
+  refused(error: unknown): void {
+    const { user } = this;
+    this.close();
+    user?.refused(error);
+  }
+
+  received(bytes: Buffer): void {
+    if (this.user !== null) this.user.received(bytes);
+    else this.#drop();
+  }
+
+  drained(): void {
+    const unsent = this.#unsent;
+    if (unsent === null || this.isClosed || this.#socket === null) return;
+    const taken = this.#socket.write(unsent);
+    if (taken <= 0) return;
+    this.#unsent = taken < unsent.length ? unsent.subarray(taken) : null;
+    if (this.#unsent === null) this.user?.drained();
+  }
+
+  lost(): void {
+    const { user } = this;
+    if (user === null) this.#drop();
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.#unsent = null;
+    this.user = null;
+    user?.closed();
+  }
+
+  /** Nobody has asked it anything. */
+  #drop(): void {
+    this.backend.forget(this);
+    this.close();
+  }
+}
+
+export const HANDLERS: Bun.SocketHandler<BackendConnection> = {
+  binaryType: "buffer",
+  open: (socket) => socket.data.opened(socket),
+  handshake: (socket, isGood, error) => socket.data.shook(isGood, error),
+  data: ({ data }, bytes) => data.received(bytes),
+  drain: ({ data }) => data.drained(),
+  close: ({ data }) => data.lost(),
+  error: ({ data }, error) => data.refused(error),
+  connectError: ({ data }, error) => data.refused(error),
+};
