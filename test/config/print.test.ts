@@ -71,8 +71,8 @@ test("each table of the reference says where its options stand", () => {
     "## `[[issuer]]`",
     "## `[webhooks]`",
     "## `[[webhook]]`",
-    "## `[[location.step]]`",
     "## `[[upstream]]`",
+    "## `[[location.step]]`",
     "## `[[map]]`",
     "## `[[server]]`",
   ]);

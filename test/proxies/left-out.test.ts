@@ -62,6 +62,10 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   limit_conn_log_level: ["warn"],
   limit_rate_after: ["1k"],
   auth_delay: ["1ms"],
+  proxy_buffers: ["8 64k"],
+  proxy_buffer_size: ["16k"],
+  proxy_max_temp_file_size: ["0"],
+  proxy_send_lowat: ["0"],
   sub_filter_types: ["text/css"],
   ssi_types: ["text/css"],
 };
@@ -113,6 +117,7 @@ const server = (port: number, name: string, line: string): string => `server {
   location = /text { return 200 "text of $http_x_word"; }
   location = /away { return 302 /text; }
   location = /gone { return 410; }
+  location /passed/ { proxy_pass http://127.0.0.1:${port}/; proxy_set_header Host ${name}; }
 }`;
 
 /** Refused by this nginx: its build has no such module, or it is newer. */
@@ -130,6 +135,8 @@ const PROBES: readonly (readonly [path: string, request?: RawRequest])[] = [
   ["/text", { method: "POST", body: "a body of some length" }],
   ["/away"],
   ["/gone"],
+  ["/passed/large.txt"],
+  ["/passed/text", { method: "POST", body: "a body of some length" }],
   ["/page.html", { headers: { "if-modified-since": "Tue, 14 Nov 2023 22:13:20 GMT" } }],
   ["/page.html", { version: "1.0" }],
 ];
