@@ -26,6 +26,8 @@ export interface HeartbeatOptions {
   readonly version: string;
   readonly life: string;
   readonly notes: NoteListener | null;
+  /** It is this node that took leave of it. */
+  readonly buried: (node: string) => void;
   /** How long the log reaches back. */
   readonly retentionMs: number;
 }
@@ -198,7 +200,13 @@ export class NodeHeartbeat {
     for (const { name, heardMs, n } of [...this.others.nodes.values()]) {
       if (nowMs - heardMs < SILENT_MS) continue;
       log("warn", "a node of the cluster is silent: its subscribers count no more", { node: name });
-      await this.#options.publisher.append({ kind: "g", counters: [], rest: [name, String(n)] });
+      const answer = await this.#options.publisher.append({
+        kind: "g",
+        counters: [],
+        rest: [name, String(n)],
+      });
+      // Another was first: that one is answered with no place.
+      if (answer.kind === "accepted" && answer.n > 0) this.#options.buried(name);
       this.others.gone(name);
     }
   }

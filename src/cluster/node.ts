@@ -7,6 +7,7 @@ import type { ClusterConfig } from "../config/model.ts";
 import type { Refusal } from "../errors.ts";
 import { Counter, ENGINE_LATENCIES } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
+import { EventsForwarder } from "./events-forwarder.ts";
 import { NodeHeartbeat } from "./heartbeat.ts";
 import { ShardKeys } from "./keys.ts";
 import { LogReader } from "./log-reader.ts";
@@ -42,6 +43,7 @@ export class ClusterNode {
   readonly #retentionMs: number;
   #readers: LogReader[] = [];
   #heartbeats: NodeHeartbeat[] = [];
+  #events: EventsForwarder | null = null;
   readonly #timer: ReturnType<typeof setInterval>;
 
   /** null: the store is none of a cluster, which main sees to. */
@@ -90,8 +92,10 @@ export class ClusterNode {
     clearInterval(this.#timer);
     for (const reader of this.#readers) reader.stop();
     for (const heartbeat of this.#heartbeats) heartbeat.stop();
+    this.#events?.stop();
     this.#readers = [];
     this.#heartbeats = [];
+    this.#events = null;
     replicaOf(this.#options.store).endLease(this.#options.slot);
   }
 
@@ -104,9 +108,11 @@ export class ClusterNode {
   #lookAtLease(): void {
     const { store, slot } = this.#options;
     if (this.#readers.length > 0 || !replicaOf(store).takeLease(slot)) return;
+    const { config, published, version, notes } = this.#options;
+    const life = this.#life;
+    if (store.eventsChannel >= 0)
+      this.#events = new EventsForwarder({ store, order: this.order, node: config.node, life });
     this.#writers.forEach(({ keys, publisher }, shard) => {
-      const { config, published, version, notes } = this.#options;
-      const life = this.#life;
       const heartbeat = new NodeHeartbeat({
         config,
         shard,
@@ -115,6 +121,7 @@ export class ClusterNode {
         version,
         life,
         notes: shard === 0 ? notes : null,
+        buried: (name) => void (shard === 0 && this.#events?.tellGone(name)),
         retentionMs: this.#retentionMs,
       });
       this.#heartbeats.push(heartbeat);

@@ -24,6 +24,8 @@ interface Content {
   readonly eventId: Uint8Array | null;
   readonly eventType: Uint8Array | null;
   readonly stored: boolean;
+  /** Of the events channel, which is in no total. */
+  readonly isEvent?: boolean;
 }
 
 /**
@@ -108,11 +110,11 @@ export class ClusterOrder {
     const shard = shardOf(name, this.#config.shards);
     const writer = this.#writers[shard];
     if (writer === undefined) return AWAY;
-    const { data, eventId, eventType, stored } = content;
-    const flags = `${stored ? "s" : "-"}${eventId === null ? "" : "i"}${eventType === null ? "" : "t"}`;
+    const { data, eventId, eventType } = content;
     const keyed = mark === null ? null : { key: writer.keys.keyed(mark.digest), body: bodyOf(mark) };
     const counter = writer.keys.counter(name);
     const beganMs = performance.now();
+    const flags = flagsOf(content);
     const call = { kind: "m", counter, name, flags, data, eventId, eventType, keyed } as const;
     const answer = await writer.publisher.append(call);
     if (answer.kind !== "accepted") return answer;
@@ -195,6 +197,8 @@ export class ClusterOrder {
 }
 
 const AWAY: Answer = { kind: "away" };
+const flagsOf = ({ stored, eventId, eventType, isEvent }: Content): string =>
+  `${stored ? "s" : "-"}${eventId === null ? "" : "i"}${eventType === null ? "" : "t"}${isEvent ? "e" : ""}`;
 const bodyOf = ({ bodyHigh, bodyLow }: KeyMark): string => `${bodyHigh}.${bodyLow}`;
 
 const firstRefusal = (answers: readonly Answer[]): Refusal | null =>

@@ -84,7 +84,8 @@ export class Others {
     const name = Buffer.from(channel, "latin1");
     const nowSec = Math.floor(Date.now() / 1000);
     // A channel in which somebody stands is there on every node.
-    const index = sum > 0 ? this.#store.open(name, nowSec, ref) : this.#store.find(name, ref);
+    const { replica } = this.#store;
+    const index = sum > 0 ? (replica?.open(name, nowSec, ref) ?? -1) : this.#store.find(name, ref);
     if (index >= 0) this.#store.replica?.setRemoteSubscribers(index, ref.incarnation, sum);
   }
 

@@ -26,7 +26,7 @@ export interface MessageCall {
   readonly kind: "m";
   readonly counter: Buffer;
   readonly name: Uint8Array;
-  /** "s" or "-", with "i" and "t" where there is an event id or type. */
+  /** "s" or "-", with "i" and "t" where there is an event id or type, and "e" where it counts as an event, and not as a message. */
   readonly flags: string;
   readonly data: Uint8Array;
   readonly eventId: Uint8Array | null;

@@ -63,7 +63,7 @@ if found[1] ~= ARGV[2] or tonumber(ARGV[3]) > term or tonumber(ARGV[4]) > top th
   append('i ' .. place() .. ' ' .. text(previous) .. ' ' .. text(fork) .. ' ' .. text(base) .. ' ' .. at .. ' ' .. ARGV[7])
   redis.call('HSET', meta, 'run', ARGV[2], 'base', text(base), 'epoch', ARGV[7], 'shards', ARGV[8])
 end
-local answer = {}
+local answer, isTaken = {}, true
 if kind == 'm' then
   local retention, window = ARGV[10], ARGV[11]
   local items = (#ARGV - ${MESSAGES_FROM - 1}) / ${WORDS_A_MESSAGE}
@@ -95,7 +95,7 @@ if kind == 'm' then
       end
       position = position + 1
       count = count + 1
-      total = total + 1
+      if flags == 's' or flags == '-' or not string.find(flags, 'e') then total = total + 1 end
       top = math.max(top, position)
       tick(1)
       local head = 'm ' .. place() .. ' ' .. text(position) .. ' ' .. text(from) .. ' ' .. text(count) .. ' ' .. flags .. ' ' .. ARGV[9] .. ' ' .. ARGV[at + 5] .. '\\n' .. name
@@ -137,11 +137,14 @@ elseif kind == 'p' then
   tick(0)
   append('p ' .. place() .. ' ' .. ARGV[11] .. ' ' .. ARGV[12] .. '\\n' .. ARGV[13], 'd', ARGV[14])
 elseif kind == 'g' then
-  if redis.call('HGET', nodes, ARGV[11]) ~= ARGV[12] then return {'0', '0'} end
-  redis.call('HDEL', nodes, ARGV[11])
-  tick(0)
-  append('g ' .. place() .. ' ' .. ARGV[11])
+  isTaken = redis.call('HGET', nodes, ARGV[11]) == ARGV[12]
+  if isTaken then
+    redis.call('HDEL', nodes, ARGV[11])
+    tick(0)
+    append('g ' .. place() .. ' ' .. ARGV[11])
+  end
 end
 redis.call('HSET', meta, 'term', text(term), 'n', text(n), 'sec', text(sec), 'tag', text(tag), 'top', text(top), 'total', text(total))
+if not isTaken then return {'0', '0'} end
 return {text(term), text(n), unpack(answer)}
 `;

@@ -47,8 +47,6 @@ export function clusterIssues(values: Partial<MainValues>): readonly Issue[] {
   if ((values["cluster.engine"] ?? []).length === 0) return [];
   const issues: Issue[] = [];
   const tell = (value: unknown, sentence: string) => issues.push({ suffix: "", value, sentence });
-  if (values.events_channel_id)
-    tell(values.events_channel_id, "events_channel_id is not supported together with [cluster].");
   if (values["store.sync"] === "each")
     tell("each", 'store.sync = "each" is for one machine: in a cluster the engine keeps the messages.');
   if (Boolean(values["cluster.tls_certificate"]) !== Boolean(values["cluster.tls_certificate_key"]))

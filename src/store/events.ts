@@ -11,6 +11,7 @@ import { type Arena, channelWord, growWide, setWide, wide } from "./arena.ts";
 import { createChannel } from "./channel-life.ts";
 import { ChannelRef } from "./channel-ref.ts";
 import { incarnationOf, isAttended, lastIdOf, removeSubscriber, storedCountOf } from "./channels.ts";
+import { isOwnChannel, putOut } from "./events-outbox.ts";
 import { probe } from "./hash-table.ts";
 import { isInternal } from "./internal-places.ts";
 import {
@@ -73,6 +74,12 @@ export function publishEvent(
   if (events < 0 || events === index || isInternal(arena, index)) return;
   const channel = JSON.stringify(decoder.decode(copyName(arena, index)));
   const data = encoder.encode(`{"type": "${kind.name}", "channel": ${channel}}`);
+  if (arena.layout.clusterWord !== 0) {
+    if (isElsewhere(arena, kind, index)) return;
+    if (!putOut(arena, policy, data, kind.type, nowSec))
+      growWide(arena, HEAD_EVICTED, wide(arena.u32, HEAD_EVICTED) + 1);
+    return;
+  }
   const incarnation = incarnationOf(arena, events);
   const id = appendMessage(
     arena,
@@ -89,6 +96,11 @@ export function publishEvent(
   if (id > 0) arena.eventsDue = true;
   else growWide(arena, HEAD_EVICTED, wide(arena.u32, HEAD_EVICTED) + 1);
 }
+
+/** A channel's beginning and end are told by the node where it began. */
+const isElsewhere = (arena: Arena, kind: EventKind, index: number): boolean =>
+  (kind === CHANNEL_CREATED || kind === CHANNEL_DESTROYED) &&
+  !isOwnChannel(arena, index, kind === CHANNEL_CREATED);
 
 /**
  * Tells of a subscription that is counted in this incarnation (isAttended); of no other, because nobody would tell of its end. False: the lock
@@ -243,8 +255,12 @@ function eventsOf({ u32, layout }: Arena, index: number): number {
 
 /** What the zone's totals leave out (push-stream spec 0.4): events published and events stored. Under the lock. */
 export function eventTotals(arena: Arena): { published: number; stored: number } {
+  return { published: eventsOf(arena, eventsChannelOf(arena)), stored: storedEvents(arena) };
+}
+
+export function storedEvents(arena: Arena): number {
   const index = eventsChannelOf(arena);
-  return { published: eventsOf(arena, index), stored: index < 0 ? 0 : storedCountOf(arena, index) };
+  return index < 0 ? 0 : storedCountOf(arena, index);
 }
 
 /** Recovery, when the channels are settled: an events channel that did not survive is none; the next open makes it again. */

@@ -41,7 +41,7 @@ import { addMessage } from "./publication.ts";
 import { fillMessage } from "./publish.ts";
 
 /** Which there are, by place in HEAD_INTERNAL_CHANNELS. A place is never given to another. */
-export const Internal = { webhooks: 0, console: 1 } as const;
+export const Internal = { webhooks: 0, console: 1, events: 2 } as const;
 export type Internal = (typeof Internal)[keyof typeof Internal];
 
 const encoder = new TextEncoder();

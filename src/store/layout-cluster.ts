@@ -76,4 +76,6 @@ export const CX_JUMP_COUNT = 11;
 export const CX_JUMPS = 12;
 export const MOST_JUMPS = 4;
 export const JUMP_WORDS = 4;
-export const CX_WORDS = CX_JUMPS + MOST_JUMPS * JUMP_WORDS;
+/** 1: the events channel was told by this node that it was made (events-outbox.ts). */
+export const CX_TOLD = CX_JUMPS + MOST_JUMPS * JUMP_WORDS;
+export const CX_WORDS = CX_TOLD + 2;

@@ -125,6 +125,28 @@ export function cutTail(
   return lost;
 }
 
+/** Entries between were trimmed away before this node read them: the channel goes on where its counter stands. False: busy. */
+export function reach(arena: Arena, { index, incarnation }: Torn, rest: Rest): boolean {
+  const { u32, layout } = arena;
+  const record = channelWord(layout, index);
+  const more = record + layout.clusterWord;
+  if (!tryAcquire(arena, REQUEST_MS)) return false;
+  const lastId = wide(u32, record + CH_LAST_ID);
+  if (u32[record + CH_INCARNATION] === incarnation && rest.last > lastId) {
+    if (wide(u32, more + CX_BASE) !== rest.base) {
+      // Of the counter before, more may have come than is known: nobody's place before this one is certain.
+      if (lastId > 0) pushJump(arena, record, lastId, rest.base);
+      raiseFloor(arena, record, rest.last);
+      setWide(u32, more + CX_BASE, rest.base);
+    }
+    setWide(u32, more + CX_PUBLISHED, rest.published);
+    leapWide(arena, record + CH_LAST_ID, rest.last);
+    publishEntry(arena, nextSerial(arena), index, 0, incarnation);
+  }
+  release(arena);
+  return true;
+}
+
 /** The lost ones are the newest of their channel. */
 function dropLost(arena: Arena, record: number, rest: Rest | null, fork: Fork, nowSec: number): number {
   const { u32, layout } = arena;

@@ -2,23 +2,13 @@
  * A clustered node's store as cluster/ sees it, beside Store: what only the reader of the log does to it, and how far it has come. The work is
  * in replica.ts, lost-tail.ts and lease.ts. Like Store it says BUSY where the lock cannot be had.
  */
-import { type Arena, channelWord, leapWide, setWide, wide, wideShared } from "./arena.ts";
+import { type Arena, channelWord, setWide, wide } from "./arena.ts";
 import { ChannelRef } from "./channel-ref.ts";
 import { livingChannels, nameOf } from "./channels.ts";
 import { mendAfter } from "./damage.ts";
 import { probe } from "./hash-table.ts";
-import { pushJump, raiseFloor } from "./jumps.ts";
+import { CH_INCARNATION, CH_SUBSCRIBERS, HEAD_CLOCK_SEC, HEAD_CLOCK_TAG, HEAD_EPOCH } from "./layout.ts";
 import {
-  CH_INCARNATION,
-  CH_LAST_ID,
-  CH_SUBSCRIBERS,
-  HEAD_CLOCK_SEC,
-  HEAD_CLOCK_TAG,
-  HEAD_EPOCH,
-} from "./layout.ts";
-import {
-  CX_BASE,
-  CX_PUBLISHED,
   CX_REMOTE,
   HEAD_JOINED,
   HEAD_LEASE,
@@ -28,44 +18,38 @@ import {
   HEAD_REMOTE_SUBSCRIBERS,
   HEAD_UNPLACED,
   MAX_SHARDS,
-  SHARD_APPLIED_SEC,
   SHARD_AWAITED_MS,
   SHARD_CONNECTED,
-  SHARD_ENTRY_SEC,
   SHARD_N,
-  SHARD_PUBLISHED,
   SHARD_READY,
   SHARD_SEEN_N,
   SHARD_TERM,
-  SHARD_TOP,
 } from "./layout-cluster.ts";
 import { endLease, takeLease } from "./lease.ts";
 import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
-import { cutTail, type Fork, noteBase, type Rest, type Torn, tornChannels } from "./lost-tail.ts";
+import { cutTail, type Fork, noteBase, type Rest, reach, type Torn, tornChannels } from "./lost-tail.ts";
 import { hashName } from "./names.ts";
 import { BUSY } from "./outcome.ts";
 import type { StorePolicy } from "./policy.ts";
 import { deleteChannel } from "./publish.ts";
-import { applyMessage, isNext, type LogMessage, type LogPlace, moveCursor, shardWord } from "./replica.ts";
+import {
+  applyMessage,
+  isNext,
+  type LogMessage,
+  type LogPlace,
+  moveCursor,
+  openUntold,
+  shardWord,
+} from "./replica.ts";
 import { type RevokedMark, revoke } from "./revocations.ts";
-import { nextSerial, publishEntry } from "./ring.ts";
+import { nextSerial } from "./ring.ts";
+import { type ShardState, shardState } from "./shard-state.ts";
 
-export type { Fork, LogMessage, LogPlace, Rest, RevokedMark, Torn };
+export type { Fork, LogMessage, LogPlace, Rest, RevokedMark, ShardState, Torn };
 
 export interface Cursor {
   readonly term: number;
   readonly n: number;
-}
-
-/** How a shard stands on this node. */
-export interface ShardState extends Cursor {
-  readonly published: number;
-  readonly top: number;
-  readonly isReady: boolean;
-  readonly isConnected: boolean;
-  readonly entrySec: number;
-  readonly appliedSec: number;
-  readonly lag: number;
 }
 
 /** Who publishes now will publish again. */
@@ -99,6 +83,14 @@ export class ReplicaStore {
   /** APPLIED, KNOWN, UNPLACED or BUSY of replica.ts. */
   applyMessage(entry: LogMessage, nowMs: number): number {
     return this.#mending(() => applyMessage(this.#arena, this.#policy(), entry, nowMs));
+  }
+
+  /** Finds or makes a channel that began on another node: its index, or a number below 0 when that cannot be done now. */
+  open(name: Uint8Array, nowSec: number, into: ChannelRef): number {
+    const hash = hashName(this.#arena, name);
+    const known = probe(this.#arena, name, hash, into);
+    if (known >= 0) return known;
+    return this.#mending(() => openUntold(this.#arena, this.#policy(), name, hash, nowSec, into));
   }
 
   /** True: it is done, whether there was such a channel or not. */
@@ -159,25 +151,8 @@ export class ReplicaStore {
   }
 
   /** Entries between were trimmed away before this node read them: the channel goes on where its counter stands. False: busy. */
-  reach({ index, incarnation }: Torn, rest: Rest): boolean {
-    const { u32, layout } = this.#arena;
-    const record = channelWord(layout, index);
-    const more = record + layout.clusterWord;
-    if (!tryAcquire(this.#arena, REQUEST_MS)) return false;
-    const lastId = wide(u32, record + CH_LAST_ID);
-    if (u32[record + CH_INCARNATION] === incarnation && rest.last > lastId) {
-      if (wide(u32, more + CX_BASE) !== rest.base) {
-        // Of the counter before, more may have come than is known: nobody's place before this one is certain.
-        if (lastId > 0) pushJump(this.#arena, record, lastId, rest.base);
-        raiseFloor(this.#arena, record, rest.last);
-        setWide(u32, more + CX_BASE, rest.base);
-      }
-      setWide(u32, more + CX_PUBLISHED, rest.published);
-      leapWide(this.#arena, record + CH_LAST_ID, rest.last);
-      publishEntry(this.#arena, nextSerial(this.#arena), index, 0, incarnation);
-    }
-    release(this.#arena);
-    return true;
+  reach(channel: Torn, rest: Rest): boolean {
+    return reach(this.#arena, channel, rest);
   }
 
   /** What another node took back. False: busy. A table that is full is told where it was asked for. */
@@ -221,20 +196,7 @@ export class ReplicaStore {
   }
 
   shard(shard: number): ShardState {
-    const { u32 } = this.#arena;
-    const at = shardWord(shard);
-    const n = wide(u32, at + SHARD_N);
-    return {
-      term: wide(u32, at + SHARD_TERM),
-      n,
-      published: wideShared(u32, at + SHARD_PUBLISHED),
-      top: wide(u32, at + SHARD_TOP),
-      isReady: u32[at + SHARD_READY] === 1,
-      isConnected: u32[at + SHARD_CONNECTED] === 1,
-      entrySec: u32[at + SHARD_ENTRY_SEC]!,
-      appliedSec: u32[at + SHARD_APPLIED_SEC]!,
-      lag: Math.max(0, wide(u32, at + SHARD_SEEN_N) - n),
-    };
+    return shardState(this.#arena, shard);
   }
 
   /** Those that were ever read of. */

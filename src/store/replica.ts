@@ -147,6 +147,22 @@ function unplaced({ u32 }: Arena): number {
   return UNPLACED;
 }
 
+/** For somebody who stands there on another node: BUSY, or below 0 where there is no room. No event tells of it. */
+export function openUntold(
+  arena: Arena,
+  policy: StorePolicy,
+  name: Uint8Array,
+  hash: number,
+  nowSec: number,
+  into: ChannelRef,
+): number {
+  if (!tryAcquire(arena, REQUEST_MS)) return BUSY;
+  const index = placeFor(arena, policy, name, hash, nowSec);
+  if (index >= 0) into.set(index, arena.u32[channelWord(arena.layout, index) + CH_INCARNATION]!);
+  release(arena);
+  return index;
+}
+
 /** The channel, made where there is none: what the cluster took is not refused by a limit of this node. */
 function placeFor(arena: Arena, policy: StorePolicy, name: Uint8Array, hash: number, nowSec: number): number {
   const index = probe(arena, name, hash, found);

@@ -5,7 +5,7 @@
  */
 import { type Arena, wideShared } from "./arena.ts";
 import { Counter } from "./counters.ts";
-import { eventsChannelOf, eventTotals } from "./events.ts";
+import { eventsChannelOf, eventTotals, storedEvents } from "./events.ts";
 import { internalCount, internalPublished } from "./internal-places.ts";
 import {
   AGE_COUNT,
@@ -105,7 +105,10 @@ function publishedInCluster(u32: Uint32Array): number {
 function messageTotals(arena: Arena): { published: number; stored: number } {
   const { u32 } = arena;
   if (arena.layout.clusterWord !== 0)
-    return { published: publishedInCluster(u32), stored: u32[HEAD_STORED + AGE_COUNT]! };
+    return {
+      published: publishedInCluster(u32),
+      stored: u32[HEAD_STORED + AGE_COUNT]! - storedEvents(arena),
+    };
   // Where the lock cannot be had, the difference may be off by what is being published.
   const isApart = eventsChannelOf(arena) >= 0 || internalCount(arena) > 0;
   const locked = isApart && tryAcquire(arena, REQUEST_MS);
