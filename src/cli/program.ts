@@ -155,16 +155,17 @@ function addCluster(program: Command, done: (exitCode: number) => void): void {
 function addPub(program: Command, done: (exitCode: number) => void): void {
   const pub = program
     .command("pub")
-    .description("publish a message")
-    .argument("<channel>", "channel; several as a/b")
+    .description("publish a message, or many")
+    .argument("[channel]", "channel; several as a/b")
     .argument("[text]", "the message; - or nothing: all of standard input")
     .addOption(urlOption())
     .option("--event-id <id>", "Event-Id of the message: a name by which subscribers can resume")
     .option("--event-type <type>", "Event-Type of the message: the `event` of an SSE client")
     .option("--lines", "standard input has one message a line; empty lines are left out")
+    .option("--batch <file>", "messages as lines of JSON, each with its channel; - is standard input")
     .addOption(answerTimeoutOption())
     .option("--json", "print the server's answer, one JSON object a line")
-    .action(async (channel: string, text: string | undefined, options: PubOptions) =>
+    .action(async (channel: string | undefined, text: string | undefined, options: PubOptions) =>
       done(await (await import("./pub.ts")).pubCommand(channel, text, options)),
     );
   examples(pub, [
@@ -172,6 +173,7 @@ function addPub(program: Command, done: (exitCode: number) => void): void {
     ["sluice pub news/sport 'goal' --event-type score", "two channels"],
     ["sluice pub pictures < cat.jpg", "any bytes: all of standard input is one message"],
     ["tail -f app.log | sluice pub log --lines", "every line is a message"],
+    ["sluice pub --batch messages.ndjson", 'lines such as {"channel":"news","data":"hello"}'],
     ["sluice pub news -- --dashes", "a text that begins with a dash"],
   ]);
 }

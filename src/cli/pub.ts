@@ -5,12 +5,13 @@
  */
 import { type ChannelInfo, parseJson, readChannelInfos } from "./client/channel-info.ts";
 import { parseBaseUrl, publishUrl } from "./client/endpoint.ts";
-import { explainOf, refusedSentence, request, requestFailure } from "./client/http.ts";
+import { explainOf, refusedSentence } from "./client/http.ts";
 import { LineSplitter } from "./client/line-splitter.ts";
 import { MessageTooLarge, PendingBytes } from "./client/pending-bytes.ts";
 import { MAX_MESSAGE_BYTES } from "./client/transport.ts";
 import { CommandFailure, ExitCode, usageFault } from "./failure.ts";
 import { writeOut } from "./output.ts";
+import { newKey, patientPost } from "./patient-post.ts";
 import { plural, printable, stdinIsTerminal, stdoutStyle } from "./style.ts";
 
 export interface PubOptions {
@@ -18,6 +19,8 @@ export interface PubOptions {
   readonly eventId?: string;
   readonly eventType?: string;
   readonly lines?: boolean;
+  /** A file of messages, "-": standard input. */
+  readonly batch?: string;
   readonly json?: boolean;
   /** Seconds an answer may take. */
   readonly timeout: number;
@@ -25,10 +28,18 @@ export interface PubOptions {
 
 /** Resolves to the exit code; throws CommandFailure. `text` "-" or absent means standard input. */
 export async function pubCommand(
-  channels: string,
+  channels: string | undefined,
   text: string | undefined,
   options: PubOptions,
 ): Promise<number> {
+  const { batch } = options;
+  if (batch !== undefined) {
+    const other = channels ?? options.eventId ?? options.eventType ?? options.lines;
+    if (other !== undefined)
+      throw usageFault("the lines of --batch name their channels and events; nothing else goes with it.");
+    return await (await import("./pub-batch.ts")).pubBatchCommand(batch, options);
+  }
+  if (channels === undefined) throw usageFault("missing required argument 'channel'.");
   if (channels.replaceAll("/", "") === "") throw usageFault("a channel name cannot be empty.");
   const publisher = new Publisher(parseBaseUrl(options.url), channels, options);
   if (text !== undefined && text !== "-") {
@@ -104,6 +115,8 @@ class Publisher {
   readonly #url: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #timeoutMs: number;
+  readonly #run = newKey();
+  #count = 0;
 
   constructor(base: string, channels: string, options: PubOptions) {
     this.#base = base;
@@ -119,22 +132,14 @@ class Publisher {
 
   /** Throws CommandFailure when the server is not there, does not answer in time or refuses. */
   async publish(body: Uint8Array): Promise<Answer> {
-    const signal = AbortSignal.timeout(this.#timeoutMs);
-    let response: Response;
-    let text: string;
-    try {
-      response = await request({
-        url: this.#url,
-        method: "POST",
-        headers: this.#headers,
-        body,
-        signal,
-        headTimeoutMs: 0,
-      });
-      text = await response.text();
-    } catch (error) {
-      throw requestFailure(this.#base, error);
-    }
+    const { response, text } = await patientPost({
+      base: this.#base,
+      url: this.#url,
+      headers: { ...this.#headers, "Idempotency-Key": `${this.#run}-${++this.#count}` },
+      body,
+      timeoutMs: this.#timeoutMs,
+      wasThere: this.#count > 1,
+    });
     if (response.status === 200) {
       const json = parseJson(text);
       return { json, infos: readChannelInfos(json) };
