@@ -29,3 +29,8 @@ export interface Marks {
   readonly by: Uint8Array;
   readonly isUntold: boolean;
 }
+/**
+ * An event about who is there (presence). It has the id of the message before it, and a number of its own; who does not ask for such events
+ * sees nothing of them, not even a hole in the ids.
+ */
+export const FLAG_PRESENCE = 16;

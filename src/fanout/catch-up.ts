@@ -51,6 +51,17 @@ export class CatchUp {
         if (told) standing.gapTold(1);
         return told;
       },
+      presence: {
+        isWanted: ({ connection }) => Boolean(connection.format.presence),
+        event: ({ connection, channel }, m) => {
+          connection.format.presence?.event(this.#writer, m, channel, placeFor(connection));
+          return this.#writer.length < WRITE_BYTES;
+        },
+        lost: ({ connection, channel, sentNumber }, missed) => {
+          const { presence } = connection.format;
+          presence?.lost(this.#writer, channel, missed, sentNumber, placeFor(connection));
+        },
+      },
     };
     this.#topicSink = {
       message: (subscription, m) => {
@@ -67,6 +78,21 @@ export class CatchUp {
         standing.gapTold(1);
         this.#sendFrame(subscription);
         return true;
+      },
+      presence: {
+        isWanted: ({ peer }) => Boolean(peer.format.presence),
+        event: (subscription, m) => {
+          this.#writer.reset();
+          const { peer, channel } = subscription;
+          peer.format.presence?.event(this.#writer, m, channel, placeFor(peer));
+          return this.#sendFrame(subscription);
+        },
+        lost: (subscription, missed) => {
+          this.#writer.reset();
+          const { peer, channel, sentNumber } = subscription;
+          peer.format.presence?.lost(this.#writer, channel, missed, sentNumber, placeFor(peer));
+          this.#sendFrame(subscription);
+        },
       },
     };
   }
@@ -139,7 +165,8 @@ export class CatchUp {
       const { direct } = peer.socket;
       const isAlone = direct?.isCorked === false;
       if (isAlone) direct.cork();
-      const outcome = readOn(this.#store, subscription, channel.delivered, this.#topicSink);
+      const { delivered, deliveredNumber } = channel;
+      const outcome = readOn(this.#store, subscription, delivered, this.#topicSink, deliveredNumber);
       if (isAlone) direct.uncork();
       if (outcome === UNTELLABLE) {
         peer.closeBehind();
@@ -191,6 +218,7 @@ const placeFor = (connection: StreamConnection | TopicPeer): Position | null =>
  * The channel's next job is the next thing it wants: no job runs, all that was delivered was given to it, and unstored history, which is not
  * for newcomers, is behind it.
  */
-function hasCaughtUp({ channel, sentId, historyUntil }: TopicSubscription): boolean {
+function hasCaughtUp({ channel, peer, sentId, sentNumber, historyUntil }: TopicSubscription): boolean {
+  if (peer.format.presence && sentNumber !== channel.deliveredNumber) return false;
   return !channel.busy && sentId === channel.delivered && sentId >= historyUntil;
 }

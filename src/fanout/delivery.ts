@@ -38,7 +38,8 @@ export class Job implements Load {
     this.batch.fill(store, channel);
     this.#at = 0;
     for (const carrier of this.#carriers) carrier.begin(this);
-    return this.batch.count > 0 || this.batch.missed > 0;
+    const { count, missed, lostEvents } = this.batch;
+    return count > 0 || missed > 0 || lostEvents > 0;
   }
 
   /** Works until done or until `deadlineMs`. True when every subscriber has the batch. */
@@ -48,7 +49,9 @@ export class Job implements Load {
     }
     const { channel, batch } = this;
     channel.delivered = Math.max(channel.delivered, batch.to);
-    channel.lastLiveMs = this.#standing.nowMs();
+    channel.deliveredNumber = Math.max(channel.deliveredNumber, batch.toNumber);
+    // Who is told nothing of presence is pinged as if nothing had been.
+    if (!batch.isPresence) channel.lastLiveMs = this.#standing.nowMs();
     batch.release();
     return true;
   }

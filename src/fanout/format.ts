@@ -11,6 +11,14 @@ import type { LocalChannel } from "./local-channel.ts";
 /** What is told of a gap: null where it cannot be counted (Store.missedBetween). */
 export const toldCount = (missed: number): number | null => (Number.isFinite(missed) ? missed : null);
 
+/** How who comes and goes is told. */
+export interface PresenceWords {
+  /** Appends one event, whose body is JSON (store/presence-body.ts); `at` as in Format.message. */
+  event(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): void;
+  /** Appends that so many events are gone, up to this number: the list has to be read again. */
+  lost(writer: ByteWriter, channel: LocalChannel, missed: number, number: number, at: Position | null): void;
+}
+
 export interface Format {
   /** Unique within a worker; part of native topic names. */
   readonly key: string;
@@ -20,6 +28,8 @@ export interface Format {
   readonly binary: boolean;
   /** Whether `gap` can tell. */
   readonly tellsGaps: boolean;
+  /** Absent: nobody asked who comes and goes, and nothing is said of it. */
+  readonly presence?: PresenceWords | null;
   /**
    * Appends one message. `m.id` may be CHANNEL_DELETED_ID. `at` is where the connection stands behind it, in all its channels, when
    * the format is perConnection; otherwise null.

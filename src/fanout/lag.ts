@@ -5,7 +5,7 @@
  * Nothing is queued for such a subscription: its place is a Reader, its messages stay in the store. What the store has evicted
  * meanwhile shows as a jump in the ids and is told as a gap (promises P2 to P4).
  */
-import { FLAG_STORED } from "../message.ts";
+import { FLAG_PRESENCE, FLAG_STORED } from "../message.ts";
 import { Message } from "../store/message-view.ts";
 import { BUSY } from "../store/outcome.ts";
 import { END, GONE as NO_CHANNEL } from "../store/reader.ts";
@@ -31,38 +31,84 @@ export interface CatchUpSink<S extends Subscription> {
   message(subscription: S, m: Message): boolean;
   /** False: the format has no words for a gap. */
   gap(subscription: S, missed: number | null, upTo: number): boolean;
+  /** Absent: presence events are passed over. */
+  readonly presence?: PresenceSink<S>;
+}
+
+export interface PresenceSink<S extends Subscription> {
+  /** Whether its format tells them. */
+  isWanted(subscription: S): boolean;
+  /** `subscription.sentNumber` is already this event's number. False: stop here for now. */
+  event(subscription: S, m: Message): boolean;
+  lost(subscription: S, missed: number): void;
 }
 
 const message = new Message();
 
-/** Gives the next messages with ids up to `upTo` to the sink, at most one batch. */
+/** Gives the next messages with ids up to `upTo`, and events up to that number, to the sink, at most one batch. */
 export function readOn<S extends Subscription>(
   store: Store,
   subscription: S,
   upTo: number,
   sink: CatchUpSink<S>,
+  upToNumber = Number.MAX_SAFE_INTEGER,
 ): number {
   const { channel } = subscription;
-  if (!store.isLive(channel.index, channel.incarnation)) return GONE;
-  subscription.reader ??= store.reader(channel.index, channel.incarnation, subscription.sentId);
+  const { index, incarnation } = channel;
+  if (!store.isLive(index, incarnation)) return GONE;
+  const events = store.members !== null && sink.presence?.isWanted(subscription) ? sink.presence : null;
+  const from = events === null ? null : subscription.sentNumber;
+  subscription.reader ??= store.reader(index, incarnation, subscription.sentId, from);
   const { reader } = subscription;
+  const newestNumber = events === null ? 0 : Math.min(upToNumber, store.presenceNumber(index, incarnation));
   // Before the first look: what has this id or a smaller one is linked by then, or gone.
   const newest = Math.min(upTo, store.publishedCount(channel.index));
   for (let given = 0; given < MESSAGES_A_BATCH; given++) {
-    const outcome = subscription.sentId >= upTo ? END : reader.next(message);
+    const isThere = subscription.sentId >= upTo && (events === null || subscription.sentNumber >= upToNumber);
+    const outcome = isThere ? END : reader.next(message);
     if (outcome === NO_CHANNEL) return GONE;
     if (outcome === BUSY) return WAIT;
-    if (outcome === END || message.id > upTo) {
-      return tellHole(store, subscription, newest, sink) ? CAUGHT_UP : UNTELLABLE;
+    const isPresence = outcome !== END && (message.flags & FLAG_PRESENCE) !== 0;
+    const isBeyond = isPresence ? message.number > upToNumber : message.id > upTo;
+    if (outcome === END || isBeyond || message.id > upTo) {
+      if (!tellHole(store, subscription, newest, sink)) return UNTELLABLE;
+      if (events !== null) tellLost(subscription, newestNumber, events);
+      return CAUGHT_UP;
+    }
+    if (isPresence) {
+      if (!tellHole(store, subscription, message.id, sink)) return UNTELLABLE;
+      reader.accept(message);
+      message.channel = channel.name;
+      if (events !== null && !takeEvent(subscription, message, events)) return MORE;
+      continue;
     }
     if (!tellHole(store, subscription, message.id - 1, sink)) return UNTELLABLE;
     reader.accept(message);
     subscription.sentId = message.id;
     message.channel = channel.name;
+    message.number = subscription.sentNumber;
     const isForOthers = message.id <= subscription.historyUntil && (message.flags & FLAG_STORED) === 0;
     if (!isForOthers && !sink.message(subscription, message)) return MORE;
   }
   return MORE;
+}
+
+/** False: the sink takes no more for now. Those with lower numbers were before the subscriber came. */
+function takeEvent<S extends Subscription>(subscription: S, m: Message, events: PresenceSink<S>): boolean {
+  if (m.number <= subscription.sentNumber) return true;
+  tellLost(subscription, m.number - 1, events);
+  subscription.sentNumber = m.number;
+  return events.event(subscription, m);
+}
+
+/** Events that are gone, up to this number. */
+function tellLost<S extends Subscription>(subscription: S, upTo: number, events: PresenceSink<S>): void {
+  const missed = upTo - subscription.sentNumber;
+  if (missed <= 0) return;
+  const isFirst = subscription.sentNumber === 0;
+  subscription.sentNumber = upTo;
+  // Who came before there was anybody has missed nothing that is counted from 0.
+  if (!isFirst) events.lost(subscription, missed);
 }
 
 /** Tells what is missing between the last id given and `upTo`, inclusive; history has holes that are nobody's loss. */

@@ -21,6 +21,8 @@ import type { WaitingSubscription } from "./waiting.ts";
 export class Subscription {
   /** The last id this connection was given, or decided not to want. */
   sentId: number;
+  /** Number of the last presence event it was told, or came after; only where its format tells them. */
+  sentNumber = 0;
   /**
    * Ids up to here are history the connection asked for by backtrack or time: unstored ones among them are not for newcomers, and
    * holes are no loss. 0: everything after `sentId` is owed.
@@ -39,13 +41,15 @@ export class Subscription {
 /** Where a connection stands in all its channels, in the order in which it asked for them. */
 export function placeOf(life: Pick<Life, "text">, subscriptions: readonly Subscription[]): Position {
   const positions: number[] = [];
+  let numbers: number[] | null = null;
   for (let i = 0; i < subscriptions.length; i++) {
     const subscription = subscriptions[i];
     if (subscription === undefined) continue;
-    const { channel, sentId } = subscription;
+    const { channel, sentId, sentNumber } = subscription;
     positions.push(sentId === 0 ? channel.beginning : channel.base + sentId);
+    if (sentNumber > 0) numbers ??= subscriptions.map((each) => each.sentNumber);
   }
-  return { life: life.text, positions };
+  return numbers === null ? { life: life.text, positions } : { life: life.text, positions, numbers };
 }
 
 /** One channel of one HTTP stream. `place` is its index in the group's members, -1 while it is not live (lagging or left). */
@@ -97,6 +101,8 @@ export class LocalChannel {
   readonly life: Life;
   /** Every id up to here was handed to all who were live. */
   delivered: number;
+  /** And every presence event up to this number, to those who are told them; 0: there was none. */
+  deliveredNumber: number;
   /** Where the jobs of this worker read on. */
   readonly reader: Reader;
   /** Something came through the ring that no job has looked for yet. */
@@ -134,7 +140,14 @@ export class LocalChannel {
     this.name = name;
     this.life = new Life(store, [name]);
     this.delivered = delivered;
-    this.reader = store.reader(index, incarnation, delivered);
+    // After the last id: what is between the two was before anybody stood here.
+    this.deliveredNumber = store.presenceNumber(index, incarnation);
+    this.reader = store.reader(
+      index,
+      incarnation,
+      delivered,
+      store.members === null ? null : this.deliveredNumber,
+    );
   }
 
   /** There is something to deliver, a gap and the end included. */

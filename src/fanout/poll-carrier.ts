@@ -21,6 +21,7 @@ export class PollCarrier implements Carrier {
 
   run(load: Load, deadlineMs: number): boolean {
     const { channel } = load;
+    if (load.batch.isPresence) return true;
     const { waiting } = channel;
     let format: Format | null = null;
     let message: Message | null = null;

@@ -18,20 +18,24 @@ export const SOCKET_FULL_BYTES = 64 * 1024;
 export const isFull = (socket: TopicSocket): boolean =>
   socket.direct === undefined ? socket.getBufferedAmount() > SOCKET_FULL_BYTES : socket.direct.isStalled;
 
-/** Takes those who are slow out of the shard's topic; `publishedId` is the last id that was published to it. */
-export function slowOf(shard: TopicShard, publishedId: number): readonly TopicSubscription[] {
+/** Takes those who are slow out of the shard's topic; `publishedId` is the last id that was published to it, with the number of the last event. */
+export function slowOf(
+  shard: TopicShard,
+  publishedId: number,
+  publishedNumber = 0,
+): readonly TopicSubscription[] {
   const slow: TopicSubscription[] = [];
   for (const subscription of [...shard.sockets]) {
     const { peer, channel } = subscription;
     if (!isFull(peer.socket)) continue;
-    subscription.sentId = Math.max(subscription.sentId, publishedId);
+    standBehind(subscription, publishedId, publishedNumber);
     slow.push(subscription);
     // One socket, one buffer: the next message of another channel would be too much for it.
     for (const other of peer.subscriptions) {
       // A job in slices may have published to it, or not yet: it will ask itself.
       if (other === subscription || other.shard === null || other.channel.busy || other.channel === channel)
         continue;
-      other.sentId = Math.max(other.sentId, other.channel.delivered);
+      standBehind(other, other.channel.delivered, other.channel.deliveredNumber);
       slow.push(other);
     }
   }
@@ -40,4 +44,9 @@ export function slowOf(shard: TopicShard, publishedId: number): readonly TopicSu
     subscription.channel.joining.add(subscription);
   }
   return slow;
+}
+
+function standBehind(subscription: TopicSubscription, id: number, number: number): void {
+  subscription.sentId = Math.max(subscription.sentId, id);
+  if (subscription.peer.format.presence) subscription.sentNumber = Math.max(subscription.sentNumber, number);
 }

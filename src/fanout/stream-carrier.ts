@@ -34,7 +34,7 @@ export class StreamCarrier implements Carrier {
   run({ channel, batch }: Load, deadlineMs: number): boolean {
     for (; this.#group < channel.streams.length; this.#group++, this.#encoded = false) {
       const group = channel.streams[this.#group];
-      if (group === undefined || group.members.length === 0) continue;
+      if (group === undefined || group.members.length === 0 || !batch.isFor(group.format)) continue;
       if (!this.#encoded) {
         this.#encoded = true;
         this.#at = group.members.length - 1;
@@ -48,6 +48,7 @@ export class StreamCarrier implements Carrier {
   /** A gap that cannot be told leaves the buffer empty. */
   #encodeShared(group: StreamGroup, batch: Batch, channel: LocalChannel): void {
     this.#shared.reset();
+    batch.pushLost(group.format, this.#shared, channel, null);
     if (batch.missed > 0) {
       if (!group.format.gap(this.#shared, channel, toldCount(batch.missed), batch.to, null))
         this.#shared.reset();
@@ -55,23 +56,23 @@ export class StreamCarrier implements Carrier {
     }
     for (let i = 0; i < batch.count; i++) {
       const m = batch.messages[i];
-      if (m !== undefined) group.format.message(this.#shared, m, channel, null);
+      if (m !== undefined) batch.push(group.format, this.#shared, m, channel, null);
     }
   }
 
   #walk(group: StreamGroup, batch: Batch, channel: LocalChannel, deadlineMs: number): boolean {
     const { members } = group;
-    const { previous, to, count, missed } = batch;
+    const { count, missed } = batch;
     const shared = this.#shared.view();
     const own = group.format.perConnection;
     let served = 0;
     let i = Math.min(this.#at, members.length - 1);
     for (; i >= 0; i = Math.min(i - 1, members.length - 1)) {
       const subscription = members[i];
-      if (subscription === undefined || subscription.sentId >= to) continue;
-      if (own || subscription.sentId !== previous) this.#writeOwn(group, subscription, batch, channel);
+      if (subscription === undefined || batch.hasAll(subscription)) continue;
+      if (own || !batch.isNext(subscription)) this.#writeOwn(group, subscription, batch, channel);
       else {
-        subscription.sentId = to;
+        batch.giveAll(subscription);
         const { connection } = subscription;
         if (shared.length === 0 && missed > 0) this.#standing.closeSlow(connection);
         else if (connection.subscriptions.length === 1) connection.send(shared);
@@ -100,16 +101,20 @@ export class StreamCarrier implements Carrier {
     const { connection } = subscription;
     const { format } = group;
     this.#own.reset();
-    if (!this.#tellMissed(group, subscription, batch, channel)) {
+    const place = () => (format.perConnection ? connection.place() : null);
+    if (batch.lostEvents > 0) {
+      batch.giveAll(subscription);
+      batch.pushLost(format, this.#own, channel, place());
+    } else if (!batch.isPresence && !this.#tellMissed(group, subscription, batch, channel)) {
       this.#standing.closeSlow(connection);
       return;
     }
     let count = 0;
     for (let i = 0; i < batch.count; i++) {
       const m = batch.messages[i];
-      if (m === undefined || m.id <= subscription.sentId) continue;
-      subscription.sentId = m.id;
-      format.message(this.#own, m, channel, format.perConnection ? connection.place() : null);
+      if (m === undefined || batch.wasGiven(m, subscription)) continue;
+      batch.give(m, subscription);
+      batch.push(format, this.#own, m, channel, place());
       count++;
     }
     this.#hold(subscription, this.#own.view());

@@ -55,7 +55,7 @@ export class TopicCarrier implements Carrier {
   run({ channel, batch }: Load, deadlineMs: number): boolean {
     for (; this.#group < channel.topics.length; this.#group++, this.#nextShards()) {
       const group = channel.topics[this.#group];
-      if (group === undefined) continue;
+      if (group === undefined || !batch.isFor(group.format)) continue;
       if (!this.#encoded) this.#encode(group, batch, channel);
       let reached = 0;
       for (; this.#at < group.shards.length; this.#at++) {
@@ -75,6 +75,12 @@ export class TopicCarrier implements Carrier {
     if (group.hasDirect) this.#framedBatch = new FrameBatch();
     this.#encoded = true;
     if (group.format.perConnection) return;
+    if (batch.lostEvents > 0) {
+      this.#own.reset();
+      batch.pushLost(group.format, this.#own, channel, null);
+      this.#addFrame(group);
+      return;
+    }
     if (batch.missed > 0) {
       this.#own.reset();
       const told = group.format.gap(this.#own, channel, toldCount(batch.missed), batch.to, null);
@@ -85,7 +91,7 @@ export class TopicCarrier implements Carrier {
       const m = batch.messages[i];
       if (m === undefined) continue;
       this.#own.reset();
-      group.format.message(this.#own, m, channel, null);
+      batch.push(group.format, this.#own, m, channel, null);
       this.#addFrame(group);
     }
   }
@@ -125,7 +131,7 @@ export class TopicCarrier implements Carrier {
       if (sent > 0) continue;
       // 0: it was too much for somebody, the others have it. Who it was is known when his socket closes (subscribe/socket-peer.ts).
       if (sent === 0) shard.overranMs = this.#standing.nowMs();
-      this.#standing.socketsLag(slowOf(shard, idOfFrame(batch, i)));
+      this.#standing.socketsLag(slowOf(shard, idOfFrame(batch, i), numberOfFrame(batch, i)));
       if (shard.inTopic === 0) break;
     }
   }
@@ -147,7 +153,7 @@ export class TopicCarrier implements Carrier {
       reached++;
     }
     this.#standing.delivered(reached * Math.max(1, batch.count), reached * length);
-    if (isAnySlow) this.#standing.socketsLag(slowOf(shard, batch.to));
+    if (isAnySlow) this.#standing.socketsLag(slowOf(shard, batch.to, batch.toNumber));
   }
 
   /** Its other channels may have something for it, too. */
@@ -168,7 +174,7 @@ export class TopicCarrier implements Carrier {
       if (subscription.shard === shard && !this.#sendOwn(format, subscription, batch, channel))
         isAnySlow = true;
     }
-    if (isAnySlow) this.#standing.socketsLag(slowOf(shard, batch.to));
+    if (isAnySlow) this.#standing.socketsLag(slowOf(shard, batch.to, batch.toNumber));
   }
 
   /** False: not all of it has left. */
@@ -177,18 +183,27 @@ export class TopicCarrier implements Carrier {
     const { direct } = peer.socket;
     if (direct !== undefined) this.#hold(direct, 0);
     if (batch.missed > 0) return this.#tellGap(format, subscription, batch, channel);
+    if (batch.lostEvents > 0) return this.#tellLost(format, subscription, batch, channel);
     let isSent = true;
     for (let i = 0; i < batch.count && subscription.shard !== null; i++) {
       const m = batch.messages[i];
-      if (m === undefined || m.id <= subscription.sentId) continue;
-      subscription.sentId = m.id;
+      if (m === undefined || batch.wasGiven(m, subscription)) continue;
+      batch.give(m, subscription);
       this.#own.reset();
-      format.message(this.#own, m, channel, peer.place());
+      batch.push(format, this.#own, m, channel, peer.place());
       if (peer.socket.send(frameOf(format, this.#own)) <= 0) isSent = false;
       this.#standing.held.grow(this.#own.length);
       this.#standing.delivered(1, this.#own.length);
     }
     return isSent && direct?.isStalled !== true;
+  }
+
+  #tellLost(format: Format, subscription: TopicSubscription, batch: Batch, channel: LocalChannel): boolean {
+    if (batch.hasAll(subscription)) return true;
+    batch.giveAll(subscription);
+    this.#own.reset();
+    batch.pushLost(format, this.#own, channel, subscription.peer.place());
+    return subscription.peer.socket.send(frameOf(format, this.#own)) > 0;
   }
 
   #tellGap(format: Format, subscription: TopicSubscription, batch: Batch, channel: LocalChannel): boolean {
@@ -203,6 +218,9 @@ export class TopicCarrier implements Carrier {
     return peer.socket.send(frameOf(format, this.#own)) > 0;
   }
 }
+
+const numberOfFrame = (batch: Batch, i: number): number =>
+  batch.isPresence ? (batch.messages[i]?.number ?? batch.toNumber) : batch.toNumber;
 
 function idOfFrame(batch: Batch, i: number): number {
   return batch.missed > 0 ? batch.to : (batch.messages[i]?.id ?? batch.to);

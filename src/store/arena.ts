@@ -4,6 +4,7 @@
  * owning it.
  */
 import { type Layout, SLOT_WORDS } from "./layout.ts";
+import type { Members } from "./members-file.ts";
 
 export interface Arena {
   readonly layout: Layout;
@@ -16,6 +17,10 @@ export interface Arena {
   readonly mending: Mending;
   /** Test hook: called at named points of a change under the lock, to die there. null outside of tests. */
   fault: ((point: FaultPoint) => void) | null;
+  /** Who is there (members.ts); null: nobody is counted. */
+  members: Members | null;
+  /** What the numbers of presence events begin at; another in each life of the members' file. */
+  numberBase: number;
   /** This process has published an event whose readers are still to be woken: once the lock is given back (Store). */
   eventsDue: boolean;
 }
@@ -71,6 +76,8 @@ export function arenaOver(
     f64: new Float64Array(buffer, byteOffset, Math.floor(layout.size / 8)),
     mending,
     fault: null,
+    members: null,
+    numberBase: 0,
     eventsDue: false,
   };
 }

@@ -14,6 +14,7 @@ import { forgetKeys } from "./keys.ts";
 import { AGE_COUNT, CLOSED, HEAD_CLEAN, HEAD_LOCK, HEAD_STORED, type Layout, layoutOf } from "./layout.ts";
 import { beginLife, isOfThisBoot, isSameFile } from "./life.ts";
 import { closeFile, isInMemory, type MappableFile, mapFile, openExisting } from "./mapping.ts";
+import type { MembersRoom } from "./members-file.ts";
 import { createStore, replaceOtherShape, replaceSetAside } from "./new-file.ts";
 import { liveOwner } from "./owner.ts";
 import { MENDING, rebuild } from "./recover.ts";
@@ -32,6 +33,8 @@ export interface StoreShape {
   clustered?: boolean;
   /** Idempotency keys that are remembered. */
   keys?: number;
+  /** A table of members beside it; absent: none. It is no part of the shape: with another one the messages stay. */
+  members?: MembersRoom;
 }
 
 export interface OpenReport {

@@ -2,7 +2,7 @@
  * Checks the whole store against itself: every list, count and link. For tests (fuzz, race, crash) and for a debugging session
  * on a live file; takes the lock for the whole time, so never on the road of a message.
  */
-import { FLAG_DELETION, FLAG_INTERNAL, FLAG_STORED } from "../message.ts";
+import { FLAG_DELETION, FLAG_INTERNAL, FLAG_PRESENCE, FLAG_STORED } from "../message.ts";
 import { type Arena, blockWord, channelWord, wide } from "./arena.ts";
 import { blocksForName } from "./blocks.ts";
 import { ChannelRef } from "./channel-ref.ts";
@@ -54,6 +54,7 @@ import {
   MSG_ID,
   MSG_LAST,
   MSG_NEWER,
+  MSG_NUMBER,
   MSG_OLDER,
   MSG_SERIAL,
   MSG_STAMP,
@@ -214,6 +215,7 @@ class Check {
     let storedBlocks = 0;
     let oldestStored = 0;
     let id = 0;
+    let number = 0;
     for (let block = u32[record + CH_OLDEST]!; block !== 0; ) {
       const at = blockWord(layout, block);
       this.#inChannels++;
@@ -223,7 +225,13 @@ class Check {
       }
       this.#expect(u32[at + MSG_CHANNEL] === index, `message ${block}: in the wrong channel`);
       this.#expect(u32[at + MSG_OLDER] === older, `message ${block}: wrong link to the older one`);
-      this.#expect(wide(u32, at + MSG_ID) > id, `message ${block}: ids do not grow`);
+      const isPresence = (u32[at + MSG_FLAGS]! & FLAG_PRESENCE) !== 0;
+      const grows = wide(u32, at + MSG_ID) >= id + (isPresence ? 0 : 1);
+      this.#expect(grows, `message ${block}: ids do not grow`);
+      if (isPresence) {
+        this.#expect(u32[at + MSG_NUMBER]! > number, `event ${block}: numbers do not grow`);
+        number = u32[at + MSG_NUMBER]!;
+      }
       id = wide(u32, at + MSG_ID);
       if ((u32[at + MSG_FLAGS]! & FLAG_STORED) !== 0) {
         stored++;

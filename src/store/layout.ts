@@ -107,6 +107,8 @@ export const HEAD_INTERNAL_CHANNELS = 112;
 export const INTERNAL_PLACES = 4;
 /** Messages ever published to internal channels that a rebuild had to give up; two words. */
 export const HEAD_INTERNAL_BEFORE = 116;
+/** Ring entries that are presence events, not messages. Two words. */
+export const HEAD_PRESENCE_EVENTS = 120;
 /** Where the search for a channel to give up goes on, in which second it was last in vain, and how far (idle-channels.ts). No lock. */
 export const HEAD_IDLE_CHANNEL = 192;
 export const HEAD_IDLE_SECOND = 193;
@@ -242,6 +244,8 @@ export const MSG_DATA_CHECK = 20;
  * without a look at the id that stands there (seek.ts): the message may be gone, and its block another's.
  */
 export const MSG_SKIP = 21;
+/** The same word of a presence event: its number, less what all numbers begin at (layout-members.ts). */
+export const MSG_NUMBER = MSG_SKIP;
 export const MSG_WORDS = 22;
 export const SKIP_NEAR = 64;
 export const SKIP_FAR = 4096;

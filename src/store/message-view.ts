@@ -20,6 +20,8 @@ export class Message {
   flags = 0;
   stamp = 0;
   block = 0;
+  /** Of a presence event: its number in the channel. Of a message: set by whoever hands it on, the number of the last event before it. */
+  number = 0;
   /** Zone-wide publish order; also the entry's place in the dispatch ring (its low word). */
   serial = 0;
   /** Second at which it expires. */

@@ -3,7 +3,7 @@
  * the list of all stored or all unstored ones by age). Used by publish, evict, sweep and recover; all under the lock.
  */
 
-import { BY_SHIFT, FLAG_DELETION, FLAG_INTERNAL, FLAG_STORED } from "../message.ts";
+import { BY_SHIFT, FLAG_DELETION, FLAG_INTERNAL, FLAG_PRESENCE, FLAG_STORED } from "../message.ts";
 import { type Arena, blockWord, channelWord, setWide, wide, writeFence } from "./arena.ts";
 import { blocksForMessage, givePlanned, planGiving } from "./blocks.ts";
 import { DamageError } from "./damage.ts";
@@ -106,7 +106,7 @@ export function planLinking(arena: Arena, block: number): void {
   u32[at + MSG_OLDER] = inChannel ? u32[record + CH_NEWEST]! : 0;
   u32[at + MSG_NEWER] = 0;
   if (!inChannel) return;
-  u32[at + MSG_SKIP] = skipFrom(arena, record, at);
+  if ((flags & FLAG_PRESENCE) === 0) u32[at + MSG_SKIP] = skipFrom(arena, record, at);
   planCounts(arena, record, at, 1);
 }
 
@@ -128,6 +128,8 @@ export function linkInChannel(arena: Arena, block: number): void {
   if (older === 0) Atomics.store(u32, record + CH_OLDEST, block);
   else Atomics.store(u32, blockWord(layout, older) + MSG_NEWER, block);
   Atomics.store(u32, record + CH_NEWEST, block);
+  // It has the id of another, and nothing leads to it but the links of its neighbours.
+  if ((u32[at + MSG_FLAGS]! & FLAG_PRESENCE) !== 0) return;
   if ((u32[at + MSG_ID]! & (SKIP_NEAR - 1)) === 0) u32[record + CH_SKIP_NEAR] = block;
   if ((u32[at + MSG_ID]! & (SKIP_FAR - 1)) === 0) u32[record + CH_SKIP_FAR] = block;
   if ((u32[at + MSG_FLAGS]! & FLAG_STORED) === 0) return;

@@ -2,6 +2,7 @@
  * The second half of putting something in: from filled blocks to a stamped message, and from a stamped message to a published one. Shared by
  * publish (the normal way), redo (which carries out what a death cut off) and recover (which finishes a publish by what it finds). Under the lock.
  */
+import { FLAG_PRESENCE } from "../message.ts";
 import { type Arena, blockWord, channelWord, growWide, setWide, wide } from "./arena.ts";
 import { takePlanned } from "./blocks.ts";
 import { carryOutMove, planRetiring } from "./channel-life.ts";
@@ -15,6 +16,7 @@ import {
   HEAD_DELETIONS,
   MSG_CHANNEL,
   MSG_CHECK,
+  MSG_FLAGS,
   MSG_ID,
   MSG_INCARNATION,
   MSG_LAST,
@@ -101,8 +103,10 @@ export function publishMessage(arena: Arena): void {
   linkInChannel(arena, block);
   linkByAge(arena, block);
   arena.fault?.("append-linked");
-  u32[record + CH_LAST_TIME] = u32[at + MSG_TIME]!;
-  u32[record + CH_LAST_TAG] = u32[at + MSG_TAG]!;
+  if ((u32[at + MSG_FLAGS]! & FLAG_PRESENCE) === 0) {
+    u32[record + CH_LAST_TIME] = u32[at + MSG_TIME]!;
+    u32[record + CH_LAST_TAG] = u32[at + MSG_TAG]!;
+  }
   growWide(arena, record + CH_LAST_ID, wide(u32, at + MSG_ID));
   arena.fault?.("append-counted");
   publishEntry(arena, wide(u32, at + MSG_SERIAL), index, block, u32[at + MSG_INCARNATION]!);

@@ -4,7 +4,7 @@
  * The block may be freed and overwritten at any moment. The stamp tells: it is zeroed before anything of a message changes, and
  * the same stamp does not come back to a block for four billion publishes. So: same stamp before and after = a true copy.
  */
-import { BY_SHIFT, CHANNEL_DELETED_ID, FLAG_DELETION } from "../message.ts";
+import { BY_SHIFT, CHANNEL_DELETED_ID, FLAG_DELETION, FLAG_PRESENCE } from "../message.ts";
 import { type Arena, blockWord, readFence } from "./arena.ts";
 import { readChain } from "./blocks.ts";
 import {
@@ -15,6 +15,7 @@ import {
   MSG_FLAGS,
   MSG_ID,
   MSG_INCARNATION,
+  MSG_NUMBER,
   MSG_SERIAL,
   MSG_STAMP,
   MSG_TAG,
@@ -37,7 +38,7 @@ export function readMessage(
   const at = blockWord(layout, block);
   // Pairs with the store in stampMessage: the header and the bytes are complete.
   if (Atomics.load(u32, at + MSG_STAMP) !== stamp) return false;
-  const textBytes = readHeaderWords(u32, at, into);
+  const textBytes = readHeaderWords(arena, at, into);
   into.block = block;
   into.stamp = stamp;
   const length = textBytes + (withData ? into.dataLength + into.byLength : 0);
@@ -53,7 +54,7 @@ export function readMessage(
 }
 
 /** Copies the numbers; returns how many bytes event id and type take. */
-function readHeaderWords(u32: Uint32Array, at: number, into: Message): number {
+function readHeaderWords({ u32, numberBase }: Arena, at: number, into: Message): number {
   const lengths = u32[at + MSG_EVENT_LENGTHS]!;
   const idLength = lengths & 0xffff;
   const typeLength = lengths >>> 16;
@@ -65,6 +66,7 @@ function readHeaderWords(u32: Uint32Array, at: number, into: Message): number {
     (into.flags & FLAG_DELETION) !== 0
       ? CHANNEL_DELETED_ID
       : u32[at + MSG_ID + 1]! * 4294967296 + u32[at + MSG_ID]!;
+  into.number = (into.flags & FLAG_PRESENCE) !== 0 ? numberBase + u32[at + MSG_NUMBER]! : 0;
   into.time = u32[at + MSG_TIME]!;
   into.tag = u32[at + MSG_TAG]!;
   into.expires = u32[at + MSG_EXPIRES]!;

@@ -13,6 +13,7 @@
  * So what follows without a hole, nearly everything, never waits for anybody; and a process that stands still in the middle of an
  * eviction keeps only those waiting who stand at that very hole (BUSY: call again in a moment), until main has seen to it.
  */
+import { FLAG_PRESENCE } from "../message.ts";
 import { type Arena, blockWord, channelWord, readFence } from "./arena.ts";
 import { incarnationOf, isLive, lastIdOf } from "./channels.ts";
 import { CH_VERSION, MSG_NEWER, MSG_STAMP } from "./layout.ts";
@@ -29,6 +30,8 @@ export const END = 0;
 export const GONE = -1;
 
 const TRIES = 8;
+/** Presence events that nobody asked for, gone over in one call. */
+const MOST_PASSED = 4096;
 const AGAIN = -4;
 
 const sight = new Sight();
@@ -38,22 +41,41 @@ export class Reader {
   readonly incarnation: number;
   /** The id it stands at: what comes after it is next. */
   lastId: number;
+  /** Of the presence event it stands at, or stood at last. */
+  lastNumber: number;
+  readonly #withPresence: boolean;
   #block = 0;
   #stamp = 0;
   readonly #arena: Arena;
 
-  constructor(arena: Arena, index: number, incarnation: number, lastId: number) {
+  /** `afterNumber` null: presence events are passed over. */
+  constructor(
+    arena: Arena,
+    index: number,
+    incarnation: number,
+    lastId: number,
+    afterNumber: number | null = null,
+  ) {
     this.#arena = arena;
     this.index = index;
     this.incarnation = incarnation;
     this.lastId = lastId;
+    this.lastNumber = afterNumber ?? 0;
+    this.#withPresence = afterNumber !== null;
   }
 
   /** Copies the next message, stored or not, into `m`: FOUND, END, GONE or BUSY. Without `withData`: numbers, event id and type. */
   next(m: Message, withData = true): number {
-    for (let attempt = 0; attempt < TRIES; attempt++) {
+    for (let attempt = 0, passed = 0; attempt < TRIES; attempt++) {
       const outcome = this.#look(m, withData);
-      if (outcome !== AGAIN) return outcome;
+      if (outcome !== FOUND || this.#withPresence || (m.flags & FLAG_PRESENCE) === 0) {
+        if (outcome !== AGAIN) return outcome;
+        continue;
+      }
+      this.accept(m);
+      // Steps, not tries; and never so many that others wait.
+      if (++passed === MOST_PASSED) return BUSY;
+      attempt = -1;
     }
     return isLive(this.#arena, this.index, this.incarnation) ? BUSY : GONE;
   }
@@ -61,6 +83,7 @@ export class Reader {
   /** Stands on the message that `next` gave. */
   accept(m: Message): void {
     this.lastId = m.id;
+    if ((m.flags & FLAG_PRESENCE) !== 0) this.lastNumber = m.number;
     this.#block = m.block;
     this.#stamp = m.stamp;
   }
@@ -79,10 +102,17 @@ export class Reader {
     if (block > layout.blocks) return AGAIN;
     const stamp = Atomics.load(u32, blockWord(layout, block) + MSG_STAMP);
     if (!readMessage(this.#arena, block, stamp, m, withData)) return AGAIN;
-    if (m.channelIndex !== this.index || m.incarnation !== this.incarnation || m.id <= this.lastId)
+    if (m.channelIndex !== this.index || m.incarnation !== this.incarnation || !this.#isBehind(m))
       return AGAIN;
     if (this.#isUncounted(m)) return END;
-    return m.id === this.lastId + 1 || isQuiet(u32, version, before) ? FOUND : AGAIN;
+    const isNext = m.id === this.lastId + 1 || m.id === this.lastId;
+    return isNext || isQuiet(u32, version, before) ? FOUND : AGAIN;
+  }
+
+  /** Presence events have the id of the message before them. */
+  #isBehind({ id, number, flags }: Message): boolean {
+    if (id !== this.lastId) return id > this.lastId;
+    return (flags & FLAG_PRESENCE) !== 0 && number > this.lastNumber;
   }
 
   /**
@@ -108,7 +138,7 @@ export class Reader {
       if (Atomics.load(u32, at + MSG_STAMP) === this.#stamp) return newer;
       this.#block = 0;
     }
-    const found = seekId(this.#arena, this.index, this.incarnation, this.lastId, sight);
+    const found = seekId(this.#arena, this.index, this.incarnation, this.lastId, this.lastNumber, sight);
     return found === AT_PLACE ? sight.block : found;
   }
 }

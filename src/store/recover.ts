@@ -10,7 +10,7 @@
  *
  * Readers without the lock may run meanwhile: versions are odd until the end, so they retry and then wait for the lock.
  */
-import { FLAG_DELETION } from "../message.ts";
+import { FLAG_DELETION, FLAG_PRESENCE } from "../message.ts";
 import { type Arena, blockWord, channelWord, growWide, type Mending, wide } from "./arena.ts";
 import { carryOutMove, planRetiring } from "./channel-life.ts";
 import { dropLostEventsChannel } from "./events.ts";
@@ -123,7 +123,7 @@ function findMessages(arena: Arena, used: Uint8Array, judge: Judge): Found {
       if (wide(u32, at + MSG_SERIAL) === head) pending = block;
       else blocks.push(block);
       continue;
-    } else if (isOfLiving(arena, at)) {
+    } else if (isOfLiving(arena, at) && !isPresence(arena, at)) {
       dropped++;
     }
     Atomics.store(u32, at + MSG_STAMP, 0);
@@ -144,9 +144,12 @@ export function isWhole(arena: Arena, at: number, head: number): boolean {
   );
 }
 
+/** Who was there at the time is nobody's business any more, or is told to be asked for anew. */
+const isPresence = ({ u32 }: Arena, at: number): boolean => (u32[at + MSG_FLAGS]! & FLAG_PRESENCE) !== 0;
+
 /** Messages of removed channels go, deletions stay. */
 const isWanted = (arena: Arena, at: number, head: number): boolean =>
-  isOfLiving(arena, at) ||
+  (isOfLiving(arena, at) && !isPresence(arena, at)) ||
   ((arena.u32[at + MSG_FLAGS]! & FLAG_DELETION) !== 0 && wide(arena.u32, at + MSG_SERIAL) <= head);
 
 function isOfLiving(arena: Arena, at: number): boolean {

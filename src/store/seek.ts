@@ -12,7 +12,7 @@
  * moment; what it leads to is the neighbour if it is of the same channel and has a smaller id, since a block that was freed
  * and used again for this channel has a larger one. Nothing found there means that it was evicted just now: look again.
  */
-import { FLAG_DELETION, FLAG_STORED } from "../message.ts";
+import { FLAG_DELETION, FLAG_PRESENCE, FLAG_STORED } from "../message.ts";
 import { type Arena, blockWord, channelWord, readFence, wide, wideShared } from "./arena.ts";
 import { lastIdOf } from "./channels.ts";
 import {
@@ -24,6 +24,7 @@ import {
   MSG_FLAGS,
   MSG_ID,
   MSG_INCARNATION,
+  MSG_NUMBER,
   MSG_OLDER,
   MSG_SKIP,
   MSG_STAMP,
@@ -41,6 +42,8 @@ export class Sight {
   time = 0;
   tag = 0;
   isStored = false;
+  /** Of a presence event, else -1: a message comes before the events that have its id. */
+  number = -1;
   older = 0;
   skip = 0;
 
@@ -51,6 +54,7 @@ export class Sight {
     this.time = from.time;
     this.tag = from.tag;
     this.isStored = from.isStored;
+    this.number = from.number;
     this.older = from.older;
     this.skip = from.skip;
   }
@@ -66,7 +70,7 @@ const TRIES = 16;
 
 /** Copies what a search needs of a message of this channel; false when there is none in the block (any more). */
 export function look(
-  { u32, layout }: Arena,
+  { u32, layout, numberBase }: Arena,
   index: number,
   incarnation: number,
   block: number,
@@ -88,7 +92,9 @@ export function look(
   into.tag = u32[at + MSG_TAG]!;
   into.isStored = (flags & FLAG_STORED) !== 0;
   into.older = u32[at + MSG_OLDER]!;
-  into.skip = u32[at + MSG_SKIP]!;
+  const isPresence = (flags & FLAG_PRESENCE) !== 0;
+  into.number = isPresence ? numberBase + u32[at + MSG_NUMBER]! : -1;
+  into.skip = isPresence ? 0 : u32[at + MSG_SKIP]!;
   readFence();
   // Pairs with the store of 0 in dropMessage.
   return Atomics.load(u32, at + MSG_STAMP) === stamp;
@@ -98,14 +104,23 @@ export function look(
 let here = new Sight();
 let there = new Sight();
 
-/** Fills `into` with the oldest message whose id is above `afterId`. */
+/** Fills `into` with the oldest message whose id is above `afterId`, or the oldest presence event behind that id and the number, whichever is older. */
 export const seekId = (
   arena: Arena,
   index: number,
   incarnation: number,
   afterId: number,
+  afterNumber: number,
   into: Sight,
-): number => seek(arena, index, incarnation, (sight) => sight.id > afterId, afterId + 1, into);
+): number =>
+  seek(
+    arena,
+    index,
+    incarnation,
+    ({ id, number }) => id > afterId || (id === afterId && number > afterNumber),
+    afterId,
+    into,
+  );
 
 /**
  * Fills `into` with the oldest message that is of a later second than `time`, or of the same one with at least this tag (null: of no tag;
@@ -124,7 +139,7 @@ export const seekTime = (
     index,
     incarnation,
     (sight) => sight.time > time || (tag !== null && sight.time === time && sight.tag >= tag),
-    1,
+    0,
     into,
   );
 
@@ -169,8 +184,8 @@ function goBack(
         continue;
       }
     }
-    if (here.older === 0 || here.id <= firstId) return true;
-    if (!look(arena, index, incarnation, here.older, there) || there.id >= here.id) {
+    if (here.older === 0 || here.id < firstId) return true;
+    if (!look(arena, index, incarnation, here.older, there) || !isOlder(there, here)) {
       const { block, stamp, older } = here;
       // Evicted just now: the link has moved on, or does so in a moment.
       if (!look(arena, index, incarnation, block, here) || here.stamp !== stamp || here.older === older)
@@ -182,6 +197,9 @@ function goBack(
   }
   return false;
 }
+
+const isOlder = (one: Sight, other: Sight): boolean =>
+  one.id < other.id || (one.id === other.id && one.number < other.number);
 
 function swap(): void {
   const passed = here;
@@ -206,7 +224,7 @@ export function seeNewest(arena: Arena, index: number, incarnation: number, into
 export function stepBack(arena: Arena, index: number, incarnation: number, sight: Sight): boolean {
   for (let attempt = 0; attempt < TRIES; attempt++) {
     if (sight.older === 0) return false;
-    if (look(arena, index, incarnation, sight.older, there) && there.id < sight.id) {
+    if (look(arena, index, incarnation, sight.older, there) && isOlder(there, sight)) {
       sight.copy(there);
       return true;
     }

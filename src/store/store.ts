@@ -20,14 +20,24 @@ import { adoptInternals, isInternalName } from "./internal-channels.ts";
 import { InternalStore } from "./internal-store.ts";
 import * as jumps from "./jumps.ts";
 import { HEAD_EPOCH, HEAD_KEYS_GIVEN_UP, HEAD_STARTED_SEC } from "./layout.ts";
+import { MH_BASE } from "./layout-members.ts";
 import { Ledger } from "./ledger.ts";
 import { type AfterDeath, lockOwner, lockProgress, takeOver, takeOverInPassing } from "./lock.ts";
+import { MemberStore } from "./member-store.ts";
+import {
+  attachMembers,
+  createMembers,
+  type Members,
+  type MembersRoom,
+  removeMembers,
+} from "./members-file.ts";
 import type { Message } from "./message-view.ts";
 import { openChannel } from "./open.ts";
 import { BUSY } from "./outcome.ts";
 import { clearOwner } from "./owner.ts";
 import { Patience } from "./patience.ts";
 import { isWildcardName, type StorePolicy } from "./policy.ts";
+import { dropPresenceEvents } from "./presence-events.ts";
 import { appendMessage, deleteChannel } from "./publish.ts";
 import { readMessage } from "./read.ts";
 import { Reader } from "./reader.ts";
@@ -57,6 +67,9 @@ export function openStore(
 ): { store: Store; report: OpenReport } {
   const { arena, report } = openFile(shape, isFresh);
   const nowSec = Math.floor(Date.now() / 1000);
+  dropPresenceEvents(arena, nowSec);
+  if (shape.members === undefined) removeMembers(shape.path);
+  else makeMembers(arena, shape.members, nowSec);
   const goesOn = events.appointEventsChannel(arena, policy, nowSec);
   adoptInternals(arena, policy, nowSec);
   // Workers that were killed together with their main: nobody else tells of their subscribers' end.
@@ -73,7 +86,20 @@ export function openStore(
 
 /** Workers: maps a store that main has opened. Throws when there is none. */
 export function attachStore(path: string, policy: StorePolicy): Store {
-  return new Store(attachFile(path), policy, false);
+  const arena = attachFile(path);
+  const { channels, workerSlots } = arena.layout;
+  setMembers(arena, attachMembers(path, channels, workerSlots));
+  return new Store(arena, policy, false);
+}
+
+function makeMembers(arena: Arena, room: MembersRoom, nowSec: number): void {
+  const { channels, workerSlots } = arena.layout;
+  setMembers(arena, createMembers(arena.path, { ...room, channels, workerSlots }, nowSec));
+}
+
+function setMembers(arena: Arena, members: Members | null): void {
+  arena.members = members;
+  arena.numberBase = members === null ? 0 : wide(members.u32, MH_BASE);
 }
 
 /** For a process of its own: the repair that makes every list anew, if this dead process still holds the lock. */
@@ -98,6 +124,8 @@ export class Store {
   readonly internal: InternalStore;
   /** Where webhooks are kept. */
   readonly webhooks: WebhookStore;
+  /** Who is there; null: no location counts anybody. */
+  members: MemberStore | null;
   /** For whoever was told BUSY and can wait beside the event loop. */
   readonly patience: Patience;
   /** Channels that found no room, of those this process asked for. */
@@ -109,6 +137,7 @@ export class Store {
   #onLost: ((index: number, incarnation: number) => void) | null = null;
   /** How far slots have been given back that are on their way. */
   readonly #released = new Map<number, number>();
+  readonly #forgotten = new Map<number, number>();
   readonly #ledger = new Ledger(() => this.#tellReaders());
 
   constructor(arena: Arena, policy: StorePolicy, isMain: boolean) {
@@ -121,6 +150,7 @@ export class Store {
     );
     this.webhooks = new WebhookStore(arena, () => this.#policy);
     this.replica = arena.layout.clusterWord === 0 ? null : new ReplicaStore(arena, () => this.#policy);
+    this.members = this.#membersOf(arena);
     this.#policy = policy;
     this.#isMain = isMain;
     this.#epoch = wide(arena.u32, HEAD_EPOCH);
@@ -130,6 +160,24 @@ export class Store {
     this.channelCapacity = arena.layout.channels;
     this.workerSlots = arena.layout.workerSlots;
     this.ringSize = arena.layout.ringSize;
+  }
+
+  #membersOf(arena: Arena): MemberStore | null {
+    const { members } = arena;
+    if (members === null) return null;
+    return new MemberStore(
+      arena,
+      members,
+      () => this.#policy,
+      () => this.#tellReaders(),
+    );
+  }
+
+  /** Main, at a reload: the first location that counts members needs the table. One that is there stays as it is. */
+  needMembers(room: MembersRoom): void {
+    if (this.members !== null) return;
+    makeMembers(this.arena, room, Math.floor(Date.now() / 1000));
+    this.members = this.#membersOf(this.arena);
   }
 
   /** Another ttl or limit from now on (reload); messages keep the expiry they were stored with. */
@@ -177,10 +225,20 @@ export class Store {
     slots.forgetSubscribers(this.arena, slot, from, reached);
     this.#released.set(slot, reached);
     this.#tellReaders();
-    if (reached < this.channelCapacity) return false;
+    if (reached < this.channelCapacity || !this.#forgetMembers(slot, nowMs)) return false;
     this.#released.delete(slot);
+    this.#forgotten.delete(slot);
     slots.releaseSlot(this.arena, slot);
     return true;
+  }
+
+  /** What the worker had in the table of members; false: not all of it yet. */
+  #forgetMembers(slot: number, nowMs: number): boolean {
+    const { members } = this;
+    if (members === null) return true;
+    const reached = members.forgetSlot(slot, this.#forgotten.get(slot) ?? 0, nowMs);
+    this.#forgotten.set(slot, reached);
+    return reached > members.records;
   }
 
   /** The slot of a worker, -1 when it has none. */
@@ -248,7 +306,9 @@ export class Store {
   /** Lets go of the store. The mapping itself ends with the object. */
   close(): void {
     this.#ledger.stop();
-    if (this.#isMain) clearOwner(this.arena);
+    if (!this.#isMain) return;
+    if (this.members !== null) removeMembers(this.arena.path);
+    clearOwner(this.arena);
   }
 
   // Channels
@@ -520,9 +580,19 @@ export class Store {
     }
   }
 
-  /** Reads the channel on after this id. */
-  reader(index: number, incarnation: number, afterId: number): Reader {
-    return new Reader(this.arena, index, incarnation, afterId);
+  /** Reads the channel on after this id; with a number: presence events as well, those behind it. */
+  reader(index: number, incarnation: number, afterId: number, afterNumber: number | null = null): Reader {
+    return new Reader(this.arena, index, incarnation, afterId, afterNumber);
+  }
+
+  /** Number of the newest presence event in a channel; 0: there was none. */
+  presenceNumber(index: number, incarnation: number): number {
+    return this.members === null ? 0 : this.members.numberOf(index, incarnation);
+  }
+
+  /** What its numbers began at: the first event has the next one. 0: there was none. */
+  presenceBegan(index: number, incarnation: number): number {
+    return this.members === null ? 0 : this.members.beganAt(index, incarnation);
   }
 
   /** Fills `into` with the oldest message of a later time, or of this one with at least the tag: AT_PLACE, NOTHING_NEWER, DISTURBED. */

@@ -15,6 +15,7 @@ import {
   HEAD_EVICTED,
   HEAD_FREE_BLOCKS,
   HEAD_LIVING,
+  HEAD_PRESENCE_EVENTS,
   HEAD_RECLAIMED,
   HEAD_REPLACED,
   HEAD_RING_HEAD,
@@ -62,7 +63,7 @@ export interface StoreTotals {
   epoch: number;
 }
 
-/** The first serial of a store; published = serials used up - deletions. */
+/** The first serial of a store; published = serials used up - deletions - presence events. */
 export const FIRST_SERIAL = 1;
 
 export function totalsOf(arena: Arena, nowMs: number): StoreTotals {
@@ -114,7 +115,8 @@ function messageTotals(arena: Arena): { published: number; stored: number } {
   const locked = isApart && tryAcquire(arena, REQUEST_MS);
   const events = eventTotals(arena);
   const serials = wideShared(u32, HEAD_RING_HEAD) - FIRST_SERIAL;
-  const published = serials - wideShared(u32, HEAD_DELETIONS) - events.published - internalPublished(arena);
+  const messages = serials - wideShared(u32, HEAD_DELETIONS) - wideShared(u32, HEAD_PRESENCE_EVENTS);
+  const published = messages - events.published - internalPublished(arena);
   const stored = u32[HEAD_STORED + AGE_COUNT]! - events.stored;
   if (locked) release(arena);
   return { published, stored };

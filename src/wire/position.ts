@@ -1,6 +1,6 @@
 /**
  * Positions a client sends back to go on where it stopped: sluice's own token (`<life>-<pos>[,<pos>…]`, one position per
- * channel of the connection, in path order) and the tag of push-stream spec 4.7. Written by fanout, read by subscribe.
+ * channel of the connection, in path order; `<pos>.<number>` for those who are told who comes and goes) and the tag of push-stream spec 4.7. Written by fanout, read by subscribe.
  *
  * The life says what the numbers count: it is made of the store's epoch and the names of the channels, so a token of a lost
  * store, of other channels or of the same in another order is recognised as foreign and never taken for a place in these.
@@ -14,6 +14,7 @@ const MAX_LIFE_DIGITS = 11;
 const MAX_POSITION_DIGITS = 16;
 const DASH = 0x2d;
 const COMMA = 0x2c;
+const DOT = 0x2e;
 const ZERO = 0x30;
 const LOWER_A = 0x61;
 
@@ -21,6 +22,8 @@ const LOWER_A = 0x61;
 export interface Position {
   readonly life: string;
   readonly positions: readonly number[];
+  /** Of those who are told who comes and goes: the number of the last such event in each channel; 0: none. */
+  readonly numbers?: readonly number[];
 }
 
 const SLASH = 0x2f;
@@ -40,17 +43,25 @@ export function lifeOf(epoch: number, names: readonly Uint8Array[]): string {
 }
 
 /** Appends the token; at least one position. */
-export function pushPosition(writer: ByteWriter, { life, positions }: Position): void {
+export function pushPosition(writer: ByteWriter, { life, positions, numbers }: Position): void {
   writer.pushLatin1(life);
   for (let i = 0; i < positions.length; i++) {
     writer.pushByte(i === 0 ? DASH : COMMA);
     writer.pushInteger(positions[i] ?? 0);
+    const number = numbers?.[i] ?? 0;
+    if (number === 0) continue;
+    writer.pushByte(DOT);
+    writer.pushInteger(number);
   }
 }
 
 /** The token as text; at least one position. */
-export function formatPosition({ life, positions }: Position): string {
-  return `${life}-${positions.join(",")}`;
+export function formatPosition({ life, positions, numbers }: Position): string {
+  const places = positions.map((position, i) => {
+    const number = numbers?.[i] ?? 0;
+    return number === 0 ? position : `${position}.${number}`;
+  });
+  return `${life}-${places.join(",")}`;
 }
 
 /**
@@ -61,15 +72,22 @@ export function parsePosition(text: string, maxPositions: number): Position | nu
   const dash = text.indexOf("-");
   if (dash < 0) return null;
   if (parseDigits(text, 0, dash, 36, MAX_LIFE_DIGITS) < 0) return null;
+  const life = text.slice(0, dash);
   const positions: number[] = [];
+  const numbers: number[] = [];
   for (let start = dash + 1; ; ) {
     if (positions.length === maxPositions) return null;
     const comma = text.indexOf(",", start);
     const end = comma < 0 ? text.length : comma;
-    const position = parseDigits(text, start, end, 10, MAX_POSITION_DIGITS);
-    if (position < 0) return null;
+    const dot = text.indexOf(".", start);
+    const hasNumber = dot >= 0 && dot < end;
+    const position = parseDigits(text, start, hasNumber ? dot : end, 10, MAX_POSITION_DIGITS);
+    const number = hasNumber ? parseDigits(text, dot + 1, end, 10, MAX_POSITION_DIGITS) : 0;
+    // A number of 0 is not written.
+    if (position < 0 || number < 0 || (hasNumber && number === 0)) return null;
     positions.push(position);
-    if (comma < 0) return { life: text.slice(0, dash), positions };
+    numbers.push(number);
+    if (comma < 0) return numbers.some((any) => any > 0) ? { life, positions, numbers } : { life, positions };
     start = comma + 1;
   }
 }

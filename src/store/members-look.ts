@@ -1,0 +1,121 @@
+/**
+ * Once a second: who lingered and did not come back leaves, and channels that tell no names tell how many there are. Every worker calls it
+ * (MemberStore.look), whoever comes first does the work, in slices under the lock.
+ */
+import { channelWord } from "./arena.ts";
+import { subscriberCountOf } from "./channels.ts";
+import { CH_INCARNATION } from "./layout.ts";
+import {
+  MB_LEAVES_SEC,
+  MC_COUNT,
+  MC_FULL_SEC,
+  MC_INCARNATION,
+  MC_MOST_EVENTS,
+  MC_MOST_MEMBERS,
+  MC_RATE,
+  MC_RATE_SEC,
+  MC_STATE,
+  MC_TOLD_SEC,
+  MH_DUE_COUNT,
+  MH_SWEPT_SEC,
+  STATE_COUNT_DUE,
+  STATE_DEGRADED,
+  STATE_RESET_DUE,
+  WHEEL_SLOTS,
+} from "./layout-members.ts";
+import { firstOfSecond, memberChannelWord, memberWord, queueChannel, takeQueued } from "./member-lists.ts";
+import { beginChange, endChange, remove, type Table } from "./members.ts";
+import { countBody } from "./presence-body.ts";
+import { publishPresence } from "./presence-events.ts";
+
+/** Each some microseconds under the lock, where it is told. */
+const LEAVE_A_SLICE = 32;
+const CHANNELS_A_SLICE = 32;
+/** A channel that was too many or too fast goes back to names when it is this much below. */
+const SHARE_TO_RETURN = 0.9;
+/** And so long after the table was full. */
+const FULL_FOR_SEC = 10;
+
+/** Those whose time is over, at most a slice. True: that was all. */
+export function leaveLate(table: Table, nowSec: number): boolean {
+  const { members } = table;
+  const { u32 } = members;
+  let left = LEAVE_A_SLICE;
+  // Seconds that lie further back have the same place in the wheel.
+  let sec = Math.max(u32[MH_SWEPT_SEC]!, nowSec - WHEEL_SLOTS);
+  for (; sec <= nowSec; sec++) {
+    let record = firstOfSecond(members, sec);
+    for (; record !== 0 && left > 0; left--) {
+      // Of a second that has the same place and is to come: the clock was set back.
+      if (u32[memberWord(members, record) + MB_LEAVES_SEC]! > nowSec) break;
+      beginChange(members, u32[memberWord(members, record)]! - 1);
+      remove(table, record, nowSec);
+      endChange(members);
+      record = firstOfSecond(members, sec);
+    }
+    if (left === 0) break;
+  }
+  // The second of now is not over: somebody may be put into it yet.
+  u32[MH_SWEPT_SEC] = Math.min(sec, nowSec);
+  return sec > nowSec;
+}
+
+/** How many channels there are to look at. */
+export const queuedChannels = ({ members }: Table): number => members.u32[MH_DUE_COUNT]!;
+
+/** The next of the queue, at most a slice and `most`; how many. Those that are not done with go to its end. */
+export function tellCounts(table: Table, most: number, nowSec: number): number {
+  let told = 0;
+  for (; told < Math.min(most, CHANNELS_A_SLICE); told++) {
+    const index = takeQueued(table.members);
+    if (index < 0) return most;
+    if (!tellCount(table, index, nowSec)) queueChannel(table.members, index);
+  }
+  return told;
+}
+
+/** True: it has nothing more to tell. */
+function tellCount(table: Table, index: number, nowSec: number): boolean {
+  const { arena, members, policy } = table;
+  const { u32 } = members;
+  const channel = memberChannelWord(members, index);
+  if (arena.u32[channelWord(arena.layout, index) + CH_INCARNATION] !== u32[channel + MC_INCARNATION]) {
+    u32[channel + MC_STATE] = 0;
+    return true;
+  }
+  let state = u32[channel + MC_STATE]!;
+  if ((state & STATE_DEGRADED) !== 0 && isCalm(table, channel, nowSec))
+    state = (state & ~(STATE_DEGRADED | STATE_COUNT_DUE)) | STATE_RESET_DUE;
+  if (u32[channel + MC_TOLD_SEC] !== nowSec && (state & (STATE_COUNT_DUE | STATE_RESET_DUE)) !== 0) {
+    const event = (state & STATE_RESET_DUE) !== 0 ? "reset" : "occupancy";
+    const count = occupancyOf(table, index, nowSec);
+    publishPresence(arena, members, policy, index, countBody(event, count, nowSec), nowSec);
+    u32[channel + MC_TOLD_SEC] = nowSec;
+    state &= ~(STATE_COUNT_DUE | STATE_RESET_DUE);
+  }
+  u32[channel + MC_STATE] = state >>> 0;
+  return state === 0;
+}
+
+/** Names can be told again. */
+function isCalm({ members: { u32 } }: Table, channel: number, nowSec: number): boolean {
+  const most = u32[channel + MC_MOST_EVENTS]!;
+  const rate = u32[channel + MC_RATE_SEC]! < nowSec - 1 ? 0 : u32[channel + MC_RATE]!;
+  return (
+    u32[channel + MC_COUNT]! <= u32[channel + MC_MOST_MEMBERS]! * SHARE_TO_RETURN &&
+    (most === 0 || rate <= most * SHARE_TO_RETURN) &&
+    nowSec - u32[channel + MC_FULL_SEC]! > FULL_FOR_SEC
+  );
+}
+
+/** Members; where some found no room in the table lately, connections, if those are more. */
+export function occupancyOf(
+  { arena, members }: Pick<Table, "arena" | "members">,
+  index: number,
+  nowSec: number,
+): number {
+  const channel = memberChannelWord(members, index);
+  const count = members.u32[channel + MC_COUNT]!;
+  if (nowSec - members.u32[channel + MC_FULL_SEC]! > FULL_FOR_SEC) return count;
+  return Math.max(count, subscriberCountOf(arena, index));
+}
