@@ -38,6 +38,9 @@ import {
 import { isWebSocket, largestBody, socketSizes } from "./listen/socket-sizes.ts";
 import { startWireListener } from "./listen/wire-listener.ts";
 import { log } from "./log.ts";
+import { presenceHooksOf } from "./presence/hooks.ts";
+import { PresenceKeeper } from "./presence/keeper.ts";
+import { presence } from "./presence/plugin.ts";
 import { proxies, proxy } from "./proxy/plugin.ts";
 import { clientPublishing } from "./publish/client-publishing.ts";
 import { DiskWait } from "./publish/disk-wait.ts";
@@ -177,7 +180,12 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     store.count(slot, Counter.REFUSED, 1);
     return subscribers[located.index]?.turnAway(located, refusal) ?? refuse(refusal);
   });
-  const hooks = front.addressLimits.hooksOf(access.hooksOf(hooksOf(host)));
+  const keeper = store.members === null ? null : new PresenceKeeper(store, store.members, slot);
+  const hooks = presenceHooksOf(
+    keeper,
+    config.locations,
+    front.addressLimits.hooksOf(access.hooksOf(hooksOf(host))),
+  );
   host.hooks = hooks;
   const maxBodyBytes = largestBody(config);
   const handlerBytes = Math.max(0, ...programs.map((program) => program?.maxPayload ?? 0));
@@ -222,6 +230,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     proxy: proxy(passing.endpoints, locator, front),
     handlers: handlers(programs, locator, front),
     web: web(config, locator, front),
+    presence: presence({ config, fanout, locator, front }),
     revoke: revoke({
       locator,
       front,
@@ -250,6 +259,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       .use(plugins.proxy)
       .use(plugins.handlers)
       .use(plugins.web)
+      .use(plugins.presence)
       .use(plugins.revoke)
       .use(plugins.admin);
     // Elysia guesses from a hook's source text whether it is asynchronous and awaits when in doubt: five awaits a request. Ours
@@ -302,6 +312,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     webhooks?.stop();
     cluster?.stop();
     room.stop();
+    keeper?.stop();
     access.stop();
     passing.stop();
     fanout.stop();

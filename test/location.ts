@@ -19,6 +19,7 @@ export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfi
   lastReceivedMessageTag: null,
   lastEventId: null,
   storeMessages: false,
+  presence: null,
   channelInfoOnPublish: true,
   batch: true,
   authorizedChannelsOnly: false,

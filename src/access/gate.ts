@@ -53,7 +53,8 @@ export class Gate {
     this.location = location;
     this.#grants = location.grants;
     const { kind } = location.role;
-    const hasChannels = kind === "publisher" || kind === "subscriber" || kind === "statistics";
+    const hasChannels =
+      kind === "publisher" || kind === "subscriber" || kind === "statistics" || kind === "presence";
     this.#channelsPath = hasChannels ? locationValue(location, location.channelsPath) : null;
     this.#public = compilePatterns(location.grants?.public ?? [], null);
   }
@@ -173,6 +174,7 @@ export class Gate {
       case "publisher":
         return this.#covers(publish, channels);
       case "subscriber":
+      case "presence":
         return this.#covers(subscribe, channels);
       case "statistics":
         return (

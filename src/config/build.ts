@@ -38,6 +38,7 @@ import type {
 } from "./model.ts";
 import { codeOf } from "./named-code.ts";
 import type { LocationValues, MainValues, StepValues } from "./options.ts";
+import { presenceOf } from "./presence.ts";
 import { buildProxy, buildUpstream } from "./proxy-config.ts";
 import { keyRecords, ringEntries } from "./store-checks.ts";
 import { parseSync } from "./store-sync.ts";
@@ -120,6 +121,7 @@ const buildStore = (main: MainValues): StoreConfig => ({
   channels: main["store.channels"],
   ringSize: ringEntries(main),
   keys: keyRecords(main),
+  members: main["store.presence_members"],
   keep: main["store.keep"],
   zone: main["store.zone"],
 });
@@ -244,6 +246,7 @@ function buildLocation(
     websocketAllowSubscribe: location.websocket_allow_subscribe,
     websocketPublishChannel: location.websocket_publish_channel,
     eventIds: location.event_ids,
+    presence: presenceOf(location),
     gaps: location.gaps,
     turnAway: location.turn_away ?? (location.event_ids === "auto" ? "retry" : "status"),
     defaultType: location.default_type ?? DEFAULT_TYPE,
@@ -346,6 +349,7 @@ function roleOf(location: LocationValues): Role {
   if (location.pushstream_client) return { kind: "pushstream-client" };
   if (location.examples) return { kind: "examples" };
   if (location.revoke) return { kind: "revoke" };
+  if (location.presence_list) return { kind: "presence" };
   if (location.handler !== null) return { kind: "handler" };
   if (location.proxy !== null) return { kind: "proxy" };
   if (location.root !== null || location.alias !== null) return { kind: "files" };

@@ -10,6 +10,7 @@ import { LIST_FAULTS } from "./location-lists.ts";
 import { groupsWithSteps } from "./location-values.ts";
 import { matchIdentity, parseMatch } from "./match-syntax.ts";
 import { ALL_OPTIONS, LOCATION_PREFIX, STEP_PREFIX } from "./options.ts";
+import { presenceIssues } from "./presence.ts";
 import { conditionFault, returnFault, settingFault } from "./rewrite.ts";
 import { rewriteFault } from "./rewriting.ts";
 import { valueFault } from "./variables.ts";
@@ -30,13 +31,14 @@ const ROLE_KEYS = [
   "handler",
   "revoke",
   "proxy",
+  "presence_list",
   "empty",
 ] as const;
-const CHANNEL_ROLES: readonly string[] = ["publisher", "subscriber", "statistics"];
+const CHANNEL_ROLES: readonly string[] = ["publisher", "subscriber", "statistics", "presence_list"];
 
 /** Which roles may have code at their side. */
 const CODE_ROLES: readonly (readonly [key: string, roles: readonly string[]])[] = [
-  ["authorize", ["publisher", "subscriber", "root", "alias", "handler", "proxy"]],
+  ["authorize", ["publisher", "subscriber", "presence_list", "root", "alias", "handler", "proxy"]],
   ["hooks", ["publisher", "subscriber"]],
 ];
 
@@ -73,6 +75,7 @@ export function locationIssues(
   return [
     ...roleIssues(roles),
     ...codeIssues(roles, written),
+    ...presenceIssues(written, roles.includes("subscriber") || byStep.length > 0),
     ...missingIssues([...roles, ...byStep], match, valueAt("channels_path")),
     ...templateIssues(valueAt("subscriber"), valueAt("message_template")),
     ...listIssues(valueAt),

@@ -30,8 +30,22 @@ export type Role =
   | { readonly kind: "revoke" }
   /** Passes requests on: `proxy` of the location. */
   | { readonly kind: "proxy" }
+  /** Tells who is in a channel (src/presence). */
+  | { readonly kind: "presence" }
   /** Only what its steps return; 404 otherwise. */
   | { readonly kind: "none" };
+
+/** Who stands in a subscriber location is a member of its channels. */
+export interface PresenceConfig {
+  /** Names are told; false: how many there are, and nothing else. */
+  readonly isListed: boolean;
+  readonly lingerSec: number;
+  /** Above so many members, or events a second (0: any number), a channel tells no names. */
+  readonly mostMembers: number;
+  readonly mostEvents: number;
+  /** Bytes of JSON. */
+  readonly mostInfoBytes: number;
+}
 
 /** One `[[location.step]]` or `[[server.step]]`: nginx's `if`, `set`, `rewrite`, `return` and `break`, in the order of the file. */
 export interface StepConfig {
@@ -237,6 +251,8 @@ export interface LocationConfig {
   /** A complex value; null: all channels of the connection. */
   readonly websocketPublishChannel: string | null;
   readonly eventIds: "off" | "auto";
+  /** null: nobody is counted. */
+  readonly presence: PresenceConfig | null;
   /** What is told where the format has no words for a gap. */
   readonly gaps: "told" | "ignored";
   /** What an event source is answered that is refused for now. */
@@ -472,6 +488,8 @@ export interface StoreConfig {
   readonly ringSize: number;
   /** Idempotency keys that are remembered at a time. */
   readonly keys: number;
+  /** Members of all channels that have room. */
+  readonly members: number;
   /** Messages outlive a restart, also without a path. */
   readonly keep: boolean;
   /** The zone's name in logs. */

@@ -16,6 +16,7 @@ import { DIALECT_OPTIONS } from "./options/dialect.ts";
 import { FILE_OPTIONS } from "./options/files.ts";
 import { FRONT_OPTIONS } from "./options/front.ts";
 import { LIMIT_OPTIONS } from "./options/limits.ts";
+import { PRESENCE_OPTIONS } from "./options/presence.ts";
 import { PROCESS_OPTIONS } from "./options/process.ts";
 import { PROXY_OPTIONS } from "./options/proxy.ts";
 import { ROLE_OPTIONS } from "./options/roles.ts";
@@ -31,6 +32,7 @@ export const OPTIONS = {
   ...CLUSTER_OPTIONS,
   ...LIMIT_OPTIONS,
   ...ROLE_OPTIONS,
+  ...PRESENCE_OPTIONS,
   ...ACCESS_OPTIONS,
   ...WEBHOOK_OPTIONS,
   ...FILE_OPTIONS,

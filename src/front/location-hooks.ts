@@ -55,6 +55,8 @@ export interface LocationHooks {
   arrival(located: LocatedRequest): Arrival | null;
   /** As `arrival`, for channels that a WebSocket adds while it stands in others; `arrival` was called for the first. */
   addition(located: LocatedRequest): Arrival | null;
+  /** Somebody has polled these channels, and was answered at once; absent: nobody wants to know. */
+  passed?(located: LocatedRequest, names: readonly Uint8Array[]): void;
   /** null: whoever stands may publish, as far as the location lets him. */
   lease(located: LocatedRequest): Lease | null;
 }

@@ -54,7 +54,6 @@ import {
   MSG_ID,
   MSG_LAST,
   MSG_NEWER,
-  MSG_NUMBER,
   MSG_OLDER,
   MSG_SERIAL,
   MSG_STAMP,
@@ -63,6 +62,7 @@ import {
   STATE_LIVE,
   STATE_TRASHED,
 } from "./layout.ts";
+import { MSG_NUMBER } from "./layout-members.ts";
 import { acquire, release } from "./lock.ts";
 import { blocksOf, checkOf } from "./messages.ts";
 import { copyName, hashName } from "./names.ts";

@@ -17,6 +17,11 @@
  * Pairing of the lock-free accesses: MB_STAMP is odd while a record is written or free, and another number afterwards → readRecord(), before
  * and after copying. MC_NUMBER is stored after its event is linked → presenceNumber(): who sees a number can read its event, or it is gone.
  */
+import { MSG_SKIP } from "./layout.ts";
+
+/** Of a presence event, in the header of its message: its number, less MH_BASE. Nothing skips from one to another. */
+export const MSG_NUMBER = MSG_SKIP;
+
 export const MEMBERS_MAGIC = 0x424d4c53;
 export const MEMBERS_VERSION = 1;
 
@@ -43,6 +48,8 @@ export const MH_DUE_COUNT = 22;
 export const MH_EVENTS = 23;
 /** What event numbers begin at, another for each life of the file, always larger; two words. */
 export const MH_BASE = 24;
+/** 32 bytes that nobody outside knows: names of those who said none are made with them. */
+export const MH_SECRET = 48;
 /** As doubles, in units of 8 bytes: ever since the file was made. */
 export const MH_COUNTS = 32;
 export const COUNT_JOINS = 0;

@@ -244,8 +244,6 @@ export const MSG_DATA_CHECK = 20;
  * without a look at the id that stands there (seek.ts): the message may be gone, and its block another's.
  */
 export const MSG_SKIP = 21;
-/** The same word of a presence event: its number, less what all numbers begin at (layout-members.ts). */
-export const MSG_NUMBER = MSG_SKIP;
 export const MSG_WORDS = 22;
 export const SKIP_NEAR = 64;
 export const SKIP_FAR = 4096;

@@ -18,6 +18,7 @@ import {
   MH_CHANGING,
   MH_COUNTS,
   MH_DUE,
+  MH_SECRET,
   MH_SWEPT_SEC,
   MH_USED,
   STATE_DEGRADED,
@@ -72,9 +73,19 @@ export class MemberStore {
     this.base = wide(members.u32, MH_BASE);
   }
 
+  /** The same for all workers, and for as long as the table. */
+  get secret(): Uint8Array {
+    return new Uint8Array(this.#members.u32.slice(MH_SECRET, MH_SECRET + 8).buffer);
+  }
+
   /** Bytes of name and information that one has room for. */
   get textBytes(): number {
     return this.#members.layout.textBytes;
+  }
+
+  /** Whoever is new finds no room. */
+  get isFull(): boolean {
+    return this.#members.u32[MH_USED]! >= this.#members.layout.records;
   }
 
   get records(): number {

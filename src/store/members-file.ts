@@ -15,6 +15,7 @@ import {
   MH_MAGIC,
   MH_RECORD_WORDS,
   MH_RECORDS,
+  MH_SECRET,
   MH_SEED,
   MH_SLOTS,
   MH_SWEPT_SEC,
@@ -52,6 +53,7 @@ export function createMembers(storePath: string, shape: MembersShape, nowSec: nu
   u32[MH_CHANNELS] = layout.channels;
   u32[MH_SLOTS] = layout.workerSlots;
   u32[MH_SEED] = crypto.getRandomValues(new Uint32Array(1))[0]!;
+  u32.set(crypto.getRandomValues(new Uint32Array(8)), MH_SECRET);
   setWide(u32, MH_BASE, nowSec * NUMBERS_A_SECOND);
   u32[MH_SWEPT_SEC] = nowSec;
   for (let record = layout.records; record > 0; record--) {

@@ -24,13 +24,12 @@ import {
   MSG_EXPIRES,
   MSG_FLAGS,
   MSG_ID,
-  MSG_NUMBER,
   MSG_TAG,
   MSG_TIME,
   MSG_WORDS,
   NO_EVENT_TEXT,
 } from "./layout.ts";
-import { MC_NUMBER, MH_EVENTS } from "./layout-members.ts";
+import { MC_NUMBER, MH_EVENTS, MSG_NUMBER } from "./layout-members.ts";
 import { memberChannelWord } from "./member-lists.ts";
 import type { Members } from "./members-file.ts";
 import { dropMessage } from "./messages.ts";

@@ -15,7 +15,6 @@ import {
   MSG_FLAGS,
   MSG_ID,
   MSG_INCARNATION,
-  MSG_NUMBER,
   MSG_SERIAL,
   MSG_STAMP,
   MSG_TAG,
@@ -23,6 +22,7 @@ import {
   MSG_WORDS,
   NO_EVENT_TEXT,
 } from "./layout.ts";
+import { MSG_NUMBER } from "./layout-members.ts";
 import type { Message } from "./message-view.ts";
 
 /** False when the message is no longer there; `into` is garbage then. */

@@ -24,7 +24,6 @@ import {
   MSG_FLAGS,
   MSG_ID,
   MSG_INCARNATION,
-  MSG_NUMBER,
   MSG_OLDER,
   MSG_SKIP,
   MSG_STAMP,
@@ -33,6 +32,7 @@ import {
   SKIP_FAR,
   SKIP_NEAR,
 } from "./layout.ts";
+import { MSG_NUMBER } from "./layout-members.ts";
 
 /** A message's header as a search sees it. */
 export class Sight {
@@ -118,7 +118,8 @@ export const seekId = (
     index,
     incarnation,
     ({ id, number }) => id > afterId || (id === afterId && number > afterNumber),
-    afterId,
+    // Where there are presence events, one or more of this id may stand before it.
+    arena.members === null ? afterId + 1 : afterId - 1,
     into,
   );
 
@@ -139,7 +140,7 @@ export const seekTime = (
     index,
     incarnation,
     (sight) => sight.time > time || (tag !== null && sight.time === time && sight.tag >= tag),
-    0,
+    1,
     into,
   );
 
@@ -184,7 +185,7 @@ function goBack(
         continue;
       }
     }
-    if (here.older === 0 || here.id < firstId) return true;
+    if (here.older === 0 || here.id <= firstId) return true;
     if (!look(arena, index, incarnation, here.older, there) || !isOlder(there, here)) {
       const { block, stamp, older } = here;
       // Evicted just now: the link has moved on, or does so in a moment.

@@ -6,7 +6,8 @@
  * is seated, and costs next to nothing however much is stored.
  */
 import { binaryBytes } from "../config/binary-text.ts";
-import { toldCount } from "../fanout/format.ts";
+import { type Format, toldCount } from "../fanout/format.ts";
+import type { Subscription } from "../fanout/local-channel.ts";
 import type { Turns } from "../fanout/turns.ts";
 import { LastSearch } from "../store/last-search.ts";
 import { Message } from "../store/message-view.ts";
@@ -207,6 +208,28 @@ export class Backlog {
       return { afterId: newest, historyUntil: newest, newest, unknown: asked.eventId !== null };
     const afterId = this.#afterTime(index, incarnation, time, tag);
     return { afterId, historyUntil: newest, newest, unknown: this.#hasLost(index, asked) };
+  }
+
+  /**
+   * Where a subscription begins with presence events, if its format tells them: behind the one that its position names. Whoever names none comes
+   * anew, unless he has a position: then, as with a number that is not of this life, all that is left of them is told, and that some are lost.
+   */
+  followPresence(
+    subscription: Subscription,
+    { index, incarnation }: Seat,
+    place: number,
+    asked: Asked,
+    format: Format,
+  ): void {
+    if (!format.presence) return;
+    const { channel } = subscription;
+    const began = this.#store.presenceBegan(index, incarnation);
+    if (channel.deliveredNumber === 0) channel.deliveredNumber = began;
+    const newest = this.#store.presenceNumber(index, incarnation);
+    const { token } = asked.each === undefined ? asked : askedAt(asked, place);
+    const number = token?.numbers?.[asked.each === undefined ? place : 0] ?? 0;
+    if (token === null) subscription.sentNumber = newest;
+    else subscription.sentNumber = number >= began && number <= newest ? number : began;
   }
 
   /**

@@ -22,7 +22,30 @@ export type TemplateKind =
   | "events"
   | "whole events"
   | "positioned events"
-  | "several positioned events";
+  | "several positioned events"
+  | "positioned events with presence"
+  | "several positioned events with presence";
+
+/** Of the sluice subprotocols, and of their frames over HTTP. */
+interface Frames {
+  readonly json: Format;
+  readonly msgpack: Format;
+  readonly eventFrames: Format;
+  readonly severalJson: Format;
+  readonly severalMsgpack: Format;
+}
+
+function framesOf(tellsPresence: boolean): Frames {
+  const mark = tellsPresence ? "+" : "";
+  const json = new JsonFormat(`json${mark}`, false, tellsPresence);
+  return {
+    json,
+    msgpack: new MsgpackFormat(`msgpack${mark}`, false, tellsPresence),
+    eventFrames: new EventFramesFormat(json, `frames${mark}`),
+    severalJson: new JsonFormat(`jsons${mark}`, true, tellsPresence),
+    severalMsgpack: new MsgpackFormat(`msgpacks${mark}`, true, tellsPresence),
+  };
+}
 
 const shelves = new WeakMap<Store, Shelf>();
 
@@ -39,11 +62,13 @@ export class Shelf {
   readonly #bare = new Map<string, PaddableFormat>();
   readonly #padded = new Map<string, PaddedFormat>();
   readonly #paddings = new Map<string, Padding>();
-  readonly json: Format = new JsonFormat("json", false);
-  readonly msgpack: Format = new MsgpackFormat("msgpack", false);
-  readonly eventFrames: Format = new EventFramesFormat(this.json);
-  readonly severalJson: Format = new JsonFormat("jsons", true);
-  readonly severalMsgpack: Format = new MsgpackFormat("msgpacks", true);
+  readonly #silent = framesOf(false);
+  readonly #telling = framesOf(true);
+
+  /** The subprotocols' formats; with presence: they tell who comes and goes. */
+  frames(tellsPresence: boolean): Frames {
+    return tellsPresence ? this.#telling : this.#silent;
+  }
 
   template(kind: TemplateKind, template: string): PaddableFormat {
     const look = JSON.stringify([kind, template]);
@@ -82,7 +107,12 @@ export class Shelf {
       case "whole events":
         return new EventStreamFormat(key, template, "whole");
       default:
-        return new PositionedEventStreamFormat(key, template, kind.startsWith("several"));
+        return new PositionedEventStreamFormat(
+          key,
+          template,
+          kind.startsWith("several"),
+          kind.endsWith("presence"),
+        );
     }
   }
 }

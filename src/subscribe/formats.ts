@@ -2,7 +2,7 @@
  * The formats of subscribe endpoints: a location's templates as plain text, as event stream, padded, and the two sluice protocols.
  * Made by format-shelf.ts, one object for all that look the same; fanout encodes with them.
  */
-import type { Format } from "../fanout/format.ts";
+import type { Format, PresenceWords } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
 import { CHANNEL_DELETED_ID } from "../message.ts";
 import type { Message } from "../store/message-view.ts";
@@ -18,7 +18,9 @@ import { pushJsonDeleted, pushJsonGap, pushJsonMessage } from "../wire/json-mess
 import { packDeleted, packGap, packMessage } from "../wire/msgpack-message.ts";
 import type { Padding } from "../wire/padding.ts";
 import type { Position } from "../wire/position.ts";
+import { pushPresenceEvent, pushPresenceFrame } from "../wire/presence-event.ts";
 import { type CompiledTemplate, compileTemplate } from "../wire/template.ts";
+import { enclosed, Place, packed, presenceWords } from "./presence-words.ts";
 
 /** A format that can say where the part begins that padding looks at (push-stream spec 4.8). */
 export interface PaddableFormat extends Format {
@@ -80,7 +82,9 @@ export class PositionedEventStreamFormat implements PaddableFormat {
   readonly #template: CompiledEventStream;
   readonly #single = new Place();
   readonly #rest: EventRest;
-  constructor(key: string, template: string, severalChannels: boolean) {
+  readonly presence: PresenceWords | null;
+  constructor(key: string, template: string, severalChannels: boolean, tellsPresence = false) {
+    this.presence = tellsPresence ? presenceWords(pushPresenceEvent) : null;
     this.key = key;
     this.perConnection = severalChannels;
     this.#template = compileEventStream(template, "whole");
@@ -90,7 +94,10 @@ export class PositionedEventStreamFormat implements PaddableFormat {
   message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): number {
     // The deletion ends what the position was good for.
     if (m.id === CHANNEL_DELETED_ID) return this.#template.render(writer, m, null);
-    if (at === null) return this.#template.render(writer, m, this.#single.in(channel, m.id));
+    if (at === null) {
+      const number = this.presence === null ? 0 : m.number;
+      return this.#template.render(writer, m, this.#single.in(channel, m.id, number));
+    }
     pushIdLine(writer, at);
     return this.#rest.push(writer, m, channel);
   }
@@ -102,10 +109,19 @@ export class PositionedEventStreamFormat implements PaddableFormat {
     upTo: number,
     at: Position | null,
   ): boolean {
-    pushGapEvent(writer, channel.name, missed, at ?? this.#single.in(channel, upTo));
+    pushGapEvent(
+      writer,
+      channel.name,
+      missed,
+      at ?? this.#single.in(channel, upTo, numberFor(this, channel)),
+    );
     return true;
   }
 }
+
+/** Behind which presence event a gap is told. */
+const numberFor = ({ presence }: Pick<Format, "presence">, { deliveredNumber }: LocalChannel): number =>
+  presence ? deliveredNumber : 0;
 
 /** Of events whose ids differ from connection to connection, what does not: made once a message. */
 class EventRest {
@@ -142,18 +158,6 @@ class EventRest {
   }
 }
 
-/** Where a connection stands that has nothing but this channel: one object, used again and again. */
-class Place implements Position {
-  life = "0";
-  readonly positions: number[] = [0];
-
-  in(channel: LocalChannel, id: number): Position {
-    this.life = channel.life.text;
-    this.positions[0] = channel.base + id;
-    return this;
-  }
-}
-
 /** Another format, each message filled up to a minimum. A format of its own, so that all who are padded alike share the bytes. */
 export class PaddedFormat implements Format {
   readonly perConnection: boolean;
@@ -161,12 +165,14 @@ export class PaddedFormat implements Format {
   readonly tellsGaps: boolean;
   readonly key: string;
   readonly #bare: PaddableFormat;
+  readonly presence: PresenceWords | null;
   readonly #padding: Padding;
   readonly #minLength: number;
   constructor(key: string, bare: PaddableFormat, padding: Padding, minLength: number) {
     this.key = key;
     this.perConnection = bare.perConnection;
     this.tellsGaps = bare.tellsGaps;
+    this.presence = bare.presence ?? null;
     this.#bare = bare;
     this.#padding = padding;
     this.#minLength = minLength;
@@ -195,15 +201,18 @@ export class JsonFormat implements Format {
   readonly key: string;
   /** With several channels the position names them all, so it differs from connection to connection. */
   readonly perConnection: boolean;
+  readonly presence: PresenceWords | null;
   readonly #single = new Place();
-  constructor(key: string, severalChannels: boolean) {
+  constructor(key: string, severalChannels: boolean, tellsPresence = false) {
     this.key = key;
     this.perConnection = severalChannels;
+    this.presence = tellsPresence ? presenceWords(pushPresenceFrame) : null;
   }
 
   message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): void {
     if (m.id === CHANNEL_DELETED_ID) pushJsonDeleted(writer, channel.name, dataOf(m));
-    else pushJsonMessage(writer, m, at ?? this.#single.in(channel, m.id));
+    else
+      pushJsonMessage(writer, m, at ?? this.#single.in(channel, m.id, this.presence === null ? 0 : m.number));
   }
 
   gap(
@@ -213,20 +222,24 @@ export class JsonFormat implements Format {
     upTo: number,
     at: Position | null,
   ): boolean {
-    pushJsonGap(writer, channel.name, missed, at ?? this.#single.in(channel, upTo));
+    pushJsonGap(writer, channel.name, missed, at ?? this.#single.in(channel, upTo, numberFor(this, channel)));
     return true;
   }
 }
 
 /** The frames of a subprotocol as the data of events, for own-frames.ts: they have no line ends, so each is one line. */
 export class EventFramesFormat implements Format {
-  readonly key = "frames";
+  readonly key: string;
+  readonly presence: PresenceWords | null;
   readonly perConnection = false;
   readonly binary = false;
   readonly tellsGaps = true;
   readonly #frames: Format;
 
-  constructor(frames: Format) {
+  constructor(frames: Format, key = "frames") {
+    this.key = key;
+    const { presence } = frames;
+    this.presence = presence ? enclosed(presence, "data: ", "\n\n") : null;
     this.#frames = frames;
   }
 
@@ -250,15 +263,20 @@ export class MsgpackFormat implements Format {
   readonly tellsGaps = true;
   readonly key: string;
   readonly perConnection: boolean;
+  readonly presence: PresenceWords | null;
   readonly #single = new Place();
-  constructor(key: string, severalChannels: boolean) {
+  constructor(key: string, severalChannels: boolean, tellsPresence = false) {
     this.key = key;
     this.perConnection = severalChannels;
+    this.presence = tellsPresence ? presenceWords(packed) : null;
   }
 
   message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): void {
     if (m.id === CHANNEL_DELETED_ID) writer.pushBytes(packDeleted(channel.name, dataOf(m)));
-    else writer.pushBytes(packMessage(m, at ?? this.#single.in(channel, m.id)));
+    else
+      writer.pushBytes(
+        packMessage(m, at ?? this.#single.in(channel, m.id, this.presence === null ? 0 : m.number)),
+      );
   }
 
   gap(
@@ -268,7 +286,9 @@ export class MsgpackFormat implements Format {
     upTo: number,
     at: Position | null,
   ): boolean {
-    writer.pushBytes(packGap(channel.name, missed, at ?? this.#single.in(channel, upTo)));
+    writer.pushBytes(
+      packGap(channel.name, missed, at ?? this.#single.in(channel, upTo, numberFor(this, channel))),
+    );
     return true;
   }
 }

@@ -61,6 +61,7 @@ class FramesForm implements HeldForm {
       const start = backlog.start(standing, place, asked, true);
       const channel = fanout.channel(standing);
       const subscription = new StreamSubscription(channel, held, start.afterId, start.historyUntil);
+      backlog.followPresence(subscription, standing, place, asked, held.format);
       held.subscriptions.push(subscription);
       if (asked.each?.[place]?.token === null) isNew = true;
       if (!start.unknown) return;
@@ -92,7 +93,7 @@ export class FramesEndpoint {
 
   constructor(room: Room, location: LocationConfig, isOnce: boolean, hooks: LocationHooks | null) {
     this.#form = new FramesForm(room, location, isOnce);
-    this.#format = shelfOf(room.store).eventFrames;
+    this.#format = shelfOf(room.store).frames(location.presence !== null).eventFrames;
     this.#presenter = new Presenter(location, true);
     this.#hooks = hooks;
     this.#neverIdle = isNeverIdle(room.idleSec * 1000, this.#form.pingMs, this.#form.ttlMs);

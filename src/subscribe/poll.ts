@@ -80,6 +80,7 @@ export class PollEndpoint {
     const starts = this.#starts(seats, asked);
     const missing = [...lostOf(seats, starts)];
     const answer = this.#answerNow(seats, starts, asked, presentation, missing);
+    this.#passed(located, seats);
     return answer ?? this.#notModified(asked, presentation, missing);
   }
 
@@ -94,7 +95,10 @@ export class PollEndpoint {
     const starts = this.#starts(seats, asked);
     const immediate = this.#presenter.immediate(located, callback);
     const now = this.#answerNow(seats, starts, asked, immediate, [...lostOf(seats, starts)]);
-    if (now !== null) return now;
+    if (now !== null) {
+      this.#passed(located, seats);
+      return now;
+    }
     const { request } = located;
     const line =
       this.#neverIdle || server === null || located.isDirect
@@ -111,6 +115,13 @@ export class PollEndpoint {
     const { promise, resolve } = Promise.withResolvers<Response>();
     wait({ resolve });
     return promise;
+  }
+
+  #passed(located: LocatedRequest, seats: readonly Seat[]): void {
+    this.#hooks?.passed?.(
+      located,
+      seats.map(({ name }) => name),
+    );
   }
 
   #wait(poll: HeldPoll, located: LocatedRequest, seats: readonly Seat[]): void {

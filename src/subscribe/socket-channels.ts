@@ -33,6 +33,7 @@ export function standIn(
     const start = room.backlog.start(seat, place, asked, tellsGaps);
     const historyUntil = isOwedAll ? start.historyUntil : start.newest;
     const subscription = new TopicSubscription(channel, peer, start.afterId, historyUntil);
+    room.backlog.followPresence(subscription, seat, place, asked, peer.format);
     wanted.push(subscription);
     if (start.unknown && isOwedAll) lost.push(subscription);
   });

@@ -92,8 +92,11 @@ export class StreamForm implements HeldForm {
     const format = (kind: TemplateKind): Format =>
       shelf.padded(kind, messageTemplate, padding, group?.messageMin ?? 0);
     if (this.#positioned) {
-      this.#oneChannel = format("positioned events");
-      this.#severalChannels = format("several positioned events");
+      const tellsPresence = location.presence !== null;
+      this.#oneChannel = format(tellsPresence ? "positioned events with presence" : "positioned events");
+      this.#severalChannels = format(
+        tellsPresence ? "several positioned events with presence" : "several positioned events",
+      );
     } else {
       this.#oneChannel = format(isEventSource ? "events" : "text");
       this.#severalChannels = this.#oneChannel;
@@ -158,6 +161,7 @@ export class StreamForm implements HeldForm {
       const start = this.tellsLossInside ? asIs : backlog.behindLoss(standing, asIs).start;
       const historyUntil = this.#isOwedAll ? start.historyUntil : start.newest;
       const subscription = new StreamSubscription(channel, held, start.afterId, historyUntil);
+      backlog.followPresence(subscription, standing, place, asked, held.format);
       held.subscriptions.push(subscription);
       if (start.unknown && held.format.tellsGaps) lost.push(subscription);
     });

@@ -52,12 +52,14 @@ export class WebSocketEndpoint {
     this.inquiry = inquiry;
     this.#publishChannel = optionalLocationValue(location, location.websocketPublishChannel);
     const shelf = shelfOf(room.store);
+    const frames = shelf.frames(location.presence !== null);
     this.#formats = {
       template: shelf.template("text", location.messageTemplate),
-      json: shelf.json,
-      msgpack: shelf.msgpack,
+      json: frames.json,
+      msgpack: frames.msgpack,
     };
-    this.#severalFormats = { ...this.#formats, json: shelf.severalJson, msgpack: shelf.severalMsgpack };
+    const { severalJson, severalMsgpack } = frames;
+    this.#severalFormats = { ...this.#formats, json: severalJson, msgpack: severalMsgpack };
   }
 
   /** For sockets in several channels at once. */

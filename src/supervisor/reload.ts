@@ -25,6 +25,7 @@ const STORE_NAMES: Readonly<Record<keyof StoreConfig, string>> = {
   channels: "store channel capacity",
   ringSize: "store ring size",
   keys: "number of idempotency keys",
+  members: "number of presence members",
   keep: "whether the store is kept",
   zone: "zone name",
 };

@@ -40,6 +40,7 @@ export class StorePlace {
     if (this.#isThrowAway) {
       rmSync(this.path, { force: true });
       rmSync(`${this.path}.lock`, { force: true });
+      rmSync(`${this.path}.members`, { force: true });
       this.#removeSockets();
     }
     closeSync(this.lockDescriptor);

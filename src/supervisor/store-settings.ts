@@ -5,7 +5,9 @@
 import { dirname, resolve } from "node:path";
 import type { Config, WebhooksConfig } from "../config/model.ts";
 import { compilePatterns, NOTHING, together } from "../config/patterns.ts";
+import { membersRoom } from "../config/presence.ts";
 import { isInMemory } from "../store/mapping.ts";
+import type { MembersRoom } from "../store/members-file.ts";
 import type { WebhookPolicy } from "../store/policy.ts";
 import type { StorePolicy, StoreShape } from "../store/store.ts";
 import { SHARED_MEMORY } from "./paths.ts";
@@ -18,8 +20,14 @@ export function storeShape(config: Config, path: string): StoreShape {
   const { size, blockSize, channels, ringSize, keys } = config.store;
   const workerSlots = slotsFor(config.workers);
   const clustered = Boolean(config.cluster);
-  return { path, size, blockSize, channels, ringSize, workerSlots, clustered, keys };
+  const members = roomForMembers(config);
+  const shape = { path, size, blockSize, channels, ringSize, workerSlots, clustered, keys };
+  return members === null ? shape : { ...shape, members };
 }
+
+/** null: nobody is counted anywhere. */
+export const roomForMembers = ({ locations, store }: Config): MembersRoom | null =>
+  membersRoom(locations, store.members);
 
 /** What to say of a `sync` that can do nothing; null = it can, or there is none. Told by `check` and at the start. */
 export function pointlessSync(

@@ -24,7 +24,7 @@ import { listenForSignals, outliveLogReader } from "./signals.ts";
 import { StoreFlusher } from "./store-flusher.ts";
 import { StoreMender } from "./store-mender.ts";
 import { StorePlace } from "./store-place.ts";
-import { storePolicy, storeShape } from "./store-settings.ts";
+import { roomForMembers, storePolicy, storeShape } from "./store-settings.ts";
 import type { SupervisionEnd, SupervisorOptions } from "./supervision.ts";
 
 type Faults = readonly string[];
@@ -246,7 +246,20 @@ class Supervisor {
       ];
     }
     for (const warning of plan.warnings) log("warn", warning);
+    const noTable = this.#makeMembers(config);
+    if (noTable !== null) return [noTable];
     return this.#stopping ? NO_FAULTS : await this.#changeGeneration(config);
+  }
+
+  /** The first location that counts members needs their table; null: it is there, or not needed. */
+  #makeMembers(config: Config): string | null {
+    const room = roomForMembers(config);
+    try {
+      if (room !== null) this.#store?.needMembers(room);
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
   }
 
   async #changeGeneration(config: Config): Promise<Faults> {

@@ -1,6 +1,6 @@
 /**
  * Positions a client sends back to go on where it stopped: sluice's own token (`<life>-<pos>[,<pos>…]`, one position per
- * channel of the connection, in path order; `<pos>.<number>` for those who are told who comes and goes) and the tag of push-stream spec 4.7. Written by fanout, read by subscribe.
+ * channel of the connection, in path order; `<pos>~<number>` for those who are told who comes and goes) and the tag of push-stream spec 4.7. Written by fanout, read by subscribe.
  *
  * The life says what the numbers count: it is made of the store's epoch and the names of the channels, so a token of a lost
  * store, of other channels or of the same in another order is recognised as foreign and never taken for a place in these.
@@ -14,7 +14,7 @@ const MAX_LIFE_DIGITS = 11;
 const MAX_POSITION_DIGITS = 16;
 const DASH = 0x2d;
 const COMMA = 0x2c;
-const DOT = 0x2e;
+const TILDE = 0x7e;
 const ZERO = 0x30;
 const LOWER_A = 0x61;
 
@@ -50,7 +50,7 @@ export function pushPosition(writer: ByteWriter, { life, positions, numbers }: P
     writer.pushInteger(positions[i] ?? 0);
     const number = numbers?.[i] ?? 0;
     if (number === 0) continue;
-    writer.pushByte(DOT);
+    writer.pushByte(TILDE);
     writer.pushInteger(number);
   }
 }
@@ -59,7 +59,7 @@ export function pushPosition(writer: ByteWriter, { life, positions, numbers }: P
 export function formatPosition({ life, positions, numbers }: Position): string {
   const places = positions.map((position, i) => {
     const number = numbers?.[i] ?? 0;
-    return number === 0 ? position : `${position}.${number}`;
+    return number === 0 ? position : `${position}~${number}`;
   });
   return `${life}-${places.join(",")}`;
 }
@@ -79,10 +79,10 @@ export function parsePosition(text: string, maxPositions: number): Position | nu
     if (positions.length === maxPositions) return null;
     const comma = text.indexOf(",", start);
     const end = comma < 0 ? text.length : comma;
-    const dot = text.indexOf(".", start);
-    const hasNumber = dot >= 0 && dot < end;
-    const position = parseDigits(text, start, hasNumber ? dot : end, 10, MAX_POSITION_DIGITS);
-    const number = hasNumber ? parseDigits(text, dot + 1, end, 10, MAX_POSITION_DIGITS) : 0;
+    const tilde = text.indexOf("~", start);
+    const hasNumber = tilde >= 0 && tilde < end;
+    const position = parseDigits(text, start, hasNumber ? tilde : end, 10, MAX_POSITION_DIGITS);
+    const number = hasNumber ? parseDigits(text, tilde + 1, end, 10, MAX_POSITION_DIGITS) : 0;
     // A number of 0 is not written.
     if (position < 0 || number < 0 || (hasNumber && number === 0)) return null;
     positions.push(position);

@@ -54,7 +54,7 @@ test("check of a bad file prints every fault on stderr and returns 2", () => {
     out: "",
     err: `/c.toml:1: workers = 0: workers cannot be zero.
 /c.toml:3: store.sise = 1: unknown option, did you mean size?
-/c.toml:4: location[0]: location has no role, set one of publisher, subscriber, statistics, stub_status, page, pushstream_client, sluice_client, examples, root, alias, handler, revoke, proxy, empty.
+/c.toml:4: location[0]: location has no role, set one of publisher, subscriber, statistics, stub_status, page, pushstream_client, sluice_client, examples, root, alias, handler, revoke, proxy, presence_list, empty.
 /c.toml: 3 faults
 `,
   });

@@ -96,6 +96,7 @@ describe("defaults of a file", () => {
       channels: 0,
       ringSize: 65_536,
       keys: 65_536,
+      members: 8192,
       keep: true,
       zone: "push_stream_module",
     });
@@ -137,6 +138,7 @@ describe("defaults of a file", () => {
       {
         match: "= /p",
         role: { kind: "publisher", admin: false },
+        presence: null,
         isInternal: false,
         satisfiesAny: false,
         limitExcept: null,

@@ -44,7 +44,13 @@ describe("layoutOf", () => {
       "HEAD_SIZE",
       "HEAD_EPOCH",
     ]);
-    for (const name of ["HEAD_CREATED", "HEAD_DELETIONS", "HEAD_EVICTED", "HEAD_INTERNAL_BEFORE"])
+    for (const name of [
+      "HEAD_CREATED",
+      "HEAD_DELETIONS",
+      "HEAD_EVICTED",
+      "HEAD_INTERNAL_BEFORE",
+      "HEAD_PRESENCE_EVENTS",
+    ])
       wide.add(name);
     const lists = new Set(["HEAD_STORED", "HEAD_TRANSIENT", "HEAD_LIVING", "HEAD_DELETED", "HEAD_TRASHED"]);
     for (const name of ["HEAD_INTERNAL", "HEAD_INTERNAL_CHANNELS"]) lists.add(name);

@@ -35,6 +35,7 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
       channels: 64,
       ringSize: 256,
       keys: 1024,
+      members: 64,
       keep: true,
       zone: "test_zone",
     },
