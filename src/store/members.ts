@@ -64,9 +64,11 @@ import {
   unlinkFromWheel,
 } from "./member-lists.ts";
 import type { Members } from "./members-file.ts";
+import { copyName } from "./names.ts";
 import type { StorePolicy } from "./policy.ts";
-import { joinedBody, leftBody } from "./presence-body.ts";
+import { joinedBody, leftBody, memberNote } from "./presence-body.ts";
 import { publishPresence } from "./presence-events.ts";
+import { noteEvent } from "./webhook-log.ts";
 
 /** Whoever comes, as presence/ knows it. */
 export interface Newcomer {
@@ -127,6 +129,7 @@ export function join(
   linkInChannelOf(members, record);
   showRecord(members, record);
   members.f64[MH_COUNTS + COUNT_JOINS] = members.f64[MH_COUNTS + COUNT_JOINS]! + 1;
+  noteMember(table, "joined", index, record, nowSec);
   if (isTold(members, index, record, nowSec))
     publishPresence(arena, members, table.policy, index, joinedBody(members, record, nowSec), nowSec);
   return record;
@@ -173,10 +176,27 @@ export function remove(table: Table, record: number, nowSec: number): void {
   unlinkByHash(members, record);
   unlinkFromChannelOf(members, record);
   members.f64[MH_COUNTS + COUNT_LEAVES] = members.f64[MH_COUNTS + COUNT_LEAVES]! + 1;
+  if (isCurrent) noteMember(table, "left", index, record, nowSec);
   const isNamed = isCurrent && isTold(members, index, record, nowSec);
   const body = isNamed ? leftBody(members, record, nowSec) : null;
   freeRecord(members, record);
   if (body !== null) publishPresence(arena, members, policy, index, body, nowSec);
+}
+
+/** Webhooks are told of each, also where subscribers are told counts alone; not of those whose names nobody is told. */
+function noteMember(
+  { arena, members, policy }: Table,
+  kind: "joined" | "left",
+  index: number,
+  record: number,
+  nowSec: number,
+): void {
+  const tells = policy.webhooks?.tellsMembers;
+  if (tells === undefined || (members.u32[memberWord(members, record) + MB_FLAGS]! & MEMBER_LISTED) === 0)
+    return;
+  const channel = copyName(arena, index);
+  if (!tells(channel, kind)) return;
+  noteEvent(arena, policy, { kind, channel, members: memberNote(members, record, nowSec) }, nowSec);
 }
 
 /** Only how many there are is told from now on. */

@@ -24,6 +24,8 @@ export interface WebhookPolicy {
   readonly backlogBytes: number;
   /** Whether some webhook wants to know who is in this channel. Asked under the lock, for the first of them. */
   readonly isWatched: (channel: Uint8Array) => boolean;
+  /** Whether some webhook is told of members who join this channel, or leave it. Absent: none is. Asked under the lock. */
+  readonly tellsMembers?: (channel: Uint8Array, kind: "joined" | "left") => boolean;
 }
 
 /** Whether a name stands for a wildcard channel (push-stream spec 3.6): a plain starts-with. */

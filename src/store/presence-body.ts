@@ -30,6 +30,14 @@ export const leftBody = (members: Members, record: number, nowSec: number): Uint
 export const countBody = (event: "occupancy" | "reset", count: number, nowSec: number): Uint8Array =>
   encoder.encode(`{"event":"${event}","count":${count},"time":${nowSec}}`);
 
+/** What webhooks are told: the same without its braces and the kind, which they say themselves. */
+export function memberNote(members: Members, record: number, nowSec: number): Uint8Array {
+  const body = named(members, record, "join", nowSec);
+  return body.subarray(KIND_LENGTH, body.length - 1);
+}
+
+const KIND_LENGTH = '{"event":"join",'.length;
+
 function named(members: Members, record: number, event: "join" | "leave", nowSec: number): Uint8Array {
   const { u32, u8, layout } = members;
   const at = memberWord(members, record);

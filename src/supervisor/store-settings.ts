@@ -44,11 +44,18 @@ export function pointlessSync(
 function webhookPolicy(webhooks: WebhooksConfig | null): WebhookPolicy | null {
   if (webhooks === null) return null;
   const { hooks, backlogBytes } = webhooks;
-  const watching = hooks.filter(({ events }) => events.includes("occupied") || events.includes("vacated"));
-  const patterns = watching.map(({ channels }) => compilePatterns(channels, null)).reduce(together, NOTHING);
+  const channelsOf = (...kinds: readonly string[]) => {
+    const watching = hooks.filter(({ events }) => events.some((event) => kinds.includes(event)));
+    const patterns = watching
+      .map(({ channels }) => compilePatterns(channels, null))
+      .reduce(together, NOTHING);
+    return (channel: Uint8Array) => patterns.covers(Buffer.from(channel).toString("latin1"));
+  };
+  const tells = { joined: channelsOf("joined"), left: channelsOf("left") };
   return {
     backlogBytes,
-    isWatched: (channel) => patterns.covers(Buffer.from(channel).toString("latin1")),
+    isWatched: channelsOf("occupied", "vacated"),
+    tellsMembers: (channel, kind) => tells[kind](channel),
   };
 }
 

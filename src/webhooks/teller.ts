@@ -6,7 +6,7 @@
  * What the ring has is owed to it (store/slots.ts), so a message is not dropped before it was told. Where one is gone all the same, because it
  * was evicted or the ring went round, a `gap` is told in its place.
  */
-import { FLAG_DELETION, FLAG_UNTOLD } from "../message.ts";
+import { FLAG_DELETION, FLAG_PRESENCE, FLAG_UNTOLD } from "../message.ts";
 import { Message } from "../store/message-view.ts";
 import { RingEntry } from "../store/ring.ts";
 import type { Store } from "../store/store.ts";
@@ -16,6 +16,9 @@ import { GAP } from "./interest.ts";
 import { pushDeleted, pushPublished } from "./members.ts";
 
 /** Told under one hold of the lock. */
+/** Of members webhooks are told where they are counted (store/members.ts). */
+const NOT_TOLD = FLAG_UNTOLD | FLAG_PRESENCE;
+
 const NOTES_A_SLICE = 32;
 const BYTES_A_SLICE = 128 * 1024;
 const ENTRIES_A_SLICE = 1024;
@@ -99,7 +102,7 @@ export class Teller {
     const message = this.#message;
     if (!this.#options.store.read(block, stamp, message)) this.#lost++;
     else if ((message.flags & FLAG_DELETION) !== 0) this.#noteDeleted(known);
-    else if (known.published && (message.flags & FLAG_UNTOLD) === 0) this.#notePublished(index, known);
+    else if (known.published && (message.flags & NOT_TOLD) === 0) this.#notePublished(index, known);
   }
 
   #noteDeleted({ deleted, name }: Known): void {
