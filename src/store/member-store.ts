@@ -17,7 +17,6 @@ import {
   MH_BASE,
   MH_CHANGING,
   MH_COUNTS,
-  MH_DUE,
   MH_SECRET,
   MH_SWEPT_SEC,
   MH_USED,
@@ -122,7 +121,8 @@ export class MemberStore {
   look(nowMs: number): boolean {
     const nowSec = Math.floor(nowMs / 1000);
     const { u32 } = this.#members;
-    if (u32[MH_SWEPT_SEC] === nowSec && u32[MH_DUE] === 0) return true;
+    // The first of the workers in this second has done it.
+    if (u32[MH_SWEPT_SEC] === nowSec && u32[MH_USED] === 0) return true;
     let isOver = true;
     this.#locked(nowMs, (under) => {
       isOver = leaveLate(under, nowSec);

@@ -6,7 +6,10 @@ import { channelWord } from "./arena.ts";
 import { subscriberCountOf } from "./channels.ts";
 import { CH_INCARNATION } from "./layout.ts";
 import {
+  LONGEST_LINGER_SEC,
+  MB_CHANNEL,
   MB_LEAVES_SEC,
+  MB_WHEEL_NEXT,
   MC_COUNT,
   MC_FULL_SEC,
   MC_INCARNATION,
@@ -41,23 +44,26 @@ export function leaveLate(table: Table, nowSec: number): boolean {
   const { members } = table;
   const { u32 } = members;
   let left = LEAVE_A_SLICE;
-  // Seconds that lie further back have the same place in the wheel.
-  let sec = Math.max(u32[MH_SWEPT_SEC]!, nowSec - WHEEL_SLOTS);
-  for (; sec <= nowSec; sec++) {
-    let record = firstOfSecond(members, sec);
-    for (; record !== 0 && left > 0; left--) {
-      // Of a second that has the same place and is to come: the clock was set back.
-      if (u32[memberWord(members, record) + MB_LEAVES_SEC]! > nowSec) break;
-      beginChange(members, u32[memberWord(members, record)]! - 1);
-      remove(table, record, nowSec);
-      endChange(members);
-      record = firstOfSecond(members, sec);
+  // Seconds that lie further back have the same place in the wheel; none lies ahead, unless the clock was set back.
+  let sec = Math.min(nowSec, Math.max(u32[MH_SWEPT_SEC]!, nowSec - WHEEL_SLOTS));
+  for (; sec <= nowSec && left > 0; sec++) {
+    for (let record = firstOfSecond(members, sec); record !== 0 && left > 0; ) {
+      const at = memberWord(members, record);
+      const next = u32[at + MB_WHEEL_NEXT]!;
+      const inSec = u32[at + MB_LEAVES_SEC]! - nowSec;
+      // Nobody lingers so long: that was by another clock.
+      if (inSec <= 0 || inSec > LONGEST_LINGER_SEC + 1) {
+        beginChange(members, u32[at + MB_CHANNEL]! - 1);
+        remove(table, record, nowSec);
+        endChange(members);
+        left--;
+      }
+      record = next;
     }
-    if (left === 0) break;
   }
-  // The second of now is not over: somebody may be put into it yet.
-  u32[MH_SWEPT_SEC] = Math.min(sec, nowSec);
-  return sec > nowSec;
+  // The second of now is not over, and the last one may not have been gone through: both are looked at again.
+  u32[MH_SWEPT_SEC] = left > 0 ? nowSec : sec - 1;
+  return left > 0;
 }
 
 /** How many channels there are to look at. */

@@ -5,7 +5,7 @@
  *   publish, deletion ──► ring ──► teller ──┐
  *   first subscriber  ──► (under the lock) ─┼─► internal channel `webhooks` ──► a sender each ──► POST
  *   nobody for 5 s    ──► occupancy ────────┤
- *   member in, out    ──► tell ─────────────┘
+ *   member in, out    ──► (under the lock) ─┘
  */
 import type { WebhookConfig, WebhooksConfig } from "../config/model.ts";
 import { causeOf, log } from "../log.ts";
