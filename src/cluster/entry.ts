@@ -110,6 +110,12 @@ export function readId(id: Buffer): { term: number; n: number } {
   return { term, n: number() };
 }
 
+/** Where an entry stands that cannot be read, and whether it is a message's; null: nothing of it can be read. */
+export function readPlace([id, fields]: RawEntry): { term: number; n: number; isMessage: boolean } | null {
+  const { term, n } = readId(id);
+  return isFaulty ? null : { term, n, isMessage: fields[1]?.[0] === MESSAGE };
+}
+
 export function readEntry(shard: number, [id, fields]: RawEntry): Entry | null {
   const { term, n } = readId(id);
   const head = fields[1];

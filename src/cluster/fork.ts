@@ -51,6 +51,19 @@ export class Fork {
     this.#cursor = { term, n };
   }
 
+  /** An entry that cannot be read; of a message it is told that it is missed. */
+  passOver({
+    term,
+    n,
+    shard,
+    isMessage,
+  }: Pick<LogPlace, "term" | "n" | "shard"> & { isMessage: boolean }): void {
+    this.#know(shard);
+    const { term: before, n: last } = this.#cursor;
+    if (before !== 0 && (isMessage || term !== before || n !== last + 1)) this.#isBroken = true;
+    this.#cursor = { term, n };
+  }
+
   /** The first entry of an incarnation is about to be applied. */
   async meet(
     redis: Redis,

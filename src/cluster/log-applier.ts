@@ -7,7 +7,7 @@ import type { ClusterConfig } from "../config/model.ts";
 import { log } from "../log.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { LogPlace, ReplicaStore } from "../store/replica-store.ts";
-import { type Entry, type RawEntry, readEntry } from "./entry.ts";
+import { type Entry, type RawEntry, readEntry, readPlace } from "./entry.ts";
 import { Fork } from "./fork.ts";
 import { type ShardKeys, shardOf } from "./keys.ts";
 import type { Note } from "./notes.ts";
@@ -64,7 +64,7 @@ export class LogApplier {
     for (const each of raw) {
       const entry = readEntry(shard, each);
       if (entry === null) {
-        this.#skip(each);
+        await this.#passOver(each);
         continue;
       }
       const { place } = entry;
@@ -100,11 +100,18 @@ export class LogApplier {
     }
   }
 
-  #isSkipTold = false;
-  /** Of a version to come, or not of sluice at all: the cursor goes over it with the next one that can be read. */
-  #skip([id]: RawEntry): void {
-    if (!this.#isSkipTold)
-      log("error", "the log has an entry that this version cannot read", { id: id.toString() });
-    this.#isSkipTold = true;
+  #isStrangeTold = false;
+  /** Of a version to come, or not of sluice at all. */
+  async #passOver(raw: RawEntry): Promise<void> {
+    const { replica, shard } = this.#options;
+    const place = readPlace(raw);
+    if (!this.#isStrangeTold)
+      log("error", "another version of sluice writes to the log: what this one cannot read is passed over", {
+        entry: raw[0].toString(),
+      });
+    this.#isStrangeTold = true;
+    if (place === null || replica.hasReached(shard, place.term, place.n)) return;
+    this.#fork.passOver({ shard, ...place });
+    while (!replica.passOver(shard, place.term, place.n)) await Bun.sleep(BUSY_MS);
   }
 }

@@ -114,14 +114,19 @@ export class ReplicaStore {
     return true;
   }
 
-  /** Another log than the one that was read: its first entry is the next one. False: busy. */
-  beginLog(shard: number): boolean {
+  /** Nothing of an entry but its place can be read. False: busy. */
+  passOver(shard: number, term: number, n: number): boolean {
     if (!tryAcquire(this.#arena, REQUEST_MS)) return false;
     const at = shardWord(shard);
-    setWide(this.#arena.u32, at + SHARD_N, 0);
-    setWide(this.#arena.u32, at + SHARD_TERM, 0);
+    setWide(this.#arena.u32, at + SHARD_N, n);
+    setWide(this.#arena.u32, at + SHARD_TERM, term);
     release(this.#arena);
     return true;
+  }
+
+  /** Another log than the one that was read: its first entry is the next one. False: busy. */
+  beginLog(shard: number): boolean {
+    return this.passOver(shard, 0, 0);
   }
 
   tornChannels(fork: Fork, isOfShard: (name: Uint8Array) => boolean): Torn[] | null {

@@ -8,7 +8,9 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { freePort, until } from "../binary/running-server.ts";
 
-export const hasRedis = Bun.which("redis-server") !== null;
+/** Debian's Redis, or Valkey where that is what there is. */
+const SERVER = ["redis-server", "valkey-server"].find((name) => Bun.which(name) !== null) ?? null;
+export const hasRedis = SERVER !== null;
 
 /** One redis-server with a folder of its own. */
 export class Engine {
@@ -29,7 +31,7 @@ export class Engine {
     const here = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder, "--save", ""];
     // A replica is not made to wait for others that may come.
     const base = [...here, "--repl-diskless-sync-delay", "0"];
-    const command = ["redis-server", ...base, ...this.#options];
+    const command = [SERVER ?? "redis-server", ...base, ...this.#options];
     this.process = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
     const password = this.#options[this.#options.indexOf("--requirepass") + 1];
     const isLocked = this.#options.includes("--requirepass");

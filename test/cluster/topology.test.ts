@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { shardOf } from "../../src/cluster/keys.ts";
 import { freePort, layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { Engine, hasRedis } from "./engine.ts";
 import { Reader } from "./reader.ts";
@@ -84,7 +85,7 @@ describe.if(hasRedis)("engines", () => {
     sentinel.close();
   }, 60_000);
 
-  test("a Redis Cluster of three, and the slot of the log is moved to another server", async () => {
+  test("three shards on a Redis Cluster of three, and the slot of one is moved to another server", async () => {
     const servers: Engine[] = [];
     for (let count = 0; count < 3; count++)
       servers.push(await engine("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"));
@@ -98,18 +99,43 @@ describe.if(hasRedis)("engines", () => {
       await until("the cluster to be formed", async () =>
         String(await server.call("CLUSTER", "INFO")).includes("cluster_state:ok"),
       );
-    const cluster = `engine = "redis+cluster://${addresses.join(",")}"`;
+    const cluster = `engine = "redis+cluster://${addresses.join(",")}"\nshards = 3`;
     const a = await node("a", cluster);
     const b = await node("b", cluster);
-    const reader = await new Reader("room", b).start();
-    for (let count = 0; count < 20; count++) expect(await taken(a, `m${count}`)).toBe(true);
-    await until("the messages", () => reader.texts.length === 20);
-    await moveSlot(servers, "{sluice:main:0}meta");
-    await until("a message to be taken", async () => await taken(b, "after"));
-    await until("it to arrive", () => reader.texts.at(-1) === "after");
+    // One in each shard, and all of them together.
+    const rooms = [0, 1, 2].map((shard) => channelIn(shard, 3));
+    const all = rooms.join("/");
+    const readers = [...rooms, all].map((channel) => new Reader(channel, b));
+    for (const reader of readers) await reader.start();
+    const post = async (at: RunningServer, channels: string, text: string): Promise<boolean> =>
+      (await at.publish(channels, text)).status === 200;
+    for (let count = 0; count < 5; count++)
+      for (const channels of [...rooms, all]) expect(await post(a, channels, `m${count}`)).toBe(true);
+    await until("the messages", () => readers.at(-1)?.texts.length === 30);
+    for (const reader of readers.slice(0, 3)) await until("its messages", () => reader.texts.length === 10);
+    await moveSlot(servers, "{sluice:main:1}meta");
+    await until("a message to be taken", async () => await post(b, rooms[1] ?? "", "after"));
+    for (const reader of [readers[1], readers[3]])
+      await until("it to arrive", () => reader?.texts.at(-1) === "after");
     // Another server, with all there was: nobody is told anything.
-    expect([reader.texts.length, reader.gaps]).toEqual([21, 0]);
-    await reader.stop();
+    expect(readers.map(({ texts, gaps }) => [texts.length, gaps])).toEqual([
+      [10, 0],
+      [11, 0],
+      [10, 0],
+      [31, 0],
+    ]);
+    for (const reader of readers) await reader.move(a);
+    expect(await post(b, all, "to all")).toBe(true);
+    await until("it to arrive on the other", () => readers.every(({ texts }) => texts.includes("to all")));
+    expect(readers.every(({ gaps }) => gaps === 0)).toBe(true);
+    const total = async (at: RunningServer): Promise<unknown> =>
+      JSON.parse((await at.request("/channels-stats")).text).published_messages;
+    for (const at of [a, b]) expect(await total(at)).toBe(34);
+    const gone = await b.request(`/pub?id=${all}`, { method: "DELETE" });
+    expect(gone.status).toBe(200);
+    for (const room of rooms)
+      await until("it to be gone on the other", async () => (await a.statistics(room)).stored_messages === 0);
+    for (const reader of readers) await reader.stop();
   }, 60_000);
 
   test("TLS to an engine whose certificate an own authority has signed; without that authority it is refused", async () => {
@@ -157,6 +183,14 @@ class SentinelView {
 
   close(): void {
     this.#view?.disconnect();
+  }
+}
+
+/** A name of that shard. */
+function channelIn(shard: number, shards: number): string {
+  for (let at = 0; ; at++) {
+    const name = `room-${at}`;
+    if (shardOf(Buffer.from(name), shards) === shard) return name;
   }
 }
 
