@@ -53,7 +53,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   supervisor: ["leaves", "app", "cluster", "store", "config", "handlers"],
   verify: ["leaves", "store"],
-  cli: ["leaves", "webhooks", "verify", "access", "supervisor", "cluster", "config", "wire", "handlers"],
+  cli: [
+    "leaves",
+    "client",
+    "webhooks",
+    "verify",
+    "access",
+    "supervisor",
+    "cluster",
+    "config",
+    "wire",
+    "handlers",
+  ],
   main: ["cli"],
 };
 

@@ -6,6 +6,7 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { addAccessCommands } from "./access-commands.ts";
 import { DEFAULT_URL } from "./client/endpoint.ts";
+import { TRANSPORTS } from "./client/follow.ts";
 import { SHELLS, type Shell } from "./completions.ts";
 import { addConfigCommands, FOREIGN } from "./config-commands.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
@@ -18,7 +19,7 @@ import type { ServeOptions } from "./serve.ts";
 import { addServiceCommands } from "./service-commands.ts";
 import type { StatsOptions } from "./stats.ts";
 import { printable, stderrStyle, stdoutStyle } from "./style.ts";
-import { type SubOptions, TRANSPORTS } from "./sub.ts";
+import type { SubOptions } from "./sub.ts";
 import { addVerify } from "./verify-commands.ts";
 import { versionText } from "./version.ts";
 import { addWebhookCommands } from "./webhook-commands.ts";

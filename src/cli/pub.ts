@@ -7,8 +7,7 @@ import { type ChannelInfo, parseJson, readChannelInfos } from "./client/channel-
 import { parseBaseUrl, publishUrl } from "./client/endpoint.ts";
 import { explainOf, refusedSentence } from "./client/http.ts";
 import { LineSplitter } from "./client/line-splitter.ts";
-import { MessageTooLarge, PendingBytes } from "./client/pending-bytes.ts";
-import { MAX_MESSAGE_BYTES } from "./client/transport.ts";
+import { MAX_MESSAGE_BYTES, MessageTooLarge, PendingBytes } from "./client/pending-bytes.ts";
 import { CommandFailure, ExitCode, usageFault } from "./failure.ts";
 import { writeOut } from "./output.ts";
 import { newKey, patientPost } from "./patient-post.ts";

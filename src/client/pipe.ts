@@ -60,6 +60,8 @@ export interface PipeRequest {
 }
 
 const PROTOCOL = "sluice.json.v1";
+/** What never ends must not eat this machine's memory. */
+const MOST_UNITS = 2 ** 26;
 /** A poll that is answered at once with nothing must not become a flood. */
 const LEAST_POLL_MS = 500;
 
@@ -91,7 +93,8 @@ function openSocket({ url, token }: PipeRequest, { frame, end }: Listener): Pipe
 function openAnswers({ kind, url, token, credentials }: PipeRequest, { frame, end }: Listener): Pipe {
   const abort = new AbortController();
   const { signal } = abort;
-  const init: RequestInit = { signal, cache: "no-store" };
+  // Bun gives up a quiet answer after five minutes; browsers and Node know no such field.
+  const init: RequestInit & { timeout: false } = { signal, cache: "no-store", timeout: false };
   if (token) init.headers = { Authorization: `Bearer ${token}` };
   if (credentials) init.credentials = credentials;
   let isEmpty = true;
@@ -126,6 +129,7 @@ async function readLines({ body }: Response, take: (line: string) => void): Prom
     if (done) return;
     const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
     rest = lines.pop() ?? "";
+    if (rest.length > MOST_UNITS) throw new Error("a message has no end");
     lines.forEach(take);
   }
 }

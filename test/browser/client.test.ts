@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
+import { SurePublisher } from "../client/sure-publisher.ts";
 
 const ROUNDS = Number(process.env["SLUICE_ROUNDS"] ?? 1);
 const BROWSERS = [
@@ -46,7 +47,7 @@ describe.each(BROWSERS)("$browser", ({ browser: name, path }) => {
   let page: Page;
   let pages: string;
   let toml: string;
-  let published = 0;
+  const publisher = new SurePublisher(() => server, ["news"]);
 
   beforeAll(async () => {
     if (!isThere) return;
@@ -85,23 +86,14 @@ default_type = "text/html; charset=utf-8"
       return states.length === 3 && states.every((state) => state === "open");
     });
 
-  async function publish(count: number): Promise<void> {
-    for (let sent = 0; sent < count; sent++) {
-      published++;
-      await until("it is published", async () => {
-        const answer = await server.publish("news", String(published)).catch(() => null);
-        const known = async () => (await server.statistics("news").catch(() => null))?.published_messages;
-        return answer?.status === 200 || (await known()) === published;
-      });
-    }
-  }
-
   async function expectAll(): Promise<void> {
-    await until("all have all", async () => (await seen()).got.length >= 3 * published, 20_000);
+    await until("all have all", async () => (await seen()).got.length >= 3 * publisher.published, 20_000);
     const { got } = await seen();
-    const wanted = Array.from({ length: published }, (_, i) => String(i + 1));
+    const wanted = publisher.wanted("news");
     for (const transport of ["websocket", "sse", "poll"]) {
-      const its = got.filter((line) => line.startsWith(transport)).map((line) => line.split(" ")[1]);
+      const its = got
+        .filter((line) => line.startsWith(transport))
+        .map((line) => line.slice(transport.length + 1));
       expect(its, `${transport} in ${name}`).toEqual(wanted);
     }
   }
@@ -111,20 +103,20 @@ default_type = "text/html; charset=utf-8"
     async () => {
       await allOpen();
       for (let round = 0; round < ROUNDS; round++) {
-        await publish(2);
+        await publisher.publish(2);
         const [pid = 0] = await server.workerPids();
         process.kill(pid, "SIGKILL");
-        await publish(3);
+        await publisher.publish(3);
         await expectAll();
         server.process.kill("SIGHUP");
-        await publish(3);
+        await publisher.publish(3);
         await expectAll();
         await page.reload();
-        await publish(3);
+        await publisher.publish(3);
         const { port, folder } = server;
         await server.stop(true);
         server = await startServer({ toml, port, folder });
-        await publish(3);
+        await publisher.publish(3);
         await expectAll();
         await allOpen();
       }

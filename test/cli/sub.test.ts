@@ -1,187 +1,191 @@
-/** `sluice sub` against the server double: receiving and resuming on each transport, gaps, refusals. */
+/** `sluice sub` against the compiled binary, through a proxy that cuts: what it prints, how it goes on, how it ends. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { freePort, layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
+import { Cutter } from "../client/cutter.ts";
+import { command, RunningSluice, runSluice } from "./run-sluice.ts";
 
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { freePort } from "../binary/running-server.ts";
-import { RunningSluice, runSluice } from "./run-sluice.ts";
-import { ServerDouble } from "./server-double.ts";
-
-let server: ServerDouble;
-beforeEach(() => {
-  server = ServerDouble.start();
-});
-afterEach(() => server.stop());
-
-const sub = (...args: string[]) => new RunningSluice(["sub", ...args, "--url", server.url]);
-const RESUMING = ["ws", "sse", "long-poll"] as const;
-
-/** Until the double has a subscriber again: on long polls "connected" is said before the request arrived. */
-async function standing(count = 1): Promise<void> {
-  const deadlineMs = performance.now() + 10_000;
-  while (server.subscribers() < count) {
-    if (performance.now() > deadlineMs) throw new Error("nobody subscribed");
-    await Bun.sleep(10);
-  }
-}
-
-describe("every transport", () => {
-  for (const transport of ["ws", "sse", "stream", "long-poll"] as const) {
-    test(`${transport}: prints what is published, counts, exits 0`, async () => {
-      const running = sub("ch1", "--transport", transport, "--count", "3");
-      await running.connected();
-      for (const text of ["one", "two é", "three"]) {
-        await standing();
-        server.publish("ch1", text);
-      }
-      expect(await running.ended()).toMatchObject({ code: 0, out: "one\ntwo é\nthree\n" });
-    });
-
-    test(`${transport}: --last asks for stored messages, once`, async () => {
-      for (const text of ["a", "b", "c"]) server.publish("ch1", text);
-      const running = sub("ch1", "--transport", transport, "--last", "2");
-      await running.until(({ out }) => out === "b\nc\n");
-      expect(server.requests[0]).toContain("/ch1.b2");
-      await standing();
-      await server.cut();
-      server.listen();
-      await running.connected(2);
-      await standing();
-      server.publish("ch1", "d");
-      await running.until(({ out }) => out.includes("d"));
-      expect((await running.stop()).out).toBe("b\nc\nd\n");
-    });
-
-    test(`${transport}: SIGINT and SIGTERM end it with 0 and without a word`, async () => {
-      for (const signal of ["SIGINT", "SIGTERM"] as const) {
-        const running = sub("ch1", "--transport", transport);
-        await running.connected();
-        const { code, err } = await running.stop(signal);
-        expect(code).toBe(0);
-        expect(err.trim().split("\n")).toHaveLength(1);
-      }
-    });
-
-    test(`${transport}: a refusal is one sentence with the server's reason, exit 1`, async () => {
-      server.refuse = { status: 403, explain: "Channel id not authorized for this method." };
-      const { code, out, err } = await runSluice([
-        "sub",
-        "ALL",
-        "--transport",
-        transport,
-        "--url",
-        server.url,
-      ]);
-      const reason = transport === "ws" ? "403 " : "403 Channel id not authorized for this method.";
-      expect({ code, out }).toEqual({ code: 1, out: "" });
-      expect(err).toStartWith(`sluice: ${server.url} refused: ${reason}`);
-    });
-
-    test(`${transport}: nobody there is one sentence, exit 1`, async () => {
-      const url = `http://127.0.0.1:${freePort()}`;
-      const { code, err } = await runSluice(["sub", "a", "--transport", transport, "--url", url]);
-      const sentence = `sluice: cannot reach ${url}: connection refused. Is "sluice serve" running?\n`;
-      expect({ code, err }).toEqual({ code: 1, err: sentence });
-    });
-  }
+const TRANSPORTS = ["ws", "sse", "stream", "long-poll"] as const;
+/** What no location has a prelude for, so that both listeners can have it. */
+const PINGED = 'header_template = " "\nping_message_interval = "300ms"';
+const toml = layout("[store]\nmax_messages_stored_per_channel = 4\n[limits]\nmax_channel_id_length = 30", {
+  sub: PINGED,
+  ev: PINGED,
+  ws: 'websocket_allow_subscribe = true\nping_message_interval = "300ms"',
 });
 
-describe("a connection that is cut", () => {
-  for (const transport of RESUMING) {
-    test(`${transport}: nothing lost, nothing twice, half a message discarded`, async () => {
-      const running = sub("ch1", "--transport", transport, "--json");
-      await running.connected();
-      await standing();
-      const sent: string[] = [];
-      const publish = (text: string) => {
-        sent.push(text);
-        server.publish("ch1", text);
-      };
-      publish("before");
-      await running.until(({ out }) => out.includes("before"));
-      for (let round = 0; round < 3; round++) {
-        await standing();
-        await server.cut(true);
-        publish(`while away ${round}a`);
-        publish(`while away ${round}b`);
-        server.listen();
-        await running.connected(round + 2);
-        await standing();
-        publish(`again ${round}`);
-        await running.until(({ out }) => out.includes(`again ${round}`));
-      }
-      const { out } = await running.stop();
-      expect(received(out)).toEqual(sent);
-    });
-  }
+let server: RunningServer;
+let cutter: Cutter;
+let channels = 0;
+const fresh = (): string => `sub${++channels}`;
 
-  test("ws, sse: several channels resume each from its own position", async () => {
-    for (const transport of ["ws", "sse"] as const) {
-      const running = sub("a", "b", "--transport", transport, "--json");
-      await running.connected();
-      await standing();
-      server.publish("b", `b1 ${transport}`);
-      await running.until(({ out }) => out.includes("b1"));
-      await server.cut();
-      server.publish("a", `a1 ${transport}`);
-      server.publish("b", `b2 ${transport}`);
-      server.listen();
-      await running.until(({ out }) => received(out).length >= 3);
-      expect(received((await running.stop()).out)).toEqual([
-        `b1 ${transport}`,
-        `a1 ${transport}`,
-        `b2 ${transport}`,
-      ]);
-      await server.cut();
-      server.listen();
-    }
-  });
-
-  test("stream: says that it cannot resume", async () => {
-    const running = sub("ch1", "--transport", "stream");
-    await running.connected();
-    await server.cut();
-    server.listen();
-    await running.connected(2);
-    expect((await running.stop()).err).toContain("! a plain stream cannot resume: messages");
-  });
-
-  test("long-poll: sends Last-Modified and Etag back", async () => {
-    const running = sub("ch1", "--transport", "long-poll", "--count", "2");
-    for (const text of ["1", "2"]) {
-      await standing();
-      server.publish("ch1", text);
-    }
-    await running.ended();
-    expect(server.requests[1]).toBe(
-      "GET /ev/ch1 if-modified-since=Tue, 14 Nov 2023 22:13:20 GMT if-none-match=W/100",
-    );
-  });
-
-  for (const transport of ["ws", "sse"] as const) {
-    test(`${transport}: messages that are no longer stored are told as a gap`, async () => {
-      const running = sub("ch1", "--transport", transport, "--json");
-      await running.connected();
-      await standing();
-      server.publish("ch1", "seen");
-      await running.until(({ out }) => out.includes("seen"));
-      await server.cut();
-      for (const text of ["lost 1", "lost 2", "lost 3", "kept"]) server.publish("ch1", text);
-      server.evict(4);
-      server.listen();
-      await running.until(({ out }) => out.includes("kept"));
-      const { out, err } = await running.stop();
-      expect(err).toContain("! 3 messages of ch1 were missed\n");
-      expect(out).toContain('{"kind":"gap","channel":"ch1","missed":3}\n');
-      expect(received(out)).toEqual(["seen", "kept"]);
-    });
-  }
+beforeAll(async () => {
+  server = await startServer({ toml });
+  cutter = new Cutter(server.port);
 });
+afterAll(async () => {
+  cutter.stop();
+  await server.stop();
+});
+
+const sub = (...args: string[]) => new RunningSluice(["sub", ...args, "--url", cutter.url]);
+const standing = (channel: string, count = 1): Promise<void> =>
+  until("somebody stands there", async () => (await server.statistics(channel)).subscribers === count);
 
 /** The texts of the messages in --json output. */
-const received = (out: string): string[] =>
+const received = (out: string): unknown[] =>
   out
     .split("\n")
     .filter((line) => line.startsWith('{"kind":"message"'))
-    .map((line) => {
-      const { data }: { data: string } = JSON.parse(line);
-      return data;
+    .map((line) => JSON.parse(line).data);
+
+describe.each(TRANSPORTS)("%s", (transport) => {
+  test("prints what is published, counts, exits 0", async () => {
+    const channel = fresh();
+    const running = sub(channel, "--transport", transport, "--count", "3");
+    await running.connected();
+    for (const text of ["one", "two é", "three"]) await server.publish(channel, text);
+    expect(await running.ended()).toMatchObject({ code: 0, out: "one\ntwo é\nthree\n" });
+  });
+
+  test("a connection that is cut: nothing lost, nothing twice, the old ones once, and what is gone is told", async () => {
+    const channel = fresh();
+    for (const text of ["a", "b", "c"]) await server.publish(channel, text);
+    const running = sub(channel, "--transport", transport, "--last", "2", "--json");
+    await running.until(({ out }) => received(out).length === 2);
+    for (let round = 0; round < 2; round++) {
+      cutter.cut();
+      for (const text of ["x", "y"]) await server.publish(channel, `${text}${round}`);
+      await running.until(({ out }) => out.includes(`y${round}`));
+    }
+    cutter.cutAfter = 0;
+    cutter.cut();
+    await standing(channel, 0);
+    for (let n = 1; n <= 7; n++) await server.publish(channel, `z${n}`);
+    cutter.cutAfter = Number.POSITIVE_INFINITY;
+    await running.until(({ out }) => out.includes("z7"));
+    const { out, err } = await running.stop();
+    expect(received(out)).toEqual(["b", "c", "x0", "y0", "x1", "y1", "z4", "z5", "z6", "z7"]);
+    expect(err).toContain("* connection lost: ");
+    expect(err).toContain(`* connected again to ${cutter.url} by ${transport}, going on where it stopped\n`);
+    expect(err).toContain(`! 3 messages of ${channel} were missed\n`);
+    expect(out).toContain(`{"kind":"gap","channel":"${channel}","missed":3}\n`);
+  }, 15_000);
+
+  test("SIGINT and SIGTERM end it with 0 and without a word", async () => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      const running = sub(fresh(), "--transport", transport);
+      await running.connected();
+      const { code, err } = await running.stop(signal);
+      expect([code, err.trim().split("\n").length]).toEqual([0, 1]);
+    }
+  });
+
+  test("a refusal and nobody there are one sentence each, exit 1", async () => {
+    const refused = await runSluice(["sub", "ALL", "--transport", transport, "--url", server.url]);
+    expect(refused).toEqual({
+      code: 1,
+      out: "",
+      err: `sluice: ${server.url} refused: 403 Channel id not authorized for this method.\n`,
     });
+    const url = `http://127.0.0.1:${freePort()}`;
+    const { code, err } = await runSluice(["sub", "a", "--transport", transport, "--url", url]);
+    const sentence = `sluice: cannot reach ${url}: connection refused. Is "sluice serve" running?\n`;
+    expect({ code, err }).toEqual({ code: 1, err: sentence });
+  });
+});
+
+test("--json has what is known, bytes that are no UTF-8 as base64; a deletion is told", async () => {
+  const channel = fresh();
+  const running = sub(channel, "--json");
+  await running.connected();
+  await server.publish(channel, "hi", { "Event-Type": "greeting" });
+  await server.publish(channel, Uint8Array.of(0xff, 0x00));
+  await server.request(`/pub?id=${channel}`, { method: "DELETE", body: "over" });
+  await running.until(({ out }) => out.includes("deleted"));
+  const { out, err } = await running.stop();
+  const lines = out
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const known = { kind: "message", channel, time: expect.any(Number), tag: expect.any(Number) };
+  const position = expect.stringMatching(/^[0-9a-z]+-\d+$/);
+  expect(lines.slice(0, 3)).toEqual([
+    { ...known, id: 1, position, event_type: "greeting", data: "hi" },
+    { ...known, id: 2, position, data_base64: "/wA=" },
+    { kind: "deleted", channel, data: "over" },
+  ]);
+  expect(err).toContain(`! channel ${channel} was deleted: over\n`);
+});
+
+test("bytes reach a pipe as they were published, and one that has enough (| head) ends it with 0", async () => {
+  const channel = fresh();
+  const every = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+  await server.publish(channel, every);
+  const last = ["sub", channel, "--last", "1", "--count", "1", "--url", server.url];
+  const child = Bun.spawn([...command, ...last], { stdout: "pipe", stderr: "ignore" });
+  expect(await new Response(child.stdout).bytes()).toEqual(Buffer.concat([every, Uint8Array.of(10)]));
+  for (let n = 0; n < 4; n++) await server.publish(channel, "x".repeat(300_000));
+  const shell = `"$@" sub ${channel} --last 4 --url ${server.url} 2>/dev/null; echo "exit $?" >&2`;
+  const cut = Bun.spawn(["sh", "-c", shell, "sh", ...command], { stdout: "pipe", stderr: "pipe" });
+  const reader = cut.stdout.getReader();
+  await reader.read();
+  await reader.cancel();
+  expect(await new Response(cut.stderr).text()).toBe("exit 0\n");
+});
+
+test("--timeout before --count exits 3 and says how far it came; no more than --count is printed", async () => {
+  const channel = fresh();
+  await server.publish(channel, "only one");
+  const args = ["sub", channel, "--last", "4", "--url", server.url, "--timeout", "0.7", "--count"];
+  const { code, out, err } = await runSluice([...args, "2"]);
+  expect({ code, out }).toEqual({ code: 3, out: "only one\n" });
+  expect(err).toEndWith("sluice: the timeout of 0.7 s came after 1 of 2 messages.\n");
+  for (const text of ["a", "b", "c"]) await server.publish(channel, text);
+  expect((await runSluice([...args, "2"])).out).toBe("only one\na\n");
+});
+
+test("several channels, each from its own position; one that is refused ends it", async () => {
+  const [a, b] = [fresh(), fresh()];
+  const running = sub(a, b, "--transport", "sse", "--json");
+  await running.connected();
+  await server.publish(b, "b1");
+  await running.until(({ out }) => out.includes("b1"));
+  cutter.cut();
+  await server.publish(a, "a1");
+  await server.publish(b, "b2");
+  await running.until(({ out }) => received(out).length === 3);
+  expect(received((await running.stop()).out).toSorted()).toEqual(["a1", "b1", "b2"]);
+  const name = "x".repeat(40);
+  const { code, err } = await runSluice(["sub", a, name, "--url", server.url]);
+  expect([code, err.includes("400 Channel id is too large.")]).toEqual([1, true]);
+});
+
+test("a connection that falls silent is given up and made again", async () => {
+  const running = sub(fresh(), "--transport", "sse");
+  await running.connected();
+  await Bun.sleep(700);
+  cutter.isHeld = true;
+  await running.until(({ err }) => err.includes("connection lost: the server is silent"));
+  cutter.isHeld = false;
+  await running.connected(2);
+  await running.stop();
+}, 15_000);
+
+test("what is no sluice is left, also one that never ends a message", async () => {
+  const chunk = Buffer.from("x".repeat(1 << 20));
+  const endless = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: () => {
+      const body = new ReadableStream({
+        start: (controller) => controller.enqueue(Buffer.from("data: ")),
+        pull: (controller) => controller.enqueue(chunk),
+      });
+      return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
+    },
+  });
+  const url = endless.url.origin;
+  const { code, err } = await runSluice(["sub", "a", "--transport", "sse", "--url", url]);
+  expect([code, err.includes("answered, but not as a sluice of this version does.")]).toEqual([1, true]);
+  await endless.stop(true);
+}, 15_000);

@@ -11,6 +11,8 @@ export class Cutter {
   readonly url: string;
   /** Bytes after which each connection is cut from now on; infinite: never. */
   cutAfter = Number.POSITIVE_INFINITY;
+  /** Nothing is passed on, and nothing closed. */
+  isHeld = false;
   readonly #listener: Bun.TCPSocketListener<End>;
   readonly #open = new Set<Socket<End>>();
 
@@ -55,6 +57,7 @@ export class Cutter {
   /** Tests send little: what a full socket would leave over is not passed on later. */
   #pass(socket: Socket<End>, bytes: Buffer): void {
     const { other, early } = socket.data;
+    if (this.isHeld) return;
     if (other === null) early.push(bytes);
     else other.write(bytes.subarray(0, this.cutAfter));
     if (bytes.length > this.cutAfter) this.cut();

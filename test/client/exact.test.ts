@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { Collector } from "./collector.ts";
 import { Cutter } from "./cutter.ts";
+import { SurePublisher } from "./sure-publisher.ts";
 
 const ROUNDS = Number(process.env["SLUICE_ROUNDS"] ?? 1);
 const TRANSPORTS = ["websocket", "sse", "poll"] as const;
@@ -20,7 +21,7 @@ const toml = layout('drain_rate = 0\nshutdown_timeout = "2s"', {
 let server: RunningServer;
 let cutter: Cutter;
 let clients: Collector[] = [];
-let published = 0;
+const publisher = new SurePublisher(() => server, CHANNELS);
 
 beforeAll(async () => {
   server = await startServer({ toml });
@@ -35,33 +36,13 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** Into both channels, once, whatever is wrong with the server for the moment. */
-async function publish(count: number): Promise<void> {
-  for (let sent = 0; sent < count; sent++) {
-    published++;
-    for (const channel of CHANNELS) {
-      await until("it is published", async () => {
-        const answer = await server.publish(channel, `${channel} ${published}`).catch(() => null);
-        // Without an answer it may have been all the same.
-        return answer?.status === 200 || (await isPublished(channel));
-      });
-    }
-  }
-}
-
-const isPublished = async (channel: string): Promise<boolean> =>
-  (await server.statistics(channel).catch(() => null))?.published_messages === published;
-
-const wanted = (channel: string): string[] =>
-  Array.from({ length: published }, (_, i) => `${channel} ${i + 1}`);
-
 /** Sooner or later; and nothing more than that. */
 async function expectAll(): Promise<void> {
   for (const one of clients) {
     const { transport } = one.client;
-    const hasAll = (): boolean => CHANNELS.every((channel) => one.of(channel).length >= published);
+    const hasAll = (): boolean => CHANNELS.every((channel) => one.of(channel).length >= publisher.published);
     await until(`${transport} has all`, hasAll, 15_000);
-    for (const channel of CHANNELS) expect(one.of(channel), transport).toEqual(wanted(channel));
+    for (const channel of CHANNELS) expect(one.of(channel), transport).toEqual(publisher.wanted(channel));
   }
 }
 
@@ -91,11 +72,11 @@ const FAULTS: Readonly<Record<string, () => unknown>> = {
 for (let round = 1; round <= ROUNDS; round++)
   for (const [name, fault] of Object.entries(FAULTS))
     test(`${name}${round > 1 ? `, round ${round}` : ""}`, async () => {
-      await publish(3);
+      await publisher.publish(3);
       const under = fault();
-      await publish(5);
+      await publisher.publish(5);
       await under;
-      await publish(2);
+      await publisher.publish(2);
       await expectAll();
       expect(clients.map(({ missed, errors }) => [missed, errors])).toEqual(clients.map(() => [0, []]));
     }, 40_000);

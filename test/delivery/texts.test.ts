@@ -3,12 +3,12 @@
  * Random texts on the compiled binary, through both doors. An event stream alone cannot carry CR: its lines come out with LF (HTML 9.2.6).
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { EventStreamParser } from "../../src/cli/client/event-source.ts";
 import { decodeJsonFrame } from "../../src/wire/json-message.ts";
 import { decodeMsgpackFrame } from "../../src/wire/msgpack-message.ts";
 import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../../src/wire/server-frame.ts";
 import { layout, type RunningServer, startServer } from "../binary/running-server.ts";
 import { seededRandom } from "../wire/random.ts";
+import { EventStreamParser } from "./event-stream-parser.ts";
 
 const COUNT = 60;
 const PARTS = ["\n", "\r", "\r\n", "\n\n", " ", ":", "data: ", "id: x", "é", "😀", "\u0000", "a"] as const;

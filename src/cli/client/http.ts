@@ -1,11 +1,10 @@
 /**
- * HTTP for the client commands: one request, and what went wrong in words a person can use. Used by pub, stats and the HTTP
- * transports. Bun's fetch; what is special about its use is explained at `request`.
+ * HTTP for the client commands: one request, and what went wrong in words a person can use. Used by pub, stats, and sub when
+ * it cannot begin. Bun's fetch; what is special about its use is explained at `request`.
  */
 import { CommandFailure, ExitCode } from "../failure.ts";
 import { printable } from "../style.ts";
 import { shownUrl } from "./endpoint.ts";
-import type { Ending } from "./transport.ts";
 
 export interface HttpRequest {
   readonly url: string;
@@ -91,15 +90,3 @@ export const refusedSentence = (base: string, status: number, explain: string): 
 /** The server's own word for a refusal (push-stream spec 0.7). */
 export const explainOf = (response: Response): string =>
   printable(response.headers.get("X-Nginx-PushStream-Explain") ?? "");
-
-/** A refusal as a transport's ending. The body is not read: refusals have none worth showing. */
-export async function refusal(response: Response): Promise<Ending> {
-  await response.body?.cancel();
-  const seconds = Number(response.headers.get("Retry-After") ?? Number.NaN);
-  return {
-    kind: "refused",
-    status: response.status,
-    explain: explainOf(response),
-    retryAfterMs: Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : null,
-  };
-}

@@ -6,6 +6,9 @@
  */
 
 /** Thrown when a peer sends a longer line or message than we are ready to hold. */
+/** Upper bound of one message here: input that never ends must not eat this machine's memory. */
+export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+
 export class MessageTooLarge extends Error {
   readonly maxBytes: number;
   constructor(maxBytes: number) {

@@ -1,11 +1,11 @@
 /**
  * Server-Sent Events, byte by byte, as the WHATWG HTML standard says (section 9.2.6, "Interpreting an event stream"). Used by
- * the sse and the long-poll transport.
+ * texts.test.ts.
  *
- * Own parser because there is no EventSource in Bun, and because messages must come out as the bytes that were sent: decoding
+ * Own parser because messages must come out as the bytes that were sent: decoding
  * first would turn bytes that are not UTF-8 into U+FFFD.
  */
-import { PendingBytes } from "./pending-bytes.ts";
+import { PendingBytes } from "../../src/cli/client/pending-bytes.ts";
 
 const LF = 10;
 const CR = 13;
