@@ -88,8 +88,14 @@ export class Sluice implements api.Sluice {
   ): Promise<api.Published> {
     const url = this.#base + this.#paths.publish + encodeURIComponent(channel);
     const { credentials } = this.#options;
-    return publish({ url, data, credentials, token: this.#link.token }, options);
+    return publish({ url, channel, data, credentials, token: this.#link.token, say: this.#say }, options);
   }
+
+  /** null: not by the connection, which is none, or does not have the channel. */
+  readonly #say = (channel: string, frame: object): Promise<Frame | null> | null => {
+    if (!this.#link.isTwoWay || this.#channels.get(channel)?.isOn !== true) return null;
+    return new Promise((resolve) => this.#link.say(frame, resolve));
+  };
 
   close(): void {
     this.#link.rest("closed", "closed by the page");
