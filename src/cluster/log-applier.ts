@@ -24,6 +24,8 @@ export interface ApplierOptions {
   readonly published: () => void;
   /** What other nodes say of themselves. */
   readonly heard: (entry: Extract<Entry, { kind: "heartbeat" | "gone" }>) => void;
+  /** An incarnation of the engine was met: it may have lost something. */
+  readonly begunAnew: () => void;
   /** False: the store is busy, it is to be told again. */
   readonly noted: (note: Note) => boolean;
 }
@@ -59,7 +61,7 @@ export class LogApplier {
 
   /** In their order; those that were applied before are passed over. */
   async apply(redis: Redis, raw: readonly RawEntry[]): Promise<void> {
-    const { replica, shard, published } = this.#options;
+    const { replica, shard, published, begunAnew } = this.#options;
     let isRung = false;
     for (const each of raw) {
       const entry = readEntry(shard, each);
@@ -69,8 +71,10 @@ export class LogApplier {
       }
       const { place } = entry;
       if (replica.hasReached(shard, place.term, place.n)) continue;
-      if (entry.kind === "incarnation") await this.#fork.meet(redis, entry);
-      else this.#fork.follow(place);
+      if (entry.kind === "incarnation") {
+        await this.#fork.meet(redis, entry);
+        begunAnew();
+      } else this.#fork.follow(place);
       while (!this.#applied(entry, place)) await Bun.sleep(BUSY_MS);
       if (this.#isStopped) return;
       isRung = true;

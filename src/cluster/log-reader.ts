@@ -6,6 +6,7 @@
  */
 import type { EngineAddress } from "../config/model.ts";
 import { log } from "../log.ts";
+import type { RevokedMark } from "../store/replica-store.ts";
 import { EngineLink, type Session } from "./engine-link.ts";
 import type { RawEntry } from "./entry.ts";
 import { type ApplierOptions, LogApplier } from "./log-applier.ts";
@@ -20,8 +21,11 @@ const APPLIED_WITHIN_MS = 30_000;
 const REST_PER_ENTRY_MS = 3;
 const LONGEST_REST_MS = 5;
 
-export interface ReaderOptions extends ApplierOptions {
+export interface ReaderOptions extends Omit<ApplierOptions, "begunAnew"> {
   readonly engine: EngineAddress;
+  /** What was taken back, as this node knows it; and how the others are told of what the engine has lost of it. */
+  readonly revoked: (nowSec: number) => readonly RevokedMark[];
+  readonly giveBack: (mark: RevokedMark) => Promise<unknown>;
 }
 
 export class LogReader {
@@ -30,6 +34,8 @@ export class LogReader {
   readonly #applier: LogApplier;
   #isStopped = false;
   #isTold = false;
+  /** At each connection, and whenever the engine begins anew. */
+  #asksRevoked = true;
   #lastMs = 0;
   /** Entries that come in a millisecond. */
   #perMs = 0;
@@ -37,7 +43,12 @@ export class LogReader {
   constructor(options: ReaderOptions) {
     this.#options = options;
     const { config, engine, keys } = options;
-    this.#applier = new LogApplier(options);
+    this.#applier = new LogApplier({
+      ...options,
+      begunAnew: () => {
+        this.#asksRevoked = true;
+      },
+    });
     this.#link = new EngineLink(config, engine, keys, {
       up: (session) => this.#up(session),
       down: () => this.#down("the connection ended"),
@@ -56,6 +67,7 @@ export class LogReader {
   #up(session: Session): void {
     const { replica, shard } = this.#options;
     replica.setConnected(shard, true);
+    this.#asksRevoked = true;
     log("info", this.#isTold ? "the engine is back" : "reads the log", { engine: session.at, shard });
     this.#isTold = false;
     this.#read(session).catch((error: unknown) => {
@@ -77,13 +89,13 @@ export class LogReader {
 
   async #read(session: Session): Promise<void> {
     const { replica, shard } = this.#options;
-    if (shard === 0) await this.#within(APPLIED_WITHIN_MS, this.#readRevoked(session));
     let lookedMs = Number.NEGATIVE_INFINITY;
     while (!this.#isStopped && this.#link.session === session) {
       if (performance.now() - lookedMs > BLOCK_MS) {
         await this.#within(APPLIED_WITHIN_MS, this.#applier.lookAtEpoch(session.redis));
         lookedMs = performance.now();
       }
+      if (shard === 0 && this.#asksRevoked) await this.#within(APPLIED_WITHIN_MS, this.#readRevoked(session));
       const { term, n } = replica.cursor(shard);
       const raw = await this.#next(session, `${term}-${n}`);
       if (this.#isStopped || this.#link.session !== session) return;
@@ -107,18 +119,29 @@ export class LogReader {
     }
   }
 
-  /** What was taken back before the log's beginning. */
+  /** What was taken back before the log's beginning; and what the engine has lost of it is given back. */
   async #readRevoked({ redis }: Session): Promise<void> {
-    const { replica, keys } = this.#options;
+    const { replica, keys, revoked, giveBack } = this.#options;
     const nowSec = Math.floor(Date.now() / 1000);
     const found: unknown = await redis.call("HGETALL", keys.revoked);
     const words = Array.isArray(found) ? found.map(String) : [];
+    const known = new Map<string, string>();
     for (let at = 0; at + 1 < words.length; at += 2) {
-      const [low = 0, high = 0] = (words[at] ?? "").split(" ").map(Number);
-      const [issuedBeforeSec = 0, untilSec = 0] = (words[at + 1] ?? "").split(" ").map(Number);
+      const [name = "", said = ""] = words.slice(at, at + 2);
+      const [low = 0, high = 0] = name.split(" ").map(Number);
+      const [issuedBeforeSec = 0, untilSec = 0] = said.split(" ").map(Number);
+      known.set(name, said);
       if (untilSec > nowSec) replica.revoke({ low, high, issuedBeforeSec, untilSec }, nowSec);
-      else await redis.call("HDEL", keys.revoked, words[at] ?? "");
+      else await redis.call("HDEL", keys.revoked, name);
     }
+    this.#asksRevoked = false;
+    const lost = revoked(nowSec).filter(
+      ({ low, high, issuedBeforeSec, untilSec }) =>
+        known.get(`${low} ${high}`) !== `${issuedBeforeSec} ${untilSec}`,
+    );
+    if (lost.length > 0)
+      log("info", "what was taken back is given to the engine again", { marks: lost.length });
+    for (const mark of lost) await giveBack(mark);
   }
 
   /**

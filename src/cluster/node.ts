@@ -137,6 +137,8 @@ export class ClusterNode {
             this.order.look();
           },
           heard: (entry) => heartbeat.heard(entry),
+          revoked: (nowSec) => store.revokedMarks(nowSec),
+          giveBack: (mark) => this.order.revoke(mark),
           noted: (note) => notes?.heard(note) ?? true,
         }),
       );

@@ -130,9 +130,20 @@ elseif kind == 'h' then
   append('h ' .. place() .. ' ' .. ARGV[11], 'd', ARGV[12])
   redis.call('HSET', nodes, ARGV[11], text(n))
 elseif kind == 'r' then
-  tick(0)
-  append('r ' .. place() .. ' ' .. ARGV[11] .. ' ' .. ARGV[12] .. ' ' .. ARGV[13] .. ' ' .. ARGV[14])
-  redis.call('HSET', KEYS[4], ARGV[11] .. ' ' .. ARGV[12], ARGV[13] .. ' ' .. ARGV[14])
+  local name, before, till = ARGV[11] .. ' ' .. ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
+  local known = redis.call('HGET', KEYS[4], name)
+  local knownBefore, knownTill = string.match(known or '', '(%d+) (%d+)')
+  -- Never less than what stood there; 0 means whatever was issued.
+  if known and tonumber(knownTill) > second then
+    before = before ~= 0 and tonumber(knownBefore) ~= 0 and math.max(before, tonumber(knownBefore)) or 0
+    till = math.max(till, tonumber(knownTill))
+  end
+  local mark = text(before) .. ' ' .. text(till)
+  if mark ~= known then
+    tick(0)
+    append('r ' .. place() .. ' ' .. name .. ' ' .. mark)
+    redis.call('HSET', KEYS[4], name, mark)
+  end
 elseif kind == 'p' then
   tick(0)
   append('p ' .. place() .. ' ' .. ARGV[11] .. ' ' .. ARGV[12] .. '\\n' .. ARGV[13], 'd', ARGV[14])

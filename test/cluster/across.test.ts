@@ -1,6 +1,6 @@
 /** What users see of two nodes over one engine: a place in a channel means the same on both, and so do statistics, deletions and limits. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { until } from "../binary/running-server.ts";
+import { type RunningServer, until } from "../binary/running-server.ts";
 import { Engine, hasRedis } from "./engine.ts";
 import { Reader } from "./reader.ts";
 import { World } from "./world.ts";
@@ -119,6 +119,34 @@ describe.if(hasRedis)("two nodes", () => {
       const { text } = await node.request(`/poll/${channel}.b300`);
       expect([...(text.match(/message-\d+/g) ?? [])].sort()).toEqual(texts);
     }
+  });
+
+  test("a message that is sent again to the other node, with its key, is answered as the first was; so are lines of a batch", async () => {
+    const channel = fresh();
+    const headers = { "Idempotency-Key": "k1", Accept: "application/vnd.sluice+json" };
+    const [a, b] = [world.node(0), world.node(1)];
+    const first = JSON.parse((await a.publish(channel, "once", headers)).text);
+    const again = JSON.parse((await b.publish(channel, "once", headers)).text);
+    expect(again).toEqual({ ...first, duplicate: true });
+    expect((await b.publish(channel, "twice", headers)).status).toBe(409);
+    const lines = Array.from({ length: 100 }, (_, at) => ({ channel, data: `m${at}`, key: `b${at}` }));
+    const batch = async (node: RunningServer): Promise<string[]> => {
+      const body = lines.map((line) => JSON.stringify(line)).join("\n");
+      const init = { method: "POST", body, headers: { "Content-Type": "application/x-ndjson" } };
+      return (await node.request("/pub", init)).text.trim().split("\n");
+    };
+    const told = (await batch(b)).map((line) => JSON.parse(line));
+    expect(told.length).toBe(100);
+    expect((await batch(a)).map((line) => JSON.parse(line))).toEqual(
+      told.map((one) => ({ ...one, duplicate: true })),
+    );
+    for (const node of [a, b])
+      await until("all of it", async () => (await node.statistics(channel)).published_messages === 101);
+    // Positions of one node are places on the other.
+    const reader = await new Reader(channel, a, told[97].position).start();
+    await until("what comes behind", () => reader.texts.length === 2);
+    expect([reader.texts, reader.gaps]).toEqual([["m98", "m99"], 0]);
+    await reader.stop();
   });
 
   test("bytes, event ids and types come as they went in", async () => {

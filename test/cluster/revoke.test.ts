@@ -25,7 +25,7 @@ access = ["allow 127.0.0.1", "deny all"]
 `;
 
 test.if(hasRedis)(
-  "a token that is taken back on one node is refused on all",
+  "a token that is taken back on one node is refused on all, also when the engine has lost it meanwhile",
   async () => {
     const engine = await new Engine().start();
     const start = (name: string): Promise<RunningServer> =>
@@ -44,6 +44,12 @@ test.if(hasRedis)(
     expect(revoked.status).toBe(204);
     expect(await status(a)).toBe(401);
     await until("the other to know", async () => (await status(b)) === 401);
+    // Lost with everything else; the nodes know it, and one gives it back.
+    await engine.call("FLUSHALL");
+    await until(
+      "the engine to know it again",
+      async () => (await engine.call("HLEN", "{sluice:main:0}revoked")) === 1,
+    );
     await engine.call("XTRIM", "{sluice:main:0}log", "MAXLEN", "0");
     const late = await start("late");
     expect(await status(late)).toBe(401);

@@ -75,6 +75,7 @@ class Node {
       published: nothing,
       heard: nothing,
       noted: () => true,
+      begunAnew: nothing,
     });
   }
 
