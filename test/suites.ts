@@ -37,6 +37,7 @@ export const SUITES: Readonly<Record<string, Kind>> = {
   proxies: "files",
   access: "files",
   webhooks: "files",
+  presence: "files",
   libraries: "files",
   client: "files",
   verify: "files",
