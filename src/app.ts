@@ -9,6 +9,7 @@ import { admin } from "./admin/plugin.ts";
 import { closing, isLastRequest, refuse } from "./answer.ts";
 
 import { ClusterNode } from "./cluster/node.ts";
+import { WebhookLease } from "./cluster/webhook-lease.ts";
 
 import { Locator } from "./config/located-request.ts";
 import type { ClusterConfig, Config } from "./config/model.ts";
@@ -140,7 +141,8 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const cluster = config.cluster
     ? clusterNode(config, config.cluster, options, () => fanout.published())
     : null;
-  const webhooks = config.webhooks ? new Webhooks({ config: config.webhooks, store, slot }) : null;
+  const elsewhere = config.cluster ? new WebhookLease(config.cluster) : null;
+  const webhooks = config.webhooks ? new Webhooks({ config: config.webhooks, store, slot, elsewhere }) : null;
   // Those of a configuration of before are forgotten.
   if (webhooks === null) store.webhooks.configure([], false, Date.now());
   const published = (): void => {

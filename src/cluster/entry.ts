@@ -4,6 +4,7 @@
  * numbers are read from the bytes, without a string in between. What cannot be read is null: another version wrote it, or somebody else.
  *
  *   m sec tag total top position base published flags who request LF channel     d data [i event id] [t event type]
+ *     flags: s stored, i event id, t event type, u no webhook is told; ~ and hexadecimal digits: who published it
  *   d sec tag total top who request LF channel                                   d text
  *   i sec tag total top previous fork base forkSec forkTag epoch
  *   h sec tag total top node                                                     d what it says
@@ -12,6 +13,7 @@
  *   p sec tag total top node life LF channel                                     d what it says (notes.ts)
  */
 
+import { MOST_BY_BYTES } from "../message.ts";
 import type { Fork, LogMessage, LogPlace, RevokedMark } from "../store/replica-store.ts";
 import type { Note } from "./notes.ts";
 
@@ -62,6 +64,8 @@ const NOTE = 0x70;
 const STORED = 0x73;
 const EVENT_ID = 0x69;
 const EVENT_TYPE = 0x74;
+const UNTOLD = 0x75;
+const BY = 0x7e;
 
 /** Where the words below read on; one entry is read at a time. */
 let bytes: Uint8Array = NOTHING;
@@ -166,7 +170,13 @@ function readMessage(head: Uint8Array, place: LogPlace, fields: readonly Buffer[
   let isStored = false;
   let hasId = false;
   let hasType = false;
+  let isUntold = false;
+  let by = NOTHING;
   for (const end = wordEnd(); at < end; at++) {
+    if (head[at] === UNTOLD) isUntold = true;
+    // Behind it nothing but hexadecimal digits.
+    if (head[at] === BY) by = Buffer.from(Buffer.from(head.subarray(at + 1, end)).toString("latin1"), "hex");
+    if (head[at] === BY) at = end - 1;
     if (head[at] === STORED) isStored = true;
     if (head[at] === EVENT_ID) hasId = true;
     if (head[at] === EVENT_TYPE) hasType = true;
@@ -192,6 +202,7 @@ function readMessage(head: Uint8Array, place: LogPlace, fields: readonly Buffer[
     data,
     eventId,
     eventType,
+    marks: isUntold || by.length > 0 ? { by: by.subarray(0, MOST_BY_BYTES), isUntold } : null,
   };
 }
 

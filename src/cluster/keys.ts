@@ -16,6 +16,8 @@ export class ShardKeys {
   readonly nodes: string;
   /** What was taken back; of the first shard. */
   readonly revoked: string;
+  /** Which node sends webhooks, and how far they were told; of the first shard. */
+  readonly webhooks: { readonly sending: string; readonly told: string };
   readonly #counters: Buffer;
   readonly #keyed: Buffer;
 
@@ -25,6 +27,7 @@ export class ShardKeys {
     this.log = `${prefix}log`;
     this.nodes = `${prefix}nodes`;
     this.revoked = `${prefix}revoked`;
+    this.webhooks = { sending: `${prefix}webhooks-sending`, told: `${prefix}webhooks-told` };
     this.#counters = Buffer.from(`${prefix}c:`);
     this.#keyed = Buffer.from(`${prefix}k:`);
   }

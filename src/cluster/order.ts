@@ -4,6 +4,7 @@
  */
 import type { ClusterConfig } from "../config/model.ts";
 import { type Refusal, Refusals } from "../errors.ts";
+import type { Marks } from "../message.ts";
 import { KEY_REUSED, type KeyMark } from "../store/keys.ts";
 import type { ReplicaStore, RevokedMark } from "../store/replica-store.ts";
 import { type ShardKeys, shardOf } from "./keys.ts";
@@ -26,6 +27,7 @@ interface Content {
   readonly stored: boolean;
   /** Of the events channel, which is in no total. */
   readonly isEvent?: boolean;
+  readonly marks?: Marks | null;
 }
 
 /**
@@ -197,8 +199,11 @@ export class ClusterOrder {
 }
 
 const AWAY: Answer = { kind: "away" };
-const flagsOf = ({ stored, eventId, eventType, isEvent }: Content): string =>
-  `${stored ? "s" : "-"}${eventId === null ? "" : "i"}${eventType === null ? "" : "t"}${isEvent ? "e" : ""}`;
+const flagsOf = ({ stored, eventId, eventType, isEvent, marks }: Content): string =>
+  `${stored ? "s" : "-"}${eventId === null ? "" : "i"}${eventType === null ? "" : "t"}${isEvent ? "e" : ""}${marks ? marksText(marks) : ""}`;
+/** Capitals: no letter in there is a flag. */
+const marksText = ({ by, isUntold }: Marks): string =>
+  `${isUntold ? "u" : ""}${by.length > 0 ? `~${Buffer.from(by).toString("hex").toUpperCase()}` : ""}`;
 const bodyOf = ({ bodyHigh, bodyLow }: KeyMark): string => `${bodyHigh}.${bodyLow}`;
 
 const firstRefusal = (answers: readonly Answer[]): Refusal | null =>

@@ -116,7 +116,8 @@ export function appendMessage(
 
 const NOBODY = new Uint8Array(0);
 
-const flagsOf = ({ by, isUntold }: Marks): number => (by.length << BY_SHIFT) | (isUntold ? FLAG_UNTOLD : 0);
+export const flagsOf = ({ by, isUntold }: Marks): number =>
+  (by.length << BY_SHIFT) | (isUntold ? FLAG_UNTOLD : 0);
 
 /** Writes a message into blocks that are free until addMessage takes them: the first of them. Under the lock, where there is room. */
 export function fillMessage(

@@ -8,7 +8,7 @@
  * The ids of a clustered store are the cluster's positions, so a place in a channel means the same on every node. Where a counter begins anew
  * the channel gets a jump (layout-cluster.ts), which is nobody's loss.
  */
-import { FLAG_STORED } from "../message.ts";
+import { FLAG_STORED, type Marks } from "../message.ts";
 import { type Arena, channelWord, leapWide, setWide, wide, wideShared } from "./arena.ts";
 import { blocksForMessage } from "./blocks.ts";
 import { createChannel } from "./channel-life.ts";
@@ -50,7 +50,7 @@ import { hashName } from "./names.ts";
 import { BUSY } from "./outcome.ts";
 import type { StorePolicy } from "./policy.ts";
 import { addMessage } from "./publication.ts";
-import { expiry, fillMessage, trimChannel } from "./publish.ts";
+import { expiry, fillMessage, flagsOf, trimChannel } from "./publish.ts";
 import { nextSerial, publishEntry } from "./ring.ts";
 import { countTrash } from "./trash.ts";
 
@@ -78,6 +78,7 @@ export interface LogMessage extends LogPlace {
   readonly data: Uint8Array;
   readonly eventId: Uint8Array | null;
   readonly eventType: Uint8Array | null;
+  readonly marks: Marks | null;
 }
 
 export const APPLIED = 1;
@@ -187,7 +188,8 @@ function applyTo(
   if (entry.position <= wide(u32, record + CH_LAST_ID)) return KNOWN;
   u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
   const expires = expiry(entry.isStored ? policy.messageTtlSec : policy.unstoredTtlSec, entry.sec);
-  const bytes = entry.data.length + (entry.eventId?.length ?? 0) + (entry.eventType?.length ?? 0);
+  const text = (entry.eventId?.length ?? 0) + (entry.eventType?.length ?? 0);
+  const bytes = entry.data.length + text + (entry.marks?.by.length ?? 0);
   const blocks = blocksForMessage(layout, bytes);
   // Replayed, and over; or larger than this node's store.
   if (expires <= nowSec || !makeRoom(arena, blocks, nowSec)) {
@@ -234,9 +236,21 @@ function beginCounter(arena: Arena, record: number, { base, position }: LogMessa
 /** As appendMessage does it, with place, time and tag of the log. */
 function append(arena: Arena, index: number, blocks: number, entry: LogMessage, expires: number): void {
   const { u32, layout } = arena;
-  const { eventId, eventType, data, position, sec, tag } = entry;
-  const flags = entry.isStored ? FLAG_STORED : 0;
-  const block = fillMessage(arena, blocks, position, sec, tag, expires, flags, data, eventId, eventType);
+  const { eventId, eventType, data, position, sec, tag, marks } = entry;
+  const flags = (entry.isStored ? FLAG_STORED : 0) | (marks === null ? 0 : flagsOf(marks));
+  const block = fillMessage(
+    arena,
+    blocks,
+    position,
+    sec,
+    tag,
+    expires,
+    flags,
+    data,
+    eventId,
+    eventType,
+    marks?.by,
+  );
   addMessage(arena, block, index, u32[channelWord(layout, index) + CH_INCARNATION]!);
 }
 

@@ -12,7 +12,15 @@ import { type Arena, channelWord, growWide, wide } from "./arena.ts";
 import { subscriberCountOf } from "./channels.ts";
 import { appendInternal, Internal, type InternalBounds, openInternal } from "./internal-channels.ts";
 import { isInternal } from "./internal-places.ts";
-import { CH_ATTENDED, CH_INCARNATION, CH_STATE, HEAD_EVICTED, NO_EVENT_TEXT, STATE_LIVE } from "./layout.ts";
+import {
+  CH_ATTENDED,
+  CH_INCARNATION,
+  CH_STATE,
+  HEAD_CLOCK_SEC,
+  HEAD_EVICTED,
+  NO_EVENT_TEXT,
+  STATE_LIVE,
+} from "./layout.ts";
 import { copyName } from "./names.ts";
 import type { StorePolicy } from "./policy.ts";
 
@@ -26,13 +34,15 @@ export interface Noted {
   readonly channel: Uint8Array;
   /** Members of a JSON object, without its braces. */
   readonly members: Uint8Array;
+  /** When it happened; absent: now. In a cluster by the engine's clock. */
+  readonly sec?: number;
 }
 
 /** Appends one; true: it is in. One that has no room is counted as evicted. Under the lock. */
 export function noteEvent(
   arena: Arena,
   policy: StorePolicy,
-  { kind, channel, members }: Noted,
+  { kind, channel, members, sec = 0 }: Noted,
   nowSec: number,
 ): boolean {
   if (!policy.webhooks) return false;
@@ -44,12 +54,18 @@ export function noteEvent(
   };
   const bounds = boundsOf(policy.webhooks.backlogBytes);
   const isIn =
-    index >= 0 && channel.length < NO_EVENT_TEXT && appendInternal(arena, index, message, bounds, nowSec) > 0;
+    index >= 0 &&
+    channel.length < NO_EVENT_TEXT &&
+    appendInternal(arena, index, message, bounds, sec || clockOf(arena, nowSec)) > 0;
   if (!isIn) growWide(arena, HEAD_EVICTED, wide(arena.u32, HEAD_EVICTED) + 1);
   return isIn;
 }
 
 const timeMember = (sec: number): Uint8Array => encoder.encode(`"time":${sec}`);
+
+/** Places in a cluster are compared over nodes (webhooks/node-turn.ts). */
+const clockOf = ({ u32, layout }: Arena, nowSec: number): number =>
+  layout.clusterWord === 0 ? nowSec : u32[HEAD_CLOCK_SEC]!;
 
 // --- who is there ------------------------------------------------------------------------------------------------------
 // CH_ATTENDED of a record: its lowest bit says that the channel was told to be occupied; the others change with every arrival, so that

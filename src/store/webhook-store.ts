@@ -146,8 +146,10 @@ export class WebhookStore {
     return attendedOf(this.#arena, index);
   }
 
+  /** It has subscribers, somebody wants to know, and nobody was told. */
   isUntold(index: number): boolean {
-    return isUntold(this.#arena, index);
+    const arena = this.#arena;
+    return isUntold(arena, index) && this.#policy().webhooks?.isWatched(nameOf(arena, index)) === true;
   }
 
   /** Subscribers came before anybody wanted to know, or on another node. False: busy. */

@@ -38,6 +38,8 @@ export class Batch {
   isFull = false;
   /** Everything up to this id is in it, was not wanted, or is lost. */
   lastId = 0;
+  /** When that was noted; 0: nothing was read yet. */
+  lastSec = 0;
 
   /** `life`: in front of ids, so that those of another store are others. */
   constructor(name: string, life: string, interest: Interest, bounds: BatchBounds) {
@@ -66,6 +68,7 @@ export class Batch {
       if ((lost > 0 && !this.lose(lost)) || !this.#take(message)) return FOUND;
       reader.accept(message);
       this.lastId = message.id;
+      this.lastSec = message.time;
     }
     return FOUND;
   }

@@ -51,6 +51,7 @@ export class Sender {
   #retryMs = 0;
   #tries = 0;
   #saidMs = Number.NEGATIVE_INFINITY;
+  #positionSec = 0;
   #isLeaving = false;
   /** Another worker sends, or there is no such webhook. */
   isOver = false;
@@ -76,6 +77,15 @@ export class Sender {
   /** Everything up to this id is done with. */
   get position(): number {
     return this.#written.position;
+  }
+
+  get name(): string {
+    return this.#options.hook.name;
+  }
+
+  /** When what is at the position was noted; 0: that is not known. */
+  get positionSec(): number {
+    return this.#positionSec;
   }
 
   /** Nothing is under way. */
@@ -117,9 +127,13 @@ export class Sender {
     if (outcome === GONE) this.#reader = null;
     if (before === 0 && batch.events > 0) this.#sinceMs = nowMs;
     // What it does not want is done with.
-    if (batch.events === 0 && batch.lastId !== this.#state.position)
-      this.#state = { ...this.#state, position: batch.lastId };
+    if (batch.events === 0 && batch.lastId !== this.#state.position) this.#moveTo(batch);
     return outcome === FOUND;
+  }
+
+  #moveTo({ lastId, lastSec }: Batch): void {
+    this.#state = { ...this.#state, position: lastId };
+    this.#positionSec = lastSec;
   }
 
   /** null: not now. */
@@ -157,12 +171,12 @@ export class Sender {
 
   #taken({ status }: Delivery): void {
     const { events, gaps, lastId } = this.#batch;
+    this.#moveTo(this.#batch);
     const state = this.#state;
     if (state.failingSec > 0) this.#sayAgain(state.failingSec);
     if (gaps > 0) log("warn", "a webhook was told of a gap", { webhook: this.#options.hook.name });
     this.#state = {
       ...state,
-      position: lastId,
       sentEvents: state.sentEvents + events,
       sentBatches: state.sentBatches + 1,
       gaps: state.gaps + gaps,

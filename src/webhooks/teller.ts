@@ -115,14 +115,14 @@ export class Teller {
     const { store } = this.#options;
     this.#writer.reset();
     pushPublished(this.#writer, this.#message, name, store.epoch, store.base(index));
-    this.#note("published", name);
+    this.#note("published", name, this.#message.time);
   }
 
-  #note(kind: string, channel: Uint8Array): void {
+  #note(kind: string, channel: Uint8Array, sec = 0): void {
     this.#flushLost();
     const members = this.#writer.copy();
     this.#bytes += members.length;
-    this.#notes.push({ kind, channel, members });
+    this.#notes.push({ kind, channel, members, sec });
   }
 
   #flushLost(): void {

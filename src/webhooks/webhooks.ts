@@ -12,7 +12,9 @@ import { causeOf, log } from "../log.ts";
 import { type Marks, MOST_BY_BYTES } from "../message.ts";
 import { Internal } from "../store/internal-channels.ts";
 import type { Store } from "../store/store.ts";
+import { follow } from "./follow.ts";
 import { binaryName, Interest } from "./interest.ts";
+import { type Elsewhere, NodeTurn } from "./node-turn.ts";
 import { Occupancy } from "./occupancy.ts";
 import { secretOf } from "./secret.ts";
 import { Sender } from "./sender.ts";
@@ -29,6 +31,8 @@ export interface WebhooksOptions {
   readonly config: WebhooksConfig;
   readonly store: Store;
   readonly slot: number;
+  /** Of a cluster: where nodes take turns; null: this is none. */
+  readonly elsewhere: Elsewhere | null;
 }
 
 const encoder = new TextEncoder();
@@ -161,19 +165,34 @@ class Work {
   /** null: nobody wants to know of publishes and deletions. */
   readonly #teller: Teller | null;
   readonly #occupancy: Occupancy;
-  readonly #senders: readonly Sender[];
+  readonly #options: WebhooksOptions;
+  readonly #secrets: Secrets;
+  /** null: this node sends, whoever asks. */
+  readonly #turn: NodeTurn | null;
+  /** Empty where another node sends. */
+  #senders: readonly Sender[] = [];
   /** Every webhook is sent to; otherwise nobody knows what may be forgotten. */
-  readonly #isWhole: boolean;
+  #isWhole = false;
   #isAgain = false;
   #forgotten = 0;
   #isOver = false;
 
-  constructor({ config, store, slot }: WebhooksOptions, secrets: Secrets, wants: Wants | null) {
+  constructor(options: WebhooksOptions, secrets: Secrets, wants: Wants | null) {
+    const { config, store, slot, elsewhere } = options;
+    this.#options = options;
+    this.#secrets = secrets;
     this.#store = store;
     this.#teller = wants === null ? null : new Teller({ store, slot, wants });
     this.#occupancy = new Occupancy(store, config.vacatedAfterMs);
+    this.#turn =
+      elsewhere === null ? null : new NodeTurn(elsewhere, (name, place) => follow(store, slot, name, place));
+    if (this.#turn === null) this.#begin();
+  }
+
+  #begin(): void {
+    const { config, store, slot } = this.#options;
     this.#senders = config.hooks.flatMap((hook) => {
-      const secret = secrets.get(hook.name);
+      const secret = this.#secrets.get(hook.name);
       return (secret === undefined ? null : Sender.of({ hook, secret, store, slot })) ?? [];
     });
     this.#isWhole = this.#senders.length === config.hooks.length;
@@ -195,11 +214,26 @@ class Work {
   stop(): void {
     this.#isOver = true;
     for (const sender of this.#senders) sender.stop();
+    this.#turn?.stop();
   }
 
   turn(): void {
-    this.#occupancy.look(performance.now());
+    const nowMs = performance.now();
+    this.#occupancy.look(nowMs);
+    if (this.#turn !== null) this.#takeTurns(this.#turn, nowMs);
     this.#go();
+  }
+
+  #takeTurns(turn: NodeTurn, nowMs: number): void {
+    turn.look(nowMs);
+    const isOurs = turn.isOurs(nowMs);
+    if (isOurs && this.#senders.length === 0) this.#begin();
+    if (!isOurs && this.#senders.length > 0) {
+      for (const sender of this.#senders) sender.stop();
+      this.#senders = [];
+    }
+    for (const { name, position, positionSec } of this.#senders)
+      if (positionSec > 0) turn.say(name, position, positionSec);
   }
 
   /** As far as it comes in a turn; the rest in the next. */
@@ -224,9 +258,17 @@ class Work {
 
   /** What every webhook was told of need not be kept. */
   #forget(): void {
-    if (!this.#isWhole) return;
-    const least = Math.min(...this.#senders.map(({ position }) => position));
+    const least = this.#leastPosition();
     if (!(least > this.#forgotten)) return;
     if (this.#store.internal.forget(Internal.webhooks, least, Date.now()) === 0) this.#forgotten = least;
+  }
+
+  /** -1: nobody knows what may be forgotten. */
+  #leastPosition(): number {
+    const { config, store } = this.#options;
+    // Where another node sends, positions follow what it says.
+    if (this.#senders.length === 0 && this.#turn !== null)
+      return Math.min(...config.hooks.map(({ name }) => store.webhooks.state(name)?.position ?? -1));
+    return this.#isWhole ? Math.min(...this.#senders.map(({ position }) => position)) : -1;
   }
 }

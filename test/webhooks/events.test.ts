@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { hook, Receiver, SECRET } from "./receiver.ts";
+import { Standing } from "./standing.ts";
 
 const ALL = ["occupied", "vacated", "published", "deleted"];
 
@@ -77,22 +78,17 @@ test("a publish says what a subscriber would have got, and the position to go on
 });
 
 test("the first subscriber and the last are told of, those between are not, and a short reconnect is none", async () => {
-  const stand = async (): Promise<AbortController> => {
-    const controller = new AbortController();
-    const { signal } = controller;
-    await fetch(`${server.url}/ev/room`, { signal, headers: { "Cache-Control": "no-cache" } });
-    return controller;
-  };
+  const stand = (): Promise<Standing> => Standing.in(server.url, "room");
   const first = await stand();
   const second = await stand();
   await until("occupied", () => told("room").length > 0);
-  first.abort();
-  second.abort();
+  first.leave();
+  second.leave();
   await until("nobody", async () => (await server.statistics("room")).subscribers === 0);
   const back = await stand();
   await Bun.sleep(500);
   expect(told("room")).toEqual(["occupied"]);
-  back.abort();
+  back.leave();
   await until("vacated", () => told("room").length === 2);
   expect(told("room")).toEqual(["occupied", "vacated"]);
 });

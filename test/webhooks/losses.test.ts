@@ -5,6 +5,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { freePort, layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { hook, type Manner, Receiver } from "./receiver.ts";
+import { Standing } from "./standing.ts";
 
 const MANNERS: readonly Manner[] = ["500", "redirect", "reset", "hang", "take", "take", "take", "take"];
 
@@ -116,21 +117,19 @@ test("subscribers that went with their workers, or with the whole daemon, are to
   receiver = new Receiver();
   const port = freePort();
   server = await startServer({ toml: toml(), port });
-  const stand = async (channel: string): Promise<void> => {
-    await fetch(`${server.url}/ev/${channel}`, { headers: { "Cache-Control": "no-cache" } });
-  };
-  await stand("room");
+  const first = await Standing.in(server.url, "room");
   await until("occupied", () => receiver.told.includes("occupied room"));
   for (const pid of await server.workerPids()) process.kill(pid, "SIGKILL");
   await until("vacated", () => receiver.told.includes("vacated room"));
   await until("both workers", async () => (await server.workerPids()).length === 2);
-  await stand("hall");
+  const second = await Standing.in(server.url, "hall");
   await until("occupied", () => receiver.told.includes("occupied hall"));
   server.process.kill("SIGKILL");
   await server.process.exited;
   server = await startServer({ toml: toml(), port, folder: server.folder });
   await until("vacated", () => receiver.told.includes("vacated hall"));
   expect(receiver.told.filter((each) => each === "vacated hall")).toHaveLength(1);
+  expect([first.isThere, second.isThere]).toEqual([true, true]);
 }, 30_000);
 
 test("a receiver that is away for long costs its backlog, is told of the gap, and nobody else loses anything", async () => {
