@@ -15,10 +15,10 @@ import { ByteWriter } from "../wire/byte-writer.ts";
 import { GAP } from "./interest.ts";
 import { pushDeleted, pushPublished } from "./members.ts";
 
-/** Told under one hold of the lock. */
 /** Of members webhooks are told where they are counted (store/members.ts). */
 const NOT_TOLD = FLAG_UNTOLD | FLAG_PRESENCE;
 
+/** Told under one hold of the lock. */
 const NOTES_A_SLICE = 32;
 const BYTES_A_SLICE = 128 * 1024;
 const ENTRIES_A_SLICE = 1024;
