@@ -165,6 +165,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     fanout,
     files: handlerFiles,
     idleSec,
+    storePath: options.storePath,
   });
   const programs = handlerEndpoints(host);
   const access = new Access({
@@ -247,6 +248,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       locator,
       front,
       isReady: () => !room.draining && isCaughtUp(config, store),
+      dictionaries: () => host.dictionaries.counts(),
     }),
   };
   bell.listen();
@@ -336,7 +338,8 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       host.sendAway();
       await room.sendAway(isReload, { perSecond, withinMs: (endMs - performance.now()) * PACED_SHARE });
       if (!isReload && perSecond > 0) await shut();
-      while (limit.open > 0 && performance.now() < endMs) await Bun.sleep(DRAIN_LOOK_MS);
+      while ((limit.open > 0 || host.isBusy) && performance.now() < endMs) await Bun.sleep(DRAIN_LOOK_MS);
+      host.abandon();
       await front.close();
       stop();
     },

@@ -6,6 +6,7 @@ import type { WebhooksConfig } from "../config/model.ts";
 import { Counter as Word } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { clusterMetrics } from "./cluster-metrics.ts";
+import { dictionaryMetrics, type NamedCounts } from "./dictionary-metrics.ts";
 import { liveSlots } from "./live-slots.ts";
 import { webhookMetrics } from "./webhook-metrics.ts";
 
@@ -47,6 +48,10 @@ const PER_WORKER: readonly PerWorker[] = [
   total("refused_requests", "Requests, and messages of WebSocket clients, that were refused", Word.REFUSED),
   total("bells_heard", "Times another worker woke this one", Word.BELLS_HEARD),
   total("ring_lapped", "Times the worker fell a whole dispatch ring behind", Word.LAPPED),
+  total("timer_runs", "Runs of timers of handlers", Word.TIMERS_RUN),
+  total("timer_failures", "Runs of timers that failed or took too long", Word.TIMERS_FAILED),
+  total("timer_skips", "Runs of timers passed over, as the one before had not ended", Word.TIMERS_SKIPPED),
+  total("answers", "Answers of handlers that were begun", Word.ANSWERS_MADE),
   total("fanout_busy_seconds", "Time spent delivering", Word.PUMP_US, 1e6),
 ];
 
@@ -54,6 +59,7 @@ const PER_WORKER: readonly PerWorker[] = [
 export async function renderMetrics(
   store: Store,
   webhooks: WebhooksConfig | null,
+  dictionaries: NamedCounts,
 ): Promise<{ text: string; contentType: string }> {
   const { Counter, Gauge, Registry } = await import("prom-client");
   const registry = new Registry();
@@ -89,8 +95,6 @@ export async function renderMetrics(
   sum("reclaimed_channels", "Channels that nobody used, dropped to make room for others", totals.reclaimed);
   sum("roomless_channels", "Channels that were refused because there was no room", totals.roomless);
   const text = await registry.metrics();
-  return {
-    text: text + clusterMetrics(store) + webhookMetrics(store, webhooks),
-    contentType: registry.contentType,
-  };
+  const more = clusterMetrics(store) + webhookMetrics(store, webhooks) + dictionaryMetrics(dictionaries);
+  return { text: text + more, contentType: registry.contentType };
 }

@@ -6,6 +6,7 @@ import type { Config, WebhooksConfig } from "../config/model.ts";
 import type { Front } from "../front/front.ts";
 import type { Store } from "../store/store.ts";
 import { ChannelListings } from "./channel-listing.ts";
+import type { NamedCounts } from "./dictionary-metrics.ts";
 import { renderMetrics } from "./metrics.ts";
 import { StatisticsEndpoint } from "./statistics.ts";
 import { stubStatus } from "./stub-status.ts";
@@ -20,18 +21,20 @@ export interface AdminOptions {
   readonly front: Front;
   /** False while the worker drains: a load balancer should send no one here. */
   readonly isReady: () => boolean;
+  readonly dictionaries: () => NamedCounts;
 }
 
 const plain = (text: string, status: number): Response =>
   new Response(text, { status, headers: { "Content-Type": "text/plain; charset=utf-8", ...ANTI_CACHE } });
 
-export const admin = ({ config, store, slot, ring, locator, front, isReady }: AdminOptions) => {
+export const admin = (options: AdminOptions) => {
+  const { config, store, slot, ring, locator, front } = options;
   const others = { store, slot, ring };
   const listings = new ChannelListings(store);
   const endpoints = config.locations.map((location) =>
     location.role.kind === "statistics" ? new StatisticsEndpoint(others, config, location, listings) : null,
   );
-  const builtIn = config.builtInPaths ? builtInPaths(store, config.webhooks ?? null, isReady) : null;
+  const builtIn = config.builtInPaths ? builtInPaths(options) : null;
   return new Elysia({ name: "admin" }).onRequest(({ request, server }) => {
     const located = locator.claim("statistics", request, server);
     const answer = located === null ? undefined : endpoints[located.index]?.handle(located);
@@ -44,15 +47,17 @@ export const admin = ({ config, store, slot, ring, locator, front, isReady }: Ad
 };
 
 /** undefined: it is for none of these paths. Not routes of Elysia, which finds no path where there is no Host: health checks by HTTP/1.0. */
-function builtInPaths(
-  store: Store,
-  webhooks: WebhooksConfig | null,
-  isReady: () => boolean,
-): (request: Request) => Response | Promise<Response> | undefined {
+function builtInPaths({
+  config,
+  store,
+  isReady,
+  dictionaries,
+}: AdminOptions): (request: Request) => Response | Promise<Response> | undefined {
+  const webhooks = config.webhooks ?? null;
   const answers = new Map<string, () => Response | Promise<Response>>([
     ["/health/live", () => plain("ok\n", 200)],
     ["/health/ready", () => (isReady() ? plain("ready\n", 200) : plain("not ready\n", 503))],
-    ["/metrics", () => metrics(store, webhooks)],
+    ["/metrics", () => metrics(store, webhooks, dictionaries())],
   ]);
   return (request) => {
     if (request.method !== "GET") return undefined;
@@ -71,7 +76,11 @@ function pathOf(url: string): string {
 
 const AFTER_SCHEME = "https://".length;
 
-async function metrics(store: Store, webhooks: WebhooksConfig | null): Promise<Response> {
-  const { text, contentType } = await renderMetrics(store, webhooks);
+async function metrics(
+  store: Store,
+  webhooks: WebhooksConfig | null,
+  dictionaries: NamedCounts,
+): Promise<Response> {
+  const { text, contentType } = await renderMetrics(store, webhooks, dictionaries);
   return new Response(text, { headers: { "Content-Type": contentType, ...ANTI_CACHE } });
 }

@@ -40,6 +40,7 @@ import { codeOf } from "./named-code.ts";
 import type { LocationValues, MainValues, StepValues } from "./options.ts";
 import { presenceOf } from "./presence.ts";
 import { buildProxy, buildUpstream } from "./proxy-config.ts";
+import { buildShared } from "./shared.ts";
 import { keyRecords, ringEntries } from "./store-checks.ts";
 import { parseSync } from "./store-sync.ts";
 import { trustedProxies } from "./trusted-proxies.ts";
@@ -55,7 +56,7 @@ const NOSNIFF_HEADER = /^x-content-type-options\s/i;
 
 /** Never fails: what could be wrong was found before. Paths of code are relative to `folder`, that of the configuration file. */
 export function buildConfig(
-  { main, servers, issuers, webhooks, maps, upstreams, setVariables }: CheckedValues,
+  { main, servers, issuers, webhooks, maps, upstreams, shared, setVariables }: CheckedValues,
   folder: string = process.cwd(),
 ): Config {
   const context: Context = {
@@ -89,6 +90,7 @@ export function buildConfig(
     limits: buildLimits(main),
     webhooks: buildWebhooks(main, webhooks),
     issuers: issuers.map((values) => buildIssuer(values, folder)),
+    shared: buildShared(shared),
     locations,
   };
 }

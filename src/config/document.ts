@@ -25,6 +25,8 @@ import {
   optionAt,
   SERVER_PREFIX,
   type ServerValues,
+  SHARED_PREFIX,
+  type SharedValues,
   STEP_OVERRIDES,
   STEP_PREFIX,
   type StepValues,
@@ -38,6 +40,7 @@ import { questionIssues } from "./question-checks.ts";
 import { setVariables } from "./rewrite.ts";
 import { serverIssues } from "./server-checks.ts";
 import { serverWarnings } from "./server-warnings.ts";
+import { type SharedEntry, sharedNameIssues } from "./shared.ts";
 import { storeIssues } from "./store-checks.ts";
 import { unknownKeySentence } from "./suggestion.ts";
 import { webhookIssues } from "./webhook-checks.ts";
@@ -69,6 +72,7 @@ export interface CheckedValues {
   readonly webhooks: readonly WebhookValues[];
   readonly maps: readonly MapValues[];
   readonly upstreams: readonly UpstreamValues[];
+  readonly shared: readonly SharedEntry[];
   /** Names of all variables that some step sets, without `$`. */
   readonly setVariables: readonly string[];
 }
@@ -107,7 +111,7 @@ class Walk {
 
   document(document: Table): CheckedValues {
     const values = this.#defaults("");
-    const { location, server, issuer, webhook, map, upstream, ...rest } = document;
+    const { location, server, issuer, webhook, map, upstream, shared, ...rest } = document;
     for (const [key, raw] of Object.entries(rest)) {
       if (isSection(key)) this.#section(key, raw, values);
       else this.#option("", key, raw, key, values);
@@ -131,6 +135,7 @@ class Walk {
     const upstreams = present(
       this.#tables(upstream, "upstream", (table, path) => this.#upstream(table, path, names)),
     );
+    const dictionaries = this.#dictionaries(shared);
     const servers = present(this.#tables(server, "server", (table, path) => this.#server(table, path)));
     const named = servers.length;
     // A file with servers of its own has one at the top only if it says something of it.
@@ -150,7 +155,9 @@ class Walk {
     for (const { path, issue } of serverWarnings(main, servers, named)) this.#warn(path, issue);
     if (location === undefined && server === undefined)
       this.#warn("", { suffix: "", value: undefined, sentence: NO_LOCATIONS });
-    return { main, servers, issuers, webhooks, maps, upstreams, setVariables: [...this.#setVariables] };
+    const setNames = [...this.#setVariables];
+    const lists = { servers, issuers, webhooks, maps, upstreams, shared: dictionaries };
+    return { main, ...lists, setVariables: setNames };
   }
 
   #issuer(raw: Table, path: string): IssuerValues {
@@ -191,6 +198,22 @@ class Walk {
       this.#option(UPSTREAM_PREFIX, key, value, `${path}.${key}`, values);
     this.#issues(path, upstreamIssues(values, names));
     return withoutPrefix(values, UPSTREAM_PREFIX) as UpstreamValues;
+  }
+
+  /** Tables by name, in the table `shared`. */
+  #dictionaries(raw: unknown): readonly SharedEntry[] {
+    if (raw !== undefined && !isTable(raw))
+      this.#fault("shared", raw, "shared has a table for each dictionary, write [shared.NAME].");
+    return Object.entries(isTable(raw) ? raw : {}).map(([name, table]) => {
+      const path = `shared.${name}`;
+      this.#issues(path, sharedNameIssues(name));
+      const values = this.#defaults(SHARED_PREFIX);
+      if (!isTable(table)) this.#fault(path, table, `${name} is a dictionary, write [${path}].`);
+      else if (table["size"] === undefined) this.#fault(`${path}.size`, undefined, "size must be set.");
+      for (const [key, value] of Object.entries(isTable(table) ? table : {}))
+        this.#option(SHARED_PREFIX, key, value, `${path}.${key}`, values);
+      return { name, values: withoutPrefix(values, SHARED_PREFIX) as SharedValues };
+    });
   }
 
   #server(raw: Table, path: string): ServerEntry {

@@ -40,6 +40,9 @@ const CHANNEL_ROLES: readonly string[] = ["publisher", "subscriber", "statistics
 const CODE_ROLES: readonly (readonly [key: string, roles: readonly string[]])[] = [
   ["authorize", ["publisher", "subscriber", "presence_list", "root", "alias", "handler", "proxy"]],
   ["hooks", ["publisher", "subscriber"]],
+  ["body", ["handler"]],
+  ["answer_linger", ["handler"]],
+  ["answer_max_size", ["handler"]],
 ];
 
 const COMPLEX_KEYS: readonly string[] = ALL_OPTIONS.filter(

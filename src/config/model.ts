@@ -130,6 +130,19 @@ export interface CodeConfig {
   readonly hooks: string | null;
   /** How long an answer may take to begin, and a guard or hook to speak. */
   readonly timeoutMs: number;
+  /** How long an answer that nobody watches is still made. */
+  readonly answerLingerMs: number;
+  readonly answerMaxBytes: number;
+  /** The handler reads the body of a request as it comes. */
+  readonly isBodyStreamed: boolean;
+}
+
+/** A dictionary that the handlers of all workers share. */
+export interface SharedConfig {
+  readonly name: string;
+  readonly size: number;
+  /** It outlives a restart. */
+  readonly isPersistent: boolean;
 }
 
 /** A place in a request where a token may be. */
@@ -620,6 +633,8 @@ export interface Config {
   /** Absent: nobody is told of anything. */
   readonly webhooks?: WebhooksConfig | null;
   readonly issuers: readonly IssuerConfig[];
+  /** Dictionaries of handlers. Absent: none. */
+  readonly shared?: readonly SharedConfig[];
   /** Of all servers, variants of steps included (those are in no server's list). */
   readonly locations: readonly LocationConfig[];
 }

@@ -21,7 +21,7 @@ const codeIn = ({ values, locations }: LocationEntry, folder: string): readonly 
 
 /** null: it names none. Paths are relative to `folder`. */
 export function codeOf(
-  { handler, authorize, hooks, handler_timeout }: LocationValues,
+  { handler, authorize, hooks, handler_timeout, answer_linger, answer_max_size, body }: LocationValues,
   folder: string,
 ): CodeConfig | null {
   // "sluice:lines" is no path but one of our own.
@@ -29,5 +29,11 @@ export function codeOf(
     path?.startsWith("sluice:") === false ? resolve(folder, path) : (path ?? null);
   const code = { handler: file(handler), authorize: file(authorize), hooks: file(hooks) };
   if (code.handler === null && code.authorize === null && code.hooks === null) return null;
-  return { ...code, timeoutMs: handler_timeout };
+  return {
+    ...code,
+    timeoutMs: handler_timeout,
+    answerLingerMs: answer_linger,
+    answerMaxBytes: answer_max_size,
+    isBodyStreamed: body === "stream",
+  };
 }

@@ -15,6 +15,7 @@ import { CONNECTION_OPTIONS } from "./options/connections.ts";
 import { DIALECT_OPTIONS } from "./options/dialect.ts";
 import { FILE_OPTIONS } from "./options/files.ts";
 import { FRONT_OPTIONS } from "./options/front.ts";
+import { HANDLER_OPTIONS } from "./options/handlers.ts";
 import { LIMIT_OPTIONS } from "./options/limits.ts";
 import { PRESENCE_OPTIONS } from "./options/presence.ts";
 import { PROCESS_OPTIONS } from "./options/process.ts";
@@ -33,6 +34,7 @@ export const OPTIONS = {
   ...LIMIT_OPTIONS,
   ...ROLE_OPTIONS,
   ...PRESENCE_OPTIONS,
+  ...HANDLER_OPTIONS,
   ...ACCESS_OPTIONS,
   ...WEBHOOK_OPTIONS,
   ...FILE_OPTIONS,
@@ -46,7 +48,14 @@ export const OPTIONS = {
 export type OptionPath = keyof typeof OPTIONS;
 type PathUnder<Prefix extends string> = Extract<OptionPath, `${Prefix}${string}`>;
 type TablePath = PathUnder<
-  "location[]." | "step[]." | "server[]." | "issuer[]." | "webhook[]." | "map[]." | "upstream[]."
+  | "location[]."
+  | "step[]."
+  | "server[]."
+  | "issuer[]."
+  | "webhook[]."
+  | "map[]."
+  | "upstream[]."
+  | "shared[]."
 >;
 type ValuesUnder<Prefix extends string> = {
   readonly [P in PathUnder<Prefix> as P extends `${Prefix}${infer Key}` ? Key : never]: ValueOf<
@@ -64,6 +73,7 @@ export type IssuerValues = ValuesUnder<"issuer[].">;
 export type WebhookValues = ValuesUnder<"webhook[].">;
 export type MapValues = ValuesUnder<"map[].">;
 export type UpstreamValues = ValuesUnder<"upstream[].">;
+export type SharedValues = ValuesUnder<"shared[].">;
 
 export const LOCATION_PREFIX = "location[].";
 export const STEP_PREFIX = "step[].";
@@ -72,6 +82,7 @@ export const ISSUER_PREFIX = "issuer[].";
 export const WEBHOOK_PREFIX = "webhook[].";
 export const MAP_PREFIX = "map[].";
 export const UPSTREAM_PREFIX = "upstream[].";
+export const SHARED_PREFIX = "shared[].";
 
 /** Keys of a location that its steps may set anew (push-stream spec 1.4, column "if"). */
 export const STEP_OVERRIDES = [

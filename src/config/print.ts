@@ -9,6 +9,7 @@ import {
   LOCATION_PREFIX,
   MAP_PREFIX,
   SERVER_PREFIX,
+  SHARED_PREFIX,
   STEP_PREFIX,
   UPSTREAM_PREFIX,
   WEBHOOK_PREFIX,
@@ -59,6 +60,11 @@ const LISTS: Readonly<Record<string, { readonly header: string; readonly intro: 
     header: "[[map]]",
     intro:
       "Variables that follow from others, evaluated when they are asked for. They stand at the top of the file:",
+  },
+  [SHARED_PREFIX]: {
+    header: "[shared.NAME]",
+    intro:
+      "Dictionaries that the handlers of all workers share, by the names they ask for (docs/handlers.md). What one may say:",
   },
   [ISSUER_PREFIX]: {
     header: "[[issuer]]",

@@ -14,7 +14,7 @@ import { builtIn, builtInNames, isBuiltIn } from "./built-in.ts";
 /** More files than these are not read: whoever has them has a build of his own. */
 const MAX_FILES = 500;
 
-type Use = keyof Omit<CodeConfig, "timeoutMs">;
+type Use = keyof Pick<CodeConfig, "handler" | "authorize" | "hooks">;
 
 /** What a file must export for its option, one of these. */
 const WANTED: Readonly<Record<Use, readonly string[]>> = {

@@ -1,56 +1,29 @@
 /**
- * The context a handler is given (sluice.d.ts), one for each request or socket. Its functions are closures, so that they can be taken
- * out of it: `async function* ({ sleep })`. What costs something is made when it is first asked for.
+ * The context a handler is given (sluice.d.ts), one for each request or socket: the request, and beside it all that a task has (task.ts). What
+ * costs something is made when it is first asked for.
  */
-import type { ChannelStatistics, Context, Grant, PublishOptions, PublishResult, Subscription } from "sluice";
+import type { Context, Grant } from "sluice";
 import { binaryBytes } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { CaptureGroups } from "../config/match-syntax.ts";
-import { type LogFields, log } from "../log.ts";
-import { atHandler } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
-import { channelStatistics, publishFrom, textOf } from "./publishing.ts";
+import { textOf } from "./publishing.ts";
 import { Query } from "./query.ts";
-import { type Feed, iterable, openSubscription } from "./subscription.ts";
+import { Task } from "./task.ts";
 
-/** setTimeout holds no more. */
-const LONGEST_SLEEP_MS = 0x7fffffff;
-
-/** What `signal.reason` is, and what sleepers are woken with. */
-export const Ending = {
-  clientLeft: atHandler(new DOMException("The client has left.", "AbortError")),
-  tooLate: atHandler(new DOMException("The time limit of the location is over.", "TimeoutError")),
-  draining: atHandler(new DOMException("The server is about to stop.", "AbortError")),
-  grantOver: atHandler(new DOMException("What was granted to the client is over.", "AbortError")),
-  done: atHandler(new DOMException("The request is over.", "AbortError")),
-} as const;
-
-/** A sleeper that nobody waits for any more was woken: no fault. */
-export const isEnding = (error: unknown): boolean => Object.values(Ending).some((each) => each === error);
-
-export class RequestContext implements Context {
-  readonly #host: HandlerHost;
+export class RequestContext extends Task implements Context {
   readonly #located: LocatedRequest;
   readonly #groups: CaptureGroups;
-  readonly #body: Uint8Array<ArrayBuffer> | null;
+  readonly #body: RequestBody;
   readonly remoteAddress: string;
   readonly user: string | null;
   readonly grant: Grant | null;
   #request: Request | null = null;
   #query: Query | null = null;
-  #controller: AbortController | null = null;
-  #ending: DOMException | null = null;
-  /** Sleepers and subscriptions, called when it ends. */
-  #endings: Set<() => void> | null = null;
 
-  /** `body`: that of the request, already read; null: it has none. */
-  constructor(
-    host: HandlerHost,
-    located: LocatedRequest,
-    groups: CaptureGroups,
-    body: Uint8Array<ArrayBuffer> | null = null,
-  ) {
-    this.#host = host;
+  /** `body`: that of the request, already read, or to be read as it comes; null: it has none. */
+  constructor(host: HandlerHost, located: LocatedRequest, groups: CaptureGroups, body: RequestBody = null) {
+    super(host, fileOf(host, located));
     this.#located = located;
     this.#groups = groups;
     this.#body = body;
@@ -89,87 +62,29 @@ export class RequestContext implements Context {
     return this.#located.request.headers;
   }
 
-  // --- its end ---------------------------------------------------------------------------------------------------------------------
-
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#ending !== null) this.#controller.abort(this.#ending);
-    return this.#controller.signal;
-  }
-
-  get isEnded(): boolean {
-    return this.#ending !== null;
-  }
-
-  /** Whether this is what a sleeper was woken with: no fault of the handler. */
-  isEnding(error: unknown): boolean {
-    return this.#ending !== null && error === this.#ending;
-  }
-
-  /** Wakes sleepers, ends subscriptions, aborts the signal. Idempotent. */
-  finish(ending: DOMException): void {
-    if (this.#ending !== null) return;
-    this.#ending = ending;
-    const endings = this.#endings;
-    this.#endings = null;
-    if (endings !== null) for (const end of [...endings]) end();
-    this.#controller?.abort(ending);
-  }
-
-  #atEnd(end: () => void): () => void {
-    this.#endings ??= new Set();
-    const endings = this.#endings;
-    endings.add(end);
-    return () => endings.delete(end);
-  }
-
-  // --- what it can do ---------------------------------------------------------------------------------------------------------------
-
-  readonly sleep = (ms: number): Promise<void> =>
-    new Promise((resolve, reject) => {
-      if (this.#ending !== null) {
-        reject(this.#ending);
-        return;
-      }
-      const forget = this.#atEnd(() => {
-        clearTimeout(timer);
-        reject(this.#ending);
+  get answer(): Context["answer"] {
+    return (channel, source) => {
+      const { method, index } = this.#located;
+      const code = this.host.config.locations[index]?.code;
+      const position = this.headers.get("last-event-id") ?? this.query.get("last_event_id");
+      return this.host.answers.ask({
+        method,
+        channel,
+        source: source ?? null,
+        position: position === "" ? null : position,
+        file: this.file,
+        lingerMs: code?.answerLingerMs ?? 0,
+        maxBytes: code?.answerMaxBytes ?? 0,
       });
-      const timer = setTimeout(
-        () => {
-          forget();
-          resolve();
-        },
-        Math.min(ms, LONGEST_SLEEP_MS),
-      );
-    });
+    };
+  }
+}
 
-  readonly publish = (
-    channel: string,
-    data: string | Uint8Array,
-    options?: PublishOptions,
-  ): Promise<PublishResult> => publishFrom(this.#host, channel, data, options);
+export type RequestBody = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
 
-  readonly channel = (name: string): ChannelStatistics | null => channelStatistics(this.#host, name);
-
-  readonly subscribe = (
-    channel: string | readonly string[],
-    { last = 0 }: { readonly last?: number } = {},
-  ): Subscription => {
-    if (this.#ending !== null) throw this.#ending;
-    const channels = typeof channel === "string" ? [channel] : channel;
-    let forget = (): void => undefined;
-    const feed: Feed = openSubscription(this.#host, channels, last, () => forget());
-    if (!feed.isEnded) {
-      const unlist = this.#atEnd(() => feed.close());
-      forget = () => void unlist();
-    }
-    return iterable(feed);
-  };
-
-  readonly log = (message: string, fields: LogFields = {}): void => {
-    log("info", String(message), fields);
-  };
+function fileOf({ config }: HandlerHost, { index }: LocatedRequest): string {
+  const code = config.locations[index]?.code;
+  return code?.handler ?? code?.authorize ?? code?.hooks ?? "";
 }
 
 /** As handlers see it: what there is to know, and nothing to do with it. */
@@ -180,7 +95,7 @@ function shownGrant({ grant }: LocatedRequest): Grant | null {
 }
 
 /** The request as one can be had anywhere else: with the body that was read for it, and with the host in its URL. */
-function wholeRequest({ request }: LocatedRequest, body: Uint8Array<ArrayBuffer> | null): Request {
+function wholeRequest({ request }: LocatedRequest, body: RequestBody): Request {
   const { url, method, headers, signal } = request;
   const host = headers.get("host") ?? "localhost";
   // The wire listener, and a client without a Host, give a URL that does not name it.

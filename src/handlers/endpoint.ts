@@ -15,11 +15,13 @@ import { hasToken } from "../handshake.ts";
 import type { Incoming } from "../incoming.ts";
 import { readBody } from "../publish/body.ts";
 import { readAnswer } from "./answer.ts";
-import { Ending, RequestContext } from "./context.ts";
+import { RequestContext } from "./context.ts";
+import { Ending } from "./ending.ts";
 import { failureAnswer, isPromise, TooLate, within } from "./failure.ts";
 import { closePieces, generatedResponse, type Pieces } from "./generated-body.ts";
 import type { HandlerHost } from "./host.ts";
 import type { HandlerFile, HandlerModule } from "./loader.ts";
+import { WatchedAnswer } from "./watched-answer.ts";
 import { DEFAULT_MAX_PAYLOAD, maxPayloadOf, SocketEndpoint, type Upgrader } from "./web-socket.ts";
 
 /** The part of Bun's server that is used. */
@@ -114,6 +116,7 @@ export class HandlerEndpoint {
     try {
       const returned = module.default?.(context);
       const answer = isPromise(returned) ? await within(returned, this.#timeoutMs) : returned;
+      if (answer instanceof WatchedAnswer) return this.#watch(located, server, context, answer);
       const response = readAnswer(answer, contentTypeOf(this.#location, located.path));
       if (response instanceof Response) {
         // A Response may have a body that still asks the context.
@@ -129,6 +132,20 @@ export class HandlerEndpoint {
       signal.removeEventListener("abort", clientLeft);
       if (keepsIdle) server?.timeout(located.request, this.#host.idleSec);
     }
+  }
+
+  /** An answer that is made elsewhere: the request is over, its connection is not. */
+  #watch(
+    located: LocatedRequest,
+    server: HandlerServer | null,
+    context: RequestContext,
+    answer: WatchedAnswer,
+  ): Response {
+    context.finish(Ending.done);
+    const { request } = located;
+    // Behind the `finally` of the call.
+    queueMicrotask(() => server?.timeout(request, 0));
+    return answer.response(this.#host.arrival(located), () => server?.timeout(request, this.#host.idleSec));
   }
 
   /** The answer begins with the first piece: until then it may still fail, or take too long. */

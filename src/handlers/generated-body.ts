@@ -9,7 +9,8 @@
 import { type BreakableSink, pulledResponse } from "../direct-answer.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
 import { log } from "../log.ts";
-import { Ending, type RequestContext } from "./context.ts";
+import type { RequestContext } from "./context.ts";
+import { Ending } from "./ending.ts";
 import { isPromise } from "./failure.ts";
 import type { HandlerHost, Running } from "./host.ts";
 import type { HandlerFile } from "./loader.ts";

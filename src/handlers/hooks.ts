@@ -17,7 +17,8 @@ import type {
   LocationHooks,
   OfferedDraft,
 } from "../front/location-hooks.ts";
-import { Ending, RequestContext } from "./context.ts";
+import { RequestContext } from "./context.ts";
+import { Ending } from "./ending.ts";
 import { isPromise, within } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
 import type { HandlerFile } from "./loader.ts";

@@ -5,7 +5,11 @@ import type { Config } from "../config/model.ts";
 import type { Fanout } from "../fanout/fanout.ts";
 import type { Arrival, HooksOf } from "../front/location-hooks.ts";
 import type { Ingest } from "../publish/ingest.ts";
+import { Answers } from "./answers.ts";
+import { Dictionaries } from "./dictionaries.ts";
 import type { HandlerFiles } from "./loader.ts";
+import { Tasks } from "./tasks.ts";
+import { Timers } from "./timers.ts";
 
 /** Something that runs and is to be told when the server is about to stop. */
 export interface Running {
@@ -18,6 +22,8 @@ export interface HandlerHostOptions {
   readonly fanout: Fanout;
   readonly files: HandlerFiles;
   readonly idleSec: number;
+  /** The dictionaries lie beside it. */
+  readonly storePath: string;
 }
 
 export class HandlerHost {
@@ -30,14 +36,25 @@ export class HandlerHost {
   draining = false;
   /** What has to know of those who are held, by a grant or for their address: set by app.ts; null: nothing. */
   hooks: HooksOf | null = null;
+  readonly dictionaries: Dictionaries;
+  readonly tasks = new Tasks(this);
+  readonly answers = new Answers(this);
+  readonly #timers = new Timers(this);
   readonly #running = new Set<Running>();
 
-  constructor({ config, ingest, fanout, files, idleSec }: HandlerHostOptions) {
+  constructor({ config, ingest, fanout, files, idleSec, storePath }: HandlerHostOptions) {
     this.config = config;
     this.ingest = ingest;
     this.fanout = fanout;
     this.files = files;
     this.idleSec = idleSec;
+    this.dictionaries = new Dictionaries(storePath, config.shared ?? []);
+    this.#timers.start(files.all, (path) => timeoutOf(config, path));
+  }
+
+  /** Something runs that a worker which leaves should wait for. */
+  get isBusy(): boolean {
+    return this.tasks.isBusy || this.answers.isBusy;
   }
 
   /** null: nobody has to know. */
@@ -60,5 +77,21 @@ export class HandlerHost {
   sendAway(): void {
     this.draining = true;
     for (const running of [...this.#running]) running.goAway();
+    this.#timers.leave();
+    this.tasks.leave();
+  }
+
+  /** What was waited for has not ended. */
+  abandon(): void {
+    this.answers.abandon();
   }
 }
+
+/** The longest time that a location gives this file. */
+function timeoutOf({ locations }: Config, path: string): number {
+  const codes = locations.map(({ code }) => code).filter((code) => code !== null);
+  const own = codes.filter((code) => [code.handler, code.authorize, code.hooks].includes(path));
+  return Math.max(...own.map(({ timeoutMs }) => timeoutMs), 0) || LEAST_TIMEOUT_MS;
+}
+
+const LEAST_TIMEOUT_MS = 30_000;

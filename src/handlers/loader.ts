@@ -7,6 +7,7 @@ import type { Authorize, Handler, Hooks, WebSocketHandler } from "sluice";
 import type { Config } from "../config/model.ts";
 import { builtIn } from "./built-in.ts";
 import { type Failing, isThrownAtHandler, logFailure } from "./failure.ts";
+import { type Every, intervalsOf } from "./intervals.ts";
 
 /** What a file may export that means something here. */
 export interface HandlerModule {
@@ -14,6 +15,8 @@ export interface HandlerModule {
   readonly websocket: WebSocketHandler | null;
   readonly authorize: Authorize | null;
   readonly hooks: Hooks;
+  /** What is to be run at intervals. */
+  readonly every: readonly Every[];
 }
 
 /** How long a worker waits for files that are slow to load (top-level `await`) before it serves the others. */
@@ -59,6 +62,10 @@ export class HandlerFiles {
     const made = new HandlerFile(path);
     this.#files.set(path, made);
     return made;
+  }
+
+  get all(): Iterable<HandlerFile> {
+    return this.#files.values();
   }
 
   get isEmpty(): boolean {
@@ -124,5 +131,6 @@ function moduleOf(exported: unknown): HandlerModule {
     websocket: (websocket ?? null) as WebSocketHandler | null,
     authorize: functionAt<Authorize>("authorize"),
     hooks,
+    every: intervalsOf(read("every")),
   };
 }

@@ -1,31 +1,19 @@
 /** `context.publish` and `context.channel`: what a handler may do with channels. Its own publishes pass no hook. */
 import type { ChannelStatistics, PublishOptions, PublishResult } from "sluice";
-import { type Refusal, Refusals } from "../errors.ts";
+import { Refusals } from "../errors.ts";
 import { log } from "../log.ts";
 import { ingestPatiently, openTarget } from "../publish/ingest.ts";
 import { channelCounts, countsByName } from "../store/channel-statistics.ts";
 import { nameRefusal } from "../wire/channels-path.ts";
 import { atHandler } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
+import { RefusedError } from "./refused-error.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** What the store takes. */
 const MAX_EVENT_NAME_BYTES = 65_534;
-
-/** What `publish` rejects with and `subscribe` throws; `status` and `code` are those of the error table. */
-export class RefusedError extends Error {
-  readonly status: number;
-  readonly code: string;
-
-  constructor({ status, code, explain }: Refusal) {
-    super(explain === null || explain === "" ? code : explain);
-    this.name = "RefusedError";
-    this.status = status;
-    this.code = code;
-  }
-}
 
 /** The bytes of a channel's name. Throws when nobody may have such a channel; a "/" would be two. */
 export function channelBytes({ config }: HandlerHost, name: unknown): Uint8Array {

@@ -5,8 +5,36 @@
 declare module "sluice" {
   // --- what handlers are given ---------------------------------------------------------------------------------------------
 
-  /** One request, and what sluice can do for it. Its functions may be taken out of it: `({ sleep, params }) => …`. */
-  export interface Context {
+  /** What can be done by whatever runs: for a request, at an interval, for an answer. Its functions may be taken out: `({ sleep }) => …`. */
+  export interface TaskContext {
+    /** Aborts when whoever it is done for went away, when the time limit is over, or when the server is about to stop. */
+    readonly signal: AbortSignal;
+    /** Publishes one message. Rejects when it is refused; the error's `status` says why, as an HTTP status would. */
+    publish(channel: string, data: string | Uint8Array, options?: PublishOptions): Promise<PublishResult>;
+    /** What is known of a channel; null: there is none. */
+    channel(name: string): ChannelStatistics | null;
+    /**
+     * The messages of one or more channels, from now on, or from the last `last` stored ones on. Whoever takes them slowly gets
+     * them from the store, so nothing piles up. Ends when `signal` aborts, when it is closed, or with the last channel.
+     */
+    subscribe(channel: string | readonly string[], options?: { readonly last?: number }): Subscription;
+    /** Resolves after so many milliseconds; rejects when `signal` aborts. */
+    sleep(ms: number): Promise<void>;
+    /** Writes a line to sluice's log. */
+    log(message: string, fields?: Readonly<Record<string, string | number | boolean | null>>): void;
+    /** The dictionary `[shared.name]` of the configuration: one for all workers. Throws when there is none. */
+    shared(name: string): SharedDictionary;
+    /**
+     * Runs `work` in so many milliseconds, in this worker, with a context of its own; the answer calls it off. A worker that is about to stop
+     * runs it at once, with a `signal` that has aborted.
+     */
+    after(ms: number, work: (context: TaskContext) => unknown): () => void;
+    /** Several async iterables as one: each value as it comes. */
+    merge<Value>(...sources: readonly AsyncIterable<Value>[]): AsyncIterable<Value>;
+  }
+
+  /** One request, and what sluice can do for it. */
+  export interface Context extends TaskContext {
     /** The whole request; its body is there already, and no larger than the location's max_body_size. */
     readonly request: Request;
     readonly method: string;
@@ -26,21 +54,56 @@ declare module "sluice" {
     readonly user: string | null;
     /** What was granted: by a token, a key, a backend, or `authorize`; null: nobody was asked. */
     readonly grant: Grant | null;
-    /** Aborts when the client went away, when the time limit is over, or when the server is about to stop. */
-    readonly signal: AbortSignal;
-    /** Publishes one message. Rejects when it is refused; the error's `status` says why, as an HTTP status would. */
-    publish(channel: string, data: string | Uint8Array, options?: PublishOptions): Promise<PublishResult>;
-    /** What is known of a channel; null: there is none. */
-    channel(name: string): ChannelStatistics | null;
     /**
-     * The messages of one or more channels, from now on, or from the last `last` stored ones on. Whoever takes them slowly gets
-     * them from the store, so nothing piles up. Ends when `signal` aborts, when it is closed, or with the last channel.
+     * An answer that is made once in a channel of its own, however many ask for it, and that clients may leave and come back to: give back
+     * what it gives. Without a source: only if it is there already. A request with DELETE calls it off. The manual is docs/handlers.md.
      */
-    subscribe(channel: string | readonly string[], options?: { readonly last?: number }): Subscription;
-    /** Resolves after so many milliseconds; rejects when `signal` aborts. */
-    sleep(ms: number): Promise<void>;
-    /** Writes a line to sluice's log. */
-    log(message: string, fields?: Readonly<Record<string, string | number | boolean | null>>): void;
+    answer(channel: string, source?: AnswerSource): Response | OngoingAnswer;
+  }
+
+  /** What `answer` gives: nothing can be done with it but to give it back. */
+  export interface OngoingAnswer {
+    readonly isEnded: boolean;
+  }
+
+  /** Text, UTF-8, or one of them with a name for its event; "end", "error" and "reset" are sluice's own. */
+  export type AnswerPiece =
+    | string
+    | Uint8Array
+    | { readonly event?: string; readonly data: string | Uint8Array };
+
+  type AnswerPieces = AsyncIterable<AnswerPiece> | Iterable<AnswerPiece>;
+  /** The function is called once, where the answer is made; its context goes on when the client has left. */
+  export type AnswerSource = AnswerPieces | ((context: TaskContext) => AnswerPieces);
+
+  /** What JSON can say, but for what it leaves out in silence: functions and undefined are refused. */
+  export type JsonValue =
+    | string
+    | number
+    | boolean
+    | null
+    | readonly JsonValue[]
+    | { readonly [key: string]: JsonValue };
+  /** Comes out as it was put in. Numbers are finite. */
+  export type SharedValue = JsonValue | Uint8Array;
+
+  /** Times are in seconds; 0 or none: for ever. Each call throws an error with status 503 when it could not be done in time. */
+  export interface SharedDictionary {
+    /** undefined: there is none, or its time is over. */
+    get(key: string): SharedValue | undefined;
+    set(key: string, value: SharedValue, ttl?: number): void;
+    /** Only if it is not there: whether it was not. */
+    add(key: string, value: SharedValue, ttl?: number): boolean;
+    /** Only if it is there: whether it was. */
+    replace(key: string, value: SharedValue, ttl?: number): boolean;
+    /** Adds and gives the sum. `initial` and `ttl` are for one that is not there yet; throws where there is something else than a number. */
+    incr(key: string, by?: number, initial?: number, ttl?: number): number;
+    /** Whether it was there. */
+    delete(key: string): boolean;
+    /** At most `limit` keys, 1000 unless said, in no order. */
+    keys(limit?: number): string[];
+    /** Seconds that are left; Infinity: it has no end; undefined: there is none. */
+    ttl(key: string): number | undefined;
   }
 
   /** Channels are exact names, `prefix*`, or `*`; the manual is docs/access.md. */
@@ -107,6 +170,7 @@ declare module "sluice" {
     | Response
     | null
     | undefined
+    | OngoingAnswer
     | AsyncIterable<string | Uint8Array>
     | Generator<string | Uint8Array, unknown, unknown>;
 

@@ -15,7 +15,8 @@ import type { Store } from "../store/store.ts";
 import { atHandler } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
 import { decodeMessages, messageFormat } from "./message-format.ts";
-import { channelBytes, RefusedError } from "./publishing.ts";
+import { channelBytes } from "./publishing.ts";
+import { RefusedError } from "./refused-error.ts";
 
 const NOTHING = new Uint8Array(0);
 const ref = new ChannelRef();

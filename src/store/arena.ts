@@ -28,9 +28,17 @@ export interface Arena {
 /** What mends the lists after an owner of the lock died. Here, because those who need it cannot import it without a cycle. */
 export interface Mending {
   /** In no time; false: it cannot be done so (redo.ts). */
-  readonly redo: (arena: Arena) => boolean;
+  redo(arena: Arena): boolean;
   /** Whatever was left, in a time that grows with the store (recover.ts). */
-  readonly rebuild: (arena: Arena) => void;
+  rebuild(arena: Arena): void;
+}
+
+/** What has the store's lock, and can be mended after a death under it: the store, and a shared dictionary (shared-layout.ts). */
+export interface Lockable {
+  readonly u32: Uint32Array<ArrayBuffer>;
+  readonly i32: Int32Array<ArrayBuffer>;
+  readonly fault: Arena["fault"];
+  readonly mending: { redo(arena: Lockable): boolean; rebuild(arena: Lockable): void };
 }
 
 /** Points at which the crash tests kill or abandon a process that holds the lock, a change at a time, in order. */

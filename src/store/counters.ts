@@ -34,6 +34,11 @@ export const Counter = {
   ENGINE_WITHIN_500_MS: 23,
   /** Messages that came again with their idempotency key. */
   DUPLICATES: 24,
+  /** Of handlers: runs of timers, those of them that failed, those that were passed over as the one before had not ended; answers begun. */
+  TIMERS_RUN: 40,
+  TIMERS_FAILED: 41,
+  TIMERS_SKIPPED: 42,
+  ANSWERS_MADE: 43,
 } as const;
 
 export type Counter = (typeof Counter)[keyof typeof Counter];

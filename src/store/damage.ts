@@ -3,7 +3,7 @@
  * lock is bounded by what the file can hold and ends here instead of going on for ever; what is thrown in a section leaves the lock taken and the
  * lists half changed, as a death would, so they are made anew from the messages (recover.ts) and the call is done again. Used by Store.
  */
-import { type Arena, growWide, wide } from "./arena.ts";
+import { type Arena, growWide, type Lockable, wide } from "./arena.ts";
 import { HEAD_MENDED } from "./layout.ts";
 import { lockOwner, release } from "./lock.ts";
 import { nextSerial } from "./ring.ts";
@@ -28,14 +28,15 @@ export function mendAfter(arena: Arena, error: unknown, before: number): boolean
 }
 
 /** What a death left: nearly always no more than the journal says. */
-export function mend(arena: Arena): void {
+export function mend(arena: Lockable): void {
   if (!arena.mending.redo(arena)) mendWhole(arena);
 }
 
-function mendWhole(arena: Arena): void {
+/** Counted. Under the lock. */
+export function mendWhole(arena: Lockable): void {
   arena.mending.rebuild(arena);
   growWide(arena, HEAD_MENDED, wide(arena.u32, HEAD_MENDED) + 1);
 }
 
 /** How often that was needed in this life of the store. */
-export const timesMended = ({ u32 }: Arena): number => wide(u32, HEAD_MENDED);
+export const timesMended = ({ u32 }: Pick<Arena, "u32">): number => wide(u32, HEAD_MENDED);

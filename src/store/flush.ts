@@ -10,7 +10,7 @@ import { type Arena, wide } from "./arena.ts";
 import { HEAD_INODE, HEAD_ON_DISK } from "./layout.ts";
 
 /** Blocks until everything is on the disk. Throws when it cannot be known to be. */
-export function flushNow(arena: Arena): void {
+export function flushNow(arena: Pick<Arena, "u32" | "path">): void {
   if (arena.u32[HEAD_ON_DISK] !== 1) return;
   const descriptor = openMapped(arena);
   try {
@@ -21,7 +21,7 @@ export function flushNow(arena: Arena): void {
 }
 
 /** The file that is mapped, not another one that was put in its place. */
-function openMapped({ path, u32 }: Arena): number {
+function openMapped({ path, u32 }: Pick<Arena, "u32" | "path">): number {
   const descriptor = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   if (fstatSync(descriptor).ino === wide(u32, HEAD_INODE)) return descriptor;
   closeSync(descriptor);

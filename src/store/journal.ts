@@ -72,7 +72,7 @@ export const JOURNAL_NAME_FIRST = HEAD_JOURNAL + 29;
 export const JOURNAL_NAME_LAST = HEAD_JOURNAL + 30;
 export const JOURNAL_NAME_BLOCKS = HEAD_JOURNAL + 31;
 
-export function arm({ u32 }: Arena, kind: number): void {
+export function arm({ u32 }: Pick<Arena, "u32">, kind: number): void {
   Atomics.store(u32, JOURNAL_KIND, kind);
 }
 

@@ -1,5 +1,5 @@
 /**
- * The one lock of the store: a word that holds the owner's pid, so that main can tell a dead owner from a slow one. Taken by
+ * The one lock of the store, and that of each shared dictionary: a word that holds the owner's pid, so that main can tell a dead owner from a slow one. Taken by
  * every function that changes lists, for well under a microsecond, except sweeps and recovery, which work in slices.
  *
  * Not a futex: Atomics.wait does not reach across processes here, so waiters spin, then nap. There is no try/finally
@@ -30,7 +30,7 @@
  * What a death left takes microseconds to finish (redo.ts). Where all lists have to be made anew, that is long, and no stall: it moves the beat,
  * and a child of main does it (supervisor/store-mender.ts). Nothing else that is done under the lock takes a second.
  */
-import type { Arena } from "./arena.ts";
+import type { Lockable } from "./arena.ts";
 import { mend } from "./damage.ts";
 import { arm, REBUILD } from "./journal.ts";
 import { HEAD_LOCK, HEAD_LOCK_BEAT, HEAD_LOCK_TENURE } from "./layout.ts";
@@ -55,7 +55,7 @@ const spent: { words: Uint32Array | null; tenure: number; ms: number } = { words
  * Takes the lock if it can be had within `patienceMs` (0: a few spins, some microseconds); false: come back later. Whoever gets true calls
  * release.
  */
-export function tryAcquire(arena: Arena, patienceMs = 0): boolean {
+export function tryAcquire(arena: Lockable, patienceMs = 0): boolean {
   // Pairs with release: whoever gets 0 here sees everything the last owner wrote.
   if (Atomics.compareExchange(arena.i32, HEAD_LOCK, 0, OWN_PID) !== 0 && !acquireSlowly(arena, patienceMs))
     return false;
@@ -64,30 +64,30 @@ export function tryAcquire(arena: Arena, patienceMs = 0): boolean {
 }
 
 /** For those who have the store for themselves. Throws when another process holds the lock for 5 s all the same. */
-export function acquire(arena: Arena, patienceMs = ALONE_MS): void {
+export function acquire(arena: Lockable, patienceMs = ALONE_MS): void {
   if (tryAcquire(arena, patienceMs)) return;
   throw new Error(`the store's lock is held by process ${lockOwner(arena)} for more than ${patienceMs} ms`);
 }
 
 /** Gives the lock back; pairs with the compare-and-exchange in tryAcquire. */
-export function release(arena: Arena): void {
+export function release(arena: Lockable): void {
   Atomics.store(arena.i32, HEAD_LOCK, 0);
 }
 
 /** Says, in the middle of long work under the lock, that its owner has not stalled. */
-export function beat({ u32 }: Arena): void {
+export function beat({ u32 }: Lockable): void {
   u32[HEAD_LOCK_BEAT] = u32[HEAD_LOCK_BEAT]! + 1;
 }
 
 /** The process that holds the lock; 0: it is free. */
-export const lockOwner = ({ i32 }: Arena): number => Atomics.load(i32, HEAD_LOCK);
+export const lockOwner = ({ i32 }: Lockable): number => Atomics.load(i32, HEAD_LOCK);
 
 /** Another number whenever the lock was taken anew or its owner has got on. */
-export const lockProgress = ({ u32 }: Arena): number =>
+export const lockProgress = ({ u32 }: Lockable): number =>
   (Atomics.load(u32, HEAD_LOCK_TENURE) + Atomics.load(u32, HEAD_LOCK_BEAT)) >>> 0;
 
 /** Takes the lock over from a dead process and mends what it left; false when that process did not hold it. */
-export function takeOver(arena: Arena, deadPid: number): boolean {
+export function takeOver(arena: Lockable, deadPid: number): boolean {
   if (!isTakenFrom(arena, deadPid)) return false;
   mend(arena);
   release(arena);
@@ -100,7 +100,7 @@ export type AfterDeath = "not held" | "finished" | "damaged";
  * The same for whoever has no time: finishes what the dead process was at, which takes microseconds. "damaged": that is not enough, and its lock
  * stays taken until somebody has the time for takeOver.
  */
-export function takeOverInPassing(arena: Arena, deadPid: number): AfterDeath {
+export function takeOverInPassing(arena: Lockable, deadPid: number): AfterDeath {
   if (!isTakenFrom(arena, deadPid)) return "not held";
   if (arena.mending.redo(arena)) {
     release(arena);
@@ -113,13 +113,13 @@ export function takeOverInPassing(arena: Arena, deadPid: number): AfterDeath {
 }
 
 /** Pairs with the dead owner's tryAcquire; only one process can win this. */
-function isTakenFrom(arena: Arena, deadPid: number): boolean {
+function isTakenFrom(arena: Lockable, deadPid: number): boolean {
   if (Atomics.compareExchange(arena.i32, HEAD_LOCK, deadPid, OWN_PID) !== deadPid) return false;
   beat(arena);
   return true;
 }
 
-function acquireSlowly(arena: Arena, patienceMs: number): boolean {
+function acquireSlowly(arena: Lockable, patienceMs: number): boolean {
   const { i32, u32 } = arena;
   for (let spin = 0; spin < SPINS; spin++) if (isTaken(i32)) return true;
   if (Atomics.load(i32, HEAD_LOCK) === OWN_PID) {

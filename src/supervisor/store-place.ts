@@ -12,7 +12,8 @@ export class StorePlace {
   path = "";
   /** For the workers to hold (lock-file.ts); -1: not locked. */
   lockDescriptor = -1;
-  #isThrowAway = false;
+  /** What is kept here goes when main goes. */
+  isThrowAway = false;
 
   /** Chooses and locks the file; faults when that cannot be. */
   async claim({ listen, store }: Config, environment: NodeJS.ProcessEnv): Promise<readonly string[] | null> {
@@ -20,7 +21,7 @@ export class StorePlace {
     const isRandom = first.endsWith(":0");
     // Nobody can find the store of a random port again: it gets a name of its own and goes when we go. A path that was given is
     // never removed: it may be anything.
-    this.#isThrowAway = store.path === null && (isRandom || !store.keep);
+    this.isThrowAway = store.path === null && (isRandom || !store.keep);
     const name = isRandom && store.path === null ? `${first}-${process.pid}` : first;
     const place = chooseStorePath(store.path, name, environment, store.size);
     if (!place.ok) return [place.fault];
@@ -28,7 +29,7 @@ export class StorePlace {
     const lock = await lockStore(place.path);
     if (!lock.ok) return [lock.fault];
     // What a main that was killed has left.
-    if (this.#isThrowAway) rmSync(place.path, { force: true });
+    if (this.isThrowAway) rmSync(place.path, { force: true });
     this.path = place.path;
     this.lockDescriptor = lock.descriptor;
     return null;
@@ -37,7 +38,7 @@ export class StorePlace {
   /** After the store was closed. Idempotent. */
   giveBack(): void {
     if (this.lockDescriptor < 0) return;
-    if (this.#isThrowAway) {
+    if (this.isThrowAway) {
       rmSync(this.path, { force: true });
       rmSync(`${this.path}.lock`, { force: true });
       rmSync(`${this.path}.members`, { force: true });

@@ -20,6 +20,7 @@ import { LOCK_LOOK_MS, LockWatch } from "./lock-watch.ts";
 import { LostSlots } from "./lost-slots.ts";
 import { accessLogFaults, MainFiles } from "./main-files.ts";
 import { planReload } from "./reload.ts";
+import { SharedDictionaries } from "./shared-dictionaries.ts";
 import { listenForSignals, outliveLogReader } from "./signals.ts";
 import { StoreFlusher } from "./store-flusher.ts";
 import { StoreMender } from "./store-mender.ts";
@@ -53,6 +54,7 @@ class Supervisor {
   readonly #handover = new Handover();
   readonly #lostSlots = new LostSlots();
   readonly #lockWatch = new LockWatch((pid, why) => this.#endProcess(pid, why));
+  readonly #shared = new SharedDictionaries((pid, why) => this.#endProcess(pid, why));
   #mender: StoreMender | null = null;
   /** No start and no reload goes on from here. */
   #stopping = false;
@@ -98,6 +100,7 @@ class Supervisor {
 
   #lookAtLock(): void {
     if (this.#mender !== null) this.#lockWatch.look(this.#mender, this.#place.path);
+    this.#shared.lookAtLocks();
   }
 
   #endProcess(pid: number, why: string): boolean {
@@ -107,6 +110,7 @@ class Supervisor {
   #reclaim(pid: number, slot: number): void {
     if (this.#mender?.repairAfterDeath(pid) === true)
       log("warn", "a worker died while it held the store's lock; the store was repaired", { pid });
+    this.#shared.repairAfterDeath(pid);
     if (this.#store !== null && slot >= 0) this.#lostSlots.giveBack(this.#store, slot);
   }
 
@@ -141,6 +145,8 @@ class Supervisor {
     let report: OpenReport;
     try {
       report = this.#openStore(this.#options.isFresh === true);
+      this.#shared.open(this.#config, this.#place.path);
+      this.#shared.settle();
       const { cluster } = this.#config;
       if (cluster) report = await this.#join(cluster, report);
     } catch (error) {
@@ -264,6 +270,11 @@ class Supervisor {
 
   async #changeGeneration(config: Config): Promise<Faults> {
     const [old] = this.#generations;
+    try {
+      this.#shared.open(config, this.#place.path);
+    } catch (error) {
+      return [(error as Error).message];
+    }
     const next = this.#makeGeneration(config);
     next.boot();
     const started = await this.#startGeneration(next);
@@ -272,6 +283,8 @@ class Supervisor {
     if (faults !== null) {
       await next.kill("belongs to a refused configuration");
       this.#drop(next);
+      this.#shared.open(this.#config, this.#place.path);
+      this.#shared.settle();
       return faults;
     }
     await this.#handover.steer(old?.workers ?? [], () => next.workers);
@@ -288,6 +301,7 @@ class Supervisor {
     this.#herald.reloaded(config.listen, next.plan.workers);
     await Promise.all([old?.drain(drainOf(config, true), true), this.#handover.release()]);
     if (old) this.#drop(old);
+    this.#shared.settle();
     removePublicSockets(dropped);
     return NO_FAULTS;
   }
@@ -350,6 +364,7 @@ class Supervisor {
       this.#mender?.stop();
       this.#flusher?.stop();
       closeStore(store);
+      this.#shared.close(!this.#place.isThrowAway);
       removePublicSockets(this.#config.listen);
     }
     this.#place.giveBack();

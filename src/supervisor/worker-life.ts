@@ -7,7 +7,7 @@
  */
 import type { Drain, RunningWorker, startWorker } from "../app.ts";
 import type { Config } from "../config/model.ts";
-import { isEnding } from "../handlers/context.ts";
+import { isEnding } from "../handlers/ending.ts";
 import { keepHandlersFromExiting } from "../handlers/exit-guard.ts";
 import { messageOf } from "../handlers/failure.ts";
 import { type HandlerFiles, loadHandlers } from "../handlers/loader.ts";

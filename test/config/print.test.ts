@@ -68,6 +68,7 @@ test("each table of the reference says where its options stand", () => {
     "## `[cluster]`",
     "## `[limits]`",
     "## `[[location]]`",
+    "## `[shared.NAME]`",
     "## `[[issuer]]`",
     "## `[webhooks]`",
     "## `[[webhook]]`",

@@ -122,6 +122,9 @@ test("the directives of nginx.conf", () => {
     authorize: join(config, "guard.ts"),
     hooks: join(config, "hooks.ts"),
     timeoutMs: 500,
+    answerLingerMs: 30_000,
+    answerMaxBytes: 1024 ** 2,
+    isBodyStreamed: false,
   });
   expect(codes[1]).toBeNull();
   expect(faultsOf(nginx("location / { sluice_handler ../outside.ts; }"), "n.conf")[0]).toContain(

@@ -1,8 +1,8 @@
 /**
- * A store whose every write to shared memory is a step: to stop an operation before its n-th one, as a kill would, and to see what was written
- * in which order. Used by every-step.test.ts. The arrays are proxies; Atomics, which takes none, is replaced by one that sees through them.
+ * A store, or a shared dictionary, whose every write to shared memory is a step: to stop an operation before its n-th one, as a kill would, and to see what was written
+ * in which order. Used by every-step.test.ts and shared-every-step.test.ts. The arrays are proxies; Atomics, which takes none, is replaced by one that sees through them.
  */
-import type { Arena } from "../../src/store/arena.ts";
+import type { Lockable } from "../../src/store/arena.ts";
 import { JOURNAL_KIND, NOTHING } from "../../src/store/journal.ts";
 
 export class Died extends Error {}
@@ -20,7 +20,13 @@ type Memory = Words | Uint8Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
 const realAtomics = globalThis.Atomics;
 const behind = new WeakMap<object, { words: Words; steps: Steps }>();
 
-export class Steps {
+/** What is mapped: of the store, or of a dictionary. */
+interface Mapped extends Pick<Lockable, "u32" | "i32"> {
+  readonly u8: Uint8Array<ArrayBuffer>;
+  readonly f64: Float64Array<ArrayBuffer>;
+}
+
+export class Steps<Arena extends Mapped = Mapped> {
   readonly arena: Arena;
   readonly writes: Write[] = [];
   #left: number;

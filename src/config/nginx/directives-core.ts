@@ -114,9 +114,13 @@ export const CORE_ROWS = `
   sluice_pushstream_client          l 0   *
   sluice_client                     l 0   *
   sluice_handler                    l 1
+  sluice_shared_dict                h   2-3   *
   sluice_event_ids                  hsl 1
   sluice_role                       i 1
   sluice_handler_timeout            hsl 1
+  sluice_answer_linger              hsl 1
+  sluice_answer_max_size            hsl 1
+  sluice_body                       hsl 1
   sluice_authorize                  hsl 1
   sluice_hooks                      hsl 1
   sluice_websocket_publish_channel  hsl 1

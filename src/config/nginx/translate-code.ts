@@ -1,6 +1,6 @@
 /**
- * `sluice_handler`, `sluice_authorize`, `sluice_hooks` and `sluice_handler_timeout`: ours, for those who come from Lua in their
- * locations. Guards and hooks are inherited like access rules; `off` ends that. Called by translate-location.ts.
+ * `sluice_handler`, `sluice_authorize`, `sluice_hooks`, `sluice_handler_timeout` and what else a handler's location says: ours, for those who come
+ * from Lua in their locations. Guards and hooks are inherited like access rules; `off` ends that. Called by translate-location.ts.
  */
 import type { Draft } from "./draft.ts";
 import { oneInEffect, type Scope } from "./translate-scope.ts";
@@ -16,6 +16,13 @@ const FITTING = {
   hooks: ["publisher", "subscriber"],
 } as const;
 
+/** Inherited options, and where they mean something: wherever there is code, or at a handler alone. */
+const OPTIONS = [
+  ["handler_timeout", "code"],
+  ["answer_linger", "handler"],
+  ["answer_max_size", "handler"],
+] as const;
+
 export function handlerRole(directive: Directive, draft: Draft): void {
   draft.set("handler", directive.args[0]?.text ?? "", directive);
 }
@@ -27,12 +34,13 @@ export function codeOptions({ report, values }: Context, scope: Scope, draft: Dr
     if (directive === null || path === "off" || !FITTING[key].some((role) => draft.has(role))) continue;
     draft.set(key, path, directive);
   }
-  const timeout = oneInEffect(scope, "sluice_handler_timeout");
-  const value = values.of(timeout);
-  if (
-    timeout !== null &&
-    value !== undefined &&
-    ["handler", "authorize", "hooks"].some((key) => draft.has(key))
-  )
-    draft.set("handler_timeout", optionValue(report, timeout, "location[].handler_timeout", value), timeout);
+  const body = oneInEffect(scope, "sluice_body");
+  if (body !== null && draft.has("handler")) draft.set("body", body.args[0]?.text ?? "", body);
+  const isCode = ["handler", "authorize", "hooks"].some((key) => draft.has(key));
+  for (const [key, means] of OPTIONS) {
+    const directive = oneInEffect(scope, `sluice_${key}`);
+    const value = values.of(directive);
+    if (directive !== null && value !== undefined && (means === "code" ? isCode : draft.has("handler")))
+      draft.set(key, optionValue(report, directive, `location[].${key}`, value), directive);
+  }
 }

@@ -64,6 +64,7 @@ export function translateMain(context: Context, main: Scope, http: Scope | null,
   if (http === null) return;
   listener(context, http, draft);
   translateConnections(context, main, http, draft);
+  sharedDictionaries(context, http, draft);
   logFormats(context, http, draft);
   const names = new Set(PUSH_DIRECTIVES.filter(([, row]) => row.contexts === "h").map(([name]) => name));
   setPushOptions(context, http, draft, (name) => names.has(name));
@@ -121,6 +122,25 @@ function logFormats({ report }: Context, http: Scope, draft: Draft): void {
       report.fault(directive, `unknown log format escaping "${escaping.slice("escape=".length)}"`);
     formats.push([name, ...(escaping === undefined ? [] : [escaping]), texts.join("")].join(" "));
     draft.set("log_format", [...formats], directive);
+  }
+}
+
+/** `sluice_shared_dict name 1m [persist]`, as lua_shared_dict. */
+function sharedDictionaries({ report }: Context, http: Scope, draft: Draft): void {
+  const names = new Set<string>();
+  for (const directive of inEffect(http, "sluice_shared_dict")) {
+    const [name = "", size = "", persist] = directive.args.map(({ text }) => text);
+    const bytes = parseSize(size);
+    if (bytes === null) report.fault(directive, `invalid size "${size}"`);
+    else if (names.has(name)) report.fault(directive, `duplicate "sluice_shared_dict" name "${name}"`);
+    else if (persist !== undefined && persist !== "persist")
+      report.fault(directive, `unknown parameter "${persist}"`);
+    else {
+      const table = draft.table("shared").table(name);
+      table.set("size", sizeValue(bytes), directive);
+      if (persist !== undefined) table.set("persist", true, directive);
+    }
+    names.add(name);
   }
 }
 

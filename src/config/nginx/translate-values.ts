@@ -42,6 +42,8 @@ const CORE_KINDS: Readonly<Record<string, CoreKind>> = {
   proxy_read_timeout: "milliseconds",
   proxy_next_upstream_timeout: "milliseconds",
   sluice_handler_timeout: "milliseconds",
+  sluice_answer_linger: "milliseconds",
+  sluice_answer_max_size: "size",
 };
 
 /** As config/padding.ts takes a good text apart. */

@@ -91,6 +91,28 @@ export const ROLE_OPTIONS = {
     min: "10ms",
     max: LONGEST_TIMER,
   },
+  "location[].body": {
+    kind: "enum",
+    values: ["whole", "stream"],
+    default: "whole",
+    doc: "How a handler gets the body of a request: whole, before it is called, or stream, as it comes, with `max_body_size` held to on the way.",
+    example: "stream",
+  },
+  "location[].answer_linger": {
+    kind: "milliseconds",
+    default: "30s",
+    doc: "How long an answer of `context.answer` is still made when nobody watches it.",
+    example: "5m",
+    max: LONGEST_TIMER,
+  },
+  "location[].answer_max_size": {
+    kind: "size",
+    default: "1MiB",
+    doc: "Bytes of one answer of `context.answer`; a larger one ends with an error. All of it is kept in the store.",
+    example: "4MiB",
+    min: 1,
+    max: "256MiB",
+  },
   "location[].authorize": {
     kind: "string",
     default: null,

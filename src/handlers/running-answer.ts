@@ -1,0 +1,158 @@
+/**
+ * One answer being made by this worker: takes what the generator yields and publishes it to the answer's channel, however many watch. It ends
+ * with the generator, with an error, when it was called off, when nobody has watched for `answer_linger`, or with its worker; each of these
+ * is told by a last message (answer-format.ts). Owned by answers.ts.
+ *
+ * A generator cannot be stopped in the middle of an `await`: its `signal` aborts, nothing of it is taken any more, and its `finally` runs when it
+ * comes to itself.
+ */
+import type { AnswerPiece, AnswerSource } from "sluice";
+import { ingestPatiently, type Target } from "../publish/ingest.ts";
+import { END, ERROR, RESET } from "./answer-format.ts";
+import { Ending } from "./ending.ts";
+import { isPromise, logFailure } from "./failure.ts";
+import { closePieces, type Pieces } from "./generated-body.ts";
+import type { HandlerHost } from "./host.ts";
+import { dataBytes, eventName } from "./publishing.ts";
+import { Task } from "./task.ts";
+
+/** Pieces that come without a pause are taken in turns of so many: others want the event loop, too. */
+const PIECES_A_TURN = 32;
+const RESERVED: readonly unknown[] = [END, ERROR, RESET];
+
+export interface Making {
+  readonly host: HandlerHost;
+  readonly file: string;
+  readonly target: Target;
+  readonly source: AnswerSource;
+  readonly lingerMs: number;
+  readonly maxBytes: number;
+  /** Called once, behind the last message. */
+  readonly over: () => void;
+}
+
+export class RunningAnswer {
+  readonly target: Target;
+  readonly #making: Making;
+  readonly #task: Task;
+  readonly #incarnation: number;
+  #pieces: Pieces | null = null;
+  #bytes = 0;
+  #isOver = false;
+  /** When somebody was last seen to watch. */
+  #watchedMs = performance.now();
+
+  constructor(making: Making) {
+    this.#making = making;
+    this.target = making.target;
+    this.#incarnation = making.target.incarnation;
+    this.#task = new Task(making.host, making.file);
+    // Its first message comes behind the answer to whoever began it.
+    queueMicrotask(() => void this.#run());
+  }
+
+  /** Once a second. */
+  look(nowMs: number): void {
+    const { host, lingerMs } = this.#making;
+    if (!this.#isThere()) this.stop("the answer was deleted");
+    else if (host.ingest.store.subscriberCount(this.target.index) > 0) this.#watchedMs = nowMs;
+    else if (nowMs - this.#watchedMs >= lingerMs) this.stop("nobody watched it any more");
+  }
+
+  /** Ends it from outside; said to those who watch unless somebody else has done that. */
+  stop(why: string | null): void {
+    void this.#end(why === null ? null : ERROR, why ?? "");
+  }
+
+  async #run(): Promise<void> {
+    try {
+      const pieces = piecesOf(this.#making.source, this.#task);
+      this.#pieces = pieces;
+      for (let taken = 1; !this.#isOver; taken++) {
+        const next = pieces.next();
+        const step = isPromise(next) ? await next : next;
+        if (this.#isOver) break;
+        if (step.done === true) {
+          await this.#end(END, "done");
+          break;
+        }
+        const refusal = await this.#publish(step.value);
+        if (refusal !== null) await this.#end(ERROR, refusal);
+        if (taken % PIECES_A_TURN === 0) await nextTurn();
+      }
+    } catch (error) {
+      await this.#failed(error);
+    }
+    if (this.#pieces !== null) closePieces(this.#pieces, (error) => this.#late(error));
+  }
+
+  /** null: it is in. */
+  async #publish(piece: unknown): Promise<string | null> {
+    const { data, event } = readPiece(piece);
+    if (data.length === 0) return null;
+    if (!this.#isThere()) return "the answer was deleted";
+    this.#bytes += data.length;
+    const { host, maxBytes } = this.#making;
+    if (this.#bytes > maxBytes) return `the answer is larger than ${maxBytes} bytes`;
+    const draft = { data, eventId: null, eventType: eventName(event), stored: true };
+    const refused = ingestPatiently(host.ingest, [this.target], draft, Date.now(), draft);
+    const refusal = isPromise(refused) ? await refused : refused;
+    return refusal === null ? null : (refusal.explain ?? refusal.code);
+  }
+
+  /** A channel that was deleted, or given up, is another's by now. */
+  #isThere(): boolean {
+    return this.#making.host.ingest.store.isLive(this.target.index, this.#incarnation);
+  }
+
+  async #end(event: string | null, text: string): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#task.finish(event === END ? Ending.done : Ending.calledOff);
+    if (event !== null && this.#isThere()) await tell(this.#making.host, this.target, event, text);
+    this.#making.over();
+    if (event !== END && this.#pieces !== null) closePieces(this.#pieces, (error) => this.#late(error));
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    if (this.#isOver) {
+      this.#late(error);
+      return;
+    }
+    const id = logFailure({ file: this.#making.file, what: "answer" }, error);
+    await this.#end(ERROR, `the handler failed (id ${id})`);
+  }
+
+  #late(error: unknown): void {
+    if (!this.#task.isEnding(error)) logFailure({ file: this.#making.file, what: "answer" }, error);
+  }
+}
+
+/** The last word of an answer, also of one whose worker is gone. */
+export async function tell(host: HandlerHost, target: Target, event: string, text: string): Promise<void> {
+  const draft = { data: Buffer.from(text), eventId: null, eventType: Buffer.from(event), stored: true };
+  await ingestPatiently(host.ingest, [target], draft, Date.now(), draft);
+}
+
+function piecesOf(source: AnswerSource, task: Task): Pieces {
+  const made: unknown = typeof source === "function" ? source(task) : source;
+  for (const kind of [Symbol.asyncIterator, Symbol.iterator]) {
+    const begin: unknown = typeof made === "object" && made !== null ? Reflect.get(made, kind) : undefined;
+    if (typeof begin === "function") return Reflect.apply(begin, made, []) as Pieces;
+  }
+  throw new TypeError("an answer is made by an async generator, or a function that gives one");
+}
+
+function readPiece(piece: unknown): { readonly data: Uint8Array; readonly event: string | undefined } {
+  if (typeof piece === "string" || piece instanceof Uint8Array)
+    return { data: dataBytes(piece), event: undefined };
+  if (typeof piece !== "object" || piece === null)
+    throw new TypeError(
+      `an answer yields text, bytes or { event, data }, not ${piece === null ? "null" : typeof piece}`,
+    );
+  const { data, event } = piece as Partial<Extract<AnswerPiece, { data: unknown }>>;
+  if (RESERVED.includes(event)) throw new TypeError(`the event "${event}" is sluice's own`);
+  return { data: dataBytes(data), event };
+}
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,0 +1,253 @@
+/** `context.answer`: made once, watched by many, resumed anywhere; and what becomes of it when something dies. The compiled binary, two workers. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { type RunningServer, until } from "../binary/running-server.ts";
+import { EventClient } from "./event-client.ts";
+import { startHandlers, workerPids } from "./handler-server.ts";
+
+setDefaultTimeout(10_000);
+
+const FILES = {
+  "answer.ts": `
+    const kinds = {
+      async *count({ sleep }, query) {
+        for (let n = 1; n <= Number(query.get("n") ?? 5); n++) { yield \`<\${n}>\`; await sleep(Number(query.get("ms") ?? 20)); }
+      },
+      *lines() { yield "one\\n\\ntwo\\r\\nevent: end\\n:\\n"; yield ""; yield { event: "usage", data: "{}" }; yield new Uint8Array([0xc3, 0xbc]); },
+      throws() { throw new Error("no model today"); },
+      async *late() { yield "a"; throw new Error("half way"); },
+      nothing() { return 7; },
+      *large() { yield "x".repeat(10_000_000); },
+      *flood() { for (;;) yield "x".repeat(100); },
+      *reserved() { yield { event: "end", data: "x" }; },
+      *wrong() { yield 5; },
+      async *silent({ signal }) { await new Promise((resolve) => signal.addEventListener("abort", resolve)); },
+      async *stubborn() { await new Promise(() => undefined); },
+    };
+    export default ({ answer, query, shared, method }) => {
+      if (query.has("runs")) return String(shared("runs").get(query.get("runs")) ?? 0);
+      if (query.has("only")) return answer(query.get("ch"));
+      return answer(query.get("ch"), (context) => {
+        shared("runs").incr(query.get("ch"));
+        shared("runs").set("pid " + query.get("ch"), process.pid);
+        const made = kinds[query.get("kind") ?? "count"](context, query);
+        return made === 7 ? made : watched(made, () => shared("runs").incr("closed " + query.get("ch")));
+      });
+    };
+    async function* watched(made, closed) { try { yield* made; } finally { closed(); } }
+  `,
+};
+const TOML = `
+[shared.runs]
+size = "64KiB"
+[[location]]
+match = "= /answer"
+handler = "answer.ts"
+answer_linger = "1s"
+answer_max_size = "200KiB"
+[[location]]
+match = "= /pub"
+publisher = "admin"
+channels_path = "$arg_id"
+[[location]]
+match = "= /channels-stats"
+statistics = true
+channels_path = "$arg_id"
+`;
+
+describe.each(["native", "wire"] as const)("%s listener", (listener) => {
+  let server: RunningServer;
+  beforeAll(async () => {
+    server = await startHandlers({ workers: 2, listener }, { files: FILES, toml: TOML });
+  });
+  afterAll(async () => {
+    await server.stop();
+  });
+
+  const url = (channel: string, more = ""): string => `${server.url}/answer?ch=${channel}${more}`;
+  const client = (channel: string, more = "", position = ""): EventClient =>
+    new EventClient(url(channel, more), position);
+  const runs = async (key: string): Promise<number> =>
+    Number((await server.request(`/answer?runs=${key}`)).text);
+  const whole = (n: number): string => Array.from({ length: n }, (_, at) => `<${at + 1}>`).join("");
+
+  test("twelve who ask at once watch one answer, whole and with positions, and are told of its end", async () => {
+    const clients = Array.from({ length: 12 }, () => client("once", "&n=10"));
+    await Promise.all(clients.map((each) => each.once("POST")));
+    for (const each of clients) {
+      expect(each.text).toBe(whole(10));
+      expect(each.last).toMatchObject({ type: "end", data: "done" });
+    }
+    expect(await runs("once")).toBe(1);
+    expect(await runs("closed once")).toBe(1);
+    // Who has all of it is not to come back; a newcomer gets all.
+    expect((await clients[0]!.follow()).statuses).toEqual([200]);
+    const again = new EventClient(url("once"), clients[0]!.position);
+    await again.once();
+    expect(again.statuses).toEqual([204]);
+    expect((await client("once").follow()).text).toBe(whole(10));
+    expect(await runs("once")).toBe(1);
+  });
+
+  test("a client that leaves in the middle goes on where it stopped, again and again", async () => {
+    const watcher = client("resumed", "&n=40&ms=15");
+    while (!watcher.isOver) {
+      const connection = watcher.once();
+      const before = watcher.events.length;
+      await until("some pieces", () => watcher.isOver || watcher.events.length > before + 5);
+      watcher.leave();
+      await connection;
+    }
+    expect(watcher.text).toBe(whole(40));
+    expect(await runs("resumed")).toBe(1);
+  });
+
+  test("pieces cannot forge events; named events and bytes come as they are", async () => {
+    const watcher = await client("lines", "&kind=lines").follow();
+    expect(watcher.events.map(({ type, data }) => [type, data])).toEqual([
+      ["message", "one\n\ntwo\nevent: end\n:\n"],
+      ["usage", "{}"],
+      ["message", "ü"],
+      ["end", "done"],
+    ]);
+  });
+
+  test("a position of something else begins anew, and says so; one of an answer that is gone begins none", async () => {
+    await client("known", "&n=2").follow();
+    for (const position of ["abc-17", "nonsense", "1-99999999999999999999", "../../x"]) {
+      const watcher = client("known", "", position);
+      await watcher.once();
+      expect(watcher.events.map(({ type }) => type)).toEqual(["reset", "message", "message", "end"]);
+      const other = client("unknown", "", position);
+      await other.once();
+      expect(other.statuses).toEqual([404]);
+    }
+    expect((await server.request("/answer?only&ch=unknown")).status).toBe(404);
+    expect(await runs("unknown")).toBe(0);
+  });
+
+  test("DELETE calls it off for all, whichever worker is asked; the generator's finally runs", async () => {
+    const watcher = client("called-off", "&n=1000");
+    const watching = watcher.once();
+    await until("the first piece", () => watcher.events.length > 0);
+    const answers = await Promise.all(
+      Array.from({ length: 4 }, () => server.request("/answer?ch=called-off", { method: "DELETE" })),
+    );
+    expect(answers.map(({ status }) => status).sort()).toEqual([204, 404, 404, 404]);
+    await watching;
+    expect(watcher.last).toMatchObject({ type: "error", data: "the answer was called off" });
+    await until("its finally", async () => (await runs("closed called-off")) === 1);
+  });
+
+  test.each([
+    ["throws", /^the handler failed \(id \w+\)$/, ""],
+    ["late", /^the handler failed/, "a"],
+    ["nothing", /^the handler failed/, ""],
+    ["reserved", /^the handler failed/, ""],
+    ["wrong", /^the handler failed/, ""],
+    ["large", /larger than 204800 bytes/, ""],
+    ["flood", /larger than 204800 bytes/, "x".repeat(204_800)],
+  ])(
+    "a generator that goes wrong (%s) ends its answer with an error, and nothing else",
+    async (kind, sentence, text) => {
+      const watcher = await client(kind, `&kind=${kind}`).follow();
+      expect(watcher.last?.type).toBe("error");
+      expect(watcher.last?.data).toMatch(sentence);
+      expect(watcher.text).toBe(text);
+      expect(await runs(kind)).toBe(1);
+      const id = /id (\w+)/.exec(watcher.last?.data ?? "")?.[1];
+      if (id !== undefined) expect(server.log).toContain(id);
+    },
+  );
+
+  test("one that nobody watches goes on for answer_linger, then it is closed; watched, a silent one is left alone", async () => {
+    const watched = client("watched", "&kind=silent");
+    void watched.once();
+    const left = client("left", "&kind=silent");
+    const leaving = left.once();
+    const stubborn = client("stubborn", "&kind=stubborn");
+    const stubbornLeaving = stubborn.once();
+    await until(
+      "all three",
+      async () => (await runs("watched")) + (await runs("left")) + (await runs("stubborn")) === 3,
+    );
+    left.leave();
+    stubborn.leave();
+    await Promise.all([leaving, stubbornLeaving]);
+    await until("the end of it", async () => (await runs("closed left")) === 1);
+    for (const each of [left, stubborn]) {
+      await each.follow();
+      expect(each.last).toMatchObject({ type: "error", data: "nobody watched it any more" });
+    }
+    expect(await runs("closed watched")).toBe(0);
+    await server.request("/answer?ch=watched", { method: "DELETE" });
+    await until("the end of the other", async () => (await runs("closed watched")) === 1);
+  });
+
+  test("an answer whose channel is deleted ends, and does not come back by its next piece", async () => {
+    const watcher = client("outlived", "&n=1000");
+    const watching = watcher.once();
+    await until("the first piece", () => watcher.events.length > 0);
+    expect((await server.request("/pub?id=outlived", { method: "DELETE" })).status).toBe(200);
+    await watching;
+    expect(watcher.last?.type).toBe("error");
+    await until("its finally", async () => (await runs("closed outlived")) === 1);
+    expect((await server.request("/channels-stats?id=outlived")).status).toBe(404);
+  });
+
+  test("kill -9: of the worker that makes it, an error is told; of another one, nobody misses anything", async () => {
+    const channels = ["dies", "lives"];
+    const watchers = channels.map((channel) =>
+      Array.from({ length: 8 }, () => client(channel, "&n=60&ms=50")),
+    );
+    const following = watchers.flat().map((each) => each.follow());
+    await until("some pieces for all", () => watchers.flat().every(({ events }) => events.length > 2));
+    const makers = await Promise.all(channels.map((channel) => runs(`pid ${channel}`)));
+    const [victim] = makers;
+    process.kill(victim!, "SIGKILL");
+    await Promise.all(following);
+    for (const [at, group] of watchers.entries()) {
+      for (const each of group) {
+        if (makers[at] === victim)
+          expect(each.last).toMatchObject({
+            type: "error",
+            data: "the worker that made this answer is gone",
+          });
+        else expect([each.text, each.last?.type]).toEqual([whole(60), "end"]);
+      }
+      expect(await runs(channels[at]!)).toBe(1);
+    }
+    await until("a new worker", () => workerPids(server).length === 2);
+  });
+
+  test("a reload in the middle: who watches comes back to the new workers, the old one makes it to its end", async () => {
+    const watchers = Array.from({ length: 6 }, () => client("reloaded", "&n=40&ms=50"));
+    const following = watchers.map((each) => each.follow());
+    await until("some pieces", () => watchers.every(({ events }) => events.length > 2));
+    const before = await runs("pid reloaded");
+    server.process.kill("SIGHUP");
+    await Promise.all(following);
+    for (const each of watchers) expect([each.text, each.last?.type]).toEqual([whole(40), "end"]);
+    expect(await runs("reloaded")).toBe(1);
+    await until("the old worker has gone", () => !workerPids(server).includes(before));
+  });
+});
+
+test("a restart of the server is told to whoever comes back for an answer that was being made", async () => {
+  const first = await startHandlers({ workers: 2, listener: "native" }, { files: FILES, toml: TOML });
+  const watcher = new EventClient(`${first.url}/answer?ch=cut&n=1000`);
+  const watching = watcher.once();
+  await until("some pieces", () => watcher.events.length > 2);
+  first.process.kill("SIGKILL");
+  await first.process.exited;
+  await watching;
+  const { folder, port } = first;
+  const { startServer } = await import("../binary/running-server.ts");
+  const second = await startServer({ folder, port, toml: TOML, workers: 2 });
+  await watcher.follow();
+  expect(watcher.last).toMatchObject({
+    type: "error",
+    data: "the server was restarted while this answer was made",
+  });
+  expect(watcher.text).toStartWith("<1><2><3>");
+  await second.stop();
+});
