@@ -35,6 +35,7 @@ import type {
   ServerConfig,
   StepConfig,
   StoreConfig,
+  UserConfig,
 } from "./model.ts";
 import { codeOf } from "./named-code.ts";
 import type { LocationValues, MainValues, StepValues } from "./options.ts";
@@ -81,6 +82,7 @@ export function buildConfig(
     logStyle: main.log_style,
     errorLog: main.error_log,
     pidFile: main.pid_file,
+    user: userOf(main.user),
     allowedHosts: main.allowed_hosts,
     connections: buildConnections(main),
     builtInPaths: main.built_in_paths,
@@ -100,6 +102,12 @@ interface Context {
   readonly folder: string;
   readonly formats: ReadonlyMap<string, string>;
   readonly setVariables: ReadonlySet<string>;
+}
+
+function userOf(text: string | null): UserConfig | null {
+  if (text === null) return null;
+  const [name = "", group] = text.split(" ");
+  return { name, group: group ?? null };
 }
 
 /** Without keep-alive a connection ends with its first answer. */

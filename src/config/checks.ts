@@ -128,3 +128,9 @@ export function contentTypeIssues(type: string): readonly Issue[] {
     ? []
     : [issue(type, "default_type must be plain ASCII on one line, not empty.")];
 }
+
+/** "name", "name group". */
+export const userIssues = (value: string): readonly Issue[] =>
+  /^[\w.-]+(?: [\w.-]+)?$/.test(value) && !value.startsWith("-")
+    ? []
+    : [{ suffix: "", value, sentence: "user must be the name of a user, and maybe of a group." }];

@@ -490,6 +490,12 @@ export interface ConnectionConfig {
   readonly maxLineBytes: number;
 }
 
+export interface UserConfig {
+  readonly name: string;
+  /** null: the user's own. */
+  readonly group: string | null;
+}
+
 export interface StoreConfig {
   readonly size: number;
   /** null: $RUNTIME_DIRECTORY, else /dev/shm, else the temp folder. */
@@ -622,6 +628,8 @@ export interface Config {
   /** null: stderr. */
   readonly errorLog: string | null;
   readonly pidFile: string | null;
+  /** Whom workers become, if main is root; null: they stay. */
+  readonly user: UserConfig | null;
   readonly connections: ConnectionConfig;
   /** /health/live, /health/ready and /metrics are there. */
   readonly builtInPaths: boolean;

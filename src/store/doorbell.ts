@@ -60,7 +60,7 @@ export class Doorbell {
   }
 }
 
-const bellPath = (storePath: string, slot: number): string => `${storePath}.bell-${slot}`;
+export const bellPath = (storePath: string, slot: number): string => `${storePath}.bell-${slot}`;
 
 /** A connection to one worker's bell: made at the first ring, made again after the worker was replaced. */
 class Line {

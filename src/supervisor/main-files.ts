@@ -6,6 +6,7 @@ import { closeSync, constants, openSync } from "node:fs";
 import type { Config } from "../config/model.ts";
 import { LogFile } from "./log-file.ts";
 import { PidFile } from "./pid-file.ts";
+import { giveTo, type KnownUser } from "./user.ts";
 
 const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants;
 /** As front/log-file.ts makes them. */
@@ -25,6 +26,16 @@ export function accessLogFaults({ locations }: Pick<Config, "locations">): reado
     }
   }
   return faults.length === 0 ? null : faults;
+}
+
+/** Workers open theirs again as the user they have become, long after main has made them. */
+export function giveLogs(
+  { locations, errorLog }: Pick<Config, "locations" | "errorLog">,
+  user: KnownUser,
+): void {
+  const paths = new Set(locations.flatMap(({ accessLogs }) => accessLogs.map(({ path }) => path)));
+  if (errorLog !== null) paths.add(errorLog);
+  for (const path of paths) giveTo(user, path);
 }
 
 export class MainFiles {

@@ -6,7 +6,16 @@
  * store again. In the shared folders everything sits in a folder of mode 0700 that must be ours: a name that anybody may
  * create beforehand would let them read every message.
  */
-import { accessSync, constants, existsSync, lstatSync, mkdirSync, statfsSync, statSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  statfsSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 
@@ -31,20 +40,29 @@ export function chooseStorePath(
   environment: Environment,
   bytes = 0,
   sharedFolders: readonly string[] = SHARED_FOLDERS,
+  owner: Owner = ourselves(),
 ): PathOutcome {
   if (configured !== null) return checked(resolve(configured), "store.path");
   const name = storeName(firstListen);
-  const uid = process.getuid?.() ?? 0;
+  const { uid } = owner;
   // A store that is there already has its room.
   const fitting = sharedFolders.filter(
     (parent) => existsSync(join(privateFolderOf(parent, uid), name)) || hasRoom(parent, bytes),
   );
   const parents = fitting.some(isWritable) ? fitting : sharedFolders;
-  const place = placeForFiles(environment, parents, (folder) => storeFault(join(folder, name)));
+  const place = placeForFiles(environment, parents, (folder) => storeFault(join(folder, name)), owner);
   if (!place.ok) return place;
   const path = checked(join(place.path, name), place.field);
   return path.ok ? { ...path, passedOver: place.passedOver } : path;
 }
+
+/** Who has the folder: this user, or whom the workers of root become. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const ourselves = (): Owner => ({ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -65,14 +83,15 @@ export function placeForFiles(
   environment: Environment,
   sharedFolders: readonly string[] = SHARED_FOLDERS,
   faultOf: (folder: string) => string | null = () => null,
+  owner: Owner = ourselves(),
 ): PlaceOutcome {
   const runtime = environment["RUNTIME_DIRECTORY"]?.split(":")[0];
   if (runtime) return { ok: true, path: runtime, field: "$RUNTIME_DIRECTORY", passedOver: [] };
   const parents = sharedFolders.filter(isWritable);
   const passedOver: string[] = [];
   for (const parent of parents) {
-    const path = privateFolderOf(parent, process.getuid?.() ?? 0);
-    const fault = makePrivate(path) ?? faultOf(path);
+    const path = privateFolderOf(parent, owner.uid);
+    const fault = makePrivate(path, owner) ?? faultOf(path);
     if (fault === null) return { ok: true, path, field: "store", passedOver };
     passedOver.push(fault);
   }
@@ -122,11 +141,15 @@ function storeFault(path: string): string | null {
   return placeFault(path) ?? (lock === undefined || lock.isFile() ? null : `${path}.lock is no file`);
 }
 
-function makePrivate(folder: string): string | null {
+function makePrivate(folder: string, { uid, gid }: Owner): string | null {
   try {
     mkdirSync(folder, { mode: 0o700, recursive: true });
+    const made = lstatSync(folder);
+    // Root's, who makes it for those his workers become; a link would make it somebody else's.
+    if (made.isDirectory() && made.uid === 0 && uid !== 0 && process.getuid?.() === 0)
+      lchownSync(folder, uid, gid);
     const found = lstatSync(folder);
-    if (found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o077) === 0) return null;
+    if (found.isDirectory() && found.uid === uid && (found.mode & 0o077) === 0) return null;
     return `${folder} is not a private folder of this user; remove ${basename(folder)}, or set store.path`;
   } catch (error) {
     return `cannot make the folder ${folder}: ${(error as Error).message}`;

@@ -47,12 +47,15 @@ export function planReload(current: Config, next: Config, ports: ReadonlyMap<str
   }
   if (JSON.stringify(current.cluster ?? null) !== JSON.stringify(next.cluster ?? null))
     warnings.push("Cannot change [cluster] without restart, ignoring change");
+  if (JSON.stringify(current.user) !== JSON.stringify(next.user))
+    warnings.push("Cannot change user without restart, ignoring change");
   const config = renameAddresses(next, (text) => ports.get(text) ?? text);
   return {
     config: {
       ...config,
       store: current.store,
       cluster: current.cluster ?? null,
+      user: current.user,
       messages: { ...next.messages, eventsChannelId },
     },
     warnings,

@@ -1,12 +1,13 @@
 /**
  * The store file of this main: where it lies, the lock on it, and whether it goes when main goes. Used by supervisor.ts.
  */
-import { closeSync, readdirSync, rmSync } from "node:fs";
+import { chownSync, closeSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Config } from "../config/model.ts";
 import { log } from "../log.ts";
 import { lockStore } from "./lock-file.ts";
 import { chooseStorePath } from "./paths.ts";
+import type { KnownUser } from "./user.ts";
 
 export class StorePlace {
   path = "";
@@ -16,15 +17,24 @@ export class StorePlace {
   isThrowAway = false;
 
   /** Chooses and locks the file; faults when that cannot be. */
-  async claim({ listen, store }: Config, environment: NodeJS.ProcessEnv): Promise<readonly string[] | null> {
+  async claim(
+    { listen, store }: Config,
+    environment: NodeJS.ProcessEnv,
+    user: KnownUser | null = null,
+  ): Promise<readonly string[] | null> {
     const first = listen[0] ?? "";
     const isRandom = first.endsWith(":0");
     // Nobody can find the store of a random port again: it gets a name of its own and goes when we go. A path that was given is
     // never removed: it may be anything.
     this.isThrowAway = store.path === null && (isRandom || !store.keep);
     const name = isRandom && store.path === null ? `${first}-${process.pid}` : first;
-    const place = chooseStorePath(store.path, name, environment, store.size);
+    const place =
+      user === null
+        ? chooseStorePath(store.path, name, environment, store.size)
+        : chooseStorePath(store.path, name, environment, store.size, undefined, user);
     if (!place.ok) return [place.fault];
+    const fault = user === null ? null : folderFault(dirname(place.path), user, store.path !== null);
+    if (fault !== null) return [fault];
     for (const fault of place.passedOver) log("warn", `the store goes to ${dirname(place.path)}: ${fault}`);
     const lock = await lockStore(place.path);
     if (!lock.ok) return [lock.fault];
@@ -57,4 +67,15 @@ export class StorePlace {
         rmSync(join(folder, name), { force: true });
     }
   }
+}
+
+/**
+ * Workers make their bells beside the store, and find those of others, as the user they become: the folder has to be his. That of the service is made
+ * so; one that somebody chose is not touched.
+ */
+function folderFault(folder: string, { uid, gid, name }: KnownUser, isChosen: boolean): string | null {
+  if (statSync(folder).uid === uid) return null;
+  if (isChosen) return `store.path: workers become ${name}, whose folder ${folder} has to be: chown it`;
+  chownSync(folder, uid, gid);
+  return null;
 }

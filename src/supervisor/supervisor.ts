@@ -18,7 +18,7 @@ import { Herald } from "./herald.ts";
 import { descriptorLimit, usableConnections } from "./limits.ts";
 import { LOCK_LOOK_MS, LockWatch } from "./lock-watch.ts";
 import { LostSlots } from "./lost-slots.ts";
-import { accessLogFaults, MainFiles } from "./main-files.ts";
+import { accessLogFaults, giveLogs, MainFiles } from "./main-files.ts";
 import { planReload } from "./reload.ts";
 import { SharedDictionaries } from "./shared-dictionaries.ts";
 import { listenForSignals, outliveLogReader } from "./signals.ts";
@@ -27,6 +27,7 @@ import { StoreMender } from "./store-mender.ts";
 import { StorePlace } from "./store-place.ts";
 import { roomForMembers, storePolicy, storeShape } from "./store-settings.ts";
 import type { SupervisionEnd, SupervisorOptions } from "./supervision.ts";
+import { type KnownUser, userToBecome } from "./user.ts";
 
 type Faults = readonly string[];
 const NO_FAULTS: Faults = [];
@@ -42,6 +43,8 @@ class Supervisor {
   #config: Config;
   #descriptors = descriptorLimit();
   #place = new StorePlace();
+  /** Whom workers become. */
+  #user: KnownUser | null = null;
   #files = new MainFiles();
   #store: Store | null = null;
   #flusher: StoreFlusher | null = null;
@@ -123,13 +126,26 @@ class Supervisor {
     const faults =
       this.#files.openLog(this.#config.errorLog) ??
       accessLogFaults(this.#config) ??
-      (await this.#place.claim(this.#config, process.env)) ??
+      this.#findUser() ??
+      (await this.#place.claim(this.#config, process.env, this.#user)) ??
       (await this.#probe()) ??
       (await this.#bringUp());
     if (this.#stopping) return;
     if (faults !== null) return this.#fail(faults);
     this.#isServing = true;
     if (this.#reloadWanted) await this.#reload();
+  }
+
+  #findUser(): Faults | null {
+    const user = userToBecome(this.#config.user);
+    if (typeof user === "string") return [user];
+    this.#user = user;
+    if (user !== null) giveLogs(this.#config, user);
+    else if (this.#config.user !== null)
+      log("warn", "user has a meaning for root alone: workers stay who they are", {
+        user: this.#config.user.name,
+      });
+    return null;
   }
 
   async #probe(): Promise<Faults | null> {
@@ -254,6 +270,7 @@ class Supervisor {
     for (const warning of plan.warnings) log("warn", warning);
     const noTable = this.#makeMembers(config);
     if (noTable !== null) return [noTable];
+    if (this.#user !== null) giveLogs(config, this.#user);
     return this.#stopping ? NO_FAULTS : await this.#changeGeneration(config);
   }
 
@@ -308,6 +325,8 @@ class Supervisor {
 
   #reopenLogs(): void {
     this.#files.reopenLog();
+    // Main makes them, as their folder may be root's.
+    if (this.#user !== null && accessLogFaults(this.#config) === null) giveLogs(this.#config, this.#user);
     for (const generation of this.#generations) generation.reopenLogs();
     log("info", "log files opened again");
   }

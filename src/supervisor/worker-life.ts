@@ -5,6 +5,7 @@
  * Workers are cattle (promise P5): an error nobody caught ends this one, main hears the sentence and starts another. The one
  * exception is running out of file descriptors, which the next connection that closes mends by itself.
  */
+import { chownSync } from "node:fs";
 import type { Drain, RunningWorker, startWorker } from "../app.ts";
 import type { Config } from "../config/model.ts";
 import { isEnding } from "../handlers/ending.ts";
@@ -12,6 +13,7 @@ import { keepHandlersFromExiting } from "../handlers/exit-guard.ts";
 import { messageOf } from "../handlers/failure.ts";
 import { type HandlerFiles, loadHandlers } from "../handlers/loader.ts";
 import { causeOf, configureLog, log } from "../log.ts";
+import { bellPath } from "../store/doorbell.ts";
 import { attachStore, type Store } from "../store/store.ts";
 import { seatDrainOf } from "./drain-settings.ts";
 import { type FromWorker, isToWorker, type StartMessage } from "./handshake.ts";
@@ -22,6 +24,7 @@ import { startPulse } from "./pulse.ts";
 import { listenForWorkerSignals, outliveLogReader } from "./signals.ts";
 import { tuneSockets } from "./socket-options.ts";
 import { storePolicy } from "./store-settings.ts";
+import { becomeUser, userToBecome } from "./user.ts";
 import { WorkerDoors } from "./worker-doors.ts";
 
 /** Main hears the last message, or is too busy to: either way the process ends after this long. */
@@ -104,6 +107,12 @@ class WorkerLife {
     const doors = this.#doors;
     const worker = this.#startWorker({ config, store, slot, storePath, handlerFiles, doors, ...limits });
     tuneSockets(config.listeners);
+    const user = userToBecome(config.user);
+    if (typeof user === "string") throw new Error(user);
+    if (user !== null) {
+      chownSync(bellPath(storePath, slot), user.uid, user.gid);
+      becomeUser(user);
+    }
     this.#serving = { message, store, worker, stopPulse: startPulse(store, slot, () => this.#orphaned()) };
     this.#send({ kind: "ready", addresses: worker.addresses, sockets: socketsFor(config.listen) });
   }

@@ -15,6 +15,7 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
     logStyle: "auto",
     errorLog: null,
     pidFile: null,
+    user: null,
     connections: {
       headMs: 60_000,
       bodyMs: 60_000,

@@ -46,10 +46,7 @@ export function translateMain(context: Context, main: Scope, http: Scope | null,
   workers(context, main, draft);
   errorLog(context, [main, ...(http === null ? [] : [http])], draft);
   const user = oneInEffect(main, "user");
-  if (user !== null && process.getuid?.() === 0)
-    context.report.notice(
-      `${user.file}:${user.line}: user ${user.args[0]?.text}: sluice stays who starts it; as a service it is nobody special (sluice install)`,
-    );
+  if (user !== null) draft.set("user", user.args.map(({ text }) => text).join(" "), user);
   const pid = oneInEffect(main, "pid");
   if (pid !== null) draft.set("pid_file", resolve(context.folder, pid.args[0]?.text ?? ""), pid);
   draft.set("shutdown_timeout", SHUTDOWN_TIMEOUT);

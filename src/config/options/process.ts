@@ -1,5 +1,5 @@
 /** Rows of the option table about the process and its addresses: where it listens, whom it believes, workers, stops, logs. Part of ../options.ts. */
-import { listenIssues, pathIssues } from "../checks.ts";
+import { listenIssues, pathIssues, userIssues } from "../checks.ts";
 import type { Option } from "../kinds.ts";
 import { realIpHeaderIssues, trustedProxiesIssues } from "../proxy-checks.ts";
 
@@ -46,6 +46,14 @@ export const PROCESS_OPTIONS = {
     example: 2,
     min: 1,
     max: 256,
+  },
+  user: {
+    kind: "string",
+    default: null,
+    unset: "who starts it",
+    doc: "Whom workers become when it is started as root, and maybe a group behind it: when they have bound their addresses, read their keys and opened their logs. Main stays root, so that workers that are started later can do the same.",
+    example: "www-data",
+    check: userIssues,
   },
   shutdown_timeout: {
     kind: "milliseconds",
