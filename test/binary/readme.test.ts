@@ -40,7 +40,8 @@ const withoutEpoch = (text: string): string =>
     .replaceAll("\r\n", "\n")
     .replace(/^retry: \d{4}$/m, "retry: …")
     .replace(/\b[0-9a-z]{6,}-(\d+)\b/g, "EPOCH-$1")
-    .replace(/"time":\d+/g, '"time":…');
+    .replace(/"time":\d+/g, '"time":…')
+    .replace(/"tag":\d+/g, '"tag":…');
 
 test("the README has transcripts", () => {
   expect(steps.length).toBeGreaterThan(4);
