@@ -35,9 +35,9 @@ export class GrantHooks implements LocationHooks {
       lease.stander = stander;
       this.#standings.add(stander);
       const departure = other?.(names, standing);
-      return () => {
-        this.#standings.remove(stander);
-        departure?.();
+      return (left) => {
+        if (left === undefined) this.#standings.remove(stander);
+        departure?.(left);
       };
     };
   }

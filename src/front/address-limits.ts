@@ -189,9 +189,9 @@ class CountedHooks implements LocationHooks {
     return (names, standing) => {
       place.stand();
       const departure = other?.(names, standing);
-      return () => {
-        place.leave();
-        departure?.();
+      return (left) => {
+        if (left === undefined) place.leave();
+        departure?.(left);
       };
     };
   }

@@ -30,8 +30,11 @@ export interface Standing {
   dismiss(why: "ended" | "revoked"): void;
 }
 
-/** Called when somebody stands in the channels; the answer is called when he has left. Neither throws. */
-export type Arrival = (names: readonly Uint8Array[], standing: Standing) => () => void;
+/** Called when he has left all of them, and before that with names when he leaves these and stays in others. */
+export type Departure = (names?: readonly Uint8Array[]) => void;
+
+/** Called when somebody stands in the channels. Neither throws. */
+export type Arrival = (names: readonly Uint8Array[], standing: Standing) => Departure;
 
 /** What a WebSocket stands and publishes by, where grants are asked for. */
 export interface Lease {

@@ -108,10 +108,15 @@ class FileHooks implements LocationHooks {
       const event = { channels: names.map(textOf), transport: this.#transport(), remoteAddress, user };
       const startMs = performance.now();
       this.#tell("onSubscribe", context, () => hooks.onSubscribe?.(event, context));
-      return () => {
-        context.finish(Ending.clientLeft);
+      let { channels } = event;
+      return (left) => {
+        if (left === undefined) context.finish(Ending.clientLeft);
         const durationMs = Math.round(performance.now() - startMs);
-        this.#tell("onUnsubscribe", context, () => hooks.onUnsubscribe?.({ ...event, durationMs }, context));
+        const gone =
+          left === undefined ? channels : channels.filter((name) => left.map(textOf).includes(name));
+        channels = channels.filter((name) => !gone.includes(name));
+        const told = { ...event, channels: gone, durationMs };
+        if (gone.length > 0) this.#tell("onUnsubscribe", context, () => hooks.onUnsubscribe?.(told, context));
       };
     };
   }

@@ -23,6 +23,8 @@ export function presenceHooksOf(
   return (index) => all[index] ?? null;
 }
 
+const isSame = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0;
+
 class PresenceHooks implements LocationHooks {
   readonly #keeper: PresenceKeeper;
   readonly #location: LocationConfig;
@@ -72,10 +74,12 @@ class PresenceHooks implements LocationHooks {
     const who = this.#identity(located);
     return (names, standing) => {
       const departure = other?.(names, standing);
-      const leave = this.#keeper.arrive(names, who);
-      return () => {
-        leave();
-        departure?.();
+      let stays = names.map((name) => ({ name, leave: this.#keeper.arrive([name], who) }));
+      return (left) => {
+        const isLeft = (name: Uint8Array): boolean => left?.some((one) => isSame(one, name)) !== false;
+        for (const { name, leave } of stays) if (isLeft(name)) leave();
+        stays = stays.filter(({ name }) => !isLeft(name));
+        departure?.(left);
       };
     };
   }

@@ -7,7 +7,7 @@
 import { type Refusal, Refusals } from "../errors.ts";
 import type { TopicPeer, TopicSubscription } from "../fanout/topics.ts";
 import type { MayMake } from "../front/channel-quota.ts";
-import type { Arrival, Lease, Standing } from "../front/location-hooks.ts";
+import type { Arrival, Departure, Lease, Standing } from "../front/location-hooks.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
 import {
   jsonAnswer,
@@ -37,6 +37,8 @@ export interface Holder extends TopicPeer, Standing {
   readonly protocol: Protocol;
   /** null: it has closed. */
   readonly holder: Holder | null;
+  /** It is out of a channel that was not added by frame. */
+  left(channel: Uint8Array): void;
   tellLost(subscription: TopicSubscription): void;
   say(payload: string | Uint8Array): void;
 }
@@ -57,7 +59,7 @@ export class ChannelFrames {
   /** What must come behind the first of them; null: nothing is under way. */
   #waiting: Frame[] | null = null;
   /** Of channels that were added, where somebody wants to know when they are dropped. */
-  readonly #departures = new Map<TopicSubscription, () => void>();
+  readonly #departures = new Map<TopicSubscription, Departure>();
 
   constructor(
     endpoint: WebSocketEndpoint,
@@ -158,7 +160,9 @@ export class ChannelFrames {
 
   #drop(subscription: TopicSubscription): void {
     this.#endpoint.room.fanout.leaveTopic(subscription);
-    this.#departures.get(subscription)?.();
+    const departure = this.#departures.get(subscription);
+    if (departure === undefined) this.#holder.left(subscription.channel.name);
+    else departure();
     this.#departures.delete(subscription);
   }
 

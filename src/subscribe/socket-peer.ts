@@ -8,7 +8,7 @@ import type { Life } from "../fanout/life.ts";
 import { placeOf } from "../fanout/local-channel.ts";
 import { type TopicPeer, type TopicSubscription, wasOverrun } from "../fanout/topics.ts";
 import type { MayMake } from "../front/channel-quota.ts";
-import type { Arrival, Standing } from "../front/location-hooks.ts";
+import type { Arrival, Departure, Standing } from "../front/location-hooks.ts";
 import type { PeerSocket } from "../peer-socket.ts";
 import { SocketLife } from "../socket-life.ts";
 import { Counter } from "../store/counters.ts";
@@ -75,7 +75,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   hasOwnPositions = false;
   #socket: Socket | null = null;
   #wish: Wish | null;
-  #departure: (() => void) | null = null;
+  #departure: Departure | null = null;
   /** null: it has said nothing, and nothing is asked of what it says. */
   #said: ClientMessages | null = null;
   #several: Several | null = null;
@@ -187,6 +187,11 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   /** Those whose positions are of all their channels have to keep these. */
   get holder(): Holder | null {
     return this.hasOwnPositions && this.heldAt >= 0 ? this : null;
+  }
+
+  /** A channel that it had from the beginning. */
+  left(channel: Uint8Array): void {
+    this.#departure?.([channel]);
   }
 
   message(data: string | Buffer): void {

@@ -18,6 +18,13 @@ const toml = `${layout(
 match = "~ ^/closed/(.*)$"
 subscriber = "websocket"
 channels_path = "$1"
+[[location]]
+match = "~ ^/here/(.*)$"
+subscriber = "websocket"
+channels_path = "$1"
+websocket_allow_subscribe = true
+presence = "members"
+presence_linger = 0
 `;
 
 type Frame = Record<string, unknown>;
@@ -143,6 +150,21 @@ describe.each(["native", "wire"])("listener %s", (listener) => {
       await server.publish(a, "a1");
       await talk.next("message");
       expect(talk.code).toBe(0);
+      talk.close();
+    });
+
+    test("is a member of the channels that it has at the moment", async () => {
+      const [a, b] = [fresh(), fresh()];
+      const watcher = open(`/here/${a}?sluice_positions=`);
+      await watcher.next("hello");
+      const talk = open(`/here/${a}/${b}?sluice_positions=`);
+      await watcher.next("presence", { event: "join", count: 2 });
+      talk.say({ kind: "unsubscribe", channels: [a] });
+      await watcher.next("presence", { event: "leave", count: 1 });
+      watcher.say({ kind: "subscribe", channels: [b] });
+      await talk.next("presence", { event: "join", channel: b, count: 2 });
+      watcher.close();
+      await talk.next("presence", { event: "leave", channel: b, count: 1 });
       talk.close();
     });
 
