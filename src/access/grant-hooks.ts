@@ -77,6 +77,10 @@ class GrantLease implements Lease {
     this.#standings = standings;
   }
 
+  get sub(): string | null {
+    return this.#grant?.sub ?? null;
+  }
+
   refusalOf(names: readonly Uint8Array[]): Refusal | null {
     const publish = this.#grant?.publish;
     const isGranted = publish === undefined || names.every((name) => publish.covers(binaryName(name)));

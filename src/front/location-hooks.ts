@@ -38,6 +38,8 @@ export type Arrival = (names: readonly Uint8Array[], standing: Standing) => Depa
 
 /** What a WebSocket stands and publishes by, where grants are asked for. */
 export interface Lease {
+  /** Who it is for; null: nobody said. */
+  readonly sub: string | null;
   /** Why its client may not publish there, now; null: it may. */
   refusalOf(names: readonly Uint8Array[]): Refusal | null;
   /** Why it may not stand there, in channels that it adds. */

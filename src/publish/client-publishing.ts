@@ -13,6 +13,8 @@ export interface SaidMessage extends Draft {
   readonly key: { readonly bytes: Uint8Array; readonly sent: Uint8Array } | null;
   /** Its client waits to hear where it is. */
   readonly isTold: boolean;
+  /** Who a grant says its client is; null: nobody said. */
+  readonly by: string | null;
 }
 
 export interface Published {
@@ -38,8 +40,8 @@ export function clientPublishing(
     return { refusal, where, onDisk: refusal === null && isTold ? (inlet.onDisk?.() ?? null) : null };
   };
   return (names, message) => {
-    const { key, isTold, data } = message;
-    const marks = inlet.marksOf?.(null, null, data) ?? null;
+    const { key, isTold, data, by } = message;
+    const marks = inlet.marksOf?.(by, null, data) ?? null;
     const own = key === null ? null : keyWith(key.bytes, key.sent, null, null);
     const { eventId, eventType, stored } = message;
     const places = placesOf(names, { data, eventId, eventType, stored, marks, key: own });

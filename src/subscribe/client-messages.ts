@@ -213,7 +213,9 @@ export class ClientMessages {
     }
     const { data, eventId, eventType } = draft;
     const { storeMessages: stored } = location;
-    const outcome = room.publishFrom(names, { data, eventId, eventType, stored, key, isTold: ref !== null });
+    const by = this.#lease?.sub ?? null;
+    const said = { data, eventId, eventType, stored, key, isTold: ref !== null, by };
+    const outcome = room.publishFrom(names, said);
     if (outcome instanceof Promise) return outcome.then((published) => this.#published(published, ref));
     this.#published(outcome, ref);
     return null;

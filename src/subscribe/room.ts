@@ -79,6 +79,8 @@ export interface SaidMessage extends OfferedDraft {
   readonly key: { readonly bytes: Uint8Array; readonly sent: Uint8Array } | null;
   /** Its client waits to hear where it is. */
   readonly isTold: boolean;
+  /** Who a grant says its client is; null: nobody said. */
+  readonly by: string | null;
 }
 
 /** What became of it. */

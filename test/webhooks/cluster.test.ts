@@ -1,12 +1,11 @@
 /** Webhooks of a cluster: one node sends for all, another takes over, and what the log carries for them alone arrives. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { createHmac } from "node:crypto";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { Engine, hasRedis } from "../cluster/engine.ts";
 import { hook, Receiver } from "./receiver.ts";
 import { Standing } from "./standing.ts";
+import { HS_KEY, token } from "./tokens.ts";
 
-const HS_KEY = "a key of the tests with at least 32 bytes";
 const receiver = new Receiver();
 const nodes: RunningServer[] = [];
 let engine: Engine;
@@ -41,15 +40,10 @@ afterAll(async () => {
   expect(receiver.faults).toEqual([]);
 });
 
-const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-
-function token(sub: string): string {
-  const text = `${part({ alg: "HS256" })}.${part({ sub, channels: { publish: ["*"] } })}`;
-  return `${text}.${createHmac("sha256", HS_KEY).update(text).digest("base64url")}`;
-}
+const ANNA = token({ sub: "anna", channels: { publish: ["*"] } });
 
 async function publish(node: RunningServer | undefined, channel: string, data: string): Promise<number> {
-  const headers = { Authorization: `Bearer ${token("anna")}` };
+  const headers = { Authorization: `Bearer ${ANNA}` };
   return (await node?.publish(channel, data, headers))?.status ?? 0;
 }
 

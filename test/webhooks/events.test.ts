@@ -1,10 +1,27 @@
 /** What webhooks are told over the compiled binary with two workers: which events, of what, how they are sent. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
-import { hook, Receiver, SECRET } from "./receiver.ts";
+import { type HookEvent, hook, Receiver, SECRET } from "./receiver.ts";
 import { Standing } from "./standing.ts";
+import { HS_KEY, token } from "./tokens.ts";
 
-const ALL = ["occupied", "vacated", "published", "deleted"];
+const ALL = ["occupied", "vacated", "published", "deleted", "joined", "left"];
+
+const WITH_GRANTS = `
+[[location]]
+match = "~ ^/who/(.*)$"
+subscriber = "websocket"
+channels_path = "$1"
+websocket_allow_publish = true
+presence = "members"
+presence_linger = "0s"
+token_issuers = ["app"]
+token = ["query:token"]
+[[issuer]]
+name = "app"
+algorithms = ["HS256"]
+key = "env:SLUICE_TEST_KEY"
+`;
 
 let server: RunningServer;
 const everything = new Receiver();
@@ -25,7 +42,11 @@ secret = "${SECRET} of its own"
 batch = "20ms"`,
     { ev: 'event_ids = "auto"' },
   );
-  server = await startServer({ toml, port });
+  server = await startServer({
+    toml: `${toml}${WITH_GRANTS}`,
+    port,
+    env: { SLUICE_TEST_KEY: HS_KEY },
+  });
 }, 20_000);
 
 afterAll(async () => {
@@ -113,6 +134,22 @@ test("a webhook that publishes on the server itself is told of none of what it p
   await Bun.sleep(200);
   expect((await server.statistics("mirror")).published_messages).toBe(3);
   expect(told("mirror")).toHaveLength(1);
+});
+
+test("members who join and leave, and what they publish, with who they are", async () => {
+  const claims = { sub: "anna", info: { color: "red" }, channels: { subscribe: ["*"], publish: ["*"] } };
+  const socket = new WebSocket(`${server.url.replace("http", "ws")}/who/members?token=${token(claims)}`);
+  await new Promise((resolve) => socket.addEventListener("open", resolve, { once: true }));
+  socket.send("hello");
+  await until("three", () => told("members").length === 3);
+  socket.close();
+  await until("and gone", () => told("members").includes("vacated") && told("members").includes("left"));
+  const of = (kind: string): HookEvent | undefined =>
+    everything.events.find(({ event, channel }) => event === kind && channel === "members");
+  expect(told("members").slice(0, 3).toSorted()).toEqual(["joined", "occupied", "published hello"]);
+  expect(of("joined")).toMatchObject({ sub: "anna", count: 1, info: { color: "red" } });
+  expect(of("published")).toMatchObject({ sub: "anna" });
+  expect(of("left")).toMatchObject({ sub: "anna", count: 0 });
 });
 
 describe("a receiver that", () => {
