@@ -24,6 +24,8 @@ export class FrameBatch {
 export interface DirectSocket {
   /** It has not taken all of what was written last. */
   readonly isStalled: boolean;
+  /** Frames may be compressed: its client has agreed to it. */
+  readonly takesDeflated: boolean;
   readonly isCorked: boolean;
   /**
    * Whole frames, the first `length` bytes; as `send`. They may be overwritten after the call. `batch`: the same object for all who are given

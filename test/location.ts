@@ -30,6 +30,7 @@ export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfi
   subscriberConnectionTtlMs: 0,
   longpollingConnectionTtlMs: 0,
   websocketAllowPublish: false,
+  websocketCompression: false,
   websocketAllowSubscribe: false,
   websocketPublishChannel: null,
   eventIds: "off",

@@ -50,6 +50,8 @@ function reason(doorReason: DoorReason, file: string): string {
       return "ssl with http2";
     case "certificates":
       return "several certificates";
+    case "compression":
+      return "websocket_compression";
     case "default":
       return "the default";
   }

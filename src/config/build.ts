@@ -253,6 +253,7 @@ function buildLocation(
     subscriberConnectionTtlMs: connectionTtlMs,
     longpollingConnectionTtlMs: location.longpolling_connection_ttl ?? connectionTtlMs,
     websocketAllowPublish: location.websocket_allow_publish,
+    websocketCompression: location.websocket_compression,
     websocketAllowSubscribe: location.websocket_allow_subscribe,
     websocketPublishChannel: location.websocket_publish_channel,
     eventIds: location.event_ids,

@@ -2,7 +2,7 @@
  * What goes on with each address: its certificates, the tuning of its socket, the server for hosts nobody claims, and the door. Called by
  * build.ts; the checks of servers and the warnings ask for the door, too.
  */
-import type { ServerEntry } from "./document.ts";
+import type { LocationEntry, ServerEntry } from "./document.ts";
 import { parseListen } from "./listen-text.ts";
 import type { Door, DoorReason, ListenerConfig, SocketFile, SocketTuning } from "./model.ts";
 import type { MainValues } from "./options.ts";
@@ -75,12 +75,14 @@ export interface AskedDoor {
   readonly http2: boolean;
   /** Files of its certificates, each once. */
   readonly certificates: readonly string[];
+  /** One of their locations compresses messages of WebSockets. */
+  readonly compresses: boolean;
 }
 
 /** By address. Values that are faulty are undefined, and ask for nothing. */
 export function askedDoors(servers: readonly ServerEntry[]): ReadonlyMap<string, AskedDoor> {
   const asked = new Map<string, AskedDoor>();
-  for (const { values } of servers) {
+  for (const { values, locations } of servers) {
     for (const text of values.listen ?? []) {
       const { address, flags } = parseListen(text);
       const before = asked.get(address);
@@ -88,6 +90,7 @@ export function askedDoors(servers: readonly ServerEntry[]): ReadonlyMap<string,
         door: before?.door ?? values.listener ?? null,
         ssl: before?.ssl === true || flags.has("ssl"),
         http2: before?.http2 === true || flags.has("http2"),
+        compresses: before?.compresses === true || compress(locations),
         certificates: withOne(before?.certificates ?? [], flags.has("ssl") ? values.tls_certificate : null),
       });
     }
@@ -98,16 +101,28 @@ export function askedDoors(servers: readonly ServerEntry[]): ReadonlyMap<string,
 const withOne = (files: readonly string[], file: string | null | undefined): readonly string[] =>
   file === null || file === undefined || files.includes(file) ? files : [...files, file];
 
-/** Only the native door speaks HTTP/2, and shows each name its own certificate: where that is to be had, the top of the file does not choose. */
+export const compress = (locations: readonly LocationEntry[]): boolean =>
+  locations.some(
+    ({ values, steps, locations: inner }) =>
+      values.websocket_compression === true ||
+      steps.some(({ overrides }) => overrides.websocket_compression === true) ||
+      compress(inner),
+  );
+
+/**
+ * Only the native door speaks HTTP/2, and shows each name its own certificate; only the wire door sends frames that were compressed for all.
+ * Where that is to be had, the top of the file does not choose.
+ */
 export function doorOf(
   asked: AskedDoor | undefined,
   main: Partial<MainValues>,
 ): { readonly door: Door; readonly doorReason: DoorReason } {
   if (asked !== undefined && asked.door !== null) return { door: asked.door, doorReason: "server" };
   const door = main.listener ?? "native";
-  if (door === "native") return { door, doorReason: "default" };
+  const compresses = asked?.compresses === true;
+  if (door === "native" && !compresses) return { door, doorReason: "default" };
   if (asked?.ssl === true && asked.http2) return { door: "native", doorReason: "http2" };
   if (asked !== undefined && asked.certificates.length > 1)
     return { door: "native", doorReason: "certificates" };
-  return { door, doorReason: "file" };
+  return { door: "wire", doorReason: door === "wire" ? "file" : "compression" };
 }

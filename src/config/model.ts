@@ -259,6 +259,8 @@ export interface LocationConfig {
   readonly subscriberConnectionTtlMs: number;
   readonly longpollingConnectionTtlMs: number;
   readonly websocketAllowPublish: boolean;
+  /** Clients that offer permessage-deflate are sent compressed frames, and may send some. */
+  readonly websocketCompression: boolean;
   /** Any channel can be added, or any that is granted. */
   readonly websocketAllowSubscribe: boolean;
   /** A complex value; null: all channels of the connection. */
@@ -455,7 +457,7 @@ export interface SocketFile {
 /** Who answers on an address: Bun's own server, or HTTP/1.1 of our own, which is exact where that one is not (docs/doors.md). */
 export type Door = "native" | "wire";
 /** Why: one of its servers asks for it, the file as a whole does, only native speaks HTTP/2, or nobody said anything. */
-export type DoorReason = "server" | "file" | "http2" | "certificates" | "default";
+export type DoorReason = "server" | "file" | "http2" | "certificates" | "compression" | "default";
 
 /** What goes on with one address beyond being listened on. */
 export interface ListenerConfig {

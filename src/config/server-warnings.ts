@@ -24,9 +24,11 @@ const WIRE_ONLY = [
   "reset_timedout_connection",
   "limits.max_header_line_size",
 ] as const satisfies readonly OptionPath[];
+const UNCOMPRESSED =
+  "websocket_compression does nothing on a native listener, which cannot send one compressed frame to all.";
 const LONG_IDLE = "native listeners wait for 255s at most.";
 /** What is said where an address has the native listener. */
-export const OF_NATIVE: readonly string[] = [LATE_HEADS, WITHOUT_EFFECT, LONG_IDLE];
+export const OF_NATIVE: readonly string[] = [LATE_HEADS, WITHOUT_EFFECT, UNCOMPRESSED, LONG_IDLE];
 /** Bun's idleTimeout is a byte. */
 const LONGEST_IDLE_MS = 255_000;
 const UNIX = "unix:";
@@ -112,7 +114,8 @@ function doorWarnings(
         issue: warning(text, "http2 is left out: only the native listener speaks it, and only with ssl."),
       });
   });
-  return isNative ? [...warnings, ...lateHeads(path, locations)] : warnings;
+  if (!isNative) return warnings;
+  return [...warnings, ...lateHeads(path, locations), ...notCompressed(path, locations)];
 }
 
 /** Streams that begin with nothing, also those of locations inside locations. */
@@ -122,6 +125,15 @@ const lateHeads = (prefix: string, locations: readonly LocationEntry[]): readonl
     const isLate = values.subscriber === "streaming" && values.header_template === "";
     const own = isLate ? [{ path, issue: warning(values.match, LATE_HEADS) }] : [];
     return [...own, ...lateHeads(`${path}.`, inner)];
+  });
+
+/** Where something else than the top of the file has chosen the native listener. */
+const notCompressed = (prefix: string, locations: readonly LocationEntry[]): readonly PlacedIssue[] =>
+  locations.flatMap(({ values, locations: inner }, at) => {
+    const path = `${prefix}location[${at}]`;
+    const own =
+      values.websocket_compression === true ? [{ path, issue: warning(values.match, UNCOMPRESSED) }] : [];
+    return [...own, ...notCompressed(`${path}.`, inner)];
   });
 
 function trustWarnings(

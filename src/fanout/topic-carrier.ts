@@ -5,6 +5,7 @@ import { type DirectSocket, FrameBatch } from "../peer-socket.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { pushFrameHead } from "../wire/frame-encoder.ts";
 import { BINARY, TEXT } from "../wire/frame-layout.ts";
+import { pushDeflatedFrame } from "../wire/message-deflate.ts";
 import { isUtf8 } from "../wire/utf8.ts";
 import type { Batch } from "./batch.ts";
 import type { Carrier, Load } from "./carrier.ts";
@@ -32,6 +33,9 @@ export class TopicCarrier implements Carrier {
   readonly #frames: (string | Uint8Array)[] = [];
   readonly #framed = new ByteWriter();
   #framedBatch = new FrameBatch();
+  /** The same, compressed once for all who take them so. */
+  readonly #deflated = new ByteWriter();
+  #deflatedBatch = new FrameBatch();
   #group = 0;
   #at = 0;
   #encoded = false;
@@ -72,6 +76,8 @@ export class TopicCarrier implements Carrier {
   #encode(group: TopicGroup, batch: Batch, channel: LocalChannel): void {
     this.#frames.length = 0;
     this.#framed.reset();
+    this.#deflated.reset();
+    if (group.hasDeflated) this.#deflatedBatch = new FrameBatch();
     if (group.hasDirect) this.#framedBatch = new FrameBatch();
     this.#encoded = true;
     if (group.format.perConnection) return;
@@ -101,8 +107,10 @@ export class TopicCarrier implements Carrier {
     if (group.hasTopics) this.#frames.push(frameOf(group.format, own));
     if (!group.hasDirect) return;
     const isText = !group.format.binary && isUtf8(own.bytes, 0, own.length);
-    pushFrameHead(this.#framed, isText ? TEXT : BINARY, own.length);
+    const opcode = isText ? TEXT : BINARY;
+    pushFrameHead(this.#framed, opcode, own.length);
     this.#framed.pushRange(own.bytes, 0, own.length);
+    if (group.hasDeflated) pushDeflatedFrame(this.#deflated, opcode, own.bytes, own.length);
   }
 
   /** To how many sockets. */
@@ -138,21 +146,24 @@ export class TopicCarrier implements Carrier {
 
   /** To sockets of our own: all of the batch in one write each. From the end: who is closed meanwhile is replaced by one who was served. */
   #sendDirect(shard: TopicShard, batch: Batch): void {
-    const { bytes, length } = this.#framed;
-    if (length === 0) return;
+    if (this.#framed.length === 0) return;
     const { sockets } = shard;
     let isAnySlow = false;
     let reached = 0;
+    let sentBytes = 0;
     for (let i = sockets.length - 1; i >= 0; i = Math.min(i, sockets.length) - 1) {
       const peer = sockets[i]?.peer;
       const direct = peer?.socket.direct;
       if (peer === undefined || direct === undefined) continue;
+      const { bytes, length } = direct.takesDeflated ? this.#deflated : this.#framed;
+      const shared = direct.takesDeflated ? this.#deflatedBatch : this.#framedBatch;
       if (peer.subscriptions.length > 1) this.#hold(direct, length);
       // Corked it takes everything; what it did not take before says that it is slow.
-      if (direct.sendFrames(bytes, length, this.#framedBatch) <= 0 || direct.isStalled) isAnySlow = true;
+      if (direct.sendFrames(bytes, length, shared) <= 0 || direct.isStalled) isAnySlow = true;
       reached++;
+      sentBytes += length;
     }
-    this.#standing.delivered(reached * Math.max(1, batch.count), reached * length);
+    this.#standing.delivered(reached * Math.max(1, batch.count), sentBytes);
     if (isAnySlow) this.#standing.socketsLag(slowOf(shard, batch.to, batch.toNumber));
   }
 

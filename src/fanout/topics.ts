@@ -53,6 +53,8 @@ export class TopicShard {
   readonly sockets: TopicSubscription[] = [];
   /** How many of them are Bun's, and stand in its topic. */
   inTopic = 0;
+  /** How many of them take compressed frames. */
+  deflated = 0;
   /** When a publish was too much for one or more of the sockets (performance.now()): Bun closes those, and says no more than that. */
   overranMs = Number.NEGATIVE_INFINITY;
   readonly topic: string;
@@ -73,6 +75,9 @@ export class TopicGroup {
   get hasDirect(): boolean {
     return this.shards.some(({ sockets, inTopic }) => sockets.length > inTopic);
   }
+  get hasDeflated(): boolean {
+    return this.shards.some(({ deflated }) => deflated > 0);
+  }
   readonly format: Format;
   readonly #prefix: string;
   #made = 0;
@@ -87,6 +92,7 @@ export class TopicGroup {
     subscription.shard = shard;
     subscription.place = shard.sockets.length;
     shard.sockets.push(subscription);
+    if (takesDeflated(subscription)) shard.deflated++;
     if (isOwn) return;
     subscription.peer.socket.subscribe(shard.topic);
     shard.inTopic++;
@@ -105,6 +111,8 @@ export class TopicGroup {
   }
 }
 
+const takesDeflated = ({ peer }: TopicSubscription): boolean => peer.socket.direct?.takesDeflated === true;
+
 /** Takes a subscription out of its shard, or out of those who want to join. */
 export function leaveTopic(subscription: TopicSubscription, socketOpen: boolean): void {
   const { shard, channel } = subscription;
@@ -119,6 +127,7 @@ export function leaveTopic(subscription: TopicSubscription, socketOpen: boolean)
   }
   subscription.shard = null;
   subscription.place = -1;
+  if (takesDeflated(subscription)) shard.deflated--;
   const { format, socket } = subscription.peer;
   if (format.perConnection || socket.direct !== undefined) return;
   shard.inTopic--;

@@ -183,14 +183,15 @@ function socketServer(
   { sockets, silenceMs, connections }: WireListenOptions,
 ): SocketServer {
   const { clock } = server;
+  const maxMessageBytes = Math.min(sockets.maxFrameBytes, MAX_BYTES);
   const heard = new DueList(clock, silenceMs / 2);
   const asked = new DueList(clock, silenceMs / 2);
   const quiet = new DueList(clock, 0);
   const stuck = new DueList(clock, connections.sendMs, true);
   const closing = new DueList(clock, CLOSE_FRAME_MS);
   return {
-    decoder: new FrameDecoder(Math.min(sockets.maxFrameBytes, MAX_BYTES)),
-    ear: new Ear(),
+    decoder: new FrameDecoder(maxMessageBytes),
+    ear: new Ear(maxMessageBytes),
     maxUnsentBytes: sockets.maxUnsentBytes,
     heard,
     asked,

@@ -13,8 +13,9 @@ import { Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
 import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
-import type { Incoming } from "../incoming.ts";
+import { fieldOf, type Incoming } from "../incoming.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
+import { agreedDeflate } from "../wire/deflate-offer.ts";
 import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../wire/server-frame.ts";
 import { type Adding, ANYBODY } from "./channel-frames.ts";
 import { AS_IT_IS, type Publishing } from "./client-messages.ts";
@@ -82,9 +83,20 @@ export class WebSocketEndpoint {
       publishing: this.#publishing(located),
     });
     // Left to itself Bun agrees to whatever protocol came first in the client's list.
-    const headers = { ...NO_CACHE, "Sec-WebSocket-Protocol": agreed ?? "" };
+    const deflate = this.#deflate(located.request);
+    const headers = {
+      ...NO_CACHE,
+      "Sec-WebSocket-Protocol": agreed ?? "",
+      ...(deflate === null ? {} : { "Sec-WebSocket-Extensions": deflate }),
+    };
     if (upgrader?.upgrade(located.request, { data, headers }) === true) return UPGRADED;
     return headerOnly(426, { "Sec-WebSocket-Version": "13", Upgrade: "websocket" });
+  }
+
+  /** Bun's own sockets cannot send a frame that was compressed before, and each would compress for itself. */
+  #deflate(request: Incoming): string | null {
+    if (!this.location.websocketCompression || request.exchange === undefined) return null;
+    return agreedDeflate(fieldOf(request, "sec-websocket-extensions"));
   }
 
   /** Read now: of a request that was upgraded nothing can be read any more. */

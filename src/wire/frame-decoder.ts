@@ -10,6 +10,7 @@
 import { CloseCode } from "../errors.ts";
 import {
   BINARY,
+  COMPRESSED,
   CONTINUATION,
   CONTROL,
   FINAL,
@@ -39,6 +40,10 @@ export const DEAF: HeldFrames = new UnfinishedFrames();
 /** In the middle of a frame or of a fragmented message. */
 export const isUnfinished = (held: HeldFrames): boolean => held !== null && held !== DEAF;
 
+/** What a message is, in the first byte of its first frame. */
+const KIND = OPCODE | COMPRESSED;
+const COMPRESSED_TEXT = TEXT | COMPRESSED;
+const COMPRESSED_BINARY = BINARY | COMPRESSED;
 const HIGH_WORD = 2 ** 32;
 const SHORTEST_HEAD = 2;
 
@@ -74,7 +79,7 @@ export class FrameDecoder {
     }
     for (let at = 0; at < piece.length; ) {
       if (state === null || state.left === 0) {
-        const outcome = this.#readHead(piece, at, state);
+        const outcome = this.#readHead(piece, at, state, sink.takesCompressed);
         if (outcome === FAULTY) return this.#tellFault(sink);
         if (outcome === PART) {
           state ??= new UnfinishedFrames();
@@ -85,7 +90,7 @@ export class FrameDecoder {
         const end = at + this.#length;
         if (end <= piece.length && this.#standsAlone()) {
           unmask(piece, at, end, this.#mask);
-          if (!this.#deliver(this.#first & OPCODE, piece.subarray(at, end), sink)) return DEAF;
+          if (!this.#deliver(this.#first & KIND, piece.subarray(at, end), sink)) return DEAF;
           at = end;
           continue;
         }
@@ -101,13 +106,13 @@ export class FrameDecoder {
 
   // --- heads -------------------------------------------------------------------------------------------------------------------
 
-  #readHead(bytes: Buffer, at: number, state: HeldFrames): HeadOutcome {
+  #readHead(bytes: Buffer, at: number, state: HeldFrames, takesCompressed: boolean): HeadOutcome {
     if (at + SHORTEST_HEAD > bytes.length) return PART;
     const first = bytes[at] ?? 0;
     const second = bytes[at + 1] ?? 0;
     this.#first = first;
     const form = second & ~MASKED;
-    const fault = kindFault(first, form, state?.isInMessage === true);
+    const fault = kindFault(first, form, state?.isInMessage === true, takesCompressed);
     if (fault !== null) return this.#faulty(CloseCode.PROTOCOL, fault);
     if ((second & MASKED) === 0) return this.#faulty(CloseCode.PROTOCOL, "frame is not masked");
     const lengthBytes = form === IN_TWO_BYTES ? 2 : form === IN_EIGHT_BYTES ? 8 : 0;
@@ -165,6 +170,10 @@ export class FrameDecoder {
       case BINARY:
         sink.binary(payload);
         return true;
+      case COMPRESSED_TEXT:
+      case COMPRESSED_BINARY:
+        sink.compressed(opcode & OPCODE, payload);
+        return true;
       case PING:
         sink.ping(payload);
         return true;
@@ -209,9 +218,17 @@ export class FrameDecoder {
 }
 
 /** What is wrong with a frame of this kind at this place; null: nothing. `form`: the length as the second byte has it. */
-function kindFault(first: number, form: number, isInMessage: boolean): string | null {
-  if ((first & RESERVED) !== 0) return "reserved bits are set";
+function kindFault(
+  first: number,
+  form: number,
+  isInMessage: boolean,
+  takesCompressed: boolean,
+): string | null {
   const opcode = first & OPCODE;
+  const reserved = first & RESERVED;
+  // Only a message's first frame may say so (RFC 7692 6.1).
+  const isCompressed = reserved === COMPRESSED && (opcode === TEXT || opcode === BINARY);
+  if (reserved !== 0 && !(isCompressed && takesCompressed)) return "reserved bits are set";
   if ((opcode & CONTROL) !== 0) {
     if (opcode > PONG) return "opcode is not known";
     if ((first & FINAL) === 0) return "control frame is fragmented";

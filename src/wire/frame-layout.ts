@@ -8,8 +8,10 @@
  *   +-+-+-+-+-------+-+-------------+-------------------+---------+--------
  */
 export const FINAL = 0x80;
-/** Extensions would give them a meaning (permessage-deflate, RFC 7692); none is agreed on here. */
+/** Extensions give them a meaning. */
 export const RESERVED = 0x70;
+/** Of them the one that says of a message's first frame that it is compressed, where that was agreed on (permessage-deflate, RFC 7692 6). */
+export const COMPRESSED = 0x40;
 export const OPCODE = 0x0f;
 /** Opcodes with it are of control frames. */
 export const CONTROL = 0x08;

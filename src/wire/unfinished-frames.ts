@@ -4,7 +4,7 @@
  *
  * Memory follows what came, never what was announced: a message that is not whole takes at most twice its bytes.
  */
-import { CONTROL, FINAL, OPCODE, TEXT } from "./frame-layout.ts";
+import { COMPRESSED, CONTROL, FINAL, OPCODE, TEXT } from "./frame-layout.ts";
 import { turned, unmask } from "./unmask.ts";
 import { utf8Prefix } from "./utf8.ts";
 
@@ -12,6 +12,7 @@ const NOTHING = Buffer.alloc(0);
 
 /** A message, or a control frame, whose bytes come one after the other. */
 class Gathered {
+  /** With COMPRESSED, if it is. */
   readonly opcode: number;
   length = 0;
   #bytes = NOTHING;
@@ -75,7 +76,7 @@ export class UnfinishedFrames {
     this.#first = first;
     this.left = length;
     this.#mask = mask;
-    const opcode = first & OPCODE;
+    const opcode = first & (OPCODE | COMPRESSED);
     if ((opcode & CONTROL) !== 0) this.#control = new Gathered(opcode);
     else this.#message ??= new Gathered(opcode);
   }

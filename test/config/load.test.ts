@@ -75,6 +75,7 @@ describe("the embedded default", () => {
     });
     expect(at("/ws/a")).toMatchObject({
       websocketAllowPublish: true,
+      websocketCompression: false,
       websocketAllowSubscribe: true,
       websocketPublishChannel: null,
       storeMessages: true,
@@ -164,6 +165,7 @@ describe("defaults of a file", () => {
         subscriberConnectionTtlMs: 0,
         longpollingConnectionTtlMs: 0,
         websocketAllowPublish: false,
+        websocketCompression: false,
         websocketAllowSubscribe: false,
         websocketPublishChannel: null,
         eventIds: "off",

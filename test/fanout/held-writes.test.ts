@@ -72,6 +72,7 @@ class OwnSocket extends TestSocket {
       get isStalled() {
         return own.isStalled;
       },
+      takesDeflated: false,
       get isCorked() {
         return own.corked > 0;
       },

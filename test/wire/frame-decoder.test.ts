@@ -148,6 +148,26 @@ test.each([
     expect(isUnfinished(heardOf(pieces).held)).toBe(expected);
 });
 
+test.each([
+  ["a message", "c183 00000000 ca4804", ["compressed 1 ca4804"]],
+  ["bytes that are no UTF-8, cut anywhere", "c282 00000000 ffff", ["compressed 2 ffff"]],
+  ["fragments", "4181 00000000 ca 8982 00000000 7070 8082 00000000 4804", ["ping pp", "compressed 1 ca4804"]],
+  ["a plain one behind it", "c181 00000000 02 8181 00000000 61", ["compressed 1 02", "text a"]],
+  ["a continuation", "0181 00000000 61 c081 00000000 62", ["fault 1002 reserved bits are set"]],
+  ["a ping", "c980 00000000", ["fault 1002 reserved bits are set"]],
+  ["another bit", "e180 00000000", ["fault 1002 reserved bits are set"]],
+] as const)("compressed, where that was agreed on: %s", (_, hex, said) => {
+  const whole = bytes(hex);
+  for (const pieces of [[whole], [...whole].map((byte) => Buffer.from([byte]))]) {
+    const heard = new Heard();
+    heard.takesCompressed = true;
+    let held: HeldFrames = null;
+    for (const piece of pieces) held = decoder.take(held, Buffer.from(piece), heard);
+    expect(heard.said).toEqual([...said]);
+  }
+  expect(heardOf([bytes("c183 00000000 ca4804")]).said).toEqual(["fault 1002 reserved bits are set"]);
+});
+
 test("text that cannot become UTF-8 any more is refused before its frame is whole", () => {
   const heard = new Heard();
   expect(decoder.take(null, bytes("81fe 1000 00000000 61c0"), heard)).toBe(DEAF);

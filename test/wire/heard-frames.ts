@@ -3,6 +3,7 @@ import type { FrameSink } from "../../src/wire/frame-sink.ts";
 
 export class Heard implements FrameSink {
   readonly said: string[] = [];
+  takesCompressed = false;
   /** Of the memory that stood behind a payload. */
   largestBuffer = 0;
 
@@ -12,6 +13,10 @@ export class Heard implements FrameSink {
 
   binary(bytes: Buffer): void {
     this.#note("binary", bytes, "hex");
+  }
+
+  compressed(opcode: number, bytes: Buffer): void {
+    this.#note(`compressed ${opcode}`, bytes, "hex");
   }
 
   ping(payload: Buffer): void {

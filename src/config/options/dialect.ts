@@ -111,6 +111,12 @@ export const DIALECT_OPTIONS = {
     doc: "Whether text frames from a WebSocket client are published to its channels.",
     example: true,
   },
+  "location[].websocket_compression": {
+    kind: "flag",
+    default: false,
+    doc: "Whether WebSocket clients that offer permessage-deflate get compressed messages: one frame for all who take it. Its addresses get the wire listener.",
+    example: true,
+  },
   "location[].websocket_allow_subscribe": {
     kind: "flag",
     default: false,

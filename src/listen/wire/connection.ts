@@ -458,7 +458,8 @@ export class Connection extends Answering implements Carrier, AnswerTaker {
       if (isAlone) this.uncork();
       return false;
     }
-    this.#leaveTo(new WireSocket(this.server.sockets, this.socket, data), isAlone);
+    const takesDeflated = headers["Sec-WebSocket-Extensions"] !== undefined;
+    this.#leaveTo(new WireSocket(this.server.sockets, this.socket, data, takesDeflated), isAlone);
     return true;
   }
 

@@ -12,6 +12,8 @@ import { type FrameDecoder, type HeldFrames, isUnfinished } from "../../wire/fra
 import { closeFrame, pushFrameHead } from "../../wire/frame-encoder.ts";
 import { BINARY, PING, PONG, TEXT } from "../../wire/frame-layout.ts";
 import type { FrameSink } from "../../wire/frame-sink.ts";
+import { inflateMessage } from "../../wire/message-deflate.ts";
+import { isUtf8 } from "../../wire/utf8.ts";
 import type { NativePeer } from "../socket-handlers.ts";
 import type { DueList } from "./due-list.ts";
 import { Outlet, SharedPiece, type TcpSocket } from "./outlet.ts";
@@ -19,6 +21,9 @@ import { Outlet, SharedPiece, type TcpSocket } from "./outlet.ts";
 /** The code of a connection that ended without a close frame: never on the wire. */
 const ABNORMAL = 1006;
 const NOTHING = Buffer.alloc(0);
+/** Of what comes in one piece: small messages that grow to large ones would cost as much as so many large ones. */
+const MOST_GROWTH = 16;
+const FREE_GROWTH = 1024 * 1024;
 /** Frames are put together here. */
 const frame = new ByteWriter();
 
@@ -50,9 +55,12 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   #isTold = false;
   /** The client has closed its end. */
   #isEnded = false;
+  /** Agreed on at the handshake: both ends may compress messages. */
+  readonly takesDeflated: boolean;
 
-  constructor(server: SocketServer, socket: TcpSocket, data: NativePeer) {
+  constructor(server: SocketServer, socket: TcpSocket, data: NativePeer, takesDeflated: boolean) {
     super(socket);
+    this.takesDeflated = takesDeflated;
     this.#server = server;
     this.data = data;
   }
@@ -70,6 +78,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     this.cork();
     const { decoder, ear } = this.#server;
     ear.isHeard = false;
+    ear.mayInflate = ear.maxMessageBytes + MOST_GROWTH * bytes.length + FREE_GROWTH;
     ear.socket = this;
     this.#held = decoder.take(this.#held, bytes, ear);
     ear.socket = null;
@@ -264,6 +273,17 @@ export class Ear implements FrameSink {
   socket: WireSocket | null = null;
   /** Something whole came in these bytes. */
   isHeard = false;
+  /** What compressed messages in these bytes may still grow to. */
+  mayInflate = 0;
+  readonly maxMessageBytes: number;
+
+  constructor(maxMessageBytes: number) {
+    this.maxMessageBytes = maxMessageBytes;
+  }
+
+  get takesCompressed(): boolean {
+    return this.socket?.takesDeflated ?? false;
+  }
 
   text(bytes: Buffer): void {
     this.isHeard = true;
@@ -275,6 +295,20 @@ export class Ear implements FrameSink {
     const { socket } = this;
     // Its own: a view would keep all that came with it.
     if (socket?.readyState === WebSocket.OPEN) socket.data.message(Buffer.from(bytes));
+  }
+  compressed(opcode: number, bytes: Buffer): void {
+    this.isHeard = true;
+    const { socket } = this;
+    if (socket?.readyState !== WebSocket.OPEN) return;
+    const message = inflateMessage(bytes, Math.min(this.maxMessageBytes, this.mayInflate));
+    if (message === "too big") socket.failed(CloseCode.TOO_BIG, "message is too big");
+    else if (message === "faulty") socket.failed(CloseCode.NO_TEXT, "message cannot be inflated");
+    else if (opcode === TEXT && !isUtf8(message, 0, message.length))
+      socket.failed(CloseCode.NO_TEXT, "text is not UTF-8");
+    else {
+      this.mayInflate -= message.length;
+      socket.data.message(opcode === TEXT ? message.toString("utf8") : message);
+    }
   }
   ping(payload: Buffer): void {
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.pinged(payload);
