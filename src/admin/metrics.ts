@@ -94,6 +94,19 @@ export async function renderMetrics(
   sum("replaced_workers", "Workers that died and were replaced", totals.replacedWorkers);
   sum("reclaimed_channels", "Channels that nobody used, dropped to make room for others", totals.reclaimed);
   sum("roomless_channels", "Channels that were refused because there was no room", totals.roomless);
+  const members = store.members?.totals();
+  if (members !== undefined) {
+    one("presence_members", "Members of all channels", members.members);
+    one("presence_room", "Members that the table has room for", members.room);
+    sum("presence_joins", "Members who came", members.joins);
+    sum("presence_leaves", "Members who left", members.leaves);
+    sum(
+      "presence_degraded",
+      "Times a channel went over to telling how many there are alone",
+      members.degraded,
+    );
+    sum("presence_unlisted", "Connections for which the table of members had no room", members.unlisted);
+  }
   const text = await registry.metrics();
   const more = clusterMetrics(store) + webhookMetrics(store, webhooks) + dictionaryMetrics(dictionaries);
   return { text: text + more, contentType: registry.contentType };

@@ -13,6 +13,7 @@ import { CommandFailure, ExitCode } from "./failure.ts";
 import { examples } from "./help-text.ts";
 import { tellInternal } from "./last-words.ts";
 import { OutputClosed, writeNote, writeOut } from "./output.ts";
+import { addPresence } from "./presence-command.ts";
 import type { PubOptions } from "./pub.ts";
 import type { ReloadOptions } from "./reload.ts";
 import type { ServeOptions } from "./serve.ts";
@@ -79,6 +80,7 @@ export function buildProgram(done: (exitCode: number) => void): Command {
   addPub(program, done);
   addSub(program, done);
   addStats(program, done);
+  addPresence(program, done, urlOption(), answerTimeoutOption());
   addCluster(program, done);
   addAccessCommands(program, done);
   addWebhookCommands(program, done);

@@ -13,6 +13,7 @@ import { explainOf, refusedSentence, request, requestFailure } from "./client/ht
 import { CommandFailure, ExitCode } from "./failure.ts";
 import { writeOut } from "./output.ts";
 import { binarySize, printable, type Style, stdoutStyle } from "./style.ts";
+import { table } from "./table.ts";
 
 export interface StatsOptions {
   readonly url: string;
@@ -116,22 +117,6 @@ function channelTable(infos: readonly ChannelInfo[], style: Style): string {
     String(info.storedMessages),
   ]);
   return table(["CHANNEL", "SUBSCRIBERS", "PUBLISHED", "STORED"], rows, style);
-}
-
-/** First column to the left, numbers to the right. Widths as a terminal shows them: a CJK character takes two cells. */
-function table(head: readonly string[], rows: readonly (readonly string[])[], style: Style): string {
-  const widths = head.map((title, column) =>
-    rows.reduce((width, row) => Math.max(width, Bun.stringWidth(row[column] ?? "")), title.length),
-  );
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => {
-        const space = " ".repeat((widths[column] ?? 0) - Bun.stringWidth(cell));
-        return column === 0 ? cell + space : space + cell;
-      })
-      .join("  ")
-      .trimEnd();
-  return `${[style.bold(line(head)), ...rows.map(line)].join("\n")}\n`;
 }
 
 /** "42 s", "5 min 3 s", "3 h 20 min", "2 d 4 h". */

@@ -108,10 +108,11 @@ const EXAMPLES: readonly Example[] = [
   {
     name: "chat",
     title: "Chat",
-    summary: "A room on one socket with two channels, ten lines of history, and a count of who is there.",
+    summary: "A room on one socket with two channels, ten lines of history, and who is there.",
     demo: chatHtml,
     script: chatJs,
-    shell: 'curl -d \'{"name":"shell","text":"hello"}\' \'{origin}/pub?id=example-chat\'',
+    shell:
+      'curl -d \'{"name":"shell","text":"hello"}\' \'{origin}/pub?id=example-chat\'\ncurl \'{origin}/presence/example-chat\'',
   },
   {
     name: "dashboard",

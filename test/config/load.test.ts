@@ -97,7 +97,7 @@ describe("defaults of a file", () => {
       channels: 0,
       ringSize: 65_536,
       keys: 65_536,
-      members: 8192,
+      members: 4096,
       keep: true,
       zone: "push_stream_module",
     });

@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { SECRET } from "../access/issuing.ts";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
+import { runSluice } from "../cli/run-sluice.ts";
+import { hook, Receiver } from "../webhooks/receiver.ts";
 import { listOf, namesIn, Person, TRANSPORTS } from "./people.ts";
 
 setDefaultTimeout(30_000);
@@ -15,7 +17,8 @@ presence = "members"
 presence_linger = "1s"
 presence_info_max = 64`;
 
-const TOML = `
+const TOML = (): string => `
+${hook(receiver, ["joined", "left"])}
 [[issuer]]
 name = "app"
 algorithms = ["HS256"]
@@ -49,15 +52,17 @@ token_issuers = ["app"]
 `;
 
 let server: RunningServer;
+const receiver = new Receiver();
 const everybody: Person[] = [];
 
 beforeAll(async () => {
-  server = await startServer({ toml: TOML, env: { HUB_KEY: SECRET } });
+  server = await startServer({ toml: TOML(), env: { HUB_KEY: SECRET } });
 }, 20_000);
 
 afterAll(async () => {
   await Promise.all(everybody.map((person) => person.go()));
   await server.stop();
+  receiver.stop();
   expect(server.log).not.toContain("stack=");
 });
 
@@ -216,6 +221,40 @@ test.concurrent("a location that counts tells how many there are, once a second,
     expect(events.every(({ event, sub }) => event === "occupancy" && sub === undefined)).toBeTrue();
   }
   expect(await listOf(server, "crowd")).toMatchObject({ count: 5, members: [] });
+});
+
+test.concurrent("webhooks are told of each by name, on whichever worker", async () => {
+  const people = ["ann", "bob"].map((name) => person(name, "ev", "hooked"));
+  const [ann, bob] = people;
+  await ann?.come();
+  await isThere("hooked", "ann");
+  await bob?.come();
+  await isThere("hooked", "ann", "bob");
+  await ann?.go();
+  const told = () => receiver.events.filter(({ channel }) => channel === "hooked");
+  await until("three", () => told().length === 3);
+  expect(told().map(({ event, sub, count }) => [event, sub, count])).toEqual([
+    ["joined", "ann", 1],
+    ["joined", "bob", 2],
+    ["left", "ann", 1],
+  ]);
+  expect(told()[1]).toMatchObject({ info: { color: "red", of: "bob" } });
+});
+
+test.concurrent("sluice presence shows a table, or the JSON; and says where there is none", async () => {
+  await person("ann", "ev", "shown").come();
+  await person("", "ws", "shown").come();
+  await until("two", async () => (await listOf(server, "shown")).count === 2);
+  const table = await runSluice(["presence", "shown", "--url", server.url]);
+  expect(table.out).toMatch(/^MEMBER .*CONNECTIONS .*FOR .*INFO\n/);
+  expect(table.out).toMatch(/\nann +1 .*"color":"red"/);
+  expect(table.out).toMatch(/\n~\S{12} +1 /);
+  expect(table.out).toEndWith("2 members\n");
+  const json = await runSluice(["presence", "shown", "--url", server.url, "--json"]);
+  expect(JSON.parse(json.out)).toMatchObject({ channel: "shown", count: 2 });
+  const elsewhere = await runSluice(["presence", "a", "--url", `${server.url}/none`]);
+  expect([elsewhere.code, elsewhere.err]).toEqual([1, expect.stringContaining("presence_list")]);
+  expect(await server.metric("sluice_presence_members")).toBeGreaterThanOrEqual(2);
 });
 
 describe("bad input", () => {

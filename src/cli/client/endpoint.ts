@@ -58,5 +58,8 @@ export const publishUrl = (base: string, channels: string): string => `${base}/p
 export const statisticsUrl = (base: string, channels: string): string =>
   `${base}/channels-stats?id=${encodeIds(channels)}`;
 
+export const presenceUrl = (base: string, channel: string): string =>
+  `${base}/presence/${encodeURIComponent(channel)}`;
+
 /** `a/b` means two channels, so the slashes stay. */
 const encodeIds = (channels: string): string => channels.split("/").map(encodeURIComponent).join("/");

@@ -4,7 +4,7 @@ import type { Option } from "../kinds.ts";
 export const PRESENCE_OPTIONS = {
   "store.presence_members": {
     kind: "integer",
-    default: 8192,
+    default: 4096,
     doc: "Members of all channels that have room at a time, where a location has presence; their table is memory beside the size. Who finds no room is counted and has no name in the list. Changed by a restart.",
     example: 100_000,
     min: 1,
@@ -42,7 +42,7 @@ export const PRESENCE_OPTIONS = {
   },
   "location[].presence_info_max": {
     kind: "size",
-    default: 512,
+    default: 256,
     doc: "Bytes of JSON that `info` of a grant may have in the list; of one that is longer nothing is told.",
     example: "1KiB",
     max: "8KiB",

@@ -12,7 +12,7 @@ function show(line) {
 function connect() {
   const resume = position === "" ? "" : `?eventid=${position}`;
   const channels = position === "" ? "example-chat.b10/example-notices" : "example-chat/example-notices";
-  const url = new URL(`../ws/${channels}${resume}`, location.href);
+  const url = new URL(`../room/${channels}${resume}`, location.href);
   url.protocol = url.protocol.replace("http", "ws");
   const socket = new WebSocket(url, "sluice.json.v1");
   socket.onopen = () => {
@@ -21,8 +21,10 @@ function connect() {
   };
   socket.onmessage = (event) => {
     const message = JSON.parse(event.data);
+    position = message.position ?? position;
+    if (message.kind === "hello") readList();
+    if (message.kind === "presence" && message.channel === "example-chat") changed(message);
     if (message.kind !== "message") return;
-    position = message.position;
     const { name, text } = JSON.parse(message.data);
     show(message.channel === "example-chat" ? `${name}: ${text}` : `${name} ${text}`);
   };
@@ -35,15 +37,47 @@ function connect() {
 const publish = (channel, what) =>
   fetch(`../pub?id=${channel}`, { method: "POST", body: JSON.stringify(what) });
 
-async function count() {
-  const response = await fetch("../channels-stats?id=example-chat");
-  const { subscribers = 0 } = response.ok ? await response.json() : {};
-  at("presence").textContent = `${subscribers} in the room`;
+// Who is there: the list once, then who comes and goes. Events have numbers, and so has the list: what is in it already is not
+// taken twice, and what came while it was read comes on top of it.
+const people = new Map();
+let number = 0;
+let early = null;
+
+async function readList() {
+  early = [];
+  const list = await (await fetch("../presence/example-chat")).json();
+  people.clear();
+  for (const member of list.members) people.set(member.sub, member);
+  number = list.number;
+  const waiting = early ?? [];
+  early = null;
+  waiting.forEach(changed);
+  draw();
+}
+
+function changed(event) {
+  if (early !== null) early.push(event);
+  else if (event.number > number) {
+    number = event.number;
+    if (event.event === "join") people.set(event.sub, event);
+    else if (event.event === "leave") people.delete(event.sub);
+    // Too many to be named, or some events are lost: the list knows.
+    else readList();
+    draw();
+  }
+}
+
+function draw() {
+  at("presence").textContent = `${people.size} in the room`;
+  const items = [...people.keys()].map((sub) => {
+    const item = document.createElement("li");
+    item.textContent = `guest ${sub.slice(0, 4)}`;
+    return item;
+  });
+  at("people").replaceChildren(...items);
 }
 
 connect();
-setInterval(count, 2000);
-count();
 at("form").onsubmit = (event) => {
   event.preventDefault();
   publish("example-chat", { name: at("name").value, text: at("text").value });
