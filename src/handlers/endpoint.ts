@@ -15,12 +15,14 @@ import { hasToken } from "../handshake.ts";
 import type { Incoming } from "../incoming.ts";
 import { readBody } from "../publish/body.ts";
 import { readAnswer } from "./answer.ts";
-import { RequestContext } from "./context.ts";
+import { type RequestBody, RequestContext } from "./context.ts";
+import { endableResponse } from "./endable-response.ts";
 import { Ending } from "./ending.ts";
-import { failureAnswer, isPromise, TooLate, within } from "./failure.ts";
+import { failureAnswer, isPromise, TimeLimit, TooLate, within } from "./failure.ts";
 import { closePieces, generatedResponse, type Pieces } from "./generated-body.ts";
 import type { HandlerHost } from "./host.ts";
 import type { HandlerFile, HandlerModule } from "./loader.ts";
+import { BodyTooLarge, StreamedBody } from "./streamed-body.ts";
 import { WatchedAnswer } from "./watched-answer.ts";
 import { DEFAULT_MAX_PAYLOAD, maxPayloadOf, SocketEndpoint, type Upgrader } from "./web-socket.ts";
 
@@ -38,14 +40,20 @@ export class HandlerEndpoint {
   readonly #groups: CaptureGroups;
   readonly #timeoutMs: number;
   readonly #maxBodyBytes: number;
+  readonly #isBodyStreamed: boolean;
   readonly #sockets: SocketEndpoint;
 
-  constructor(host: HandlerHost, location: LocationConfig, { handler, timeoutMs }: CodeConfig) {
+  constructor(
+    host: HandlerHost,
+    location: LocationConfig,
+    { handler, timeoutMs, isBodyStreamed }: CodeConfig,
+  ) {
     this.#host = host;
     this.#location = location;
     this.#file = host.files.of(handler ?? "");
     this.#groups = groupsOf(location);
     this.#timeoutMs = timeoutMs;
+    this.#isBodyStreamed = isBodyStreamed;
     this.#maxBodyBytes = location.maxBodyBytes > 0 ? location.maxBodyBytes : Number.POSITIVE_INFINITY;
     this.#sockets = new SocketEndpoint(host, this.#file, this.#groups);
   }
@@ -66,6 +74,7 @@ export class HandlerEndpoint {
     if (module.default === null) return upgradeRequired();
     const length = located.header("content-length");
     if (Number(length) > this.#maxBodyBytes) return errorPage(413);
+    if (this.#isBodyStreamed && hasBody(located, length)) return this.#withStream(located, server, module);
     return hasBody(located, length)
       ? this.#withBody(located, server, module, length !== null)
       : this.#call(located, server, module, null);
@@ -100,11 +109,27 @@ export class HandlerEndpoint {
     return await this.#call(located, server, module, new Uint8Array(body));
   }
 
+  /** The handler reads it as it comes: the time limit is for what it does between two pieces, and after the last. */
+  async #withStream(
+    located: LocatedRequest,
+    server: HandlerServer | null,
+    module: HandlerModule,
+  ): Promise<Response> {
+    const limit = new TimeLimit(this.#timeoutMs);
+    const { request } = located;
+    const stream = new StreamedBody(request, this.#maxBodyBytes, () => limit.touch());
+    const response = await this.#call(located, server, module, stream.stream, limit);
+    // What it did not read nobody will.
+    stream.leave();
+    return response;
+  }
+
   async #call(
     located: LocatedRequest,
     server: HandlerServer | null,
     module: HandlerModule,
-    body: Uint8Array<ArrayBuffer> | null,
+    body: RequestBody,
+    limit: TimeLimit | null = null,
   ): Promise<Response> {
     const context = new RequestContext(this.#host, located, this.#groups, body);
     const clientLeft = (): void => context.finish(Ending.clientLeft);
@@ -115,13 +140,14 @@ export class HandlerEndpoint {
     const startMs = performance.now();
     try {
       const returned = module.default?.(context);
-      const answer = isPromise(returned) ? await within(returned, this.#timeoutMs) : returned;
+      const answer = await this.#inTime(returned, limit);
       if (answer instanceof WatchedAnswer) return this.#watch(located, server, context, answer);
       const response = readAnswer(answer, contentTypeOf(this.#location, located.path));
       if (response instanceof Response) {
         // A Response may have a body that still asks the context.
         if (answer !== response) context.finish(Ending.done);
-        return response;
+        const arrival = answer === response ? this.#host.arrival(located) : null;
+        return arrival === null ? response : await endableResponse(this.#host, context, response, arrival);
       }
       return await this.#begin(located, server, context, response, startMs);
     } catch (error) {
@@ -132,6 +158,12 @@ export class HandlerEndpoint {
       signal.removeEventListener("abort", clientLeft);
       if (keepsIdle) server?.timeout(located.request, this.#host.idleSec);
     }
+  }
+
+  #inTime<Value>(returned: Value | PromiseLike<Value>, limit: TimeLimit | null): Value | Promise<Value> {
+    if (!isPromise(returned)) return returned;
+    const promised = returned as PromiseLike<Value>;
+    return limit === null ? within(promised, this.#timeoutMs) : limit.of(promised);
   }
 
   /** An answer that is made elsewhere: the request is over, its connection is not. */
@@ -193,6 +225,8 @@ export class HandlerEndpoint {
   }
 
   #failed(error: unknown, context: RequestContext): Response {
+    if (error instanceof BodyTooLarge) return errorPage(413, { Connection: "close" });
+    if (error === Ending.clientLeft) return errorPage(400);
     if (context.isEnding(error) && !(error instanceof TooLate)) return errorPage(503);
     return failureAnswer(this.#file.logFailure("handler", error, { path: context.path }));
   }

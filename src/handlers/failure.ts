@@ -98,5 +98,40 @@ export function within<Value>(work: PromiseLike<Value>, ms: number): Promise<Val
   });
 }
 
+/**
+ * The same for a handler that reads its request while it works: the time begins anew whenever something of it was read, as it is the client's
+ * then.
+ */
+export class TimeLimit {
+  readonly #ms: number;
+  readonly #tooLate = Promise.withResolvers<never>();
+  #timer: Timer;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+    this.#timer = this.#begin();
+    // Nobody may be waiting for it.
+    this.#tooLate.promise.catch(() => undefined);
+  }
+
+  /** It has got on. */
+  touch(): void {
+    clearTimeout(this.#timer);
+    this.#timer = this.#begin();
+  }
+
+  async of<Value>(work: PromiseLike<Value>): Promise<Value> {
+    try {
+      return await Promise.race([work, this.#tooLate.promise]);
+    } finally {
+      clearTimeout(this.#timer);
+    }
+  }
+
+  #begin(): Timer {
+    return setTimeout(() => this.#tooLate.reject(new TooLate(this.#ms)), this.#ms);
+  }
+}
+
 export const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";

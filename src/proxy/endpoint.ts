@@ -2,13 +2,14 @@
  * One location of role `proxy`, compiled: what plugin.ts and the entrance hand requests to. What goes to a backend and comes back is passed on as
  * it comes, in both directions (pass.ts).
  */
+
+import { type BodySource, bodySourceOf } from "../body-source.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig, ProxyConfig } from "../config/model.ts";
 import { type Answer, asResponse, LaterAnswer } from "../direct-answer.ts";
 import { errorPage } from "../front/error-page.ts";
 import { log } from "../log.ts";
 import type { Backends } from "./backends.ts";
-import { type BodySource, bodySourceOf } from "./body-source.ts";
 import { compileDestination, type Destination, type DestinationFinder } from "./destination.ts";
 import { Pass } from "./pass.ts";
 import { compileRequestLines } from "./request-lines.ts";

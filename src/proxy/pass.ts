@@ -6,6 +6,8 @@
  *       │ ▲                 │                                           stops the other from being read
  *       └─┴── next server ──┘  while the client has got nothing
  */
+
+import type { BodySource } from "../body-source.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import { type BreakableSink, LaterAnswer, PassedAnswer, type PulledStream } from "../direct-answer.ts";
 import { errorPage } from "../front/error-page.ts";
@@ -13,7 +15,6 @@ import type { BodyTaker, Gone } from "../incoming.ts";
 import { log } from "../log.ts";
 import type { Backend } from "./backend.ts";
 import type { BackendConnection, ConnectionUser } from "./backend-connection.ts";
-import type { BodySource } from "./body-source.ts";
 import type { Destination } from "./destination.ts";
 import { ResponseBody } from "./response-body.ts";
 import { parseResponseHead, type ResponseHead } from "./response-head.ts";

@@ -1,8 +1,8 @@
 /**
- * The body of a request on its way to a backend, as it comes and no faster than the backend takes it. Asked for by pass.ts when the
- * connection stands.
+ * The body of a request as it comes, and no faster than somebody takes it, by either door. Asked for by proxy/, for a backend, and by handlers/,
+ * for one that reads it as a stream. A leaf.
  */
-import type { BodyTaker, Exchange, Incoming } from "../incoming.ts";
+import type { BodyTaker, Exchange, Incoming } from "./incoming.ts";
 
 export interface BodySource {
   /** Once. */
