@@ -12,6 +12,9 @@ import type { Page } from "./document.ts";
 
 const files = bundleClient();
 
+/** The module, for a page that is to be whole by itself. */
+export const clientScript = files["sluice.js"];
+
 const TYPES: Readonly<Record<keyof ClientFiles, string>> = {
   "sluice.js": "text/javascript; charset=utf-8",
   "sluice.js.map": "application/json",

@@ -7,41 +7,24 @@
  * several outside files, and a build step would make the page differ between `bun src/main.ts` and the binary.
  */
 import channelJs from "./client/channel.js" with { type: "text" };
-import eventSourceJs from "./client/event-source.js" with { type: "text" };
 import feedJs from "./client/feed.js" with { type: "text" };
 import formsCss from "./client/forms.css" with { type: "text" };
 import laneJs from "./client/lane.js" with { type: "text" };
 import lanesCss from "./client/lanes.css" with { type: "text" };
-import longPollJs from "./client/long-poll.js" with { type: "text" };
 import mainJs from "./client/main.js" with { type: "text" };
 import pageCss from "./client/page.css" with { type: "text" };
 import html from "./client/page.html" with { type: "text" };
-import positionJs from "./client/position.js" with { type: "text" };
 import publishJs from "./client/publish.js" with { type: "text" };
 import shellJs from "./client/shell.js" with { type: "text" };
 import siblingsJs from "./client/siblings.js" with { type: "text" };
-import streamJs from "./client/stream.js" with { type: "text" };
-import webSocketJs from "./client/web-socket.js" with { type: "text" };
+import { clientScript } from "./client-files.ts";
 import { contentSecurityPolicy, documentHeaders, type Page } from "./document.ts";
 
 /** Trusted Types with no policy makes `innerHTML` throw, whoever writes it: messages are untrusted text. */
 const STRICT = ["img-src data:", "require-trusted-types-for 'script'", "trusted-types 'none'"];
 
 /** Dependencies first, as the imports in each file ask for. */
-const modules = [
-  channelJs,
-  positionJs,
-  feedJs,
-  laneJs,
-  webSocketJs,
-  eventSourceJs,
-  streamJs,
-  longPollJs,
-  publishJs,
-  shellJs,
-  siblingsJs,
-  mainJs,
-];
+const modules = [channelJs, feedJs, laneJs, publishJs, shellJs, siblingsJs, mainJs];
 
 /**
  * Makes one script of the modules: each becomes a function of its own scope that returns what the file exports, and the imports
@@ -60,6 +43,13 @@ function joinModules(sources: readonly string[]): string {
     .join("\n");
 }
 
+/** As joinModules does with the others. The bundle of the client is a module as well, whose end is `export{a as Sluice,…}`. */
+function clientModule(bundle: string): string {
+  const [code = "", names = ""] = bundle.split(/\bexport\s*\{/);
+  const members = names.replace(/\}[\s\S]*/, "").replace(/([\w$]+) as (\w+)/g, "$2: $1");
+  return `const { Sluice } = (() => {\n${code}return { ${members} };\n})();\n`;
+}
+
 /** For a server that has the example pages. */
 const EXAMPLES = `  <section aria-labelledby="examples-title">
     <h2 id="examples-title">Examples</h2>
@@ -72,7 +62,7 @@ const EXAMPLES = `  <section aria-labelledby="examples-title">
  */
 export function makePage(hasExamples: boolean): Page {
   const style = `\n${[pageCss, formsCss, lanesCss].join("\n")}`;
-  const script = `\n${joinModules(modules)}`;
+  const script = `\n${clientModule(clientScript)}\n${joinModules(modules)}`;
   // Replacer functions, because `$&` and friends in a replacement string would be expanded.
   const document = html
     .replace("<!-- examples -->\n", () => (hasExamples ? `${EXAMPLES}\n` : ""))

@@ -1,12 +1,11 @@
 /**
  * The server the browser tests run on, chosen in one place: `SLUICE_TEST_URL` (one that runs already), else the compiled binary
- * with its embedded config, else the stand-in. `SLUICE_TEST_SERVER=stand-in` chooses the last although there is a binary.
+ * with its embedded config.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEFAULT_TOML } from "../../src/config/load.ts";
-import { startStandIn } from "./stand-in.ts";
 
 export interface TestServer {
   readonly url: string;
@@ -18,11 +17,10 @@ const binary = process.env["SLUICE_BINARY"] ?? join(import.meta.dir, "../../dist
 const START_WITHIN_MS = 10_000;
 
 export async function startServer(port: number): Promise<TestServer> {
-  const { SLUICE_TEST_URL: url, SLUICE_TEST_SERVER: wanted } = process.env;
+  const { SLUICE_TEST_URL: url } = process.env;
   if (url) return { url, kind: url, stop: async () => undefined };
-  if (wanted !== "stand-in" && existsSync(binary)) return startBinary(port);
-  const standIn = startStandIn(port);
-  return { url: standIn.url, kind: "stand-in", stop: async () => standIn.stop() };
+  if (!existsSync(binary)) throw new Error("dist/sluice is missing: bun run build");
+  return startBinary(port);
 }
 
 async function startBinary(port: number): Promise<TestServer> {

@@ -1,35 +1,52 @@
 /**
- * One subscription as the reader sees it: wanted or not, its state, and reconnecting with back-off. How bytes travel is the
- * transport's business (web-socket.js, event-source.js, stream.js, long-poll.js); how it looks is the lane's (lane.js).
+ * One subscription as the reader sees it: wanted or not, and its state. What carries it, comes back and goes on where it was is a client of
+ * src/client, the one that is served as /sluice.js; how it looks is the lane's (lane.js).
  */
+import { channelsPath, ROOT } from "./channel.js";
+import { Sluice } from "./sluice.js";
 
 /** @typedef {import("./channel.js").Channel} Channel */
+/** @typedef {import("./sluice.js").Message} Message */
+/** @typedef {import("./sluice.js").StateChange} StateChange */
 /** @typedef {"closed" | "connecting" | "open" | "waiting" | "refused"} State */
 /** @typedef {{ text: string, type?: string | undefined, label?: string, title?: string }} Received */
-
-/**
- * What a transport is given for one attempt. Calls after the attempt is over do nothing.
- * @typedef {object} Link
- * @property {Channel} channel
- * @property {Record<string, any>} memory kept from attempt to attempt, empty after Connect: positions live here
- * @property {Set<string>} types event types known on this page
- * @property {() => void} opened
- * @property {(message: Received) => void} received
- * @property {(missed: number | null) => void} gap null: how many cannot be known
- * @property {(text: string) => void} note
- * @property {(text: string) => void} interrupted the transport is reconnecting by itself
- * @property {(text: string, retryAfterSec?: number) => void} dropped this attempt is over, try again
- * @property {(text: string) => void} refused the server said no; trying again would not help
- */
 
 /**
  * @typedef {object} Transport
  * @property {string} name
  * @property {string} about
- * @property {boolean} http holds one of the browser's few HTTP connections
- * @property {(channel: Channel, memory: Record<string, any>) => string} address
- * @property {(link: Link) => () => void} open returns what closes it
+ * @property {import("./sluice.js").TransportName} kind
+ * @property {string} path of its location, as in the default configuration
  */
+
+/** @type {Transport[]} */
+export const transports = [
+  {
+    name: "WebSocket",
+    about:
+      "Frames in both directions. After a break each channel goes on behind the last message that was shown.",
+    kind: "websocket",
+    path: "ws/",
+  },
+  {
+    name: "SSE",
+    about: "The same frames as Server-Sent Events, over one HTTP answer that never ends.",
+    kind: "sse",
+    path: "ev/",
+  },
+  {
+    name: "Stream",
+    about: "The same from a location for plain streams, which curl can read a line a message.",
+    kind: "sse",
+    path: "sub/",
+  },
+  {
+    name: "Long poll",
+    about: "Plain requests, each held until there is news. The next one says where the last one ended.",
+    kind: "poll",
+    path: "lp/",
+  },
+];
 
 /**
  * @typedef {object} View
@@ -41,66 +58,70 @@
  * @property {() => void} clear
  */
 
-const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
-/** A connection that lived this long was a good one: the next drop starts at the first delay again. */
-const GOOD_AFTER_MS = 5_000;
 
 export class Feed {
   /** @type {State} */
   state = "closed";
-  /** @type {Channel | null} */
-  #channel = null;
-  /** @type {Record<string, any>} */
-  #memory = {};
-  #attempt = 0;
-  #delayMs = FIRST_DELAY_MS;
-  #openedAt = 0;
-  #wasInterrupted = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #retry = undefined;
-  /** @type {(() => void) | null} */
-  #close = null;
+  /** @type {Sluice | null} */
+  #client = null;
+  #wasLost = false;
 
-  /** @param {Transport} transport @param {View} view @param {Set<string>} types */
-  constructor(transport, view, types) {
+  /** @param {Transport} transport @param {View} view */
+  constructor(transport, view) {
     this.transport = transport;
     this.view = view;
-    this.types = types;
-    // A machine that comes back from sleep or a tunnel should not wait out its back-off.
-    addEventListener("online", () => this.state === "waiting" && this.#open());
   }
 
   get wanted() {
     return this.state !== "closed" && this.state !== "refused";
   }
 
+  /** Whether it holds one of the browser's few HTTP connections. */
+  get holdsHttp() {
+    return this.wanted && this.transport.kind !== "websocket";
+  }
+
+  /** @param {Channel} channel */
+  address(channel) {
+    return `${ROOT}${this.transport.path}${channelsPath(channel, channel.last)}?sluice_positions=`;
+  }
+
   /** Starts anew: no position is kept. @param {Channel} channel */
   connect(channel) {
     this.disconnect();
-    this.#channel = channel;
-    this.#memory = {};
-    this.#delayMs = FIRST_DELAY_MS;
-    this.#wasInterrupted = false;
     this.view.clear();
-    this.#open();
+    this.view.showAddress(this.address(channel));
+    const { kind, path } = this.transport;
+    const client = new Sluice(new URL(ROOT, location.href), {
+      transports: [kind],
+      paths: { [kind]: path },
+      maxDelay: LONGEST_DELAY_MS,
+    });
+    this.#client = client;
+    this.#wasLost = false;
+    client.on("state", (change) => this.#client === client && this.#changed(change));
+    const names = new Set(channel.names);
+    for (const name of names) this.#subscribe(client, name, channel.last, names.size > 1);
   }
 
   disconnect() {
-    this.#end();
+    const client = this.#client;
+    this.#client = null;
+    client?.close();
     this.#show("closed", "");
   }
 
-  /** Closes and opens again at the position reached, at once. */
-  renew() {
-    if (this.wanted) this.#open();
-  }
-
-  #end() {
-    this.#attempt++;
-    clearTimeout(this.#retry);
-    this.#close?.();
-    this.#close = null;
+  /** @param {Sluice} client @param {string} name @param {number} last @param {boolean} isOneOfMany */
+  #subscribe(client, name, last, isOneOfMany) {
+    client
+      .subscribe(name, { last }, (message) => this.view.addMessage(received(message, isOneOfMany)))
+      .on("gap", ({ missed }) => this.view.addGap(missed))
+      .on("deleted", ({ data }) => this.view.addRemark(data, "aside"))
+      .on("error", ({ status, message }) => {
+        this.view.addRemark(`${status} ${message}`, "refusal");
+        this.#show("refused", "");
+      });
   }
 
   /** @param {State} state @param {string} detail */
@@ -109,70 +130,28 @@ export class Feed {
     this.view.showState(state, detail);
   }
 
-  #open() {
-    this.#end();
-    const channel = this.#channel;
-    if (!channel) return;
-    this.#show("connecting", "");
-    this.view.showAddress(this.transport.address(channel, this.#memory));
-    this.#close = this.transport.open(this.#makeLink(channel, this.#attempt));
+  /** @param {StateChange} change */
+  #changed({ state, reason, retryMs }) {
+    if (state === "waiting") {
+      if (!this.#wasLost) this.view.addRemark(`The connection was lost: ${reason}.`, "aside");
+      this.#wasLost = true;
+      this.#show("waiting", retryMs < 1500 ? "" : `in ${Math.round(retryMs / 1000)} s`);
+    } else if (state === "open") {
+      if (this.#wasLost) this.view.addRemark("Connected again.", "aside");
+      this.#wasLost = false;
+      this.#show("open", "");
+    } else if (state === "connecting" && !this.#wasLost) this.#show("connecting", "");
   }
+}
 
-  /** @param {Channel} channel @param {number} attempt @returns {Link} */
-  #makeLink(channel, attempt) {
-    /** @template {any[]} A @param {(...args: A) => void} call @returns {(...args: A) => void} */
-    const whileCurrent =
-      (call) =>
-      (...args) => {
-        if (attempt === this.#attempt) call(...args);
-      };
-    return {
-      channel,
-      memory: this.#memory,
-      types: this.types,
-      opened: whileCurrent(() => this.#opened()),
-      received: whileCurrent((message) => this.view.addMessage(message)),
-      gap: whileCurrent((missed) => this.view.addGap(missed)),
-      note: whileCurrent((text) => this.view.addRemark(text, "aside")),
-      interrupted: whileCurrent((text) => this.#interrupted(text)),
-      dropped: whileCurrent((text, retryAfterSec) => this.#dropped(text, retryAfterSec ?? 0)),
-      refused: whileCurrent((text) => this.#refused(text)),
-    };
-  }
-
-  #opened() {
-    if (this.state === "open") return;
-    if (this.#wasInterrupted) this.view.addRemark("Connected again.", "aside");
-    this.#wasInterrupted = false;
-    this.#openedAt = Date.now();
-    this.#show("open", "");
-  }
-
-  /** @param {string} text */
-  #interrupted(text) {
-    if (!this.#wasInterrupted) this.view.addRemark(text, "aside");
-    this.#wasInterrupted = true;
-    if (this.state === "open" && Date.now() - this.#openedAt > GOOD_AFTER_MS) this.#delayMs = FIRST_DELAY_MS;
-    this.#show("waiting", "");
-  }
-
-  /** @param {string} text @param {number} retryAfterSec */
-  #dropped(text, retryAfterSec) {
-    this.#interrupted(text);
-    this.#end();
-    // Spread over ±25 %, so that a thousand pages do not come back in the same millisecond.
-    const delayMs = Math.max(this.#delayMs * (0.75 + Math.random() / 2), retryAfterSec * 1000);
-    this.#delayMs = Math.min(this.#delayMs * 2, LONGEST_DELAY_MS);
-    this.#retry = setTimeout(() => this.#open(), delayMs);
-    this.#show("waiting", delayMs < 1500 ? "" : `in ${Math.round(delayMs / 1000)} s`);
-  }
-
-  /** @param {string} text */
-  #refused(text) {
-    this.#end();
-    this.view.addRemark(text, "refusal");
-    this.#show("refused", "");
-  }
+/** @param {Message} message @param {boolean} isOneOfMany @returns {Received} */
+function received({ channel, id, data, position, eventId, eventType }, isOneOfMany) {
+  return {
+    text: data,
+    type: eventType ?? undefined,
+    label: isOneOfMany ? `${channel} #${id}` : `#${id}`,
+    title: eventId === null ? `position ${position}` : `position ${position}, event id ${eventId}`,
+  };
 }
 
 /**
@@ -182,11 +161,4 @@ export class Feed {
 export function refusalText(response) {
   const explain = response.headers.get("X-Nginx-PushStream-Explain") ?? response.statusText;
   return `${response.status} ${explain}`.trim();
-}
-
-/** Sends a failed answer where it belongs: 4xx will not get better, 5xx may. @param {Link} link @param {Response} response */
-export function reportRefusal(link, response) {
-  const text = refusalText(response);
-  if (response.status < 500 && response.status !== 429) return link.refused(text);
-  link.dropped(text, Number(response.headers.get("Retry-After")) || 0);
 }

@@ -1,14 +1,10 @@
 /** Puts the page together: the channel sentence, four lanes, the publish form, the commands. */
 import { channelFromHash, channelToHash, DEFAULT_CHANNEL, DEFAULT_LAST, parseChannel } from "./channel.js";
-import { eventSourceTransport } from "./event-source.js";
-import { Feed } from "./feed.js";
+import { Feed, transports } from "./feed.js";
 import { Lane, pick } from "./lane.js";
-import { longPollTransport } from "./long-poll.js";
 import { PublishForm } from "./publish.js";
 import { showCommands } from "./shell.js";
 import { countSiblingConnections } from "./siblings.js";
-import { streamTransport } from "./stream.js";
-import { webSocketTransport } from "./web-socket.js";
 
 const channelField = /** @type {HTMLInputElement} */ (pick(document, "#channel"));
 const lastField = /** @type {HTMLInputElement} */ (pick(document, "#last"));
@@ -29,24 +25,20 @@ function announce(text) {
   }, 700);
 }
 
-/** Event types seen on this page: EventSource must be told each. @type {Set<string>} */
-const types = new Set();
 let channel = channelFromHash(location.hash);
 if (channel.names.length === 0) channel = { names: [DEFAULT_CHANNEL], last: DEFAULT_LAST };
 
-const feeds = [webSocketTransport, eventSourceTransport, streamTransport, longPollTransport].map(
-  (transport) => {
-    const lane = new Lane(template, transport.name, transport.about, announce);
-    const feed = new Feed(transport, laneView(lane), types);
-    lane.toggle.addEventListener("click", () => (feed.wanted ? feed.disconnect() : feed.connect(channel)));
-    lane.showAddress(transport.address(channel, {}));
-    pick(document, "#lanes").append(lane.element);
-    setInterval(() => lane.tick(), 1000);
-    return feed;
-  },
-);
+const feeds = transports.map((transport) => {
+  const lane = new Lane(template, transport.name, transport.about, announce);
+  const feed = new Feed(transport, laneView(lane));
+  lane.toggle.addEventListener("click", () => (feed.wanted ? feed.disconnect() : feed.connect(channel)));
+  lane.showAddress(feed.address(channel));
+  pick(document, "#lanes").append(lane.element);
+  setInterval(() => lane.tick(), 1000);
+  return feed;
+});
 
-/** The lane, with two things the page as a whole wants to know: states, and types of messages. @param {Lane} lane @returns {import("./feed.js").View} */
+/** The lane, and what the page as a whole wants to know. @param {Lane} lane @returns {import("./feed.js").View} */
 function laneView(lane) {
   return {
     showState(state, detail) {
@@ -54,25 +46,11 @@ function laneView(lane) {
       queueMicrotask(showAllButton);
     },
     showAddress: (address) => lane.showAddress(address),
-    addMessage(message) {
-      if (message.type) learnType(message.type);
-      lane.addMessage(message);
-    },
+    addMessage: (message) => lane.addMessage(message),
     addRemark: (text, kind) => lane.addRemark(text, kind),
     addGap: (missed) => lane.addGap(missed),
     clear: () => lane.clear(),
   };
-}
-
-/**
- * A type that EventSource does not listen for passes it by unseen. When another lane shows one, the SSE lane is opened again
- * at its last position, now listening, and gets that message after all.
- * @param {string} type
- */
-function learnType(type) {
-  if (types.has(type)) return;
-  types.add(type);
-  for (const feed of feeds) if (feed.transport === eventSourceTransport) feed.renew();
 }
 
 function showAllButton() {
@@ -91,7 +69,7 @@ function useChannel(next) {
   if (!changed) return;
   for (const feed of feeds) {
     if (feed.wanted) feed.connect(channel);
-    else feed.view.showAddress(feed.transport.address(channel, {}));
+    else feed.view.showAddress(feed.address(channel));
   }
 }
 
@@ -121,13 +99,13 @@ allButton.addEventListener("click", () => {
   for (const feed of feeds) connected ? feed.disconnect() : feed.connect(channel);
 });
 
-new PublishForm(() => channel, learnType);
+new PublishForm(() => channel);
 showChannel();
 
-const countHeld = () => feeds.filter((feed) => feed.transport.http && feed.wanted).length;
+const countHeld = () => feeds.filter((feed) => feed.holdsHttp).length;
 countSiblingConnections(countHeld).then((held) => {
   for (const feed of feeds) {
-    if (!feed.transport.http || held + 3 <= MOST_HELD) feed.connect(channel);
+    if (feed.transport.kind === "websocket" || held + 3 <= MOST_HELD) feed.connect(channel);
     else
       feed.view.addRemark(
         `Not opened by itself: other tabs of this page hold ${held} of the six HTTP connections a browser allows.`,

@@ -48,12 +48,11 @@ function describeInfos(infos) {
 export class PublishForm {
   #busy = false;
 
-  /** @param {() => Channel} currentChannel @param {(type: string) => void} learnType told before a message of that type goes out */
-  constructor(currentChannel, learnType) {
+  /** @param {() => Channel} currentChannel */
+  constructor(currentChannel) {
     this.form = /** @type {HTMLFormElement} */ (pick(document, "#publish"));
     this.result = pick(document, "#result");
     this.currentChannel = currentChannel;
-    this.learnType = learnType;
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
@@ -91,7 +90,6 @@ export class PublishForm {
   /** @param {string} text */
   #publish(text) {
     const eventType = this.#field("event-type").value.trim();
-    if (eventType) this.learnType(eventType);
     return publishMessage(this.currentChannel(), text, this.#field("event-id").value.trim(), eventType);
   }
 
