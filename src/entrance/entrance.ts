@@ -173,6 +173,8 @@ export class Entrance {
       };
     if (located.returned !== null) return front.finish(located, returned(located, config));
     if (this.#isOpen[located.index] === true) return undefined;
+    const preflight = front.preflight(located);
+    if (preflight !== null) return preflight === "role" ? undefined : front.finish(located, preflight);
     const mark = this.#passed.get(request) ?? AT_THE_FRONT;
     const stage = Math.max(mark, AT_THE_FRONT);
     if (stage >= AT_THE_GUARD) access.recall(located);

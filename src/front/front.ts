@@ -22,6 +22,7 @@ import { compileExpires, type ExpiresAdder } from "./expires.ts";
 import { Compressor } from "./gzip.ts";
 import { compileHostCheck, type HostCheck } from "./known-hosts.ts";
 import { compileOriginCheck, type OriginCheck } from "./origin-check.ts";
+import { type Announcer, compileAnnouncer, compilePreflight, type Preflight } from "./preflight.ts";
 import { compileTryFiles, type FileTrier } from "./try-files.ts";
 import { Verifications } from "./verifications.ts";
 
@@ -45,6 +46,7 @@ interface Entry extends Gate {
   readonly vary: readonly string[] | null;
   readonly compressor: Compressor | null;
   readonly addHeaders: HeaderAdder | null;
+  readonly announcer: Announcer | null;
   readonly accessLog: AccessLog | null;
 }
 
@@ -54,6 +56,7 @@ export type CrowdedOut = (located: LocatedRequest, refusal: Refusal) => Response
 export class Front {
   readonly #entries: readonly (Entry | null)[];
   readonly #origins: readonly (OriginCheck | null)[];
+  readonly #preflights: readonly (Preflight | null)[];
   readonly #knowsHost: HostCheck | null;
   readonly #logs = new LogFiles();
   /** Some location sends requests on to another. */
@@ -69,6 +72,7 @@ export class Front {
     this.#crowdedOut = crowdedOut;
     this.addressLimits = new AddressLimits(config.locations);
     this.#origins = config.locations.map(compileOriginCheck);
+    this.#preflights = config.locations.map(compilePreflight);
     this.#knowsHost = compileHostCheck(config);
     const users = new Map<string, UserCheck>();
     // Locations with one user file share what they remember of it.
@@ -96,6 +100,12 @@ export class Front {
   misuse(located: LocatedRequest): Refusal | null {
     if (this.#knowsHost?.(located) === false) return Refusals.foreignHost;
     return this.#origins[located.index]?.(located) === true ? Refusals.foreignOrigin : null;
+  }
+
+  /** A browser's question for a page of another origin, which asks nobody who asks. null: it is none. */
+  preflight(located: LocatedRequest): Response | "role" | null {
+    const answer = this.#preflights[located.index]?.(located) ?? null;
+    return answer === "foreign" ? refuse(Refusals.foreignOrigin) : answer;
   }
 
   /**
@@ -213,6 +223,7 @@ function completed(entry: Entry, located: LocatedRequest, response: Response): R
   if (type !== null && isGzipType(entry.vary ?? [], type)) response.headers.append("Vary", "Accept-Encoding");
   if (STATUSES.has(response.status)) entry.expires?.(located, response);
   entry.addHeaders?.(located, response);
+  entry.announcer?.(located, response);
   return entry.accessLog?.answered(located, response) ?? response;
 }
 
@@ -248,6 +259,7 @@ function compileEntry(
         ? null
         : new Compressor(gzip, role.kind === "handler" || role.kind === "proxy"),
     addHeaders: compileAddedHeaders(location),
+    announcer: compileAnnouncer(location),
     accessLog: location.accessLogs.length === 0 ? null : new AccessLog(location, logs),
   };
   return Object.values(entry).every((part) => part === null) ? null : entry;
