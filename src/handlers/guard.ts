@@ -80,8 +80,10 @@ export class Guards {
     resume: Resume,
   ): Answer | Promise<Answer> | null {
     const guard = this.#guards[located.index] ?? null;
-    // Says nothing of channels and does nothing; a browser asks it before it sends credentials (CORS).
-    if (guard === null || located.method === "OPTIONS") return null;
+    if (guard === null) return null;
+    // Says nothing of channels and does nothing; a browser asks it before it sends credentials (CORS). For others front/preflight.ts answers:
+    // what a handler or a backend does when it is asked so is not ours to know.
+    if (located.method === "OPTIONS" && guard.answersOptions) return null;
     const outcome = guard.ask(located);
     const answerTo = ({ refusal, answer }: Refused): Response =>
       (guard.hasSockets ? this.#refuseSocket(located, refusal, server, guard.spoken) : null) ?? answer;
@@ -114,7 +116,7 @@ function guardOf(host: HandlerHost, location: LocationConfig): Guard | null {
 }
 
 const isGuardable = (kind: string): kind is AuthorizeContext["role"] =>
-  ["publisher", "subscriber", "files", "handler", "proxy"].includes(kind);
+  ["publisher", "subscriber", "presence", "files", "handler", "proxy"].includes(kind);
 
 class Guard {
   readonly #host: HandlerHost;
@@ -137,7 +139,7 @@ class Guard {
     this.#file = file;
     this.#role = role;
     this.#groups = groupsOf(location);
-    const hasChannels = role === "publisher" || role === "subscriber";
+    const hasChannels = role === "publisher" || role === "subscriber" || role === "presence";
     this.#channelsPath = hasChannels ? locationValue(location, location.channelsPath) : null;
     this.#timeoutMs = location.code?.timeoutMs ?? 0;
     this.#isForSockets = location.role.kind === "subscriber" && location.role.mode === "websocket";
@@ -145,6 +147,9 @@ class Guard {
     this.#handler = handler === null ? null : host.files.of(handler);
   }
 
+  get answersOptions(): boolean {
+    return this.#role === "publisher" || this.#role === "subscriber";
+  }
   /** Who comes by WebSocket is to hear why not (wire/close-reason.ts). */
   get hasSockets(): boolean {
     return this.#isForSockets || (this.#handler?.module?.websocket ?? null) !== null;

@@ -227,7 +227,7 @@ declare module "sluice" {
   export interface AuthorizeContext extends Context {
     /** The channels that are asked for. */
     readonly channels: readonly string[];
-    readonly role: "publisher" | "subscriber" | "files" | "handler" | "proxy";
+    readonly role: "publisher" | "subscriber" | "presence" | "files" | "handler" | "proxy";
   }
 
   export type Authorize = (context: AuthorizeContext) => Authorization | Promise<Authorization>;

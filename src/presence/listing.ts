@@ -100,7 +100,7 @@ export class PresenceEndpoint {
 
   handle(located: LocatedRequest): Response | Promise<Response> {
     if (located.method !== "GET") return methodNotAllowed("GET");
-    const path = parseChannelsPath(this.#channelsPath(located), 1);
+    const path = parseChannelsPath(located.granted ?? this.#channelsPath(located), 1);
     if (path === "empty") return refuse(Refusals.noChannel);
     const name = path === "too many" ? undefined : path.names[0];
     if (name === undefined) return refuse(Refusals.tooManyChannelsInRequest);
