@@ -1,7 +1,4 @@
 const at = (id) => document.getElementById(id);
-// One socket, two channels: what is said, and notices. The subprotocol tells which message is of which, and where to go on.
-let position = "";
-
 function show(line) {
   const item = document.createElement("li");
   item.textContent = line;
@@ -9,33 +6,37 @@ function show(line) {
   at("log").scrollTop = at("log").scrollHeight;
 }
 
-function connect() {
-  const resume = position === "" ? "" : `?eventid=${position}`;
-  const channels = position === "" ? "example-chat.b10/example-notices" : "example-chat/example-notices";
-  const url = new URL(`../room/${channels}${resume}`, location.href);
-  url.protocol = url.protocol.replace("http", "ws");
-  const socket = new WebSocket(url, "sluice.json.v1");
-  socket.onopen = () => {
-    at("state").textContent = "Connected.";
-    publish("example-notices", { name: at("name").value, text: "is here" });
-  };
-  socket.onmessage = (event) => {
-    const message = JSON.parse(event.data);
-    position = message.position ?? position;
-    if (message.kind === "hello") readList();
-    if (message.kind === "presence" && message.channel === "example-chat") changed(message);
-    if (message.kind !== "message") return;
-    const { name, text } = JSON.parse(message.data);
-    show(message.channel === "example-chat" ? `${name}: ${text}` : `${name} ${text}`);
-  };
-  socket.onclose = () => {
-    at("state").textContent = "Lost; connecting again.";
-    setTimeout(connect, 1000);
+// One connection, two channels: what is said, and notices. The client comes back by itself and goes on where it was.
+async function connect() {
+  const { Sluice } = await import("../sluice.js");
+  const client = new Sluice(new URL("..", location.href), {
+    transports: ["websocket"],
+    paths: { websocket: "room/" },
+  });
+  client.on("state", ({ state }) => {
+    if (state === "open") at("state").textContent = "Connected.";
+    if (state === "waiting") at("state").textContent = "Lost; connecting again.";
+  });
+  const say = (channel, text) => client.publish(channel, JSON.stringify({ name: at("name").value, text }));
+  client
+    .subscribe("example-notices", (message) => {
+      const { name, text } = message.json();
+      show(`${name} ${text}`);
+    })
+    .on("subscribed", ({ channel }) => say(channel, "is here"));
+  client
+    .subscribe("example-chat", { last: 10 }, (message) => {
+      const { name, text } = message.json();
+      show(`${name}: ${text}`);
+    })
+    .on("subscribed", readList)
+    .on("presence", changed);
+  at("form").onsubmit = (event) => {
+    event.preventDefault();
+    say("example-chat", at("text").value);
+    at("text").value = "";
   };
 }
-
-const publish = (channel, what) =>
-  fetch(`../pub?id=${channel}`, { method: "POST", body: JSON.stringify(what) });
 
 // Who is there: the list once, then who comes and goes. Events have numbers, and so has the list: what is in it already is not
 // taken twice, and what came while it was read comes on top of it.
@@ -78,8 +79,3 @@ function draw() {
 }
 
 connect();
-at("form").onsubmit = (event) => {
-  event.preventDefault();
-  publish("example-chat", { name: at("name").value, text: at("text").value });
-  at("text").value = "";
-};

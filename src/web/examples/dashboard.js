@@ -3,16 +3,17 @@ const SECONDS = 60;
 const rates = new Array(SECONDS).fill(0);
 let sinceLast = 0;
 
-const events = new EventSource("../ev/example-rate");
-events.onopen = () => {
-  at("state").textContent = "Watching the channel example-rate.";
-};
-events.onerror = () => {
-  at("state").textContent = "Lost; the browser reconnects by itself.";
-};
-events.onmessage = () => {
-  sinceLast++;
-};
+async function watch() {
+  const { Sluice } = await import("../sluice.js");
+  const client = new Sluice(new URL("..", location.href));
+  client.on("state", ({ state, transport }) => {
+    if (state === "open") at("state").textContent = `Watching the channel example-rate by ${transport}.`;
+    if (state === "waiting") at("state").textContent = "Lost; connecting again.";
+  });
+  client.subscribe("example-rate", () => {
+    sinceLast++;
+  });
+}
 
 function draw() {
   const canvas = at("chart");
@@ -43,3 +44,4 @@ draw();
 at("burst").onclick = async () => {
   for (let i = 0; i < 50; i++) await fetch("../pub?id=example-rate", { method: "POST", body: String(i) });
 };
+watch();
