@@ -13,6 +13,7 @@ import { WebhookLease } from "./cluster/webhook-lease.ts";
 
 import { Locator } from "./config/located-request.ts";
 import type { ClusterConfig, Config } from "./config/model.ts";
+import { Console } from "./console/plugin.ts";
 import { DescriptorWatch } from "./descriptor-watch.ts";
 import type { Closing, Doors } from "./doors.ts";
 import { Entrance, type EntranceServer } from "./entrance/entrance.ts";
@@ -226,6 +227,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     proxies: passing.endpoints,
     isFull,
   });
+  const operators = Console.of({ config, ingest: inlet, locator, front, version: VERSION });
   const plugins = {
     publish: publish(publishers, locator, front),
     subscribe: subscribe(subscribers, locator, front),
@@ -234,6 +236,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     handlers: handlers(programs, locator, front),
     web: web(config, locator, front),
     presence: presence({ config, fanout, locator, front }),
+    console: operators?.plugin() ?? new Elysia({ name: "console" }),
     revoke: revoke({
       locator,
       front,
@@ -264,6 +267,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       .use(plugins.handlers)
       .use(plugins.web)
       .use(plugins.presence)
+      .use(plugins.console)
       .use(plugins.revoke)
       .use(plugins.admin);
     // Elysia guesses from a hook's source text whether it is asynchronous and awaits when in doubt: five awaits a request. Ours
@@ -313,6 +317,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
 
   const stop = (): void => {
     clearInterval(housekeeping);
+    operators?.stop();
     webhooks?.stop();
     cluster?.stop();
     room.stop();

@@ -14,6 +14,8 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogStyle = "auto" | "text" | "json";
 export type LogFields = Readonly<Record<string, string | number | boolean | null>>;
 
+export type LogWatcher = (level: LogLevel, process: string, message: string, fields: LogFields) => void;
+
 const ORDER: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 /** syslog(3)'s numbers. */
 const PRIORITY: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
@@ -24,6 +26,8 @@ let processName = "main";
 let isJson = false;
 /** null: stderr. */
 let sink: ((line: string) => void) | null = null;
+/** Told of warnings and errors beside the log itself; null: nobody is. */
+let watcher: LogWatcher | null = null;
 /** null: nobody looked yet. */
 let stderrIsJournal: boolean | null = null;
 
@@ -39,8 +43,14 @@ export function sendLogTo(to: ((line: string) => void) | null): void {
   sink = to;
 }
 
+/** Tells somebody of every later warning and error; it must log nothing itself. null: nobody any more. */
+export function watchLog(to: LogWatcher | null): void {
+  watcher = to;
+}
+
 /** Writes one line. Values with spaces, quotes or control characters are JSON-quoted, so one event stays one line. */
 export function log(level: LogLevel, message: string, fields: LogFields = {}): void {
+  if (watcher !== null && ORDER[level] >= ORDER.warn) watcher(level, processName, oneLine(message), fields);
   if (ORDER[level] < threshold) return;
   const toJournal = sink === null && isJournal();
   const line = isJson ? jsonLine(level, message, fields) : textLine(level, message, fields, toJournal);

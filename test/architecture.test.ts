@@ -31,8 +31,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   handlers: ["leaves", "access", "fanout", "store", "publish", "wire", "config", "front"],
   listen: ["leaves", "config", "fanout", "subscribe", "handlers", "wire"],
   entrance: ["leaves", "access", "config", "front", "store", "proxy", "publish", "subscribe", "handlers"],
+  console: ["leaves", "config", "front", "store", "publish", "web"],
   app: [
     "leaves",
+    "console",
     "access",
     "cluster",
     "publish",

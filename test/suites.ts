@@ -41,6 +41,7 @@ export const SUITES: Readonly<Record<string, Kind>> = {
   libraries: "files",
   client: "files",
   verify: "files",
+  console: "files",
   build: "files",
   browser: "alone",
   systemd: "alone",

@@ -3,7 +3,7 @@
  * prom-client only keeps names, labels and the text format. Loaded at the first scrape: it is no part of starting up.
  */
 import type { WebhooksConfig } from "../config/model.ts";
-import { Counter as Word } from "../store/counters.ts";
+import { FANOUT_LATENCIES, Counter as Word } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { clusterMetrics } from "./cluster-metrics.ts";
 import { dictionaryMetrics, type NamedCounts } from "./dictionary-metrics.ts";
@@ -37,6 +37,9 @@ const total = (name: string, help: string, counter: Word, divisor = 1): PerWorke
 const PER_WORKER: readonly PerWorker[] = [
   gauge("connections", "Open client connections", Word.CONNECTIONS),
   gauge("subscribers", "Held subscriber connections", Word.SUBSCRIBERS),
+  gauge("streams", "Held streams and event streams", Word.STREAMS),
+  gauge("long_polls", "Held long polls", Word.POLLS),
+  gauge("sockets", "Held WebSockets", Word.SOCKETS),
   gauge("lagging_streams", "Streams that wait for their socket to drain", Word.LAGGING),
   gauge("event_loop_lag_seconds", "How late the last timer of the worker fired", Word.LOOP_LAG_US, 1e6),
   total("published_messages", "Messages accepted from publishers", Word.PUBLISHED),
@@ -107,7 +110,25 @@ export async function renderMetrics(
     );
     sum("presence_unlisted", "Connections for which the table of members had no room", members.unlisted);
   }
-  const text = await registry.metrics();
+  const text = `${await registry.metrics()}${fanoutHistogram(store)}`;
   const more = clusterMetrics(store) + webhookMetrics(store, webhooks) + dictionaryMetrics(dictionaries);
   return { text: text + more, contentType: registry.contentType };
+}
+
+/** Counted by the workers themselves, so it is no histogram of prom-client's: those observe. */
+function fanoutHistogram(store: Store): string {
+  const name = "sluice_publish_to_write_seconds";
+  const lines = [
+    `# HELP ${name} Time from a publish, here or heard of, to the last write of its turn`,
+    `# TYPE ${name} histogram`,
+  ];
+  for (const slot of liveSlots(store)) {
+    const count = store.counter(slot, Word.FANOUTS);
+    for (const [limitMs, word] of FANOUT_LATENCIES)
+      lines.push(`${name}_bucket{le="${limitMs / 1000}",worker="${slot}"} ${store.counter(slot, word)}`);
+    lines.push(`${name}_bucket{le="+Inf",worker="${slot}"} ${count}`);
+    lines.push(`${name}_sum{worker="${slot}"} ${store.counter(slot, Word.FANOUT_US) / 1e6}`);
+    lines.push(`${name}_count{worker="${slot}"} ${count}`);
+  }
+  return `${lines.join("\n")}\n`;
 }

@@ -3,15 +3,16 @@
  *
  * Each command's code is imported when the command runs, so that `sluice version` does not load a web server.
  */
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import { addAccessCommands } from "./access-commands.ts";
-import { DEFAULT_URL } from "./client/endpoint.ts";
 import { TRANSPORTS } from "./client/follow.ts";
 import { SHELLS, type Shell } from "./completions.ts";
 import { addConfigCommands, FOREIGN } from "./config-commands.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 import { examples } from "./help-text.ts";
 import { tellInternal } from "./last-words.ts";
+import { addTop, addVerify } from "./operator-commands.ts";
+import { answerTimeoutOption, collect, seconds, urlOption, wholeNumber } from "./option-types.ts";
 import { OutputClosed, writeNote, writeOut } from "./output.ts";
 import { addPresence } from "./presence-command.ts";
 import type { PubOptions } from "./pub.ts";
@@ -21,11 +22,9 @@ import { addServiceCommands } from "./service-commands.ts";
 import type { StatsOptions } from "./stats.ts";
 import { printable, stderrStyle, stdoutStyle } from "./style.ts";
 import type { SubOptions } from "./sub.ts";
-import { addVerify } from "./verify-commands.ts";
 import { versionText } from "./version.ts";
 import { addWebhookCommands } from "./webhook-commands.ts";
 
-const ANSWER_TIMEOUT_SEC = 30;
 const RELOAD_TIMEOUT_SEC = 60;
 
 /** Runs one command line (without node and script) and resolves to the exit code; never rejects. */
@@ -81,6 +80,7 @@ export function buildProgram(done: (exitCode: number) => void): Command {
   addSub(program, done);
   addStats(program, done);
   addPresence(program, done, urlOption(), answerTimeoutOption());
+  addTop(program, done);
   addCluster(program, done);
   addAccessCommands(program, done);
   addWebhookCommands(program, done);
@@ -264,31 +264,6 @@ function addAbout(program: Command, done: (exitCode: number) => void): void {
     ['sluice completions zsh > "$' + '{fpath[1]}/_sluice"', ""],
     ["sluice completions fish > ~/.config/fish/completions/sluice.fish", ""],
   ]);
-}
-
-const urlOption = (): Option => new Option("-u, --url <url>", "the server").default(DEFAULT_URL);
-const answerTimeoutOption = (): Option =>
-  new Option("--timeout <s>", "give up when there is no answer after this many seconds (exit code 3)")
-    .argParser(seconds)
-    .default(ANSWER_TIMEOUT_SEC);
-
-const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
-
-const wholeNumber =
-  (least: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (/^[0-9]+$/.test(text) && value >= least && Number.isSafeInteger(value)) return value;
-    throw new InvalidArgumentError(`It wants a whole number of at least ${least}.`);
-  };
-
-/** setTimeout counts in 32 bits of milliseconds; more seconds than that are as good as none. */
-const MAX_SECONDS = 2_000_000;
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (text !== "" && value > 0 && value <= MAX_SECONDS) return value;
-  throw new InvalidArgumentError(`It wants seconds above 0 and at most ${MAX_SECONDS}.`);
 }
 
 /** commander's "error: unknown command 'pbu'\n(Did you mean pub?)" as text that ends like a sentence. */

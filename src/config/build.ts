@@ -356,6 +356,7 @@ function roleOf(location: LocationValues): Role {
   if (location.subscriber !== null) return { kind: "subscriber", mode: location.subscriber };
   if (location.statistics) return { kind: "statistics" };
   if (location.stub_status) return { kind: "stub-status" };
+  if (location.console) return { kind: "console" };
   if (location.sluice_client) return { kind: "sluice-client" };
   if (location.pushstream_client) return { kind: "pushstream-client" };
   if (location.examples) return { kind: "examples" };

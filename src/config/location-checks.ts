@@ -22,6 +22,7 @@ const ROLE_KEYS = [
   "subscriber",
   "statistics",
   "stub_status",
+  "console",
   "page",
   "pushstream_client",
   "sluice_client",

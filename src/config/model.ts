@@ -17,6 +17,8 @@ export type Role =
   | { readonly kind: "statistics" }
   /** nginx's stub_status: counts of connections and requests. */
   | { readonly kind: "stub-status" }
+  /** The operators' page and its data (src/console). */
+  | { readonly kind: "console" }
   | { readonly kind: "page" }
   /** The browser client, `/pushstream.js`. */
   | { readonly kind: "pushstream-client" }

@@ -58,14 +58,14 @@ export class Fanout implements StreamKeeper {
 
   /** After an own publish or deletion: deliver here at the end of the turn, wake the other workers now. */
   published(): void {
-    if (!this.standing.isEmpty) this.#pump.schedule();
+    if (!this.standing.isEmpty) this.#pump.told();
     this.store.ringOthers(this.slot, this.#options.ringOther);
   }
 
   /** Another worker rang. */
   rung(): void {
     this.store.count(this.slot, Counter.BELLS_HEARD, 1);
-    this.#pump.schedule();
+    this.#pump.told();
   }
 
   stop(): void {
@@ -99,7 +99,7 @@ export class Fanout implements StreamKeeper {
   joinStream(connection: StreamConnection): void {
     const { standing } = this;
     connection.startBehind();
-    standing.counted(1);
+    standing.counted(Counter.STREAMS, 1);
     for (const subscription of connection.subscriptions) {
       if (!standing.stand(subscription)) this.#pump.end(subscription.channel);
       subscription.channel.behind.add(subscription);
@@ -115,7 +115,7 @@ export class Fanout implements StreamKeeper {
 
   joinPoll(poll: WaitingPoll): void {
     const { standing } = this;
-    standing.counted(1);
+    standing.counted(Counter.POLLS, 1);
     for (const subscription of poll.subscriptions) {
       if (!standing.stand(subscription)) this.#pump.end(subscription.channel);
       addWaiting(subscription);
@@ -129,13 +129,13 @@ export class Fanout implements StreamKeeper {
   }
 
   joinTopics(peer: TopicPeer): void {
-    this.standing.counted(1);
+    this.standing.counted(Counter.SOCKETS, 1);
     this.#enterTopics(peer.subscriptions);
   }
 
   /** More channels for a socket, beside those in which it stands. */
   addTopics(peer: TopicPeer, added: readonly TopicSubscription[]): void {
-    if (peer.subscriptions.length === 0) this.standing.counted(1);
+    if (peer.subscriptions.length === 0) this.standing.counted(Counter.SOCKETS, 1);
     peer.subscriptions.push(...added);
     this.#enterTopics(added);
   }
@@ -158,7 +158,7 @@ export class Fanout implements StreamKeeper {
     if (at < 0) return;
     subscriptions.splice(at, 1);
     this.standing.leaveTopicChannel(subscription, true);
-    if (subscriptions.length === 0) this.standing.counted(-1);
+    if (subscriptions.length === 0) this.standing.counted(Counter.SOCKETS, -1);
   }
 
   leaveTopics(peer: TopicPeer, socketOpen: boolean): void {

@@ -62,6 +62,8 @@ export class Pump {
   readonly #timer: ReturnType<typeof setInterval>;
   #cursor: number;
   #scheduled = false;
+  /** When it was first told of what it has not delivered yet; 0: nothing. */
+  #dueMs = 0;
   #stopped = false;
 
   constructor(standing: Standing, catchUp: CatchUp, options: PumpOptions) {
@@ -87,6 +89,12 @@ export class Pump {
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
     setImmediate(() => this.#turn());
+  }
+
+  /** The same, and how long it takes is counted. */
+  told(): void {
+    if (this.#dueMs === 0) this.#dueMs = this.#standing.nowMs();
+    this.schedule();
   }
 
   /** The first channel of this worker is about to be made: the ring is followed from here on. */
@@ -124,10 +132,17 @@ export class Pump {
       this.schedule();
       return;
     }
+    this.#settled();
     if (this.#resting.size === 0) this.#store.setCursor(this.#slot, this.#cursor);
     // Nobody stands here: stay awake, so that no publisher spends a bell on a worker with nothing to do.
     if (this.#standing.isEmpty) return;
     if (!this.#store.beginSleep(this.#slot, this.#cursor)) this.schedule();
+  }
+
+  /** Nothing of what was published is left to be written; who has no subscribers wrote nothing. */
+  #settled(): void {
+    if (this.#dueMs > 0 && !this.#standing.isEmpty) this.#standing.fannedOut(this.#dueMs);
+    this.#dueMs = 0;
   }
 
   /** So many jobs from the front of a list, each once, for a slice of time. */

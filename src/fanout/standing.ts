@@ -5,7 +5,7 @@
  * It knows places, not times: when something is delivered is the pump's, how somebody catches up is catch-up's.
  */
 import type { NamedChannel } from "../store/channel-ref.ts";
-import { Counter } from "../store/counters.ts";
+import { Counter, FANOUT_LATENCIES } from "../store/counters.ts";
 import { OWED_BEHIND, OWED_LIVE, OWED_NOTHING } from "../store/slots.ts";
 import type { Store } from "../store/store.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -16,6 +16,9 @@ import { leaveTopic, type TopicPeer, type TopicSubscription } from "./topics.ts"
 import { removeWaiting, type WaitingSubscription } from "./waiting.ts";
 
 const NOTHING = new Uint8Array(0);
+
+/** Counted apart, too. */
+type HeldKind = typeof Counter.STREAMS | typeof Counter.POLLS | typeof Counter.SOCKETS;
 
 export class Standing {
   readonly store: Store;
@@ -115,15 +118,16 @@ export class Standing {
   }
 
   /** A connection is in the worker's count as long as it is in any channel's: who sees no subscribers there need not wait for any. */
-  counted(connections: number): void {
+  counted(kind: HeldKind, connections: number): void {
     this.store.count(this.slot, Counter.SUBSCRIBERS, connections);
+    this.store.count(this.slot, kind, connections);
   }
 
   leaveStream(connection: StreamConnection): void {
     if (connection.subscriptions.length === 0) return;
     this.lagsNoMore(connection);
     for (const subscription of connection.subscriptions.splice(0)) this.leaveStreamChannel(subscription);
-    this.counted(-1);
+    this.counted(Counter.STREAMS, -1);
   }
 
   /** One channel of a connection that may go on in others. */
@@ -140,13 +144,13 @@ export class Standing {
       removeWaiting(other);
       this.#unstand(other);
     }
-    this.counted(-1);
+    this.counted(Counter.POLLS, -1);
   }
 
   leaveTopics(peer: TopicPeer, socketOpen: boolean): void {
     if (peer.subscriptions.length === 0) return;
     for (const subscription of peer.subscriptions.splice(0)) this.leaveTopicChannel(subscription, socketOpen);
-    this.counted(-1);
+    this.counted(Counter.SOCKETS, -1);
   }
 
   leaveTopicChannel(subscription: TopicSubscription, socketOpen: boolean): void {
@@ -199,6 +203,15 @@ export class Standing {
   }
 
   // --- counters --------------------------------------------------------------------------------------------------------
+
+  /** All that was published at `sinceMs` is on its way to the sockets of this worker. */
+  fannedOut(sinceMs: number): void {
+    const ms = this.nowMs() - sinceMs;
+    this.store.count(this.slot, Counter.FANOUTS, 1);
+    this.store.count(this.slot, Counter.FANOUT_US, Math.round(ms * 1000));
+    for (const [limitMs, counter] of FANOUT_LATENCIES)
+      if (ms <= limitMs) this.store.count(this.slot, counter, 1);
+  }
 
   delivered(messages: number, bytes: number): void {
     this.store.count(this.slot, Counter.DELIVERED, messages);

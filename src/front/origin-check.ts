@@ -33,7 +33,7 @@ export function compileOriginCheck(location: LocationConfig): OriginCheck | null
 
 function concernsOf(location: LocationConfig): OriginCheck | null {
   const { role } = location;
-  if (role.kind === "publisher" || role.kind === "revoke")
+  if (role.kind === "publisher" || role.kind === "revoke" || role.kind === "console")
     return (located) => !HARMLESS.has(located.method) || hasCookies(located);
   if (role.kind === "subscriber") return role.mode === "websocket" ? () => true : hasCookies;
   const byCookie: OriginCheck | null = readsCookies(location) ? hasCookies : null;

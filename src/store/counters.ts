@@ -39,6 +39,19 @@ export const Counter = {
   TIMERS_FAILED: 41,
   TIMERS_SKIPPED: 42,
   ANSWERS_MADE: 43,
+  /** Held connections by kind: streams and event streams, long polls, WebSockets. */
+  STREAMS: 25,
+  POLLS: 26,
+  SOCKETS: 27,
+  /** From a publish, here or heard of, to the last write of its turn: how often, how long in sum, and within how many ms. */
+  FANOUTS: 28,
+  FANOUT_US: 29,
+  FANOUT_WITHIN_1_MS: 30,
+  FANOUT_WITHIN_2_MS: 31,
+  FANOUT_WITHIN_5_MS: 32,
+  FANOUT_WITHIN_20_MS: 33,
+  FANOUT_WITHIN_100_MS: 34,
+  FANOUT_WITHIN_500_MS: 35,
 } as const;
 
 export type Counter = (typeof Counter)[keyof typeof Counter];
@@ -51,4 +64,14 @@ export const ENGINE_LATENCIES: readonly (readonly [limitMs: number, counter: Cou
   [20, Counter.ENGINE_WITHIN_20_MS],
   [100, Counter.ENGINE_WITHIN_100_MS],
   [500, Counter.ENGINE_WITHIN_500_MS],
+];
+
+/** Buckets of the time from a publish to the last write of its turn. */
+export const FANOUT_LATENCIES: readonly (readonly [limitMs: number, counter: Counter])[] = [
+  [1, Counter.FANOUT_WITHIN_1_MS],
+  [2, Counter.FANOUT_WITHIN_2_MS],
+  [5, Counter.FANOUT_WITHIN_5_MS],
+  [20, Counter.FANOUT_WITHIN_20_MS],
+  [100, Counter.FANOUT_WITHIN_100_MS],
+  [500, Counter.FANOUT_WITHIN_500_MS],
 ];

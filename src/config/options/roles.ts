@@ -51,6 +51,12 @@ export const ROLE_OPTIONS = {
     doc: "Makes it a page with counts of connections and requests, as nginx's stub_status.",
     example: true,
   },
+  "location[].console": {
+    kind: "flag",
+    default: false,
+    doc: "Makes it the console for operators: what runs, plots, channels, warnings, a box to publish. The match has to end with a slash. Whoever may ask here sees every message and may publish anywhere: an address that others reach needs access rules, a password or grants.",
+    example: true,
+  },
   "location[].page": {
     kind: "flag",
     default: false,

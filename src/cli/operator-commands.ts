@@ -1,7 +1,25 @@
-/** The command `sluice verify` as commander knows it. Part of program.ts. */
+/** `sluice top` and `sluice verify`, commands for who runs a server, as commander knows them. Part of program.ts. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { examples } from "./help-text.ts";
+import { answerTimeoutOption, urlOption } from "./option-types.ts";
+import type { TopOptions } from "./top.ts";
 import type { VerifyOptions } from "./verify.ts";
+
+export function addTop(program: Command, done: (exitCode: number) => void): void {
+  const top = program
+    .command("top")
+    .description("the console in a terminal: rates, connections, the largest channels")
+    .addOption(urlOption())
+    .option("--path <path>", "path of the location with `console`", "/console/")
+    .addOption(answerTimeoutOption())
+    .option("--once", "one sample, then exit")
+    .option("--json", "one JSON object a sample")
+    .action(async (options: TopOptions) => done(await (await import("./top.ts")).topCommand(options)));
+  examples(top, [
+    ["sluice top", "until Ctrl-C"],
+    ["sluice top --once --json | jq .delivered", "for scripts"],
+  ]);
+}
 
 export function addVerify(program: Command, done: (exitCode: number) => void): void {
   const verify = program
@@ -36,6 +54,7 @@ export function addVerify(program: Command, done: (exitCode: number) => void): v
   ]);
 }
 
+/** With a default of none, unlike the other. */
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 function positive(text: string): number {
