@@ -2,10 +2,11 @@
  * The console's stream of events: samples and warnings out of the internal channel, from its beginning or from the event a
  * browser had last, and what comes from then on. Called by plugin.ts.
  *
- * All viewers of a worker are served by one look at the channel a quarter of a second; a viewer that does not read is ended,
- * and comes again with the id it has.
+ * All viewers of a worker are served by one look at the channel, four times a second. A viewer that does not read costs the
+ * piece it was given last: it is looked after again when its socket has taken that, and reads on from where it was.
  */
 import { ANTI_CACHE } from "../answer.ts";
+import { type BreakableSink, type PulledStream, pulledResponse } from "../direct-answer.ts";
 import { ChannelRef } from "../store/channel-ref.ts";
 import { Internal } from "../store/internal-channels.ts";
 import { Message } from "../store/message-view.ts";
@@ -15,25 +16,19 @@ import type { Store } from "../store/store.ts";
 const LOOK_MS = 250;
 /** Pages open at a time, a worker. */
 const MAX_VIEWERS = 32;
-/** Bytes that may wait for one viewer: the whole past at once, and some. */
-const MAX_WAITING = 4 * 2 ** 20;
 /** Messages taken in one look, so that a long past does not hold the worker up. */
-const MESSAGES_A_LOOK = 300;
+const MESSAGES_A_LOOK = 200;
 /** Nothing is published where no worker takes samples; the page must know that the connection is there. */
-const PING = new TextEncoder().encode(": ping\n\n");
 const PING_LOOKS = 40;
 
-interface Viewer {
-  readonly controller: ReadableStreamDefaultController<Uint8Array>;
-  reader: Reader;
-  quietLooks: number;
-}
+const encoder = new TextEncoder();
+const HEAD = encoder.encode(": sluice\nretry: 2000\n\n");
+const PING = encoder.encode(": ping\n\n");
 
 export class LiveEvents {
   readonly #store: Store;
   readonly #viewers = new Set<Viewer>();
   readonly #message = new Message();
-  readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
   #timer: Timer | null = null;
 
@@ -47,29 +42,16 @@ export class LiveEvents {
     const after = /^[0-9]{1,15}$/.test(lastId ?? "") ? Number(lastId) : 0;
     const reader = this.#reader(after);
     if (reader === null) return null;
-    let viewer: Viewer | null = null;
-    const stream = new ReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          viewer = { controller, reader, quietLooks: 0 };
-          controller.enqueue(this.#encoder.encode(": sluice\nretry: 2000\n\n"));
-          this.#viewers.add(viewer);
-          this.#timer ??= setInterval(() => this.#look(), LOOK_MS);
-          this.#look();
-        },
-        cancel: () => {
-          if (viewer !== null) this.#leave(viewer);
-        },
-      },
-      { highWaterMark: MAX_WAITING, size: (chunk) => chunk?.byteLength ?? 0 },
-    );
-    return new Response(stream, {
+    const viewer = new Viewer(reader, (left) => this.#leave(left));
+    this.#viewers.add(viewer);
+    this.#timer ??= setInterval(() => this.#look(), LOOK_MS);
+    return pulledResponse(viewer, {
       headers: { "Content-Type": "text/event-stream; charset=utf-8", ...ANTI_CACHE },
     });
   }
 
   stop(): void {
-    for (const viewer of this.#viewers) this.#end(viewer);
+    for (const viewer of this.#viewers) viewer.end();
   }
 
   #reader(after: number): Reader | null {
@@ -79,11 +61,10 @@ export class LiveEvents {
   }
 
   #look(): void {
-    for (const viewer of this.#viewers) this.#tell(viewer);
+    for (const viewer of this.#viewers) if (viewer.takesMore) this.#tell(viewer);
   }
 
   #tell(viewer: Viewer): void {
-    const { controller } = viewer;
     let text = "";
     for (let count = 0; count < MESSAGES_A_LOOK; count++) {
       const outcome = viewer.reader.next(this.#message);
@@ -93,9 +74,8 @@ export class LiveEvents {
       text += this.#event();
     }
     viewer.quietLooks = text === "" ? viewer.quietLooks + 1 : 0;
-    if (text !== "") controller.enqueue(this.#encoder.encode(text));
-    else if (viewer.quietLooks % PING_LOOKS === 0) controller.enqueue(PING);
-    if ((controller.desiredSize ?? 0) <= 0) this.#end(viewer);
+    if (text !== "") viewer.write(encoder.encode(text));
+    else if (viewer.quietLooks % PING_LOOKS === 0) viewer.write(PING);
   }
 
   /** Its data is JSON on one line. */
@@ -107,15 +87,57 @@ export class LiveEvents {
     return `id: ${id}\n${type}data: ${text(dataOffset, dataLength)}\n\n`;
   }
 
-  #end(viewer: Viewer): void {
-    this.#leave(viewer);
-    viewer.controller.close();
-  }
-
   #leave(viewer: Viewer): void {
     this.#viewers.delete(viewer);
     if (this.#viewers.size > 0 || this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;
+  }
+}
+
+/** One page: the body of its answer. */
+class Viewer implements PulledStream {
+  readonly type = "direct";
+  reader: Reader;
+  quietLooks = 0;
+  readonly #left: (viewer: Viewer) => void;
+  #sink: BreakableSink | null = null;
+  #isFull = false;
+
+  constructor(reader: Reader, left: (viewer: Viewer) => void) {
+    this.reader = reader;
+    this.#left = left;
+  }
+
+  get takesMore(): boolean {
+    return this.#sink !== null && !this.#isFull;
+  }
+
+  pull(sink: BreakableSink): void {
+    this.#sink = sink;
+    sink.start({ highWaterMark: 1 });
+    this.write(HEAD);
+  }
+
+  write(bytes: Uint8Array): void {
+    const written = this.#sink?.write(bytes);
+    if (typeof written !== "object") return;
+    this.#isFull = true;
+    const taken = (): void => {
+      this.#isFull = false;
+    };
+    // Its end is told by cancel, too.
+    written.then(taken, () => this.cancel());
+  }
+
+  end(): void {
+    const sink = this.#sink;
+    this.cancel();
+    sink?.end();
+  }
+
+  cancel(): void {
+    this.#sink = null;
+    this.#left(this);
   }
 }

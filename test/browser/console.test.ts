@@ -50,7 +50,7 @@ describe.skipIf(!existsSync(executablePath))("the console", () => {
     await page.keyboard.press("Enter");
     await page.getByLabel("Name has").fill("mark");
     await page.getByRole("link", { name: "markup" }).click();
-    await page.getByLabel("Publish").fill("from the console");
+    await page.getByRole("textbox", { name: "Publish" }).fill("from the console");
     await page.keyboard.press("Enter");
     await until(
       "the message",

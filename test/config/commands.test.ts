@@ -41,7 +41,7 @@ function check(text: string) {
 test("check of a good file says OK on stdout", () => {
   expect(check(`${DEFAULT_TOML.replace('workers = "auto"', "workers = 1")}`)).toEqual({
     code: 0,
-    out: `/c.toml: OK (listen 127.0.0.1:8080, 1 worker, 18 locations, room for 32768 channels)
+    out: `/c.toml: OK (listen 127.0.0.1:8080, 1 worker, 19 locations, room for 32768 channels)
   127.0.0.1:8080: native listener (the default)
 `,
     err: "",
@@ -54,7 +54,7 @@ test("check of a bad file prints every fault on stderr and returns 2", () => {
     out: "",
     err: `/c.toml:1: workers = 0: workers cannot be zero.
 /c.toml:3: store.sise = 1: unknown option, did you mean size?
-/c.toml:4: location[0]: location has no role, set one of publisher, subscriber, statistics, stub_status, page, pushstream_client, sluice_client, examples, root, alias, handler, revoke, proxy, presence_list, empty.
+/c.toml:4: location[0]: location has no role, set one of publisher, subscriber, statistics, stub_status, console, page, pushstream_client, sluice_client, examples, root, alias, handler, revoke, proxy, presence_list, empty.
 /c.toml: 3 faults
 `,
   });

@@ -233,12 +233,12 @@ const SINGLE_FAULTS: readonly (readonly [name: string, text: string, fault: stri
   [
     "no role",
     location(""),
-    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, stub_status, page, pushstream_client, sluice_client, examples, root, alias, handler, revoke, proxy, presence_list, empty.",
+    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, stub_status, console, page, pushstream_client, sluice_client, examples, root, alias, handler, revoke, proxy, presence_list, empty.",
   ],
   [
     "role that is false",
     location("page = false"),
-    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, stub_status, page, pushstream_client, sluice_client, examples, root, alias, handler, revoke, proxy, presence_list, empty.",
+    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, stub_status, console, page, pushstream_client, sluice_client, examples, root, alias, handler, revoke, proxy, presence_list, empty.",
   ],
   [
     "two roles",
