@@ -56,7 +56,7 @@ import { subscribe, subscriberEndpoints } from "./subscribe/plugin.ts";
 import { type RefusedUpgrader, refuseSocket } from "./subscribe/refused-socket.ts";
 import { Room } from "./subscribe/room.ts";
 import { web } from "./web/plugin.ts";
-import { Webhooks } from "./webhooks/webhooks.ts";
+import { forgetWebhooks, Webhooks } from "./webhooks/webhooks.ts";
 
 export interface WorkerOptions {
   readonly config: Config;
@@ -145,7 +145,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const elsewhere = config.cluster ? new WebhookLease(config.cluster) : null;
   const webhooks = config.webhooks ? new Webhooks({ config: config.webhooks, store, slot, elsewhere }) : null;
   // Those of a configuration of before are forgotten.
-  if (webhooks === null) store.webhooks.configure([], false, Date.now());
+  if (webhooks === null) forgetWebhooks(store);
   const published = (): void => {
     fanout.published();
     disk?.settled();

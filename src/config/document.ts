@@ -127,7 +127,8 @@ class Walk {
     });
     this.#issuerNames = new Set(issuers.map(({ name }) => name));
     const webhooks = present(this.#tables(webhook, "webhook", (table, path) => this.#webhook(table, path)));
-    webhookIssues(webhooks).forEach((issues, i) => {
+    const isClustered = (main["cluster.engine"] ?? []).length > 0;
+    webhookIssues(webhooks, isClustered).forEach((issues, i) => {
       this.#issues(`webhook[${i}]`, issues);
     });
     const maps = present(this.#tables(map, "map", (table, path) => this.#map(table, path)));

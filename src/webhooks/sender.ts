@@ -51,6 +51,7 @@ export class Sender {
   #retryMs = 0;
   #tries = 0;
   #saidMs = Number.NEGATIVE_INFINITY;
+  #saidGapMs = Number.NEGATIVE_INFINITY;
   #positionSec = 0;
   #isLeaving = false;
   /** Another worker sends, or there is no such webhook. */
@@ -174,7 +175,7 @@ export class Sender {
     this.#moveTo(this.#batch);
     const state = this.#state;
     if (state.failingSec > 0) this.#sayAgain(state.failingSec);
-    if (gaps > 0) log("warn", "a webhook was told of a gap", { webhook: this.#options.hook.name });
+    if (gaps > 0) this.#sayGap();
     this.#state = {
       ...state,
       sentEvents: state.sentEvents + events,
@@ -188,6 +189,14 @@ export class Sender {
     this.#body = null;
     this.#batch.begin(lastId);
     this.#phase = "gathering";
+  }
+
+  #sayGap(): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#saidGapMs < SAY_AGAIN_MS) return;
+    this.#saidGapMs = nowMs;
+    const { hook } = this.#options;
+    log("warn", "events are lost to a webhook, which was told of the gap", { webhook: hook.name });
   }
 
   #failed({ status, why }: Delivery): void {

@@ -43,6 +43,12 @@ type Wants = (kind: string, channel: Uint8Array) => boolean;
 /** By name. */
 type Secrets = ReadonlyMap<string, Uint8Array>;
 
+/** There are none: what the store keeps for those of before is given back. Where another process has the lock, in a moment. */
+export function forgetWebhooks(store: Store): void {
+  if (!store.webhooks.configure([], false, Date.now()))
+    setTimeout(() => forgetWebhooks(store), TICK_MS).unref();
+}
+
 export class Webhooks {
   readonly #options: WebhooksOptions;
   readonly #interests: readonly Interest[];
