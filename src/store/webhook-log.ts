@@ -29,6 +29,15 @@ const encoder = new TextEncoder();
 /** Of the log; its number of messages is bounded by their bytes. */
 export const boundsOf = (maxBytes: number): InternalBounds => ({ maxMessages: 0xffffffff, maxBytes });
 
+const kinds = new Map<string, Uint8Array>();
+
+/** There are few. */
+function kindBytes(kind: string): Uint8Array {
+  const known = kinds.get(kind) ?? encoder.encode(kind);
+  kinds.set(kind, known);
+  return known;
+}
+
 export interface Noted {
   readonly kind: string;
   readonly channel: Uint8Array;
@@ -50,7 +59,7 @@ export function noteEvent(
   const message = {
     data: members,
     eventId: channel,
-    eventType: encoder.encode(kind),
+    eventType: kindBytes(kind),
   };
   const bounds = boundsOf(policy.webhooks.backlogBytes);
   const isIn =

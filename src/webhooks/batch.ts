@@ -11,7 +11,7 @@ import type { Message } from "../store/message-view.ts";
 import { FOUND, type Reader } from "../store/reader.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { pushJsonString } from "../wire/json-string.ts";
-import { binaryName, GAP, type Interest } from "./interest.ts";
+import { GAP, type Interest, latin1Of } from "./interest.ts";
 
 export interface BatchBounds {
   readonly events: number;
@@ -21,8 +21,6 @@ export interface BatchBounds {
 const TAIL = "]}";
 /** What is read and not wanted, in one go. */
 const MOST_STEPS = 4096;
-
-const decoder = new TextDecoder();
 
 export class Batch {
   readonly #writer = new ByteWriter();
@@ -93,8 +91,8 @@ export class Batch {
 
   /** False: it is full. What is not wanted always fits. */
   #take({ bytes, eventIdLength, dataOffset, dataLength, id }: Message): boolean {
-    const kind = decoder.decode(bytes.subarray(eventIdLength, dataOffset));
-    if (!this.#interest.wants(kind, binaryName(bytes.subarray(0, eventIdLength)))) return true;
+    const kind = latin1Of(bytes, eventIdLength, dataOffset);
+    if (!this.#interest.wantsOf(kind, bytes, eventIdLength)) return true;
     const isIn = this.#push(() => {
       const writer = this.#writer;
       writer.pushLatin1(`{"id":"${this.#life}-${id}","event":"${kind}",`);

@@ -2,20 +2,14 @@
 import type { Message } from "../store/message-view.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
 import { pushJsonString } from "../wire/json-string.ts";
-import { lifeOf, pushPosition } from "../wire/position.ts";
 import { isUtf8 } from "../wire/utf8.ts";
 
-export function pushPublished(
-  writer: ByteWriter,
-  message: Message,
-  name: Uint8Array,
-  epoch: number,
-  base: number,
-): void {
+/** `life`: of a position in this channel alone (wire/position.ts). */
+export function pushPublished(writer: ByteWriter, message: Message, life: string, base: number): void {
   const { bytes, eventIdLength, eventTypeLength, dataOffset, dataLength, byLength } = message;
   pushTime(writer, message.time);
   writer.pushLatin1(',"position":"');
-  pushPosition(writer, { life: lifeOf(epoch, [name]), positions: [base + message.id] });
+  writer.pushLatin1(`${life}-${base + message.id}`);
   writer.pushLatin1('"');
   if (byLength > 0) pushText(writer, "sub", bytes, dataOffset + dataLength, byLength);
   if (eventIdLength >= 0) pushText(writer, "event_id", bytes, 0, eventIdLength);

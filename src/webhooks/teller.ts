@@ -12,6 +12,7 @@ import { RingEntry } from "../store/ring.ts";
 import type { Store } from "../store/store.ts";
 import type { Noted } from "../store/webhook-store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
+import { lifeOf } from "../wire/position.ts";
 import { GAP } from "./interest.ts";
 import { pushDeleted, pushPublished } from "./members.ts";
 
@@ -28,6 +29,9 @@ const MOST_KNOWN = 8192;
 interface Known {
   readonly incarnation: number;
   readonly name: Uint8Array;
+  /** Of positions in it; `epoch` is that of the store, which a cluster may change. */
+  readonly life: string;
+  readonly epoch: number;
   /** What is to be told of it. */
   readonly published: boolean;
   readonly deleted: boolean;
@@ -111,10 +115,9 @@ export class Teller {
     if (deleted) this.#note("deleted", name);
   }
 
-  #notePublished(index: number, { name }: Known): void {
-    const { store } = this.#options;
+  #notePublished(index: number, { name, life }: Known): void {
     this.#writer.reset();
-    pushPublished(this.#writer, this.#message, name, store.epoch, store.base(index));
+    pushPublished(this.#writer, this.#message, life, this.#options.store.base(index));
     this.#note("published", name, this.#message.time);
   }
 
@@ -135,14 +138,16 @@ export class Teller {
   /** null: its record is another's, or it is internal. */
   #channel(index: number, incarnation: number): Known | null {
     const known = this.#known.get(index);
-    if (known?.incarnation === incarnation) return known;
     const { store, wants } = this.#options;
+    if (known?.incarnation === incarnation && known.epoch === store.epoch) return known;
     const name = store.webhooks.nameOf(index, incarnation);
     if (name === null) return null;
     if (this.#known.size >= MOST_KNOWN) this.#known.clear();
     const found = {
       incarnation,
       name,
+      life: lifeOf(store.epoch, [name]),
+      epoch: store.epoch,
       published: wants("published", name),
       deleted: wants("deleted", name),
     };
