@@ -15,6 +15,7 @@ import { measuredBuild, releaseBinary, sluice } from "./peers/sluice.ts";
 import { DOORS, type Door } from "./peers/sluice-config.ts";
 import { FULL, type Plan, QUICK } from "./plan.ts";
 import { type Measured, machine, type Results, report, writeInto } from "./report.ts";
+import { batchRows } from "./rows/batches.ts";
 import { connectsRow } from "./rows/connects.ts";
 import { crossRow } from "./rows/cross.ts";
 import { deliveryRows } from "./rows/delivery.ts";
@@ -54,6 +55,7 @@ const ROWS: readonly Row[] = [
   startupRow,
   filesRow,
   ...handlerRows,
+  ...batchRows,
 ];
 
 const { values } = parseArgs({
