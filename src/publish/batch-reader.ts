@@ -16,6 +16,9 @@ export interface RawLine {
 }
 
 const LINE_END = 0x0a;
+const BLANK = /^[ \t\r]*$/;
+/** Bodies as long as this are decoded line by line: all at once they would hold up the others. */
+const MOST_AT_ONCE = 1024 * 1024;
 /** A byte order mark is a character, and JSON has none in front. */
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -23,6 +26,26 @@ export const linesOf = (body: Uint8Array, form: Form): Generator<RawLine, void, 
   form === "json" ? jsonLines(body) : packedLines(body);
 
 function* jsonLines(body: Uint8Array): Generator<RawLine, void, undefined> {
+  const whole = body.length > MOST_AT_ONCE ? null : textOf(body);
+  if (whole !== null) yield* textLines(whole);
+  else yield* byteLines(body);
+}
+
+/** All of it is UTF-8, as nearly always: to decode it in one go takes a fifth of the time. */
+function* textLines(body: string): Generator<RawLine, void, undefined> {
+  let number = 0;
+  for (let start = 0; start < body.length; ) {
+    const found = body.indexOf("\n", start);
+    const end = found < 0 ? body.length : found;
+    const line = body.slice(start, end);
+    number++;
+    if (!BLANK.test(line)) yield { number, fields: fieldsOf(line), dataOf: jsonData };
+    start = end + 1;
+  }
+}
+
+/** Somewhere there is a line that is not, and the others are what they are. */
+function* byteLines(body: Uint8Array): Generator<RawLine, void, undefined> {
   let number = 0;
   for (let start = 0; start < body.length; ) {
     const found = body.indexOf(LINE_END, start);
@@ -51,14 +74,21 @@ function* packedLines(body: Uint8Array): Generator<RawLine, void, undefined> {
   }
 }
 
-/** Anything that JSON.parse throws is a fault of the line: a nesting too deep for it, too. */
 function jsonFields(line: Uint8Array): Fields | Fault {
-  let text: string;
+  const text = textOf(line);
+  return text === null ? lineFault("It is not UTF-8.") : fieldsOf(text);
+}
+
+function textOf(bytes: Uint8Array): string | null {
   try {
-    text = decoder.decode(line);
+    return decoder.decode(bytes);
   } catch {
-    return lineFault("It is not UTF-8.");
+    return null;
   }
+}
+
+/** Anything that JSON.parse throws is a fault of the line: a nesting too deep for it, too. */
+function fieldsOf(text: string): Fields | Fault {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;

@@ -15,7 +15,7 @@ import { type Form, linesOf } from "./batch-reader.ts";
 import { readBody } from "./body.ts";
 import { keyWith } from "./idempotency.ts";
 import type { Ingest } from "./ingest.ts";
-import { encoded, encodedAll, type Result, Results, resultOfFault } from "./own-form.ts";
+import { encoded, encodedAll, type LineOutcome, Results, resultOfFault } from "./own-form.ts";
 import { type Place, placesOf, putAll } from "./put.ts";
 import type { Replies } from "./replies.ts";
 
@@ -96,8 +96,8 @@ export class BatchPublishing {
     if (!Array.isArray(lines)) return this.#refuse(lines, headers, form);
     const refusal = this.#notGranted(lines, this.#hooks?.lease(located) ?? null);
     if (refusal !== null) return this.#refuse(refusal, headers, form);
-    const results = await this.#publish(located, lines);
-    return this.#replies.onDisk(this.#answer(located, headers, form, results), headers);
+    const outcomes = await this.#publish(located, lines);
+    return this.#replies.onDisk(this.#answer(located, headers, form, outcomes), headers);
   }
 
   async #read(body: Uint8Array, form: Form): Promise<Line[] | Refused> {
@@ -134,14 +134,14 @@ export class BatchPublishing {
     return faulty > 0 ? { faults, faulty, lines: lines.length } : null;
   }
 
-  async #publish(located: LocatedRequest, lines: readonly Line[]): Promise<Result[]> {
+  async #publish(located: LocatedRequest, lines: readonly Line[]): Promise<readonly LineOutcome[]> {
     const { user } = located;
     const judge = this.#hooks?.judge(located) ?? null;
     const judged =
       judge === null ? lines.map((line) => this.#places(line, user)) : await this.#judged(judge, lines, user);
     const places = judged.flatMap((each) => ("status" in each ? [] : each));
     await putAll(this.#ingest, places, located, this.#ingest.quota?.of(located.peer) ?? "yes");
-    return judged.map((each) => ("status" in each ? resultOfFault(each) : this.#results.of(each)));
+    return judged;
   }
 
   #places(
@@ -170,9 +170,9 @@ export class BatchPublishing {
     );
   }
 
-  #answer(located: LocatedRequest, headers: HeaderSet, form: Form, results: readonly Result[]): Answer {
+  #answer(located: LocatedRequest, headers: HeaderSet, form: Form, outcomes: readonly LineOutcome[]): Answer {
     const init = headers.ofType(TYPE_OF[form]);
-    const body = encodedAll(form, results);
+    const body = encodedAll(form, this.#results, outcomes);
     return located.isDirect ? new SharedAnswer(init, body) : new Response(body, init);
   }
 

@@ -32,10 +32,38 @@ export function encoded(form: OwnForm, map: Result): Uint8Array<ArrayBuffer> {
   return form === "json" ? encoder.encode(`${JSON.stringify(map)}\n`) : new Uint8Array(packMap(map));
 }
 
-/** One behind the other. */
-export function encodedAll(form: OwnForm, results: readonly Result[]): Uint8Array<ArrayBuffer> {
-  if (form === "json") return encoder.encode(results.map((result) => `${JSON.stringify(result)}\n`).join(""));
-  return new Uint8Array(Buffer.concat(results.map(packMap)));
+/** What became of a line of a batch: it got as far as the store, or not. */
+export type LineOutcome = readonly Place[] | Fault;
+
+/** One behind the other, as lines of JSON. */
+function lines(results: Results, outcomes: readonly LineOutcome[]): string {
+  let text = "";
+  for (const outcome of outcomes) {
+    const [only, second] = "status" in outcome ? [] : outcome;
+    // Nearly all of them.
+    if (
+      only !== undefined &&
+      second === undefined &&
+      only.position > 0 &&
+      only.refusal === null &&
+      !only.isDuplicate
+    )
+      text += `{"position":"${results.position(only)}"}\n`;
+    else text += `${JSON.stringify(resultOf(results, outcome))}\n`;
+  }
+  return text;
+}
+
+const resultOf = (results: Results, outcome: LineOutcome): Result =>
+  "status" in outcome ? resultOfFault(outcome) : results.of(outcome);
+
+export function encodedAll(
+  form: OwnForm,
+  results: Results,
+  outcomes: readonly LineOutcome[],
+): Uint8Array<ArrayBuffer> {
+  if (form === "json") return encoder.encode(lines(results, outcomes));
+  return new Uint8Array(Buffer.concat(outcomes.map((outcome) => packMap(resultOf(results, outcome)))));
 }
 
 export const resultOfFault = ({ status, code, explain }: Fault): Result => ({ status, code, explain });
@@ -47,6 +75,8 @@ export class Results {
   /** What the positions of a channel count, by its name; of the epoch. */
   readonly #lives = new Map<string, string>();
   #epoch = -1;
+  #lastName: Uint8Array | null = null;
+  #lastLife = "";
 
   constructor(store: Store) {
     this.#store = store;
@@ -77,11 +107,14 @@ export class Results {
 
   #lifeOf(name: Uint8Array): string {
     const { epoch } = this.#store;
+    if (name === this.#lastName && epoch === this.#epoch) return this.#lastLife;
     if (epoch !== this.#epoch || this.#lives.size >= MOST_LIVES) this.#lives.clear();
     this.#epoch = epoch;
     const key = Buffer.from(name.buffer, name.byteOffset, name.length).toString("latin1");
     const known = this.#lives.get(key) ?? lifeOf(epoch, [name]);
     this.#lives.set(key, known);
+    this.#lastName = name;
+    this.#lastLife = known;
     return known;
   }
 }

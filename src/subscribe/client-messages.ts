@@ -223,7 +223,7 @@ export class ClientMessages {
 
   #published({ refusal, where, onDisk }: Published, ref: Ref): void {
     if (refusal !== null) this.#notPublished(refusal, ref);
-    else if (ref !== null && onDisk === null) this.#answer({ kind: "published", ref, ...where });
+    else if (ref !== null && onDisk === null) this.#told(where, ref);
     else if (ref !== null) void this.#publishedOnDisk(onDisk, where, ref);
   }
 
@@ -234,6 +234,14 @@ export class ClientMessages {
     ref: Ref,
   ): Promise<void> {
     if ((await onDisk) === false) this.#notPublished(Refusals.internal, ref);
+    else this.#told(where, ref);
+  }
+
+  /** Most of what is said here: without making an object to make text of. */
+  #told(where: Published["where"], ref: Ref): void {
+    const { position } = where;
+    if (this.#speaker.protocol === "json" && typeof ref === "number" && isAlone(where))
+      this.#speaker.say(`{"kind":"published","ref":${ref},"position":"${position}"}`);
     else this.#answer({ kind: "published", ref, ...where });
   }
 
@@ -274,6 +282,10 @@ export const isAmong = (
   only: Publishing["only"],
   standing: readonly { readonly name: Uint8Array }[],
 ): boolean => only === null || only.every((name) => standing.some((each) => isSame(each.name, name)));
+
+/** One position, which needs no quoting, and nothing else. */
+const isAlone = ({ position, duplicate }: Published["where"]): boolean =>
+  typeof position === "string" && duplicate === undefined;
 
 /** As bytes; a text of n units has n to 3n of them. */
 const isLonger = (message: string | Uint8Array, bytes: number): boolean =>
