@@ -108,7 +108,8 @@ export function cutTail(
   const counted = last === 0 ? 0 : missedBetween(arena, index, last, lastId);
   const lost = Math.max(dropped, Number.isFinite(counted) ? counted : 0);
   markLoss(u32, record);
-  const to = Math.max(base, lastId);
+  // Above everybody who stands there, or he is not told.
+  const to = Math.max(base, lastId + 1);
   // Nothing of it is left that could say where history ends: no place in it is certain.
   if (last === 0) raiseFloor(arena, record, to);
   else pushJump(arena, record, last, to);

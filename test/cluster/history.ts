@@ -46,7 +46,7 @@ export function faultsOf(
 }
 
 /** (a) Each saw, between two gaps, a part of one history, without a hole. */
-function orderFaults({ channel, seen }: Reader, histories: readonly History[]): string[] {
+function orderFaults({ title, channel, seen }: Reader, histories: readonly History[]): string[] {
   const final = new Set(histories.at(-1)?.get(channel));
   const runs: string[][] = [[]];
   for (const one of seen) {
@@ -59,7 +59,7 @@ function orderFaults({ channel, seen }: Reader, histories: readonly History[]): 
     )
     .map(
       (run) =>
-        `${channel}: ${run.slice(0, 4).join(" ")} … ${run.slice(-4).join(" ")} (${run.length}) is no part of a history`,
+        `${title}: ${run.slice(0, 4).join(" ")} … ${run.slice(-4).join(" ")} (${run.length}) is no part of a history`,
     );
 }
 
@@ -76,21 +76,25 @@ function isPart(run: readonly string[], all: readonly string[], final: ReadonlyS
 }
 
 /** (b) */
-function twiceFaults({ channel, texts }: Reader): string[] {
+function twiceFaults({ title, texts }: Reader): string[] {
   return texts
     .filter((text, at) => texts.indexOf(text) !== at)
-    .map((text) => `${channel}: ${text} was seen twice`);
+    .map((text) => `${title}: ${text} was seen twice`);
 }
 
 /** (c) What was taken and is in no history any more: whoever saw it was told afterwards. */
-function tailFaults({ channel, seen }: Reader, published: readonly Published[], final: History): string[] {
+function tailFaults(
+  { title, channel, seen }: Reader,
+  published: readonly Published[],
+  final: History,
+): string[] {
   const there = new Set(final.get(channel));
   return seen.flatMap((one, at) => {
     if (one.kind !== "message" || there.has(one.text)) return [];
     if (!published.some(({ text }) => text === one.text))
-      return [`${channel}: ${one.text} was never published`];
+      return [`${title}: ${one.text} was never published`];
     const isTold = seen.slice(at + 1).some(({ kind }) => kind === "gap");
-    return isTold ? [] : [`${channel}: ${one.text} was lost, and who saw it was not told`];
+    return isTold ? [] : [`${title}: ${one.text} was lost, and who saw it was not told`];
   });
 }
 
@@ -105,5 +109,5 @@ function lostFaults({ channel, text }: Published, readers: readonly Reader[], fi
   if (!(final.get(channel) ?? []).includes(text)) return [];
   return readers
     .filter((reader) => reader.channel === channel && !reader.texts.includes(text) && reader.gaps === 0)
-    .map(() => `${channel}: ${text} is in the history, and was not given to all`);
+    .map(({ title }) => `${title}: ${text} is in the history, and was not given to all`);
 }

@@ -3,6 +3,7 @@ import { layout, type RunningServer, startServer, until } from "../binary/runnin
 import { Engine, Wire } from "./engine.ts";
 import { faultsOf, type History, type Outcome, type Published, readHistory } from "./history.ts";
 import { Reader } from "./reader.ts";
+import { EventSource, LongPoll, Socket, Stream, type Transport } from "./transports.ts";
 
 export const CHANNELS = ["red", "green", "blue"] as const;
 
@@ -18,7 +19,25 @@ ${cluster}
 size = "4MiB"
 message_ttl = "10m"`,
     { ev: 'event_ids = "auto"' },
-  );
+  ) + LINES;
+
+/** For readers of streams and long polls (transports.ts). */
+const LINES = `
+[[location]]
+match = "~ ^/lines/(.*)$"
+subscriber = "streaming"
+channels_path = "$1"
+message_template = "~time~|~tag~|~text~\\n"
+[[location]]
+match = "~ ^/lp-lines/(.*)$"
+subscriber = "long-polling"
+channels_path = "$1"
+message_template = "~text~\\n"
+`;
+
+const TRANSPORTS = [() => new EventSource(), () => new Socket(), () => new Stream(), () => new LongPoll()];
+const transport = (at: number): Transport =>
+  (TRANSPORTS[at % TRANSPORTS.length] ?? (() => new EventSource()))();
 
 export class World {
   engine: Engine;
@@ -60,10 +79,14 @@ export class World {
     return node;
   }
 
-  /** One reader for each channel on each node. */
+  /** One reader for each channel on each node, every transport among those of each channel and each node. */
   async read(): Promise<void> {
-    for (const channel of CHANNELS)
-      for (const node of this.nodes) this.readers.push(await new Reader(channel, node).start());
+    for (const [at, channel] of CHANNELS.entries())
+      for (const [place, node] of this.nodes.entries())
+        this.readers.push(await new Reader(channel, node, transport(at + place)).start());
+    // The fourth of them for each channel.
+    for (const [at, channel] of CHANNELS.entries())
+      this.readers.push(await new Reader(channel, this.node(at), transport(at + this.nodes.length)).start());
   }
 
   /** Publishes once; what the publisher is told. */
