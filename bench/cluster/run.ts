@@ -58,7 +58,7 @@ async function bareScript(engine: Engine, seconds: number): Promise<number> {
     const keys = ["{bare}meta", "{bare}log", "{bare}nodes", `{bare}c:${at}`];
     while (performance.now() < until) {
       await redis.callBuffer("EVALSHA", [
-        ...[sha, "4", ...keys, "m", "run", "0", "0", "0", "0", "1", "1", "who", "3600000", "300"],
+        ...[sha, "4", ...keys, "m", "run", "0", "0", "0", "0 0", "1", "1", "who", "3600000", "300"],
         ...[`bench-${at}`, "s", data, "", "", "1", ""],
       ]);
       done++;

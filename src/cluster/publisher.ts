@@ -148,8 +148,9 @@ export class Publisher {
     const { keys, replica, shard, epoch, config, who, kept } = this.#options;
     const { term, top, published } = replica.shard(shard);
     const { runId } = session.server;
-    const numbers = [term, top, published, replica.clock.sec, epoch(), config.shards].map(String);
-    const context = { keys: [keys.meta, keys.log, keys.nodes], known: [runId, ...numbers, who], kept };
+    const { sec, tag } = replica.clock;
+    const known = [runId, term, top, published, `${sec} ${tag}`, epoch(), config.shards, who].map(String);
+    const context = { keys: [keys.meta, keys.log, keys.nodes], known, kept };
     for (const call of callsOf(requests)) this.#call(session, call, [sha, ...wordsOf(call, context)]);
     this.#replicas?.wait(session.redis).finally(() => {
       if (this.#leaving.length > 0) this.#writeLater(session);

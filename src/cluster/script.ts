@@ -3,7 +3,7 @@
  * engine. Called with EVALSHA by engine-connection.ts. Numbers leave Lua as text of all their digits: they have up to 16, and Lua would round.
  *
  *   KEYS  meta, log, nodes, then a counter for each channel, then one for each message with an idempotency key
- *   ARGV  kind, run, known term, top, total, second, epoch, shards, who, then what the kind wants:
+ *   ARGV  kind, run, known term, top, total, second and tag, epoch, shards, who, then what the kind wants:
  *
  *   m  retention, window, then up to MOST_MESSAGES times: channel, flags, data, event id, event type, request, hash of what came with its key ('': none)
  *   others  request, …
@@ -23,6 +23,9 @@ export const START_MS = 1735689600000; // 2025-01-01, where positions begin to c
 export const POSITIONS_A_MS = 1024;
 /** Where the clock is behind: so far above the highest position that is known. */
 export const GUARD = 1048576;
+
+/** More than an engine takes messages in a second. */
+export const TAGS_A_SECOND = 100000;
 
 /** Where the messages of a call begin in ARGV, and how many words each has. */
 export const MESSAGES_FROM = 12;
@@ -56,7 +59,12 @@ if found[1] ~= ARGV[2] or tonumber(ARGV[3]) > term or tonumber(ARGV[4]) > top th
   local previous, fork, at = term, n, text(sec) .. ' ' .. text(tag)
   top = math.max(top, tonumber(ARGV[4]))
   total = math.max(total, tonumber(ARGV[5]))
-  if tonumber(ARGV[6]) > sec then sec, tag = tonumber(ARGV[6]), 1000000 end
+  local knownSec, knownTag = string.match(ARGV[6], '(%d+) (%d+)')
+  -- Above every tag that was given out in this second, also by an engine of which nobody knows all: it took less than ${TAGS_A_SECOND} then.
+  if second > sec then sec, tag = second, 0 end
+  tag = math.max(tag, ${TAGS_A_SECOND} + math.floor(tonumber(time[2]) / 2))
+  if tonumber(knownSec) > sec then sec, tag = tonumber(knownSec), 0 end
+  if tonumber(knownSec) == sec then tag = math.max(tag, tonumber(knownTag) + ${TAGS_A_SECOND}) end
   term = math.max(second * 1000000 + tonumber(time[2]), term + 1, tonumber(ARGV[3]) + 1)
   if clock > top then base = clock else base = top + ${GUARD} end
   top = base

@@ -18,6 +18,7 @@ import type { Missing } from "../wire/gap-field.ts";
 import { parseHttpDate } from "../wire/http-date.ts";
 import { lifeOf, type Position, parsePosition, parseTag } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
+import { isAhead, whenRead } from "./ahead.ts";
 import { askedAt } from "./own-positions.ts";
 import { EventIdSearch, type Search } from "./search.ts";
 
@@ -103,11 +104,17 @@ export class Backlog {
   }
 
   /**
-   * Does the searches that `start` needs for these seats. A promise only when one has many messages to look at. `exact` as in
-   * `start`. Nothing is found for good: a message that comes meanwhile is newer than what was asked for.
+   * Does the searches that `start` needs for these seats. A promise only when one has many messages to look at, or when this node has not read
+   * what the position is of (ahead.ts). `exact` as in `start`. Nothing is found for good: a message that comes meanwhile is newer than what was asked for.
    */
   find(seats: readonly Seat[], asked: Asked, exact: boolean): Asked | Promise<Asked> {
     if (asked.each !== undefined) return this.#findEach(seats, asked, exact);
+    if (asked.token === null && isAhead(this.#store, asked))
+      return whenRead(this.#store, asked).then(() => this.#found(seats, asked, exact));
+    return this.#found(seats, asked, exact);
+  }
+
+  #found(seats: readonly Seat[], asked: Asked, exact: boolean): Asked | Promise<Asked> {
     const known = this.#known(seats, asked);
     let found: Map<number, Found> | null = null;
     let isOver = true;

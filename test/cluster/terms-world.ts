@@ -135,6 +135,7 @@ interface Knowledge {
   readonly top: number;
   readonly published: number;
   readonly sec: number;
+  readonly tag: number;
   readonly epoch: number;
 }
 
@@ -216,7 +217,7 @@ export class TermsWorld {
     const node = this.#node();
     await node.look(this.#redis);
     const { replica } = node;
-    const known = { ...replica.shard(0), sec: replica.clock.sec, epoch: replica.joinedEpoch };
+    const known = { ...replica.shard(0), ...replica.clock, epoch: replica.joinedEpoch };
     await this.#write(at, channel, known);
   }
 
@@ -229,7 +230,16 @@ export class TermsWorld {
       this.#script,
       "4",
       ...[KEYS.meta, KEYS.log, KEYS.nodes, KEYS.counter(channel).toString()],
-      ...["m", this.#run, known.term, known.top, known.published, known.sec, known.epoch, 1].map(String),
+      ...[
+        "m",
+        this.#run,
+        known.term,
+        known.top,
+        known.published,
+        `${known.sec} ${known.tag}`,
+        known.epoch,
+        1,
+      ].map(String),
       ...["who", "3600000", "300", channel.toString(), "s", text, "", "", String(this.publishes), ""],
     )) as string[];
     const position = Number(answer[2]);
@@ -287,7 +297,7 @@ export class TermsWorld {
   async #isMetByNobody(): Promise<void> {
     const epoch = FIRST_EPOCH + ++this.strangers;
     await this.#redis.call("HSET", KEYS.meta, "epoch", String(epoch), "shards", "1");
-    const nothing = { term: 0, top: 0, published: 0, sec: 0, epoch };
+    const nothing = { term: 0, top: 0, published: 0, sec: 0, tag: 0, epoch };
     for (let count = Math.floor(this.#random() * 4); count > 0; count--) {
       const at = Math.floor(this.#random() * CHANNELS.length);
       await this.#write(at, CHANNELS[at] ?? Buffer.alloc(0), nothing);

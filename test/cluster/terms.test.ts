@@ -6,12 +6,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { APPEND } from "../../src/cluster/script.ts";
 import { configureLog } from "../../src/log.ts";
+import { ChannelRef } from "../../src/store/channel-ref.ts";
+import { Message } from "../../src/store/message-view.ts";
+import { FOUND } from "../../src/store/reader.ts";
 import { Engine, hasRedis } from "./engine.ts";
-import { TermsWorld } from "./terms-world.ts";
+import { CHANNELS, TermsWorld } from "./terms-world.ts";
 
 const RUNS = Number(process.env["FUZZ_RUNS"] ?? 12);
 const STEPS = 400;
 let engine: Engine;
+const ref = new ChannelRef();
 
 /** mulberry32. */
 function randomOf(seed: number): () => number {
@@ -110,6 +114,27 @@ describe.if(hasRedis)("terms and forks", () => {
     },
     60_000,
   );
+
+  test("who comes with time and tag of a message that a node has not read yet is not given it again", async () => {
+    if (engine.redis === null) throw new Error("the engine does not run");
+    const world = new TermsWorld(engine.redis, randomOf(1), 2);
+    const [ahead, behind] = world.nodes;
+    const [name] = CHANNELS;
+    if (ahead === undefined || behind === undefined || name === undefined) throw new Error("there are two");
+    await world.begin();
+    await world.publish(0);
+    while (await ahead.read(engine.redis, 100));
+    const message = new Message();
+    expect(ahead.store.reader(ahead.store.find(name, ref), ref.incarnation, 0).next(message)).toBe(FOUND);
+    const { time, tag, id } = message;
+    const index = behind.store.open(name, 1, ref);
+    const seat = { index, incarnation: ref.incarnation, name, backtrack: 0 };
+    const asked = behind.backlog.find([seat], { time, tag, eventId: null, token: null }, false);
+    expect(asked).toBeInstanceOf(Promise);
+    while (await behind.read(engine.redis, 100));
+    expect(behind.backlog.start(seat, 0, await asked, false)).toMatchObject({ afterId: id, unknown: false });
+    world.end();
+  });
 
   test("control: where entries that are read again are applied again, the judgement fails", async () => {
     expect((await run(1, { isNaive: true })).faults.join("\n")).toMatch(/was seen twice/);
