@@ -7,6 +7,8 @@
  */
 import { contentSecurityPolicy, documentHeaders, type Page, sourceHash } from "./document.ts";
 import addressJs from "./examples/address.js" with { type: "text" };
+import answerHtml from "./examples/answer.html" with { type: "text" };
+import answerJs from "./examples/answer.js" with { type: "text" };
 import chatHtml from "./examples/chat.html" with { type: "text" };
 import chatJs from "./examples/chat.js" with { type: "text" };
 import dashboardHtml from "./examples/dashboard.html" with { type: "text" };
@@ -28,6 +30,8 @@ import longPollingJs from "./examples/long-polling.js" with { type: "text" };
 import motionJpegHtml from "./examples/motion-jpeg.html" with { type: "text" };
 import motionJpegJs from "./examples/motion-jpeg.js" with { type: "text" };
 import shell from "./examples/shell.html" with { type: "text" };
+import uploadHtml from "./examples/upload.html" with { type: "text" };
+import uploadJs from "./examples/upload.js" with { type: "text" };
 
 interface Example {
   /** Last part of its path. */
@@ -58,6 +62,24 @@ const EXAMPLES: readonly Example[] = [
     demo: echoHtml,
     script: echoJs,
     shell: "websocat '{socketOrigin}/examples/echo/socket'",
+  },
+  {
+    name: "answer",
+    title: "An answer that survives a reload",
+    summary:
+      "A handler makes an answer token by token, as language models do. Reload, close the tab, restart a worker: nothing of it is lost.",
+    demo: answerHtml,
+    script: answerJs,
+    shell:
+      "curl -N '{origin}/examples/answer/stream/mine'\ncurl -X DELETE '{origin}/examples/answer/stream/mine'",
+  },
+  {
+    name: "upload",
+    title: "An upload with progress",
+    summary: "A handler reads a file as it comes, and tells a channel how far it is: any page may watch.",
+    demo: uploadHtml,
+    script: uploadJs,
+    shell: "head -c 5000000 /dev/urandom | curl -T - -X POST '{origin}/examples/upload/file?name=mine'",
   },
   {
     name: "event-source",

@@ -61,7 +61,7 @@ describe.skipIf(!hasBrowser)("example pages (Chromium)", () => {
     await open("");
     await picture("index");
     const links = await page.locator(".index a").evaluateAll((all) => all.map((a) => a.getAttribute("href")));
-    expect(links.length).toBe(9);
+    expect(links.length).toBe(11);
     for (const link of links) {
       await page.goto(new URL(link ?? "", `${server.url}/examples/`).href, { waitUntil: "domcontentloaded" });
       expect(await page.locator("pre.source").textContent()).toContain("<script>");
