@@ -45,6 +45,6 @@ test("a name that is none of ours is a fault that lists them", () => {
   const folder = folderWith({ "c.toml": '[[location]]\nmatch = "/"\nhandler = "sluice:nothing"' });
   const outcome = loadCheckedConfig({ file: `${folder}/c.toml` });
   expect(outcome.ok ? [] : outcome.faults.map(formatFault).join("\n")).toContain(
-    "there is no such handler of ours; there are sluice:echo, sluice:lines.",
+    "there is no such handler of ours; there are sluice:answer, sluice:echo, sluice:lines, sluice:upload.",
   );
 });

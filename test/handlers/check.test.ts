@@ -78,10 +78,7 @@ test.each([
   ],
   ['handler = ""', "path must name a file."],
   ['handler = "good.ts"\npage = true', "location has two roles (page, handler), it can have one."],
-  [
-    'page = true\nauthorize = "guard.ts"',
-    "authorize is for a location with publisher, subscriber,",
-  ],
+  ['page = true\nauthorize = "guard.ts"', "authorize is for a location with publisher, subscriber,"],
   ['root = "/tmp"\nhooks = "hooks.ts"', "hooks is for a location with publisher, subscriber."],
   ['handler = "good.ts"\nhandler_timeout = "0"', "handler_timeout"],
 ])("fault: %s", (location, sentence) => {
