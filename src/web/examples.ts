@@ -76,7 +76,8 @@ const EXAMPLES: readonly Example[] = [
   {
     name: "upload",
     title: "An upload with progress",
-    summary: "A handler reads a file as it comes, and tells a channel how far it is: any page may watch.",
+    summary:
+      "A handler reads a file as it comes, and tells a channel how far it is. Whoever knows its name may watch.",
     demo: uploadHtml,
     script: uploadJs,
     shell: "head -c 5000000 /dev/urandom | curl -T - -X POST '{origin}/examples/upload/file?name=mine'",
