@@ -65,6 +65,7 @@ export class Sluice implements api.Sluice {
     listener?: (message: api.Message) => void,
   ): Subscription {
     if (typeof options === "function") return this.subscribe(name, {}, options);
+    if (this.state === "closed") throw new SluiceError("the client is closed", 0);
     if (!name || name.includes("/")) throw new SluiceError("a channel has a name, without a slash", 0);
     let channel = this.#channels.get(name);
     if (!channel) {
@@ -226,6 +227,7 @@ export class Sluice implements api.Sluice {
   }
 
   #keep({ name, position }: Channel): void {
-    this.#options.storage?.setItem(this.#key(name), position);
+    // A full storage is told as what a listener throws.
+    call((text) => this.#options.storage?.setItem(this.#key(name), text), position);
   }
 }

@@ -16,6 +16,9 @@ const HELLO_MS = 10_000;
 /** Where a token cannot be had for the moment, and the one before is still good. */
 const TOKEN_AGAIN_MS = 5_000;
 const MOST_UNAUTHORIZED = 3;
+const RECOVERED_MS = 5_000;
+/** docs/errors.md: `too_many_channels_in_request`. */
+const TOO_MANY = /^Too many channels/;
 /** Close codes of a grant that is over (docs/errors.md). */
 const GRANT_CODES: readonly unknown[] = [4001, 4003];
 const NO_LOCATION: readonly unknown[] = [404, 405, 426];
@@ -47,6 +50,7 @@ export class Link {
   #turn = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #tries = 0;
+  #openedMs = 0;
   #unauthorized = 0;
   readonly #answers = new Map<number, (answer: Frame | null) => void>();
   #ref = 0;
@@ -85,16 +89,30 @@ export class Link {
     const turn = ++this.#turn;
     const isLate = (): boolean => turn !== this.#turn;
     this.#tell("connecting", "");
-    try {
-      const token = await this.token.get();
+    const token = await this.#tokenOr((error) => {
       if (isLate()) return;
+      this.#tries++;
+      this.#wait({ reason: `no token: ${error}` });
+    });
+    if (token === null || isLate()) return;
+    try {
       this.#timer = setTimeout(() => this.#ended({ reason: "no answer" }), HELLO_MS);
       this.#pipe = this.#pipeOf(this.#owner.carry(), token, {
         frame: (frame) => isLate() || this.#frame(frame),
         end: (end) => isLate() || this.#ended(end),
       });
     } catch (error) {
-      if (!isLate()) this.#ended({ reason: String(error) });
+      this.#ended({ reason: String(error) });
+    }
+  }
+
+  /** null: the page's function has failed, and that was told. */
+  async #tokenOr(failed: (error: unknown) => void): Promise<string | null> {
+    try {
+      return await this.token.get();
+    } catch (error) {
+      failed(error);
+      return null;
     }
   }
 
@@ -161,6 +179,8 @@ export class Link {
     const { status = 0, code } = end;
     const wasOpen = this.state === "open";
     const carried = this.#drop();
+    // One that is taken and dropped at once is no recovery.
+    if (wasOpen) this.#tries = Date.now() - this.#openedMs > RECOVERED_MS ? 0 : this.#tries + 1;
     if (status === 401 || GRANT_CODES.includes(code)) this.#refusedToken(carried, end);
     else if (!mayPass(end) && !(NO_LOCATION.includes(status) && !this.transports.failed()))
       void this.#isolate(carried, end);
@@ -176,28 +196,30 @@ export class Link {
       this.#unauthorized = 0;
       this.#tell("idle", end.reason);
       for (const channel of channels) this.#owner.refused(channel, end);
-    } else if (this.#unauthorized === 1) void this.open();
+    } else if (this.#unauthorized === 1 && this.#tries === 0) void this.open();
     else this.#wait({ reason: end.reason });
   }
 
-  /** Refused, for one of its channels perhaps: which one, each by itself will tell. */
+  /** Refused, for one of its channels perhaps: which one, each by itself will tell. Where there are too many, the newest goes. */
   async #isolate(channels: readonly Channel[], end: End): Promise<void> {
     const turn = ++this.#turn;
+    const isOne = channels.length === 1 || TOO_MANY.test(end.reason);
     let refused = 0;
-    for (const channel of channels) {
-      const its = channels.length === 1 ? end : await this.#probe(channel);
+    for (const channel of isOne ? channels.slice(-1) : channels) {
+      const its = isOne ? end : await this.#probe(channel);
       if (turn !== this.#turn) return;
       if (its === null || mayPass(its)) continue;
       refused++;
       this.#owner.refused(channel, its);
     }
-    if (refused < channels.length && refused > 0) void this.open();
-    else if (refused === 0) this.#wait({ reason: end.reason });
-    else this.#tell("idle", end.reason);
+    if (refused === channels.length) this.#tell("idle", end.reason);
+    else if (refused > 0) void this.open();
+    else this.#wait({ reason: end.reason });
   }
 
   async #probe(channel: Channel): Promise<End | null> {
-    const token = await this.token.get();
+    const token = await this.#tokenOr(() => undefined);
+    if (token === null) return null;
     return await new Promise((resolve) => {
       const pipe = this.#pipeOf([channel], token, {
         frame: () => {
@@ -238,7 +260,8 @@ export class Link {
 
   #opened(): void {
     clearTimeout(this.#timer);
-    this.#tries = this.#unauthorized = 0;
+    this.#openedMs = Date.now();
+    this.#unauthorized = 0;
     this.transports.worked();
     this.#tell("open", "");
     this.#owner.opened();

@@ -68,12 +68,34 @@ const LEAST_POLL_MS = 500;
 export const openPipe = (request: PipeRequest, listener: Listener): Pipe =>
   request.kind === "websocket" ? openSocket(request, listener) : openAnswers(request, listener);
 
+const NO_FRAME = "what came is no frame";
+
+function frameOf(text: string): Frame | null {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
 function openSocket({ url, token }: PipeRequest, { frame, end }: Listener): Pipe {
   const socket = new WebSocket(
     url().replace(/^http/, "ws"),
     token ? [PROTOCOL, `token.${token}`] : [PROTOCOL],
   );
-  socket.onmessage = ({ data }) => frame(JSON.parse(data));
+  const close = (): void => {
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+  };
+  socket.onmessage = ({ data }) => {
+    const said = frameOf(data);
+    if (said) frame(said);
+    else {
+      // What it was can only be asked for again.
+      close();
+      end({ reason: NO_FRAME });
+    }
+  };
   socket.onclose = ({ code, reason }) => {
     // 1008 and others carry {"http_status": 403, "explain":"…"}.
     const [, status] = /"http_status": (\d+)/.exec(reason) ?? [];
@@ -81,10 +103,7 @@ function openSocket({ url, token }: PipeRequest, { frame, end }: Listener): Pipe
     end({ code, status: Number(status ?? 0), reason: explain ?? `closed with ${code}` });
   };
   return {
-    close() {
-      socket.onmessage = socket.onclose = null;
-      socket.close();
-    },
+    close,
     send: (frame) => socket.send(JSON.stringify(frame)),
   };
 }
@@ -101,7 +120,9 @@ function openAnswers({ kind, url, token, credentials }: PipeRequest, { frame, en
   const take = (line: string): void => {
     if (!line.startsWith("data: ") || signal.aborted) return;
     isEmpty = false;
-    frame(JSON.parse(line.slice(6)));
+    const said = frameOf(line.slice(6));
+    if (!said) throw new Error(NO_FRAME);
+    frame(said);
   };
   const run = async (): Promise<End> => {
     for (let next = `${url()}&sluice_hello`; ; next = url()) {

@@ -28,7 +28,9 @@ export async function publish(what: Publication, options: PublishOptions): Promi
   let isSaid = options.eventId === undefined && options.eventType === undefined;
   for (let tries = 0; ; tries++) {
     const said = isSaid ? what.say(what.channel, frameOf(what, key)) : null;
-    const outcome = said ? outcomeOf(await said) : await post(what, key, options, signal);
+    const outcome = said
+      ? outcomeOf(await Promise.race([said, aborted(signal)]))
+      : await post(what, key, options, signal);
     if (!("reason" in outcome)) return outcome;
     // Clients may not publish there, but somebody may by HTTP.
     if (said && outcome.status === FORBIDDEN) {
@@ -41,6 +43,9 @@ export async function publish(what: Publication, options: PublishOptions): Promi
     await new Promise((resolve) => setTimeout(resolve, delayMs(outcome, tries, LONGEST_DELAY_MS)));
   }
 }
+
+const aborted = (signal: AbortSignal): Promise<null> =>
+  new Promise((resolve) => signal.addEventListener("abort", () => resolve(null)));
 
 const frameOf = ({ channel, data }: Publication, key: string): object => ({
   kind: "publish",

@@ -41,7 +41,8 @@ export class Token {
 
   async #ask(source: () => string | Promise<string>): Promise<string> {
     try {
-      const token = await source();
+      // Not before the promise of this is kept: what fails at once is to be forgotten as well.
+      const token = await Promise.resolve().then(source);
       this.#token = token;
       this.expires(expiryOf(token));
       return token;

@@ -15,10 +15,13 @@ name = "app"
 algorithms = ["HS256"]
 key = "env:HUB_KEY"
 clock_skew = 0
-${layout("[store]\nmax_messages_stored_per_channel = 4\n[limits]\nmax_channel_id_length = 30", {
-  ws: 'websocket_allow_subscribe = true\nping_message_interval = "200ms"',
-  lp: 'longpolling_connection_ttl = "1s"',
-})}
+${layout(
+  "[store]\nmax_messages_stored_per_channel = 4\n[limits]\nmax_channel_id_length = 30\nmax_channels_per_request = 5",
+  {
+    ws: 'websocket_allow_subscribe = true\nping_message_interval = "200ms"',
+    lp: 'longpolling_connection_ttl = "1s"',
+  },
+)}
 ${["ws", "ev", "lp"]
   .map(
     (path, i) => `
@@ -215,6 +218,53 @@ test("the transport that works is found, and remembered; pages that come back go
   // It begins with what worked for the page before.
   expect(quick.map(({ state }) => state)).toEqual(["connecting", "open"]);
   expect(third.transport).toBe("sse");
+});
+
+test.each(["websocket", "sse"] as const)(
+  "by %s more channels than a connection may have cost the newest",
+  async (transport) => {
+    const one = collector(transport);
+    const all = Array.from({ length: 8 }, fresh);
+    for (const name of all.slice(0, 5)) one.follow(name);
+    await isOpen(one);
+    for (const name of all.slice(5)) one.follow(name);
+    await until("three are told", () => one.errors.length === 3);
+    await isOpen(one);
+    for (const name of all) await server.publish(name, "x");
+    await until("the others have theirs", () => all.filter((name) => one.of(name).length === 1).length === 5);
+    expect(all.filter((name) => one.of(name).length === 1)).toEqual(all.slice(0, 5));
+  },
+);
+
+test("a function that has no token for the moment is asked again, and so is a server that says what is no frame", async () => {
+  const a = fresh();
+  let asked = 0;
+  const good = await withSecret({ sub: "x", exp: nowSec() + 600, channels: { subscribe: [a] } });
+  const token = (): string => {
+    if (++asked < 3) throw new Error("not now");
+    return good;
+  };
+  const one = collector("sse", { token, maxDelay: 100 }, "/token");
+  one.follow(a);
+  await isOpen(one);
+  expect([asked, one.client.transport]).toEqual([3, "sse"]);
+  let visits = 0;
+  const garbler = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (request, at) => (at.upgrade(request) ? undefined : new Response()),
+    websocket: {
+      open: (socket) => void socket.send(++visits === 3 ? '{"kind":"hello","channels":[]}' : "{nonsense"),
+      message: () => undefined,
+    },
+  });
+  const other = new Collector(garbler.url.origin, "websocket", { maxDelay: 50 });
+  other.follow(a);
+  await isOpen(other);
+  expect(other.states.filter(({ reason }) => reason === "what came is no frame").length).toBe(2);
+  other.client.close();
+  await garbler.stop(true);
+  expect(() => other.follow(fresh())).toThrow("the client is closed");
 });
 
 test("a location that lets no channels be added gets another connection", async () => {
