@@ -200,8 +200,11 @@ export class ClientMessages {
     if (this.#only?.length === 0) return Refusals.noChannel;
     const [only] = this.#only ?? [];
     const name = wanted ?? only;
-    const isGood = name !== undefined && (only === undefined || isSame(only, name));
-    return isGood && standing.some((each) => isSame(each, name)) ? [name] : FrameRefusals.foreignChannel;
+    if (name === undefined || (only !== undefined && !isSame(only, name)))
+      return FrameRefusals.foreignChannel;
+    // The channel's own, which others know again.
+    for (const each of standing) if (isSame(each, name)) return [each];
+    return FrameRefusals.foreignChannel;
   }
 
   #publish(names: readonly Uint8Array[], draft: OfferedDraft, { ref, key }: Sender): Promise<void> | null {

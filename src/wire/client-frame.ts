@@ -77,7 +77,7 @@ const KINDS: Readonly<Record<GoodFrame["kind"], Kind>> = {
       if (key !== null && typeof key !== "string") return "key is no text.";
       const data = dataOf(fields);
       if (data === null) return "data is missing, or not of a kind that can be published.";
-      return { kind: "publish", ref, channel: bytesOf(channel), data, key: bytesOf(key) };
+      return { kind: "publish", ref, channel: channelOf(channel), data, key: bytesOf(key) };
     },
   },
   token: {
@@ -102,6 +102,17 @@ const KINDS: Readonly<Record<GoodFrame["kind"], Kind>> = {
   },
 };
 
+let lastChannel = "";
+let lastChannelBytes: Uint8Array | null = null;
+
+/** Clients publish to the same channel again and again. Nobody writes to these bytes. */
+function channelOf(channel: string | null): Uint8Array | null {
+  if (channel === null || channel.length > MOST_KEPT) return bytesOf(channel);
+  if (channel !== lastChannel || lastChannelBytes === null) lastChannelBytes = Buffer.from(channel);
+  lastChannel = channel;
+  return lastChannelBytes;
+}
+
 const bytesOf = (text: string | null): Uint8Array | null => (text === null ? null : Buffer.from(text));
 
 const NOT_CHANNELS = "channels is no list of names.";
@@ -112,6 +123,8 @@ const isChannels = (value: unknown): value is readonly string[] =>
 const isTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.every((text) => typeof text === "string");
 
+/** Of a channel's name. */
+const MOST_KEPT = 1024;
 const MAX_REF_BYTES = 256;
 /** Of the name of a field that is given back. */
 const MAX_SHOWN = 40;
