@@ -26,6 +26,8 @@ export interface Plan {
   /** At least two pings long. */
   readonly idleMs: number;
   readonly raceTrials: number;
+  /** Of one channel, whose list is read. */
+  readonly members: number;
 }
 
 export const FULL: Plan = {
@@ -46,6 +48,7 @@ export const FULL: Plan = {
   idleSockets: 200_000,
   idleMs: 60_000,
   raceTrials: 2000,
+  members: 100_000,
 };
 
 export const QUICK: Plan = {
@@ -66,4 +69,5 @@ export const QUICK: Plan = {
   idleSockets: 20_000,
   idleMs: 26_000,
   raceTrials: 300,
+  members: 20_000,
 };

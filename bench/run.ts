@@ -27,6 +27,7 @@ import { latencyRow } from "./rows/latency.ts";
 import { memoryRow } from "./rows/memory.ts";
 import { neighbourRow } from "./rows/neighbour.ts";
 import { postsRow } from "./rows/posts.ts";
+import { presenceRow } from "./rows/presence.ts";
 import { publishRow } from "./rows/publish.ts";
 import { raceRow } from "./rows/race.ts";
 import { replayRow } from "./rows/replay.ts";
@@ -54,6 +55,7 @@ const ROWS: readonly Row[] = [
   raceRow,
   startupRow,
   filesRow,
+  presenceRow,
   ...handlerRows,
   ...batchRows,
 ];
