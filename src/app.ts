@@ -181,7 +181,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       null,
   });
   const front = new Front(config, (located, refusal) => {
-    store.count(slot, Counter.REFUSED, 1);
+    store.countRefusal(slot, refusal.status);
     return subscribers[located.index]?.turnAway(located, refusal) ?? refuse(refusal);
   });
   const keeper = store.members === null ? null : new PresenceKeeper(store, store.members, slot);

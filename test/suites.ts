@@ -42,6 +42,7 @@ export const SUITES: Readonly<Record<string, Kind>> = {
   client: "files",
   verify: "files",
   console: "files",
+  monitoring: "files",
   build: "files",
   browser: "alone",
   systemd: "alone",

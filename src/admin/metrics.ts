@@ -3,7 +3,7 @@
  * prom-client only keeps names, labels and the text format. Loaded at the first scrape: it is no part of starting up.
  */
 import type { WebhooksConfig } from "../config/model.ts";
-import { FANOUT_LATENCIES, Counter as Word } from "../store/counters.ts";
+import { FANOUT_LATENCIES, REFUSED_STATUSES, Counter as Word } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { clusterMetrics } from "./cluster-metrics.ts";
 import { dictionaryMetrics, type NamedCounts } from "./dictionary-metrics.ts";
@@ -72,6 +72,14 @@ export async function renderMetrics(
     for (const slot of liveSlots(store))
       metric.inc({ worker: String(slot) }, store.counter(slot, counter) / divisor);
   }
+  const refused = new Counter({
+    name: "sluice_refused_by_status_total",
+    help: "The same by status",
+    labelNames: ["status"] as const,
+    registers: [registry],
+  });
+  for (const [status, word] of REFUSED_STATUSES)
+    for (const slot of liveSlots(store)) refused.inc({ status: String(status) }, store.counter(slot, word));
   const totals = store.totals(Date.now());
   const one = (name: string, help: string, value: number) =>
     new Gauge({ name: `sluice_${name}`, help, registers: [registry] }).set(value);

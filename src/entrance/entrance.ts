@@ -123,7 +123,7 @@ export class Entrance {
     this.#handedOn = null;
     if (handedOn?.request === request) return handedOn;
     if (request.exchange?.isExtra ?? isFull()) {
-      this.#countRefused();
+      this.#countRefused(Refusals.tooManyConnections.status);
       const asked = hasBadHost(request) ? null : locator.look(request, server);
       const away =
         asked === null ? null : subscribers[asked.index]?.turnAway(asked, Refusals.tooManyConnections);
@@ -135,7 +135,7 @@ export class Entrance {
       this.#options.ingest.store.count(this.#options.ingest.slot, Counter.REQUESTS, 1);
     const located = locator.look(request, server);
     if (located !== null) return located;
-    this.#countRefused();
+    this.#countRefused(Refusals.unknownClient.status);
     return this.#unknown.refuse(locator.unknown);
   }
 
@@ -159,7 +159,7 @@ export class Entrance {
     const { config, front, access, guards, locator } = this.#options;
     const misuse = front.misuse(located);
     if (misuse !== null) {
-      this.#countRefused();
+      this.#countRefused(misuse.status);
       return front.finish(located, refuse(misuse));
     }
     const { request } = located;
@@ -212,13 +212,13 @@ export class Entrance {
   /** The answer where a role threw because nobody can say whose the request is; null: that was not it. */
   unknownClient(error: unknown): Response | null {
     if (!(error instanceof UnknownPeer)) return null;
-    this.#countRefused();
+    this.#countRefused(Refusals.unknownClient.status);
     return this.#unknown.refuse(error);
   }
 
-  #countRefused(): void {
+  #countRefused(status: number): void {
     const { store, slot } = this.#options.ingest;
-    store.count(slot, Counter.REFUSED, 1);
+    store.countRefusal(slot, status);
   }
 }
 

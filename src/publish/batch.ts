@@ -185,7 +185,7 @@ export class BatchPublishing {
     const status = isOne ? (first?.fault.status ?? 400) : 400;
     const told = faults.map(({ line, fault }) => ({ line, ...resultOfFault(fault) }));
     const map = { status, code, explain, lines, faulty, faults: told };
-    this.#replies.countRefusal();
+    this.#replies.countRefusal(status);
     return new Response(encoded(form, map), {
       status,
       headers: {

@@ -7,7 +7,6 @@ import type { LocatedRequest } from "../config/located-request.ts";
 import type { Answer } from "../direct-answer.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import { errorPage } from "../front/error-page.ts";
-import { Counter } from "../store/counters.ts";
 import type { HeaderSet } from "./answer-headers.ts";
 import type { Ingest } from "./ingest.ts";
 
@@ -30,12 +29,12 @@ export class Replies {
 
   /** An error of nginx's core: with a body, and the connection ends. */
   page(status: number, { fields }: HeaderSet): Response {
-    this.countRefusal();
+    this.countRefusal(status);
     return errorPage(status, { ...NO_CACHE, ...fields });
   }
 
   refuse(refusal: Refusal, { fields }: HeaderSet): Response {
-    this.countRefusal();
+    this.countRefusal(refusal.status);
     return refuse(refusal, fields);
   }
 
@@ -70,7 +69,7 @@ export class Replies {
     return safe.then((isSafe) => (isSafe ? answer : this.page(500, headers)));
   }
 
-  countRefusal(): void {
-    this.#ingest.store.count(this.#ingest.slot, Counter.REFUSED, 1);
+  countRefusal(status: number): void {
+    this.#ingest.store.countRefusal(this.#ingest.slot, status);
   }
 }

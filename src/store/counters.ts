@@ -52,6 +52,15 @@ export const Counter = {
   FANOUT_WITHIN_20_MS: 33,
   FANOUT_WITHIN_100_MS: 34,
   FANOUT_WITHIN_500_MS: 35,
+  /** Refusals by status; those of a status that has no counter of its own are in REFUSED alone. */
+  REFUSED_400: 44,
+  REFUSED_401: 45,
+  REFUSED_403: 46,
+  REFUSED_413: 47,
+  REFUSED_429: 48,
+  REFUSED_500: 49,
+  REFUSED_502: 50,
+  REFUSED_503: 51,
 } as const;
 
 export type Counter = (typeof Counter)[keyof typeof Counter];
@@ -74,4 +83,16 @@ export const FANOUT_LATENCIES: readonly (readonly [limitMs: number, counter: Cou
   [20, Counter.FANOUT_WITHIN_20_MS],
   [100, Counter.FANOUT_WITHIN_100_MS],
   [500, Counter.FANOUT_WITHIN_500_MS],
+];
+
+/** Statuses that are counted apart. */
+export const REFUSED_STATUSES: readonly (readonly [status: number, counter: Counter])[] = [
+  [400, Counter.REFUSED_400],
+  [401, Counter.REFUSED_401],
+  [403, Counter.REFUSED_403],
+  [413, Counter.REFUSED_413],
+  [429, Counter.REFUSED_429],
+  [500, Counter.REFUSED_500],
+  [502, Counter.REFUSED_502],
+  [503, Counter.REFUSED_503],
 ];

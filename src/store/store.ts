@@ -11,7 +11,7 @@ import { type Arena, wide } from "./arena.ts";
 import { NO_ROOM } from "./channel-life.ts";
 import { ChannelRef } from "./channel-ref.ts";
 import * as channels from "./channels.ts";
-import type { Counter } from "./counters.ts";
+import { Counter, REFUSED_STATUSES } from "./counters.ts";
 import { mendAfter, timesMended } from "./damage.ts";
 import * as events from "./events.ts";
 import { attachFile, type OpenReport, openFile, type StoreShape } from "./file.ts";
@@ -677,6 +677,12 @@ export class Store {
 
   count(slot: number, counter: Counter, delta: number): void {
     slots.addCounter(this.arena, slot, counter, delta);
+  }
+
+  /** A request, or a message of a WebSocket client, was refused with this status. */
+  countRefusal(slot: number, status: number): void {
+    this.count(slot, Counter.REFUSED, 1);
+    for (const [counted, counter] of REFUSED_STATUSES) if (counted === status) this.count(slot, counter, 1);
   }
 
   counter(slot: number, counter: Counter): number {

@@ -8,7 +8,6 @@
 import { CloseCode, FrameRefusals, type Refusal, Refusals } from "../errors.ts";
 import type { HookRefusal, Judge, Lease, OfferedDraft } from "../front/location-hooks.ts";
 import { MAX_KEY_BYTES } from "../message.ts";
-import { Counter } from "../store/counters.ts";
 import {
   type ClientFrame,
   type ClientFrames,
@@ -262,7 +261,7 @@ export class ClientMessages {
   #refused(refusal: HookRefusal, ref: Ref): boolean {
     const { room } = this.#endpoint;
     const { code, status, explain } = refusal;
-    room.store.count(room.slot, Counter.REFUSED, 1);
+    room.store.countRefusal(room.slot, status);
     this.#answer({ kind: "refused", ref, status, code, explain });
     const isOver = refusal.close ?? this.#speaker.protocol === "template";
     if (isOver) this.#speaker.end(closeCode(refusal), closeReason(refusal));

@@ -9,7 +9,6 @@ import { decodeOnce } from "../config/variables.ts";
 import type { Answer } from "../direct-answer.ts";
 import { type Refusal, Refusals } from "../errors.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
-import { Counter } from "../store/counters.ts";
 import { type Callback, callbackOf } from "../wire/jsonp.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
@@ -138,7 +137,7 @@ export class SubscriberEndpoint {
   }
 
   #refuse(refusal: Refusal, located: LocatedRequest, mode: SubscriberMode): Response {
-    this.#room.store.count(this.#room.slot, Counter.REFUSED, 1);
+    this.#room.store.countRefusal(this.#room.slot, refusal.status);
     const away = mode === "eventsource" ? this.#streams.turnAway(located, refusal) : null;
     return away ?? refuse(refusal, this.#presenter.cors(located));
   }

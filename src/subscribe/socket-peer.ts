@@ -148,7 +148,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
 
   #refuse(refusal: Refusal): void {
     const { room } = this.#endpoint;
-    room.store.count(room.slot, Counter.REFUSED, 1);
+    room.store.countRefusal(room.slot, refusal.status);
     // Spec 4.13.3: who names no channel is dropped without a word. Our own protocols say why.
     if (refusal === Refusals.noChannel && this.protocol === "template") this.socket.terminate();
     else this.socket.close(closeCode(refusal), closeReason(refusal));

@@ -43,7 +43,7 @@ async function samples(): Promise<Map<string, number>> {
   const found = new Map<string, number>();
   for (const line of answer.body.toString().split("\n")) {
     if (line === "" || line.startsWith("#")) continue;
-    expect(line).toMatch(/^sluice_\w+(\{(le="([\d.]+|\+Inf)",)?worker="\d+"\})? [\d.e+-]+$/);
+    expect(line).toMatch(/^sluice_\w+(\{(le="([\d.]+|\+Inf)",)?(worker|status)="\d+"\})? [\d.e+-]+$/);
     const space = line.lastIndexOf(" ");
     found.set(line.slice(0, space), Number(line.slice(space + 1)));
   }
