@@ -11,6 +11,8 @@ interface Panel {
   readonly lines: readonly (readonly [expr: string, legend: string])[];
 }
 
+/** Grafana fills it in. */
+const SOURCE = "$" + "{datasource}";
 const SELECTED = 'instance=~"$instance"';
 const rate = (name: string): string => `sum(rate(${name}{${SELECTED}}[1m]))`;
 const sum = (name: string): string => `sum(${name}{${SELECTED}})`;
@@ -90,7 +92,7 @@ export function renderDashboard(): string {
     type: "timeseries",
     title,
     gridPos: { h: 8, w: 12, x: (at % 2) * 12, y: Math.floor(at / 2) * 8 },
-    datasource: { type: "prometheus", uid: "${datasource}" },
+    datasource: { type: "prometheus", uid: SOURCE },
     fieldConfig: { defaults: { unit, min: 0 }, overrides: [] },
     options: { tooltip: { mode: "multi", sort: "desc" } },
     targets: lines.map(([expr, legendFormat], line) => ({
@@ -111,7 +113,7 @@ export function renderDashboard(): string {
         {
           name: "instance",
           type: "query",
-          datasource: { type: "prometheus", uid: "${datasource}" },
+          datasource: { type: "prometheus", uid: SOURCE },
           query: "label_values(sluice_workers, instance)",
           includeAll: true,
           multi: true,
