@@ -145,7 +145,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const elsewhere = config.cluster ? new WebhookLease(config.cluster) : null;
   const webhooks = config.webhooks ? new Webhooks({ config: config.webhooks, store, slot, elsewhere }) : null;
   // Those of a configuration of before are forgotten.
-  if (webhooks === null) forgetWebhooks(store);
+  if (webhooks === null) forgetWebhooks(store, slot);
   const published = (): void => {
     fanout.published();
     disk?.settled();

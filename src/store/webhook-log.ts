@@ -8,7 +8,7 @@
  * over (record), so a publish costs the same with webhooks and without. Who comes and goes is noted where it is counted, under the same lock,
  * so it is not lost with its process. Without webhooks (StorePolicy.webhooks) all of this is one look at the policy.
  */
-import { type Arena, channelWord, growWide, wide } from "./arena.ts";
+import { type Arena, channelWord } from "./arena.ts";
 import { subscriberCountOf } from "./channels.ts";
 import { appendInternal, Internal, type InternalBounds, openInternal } from "./internal-channels.ts";
 import { isInternal } from "./internal-places.ts";
@@ -17,7 +17,6 @@ import {
   CH_INCARNATION,
   CH_STATE,
   HEAD_CLOCK_SEC,
-  HEAD_EVICTED,
   NO_EVENT_TEXT,
   STATE_LIVE,
 } from "./layout.ts";
@@ -47,7 +46,7 @@ export interface Noted {
   readonly sec?: number;
 }
 
-/** Appends one; true: it is in. One that has no room is counted as evicted. Under the lock. */
+/** Appends one; true: it is in, false: it is larger than what there is for all of them. Under the lock. */
 export function noteEvent(
   arena: Arena,
   policy: StorePolicy,
@@ -62,12 +61,19 @@ export function noteEvent(
     eventType: kindBytes(kind),
   };
   const bounds = boundsOf(policy.webhooks.backlogBytes);
-  const isIn =
-    index >= 0 &&
-    channel.length < NO_EVENT_TEXT &&
-    appendInternal(arena, index, message, bounds, sec || clockOf(arena, nowSec)) > 0;
-  if (!isIn) growWide(arena, HEAD_EVICTED, wide(arena.u32, HEAD_EVICTED) + 1);
-  return isIn;
+  if (index < 0 || channel.length >= NO_EVENT_TEXT) return false;
+  return appendInternal(arena, index, message, bounds, sec || clockOf(arena, nowSec)) > 0;
+}
+
+/** What says that something is missing. */
+export const GAP = "gap";
+const ONE_MISSED = encoder.encode('"missed":1');
+const NO_CHANNEL = new Uint8Array(0);
+
+/** Appends one, or that it is missing. Under the lock. */
+export function noteOrGap(arena: Arena, policy: StorePolicy, noted: Noted, nowSec: number): void {
+  if (noteEvent(arena, policy, noted, nowSec)) return;
+  noteEvent(arena, policy, { ...noted, kind: GAP, channel: NO_CHANNEL, members: ONE_MISSED }, nowSec);
 }
 
 const timeMember = (sec: number): Uint8Array => encoder.encode(`"time":${sec}`);

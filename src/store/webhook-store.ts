@@ -21,6 +21,7 @@ import {
   type Noted,
   noteEvent,
   noteOccupied,
+  noteOrGap,
   noteVacated,
 } from "./webhook-log.ts";
 import * as table from "./webhook-table.ts";
@@ -47,20 +48,34 @@ export class WebhookStore {
   }
 
   /**
-   * What the configuration says: which webhooks there are (new ones begin with what happens from now on; what is known of others is forgotten),
-   * and whether publishes are told. Harmless when it is said again. False: busy.
+   * These webhooks are about to be told, and of publishes if `tells`: those that are new begin with what happens from now on. Takes nothing from
+   * those of another configuration, whose workers may still send. Harmless when it is said again. False: busy.
    */
-  configure(names: readonly string[], tells: boolean, nowMs: number): boolean {
+  claim(names: readonly string[], tells: boolean, nowMs: number): boolean {
     return this.#locked(() => {
-      const arena = this.#arena;
-      const nowSec = Math.floor(nowMs / 1000);
-      const index = names.length === 0 ? -1 : openInternal(arena, this.#policy(), Internal.webhooks, nowSec);
-      table.claimEntries(arena, names, index < 0 ? 0 : lastIdOf(arena, index));
-      table.setTells(arena, tells);
-      // Nobody is left who wants to know.
-      if (names.length === 0) forgetInternal(arena, Internal.webhooks, EVERY_ID, nowSec);
+      this.#claim(names, nowMs);
+      if (tells) table.setTells(this.#arena, true);
       return true;
     });
+  }
+
+  /** The same by the one that sends: there are no others any more, and what is known of them is forgotten. False: busy. */
+  settle(names: readonly string[], tells: boolean, nowMs: number): boolean {
+    return this.#locked(() => {
+      table.dropEntries(this.#arena, names);
+      this.#claim(names, nowMs);
+      table.setTells(this.#arena, tells);
+      if (names.length === 0)
+        forgetInternal(this.#arena, Internal.webhooks, EVERY_ID, Math.floor(nowMs / 1000));
+      return true;
+    });
+  }
+
+  #claim(names: readonly string[], nowMs: number): void {
+    if (names.length === 0) return;
+    const arena = this.#arena;
+    const index = openInternal(arena, this.#policy(), Internal.webhooks, Math.floor(nowMs / 1000));
+    table.claimEntries(arena, names, index < 0 ? 0 : lastIdOf(arena, index));
   }
 
   /** True: this worker sends, now or since before. To be asked again well within STANDSTILL_MS. */
@@ -109,7 +124,7 @@ export class WebhookStore {
     const nowSec = Math.floor(nowMs / 1000);
     return this.#locked(() => {
       if (!table.isSending(this.#arena, slot)) return false;
-      for (const noted of notes) noteEvent(this.#arena, this.#policy(), noted, nowSec);
+      for (const noted of notes) noteOrGap(this.#arena, this.#policy(), noted, nowSec);
       table.setTold(this.#arena, told);
       return true;
     });

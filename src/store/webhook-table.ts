@@ -72,16 +72,19 @@ export interface HookState {
   readonly takenSec: number;
 }
 
-/** The entries' words of these names, in their order; names that were not known begin at `lastId`. Under the lock. */
-export function claimEntries(arena: Arena, names: readonly string[], lastId: number): void {
+/** Forgets all but these. Under the lock. */
+export function dropEntries(arena: Arena, names: readonly string[]): void {
   const digests = names.map(digestOf);
-  const { u32 } = arena;
   for (let entry = 0; entry < MOST_WEBHOOKS; entry++) {
     const at = entryWord(arena, entry);
-    if (!isFree(arena, at) && !digests.some((digest) => isOf(arena, at, digest)))
-      u32.fill(0, at, at + ENTRY_WORDS);
+    if (!digests.some((digest) => isOf(arena, at, digest))) arena.u32.fill(0, at, at + ENTRY_WORDS);
   }
-  for (const digest of digests) {
+}
+
+/** Names that were not known begin at `lastId`. Those for which there is no room yet do so when others were dropped. Under the lock. */
+export function claimEntries(arena: Arena, names: readonly string[], lastId: number): void {
+  const { u32 } = arena;
+  for (const digest of names.map(digestOf)) {
     if (find(arena, digest) >= 0) continue;
     const at = findFree(arena);
     if (at < 0) return;
@@ -166,8 +169,6 @@ const isOf = ({ u32 }: Arena, at: number, digest: Digest): boolean =>
   digest.every((word, i) => u32[at + ENTRY_DIGEST + i] === word);
 
 const NONE: Digest = Array.from({ length: DIGEST_WORDS }, () => 0);
-
-const isFree = (arena: Arena, at: number): boolean => isOf(arena, at, NONE);
 
 function find(arena: Arena, digest: Digest): number {
   for (let entry = 0; entry < MOST_WEBHOOKS; entry++) {

@@ -9,9 +9,10 @@
  */
 import type { Message } from "../store/message-view.ts";
 import { FOUND, type Reader } from "../store/reader.ts";
+import { GAP } from "../store/webhook-log.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { pushJsonString } from "../wire/json-string.ts";
-import { GAP, type Interest, latin1Of } from "./interest.ts";
+import { type Interest, latin1Of } from "./interest.ts";
 
 export interface BatchBounds {
   readonly events: number;

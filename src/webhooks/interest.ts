@@ -1,9 +1,7 @@
 /** Which webhook wants to know what: the patterns of the configuration, compiled once a worker. Used by the teller and the senders. */
 import type { WebhookConfig } from "../config/model.ts";
 import { compilePatterns, type Patterns } from "../config/patterns.ts";
-
-/** What the teller says of what it could not tell; for every webhook that is told of publishes or deletions. */
-export const GAP = "gap";
+import { GAP } from "../store/webhook-log.ts";
 
 export class Interest {
   readonly #kinds: ReadonlySet<string>;
@@ -14,7 +12,7 @@ export class Interest {
     this.#channels = compilePatterns(channels, null);
   }
 
-  /** `channel` as a binary string. */
+  /** `channel` as a binary string. A gap is for every webhook that is told of publishes or deletions. */
   wants(kind: string, channel: string): boolean {
     if (kind === GAP) return this.#kinds.has("published") || this.#kinds.has("deleted");
     return this.#kinds.has(kind) && this.#channels.covers(channel);

@@ -139,7 +139,8 @@ export class Sender {
 
   /** null: not now. */
   #open(): Reader | null {
-    if (this.#reader !== null) return this.#reader;
+    // What was read of a channel that is no more is sent before the one that is in its place is read.
+    if (this.#reader !== null || this.#batch.events > 0) return this.#reader;
     const { store } = this.#options;
     const ref = new ChannelRef();
     const index = store.internal.open(Internal.webhooks, Date.now(), ref);
@@ -148,7 +149,7 @@ export class Sender {
     // The channel was lost, and begins anew.
     const isLost = this.#state.position > lastId;
     this.#reader = store.reader(index, ref.incarnation, isLost ? lastId : this.#state.position);
-    if (this.#batch.events === 0) this.#batch.begin(isLost ? lastId : this.#state.position);
+    this.#batch.begin(isLost ? lastId : this.#state.position);
     if (isLost) this.#batch.lose(null);
     return this.#reader;
   }

@@ -10,10 +10,10 @@ import { FLAG_DELETION, FLAG_PRESENCE, FLAG_UNTOLD } from "../message.ts";
 import { Message } from "../store/message-view.ts";
 import { RingEntry } from "../store/ring.ts";
 import type { Store } from "../store/store.ts";
+import { GAP } from "../store/webhook-log.ts";
 import type { Noted } from "../store/webhook-store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { lifeOf } from "../wire/position.ts";
-import { GAP } from "./interest.ts";
 import { pushDeleted, pushPublished } from "./members.ts";
 
 /** Of members webhooks are told where they are counted (store/members.ts). */

@@ -43,19 +43,23 @@ type Wants = (kind: string, channel: Uint8Array) => boolean;
 /** By name. */
 type Secrets = ReadonlyMap<string, Uint8Array>;
 
-/** There are none: what the store keeps for those of before is given back. Where another process has the lock, in a moment. */
-export function forgetWebhooks(store: Store): void {
-  if (!store.webhooks.configure([], false, Date.now()))
-    setTimeout(() => forgetWebhooks(store), TICK_MS).unref();
+/** There are none: what the store keeps for those of before is given back, when nobody sends it any more. */
+export function forgetWebhooks(store: Store, slot: number): void {
+  const { webhooks } = store;
+  const isOurs = webhooks.takeLease(slot, Date.now());
+  const isDone = isOurs && webhooks.settle([], false, Date.now());
+  if (isOurs) webhooks.endLease(slot);
+  if (!isDone) setTimeout(() => forgetWebhooks(store, slot), TICK_MS * TICKS_BETWEEN_LOOKS).unref();
 }
 
 export class Webhooks {
   readonly #options: WebhooksOptions;
+  readonly #names: readonly string[];
   readonly #interests: readonly Interest[];
   readonly #secrets: Secrets;
   readonly #tells: boolean;
   readonly #timer: ReturnType<typeof setInterval>;
-  #isConfigured = false;
+  #isClaimed = false;
   #ticks = 0;
   /** null: another worker sends. */
   #work: Work | null = null;
@@ -64,6 +68,7 @@ export class Webhooks {
   constructor(options: WebhooksOptions) {
     this.#options = options;
     const { hooks } = options.config;
+    this.#names = hooks.map(({ name }) => name);
     this.#interests = hooks.map((hook) => new Interest(hook));
     this.#secrets = secretsOf(hooks);
     this.#tells = hooks.some(({ events }) => events.includes("published") || events.includes("deleted"));
@@ -110,9 +115,9 @@ export class Webhooks {
     }
     const { store, slot } = this.#options;
     const isTurn = this.#work !== null || this.#ticks++ % TICKS_BETWEEN_LOOKS === 0;
-    if (!isTurn || !this.#configured()) return;
+    if (!isTurn || !this.#claimed()) return;
     if (!store.webhooks.takeLease(slot, Date.now()) || this.#work?.isOver === true) this.#lose();
-    else this.#begun().turn();
+    else this.#begun()?.turn();
   }
 
   /** Its work is another's. */
@@ -130,16 +135,16 @@ export class Webhooks {
     this.stop();
   }
 
-  #configured(): boolean {
-    const { config, store } = this.#options;
-    const names = config.hooks.map(({ name }) => name);
-    this.#isConfigured ||= store.webhooks.configure(names, this.#tells, Date.now());
-    return this.#isConfigured;
+  #claimed(): boolean {
+    this.#isClaimed ||= this.#options.store.webhooks.claim(this.#names, this.#tells, Date.now());
+    return this.#isClaimed;
   }
 
-  #begun(): Work {
-    const wants = this.#tells ? this.#wants : null;
-    this.#work ??= new Work(this.#options, this.#secrets, wants);
+  /** null: the store is busy. */
+  #begun(): Work | null {
+    if (this.#work !== null) return this.#work;
+    if (!this.#options.store.webhooks.settle(this.#names, this.#tells, Date.now())) return null;
+    this.#work = new Work(this.#options, this.#secrets, this.#tells ? this.#wants : null);
     return this.#work;
   }
 

@@ -116,7 +116,7 @@ describe("who sends", () => {
   test("who lost the lease writes no position any more", () => {
     const store = newStore({ webhooks });
     const { webhooks: table } = store;
-    table.configure(["a"], true, NOW_MS);
+    table.settle(["a"], true, NOW_MS);
     table.takeLease(0, NOW_MS);
     const state = { ...table.state("a")!, position: 7 };
     expect(table.write(0, "a", state)).toBe("written");
@@ -133,18 +133,21 @@ describe("who sends", () => {
 test("positions are kept over a kill of all; a new name begins at the end, one that is named no more is forgotten", () => {
   const shape = smallShape();
   const first = openStore(shape, { ...POLICY, webhooks }).store;
-  first.webhooks.configure(["a", "b"], false, NOW_MS);
+  first.webhooks.claim(["a", "b"], false, NOW_MS);
   first.webhooks.takeLease(0, NOW_MS);
   for (const kind of ["x", "y"])
     first.webhooks.note({ kind, channel: bytes("c"), members: bytes("") }, NOW_MS);
   first.webhooks.write(0, "a", { ...first.webhooks.state("a")!, position: 1, failed: 5, status: 500 });
   const { store } = openStore(shape, { ...POLICY, webhooks });
-  store.webhooks.configure(["a", "c"], false, NOW_MS);
+  store.webhooks.claim(["a", "c"], false, NOW_MS);
+  // Who still sends for another configuration finds its places.
+  expect(store.webhooks.state("b")?.position).toBe(0);
+  store.webhooks.settle(["a", "c"], false, NOW_MS);
   expect(store.webhooks.state("a")).toMatchObject({ position: 1, failed: 5, status: 500 });
   expect(store.webhooks.state("b")).toBeNull();
   expect(store.webhooks.state("c")?.position).toBe(2);
   expect(noted(store)).toEqual(["x c", "y c"]);
-  store.webhooks.configure([], false, NOW_MS);
+  store.webhooks.settle([], false, NOW_MS);
   expect(noted(store)).toEqual([]);
 });
 
@@ -152,7 +155,7 @@ test("what is to be told is owed: a busy channel drops it after it was told, not
   const store = newStore({ webhooks, maxStoredPerChannel: 2 });
   const channel = new Channel(store, "a");
   store.webhooks.takeLease(0, NOW_MS);
-  store.webhooks.configure(["a"], true, NOW_MS);
+  store.webhooks.settle(["a"], true, NOW_MS);
   for (const data of ["1", "2", "3", "4"]) channel.append(data);
   expect(channel.after(0, true)).toHaveLength(4);
   store.webhooks.tell(0, [], store.webhooks.untold.to, NOW_MS);
@@ -177,4 +180,19 @@ test("who published a message stands behind its data, and no reader of the data 
   const by = message.bytes.subarray(dataOffset + dataLength, dataOffset + dataLength + byLength);
   expect(text(by)).toBe("alice");
   expect(checkInvariants(store.arena)).toEqual([]);
+});
+
+test("an event that is larger than the backlog is a gap, and no eviction of anybody's message", () => {
+  const store = newStore({ webhooks: { ...webhooks, backlogBytes: 4096 } });
+  store.webhooks.takeLease(0, NOW_MS);
+  const notes = [bytes("1"), bytes("x".repeat(5000)), bytes("2")];
+  const channel = bytes("a");
+  store.webhooks.tell(
+    0,
+    notes.map((members) => ({ kind: "published", channel, members })),
+    1,
+    NOW_MS,
+  );
+  expect(noted(store)).toEqual(["published a", "gap ", "published a"]);
+  expect(store.totals(NOW_MS).evicted).toBe(0);
 });
