@@ -16,7 +16,7 @@ import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
 import { fieldOf, type Incoming } from "../incoming.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
 import { agreedDeflate } from "../wire/deflate-offer.ts";
-import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../wire/server-frame.ts";
+import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../wire/subprotocols.ts";
 import { type Adding, ANYBODY } from "./channel-frames.ts";
 import { AS_IT_IS, type Publishing } from "./client-messages.ts";
 import { shelfOf } from "./format-shelf.ts";

@@ -1,6 +1,6 @@
 /**
  * The WebSocket subprotocol sluice.json.v1: one JSON object per text frame. Encoders are used by fanout (once
- * per message, not per connection), the decoder by the command-line client.
+ * per message, not per connection).
  *
  * Encoded by hand from UTF-8 bytes to UTF-8 bytes: going through strings and JSON.stringify would decode and
  * encode the data again.
@@ -9,10 +9,7 @@ import type { ByteWriter } from "./byte-writer.ts";
 import { pushJsonString } from "./json-string.ts";
 import { type Position, pushPosition } from "./position.ts";
 import type { Renderable } from "./renderable.ts";
-import { type ServerFrame, serverFrame } from "./server-frame.ts";
 import { isUtf8 } from "./utf8.ts";
-
-const encoder = new TextEncoder();
 
 /** A constant frame: nothing in it depends on the connection. */
 export const JSON_PING = '{"kind":"ping"}';
@@ -74,22 +71,6 @@ export function pushJsonHello(writer: ByteWriter, channels: readonly Uint8Array[
   writer.pushLatin1("]");
   pushPositionField(writer, at);
   writer.pushLatin1("}");
-}
-
-/** Reads one text frame; null if it is not a frame of this subprotocol. */
-export function decodeJsonFrame(text: string): ServerFrame | null {
-  let map: unknown;
-  try {
-    map = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  return serverFrame(map, (fields) => {
-    const plain = fields["data"];
-    if (typeof plain === "string") return encoder.encode(plain);
-    const base64 = fields["data_base64"];
-    return typeof base64 === "string" ? Buffer.from(base64, "base64") : null;
-  });
 }
 
 const pushPositionField = (writer: ByteWriter, at: Position): void => {

@@ -1,6 +1,6 @@
 /**
  * The WebSocket subprotocol sluice.msgpack.v1: the maps of sluice.json.v1 in MessagePack, data as bin.
- * Encoders are used by fanout (once per message), the decoder by the command-line client.
+ * Encoders are used by fanout (once per message).
  *
  * "msgpackr/pack", not "msgpackr": the latter tries to load a native addon, which a single-file program
  * cannot carry.
@@ -8,7 +8,6 @@
 import { Packr } from "msgpackr/pack";
 import { formatPosition, type Position } from "./position.ts";
 import type { Renderable } from "./renderable.ts";
-import { type ServerFrame, serverFrame } from "./server-frame.ts";
 
 /**
  * Standard MessagePack only: records are msgpackr's own extension, and without variableMapSize every map has
@@ -90,20 +89,6 @@ export function packHello(channels: readonly Uint8Array[], at: Position): Uint8A
 
 /** For frames that are small and rare. */
 export const packMap = (map: Readonly<Record<string, unknown>>): Uint8Array => packr.pack(map);
-
-/** Reads one binary frame; null if it is not a frame of this subprotocol. */
-export function decodeMsgpackFrame(frame: Uint8Array): ServerFrame | null {
-  let map: unknown;
-  try {
-    map = packr.unpack(frame);
-  } catch {
-    return null;
-  }
-  return serverFrame(map, (fields) => {
-    const data = fields["data"];
-    return data instanceof Uint8Array ? data : null;
-  });
-}
 
 /**
  * msgpackr writes numbers past 32 bits as floats, which typed clients refuse for an integer; a bigint becomes

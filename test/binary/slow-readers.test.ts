@@ -5,10 +5,11 @@
  *
  * Their receive buffers are small, but loopback takes some megabytes for each before the server feels anything: hence the volumes.
  */
+
 import { afterEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { decodeJsonFrame } from "../../src/wire/json-message.ts";
-import { JSON_SUBPROTOCOL } from "../../src/wire/server-frame.ts";
+import { JSON_SUBPROTOCOL } from "../../src/wire/subprotocols.ts";
+import { decodeJsonFrame } from "../server-frames.ts";
 import { Random } from "../wire/random.ts";
 import { KernelSocket } from "./kernel-socket.ts";
 import { Opcode, PulledBody, PulledWebSocket } from "./pulled-client.ts";

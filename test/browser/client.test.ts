@@ -2,7 +2,7 @@
  * /sluice.js in Chromium and Firefox, one client on each transport, while workers are killed, the server is reloaded and restarted and the page
  * itself is loaded again: nothing is lost, nothing comes twice. `SLUICE_ROUNDS=20` makes many rounds of it.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,21 +39,22 @@ for (const transport of ["websocket", "sse", "poll"]) {
 window.seen = () => ({ got, states });
 </script>`;
 
-describe.each(BROWSERS)("$browser", ({ browser: name, path }) => {
-  const isThere = existsSync(path);
-  if (!isThere) console.log(`skipped: the client in ${name}: ${path} is not there`);
-  let server: RunningServer;
-  let browser: Browser;
-  let page: Page;
-  let pages: string;
-  let toml: string;
-  const publisher = new SurePublisher(() => server, ["news"]);
+const THERE = BROWSERS.filter(({ path }) => existsSync(path));
+for (const { browser, path } of BROWSERS)
+  if (!existsSync(path)) console.log(`skipped: the client in ${browser}: ${path} is not there`);
 
-  beforeAll(async () => {
-    if (!isThere) return;
-    pages = mkdtempSync(join(tmpdir(), "sluice-pages-"));
-    writeFileSync(join(pages, "client.html"), HTML);
-    toml = `${layout('drain_rate = 0\nshutdown_timeout = "2s"', { ws: "websocket_allow_subscribe = true" })}
+let server: RunningServer;
+let pages: string;
+let toml: string;
+const browsers: Browser[] = [];
+const tabs: { readonly name: string; readonly page: Page }[] = [];
+const publisher = new SurePublisher(() => server, ["news"]);
+
+beforeAll(async () => {
+  if (THERE.length === 0) return;
+  pages = mkdtempSync(join(tmpdir(), "sluice-pages-"));
+  writeFileSync(join(pages, "client.html"), HTML);
+  toml = `${layout('drain_rate = 0\nshutdown_timeout = "2s"', { ws: "websocket_allow_subscribe = true" })}
 [[location]]
 match = "/sluice."
 sluice_client = true
@@ -62,65 +63,73 @@ match = "/pages/"
 alias = "${pages}/"
 default_type = "text/html; charset=utf-8"
 `;
-    server = await startServer({ toml });
-    browser = await puppeteer.launch({
-      browser: name,
-      executablePath: path,
-      headless: true,
-      args: name === "chrome" ? ["--no-sandbox", "--disable-gpu", "--disable-quic"] : [],
-    });
-    page = await browser.newPage();
-    await page.goto(`${server.url}/pages/client.html`);
-  }, 60_000);
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-    if (isThere) rmSync(pages, { recursive: true, force: true });
+  server = await startServer({ toml });
+  await Promise.all(THERE.map(({ browser, path }) => open(browser, path)));
+}, 60_000);
+afterAll(async () => {
+  await Promise.all(browsers.map((browser) => browser.close()));
+  await server?.stop();
+  if (THERE.length > 0) rmSync(pages, { recursive: true, force: true });
+});
+
+async function open(name: "chrome" | "firefox", executablePath: string): Promise<void> {
+  const browser = await puppeteer.launch({
+    browser: name,
+    executablePath,
+    headless: true,
+    args: name === "chrome" ? ["--no-sandbox", "--disable-gpu", "--disable-quic"] : [],
   });
+  browsers.push(browser);
+  const page = await browser.newPage();
+  await page.goto(`${server.url}/pages/client.html`);
+  tabs.push({ name, page });
+}
 
-  const seen = async (): Promise<{ got: string[]; states: Record<string, string> }> =>
-    JSON.parse(String(await page.evaluate("JSON.stringify(seen())")));
-  const allOpen = (): Promise<void> =>
-    until("all are open", async () => {
-      const states = Object.values((await seen()).states);
-      return states.length === 3 && states.every((state) => state === "open");
-    });
+const seen = async (page: Page): Promise<{ got: string[]; states: Record<string, string> }> =>
+  JSON.parse(String(await page.evaluate("JSON.stringify(seen())")));
 
-  async function expectAll(): Promise<void> {
-    await until("all have all", async () => (await seen()).got.length >= 3 * publisher.published, 20_000);
-    const { got } = await seen();
-    const wanted = publisher.wanted("news");
+async function expectAll(): Promise<void> {
+  for (const { name, page } of tabs) {
+    const hasAll = async () => (await seen(page)).got.length >= 3 * publisher.published;
+    await until(`all have all in ${name}`, hasAll, 20_000);
+    const { got } = await seen(page);
     for (const transport of ["websocket", "sse", "poll"]) {
       const its = got
         .filter((line) => line.startsWith(transport))
         .map((line) => line.slice(transport.length + 1));
-      expect(its, `${transport} in ${name}`).toEqual(wanted);
+      expect(its, `${transport} in ${name}`).toEqual(publisher.wanted("news"));
     }
   }
+}
 
-  test.skipIf(!isThere)(
-    `${ROUNDS} rounds of kill -9, reload, restart and a page that is loaded again`,
-    async () => {
+const allOpen = (): Promise<void> =>
+  until("all are open", async () => {
+    const states = await Promise.all(tabs.map(async ({ page }) => Object.values((await seen(page)).states)));
+    return states.flat().length === 3 * tabs.length && states.flat().every((state) => state === "open");
+  });
+
+test.skipIf(THERE.length === 0)(
+  `${ROUNDS} rounds of kill -9, reload, restart and pages that are loaded again`,
+  async () => {
+    await allOpen();
+    for (let round = 0; round < ROUNDS; round++) {
+      await publisher.publish(2);
+      const [pid = 0] = await server.workerPids();
+      process.kill(pid, "SIGKILL");
+      await publisher.publish(3);
+      await expectAll();
+      server.process.kill("SIGHUP");
+      await publisher.publish(3);
+      await expectAll();
+      await Promise.all(tabs.map(({ page }) => page.reload()));
+      await publisher.publish(3);
+      const { port, folder } = server;
+      await server.stop(true);
+      server = await startServer({ toml, port, folder });
+      await publisher.publish(3);
+      await expectAll();
       await allOpen();
-      for (let round = 0; round < ROUNDS; round++) {
-        await publisher.publish(2);
-        const [pid = 0] = await server.workerPids();
-        process.kill(pid, "SIGKILL");
-        await publisher.publish(3);
-        await expectAll();
-        server.process.kill("SIGHUP");
-        await publisher.publish(3);
-        await expectAll();
-        await page.reload();
-        await publisher.publish(3);
-        const { port, folder } = server;
-        await server.stop(true);
-        server = await startServer({ toml, port, folder });
-        await publisher.publish(3);
-        await expectAll();
-        await allOpen();
-      }
-    },
-    30_000 + 30_000 * ROUNDS,
-  );
-});
+    }
+  },
+  30_000 + 30_000 * ROUNDS,
+);

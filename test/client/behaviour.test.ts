@@ -46,7 +46,8 @@ const fresh = (): string => `c${++names}`;
 
 beforeAll(async () => {
   process.env["HUB_KEY"] = SECRET;
-  server = await startServer({ toml });
+  // exact.test.ts has the other listener.
+  server = await startServer({ toml, args: ["--listener", "wire"] });
 });
 afterAll(async () => {
   for (const client of clients) client.close();

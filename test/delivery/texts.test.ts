@@ -2,11 +2,11 @@
  * A message is the same on every transport, whatever line ends it has and wherever its empty lines are (promise P1 says "the same messages").
  * Random texts on the compiled binary, through both doors. An event stream alone cannot carry CR: its lines come out with LF (HTML 9.2.6).
  */
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { decodeJsonFrame } from "../../src/wire/json-message.ts";
-import { decodeMsgpackFrame } from "../../src/wire/msgpack-message.ts";
-import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../../src/wire/server-frame.ts";
+import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../../src/wire/subprotocols.ts";
 import { layout, type RunningServer, startServer } from "../binary/running-server.ts";
+import { decodeJsonFrame, decodeMsgpackFrame } from "../server-frames.ts";
 import { seededRandom } from "../wire/random.ts";
 import { EventStreamParser } from "./event-stream-parser.ts";
 

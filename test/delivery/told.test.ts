@@ -2,11 +2,11 @@
  * Is what was lost exactly what was told? Every transport, every form of position a client may come back with, on both listeners of the
  * compiled binary with two workers (promises P2 and P3). Of two channels one has lost three messages since the position, the other none.
  */
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { decodeJsonFrame } from "../../src/wire/json-message.ts";
-import { decodeMsgpackFrame } from "../../src/wire/msgpack-message.ts";
-import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../../src/wire/server-frame.ts";
+import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../../src/wire/subprotocols.ts";
 import { layout, type RunningServer, startServer } from "../binary/running-server.ts";
+import { decodeJsonFrame, decodeMsgpackFrame } from "../server-frames.ts";
 
 /** What a client says of its position. */
 interface Asked {

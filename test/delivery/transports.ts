@@ -2,9 +2,9 @@
  * Every transport behind one face, so that the delivery suite is written once. A reader collects messages in the order they
  * came, counts the gaps it was told, and remembers the position it could resume from.
  */
-import { decodeJsonFrame } from "../../src/wire/json-message.ts";
-import { decodeMsgpackFrame } from "../../src/wire/msgpack-message.ts";
-import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../../src/wire/server-frame.ts";
+
+import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../../src/wire/subprotocols.ts";
+import { decodeJsonFrame, decodeMsgpackFrame } from "../server-frames.ts";
 
 export interface Reader {
   readonly messages: string[];

@@ -1,15 +1,15 @@
 /** The subprotocol sluice.json.v1: literal frames, and what its decoder makes of them. */
+
 import { describe, expect, test } from "bun:test";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";
 import {
-  decodeJsonFrame,
   JSON_PING,
   pushJsonDeleted,
   pushJsonGap,
   pushJsonHello,
   pushJsonMessage,
 } from "../../src/wire/json-message.ts";
-import type { ServerFrame } from "../../src/wire/server-frame.ts";
+import { decodeJsonFrame, type ServerFrame } from "../server-frames.ts";
 import { latin1, message, seededRandom, utf8 } from "./random.ts";
 
 const written = (write: (writer: ByteWriter) => void): string => {

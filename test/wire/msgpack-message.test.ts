@@ -1,14 +1,14 @@
 /** The subprotocol sluice.msgpack.v1: literal bytes of standard MessagePack, and what its decoder makes of them. */
+
 import { describe, expect, test } from "bun:test";
 import {
-  decodeMsgpackFrame,
   MSGPACK_PING,
   packDeleted,
   packGap,
   packHello,
   packMessage,
 } from "../../src/wire/msgpack-message.ts";
-import type { ServerFrame } from "../../src/wire/server-frame.ts";
+import { decodeMsgpackFrame, type ServerFrame } from "../server-frames.ts";
 import { message, seededRandom, utf8 } from "./random.ts";
 
 const own = (frame: ServerFrame | null): unknown =>

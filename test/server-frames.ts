@@ -1,10 +1,11 @@
 /**
- * What a server says on the subprotocols sluice.json.v1 and sluice.msgpack.v1, as the client of the command
- * line sees it after decoding. Both decoders give these shapes, so the client does not know which one it
- * speaks.
+ * What a server says on the subprotocols sluice.json.v1 and sluice.msgpack.v1, read and checked. Both decoders give these shapes, so a test need not know
+ * which one it speaks.
  */
-export const JSON_SUBPROTOCOL = "sluice.json.v1";
-export const MSGPACK_SUBPROTOCOL = "sluice.msgpack.v1";
+import { Unpackr } from "msgpackr/unpack";
+
+const encoder = new TextEncoder();
+const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: "number" });
 
 export interface MessageFrame {
   readonly kind: "message";
@@ -94,3 +95,33 @@ const textOrNull = (value: unknown): string | null => (typeof value === "string"
 const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
 const isStrings = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((item) => typeof item === "string");
+
+/** Reads one text frame; null if it is not a frame of this subprotocol. */
+export function decodeJsonFrame(text: string): ServerFrame | null {
+  let map: unknown;
+  try {
+    map = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  return serverFrame(map, (fields) => {
+    const plain = fields["data"];
+    if (typeof plain === "string") return encoder.encode(plain);
+    const base64 = fields["data_base64"];
+    return typeof base64 === "string" ? Buffer.from(base64, "base64") : null;
+  });
+}
+
+/** Reads one binary frame; null if it is not a frame of this subprotocol. */
+export function decodeMsgpackFrame(frame: Uint8Array): ServerFrame | null {
+  let map: unknown;
+  try {
+    map = unpackr.unpack(frame);
+  } catch {
+    return null;
+  }
+  return serverFrame(map, (fields) => {
+    const data = fields["data"];
+    return data instanceof Uint8Array ? data : null;
+  });
+}
