@@ -115,6 +115,14 @@ export class HeldAnswer extends DirectAnswer {
   }
 }
 
+export interface PassedFields {
+  readonly list: readonly (readonly [name: string, value: string])[];
+  /** The same as lines. */
+  readonly text: string;
+  readonly hasLength: boolean;
+  readonly hasDate: boolean;
+}
+
 /**
  * A backend's: its fields as it wrote them, and its body as far as it is here, or as it comes. As a Response it has them as Fetch wants them:
  * in lower case, what stands twice joined, and no words of its own behind the status.
@@ -122,14 +130,14 @@ export class HeldAnswer extends DirectAnswer {
 export class PassedAnswer extends DirectAnswer {
   readonly status: number;
   readonly reason: string;
-  readonly fields: readonly (readonly [name: string, value: string])[];
+  readonly fields: PassedFields;
   readonly body: Uint8Array<ArrayBuffer> | null;
   readonly stream: (PulledStream & UnderlyingDirect) | null;
 
   constructor(
     status: number,
     reason: string,
-    fields: PassedAnswer["fields"],
+    fields: PassedFields,
     body: Uint8Array<ArrayBuffer> | PassedAnswer["stream"],
   ) {
     super();
@@ -143,7 +151,7 @@ export class PassedAnswer extends DirectAnswer {
   override toResponse(): Response {
     const { status, reason, body, stream } = this;
     const headers = new Headers();
-    for (const [name, value] of this.fields) headers.append(name, value);
+    for (const [name, value] of this.fields.list) headers.append(name, value);
     const init = { status, statusText: reason, headers };
     if (stream !== null) return pulledResponse(stream, init);
     // Bun gives bytes a type that have none.

@@ -5,6 +5,7 @@
 import { SERVER } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { LocationConfig, ProxyConfig } from "../config/model.ts";
+import type { PassedFields } from "../direct-answer.ts";
 import { compileRedirects } from "./redirects.ts";
 import type { ResponseHead } from "./response-head.ts";
 
@@ -29,7 +30,7 @@ const HIDDEN = [
   "x-accel-charset",
 ];
 
-export type AnswerFields = (head: ResponseHead, located: LocatedRequest) => readonly Field[];
+export type AnswerFields = (head: ResponseHead, located: LocatedRequest) => PassedFields;
 
 export function compileAnswerFields(location: LocationConfig, proxy: ProxyConfig): AnswerFields {
   const lower = (names: readonly string[]): string[] => names.map((name) => name.toLowerCase());
@@ -37,21 +38,27 @@ export function compileAnswerFields(location: LocationConfig, proxy: ProxyConfig
   const hidden = new Set([...HIDDEN, ...lower(proxy.hideHeaders)].filter((name) => !passed.has(name)));
   const redirects = compileRedirects(location, proxy.redirects);
   return ({ fields, hops, isChunked, status }, located) => {
-    const kept: Field[] = [];
+    const list: Field[] = [];
+    let text = "";
     let hasServer = false;
-    for (const field of fields) {
-      const [name, value] = field;
-      const low = name.toLowerCase();
+    let hasLength = false;
+    let hasDate = false;
+    const keep = (name: string, value: string): void => {
+      list.push([name, value]);
+      text += `${name}: ${value}\r\n`;
+    };
+    for (const [name, value, low] of fields) {
       if (OF_CONNECTION.has(low) || hidden.has(low) || hops.has(low)) continue;
       if (low === "content-length" && (isChunked || status === 204)) continue;
-      hasServer = hasServer || low === "server";
-      if (redirects !== null && low === "location") kept.push([name, redirects(value, located)]);
-      else if (redirects !== null && low === "refresh")
-        kept.push([name, refreshed(value, redirects, located)]);
-      else kept.push(field);
+      if (low === "server") hasServer = true;
+      else if (low === "content-length") hasLength = true;
+      else if (low === "date") hasDate = true;
+      if (redirects !== null && low === "location") keep(name, redirects(value, located));
+      else if (redirects !== null && low === "refresh") keep(name, refreshed(value, redirects, located));
+      else keep(name, value);
     }
-    if (!hasServer) kept.push(["Server", SERVER.Server]);
-    return kept;
+    if (!hasServer) keep("Server", SERVER.Server);
+    return { list, text, hasLength, hasDate };
   };
 }
 

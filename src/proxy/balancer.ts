@@ -15,11 +15,11 @@ export class Balancer {
   }
 
   /** null: there is none left. `client`: an address, where the upstream goes by that. */
-  next(tried: ReadonlySet<Backend>, client: string, nowMs: number): Backend | null {
+  next(tried: readonly Backend[], client: string, nowMs: number): Backend | null {
     // Whatever it did, there is no other.
     if (this.backends.length === 1) {
       const [only] = this.backends;
-      return only === undefined || tried.has(only) || only.server.isDown ? null : only;
+      return only === undefined || tried.includes(only) || only.server.isDown ? null : only;
     }
     return this.#among(false, tried, client, nowMs) ?? this.#among(true, tried, client, nowMs);
   }
@@ -28,9 +28,9 @@ export class Balancer {
     return this.#balance === "ip_hash";
   }
 
-  #among(isBackup: boolean, tried: ReadonlySet<Backend>, client: string, nowMs: number): Backend | null {
+  #among(isBackup: boolean, tried: readonly Backend[], client: string, nowMs: number): Backend | null {
     const usable = this.backends.filter(
-      (one) => one.server.isBackup === isBackup && !tried.has(one) && one.isUp(nowMs),
+      (one) => one.server.isBackup === isBackup && !tried.includes(one) && one.isUp(nowMs),
     );
     if (usable.length < 2) return usable[0] ?? null;
     if (this.#balance === "ip_hash" && !isBackup) return byClient(usable, client);

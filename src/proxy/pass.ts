@@ -51,8 +51,8 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
   #state = CONNECTING;
   #backend: Backend | null = null;
   #connection: BackendConnection | null = null;
-  readonly #tried = new Set<Backend>();
-  readonly #beganMs = performance.now();
+  readonly #tried: Backend[] = [];
+  readonly #beganMs: number;
   /** Some backend has been sent the request. */
   #isSent = false;
   /** The connection was idle before: it may have gone stale meanwhile. */
@@ -75,6 +75,7 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
   constructor(asking: Asking) {
     this.#asking = asking;
     this.#isBodyOver = asking.body === null;
+    this.#beganMs = asking.route.watch.nowMs;
   }
 
   begin(): LaterAnswer {
@@ -90,9 +91,9 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
   #choose(): Backend | null {
     const { destination, located, route } = this.#asking;
     const { nextTries } = route.proxy;
-    if (nextTries > 0 && this.#tried.size >= nextTries) return null;
+    if (nextTries > 0 && this.#tried.length >= nextTries) return null;
     const client = destination.balancer.goesByClient ? located.remoteAddress : "";
-    return destination.balancer.next(this.#tried, client, performance.now());
+    return destination.balancer.next(this.#tried, client, route.watch.nowMs);
   }
 
   #try(): void {
@@ -105,13 +106,13 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
   }
 
   #ask(backend: Backend): void {
-    const { proxy } = this.#asking.route;
-    this.#tried.add(backend);
+    const { proxy, watch } = this.#asking.route;
+    this.#tried.push(backend);
     this.#backend = backend;
     backend.active++;
     this.#state = CONNECTING;
     this.#isReused = false;
-    this.dueMs = performance.now() + proxy.connectMs;
+    this.dueMs = watch.dueIn(proxy.connectMs);
     const idle = this.#asking.wantsUpgrade ? null : backend.takeIdle(this.#isRepeatable);
     if (idle === null) {
       backend.connect(this);
@@ -148,12 +149,12 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
   }
 
   #waitForBackend(): void {
-    const { sendMs, readMs } = this.#asking.route.proxy;
+    const { proxy, watch } = this.#asking.route;
     const isSending = this.#connection?.isStalled === true;
     // While the client takes its time with its body, nobody waits for an answer.
     this.dueMs =
       isSending || this.#isBodyOver
-        ? performance.now() + (isSending ? sendMs : readMs)
+        ? watch.dueIn(isSending ? proxy.sendMs : proxy.readMs)
         : Number.POSITIVE_INFINITY;
   }
 
@@ -354,9 +355,11 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
 
   /** nginx: the challenge stays. */
   #intercept({ status, fields }: ResponseHead): void {
-    const challenge = fields.filter(([name]) => name.toLowerCase() === "www-authenticate");
+    const challenge = fields.filter(([, , name]) => status === 401 && name === "www-authenticate");
     this.#over();
-    this.answer.resolve(errorPage(status, Object.fromEntries(status === 401 ? challenge : [])));
+    this.answer.resolve(
+      errorPage(status, Object.fromEntries(challenge.map(([name, value]) => [name, value]))),
+    );
   }
 
   #goOver(head: ResponseHead, rest: Uint8Array): void {
@@ -376,7 +379,8 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
   }
 
   #waitForMore(): void {
-    this.dueMs = performance.now() + this.#asking.route.proxy.readMs;
+    const { proxy, watch } = this.#asking.route;
+    this.dueMs = watch.dueIn(proxy.readMs);
   }
 
   /** The client is to be waited for, not the backend. */

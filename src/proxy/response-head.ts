@@ -10,7 +10,7 @@ export interface ResponseHead {
   readonly status: number;
   readonly reason: string;
   /** As they were sent. */
-  readonly fields: readonly (readonly [name: string, value: string])[];
+  readonly fields: readonly (readonly [name: string, value: string, lower: string])[];
   /** -1: none was given. */
   readonly contentLength: number;
   readonly isChunked: boolean;
@@ -65,7 +65,7 @@ class Reading {
   readonly #minor: number;
   readonly #status: number;
   readonly #reason: string;
-  readonly #fields: [name: string, value: string][] = [];
+  readonly #fields: [name: string, value: string, lower: string][] = [];
   #contentLength = -1;
   #isChunked = false;
   #hops: Set<string> | null = null;
@@ -80,7 +80,7 @@ class Reading {
   note(name: string, value: string): boolean {
     if (this.#fields.length >= MOST_FIELDS) return false;
     const lower = name.toLowerCase();
-    this.#fields.push([name, value]);
+    this.#fields.push([name, value, lower]);
     if (lower === "content-length") {
       if (!/^\d{1,15}$/.test(value) || this.#contentLength >= 0) return false;
       this.#contentLength = Number(value);

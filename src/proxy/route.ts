@@ -32,7 +32,7 @@ export class Route {
 
   /** nginx would answer from another location: to pass the head on without that would be an empty page. */
   isRedirectInside({ fields }: ResponseHead): boolean {
-    return fields.some(([name]) => name.toLowerCase() === "x-accel-redirect");
+    return fields.some(([, , name]) => name === "x-accel-redirect");
   }
 
   goOver(asking: Asking, head: ResponseHead, gone: GoneOver): Answer | null {

@@ -2,7 +2,7 @@
  * A client and a backend that have gone over to another protocol (RFC 9110 7.8), which a WebSocket is: bytes of one are the other's, and who is
  * slow on one side stops the other from being read. Made by pass.ts when the backend has answered 101.
  */
-import { type Answer, PassedAnswer } from "../direct-answer.ts";
+import { type Answer, PassedAnswer, type PassedFields } from "../direct-answer.ts";
 import { errorPage } from "../front/error-page.ts";
 import type { RawEnd, RawTaker } from "../incoming.ts";
 import type { Backend } from "./backend.ts";
@@ -28,17 +28,18 @@ export function goOver({ located, route }: Asking, head: ResponseHead, gone: Gon
     return errorPage(502);
   }
   tunnel.begin(end, gone.early);
-  return new PassedAnswer(101, "", [], null);
+  return new PassedAnswer(101, "", NO_FIELDS, null);
 }
 
-function switchingHead(head: ResponseHead, fields: readonly (readonly [string, string])[]): Uint8Array {
-  const upgrade = head.fields.find(([name]) => name.toLowerCase() === "upgrade")?.[1] ?? "websocket";
-  const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+function switchingHead(head: ResponseHead, { text }: PassedFields): Uint8Array {
+  const upgrade = head.fields.find(([, , name]) => name === "upgrade")?.[1] ?? "websocket";
   return Buffer.from(
-    `HTTP/1.1 101 ${head.reason || "Switching Protocols"}\r\n${lines}Connection: upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`,
+    `HTTP/1.1 101 ${head.reason || "Switching Protocols"}\r\n${text}Connection: upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`,
     "latin1",
   );
 }
+
+const NO_FIELDS: PassedFields = { list: [], text: "", hasLength: false, hasDate: false };
 
 class Tunnel implements RawTaker, ConnectionUser, Dated {
   dueMs: number;

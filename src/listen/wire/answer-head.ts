@@ -2,7 +2,7 @@
  * Heads of answers as bytes (RFC 9112 4, 5). Names are spelled as the module and Bun's server spell them; phrases are nginx's. What many
  * answers share is made once: a location's fields, the Date of this second. Used by connection.ts.
  */
-import type { SharedInit } from "../../direct-answer.ts";
+import type { PassedFields, SharedInit } from "../../direct-answer.ts";
 import { formatHttpDate } from "../../wire/http-date.ts";
 
 /** nginx's status lines (push-stream spec 0.5). The titles of its pages are others (front/error-page.ts): it says 401 Unauthorized here. */
@@ -87,6 +87,8 @@ export function statusLine(status: number, reason = ""): Uint8Array {
 }
 
 /** The fields of an answer as lines that end with CRLF, and what of them decides how the rest of the head is made. */
+type Has = "length" | "date" | "coding";
+
 export class FieldLines {
   readonly bytes: Uint8Array;
   readonly hasLength: boolean;
@@ -99,29 +101,41 @@ export class FieldLines {
   #usualDate = NOTHING;
   #usualKeepLine = NOTHING;
 
-  /** `Connection` is left out: it is the connection's to say. */
-  constructor(
-    fields: Iterable<readonly [name: string, value: string]>,
-    spell: (name: string) => string = spelledName,
+  /** Other answers have them, too. */
+  readonly isShared: boolean;
+
+  private constructor(
+    lines: string,
+    isLast: boolean,
+    isShared: boolean,
+    has: Readonly<Record<Has, boolean>>,
   ) {
+    this.bytes = Buffer.from(lines, "latin1");
+    this.hasLength = has.length;
+    this.hasDate = has.date;
+    this.hasCoding = has.coding;
+    this.isLast = isLast;
+    this.isShared = isShared;
+  }
+
+  /** `Connection` is left out: it is the connection's to say. */
+  static of(headers: Headers, isShared = false): FieldLines {
     let lines = "";
     let isLast = false;
-    let hasLength = false;
-    let hasDate = false;
-    let hasCoding = false;
-    for (const [name, value] of fields) {
-      const lower = name.toLowerCase();
-      if (lower === "connection") isLast = isLast || /\bclose\b/i.test(value);
-      else lines += `${spell(name)}: ${value}\r\n`;
-      if (lower === "content-length") hasLength = true;
-      else if (lower === "date") hasDate = true;
-      else if (lower === "transfer-encoding") hasCoding = true;
+    for (const [name, value] of headers) {
+      if (name === "connection") isLast = isLast || /\bclose\b/i.test(value);
+      else lines += `${spelledName(name)}: ${value}\r\n`;
     }
-    this.bytes = Buffer.from(lines, "latin1");
-    this.hasLength = hasLength;
-    this.hasDate = hasDate;
-    this.hasCoding = hasCoding;
-    this.isLast = isLast;
+    return new FieldLines(lines, isLast, isShared, {
+      length: headers.has("content-length"),
+      date: headers.has("date"),
+      coding: headers.has("transfer-encoding"),
+    });
+  }
+
+  /** A backend's. */
+  static passed({ text, hasLength, hasDate }: PassedFields): FieldLines {
+    return new FieldLines(text, false, false, { length: hasLength, date: hasDate, coding: false });
   }
 
   /** Status line 200, these lines, Date, and `keepLine`. */
@@ -141,7 +155,7 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 /** Of an init that many answers are made with. */
 export function sharedFieldLines(init: SharedInit): FieldLines {
   if (init.kept instanceof FieldLines) return init.kept;
-  const made = new FieldLines(init.headers);
+  const made = FieldLines.of(init.headers, true);
   init.kept = made;
   return made;
 }

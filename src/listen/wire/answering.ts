@@ -52,8 +52,7 @@ export abstract class Answering extends Outlet implements BreakableSink {
     const isEndless = length === UNKNOWN_LENGTH && !lines.hasLength && !lines.hasCoding;
     if (lines.isLast || this.hasMuchUnread || (isEndless && this.isOld)) this.isLast = true;
     const { out } = this;
-    if (status === 200 && !this.isLast && (reason === "" || reason === "OK"))
-      out.pushBytes(lines.usual(this.keepLine));
+    if (status === 200 && lines.isShared && !this.isLast) out.pushBytes(lines.usual(this.keepLine));
     else {
       out.pushBytes(statusLine(status, reason));
       out.pushBytes(lines.bytes);

@@ -44,7 +44,6 @@ const CLOSING = 3;
 const MOST_AHEAD_BYTES = 64 * 1024;
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 const LEFT = new Error("its sender left");
-const asSent = (name: string): string => name;
 
 class Both implements Gone {
   readonly #one: Gone;
@@ -313,7 +312,7 @@ export class Connection extends Answering implements Carrier, AnswerTaker {
 
   /** Of a backend: its fields as they came. */
   #pass({ status, reason, fields, body, stream }: PassedAnswer): void {
-    const lines = new FieldLines(fields, asSent);
+    const lines = FieldLines.passed(fields);
     if (stream !== null) {
       this.hold(status, lines, stream, reason);
       return;

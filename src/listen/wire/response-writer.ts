@@ -15,7 +15,7 @@ const MAX_WHOLE_BYTES = 1 << 20;
 /** Call corked. */
 export function writeResponse(connection: Connection, response: Response): void {
   const { status, statusText, headers } = response;
-  const lines = new FieldLines(headers);
+  const lines = FieldLines.of(headers);
   const pulled = pulledBodyOf(response);
   if (pulled !== undefined) {
     connection.hold(status, lines, pulled, statusText);
