@@ -28,6 +28,7 @@ import { memoryRow } from "./rows/memory.ts";
 import { neighbourRow } from "./rows/neighbour.ts";
 import { postsRow } from "./rows/posts.ts";
 import { presenceRow } from "./rows/presence.ts";
+import { proxyRow } from "./rows/proxy.ts";
 import { publishRow } from "./rows/publish.ts";
 import { raceRow } from "./rows/race.ts";
 import { replayRow } from "./rows/replay.ts";
@@ -56,6 +57,7 @@ const ROWS: readonly Row[] = [
   startupRow,
   filesRow,
   presenceRow,
+  proxyRow,
   ...handlerRows,
   ...batchRows,
 ];

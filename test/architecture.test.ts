@@ -26,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["leaves", "store", "fanout", "config", "wire", "front"],
   webhooks: ["leaves", "config", "store", "wire"],
   client: [],
-  proxy: ["leaves", "config", "front", "listen"],
+  proxy: ["leaves", "config", "front", "listen", "wire"],
   web: ["leaves", "client", "config", "front"],
   handlers: ["leaves", "access", "fanout", "store", "publish", "wire", "config", "front"],
   listen: ["leaves", "config", "fanout", "subscribe", "handlers", "wire"],

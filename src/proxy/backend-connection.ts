@@ -4,6 +4,7 @@
  *
  * Idle in a pool it has no user: whatever comes then, or its end, is the end of it.
  */
+import { ByteWriter } from "../wire/byte-writer.ts";
 import type { Backend } from "./backend.ts";
 
 export interface ConnectionUser {
@@ -15,6 +16,9 @@ export interface ConnectionUser {
   drained(): void;
   closed(): void;
 }
+
+/** Requests are put together here. */
+const out = new ByteWriter();
 
 type BackendSocket = Bun.Socket<BackendConnection>;
 
@@ -52,6 +56,14 @@ export class BackendConnection {
     if (taken < 0 || taken === bytes.length) return true;
     this.#unsent = Buffer.from(bytes.subarray(taken));
     return false;
+  }
+
+  /** A request's head, and the body that came with it: by one call, and without an object for it. */
+  ask(head: string, body: Uint8Array): boolean {
+    out.reset();
+    out.pushLatin1(head);
+    if (body.length > 0) out.pushBytes(body);
+    return this.write(out.bytes.length === out.length ? out.bytes : out.view());
   }
 
   pause(): void {

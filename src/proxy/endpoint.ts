@@ -68,13 +68,12 @@ export class ProxyEndpoint {
   ): Answer {
     const isChunked = body !== null && length < 0;
     const { text, wantsUpgrade } = this.#compose(located, destination, { length, isChunked });
-    const head = Buffer.from(text, "latin1");
-    const bytes = here.length === 0 ? head : Buffer.concat([head, here]);
     return new Pass({
       route: this.#route,
       located,
       destination,
-      bytes,
+      head: text,
+      here,
       body,
       isChunked,
       wantsUpgrade,

@@ -35,8 +35,9 @@ export interface Asking {
   readonly route: Route;
   readonly located: LocatedRequest;
   readonly destination: Destination;
-  /** The head, and the body if all of it is here. */
-  readonly bytes: Uint8Array;
+  readonly head: string;
+  /** The body, if all of it is here. Bytes of its connection, which are used again. */
+  readonly here: Uint8Array;
   /** null: there is no more of it. */
   readonly body: BodySource | null;
   readonly isChunked: boolean;
@@ -71,10 +72,12 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
   #isDiscarding = false;
   /** Before anybody took the answer. */
   #isBroken = false;
+  #here: Uint8Array;
 
   constructor(asking: Asking) {
     this.#asking = asking;
     this.#isBodyOver = asking.body === null;
+    this.#here = asking.here;
     this.#beganMs = asking.route.watch.nowMs;
   }
 
@@ -115,12 +118,18 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
     this.dueMs = watch.dueIn(proxy.connectMs);
     const idle = this.#asking.wantsUpgrade ? null : backend.takeIdle(this.#isRepeatable);
     if (idle === null) {
+      this.#keepBody();
       backend.connect(this);
       return;
     }
     this.#isReused = true;
     idle.user = this;
     this.opened(idle);
+  }
+
+  /** What is used later must not be used again meanwhile. */
+  #keepBody(): void {
+    if (this.#here === this.#asking.here && this.#here.length > 0) this.#here = this.#here.slice();
   }
 
   /** RFC 9110 9.2.2, as nginx has it. */
@@ -139,8 +148,10 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
     this.#state = ASKED;
     this.#isSent = true;
     this.#input = NOTHING;
-    const { bytes, body } = this.#asking;
-    const isTaken = connection.write(bytes);
+    const { head, body } = this.#asking;
+    const isTaken = connection.ask(head, this.#here);
+    // Another server may have to be asked.
+    this.#keepBody();
     this.#waitForBackend();
     if (body === null || this.#hasBegunBody) return;
     this.#hasBegunBody = true;
@@ -333,6 +344,12 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
     if (!hasBody) {
       this.#release(rest.length === 0);
       this.answer.resolve(new PassedAnswer(status, reason, fields, null));
+      return;
+    }
+    if (rest.length === head.contentLength && !head.isChunked) {
+      // All of it is here, as nearly always.
+      this.#release(true);
+      this.answer.resolve(new PassedAnswer(status, reason, fields, rest as Uint8Array<ArrayBuffer>));
       return;
     }
     const response = new ResponseBody(head);

@@ -3,6 +3,7 @@
  * answers share is made once: a location's fields, the Date of this second. Used by connection.ts.
  */
 import type { PassedFields, SharedInit } from "../../direct-answer.ts";
+import type { ByteWriter } from "../../wire/byte-writer.ts";
 import { formatHttpDate } from "../../wire/http-date.ts";
 
 /** nginx's status lines (push-stream spec 0.5). The titles of its pages are others (front/error-page.ts): it says 401 Unauthorized here. */
@@ -90,7 +91,9 @@ export function statusLine(status: number, reason = ""): Uint8Array {
 type Has = "length" | "date" | "coding";
 
 export class FieldLines {
-  readonly bytes: Uint8Array;
+  readonly #text: string;
+  /** Of what many answers have; one that is said once goes out as text, without an object that has to be collected. */
+  readonly #bytes: Uint8Array | null;
   readonly hasLength: boolean;
   readonly hasDate: boolean;
   readonly hasCoding: boolean;
@@ -110,7 +113,8 @@ export class FieldLines {
     isShared: boolean,
     has: Readonly<Record<Has, boolean>>,
   ) {
-    this.bytes = Buffer.from(lines, "latin1");
+    this.#text = lines;
+    this.#bytes = isShared ? Buffer.from(lines, "latin1") : null;
     this.hasLength = has.length;
     this.hasDate = has.date;
     this.hasCoding = has.coding;
@@ -138,11 +142,16 @@ export class FieldLines {
     return new FieldLines(text, false, false, { length: hasLength, date: hasDate, coding: false });
   }
 
-  /** Status line 200, these lines, Date, and `keepLine`. */
+  pushTo(out: ByteWriter): void {
+    if (this.#bytes === null) out.pushLatin1(this.#text);
+    else out.pushBytes(this.#bytes);
+  }
+
+  /** Of a shared one: status line 200, these lines, Date, and `keepLine`. */
   usual(keepLine: Uint8Array): Uint8Array {
     const date = this.hasDate ? NOTHING : dateLine();
     if (this.#usualDate !== date || this.#usualKeepLine !== keepLine || this.#usual.length === 0) {
-      this.#usual = Buffer.concat([statusLine(200), this.bytes, date, keepLine]);
+      this.#usual = Buffer.concat([statusLine(200), this.#bytes ?? NOTHING, date, keepLine]);
       this.#usualDate = date;
       this.#usualKeepLine = keepLine;
     }

@@ -55,7 +55,7 @@ export abstract class Answering extends Outlet implements BreakableSink {
     if (status === 200 && lines.isShared && !this.isLast) out.pushBytes(lines.usual(this.keepLine));
     else {
       out.pushBytes(statusLine(status, reason));
-      out.pushBytes(lines.bytes);
+      lines.pushTo(out);
       if (!lines.hasDate) out.pushBytes(dateLine());
       out.pushBytes(this.isLast ? CLOSE_LINE : this.keepLine);
     }
