@@ -69,7 +69,7 @@ async function publishOne(
 let toldMs = Number.NEGATIVE_INFINITY;
 
 /** A line a second says as much as thousands. */
-function tellOfRefused(error: unknown): void {
+export function tellOfRefused(error: unknown): void {
   if (performance.now() - toldMs < 1000) return;
   toldMs = performance.now();
   const why = error instanceof RefusedError ? error.code : String(error);

@@ -11,6 +11,11 @@ declare module "sluice" {
     readonly signal: AbortSignal;
     /** Publishes one message. Rejects when it is refused; the error's `status` says why, as an HTTP status would. */
     publish(channel: string, data: string | Uint8Array, options?: PublishOptions): Promise<PublishResult>;
+    /**
+     * Publishes many messages, in their order. All are looked at first: one that is wrong (no data, a name that nobody may have) rejects the
+     * call, and nothing was published. Then each answers for itself.
+     */
+    publish(messages: readonly ListedMessage[]): Promise<readonly ListedResult[]>;
     /** What is known of a channel; null: there is none. */
     channel(name: string): ChannelStatistics | null;
     /**
@@ -124,6 +129,26 @@ declare module "sluice" {
     readonly eventId?: string;
     /** The `event` of an EventSource. */
     readonly eventType?: string;
+  }
+
+  export interface ListedMessage extends PublishOptions {
+    readonly channel: string | readonly string[];
+    readonly data: string | Uint8Array;
+    /** Of idempotency, 1 to 256 bytes: the same message with the same key is published once in some minutes. */
+    readonly key?: string;
+  }
+
+  export interface ListedResult {
+    /** Where it is in each of its channels; null: it is not in. */
+    readonly positions: readonly (string | null)[];
+    /** Its key was known in all of them, and the positions are those of the first. */
+    readonly duplicate: boolean;
+    /** Why it is not in all of them; null: it is. */
+    readonly refused: {
+      readonly status: number;
+      readonly code: string;
+      readonly explain: string | null;
+    } | null;
   }
 
   export interface ChannelStatistics {

@@ -3,10 +3,19 @@
  * answer; RequestContext (context.ts) adds the request. Its functions are closures, so that they can be taken out of it:
  * `async function* ({ sleep })`. What costs something is made when it is first asked for.
  */
-import type { ChannelStatistics, PublishOptions, PublishResult, Subscription, TaskContext } from "sluice";
+import type {
+  ChannelStatistics,
+  ListedMessage,
+  ListedResult,
+  PublishOptions,
+  PublishResult,
+  Subscription,
+  TaskContext,
+} from "sluice";
 import { type LogFields, log } from "../log.ts";
 import type { HandlerHost } from "./host.ts";
 import { merged } from "./merge.ts";
+import { publishList } from "./publish-list.ts";
 import { channelStatistics, publishFrom } from "./publishing.ts";
 import { type Feed, iterable, openSubscription } from "./subscription.ts";
 
@@ -82,11 +91,14 @@ export class Task implements TaskContext {
       );
     });
 
-  readonly publish = (
-    channel: string,
+  readonly publish = ((
+    what: string | readonly ListedMessage[],
     data: string | Uint8Array,
     options?: PublishOptions,
-  ): Promise<PublishResult> => publishFrom(this.host, channel, data, options);
+  ): Promise<PublishResult> | Promise<readonly ListedResult[]> =>
+    Array.isArray(what)
+      ? publishList(this.host, what)
+      : publishFrom(this.host, what as string, data, options)) as TaskContext["publish"];
 
   readonly channel = (name: string): ChannelStatistics | null => channelStatistics(this.host, name);
 

@@ -12,6 +12,11 @@ const FILES: Record<string, string> = {
       try { return JSON.stringify(await publish(query.get("id"), query.get("data") ?? new Uint8Array(await request.arrayBuffer()), JSON.parse(query.get("options") ?? "{}"))); }
       catch (error) { return error.name + " " + error.status + " " + error.message; }
     };`,
+  "list.ts": `
+    export default async ({ publish, request }) => {
+      try { return JSON.stringify(await publish(JSON.parse(await request.text()))); }
+      catch (error) { return error.name + " " + error.status + " " + error.message; }
+    };`,
   "know.ts": `export default ({ channel, query }) => JSON.stringify(channel(query.get("id")));`,
   "listen.ts": `
     export default async function* ({ subscribe, query }) {
@@ -104,6 +109,32 @@ forSettings("the context", (setting) => {
   const lines = async (connection: RawConnection, expected: readonly string[]): Promise<void> => {
     for (const line of expected) expect(await connection.chunkedText(line.length + 1)).toBe(`${line}\n`);
   };
+
+  test("publish takes a list: each message answers for itself, or one that is wrong rejects them all", async () => {
+    const list = async (...messages: readonly unknown[]) =>
+      (await ask(server.port, "/list", { method: "POST", body: JSON.stringify(messages) })).body.toString();
+    const [first, several, again, other] = JSON.parse(
+      await list(
+        { channel: "list-1", data: "a", key: "k" },
+        { channel: ["list-1", "list-2"], data: "b", eventId: "i" },
+        { channel: "list-1", data: "a", key: "k" },
+        { channel: "list-1", data: "c", key: "k" },
+      ),
+    );
+    expect(first).toEqual({ positions: [expect.any(String)], duplicate: false, refused: null });
+    expect(several.positions).toHaveLength(2);
+    expect(again).toEqual({ positions: first.positions, duplicate: true, refused: null });
+    expect([other.positions, other.refused.code]).toEqual([[null], "key_reused"]);
+    for (const [wrong, told] of [
+      [{ channel: "list-1", data: "" }, "RefusedError 400 Empty post requests are not allowed."],
+      [{ channel: [], data: "x" }, "RefusedError 400 No channel id provided."],
+      [{ channel: "list-1", data: "x", key: "" }, "RefusedError 400 An idempotency key has 1 to 256 bytes."],
+    ] as const)
+      expect(await list({ channel: "list-1", data: "never" }, wrong)).toBe(told);
+    expect(JSON.parse((await ask(server.port, "/know?id=list-1")).body.toString())).toMatchObject({
+      published: 2,
+    });
+  });
 
   test("publish tells the id and the channel's state", async () => {
     expect(JSON.parse(await say("p1", "one"))).toEqual({
