@@ -153,6 +153,8 @@ export class ChannelFrames {
     // A send may close the socket.
     if (holder.holder === null) return;
     this.#endpoint.room.fanout.addTopics(holder, added);
+    // One that was deleted, and is there again: who was told of the first is told of its end.
+    for (const { channel } of added) this.#departed(channel.name);
     const { addition } = this.#adding;
     if (addition === null) return;
     for (const one of added) this.#departures.set(one, addition([one.channel.name], holder));
@@ -160,10 +162,16 @@ export class ChannelFrames {
 
   #drop(subscription: TopicSubscription): void {
     this.#endpoint.room.fanout.leaveTopic(subscription);
-    const departure = this.#departures.get(subscription);
-    if (departure === undefined) this.#holder.left(subscription.channel.name);
-    else departure();
-    this.#departures.delete(subscription);
+    this.#departed(subscription.channel.name);
+  }
+
+  #departed(name: Uint8Array): void {
+    this.#holder.left(name);
+    for (const [one, departure] of this.#departures) {
+      if (Buffer.compare(one.channel.name, name) !== 0) continue;
+      this.#departures.delete(one);
+      departure();
+    }
   }
 
   left(): void {

@@ -163,6 +163,20 @@ describe.each(["native", "wire"])("listener %s", (listener) => {
       await watcher.next("presence", { event: "leave", count: 1 });
       watcher.say({ kind: "subscribe", channels: [b] });
       await talk.next("presence", { event: "join", channel: b, count: 2 });
+      // A channel that was deleted and is there again has them once.
+      await server.request(`/pub?id=${b}`, { method: "DELETE" });
+      await talk.next("deleted");
+      await watcher.next("deleted");
+      for (const one of [talk, watcher]) {
+        one.say({ kind: "subscribe", ref: "again", channels: [b] });
+        await one.next("subscribed", { ref: "again" });
+      }
+      await until(
+        "both are there again",
+        () =>
+          talk.frames.filter(({ event, count, channel }) => event === "join" && count === 2 && channel === b)
+            .length === 2,
+      );
       watcher.close();
       await talk.next("presence", { event: "leave", channel: b, count: 1 });
       talk.close();
