@@ -1,6 +1,6 @@
-/** docs/handlers.md: its examples, as they stand there, compile against the published types and do what the text says. */
+/** docs/handlers.md and docs/handlers-reference.md, which are one configuration: their examples, as they stand there, compile against the published types and do what the text says. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ask, RawConnection } from "../binary/raw-client.ts";
 import { Opcode, RawWebSocket } from "../binary/raw-web-socket.ts";
@@ -11,7 +11,10 @@ setDefaultTimeout(60_000);
 afterAll(removeFolders);
 
 const root = join(import.meta.dir, "../..");
-const manual = readFileSync(join(root, "docs/handlers.md"), "utf8");
+const manual = ["handlers.md", "handlers-reference.md"]
+  .map((name) => readFileSync(join(root, "docs", name), "utf8"))
+  .join("\n");
+const recipes = readdirSync(join(root, "docs/recipes/handlers"));
 const blocks = (language: string): string[] =>
   Array.from(
     manual.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms")),
@@ -37,8 +40,15 @@ test("every example has a name and a location", () => {
   expect(Object.keys(files)).toEqual([
     "lines.ts",
     "echo.ts",
+    "limit.ts",
+    "clean.ts",
+    "model.ts",
+    "upload.ts",
+    "first.ts",
+    "both.ts",
     "hello.ts",
     "follow.ts",
+    "visits.ts",
     "members.ts",
     "chat.ts",
   ]);
@@ -48,6 +58,12 @@ test("every example has a name and a location", () => {
 test("they compile in strict mode, with nothing but the published types and Bun's", () => {
   const folder = folderWith({
     ...files,
+    ...Object.fromEntries(
+      recipes.map((name) => [
+        `recipe-${name}`,
+        readFileSync(join(root, "docs/recipes/handlers", name), "utf8"),
+      ]),
+    ),
     "sluice.d.ts": readFileSync(join(root, "src/handlers/sluice.d.ts"), "utf8"),
   });
   const compilerOptions = {
@@ -140,4 +156,51 @@ test("chat", async () => {
     true,
   ]);
   await until("the other hook", () => server.log.includes("somebody left room"));
+});
+
+test("limit: thirty a minute, over both workers", async () => {
+  const asked = async (): Promise<number> => {
+    const controller = new AbortController();
+    const init = { headers: { "X-Api-Key": "one" }, signal: controller.signal };
+    const waits = Bun.sleep(50).then(() => controller.abort());
+    const status = await fetch(`${server.url}/news/limited`, init).then(
+      (response) => response.status,
+      () => 0,
+    );
+    await waits;
+    return status;
+  };
+  const statuses = await Promise.all(Array.from({ length: 75 }, asked));
+  // At the turn of the minute it begins anew.
+  expect(statuses.filter((status) => status === 429).length).toBeOneOf([45, 15]);
+});
+
+test("visits and cleaned", async () => {
+  expect((await ask(server.port, "/visits/home")).body.toString()).toBe("1\n");
+  expect((await ask(server.port, "/visits/home")).body.toString()).toBe("2\n");
+  expect((await ask(server.port, "/cleaned")).body.toString()).toMatch(/^[01]\n$/);
+});
+
+test("model: POST begins, GET comes back, DELETE calls off", async () => {
+  const first = await server.request("/answers/a1b2c3d4", { method: "POST", body: "Why?" });
+  expect(first.text).toContain("data:  do\n");
+  expect(first.text).toEndWith("event: end\ndata: done\n\n:\n\n");
+  expect((await server.request("/answers/a1b2c3d4")).text).toContain("data: You\n");
+  expect((await server.request("/answers/never-begun")).status).toBe(404);
+  expect((await server.request("/answers/a1b2c3d4", { method: "DELETE" })).status).toBe(404);
+});
+
+test("upload, first and both", async () => {
+  expect((await server.request("/upload?name=x", { method: "POST", body: "12345" })).text).toBe("5 bytes\n");
+  const first = server.request("/first");
+  const connection = await RawConnection.open(server.port);
+  connection.request("/both");
+  await connection.head();
+  await until("two readers", async () =>
+    (await server.request("/pub?id=news")).text.includes('"subscribers": 2'),
+  );
+  await server.publish("news", "hello");
+  expect((await first).text).toBe("hello\n");
+  await until("it among the times", async () => (await connection.chunkedText(1)) === "h");
+  connection.close();
 });
