@@ -20,9 +20,13 @@ const APPLIED_WITHIN_MS = 30_000;
 /** From one entry in three milliseconds on; never long enough to be seen by a person. */
 const REST_PER_ENTRY_MS = 3;
 const LONGEST_REST_MS = 5;
+/** Where nobody of this node listens: those who poll see it that much later. */
+const UNHEARD_REST_MS = 25;
 
 export interface ReaderOptions extends Omit<ApplierOptions, "begunAnew"> {
   readonly engine: EngineAddress;
+  /** Whether anybody of this node listens to anything. */
+  readonly isHeard: () => boolean;
   /** What was taken back, as this node knows it; and how the others are told of what the engine has lost of it. */
   readonly revoked: (nowSec: number) => readonly RevokedMark[];
   readonly giveBack: (mark: RevokedMark) => Promise<unknown>;
@@ -154,10 +158,17 @@ export class LogReader {
     this.#lastMs = nowMs;
     // Of the last twenty reads or so.
     this.#perMs += (perMs - this.#perMs) / 20;
-    const restMs = Math.min(LONGEST_REST_MS, Math.floor(this.#perMs * REST_PER_ENTRY_MS));
-    if (entries === ENTRIES_A_READ || restMs === 0) return;
-    const { replica, shard } = this.#options;
-    await Bun.sleep(replica.isAwaited(shard, Date.now()) ? Math.floor(restMs / LONGEST_REST_MS) : restMs);
+    const worthMs = Math.floor(this.#perMs * REST_PER_ENTRY_MS);
+    if (entries === ENTRIES_A_READ || worthMs === 0) return;
+    const { replica, shard, isHeard } = this.#options;
+    const isAwaited = (): boolean => replica.isAwaited(shard, Date.now());
+    const restMs = Math.min(LONGEST_REST_MS, worthMs);
+    await Bun.sleep(isAwaited() ? Math.floor(restMs / LONGEST_REST_MS) : restMs);
+    // In pieces: somebody may come.
+    for (let left = Math.min(UNHEARD_REST_MS, worthMs) - restMs; left > 0; left -= LONGEST_REST_MS) {
+      if (this.#isStopped || isAwaited() || isHeard()) return;
+      await Bun.sleep(Math.min(left, LONGEST_REST_MS));
+    }
   }
 
   /** What comes after the cursor; nothing when nothing came for a while. Rejects when there is no answer at all. */

@@ -137,6 +137,7 @@ export class ClusterNode {
             this.order.look();
           },
           heard: (entry) => heartbeat.heard(entry),
+          isHeard: () => isHeard(store),
           revoked: (nowSec) => store.revokedMarks(nowSec),
           giveBack: (mark) => this.order.revoke(mark),
           noted: (note) => notes?.heard(note) ?? true,
@@ -144,6 +145,12 @@ export class ClusterNode {
       );
     });
   }
+}
+
+function isHeard(store: Store): boolean {
+  for (let slot = 0; slot < store.workerSlots; slot++)
+    if (store.slotPid(slot) !== 0 && store.counter(slot, Counter.SUBSCRIBERS) > 0) return true;
+  return false;
 }
 
 /** Shards are dealt to the list. */
