@@ -142,9 +142,9 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
         local n, top, total = tonumber(meta[2]), tonumber(meta[3]), tonumber(meta[4])
         for i = 1, ${entries} do n = n + 1 top = top + 1 total = total + 1
         local base = string.format('%.0f', tonumber(meta[3]))
-        redis.call('XADD', KEYS[2], meta[1] .. '-' .. string.format('%.0f', n), 'h', string.format(head, total, top, top, base, i) .. '\\n' .. 'replayed-' .. (i % 100), 'd', ARGV[2]) end
+        redis.call('XADD', KEYS[2], meta[1] .. '-' .. string.format('%.0f', n), string.format(head, total, top, top, base, i) .. '\\n' .. 'replayed-' .. (i % 100), ARGV[2]) end
         redis.call('HSET', KEYS[1], 'n', string.format('%.0f', n), 'top', string.format('%.0f', top), 'total', string.format('%.0f', total))`;
-      const sec = fields[1]?.split(" ")[1] ?? "0";
+      const sec = fields[0]?.split(" ")[1] ?? "0";
       const head = `m ${sec} 5 %.0f %.0f %.0f %s %.0f s who 1`;
       await redis.call(
         "EVAL",

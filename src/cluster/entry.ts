@@ -1,16 +1,17 @@
 /**
- * One entry of the log as it comes from the engine: an id `term-n` and fields. The first field, `h`, is what script.ts writes: words with spaces
- * between, and behind a line end the channel, whose bytes are anything. Read by log-applier.ts, hundred thousands a second when a node starts, so
- * numbers are read from the bytes, without a string in between. What cannot be read is null: another version wrote it, or somebody else.
+ * One entry of the log as it comes from the engine: an id `term-n`, and one field, or two. The name of the first is what script.ts writes: words
+ * with spaces between, and behind a line end the channel, whose bytes are anything; its value is the data. (Names of their own for both would be
+ * two more pieces an entry for the engine and every node to cut.) Read by log-applier.ts, hundred thousands a second when a node starts, so numbers
+ * are read from the bytes, without a string in between. What cannot be read is null: another version wrote it, or somebody else.
  *
- *   m sec tag total top position base published flags who request LF channel     d data [i event id] [t event type]
- *     flags: s stored, i event id, t event type, u no webhook is told; ~ and hexadecimal digits: who published it
- *   d sec tag total top who request LF channel                                   d text
+ *   m sec tag total top position base published flags who request LF channel     data; and where there is one, event id and event type
+ *     flags: s stored, i event id, t event type, e event, u no webhook is told; ~ and hexadecimal digits: who published it
+ *   d sec tag total top who request LF channel                                   text
  *   i sec tag total top previous fork base forkSec forkTag epoch
- *   h sec tag total top node                                                     d what it says
+ *   h sec tag total top node                                                     what it says
  *   g sec tag total top node
  *   r sec tag total top low high issuedBefore until
- *   p sec tag total top node life LF channel                                     d what it says (notes.ts)
+ *   p sec tag total top node life LF channel                                     what it says (notes.ts)
  */
 
 import { MOST_BY_BYTES } from "../message.ts";
@@ -48,6 +49,12 @@ export interface Authorship {
   /** Of a message. */
   readonly position: number;
 }
+
+/** Places in an entry's list of fields and values. */
+const HEAD = 0;
+const DATA = 1;
+const ID = 2;
+const TYPE = 3;
 
 const NOTHING = new Uint8Array(0);
 const SPACE = 0x20;
@@ -117,12 +124,12 @@ export function readId(id: Buffer): { term: number; n: number } {
 /** Where an entry stands that cannot be read, and whether it is a message's; null: nothing of it can be read. */
 export function readPlace([id, fields]: RawEntry): { term: number; n: number; isMessage: boolean } | null {
   const { term, n } = readId(id);
-  return isFaulty ? null : { term, n, isMessage: fields[1]?.[0] === MESSAGE };
+  return isFaulty ? null : { term, n, isMessage: fields[HEAD]?.[0] === MESSAGE };
 }
 
 export function readEntry(shard: number, [id, fields]: RawEntry): Entry | null {
   const { term, n } = readId(id);
-  const head = fields[1];
+  const head = fields[HEAD];
   if (head === undefined || isFaulty || head[1] !== SPACE) return null;
   begin(head, 2);
   const place: LogPlace = { shard, term, n, sec: number(), tag: number(), total: number(), top: number() };
@@ -135,14 +142,14 @@ function readRest(head: Uint8Array, place: LogPlace, fields: readonly Buffer[]):
     case MESSAGE:
       return { kind: "message", place, message: readMessage(head, place, fields) };
     case DELETION:
-      return { kind: "deletion", place, channel: channelOf(head), text: fields[3] ?? NOTHING };
+      return { kind: "deletion", place, channel: channelOf(head), text: fields[DATA] ?? NOTHING };
     case INCARNATION: {
       const [previous, n, base] = [number(), number(), number()];
       const fork = { term: previous, n, sec: number(), tag: number() };
       return { kind: "incarnation", place, fork, base, epoch: number() };
     }
     case HEARTBEAT:
-      return { kind: "heartbeat", place, who: word(), said: fields[3] ?? NOTHING };
+      return { kind: "heartbeat", place, who: word(), said: fields[DATA] ?? NOTHING };
     case REVOCATION: {
       const [low, high, issuedBeforeSec, untilSec] = [number(), number(), number(), number()];
       return { kind: "revocation", place, mark: { low, high, issuedBeforeSec, untilSec } };
@@ -152,7 +159,7 @@ function readRest(head: Uint8Array, place: LogPlace, fields: readonly Buffer[]):
       return {
         kind: "note",
         place,
-        note: { node, life, channel: head.subarray(at), said: fields[3] ?? NOTHING, place },
+        note: { node, life, channel: head.subarray(at), said: fields[DATA] ?? NOTHING, place },
       };
     }
     case GONE:
@@ -183,9 +190,9 @@ function readMessage(head: Uint8Array, place: LogPlace, fields: readonly Buffer[
   }
   const channel = channelOf(head);
   if (channel.length === 0 || base >= position) isFaulty = true;
-  const data = fields[3] ?? NOTHING;
-  const eventId = hasId ? (fields[5] ?? NOTHING) : null;
-  const eventType = hasType ? (fields[hasId ? 7 : 5] ?? NOTHING) : null;
+  const data = fields[DATA] ?? NOTHING;
+  const eventId = hasId ? (fields[ID] ?? NOTHING) : null;
+  const eventType = hasType ? (fields[TYPE] ?? NOTHING) : null;
   return {
     shard,
     term,
@@ -214,7 +221,7 @@ function channelOf(head: Uint8Array): Uint8Array {
 
 /** null: neither a message nor a deletion. For publisher.ts, which looks for its own. */
 export function readAuthorship([id, fields]: RawEntry): Authorship | null {
-  const head = fields[1];
+  const head = fields[HEAD];
   if (head === undefined || (head[0] !== MESSAGE && head[0] !== DELETION)) return null;
   const line = head.subarray(0, head.indexOf(LINE_END)).toString("latin1").split(" ");
   return { ...readId(id), who: line.at(-2) ?? "", request: Number(line.at(-1)), position: Number(line[5]) };

@@ -53,7 +53,7 @@ end
 local function place() return text(sec) .. ' ' .. text(tag) .. ' ' .. text(total) .. ' ' .. text(top) end
 local function append(head, ...)
   n = n + 1
-  redis.call('XADD', log, text(term) .. '-' .. text(n), 'h', head, ...)
+  redis.call('XADD', log, text(term) .. '-' .. text(n), head, ...)
 end
 if found[1] ~= ARGV[2] or tonumber(ARGV[3]) > term or tonumber(ARGV[4]) > top then
   local previous, fork, at = term, n, text(sec) .. ' ' .. text(tag)
@@ -68,7 +68,7 @@ if found[1] ~= ARGV[2] or tonumber(ARGV[3]) > term or tonumber(ARGV[4]) > top th
   term = math.max(second * 1000000 + tonumber(time[2]), term + 1, tonumber(ARGV[3]) + 1)
   if clock > top then base = clock else base = top + ${GUARD} end
   top = base
-  append('i ' .. place() .. ' ' .. text(previous) .. ' ' .. text(fork) .. ' ' .. text(base) .. ' ' .. at .. ' ' .. ARGV[7])
+  append('i ' .. place() .. ' ' .. text(previous) .. ' ' .. text(fork) .. ' ' .. text(base) .. ' ' .. at .. ' ' .. ARGV[7], '')
   redis.call('HSET', meta, 'run', ARGV[2], 'base', text(base), 'epoch', ARGV[7], 'shards', ARGV[8])
 end
 local answer, isTaken = {}, true
@@ -108,12 +108,9 @@ if kind == 'm' then
       tick(1)
       local head = 'm ' .. place() .. ' ' .. text(position) .. ' ' .. text(from) .. ' ' .. text(count) .. ' ' .. flags .. ' ' .. ARGV[9] .. ' ' .. ARGV[at + 5] .. '\\n' .. name
       if flags == 's' or flags == '-' then
-        append(head, 'd', data)
+        append(head, data)
       else
-        local fields = {'d', data}
-        if string.find(flags, 'i') then fields[#fields + 1] = 'i' fields[#fields + 1] = ARGV[at + 3] end
-        if string.find(flags, 't') then fields[#fields + 1] = 't' fields[#fields + 1] = ARGV[at + 4] end
-        append(head, unpack(fields))
+        append(head, data, ARGV[at + 3], ARGV[at + 4])
       end
       -- The counter outlives its messages by the retention at least; that is written anew when a quarter of it is over.
       if counter[4] and math.abs(second - tonumber(counter[4])) * 4000 < tonumber(retention) then
@@ -131,11 +128,11 @@ elseif kind == 'd' then
   for at = 4, #KEYS do
     redis.call('DEL', KEYS[at])
     tick(1)
-    append('d ' .. place() .. ' ' .. ARGV[9] .. ' ' .. ARGV[10] .. '\\n' .. ARGV[12 + at - 4], 'd', ARGV[11])
+    append('d ' .. place() .. ' ' .. ARGV[9] .. ' ' .. ARGV[10] .. '\\n' .. ARGV[12 + at - 4], ARGV[11])
   end
 elseif kind == 'h' then
   tick(0)
-  append('h ' .. place() .. ' ' .. ARGV[11], 'd', ARGV[12])
+  append('h ' .. place() .. ' ' .. ARGV[11], ARGV[12])
   redis.call('HSET', nodes, ARGV[11], text(n))
 elseif kind == 'r' then
   local name, before, till = ARGV[11] .. ' ' .. ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
@@ -149,18 +146,18 @@ elseif kind == 'r' then
   local mark = text(before) .. ' ' .. text(till)
   if mark ~= known then
     tick(0)
-    append('r ' .. place() .. ' ' .. name .. ' ' .. mark)
+    append('r ' .. place() .. ' ' .. name .. ' ' .. mark, '')
     redis.call('HSET', KEYS[4], name, mark)
   end
 elseif kind == 'p' then
   tick(0)
-  append('p ' .. place() .. ' ' .. ARGV[11] .. ' ' .. ARGV[12] .. '\\n' .. ARGV[13], 'd', ARGV[14])
+  append('p ' .. place() .. ' ' .. ARGV[11] .. ' ' .. ARGV[12] .. '\\n' .. ARGV[13], ARGV[14])
 elseif kind == 'g' then
   isTaken = redis.call('HGET', nodes, ARGV[11]) == ARGV[12]
   if isTaken then
     redis.call('HDEL', nodes, ARGV[11])
     tick(0)
-    append('g ' .. place() .. ' ' .. ARGV[11])
+    append('g ' .. place() .. ' ' .. ARGV[11], '')
   end
 end
 redis.call('HSET', meta, 'term', text(term), 'n', text(n), 'sec', text(sec), 'tag', text(tag), 'top', text(top), 'total', text(total))

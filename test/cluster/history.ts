@@ -21,7 +21,7 @@ export async function readHistory(redis: Redis, name = "main"): Promise<History>
   const raw = (await redis.call("XRANGE", `{sluice:${name}:0}log`, "-", "+")) as [string, string[]][];
   const history = new Map<string, string[]>();
   for (const [, fields] of raw) {
-    const [, line = "", , data = ""] = fields;
+    const [line = "", data = ""] = fields;
     const [head = "", channel = ""] = line.split("\n");
     if (!head.startsWith("m ")) continue;
     history.set(channel, [...(history.get(channel) ?? []), data]);

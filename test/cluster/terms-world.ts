@@ -344,7 +344,7 @@ export class TermsWorld {
     for (const subscriber of this.subscribers) this.#poll(subscriber, this.#node());
     const raw = (await this.#redis.call("XRANGE", KEYS.log, "-", "+")) as [string, string[]][];
     const history = new Set(
-      raw.flatMap(([, [, head, , data]]) => (head?.startsWith("m ") ? [String(data)] : [])),
+      raw.flatMap(([, [head, data]]) => (head?.startsWith("m ") ? [String(data)] : [])),
     );
     for (const { channel, seen } of this.subscribers) this.#judge(channel.toString(), seen, history);
     for (const channel of CHANNELS) this.#compare(channel);

@@ -22,7 +22,7 @@ test.if(hasRedis)(
          local meta = redis.call('HMGET', KEYS[1], 'term', 'n', 'sec', 'tag', 'total', 'top')
          local n = string.format('%.0f', tonumber(meta[2]) + 1)
          local head = string.gsub(ARGV[at], 'PLACE', meta[3] .. ' ' .. meta[4] .. ' ' .. meta[5] .. ' ' .. meta[6])
-         redis.call('XADD', KEYS[2], meta[1] .. '-' .. n, 'h', head)
+         redis.call('XADD', KEYS[2], meta[1] .. '-' .. n, head, '')
          redis.call('HSET', KEYS[1], 'n', n)
        end`,
         "2",
