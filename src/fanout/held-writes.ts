@@ -25,9 +25,9 @@ export class HeldWrites {
     this.#holders.push(holder);
   }
 
-  /** So much more waits. */
+  /** So much more waits, if anything does: what was too much to be kept has left. */
   grow(bytes: number): void {
-    this.#bytes += bytes;
+    if (!this.isEmpty) this.#bytes += bytes;
   }
 
   get isEmpty(): boolean {
@@ -35,7 +35,7 @@ export class HeldWrites {
   }
 
   get isFull(): boolean {
-    return this.#bytes > MOST_BYTES;
+    return this.#bytes > MOST_BYTES && !this.isEmpty;
   }
 
   /** Sends until nothing waits any more or until `deadlineMs`; who is added meanwhile is at the end. */
