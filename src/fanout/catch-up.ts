@@ -9,7 +9,7 @@ import { ByteWriter } from "../wire/byte-writer.ts";
 import type { Position } from "../wire/position.ts";
 import { frameOf } from "./frame.ts";
 import { type CatchUpSink, MORE, readOn, UNTELLABLE, WAIT } from "./lag.ts";
-import type { LocalChannel, StreamSubscription } from "./local-channel.ts";
+import type { LocalChannel, StreamSubscription, Subscription } from "./local-channel.ts";
 import { isFull } from "./slow-sockets.ts";
 import type { Standing } from "./standing.ts";
 import type { StreamConnection } from "./streams.ts";
@@ -97,11 +97,31 @@ export class CatchUp {
     };
   }
 
-  /** Goes on with a stream that is behind: new, or slow and drained. */
+  /** Goes on with a stream that is behind: new, or slow and drained. At once; or when it is its turn, if there is much to read for many. */
   stream(connection: StreamConnection): void {
+    if (connection.subscriptions.every((one) => this.#hasAll(one))) this.#readStream(connection);
+    else if (this.#turns.hasTime) this.#turns.now(() => this.#readStream(connection));
+    else if (this.#begun(connection)) this.#turns.later(connection, () => this.#readStream(connection));
+  }
+
+  /** Whatever comes before its turn does, the first bytes are first. False: its socket is full, and the drain calls again. */
+  #begun(connection: StreamConnection): boolean {
+    const { prelude } = connection;
+    if (prelude === null) return true;
+    connection.prelude = null;
+    this.#standing.delivered(0, prelude.length);
+    return connection.send(prelude);
+  }
+
+  /** Nothing is stored behind it. */
+  #hasAll({ channel, sentId }: Subscription): boolean {
+    return sentId >= this.#store.publishedCount(channel.index);
+  }
+
+  #readStream(connection: StreamConnection): void {
     for (let round = 0; connection.isLagging && !connection.isStalled; round++) {
       if (round === ROUNDS_A_TURN) {
-        this.#turns.later(connection, () => this.stream(connection));
+        this.#turns.later(connection, () => this.#readStream(connection));
         return;
       }
       this.#writer.reset();
@@ -122,7 +142,7 @@ export class CatchUp {
       this.#standing.delivered(0, this.#writer.length);
       if (this.#writer.length > 0 && !connection.send(this.#writer.view())) return;
       if (mustWait) {
-        this.#turns.soon(connection, () => this.stream(connection));
+        this.#turns.soon(connection, () => this.#readStream(connection));
         return;
       }
       if (!more) {
@@ -150,6 +170,12 @@ export class CatchUp {
 
   /** Goes on with a socket that wants to enter its channel's topic: reads to where the topic is, then joins it. */
   topic(subscription: TopicSubscription): void {
+    if (this.#hasAll(subscription)) this.#readTopic(subscription);
+    else if (this.#turns.hasTime) this.#turns.now(() => this.#readTopic(subscription));
+    else this.#turns.later(subscription, () => this.#readTopic(subscription));
+  }
+
+  #readTopic(subscription: TopicSubscription): void {
     const { channel, peer } = subscription;
     for (let round = 0; channel.joining.has(subscription) && !channel.gone; round++) {
       if (isFull(peer.socket)) {
@@ -158,7 +184,7 @@ export class CatchUp {
       }
       subscription.fullSinceMs = 0;
       if (round === ROUNDS_A_TURN) {
-        this.#turns.later(subscription, () => this.topic(subscription));
+        this.#turns.later(subscription, () => this.#readTopic(subscription));
         return;
       }
       // What is read in one go leaves in one piece where the socket is ours.
@@ -174,7 +200,7 @@ export class CatchUp {
       }
       if (outcome === MORE) continue;
       if (outcome === WAIT) {
-        this.#turns.soon(subscription, () => this.topic(subscription));
+        this.#turns.soon(subscription, () => this.#readTopic(subscription));
         return;
       }
       if (hasCaughtUp(subscription)) this.#seatTopic(subscription);
@@ -185,7 +211,7 @@ export class CatchUp {
   /** A job is done and the next has not begun: sockets that have everything up to `delivered` may enter topics now. */
   betweenJobs(channel: LocalChannel): void {
     if (channel.joining.size === 0) return;
-    for (const subscription of [...channel.joining]) this.topic(subscription);
+    for (const subscription of [...channel.joining]) this.#readTopic(subscription);
   }
 
   #seatTopic(subscription: TopicSubscription): void {

@@ -33,7 +33,7 @@ export class StreamConnection {
   /** When the last byte left, or the connection began to lag: a reader without progress is closed by its keeper. */
   lastProgressMs = 0;
   flushQueued = false;
-  /** Bytes that go out before everything else, with the first write: header template, first event id. */
+  /** Bytes that go out before everything else, with the first write: header template, first event id. Good for the turn in which it is seated. */
   prelude: Uint8Array | null = null;
   #state: number = LIVE;
   readonly format: Format;

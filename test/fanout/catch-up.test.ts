@@ -76,7 +76,11 @@ test("a stream that fills up reads on from the store when it has drained, in ord
 
 test("a stream that is full already at its first bytes goes on after them", async () => {
   for (const data of names(70)) channel.append(data);
-  const stream = joinStream(worker, PLAIN, [channel], { after: 0, isFull: true, prelude: "prelude\n" });
+  const stream = joinStream(worker, PLAIN, [channel], {
+    after: 0,
+    isFull: true,
+    prelude: bytes("prelude\n"),
+  });
   expect(stream.take()).toEqual(["prelude", ...messages(channel, 1, ...names(64))]);
   worker.publish(channel, "m71");
   await turns();
@@ -289,4 +293,22 @@ test("of a socket's channels the others are left alone when one of them has an u
     messages(other, 1, "o1", "o2", "o3"),
     messages(other, 3, "o3"),
   ]);
+});
+
+test("of a crowd that comes back in one turn most wait for the next ones, each begins with its own first bytes; who has everything is live at once", async () => {
+  for (const data of names(200)) channel.append(data);
+  // As subscribe/ does it: one buffer for all.
+  const prelude = bytes("p000\n");
+  const crowd = Array.from({ length: 400 }, (_, i) => {
+    prelude.set(bytes(`p${String(i).padStart(3, "0")}\n`));
+    return joinStream(worker, PLAIN, [channel], { after: 0, prelude });
+  });
+  const newcomer = joinStream(worker, PLAIN, [channel]);
+  expect([crowd.at(0)?.isLive, crowd.at(-1)?.isLive, newcomer.isLive]).toEqual([true, false, true]);
+  worker.publish(channel, "m201");
+  await until("all are live", () => crowd.every(({ isLive }) => isLive));
+  await until("all have it", () => crowd.every(({ sink }) => sink.lines.length === 202));
+  const all = messages(channel, 1, ...names(201));
+  for (const [i, stream] of crowd.entries())
+    expect(stream.take()).toEqual([`p${String(i).padStart(3, "0")}`, ...all]);
 });

@@ -83,7 +83,7 @@ export interface Start {
   readonly historyUntil?: number;
   /** A stream whose socket is full from the first write on. */
   readonly isFull?: boolean;
-  readonly prelude?: string;
+  readonly prelude?: Uint8Array;
 }
 
 const startOf = (worker: TestWorker, { index }: Channel, { after = -1, historyUntil = 0 }: Start) => ({
@@ -104,7 +104,7 @@ export function joinStream(
     stream.subscriptions.push(new StreamSubscription(local, stream, afterId, historyUntil));
   }
   stream.sink.isFull = start.isFull ?? false;
-  if (start.prelude !== undefined) stream.prelude = bytes(start.prelude);
+  if (start.prelude !== undefined) stream.prelude = start.prelude;
   stream.attach(stream.sink);
   worker.fanout.joinStream(stream);
   return stream;

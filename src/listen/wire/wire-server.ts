@@ -7,6 +7,7 @@ import type { Answer, SharedInit } from "../../direct-answer.ts";
 import type { BodyBounds } from "../http1/body-reader.ts";
 import type { HeadBounds } from "../http1/request-head.ts";
 import { Clock, DueList } from "./due-list.ts";
+import { Newcomers } from "./newcomers.ts";
 import { Outlet } from "./outlet.ts";
 import { WireHead, type WireRequest } from "./wire-request.ts";
 import type { SocketServer } from "./wire-socket.ts";
@@ -58,6 +59,7 @@ export class WireServer {
   readonly resetsTimedOut: boolean;
   readonly keepLine: Uint8Array;
   readonly sockets: SocketServer;
+  readonly newcomers = new Newcomers();
   /** For the request that is read now. */
   head = new WireHead();
   /** Connections there are, WebSockets among them. */

@@ -1,0 +1,54 @@
+/**
+ * First requests of connections, when a crowd comes at once: for those that come in one turn of the event loop there is a slice of time, the others
+ * wait their turn, so that clients who are here already (publishers that keep their connection, above all) do not wait for a thousand
+ * subscribers to be seated. One for a listener; asked by receiving.ts.
+ */
+export interface Newcomer {
+  /** Reads what it has sent. */
+  goOn(): void;
+}
+
+const SLICE_MS = 2;
+
+export class Newcomers {
+  #waiting: Newcomer[] = [];
+  #next = 0;
+  #spentMs = 0;
+  #isScheduled = false;
+
+  /** True: it waits, and will be told. False: it goes on at once; call `served` then. */
+  mustWait(one: Newcomer): boolean {
+    if (this.#spentMs < SLICE_MS && this.#next === this.#waiting.length) return false;
+    this.#waiting.push(one);
+    this.#schedule();
+    return true;
+  }
+
+  served(sinceMs: number): void {
+    this.#spentMs += performance.now() - sinceMs;
+    // What is left of it is nobody's with the next turn.
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#run());
+  }
+
+  #run(): void {
+    this.#isScheduled = false;
+    this.#spentMs = 0;
+    const endMs = performance.now() + SLICE_MS;
+    while (this.#next < this.#waiting.length) {
+      this.#waiting[this.#next++]?.goOn();
+      if (performance.now() > endMs) break;
+    }
+    if (this.#next < this.#waiting.length) {
+      this.#schedule();
+      return;
+    }
+    this.#waiting = [];
+    this.#next = 0;
+  }
+}

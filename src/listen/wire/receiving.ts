@@ -1,0 +1,254 @@
+/**
+ * What comes on an HTTP connection: heads, bodies, and what a client sends ahead of its answer, which is kept up to a bound; behind that it is
+ * not read from. The middle of connection.ts, which knows what is done about a request.
+ */
+import type { BodyTaker } from "../../incoming.ts";
+import { parseHead } from "../http1/parse-head.ts";
+import { Answering } from "./answering.ts";
+import { HeldInput } from "./held-input.ts";
+import type { Newcomer } from "./newcomers.ts";
+import type { TcpSocket } from "./outlet.ts";
+import type { RequestBody } from "./request-body.ts";
+import type { WireHead } from "./wire-request.ts";
+import type { WireServer } from "./wire-server.ts";
+
+export const IDLE = 0;
+export const BUSY = 1;
+export const HELD = 2;
+export const CLOSING = 3;
+
+/** What a client may send ahead of its answer before it is not read from any more. */
+const MOST_AHEAD_BYTES = 64 * 1024;
+const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
+export const LEFT = new Error("its sender left");
+
+export abstract class Receiving extends Answering implements Newcomer {
+  readonly server: WireServer;
+  protected state = IDLE;
+  /** Of the request that is answered; null: it has none, or it was read. */
+  protected body: RequestBody | null = null;
+  protected requests = 0;
+  /** In the middle of reading. */
+  protected isReading = false;
+  /** The client has closed its end. */
+  protected isEnded = false;
+  /** At the end what may still come is waited for. */
+  protected lingers = false;
+  /** Bytes that were not looked at yet. */
+  #input: HeldInput | null = null;
+  /** Of a head that has not come whole. */
+  #partial: WireHead | null = null;
+  #isPaused = false;
+  /** Its first request is here, and waits for its turn (newcomers.ts). */
+  protected isNext = false;
+
+  constructor(server: WireServer, socket: TcpSocket) {
+    super(socket);
+    this.server = server;
+  }
+
+  /**
+   * A head is whole: from `start` to `next` in `bytes`, of which those up to `end` have come. Gives where the bytes go on that are not of this
+   * request.
+   */
+  protected abstract begin(head: WireHead, bytes: Buffer, start: number, next: number, end: number): number;
+  /** Of what could not be read as a request. Nothing behind it can be. */
+  protected abstract refuse(status: number): void;
+  /** Goes to the list that its state belongs to. */
+  protected abstract stand(): void;
+  /** Our end, in peace: everything was sent. */
+  protected abstract depart(): void;
+
+  protected get hasInput(): boolean {
+    return this.#input !== null;
+  }
+
+  /** What was not looked at, for whoever goes on with it. */
+  protected takeInput(): HeldInput | null {
+    const input = this.#input;
+    this.#input = null;
+    return input;
+  }
+
+  protected forgetInput(): void {
+    this.#input = null;
+    this.#partial = null;
+    this.body = null;
+  }
+
+  // --- told by the socket --------------------------------------------------------------------------------------------------------
+
+  take(bytes: Buffer): void {
+    if (this.state === CLOSING) return;
+    if (this.requests === 0 && this.state === IDLE) this.#takeFirst(bytes);
+    else this.#take(bytes);
+  }
+
+  #takeFirst(bytes: Buffer): void {
+    const { newcomers } = this.server;
+    if (this.isNext || newcomers.mustWait(this)) {
+      this.isNext = true;
+      this.#keep(bytes);
+      return;
+    }
+    const sinceMs = performance.now();
+    this.#take(bytes);
+    newcomers.served(sinceMs);
+  }
+
+  goOn(): void {
+    this.isNext = false;
+    this.readOn();
+    if (this.isEnded && this.state === IDLE) this.depart();
+  }
+
+  #take(bytes: Buffer): void {
+    this.cork();
+    if (this.state === IDLE) this.#readWith(bytes);
+    else if (this.body?.isWanted === true) this.#readBody(this.body, bytes);
+    else this.#keep(bytes);
+    this.uncork();
+  }
+
+  // --- heads ---------------------------------------------------------------------------------------------------------------------
+
+  #readWith(bytes: Buffer): void {
+    const input = this.takeInput();
+    if (input === null) {
+      this.#read(bytes, bytes.length, null);
+      return;
+    }
+    input.add(bytes);
+    this.#read(input.bytes, input.length, input);
+  }
+
+  /** What comes while it is not its turn. */
+  #keep(bytes: Buffer): void {
+    if (this.#input === null) this.#input = new HeldInput(bytes, bytes.length);
+    else this.#input.add(bytes);
+    if (this.#input.length < MOST_AHEAD_BYTES || this.#isPaused) return;
+    this.#isPaused = true;
+    this.socket.pause();
+  }
+
+  protected resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.socket.resume();
+  }
+
+  /** It is idle again: what came meanwhile. */
+  protected readOn(): void {
+    const input = this.#input;
+    if (input === null || this.isReading || this.isNext) return;
+    if (this.state !== IDLE || this.isStalled) return;
+    this.#input = null;
+    this.resume();
+    this.cork();
+    this.#read(input.bytes, input.length, input);
+    this.uncork();
+  }
+
+  /** Requests in the bytes up to `end`, until one of them takes its time or the client does not take its answers. `input`: where they lie. */
+  #read(bytes: Buffer, end: number, input: HeldInput | null): void {
+    this.isReading = true;
+    let at = 0;
+    while (at < end && this.state === IDLE && !this.isStalled) {
+      const head = this.#partial ?? this.server.head;
+      const next = parseHead(bytes, at, end, head, this.server.bounds);
+      if (next === 0) break;
+      this.#partial = null;
+      if (next < 0) this.refuse(-next);
+      else at = this.begin(head, bytes, at, next, end);
+    }
+    this.isReading = false;
+    if (this.isClosed || this.state === CLOSING) return;
+    if (at < end) this.#keepRest(bytes, at, end, input);
+    else if (this.state === IDLE) this.stand();
+  }
+
+  #keepRest(bytes: Buffer, at: number, end: number, input: HeldInput | null): void {
+    // Its own bytes, or a few of a head would keep all that came with them.
+    const rest = (): Buffer =>
+      at === 0 && end === bytes.length ? bytes : Buffer.from(bytes.subarray(at, end));
+    if (this.state === IDLE && !this.isStalled) {
+      this.#input = input !== null && at === 0 ? input : new HeldInput(rest(), end - at);
+      if (this.#partial !== null) return;
+      // The time for a head begins with its first byte.
+      this.#partial = this.server.lendHead();
+      if (this.list !== this.server.heads) this.server.heads.take(this);
+    } else if (this.body?.isWanted === true) this.#readBody(this.body, rest());
+    else this.#keep(rest());
+  }
+
+  /** More of it is to come from the client, and not held back by whoever reads it. */
+  protected get isBodyDue(): boolean {
+    return this.body?.isWanted === true && !this.#isPaused;
+  }
+
+  // --- bodies --------------------------------------------------------------------------------------------------------------------
+
+  readBody(): Promise<Uint8Array<ArrayBuffer>> {
+    const { body } = this;
+    if (body === null || this.isClosed) return Promise.reject(LEFT);
+    const read = body.read();
+    if (body.isWanted) this.collect(body);
+    return read;
+  }
+
+  pourBody(taker: BodyTaker): void {
+    const body = this.body;
+    if (body === null || this.isClosed) {
+      taker.failed(LEFT);
+      return;
+    }
+    body.pour(taker);
+    if (body.isWanted) this.collect(body);
+  }
+
+  /** Whoever reads the body has no room for more: it is not the client who is slow. */
+  pauseBody(): void {
+    if (this.#isPaused || this.isClosed || this.body === null) return;
+    this.#isPaused = true;
+    this.socket.pause();
+    this.stand();
+  }
+
+  resumeBody(): void {
+    if (this.isClosed || this.body === null) return;
+    this.resume();
+    this.stand();
+  }
+
+  protected collect(body: RequestBody): void {
+    if (body.wantsContinue) {
+      body.wantsContinue = false;
+      this.push(CONTINUE);
+    }
+    const input = this.takeInput();
+    this.resume();
+    if (input !== null) this.#readBody(body, input.view());
+    else if (this.isEnded) this.failBody(body, LEFT);
+    else this.stand();
+  }
+
+  #readBody(body: RequestBody, bytes: Buffer): void {
+    const at = body.take(bytes);
+    if (this.body !== body) return;
+    if (at < 0) this.failBody(body, LEFT);
+    else if (body.isWhole) {
+      this.body = null;
+      if (at < bytes.length) this.#keep(Buffer.from(bytes.subarray(at)));
+      this.stand();
+      body.finish();
+    } else this.stand();
+  }
+
+  /** Nothing can be understood behind it. */
+  protected failBody(body: RequestBody, error: Error): void {
+    this.isLast = true;
+    this.lingers = true;
+    body.fail(error);
+    this.stand();
+  }
+}
