@@ -9,6 +9,8 @@ interface End {
 
 export class Cutter {
   readonly url: string;
+  /** Where the next connections lead. */
+  port: number;
   /** Bytes after which each connection is cut from now on; infinite: never. */
   cutAfter = Number.POSITIVE_INFINITY;
   /** Nothing is passed on, and nothing closed. */
@@ -20,7 +22,7 @@ export class Cutter {
     const handlers = (isClient: boolean): Bun.SocketHandler<End> => ({
       open: (socket) => {
         this.#open.add(socket);
-        if (isClient) this.#connect(socket, port);
+        if (isClient) this.#connect(socket, this.port);
       },
       data: (socket, bytes) => this.#pass(socket, Buffer.from(bytes)),
       close: (socket) => {
@@ -29,6 +31,7 @@ export class Cutter {
       },
       error: (socket) => void socket.end(),
     });
+    this.port = port;
     this.#handlers = handlers(false);
     this.#listener = Bun.listen<End>({
       hostname: "127.0.0.1",

@@ -1,6 +1,8 @@
 /** What users see of two nodes over one engine: a place in a channel means the same on both, and so do statistics, deletions and limits. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type RunningServer, until } from "../binary/running-server.ts";
+import { Collector } from "../client/collector.ts";
+import { Cutter } from "../client/cutter.ts";
 import { Engine, hasRedis } from "./engine.ts";
 import { Reader } from "./reader.ts";
 import { World } from "./world.ts";
@@ -50,6 +52,35 @@ describe.if(hasRedis)("two nodes", () => {
     expect(reader.texts).toEqual(Array.from({ length: 12 }, (_, i) => [`m${i}`, `n${i}`]).flat());
     expect(reader.gaps).toBe(0);
     await reader.stop();
+  });
+
+  test("the client of pages moves from node to node and misses nothing, on every transport", async () => {
+    const channels = [fresh(), fresh()];
+    const cutter = new Cutter(world.node(0).port);
+    const options = { maxDelay: 100 };
+    const clients = (["websocket", "sse", "poll"] as const).map(
+      (transport) => new Collector(cutter.url, transport, options),
+    );
+    for (const client of clients) for (const channel of channels) client.follow(channel);
+    await until("all are open", () => clients.every(({ client }) => client.state === "open"));
+    const [busy = "", quiet = ""] = channels;
+    for (let count = 1; count <= 6; count++) {
+      await post(count, busy, `a${count}`);
+      cutter.port = world.node(count).port;
+      cutter.cut();
+      await post(count + 1, busy, `b${count}`);
+    }
+    // Until now nobody had ever published there, and everybody has moved.
+    await post(0, quiet, "first");
+    await until("all have all", () =>
+      clients.every((one) => one.of(busy).length >= 12 && one.of(quiet).length > 0),
+    );
+    for (const one of clients) {
+      expect(one.of(busy)).toEqual([1, 2, 3, 4, 5, 6].flatMap((count) => [`a${count}`, `b${count}`]));
+      expect([one.of(quiet), one.missed, one.errors]).toEqual([["first"], 0, []]);
+      one.client.close();
+    }
+    cutter.stop();
   });
 
   test("several channels of one connection, one of which nobody ever published to", async () => {
