@@ -41,6 +41,8 @@ export class WebhookStore {
   readonly #arena: Arena;
   readonly #policy: () => StorePolicy;
   readonly #message = new Message();
+  /** Up to here there is nothing left to be given up. */
+  #forgotten = 0;
 
   constructor(arena: Arena, policy: () => StorePolicy) {
     this.#arena = arena;
@@ -103,6 +105,16 @@ export class WebhookStore {
       events: Math.max(0, lastIdOf(this.#arena, index) - position),
       oldestSec: isThere ? this.#message.time : 0,
     };
+  }
+
+  /** Gives up what every webhook was told of, a slice at most. True: there may be more. */
+  forgetTold(nowMs: number): boolean {
+    const upToId = table.leastPosition(this.#arena);
+    if (!(upToId > this.#forgotten) || upToId === Number.POSITIVE_INFINITY) return false;
+    const nowSec = Math.floor(nowMs / 1000);
+    const dropped = this.#locked(() => forgetInternal(this.#arena, Internal.webhooks, upToId, nowSec));
+    if (dropped === 0) this.#forgotten = upToId;
+    return dropped !== false && dropped > 0;
   }
 
   /** "over": this worker does not send any more, or there is no such webhook. */

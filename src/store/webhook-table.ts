@@ -95,6 +95,16 @@ export function claimEntries(arena: Arena, names: readonly string[], lastId: num
   }
 }
 
+/** Everything up to this id is done with for every webhook there is, those of another configuration included. */
+export function leastPosition(arena: Arena): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let entry = 0; entry < MOST_WEBHOOKS; entry++) {
+    const at = entryWord(arena, entry);
+    if (!isOf(arena, at, NONE)) least = Math.min(least, wide(arena.u32, at + ENTRY_POSITION));
+  }
+  return least;
+}
+
 /** null: nothing is known of it. */
 export function hookState(arena: Arena, name: string): HookState | null {
   const at = find(arena, digestOf(name));

@@ -18,7 +18,7 @@ export interface Elsewhere {
   stop(): void;
 }
 
-const TURN_MS = 5000;
+const TURN_MS = 4000;
 /** It is over a little earlier than the engine says. */
 const MARGIN_MS = 1000;
 const ASK_MS = 500;

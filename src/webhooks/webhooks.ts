@@ -10,7 +10,6 @@
 import type { WebhookConfig, WebhooksConfig } from "../config/model.ts";
 import { causeOf, log } from "../log.ts";
 import { type Marks, MOST_BY_BYTES } from "../message.ts";
-import { Internal } from "../store/internal-channels.ts";
 import type { Store } from "../store/store.ts";
 import { follow } from "./follow.ts";
 import { binaryName, Interest } from "./interest.ts";
@@ -26,6 +25,8 @@ const TICK_MS = 20;
 const TICKS_BETWEEN_LOOKS = 10;
 /** Of a turn, for what the ring says and for what is read to be sent. */
 const TURN_MS = 2;
+/** Of what need not be kept; more wait for the next turn. */
+const SLICES_A_TURN = 16;
 
 export interface WebhooksOptions {
   readonly config: WebhooksConfig;
@@ -57,6 +58,8 @@ export class Webhooks {
   readonly #names: readonly string[];
   readonly #interests: readonly Interest[];
   readonly #secrets: Secrets;
+  /** Of those that are told of publishes: what others publish goes round nowhere. */
+  readonly #tellingSecrets: readonly Uint8Array[];
   readonly #tells: boolean;
   readonly #timer: ReturnType<typeof setInterval>;
   #isClaimed = false;
@@ -71,6 +74,9 @@ export class Webhooks {
     this.#names = hooks.map(({ name }) => name);
     this.#interests = hooks.map((hook) => new Interest(hook));
     this.#secrets = secretsOf(hooks);
+    this.#tellingSecrets = hooks.flatMap(({ name, events }) =>
+      events.includes("published") ? (this.#secrets.get(name) ?? []) : [],
+    );
     this.#tells = hooks.some(({ events }) => events.includes("published") || events.includes("deleted"));
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#tick();
@@ -105,7 +111,7 @@ export class Webhooks {
 
   /** A webhook that publishes what it is told would be told of that, for ever. */
   #isOwn(signature: string, data: Uint8Array): boolean {
-    return [...this.#secrets.values()].some((secret) => isSignedBy(secret, signature, data));
+    return this.#tellingSecrets.some((secret) => isSignedBy(secret, signature, data));
   }
 
   #tick(): void {
@@ -182,10 +188,7 @@ class Work {
   readonly #turn: NodeTurn | null;
   /** Empty where another node sends. */
   #senders: readonly Sender[] = [];
-  /** Every webhook is sent to; otherwise nobody knows what may be forgotten. */
-  #isWhole = false;
   #isAgain = false;
-  #forgotten = 0;
   #isOver = false;
 
   constructor(options: WebhooksOptions, secrets: Secrets, wants: Wants | null) {
@@ -206,7 +209,6 @@ class Work {
       const secret = this.#secrets.get(hook.name);
       return (secret === undefined ? null : Sender.of({ hook, secret, store, slot })) ?? [];
     });
-    this.#isWhole = this.#senders.length === config.hooks.length;
   }
 
   get isIdle(): boolean {
@@ -257,7 +259,7 @@ class Work {
       hasMore = this.#teller?.run() ?? false;
       for (const sender of this.#senders) hasMore = sender.look(performance.now()) || hasMore;
     }
-    this.#forget();
+    for (let slices = 0; slices < SLICES_A_TURN && this.#store.webhooks.forgetTold(Date.now()); ) slices++;
     if (hasMore) this.#goAgain();
   }
 
@@ -265,21 +267,5 @@ class Work {
     if (this.#isAgain) return;
     this.#isAgain = true;
     setImmediate(() => this.#go());
-  }
-
-  /** What every webhook was told of need not be kept. */
-  #forget(): void {
-    const least = this.#leastPosition();
-    if (!(least > this.#forgotten)) return;
-    if (this.#store.internal.forget(Internal.webhooks, least, Date.now()) === 0) this.#forgotten = least;
-  }
-
-  /** -1: nobody knows what may be forgotten. */
-  #leastPosition(): number {
-    const { config, store } = this.#options;
-    // Where another node sends, positions follow what it says.
-    if (this.#senders.length === 0 && this.#turn !== null)
-      return Math.min(...config.hooks.map(({ name }) => store.webhooks.state(name)?.position ?? -1));
-    return this.#isWhole ? Math.min(...this.#senders.map(({ position }) => position)) : -1;
   }
 }

@@ -196,3 +196,19 @@ test("an event that is larger than the backlog is a gap, and no eviction of anyb
   expect(noted(store)).toEqual(["published a", "gap ", "published a"]);
   expect(store.totals(NOW_MS).evicted).toBe(0);
 });
+
+test("what one webhook was told of stays for another, also for one that was only claimed yet", () => {
+  const store = newStore({ webhooks });
+  const { webhooks: table } = store;
+  table.takeLease(0, NOW_MS);
+  table.settle(["a"], false, NOW_MS);
+  for (const kind of ["1", "2", "3"]) table.note({ kind, channel: bytes("c"), members: bytes("") }, NOW_MS);
+  table.claim(["b"], false, NOW_MS);
+  for (const kind of ["4", "5"]) table.note({ kind, channel: bytes("c"), members: bytes("") }, NOW_MS);
+  table.write(0, "a", { ...table.state("a")!, position: 5 });
+  table.forgetTold(NOW_MS);
+  expect(noted(store)).toEqual(["4 c", "5 c"]);
+  table.write(0, "b", { ...table.state("b")!, position: 5 });
+  table.forgetTold(NOW_MS);
+  expect(noted(store)).toEqual([]);
+});

@@ -1,9 +1,8 @@
-/** What is said of a configuration's webhooks before anybody is served, and `sluice webhook test` and `status`. */
+/** What is said of a configuration's webhooks before anybody is served, and `sluice webhook test`. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { layout, startServer } from "../binary/running-server.ts";
 import { runSluice } from "../cli/run-sluice.ts";
 import { hook, Receiver } from "./receiver.ts";
 
@@ -125,21 +124,4 @@ describe("sluice webhook test", () => {
     expect(code).toBe(2);
     expect(err).toContain('there is no webhook "nobody"; there are backend.');
   });
-});
-
-test("sluice webhook status says how they stand, and fails when one of them does", async () => {
-  receiver.manner = () => "take";
-  const server = await startServer({ toml: layout(hook(receiver, ["published"], 'timeout = "200ms"')) });
-  const status = (...more: string[]) => runSluice(["webhook", "status", "--url", server.url, ...more]);
-  const good = await status();
-  expect(good.code).toBe(0);
-  expect(good.out).toMatch(/^webhook {2}state {2}sent .*\nbackend {2}ok {5}0 /);
-  receiver.manner = () => "500";
-  const before = receiver.requests;
-  await server.publish("a", "1");
-  while (receiver.requests < before + 2) await Bun.sleep(10);
-  const bad = await status("--json");
-  expect(bad.code).toBe(1);
-  expect(JSON.parse(bad.out)).toMatchObject({ webhook: "backend", failing: 1, backlog_events: 1 });
-  await server.stop();
 });

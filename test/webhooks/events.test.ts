@@ -1,6 +1,7 @@
 /** What webhooks are told over the compiled binary with two workers: which events, of what, how they are sent. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
+import { runSluice } from "../cli/run-sluice.ts";
 import { type HookEvent, hook, Receiver, SECRET } from "./receiver.ts";
 import { Standing } from "./standing.ts";
 import { HS_KEY, token } from "./tokens.ts";
@@ -200,4 +201,19 @@ test("the metrics say how it stands", async () => {
   await until("nothing waits", async () => (await server.metric("sluice_webhook_backlog_events")) === 0);
   expect(await server.metric('sluice_webhook_failed_requests_total{webhook="backend"}')).toBeGreaterThan(4);
   expect(await server.metric("sluice_webhook_failing")).toBe(0);
+});
+
+test("sluice webhook status says how they stand, and fails when one of them does", async () => {
+  const status = (...more: string[]) => runSluice(["webhook", "status", "--url", server.url, ...more]);
+  const good = await status();
+  expect(good.code).toBe(0);
+  expect(good.out).toMatch(/^webhook {2}state {2}sent .*\nbackend {2}ok +\d+ /);
+  everything.manner = () => "500";
+  const before = everything.requests;
+  await server.publish("failing", "1");
+  await until("it has failed twice", () => everything.requests >= before + 2);
+  const bad = await status("--json");
+  expect(bad.code).toBe(1);
+  expect(JSON.parse(bad.out.split("\n")[0] ?? "")).toMatchObject({ webhook: "backend", failing: 1 });
+  everything.manner = () => "take";
 });
