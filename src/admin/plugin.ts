@@ -8,8 +8,13 @@ import type { Store } from "../store/store.ts";
 import { ChannelListings } from "./channel-listing.ts";
 import type { NamedCounts } from "./dictionary-metrics.ts";
 import { renderMetrics } from "./metrics.ts";
+import { openApi } from "./openapi.ts";
 import { StatisticsEndpoint } from "./statistics.ts";
 import { stubStatus } from "./stub-status.ts";
+
+// Defined by the build script; started from source it does not exist.
+declare const SLUICE_VERSION: string;
+const VERSION = typeof SLUICE_VERSION === "string" ? SLUICE_VERSION : "source";
 
 export interface AdminOptions {
   readonly config: Config;
@@ -58,6 +63,7 @@ function builtInPaths({
     ["/health/live", () => plain("ok\n", 200)],
     ["/health/ready", () => (isReady() ? plain("ready\n", 200) : plain("not ready\n", 503))],
     ["/metrics", () => metrics(store, webhooks, dictionaries())],
+    ["/openapi.json", () => Response.json(openApi(config, VERSION), { headers: ANTI_CACHE })],
   ]);
   return (request) => {
     if (request.method !== "GET") return undefined;

@@ -140,9 +140,9 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "store-full",
-    what: "a store of 1 MiB, messages of up to 16 kB: what is not read in time is evicted",
+    what: "a store of 1 MiB, messages of up to 30 kB: what is not read in time is evicted",
     server: { storeSize: "1MiB" },
-    load: { maxFilling: 16_000, rate: 300 },
+    load: { maxFilling: 30_000, rate: 300 },
     evicts: true,
     strike: null,
   },

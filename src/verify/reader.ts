@@ -110,11 +110,18 @@ export class Reader implements Sink {
       if (!this.#isLeaving) this.#events.push({ kind: "close", at: this.#setting.recorder.now(), why });
       failures = this.#events.length > before + 1 ? 0 : failures + 1;
       if (this.#temper !== "steady" || random.chance(0.3)) this.#lane = random.pick(lanes);
-      // Long enough away that a small store has forgotten some of it.
-      if (this.#temper === "stalled" && !this.#isLeaving) await Bun.sleep(random.between(0, 4000));
+      // Now and then long enough away that a small store has forgotten some of it.
+      const isAway = this.#temper === "hopper" || this.#temper === "stalled";
+      if (isAway && random.chance(0.3)) await this.#away(random.between(500, 3000));
       if (!this.#isLeaving)
         await Bun.sleep(random.between(10, Math.min(1500, 100 * 2 ** Math.min(failures, 4))));
     }
+  }
+
+  /** Comes back early when all have to be there. */
+  async #away(ms: number): Promise<void> {
+    const until = performance.now() + ms;
+    while (!this.#isLeaving && this.#temper !== "steady" && performance.now() < until) await Bun.sleep(50);
   }
 
   /** One connection, from its opening to its end; resolves to why it ended. */
