@@ -59,8 +59,11 @@ export function isFinal({ bytes, eventIdLength, eventTypeLength }: Message): boo
   return type === END || type === ERROR;
 }
 
-/** Whether these bytes of ours end an answer. */
-export function endsAnswer(bytes: Uint8Array): boolean {
-  const start = bytes.length - FINAL_TAIL.length;
-  return start >= 0 && FINAL_TAIL.every((byte, at) => bytes[start + at] === byte);
+/**
+ * How many of these bytes belong to the answer: up to behind its last word, or -1 where that is not among them. A piece may follow that was on its
+ * way when another worker called the answer off.
+ */
+export function endOfAnswer({ buffer, byteOffset, length }: Uint8Array): number {
+  const at = Buffer.from(buffer, byteOffset, length).indexOf(FINAL_TAIL);
+  return at < 0 ? -1 : at + FINAL_TAIL.length;
 }

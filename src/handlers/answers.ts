@@ -107,7 +107,8 @@ export class Answers {
     const over = (): void => this.#over(channel);
     try {
       const target = this.#open(name);
-      const making = { host: this.#host, file, target, source, lingerMs, maxBytes, over };
+      const isWanted = (): boolean => dictionaries.own.get(claim) === process.pid;
+      const making = { host: this.#host, file, target, source, lingerMs, maxBytes, isWanted, over };
       this.#running.set(channel, new RunningAnswer(making));
     } catch (error) {
       dictionaries.own.deleteIf(claim, process.pid);
@@ -211,11 +212,7 @@ export class Answers {
 
   #look(): void {
     const nowMs = performance.now();
-    for (const [channel, answer] of this.#running) {
-      // Called off by another worker.
-      if (this.#host.dictionaries.own.get(claimOf(channel)) !== process.pid) answer.stop(null);
-      else answer.look(nowMs);
-    }
+    for (const answer of this.#running.values()) answer.look(nowMs);
     this.#looks++;
     this.#lookAtOwners();
     if (this.#looks % PING_EVERY === 0) for (const watcher of this.#watchers) watcher.ping();

@@ -27,6 +27,8 @@ export interface Making {
   readonly source: AnswerSource;
   readonly lingerMs: number;
   readonly maxBytes: number;
+  /** False: another worker has called it off. */
+  readonly isWanted: () => boolean;
   /** Called once, behind the last message. */
   readonly over: () => void;
 }
@@ -55,6 +57,7 @@ export class RunningAnswer {
   look(nowMs: number): void {
     const { host, lingerMs } = this.#making;
     if (!this.#isThere()) this.stop("the answer was deleted");
+    else if (!this.#making.isWanted()) this.stop(null);
     else if (host.ingest.store.subscriberCount(this.target.index) > 0) this.#watchedMs = nowMs;
     else if (nowMs - this.#watchedMs >= lingerMs) this.stop("nobody watched it any more");
   }
@@ -91,6 +94,11 @@ export class RunningAnswer {
     const { data, event } = readPiece(piece);
     if (data.length === 0) return null;
     if (!this.#isThere()) return "the answer was deleted";
+    if (!this.#making.isWanted()) {
+      // Whoever called it off has said so.
+      this.stop(null);
+      return null;
+    }
     this.#bytes += data.length;
     const { host, maxBytes } = this.#making;
     if (this.#bytes > maxBytes) return `the answer is larger than ${maxBytes} bytes`;

@@ -8,7 +8,7 @@ import { StreamSubscription } from "../fanout/local-channel.ts";
 import { StreamConnection } from "../fanout/streams.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
 import type { NamedChannel } from "../store/channel-ref.ts";
-import { answerFormat, endsAnswer, RESET } from "./answer-format.ts";
+import { answerFormat, endOfAnswer, RESET } from "./answer-format.ts";
 import type { HandlerHost, Running } from "./host.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -77,9 +77,10 @@ export class WatchedAnswer extends StreamConnection implements Running, Standing
   }
 
   override send(bytes: Uint8Array): boolean {
-    const isSent = super.send(bytes);
-    if (endsAnswer(bytes)) this.#over();
-    return isSent;
+    const end = endOfAnswer(bytes);
+    if (end < 0) return super.send(bytes);
+    this.#over();
+    return super.send(bytes.subarray(0, end));
   }
 
   ping(): void {

@@ -138,6 +138,18 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
     await until("its finally", async () => (await runs("closed called-off")) === 1);
   });
 
+  test("called off on another worker while pieces flow without a pause, every watcher is told and let go", async () => {
+    for (let round = 0; round < 8; round++) {
+      const channel = `raced-${round}`;
+      const watchers = Array.from({ length: 4 }, () => client(channel, "&n=100000&ms=0"));
+      const watching = watchers.map((each) => each.once());
+      await until("pieces", () => watchers.every(({ events }) => events.length > 0));
+      await server.request(`/answer?ch=${channel}`, { method: "DELETE", keepalive: false });
+      await Promise.all(watching);
+      for (const each of watchers) expect(each.last?.type).toBe("error");
+    }
+  });
+
   test.each([
     ["throws", /^the handler failed \(id \w+\)$/, ""],
     ["late", /^the handler failed/, "a"],
