@@ -42,6 +42,7 @@ import { startWireListener } from "./listen/wire-listener.ts";
 import { log } from "./log.ts";
 import { presenceHooksOf } from "./presence/hooks.ts";
 import { PresenceKeeper } from "./presence/keeper.ts";
+import { NodePresence } from "./presence/nodes.ts";
 import { presence } from "./presence/plugin.ts";
 import { proxies, proxy } from "./proxy/plugin.ts";
 import { clientPublishing } from "./publish/client-publishing.ts";
@@ -139,9 +140,14 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const perAddress = config.limits.maxChannelsCreatedPerAddress;
   const quota = perAddress > 0 ? new ChannelQuota(perAddress) : null;
   const disk = DiskWait.of(store, config.store.sync);
+  const nodePresence =
+    store.members !== null && config.cluster
+      ? new NodePresence(store, store.members, config.cluster.node)
+      : null;
   const cluster = config.cluster
-    ? clusterNode(config, config.cluster, options, () => fanout.published())
+    ? clusterNode(config, config.cluster, options, () => fanout.published(), nodePresence)
     : null;
+  if (cluster !== null) nodePresence?.begin((channel, said) => cluster.note(channel, said));
   const elsewhere = config.cluster ? new WebhookLease(config.cluster) : null;
   const webhooks = config.webhooks ? new Webhooks({ config: config.webhooks, store, slot, elsewhere }) : null;
   // Those of a configuration of before are forgotten.
@@ -322,6 +328,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     cluster?.stop();
     room.stop();
     keeper?.stop();
+    nodePresence?.stop();
     access.stop();
     passing.stop();
     fanout.stop();
@@ -365,6 +372,7 @@ const clusterNode = (
   cluster: ClusterConfig,
   { store, slot }: WorkerOptions,
   published: () => void,
+  notes: NodePresence | null,
 ): ClusterNode | null =>
   ClusterNode.of({
     config: cluster,
@@ -374,7 +382,7 @@ const clusterNode = (
     keyWindowSec,
     published,
     version: VERSION,
-    notes: null,
+    notes,
   });
 
 /** A node that knows less than the others sends nobody to them: it is not ready. */

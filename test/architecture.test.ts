@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   files: ["leaves", "config", "front", "wire"],
   publish: ["leaves", "store", "wire", "config", "front"],
   subscribe: ["leaves", "fanout", "store", "wire", "config", "front"],
-  presence: ["leaves", "fanout", "store", "wire", "config", "front", "subscribe"],
+  presence: ["leaves", "cluster", "fanout", "store", "wire", "config", "front", "subscribe"],
   admin: ["leaves", "store", "fanout", "config", "wire", "front"],
   webhooks: ["leaves", "config", "store", "wire"],
   client: [],

@@ -33,6 +33,8 @@ export const MH_CHANNELS = 4;
 export const MH_SLOTS = 5;
 /** Of the names, so that nobody can choose many with one hash. */
 export const MH_SEED = 6;
+/** Slots of other nodes, behind those of the workers. */
+export const MH_REMOTE_SLOTS = 7;
 /** Channel index + 1 whose lists are being changed; not 0 for whoever gets the lock: its last owner died at it (mend). */
 export const MH_CHANGING = 16;
 /** First free record, and how many are in use. */
@@ -50,6 +52,14 @@ export const MH_EVENTS = 23;
 export const MH_BASE = 24;
 /** 32 bytes that nobody outside knows: names of those who said none are made with them. */
 export const MH_SECRET = 48;
+/** The other nodes, by remote slot: MN_WORDS each (members-remote.ts). */
+export const MH_NODES = 96;
+/** Digest of a node's name and of its life, two words each; 0: the slot is free. */
+export const MN_NAME = 0;
+export const MN_LIFE = 2;
+export const MN_WORDS = 4;
+/** Nodes whose members are known beside our own. */
+export const MOST_REMOTE = 32;
 /** As doubles, in units of 8 bytes: ever since the file was made. */
 export const MH_COUNTS = 32;
 export const COUNT_JOINS = 0;
@@ -129,6 +139,8 @@ export interface MembersShape {
   readonly textBytes: number;
   readonly channels: number;
   readonly workerSlots: number;
+  /** 0: it is no node of a cluster. */
+  readonly remoteSlots: number;
 }
 
 export interface MembersLayout {
@@ -136,6 +148,9 @@ export interface MembersLayout {
   readonly recordWords: number;
   readonly channels: number;
   readonly workerSlots: number;
+  readonly remoteSlots: number;
+  /** Both. */
+  readonly slots: number;
   readonly readersWord: number;
   readonly wheelWord: number;
   readonly channelsWord: number;
@@ -148,8 +163,10 @@ export interface MembersLayout {
   readonly size: number;
 }
 
-export function membersLayout({ records, textBytes, channels, workerSlots }: MembersShape): MembersLayout {
-  const textWord = MB_SLOTS + workerSlots;
+export function membersLayout(shape: MembersShape): MembersLayout {
+  const { records, textBytes, channels, workerSlots, remoteSlots } = shape;
+  const slots = workerSlots + remoteSlots;
+  const textWord = MB_SLOTS + slots;
   const recordWords = textWord + Math.ceil(textBytes / 4);
   let hashSize = 64;
   while (hashSize < records) hashSize *= 2;
@@ -164,6 +181,8 @@ export function membersLayout({ records, textBytes, channels, workerSlots }: Mem
     recordWords,
     channels,
     workerSlots,
+    remoteSlots,
+    slots,
     readersWord,
     wheelWord,
     channelsWord,

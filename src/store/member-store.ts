@@ -29,6 +29,7 @@ import * as table from "./members.ts";
 import type { Members } from "./members-file.ts";
 import { leaveLate, occupancyOf, queuedChannels, tellCounts } from "./members-look.ts";
 import { mendMembers } from "./members-mend.ts";
+import * as remote from "./members-remote.ts";
 import { BUSY } from "./outcome.ts";
 import type { StorePolicy } from "./policy.ts";
 import { nextSerial } from "./ring.ts";
@@ -55,13 +56,21 @@ export interface Occupancy {
 
 /** Records that main looks at in one turn for a worker that is gone. */
 export const MEMBERS_A_TURN = 16_384;
+/** For another node: each may be told of, which takes some microseconds under the lock. */
+const REMOTE_A_SLICE = 256;
+/** No node's life. */
+const GONE: remote.Digest = [0, 0];
 
 export class MemberStore {
   readonly #arena: Arena;
   readonly #members: Members;
   readonly #policy: () => StorePolicy;
   readonly #wake: () => void;
+  /** Slots of nodes whose words do not hold any more, until all of them are forgotten. */
+  readonly #stale = new Set<number>();
   readonly base: number;
+  /** Of a node of a cluster: what the others are to hear of. */
+  onSaid: ((said: table.Said) => void) | null = null;
 
   /** `wake` is called after events were published. */
   constructor(arena: Arena, members: Members, policy: () => StorePolicy, wake: () => void) {
@@ -132,7 +141,7 @@ export class MemberStore {
 
   /** How many channels have a count to tell; tell so many, a slice at a time. */
   get queued(): number {
-    return queuedChannels({ arena: this.#arena, members: this.#members, policy: this.#policy() });
+    return queuedChannels({ members: this.#members });
   }
 
   /** How many of these it came to; 0: busy. */
@@ -160,6 +169,84 @@ export class MemberStore {
     // Pairs with settleChannel, which writes the incarnation last.
     if (Atomics.load(u32, channel + MC_INCARNATION) !== incarnation) return 0;
     return this.base + Atomics.load(u32, channel + word);
+  }
+
+  // Other nodes of a cluster
+
+  /** A node speaks: what it said in another life does not hold. False: busy. */
+  heardNode(node: remote.Digest, life: remote.Digest, nowMs: number): boolean {
+    const isDone = this.#locked(nowMs, ({ members }) => {
+      const { slot, isOther } = remote.slotOfNode(members, node, life, false);
+      if (isOther) this.#stale.add(slot);
+    });
+    return isDone && this.#forgetStale(nowMs);
+  }
+
+  /** A node is gone. False: busy, and not all of it is forgotten. */
+  lostNode(node: remote.Digest, nowMs: number): boolean {
+    let slot = -1;
+    const isDone = this.#locked(nowMs, ({ members }) => {
+      slot = remote.slotOfNode(members, node, GONE, false).slot;
+    });
+    if (!isDone || slot < 0) return isDone;
+    this.#stale.add(slot);
+    return this.#forgetStale(nowMs) && this.#locked(nowMs, ({ members }) => remote.forgetNode(members, slot));
+  }
+
+  #forgetStale(nowMs: number): boolean {
+    for (const slot of this.#stale) {
+      if (!this.#forgetRemote(slot, nowMs)) return false;
+      this.#stale.delete(slot);
+    }
+    return true;
+  }
+
+  #forgetRemote(slot: number, nowMs: number): boolean {
+    for (let from = 1; from <= this.records; from += REMOTE_A_SLICE) {
+      const to = Math.min(this.records + 1, from + REMOTE_A_SLICE);
+      const isDone = this.#locked(
+        nowMs,
+        (under) => remote.forgetRemote(under, slot, from, to, Math.floor(nowMs / 1000)),
+        REQUEST_MS,
+      );
+      if (!isDone) return false;
+    }
+    return true;
+  }
+
+  /** What a node said of somebody; `node` null: this one. False: busy. */
+  hear(
+    node: readonly [remote.Digest, remote.Digest] | null,
+    isHere: boolean,
+    index: number,
+    incarnation: number,
+    who: table.Newcomer,
+    nowMs: number,
+  ): boolean {
+    if (!this.#forgetStale(nowMs)) return false;
+    let isOther = false;
+    const isDone = this.#locked(
+      nowMs,
+      (under) => {
+        const known = node === null ? null : remote.slotOfNode(under.members, ...node, isHere);
+        const slot = known?.slot ?? -1;
+        if (known !== null && slot < 0) return;
+        // Of a life that nobody has told of yet: the one before it goes first.
+        if (known?.isOther === true) {
+          isOther = true;
+          this.#stale.add(slot);
+        } else if (!isHere) remote.hearOut(under, slot, index, incarnation, who, nowMs);
+        else if (slot >= 0) remote.hearIn(under, slot, index, incarnation, who, Math.floor(nowMs / 1000));
+      },
+      REQUEST_MS,
+    );
+    return isDone && !isOther;
+  }
+
+  /** Says once more who is here, from this record on; up to which it came. */
+  sayAll(from: number, nowMs: number): number {
+    const to = Math.min(this.records + 1, from + REMOTE_A_SLICE);
+    return this.#locked(nowMs, (under) => remote.sayAll(under, Math.max(1, from), to)) ? to : from;
   }
 
   // Reading
@@ -232,15 +319,17 @@ export class MemberStore {
     const members = this.#members;
     if (!tryAcquire(arena, patienceMs)) return false;
     const before = nextSerial(arena);
+    const said: table.Said[] | null = this.onSaid === null ? null : [];
     try {
       if (members.u32[MH_CHANGING] !== 0) mendMembers(arena, members, Math.floor(nowMs / 1000));
-      work({ arena, members, policy: this.#policy() });
+      work({ arena, members, policy: this.#policy(), said });
       release(arena);
     } catch (error) {
       // The store's own lists were damaged, and are repaired now; the table's are by whoever comes next.
       mendAfter(arena, error, before);
     }
     this.#wake();
+    if (said !== null) for (const one of said) this.onSaid?.(one);
     return true;
   }
 }

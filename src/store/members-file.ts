@@ -15,6 +15,7 @@ import {
   MH_MAGIC,
   MH_RECORD_WORDS,
   MH_RECORDS,
+  MH_REMOTE_SLOTS,
   MH_SECRET,
   MH_SEED,
   MH_SLOTS,
@@ -52,9 +53,12 @@ export function createMembers(storePath: string, shape: MembersShape, nowSec: nu
   u32[MH_RECORD_WORDS] = layout.recordWords;
   u32[MH_CHANNELS] = layout.channels;
   u32[MH_SLOTS] = layout.workerSlots;
+  u32[MH_REMOTE_SLOTS] = layout.remoteSlots;
   u32[MH_SEED] = crypto.getRandomValues(new Uint32Array(1))[0]!;
   u32.set(crypto.getRandomValues(new Uint32Array(8)), MH_SECRET);
-  setWide(u32, MH_BASE, nowSec * NUMBERS_A_SECOND);
+  // So that those of two nodes that began in the same second are not taken for each other's.
+  const offset = crypto.getRandomValues(new Uint32Array(1))[0]! % (NUMBERS_A_SECOND / 2);
+  setWide(u32, MH_BASE, nowSec * NUMBERS_A_SECOND + offset);
   u32[MH_SWEPT_SEC] = nowSec;
   for (let record = layout.records; record > 0; record--) {
     const at = layout.recordsWord + record * layout.recordWords;
@@ -85,13 +89,15 @@ function layoutIn({ header, size, fault }: MappableFile): MembersLayout | null {
   if (fault !== null || header[MH_MAGIC] !== MEMBERS_MAGIC || header[MH_VERSION] !== MEMBERS_VERSION)
     return null;
   const workerSlots = header[MH_SLOTS]!;
-  const bare = membersLayout({ records: 1, textBytes: 0, channels: 1, workerSlots });
+  const remoteSlots = header[MH_REMOTE_SLOTS]!;
+  const bare = membersLayout({ records: 1, textBytes: 0, channels: 1, workerSlots, remoteSlots });
   const textBytes = (header[MH_RECORD_WORDS]! - bare.textWord) * 4;
   const layout = membersLayout({
     records: header[MH_RECORDS]!,
     textBytes,
     channels: header[MH_CHANNELS]!,
     workerSlots,
+    remoteSlots,
   });
   return layout.size === size && layout.readersWord === HEADER_WORDS ? layout : null;
 }

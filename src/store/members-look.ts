@@ -26,14 +26,24 @@ import {
   STATE_RESET_DUE,
   WHEEL_SLOTS,
 } from "./layout-members.ts";
-import { firstOfSecond, memberChannelWord, memberWord, queueChannel, takeQueued } from "./member-lists.ts";
-import { beginChange, endChange, remove, type Table } from "./members.ts";
+import {
+  firstOfSecond,
+  linkInWheel,
+  memberChannelWord,
+  memberWord,
+  queueChannel,
+  takeQueued,
+  unlinkFromWheel,
+} from "./member-lists.ts";
+import { beginChange, endChange, isOfLiving, remove, say, type Table } from "./members.ts";
 import { countBody } from "./presence-body.ts";
 import { publishPresence } from "./presence-events.ts";
 
 /** Each some microseconds under the lock, where it is told. */
 const LEAVE_A_SLICE = 32;
 const CHANNELS_A_SLICE = 32;
+/** What no node has heard meanwhile is said again. */
+const SAY_AGAIN_SEC = 5;
 /** A channel that was too many or too fast goes back to names when it is this much below. */
 const SHARE_TO_RETURN = 0.9;
 /** And so long after the table was full. */
@@ -54,7 +64,7 @@ export function leaveLate(table: Table, nowSec: number): boolean {
       // Nobody lingers so long: that was by another clock.
       if (inSec <= 0 || inSec > LONGEST_LINGER_SEC + 1) {
         beginChange(members, u32[at + MB_CHANNEL]! - 1);
-        remove(table, record, nowSec);
+        leaveHere(table, record, nowSec);
         endChange(members);
         left--;
       }
@@ -66,8 +76,23 @@ export function leaveLate(table: Table, nowSec: number): boolean {
   return left > 0;
 }
 
+/**
+ * In a cluster it has left when that is heard from the log, as on all nodes (members-remote.ts); should nobody hear it, it is said again. What a
+ * process that died has said before is said again so, too.
+ */
+function leaveHere(table: Table, record: number, nowSec: number): void {
+  const { members } = table;
+  if (members.layout.remoteSlots === 0 || !isOfLiving(table, record)) {
+    remove(table, record, nowSec);
+    return;
+  }
+  say(table, record, false);
+  unlinkFromWheel(members, record);
+  linkInWheel(members, record, nowSec + SAY_AGAIN_SEC);
+}
+
 /** How many channels there are to look at. */
-export const queuedChannels = ({ members }: Table): number => members.u32[MH_DUE_COUNT]!;
+export const queuedChannels = ({ members }: Pick<Table, "members">): number => members.u32[MH_DUE_COUNT]!;
 
 /** The next of the queue, at most a slice and `most`; how many. Those that are not done with go to its end. */
 export function tellCounts(table: Table, most: number, nowSec: number): number {

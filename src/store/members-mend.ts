@@ -39,6 +39,7 @@ import {
   queueChannel,
   READ_AGAIN,
 } from "./member-lists.ts";
+import { hasConnectionsHere } from "./members.ts";
 import type { Members } from "./members-file.ts";
 
 export function mendMembers(arena: Arena, members: Members, nowSec: number): void {
@@ -86,7 +87,7 @@ function mendRecord(members: Members, record: number, nowSec: number): void {
   }
   u32[MH_USED] = u32[MH_USED]! + 1;
   let connections = 0;
-  for (let slot = 0; slot < layout.workerSlots; slot++) connections += u32[at + MB_SLOTS + slot]!;
+  for (let slot = 0; slot < layout.slots; slot++) connections += u32[at + MB_SLOTS + slot]!;
   u32[at + MB_CONNECTIONS] = connections;
   const leavesSec = u32[at + MB_LEAVES_SEC]!;
   u32[at + MB_LEAVES_SEC] = 0;
@@ -94,5 +95,8 @@ function mendRecord(members: Members, record: number, nowSec: number): void {
   const isCurrent =
     u32[memberChannelWord(members, channel - 1) + MC_INCARNATION] === u32[at + MB_INCARNATION];
   if (isCurrent) linkInChannelOf(members, record);
-  if (connections === 0) linkInWheel(members, record, leavesSec || nowSec + 1 + u32[at + MB_LINGER_SEC]!);
+  // Of one who is on other nodes alone it may have been forgotten that he lingers here: that is found out once more.
+  const isHere = hasConnectionsHere(members, record);
+  if (!isHere && (connections === 0 || leavesSec !== 0))
+    linkInWheel(members, record, leavesSec || nowSec + 1 + u32[at + MB_LINGER_SEC]!);
 }

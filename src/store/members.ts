@@ -92,6 +92,14 @@ export interface Table {
   readonly arena: Arena;
   readonly members: Members;
   readonly policy: StorePolicy;
+  /** What other nodes of a cluster are to hear of it, once the lock is given back; null: there are none. */
+  readonly said: Said[] | null;
+}
+
+/** That somebody is on this node, or is no longer. */
+export interface Said extends Newcomer {
+  readonly isHere: boolean;
+  readonly channel: Uint8Array;
 }
 
 /** One more connection of this slot. Its record, for leave; NO_RECORD. */
@@ -111,9 +119,12 @@ export function join(
   const known = find(members, index, incarnation, hash, who);
   if (known !== 0) {
     const at = memberWord(members, known);
-    unlinkFromWheel(members, known);
+    const isLocal = slot < members.layout.workerSlots;
+    const wasHere = u32[at + MB_LEAVES_SEC] !== 0 || hasConnectionsHere(members, known);
+    if (isLocal) unlinkFromWheel(members, known);
     u32[at + MB_LINGER_SEC] = who.lingerSec;
     count(members, known, slot, 1);
+    if (isLocal && !wasHere) say(table, known, true);
     return known;
   }
   const record = takeRecord(members);
@@ -132,7 +143,36 @@ export function join(
   noteMember(table, "joined", index, record, nowSec);
   if (isTold(members, index, record, nowSec))
     publishPresence(arena, members, table.policy, index, joinedBody(members, record, nowSec), nowSec);
+  if (slot < members.layout.workerSlots) say(table, record, true);
   return record;
+}
+
+export function hasConnectionsHere({ u32, layout }: Members, record: number): boolean {
+  const at = layout.recordsWord + record * layout.recordWords + MB_SLOTS;
+  for (let slot = 0; slot < layout.workerSlots; slot++) if (u32[at + slot]! > 0) return true;
+  return false;
+}
+
+/** To other nodes, if there are any. */
+export function say({ arena, members, said }: Table, record: number, isHere: boolean): void {
+  if (said === null || members.layout.remoteSlots === 0) return;
+  const { u32, u8, layout } = members;
+  const at = memberWord(members, record);
+  const index = u32[at + MB_CHANNEL]! - 1;
+  const channel = memberChannelWord(members, index);
+  const text = (at + layout.textWord) * 4;
+  const nameEnd = text + u32[at + MB_NAME_LENGTH]!;
+  said.push({
+    isHere,
+    channel: copyName(arena, index),
+    name: u8.slice(text, nameEnd),
+    info: u8.slice(nameEnd, nameEnd + u32[at + MB_INFO_LENGTH]!),
+    isAnonymous: (u32[at + MB_FLAGS]! & MEMBER_ANONYMOUS) !== 0,
+    isListed: (u32[at + MB_FLAGS]! & MEMBER_LISTED) !== 0,
+    lingerSec: u32[at + MB_LINGER_SEC]!,
+    mostMembers: u32[channel + MC_MOST_MEMBERS]!,
+    mostEvents: u32[channel + MC_MOST_EVENTS]!,
+  });
 }
 
 /** One connection of this slot less. The last: it leaves when nobody came back in time. */
@@ -143,7 +183,25 @@ export function leave(table: Table, slot: number, record: number, nowMs: number)
   // What a death left half done was mended from what was whole.
   if (u32[at + MB_CHANNEL] === 0 || u32[at + MB_SLOTS + slot] === 0) return;
   count(members, record, slot, -1);
-  if (u32[at + MB_CONNECTIONS] === 0) linger(table, record, nowMs);
+  if (members.layout.remoteSlots > 0) leaveNode(table, slot, record, nowMs);
+  else if (u32[at + MB_CONNECTIONS] === 0) linger(table, record, nowMs);
+}
+
+/** In a cluster: whoever has nobody left on this node lingers here; on others, that they do is theirs to know. */
+function leaveNode(table: Table, slot: number, record: number, nowMs: number): void {
+  const { members } = table;
+  const at = memberWord(members, record);
+  if (slot >= members.layout.workerSlots) endRemote(table, record, Math.floor(nowMs / 1000));
+  else if (hasConnectionsHere(members, record)) return;
+  else if (isOfLiving(table, record)) wait(table, record, nowMs);
+  else if (members.u32[at + MB_CONNECTIONS] === 0) remove(table, record, Math.floor(nowMs / 1000));
+}
+
+/** Another node has said that somebody is not there any more: he has left if he is nowhere else, lingering included. */
+export function endRemote(table: Table, record: number, nowSec: number): void {
+  const { u32 } = table.members;
+  const at = memberWord(table.members, record);
+  if (u32[at + MB_CONNECTIONS] === 0 && u32[at + MB_LEAVES_SEC] === 0) remove(table, record, nowSec);
 }
 
 /** A worker is gone, and with it its connections: as if all of them had left now. In the records `from` to `to`. */
@@ -161,7 +219,7 @@ export function forgetSlot(
     if (u32[at + MB_CHANNEL] === 0 || connections === 0) continue;
     count(members, record, slot, -connections);
     // Not a word from main: the workers tell when its time is over.
-    if (u32[at + MB_CONNECTIONS] === 0) wait({ arena, members }, record, nowMs);
+    if (!hasConnectionsHere(members, record)) wait({ arena, members }, record, nowMs);
   }
 }
 
@@ -276,7 +334,7 @@ function isTold(members: Members, index: number, record: number, nowSec: number)
   return false;
 }
 
-function count(members: Members, record: number, slot: number, change: number): void {
+export function count(members: Members, record: number, slot: number, change: number): void {
   const { u32 } = members;
   const at = memberWord(members, record);
   u32[at + MB_SLOTS + slot] = u32[at + MB_SLOTS + slot]! + change;
@@ -306,25 +364,25 @@ function fill(
   u32[at + MB_NAME_LENGTH] = name.length;
   u32[at + MB_INFO_LENGTH] = infoLength;
   u32[at + MB_FLAGS] = (isAnonymous ? MEMBER_ANONYMOUS : 0) | (isListed ? MEMBER_LISTED : 0);
-  u32.fill(0, at + MB_SLOTS, at + MB_SLOTS + layout.workerSlots);
+  u32.fill(0, at + MB_SLOTS, at + MB_SLOTS + layout.slots);
   u8.set(name, text);
   if (infoLength > 0) u8.set(info, text + name.length);
 }
 
-const hashOf = (
+export const hashOf = (
   { u32 }: Members,
   index: number,
   incarnation: number,
-  { name, isAnonymous }: Newcomer,
+  { name, isAnonymous }: Pick<Newcomer, "name" | "isAnonymous">,
 ): number =>
   Bun.hash.xxHash32(name, (u32[MH_SEED]! ^ (index * 31 + incarnation) ^ (isAnonymous ? 1 << 31 : 0)) >>> 0);
 
-function find(
+export function find(
   members: Members,
   index: number,
   incarnation: number,
   hash: number,
-  { name, isAnonymous }: Newcomer,
+  { name, isAnonymous }: Pick<Newcomer, "name" | "isAnonymous">,
 ): number {
   const { u32, layout } = members;
   let record = firstWithHash(members, hash);

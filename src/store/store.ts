@@ -20,7 +20,7 @@ import { adoptInternals, isInternalName } from "./internal-channels.ts";
 import { InternalStore } from "./internal-store.ts";
 import * as jumps from "./jumps.ts";
 import { HEAD_EPOCH, HEAD_KEYS_GIVEN_UP, HEAD_STARTED_SEC } from "./layout.ts";
-import { MH_BASE } from "./layout-members.ts";
+import { MH_BASE, MOST_REMOTE } from "./layout-members.ts";
 import { Ledger } from "./ledger.ts";
 import { type AfterDeath, lockOwner, lockProgress, takeOver, takeOverInPassing } from "./lock.ts";
 import { MemberStore } from "./member-store.ts";
@@ -93,8 +93,9 @@ export function attachStore(path: string, policy: StorePolicy): Store {
 }
 
 function makeMembers(arena: Arena, room: MembersRoom, nowSec: number): void {
-  const { channels, workerSlots } = arena.layout;
-  setMembers(arena, createMembers(arena.path, { ...room, channels, workerSlots }, nowSec));
+  const { channels, workerSlots, clusterWord } = arena.layout;
+  const remoteSlots = clusterWord === 0 ? 0 : MOST_REMOTE;
+  setMembers(arena, createMembers(arena.path, { ...room, channels, workerSlots, remoteSlots }, nowSec));
 }
 
 function setMembers(arena: Arena, members: Members | null): void {

@@ -1,0 +1,202 @@
+/**
+ * Presence in a cluster: says to all nodes who comes to this one and who has left it, and hears the same of them (cluster/notes.ts). Every worker
+ * says; the one that reads the log hears, and puts it into the table, where the others find it (store/members-remote.ts). Made by app.ts.
+ */
+import type { Note, NoteListener } from "../cluster/notes.ts";
+import type { Refusal } from "../errors.ts";
+import { log } from "../log.ts";
+import { ChannelRef } from "../store/channel-ref.ts";
+import type { MemberStore } from "../store/member-store.ts";
+import type { Newcomer, Said } from "../store/members.ts";
+import { digestOf } from "../store/members-remote.ts";
+import { BUSY } from "../store/outcome.ts";
+import type { Store } from "../store/store.ts";
+
+/** Tells all nodes; null: it is in the log. */
+type Tell = (channel: Uint8Array, said: Uint8Array) => Promise<Refusal | null>;
+
+/** What the engine did not take is said again. */
+const AGAIN_MS = 1000;
+const BUSY_MS = 20;
+/** Above so many that wait for the engine the oldest go: who is here is said again when somebody asks, who is not, until it is heard. */
+const MOST_WAITING = 16_384;
+/** Of a note; what a grant tells of somebody goes first. */
+const MOST_INFO_BYTES = 3000;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const found = new ChannelRef();
+
+interface Waiting {
+  readonly channel: Uint8Array;
+  readonly said: Uint8Array;
+}
+
+export class NodePresence implements NoteListener {
+  readonly #store: Store;
+  readonly #members: MemberStore;
+  readonly #node: string;
+  readonly #waiting: Waiting[] = [];
+  readonly #lives = new Map<string, string>();
+  /** Which lives the table knows. */
+  readonly #told = new Map<string, string>();
+  readonly #gone = new Set<string>();
+  #tell: Tell | null = null;
+  #isTelling = false;
+  #isSayingAll = false;
+  #isStopped = false;
+
+  constructor(store: Store, members: MemberStore, node: string) {
+    this.#store = store;
+    this.#members = members;
+    this.#node = node;
+  }
+
+  begin(tell: Tell): void {
+    this.#tell = tell;
+    this.#members.onSaid = (said) => this.#say(said);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#members.onSaid = null;
+  }
+
+  #say(said: Said): void {
+    this.#waiting.push({ channel: said.channel, said: writeNote(said) });
+    if (this.#waiting.length > MOST_WAITING) this.#waiting.shift();
+    if (!this.#isTelling) void this.#tellAll();
+  }
+
+  /** One after the other, as they happened. */
+  async #tellAll(): Promise<void> {
+    this.#isTelling = true;
+    for (
+      let next = this.#waiting.shift();
+      next !== undefined && !this.#isStopped;
+      next = this.#waiting.shift()
+    ) {
+      for (;;) {
+        const refusal = (await this.#tell?.(next.channel, next.said)) ?? null;
+        // What is wrong with the note itself will not pass.
+        if (refusal === null || refusal.status < 500 || this.#isStopped) break;
+        await Bun.sleep(AGAIN_MS);
+      }
+    }
+    this.#isTelling = false;
+  }
+
+  // --- heard, by the worker that reads the log --------------------------------------------------------------------------
+
+  heard({ node, life, channel, said }: Note): boolean {
+    if (!this.#settled()) return false;
+    const who = readNote(said);
+    if (who === null) {
+      log("warn", "another node has said something of presence that this version does not know", { node });
+      return true;
+    }
+    const index = this.#indexOf(channel, who.isHere);
+    if (index === BUSY) return false;
+    // There is no such channel here, or no room for it.
+    if (index < 0) return true;
+    const from = node === this.#node ? null : ([digestOf(node), digestOf(life)] as const);
+    return this.#members.hear(from, who.isHere, index, found.incarnation, who, Date.now());
+  }
+
+  #indexOf(channel: Uint8Array, isHere: boolean): number {
+    const index = this.#store.find(channel, found);
+    if (index === BUSY || index >= 0 || !isHere) return index;
+    return this.#store.open(channel, Math.floor(Date.now() / 1000), found);
+  }
+
+  alive(node: string, life: string): void {
+    if (node === this.#node || this.#lives.get(node) === life) return;
+    this.#lives.set(node, life);
+    this.#settleSoon();
+  }
+
+  gone(node: string): void {
+    if (node === this.#node) return;
+    this.#lives.delete(node);
+    this.#gone.add(node);
+    this.#settleSoon();
+  }
+
+  /** Somebody new reads, or took this node for gone. */
+  asked(): void {
+    if (!this.#isSayingAll) void this.#sayAll();
+  }
+
+  async #sayAll(): Promise<void> {
+    this.#isSayingAll = true;
+    for (let from = 0; from <= this.#members.records && !this.#isStopped; ) {
+      from = this.#members.sayAll(from, Date.now());
+      // Not more at a time than the log takes.
+      while (this.#waiting.length > MOST_WAITING / 2 && !this.#isStopped) await Bun.sleep(BUSY_MS);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.#isSayingAll = false;
+  }
+
+  #settleSoon(): void {
+    if (!this.#settled() && !this.#isStopped) setTimeout(() => this.#settleSoon(), BUSY_MS);
+  }
+
+  /** What does not hold any more is forgotten before anything new is heard. False: the store is busy. */
+  #settled(): boolean {
+    const nowMs = Date.now();
+    for (const node of this.#gone) {
+      if (!this.#members.lostNode(digestOf(node), nowMs)) return false;
+      this.#gone.delete(node);
+      this.#told.delete(node);
+    }
+    for (const [node, life] of this.#lives) {
+      if (this.#told.get(node) === life) continue;
+      if (!this.#members.heardNode(digestOf(node), digestOf(life), nowMs)) return false;
+      this.#told.set(node, life);
+    }
+    return true;
+  }
+}
+
+function writeNote(said: Said): Uint8Array {
+  const info = said.info.length > 0 && said.info.length <= MOST_INFO_BYTES ? decoder.decode(said.info) : "";
+  return encoder.encode(
+    JSON.stringify({
+      here: said.isHere,
+      sub: decoder.decode(said.name),
+      ...(info === "" ? {} : { info }),
+      anonymous: said.isAnonymous,
+      listed: said.isListed,
+      linger: said.lingerSec,
+      members: said.mostMembers,
+      events: said.mostEvents,
+    }),
+  );
+}
+
+/** null: it is of a version that says other things. */
+function readNote(said: Uint8Array): (Newcomer & { readonly isHere: boolean }) | null {
+  let note: unknown;
+  try {
+    note = JSON.parse(decoder.decode(said));
+  } catch {
+    return null; // not ours
+  }
+  if (typeof note !== "object" || note === null) return null;
+  const { here, sub, info, anonymous, listed, linger, members, events } = note as Record<string, unknown>;
+  if (typeof here !== "boolean" || typeof sub !== "string") return null;
+  return {
+    isHere: here,
+    name: encoder.encode(sub),
+    info: encoder.encode(typeof info === "string" ? info : ""),
+    isAnonymous: anonymous === true,
+    isListed: listed === true,
+    lingerSec: whole(linger),
+    mostMembers: whole(members),
+    mostEvents: whole(events),
+  };
+}
+
+const whole = (value: unknown): number =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : 0;
