@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { APPEND } from "../../src/cluster/script.ts";
 import { layout, type RunningServer, startServer, until } from "../../test/binary/running-server.ts";
 import { Engine } from "../../test/cluster/engine.ts";
+import { Sentinels } from "../../test/cluster/sentinels.ts";
 import { childrenOf, cpuUs } from "../process-figures.ts";
 import { median, percentile } from "../statistics.ts";
 import { hammer, lastOf } from "./sockets.ts";
@@ -16,9 +17,9 @@ const SECONDS = Number(values.seconds);
 const BYTES = 200;
 const CONNECTIONS = 32;
 
-const toml = (engine: Engine | null, node: string): string =>
+const toml = (engine: string | null, node: string): string =>
   layout(
-    `${engine === null ? "" : `[cluster]\nengine = "redis://127.0.0.1:${engine.port}"\nnode = "${node}"\nlog_size = "1GiB"`}
+    `${engine === null ? "" : `[cluster]\nengine = "${engine}"\nnode = "${node}"\nlog_size = "1GiB"`}
 [store]
 size = "64MiB"
 message_ttl = "10m"`,
@@ -26,7 +27,7 @@ message_ttl = "10m"`,
   );
 
 const node = (engine: Engine | null, name: string): Promise<RunningServer> =>
-  startServer({ toml: toml(engine, name), workers: 1 });
+  startServer({ toml: toml(engine === null ? null : `redis://127.0.0.1:${engine.port}`, name), workers: 1 });
 
 async function withWorld(
   nodes: number,
@@ -120,6 +121,48 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
       "latency",
       `more than on one machine: p50 ${more("p50")} ms (target: at most 1.5), p99 ${more("p99")} ms (at most 5)`,
     );
+  },
+
+  failover: async () => {
+    const beyond: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      const primary = await new Engine().start();
+      const replica = await new Engine().start();
+      await replica.follow(primary);
+      const sentinels = new Sentinels(primary);
+      const server = await startServer({ toml: toml(sentinels.address, "a"), workers: 1 });
+      try {
+        await sentinels.met();
+        await server.publish("a", "x");
+        const killedMs = performance.now();
+        primary.signal("SIGKILL");
+        let agreedMs = 0;
+        const agreed = until(
+          "another primary",
+          async () => (await sentinels.primary()) === replica.port,
+          20_000,
+        );
+        const noted = agreed.then(() => {
+          agreedMs = performance.now() - killedMs;
+        });
+        // As publishers do who send again what was refused.
+        const taken = until("a publish", async () => (await server.publish("a", "x")).status === 200, 30_000);
+        await taken;
+        const tookMs = performance.now() - killedMs;
+        await noted;
+        beyond.push(tookMs - agreedMs);
+        tell(
+          "failover",
+          `Sentinel took ${agreedMs.toFixed(0)} ms, the first publish was taken after ${tookMs.toFixed(0)} ms`,
+        );
+      } finally {
+        await server.stop();
+        await sentinels.stop();
+        await replica.stop();
+        await primary.stop();
+      }
+    }
+    tell("failover", `${median(beyond).toFixed(0)} ms beyond Sentinel's own time (target: at most 1,000)`);
   },
 
   replay: () =>

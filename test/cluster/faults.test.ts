@@ -215,7 +215,7 @@ async function judge({ options, does, gaps }: Fault): Promise<void> {
   try {
     await world.read();
     world.bustle(10);
-    await until("some messages", () => world.taken > 60);
+    await until("some messages", () => world.taken > 60, 30_000);
     await does(world);
     await world.works();
     // Half of them go on elsewhere.

@@ -1,25 +1,23 @@
 /** The engine as people run it: behind Sentinels that fail it over, as a Redis Cluster whose slot is moved, and with TLS. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { shardOf } from "../../src/cluster/keys.ts";
 import { freePort, layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { Engine, hasRedis } from "./engine.ts";
 import { Reader } from "./reader.ts";
+import { Sentinels } from "./sentinels.ts";
 
 const engines: Engine[] = [];
 const nodes: RunningServer[] = [];
-const others: Bun.Subprocess[] = [];
+const others: Sentinels[] = [];
 const folder = mkdtempSync(join(tmpdir(), "sluice-topology-"));
 
 afterEach(async () => {
   for (const node of nodes.splice(0)) await node.stop();
   for (const engine of engines.splice(0)) await engine.stop();
-  for (const other of others.splice(0)) {
-    other.kill("SIGKILL");
-    await other.exited;
-  }
+  for (const other of others.splice(0)) await other.stop();
 });
 
 async function engine(...options: string[]): Promise<Engine> {
@@ -50,30 +48,16 @@ describe.if(hasRedis)("engines", () => {
     const primary = await engine();
     const replica = await engine();
     await replica.follow(primary);
-    const ports = [freePort(), freePort(), freePort()];
-    for (const port of ports) {
-      const file = join(folder, `sentinel-${port}.conf`);
-      const monitor = ["sentinel monitor mine 127.0.0.1 ", `${primary.port} 2`].join("");
-      const times = ["sentinel down-after-milliseconds mine 500", "sentinel failover-timeout mine 5000"];
-      writeFileSync(
-        file,
-        [`port ${port}`, "bind 127.0.0.1", `dir ${folder}`, monitor, ...times, ""].join("\n"),
-      );
-      others.push(
-        Bun.spawn(["redis-sentinel", file], { stdin: "ignore", stdout: "ignore", stderr: "ignore" }),
-      );
-    }
-    const sentinels = ports.map((port) => `127.0.0.1:${port}`).join(",");
-    const a = await node("a", `engine = "redis+sentinel://${sentinels}/mine"`);
-    const b = await node("b", `engine = "redis+sentinel://${sentinels}/mine"`);
+    const sentinels = new Sentinels(primary);
+    others.push(sentinels);
+    const a = await node("a", `engine = "${sentinels.address}"`);
+    const b = await node("b", `engine = "${sentinels.address}"`);
     const reader = await new Reader("room", b).start();
     for (let count = 0; count < 5; count++) expect(await taken(a, `m${count}`)).toBe(true);
     await until("the messages", () => reader.texts.length === 5);
-    // Sentinels promote nobody whom they have not all met.
-    const sentinel = await new SentinelView(ports[0] ?? 0).open();
-    await until("the Sentinels to know each other", async () => (await sentinel.know()) === 2, 20_000);
+    await sentinels.met();
     primary.signal("SIGKILL");
-    await until("another primary", async () => (await sentinel.primary()) === replica.port, 20_000);
+    await until("another primary", async () => (await sentinels.primary()) === replica.port, 20_000);
     const agreedMs = performance.now();
     let tries = 0;
     await until("a message to be taken", async () => await taken(b, `after-${++tries}`), 20_000);
@@ -82,7 +66,6 @@ describe.if(hasRedis)("engines", () => {
     expect(reader.texts.slice(0, 5)).toEqual(["m0", "m1", "m2", "m3", "m4"]);
     expect(reader.texts.length).toBe(6);
     await reader.stop();
-    sentinel.close();
   }, 60_000);
 
   test("three shards on a Redis Cluster of three, and the slot of one is moved to another server", async () => {
@@ -154,37 +137,6 @@ describe.if(hasRedis)("engines", () => {
     );
   }, 30_000);
 });
-
-/** Asks one Sentinel. */
-class SentinelView {
-  readonly #port: number;
-  #view: Engine["redis"] = null;
-
-  constructor(port: number) {
-    this.#port = port;
-  }
-
-  async open(): Promise<this> {
-    const { Redis } = await import("ioredis");
-    this.#view = new Redis({ port: this.#port, protocol: 2 });
-    this.#view.on("error", () => undefined);
-    return this;
-  }
-
-  async primary(): Promise<number> {
-    const found = await this.#view?.call("SENTINEL", "get-master-addr-by-name", "mine");
-    return Array.isArray(found) ? Number(found[1]) : 0;
-  }
-
-  async know(): Promise<number> {
-    const found = await this.#view?.call("SENTINEL", "sentinels", "mine");
-    return Array.isArray(found) ? found.length : 0;
-  }
-
-  close(): void {
-    this.#view?.disconnect();
-  }
-}
 
 /** A name of that shard. */
 function channelIn(shard: number, shards: number): string {
