@@ -10,6 +10,7 @@ export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfi
   limitExcept: null,
   tryFiles: [],
   errorPages: [],
+  pagesRecur: false,
   expires: null,
   absoluteRedirect: true,
   redirectsWithoutPort: false,

@@ -286,6 +286,7 @@ function buildLocation(
     limitExcept: limitExceptOf(location),
     tryFiles: location.try_files,
     errorPages: readAll(location.error_page, readErrorPage),
+    pagesRecur: location.recursive_error_pages,
     expires: location.expires,
     absoluteRedirect: location.absolute_redirect,
     redirectsWithoutPort: !location.port_in_redirect,

@@ -29,10 +29,14 @@ export function buildListeners(servers: readonly ServerEntry[], main: MainValues
         ipv6Only: false,
         tuning: buildTuning(main),
         file: FOR_EVERYBODY,
+        headerNames: values.header_names,
         defaultServer: serverIndex,
         ...doorOf(asked.get(address), main),
       };
       if (flags.has("default_server")) listener.defaultServer = serverIndex;
+      // They are read before anybody knows which server is meant.
+      if (listener.headerNames === "plain" || values.header_names === "any")
+        listener.headerNames = values.header_names;
       if (flags.has("http2")) listener.http2 = true;
       if (flags.has("ipv6only")) listener.ipv6Only = true;
       listener.tuning = { ...listener.tuning, ...tuning };

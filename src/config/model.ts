@@ -306,6 +306,8 @@ export interface LocationConfig {
   /** Candidates, and last what serves without any of them; empty: it is not asked. */
   readonly tryFiles: readonly string[];
   readonly errorPages: readonly ErrorPageConfig[];
+  /** Where one stands for an answer of this location, others may stand for that in turn. */
+  readonly pagesRecur: boolean;
   /** As nginx's `expires`: a time, `max`, `epoch`, `off`, "modified +time", "@time", or a variable; null: nothing is said. */
   readonly expires: string | null;
   /** What a redirect begins with that names no host: scheme and Host, or nothing. */
@@ -461,6 +463,9 @@ export type Door = "native" | "wire";
 /** Why: one of its servers asks for it, the file as a whole does, only native speaks HTTP/2, or nobody said anything. */
 export type DoorReason = "server" | "file" | "http2" | "certificates" | "compression" | "default";
 
+/** Names of fields that are looked at: letters, digits and dashes; underscores as well; or any token. */
+export type HeaderNames = "plain" | "underscores" | "any";
+
 /** What goes on with one address beyond being listened on. */
 export interface ListenerConfig {
   readonly address: string;
@@ -473,6 +478,7 @@ export interface ListenerConfig {
   readonly file: SocketFile;
   /** Index in Config.servers of the server for hosts nobody claims. */
   readonly defaultServer: number;
+  readonly headerNames: HeaderNames;
   readonly door: Door;
   readonly doorReason: DoorReason;
 }

@@ -42,7 +42,7 @@ export interface Place {
 }
 
 /** nginx's: more searches than this are a circle. */
-const MOST_MOVES = 10;
+export const MOST_MOVES = 10;
 const HIDDEN: Returned = { status: 404, text: null };
 
 export class LocationRoad {
@@ -83,6 +83,7 @@ export class LocationRoad {
     located.returned = null;
     if (++located.moves > MOST_MOVES) {
       located.returned = LOST;
+      located.statusInstead = 0;
       return;
     }
     if (to.kind === "named") {

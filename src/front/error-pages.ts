@@ -6,6 +6,7 @@ import type { LocatedRequest } from "../config/located-request.ts";
 import { rawLocationValue } from "../config/location-values.ts";
 import type { ErrorPageConfig, LocationConfig } from "../config/model.ts";
 import { isRedirect } from "../config/rewrite.ts";
+import { MOST_MOVES } from "../config/search.ts";
 import type { CompiledValue } from "../config/variables.ts";
 import { errorPage, isErrorPage } from "./error-page.ts";
 import { urlValue } from "./field-value.ts";
@@ -30,9 +31,9 @@ export function compileErrorPages(location: LocationConfig): PageChooser | null 
     target: rawLocationValue(location, page.target),
   }));
   return (located, response) => {
-    if (located.hasErrorPage || !isErrorPage(response)) return null;
+    if (located.hasErrorPage || located.moves > MOST_MOVES || !isErrorPage(response)) return null;
     const page = pages.find(({ statuses }) => statuses.includes(response.status));
-    return page === undefined ? null : sendOn(page, located, response);
+    return page === undefined ? null : sendOn(page, located, response, location.pagesRecur);
   };
 }
 
@@ -40,9 +41,10 @@ function sendOn(
   page: Page,
   located: LocatedRequest,
   response: Response,
+  isRecursive: boolean,
 ): Response | Promise<Response> | null {
   const target = page.target(located);
-  located.hasErrorPage = true;
+  located.hasErrorPage = !isRecursive;
   if (!/^[/@]/.test(target)) {
     const status = page.status !== null && isRedirect(page.status) ? page.status : 302;
     return errorPage(status, { Location: urlValue(target) });

@@ -16,7 +16,7 @@ import { AccessLog, LogFiles } from "./access-log.ts";
 import { compileAddedHeaders, type HeaderAdder, STATUSES } from "./added-headers.ts";
 import { AddressLimits } from "./address-limits.ts";
 import { Authentication, type Resume, UserCheck } from "./authentication.ts";
-import { errorPage } from "./error-page.ts";
+import { errorPage, isErrorPage } from "./error-page.ts";
 import { compileErrorPages, type PageChooser } from "./error-pages.ts";
 import { compileExpires, type ExpiresAdder } from "./expires.ts";
 import { Compressor } from "./gzip.ts";
@@ -172,7 +172,9 @@ export class Front {
       if (located.moves !== moves) return response;
       const instead = entry?.errorPages?.(located, response) ?? null;
       if (instead !== null) return located.moves === moves ? finishedPage(entry, located, instead) : instead;
-      const kept = statusInstead > 0 ? withStatus(response, statusInstead) : response;
+      // What went wrong on the way to a page is the error then (as in nginx).
+      const isPage = statusInstead > 0 && !isErrorPage(response);
+      const kept = isPage ? withStatus(response, statusInstead) : response;
       return finished(entry, located, isLast ? closing(kept) : kept);
     };
     if (answer instanceof LaterAnswer) return answer.promise().then(finish);

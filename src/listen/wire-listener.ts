@@ -83,6 +83,7 @@ export function startWireListener(options: WireListenOptions): Listener {
         ...DEFAULT_BOUNDS,
         lineBytes: connections.maxLineBytes,
         headBytes: connections.maxHeadBytes,
+        names: listener.headerNames,
       },
       bodyBounds: {
         bodyBytes: maxBodyBytes > 0 ? maxBodyBytes : Number.MAX_SAFE_INTEGER,

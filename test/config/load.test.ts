@@ -145,6 +145,7 @@ describe("defaults of a file", () => {
         limitExcept: null,
         tryFiles: [],
         errorPages: [],
+        pagesRecur: false,
         expires: null,
         absoluteRedirect: true,
         redirectsWithoutPort: false,

@@ -114,6 +114,19 @@ const http = (port: number): string => `
   }
   server {
     listen 127.0.0.1:${port};
+    server_name pages;
+    recursive_error_pages on;
+    error_page 404 /second;
+    error_page 403 =200 /third;
+    error_page 402 /circle;
+    location / { return 404; }
+    location = /second { return 403; }
+    location = /third { return 200 "third $uri"; }
+    location = /circle { return 402; }
+    location /once/ { recursive_error_pages off; return 404; }
+  }
+  server {
+    listen 127.0.0.1:${port};
     server_name doors;
     location = /any { satisfy any; deny 127.0.0.1; auth_basic r; auth_basic_user_file ${site}/users; try_files /none @in; }
     location = /any-allow { satisfy any; allow 127.0.0.1; deny all; auth_basic r; auth_basic_user_file ${site}/users; try_files /none @in; }
@@ -252,6 +265,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     ...["/pay", "/text", "/cs", "/bare/x", "/alias/other.html", "/alias/", "/alias/none", "/list/", "/json/"],
     ...["/rounded/", "/list/empty/", "/no-etag/a.html", "/folder.html", "/big.txt"],
   ].map((path): Case => [path]),
+  pages: (["/nothing", "/circle", "/once/a", "/second"] as const).map((path): Case => [path]),
   doors: [
     ...[
       "/any",

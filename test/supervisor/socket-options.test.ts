@@ -77,6 +77,7 @@ const listener = (address: string, tuning: Partial<SocketTuning>) => ({
   file: { mode: 0o666, group: null },
   tuning: { ...NOTHING, ...tuning },
   defaultServer: 0,
+  headerNames: "plain" as const,
   door: "native" as const,
   doorReason: "default" as const,
 });

@@ -88,6 +88,7 @@ export function addressed(listen: readonly string[]): Pick<Config, "listen" | "l
       fastopen: 0,
     },
     defaultServer: 0,
+    headerNames: "plain" as const,
     door: "native" as const,
     doorReason: "default" as const,
   };

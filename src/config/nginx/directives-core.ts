@@ -53,6 +53,8 @@ export const CORE_ROWS = `
   try_files                 sl      2+
   error_page                hsli    2+    *
   recursive_error_pages     hsl     flag
+  underscores_in_headers    hs      flag
+  ignore_invalid_headers    hs      flag
   internal                  l       0
   satisfy                   hsl     1
   auth_request              hsl     1
@@ -111,6 +113,7 @@ export const CORE_ROWS = `
   push_stream_publisher             l 0-1 *
   push_stream_subscriber            l 0-1 *
   sluice_listener           hs      1
+  sluice_foreign            mh      1
   sluice_pushstream_client          l 0   *
   sluice_client                     l 0   *
   sluice_handler                    l 1

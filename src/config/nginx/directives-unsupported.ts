@@ -59,8 +59,6 @@ export const UNSUPPORTED_ROWS = `
   userid                    hsl     1
   chunked_transfer_encoding hsl     flag
   merge_slashes             hs      flag
-  ignore_invalid_headers    hs      flag
-  underscores_in_headers    hs      flag
   server_name_in_redirect   hsl     flag
   ssl_conf_command          hs      2     *
   gzip_static               hsl     1
@@ -91,9 +89,6 @@ export const HARMLESS_WHEN: ReadonlyMap<string, (args: readonly string[]) => boo
   ),
   // These say what is cached, or how it is buffered, and nothing is. X-Accel-Redirect is a fault of its own when it comes.
   ["proxy_ignore_headers", (names) => !names.some((name) => name.toLowerCase() === "x-accel-redirect")],
-  // Fields with other characters are looked at by nobody here, as in nginx unless told otherwise.
-  ["ignore_invalid_headers", ([word]) => word?.toLowerCase() === "on"],
-  ["underscores_in_headers", ([word]) => word?.toLowerCase() === "off"],
   ["server_name_in_redirect", ([word]) => word?.toLowerCase() === "off"],
   // Options of OpenSSL's inner workings; what it may be said of protocols and ciphers is a fault.
   ["ssl_conf_command", ([name]) => name === "Options"],

@@ -48,6 +48,19 @@ export function withoutForeign(directives: readonly Directive[], status: number)
   return { directives: clean(directives, false), foreign };
 }
 
+/** `sluice_foreign 404;` at the top of the file or in `http`: the same as the flag. null: it is not there, or no status. */
+export function foreignIn(directives: readonly Directive[]): number | null {
+  for (const { name, args, block } of directives) {
+    const text = args[0]?.text ?? "";
+    if (name === "sluice_foreign" && isForeignStatus(text)) return Number(text);
+    const inner = name === "http" ? foreignIn(block ?? []) : null;
+    if (inner !== null) return inner;
+  }
+  return null;
+}
+
+export const isForeignStatus = (text: string): boolean => /^[2-5]\d\d$/.test(text);
+
 /** What the translation would refuse, in a block of its own as well (`if`, `limit_except`). */
 function isNotServed({ name, args, block }: Directive): boolean {
   if (name === "location") return false;

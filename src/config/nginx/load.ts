@@ -5,7 +5,7 @@
 import { dirname, resolve } from "node:path";
 import { type CheckedValues, readDocument } from "../document.ts";
 import type { Fault } from "../fault.ts";
-import { withoutForeign } from "./foreign.ts";
+import { foreignIn, withoutForeign } from "./foreign.ts";
 import { fromNchan } from "./nchan.ts";
 import { type Translation, translateNginx } from "./translate.ts";
 import { diskReader, type FileReader, parseNginx } from "./tree.ts";
@@ -37,12 +37,13 @@ export function loadNginxDocument(
   text: string,
   file: string,
   reader: FileReader = diskReader,
-  { foreign = null, nchan = false }: NginxOptions = {},
+  { foreign: asked = null, nchan = false }: NginxOptions = {},
 ): Translation {
   const parsed = parseNginx(text, file, reader);
   if (parsed.ok && parsed.directives.length > 0) {
     const translated = nchan ? fromNchan(parsed.directives) : null;
     const directives = translated?.directives ?? parsed.directives;
+    const foreign = asked ?? foreignIn(directives);
     const wanted = foreign === null ? { directives, foreign: [] } : withoutForeign(directives, foreign);
     const translation = translateNginx(wanted.directives, {
       folder: dirname(resolve(file)),

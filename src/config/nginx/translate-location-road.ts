@@ -39,7 +39,8 @@ function tryFiles(scope: Scope, draft: Draft): void {
 
 export function errorPages({ report, values }: Context, scope: Scope, draft: Draft): void {
   const recursive = oneInEffect(scope, "recursive_error_pages");
-  if (recursive !== null && values.of(recursive) === true) report.faultOf(recursive, '"on" is not supported');
+  if (recursive !== null && values.of(recursive) === true)
+    draft.set("recursive_error_pages", true, recursive);
   const directives = inEffect(scope, "error_page");
   const constants = constantsIn(scope);
   const isPossible = pagesOf(scope, draft);

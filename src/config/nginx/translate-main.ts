@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { takenBytes } from "../store-checks.ts";
 import { PUSH_DIRECTIVES } from "./directives-push.ts";
 import type { Draft } from "./draft.ts";
+import { isForeignStatus } from "./foreign.ts";
 import { translateConnections } from "./translate-connections.ts";
 import { DEFAULT_ZONE, MODULE_PREFIX } from "./translate-report.ts";
 import { inEffect, oneInEffect, type Scope } from "./translate-scope.ts";
@@ -58,6 +59,14 @@ export function translateMain(context: Context, main: Scope, http: Scope | null,
   draft.table("store").set("keep", false);
   // Who brings an nginx.conf wants its answers to the byte.
   draft.set("listener", "wire");
+  for (const directive of [main, http].flatMap((scope) => scope?.own.get("sluice_foreign") ?? [])) {
+    const text = directive.args[0]?.text ?? "";
+    if (!isForeignStatus(text))
+      context.report.fault(
+        directive,
+        `invalid value "${text}" in "sluice_foreign", it is a status such as 404`,
+      );
+  }
   if (http === null) return;
   listener(context, http, draft);
   translateConnections(context, main, http, draft);

@@ -28,6 +28,7 @@ export function translateServer(context: Context, scope: Scope): Draft {
     certificates(context, scope, draft);
     protocols(context, scope, draft);
   }
+  headerNames(context, scope, draft);
   trustedProxies(context, scope, draft);
   for (const step of translateSteps(context, scope, constantsIn(scope))) draft.push("step", step);
   const located = nestedLocations(context.report, scope);
@@ -93,6 +94,14 @@ function serverNames(scope: Scope, draft: Draft): void {
     .map((name) => (name.startsWith("~") ? `~${pcreSource(name.slice(1)).source}` : name));
   const [first] = directives;
   if (first !== undefined) draft.set("server_name", [...new Set(names)], first);
+}
+
+function headerNames({ values }: Context, scope: Scope, draft: Draft): void {
+  const ignoring = oneInEffect(scope, "ignore_invalid_headers");
+  const underscores = oneInEffect(scope, "underscores_in_headers");
+  if (ignoring !== null && values.of(ignoring) === false) draft.set("header_names", "any", ignoring);
+  else if (underscores !== null && values.of(underscores) === true)
+    draft.set("header_names", "underscores", underscores);
 }
 
 /** Older ones nobody should speak, and the runtime does not. */

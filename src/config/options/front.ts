@@ -114,6 +114,12 @@ export const FRONT_OPTIONS = {
     doc: "What stands for an answer of ours with one of these statuses: `404 /404.html`, `502 503 =200 /sorry.html` with another status, `404 = @name` with that of the page, or a URL. What endpoints of channels and handlers answer stays.",
     example: ["404 /404.html", "500 502 503 504 /50x.html"],
   },
+  "location[].recursive_error_pages": {
+    kind: "flag",
+    default: false,
+    doc: "An error page may have an error page itself, as often as nginx sends a request on: ten times.",
+    example: true,
+  },
   "location[].expires": {
     kind: "complex",
     default: null,

@@ -26,6 +26,13 @@ export const SERVER_OPTIONS = {
     doc: "Hosts it is for; the first server of an address is for all that nobody claims.",
     example: ["push.example.org", "*.example.org"],
   },
+  "server[].header_names": {
+    kind: "enum",
+    values: ["plain", "underscores", "any"],
+    default: "plain",
+    doc: "Which fields of requests are seen: those of letters, digits and dashes, those with underscores as well (behind CGI x_forwarded_for and x-forwarded-for are one), or all. The wire listener's; for all servers of an address.",
+    example: "underscores",
+  },
   "server[].trusted_proxies": {
     kind: "strings",
     default: null,

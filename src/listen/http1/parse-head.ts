@@ -7,9 +7,11 @@
  * further, and the first fault in the order of the bytes is the one that counts.
  */
 import { line, noteField, parseFieldLine } from "./field-line.ts";
-import { CR, INCOMPLETE, LF, pastLineEnd } from "./octets.ts";
+import { CLASS, CR, INCOMPLETE, LF, PLAIN_NAME, pastLineEnd } from "./octets.ts";
 import { AT_REQUEST_LINE, DONE, type HeadBounds, type RequestHead } from "./request-head.ts";
 import { parseRequestLine } from "./request-line.ts";
+
+const UNDERSCORE = 0x5f;
 
 /**
  * The head at `start`. Gives the index past it; INCOMPLETE (call again with more, at the same or at another `start`); or minus the
@@ -78,9 +80,17 @@ function parseNext(
   const next = parseFieldLine(bytes, at, stop);
   // Names with other characters than letters, digits and "-" are left out, as nginx does (`ignore_invalid_headers`, and
   // `underscores_in_headers off`): behind CGI "X_Forwarded_For" and "X-Forwarded-For" are one name.
-  if (next <= 0 || !line.isPlain) return next;
+  if (next <= 0 || !(line.isPlain || isWanted(bytes, at, bounds))) return next;
   const status = noteField(bytes, at, next, head, bounds.fields);
   return status < 0 ? status : next;
+}
+
+/** A name that nginx would leave out unless it is told otherwise. */
+function isWanted(bytes: Uint8Array, start: number, { names = "plain" }: HeadBounds): boolean {
+  if (names !== "underscores") return names === "any";
+  for (let at = start; at < line.nameEnd; at++)
+    if (bytes[at] !== UNDERSCORE && (CLASS[bytes[at]!]! & PLAIN_NAME) === 0) return false;
+  return true;
 }
 
 function finish(head: RequestHead, next: number): number {

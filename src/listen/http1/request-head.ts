@@ -15,6 +15,8 @@ export interface HeadBounds {
   readonly headBytes: number;
   /** Fields that are kept. */
   readonly fields: number;
+  /** Absent: letters, digits and dashes. */
+  readonly names?: "plain" | "underscores" | "any";
 }
 
 /** nginx's `large_client_header_buffers 4 8k`. */

@@ -70,6 +70,9 @@ export class Connection extends Receiving implements Carrier, AnswerTaker {
   get peer(): Peer {
     return this.#address === null ? UNIX_PEER : tcpPeer(this.#address);
   }
+  get headerNames(): "plain" | "underscores" | "any" {
+    return this.server.bounds.names ?? "plain";
+  }
   get scheme(): "http" | "https" {
     return this.server.scheme;
   }

@@ -5,7 +5,7 @@
 import type { BodyTaker, Exchange, Gone, Incoming, RawEnd, RawTaker } from "../../incoming.ts";
 import type { Peer } from "../../peer.ts";
 import { parseHead } from "../http1/parse-head.ts";
-import { type HeadBounds, RequestHead } from "../http1/request-head.ts";
+import { RequestHead } from "../http1/request-head.ts";
 import { isRefusedPath } from "../raw-path.ts";
 import type { NativePeer } from "../socket-handlers.ts";
 
@@ -14,6 +14,7 @@ export interface Carrier {
   readonly peer: Peer;
   readonly isExtra: boolean;
   readonly scheme: "http" | "https";
+  readonly headerNames: "plain" | "underscores" | "any";
   /** Resolves with the whole body; rejects when it is too large, broken, or its sender left. */
   readBody(): Promise<Uint8Array<ArrayBuffer>>;
   pourBody(taker: BodyTaker): void;
@@ -40,7 +41,7 @@ const NO_URL = /[^\x21-\x7e]|#/;
 const EVERY_NO_URL = /[^\x21-\x7e]|#/g;
 
 /** For heads that were inside their bounds before. */
-const NO_BOUNDS: HeadBounds = { lineBytes: 2 ** 30, headBytes: 2 ** 30, fields: 2 ** 20 };
+const NO_BOUNDS = { lineBytes: 2 ** 30, headBytes: 2 ** 30, fields: 2 ** 20 };
 
 /**
  * Bodies that are looked at where they are: of bytes that the runtime hands in, the first view costs 0.3 us, since they have no buffer of their own
@@ -107,7 +108,10 @@ export class WireRequest implements Incoming, Exchange {
     if (this.#head.user === this) return this.#head;
     const head = new WireHead();
     head.user = this;
-    parseHead(this.#bytes, this.#start, this.#bodyStart, head, NO_BOUNDS);
+    parseHead(this.#bytes, this.#start, this.#bodyStart, head, {
+      ...NO_BOUNDS,
+      names: this.#carrier.headerNames,
+    });
     this.#head = head;
     return head;
   }
@@ -133,7 +137,12 @@ export class WireRequest implements Incoming, Exchange {
     if (name === "host") return head.hostStart === head.hostEnd ? null : head.host(bytes);
     // A server must ignore it in a request of HTTP/1.0 (RFC 9110 7.8).
     if (name === "upgrade" && head.minor === 0) return null;
-    if (!FIRST_WINS.has(name)) return head.value(bytes, name);
+    if (!FIRST_WINS.has(name)) {
+      const value = head.value(bytes, name);
+      // nginx's $http_a_b is A-B, or A_B where that is a name.
+      if (value !== null || this.#carrier.headerNames === "plain" || !name.includes("-")) return value;
+      return head.value(bytes, name.replaceAll("-", "_"));
+    }
     const first = head.find(bytes, name);
     return first < 0 ? null : head.valueAt(bytes, first);
   }

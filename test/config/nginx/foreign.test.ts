@@ -85,6 +85,16 @@ describe("--foreign", () => {
     expect(faultsOf(conf(server), 404)).toEqual([fault]);
   });
 
+  test("says so in the file as well", () => {
+    const uwsgi = "location / { uwsgi_pass a; }";
+    expect(faultsOf(conf(uwsgi, "sluice_foreign 404;"))).toEqual([]);
+    expect(faultsOf(`sluice_foreign 410;\n${conf(uwsgi)}`)).toEqual([]);
+    expect(faultsOf(conf(uwsgi, "sluice_foreign no;"))).toEqual([
+      '1: invalid value "no" in "sluice_foreign", it is a status such as 404',
+      '3: "uwsgi_pass" directive is not supported',
+    ]);
+  });
+
   test("each is listed", () => {
     const { translation } = checkNginx(conf("location / { uwsgi_pass a; }"), file, { foreign: 410 });
     expect(translation.notices[0]).toBe(`${file}:3 location / answers 410: it is not served as nginx would`);
