@@ -169,6 +169,8 @@ export class Sluice implements api.Sluice {
     const frame = { kind: "subscribe", channels, positions: added.map(({ position }) => position) };
     this.#link.say(frame, (answer) => {
       if (answer?.kind === "refused") this.#notAdded(added, answer);
+      // Not by its name: it may have been dropped since, and be asked for again from elsewhere.
+      else for (const [i, channel] of added.entries()) this.#begins(channel, answer?.positions?.[i]);
     });
   }
 
@@ -187,20 +189,19 @@ export class Sluice implements api.Sluice {
 
   #told(frame: Frame): void {
     const { kind, channels = [], positions = [] } = frame;
-    if (kind === "hello" || kind === "subscribed")
-      for (const [i, name] of channels.entries()) this.#begins(name, positions[i] ?? "");
+    if (kind === "hello")
+      for (const [i, name] of channels.entries()) this.#begins(this.#channels.get(name), positions[i]);
     const channel = this.#channels.get(frame.channel ?? "");
     if (channel?.isOn) this.#toldOf(channel, frame);
   }
 
   /** From here on it stands there. */
-  #begins(name: string, position: string): void {
-    const channel = this.#channels.get(name);
-    if (!channel?.isAsked) return;
+  #begins(channel: Channel | undefined, position: string | undefined): void {
+    if (!channel?.isAsked || position === undefined) return;
     channel.position ||= position;
     channel.isOn = true;
     this.#keep(channel);
-    channel.tell("subscribed", { channel: name, position: channel.position });
+    channel.tell("subscribed", { channel: channel.name, position: channel.position });
   }
 
   #toldOf(channel: Channel, frame: Frame): void {
