@@ -19,6 +19,7 @@ const MOST_BYTES = 256 * 1024;
 /** Lines that failed, told one by one. */
 const MOST_TOLD = 20;
 const PROGRESS_MS = 200;
+const AGAIN_MS = 250;
 
 interface Batch {
   readonly lines: string[];
@@ -115,7 +116,19 @@ class BatchSender {
     this.#options = options;
   }
 
-  async send({ lines, numbers }: Batch): Promise<void> {
+  /** What the server says will pass is sent again, for as long as one answer may take. */
+  async send(batch: Batch): Promise<void> {
+    const untilMs = performance.now() + this.#options.timeout * 1000;
+    let left: Batch | null = batch;
+    for (let tries = 0; left !== null; tries++) {
+      if (tries > 0) await Bun.sleep(AGAIN_MS);
+      left = await this.#sendOnce(left, performance.now() + AGAIN_MS < untilMs);
+    }
+    this.progress.show(this.#published);
+  }
+
+  /** What is to be sent again, where it may be; null: nothing. */
+  async #sendOnce({ lines, numbers }: Batch, mayAgain: boolean): Promise<Batch | null> {
     const { response, text } = await patientPost({
       base: this.#base,
       url: `${this.#base}/pub`,
@@ -126,13 +139,16 @@ class BatchSender {
     });
     this.#requests++;
     if (response.status !== 200) throw refusedBatch(this.#base, response, text, numbers);
-    text
-      .trimEnd()
-      .split("\n")
-      .forEach((result, at) => {
-        this.#take(JSON.parse(result), result, numbers[at] ?? 0);
-      });
-    this.progress.show(this.#published);
+    const left: Batch = { lines: [], numbers: [], bytes: 0 };
+    for (const [at, said] of text.trimEnd().split("\n").entries()) {
+      const result: Result = JSON.parse(said);
+      const [line = "", number = 0] = [lines[at], numbers[at]];
+      if (mayAgain && result.status !== undefined && result.status >= 500) {
+        left.lines.push(line);
+        left.numbers.push(number);
+      } else this.#take(result, said, number);
+    }
+    return left.lines.length > 0 ? left : null;
   }
 
   #take(result: Result, text: string, number: number): void {

@@ -7,7 +7,7 @@ import { ANTI_CACHE } from "../answer.ts";
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
 import { type Answer, SharedAnswer } from "../direct-answer.ts";
-import { type Refusal, Refusals } from "../errors.ts";
+import { type Refusal, Refusals, retryAfterSec } from "../errors.ts";
 import type { Judge, Lease, LocationHooks, OfferedDraft } from "../front/location-hooks.ts";
 import type { HeaderSet } from "./answer-headers.ts";
 import { type Fault, type Line, LineReader } from "./batch-line.ts";
@@ -97,6 +97,8 @@ export class BatchPublishing {
     const refusal = this.#notGranted(lines, this.#hooks?.lease(located) ?? null);
     if (refusal !== null) return this.#refuse(refusal, headers, form);
     const outcomes = await this.#publish(located, lines);
+    const later = allLater(outcomes);
+    if (later !== null) return this.#replies.refuse(later, headers);
     return this.#replies.onDisk(this.#answer(located, headers, form, outcomes), headers);
   }
 
@@ -196,4 +198,17 @@ export class BatchPublishing {
       },
     });
   }
+}
+
+/** Nothing of it is in, for a reason that passes: said as of one message, so that whoever sends again does. */
+function allLater(outcomes: readonly LineOutcome[]): Refusal | null {
+  let later: Refusal | null = null;
+  for (const outcome of outcomes) {
+    if ("status" in outcome) return null;
+    for (const { refusal } of outcome) {
+      if (refusal === null || retryAfterSec(refusal) === 0 || refusal.status < 500) return null;
+      later = refusal;
+    }
+  }
+  return later;
 }

@@ -5,8 +5,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Packr } from "msgpackr/pack";
 import { hashOfKey, newKey, printKeyLine } from "../../src/access/key-text.ts";
+import { HEAD_LOCK, HEADER_BYTES } from "../../src/store/layout.ts";
 import { RawConnection } from "../binary/raw-client.ts";
-import { type RunningServer, startServer } from "../binary/running-server.ts";
+import { type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { folderWith, removeFolders } from "../handlers/handler-server.ts";
 
 const { key: KEY, id } = newKey();
@@ -389,6 +390,22 @@ describe.each([
     ]);
     expect(await stored("hooked")).toBe("||one;||changed;||four;");
   });
+
+  // It takes the two seconds that a publisher is kept waiting.
+  test.if(header === "")(
+    "a store whose lock is kept: 503 with Retry-After for the whole batch, and nothing is in",
+    async () => {
+      const path = / store=(\S+)/.exec(server.log)?.[1] ?? "";
+      const bytes = Bun.mmap(path, { shared: true });
+      const lock = new Int32Array(bytes.buffer, bytes.byteOffset, HEADER_BYTES / 4);
+      // A living process that is no worker is left alone.
+      await until("the lock", () => Atomics.compareExchange(lock, HEAD_LOCK, 0, process.pid) === 0);
+      const { status, headers } = await send(ndjson([{ channel: "busy", data: "1", key: "k" }]).repeat(3));
+      Atomics.compareExchange(lock, HEAD_LOCK, process.pid, 0);
+      expect([status, headers.get("retry-after")]).toEqual([503, "1"]);
+      expect(await published("busy")).toBe(0);
+    },
+  );
 
   test("a key in a line: known ones are told, another body is refused alone", async () => {
     const line = { channels: ["k1", "k2"], data: "1", key: "k" };
