@@ -200,6 +200,23 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    name: "a first subscriber and a deleted channel's last, told to webhooks",
+    policy: { webhooks: { backlogBytes: 8192, isWatched: () => true } },
+    prepare: (s) => {
+      s.claimSlot(1, NOW_SEC);
+      s.webhooks.takeLease(0, NOW_MS);
+      s.webhooks.settle(["a"], true, NOW_MS);
+    },
+    work: (s) => {
+      const { index, incarnation } = a(s);
+      s.addSubscriber(0, index, NOW_SEC, incarnation);
+      s.webhooks.tell(0, [{ kind: "published", channel: bytes("a"), members: bytes("") }], 9, NOW_MS);
+      s.removeSubscriber(0, index, incarnation, NOW_MS);
+      s.deleteChannel(bytes("a"), bytes("bye"), NOW_MS);
+      for (let second = 0; second < 4; second++) s.sweep(LATER_MS + 1000 * second);
+    },
+  },
+  {
     name: "an internal channel's first message, and one beyond its bounds in a full store",
     prepare: (s) => {
       fill(s, 100, LARGE);

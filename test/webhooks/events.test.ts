@@ -137,6 +137,18 @@ test("a webhook that publishes on the server itself is told of none of what it p
   expect(told("mirror")).toHaveLength(1);
 });
 
+test("names, ids and data of any bytes make good JSON", async () => {
+  const name = 'q"\\\n\u00e9';
+  const channel = `${encodeURIComponent(name)}%ff`;
+  await server.publish(channel, 'd"\\\n\u0000\u2028', { "Event-Id": 'i"\\' });
+  await until("told", () => everything.events.length === 1);
+  expect(everything.events[0]).toMatchObject({
+    channel: `${name}\ufffd`,
+    data: 'd"\\\n\u0000\u2028',
+    event_id: 'i"\\',
+  });
+});
+
 test("members who join and leave, and what they publish, with who they are", async () => {
   const claims = { sub: "anna", info: { color: "red" }, channels: { subscribe: ["*"], publish: ["*"] } };
   const socket = new WebSocket(`${server.url.replace("http", "ws")}/who/members?token=${token(claims)}`);
