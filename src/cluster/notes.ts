@@ -9,6 +9,8 @@
  *   a node is silent for 10 s    ──► gone(node): at the same place of the log on every node; after it, nothing that it said holds
  *   somebody new reads           ──► asked(): say everything once more that holds for this node; its log may not reach back so far
  *
+ * With several shards a note is ordered with its own channel; `alive` and `gone` come by way of the first.
+ *
  * So a note is best a whole statement ("a@3 is in room since …") that may be heard twice. Nothing is kept here. A note costs every node
  * what a message costs: it is for changes of state, at human speed, not for traffic.
  */
