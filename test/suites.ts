@@ -20,6 +20,7 @@ export const SUITES: Readonly<Record<string, Kind>> = {
   fanout: "unit",
   files: "unit",
   web: "unit",
+  proxy: "unit",
   front: "files",
   listen: "files",
   fuzz: "files",
