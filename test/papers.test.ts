@@ -45,6 +45,15 @@ test.each(papers)("every link of %s leads somewhere", (paper) => {
   expect(broken).toEqual([]);
 });
 
+test.each(papers)("every file and folder that %s names is there", (paper) => {
+  const named = [
+    ...readFileSync(join(root, paper), "utf8").matchAll(
+      /`((?:src|test|scripts|bench|docs|systemd)\/[\w./-]*)`/g,
+    ),
+  ];
+  expect(named.map(([, path = ""]) => path).filter((path) => !existsSync(join(root, path)))).toEqual([]);
+});
+
 test("every page of docs/ is named in the README or in a page that is", () => {
   const named = (paper: string): string[] =>
     [...readFileSync(join(root, paper), "utf8").matchAll(/\]\(([^)#\s]+\.md)/g)].map(([, target = ""]) =>
