@@ -6,7 +6,7 @@
 import type { LocatedRequest } from "../config/located-request.ts";
 import type { PresenceConfig } from "../config/model.ts";
 import { MOST_NAME_BYTES } from "../config/presence.ts";
-import type { Newcomer } from "../store/members.ts";
+import type { Newcomer } from "../store/member-table.ts";
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);

@@ -9,7 +9,7 @@ import { log } from "../log.ts";
 import { ChannelRef } from "../store/channel-ref.ts";
 import { Ledger } from "../store/ledger.ts";
 import type { MemberStore } from "../store/member-store.ts";
-import { NO_RECORD } from "../store/members.ts";
+import { NO_RECORD } from "../store/member-table.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";
 import type { Identity } from "./identity.ts";

@@ -7,7 +7,7 @@ import type { Refusal } from "../errors.ts";
 import { log } from "../log.ts";
 import { ChannelRef } from "../store/channel-ref.ts";
 import type { MemberStore } from "../store/member-store.ts";
-import type { Newcomer, Said } from "../store/members.ts";
+import type { Newcomer, Said } from "../store/member-table.ts";
 import { digestOf } from "../store/members-remote.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";
@@ -100,7 +100,7 @@ export class NodePresence implements NoteListener {
     // There is no such channel here, or no room for it.
     if (index < 0) return true;
     const from = node === this.#node ? null : ([digestOf(node), digestOf(life)] as const);
-    return this.#members.hear(from, who.isHere, index, found.incarnation, who, Date.now());
+    return this.#members.nodes.hear(from, who.isHere, index, found.incarnation, who, Date.now());
   }
 
   #indexOf(channel: Uint8Array, isHere: boolean): number {
@@ -130,7 +130,7 @@ export class NodePresence implements NoteListener {
   async #sayAll(): Promise<void> {
     this.#isSayingAll = true;
     for (let from = 0; from <= this.#members.records && !this.#isStopped; ) {
-      from = this.#members.sayAll(from, Date.now());
+      from = this.#members.nodes.sayAll(from, Date.now());
       // Not more at a time than the log takes.
       while (this.#waiting.length > MOST_WAITING / 2 && !this.#isStopped) await Bun.sleep(BUSY_MS);
       await new Promise((resolve) => setImmediate(resolve));
@@ -146,13 +146,13 @@ export class NodePresence implements NoteListener {
   #settled(): boolean {
     const nowMs = Date.now();
     for (const node of this.#gone) {
-      if (!this.#members.lostNode(digestOf(node), nowMs)) return false;
+      if (!this.#members.nodes.lostNode(digestOf(node), nowMs)) return false;
       this.#gone.delete(node);
       this.#told.delete(node);
     }
     for (const [node, life] of this.#lives) {
       if (this.#told.get(node) === life) continue;
-      if (!this.#members.heardNode(digestOf(node), digestOf(life), nowMs)) return false;
+      if (!this.#members.nodes.heardNode(digestOf(node), digestOf(life), nowMs)) return false;
       this.#told.set(node, life);
     }
     return true;

@@ -24,12 +24,15 @@ import {
 } from "./layout-members.ts";
 import { REQUEST_MS, release, SWEEP_MS, tryAcquire } from "./lock.ts";
 import { memberChannelWord } from "./member-lists.ts";
+import { MemberNodes } from "./member-nodes.ts";
 import { beginReading, type Found, type MemberView, readRecord, readSlice } from "./member-reading.ts";
+import { beginChange, endChange } from "./member-records.ts";
+import type { Newcomer, Said, Table } from "./member-table.ts";
+import { NO_RECORD } from "./member-table.ts";
 import * as table from "./members.ts";
 import type { Members } from "./members-file.ts";
 import { leaveLate, occupancyOf, queuedChannels, tellCounts } from "./members-look.ts";
 import { mendMembers } from "./members-mend.ts";
-import * as remote from "./members-remote.ts";
 import { BUSY } from "./outcome.ts";
 import type { StorePolicy } from "./policy.ts";
 import { nextSerial } from "./ring.ts";
@@ -56,21 +59,17 @@ export interface Occupancy {
 
 /** Records that main looks at in one turn for a worker that is gone. */
 export const MEMBERS_A_TURN = 16_384;
-/** For another node: each may be told of, which takes some microseconds under the lock. */
-const REMOTE_A_SLICE = 256;
-/** No node's life. */
-const GONE: remote.Digest = [0, 0];
 
 export class MemberStore {
   readonly #arena: Arena;
   readonly #members: Members;
   readonly #policy: () => StorePolicy;
   readonly #wake: () => void;
-  /** Slots of nodes whose words do not hold any more, until all of them are forgotten. */
-  readonly #stale = new Set<number>();
   readonly base: number;
+  /** Those on other nodes of a cluster. */
+  readonly nodes: MemberNodes;
   /** Of a node of a cluster: what the others are to hear of. */
-  onSaid: ((said: table.Said) => void) | null = null;
+  onSaid: ((said: Said) => void) | null = null;
 
   /** `wake` is called after events were published. */
   constructor(arena: Arena, members: Members, policy: () => StorePolicy, wake: () => void) {
@@ -79,6 +78,9 @@ export class MemberStore {
     this.#policy = policy;
     this.#wake = wake;
     this.base = wide(members.u32, MH_BASE);
+    this.nodes = new MemberNodes(members.layout.records, (nowMs, work, patienceMs) =>
+      this.#locked(nowMs, work, patienceMs),
+    );
   }
 
   /** The same for all workers, and for as long as the table. */
@@ -101,8 +103,8 @@ export class MemberStore {
   }
 
   /** Counts a connection in: its record, NO_RECORD (it counts, but has none), BUSY. */
-  join(slot: number, index: number, incarnation: number, who: table.Newcomer, nowMs: number): number {
-    let record = table.NO_RECORD;
+  join(slot: number, index: number, incarnation: number, who: Newcomer, nowMs: number): number {
+    let record = NO_RECORD;
     const isDone = this.#changing(index, nowMs, (under) => {
       record = table.join(under, slot, index, incarnation, who, Math.floor(nowMs / 1000));
     });
@@ -118,9 +120,9 @@ export class MemberStore {
   forgetSlot(slot: number, from: number, nowMs: number): number {
     const to = Math.min(this.records + 1, from + MEMBERS_A_TURN);
     const isDone = this.#locked(nowMs, (under) => {
-      table.beginChange(under.members, 0);
+      beginChange(under.members, 0);
       table.forgetSlot(under, slot, Math.max(1, from), to, nowMs);
-      table.endChange(under.members);
+      endChange(under.members);
       under.members.u32[under.members.layout.readersWord + slot] = 0;
     });
     return isDone ? to : from;
@@ -169,84 +171,6 @@ export class MemberStore {
     // Pairs with settleChannel, which writes the incarnation last.
     if (Atomics.load(u32, channel + MC_INCARNATION) !== incarnation) return 0;
     return this.base + Atomics.load(u32, channel + word);
-  }
-
-  // Other nodes of a cluster
-
-  /** A node speaks: what it said in another life does not hold. False: busy. */
-  heardNode(node: remote.Digest, life: remote.Digest, nowMs: number): boolean {
-    const isDone = this.#locked(nowMs, ({ members }) => {
-      const { slot, isOther } = remote.slotOfNode(members, node, life, false);
-      if (isOther) this.#stale.add(slot);
-    });
-    return isDone && this.#forgetStale(nowMs);
-  }
-
-  /** A node is gone. False: busy, and not all of it is forgotten. */
-  lostNode(node: remote.Digest, nowMs: number): boolean {
-    let slot = -1;
-    const isDone = this.#locked(nowMs, ({ members }) => {
-      slot = remote.slotOfNode(members, node, GONE, false).slot;
-    });
-    if (!isDone || slot < 0) return isDone;
-    this.#stale.add(slot);
-    return this.#forgetStale(nowMs) && this.#locked(nowMs, ({ members }) => remote.forgetNode(members, slot));
-  }
-
-  #forgetStale(nowMs: number): boolean {
-    for (const slot of this.#stale) {
-      if (!this.#forgetRemote(slot, nowMs)) return false;
-      this.#stale.delete(slot);
-    }
-    return true;
-  }
-
-  #forgetRemote(slot: number, nowMs: number): boolean {
-    for (let from = 1; from <= this.records; from += REMOTE_A_SLICE) {
-      const to = Math.min(this.records + 1, from + REMOTE_A_SLICE);
-      const isDone = this.#locked(
-        nowMs,
-        (under) => remote.forgetRemote(under, slot, from, to, Math.floor(nowMs / 1000)),
-        REQUEST_MS,
-      );
-      if (!isDone) return false;
-    }
-    return true;
-  }
-
-  /** What a node said of somebody; `node` null: this one. False: busy. */
-  hear(
-    node: readonly [remote.Digest, remote.Digest] | null,
-    isHere: boolean,
-    index: number,
-    incarnation: number,
-    who: table.Newcomer,
-    nowMs: number,
-  ): boolean {
-    if (!this.#forgetStale(nowMs)) return false;
-    let isOther = false;
-    const isDone = this.#locked(
-      nowMs,
-      (under) => {
-        const known = node === null ? null : remote.slotOfNode(under.members, ...node, isHere);
-        const slot = known?.slot ?? -1;
-        if (known !== null && slot < 0) return;
-        // Of a life that nobody has told of yet: the one before it goes first.
-        if (known?.isOther === true) {
-          isOther = true;
-          this.#stale.add(slot);
-        } else if (!isHere) remote.hearOut(under, slot, index, incarnation, who, nowMs);
-        else if (slot >= 0) remote.hearIn(under, slot, index, incarnation, who, Math.floor(nowMs / 1000));
-      },
-      REQUEST_MS,
-    );
-    return isDone && !isOther;
-  }
-
-  /** Says once more who is here, from this record on; up to which it came. */
-  sayAll(from: number, nowMs: number): number {
-    const to = Math.min(this.records + 1, from + REMOTE_A_SLICE);
-    return this.#locked(nowMs, (under) => remote.sayAll(under, Math.max(1, from), to)) ? to : from;
   }
 
   // Reading
@@ -302,24 +226,24 @@ export class MemberStore {
     };
   }
 
-  #changing(index: number, nowMs: number, work: (under: table.Table) => void): boolean {
+  #changing(index: number, nowMs: number, work: (under: Table) => void): boolean {
     return this.#locked(
       nowMs,
       (under) => {
-        table.beginChange(under.members, index);
+        beginChange(under.members, index);
         work(under);
-        table.endChange(under.members);
+        endChange(under.members);
       },
       REQUEST_MS,
     );
   }
 
-  #locked(nowMs: number, work: (under: table.Table) => void, patienceMs = SWEEP_MS): boolean {
+  #locked(nowMs: number, work: (under: Table) => void, patienceMs = SWEEP_MS): boolean {
     const arena = this.#arena;
     const members = this.#members;
     if (!tryAcquire(arena, patienceMs)) return false;
     const before = nextSerial(arena);
-    const said: table.Said[] | null = this.onSaid === null ? null : [];
+    const said: Said[] | null = this.onSaid === null ? null : [];
     try {
       if (members.u32[MH_CHANGING] !== 0) mendMembers(arena, members, Math.floor(nowMs / 1000));
       work({ arena, members, policy: this.#policy(), said });

@@ -35,7 +35,10 @@ import {
   takeQueued,
   unlinkFromWheel,
 } from "./member-lists.ts";
-import { beginChange, endChange, isOfLiving, remove, say, type Table } from "./members.ts";
+import { beginChange, endChange, isOfLiving } from "./member-records.ts";
+import type { Table } from "./member-table.ts";
+import { say } from "./member-telling.ts";
+import { remove } from "./members.ts";
 import { countBody } from "./presence-body.ts";
 import { publishPresence } from "./presence-events.ts";
 

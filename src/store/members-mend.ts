@@ -39,7 +39,7 @@ import {
   queueChannel,
   READ_AGAIN,
 } from "./member-lists.ts";
-import { hasConnectionsHere } from "./members.ts";
+import { hasConnectionsHere } from "./member-records.ts";
 import type { Members } from "./members-file.ts";
 
 export function mendMembers(arena: Arena, members: Members, nowSec: number): void {

@@ -13,20 +13,10 @@ import {
   MN_WORDS,
 } from "./layout-members.ts";
 import { memberWord, unlinkFromWheel } from "./member-lists.ts";
-import {
-  beginChange,
-  count,
-  endChange,
-  endRemote,
-  find,
-  hasConnectionsHere,
-  hashOf,
-  join,
-  leave,
-  type Newcomer,
-  say,
-  type Table,
-} from "./members.ts";
+import { beginChange, count, endChange, find, hasConnectionsHere, hashOf } from "./member-records.ts";
+import type { Newcomer, Table } from "./member-table.ts";
+import { say } from "./member-telling.ts";
+import { endRemote, join, leave } from "./members.ts";
 import type { Members } from "./members-file.ts";
 
 /** Of a name or a life: two words, never both 0. */

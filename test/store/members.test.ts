@@ -5,7 +5,7 @@ import { ChannelRef } from "../../src/store/channel-ref.ts";
 import { checkInvariants } from "../../src/store/invariants.ts";
 import { MH_CHANGING } from "../../src/store/layout-members.ts";
 import { MemberView } from "../../src/store/member-reading.ts";
-import type { Newcomer } from "../../src/store/members.ts";
+import type { Newcomer } from "../../src/store/member-table.ts";
 import { digestOf } from "../../src/store/members-remote.ts";
 import { Message } from "../../src/store/message-view.ts";
 import { END, FOUND } from "../../src/store/reader.ts";
@@ -330,7 +330,7 @@ describe("of a cluster", () => {
     const said: string[] = [];
     room.members.onSaid = ({ isHere, name }) => said.push(`${isHere ? "in" : "out"} ${text(name)}`);
     const hear = (name: string, isHere: boolean, from: "own" | "other" = "other", now = life) =>
-      room.members.hear(
+      room.members.nodes.hear(
         from === "own" ? null : [node, now],
         isHere,
         room.index,
@@ -382,9 +382,9 @@ describe("of a cluster", () => {
       ["leave bob", "join cat"],
       ["ann", "cat"],
     ]);
-    expect(room.members.lostNode(node, room.nowMs)).toBeTrue();
+    expect(room.members.nodes.lostNode(node, room.nowMs)).toBeTrue();
     expect(room.list()).toEqual(["ann"]);
-    for (let from = 0; from <= room.members.records; ) from = room.members.sayAll(from, room.nowMs);
+    for (let from = 0; from <= room.members.records; ) from = room.members.nodes.sayAll(from, room.nowMs);
     expect(said).toEqual(["in ann", "in ann"]);
   });
 });
