@@ -148,7 +148,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     ? clusterNode(config, config.cluster, options, () => fanout.published(), nodePresence)
     : null;
   if (cluster !== null) nodePresence?.begin((channel, said) => cluster.note(channel, said));
-  const elsewhere = config.cluster ? new WebhookLease(config.cluster) : null;
+  const elsewhere = config.cluster ? new WebhookLease(config.cluster, "webhooks") : null;
   const webhooks = config.webhooks ? new Webhooks({ config: config.webhooks, store, slot, elsewhere }) : null;
   // Those of a configuration of before are forgotten.
   if (webhooks === null) forgetWebhooks(store, slot);
@@ -173,6 +173,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     files: handlerFiles,
     idleSec,
     storePath: options.storePath,
+    timerTurn: config.cluster ? new WebhookLease(config.cluster, "timers") : null,
   });
   const programs = handlerEndpoints(host);
   const access = new Access({

@@ -18,6 +18,8 @@ export class ShardKeys {
   readonly revoked: string;
   /** Which node sends webhooks, and how far they were told; of the first shard. */
   readonly webhooks: { readonly sending: string; readonly told: string };
+  /** Which node runs the timers of handlers; likewise, and nothing is told. */
+  readonly timers: { readonly sending: string; readonly told: string };
   readonly #counters: Buffer;
   readonly #keyed: Buffer;
 
@@ -28,6 +30,7 @@ export class ShardKeys {
     this.nodes = `${prefix}nodes`;
     this.revoked = `${prefix}revoked`;
     this.webhooks = { sending: `${prefix}webhooks-sending`, told: `${prefix}webhooks-told` };
+    this.timers = { sending: `${prefix}timers`, told: `${prefix}timers-told` };
     this.#counters = Buffer.from(`${prefix}c:`);
     this.#keyed = Buffer.from(`${prefix}k:`);
   }

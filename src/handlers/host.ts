@@ -9,6 +9,7 @@ import { Answers } from "./answers.ts";
 import { Dictionaries } from "./dictionaries.ts";
 import type { HandlerFiles } from "./loader.ts";
 import { Tasks } from "./tasks.ts";
+import { type NodeLease, TimerTurn } from "./timer-turn.ts";
 import { Timers } from "./timers.ts";
 
 /** Something that runs and is to be told when the server is about to stop. */
@@ -24,6 +25,8 @@ export interface HandlerHostOptions {
   readonly idleSec: number;
   /** The dictionaries lie beside it. */
   readonly storePath: string;
+  /** Of a cluster: which node runs timers; absent: this one. */
+  readonly timerTurn?: NodeLease | null;
 }
 
 export class HandlerHost {
@@ -39,16 +42,18 @@ export class HandlerHost {
   readonly dictionaries: Dictionaries;
   readonly tasks = new Tasks(this);
   readonly answers = new Answers(this);
-  readonly #timers = new Timers(this);
+  readonly #timers: Timers;
   readonly #running = new Set<Running>();
 
-  constructor({ config, ingest, fanout, files, idleSec, storePath }: HandlerHostOptions) {
+  constructor(options: HandlerHostOptions) {
+    const { config, ingest, fanout, files, idleSec, storePath, timerTurn } = options;
     this.config = config;
     this.ingest = ingest;
     this.fanout = fanout;
     this.files = files;
     this.idleSec = idleSec;
     this.dictionaries = new Dictionaries(storePath, config.shared ?? []);
+    this.#timers = new Timers(this, new TimerTurn(timerTurn ?? null));
     this.#timers.start(files.all, (path) => timeoutOf(config, path));
   }
 

@@ -11,6 +11,7 @@ import { Counter } from "../store/counters.ts";
 import type { HandlerHost } from "./host.ts";
 import type { Every } from "./intervals.ts";
 import type { HandlerFile } from "./loader.ts";
+import type { TimerTurn } from "./timer-turn.ts";
 
 const LEASE = "timers";
 
@@ -18,8 +19,11 @@ export class Timers {
   readonly #host: HandlerHost;
   readonly #timers = new Set<FileTimer>();
 
-  constructor(host: HandlerHost) {
+  readonly #turn: TimerTurn;
+
+  constructor(host: HandlerHost, turn: TimerTurn) {
     this.#host = host;
+    this.#turn = turn;
   }
 
   /** Begins when the files are loaded. `limitMs`: of a run, by path of the file. */
@@ -33,7 +37,7 @@ export class Timers {
 
   #add(file: HandlerFile, every: Every, limitMs: number): void {
     if (this.#host.draining) return;
-    this.#timers.add(new FileTimer(this.#host, file, every, limitMs, () => this.#gaveUp()));
+    this.#timers.add(new FileTimer(this.#host, this.#turn, file, every, limitMs, () => this.#gaveUp()));
   }
 
   /** The worker leaves: nothing begins any more, and whoever comes next may have the lease once nothing runs. */
@@ -46,6 +50,7 @@ export class Timers {
     if (this.#timers.size === 0 || !this.#host.draining) return;
     if ([...this.#timers].some(({ isRunning }) => isRunning)) return;
     this.#timers.clear();
+    this.#turn.stop();
     try {
       this.#host.dictionaries.own.deleteIf(LEASE, process.pid);
     } catch (error) {
@@ -66,6 +71,7 @@ function hasLease({ dictionaries, ingest: { store } }: HandlerHost): boolean {
 
 class FileTimer {
   readonly #host: HandlerHost;
+  readonly #turn: TimerTurn;
   readonly #file: HandlerFile;
   readonly #every: Every;
   readonly #limitMs: number;
@@ -74,8 +80,16 @@ class FileTimer {
   #timer: Timer | null = null;
   isRunning = false;
 
-  constructor(host: HandlerHost, file: HandlerFile, every: Every, limitMs: number, settled: () => void) {
+  constructor(
+    host: HandlerHost,
+    turn: TimerTurn,
+    file: HandlerFile,
+    every: Every,
+    limitMs: number,
+    settled: () => void,
+  ) {
     this.#host = host;
+    this.#turn = turn;
     this.#file = file;
     this.#every = every;
     this.#limitMs = limitMs;
@@ -127,15 +141,28 @@ class FileTimer {
       return;
     }
     this.isRunning = true;
+    void this.#runInTurn(what);
+  }
+
+  async #runInTurn(what: string): Promise<void> {
+    const { store, slot } = this.#host.ingest;
+    if (!(await this.#turn.mayBegin()) || this.#host.draining) {
+      this.#over();
+      return;
+    }
     store.count(slot, Counter.TIMERS_RUN, 1);
+    this.#turn.began();
     const settled = (): void => {
-      this.isRunning = false;
-      this.#settled();
+      this.#turn.ended();
+      this.#over();
     };
-    void this.#host.tasks
-      .run(this.#file.path, what, this.#every.run, this.#limitMs, settled)
-      .then((outcome) => {
-        if (outcome !== "done") store.count(slot, Counter.TIMERS_FAILED, 1);
-      });
+    const { path } = this.#file;
+    const outcome = await this.#host.tasks.run(path, what, this.#every.run, this.#limitMs, settled);
+    if (outcome !== "done") store.count(slot, Counter.TIMERS_FAILED, 1);
+  }
+
+  #over(): void {
+    this.isRunning = false;
+    this.#settled();
   }
 }

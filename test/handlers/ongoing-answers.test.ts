@@ -56,6 +56,8 @@ channels_path = "$arg_id"
 
 describe.each(["native", "wire"] as const)("%s listener", (listener) => {
   let server: RunningServer;
+  /** What takes seconds and has nothing to do with the door. */
+  const once = test.skipIf(listener === "wire");
   beforeAll(async () => {
     server = await startHandlers({ workers: 2, listener }, { files: FILES, toml: TOML });
   });
@@ -171,29 +173,32 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
     },
   );
 
-  test("one that nobody watches goes on for answer_linger, then it is closed; watched, a silent one is left alone", async () => {
-    const watched = client("watched", "&kind=silent");
-    void watched.once();
-    const left = client("left", "&kind=silent");
-    const leaving = left.once();
-    const stubborn = client("stubborn", "&kind=stubborn");
-    const stubbornLeaving = stubborn.once();
-    await until(
-      "all three",
-      async () => (await runs("watched")) + (await runs("left")) + (await runs("stubborn")) === 3,
-    );
-    left.leave();
-    stubborn.leave();
-    await Promise.all([leaving, stubbornLeaving]);
-    await until("the end of it", async () => (await runs("closed left")) === 1);
-    for (const each of [left, stubborn]) {
-      await each.follow();
-      expect(each.last).toMatchObject({ type: "error", data: "nobody watched it any more" });
-    }
-    expect(await runs("closed watched")).toBe(0);
-    await server.request("/answer?ch=watched", { method: "DELETE" });
-    await until("the end of the other", async () => (await runs("closed watched")) === 1);
-  });
+  once(
+    "one that nobody watches goes on for answer_linger, then it is closed; watched, a silent one is left alone",
+    async () => {
+      const watched = client("watched", "&kind=silent");
+      void watched.once();
+      const left = client("left", "&kind=silent");
+      const leaving = left.once();
+      const stubborn = client("stubborn", "&kind=stubborn");
+      const stubbornLeaving = stubborn.once();
+      await until(
+        "all three",
+        async () => (await runs("watched")) + (await runs("left")) + (await runs("stubborn")) === 3,
+      );
+      left.leave();
+      stubborn.leave();
+      await Promise.all([leaving, stubbornLeaving]);
+      await until("the end of it", async () => (await runs("closed left")) === 1);
+      for (const each of [left, stubborn]) {
+        await each.follow();
+        expect(each.last).toMatchObject({ type: "error", data: "nobody watched it any more" });
+      }
+      expect(await runs("closed watched")).toBe(0);
+      await server.request("/answer?ch=watched", { method: "DELETE" });
+      await until("the end of the other", async () => (await runs("closed watched")) === 1);
+    },
+  );
 
   test("an answer whose channel is deleted ends, and does not come back by its next piece", async () => {
     const watcher = client("outlived", "&n=1000");
@@ -206,42 +211,48 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
     expect((await server.request("/channels-stats?id=outlived")).status).toBe(404);
   });
 
-  test("kill -9: of the worker that makes it, an error is told; of another one, nobody misses anything", async () => {
-    const channels = ["dies", "lives"];
-    const watchers = channels.map((channel) =>
-      Array.from({ length: 8 }, () => client(channel, "&n=60&ms=50")),
-    );
-    const following = watchers.flat().map((each) => each.follow());
-    await until("some pieces for all", () => watchers.flat().every(({ events }) => events.length > 2));
-    const makers = await Promise.all(channels.map((channel) => runs(`pid ${channel}`)));
-    const [victim] = makers;
-    process.kill(victim!, "SIGKILL");
-    await Promise.all(following);
-    for (const [at, group] of watchers.entries()) {
-      for (const each of group) {
-        if (makers[at] === victim)
-          expect(each.last).toMatchObject({
-            type: "error",
-            data: "the worker that made this answer is gone",
-          });
-        else expect([each.text, each.last?.type]).toEqual([whole(60), "end"]);
+  once(
+    "kill -9: of the worker that makes it, an error is told; of another one, nobody misses anything",
+    async () => {
+      const channels = ["dies", "lives"];
+      const watchers = channels.map((channel) =>
+        Array.from({ length: 8 }, () => client(channel, "&n=60&ms=50")),
+      );
+      const following = watchers.flat().map((each) => each.follow());
+      await until("some pieces for all", () => watchers.flat().every(({ events }) => events.length > 2));
+      const makers = await Promise.all(channels.map((channel) => runs(`pid ${channel}`)));
+      const [victim] = makers;
+      process.kill(victim!, "SIGKILL");
+      await Promise.all(following);
+      for (const [at, group] of watchers.entries()) {
+        for (const each of group) {
+          if (makers[at] === victim)
+            expect(each.last).toMatchObject({
+              type: "error",
+              data: "the worker that made this answer is gone",
+            });
+          else expect([each.text, each.last?.type]).toEqual([whole(60), "end"]);
+        }
+        expect(await runs(channels[at]!)).toBe(1);
       }
-      expect(await runs(channels[at]!)).toBe(1);
-    }
-    await until("a new worker", () => workerPids(server).length === 2);
-  });
+      await until("a new worker", () => workerPids(server).length === 2);
+    },
+  );
 
-  test("a reload in the middle: who watches comes back to the new workers, the old one makes it to its end", async () => {
-    const watchers = Array.from({ length: 6 }, () => client("reloaded", "&n=40&ms=50"));
-    const following = watchers.map((each) => each.follow());
-    await until("some pieces", () => watchers.every(({ events }) => events.length > 2));
-    const before = await runs("pid reloaded");
-    server.process.kill("SIGHUP");
-    await Promise.all(following);
-    for (const each of watchers) expect([each.text, each.last?.type]).toEqual([whole(40), "end"]);
-    expect(await runs("reloaded")).toBe(1);
-    await until("the old worker has gone", () => !workerPids(server).includes(before));
-  });
+  once(
+    "a reload in the middle: who watches comes back to the new workers, the old one makes it to its end",
+    async () => {
+      const watchers = Array.from({ length: 6 }, () => client("reloaded", "&n=40&ms=50"));
+      const following = watchers.map((each) => each.follow());
+      await until("some pieces", () => watchers.every(({ events }) => events.length > 2));
+      const before = await runs("pid reloaded");
+      server.process.kill("SIGHUP");
+      await Promise.all(following);
+      for (const each of watchers) expect([each.text, each.last?.type]).toEqual([whole(40), "end"]);
+      expect(await runs("reloaded")).toBe(1);
+      await until("the old worker has gone", () => !workerPids(server).includes(before));
+    },
+  );
 });
 
 test("a restart of the server is told to whoever comes back for an answer that was being made", async () => {
