@@ -5,7 +5,7 @@
  * A place that another node says is a time, the engine's, because ids are each node's own. Who joined a channel on one node is heard of on the
  * others within two seconds; SLACK_SEC is more than that. So a node that dies costs a few seconds of events that are told twice, and none.
  */
-import { log } from "../log.ts";
+import { causeOf, log } from "../log.ts";
 import type { Followed } from "./follow.ts";
 
 /** What the engine keeps for all nodes; implemented by cluster/webhook-lease.ts. */
@@ -22,6 +22,7 @@ const TURN_MS = 4000;
 /** It is over a little earlier than the engine says. */
 const MARGIN_MS = 1000;
 const ASK_MS = 500;
+const SAY_AGAIN_MS = 60_000;
 
 export class NodeTurn {
   readonly #elsewhere: Elsewhere;
@@ -32,6 +33,7 @@ export class NodeTurn {
   #nextMs = 0;
   #isAsking = false;
   #wasOurs = false;
+  #saidMs = Number.NEGATIVE_INFINITY;
 
   /** `follow`: another node was here with this webhook. */
   constructor(elsewhere: Elsewhere, follow: (name: string, place: Followed) => void) {
@@ -57,10 +59,8 @@ export class NodeTurn {
     const said = new Map(this.isOurs(nowMs) ? this.#places : []);
     this.#elsewhere.exchange(TURN_MS, said).then(
       ({ isOurs, places }) => this.#answered(nowMs, isOurs, places),
-      // The log's reader says that the engine is away. The turn ends by itself.
-      () => {
-        this.#isAsking = false;
-      },
+      // The turn ends by itself.
+      (error: unknown) => this.#unheard(error),
     );
   }
 
@@ -75,6 +75,15 @@ export class NodeTurn {
     if (isOurs === this.#wasOurs) return;
     this.#wasOurs = isOurs;
     log("info", isOurs ? "this node tells webhooks" : "another node tells webhooks");
+  }
+
+  /** A line a minute says as much as hundreds. */
+  #unheard(error: unknown): void {
+    this.#isAsking = false;
+    const nowMs = performance.now();
+    if (nowMs - this.#saidMs < SAY_AGAIN_MS) return;
+    this.#saidMs = nowMs;
+    log("warn", "webhooks wait: the engine does not say whose turn it is", { why: causeOf(error) });
   }
 
   #read(text: string): Followed {
