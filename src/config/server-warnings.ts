@@ -26,9 +26,11 @@ const WIRE_ONLY = [
 ] as const satisfies readonly OptionPath[];
 const UNCOMPRESSED =
   "websocket_compression does nothing on a native listener, which cannot send one compressed frame to all.";
+const NO_TUNNELS =
+  'a proxy on a native listener passes no WebSockets on, and an answer that is long without its length: listener = "wire" does.';
 const LONG_IDLE = "native listeners wait for 255s at most.";
 /** What is said where an address has the native listener. */
-export const OF_NATIVE: readonly string[] = [LATE_HEADS, WITHOUT_EFFECT, UNCOMPRESSED, LONG_IDLE];
+export const OF_NATIVE: readonly string[] = [LATE_HEADS, WITHOUT_EFFECT, UNCOMPRESSED, NO_TUNNELS, LONG_IDLE];
 /** Bun's idleTimeout is a byte. */
 const LONGEST_IDLE_MS = 255_000;
 const UNIX = "unix:";
@@ -115,7 +117,12 @@ function doorWarnings(
       });
   });
   if (!isNative) return warnings;
-  return [...warnings, ...lateHeads(path, locations), ...notCompressed(path, locations)];
+  return [
+    ...warnings,
+    ...lateHeads(path, locations),
+    ...notCompressed(path, locations),
+    ...noTunnels(path, locations),
+  ];
 }
 
 /** Streams that begin with nothing, also those of locations inside locations. */
@@ -134,6 +141,13 @@ const notCompressed = (prefix: string, locations: readonly LocationEntry[]): rea
     const own =
       values.websocket_compression === true ? [{ path, issue: warning(values.match, UNCOMPRESSED) }] : [];
     return [...own, ...notCompressed(`${path}.`, inner)];
+  });
+
+const noTunnels = (prefix: string, locations: readonly LocationEntry[]): readonly PlacedIssue[] =>
+  locations.flatMap(({ values, locations: inner }, at) => {
+    const path = `${prefix}location[${at}]`;
+    const own = typeof values.proxy === "string" ? [{ path, issue: warning(values.match, NO_TUNNELS) }] : [];
+    return [...own, ...noTunnels(`${path}.`, inner)];
   });
 
 function trustWarnings(

@@ -120,6 +120,9 @@ describe("of a TOML file", () => {
       'c.toml:1: location[0] = "/s": the native listener sends the head of its answers with the first message: a header_template, or listener = "wire", has it sent at once.',
     ]);
     expect(doorsOf(stream('header_template = "x"')).warnings).toEqual([]);
+    const proxy = '[[location]]\nmatch = "/a"\nproxy = "http://127.0.0.1:3000"\n';
+    expect(doorsOf(proxy).warnings.join()).toContain("passes no WebSockets on");
+    expect(doorsOf(`listener = "wire"\n${proxy}`).warnings).toEqual([]);
     const inner = stream("").replace("[[location]]", "[[location.location]]");
     expect(doorsOf(LOCATION + inner).warnings.join()).toContain("location[0].location[0]");
     expect(doorsOf(`listener = "wire"\n${stream("")}`).warnings).toEqual([]);
