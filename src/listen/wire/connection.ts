@@ -32,7 +32,7 @@ import { RequestBody } from "./request-body.ts";
 import { writeResponse } from "./response-writer.ts";
 import { type Carrier, readableTarget, type WireHead, WireRequest } from "./wire-request.ts";
 import { FAULT, type WireServer } from "./wire-server.ts";
-import { WireSocket } from "./wire-socket.ts";
+import { DeflatingSocket, WireSocket } from "./wire-socket.ts";
 import { WireTunnel } from "./wire-tunnel.ts";
 
 class Both implements Gone {
@@ -291,8 +291,8 @@ export class Connection extends Receiving implements Carrier, AnswerTaker {
       if (isAlone) this.uncork();
       return false;
     }
-    const takesDeflated = headers["Sec-WebSocket-Extensions"] !== undefined;
-    this.#leaveTo(new WireSocket(this.server.sockets, this.socket, data, takesDeflated), isAlone);
+    const Kind = headers["Sec-WebSocket-Extensions"] === undefined ? WireSocket : DeflatingSocket;
+    this.#leaveTo(new Kind(this.server.sockets, this.socket, data), isAlone);
     return true;
   }
 

@@ -55,14 +55,16 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   #isTold = false;
   /** The client has closed its end. */
   #isEnded = false;
-  /** Agreed on at the handshake: both ends may compress messages. */
-  readonly takesDeflated: boolean;
 
-  constructor(server: SocketServer, socket: TcpSocket, data: NativePeer, takesDeflated: boolean) {
+  constructor(server: SocketServer, socket: TcpSocket, data: NativePeer) {
     super(socket);
-    this.takesDeflated = takesDeflated;
     this.#server = server;
     this.data = data;
+  }
+
+  /** A class of its own, because a field would cost every idle socket. */
+  get takesDeflated(): boolean {
+    return false;
   }
 
   open(): void {
@@ -265,6 +267,13 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     if (this.isClosed) return;
     this.socket.terminate();
     this.closed();
+  }
+}
+
+/** Agreed on at the handshake: both ends may compress messages. */
+export class DeflatingSocket extends WireSocket {
+  override get takesDeflated(): boolean {
+    return true;
   }
 }
 
