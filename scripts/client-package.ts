@@ -29,7 +29,10 @@ const manifest = {
     "Client of sluice: many channels over one connection that comes back and goes on where it was.",
   license,
   type: "module",
-  exports: { ".": { types: "./sluice.d.ts", default: "./sluice.js" } },
+  exports: {
+    ".": { types: "./sluice.d.ts", default: "./sluice.js" },
+    "./shared": { types: "./sluice.shared.d.ts", default: "./sluice.shared.js" },
+  },
   types: "./sluice.d.ts",
   sideEffects: false,
   engines: { node: ">=22", bun: ">=1.2" },

@@ -6,27 +6,29 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-export interface ClientFiles {
-  /** An ES module, minified. */
-  readonly "sluice.js": string;
-  readonly "sluice.js.map": string;
-  readonly "sluice.d.ts": string;
-}
+const ENTRIES = { sluice: "entry.ts", "sluice.shared": "shared.ts" } as const;
+type Name = keyof typeof ENTRIES;
+
+/** ES modules, minified, each whole by itself; their source maps and types. */
+export type ClientFiles = Readonly<Record<`${Name}.${"js" | "js.map" | "d.ts"}`, string>>;
 
 /** Throws what the bundler has to say. */
-export function bundleClient(): ClientFiles {
+export const bundleClient = (): ClientFiles => ({ ...bundled("sluice"), ...bundled("sluice.shared") });
+
+function bundled<Its extends Name>(name: Its) {
   const folder = mkdtempSync(join(tmpdir(), "sluice-client-"));
   try {
     const options = ["--format=esm", "--target=browser", "--minify", "--sourcemap=linked"];
-    const out = [`--outdir=${folder}`, "--entry-naming=sluice.[ext]"];
-    const entry = join(import.meta.dir, "entry.ts");
+    const out = [`--outdir=${folder}`, `--entry-naming=${name}.[ext]`];
+    const entry = join(import.meta.dir, ENTRIES[name]);
     const run = Bun.spawnSync([process.execPath, "build", entry, ...options, ...out]);
     if (!run.success) throw new Error(run.stderr.toString());
+    const read = (file: string): string => readFileSync(join(folder, file), "utf8");
     return {
-      "sluice.js": readFileSync(join(folder, "sluice.js"), "utf8").replace(/\n\/\/# debugId=.*/, ""),
-      "sluice.js.map": placeless(readFileSync(join(folder, "sluice.js.map"), "utf8")),
-      "sluice.d.ts": readFileSync(join(import.meta.dir, "sluice.d.ts"), "utf8"),
-    };
+      [`${name}.js`]: read(`${name}.js`).replace(/\n\/\/# debugId=.*/, ""),
+      [`${name}.js.map`]: placeless(read(`${name}.js.map`)),
+      [`${name}.d.ts`]: readFileSync(join(import.meta.dir, `${name}.d.ts`), "utf8"),
+    } as Record<`${Its}.${"js" | "js.map" | "d.ts"}`, string>;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -12,7 +12,7 @@ import { Link, type Owner } from "./link.ts";
 import type { End, Frame } from "./pipe.ts";
 import { publish } from "./publish.ts";
 import type * as api from "./sluice.d.ts";
-import { Channel, call, Message, SluiceError, Subscription } from "./subscription.ts";
+import { Channel, call, SluiceError, Subscription } from "./subscription.ts";
 
 const PATHS = { websocket: "ws/", sse: "ev/", poll: "lp/", publish: "pub?id=" };
 
@@ -201,30 +201,29 @@ export class Sluice implements api.Sluice {
     channel.position ||= position;
     channel.isOn = true;
     this.#keep(channel);
-    channel.tell("subscribed", { channel: channel.name, position: channel.position });
+    const { name, position: at } = channel;
+    channel.tell("subscribed", { channel: name, position: at });
+    this.relay({ kind: "subscribed", channel: name, position: at });
   }
 
   #toldOf(channel: Channel, frame: Frame): void {
-    const { name } = channel;
-    switch (frame.kind) {
-      case "message":
-        if (!channel.take(frame)) return;
-        channel.tell("message", new Message(frame));
-        break;
-      case "deleted":
-        this.#forget(channel);
-        this.#change();
-        channel.tell("deleted", { channel: name, data: new Message(frame).data });
-        break;
-      case "gap":
-        channel.position = frame.position ?? "";
-        channel.tell("gap", { channel: name, missed: frame.missed ?? null });
-        break;
-      case "presence":
-        channel.position = frame.position ?? channel.position;
-        channel.tell("presence", { ...frame, channel: name });
+    if (frame.kind === "deleted") {
+      this.#forget(channel);
+      this.#change();
     }
+    if (!channel.told(frame)) return;
+    this.relay(frame);
     this.#keep(channel);
+  }
+
+  /** For shared.ts: whether it stands there. */
+  protected isIn(name: string): boolean {
+    return this.#channels.get(name)?.isOn === true;
+  }
+
+  /** For shared.ts: what was told here. */
+  protected relay(_frame: Frame): void {
+    // nobody else listens
   }
 
   #keep({ name, position }: Channel): void {

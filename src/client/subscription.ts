@@ -27,6 +27,9 @@ export function call<What>(listener: (what: What) => void, what: What): void {
   }
 }
 
+/** In a cluster, positions from here on are moments, which come before messages that are not there yet. */
+const MOMENTS = 2 ** 52;
+
 export class Channel {
   readonly name: string;
   readonly subscriptions = new Set<Subscription>();
@@ -59,13 +62,34 @@ export class Channel {
     for (const subscription of [...this.subscriptions]) subscription.tell(event, what);
   }
 
-  /** A message, once: positions only grow within a life of the store. False: it was here before. */
-  take(frame: Frame): boolean {
-    const [life = "", number] = (frame.position ?? "").split("-");
-    if (life === this.#life && Number(number) <= this.#seen) return false;
+  /** Of several that are told the same (shared.ts): what is up to there was shown before. */
+  startAt(position: string): void {
+    this.position = position;
+    const [, text = ""] = position.split("-");
+    // In a cluster a place may be a moment instead, which no message has.
+    if (text !== "" && Number(text) < MOMENTS) this.#take(position, false);
+  }
+
+  /** What a server says of it. False: it was here before. */
+  told(frame: Frame): boolean {
+    const { kind, position, missed = null } = frame;
+    const channel = this.name;
+    if (kind === "deleted") this.tell(kind, { channel, data: new Message(frame).data });
+    else if (position === undefined || !this.#take(position, kind === "message")) return false;
+    else if (kind === "message") this.tell(kind, new Message(frame));
+    else if (kind === "gap") this.tell(kind, { channel, missed });
+    else if (kind === "presence") this.tell(kind, { ...frame, channel });
+    return true;
+  }
+
+  /** Positions only grow within a life of the store: what is behind the last one was here before, and so is a message that is at it. */
+  #take(position: string, isMessage: boolean): boolean {
+    const [life = "", text] = position.split("-");
+    const number = Number(text);
+    if (life === this.#life && (isMessage ? number <= this.#seen : number < this.#seen)) return false;
     this.#life = life;
-    this.#seen = Number(number);
-    this.position = frame.position ?? "";
+    this.#seen = number;
+    this.position = position;
     return true;
   }
 }

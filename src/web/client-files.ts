@@ -19,6 +19,9 @@ const TYPES: Readonly<Record<keyof ClientFiles, string>> = {
   "sluice.js": "text/javascript; charset=utf-8",
   "sluice.js.map": "application/json",
   "sluice.d.ts": "application/typescript; charset=utf-8",
+  "sluice.shared.js": "text/javascript; charset=utf-8",
+  "sluice.shared.js.map": "application/json",
+  "sluice.shared.d.ts": "application/typescript; charset=utf-8",
 };
 
 const pages = new Map<string, { readonly plain: Page; readonly gzip: Page }>();

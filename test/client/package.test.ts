@@ -14,6 +14,7 @@ import { type RunningServer, startServer } from "../binary/running-server.ts";
 
 /** Of what a browser gets, in the coding that it takes. */
 const MOST_BYTES = 6144;
+const MOST_SHARED_BYTES = 7168;
 
 /** What is there is what is declared: tsc says so, or not. */
 const asDeclared: Pick<typeof declared, "Sluice" | "SluiceError"> = entry;
@@ -82,6 +83,7 @@ test("its types are good for whoever imports it, as an application and as a libr
   writeFileSync(
     join(folder, "use.ts"),
     `import { type Message, Sluice, SluiceError, type Subscription } from "sluice-client";
+import { share } from "sluice-client/shared";
 const client: Sluice = new Sluice(new URL("https://x.example"), { token: async () => "t", transports: ["sse"] });
 const news: Subscription = client.subscribe("news", { last: 3 }, ({ data, bytes }) => [data.length, bytes.length]);
 news.on("gap", ({ missed }) => missed ?? 0).on("error", (error: SluiceError) => error.status);
@@ -91,6 +93,8 @@ export async function texts(): Promise<Message[]> {
   const { duplicate } = await client.publish("news", new Uint8Array(1), { key: "k" });
   return duplicate ? [] : all;
 }
+const shared: Sluice = share("https://x.example");
+shared.close();
 // @ts-expect-error: there is no such event
 news.on("nonsense", () => undefined);
 `,
@@ -117,6 +121,9 @@ test("/sluice.js is small, has a map and types, and is asked for again only when
   expect(map.sources.some((source: string) => source.includes("/"))).toBeFalse();
   expect((await server.request("/sluice.d.ts")).text).toContain("export declare class Sluice ");
   expect((await server.request("/sluice.css")).status).toBe(404);
+  const shared = await server.request("/sluice.shared.js", { headers: plain });
+  expect(gzipSync(shared.text, { level: 9 }).length).toBeLessThanOrEqual(MOST_SHARED_BYTES);
+  expect((await server.request("/sluice.shared.d.ts")).text).toContain("export declare function share(");
   for (const headers of [plain, { "Accept-Encoding": "gzip" }]) {
     const etag = (await server.request("/sluice.js", { headers })).headers.get("etag") ?? "";
     const again = await server.request("/sluice.js", {

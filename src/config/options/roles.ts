@@ -72,7 +72,7 @@ export const ROLE_OPTIONS = {
   "location[].sluice_client": {
     kind: "flag",
     default: false,
-    doc: "Makes it the client for browsers: sluice.js, its source map and sluice.d.ts, whatever path they are asked for by.",
+    doc: "Makes it the client for browsers: sluice.js and sluice.shared.js, their source maps and types, whatever path they are asked for by.",
     example: true,
   },
   "location[].examples": {
