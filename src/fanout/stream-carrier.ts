@@ -75,7 +75,7 @@ export class StreamCarrier implements Carrier {
         batch.giveAll(subscription);
         const { connection } = subscription;
         if (shared.length === 0 && missed > 0) this.#standing.closeSlow(connection);
-        else if (connection.subscriptions.length === 1) connection.send(shared);
+        else if (connection.isDirect) connection.send(shared);
         else this.#hold(subscription, shared);
         served++;
       }

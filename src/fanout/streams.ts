@@ -68,6 +68,10 @@ export class StreamConnection {
     // for those who hold it
   }
 
+  /** It began with one channel: each write leaves at once. */
+  get isDirect(): boolean {
+    return this.#direct;
+  }
   get isLive(): boolean {
     return this.#state === LIVE;
   }
