@@ -24,10 +24,12 @@ import { type Peer, tcpPeer, UNIX_PEER } from "../../peer.ts";
 import type { NativePeer } from "../socket-handlers.ts";
 import { FieldLines, sharedFieldLines } from "./answer-head.ts";
 import { NO_LENGTH } from "./answering.ts";
+import { Both } from "./both.ts";
+import { ClosingConnection } from "./closing-connection.ts";
 import type { DueList } from "./due-list.ts";
 import { pushSwitching } from "./handshake-answer.ts";
 import type { TcpSocket } from "./outlet.ts";
-import { BUSY, CLOSING, HELD, IDLE, LEFT, Receiving } from "./receiving.ts";
+import { BUSY, CLOSING, HELD, IDLE, LEFT } from "./receiving.ts";
 import { RequestBody } from "./request-body.ts";
 import { writeResponse } from "./response-writer.ts";
 import { type Carrier, readableTarget, type WireHead, WireRequest } from "./wire-request.ts";
@@ -35,20 +37,7 @@ import { FAULT, type WireServer } from "./wire-server.ts";
 import { DeflatingSocket, WireSocket } from "./wire-socket.ts";
 import { WireTunnel } from "./wire-tunnel.ts";
 
-class Both implements Gone {
-  readonly #one: Gone;
-  readonly #other: Gone;
-  constructor(one: Gone, other: Gone) {
-    this.#one = one;
-    this.#other = other;
-  }
-  clientLeft(): void {
-    this.#one.clientLeft();
-    this.#other.clientLeft();
-  }
-}
-
-export class Connection extends Receiving implements Carrier, AnswerTaker {
+export class Connection extends ClosingConnection implements Carrier, AnswerTaker {
   /** null: it came by a unix socket. */
   readonly #address: string | null;
   readonly isExtra: boolean;
@@ -84,7 +73,7 @@ export class Connection extends Receiving implements Carrier, AnswerTaker {
     // A request that came whole is answered; half a one never will be.
     if (this.state === IDLE) {
       if (!this.isNext) this.depart();
-    } else if (this.state === CLOSING) this.#shutWhenSent();
+    } else if (this.state === CLOSING) this.shutWhenSent();
     else if (this.body?.isWanted === true) this.failBody(this.body, LEFT);
     else if (this.state === HELD ? this.stream?.endsByItself !== true : this.#waiting !== null) this.depart();
   }
@@ -97,7 +86,7 @@ export class Connection extends Receiving implements Carrier, AnswerTaker {
     const { stream } = this;
     const [waiting, aborts, body] = [this.#waiting, this.#aborts, this.body];
     this.stream = null;
-    this.#forget();
+    this.forget();
     stream?.cancel();
     waiting?.clientLeft();
     aborts?.clientLeft();
@@ -105,7 +94,7 @@ export class Connection extends Receiving implements Carrier, AnswerTaker {
     this.tellRoom();
   }
 
-  #forget(): void {
+  protected override forget(): void {
     this.forgetInput();
     this.#waiting = null;
     this.#aborts = null;
@@ -133,7 +122,7 @@ export class Connection extends Receiving implements Carrier, AnswerTaker {
   protected override roomy(): void {
     this.stand();
     this.tellRoom();
-    if (this.state === CLOSING) this.#shut();
+    if (this.state === CLOSING) this.shut();
     else if (this.state === IDLE) this.readOn();
   }
 
@@ -230,7 +219,7 @@ export class Connection extends Receiving implements Carrier, AnswerTaker {
     this.isHead = false;
     this.cork();
     this.writeHead(status, sharedFieldLines(FAULT), 0);
-    this.#beginClosing(true);
+    this.beginClosing(true);
     // In the middle of reading, whoever reads uncorks.
     if (!this.isReading) this.uncork();
   }
@@ -260,7 +249,7 @@ export class Connection extends Receiving implements Carrier, AnswerTaker {
 
   answered(): void {
     this.#aborts = null;
-    if (this.isLast || this.isEnded) this.#beginClosing(this.lingers || this.body !== null);
+    if (this.isLast || this.isEnded) this.beginClosing(this.lingers || this.body !== null);
     else if (this.body !== null) this.#dropBody(this.body);
     else {
       this.state = IDLE;
@@ -277,7 +266,7 @@ export class Connection extends Receiving implements Carrier, AnswerTaker {
       this.body = null;
       if (this.isClosed || this.state !== BUSY) return;
       if (isReadable) this.answered();
-      else this.#beginClosing(true);
+      else this.beginClosing(true);
     });
     this.collect(body);
   }
@@ -312,62 +301,11 @@ export class Connection extends Receiving implements Carrier, AnswerTaker {
     this.#isUpgraded = true;
     this.state = CLOSING;
     this.handOver(other);
-    this.#forget();
+    this.forget();
     this.socket.data = other;
     this.resume();
     other.open();
     if (input !== null) queueMicrotask(() => other.take(input.view()));
     if (isAlone) other.uncork();
-  }
-
-  // --- the end -------------------------------------------------------------------------------------------------------------------
-
-  #beginClosing(lingers: boolean): void {
-    this.state = CLOSING;
-    this.lingers = lingers;
-    this.#forget();
-    this.#shutWhenSent();
-  }
-
-  override uncork(): void {
-    super.uncork();
-    if (this.state === CLOSING) this.#shutWhenSent();
-  }
-
-  #shutWhenSent(): void {
-    if (!this.isCorked && !this.isStalled && !this.isClosed) this.#shut();
-  }
-
-  /**
-   * Our end. Unread bytes in the kernel's buffer would make it reset the connection, and what is on its way to the client would be
-   * lost with it (RFC 9112 9.6): so where more may come, it is read and dropped for a while.
-   */
-  #shut(): void {
-    if (this.isEnded || !this.lingers) this.depart();
-    else if (this.list !== this.server.lingering) {
-      this.server.lingering.take(this);
-      this.socket.shutdown();
-      this.resume();
-    }
-  }
-
-  /** In peace: everything was sent. */
-  protected override depart(): void {
-    if (this.isClosed) return;
-    this.socket.end();
-    this.closed();
-  }
-
-  retire(): void {
-    if (this.state === IDLE && !this.hasInput) this.depart();
-    else this.isLast = true;
-    // It was about to ask: it may finish, but nobody waits for that as long as usual.
-    if (this.list === this.server.heads) this.server.leaving.take(this);
-  }
-
-  cutOff(): void {
-    if (this.isClosed) return;
-    this.socket.terminate();
-    this.closed();
   }
 }

@@ -1,0 +1,15 @@
+/** Two who are told that a client has left, where a connection remembers one. Used by connection.ts. */
+import type { Gone } from "../../incoming.ts";
+
+export class Both implements Gone {
+  readonly #one: Gone;
+  readonly #other: Gone;
+  constructor(one: Gone, other: Gone) {
+    this.#one = one;
+    this.#other = other;
+  }
+  clientLeft(): void {
+    this.#one.clientLeft();
+    this.#other.clientLeft();
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * How an HTTP connection ends: what is unsent goes out, then our end is closed, and what may still come is read and dropped for a while.
+ * The last part of connection.ts.
+ */
+import { CLOSING, IDLE, Receiving } from "./receiving.ts";
+
+export abstract class ClosingConnection extends Receiving {
+  /** Nothing of what has come is of use any more, and nobody waits for it. */
+  protected abstract forget(): void;
+
+  protected beginClosing(lingers: boolean): void {
+    this.state = CLOSING;
+    this.lingers = lingers;
+    this.forget();
+    this.shutWhenSent();
+  }
+
+  override uncork(): void {
+    super.uncork();
+    if (this.state === CLOSING) this.shutWhenSent();
+  }
+
+  protected shutWhenSent(): void {
+    if (!this.isCorked && !this.isStalled && !this.isClosed) this.shut();
+  }
+
+  /**
+   * Our end. Unread bytes in the kernel's buffer would make it reset the connection, and what is on its way to the client would be
+   * lost with it (RFC 9112 9.6): so where more may come, it is read and dropped for a while.
+   */
+  protected shut(): void {
+    if (this.isEnded || !this.lingers) this.depart();
+    else if (this.list !== this.server.lingering) {
+      this.server.lingering.take(this);
+      this.socket.shutdown();
+      this.resume();
+    }
+  }
+
+  /** In peace: everything was sent. */
+  protected override depart(): void {
+    if (this.isClosed) return;
+    this.socket.end();
+    this.closed();
+  }
+
+  retire(): void {
+    if (this.state === IDLE && !this.hasInput) this.depart();
+    else this.isLast = true;
+    // It was about to ask: it may finish, but nobody waits for that as long as usual.
+    if (this.list === this.server.heads) this.server.leaving.take(this);
+  }
+
+  cutOff(): void {
+    if (this.isClosed) return;
+    this.socket.terminate();
+    this.closed();
+  }
+}
