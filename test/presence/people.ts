@@ -13,6 +13,7 @@ export interface Told {
   readonly info?: unknown;
   readonly count?: number;
   readonly anonymous?: boolean;
+  readonly missed?: number;
   readonly position?: string;
 }
 
