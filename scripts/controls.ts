@@ -60,6 +60,7 @@ function tryOut({ name, edits, fault, breaks }: Control): string | null {
 
 function run(what: string, command: readonly string[], codes: readonly number[]): string {
   const { exitCode, stdout, stderr } = Bun.spawnSync([...command], { cwd: folder, stdin: "ignore" });
-  if (codes.includes(exitCode)) return stdout.toString();
+  const out = stdout.toString();
+  if (codes.includes(exitCode) && (exitCode === 0 || out !== "")) return out;
   throw new Error(`${what} ended with ${exitCode}: ${stderr.toString().slice(-2000)}`);
 }

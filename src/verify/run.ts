@@ -126,21 +126,37 @@ async function runFault(
   });
   try {
     const strike = fault.strike;
+    let failed: string | null = null;
     const result = await runPhase({
       ...common,
       server: own.server,
-      fault: strike === null ? null : (recorder) => strike({ own, random, recorder, other }),
+      // A server that does not come back is what a run is there to find.
+      fault:
+        strike === null
+          ? null
+          : async (recorder) => {
+              if (failed !== null) return;
+              await strike({ own, random, recorder, other }).catch((error: unknown) => {
+                failed = String(error);
+              });
+            },
     });
     const memory = await own.largestWorker();
-    return { ...withServerFaults(result, own, memory), memory };
+    return { ...withServerFaults(result, own, memory, failed), memory };
   } finally {
     await own.dispose();
   }
 }
 
 /** What the server itself did wrong: it ended, or grew. */
-function withServerFaults(result: PhaseResult, own: OwnServer, memory: number): PhaseResult {
+function withServerFaults(
+  result: PhaseResult,
+  own: OwnServer,
+  memory: number,
+  failed: string | null,
+): PhaseResult {
   const more: Violation[] = [];
+  if (failed !== null) more.push({ promise: "workers", sentence: failed.slice(0, 500), story: [] });
   if (!own.isUp) more.push({ promise: "workers", sentence: "the main process ended by itself", story: [] });
   if (memory > MAX_WORKER)
     more.push({
