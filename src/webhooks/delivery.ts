@@ -51,9 +51,7 @@ export async function deliver({ hook, secret, body, signal }: Request): Promise<
   } catch (error) {
     const why = timeout.aborted
       ? `no answer within ${hook.timeoutMs} ms`
-      : error instanceof Error
-        ? error.message
-        : String(error);
+      : firstSentence(error instanceof Error ? error.message : String(error));
     return { isTaken: false, status: 0, why, answer: "", tookMs: since(beganMs) };
   }
 }
@@ -64,6 +62,9 @@ const whyOf = (status: number): string =>
   status >= 300 && status < 400
     ? `it answered ${status}, and redirects are not followed`
     : `it answered ${status}`;
+
+/** What the runtime asks its reader behind it is no cause. */
+const firstSentence = (text: string): string => text.split(/\. |\n/)[0] ?? text;
 
 /** A receiver that talks on is not listened to; its status is what counts. */
 async function beginningOf({ body }: Response): Promise<string> {

@@ -4,6 +4,7 @@ import { ChannelRef } from "../../src/store/channel-ref.ts";
 import { LivingChannels } from "../../src/store/channel-statistics.ts";
 import { Internal, type InternalBounds } from "../../src/store/internal-channels.ts";
 import { checkInvariants } from "../../src/store/invariants.ts";
+import { HEAD_INTERNAL_CHANNELS, INTERNAL_PLACES } from "../../src/store/layout.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import {
   bytes,
@@ -95,4 +96,15 @@ test("messages and ids go on over a kill of all, and what was read is given up",
   expect(store.totals(NOW_MS)).toMatchObject({ published: 1, stored: 1, channels: 1 });
   expect(note(store, "too large", { ...WIDE, maxBytes: 100 })).toBe(0);
   expect(checkInvariants(store.arena)).toEqual([]);
+});
+
+test("a file whose header has forgotten them finds them again by their names, and counts them apart", () => {
+  const shape = smallShape();
+  const first = openStore(shape, POLICY).store;
+  for (const data of ["a", "b"]) note(first, data);
+  first.arena.u32.fill(0, HEAD_INTERNAL_CHANNELS, HEAD_INTERNAL_CHANNELS + INTERNAL_PLACES);
+  const { store } = openStore(shape, POLICY);
+  expect(store.totals(NOW_MS)).toMatchObject({ channels: 0, published: 0, stored: 0 });
+  expect(notes(store)).toEqual(["1:a", "2:b"]);
+  expect(note(store, "c")).toBe(3);
 });
