@@ -78,7 +78,7 @@ export class Fork {
       if (fork.term > term || (fork.term === term && fork.n > n)) this.#break(term, n, place.term, place.n);
       else if (fork.term < term || fork.n < n) await this.#cut(redis, fork, base);
     }
-    this.#options.replica.noteBase(place.shard, place.term, base);
+    this.#options.replica.noteIncarnation(place.shard, { term: place.term, base, fork, begin: place });
     this.#cursor = { term: place.term, n: place.n };
   }
 

@@ -5,6 +5,7 @@
  */
 import { type Arena, channelWord, wideShared } from "./arena.ts";
 import type { ChannelRef } from "./channel-ref.ts";
+import { isOfLostHistory } from "./forks.ts";
 import { lookUp } from "./hash-table.ts";
 import { internalCount } from "./internal-places.ts";
 import {
@@ -78,16 +79,13 @@ export const lastTagOf = (arena: Arena, index: number): number =>
   arena.u32[channelWord(arena.layout, index) + CH_LAST_TAG]!;
 
 /** The two words may be torn for a moment: then they name a time that is too late, and a gap is told once too often. */
-export function hasLostAfter(
-  { u32, layout }: Arena,
-  index: number,
-  time: number,
-  tag: number | null,
-): boolean {
+export function hasLostAfter(arena: Arena, index: number, time: number, tag: number | null): boolean {
+  const { u32, layout } = arena;
   const record = channelWord(layout, index);
   const goneTag = u32[record + CH_GONE_TAG]!;
   const goneTime = u32[record + CH_GONE_TIME]!;
-  return goneTime > time || (tag !== null && goneTime === time && goneTag > tag);
+  if (goneTime > time || (tag !== null && goneTime === time && goneTag > tag)) return true;
+  return layout.clusterWord !== 0 && isOfLostHistory(arena, time, tag);
 }
 
 export const nameOf = (arena: Arena, index: number): Uint8Array => copyName(arena, index);

@@ -34,7 +34,7 @@ export const HEAD_JOINED = 1034;
 /** SHARD_* words, one group a shard. */
 export const HEAD_SHARDS = 1056;
 export const MAX_SHARDS = 16;
-export const SHARD_WORDS = 32;
+export const SHARD_WORDS = 48;
 
 /** The last entry that was applied: its term and number (two words each). Written under the lock, with what the entry did. */
 export const SHARD_TERM = 0;
@@ -58,6 +58,8 @@ export const SHARD_AWAITED_MS = 15;
 /** The newest incarnations: term and base, two words each, a ring by the low word of the term's number in it. */
 export const SHARD_BASES = 16;
 export const MOST_BASES = 4;
+/** Of the same incarnations: time and tag of the fork, and of their own beginning (forks.ts). */
+export const SHARD_FORKS = 32;
 
 // Behind a channel's subscriber counts (Layout.clusterWord).
 /** A position below it says nothing: what came before is not known here. Two words. */

@@ -5,6 +5,7 @@
  */
 import { type Arena, blockWord, channelWord, leapWide, setWide, wide } from "./arena.ts";
 import { livingChannels, nameOf } from "./channels.ts";
+import { firstBaseAfter } from "./forks.ts";
 import { missedBetween, pushJump, raiseFloor } from "./jumps.ts";
 import {
   CH_GONE_TAG,
@@ -18,18 +19,7 @@ import {
   MSG_TAG,
   MSG_TIME,
 } from "./layout.ts";
-import {
-  CX_BASE,
-  CX_N,
-  CX_PUBLISHED,
-  CX_TERM,
-  HEAD_LOST_TAIL,
-  HEAD_SHARDS,
-  MAX_SHARDS,
-  MOST_BASES,
-  SHARD_BASES,
-  SHARD_WORDS,
-} from "./layout-cluster.ts";
+import { CX_BASE, CX_N, CX_PUBLISHED, CX_TERM, HEAD_LOST_TAIL } from "./layout-cluster.ts";
 import { beat, REQUEST_MS, release, tryAcquire } from "./lock.ts";
 import { dropMessage } from "./messages.ts";
 import { BUSY } from "./outcome.ts";
@@ -171,31 +161,6 @@ const isAfter = (sec: number, tag: number, fork: Fork): boolean =>
 function newestId({ u32, layout }: Arena, record: number): number {
   const newest = u32[record + CH_NEWEST]!;
   return newest === 0 ? 0 : wide(u32, blockWord(layout, newest) + MSG_ID);
-}
-
-/** Where the positions of the first incarnation began that this node has read and that came after `term`. */
-function firstBaseAfter({ u32 }: Arena, term: number): number {
-  let first = Number.POSITIVE_INFINITY;
-  for (let shard = 0; shard < MAX_SHARDS; shard++) {
-    for (let entry = 0; entry < MOST_BASES; entry++) {
-      const at = HEAD_SHARDS + shard * SHARD_WORDS + SHARD_BASES + entry * 4;
-      if (wide(u32, at) > term) first = Math.min(first, wide(u32, at + 2));
-    }
-  }
-  return first;
-}
-
-/** An incarnation was read. Before its entry is applied. */
-export function noteBase({ u32 }: Arena, shard: number, term: number, base: number): void {
-  const bases = HEAD_SHARDS + shard * SHARD_WORDS + SHARD_BASES;
-  let oldest = bases;
-  for (let entry = 0; entry < MOST_BASES; entry++) {
-    const at = bases + entry * 4;
-    if (wide(u32, at) === term) return;
-    if (wide(u32, at) < wide(u32, oldest)) oldest = at;
-  }
-  setWide(u32, oldest + 2, base);
-  setWide(u32, oldest, term);
 }
 
 /** Who comes back with time and tag of a message that is no more is told, too: what is gone is newer than what he has. */

@@ -6,6 +6,7 @@ import { type Arena, channelWord, setWide, wide } from "./arena.ts";
 import { ChannelRef } from "./channel-ref.ts";
 import { livingChannels, nameOf } from "./channels.ts";
 import { mendAfter } from "./damage.ts";
+import { type Incarnation, noteIncarnation } from "./forks.ts";
 import { probe } from "./hash-table.ts";
 import { CH_INCARNATION, CH_SUBSCRIBERS, HEAD_CLOCK_SEC, HEAD_CLOCK_TAG, HEAD_EPOCH } from "./layout.ts";
 import {
@@ -27,7 +28,7 @@ import {
 } from "./layout-cluster.ts";
 import { endLease, takeLease } from "./lease.ts";
 import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
-import { cutTail, type Fork, noteBase, type Rest, reach, type Torn, tornChannels } from "./lost-tail.ts";
+import { cutTail, type Fork, type Rest, reach, type Torn, tornChannels } from "./lost-tail.ts";
 import { hashName } from "./names.ts";
 import { BUSY } from "./outcome.ts";
 import type { StorePolicy } from "./policy.ts";
@@ -139,8 +140,8 @@ export class ReplicaStore {
   }
 
   /** An incarnation was read. */
-  noteBase(shard: number, term: number, base: number): void {
-    noteBase(this.#arena, shard, term, base);
+  noteIncarnation(shard: number, incarnation: Incarnation): void {
+    noteIncarnation(this.#arena, shard, incarnation);
   }
 
   /** Living channels, for whoever asks the engine what it knows of them; null: busy. */

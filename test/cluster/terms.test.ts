@@ -136,6 +136,36 @@ describe.if(hasRedis)("terms and forks", () => {
     world.end();
   });
 
+  test("who comes with time and tag of a lost message is told of it, also by a node that never had it", async () => {
+    if (engine.redis === null) throw new Error("the engine does not run");
+    const world = new TermsWorld(engine.redis, randomOf(2), 2);
+    const [ahead, behind] = world.nodes;
+    const [name] = CHANNELS;
+    if (ahead === undefined || behind === undefined || name === undefined) throw new Error("there are two");
+    await world.begin();
+    for (let count = 0; count < 2; count++) await world.publish(1);
+    for (const node of [ahead, behind]) while (await node.read(engine.redis, 100));
+    await world.publish(0);
+    while (await ahead.read(engine.redis, 100));
+    const message = new Message();
+    expect(ahead.store.reader(ahead.store.find(name, ref), ref.incarnation, 0).next(message)).toBe(FOUND);
+    const { time, tag } = message;
+    await engine.redis.call("FLUSHDB");
+    await Bun.sleep(2);
+    await world.publish(2);
+    while (await behind.read(engine.redis, 100));
+    const seat = { index: behind.store.open(name, 1, ref), incarnation: ref.incarnation, name, backtrack: 0 };
+    const told = async (asked: { time: number; tag: number }): Promise<boolean> => {
+      const found = await behind.backlog.find([seat], { ...asked, eventId: null, token: null }, false);
+      return behind.backlog.start(seat, 0, found, false).unknown;
+    };
+    expect(await told({ time, tag })).toBe(true);
+    // Of what came after it, not.
+    const { sec, tag: now } = behind.replica.clock;
+    expect(await told({ time: sec, tag: now })).toBe(false);
+    world.end();
+  });
+
   test("control: where entries that are read again are applied again, the judgement fails", async () => {
     expect((await run(1, { isNaive: true })).faults.join("\n")).toMatch(/was seen twice/);
   });
