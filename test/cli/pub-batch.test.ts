@@ -5,7 +5,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { layout, type RunningServer, startServer } from "../binary/running-server.ts";
-import { runSluice } from "./run-sluice.ts";
+import { command, runSluice } from "./run-sluice.ts";
 
 let server: RunningServer;
 const folder = mkdtempSync(join(tmpdir(), "sluice-pub-batch-"));
@@ -102,6 +102,19 @@ test("answers that are lost: batches and single messages are sent again, and pub
   expect(wire.lost).toBeGreaterThanOrEqual(3);
   wire.stop();
 });
+
+test.if(Bun.which("script") !== null)(
+  "on a terminal it shows how far it is, and takes that away",
+  async () => {
+    const file = join(folder, "shown.ndjson");
+    writeFileSync(file, lines(150, "shown").join("\n"));
+    const run = [...command, "pub", "--batch", file, "--url", server.url].join(" ");
+    const child = Bun.spawn(["script", "-qec", run, "/dev/null"], { stdin: "ignore", stdout: "pipe" });
+    const shown = (await new Response(child.stdout).text()).replaceAll("\r\u001b[K", "<over>");
+    expect(shown).toMatch(/^<over>100 messages published, \d+\/s<over>/);
+    expect(shown).toMatch(/<over>150 messages published \(2 requests, [^\r]*\r\n$/);
+  },
+);
 
 /** Passes requests on and cuts every other connection as soon as its answer comes. */
 class LossyWire {

@@ -3,8 +3,12 @@
  * worker, and whoever is killed meanwhile; the module's answers are as without it.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Packr } from "msgpackr/pack";
 import { RawConnection } from "../binary/raw-client.ts";
+import { Opcode, RawWebSocket } from "../binary/raw-web-socket.ts";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 
 const packr = new Packr({ useRecords: false });
@@ -144,6 +148,34 @@ test("publishers that try again while workers are killed: each message is there 
   await killing;
   const found = (await stored("killed")).split(";").filter((text) => text !== "");
   expect(found.sort()).toEqual(messages.sort());
+});
+
+test('sync = "each": positions are told when the messages are on the disk, to HTTP and to WebSocket clients', async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-each-"));
+  const store = `[store]\npath = "${folder}/store"\nsync = "each"\nsize = "4MiB"`;
+  const each = await startServer({
+    toml: layout(store, { ws: "websocket_allow_publish = true" }),
+    workers: 1,
+  });
+  const headers = { Accept: OWN, "Idempotency-Key": "k" };
+  const posted = await each.publish("disk", "1", headers);
+  const again = await each.publish("disk", "1", headers);
+  expect(JSON.parse(again.text)).toEqual({ ...JSON.parse(posted.text), duplicate: true });
+  const socket = await RawWebSocket.open(each.port, "/ws/disk", {
+    "Sec-WebSocket-Protocol": "sluice.json.v1",
+  });
+  expect(await socket.text()).toContain("hello");
+  for (let ref = 1; ref <= 20; ref++)
+    socket.sendFrame(Opcode.TEXT, JSON.stringify({ kind: "publish", ref, data: `m${ref}` }));
+  const told: number[] = [];
+  while (told.length < 20) {
+    const { kind, ref } = JSON.parse(await socket.text());
+    if (kind === "published") told.push(ref);
+  }
+  expect(told).toEqual(Array.from({ length: 20 }, (_, at) => at + 1));
+  socket.close();
+  await each.stop();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 test("keys are remembered over a restart, and after everybody was killed", async () => {
