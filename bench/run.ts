@@ -15,10 +15,12 @@ import { measuredBuild, releaseBinary, sluice } from "./peers/sluice.ts";
 import { DOORS, type Door } from "./peers/sluice-config.ts";
 import { FULL, type Plan, QUICK } from "./plan.ts";
 import { type Measured, machine, type Results, report, writeInto } from "./report.ts";
+import { answersRow } from "./rows/answers.ts";
 import { batchRows } from "./rows/batches.ts";
 import { connectsRow } from "./rows/connects.ts";
 import { crossRow } from "./rows/cross.ts";
 import { deliveryRows } from "./rows/delivery.ts";
+import { dictionaryRow } from "./rows/dictionary.ts";
 import { filesRow } from "./rows/files.ts";
 import { handlerRows } from "./rows/handlers.ts";
 import { idleRow } from "./rows/idle.ts";
@@ -59,6 +61,8 @@ const ROWS: readonly Row[] = [
   presenceRow,
   proxyRow,
   ...handlerRows,
+  answersRow,
+  dictionaryRow,
   ...batchRows,
 ];
 

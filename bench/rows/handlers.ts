@@ -19,7 +19,7 @@ const BODY_BYTES = 48;
 const LINES = 4;
 const ANSWER_SEC = 4;
 
-async function startHandlers(): Promise<Server> {
+export async function startHandlers(): Promise<Server> {
   const folder = storeFolder();
   const port = takePort();
   const { command, environment } = serveCommand(port, 1, folder, CONFIG);

@@ -1,0 +1,64 @@
+// Answers that survive a reconnect against the same tokens as plain streams of a handler: server CPU a token, one worker, one watcher each.
+
+import { runClient } from "../load/client.ts";
+import type { Server } from "../peers/peer.ts";
+import type { Plan } from "../plan.ts";
+import { cpuUs } from "../process-figures.ts";
+import { median, ratios, withRange } from "../statistics.ts";
+import { startHandlers } from "./handlers.ts";
+import { notMeasured, type Peers, type Row } from "./row.ts";
+
+const TOKENS_A_SEC = 20;
+const SHARE = 1.5;
+
+interface Size {
+  readonly streams: number;
+  readonly tokens: number;
+  readonly rounds: number;
+}
+
+/** What was asked for, or the same for a third of the time with fewer of them. */
+const sizeOf = ({ connections }: Plan): Size =>
+  connections >= 10_000 ? { streams: 1000, tokens: 200, rounds: 3 } : { streams: 300, tokens: 60, rounds: 3 };
+
+let run = 0;
+
+async function costUs(server: Server, path: string, { streams, tokens }: Size): Promise<number> {
+  const before = cpuUs(server.workerPids);
+  const query = `n=${tokens}&ms=${1000 / TOKENS_A_SEC}&ch=bench-${run++}-#`;
+  const { failed = 1, received = 1 } = await runClient(
+    "tokens-client.ts",
+    server.port,
+    `${path}?${query}`,
+    streams,
+    tokens,
+  );
+  if (failed > 0) throw new Error(`${failed} of ${streams} streams of ${path} were not whole`);
+  return (cpuUs(server.workerPids) - before) / received;
+}
+
+export const answersRow: Row = {
+  name: "answers",
+  async run(peers: Peers, plan: Plan) {
+    const size = sizeOf(plan);
+    const figure = `CPU a token, ${size.streams} answers of ${size.tokens} tokens at ${TOKENS_A_SEC}/s, 1 worker`;
+    const target = `at most ${SHARE}x plain streams`;
+    if (peers.doors.length === 0) return { lines: [notMeasured(figure, target)], notes: [] };
+    const server = await startHandlers();
+    const answers: number[] = [];
+    const plain: number[] = [];
+    try {
+      const warm = { ...size, tokens: 20 };
+      for (const path of ["/tokens", "/answer"]) await costUs(server, path, warm);
+      for (let round = 0; round < size.rounds; round++) {
+        plain.push(await costUs(server, "/tokens", size));
+        answers.push(await costUs(server, "/answer", size));
+      }
+    } finally {
+      await server.stop();
+    }
+    const shares = ratios(answers, plain);
+    const measured = `${withRange(shares)}x: ${median(answers).toFixed(1)} us against ${median(plain).toFixed(1)} us`;
+    return { lines: [{ figure, target, measured, met: median(shares) <= SHARE }], notes: [] };
+  },
+};
