@@ -27,14 +27,27 @@ const line = (what: string, samples: readonly number[], limitNs: number): Line =
   met: median(samples) <= limitNs,
 });
 
+/** A child may have to wait for a CPU while it has the lock. */
+async function patiently(call: () => unknown): Promise<void> {
+  for (;;) {
+    try {
+      call();
+      return;
+    } catch (error) {
+      if ((error as Error).message !== "busy") throw error;
+      await Bun.sleep(1);
+    }
+  }
+}
+
 async function contended(path: string, dictionary: SharedDictionary): Promise<number> {
-  dictionary.delete("go");
+  await patiently(() => dictionary.delete("go"));
   const script = join(import.meta.dir, "../load/dictionary-worker.ts");
   const children = [1, 2].map(() =>
     Bun.spawn([process.execPath, script, path, String(CALLS)], { stdout: "pipe", stderr: "inherit" }),
   );
   await Bun.sleep(500);
-  dictionary.set("go", 1);
+  await patiently(() => dictionary.set("go", 1));
   const texts = await Promise.all(children.map(({ stdout }) => new Response(stdout).text()));
   return median(texts.map((text) => (JSON.parse(text) as { ns: number }).ns));
 }
