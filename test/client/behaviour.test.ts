@@ -5,6 +5,7 @@ import type { Message, Options, StateChange, TransportName } from "../../src/cli
 import { nowSec, SECRET, withSecret } from "../access/issuing.ts";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { Collector } from "./collector.ts";
+import { Cutter } from "./cutter.ts";
 
 const GUARDED = `
 token = ["protocol", "header"]
@@ -18,7 +19,7 @@ clock_skew = 0
 ${layout(
   "[store]\nmax_messages_stored_per_channel = 4\n[limits]\nmax_channel_id_length = 30\nmax_channels_per_request = 5",
   {
-    ws: 'websocket_allow_subscribe = true\nping_message_interval = "200ms"',
+    ws: 'websocket_allow_subscribe = true\nwebsocket_allow_publish = true\nstore_messages = true\nping_message_interval = "200ms"',
     lp: 'longpolling_connection_ttl = "1s"',
   },
 )}
@@ -280,11 +281,31 @@ test("a location that lets no channels be added gets another connection", async 
   await until("both", () => one.of(a).length + one.of(b).length === 2);
 });
 
+test.each(["websocket", "sse"] as const)(
+  "by %s a message whose answer is lost is sent again, and published once",
+  async (transport) => {
+    const a = fresh();
+    const cutter = new Cutter(server.port);
+    const one = new Collector(cutter.url, transport, { maxDelay: 100 });
+    one.follow(a);
+    await isOpen(one);
+    cutter.lostAnswers = 2;
+    const { duplicate, position } = await one.client.publish(a, "once");
+    expect(duplicate).toBeTrue();
+    await one.client.publish(a, "twice");
+    await until("both", () => one.of(a).length === 2);
+    expect([one.of(a), (await server.statistics(a)).published_messages]).toEqual([["once", "twice"], 2]);
+    expect(position).toMatch(/^[0-9a-z]+-\d+$/);
+    one.client.close();
+    cutter.stop();
+  },
+);
+
 test("bytes that are no text, event id and type, and what a listener throws", async () => {
   const a = fresh();
   const one = collector("websocket");
   const got: Message[] = [];
-  one.client.subscribe(a, (message) => got.push(message));
+  const subscription = one.client.subscribe(a, (message) => got.push(message));
   await isOpen(one);
   await server.publish(a, Uint8Array.of(0xff, 0, 65), { "Event-Id": "e1", "Event-Type": "t1" });
   await server.publish(a, '{"n":1}');
@@ -294,4 +315,5 @@ test("bytes that are no text, event id and type, and what a listener throws", as
   expect(binary).toMatchObject({ data: "\ufffd\0A", eventId: "e1", eventType: "t1", channel: a, id: 1 });
   expect(json?.json<{ n: number }>()).toEqual({ n: 1 });
   expect(json?.eventId).toBeNull();
+  expect(subscription.position).toBe(json?.position ?? "");
 });

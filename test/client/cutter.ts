@@ -13,6 +13,8 @@ export class Cutter {
   port: number;
   /** Bytes after which each connection is cut from now on; infinite: never. */
   cutAfter = Number.POSITIVE_INFINITY;
+  /** So many times what a server says is lost, and its connections with it. */
+  lostAnswers = 0;
   /** Nothing is passed on, and nothing closed. */
   isHeld = false;
   readonly #listener: Bun.TCPSocketListener<End>;
@@ -24,7 +26,13 @@ export class Cutter {
         this.#open.add(socket);
         if (isClient) this.#connect(socket, this.port);
       },
-      data: (socket, bytes) => this.#pass(socket, Buffer.from(bytes)),
+      data: (socket, bytes) => {
+        if (isClient || this.lostAnswers === 0) this.#pass(socket, Buffer.from(bytes));
+        else {
+          this.lostAnswers--;
+          this.cut();
+        }
+      },
       close: (socket) => {
         this.#open.delete(socket);
         socket.data.other?.end();
