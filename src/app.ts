@@ -291,7 +291,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       sockets: sizes.sockets,
       silenceMs,
       idleSec,
-      connections: config.connections,
+      connections: listener.connections,
       compose,
       answerTo: (error: unknown) => entrance.unknownClient(error),
       // Of a Request of Bun's every answer is a Response.

@@ -6,6 +6,7 @@ import { hostname } from "node:os";
 import { readRate } from "./access-checks.ts";
 import { readAddressLimit } from "./address-limit.ts";
 import { autoWorkers } from "./auto-workers.ts";
+import { buildConnections } from "./connections.ts";
 import type { CheckedValues, LocationEntry, ServerEntry } from "./document.ts";
 import { parseEngine } from "./engine-address.ts";
 import { buildIssuer, grantsOf } from "./grants.ts";
@@ -24,7 +25,6 @@ import type {
   AuthConfig,
   ClusterConfig,
   Config,
-  ConnectionConfig,
   FileAnswersConfig,
   LimitExcept,
   LimitsConfig,
@@ -109,19 +109,6 @@ function userOf(text: string | null): UserConfig | null {
   const [name = "", group] = text.split(" ");
   return { name, group: group ?? null };
 }
-
-/** Without keep-alive a connection ends with its first answer. */
-const buildConnections = (main: MainValues): ConnectionConfig => ({
-  headMs: main.client_header_timeout,
-  bodyMs: main.client_body_timeout,
-  sendMs: main.send_timeout,
-  idleMs: main.keepalive_timeout || main.client_header_timeout,
-  isReset: main.reset_timedout_connection,
-  toldIdleSec: main.keepalive_header ?? UNSET,
-  maxRequests: main.keepalive_timeout === 0 ? 1 : (main.keepalive_requests ?? UNSET),
-  maxHeadBytes: main["limits.max_header_size"],
-  maxLineBytes: main["limits.max_header_line_size"],
-});
 
 const buildStore = (main: MainValues): StoreConfig => ({
   size: main["store.size"],

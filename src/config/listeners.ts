@@ -2,6 +2,7 @@
  * What goes on with each address: its certificates, the tuning of its socket, the server for hosts nobody claims, and the door. Called by
  * build.ts; the checks of servers and the warnings ask for the door, too.
  */
+import { buildConnections, moreGenerous } from "./connections.ts";
 import type { LocationEntry, ServerEntry } from "./document.ts";
 import { parseListen } from "./listen-text.ts";
 import type { Door, DoorReason, ListenerConfig, SocketFile, SocketTuning } from "./model.ts";
@@ -30,10 +31,12 @@ export function buildListeners(servers: readonly ServerEntry[], main: MainValues
         tuning: buildTuning(main),
         file: FOR_EVERYBODY,
         headerNames: values.header_names,
+        connections: buildConnections(main, values),
         defaultServer: serverIndex,
         ...doorOf(asked.get(address), main),
       };
       if (flags.has("default_server")) listener.defaultServer = serverIndex;
+      listener.connections = moreGenerous(listener.connections, buildConnections(main, values));
       // They are read before anybody knows which server is meant.
       if (listener.headerNames === "plain" || values.header_names === "any")
         listener.headerNames = values.header_names;

@@ -479,6 +479,8 @@ export interface ListenerConfig {
   /** Index in Config.servers of the server for hosts nobody claims. */
   readonly defaultServer: number;
   readonly headerNames: HeaderNames;
+  /** As far as its door has them. */
+  readonly connections: ConnectionConfig;
   readonly door: Door;
   readonly doorReason: DoorReason;
 }

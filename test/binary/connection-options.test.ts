@@ -8,7 +8,7 @@ import { startNginx } from "../nginx/nginx-server.ts";
 import { KernelSocket } from "./kernel-socket.ts";
 import { ask, RawConnection } from "./raw-client.ts";
 import { RawWebSocket } from "./raw-web-socket.ts";
-import { layout, type RunningServer, startServer, until } from "./running-server.ts";
+import { freePort, layout, type RunningServer, startServer, until } from "./running-server.ts";
 
 /** Deadlines are looked at once a second, and tests wait for them. */
 const TOP = `client_header_timeout = "1s"
@@ -225,5 +225,28 @@ test("whoever makes no TLS handshake, or half of one, has the time of a head; wh
     await endOf(half);
   } finally {
     await server.stop();
+  }
+});
+
+test("servers of an nginx.conf have their own on their own addresses", async () => {
+  const other = freePort();
+  const several = await startNginx(
+    (
+      port,
+      folder,
+    ) => `pid ${folder}/nginx.pid; error_log ${folder}/e.log; events { } http { access_log off; keepalive_requests 1;
+      server { listen 127.0.0.1:${port}; return 204; }
+      server { listen 127.0.0.1:${other}; keepalive_requests 9; large_client_header_buffers 1 1k; return 204; } }`,
+  );
+  try {
+    const long = { "X-Long": "x".repeat(1100) };
+    const told = async (port: number): Promise<unknown[]> => {
+      const { fields } = await ask(port, "/");
+      return [fields.get("connection"), (await ask(port, "/", { headers: long })).status];
+    };
+    expect(await told(several.port)).toEqual(["close", 204]);
+    expect(await told(other)).toEqual(["keep-alive", 431]);
+  } finally {
+    await several.stop();
   }
 });

@@ -88,19 +88,35 @@ describe("nginx.conf", () => {
     expect(nginx("").config.limits.maxConnections).toBe(700);
   });
 
-  test("what one of several servers or a location says counts for all, the largest of it, and that is told", () => {
-    const several = nginx(
-      "client_body_timeout 5s;",
+  test("several servers have their own on their own addresses, and the largest on one they share", () => {
+    const { config, notes } = nginx(
+      "client_body_timeout 5s; keepalive_requests 7;",
+      "large_client_header_buffers 2 2k;",
+      `server { listen 2; client_body_timeout 9s; keepalive_requests 5; location / { return 200; } }
+       server { listen 3; send_timeout 3s; location / { return 200; } }
+       server { listen 3; server_name b; send_timeout 4s; client_header_timeout 2s; location / { return 200; } }`,
+    );
+    const shown = config.listeners.map(
+      ({ connections: { bodyMs, sendMs, headMs, maxRequests, maxLineBytes } }) => [
+        ...[bodyMs, sendMs, headMs, maxRequests, maxLineBytes],
+      ],
+    );
+    expect(shown).toEqual([
+      [5000, 4000, 2000, 7, 2048],
+      [9000, 4000, 2000, 5, USUAL.maxLineBytes],
+      [5000, 4000, 2000, 7, USUAL.maxLineBytes],
+    ]);
+    expect(notes.join()).not.toContain("counts for all");
+  });
+
+  test("what a location says counts for its server, and that is told", () => {
+    const { config, notes } = nginx(
       "",
-      "server { listen 2; client_body_timeout 9s; location / { return 200; } }",
+      "",
+      "server { listen 2; location / { send_timeout 9s; return 200; } }",
     );
-    expect(several.config.connections.bodyMs).toBe(9000);
-    expect(several.notes.join()).toContain(
-      "nginx.conf:1: client_body_timeout counts for all servers and locations",
-    );
-    const other = nginx("", "", "server { listen 2; location / { send_timeout 9s; return 200; } }");
-    expect(other.config.connections.sendMs).toBe(9000);
-    expect(other.notes.join()).toContain("send_timeout counts for all");
+    expect(config.connections.sendMs).toBe(9000);
+    expect(notes.join()).toContain("send_timeout counts for all locations of a server");
   });
 
   test.each([

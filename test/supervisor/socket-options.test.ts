@@ -1,8 +1,10 @@
 /** What setsockopt is told of a configuration. What the kernel makes of it is test/binary/socket-options.test.ts's. */
+
 import { afterEach, expect, test } from "bun:test";
 import type { SocketTuning } from "../../src/config/model.ts";
 import { configureLog, sendLogTo } from "../../src/log.ts";
 import { settingsOf, tuneSockets } from "../../src/supervisor/socket-options.ts";
+import { CONNECTIONS } from "./test-config.ts";
 
 const NOTHING: SocketTuning = {
   keepalive: null,
@@ -78,6 +80,7 @@ const listener = (address: string, tuning: Partial<SocketTuning>) => ({
   tuning: { ...NOTHING, ...tuning },
   defaultServer: 0,
   headerNames: "plain" as const,
+  connections: CONNECTIONS,
   door: "native" as const,
   doorReason: "default" as const,
 });

@@ -1,5 +1,17 @@
 /** A small configuration for tests of the supervisor: two workers, a store of 1 MiB, no locations. */
-import type { Config } from "../../src/config/model.ts";
+import type { Config, ConnectionConfig } from "../../src/config/model.ts";
+
+export const CONNECTIONS: ConnectionConfig = {
+  headMs: 60_000,
+  bodyMs: 60_000,
+  sendMs: 60_000,
+  idleMs: 75_000,
+  isReset: false,
+  toldIdleSec: 0,
+  maxRequests: 0,
+  maxHeadBytes: 80 * 1024,
+  maxLineBytes: 66 * 1024,
+};
 
 export function testConfig(storePath: string, changes: Partial<Config> = {}): Config {
   return {
@@ -16,17 +28,7 @@ export function testConfig(storePath: string, changes: Partial<Config> = {}): Co
     errorLog: null,
     pidFile: null,
     user: null,
-    connections: {
-      headMs: 60_000,
-      bodyMs: 60_000,
-      sendMs: 60_000,
-      idleMs: 75_000,
-      isReset: false,
-      toldIdleSec: 0,
-      maxRequests: 0,
-      maxHeadBytes: 80 * 1024,
-      maxLineBytes: 66 * 1024,
-    },
+    connections: CONNECTIONS,
     builtInPaths: true,
     store: {
       size: 2 ** 20,
@@ -89,6 +91,7 @@ export function addressed(listen: readonly string[]): Pick<Config, "listen" | "l
     },
     defaultServer: 0,
     headerNames: "plain" as const,
+    connections: CONNECTIONS,
     door: "native" as const,
     doorReason: "default" as const,
   };

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { pcreSource } from "../pcre.ts";
 import { Draft } from "./draft.ts";
+import { serverConnections } from "./translate-connections.ts";
 import { type Listen, translateListen } from "./translate-listen.ts";
 import { implicitLocation, isPlainRoot, translateLocation } from "./translate-location.ts";
 import { listener } from "./translate-main.ts";
@@ -29,6 +30,7 @@ export function translateServer(context: Context, scope: Scope): Draft {
     protocols(context, scope, draft);
   }
   headerNames(context, scope, draft);
+  serverConnections(context, scope, draft);
   trustedProxies(context, scope, draft);
   for (const step of translateSteps(context, scope, constantsIn(scope))) draft.push("step", step);
   const located = nestedLocations(context.report, scope);

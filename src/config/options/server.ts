@@ -2,6 +2,7 @@
 import { listenIssues, pathIssues, tlsProtocolIssues } from "../checks.ts";
 import type { Option } from "../kinds.ts";
 import { realIpHeaderIssues, trustedProxiesIssues } from "../proxy-checks.ts";
+import { LONGEST_TIMER } from "./longest.ts";
 
 export const SERVER_OPTIONS = {
   "server[].listen": {
@@ -32,6 +33,68 @@ export const SERVER_OPTIONS = {
     default: "plain",
     doc: "Which fields of requests are seen: those of letters, digits and dashes, those with underscores as well (behind CGI x_forwarded_for and x-forwarded-for are one), or all. The wire listener's; for all servers of an address.",
     example: "underscores",
+  },
+  "server[].keepalive_timeout": {
+    kind: "milliseconds",
+    default: null,
+    unset: "as at the top of the file",
+    doc: "The same for the addresses of this server, as far as the wire listener has them; of several servers of an address the longest time counts, here and in what follows.",
+    example: "75s",
+    max: LONGEST_TIMER,
+  },
+  "server[].keepalive_requests": {
+    kind: "integer",
+    default: null,
+    unset: "as at the top of the file",
+    doc: "Requests after which a connection is closed.",
+    example: 1000,
+    min: 1,
+    max: 4_294_967_295,
+  },
+  "server[].client_header_timeout": {
+    kind: "milliseconds",
+    default: null,
+    unset: "as at the top of the file",
+    doc: "Time for the head of a request.",
+    example: "10s",
+    min: "1s",
+    max: LONGEST_TIMER,
+  },
+  "server[].client_body_timeout": {
+    kind: "milliseconds",
+    default: null,
+    unset: "as at the top of the file",
+    doc: "Time without a byte of a body that is not whole.",
+    example: "10s",
+    min: "1s",
+    max: LONGEST_TIMER,
+  },
+  "server[].send_timeout": {
+    kind: "milliseconds",
+    default: null,
+    unset: "as at the top of the file",
+    doc: "Time in which a client takes nothing of what it is sent.",
+    example: "30s",
+    min: "1s",
+    max: LONGEST_TIMER,
+  },
+  "server[].max_header_size": {
+    kind: "size",
+    default: null,
+    unset: "as at the top of the file",
+    doc: "Largest head of a request: limits.max_header_size.",
+    example: "32KiB",
+    min: "1KiB",
+    max: "1MiB",
+  },
+  "server[].max_header_line_size": {
+    kind: "size",
+    default: null,
+    unset: "as at the top of the file",
+    doc: "Longest line of a head: limits.max_header_line_size.",
+    example: "8KiB",
+    min: "1KiB",
+    max: "1MiB",
   },
   "server[].trusted_proxies": {
     kind: "strings",
