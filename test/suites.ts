@@ -44,6 +44,7 @@ export const SUITES: Readonly<Record<string, Kind>> = {
   verify: "files",
   console: "files",
   monitoring: "files",
+  recipes: "files",
   build: "files",
   browser: "alone",
   systemd: "alone",

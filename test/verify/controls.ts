@@ -122,18 +122,6 @@ export const CONTROLS: readonly Control[] = [
     breaks: ["gapless", "resumable"],
   },
   {
-    name: "a socket that is too slow is closed",
-    edits: [
-      [
-        "src/listen/socket-handlers.ts",
-        "closeOnBackpressureLimit: true,",
-        "closeOnBackpressureLimit: false,",
-      ],
-    ],
-    fault: "store-full",
-    breaks: ["gapless", "resumable"],
-  },
-  {
     name: "one process changes the lists at a time",
     edits: [
       [
