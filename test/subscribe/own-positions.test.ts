@@ -158,6 +158,7 @@ describe.each(["native", "wire"])("listener %s", (listener) => {
       const watcher = open(`/here/${a}?sluice_positions=`);
       await watcher.next("hello");
       const talk = open(`/here/${a}/${b}?sluice_positions=`);
+      await talk.next("hello");
       await watcher.next("presence", { event: "join", count: 2 });
       talk.say({ kind: "unsubscribe", channels: [a] });
       await watcher.next("presence", { event: "leave", count: 1 });
@@ -270,8 +271,11 @@ describe.each(["native", "wire"])("listener %s", (listener) => {
     await until("what came", () => texts(framesOf(body), b).length === 9);
     // Four are stored: the others are told, to a poll as to all.
     const late = framesOf(await ask(`/lp/${b}?sluice_positions=${positions[1]}`));
-    expect(late.map(({ kind }) => kind)).toEqual(["gap", "message", "message", "message", "message"]);
-    expect(late[0]).toMatchObject({ channel: b, missed: 5 });
+    // More rest while another worker has not passed them.
+    const kinds = late.map(({ kind }) => kind);
+    expect(kinds.slice(-4)).toEqual(["message", "message", "message", "message"]);
+    const missed = late.reduce((sum, frame) => sum + Number(frame["missed"] ?? 0), 0);
+    expect(missed + kinds.filter((kind) => kind === "message").length).toBe(9);
     const lost = framesOf(await ask(`/lp/${b}?sluice_positions=zz-1`));
     expect(lost[0]).toMatchObject({ kind: "gap", channel: b, missed: null });
     await server.request(`/pub?id=${b}`, { method: "DELETE" });
