@@ -83,9 +83,22 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
       if (first === undefined) return;
       const shares: number[] = [];
       for (let round = 0; round < 3; round++) {
+        // Where the machine does other things as well the rates say little, and the processor's time still something.
+        const spent = async (): Promise<readonly [number, number]> => [
+          await usedUs(engine),
+          cpuUs(ofNode(first)),
+        ];
+        const [before] = await spent();
         const bare = await bareScript(engine, SECONDS);
+        const [between, nodeBefore] = await spent();
         const { perSecond, refused } = await hammer(first.port, CONNECTIONS, BYTES, SECONDS);
+        const [after, nodeAfter] = await spent();
         shares.push(perSecond / bare);
+        const each = (us: number, rate: number): string => (us / (rate * SECONDS)).toFixed(1);
+        tell(
+          "publish",
+          `us of CPU each: engine ${each(between - before, bare)} bare, ${each(after - between, perSecond)} through the node; node ${each(nodeAfter - nodeBefore, perSecond)}`,
+        );
         tell(
           "publish",
           `bare script ${bare.toFixed(0)}/s, through a node ${perSecond.toFixed(0)}/s, ${refused} refused`,
