@@ -222,6 +222,7 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 2))(
         kind: "refused",
         ref: 1,
         status: 403,
+        code: "not_granted",
         explain: "The channel is not granted.",
       });
       opened.close();
