@@ -69,12 +69,15 @@ function ownUri(located: LocatedRequest): string {
   return rooted(located.request.exchange?.target ?? withQuery(rawUrlPath, rawQuery));
 }
 
-const withQuery = (path: string, query: string): string => (query === "" ? path : `${path}?${query}`);
+/** A rewrite may have put a decoded capture into the query: what would end the request line is escaped again. */
+const withQuery = (path: string, query: string): string =>
+  query === "" ? path : `${path}?${query.replace(/[^\x21-\x7e]/g, percentEncoded)}`;
 const rooted = (uri: string): string => (uri.startsWith("/") ? uri : `/${uri}`);
 
 /** What would end a path or a line, and "%", which is an ordinary byte in a path that was decoded. */
-const escapedPath = (path: string): string =>
-  path.replace(/[^\x21-\x7e]|[%?#]/g, (character) => {
-    const code = character.charCodeAt(0) & 0xff;
-    return `%${code.toString(16).toUpperCase().padStart(2, "0")}`;
-  });
+const escapedPath = (path: string): string => path.replace(/[^\x21-\x7e]|[%?#]/g, percentEncoded);
+
+function percentEncoded(character: string): string {
+  const code = character.charCodeAt(0) & 0xff;
+  return `%${code.toString(16).toUpperCase().padStart(2, "0")}`;
+}

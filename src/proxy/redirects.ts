@@ -9,6 +9,7 @@ import { parseMatch } from "../config/match-syntax.ts";
 import type { LocationConfig } from "../config/model.ts";
 import { hasVariables, parseProxyTarget } from "../config/proxy-target.ts";
 import type { Captures } from "../config/regex-linear.ts";
+import { urlValue } from "../front/field-value.ts";
 import { originOf } from "../front/returned.ts";
 
 /** null: it stays as it is. */
@@ -23,10 +24,10 @@ export function compileRedirects(location: LocationConfig, texts: readonly strin
     for (const rule of rules) {
       const changed = rule(url, located);
       if (changed === null) continue;
+      // Made of what a client sent, maybe decoded: a line feed in it must not begin a field.
+      const fit = urlValue(changed);
       // As nginx: what was made a path is named whole again.
-      return changed.startsWith("/") && location.absoluteRedirect
-        ? originOf(located, location) + changed
-        : changed;
+      return fit.startsWith("/") && location.absoluteRedirect ? originOf(located, location) + fit : fit;
     }
     return url;
   };

@@ -48,6 +48,8 @@ const http = (port: number): string => {
     location /named/ { try_files /none @behind; }
     location @behind { proxy_pass http://${to}; }
     location /stay/ { rewrite ^/stay/(.*)$ /moved/$1?x=1 break; proxy_pass http://${to}/ignored/; }
+    location /inject/ { rewrite ^/inject/(.*)$ /moved?y=$1 break; proxy_pass http://${to}; }
+    location /moved-to/ { proxy_redirect http://back.test/ http://seen.test$uri/; proxy_set_header X-Path $uri; proxy_pass http://${to}; }
     location /last/ { rewrite ^/last/(.*)$ /part/$1 last; }
     location /http11/ { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://${to}; }
     location /set/ {
@@ -232,6 +234,21 @@ describe.each(["wire", "native"])("sluice on the %s listener", (door) => {
     expect((await get("/bad")).status).toBe(502);
     const early = await get("/early");
     expect([early.status, early.body.toString()]).toEqual([200, "ok"]);
+  });
+
+  test.each(["/inject/a%0d%0aX-Evil:%201%0d%0a", "/moved-to/%0d%0aX-Evil:%201/a"])(
+    "%s begins no line of its own for the backend",
+    async (path) => {
+      const lines = (await get(path)).body.toString().split("\n");
+      expect(lines.some((line) => line.startsWith("X-Evil"))).toBe(false);
+      expect(lines[1]).toMatch(/^GET \S+ HTTP\/1\.0$/);
+    },
+  );
+
+  test("a redirect made of a path begins no line of its own for the client", async () => {
+    const { fields } = await get("/moved-to/%0d%0aX-Evil:%201/to-http%3A%2F%2Fback.test%2Fa");
+    expect(fields.has("x-evil")).toBe(false);
+    expect(fields.get("location")).toStartWith("http://seen.test/");
   });
 
   test("an answer that breaks off breaks the connection", async () => {
