@@ -75,6 +75,10 @@ export class Answers {
   ask(asked: AskedAnswer): WatchedAnswer | Response {
     const name = channelBytes(this.#host, asked.channel);
     if (asked.method === "DELETE") return this.#callOff(asked.channel, name);
+    // A browser asks so before it asks in earnest, and it may cost money to begin.
+    if (asked.method === "OPTIONS") return new Response(null, NO_CONTENT);
+    if (asked.method === "HEAD")
+      return new Response(null, { status: this.#published(name) > 0 ? 200 : 404, headers: SERVER });
     return this.#begin(asked, name) ?? this.#watch(asked, name);
   }
 

@@ -127,6 +127,15 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
     expect(await runs("unknown")).toBe(0);
   });
 
+  test("HEAD and OPTIONS begin none", async () => {
+    const statuses = [];
+    for (const method of ["HEAD", "OPTIONS"])
+      statuses.push((await server.request("/answer?ch=asked", { method })).status);
+    await client("known-2", "&n=2").follow();
+    statuses.push((await server.request("/answer?ch=known-2", { method: "HEAD" })).status);
+    expect([...statuses, await runs("asked")]).toEqual([404, 204, 200, 0]);
+  });
+
   test("DELETE calls it off for all, whichever worker is asked; the generator's finally runs", async () => {
     const watcher = client("called-off", "&n=1000");
     const watching = watcher.once();
