@@ -35,12 +35,14 @@ interface Row {
 
 export class ConsoleChannels {
   readonly #store: Store;
+  readonly #slot: number;
   #before = new Map<number, number>();
   #beforeMs = 0;
   readonly #decoder = new TextDecoder();
 
-  constructor(store: Store) {
+  constructor(store: Store, slot: number) {
     this.#store = store;
+    this.#slot = slot;
   }
 
   /** null: the store is busy. The whole of a large store is looked at in slices, a turn each. */
@@ -80,7 +82,21 @@ export class ConsoleChannels {
   one(name: Uint8Array) {
     const counts = countsByName(this.#store, name);
     if (counts === null || counts === "busy") return null;
-    return { ...this.#row(counts, undefined, 0), messages: this.#messages(name) };
+    return { ...this.#row(counts, undefined, 0), ...this.#whoIsThere(name), messages: this.#messages(name) };
+  }
+
+  /** Subscribers of each worker that has some, and members where presence counts them. */
+  #whoIsThere(name: Uint8Array) {
+    const store = this.#store;
+    const ref = new ChannelRef();
+    if (store.find(name, ref) < 0) return { workers: [], members: null };
+    const { index, incarnation } = ref;
+    const workers = Array.from({ length: store.workerSlots }, (_, slot) => ({
+      slot,
+      subscribers: store.subscribersOf(index, slot),
+    })).filter(({ subscribers }) => subscribers > 0);
+    const seen = store.members?.occupancy(this.#slot, index, incarnation, false, Date.now()) ?? null;
+    return { workers, members: seen?.count ?? null };
   }
 
   #messages(name: Uint8Array) {

@@ -47,7 +47,7 @@ export class Console {
     const { store, slot } = options.ingest;
     this.#options = options;
     this.#live = new LiveEvents(store);
-    this.#channels = new ConsoleChannels(store);
+    this.#channels = new ConsoleChannels(store, slot);
     this.#sampler = new Sampler(store, slot);
     this.#untell = tellWarnings(store);
   }

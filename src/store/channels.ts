@@ -90,6 +90,10 @@ export function hasLostAfter(arena: Arena, index: number, time: number, tag: num
 
 export const nameOf = (arena: Arena, index: number): Uint8Array => copyName(arena, index);
 
+/** Of one worker. */
+export const subscribersOfSlot = ({ u32, layout }: Arena, index: number, slot: number): number =>
+  u32[channelWord(layout, index) + CH_SUBSCRIBERS + slot]!;
+
 export function subscriberCountOf(arena: Arena, index: number): number {
   const { u32, layout } = arena;
   const first = channelWord(layout, index) + CH_SUBSCRIBERS;

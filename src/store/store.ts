@@ -389,6 +389,11 @@ export class Store {
     return channels.storedCountOf(this.arena, index);
   }
 
+  /** Those of one worker. */
+  subscribersOf(index: number, slot: number): number {
+    return channels.subscribersOfSlot(this.arena, index, slot);
+  }
+
   subscriberCount(index: number): number {
     return channels.subscriberCountOf(this.arena, index);
   }

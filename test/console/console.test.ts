@@ -63,6 +63,7 @@ interface Answered {
   readonly rows: readonly { readonly name: string }[];
   readonly messages: readonly { readonly id: number; readonly text: string; readonly size: number }[];
   readonly stored: number;
+  readonly members: number | null;
 }
 const ask = async (path: string): Promise<Answered> =>
   (await fetch(`${server.url}/console/${path}`)).json() as Promise<Answered>;
@@ -112,7 +113,8 @@ test("one channel shows its last messages, newest first, and takes one", async (
   await server.publish("one", "first");
   const sent = await fetch(`${server.url}/console/publish?id=one`, { method: "POST", body: "second" });
   expect(sent.status).toBe(204);
-  const { messages, stored } = await ask("channel?id=one");
+  const { messages, stored, members } = await ask("channel?id=one");
+  expect(members).toBe(null);
   expect(stored).toBe(2);
   expect(messages.map(({ id, text, size }) => [id, text, size])).toEqual([
     [2, "second", 6],

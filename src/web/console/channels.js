@@ -78,12 +78,16 @@ export function showOne(name) {
       list.replaceChildren();
     }
     if (!answer.ok) return;
-    const { subscribers, stored, published, members, messages } = await answer.json();
+    const { subscribers, stored, published, workers, members, messages } = await answer.json();
     tiles(byId("channel-facts"), [
       ["Subscribers", count(subscribers)],
       ["Stored messages", count(stored)],
       ["Published messages", count(published)],
-      ...(members === undefined ? [] : [/** @type {const} */ (["Present", count(members)])]),
+      ...(members === null ? [] : [/** @type {const} */ (["Present", count(members)])]),
+      ...workers.map((/** @type {{ slot: number, subscribers: number }} */ worker) => [
+        `Subscribers of worker ${worker.slot}`,
+        count(worker.subscribers),
+      ]),
     ]);
     list.replaceChildren(...messages.map(messageItem));
   };

@@ -28,10 +28,12 @@ export function element(name, attributes = {}, children = []) {
  * @param {readonly (readonly [term: string, value: string])[]} pairs
  */
 export function tiles(list, pairs) {
-  if (list.children.length !== pairs.length)
+  const terms = pairs.map(([term]) => term).join();
+  if (list.dataset["terms"] !== terms)
     list.replaceChildren(
       ...pairs.map(([term]) => element("div", {}, [element("dt", {}, [term]), element("dd")])),
     );
+  list.dataset["terms"] = terms;
   for (const [at, [, value]] of pairs.entries()) {
     const shown = list.children[at]?.lastElementChild;
     if (shown && shown.textContent !== value) shown.textContent = value;
