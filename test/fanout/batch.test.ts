@@ -2,6 +2,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { Batch } from "../../src/fanout/batch.ts";
 import type { LocalChannel } from "../../src/fanout/local-channel.ts";
+import type { Message } from "../../src/store/message-view.ts";
 import { RingEntry } from "../../src/store/ring.ts";
 import type { Store } from "../../src/store/store.ts";
 import { bytes, Channel, dataOf, NOW_MS, newStore, removeTempFolders } from "../store/fixture.ts";
@@ -21,20 +22,29 @@ function take(store: Store, local: LocalChannel, from: number): void {
   }
 }
 
-/** Fills batches until there is no more: "1:one 2:two", "gap 3 to 5", "end text" or "end". */
+/** Fills batches until there is no more: "1:one 2:two", "join ann", "gap 3 to 5", "lost 2", "end text" or "end". */
 function drain(store: Store, local: LocalChannel): string[] {
   const batch = new Batch();
   const out: string[] = [];
   for (let fills = 0; local.hasMore() && fills < 20; fills++) {
     batch.fill(store, local);
     if (batch.missed > 0) out.push(`gap ${batch.missed} to ${batch.to}`);
+    if (batch.lostEvents > 0) out.push(`lost ${batch.lostEvents}`);
     if (batch.deletion) out.push(batch.hasText ? `end ${dataOf(batch.messages[0]!)}` : "end");
-    const carried = batch.messages.slice(0, batch.count).map((m) => `${m.id}:${dataOf(m)}`);
+    const carried = batch.messages
+      .slice(0, batch.count)
+      .map((m) => (batch.isPresence ? eventOf(m) : `${m.id}:${dataOf(m)}`));
     if (carried.length > 0) out.push(carried.join(" "));
     local.delivered = Math.max(local.delivered, batch.to);
+    local.deliveredNumber = Math.max(local.deliveredNumber, batch.toNumber);
     local.dismissed = batch.deletion;
   }
   return out;
+}
+
+function eventOf(m: Message): string {
+  const { event, sub } = JSON.parse(dataOf(m));
+  return `${event} ${sub}`;
 }
 
 /** A channel whose first `delivered` messages were there before this worker's first subscription. */
@@ -46,6 +56,19 @@ function setUp(delivered = 0) {
 
 /** Unstored messages expire before stored ones: 6 seconds later they are gone. */
 const expireUnstored = (store: Store): void => store.sweep(NOW_MS + 6000);
+
+/** A channel that tells who comes; `join` is an event of it. */
+function setUpRoom() {
+  const store = newStore({}, { members: { records: 8, textBytes: 64 } });
+  const channel = new Channel(store, "c");
+  const [who, from] = [{ info: bytes(""), isAnonymous: false, isListed: true }, store.head()];
+  const limits = { lingerSec: 0, mostMembers: 1000, mostEvents: 0 };
+  const join = (name: string, nowMs = NOW_MS): void => {
+    const newcomer = { name: bytes(name), ...who, ...limits };
+    store.members?.join(0, channel.index, channel.incarnation, newcomer, nowMs);
+  };
+  return { store, channel, local: localOf(channel), from, join };
+}
 
 test("messages in order, in one batch", () => {
   const { store, channel, local, from } = setUp();
@@ -70,6 +93,33 @@ test("a hole is a batch of its own before what follows it", () => {
   take(store, local, from);
   expireUnstored(store);
   expect(drain(store, local)).toEqual(["1:one", "gap 2 to 3", "4:four"]);
+});
+
+test("presence events are carried apart from the messages between them, in order", () => {
+  const { store, channel, local, from, join } = setUpRoom();
+  for (const name of ["ann", "bob"]) join(name);
+  channel.append("one");
+  join("cat");
+  take(store, local, from);
+  expect(drain(store, local)).toEqual(["join ann join bob", "1:one", "join cat"]);
+});
+
+test("events that are gone are told before the event behind them", () => {
+  const { store, local, from, join } = setUpRoom();
+  for (const name of ["ann", "bob"]) join(name);
+  expireUnstored(store);
+  join("cat", NOW_MS + 6000);
+  take(store, local, from);
+  expect(drain(store, local)).toEqual(["lost 2", "join cat"]);
+});
+
+test("messages that are gone are told before the event behind them", () => {
+  const { store, channel, local, from, join } = setUpRoom();
+  channel.append("one", false);
+  expireUnstored(store);
+  join("ann", NOW_MS + 6000);
+  take(store, local, from);
+  expect(drain(store, local)).toEqual(["gap 1 to 1", "join ann"]);
 });
 
 test("messages lost behind the last one that could be read are told without waiting for another publish", () => {

@@ -53,7 +53,7 @@ export function crash(s: Session): void {
   if (byReopen) for (const model of [before, done]) model.rebuilt();
   // Whatever was cut off: the journal was enough to finish it.
   same(s.store.timesMended, 0, "lists made anew");
-  adopt(s, before, done);
+  adopt(s, before, done, byReopen);
   // A rebuild lists by publish order, as the model has it; an operation that was done knows the places.
   if (!died && !byReopen) adoptPlaces(before, done);
   compareAll(s);
@@ -93,7 +93,7 @@ function crashingWork(s: Session, done: Model): { points: readonly FaultPoint[];
 }
 
 /** Makes the model what the store is, after checking that the store is something between the two models. */
-function adopt(s: Session, before: Model, done: Model): void {
+function adopt(s: Session, before: Model, done: Model, isRebuilt: boolean): void {
   const store = s.store;
   const state = before.state;
   adoptChannels(s, before, done);
@@ -109,7 +109,7 @@ function adopt(s: Session, before: Model, done: Model): void {
   }
   state.messages = state.messages.filter((message) => present.has(message.serial));
   if (fresh !== undefined && store.head() === fresh.serial + 1) adoptFresh(s, before, fresh, present);
-  adoptDemotions(before, done.state.messages, present);
+  adoptDemotions(before, done.state.messages, present, isRebuilt);
   same(store.head(), state.nextSerial, "ring head after a crash");
   state.clockSec = store.arena.u32[HEAD_CLOCK_SEC]!;
   state.clockTag = store.arena.u32[HEAD_CLOCK_TAG]!;
@@ -122,6 +122,7 @@ function adoptDemotions(
   before: Model,
   finished: readonly ModelMessage[],
   present: ReadonlyMap<number, { stored: boolean; expires: number }>,
+  isRebuilt: boolean,
 ): void {
   for (const message of before.state.messages) {
     const real = present.get(message.serial);
@@ -134,7 +135,8 @@ function adoptDemotions(
     );
     message.stored = real.stored;
     message.expires = real.expires;
-    message.age = before.state.nextAge++;
+    // A rebuild has put it among the others by publish order (Model.rebuilt), not behind them.
+    if (!isRebuilt) message.age = before.state.nextAge++;
   }
 }
 

@@ -163,6 +163,17 @@ test("who comes back within the linger has not left, on another worker, too; who
   expect([room.told, room.list()]).toEqual([["join ann", "join bob", "leave bob"], ["ann"]]);
 });
 
+test("who has been gone for longer leaves first, should nobody have looked for some seconds", () => {
+  const room = new Room();
+  room.later(0);
+  room.leave(room.join("ann", 0, { lingerSec: 4 }));
+  room.leave(room.join("bob", 0, { lingerSec: 2 }));
+  room.leave(room.join("cat", 0, { lingerSec: 3 }));
+  // The second after the last linger is over: ann leaves in it.
+  room.later(5);
+  expect(room.told.slice(3)).toEqual(["leave bob", "leave cat", "leave ann"]);
+});
+
 test("a clock that is set back keeps nobody for longer than anybody may linger", () => {
   const room = new Room();
   room.leave(room.join("ann", 0, { lingerSec: 3 }));
