@@ -44,7 +44,7 @@ export async function askEngine(config: ClusterConfig, epoch: number | null): Pr
       known = agreed;
     } catch (error) {
       const said = error instanceof Error ? error.message : String(error);
-      const cause = NOT_REDIS.test(said) ? "it does not answer like Redis" : said;
+      const cause = NOT_REDIS.test(said) ? "it does not answer like Redis" : said.replace(/\.$/, "");
       const sentence = `cluster.engine: ${place} cannot be used: ${cause}.`;
       return { kind: UNFIT.test(cause) || NOT_REDIS.test(said) ? "unfit" : "away", sentence };
     } finally {

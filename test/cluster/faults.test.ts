@@ -50,6 +50,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     name: "FLUSHALL",
+    isLong: true,
     gaps: "some",
     does: async (world) => {
       await world.quiet();
