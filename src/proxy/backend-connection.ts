@@ -4,6 +4,7 @@
  *
  * Idle in a pool it has no user: whatever comes then, or its end, is the end of it.
  */
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import type { Backend } from "./backend.ts";
 
@@ -31,12 +32,13 @@ export class BackendConnection {
   #socket: BackendSocket | null = null;
   #unsent: Buffer | null = null;
   #isPaused = false;
-  readonly #verifies: boolean;
+  /** Whose certificate it has to have; null: nobody's. */
+  readonly #identity: string | null;
 
-  constructor(backend: Backend, user: ConnectionUser, verifies: boolean) {
+  constructor(backend: Backend, user: ConnectionUser, identity: string | null) {
     this.backend = backend;
     this.user = user;
-    this.#verifies = verifies;
+    this.#identity = identity;
   }
 
   get isStalled(): boolean {
@@ -111,17 +113,17 @@ export class BackendConnection {
     if (this.isClosed || this.user === null) {
       this.isClosed = true;
       socket.terminate();
-    } else if (!this.#verifies) this.user.opened(this);
+    } else if (this.#identity === null) this.user.opened(this);
   }
 
   /** TLS: whoever the backend is, it is not who it should be. */
-  shook(isGood: boolean, error: Error | null): void {
-    if (isGood && error === null) {
-      if (this.#verifies) this.user?.opened(this);
-      return;
-    }
-    if (!this.#verifies && isGood) return;
-    this.refused(error ?? new Error("the TLS handshake failed"));
+  shook(socket: BackendSocket, isGood: boolean, error: Error | null): void {
+    const name = this.#identity;
+    if (name === null && isGood) return;
+    // The runtime verifies who has signed it, not whom it is for.
+    const wrong = name !== null && isGood ? (error ?? identityFault(socket, name)) : error;
+    if (isGood && wrong === null) this.user?.opened(this);
+    else this.refused(wrong ?? new Error("the TLS handshake failed"));
   }
 
   refused(error: unknown): void {
@@ -161,10 +163,18 @@ export class BackendConnection {
   }
 }
 
+/** RFC 9110 4.3.4. A certificate that cannot be seen is nobody's. */
+function identityFault(socket: BackendSocket, name: string): Error | null {
+  const certificate = socket.getPeerCertificate() as PeerCertificate | null;
+  if (certificate === null || Object.keys(certificate).length === 0)
+    return new Error("the backend has shown no certificate");
+  return checkServerIdentity(name, certificate) ?? null;
+}
+
 export const HANDLERS: Bun.SocketHandler<BackendConnection> = {
   binaryType: "buffer",
   open: (socket) => socket.data.opened(socket),
-  handshake: (socket, isGood, error) => socket.data.shook(isGood, error),
+  handshake: (socket, isGood, error) => socket.data.shook(socket, isGood, error),
   data: ({ data }, bytes) => data.received(bytes),
   drain: ({ data }) => data.drained(),
   close: ({ data }) => data.lost(),

@@ -12,6 +12,8 @@ import { BackendConnection, type ConnectionUser, HANDLERS } from "./backend-conn
 export interface Pool {
   /** null: plain TCP. */
   readonly tls: Bun.TLSOptions | null;
+  /** The name its certificate has to be for; null: it is not looked at. */
+  readonly identity: string | null;
   readonly most: number;
   readonly idleMs: number;
   readonly mostRequests: number;
@@ -71,7 +73,7 @@ export class Backend {
   connect(user: ConnectionUser): void {
     const { host, port, socketPath } = this.server.address;
     const { tls } = this.#pool;
-    const connection = new BackendConnection(this, user, tls?.rejectUnauthorized === true);
+    const connection = new BackendConnection(this, user, this.#pool.identity);
     const common = { socket: HANDLERS, data: connection, ...(tls === null ? {} : { tls }) };
     const connecting =
       host === null
@@ -110,8 +112,11 @@ export class Backend {
   }
 }
 
-export function tlsOf({ tls }: ProxyConfig, host: string | null): Bun.TLSOptions {
-  const name = tls.name ?? host ?? "localhost";
+export const nameOf = ({ tls }: ProxyConfig, host: string | null): string => tls.name ?? host ?? "localhost";
+
+export function tlsOf(proxy: ProxyConfig, host: string | null): Bun.TLSOptions {
+  const { tls } = proxy;
+  const name = nameOf(proxy, host);
   const trusted = tls.trusted === null ? [...rootCertificates] : readFileSync(tls.trusted, "utf8");
   return {
     rejectUnauthorized: tls.verifies,

@@ -1,7 +1,7 @@
 /** All backends of a worker: those of the upstreams, and the addresses that locations name. Made by plugin.ts. */
 import type { Config, ProxyConfig, UpstreamConfig } from "../config/model.ts";
 import type { ProxyTarget } from "../config/proxy-target.ts";
-import { type Pool, tlsOf } from "./backend.ts";
+import { nameOf, type Pool, tlsOf } from "./backend.ts";
 import { Balancer } from "./balancer.ts";
 
 const KEPT = 32;
@@ -27,7 +27,11 @@ export class Backends {
     const upstream = this.#upstreams.get(authority.toLowerCase());
     const made = new Balancer(
       upstream ?? alone(address),
-      poolOf(upstream, isTls ? tlsOf(proxy, address.host) : null),
+      poolOf(
+        upstream,
+        isTls ? tlsOf(proxy, address.host) : null,
+        isTls && proxy.tls.verifies ? nameOf(proxy, address.host) : null,
+      ),
     );
     const [first] = this.#balancers;
     if (this.#balancers.size >= MOST_ADDRESSES && first !== undefined) {
@@ -52,8 +56,13 @@ const alone = (address: ProxyTarget["address"]): Pick<UpstreamConfig, "servers" 
   balance: "round_robin",
 });
 
-const poolOf = (upstream: UpstreamConfig | undefined, tls: Bun.TLSOptions | null): Pool => ({
+const poolOf = (
+  upstream: UpstreamConfig | undefined,
+  tls: Bun.TLSOptions | null,
+  identity: string | null,
+): Pool => ({
   tls,
+  identity,
   most: upstream?.keepalive ?? KEPT,
   idleMs: upstream?.keepaliveMs ?? KEPT_MS,
   mostRequests: upstream?.keepaliveRequests ?? KEPT_REQUESTS,

@@ -183,7 +183,9 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
 
   closed(): void {
     this.#connection = null;
-    if (this.#state === ASKED) {
+    // In the middle of a handshake.
+    if (this.#state === CONNECTING) this.refused(new Error("it closed the connection"));
+    else if (this.#state === ASKED) {
       const backend = this.#backend;
       // It had been closed before the request came to it. Its server has not failed.
       if (this.#isReused && this.#isRepeatable && !this.#hasBegunBody && backend !== null) {

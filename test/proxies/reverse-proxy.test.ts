@@ -3,7 +3,9 @@
  * backend was asked and what the client was answered is compared, byte for byte but for the order of fields.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { ask, RawConnection, type RawRequest } from "../binary/raw-client.ts";
 import { freePort, type RunningServer, until } from "../binary/running-server.ts";
 import { startNginx as startSluice } from "../nginx/nginx-server.ts";
@@ -17,6 +19,14 @@ let one: RawBackend;
 let two: RawBackend;
 let unix: RawBackend;
 const socketPath = `/tmp/sluice-backend-${process.pid}.sock`;
+
+const PAIR = join(import.meta.dir, "../config/nginx/corpus/ssl/push.example.org");
+const secure = Bun.serve({
+  hostname: "127.0.0.1",
+  port: 0,
+  tls: { cert: readFileSync(`${PAIR}.pem`), key: readFileSync(`${PAIR}.key`) },
+  fetch: async (request) => new Response(`${new URL(request.url).pathname} ${await request.text()}`),
+});
 
 const http = (port: number): string => {
   const to = `127.0.0.1:${one.port}`;
@@ -88,6 +98,10 @@ const http = (port: number): string => {
       proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
       proxy_pass http://${to};
     }
+    location /tls/ { proxy_pass https://127.0.0.1:${secure.port}; }
+    location /tls-named/ { proxy_ssl_server_name on; proxy_ssl_name push.example.org; proxy_ssl_verify on;
+      proxy_ssl_trusted_certificate ${PAIR}.pem; proxy_pass https://127.0.0.1:${secure.port}; }
+    location /tls-other/ { proxy_ssl_verify on; proxy_ssl_name other.example.org; proxy_ssl_trusted_certificate ${PAIR}.pem; proxy_pass https://127.0.0.1:${secure.port}; }
     location /plain-ws/ { proxy_http_version 1.1; proxy_pass http://${to}; }
   }
 `;
@@ -115,6 +129,7 @@ afterAll(async () => {
   await nginx?.stop();
   for (const { server } of doors) await server.stop();
   for (const backend of [one, two, unix]) backend?.stop();
+  secure.stop(true);
 });
 
 /** What does not depend on who answers, or when. */
@@ -199,6 +214,8 @@ const CASES: readonly (readonly [path: string, request?: RawRequest])[] = [
   ["/tries/status-500"],
   ["/tries/status-500", form],
   ["/sock/a"],
+  ["/tls/a", form],
+  ["/tls-other/a"],
   ["/under", { headers: { my_token: "1" } }],
   ["/plain", { headers: { X_Under: "1", "X!": "2" } }],
   ["/var/a%20b?c"],
@@ -249,6 +266,11 @@ describe.each(["wire", "native"])("sluice on the %s listener", (door) => {
     const { fields } = await get("/moved-to/%0d%0aX-Evil:%201/to-http%3A%2F%2Fback.test%2Fa");
     expect(fields.has("x-evil")).toBe(false);
     expect(fields.get("location")).toStartWith("http://seen.test/");
+  });
+
+  test("a backend whose certificate is its own is asked, where it is to be verified", async () => {
+    const { status, body } = await get("/tls-named/a");
+    expect([status, body.toString()]).toEqual([200, "/tls-named/a "]);
   });
 
   test("an answer that breaks off breaks the connection", async () => {
