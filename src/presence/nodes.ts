@@ -177,25 +177,30 @@ function writeNote(said: Said): Uint8Array {
 
 /** null: it is of a version that says other things. */
 function readNote(said: Uint8Array): (Newcomer & { readonly isHere: boolean }) | null {
-  let note: unknown;
-  try {
-    note = JSON.parse(decoder.decode(said));
-  } catch {
-    return null; // not ours
-  }
+  const note = parsed(decoder.decode(said));
   if (typeof note !== "object" || note === null) return null;
   const { here, sub, info, anonymous, listed, linger, members, events } = note as Record<string, unknown>;
   if (typeof here !== "boolean" || typeof sub !== "string") return null;
   return {
     isHere: here,
     name: encoder.encode(sub),
-    info: encoder.encode(typeof info === "string" ? info : ""),
+    // It becomes part of frames as it is.
+    info: encoder.encode(typeof info === "string" && parsed(info) !== undefined ? info : ""),
     isAnonymous: anonymous === true,
     isListed: listed === true,
     lingerSec: whole(linger),
     mostMembers: whole(members),
     mostEvents: whole(events),
   };
+}
+
+/** undefined: it is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // whoever said it is of another version
+  }
 }
 
 const whole = (value: unknown): number =>
