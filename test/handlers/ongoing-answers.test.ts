@@ -199,6 +199,9 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
       stubborn.leave();
       await Promise.all([leaving, stubbornLeaving]);
       await until("the end of it", async () => (await runs("closed left")) === 1);
+      // Whoever asks before its end watches it, and it goes on.
+      for (const name of ["left", "stubborn"])
+        await until("the last word", async () => (await server.statistics(name)).published_messages === 1);
       for (const each of [left, stubborn]) {
         await each.follow();
         expect(each.last).toMatchObject({ type: "error", data: "nobody watched it any more" });
