@@ -3,7 +3,6 @@
  * build.ts.
  */
 import { boundedRegex } from "./bounded-regex.ts";
-import type { ServerEntry } from "./document.ts";
 import type { Issue } from "./fault.ts";
 import { parseMatch } from "./match-syntax.ts";
 import type { NamedValue, ProxyConfig, UpstreamConfig, UpstreamServer } from "./model.ts";
@@ -136,10 +135,6 @@ export function readServer(text: string): UpstreamServer | string {
   }
   return server;
 }
-
-/** Whatever `proxy` names that is no upstream is an address, and one whose host is a bare word may be a slip of the pen: told as it is. */
-export const proxiesOf = (servers: readonly ServerEntry[]): readonly string[] =>
-  servers.flatMap(({ locations }) => locations.flatMap(({ values }) => values.proxy ?? []));
 
 // --- the model ------------------------------------------------------------------------------------------------------------------------
 
