@@ -1,5 +1,13 @@
 /** Comparing a store with its model. Every difference is thrown with a sentence that names it. */
+import { type Arena, blockWord, wide } from "../../src/store/arena.ts";
 import { checkInvariants } from "../../src/store/invariants.ts";
+import {
+  AGE_OLDEST,
+  HEAD_STORED,
+  HEAD_TRANSIENT,
+  MSG_AGE_NEWER,
+  MSG_SERIAL,
+} from "../../src/store/layout.ts";
 import type { Message } from "../../src/store/message-view.ts";
 import { BUSY } from "../../src/store/outcome.ts";
 import { readOn } from "../store/fixture.ts";
@@ -23,11 +31,24 @@ export function compareAll(s: Session): void {
   same(totals.stored, state.messages.filter((message) => message.stored).length, "stored messages");
   same(totals.published, state.published, "published messages");
   same(totals.evicted, state.evicted, "evicted messages");
+  same(byAge(s.store.arena, HEAD_STORED), s.model.byAge(true), "stored messages by age");
+  same(byAge(s.store.arena, HEAD_TRANSIENT), s.model.byAge(false), "unstored messages by age");
   same(totals.blocksUsed, totals.blocksTotal - s.model.freeBlocks(), "blocks used");
   const order: number[] = [];
   s.store.eachChannel((index) => order.push(index));
   same(order.join(), state.live.map((channel) => channel.index).join(), "creation order");
   for (const channel of state.live) compareChannel(s, channel);
+}
+
+/** The serials of an age list: which message goes next, so what a difference here does is seen only much later. */
+function byAge({ u32, layout }: Arena, list: number): string {
+  const serials: number[] = [];
+  for (let block = u32[list + AGE_OLDEST]!; block !== 0; ) {
+    const at = blockWord(layout, block);
+    serials.push(wide(u32, at + MSG_SERIAL));
+    block = u32[at + MSG_AGE_NEWER]!;
+  }
+  return serials.join();
 }
 
 function compareChannel(s: Session, channel: ModelChannel): void {

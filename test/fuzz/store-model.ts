@@ -300,6 +300,13 @@ export class Model {
     return this.state.messages.filter((message) => message.channel === channel);
   }
 
+  /** The serials of the stored or unstored messages, as they stand in their list. */
+  byAge(stored: boolean): string {
+    const list = this.state.messages.filter((message) => message.stored === stored);
+    list.sort((a, b) => a.age - b.age);
+    return list.map(({ serial }) => serial).join();
+  }
+
   #makeRoom(blocks: number, nowSec: number): boolean {
     if (this.freeBlocks() >= blocks) return true;
     if (blocks > this.layout.blocks - this.#nameBlocks()) return false;

@@ -52,10 +52,25 @@ test("a message that was demoted before a rebuild stands in publish order behind
   );
 });
 
+test("who dies dropping an expired message, having demoted another for a newer one, leaves the demoted one first", () => {
+  runSteps(
+    [openChannel, 1],
+    [changeSlots, 0, 1],
+    [unstored, 1, 10, 0],
+    ...Array.from({ length: 4 }, (): Step => [stored, 1, 10, 0]),
+    // Three are stored from here on; the first unstored one expires.
+    [changePolicy, 32, 0, 0, 0, 0],
+    [passTime, 189],
+    [crash, 0, 2, 0, 1, 10, 0, 0, 0, 0],
+  );
+});
+
 const stored = (s: Session): void => append(s, s.pick(), true);
 const unstored = (s: Session): void => append(s, s.pick(), false);
 
-function runSteps(...steps: readonly [(s: Session) => void, ...number[]][]): void {
+type Step = readonly [(s: Session) => void, ...number[]];
+
+function runSteps(...steps: readonly Step[]): void {
   const operands = Uint8Array.from(steps.flatMap(([, ...operands]) => operands));
   const session = new Session(fuzzShape(0), operands);
   for (const [step] of steps) {
