@@ -4,6 +4,7 @@
  * see the page may not see this.
  */
 import { isatty } from "node:tty";
+import type { Sample } from "../console/sampler.ts";
 import { parseJson } from "./client/channel-info.ts";
 import { parseBaseUrl, shownUrl } from "./client/endpoint.ts";
 import { explainOf, request, requestFailure } from "./client/http.ts";
@@ -19,27 +20,6 @@ export interface TopOptions {
   readonly once?: boolean;
   readonly json?: boolean;
   readonly timeout: number;
-}
-
-/** What the console's samples have that is shown here (console/sampler.ts). */
-interface Sample {
-  readonly at: number;
-  readonly published: number;
-  readonly delivered: number;
-  readonly bytes: number;
-  readonly refused: number;
-  readonly gaps: number;
-  readonly slow: number;
-  readonly connections: number;
-  readonly streams: number;
-  readonly polls: number;
-  readonly sockets: number;
-  readonly latency: number;
-  readonly lag: number;
-  readonly channels: number;
-  readonly stored: number;
-  readonly store: number;
-  readonly workers: readonly { slot: number; pid: number; subscribers: number; lag: number }[];
 }
 
 interface Channel {

@@ -7,29 +7,29 @@
  * by what is stored at the end.
  */
 import type { History, Publish, ReaderEvent, ReaderLine } from "./history.ts";
+import { type Place, Places } from "./places.ts";
+import { honest, kept, publisherOrder } from "./publishing.ts";
+import { list, type Violation, violation } from "./story.ts";
 
-export type Claim =
-  | "order"
-  | "once"
-  | "gapless"
-  | "counted"
-  | "resumable"
-  | "kept"
-  | "honest"
-  | "bounded"
-  | "workers";
-
-export interface Violation {
-  readonly promise: Claim;
-  readonly sentence: string;
-  /** The shortest part of the history that shows it, a line an event. */
-  readonly story: readonly string[];
-}
+export type { Claim, Violation } from "./story.ts";
 
 export interface Verdict {
   readonly violations: readonly Violation[];
   readonly counts: Counts;
 }
+
+/** Of nothing yet. */
+export const noCounts = (): Counts => ({
+  accepted: 0,
+  refused: 0,
+  unknown: 0,
+  deliveries: 0,
+  opens: 0,
+  resumes: 0,
+  moves: 0,
+  gaps: 0,
+  missed: 0,
+});
 
 export interface Counts {
   accepted: number;
@@ -45,12 +45,6 @@ export interface Counts {
   missed: number;
 }
 
-/** Where a message stands: the life of the store it was numbered in, and its number. */
-interface Place {
-  readonly life: number;
-  readonly id: number;
-}
-
 export function check(history: History): Verdict {
   const places = new Places(history);
   const violations = [
@@ -61,122 +55,6 @@ export function check(history: History): Verdict {
     ...honest(history),
   ];
   return { violations, counts: count(history) };
-}
-
-/** Every message's place, from whoever knows it; and the contradictions between those who say. */
-class Places {
-  readonly violations: Violation[] = [];
-  readonly #byKey = new Map<string, Place>();
-  /** channel, life → number → key. */
-  readonly #byPlace = new Map<string, Map<number, string>>();
-  readonly #order = new Map<string, readonly (readonly [number, string])[]>();
-  readonly #publishes = new Map<string, Publish>();
-  readonly #cuts: readonly number[];
-  readonly #isDense: boolean;
-
-  constructor({ publishes, lines, stored, cuts, isDense }: History) {
-    this.#cuts = cuts;
-    this.#isDense = isDense;
-    for (const publish of publishes) this.#publishes.set(publish.key, publish);
-    for (const { name, events } of lines) {
-      // Bytes may be read long after the server that sent them is gone: what counts is when the connection was made.
-      let life = 0;
-      for (const event of events) {
-        if (event.kind === "open") life = this.life(event.at);
-        if (event.kind === "message" && event.id !== null)
-          this.#learn(name, event.channel, event.key, life, event.id);
-      }
-    }
-    for (const [channel, messages] of stored)
-      for (const { key, id } of messages)
-        if (id !== null) this.#learn("what is stored at the end", channel, key, cuts.length, id);
-  }
-
-  life(at: number): number {
-    return this.#cuts.filter((cut) => cut <= at).length;
-  }
-
-  /** Whether numbers have no holes: what a cut took from the middle of a channel is a hole of which all were told. */
-  isDense(life: number): boolean {
-    return this.#isDense && life === 0;
-  }
-
-  /** Null: nobody was told its number in that life. */
-  of(key: string, life: number): Place | null {
-    return this.#byKey.get(`${life} ${key}`) ?? null;
-  }
-
-  /** Its place in the last life it has one in. */
-  lastOf(key: string): Place | null {
-    for (let life = this.#cuts.length; life >= 0; life--) {
-      const place = this.of(key, life);
-      if (place !== null) return place;
-    }
-    return null;
-  }
-
-  published(key: string): Publish | null {
-    return this.#publishes.get(key) ?? null;
-  }
-
-  /** The greatest number of a channel in a life; 0: none. */
-  last(channel: string, life: number): number {
-    return this.#sorted(`${channel} ${life}`).at(-1)?.[0] ?? 0;
-  }
-
-  /** Keys whose numbers lie between these two, both excluded, in order. */
-  between(channel: string, life: number, low: number, high: number): readonly string[] {
-    const sorted = this.#sorted(`${channel} ${life}`);
-    const keys: string[] = [];
-    for (let at = firstAbove(sorted, low); at < sorted.length; at++) {
-      const [id, key] = sorted[at] ?? [high, ""];
-      if (id >= high) break;
-      keys.push(key);
-    }
-    return keys;
-  }
-
-  /** Asked only when everything is learnt. */
-  #sorted(name: string): readonly (readonly [number, string])[] {
-    const known = this.#order.get(name);
-    if (known !== undefined) return known;
-    const sorted = [...(this.#byPlace.get(name) ?? [])].toSorted(([one], [other]) => one - other);
-    this.#order.set(name, sorted);
-    return sorted;
-  }
-
-  #learn(who: string, channel: string, key: string, life: number, id: number): void {
-    const name = `${channel} ${life}`;
-    const numbers = this.#byPlace.get(name) ?? new Map<number, string>();
-    this.#byPlace.set(name, numbers);
-    const other = numbers.get(id);
-    if (other !== undefined && other !== key)
-      this.violations.push({
-        promise: "order",
-        sentence: `${channel} has two messages with number ${id}: ${other} and ${key}`,
-        story: [`${who}: ${channel} ${id} ${key}`, `another reader: ${channel} ${id} ${other}`],
-      });
-    const place = this.of(key, life);
-    if (place !== null && place.id !== id)
-      this.violations.push({
-        promise: "once",
-        sentence: `${key} is in ${channel} twice: as ${place.id} and as ${id}`,
-        story: [`${who}: ${channel} ${id} ${key}`],
-      });
-    numbers.set(id, key);
-    this.#byKey.set(`${life} ${key}`, { life, id });
-  }
-}
-
-/** Index of the first entry whose number is above this one. */
-function firstAbove(sorted: readonly (readonly [number, string])[], id: number): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle]?.[0] ?? 0) > id) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 /** One channel of one reader, as it goes along its events. */
@@ -348,93 +226,8 @@ function atTheEnd(course: Course, { cuts }: History, places: Places): readonly V
   return [violation("gapless", sentence, line, start, line.events.length - 1, missing, places)];
 }
 
-/** Messages of one publisher, each sent after the answer to the one before, stand in that order. */
-function publisherOrder({ publishes }: History, places: Places): readonly Violation[] {
-  const lasts = new Map<string, { publish: Publish; place: Place }>();
-  const found: Violation[] = [];
-  for (const publish of publishes.toSorted((one, other) => one.sentAt - other.sentAt)) {
-    const place = places.lastOf(publish.key);
-    if (place === null || publish.outcome !== "accepted") continue;
-    const name = `${publish.publisher} ${publish.channel} ${place.life}`;
-    const before = lasts.get(name);
-    if (before !== undefined && before.place.id > place.id && before.publish.answeredAt <= publish.sentAt)
-      found.push({
-        promise: "order",
-        sentence: `${publish.key} was sent after the answer to ${before.publish.key}, and stands before it`,
-        story: [told(before.publish, before.place), told(publish, place)],
-      });
-    lasts.set(name, { publish, place });
-  }
-  return found;
-}
-
-/** What was accepted is somewhere: a reader saw it, or it is stored, or the store had no room for all. */
-function kept({ publishes, stored, cuts, keepsAll }: History, places: Places): readonly Violation[] {
-  const last = cuts.at(-1) ?? Number.NEGATIVE_INFINITY;
-  const there = new Map(
-    [...stored].map(([channel, messages]) => [channel, new Set(messages.map(({ key }) => key))]),
-  );
-  const found: Violation[] = [];
-  for (const publish of publishes) {
-    const { channel, key, outcome, sentAt } = publish;
-    const keys = there.get(channel);
-    if (keys === undefined || sentAt < last) continue;
-    if (outcome === "refused" && keys.has(key))
-      found.push({
-        promise: "honest",
-        sentence: `${key} was refused, and is stored`,
-        story: [told(publish, places.lastOf(key))],
-      });
-    if (outcome !== "accepted" || keys.has(key) || !keepsAll) continue;
-    found.push({
-      promise: "kept",
-      sentence: `${key} was accepted, and is not stored at the end though there was room`,
-      story: [told(publish, places.lastOf(key))],
-    });
-  }
-  return found;
-}
-
-/** What publishers are answered: counts that grow, and statuses that are documented. */
-function honest({ publishes, cuts }: History): readonly Violation[] {
-  const counts = new Map<string, { publish: Publish; count: number }>();
-  const found: Violation[] = [];
-  for (const publish of publishes.toSorted((one, other) => one.answeredAt - other.answeredAt)) {
-    if (publish.outcome !== "accepted") continue;
-    const life = cuts.filter((cut) => cut <= publish.answeredAt).length;
-    if (publish.count === null || publish.count < 1) {
-      found.push({
-        promise: "honest",
-        sentence: `${publish.key} was answered ${publish.status} without a count of messages`,
-        story: [told(publish, null)],
-      });
-      continue;
-    }
-    const name = `${publish.publisher} ${publish.channel} ${life}`;
-    const before = counts.get(name);
-    if (before !== undefined && before.count >= publish.count && before.publish.answeredAt <= publish.sentAt)
-      found.push({
-        promise: "honest",
-        sentence: `${publish.channel} had ${before.count} messages, and ${publish.count} after one more`,
-        story: [told(before.publish, null), told(publish, null)],
-      });
-    counts.set(name, { publish, count: publish.count });
-  }
-  return found;
-}
-
 function count({ publishes, lines }: History): Counts {
-  const counts: Counts = {
-    accepted: 0,
-    refused: 0,
-    unknown: 0,
-    deliveries: 0,
-    opens: 0,
-    resumes: 0,
-    moves: 0,
-    gaps: 0,
-    missed: 0,
-  };
+  const counts = noCounts();
   for (const { outcome } of publishes) counts[outcome]++;
   for (const { events } of lines) {
     let lane = "";
@@ -453,52 +246,3 @@ function count({ publishes, lines }: History): Counts {
   }
   return counts;
 }
-
-/** How many events of a line a story has at most: its ends are what matters. */
-const STORY = 12;
-
-function violation(
-  promise: Claim,
-  sentence: string,
-  line: ReaderLine,
-  from: number,
-  to: number,
-  missing: readonly string[] = [],
-  places: Places | null = null,
-): Violation {
-  const events = line.events.slice(Math.max(0, from), to + 1).map(eventText);
-  const short =
-    events.length <= STORY
-      ? events
-      : [...events.slice(0, STORY / 2), `… ${events.length - STORY} more …`, ...events.slice(-STORY / 2)];
-  const publishes = missing.slice(0, 3).flatMap((key) => {
-    const publish = places?.published(key);
-    return publish ? [told(publish, places?.lastOf(key) ?? null)] : [];
-  });
-  return { promise, sentence, story: [...publishes, ...short] };
-}
-
-const ms = (at: number): string => `${at.toFixed(1)} ms`;
-
-const told = ({ key, channel, sentAt, answeredAt, outcome, status }: Publish, place: Place | null): string =>
-  `publish ${key} to ${channel}${place === null ? "" : ` (${place.id})`}: sent at ${ms(sentAt)}, ${outcome} (${status}) at ${ms(answeredAt)}`;
-
-function eventText(event: ReaderEvent): string {
-  switch (event.kind) {
-    case "open":
-      return `${ms(event.at)} open ${event.lane}${event.resumes ? ", with its position" : ""}`;
-    case "message":
-      return `${ms(event.at)} ${event.channel} ${event.key}${event.id === null ? "" : ` (${event.id})`}`;
-    case "gap":
-      return `${ms(event.at)} told of a gap in ${event.channel}: ${event.missed ?? "unknown"}`;
-    case "close":
-      return `${ms(event.at)} closed: ${event.why}`;
-  }
-}
-
-const list = (keys: readonly string[]): string =>
-  keys.length === 0
-    ? "messages that nobody else saw"
-    : keys.length > 3
-      ? `${keys.slice(0, 3).join(", ")} and ${keys.length - 3} more`
-      : keys.join(", ");

@@ -2,7 +2,7 @@
  * A whole verification: phase after phase, each a fault on its load, until the time is up; and what came of it. Called by
  * cli/verify.ts.
  */
-import type { Claim, Counts, Violation } from "./checker.ts";
+import { type Claim, type Counts, noCounts, type Violation } from "./checker.ts";
 import type { Load } from "./crew.ts";
 import { FAULTS, type Fault } from "./faults.ts";
 import { OwnServer } from "./own-server.ts";
@@ -174,17 +174,7 @@ const emptyRow = ({ name, what }: Fault): FaultRow => ({
   phases: 0,
   strikes: 0,
   seconds: 0,
-  counts: {
-    accepted: 0,
-    refused: 0,
-    unknown: 0,
-    deliveries: 0,
-    opens: 0,
-    resumes: 0,
-    moves: 0,
-    gaps: 0,
-    missed: 0,
-  },
+  counts: noCounts(),
   violations: 0,
   byClaim: new Map(),
   publishersWaited: 0,

@@ -1,0 +1,79 @@
+/** What publishers were told, held against what is there. Part of checker.ts. */
+import type { History, Publish } from "./history.ts";
+import type { Place, Places } from "./places.ts";
+import { told, type Violation } from "./story.ts";
+
+/** Messages of one publisher, each sent after the answer to the one before, stand in that order. */
+export function publisherOrder({ publishes }: History, places: Places): readonly Violation[] {
+  const lasts = new Map<string, { publish: Publish; place: Place }>();
+  const found: Violation[] = [];
+  for (const publish of publishes.toSorted((one, other) => one.sentAt - other.sentAt)) {
+    const place = places.lastOf(publish.key);
+    if (place === null || publish.outcome !== "accepted") continue;
+    const name = `${publish.publisher} ${publish.channel} ${place.life}`;
+    const before = lasts.get(name);
+    if (before !== undefined && before.place.id > place.id && before.publish.answeredAt <= publish.sentAt)
+      found.push({
+        promise: "order",
+        sentence: `${publish.key} was sent after the answer to ${before.publish.key}, and stands before it`,
+        story: [told(before.publish, before.place), told(publish, place)],
+      });
+    lasts.set(name, { publish, place });
+  }
+  return found;
+}
+
+/** What was accepted is somewhere: a reader saw it, or it is stored, or the store had no room for all. */
+export function kept({ publishes, stored, cuts, keepsAll }: History, places: Places): readonly Violation[] {
+  const last = cuts.at(-1) ?? Number.NEGATIVE_INFINITY;
+  const there = new Map(
+    [...stored].map(([channel, messages]) => [channel, new Set(messages.map(({ key }) => key))]),
+  );
+  const found: Violation[] = [];
+  for (const publish of publishes) {
+    const { channel, key, outcome, sentAt } = publish;
+    const keys = there.get(channel);
+    if (keys === undefined || sentAt < last) continue;
+    if (outcome === "refused" && keys.has(key))
+      found.push({
+        promise: "honest",
+        sentence: `${key} was refused, and is stored`,
+        story: [told(publish, places.lastOf(key))],
+      });
+    if (outcome !== "accepted" || keys.has(key) || !keepsAll) continue;
+    found.push({
+      promise: "kept",
+      sentence: `${key} was accepted, and is not stored at the end though there was room`,
+      story: [told(publish, places.lastOf(key))],
+    });
+  }
+  return found;
+}
+
+/** What publishers are answered: counts that grow, and statuses that are documented. */
+export function honest({ publishes, cuts }: History): readonly Violation[] {
+  const counts = new Map<string, { publish: Publish; count: number }>();
+  const found: Violation[] = [];
+  for (const publish of publishes.toSorted((one, other) => one.answeredAt - other.answeredAt)) {
+    if (publish.outcome !== "accepted") continue;
+    const life = cuts.filter((cut) => cut <= publish.answeredAt).length;
+    if (publish.count === null || publish.count < 1) {
+      found.push({
+        promise: "honest",
+        sentence: `${publish.key} was answered ${publish.status} without a count of messages`,
+        story: [told(publish, null)],
+      });
+      continue;
+    }
+    const name = `${publish.publisher} ${publish.channel} ${life}`;
+    const before = counts.get(name);
+    if (before !== undefined && before.count >= publish.count && before.publish.answeredAt <= publish.sentAt)
+      found.push({
+        promise: "honest",
+        sentence: `${publish.channel} had ${before.count} messages, and ${publish.count} after one more`,
+        story: [told(before.publish, null), told(publish, null)],
+      });
+    counts.set(name, { publish, count: publish.count });
+  }
+  return found;
+}
