@@ -6,7 +6,7 @@
  * A message's number in its channel says where it stands. Readers that are not told numbers are placed by those who are, or
  * by what is stored at the end.
  */
-import type { History, Publish, ReaderEvent, ReaderLine } from "./history.ts";
+import type { History, ReaderEvent, ReaderLine } from "./history.ts";
 import { type Place, Places } from "./places.ts";
 import { honest, kept, publisherOrder } from "./publishing.ts";
 import { list, type Violation, violation } from "./story.ts";
