@@ -20,6 +20,7 @@ import {
   putEntry,
   removeEntry,
 } from "./shared-entries.ts";
+import { keysOf } from "./shared-keys.ts";
 import {
   blocksForEntry,
   DICT_SEED,
@@ -27,12 +28,11 @@ import {
   ENTRY_EXPIRES,
   ENTRY_KEY_BYTES,
   ENTRY_KIND,
-  ENTRY_NEXT,
   ENTRY_NUMBER,
   ENTRY_VALUE_BYTES,
   NUMBER,
 } from "./shared-layout.ts";
-import { draftKey, draftValue, expiryOf, keptValue, type SharedValue, textOfKey } from "./shared-value.ts";
+import { draftKey, draftValue, expiryOf, keptValue, type SharedValue } from "./shared-value.ts";
 
 /** What is thrown at the caller for what he did, or because the lock could not be had. */
 export type Complain = (fault: Error | "busy") => Error;
@@ -156,12 +156,7 @@ export class SharedDictionary {
   /** Some keys, in no order; one that is there all the time is among them, and once, unless there are more than `limit`. */
   keys(limit = MOST_KEYS): string[] {
     if (!Number.isInteger(limit) || limit < 1) throw this.#complain(new RangeError("a limit is 1 or more"));
-    const found: string[] = [];
-    const nowMs = Date.now();
-    for (let place = 0; place <= this.#arena.layout.hashMask && found.length < limit; place++) {
-      if (this.#arena.u32[this.#arena.layout.hashWord + place] !== 0) this.#keysAt(place, nowMs, found);
-    }
-    return found.slice(0, limit);
+    return keysOf(this.#arena, limit, (work) => this.#locked(work));
   }
 
   // --- under the lock -----------------------------------------------------------------------------------------------------------------
@@ -298,35 +293,6 @@ export class SharedDictionary {
     return bytes;
   }
 
-  #keysAt(place: number, nowMs: number, found: string[]): void {
-    const { u32 } = this.#arena;
-    const before = found.length;
-    for (let attempt = 0; attempt < READS; attempt++) {
-      const version = Atomics.load(u32, DICT_VERSION);
-      if ((version & 1) === 1) continue;
-      this.#keysOnce(place, nowMs, found);
-      readFence();
-      if (Atomics.load(u32, DICT_VERSION) === version) return;
-      found.length = before;
-    }
-    this.#locked(() => this.#keysOnce(place, nowMs, found));
-  }
-
-  #keysOnce(place: number, nowMs: number, found: string[]): void {
-    const { u32, layout } = this.#arena;
-    let entry = u32[layout.hashWord + place]!;
-    for (let steps = 0; entry !== 0 && entry <= layout.blocks && steps < MOST_ON_A_PLACE; steps++) {
-      const at = entryWord(layout, entry);
-      const bytes = u32[at + ENTRY_KEY_BYTES]!;
-      if (bytes <= layout.maxEntryBytes && !isOver(this.#arena, entry, nowMs)) {
-        const key = new Uint8Array(bytes);
-        copyStream(this.#arena, entry, 0, key);
-        found.push(textOfKey(key));
-      }
-      entry = u32[at + ENTRY_NEXT]!;
-    }
-  }
-
   // --- what was given -------------------------------------------------------------------------------------------------------------------
 
   #key(key: string): void {
@@ -353,6 +319,3 @@ export class SharedDictionary {
     }
   }
 }
-
-/** Of what cannot be read consistently no more than this is looked at. */
-const MOST_ON_A_PLACE = 10_000;
