@@ -48,6 +48,8 @@ function reason(doorReason: DoorReason, file: string): string {
       return isNginx(file, readFileSync(file, "utf8")) ? "an nginx.conf" : "listener at the top of the file";
     case "http2":
       return "ssl with http2";
+    case "h2c":
+      return "h2c";
     case "certificates":
       return "several certificates";
     case "compression":

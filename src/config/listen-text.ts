@@ -7,7 +7,7 @@ import type { Keepalive, SocketFile, SocketTuning } from "./model.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
 const UNIX_PREFIX = "unix:";
-const FLAGS: readonly string[] = ["ssl", "http2", "default_server", "deferred", "ipv6only"];
+const FLAGS: readonly string[] = ["ssl", "http2", "h2c", "default_server", "deferred", "ipv6only"];
 /** The kernel clamps what is larger (net.core.somaxconn). */
 const MAX_QUEUE = 1_048_576;
 /** More than a system allows (net.core.wmem_max), and a 32-bit number. */

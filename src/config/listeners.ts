@@ -40,7 +40,7 @@ export function buildListeners(servers: readonly ServerEntry[], main: MainValues
       // They are read before anybody knows which server is meant.
       if (listener.headerNames === "plain" || values.header_names === "any")
         listener.headerNames = values.header_names;
-      if (flags.has("http2")) listener.http2 = true;
+      if (flags.has("http2") || flags.has("h2c")) listener.http2 = true;
       if (flags.has("ipv6only")) listener.ipv6Only = true;
       listener.tuning = { ...listener.tuning, ...tuning };
       listener.file = { ...listener.file, ...file };
@@ -52,6 +52,7 @@ export function buildListeners(servers: readonly ServerEntry[], main: MainValues
             names,
             certificate,
             key,
+            pem: null,
             protocols: values.tls_protocols,
             ciphers: values.tls_ciphers,
             prefersOwnCiphers: values.tls_prefer_server_ciphers,
@@ -80,6 +81,8 @@ export interface AskedDoor {
   readonly door: Door | null;
   readonly ssl: boolean;
   readonly http2: boolean;
+  /** HTTP/2 without TLS, from clients that know (RFC 9113 3.3). */
+  readonly h2c: boolean;
   /** Files of its certificates, each once. */
   readonly certificates: readonly string[];
   /** One of their locations compresses messages of WebSockets. */
@@ -97,6 +100,7 @@ export function askedDoors(servers: readonly ServerEntry[]): ReadonlyMap<string,
         door: before?.door ?? values.listener ?? null,
         ssl: before?.ssl === true || flags.has("ssl"),
         http2: before?.http2 === true || flags.has("http2"),
+        h2c: before?.h2c === true || flags.has("h2c"),
         compresses: before?.compresses === true || compress(locations),
         certificates: withOne(before?.certificates ?? [], flags.has("ssl") ? values.tls_certificate : null),
       });
@@ -129,6 +133,7 @@ export function doorOf(
   const compresses = asked?.compresses === true;
   if (door === "native" && !compresses) return { door, doorReason: "default" };
   if (asked?.ssl === true && asked.http2) return { door: "native", doorReason: "http2" };
+  if (asked?.h2c === true) return { door: "native", doorReason: "h2c" };
   if (asked !== undefined && asked.certificates.length > 1)
     return { door: "native", doorReason: "certificates" };
   return { door: "wire", doorReason: door === "wire" ? "file" : "compression" };

@@ -422,6 +422,8 @@ export interface TlsConfig {
   /** Paths of PEM files. */
   readonly certificate: string;
   readonly key: string;
+  /** What is in them, when main has read them (supervisor/certificates.ts). */
+  readonly pem: { readonly certificate: string; readonly key: string } | null;
   /** TLSv1.2 and TLSv1.3, or one of them. */
   readonly protocols: readonly string[];
   /** A list as OpenSSL has it, for TLSv1.2; null: the runtime's. */
@@ -461,7 +463,7 @@ export interface SocketFile {
 /** Who answers on an address: Bun's own server, or HTTP/1.1 of our own, which is exact where that one is not (docs/doors.md). */
 export type Door = "native" | "wire";
 /** Why: one of its servers asks for it, the file as a whole does, only native speaks HTTP/2, or nobody said anything. */
-export type DoorReason = "server" | "file" | "http2" | "certificates" | "compression" | "default";
+export type DoorReason = "server" | "file" | "http2" | "h2c" | "certificates" | "compression" | "default";
 
 /** Names of fields that are looked at: letters, digits and dashes; underscores as well; or any token. */
 export type HeaderNames = "plain" | "underscores" | "any";

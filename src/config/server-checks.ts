@@ -45,6 +45,8 @@ export function serverIssues(servers: readonly ServerEntry[], named: number): re
       };
       if (flags.has("ssl") && (certificate === null || key === null))
         issue("no tls_certificate and tls_certificate_key for an address with ssl.");
+      if (flags.has("h2c") && doors.get(address)?.ssl === true)
+        issue("h2c is HTTP/2 without TLS; the word beside ssl is http2.");
       if (!flags.has("default_server")) return;
       const other = defaults.get(address);
       if (other !== undefined) issue(`a duplicate default server for ${address}, the first is ${other}.`);
@@ -65,7 +67,7 @@ function doorFault(
     const asked = doors.get(address);
     if (listener !== undefined && asked !== undefined && asked.door !== listener)
       return `another server of ${address} asks for "${asked.door}".`;
-    if (listener === "wire" && asked?.ssl === true && asked.http2)
+    if (listener === "wire" && asked !== undefined && ((asked.ssl && asked.http2) || asked.h2c))
       return `${address} is to speak HTTP/2, which only the native listener does.`;
     if (listener === "wire" && asked !== undefined && asked.certificates.length > 1)
       return `${address} has several certificates, of which only the native listener shows each name its own.`;

@@ -12,7 +12,7 @@ import { type PathRoutes, pathRoutes } from "./path-routes.ts";
 import { setRights } from "./socket-file.ts";
 import { type NativePeer, type SocketBounds, socketHandlers } from "./socket-handlers.ts";
 import { SocketWatch } from "./socket-watch.ts";
-import { tlsTuning } from "./tls-options.ts";
+import { certificatePair, tlsTuning } from "./tls-options.ts";
 
 export interface Listener {
   /** As a URL or unix:path; with the port the kernel chose. */
@@ -179,8 +179,8 @@ export function hostAndPort(address: string): { readonly hostname: string; reado
 /** Bun takes one certificate a name; the first is also the one for clients that send none. */
 export function tlsOptions({ tls }: ListenerConfig): Bun.TLSOptions[] {
   return tls.flatMap((server) => {
-    const { names, certificate, key } = server;
-    const pair = { cert: Bun.file(certificate), key: Bun.file(key), ...tlsTuning(server) };
+    const { names } = server;
+    const pair = { ...certificatePair(server), ...tlsTuning(server) };
     const named = names.filter((name) => name !== "" && !name.startsWith("~"));
     return named.length === 0 ? [pair] : named.map((serverName) => ({ ...pair, serverName }));
   });

@@ -5,7 +5,6 @@
  * The roles that carry messages are asked at once; everything else goes through the application as a real Request. Not chosen: node:http,
  * which has no topics for WebSockets and costs ten times as much a publish.
  */
-import { readFileSync } from "node:fs";
 import { headerOnly, refuse } from "../answer.ts";
 import type { AddressSource } from "../config/door.ts";
 import type { ListenerConfig } from "../config/model.ts";
@@ -18,7 +17,7 @@ import { DEFAULT_BOUNDS } from "./http1/request-head.ts";
 import { hostAndPort, type Listener, type ListenOptions } from "./listener.ts";
 import { setRights } from "./socket-file.ts";
 import type { NativePeer } from "./socket-handlers.ts";
-import { tlsTuning } from "./tls-options.ts";
+import { certificatePair, tlsTuning } from "./tls-options.ts";
 import { Connection } from "./wire/connection.ts";
 import { DueList } from "./wire/due-list.ts";
 import type { Inlet } from "./wire/outlet.ts";
@@ -165,8 +164,7 @@ function listenOn({ address, tls, ipv6Only }: ListenerConfig, socket: Bun.Socket
       ? {}
       : {
           tls: {
-            cert: readFileSync(certificate.certificate),
-            key: readFileSync(certificate.key),
+            ...certificatePair(certificate),
             ...tlsTuning(certificate),
           },
         };

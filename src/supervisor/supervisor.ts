@@ -11,6 +11,7 @@ import { causeOf, configureLog, log } from "../log.ts";
 import { type OpenReport, openStore, type Store } from "../store/store.ts";
 import { removePublicSockets, usefulWorkers } from "./addresses.ts";
 import { BoundPorts } from "./bound-ports.ts";
+import { CERTIFICATE_LOOK_MS, CertificateWatch, withCertificates } from "./certificates.ts";
 import { drainOf } from "./drain-settings.ts";
 import { Generation, type StartOutcome } from "./generation.ts";
 import { Handover } from "./handover.ts";
@@ -26,7 +27,7 @@ import { StoreFlusher } from "./store-flusher.ts";
 import { StoreMender } from "./store-mender.ts";
 import { StorePlace } from "./store-place.ts";
 import { roomForMembers, storePolicy, storeShape } from "./store-settings.ts";
-import type { SupervisionEnd, SupervisorOptions } from "./supervision.ts";
+import type { ConfigOutcome, SupervisionEnd, SupervisorOptions } from "./supervision.ts";
 import { type KnownUser, userToBecome } from "./user.ts";
 
 type Faults = readonly string[];
@@ -58,6 +59,7 @@ class Supervisor {
   readonly #lostSlots = new LostSlots();
   readonly #lockWatch = new LockWatch((pid, why) => this.#endProcess(pid, why));
   readonly #shared = new SharedDictionaries((pid, why) => this.#endProcess(pid, why));
+  readonly #certificates = new CertificateWatch();
   #mender: StoreMender | null = null;
   /** No start and no reload goes on from here. */
   #stopping = false;
@@ -85,10 +87,12 @@ class Supervisor {
     process.on("uncaughtException", fail).on("unhandledRejection", fail);
     const watch = setInterval(() => this.#look(), this.#herald.lookMs);
     const lockWatch = setInterval(() => this.#lookAtLock(), LOCK_LOOK_MS);
+    const certificateWatch = setInterval(() => this.#lookAtCertificates(), CERTIFICATE_LOOK_MS);
     this.#own(this.#start());
     const end = await this.#ended.promise;
     clearInterval(watch);
     clearInterval(lockWatch);
+    clearInterval(certificateWatch);
     forget();
     return end;
   }
@@ -104,6 +108,13 @@ class Supervisor {
   #lookAtLock(): void {
     if (this.#mender !== null) this.#lockWatch.look(this.#mender, this.#place.path);
     this.#shared.lookAtLocks();
+  }
+
+  /** What changes during a reload is seen behind it. */
+  #lookAtCertificates(): void {
+    if (!this.#isServing || this.#reloading || this.#stopping) return;
+    const renewed = this.#certificates.look(this.#config);
+    if (renewed !== null) this.#own(this.#reload(renewed));
   }
 
   #endProcess(pid: number, why: string): boolean {
@@ -150,7 +161,7 @@ class Supervisor {
 
   async #probe(): Promise<Faults | null> {
     const faults = await this.#ports.probe(this.#config.listen);
-    if (faults === null) this.#config = this.#ports.name(this.#config);
+    if (faults === null) this.#config = withCertificates(this.#ports.name(this.#config));
     return faults;
   }
 
@@ -234,15 +245,20 @@ class Supervisor {
     return await generation.start(this.#store, this.#place.path);
   }
 
-  /** HUP. One at a time; however many arrive meanwhile, one more follows. */
-  async #reload(): Promise<void> {
+  /**
+   * HUP. One at a time; however many arrive meanwhile, one more follows. `renewed`: nobody asked, but certificates have changed, and
+   * only they do: a configuration that is just being edited stays out of it.
+   */
+  async #reload(renewed: Config | null = null): Promise<void> {
     this.#reloadWanted = true;
     if (this.#reloading || !this.#isServing) return;
     this.#reloading = true;
+    let read = renewed === null ? this.#options.reload : (): ConfigOutcome => ({ ok: true, config: renewed });
     while (this.#reloadWanted && !this.#stopping) {
       this.#reloadWanted = false;
       this.#herald.reloadBegins();
-      const faults = await this.#reloadOnce();
+      const faults = await this.#reloadOnce(read());
+      read = this.#options.reload;
       if (this.#stopping) break;
       if (faults.length === 0) continue;
       for (const fault of faults) log("error", fault);
@@ -252,15 +268,14 @@ class Supervisor {
     this.#reloading = false;
   }
 
-  async #reloadOnce(): Promise<Faults> {
-    const loaded = this.#options.reload();
+  async #reloadOnce(loaded: ConfigOutcome): Promise<Faults> {
     if (!loaded.ok) return loaded.faults;
     const unwritable = accessLogFaults(loaded.config);
     if (unwritable !== null) return unwritable;
     const plan = planReload(this.#config, loaded.config, this.#ports.known);
     const taken = await this.#ports.probe(plan.unprobed);
     if (taken !== null) return taken;
-    const config = this.#ports.name(plan.config);
+    const config = withCertificates(this.#ports.name(plan.config));
     const room = (this.#store?.workerSlots ?? 0) - (this.#generations[0]?.plan.workers ?? 0);
     if (config.workers > room) {
       return [

@@ -24,6 +24,8 @@ export interface ServerOptions {
   readonly through?: readonly string[];
   /** Host to listen on; the tests themselves always come by loopback. */
   readonly host?: string;
+  /** The configuration's addresses are not overridden; `port` is among them. */
+  readonly listensByFile?: boolean;
   /** More command-line arguments of `serve`. */
   readonly args?: readonly string[];
 }
@@ -123,8 +125,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     ...(options.through ?? []),
     options.program ?? binary,
     "serve",
-    "--listen",
-    `${options.host ?? "127.0.0.1"}:${port}`,
+    ...(options.listensByFile === true ? [] : ["--listen", `${options.host ?? "127.0.0.1"}:${port}`]),
     "--workers",
     String(options.workers ?? 2),
     ...(isForWire(options.toml ?? "") ? ["--listener", "wire"] : []),

@@ -73,6 +73,11 @@ describe("of a TOML file", () => {
       `listener = "wire"\n${server("h:1 ssl", TLS)}${server("h:1 http2")}`,
       ["h:1 native http2"],
     ],
+    [
+      "h2c, also in another server of the address",
+      `listener = "wire"\n${server("h:1 h2c, h:2")}${server("h:2 h2c")}`,
+      ["h:1 native h2c", "h:2 native h2c"],
+    ],
     ["a unix socket", `listener = "wire"\n${server("unix:/x mode=660")}`, ["unix:/x wire file"]],
   ])("%s", (_, toml, doors) => {
     expect(doorsOf(toml)).toMatchObject({ doors, faults: [] });
@@ -101,6 +106,16 @@ describe("of a TOML file", () => {
       "wire with ssl and http2",
       server("h:1 ssl http2", `listener = "wire"\n${TLS}`),
       ["server[0].listener: h:1 is to speak HTTP/2, which only the native listener does."],
+    ],
+    [
+      "wire with h2c",
+      server("h:1 h2c", 'listener = "wire"'),
+      ["server[0].listener: h:1 is to speak HTTP/2, which only the native listener does."],
+    ],
+    [
+      "h2c beside ssl",
+      server("h:1 ssl h2c", TLS),
+      ["server[0].listen[0]: h2c is HTTP/2 without TLS; the word beside ssl is http2."],
     ],
     [
       "wire with several certificates",

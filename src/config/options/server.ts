@@ -9,7 +9,7 @@ export const SERVER_OPTIONS = {
     kind: "strings",
     required: true,
     default: null,
-    doc: "Addresses of this server, as above. Words may follow an address: ssl, http2, default_server, ipv6only, keepalive=…, tcp_user_timeout=…, sndbuf=…, deferred, backlog=…, fastopen=….",
+    doc: "Addresses of this server, as above. Words may follow an address: ssl, http2, h2c (HTTP/2 without TLS), default_server, ipv6only, keepalive=…, tcp_user_timeout=…, sndbuf=…, deferred, backlog=…, fastopen=….",
     example: ["0.0.0.0:443 ssl"],
     check: listenIssues,
   },
