@@ -199,6 +199,7 @@ describe("a certificate that changes on disk", () => {
 });
 
 test("h2c: who knows that it is there speaks HTTP/2 without TLS, everybody else HTTP/1.1", async () => {
+  await server.publish("a", "text");
   const plain = await (await fetch(`http://127.0.0.1:${h2c}/count?id=a`)).text();
   expect(plain).toContain('"channel": "a"');
   const session = connectHttp2(`http://127.0.0.1:${h2c}`);

@@ -1,4 +1,7 @@
-/** A hundred event streams of one page over one HTTP/2 connection, in real Chromium, which has six connections a host for HTTP/1.1. */
+/**
+ * A hundred event streams of one page over one HTTP/2 connection, in real Chromium, which has six connections a host for HTTP/1.1; they go
+ * on where they were when the workers are replaced.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,6 +30,7 @@ match = "~ ^/ev/(.*)$"
 subscriber = "eventsource"
 channels_path = "$1"
 header_template = ": hello"
+event_ids = "auto"
 [[server.location]]
 match = "= /count"
 statistics = true
@@ -40,7 +44,7 @@ channels_path = "$arg_id"
     await server?.stop();
   });
 
-  test("a hundred EventSources on a hundred channels hear each its own over one connection", async () => {
+  test("a hundred EventSources on a hundred channels hear each its own over one connection, and lose nothing in a reload", async () => {
     const context = await browser.newContext({ ignoreHTTPSErrors: true });
     const page = await context.newPage();
     await page.goto(`https://127.0.0.1:${port}/count`);
@@ -54,11 +58,35 @@ channels_path = "$arg_id"
     await until("all of them", async () => (await server.summary()).subscribers === STREAMS);
     for (let at = 0; at < STREAMS; at++) await server.publish(`c${at}`, `text ${at}`);
     await until("a message each", async () => (await page.evaluate("window.heard.length")) === STREAMS);
+    let rounds = 0;
     const heard = (await page.evaluate("window.heard")) as string[];
     const wanted = Array.from({ length: STREAMS }, (_, at) => `c${at} text ${at}`);
     expect(heard.toSorted()).toEqual(wanted.toSorted());
     expect(connectionsOf(port)).toBe(1);
     expect(await page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol")).toBe("h2");
+
+    const before = await server.workerPids();
+    server.process.kill("SIGHUP");
+    await until(
+      "new workers only",
+      async () => {
+        for (let at = 0; at < STREAMS; at++) {
+          await server.publish(`c${at}`, `text ${at} again ${rounds}`);
+          wanted.push(`c${at} text ${at} again ${rounds}`);
+        }
+        rounds++;
+        const pids = await server.workerPids();
+        return pids.length > 0 && !pids.some((pid) => before.includes(pid));
+      },
+      15_000,
+    );
+    await until("all of them again", async () => (await server.summary()).subscribers === STREAMS);
+    await until(
+      "what was said meanwhile",
+      async () => ((await page.evaluate("window.heard.length")) as number) >= wanted.length,
+    );
+    const all = (await page.evaluate("window.heard")) as string[];
+    expect(all.toSorted()).toEqual(wanted.toSorted());
     await context.close();
   }, 30_000);
 });
