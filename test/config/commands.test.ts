@@ -41,7 +41,7 @@ function check(text: string) {
 test("check of a good file says OK on stdout", () => {
   expect(check(`${DEFAULT_TOML.replace('workers = "auto"', "workers = 1")}`)).toEqual({
     code: 0,
-    out: `/c.toml: OK (listen 127.0.0.1:8080, 1 worker, 19 locations, room for 32768 channels)
+    out: `/c.toml: OK (listen 127.0.0.1:8080, 1 worker, 21 locations, room for 32768 channels)
   127.0.0.1:8080: native listener (the default)
 `,
     err: "",
