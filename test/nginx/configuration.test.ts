@@ -461,7 +461,9 @@ forWorkers("the layout of a large portal", (workers) => {
         .replace("server_name localhost;", "server_name publish.local;")
         .replace("worker_processes 4", `worker_processes ${workers}`)
         .replace("256M", "8M")
-        .replace("push-server.pid", `${folder}/nginx.pid`),
+        .replace("push-server.pid", `${folder}/nginx.pid`)
+        // Nobody of that name is here.
+        .replace("user bitrix;", ""),
     );
     const publish = (channel: string, text: string): Promise<string> =>
       post("publish.local", `/bitrix/pub/?CHANNEL_ID=${channel}`, text);

@@ -340,7 +340,7 @@ listen 127.0.0.1:${PORT};
 location /a { push_stream_publisher; }
 location ~ ^/(b { push_stream_subscriber; push_stream_channels_path $1; }
 location /c { push_stream_subscriber; push_stream_channels_path $nobody; }
-location /d { proxy_pass http://127.0.0.1; }
+location /d { uwsgi_pass 127.0.0.1:1; }
 location /e { push_stream_subscriber; push_stream_channels_path e; push_stream_message_template ""; }
 location /e { return 204; }
 }
