@@ -57,9 +57,9 @@ export class RunningSluice {
     ]);
   }
 
-  /** Resolves when the condition holds; throws with all output after 6 s. */
+  /** Resolves when the condition holds; throws with all output after 20 s: a client that was cut off comes back ever later. */
   async until(condition: (running: RunningSluice) => boolean): Promise<void> {
-    const deadlineMs = performance.now() + 6_000;
+    const deadlineMs = performance.now() + 20_000;
     while (!condition(this)) {
       if (performance.now() > deadlineMs)
         throw new Error(`waited in vain; out: ${this.out} err: ${this.err}`);
