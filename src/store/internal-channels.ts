@@ -17,6 +17,7 @@ import { ChannelRef } from "./channel-ref.ts";
 import { incarnationOf } from "./channels.ts";
 import { makeRoom } from "./evict.ts";
 import { probe } from "./hash-table.ts";
+import { internalIndex } from "./internal-places.ts";
 import {
   CH_CLASS,
   CH_INCARNATION,
@@ -72,7 +73,7 @@ const found = new ChannelRef();
 /** Finds or makes it: its index, or a number below 0 when there is no room. Under the lock. */
 export function openInternal(arena: Arena, policy: StorePolicy, place: Internal, nowSec: number): number {
   const { u32, layout } = arena;
-  const known = u32[HEAD_INTERNAL_CHANNELS + place]! - 1;
+  const known = internalIndex(arena, place);
   if (known >= 0) return known;
   const name = NAMES[place]!;
   const hash = hashName(arena, name);
@@ -130,7 +131,7 @@ function trim(arena: Arena, record: number, { maxMessages, maxBytes }: InternalB
 /** Drops its oldest messages up to this id, a slice at most: how many. Under the lock. */
 export function forgetInternal(arena: Arena, place: Internal, upToId: number, nowSec: number): number {
   const { u32, layout } = arena;
-  const index = u32[HEAD_INTERNAL_CHANNELS + place]! - 1;
+  const index = internalIndex(arena, place);
   if (index < 0) return 0;
   const record = channelWord(layout, index);
   for (let dropped = 0; dropped < FORGET_SLICE; dropped++) {
@@ -145,7 +146,7 @@ export function forgetInternal(arena: Arena, place: Internal, upToId: number, no
 export function dropLostInternals(arena: Arena): void {
   const { u32, layout } = arena;
   for (let place = 0; place < INTERNAL_PLACES; place++) {
-    const index = u32[HEAD_INTERNAL_CHANNELS + place]! - 1;
+    const index = internalIndex(arena, place);
     if (index < 0) continue;
     const record = channelWord(layout, Math.min(index, layout.channels - 1));
     const isThere = u32[record + CH_STATE] === STATE_LIVE && u32[record + CH_CLASS] === CLASS_INTERNAL;

@@ -15,21 +15,28 @@ import {
 export const isInternal = ({ u32, layout }: Arena, index: number): boolean =>
   u32[channelWord(layout, index) + CH_CLASS] === CLASS_INTERNAL;
 
+/** The record of the channel in this place; -1: it was not asked for yet, or a damaged file says what cannot be. */
+export function internalIndex({ u32, layout }: Arena, place: number): number {
+  const link = u32[HEAD_INTERNAL_CHANNELS + place]!;
+  return link <= layout.channels ? link - 1 : -1;
+}
+
 /** How many there are. */
-export function internalCount({ u32 }: Arena): number {
+export function internalCount(arena: Arena): number {
   let count = 0;
   for (let place = 0; place < INTERNAL_PLACES; place++) {
-    if (u32[HEAD_INTERNAL_CHANNELS + place] !== 0) count++;
+    if (internalIndex(arena, place) >= 0) count++;
   }
   return count;
 }
 
 /** Messages ever published to them, which are serials of the zone like all others. */
-export function internalPublished({ u32, layout }: Arena): number {
+export function internalPublished(arena: Arena): number {
+  const { u32, layout } = arena;
   let published = wide(u32, HEAD_INTERNAL_BEFORE);
   for (let place = 0; place < INTERNAL_PLACES; place++) {
-    const link = u32[HEAD_INTERNAL_CHANNELS + place]!;
-    if (link !== 0) published += wideShared(u32, channelWord(layout, link - 1) + CH_LAST_ID);
+    const index = internalIndex(arena, place);
+    if (index >= 0) published += wideShared(u32, channelWord(layout, index) + CH_LAST_ID);
   }
   return published;
 }

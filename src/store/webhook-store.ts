@@ -6,8 +6,8 @@ import { type Arena, channelWord, wide } from "./arena.ts";
 import { incarnationOf, lastIdOf, nameOf } from "./channels.ts";
 import { mendAfter } from "./damage.ts";
 import { forgetInternal, Internal, openInternal } from "./internal-channels.ts";
-import { isInternal } from "./internal-places.ts";
-import { CH_STATE, HEAD_INTERNAL_CHANNELS, HEAD_RING_HEAD, STATE_FREE } from "./layout.ts";
+import { internalIndex, isInternal } from "./internal-places.ts";
+import { CH_STATE, HEAD_RING_HEAD, STATE_FREE } from "./layout.ts";
 import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
 import { Message } from "./message-view.ts";
 import type { StorePolicy } from "./policy.ts";
@@ -96,8 +96,7 @@ export class WebhookStore {
 
   /** How many events are behind a position, of all kinds and channels, and when the oldest was noted (0: there is none). */
   backlogAfter(position: number): { readonly events: number; readonly oldestSec: number } {
-    const { u32 } = this.#arena;
-    const index = u32[HEAD_INTERNAL_CHANNELS + Internal.webhooks]! - 1;
+    const index = internalIndex(this.#arena, Internal.webhooks);
     if (index < 0) return { events: 0, oldestSec: 0 };
     const reader = new Reader(this.#arena, index, incarnationOf(this.#arena, index), position);
     const isThere = reader.next(this.#message, false) === FOUND;
