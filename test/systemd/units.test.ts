@@ -69,8 +69,8 @@ test("the stop limit is longer than the drain of the configuration that comes al
   expect(stopSec * 1000).toBeGreaterThan(outcome.config.shutdownTimeoutMs + 5000);
 });
 
-/** JSONP, the forever iframe, Motion JPEG, the client, two handlers and the pages themselves. */
-const EXAMPLE_LOCATIONS = 7;
+/** JSONP, the forever iframe, Motion JPEG, the client of old, four handlers and the pages themselves. */
+const EXAMPLE_LOCATIONS = 9;
 
 test("the configuration of the service means what the embedded default means, without what is there for the examples", () => {
   const service = loadConfig({ file: join(folder, "sluice.toml") });
@@ -93,6 +93,8 @@ test("the configuration of the service means what the embedded default means, wi
     "= /pushstream.js",
     "= /examples/lines/stream",
     "= /examples/echo/socket",
+    "~ ^/examples/answer/stream/(.*)$",
+    "= /examples/upload/file",
     "/examples/",
   ]);
 });
