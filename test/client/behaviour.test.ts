@@ -114,6 +114,8 @@ describe.each(["websocket", "sse", "poll"] as const)("%s", (transport) => {
       console.log(got, gaps, position, again.states),
     );
     expect(gaps).toEqual([{ channel: a, missed: 3 }]);
+    // A deletion is told to those who stand there: a poll does between two answers, in a moment.
+    await until("it to stand there", async () => (await server.statistics(a)).subscribers > 0);
     await server.request(`/pub?id=${a}`, { method: "DELETE", body: "it is over" });
     await until("the deletion", () => got.includes("it is over"));
     for (let n = 1; n <= 3; n++) await server.publish(a, `new${n}`);
