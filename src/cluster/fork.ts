@@ -28,6 +28,7 @@ const ASKED_AT_ONCE = 1000;
 
 export interface ForkOptions {
   readonly replica: ReplicaStore;
+  readonly shard: number;
   readonly keys: ShardKeys;
   readonly isOfShard: (name: Uint8Array) => boolean;
   readonly rejoin: Rejoin;
@@ -38,6 +39,8 @@ export class Fork {
   #cursor: Cursor = { term: 0, n: 0 };
   /** Entries that this node should have read were trimmed: what its channels lack is found out when it has caught up. */
   #isBroken = false;
+  /** Where it was when the engine was asked for counters. */
+  #asked: Cursor = { term: 0, n: 0 };
 
   constructor(options: ForkOptions) {
     this.#options = options;
@@ -93,14 +96,25 @@ export class Fork {
   /** Everything that there is was read. */
   async caughtUp(redis: Redis, published: () => void): Promise<void> {
     if (!this.#isBroken) return;
-    const { replica, isOfShard } = this.#options;
+    const { replica, shard, isOfShard } = this.#options;
     const channels = replica.channels(isOfShard);
     if (channels === null) return;
+    // What was appended since the last read is no loss: its entries are still to come, and would be passed over. When nothing
+    // has come since it was asked before, they do not come.
+    const { top } = replica.shard(shard);
+    const { term, n } = replica.cursor(shard);
+    const isLast = term === this.#asked.term && n === this.#asked.n;
+    this.#asked = { term, n };
+    let isComplete = true;
     for await (const [channel, rest] of this.#ask(redis, channels)) {
       if (rest === null) continue;
+      if (rest.counter.last > top && !isLast) {
+        isComplete = false;
+        continue;
+      }
       while (!replica.reach(channel, rest.counter)) await Bun.sleep(BUSY_MS);
     }
-    this.#isBroken = false;
+    this.#isBroken = !isComplete;
     published();
   }
 

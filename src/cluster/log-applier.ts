@@ -41,7 +41,7 @@ export class LogApplier {
     const { config, keys, replica, shard } = options;
     const isOfShard = (name: Uint8Array): boolean => shardOf(name, config.shards) === shard;
     this.#rejoin = new Rejoin({ replica, keys, shard, isOfShard });
-    this.#fork = new Fork({ replica, keys, isOfShard, rejoin: this.#rejoin });
+    this.#fork = new Fork({ replica, shard, keys, isOfShard, rejoin: this.#rejoin });
   }
 
   /** Another may go on from here. */
