@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { HEAP_VARIABLES } from "../src/supervisor/worker-heap.ts";
+import { HEAP_VARIABLES } from "../src/supervisor/worker/worker-heap.ts";
 import type { Question, Reading } from "./held/worker.ts";
 import { type Swarm, startSwarm } from "./load/swarm-client.ts";
 import type { Transport } from "./peers/peer.ts";

@@ -1,5 +1,5 @@
-/** docs/errors.md made of the two tables of src/errors.ts. Used by tables.ts and by the test that holds the page to the tables. */
-import { CLOSE_CODES, FrameRefusals, type RefusalRow, Refusals, retryAfterSec } from "../src/errors.ts";
+/** docs/errors.md made of the two tables of src/http/errors.ts. Used by tables.ts and by the test that holds the page to the tables. */
+import { CLOSE_CODES, FrameRefusals, type RefusalRow, Refusals, retryAfterSec } from "../src/http/errors.ts";
 
 /** The whole page. */
 export function renderErrors(): string {
@@ -8,7 +8,7 @@ export function renderErrors(): string {
 
 const HEAD = `# Refusals and close codes
 
-Generated from \`src/errors.ts\`; after a change there: \`bun run tables\`.
+Generated from \`src/http/errors.ts\`; after a change there: \`bun run tables\`.
 
 ## Answers of refusal
 

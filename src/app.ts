@@ -1,24 +1,18 @@
 /**
  * One worker's server: composes the plugins, connects publish with fan-out, listens, and knows how to leave. A worker process runs one
- * (supervisor/worker.ts); tests and embedders may run one inside their own process, with no other difference.
+ * (supervisor/worker/worker.ts); tests and embedders may run one inside their own process, with no other difference.
  */
 import { Elysia } from "elysia";
 import { Access } from "./access/access.ts";
 import { revoke } from "./access/plugin.ts";
 import { admin } from "./admin/plugin.ts";
-import { closing, isLastRequest, refuse } from "./answer.ts";
-
 import { ClusterNode } from "./cluster/node.ts";
 import { WebhookLease } from "./cluster/webhook-lease.ts";
-
-import { Locator } from "./config/located-request.ts";
+import { Locator } from "./config/location/located-request.ts";
 import type { ClusterConfig, Config } from "./config/model.ts";
 import { Console } from "./console/plugin.ts";
-import { DescriptorWatch } from "./descriptor-watch.ts";
-import type { Closing, Doors } from "./doors.ts";
 import { Entrance, type EntranceServer } from "./entrance/entrance.ts";
 import { innerQuestions } from "./entrance/inner-question.ts";
-import { Refusals } from "./errors.ts";
 import { Fanout } from "./fanout/fanout.ts";
 import { files } from "./files/plugin.ts";
 import { ChannelQuota } from "./front/channel-quota.ts";
@@ -29,7 +23,11 @@ import { hooksOf } from "./handlers/hooks.ts";
 import { HandlerHost } from "./handlers/host.ts";
 import { type HandlerFiles, loadHandlers } from "./handlers/loader.ts";
 import { handlerEndpoints, handlers } from "./handlers/plugin.ts";
+import { closing, isLastRequest, refuse } from "./http/answer.ts";
+import { Refusals } from "./http/errors.ts";
 import { ConnectionLimit } from "./listen/connection-limit.ts";
+import { DescriptorWatch } from "./listen/descriptor-watch.ts";
+import type { Closing, Doors } from "./listen/doors.ts";
 import {
   type Application,
   type Listener,
@@ -50,7 +48,7 @@ import { DiskWait } from "./publish/disk-wait.ts";
 import type { Ingest } from "./publish/ingest.ts";
 import { publish, publisherEndpoints } from "./publish/plugin.ts";
 import { Counter } from "./store/counters.ts";
-import { Doorbell } from "./store/doorbell.ts";
+import { Doorbell } from "./store/message/doorbell.ts";
 import { RoomWatch } from "./store/room-watch.ts";
 import type { Store } from "./store/store.ts";
 import { subscribe, subscriberEndpoints } from "./subscribe/plugin.ts";

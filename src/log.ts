@@ -1,6 +1,6 @@
 /**
  * Log lines for people and machines, one line on stderr each: `time level process message key=value …`, or a JSON object. Used by every
- * process of sluice; those of the daemon may send it to a file (supervisor/log-file.ts). A leaf.
+ * process of sluice; those of the daemon may send it to a file (supervisor/service/log-file.ts). A leaf.
  *
  * Under systemd stderr is the journal, which has the time already and takes the level as a number in front of the line (sd-daemon(3)).
  *

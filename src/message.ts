@@ -15,7 +15,7 @@ export const MAX_KEY_BYTES = 256;
 export const FLAG_STORED = 1;
 /** The entry in the dispatch ring that tells every worker that its channel was deleted. */
 export const FLAG_DELETION = 2;
-/** Of an internal channel (store/internal-channels.ts): in no count that users see, and kept apart from their messages. */
+/** Of an internal channel (store/channel/internal-channels.ts): in no count that users see, and kept apart from their messages. */
 export const FLAG_INTERNAL = 4;
 /** No webhook is told of it: a webhook's own request has published it. */
 export const FLAG_UNTOLD = 8;

@@ -11,7 +11,7 @@ import { startWorker } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { openStore } from "../../src/store/store.ts";
 import * as formats from "../../src/subscribe/formats.ts";
-import { storePolicy, storeShape } from "../../src/supervisor/store-settings.ts";
+import { storePolicy, storeShape } from "../../src/supervisor/store/store-settings.ts";
 
 const [file = "", folder = ""] = process.argv.slice(2);
 const STAYS = 4;

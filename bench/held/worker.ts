@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { startWorker } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { openStore } from "../../src/store/store.ts";
-import { storePolicy, storeShape } from "../../src/supervisor/store-settings.ts";
+import { storePolicy, storeShape } from "../../src/supervisor/store/store-settings.ts";
 
 export type Question = "heap";
 

@@ -1,8 +1,8 @@
 // One of several processes that count in one shared dictionary: `bun bench/load/dictionary-worker.ts PATH CALLS`; prints its nanoseconds a call, with the
 // others at it.
 
-import { SharedDictionary } from "../../src/store/shared-dictionary.ts";
-import { attachDictionary } from "../../src/store/shared-file.ts";
+import { SharedDictionary } from "../../src/store/dictionary/shared-dictionary.ts";
+import { attachDictionary } from "../../src/store/dictionary/shared-file.ts";
 
 const [path = "", calls = "0"] = process.argv.slice(2);
 const dictionary = new SharedDictionary(attachDictionary(path), (fault) =>

@@ -2,7 +2,7 @@
 // matcher's memory of the last one is of no help. The goal is under 2 us.
 
 import { bench, run } from "mitata";
-import { compileLocations } from "../../src/config/locations.ts";
+import { compileLocations } from "../../src/config/location/locations.ts";
 
 const HUNDRED = Array.from({ length: 100 }, (_, i) => i);
 const KINDS = new Map([

@@ -2,10 +2,10 @@
 // another process while ten Readers replay (percentiles; with and without them in one run).
 
 import { bench, run } from "mitata";
-import { ChannelRef } from "../../src/store/channel-ref.ts";
-import { Message } from "../../src/store/message-view.ts";
-import { FOUND } from "../../src/store/reader.ts";
-import { Sight } from "../../src/store/seek.ts";
+import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { FOUND } from "../../src/store/message/reader.ts";
+import { Sight } from "../../src/store/message/seek.ts";
 import { attachStore, type Store } from "../../src/store/store.ts";
 import { NOW_MS, POLICY, temporaryStoreAt, text } from "./samples.ts";
 

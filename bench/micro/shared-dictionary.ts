@@ -2,8 +2,8 @@
 
 import { rmSync } from "node:fs";
 import { bench, run } from "mitata";
-import { SharedDictionary } from "../../src/store/shared-dictionary.ts";
-import { openDictionary } from "../../src/store/shared-file.ts";
+import { SharedDictionary } from "../../src/store/dictionary/shared-dictionary.ts";
+import { openDictionary } from "../../src/store/dictionary/shared-file.ts";
 import { SIZES } from "./samples.ts";
 
 const path = `/dev/shm/sluice-bench-dictionary-${process.pid}`;

@@ -2,9 +2,9 @@
 // 100 messages of a channel to a newcomer.
 
 import { bench, run } from "mitata";
-import { Message } from "../../src/store/message-view.ts";
-import { FOUND } from "../../src/store/reader.ts";
-import { RingEntry } from "../../src/store/ring.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { FOUND } from "../../src/store/message/reader.ts";
+import { RingEntry } from "../../src/store/message/ring.ts";
 import { NOW_MS, SIZES, temporaryStore, text } from "./samples.ts";
 
 const REPLAY = 100;

@@ -4,7 +4,7 @@
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { rebuild } from "../../src/store/recover.ts";
+import { rebuild } from "../../src/store/recovery/recover.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { NOW_MS, POLICY, text } from "./samples.ts";
 

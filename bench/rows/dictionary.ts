@@ -2,8 +2,8 @@
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { SharedDictionary } from "../../src/store/shared-dictionary.ts";
-import { openDictionary } from "../../src/store/shared-file.ts";
+import { SharedDictionary } from "../../src/store/dictionary/shared-dictionary.ts";
+import { openDictionary } from "../../src/store/dictionary/shared-file.ts";
 import { storeFolder } from "../peers/sluice.ts";
 import type { Plan } from "../plan.ts";
 import { median, withRange } from "../statistics.ts";

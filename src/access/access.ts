@@ -2,20 +2,21 @@
  * Who may do what, in one worker: the gates of its locations, and those who stand behind them. Made by app.ts, asked at the entrance for each request to
  * a location that has one; all other locations have none, and are not asked.
  */
-import { refuse } from "../answer.ts";
-import { announcedOrigin, readsCookies } from "../config/allowed-origins.ts";
-import type { AddressSource } from "../config/door.ts";
-import type { Grant } from "../config/grant.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { rawLocationValue } from "../config/location-values.ts";
+
+import { announcedOrigin, readsCookies } from "../config/grant/allowed-origins.ts";
+import type { Grant } from "../config/grant/grant.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { rawLocationValue } from "../config/location/location-values.ts";
+import type { CompiledValue } from "../config/location/variables.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
-import type { CompiledValue } from "../config/variables.ts";
-import { corsFields } from "../cors.ts";
-import type { Answer } from "../direct-answer.ts";
-import type { Refusal } from "../errors.ts";
+import type { AddressSource } from "../config/server/door.ts";
 import { errorPage } from "../front/error-page.ts";
 import type { HooksOf } from "../front/location-hooks.ts";
-import type { Incoming } from "../incoming.ts";
+import { refuse } from "../http/answer.ts";
+import { corsFields } from "../http/cors.ts";
+import type { Answer } from "../http/direct-answer.ts";
+import type { Refusal } from "../http/errors.ts";
+import type { Incoming } from "../http/incoming.ts";
 import type { Store } from "../store/store.ts";
 import { Gate } from "./gate.ts";
 import { GrantHooks } from "./grant-hooks.ts";

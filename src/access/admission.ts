@@ -2,11 +2,12 @@
  * The order in which a request passes access rules, passwords and grants, and what `satisfy` makes of it: all must agree, or one is enough. Called by
  * app.ts at the entrance.
  */
-import type { AddressSource } from "../config/door.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
+
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { Config } from "../config/model.ts";
-import { type Answer, asResponse } from "../direct-answer.ts";
+import type { AddressSource } from "../config/server/door.ts";
 import type { Front } from "../front/front.ts";
+import { type Answer, asResponse } from "../http/direct-answer.ts";
 import type { Access, Resume } from "./access.ts";
 
 type Outcome = Answer | Promise<Answer> | null;

@@ -2,8 +2,8 @@
  * A grant as a backend or a handler says it, in JSON: `{ "sub", "subscribe", "publish", "exp", "info" }`. Used for the answers of auth_request and
  * for what `authorize` returns.
  */
-import type { Grant } from "../config/grant.ts";
-import { compilePatterns, exactly, readPatterns } from "../config/patterns.ts";
+import type { Grant } from "../config/grant/grant.ts";
+import { compilePatterns, exactly, readPatterns } from "../config/grant/patterns.ts";
 import type { Fetched } from "./bounded-fetch.ts";
 import { LAST_SEC } from "./claims.ts";
 

@@ -4,7 +4,7 @@
  */
 import { createPublicKey, type JsonWebKeyInput, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { isSymmetric, isUrl } from "../config/access-checks.ts";
+import { isSymmetric, isUrl } from "../config/checks/access-checks.ts";
 import type { Fault } from "../config/fault.ts";
 import type { Config, IssuerConfig } from "../config/model.ts";
 import { keyText, secretText } from "./key-material.ts";

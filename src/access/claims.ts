@@ -8,8 +8,7 @@
  *
  * A claim of another type than it should have refuses the whole token: half of what somebody signed is not what he signed.
  */
-import type { Grant } from "../config/grant.ts";
-import type { IssuerConfig } from "../config/model.ts";
+import type { Grant } from "../config/grant/grant.ts";
 import {
   compileNames,
   compilePatterns,
@@ -17,7 +16,8 @@ import {
   type Patterns,
   readPatterns,
   together,
-} from "../config/patterns.ts";
+} from "../config/grant/patterns.ts";
+import type { IssuerConfig } from "../config/model.ts";
 
 export type Claims = Readonly<Record<string, unknown>>;
 

@@ -2,9 +2,9 @@
  * What a request brings to be let in: a key, or a token in one of the places of its location. Called by the gate; nothing is believed here.
  * What of it must not get into a log is front/log-secrets.ts's.
  */
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { decodeOnce } from "../config/location/variables.ts";
 import type { TokenPlace } from "../config/model.ts";
-import { decodeOnce } from "../config/variables.ts";
 import { KEY_PREFIX } from "./key-text.ts";
 
 /** Of a WebSocket client, which can set no header: `token.` and the token, beside a subprotocol that is spoken. */

@@ -8,13 +8,13 @@
  *
  * What is not understood is refused, and so is what cannot be verified: a bad token is never "no token".
  */
-import type { Grant } from "../config/grant.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { locationValue } from "../config/location-values.ts";
+import type { Grant } from "../config/grant/grant.ts";
+import { compilePatterns, EVERYTHING, NOTHING, type Patterns } from "../config/grant/patterns.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { locationValue } from "../config/location/location-values.ts";
+import type { CompiledValue } from "../config/location/variables.ts";
 import type { GrantsConfig, LocationConfig } from "../config/model.ts";
-import { compilePatterns, EVERYTHING, NOTHING, type Patterns } from "../config/patterns.ts";
-import type { CompiledValue } from "../config/variables.ts";
-import { type Refusal, Refusals } from "../errors.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
 import { AMBIGUOUS, bearerOf, keyOf, tokenOf } from "./credentials.ts";
 import { grantOfToken, type Issuer } from "./issuer.ts";

@@ -2,10 +2,10 @@
  * Where something is granted: who stands is known to standings.ts, and what a WebSocket client says is compared with its grant. For publish/ and
  * subscribe/ these are the location's hooks; those of somebody's code, if there are any, are behind them.
  */
-import type { Grant } from "../config/grant.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { FrameRefusals, type Refusal, Refusals } from "../errors.ts";
+import type { Grant } from "../config/grant/grant.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { Arrival, Judge, Lease, LocationHooks, Renewed } from "../front/location-hooks.ts";
+import { FrameRefusals, type Refusal, Refusals } from "../http/errors.ts";
 import { binaryName, type Gate } from "./gate.ts";
 import { Stander, type Standings } from "./standings.ts";
 

@@ -3,9 +3,9 @@
  * are jose's; which algorithm and which key is ours to say, and never the token's. Used by the gates, and by `sluice token check`.
  */
 import { errors, jwtVerify } from "jose";
-import type { Grant } from "../config/grant.ts";
+import type { Grant } from "../config/grant/grant.ts";
 import type { IssuerConfig } from "../config/model.ts";
-import { type Refusal, Refusals } from "../errors.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import { log } from "../log.ts";
 import { grantOfClaims } from "./claims.ts";
 import { digestOf } from "./digest.ts";

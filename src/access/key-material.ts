@@ -7,7 +7,7 @@
  */
 import { readFileSync } from "node:fs";
 import { type CryptoKey, importJWK, importSPKI, importX509, type JWK } from "jose";
-import { isSymmetric } from "../config/access-checks.ts";
+import { isSymmetric } from "../config/checks/access-checks.ts";
 import type { IssuerConfig } from "../config/model.ts";
 
 const MAX_KEY_BYTES = 64 * 1024;

@@ -13,7 +13,7 @@ import {
   type JSONWebKeySet,
   type JWSHeaderParameters,
 } from "jose";
-import { isUrl } from "../config/access-checks.ts";
+import { isUrl } from "../config/checks/access-checks.ts";
 import { log } from "../log.ts";
 import { boundedFetch } from "./bounded-fetch.ts";
 

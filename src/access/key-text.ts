@@ -8,7 +8,7 @@
  * compared, and in constant time. Patterns are percent-encoded, with commas between.
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import { patternFault, SUB } from "../config/patterns.ts";
+import { patternFault, SUB } from "../config/grant/patterns.ts";
 
 export const KEY_PREFIX = "slk_";
 const ID_CHARS = 12;

@@ -5,10 +5,10 @@
  *   sub, jti | issued_before (seconds since 1970) | ttl (seconds, up to 30 days): form fields or members of a JSON object
  */
 import { Elysia } from "elysia";
-import { headerOnly, methodNotAllowed, refuse } from "../answer.ts";
-import type { Locator } from "../config/located-request.ts";
-import { type Refusal, Refusals } from "../errors.ts";
+import type { Locator } from "../config/location/located-request.ts";
 import type { Front } from "../front/front.ts";
+import { headerOnly, methodNotAllowed, refuse } from "../http/answer.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import { log } from "../log.ts";
 import type { RevokedMark } from "../store/revocations.ts";
 import { readRevocation } from "./revocation-request.ts";

@@ -3,8 +3,8 @@
  * it is good for a second longer. Used by the gates; locations that name the same file share one.
  */
 import { readFileSync, statSync } from "node:fs";
-import type { Grant } from "../config/grant.ts";
-import { compilePatterns } from "../config/patterns.ts";
+import type { Grant } from "../config/grant/grant.ts";
+import { compilePatterns } from "../config/grant/patterns.ts";
 import { log } from "../log.ts";
 import { digestOfKey, idOfKey, isSameDigest, type KeyLine, readKeyLine } from "./key-text.ts";
 

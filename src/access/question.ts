@@ -5,9 +5,9 @@
  *
  * Everything that the backend is told is part of the question. Nothing it could decide by can differ between two requests that share a ticket.
  */
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig, QuestionConfig } from "../config/model.ts";
-import { type Refusal, Refusals } from "../errors.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import { log } from "../log.ts";
 import { grantOfAnswer } from "./answered-grant.ts";
 import { boundedFetch, type Fetched, TooLarge } from "./bounded-fetch.ts";

@@ -4,8 +4,8 @@
  */
 
 import type { RateConfig } from "../config/model.ts";
-import { addressKey } from "../config/network.ts";
-import type { KnownPeer } from "../peer.ts";
+import { addressKey } from "../config/server/network.ts";
+import type { KnownPeer } from "../http/peer.ts";
 
 /** Remembered at a time, some 100 bytes each. Who is forgotten, because so many others came since, begins anew. */
 const MOST = 10_000;

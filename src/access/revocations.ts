@@ -2,7 +2,7 @@
  * What was taken back, as one worker knows it: the table of the store (store/revocations.ts), read again when it has changed. Asked for every grant
  * that is used; without an entry that costs one look at shared memory.
  */
-import type { Grant } from "../config/grant.ts";
+import type { Grant } from "../config/grant/grant.ts";
 import type { RevokedMark, RevokeOutcome } from "../store/revocations.ts";
 import type { Store } from "../store/store.ts";
 import { digestOf } from "./digest.ts";

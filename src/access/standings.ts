@@ -4,7 +4,7 @@
  *
  * Ends are looked at once a second, in the order of their seconds; what was taken back is looked for when the table has changed.
  */
-import type { Grant } from "../config/grant.ts";
+import type { Grant } from "../config/grant/grant.ts";
 import type { Standing } from "../front/location-hooks.ts";
 import type { Revocations } from "./revocations.ts";
 

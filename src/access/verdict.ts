@@ -1,7 +1,8 @@
 /** What comes of asking at a gate. Named by all who ask and answer there. */
-import type { HeaderFields } from "../answer.ts";
-import type { Grant } from "../config/grant.ts";
-import type { Refusal } from "../errors.ts";
+
+import type { Grant } from "../config/grant/grant.ts";
+import type { HeaderFields } from "../http/answer.ts";
+import type { Refusal } from "../http/errors.ts";
 
 export interface Refused {
   readonly refusal: Refusal;

@@ -5,7 +5,7 @@
  * list at a time: however many are asked for at once, a turn is never longer by more than one slice, and only one of them grows.
  */
 import { hostname } from "node:os";
-import { LivingChannels, zoneCounts } from "../store/channel-statistics.ts";
+import { LivingChannels, zoneCounts } from "../store/channel/channel-statistics.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import type { StatisticsFormat } from "../wire/statistics.ts";

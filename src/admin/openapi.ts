@@ -6,7 +6,7 @@
  * is docs/protocol.md.
  */
 import type { Config, LocationConfig, Role } from "../config/model.ts";
-import { Refusals } from "../errors.ts";
+import { Refusals } from "../http/errors.ts";
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 type Operation = { readonly [key: string]: Json };

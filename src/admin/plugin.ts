@@ -1,9 +1,9 @@
 /** Statistics locations, health and metrics, as an Elysia plugin. */
 import { Elysia } from "elysia";
-import { ANTI_CACHE, closing, isLastRequest } from "../answer.ts";
-import type { Locator } from "../config/located-request.ts";
+import type { Locator } from "../config/location/located-request.ts";
 import type { Config, WebhooksConfig } from "../config/model.ts";
 import type { Front } from "../front/front.ts";
+import { ANTI_CACHE, closing, isLastRequest } from "../http/answer.ts";
 import type { Store } from "../store/store.ts";
 import { ChannelListings } from "./channel-listing.ts";
 import type { NamedCounts } from "./dictionary-metrics.ts";

@@ -3,13 +3,13 @@
  * store, so any worker answers for all.
  */
 import { hostname } from "node:os";
-import { ANTI_CACHE, type HeaderFields, headerOnly, NOSNIFF, refuse } from "../answer.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { locationValue } from "../config/location-values.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { locationValue } from "../config/location/location-values.ts";
+import type { CompiledValue } from "../config/location/variables.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
-import type { CompiledValue } from "../config/variables.ts";
-import { Refusals } from "../errors.ts";
-import { type ChannelCounts, countsByName, zoneCounts } from "../store/channel-statistics.ts";
+import { ANTI_CACHE, type HeaderFields, headerOnly, NOSNIFF, refuse } from "../http/answer.ts";
+import { Refusals } from "../http/errors.ts";
+import { type ChannelCounts, countsByName, zoneCounts } from "../store/channel/channel-statistics.ts";
 import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";

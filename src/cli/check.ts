@@ -3,11 +3,11 @@
  * before the start.
  */
 import { readFileSync } from "node:fs";
+import { channelRecords } from "../config/checks/store-checks.ts";
 import { formatFault, formatWarning } from "../config/fault.ts";
 import type { DoorReason } from "../config/model.ts";
 import { isNginx } from "../config/nginx/load.ts";
-import { channelRecords } from "../config/store-checks.ts";
-import { pointlessSync } from "../supervisor/store-settings.ts";
+import { pointlessSync } from "../supervisor/store/store-settings.ts";
 import { loadCheckedConfig } from "./checked-config.ts";
 
 const EXIT_OK = 0;

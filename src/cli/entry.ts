@@ -8,6 +8,6 @@ import { MEND_COMMAND, WORKER_COMMAND } from "../supervisor/handshake.ts";
 /** Runs to the end and resolves to the exit code. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   if (args[0] === WORKER_COMMAND) return await (await import("./worker.ts")).workerCommand();
-  if (args[0] === MEND_COMMAND) return (await import("../supervisor/mend.ts")).runMend(args.slice(1));
+  if (args[0] === MEND_COMMAND) return (await import("../supervisor/store/mend.ts")).runMend(args.slice(1));
   return await (await import("./program.ts")).runProgram(args);
 }

@@ -19,8 +19,8 @@ import {
   printKeyLine,
   readKeyLine,
 } from "../access/key-text.ts";
+import { patternFault } from "../config/grant/patterns.ts";
 import { loadConfig } from "../config/load.ts";
-import { patternFault } from "../config/patterns.ts";
 import { CommandFailure, ExitCode, usageFault } from "./failure.ts";
 import { writeNote, writeOut } from "./output.ts";
 

@@ -1,8 +1,8 @@
 /**
  * `sluice check --sizing`: how large a store so many messages want, and what subscribers take beside it. Called by
- * config-commands.ts. Arithmetic over the drawing in store/layout.ts, as `sluice check` of a file does it.
+ * config-commands.ts. Arithmetic over the drawing in store/memory/layout.ts, as `sluice check` of a file does it.
  */
-import { takenBytes } from "../config/store-checks.ts";
+import { takenBytes } from "../config/checks/store-checks.ts";
 import { parseSize } from "../config/units.ts";
 import { ExitCode, usageFault } from "./failure.ts";
 import { writeOut } from "./output.ts";

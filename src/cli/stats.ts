@@ -97,7 +97,7 @@ function summaryText(summary: Summary, style: Style): string {
 
 /** A store outlives its server, for the next one on the same address; nothing else would ever show it. */
 async function storeTable(before: string, style: Style): Promise<string> {
-  const { storeFiles } = await import("../supervisor/store-files.ts");
+  const { storeFiles } = await import("../supervisor/store/store-files.ts");
   const rows = storeFiles(process.env).map(({ path, bytes, mainPid }) => [
     printable(path),
     binarySize(bytes),

@@ -4,12 +4,12 @@ import { type CryptoKey, importJWK, importPKCS8, type JWK, SignJWT } from "jose"
 import { Issuer } from "../access/issuer.ts";
 import { secretText } from "../access/key-material.ts";
 import { readToken } from "../access/token-text.ts";
-import { isSymmetric } from "../config/access-checks.ts";
 import { toBinary } from "../config/binary-text.ts";
-import type { Grant } from "../config/grant.ts";
+import { isSymmetric } from "../config/checks/access-checks.ts";
+import type { Grant } from "../config/grant/grant.ts";
+import { patternFault } from "../config/grant/patterns.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config, IssuerConfig } from "../config/model.ts";
-import { patternFault } from "../config/patterns.ts";
 import { parseDuration } from "../config/units.ts";
 import { CommandFailure, ExitCode, usageFault } from "./failure.ts";
 import { writeOut } from "./output.ts";

@@ -1,7 +1,7 @@
 /** `sluice verify`: holds a server against its promises, and prints what was tried and what came of it. Called by program.ts. */
 
 import { isatty } from "node:tty";
-import { ownProgram } from "../supervisor/own-program.ts";
+import { ownProgram } from "../supervisor/worker/own-program.ts";
 import { FAULTS } from "../verify/faults.ts";
 import { holds, reportText } from "../verify/report-text.ts";
 import { verify } from "../verify/run.ts";

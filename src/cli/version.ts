@@ -3,7 +3,7 @@
  * from source they do not exist, hence the `typeof`.
  */
 import { version as packageVersion } from "../../package.json";
-import { STORE_LAYOUT } from "../supervisor/store-layout.ts";
+import { STORE_LAYOUT } from "../supervisor/store/store-layout.ts";
 import { ExitCode } from "./failure.ts";
 import { writeOut } from "./output.ts";
 

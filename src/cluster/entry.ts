@@ -15,7 +15,7 @@
  */
 
 import { MOST_BY_BYTES } from "../message.ts";
-import type { Fork, LogMessage, LogPlace, RevokedMark } from "../store/replica-store.ts";
+import type { Fork, LogMessage, LogPlace, RevokedMark } from "../store/replica/replica-store.ts";
 import type { Note } from "./notes.ts";
 
 export type Entry =

@@ -1,12 +1,12 @@
 /**
- * Carries this node's events (store/events-outbox.ts) to the log, as messages of the events channel, which all nodes share. Run by the worker that
+ * Carries this node's events (store/message/events-outbox.ts) to the log, as messages of the events channel, which all nodes share. Run by the worker that
  * reads the log. Each has an idempotency key of its own, so one whose carrier died before it could strike it off is not told twice.
  */
 import { log } from "../log.ts";
-import { ChannelRef } from "../store/channel-ref.ts";
-import { Internal } from "../store/internal-channels.ts";
-import { Message } from "../store/message-view.ts";
-import { FOUND, type Reader } from "../store/reader.ts";
+import { ChannelRef } from "../store/channel/channel-ref.ts";
+import { Internal } from "../store/channel/internal-channels.ts";
+import { Message } from "../store/message/message-view.ts";
+import { FOUND, type Reader } from "../store/message/reader.ts";
 import type { Store } from "../store/store.ts";
 import type { ClusterOrder, Put } from "./order.ts";
 

@@ -17,7 +17,7 @@ import type {
   ReplicaStore,
   Rest,
   Torn,
-} from "../store/replica-store.ts";
+} from "../store/replica/replica-store.ts";
 import type { Entry } from "./entry.ts";
 import type { ShardKeys } from "./keys.ts";
 import type { Rejoin } from "./rejoin.ts";

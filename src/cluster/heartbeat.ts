@@ -4,7 +4,7 @@
  */
 import type { ClusterConfig } from "../config/model.ts";
 import { log } from "../log.ts";
-import { LivingChannels } from "../store/channel-statistics.ts";
+import { LivingChannels } from "../store/channel/channel-statistics.ts";
 import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import type { Entry } from "./entry.ts";

@@ -6,7 +6,7 @@ import type { Redis } from "ioredis";
 import type { ClusterConfig } from "../config/model.ts";
 import { log } from "../log.ts";
 import { BUSY } from "../store/outcome.ts";
-import type { LogPlace, ReplicaStore } from "../store/replica-store.ts";
+import type { LogPlace, ReplicaStore } from "../store/replica/replica-store.ts";
 import { type Entry, type RawEntry, readEntry, readPlace } from "./entry.ts";
 import { Fork } from "./fork.ts";
 import { type ShardKeys, shardOf } from "./keys.ts";

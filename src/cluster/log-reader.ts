@@ -6,7 +6,7 @@
  */
 import type { EngineAddress } from "../config/model.ts";
 import { log } from "../log.ts";
-import type { RevokedMark } from "../store/replica-store.ts";
+import type { RevokedMark } from "../store/replica/replica-store.ts";
 import { EngineLink, type Session } from "./engine-link.ts";
 import type { RawEntry } from "./entry.ts";
 import { type ApplierOptions, LogApplier } from "./log-applier.ts";

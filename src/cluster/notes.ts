@@ -14,7 +14,7 @@
  * So a note is best a whole statement ("a@3 is in room since …") that may be heard twice. Nothing is kept here. A note costs every node
  * what a message costs: it is for changes of state, at human speed, not for traffic.
  */
-import type { LogPlace } from "../store/replica-store.ts";
+import type { LogPlace } from "../store/replica/replica-store.ts";
 
 export interface Note {
   /** Who said it, and in which of its lives: a node that is started anew has another. */

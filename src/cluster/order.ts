@@ -3,10 +3,10 @@
  * this node's store, so that whoever was answered finds them on this node at once. Made by node.ts, one a worker.
  */
 import type { ClusterConfig } from "../config/model.ts";
-import { type Refusal, Refusals } from "../errors.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import type { Marks } from "../message.ts";
-import { KEY_REUSED, type KeyMark } from "../store/keys.ts";
-import type { ReplicaStore, RevokedMark } from "../store/replica-store.ts";
+import { KEY_REUSED, type KeyMark } from "../store/message/keys.ts";
+import type { ReplicaStore, RevokedMark } from "../store/replica/replica-store.ts";
 import { type ShardKeys, shardOf } from "./keys.ts";
 import { MOST_NOTE_BYTES } from "./notes.ts";
 import type { Publisher } from "./publisher.ts";

@@ -2,7 +2,7 @@
  * What the other nodes say of themselves in their heartbeats: their subscribers by channel, and that they are there. Kept by the worker that
  * reads the log; who takes over asks the others to say it all again (heartbeat.ts).
  */
-import { ChannelRef } from "../store/channel-ref.ts";
+import { ChannelRef } from "../store/channel/channel-ref.ts";
 import type { Store } from "../store/store.ts";
 
 /** One heartbeat, as JSON in the log. Names are binary text. */

@@ -13,7 +13,7 @@
  */
 import type { ClusterConfig, EngineAddress } from "../config/model.ts";
 import { log } from "../log.ts";
-import type { ReplicaStore } from "../store/replica-store.ts";
+import type { ReplicaStore } from "../store/replica/replica-store.ts";
 import { answerAt, callsOf, wordsOf } from "./calls.ts";
 import { EngineLink, type Session } from "./engine-link.ts";
 import { type RawEntry, readAuthorship, readId } from "./entry.ts";

@@ -8,7 +8,7 @@
 import type { Redis } from "ioredis";
 import { log } from "../log.ts";
 import { BUSY } from "../store/outcome.ts";
-import type { ReplicaStore } from "../store/replica-store.ts";
+import type { ReplicaStore } from "../store/replica/replica-store.ts";
 import type { ShardKeys } from "./keys.ts";
 
 const BUSY_MS = 5;

@@ -1,5 +1,5 @@
 /** What was asked of the engine and not answered for good: what is sent, and who waits. Made by publisher.ts. */
-import type { Cursor } from "../store/replica-store.ts";
+import type { Cursor } from "../store/replica/replica-store.ts";
 
 /** Where the last entry of a request went: `term-n`; of a message its position and how many the channel has counted. */
 export interface Accepted {

@@ -3,15 +3,13 @@
  * place where "not set" turns into a number. Called by load.ts.
  */
 import { hostname } from "node:os";
-import { readRate } from "./access-checks.ts";
-import { readAddressLimit } from "./address-limit.ts";
 import { autoWorkers } from "./auto-workers.ts";
-import { buildConnections } from "./connections.ts";
+import { readRate } from "./checks/access-checks.ts";
+import { keyRecords, ringEntries } from "./checks/store-checks.ts";
 import type { CheckedValues, LocationEntry, ServerEntry } from "./document.ts";
 import { parseEngine } from "./engine-address.ts";
-import { buildIssuer, grantsOf } from "./grants.ts";
-import { parseListen } from "./listen-text.ts";
-import { buildListeners } from "./listeners.ts";
+import { buildIssuer, grantsOf } from "./grant/grants.ts";
+import { readAddressLimit } from "./location/address-limit.ts";
 import {
   readAccess,
   readAccessLog,
@@ -20,7 +18,8 @@ import {
   readErrorPage,
   readLogFormats,
   readTypes,
-} from "./location-lists.ts";
+} from "./location/location-lists.ts";
+import { codeOf } from "./location/named-code.ts";
 import type {
   AuthConfig,
   ClusterConfig,
@@ -37,14 +36,15 @@ import type {
   StoreConfig,
   UserConfig,
 } from "./model.ts";
-import { codeOf } from "./named-code.ts";
 import type { LocationValues, MainValues, StepValues } from "./options.ts";
 import { presenceOf } from "./presence.ts";
-import { buildProxy, buildUpstream } from "./proxy-config.ts";
+import { buildConnections } from "./server/connections.ts";
+import { parseListen } from "./server/listen-text.ts";
+import { buildListeners } from "./server/listeners.ts";
+import { buildProxy, buildUpstream } from "./server/proxy-config.ts";
+import { trustedProxies } from "./server/trusted-proxies.ts";
 import { buildShared } from "./shared.ts";
-import { keyRecords, ringEntries } from "./store-checks.ts";
 import { parseSync } from "./store-sync.ts";
-import { trustedProxies } from "./trusted-proxies.ts";
 import { buildWebhooks } from "./webhooks.ts";
 
 /** 0 stands for unlimited, never and automatic all over the model (model.ts says which where). */

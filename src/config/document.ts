@@ -6,13 +6,19 @@
  * step or the servers must fulfil as a whole is in location-checks.ts and server-checks.ts.
  */
 
-import { clusterIssues } from "./engine-checks.ts";
+import { clusterIssues } from "./checks/engine-checks.ts";
+import { grantIssues, issuerIssues } from "./checks/grant-checks.ts";
+import { questionIssues } from "./checks/question-checks.ts";
+import { serverIssues } from "./checks/server-checks.ts";
+import { serverWarnings } from "./checks/server-warnings.ts";
+import { storeIssues } from "./checks/store-checks.ts";
+import { webhookIssues } from "./checks/webhook-checks.ts";
 import { type Fault, type Issue, shownValue } from "./fault.ts";
-import { grantIssues, issuerIssues } from "./grant-checks.ts";
 import { readOption } from "./kinds.ts";
-import { duplicateMatchIssues, locationIssues, stepIssues } from "./location-checks.ts";
-import { locationWarnings } from "./location-warnings.ts";
-import { mapIssues } from "./maps.ts";
+import { duplicateMatchIssues, locationIssues, stepIssues } from "./location/location-checks.ts";
+import { locationWarnings } from "./location/location-warnings.ts";
+import { mapIssues } from "./location/maps.ts";
+import { setVariables } from "./location/rewrite.ts";
 import {
   ALL_OPTIONS,
   ISSUER_PREFIX,
@@ -35,15 +41,9 @@ import {
   WEBHOOK_PREFIX,
   type WebhookValues,
 } from "./options.ts";
-import { proxyIssues, upstreamIssues } from "./proxy-config.ts";
-import { questionIssues } from "./question-checks.ts";
-import { setVariables } from "./rewrite.ts";
-import { serverIssues } from "./server-checks.ts";
-import { serverWarnings } from "./server-warnings.ts";
+import { proxyIssues, upstreamIssues } from "./server/proxy-config.ts";
 import { type SharedEntry, sharedNameIssues } from "./shared.ts";
-import { storeIssues } from "./store-checks.ts";
 import { unknownKeySentence } from "./suggestion.ts";
-import { webhookIssues } from "./webhook-checks.ts";
 
 export interface StepEntry {
   readonly values: StepValues;

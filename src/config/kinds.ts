@@ -6,8 +6,8 @@
  * turn into documentation.
  */
 import { type Issue, shownValue } from "./fault.ts";
-import { parseKeepalive } from "./listen-text.ts";
 import type { Keepalive } from "./model.ts";
+import { parseKeepalive } from "./server/listen-text.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
 /** What a value of each kind is after reading: sizes in bytes, times in the unit the kind says. */

@@ -5,17 +5,17 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { buildConfig } from "./build.ts";
+import { OF_NATIVE } from "./checks/server-warnings.ts";
+import { storeIssues } from "./checks/store-checks.ts";
 import defaultText from "./default.toml" with { type: "text" };
 import type { CheckedValues, ServerEntry } from "./document.ts";
 import { type Fault, type Issue, shownValue } from "./fault.ts";
 import { readOption } from "./kinds.ts";
+import { type NamedCode, namedCode } from "./location/named-code.ts";
 import type { Config } from "./model.ts";
-import { type NamedCode, namedCode } from "./named-code.ts";
 import { checkNginx, isNginx, startNotes, translationNotes } from "./nginx/load.ts";
 import { waysFor } from "./nginx/ways.ts";
 import { type MainValues, OPTIONS } from "./options.ts";
-import { OF_NATIVE } from "./server-warnings.ts";
-import { storeIssues } from "./store-checks.ts";
 import { readToml } from "./toml.ts";
 
 /** What the command line may set. Texts as typed are fine: "auto" or "4" for workers. They win over the file. */

@@ -4,10 +4,10 @@
  */
 
 import type { LogLevel, LogStyle } from "../log.ts";
-import type { AddressLimit } from "./address-limit.ts";
-import type { ServerAddress } from "./proxy-target.ts";
+import type { HookEvent } from "./checks/webhook-checks.ts";
+import type { AddressLimit } from "./location/address-limit.ts";
+import type { ServerAddress } from "./server/proxy-target.ts";
 import type { StoreSync } from "./store-sync.ts";
-import type { HookEvent } from "./webhook-checks.ts";
 
 export type SubscriberMode = "streaming" | "polling" | "long-polling" | "eventsource" | "websocket";
 
@@ -422,7 +422,7 @@ export interface TlsConfig {
   /** Paths of PEM files. */
   readonly certificate: string;
   readonly key: string;
-  /** What is in them, when main has read them (supervisor/certificates.ts). */
+  /** What is in them, when main has read them (supervisor/sockets/certificates.ts). */
   readonly pem: { readonly certificate: string; readonly key: string } | null;
   /** TLSv1.2 and TLSv1.3, or one of them. */
   readonly protocols: readonly string[];

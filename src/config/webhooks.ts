@@ -1,7 +1,8 @@
 /** From checked values to what the model says of webhooks. Part of build.ts. */
+
+import { HOOK_EVENTS, readHookSecret } from "./checks/webhook-checks.ts";
 import type { WebhooksConfig } from "./model.ts";
 import type { MainValues, WebhookValues } from "./options.ts";
-import { HOOK_EVENTS, readHookSecret } from "./webhook-checks.ts";
 
 /** null: there are none. */
 export function buildWebhooks(main: MainValues, values: readonly WebhookValues[]): WebhooksConfig | null {

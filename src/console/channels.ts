@@ -2,11 +2,11 @@
  * What the console asks of channels: the list, by subscribers, rate or backlog, and one channel with its last messages. Read
  * from the store, so any worker answers. Called by plugin.ts.
  */
-import { ChannelRef } from "../store/channel-ref.ts";
-import { type ChannelCounts, countsByName, LivingChannels } from "../store/channel-statistics.ts";
-import { LastSearch } from "../store/last-search.ts";
-import { Message } from "../store/message-view.ts";
-import { FOUND } from "../store/reader.ts";
+import { ChannelRef } from "../store/channel/channel-ref.ts";
+import { type ChannelCounts, countsByName, LivingChannels } from "../store/channel/channel-statistics.ts";
+import { LastSearch } from "../store/message/last-search.ts";
+import { Message } from "../store/message/message-view.ts";
+import { FOUND } from "../store/message/reader.ts";
 import type { Store } from "../store/store.ts";
 
 /** Rows of a list; who looks for more searches. */

@@ -5,12 +5,12 @@
  * All viewers of a worker are served by one look at the channel, four times a second. A viewer that does not read costs the
  * piece it was given last: it is looked after again when its socket has taken that, and reads on from where it was.
  */
-import { ANTI_CACHE } from "../answer.ts";
-import { type BreakableSink, type PulledStream, pulledResponse } from "../direct-answer.ts";
-import { ChannelRef } from "../store/channel-ref.ts";
-import { Internal } from "../store/internal-channels.ts";
-import { Message } from "../store/message-view.ts";
-import { FOUND, GONE, type Reader } from "../store/reader.ts";
+import { ANTI_CACHE } from "../http/answer.ts";
+import { type BreakableSink, type PulledStream, pulledResponse } from "../http/direct-answer.ts";
+import { ChannelRef } from "../store/channel/channel-ref.ts";
+import { Internal } from "../store/channel/internal-channels.ts";
+import { Message } from "../store/message/message-view.ts";
+import { FOUND, GONE, type Reader } from "../store/message/reader.ts";
 import type { Store } from "../store/store.ts";
 
 const LOOK_MS = 250;

@@ -11,11 +11,11 @@
  * no more than at a publisher (front/origin-check.ts).
  */
 import { Elysia } from "elysia";
-import { ANTI_CACHE, headerOnly, methodNotAllowed, refuse } from "../answer.ts";
-import type { LocatedRequest, Locator } from "../config/located-request.ts";
+import type { LocatedRequest, Locator } from "../config/location/located-request.ts";
 import type { Config } from "../config/model.ts";
-import { Refusals } from "../errors.ts";
 import type { Front } from "../front/front.ts";
+import { ANTI_CACHE, headerOnly, methodNotAllowed, refuse } from "../http/answer.ts";
+import { Refusals } from "../http/errors.ts";
 import { type Ingest, ingestPatiently, openTarget } from "../publish/ingest.ts";
 import { consoleFile } from "../web/console-files.ts";
 import { ConsoleChannels, SORTS, type Sort } from "./channels.ts";

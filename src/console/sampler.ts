@@ -3,8 +3,9 @@
  * channel, so that any worker can show them and a page that opens later has a past. One worker takes the sample: the first
  * that is alive. Made by console.ts where a location is a console.
  */
+
+import { Internal, type InternalBounds } from "../store/channel/internal-channels.ts";
 import { Counter, FANOUT_LATENCIES } from "../store/counters.ts";
-import { Internal, type InternalBounds } from "../store/internal-channels.ts";
 import type { Store } from "../store/store.ts";
 
 export const SAMPLE_MS = 1000;

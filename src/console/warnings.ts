@@ -3,7 +3,7 @@
  * worker with a console; a log that storms costs it no more than a few lines a second.
  */
 import { type LogFields, type LogLevel, watchLog } from "../log.ts";
-import { Internal } from "../store/internal-channels.ts";
+import { Internal } from "../store/channel/internal-channels.ts";
 import type { Store } from "../store/store.ts";
 import { BOUNDS } from "./sampler.ts";
 

@@ -7,19 +7,19 @@
  */
 import type { Access } from "../access/access.ts";
 import { Admission } from "../access/admission.ts";
-import { closing, headerOnly, refuse } from "../answer.ts";
-import { contentTypeOf } from "../config/content-type.ts";
-import { type AddressSource, UnknownPeer } from "../config/door.ts";
-import type { LocatedRequest, Locator } from "../config/located-request.ts";
+import { contentTypeOf } from "../config/location/content-type.ts";
+import type { LocatedRequest, Locator } from "../config/location/located-request.ts";
 import type { Config } from "../config/model.ts";
-import { type Answer, asResponse } from "../direct-answer.ts";
-import { Refusals } from "../errors.ts";
+import { type AddressSource, UnknownPeer } from "../config/server/door.ts";
 import { errorPage } from "../front/error-page.ts";
 import type { Front } from "../front/front.ts";
 import { originOf, returnedAnswer } from "../front/returned.ts";
 import { UnknownClients } from "../front/unknown-clients.ts";
 import type { Guards } from "../handlers/guard.ts";
-import type { Incoming } from "../incoming.ts";
+import { closing, headerOnly, refuse } from "../http/answer.ts";
+import { type Answer, asResponse } from "../http/direct-answer.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Incoming } from "../http/incoming.ts";
 import type { ProxyEndpoint } from "../proxy/endpoint.ts";
 import type { ProxyEndpoints } from "../proxy/plugin.ts";
 import type { PublisherEndpoint } from "../publish/endpoint.ts";

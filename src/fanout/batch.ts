@@ -3,9 +3,9 @@
  * them. Bounded in count and bytes, so that a burst is cut into jobs and other channels get their turn.
  */
 import { FLAG_DELETION, FLAG_PRESENCE } from "../message.ts";
-import { Message } from "../store/message-view.ts";
+import { Message } from "../store/message/message-view.ts";
+import { FOUND } from "../store/message/reader.ts";
 import { BUSY } from "../store/outcome.ts";
-import { FOUND } from "../store/reader.ts";
 import type { Store } from "../store/store.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
 import type { Position } from "../wire/position.ts";

@@ -5,7 +5,7 @@
  * A stream that lags is told as well, after what its socket still holds: what it had not read went with the channel.
  */
 import { CHANNEL_DELETED_ID } from "../message.ts";
-import { Message } from "../store/message-view.ts";
+import { Message } from "../store/message/message-view.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import type { Format } from "./format.ts";
 import { frameOf } from "./frame.ts";

@@ -2,7 +2,7 @@
  * Where subscribers stand in this worker: the only door between subscribe/ and fan-out. subscribe/ opens channels and joins or leaves here;
  * who stands where is in standing.ts, what they are given is pump's and catch-up's.
  */
-import type { NamedChannel } from "../store/channel-ref.ts";
+import type { NamedChannel } from "../store/channel/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { CatchUp } from "./catch-up.ts";

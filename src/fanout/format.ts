@@ -3,7 +3,7 @@
  * them at start, one object per location and protocol; fanout encodes each message once per format object and hands the
  * same bytes to every subscriber of it. Identity of the object is identity of the encoding.
  */
-import type { Message } from "../store/message-view.ts";
+import type { Message } from "../store/message/message-view.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
 import type { Position } from "../wire/position.ts";
 import type { LocalChannel } from "./local-channel.ts";
@@ -13,7 +13,7 @@ export const toldCount = (missed: number): number | null => (Number.isFinite(mis
 
 /** How who comes and goes is told. */
 export interface PresenceWords {
-  /** Appends one event, whose body is JSON (store/presence-body.ts); `at` as in Format.message. */
+  /** Appends one event, whose body is JSON (store/members/presence-body.ts); `at` as in Format.message. */
   event(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): void;
   /** Appends that so many events are gone, up to this number: the list has to be read again. */
   lost(writer: ByteWriter, channel: LocalChannel, missed: number, number: number, at: Position | null): void;

@@ -6,9 +6,9 @@
  * meanwhile shows as a jump in the ids and is told as a gap (promises P2 to P4).
  */
 import { FLAG_PRESENCE, FLAG_STORED } from "../message.ts";
-import { Message } from "../store/message-view.ts";
+import { Message } from "../store/message/message-view.ts";
+import { END, GONE as NO_CHANNEL } from "../store/message/reader.ts";
 import { BUSY } from "../store/outcome.ts";
-import { END, GONE as NO_CHANNEL } from "../store/reader.ts";
 import type { Store } from "../store/store.ts";
 import { toldCount } from "./format.ts";
 import type { Subscription } from "./local-channel.ts";

@@ -7,8 +7,8 @@
  * Every live subscription has seen all ids up to `delivered`, except that a subscription which joined later carries its own,
  * higher `sentId`. Jobs compare the two, so joining and leaving while a job runs can neither lose nor repeat a message (P1, P2).
  */
-import type { NamedChannel } from "../store/channel-ref.ts";
-import type { Reader } from "../store/reader.ts";
+import type { NamedChannel } from "../store/channel/channel-ref.ts";
+import type { Reader } from "../store/message/reader.ts";
 import type { Store } from "../store/store.ts";
 import type { Position } from "../wire/position.ts";
 import type { Format } from "./format.ts";

@@ -1,6 +1,6 @@
 /** Answers waiting long polls: each with the first message that it has not seen. Part of a job (delivery.ts). */
 import { CHANNEL_DELETED_ID } from "../message.ts";
-import type { Message } from "../store/message-view.ts";
+import type { Message } from "../store/message/message-view.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { type Carrier, CLOCK_EVERY, type Load } from "./carrier.ts";
 import type { Format } from "./format.ts";

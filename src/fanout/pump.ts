@@ -2,13 +2,13 @@
  * The worker's pump: follows the dispatch ring and sets delivery jobs going. It runs once an event-loop turn, after an own publish
  * or when another worker rings, so that everything published in a turn goes out in one write per connection.
  *
- * Sleeping and waking (the pairs are in store/ring.ts): the pump declares itself asleep only after it looked at the ring's head
+ * Sleeping and waking (the pairs are in store/message/ring.ts): the pump declares itself asleep only after it looked at the ring's head
  * once more, and whoever publishes rings only a worker that was asleep. A slow timer looks too, so that a bell lost with a dying
  * process costs a tenth of a second, not a message.
  */
 import { log } from "../log.ts";
 import { Counter } from "../store/counters.ts";
-import { RingEntry } from "../store/ring.ts";
+import { RingEntry } from "../store/message/ring.ts";
 import type { Store } from "../store/store.ts";
 import type { CatchUp } from "./catch-up.ts";
 import { Job } from "./delivery.ts";

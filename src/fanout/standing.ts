@@ -4,7 +4,7 @@
  *
  * It knows places, not times: when something is delivered is the pump's, how somebody catches up is catch-up's.
  */
-import type { NamedChannel } from "../store/channel-ref.ts";
+import type { NamedChannel } from "../store/channel/channel-ref.ts";
 import { Counter, FANOUT_LATENCIES } from "../store/counters.ts";
 import { OWED_BEHIND, OWED_LIVE, OWED_NOTHING } from "../store/slots.ts";
 import type { Store } from "../store/store.ts";

@@ -5,7 +5,7 @@
  * connection *lags*: it leaves every live set, nothing more is written, and lag.ts reads on from the store when the promise
  * resolves. So a slow reader costs what one write held, never a queue (promise P4).
  */
-import type { StreamSink } from "../direct-answer.ts";
+import type { StreamSink } from "../http/direct-answer.ts";
 import { log } from "../log.ts";
 import type { Position } from "../wire/position.ts";
 import type { Format } from "./format.ts";

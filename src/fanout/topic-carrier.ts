@@ -1,7 +1,7 @@
 /**
  * Carries a batch to WebSockets, shard by shard: Bun's by native topics, ours by one write each. Part of a job (delivery.ts).
  */
-import { type DirectSocket, FrameBatch } from "../peer-socket.ts";
+import { type DirectSocket, FrameBatch } from "../http/peer-socket.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { pushFrameHead } from "../wire/frame-encoder.ts";
 import { BINARY, TEXT } from "../wire/frame-layout.ts";

@@ -9,7 +9,7 @@
  * Sockets whose frames tell where they stand in several channels have no bytes in common: they stand in shards all the same, in the same
  * order and slices, but each is sent its own.
  */
-import type { PeerSocket } from "../peer-socket.ts";
+import type { PeerSocket } from "../http/peer-socket.ts";
 import type { Position } from "../wire/position.ts";
 import type { Format } from "./format.ts";
 import { type LocalChannel, Subscription } from "./local-channel.ts";

@@ -2,7 +2,7 @@
  * Waiting long polls: a held request that the first live message on any of its channels answers, with exactly that message
  * (push-stream spec 4.12 (6)).
  */
-import type { Message } from "../store/message-view.ts";
+import type { Message } from "../store/message/message-view.ts";
 import type { Format } from "./format.ts";
 import { type LocalChannel, Subscription } from "./local-channel.ts";
 

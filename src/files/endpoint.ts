@@ -2,14 +2,15 @@
  * One location of static files, compiled: what plugin.ts hands requests to. GET and HEAD of regular files below one folder; index files for
  * folders; no listings, no files whose name begins with a dot, no links that lead out.
  */
-import { SERVER } from "../answer.ts";
+
 import { toBinary } from "../config/binary-text.ts";
-import { contentTypeOf } from "../config/content-type.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
+import { contentTypeOf } from "../config/location/content-type.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { FilesConfig, LocationConfig } from "../config/model.ts";
 import { errorPage } from "../front/error-page.ts";
 import { fieldValue, pathUrl, urlValue } from "../front/field-value.ts";
 import { originOf } from "../front/returned.ts";
+import { SERVER } from "../http/answer.ts";
 import { formatHttpDate } from "../wire/http-date.ts";
 import { askedRange, type ByteRange, fileEtag, type HeaderReader, preconditionStatus } from "./conditions.ts";
 import { Disk, type Found, type FoundFile } from "./disk.ts";

@@ -2,13 +2,13 @@
  * From a request to the name of a file: `root` or `alias` of a location, compiled (nginx's rules). Says the folder the file must lie in, too;
  * disk.ts holds it to that after all links are resolved. Called by endpoint.ts.
  *
- * The path of a request is decoded and normalised already (config/uri-path.ts): no "..", no "//", no NUL. What alias appends need not be,
+ * The path of a request is decoded and normalised already (config/location/uri-path.ts): no "..", no "//", no NUL. What alias appends need not be,
  * since the location's prefix may end in the middle of a segment: "/i../x" at "/i" leaves "../x".
  */
 import { toBinary } from "../config/binary-text.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { rawLocationValue } from "../config/location-values.ts";
-import { parseMatch } from "../config/match-syntax.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { rawLocationValue } from "../config/location/location-values.ts";
+import { parseMatch } from "../config/location/match-syntax.ts";
 import type { FilesConfig, LocationConfig } from "../config/model.ts";
 
 export interface Place {

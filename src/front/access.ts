@@ -1,7 +1,13 @@
 /** `allow` and `deny` of a location, compiled: called by front.ts before the role sees a request. */
 import type { AccessRule } from "../config/model.ts";
-import { type AddressBytes, contains, type Network, parseAddress, parseNetwork } from "../config/network.ts";
-import type { KnownPeer } from "../peer.ts";
+import {
+  type AddressBytes,
+  contains,
+  type Network,
+  parseAddress,
+  parseNetwork,
+} from "../config/server/network.ts";
+import type { KnownPeer } from "../http/peer.ts";
 
 /** Whether this client may come. */
 export type AccessCheck = (peer: KnownPeer) => boolean;

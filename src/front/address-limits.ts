@@ -10,12 +10,12 @@
  * Between its answer and its standing a held request may get lost without a word (a client that is gone before its stream begins). Its place
  * is given free after a moment; should it stand after all, it is counted again.
  */
-import type { AddressLimit } from "../config/address-limit.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { AddressLimit } from "../config/location/address-limit.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
-import { addressKey } from "../config/network.ts";
-import { type Answer, HeldAnswer, pulledBodyOf } from "../direct-answer.ts";
-import type { Incoming } from "../incoming.ts";
+import { addressKey } from "../config/server/network.ts";
+import { type Answer, HeldAnswer, pulledBodyOf } from "../http/direct-answer.ts";
+import type { Incoming } from "../http/incoming.ts";
 import type { Arrival, HooksOf, LocationHooks } from "./location-hooks.ts";
 
 /** How long a request may be on its way to its answer, or from a held one's answer to its place. */

@@ -5,9 +5,9 @@
  * somebody who is gets verified, and does not count. What is good is remembered for minutes (passed.ts).
  */
 import { randomBytes } from "node:crypto";
-import { SERVER } from "../answer.ts";
 import { toBinary } from "../config/binary-text.ts";
-import type { Answer } from "../direct-answer.ts";
+import { SERVER } from "../http/answer.ts";
+import type { Answer } from "../http/direct-answer.ts";
 import { log } from "../log.ts";
 import { errorPage } from "./error-page.ts";
 import { fieldValue } from "./field-value.ts";

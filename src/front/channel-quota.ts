@@ -8,8 +8,8 @@
  * nobody is counted unless the proxy there is trusted: who may connect is the file system's to say.
  */
 
-import { addressKey } from "../config/network.ts";
-import type { KnownPeer } from "../peer.ts";
+import { addressKey } from "../config/server/network.ts";
+import type { KnownPeer } from "../http/peer.ts";
 
 /** What becomes of a channel that is asked for and not there: it is made, it is not, or that is to be asked. */
 export type MayMake = "yes" | "no" | (() => boolean);

@@ -2,7 +2,7 @@
  * The pages nginx's core sends with its own errors and redirects (push-stream spec 0.7, last paragraph): 403 of access rules, 401, 404,
  * 413, the 500 of exhausted message memory. Refusals of the module itself have no body; those come from answer.ts.
  */
-import { type HeaderFields, SERVER } from "../answer.ts";
+import { type HeaderFields, SERVER } from "../http/answer.ts";
 
 /** Titles as nginx writes them; a status that is not here has no page. */
 const TITLES: ReadonlyMap<number, string> = new Map([

@@ -2,12 +2,12 @@
  * `error_page` of a location, compiled: what stands for an answer of the server's own (error-page.ts) with one of the statuses. Called by
  * front.ts before anything else is done to an answer. What endpoints of channels and handlers say stays, as it does in nginx.
  */
-import type { LocatedRequest } from "../config/located-request.ts";
-import { rawLocationValue } from "../config/location-values.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { rawLocationValue } from "../config/location/location-values.ts";
+import { isRedirect } from "../config/location/rewrite.ts";
+import { MOST_MOVES } from "../config/location/search.ts";
+import type { CompiledValue } from "../config/location/variables.ts";
 import type { ErrorPageConfig, LocationConfig } from "../config/model.ts";
-import { isRedirect } from "../config/rewrite.ts";
-import { MOST_MOVES } from "../config/search.ts";
-import type { CompiledValue } from "../config/variables.ts";
 import { errorPage, isErrorPage } from "./error-page.ts";
 import { urlValue } from "./field-value.ts";
 

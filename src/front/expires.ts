@@ -2,8 +2,8 @@
  * `expires` of a location, compiled: Expires and Cache-Control as nginx says them. Called by front.ts beside the headers that are added, for the
  * same statuses.
  */
-import type { LocatedRequest } from "../config/located-request.ts";
-import { rawLocationValue } from "../config/location-values.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { rawLocationValue } from "../config/location/location-values.ts";
 import type { LocationConfig } from "../config/model.ts";
 import { log } from "../log.ts";
 import { formatHttpDate, parseHttpDate } from "../wire/http-date.ts";

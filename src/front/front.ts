@@ -4,13 +4,14 @@
  *
  * Compiled per index of Config.locations, variants included. A location with none of it has no entry: it costs one array read.
  */
-import { closing, isLastRequest, refuse } from "../answer.ts";
-import type { AddressLimit } from "../config/address-limit.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
+
+import type { AddressLimit } from "../config/location/address-limit.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { AuthConfig, Config, LocationConfig } from "../config/model.ts";
-import { isGzipType } from "../content-coding.ts";
-import { type Answer, asResponse, LaterAnswer } from "../direct-answer.ts";
-import { type Refusal, Refusals } from "../errors.ts";
+import { closing, isLastRequest, refuse } from "../http/answer.ts";
+import { isGzipType } from "../http/content-coding.ts";
+import { type Answer, asResponse, LaterAnswer } from "../http/direct-answer.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import { type AccessCheck, compileAccess, compileAllowance } from "./access.ts";
 import { AccessLog, LogFiles } from "./access-log.ts";
 import { compileAddedHeaders, type HeaderAdder, STATUSES } from "./added-headers.ts";

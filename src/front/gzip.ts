@@ -4,9 +4,9 @@
  */
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { GzipConfig } from "../config/model.ts";
-import { acceptsGzip, gzipped, isGzipType } from "../content-coding.ts";
+import { acceptsGzip, gzipped, isGzipType } from "../http/content-coding.ts";
 
 const gzipInThread = promisify(gzip);
 

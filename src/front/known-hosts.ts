@@ -5,9 +5,9 @@
  * Addresses are no names, so nobody can point them elsewhere: they pass, as do loopback's name and the names that are listened on.
  */
 import { isIP } from "node:net";
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { Config } from "../config/model.ts";
-import { hostName } from "../config/server-names.ts";
+import { hostName } from "../config/server/server-names.ts";
 
 export type HostCheck = (located: LocatedRequest) => boolean;
 

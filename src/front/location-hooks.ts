@@ -2,8 +2,8 @@
  * What somebody's code may have to do with the messages and subscribers of a location (`hooks`), as publish/ and subscribe/ see it. handlers/
  * implements it; a location without hooks has null in its place.
  */
-import type { LocatedRequest } from "../config/located-request.ts";
-import type { Refusal } from "../errors.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import type { Refusal } from "../http/errors.ts";
 
 /** A message that is not published yet. */
 export interface OfferedDraft {

@@ -3,7 +3,7 @@
  * location and log.
  */
 import { toBinary } from "../config/binary-text.ts";
-import { rawLocationValue } from "../config/location-values.ts";
+import { rawLocationValue } from "../config/location/location-values.ts";
 import type { LocationConfig } from "../config/model.ts";
 import { log } from "../log.ts";
 import { hiding } from "./log-secrets.ts";

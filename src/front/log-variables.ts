@@ -1,11 +1,11 @@
 /**
- * The variables that only a log line can have: what came of a request. Those of the request itself are in config/variables.ts. Called by
+ * The variables that only a log line can have: what came of a request. Those of the request itself are in config/location/variables.ts. Called by
  * log-format.ts when it compiles a format.
  *
  * What the runtime does not tell (number of the connection, length of the request, the exact bytes of the head) comes out as "-".
  */
 import { hostname } from "node:os";
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import { parseCredentials } from "./authentication.ts";
 import { LocalTime } from "./local-time.ts";
 

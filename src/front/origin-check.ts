@@ -3,9 +3,9 @@
  * (CORS governs only what a page may read), so the origin it names is looked at: this server's own, or one of `allowed_origins`; any other is refused. Who names none is no
  * browser: curl, a backend. Asked by front.ts.
  */
-import { EVERY_ORIGIN, namesOrigin, readsCookies } from "../config/allowed-origins.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { rawLocationValue } from "../config/location-values.ts";
+import { EVERY_ORIGIN, namesOrigin, readsCookies } from "../config/grant/allowed-origins.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { rawLocationValue } from "../config/location/location-values.ts";
 import type { LocationConfig } from "../config/model.ts";
 
 /** Whether a page of another origin has made this request, and may not. */

@@ -6,12 +6,13 @@
  * Publishers and subscribers answer it themselves (cors.ts); here it is only seen to that it comes to them. What a handler or a backend answers that
  * nobody stands before is its own affair, but for the origin, which is told where it says nothing.
  */
-import { NO_CACHE, SERVER } from "../answer.ts";
-import { announcedOrigin, namesOrigin, readsCookies } from "../config/allowed-origins.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { rawLocationValue } from "../config/location-values.ts";
+
+import { announcedOrigin, namesOrigin, readsCookies } from "../config/grant/allowed-origins.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { rawLocationValue } from "../config/location/location-values.ts";
+import type { CompiledValue } from "../config/location/variables.ts";
 import type { LocationConfig } from "../config/model.ts";
-import type { CompiledValue } from "../config/variables.ts";
+import { NO_CACHE, SERVER } from "../http/answer.ts";
 
 /** Methods of the roles that have some of their own. */
 const METHODS: ReadonlyMap<string, string> = new Map([

@@ -1,13 +1,14 @@
 /**
- * What nginx's `return` answers. app.ts calls it with what config/rewrite.ts found and evaluated; ours is the form of the answer.
+ * What nginx's `return` answers. app.ts calls it with what config/location/rewrite.ts found and evaluated; ours is the form of the answer.
  *
  * 444 closes without a word on the wire listener. Bun's own answers every request: there the client gets an empty 400, and the connection ends.
  */
-import { SERVER, silently } from "../answer.ts";
+
 import { binaryBytes } from "../config/binary-text.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { isRedirect } from "../config/location/rewrite.ts";
 import type { LocationConfig } from "../config/model.ts";
-import { isRedirect } from "../config/rewrite.ts";
+import { SERVER, silently } from "../http/answer.ts";
 import { errorPage } from "./error-page.ts";
 import { fieldValue, urlValue } from "./field-value.ts";
 

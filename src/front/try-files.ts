@@ -2,12 +2,12 @@
  * `try_files` of a location, compiled: the first candidate that exists becomes the path of the request, which the role then answers; without any
  * the last entry says where to go. Called by front.ts when nobody at the front has refused the request.
  */
-import { isThere } from "../config/file-test.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { rawLocationValue } from "../config/location-values.ts";
-import { parseMatch } from "../config/match-syntax.ts";
+import { isThere } from "../config/location/file-test.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { rawLocationValue } from "../config/location/location-values.ts";
+import { parseMatch } from "../config/location/match-syntax.ts";
+import type { CompiledValue } from "../config/location/variables.ts";
 import type { LocationConfig } from "../config/model.ts";
-import type { CompiledValue } from "../config/variables.ts";
 import { errorPage } from "./error-page.ts";
 
 /** null: the role may answer. */

@@ -2,11 +2,12 @@
  * What becomes of requests of which nobody can say whose they are. Called by app.ts. Those of a trusted proxy that names no client are a fault
  * of a configuration, the proxy's or ours, and its operator has to hear of it: in the answer, and in the log at most once in ten seconds.
  */
-import { headerOnly, refuse } from "../answer.ts";
-import { UnknownClient, type UnknownPeer } from "../config/door.ts";
-import { Refusals } from "../errors.ts";
+
+import { UnknownClient, type UnknownPeer } from "../config/server/door.ts";
+import { headerOnly, refuse } from "../http/answer.ts";
+import { Refusals } from "../http/errors.ts";
+import { peerText } from "../http/peer.ts";
 import { log } from "../log.ts";
-import { peerText } from "../peer.ts";
 
 const LOG_EVERY_MS = 10_000;
 

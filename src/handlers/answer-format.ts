@@ -6,7 +6,7 @@
 import type { Format } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
 import { CHANNEL_DELETED_ID } from "../message.ts";
-import type { Message } from "../store/message-view.ts";
+import type { Message } from "../store/message/message-view.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
 import { compileEventStream, pushGapEvent } from "../wire/event-stream.ts";
 import type { Position } from "../wire/position.ts";

@@ -1,6 +1,7 @@
 /** From what a handler returned to a response. Called by endpoint.ts. */
-import { SERVER } from "../answer.ts";
+
 import { fieldValue } from "../front/field-value.ts";
+import { SERVER } from "../http/answer.ts";
 import type { Pieces } from "./generated-body.ts";
 
 /** Answers that handlers made themselves: a listener of our own has to send them on as they come. */

@@ -12,15 +12,15 @@
  *   nothing                             made anew, unless the client wants to go on with one
  */
 import type { AnswerSource } from "sluice";
-import { SERVER } from "../answer.ts";
-import { Refusals } from "../errors.ts";
 import { errorPage } from "../front/error-page.ts";
+import { SERVER } from "../http/answer.ts";
+import { Refusals } from "../http/errors.ts";
 import { log } from "../log.ts";
 import { openTarget, type Target } from "../publish/ingest.ts";
-import { ChannelRef } from "../store/channel-ref.ts";
+import { ChannelRef } from "../store/channel/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
-import { Message } from "../store/message-view.ts";
-import { FOUND } from "../store/reader.ts";
+import { Message } from "../store/message/message-view.ts";
+import { FOUND } from "../store/message/reader.ts";
 import { lifeOf, parsePosition } from "../wire/position.ts";
 import { ERROR, isFinal } from "./answer-format.ts";
 import { atHandler } from "./failure.ts";

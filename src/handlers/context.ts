@@ -4,8 +4,8 @@
  */
 import type { Context, Grant } from "sluice";
 import { binaryBytes } from "../config/binary-text.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import type { CaptureGroups } from "../config/match-syntax.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import type { CaptureGroups } from "../config/location/match-syntax.ts";
 import type { HandlerHost } from "./host.ts";
 import { textOf } from "./publishing.ts";
 import { Query } from "./query.ts";

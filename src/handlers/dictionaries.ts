@@ -1,11 +1,11 @@
-/** The shared dictionaries of one worker, attached when they are first asked for (store/shared-file.ts; main has made the files). One a worker, in HandlerHost. */
+/** The shared dictionaries of one worker, attached when they are first asked for (store/dictionary/shared-file.ts; main has made the files). One a worker, in HandlerHost. */
 import type { SharedConfig } from "../config/model.ts";
-import { Refusals } from "../errors.ts";
-import type { DictionaryArena } from "../store/shared-change.ts";
-import { SharedDictionary } from "../store/shared-dictionary.ts";
-import { attachDictionary, dictionaryPath } from "../store/shared-file.ts";
-import { type DictionaryCounts, dictionaryCounts } from "../store/shared-keeping.ts";
-import { HANDLERS_OWN } from "../store/shared-own.ts";
+import { Refusals } from "../http/errors.ts";
+import type { DictionaryArena } from "../store/dictionary/shared-change.ts";
+import { SharedDictionary } from "../store/dictionary/shared-dictionary.ts";
+import { attachDictionary, dictionaryPath } from "../store/dictionary/shared-file.ts";
+import { type DictionaryCounts, dictionaryCounts } from "../store/dictionary/shared-keeping.ts";
+import { HANDLERS_OWN } from "../store/dictionary/shared-own.ts";
 import { atHandler } from "./failure.ts";
 import { RefusedError } from "./refused-error.ts";
 

@@ -2,17 +2,18 @@
  * One location with a handler, compiled: what plugin.ts hands requests to. Calls the default export, gives it until the location's time
  * limit to begin its answer, and turns every failure into a 500 of its own request. WebSockets are web-socket.ts's.
  */
-import { refuse, SERVER } from "../answer.ts";
-import { contentTypeOf } from "../config/content-type.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { groupsOf } from "../config/location-values.ts";
-import type { CaptureGroups } from "../config/match-syntax.ts";
+
+import { contentTypeOf } from "../config/location/content-type.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { groupsOf } from "../config/location/location-values.ts";
+import type { CaptureGroups } from "../config/location/match-syntax.ts";
 import type { CodeConfig, LocationConfig } from "../config/model.ts";
-import { Refusals } from "../errors.ts";
 import { errorPage } from "../front/error-page.ts";
 import { fieldValue } from "../front/field-value.ts";
-import { hasToken } from "../handshake.ts";
-import type { Incoming } from "../incoming.ts";
+import { refuse, SERVER } from "../http/answer.ts";
+import { Refusals } from "../http/errors.ts";
+import { hasToken } from "../http/handshake.ts";
+import type { Incoming } from "../http/incoming.ts";
 import { readBody } from "../publish/body.ts";
 import { readAnswer } from "./answer.ts";
 import { type RequestBody, RequestContext } from "./context.ts";

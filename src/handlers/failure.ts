@@ -3,7 +3,7 @@
  * everything in this folder that calls somebody's code.
  */
 import { randomBytes } from "node:crypto";
-import { SERVER } from "../answer.ts";
+import { SERVER } from "../http/answer.ts";
 import { log } from "../log.ts";
 
 /** Sent with every 500 of a handler; the body has it as well. */

@@ -6,8 +6,8 @@
  * first piece already: an answer that never begins is another answer.
  */
 
-import { type BreakableSink, pulledResponse } from "../direct-answer.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
+import { type BreakableSink, pulledResponse } from "../http/direct-answer.ts";
 import { log } from "../log.ts";
 import type { RequestContext } from "./context.ts";
 import { Ending } from "./ending.ts";

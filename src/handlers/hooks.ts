@@ -3,11 +3,10 @@
  * `onPublish` costs its message then, the other two cost nothing.
  */
 import type { OfferedMessage, SubscribeEvent } from "sluice";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { groupsOf } from "../config/location-values.ts";
-import type { CaptureGroups } from "../config/match-syntax.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { groupsOf } from "../config/location/location-values.ts";
+import type { CaptureGroups } from "../config/location/match-syntax.ts";
 import type { LocationConfig } from "../config/model.ts";
-import { Refusals } from "../errors.ts";
 import { fieldValue } from "../front/field-value.ts";
 import type {
   Arrival,
@@ -17,6 +16,7 @@ import type {
   LocationHooks,
   OfferedDraft,
 } from "../front/location-hooks.ts";
+import { Refusals } from "../http/errors.ts";
 import { RequestContext } from "./context.ts";
 import { Ending } from "./ending.ts";
 import { isPromise, within } from "./failure.ts";

@@ -1,6 +1,6 @@
 /** What handlers of a worker share: the store, fan-out, and the list of those that a drain has to end. Made once by app.ts. */
 
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { Config } from "../config/model.ts";
 import type { Fanout } from "../fanout/fanout.ts";
 import type { Arrival, HooksOf } from "../front/location-hooks.ts";

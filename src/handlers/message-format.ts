@@ -12,7 +12,7 @@ import type { Message as HandlerMessage } from "sluice";
 import type { Format } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
 import { CHANNEL_DELETED_ID } from "../message.ts";
-import type { Message } from "../store/message-view.ts";
+import type { Message } from "../store/message/message-view.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
 
 const LINE_FEED = 0x0a;

@@ -3,7 +3,7 @@
  * published: one that is wrong rejects the call, and nothing was done. As a batch over HTTP (publish/batch.ts), without its limits.
  */
 import type { ListedMessage, ListedResult } from "sluice";
-import { type Refusal, Refusals } from "../errors.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import { isKey, keyWith } from "../publish/idempotency.ts";
 import { Results } from "../publish/own-form.ts";
 import { type Place, placesOf, putAll, refusalOf } from "../publish/put.ts";

@@ -1,9 +1,9 @@
 /** `context.publish` and `context.channel`: what a handler may do with channels. Its own publishes pass no hook. */
 import type { ChannelStatistics, PublishOptions, PublishResult } from "sluice";
-import { Refusals } from "../errors.ts";
+import { Refusals } from "../http/errors.ts";
 import { log } from "../log.ts";
 import { ingestPatiently, openTarget } from "../publish/ingest.ts";
-import { channelCounts, countsByName } from "../store/channel-statistics.ts";
+import { channelCounts, countsByName } from "../store/channel/channel-statistics.ts";
 import { nameRefusal } from "../wire/channels-path.ts";
 import { atHandler } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";

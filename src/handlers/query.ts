@@ -1,10 +1,10 @@
 /**
  * The query as handlers, guards and hooks are given it: a `URLSearchParams` in which each name means what `$arg_name` means to the
- * location (config/variables.ts). Left to itself URLSearchParams decodes names, minds their case and makes a blank of "+", so that
+ * location (config/location/variables.ts). Left to itself URLSearchParams decodes names, minds their case and makes a blank of "+", so that
  * with "?ID=secret&id=mine" a guard would judge another channel than the one the role then serves.
  */
 import { binaryBytes } from "../config/binary-text.ts";
-import { decodeOnce } from "../config/variables.ts";
+import { decodeOnce } from "../config/location/variables.ts";
 import { textOf } from "./publishing.ts";
 
 /** Names a variable can have: of these only the plain spelling counts. */

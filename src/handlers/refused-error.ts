@@ -1,5 +1,5 @@
 /** What a handler's `publish`, `subscribe` and shared dictionaries throw where a client would be refused. */
-import type { Refusal } from "../errors.ts";
+import type { Refusal } from "../http/errors.ts";
 
 /** `status` and `code` are those of the error table. */
 export class RefusedError extends Error {

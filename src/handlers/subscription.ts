@@ -3,13 +3,13 @@
  * while messages lie unread it lags, and reads on from the store when they were taken, so a slow handler costs no queue (promise P4).
  */
 import type { Message, Subscription } from "sluice";
-import type { StreamSink } from "../direct-answer.ts";
-import { Refusals } from "../errors.ts";
 import type { Fanout } from "../fanout/fanout.ts";
 import { type LocalChannel, StreamSubscription } from "../fanout/local-channel.ts";
 import { StreamConnection } from "../fanout/streams.ts";
-import { ChannelRef } from "../store/channel-ref.ts";
-import { LastSearch } from "../store/last-search.ts";
+import type { StreamSink } from "../http/direct-answer.ts";
+import { Refusals } from "../http/errors.ts";
+import { ChannelRef } from "../store/channel/channel-ref.ts";
+import { LastSearch } from "../store/message/last-search.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";
 import { atHandler } from "./failure.ts";

@@ -5,7 +5,7 @@
  * A worker that leaves does not forget what was put off: it is run at once, with a `signal` that has aborted, and the drain waits a little for it.
  */
 import type { TaskContext } from "sluice";
-import { Refusals } from "../errors.ts";
+import { Refusals } from "../http/errors.ts";
 import { Ending } from "./ending.ts";
 import { atHandler, isPromise, logFailure, TooLate, within } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";

@@ -3,7 +3,7 @@
  * multiples of the interval on the clock, so that nothing has to be remembered when another worker goes on with it.
  *
  * Never twice at once: a run that has not ended, though its time is over, keeps the next ones from beginning, and its worker keeps the lease. A
- * worker that dies or stands still is ended and given up by main, slot and all (supervisor/pulse-watch.ts); only then does another take over.
+ * worker that dies or stands still is ended and given up by main, slot and all (supervisor/worker/pulse-watch.ts); only then does another take over.
  */
 
 import { log } from "../log.ts";

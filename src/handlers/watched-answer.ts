@@ -2,12 +2,13 @@
  * One client that watches an answer (answers.ts): to fan-out a held stream like any other, with `answerFormat`. What `context.answer` gives to
  * the handler, which gives it back; endpoint.ts makes the response of it.
  */
-import { SERVER } from "../answer.ts";
-import { type BreakableSink, pulledResponse } from "../direct-answer.ts";
+
 import { StreamSubscription } from "../fanout/local-channel.ts";
 import { StreamConnection } from "../fanout/streams.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
-import type { NamedChannel } from "../store/channel-ref.ts";
+import { SERVER } from "../http/answer.ts";
+import { type BreakableSink, pulledResponse } from "../http/direct-answer.ts";
+import type { NamedChannel } from "../store/channel/channel-ref.ts";
 import { answerFormat, endOfAnswer, RESET } from "./answer-format.ts";
 import type { HandlerHost, Running } from "./host.ts";
 

@@ -3,15 +3,15 @@
  * Bun has for a whole listener (message size, idle time) are kept here for each socket.
  */
 import type { Socket, WebSocketHandler } from "sluice";
-import { headerOnly, NO_CACHE, SERVER } from "../answer.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import type { CaptureGroups } from "../config/match-syntax.ts";
-import { CloseCode, Refusals } from "../errors.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import type { CaptureGroups } from "../config/location/match-syntax.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
-import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
-import type { Incoming } from "../incoming.ts";
-import type { PeerSocket } from "../peer-socket.ts";
-import { SocketLife } from "../socket-life.ts";
+import { headerOnly, NO_CACHE, SERVER } from "../http/answer.ts";
+import { CloseCode, Refusals } from "../http/errors.ts";
+import { agreedProtocol, asksForUpgrade } from "../http/handshake.ts";
+import type { Incoming } from "../http/incoming.ts";
+import type { PeerSocket } from "../http/peer-socket.ts";
+import { SocketLife } from "../http/socket-life.ts";
 import { closeReason } from "../wire/close-reason.ts";
 import { RequestContext } from "./context.ts";
 import { Ending } from "./ending.ts";

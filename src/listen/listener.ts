@@ -2,10 +2,11 @@
  * Listening on one address with Bun's own server: how an address is served unless `listener` says wire
  * (wire-listener.ts). Used by app.ts.
  */
-import { closing, headerOnly, refuse } from "../answer.ts";
-import type { AddressSource, PeerSource } from "../config/door.ts";
+
 import type { ConnectionConfig, ListenerConfig } from "../config/model.ts";
-import { Refusals } from "../errors.ts";
+import type { AddressSource, PeerSource } from "../config/server/door.ts";
+import { closing, headerOnly, refuse } from "../http/answer.ts";
+import { Refusals } from "../http/errors.ts";
 import { log } from "../log.ts";
 import { allowHeads } from "./head-size.ts";
 import { type PathRoutes, pathRoutes } from "./path-routes.ts";

@@ -6,7 +6,7 @@
  *
  * Not chosen: an upgrade to HTTP/1.1 of our own for every address (wire-listener.ts), which has the target and speaks no HTTP/2.
  */
-import { headerOnly } from "../answer.ts";
+import { headerOnly } from "../http/answer.ts";
 import { climbsAmbiguously, MAX_SEGMENTS, MAX_WITH_EMPTY, MAX_WITH_ONE_EMPTY } from "./raw-path.ts";
 
 type Answer = Response | Promise<Response>;

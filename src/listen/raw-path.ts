@@ -3,7 +3,7 @@
  * "/secret": a proxy in front that allows or denies by path has then judged another path than the one we serve. Called by both
  * doors (path-routes.ts, node-request.ts) before the application sees anything.
  *
- * What is let through means the same to the runtime's URL parser and to nginx, so that the rest (config/uri-path.ts) may read either.
+ * What is let through means the same to the runtime's URL parser and to nginx, so that the rest (config/location/uri-path.ts) may read either.
  */
 
 /** Of a longer path only so many segments are looked at: the runtime's router has to be told each number. */

@@ -1,6 +1,6 @@
 /**
  * Who may connect to a unix socket: the mode and group of its file. Called by both listeners when they have bound it, under a name that is
- * nobody's yet (supervisor/addresses.ts renames it when its worker is ready), so there is no moment with other rights.
+ * nobody's yet (supervisor/sockets/addresses.ts renames it when its worker is ready), so there is no moment with other rights.
  */
 import { chmodSync, chownSync, readFileSync } from "node:fs";
 import type { ListenerConfig } from "../config/model.ts";

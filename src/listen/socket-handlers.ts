@@ -5,8 +5,8 @@
  * In user space a socket costs at most: what it has unsent (`maxUnsentBytes` and the one piece that went over it), the message it has not
  * finished (`maxFrameBytes`). Neither for longer than socket-watch.ts allows.
  */
-import type { PeerSocket } from "../peer-socket.ts";
-import type { SocketLife } from "../socket-life.ts";
+import type { PeerSocket } from "../http/peer-socket.ts";
+import type { SocketLife } from "../http/socket-life.ts";
 import type { SocketWatch } from "./socket-watch.ts";
 
 /** What stands behind a native socket of the worker: a subscriber, or a handler's. */

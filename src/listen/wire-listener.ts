@@ -5,12 +5,13 @@
  * The roles that carry messages are asked at once; everything else goes through the application as a real Request. Not chosen: node:http,
  * which has no topics for WebSockets and costs ten times as much a publish.
  */
-import { headerOnly, refuse } from "../answer.ts";
-import type { AddressSource } from "../config/door.ts";
+
 import type { ListenerConfig } from "../config/model.ts";
-import type { Answer } from "../direct-answer.ts";
-import { Refusals } from "../errors.ts";
-import type { Incoming } from "../incoming.ts";
+import type { AddressSource } from "../config/server/door.ts";
+import { headerOnly, refuse } from "../http/answer.ts";
+import type { Answer } from "../http/direct-answer.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Incoming } from "../http/incoming.ts";
 import { log } from "../log.ts";
 import { FrameDecoder } from "../wire/frame-decoder.ts";
 import { DEFAULT_BOUNDS } from "./http1/request-head.ts";

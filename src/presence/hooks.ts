@@ -2,7 +2,7 @@
  * Locations whose subscribers are members: what subscribe/ calls when somebody comes and goes, before it tells the location's other hooks. app.ts puts
  * them around those.
  */
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig, PresenceConfig } from "../config/model.ts";
 import type { Arrival, HooksOf, Judge, Lease, LocationHooks } from "../front/location-hooks.ts";
 import { type Identity, identityOf } from "./identity.ts";

@@ -3,10 +3,10 @@
  * client. Without one it is the connection, under a name of ours: a random one, or for polls, each of which is a connection of its own, one made
  * of the client's address and program, so that the next poll is the same member.
  */
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { PresenceConfig } from "../config/model.ts";
 import { MOST_NAME_BYTES } from "../config/presence.ts";
-import type { Newcomer } from "../store/member-table.ts";
+import type { Newcomer } from "../store/members/member-table.ts";
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);

@@ -6,10 +6,10 @@
  * what is not done when the worker dies, main does in its place.
  */
 import { log } from "../log.ts";
-import { ChannelRef } from "../store/channel-ref.ts";
+import { ChannelRef } from "../store/channel/channel-ref.ts";
 import { Ledger } from "../store/ledger.ts";
-import type { MemberStore } from "../store/member-store.ts";
-import { NO_RECORD } from "../store/member-table.ts";
+import type { MemberStore } from "../store/members/member-store.ts";
+import { NO_RECORD } from "../store/members/member-table.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";
 import type { Identity } from "./identity.ts";

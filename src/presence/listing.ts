@@ -6,21 +6,22 @@
  *   {"sub":"4fG…","anonymous":true,"since":…,"connections":1}]}
  *
  * `number` is that of the last event that is in it, and `position` the place in the channel: events with higher numbers, or those that a
- * subscriber hears who begins at the position, come on top of it (store/member-reading.ts says why that fits).
+ * subscriber hears who begins at the position, come on top of it (store/members/member-reading.ts says why that fits).
  *
  * Long lists are read and written a slice a turn, one list at a time, and sent as the client takes them; what is kept of a list that nobody takes
  * are two numbers a member.
  */
-import { ANTI_CACHE, methodNotAllowed, NOSNIFF, refuse } from "../answer.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { locationValue } from "../config/location-values.ts";
+
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { locationValue } from "../config/location/location-values.ts";
+import type { CompiledValue } from "../config/location/variables.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
-import type { CompiledValue } from "../config/variables.ts";
-import { Refusals } from "../errors.ts";
 import type { Fanout } from "../fanout/fanout.ts";
-import { ChannelRef } from "../store/channel-ref.ts";
-import { type Found, MemberView } from "../store/member-reading.ts";
-import type { MemberStore, Occupancy } from "../store/member-store.ts";
+import { ANTI_CACHE, methodNotAllowed, NOSNIFF, refuse } from "../http/answer.ts";
+import { Refusals } from "../http/errors.ts";
+import { ChannelRef } from "../store/channel/channel-ref.ts";
+import { type Found, MemberView } from "../store/members/member-reading.ts";
+import type { MemberStore, Occupancy } from "../store/members/member-store.ts";
 import { BUSY } from "../store/outcome.ts";
 import { type Continued, chunkedAnswer } from "../subscribe/chunked-answer.ts";
 import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";

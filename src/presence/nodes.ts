@@ -1,14 +1,14 @@
 /**
  * Presence in a cluster: says to all nodes who comes to this one and who has left it, and hears the same of them (cluster/notes.ts). Every worker
- * says; the one that reads the log hears, and puts it into the table, where the others find it (store/members-remote.ts). Made by app.ts.
+ * says; the one that reads the log hears, and puts it into the table, where the others find it (store/members/members-remote.ts). Made by app.ts.
  */
 import type { Note, NoteListener } from "../cluster/notes.ts";
-import type { Refusal } from "../errors.ts";
+import type { Refusal } from "../http/errors.ts";
 import { log } from "../log.ts";
-import { ChannelRef } from "../store/channel-ref.ts";
-import type { MemberStore } from "../store/member-store.ts";
-import type { Newcomer, Said } from "../store/member-table.ts";
-import { digestOf } from "../store/members-remote.ts";
+import { ChannelRef } from "../store/channel/channel-ref.ts";
+import type { MemberStore } from "../store/members/member-store.ts";
+import type { Newcomer, Said } from "../store/members/member-table.ts";
+import { digestOf } from "../store/members/members-remote.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";
 

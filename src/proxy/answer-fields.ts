@@ -2,10 +2,11 @@
  * The fields of a backend's answer that its client gets: not those that are for the connection only (RFC 9110 7.6.1), not those that nginx keeps
  * to itself, and redirects with the address that the client knows. Compiled with a location, used by pass.ts.
  */
-import { SERVER } from "../answer.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
+
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig, ProxyConfig } from "../config/model.ts";
-import type { PassedFields } from "../direct-answer.ts";
+import { SERVER } from "../http/answer.ts";
+import type { PassedFields } from "../http/direct-answer.ts";
 import { compileRedirects } from "./redirects.ts";
 import type { ResponseHead } from "./response-head.ts";
 

@@ -2,13 +2,13 @@
  * Which backends a request is for, and what it asks them for: nginx's rules for the URI behind `proxy_pass`. Compiled with a location, used by
  * endpoint.ts.
  */
-import type { LocatedRequest } from "../config/located-request.ts";
-import { rawLocationValue } from "../config/location-values.ts";
-import { parseMatch } from "../config/match-syntax.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { rawLocationValue } from "../config/location/location-values.ts";
+import { parseMatch } from "../config/location/match-syntax.ts";
+import { decodePath } from "../config/location/uri-path.ts";
+import type { CompiledValue } from "../config/location/variables.ts";
 import type { LocationConfig, ProxyConfig } from "../config/model.ts";
-import { hasVariables, type ProxyTarget, parseProxyTarget } from "../config/proxy-target.ts";
-import { decodePath } from "../config/uri-path.ts";
-import type { CompiledValue } from "../config/variables.ts";
+import { hasVariables, type ProxyTarget, parseProxyTarget } from "../config/server/proxy-target.ts";
 import { urlValue } from "../front/field-value.ts";
 import type { Balancer } from "./balancer.ts";
 

@@ -3,11 +3,11 @@
  * it comes, in both directions (pass.ts).
  */
 
-import { type BodySource, bodySourceOf } from "../body-source.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig, ProxyConfig } from "../config/model.ts";
-import { type Answer, asResponse, LaterAnswer } from "../direct-answer.ts";
 import { errorPage } from "../front/error-page.ts";
+import { type BodySource, bodySourceOf } from "../http/body-source.ts";
+import { type Answer, asResponse, LaterAnswer } from "../http/direct-answer.ts";
 import { log } from "../log.ts";
 import type { Backends } from "./backends.ts";
 import { compileDestination, type Destination, type DestinationFinder } from "./destination.ts";

@@ -7,11 +7,11 @@
  *       └─┴── next server ──┘  while the client has got nothing
  */
 
-import type { BodySource } from "../body-source.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { type BreakableSink, LaterAnswer, PassedAnswer, type PulledStream } from "../direct-answer.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import { errorPage } from "../front/error-page.ts";
-import type { BodyTaker, Gone } from "../incoming.ts";
+import type { BodySource } from "../http/body-source.ts";
+import { type BreakableSink, LaterAnswer, PassedAnswer, type PulledStream } from "../http/direct-answer.ts";
+import type { BodyTaker, Gone } from "../http/incoming.ts";
 import { log } from "../log.ts";
 import type { Backend } from "./backend.ts";
 import type { BackendConnection, ConnectionUser } from "./backend-connection.ts";

@@ -3,10 +3,10 @@
  * entrance hands it what came by either door without the application around it.
  */
 import { Elysia } from "elysia";
-import type { Locator } from "../config/located-request.ts";
+import type { Locator } from "../config/location/located-request.ts";
 import type { Config } from "../config/model.ts";
-import { asResponse, LaterAnswer } from "../direct-answer.ts";
 import type { Front } from "../front/front.ts";
+import { asResponse, LaterAnswer } from "../http/direct-answer.ts";
 import { Backends } from "./backends.ts";
 import { ProxyEndpoint } from "./endpoint.ts";
 import { Watch } from "./watch.ts";

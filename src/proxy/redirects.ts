@@ -2,13 +2,14 @@
  * `proxy_redirect`: what becomes of a Location, or the address in a Refresh, that a backend answers with: it knows itself by another name than
  * its clients do. Compiled with a location, used by answer-fields.ts.
  */
-import { checkedRegex } from "../config/bounded-regex.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { rawLocationValue } from "../config/location-values.ts";
-import { parseMatch } from "../config/match-syntax.ts";
+
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { rawLocationValue } from "../config/location/location-values.ts";
+import { parseMatch } from "../config/location/match-syntax.ts";
 import type { LocationConfig } from "../config/model.ts";
-import { hasVariables, parseProxyTarget } from "../config/proxy-target.ts";
-import type { Captures } from "../config/regex-linear.ts";
+import { checkedRegex } from "../config/regex/bounded-regex.ts";
+import type { Captures } from "../config/regex/regex-linear.ts";
+import { hasVariables, parseProxyTarget } from "../config/server/proxy-target.ts";
 import { urlValue } from "../front/field-value.ts";
 import { originOf } from "../front/returned.ts";
 

@@ -2,11 +2,11 @@
  * The head of the request that goes to a backend. Fields that a location sets come first, then the client's own, but for those that are set and
  * those that were for its connection only (RFC 9110 7.6.1). Compiled with a location, used by endpoint.ts.
  */
-import type { LocatedRequest } from "../config/located-request.ts";
-import { rawLocationValue } from "../config/location-values.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { rawLocationValue } from "../config/location/location-values.ts";
+import type { CompiledValue } from "../config/location/variables.ts";
 import type { LocationConfig, ProxyConfig } from "../config/model.ts";
-import { parseProxyTarget } from "../config/proxy-target.ts";
-import type { CompiledValue } from "../config/variables.ts";
+import { parseProxyTarget } from "../config/server/proxy-target.ts";
 import { fieldValue } from "../front/field-value.ts";
 
 /** What of a body a backend is told. */

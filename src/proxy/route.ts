@@ -1,6 +1,6 @@
 /** What the requests of one location of role `proxy` have in common. Made by endpoint.ts, used by pass.ts. */
 import type { LocationConfig, ProxyConfig } from "../config/model.ts";
-import type { Answer } from "../direct-answer.ts";
+import type { Answer } from "../http/direct-answer.ts";
 import { type AnswerFields, compileAnswerFields } from "./answer-fields.ts";
 import type { Asking } from "./pass.ts";
 import type { ResponseHead } from "./response-head.ts";

@@ -2,9 +2,10 @@
  * A client and a backend that have gone over to another protocol (RFC 9110 7.8), which a WebSocket is: bytes of one are the other's, and who is
  * slow on one side stops the other from being read. Made by pass.ts when the backend has answered 101.
  */
-import { type Answer, PassedAnswer, type PassedFields } from "../direct-answer.ts";
+
 import { errorPage } from "../front/error-page.ts";
-import type { RawEnd, RawTaker } from "../incoming.ts";
+import { type Answer, PassedAnswer, type PassedFields } from "../http/direct-answer.ts";
+import type { RawEnd, RawTaker } from "../http/incoming.ts";
 import type { Backend } from "./backend.ts";
 import type { BackendConnection, ConnectionUser } from "./backend-connection.ts";
 import type { Asking } from "./pass.ts";

@@ -1,9 +1,9 @@
 /** Which channels a request of a publisher location is about. Asked by the parts of its endpoint. */
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { rememberedByUrl } from "../config/location/url-value.ts";
+import type { CompiledValue } from "../config/location/variables.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
-import { rememberedByUrl } from "../config/url-value.ts";
-import type { CompiledValue } from "../config/variables.ts";
-import { type Refusal, Refusals } from "../errors.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";
 
 export class AskedChannels {

@@ -3,12 +3,13 @@
  * are read, and compared with what is granted, before any is stored: one that is faulty costs all of them, and nothing was done. Then each has a
  * result of its own, in order. Part of an endpoint.
  */
-import { ANTI_CACHE } from "../answer.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
+
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
-import { type Answer, SharedAnswer } from "../direct-answer.ts";
-import { type Refusal, Refusals, retryAfterSec } from "../errors.ts";
 import type { Judge, Lease, LocationHooks, OfferedDraft } from "../front/location-hooks.ts";
+import { ANTI_CACHE } from "../http/answer.ts";
+import { type Answer, SharedAnswer } from "../http/direct-answer.ts";
+import { type Refusal, Refusals, retryAfterSec } from "../http/errors.ts";
 import type { HeaderSet } from "./answer-headers.ts";
 import { type Fault, type Line, LineReader } from "./batch-line.ts";
 import { type Form, linesOf } from "./batch-reader.ts";

@@ -2,7 +2,7 @@
  * The body of a publish, read whole and bounded: by the declared length, which the endpoint has looked at before, or while it comes. Called by
  * endpoint.ts. The runtime's own bound is one number for all locations and answers without nginx's page, so it is no help here.
  */
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 
 export type Body = Uint8Array | "too large";
 

@@ -4,11 +4,16 @@
  * A publish is answered with them, so they are turned into text only where that is written, and have no bytes of their own.
  */
 import { hostname } from "node:os";
-import { headerOnly } from "../answer.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { type Answer, type Rendered, RenderedAnswer, type SharedInit } from "../direct-answer.ts";
-import { Refusals } from "../errors.ts";
-import { type ChannelCounts, channelCounts, countsByName, zoneCounts } from "../store/channel-statistics.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { headerOnly } from "../http/answer.ts";
+import { type Answer, type Rendered, RenderedAnswer, type SharedInit } from "../http/direct-answer.ts";
+import { Refusals } from "../http/errors.ts";
+import {
+  type ChannelCounts,
+  channelCounts,
+  countsByName,
+  zoneCounts,
+} from "../store/channel/channel-statistics.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import type { StatisticsFormat } from "../wire/statistics.ts";

@@ -1,8 +1,9 @@
 /** Deletion of channels (push-stream spec 2.7): DELETE at an admin location. Part of an endpoint. */
-import { headerOnly, refuse } from "../answer.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import type { Answer } from "../direct-answer.ts";
-import { Refusals } from "../errors.ts";
+
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { headerOnly, refuse } from "../http/answer.ts";
+import type { Answer } from "../http/direct-answer.ts";
+import { Refusals } from "../http/errors.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { HeaderSet } from "./answer-headers.ts";
 import type { AskedChannels } from "./asked-channels.ts";

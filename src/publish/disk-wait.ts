@@ -1,11 +1,11 @@
 /**
  * `[store] sync = "each"` in one worker: every publish and deletion is followed by a flush, which those of one turn of the event loop and
- * those that come while one is under way share (store/flush.ts). HTTP publishers are answered after it (endpoint.ts). Nobody answers a
+ * those that come while one is under way share (store/memory/flush.ts). HTTP publishers are answered after it (endpoint.ts). Nobody answers a
  * WebSocket client, and a handler's `publish` returns at once: theirs are on the disk a flush later. Made by app.ts.
  */
 import type { StoreSync } from "../config/store-sync.ts";
 import { log } from "../log.ts";
-import type { DiskFlush } from "../store/flush.ts";
+import type { DiskFlush } from "../store/memory/flush.ts";
 import type { Store } from "../store/store.ts";
 
 export class DiskWait {

@@ -3,11 +3,11 @@
  * per location and worker by plugin.ts; steps and their order are those of spec 2.1.
  */
 import { binaryBytes } from "../config/binary-text.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
-import type { Answer } from "../direct-answer.ts";
-import { type Refusal, Refusals } from "../errors.ts";
 import type { Judge, LocationHooks, OfferedDraft } from "../front/location-hooks.ts";
+import type { Answer } from "../http/direct-answer.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import type { Marks } from "../message.ts";
 import { AnswerHeaders, type HeaderSet } from "./answer-headers.ts";
 import { AskedChannels } from "./asked-channels.ts";

@@ -1,12 +1,12 @@
 /**
  * Idempotency keys as publishers say them: a message that comes again with its key is not published again, and answered as the first was. Of a
- * channel: the same key elsewhere is another. Read here from the header; the store knows digests alone (store/keys.ts).
+ * channel: the same key elsewhere is another. Read here from the header; the store knows digests alone (store/message/keys.ts).
  */
 import { binaryBytes } from "../config/binary-text.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { type Refusal, Refusals } from "../errors.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import { MAX_KEY_BYTES } from "../message.ts";
-import type { KeyMark } from "../store/keys.ts";
+import type { KeyMark } from "../store/message/keys.ts";
 
 export interface Key {
   readonly bytes: Uint8Array;

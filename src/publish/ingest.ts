@@ -2,11 +2,12 @@
  * Putting a message into channels: the one way from any publisher (HTTP, WebSocket) into the store. It knows nothing of
  * subscribers; whoever composes the worker is told through `published` and carries on from there.
  */
-import type { Refusal } from "../errors.ts";
-import { Refusals } from "../errors.ts";
+
 import type { ChannelQuota, MayMake } from "../front/channel-quota.ts";
+import type { Refusal } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
 import type { Marks } from "../message.ts";
-import { ChannelRef, type NamedChannel } from "../store/channel-ref.ts";
+import { ChannelRef, type NamedChannel } from "../store/channel/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";

@@ -2,14 +2,14 @@
  * Who gives messages their place in the order where several nodes share one: implemented by cluster/, made by app.ts. Without a cluster there
  * is none, and the store's lock is the order (ingest.ts).
  */
-import type { Refusal } from "../errors.ts";
-import type { KeyMark } from "../store/keys.ts";
+import type { Refusal } from "../http/errors.ts";
+import type { KeyMark } from "../store/message/keys.ts";
 import type { Draft, Target } from "./ingest.ts";
 
 export interface Put extends Draft {
   readonly name: Uint8Array;
   readonly key: KeyMark | null;
-  /** KEY_REUSED of store/keys.ts where the key came with another message before. */
+  /** KEY_REUSED of store/message/keys.ts where the key came with another message before. */
   outcome: number;
   /** Of the message, or with `isDuplicate` of the one that its key came with before. */
   position: number;

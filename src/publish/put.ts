@@ -1,14 +1,15 @@
 /**
  * Putting messages in by name, with what became of each in each of its channels: batches, messages with an idempotency key, and publishers who
- * want to know the position. Many under one hold of the lock (store/append-all.ts), and one bell for all. The short way, for a message of
+ * want to know the position. Many under one hold of the lock (store/message/append-all.ts), and one bell for all. The short way, for a message of
  * which nobody asks more than whether it is in, is ingest.ts.
  */
-import { type Refusal, Refusals } from "../errors.ts";
+
 import type { MayMake } from "../front/channel-quota.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import type { Marks } from "../message.ts";
-import { type Entry, GONE, UNSETTLED } from "../store/append-all.ts";
 import { Counter } from "../store/counters.ts";
-import { KEY_REUSED, type KeyMark } from "../store/keys.ts";
+import { type Entry, GONE, UNSETTLED } from "../store/message/append-all.ts";
+import { KEY_REUSED, type KeyMark } from "../store/message/keys.ts";
 import { BUSY } from "../store/outcome.ts";
 import { type Key, markOf } from "./idempotency.ts";
 import { type Draft, type Ingest, openTarget } from "./ingest.ts";

@@ -2,11 +2,12 @@
  * What a publisher location answers where it does not do what was asked, or not yet: refusals, pages, waiting for a store that is busy or for a
  * disk. Shared by the parts of an endpoint (endpoint.ts, channel-info.ts, deletion.ts).
  */
-import { headerOnly, NO_CACHE, refuse } from "../answer.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import type { Answer } from "../direct-answer.ts";
-import { type Refusal, Refusals } from "../errors.ts";
+
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import { errorPage } from "../front/error-page.ts";
+import { headerOnly, NO_CACHE, refuse } from "../http/answer.ts";
+import type { Answer } from "../http/direct-answer.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import type { HeaderSet } from "./answer-headers.ts";
 import type { Ingest } from "./ingest.ts";
 

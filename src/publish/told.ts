@@ -2,9 +2,9 @@
  * A single message of which its publisher wants to know more, or says more, than the push stream module has words for: with an idempotency key,
  * or asked for its position by `Accept: application/vnd.sluice+json`. Part of an endpoint.
  */
-import type { LocatedRequest } from "../config/located-request.ts";
-import { type Answer, SharedAnswer } from "../direct-answer.ts";
-import type { Refusal } from "../errors.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { type Answer, SharedAnswer } from "../http/direct-answer.ts";
+import type { Refusal } from "../http/errors.ts";
 import type { HeaderSet } from "./answer-headers.ts";
 import { type Key, keyOf, keyWith } from "./idempotency.ts";
 import type { Draft, Ingest, Target } from "./ingest.ts";

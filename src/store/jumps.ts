@@ -3,8 +3,8 @@
  * under the lock by replica.ts and lost-tail.ts; read without it by whoever finds a hole between two messages, or comes back with a position.
  * A read that meets a change in the middle may see one jump too few, and a gap is told once too often.
  */
-import { type Arena, channelWord, setWide, wide } from "./arena.ts";
-import { CX_FLOOR, CX_JUMP_COUNT, CX_JUMPS, JUMP_WORDS, MOST_JUMPS } from "./layout-cluster.ts";
+import { type Arena, channelWord, setWide, wide } from "./memory/arena.ts";
+import { CX_FLOOR, CX_JUMP_COUNT, CX_JUMPS, JUMP_WORDS, MOST_JUMPS } from "./memory/layout-cluster.ts";
 
 /** Of messages that were missed and cannot be counted. */
 export const UNCOUNTED = Number.POSITIVE_INFINITY;

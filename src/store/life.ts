@@ -9,8 +9,8 @@
  *   another file (restored from a copy)             another: what was published since the copy was made is gone
  */
 import { readFileSync } from "node:fs";
-import { setWide, wide } from "./arena.ts";
-import { HEAD_BOOT, HEAD_EPOCH, HEAD_INODE } from "./layout.ts";
+import { setWide, wide } from "./memory/arena.ts";
+import { HEAD_BOOT, HEAD_EPOCH, HEAD_INODE } from "./memory/layout.ts";
 
 /** 2020-01-01, where the seconds in an epoch begin. */
 const EPOCH_START_SEC = 1577836800;

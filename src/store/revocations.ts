@@ -8,9 +8,10 @@
  * There are few of them: a token that is taken back is one that has not ended yet, and whoever has to take back thousands says "all that were
  * issued before now" in one. Written under the lock, `until` last; read without it. Pairing: the version is stored when the entry is whole.
  */
-import type { Arena } from "./arena.ts";
-import { HEAD_REVOKED, HEAD_REVOKED_VERSION, REVOKED_ENTRIES, REVOKED_WORDS } from "./layout.ts";
-import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
+
+import { REQUEST_MS, release, tryAcquire } from "./lock/lock.ts";
+import type { Arena } from "./memory/arena.ts";
+import { HEAD_REVOKED, HEAD_REVOKED_VERSION, REVOKED_ENTRIES, REVOKED_WORDS } from "./memory/layout.ts";
 
 const DIGEST_LOW = 0;
 const DIGEST_HIGH = 1;

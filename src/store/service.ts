@@ -2,10 +2,13 @@
  * The two ends of a file's time in service, by main alone: what is true before the first worker comes, and what may be said when the last
  * has gone. Between them the file says that it was not closed, on the disk, too, before anything else of it changes there.
  */
-import { type Arena, wide } from "./arena.ts";
-import { writeChecksum } from "./checksum.ts";
-import { flushNow } from "./flush.ts";
-import { JOURNAL_KIND, NOTHING } from "./journal.ts";
+
+import { signLife } from "./life.ts";
+import { JOURNAL_KIND, NOTHING } from "./lock/journal.ts";
+import { setOwner } from "./lock/owner.ts";
+import { type Arena, wide } from "./memory/arena.ts";
+import { writeChecksum } from "./memory/checksum.ts";
+import { flushNow } from "./memory/flush.ts";
 import {
   CLOSED,
   HEAD_CLEAN,
@@ -14,10 +17,8 @@ import {
   HEAD_ON_DISK,
   HEAD_REPLACED,
   HEAD_STARTED_SEC,
-} from "./layout.ts";
-import { signLife } from "./life.ts";
-import { isInMemory } from "./mapping.ts";
-import { setOwner } from "./owner.ts";
+} from "./memory/layout.ts";
+import { isInMemory } from "./memory/mapping.ts";
 
 /** `path` is where the file is now; arena.path where it is going to be. The workers of before are openStore's affair. */
 export function beginService(arena: Arena, inode: number, path = arena.path): void {

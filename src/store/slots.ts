@@ -2,8 +2,10 @@
  * Worker slots: who works on this store, how far each has dispatched, whether it sleeps, and its counters. A slot's words
  * are written by its worker only, except SLOT_PID (claimed by CAS, given back by main after a death) and SLOT_AWAKE.
  */
-import { type Arena, channelWord, slotWord } from "./arena.ts";
+
 import type { Counter } from "./counters.ts";
+import { endLease } from "./lock/lease.ts";
+import { type Arena, channelWord, slotWord } from "./memory/arena.ts";
 import {
   CH_SUBSCRIBERS,
   HEAD_REPLACED,
@@ -16,10 +18,9 @@ import {
   SLOT_PID,
   SLOT_STARTED_SEC,
   SLOT_WORDS,
-} from "./layout.ts";
-import { WH_TELLS, WH_TOLD } from "./layout-webhooks.ts";
-import { endLease } from "./lease.ts";
-import { endSending } from "./webhook-table.ts";
+} from "./memory/layout.ts";
+import { WH_TELLS, WH_TOLD } from "./memory/layout-webhooks.ts";
+import { endSending } from "./webhook/webhook-table.ts";
 
 const ASLEEP = 0;
 const AWAKE = 1;

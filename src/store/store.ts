@@ -6,53 +6,53 @@
  * nothing and say BUSY.
  */
 import type { Marks } from "../message.ts";
-import { appendAll, type Entry, serialBeforeEntry, settleAs, UNSETTLED } from "./append-all.ts";
-import { type Arena, wide } from "./arena.ts";
-import { NO_ROOM } from "./channel-life.ts";
-import { ChannelRef } from "./channel-ref.ts";
-import * as channels from "./channels.ts";
+import { NO_ROOM } from "./channel/channel-life.ts";
+import { ChannelRef } from "./channel/channel-ref.ts";
+import * as channels from "./channel/channels.ts";
+import { adoptInternals, isInternalName } from "./channel/internal-channels.ts";
+import { InternalStore } from "./channel/internal-store.ts";
+import { addSubscriber } from "./channel/subscribers.ts";
+import { sweepStore } from "./channel/sweep.ts";
 import { Counter, REFUSED_STATUSES } from "./counters.ts";
-import { mendAfter, timesMended } from "./damage.ts";
-import * as events from "./events.ts";
-import { attachFile, type OpenReport, openFile, type StoreShape } from "./file.ts";
-import { DiskFlush } from "./flush.ts";
-import { adoptInternals, isInternalName } from "./internal-channels.ts";
-import { InternalStore } from "./internal-store.ts";
 import * as jumps from "./jumps.ts";
-import { HEAD_EPOCH, HEAD_KEYS_GIVEN_UP, HEAD_STARTED_SEC } from "./layout.ts";
-import { MH_BASE, MOST_REMOTE } from "./layout-members.ts";
 import { Ledger } from "./ledger.ts";
-import { type AfterDeath, lockOwner, lockProgress, takeOver, takeOverInPassing } from "./lock.ts";
-import { MemberStore } from "./member-store.ts";
+import { type AfterDeath, lockOwner, lockProgress, takeOver, takeOverInPassing } from "./lock/lock.ts";
+import { clearOwner } from "./lock/owner.ts";
+import { Patience } from "./lock/patience.ts";
+import { MemberStore } from "./members/member-store.ts";
 import {
   attachMembers,
   createMembers,
   type Members,
   type MembersRoom,
   removeMembers,
-} from "./members-file.ts";
-import type { Message } from "./message-view.ts";
-import { openChannel } from "./open.ts";
+} from "./members/members-file.ts";
+import { dropPresenceEvents } from "./members/presence-events.ts";
+import { type Arena, wide } from "./memory/arena.ts";
+import { attachFile, type OpenReport, openFile, type StoreShape } from "./memory/file.ts";
+import { DiskFlush } from "./memory/flush.ts";
+import { HEAD_EPOCH, HEAD_KEYS_GIVEN_UP, HEAD_STARTED_SEC } from "./memory/layout.ts";
+import { MH_BASE, MOST_REMOTE } from "./memory/layout-members.ts";
+import { openChannel } from "./memory/open.ts";
+import { appendAll, type Entry, serialBeforeEntry, settleAs, UNSETTLED } from "./message/append-all.ts";
+import * as events from "./message/events.ts";
+import type { Message } from "./message/message-view.ts";
+import { appendMessage, deleteChannel } from "./message/publish.ts";
+import { readMessage } from "./message/read.ts";
+import { Reader } from "./message/reader.ts";
+import { nextSerial, type RingEntry, readEntry, ringHead } from "./message/ring.ts";
+import type { Sight } from "./message/seek.ts";
+import * as seek from "./message/seek.ts";
 import { BUSY } from "./outcome.ts";
-import { clearOwner } from "./owner.ts";
-import { Patience } from "./patience.ts";
 import { isWildcardName, type StorePolicy } from "./policy.ts";
-import { dropPresenceEvents } from "./presence-events.ts";
-import { appendMessage, deleteChannel } from "./publish.ts";
-import { readMessage } from "./read.ts";
-import { Reader } from "./reader.ts";
-import * as replica from "./replica.ts";
-import { ReplicaStore } from "./replica-store.ts";
+import { mendAfter, timesMended } from "./recovery/damage.ts";
+import * as replica from "./replica/replica.ts";
+import { ReplicaStore } from "./replica/replica-store.ts";
 import * as revocations from "./revocations.ts";
-import { nextSerial, type RingEntry, readEntry, ringHead } from "./ring.ts";
-import type { Sight } from "./seek.ts";
-import * as seek from "./seek.ts";
 import { endService, isOnDisk } from "./service.ts";
 import * as slots from "./slots.ts";
-import { addSubscriber } from "./subscribers.ts";
-import { sweepStore } from "./sweep.ts";
 import { type StoreTotals, totalsOf } from "./totals.ts";
-import { WebhookStore } from "./webhook-store.ts";
+import { WebhookStore } from "./webhook/webhook-store.ts";
 
 /** Channel records gone through in one go: some 10 ms where none of them is in the processor's cache. */
 const RECORDS_A_TURN = 16_384;

@@ -3,10 +3,12 @@
  * and a publish that was answered before is always counted, because its counters were written before the answer. What is the
  * difference of two counters, because of the events channel, is read under the lock.
  */
-import { type Arena, wideShared } from "./arena.ts";
+
+import { internalCount, internalPublished } from "./channel/internal-places.ts";
+import { messagesInTrash } from "./channel/trash.ts";
 import { Counter } from "./counters.ts";
-import { eventsChannelOf, eventTotals, storedEvents } from "./events.ts";
-import { internalCount, internalPublished } from "./internal-places.ts";
+import { REQUEST_MS, release, tryAcquire } from "./lock/lock.ts";
+import { type Arena, wideShared } from "./memory/arena.ts";
 import {
   AGE_COUNT,
   HEAD_DELETED,
@@ -24,17 +26,16 @@ import {
   HEAD_TRASHED,
   HEAD_WILDCARDS,
   LIST_COUNT,
-} from "./layout.ts";
+} from "./memory/layout.ts";
 import {
   HEAD_REMOTE_SUBSCRIBERS,
   HEAD_SHARDS,
   MAX_SHARDS,
   SHARD_PUBLISHED,
   SHARD_WORDS,
-} from "./layout-cluster.ts";
-import { REQUEST_MS, release, tryAcquire } from "./lock.ts";
+} from "./memory/layout-cluster.ts";
+import { eventsChannelOf, eventTotals, storedEvents } from "./message/events.ts";
 import { readCounter, slotPid } from "./slots.ts";
-import { messagesInTrash } from "./trash.ts";
 
 export interface StoreTotals {
   /** Living channels of the normal class; the events channel is one of them, internal ones are not. */

@@ -3,10 +3,10 @@
  * somebody will stand in them. The same for every transport; a WebSocket's refusal travels in a close frame instead.
  */
 import type { Config, LocationConfig } from "../config/model.ts";
-import { type Refusal, Refusals } from "../errors.ts";
 import type { MayMake } from "../front/channel-quota.ts";
-import { ChannelRef, type NamedChannel } from "../store/channel-ref.ts";
-import { countsByName } from "../store/channel-statistics.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
+import { ChannelRef, type NamedChannel } from "../store/channel/channel-ref.ts";
+import { countsByName } from "../store/channel/channel-statistics.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";
 import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";

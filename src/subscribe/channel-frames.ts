@@ -4,10 +4,11 @@
  *
  * One frame after the other, as a channel may be dropped that is still being added.
  */
-import { type Refusal, Refusals } from "../errors.ts";
+
 import type { TopicPeer, TopicSubscription } from "../fanout/topics.ts";
 import type { MayMake } from "../front/channel-quota.ts";
 import type { Arrival, Departure, Lease, Standing } from "../front/location-hooks.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
 import {
   jsonAnswer,

@@ -6,9 +6,10 @@
  * while it is not over no further request of the connection is looked at. Bun sends a body it has whole with its length, and
  * one that is flushed before its end in chunks. A listener of our own pulls it itself (listen/).
  */
-import type { HeaderFields } from "../answer.ts";
-import { type BreakableSink, pulledResponse, type StreamSink } from "../direct-answer.ts";
+
 import type { Fanout } from "../fanout/fanout.ts";
+import type { HeaderFields } from "../http/answer.ts";
+import { type BreakableSink, pulledResponse, type StreamSink } from "../http/direct-answer.ts";
 import { log } from "../log.ts";
 
 /** A body that has more to send than its first bytes. */

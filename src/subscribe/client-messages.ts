@@ -5,8 +5,9 @@
  * A client of our subprotocols is told of each message that was not published, and goes on. The dialect has no words for it, so its sockets
  * are closed with the reason instead, and what they sent behind it is not published either.
  */
-import { CloseCode, FrameRefusals, type Refusal, Refusals } from "../errors.ts";
+
 import type { HookRefusal, Judge, Lease, OfferedDraft } from "../front/location-hooks.ts";
+import { CloseCode, FrameRefusals, type Refusal, Refusals } from "../http/errors.ts";
 import { MAX_KEY_BYTES } from "../message.ts";
 import {
   type ClientFrame,

@@ -2,13 +2,14 @@
  * One subscriber location, compiled: what plugin.ts hands requests to. Steps and their order are those of push-stream spec 4.1; the modes
  * themselves are in stream.ts, poll.ts and websocket.ts.
  */
-import { headerOnly, refuse, SERVER } from "../answer.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
+
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { decodeOnce } from "../config/location/variables.ts";
 import type { LocationConfig, SubscriberMode } from "../config/model.ts";
-import { decodeOnce } from "../config/variables.ts";
-import type { Answer } from "../direct-answer.ts";
-import { type Refusal, Refusals } from "../errors.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
+import { headerOnly, refuse, SERVER } from "../http/answer.ts";
+import type { Answer } from "../http/direct-answer.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import { type Callback, callbackOf } from "../wire/jsonp.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";

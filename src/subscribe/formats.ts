@@ -5,7 +5,7 @@
 import type { Format, PresenceWords } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
 import { CHANNEL_DELETED_ID } from "../message.ts";
-import type { Message } from "../store/message-view.ts";
+import type { Message } from "../store/message/message-view.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import {
   type CompiledEventStream,

@@ -10,7 +10,7 @@
  */
 
 import { constants, crc32, deflateRawSync } from "node:zlib";
-import type { StreamSink } from "../direct-answer.ts";
+import type { StreamSink } from "../http/direct-answer.ts";
 
 /** Magic, deflate, no flags, no time, no hint, Unix. */
 const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3);

@@ -6,7 +6,7 @@ import { type Format, toldCount } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
 import { type WaitingPoll, WaitingSubscription } from "../fanout/waiting.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
-import type { Message } from "../store/message-view.ts";
+import type { Message } from "../store/message/message-view.ts";
 import type { Missing } from "../wire/gap-field.ts";
 import { lostOf, type Start } from "./backlog.ts";
 import type { Line } from "./line.ts";

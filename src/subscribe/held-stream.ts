@@ -2,10 +2,11 @@
  * A held HTTP response as an object: what Bun pulls, what fan-out writes to, what is timed and drained. Made by stream.ts for the location's own
  * format, and by own-frames.ts for clients that want frames.
  */
-import type { StreamSink } from "../direct-answer.ts";
+
 import type { Format } from "../fanout/format.ts";
 import { StreamConnection } from "../fanout/streams.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
+import type { StreamSink } from "../http/direct-answer.ts";
 import type { Seat } from "./admit.ts";
 import type { Farewell } from "./farewell.ts";
 import { GzipSink } from "./gzip-sink.ts";

@@ -2,12 +2,12 @@
  * What a subscriber's request asks for: its channels and the position it last saw, evaluated from the location's options. Compiled
  * once per location by endpoint.ts; a WebSocket asks it again when its socket is open.
  */
-import type { LocatedRequest } from "../config/located-request.ts";
-import { locationValue, optionalLocationValue } from "../config/location-values.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { locationValue, optionalLocationValue } from "../config/location/location-values.ts";
+import { type CompiledValue, decodeOnce, queryArgument } from "../config/location/variables.ts";
 import type { LocationConfig } from "../config/model.ts";
-import { type CompiledValue, decodeOnce, queryArgument } from "../config/variables.ts";
-import type { Refusal } from "../errors.ts";
 import type { MayMake } from "../front/channel-quota.ts";
+import type { Refusal } from "../http/errors.ts";
 import { admit, type Seat } from "./admit.ts";
 import { type Asked, readAsked } from "./backlog.ts";
 import { askedByQuery } from "./own-positions.ts";

@@ -5,7 +5,7 @@
  *
  * Only then, because it means to keep the request object, which an idle subscriber can ill afford.
  */
-import type { Incoming } from "../incoming.ts";
+import type { Incoming } from "../http/incoming.ts";
 
 /** The part of Bun's server that is used. */
 export interface IdleTimer {

@@ -3,14 +3,14 @@
  * that whoever reads a WebSocket can read these as well. On streaming and eventsource locations the answer goes on; on long-polling ones
  * it ends once something was told. Locations' templates have no say here.
  */
-import type { LocatedRequest } from "../config/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
-import { type Answer, HeldAnswer } from "../direct-answer.ts";
-import { CloseCode } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import { StreamSubscription } from "../fanout/local-channel.ts";
 import type { StreamConnection } from "../fanout/streams.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
+import { type Answer, HeldAnswer } from "../http/direct-answer.ts";
+import { CloseCode } from "../http/errors.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { JSON_PING } from "../wire/json-message.ts";
 import type { Seat } from "./admit.ts";

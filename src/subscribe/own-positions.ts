@@ -3,8 +3,8 @@
  * asks so gets frames (own-frames.ts, and the WebSocket subprotocols), each with the position of its own channel, and can come back with any
  * other choice of channels. The token of a whole connection is good for its channels only; browsers' EventSource knows no other.
  */
-import { queryArgument } from "../config/variables.ts";
-import { type Refusal, Refusals } from "../errors.ts";
+import { queryArgument } from "../config/location/variables.ts";
+import { type Refusal, Refusals } from "../http/errors.ts";
 import { parsePosition } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";

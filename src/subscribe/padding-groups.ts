@@ -2,11 +2,11 @@
  * Which clients of a location are padded, and how much (push-stream spec 4.8): `padding_by_user_agent`, compiled. Asked once for each
  * held stream; its answer chooses a form of the stream, so nothing is looked at again per message.
  */
-import type { LocatedRequest } from "../config/located-request.ts";
-import { optionalLocationValue } from "../config/location-values.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { optionalLocationValue } from "../config/location/location-values.ts";
+import { type PaddingGroup, parsePadding } from "../config/location/padding.ts";
+import type { CompiledValue } from "../config/location/variables.ts";
 import type { LocationConfig } from "../config/model.ts";
-import { type PaddingGroup, parsePadding } from "../config/padding.ts";
-import type { CompiledValue } from "../config/variables.ts";
 
 /** A longer one is no browser's, and every regex is tried on it; each takes as much. */
 const MAX_USER_AGENT_LENGTH = 1024;

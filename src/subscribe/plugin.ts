@@ -1,6 +1,6 @@
 /** Subscriber locations (push-stream spec 4), as an Elysia plugin: claims their requests and leaves all others alone. */
 import { Elysia } from "elysia";
-import type { Locator } from "../config/located-request.ts";
+import type { Locator } from "../config/location/located-request.ts";
 import type { Front } from "../front/front.ts";
 import { SubscriberEndpoint } from "./endpoint.ts";
 import type { IdleTimer } from "./line.ts";

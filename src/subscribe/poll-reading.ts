@@ -5,9 +5,9 @@
 import type { Format } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
 import { FLAG_STORED } from "../message.ts";
-import { Message } from "../store/message-view.ts";
+import { Message } from "../store/message/message-view.ts";
+import { FOUND, type Reader } from "../store/message/reader.ts";
 import { BUSY } from "../store/outcome.ts";
-import { FOUND, type Reader } from "../store/reader.ts";
 import type { Store } from "../store/store.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
 import { pushJsonpComma } from "../wire/jsonp.ts";

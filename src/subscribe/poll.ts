@@ -2,16 +2,17 @@
  * Polling and long polling (push-stream spec 4.12): answered at once when something stored is newer than the client's position; otherwise
  * a poll says 304 and a long poll is held until the first live message on any of its channels.
  */
-import type { HeaderFields } from "../answer.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
+
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
-import { gzipped } from "../content-coding.ts";
-import { type Answer, LaterAnswer } from "../direct-answer.ts";
 import { type Format, toldCount } from "../fanout/format.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
+import type { HeaderFields } from "../http/answer.ts";
+import { gzipped } from "../http/content-coding.ts";
+import { type Answer, LaterAnswer } from "../http/direct-answer.ts";
 import { CHANNEL_DELETED_ID, TIMED_OUT_ID } from "../message.ts";
-import type { Message } from "../store/message-view.ts";
-import { Sight } from "../store/seek.ts";
+import type { Message } from "../store/message/message-view.ts";
+import { Sight } from "../store/message/seek.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { eventStreamFooter, eventStreamHeader } from "../wire/event-stream.ts";
 import { gapField, type Missing } from "../wire/gap-field.ts";

@@ -1,7 +1,7 @@
 /** How a format tells who comes and goes: each writes events in its own way (wire/presence-event.ts), the rest is the same for all. For formats.ts. */
 import type { PresenceWords } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
-import type { Message } from "../store/message-view.ts";
+import type { Message } from "../store/message/message-view.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
 import type { Position } from "../wire/position.ts";
 import { lostBody, type PresenceEvent, packPresenceFrame } from "../wire/presence-event.ts";

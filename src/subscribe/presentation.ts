@@ -2,16 +2,17 @@
  * How the answers of a location look, apart from what they say: content type, CORS, JSONP, gzip (push-stream spec 4.3, 4.11, 4.12, 4.15).
  * A held answer keeps its presentation, and all requests that look alike share one, so ten thousand held ones cost nothing.
  */
-import { ANTI_CACHE, type HeaderFields, NOSNIFF } from "../answer.ts";
-import { announcedOrigin, readsCookies } from "../config/allowed-origins.ts";
-import { contentTypeOf } from "../config/content-type.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { optionalLocationValue } from "../config/location-values.ts";
+
+import { announcedOrigin, readsCookies } from "../config/grant/allowed-origins.ts";
+import { contentTypeOf } from "../config/location/content-type.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { optionalLocationValue } from "../config/location/location-values.ts";
+import type { CompiledValue } from "../config/location/variables.ts";
 import type { LocationConfig } from "../config/model.ts";
-import type { CompiledValue } from "../config/variables.ts";
-import { acceptsGzip, isGzipType } from "../content-coding.ts";
-import { corsFields } from "../cors.ts";
-import type { SharedInit } from "../direct-answer.ts";
+import { ANTI_CACHE, type HeaderFields, NOSNIFF } from "../http/answer.ts";
+import { acceptsGzip, isGzipType } from "../http/content-coding.ts";
+import { corsFields } from "../http/cors.ts";
+import type { SharedInit } from "../http/direct-answer.ts";
 
 const JSONP_TYPE = "application/javascript";
 const EVENT_STREAM_TYPE = "text/event-stream; charset=utf-8";

@@ -3,12 +3,13 @@
  * a browser tells its page nothing of a handshake that failed (1006, and no word why). Called by app.ts for locations with WebSockets; nothing
  * of the location is behind such a socket.
  */
-import { NO_CACHE } from "../answer.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import type { Refusal } from "../errors.ts";
-import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
-import type { Incoming } from "../incoming.ts";
-import { SocketLife } from "../socket-life.ts";
+
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { NO_CACHE } from "../http/answer.ts";
+import type { Refusal } from "../http/errors.ts";
+import { agreedProtocol, asksForUpgrade } from "../http/handshake.ts";
+import type { Incoming } from "../http/incoming.ts";
+import { SocketLife } from "../http/socket-life.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
 import { SPOKEN, UPGRADED } from "./websocket.ts";
 

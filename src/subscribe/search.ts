@@ -1,11 +1,11 @@
 /**
  * Asking for old messages in a way that has to look at many: an event id of the publisher's, which nothing indexes, or the last N of a channel
- * with holes (store/last-search.ts). Done in steps by backlog.ts, the first at once and the others in turns of their own, because
+ * with holes (store/message/last-search.ts). Done in steps by backlog.ts, the first at once and the others in turns of their own, because
  * such a request may come from anybody and the channel may hold a million.
  */
 import { FLAG_STORED } from "../message.ts";
-import { Message } from "../store/message-view.ts";
-import { FOUND, type Reader } from "../store/reader.ts";
+import { Message } from "../store/message/message-view.ts";
+import { FOUND, type Reader } from "../store/message/reader.ts";
 
 export interface Search {
   /** The id to be served after. Valid once `run` said so. */

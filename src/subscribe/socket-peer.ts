@@ -2,15 +2,16 @@
  * One WebSocket in all its roles: what Bun keeps for the socket, the peer that fan-out knows, and what is timed and drained. One object,
  * because ten thousand of them are idle most of the time. Made before the upgrade, seated when the socket opens.
  */
-import { CloseCode, FrameRefusals, type Refusal, Refusals } from "../errors.ts";
+
 import type { Format } from "../fanout/format.ts";
 import type { Life } from "../fanout/life.ts";
 import { placeOf } from "../fanout/local-channel.ts";
 import { type TopicPeer, type TopicSubscription, wasOverrun } from "../fanout/topics.ts";
 import type { MayMake } from "../front/channel-quota.ts";
 import type { Arrival, Departure, Standing } from "../front/location-hooks.ts";
-import type { PeerSocket } from "../peer-socket.ts";
-import { SocketLife } from "../socket-life.ts";
+import { CloseCode, FrameRefusals, type Refusal, Refusals } from "../http/errors.ts";
+import type { PeerSocket } from "../http/peer-socket.ts";
+import { SocketLife } from "../http/socket-life.ts";
 import { Counter } from "../store/counters.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";

@@ -2,15 +2,16 @@
  * What the held streams of one location and one padding group have in common (push-stream spec 4.6, 4.8, 4.9): formats, header, ping,
  * footer, and how they are seated. Made by stream.ts, one for the clients that are not padded and one for each group.
  */
+
+import type { PaddingGroup } from "../config/location/padding.ts";
 import type { LocationConfig } from "../config/model.ts";
-import type { PaddingGroup } from "../config/padding.ts";
 import type { Format } from "../fanout/format.ts";
 import { Life } from "../fanout/life.ts";
 import { StreamSubscription, type Subscription } from "../fanout/local-channel.ts";
 import type { StreamConnection } from "../fanout/streams.ts";
 import type { Arrival } from "../front/location-hooks.ts";
 import { PING_ID } from "../message.ts";
-import { ChannelRef } from "../store/channel-ref.ts";
+import { ChannelRef } from "../store/channel/channel-ref.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import {

@@ -3,12 +3,13 @@
  * first pulls it, the connection is seated, reads its old messages and becomes live in one synchronous turn, so that nothing can come
  * between the two.
  */
-import type { HeaderFields } from "../answer.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
+
+import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
-import { type Answer, HeldAnswer } from "../direct-answer.ts";
-import { type Refusal, Refusals, retryAfterSec } from "../errors.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
+import type { HeaderFields } from "../http/answer.ts";
+import { type Answer, HeldAnswer } from "../http/direct-answer.ts";
+import { type Refusal, Refusals, retryAfterSec } from "../http/errors.ts";
 import { gapField, type Missing } from "../wire/gap-field.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";

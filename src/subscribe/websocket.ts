@@ -3,17 +3,18 @@
  * everything after it runs in native handlers (listen/socket-handlers.ts), which Bun shares between all sockets. Channels are checked after the 101, and a
  * refusal travels in a close frame (4.13.3, 4.13.6).
  */
-import { headerOnly, NO_CACHE, refuse, SERVER } from "../answer.ts";
+
 import { binaryBytes } from "../config/binary-text.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { optionalLocationValue } from "../config/location-values.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { optionalLocationValue } from "../config/location/location-values.ts";
+import type { CompiledValue } from "../config/location/variables.ts";
 import type { LocationConfig } from "../config/model.ts";
-import type { CompiledValue } from "../config/variables.ts";
-import { Refusals } from "../errors.ts";
 import type { Format } from "../fanout/format.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
-import { agreedProtocol, asksForUpgrade } from "../handshake.ts";
-import { fieldOf, type Incoming } from "../incoming.ts";
+import { headerOnly, NO_CACHE, refuse, SERVER } from "../http/answer.ts";
+import { Refusals } from "../http/errors.ts";
+import { agreedProtocol, asksForUpgrade } from "../http/handshake.ts";
+import { fieldOf, type Incoming } from "../http/incoming.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
 import { agreedDeflate } from "../wire/deflate-offer.ts";
 import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../wire/subprotocols.ts";

@@ -10,11 +10,11 @@ import type { Drain } from "../app.ts";
 import type { Config } from "../config/model.ts";
 import { log } from "../log.ts";
 import type { Store } from "../store/store.ts";
-import { publishSockets, removeOwnSockets, shareOf } from "./addresses.ts";
-import { BackOff, CrashLoop, crashLoopFaults } from "./back-off.ts";
 import { drainLimits, seatDrainOf } from "./drain-settings.ts";
-import { PulseWatch, RollCall } from "./pulse-watch.ts";
-import { type WorkerExit, type WorkerListener, WorkerProcess } from "./worker-process.ts";
+import { publishSockets, removeOwnSockets, shareOf } from "./sockets/addresses.ts";
+import { BackOff, CrashLoop, crashLoopFaults } from "./worker/back-off.ts";
+import { PulseWatch, RollCall } from "./worker/pulse-watch.ts";
+import { type WorkerExit, type WorkerListener, WorkerProcess } from "./worker/worker-process.ts";
 
 export type StartOutcome = { readonly ok: true } | { readonly ok: false; readonly faults: readonly string[] };
 

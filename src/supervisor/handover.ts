@@ -15,9 +15,9 @@
  */
 import type { Drain } from "../app.ts";
 import { log } from "../log.ts";
-import { STUCK_MS } from "./pulse-watch.ts";
-import { type Member, SocketGroups, type Steering } from "./socket-groups.ts";
-import { REFUSED } from "./steering.ts";
+import { type Member, SocketGroups, type Steering } from "./sockets/socket-groups.ts";
+import { REFUSED } from "./sockets/steering.ts";
+import { STUCK_MS } from "./worker/pulse-watch.ts";
 
 /** A worker process, as far as it matters here. All promises end with the process. */
 export interface Handed extends Member {

@@ -16,8 +16,8 @@
  */
 import type { Drain } from "../app.ts";
 import type { Config } from "../config/model.ts";
-import type { ListeningSocket } from "./listening-sockets.ts";
-import type { Steering } from "./socket-groups.ts";
+import type { ListeningSocket } from "./sockets/listening-sockets.ts";
+import type { Steering } from "./sockets/socket-groups.ts";
 
 /** The internal command line word that makes this executable a worker (cli/worker.ts). */
 export const WORKER_COMMAND = "__worker";

@@ -22,7 +22,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { log } from "../log.ts";
-import { placeForFiles, privateFolderOf, SHARED_MEMORY } from "./paths.ts";
+import { placeForFiles, privateFolderOf, SHARED_MEMORY } from "./store/paths.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

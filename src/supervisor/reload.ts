@@ -6,7 +6,7 @@
  * (spec 7); everything else takes effect.
  */
 import type { Config, StoreConfig } from "../config/model.ts";
-import { parseAddress, renameAddresses } from "./addresses.ts";
+import { parseAddress, renameAddresses } from "./sockets/addresses.ts";
 
 export interface ReloadPlan {
   /** The new configuration with the store settings that stay in force. */

@@ -14,7 +14,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { HEAD_BOOT } from "../store/layout.ts";
+import { HEAD_BOOT } from "../store/memory/layout.ts";
 import type { Load } from "./crew.ts";
 import { type OwnServer, type OwnServerSetting, signal } from "./own-server.ts";
 import type { Random } from "./random.ts";

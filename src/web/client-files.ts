@@ -3,11 +3,11 @@
  * not meet a server with the client of another version.
  */
 import { createHash } from "node:crypto";
-import { SERVER } from "../answer.ts";
 import { bundleClient } from "../client/bundle.ts" with { type: "macro" };
 import type { ClientFiles } from "../client/bundle.ts";
-import type { LocatedRequest } from "../config/located-request.ts";
-import { acceptsGzip, gzipped } from "../content-coding.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import { SERVER } from "../http/answer.ts";
+import { acceptsGzip, gzipped } from "../http/content-coding.ts";
 import type { Page } from "./document.ts";
 
 const files = bundleClient();

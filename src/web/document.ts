@@ -1,6 +1,6 @@
 /** What all HTML documents of ours have in common: their headers, and a policy that lets nothing but themselves run. */
 import { createHash } from "node:crypto";
-import { SERVER } from "../answer.ts";
+import { SERVER } from "../http/answer.ts";
 
 export interface Page {
   readonly body: Uint8Array<ArrayBuffer>;

@@ -3,11 +3,11 @@
  * pages, and the browser client.
  */
 import { Elysia } from "elysia";
-import { methodNotAllowed, SERVER } from "../answer.ts";
-import type { LocatedRequest, Locator } from "../config/located-request.ts";
+import type { LocatedRequest, Locator } from "../config/location/located-request.ts";
 import type { Config } from "../config/model.ts";
 import { errorPage } from "../front/error-page.ts";
 import type { Front } from "../front/front.ts";
+import { methodNotAllowed, SERVER } from "../http/answer.ts";
 import { clientFile } from "./client-files.ts";
 import type { Page } from "./document.ts";
 import { examplePage } from "./examples.ts";

@@ -7,9 +7,9 @@
  * Ids are places in that channel: the same event has the same id however often it is sent, and ids grow. A hole in the ids is what the store
  * could not keep: an event `gap` stands in its place.
  */
-import type { Message } from "../store/message-view.ts";
-import { FOUND, type Reader } from "../store/reader.ts";
-import { GAP } from "../store/webhook-log.ts";
+import type { Message } from "../store/message/message-view.ts";
+import { FOUND, type Reader } from "../store/message/reader.ts";
+import { GAP } from "../store/webhook/webhook-log.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { pushJsonString } from "../wire/json-string.ts";
 import { type Interest, latin1Of } from "./interest.ts";

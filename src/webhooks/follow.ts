@@ -1,8 +1,8 @@
 /** Moves a webhook's position to where another node of the cluster has told it, as far as that is known here. Used where this node does not send. */
-import { ChannelRef } from "../store/channel-ref.ts";
-import { Internal } from "../store/internal-channels.ts";
-import { Message } from "../store/message-view.ts";
-import { FOUND } from "../store/reader.ts";
+import { ChannelRef } from "../store/channel/channel-ref.ts";
+import { Internal } from "../store/channel/internal-channels.ts";
+import { Message } from "../store/message/message-view.ts";
+import { FOUND } from "../store/message/reader.ts";
 import type { Store } from "../store/store.ts";
 
 export interface Followed {

@@ -1,7 +1,8 @@
 /** Which webhook wants to know what: the patterns of the configuration, compiled once a worker. Used by the teller and the senders. */
+
+import { compilePatterns, type Patterns } from "../config/grant/patterns.ts";
 import type { WebhookConfig } from "../config/model.ts";
-import { compilePatterns, type Patterns } from "../config/patterns.ts";
-import { GAP } from "../store/webhook-log.ts";
+import { GAP } from "../store/webhook/webhook-log.ts";
 
 export class Interest {
   readonly #kinds: ReadonlySet<string>;

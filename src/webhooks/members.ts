@@ -1,5 +1,5 @@
 /** The members of events as JSON, without the braces and without what every event has (batch.ts). Written when an event is noted. */
-import type { Message } from "../store/message-view.ts";
+import type { Message } from "../store/message/message-view.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
 import { pushJsonString } from "../wire/json-string.ts";
 import { isUtf8 } from "../wire/utf8.ts";

@@ -1,10 +1,10 @@
 /**
- * Finds the channels that have been empty for long enough to be told vacated. Who comes first is told where he is counted (store/webhook-log.ts);
+ * Finds the channels that have been empty for long enough to be told vacated. Who comes first is told where he is counted (store/webhook/webhook-log.ts);
  * who goes last is not: he may be back in a moment, and may have gone with his whole process. So the one worker that sends looks at the
  * counts, all of them within half a second, a slice at a time.
  */
 import type { Store } from "../store/store.ts";
-import type { Attended } from "../store/webhook-store.ts";
+import type { Attended } from "../store/webhook/webhook-store.ts";
 
 const LOOKS_A_ROUND = 25;
 /** Some 0.3 ms where records are not in the processor's cache. */

@@ -10,12 +10,12 @@
  */
 import type { WebhookConfig } from "../config/model.ts";
 import { log } from "../log.ts";
-import { ChannelRef } from "../store/channel-ref.ts";
-import { Internal } from "../store/internal-channels.ts";
-import { Message } from "../store/message-view.ts";
-import { FOUND, GONE, type Reader } from "../store/reader.ts";
+import { ChannelRef } from "../store/channel/channel-ref.ts";
+import { Internal } from "../store/channel/internal-channels.ts";
+import { Message } from "../store/message/message-view.ts";
+import { FOUND, GONE, type Reader } from "../store/message/reader.ts";
 import type { Store } from "../store/store.ts";
-import type { HookState } from "../store/webhook-store.ts";
+import type { HookState } from "../store/webhook/webhook-store.ts";
 import { Batch } from "./batch.ts";
 import { type Delivery, deliver } from "./delivery.ts";
 import { Interest } from "./interest.ts";

@@ -7,16 +7,16 @@
  * was evicted or the ring went round, a `gap` is told in its place.
  */
 import { FLAG_DELETION, FLAG_PRESENCE, FLAG_UNTOLD } from "../message.ts";
-import { Message } from "../store/message-view.ts";
-import { RingEntry } from "../store/ring.ts";
+import { Message } from "../store/message/message-view.ts";
+import { RingEntry } from "../store/message/ring.ts";
 import type { Store } from "../store/store.ts";
-import { GAP } from "../store/webhook-log.ts";
-import type { Noted } from "../store/webhook-store.ts";
+import { GAP } from "../store/webhook/webhook-log.ts";
+import type { Noted } from "../store/webhook/webhook-store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { lifeOf } from "../wire/position.ts";
 import { pushDeleted, pushPublished } from "./members.ts";
 
-/** Of members webhooks are told where they are counted (store/members.ts). */
+/** Of members webhooks are told where they are counted (store/members/members.ts). */
 const NOT_TOLD = FLAG_UNTOLD | FLAG_PRESENCE;
 
 /** Told under one hold of the lock. */

@@ -7,7 +7,7 @@
  * A frame that came whole, and is a message of its own, is handed on as a view of the bytes; everything else is gathered in
  * unfinished-frames.ts. The first fault ends it: what came before has been delivered, what comes behind is dropped.
  */
-import { CloseCode } from "../errors.ts";
+import { CloseCode } from "../http/errors.ts";
 import {
   BINARY,
   COMPRESSED,

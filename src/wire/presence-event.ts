@@ -1,6 +1,6 @@
 /**
  * Who comes and goes, as bytes: `kind: "presence"` of the sluice subprotocols, `event: presence` of an event stream. Encoded once per format,
- * like messages. The body is the JSON object that the store has of an event (store/presence-body.ts); what comes before it in the frame
+ * like messages. The body is the JSON object that the store has of an event (store/members/presence-body.ts); what comes before it in the frame
  * says where it happened:
  *
  *   {"kind":"presence","channel":"chat","number":17,"position":"…","event":"join","sub":"ann","count":3,"time":1760000000}

@@ -14,14 +14,14 @@ import { positionArguments, withoutArguments } from "../../src/access/position-a
 import { Revocations } from "../../src/access/revocations.ts";
 import { Stander, Standings } from "../../src/access/standings.ts";
 import { isPlain } from "../../src/access/token-text.ts";
-import type { IssuerConfig } from "../../src/config/model.ts";
 import {
   compileNames,
   compilePatterns,
   patternFault,
   readPatterns,
   together,
-} from "../../src/config/patterns.ts";
+} from "../../src/config/grant/patterns.ts";
+import type { IssuerConfig } from "../../src/config/model.ts";
 import type { RevokedMark, RevokeOutcome } from "../../src/store/revocations.ts";
 import { locationWith } from "../location.ts";
 

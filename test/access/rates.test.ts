@@ -1,8 +1,8 @@
 /** `rate`: token buckets by who it is, else by address, on the compiled binary and alone with a clock of their own. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Rates, rateKey } from "../../src/access/rates.ts";
-import { readRate } from "../../src/config/access-checks.ts";
-import { UNIX_PEER } from "../../src/peer.ts";
+import { readRate } from "../../src/config/checks/access-checks.ts";
+import { UNIX_PEER } from "../../src/http/peer.ts";
 import { ask, RawConnection } from "../binary/raw-client.ts";
 import { Opcode, RawWebSocket } from "../binary/raw-web-socket.ts";
 import type { RunningServer } from "../binary/running-server.ts";

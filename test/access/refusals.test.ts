@@ -1,12 +1,12 @@
 /**
- * The codes of src/errors.ts that have to do with grants, provoked on the compiled binary, on both listeners: status, explanation as a header or in
+ * The codes of src/http/errors.ts that have to do with grants, provoked on the compiled binary, on both listeners: status, explanation as a header or in
  * a close frame, Retry-After, WWW-Authenticate. Those of the rest are in test/binary/refusals.test.ts.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { hashOfKey, newKey, printKeyLine } from "../../src/access/key-text.ts";
-import { CloseCode, type Refusal, Refusals } from "../../src/errors.ts";
+import { CloseCode, type Refusal, Refusals } from "../../src/http/errors.ts";
 import { closeReason } from "../../src/wire/close-reason.ts";
 import { ask, type RawAnswer, RawConnection } from "../binary/raw-client.ts";
 import { Opcode, RawWebSocket } from "../binary/raw-web-socket.ts";

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { type RunningWorker, startWorker } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
-import { storePolicy, storeShape } from "../../src/supervisor/store-settings.ts";
+import { storePolicy, storeShape } from "../../src/supervisor/store/store-settings.ts";
 import { KernelSocket } from "./kernel-socket.ts";
 import { PulledBody } from "./pulled-client.ts";
 import { freePort, layout, until } from "./running-server.ts";

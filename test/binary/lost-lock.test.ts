@@ -3,8 +3,8 @@
  * its own, nothing stored is lost, and publishing goes on.
  */
 import { afterEach, expect, test } from "bun:test";
-import { JOURNAL_KIND, REBUILD } from "../../src/store/journal.ts";
-import { HEAD_LOCK, HEADER_BYTES } from "../../src/store/layout.ts";
+import { JOURNAL_KIND, REBUILD } from "../../src/store/lock/journal.ts";
+import { HEAD_LOCK, HEADER_BYTES } from "../../src/store/memory/layout.ts";
 import { binary, layout, type RunningServer, startServer, until } from "./running-server.ts";
 
 const MESSAGES = 20;

@@ -3,7 +3,7 @@
  * where the time of messages is ahead of the clock, which was set back. Both are positions, and lead on to the next message.
  */
 import { afterEach, describe, expect, test } from "bun:test";
-import { HEAD_CLOCK_SEC, HEADER_BYTES } from "../../src/store/layout.ts";
+import { HEAD_CLOCK_SEC, HEADER_BYTES } from "../../src/store/memory/layout.ts";
 import { ask, type RawAnswer, standing } from "./raw-client.ts";
 import { layout, type RunningServer, startServer } from "./running-server.ts";
 

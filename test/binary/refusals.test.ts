@@ -1,5 +1,5 @@
 /**
- * Every code of src/errors.ts, provoked on the compiled binary, on both listeners: its status, its explanation as a header or in a close
+ * Every code of src/http/errors.ts, provoked on the compiled binary, on both listeners: its status, its explanation as a header or in a close
  * frame, Retry-After where it passes, and its line in docs/errors.md. A code that is added without a provocation does not pass the compiler,
  * and one that nothing provokes has no place in the table.
  */
@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { renderErrors } from "../../scripts/errors-page.ts";
-import { CloseCode, type Refusal, Refusals } from "../../src/errors.ts";
-import { HEAD_LOCK, HEADER_BYTES } from "../../src/store/layout.ts";
+import { CloseCode, type Refusal, Refusals } from "../../src/http/errors.ts";
+import { HEAD_LOCK, HEADER_BYTES } from "../../src/store/memory/layout.ts";
 import { closeReason } from "../../src/wire/close-reason.ts";
 import { ACCESS_CODES, type AccessCode } from "../access/access-codes.ts";
 import { folderWith, removeFolders } from "../handlers/handler-server.ts";

@@ -6,15 +6,15 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { StreamSink } from "../../src/direct-answer.ts";
 import { Fanout } from "../../src/fanout/fanout.ts";
 import { StreamSubscription } from "../../src/fanout/local-channel.ts";
 import { StreamConnection } from "../../src/fanout/streams.ts";
-import { ChannelRef } from "../../src/store/channel-ref.ts";
+import type { StreamSink } from "../../src/http/direct-answer.ts";
+import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
 import { Counter } from "../../src/store/counters.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { TemplateFormat } from "../../src/subscribe/formats.ts";
-import { storePolicy, storeShape } from "../../src/supervisor/store-settings.ts";
+import { storePolicy, storeShape } from "../../src/supervisor/store/store-settings.ts";
 import { testConfig } from "../supervisor/test-config.ts";
 
 const NAME = new TextEncoder().encode("stuck");

@@ -4,9 +4,9 @@
  */
 import { expect, test } from "bun:test";
 import { POSITIONS_A_MS, START_MS } from "../../src/cluster/script.ts";
-import { ChannelRef } from "../../src/store/channel-ref.ts";
-import { Message } from "../../src/store/message-view.ts";
-import { FOUND } from "../../src/store/reader.ts";
+import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { FOUND } from "../../src/store/message/reader.ts";
 import { until } from "../binary/running-server.ts";
 import { Engine, hasRedis, Wire } from "./engine.ts";
 import { clusterConfig, LocalNode } from "./local-node.ts";

@@ -1,7 +1,7 @@
 /** Notes: what one node says is heard on all, in one order, with who said it; and who is gone is told to all. */
 import { expect, test } from "bun:test";
 import type { Note, NoteListener } from "../../src/cluster/notes.ts";
-import { Refusals } from "../../src/errors.ts";
+import { Refusals } from "../../src/http/errors.ts";
 import { until } from "../binary/running-server.ts";
 import { Engine, hasRedis } from "./engine.ts";
 import { clusterConfig, LocalNode } from "./local-node.ts";

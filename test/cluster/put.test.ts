@@ -1,7 +1,7 @@
 /** Many messages at once, and idempotency keys, over nodes: what the order answers, and what the log has. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Put } from "../../src/cluster/order.ts";
-import { KEY_REUSED, type KeyMark } from "../../src/store/keys.ts";
+import { KEY_REUSED, type KeyMark } from "../../src/store/message/keys.ts";
 import { until } from "../binary/running-server.ts";
 import { Engine, hasRedis, Wire } from "./engine.ts";
 import { readHistory } from "./history.ts";

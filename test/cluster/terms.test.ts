@@ -6,9 +6,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { APPEND } from "../../src/cluster/script.ts";
 import { configureLog } from "../../src/log.ts";
-import { ChannelRef } from "../../src/store/channel-ref.ts";
-import { Message } from "../../src/store/message-view.ts";
-import { FOUND } from "../../src/store/reader.ts";
+import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { FOUND } from "../../src/store/message/reader.ts";
 import { Engine, hasRedis } from "./engine.ts";
 import { CHANNELS, TermsWorld } from "./terms-world.ts";
 

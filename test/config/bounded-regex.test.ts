@@ -3,10 +3,10 @@
  * the two engines agree is shown over random expressions. FUZZ_SEED runs one again.
  */
 import { describe, expect, test } from "bun:test";
-import { boundedRegex } from "../../src/config/bounded-regex.ts";
-import { mostSteps } from "../../src/config/regex-cost.ts";
-import { linearRegex } from "../../src/config/regex-linear.ts";
-import { parseRegex } from "../../src/config/regex-syntax.ts";
+import { boundedRegex } from "../../src/config/regex/bounded-regex.ts";
+import { mostSteps } from "../../src/config/regex/regex-cost.ts";
+import { linearRegex } from "../../src/config/regex/regex-linear.ts";
+import { parseRegex } from "../../src/config/regex/regex-syntax.ts";
 import { Random } from "../wire/random.ts";
 import { countSteps, MOST_COUNTED } from "./backtracking.ts";
 import { randomRegex } from "./random-regex.ts";

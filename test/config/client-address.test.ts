@@ -1,9 +1,9 @@
 /** Whom a connection speaks for: trusted proxies, and what they say in their headers. */
 import { describe, expect, test } from "bun:test";
-import { compileClientReader, LONGEST_FIELD, MOST_HOPS } from "../../src/config/client-address.ts";
-import { UnknownClient } from "../../src/config/door.ts";
-import { addressText, parseAddress } from "../../src/config/network.ts";
-import { type KnownPeer, peerText, UNIX_PEER } from "../../src/peer.ts";
+import { compileClientReader, LONGEST_FIELD, MOST_HOPS } from "../../src/config/server/client-address.ts";
+import { UnknownClient } from "../../src/config/server/door.ts";
+import { addressText, parseAddress } from "../../src/config/server/network.ts";
+import { type KnownPeer, peerText, UNIX_PEER } from "../../src/http/peer.ts";
 
 const TRUSTED = ["127.0.0.1", "10.0.0.0/8", "2001:db8:1::/48", "unix:"];
 const PROXY: KnownPeer = { kind: "ip", address: "127.0.0.1" };

@@ -1,7 +1,7 @@
 /** Content types by extension: push-stream spec 4.3, as nginx looks them up. */
 import { expect, test } from "bun:test";
-import { contentTypeOf } from "../../src/config/content-type.ts";
-import { decodePath } from "../../src/config/uri-path.ts";
+import { contentTypeOf } from "../../src/config/location/content-type.ts";
+import { decodePath } from "../../src/config/location/uri-path.ts";
 import { locationWith } from "../location.ts";
 
 const location = locationWith({

@@ -1,6 +1,6 @@
 /** The text of an address and the words after it. */
 import { expect, test } from "bun:test";
-import { parseKeepalive, parseListen } from "../../src/config/listen-text.ts";
+import { parseKeepalive, parseListen } from "../../src/config/server/listen-text.ts";
 
 test.each([
   ["on", { idleSec: 0, intervalSec: 0, count: 0 }],

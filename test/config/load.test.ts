@@ -5,7 +5,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatFault } from "../../src/config/fault.ts";
 import { loadConfig, type Overrides } from "../../src/config/load.ts";
-import { compileLocations } from "../../src/config/locations.ts";
+import { compileLocations } from "../../src/config/location/locations.ts";
 import type { Config } from "../../src/config/model.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-config-"));

@@ -1,6 +1,6 @@
 /** nginx's precedence among locations, as a table; captures; malformed paths. */
 import { describe, expect, test } from "bun:test";
-import { compileLocations } from "../../src/config/locations.ts";
+import { compileLocations } from "../../src/config/location/locations.ts";
 
 const matcherOf = (matches: readonly string[]) => compileLocations(matches.map((match) => ({ match })));
 

@@ -1,7 +1,7 @@
 /** padding_by_user_agent: groups, and rows 10 to 12 of push-stream spec 1.6; and the regexes of nginx. */
 import { describe, expect, test } from "bun:test";
-import { parsePadding } from "../../src/config/padding.ts";
-import { pcreSource } from "../../src/config/pcre.ts";
+import { parsePadding } from "../../src/config/location/padding.ts";
+import { pcreSource } from "../../src/config/regex/pcre.ts";
 
 const UNPARSABLE = "unable to parse paddings by user agent";
 

@@ -1,8 +1,8 @@
 /** `proxy` and `[[upstream]]` in TOML: what is refused, and in which words; what servers of an upstream may say. */
 import { describe, expect, test } from "bun:test";
 import { formatFault } from "../../src/config/fault.ts";
-import { readServer } from "../../src/config/proxy-config.ts";
-import { parseProxyTarget } from "../../src/config/proxy-target.ts";
+import { readServer } from "../../src/config/server/proxy-config.ts";
+import { parseProxyTarget } from "../../src/config/server/proxy-target.ts";
 import { readToml } from "../../src/config/toml.ts";
 
 const faultsOf = (text: string): readonly string[] => {

@@ -1,6 +1,6 @@
 /** Regular expressions as trees: the groups they have, and what their atoms stand for. */
 import { expect, test } from "bun:test";
-import { ALL_BYTES, parseRegex } from "../../src/config/regex-syntax.ts";
+import { ALL_BYTES, parseRegex } from "../../src/config/regex/regex-syntax.ts";
 
 test("groups are counted as the engine counts them", () => {
   const cases: readonly (readonly [string, number, Record<string, number>])[] = [

@@ -2,9 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { buildConfig } from "../../src/config/build.ts";
 import { formatFault } from "../../src/config/fault.ts";
-import { Locator } from "../../src/config/located-request.ts";
-import { locationValue } from "../../src/config/location-values.ts";
-import { conditionFault, returnFault, settingFault } from "../../src/config/rewrite.ts";
+import { Locator } from "../../src/config/location/located-request.ts";
+import { locationValue } from "../../src/config/location/location-values.ts";
+import { conditionFault, returnFault, settingFault } from "../../src/config/location/rewrite.ts";
 import { readToml } from "../../src/config/toml.ts";
 
 function load(text: string) {

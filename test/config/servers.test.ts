@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { buildConfig } from "../../src/config/build.ts";
 import { formatFault } from "../../src/config/fault.ts";
-import { compileServerNames } from "../../src/config/server-names.ts";
+import { compileServerNames } from "../../src/config/server/server-names.ts";
 import { readToml } from "../../src/config/toml.ts";
 
 const server = (lines: string, match = "/"): string =>

@@ -1,8 +1,8 @@
 /** What config/ lets through, the store must accept: the two count the same bytes without knowing each other. */
 import { expect, test } from "bun:test";
-import { keyRecords, ringEntries, storeIssues } from "../../src/config/store-checks.ts";
-import { layoutOf } from "../../src/store/layout.ts";
-import { slotsFor } from "../../src/supervisor/store-settings.ts";
+import { keyRecords, ringEntries, storeIssues } from "../../src/config/checks/store-checks.ts";
+import { layoutOf } from "../../src/store/memory/layout.ts";
+import { slotsFor } from "../../src/supervisor/store/store-settings.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -1,6 +1,6 @@
 /** Decoding and normalising of paths: a table of what nginx does, and a fuzz test against a model of its state machine. */
 import { describe, expect, test } from "bun:test";
-import { decodePath } from "../../src/config/uri-path.ts";
+import { decodePath } from "../../src/config/location/uri-path.ts";
 
 const PATHS: readonly (readonly [raw: string, decoded: string | null])[] = [
   ["/", "/"],

@@ -7,7 +7,7 @@ import {
   queryArgument,
   type RequestFacts,
   valueFault,
-} from "../../src/config/variables.ts";
+} from "../../src/config/location/variables.ts";
 
 const GROUPS = { count: 12, names: new Map([["room", 2]]) };
 

@@ -2,8 +2,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { Batch } from "../../src/fanout/batch.ts";
 import type { LocalChannel } from "../../src/fanout/local-channel.ts";
-import type { Message } from "../../src/store/message-view.ts";
-import { RingEntry } from "../../src/store/ring.ts";
+import type { Message } from "../../src/store/message/message-view.ts";
+import { RingEntry } from "../../src/store/message/ring.ts";
 import type { Store } from "../../src/store/store.ts";
 import { bytes, Channel, dataOf, NOW_MS, newStore, removeTempFolders } from "../store/fixture.ts";
 import { localOf } from "./fixture.ts";

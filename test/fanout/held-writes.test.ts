@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import { HeldWrites, type Holder } from "../../src/fanout/held-writes.ts";
 import { TopicSubscription } from "../../src/fanout/topics.ts";
-import type { DirectSocket } from "../../src/peer-socket.ts";
+import type { DirectSocket } from "../../src/http/peer-socket.ts";
 import type { Store } from "../../src/store/store.ts";
 import { Channel, newStore, removeTempFolders } from "../store/fixture.ts";
 import { joinStream, messages, PLAIN, POSITIONED, TestSocket, TestWorker } from "./fixture.ts";

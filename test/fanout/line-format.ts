@@ -2,7 +2,7 @@
 import type { Format } from "../../src/fanout/format.ts";
 import type { LocalChannel } from "../../src/fanout/local-channel.ts";
 import { CHANNEL_DELETED_ID } from "../../src/message.ts";
-import type { Message } from "../../src/store/message-view.ts";
+import type { Message } from "../../src/store/message/message-view.ts";
 import type { ByteWriter } from "../../src/wire/byte-writer.ts";
 import type { Position } from "../../src/wire/position.ts";
 

@@ -5,9 +5,9 @@
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import { Turns } from "../../src/fanout/turns.ts";
 import { ingestPatiently, openTarget } from "../../src/publish/ingest.ts";
-import { channelWord } from "../../src/store/arena.ts";
-import { channelCounts, countsByName, LivingChannels } from "../../src/store/channel-statistics.ts";
-import { CH_VERSION } from "../../src/store/layout.ts";
+import { channelCounts, countsByName, LivingChannels } from "../../src/store/channel/channel-statistics.ts";
+import { channelWord } from "../../src/store/memory/arena.ts";
+import { CH_VERSION } from "../../src/store/memory/layout.ts";
 import { attachStore, type Store } from "../../src/store/store.ts";
 import { Backlog } from "../../src/subscribe/backlog.ts";
 import {

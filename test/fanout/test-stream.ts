@@ -1,6 +1,7 @@
 /** A held response whose socket the test fills and drains by hand. */
-import type { StreamSink } from "../../src/direct-answer.ts";
+
 import { StreamConnection } from "../../src/fanout/streams.ts";
+import type { StreamSink } from "../../src/http/direct-answer.ts";
 import { text } from "../store/fixture.ts";
 
 /** The event loop goes round so many times, microtasks included. */

@@ -1,8 +1,8 @@
 /** Addresses, networks and access rules: nginx's `allow` and `deny`. */
 import { describe, expect, test } from "bun:test";
-import { contains, parseAddress, parseNetwork } from "../../src/config/network.ts";
+import { contains, parseAddress, parseNetwork } from "../../src/config/server/network.ts";
 import { compileAccess } from "../../src/front/access.ts";
-import { UNIX_PEER } from "../../src/peer.ts";
+import { UNIX_PEER } from "../../src/http/peer.ts";
 
 const hex = (text: string): string | null => {
   const bytes = parseAddress(text);

@@ -1,7 +1,7 @@
 /** Channels an address may make: how tokens come back, who counts as one, and that no crowd of addresses fills the memory. */
 import { expect, test } from "bun:test";
 import { ChannelQuota } from "../../src/front/channel-quota.ts";
-import { tcpPeer, UNIX_PEER } from "../../src/peer.ts";
+import { tcpPeer, UNIX_PEER } from "../../src/http/peer.ts";
 
 let nowMs = 5000;
 const quotaOf = (perMinute: number): ChannelQuota => new ChannelQuota(perMinute, () => nowMs);

@@ -6,7 +6,7 @@ import { gunzipSync } from "node:zlib";
 import type { LocationConfig } from "../../src/config/model.ts";
 import { UserCheck } from "../../src/front/authentication.ts";
 import { Verifications } from "../../src/front/verifications.ts";
-import type { Incoming } from "../../src/incoming.ts";
+import type { Incoming } from "../../src/http/incoming.ts";
 import { ask, type RawAnswer, type RawRequest } from "../binary/raw-client.ts";
 import { until } from "../binary/running-server.ts";
 import { type Answering, removeTempFolders, type Served, serve, tempFolder } from "./served.ts";

@@ -5,10 +5,10 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type LocatedRequest, Locator } from "../../src/config/located-request.ts";
+import { type LocatedRequest, Locator } from "../../src/config/location/located-request.ts";
 import type { LocationConfig } from "../../src/config/model.ts";
-import { asResponse } from "../../src/direct-answer.ts";
 import { Front } from "../../src/front/front.ts";
+import { asResponse } from "../../src/http/direct-answer.ts";
 import { locationWith } from "../location.ts";
 
 /** A location in which nothing is set. */

@@ -1,16 +1,16 @@
 /** Comparing a store with its model. Every difference is thrown with a sentence that names it. */
-import { type Arena, blockWord, wide } from "../../src/store/arena.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
+import { type Arena, blockWord, wide } from "../../src/store/memory/arena.ts";
 import {
   AGE_OLDEST,
   HEAD_STORED,
   HEAD_TRANSIENT,
   MSG_AGE_NEWER,
   MSG_SERIAL,
-} from "../../src/store/layout.ts";
-import type { Message } from "../../src/store/message-view.ts";
+} from "../../src/store/memory/layout.ts";
+import type { Message } from "../../src/store/message/message-view.ts";
 import { BUSY } from "../../src/store/outcome.ts";
 import { readOn } from "../store/fixture.ts";
+import { checkInvariants } from "../store/invariants.ts";
 import type { Session } from "./session.ts";
 import type { ModelChannel, ModelMessage } from "./store-model.ts";
 

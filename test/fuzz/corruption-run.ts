@@ -7,9 +7,14 @@
  *   torn    a file that was not closed, as the disk has it after a power cut: each page as old as chance will have it
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { blockWord } from "../../src/store/arena.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { HEAD_BOOT, HEAD_ON_DISK, HEADER_BYTES, type Layout, MSG_WORDS } from "../../src/store/layout.ts";
+import { blockWord } from "../../src/store/memory/arena.ts";
+import {
+  HEAD_BOOT,
+  HEAD_ON_DISK,
+  HEADER_BYTES,
+  type Layout,
+  MSG_WORDS,
+} from "../../src/store/memory/layout.ts";
 import { type OpenReport, openStore, type Store, type StoreShape } from "../../src/store/store.ts";
 import {
   bytes,
@@ -21,6 +26,7 @@ import {
   smallShape,
   text,
 } from "../store/fixture.ts";
+import { checkInvariants } from "../store/invariants.ts";
 
 const PAGE_BYTES = 4096;
 const NAMES = ["a", "b", "", "news", "x".repeat(300), "q", "r", "s"];

@@ -4,7 +4,7 @@
  */
 
 import { FLAG_STORED } from "../../src/message.ts";
-import { channelWord, FAULT_POINTS, type FaultPoint } from "../../src/store/arena.ts";
+import { channelWord, FAULT_POINTS, type FaultPoint } from "../../src/store/memory/arena.ts";
 import {
   CH_ACTIVE_UNTIL,
   CH_AFTER,
@@ -15,8 +15,8 @@ import {
   HEAD_SWEEP_SECOND,
   HEAD_TRASHED,
   LIST_FIRST,
-} from "../../src/store/layout.ts";
-import { Message } from "../../src/store/message-view.ts";
+} from "../../src/store/memory/layout.ts";
+import { Message } from "../../src/store/message/message-view.ts";
 import type { Store } from "../../src/store/store.ts";
 import { compareAll, same } from "./compare.ts";
 import { NAMES, type Session } from "./session.ts";

@@ -4,13 +4,13 @@
  * queues up to a limit and is closed beyond it, at once or a little later.
  */
 
-import type { StreamSink } from "../../src/direct-answer.ts";
 import type { Format } from "../../src/fanout/format.ts";
 import { placeOf } from "../../src/fanout/local-channel.ts";
 import { StreamConnection } from "../../src/fanout/streams.ts";
 import type { TopicPeer, TopicSocket, TopicSubscription } from "../../src/fanout/topics.ts";
 import type { WaitingPoll, WaitingSubscription } from "../../src/fanout/waiting.ts";
-import type { Message } from "../../src/store/message-view.ts";
+import type { StreamSink } from "../../src/http/direct-answer.ts";
+import type { Message } from "../../src/store/message/message-view.ts";
 import type { Position } from "../../src/wire/position.ts";
 import { Transcript } from "./fanout-transcript.ts";
 import type { SimulatedWorker } from "./fanout-world.ts";

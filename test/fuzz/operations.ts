@@ -1,9 +1,9 @@
 /** The operations of the fuzz test: each does the same to the store and to the model, and compares the answers. */
 
-import { HEAD_TRASHED } from "../../src/store/layout.ts";
-import { Message } from "../../src/store/message-view.ts";
-import { RingEntry } from "../../src/store/ring.ts";
-import { AT_PLACE, NOTHING_NEWER, Sight } from "../../src/store/seek.ts";
+import { HEAD_TRASHED } from "../../src/store/memory/layout.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { RingEntry } from "../../src/store/message/ring.ts";
+import { AT_PLACE, NOTHING_NEWER, Sight } from "../../src/store/message/seek.ts";
 import type { StorePolicy } from "../../src/store/store.ts";
 import { beforeLast } from "../store/fixture.ts";
 import { compareAll, compareMessage, compareReading, same } from "./compare.ts";

@@ -3,7 +3,7 @@
  * operation; the fuzz test compares. State is plain data so that a copy can try an operation that the real store may or may
  * not have finished when it died.
  */
-import type { Layout } from "../../src/store/layout.ts";
+import type { Layout } from "../../src/store/memory/layout.ts";
 import type { StorePolicy } from "../../src/store/store.ts";
 
 export interface ModelChannel {

@@ -1,7 +1,7 @@
 /** The query of handlers and guards: whatever is sent, `query.get("id")` is what `$arg_id` is to the location. */
 import { expect, test } from "bun:test";
 import { binaryBytes } from "../../src/config/binary-text.ts";
-import { compileDecodedValue } from "../../src/config/variables.ts";
+import { compileDecodedValue } from "../../src/config/location/variables.ts";
 import { textOf } from "../../src/handlers/publishing.ts";
 import { Query } from "../../src/handlers/query.ts";
 

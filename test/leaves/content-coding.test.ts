@@ -1,7 +1,7 @@
 /** When bodies are compressed: push-stream spec 4.15, RFC 9110 12.5.3. */
 import { expect, test } from "bun:test";
 import { gunzipSync } from "node:zlib";
-import { acceptsGzip, gzipped, isGzipType } from "../../src/content-coding.ts";
+import { acceptsGzip, gzipped, isGzipType } from "../../src/http/content-coding.ts";
 
 test.each([
   [null, false],

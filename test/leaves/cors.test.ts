@@ -1,6 +1,6 @@
 /** The CORS headers: push-stream spec 4.11. */
 import { expect, test } from "bun:test";
-import { corsFields } from "../../src/cors.ts";
+import { corsFields } from "../../src/http/cors.ts";
 
 test("the module's three of them, the value verbatim", () => {
   expect(corsFields("*.example.com, http://a b", "GET, POST, PUT", true)).toEqual({

@@ -1,6 +1,6 @@
 /** What a head offers as a WebSocket handshake (RFC 6455 4.2.1), and the answer to its key (4.2.2). */
 import { expect, test } from "bun:test";
-import { acceptKey, socketOffer } from "../../src/handshake.ts";
+import { acceptKey, socketOffer } from "../../src/http/handshake.ts";
 
 const GOOD: Readonly<Record<string, string>> = {
   connection: "keep-alive, Upgrade",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { startWorker, type WorkerOptions } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { openStore } from "../../src/store/store.ts";
-import { storePolicy, storeShape } from "../../src/supervisor/store-settings.ts";
+import { storePolicy, storeShape } from "../../src/supervisor/store/store-settings.ts";
 import { freePort } from "../binary/running-server.ts";
 
 export interface NginxWorker {

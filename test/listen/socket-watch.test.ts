@@ -1,8 +1,8 @@
 /** Deadlines of WebSockets, at times that are said: who takes nothing, who says nothing. With real clients: binary/stalled-connections. */
 import { expect, test } from "bun:test";
+import { SocketLife } from "../../src/http/socket-life.ts";
 import type { NativePeer, NativeSocket } from "../../src/listen/socket-handlers.ts";
 import { SocketWatch } from "../../src/listen/socket-watch.ts";
-import { SocketLife } from "../../src/socket-life.ts";
 
 /** What the watch needs of a socket, and what it did to it. */
 function newSocket(mayBeSilent = false) {

@@ -3,8 +3,8 @@
  * publishers at once, channels that go away between, more paths than are remembered. On both listeners.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { rememberedByUrl } from "../../src/config/url-value.ts";
-import type { RequestFacts } from "../../src/config/variables.ts";
+import { rememberedByUrl } from "../../src/config/location/url-value.ts";
+import type { RequestFacts } from "../../src/config/location/variables.ts";
 import { layout, type RunningServer, startServer } from "../binary/running-server.ts";
 import { locationWith } from "../location.ts";
 

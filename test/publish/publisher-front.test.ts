@@ -5,7 +5,7 @@
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import type { Config, LocationConfig } from "../../src/config/model.ts";
-import { asResponse } from "../../src/direct-answer.ts";
+import { asResponse } from "../../src/http/direct-answer.ts";
 import { PublisherEndpoint } from "../../src/publish/endpoint.ts";
 import type { Store, StorePolicy } from "../../src/store/store.ts";
 import { channelInfo, expectAntiCache, expectHeaderOnly, expectJson } from "../binary/answer-checks.ts";

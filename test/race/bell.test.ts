@@ -1,8 +1,8 @@
 /** The doorbell over processes: no publish is slept through, however closely sleep and publish meet. */
 import { afterAll, afterEach, expect, test } from "bun:test";
-import { slotWord } from "../../src/store/arena.ts";
-import { Doorbell } from "../../src/store/doorbell.ts";
-import { SLOT_CURSOR } from "../../src/store/layout.ts";
+import { slotWord } from "../../src/store/memory/arena.ts";
+import { SLOT_CURSOR } from "../../src/store/memory/layout.ts";
+import { Doorbell } from "../../src/store/message/doorbell.ts";
 import { openStore } from "../../src/store/store.ts";
 import { removeTempFolders, smallShape } from "../store/fixture.ts";
 import { start, stopAll } from "./processes.ts";

@@ -1,11 +1,11 @@
 /** Workers that die by kill -9, some of them holding the lock: what was acknowledged stays, and the others go on. */
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
-import { FAULT_POINTS } from "../../src/store/arena.ts";
 import { Counter } from "../../src/store/counters.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { END } from "../../src/store/reader.ts";
+import { FAULT_POINTS } from "../../src/store/memory/arena.ts";
+import { END } from "../../src/store/message/reader.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { readOn, removeTempFolders, smallShape } from "../store/fixture.ts";
+import { checkInvariants } from "../store/invariants.ts";
 import { makePayload, provePayload } from "./payload.ts";
 import { finish, type Helper, start, stopAll } from "./processes.ts";
 import { RACE_CHANNELS, RACE_POLICY, type ReaderResult, raceName } from "./race-setting.ts";

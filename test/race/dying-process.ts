@@ -2,8 +2,9 @@
  * A worker that is killed with the lock in its hand: `dying-process.ts <store> <fault point>`. Appends three messages, counts
  * them as acknowledged, then kills itself with SIGKILL at the given point of the operation that leads there.
  */
-import type { FaultPoint } from "../../src/store/arena.ts";
+
 import { Counter } from "../../src/store/counters.ts";
+import type { FaultPoint } from "../../src/store/memory/arena.ts";
 import { attachStore } from "../../src/store/store.ts";
 import { makePayload } from "./payload.ts";
 import { RACE_POLICY, raceName } from "./race-setting.ts";

@@ -1,9 +1,9 @@
 /** The events channel over processes: whoever opens, joins, leaves, deletes and sweeps at once, what is told could have been so. */
 import { afterAll, afterEach, expect, test } from "bun:test";
-import { checkInvariants } from "../../src/store/invariants.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { impossibleIn, told } from "../store/events-told.ts";
 import { removeTempFolders, smallShape } from "../store/fixture.ts";
+import { checkInvariants } from "../store/invariants.ts";
 import { finish, start, stopAll } from "./processes.ts";
 import { EVENTS_POLICY } from "./race-setting.ts";
 

@@ -4,9 +4,9 @@
  * channel lived all the time. `ring` reads the newest ring entries, where even serials belong to the first race channel and
  * odd ones to the second. Prints how often the answer was wrong.
  */
-import { slotWord } from "../../src/store/arena.ts";
-import { SLOT_CURSOR } from "../../src/store/layout.ts";
-import { RingEntry } from "../../src/store/ring.ts";
+import { slotWord } from "../../src/store/memory/arena.ts";
+import { SLOT_CURSOR } from "../../src/store/memory/layout.ts";
+import { RingEntry } from "../../src/store/message/ring.ts";
 import { attachStore } from "../../src/store/store.ts";
 import { RACE_POLICY, raceName } from "./race-setting.ts";
 

@@ -1,8 +1,8 @@
 /** Writers and readers in processes of their own over one small store: what only real concurrency shows. */
 import { afterAll, afterEach, expect, test } from "bun:test";
-import { checkInvariants } from "../../src/store/invariants.ts";
 import { openStore, type Store, type StoreShape } from "../../src/store/store.ts";
 import { removeTempFolders, smallShape } from "../store/fixture.ts";
+import { checkInvariants } from "../store/invariants.ts";
 import { finish, type Helper, start, stopAll } from "./processes.ts";
 import { RACE_CHANNELS, RACE_POLICY, type ReaderResult, raceName } from "./race-setting.ts";
 

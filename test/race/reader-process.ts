@@ -3,10 +3,10 @@
  * when it was lapped, as a worker's pump does, and checks that in each channel every id comes once, in order, or is accounted for as missed.
  * Ends when `messages` messages were published and it has seen them all.
  */
-import { Message } from "../../src/store/message-view.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { FOUND, GONE } from "../../src/store/message/reader.ts";
+import { RingEntry } from "../../src/store/message/ring.ts";
 import { BUSY } from "../../src/store/outcome.ts";
-import { FOUND, GONE } from "../../src/store/reader.ts";
-import { RingEntry } from "../../src/store/ring.ts";
 import { attachStore } from "../../src/store/store.ts";
 import { beforeLast } from "../store/fixture.ts";
 import { provePayload } from "./payload.ts";

@@ -2,7 +2,7 @@
  * A worker that sleeps whenever it can and has no other alarm than its bell: `sleeper-process.ts <store> <messages>`. A publish
  * that it slept through would leave it, and the publisher that waits for its cursor, waiting for ever.
  */
-import { Doorbell } from "../../src/store/doorbell.ts";
+import { Doorbell } from "../../src/store/message/doorbell.ts";
 import { attachStore } from "../../src/store/store.ts";
 import { RACE_POLICY } from "./race-setting.ts";
 

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { type Arena, blockWord } from "../../src/store/arena.ts";
+import { type Arena, blockWord } from "../../src/store/memory/arena.ts";
 import {
   blocksForMessage,
   blocksForName,
@@ -9,8 +9,7 @@ import {
   planTaking,
   readChain,
   takePlanned,
-} from "../../src/store/blocks.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
+} from "../../src/store/memory/blocks.ts";
 import {
   HEAD_FREE_BLOCKS,
   MORE_NEXT,
@@ -18,8 +17,9 @@ import {
   MORE_WORDS,
   MSG_LAST,
   MSG_WORDS,
-} from "../../src/store/layout.ts";
+} from "../../src/store/memory/layout.ts";
 import { newStore, removeTempFolders } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

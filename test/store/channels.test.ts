@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { checkInvariants } from "../../src/store/invariants.ts";
 import { bytes, Channel, NOW_MS, NOW_SEC, newStore, removeTempFolders, text } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

@@ -1,7 +1,6 @@
 /** Channel classes (push-stream spec 3.5, 3.6): normal and wildcard channels are counted and limited apart. */
 import { afterAll, expect, test } from "bun:test";
-import { zoneCounts } from "../../src/store/channel-statistics.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
+import { zoneCounts } from "../../src/store/channel/channel-statistics.ts";
 import { openStore } from "../../src/store/store.ts";
 import {
   bytes,
@@ -13,6 +12,7 @@ import {
   removeTempFolders,
   smallShape,
 } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

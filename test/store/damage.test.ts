@@ -1,7 +1,5 @@
 /** Words that change under a store in use: seen were calls that never came back, and workers that died of them. */
 import { afterAll, expect, test } from "bun:test";
-import { blockWord, channelWord } from "../../src/store/arena.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
 import {
   ADD_MESSAGE,
   DROP_MESSAGE,
@@ -11,7 +9,8 @@ import {
   JOURNAL_KIND,
   JOURNAL_TO,
   MOVE_CHANNEL,
-} from "../../src/store/journal.ts";
+} from "../../src/store/lock/journal.ts";
+import { blockWord, channelWord } from "../../src/store/memory/arena.ts";
 import {
   AGE_OLDEST,
   CH_OLDEST_STORED,
@@ -21,9 +20,10 @@ import {
   HEAD_STORED,
   MORE_NEXT,
   MSG_CHANNEL,
-} from "../../src/store/layout.ts";
+} from "../../src/store/memory/layout.ts";
 import type { Store } from "../../src/store/store.ts";
 import { Channel, NOW_MS, newStore, removeTempFolders } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

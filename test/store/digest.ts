@@ -1,6 +1,7 @@
 /** All that the lists of a store say, as one text, read without the lock: what a change that was cut off must leave as it was, or as it was to be. */
-import { type Arena, blockWord, channelWord, wide } from "../../src/store/arena.ts";
-import { findKey } from "../../src/store/keys.ts";
+
+import { copyName } from "../../src/store/channel/names.ts";
+import { type Arena, blockWord, channelWord, wide } from "../../src/store/memory/arena.ts";
 import {
   AGE_COUNT,
   AGE_NEWEST,
@@ -31,10 +32,10 @@ import {
   LIST_FIRST,
   MSG_AGE_NEWER,
   MSG_NEWER,
-} from "../../src/store/layout.ts";
-import { Message } from "../../src/store/message-view.ts";
-import { copyName } from "../../src/store/names.ts";
-import { readMessage } from "../../src/store/read.ts";
+} from "../../src/store/memory/layout.ts";
+import { findKey } from "../../src/store/message/keys.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { readMessage } from "../../src/store/message/read.ts";
 import { markOf, NOW_SEC, text } from "./fixture.ts";
 
 /** Of the cases that publish with some. */

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { statSync } from "node:fs";
-import { Doorbell } from "../../src/store/doorbell.ts";
+import { Doorbell } from "../../src/store/message/doorbell.ts";
 import { removeTempFolders, tempPath } from "./fixture.ts";
 
 afterAll(removeTempFolders);

@@ -1,8 +1,7 @@
 /** The events channel (push-stream spec 7): what is told, in which order, and what it does not count for. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { channelWord } from "../../src/store/arena.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { CH_SUBSCRIBERS, HEAD_LOCK } from "../../src/store/layout.ts";
+import { channelWord } from "../../src/store/memory/arena.ts";
+import { CH_SUBSCRIBERS, HEAD_LOCK } from "../../src/store/memory/layout.ts";
 import { attachStore, openStore, type Store, type StorePolicy } from "../../src/store/store.ts";
 import { impossibleIn, told } from "./events-told.ts";
 import {
@@ -17,6 +16,7 @@ import {
   smallShape,
   text,
 } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

@@ -3,12 +3,11 @@
  * change is then done or not begun, nothing is made anew, and the next publish works.
  */
 import { afterAll, describe, expect, test } from "bun:test";
-import type { Arena } from "../../src/store/arena.ts";
-import { channelWord, setWide } from "../../src/store/arena.ts";
-import { Internal } from "../../src/store/internal-channels.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { CH_LAST_ID, HEAD_RING_HEAD } from "../../src/store/layout.ts";
-import { hashName } from "../../src/store/names.ts";
+import { Internal } from "../../src/store/channel/internal-channels.ts";
+import { hashName } from "../../src/store/channel/names.ts";
+import type { Arena } from "../../src/store/memory/arena.ts";
+import { channelWord, setWide } from "../../src/store/memory/arena.ts";
+import { CH_LAST_ID, HEAD_RING_HEAD } from "../../src/store/memory/layout.ts";
 import { OWED_BEHIND } from "../../src/store/slots.ts";
 import { openStore, Store, type StorePolicy } from "../../src/store/store.ts";
 import { digestOf } from "./digest.ts";
@@ -22,6 +21,7 @@ import {
   removeTempFolders,
   smallShape,
 } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 import { Steps } from "./stepping.ts";
 
 afterAll(removeTempFolders);

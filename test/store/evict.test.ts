@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { Message } from "../../src/store/message-view.ts";
+import { Message } from "../../src/store/message/message-view.ts";
 import type { Store } from "../../src/store/store.ts";
 import { Channel, NOW_MS, NOW_SEC, newestOf, newStore, removeTempFolders } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

@@ -13,7 +13,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { HEAD_LAYOUT_VERSION, HEAD_LOCK, HEAD_MAIN_BIRTH, HEAD_MAIN_PID } from "../../src/store/layout.ts";
+import {
+  HEAD_LAYOUT_VERSION,
+  HEAD_LOCK,
+  HEAD_MAIN_BIRTH,
+  HEAD_MAIN_PID,
+} from "../../src/store/memory/layout.ts";
 import { attachStore, openStore, type StoreShape } from "../../src/store/store.ts";
 import { Channel, NOW_SEC, POLICY, removeTempFolders, smallShape } from "./fixture.ts";
 

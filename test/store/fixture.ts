@@ -3,12 +3,12 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FLAG_STORED } from "../../src/message.ts";
-import { type Entry, UNSETTLED } from "../../src/store/append-all.ts";
-import { ChannelRef } from "../../src/store/channel-ref.ts";
-import type { KeyMark } from "../../src/store/keys.ts";
-import { LastSearch } from "../../src/store/last-search.ts";
-import { Message } from "../../src/store/message-view.ts";
-import { FOUND } from "../../src/store/reader.ts";
+import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
+import { type Entry, UNSETTLED } from "../../src/store/message/append-all.ts";
+import type { KeyMark } from "../../src/store/message/keys.ts";
+import { LastSearch } from "../../src/store/message/last-search.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { FOUND } from "../../src/store/message/reader.ts";
 import { openStore, type Store, type StorePolicy, type StoreShape } from "../../src/store/store.ts";
 
 /** A second far from 0 and from now, so that a test that mixes clocks fails. */

@@ -3,9 +3,9 @@
  * process of its own for full-disk.test.ts: a file that was mapped keeps its room until the process ends, whoever removes it.
  */
 import { join } from "node:path";
-import { checkInvariants } from "../../src/store/invariants.ts";
 import { type OpenReport, openStore } from "../../src/store/store.ts";
 import { Channel, POLICY } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 export interface Opened {
   readonly fault: string | null;

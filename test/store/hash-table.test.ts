@@ -1,9 +1,9 @@
 import { afterAll, expect, test } from "bun:test";
-import { channelWord } from "../../src/store/arena.ts";
-import { ChannelRef } from "../../src/store/channel-ref.ts";
-import { insertEntry, lookUp, removeEntry } from "../../src/store/hash-table.ts";
-import { CH_NAME_HASH, HEAD_HASH_VERSION } from "../../src/store/layout.ts";
-import { hashName } from "../../src/store/names.ts";
+import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
+import { hashName } from "../../src/store/channel/names.ts";
+import { channelWord } from "../../src/store/memory/arena.ts";
+import { insertEntry, lookUp, removeEntry } from "../../src/store/memory/hash-table.ts";
+import { CH_NAME_HASH, HEAD_HASH_VERSION } from "../../src/store/memory/layout.ts";
 import { bytes, Channel, NOW_MS, NOW_SEC, newStore, removeTempFolders } from "./fixture.ts";
 
 afterAll(removeTempFolders);

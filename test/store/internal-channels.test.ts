@@ -1,10 +1,9 @@
 /** Internal channels: in the store like all others, and nowhere that a user looks. */
 import { afterAll, expect, test } from "bun:test";
-import { ChannelRef } from "../../src/store/channel-ref.ts";
-import { LivingChannels } from "../../src/store/channel-statistics.ts";
-import { Internal, type InternalBounds } from "../../src/store/internal-channels.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { HEAD_INTERNAL_CHANNELS, INTERNAL_PLACES } from "../../src/store/layout.ts";
+import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
+import { LivingChannels } from "../../src/store/channel/channel-statistics.ts";
+import { Internal, type InternalBounds } from "../../src/store/channel/internal-channels.ts";
+import { HEAD_INTERNAL_CHANNELS, INTERNAL_PLACES } from "../../src/store/memory/layout.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import {
   bytes,
@@ -18,6 +17,7 @@ import {
   removeTempFolders,
   smallShape,
 } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

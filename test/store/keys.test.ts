@@ -1,9 +1,8 @@
 /** Idempotency keys in the store: who is told of the first message, when a key is as good as new, and what outlives what. */
 import { afterAll, expect, test } from "bun:test";
-import { GONE } from "../../src/store/append-all.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { KEY_REUSED } from "../../src/store/keys.ts";
-import { HEAD_CLEAN, KEY_POSITION, KEY_WORDS } from "../../src/store/layout.ts";
+import { HEAD_CLEAN, KEY_POSITION, KEY_WORDS } from "../../src/store/memory/layout.ts";
+import { GONE } from "../../src/store/message/append-all.ts";
+import { KEY_REUSED } from "../../src/store/message/keys.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import {
   bytes,
@@ -15,6 +14,7 @@ import {
   removeTempFolders,
   smallShape,
 } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

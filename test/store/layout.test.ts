@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import * as layout from "../../src/store/layout.ts";
+import * as layout from "../../src/store/memory/layout.ts";
 
 const shape = { size: 1 << 20, blockSize: 256, channels: 100, ringSize: 1000, workerSlots: 3 };
 

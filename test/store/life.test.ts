@@ -2,11 +2,11 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { tidyAside } from "../../src/store/aside.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { HEAD_BOOT, HEAD_CHANNELS, HEAD_CLEAN, HEAD_LAYOUT_VERSION } from "../../src/store/layout.ts";
+import { tidyAside } from "../../src/store/memory/aside.ts";
+import { HEAD_BOOT, HEAD_CHANNELS, HEAD_CLEAN, HEAD_LAYOUT_VERSION } from "../../src/store/memory/layout.ts";
 import { openStore, type Store, type StoreShape } from "../../src/store/store.ts";
 import { Channel, POLICY, removeTempFolders, smallShape } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { HEAD_LOCK } from "../../src/store/layout.ts";
-import { acquire, release, takeOver } from "../../src/store/lock.ts";
+import { acquire, release, takeOver } from "../../src/store/lock/lock.ts";
+import { HEAD_LOCK } from "../../src/store/memory/layout.ts";
 import { Channel, newStore, pathOf, removeTempFolders } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 
@@ -21,7 +21,7 @@ test("waits for another process and gets the lock when it is free", async () => 
   const store = newStore();
   const script = `
     const { attachStore } = await import(${JSON.stringify(new URL("../../src/store/store.ts", import.meta.url).pathname)});
-    const { acquire, release } = await import(${JSON.stringify(new URL("../../src/store/lock.ts", import.meta.url).pathname)});
+    const { acquire, release } = await import(${JSON.stringify(new URL("../../src/store/lock/lock.ts", import.meta.url).pathname)});
     const store = attachStore(process.argv[1], {});
     acquire(store.arena);
     process.stdout.write("held");

@@ -1,16 +1,16 @@
 /** The table of members: who is there, what is told of it, and that list, counts and events say the same whoever dies. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { FLAG_PRESENCE } from "../../src/message.ts";
-import { ChannelRef } from "../../src/store/channel-ref.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { MH_CHANGING } from "../../src/store/layout-members.ts";
-import { MemberView } from "../../src/store/member-reading.ts";
-import type { Newcomer } from "../../src/store/member-table.ts";
-import { digestOf } from "../../src/store/members-remote.ts";
-import { Message } from "../../src/store/message-view.ts";
-import { END, FOUND } from "../../src/store/reader.ts";
+import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
+import { MemberView } from "../../src/store/members/member-reading.ts";
+import type { Newcomer } from "../../src/store/members/member-table.ts";
+import { digestOf } from "../../src/store/members/members-remote.ts";
+import { MH_CHANGING } from "../../src/store/memory/layout-members.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { END, FOUND } from "../../src/store/message/reader.ts";
 import { attachStore, openStore, type Store } from "../../src/store/store.ts";
 import { POLICY, removeTempFolders, smallShape } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterEach(removeTempFolders);
 

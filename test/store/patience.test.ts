@@ -1,11 +1,11 @@
 /** What callers are told while another process keeps the lock: never an exception, never a long wait, nothing half done. */
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { HEAD_HASH_VERSION, HEAD_LOCK, HEAD_LOCK_TENURE } from "../../src/store/layout.ts";
+import { LONGEST_WAIT_MS, MAX_WAITING, MAX_WAITING_BYTES, Patience } from "../../src/store/lock/patience.ts";
+import { HEAD_HASH_VERSION, HEAD_LOCK, HEAD_LOCK_TENURE } from "../../src/store/memory/layout.ts";
 import { BUSY } from "../../src/store/outcome.ts";
-import { LONGEST_WAIT_MS, MAX_WAITING, MAX_WAITING_BYTES, Patience } from "../../src/store/patience.ts";
 import type { Store } from "../../src/store/store.ts";
 import { bytes, Channel, NOW_MS, NOW_SEC, newStore, removeTempFolders } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

@@ -1,9 +1,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { CHANNEL_DELETED_ID, FLAG_DELETION, FLAG_STORED } from "../../src/message.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { Message } from "../../src/store/message-view.ts";
-import { FOUND } from "../../src/store/reader.ts";
-import { RingEntry } from "../../src/store/ring.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { FOUND } from "../../src/store/message/reader.ts";
+import { RingEntry } from "../../src/store/message/ring.ts";
 import { OWED_BEHIND, OWED_LIVE, OWED_NOTHING } from "../../src/store/slots.ts";
 import {
   bytes,
@@ -16,6 +15,7 @@ import {
   removeTempFolders,
   text,
 } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

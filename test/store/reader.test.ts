@@ -1,11 +1,11 @@
 /** Reading a channel on, and finding a place in it: from every id, over holes, while messages go, and how many looks it takes. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { blockWord, channelWord } from "../../src/store/arena.ts";
-import { CH_LAST_ID, CH_VERSION, MSG_NEWER, MSG_OLDER, MSG_STAMP } from "../../src/store/layout.ts";
-import { Message } from "../../src/store/message-view.ts";
+import { blockWord, channelWord } from "../../src/store/memory/arena.ts";
+import { CH_LAST_ID, CH_VERSION, MSG_NEWER, MSG_OLDER, MSG_STAMP } from "../../src/store/memory/layout.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { END, FOUND, GONE } from "../../src/store/message/reader.ts";
+import { AT_PLACE, DISTURBED, look, NOTHING_NEWER, Sight } from "../../src/store/message/seek.ts";
 import { BUSY } from "../../src/store/outcome.ts";
-import { END, FOUND, GONE } from "../../src/store/reader.ts";
-import { AT_PLACE, DISTURBED, look, NOTHING_NEWER, Sight } from "../../src/store/seek.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import {
   bytes,

@@ -1,9 +1,14 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { blockWord, channelWord, type FaultPoint } from "../../src/store/arena.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { CH_STATE, HEAD_CLEAN, MSG_CHECK, MSG_DATA_LENGTH, MSG_STAMP } from "../../src/store/layout.ts";
-import { Message } from "../../src/store/message-view.ts";
-import { RingEntry } from "../../src/store/ring.ts";
+import { blockWord, channelWord, type FaultPoint } from "../../src/store/memory/arena.ts";
+import {
+  CH_STATE,
+  HEAD_CLEAN,
+  MSG_CHECK,
+  MSG_DATA_LENGTH,
+  MSG_STAMP,
+} from "../../src/store/memory/layout.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { RingEntry } from "../../src/store/message/ring.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import {
   bytes,
@@ -15,6 +20,7 @@ import {
   removeTempFolders,
   smallShape,
 } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

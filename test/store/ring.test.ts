@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
-import { setWide } from "../../src/store/arena.ts";
-import { HEAD_RING_HEAD } from "../../src/store/layout.ts";
-import { Message } from "../../src/store/message-view.ts";
-import { RingEntry } from "../../src/store/ring.ts";
+import { setWide } from "../../src/store/memory/arena.ts";
+import { HEAD_RING_HEAD } from "../../src/store/memory/layout.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { RingEntry } from "../../src/store/message/ring.ts";
 import { Channel, newStore, removeTempFolders } from "./fixture.ts";
 
 afterAll(removeTempFolders);

@@ -1,17 +1,17 @@
 /** Shared dictionaries: what each call does, compared with a naive one, with bad input, and with several processes at once. */
 import { afterAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { HEAD_CLEAN } from "../../src/store/layout.ts";
-import { release, tryAcquire } from "../../src/store/lock.ts";
-import { entryWord } from "../../src/store/shared-entries.ts";
+import { entryWord } from "../../src/store/dictionary/shared-entries.ts";
 import {
   closeDictionary,
   dictionaryPath,
   openDictionary,
   removeDictionaries,
-} from "../../src/store/shared-file.ts";
-import { DICT_NEWEST, DICT_OLDEST, ENTRY_OLDER } from "../../src/store/shared-layout.ts";
-import type { SharedValue } from "../../src/store/shared-value.ts";
+} from "../../src/store/dictionary/shared-file.ts";
+import { DICT_NEWEST, DICT_OLDEST, ENTRY_OLDER } from "../../src/store/dictionary/shared-layout.ts";
+import type { SharedValue } from "../../src/store/dictionary/shared-value.ts";
+import { release, tryAcquire } from "../../src/store/lock/lock.ts";
+import { HEAD_CLEAN } from "../../src/store/memory/layout.ts";
 import { removeTempFolders, tempPath } from "./fixture.ts";
 import { complain, dictionaryFaults, newArena, newDictionary, SharedDictionary } from "./shared-fixture.ts";
 

@@ -3,8 +3,8 @@
  * done or not begun, nothing is emptied, and the next call works.
  */
 import { afterAll, describe, expect, test } from "bun:test";
-import type { DictionaryArena } from "../../src/store/shared-change.ts";
-import { DICT_EVICTED, DICT_EXPIRED, DICT_VERSION } from "../../src/store/shared-layout.ts";
+import type { DictionaryArena } from "../../src/store/dictionary/shared-change.ts";
+import { DICT_EVICTED, DICT_EXPIRED, DICT_VERSION } from "../../src/store/dictionary/shared-layout.ts";
 import { removeTempFolders } from "./fixture.ts";
 import { complain, dictionaryFaults, newArena, SharedDictionary } from "./shared-fixture.ts";
 import { Steps } from "./stepping.ts";

@@ -1,10 +1,17 @@
 /** Shared dictionaries for tests, in folders of the store's fixture. */
-import { lockOwner } from "../../src/store/lock.ts";
-import type { DictionaryArena } from "../../src/store/shared-change.ts";
-import { type Complain, SharedDictionary as Dictionary } from "../../src/store/shared-dictionary.ts";
-import { entryWord } from "../../src/store/shared-entries.ts";
-import { attachDictionary, openDictionary } from "../../src/store/shared-file.ts";
-import { type DictionaryCounts, DictionaryLock, dictionaryCounts } from "../../src/store/shared-keeping.ts";
+
+import type { DictionaryArena } from "../../src/store/dictionary/shared-change.ts";
+import {
+  type Complain,
+  SharedDictionary as Dictionary,
+} from "../../src/store/dictionary/shared-dictionary.ts";
+import { entryWord } from "../../src/store/dictionary/shared-entries.ts";
+import { attachDictionary, openDictionary } from "../../src/store/dictionary/shared-file.ts";
+import {
+  type DictionaryCounts,
+  DictionaryLock,
+  dictionaryCounts,
+} from "../../src/store/dictionary/shared-keeping.ts";
 import {
   DICT_ENTRIES,
   DICT_FREE_BLOCK,
@@ -18,7 +25,8 @@ import {
   ENTRY_NEXT,
   ENTRY_OLDER,
   LINK,
-} from "../../src/store/shared-layout.ts";
+} from "../../src/store/dictionary/shared-layout.ts";
+import { lockOwner } from "../../src/store/lock/lock.ts";
 import { tempPath } from "./fixture.ts";
 
 export const complain: Complain = (fault) => (fault === "busy" ? new Error("busy") : fault);

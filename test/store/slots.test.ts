@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
-import { channelWord } from "../../src/store/arena.ts";
 import { Counter } from "../../src/store/counters.ts";
-import { CH_SUBSCRIBERS, SLOT_COUNTER_LIMIT } from "../../src/store/layout.ts";
+import { channelWord } from "../../src/store/memory/arena.ts";
+import { CH_SUBSCRIBERS, SLOT_COUNTER_LIMIT } from "../../src/store/memory/layout.ts";
 import { Channel, NOW_MS, NOW_SEC, newStore, removeTempFolders } from "./fixture.ts";
 
 afterAll(removeTempFolders);

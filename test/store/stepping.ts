@@ -2,8 +2,9 @@
  * A store, or a shared dictionary, whose every write to shared memory is a step: to stop an operation before its n-th one, as a kill would, and to see what was written
  * in which order. Used by every-step.test.ts and shared-every-step.test.ts. The arrays are proxies; Atomics, which takes none, is replaced by one that sees through them.
  */
-import type { Lockable } from "../../src/store/arena.ts";
-import { JOURNAL_KIND, NOTHING } from "../../src/store/journal.ts";
+
+import { JOURNAL_KIND, NOTHING } from "../../src/store/lock/journal.ts";
+import type { Lockable } from "../../src/store/memory/arena.ts";
 
 export class Died extends Error {}
 

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { Message } from "../../src/store/message-view.ts";
-import { RingEntry } from "../../src/store/ring.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { RingEntry } from "../../src/store/message/ring.ts";
 import { bytes, Channel, NOW_MS, NOW_SEC, newStore, POLICY, removeTempFolders } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

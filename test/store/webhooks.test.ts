@@ -1,12 +1,11 @@
 /** What the store keeps for webhooks: who is told to be where, how far each was told, who sends; and what a message says to them alone. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { ChannelRef } from "../../src/store/channel-ref.ts";
-import { Internal } from "../../src/store/internal-channels.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
-import { Message } from "../../src/store/message-view.ts";
-import { FOUND } from "../../src/store/reader.ts";
+import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
+import { Internal } from "../../src/store/channel/internal-channels.ts";
+import { Message } from "../../src/store/message/message-view.ts";
+import { FOUND } from "../../src/store/message/reader.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
-import { STANDSTILL_MS } from "../../src/store/webhook-table.ts";
+import { STANDSTILL_MS } from "../../src/store/webhook/webhook-table.ts";
 import {
   bytes,
   Channel,
@@ -19,6 +18,7 @@ import {
   smallShape,
   text,
 } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

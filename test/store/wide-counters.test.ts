@@ -3,15 +3,21 @@
  * but the one before and the one after may ever be seen, and none may be skipped.
  */
 import { afterAll, describe, expect, test } from "bun:test";
-import { CROSSING_POINTS, channelWord, growWide, setWide, wide, wideShared } from "../../src/store/arena.ts";
-import { checkInvariants } from "../../src/store/invariants.ts";
+import {
+  CROSSING_POINTS,
+  channelWord,
+  growWide,
+  setWide,
+  wide,
+  wideShared,
+} from "../../src/store/memory/arena.ts";
 import {
   CH_LAST_ID,
   HEAD_CREATED,
   HEAD_DELETIONS,
   HEAD_EVICTED,
   HEAD_RING_HEAD,
-} from "../../src/store/layout.ts";
+} from "../../src/store/memory/layout.ts";
 import { attachStore, openStore, type Store } from "../../src/store/store.ts";
 import {
   bytes,
@@ -24,6 +30,7 @@ import {
   removeTempFolders,
   smallShape,
 } from "./fixture.ts";
+import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 

@@ -1,5 +1,5 @@
 /** The other thread of wide-counters.test.ts: reads a counter until it is told that the writer is done. */
-import { wideShared } from "../../src/store/arena.ts";
+import { wideShared } from "../../src/store/memory/arena.ts";
 
 declare const self: Worker;
 

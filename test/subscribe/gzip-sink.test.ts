@@ -1,7 +1,7 @@
 /** Held streams as gzip: push-stream spec 4.15, RFC 1952. */
 import { expect, test } from "bun:test";
 import { createGunzip, gunzipSync } from "node:zlib";
-import type { StreamSink } from "../../src/direct-answer.ts";
+import type { StreamSink } from "../../src/http/direct-answer.ts";
 import { GzipSink } from "../../src/subscribe/gzip-sink.ts";
 
 class Recorder implements StreamSink {

@@ -12,7 +12,7 @@ import {
   renameAddresses,
   shareOf,
   usefulWorkers,
-} from "../../src/supervisor/addresses.ts";
+} from "../../src/supervisor/sockets/addresses.ts";
 import { freePort } from "../binary/running-server.ts";
 import { addressed, testConfig } from "./test-config.ts";
 

@@ -7,7 +7,7 @@ import {
   HEALTHY_MS,
   LONGEST_DELAY_MS,
   LONGEST_OUTAGE_MS,
-} from "../../src/supervisor/back-off.ts";
+} from "../../src/supervisor/worker/back-off.ts";
 
 describe("restart delays", () => {
   test("the first restart is at once, then the wait doubles up to 5 s", () => {

@@ -8,11 +8,11 @@ import { readFileSync, writeSync } from "node:fs";
 import type { startWorker } from "../../src/app.ts";
 import type { Config } from "../../src/config/model.ts";
 import { configureLog, log } from "../../src/log.ts";
-import { parseAddress } from "../../src/supervisor/addresses.ts";
 import { WORKER_COMMAND } from "../../src/supervisor/handshake.ts";
+import { parseAddress } from "../../src/supervisor/sockets/addresses.ts";
 import type { ConfigOutcome } from "../../src/supervisor/supervision.ts";
 import { supervise } from "../../src/supervisor/supervisor.ts";
-import { liveAsWorker } from "../../src/supervisor/worker-life.ts";
+import { liveAsWorker } from "../../src/supervisor/worker/worker-life.ts";
 
 /** An event loop that stands still. */
 function spin(): void {

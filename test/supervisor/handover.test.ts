@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { sendLogTo } from "../../src/log.ts";
 import { type Handed, Handover } from "../../src/supervisor/handover.ts";
-import { SocketGroups, type Steering } from "../../src/supervisor/socket-groups.ts";
-import { REFUSED } from "../../src/supervisor/steering.ts";
+import { SocketGroups, type Steering } from "../../src/supervisor/sockets/socket-groups.ts";
+import { REFUSED } from "../../src/supervisor/sockets/steering.ts";
 
 const LOCAL = "0100007f:1f90";
 

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { closeSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { lockStore } from "../../src/supervisor/lock-file.ts";
+import { lockStore } from "../../src/supervisor/store/lock-file.ts";
 
-const LOCK_FILE = `${import.meta.dir}/../../src/supervisor/lock-file.ts`;
+const LOCK_FILE = `${import.meta.dir}/../../src/supervisor/store/lock-file.ts`;
 let folder = "";
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "sluice-lock-"));

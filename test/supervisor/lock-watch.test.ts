@@ -5,7 +5,7 @@ import {
   type ProcessSight,
   STALLED_MS,
   STARVED_MS,
-} from "../../src/supervisor/lock-watch.ts";
+} from "../../src/supervisor/store/lock-watch.ts";
 
 const WORKER = 4001;
 const STRANGER = 4002;

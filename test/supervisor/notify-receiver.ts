@@ -4,7 +4,7 @@
  */
 import { dlopen } from "bun:ffi";
 import { rmSync } from "node:fs";
-import { socketAddress } from "../../src/supervisor/notify.ts";
+import { socketAddress } from "../../src/supervisor/service/notify.ts";
 import { eventually } from "./main-process.ts";
 
 const AF_UNIX = 1;

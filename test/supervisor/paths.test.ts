@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { chooseStorePath, storeName } from "../../src/supervisor/paths.ts";
+import { chooseStorePath, storeName } from "../../src/supervisor/store/paths.ts";
 
 const NAME = "127.0.0.1-1";
 const pipe = (path: string) => Bun.spawnSync(["mkfifo", path]);

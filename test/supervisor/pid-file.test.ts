@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PidFile } from "../../src/supervisor/pid-file.ts";
+import { PidFile } from "../../src/supervisor/service/pid-file.ts";
 
 let folder = "";
 let path = "";

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { PulseWatch, RollCall, START_LIMIT_MS, STUCK_MS } from "../../src/supervisor/pulse-watch.ts";
+import { PulseWatch, RollCall, START_LIMIT_MS, STUCK_MS } from "../../src/supervisor/worker/pulse-watch.ts";
 
 const TICK_MS = 1000;
 const worker = { isReady: true, slot: 3 };

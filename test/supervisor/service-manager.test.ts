@@ -3,8 +3,8 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
-import { openNotifySocket, socketAddress } from "../../src/supervisor/notify.ts";
-import { errnoOf, ServiceManager, watchdogMsOf } from "../../src/supervisor/service-manager.ts";
+import { openNotifySocket, socketAddress } from "../../src/supervisor/service/notify.ts";
+import { errnoOf, ServiceManager, watchdogMsOf } from "../../src/supervisor/service/service-manager.ts";
 import { NotifyReceiver } from "./notify-receiver.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-notify-"));

@@ -4,9 +4,9 @@ import {
   type ListeningSocket,
   listeningSockets,
   ownListeningSockets,
-} from "../../src/supervisor/listening-sockets.ts";
-import { type Member, SocketGroups } from "../../src/supervisor/socket-groups.ts";
-import { choiceOf, steer } from "../../src/supervisor/steering.ts";
+} from "../../src/supervisor/sockets/listening-sockets.ts";
+import { type Member, SocketGroups } from "../../src/supervisor/sockets/socket-groups.ts";
+import { choiceOf, steer } from "../../src/supervisor/sockets/steering.ts";
 
 const LOCAL = "0100007f:1f90";
 

@@ -3,7 +3,7 @@
 import { afterEach, expect, test } from "bun:test";
 import type { SocketTuning } from "../../src/config/model.ts";
 import { configureLog, sendLogTo } from "../../src/log.ts";
-import { settingsOf, tuneSockets } from "../../src/supervisor/socket-options.ts";
+import { settingsOf, tuneSockets } from "../../src/supervisor/sockets/socket-options.ts";
 import { CONNECTIONS } from "./test-config.ts";
 
 const NOTHING: SocketTuning = {

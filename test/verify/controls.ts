@@ -100,7 +100,7 @@ export const CONTROLS: readonly Control[] = [
     name: "only what has expired goes while there is room",
     edits: [
       [
-        "src/store/evict.ts",
+        "src/store/channel/evict.ts",
         "arena.u32[blockWord(arena.layout, block) + MSG_EXPIRES]! <= nowSec;",
         "arena.u32[blockWord(arena.layout, block) + MSG_EXPIRES]! <= nowSec || block % 3 > 0;",
       ],
@@ -125,7 +125,7 @@ export const CONTROLS: readonly Control[] = [
     name: "one process changes the lists at a time",
     edits: [
       [
-        "src/store/lock.ts",
+        "src/store/lock/lock.ts",
         "if (Atomics.compareExchange(arena.i32, HEAD_LOCK, 0, OWN_PID) !== 0 && !acquireSlowly(arena, patienceMs))\n    return false;",
         "if (patienceMs < -1 && !acquireSlowly(arena, patienceMs)) return false;\n  Atomics.store(arena.i32, HEAD_LOCK, OWN_PID);",
       ],
@@ -149,7 +149,7 @@ export const CONTROLS: readonly Control[] = [
     name: "publishers are told a count that counts their own",
     edits: [
       [
-        "src/store/channel-statistics.ts",
+        "src/store/channel/channel-statistics.ts",
         "published: store.publishedTotal(index),",
         "published: Math.min(3, store.publishedTotal(index)),",
       ],

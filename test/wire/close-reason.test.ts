@@ -1,6 +1,6 @@
 /** The text of a refusing close frame (push-stream spec 4.13.6), for every refusal there is. */
 import { describe, expect, test } from "bun:test";
-import { Refusals } from "../../src/errors.ts";
+import { Refusals } from "../../src/http/errors.ts";
 import { closeReason } from "../../src/wire/close-reason.ts";
 
 const MAX_BYTES = 123;

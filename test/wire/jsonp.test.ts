@@ -1,6 +1,6 @@
 /** The callback argument: push-stream spec 4.12 (1), 12.3. */
 import { expect, test } from "bun:test";
-import { decodeOnce } from "../../src/config/variables.ts";
+import { decodeOnce } from "../../src/config/location/variables.ts";
 import { type Callback, callbackOf } from "../../src/wire/jsonp.ts";
 
 const name = (text: string): Callback => ({ name: text });

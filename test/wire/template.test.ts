@@ -1,6 +1,6 @@
 /** Message templates: every token of push-stream spec 4.5, single pass, and no cost from what is inside a message. */
 import { describe, expect, test } from "bun:test";
-import { TEMPLATE_WORDS } from "../../src/config/location-warnings.ts";
+import { TEMPLATE_WORDS } from "../../src/config/location/location-warnings.ts";
 import { OPTIONS } from "../../src/config/options.ts";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";
 import type { Renderable } from "../../src/wire/renderable.ts";

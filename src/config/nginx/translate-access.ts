@@ -4,7 +4,7 @@
  * nginx asks a location, which there is most often nothing but a `proxy_pass` to whoever decides. That one is asked himself here; a handler of
  * ours is asked as it is.
  */
-import { compileLocations, type LocationSource } from "../locations.ts";
+import { compileLocations, type LocationSource } from "../location/locations.ts";
 import type { Draft } from "./draft.ts";
 import { HANDLER } from "./translate-code.ts";
 import { matchText, type NestedLocation, nestedLocations } from "./translate-nesting.ts";

@@ -3,7 +3,7 @@
  * translate-server.ts.
  */
 import { resolve } from "node:path";
-import { parseListen } from "../listen-text.ts";
+import { parseListen } from "../server/listen-text.ts";
 import type { Report } from "./translate-report.ts";
 import type { Directive } from "./tree.ts";
 

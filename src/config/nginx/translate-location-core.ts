@@ -3,7 +3,7 @@
  * access_log) comes whole from the innermost level that has any of it. Called by translate-location.ts.
  */
 import { resolve } from "node:path";
-import { LIST_FAULTS } from "../location-lists.ts";
+import { LIST_FAULTS } from "../location/location-lists.ts";
 import type { Draft } from "./draft.ts";
 import { addedHeaders } from "./translate-headers.ts";
 import { addressLimit } from "./translate-limit-conn.ts";

@@ -3,7 +3,7 @@
  * caches and redirects. Called by translate-location.ts and for the `if`s in a location.
  */
 import { resolve } from "node:path";
-import { readErrorPage } from "../location-lists.ts";
+import { readErrorPage } from "../location/location-lists.ts";
 import type { Draft } from "./draft.ts";
 import { constantsIn } from "./translate-names.ts";
 import { inEffect, innerScopes, oneInEffect, type Scope } from "./translate-scope.ts";

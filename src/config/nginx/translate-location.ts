@@ -2,7 +2,7 @@
  * One location, flat, as a `[[location]]` table: its role, what is in effect there of the push stream module, its steps.
  * What nginx's own directives add (files, types, access …) is in translate-location-core.ts. Called by translate-server.ts.
  */
-import { parseMatch } from "../match-syntax.ts";
+import { parseMatch } from "../location/match-syntax.ts";
 import { OPTIONS } from "../options.ts";
 import { PUSH_DIRECTIVES } from "./directives-push.ts";
 import { Draft } from "./draft.ts";

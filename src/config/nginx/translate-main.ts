@@ -2,7 +2,7 @@
  * What stands outside the servers: processes, logs, the http block's own settings, the shared memory. Called by translate.ts.
  */
 import { resolve } from "node:path";
-import { takenBytes } from "../store-checks.ts";
+import { takenBytes } from "../checks/store-checks.ts";
 import { PUSH_DIRECTIVES } from "./directives-push.ts";
 import type { Draft } from "./draft.ts";
 import { isForeignStatus } from "./foreign.ts";

@@ -1,5 +1,5 @@
 /** `map` blocks as `[[map]]` tables. Called by translate.ts. */
-import { pcreSource } from "../pcre.ts";
+import { pcreSource } from "../regex/pcre.ts";
 import { Draft } from "./draft.ts";
 import { inEffect, type Scope } from "./translate-scope.ts";
 import type { Context } from "./translate-settings.ts";

@@ -3,7 +3,7 @@
  * translate-location.ts and translate.ts. What nginx does unless it is told otherwise is written out: ours does other things by default.
  */
 import type { OptionPath } from "../options.ts";
-import { parseProxyTarget } from "../proxy-target.ts";
+import { parseProxyTarget } from "../server/proxy-target.ts";
 import { Draft } from "./draft.ts";
 import { constantsIn } from "./translate-names.ts";
 import { inEffect, oneInEffect, type Scope } from "./translate-scope.ts";

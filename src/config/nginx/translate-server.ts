@@ -1,7 +1,7 @@
 /** One `server` block as a `[[server]]` table: addresses, names, certificates, trusted proxies, steps, locations. Called by translate.ts. */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { pcreSource } from "../pcre.ts";
+import { pcreSource } from "../regex/pcre.ts";
 import { Draft } from "./draft.ts";
 import { serverConnections } from "./translate-connections.ts";
 import { type Listen, translateListen } from "./translate-listen.ts";

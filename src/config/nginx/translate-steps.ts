@@ -3,7 +3,7 @@
  * translate-location.ts.
  */
 
-import { pcreSource } from "../pcre.ts";
+import { pcreSource } from "../regex/pcre.ts";
 import { Draft } from "./draft.ts";
 import { overrides } from "./translate-overrides.ts";
 import type { Scope } from "./translate-scope.ts";

@@ -2,7 +2,7 @@
  * Values of directives: read once where the directive stands, with nginx's complaints (push-stream spec 1.1), and remembered
  * for the places that inherit them. translate-scope.ts has them read, the other translate-*.ts ask for them.
  */
-import { parsePadding } from "../padding.ts";
+import { parsePadding } from "../location/padding.ts";
 import type { DirectiveRow } from "./directives.ts";
 import type { PushKind } from "./directives-push.ts";
 import { readHeaderFile } from "./header-file.ts";
@@ -46,7 +46,7 @@ const CORE_KINDS: Readonly<Record<string, CoreKind>> = {
   sluice_answer_max_size: "size",
 };
 
-/** As config/padding.ts takes a good text apart. */
+/** As config/location/padding.ts takes a good text apart. */
 const PADDING_GROUPS = /([^:]+),(\d+),(\d+)/g;
 
 type CoreKind = "offset" | "size" | "number" | "milliseconds";

@@ -7,8 +7,8 @@ import {
   placesIssues,
   questionIssues,
   rateIssues,
-} from "../access-checks.ts";
-import { pathIssues } from "../checks.ts";
+} from "../checks/access-checks.ts";
+import { pathIssues } from "../checks/checks.ts";
 import type { Option } from "../kinds.ts";
 
 export const ACCESS_OPTIONS = {

@@ -1,6 +1,6 @@
 /** Rows of the option table about `[cluster]`: the engine that orders the channels of several nodes; the manual is docs/cluster.md. Part of ../options.ts. */
-import { pathIssues } from "../checks.ts";
-import { ackIssues, clusterNameIssues, engineIssues, secretIssues } from "../engine-checks.ts";
+import { pathIssues } from "../checks/checks.ts";
+import { ackIssues, clusterNameIssues, engineIssues, secretIssues } from "../checks/engine-checks.ts";
 import type { Option } from "../kinds.ts";
 
 export const CLUSTER_OPTIONS = {

@@ -1,7 +1,8 @@
 /** Rows of the option table about what stands around a location of any role: access rules, passwords, fields, gzip, logs. Part of ../options.ts. */
-import { addressLimitIssues } from "../address-limit.ts";
-import { contentTypeIssues, pathIssues } from "../checks.ts";
+
+import { contentTypeIssues, pathIssues } from "../checks/checks.ts";
 import type { Option } from "../kinds.ts";
+import { addressLimitIssues } from "../location/address-limit.ts";
 
 export const FRONT_OPTIONS = {
   "location[].default_type": {

@@ -1,7 +1,7 @@
 /** Rows of the option table about `[[server]]`: an address of its own, with names and certificates. Part of ../options.ts. */
-import { listenIssues, pathIssues, tlsProtocolIssues } from "../checks.ts";
+import { listenIssues, pathIssues, tlsProtocolIssues } from "../checks/checks.ts";
+import { realIpHeaderIssues, trustedProxiesIssues } from "../checks/proxy-checks.ts";
 import type { Option } from "../kinds.ts";
-import { realIpHeaderIssues, trustedProxiesIssues } from "../proxy-checks.ts";
 import { LONGEST_TIMER } from "./longest.ts";
 
 export const SERVER_OPTIONS = {

@@ -1,7 +1,7 @@
 /** Rows of the option table about `[[webhook]]`, who is told of what happens, and `[webhooks]`, what they share; the manual is docs/webhooks.md. Part of ../options.ts. */
-import { patternsIssues } from "../access-checks.ts";
+import { patternsIssues } from "../checks/access-checks.ts";
+import { hookEventIssues, hookSecretIssues, hookUrlIssues } from "../checks/webhook-checks.ts";
 import type { Option } from "../kinds.ts";
-import { hookEventIssues, hookSecretIssues, hookUrlIssues } from "../webhook-checks.ts";
 
 export const WEBHOOK_OPTIONS = {
   "webhooks.backlog": {

@@ -2,7 +2,7 @@
  * Heads of answers as bytes (RFC 9112 4, 5). Names are spelled as the module and Bun's server spell them; phrases are nginx's. What many
  * answers share is made once: a location's fields, the Date of this second. Used by connection.ts.
  */
-import type { PassedFields, SharedInit } from "../../direct-answer.ts";
+import type { PassedFields, SharedInit } from "../../http/direct-answer.ts";
 import type { ByteWriter } from "../../wire/byte-writer.ts";
 import { formatHttpDate } from "../../wire/http-date.ts";
 

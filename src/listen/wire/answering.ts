@@ -2,7 +2,7 @@
  * The half of a connection that answers: the head of an answer, a body with its length, in chunks, or until the end of the connection
  * (RFC 9112 6), and the sink of a body that writes itself. What requests are is connection.ts's, what leaves when is outlet.ts's.
  */
-import type { BreakableSink, PulledStream } from "../../direct-answer.ts";
+import type { BreakableSink, PulledStream } from "../../http/direct-answer.ts";
 import { dateLine, type FieldLines, statusLine } from "./answer-head.ts";
 import { chunkOf, sharedChunk } from "./chunk.ts";
 import { Outlet } from "./outlet.ts";

@@ -1,5 +1,5 @@
 /** Two who are told that a client has left, where a connection remembers one. Used by connection.ts. */
-import type { Gone } from "../../incoming.ts";
+import type { Gone } from "../../http/incoming.ts";
 
 export class Both implements Gone {
   readonly #one: Gone;

@@ -9,7 +9,7 @@
  *
  * While it is not IDLE what comes is kept for later, up to a bound; behind that the client is not read from.
  */
-import { isSilent } from "../../answer.ts";
+import { isSilent } from "../../http/answer.ts";
 import {
   type Answer,
   type AnswerTaker,
@@ -18,9 +18,9 @@ import {
   PassedAnswer,
   RenderedAnswer,
   SharedAnswer,
-} from "../../direct-answer.ts";
-import type { Gone, RawEnd, RawTaker } from "../../incoming.ts";
-import { type Peer, tcpPeer, UNIX_PEER } from "../../peer.ts";
+} from "../../http/direct-answer.ts";
+import type { Gone, RawEnd, RawTaker } from "../../http/incoming.ts";
+import { type Peer, tcpPeer, UNIX_PEER } from "../../http/peer.ts";
 import type { NativePeer } from "../socket-handlers.ts";
 import { FieldLines, sharedFieldLines } from "./answer-head.ts";
 import { NO_LENGTH } from "./answering.ts";

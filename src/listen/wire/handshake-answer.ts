@@ -1,5 +1,5 @@
 /** The answer to a WebSocket handshake (RFC 6455 4.2.2), which has no Date and no Server (push-stream spec 0.5). Called by connection.ts. */
-import { acceptKey, socketOffer } from "../../handshake.ts";
+import { acceptKey, socketOffer } from "../../http/handshake.ts";
 import type { ByteWriter } from "../../wire/byte-writer.ts";
 import type { WireRequest } from "./wire-request.ts";
 

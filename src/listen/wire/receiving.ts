@@ -2,7 +2,7 @@
  * What comes on an HTTP connection: heads, bodies, and what a client sends ahead of its answer, which is kept up to a bound; behind that it is
  * not read from. The middle of connection.ts, which knows what is done about a request.
  */
-import type { BodyTaker } from "../../incoming.ts";
+import type { BodyTaker } from "../../http/incoming.ts";
 import { parseHead } from "../http1/parse-head.ts";
 import { Answering } from "./answering.ts";
 import { HeldInput } from "./held-input.ts";

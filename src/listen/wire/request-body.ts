@@ -2,7 +2,7 @@
  * The body of a request that did not come with its head: read when somebody asks for it, or dropped behind the answer if nobody did.
  * One for each such request; most have none, or one that is there already. Used by connection.ts.
  */
-import type { BodyTaker } from "../../incoming.ts";
+import type { BodyTaker } from "../../http/incoming.ts";
 import { type BodyBounds, BodyReader, type BodySink } from "../http1/body-reader.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { NoBody, WholeBody } from "./body-collector.ts";

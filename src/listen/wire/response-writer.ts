@@ -2,8 +2,9 @@
  * A `Response` of the application as the answer of a connection: bodies that write themselves, short ones with their head in one piece, long
  * ones as the client takes them. Called by connection.ts.
  */
-import { pulledBodyOf } from "../../direct-answer.ts";
+
 import { isOfHandler } from "../../handlers/answer.ts";
+import { pulledBodyOf } from "../../http/direct-answer.ts";
 import { log } from "../../log.ts";
 import { FieldLines } from "./answer-head.ts";
 import { NO_LENGTH, UNKNOWN_LENGTH } from "./answering.ts";

@@ -2,8 +2,8 @@
  * A request as it lies in the bytes of its connection. The roles that carry messages read what they need where it is; a real `Request`,
  * its Headers and its signal are made for whoever asks for them (handlers, files, pages). Made by connection.ts.
  */
-import type { BodyTaker, Exchange, Gone, Incoming, RawEnd, RawTaker } from "../../incoming.ts";
-import type { Peer } from "../../peer.ts";
+import type { BodyTaker, Exchange, Gone, Incoming, RawEnd, RawTaker } from "../../http/incoming.ts";
+import type { Peer } from "../../http/peer.ts";
 import { parseHead } from "../http1/parse-head.ts";
 import { RequestHead } from "../http1/request-head.ts";
 import { isRefusedPath } from "../raw-path.ts";

@@ -2,8 +2,8 @@
  * What the connections of one wire listener share: where they wait, what they may cost, and the application behind them. Made by
  * wire-listener.ts.
  */
-import { ANTI_CACHE } from "../../answer.ts";
-import type { Answer, SharedInit } from "../../direct-answer.ts";
+import { ANTI_CACHE } from "../../http/answer.ts";
+import type { Answer, SharedInit } from "../../http/direct-answer.ts";
 import type { BodyBounds } from "../http1/body-reader.ts";
 import type { HeadBounds } from "../http1/request-head.ts";
 import { Clock, DueList } from "./due-list.ts";

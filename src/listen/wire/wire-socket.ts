@@ -5,8 +5,8 @@
  * Between two messages it keeps nothing but where it waits. What its client does not take is the rest of one write; fan-out does not write
  * to a socket that has one (fanout/slow-sockets.ts).
  */
-import { CloseCode } from "../../errors.ts";
-import type { DirectSocket, FrameBatch, PeerSocket } from "../../peer-socket.ts";
+import { CloseCode } from "../../http/errors.ts";
+import type { DirectSocket, FrameBatch, PeerSocket } from "../../http/peer-socket.ts";
 import { ByteWriter } from "../../wire/byte-writer.ts";
 import { type FrameDecoder, type HeldFrames, isUnfinished } from "../../wire/frame-decoder.ts";
 import { closeFrame, pushFrameHead } from "../../wire/frame-encoder.ts";

@@ -2,7 +2,7 @@
  * A TCP connection whose client and backend have gone over to a protocol of their own (RFC 9110 7.8): bytes in, bytes out. Made by
  * connection.ts; the other end is src/proxy/tunnel.ts, which also counts the time in which nothing comes.
  */
-import type { RawEnd, RawTaker } from "../../incoming.ts";
+import type { RawEnd, RawTaker } from "../../http/incoming.ts";
 import { Outlet, type TcpSocket } from "./outlet.ts";
 import type { WireServer } from "./wire-server.ts";
 

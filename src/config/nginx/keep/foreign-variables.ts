@@ -5,8 +5,8 @@
  * Never for what nginx cuts out of the decoded path ($uri, captures): a line break in it would begin a field of the client's own. sluice sees
  * the same path and cuts for itself.
  */
-import { NO_GROUPS } from "../../match-syntax.ts";
-import { valueFault } from "../../variables.ts";
+import { NO_GROUPS } from "../../location/match-syntax.ts";
+import { valueFault } from "../../location/variables.ts";
 import type { Arg, Directive } from "../tree.ts";
 
 /** The same in every request, and written out by the translation. */

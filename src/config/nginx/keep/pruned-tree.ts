@@ -3,8 +3,8 @@
  * `set`, `if` and `map` that push directives use. Everything else (access rules, passwords, guards, rewrites, files) stays on nginx's side.
  * What comes out is a tree as any other, and translated as such. Called by split.ts.
  */
-import { parseMatch } from "../../match-syntax.ts";
-import { pcreSource } from "../../pcre.ts";
+import { parseMatch } from "../../location/match-syntax.ts";
+import { pcreSource } from "../../regex/pcre.ts";
 import type { Directive } from "../tree.ts";
 import { isForeign, variablesIn, withFields } from "./foreign-variables.ts";
 import { isPush, pushServers } from "./push-locations.ts";

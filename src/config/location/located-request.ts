@@ -1,0 +1,310 @@
+/**
+ * A request together with the location it belongs to: what endpoints evaluate their complex values on. The plugins of app.ts
+ * each ask the one locator of the worker, which remembers the last request, so a request is matched once.
+ *
+ * Which server of the configuration it is for is server-names.ts's; which location it ends in is search.ts's. A configuration of one server
+ * without steps, which most are, pays for neither.
+ */
+import { type Exchange, fieldOf, type Gone, type Incoming } from "../../http/incoming.ts";
+import { type Callers, type KnownPeer, peerText } from "../../http/peer.ts";
+import type { Grant } from "../grant/grant.ts";
+import type { Config, Role } from "../model.ts";
+import {
+  type AddressSource,
+  asksWho,
+  type Door,
+  doorOf,
+  NO_DOOR,
+  type PeerSource,
+  UnknownPeer,
+} from "../server/door.ts";
+import { compileServerNames, type ServerChooser } from "../server/server-names.ts";
+import type { LocationMatch } from "./locations.ts";
+import { Maps } from "./maps.ts";
+import { type Returned, type SteppedRequest, TOO_LONG } from "./rewrite.ts";
+import { compilePlace, LocationRoad, type Place, type Redirect } from "./search.ts";
+import { NOWHERE, type Spot, spotOf } from "./url-spot.ts";
+
+export class LocatedRequest implements SteppedRequest {
+  readonly request: Incoming;
+  readonly rawUrlPath: string;
+  readonly sentQuery: string;
+  rawQuery: string;
+  /** That of a page that stands for an error is GET. */
+  method: string;
+  /** Of Config.locations, the variant that serves; -1: none. */
+  index: number;
+  /** The channels path a guard gave in place of the location's own, as a binary string; null: it gave none. */
+  granted: string | null = null;
+  /** What was granted (src/access); null: nobody asked, and the location is as open as it is. */
+  grant: Grant | null = null;
+  /** Who a guard or a grant said it is; null: nobody said. */
+  user: string | null = null;
+  /** What a step answers; the location's role is then not asked. */
+  returned: Returned | null = null;
+  captures: readonly string[];
+  pathCaptures: readonly string[];
+  /** The decoded, normalised path, as a binary string; steps rewrite it. */
+  path: string;
+  /** The path that its location was found by. */
+  foundPath: string;
+  /** Something inside has sent it here: it may see locations that are `internal`. */
+  isInternal = false;
+  /** Its method is one that the location's limit_except is about. */
+  isExcepted = false;
+  /** How often the location was looked for again. */
+  moves = 0;
+  /** It was sent on by an error_page, which happens once. */
+  hasErrorPage = false;
+  /** What error_page wants the answer's status to be; 0: what it is. */
+  statusInstead = 0;
+  /** Answers from another place of its server; null: nothing in the configuration does that. */
+  sendOn: ((to: Redirect) => Response | Promise<Response>) | null = null;
+  /** Its server. */
+  readonly place: Place;
+  readonly #door: Door;
+  readonly #exchange: Exchange | undefined;
+  /** null: not asked for yet. */
+  #callers: Callers | null;
+  #variables: Map<string, string> | null = null;
+
+  constructor(
+    request: Incoming,
+    rawUrlPath: string,
+    rawQuery: string,
+    match: LocationMatch,
+    door: Door,
+    place: Place,
+    callers: Callers | null,
+  ) {
+    this.request = request;
+    this.#exchange = request.exchange;
+    this.method = request.method;
+    this.rawUrlPath = rawUrlPath;
+    this.sentQuery = rawQuery;
+    this.rawQuery = rawQuery;
+    this.index = match.index;
+    this.captures = match.captures;
+    this.pathCaptures = match.captures;
+    this.path = match.path;
+    this.foundPath = match.path;
+    this.#door = door;
+    this.place = place;
+    this.#callers = callers;
+  }
+
+  /** Its door writes the bytes of answers itself, and takes them as such (direct-answer.ts). */
+  get isDirect(): boolean {
+    return this.#exchange !== undefined;
+  }
+  /** Bytes of the body, as announced; -1: it says nothing of them. */
+  get declaredBytes(): number {
+    const exchange = this.#exchange;
+    if (exchange !== undefined) return exchange.contentLength;
+    const text = this.request.headers.get("content-length");
+    return text === null ? -1 : Number(text);
+  }
+  /** The body, if it is here already and the door has it: good until the next request is looked at. */
+  bodyNow(): Uint8Array | null {
+    return this.#exchange?.bodyNow() ?? null;
+  }
+  /** The client has left before it was answered: told once. */
+  whenGone(listener: Gone & EventListenerObject): void {
+    if (this.#exchange !== undefined) this.#exchange.whenGone(listener);
+    else this.request.signal.addEventListener("abort", listener, ONCE);
+  }
+  /** The address it came to, as configured. */
+  get listener(): string {
+    return this.#door.address;
+  }
+  /** Throws UnknownPeer when it was not asked for before the client was gone, or when a trusted proxy does not say who that is. */
+  get callers(): Callers {
+    if (this.#callers !== null) return this.#callers;
+    const connection = this.#door.peerOf(this.request);
+    if (connection.kind === "unknown") throw new UnknownPeer();
+    const client = this.place.readClient?.(connection, this) ?? connection;
+    this.#callers = { connection, client };
+    return this.#callers;
+  }
+  /** null: nobody has asked who it is. */
+  get knownCallers(): Callers | null {
+    return this.#callers;
+  }
+  /** The client, through whatever proxies. Throws UnknownPeer, as all that follow. */
+  get peer(): KnownPeer {
+    return this.callers.client;
+  }
+  get remoteAddress(): string {
+    return peerText(this.peer);
+  }
+  get connectionAddress(): string {
+    return peerText(this.callers.connection);
+  }
+  get scheme(): string {
+    const told = this.#door.schemeOf?.(this.request);
+    return told ?? (this.request.url.startsWith("https:") ? "https" : "http");
+  }
+
+  /** A request that is made in the course of this one, for another location of its server: whoever asks there is who asks here. */
+  within(request: Incoming, match: LocationMatch): LocatedRequest {
+    return new LocatedRequest(request, match.path, "", match, this.#door, this.place, this.callers);
+  }
+
+  header(name: string): string | null {
+    const exchange = this.#exchange;
+    return exchange === undefined ? this.request.headers.get(name) : exchange.field(name);
+  }
+
+  variable(name: string): string {
+    return this.#variables?.get(name) ?? this.#mapped(name);
+  }
+
+  /** Of a map, and the same for the rest of the request. */
+  #mapped(name: string): string {
+    const value = this.place.maps?.valueOf(name, this) ?? null;
+    if (value === null) return "";
+    const text = typeof value === "string" ? value : "";
+    // What cannot be looked at is not taken for anything, least of all for what is let in.
+    if (typeof value !== "string") this.returned = TOO_LONG;
+    this.setVariable(name, text);
+    return text;
+  }
+
+  setVariable(name: string, value: string): void {
+    this.#variables ??= new Map();
+    this.#variables.set(name, value);
+  }
+
+  setCaptures(captures: readonly string[]): void {
+    this.captures = captures;
+  }
+
+  rewrite(path: string, query: string): void {
+    this.path = path;
+    this.rawQuery = query;
+    this.isInternal = true;
+  }
+}
+
+const ONCE = { once: true };
+
+export class Locator {
+  readonly #places: readonly Place[];
+  readonly #road: LocationRoad;
+  readonly #roles: readonly Role["kind"][];
+  readonly #choose: ServerChooser | null;
+  /** By index of Config.locations. */
+  readonly #asksWho: readonly boolean[];
+  readonly #doors = new Map<object, Door>();
+  /** Of requests that are handed in again: meanwhile the connection may be gone, which takes nothing from who was let on. */
+  readonly #kept = new WeakMap<Incoming, Callers>();
+  /** Those that were sent on, which are not looked for once more. */
+  readonly #sentOn = new WeakMap<Incoming, LocatedRequest>();
+  /** Somebody is in one of those. */
+  #hasMarked = false;
+  #spot: Spot = NOWHERE;
+  #lastRequest: Incoming | null = null;
+  #last: LocatedRequest | null = null;
+  #lastUnknown: UnknownPeer | null = null;
+
+  constructor(config: Pick<Config, "locations" | "servers" | "listeners" | "maps">) {
+    const { locations, servers } = config;
+    this.#asksWho = locations.map(asksWho);
+    this.#roles = locations.map((location) => location.role.kind);
+    const names = servers[0]?.setVariables ?? new Set();
+    const maps = config.maps.length === 0 ? null : new Maps(config.maps, names);
+    this.#places = servers.map((server) => compilePlace(server, config, maps));
+    this.#road = new LocationRoad(config);
+    this.#choose = servers.length > 1 ? compileServerNames(config) : null;
+  }
+
+  /** Tells which address a listening server is for, and who knows its clients if it does not. */
+  listens(server: AddressSource, address: string, source?: PeerSource): void {
+    this.#doors.set(server, doorOf(server, address, source));
+  }
+
+  /** Call before handing a request in a second time. */
+  keepCallers({ request, knownCallers }: LocatedRequest): void {
+    if (knownCallers !== null) this.#kept.set(request, knownCallers);
+    this.#hasMarked = true;
+  }
+
+  /** Sends a request to another place of its server. It is to be handed in a second time, and then is there. */
+  sendOn(located: LocatedRequest, to: Redirect): void {
+    this.#road.redirect(located, located.place, to);
+    // Who that is and what he may was for the location it came from.
+    located.grant = null;
+    located.granted = null;
+    located.user = null;
+    this.#sentOn.set(located.request, located);
+    this.keepCallers(located);
+  }
+
+  /**
+   * Matches a request for the claims that follow in the same turn. null: nobody may look at it any further (400), as its path is
+   * malformed, or nobody can say whose it is; `unknown` then has the reason.
+   */
+  look(request: Incoming, server: AddressSource | null): LocatedRequest | null {
+    this.#lastRequest = request;
+    this.#last = null;
+    this.#lastUnknown = null;
+    try {
+      const sentOn = this.#hasMarked ? this.#sentOn.get(request) : undefined;
+      this.#last = sentOn ?? this.#locate(request, this.#doorOf(server));
+    } catch (error) {
+      if (!(error instanceof UnknownPeer)) throw error;
+      this.#lastUnknown = error;
+    }
+    return this.#last;
+  }
+
+  /** Why the last look was at nobody's request; null: the path was at fault, or nothing. */
+  get unknown(): UnknownPeer | null {
+    return this.#lastUnknown;
+  }
+
+  /** The request in its location if that has the role; null: it is another plugin's, or no location's. */
+  claim(role: Role["kind"], request: Incoming, server: AddressSource | null): LocatedRequest | null {
+    if (request !== this.#lastRequest) this.look(request, server);
+    const located = this.#last;
+    return located !== null && this.#roles[located.index] === role ? located : null;
+  }
+
+  /** Lets go of the last request: called when it was given to an endpoint that keeps what it needs. */
+  forget(): void {
+    this.#lastRequest = null;
+    this.#last = null;
+  }
+
+  /** Throws UnknownPeer. */
+  #locate(request: Incoming, door: Door): LocatedRequest | null {
+    const { exchange } = request;
+    const url = exchange === undefined ? request.url : exchange.target;
+    const spot = url === this.#spot.url ? this.#spot : spotOf(url);
+    this.#spot = spot;
+    const place = this.#places[this.#choose === null ? 0 : this.#serverFor(request, door)];
+    const { path, query } = spot;
+    // The last answer is kept there, too.
+    const match = place?.find(path);
+    if (place === undefined || match === null || match === undefined) return null;
+    const kept = this.#hasMarked ? (this.#kept.get(request) ?? null) : null;
+    const located = new LocatedRequest(request, path, query, match, door, place, kept);
+    if (match.isTooLong) {
+      located.returned = TOO_LONG;
+      return located;
+    }
+    this.#road.lead(located, place);
+    // Now: of a client that resets its connection the kernel knows nothing afterwards (getpeername(2), ENOTCONN).
+    if (this.#asksWho[located.index] === true) void located.peer;
+    return located;
+  }
+
+  #doorOf(server: AddressSource | null): Door {
+    if (server === null) return NO_DOOR;
+    return this.#doors.get(server) ?? doorOf(server, "", undefined);
+  }
+
+  #serverFor(request: Incoming, { address }: Door): number {
+    return this.#choose?.(address, fieldOf(request, "host") ?? "") ?? 0;
+  }
+}

@@ -1,0 +1,12 @@
+/**
+ * What a worker process runs: the web application (app.ts) inside a worker's life (worker-life.ts). Called by cli/worker.ts.
+ */
+import { startWorker } from "../../app.ts";
+import { forgetHeapVariables } from "./worker-heap.ts";
+import { liveAsWorker } from "./worker-life.ts";
+
+/** Runs a worker until its end; the answer is the exit status. */
+export function runWorker(): Promise<number> {
+  forgetHeapVariables();
+  return liveAsWorker(startWorker);
+}
