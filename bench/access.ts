@@ -1,5 +1,6 @@
-// What access control costs: `bun bench/access.ts` (dist/sluice has to be there). Each figure is server CPU a request or delivery of one worker,
-// guarded against the same location without a guard, in turns within one run. The client is not measured, so it may be slow.
+// What access control costs: `bun bench/access.ts` (dist/sluice has to be there). Each figure is server CPU a
+// request or delivery of one worker, guarded against the same location without a guard, in turns within one
+// run. The client is not measured, so it may be slow.
 //
 //   connects   a new connection and one poll: no token, one token again and again, a new ES256 token each time
 //   post       POST over 32 connections: open, and with a key
@@ -103,7 +104,10 @@ interface Client {
   buffer: string;
 }
 
-/** Sends `total` requests, each when the one before on its connection is answered; a new connection for each, if so wished. */
+/**
+ * Sends `total` requests, each when the one before on its connection is answered; a new connection for each,
+ * if so wished.
+ */
 async function drive(next: () => string, total: number, isNewEach = false): Promise<void> {
   let sent = 0;
   const one = async (): Promise<void> => {
@@ -144,7 +148,10 @@ async function drive(next: () => string, total: number, isNewEach = false): Prom
 
 type Contender = readonly [name: string, run: () => Promise<number>];
 
-/** Server CPU in us of each, for as many as it says it did, in turns; the first is what the others are compared with. */
+/**
+ * Server CPU in us of each, for as many as it says it did, in turns; the first is what the others are
+ * compared with.
+ */
 async function contest(title: string, contenders: readonly Contender[]): Promise<void> {
   const costs = contenders.map((): number[] => []);
   for (let round = -1; round < ROUNDS; round++) {

@@ -1,6 +1,6 @@
-// The ceiling where there is no C compiler: the same least of a push server on Bun's bare socket loop, no HTTP server, no
-// store. Started by peers/ceiling.ts as `bun ceiling-bun.ts PORT`. Dearer per send than ceiling.c, so the table's
-// ratio to it flatters; the notes say which ceiling was used.
+// The ceiling where there is no C compiler: the same least of a push server on Bun's bare socket loop, no
+// HTTP server, no store. Started by peers/ceiling.ts as `bun ceiling-bun.ts PORT`. Dearer per send than
+// ceiling.c, so the table's ratio to it flatters; the notes say which ceiling was used.
 
 const WEBSOCKET_HEAD =
   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +

@@ -1,5 +1,6 @@
-// Builds the C parts of the bench (ceiling.c, load/*.c) into the system's temp folder, once per content. Called by
-// peers/ceiling.ts and load/swarm-client.ts, which have a TypeScript stand-in for null, and load/crowd-client.ts, which has none.
+// Builds the C parts of the bench (ceiling.c, load/*.c) into the system's temp folder, once per content.
+// Called by peers/ceiling.ts and load/swarm-client.ts, which have a TypeScript stand-in for null, and
+// load/crowd-client.ts, which has none.
 
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +15,10 @@ export function hasCompiler(): boolean {
   return compilerPath() !== null;
 }
 
-/** Path of the executable, of the file and the header beside it, or null when there is no compiler. Throws the compiler's words when the source is bad. */
+/**
+ * Path of the executable, of the file and the header beside it, or null when there is no compiler. Throws the
+ * compiler's words when the source is bad.
+ */
 export async function compileC(sourcePath: string): Promise<string | null> {
   const compiler = compilerPath();
   if (compiler === null) return null;

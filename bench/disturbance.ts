@@ -1,5 +1,6 @@
-// How much of the machine others used while a row ran. run.ts asks before and after each row; a row whose figures were
-// taken on a busy machine is marked in the table, because its medians are then somebody else's doing, good or bad.
+// How much of the machine others used while a row ran. run.ts asks before and after each row; a row whose
+// figures were taken on a busy machine is marked in the table, because its medians are then somebody else's
+// doing, good or bad.
 
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";

@@ -1,6 +1,7 @@
-// Guards what a delivery, a POST and a held connection cost, by counts that do not depend on the machine: `bun bench/guard.ts` fails when
-// one has grown by more than a tenth over guard/baseline.json, and prints old and new. `bun bench/guard.ts --update` makes what is counted
-// now the baseline: in the commit whose message says why. CI runs it; it takes about a minute.
+// Guards what a delivery, a POST and a held connection cost, by counts that do not depend on the machine:
+// `bun bench/guard.ts` fails when one has grown by more than a tenth over guard/baseline.json, and prints old
+// and new. `bun bench/guard.ts --update` makes what is counted now the baseline: in the commit whose message
+// says why. CI runs it; it takes about a minute.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -33,7 +34,9 @@ function line(count: Count, before: number | undefined): string {
   return `${count.name.padEnd(62)} ${old.padStart(9)} ${String(rounded(count.value)).padStart(9)}  ${verdict}`.trimEnd();
 }
 
-/** What seems to have grown is counted a second time: the machine can add to a count, and takes nothing away. */
+/**
+ * What seems to have grown is counted a second time: the machine can add to a count, and takes nothing away.
+ */
 async function least(count: () => Promise<Count[]>): Promise<Count[]> {
   const first = await count();
   if (!first.some((one) => hasGrown(one, baseline[one.name]))) return first;

@@ -1,5 +1,6 @@
-// How long and how often each row measures. Passed to every row by run.ts; the quick plan keeps the shape of the
-// full one (same rows, interleaved rounds), shortens the samples and makes the largest crowds smaller (the figures say how large).
+// How long and how often each row measures. Passed to every row by run.ts; the quick plan keeps the shape of
+// the full one (same rows, interleaved rounds), shortens the samples and makes the largest crowds smaller
+// (the figures say how large).
 
 export interface Plan {
   /** Interleaved rounds of a row; the row reports the median over them. */
@@ -11,7 +12,9 @@ export interface Plan {
   readonly latencyRounds: number;
   readonly latencyMs: number;
   readonly memoryRounds: number;
-  /** Rest of a fresh server before its first reading: sluice's first sweeps touch the store's pages for 2 s. */
+  /**
+   * Rest of a fresh server before its first reading: sluice's first sweeps touch the store's pages for 2 s.
+   */
   readonly baselineMs: number;
   /** Rest between the last connection and the second reading. */
   readonly settleMs: number;

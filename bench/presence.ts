@@ -1,5 +1,5 @@
-// What presence costs: `bun bench/presence.ts` (dist/sluice has to be there), or the row `presence` of the bench. One worker, so that whoever
-// waits for a list would be seen to wait.
+// What presence costs: `bun bench/presence.ts` (dist/sluice has to be there), or the row `presence` of the
+// bench. One worker, so that whoever waits for a list would be seen to wait.
 //
 //   list    100,000 members in one channel, who came by polls (each a member for as long as it may linger): a full read of the list, and how long
 //           other requests waited meanwhile, which is an event-loop turn at most
@@ -157,7 +157,10 @@ async function read(url: string, members: number) {
   return { readMs, bytes, waitMs, idleWaitMs };
 }
 
-/** Of small requests, one after the other, until `until`. This process parses nothing meanwhile but what comes. */
+/**
+ * Of small requests, one after the other, until `until`. This process parses nothing meanwhile but what
+ * comes.
+ */
 async function longestWait(url: string, until: Promise<unknown>): Promise<number> {
   let isOver = false;
   const over = until.finally(() => {

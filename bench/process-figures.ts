@@ -57,8 +57,8 @@ export function socketsOf(pid: number): number {
 }
 
 /**
- * Resident memory of all given processes together. The proportional set size is not read: it moves with every other
- * process that maps the same executable, which has nothing to do with connections.
+ * Resident memory of all given processes together. The proportional set size is not read: it moves with every
+ * other process that maps the same executable, which has nothing to do with connections.
  */
 export function memoryOf(pids: readonly number[]): Memory {
   let rssBytes = 0;
@@ -71,7 +71,10 @@ export function memoryOf(pids: readonly number[]): Memory {
   return { rssBytes, anonymousBytes };
 }
 
-/** Anonymous memory of all given processes from /proc/PID/status: cheap enough to look at every few milliseconds. */
+/**
+ * Anonymous memory of all given processes from /proc/PID/status: cheap enough to look at every few
+ * milliseconds.
+ */
 export function anonymousOf(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => {
     const text = readFileSync(`/proc/${pid}/status`, "utf8");

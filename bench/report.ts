@@ -1,4 +1,5 @@
-// Turns results into the text that is printed and, with --write, stands in README.md between the result markers.
+// Turns results into the text that is printed and, with --write, stands in README.md between the result
+// markers.
 
 import { cpus, release, totalmem } from "node:os";
 import type { Chart } from "./charts/chart.ts";
@@ -13,7 +14,10 @@ const WORDS = new Map<boolean | null, string>([
   [null, "undecided"],
 ]);
 
-/** One row as it was measured once: what results.json keeps, so that a run of some rows replaces those and leaves the others. */
+/**
+ * One row as it was measured once: what results.json keeps, so that a run of some rows replaces those and
+ * leaves the others.
+ */
 export interface Measured {
   readonly result: RowResult;
   readonly day: string;
@@ -33,7 +37,10 @@ export function machine(): string {
   return `${all.length} x ${all[0]?.model ?? "unknown CPU"}, ${gib} GiB, Linux ${release()}, Bun ${Bun.version}; ceiling and generator in ${tools}`;
 }
 
-/** Columns padded to one width, as the repository's formatter wants Markdown: a written table must pass the lint. */
+/**
+ * Columns padded to one width, as the repository's formatter wants Markdown: a written table must pass the
+ * lint.
+ */
 function table(lines: readonly Line[]): string[] {
   const rows = [
     ["figure", "target", "measured: median (range)", "met"],

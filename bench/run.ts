@@ -1,5 +1,6 @@
-// Entry of the bench: `bun bench/run.ts [--quick] [--only NAME[,NAME]] [--door native|wire] [--write]`. Runs every row in turn, prints the
-// table and draws the charts; a contender that is missing here is named once and its rows say "not measured".
+// Entry of the bench: `bun bench/run.ts [--quick] [--only NAME[,NAME]] [--door native|wire] [--write]`. Runs
+// every row in turn, prints the table and draws the charts; a contender that is missing here is named once
+// and its rows say "not measured".
 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -101,8 +102,8 @@ async function present(peer: Peer): Promise<Peer | null> {
 }
 
 /**
- * Says how busy others kept the machine; figures taken on a busy machine decide nothing, good or bad. Memory included: load
- * shifts collections into or out of the connection burst.
+ * Says how busy others kept the machine; figures taken on a busy machine decide nothing, good or bad. Memory
+ * included: load shifts collections into or out of the connection burst.
  */
 function withDisturbance(name: string, result: RowResult, { share, isDisturbed }: Disturbance): RowResult {
   const percent = `${(100 * share).toFixed(0)} %`;

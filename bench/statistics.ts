@@ -1,4 +1,5 @@
-// The few statistics the rows report. Medians, because the machines this runs on are shared and noise only adds.
+// The few statistics the rows report. Medians, because the machines this runs on are shared and noise only
+// adds.
 
 /** Middle value; the mean of the two middle ones for an even count; NaN for none. */
 export function median(values: readonly number[]): number {

@@ -1,6 +1,6 @@
 /**
- * Builds the one file that is shipped, for this machine: dist/sluice. Called by `bun run build`, by `start` and by the tests; with an argument
- * it writes there instead.
+ * Builds the one file that is shipped, for this machine: dist/sluice. Called by `bun run build`, by `start`
+ * and by the tests; with an argument it writes there instead.
  *
  * Does nothing when the file is newer than everything it is made of and was made from the same commit.
  */

@@ -1,4 +1,7 @@
-/** SHA-256 files beside what is released, in the form `sha256sum --check` reads. Called by build.ts, release.ts and package.ts. */
+/**
+ * SHA-256 files beside what is released, in the form `sha256sum --check` reads. Called by build.ts,
+ * release.ts and package.ts.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 

@@ -1,6 +1,7 @@
 /**
- * Makes the npm package of the client out of src/client: dist/sluice-client-VERSION.tgz. Called by `bun run package`; a test installs it in Node and
- * Bun. It holds what a server has at /sluice.js, so whoever imports from either has the same.
+ * Makes the npm package of the client out of src/client: dist/sluice-client-VERSION.tgz. Called by `bun run
+ * package`; a test installs it in Node and Bun. It holds what a server has at /sluice.js, so whoever imports
+ * from either has the same.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,9 +1,11 @@
 /**
- * One run of `bun build --compile`: the source of this checkout into one executable. Called by build.ts and release.ts.
+ * One run of `bun build --compile`: the source of this checkout into one executable. Called by build.ts and
+ * release.ts.
  *
- * Two runs for the same commit give the same bytes, wherever the checkout lies: the compiler puts neither times nor paths into its
- * output, except the name of the file it writes. So it always writes `sluice`, in a folder of its own, and the result is renamed.
- * A rename also means that a running server keeps its file and two builds at once cannot mix their bytes.
+ * Two runs for the same commit give the same bytes, wherever the checkout lies: the compiler puts neither
+ * times nor paths into its output, except the name of the file it writes. So it always writes `sluice`, in a
+ * folder of its own, and the result is renamed. A rename also means that a running server keeps its file and
+ * two builds at once cannot mix their bytes.
  */
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -31,7 +33,10 @@ export function currentCommit(): string {
   return process.env["SLUICE_COMMIT"] ?? git(["rev-parse", "--short=12", "HEAD"]) ?? "unknown";
 }
 
-/** When the commit was made, in seconds since 1970: the time all release files carry. 0 outside a git checkout. */
+/**
+ * When the commit was made, in seconds since 1970: the time all release files carry. 0 outside a git
+ * checkout.
+ */
 export function commitSeconds(): number {
   return Number(git(["log", "-1", "--format=%ct"]) ?? 0);
 }
@@ -43,7 +48,10 @@ function git(args: readonly string[]): string | null {
   return run.success ? run.stdout.toString().trim() : null;
 }
 
-/** Writes `outfile`; without a runtime for the machine this runs on. False when it failed, with the compiler's words on stderr. */
+/**
+ * Writes `outfile`; without a runtime for the machine this runs on. False when it failed, with the compiler's
+ * words on stderr.
+ */
 export function compile(commit: string, outfile: string, runtime: Runtime | null = null): boolean {
   mkdirSync(dirname(outfile), { recursive: true });
   // On the same file system, or the rename would be a copy.
@@ -67,8 +75,8 @@ export function compile(commit: string, outfile: string, runtime: Runtime | null
 }
 
 /**
- * The two `no-autoload` switches matter: without them the shipped daemon would read .env and bunfig.toml from whatever
- * folder it is started in.
+ * The two `no-autoload` switches matter: without them the shipped daemon would read .env and bunfig.toml from
+ * whatever folder it is started in.
  */
 function buildArguments(commit: string, outfile: string, runtime: Runtime | null): string[] {
   const cross =

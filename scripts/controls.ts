@@ -1,7 +1,7 @@
 /**
- * `bun run verify:controls [-- NAME]`: takes one safety step after the other out of a copy of the source, builds it, and lets
- * `sluice verify` loose on it. Each has to be found: the checker of histories is checked. Some minutes; ends with 1 when
- * one of them stayed unseen.
+ * `bun run verify:controls [-- NAME]`: takes one safety step after the other out of a copy of the source,
+ * builds it, and lets `sluice verify` loose on it. Each has to be found: the checker of histories is checked.
+ * Some minutes; ends with 1 when one of them stayed unseen.
  */
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

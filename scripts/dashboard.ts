@@ -1,6 +1,6 @@
 /**
- * Writes docs/monitoring/grafana.json: `bun run tables` calls it. A dashboard of Grafana 10 for what /metrics has; a list of
- * panels here is easier to read and to keep right than the two thousand lines that it becomes.
+ * Writes docs/monitoring/grafana.json: `bun run tables` calls it. A dashboard of Grafana 10 for what /metrics
+ * has; a list of panels here is easier to read and to keep right than the two thousand lines that it becomes.
  */
 type Unit = "short" | "s" | "Bps" | "percentunit" | "ops";
 

@@ -1,4 +1,7 @@
-/** docs/errors.md made of the two tables of src/http/errors.ts. Used by tables.ts and by the test that holds the page to the tables. */
+/**
+ * docs/errors.md made of the two tables of src/http/errors.ts. Used by tables.ts and by the test that holds
+ * the page to the tables.
+ */
 import { CLOSE_CODES, FrameRefusals, type RefusalRow, Refusals, retryAfterSec } from "../src/http/errors.ts";
 
 /** The whole page. */

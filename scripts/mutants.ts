@@ -1,6 +1,7 @@
 /**
- * `bun run mutants [-- FILE]`: the mistakes of test/mutants.ts, one by one, in a copy of the tree: the tests of the part have to
- * turn red. Prints those that survive, and the share that was seen. Some twenty minutes on a quiet machine.
+ * `bun run mutants [-- FILE]`: the mistakes of test/mutants.ts, one by one, in a copy of the tree: the tests
+ * of the part have to turn red. Prints those that survive, and the share that was seen. Some twenty minutes
+ * on a quiet machine.
  */
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,8 +1,10 @@
 /**
- * Makes the Debian package out of a built executable, dist/sluice_VERSION_ARCH.deb, and the npm package of the client. Called by `bun run package`; an argument chooses another executable of
- * dist/release (`linux-arm64`). Needs dpkg-deb; debhelper would bring little to one binary and much to install.
+ * Makes the Debian package out of a built executable, dist/sluice_VERSION_ARCH.deb, and the npm package of
+ * the client. Called by `bun run package`; an argument chooses another executable of dist/release
+ * (`linux-arm64`). Needs dpkg-deb; debhelper would bring little to one binary and much to install.
  *
- * Nothing in it depends on when or where it is made: times are the commit's, owners root's, order dpkg-deb's own. So one commit gives one file.
+ * Nothing in it depends on when or where it is made: times are the commit's, owners root's, order dpkg-deb's
+ * own. So one commit gives one file.
  */
 import {
   chmodSync,
@@ -57,7 +59,8 @@ export function makePackage(request: PackageRequest): string {
     layDown(tree, request);
     settle(tree);
     const file = join(request.folder, `sluice_${request.version}_${request.architecture}.deb`);
-    // xz is what every dpkg reads; its lowest level is five times faster than the usual one and costs a tenth in size.
+    // xz is what every dpkg reads; its lowest level is five times faster than the usual one and costs a tenth
+    // in size.
     const packing = request.compress ? ["-Zxz", "-z1"] : ["-Znone"];
     const run = Bun.spawnSync(["dpkg-deb", "--build", "--root-owner-group", ...packing, tree, file], {
       env: { ...process.env, SOURCE_DATE_EPOCH: String(commitSeconds()) },

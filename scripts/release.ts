@@ -1,6 +1,7 @@
 /**
- * Builds the executable for every system there is a runtime for, into dist/release/, each with its SHA-256. Called by
- * `bun run release`; arguments choose targets. Those for musl want its libstdc++ on the machine they run on, the others the C library alone.
+ * Builds the executable for every system there is a runtime for, into dist/release/, each with its SHA-256.
+ * Called by `bun run release`; arguments choose targets. Those for musl want its libstdc++ on the machine
+ * they run on, the others the C library alone.
  */
 import { join } from "node:path";
 import { writeChecksum } from "./checksum.ts";

@@ -1,8 +1,9 @@
 /**
  * Bun for other systems than this one, out of the npm registry. Called by release.ts.
  *
- * `bun build --compile --target` alone would download a release from the web. The same executables are packages, `bun` depends on all
- * of them optionally, so bun.lock names each one's hash: what is installed here is held to that.
+ * `bun build --compile --target` alone would download a release from the web. The same executables are
+ * packages, `bun` depends on all of them optionally, so bun.lock names each one's hash: what is installed
+ * here is held to that.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,8 +21,8 @@ export const TARGETS: Readonly<Record<string, { readonly target: string; readonl
 const version = devDependencies.bun;
 
 /**
- * The runtime of a target, installed below .cache/ the first time. Throws when there is no such target, when the registry cannot be reached,
- * or when it sends something else than bun.lock says.
+ * The runtime of a target, installed below .cache/ the first time. Throws when there is no such target, when
+ * the registry cannot be reached, or when it sends something else than bun.lock says.
  */
 export function fetchRuntime(name: string): Runtime {
   const found = TARGETS[name];
@@ -48,7 +49,9 @@ function install(folder: string, name: string): void {
   if (!run.success) throw new Error(`${name} cannot be had from the registry: ${run.stderr}`);
 }
 
-/** "sha512-…" of a package's entry in a lock file; null without one. Bun checks what it downloads against it. */
+/**
+ * "sha512-…" of a package's entry in a lock file; null without one. Bun checks what it downloads against it.
+ */
 function lockedHash(lockFile: string, name: string): string | null {
   if (!existsSync(lockFile)) return null;
   const entry = readFileSync(lockFile, "utf8")

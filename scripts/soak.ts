@@ -1,7 +1,8 @@
 /**
- * `bun run soak [-- --hours 2 --seed 1]`: one server under load and faults for as long as anyone likes, watched for what grows:
- * memory of its workers, open descriptors, blocks of its store when nothing is stored any more. Every phase is a history that
- * the checker judges. Draws what it saw as SVG (soak.svg) and ends with 1 on a broken promise or on drift.
+ * `bun run soak [-- --hours 2 --seed 1]`: one server under load and faults for as long as anyone likes,
+ * watched for what grows: memory of its workers, open descriptors, blocks of its store when nothing is stored
+ * any more. Every phase is a history that the checker judges. Draws what it saw as SVG (soak.svg) and ends
+ * with 1 on a broken promise or on drift.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

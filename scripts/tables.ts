@@ -1,4 +1,7 @@
-/** Writes docs/options.md, docs/errors.md and docs/monitoring/grafana.json from the tables in the code: `bun run tables`. Tests hold that they say the same. */
+/**
+ * Writes docs/options.md, docs/errors.md and docs/monitoring/grafana.json from the tables in the code: `bun
+ * run tables`. Tests hold that they say the same.
+ */
 import { join } from "node:path";
 import { renderReference } from "../src/config/print.ts";
 import { renderDashboard } from "./dashboard.ts";

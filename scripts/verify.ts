@@ -1,6 +1,7 @@
 /**
- * The table of a release: `bun run verify [-- --minutes 15]` holds the built binary against every fault that can be had here
- * and writes what came of it into docs/reliability.md. Ends with 1 when a promise was broken; the table says so, too.
+ * The table of a release: `bun run verify [-- --minutes 15]` holds the built binary against every fault that
+ * can be had here and writes what came of it into docs/reliability.md. Ends with 1 when a promise was broken;
+ * the table says so, too.
  */
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";

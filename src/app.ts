@@ -1,6 +1,7 @@
 /**
- * One worker's server: composes the plugins, connects publish with fan-out, listens, and knows how to leave. A worker process runs one
- * (supervisor/worker/worker.ts); tests and embedders may run one inside their own process, with no other difference.
+ * One worker's server: composes the plugins, connects publish with fan-out, listens, and knows how to leave.
+ * A worker process runs one (supervisor/worker/worker.ts); tests and embedders may run one inside their own
+ * process, with no other difference.
  */
 import { Elysia } from "elysia";
 import { Access } from "./access/access.ts";
@@ -92,13 +93,14 @@ export interface RunningWorker {
   /** Where it listens, as URLs or unix:paths. */
   readonly addresses: readonly string[];
   /**
-   * Stops listening, ends what is held, resolves when all connections are gone or the time is over. Where nobody listens yet and the
-   * subscribers take a while to go, publishers are served until the last of them was told.
+   * Stops listening, ends what is held, resolves when all connections are gone or the time is over. Where
+   * nobody listens yet and the subscribers take a while to go, publishers are served until the last of them
+   * was told.
    */
   drain(how: Drain): Promise<void>;
   /**
-   * Stops listening, and resolves when all that is held has ended by its own timer or its client, however long that takes
-   * (push-stream spec 8.2, QUIT). A drain meanwhile ends it.
+   * Stops listening, and resolves when all that is held has ended by its own timer or its client, however
+   * long that takes (push-stream spec 8.2, QUIT). A drain meanwhile ends it.
    */
   quit(): Promise<void>;
   /** The access logs were moved away: opens them again. */
@@ -275,8 +277,8 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       .use(plugins.console)
       .use(plugins.revoke)
       .use(plugins.admin);
-    // Elysia guesses from a hook's source text whether it is asynchronous and awaits when in doubt: five awaits a request. Ours
-    // answer at once or with a promise that Elysia passes on.
+    // Elysia guesses from a hook's source text whether it is asynchronous and awaits when in doubt: five
+    // awaits a request. Ours answer at once or with a promise that Elysia passes on.
     for (const hook of app.event.request ?? []) hook.isAsync = false;
     self.fetch = (request) => app.fetch(request);
     return app;
@@ -420,7 +422,10 @@ const entering = (entrance: Entrance, again: Application["fetch"]) =>
       return refuse(Refusals.internal);
     });
 
-/** A topic may have sockets on several listeners; it is delivered when one of them took it, and -1 when one of them is slow. */
+/**
+ * A topic may have sockets on several listeners; it is delivered when one of them took it, and -1 when one of
+ * them is slow.
+ */
 function publishTo(listeners: readonly Listener[], topic: string, payload: string | Uint8Array): number {
   let outcome = 0;
   for (const listener of listeners) {

@@ -1,11 +1,13 @@
 /**
- * Log lines for people and machines, one line on stderr each: `time level process message key=value …`, or a JSON object. Used by every
- * process of sluice; those of the daemon may send it to a file (supervisor/service/log-file.ts). A leaf.
+ * Log lines for people and machines, one line on stderr each: `time level process message key=value …`, or a
+ * JSON object. Used by every process of sluice; those of the daemon may send it to a file
+ * (supervisor/service/log-file.ts). A leaf.
  *
- * Under systemd stderr is the journal, which has the time already and takes the level as a number in front of the line (sd-daemon(3)).
+ * Under systemd stderr is the journal, which has the time already and takes the level as a number in front of
+ * the line (sd-daemon(3)).
  *
- * Why not a library: a daemon under systemd needs nothing but lines on stderr with a level; rotation, files and shipping are
- * the journal's work.
+ * Why not a library: a daemon under systemd needs nothing but lines on stderr with a level; rotation, files
+ * and shipping are the journal's work.
  */
 import { fstatSync } from "node:fs";
 
@@ -31,7 +33,10 @@ let watcher: LogWatcher | null = null;
 /** null: nobody looked yet. */
 let stderrIsJournal: boolean | null = null;
 
-/** Sets the least level that is written and the name of this process ("main", "worker 0") for every later line. */
+/**
+ * Sets the least level that is written and the name of this process ("main", "worker 0") for every later
+ * line.
+ */
 export function configureLog(level: LogLevel, name: string, style: LogStyle = "auto"): void {
   threshold = ORDER[level];
   processName = name;
@@ -48,7 +53,10 @@ export function watchLog(to: LogWatcher | null): void {
   watcher = to;
 }
 
-/** Writes one line. Values with spaces, quotes or control characters are JSON-quoted, so one event stays one line. */
+/**
+ * Writes one line. Values with spaces, quotes or control characters are JSON-quoted, so one event stays one
+ * line.
+ */
 export function log(level: LogLevel, message: string, fields: LogFields = {}): void {
   if (watcher !== null && ORDER[level] >= ORDER.warn) watcher(level, processName, oneLine(message), fields);
   if (ORDER[level] < threshold) return;
@@ -76,8 +84,8 @@ function namesStderr(stream: string | undefined): boolean {
 }
 
 /**
- * An error in one line: what it says, and where it was thrown. Not its stack: of a compiled program that is minified text, and more than one
- * line; it is logged as a field where somebody asks for it (debug).
+ * An error in one line: what it says, and where it was thrown. Not its stack: of a compiled program that is
+ * minified text, and more than one line; it is logged as a field where somebody asks for it (debug).
  */
 export function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return oneLine(String(error));

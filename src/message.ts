@@ -1,8 +1,9 @@
 /**
- * What a message is called everywhere: the reserved ids and the stored flags. A leaf: imports nothing of ours.
+ * What a message is called everywhere: the reserved ids and the stored flags. A leaf: imports nothing of
+ * ours.
  *
- * Ordinary messages have ids 1, 2, 3 … per channel (push-stream spec 6.1). Ids below zero are made by the server
- * for one connection, are never stored and must not be used as a position (spec 4.18).
+ * Ordinary messages have ids 1, 2, 3 … per channel (push-stream spec 6.1). Ids below zero are made by the
+ * server for one connection, are never stored and must not be used as a position (spec 4.18).
  */
 export const PING_ID = -1;
 export const CHANNEL_DELETED_ID = -2;
@@ -15,7 +16,10 @@ export const MAX_KEY_BYTES = 256;
 export const FLAG_STORED = 1;
 /** The entry in the dispatch ring that tells every worker that its channel was deleted. */
 export const FLAG_DELETION = 2;
-/** Of an internal channel (store/channel/internal-channels.ts): in no count that users see, and kept apart from their messages. */
+/**
+ * Of an internal channel (store/channel/internal-channels.ts): in no count that users see, and kept apart
+ * from their messages.
+ */
 export const FLAG_INTERNAL = 4;
 /** No webhook is told of it: a webhook's own request has published it. */
 export const FLAG_UNTOLD = 8;
@@ -30,7 +34,7 @@ export interface Marks {
   readonly isUntold: boolean;
 }
 /**
- * An event about who is there (presence). It has the id of the message before it, and a number of its own; who does not ask for such events
- * sees nothing of them, not even a hole in the ids.
+ * An event about who is there (presence). It has the id of the message before it, and a number of its own;
+ * who does not ask for such events sees nothing of them, not even a hole in the ids.
  */
 export const FLAG_PRESENCE = 16;

@@ -1,6 +1,6 @@
 /**
- * Holds the direction of imports and the homes of words (see "How the code is laid out" in the README): a dependency the wrong way fails the build, as
- * Go's compiler would do. Read as text, type imports included.
+ * Holds the direction of imports and the homes of words (see "How the code is laid out" in the README): a
+ * dependency the wrong way fails the build, as Go's compiler would do. Read as text, type imports included.
  */
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
@@ -9,7 +9,10 @@ import { SUITES } from "./suites.ts";
 
 const src = join(import.meta.dir, "../src");
 
-/** What each part may import besides itself. Leaves are http/ and the files directly in src/: they import nothing else of ours. */
+/**
+ * What each part may import besides itself. Leaves are http/ and the files directly in src/: they import
+ * nothing else of ours.
+ */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   leaves: ["leaves"],
   wire: ["leaves"],

@@ -1,6 +1,7 @@
 /**
- * Small mistakes, drawn once by a seed from the conditions and sums of the parts that carry messages: what stands there, and
- * what stands there with the mistake. scripts/mutants.ts makes one after the other and runs the tests that should notice.
+ * Small mistakes, drawn once by a seed from the conditions and sums of the parts that carry messages: what
+ * stands there, and what stands there with the mistake. scripts/mutants.ts makes one after the other and runs
+ * the tests that should notice.
  */
 export type Mutant = readonly [file: string, find: string, put: string];
 

@@ -1,6 +1,7 @@
 /**
- * Runs with every `bun test` (bunfig.toml): what tests started and did not end is ended here, by its process id, and fails the run. A test that
- * fails half-way ends nothing, and a server it left would be seen, and disturbed, by those that follow.
+ * Runs with every `bun test` (bunfig.toml): what tests started and did not end is ended here, by its process
+ * id, and fails the run. A test that fails half-way ends nothing, and a server it left would be seen, and
+ * disturbed, by those that follow.
  */
 import { afterAll } from "bun:test";
 

@@ -15,7 +15,10 @@ export interface Outcome {
   readonly cpuSeconds: number;
 }
 
-/** `lane`: of those that run side by side. Each has ports of its own, or servers of two files would share their clients in silence. */
+/**
+ * `lane`: of those that run side by side. Each has ports of its own, or servers of two files would share
+ * their clients in silence.
+ */
 export async function outcomeOf(command: readonly string[], lane = 0): Promise<Outcome> {
   const startedMs = performance.now();
   const child = Bun.spawn([...command], {

@@ -1,6 +1,6 @@
 /**
- * The papers lead somewhere: every link to a file or heading of the repository is there, every section of the dialect that
- * the code cites exists, and the README stays short.
+ * The papers lead somewhere: every link to a file or heading of the repository is there, every section of the
+ * dialect that the code cites exists, and the README stays short.
  */
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync } from "node:fs";

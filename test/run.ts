@@ -1,17 +1,19 @@
 /**
- * Everything CI runs, in one command: build, types, lint and format, then the suites. `bun run test` calls it after an install.
+ * Everything CI runs, in one command: build, types, lint and format, then the suites. `bun run test` calls it
+ * after an install.
  *
  *   bun test/run.ts                       all of it
  *   bun test/run.ts --quick               types, lint and the unit suites, which need no build: for while one works
  *   bun test/run.ts wire binary/limits    the suites and files named
  *
- * Most files wait for servers more than they compute, so some run side by side (SLUICE_TEST_LANES, two more than there are cores unless it is
- * set); those that measure or exhaust the machine come last, one at a time. Each one's line is printed when it ends, with its output if it
- * failed. At the end: what was slowest, and `N passed, N failed, N skipped`.
+ * Most files wait for servers more than they compute, so some run side by side (SLUICE_TEST_LANES, two more
+ * than there are cores unless it is set); those that measure or exhaust the machine come last, one at a time.
+ * Each one's line is printed when it ends, with its output if it failed. At the end: what was slowest, and `N
+ * passed, N failed, N skipped`.
  *
- * A file with a failure is run once more, by itself, when all others are through. Passes it then, the failure is shown and named at the end all
- * the same, as one that comes and goes (many tests kill, stop and starve processes of a busy machine), and the run goes on: somebody has to
- * look at it.
+ * A file with a failure is run once more, by itself, when all others are through. Passes it then, the failure
+ * is shown and named at the end all the same, as one that comes and goes (many tests kill, stop and starve
+ * processes of a busy machine), and the run goes on: somebody has to look at it.
  */
 import { availableParallelism } from "node:os";
 import {

@@ -1,6 +1,6 @@
 /**
- * What a server says on the subprotocols sluice.json.v1 and sluice.msgpack.v1, read and checked. Both decoders give these shapes, so a test need not know
- * which one it speaks.
+ * What a server says on the subprotocols sluice.json.v1 and sluice.msgpack.v1, read and checked. Both
+ * decoders give these shapes, so a test need not know which one it speaks.
  */
 import { Unpackr } from "msgpackr/unpack";
 

@@ -10,7 +10,10 @@ import { join } from "node:path";
 
 type Kind = "unit" | "files" | "alone";
 
-/** Cheap and pure first, so that a mistake shows early; what takes long before what does not, so that the lanes end together. */
+/**
+ * Cheap and pure first, so that a mistake shows early; what takes long before what does not, so that the
+ * lanes end together.
+ */
 export const SUITES: Readonly<Record<string, Kind>> = {
   architecture: "unit",
   leaves: "unit",

@@ -1,5 +1,6 @@
-// Draws charts as SVG: one line a contender, named at its end. The same figures give the same bytes. Colours are a style sheet with a dark
-// half, which also counts where the picture is embedded by <img>. Our own writer, because that is all it has to do.
+// Draws charts as SVG: one line a contender, named at its end. The same figures give the same bytes. Colours
+// are a style sheet with a dark half, which also counts where the picture is embedded by <img>. Our own
+// writer, because that is all it has to do.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +12,9 @@ const PLOT = { left: 64, right: 566, top: 52, bottom: 340 } as const;
 const LINE_PX = 16;
 const TICKS = 5;
 
-/** By contender; validated for colour blindness and for both grounds. What is not named here is drawn in grey. */
+/**
+ * By contender; validated for colour blindness and for both grounds. What is not named here is drawn in grey.
+ */
 const COLOURS: Readonly<Record<string, readonly [light: string, dark: string]>> = {
   native: ["#2a78d6", "#3987e5"],
   wire: ["#1baf7a", "#199e70"],

@@ -1,5 +1,6 @@
-// The rows of a cluster: `bun bench/cluster/run.ts [--seconds N] [--only NAME]`. A redis-server and up to three nodes on this machine; each figure
-// beside one of the engine alone, or of one node, taken in the same run. Needs a build (bun run build) and Debian's redis-server.
+// The rows of a cluster: `bun bench/cluster/run.ts [--seconds N] [--only NAME]`. A redis-server and up to
+// three nodes on this machine; each figure beside one of the engine alone, or of one node, taken in the same
+// run. Needs a build (bun run build) and Debian's redis-server.
 
 import { parseArgs } from "node:util";
 import { APPEND } from "../../src/cluster/script.ts";
@@ -83,7 +84,8 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
       if (first === undefined) return;
       const shares: number[] = [];
       for (let round = 0; round < 3; round++) {
-        // Where the machine does other things as well the rates say little, and the processor's time still something.
+        // Where the machine does other things as well the rates say little, and the processor's time still
+        // something.
         const spent = async (): Promise<readonly [number, number]> => [
           await usedUs(engine),
           cpuUs(ofNode(first)),

@@ -1,4 +1,5 @@
-// A publisher that costs little: keep-alive connections, one request in flight on each, answers told by their end alone.
+// A publisher that costs little: keep-alive connections, one request in flight on each, answers told by their
+// end alone.
 
 const HEAD_END = "\r\n\r\n";
 
@@ -55,7 +56,10 @@ export async function hammer(
   return { perSecond, refused };
 }
 
-/** How long each of many subscribers waited for messages that carry the time they were sent at; milliseconds, the last of all per message. */
+/**
+ * How long each of many subscribers waited for messages that carry the time they were sent at; milliseconds,
+ * the last of all per message.
+ */
 export async function lastOf(
   subscribePort: number,
   publish: (text: string) => Promise<unknown>,

@@ -1,5 +1,6 @@
-// What the guard counts, by door and transport: numbers that depend on the code and the runtime, not on the machine. Each is the least of a
-// few tries where something may be added from outside (a timer, a collection), the median where it may go both ways.
+// What the guard counts, by door and transport: numbers that depend on the code and the runtime, not on the
+// machine. Each is the least of a few tries where something may be added from outside (a timer, a
+// collection), the median where it may go both ways.
 
 import type { Transport } from "../peers/peer.ts";
 import { DOORS, type Door } from "../peers/sluice-config.ts";

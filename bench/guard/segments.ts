@@ -1,5 +1,6 @@
-// TCP segments with data that a server's sockets have sent, as the kernel counts them for each connection: what its writes are where
-// ptrace is not allowed. Small messages that go out one at a time are one segment a write. Used by counts.ts.
+// TCP segments with data that a server's sockets have sent, as the kernel counts them for each connection:
+// what its writes are where ptrace is not allowed. Small messages that go out one at a time are one segment a
+// write. Used by counts.ts.
 
 /** null where there is no `ss`. Of all open connections whose own end is `port`. */
 export function dataSegmentsSent(port: number): number | null {

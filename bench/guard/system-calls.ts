@@ -1,5 +1,6 @@
-// Counts the system calls that have to do with sockets which another process makes during a job, by strace. Used by counts.ts.
-// Others (futexes, memory) come from the runtime's threads when they please, and waiting for events from the pace of the client.
+// Counts the system calls that have to do with sockets which another process makes during a job, by strace.
+// Used by counts.ts. Others (futexes, memory) come from the runtime's threads when they please, and waiting
+// for events from the pace of the client.
 
 import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -69,7 +70,9 @@ export async function countCalls(pid: number, job: () => Promise<unknown>): Prom
   }
 }
 
-/** strace says so once it follows all threads; what it says later must be read too, or it would stand still. */
+/**
+ * strace says so once it follows all threads; what it says later must be read too, or it would stand still.
+ */
 async function attached(stream: ReadableStream<Uint8Array>): Promise<void> {
   const seen = Promise.withResolvers<void>();
   const timer = setTimeout(() => seen.reject(new Error("strace did not attach within 5 s")), ATTACH_MS);

@@ -1,9 +1,11 @@
-// One worker in a process of its own, from source, whose heap can be asked for: what the guard counts in. Started by counted-worker.ts as
-// `bun bench/guard/worker.ts CONFIG STORE_FOLDER`; commands are lines on stdin, each is answered with one line of JSON:
+// One worker in a process of its own, from source, whose heap can be asked for: what the guard counts in.
+// Started by counted-worker.ts as `bun bench/guard/worker.ts CONFIG STORE_FOLDER`; commands are lines on
+// stdin, each is answered with one line of JSON:
 //   heap      collects garbage until nothing goes any more -> {"objects","bytes"}
 //   growth    what the heap has taken from the system      -> {"bytes"}; without a collector (BUN_JSC_useGC=0) all that was ever allocated
 //   encodes   how often a message was encoded so far       -> {"count"}
-// Counting inside means that nothing of this is in the product: encoders are counted by a wrapper around their methods.
+// Counting inside means that nothing of this is in the product: encoders are counted by a wrapper around
+// their methods.
 
 import { heapStats } from "bun:jsc";
 import { join } from "node:path";
@@ -47,7 +49,10 @@ const slot = store.claimSlot(process.pid, Math.floor(Date.now() / 1000));
 const worker = startWorker({ config, store, slot, storePath, maxConnections: 0 });
 console.log("{}");
 
-/** Finalizers and weak references let go of more only in the next turns and collections: the least counts, once it stays. */
+/**
+ * Finalizers and weak references let go of more only in the next turns and collections: the least counts,
+ * once it stays.
+ */
 async function heap(): Promise<object> {
   let [objects, bytes] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   for (let since = 0; since < STAYS; since++) {

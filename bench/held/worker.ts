@@ -1,5 +1,6 @@
-// One worker inside a process that can be asked what is on its heap: started by bench/idle-memory.ts as `bun worker.ts FOLDER`.
-// Commands and answers go over IPC. The same code as in the binary (app.ts), with the configuration of the bench.
+// One worker inside a process that can be asked what is on its heap: started by bench/idle-memory.ts as `bun
+// worker.ts FOLDER`. Commands and answers go over IPC. The same code as in the binary (app.ts), with the
+// configuration of the bench.
 
 import { heapStats } from "bun:jsc";
 import { join } from "node:path";
@@ -10,7 +11,10 @@ import { storePolicy, storeShape } from "../../src/supervisor/store/store-settin
 
 export type Question = "heap";
 
-/** What one class of objects amounts to; bytes as the engine counts cells, without what they own outside of the heap. */
+/**
+ * What one class of objects amounts to; bytes as the engine counts cells, without what they own outside of
+ * the heap.
+ */
 export interface ClassTotal {
   readonly objects: number;
   readonly bytes: number;

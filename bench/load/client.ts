@@ -1,5 +1,5 @@
-// Runs one of the load clients in this folder that do a single job, and reads the line of JSON it prints. Used by the rows with handlers
-// and with TLS.
+// Runs one of the load clients in this folder that do a single job, and reads the line of JSON it prints.
+// Used by the rows with handlers and with TLS.
 
 import { join } from "node:path";
 

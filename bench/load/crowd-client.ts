@@ -1,5 +1,6 @@
-// Many channels and many connections: starts crowd.c and, for the row "race", race.c. The commands are described at their tops. There is
-// no stand-in without a C compiler: the rows then say that they were not measured.
+// Many channels and many connections: starts crowd.c and, for the row "race", race.c. The commands are
+// described at their tops. There is no stand-in without a C compiler: the rows then say that they were not
+// measured.
 
 import { join } from "node:path";
 import { compileC } from "../compile.ts";

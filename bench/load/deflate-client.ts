@@ -1,5 +1,6 @@
-// So many WebSockets of one channel, that offer permessage-deflate or do not, and somebody who publishes 2 kB of JSON again and again, each when
-// all have the last. `bun bench/load/deflate-client.ts PORT PATH SOCKETS offer|plain MILLISECONDS`; prints JSON with the bytes that came.
+// So many WebSockets of one channel, that offer permessage-deflate or do not, and somebody who publishes 2 kB
+// of JSON again and again, each when all have the last. `bun bench/load/deflate-client.ts PORT PATH SOCKETS
+// offer|plain MILLISECONDS`; prints JSON with the bytes that came.
 
 const [port = "0", path = "/ws", sockets = "1000", wish = "plain", forMs = "1000"] = process.argv.slice(2);
 const CONNECT_BATCH = 100;

@@ -1,5 +1,5 @@
-// One of several processes that count in one shared dictionary: `bun bench/load/dictionary-worker.ts PATH CALLS`; prints its nanoseconds a call, with the
-// others at it.
+// One of several processes that count in one shared dictionary: `bun bench/load/dictionary-worker.ts PATH
+// CALLS`; prints its nanoseconds a call, with the others at it.
 
 import { SharedDictionary } from "../../src/store/dictionary/shared-dictionary.ts";
 import { attachDictionary } from "../../src/store/dictionary/shared-file.ts";

@@ -1,5 +1,6 @@
-// Load of the row "echo": sockets that each have one message under way, for a while. Frames are made once and only counted when they
-// come back, so that this process is cheaper than the server. `bun bench/load/echo-client.ts PORT PATH SOCKETS MS`; prints JSON.
+// Load of the row "echo": sockets that each have one message under way, for a while. Frames are made once and
+// only counted when they come back, so that this process is cheaper than the server. `bun
+// bench/load/echo-client.ts PORT PATH SOCKETS MS`; prints JSON.
 
 const [port = "0", path = "/echo", sockets = "64", forMs = "1000"] = process.argv.slice(2);
 const PAYLOAD_BYTES = 100;

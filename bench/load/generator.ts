@@ -1,5 +1,5 @@
-// The bench's end of a load generator: a process of its own that takes one command a line and answers each with one line of JSON.
-// Used by swarm-client.ts and crowd-client.ts, which know the commands.
+// The bench's end of a load generator: a process of its own that takes one command a line and answers each
+// with one line of JSON. Used by swarm-client.ts and crowd-client.ts, which know the commands.
 
 const running = new Set<Generator>();
 

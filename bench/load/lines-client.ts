@@ -1,5 +1,6 @@
-// Load of the row "lines": so many requests at a time, each followed by the next, until all are answered; every body is checked.
-// `bun bench/load/lines-client.ts PORT PATH CONCURRENT REQUESTS BODY_BYTES LINES`; prints JSON.
+// Load of the row "lines": so many requests at a time, each followed by the next, until all are answered;
+// every body is checked. `bun bench/load/lines-client.ts PORT PATH CONCURRENT REQUESTS BODY_BYTES LINES`;
+// prints JSON.
 
 const [port = "0", path = "/lines", concurrent = "500", requests = "2000", bodyBytes = "56", lines = "4"] =
   process.argv.slice(2);
@@ -61,7 +62,10 @@ function isGood(text: string): boolean {
   );
 }
 
-/** The next batch comes when this one is served: connections beyond the server's backlog would cost them a second each. */
+/**
+ * The next batch comes when this one is served: connections beyond the server's backlog would cost them a
+ * second each.
+ */
 async function connectOne(): Promise<void> {
   const client = new Client();
   await Bun.connect({

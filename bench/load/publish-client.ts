@@ -1,5 +1,6 @@
-// One connection that publishes for so long: batches of 100 messages, one request after the other, or publish frames over a WebSocket with
-// 256 in flight. `bun bench/load/publish-client.ts PORT batch|frames MILLISECONDS`; prints JSON. All bytes are made beforehand.
+// One connection that publishes for so long: batches of 100 messages, one request after the other, or publish
+// frames over a WebSocket with 256 in flight. `bun bench/load/publish-client.ts PORT batch|frames
+// MILLISECONDS`; prints JSON. All bytes are made beforehand.
 
 const [port = "0", kind = "batch", forMs = "1000"] = process.argv.slice(2);
 const LINES = 100;

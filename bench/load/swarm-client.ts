@@ -1,5 +1,5 @@
-// Many subscribers of one channel: starts swarm.c (or swarm.ts where there is no compiler). The commands are described at the top of
-// swarm.c.
+// Many subscribers of one channel: starts swarm.c (or swarm.ts where there is no compiler). The commands are
+// described at the top of swarm.c.
 
 import { join } from "node:path";
 import { compileC } from "../compile.ts";

@@ -1,6 +1,7 @@
-// The load generator where there is no C compiler: the commands, answers and checks of swarm.c on Bun's sockets. Started
-// by swarm-client.ts. It is slower than the server it loads when messages are coalesced; server CPU is still read from
-// /proc, but wall-clock figures (latency, requests/s) then speak of this client, and the notes' shares show it.
+// The load generator where there is no C compiler: the commands, answers and checks of swarm.c on Bun's
+// sockets. Started by swarm-client.ts. It is slower than the server it loads when messages are coalesced;
+// server CPU is still read from /proc, but wall-clock figures (latency, requests/s) then speak of this
+// client, and the notes' shares show it.
 
 import { parseArgs } from "node:util";
 

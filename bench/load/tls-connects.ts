@@ -1,6 +1,7 @@
-// Load of the row "connects" with TLS: connects, subscribes, waits for the first byte of the answer, and closes, so many at a time.
-// `bun bench/load/tls-connects.ts PORT PATH TRANSPORT COUNT IN_FLIGHT`; prints JSON. Each handshake is a full one. A handshake costs a
-// client in this process about what it costs a server, so the row sets server CPU against connections, not the clock.
+// Load of the row "connects" with TLS: connects, subscribes, waits for the first byte of the answer, and
+// closes, so many at a time. `bun bench/load/tls-connects.ts PORT PATH TRANSPORT COUNT IN_FLIGHT`; prints
+// JSON. Each handshake is a full one. A handshake costs a client in this process about what it costs a
+// server, so the row sets server CPU against connections, not the clock.
 
 const [port = "0", path = "/", transport = "ws", count = "1000", inFlight = "64"] = process.argv.slice(2);
 const FIELDS: Record<string, string> = {

@@ -1,5 +1,6 @@
-// Load of the row "answers": so many streams at once, each read to its last word. `bun bench/load/tokens-client.ts PORT PATH STREAMS TOKENS`, where
-// "#" in the path is the stream's number; prints JSON.
+// Load of the row "answers": so many streams at once, each read to its last word. `bun
+// bench/load/tokens-client.ts PORT PATH STREAMS TOKENS`, where "#" in the path is the stream's number; prints
+// JSON.
 
 const [port = "0", path = "/tokens", streams = "500", tokens = "100"] = process.argv.slice(2);
 const CONNECT_BATCH = 100;

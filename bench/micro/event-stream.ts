@@ -1,4 +1,5 @@
-// Event stream: one event encoded into a reused buffer, data in one line and in lines of 64 bytes (each needs its `data:`).
+// Event stream: one event encoded into a reused buffer, data in one line and in lines of 64 bytes (each needs
+// its `data:`).
 
 import { bench, run } from "mitata";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";

@@ -1,5 +1,5 @@
-// Locations: finding the location of a path among a hundred, by kind of location. Paths differ from call to call, so that the
-// matcher's memory of the last one is of no help. The goal is under 2 us.
+// Locations: finding the location of a path among a hundred, by kind of location. Paths differ from call to
+// call, so that the matcher's memory of the last one is of no help. The goal is under 2 us.
 
 import { bench, run } from "mitata";
 import { compileLocations } from "../../src/config/location/locations.ts";

@@ -1,5 +1,6 @@
-// Reading stored messages: a whole channel message by message, finding a place in it, and what a publisher of another channel waits in
-// another process while ten Readers replay (percentiles; with and without them in one run).
+// Reading stored messages: a whole channel message by message, finding a place in it, and what a publisher of
+// another channel waits in another process while ten Readers replay (percentiles; with and without them in
+// one run).
 
 import { bench, run } from "mitata";
 import { ChannelRef } from "../../src/store/channel/channel-ref.ts";

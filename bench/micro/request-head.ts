@@ -1,4 +1,5 @@
-// Request heads on the wire listener: the POST of a PHP library, that of a browser, a GET of an EventSource; whole, in one piece.
+// Request heads on the wire listener: the POST of a PHP library, that of a browser, a GET of an EventSource;
+// whole, in one piece.
 
 import { bench, run } from "mitata";
 import { parseHead } from "../../src/listen/http1/parse-head.ts";

@@ -41,7 +41,10 @@ export const POLICY: StorePolicy = {
   eventsChannel: new Uint8Array(0),
 };
 
-/** A store of 64 MiB, blocks and ring as in the default config, and where it is; its file goes when the process ends. */
+/**
+ * A store of 64 MiB, blocks and ring as in the default config, and where it is; its file goes when the
+ * process ends.
+ */
 export function temporaryStoreAt(
   maxStoredPerChannel: number,
   channels = 1024,

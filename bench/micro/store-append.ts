@@ -1,5 +1,5 @@
-// Store: one append (lock, allocate, copy, link, ring entry) by message size, to a channel that keeps 100 messages, so
-// that each append also drops the oldest: the steady state of a busy channel.
+// Store: one append (lock, allocate, copy, link, ring entry) by message size, to a channel that keeps 100
+// messages, so that each append also drops the oldest: the steady state of a busy channel.
 
 import { bench, run } from "mitata";
 import { NOW_MS, SIZES, temporaryStore, text } from "./samples.ts";

@@ -1,5 +1,5 @@
-// Store: what a worker does per message (ring entry, then a validated copy of the message), and the replay of the last
-// 100 messages of a channel to a newcomer.
+// Store: what a worker does per message (ring entry, then a validated copy of the message), and the replay of
+// the last 100 messages of a channel to a newcomer.
 
 import { bench, run } from "mitata";
 import { Message } from "../../src/store/message/message-view.ts";

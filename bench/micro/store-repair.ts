@@ -1,6 +1,7 @@
-// Store: what main does when a worker died with the lock held, by store size, in full stores with half of their channel records in use: the
-// repair itself, giving the dead worker's slot back (the longest turn of it), claiming one for the next. Beside it the whole walk, which is for
-// stores that cannot be believed. `STORE_MIB="64 256"` takes other sizes.
+// Store: what main does when a worker died with the lock held, by store size, in full stores with half of
+// their channel records in use: the repair itself, giving the dead worker's slot back (the longest turn of
+// it), claiming one for the next. Beside it the whole walk, which is for stores that cannot be believed.
+// `STORE_MIB="64 256"` takes other sizes.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// Template: one message rendered into a reused buffer, by template and size. `~text~` is the default and takes the
-// short road; the second holds every token that the dialect knows.
+// Template: one message rendered into a reused buffer, by template and size. `~text~` is the default and
+// takes the short road; the second holds every token that the dialect knows.
 
 import { bench, run } from "mitata";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";

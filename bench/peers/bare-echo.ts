@@ -1,4 +1,5 @@
-// The ceiling of an echo: Bun.serve's native WebSockets and nothing else. `bun bench/peers/bare-echo.ts PORT`.
+// The ceiling of an echo: Bun.serve's native WebSockets and nothing else. `bun bench/peers/bare-echo.ts
+// PORT`.
 
 Bun.serve({
   port: Number(process.argv[2]),

@@ -1,5 +1,5 @@
-// The floor of a POST on the runtime's own HTTP server: reads the body and answers a constant. Started by peers/bare.ts.
-// `bun bench/peers/bare-serve.ts PORT`.
+// The floor of a POST on the runtime's own HTTP server: reads the body and answers a constant. Started by
+// peers/bare.ts. `bun bench/peers/bare-serve.ts PORT`.
 
 Bun.serve({
   port: Number(process.argv[2]),

@@ -1,5 +1,5 @@
-// The ceiling as a contender: ceiling.c, or ceiling-bun.ts where there is no compiler (then "ceiling" means the least
-// that Bun's own socket loop can do, and the table says so).
+// The ceiling as a contender: ceiling.c, or ceiling-bun.ts where there is no compiler (then "ceiling" means
+// the least that Bun's own socket loop can do, and the table says so).
 
 import { join } from "node:path";
 import { compileC } from "../compile.ts";

@@ -1,4 +1,5 @@
-// The certificate of the rows with TLS, the same for all contenders: made anew for each run, P-256 as public ones mostly are.
+// The certificate of the rows with TLS, the same for all contenders: made anew for each run, P-256 as public
+// ones mostly are.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -37,8 +37,8 @@ let nextPort = FIRST_PORT + (process.pid % (LAST_PORT - FIRST_PORT + 1));
 const running = new Set<Server>();
 
 /**
- * A new port for each start, so that connections of the last server still in TIME_WAIT are in nobody's way; and one that is free, as
- * another bench may run beside this one.
+ * A new port for each start, so that connections of the last server still in TIME_WAIT are in nobody's way;
+ * and one that is free, as another bench may run beside this one.
  */
 export function takePort(): number {
   for (let tried = FIRST_PORT; tried <= LAST_PORT; tried++) {
@@ -84,9 +84,9 @@ export class Server {
   }
 
   /**
-   * Waits until it accepts connections and has `workers` children (0: the main process serves itself). A listening
-   * port alone is not enough: nginx's master listens before it forks, and reading the master's memory gives 0.00 kB a
-   * connection. Stops the server and throws when it ends first or after 10 s.
+   * Waits until it accepts connections and has `workers` children (0: the main process serves itself). A
+   * listening port alone is not enough: nginx's master listens before it forks, and reading the master's
+   * memory gives 0.00 kB a connection. Stops the server and throws when it ends first or after 10 s.
    */
   async ready(workers: number): Promise<this> {
     const deadline = performance.now() + 10_000;
@@ -106,8 +106,9 @@ export class Server {
   }
 
   /**
-   * Throws unless the workers come to hold at least `sockets` open sockets within 5 s, which proves that they are who
-   * serves. It may take a moment: a long poll is connected for the client before the server has accepted it.
+   * Throws unless the workers come to hold at least `sockets` open sockets within 5 s, which proves that they
+   * are who serves. It may take a moment: a long poll is connected for the client before the server has
+   * accepted it.
    */
   async assertHolds(sockets: number): Promise<void> {
     const deadline = performance.now() + 5000;

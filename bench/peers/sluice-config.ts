@@ -1,4 +1,5 @@
-// The configuration that the bench gives sluice: sluice.toml, for one of its two doors, with what a row changes. Used by sluice.ts.
+// The configuration that the bench gives sluice: sluice.toml, for one of its two doors, with what a row
+// changes. Used by sluice.ts.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

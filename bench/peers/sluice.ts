@@ -1,5 +1,6 @@
-// sluice as a contender, by each of its doors: the compiled binary with sluice.toml. Its store goes to a temp folder of its own, so that a
-// run never finds another run's messages and two servers of one run do not share a store.
+// sluice as a contender, by each of its doors: the compiled binary with sluice.toml. Its store goes to a temp
+// folder of its own, so that a run never finds another run's messages and two servers of one run do not share
+// a store.
 
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +12,9 @@ const root = join(import.meta.dir, "..", "..");
 const built = join(root, "dist", "sluice");
 const PREFIX: Record<Transport, string> = { stream: "sub", ws: "ws", sse: "ev", longpoll: "lp" };
 
-/** The copy that this run measures: somebody may build again meanwhile, and a table must not mix two builds. */
+/**
+ * The copy that this run measures: somebody may build again meanwhile, and a table must not mix two builds.
+ */
 let pinned: {
   readonly folder: string;
   readonly binary: string;
@@ -52,7 +55,10 @@ export function serveCommand(port: number, workers: number, folder: string, conf
   };
 }
 
-/** The same with the bench's configuration for a door; the file lies beside the store. Shared with the row that times the start. */
+/**
+ * The same with the bench's configuration for a door; the file lies beside the store. Shared with the row
+ * that times the start.
+ */
 export function doorCommand(door: Door, port: number, folder: string, options: StartOptions = {}) {
   const { workers = 1, certificate, pingSec } = options;
   const file = join(folder, "sluice.toml");
@@ -70,7 +76,10 @@ export function storeFolder(): string {
   return mkdtempSync(join(parent, "sluice-bench-"));
 }
 
-/** Builds first (a binary older than the source is the easiest way to measure nothing); the build skips what it can. */
+/**
+ * Builds first (a binary older than the source is the easiest way to measure nothing); the build skips what
+ * it can.
+ */
 function buildOnce(): string | null {
   if (pinned !== null) return null;
   const build = Bun.spawnSync([process.execPath, "run", "build"], {

@@ -1,4 +1,5 @@
-// Answers that survive a reconnect against the same tokens as plain streams of a handler: server CPU a token, one worker, one watcher each.
+// Answers that survive a reconnect against the same tokens as plain streams of a handler: server CPU a token,
+// one worker, one watcher each.
 
 import { runClient } from "../load/client.ts";
 import type { Server } from "../peers/peer.ts";

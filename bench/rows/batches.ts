@@ -1,5 +1,6 @@
-// Publishing many at a time, against Nchan's single POST: batches of 100 over one connection, and frames over one WebSocket with 256 in
-// flight, in messages a second of server CPU, because the clients share the machine. And what compression costs a delivery.
+// Publishing many at a time, against Nchan's single POST: batches of 100 over one connection, and frames over
+// one WebSocket with 256 in flight, in messages a second of server CPU, because the clients share the
+// machine. And what compression costs a delivery.
 
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

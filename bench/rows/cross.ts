@@ -1,5 +1,6 @@
-// Cross traffic: 64 channels with one publisher each that goes on as fast as it can, 1,024 subscribers in 4 of them each, 1 worker. What a
-// fan-out by channel can coalesce here are messages of different channels to one socket.
+// Cross traffic: 64 channels with one publisher each that goes on as fast as it can, 1,024 subscribers in 4
+// of them each, 1 worker. What a fan-out by channel can coalesce here are messages of different channels to
+// one socket.
 
 import type { Transport } from "../peers/peer.ts";
 import type { Plan } from "../plan.ts";

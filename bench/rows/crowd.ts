@@ -1,4 +1,5 @@
-// What the rows share whose load is a crowd: a server with crowds on it, and server CPU set against the work they saw done.
+// What the rows share whose load is a crowd: a server with crowds on it, and server CPU set against the work
+// they saw done.
 
 import { type Crowd, type CrowdOptions, type CrowdResult, startCrowd } from "../load/crowd-client.ts";
 import type { Peer, Server, StartOptions } from "../peers/peer.ts";
@@ -13,7 +14,9 @@ export interface Stand {
   readonly crowds: readonly Crowd[];
 }
 
-/** Starts a server and a crowd for each of `crowds`; each has loopback addresses and channel names of its own. */
+/**
+ * Starts a server and a crowd for each of `crowds`; each has loopback addresses and channel names of its own.
+ */
 export async function stand(
   peer: Peer,
   crowds: readonly Omit<CrowdOptions, "name">[],
@@ -75,7 +78,9 @@ export function worst(work: Work, pick: (result: CrowdResult) => number): number
   return Math.max(...work.results.map(pick));
 }
 
-/** "server 98 %, generator 61 % of a core": the proof that the generators had time to spare, each for itself. */
+/**
+ * "server 98 %, generator 61 % of a core": the proof that the generators had time to spare, each for itself.
+ */
 export function crowdShares(works: readonly Work[]): string {
   const percent = (pick: (work: Work) => number) => (100 * median(works.map(pick))).toFixed(0);
   const client = (work: Work) => Math.max(...work.results.map(({ cpuUs: own, wallUs }) => own / wallUs));

@@ -1,5 +1,6 @@
-// Server CPU per delivery: 1 worker, 1,000 subscribers, 100-byte messages, 1 and 16 publishes in flight, by stream, SSE and WebSocket.
-// The core of the bench: sluice by each of its doors against the ceiling and against Nchan, ratios within a round.
+// Server CPU per delivery: 1 worker, 1,000 subscribers, 100-byte messages, 1 and 16 publishes in flight, by
+// stream, SSE and WebSocket. The core of the bench: sluice by each of its doors against the ceiling and
+// against Nchan, ratios within a round.
 
 import type { Transport } from "../peers/peer.ts";
 import type { Plan } from "../plan.ts";

@@ -1,4 +1,5 @@
-// Shared dictionaries: get and incr in one process, and incr by two processes of one key at a time. In this process and children of it, without a server.
+// Shared dictionaries: get and incr in one process, and incr by two processes of one key at a time. In this
+// process and children of it, without a server.
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
-// Static files: GET requests a second for a file of 1 kB, sluice and nginx with the very same nginx.conf, one worker each, 32 keep-alive
-// connections. The client is wrk (Debian's package of that name), which both are measured with.
+// Static files: GET requests a second for a file of 1 kB, sluice and nginx with the very same nginx.conf, one
+// worker each, 32 keep-alive connections. The client is wrk (Debian's package of that name), which both are
+// measured with.
 
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

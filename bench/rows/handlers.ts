@@ -1,4 +1,5 @@
-// Handlers: the WebSocket echo against a bare Bun.serve, and streaming responses of four lines in four seconds, many at a time.
+// Handlers: the WebSocket echo against a bare Bun.serve, and streaming responses of four lines in four
+// seconds, many at a time.
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,7 @@
-// Very many WebSockets that only wait, pinged each 25 s: resident memory and CPU a connection. A process may hold 20,000 descriptors here, so
-// servers and generators are as many processes as that takes, and one address has 28,000 ports, so each generator has an address of its own.
-// The kernel's memory is apart: the growth of its slab, which holds the sockets of both ends, by two. At the end one message must reach all.
+// Very many WebSockets that only wait, pinged each 25 s: resident memory and CPU a connection. A process may
+// hold 20,000 descriptors here, so servers and generators are as many processes as that takes, and one
+// address has 28,000 ports, so each generator has an address of its own. The kernel's memory is apart: the
+// growth of its slab, which holds the sockets of both ends, by two. At the end one message must reach all.
 
 import type { Peer } from "../peers/peer.ts";
 import type { Plan } from "../plan.ts";

@@ -1,5 +1,6 @@
-// Messages of 1 MB to 200 subscribers, one in flight, 1 worker: CPU per delivery against the ceiling, and by how much the worker's memory
-// grows over what it was before the first of them, at most, looked at every 5 ms. Shared memory is the store and does not count.
+// Messages of 1 MB to 200 subscribers, one in flight, 1 worker: CPU per delivery against the ceiling, and by
+// how much the worker's memory grows over what it was before the first of them, at most, looked at every 5
+// ms. Shared memory is the store and does not count.
 
 import type { Peer, Transport } from "../peers/peer.ts";
 import type { Plan } from "../plan.ts";

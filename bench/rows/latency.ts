@@ -1,7 +1,8 @@
-// p99 of publish-to-last-subscriber at 20 messages a second to 1,000 stream subscribers. A door of sluice and Nchan run at the same
-// time with their publishes half a period (25 ms) apart: a fan-out takes 5 to 15 ms, so each has the machine for itself,
-// and every disturbance of the machine meets both alike; who goes first changes each round. The ceiling runs alone, as a
-// third in the period would overlap. Latency counts from when a publish was due, so a stall cannot hide samples.
+// p99 of publish-to-last-subscriber at 20 messages a second to 1,000 stream subscribers. A door of sluice and
+// Nchan run at the same time with their publishes half a period (25 ms) apart: a fan-out takes 5 to 15 ms, so
+// each has the machine for itself, and every disturbance of the machine meets both alike; who goes first
+// changes each round. The ceiling runs alone, as a third in the period would overlap. Latency counts from
+// when a publish was due, so a stall cannot hide samples.
 
 import type { Chart } from "../charts/chart.ts";
 import type { Peer } from "../peers/peer.ts";

@@ -1,10 +1,12 @@
-// Resident memory of the worker per idle subscriber at 10,000 connections, by transport. The difference between 100
-// and 10,100 open connections of a fresh server, after a fixed rest and no forced collection: start-up costs are in both
-// readings, whatever a connection leaves behind is in the second. Afterwards one message must reach all of them.
+// Resident memory of the worker per idle subscriber at 10,000 connections, by transport. The difference
+// between 100 and 10,100 open connections of a fresh server, after a fixed rest and no forced collection:
+// start-up costs are in both readings, whatever a connection leaves behind is in the second. Afterwards one
+// message must reach all of them.
 //
-// The rest before the first reading differs from round to round. A collection that happens to fall into the connection
-// burst makes a step of 1 kB a connection, and with one fixed rest it always falls in or never: of 1, 2, 2.5, 3, 4 and 6 s,
-// long poll measured 4.45 kB at 2.5 s (3 of 3) and 5.4 to 5.8 kB at all others. A lucky constant is not a result.
+// The rest before the first reading differs from round to round. A collection that happens to fall into the
+// connection burst makes a step of 1 kB a connection, and with one fixed rest it always falls in or never: of
+// 1, 2, 2.5, 3, 4 and 6 s, long poll measured 4.45 kB at 2.5 s (3 of 3) and 5.4 to 5.8 kB at all others. A
+// lucky constant is not a result.
 
 import type { Chart } from "../charts/chart.ts";
 import type { Peer, Transport } from "../peers/peer.ts";

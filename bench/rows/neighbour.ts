@@ -1,5 +1,6 @@
-// Who shares a worker with somebody loud: p99 of a channel with one subscriber, 50 messages a second, while another channel hands 1 kB to
-// 10,000 subscribers without pause (two publishes in flight, so that the next is there when one is through). 1 worker.
+// Who shares a worker with somebody loud: p99 of a channel with one subscriber, 50 messages a second, while
+// another channel hands 1 kB to 10,000 subscribers without pause (two publishes in flight, so that the next
+// is there when one is through). 1 worker.
 
 import { startSwarm } from "../load/swarm-client.ts";
 import type { Peer, Transport } from "../peers/peer.ts";

@@ -1,7 +1,9 @@
-// POST requests each on a connection of its own, which the client closes: what PHP and cron jobs do. 1 worker, 32 under way.
+// POST requests each on a connection of its own, which the client closes: what PHP and cron jobs do. 1
+// worker, 32 under way.
 //
-// What a client sees is bounded by its own connect() and close(), and on a loopback these do part of the server's work. So the ratio is
-// of requests a second of server CPU; the rates that were seen are in the notes, with the generator's share.
+// What a client sees is bounded by its own connect() and close(), and on a loopback these do part of the
+// server's work. So the ratio is of requests a second of server CPU; the rates that were seen are in the
+// notes, with the generator's share.
 
 import type { Plan } from "../plan.ts";
 import { median, withRange } from "../statistics.ts";

@@ -1,4 +1,5 @@
-// Who is there: reading a list of a hundred thousand members, and a thousand joins a second where only their number is told.
+// Who is there: reading a list of a hundred thousand members, and a thousand joins a second where only their
+// number is told.
 import { measurePresence } from "../presence.ts";
 import { median, withRange } from "../statistics.ts";
 import type { Row } from "./row.ts";

@@ -1,6 +1,7 @@
-// A request passed on to a backend and its answer back: CPU of the worker a request, sluice and nginx with the very same nginx.conf, in front of one
-// nginx that answers 100 bytes. Once with a new connection to the backend for each request, as nginx does unless it is told otherwise, and once
-// with connections that are kept. The client is wrk.
+// A request passed on to a backend and its answer back: CPU of the worker a request, sluice and nginx with
+// the very same nginx.conf, in front of one nginx that answers 100 bytes. Once with a new connection to the
+// backend for each request, as nginx does unless it is told otherwise, and once with connections that are
+// kept. The client is wrk.
 
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

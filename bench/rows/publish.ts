@@ -1,5 +1,6 @@
-// POST requests a second to a channel nobody subscribes to: 1 worker, 32 keep-alive connections, 100-byte bodies. The
-// client is the load generator itself: one C loop that costs less per request than any server here (the notes show it).
+// POST requests a second to a channel nobody subscribes to: 1 worker, 32 keep-alive connections, 100-byte
+// bodies. The client is the load generator itself: one C loop that costs less per request than any server
+// here (the notes show it).
 
 import { bare } from "../peers/bare.ts";
 import type { Plan } from "../plan.ts";
@@ -27,7 +28,10 @@ function rates(samples: readonly Sample[]): number[] {
   return samples.map(({ result }) => (1e6 * result.messages) / result.wallUs);
 }
 
-/** The wire door is set against another server of its own kind, the native one against the server it stands on. */
+/**
+ * The wire door is set against another server of its own kind, the native one against the server it stands
+ * on.
+ */
 function doorLine(door: string, samples: ReadonlyMap<string, readonly Sample[]>): Line {
   const costs = new Map([...samples].map(([name, own]) => [name, own.map(({ costUs }) => costUs)]));
   if (door !== "wire") {

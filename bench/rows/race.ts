@@ -1,6 +1,7 @@
-// From the last byte of a subscribe request to standing in the channel: what is published in between, on another connection, the subscriber
-// does not get. 2 workers, so that the other connection may be another worker's; each trial subscribes on a new connection. Misses are
-// counted for publishes begun 0, 200 us, 300 us and 1 ms after the request was handed to the kernel. At 0 a race is a race: reported.
+// From the last byte of a subscribe request to standing in the channel: what is published in between, on
+// another connection, the subscriber does not get. 2 workers, so that the other connection may be another
+// worker's; each trial subscribes on a new connection. Misses are counted for publishes begun 0, 200 us, 300
+// us and 1 ms after the request was handed to the kernel. At 0 a race is a race: reported.
 
 import { type RaceResult, startRace } from "../load/crowd-client.ts";
 import type { Peer, Transport } from "../peers/peer.ts";

@@ -1,5 +1,6 @@
-// A crowd that comes back: 10,000 event sources reconnect at once, each with the Last-Event-ID of a message behind which 100 others lie, 1
-// worker. Messages a second of server CPU; and what publishers of another channel, 100 a second, feel of it.
+// A crowd that comes back: 10,000 event sources reconnect at once, each with the Last-Event-ID of a message
+// behind which 100 others lie, 1 worker. Messages a second of server CPU; and what publishers of another
+// channel, 100 a second, feel of it.
 
 import { startCrowd } from "../load/crowd-client.ts";
 import { startSwarm } from "../load/swarm-client.ts";

@@ -1,6 +1,7 @@
-// Rooms: 32,000 WebSockets in rooms of 100, 2 messages a second in each room. One process may hold 20,000 descriptors, so there are 2 workers
-// and 2 generators; every room has members on both workers. Latency is from when a publish was due to each single delivery, by the worse of
-// the two generators; servers and generators share the machine, so these are figures of a machine that does both.
+// Rooms: 32,000 WebSockets in rooms of 100, 2 messages a second in each room. One process may hold 20,000
+// descriptors, so there are 2 workers and 2 generators; every room has members on both workers. Latency is
+// from when a publish was due to each single delivery, by the worse of the two generators; servers and
+// generators share the machine, so these are figures of a machine that does both.
 
 import type { Chart } from "../charts/chart.ts";
 import type { Peer } from "../peers/peer.ts";

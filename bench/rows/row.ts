@@ -1,5 +1,5 @@
-// What a row of the bench is, and the contest that most rows hold: the same work for each contender in turn, round after
-// round (A B C, A B C ...), so that a slow minute of the machine falls on all of them.
+// What a row of the bench is, and the contest that most rows hold: the same work for each contender in turn,
+// round after round (A B C, A B C ...), so that a slow minute of the machine falls on all of them.
 
 import type { Chart } from "../charts/chart.ts";
 import type { RunResult, Swarm } from "../load/swarm-client.ts";
@@ -124,7 +124,9 @@ export async function sample(entry: Entry, window: number, ms: number): Promise<
   };
 }
 
-/** Rounds of one sample each, after a warm-up of each. Answer: samples by entry, in the order of `entries`. */
+/**
+ * Rounds of one sample each, after a warm-up of each. Answer: samples by entry, in the order of `entries`.
+ */
 export async function contest(
   entries: readonly Entry[],
   window: number,
@@ -148,8 +150,8 @@ export function shares(samples: readonly Sample[]): string {
 }
 
 /**
- * How the values of `name` stand to those of `other`, as a line; without either the line says so instead of passing. `limit` is the
- * most the median ratio may be, or with `atLeast` the least.
+ * How the values of `name` stand to those of `other`, as a line; without either the line says so instead of
+ * passing. `limit` is the most the median ratio may be, or with `atLeast` the least.
  */
 export function ratioLine(
   values: ReadonlyMap<string, readonly number[]>,
@@ -184,7 +186,10 @@ export function notMeasured(figure: string, target: string): Line {
   return { figure, target, measured: "not measured: a contender is missing", met: null };
 }
 
-/** What could not be measured because something failed stands in the table as that, and costs the other lines nothing. */
+/**
+ * What could not be measured because something failed stands in the table as that, and costs the other lines
+ * nothing.
+ */
 export async function orFailed(
   figure: string,
   target: string,

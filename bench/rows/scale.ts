@@ -1,5 +1,6 @@
-// Server CPU per delivery at 100, 1,000 and 10,000 stream subscribers, one publish in flight: must stay flat. The kernel's own send gets
-// dearer when 10,000 sockets do not fit the cache, so the growth is set against the ceiling's, all sizes and contenders in turn.
+// Server CPU per delivery at 100, 1,000 and 10,000 stream subscribers, one publish in flight: must stay flat.
+// The kernel's own send gets dearer when 10,000 sockets do not fit the cache, so the growth is set against
+// the ceiling's, all sizes and contenders in turn.
 
 import type { Chart } from "../charts/chart.ts";
 import type { Plan } from "../plan.ts";

@@ -1,5 +1,6 @@
-// Time from exec of the compiled binary to the first publish answered, with 2 workers. Connection attempts every
-// millisecond from the moment of the spawn; the store is created anew each time, as on the first start of a machine.
+// Time from exec of the compiled binary to the first publish answered, with 2 workers. Connection attempts
+// every millisecond from the moment of the spawn; the store is created anew each time, as on the first start
+// of a machine.
 
 import { rmSync } from "node:fs";
 import { connect } from "node:net";

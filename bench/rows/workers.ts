@@ -1,5 +1,5 @@
-// What a second worker costs: deliveries a second of server CPU with 2 workers against 1, the same 1,000 subscribers of one channel. The
-// other worker learns of each message through the shared store and a bell.
+// What a second worker costs: deliveries a second of server CPU with 2 workers against 1, the same 1,000
+// subscribers of one channel. The other worker learns of each message through the shared store and a bell.
 
 import type { Peer, Transport } from "../peers/peer.ts";
 import type { Plan } from "../plan.ts";

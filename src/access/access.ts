@@ -1,6 +1,7 @@
 /**
- * Who may do what, in one worker: the gates of its locations, and those who stand behind them. Made by app.ts, asked at the entrance for each request to
- * a location that has one; all other locations have none, and are not asked.
+ * Who may do what, in one worker: the gates of its locations, and those who stand behind them. Made by
+ * app.ts, asked at the entrance for each request to a location that has one; all other locations have none,
+ * and are not asked.
  */
 
 import { announcedOrigin, readsCookies } from "../config/grant/allowed-origins.ts";
@@ -76,7 +77,10 @@ export class Access {
     return (this.#gates[index] ?? null) === null;
   }
 
-  /** null: let in, and `located` has what was granted. What takes its time gives a promise of a refusal, or of what `resume` answers. */
+  /**
+   * null: let in, and `located` has what was granted. What takes its time gives a promise of a refusal, or of
+   * what `resume` answers.
+   */
   check(
     located: LocatedRequest,
     server: AddressSource | null,
@@ -156,7 +160,9 @@ function give(located: LocatedRequest, grant: Grant): void {
   located.user ??= grant.sub;
 }
 
-/** Issuers and files of keys are shared by the locations that name them: what is known of them is known once. */
+/**
+ * Issuers and files of keys are shared by the locations that name them: what is known of them is known once.
+ */
 function makerOf(
   config: Config,
   revocations: Revocations,

@@ -1,6 +1,6 @@
 /**
- * The order in which a request passes access rules, passwords and grants, and what `satisfy` makes of it: all must agree, or one is enough. Called by
- * app.ts at the entrance.
+ * The order in which a request passes access rules, passwords and grants, and what `satisfy` makes of it: all
+ * must agree, or one is enough. Called by app.ts at the entrance.
  */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";

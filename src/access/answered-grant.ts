@@ -1,6 +1,6 @@
 /**
- * A grant as a backend or a handler says it, in JSON: `{ "sub", "subscribe", "publish", "exp", "info" }`. Used for the answers of auth_request and
- * for what `authorize` returns.
+ * A grant as a backend or a handler says it, in JSON: `{ "sub", "subscribe", "publish", "exp", "info" }`.
+ * Used for the answers of auth_request and for what `authorize` returns.
  */
 import type { Grant } from "../config/grant/grant.ts";
 import { compilePatterns, exactly, readPatterns } from "../config/grant/patterns.ts";
@@ -10,8 +10,8 @@ import { LAST_SEC } from "./claims.ts";
 const MAX_SUB_BYTES = 256;
 
 /**
- * 2xx without JSON lets in to what was asked for, and no more. null: there is JSON, and it is no grant. What is left out of a grant is not
- * granted.
+ * 2xx without JSON lets in to what was asked for, and no more. null: there is JSON, and it is no grant. What
+ * is left out of a grant is not granted.
  */
 export function grantOfAnswer({ headers, body }: Fetched, channels: readonly string[]): Grant | null {
   const type = headers.get("content-type") ?? "";

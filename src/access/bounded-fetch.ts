@@ -1,6 +1,6 @@
 /**
- * Requests to those whom the configuration names, and to nobody else: no redirect is followed, and neither time nor size is theirs to choose.
- * Used for key sets and for the backend that decides.
+ * Requests to those whom the configuration names, and to nobody else: no redirect is followed, and neither
+ * time nor size is theirs to choose. Used for key sets and for the backend that decides.
  */
 export interface Fetched {
   readonly status: number;

@@ -1,6 +1,7 @@
 /**
- * What can be known of keys before anybody is served: that they are there, of the kind that the algorithms of their issuer want, and long enough.
- * Called by `sluice check` and `sluice serve`. Says what is wrong with a key, and nothing of what it is.
+ * What can be known of keys before anybody is served: that they are there, of the kind that the algorithms of
+ * their issuer want, and long enough. Called by `sluice check` and `sluice serve`. Says what is wrong with a
+ * key, and nothing of what it is.
  */
 import { createPublicKey, type JsonWebKeyInput, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -1,12 +1,13 @@
 /**
- * From the claims of a verified token to a grant. Four ways of saying which channels are understood side by side: ours, Mercure's, and the two of
- * Centrifugo. Called by issuer.ts.
+ * From the claims of a verified token to a grant. Four ways of saying which channels are understood side by
+ * side: ours, Mercure's, and the two of Centrifugo. Called by issuer.ts.
  *
  *   ours                { "channels": { "subscribe": ["news-*"], "publish": [] } }    patterns
  *   Mercure             { "mercure": { "subscribe": ["a", "*"], "publish": [] } }     names; * is all of them
  *   Centrifugo, both    { "channels": ["a"] }, { "channel": "a" }                     names
  *
- * A claim of another type than it should have refuses the whole token: half of what somebody signed is not what he signed.
+ * A claim of another type than it should have refuses the whole token: half of what somebody signed is not
+ * what he signed.
  */
 import type { Grant } from "../config/grant/grant.ts";
 import {

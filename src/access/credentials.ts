@@ -1,13 +1,16 @@
 /**
- * What a request brings to be let in: a key, or a token in one of the places of its location. Called by the gate; nothing is believed here.
- * What of it must not get into a log is front/log-secrets.ts's.
+ * What a request brings to be let in: a key, or a token in one of the places of its location. Called by the
+ * gate; nothing is believed here. What of it must not get into a log is front/log-secrets.ts's.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { decodeOnce } from "../config/location/variables.ts";
 import type { TokenPlace } from "../config/model.ts";
 import { KEY_PREFIX } from "./key-text.ts";
 
-/** Of a WebSocket client, which can set no header: `token.` and the token, beside a subprotocol that is spoken. */
+/**
+ * Of a WebSocket client, which can set no header: `token.` and the token, beside a subprotocol that is
+ * spoken.
+ */
 const OFFER = "token.";
 const MAX_COOKIES = 200;
 

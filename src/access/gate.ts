@@ -1,6 +1,7 @@
 /**
- * Who may do what in one location, compiled: finds what a request brings, has it verified, and compares what is granted with what is asked for. One
- * for each location that asks for grants or counts requests; made and called by access.ts.
+ * Who may do what in one location, compiled: finds what a request brings, has it verified, and compares what
+ * is granted with what is asked for. One for each location that asks for grants or counts requests; made and
+ * called by access.ts.
  *
  *   key ──┐
  *   token ┼─▶ grant ─▶ taken back? ─▶ of these channels? ─▶ too many? ─▶ in
@@ -98,7 +99,8 @@ export class Gate {
     return () => (rates.take(key) ? null : this.#tooMany(rates).refusal);
   }
 
-  // --- what the request brings ------------------------------------------------------------------------------------------------
+  // --- what the request brings
+  // ------------------------------------------------------------------------------------------------
 
   /** A refusal, a grant, or LET_IN where there is nothing that anybody could verify. */
   #find(located: LocatedRequest, channels: readonly string[]): Verdict | Promise<Verdict> {
@@ -145,7 +147,8 @@ export class Gate {
     return question.ask(located, channels);
   }
 
-  // --- what it may -------------------------------------------------------------------------------------------------------------
+  // --- what it may
+  // -------------------------------------------------------------------------------------------------------------
 
   #judge(located: LocatedRequest, channels: readonly string[], verdict: Verdict): Verdict {
     if (isRefused(verdict)) return verdict;
@@ -209,7 +212,8 @@ export class Gate {
     return { refusal, fields: NO_FIELDS };
   }
 
-  // --- helpers -------------------------------------------------------------------------------------------------------------------
+  // --- helpers
+  // -------------------------------------------------------------------------------------------------------------------
 
   /** As binary strings, without the numbers of old messages; none where the endpoint will refuse the path. */
   #channels(located: LocatedRequest): readonly string[] {
@@ -229,7 +233,10 @@ export class Gate {
   }
 }
 
-/** RFC 6750 3: nothing but the scheme for who brought nothing. Without issuers it is a key that is wanted, by the same scheme. */
+/**
+ * RFC 6750 3: nothing but the scheme for who brought nothing. Without issuers it is a key that is wanted, by
+ * the same scheme.
+ */
 function challenge({ code, status, explain }: Refusal, hasIssuers: boolean): Refused["fields"] {
   const scheme = `Bearer realm="${hasIssuers ? "sluice" : "sluice keys"}"`;
   if (code === Refusals.noToken.code) return { "WWW-Authenticate": scheme };

@@ -1,4 +1,7 @@
-/** Grants of tokens that were verified, by the digest of the token, until they end. Only good ones are kept: bad ones would let anybody fill it. */
+/**
+ * Grants of tokens that were verified, by the digest of the token, until they end. Only good ones are kept:
+ * bad ones would let anybody fill it.
+ */
 import type { Grant } from "../config/grant/grant.ts";
 
 /** Of an issuer, in a worker; a little over a kilobyte each. Whoever came first goes first. */

@@ -1,6 +1,7 @@
 /**
- * Where something is granted: who stands is known to standings.ts, and what a WebSocket client says is compared with its grant. For publish/ and
- * subscribe/ these are the location's hooks; those of somebody's code, if there are any, are behind them.
+ * Where something is granted: who stands is known to standings.ts, and what a WebSocket client says is
+ * compared with its grant. For publish/ and subscribe/ these are the location's hooks; those of somebody's
+ * code, if there are any, are behind them.
  */
 import type { Grant } from "../config/grant/grant.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";

@@ -1,6 +1,7 @@
 /**
- * One `[[issuer]]`: whether a token is its, and what it grants. Verified tokens are remembered, so a client that comes back costs a hash. Signatures
- * are jose's; which algorithm and which key is ours to say, and never the token's. Used by the gates, and by `sluice token check`.
+ * One `[[issuer]]`: whether a token is its, and what it grants. Verified tokens are remembered, so a client
+ * that comes back costs a hash. Signatures are jose's; which algorithm and which key is ours to say, and
+ * never the token's. Used by the gates, and by `sluice token check`.
  */
 import { errors, jwtVerify } from "jose";
 import type { Grant } from "../config/grant/grant.ts";
@@ -165,7 +166,10 @@ export function grantOfToken(
   return firstGood(candidates, token, digest);
 }
 
-/** What the last of them says, unless one before says yes: issuers that say no `iss` share their tokens' looks. */
+/**
+ * What the last of them says, unless one before says yes: issuers that say no `iss` share their tokens'
+ * looks.
+ */
 async function firstGood(
   candidates: readonly Issuer[],
   token: TokenText,

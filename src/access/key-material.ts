@@ -1,9 +1,9 @@
 /**
- * The key of an issuer, from a file or a variable: a public key (PEM or JSON Web Key), or the secret of HS tokens. Used by issuer.ts to verify
- * and by check.ts to say what is wrong before anything is served.
+ * The key of an issuer, from a file or a variable: a public key (PEM or JSON Web Key), or the secret of HS
+ * tokens. Used by issuer.ts to verify and by check.ts to say what is wrong before anything is served.
  *
- * Which of the two it may be follows from the algorithms of the issuer and never from the key or a token: a public key that was taken for
- * a secret would let everybody sign who has read it (RFC 8725 2.1).
+ * Which of the two it may be follows from the algorithms of the issuer and never from the key or a token: a
+ * public key that was taken for a secret would let everybody sign who has read it (RFC 8725 2.1).
  */
 import { readFileSync } from "node:fs";
 import { type CryptoKey, importJWK, importSPKI, importX509, type JWK } from "jose";

@@ -1,9 +1,11 @@
 /**
- * The public keys of an issuer as a JSON Web Key Set (RFC 7517 5), by URL or from a file. It is read at the start, again when it is old, and
- * when a token names a key that is not in it: keys rotate. That last is anybody's to cause, so it happens every half minute at most. When
- * it cannot be read, the last good set stays. Used by issuer.ts.
+ * The public keys of an issuer as a JSON Web Key Set (RFC 7517 5), by URL or from a file. It is read at the
+ * start, again when it is old, and when a token names a key that is not in it: keys rotate. That last is
+ * anybody's to cause, so it happens every half minute at most. When it cannot be read, the last good set
+ * stays. Used by issuer.ts.
  *
- * Only `kid`, `alg`, `kty`, `use` and the key itself mean something: addresses in a set (x5u, jku) are followed by nobody.
+ * Only `kid`, `alg`, `kty`, `use` and the key itself mean something: addresses in a set (x5u, jku) are
+ * followed by nobody.
  */
 import { readFile } from "node:fs/promises";
 import {
@@ -45,7 +47,10 @@ export class KeySet {
     void this.#read();
   }
 
-  /** Resolves to the keys the token may be signed with: one, unless it names none. Rejects with NoKeys, or with what jose says. */
+  /**
+   * Resolves to the keys the token may be signed with: one, unless it names none. Rejects with NoKeys, or
+   * with what jose says.
+   */
   async find(header: JWSHeaderParameters, token: FlattenedToken): Promise<readonly CryptoKey[]> {
     if (this.#find === null && this.#mayRead(FIRST_AGAIN_MS)) await this.#read();
     else if (this.#find === null && this.#reading !== null) await this.#reading;

@@ -1,11 +1,13 @@
 /**
- * Keys of programs that publish, and the lines of the file that has them, hashed. Used by publisher-keys.ts and `sluice key`.
+ * Keys of programs that publish, and the lines of the file that has them, hashed. Used by publisher-keys.ts
+ * and `sluice key`.
  *
  *   key     slk_<id: 12 letters and digits>_<secret: 32 random bytes, base64url>
  *   line    <name> <id> <sha256 of the key, base64url> publish=<patterns> subscribe=<patterns>
  *
- * The secret is as long as its hash, so no slow hash is needed: there is nothing to guess. The id finds the line, so that the secret alone is
- * compared, and in constant time. Patterns are percent-encoded, with commas between.
+ * The secret is as long as its hash, so no slow hash is needed: there is nothing to guess. The id finds the
+ * line, so that the secret alone is compared, and in constant time. Patterns are percent-encoded, with commas
+ * between.
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { patternFault, SUB } from "../config/grant/patterns.ts";

@@ -1,6 +1,6 @@
 /**
- * The Elysia plugin of `revoke` locations: POST takes back what was granted, to somebody (`sub`), with one token (`jti`), or to everybody whose tokens were
- * issued before a time. app.ts composes it.
+ * The Elysia plugin of `revoke` locations: POST takes back what was granted, to somebody (`sub`), with one
+ * token (`jti`), or to everybody whose tokens were issued before a time. app.ts composes it.
  *
  *   sub, jti | issued_before (seconds since 1970) | ttl (seconds, up to 30 days): form fields or members of a JSON object
  */
@@ -40,7 +40,10 @@ export const revoke = ({ locator, front, revocations, share }: RevokeOptions) =>
     return front.finish(located, answered);
   });
 
-/** On this node first: it counts here at once, and asking once more when another could not be told changes nothing. */
+/**
+ * On this node first: it counts here at once, and asking once more when another could not be told changes
+ * nothing.
+ */
 async function answer(
   { revocations, share }: Pick<RevokeOptions, "revocations" | "share">,
   body: Uint8Array,

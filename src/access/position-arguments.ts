@@ -1,6 +1,7 @@
 /**
- * Arguments of a query that say where a subscriber stands. They change with every poll and decide nothing about who may come, so a backend that is
- * asked is not told of them, and polls that differ in nothing else are one question. Used by question.ts.
+ * Arguments of a query that say where a subscriber stands. They change with every poll and decide nothing
+ * about who may come, so a backend that is asked is not told of them, and polls that differ in nothing else
+ * are one question. Used by question.ts.
  */
 import type { LocationConfig } from "../config/model.ts";
 

@@ -1,6 +1,7 @@
 /**
- * `publisher_keys_file`: the keys a worker knows, read again when the file changed. Looked at once a second at most, so a key that is taken out of
- * it is good for a second longer. Used by the gates; locations that name the same file share one.
+ * `publisher_keys_file`: the keys a worker knows, read again when the file changed. Looked at once a second
+ * at most, so a key that is taken out of it is good for a second longer. Used by the gates; locations that
+ * name the same file share one.
  */
 import { readFileSync, statSync } from "node:fs";
 import type { Grant } from "../config/grant/grant.ts";

@@ -1,9 +1,11 @@
 /**
- * `auth_request`: what a backend, or a handler of this server, says about a request that brings neither token nor key. Its answer is a ticket: it
- * counts for equal questions as long as `auth_cache` says, and who asks meanwhile waits for the same answer. So neither long polls nor a crowd
- * that comes back flood a backend. Called by the gate.
+ * `auth_request`: what a backend, or a handler of this server, says about a request that brings neither token
+ * nor key. Its answer is a ticket: it counts for equal questions as long as `auth_cache` says, and who asks
+ * meanwhile waits for the same answer. So neither long polls nor a crowd that comes back flood a backend.
+ * Called by the gate.
  *
- * Everything that the backend is told is part of the question. Nothing it could decide by can differ between two requests that share a ticket.
+ * Everything that the backend is told is part of the question. Nothing it could decide by can differ between
+ * two requests that share a ticket.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig, QuestionConfig } from "../config/model.ts";
@@ -26,7 +28,10 @@ const MOST_AT_ONCE = 512;
 const MOST_TICKETS = 10_000;
 /** A refusal counts for less: it may be the login that follows. */
 const REFUSED_MS = 1000;
-/** A backend that is not there, or let so many questions time out in a row, is left alone for so long, twice as long each time. */
+/**
+ * A backend that is not there, or let so many questions time out in a row, is left alone for so long, twice
+ * as long each time.
+ */
 const MOST_LATE = 8;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
@@ -82,7 +87,10 @@ export class Question {
     return settled;
   }
 
-  /** What it is told: the values of the listed fields, "" for one that is not there, and what is asked for. Made for each request. */
+  /**
+   * What it is told: the values of the listed fields, "" for one that is not there, and what is asked for.
+   * Made for each request.
+   */
   #told(located: LocatedRequest, channels: readonly string[]): readonly string[] {
     const told: string[] = [];
     for (const name of this.#config.headers) told.push(located.header(name) ?? "");
@@ -109,7 +117,10 @@ export class Question {
     return headers;
   }
 
-  /** Ids that cannot stand in a field are percent-encoded, as they are in a URI. The same channels are asked for again and again. */
+  /**
+   * Ids that cannot stand in a field are percent-encoded, as they are in a URI. The same channels are asked
+   * for again and again.
+   */
   #channelId(channels: readonly string[]): string {
     if (channels !== this.#lastChannels) {
       this.#lastChannels = channels;
@@ -134,8 +145,8 @@ export class Question {
   }
 
   /**
-   * Down, or hanging: the next clients are told so at once. Not after a single answer that was late or too large: whoever can ask for one
-   * would shut out everybody.
+   * Down, or hanging: the next clients are told so at once. Not after a single answer that was late or too
+   * large: whoever can ask for one would shut out everybody.
    */
   #pauseAfter(error: unknown): void {
     if (error instanceof TooLarge) return;

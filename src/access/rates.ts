@@ -1,13 +1,17 @@
 /**
- * `rate` of a location: one token bucket for each client, by who it is or else by address. In each worker, as the limits on new channels are
- * (front/channel-quota.ts), and for the same reason: shared counting would put a write to shared memory before every request.
+ * `rate` of a location: one token bucket for each client, by who it is or else by address. In each worker, as
+ * the limits on new channels are (front/channel-quota.ts), and for the same reason: shared counting would put
+ * a write to shared memory before every request.
  */
 
 import type { RateConfig } from "../config/model.ts";
 import { addressKey } from "../config/server/network.ts";
 import type { KnownPeer } from "../http/peer.ts";
 
-/** Remembered at a time, some 100 bytes each. Who is forgotten, because so many others came since, begins anew. */
+/**
+ * Remembered at a time, some 100 bytes each. Who is forgotten, because so many others came since, begins
+ * anew.
+ */
 const MOST = 10_000;
 
 interface Bucket {
@@ -66,7 +70,10 @@ export class Rates {
   }
 }
 
-/** Names and addresses are never taken for each other. Through a unix socket nobody has an address, and all are one. */
+/**
+ * Names and addresses are never taken for each other. Through a unix socket nobody has an address, and all
+ * are one.
+ */
 export const rateKey = (sub: string | null, peer: () => KnownPeer): string => {
   if (sub !== null) return `s ${sub}`;
   const client = peer();

@@ -1,6 +1,6 @@
 /**
- * What was taken back, as one worker knows it: the table of the store (store/revocations.ts), read again when it has changed. Asked for every grant
- * that is used; without an entry that costs one look at shared memory.
+ * What was taken back, as one worker knows it: the table of the store (store/revocations.ts), read again when
+ * it has changed. Asked for every grant that is used; without an entry that costs one look at shared memory.
  */
 import type { Grant } from "../config/grant/grant.ts";
 import type { RevokedMark, RevokeOutcome } from "../store/revocations.ts";

@@ -1,8 +1,10 @@
 /**
- * Those who stand here by a grant that may end before they leave: held connections of a worker. Ends them when their grant does, or when it is taken
- * back. Connections without a grant are not in it, and cost nothing.
+ * Those who stand here by a grant that may end before they leave: held connections of a worker. Ends them
+ * when their grant does, or when it is taken back. Connections without a grant are not in it, and cost
+ * nothing.
  *
- * Ends are looked at once a second, in the order of their seconds; what was taken back is looked for when the table has changed.
+ * Ends are looked at once a second, in the order of their seconds; what was taken back is looked for when the
+ * table has changed.
  */
 import type { Grant } from "../config/grant/grant.ts";
 import type { Standing } from "../front/location-hooks.ts";
@@ -46,7 +48,8 @@ export class Standings {
     this.#all.add(stander);
     this.#expect(stander);
     if (this.#timer === null && !this.#isStopped) this.#timer = setInterval(() => this.look(), LOOK_MS);
-    // It was let in a moment ago, perhaps before what was taken back since was looked for among those who stand.
+    // It was let in a moment ago, perhaps before what was taken back since was looked for among those who
+    // stand.
     if (this.#revocations.isRevoked(stander.grant))
       queueMicrotask(() => this.#all.has(stander) && stander.dismiss("revoked"));
   }

@@ -1,8 +1,9 @@
 /**
- * What a token says of itself before anybody believes it: called by the gate to choose an issuer, and to refuse at once what is no token at all.
+ * What a token says of itself before anybody believes it: called by the gate to choose an issuer, and to
+ * refuse at once what is no token at all.
  *
- * Members that stand twice are refused (RFC 7519 4): of two readers one takes the first and one the last, and a token must not mean two
- * things. So is what is nested deeply: nothing of that has a meaning here.
+ * Members that stand twice are refused (RFC 7519 4): of two readers one takes the first and one the last, and
+ * a token must not mean two things. So is what is nested deeply: nothing of that has a meaning here.
  */
 const MAX_TOKEN_CHARS = 8192;
 const MAX_DEPTH = 8;
@@ -38,7 +39,10 @@ function objectOf(part: string): TokenText["header"] | null {
   }
 }
 
-/** Whether valid JSON is not too deep and no object in it has a member twice. One pass, as it comes from anybody. */
+/**
+ * Whether valid JSON is not too deep and no object in it has a member twice. One pass, as it comes from
+ * anybody.
+ */
 export function isPlain(json: string): boolean {
   const open: (Set<string> | null)[] = [];
   for (let at = 0; at < json.length; at++) {

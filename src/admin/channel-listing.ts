@@ -1,8 +1,10 @@
 /**
- * The list of all channels, or of those whose names start alike (push-stream spec 5.1, 5.4). Used by statistics.ts.
+ * The list of all channels, or of those whose names start alike (push-stream spec 5.1, 5.4). Used by
+ * statistics.ts.
  *
- * 20,000 channels take some 20 ms, far longer than deliveries may wait. So long lists are written a slice an event-loop turn, and one
- * list at a time: however many are asked for at once, a turn is never longer by more than one slice, and only one of them grows.
+ * 20,000 channels take some 20 ms, far longer than deliveries may wait. So long lists are written a slice an
+ * event-loop turn, and one list at a time: however many are asked for at once, a turn is never longer by more
+ * than one slice, and only one of them grows.
  */
 import { hostname } from "node:os";
 import { LivingChannels, zoneCounts } from "../store/channel/channel-statistics.ts";
@@ -17,7 +19,10 @@ const SLICE_MS = 4;
 /** Reading the clock costs a tenth of a channel. */
 const CHANNELS_BETWEEN_CLOCKS = 16;
 
-/** One answer on its way. The head tells of the moment it is made, and that moment's channels are those that are listed. */
+/**
+ * One answer on its way. The head tells of the moment it is made, and that moment's channels are those that
+ * are listed.
+ */
 class ChannelListing {
   readonly #writer: ByteWriter;
   readonly #format: StatisticsFormat;
@@ -75,8 +80,9 @@ export class ChannelListings {
   }
 
   /**
-   * The body that lists every channel whose name starts with `prefix`; a promise when there are many channels to look at. null: the
-   * asker is gone; "busy": the store is. Lists wait for each other as promises alone, so waiting ones cost no more than their connections.
+   * The body that lists every channel whose name starts with `prefix`; a promise when there are many channels
+   * to look at. null: the asker is gone; "busy": the store is. Lists wait for each other as promises alone,
+   * so waiting ones cost no more than their connections.
    */
   list(format: StatisticsFormat, prefix: Uint8Array, asker: AbortSignal): Listed | Promise<Listed> {
     const { channels, wildcardChannels } = zoneCounts(this.#store, "", 0);

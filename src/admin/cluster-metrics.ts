@@ -1,6 +1,6 @@
 /**
- * What `/metrics` says more where this is a node of a cluster, appended to the rest as text: prom-client has no histogram that is filled from
- * counters kept elsewhere.
+ * What `/metrics` says more where this is a node of a cluster, appended to the rest as text: prom-client has
+ * no histogram that is filled from counters kept elsewhere.
  */
 import { Counter, ENGINE_LATENCIES } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";

@@ -1,4 +1,7 @@
-/** What `/metrics` says more where handlers have shared dictionaries: one series for each, by its name. Text, as cluster-metrics.ts. */
+/**
+ * What `/metrics` says more where handlers have shared dictionaries: one series for each, by its name. Text,
+ * as cluster-metrics.ts.
+ */
 import type { DictionaryCounts } from "../store/dictionary/shared-keeping.ts";
 
 export type NamedCounts = readonly (readonly [name: string, counts: DictionaryCounts])[];

@@ -1,6 +1,7 @@
 /**
- * `/metrics` in Prometheus text. The numbers live in the shared store, so a scrape of any worker tells of all, one series a worker;
- * prom-client only keeps names, labels and the text format. Loaded at the first scrape: it is no part of starting up.
+ * `/metrics` in Prometheus text. The numbers live in the shared store, so a scrape of any worker tells of
+ * all, one series a worker; prom-client only keeps names, labels and the text format. Loaded at the first
+ * scrape: it is no part of starting up.
  */
 import type { WebhooksConfig } from "../config/model.ts";
 import { FANOUT_LATENCIES, REFUSED_STATUSES, Counter as Word } from "../store/counters.ts";

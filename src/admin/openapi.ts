@@ -1,9 +1,10 @@
 /**
- * `/openapi.json`: what this server answers over HTTP, as OpenAPI 3.1, made of its own configuration and of the table of
- * refusals, so it names the paths that there are here and the refusals that can come. Built when it is first asked for.
+ * `/openapi.json`: what this server answers over HTTP, as OpenAPI 3.1, made of its own configuration and of
+ * the table of refusals, so it names the paths that there are here and the refusals that can come. Built when
+ * it is first asked for.
  *
- * Subscribers of streams and WebSockets are described as far as OpenAPI has words for them; what goes on behind the first byte
- * is docs/protocol.md.
+ * Subscribers of streams and WebSockets are described as far as OpenAPI has words for them; what goes on
+ * behind the first byte is docs/protocol.md.
  */
 import type { Config, LocationConfig, Role } from "../config/model.ts";
 import { Refusals } from "../http/errors.ts";
@@ -34,7 +35,10 @@ export function openApi(config: Config, version: string): Json {
   };
 }
 
-/** `= /pub` and `/pub` as they are, `~ ^/ev/(.*)$` as `/ev/{channels}`; null: a pattern that is more than that. */
+/**
+ * `= /pub` and `/pub` as they are, `~ ^/ev/(.*)$` as `/ev/{channels}`; null: a pattern that is more than
+ * that.
+ */
 function pathOf({ match }: LocationConfig): string | null {
   const exact = /^(?:= |\^~ )?(\/[\w./-]*)$/.exec(match)?.[1];
   if (exact !== undefined) return exact;

@@ -1,9 +1,11 @@
 /**
- * Waits until the other workers have counted out whom they have closed (push-stream spec 5.6). Used by statistics.ts.
+ * Waits until the other workers have counted out whom they have closed (push-stream spec 5.6). Used by
+ * statistics.ts.
  *
- * Bun answers a client's close frame first and tells the worker afterwards, in the same turn of its event loop. Whoever gets that
- * answer and at once asks another worker would find himself still counted. So statistics ring those workers, as a publish does, and
- * answer when they have heard it: by then the turn is over. A worker without subscribers has nobody to count out.
+ * Bun answers a client's close frame first and tells the worker afterwards, in the same turn of its event
+ * loop. Whoever gets that answer and at once asks another worker would find himself still counted. So
+ * statistics ring those workers, as a publish does, and answer when they have heard it: by then the turn is
+ * over. A worker without subscribers has nobody to count out.
  */
 import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
@@ -22,7 +24,10 @@ interface Rung {
   readonly heard: number;
 }
 
-/** A bell is heard within some ten microseconds, unless the machine is busy: then looking all the time would make it busier. */
+/**
+ * A bell is heard within some ten microseconds, unless the machine is busy: then looking all the time would
+ * make it busier.
+ */
 const LOOKS_AT_ONCE = 20;
 const LOOK_MS = 1;
 /** A worker that hangs or has just died keeps nobody waiting. */

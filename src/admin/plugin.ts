@@ -51,7 +51,10 @@ export const admin = (options: AdminOptions) => {
   });
 };
 
-/** undefined: it is for none of these paths. Not routes of Elysia, which finds no path where there is no Host: health checks by HTTP/1.0. */
+/**
+ * undefined: it is for none of these paths. Not routes of Elysia, which finds no path where there is no Host:
+ * health checks by HTTP/1.0.
+ */
 function builtInPaths({
   config,
   store,

@@ -1,6 +1,6 @@
 /**
- * Statistics locations (push-stream spec 5): what is known of one channel, of several, of all, or of the whole server. Read from the shared
- * store, so any worker answers for all.
+ * Statistics locations (push-stream spec 5): what is known of one channel, of several, of all, or of the
+ * whole server. Read from the shared store, so any worker answers for all.
  */
 import { hostname } from "node:os";
 import type { LocatedRequest } from "../config/location/located-request.ts";

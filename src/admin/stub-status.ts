@@ -1,6 +1,7 @@
 /**
- * nginx's stub_status, for the monitoring that reads it: connections and requests of all workers. The runtime does not tell how many
- * connections were accepted, so requests stand in that column, too; what is open is up to a second old.
+ * nginx's stub_status, for the monitoring that reads it: connections and requests of all workers. The runtime
+ * does not tell how many connections were accepted, so requests stand in that column, too; what is open is up
+ * to a second old.
  */
 import { SERVER } from "../http/answer.ts";
 import { Counter } from "../store/counters.ts";

@@ -1,4 +1,7 @@
-/** `sluice key …` and `sluice token …` as the command line has them: who may do what (docs/access.md). Called by program.ts. */
+/**
+ * `sluice key …` and `sluice token …` as the command line has them: who may do what (docs/access.md). Called
+ * by program.ts.
+ */
 import type { Command } from "commander";
 import { examples } from "./help-text.ts";
 import type { KeyAddOptions, KeyFileOptions } from "./key.ts";

@@ -1,4 +1,7 @@
-/** `sluice check --connect`: whether the engine of `[cluster]` can be reached and will do. Called by program.ts before the rest of the check. */
+/**
+ * `sluice check --connect`: whether the engine of `[cluster]` can be reached and will do. Called by
+ * program.ts before the rest of the check.
+ */
 import { askEngine } from "../cluster/start.ts";
 import { loadConfig } from "../config/load.ts";
 import { ExitCode } from "./failure.ts";

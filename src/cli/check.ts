@@ -1,6 +1,6 @@
 /**
- * `sluice check FILE`: says whether `serve` would take the file, without starting anything. Also what a systemd unit runs
- * before the start.
+ * `sluice check FILE`: says whether `serve` would take the file, without starting anything. Also what a
+ * systemd unit runs before the start.
  */
 import { readFileSync } from "node:fs";
 import { channelRecords } from "../config/checks/store-checks.ts";
@@ -14,8 +14,9 @@ const EXIT_OK = 0;
 const EXIT_BAD_CONFIG = 2;
 
 /**
- * Prints one OK line to stdout, or every fault on a line of its own to stderr. On stderr it also tells what may be a mistake and, of an
- * nginx.conf, what is left out and what to know. Returns the exit code: 0, or 2 for faults.
+ * Prints one OK line to stdout, or every fault on a line of its own to stderr. On stderr it also tells what
+ * may be a mistake and, of an nginx.conf, what is left out and what to know. Returns the exit code: 0, or 2
+ * for faults.
  */
 export function checkCommand(file: string, { foreign }: { readonly foreign?: string } = {}): number {
   const outcome = loadCheckedConfig({ file, foreign });

@@ -1,4 +1,7 @@
-/** A configuration with all that can be known of it before it serves, its handler files included. Called by serve.ts and check.ts. */
+/**
+ * A configuration with all that can be known of it before it serves, its handler files included. Called by
+ * serve.ts and check.ts.
+ */
 import { checkAccess } from "../access/check.ts";
 import { type LoadOutcome, type LoadRequest, loadConfig } from "../config/load.ts";
 import { checkHandlers } from "../handlers/check.ts";
@@ -9,7 +12,10 @@ export type CheckedOutcome = LoadOutcome & {
   readonly handlerFiles: readonly string[];
 };
 
-/** The faults of handler files come after those of the configuration itself, and do not wait for them to be mended. */
+/**
+ * The faults of handler files come after those of the configuration itself, and do not wait for them to be
+ * mended.
+ */
 export function loadCheckedConfig(request: LoadRequest): CheckedOutcome {
   const outcome = loadConfig(request);
   const code = outcome.ok ? outcome.config.locations : outcome.code;

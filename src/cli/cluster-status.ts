@@ -1,4 +1,7 @@
-/** `sluice cluster status`: the nodes of a cluster as a table, or as JSON. Asks the engine, so it works where no node runs. Called by program.ts. */
+/**
+ * `sluice cluster status`: the nodes of a cluster as a table, or as JSON. Asks the engine, so it works where
+ * no node runs. Called by program.ts.
+ */
 import { type ClusterStatus, clusterStatus } from "../cluster/status.ts";
 import { formatFault } from "../config/fault.ts";
 import { loadConfig } from "../config/load.ts";

@@ -1,6 +1,6 @@
 /**
- * `sluice completions`: the completion script of a shell, made from the command tree itself, so that no option can be
- * forgotten here. Called by program.ts.
+ * `sluice completions`: the completion script of a shell, made from the command tree itself, so that no
+ * option can be forgotten here. Called by program.ts.
  */
 import type { Argument, Command, Option } from "commander";
 import { ExitCode } from "./failure.ts";

@@ -1,4 +1,7 @@
-/** The commands that read a configuration and start nothing, as the command line has them. Called by program.ts. */
+/**
+ * The commands that read a configuration and start nothing, as the command line has them. Called by
+ * program.ts.
+ */
 
 import type { Command } from "commander";
 import type { ConvertOptions } from "./convert.ts";

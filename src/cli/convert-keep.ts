@@ -1,6 +1,6 @@
 /**
- * `sluice convert --keep-nginx FILE --out DIR`: writes what config/nginx/keep makes of an nginx.conf, and prints how to put it in place, how to try it
- * and how to go back. Nothing outside DIR is touched.
+ * `sluice convert --keep-nginx FILE --out DIR`: writes what config/nginx/keep makes of an nginx.conf, and
+ * prints how to put it in place, how to try it and how to go back. Nothing outside DIR is touched.
  */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";

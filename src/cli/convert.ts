@@ -1,6 +1,7 @@
 /**
- * `sluice convert FILE`: prints the configuration in TOML that means what the nginx.conf means, with a comment for each server,
- * location and step that tells where it comes from. Nothing is printed when something could not be translated.
+ * `sluice convert FILE`: prints the configuration in TOML that means what the nginx.conf means, with a
+ * comment for each server, location and step that tells where it comes from. Nothing is printed when
+ * something could not be translated.
  */
 import { readFileSync } from "node:fs";
 import { formatFault } from "../config/fault.ts";
@@ -22,7 +23,10 @@ export interface ConvertOptions {
   readonly address?: string;
 }
 
-/** Prints TOML to stdout, or every fault on a line of its own to stderr. Returns the exit code: 0, or 2 for faults. */
+/**
+ * Prints TOML to stdout, or every fault on a line of its own to stderr. Returns the exit code: 0, or 2 for
+ * faults.
+ */
 export function convertCommand(
   file: string,
   { keepNginx, foreign, out, address = "" }: ConvertOptions = {},

@@ -1,5 +1,6 @@
 /**
- * Which of its roles the executable plays: a worker, one that mends the store, or whatever the command line says. Called by main.ts.
+ * Which of its roles the executable plays: a worker, one that mends the store, or whatever the command line
+ * says. Called by main.ts.
  *
  * A worker does not pass the argument parser: main starts it with nothing to parse, and it must be up fast.
  */

@@ -1,4 +1,6 @@
-/** What stands below the help of every command: examples and exit codes. Used where commands are described. */
+/**
+ * What stands below the help of every command: examples and exit codes. Used where commands are described.
+ */
 import type { Command } from "commander";
 import { stdoutStyle } from "./style.ts";
 

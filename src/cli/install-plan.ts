@@ -1,8 +1,8 @@
 /**
  * What `sluice install` does on a given machine: decided here, without side effects. Called by install.ts.
  *
- * Running it again finds everything in place and only starts what does not run; with a newer program it replaces what changed and
- * restarts.
+ * Running it again finds everything in place and only starts what does not run; with a newer program it
+ * replaces what changed and restarts.
  */
 import { statSync } from "node:fs";
 import type { Place } from "./installation-place.ts";
@@ -66,7 +66,10 @@ const userSteps: readonly Step[] = [
   { kind: "run", command: ["systemd-tmpfiles", "--create", TMPFILES] },
 ];
 
-/** A configuration that is there is never touched. What would have been written lies beside it, for the administrator to compare. */
+/**
+ * A configuration that is there is never touched. What would have been written lies beside it, for the
+ * administrator to compare.
+ */
 function configStep(place: Place, text: string): Step {
   const found = place.text(CONFIG);
   if (found === text) return { kind: "keep", path: place.path(CONFIG), why: "it is there already" };

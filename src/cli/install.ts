@@ -1,6 +1,6 @@
 /**
- * `sluice install`: this executable as a service of systemd. Also the upgrade: a newer executable that installs itself takes the old
- * one's place, and the messages stay. Called by program.ts.
+ * `sluice install`: this executable as a service of systemd. Also the upgrade: a newer executable that
+ * installs itself takes the old one's place, and the messages stay. Called by program.ts.
  */
 import { readFileSync } from "node:fs";
 import { formatFault } from "../config/fault.ts";
@@ -64,7 +64,10 @@ function urls(place: Place): readonly string[] {
   return outcome.ok ? outcome.config.listen.map(browsable) : [];
 }
 
-/** The text of a configuration that the service would take. It is copied alone, so it has to be whole in itself. */
+/**
+ * The text of a configuration that the service would take. It is copied alone, so it has to be whole in
+ * itself.
+ */
 function checkedConfig(file: string): string {
   const outcome = loadConfig({ file });
   if (!outcome.ok) {

@@ -1,5 +1,6 @@
 /**
- * What is already there: the file system under a prefix, and systemd. The plans of install and uninstall ask it and change nothing.
+ * What is already there: the file system under a prefix, and systemd. The plans of install and uninstall ask
+ * it and change nothing.
  */
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +15,10 @@ export class Place {
     this.prefix = prefix.replace(/\/+$/, "");
   }
 
-  /** The machine that runs, whose systemd can be told something; else a tree that is an image, a package or a test. */
+  /**
+   * The machine that runs, whose systemd can be told something; else a tree that is an image, a package or a
+   * test.
+   */
   get isMachine(): boolean {
     return this.prefix === "";
   }

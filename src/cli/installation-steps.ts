@@ -1,6 +1,7 @@
 /**
- * What an installation or its removal consists of, as data: files and commands in order. install-plan.ts and uninstall-plan.ts decide,
- * this file prints (`--dry-run`) and carries out, so that what is shown is what is done.
+ * What an installation or its removal consists of, as data: files and commands in order. install-plan.ts and
+ * uninstall-plan.ts decide, this file prints (`--dry-run`) and carries out, so that what is shown is what is
+ * done.
  */
 import {
   chmodSync,
@@ -70,7 +71,10 @@ function contentOf(step: Step): string {
 const shellWord = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
-/** Does them in order. `onStep` hears of each that changes something, before it is done. Throws CommandFailure at the first that fails. */
+/**
+ * Does them in order. `onStep` hears of each that changes something, before it is done. Throws CommandFailure
+ * at the first that fails.
+ */
 export function carryOut(steps: readonly Step[], onStep: (line: string) => void): void {
   for (const step of steps) {
     if (step.kind !== "write" || step.isChange) onStep(describeStep(step));
@@ -78,7 +82,10 @@ export function carryOut(steps: readonly Step[], onStep: (line: string) => void)
   }
 }
 
-/** What the file system refuses is told in its own sentence, as a CommandFailure: it is no fault of this program. */
+/**
+ * What the file system refuses is told in its own sentence, as a CommandFailure: it is no fault of this
+ * program.
+ */
 export function explained<T>(work: () => T): T {
   try {
     return work();
@@ -108,8 +115,8 @@ function carryOutStep(step: Step): void {
 }
 
 /**
- * The new file takes the old one's place at once and for good: a running program keeps the file it was started from (writing into
- * it would fail, or kill it), and a loss of power leaves the one or the other.
+ * The new file takes the old one's place at once and for good: a running program keeps the file it was
+ * started from (writing into it would fail, or kill it), and a loss of power leaves the one or the other.
  */
 function writeWhole(path: string, mode: number, source: { text: string } | { from: string }): void {
   mkdirSync(dirname(path), { recursive: true });

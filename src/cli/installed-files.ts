@@ -1,9 +1,10 @@
 /**
- * Everything that belongs to an installation, and where: the unit files and the configuration are embedded, so that the executable alone
- * can install itself. Used by install.ts, uninstall.ts and their plans; the Debian package is made of the same texts.
+ * Everything that belongs to an installation, and where: the unit files and the configuration are embedded,
+ * so that the executable alone can install itself. Used by install.ts, uninstall.ts and their plans; the
+ * Debian package is made of the same texts.
  *
- * What a package manager owns lies in /usr; what an administrator installs by hand lies in /usr/local and /etc. Hence the program's path in the
- * units is replaced here.
+ * What a package manager owns lies in /usr; what an administrator installs by hand lies in /usr/local and
+ * /etc. Hence the program's path in the units is replaced here.
  */
 import instanceUnit from "../../systemd/sluice@.service" with { type: "text" };
 import unit from "../../systemd/sluice.service" with { type: "text" };
@@ -37,7 +38,9 @@ export interface TextFile {
   readonly text: string;
 }
 
-/** Units and what makes the user and the folders; not the configuration, which belongs to the administrator. */
+/**
+ * Units and what makes the user and the folders; not the configuration, which belongs to the administrator.
+ */
 export const SYSTEM_FILES: readonly TextFile[] = [
   { path: SYSUSERS, text: sysusers },
   { path: TMPFILES, text: tmpfiles },

@@ -1,4 +1,7 @@
-/** `sluice key add`, `list`, `revoke`: the file that `publisher_keys_file` names. A key is shown once; what the file has is its hash. */
+/**
+ * `sluice key add`, `list`, `revoke`: the file that `publisher_keys_file` names. A key is shown once; what
+ * the file has is its hash.
+ */
 import {
   chmodSync,
   chownSync,
@@ -124,7 +127,10 @@ function readOr(path: string, missing: string | null): string {
   }
 }
 
-/** At once: a server never sees half of it, and two who change it do so one after the other. With owner and rights of the one that was there. */
+/**
+ * At once: a server never sees half of it, and two who change it do so one after the other. With owner and
+ * rights of the one that was there.
+ */
 function change(path: string, missing: string | null, edit: (text: string) => string): void {
   const next = `${path}.new`;
   const file = openAlone(next);

@@ -1,6 +1,7 @@
 /**
- * The manual pages sluice(1) and sluice.toml(5), made of the command tree and of the option table, so that nothing can be missing in them.
- * `sluice install` lays them down, and so does the Debian package (scripts/package.ts), which gives them the day of the commit.
+ * The manual pages sluice(1) and sluice.toml(5), made of the command tree and of the option table, so that
+ * nothing can be missing in them. `sluice install` lays them down, and so does the Debian package
+ * (scripts/package.ts), which gives them the day of the commit.
  */
 import type { Argument, Command, Option } from "commander";
 import { renderReference } from "../config/print.ts";

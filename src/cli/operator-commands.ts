@@ -1,4 +1,7 @@
-/** `sluice top` and `sluice verify`, commands for who runs a server, as commander knows them. Part of program.ts. */
+/**
+ * `sluice top` and `sluice verify`, commands for who runs a server, as commander knows them. Part of
+ * program.ts.
+ */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { examples } from "./help-text.ts";
 import { answerTimeoutOption, urlOption } from "./option-types.ts";

@@ -1,4 +1,7 @@
-/** Options that several commands have, and what their values may be. Used where commands are described: program.ts and its parts. */
+/**
+ * Options that several commands have, and what their values may be. Used where commands are described:
+ * program.ts and its parts.
+ */
 import { InvalidArgumentError, Option } from "commander";
 import { DEFAULT_URL } from "./client/endpoint.ts";
 

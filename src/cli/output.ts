@@ -1,9 +1,9 @@
 /**
  * Writing to stdout and stderr, for the commands of this folder.
  *
- * Synchronous on purpose: a reader that is slower than the channel (`sluice sub busy | slow`) then stops us from reading the
- * socket, TCP tells the server, and nothing piles up in this process. process.stdout would queue without a limit and, with
- * process.exit, lose the end of what was queued.
+ * Synchronous on purpose: a reader that is slower than the channel (`sluice sub busy | slow`) then stops us
+ * from reading the socket, TCP tells the server, and nothing piles up in this process. process.stdout would
+ * queue without a limit and, with process.exit, lose the end of what was queued.
  */
 import { writeSync } from "node:fs";
 
@@ -12,7 +12,10 @@ const STDERR = 2;
 /** A pipe set to non-blocking by whoever shares it answers EAGAIN when full; look again this much later. */
 const RETRY_MS = 2;
 
-/** Thrown by writeOut when the reader of stdout went away (`sluice sub x | head -1`): the command ends, and that is no fault. */
+/**
+ * Thrown by writeOut when the reader of stdout went away (`sluice sub x | head -1`): the command ends, and
+ * that is no fault.
+ */
 export class OutputClosed extends Error {
   constructor() {
     super("standard output was closed");

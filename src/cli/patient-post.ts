@@ -1,6 +1,7 @@
 /**
- * A POST whose answer is wanted: sent again when the connection breaks, or the server says that it will do later. Whoever calls it sends
- * idempotency keys along, so that a message whose answer was lost is not published twice. Used by pub.ts and pub-batch.ts.
+ * A POST whose answer is wanted: sent again when the connection breaks, or the server says that it will do
+ * later. Whoever calls it sends idempotency keys along, so that a message whose answer was lost is not
+ * published twice. Used by pub.ts and pub-batch.ts.
  */
 import { randomBytes } from "node:crypto";
 import { request, requestFailure } from "./client/http.ts";

@@ -1,8 +1,9 @@
 /**
- * `sluice presence`: who is in a channel, as a table for people or as the server's JSON; with --watch who comes and goes. Called by program.ts.
+ * `sluice presence`: who is in a channel, as a table for people or as the server's JSON; with --watch who
+ * comes and goes. Called by program.ts.
  *
- * It asks a location that tells the list (`presence_list`), and stands in no channel: whoever looks is no member himself. So --watch asks again
- * every second, and who came and went in between is not seen.
+ * It asks a location that tells the list (`presence_list`), and stands in no channel: whoever looks is no
+ * member himself. So --watch asks again every second, and who came and went in between is not seen.
  */
 import { parseJson } from "./client/channel-info.ts";
 import { parseBaseUrl, presenceUrl, shownUrl } from "./client/endpoint.ts";

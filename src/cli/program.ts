@@ -1,5 +1,6 @@
 /**
- * The command line: commands, options, help and exit codes, on commander. Called by main.ts with the arguments.
+ * The command line: commands, options, help and exit codes, on commander. Called by main.ts with the
+ * arguments.
  *
  * Each command's code is imported when the command runs, so that `sluice version` does not load a web server.
  */

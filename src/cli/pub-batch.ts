@@ -1,6 +1,7 @@
 /**
- * `sluice pub --batch FILE`: publishes the lines of a file or of standard input, NDJSON as docs/publishing.md has it, some at a time. Every line
- * gets an idempotency key unless it has one, so that what is sent again after a broken connection is published once. Called by pub.ts.
+ * `sluice pub --batch FILE`: publishes the lines of a file or of standard input, NDJSON as docs/publishing.md
+ * has it, some at a time. Every line gets an idempotency key unless it has one, so that what is sent again
+ * after a broken connection is published once. Called by pub.ts.
  */
 import { isatty } from "node:tty";
 import { parseBaseUrl } from "./client/endpoint.ts";

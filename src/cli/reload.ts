@@ -1,6 +1,6 @@
 /**
- * `sluice reload`: tells a running main to read its configuration again and waits until that is through, so that a script, or the
- * ExecReload of a unit, knows how it went. Called by program.ts.
+ * `sluice reload`: tells a running main to read its configuration again and waits until that is through, so
+ * that a script, or the ExecReload of a unit, knows how it went. Called by program.ts.
  */
 import { readFileSync } from "node:fs";
 import { findMains, type Notice, readNotice } from "../supervisor/reload-board.ts";
@@ -16,7 +16,9 @@ export interface ReloadOptions {
 
 const LOOK_MS = 10;
 
-/** 0 when the new configuration is in force, 1 with the faults when it was refused, 3 when it took too long. */
+/**
+ * 0 when the new configuration is in force, 1 with the faults when it was refused, 3 when it took too long.
+ */
 export async function reloadCommand(options: ReloadOptions): Promise<number> {
   const pid = pidOf(options);
   const before = readNotice(pid, process.env);

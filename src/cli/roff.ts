@@ -1,6 +1,9 @@
 /** Text as roff with the man macros. For manual.ts. */
 
-/** Any text, safe in a line: nothing of it is taken for an escape or a macro. Option dashes stay dashes that can be copied. */
+/**
+ * Any text, safe in a line: nothing of it is taken for an escape or a macro. Option dashes stay dashes that
+ * can be copied.
+ */
 export function escapeRoff(text: string): string {
   return text
     .replaceAll("\\", "\\e")

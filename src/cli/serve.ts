@@ -1,7 +1,9 @@
 /**
- * `sluice serve`: reads the configuration and runs main until it is told to stop. Called by the command line program.
+ * `sluice serve`: reads the configuration and runs main until it is told to stop. Called by the command line
+ * program.
  *
- * On a terminal the start is a short block for a person; elsewhere it is one log line, like everything after it.
+ * On a terminal the start is a short block for a person; elsewhere it is one log line, like everything after
+ * it.
  */
 import { mkdirSync } from "node:fs";
 import { askEngine } from "../cluster/start.ts";
@@ -32,7 +34,10 @@ export interface ServeOptions {
   readonly fresh?: boolean;
 }
 
-/** Serves until a signal ends it: 0 after an orderly stop, 1 when it cannot go on, 2 when the configuration is refused. */
+/**
+ * Serves until a signal ends it: 0 after an orderly stop, 1 when it cannot go on, 2 when the configuration is
+ * refused.
+ */
 export async function serveCommand(options: ServeOptions): Promise<number> {
   restartClean();
   const loaded = readConfig(options);

@@ -1,4 +1,7 @@
-/** The commands that make a service of systemd out of the executable, as the command line has them. Called by program.ts. */
+/**
+ * The commands that make a service of systemd out of the executable, as the command line has them. Called by
+ * program.ts.
+ */
 import type { Command } from "commander";
 import { examples } from "./help-text.ts";
 import type { InstallOptions } from "./install.ts";

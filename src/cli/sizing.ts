@@ -1,6 +1,7 @@
 /**
- * `sluice check --sizing`: how large a store so many messages want, and what subscribers take beside it. Called by
- * config-commands.ts. Arithmetic over the drawing in store/memory/layout.ts, as `sluice check` of a file does it.
+ * `sluice check --sizing`: how large a store so many messages want, and what subscribers take beside it.
+ * Called by config-commands.ts. Arithmetic over the drawing in store/memory/layout.ts, as `sluice check` of a
+ * file does it.
  */
 import { takenBytes } from "../config/checks/store-checks.ts";
 import { parseSize } from "../config/units.ts";

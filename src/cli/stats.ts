@@ -1,5 +1,6 @@
 /**
- * `sluice stats`: what the server counts, as a table for people or as its JSON on one line. Called by program.ts.
+ * `sluice stats`: what the server counts, as a table for people or as its JSON on one line. Called by
+ * program.ts.
  */
 import {
   type ChannelInfo,
@@ -23,8 +24,8 @@ export interface StatsOptions {
 }
 
 /**
- * Resolves to the exit code; throws CommandFailure. Without a channel the summary of the server, and of what servers of this machine have or
- * have left in memory, also where none answers; "ALL" lists every channel.
+ * Resolves to the exit code; throws CommandFailure. Without a channel the summary of the server, and of what
+ * servers of this machine have or have left in memory, also where none answers; "ALL" lists every channel.
  */
 export async function statsCommand(channel: string | undefined, options: StatsOptions): Promise<number> {
   const base = parseBaseUrl(options.url);

@@ -1,8 +1,8 @@
 /**
  * Colours, and what may be shown on a terminal. Used by every command that prints for people.
  *
- * Colours appear only when the stream is a terminal, NO_COLOR is unset or empty (no-color.org) and TERM is not "dumb"; no
- * option turns them on elsewhere, so a pipe or a log file never has escape codes in it.
+ * Colours appear only when the stream is a terminal, NO_COLOR is unset or empty (no-color.org) and TERM is
+ * not "dumb"; no option turns them on elsewhere, so a pipe or a log file never has escape codes in it.
  */
 import { isatty } from "node:tty";
 
@@ -44,9 +44,9 @@ export const stdoutStyle = (): Style => makeStyle(wantsColour(isatty(1), process
 export const stderrStyle = (): Style => makeStyle(wantsColour(isatty(2), process.env));
 
 /**
- * Text from outside (messages, channel names, the server's explanations), made safe for a terminal: control characters, which
- * could move the cursor or retitle the window, and bidirectional overrides become `\x1b`-like escapes. Line feeds and tabs stay
- * when `keepLines` is set.
+ * Text from outside (messages, channel names, the server's explanations), made safe for a terminal: control
+ * characters, which could move the cursor or retitle the window, and bidirectional overrides become
+ * `\x1b`-like escapes. Line feeds and tabs stay when `keepLines` is set.
  */
 export function printable(text: string, keepLines = false): string {
   return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (char) =>

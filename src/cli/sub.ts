@@ -1,8 +1,8 @@
 /**
  * `sluice sub`: prints messages as they come. Called by program.ts.
  *
- * stdout has nothing but messages: their bytes and a line feed, or with --json one object a line. Everything about the
- * connection goes to stderr, so `sluice sub x > file` collects messages only.
+ * stdout has nothing but messages: their bytes and a line feed, or with --json one object a line. Everything
+ * about the connection goes to stderr, so `sluice sub x > file` collects messages only.
  */
 import { isUtf8 } from "node:buffer";
 import type { Deleted, Gap, Message } from "../client/sluice.d.ts";
@@ -23,7 +23,10 @@ export interface SubOptions {
   readonly timeout?: number;
 }
 
-/** Resolves to the exit code: 0 after --count messages or a signal, 3 when --timeout came first. Throws CommandFailure. */
+/**
+ * Resolves to the exit code: 0 after --count messages or a signal, 3 when --timeout came first. Throws
+ * CommandFailure.
+ */
 export async function subCommand(args: readonly string[], options: SubOptions): Promise<number> {
   const base = parseBaseUrl(options.url);
   const channels = parseChannels(args, options.last);
@@ -56,7 +59,10 @@ function timeoutReached(options: SubOptions, printed: number): number {
   return ExitCode.TIMEOUT;
 }
 
-/** Turns what the client tells into output. Its methods never throw; a fault of stdout is kept in `fault` and ends the run. */
+/**
+ * Turns what the client tells into output. Its methods never throw; a fault of stdout is kept in `fault` and
+ * ends the run.
+ */
 class Printer implements Follower {
   printed = 0;
   complete = false;

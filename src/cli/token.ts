@@ -1,4 +1,7 @@
-/** `sluice token make` and `check`: a token of an issuer of the configuration, and what one grants there, or why not. */
+/**
+ * `sluice token make` and `check`: a token of an issuer of the configuration, and what one grants there, or
+ * why not.
+ */
 import { readFileSync } from "node:fs";
 import { type CryptoKey, importJWK, importPKCS8, type JWK, SignJWT } from "jose";
 import { Issuer } from "../access/issuer.ts";
@@ -31,7 +34,8 @@ export interface TokenCheckOptions {
   readonly channel?: readonly string[];
 }
 
-// --- make ----------------------------------------------------------------------------------------------------------------------
+// --- make
+// ----------------------------------------------------------------------------------------------------------------------
 
 /** Resolves to the exit code. */
 export async function tokenMakeCommand(options: TokenMakeOptions): Promise<number> {
@@ -115,9 +119,13 @@ function readKey(file: string): string {
   }
 }
 
-// --- check -----------------------------------------------------------------------------------------------------------------------
+// --- check
+// -----------------------------------------------------------------------------------------------------------------------
 
-/** Resolves to the exit code: 0 when it is good, and for every channel that was asked about good for something. */
+/**
+ * Resolves to the exit code: 0 when it is good, and for every channel that was asked about good for
+ * something.
+ */
 export async function tokenCheckCommand(
   text: string,
   { config, channel = [] }: TokenCheckOptions,

@@ -1,7 +1,7 @@
 /**
- * `sluice top`: the console in a terminal: rates, connections, the channels with the most subscribers, once a second. Called
- * by program.ts. It reads what the console's page reads, so the server needs a location with `console`, and whoever may not
- * see the page may not see this.
+ * `sluice top`: the console in a terminal: rates, connections, the channels with the most subscribers, once a
+ * second. Called by program.ts. It reads what the console's page reads, so the server needs a location with
+ * `console`, and whoever may not see the page may not see this.
  */
 import { isatty } from "node:tty";
 import type { Sample } from "../console/sampler.ts";

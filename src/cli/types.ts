@@ -1,4 +1,6 @@
-/** `sluice types`: prints the types of handlers, for an editor to know them (`sluice types > sluice.d.ts`). */
+/**
+ * `sluice types`: prints the types of handlers, for an editor to know them (`sluice types > sluice.d.ts`).
+ */
 import { declarations } from "../handlers/declarations.ts";
 import { writeOut } from "./output.ts";
 

@@ -1,8 +1,10 @@
 /**
- * What `sluice uninstall` takes away on a given machine: decided here, without side effects. Called by uninstall.ts.
+ * What `sluice uninstall` takes away on a given machine: decided here, without side effects. Called by
+ * uninstall.ts.
  *
- * Without `purge` whatever holds somebody's data stays: a configuration that was edited, drop-ins, a store with a path, logs. And
- * the user with them, since files of a user that is gone would fall to whoever gets its number next.
+ * Without `purge` whatever holds somebody's data stays: a configuration that was edited, drop-ins, a store
+ * with a path, logs. And the user with them, since files of a user that is gone would fall to whoever gets
+ * its number next.
  */
 
 import type { Place } from "./installation-place.ts";

@@ -1,6 +1,6 @@
 /**
- * `sluice uninstall`: takes away what `sluice install` has laid down, this executable included; data only with `--purge`. Called by
- * program.ts.
+ * `sluice uninstall`: takes away what `sluice install` has laid down, this executable included; data only
+ * with `--purge`. Called by program.ts.
  */
 import { ExitCode } from "./failure.ts";
 import { Place } from "./installation-place.ts";

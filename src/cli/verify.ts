@@ -1,4 +1,7 @@
-/** `sluice verify`: holds a server against its promises, and prints what was tried and what came of it. Called by program.ts. */
+/**
+ * `sluice verify`: holds a server against its promises, and prints what was tried and what came of it. Called
+ * by program.ts.
+ */
 
 import { isatty } from "node:tty";
 import { ownProgram } from "../supervisor/worker/own-program.ts";

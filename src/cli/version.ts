@@ -1,6 +1,6 @@
 /**
- * `sluice version`, and what this executable is. The build script defines the two constants (`bun build --define`); started
- * from source they do not exist, hence the `typeof`.
+ * `sluice version`, and what this executable is. The build script defines the two constants (`bun build
+ * --define`); started from source they do not exist, hence the `typeof`.
  */
 import { version as packageVersion } from "../../package.json";
 import { STORE_LAYOUT } from "../supervisor/store/store-layout.ts";

@@ -1,4 +1,7 @@
-/** `sluice webhook …` as the command line has it: who is told of what happens (docs/webhooks.md). Called by program.ts. */
+/**
+ * `sluice webhook …` as the command line has it: who is told of what happens (docs/webhooks.md). Called by
+ * program.ts.
+ */
 import type { Command } from "commander";
 import { DEFAULT_URL } from "./client/endpoint.ts";
 import { examples } from "./help-text.ts";

@@ -1,4 +1,7 @@
-/** `sluice webhook test` and `sluice webhook status`. Called by program.ts; the options are in webhook-commands.ts. */
+/**
+ * `sluice webhook test` and `sluice webhook status`. Called by program.ts; the options are in
+ * webhook-commands.ts.
+ */
 import { formatFault } from "../config/fault.ts";
 import { loadConfig } from "../config/load.ts";
 import type { WebhookConfig } from "../config/model.ts";
@@ -20,7 +23,8 @@ export interface WebhookStatusOptions {
   readonly json?: boolean;
 }
 
-// --- test ----------------------------------------------------------------------------------------------------------------
+// --- test
+// ----------------------------------------------------------------------------------------------------------------
 
 /** Resolves to the exit code: 0 when the receiver took it. */
 export async function webhookTestCommand(
@@ -68,7 +72,8 @@ function secretNow(hook: WebhookConfig): Uint8Array {
   }
 }
 
-// --- status --------------------------------------------------------------------------------------------------------------
+// --- status
+// --------------------------------------------------------------------------------------------------------------
 
 /** By the name of the metric, without what all of them begin with. */
 type Status = Readonly<Record<string, number>>;

@@ -1,6 +1,6 @@
 /**
- * A macro, as src/web/pushstream/bundle.ts is one: Bun runs it while web/client-files.ts is transpiled or compiled. The same for the npm
- * package, which scripts/client-package.ts makes.
+ * A macro, as src/web/pushstream/bundle.ts is one: Bun runs it while web/client-files.ts is transpiled or
+ * compiled. The same for the npm package, which scripts/client-package.ts makes.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,7 +34,10 @@ function bundled<Its extends Name>(name: Its) {
   }
 }
 
-/** Of the file names the last part: where the checkout lies is nobody's business, and the same commit gives the same bytes. */
+/**
+ * Of the file names the last part: where the checkout lies is nobody's business, and the same commit gives
+ * the same bytes.
+ */
 function placeless(text: string): string {
   const { version, sources, sourcesContent, mappings, names } = JSON.parse(text);
   const short = sources.map((source: string) => source.slice(source.lastIndexOf("/") + 1));

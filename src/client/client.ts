@@ -5,7 +5,8 @@
  *                     ▲                            │ ends
  *                     └────────── position ◀───────┘ the next one asks from where each channel is
  *
- * A position moves only with what was handed on: so nothing is lost and nothing comes twice, whatever ends a connection.
+ * A position moves only with what was handed on: so nothing is lost and nothing comes twice, whatever ends a
+ * connection.
  */
 import { delayMs, mayPass } from "./delay.ts";
 import { Link, type Owner } from "./link.ts";
@@ -104,7 +105,8 @@ export class Sluice implements api.Sluice {
       for (const subscription of [...channel.subscriptions]) subscription.unsubscribe();
   }
 
-  // --- which channels ----------------------------------------------------------------------------------------------------
+  // --- which channels
+  // ----------------------------------------------------------------------------------------------------
 
   #key(name: string): string {
     return `sluice ${this.#base}${name}`;
@@ -185,7 +187,8 @@ export class Sluice implements api.Sluice {
     else for (const channel of channels) this.#fail(channel, end);
   }
 
-  // --- what they are told ------------------------------------------------------------------------------------------------
+  // --- what they are told
+  // ------------------------------------------------------------------------------------------------
 
   #told(frame: Frame): void {
     const { kind, channels = [], positions = [] } = frame;

@@ -1,6 +1,7 @@
 /**
- * One connection after the other: opens the next when the last has ended, after a while and perhaps by another transport, and sees to the token. Which
- * channels it is for, and what their frames mean, is its owner's (client.ts).
+ * One connection after the other: opens the next when the last has ended, after a while and perhaps by
+ * another transport, and sees to the token. Which channels it is for, and what their frames mean, is its
+ * owner's (client.ts).
  *
  * Frames of a pipe that was given up are never looked at.
  */
@@ -83,7 +84,8 @@ export class Link {
     return this.#pipe?.send !== undefined;
   }
 
-  // --- begin and end -----------------------------------------------------------------------------------------------------
+  // --- begin and end
+  // -----------------------------------------------------------------------------------------------------
 
   async open(): Promise<void> {
     const turn = ++this.#turn;
@@ -200,7 +202,10 @@ export class Link {
     else this.#wait({ reason: end.reason });
   }
 
-  /** Refused, for one of its channels perhaps: which one, each by itself will tell. Where there are too many, the newest goes. */
+  /**
+   * Refused, for one of its channels perhaps: which one, each by itself will tell. Where there are too many,
+   * the newest goes.
+   */
   async #isolate(channels: readonly Channel[], end: End): Promise<void> {
     const turn = ++this.#turn;
     const isOne = channels.length === 1 || TOO_MANY.test(end.reason);
@@ -244,7 +249,8 @@ export class Link {
     }
   }
 
-  // --- frames ------------------------------------------------------------------------------------------------------------
+  // --- frames
+  // ------------------------------------------------------------------------------------------------------------
 
   #frame(frame: Frame): void {
     const nowMs = Date.now();

@@ -1,6 +1,6 @@
 /**
- * One connection, whatever carries it: frames of sluice.json.v1 come out of it until it ends. A WebSocket takes frames as well. Used by client.ts,
- * which decides when there is one, and for which channels.
+ * One connection, whatever carries it: frames of sluice.json.v1 come out of it until it ends. A WebSocket
+ * takes frames as well. Used by client.ts, which decides when there is one, and for which channels.
  */
 import type * as api from "./sluice.d.ts";
 

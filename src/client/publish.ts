@@ -1,6 +1,7 @@
 /**
- * Publishes until it is known to be published: by the open WebSocket where it has the channel, else by HTTP; again after what may pass, and under
- * one key, so that a message whose answer was lost is not published twice. Called by client.ts.
+ * Publishes until it is known to be published: by the open WebSocket where it has the channel, else by HTTP;
+ * again after what may pass, and under one key, so that a message whose answer was lost is not published
+ * twice. Called by client.ts.
  */
 import { delayMs, mayPass } from "./delay.ts";
 import { type End, type Frame, refusalOf } from "./pipe.ts";

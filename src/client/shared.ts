@@ -1,12 +1,13 @@
 /**
- * One connection for all tabs of a browser: `share(url, options)` instead of `new Sluice(url, options)`; the entry of /sluice.shared.js and of
- * `sluice-client/shared`.
+ * One connection for all tabs of a browser: `share(url, options)` instead of `new Sluice(url, options)`; the
+ * entry of /sluice.shared.js and of `sluice-client/shared`.
  *
  *   tab ──"want" what, from where──▶ the tab that holds a Web Lock, which has the client (Hub)
  *   tab ◀──────every frame────────── by BroadcastChannel
  *
- * When that tab closes or dies another one gets the lock, and all say again what they want and where they are. Each tab keeps its own places: what
- * it is told twice it shows once, and before it is told that it stands somewhere it takes nothing from there.
+ * When that tab closes or dies another one gets the lock, and all say again what they want and where they
+ * are. Each tab keeps its own places: what it is told twice it shows once, and before it is told that it
+ * stands somewhere it takes nothing from there.
  */
 import { Sluice } from "./client.ts";
 import type { Frame } from "./pipe.ts";
@@ -211,7 +212,8 @@ class SharedSluice implements api.Sluice {
 
   #watch: (tab: string) => void = () => undefined;
 
-  // --- what is said ------------------------------------------------------------------------------------------------------
+  // --- what is said
+  // ------------------------------------------------------------------------------------------------------
 
   #say(word: Word): void {
     if (this.#hub) this.#hear(word);

@@ -1,6 +1,7 @@
 /**
- * The client of sluice for browsers, Node 22+ and Bun: many channels over one connection, which comes back by itself and goes on where it
- * was. https://… `/sluice.js` of a server, or the package sluice-client. Guide: docs/clients.md.
+ * The client of sluice for browsers, Node 22+ and Bun: many channels over one connection, which comes back by
+ * itself and goes on where it was. https://… `/sluice.js` of a server, or the package sluice-client. Guide:
+ * docs/clients.md.
  */
 
 /** A message of a channel. */
@@ -30,7 +31,9 @@ export interface Gap {
   readonly missed: number | null;
 }
 
-/** The channel and what was stored in it were deleted. The subscription goes on with what is published next. */
+/**
+ * The channel and what was stored in it were deleted. The subscription goes on with what is published next.
+ */
 export interface Deleted {
   readonly channel: string;
   readonly data: string;
@@ -61,8 +64,8 @@ export interface SubscriptionEvents {
 }
 
 /**
- * One subscription. Listen with `on`, or take the messages one by one: `for await (const message of subscription)`. Messages wait for the
- * loop, and when too many do they wait at the server instead.
+ * One subscription. Listen with `on`, or take the messages one by one: `for await (const message of
+ * subscription)`. Messages wait for the loop, and when too many do they wait at the server instead.
  */
 export interface Subscription extends AsyncIterable<Message> {
   readonly channel: string;
@@ -111,7 +114,10 @@ export interface StateChange {
   readonly retryMs: number;
 }
 
-/** A token, or how to get one; asked again before the one it gave expires, and when the server does not take it. */
+/**
+ * A token, or how to get one; asked again before the one it gave expires, and when the server does not take
+ * it.
+ */
 export type TokenSource = string | (() => string | Promise<string>);
 
 export interface Options {

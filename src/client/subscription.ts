@@ -1,6 +1,6 @@
 /**
- * What a page holds of a channel (Subscription), and what the client knows of it (Channel): several subscriptions may share one channel, and one
- * position. Made by client.ts.
+ * What a page holds of a channel (Subscription), and what the client knows of it (Channel): several
+ * subscriptions may share one channel, and one position. Made by client.ts.
  */
 import type { Frame } from "./pipe.ts";
 import type * as api from "./sluice.d.ts";
@@ -82,7 +82,10 @@ export class Channel {
     return true;
   }
 
-  /** Positions only grow within a life of the store: what is behind the last one was here before, and so is a message that is at it. */
+  /**
+   * Positions only grow within a life of the store: what is behind the last one was here before, and so is a
+   * message that is at it.
+   */
   #take(position: string, isMessage: boolean): boolean {
     const [life = "", text] = position.split("-");
     const number = Number(text);

@@ -1,4 +1,7 @@
-/** The token of a client: asked for when it is needed, kept until shortly before it expires. Used by client.ts and publisher.ts. */
+/**
+ * The token of a client: asked for when it is needed, kept until shortly before it expires. Used by client.ts
+ * and publisher.ts.
+ */
 import type { TokenSource } from "./sluice.d.ts";
 
 /** Before its end the next one is asked for. */

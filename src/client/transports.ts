@@ -1,7 +1,8 @@
 /**
  * Which transport is tried next, and remembered: the first that works. Used by client.ts.
  *
- * One that fails where another works is passed over from the second time on. Where all fail in a row, the server is away, which says nothing of them.
+ * One that fails where another works is passed over from the second time on. Where all fail in a row, the
+ * server is away, which says nothing of them.
  */
 import type { Options, TransportName } from "./sluice.d.ts";
 

@@ -1,6 +1,7 @@
 /**
- * Requests of one turn of the event loop as calls of the script: messages that follow each other share one, because a call costs the engine and
- * this node more than the message in it. For publisher.ts. What the words mean stands in script.ts.
+ * Requests of one turn of the event loop as calls of the script: messages that follow each other share one,
+ * because a call costs the engine and this node more than the message in it. For publisher.ts. What the words
+ * mean stands in script.ts.
  */
 import type { Answer, MessageCall, Request } from "./request.ts";
 import { CONFLICT, DUPLICATE } from "./script.ts";

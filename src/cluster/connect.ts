@@ -1,7 +1,8 @@
 /**
- * One TCP connection to one server of the engine, through ioredis: parser, TLS, passwords and users are its. Everything that it would do by
- * itself when a connection ends (connect again, hold commands back, send them again) is switched off: which command was written to which
- * server, and what to do about it, is decided in publisher.ts. Loaded when there is a `[cluster]`, and not before.
+ * One TCP connection to one server of the engine, through ioredis: parser, TLS, passwords and users are its.
+ * Everything that it would do by itself when a connection ends (connect again, hold commands back, send them
+ * again) is switched off: which command was written to which server, and what to do about it, is decided in
+ * publisher.ts. Loaded when there is a `[cluster]`, and not before.
  */
 import { readFileSync } from "node:fs";
 import type { Redis } from "ioredis";

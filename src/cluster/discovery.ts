@@ -1,9 +1,11 @@
 /**
- * Where the primary of a shard is just now: as configured, as the Sentinels say, or as the servers of a Redis Cluster say whose slot the
- * shard's keys are in. Asked before each connection (engine-connection.ts), so a failover needs nothing but a connection that ends.
+ * Where the primary of a shard is just now: as configured, as the Sentinels say, or as the servers of a Redis
+ * Cluster say whose slot the shard's keys are in. Asked before each connection (engine-connection.ts), so a
+ * failover needs nothing but a connection that ends.
  *
- * ioredis has a Sentinel connector and a Cluster client. Neither is used: a node must know which server (which run id) each command was
- * written to, and decide itself what becomes of a command that was not answered; both hide that.
+ * ioredis has a Sentinel connector and a Cluster client. Neither is used: a node must know which server
+ * (which run id) each command was written to, and decide itself what becomes of a command that was not
+ * answered; both hide that.
  */
 import type { Redis } from "ioredis";
 import type { ClusterConfig, EngineAddress } from "../config/model.ts";

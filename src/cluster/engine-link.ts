@@ -1,6 +1,7 @@
 /**
- * A connection to the primary of one shard that is made again whenever it ends, and what is known of the server it leads to. The publisher of
- * each worker has one, and the reader of the node another, which waits in XREAD.
+ * A connection to the primary of one shard that is made again whenever it ends, and what is known of the
+ * server it leads to. The publisher of each worker has one, and the reader of the node another, which waits
+ * in XREAD.
  *
  *   away ──► find the primary ──► connect ──► ask who it is ──► up ──► (the connection ends, or is given up) ──► away
  */

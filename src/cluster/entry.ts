@@ -1,8 +1,10 @@
 /**
- * One entry of the log as it comes from the engine: an id `term-n`, and one field, or two. The name of the first is what script.ts writes: words
- * with spaces between, and behind a line end the channel, whose bytes are anything; its value is the data. (Names of their own for both would be
- * two more pieces an entry for the engine and every node to cut.) Read by log-applier.ts, hundred thousands a second when a node starts, so numbers
- * are read from the bytes, without a string in between. What cannot be read is null: another version wrote it, or somebody else.
+ * One entry of the log as it comes from the engine: an id `term-n`, and one field, or two. The name of the
+ * first is what script.ts writes: words with spaces between, and behind a line end the channel, whose bytes
+ * are anything; its value is the data. (Names of their own for both would be two more pieces an entry for the
+ * engine and every node to cut.) Read by log-applier.ts, hundred thousands a second when a node starts, so
+ * numbers are read from the bytes, without a string in between. What cannot be read is null: another version
+ * wrote it, or somebody else.
  *
  *   m sec tag total top position base published flags who request LF channel     data; and where there is one, event id and event type
  *     flags: s stored, i event id, t event type, e event, u no webhook is told; ~ and hexadecimal digits: who published it
@@ -121,7 +123,9 @@ export function readId(id: Buffer): { term: number; n: number } {
   return { term, n: number() };
 }
 
-/** Where an entry stands that cannot be read, and whether it is a message's; null: nothing of it can be read. */
+/**
+ * Where an entry stands that cannot be read, and whether it is a message's; null: nothing of it can be read.
+ */
 export function readPlace([id, fields]: RawEntry): { term: number; n: number; isMessage: boolean } | null {
   const { term, n } = readId(id);
   return isFaulty ? null : { term, n, isMessage: fields[HEAD]?.[0] === MESSAGE };

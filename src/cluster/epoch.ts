@@ -1,11 +1,17 @@
-/** The cluster's epoch, for main at a start. A node that was in the cluster before need not wait for the engine; a new one has to. */
+/**
+ * The cluster's epoch, for main at a start. A node that was in the cluster before need not wait for the
+ * engine; a new one has to.
+ */
 import type { ClusterConfig } from "../config/model.ts";
 import { log } from "../log.ts";
 import { askEngine } from "./start.ts";
 
 const PAUSE_MS = 500;
 
-/** `joined`: of the messages in this node's store, 0 = none. null: stopped meanwhile. Throws when no waiting helps. */
+/**
+ * `joined`: of the messages in this node's store, 0 = none. null: stopped meanwhile. Throws when no waiting
+ * helps.
+ */
 export async function clusterEpoch(
   config: ClusterConfig,
   joined: number,

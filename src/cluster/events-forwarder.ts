@@ -1,6 +1,7 @@
 /**
- * Carries this node's events (store/message/events-outbox.ts) to the log, as messages of the events channel, which all nodes share. Run by the worker that
- * reads the log. Each has an idempotency key of its own, so one whose carrier died before it could strike it off is not told twice.
+ * Carries this node's events (store/message/events-outbox.ts) to the log, as messages of the events channel,
+ * which all nodes share. Run by the worker that reads the log. Each has an idempotency key of its own, so one
+ * whose carrier died before it could strike it off is not told twice.
  */
 import { log } from "../log.ts";
 import { ChannelRef } from "../store/channel/channel-ref.ts";

@@ -1,6 +1,7 @@
 /**
- * What an incarnation of the engine means for this node: whether its history is the one that was read here (the entry says how far it
- * reached), and what was read that is not in it. Also notices entries that were trimmed away before this node read them. Used by log-reader.ts.
+ * What an incarnation of the engine means for this node: whether its history is the one that was read here
+ * (the entry says how far it reached), and what was read that is not in it. Also notices entries that were
+ * trimmed away before this node read them. Used by log-reader.ts.
  *
  *   cursor T-N   entry `i` of a new term, previous T, fork f
  *     f >= N     the history that was read here goes on
@@ -37,7 +38,10 @@ export interface ForkOptions {
 export class Fork {
   readonly #options: ForkOptions;
   #cursor: Cursor = { term: 0, n: 0 };
-  /** Entries that this node should have read were trimmed: what its channels lack is found out when it has caught up. */
+  /**
+   * Entries that this node should have read were trimmed: what its channels lack is found out when it has
+   * caught up.
+   */
   #isBroken = false;
   /** Where it was when the engine was asked for counters. */
   #asked: Cursor = { term: 0, n: 0 };
@@ -85,7 +89,10 @@ export class Fork {
     this.#cursor = { term: place.term, n: place.n };
   }
 
-  /** Of another epoch than what was read here, though no entry said so: it is read from its beginning. True: it is. */
+  /**
+   * Of another epoch than what was read here, though no entry said so: it is read from its beginning. True:
+   * it is.
+   */
   async isAnother(epoch: number): Promise<boolean> {
     if (!(await this.#options.rejoin.takeOver(epoch, 0))) return false;
     await this.#options.rejoin.beginAnew();
@@ -99,8 +106,8 @@ export class Fork {
     const { replica, shard, isOfShard } = this.#options;
     const channels = replica.channels(isOfShard);
     if (channels === null) return;
-    // What was appended since the last read is no loss: its entries are still to come, and would be passed over. When nothing
-    // has come since it was asked before, they do not come.
+    // What was appended since the last read is no loss: its entries are still to come, and would be passed
+    // over. When nothing has come since it was asked before, they do not come.
     const { top } = replica.shard(shard);
     const { term, n } = replica.cursor(shard);
     const isLast = term === this.#asked.term && n === this.#asked.n;
@@ -187,7 +194,9 @@ function known(said: unknown): Known | null {
   return { counter: { last, base, published }, last: before ?? 0, published: count ?? 0 };
 }
 
-/** How it stood when the incarnation began whose positions begin at `base`; null: it is in a later one by now. */
+/**
+ * How it stood when the incarnation began whose positions begin at `base`; null: it is in a later one by now.
+ */
 function atFork(found: Known | null, base: number): Rest | null {
   if (found === null) return { last: 0, published: 0, base };
   const { counter, last, published } = found;

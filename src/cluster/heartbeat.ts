@@ -1,6 +1,7 @@
 /**
- * This node's word to the others, every two seconds, as an entry of the log: that it is there, and its subscribers by channel. Run by the
- * worker that reads the log. It also takes leave of nodes that are silent, and trims the log when this node is the first by name.
+ * This node's word to the others, every two seconds, as an entry of the log: that it is there, and its
+ * subscribers by channel. Run by the worker that reads the log. It also takes leave of nodes that are silent,
+ * and trims the log when this node is the first by name.
  */
 import type { ClusterConfig } from "../config/model.ts";
 import { log } from "../log.ts";

@@ -1,4 +1,7 @@
-/** Names of a cluster's keys in the engine, and which shard a channel is in. The same on every node, and for good. */
+/**
+ * Names of a cluster's keys in the engine, and which shard a channel is in. The same on every node, and for
+ * good.
+ */
 const PRIME = 0x01000193;
 const OFFSET = 0x811c9dc5;
 

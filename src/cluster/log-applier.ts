@@ -1,6 +1,6 @@
 /**
- * Applies what was read of the log to this node's store: messages, deletions, what other nodes say, and what an incarnation means (fork.ts).
- * Used by log-reader.ts.
+ * Applies what was read of the log to this node's store: messages, deletions, what other nodes say, and what
+ * an incarnation means (fork.ts). Used by log-reader.ts.
  */
 import type { Redis } from "ioredis";
 import type { ClusterConfig } from "../config/model.ts";
@@ -54,7 +54,9 @@ export class LogApplier {
     return this.#fork.caughtUp(redis, this.#options.published);
   }
 
-  /** Whether the engine is still that of the cluster this node has read; else it goes on with what is there. */
+  /**
+   * Whether the engine is still that of the cluster this node has read; else it goes on with what is there.
+   */
   async lookAtEpoch(redis: Redis): Promise<void> {
     if (await this.#fork.isAnother(await this.#rejoin.ask(redis))) this.#options.published();
   }

@@ -1,8 +1,10 @@
 /**
- * Reads the log of one shard into this node's store: one blocking XREAD after the other, from the store's own cursor. Runs in the worker that
- * has the lease (node.ts). Nothing of it is kept in memory: who takes it over goes on at the cursor.
+ * Reads the log of one shard into this node's store: one blocking XREAD after the other, from the store's own
+ * cursor. Runs in the worker that has the lease (node.ts). Nothing of it is kept in memory: who takes it over
+ * goes on at the cursor.
  *
- * Not pub/sub: that loses what a paused reader did not take, in silence. A stream gives everything, once and in order.
+ * Not pub/sub: that loses what a paused reader did not take, in silence. A stream gives everything, once and
+ * in order.
  */
 import type { EngineAddress } from "../config/model.ts";
 import { log } from "../log.ts";
@@ -27,7 +29,10 @@ export interface ReaderOptions extends Omit<ApplierOptions, "begunAnew"> {
   readonly engine: EngineAddress;
   /** Whether anybody of this node listens to anything. */
   readonly isHeard: () => boolean;
-  /** What was taken back, as this node knows it; and how the others are told of what the engine has lost of it. */
+  /**
+   * What was taken back, as this node knows it; and how the others are told of what the engine has lost of
+   * it.
+   */
   readonly revoked: (nowSec: number) => readonly RevokedMark[];
   readonly giveBack: (mark: RevokedMark) => Promise<unknown>;
 }
@@ -113,7 +118,9 @@ export class LogReader {
     }
   }
 
-  /** The connection is given up when the work is not done in time; what waits for an answer is rejected then. */
+  /**
+   * The connection is given up when the work is not done in time; what waits for an answer is rejected then.
+   */
   async #within<T>(limitMs: number, work: Promise<T>): Promise<T> {
     const timer = setTimeout(() => this.#link.giveUp(), limitMs);
     try {
@@ -149,8 +156,8 @@ export class LogReader {
   }
 
   /**
-   * Where much comes and nobody of this node waits for it, a pause lets it gather: a read costs some 40 µs, however little it brings. The pause
-   * is no longer than what the entries that come in it are worth.
+   * Where much comes and nobody of this node waits for it, a pause lets it gather: a read costs some 40 µs,
+   * however little it brings. The pause is no longer than what the entries that come in it are worth.
    */
   async #rest(entries: number): Promise<void> {
     const nowMs = performance.now();
@@ -171,7 +178,10 @@ export class LogReader {
     }
   }
 
-  /** What comes after the cursor; nothing when nothing came for a while. Rejects when there is no answer at all. */
+  /**
+   * What comes after the cursor; nothing when nothing came for a while. Rejects when there is no answer at
+   * all.
+   */
   async #next({ redis }: Session, after: string): Promise<readonly RawEntry[]> {
     const { keys, config } = this.#options;
     const reply = await this.#within(

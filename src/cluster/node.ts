@@ -1,6 +1,6 @@
 /**
- * One worker's part in a clustered node: it writes to the log for its own publishers, and one worker of all reads it for the node. Made by
- * app.ts where there is a `[cluster]`.
+ * One worker's part in a clustered node: it writes to the log for its own publishers, and one worker of all
+ * reads it for the node. Made by app.ts where there is a `[cluster]`.
  */
 import { hostname } from "node:os";
 import type { ClusterConfig } from "../config/model.ts";

@@ -1,8 +1,9 @@
 /**
- * Notes: small entries of the log whose meaning another part of the node knows alone (who is present, say), ordered with the messages and
- * deletions of their channel. Said by any worker with `ClusterNode.note(channel, said)`; read by every node, its own notes as well, in the one
- * worker that reads the log, which calls the listener that app.ts gave to ClusterNode (`notes`). What a listener learns it puts into the
- * store, where the other workers find it: they hear nothing.
+ * Notes: small entries of the log whose meaning another part of the node knows alone (who is present, say),
+ * ordered with the messages and deletions of their channel. Said by any worker with
+ * `ClusterNode.note(channel, said)`; read by every node, its own notes as well, in the one worker that reads
+ * the log, which calls the listener that app.ts gave to ClusterNode (`notes`). What a listener learns it puts
+ * into the store, where the other workers find it: they hear nothing.
  *
  *   note("room", bytes)  ──► log ──► every node: heard({ node, life, channel, said, place })   in one order everywhere
  *   a node speaks                ──► alive(node, life): what it said in another life is over (it was started anew)
@@ -11,8 +12,9 @@
  *
  * With several shards a note is ordered with its own channel; `alive` and `gone` come by way of the first.
  *
- * So a note is best a whole statement ("a@3 is in room since …") that may be heard twice. Nothing is kept here. A note costs every node
- * what a message costs: it is for changes of state, at human speed, not for traffic.
+ * So a note is best a whole statement ("a@3 is in room since …") that may be heard twice. Nothing is kept
+ * here. A note costs every node what a message costs: it is for changes of state, at human speed, not for
+ * traffic.
  */
 import type { LogPlace } from "../store/replica/replica-store.ts";
 

@@ -1,6 +1,7 @@
 /**
- * The place in the order as publish/ asks for it: hands messages to the publisher of their shard and answers when they were taken and are in
- * this node's store, so that whoever was answered finds them on this node at once. Made by node.ts, one a worker.
+ * The place in the order as publish/ asks for it: hands messages to the publisher of their shard and answers
+ * when they were taken and are in this node's store, so that whoever was answered finds them on this node at
+ * once. Made by node.ts, one a worker.
  */
 import type { ClusterConfig } from "../config/model.ts";
 import { type Refusal, Refusals } from "../http/errors.ts";
@@ -31,9 +32,10 @@ interface Content {
 }
 
 /**
- * A message in one of its channels that wants to know more (publish/put.ts): with an idempotency key, of a batch, or of a publisher who asks for
- * the position. `put` says what became of it: `refusal`, or its position, which with `isDuplicate` is that of the message that the key came with
- * before; `outcome` KEY_REUSED where that was another message.
+ * A message in one of its channels that wants to know more (publish/put.ts): with an idempotency key, of a
+ * batch, or of a publisher who asks for the position. `put` says what became of it: `refusal`, or its
+ * position, which with `isDuplicate` is that of the message that the key came with before; `outcome`
+ * KEY_REUSED where that was another message.
  */
 export interface Put extends Named, Content {
   readonly key: KeyMark | null;

@@ -1,6 +1,7 @@
 /**
- * What the other nodes say of themselves in their heartbeats: their subscribers by channel, and that they are there. Kept by the worker that
- * reads the log; who takes over asks the others to say it all again (heartbeat.ts).
+ * What the other nodes say of themselves in their heartbeats: their subscribers by channel, and that they are
+ * there. Kept by the worker that reads the log; who takes over asks the others to say it all again
+ * (heartbeat.ts).
  */
 import { ChannelRef } from "../store/channel/channel-ref.ts";
 import type { Store } from "../store/store.ts";

@@ -1,10 +1,11 @@
 /**
- * Writes to the log of one shard, for one worker. Every request is answered within engine_timeout: it was taken, nothing was stored, or it is
- * not known. Used by order.ts (messages, deletions) and heartbeat.ts.
+ * Writes to the log of one shard, for one worker. Every request is answered within engine_timeout: it was
+ * taken, nothing was stored, or it is not known. Used by order.ts (messages, deletions) and heartbeat.ts.
  *
- * A connection that ends with requests unanswered: they may have been taken or not. When the engine is back, the connection of before is ended
- * for good (so that nothing of it is carried out later), and the log is read from where it was when they were sent: what is found there was
- * taken, the rest is sent again. Each entry says who wrote it, and which request it was. The usual way pays nothing for this.
+ * A connection that ends with requests unanswered: they may have been taken or not. When the engine is back,
+ * the connection of before is ended for good (so that nothing of it is carried out later), and the log is
+ * read from where it was when they were sent: what is found there was taken, the rest is sent again. Each
+ * entry says who wrote it, and which request it was. The usual way pays nothing for this.
  *
  *   waiting ──► sent ──► answered
  *      ▲          │ the connection ends
@@ -123,7 +124,10 @@ export class Publisher {
     request.resolve(answer);
   }
 
-  /** What is sent in one turn of the event loop leaves in one write: a system call costs more than all the rest of it. */
+  /**
+   * What is sent in one turn of the event loop leaves in one write: a system call costs more than all the
+   * rest of it.
+   */
   #send(session: Session, request: Request): void {
     request.isSent = true;
     request.after = this.#options.replica.cursor(this.#options.shard);
@@ -233,7 +237,10 @@ export class Publisher {
       });
   }
 
-  /** Finds in the log what the connection of before was not answered for. What is not there waits to be sent again. */
+  /**
+   * Finds in the log what the connection of before was not answered for. What is not there waits to be sent
+   * again.
+   */
   async #settle(session: Session, before: Session | null, uncertain: readonly Request[]): Promise<void> {
     const { redis, server } = session;
     await redis.call("SCRIPT", "LOAD", APPEND);

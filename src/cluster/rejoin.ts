@@ -1,9 +1,11 @@
 /**
- * An engine that was emptied, and that a node without memory reached before those who knew the cluster: it has another epoch then. Nothing that
- * this node read is in its history, so it is taken out, whoever had it is told, and the node goes on in that epoch. Used by fork.ts and
- * log-reader.ts; what the engine says counts, so that two nodes never take it from each other.
+ * An engine that was emptied, and that a node without memory reached before those who knew the cluster: it
+ * has another epoch then. Nothing that this node read is in its history, so it is taken out, whoever had it
+ * is told, and the node goes on in that epoch. Used by fork.ts and log-reader.ts; what the engine says
+ * counts, so that two nodes never take it from each other.
  *
- * The first shard says what the epoch is. Another one whose engine has a different epoch was left behind, and is told it.
+ * The first shard says what the epoch is. Another one whose engine has a different epoch was left behind, and
+ * is told it.
  */
 import type { Redis } from "ioredis";
 import { log } from "../log.ts";
@@ -28,7 +30,10 @@ export class Rejoin {
     this.#options = options;
   }
 
-  /** True: the epoch was another one, and is this node's from here on. `base`: where positions begin there, 0 = not known. */
+  /**
+   * True: the epoch was another one, and is this node's from here on. `base`: where positions begin there, 0
+   * = not known.
+   */
   async takeOver(epoch: number, base: number): Promise<boolean> {
     const { replica, shard, isOfShard } = this.#options;
     if (shard !== 0 || epoch === 0 || epoch === replica.joinedEpoch) return false;

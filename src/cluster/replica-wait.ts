@@ -1,8 +1,9 @@
 /**
- * `[cluster] ack = "replica"`: what the engine took is answered when one of its replicas has it as well, with WAIT. Used by publisher.ts.
+ * `[cluster] ack = "replica"`: what the engine took is answered when one of its replicas has it as well, with
+ * WAIT. Used by publisher.ts.
  *
- * WAIT holds up its whole connection, and asks for all that was written on it before: so there is one at a time, behind everything that left in
- * a turn, and what comes meanwhile leaves together when it is over.
+ * WAIT holds up its whole connection, and asks for all that was written on it before: so there is one at a
+ * time, behind everything that left in a turn, and what comes meanwhile leaves together when it is over.
  */
 import type { Redis } from "ioredis";
 import type { Answer, Request } from "./request.ts";

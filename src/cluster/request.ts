@@ -1,7 +1,12 @@
-/** What was asked of the engine and not answered for good: what is sent, and who waits. Made by publisher.ts. */
+/**
+ * What was asked of the engine and not answered for good: what is sent, and who waits. Made by publisher.ts.
+ */
 import type { Cursor } from "../store/replica/replica-store.ts";
 
-/** Where the last entry of a request went: `term-n`; of a message its position and how many the channel has counted. */
+/**
+ * Where the last entry of a request went: `term-n`; of a message its position and how many the channel has
+ * counted.
+ */
 export interface Accepted {
   readonly kind: "accepted";
   readonly term: number;
@@ -12,8 +17,9 @@ export interface Accepted {
 }
 
 /**
- * Nothing was stored: the engine is away, has no memory, or refused it; or the key came with another message before. `unknown`: it may have been
- * stored, or may be yet. `unreplicated`: it was, but no replica has it (replica-wait.ts).
+ * Nothing was stored: the engine is away, has no memory, or refused it; or the key came with another message
+ * before. `unknown`: it may have been stored, or may be yet. `unreplicated`: it was, but no replica has it
+ * (replica-wait.ts).
  */
 export interface NotAccepted {
   readonly kind: "away" | "full" | "refused" | "conflict" | "unknown" | "unreplicated";
@@ -26,12 +32,17 @@ export interface MessageCall {
   readonly kind: "m";
   readonly counter: Buffer;
   readonly name: Uint8Array;
-  /** "s" or "-", with "i" and "t" where there is an event id or type, and "e" where it counts as an event, and not as a message. */
+  /**
+   * "s" or "-", with "i" and "t" where there is an event id or type, and "e" where it counts as an event, and
+   * not as a message.
+   */
   readonly flags: string;
   readonly data: Uint8Array;
   readonly eventId: Uint8Array | null;
   readonly eventType: Uint8Array | null;
-  /** Idempotency: the engine's key for it, and what tells the same message from another; null: it has none. */
+  /**
+   * Idempotency: the engine's key for it, and what tells the same message from another; null: it has none.
+   */
   readonly keyed: { readonly key: Buffer; readonly body: string } | null;
 }
 

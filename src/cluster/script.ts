@@ -1,6 +1,7 @@
 /**
- * The one script that writes: it gives the place in the order, opens incarnations, and puts entries into the log, all in one step of the
- * engine. Called with EVALSHA by engine-connection.ts. Numbers leave Lua as text of all their digits: they have up to 16, and Lua would round.
+ * The one script that writes: it gives the place in the order, opens incarnations, and puts entries into the
+ * log, all in one step of the engine. Called with EVALSHA by engine-connection.ts. Numbers leave Lua as text
+ * of all their digits: they have up to 16, and Lua would round.
  *
  *   KEYS  meta, log, nodes, then a counter for each channel, then one for each message with an idempotency key
  *   ARGV  kind, run, known term, top, total, second and tag, epoch, shards, who, then what the kind wants:
@@ -8,15 +9,17 @@
  *   m  retention, window, then up to MOST_MESSAGES times: channel, flags, data, event id, event type, request, hash of what came with its key ('': none)
  *   others  request, …
  *
- * Messages are answered with position and count each: of one whose key is known, the position of the first and DUPLICATE or, where that was
- * another message, CONFLICT.
+ * Messages are answered with position and count each: of one whose key is known, the position of the first
+ * and DUPLICATE or, where that was another message, CONFLICT.
  *
  * Keys of a shard share one hash tag, so all of them are on one server of a Redis Cluster.
  *
- * An engine that is not the one of before (another run id: restarted, promoted, emptied) may have lost the end of the log. The first who writes
- * to it opens an incarnation: a term above all others, an entry that says how far this history reached (`i`, with the fork), and a base above
- * every position ever given out. So no position means two messages, and whoever has read more than the fork knows what was lost. So does one who
- * has read a later term or a higher position than this history has: it was emptied, and begun anew by somebody who knew less.
+ * An engine that is not the one of before (another run id: restarted, promoted, emptied) may have lost the
+ * end of the log. The first who writes to it opens an incarnation: a term above all others, an entry that
+ * says how far this history reached (`i`, with the fork), and a base above every position ever given out. So
+ * no position means two messages, and whoever has read more than the fork knows what was lost. So does one
+ * who has read a later term or a higher position than this history has: it was emptied, and begun anew by
+ * somebody who knew less.
  */
 export const START_MS = 1735689600000; // 2025-01-01, where positions begin to count
 /** Positions a millisecond of the clock is worth. */

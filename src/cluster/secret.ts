@@ -1,4 +1,7 @@
-/** Secrets of `[cluster]` by their place: "env:NAME" or "file:/path". Read at each connection, so a file may be changed under way. */
+/**
+ * Secrets of `[cluster]` by their place: "env:NAME" or "file:/path". Read at each connection, so a file may
+ * be changed under way.
+ */
 import { readFileSync } from "node:fs";
 
 /** undefined: none is configured. Throws with a sentence that does not hold the secret. */

@@ -1,4 +1,7 @@
-/** What a server of the engine says of itself, and why it will not do. Asked at each connection; by main and `check` before anything serves. */
+/**
+ * What a server of the engine says of itself, and why it will not do. Asked at each connection; by main and
+ * `check` before anything serves.
+ */
 import type { Redis } from "ioredis";
 
 export interface ServerInfo {

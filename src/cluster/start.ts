@@ -1,6 +1,6 @@
 /**
- * What main, and `check --connect`, find out about the engine before anybody serves: that it will do, and the cluster's epoch, which every
- * position holds. Made once for each name, by the first node that comes.
+ * What main, and `check --connect`, find out about the engine before anybody serves: that it will do, and the
+ * cluster's epoch, which every position holds. Made once for each name, by the first node that comes.
  */
 import type { Redis } from "ioredis";
 import { engineText } from "../config/engine-address.ts";
@@ -26,7 +26,8 @@ const UNFIT =
 const NOT_REDIS = /RESP type|Protocol error/i;
 
 /**
- * `epoch`: the one this node has from before, which an emptied engine is given back; 0 = none; null = only asks, and changes nothing.
+ * `epoch`: the one this node has from before, which an emptied engine is given back; 0 = none; null = only
+ * asks, and changes nothing.
  */
 export async function askEngine(config: ClusterConfig, epoch: number | null): Promise<EngineOutcome> {
   let known = epoch;

@@ -1,4 +1,7 @@
-/** What the engine knows of a cluster: its nodes by their last words in the log. For `sluice cluster status`, which needs no node for it. */
+/**
+ * What the engine knows of a cluster: its nodes by their last words in the log. For `sluice cluster status`,
+ * which needs no node for it.
+ */
 import type { Redis } from "ioredis";
 import type { ClusterConfig } from "../config/model.ts";
 import { connectTo } from "./connect.ts";

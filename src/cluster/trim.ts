@@ -1,4 +1,7 @@
-/** Keeps the log within its size and age. Called by the publisher of the node that is first by name (heartbeat.ts). */
+/**
+ * Keeps the log within its size and age. Called by the publisher of the node that is first by name
+ * (heartbeat.ts).
+ */
 import type { Redis } from "ioredis";
 
 /** Of the size that is allowed: so it is not trimmed at each look. */

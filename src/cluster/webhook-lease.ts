@@ -1,7 +1,8 @@
 /**
- * Which node sends webhooks, and how far they were told: one key of the first shard that runs out, and a hash beside it. Both in one script, so
- * a node that has lost its turn writes no place any more. Asked about once a second by the one worker of each node that would send
- * (webhooks/node-turn.ts); app.ts hands it over. Which node runs the timers of handlers is another such key (handlers/timer-turn.ts).
+ * Which node sends webhooks, and how far they were told: one key of the first shard that runs out, and a hash
+ * beside it. Both in one script, so a node that has lost its turn writes no place any more. Asked about once
+ * a second by the one worker of each node that would send (webhooks/node-turn.ts); app.ts hands it over.
+ * Which node runs the timers of handlers is another such key (handlers/timer-turn.ts).
  *
  * A connection of its own: this is no part of the log, and must not wait behind it.
  */
@@ -45,7 +46,10 @@ export class WebhookLease {
     return this.#config.node;
   }
 
-  /** Takes the turn if nobody has it, or keeps it, and says places then. Rejects when the engine is away; it is asked anew next time. */
+  /**
+   * Takes the turn if nobody has it, or keeps it, and says places then. Rejects when the engine is away; it
+   * is asked anew next time.
+   */
   async exchange(forMs: number, places: ReadonlyMap<string, string>): Promise<Exchanged> {
     const { sending, told } = this.#keys[this.#what];
     const words = [...places].flat();

@@ -1,4 +1,7 @@
-/** What `workers = "auto"` means on this machine. A file of its own because a check needs it before the model is built. */
+/**
+ * What `workers = "auto"` means on this machine. A file of its own because a check needs it before the model
+ * is built.
+ */
 import { availableParallelism } from "node:os";
 
 /** Beyond this, "auto" makes no more workers: each costs memory and a counter in every channel record. */

@@ -1,9 +1,12 @@
 /**
- * Binary strings: one character per byte, char codes 0 to 255. Paths and variables are kept so, because channel names are
- * bytes (push-stream spec 3.1), percent escapes can spell any byte, and string operations are far cheaper than views.
+ * Binary strings: one character per byte, char codes 0 to 255. Paths and variables are kept so, because
+ * channel names are bytes (push-stream spec 3.1), percent escapes can spell any byte, and string operations
+ * are far cheaper than views.
  */
 
-/** The UTF-8 bytes of a text as a binary string. Text from the config file goes through here once, at start. */
+/**
+ * The UTF-8 bytes of a text as a binary string. Text from the config file goes through here once, at start.
+ */
 export const toBinary = (text: string): string =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the question is whether all of it is ASCII, as nearly all of a configuration is
   /[^\x00-\x7f]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;

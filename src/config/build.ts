@@ -1,6 +1,6 @@
 /**
- * From checked values to the model everything else reads: names and units of model.ts, derived defaults filled in. The only
- * place where "not set" turns into a number. Called by load.ts.
+ * From checked values to the model everything else reads: names and units of model.ts, derived defaults
+ * filled in. The only place where "not set" turns into a number. Called by load.ts.
  */
 import { hostname } from "node:os";
 import { autoWorkers } from "./auto-workers.ts";
@@ -50,12 +50,18 @@ import { buildWebhooks } from "./webhooks.ts";
 /** 0 stands for unlimited, never and automatic all over the model (model.ts says which where). */
 const UNSET = 0;
 const NO_VARIANT = -1;
-/** What publishers and handlers say may be what anybody said before: it must not become a page unless the file says so. */
+/**
+ * What publishers and handlers say may be what anybody said before: it must not become a page unless the file
+ * says so.
+ */
 const DEFAULT_TYPE = "text/plain; charset=utf-8";
 const BARE_DEFAULT = "text/plain";
 const NOSNIFF_HEADER = /^x-content-type-options\s/i;
 
-/** Never fails: what could be wrong was found before. Paths of code are relative to `folder`, that of the configuration file. */
+/**
+ * Never fails: what could be wrong was found before. Paths of code are relative to `folder`, that of the
+ * configuration file.
+ */
 export function buildConfig(
   { main, servers, issuers, webhooks, maps, upstreams, shared, setVariables }: CheckedValues,
   folder: string = process.cwd(),
@@ -173,7 +179,8 @@ const buildLimits = (main: MainValues): LimitsConfig => ({
   maxMessagesPerRequest: main["limits.max_messages_per_request"],
 });
 
-// --- servers and locations -------------------------------------------------------------------------------------------------
+// --- servers and locations
+// -------------------------------------------------------------------------------------------------
 
 function buildServer(server: ServerEntry, context: Context, locations: LocationConfig[]): ServerConfig {
   return {

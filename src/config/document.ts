@@ -1,9 +1,10 @@
 /**
- * From a document (what a TOML parser gives, or what nginx.conf was translated to) to checked values, or all of its faults at
- * once. Called by toml.ts and load.ts.
+ * From a document (what a TOML parser gives, or what nginx.conf was translated to) to checked values, or all
+ * of its faults at once. Called by toml.ts and load.ts.
  *
- * Everything about single options comes from the table in options.ts; here is the walk over the document. What a location, a
- * step or the servers must fulfil as a whole is in location-checks.ts and server-checks.ts.
+ * Everything about single options comes from the table in options.ts; here is the walk over the document.
+ * What a location, a step or the servers must fulfil as a whole is in location-checks.ts and
+ * server-checks.ts.
  */
 
 import { clusterIssues } from "./checks/engine-checks.ts";
@@ -293,7 +294,10 @@ class Walk {
     });
   }
 
-  /** Reads one key. A faulty value is taken out of `values`, so that later checks do not judge a default in its place. */
+  /**
+   * Reads one key. A faulty value is taken out of `values`, so that later checks do not judge a default in
+   * its place.
+   */
   #option(prefix: string, key: string, raw: unknown, path: string, values: Record<string, unknown>): void {
     const option = optionAt(prefix + key);
     if (option === undefined || key.includes(".")) {
@@ -305,7 +309,9 @@ class Walk {
     values[prefix + key] = issues.length === 0 ? value : undefined;
   }
 
-  /** A record of one's own each time; what is in it is read once, as a large file has hundreds of locations. */
+  /**
+   * A record of one's own each time; what is in it is read once, as a large file has hundreds of locations.
+   */
   #defaults(prefix: string): Record<string, unknown> {
     const known = defaultsOf.get(prefix) ?? readDefaults(prefix);
     defaultsOf.set(prefix, known);
@@ -352,7 +358,10 @@ const tablePrefixOf = (path: string): string => /^\w+\[\]\./.exec(path)?.[0] ?? 
 
 const isSection = (key: string): boolean => ALL_OPTIONS.some(([path]) => path.startsWith(`${key}.`));
 
-/** Filled from the table, so it has the keys the table promises; where a value was faulty, nobody gets to see it. */
+/**
+ * Filled from the table, so it has the keys the table promises; where a value was faulty, nobody gets to see
+ * it.
+ */
 function withoutPrefix(values: Table, prefix: string): Table {
   const short: Record<string, unknown> = {};
   for (const path in values) short[path.slice(prefix.length)] = values[path];

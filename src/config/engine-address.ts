@@ -1,6 +1,7 @@
 /**
- * One entry of `[cluster] engine`: a URL, because people know it from every other client of Redis, whose host part may be a list. Read by
- * build.ts, checked by engine-checks.ts. Passwords have no place in it: configuration files are shown to people.
+ * One entry of `[cluster] engine`: a URL, because people know it from every other client of Redis, whose host
+ * part may be a list. Read by build.ts, checked by engine-checks.ts. Passwords have no place in it:
+ * configuration files are shown to people.
  */
 import type { EngineAddress } from "./model.ts";
 

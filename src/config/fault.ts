@@ -1,6 +1,7 @@
 /**
- * One thing wrong with a configuration, and how it is shown. Every check of this folder makes these; load.ts hands all of
- * them out together (architecture 5: one validator that reports all faults), cli/check.ts prints them.
+ * One thing wrong with a configuration, and how it is shown. Every check of this folder makes these; load.ts
+ * hands all of them out together (architecture 5: one validator that reports all faults), cli/check.ts prints
+ * them.
  */
 export interface Fault {
   /** "file:line" where the line is known, else "file"; "--listen" and the like for the command line. */
@@ -13,7 +14,9 @@ export interface Fault {
   readonly sentence: string;
 }
 
-/** A fault inside one value, before its place is known. `suffix` is added to the option's path, e.g. "[1]". */
+/**
+ * A fault inside one value, before its place is known. `suffix` is added to the option's path, e.g. "[1]".
+ */
 export interface Issue {
   readonly suffix: string;
   readonly value: unknown;
@@ -22,7 +25,10 @@ export interface Issue {
 
 const MAX_SHOWN_CHARACTERS = 80;
 
-/** A value as it is shown in a fault: TOML-like, on one line, at most 80 characters. undefined = nothing to show. */
+/**
+ * A value as it is shown in a fault: TOML-like, on one line, at most 80 characters. undefined = nothing to
+ * show.
+ */
 export function shownValue(value: unknown): string {
   if (value === undefined) return "";
   const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
@@ -33,7 +39,10 @@ export function shownValue(value: unknown): string {
 export const formatWarning = (warning: Fault): string =>
   formatFault({ ...warning, place: `${warning.place}: warning` });
 
-/** "sluice.toml:12: location[2].match = "~ (": bad regular expression …": the one line `sluice check` prints for a fault. */
+/**
+ * "sluice.toml:12: location[2].match = "~ (": bad regular expression …": the one line `sluice check` prints
+ * for a fault.
+ */
 export function formatFault(fault: Fault): string {
   if (fault.path === "") return `${fault.place}: ${fault.sentence}`;
   const value = fault.value === "" ? "" : ` = ${fault.value}`;

@@ -1,9 +1,10 @@
 /**
- * The kinds of value an option can have: how each is read from what the TOML parser gave, and what to say when it is not
- * one. options.ts names a kind and its bounds for every option; toml.ts and load.ts call `readOption`.
+ * The kinds of value an option can have: how each is read from what the TOML parser gave, and what to say
+ * when it is not one. options.ts names a kind and its bounds for every option; toml.ts and load.ts call
+ * `readOption`.
  *
- * Kinds are looked up by name instead of being functions in the table, so that the table stays data that print.ts can
- * turn into documentation.
+ * Kinds are looked up by name instead of being functions in the table, so that the table stays data that
+ * print.ts can turn into documentation.
  */
 import { type Issue, shownValue } from "./fault.ts";
 import type { Keepalive } from "./model.ts";
@@ -36,7 +37,10 @@ interface Spec<K extends KindName> {
   readonly example: TomlValue;
   /** Without it the option may be left out. */
   readonly required?: true;
-  /** Inclusive bounds, written as in the file ("128KiB", "1s", 1). A value of 0 below the least is "cannot be zero". */
+  /**
+   * Inclusive bounds, written as in the file ("128KiB", "1s", 1). A value of 0 below the least is "cannot be
+   * zero".
+   */
   readonly min?: TomlValue;
   readonly max?: TomlValue;
   /** Accepted values of an enum. */
@@ -59,7 +63,10 @@ export type ValueOf<O> =
 
 export type Reading = { readonly value: unknown; readonly issues: readonly Issue[] };
 
-/** Reads one value of one option. `key` is the option's own name, for the sentences. Issues are empty when it is fine. */
+/**
+ * Reads one value of one option. `key` is the option's own name, for the sentences. Issues are empty when it
+ * is fine.
+ */
 export function readOption(option: Option, key: string, raw: unknown): Reading {
   switch (option.kind) {
     case "string":
@@ -92,7 +99,9 @@ function stringList(raw: unknown): readonly string[] | null {
   return Array.isArray(raw) && raw.every((item) => typeof item === "string") ? raw : null;
 }
 
-/** Words are compared without case and the sentences of a bad role are the module's (push-stream spec 1.2). */
+/**
+ * Words are compared without case and the sentences of a bad role are the module's (push-stream spec 1.2).
+ */
 function readEnum(option: Option, key: string, raw: unknown): Reading {
   const values = option.values ?? [];
   const word = typeof raw === "string" ? raw.toLowerCase() : null;

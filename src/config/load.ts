@@ -1,6 +1,7 @@
 /**
- * The way to a configuration: a file (ours or an nginx.conf) or the embedded default, plus what the command line overrides. Called by cli/ for
- * `serve` and `check`, and by the supervisor when it reloads. Answers with all faults instead of throwing.
+ * The way to a configuration: a file (ours or an nginx.conf) or the embedded default, plus what the command
+ * line overrides. Called by cli/ for `serve` and `check`, and by the supervisor when it reloads. Answers with
+ * all faults instead of throwing.
  */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -18,7 +19,9 @@ import { waysFor } from "./nginx/ways.ts";
 import { type MainValues, OPTIONS } from "./options.ts";
 import { readToml } from "./toml.ts";
 
-/** What the command line may set. Texts as typed are fine: "auto" or "4" for workers. They win over the file. */
+/**
+ * What the command line may set. Texts as typed are fine: "auto" or "4" for workers. They win over the file.
+ */
 export interface Overrides {
   readonly listen?: string | readonly string[] | undefined;
   readonly workers?: string | number | undefined;
@@ -40,7 +43,10 @@ export interface LoadedConfig {
   readonly config: Config;
   /** What may be meant as it is, in the order of the file. */
   readonly warnings: readonly Fault[];
-  /** For the log, of an nginx.conf: what is ignored, what is otherwise than there, what the module says at a start. */
+  /**
+   * For the log, of an nginx.conf: what is ignored, what is otherwise than there, what the module says at a
+   * start.
+   */
   readonly notes: readonly string[];
   /** The same for who checks the file, who wants to know nothing of a start. */
   readonly remarks: readonly string[];
@@ -58,7 +64,10 @@ export interface RefusedConfig {
   readonly ways: readonly string[];
 }
 
-/** The commented file that is used when there is none. The import says `type: "text"`, so it is a string whatever its suffix. */
+/**
+ * The commented file that is used when there is none. The import says `type: "text"`, so it is a string
+ * whatever its suffix.
+ */
 export const DEFAULT_TOML: string = defaultText;
 const DEFAULT_NAME = "(embedded default)";
 
@@ -117,7 +126,10 @@ function readText(text: string, file: string, foreign: number | null): TextOutco
   };
 }
 
-/** `--listen` takes the place of every address of the file, TLS and all; `--listener` that of what servers ask for. */
+/**
+ * `--listen` takes the place of every address of the file, TLS and all; `--listener` that of what servers ask
+ * for.
+ */
 const overruled = (server: ServerEntry, { listen, listener }: Partial<MainValues>): ServerEntry => ({
   ...server,
   values: {
@@ -134,7 +146,9 @@ const foreignFault = (foreign: string | undefined): Fault => ({
   sentence: `${foreign}: it is a status between 200 and 599, such as 404.`,
 });
 
-/** The file alone was fine, so it is the number of workers on the command line that the store has no room for. */
+/**
+ * The file alone was fine, so it is the number of workers on the command line that the store has no room for.
+ */
 const workersFault = ({ value, sentence }: Issue): Fault => ({
   place: "--workers",
   path: "store.size",

@@ -1,6 +1,7 @@
 /**
- * The shape of a checked configuration: what config/ produces and every other folder reads. Everything is resolved (defaults
- * filled in, sizes in bytes, times in the unit the name says), so no reader has a default of its own.
+ * The shape of a checked configuration: what config/ produces and every other folder reads. Everything is
+ * resolved (defaults filled in, sizes in bytes, times in the unit the name says), so no reader has a default
+ * of its own.
  */
 
 import type { LogLevel, LogStyle } from "../log.ts";
@@ -49,9 +50,15 @@ export interface PresenceConfig {
   readonly mostInfoBytes: number;
 }
 
-/** One `[[location.step]]` or `[[server.step]]`: nginx's `if`, `set`, `rewrite`, `return` and `break`, in the order of the file. */
+/**
+ * One `[[location.step]]` or `[[server.step]]`: nginx's `if`, `set`, `rewrite`, `return` and `break`, in the
+ * order of the file.
+ */
 export interface StepConfig {
-  /** What stands between the parentheses of nginx's `if`: `$arg_test`, `$arg_qs = "on"`, `$http_user_agent ~* "msie"`; null: always. */
+  /**
+   * What stands between the parentheses of nginx's `if`: `$arg_test`, `$arg_qs = "on"`, `$http_user_agent ~*
+   * "msie"`; null: always.
+   */
   readonly condition: string | null;
   /** `$name value`, each. The value is a complex value. */
   readonly set: readonly string[];
@@ -274,11 +281,17 @@ export interface LocationConfig {
   readonly gaps: "told" | "ignored";
   /** What an event source is answered that is refused for now. */
   readonly turnAway: "status" | "retry";
-  /** Content type of streaming, polling and long-polling answers, where `types` knows nothing of the path's extension. */
+  /**
+   * Content type of streaming, polling and long-polling answers, where `types` knows nothing of the path's
+   * extension.
+   */
   readonly defaultType: string;
   /** What carries messages or names of channels says X-Content-Type-Options: nosniff. */
   readonly nosniff: boolean;
-  /** Etag, CORS fields and close frames as the push stream specification has them (4.11 to 4.13), not as RFCs and browsers want them. */
+  /**
+   * Etag, CORS fields and close frames as the push stream specification has them (4.11 to 4.13), not as RFCs
+   * and browsers want them.
+   */
   readonly moduleFields: boolean;
   /** Content types by extension (lower case, without dot). */
   readonly types: ReadonlyMap<string, string>;
@@ -308,7 +321,10 @@ export interface LocationConfig {
   readonly errorPages: readonly ErrorPageConfig[];
   /** Where one stands for an answer of this location, others may stand for that in turn. */
   readonly pagesRecur: boolean;
-  /** As nginx's `expires`: a time, `max`, `epoch`, `off`, "modified +time", "@time", or a variable; null: nothing is said. */
+  /**
+   * As nginx's `expires`: a time, `max`, `epoch`, `off`, "modified +time", "@time", or a variable; null:
+   * nothing is said.
+   */
   readonly expires: string | null;
   /** What a redirect begins with that names no host: scheme and Host, or nothing. */
   readonly absoluteRedirect: boolean;
@@ -408,7 +424,10 @@ export interface ServerConfig {
   readonly setVariables: ReadonlySet<string>;
   /** Of Config.listen. */
   readonly listen: readonly string[];
-  /** nginx's forms: `example.org`, `*.example.org`, `example.*`, `.example.org`, `~regex`, "" = none. Lower case. */
+  /**
+   * nginx's forms: `example.org`, `*.example.org`, `example.*`, `.example.org`, `~regex`, "" = none. Lower
+   * case.
+   */
   readonly names: readonly string[];
   /** null: nobody, and connections speak for themselves. */
   readonly proxies: ProxiesConfig | null;
@@ -441,9 +460,14 @@ export type Keepalive =
 export interface SocketTuning {
   /** null: as the runtime makes it. */
   readonly keepalive: Keepalive | null;
-  /** How long sent bytes may stay unacknowledged before the connection is dropped; 0 = the system's own, null: follows from keepalive. */
+  /**
+   * How long sent bytes may stay unacknowledged before the connection is dropped; 0 = the system's own, null:
+   * follows from keepalive.
+   */
   readonly userTimeoutMs: number | null;
-  /** What the kernel keeps for a connection that its peer has not taken; 0 = the system's own, which grows. */
+  /**
+   * What the kernel keeps for a connection that its peer has not taken; 0 = the system's own, which grows.
+   */
   readonly sendBufferBytes: number;
   /** Connections are accepted when they have sent something. */
   readonly deferred: boolean;
@@ -460,9 +484,15 @@ export interface SocketFile {
   readonly group: string | null;
 }
 
-/** Who answers on an address: Bun's own server, or HTTP/1.1 of our own, which is exact where that one is not (docs/doors.md). */
+/**
+ * Who answers on an address: Bun's own server, or HTTP/1.1 of our own, which is exact where that one is not
+ * (docs/doors.md).
+ */
 export type Door = "native" | "wire";
-/** Why: one of its servers asks for it, the file as a whole does, only native speaks HTTP/2, or nobody said anything. */
+/**
+ * Why: one of its servers asks for it, the file as a whole does, only native speaks HTTP/2, or nobody said
+ * anything.
+ */
 export type DoorReason = "server" | "file" | "http2" | "h2c" | "certificates" | "compression" | "default";
 
 /** Names of fields that are looked at: letters, digits and dashes; underscores as well; or any token. */
@@ -489,7 +519,10 @@ export interface ListenerConfig {
 
 /** What a connection has time for, and how much it may ask. */
 export interface ConnectionConfig {
-  /** For a head; without a byte of a body; without a byte taken of what it is sent; and between an answer and the next request. */
+  /**
+   * For a head; without a byte of a body; without a byte taken of what it is sent; and between an answer and
+   * the next request.
+   */
   readonly headMs: number;
   readonly bodyMs: number;
   readonly sendMs: number;
@@ -579,7 +612,9 @@ export interface MessagesConfig {
 /** Limits; 0 = unlimited, except maxConnections, where 0 = what the descriptor limit allows. */
 export interface LimitsConfig {
   readonly maxBodyBytes: number;
-  /** Of a WebSocket client's message; 0 = what the store can hold, null = the largest body any location takes. */
+  /**
+   * Of a WebSocket client's message; 0 = what the store can hold, null = the largest body any location takes.
+   */
   readonly maxFrameBytes: number | null;
   /** Of any connection: what it was sent and does not take, in memory. */
   readonly maxUnsentBytes: number;

@@ -1,12 +1,13 @@
 /**
- * The one table of options, put together from its subjects in options/: path in the file, kind, default, bounds, check,
- * sentence of documentation, example. toml.ts reads and validates with it, print.ts makes `sluice defaults` and
- * docs/options.md of it, and the types of the values follow from it, so an option that is not here does not exist.
+ * The one table of options, put together from its subjects in options/: path in the file, kind, default,
+ * bounds, check, sentence of documentation, example. toml.ts reads and validates with it, print.ts makes
+ * `sluice defaults` and docs/options.md of it, and the types of the values follow from it, so an option that
+ * is not here does not exist.
  *
- * Names are the push stream module's directives without their prefix, and the defaults of those that come from there are
- * the module's (push-stream spec 1.3, 1.4): `sluice convert` can then translate line by line. `default: null` is "not set";
- * `unset` says what that means. Keys of one `[[location]]` stand under "location[]", those of its steps and
- * of a `[[server]]` under "step[]" and "server[]".
+ * Names are the push stream module's directives without their prefix, and the defaults of those that come
+ * from there are the module's (push-stream spec 1.3, 1.4): `sluice convert` can then translate line by line.
+ * `default: null` is "not set"; `unset` says what that means. Keys of one `[[location]]` stand under
+ * "location[]", those of its steps and of a `[[server]]` under "step[]" and "server[]".
  */
 import type { Option, ValueOf } from "./kinds.ts";
 import { ACCESS_OPTIONS } from "./options/access.ts";

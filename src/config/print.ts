@@ -24,8 +24,9 @@ interface Section {
 }
 
 /**
- * The embedded configuration, `embedded`, with every option explained: a TOML file that serves what `serve` does without one. Options that it
- * does not set have their default; those of a location, of which there are many, are explained once, before the first.
+ * The embedded configuration, `embedded`, with every option explained: a TOML file that serves what `serve`
+ * does without one. Options that it does not set have their default; those of a location, of which there are
+ * many, are explained once, before the first.
  */
 export function renderDefaults(embedded: string): string {
   const document = Bun.TOML.parse(embedded) as Document;

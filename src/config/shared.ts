@@ -1,4 +1,7 @@
-/** `[shared.NAME]`: dictionaries that the handlers of all workers share. Its names are checked here, its options in the table. Called by document.ts and build.ts. */
+/**
+ * `[shared.NAME]`: dictionaries that the handlers of all workers share. Its names are checked here, its
+ * options in the table. Called by document.ts and build.ts.
+ */
 import type { Issue } from "./fault.ts";
 import type { SharedConfig } from "./model.ts";
 import type { SharedValues } from "./options.ts";

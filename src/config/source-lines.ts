@@ -1,8 +1,10 @@
 /**
- * Where a key stands in a TOML text. Bun's parser gives values without positions, so faults ask here. Called by toml.ts.
+ * Where a key stands in a TOML text. Bun's parser gives values without positions, so faults ask here. Called
+ * by toml.ts.
  *
- * It is no second parser: it trusts that the text is valid, walks statements (table headers and `key = value`), and skips
- * values by their brackets and quotes. Keys inside inline tables and lists get the line of the statement they are in.
+ * It is no second parser: it trusts that the text is valid, walks statements (table headers and `key =
+ * value`), and skips values by their brackets and quotes. Keys inside inline tables and lists get the line of
+ * the statement they are in.
  */
 export type LineFinder = (path: string) => number | null;
 
@@ -29,8 +31,8 @@ export function sourceLines(text: string): LineFinder {
 }
 
 /**
- * The header "server.location" as "server[1].location[0]": each part that is a list of tables stands for its last one, and a
- * header in double brackets begins the next. `counts` has the tables so far of each list.
+ * The header "server.location" as "server[1].location[0]": each part that is a list of tables stands for its
+ * last one, and a header in double brackets begins the next. `counts` has the tables so far of each list.
  */
 function placeInLists(counts: Map<string, number>, header: string, isList: boolean): string {
   const parts = header.split(".");

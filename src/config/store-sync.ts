@@ -2,7 +2,9 @@
 import type { Issue } from "./fault.ts";
 import { parseDuration } from "./units.ts";
 
-/** Milliseconds between two flushes; none = when the system sees fit; each = before a publisher is answered. */
+/**
+ * Milliseconds between two flushes; none = when the system sees fit; each = before a publisher is answered.
+ */
 export type StoreSync = "none" | "each" | number;
 
 const SHORTEST_MS = 100;

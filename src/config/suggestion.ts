@@ -1,8 +1,8 @@
 /**
  * "Did you mean …" for keys that do not exist. Called by document.ts for each unknown key.
  *
- * The two mistakes to expect from people who come from nginx are the module's prefix and an option in the wrong table, so
- * both are looked for before spelling is.
+ * The two mistakes to expect from people who come from nginx are the module's prefix and an option in the
+ * wrong table, so both are looked for before spelling is.
  */
 import { ALL_OPTIONS, LOCATION_PREFIX } from "./options.ts";
 

@@ -1,4 +1,7 @@
-/** The TOML front end: text → checked values, or all of its faults at once, each with its line. load.ts is the caller. */
+/**
+ * The TOML front end: text → checked values, or all of its faults at once, each with its line. load.ts is the
+ * caller.
+ */
 import { type CheckedValues, type ReadDocument, readDocument, type Table } from "./document.ts";
 import type { Fault } from "./fault.ts";
 import { sourceLines } from "./source-lines.ts";
@@ -45,15 +48,16 @@ const messageOf = (error: unknown): string =>
   String((error as Error).message).replace(/^TOML Parse error: /, "");
 
 /**
- * The parser does not tell where it gave up. The line is the first that, after the longest beginning of the file that is
- * valid, makes the parser say the same.
+ * The parser does not tell where it gave up. The line is the first that, after the longest beginning of the
+ * file that is valid, makes the parser say the same.
  */
 function syntaxErrorLine(text: string, message: string): number | null {
   const lines = text.split("\n");
   if (lines.length > MAX_LINES_SEARCHED) return null;
   let line: number | null = null;
   for (let count = 1; count <= lines.length; count++) {
-    // With its line end: a text that is not closed is another complaint at the end of the file than at the end of a line.
+    // With its line end: a text that is not closed is another complaint at the end of the file than at the
+    // end of a line.
     const beginning = lines.slice(0, count).join("\n");
     const said = complaint(count < lines.length ? `${beginning}\n` : beginning);
     if (said === null) line = null;

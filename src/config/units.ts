@@ -1,9 +1,10 @@
 /**
- * Sizes and times as people write them in a config file. Called by kinds.ts for every option of those kinds; print.ts shows
- * values in the form they were given, so there is no way back from a number to text here; nginx/translate-units.ts has one.
+ * Sizes and times as people write them in a config file. Called by kinds.ts for every option of those kinds;
+ * print.ts shows values in the form they were given, so there is no way back from a number to text here;
+ * nginx/translate-units.ts has one.
  *
- * A plain k, m or g is a binary multiple and a bare time is seconds because nginx reads them so (push-stream spec 1.1) and
- * the values of an old nginx.conf must keep their meaning.
+ * A plain k, m or g is a binary multiple and a bare time is seconds because nginx reads them so (push-stream
+ * spec 1.1) and the values of an old nginx.conf must keep their meaning.
  */
 const SIZE = /^(\d+)\s*([a-z]*)$/i;
 
@@ -21,7 +22,9 @@ const SIZE_FACTORS: ReadonlyMap<string, number> = new Map([
   ["gb", 1000 ** 3],
 ]);
 
-/** Milliseconds of each unit, longest first: in "1h30m" the units must come in this order, each at most once. */
+/**
+ * Milliseconds of each unit, longest first: in "1h30m" the units must come in this order, each at most once.
+ */
 export const DURATION_UNITS: readonly (readonly [unit: string, ms: number])[] = [
   ["w", 604_800_000],
   ["d", 86_400_000],
@@ -42,7 +45,10 @@ export function parseSize(raw: unknown): number | null {
   return Number.isSafeInteger(bytes) ? bytes : null;
 }
 
-/** Milliseconds in 15, "15", "15s", "1h30m", "500ms"; null when it is not a time. A bare number is whole seconds. */
+/**
+ * Milliseconds in 15, "15", "15s", "1h30m", "500ms"; null when it is not a time. A bare number is whole
+ * seconds.
+ */
 export function parseDuration(raw: unknown): number | null {
   if (typeof raw === "number") return wholeMs(raw * 1000, raw);
   if (typeof raw !== "string") return null;

@@ -1,6 +1,6 @@
 /**
- * What the console asks of channels: the list, by subscribers, rate or backlog, and one channel with its last messages. Read
- * from the store, so any worker answers. Called by plugin.ts.
+ * What the console asks of channels: the list, by subscribers, rate or backlog, and one channel with its last
+ * messages. Read from the store, so any worker answers. Called by plugin.ts.
  */
 import { ChannelRef } from "../store/channel/channel-ref.ts";
 import { type ChannelCounts, countsByName, LivingChannels } from "../store/channel/channel-statistics.ts";

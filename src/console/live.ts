@@ -1,9 +1,10 @@
 /**
- * The console's stream of events: samples and warnings out of the internal channel, from its beginning or from the event a
- * browser had last, and what comes from then on. Called by plugin.ts.
+ * The console's stream of events: samples and warnings out of the internal channel, from its beginning or
+ * from the event a browser had last, and what comes from then on. Called by plugin.ts.
  *
- * All viewers of a worker are served by one look at the channel, four times a second. A viewer that does not read costs the
- * piece it was given last: it is looked after again when its socket has taken that, and reads on from where it was.
+ * All viewers of a worker are served by one look at the channel, four times a second. A viewer that does not
+ * read costs the piece it was given last: it is looked after again when its socket has taken that, and reads
+ * on from where it was.
  */
 import { ANTI_CACHE } from "../http/answer.ts";
 import { type BreakableSink, type PulledStream, pulledResponse } from "../http/direct-answer.ts";
@@ -36,7 +37,9 @@ export class LiveEvents {
     this.#store = store;
   }
 
-  /** null: too many look already, or the store is busy. `lastId`: the last event a browser had, as it says it. */
+  /**
+   * null: too many look already, or the store is busy. `lastId`: the last event a browser had, as it says it.
+   */
   open(lastId: string | null): Response | null {
     if (this.#viewers.size >= MAX_VIEWERS) return null;
     const after = /^[0-9]{1,15}$/.test(lastId ?? "") ? Number(lastId) : 0;

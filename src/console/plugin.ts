@@ -1,5 +1,6 @@
 /**
- * Locations with `console`, as an Elysia plugin: the page for operators and what it asks for, all below the location's path.
+ * Locations with `console`, as an Elysia plugin: the page for operators and what it asks for, all below the
+ * location's path.
  *
  *   (nothing)  the page        console.js  its script
  *   live       samples and warnings, as events; resumes by Last-Event-ID
@@ -7,8 +8,8 @@
  *   channels   ?search= ?sort=   the list        channel ?id=   one
  *   publish    POST ?id=         one message
  *
- * Who may look is said by the location's access rules, passwords and grants; a page of another origin can make a browser publish
- * no more than at a publisher (front/origin-check.ts).
+ * Who may look is said by the location's access rules, passwords and grants; a page of another origin can
+ * make a browser publish no more than at a publisher (front/origin-check.ts).
  */
 import { Elysia } from "elysia";
 import type { LocatedRequest, Locator } from "../config/location/located-request.ts";

@@ -1,7 +1,7 @@
 /**
- * What the console shows of the last minutes: once a second the counters of all workers as rates, published to an internal
- * channel, so that any worker can show them and a page that opens later has a past. One worker takes the sample: the first
- * that is alive. Made by console.ts where a location is a console.
+ * What the console shows of the last minutes: once a second the counters of all workers as rates, published
+ * to an internal channel, so that any worker can show them and a page that opens later has a past. One worker
+ * takes the sample: the first that is alive. Made by console.ts where a location is a console.
  */
 
 import { Internal, type InternalBounds } from "../store/channel/internal-channels.ts";
@@ -33,7 +33,10 @@ export interface Sample extends Readonly<Record<Rate, number>> {
   readonly streams: number;
   readonly polls: number;
   readonly sockets: number;
-  /** Milliseconds: the upper bound of the bucket in which the 99th of a hundred publishes was written out; 0: none was. */
+  /**
+   * Milliseconds: the upper bound of the bucket in which the 99th of a hundred publishes was written out; 0:
+   * none was.
+   */
   readonly latency: number;
   /** The worst of all workers, in milliseconds. */
   readonly lag: number;

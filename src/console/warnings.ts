@@ -1,6 +1,6 @@
 /**
- * Warnings and errors of a process's log, for the console: published to its internal channel beside the samples. Used by every
- * worker with a console; a log that storms costs it no more than a few lines a second.
+ * Warnings and errors of a process's log, for the console: published to its internal channel beside the
+ * samples. Used by every worker with a console; a log that storms costs it no more than a few lines a second.
  */
 import { type LogFields, type LogLevel, watchLog } from "../log.ts";
 import { Internal } from "../store/channel/internal-channels.ts";

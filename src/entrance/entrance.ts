@@ -1,9 +1,10 @@
 /**
- * What every request passes first, whichever door it came by: the limit of connections, a path that can be read at all, what the
- * steps of its location return, and who may come in: access rules, passwords and grants (access/), then somebody's guard.
+ * What every request passes first, whichever door it came by: the limit of connections, a path that can be
+ * read at all, what the steps of its location return, and who may come in: access rules, passwords and grants
+ * (access/), then somebody's guard.
  *
- * Both doors ask it first for the two roles that carry messages (`serve`); what is another role's goes through the application, whose
- * first plugin it is (`enter`). Composed by app.ts.
+ * Both doors ask it first for the two roles that carry messages (`serve`); what is another role's goes
+ * through the application, whose first plugin it is (`enter`). Composed by app.ts.
  */
 import type { Access } from "../access/access.ts";
 import { Admission } from "../access/admission.ts";
@@ -66,7 +67,10 @@ export class Entrance {
   /** Whose 404 has the location's own page and headers. */
   readonly #isEmpty: readonly boolean[];
   readonly #admission: Admission;
-  /** By index of Config.locations: whom `serve` hands requests to. What may be sent on to another role is the application's. */
+  /**
+   * By index of Config.locations: whom `serve` hands requests to. What may be sent on to another role is the
+   * application's.
+   */
   readonly #served: readonly (PublisherEndpoint | SubscriberEndpoint | ProxyEndpoint | null)[];
   /** Looked at by `serve` and left to the application, which enters it in the same turn. */
   #handedOn: LocatedRequest | null = null;
@@ -88,8 +92,8 @@ export class Entrance {
   }
 
   /**
-   * undefined: a role may answer. `again` hands the request in once more, when a password was verified off the event loop or a guard took its
-   * time.
+   * undefined: a role may answer. `again` hands the request in once more, when a password was verified off
+   * the event loop or a guard took its time.
    */
   enter(request: Incoming, server: AddressSource | null, again: () => Answering): Answering | undefined {
     const located = this.#look(request, server);
@@ -97,8 +101,8 @@ export class Entrance {
   }
 
   /**
-   * Publishing and subscribing without the application around them. null: the request is another role's, and nobody has looked at more
-   * of it than where it belongs.
+   * Publishing and subscribing without the application around them. null: the request is another role's, and
+   * nobody has looked at more of it than where it belongs.
    */
   serve(request: Incoming, server: EntranceServer): Answering | null {
     const { locator, front } = this.#options;
@@ -230,6 +234,9 @@ function returned(located: LocatedRequest, { locations }: Config): Response {
   return returnedAnswer(status, text, type, originOf(located, location));
 }
 
-/** RFC 9112 3.2: a Host that is none is 400. Bun then gives the path alone, as it does when there is no Host or an empty one. */
+/**
+ * RFC 9112 3.2: a Host that is none is 400. Bun then gives the path alone, as it does when there is no Host
+ * or an empty one.
+ */
 const hasBadHost = (request: Incoming): boolean =>
   request.exchange === undefined && request.url.startsWith("/") && Boolean(request.headers.get("host"));

@@ -1,6 +1,6 @@
 /**
- * `auth_request` to a path of this server: asks the handler there, without a connection. Neither the steps of its location nor what stands before it
- * are asked, as the question is ours. Made by app.ts for src/access.
+ * `auth_request` to a path of this server: asks the handler there, without a connection. Neither the steps of
+ * its location nor what stands before it are asked, as the question is ours. Made by app.ts for src/access.
  */
 import { boundedBody } from "../access/bounded-fetch.ts";
 import type { AskLocation } from "../access/question.ts";

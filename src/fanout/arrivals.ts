@@ -1,7 +1,8 @@
 /**
- * Whose arrival is still to be told in the events channel: `client_subscribed` comes after the connection's old messages (push-stream spec
- * 7), but before anything else is told of it. Made by fanout.ts. Everything happens in the turn in which a connection joins, so
- * there is one at a time; without an events channel there is none.
+ * Whose arrival is still to be told in the events channel: `client_subscribed` comes after the connection's
+ * old messages (push-stream spec 7), but before anything else is told of it. Made by fanout.ts. Everything
+ * happens in the turn in which a connection joins, so there is one at a time; without an events channel there
+ * is none.
  */
 import type { Store } from "../store/store.ts";
 import type { Subscription } from "./local-channel.ts";

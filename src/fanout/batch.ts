@@ -1,6 +1,7 @@
 /**
- * The messages one delivery job carries: read from the store once, kept until every subscriber of the channel in this worker has
- * them. Bounded in count and bytes, so that a burst is cut into jobs and other channels get their turn.
+ * The messages one delivery job carries: read from the store once, kept until every subscriber of the channel
+ * in this worker has them. Bounded in count and bytes, so that a burst is cut into jobs and other channels
+ * get their turn.
  */
 import { FLAG_DELETION, FLAG_PRESENCE } from "../message.ts";
 import { Message } from "../store/message/message-view.ts";
@@ -23,9 +24,14 @@ export class Batch {
   /** Ids after `previous` up to and including `to` are covered by this batch. */
   previous = 0;
   to = 0;
-  /** More than 0: the batch is a gap of so many messages and carries none; infinite: they cannot be counted. */
+  /**
+   * More than 0: the batch is a gap of so many messages and carries none; infinite: they cannot be counted.
+   */
   missed = 0;
-  /** It carries presence events, for those alone whose format tells them; a batch has either these or messages. */
+  /**
+   * It carries presence events, for those alone whose format tells them; a batch has either these or
+   * messages.
+   */
   isPresence = false;
   /** The same as `previous` and `to`, of their numbers. */
   previousNumber = 0;
@@ -85,7 +91,8 @@ export class Batch {
         continue;
       }
       if (m.id > this.to + 1 && store.missedBetween(channel.index, this.to, m.id - 1) > 0) {
-        // A hole: messages were evicted before this worker read them. It is a batch of its own, told before what follows it.
+        // A hole: messages were evicted before this worker read them. It is a batch of its own, told before
+        // what follows it.
         if (this.count === 0) this.#gapUpTo(store, channel, m.id - 1);
         return FOUND;
       }
@@ -99,7 +106,10 @@ export class Batch {
     return FOUND;
   }
 
-  /** False: before it there is a hole, of messages or of events, and this batch is that hole, or ends before it. */
+  /**
+   * False: before it there is a hole, of messages or of events, and this batch is that hole, or ends before
+   * it.
+   */
   #takeEvent(store: Store, channel: LocalChannel, m: Message): boolean {
     const isAfterHole = m.id > this.to && store.missedBetween(channel.index, this.to, m.id) > 0;
     if (isAfterHole || m.number > this.toNumber + 1) {
@@ -123,8 +133,8 @@ export class Batch {
   }
 
   /**
-   * A channel that lives no more, read to its end. The ring's last entry of it is the deletion, if that was taken already; if not, it
-   * will be. When it was evicted there is no text.
+   * A channel that lives no more, read to its end. The ring's last entry of it is the deletion, if that was
+   * taken already; if not, it will be. When it was evicted there is no text.
    */
   #end(store: Store, channel: LocalChannel): void {
     const m = this.#message(0);

@@ -1,6 +1,6 @@
 /**
- * One part of a delivery job: carries the batch to those who stand in the channel in one of three ways (delivery.ts). It remembers where it
- * stopped, because jobs run in slices.
+ * One part of a delivery job: carries the batch to those who stand in the channel in one of three ways
+ * (delivery.ts). It remembers where it stopped, because jobs run in slices.
  */
 import type { Batch } from "./batch.ts";
 import type { LocalChannel } from "./local-channel.ts";

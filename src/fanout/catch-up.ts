@@ -1,7 +1,7 @@
 /**
- * Brings subscriptions up to date from the store and seats them in the live set when nothing is left to read: streams that are
- * new or were slow, sockets that are new. One store read batch and one write at a time; when the socket is full it stops and is
- * called again when it has drained.
+ * Brings subscriptions up to date from the store and seats them in the live set when nothing is left to read:
+ * streams that are new or were slow, sockets that are new. One store read batch and one write at a time; when
+ * the socket is full it stops and is called again when it has drained.
  */
 import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
@@ -97,14 +97,20 @@ export class CatchUp {
     };
   }
 
-  /** Goes on with a stream that is behind: new, or slow and drained. At once; or when it is its turn, if there is much to read for many. */
+  /**
+   * Goes on with a stream that is behind: new, or slow and drained. At once; or when it is its turn, if there
+   * is much to read for many.
+   */
   stream(connection: StreamConnection): void {
     if (connection.subscriptions.every((one) => this.#hasAll(one))) this.#readStream(connection);
     else if (this.#turns.hasTime) this.#turns.now(() => this.#readStream(connection));
     else if (this.#begun(connection)) this.#turns.later(connection, () => this.#readStream(connection));
   }
 
-  /** Whatever comes before its turn does, the first bytes are first. False: its socket is full, and the drain calls again. */
+  /**
+   * Whatever comes before its turn does, the first bytes are first. False: its socket is full, and the drain
+   * calls again.
+   */
   #begun(connection: StreamConnection): boolean {
     const { prelude } = connection;
     if (prelude === null) return true;
@@ -153,8 +159,8 @@ export class CatchUp {
   }
 
   /**
-   * In a channel that was deleted meanwhile it stays behind and waits to be dismissed: it could not read on to where the live set is, and what
-   * is still on its way there would come after a hole.
+   * In a channel that was deleted meanwhile it stays behind and waits to be dismissed: it could not read on
+   * to where the live set is, and what is still on its way there would come after a hole.
    */
   #seatStream(connection: StreamConnection): void {
     this.#standing.lagsNoMore(connection);
@@ -168,7 +174,10 @@ export class CatchUp {
     }
   }
 
-  /** Goes on with a socket that wants to enter its channel's topic: reads to where the topic is, then joins it. */
+  /**
+   * Goes on with a socket that wants to enter its channel's topic: reads to where the topic is, then joins
+   * it.
+   */
   topic(subscription: TopicSubscription): void {
     if (this.#hasAll(subscription)) this.#readTopic(subscription);
     else if (this.#turns.hasTime) this.#turns.now(() => this.#readTopic(subscription));
@@ -208,7 +217,10 @@ export class CatchUp {
     }
   }
 
-  /** A job is done and the next has not begun: sockets that have everything up to `delivered` may enter topics now. */
+  /**
+   * A job is done and the next has not begun: sockets that have everything up to `delivered` may enter topics
+   * now.
+   */
   betweenJobs(channel: LocalChannel): void {
     if (channel.joining.size === 0) return;
     for (const subscription of [...channel.joining]) this.#readTopic(subscription);
@@ -226,7 +238,8 @@ export class CatchUp {
   #sendFrame(subscription: TopicSubscription): boolean {
     const { peer, channel } = subscription;
     const frame = frameOf(peer.format, this.#writer);
-    // 0: the socket is closed, or will be for being slow, and its close handler follows. Bun says 0 of an empty frame as well.
+    // 0: the socket is closed, or will be for being slow, and its close handler follows. Bun says 0 of an
+    // empty frame as well.
     if (peer.socket.send(frame) === 0 && frame.length > 0) {
       this.#store.count(this.#standing.slot, Counter.CLOSED_SLOW, 1);
       channel.joining.delete(subscription);
@@ -241,8 +254,8 @@ const placeFor = (connection: StreamConnection | TopicPeer): Position | null =>
   connection.format.perConnection ? connection.place() : null;
 
 /**
- * The channel's next job is the next thing it wants: no job runs, all that was delivered was given to it, and unstored history, which is not
- * for newcomers, is behind it.
+ * The channel's next job is the next thing it wants: no job runs, all that was delivered was given to it, and
+ * unstored history, which is not for newcomers, is behind it.
  */
 function hasCaughtUp({ channel, peer, sentId, sentNumber, historyUntil }: TopicSubscription): boolean {
   if (peer.format.presence && sentNumber !== channel.deliveredNumber) return false;

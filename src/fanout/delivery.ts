@@ -1,6 +1,6 @@
 /**
- * One job: carries a batch of messages of one channel to everyone who stands there in this worker, encoded once per format. The pump
- * runs it in slices; each of its three parts remembers where it stopped.
+ * One job: carries a batch of messages of one channel to everyone who stands there in this worker, encoded
+ * once per format. The pump runs it in slices; each of its three parts remembers where it stopped.
  */
 import type { Store } from "../store/store.ts";
 import { Batch } from "./batch.ts";

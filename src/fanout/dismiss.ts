@@ -1,8 +1,10 @@
 /**
- * What happens to those who stand in a channel when it is deleted (push-stream spec 2.7 (4)): everyone gets the deletion message in
- * his format; a long poll is answered with it; other connections end with their last channel and go on in the others.
+ * What happens to those who stand in a channel when it is deleted (push-stream spec 2.7 (4)): everyone gets
+ * the deletion message in his format; a long poll is answered with it; other connections end with their last
+ * channel and go on in the others.
  *
- * A stream that lags is told as well, after what its socket still holds: what it had not read went with the channel.
+ * A stream that lags is told as well, after what its socket still holds: what it had not read went with the
+ * channel.
  */
 import { CHANNEL_DELETED_ID } from "../message.ts";
 import { Message } from "../store/message/message-view.ts";

@@ -1,6 +1,7 @@
 /**
- * Where subscribers stand in this worker: the only door between subscribe/ and fan-out. subscribe/ opens channels and joins or leaves here;
- * who stands where is in standing.ts, what they are given is pump's and catch-up's.
+ * Where subscribers stand in this worker: the only door between subscribe/ and fan-out. subscribe/ opens
+ * channels and joins or leaves here; who stands where is in standing.ts, what they are given is pump's and
+ * catch-up's.
  */
 import type { NamedChannel } from "../store/channel/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
@@ -22,7 +23,10 @@ export interface FanoutOptions extends PumpOptions {
   readonly store: Store;
   readonly slot: number;
   readonly ringOther: (slot: number) => void;
-  /** A reader that lags and takes nothing for so long is closed, like nginx's send_timeout; a minute unless said. */
+  /**
+   * A reader that lags and takes nothing for so long is closed, like nginx's send_timeout; a minute unless
+   * said.
+   */
   readonly sendMs?: number;
 }
 
@@ -74,11 +78,12 @@ export class Fanout implements StreamKeeper {
     this.#pump.stop();
   }
 
-  // --- who stands where ----------------------------------------------------------------------------------------------
+  // --- who stands where
+  // ----------------------------------------------------------------------------------------------
 
   /**
-   * The channel as this worker sees it, made now if nobody stood there. Stand in it in the same turn, or ask again. One that is gone by
-   * now can be stood in as well: who does is told of its end.
+   * The channel as this worker sees it, made now if nobody stood there. Stand in it in the same turn, or ask
+   * again. One that is gone by now can be stood in as well: who does is told of its end.
    */
   channel({ index, incarnation, name }: NamedChannel): LocalChannel {
     const { standing } = this;
@@ -93,8 +98,9 @@ export class Fanout implements StreamKeeper {
   }
 
   /**
-   * Seats a stream in all its channels (already in `connection.subscriptions`). It starts by reading what is stored after each
-   * `sentId` and becomes live when nothing is left, in this very turn if its socket takes it.
+   * Seats a stream in all its channels (already in `connection.subscriptions`). It starts by reading what is
+   * stored after each `sentId` and becomes live when nothing is left, in this very turn if its socket takes
+   * it.
    */
   joinStream(connection: StreamConnection): void {
     const { standing } = this;
@@ -172,7 +178,10 @@ export class Fanout implements StreamKeeper {
     }
   }
 
-  /** Once a second: closes lagging streams and joining sockets that take nothing (performance.now()), and publishes how many lag. */
+  /**
+   * Once a second: closes lagging streams and joining sockets that take nothing (performance.now()), and
+   * publishes how many lag.
+   */
   closeStuck(nowMs: number): void {
     const { lagging, laggingSockets } = this.standing;
     this.store.setCounter(this.slot, Counter.LAGGING, lagging.size + laggingSockets.size);
@@ -186,7 +195,8 @@ export class Fanout implements StreamKeeper {
     }
   }
 
-  // --- told by streams -------------------------------------------------------------------------------------------------
+  // --- told by streams
+  // -------------------------------------------------------------------------------------------------
 
   lagged(connection: StreamConnection): void {
     connection.lastProgressMs = this.standing.nowMs();

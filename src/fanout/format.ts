@@ -1,7 +1,8 @@
 /**
- * A format is what turns messages into the bytes of one kind of subscriber: transport + template. The subscribe side makes
- * them at start, one object per location and protocol; fanout encodes each message once per format object and hands the
- * same bytes to every subscriber of it. Identity of the object is identity of the encoding.
+ * A format is what turns messages into the bytes of one kind of subscriber: transport + template. The
+ * subscribe side makes them at start, one object per location and protocol; fanout encodes each message once
+ * per format object and hands the same bytes to every subscriber of it. Identity of the object is identity of
+ * the encoding.
  */
 import type { Message } from "../store/message/message-view.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
@@ -31,13 +32,14 @@ export interface Format {
   /** Absent: nobody asked who comes and goes, and nothing is said of it. */
   readonly presence?: PresenceWords | null;
   /**
-   * Appends one message. `m.id` may be CHANNEL_DELETED_ID. `at` is where the connection stands behind it, in all its channels, when
-   * the format is perConnection; otherwise null.
+   * Appends one message. `m.id` may be CHANNEL_DELETED_ID. `at` is where the connection stands behind it, in
+   * all its channels, when the format is perConnection; otherwise null.
    */
   message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): void;
   /**
-   * Appends "you missed so many messages" (null: it cannot be known how many), valid up to id `upTo`. Returns false when the
-   * dialect has no words for it: the connection is then closed, as silence is not an option (promise P2).
+   * Appends "you missed so many messages" (null: it cannot be known how many), valid up to id `upTo`. Returns
+   * false when the dialect has no words for it: the connection is then closed, as silence is not an option
+   * (promise P2).
    */
   gap(
     writer: ByteWriter,

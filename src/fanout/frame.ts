@@ -5,7 +5,10 @@ import type { Format } from "./format.ts";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** A text frame is a JS string to Bun and must be valid UTF-8 (RFC 6455 8.1); anything else goes out as a binary frame. */
+/**
+ * A text frame is a JS string to Bun and must be valid UTF-8 (RFC 6455 8.1); anything else goes out as a
+ * binary frame.
+ */
 export function frameOf(format: Format, writer: ByteWriter): string | Uint8Array {
   if (!format.binary && isUtf8(writer.bytes, 0, writer.length)) return decoder.decode(writer.view());
   return writer.copy();

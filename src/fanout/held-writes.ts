@@ -1,6 +1,7 @@
 /**
- * What was written to connections that stand in several channels, and waits until the pump has gone through all that is new: so what several
- * channels have for one connection leaves with one system call. Filled by delivery jobs, worked off by the pump, in slices like these.
+ * What was written to connections that stand in several channels, and waits until the pump has gone through
+ * all that is new: so what several channels have for one connection leaves with one system call. Filled by
+ * delivery jobs, worked off by the pump, in slices like these.
  *
  * What waits is memory, so there is a bound to all of it; nothing else is delivered while it is reached.
  */

@@ -1,6 +1,7 @@
 /**
- * Keeps what is written until a flush, over however many turns that comes: for streams in several channels, which have one write for all
- * of them (held-writes.ts). Stands before the sink of their door, because Bun's sends what it has with the end of each turn.
+ * Keeps what is written until a flush, over however many turns that comes: for streams in several channels,
+ * which have one write for all of them (held-writes.ts). Stands before the sink of their door, because Bun's
+ * sends what it has with the end of each turn.
  */
 import type { StreamSink } from "../http/direct-answer.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";

@@ -1,9 +1,10 @@
 /**
- * Reading on from the store, in order, for subscriptions that are not live: newcomers who asked for old messages, readers that
- * were slow, sockets that wait to enter a topic. It is the same work for all, so it is one loop.
+ * Reading on from the store, in order, for subscriptions that are not live: newcomers who asked for old
+ * messages, readers that were slow, sockets that wait to enter a topic. It is the same work for all, so it is
+ * one loop.
  *
- * Nothing is queued for such a subscription: its place is a Reader, its messages stay in the store. What the store has evicted
- * meanwhile shows as a jump in the ids and is told as a gap (promises P2 to P4).
+ * Nothing is queued for such a subscription: its place is a Reader, its messages stay in the store. What the
+ * store has evicted meanwhile shows as a jump in the ids and is told as a gap (promises P2 to P4).
  */
 import { FLAG_PRESENCE, FLAG_STORED } from "../message.ts";
 import { Message } from "../store/message/message-view.ts";
@@ -45,7 +46,10 @@ export interface PresenceSink<S extends Subscription> {
 
 const message = new Message();
 
-/** Gives the next messages with ids up to `upTo`, and events up to that number, to the sink, at most one batch. */
+/**
+ * Gives the next messages with ids up to `upTo`, and events up to that number, to the sink, at most one
+ * batch.
+ */
 export function readOn<S extends Subscription>(
   store: Store,
   subscription: S,
@@ -111,7 +115,10 @@ function tellLost<S extends Subscription>(subscription: S, upTo: number, events:
   if (!isFirst) events.lost(subscription, missed);
 }
 
-/** Tells what is missing between the last id given and `upTo`, inclusive; history has holes that are nobody's loss. */
+/**
+ * Tells what is missing between the last id given and `upTo`, inclusive; history has holes that are nobody's
+ * loss.
+ */
 function tellHole<S extends Subscription>(
   store: Store,
   subscription: S,

@@ -1,6 +1,7 @@
 /**
- * What the positions of a channel, or of a connection with several, count, as the tokens say it (wire/position.ts). The same for as long as the
- * store has one epoch; a node of a cluster whose engine was emptied and begun anew by others takes over another one while people stand in it.
+ * What the positions of a channel, or of a connection with several, count, as the tokens say it
+ * (wire/position.ts). The same for as long as the store has one epoch; a node of a cluster whose engine was
+ * emptied and begun anew by others takes over another one while people stand in it.
  */
 import type { Store } from "../store/store.ts";
 import { lifeOf } from "../wire/position.ts";

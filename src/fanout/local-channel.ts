@@ -1,11 +1,13 @@
 /**
- * A channel as one worker sees it: who stands here, what was delivered to them, what is still to come. Made at the first
- * subscription in this worker, forgotten after the last. The channel itself (names, counts, messages) lives in the store.
+ * A channel as one worker sees it: who stands here, what was delivered to them, what is still to come. Made
+ * at the first subscription in this worker, forgotten after the last. The channel itself (names, counts,
+ * messages) lives in the store.
  *
  *   ids:   1 ........ delivered | batch of the running job | in the store, where `reader` goes on
  *
- * Every live subscription has seen all ids up to `delivered`, except that a subscription which joined later carries its own,
- * higher `sentId`. Jobs compare the two, so joining and leaving while a job runs can neither lose nor repeat a message (P1, P2).
+ * Every live subscription has seen all ids up to `delivered`, except that a subscription which joined later
+ * carries its own, higher `sentId`. Jobs compare the two, so joining and leaving while a job runs can neither
+ * lose nor repeat a message (P1, P2).
  */
 import type { NamedChannel } from "../store/channel/channel-ref.ts";
 import type { Reader } from "../store/message/reader.ts";
@@ -24,8 +26,8 @@ export class Subscription {
   /** Number of the last presence event it was told, or came after; only where its format tells them. */
   sentNumber = 0;
   /**
-   * Ids up to here are history the connection asked for by backtrack or time: unstored ones among them are not for newcomers, and
-   * holes are no loss. 0: everything after `sentId` is owed.
+   * Ids up to here are history the connection asked for by backtrack or time: unstored ones among them are
+   * not for newcomers, and holes are no loss. 0: everything after `sentId` is owed.
    */
   readonly historyUntil: number;
   readonly channel: LocalChannel;
@@ -52,7 +54,10 @@ export function placeOf(life: Pick<Life, "text">, subscriptions: readonly Subscr
   return numbers === null ? { life: life.text, positions } : { life: life.text, positions, numbers };
 }
 
-/** One channel of one HTTP stream. `place` is its index in the group's members, -1 while it is not live (lagging or left). */
+/**
+ * One channel of one HTTP stream. `place` is its index in the group's members, -1 while it is not live
+ * (lagging or left).
+ */
 export class StreamSubscription extends Subscription {
   place = -1;
   group: StreamGroup | null = null;
@@ -63,7 +68,9 @@ export class StreamSubscription extends Subscription {
   }
 }
 
-/** The live streams of one channel that share a format. Removal swaps with the last, so order means nothing. */
+/**
+ * The live streams of one channel that share a format. Removal swaps with the last, so order means nothing.
+ */
 export class StreamGroup {
   readonly members: StreamSubscription[] = [];
   readonly format: Format;
@@ -110,10 +117,16 @@ export class LocalChannel {
   /** Block and stamp of the newest entry of the ring: the deletion's, once the channel lives no more. */
   lastBlock = 0;
   lastStamp = 0;
-  /** The channel was deleted; who stands here is told once all before it is delivered, and `dismissed` says that it was done. */
+  /**
+   * The channel was deleted; who stands here is told once all before it is delivered, and `dismissed` says
+   * that it was done.
+   */
   gone = false;
   dismissed = false;
-  /** When the last live message was delivered here: restarts the ping interval of all who stand here (spec 4.9). */
+  /**
+   * When the last live message was delivered here: restarts the ping interval of all who stand here (spec
+   * 4.9).
+   */
   lastLiveMs = 0;
   /** Time the running job has taken so far, and when the next may begin (see pump.ts). */
   fanoutMs = 0;
@@ -128,7 +141,9 @@ export class LocalChannel {
   readonly waiting: WaitingSubscription[] = [];
   /** WebSockets that read up to `delivered` from the store and enter their native topic between two jobs. */
   readonly joining = new Set<TopicSubscription>();
-  /** Streams that read from the store until they have caught up: newcomers with a backlog, and slow readers. */
+  /**
+   * Streams that read from the store until they have caught up: newcomers with a backlog, and slow readers.
+   */
   readonly behind = new Set<StreamSubscription>();
 
   /** Who joins is given what is published after `delivered`. */

@@ -1,4 +1,6 @@
-/** Answers waiting long polls: each with the first message that it has not seen. Part of a job (delivery.ts). */
+/**
+ * Answers waiting long polls: each with the first message that it has not seen. Part of a job (delivery.ts).
+ */
 import { CHANNEL_DELETED_ID } from "../message.ts";
 import type { Message } from "../store/message/message-view.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";

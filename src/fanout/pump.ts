@@ -1,10 +1,11 @@
 /**
- * The worker's pump: follows the dispatch ring and sets delivery jobs going. It runs once an event-loop turn, after an own publish
- * or when another worker rings, so that everything published in a turn goes out in one write per connection.
+ * The worker's pump: follows the dispatch ring and sets delivery jobs going. It runs once an event-loop turn,
+ * after an own publish or when another worker rings, so that everything published in a turn goes out in one
+ * write per connection.
  *
- * Sleeping and waking (the pairs are in store/message/ring.ts): the pump declares itself asleep only after it looked at the ring's head
- * once more, and whoever publishes rings only a worker that was asleep. A slow timer looks too, so that a bell lost with a dying
- * process costs a tenth of a second, not a message.
+ * Sleeping and waking (the pairs are in store/message/ring.ts): the pump declares itself asleep only after it
+ * looked at the ring's head once more, and whoever publishes rings only a worker that was asleep. A slow
+ * timer looks too, so that a bell lost with a dying process costs a tenth of a second, not a message.
  */
 import { log } from "../log.ts";
 import { Counter } from "../store/counters.ts";
@@ -19,17 +20,24 @@ import type { TopicPublish } from "./topic-carrier.ts";
 
 /** How long each part of a turn may take before other work gets its chance. */
 const SLICE_MS = 2;
-/** What is written to connections in several channels waits no longer than this for more, however much there is to do. */
+/**
+ * What is written to connections in several channels waits no longer than this for more, however much there
+ * is to do.
+ */
 const HELD_MS = 8;
 const SAFETY_LOOK_MS = 100;
 /**
- * A channel whose fan-out took long rests before the next one, for this share of the time it took: what is published meanwhile
- * shares the next write to every subscriber. Costs a busy channel a quarter more latency and saves it most of its system calls.
+ * A channel whose fan-out took long rests before the next one, for this share of the time it took: what is
+ * published meanwhile shares the next write to every subscriber. Costs a busy channel a quarter more latency
+ * and saves it most of its system calls.
  */
 const REST_SHARE = 0.25;
 const REST_FROM_MS = 1;
 const REST_MAX_MS = 10;
-/** Finished jobs whose buffers are kept for the next ones; more only run at once when many channels have thousands of sockets each. */
+/**
+ * Finished jobs whose buffers are kept for the next ones; more only run at once when many channels have
+ * thousands of sockets each.
+ */
 const SPARE_JOBS = 8;
 
 /** A channel that could not be read just now is looked at again so much later. */
@@ -48,7 +56,10 @@ export class Pump {
   readonly #catchUp: CatchUp;
   readonly #options: PumpOptions;
   readonly #entry = new RingEntry();
-  /** Channels with something to deliver whose job has not begun. A channel with few subscribers does not wait for a large one. */
+  /**
+   * Channels with something to deliver whose job has not begun. A channel with few subscribers does not wait
+   * for a large one.
+   */
   readonly #ready: LocalChannel[] = [];
   /** Jobs that are cut into slices, in turn. */
   readonly #running: LocalChannel[] = [];
@@ -103,7 +114,10 @@ export class Pump {
     this.schedule();
   }
 
-  /** A deletion that the ring's entry will not tell of, because the channel's record is about to be known as another's. */
+  /**
+   * A deletion that the ring's entry will not tell of, because the channel's record is about to be known as
+   * another's.
+   */
   end(channel: LocalChannel): void {
     this.#take();
     channel.gone = true;
@@ -178,7 +192,10 @@ export class Pump {
     if (held.isEmpty) this.#heldSinceMs = 0;
   }
 
-  /** A job is done, or will be at `doneMs`, when Bun has sent the last of it: how long it took says how long to rest. */
+  /**
+   * A job is done, or will be at `doneMs`, when Bun has sent the last of it: how long it took says how long
+   * to rest.
+   */
   #paced(channel: LocalChannel, doneMs: number): void {
     if (channel.fanoutMs > REST_FROM_MS) {
       channel.restUntilMs = doneMs + Math.min(channel.fanoutMs * REST_SHARE, REST_MAX_MS);

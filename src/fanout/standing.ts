@@ -1,8 +1,10 @@
 /**
- * Who stands where in this worker: the one registry that pump, jobs, catch-up, dismissal and the door (fanout.ts) share. Channels with
- * somebody in them, streams that lag, and the counts in the store, which change here and nowhere else, so they cannot drift.
+ * Who stands where in this worker: the one registry that pump, jobs, catch-up, dismissal and the door
+ * (fanout.ts) share. Channels with somebody in them, streams that lag, and the counts in the store, which
+ * change here and nowhere else, so they cannot drift.
  *
- * It knows places, not times: when something is delivered is the pump's, how somebody catches up is catch-up's.
+ * It knows places, not times: when something is delivered is the pump's, how somebody catches up is
+ * catch-up's.
  */
 import type { NamedChannel } from "../store/channel/channel-ref.ts";
 import { Counter, FANOUT_LATENCIES } from "../store/counters.ts";
@@ -45,7 +47,8 @@ export class Standing {
     return performance.now();
   }
 
-  // --- channels --------------------------------------------------------------------------------------------------------
+  // --- channels
+  // --------------------------------------------------------------------------------------------------------
 
   /** The channel with this index, if somebody stands or stood there in this turn. */
   channel(index: number): LocalChannel | undefined {
@@ -74,14 +77,20 @@ export class Standing {
     return made;
   }
 
-  /** Its record is another's by now, whose numbers are not its own, and who may have subscribers here: nothing is left but its name. */
+  /**
+   * Its record is another's by now, whose numbers are not its own, and who may have subscribers here: nothing
+   * is left but its name.
+   */
   lost(named: NamedChannel): LocalChannel {
     const lost = new LocalChannel(this.store, named, 0, 0);
     this.#forgetLater(lost);
     return lost;
   }
 
-  /** Nobody stands there, but perhaps in a moment: whoever is being seated holds the channel in his hand. Looked at when the turn is over. */
+  /**
+   * Nobody stands there, but perhaps in a moment: whoever is being seated holds the channel in his hand.
+   * Looked at when the turn is over.
+   */
   #forgetLater(channel: LocalChannel): void {
     if (this.#empty.size === 0) queueMicrotask(() => this.#forgetEmpty());
     this.#empty.add(channel);
@@ -98,11 +107,12 @@ export class Standing {
     if (this.isEmpty) this.store.setOwed(this.slot, OWED_NOTHING);
   }
 
-  // --- coming and going ------------------------------------------------------------------------------------------------
+  // --- coming and going
+  // ------------------------------------------------------------------------------------------------
 
   /**
-   * Counts a subscription in. False: its channel was deleted by another worker since the request was let in, and its ring entry may have
-   * gone by already, so nobody else would tell.
+   * Counts a subscription in. False: its channel was deleted by another worker since the request was let in,
+   * and its ring entry may have gone by already, so nobody else would tell.
    */
   stand({ channel }: Subscription): boolean {
     channel.standing++;
@@ -117,7 +127,10 @@ export class Standing {
     if (channel.standing === 0) this.#forgetLater(channel);
   }
 
-  /** A connection is in the worker's count as long as it is in any channel's: who sees no subscribers there need not wait for any. */
+  /**
+   * A connection is in the worker's count as long as it is in any channel's: who sees no subscribers there
+   * need not wait for any.
+   */
   counted(kind: HeldKind, connections: number): void {
     this.store.count(this.slot, Counter.SUBSCRIBERS, connections);
     this.store.count(this.slot, kind, connections);
@@ -159,9 +172,13 @@ export class Standing {
     this.#unstand(subscription);
   }
 
-  // --- lagging ---------------------------------------------------------------------------------------------------------
+  // --- lagging
+  // ---------------------------------------------------------------------------------------------------------
 
-  /** A live stream's socket is full: out of the live sets, with its place. What it has not read must not be dropped. */
+  /**
+   * A live stream's socket is full: out of the live sets, with its place. What it has not read must not be
+   * dropped.
+   */
   lags(connection: StreamConnection): void {
     this.lagging.add(connection);
     this.store.setOwed(this.slot, OWED_BEHIND);
@@ -195,14 +212,18 @@ export class Standing {
     this.store.setOwed(this.slot, this.isEmpty ? OWED_NOTHING : OWED_LIVE);
   }
 
-  /** Ends a stream that cannot be told what it missed, or takes nothing; its client comes back with its position. */
+  /**
+   * Ends a stream that cannot be told what it missed, or takes nothing; its client comes back with its
+   * position.
+   */
   closeSlow(connection: StreamConnection): void {
     this.store.count(this.slot, Counter.CLOSED_SLOW, 1);
     this.leaveStream(connection);
     connection.end(NOTHING);
   }
 
-  // --- counters --------------------------------------------------------------------------------------------------------
+  // --- counters
+  // --------------------------------------------------------------------------------------------------------
 
   /** All that was published at `sinceMs` is on its way to the sockets of this worker. */
   fannedOut(sinceMs: number): void {

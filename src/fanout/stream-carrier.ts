@@ -1,9 +1,10 @@
 /**
  * Carries a batch to held streams. Part of a job (delivery.ts).
  *
- * They are walked from the end to the start: whoever joins during the job is appended behind the walk and has the batch in his own
- * backlog (`sentId` says so), and whoever leaves is replaced by the last member, who was already served or is recognised by his
- * `sentId`. So no lock, no copy of the member list, no message lost or given twice.
+ * They are walked from the end to the start: whoever joins during the job is appended behind the walk and has
+ * the batch in his own backlog (`sentId` says so), and whoever leaves is replaced by the last member, who was
+ * already served or is recognised by his `sentId`. So no lock, no copy of the member list, no message lost or
+ * given twice.
  */
 import { ByteWriter } from "../wire/byte-writer.ts";
 import type { Batch } from "./batch.ts";
@@ -96,7 +97,9 @@ export class StreamCarrier implements Carrier {
     this.#standing.held.grow(bytes.length);
   }
 
-  /** For one connection: its ids name every channel it stands in, or it joined in the middle of this batch. */
+  /**
+   * For one connection: its ids name every channel it stands in, or it joined in the middle of this batch.
+   */
   #writeOwn(group: StreamGroup, subscription: StreamSubscription, batch: Batch, channel: LocalChannel): void {
     const { connection } = subscription;
     const { format } = group;
@@ -121,7 +124,10 @@ export class StreamCarrier implements Carrier {
     this.#standing.delivered(count, this.#own.length);
   }
 
-  /** What lies between where it stands, or where the batch began, and the batch. False: its format has no words for it. */
+  /**
+   * What lies between where it stands, or where the batch began, and the batch. False: its format has no
+   * words for it.
+   */
   #tellMissed(
     { format }: StreamGroup,
     subscription: StreamSubscription,

@@ -1,9 +1,11 @@
 /**
- * One held HTTP response (streaming or eventsource): writes coalesced bytes and owns what happens when the socket is full.
+ * One held HTTP response (streaming or eventsource): writes coalesced bytes and owns what happens when the
+ * socket is full.
  *
- * Bun's direct stream answers a write, or the flush after it, with a promise when the kernel's buffer is full. From that moment the
- * connection *lags*: it leaves every live set, nothing more is written, and lag.ts reads on from the store when the promise
- * resolves. So a slow reader costs what one write held, never a queue (promise P4).
+ * Bun's direct stream answers a write, or the flush after it, with a promise when the kernel's buffer is
+ * full. From that moment the connection *lags*: it leaves every live set, nothing more is written, and lag.ts
+ * reads on from the store when the promise resolves. So a slow reader costs what one write held, never a
+ * queue (promise P4).
  */
 import type { StreamSink } from "../http/direct-answer.ts";
 import { log } from "../log.ts";
@@ -17,7 +19,10 @@ import { placeOf, type StreamSubscription } from "./local-channel.ts";
 export interface StreamKeeper {
   lagged(connection: StreamConnection): void;
   drained(connection: StreamConnection): void;
-  /** Uncork this connection once all that is new is written to it (it stands in several channels, whose bytes share one write). */
+  /**
+   * Uncork this connection once all that is new is written to it (it stands in several channels, whose bytes
+   * share one write).
+   */
   flushLater(connection: StreamConnection): void;
 }
 
@@ -30,10 +35,16 @@ const NO_LIFE = { text: "" };
 
 export class StreamConnection {
   readonly subscriptions: StreamSubscription[] = [];
-  /** When the last byte left, or the connection began to lag: a reader without progress is closed by its keeper. */
+  /**
+   * When the last byte left, or the connection began to lag: a reader without progress is closed by its
+   * keeper.
+   */
   lastProgressMs = 0;
   flushQueued = false;
-  /** Bytes that go out before everything else, with the first write: header template, first event id. Good for the turn in which it is seated. */
+  /**
+   * Bytes that go out before everything else, with the first write: header template, first event id. Good for
+   * the turn in which it is seated.
+   */
   prelude: Uint8Array | null = null;
   #state: number = LIVE;
   readonly format: Format;
@@ -97,13 +108,19 @@ export class StreamConnection {
     this.#life = life;
   }
 
-  /** One of several channels was deleted. Its place in the event id stays, or the places behind it would mean other channels. */
+  /**
+   * One of several channels was deleted. Its place in the event id stays, or the places behind it would mean
+   * other channels.
+   */
   lose(subscription: StreamSubscription): void {
     this.#places ??= [...this.subscriptions];
     this.subscriptions.splice(this.subscriptions.indexOf(subscription), 1);
   }
 
-  /** Writes and flushes at once: one send(2). `bytes` may be reused after the call. False: the socket is full now. */
+  /**
+   * Writes and flushes at once: one send(2). `bytes` may be reused after the call. False: the socket is full
+   * now.
+   */
   send(bytes: Uint8Array): boolean {
     if (this.#state === ENDED || this.#sink === null) return false;
     const written = this.#sink.write(bytes);

@@ -1,5 +1,6 @@
 /**
- * Carries a batch to WebSockets, shard by shard: Bun's by native topics, ours by one write each. Part of a job (delivery.ts).
+ * Carries a batch to WebSockets, shard by shard: Bun's by native topics, ours by one write each. Part of a
+ * job (delivery.ts).
  */
 import { type DirectSocket, FrameBatch } from "../http/peer-socket.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
@@ -19,7 +20,10 @@ import { SHARD_SIZE, type TopicGroup, type TopicShard, type TopicSubscription } 
 /** Bun's `server.publish`: bytes sent, 0 dropped, -1 queued under backpressure. */
 export type TopicPublish = (topic: string, payload: string | Uint8Array) => number;
 
-/** What Bun spends on sending to one socket of a topic after the turn, where this worker's clock cannot see it. */
+/**
+ * What Bun spends on sending to one socket of a topic after the turn, where this worker's clock cannot see
+ * it.
+ */
 const NATIVE_SEND_MS = 0.004;
 
 export class TopicCarrier implements Carrier {
@@ -137,14 +141,18 @@ export class TopicCarrier implements Carrier {
       const sent = this.#publish(shard.topic, frame);
       this.#standing.delivered(shard.inTopic, shard.inTopic * frame.length);
       if (sent > 0) continue;
-      // 0: it was too much for somebody, the others have it. Who it was is known when his socket closes (subscribe/socket-peer.ts).
+      // 0: it was too much for somebody, the others have it. Who it was is known when his socket closes
+      // (subscribe/socket-peer.ts).
       if (sent === 0) shard.overranMs = this.#standing.nowMs();
       this.#standing.socketsLag(slowOf(shard, idOfFrame(batch, i), numberOfFrame(batch, i)));
       if (shard.inTopic === 0) break;
     }
   }
 
-  /** To sockets of our own: all of the batch in one write each. From the end: who is closed meanwhile is replaced by one who was served. */
+  /**
+   * To sockets of our own: all of the batch in one write each. From the end: who is closed meanwhile is
+   * replaced by one who was served.
+   */
   #sendDirect(shard: TopicShard, batch: Batch): void {
     if (this.#framed.length === 0) return;
     const { sockets } = shard;

@@ -1,13 +1,13 @@
 /**
  * WebSocket subscribers on Bun's native topics: one `server.publish` call reaches every socket of a topic.
  *
- * A topic holds at most SHARD_SIZE sockets, because a native publish cannot be interrupted: a channel with 50,000 sockets becomes
- * some fifty topics, published over several event-loop turns, and other channels get their turn in between.
- * A socket enters a topic only between two jobs of its channel and with everything that was delivered, so the next job is the next thing
- * it is owed (see catch-up.ts).
+ * A topic holds at most SHARD_SIZE sockets, because a native publish cannot be interrupted: a channel with
+ * 50,000 sockets becomes some fifty topics, published over several event-loop turns, and other channels get
+ * their turn in between. A socket enters a topic only between two jobs of its channel and with everything
+ * that was delivered, so the next job is the next thing it is owed (see catch-up.ts).
  *
- * Sockets whose frames tell where they stand in several channels have no bytes in common: they stand in shards all the same, in the same
- * order and slices, but each is sent its own.
+ * Sockets whose frames tell where they stand in several channels have no bytes in common: they stand in
+ * shards all the same, in the same order and slices, but each is sent its own.
  */
 import type { PeerSocket } from "../http/peer-socket.ts";
 import type { Position } from "../wire/position.ts";
@@ -15,7 +15,10 @@ import type { Format } from "./format.ts";
 import { type LocalChannel, Subscription } from "./local-channel.ts";
 
 export const SHARD_SIZE = 512;
-/** Those that are written to one by one, about a millisecond's worth: between two shards others get their turn. */
+/**
+ * Those that are written to one by one, about a millisecond's worth: between two shards others get their
+ * turn.
+ */
 export const OWN_SHARD_SIZE = 128;
 
 /** The part of a socket that fan-out needs. */
@@ -55,7 +58,10 @@ export class TopicShard {
   inTopic = 0;
   /** How many of them take compressed frames. */
   deflated = 0;
-  /** When a publish was too much for one or more of the sockets (performance.now()): Bun closes those, and says no more than that. */
+  /**
+   * When a publish was too much for one or more of the sockets (performance.now()): Bun closes those, and
+   * says no more than that.
+   */
   overranMs = Number.NEGATIVE_INFINITY;
   readonly topic: string;
   /** Its sockets are written to one by one; else they stand in Bun's topic. */
@@ -134,7 +140,10 @@ export function leaveTopic(subscription: TopicSubscription, socketOpen: boolean)
   if (socketOpen) socket.unsubscribe(shard.topic);
 }
 
-/** A socket that is closed so soon after its shard was overrun was too slow; others are closed by their clients. */
+/**
+ * A socket that is closed so soon after its shard was overrun was too slow; others are closed by their
+ * clients.
+ */
 const OVERRUN_CLOSES_WITHIN_MS = 1000;
 
 export const wasOverrun = ({ shard }: TopicSubscription, nowMs: number): boolean =>

@@ -1,9 +1,11 @@
 /**
- * Work that is done in pieces, so that whoever asks for much keeps nobody else waiting: replays, polls of a long backlog, searches. One
- * list for the whole worker, worked off in order for at most a slice of each event-loop turn; without it fifty such
- * requests, each well-behaved alone, would hold a turn for fifty slices.
+ * Work that is done in pieces, so that whoever asks for much keeps nobody else waiting: replays, polls of a
+ * long backlog, searches. One list for the whole worker, worked off in order for at most a slice of each
+ * event-loop turn; without it fifty such requests, each well-behaved alone, would hold a turn for fifty
+ * slices.
  *
- * What is short is done at once, as long as the turn has time left for it: of a crowd that comes back in one turn most wait for the next ones.
+ * What is short is done at once, as long as the turn has time left for it: of a crowd that comes back in one
+ * turn most wait for the next ones.
  */
 
 /** How long a turn may go on with it. */

@@ -1,6 +1,6 @@
 /**
- * Waiting long polls: a held request that the first live message on any of its channels answers, with exactly that message
- * (push-stream spec 4.12 (6)).
+ * Waiting long polls: a held request that the first live message on any of its channels answers, with exactly
+ * that message (push-stream spec 4.12 (6)).
  */
 import type { Message } from "../store/message/message-view.ts";
 import type { Format } from "./format.ts";
@@ -20,8 +20,8 @@ export interface WaitingPoll {
   readonly format: Format;
   readonly subscriptions: WaitingSubscription[];
   /**
-   * `subscription` is the one it came for, and stands nowhere any more. `body` is the encoded message alone, shared by all polls of the
-   * format; it must not be written to.
+   * `subscription` is the one it came for, and stands nowhere any more. `body` is the encoded message alone,
+   * shared by all polls of the format; it must not be written to.
    */
   answer(subscription: WaitingSubscription, m: Message, body: Uint8Array): void;
 }

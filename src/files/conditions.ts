@@ -1,5 +1,6 @@
 /**
- * Conditional requests and ranges (RFC 9110 13 and 14) for a file with an ETag and a time. Pure; called by endpoint.ts.
+ * Conditional requests and ranges (RFC 9110 13 and 14) for a file with an ETag and a time. Pure; called by
+ * endpoint.ts.
  */
 import { parseHttpDate } from "../wire/http-date.ts";
 
@@ -56,8 +57,8 @@ export interface ByteRange {
 }
 
 /**
- * The one range that is asked for. "whole": none is, or what is asked for is none or several (RFC 9110 14.2 lets a server ignore it).
- * "unsatisfiable": it lies behind the end (416).
+ * The one range that is asked for. "whole": none is, or what is asked for is none or several (RFC 9110 14.2
+ * lets a server ignore it). "unsatisfiable": it lies behind the end (416).
  */
 export function askedRange(
   header: HeaderReader,

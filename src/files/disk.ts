@@ -1,9 +1,9 @@
 /**
- * Files as they lie on the disk, with what was learned of them: size, time, whether they are where they may be, and the bytes of small ones.
- * Called by endpoint.ts, once or more for each request.
+ * Files as they lie on the disk, with what was learned of them: size, time, whether they are where they may
+ * be, and the bytes of small ones. Called by endpoint.ts, once or more for each request.
  *
- * Each request costs one stat(2); the rest is remembered as long as that says the same file. Synchronous calls: of a local file they take
- * microseconds, a round through the runtime's threads takes thirty.
+ * Each request costs one stat(2); the rest is remembered as long as that says the same file. Synchronous
+ * calls: of a local file they take microseconds, a round through the runtime's threads takes thirty.
  */
 import {
   closeSync,
@@ -55,7 +55,10 @@ export class Disk {
   readonly #kept = new Map<string, Kept>();
   #keptBytes = 0;
 
-  /** Looks `file` up, which must lie in `folder` when all links are resolved. Throws what is no fault of the request (EIO …). */
+  /**
+   * Looks `file` up, which must lie in `folder` when all links are resolved. Throws what is no fault of the
+   * request (EIO …).
+   */
   look(folder: string, file: string): Found {
     try {
       const stat = statSync(file);

@@ -1,6 +1,7 @@
 /**
- * One location of static files, compiled: what plugin.ts hands requests to. GET and HEAD of regular files below one folder; index files for
- * folders; no listings, no files whose name begins with a dot, no links that lead out.
+ * One location of static files, compiled: what plugin.ts hands requests to. GET and HEAD of regular files
+ * below one folder; index files for folders; no listings, no files whose name begins with a dot, no links
+ * that lead out.
  */
 
 import { toBinary } from "../config/binary-text.ts";
@@ -71,7 +72,10 @@ export class FilesEndpoint {
     return found.kind === "file" ? this.#send(located, found) : errorPage(404);
   }
 
-  /** With a slash at the end the first index file that is there stands for the folder, as if it had been asked for. */
+  /**
+   * With a slash at the end the first index file that is there stands for the folder, as if it had been asked
+   * for.
+   */
   #look(
     { folder, file }: Place,
     isFolder: boolean,
@@ -85,7 +89,10 @@ export class FilesEndpoint {
     return { found, index: null };
   }
 
-  /** As in nginx, an index is asked for under its own name: where another location is for that, its rules hold. null: this one is. */
+  /**
+   * As in nginx, an index is asked for under its own name: where another location is for that, its rules
+   * hold. null: this one is.
+   */
   #indexElsewhere(located: LocatedRequest, name: string): Response | Promise<Response> | null {
     const path = located.path + toBinary(name);
     if (
@@ -148,7 +155,10 @@ export class FilesEndpoint {
   }
 }
 
-/** Bun answers a Range itself where the body is a file as it is, even a range that this server has decided to ignore. */
+/**
+ * Bun answers a Range itself where the body is a file as it is, even a range that this server has decided to
+ * ignore.
+ */
 function wholeBody(file: FoundFile, header: HeaderReader): Uint8Array<ArrayBuffer> | Blob | ReadableStream {
   if (file.bytes !== null) return file.bytes;
   const body = Bun.file(file.path);
@@ -183,8 +193,9 @@ function part(file: FoundFile, { validators, type }: Head, { first, last }: Byte
 }
 
 /**
- * nginx: relative links of the index page would be wrong without the slash. The address is relative (RFC 9110 10.2.2): behind a proxy neither
- * the scheme nor the path is what the client sees. And of the path as it was sent: that is what it is relative to.
+ * nginx: relative links of the index page would be wrong without the slash. The address is relative (RFC 9110
+ * 10.2.2): behind a proxy neither the scheme nor the path is what the client sees. And of the path as it was
+ * sent: that is what it is relative to.
  */
 function redirectInto(located: LocatedRequest, location: LocationConfig): Response {
   const { rawUrlPath, rawQuery, path, moves, isInternal } = located;

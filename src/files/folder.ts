@@ -1,9 +1,11 @@
 /**
- * From a request to the name of a file: `root` or `alias` of a location, compiled (nginx's rules). Says the folder the file must lie in, too;
- * disk.ts holds it to that after all links are resolved. Called by endpoint.ts.
+ * From a request to the name of a file: `root` or `alias` of a location, compiled (nginx's rules). Says the
+ * folder the file must lie in, too; disk.ts holds it to that after all links are resolved. Called by
+ * endpoint.ts.
  *
- * The path of a request is decoded and normalised already (config/location/uri-path.ts): no "..", no "//", no NUL. What alias appends need not be,
- * since the location's prefix may end in the middle of a segment: "/i../x" at "/i" leaves "../x".
+ * The path of a request is decoded and normalised already (config/location/uri-path.ts): no "..", no "//", no
+ * NUL. What alias appends need not be, since the location's prefix may end in the middle of a segment:
+ * "/i../x" at "/i" leaves "../x".
  */
 import { toBinary } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";
@@ -32,7 +34,10 @@ export function compilePlace(location: LocationConfig, { root, alias, dotfiles }
   return (located) => placed(folder, text + rest(located), text.length, dotfiles);
 }
 
-/** The place of the file that stands for what is missing: "/index.html" below the folder. Variables lead to none. */
+/**
+ * The place of the file that stands for what is missing: "/index.html" below the folder. Variables lead to
+ * none.
+ */
 export function fallbackPlace({ root, alias, fallback, dotfiles }: FilesConfig): Place | null {
   const base = (alias ?? root ?? "").replace(/\/+$/, "");
   if (fallback === null || base.includes("$")) return null;
@@ -40,7 +45,9 @@ export function fallbackPlace({ root, alias, fallback, dotfiles }: FilesConfig):
   return placed(folder, folder + toBinary(fallback.replace(/^\/+/, "")), folder.length, dotfiles);
 }
 
-/** With variables in it, the folder is what comes before the first: what a client can choose must not move it. */
+/**
+ * With variables in it, the folder is what comes before the first: what a client can choose must not move it.
+ */
 function withVariables(
   location: LocationConfig,
   base: string,
@@ -87,8 +94,9 @@ function placed(folder: string, file: string, from: number, dotfiles: boolean): 
 const WELL_KNOWN = ".well-known";
 
 /**
- * No segment a client names begins with a dot: not ".git" unless such files are wanted, and never "..". NUL would end the name for the kernel; a backslash is an
- * ordinary byte here and a separator elsewhere, and no file that is meant to be served has one.
+ * No segment a client names begins with a dot: not ".git" unless such files are wanted, and never "..". NUL
+ * would end the name for the kernel; a backslash is an ordinary byte here and a separator elsewhere, and no
+ * file that is meant to be served has one.
  */
 function isServable(file: string, from: number, dotfiles: boolean): boolean {
   for (let at = from; at < file.length; at++) {

@@ -1,6 +1,7 @@
 /**
- * nginx's autoindex: what lies in a folder, as a page or as JSON. Called by endpoint.ts for folders without an index. Names that begin with a
- * dot are left out, as they are not served; what vanishes meanwhile is left out, too.
+ * nginx's autoindex: what lies in a folder, as a page or as JSON. Called by endpoint.ts for folders without
+ * an index. Names that begin with a dot are left out, as they are not served; what vanishes meanwhile is left
+ * out, too.
  */
 import { readdirSync, type Stats, statSync } from "node:fs";
 import type { ListingConfig } from "../config/model.ts";

@@ -1,6 +1,7 @@
 /**
- * The access logs of a location (issue "OpenResty parts", 4): one line for each answer. Called by front.ts when an answer is made, which for
- * held streams is their beginning: the runtime does not tell when one ended in peace. A long poll is logged when it is answered.
+ * The access logs of a location (issue "OpenResty parts", 4): one line for each answer. Called by front.ts
+ * when an answer is made, which for held streams is their beginning: the runtime does not tell when one ended
+ * in peace. A long poll is logged when it is answered.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";

@@ -17,13 +17,17 @@ interface Rule {
   readonly fits: (client: Client) => boolean;
 }
 
-/** A peer with its address read. An address that cannot be read has no bytes, and only "all" speaks for it. */
+/**
+ * A peer with its address read. An address that cannot be read has no bytes, and only "all" speaks for it.
+ */
 interface Client {
   readonly kind: KnownPeer["kind"];
   readonly bytes: AddressBytes;
 }
 
-/** The first rule that fits decides; without one that fits the client may come. Throws on a rule that is none. */
+/**
+ * The first rule that fits decides; without one that fits the client may come. Throws on a rule that is none.
+ */
 export function compileAccess(rules: readonly AccessRule[]): AccessCheck | null {
   if (rules.length === 0) return null;
   const said = compileRules(rules);
@@ -31,7 +35,10 @@ export function compileAccess(rules: readonly AccessRule[]): AccessCheck | null 
   return (peer) => said(peer) ?? (peer.kind === "unix" || parseAddress(peer.address) !== null);
 }
 
-/** Whether a rule says that this client may come: where one of several things is enough, that no rule forbids it is none of them. */
+/**
+ * Whether a rule says that this client may come: where one of several things is enough, that no rule forbids
+ * it is none of them.
+ */
 export function compileAllowance(rules: readonly AccessRule[]): AccessCheck | null {
   if (rules.length === 0) return null;
   const said = compileRules(rules);

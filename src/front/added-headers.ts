@@ -1,6 +1,7 @@
 /**
- * `add_header` of a location, compiled: puts the headers on every answer of the role, held streams included (their head has not left when
- * the Response is handed over). A Response copies the headers it is made with, so an endpoint's shared init stays as it is.
+ * `add_header` of a location, compiled: puts the headers on every answer of the role, held streams included
+ * (their head has not left when the Response is handed over). A Response copies the headers it is made with,
+ * so an endpoint's shared init stays as it is.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { rawLocationValue } from "../config/location/location-values.ts";

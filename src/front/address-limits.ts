@@ -1,14 +1,16 @@
 /**
- * How many requests of one address are answered at a time (`max_connections_per_address`, nginx's limit_conn): streams, long polls and
- * WebSockets for as long as they are held, others until their answer is made. One count a zone and worker, as for channel-quota.ts. Asked
- * by front.ts for each request to a location that has a limit; other locations cost nothing.
+ * How many requests of one address are answered at a time (`max_connections_per_address`, nginx's
+ * limit_conn): streams, long polls and WebSockets for as long as they are held, others until their answer is
+ * made. One count a zone and worker, as for channel-quota.ts. Asked by front.ts for each request to a
+ * location that has a limit; other locations cost nothing.
  *
  *   enter ──answer without more──► left
  *     │
  *     └──held: stand ──client gone, or ended──► left
  *
- * Between its answer and its standing a held request may get lost without a word (a client that is gone before its stream begins). Its place
- * is given free after a moment; should it stand after all, it is counted again.
+ * Between its answer and its standing a held request may get lost without a word (a client that is gone
+ * before its stream begins). Its place is given free after a moment; should it stand after all, it is counted
+ * again.
  */
 import type { AddressLimit } from "../config/location/address-limit.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";
@@ -119,7 +121,9 @@ export class AddressLimits {
     this.#limits = locations.map(({ addressLimit }) => addressLimit);
   }
 
-  /** null: there is none, or it is not reached, and the request is counted; else the status to refuse it with. */
+  /**
+   * null: there is none, or it is not reached, and the request is counted; else the status to refuse it with.
+   */
   enter(located: LocatedRequest): number | null {
     const limit = this.#limits[located.index] ?? null;
     const { peer } = located;

@@ -1,8 +1,10 @@
 /**
- * `auth_basic` of a location: asks for user and password (RFC 7617) and looks them up in the user file. Called by front.ts before the role.
+ * `auth_basic` of a location: asks for user and password (RFC 7617) and looks them up in the user file.
+ * Called by front.ts before the role.
  *
- * An answer does not tell whether there is such a user, and neither does the time it takes: for one who is not in the file a hash of
- * somebody who is gets verified, and does not count. What is good is remembered for minutes (passed.ts).
+ * An answer does not tell whether there is such a user, and neither does the time it takes: for one who is
+ * not in the file a hash of somebody who is gets verified, and does not count. What is good is remembered for
+ * minutes (passed.ts).
  */
 import { randomBytes } from "node:crypto";
 import { toBinary } from "../config/binary-text.ts";
@@ -43,7 +45,10 @@ export class UserCheck {
     this.#verifications = verifications;
   }
 
-  /** null: let in. A status: 401 not with these, 403 there is no file, 500 it cannot be read, 503 too many at once. */
+  /**
+   * null: let in. A status: 401 not with these, 403 there is no file, 500 it cannot be read, 503 too many at
+   * once.
+   */
   check(credentials: Credentials | null, resume: Resume): Outcome {
     const state = this.#file.look();
     if (state !== "ready") return state === "missing" ? 403 : 500;
@@ -88,7 +93,10 @@ export class UserCheck {
     return await resume();
   }
 
-  /** Salted with what no one else knows, so that the memory of a worker gives no table to look passwords up in. */
+  /**
+   * Salted with what no one else knows, so that the memory of a worker gives no table to look passwords up
+   * in.
+   */
   #digest({ user, password }: Credentials): string {
     const hasher = new Bun.CryptoHasher("sha256");
     hasher.update(this.#salt);

@@ -1,21 +1,28 @@
 /**
- * How many channels one client address may make within a minute (`max_channels_created_per_address`), so that nobody fills the store with
- * channels that others need. A token bucket an address, one quota a worker: connections spread over workers, so a client may come to as many
- * times the number as there are workers. Shared counting would put a write to shared memory before every new channel, for a bound that need
- * not be exact.
+ * How many channels one client address may make within a minute (`max_channels_created_per_address`), so that
+ * nobody fills the store with channels that others need. A token bucket an address, one quota a worker:
+ * connections spread over workers, so a client may come to as many times the number as there are workers.
+ * Shared counting would put a write to shared memory before every new channel, for a bound that need not be
+ * exact.
  *
- * Clients of a proxy that is not trusted to name them have its address, and are counted as one. Through a unix socket nobody has one, and
- * nobody is counted unless the proxy there is trusted: who may connect is the file system's to say.
+ * Clients of a proxy that is not trusted to name them have its address, and are counted as one. Through a
+ * unix socket nobody has one, and nobody is counted unless the proxy there is trusted: who may connect is the
+ * file system's to say.
  */
 
 import { addressKey } from "../config/server/network.ts";
 import type { KnownPeer } from "../http/peer.ts";
 
-/** What becomes of a channel that is asked for and not there: it is made, it is not, or that is to be asked. */
+/**
+ * What becomes of a channel that is asked for and not there: it is made, it is not, or that is to be asked.
+ */
 export type MayMake = "yes" | "no" | (() => boolean);
 
 const WINDOW_MS = 60_000;
-/** Addresses remembered at a time, some 100 bytes each. Who is forgotten, because 10,000 others came since, begins anew. */
+/**
+ * Addresses remembered at a time, some 100 bytes each. Who is forgotten, because 10,000 others came since,
+ * begins anew.
+ */
 const MOST_ADDRESSES = 10_000;
 interface Bucket {
   tokens: number;

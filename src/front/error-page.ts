@@ -1,6 +1,7 @@
 /**
- * The pages nginx's core sends with its own errors and redirects (push-stream spec 0.7, last paragraph): 403 of access rules, 401, 404,
- * 413, the 500 of exhausted message memory. Refusals of the module itself have no body; those come from answer.ts.
+ * The pages nginx's core sends with its own errors and redirects (push-stream spec 0.7, last paragraph): 403
+ * of access rules, 401, 404, 413, the 500 of exhausted message memory. Refusals of the module itself have no
+ * body; those come from answer.ts.
  */
 import { type HeaderFields, SERVER } from "../http/answer.ts";
 
@@ -60,7 +61,10 @@ const made = new WeakSet<Response>();
 
 export const isErrorPage = (response: Response): boolean => made.has(response);
 
-/** The answer with nginx's page for this status, `text/html`; without a body when there is no page. Fields may override ours. */
+/**
+ * The answer with nginx's page for this status, `text/html`; without a body when there is no page. Fields may
+ * override ours.
+ */
 export function errorPage(status: number, fields: HeaderFields = {}): Response {
   const response = madePage(status, fields);
   made.add(response);

@@ -1,6 +1,7 @@
 /**
- * `error_page` of a location, compiled: what stands for an answer of the server's own (error-page.ts) with one of the statuses. Called by
- * front.ts before anything else is done to an answer. What endpoints of channels and handlers say stays, as it does in nginx.
+ * `error_page` of a location, compiled: what stands for an answer of the server's own (error-page.ts) with
+ * one of the statuses. Called by front.ts before anything else is done to an answer. What endpoints of
+ * channels and handlers say stays, as it does in nginx.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { rawLocationValue } from "../config/location/location-values.ts";

@@ -1,6 +1,6 @@
 /**
- * `expires` of a location, compiled: Expires and Cache-Control as nginx says them. Called by front.ts beside the headers that are added, for the
- * same statuses.
+ * `expires` of a location, compiled: Expires and Cache-Control as nginx says them. Called by front.ts beside
+ * the headers that are added, for the same statuses.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { rawLocationValue } from "../config/location/location-values.ts";

@@ -1,6 +1,7 @@
 /**
- * Keeps evaluated values fit for a header. Values are made of what clients send ($uri is decoded, so it may hold any byte), and Bun
- * throws on some bytes rather than answer. Called wherever front/ puts a complex value into a header.
+ * Keeps evaluated values fit for a header. Values are made of what clients send ($uri is decoded, so it may
+ * hold any byte), and Bun throws on some bytes rather than answer. Called wherever front/ puts a complex
+ * value into a header.
  */
 
 /** Everything RFC 9110 5.5 does not allow in a field value. */
@@ -13,7 +14,10 @@ export const fieldValue = (binary: string): string => binary.replace(FORBIDDEN, 
 /** What must be escaped in a Location: everything but visible ASCII, and the three a URL never holds bare. */
 const UNSAFE_IN_URL = /[^\x21-\x7e]|["<>]/gu;
 
-/** A URL as a binary string, its bytes that cannot stand in one percent-encoded; what is escaped already stays as it is. */
+/**
+ * A URL as a binary string, its bytes that cannot stand in one percent-encoded; what is escaped already stays
+ * as it is.
+ */
 export const urlValue = (url: string): string => url.replace(UNSAFE_IN_URL, percentEncoded);
 
 /** The decoded path as a client has to write it: "%", "?" and "#" are ordinary bytes in it. */

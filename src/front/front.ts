@@ -1,8 +1,9 @@
 /**
- * What a location does around its role: who may come in, and what is added to the answer on its way out. app.ts calls `before` and `finish`
- * for each request; the roles know nothing of it.
+ * What a location does around its role: who may come in, and what is added to the answer on its way out.
+ * app.ts calls `before` and `finish` for each request; the roles know nothing of it.
  *
- * Compiled per index of Config.locations, variants included. A location with none of it has no entry: it costs one array read.
+ * Compiled per index of Config.locations, variants included. A location with none of it has no entry: it
+ * costs one array read.
  */
 
 import type { AddressLimit } from "../config/location/address-limit.ts";
@@ -97,7 +98,10 @@ export class Front {
     return entry !== null && (entry.tryFiles !== null || entry.errorPages !== null);
   }
 
-  /** What a browser may not be made to do by the pages of others; null: nothing is wrong. Beside `before`, as most locations have nothing else. */
+  /**
+   * What a browser may not be made to do by the pages of others; null: nothing is wrong. Beside `before`, as
+   * most locations have nothing else.
+   */
   misuse(located: LocatedRequest): Refusal | null {
     if (this.#knowsHost?.(located) === false) return Refusals.foreignHost;
     return this.#origins[located.index]?.(located) === true ? Refusals.foreignOrigin : null;
@@ -110,8 +114,8 @@ export class Front {
   }
 
   /**
-   * null: the role may answer. A Response refuses. Where a password takes long to verify, the promise is of a refusal or of what `resume`
-   * answers (as the role answers, not finished yet).
+   * null: the role may answer. A Response refuses. Where a password takes long to verify, the promise is of a
+   * refusal or of what `resume` answers (as the role answers, not finished yet).
    */
   before(located: LocatedRequest, resume: Resume): Answer | Promise<Answer> | null {
     const entry = this.#entries[located.index] ?? null;
@@ -148,7 +152,10 @@ export class Front {
     return answer;
   }
 
-  /** Says whether the connection ends, compresses, adds headers, writes the log. For answers of every kind, refusals of `before` included. */
+  /**
+   * Says whether the connection ends, compresses, adds headers, writes the log. For answers of every kind,
+   * refusals of `before` included.
+   */
   finish(located: LocatedRequest, answer: Response | Promise<Response>): Response | Promise<Response>;
   finish(located: LocatedRequest, answer: Answer | Promise<Answer>): Answer | Promise<Answer>;
   finish(located: LocatedRequest, answer: Answer | Promise<Answer>): Answer | Promise<Answer> {

@@ -1,6 +1,7 @@
 /**
- * gzip of answers whose length is known (push-stream spec 4.15): information about channels, statistics, files, returned texts. Called by
- * front.ts. Subscribers' answers are compressed by subscribe/, which flushes after each write.
+ * gzip of answers whose length is known (push-stream spec 4.15): information about channels, statistics,
+ * files, returned texts. Called by front.ts. Subscribers' answers are compressed by subscribe/, which flushes
+ * after each write.
  */
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
@@ -12,7 +13,10 @@ const gzipInThread = promisify(gzip);
 
 /** nginx compresses these and no others. */
 const STATUSES: ReadonlySet<number> = new Set([200, 403, 404]);
-/** From here on a thread does it: one megabyte on the event loop would hold deliveries for tens of milliseconds. */
+/**
+ * From here on a thread does it: one megabyte on the event loop would hold deliveries for tens of
+ * milliseconds.
+ */
 const IN_THREAD_BYTES = 32 * 1024;
 /** Larger bodies are compressed as they are sent, not in memory. */
 const STREAMED_BYTES = 8 * 1024 * 1024;

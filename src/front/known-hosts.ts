@@ -1,8 +1,10 @@
 /**
- * `allowed_hosts`: names by which this server may be asked. A page of evil.example whose name its owner points at 127.0.0.1 is of one
- * origin with a server there (DNS rebinding), and only the Host field tells the two apart. Asked by front.ts.
+ * `allowed_hosts`: names by which this server may be asked. A page of evil.example whose name its owner
+ * points at 127.0.0.1 is of one origin with a server there (DNS rebinding), and only the Host field tells the
+ * two apart. Asked by front.ts.
  *
- * Addresses are no names, so nobody can point them elsewhere: they pass, as do loopback's name and the names that are listened on.
+ * Addresses are no names, so nobody can point them elsewhere: they pass, as do loopback's name and the names
+ * that are listened on.
  */
 import { isIP } from "node:net";
 import type { LocatedRequest } from "../config/location/located-request.ts";

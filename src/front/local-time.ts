@@ -1,4 +1,7 @@
-/** Times of log lines in the zone of the machine. Lines of one second share their text: making it anew costs ten times the line. */
+/**
+ * Times of log lines in the zone of the machine. Lines of one second share their text: making it anew costs
+ * ten times the line.
+ */
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 

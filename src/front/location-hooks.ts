@@ -1,6 +1,6 @@
 /**
- * What somebody's code may have to do with the messages and subscribers of a location (`hooks`), as publish/ and subscribe/ see it. handlers/
- * implements it; a location without hooks has null in its place.
+ * What somebody's code may have to do with the messages and subscribers of a location (`hooks`), as publish/
+ * and subscribe/ see it. handlers/ implements it; a location without hooks has null in its place.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { Refusal } from "../http/errors.ts";
@@ -26,11 +26,15 @@ export type Judge = (
 
 /** A held connection, as whoever let it in can end it. */
 export interface Standing {
-  /** Its grant has ended, or was taken back: says so as far as the transport has words for it, and is over. */
+  /**
+   * Its grant has ended, or was taken back: says so as far as the transport has words for it, and is over.
+   */
   dismiss(why: "ended" | "revoked"): void;
 }
 
-/** Called when he has left all of them, and before that with names when he leaves these and stays in others. */
+/**
+ * Called when he has left all of them, and before that with names when he leaves these and stays in others.
+ */
 export type Departure = (names?: readonly Uint8Array[]) => void;
 
 /** Called when somebody stands in the channels. Neither throws. */
@@ -58,7 +62,10 @@ export interface LocationHooks {
   judge(located: LocatedRequest): Judge | null;
   /** null: nobody wants to know. */
   arrival(located: LocatedRequest): Arrival | null;
-  /** As `arrival`, for channels that a WebSocket adds while it stands in others; `arrival` was called for the first. */
+  /**
+   * As `arrival`, for channels that a WebSocket adds while it stands in others; `arrival` was called for the
+   * first.
+   */
   addition(located: LocatedRequest): Arrival | null;
   /** Somebody has polled these channels, and was answered at once; absent: nobody wants to know. */
   passed?(located: LocatedRequest, names: readonly Uint8Array[]): void;

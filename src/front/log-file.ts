@@ -1,6 +1,6 @@
 /**
- * One file of access logs, as one worker writes it: appended to, opened again on demand, and never in the way of a request. What the disk
- * does not take in time is dropped and counted. Called by access-log.ts.
+ * One file of access logs, as one worker writes it: appended to, opened again on demand, and never in the way
+ * of a request. What the disk does not take in time is dropped and counted. Called by access-log.ts.
  *
  * Each worker has the file open for itself with O_APPEND; a write of whole lines is not mixed with another's.
  */

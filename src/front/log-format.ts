@@ -1,6 +1,6 @@
 /**
- * The format of an access log, compiled: text with variables into a function that makes one line. Called by access-log.ts, once per
- * location and log.
+ * The format of an access log, compiled: text with variables into a function that makes one line. Called by
+ * access-log.ts, once per location and log.
  */
 import { toBinary } from "../config/binary-text.ts";
 import { rawLocationValue } from "../config/location/location-values.ts";

@@ -1,6 +1,7 @@
 /**
- * Keeps tokens and keys out of access logs, where a location takes them: whoever reads a log could use them. By where they stand and not by what
- * they are: a client that could have any text of a line masked would choose its own address. Called by log-format.ts.
+ * Keeps tokens and keys out of access logs, where a location takes them: whoever reads a log could use them.
+ * By where they stand and not by what they are: a client that could have any text of a line masked would
+ * choose its own address. Called by log-format.ts.
  */
 import type { LocationConfig } from "../config/model.ts";
 import type { LogValue } from "./log-variables.ts";
@@ -28,7 +29,8 @@ export function hiding(name: string, { grants }: LocationConfig, value: LogValue
   if (isSecret) return (answered) => (value(answered) === "" ? "" : HIDDEN);
   const names = grants.places.filter(({ kind }) => kind === "query").map(({ name: own }) => literal(own));
   if (names.length === 0) return value;
-  // Of a request line, a URI, its query alone, a referring page of ours: each ends an argument at one of these.
+  // Of a request line, a URI, its query alone, a referring page of ours: each ends an argument at one of
+  // these.
   const argument = new RegExp(`((?:^|[?&])(?:${names.join("|")})=)[^&\\s#"]*`, "gi");
   return (answered) => value(answered).replace(argument, `$1${HIDDEN}`);
 }

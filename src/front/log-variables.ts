@@ -1,8 +1,9 @@
 /**
- * The variables that only a log line can have: what came of a request. Those of the request itself are in config/location/variables.ts. Called by
- * log-format.ts when it compiles a format.
+ * The variables that only a log line can have: what came of a request. Those of the request itself are in
+ * config/location/variables.ts. Called by log-format.ts when it compiles a format.
  *
- * What the runtime does not tell (number of the connection, length of the request, the exact bytes of the head) comes out as "-".
+ * What the runtime does not tell (number of the connection, length of the request, the exact bytes of the
+ * head) comes out as "-".
  */
 import { hostname } from "node:os";
 import type { LocatedRequest } from "../config/location/located-request.ts";

@@ -1,9 +1,10 @@
 /**
- * MD5-crypt as Apache's htpasswd writes it (`$apr1$salt$hash`) and as crypt(3) does (`$1$salt$hash`): the two differ in the magic only.
- * Written here because no library of npm that does this is kept up, and the method is fixed for ever. Called by password.ts.
+ * MD5-crypt as Apache's htpasswd writes it (`$apr1$salt$hash`) and as crypt(3) does (`$1$salt$hash`): the two
+ * differ in the magic only. Written here because no library of npm that does this is kept up, and the method
+ * is fixed for ever. Called by password.ts.
  *
- * Half a millisecond of work, which whoever guesses passwords can ask for as often as he likes: so it is done in pieces, and other requests
- * come between them.
+ * Half a millisecond of work, which whoever guesses passwords can ask for as often as he likes: so it is done
+ * in pieces, and other requests come between them.
  */
 
 const ROUNDS = 1000;
@@ -24,8 +25,8 @@ const LAST_BYTE = 11;
 const NUL = Uint8Array.of(0);
 
 /**
- * The whole line, `$apr1$salt$hash`, for this password; salts are cut at eight characters. `magic` is "$apr1$" or "$1$". Yields between two
- * pieces of the work.
+ * The whole line, `$apr1$salt$hash`, for this password; salts are cut at eight characters. `magic` is
+ * "$apr1$" or "$1$". Yields between two pieces of the work.
  */
 export function* md5Crypt(
   password: Uint8Array,
@@ -58,7 +59,8 @@ function firstDigest(password: Uint8Array, salt: Uint8Array, magic: string): Uin
   const parts: Uint8Array[] = [password, Buffer.from(magic, "latin1"), salt];
   for (let left = password.length; left > 0; left -= inner.length)
     parts.push(inner.subarray(0, Math.min(left, inner.length)));
-  // The bits of the length choose between a NUL and the first byte: a slip of the first implementation that everyone keeps.
+  // The bits of the length choose between a NUL and the first byte: a slip of the first implementation that
+  // everyone keeps.
   for (let bits = password.length; bits > 0; bits >>= 1)
     parts.push((bits & 1) === 1 ? NUL : password.subarray(0, 1));
   return md5(parts);

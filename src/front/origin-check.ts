@@ -1,7 +1,8 @@
 /**
- * Which pages may make a browser publish or open a WebSocket here, or ask with its user's cookies. A browser sends all of them without asking
- * (CORS governs only what a page may read), so the origin it names is looked at: this server's own, or one of `allowed_origins`; any other is refused. Who names none is no
- * browser: curl, a backend. Asked by front.ts.
+ * Which pages may make a browser publish or open a WebSocket here, or ask with its user's cookies. A browser
+ * sends all of them without asking (CORS governs only what a page may read), so the origin it names is looked
+ * at: this server's own, or one of `allowed_origins`; any other is refused. Who names none is no browser:
+ * curl, a backend. Asked by front.ts.
  */
 import { EVERY_ORIGIN, namesOrigin, readsCookies } from "../config/grant/allowed-origins.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";
@@ -45,8 +46,8 @@ function concernsOf(location: LocationConfig): OriginCheck | null {
 }
 
 /**
- * Host and port of the origin (RFC 6454 6.2) are those of the Host field. The scheme counts where TLS ends here; behind a proxy nobody knows
- * it. "null", of a page without an origin, is nobody's own.
+ * Host and port of the origin (RFC 6454 6.2) are those of the Host field. The scheme counts where TLS ends
+ * here; behind a proxy nobody knows it. "null", of a page without an origin, is nobody's own.
  */
 function isOwn(origin: string, located: LocatedRequest): boolean {
   const found = /^(https?):\/\/([^/?#@\s]+)$/i.exec(origin);

@@ -1,6 +1,7 @@
 /**
- * Credentials that were good a short while ago. Clients poll, and a slow hash takes 50 ms of a processor, a poll a hundredth of that. Only good
- * ones are remembered: bad ones would let anybody fill the memory. Called by authentication.ts.
+ * Credentials that were good a short while ago. Clients poll, and a slow hash takes 50 ms of a processor, a
+ * poll a hundredth of that. Only good ones are remembered: bad ones would let anybody fill the memory. Called
+ * by authentication.ts.
  */
 
 const MOST = 1000;

@@ -1,6 +1,7 @@
 /**
- * Whether a password belongs to a hash of a user file. Knows what htpasswd and nginx know: `$apr1$`, `$1$`, bcrypt, `{SHA}`, `{SSHA}` and
- * `{PLAIN}`. DES and the SHA-2 forms of crypt(3) are not among them: there is no library of the system in the binary that has them.
+ * Whether a password belongs to a hash of a user file. Knows what htpasswd and nginx know: `$apr1$`, `$1$`,
+ * bcrypt, `{SHA}`, `{SSHA}` and `{PLAIN}`. DES and the SHA-2 forms of crypt(3) are not among them: there is
+ * no library of the system in the binary that has them.
  */
 import { timingSafeEqual } from "node:crypto";
 import { md5Crypt } from "./md5-crypt.ts";
@@ -16,7 +17,10 @@ const MD5_CRYPT = /^(\$(?:apr1|1)\$)([^$]*)\$/;
 /** With the costs that htpasswd sets; 17 takes seconds, and each one more twice as long. */
 const BCRYPT = /^\$2[aby]\$(?:0[4-9]|1[0-7])\$[./A-Za-z0-9]{53}$/;
 
-/** Work on the event loop between two pauses, and a pause: guessing takes a tenth of a worker, however much is guessed. */
+/**
+ * Work on the event loop between two pauses, and a pause: guessing takes a tenth of a worker, however much is
+ * guessed.
+ */
 const PIECE_MS = 0.1;
 const PAUSE_MS = 1;
 
@@ -42,7 +46,8 @@ export async function verifySlowly(password: Uint8Array, hash: string): Promise<
   if (password.length > MAX_PASSWORD_BYTES) return false;
   const [, magic = "", salt = ""] = MD5_CRYPT.exec(hash) ?? [];
   if (magic !== "") return sameText(await inPieces(md5Crypt(password, salt, magic)), hash);
-  // An empty password belongs to nobody; Bun throws on it. `$2y$` and `$2a$` are `$2b$` by another name for passwords of this length.
+  // An empty password belongs to nobody; Bun throws on it. `$2y$` and `$2a$` are `$2b$` by another name for
+  // passwords of this length.
   return password.length > 0 && (await Bun.password.verify(password, hash.replace(/^\$2[ay]\$/, "$2b$")));
 }
 

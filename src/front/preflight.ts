@@ -1,10 +1,12 @@
 /**
- * CORS of the roles that do not speak it themselves: files, statistics, presence, revocation, handlers and proxies. Before a page of another origin may
- * ask with a token, a browser asks whether it may (Fetch 4.8), and brings no token when it does: so that question is answered by `allowed_origins` alone,
- * in front of everybody who would want to know who asks. Called by front.ts and the entrance.
+ * CORS of the roles that do not speak it themselves: files, statistics, presence, revocation, handlers and
+ * proxies. Before a page of another origin may ask with a token, a browser asks whether it may (Fetch 4.8),
+ * and brings no token when it does: so that question is answered by `allowed_origins` alone, in front of
+ * everybody who would want to know who asks. Called by front.ts and the entrance.
  *
- * Publishers and subscribers answer it themselves (cors.ts); here it is only seen to that it comes to them. What a handler or a backend answers that
- * nobody stands before is its own affair, but for the origin, which is told where it says nothing.
+ * Publishers and subscribers answer it themselves (cors.ts); here it is only seen to that it comes to them.
+ * What a handler or a backend answers that nobody stands before is its own affair, but for the origin, which
+ * is told where it says nothing.
  */
 
 import { announcedOrigin, namesOrigin, readsCookies } from "../config/grant/allowed-origins.ts";
@@ -64,7 +66,9 @@ export function compilePreflight(location: LocationConfig): Preflight | null {
   };
 }
 
-/** Tells on each answer whose pages may read it, unless the answer says so itself. null: nobody is to be told. */
+/**
+ * Tells on each answer whose pages may read it, unless the answer says so itself. null: nobody is to be told.
+ */
 export function compileAnnouncer(location: LocationConfig): Announcer | null {
   const { allowedOrigins, moduleFields, role } = location;
   if (allowedOrigins === null || moduleFields || !TOLD_OF.has(role.kind)) return null;

@@ -1,7 +1,9 @@
 /**
- * What nginx's `return` answers. app.ts calls it with what config/location/rewrite.ts found and evaluated; ours is the form of the answer.
+ * What nginx's `return` answers. app.ts calls it with what config/location/rewrite.ts found and evaluated;
+ * ours is the form of the answer.
  *
- * 444 closes without a word on the wire listener. Bun's own answers every request: there the client gets an empty 400, and the connection ends.
+ * 444 closes without a word on the wire listener. Bun's own answers every request: there the client gets an
+ * empty 400, and the connection ends.
  */
 
 import { binaryBytes } from "../config/binary-text.ts";
@@ -18,8 +20,9 @@ const LEAST_STATUS = 200;
 const GREATEST_STATUS = 599;
 
 /**
- * The answer to `return status text`. `text` is the evaluated body or, with a redirecting status, URL (a binary string); null: there was
- * only a status. `origin` is put before a URL that starts with "/", as nginx's absolute_redirect does; "" leaves it relative.
+ * The answer to `return status text`. `text` is the evaluated body or, with a redirecting status, URL (a
+ * binary string); null: there was only a status. `origin` is put before a URL that starts with "/", as
+ * nginx's absolute_redirect does; "" leaves it relative.
  */
 export function returnedAnswer(
   status: number,
@@ -54,8 +57,8 @@ function redirection(url: string, origin: string): Readonly<Record<string, strin
 }
 
 /**
- * `http://host:port` as the client addressed it; "" when it named no host (HTTP/1.0), or when redirects of the location name none. From the
- * header: not every request's URL has it.
+ * `http://host:port` as the client addressed it; "" when it named no host (HTTP/1.0), or when redirects of
+ * the location name none. From the header: not every request's URL has it.
  */
 export function originOf(
   located: LocatedRequest,

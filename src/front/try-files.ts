@@ -1,6 +1,7 @@
 /**
- * `try_files` of a location, compiled: the first candidate that exists becomes the path of the request, which the role then answers; without any
- * the last entry says where to go. Called by front.ts when nobody at the front has refused the request.
+ * `try_files` of a location, compiled: the first candidate that exists becomes the path of the request, which
+ * the role then answers; without any the last entry says where to go. Called by front.ts when nobody at the
+ * front has refused the request.
  */
 import { isThere } from "../config/location/file-test.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";

@@ -1,6 +1,7 @@
 /**
- * What becomes of requests of which nobody can say whose they are. Called by app.ts. Those of a trusted proxy that names no client are a fault
- * of a configuration, the proxy's or ours, and its operator has to hear of it: in the answer, and in the log at most once in ten seconds.
+ * What becomes of requests of which nobody can say whose they are. Called by app.ts. Those of a trusted proxy
+ * that names no client are a fault of a configuration, the proxy's or ours, and its operator has to hear of
+ * it: in the answer, and in the log at most once in ten seconds.
  */
 
 import { UnknownClient, type UnknownPeer } from "../config/server/door.ts";

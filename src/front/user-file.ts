@@ -1,6 +1,7 @@
 /**
- * A user file in htpasswd form: `name:hash[:comment]` lines. Looked at for each request that has to be let in, read again when it changed,
- * so that a user who was removed is out with the next request. Called by authentication.ts.
+ * A user file in htpasswd form: `name:hash[:comment]` lines. Looked at for each request that has to be let
+ * in, read again when it changed, so that a user who was removed is out with the next request. Called by
+ * authentication.ts.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { log } from "../log.ts";
@@ -37,7 +38,9 @@ export class UserFile {
     this.path = path;
   }
 
-  /** Looks whether the file changed (2 us) and reads it if so. Said once in the log, not with each request. */
+  /**
+   * Looks whether the file changed (2 us) and reads it if so. Said once in the log, not with each request.
+   */
   look(): UserFileState {
     let identity: string;
     try {
@@ -63,8 +66,8 @@ export class UserFile {
   }
 
   /**
-   * The hash to verify for a user who has none: of somebody else, and the same each time he asks, whichever worker he asks, as it would be if
-   * he were in the file. null: there is nobody in it.
+   * The hash to verify for a user who has none: of somebody else, and the same each time he asks, whichever
+   * worker he asks, as it would be if he were in the file. null: there is nobody in it.
    */
   hashInstead(user: string): string | null {
     const { hashes, key } = this.#content;

@@ -1,7 +1,7 @@
 /**
- * The slow verifications of a worker, one after the other: whoever guesses passwords waits for other guesses, and what else the worker and
- * the runtime's threads do does not. What is asked twice at once is worked on once: a page that opens ten connections has one password.
- * Called by authentication.ts.
+ * The slow verifications of a worker, one after the other: whoever guesses passwords waits for other guesses,
+ * and what else the worker and the runtime's threads do does not. What is asked twice at once is worked on
+ * once: a page that opens ten connections has one password. Called by authentication.ts.
  */
 import { verifySlowly } from "./password.ts";
 

@@ -1,7 +1,8 @@
 /**
- * What watchers of an answer are sent: server-sent events whose ids are positions, so that a client can go on where it stopped, on any worker.
- * The last one, `end` or `error`, is followed by a comment line of its own, by which the connection knows that it may close: no piece can
- * have such a line, as each of its lines begins with "data: ". Made once a worker; used by watched-answer.ts.
+ * What watchers of an answer are sent: server-sent events whose ids are positions, so that a client can go on
+ * where it stopped, on any worker. The last one, `end` or `error`, is followed by a comment line of its own,
+ * by which the connection knows that it may close: no piece can have such a line, as each of its lines begins
+ * with "data: ". Made once a worker; used by watched-answer.ts.
  */
 import type { Format } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
@@ -60,8 +61,8 @@ export function isFinal({ bytes, eventIdLength, eventTypeLength }: Message): boo
 }
 
 /**
- * How many of these bytes belong to the answer: up to behind its last word, or -1 where that is not among them. A piece may follow that was on its
- * way when another worker called the answer off.
+ * How many of these bytes belong to the answer: up to behind its last word, or -1 where that is not among
+ * them. A piece may follow that was on its way when another worker called the answer off.
  */
 export function endOfAnswer({ buffer, byteOffset, length }: Uint8Array): number {
   const at = Buffer.from(buffer, byteOffset, length).indexOf(FINAL_TAIL);

@@ -1,9 +1,9 @@
 /**
- * `context.answer(channel, generator)`: an answer that is made once, in a channel of its own, and watched by any number of clients, who may go away
- * and come back. One a worker, in HandlerHost.
+ * `context.answer(channel, generator)`: an answer that is made once, in a channel of its own, and watched by
+ * any number of clients, who may go away and come back. One a worker, in HandlerHost.
  *
- * Who makes it has a claim in sluice's own dictionary, the number of its process, added atomically: of two requests that begin the same answer one
- * does. The rest follows from the channel:
+ * Who makes it has a claim in sluice's own dictionary, the number of its process, added atomically: of two
+ * requests that begin the same answer one does. The rest follows from the channel:
  *
  *   a claim of a living worker          it is being made: watch
  *   a claim of a dead one               whoever takes the claim away tells of it: watch
@@ -184,7 +184,8 @@ export class Answers {
     return reader.next(message, true) !== FOUND || isFinal(message);
   }
 
-  // --- what goes on ---------------------------------------------------------------------------------------------------------------------
+  // --- what goes on
+  // ---------------------------------------------------------------------------------------------------------------------
 
   watches(watcher: WatchedAnswer): void {
     this.#watchers.add(watcher);

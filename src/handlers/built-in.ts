@@ -1,6 +1,6 @@
 /**
- * Handlers that are part of sluice: what the example pages use, so that they work without a file on disk. Named
- * "sluice:lines" where others have a path. Used by loader.ts and check.ts.
+ * Handlers that are part of sluice: what the example pages use, so that they work without a file on disk.
+ * Named "sluice:lines" where others have a path. Used by loader.ts and check.ts.
  */
 import * as answer from "./built-in/answer.ts";
 import * as echo from "./built-in/echo.ts";

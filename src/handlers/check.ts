@@ -1,6 +1,7 @@
 /**
- * What can be known of the handler files of a configuration before any of them runs: that they are there, inside the configuration's folder,
- * that they are TypeScript, and that they export what their option wants. Called by `sluice check` and `sluice serve`.
+ * What can be known of the handler files of a configuration before any of them runs: that they are there,
+ * inside the configuration's folder, that they are TypeScript, and that they export what their option wants.
+ * Called by `sluice check` and `sluice serve`.
  *
  * Files they import by a relative path are looked at as well. Nothing is executed.
  */

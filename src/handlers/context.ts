@@ -1,6 +1,6 @@
 /**
- * The context a handler is given (sluice.d.ts), one for each request or socket: the request, and beside it all that a task has (task.ts). What
- * costs something is made when it is first asked for.
+ * The context a handler is given (sluice.d.ts), one for each request or socket: the request, and beside it
+ * all that a task has (task.ts). What costs something is made when it is first asked for.
  */
 import type { Context, Grant } from "sluice";
 import { binaryBytes } from "../config/binary-text.ts";
@@ -32,7 +32,8 @@ export class RequestContext extends Task implements Context {
     this.grant = shownGrant(located);
   }
 
-  // --- the request -----------------------------------------------------------------------------------------------------------------
+  // --- the request
+  // -----------------------------------------------------------------------------------------------------------------
 
   get request(): Request {
     this.#request ??= wholeRequest(this.#located, this.#body);
@@ -94,7 +95,10 @@ function shownGrant({ grant }: LocatedRequest): Grant | null {
   return { sub, subscribe: subscribe.texts, publish: publish.texts, exp: expiresSec, info };
 }
 
-/** The request as one can be had anywhere else: with the body that was read for it, and with the host in its URL. */
+/**
+ * The request as one can be had anywhere else: with the body that was read for it, and with the host in its
+ * URL.
+ */
 function wholeRequest({ request }: LocatedRequest, body: RequestBody): Request {
   const { url, method, headers, signal } = request;
   const host = headers.get("host") ?? "localhost";
@@ -102,7 +106,8 @@ function wholeRequest({ request }: LocatedRequest, body: RequestBody): Request {
   const whole = url.startsWith("/")
     ? `http://${host}${url}`
     : url.replace(/^(https?:\/\/)localhost\//, `$1${host}/`);
-  // One with a body that is not for here is another's to read: a guard would take it away from the publisher behind it.
+  // One with a body that is not for here is another's to read: a guard would take it away from the publisher
+  // behind it.
   if (body === null && whole === url && (method === "GET" || method === "HEAD") && request instanceof Request)
     return request;
   return new Request(whole, { method, headers, signal, ...(body === null ? {} : { body }) });

@@ -1,4 +1,7 @@
-/** The shared dictionaries of one worker, attached when they are first asked for (store/dictionary/shared-file.ts; main has made the files). One a worker, in HandlerHost. */
+/**
+ * The shared dictionaries of one worker, attached when they are first asked for
+ * (store/dictionary/shared-file.ts; main has made the files). One a worker, in HandlerHost.
+ */
 import type { SharedConfig } from "../config/model.ts";
 import { Refusals } from "../http/errors.ts";
 import type { DictionaryArena } from "../store/dictionary/shared-change.ts";

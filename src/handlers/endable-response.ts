@@ -1,7 +1,7 @@
 /**
- * A Response that a handler made itself, for a client whose grant may end before it: its body is passed on piece by piece, and ends with the grant.
- * Short bodies, which are nearly all, are whole at once and stay as they were. Called by endpoint.ts, where somebody wants to know of those
- * who stand.
+ * A Response that a handler made itself, for a client whose grant may end before it: its body is passed on
+ * piece by piece, and ends with the grant. Short bodies, which are nearly all, are whole at once and stay as
+ * they were. Called by endpoint.ts, where somebody wants to know of those who stand.
  */
 import type { Arrival, Standing } from "../front/location-hooks.ts";
 import type { RequestContext } from "./context.ts";

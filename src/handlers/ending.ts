@@ -1,4 +1,7 @@
-/** Why somebody's code is told to end: what `signal.reason` is, and what sleepers are woken with. Used by all that runs some. */
+/**
+ * Why somebody's code is told to end: what `signal.reason` is, and what sleepers are woken with. Used by all
+ * that runs some.
+ */
 import { atHandler } from "./failure.ts";
 
 export const Ending = {

@@ -1,6 +1,7 @@
 /**
- * One location with a handler, compiled: what plugin.ts hands requests to. Calls the default export, gives it until the location's time
- * limit to begin its answer, and turns every failure into a 500 of its own request. WebSockets are web-socket.ts's.
+ * One location with a handler, compiled: what plugin.ts hands requests to. Calls the default export, gives it
+ * until the location's time limit to begin its answer, and turns every failure into a 500 of its own request.
+ * WebSockets are web-socket.ts's.
  */
 
 import { contentTypeOf } from "../config/location/content-type.ts";
@@ -59,7 +60,10 @@ export class HandlerEndpoint {
     this.#sockets = new SocketEndpoint(host, this.#file, this.#groups);
   }
 
-  /** Largest message its WebSockets take; 0: it has none. One that is still loading is taken for one of default size. */
+  /**
+   * Largest message its WebSockets take; 0: it has none. One that is still loading is taken for one of
+   * default size.
+   */
   get maxPayload(): number {
     const { module, failureId } = this.#file;
     if (module === null) return failureId === null ? DEFAULT_MAX_PAYLOAD : 0;
@@ -110,7 +114,10 @@ export class HandlerEndpoint {
     return await this.#call(located, server, module, new Uint8Array(body));
   }
 
-  /** The handler reads it as it comes: the time limit is for what it does between two pieces, and after the last. */
+  /**
+   * The handler reads it as it comes: the time limit is for what it does between two pieces, and after the
+   * last.
+   */
   async #withStream(
     located: LocatedRequest,
     server: HandlerServer | null,

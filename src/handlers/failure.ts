@@ -1,6 +1,6 @@
 /**
- * What becomes of a handler that fails: a line in the log with an id, and the same id for the client, who is told nothing else. Used by
- * everything in this folder that calls somebody's code.
+ * What becomes of a handler that fails: a line in the log with an id, and the same id for the client, who is
+ * told nothing else. Used by everything in this folder that calls somebody's code.
  */
 import { randomBytes } from "node:crypto";
 import { SERVER } from "../http/answer.ts";
@@ -12,7 +12,10 @@ const ID_BYTES = 6;
 /** A stack of a thousand frames tells no more than its top. */
 const MAX_STACK = 4000;
 
-/** Errors that sluice throws at handlers. Who let one go cannot be told from its stack: calls in tail position leave no trace in it. */
+/**
+ * Errors that sluice throws at handlers. Who let one go cannot be told from its stack: calls in tail position
+ * leave no trace in it.
+ */
 const thrownAtHandlers = new WeakSet<Error>();
 
 /** Marks it as such. */
@@ -79,8 +82,8 @@ function stackOf(error: unknown): { readonly stack?: string } {
 }
 
 /**
- * `work`, or a TooLate after so many milliseconds. What it does afterwards is nobody's business any more: a later failure of it is
- * not an unhandled one.
+ * `work`, or a TooLate after so many milliseconds. What it does afterwards is nobody's business any more: a
+ * later failure of it is not an unhandled one.
  */
 export function within<Value>(work: PromiseLike<Value>, ms: number): Promise<Value> {
   return new Promise((resolve, reject) => {
@@ -99,8 +102,8 @@ export function within<Value>(work: PromiseLike<Value>, ms: number): Promise<Val
 }
 
 /**
- * The same for a handler that reads its request while it works: the time begins anew whenever something of it was read, as it is the client's
- * then.
+ * The same for a handler that reads its request while it works: the time begins anew whenever something of it
+ * was read, as it is the client's then.
  */
 export class TimeLimit {
   readonly #ms: number;

@@ -1,9 +1,10 @@
 /**
- * The body of an answer that a generator makes: what it yields is sent at once, and it goes on when the client has room for more. One send
- * a `yield`, nothing queued, so a slow reader costs what one `yield` is long.
+ * The body of an answer that a generator makes: what it yields is sent at once, and it goes on when the
+ * client has room for more. One send a `yield`, nothing queued, so a slow reader costs what one `yield` is
+ * long.
  *
- * Bun pulls it as a direct stream; a listener of our own (listen/) pulls it itself. Called by endpoint.ts, which has asked for the
- * first piece already: an answer that never begins is another answer.
+ * Bun pulls it as a direct stream; a listener of our own (listen/) pulls it itself. Called by endpoint.ts,
+ * which has asked for the first piece already: an answer that never begins is another answer.
  */
 
 import type { Arrival, Standing } from "../front/location-hooks.ts";
@@ -151,7 +152,10 @@ export class GeneratedBody implements Running, Standing {
   }
 }
 
-/** Lets the generator run its `finally`: at once if it stands at a `yield`, else when what it awaits is there. Never throws. */
+/**
+ * Lets the generator run its `finally`: at once if it stands at a `yield`, else when what it awaits is there.
+ * Never throws.
+ */
 export function closePieces(pieces: Pieces, failed: (error: unknown) => void): void {
   try {
     const returned = pieces.return?.();

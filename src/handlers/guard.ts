@@ -1,6 +1,7 @@
 /**
- * `authorize` of publisher, subscriber, file and handler locations: asked for each request before its role is. Called by app.ts at the entrance, after
- * access rules and passwords. Whatever goes wrong in it, nobody is let in.
+ * `authorize` of publisher, subscriber, file and handler locations: asked for each request before its role
+ * is. Called by app.ts at the entrance, after access rules and passwords. Whatever goes wrong in it, nobody
+ * is let in.
  */
 import type { Authorization, AuthorizeContext } from "sluice";
 import { grantOf } from "../access/answered-grant.ts";
@@ -31,8 +32,8 @@ import { spokenBy } from "./web-socket.ts";
 export type Resume = () => Answer | Promise<Answer>;
 
 /**
- * Refuses a WebSocket in its own words, when the request asks for one; null: it does not. Theirs is not the role that would have answered:
- * nothing that is refused goes on to it.
+ * Refuses a WebSocket in its own words, when the request asks for one; null: it does not. Theirs is not the
+ * role that would have answered: nothing that is refused goes on to it.
  */
 export type RefuseSocket = (
   located: LocatedRequest,
@@ -81,8 +82,9 @@ export class Guards {
   ): Answer | Promise<Answer> | null {
     const guard = this.#guards[located.index] ?? null;
     if (guard === null) return null;
-    // Says nothing of channels and does nothing; a browser asks it before it sends credentials (CORS). For others front/preflight.ts answers:
-    // what a handler or a backend does when it is asked so is not ours to know.
+    // Says nothing of channels and does nothing; a browser asks it before it sends credentials (CORS). For
+    // others front/preflight.ts answers: what a handler or a backend does when it is asked so is not ours to
+    // know.
     if (located.method === "OPTIONS" && guard.answersOptions) return null;
     const outcome = guard.ask(located);
     const answerTo = ({ refusal, answer }: Refused): Response =>
@@ -302,8 +304,8 @@ function userName(user: unknown): string {
 }
 
 /**
- * The channels path of what was granted, as a binary string. A channel that was asked for by this name keeps its bytes and the number of
- * old messages it was asked with.
+ * The channels path of what was granted, as a binary string. A channel that was asked for by this name keeps
+ * its bytes and the number of old messages it was asked with.
  */
 function grantedPath(channels: unknown, asked: string): string {
   const names = typeof channels === "string" ? [channels] : channels;

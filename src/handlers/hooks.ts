@@ -1,6 +1,7 @@
 /**
- * `hooks` of publisher and subscriber locations: what publish/ and subscribe/ know as front/location-hooks.ts. A hook that fails is in the log;
- * `onPublish` costs its message then, the other two cost nothing.
+ * `hooks` of publisher and subscriber locations: what publish/ and subscribe/ know as
+ * front/location-hooks.ts. A hook that fails is in the log; `onPublish` costs its message then, the other two
+ * cost nothing.
  */
 import type { OfferedMessage, SubscribeEvent } from "sluice";
 import type { LocatedRequest } from "../config/location/located-request.ts";
@@ -50,7 +51,8 @@ class FileHooks implements LocationHooks {
     this.#timeoutMs = location.code?.timeoutMs ?? 0;
   }
 
-  // --- messages ---------------------------------------------------------------------------------------------------------------------
+  // --- messages
+  // ---------------------------------------------------------------------------------------------------------------------
 
   /** A file that did not load refuses: what it would have kept out must not come in. */
   judge(located: LocatedRequest): Judge | null {
@@ -97,7 +99,8 @@ class FileHooks implements LocationHooks {
     return failure(this.#file.logFailure("onPublish", error, { path: context.path }));
   }
 
-  // --- subscribers --------------------------------------------------------------------------------------------------------------------
+  // --- subscribers
+  // --------------------------------------------------------------------------------------------------------------------
 
   arrival(located: LocatedRequest): Arrival | null {
     const hooks = this.#file.module?.hooks;

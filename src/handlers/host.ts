@@ -1,4 +1,7 @@
-/** What handlers of a worker share: the store, fan-out, and the list of those that a drain has to end. Made once by app.ts. */
+/**
+ * What handlers of a worker share: the store, fan-out, and the list of those that a drain has to end. Made
+ * once by app.ts.
+ */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { Config } from "../config/model.ts";
@@ -37,7 +40,9 @@ export class HandlerHost {
   /** The listeners close a connection on which nothing moves for so long. */
   readonly idleSec: number;
   draining = false;
-  /** What has to know of those who are held, by a grant or for their address: set by app.ts; null: nothing. */
+  /**
+   * What has to know of those who are held, by a grant or for their address: set by app.ts; null: nothing.
+   */
   hooks: HooksOf | null = null;
   readonly dictionaries: Dictionaries;
   readonly tasks = new Tasks(this);

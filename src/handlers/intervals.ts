@@ -1,4 +1,7 @@
-/** Reads what a handler file exports as `every`: intervals, as the configuration writes times, and what is run at each. Called by loader.ts. */
+/**
+ * Reads what a handler file exports as `every`: intervals, as the configuration writes times, and what is run
+ * at each. Called by loader.ts.
+ */
 import { parseDuration } from "../config/units.ts";
 import type { Work } from "./tasks.ts";
 

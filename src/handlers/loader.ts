@@ -1,6 +1,7 @@
 /**
- * The TypeScript files of a configuration, imported from disk by each worker before it serves. A file that fails to load costs its own
- * locations: they answer 500 with the id that is in the log. A reload starts new workers, which import what the files say then.
+ * The TypeScript files of a configuration, imported from disk by each worker before it serves. A file that
+ * fails to load costs its own locations: they answer 500 with the id that is in the log. A reload starts new
+ * workers, which import what the files say then.
  */
 import { dirname } from "node:path";
 import type { Authorize, Handler, Hooks, WebSocketHandler } from "sluice";
@@ -19,7 +20,9 @@ export interface HandlerModule {
   readonly every: readonly Every[];
 }
 
-/** How long a worker waits for files that are slow to load (top-level `await`) before it serves the others. */
+/**
+ * How long a worker waits for files that are slow to load (top-level `await`) before it serves the others.
+ */
 const LOAD_MS = 5000;
 
 export class HandlerFile {
@@ -83,8 +86,9 @@ export class HandlerFiles {
   }
 
   /**
-   * Whether an error that nobody caught comes from a handler: a timer or a promise it let go. Its stack names a file beside a handler, or
-   * nothing of ours, as that of a `fetch` that failed or of a text that was thrown; or sluice threw it at a handler.
+   * Whether an error that nobody caught comes from a handler: a timer or a promise it let go. Its stack names
+   * a file beside a handler, or nothing of ours, as that of a `fetch` that failed or of a text that was
+   * thrown; or sluice threw it at a handler.
    */
   owns(error: unknown): boolean {
     if (this.isEmpty) return false;

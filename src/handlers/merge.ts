@@ -1,6 +1,7 @@
 /**
- * `context.merge`: several async iterables as one, each value as it comes. Of each source one value at most is asked for ahead, so a slow reader
- * holds all of them back. When one fails, or whoever reads leaves, the others are closed.
+ * `context.merge`: several async iterables as one, each value as it comes. Of each source one value at most
+ * is asked for ahead, so a slow reader holds all of them back. When one fails, or whoever reads leaves, the
+ * others are closed.
  */
 
 interface Step<Value> {

@@ -1,6 +1,6 @@
 /**
- * Messages for handlers that subscribe: the format that fan-out encodes them in (once for all handlers of the worker), and the way
- * back to objects.
+ * Messages for handlers that subscribe: the format that fan-out encodes them in (once for all handlers of the
+ * worker), and the way back to objects.
  *
  *   m id time channelLength eventIdLength eventTypeLength dataLength LF channel eventId eventType data
  *   g missed channelLength LF channel          so many messages before the next one are lost
@@ -70,7 +70,10 @@ export interface Decoded {
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** `missed` counts by channel what is to be told with its next message; it is kept by the caller. `bytes` must be the reader's own. */
+/**
+ * `missed` counts by channel what is to be told with its next message; it is kept by the caller. `bytes` must
+ * be the reader's own.
+ */
 export function decodeMessages(bytes: Uint8Array, missed: Map<string, number>): Decoded {
   const messages: HandlerMessage[] = [];
   let deletions = 0;

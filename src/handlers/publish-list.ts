@@ -1,6 +1,7 @@
 /**
- * `context.publish([...])`: many messages in one call, each for one or more channels, with what became of each. All are looked at before any is
- * published: one that is wrong rejects the call, and nothing was done. As a batch over HTTP (publish/batch.ts), without its limits.
+ * `context.publish([...])`: many messages in one call, each for one or more channels, with what became of
+ * each. All are looked at before any is published: one that is wrong rejects the call, and nothing was done.
+ * As a batch over HTTP (publish/batch.ts), without its limits.
  */
 import type { ListedMessage, ListedResult } from "sluice";
 import { type Refusal, Refusals } from "../http/errors.ts";

@@ -1,4 +1,7 @@
-/** `context.publish` and `context.channel`: what a handler may do with channels. Its own publishes pass no hook. */
+/**
+ * `context.publish` and `context.channel`: what a handler may do with channels. Its own publishes pass no
+ * hook.
+ */
 import type { ChannelStatistics, PublishOptions, PublishResult } from "sluice";
 import { Refusals } from "../http/errors.ts";
 import { log } from "../log.ts";
@@ -27,8 +30,8 @@ export function channelBytes({ config }: HandlerHost, name: unknown): Uint8Array
 }
 
 /**
- * Rejects with a RefusedError when it is refused: nothing was published then. On one machine it is in the store when this returns, unless that
- * is busy; in a cluster it is when the engine has answered.
+ * Rejects with a RefusedError when it is refused: nothing was published then. On one machine it is in the
+ * store when this returns, unless that is busy; in a cluster it is when the engine has answered.
  */
 export function publishFrom(
   host: HandlerHost,

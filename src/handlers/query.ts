@@ -1,7 +1,8 @@
 /**
- * The query as handlers, guards and hooks are given it: a `URLSearchParams` in which each name means what `$arg_name` means to the
- * location (config/location/variables.ts). Left to itself URLSearchParams decodes names, minds their case and makes a blank of "+", so that
- * with "?ID=secret&id=mine" a guard would judge another channel than the one the role then serves.
+ * The query as handlers, guards and hooks are given it: a `URLSearchParams` in which each name means what
+ * `$arg_name` means to the location (config/location/variables.ts). Left to itself URLSearchParams decodes
+ * names, minds their case and makes a blank of "+", so that with "?ID=secret&id=mine" a guard would judge
+ * another channel than the one the role then serves.
  */
 import { binaryBytes } from "../config/binary-text.ts";
 import { decodeOnce } from "../config/location/variables.ts";
@@ -39,7 +40,9 @@ function pairsOf(raw: string): [name: string, value: string][] {
   return pairs.concat(bare);
 }
 
-/** In lower case. Escaped is what no variable could ask for: "%69d" is not "id", "user%20name" is "user name". */
+/**
+ * In lower case. Escaped is what no variable could ask for: "%69d" is not "id", "user%20name" is "user name".
+ */
 function nameOf(raw: string): string {
   const name = decoded(raw).toLowerCase();
   return PLAIN_NAME.test(name) ? raw.toLowerCase() : name;

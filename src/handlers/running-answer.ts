@@ -1,10 +1,11 @@
 /**
- * One answer being made by this worker: takes what the generator yields and publishes it to the answer's channel, however many watch. It ends
- * with the generator, with an error, when it was called off, when nobody has watched for `answer_linger`, or with its worker; each of these
- * is told by a last message (answer-format.ts). Owned by answers.ts.
+ * One answer being made by this worker: takes what the generator yields and publishes it to the answer's
+ * channel, however many watch. It ends with the generator, with an error, when it was called off, when nobody
+ * has watched for `answer_linger`, or with its worker; each of these is told by a last message
+ * (answer-format.ts). Owned by answers.ts.
  *
- * A generator cannot be stopped in the middle of an `await`: its `signal` aborts, nothing of it is taken any more, and its `finally` runs when it
- * comes to itself.
+ * A generator cannot be stopped in the middle of an `await`: its `signal` aborts, nothing of it is taken any
+ * more, and its `finally` runs when it comes to itself.
  */
 import type { AnswerPiece, AnswerSource } from "sluice";
 import { ingestPatiently, type Target } from "../publish/ingest.ts";

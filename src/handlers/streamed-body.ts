@@ -1,6 +1,7 @@
 /**
- * The body of a request as a stream for a handler (`body = "stream"` of the location): no more of it is read from the client than the handler
- * takes, beside one buffer, and no more than the location's `max_body_size` at all. Called by endpoint.ts.
+ * The body of a request as a stream for a handler (`body = "stream"` of the location): no more of it is read
+ * from the client than the handler takes, beside one buffer, and no more than the location's `max_body_size`
+ * at all. Called by endpoint.ts.
  */
 import { type BodySource, bodySourceOf } from "../http/body-source.ts";
 import type { BodyTaker, Incoming } from "../http/incoming.ts";

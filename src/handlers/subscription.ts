@@ -1,6 +1,7 @@
 /**
- * `context.subscribe`: the messages of channels as an async iterator. To fan-out it is one more held stream, whose socket is the handler:
- * while messages lie unread it lags, and reads on from the store when they were taken, so a slow handler costs no queue (promise P4).
+ * `context.subscribe`: the messages of channels as an async iterator. To fan-out it is one more held stream,
+ * whose socket is the handler: while messages lie unread it lags, and reads on from the store when they were
+ * taken, so a slow handler costs no queue (promise P4).
  */
 import type { Message, Subscription } from "sluice";
 import type { Fanout } from "../fanout/fanout.ts";
@@ -21,7 +22,10 @@ import { RefusedError } from "./refused-error.ts";
 const NOTHING = new Uint8Array(0);
 const ref = new ChannelRef();
 
-/** Throws a RefusedError when a channel cannot be stood in. `left` is called once, when it has ended by whatever cause. */
+/**
+ * Throws a RefusedError when a channel cannot be stood in. `left` is called once, when it has ended by
+ * whatever cause.
+ */
 export function openSubscription(
   host: HandlerHost,
   channels: readonly string[],
@@ -48,7 +52,8 @@ export function openSubscription(
     const channel = host.fanout.channel({ index, incarnation, name });
     const newest = store.publishedCount(index);
     const after = last > 0 ? beforeLast(store, channel, last, newest) : newest;
-    // Gone by now: it is told of its end, and of nothing that its record's next owner has. Pairs with retireChannel.
+    // Gone by now: it is told of its end, and of nothing that its record's next owner has. Pairs with
+    // retireChannel.
     const isThere = store.isLive(index, incarnation);
     feed.subscriptions.push(new StreamSubscription(channel, feed, isThere ? after : 0, isThere ? newest : 0));
   }
@@ -82,7 +87,9 @@ class Inbox implements StreamSink {
   /** Fan-out waits for it while something is unread. */
   #room: PromiseWithResolvers<number> | null = null;
   #isOver = false;
-  /** Ended by the handler, by its request or with its channels; otherwise it fell behind, and that is told. */
+  /**
+   * Ended by the handler, by its request or with its channels; otherwise it fell behind, and that is told.
+   */
   isInOrder = false;
   deletions = 0;
 

@@ -1,7 +1,8 @@
 /**
- * What somebody's code can do, whoever it runs for: publish, subscribe, wait, share, be told of its end. One for each request, timer run and
- * answer; RequestContext (context.ts) adds the request. Its functions are closures, so that they can be taken out of it:
- * `async function* ({ sleep })`. What costs something is made when it is first asked for.
+ * What somebody's code can do, whoever it runs for: publish, subscribe, wait, share, be told of its end. One
+ * for each request, timer run and answer; RequestContext (context.ts) adds the request. Its functions are
+ * closures, so that they can be taken out of it: `async function* ({ sleep })`. What costs something is made
+ * when it is first asked for.
  */
 import type {
   ChannelStatistics,
@@ -36,7 +37,8 @@ export class Task implements TaskContext {
     this.file = file;
   }
 
-  // --- its end ---------------------------------------------------------------------------------------------------------------------
+  // --- its end
+  // ---------------------------------------------------------------------------------------------------------------------
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
@@ -70,7 +72,8 @@ export class Task implements TaskContext {
     return () => endings.delete(end);
   }
 
-  // --- what it can do ---------------------------------------------------------------------------------------------------------------
+  // --- what it can do
+  // ---------------------------------------------------------------------------------------------------------------
 
   readonly sleep = (ms: number): Promise<void> =>
     new Promise((resolve, reject) => {

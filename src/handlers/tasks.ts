@@ -1,8 +1,9 @@
 /**
- * Code of handlers that runs for no request: timers (timers.ts) and what `context.after` put off. Each run has a context of its own, a time limit,
- * and a line in the log when it fails. One a worker, in HandlerHost.
+ * Code of handlers that runs for no request: timers (timers.ts) and what `context.after` put off. Each run
+ * has a context of its own, a time limit, and a line in the log when it fails. One a worker, in HandlerHost.
  *
- * A worker that leaves does not forget what was put off: it is run at once, with a `signal` that has aborted, and the drain waits a little for it.
+ * A worker that leaves does not forget what was put off: it is run at once, with a `signal` that has aborted,
+ * and the drain waits a little for it.
  */
 import type { TaskContext } from "sluice";
 import { Refusals } from "../http/errors.ts";
@@ -38,7 +39,10 @@ export class Tasks {
     return this.#running > 0 && performance.now() < this.#leftMs + LAST_WORDS_MS;
   }
 
-  /** Never rejects. "late": the time limit is over, and it may still run; `settled` is called when it does not any more. */
+  /**
+   * Never rejects. "late": the time limit is over, and it may still run; `settled` is called when it does not
+   * any more.
+   */
   async run(
     file: string,
     what: string,

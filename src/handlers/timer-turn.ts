@@ -1,7 +1,7 @@
 /**
- * Whether this node of a cluster may run its timers now: one does, for as long as it says so in the engine (cluster/webhook-lease.ts, by way of
- * app.ts). Asked before each run, and again and again during one, so that no other node begins meanwhile. Where the engine is away
- * nobody begins. One machine alone always may.
+ * Whether this node of a cluster may run its timers now: one does, for as long as it says so in the engine
+ * (cluster/webhook-lease.ts, by way of app.ts). Asked before each run, and again and again during one, so
+ * that no other node begins meanwhile. Where the engine is away nobody begins. One machine alone always may.
  */
 import { log } from "../log.ts";
 
@@ -11,7 +11,9 @@ export interface NodeLease {
   stop(): void;
 }
 
-/** Clocks of nodes may differ by less than this: who is early keeps the others from doing the same turn again. */
+/**
+ * Clocks of nodes may differ by less than this: who is early keeps the others from doing the same turn again.
+ */
 const TURN_MS = 5000;
 const RENEW_MS = 1500;
 const NOTHING: ReadonlyMap<string, string> = new Map();

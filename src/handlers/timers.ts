@@ -1,9 +1,11 @@
 /**
- * `export const every = { "30s": async (context) => … }` of handler files: run by one worker of the machine, the one that has the lease. At the
- * multiples of the interval on the clock, so that nothing has to be remembered when another worker goes on with it.
+ * `export const every = { "30s": async (context) => … }` of handler files: run by one worker of the machine,
+ * the one that has the lease. At the multiples of the interval on the clock, so that nothing has to be
+ * remembered when another worker goes on with it.
  *
- * Never twice at once: a run that has not ended, though its time is over, keeps the next ones from beginning, and its worker keeps the lease. A
- * worker that dies or stands still is ended and given up by main, slot and all (supervisor/worker/pulse-watch.ts); only then does another take over.
+ * Never twice at once: a run that has not ended, though its time is over, keeps the next ones from beginning,
+ * and its worker keeps the lease. A worker that dies or stands still is ended and given up by main, slot and
+ * all (supervisor/worker/pulse-watch.ts); only then does another take over.
  */
 
 import { log } from "../log.ts";
@@ -40,7 +42,9 @@ export class Timers {
     this.#timers.add(new FileTimer(this.#host, this.#turn, file, every, limitMs, () => this.#gaveUp()));
   }
 
-  /** The worker leaves: nothing begins any more, and whoever comes next may have the lease once nothing runs. */
+  /**
+   * The worker leaves: nothing begins any more, and whoever comes next may have the lease once nothing runs.
+   */
   leave(): void {
     for (const timer of this.#timers) timer.stop();
     this.#gaveUp();

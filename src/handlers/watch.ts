@@ -1,8 +1,9 @@
 /**
- * `sluice serve --watch`: calls back when the configuration or a handler file, or what one imports from beside it, has changed. For the
- * time of development; called by cli/serve.ts in main.
+ * `sluice serve --watch`: calls back when the configuration or a handler file, or what one imports from
+ * beside it, has changed. For the time of development; called by cli/serve.ts in main.
  *
- * Folders are watched, not files: editors save by renaming a new file into place, which ends a watch of the old one.
+ * Folders are watched, not files: editors save by renaming a new file into place, which ends a watch of the
+ * old one.
  */
 import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname, resolve } from "node:path";

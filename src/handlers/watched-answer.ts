@@ -1,6 +1,7 @@
 /**
- * One client that watches an answer (answers.ts): to fan-out a held stream like any other, with `answerFormat`. What `context.answer` gives to
- * the handler, which gives it back; endpoint.ts makes the response of it.
+ * One client that watches an answer (answers.ts): to fan-out a held stream like any other, with
+ * `answerFormat`. What `context.answer` gives to the handler, which gives it back; endpoint.ts makes the
+ * response of it.
  */
 
 import { StreamSubscription } from "../fanout/local-channel.ts";

@@ -1,6 +1,7 @@
 /**
- * WebSockets of a handler (`export const websocket`): Bun's native sockets, with the handler's functions called for each. Limits that
- * Bun has for a whole listener (message size, idle time) are kept here for each socket.
+ * WebSockets of a handler (`export const websocket`): Bun's native sockets, with the handler's functions
+ * called for each. Limits that Bun has for a whole listener (message size, idle time) are kept here for each
+ * socket.
  */
 import type { Socket, WebSocketHandler } from "sluice";
 import type { LocatedRequest } from "../config/location/located-request.ts";
@@ -105,7 +106,8 @@ export class HandlerSocket extends SocketLife implements Running, Standing {
     this.#handle = new SocketHandle(this, context.remoteAddress);
   }
 
-  // --- told by Bun --------------------------------------------------------------------------------------------------------------
+  // --- told by Bun
+  // --------------------------------------------------------------------------------------------------------------
 
   opened(native: NativeSocket): void {
     this.native = native;
@@ -181,7 +183,8 @@ export class HandlerSocket extends SocketLife implements Running, Standing {
     this.native?.close(CloseCode.GOING_AWAY);
   }
 
-  // --- silence: a ping, and the end if there is no answer to it -----------------------------------------------------------------------
+  // --- silence: a ping, and the end if there is no answer to it
+  // -----------------------------------------------------------------------
 
   #watch(ms: number): void {
     this.#idle = setTimeout(() => this.#look(), ms);
@@ -204,7 +207,8 @@ export class HandlerSocket extends SocketLife implements Running, Standing {
     this.#watch(this.#idleMs);
   }
 
-  // --- the handler's functions ------------------------------------------------------------------------------------------------------------
+  // --- the handler's functions
+  // ------------------------------------------------------------------------------------------------------------
 
   #call(what: string, call: () => unknown): void {
     try {

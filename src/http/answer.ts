@@ -1,18 +1,23 @@
 /**
- * Answers without a body, and the headers every answer carries (push-stream spec 0.5, 0.6). Used by every endpoint. A leaf next to
- * errors.ts: one function turns a refusal into a response, so no endpoint can forget a header.
+ * Answers without a body, and the headers every answer carries (push-stream spec 0.5, 0.6). Used by every
+ * endpoint. A leaf next to errors.ts: one function turns a refusal into a response, so no endpoint can forget
+ * a header.
  */
 
 import { type Refusal, Refusals, retryAfterSec } from "./errors.ts";
 import type { Incoming } from "./incoming.ts";
 
 /**
- * On every ordinary answer: all but a WebSocket's 101 (spec 0.5). No `Connection: keep-alive`: of HTTP/1.1 it says nothing new (RFC 9112 9.3),
- * and Bun, which does not tell a request's version, keeps no connection of HTTP/1.0. The wire listener adds it where it is true.
+ * On every ordinary answer: all but a WebSocket's 101 (spec 0.5). No `Connection: keep-alive`: of HTTP/1.1 it
+ * says nothing new (RFC 9112 9.3), and Bun, which does not tell a request's version, keeps no connection of
+ * HTTP/1.0. The wire listener adds it where it is true.
  */
 export const SERVER = { Server: "sluice" } as const;
 
-/** On every answer of every role but a subscriber's OPTIONS and a WebSocket location's 405. The odd second is the dialect's. */
+/**
+ * On every answer of every role but a subscriber's OPTIONS and a WebSocket location's 405. The odd second is
+ * the dialect's.
+ */
 export const NO_CACHE = {
   Expires: "Thu, 01 Jan 1970 00:00:01 GMT",
   "Cache-Control": "no-cache, no-store, must-revalidate",
@@ -57,8 +62,9 @@ export function refuse(refusal: Refusal, fields: HeaderFields = {}): Response {
 export const methodNotAllowed = (allow: string): Response => headerOnly(405, { Allow: allow });
 
 /**
- * Whether the connection ends with this answer: the client asked for it, or speaks HTTP/1.0, which Bun closes after one answer. A request
- * tells no version; one without Host, of which Bun knows the path alone, is of that kind.
+ * Whether the connection ends with this answer: the client asked for it, or speaks HTTP/1.0, which Bun closes
+ * after one answer. A request tells no version; one without Host, of which Bun knows the path alone, is of
+ * that kind.
  */
 export function isLastRequest(request: Incoming): boolean {
   // The door that has the bytes knows when its connections end, and says so.

@@ -1,6 +1,6 @@
 /**
- * The body of a request as it comes, and no faster than somebody takes it, by either door. Asked for by proxy/, for a backend, and by handlers/,
- * for one that reads it as a stream. A leaf.
+ * The body of a request as it comes, and no faster than somebody takes it, by either door. Asked for by
+ * proxy/, for a backend, and by handlers/, for one that reads it as a stream. A leaf.
  */
 import type { BodyTaker, Exchange, Incoming } from "./incoming.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Whether and how a body goes out compressed (push-stream spec 4.15): nginx's rules for `gzip`. A leaf, used by every role that
- * answers with a body; the caller knows the location's options.
+ * Whether and how a body goes out compressed (push-stream spec 4.15): nginx's rules for `gzip`. A leaf, used
+ * by every role that answers with a body; the caller knows the location's options.
  */
 import { gzipSync } from "node:zlib";
 
@@ -8,7 +8,10 @@ import { gzipSync } from "node:zlib";
 const MAX_FIELD_LENGTH = 1024;
 const ALWAYS = "text/html";
 
-/** Whether an Accept-Encoding field takes gzip: named (RFC 9110 12.5.3), and not with a weight of 0. "*" alone is not enough, as in nginx. */
+/**
+ * Whether an Accept-Encoding field takes gzip: named (RFC 9110 12.5.3), and not with a weight of 0. "*" alone
+ * is not enough, as in nginx.
+ */
 export function acceptsGzip(field: string | null): boolean {
   if (field === null || field.length > MAX_FIELD_LENGTH) return false;
   for (const item of field.split(",")) {
@@ -20,7 +23,10 @@ export function acceptsGzip(field: string | null): boolean {
 
 const isZeroWeight = (parameter: string): boolean => /^\s*q\s*=\s*0(?:\.0*)?\s*$/i.test(parameter);
 
-/** Whether `gzip_types` names the content type, with or without its parameters. text/html needs no naming; "*" is all. */
+/**
+ * Whether `gzip_types` names the content type, with or without its parameters. text/html needs no naming; "*"
+ * is all.
+ */
 export function isGzipType(types: readonly string[], contentType: string): boolean {
   const whole = contentType.toLowerCase();
   const bare = whole.split(";", 1)[0]?.trim() ?? whole;

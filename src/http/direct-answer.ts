@@ -1,10 +1,14 @@
 /**
- * Answers of the roles that carry messages, for a door that writes its bytes itself (listen/wire/): no Response and no Headers a request. What
- * a location says to many is one `ResponseInit`, whose head such a door makes bytes of once. Whoever needs a real Response (front.ts,
- * where a location adds headers or writes a log) makes one of it. A leaf, beside answer.ts.
+ * Answers of the roles that carry messages, for a door that writes its bytes itself (listen/wire/): no
+ * Response and no Headers a request. What a location says to many is one `ResponseInit`, whose head such a
+ * door makes bytes of once. Whoever needs a real Response (front.ts, where a location adds headers or writes
+ * a log) makes one of it. A leaf, beside answer.ts.
  */
 
-/** The part of Bun's direct stream controller that is used; a write or flush gives a promise under backpressure. */
+/**
+ * The part of Bun's direct stream controller that is used; a write or flush gives a promise under
+ * backpressure.
+ */
 export interface StreamSink {
   write(bytes: Uint8Array): number | Promise<number>;
   flush(): number | Promise<number>;
@@ -24,7 +28,10 @@ export interface PulledStream {
   pull(sink: BreakableSink): void;
   /** The client went away. */
   cancel(): void;
-  /** What it writes is given to others as well, and the same object never has other bytes: it can be framed once for all. */
+  /**
+   * What it writes is given to others as well, and the same object never has other bytes: it can be framed
+   * once for all.
+   */
   readonly sharesBytes?: boolean;
   /** It does not wait for anything to happen: a client that has closed its own end still gets all of it. */
   readonly endsByItself?: boolean;
@@ -32,7 +39,10 @@ export interface PulledStream {
 
 const bodies = new WeakMap<Response, PulledStream>();
 
-/** The body behind such a Response, for a listener that serves it itself; undefined: its bytes are the Response's own. */
+/**
+ * The body behind such a Response, for a listener that serves it itself; undefined: its bytes are the
+ * Response's own.
+ */
 export const pulledBodyOf = (response: Response): PulledStream | undefined => bodies.get(response);
 
 /** A Response whose body is `stream`: a direct stream of Bun's, or pulled by a listener of our own. */
@@ -81,7 +91,9 @@ export interface Rendered {
   readonly length: number;
 }
 
-/** 200 with a head that many share, and a body that is made when it is written: it has no bytes of its own. */
+/**
+ * 200 with a head that many share, and a body that is made when it is written: it has no bytes of its own.
+ */
 export abstract class RenderedAnswer extends DirectAnswer {
   readonly init: SharedInit;
 
@@ -124,8 +136,9 @@ export interface PassedFields {
 }
 
 /**
- * A backend's: its fields as it wrote them, and its body as far as it is here, or as it comes. As a Response it has them as Fetch wants them:
- * in lower case, what stands twice joined, and no words of its own behind the status.
+ * A backend's: its fields as it wrote them, and its body as far as it is here, or as it comes. As a Response
+ * it has them as Fetch wants them: in lower case, what stands twice joined, and no words of its own behind
+ * the status.
  */
 export class PassedAnswer extends DirectAnswer {
   readonly status: number;
@@ -173,7 +186,10 @@ export interface AnswerTaker {
   takeAnswer(answer: Answer): void;
 }
 
-/** One that is not there yet: what a promise would be, without the four objects that one costs a poll that waits. */
+/**
+ * One that is not there yet: what a promise would be, without the four objects that one costs a poll that
+ * waits.
+ */
 export class LaterAnswer extends DirectAnswer {
   #taker: AnswerTaker | null = null;
   #answer: Answer | null = null;

@@ -1,7 +1,7 @@
 /**
- * The one table of refusals: stable code → HTTP status → explain text → when. Publishers and subscribers answer from it,
- * the WebSocket side puts status and text into a close frame (push-stream spec 4.13.6), docs/errors.md is made of it
- * (`bun run tables`) and a test provokes each of them on the binary.
+ * The one table of refusals: stable code → HTTP status → explain text → when. Publishers and subscribers
+ * answer from it, the WebSocket side puts status and text into a close frame (push-stream spec 4.13.6),
+ * docs/errors.md is made of it (`bun run tables`) and a test provokes each of them on the binary.
  *
  * Texts are those of the push-stream spec 0.7, byte for byte; clients match on them. Codes are never reused.
  */
@@ -14,7 +14,10 @@ export interface Refusal {
   readonly retryAfterSec?: number;
 }
 
-/** A row of the table: the same, and half a sentence for docs/errors.md: what a client did, or what is so at the server. */
+/**
+ * A row of the table: the same, and half a sentence for docs/errors.md: what a client did, or what is so at
+ * the server.
+ */
 export interface RefusalRow extends Refusal {
   readonly when: string;
 }
@@ -308,7 +311,10 @@ export const Refusals = {
   internal: refusal("internal", 500, null, "a fault of ours, which the log has"),
 } as const;
 
-/** Of what a WebSocket client says: told in `refused` frames of our subprotocols and in close frames, never as an answer. */
+/**
+ * Of what a WebSocket client says: told in `refused` frames of our subprotocols and in close frames, never as
+ * an answer.
+ */
 export const FrameRefusals = {
   faultyFrame: refusal(
     "faulty_frame",
@@ -361,7 +367,9 @@ export const CloseCode = {
   GRANT_REVOKED: 4003,
 } as const;
 
-/** When each close code is sent, for docs/errors.md. 1005 and 1006 are what a client sees when no code came. */
+/**
+ * When each close code is sent, for docs/errors.md. 1005 and 1006 are what a client sees when no code came.
+ */
 export const CLOSE_CODES: Readonly<Record<number, string>> = {
   [CloseCode.GOING_AWAY]: "the server stops, or the connection's time (subscriber_connection_ttl) is over",
   [CloseCode.PROTOCOL]:

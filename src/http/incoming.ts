@@ -1,7 +1,7 @@
 /**
- * A request as the roles see it, whichever door it came by. Bun's own `Request` is one. A listener that reads the bytes itself
- * (listen/wire/) hands in its own, which makes Headers and the like only where somebody asks for them: publishing and subscribing do not.
- * A leaf: every stage names it.
+ * A request as the roles see it, whichever door it came by. Bun's own `Request` is one. A listener that reads
+ * the bytes itself (listen/wire/) hands in its own, which makes Headers and the like only where somebody asks
+ * for them: publishing and subscribing do not. A leaf: every stage names it.
  */
 import type { Peer } from "./peer.ts";
 
@@ -19,7 +19,10 @@ export interface Incoming {
   readonly exchange?: Exchange;
 }
 
-/** The request on its connection. Good for as long as the request is looked at; who holds the connection longer keeps none of it. */
+/**
+ * The request on its connection. Good for as long as the request is looked at; who holds the connection
+ * longer keeps none of it.
+ */
 export interface Exchange {
   /** Taken when the connection was accepted. */
   readonly peer: Peer;
@@ -31,7 +34,10 @@ export interface Exchange {
   field(name: string): string | null;
   /** Bytes of the body, as announced; -1: it has none, or comes in chunks. */
   readonly contentLength: number;
-  /** The whole body if it is here already, else null. Good until the next request is looked at: copy what is kept. */
+  /**
+   * The whole body if it is here already, else null. Good until the next request is looked at: copy what is
+   * kept.
+   */
   bodyNow(): Uint8Array | null;
   /** Tells, once, that the client has left before it was answered. */
   whenGone(listener: Gone): void;
@@ -44,7 +50,10 @@ export interface Exchange {
   /** Between these the client is not read from. */
   pauseBody(): void;
   resumeBody(): void;
-  /** Writes `head`, and leaves the connection to another protocol; null: the client is gone, or its request is not over. */
+  /**
+   * Writes `head`, and leaves the connection to another protocol; null: the client is gone, or its request is
+   * not over.
+   */
   goOver(head: Uint8Array, taker: RawTaker): RawEnd | null;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What stands behind a WebSocket uses this of it: Bun's own socket, or one of ours (listen/wire/wire-socket.ts). A leaf: fan-out, subscribers
- * and handlers name it.
+ * What stands behind a WebSocket uses this of it: Bun's own socket, or one of ours
+ * (listen/wire/wire-socket.ts). A leaf: fan-out, subscribers and handlers name it.
  */
 export interface PeerSocket {
   readonly readyState: number;
@@ -28,8 +28,8 @@ export interface DirectSocket {
   readonly takesDeflated: boolean;
   readonly isCorked: boolean;
   /**
-   * Whole frames, the first `length` bytes; as `send`. They may be overwritten after the call. `batch`: the same object for all who are given
-   * the same bytes; those who are slow share what is left of them.
+   * Whole frames, the first `length` bytes; as `send`. They may be overwritten after the call. `batch`: the
+   * same object for all who are given the same bytes; those who are slow share what is left of them.
    */
   sendFrames(bytes: Uint8Array, length: number, batch: FrameBatch): number;
   /** What is sent until `uncork` leaves in one piece. Who corks it sees to that, in this turn or soon. */

@@ -1,11 +1,13 @@
 /**
  * Who is at the other end of a connection. A leaf, so that every stage can name it.
  *
- * The address of a client that resets its connection is not known any more, while the bytes it sent before are still read. "Not known" is
- * therefore a kind of its own here, not an empty text: that once counted as "came through our unix socket", and as matching no rule.
- * config/server/door.ts says when it is asked for; rules, variables, logs and handlers only ever see a KnownPeer.
+ * The address of a client that resets its connection is not known any more, while the bytes it sent before
+ * are still read. "Not known" is therefore a kind of its own here, not an empty text: that once counted as
+ * "came through our unix socket", and as matching no rule. config/server/door.ts says when it is asked for;
+ * rules, variables, logs and handlers only ever see a KnownPeer.
  *
- * Behind a proxy the other end of the connection is not whose the request is: config/server/client-address.ts makes `Callers` of it.
+ * Behind a proxy the other end of the connection is not whose the request is: config/server/client-address.ts
+ * makes `Callers` of it.
  */
 export interface IpPeer {
   readonly kind: "ip";

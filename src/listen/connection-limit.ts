@@ -1,6 +1,7 @@
 /**
- * How many connections a worker takes, over all of its listeners: what the configuration allows, and what its file descriptors do. The next one
- * is refused before there are no descriptors left to refuse it with. Used by app.ts.
+ * How many connections a worker takes, over all of its listeners: what the configuration allows, and what its
+ * file descriptors do. The next one is refused before there are no descriptors left to refuse it with. Used
+ * by app.ts.
  */
 import type { Listener } from "./listener.ts";
 

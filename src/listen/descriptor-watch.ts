@@ -1,7 +1,8 @@
 /**
- * Says so when a worker has no file descriptors left. Bun does not: accept(2) fails, its listener tries again for as long as somebody
- * waits in the backlog, and an operator sees connections that hang and a busy processor without a word in the log. app.ts asks once a
- * second; trying to open one is two system calls, while counting /proc/self/fd would cost one for each connection.
+ * Says so when a worker has no file descriptors left. Bun does not: accept(2) fails, its listener tries again
+ * for as long as somebody waits in the backlog, and an operator sees connections that hang and a busy
+ * processor without a word in the log. app.ts asks once a second; trying to open one is two system calls,
+ * while counting /proc/self/fd would cost one for each connection.
  */
 import { closeSync, openSync } from "node:fs";
 import { log } from "../log.ts";

@@ -1,6 +1,7 @@
 /**
- * What a worker asks before it closes its listening sockets. A closed socket resets every connection that waits in its queue, so somebody
- * who can look there (supervisor/worker/worker-doors.ts) has to say when nobody does. Without doors, in tests and embedded, they close at once.
+ * What a worker asks before it closes its listening sockets. A closed socket resets every connection that
+ * waits in its queue, so somebody who can look there (supervisor/worker/worker-doors.ts) has to say when
+ * nobody does. Without doors, in tests and embedded, they close at once.
  */
 export interface Closing {
   /** Others listen on the same addresses. */

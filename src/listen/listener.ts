@@ -45,15 +45,19 @@ export interface ListenOptions {
   readonly idleSec: number;
   readonly connections: ConnectionConfig;
   /**
-   * Publishing and subscribing, asked before the application: what Elysia makes for each request (a context, its headers, a promise around each
-   * promise) costs a publish 4 % and a held poll 0.2 kB. null: the request is another role's.
+   * Publishing and subscribing, asked before the application: what Elysia makes for each request (a context,
+   * its headers, a promise around each promise) costs a publish 4 % and a held poll 0.2 kB. null: the request
+   * is another role's.
    */
   readonly serveDirectly: (request: Request, server: Server) => Response | Promise<Response> | null;
   /** To what a role threw; null: it is a fault of ours. */
   readonly answerTo: (error: unknown) => Response | null;
   /** Makes the application for one server, composed of the worker's plugins. */
   readonly compose: () => Application;
-  /** Told of each server before it gets its first request; `source`: who its clients are, where Bun's server cannot say. */
+  /**
+   * Told of each server before it gets its first request; `source`: who its clients are, where Bun's server
+   * cannot say.
+   */
   readonly serves: (server: AddressSource, source?: PeerSource) => void;
 }
 
@@ -89,8 +93,8 @@ interface Answering {
 }
 
 /**
- * Bun's server for the application, on any address; `answering`: how requests come to it. Not by Elysia's own `listen`, which would take
- * routes apart and has a say in the options.
+ * Bun's server for the application, on any address; `answering`: how requests come to it. Not by Elysia's own
+ * `listen`, which would take routes apart and has a say in the options.
  */
 export function listen(
   options: ListenOptions,
@@ -122,9 +126,10 @@ const MOST_A_TURN = 2048;
 const LOOKS_FROM = 256;
 
 /**
- * Bun answers every request in what came from a connection before it is anybody else's turn, and keeps what the client does not read of the
- * answers: with a hundred thousand of them a worker stands still for so long that it is taken for dead. So from some number on the answer is
- * the connection's last, and the rest is not looked at. Who else comes in such a turn connects again.
+ * Bun answers every request in what came from a connection before it is anybody else's turn, and keeps what
+ * the client does not read of the answers: with a hundred thousand of them a worker stands still for so long
+ * that it is taken for dead. So from some number on the answer is the connection's last, and the rest is not
+ * looked at. Who else comes in such a turn connects again.
  */
 class RequestsOfTurn {
   #count = 0;
@@ -187,7 +192,10 @@ export function tlsOptions({ tls }: ListenerConfig): Bun.TLSOptions[] {
   });
 }
 
-/** A handler's promise failed: Elysia's onError does not hear of those, and Bun would answer with a page that shows our source. */
+/**
+ * A handler's promise failed: Elysia's onError does not hear of those, and Bun would answer with a page that
+ * shows our source.
+ */
 function failed(error: Error): Response {
   log("error", "a request failed", { error: String(error) });
   return refuse(Refusals.internal);

@@ -1,10 +1,11 @@
 /**
- * The raw path of a request to Bun's own server, which tells it nowhere: `request.url` went through a URL parser. Its router, however,
- * matches what came on the line, and gives the segments as parameters. So there is a route for each number of segments and place of
- * empty ones, which costs a few milliseconds at the start and a third of a microsecond a request. Used by listener.ts; the rules are those of
- * raw-path.ts.
+ * The raw path of a request to Bun's own server, which tells it nowhere: `request.url` went through a URL
+ * parser. Its router, however, matches what came on the line, and gives the segments as parameters. So there
+ * is a route for each number of segments and place of empty ones, which costs a few milliseconds at the start
+ * and a third of a microsecond a request. Used by listener.ts; the rules are those of raw-path.ts.
  *
- * Not chosen: an upgrade to HTTP/1.1 of our own for every address (wire-listener.ts), which has the target and speaks no HTTP/2.
+ * Not chosen: an upgrade to HTTP/1.1 of our own for every address (wire-listener.ts), which has the target
+ * and speaks no HTTP/2.
  */
 import { headerOnly } from "../http/answer.ts";
 import { climbsAmbiguously, MAX_SEGMENTS, MAX_WITH_EMPTY, MAX_WITH_ONE_EMPTY } from "./raw-path.ts";
@@ -52,7 +53,10 @@ function shapes(): readonly Shape[] {
 /** Of the last request: most are for the same. */
 let oneHost: string | null = null;
 
-/** Bun joins fields that came twice; a Host holds no blank, and with two of them nobody knows who was meant (RFC 9112 3.2). */
+/**
+ * Bun joins fields that came twice; a Host holds no blank, and with two of them nobody knows who was meant
+ * (RFC 9112 3.2).
+ */
 function hasTwoHosts({ headers }: Request): boolean {
   const host = headers.get("host");
   if (host === oneHost) return false;

@@ -1,9 +1,11 @@
 /**
- * Which paths are refused as they stand on the request line. By the time a `Request` tells its URL the runtime has made "/x\..\secret" into
- * "/secret": a proxy in front that allows or denies by path has then judged another path than the one we serve. Called by both
- * doors (path-routes.ts, node-request.ts) before the application sees anything.
+ * Which paths are refused as they stand on the request line. By the time a `Request` tells its URL the
+ * runtime has made "/x\..\secret" into "/secret": a proxy in front that allows or denies by path has then
+ * judged another path than the one we serve. Called by both doors (path-routes.ts, node-request.ts) before
+ * the application sees anything.
  *
- * What is let through means the same to the runtime's URL parser and to nginx, so that the rest (config/location/uri-path.ts) may read either.
+ * What is let through means the same to the runtime's URL parser and to nginx, so that the rest
+ * (config/location/uri-path.ts) may read either.
  */
 
 /** Of a longer path only so many segments are looked at: the runtime's router has to be told each number. */
@@ -23,7 +25,10 @@ export function isRefusedPath(path: string): boolean {
   return !hasKnownShape(segments) || climbsAmbiguously(segments);
 }
 
-/** Whether the empty segments stand where they may. `segments`: what stands between slashes, from the first slash on. */
+/**
+ * Whether the empty segments stand where they may. `segments`: what stands between slashes, from the first
+ * slash on.
+ */
 export function hasKnownShape(segments: readonly string[]): boolean {
   const { length } = segments;
   if (length <= MAX_WITH_EMPTY) return true;
@@ -40,8 +45,8 @@ export function climbsAmbiguously(segments: readonly string[]): boolean {
   for (const segment of segments) {
     if (segment === "..") {
       const left = folders.pop();
-      // To nginx an empty segment is nothing and an escaped slash a slash; a URL parser leaves one segment. Above the root nginx
-      // refuses, and a URL parser stays.
+      // To nginx an empty segment is nothing and an escaped slash a slash; a URL parser leaves one segment.
+      // Above the root nginx refuses, and a URL parser stays.
       if (left === undefined || left === "" || left.includes("/")) return true;
     } else if (segment !== ".") folders.push(segment);
   }

@@ -1,6 +1,7 @@
 /**
- * Who may connect to a unix socket: the mode and group of its file. Called by both listeners when they have bound it, under a name that is
- * nobody's yet (supervisor/sockets/addresses.ts renames it when its worker is ready), so there is no moment with other rights.
+ * Who may connect to a unix socket: the mode and group of its file. Called by both listeners when they have
+ * bound it, under a name that is nobody's yet (supervisor/sockets/addresses.ts renames it when its worker is
+ * ready), so there is no moment with other rights.
  */
 import { chmodSync, chownSync, readFileSync } from "node:fs";
 import type { ListenerConfig } from "../config/model.ts";
@@ -8,7 +9,10 @@ import type { ListenerConfig } from "../config/model.ts";
 const UNIX_PREFIX = "unix:";
 const GROUPS = "/etc/group";
 
-/** Throws a sentence when it cannot be had: a socket with other rights than written would be a surprise either way. */
+/**
+ * Throws a sentence when it cannot be had: a socket with other rights than written would be a surprise either
+ * way.
+ */
 export function setRights({ address, file }: Pick<ListenerConfig, "address" | "file">): void {
   if (!address.startsWith(UNIX_PREFIX)) return;
   const path = address.slice(UNIX_PREFIX.length);

@@ -1,9 +1,10 @@
 /**
- * What Bun is told of WebSockets, once a server: the handlers that every socket shares, and the bounds of what one may cost. Used by
- * listener.ts; what stands behind a socket is subscribe/socket-peer.ts or handlers/web-socket.ts.
+ * What Bun is told of WebSockets, once a server: the handlers that every socket shares, and the bounds of
+ * what one may cost. Used by listener.ts; what stands behind a socket is subscribe/socket-peer.ts or
+ * handlers/web-socket.ts.
  *
- * In user space a socket costs at most: what it has unsent (`maxUnsentBytes` and the one piece that went over it), the message it has not
- * finished (`maxFrameBytes`). Neither for longer than socket-watch.ts allows.
+ * In user space a socket costs at most: what it has unsent (`maxUnsentBytes` and the one piece that went over
+ * it), the message it has not finished (`maxFrameBytes`). Neither for longer than socket-watch.ts allows.
  */
 import type { PeerSocket } from "../http/peer-socket.ts";
 import type { SocketLife } from "../http/socket-life.ts";
@@ -66,8 +67,9 @@ export function socketHandlers(
       ws.data.heard();
     },
     maxPayloadLength: Math.min(maxFrameBytes, MAX_BYTES),
-    // Who cannot follow is closed, never skipped (promise P2). Bun compares what was unsent before a send: a message of any size goes to
-    // a socket that takes what it is sent. Subscribers read on from the store long before (fanout/slow-sockets.ts).
+    // Who cannot follow is closed, never skipped (promise P2). Bun compares what was unsent before a send: a
+    // message of any size goes to a socket that takes what it is sent. Subscribers read on from the store
+    // long before (fanout/slow-sockets.ts).
     closeOnBackpressureLimit: true,
     backpressureLimit: Math.min(maxUnsentBytes, MAX_BYTES),
     // socket-watch.ts looks at what Bun does not: whole messages and pongs, and whether anything is taken.

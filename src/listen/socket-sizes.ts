@@ -1,4 +1,7 @@
-/** How much the one number of Bun's server for all locations has to allow: bodies, and messages of WebSockets. Called by app.ts. */
+/**
+ * How much the one number of Bun's server for all locations has to allow: bodies, and messages of WebSockets.
+ * Called by app.ts.
+ */
 import type { Config, LocationConfig } from "../config/model.ts";
 import type { SocketBounds } from "./socket-handlers.ts";
 
@@ -15,7 +18,10 @@ export interface SocketSizes {
   readonly sockets: SocketBounds;
 }
 
-/** What the store cannot hold is no message (`storeBytes`); what a handler takes is its own affair (`handlerBytes`). */
+/**
+ * What the store cannot hold is no message (`storeBytes`); what a handler takes is its own affair
+ * (`handlerBytes`).
+ */
 export function socketSizes(config: Config, storeBytes: number, handlerBytes: number): SocketSizes {
   const { maxFrameBytes, maxUnsentBytes } = config.limits;
   const subscriberFrameBytes = Math.min(

@@ -1,10 +1,12 @@
 /**
- * Deadlines of the WebSockets of one server: for a client that takes nothing of what it is sent (messages, or pongs it asked for), and
- * for one of which no whole frame comes. Called by socket-handlers.ts at whatever happens on a socket, and once a second by the listener.
+ * Deadlines of the WebSockets of one server: for a client that takes nothing of what it is sent (messages, or
+ * pongs it asked for), and for one of which no whole frame comes. Called by socket-handlers.ts at whatever
+ * happens on a socket, and once a second by the listener.
  *
- * An unfinished message is kept by Bun, which tells nothing of it; but a client in the middle of a frame cannot answer a ping, however it
- * trickles. So silence is what is watched: half its time is spent in patience, then a ping is sent, and who does not answer it in the
- * other half is cut off. One walk over all sockets instead of a timer each: they are ten thousand, and mostly idle.
+ * An unfinished message is kept by Bun, which tells nothing of it; but a client in the middle of a frame
+ * cannot answer a ping, however it trickles. So silence is what is watched: half its time is spent in
+ * patience, then a ping is sent, and who does not answer it in the other half is cut off. One walk over all
+ * sockets instead of a timer each: they are ten thousand, and mostly idle.
  */
 import type { NativeSocket } from "./socket-handlers.ts";
 
@@ -15,7 +17,10 @@ export class SocketWatch {
   readonly #silenceMs: number;
   /** How long it may take nothing of what it is sent. */
   readonly #sendMs: number;
-  /** The time of the last look is near enough, and asking for another at each frame would cost as much as the frame. */
+  /**
+   * The time of the last look is near enough, and asking for another at each frame would cost as much as the
+   * frame.
+   */
   #nowMs = performance.now();
 
   constructor(silenceMs: number, sendMs: number) {

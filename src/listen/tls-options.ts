@@ -1,4 +1,6 @@
-/** What Bun's sockets are told of a server's TLS beside its certificate. Used by the listeners of both doors. */
+/**
+ * What Bun's sockets are told of a server's TLS beside its certificate. Used by the listeners of both doors.
+ */
 import { constants } from "node:crypto";
 import type { TlsConfig } from "../config/model.ts";
 

@@ -1,9 +1,10 @@
 /**
- * The second door: HTTP/1.1 and WebSockets by ourselves, on Bun's TCP sockets (`Bun.listen`). For addresses whose bytes must be exact: a
- * stream's head leaves before its first message, HTTP/1.0 is kept alive, pipelined requests are answered in order. Made by app.ts.
+ * The second door: HTTP/1.1 and WebSockets by ourselves, on Bun's TCP sockets (`Bun.listen`). For addresses
+ * whose bytes must be exact: a stream's head leaves before its first message, HTTP/1.0 is kept alive,
+ * pipelined requests are answered in order. Made by app.ts.
  *
- * The roles that carry messages are asked at once; everything else goes through the application as a real Request. Not chosen: node:http,
- * which has no topics for WebSockets and costs ten times as much a publish.
+ * The roles that carry messages are asked at once; everything else goes through the application as a real
+ * Request. Not chosen: node:http, which has no topics for WebSockets and costs ten times as much a publish.
  */
 
 import type { ListenerConfig } from "../config/model.ts";

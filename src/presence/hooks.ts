@@ -1,6 +1,6 @@
 /**
- * Locations whose subscribers are members: what subscribe/ calls when somebody comes and goes, before it tells the location's other hooks. app.ts puts
- * them around those.
+ * Locations whose subscribers are members: what subscribe/ calls when somebody comes and goes, before it
+ * tells the location's other hooks. app.ts puts them around those.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig, PresenceConfig } from "../config/model.ts";

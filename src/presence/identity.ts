@@ -1,7 +1,8 @@
 /**
- * Who somebody is for others: the `sub` of the grant by which he stands, and what the grant lets be known of him; nothing of it comes from the
- * client. Without one it is the connection, under a name of ours: a random one, or for polls, each of which is a connection of its own, one made
- * of the client's address and program, so that the next poll is the same member.
+ * Who somebody is for others: the `sub` of the grant by which he stands, and what the grant lets be known of
+ * him; nothing of it comes from the client. Without one it is the connection, under a name of ours: a random
+ * one, or for polls, each of which is a connection of its own, one made of the client's address and program,
+ * so that the next poll is the same member.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { PresenceConfig } from "../config/model.ts";
@@ -17,7 +18,10 @@ export interface Identity extends Newcomer {
   readonly isInfoTooLong: boolean;
 }
 
-/** `isPoll`: the connection ends with its answer. `secret` is the same for all workers and known to nobody else. */
+/**
+ * `isPoll`: the connection ends with its answer. `secret` is the same for all workers and known to nobody
+ * else.
+ */
 export function identityOf(
   located: LocatedRequest,
   config: PresenceConfig,

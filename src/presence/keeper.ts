@@ -1,9 +1,10 @@
 /**
- * The worker's part in who is there: takes those who come and go to the store, and once a second looks who did not come back and which channels
- * have a count to tell. Made by app.ts where the store has a table of members.
+ * The worker's part in who is there: takes those who come and go to the store, and once a second looks who
+ * did not come back and which channels have a count to tell. Made by app.ts where the store has a table of
+ * members.
  *
- * What cannot be done because another process has the store's lock is done a moment later, in the order in which it happened (store/ledger.ts);
- * what is not done when the worker dies, main does in its place.
+ * What cannot be done because another process has the store's lock is done a moment later, in the order in
+ * which it happened (store/ledger.ts); what is not done when the worker dies, main does in its place.
  */
 import { log } from "../log.ts";
 import { ChannelRef } from "../store/channel/channel-ref.ts";

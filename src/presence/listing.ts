@@ -5,11 +5,12 @@
  *   {"sub":"ann","info":{…},"since":1760000000,"connections":3},
  *   {"sub":"4fG…","anonymous":true,"since":…,"connections":1}]}
  *
- * `number` is that of the last event that is in it, and `position` the place in the channel: events with higher numbers, or those that a
- * subscriber hears who begins at the position, come on top of it (store/members/member-reading.ts says why that fits).
+ * `number` is that of the last event that is in it, and `position` the place in the channel: events with
+ * higher numbers, or those that a subscriber hears who begins at the position, come on top of it
+ * (store/members/member-reading.ts says why that fits).
  *
- * Long lists are read and written a slice a turn, one list at a time, and sent as the client takes them; what is kept of a list that nobody takes
- * are two numbers a member.
+ * Long lists are read and written a slice a turn, one list at a time, and sent as the client takes them; what
+ * is kept of a list that nobody takes are two numbers a member.
  */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";
@@ -62,7 +63,10 @@ export class PresenceListings {
     return this.#fanout;
   }
 
-  /** The records of its members, and how many there were when the reading began; null: the store was busy all the time. */
+  /**
+   * The records of its members, and how many there were when the reading began; null: the store was busy all
+   * the time.
+   */
   read(members: MemberStore, asked: Asked): Promise<{ seen: Occupancy; records: Found } | null> {
     const mine = this.#last.then(() => this.#read(members, asked));
     const over = (): void => undefined;

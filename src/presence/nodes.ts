@@ -1,6 +1,7 @@
 /**
- * Presence in a cluster: says to all nodes who comes to this one and who has left it, and hears the same of them (cluster/notes.ts). Every worker
- * says; the one that reads the log hears, and puts it into the table, where the others find it (store/members/members-remote.ts). Made by app.ts.
+ * Presence in a cluster: says to all nodes who comes to this one and who has left it, and hears the same of
+ * them (cluster/notes.ts). Every worker says; the one that reads the log hears, and puts it into the table,
+ * where the others find it (store/members/members-remote.ts). Made by app.ts.
  */
 import type { Note, NoteListener } from "../cluster/notes.ts";
 import type { Refusal } from "../http/errors.ts";
@@ -18,7 +19,10 @@ type Tell = (channel: Uint8Array, said: Uint8Array) => Promise<Refusal | null>;
 /** What the engine did not take is said again. */
 const AGAIN_MS = 1000;
 const BUSY_MS = 20;
-/** Above so many that wait for the engine the oldest go: who is here is said again when somebody asks, who is not, until it is heard. */
+/**
+ * Above so many that wait for the engine the oldest go: who is here is said again when somebody asks, who is
+ * not, until it is heard.
+ */
 const MOST_WAITING = 16_384;
 /** Of a note; what a grant tells of somebody goes first. */
 const MOST_INFO_BYTES = 3000;
@@ -86,7 +90,8 @@ export class NodePresence implements NoteListener {
     this.#isTelling = false;
   }
 
-  // --- heard, by the worker that reads the log --------------------------------------------------------------------------
+  // --- heard, by the worker that reads the log
+  // --------------------------------------------------------------------------
 
   heard({ node, life, channel, said }: Note): boolean {
     if (!this.#settled()) return false;

@@ -1,4 +1,6 @@
-/** Locations that tell who is there, as an Elysia plugin: claims their requests and leaves all others alone. */
+/**
+ * Locations that tell who is there, as an Elysia plugin: claims their requests and leaves all others alone.
+ */
 import { Elysia } from "elysia";
 import type { Locator } from "../config/location/located-request.ts";
 import type { Config } from "../config/model.ts";

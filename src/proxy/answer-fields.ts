@@ -1,6 +1,7 @@
 /**
- * The fields of a backend's answer that its client gets: not those that are for the connection only (RFC 9110 7.6.1), not those that nginx keeps
- * to itself, and redirects with the address that the client knows. Compiled with a location, used by pass.ts.
+ * The fields of a backend's answer that its client gets: not those that are for the connection only (RFC 9110
+ * 7.6.1), not those that nginx keeps to itself, and redirects with the address that the client knows.
+ * Compiled with a location, used by pass.ts.
  */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";

@@ -1,6 +1,7 @@
 /**
- * One connection to a backend: bytes out with what the kernel does not take kept until it does, bytes in to whoever uses it. Not Bun's
- * fetch, which joins and renames fields, adds its own, and cannot say what was sent when a connection breaks. Made by backend.ts.
+ * One connection to a backend: bytes out with what the kernel does not take kept until it does, bytes in to
+ * whoever uses it. Not Bun's fetch, which joins and renames fields, adds its own, and cannot say what was
+ * sent when a connection breaks. Made by backend.ts.
  *
  * Idle in a pool it has no user: whatever comes then, or its end, is the end of it.
  */
@@ -106,7 +107,8 @@ export class BackendConnection {
     this.#socket?.end();
   }
 
-  // --- told by the socket ----------------------------------------------------------------------------------------------------------
+  // --- told by the socket
+  // ----------------------------------------------------------------------------------------------------------
 
   opened(socket: BackendSocket): void {
     this.#socket = socket;

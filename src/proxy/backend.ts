@@ -1,6 +1,6 @@
 /**
- * One server of an upstream, as a worker sees it: whether it works, how many requests it has, and the idle connections to it. balancer.ts
- * chooses among them, pass.ts uses one.
+ * One server of an upstream, as a worker sees it: whether it works, how many requests it has, and the idle
+ * connections to it. balancer.ts chooses among them, pass.ts uses one.
  */
 
 import { readFileSync } from "node:fs";
@@ -43,7 +43,8 @@ export class Backend {
     return host === null ? `unix:${socketPath}` : `${host}:${port}`;
   }
 
-  // --- whether it works ------------------------------------------------------------------------------------------------------------
+  // --- whether it works
+  // ------------------------------------------------------------------------------------------------------------
 
   /** `isAlone`: there is no other, so it is asked whatever it did. */
   isUp(nowMs: number): boolean {
@@ -62,7 +63,8 @@ export class Backend {
     this.#fails = 0;
   }
 
-  // --- connections -----------------------------------------------------------------------------------------------------------------
+  // --- connections
+  // -----------------------------------------------------------------------------------------------------------------
 
   /** An idle one, the one that was used last; null: there is none, or none that may be used for this. */
   takeIdle(isRepeatable: boolean): BackendConnection | null {

@@ -1,4 +1,6 @@
-/** All backends of a worker: those of the upstreams, and the addresses that locations name. Made by plugin.ts. */
+/**
+ * All backends of a worker: those of the upstreams, and the addresses that locations name. Made by plugin.ts.
+ */
 import type { Config, ProxyConfig, UpstreamConfig } from "../config/model.ts";
 import type { ProxyTarget } from "../config/server/proxy-target.ts";
 import { nameOf, type Pool, tlsOf } from "./backend.ts";

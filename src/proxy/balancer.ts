@@ -1,6 +1,7 @@
 /**
- * Which server of an upstream is asked: nginx's smooth weighted round robin, the one with the fewest requests, or one by the client's network.
- * Each worker counts for itself, as nginx's do without `zone`. Asked by pass.ts.
+ * Which server of an upstream is asked: nginx's smooth weighted round robin, the one with the fewest
+ * requests, or one by the client's network. Each worker counts for itself, as nginx's do without `zone`.
+ * Asked by pass.ts.
  */
 import type { UpstreamConfig } from "../config/model.ts";
 import { Backend, type Pool } from "./backend.ts";
@@ -47,7 +48,10 @@ export class Balancer {
   }
 }
 
-/** Each gains its weight, the richest is chosen and pays all of them: a heavy one does not get its requests in a row. */
+/**
+ * Each gains its weight, the richest is chosen and pays all of them: a heavy one does not get its requests in
+ * a row.
+ */
 function inTurn(usable: readonly Backend[]): Backend | null {
   let best: Backend | null = null;
   let total = 0;

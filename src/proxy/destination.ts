@@ -1,6 +1,6 @@
 /**
- * Which backends a request is for, and what it asks them for: nginx's rules for the URI behind `proxy_pass`. Compiled with a location, used by
- * endpoint.ts.
+ * Which backends a request is for, and what it asks them for: nginx's rules for the URI behind `proxy_pass`.
+ * Compiled with a location, used by endpoint.ts.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { rawLocationValue } from "../config/location/location-values.ts";
@@ -69,7 +69,9 @@ function ownUri(located: LocatedRequest): string {
   return rooted(located.request.exchange?.target ?? withQuery(rawUrlPath, rawQuery));
 }
 
-/** A rewrite may have put a decoded capture into the query: what would end the request line is escaped again. */
+/**
+ * A rewrite may have put a decoded capture into the query: what would end the request line is escaped again.
+ */
 const withQuery = (path: string, query: string): string =>
   query === "" ? path : `${path}?${query.replace(/[^\x21-\x7e]/g, percentEncoded)}`;
 const rooted = (uri: string): string => (uri.startsWith("/") ? uri : `/${uri}`);

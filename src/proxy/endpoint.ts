@@ -1,6 +1,6 @@
 /**
- * One location of role `proxy`, compiled: what plugin.ts and the entrance hand requests to. What goes to a backend and comes back is passed on as
- * it comes, in both directions (pass.ts).
+ * One location of role `proxy`, compiled: what plugin.ts and the entrance hand requests to. What goes to a
+ * backend and comes back is passed on as it comes, in both directions (pass.ts).
  */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";

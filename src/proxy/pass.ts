@@ -1,6 +1,7 @@
 /**
- * One request under way to a backend, and its answer on the way back. Made by endpoint.ts; it is the user of the connection to the backend, the
- * taker of the client's body, and the stream of the answer, so that a proxied request is this object and little else.
+ * One request under way to a backend, and its answer on the way back. Made by endpoint.ts; it is the user of
+ * the connection to the backend, the taker of the client's body, and the stream of the answer, so that a
+ * proxied request is this object and little else.
  *
  *   CONNECTING ──opened──► ASKED ──head──► ANSWERING ──end──► OVER        nothing is kept whole: who is slow on one side
  *       │ ▲                 │                                           stops the other from being read
@@ -89,7 +90,8 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
     return this.answer;
   }
 
-  // --- to a backend ----------------------------------------------------------------------------------------------------------------
+  // --- to a backend
+  // ----------------------------------------------------------------------------------------------------------------
 
   #choose(): Backend | null {
     const { destination, located, route } = this.#asking;
@@ -247,7 +249,8 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
     this.#isBodyOver = true;
   }
 
-  // --- the client's body -----------------------------------------------------------------------------------------------------------
+  // --- the client's body
+  // -----------------------------------------------------------------------------------------------------------
 
   add(bytes: Uint8Array, start: number, end: number): void {
     const connection = this.#connection;
@@ -285,7 +288,8 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
     else this.#fail(status, "the client's body");
   }
 
-  // --- the answer ------------------------------------------------------------------------------------------------------------------
+  // --- the answer
+  // ------------------------------------------------------------------------------------------------------------------
 
   received(bytes: Buffer): void {
     if (this.#state === ANSWERING) this.#take(bytes);
@@ -471,7 +475,8 @@ export class Pass implements ConnectionUser, BodyTaker, PulledStream, Gone, Even
     else this.#isBroken = true;
   }
 
-  // --- told by the client's side ---------------------------------------------------------------------------------------------------
+  // --- told by the client's side
+  // ---------------------------------------------------------------------------------------------------
 
   /** Called once, when the head goes out. */
   pull(sink: BreakableSink): void {

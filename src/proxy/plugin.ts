@@ -1,6 +1,7 @@
 /**
- * Locations that pass requests on to backends, as an Elysia plugin: claims their requests and leaves all others alone. app.ts composes it; the
- * entrance hands it what came by either door without the application around it.
+ * Locations that pass requests on to backends, as an Elysia plugin: claims their requests and leaves all
+ * others alone. app.ts composes it; the entrance hands it what came by either door without the application
+ * around it.
  */
 import { Elysia } from "elysia";
 import type { Locator } from "../config/location/located-request.ts";

@@ -1,6 +1,6 @@
 /**
- * `proxy_redirect`: what becomes of a Location, or the address in a Refresh, that a backend answers with: it knows itself by another name than
- * its clients do. Compiled with a location, used by answer-fields.ts.
+ * `proxy_redirect`: what becomes of a Location, or the address in a Refresh, that a backend answers with: it
+ * knows itself by another name than its clients do. Compiled with a location, used by answer-fields.ts.
  */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";
@@ -59,7 +59,8 @@ function defaultRule({ match, proxy }: LocationConfig): Rule | null {
 
 function regexRule(location: LocationConfig, from: string, to: string): Rule {
   const regex = checkedRegex(from.replace(/^~\*?/, ""), from.startsWith("~*") ? "si" : "s");
-  // Captures of this regex by turns with what stands around them: what a backend sends is nobody's configuration.
+  // Captures of this regex by turns with what stands around them: what a backend sends is nobody's
+  // configuration.
   const parts = to.split(/\$(\d)/).map((piece, i) => {
     if (i % 2 === 1) return (found: Captures) => found[Number(piece)] ?? "";
     const value = rawLocationValue(location, piece);

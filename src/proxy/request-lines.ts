@@ -1,6 +1,7 @@
 /**
- * The head of the request that goes to a backend. Fields that a location sets come first, then the client's own, but for those that are set and
- * those that were for its connection only (RFC 9110 7.6.1). Compiled with a location, used by endpoint.ts.
+ * The head of the request that goes to a backend. Fields that a location sets come first, then the client's
+ * own, but for those that are set and those that were for its connection only (RFC 9110 7.6.1). Compiled with
+ * a location, used by endpoint.ts.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { rawLocationValue } from "../config/location/location-values.ts";
@@ -39,7 +40,10 @@ const OF_CONNECTION: ReadonlySet<string> = new Set([
   "expect",
   "upgrade",
 ]);
-/** Bun's door has all that it takes for fields; behind CGI "x_forwarded_for" and "x-forwarded-for" are one (nginx drops them). */
+/**
+ * Bun's door has all that it takes for fields; behind CGI "x_forwarded_for" and "x-forwarded-for" are one
+ * (nginx drops them).
+ */
 const PLAIN_NAME = /^[a-z\d-]+$/i;
 const PROXY_HOST = /\$(?:proxy_host\b|\{proxy_host\})/gi;
 

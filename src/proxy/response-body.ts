@@ -1,4 +1,7 @@
-/** Where the body of a backend's answer ends (RFC 9112 6.3), and its pieces without chunks around them. One for each answer that has one. Used by pass.ts. */
+/**
+ * Where the body of a backend's answer ends (RFC 9112 6.3), and its pieces without chunks around them. One
+ * for each answer that has one. Used by pass.ts.
+ */
 import { type BodyBounds, BodyReader, type BodySink } from "../listen/http1/body-reader.ts";
 import type { ResponseHead } from "./response-head.ts";
 

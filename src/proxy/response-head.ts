@@ -1,6 +1,7 @@
 /**
- * The head of a backend's answer (RFC 9112 4 and 5), read when all of it is here: backends send theirs in one piece nearly always. Called by
- * pass.ts. Strict as our own heads are: what cannot be read is no answer (502), and never guessed at.
+ * The head of a backend's answer (RFC 9112 4 and 5), read when all of it is here: backends send theirs in one
+ * piece nearly always. Called by pass.ts. Strict as our own heads are: what cannot be read is no answer
+ * (502), and never guessed at.
  */
 import { line, parseFieldLine } from "../listen/http1/field-line.ts";
 import { CLASS, CR, LF, latin1, pastLineEnd, VALUE } from "../listen/http1/octets.ts";

@@ -1,6 +1,7 @@
 /**
- * A client and a backend that have gone over to another protocol (RFC 9110 7.8), which a WebSocket is: bytes of one are the other's, and who is
- * slow on one side stops the other from being read. Made by pass.ts when the backend has answered 101.
+ * A client and a backend that have gone over to another protocol (RFC 9110 7.8), which a WebSocket is: bytes
+ * of one are the other's, and who is slow on one side stops the other from being read. Made by pass.ts when
+ * the backend has answered 101.
  */
 
 import { errorPage } from "../front/error-page.ts";
@@ -77,7 +78,8 @@ class Tunnel implements RawTaker, ConnectionUser, Dated {
     this.#connection.close();
   }
 
-  // --- the client's side -----------------------------------------------------------------------------------------------------------
+  // --- the client's side
+  // -----------------------------------------------------------------------------------------------------------
 
   came(bytes: Uint8Array): void {
     this.#moved();
@@ -95,7 +97,8 @@ class Tunnel implements RawTaker, ConnectionUser, Dated {
     client?.end();
   }
 
-  // --- the backend's side ----------------------------------------------------------------------------------------------------------
+  // --- the backend's side
+  // ----------------------------------------------------------------------------------------------------------
 
   received(bytes: Buffer): void {
     this.#moved();

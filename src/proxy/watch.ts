@@ -1,6 +1,6 @@
 /**
- * The deadlines of all requests that are under way to backends, looked at twice a second: a timer for each would be made and thrown away
- * several times a request. One for a worker.
+ * The deadlines of all requests that are under way to backends, looked at twice a second: a timer for each
+ * would be made and thrown away several times a request. One for a worker.
  */
 export interface Dated {
   /** When it is overdue (performance.now()); Infinity while nobody can be blamed. */
@@ -12,7 +12,10 @@ const LOOK_MS = 500;
 const FAST_MS = 50;
 
 export class Watch {
-  /** Of the last look: near enough to know when something is over, and a system call less for each of several times a request. */
+  /**
+   * Of the last look: near enough to know when something is over, and a system call less for each of several
+   * times a request.
+   */
   nowMs = performance.now();
   readonly #dated = new Set<Dated>();
   readonly #lookMs: number;

@@ -1,6 +1,6 @@
 /**
- * One line of a batch, from what it says to what is published, or what is wrong with it. The two forms (NDJSON, MessagePack) give the same
- * fields; batch-reader.ts reads them.
+ * One line of a batch, from what it says to what is published, or what is wrong with it. The two forms
+ * (NDJSON, MessagePack) give the same fields; batch-reader.ts reads them.
  *
  * Strict, so that a field of a later version is refused here and not overlooked.
  */
@@ -103,7 +103,10 @@ export class LineReader {
     return names;
   }
 
-  /** One name, as a path would have it: what looks like several, or like old messages, could never be asked for. */
+  /**
+   * One name, as a path would have it: what looks like several, or like old messages, could never be asked
+   * for.
+   */
   #name(channel: string): Uint8Array | Fault {
     const path = Buffer.from(channel).toString("latin1");
     const parsed = parseChannelsPath(path, 1);

@@ -1,6 +1,6 @@
 /**
- * The lines of a batch, one after the other: JSON texts with line ends between them (NDJSON), or MessagePack maps one behind the other. Used by
- * batch.ts, which stops where it has enough of them.
+ * The lines of a batch, one after the other: JSON texts with line ends between them (NDJSON), or MessagePack
+ * maps one behind the other. Used by batch.ts, which stops where it has enough of them.
  */
 import { readNextMap } from "../wire/flat-map.ts";
 import { type DataOf, type Fields, jsonData, msgpackData } from "../wire/published-data.ts";

@@ -1,7 +1,8 @@
 /**
- * Many messages in one request: `application/x-ndjson` or `application/x-msgpack` to a publisher location whose path names no channel. All lines
- * are read, and compared with what is granted, before any is stored: one that is faulty costs all of them, and nothing was done. Then each has a
- * result of its own, in order. Part of an endpoint.
+ * Many messages in one request: `application/x-ndjson` or `application/x-msgpack` to a publisher location
+ * whose path names no channel. All lines are read, and compared with what is granted, before any is stored:
+ * one that is faulty costs all of them, and nothing was done. Then each has a result of its own, in order.
+ * Part of an endpoint.
  */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";
@@ -71,7 +72,10 @@ export class BatchPublishing {
     this.#maxBytes = Math.min(MOST_BYTES, location.maxBodyBytes || MOST_BYTES);
   }
 
-  /** null: it is none, or none is taken here. A guard that has not said for which channels it lets somebody in has seen none. */
+  /**
+   * null: it is none, or none is taken here. A guard that has not said for which channels it lets somebody in
+   * has seen none.
+   */
   formOf(located: LocatedRequest): Form | null {
     const isSeen = located.grant !== null || (this.#location.code?.authorize ?? null) === null;
     if (!this.#location.batch || !isSeen) return null;
@@ -201,7 +205,9 @@ export class BatchPublishing {
   }
 }
 
-/** Nothing of it is in, for a reason that passes: said as of one message, so that whoever sends again does. */
+/**
+ * Nothing of it is in, for a reason that passes: said as of one message, so that whoever sends again does.
+ */
 function allLater(outcomes: readonly LineOutcome[]): Refusal | null {
   let later: Refusal | null = null;
   for (const outcome of outcomes) {

@@ -1,6 +1,7 @@
 /**
- * The body of a publish, read whole and bounded: by the declared length, which the endpoint has looked at before, or while it comes. Called by
- * endpoint.ts. The runtime's own bound is one number for all locations and answers without nginx's page, so it is no help here.
+ * The body of a publish, read whole and bounded: by the declared length, which the endpoint has looked at
+ * before, or while it comes. Called by endpoint.ts. The runtime's own bound is one number for all locations
+ * and answers without nginx's page, so it is no help here.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 
@@ -13,7 +14,10 @@ export function readBody(located: LocatedRequest, isDeclared: boolean, maxBytes:
   return whole.then((body) => (body.length > maxBytes ? "too large" : body));
 }
 
-/** One whose length is known, or bounded by its door (of a wire request, which has no stream); null: it has to be read in chunks. */
+/**
+ * One whose length is known, or bounded by its door (of a wire request, which has no stream); null: it has to
+ * be read in chunks.
+ */
 export const wholeBody = ({ request }: LocatedRequest, isDeclared: boolean): Promise<Uint8Array> | null =>
   isDeclared || request.body === null ? request.bytes() : null;
 

@@ -1,7 +1,9 @@
 /**
- * What a publisher location tells of channels (push-stream spec 2.6): the answer to a publish, and to GET. Part of an endpoint.
+ * What a publisher location tells of channels (push-stream spec 2.6): the answer to a publish, and to GET.
+ * Part of an endpoint.
  *
- * A publish is answered with them, so they are turned into text only where that is written, and have no bytes of their own.
+ * A publish is answered with them, so they are turned into text only where that is written, and have no bytes
+ * of their own.
  */
 import { hostname } from "node:os";
 import type { LocatedRequest } from "../config/location/located-request.ts";

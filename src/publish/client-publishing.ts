@@ -1,6 +1,7 @@
 /**
- * How subscribe/ publishes what a WebSocket client says, without knowing this folder: app.ts hands the function over. In the order of its calls,
- * unless it answers with a promise; then the next one has to wait for it.
+ * How subscribe/ publishes what a WebSocket client says, without knowing this folder: app.ts hands the
+ * function over. In the order of its calls, unless it answers with a promise; then the next one has to wait
+ * for it.
  */
 import { type Refusal, Refusals } from "../http/errors.ts";
 import { keyWith } from "./idempotency.ts";

@@ -77,7 +77,8 @@ export class Deletion {
         deleted += outcome;
       }
     } catch (error) {
-      // The text is larger than the store: the channel stays, and the request can be made again with less (spec 2.7, 6.5).
+      // The text is larger than the store: the channel stays, and the request can be made again with less
+      // (spec 2.7, 6.5).
       if (error instanceof RangeError) return this.#replies.refuse(Refusals.noRoom, headers);
       throw error;
     } finally {

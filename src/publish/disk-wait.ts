@@ -1,7 +1,8 @@
 /**
- * `[store] sync = "each"` in one worker: every publish and deletion is followed by a flush, which those of one turn of the event loop and
- * those that come while one is under way share (store/memory/flush.ts). HTTP publishers are answered after it (endpoint.ts). Nobody answers a
- * WebSocket client, and a handler's `publish` returns at once: theirs are on the disk a flush later. Made by app.ts.
+ * `[store] sync = "each"` in one worker: every publish and deletion is followed by a flush, which those of
+ * one turn of the event loop and those that come while one is under way share (store/memory/flush.ts). HTTP
+ * publishers are answered after it (endpoint.ts). Nobody answers a WebSocket client, and a handler's
+ * `publish` returns at once: theirs are on the disk a flush later. Made by app.ts.
  */
 import type { StoreSync } from "../config/store-sync.ts";
 import { log } from "../log.ts";
@@ -22,7 +23,10 @@ export class DiskWait {
     this.#flush = flush;
   }
 
-  /** Resolves when everything that was put in before is on the disk; false: it is not known to be, and the log says why. */
+  /**
+   * Resolves when everything that was put in before is on the disk; false: it is not known to be, and the log
+   * says why.
+   */
   readonly settled = (): Promise<boolean> => this.#flush.flush().then(this.#done, this.#failed);
 
   stop(): void {

@@ -1,6 +1,6 @@
 /**
- * One publisher location (push-stream spec 2): POST and PUT publish, GET tells about channels, DELETE (admin) removes them. Made once
- * per location and worker by plugin.ts; steps and their order are those of spec 2.1.
+ * One publisher location (push-stream spec 2): POST and PUT publish, GET tells about channels, DELETE (admin)
+ * removes them. Made once per location and worker by plugin.ts; steps and their order are those of spec 2.1.
  */
 import { binaryBytes } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";
@@ -70,7 +70,8 @@ export class PublisherEndpoint {
 
   handle(located: LocatedRequest): Answer | Promise<Answer> {
     const headers = this.#headers.of(located);
-    // nginx looks at the declared length before it asks the module anything: no channel is made, and every method gets it (2.1 (1)).
+    // nginx looks at the declared length before it asks the module anything: no channel is made, and every
+    // method gets it (2.1 (1)).
     const declared = located.declaredBytes;
     if (declared > this.#maxBodyBytes) return this.#replies.tooLarge(headers);
     switch (located.method) {
@@ -88,9 +89,10 @@ export class PublisherEndpoint {
     }
   }
 
-  // --- publish: channels are made in path order before the body is looked at (spec 2.1 (7), 2.4) ---------------------------
-  // What makes a function for later stands in a method of its own: the engine makes the environment of such functions whenever their
-  // method is called, and most publishes need none but the one that waits for the body.
+  // --- publish: channels are made in path order before the body is looked at (spec 2.1 (7), 2.4)
+  // --------------------------- What makes a function for later stands in a method of its own: the engine
+  // makes the environment of such functions whenever their method is called, and most publishes need none but
+  // the one that waits for the body.
 
   #publish(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Answer | Promise<Answer> {
     const targets = this.#targets(this.#asked.path(located), located);
@@ -115,7 +117,10 @@ export class PublisherEndpoint {
     return this.#replies.refuse(refusal, headers);
   }
 
-  /** What is here already lies in bytes that the next request uses again; a hook, and an order that others give, take their time. */
+  /**
+   * What is here already lies in bytes that the next request uses again; a hook, and an order that others
+   * give, take their time.
+   */
   #ours(body: Uint8Array): Uint8Array {
     return this.#hooks === null && !this.#ingest.order ? body : body.slice();
   }

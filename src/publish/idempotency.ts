@@ -1,6 +1,7 @@
 /**
- * Idempotency keys as publishers say them: a message that comes again with its key is not published again, and answered as the first was. Of a
- * channel: the same key elsewhere is another. Read here from the header; the store knows digests alone (store/message/keys.ts).
+ * Idempotency keys as publishers say them: a message that comes again with its key is not published again,
+ * and answered as the first was. Of a channel: the same key elsewhere is another. Read here from the header;
+ * the store knows digests alone (store/message/keys.ts).
  */
 import { binaryBytes } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";

@@ -1,6 +1,6 @@
 /**
- * Putting a message into channels: the one way from any publisher (HTTP, WebSocket) into the store. It knows nothing of
- * subscribers; whoever composes the worker is told through `published` and carries on from there.
+ * Putting a message into channels: the one way from any publisher (HTTP, WebSocket) into the store. It knows
+ * nothing of subscribers; whoever composes the worker is told through `published` and carries on from there.
  */
 
 import type { ChannelQuota, MayMake } from "../front/channel-quota.ts";
@@ -19,15 +19,15 @@ export interface Ingest {
   /** Called once after one or more messages or deletions entered the dispatch ring. */
   readonly published: () => void;
   /**
-   * Resolves when everything that was put in before is on the disk; false: it is not known to be. null: no publisher waits for a disk
-   * (`[store] sync`).
+   * Resolves when everything that was put in before is on the disk; false: it is not known to be. null: no
+   * publisher waits for a disk (`[store] sync`).
    */
   readonly onDisk: (() => Promise<boolean>) | null;
   /** How many channels an address may make; absent: any number. */
   readonly quota?: ChannelQuota | null;
   /**
-   * What webhooks have to know of a message: who publishes it, and what its request says of being a webhook's own. Absent: they know nothing
-   * of publishes.
+   * What webhooks have to know of a message: who publishes it, and what its request says of being a webhook's
+   * own. Absent: they know nothing of publishes.
    */
   readonly marksOf?: ((by: string | null, signature: string | null, data: Uint8Array) => Marks | null) | null;
   /** Gives messages their place where several nodes share one order; absent: the store does. */
@@ -54,7 +54,10 @@ export interface Target extends NamedChannel {
 
 const opened = new ChannelRef();
 
-/** Finds or makes the channel, which must not be the events channel: that one the store writes to alone (push-stream spec 7). */
+/**
+ * Finds or makes the channel, which must not be the events channel: that one the store writes to alone
+ * (push-stream spec 7).
+ */
 export function openTarget(
   store: Store,
   name: Uint8Array,
@@ -75,9 +78,10 @@ export function openTarget(
 }
 
 /**
- * Appends the draft to each target in order; each gets an id and tag of its own (push-stream spec 2.4). Stops at the first refusal: what went
- * into earlier channels stays, as the specification says (6.5). A promise where it takes longer: a busy store is waited for beside the event
- * loop, and what is left is tried again; or several nodes share one order. `asker` is whatever stands for the request.
+ * Appends the draft to each target in order; each gets an id and tag of its own (push-stream spec 2.4). Stops
+ * at the first refusal: what went into earlier channels stays, as the specification says (6.5). A promise
+ * where it takes longer: a busy store is waited for beside the event loop, and what is left is tried again;
+ * or several nodes share one order. `asker` is whatever stands for the request.
  */
 export function ingestPatiently(
   inlet: Ingest,
@@ -120,7 +124,10 @@ async function ingestRest(
   return Refusals.busy;
 }
 
-/** Why appendFrom stopped before the end. Beside its answer, because a publish makes no object that it does not need. */
+/**
+ * Why appendFrom stopped before the end. Beside its answer, because a publish makes no object that it does
+ * not need.
+ */
 let refused: Refusal | null = null;
 
 /** Appends to the targets from this one on; to how many. */

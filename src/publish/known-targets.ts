@@ -1,6 +1,7 @@
 /**
- * The channels that paths led to, as long as they live: publishers name the same ones again and again, and looking for a channel costs as much
- * as storing a message. Kept by each publisher endpoint; the last path is found without hashing.
+ * The channels that paths led to, as long as they live: publishers name the same ones again and again, and
+ * looking for a channel costs as much as storing a message. Kept by each publisher endpoint; the last path is
+ * found without hashing.
  */
 import type { Store } from "../store/store.ts";
 import type { Target } from "./ingest.ts";

@@ -1,6 +1,6 @@
 /**
- * Who gives messages their place in the order where several nodes share one: implemented by cluster/, made by app.ts. Without a cluster there
- * is none, and the store's lock is the order (ingest.ts).
+ * Who gives messages their place in the order where several nodes share one: implemented by cluster/, made by
+ * app.ts. Without a cluster there is none, and the store's lock is the order (ingest.ts).
  */
 import type { Refusal } from "../http/errors.ts";
 import type { KeyMark } from "../store/message/keys.ts";
@@ -19,11 +19,14 @@ export interface Put extends Draft {
 }
 
 export interface Order {
-  /** Resolves when it was taken and is in this node's store, or with why not. `lastId` of each target is its position then. */
+  /**
+   * Resolves when it was taken and is in this node's store, or with why not. `lastId` of each target is its
+   * position then.
+   */
   append(targets: readonly Target[], draft: Draft): Promise<Refusal | null>;
   /**
-   * The same for messages that want to know more: with idempotency keys, of a batch, or whose position is asked for. All are on their way when
-   * it returns, in their order. What became of each stands in it then.
+   * The same for messages that want to know more: with idempotency keys, of a batch, or whose position is
+   * asked for. All are on their way when it returns, in their order. What became of each stands in it then.
    */
   put(messages: readonly Put[]): Promise<void>;
   remove(names: readonly Uint8Array[], text: Uint8Array): Promise<Refusal | null>;

@@ -1,6 +1,7 @@
 /**
- * What sluice itself answers to publishers, beside the push stream module's words: where each message is, as JSON or MessagePack. For batches,
- * and for whoever asks by `Accept: application/vnd.sluice+json` (or `+msgpack`).
+ * What sluice itself answers to publishers, beside the push stream module's words: where each message is, as
+ * JSON or MessagePack. For batches, and for whoever asks by `Accept: application/vnd.sluice+json` (or
+ * `+msgpack`).
  *
  *   {"position":"8z4i41cj12-7"}                                in one channel
  *   {"positions":["8z4i41cj12-7","9abc-2"],"duplicate":true}   in several, in the order they were named; a key that was known

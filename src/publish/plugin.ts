@@ -1,6 +1,6 @@
 /**
- * Publisher locations (push-stream spec 2), as an Elysia plugin. app.ts composes it; it claims the requests of publisher locations and
- * leaves all others alone.
+ * Publisher locations (push-stream spec 2), as an Elysia plugin. app.ts composes it; it claims the requests
+ * of publisher locations and leaves all others alone.
  */
 import { Elysia } from "elysia";
 import type { Locator } from "../config/location/located-request.ts";

@@ -1,7 +1,8 @@
 /**
- * Putting messages in by name, with what became of each in each of its channels: batches, messages with an idempotency key, and publishers who
- * want to know the position. Many under one hold of the lock (store/message/append-all.ts), and one bell for all. The short way, for a message of
- * which nobody asks more than whether it is in, is ingest.ts.
+ * Putting messages in by name, with what became of each in each of its channels: batches, messages with an
+ * idempotency key, and publishers who want to know the position. Many under one hold of the lock
+ * (store/message/append-all.ts), and one bell for all. The short way, for a message of which nobody asks more
+ * than whether it is in, is ingest.ts.
  */
 
 import type { MayMake } from "../front/channel-quota.ts";
@@ -70,8 +71,8 @@ const FEW = 64;
 const MOST_REOPENED = 3;
 
 /**
- * Puts them in, in order. A promise: it takes longer, for the lock, for the cluster, or because they are many. `asker` is whatever stands for
- * the request.
+ * Puts them in, in order. A promise: it takes longer, for the lock, for the cluster, or because they are
+ * many. `asker` is whatever stands for the request.
  */
 export function putAll(
   inlet: Ingest,
@@ -200,7 +201,10 @@ class Putting {
   }
 }
 
-/** The channels are this node's as well, and its limits on them hold; that its store is busy says nothing of the others'. */
+/**
+ * The channels are this node's as well, and its limits on them hold; that its store is busy says nothing of
+ * the others'.
+ */
 async function putElsewhere(
   { store, slot }: Ingest,
   order: Order,

@@ -1,6 +1,7 @@
 /**
- * What a publisher location answers where it does not do what was asked, or not yet: refusals, pages, waiting for a store that is busy or for a
- * disk. Shared by the parts of an endpoint (endpoint.ts, channel-info.ts, deletion.ts).
+ * What a publisher location answers where it does not do what was asked, or not yet: refusals, pages, waiting
+ * for a store that is busy or for a disk. Shared by the parts of an endpoint (endpoint.ts, channel-info.ts,
+ * deletion.ts).
  */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";
@@ -39,12 +40,18 @@ export class Replies {
     return refuse(refusal, fields);
   }
 
-  /** What does not fit into the store is an error of nginx's core, with its page and the end of the connection (spec 2.3, 6.5). */
+  /**
+   * What does not fit into the store is an error of nginx's core, with its page and the end of the connection
+   * (spec 2.3, 6.5).
+   */
   notStored(refusal: Refusal, headers: HeaderSet): Response {
     return refusal.status === 500 ? this.page(500, headers) : this.refuse(refusal, headers);
   }
 
-  /** The sender vanished, and hears no answer, or sent more than the server takes; either way nothing was done. */
+  /**
+   * The sender vanished, and hears no answer, or sent more than the server takes; either way nothing was
+   * done.
+   */
   bodyFailed(error: unknown, headers: HeaderSet): Response {
     const isTooLarge = error instanceof Error && /too large|exceed/i.test(error.message);
     return isTooLarge ? this.tooLarge(headers) : headerOnly(400, headers.fields);
@@ -60,7 +67,10 @@ export class Replies {
     return isFree ? await again() : this.refuse(Refusals.busy, headers);
   }
 
-  /** `sync = "each"`: nobody is told that something is done before that is on the disk. Subscribers may have it already. */
+  /**
+   * `sync = "each"`: nobody is told that something is done before that is on the disk. Subscribers may have
+   * it already.
+   */
   onDisk(answer: Answer, headers: HeaderSet): Answer | Promise<Answer> {
     const { onDisk } = this.#ingest;
     return onDisk === null ? answer : this.#answerOnDisk(answer, headers, onDisk());

@@ -1,6 +1,7 @@
 /**
- * A single message of which its publisher wants to know more, or says more, than the push stream module has words for: with an idempotency key,
- * or asked for its position by `Accept: application/vnd.sluice+json`. Part of an endpoint.
+ * A single message of which its publisher wants to know more, or says more, than the push stream module has
+ * words for: with an idempotency key, or asked for its position by `Accept: application/vnd.sluice+json`.
+ * Part of an endpoint.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { type Answer, SharedAnswer } from "../http/direct-answer.ts";

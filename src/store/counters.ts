@@ -1,6 +1,7 @@
 /**
- * The per-worker counters kept in a worker's slot: names for the statistics and metrics pages, indices for the writers. A
- * worker writes only its own; they start at 0 when a slot is claimed. New counters go at the end.
+ * The per-worker counters kept in a worker's slot: names for the statistics and metrics pages, indices for
+ * the writers. A worker writes only its own; they start at 0 when a slot is claimed. New counters go at the
+ * end.
  */
 export const Counter = {
   /** Open client connections of any kind. */
@@ -34,7 +35,10 @@ export const Counter = {
   ENGINE_WITHIN_500_MS: 23,
   /** Messages that came again with their idempotency key. */
   DUPLICATES: 24,
-  /** Of handlers: runs of timers, those of them that failed, those that were passed over as the one before had not ended; answers begun. */
+  /**
+   * Of handlers: runs of timers, those of them that failed, those that were passed over as the one before had
+   * not ended; answers begun.
+   */
   TIMERS_RUN: 40,
   TIMERS_FAILED: 41,
   TIMERS_SKIPPED: 42,
@@ -43,7 +47,10 @@ export const Counter = {
   STREAMS: 25,
   POLLS: 26,
   SOCKETS: 27,
-  /** From a publish, here or heard of, to the last write of its turn: how often, how long in sum, and within how many ms. */
+  /**
+   * From a publish, here or heard of, to the last write of its turn: how often, how long in sum, and within
+   * how many ms.
+   */
   FANOUTS: 28,
   FANOUT_US: 29,
   FANOUT_WITHIN_1_MS: 30,

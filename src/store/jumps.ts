@@ -1,7 +1,8 @@
 /**
- * Jumps of a clustered channel: ranges of positions that are nobody's, because a counter began anew above them (layout-cluster.ts). Written
- * under the lock by replica.ts and lost-tail.ts; read without it by whoever finds a hole between two messages, or comes back with a position.
- * A read that meets a change in the middle may see one jump too few, and a gap is told once too often.
+ * Jumps of a clustered channel: ranges of positions that are nobody's, because a counter began anew above
+ * them (layout-cluster.ts). Written under the lock by replica.ts and lost-tail.ts; read without it by whoever
+ * finds a hole between two messages, or comes back with a position. A read that meets a change in the middle
+ * may see one jump too few, and a gap is told once too often.
  */
 import { type Arena, channelWord, setWide, wide } from "./memory/arena.ts";
 import { CX_FLOOR, CX_JUMP_COUNT, CX_JUMPS, JUMP_WORDS, MOST_JUMPS } from "./memory/layout-cluster.ts";
@@ -9,7 +10,10 @@ import { CX_FLOOR, CX_JUMP_COUNT, CX_JUMPS, JUMP_WORDS, MOST_JUMPS } from "./mem
 /** Of messages that were missed and cannot be counted. */
 export const UNCOUNTED = Number.POSITIVE_INFINITY;
 
-/** Notes that positions above `from`, up to `to`, are nobody's. The oldest jump is forgotten for it, with what came before. */
+/**
+ * Notes that positions above `from`, up to `to`, are nobody's. The oldest jump is forgotten for it, with what
+ * came before.
+ */
 export function pushJump(arena: Arena, record: number, from: number, to: number): void {
   const { u32, layout } = arena;
   const more = record + layout.clusterWord;
@@ -34,7 +38,10 @@ export function raiseFloor({ u32, layout }: Arena, record: number, floor: number
   if (floor > wide(u32, word)) setWide(u32, word, floor);
 }
 
-/** Messages between two positions, the first exclusive: 0 where nothing but jumps lies there, UNCOUNTED where that is not known. */
+/**
+ * Messages between two positions, the first exclusive: 0 where nothing but jumps lies there, UNCOUNTED where
+ * that is not known.
+ */
 export function missedBetween({ u32, layout }: Arena, index: number, after: number, upTo: number): number {
   if (upTo <= after) return 0;
   const more = channelWord(layout, index) + layout.clusterWord;
@@ -46,7 +53,9 @@ export function missedBetween({ u32, layout }: Arena, index: number, after: numb
   return inside > 0 ? UNCOUNTED : upTo - after - jumped(u32, more, after, upTo);
 }
 
-/** Where to go on after a position: behind the jump it lies in; `isUnknown`: what was missed cannot be known. */
+/**
+ * Where to go on after a position: behind the jump it lies in; `isUnknown`: what was missed cannot be known.
+ */
 export function placeAfter(
   { u32, layout }: Arena,
   index: number,

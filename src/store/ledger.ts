@@ -1,9 +1,11 @@
 /**
- * What a worker owes the store because the lock was taken when it happened: subscribers to count in and to tell of in the events channel, and
- * to count out. Those have no request any more that could be refused, so it is done later, in the order in which it happened, and never
- * lost; what is not done when the worker dies, main does in its place (releaseSlot). One a process, made by Store.
+ * What a worker owes the store because the lock was taken when it happened: subscribers to count in and to
+ * tell of in the events channel, and to count out. Those have no request any more that could be refused, so
+ * it is done later, in the order in which it happened, and never lost; what is not done when the worker dies,
+ * main does in its place (releaseSlot). One a process, made by Store.
  *
- * As long as something is owed, everything of the kind goes through here, or an end would overtake its beginning.
+ * As long as something is owed, everything of the kind goes through here, or an end would overtake its
+ * beginning.
  */
 const SETTLE_MS = 5;
 /** Under the lock one after the other, a microsecond each or an event. */

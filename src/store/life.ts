@@ -1,7 +1,7 @@
 /**
- * Which life a store file is in: whether a position that was given out earlier still means the same message. Decided by file.ts at each
- * opening. The epoch is part of every position, so a file that may have lost what was seen gets a new one, and who comes with an old
- * position is told.
+ * Which life a store file is in: whether a position that was given out earlier still means the same message.
+ * Decided by file.ts at each opening. The epoch is part of every position, so a file that may have lost what
+ * was seen gets a new one, and who comes with an old position is told.
  *
  *   closed in order, whole, the same file           the same life
  *   not closed, same boot, the same file            the same life: every write reached the page cache, whoever was killed

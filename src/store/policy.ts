@@ -1,4 +1,7 @@
-/** What the configuration says about storing: a leaf of store/, read by append, open and the sweep. 0 = unlimited everywhere. */
+/**
+ * What the configuration says about storing: a leaf of store/, read by append, open and the sweep. 0 =
+ * unlimited everywhere.
+ */
 export interface StorePolicy {
   messageTtlSec: number;
   unstoredTtlSec: number;
@@ -13,7 +16,10 @@ export interface StorePolicy {
   maxWildcardChannels: number;
   /** Names that start with it are wildcard channels; empty = there are none. */
   wildcardPrefix: Uint8Array;
-  /** Id of the events channel, empty = none. Read when the store is opened, and only then (push-stream spec 7). */
+  /**
+   * Id of the events channel, empty = none. Read when the store is opened, and only then (push-stream spec
+   * 7).
+   */
   eventsChannel: Uint8Array;
   /** null, or absent: there are no webhooks. */
   webhooks?: WebhookPolicy | null;
@@ -22,9 +28,14 @@ export interface StorePolicy {
 export interface WebhookPolicy {
   /** What their events may take of the store. */
   readonly backlogBytes: number;
-  /** Whether some webhook wants to know who is in this channel. Asked under the lock, for the first of them. */
+  /**
+   * Whether some webhook wants to know who is in this channel. Asked under the lock, for the first of them.
+   */
   readonly isWatched: (channel: Uint8Array) => boolean;
-  /** Whether some webhook is told of members who join this channel, or leave it. Absent: none is. Asked under the lock. */
+  /**
+   * Whether some webhook is told of members who join this channel, or leave it. Absent: none is. Asked under
+   * the lock.
+   */
   readonly tellsMembers?: (channel: Uint8Array, kind: "joined" | "left") => boolean;
 }
 

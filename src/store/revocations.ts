@@ -1,12 +1,14 @@
 /**
- * What was taken back: a fixed table in the header page, shared by all workers and kept as long as the store's file is. Called by src/access,
- * which knows what a grant is; here are marks: the digest of a name, and the times between which it counts.
+ * What was taken back: a fixed table in the header page, shared by all workers and kept as long as the
+ * store's file is. Called by src/access, which knows what a grant is; here are marks: the digest of a name,
+ * and the times between which it counts.
  *
  *   HEAD_REVOKED_VERSION   changes with every entry; who has seen it has read the table
  *   HEAD_REVOKED           MOST entries of 4 words: digest (2 words), issued before (0: whenever), until (0: the entry is free)
  *
- * There are few of them: a token that is taken back is one that has not ended yet, and whoever has to take back thousands says "all that were
- * issued before now" in one. Written under the lock, `until` last; read without it. Pairing: the version is stored when the entry is whole.
+ * There are few of them: a token that is taken back is one that has not ended yet, and whoever has to take
+ * back thousands says "all that were issued before now" in one. Written under the lock, `until` last; read
+ * without it. Pairing: the version is stored when the entry is whole.
  */
 
 import { REQUEST_MS, release, tryAcquire } from "./lock/lock.ts";

@@ -1,6 +1,6 @@
 /**
- * Says in the log that channels find no room, at most once in a while: whoever is refused may come a thousand times a second. Asked once a
- * second by each worker, which tells of what happened to its own clients.
+ * Says in the log that channels find no room, at most once in a while: whoever is refused may come a thousand
+ * times a second. Asked once a second by each worker, which tells of what happened to its own clients.
  */
 import { log } from "../log.ts";
 import type { Store } from "./store.ts";

@@ -1,6 +1,7 @@
 /**
- * The two ends of a file's time in service, by main alone: what is true before the first worker comes, and what may be said when the last
- * has gone. Between them the file says that it was not closed, on the disk, too, before anything else of it changes there.
+ * The two ends of a file's time in service, by main alone: what is true before the first worker comes, and
+ * what may be said when the last has gone. Between them the file says that it was not closed, on the disk,
+ * too, before anything else of it changes there.
  */
 
 import { signLife } from "./life.ts";
@@ -20,7 +21,10 @@ import {
 } from "./memory/layout.ts";
 import { isInMemory } from "./memory/mapping.ts";
 
-/** `path` is where the file is now; arena.path where it is going to be. The workers of before are openStore's affair. */
+/**
+ * `path` is where the file is now; arena.path where it is going to be. The workers of before are openStore's
+ * affair.
+ */
 export function beginService(arena: Arena, inode: number, path = arena.path): void {
   const { u32 } = arena;
   const wasClosed = u32[HEAD_CLEAN] !== 0;
@@ -35,7 +39,10 @@ export function beginService(arena: Arena, inode: number, path = arena.path): vo
   if (wasClosed) flushNow(arena);
 }
 
-/** The next open may trust the links: everything is on the disk before the word that says so, and that before anybody relies on it. */
+/**
+ * The next open may trust the links: everything is on the disk before the word that says so, and that before
+ * anybody relies on it.
+ */
 export function endService(arena: Arena): void {
   if (arena.u32[JOURNAL_KIND] !== NOTHING) throw new Error("its lists were being made anew");
   flushNow(arena);

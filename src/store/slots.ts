@@ -1,6 +1,7 @@
 /**
- * Worker slots: who works on this store, how far each has dispatched, whether it sleeps, and its counters. A slot's words
- * are written by its worker only, except SLOT_PID (claimed by CAS, given back by main after a death) and SLOT_AWAKE.
+ * Worker slots: who works on this store, how far each has dispatched, whether it sleeps, and its counters. A
+ * slot's words are written by its worker only, except SLOT_PID (claimed by CAS, given back by main after a
+ * death) and SLOT_AWAKE.
  */
 
 import type { Counter } from "./counters.ts";
@@ -36,7 +37,8 @@ export function claimSlot(arena: Arena, pid: number, nowSec: number): number {
   const { u32, layout } = arena;
   for (let slot = 0; slot < layout.workerSlots; slot++) {
     const at = slotWord(layout, slot);
-    // Two workers starting together: one wins. Pairs with the store of 0 in releaseSlot, after which all counts are 0.
+    // Two workers starting together: one wins. Pairs with the store of 0 in releaseSlot, after which all
+    // counts are 0.
     if (Atomics.compareExchange(u32, at + SLOT_PID, 0, pid) !== 0) continue;
     resetCounters(arena, slot);
     u32[at + SLOT_STARTED_SEC] = nowSec;
@@ -64,7 +66,10 @@ export function countReplaced({ u32 }: Arena): void {
   u32[HEAD_REPLACED] = (u32[HEAD_REPLACED]! + 1) >>> 0;
 }
 
-/** Counts of the slot's subscribers to 0, in the channels `from` to `to`: they were this worker's connections, which went with it. */
+/**
+ * Counts of the slot's subscribers to 0, in the channels `from` to `to`: they were this worker's connections,
+ * which went with it.
+ */
 export function forgetSubscribers(arena: Arena, slot: number, from: number, to: number): void {
   const { u32, layout } = arena;
   for (let index = from; index < to; index++) {
@@ -102,7 +107,10 @@ function untold({ u32, layout }: Arena): number {
   return (u32[HEAD_RING_HEAD]! - u32[layout.webhooksWord + WH_TOLD]!) >>> 0;
 }
 
-/** How far the slowest live worker is behind the head, or the teller of webhooks, in entries; 0 when there is none. */
+/**
+ * How far the slowest live worker is behind the head, or the teller of webhooks, in entries; 0 when there is
+ * none.
+ */
 export function largestLag(arena: Arena): number {
   const { u32, layout } = arena;
   const head = u32[HEAD_RING_HEAD]!;
@@ -137,8 +145,9 @@ export function isOwed(arena: Arena, serial: number): boolean {
 }
 
 /**
- * The sleeper's half of the doorbell: say "asleep", then look at the head once more. The publisher stores the head, then looks
- * who sleeps (ringOthers). Both are sequentially consistent, so at least one sees the other: no publish is slept through.
+ * The sleeper's half of the doorbell: say "asleep", then look at the head once more. The publisher stores the
+ * head, then looks who sleeps (ringOthers). Both are sequentially consistent, so at least one sees the other:
+ * no publish is slept through.
  */
 export function beginSleep(arena: Arena, slot: number, cursor: number): boolean {
   const at = slotWord(arena.layout, slot) + SLOT_AWAKE;
@@ -154,7 +163,8 @@ export function ringOthers(arena: Arena, self: number, ring: (slot: number) => v
   for (let slot = 0; slot < layout.workerSlots; slot++) {
     const at = layout.slotsWord + slot * SLOT_WORDS;
     if (slot === self || u32[at + SLOT_PID] === 0) continue;
-    // A load first: workers are mostly awake, and a load leaves the cache line where it is. Pairs with beginSleep.
+    // A load first: workers are mostly awake, and a load leaves the cache line where it is. Pairs with
+    // beginSleep.
     if (Atomics.load(u32, at + SLOT_AWAKE) !== ASLEEP) continue;
     if (Atomics.compareExchange(u32, at + SLOT_AWAKE, ASLEEP, AWAKE) === ASLEEP) ring(slot);
   }

@@ -1,9 +1,10 @@
 /**
- * The store as the other folders see it: one object a process over the shared file. Publish appends, fanout follows the ring
- * and reads, subscribe replays, admin counts, supervisor opens and repairs. It only names and forwards; the work is in
- * the file named after each part. Calls are synchronous, take well under a microsecond unless said otherwise, and throw for nothing but
- * arguments that are a programmer's error. Where the lock cannot be had for REQUEST_MS, because its owner died or stands still, they do
- * nothing and say BUSY.
+ * The store as the other folders see it: one object a process over the shared file. Publish appends, fanout
+ * follows the ring and reads, subscribe replays, admin counts, supervisor opens and repairs. It only names
+ * and forwards; the work is in the file named after each part. Calls are synchronous, take well under a
+ * microsecond unless said otherwise, and throw for nothing but arguments that are a programmer's error. Where
+ * the lock cannot be had for REQUEST_MS, because its owner died or stands still, they do nothing and say
+ * BUSY.
  */
 import type { Marks } from "../message.ts";
 import { NO_ROOM } from "./channel/channel-life.ts";
@@ -59,7 +60,10 @@ const RECORDS_A_TURN = 16_384;
 
 export type { OpenReport, StorePolicy, StoreShape };
 
-/** Main: creates the store file, reopens it, recovers it after an unclean stop, or replaces it. Throws when it cannot. */
+/**
+ * Main: creates the store file, reopens it, recovers it after an unclean stop, or replaces it. Throws when it
+ * cannot.
+ */
 export function openStore(
   shape: StoreShape,
   policy: StorePolicy,
@@ -103,7 +107,9 @@ function setMembers(arena: Arena, members: Members | null): void {
   arena.numberBase = members === null ? 0 : wide(members.u32, MH_BASE);
 }
 
-/** For a process of its own: the repair that makes every list anew, if this dead process still holds the lock. */
+/**
+ * For a process of its own: the repair that makes every list anew, if this dead process still holds the lock.
+ */
 export function mendStore(path: string, deadPid: number): void {
   takeOver(attachFile(path), deadPid);
 }
@@ -174,7 +180,10 @@ export class Store {
     );
   }
 
-  /** Main, at a reload: the first location that counts members needs the table. One that is there stays as it is. */
+  /**
+   * Main, at a reload: the first location that counts members needs the table. One that is there stays as it
+   * is.
+   */
   needMembers(room: MembersRoom): void {
     if (this.members !== null) return;
     makeMembers(this.arena, room, Math.floor(Date.now() / 1000));
@@ -213,8 +222,9 @@ export class Store {
   }
 
   /**
-   * Gives a slot back with every subscriber it counted, each of which is told of in the events channel; harmless when it was given back
-   * already. False: it has not come to the end, because the lock is taken or there are many channels; call it again.
+   * Gives a slot back with every subscriber it counted, each of which is told of in the events channel;
+   * harmless when it was given back already. False: it has not come to the end, because the lock is taken or
+   * there are many channels; call it again.
    */
   releaseSlot(slot: number, nowMs = Date.now()): boolean {
     // Nobody of that worker is owed anything any more, however long the rest takes.
@@ -261,7 +271,10 @@ export class Store {
     slots.countReplaced(this.arena);
   }
 
-  /** Main: if this dead process held the lock, finishes what it was at and frees it, unless that takes longer than microseconds. */
+  /**
+   * Main: if this dead process held the lock, finishes what it was at and frees it, unless that takes longer
+   * than microseconds.
+   */
   finishAfterDeath(pid: number): AfterDeath {
     return takeOverInPassing(this.arena, pid);
   }
@@ -287,8 +300,8 @@ export class Store {
   }
 
   /**
-   * Main: says that nobody writes any more, so that the next open needs no recovery. Takes as long as the disk does. Throws when it cannot be
-   * said, because the disk did not take everything.
+   * Main: says that nobody writes any more, so that the next open needs no recovery. Takes as long as the
+   * disk does. Throws when it cannot be said, because the disk did not take everything.
    */
   markClean(): void {
     endService(this.arena);
@@ -314,13 +327,19 @@ export class Store {
 
   // Channels
 
-  /** Index of a living channel, with its incarnation in `into`; -1 when there is none, BUSY when that is not to be known now. */
+  /**
+   * Index of a living channel, with its incarnation in `into`; -1 when there is none, BUSY when that is not
+   * to be known now.
+   */
   find(name: Uint8Array, into = new ChannelRef()): number {
     if (isInternalName(name)) return -1;
     return channels.findChannel(this.arena, name, into);
   }
 
-  /** Finds or creates: the index, with the incarnation in `into`; -1 = the limit of its class is reached, -2 = no room for it, BUSY. */
+  /**
+   * Finds or creates: the index, with the incarnation in `into`; -1 = the limit of its class is reached, -2 =
+   * no room for it, BUSY.
+   */
   open(name: Uint8Array, nowSec: number, into = new ChannelRef()): number {
     if (isInternalName(name)) return -1;
     if (this.#ledger.isFull) return BUSY;
@@ -330,7 +349,10 @@ export class Store {
     return index;
   }
 
-  /** Whether the name is that of a wildcard channel by the policy of now; a channel keeps the class it was made with. */
+  /**
+   * Whether the name is that of a wildcard channel by the policy of now; a channel keeps the class it was
+   * made with.
+   */
   isWildcard(name: Uint8Array): boolean {
     return isWildcardName(this.#policy, name);
   }
@@ -359,7 +381,10 @@ export class Store {
     return jumps.placeAfter(this.arena, index, position);
   }
 
-  /** Of a cluster: time and tag of a position that is a moment, and whether anything since was forgotten; null: it is a message's. */
+  /**
+   * Of a cluster: time and tag of a position that is a moment, and whether anything since was forgotten;
+   * null: it is a message's.
+   */
   momentAt(position: number): { time: number; tag: number; isForgotten: boolean } | null {
     const moment = replica.readMoment(position);
     return moment && { ...moment, isForgotten: replica.hasForgotten(this.arena, moment.time) };
@@ -380,7 +405,10 @@ export class Store {
     return replica.publishedIn(this.arena, index);
   }
 
-  /** Messages that somebody lacks who was given everything up to `after` and nothing up to `upTo`; infinite: not to be counted. */
+  /**
+   * Messages that somebody lacks who was given everything up to `after` and nothing up to `upTo`; infinite:
+   * not to be counted.
+   */
   missedBetween(index: number, after: number, upTo: number): number {
     return this.isClustered ? jumps.missedBetween(this.arena, index, after, upTo) : upTo - after;
   }
@@ -407,10 +435,10 @@ export class Store {
   }
 
   /**
-   * Counts a subscription in and keeps the channel from being collected. With an incarnation: false when the channel is
-   * gone (open it again); while others are still being told of its deletion it is counted all the same, so count it out as well.
-   * Without one the caller must have opened it in this very turn. Where the lock is taken it is counted later, and onLost told when
-   * the channel is gone by then.
+   * Counts a subscription in and keeps the channel from being collected. With an incarnation: false when the
+   * channel is gone (open it again); while others are still being told of its deletion it is counted all the
+   * same, so count it out as well. Without one the caller must have opened it in this very turn. Where the
+   * lock is taken it is counted later, and onLost told when the channel is gone by then.
    */
   addSubscriber(slot: number, index: number, nowSec: number, incarnation?: number): boolean {
     if (!this.#ledger.isEmpty) return this.#addLater(slot, index, nowSec, incarnation);
@@ -433,8 +461,8 @@ export class Store {
   }
 
   /**
-   * Counts it out and tells of it in the events channel: `channel_destroyed` waits for the count. With an incarnation: nothing happens when
-   * the channel is in the trash or further, its counts went with it.
+   * Counts it out and tells of it in the events channel: `channel_destroyed` waits for the count. With an
+   * incarnation: nothing happens when the channel is in the trash or further, its counts went with it.
    */
   removeSubscriber(slot: number, index: number, incarnation?: number, nowMs?: number): void {
     if (this.eventsChannel < 0 && this.#ledger.isEmpty) {
@@ -450,7 +478,10 @@ export class Store {
     this.#tellReaders();
   }
 
-  /** Tells the events channel of a subscription that was counted in and has its old messages (push-stream spec 7). */
+  /**
+   * Tells the events channel of a subscription that was counted in and has its old messages (push-stream spec
+   * 7).
+   */
   tellOfSubscriber(index: number, incarnation: number, nowMs?: number): void {
     if (this.eventsChannel < 0) return;
     // The clock is asked only when there is something to tell.
@@ -496,8 +527,9 @@ export class Store {
   // Messages
 
   /**
-   * Stores a message and makes it visible to all: its id, 0 = the channel is gone (open again), -1 = larger than the store, BUSY.
-   * Event id and type may have 65,534 bytes; more throws RangeError. Ring the other workers afterwards.
+   * Stores a message and makes it visible to all: its id, 0 = the channel is gone (open again), -1 = larger
+   * than the store, BUSY. Event id and type may have 65,534 bytes; more throws RangeError. Ring the other
+   * workers afterwards.
    */
   append(
     index: number,
@@ -548,8 +580,8 @@ export class Store {
   }
 
   /**
-   * The same for several, each with what became of it: how many were settled from this one on, or BUSY. Call it again for the rest; one whose
-   * channel is gone (GONE) is not settled.
+   * The same for several, each with what became of it: how many were settled from this one on, or BUSY. Call
+   * it again for the rest; one whose channel is gone (GONE) is not settled.
    */
   appendAll(entries: readonly Entry[], from: number, nowMs: number): number {
     try {
@@ -573,8 +605,8 @@ export class Store {
   }
 
   /**
-   * Removes a channel at once and puts a deletion (id CHANNEL_DELETED_ID, data = text) into the ring: 1, 0 = no such channel, BUSY. Throws
-   * RangeError when the text is larger than maxMessageBytes.
+   * Removes a channel at once and puts a deletion (id CHANNEL_DELETED_ID, data = text) into the ring: 1, 0 =
+   * no such channel, BUSY. Throws RangeError when the text is larger than maxMessageBytes.
    */
   deleteChannel(name: Uint8Array, text: Uint8Array, nowMs: number): number {
     const before = nextSerial(this.arena);
@@ -601,7 +633,10 @@ export class Store {
     return this.members === null ? 0 : this.members.beganAt(index, incarnation);
   }
 
-  /** Fills `into` with the oldest message of a later time, or of this one with at least the tag: AT_PLACE, NOTHING_NEWER, DISTURBED. */
+  /**
+   * Fills `into` with the oldest message of a later time, or of this one with at least the tag: AT_PLACE,
+   * NOTHING_NEWER, DISTURBED.
+   */
   seekTime(index: number, incarnation: number, time: number, tag: number | null, into: Sight): number {
     return seek.seekTime(this.arena, index, incarnation, time, tag, into);
   }
@@ -611,7 +646,10 @@ export class Store {
     return seek.seeNewest(this.arena, index, incarnation, into);
   }
 
-  /** The id before the last `count` stored messages, -1 when they have to be counted; `newest` when nothing is stored. */
+  /**
+   * The id before the last `count` stored messages, -1 when they have to be counted; `newest` when nothing is
+   * stored.
+   */
   beforeLastStored(index: number, incarnation: number, count: number, newest: number): number {
     return seek.beforeLastStored(this.arena, index, incarnation, count, newest);
   }
@@ -653,7 +691,10 @@ export class Store {
     slots.setOwed(this.arena, slot, owed);
   }
 
-  /** True = nothing new, go to sleep and wait for the bell; false = there is more, this worker still counts as awake. */
+  /**
+   * True = nothing new, go to sleep and wait for the bell; false = there is more, this worker still counts as
+   * awake.
+   */
   beginSleep(slot: number, cursor: number): boolean {
     return slots.beginSleep(this.arena, slot, cursor);
   }

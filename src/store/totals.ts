@@ -1,7 +1,8 @@
 /**
- * Zone-wide numbers for the statistics pages (push-stream spec 0.4). Read without the lock: each number is right by itself,
- * and a publish that was answered before is always counted, because its counters were written before the answer. What is the
- * difference of two counters, because of the events channel, is read under the lock.
+ * Zone-wide numbers for the statistics pages (push-stream spec 0.4). Read without the lock: each number is
+ * right by itself, and a publish that was answered before is always counted, because its counters were
+ * written before the answer. What is the difference of two counters, because of the events channel, is read
+ * under the lock.
  */
 
 import { internalCount, internalPublished } from "./channel/internal-places.ts";
@@ -49,10 +50,15 @@ export interface StoreTotals {
   channelsInTrash: number;
   /** Held connections of all workers. */
   subscribers: number;
-  /** Records for channels, and how many are living or in delete; those in the trash are at hand for new ones. */
+  /**
+   * Records for channels, and how many are living or in delete; those in the trash are at hand for new ones.
+   */
   channelRecords: number;
   channelRecordsUsed: number;
-  /** Idle channels that had to go because all records were taken, and channels that found no room all the same. */
+  /**
+   * Idle channels that had to go because all records were taken, and channels that found no room all the
+   * same.
+   */
   reclaimed: number;
   roomless: number;
   /** Messages that had to go before their time because the store was full. */
@@ -103,7 +109,10 @@ function publishedInCluster(u32: Uint32Array): number {
   return sum;
 }
 
-/** Published and stored messages of the zone. Both are counted over all channels, so they cannot drift (push-stream spec 5.7). */
+/**
+ * Published and stored messages of the zone. Both are counted over all channels, so they cannot drift
+ * (push-stream spec 5.7).
+ */
 function messageTotals(arena: Arena): { published: number; stored: number } {
   const { u32 } = arena;
   if (arena.layout.clusterWord !== 0)

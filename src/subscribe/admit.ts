@@ -1,6 +1,7 @@
 /**
- * Who may stand where: the checks of push-stream spec 4.1 (5), (6) in their order, first failure wins, then the missing channels are made, if
- * somebody will stand in them. The same for every transport; a WebSocket's refusal travels in a close frame instead.
+ * Who may stand where: the checks of push-stream spec 4.1 (5), (6) in their order, first failure wins, then
+ * the missing channels are made, if somebody will stand in them. The same for every transport; a WebSocket's
+ * refusal travels in a close frame instead.
  */
 import type { Config, LocationConfig } from "../config/model.ts";
 import type { MayMake } from "../front/channel-quota.ts";
@@ -63,8 +64,9 @@ export function admit(
 }
 
 /**
- * As Store.open, or MAY_NOT. A poll makes nothing, although spec 3.5 lets it: there is nothing that it needs a channel for, and anybody may ask
- * for any number of them. A channel that is not there is a seat of its own in which nothing is ever found.
+ * As Store.open, or MAY_NOT. A poll makes nothing, although spec 3.5 lets it: there is nothing that it needs
+ * a channel for, and anybody may ask for any number of them. A channel that is not there is a seat of its own
+ * in which nothing is ever found.
  */
 function openFor(store: Store, name: Uint8Array, nowSec: number, mayMake: MayMake): number {
   if (mayMake === "yes") return store.open(name, nowSec, ref);
@@ -75,7 +77,10 @@ function openFor(store: Store, name: Uint8Array, nowSec: number, mayMake: MayMak
   return 0;
 }
 
-/** The channel that was just found or made. Loops in here, as a function for each channel of each of ten thousand clients is garbage. */
+/**
+ * The channel that was just found or made. Loops in here, as a function for each channel of each of ten
+ * thousand clients is garbage.
+ */
 function isAmong(seats: readonly Seat[], name: Uint8Array): boolean {
   const { index, incarnation } = ref;
   for (const seat of seats) {
@@ -93,7 +98,8 @@ function standingRefusal(
   name: Uint8Array,
   isWildcard: boolean,
 ): Refusal | null {
-  // A wildcard channel needs no authorisation of its own: the request has another channel that has it (spec 3.6).
+  // A wildcard channel needs no authorisation of its own: the request has another channel that has it (spec
+  // 3.6).
   const needsStored = authorizedChannelsOnly && !isWildcard;
   const eventsChannel = allowConnectionsToEventsChannel ? -1 : store.eventsChannel;
   if (!needsStored && maxSubscribersPerChannel === 0 && eventsChannel < 0) return null;

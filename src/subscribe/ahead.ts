@@ -1,7 +1,8 @@
 /**
- * Somebody who comes from another node of a cluster with time and tag of a message that this node has not read yet. To stand here at once would be to
- * be given that message again, since nothing but its time says where it is; so he waits for the node to have read so far, which takes
- * milliseconds. Positions need none of it: they are places on every node. Used by backlog.ts.
+ * Somebody who comes from another node of a cluster with time and tag of a message that this node has not
+ * read yet. To stand here at once would be to be given that message again, since nothing but its time says
+ * where it is; so he waits for the node to have read so far, which takes milliseconds. Positions need none of
+ * it: they are places on every node. Used by backlog.ts.
  */
 import type { Store } from "../store/store.ts";
 

@@ -1,9 +1,10 @@
 /**
- * From what a client says it last saw to the id it is to be served after (push-stream spec 4.7, architecture 3 "Position"). Every way of
- * asking — backtrack, time and tag, event id, sluice's own position token — comes down to two numbers per channel.
+ * From what a client says it last saw to the id it is to be served after (push-stream spec 4.7, architecture
+ * 3 "Position"). Every way of asking — backtrack, time and tag, event id, sluice's own position token — comes
+ * down to two numbers per channel.
  *
- * In two steps: `find` does what may take long, before anybody is seated; `start` is called in the very turn in which the subscriber
- * is seated, and costs next to nothing however much is stored.
+ * In two steps: `find` does what may take long, before anybody is seated; `start` is called in the very turn
+ * in which the subscriber is seated, and costs next to nothing however much is stored.
  */
 import { binaryBytes } from "../config/binary-text.ts";
 import { type Format, toldCount } from "../fanout/format.ts";
@@ -30,7 +31,10 @@ export interface Asked {
   readonly token: Position | null;
   /** What had to be searched for, by place in the request. */
   readonly found?: ReadonlyMap<number, Found>;
-  /** What was asked for each channel by itself, by place; then the rest of this says nothing. Empty: nothing for any. */
+  /**
+   * What was asked for each channel by itself, by place; then the rest of this says nothing. Empty: nothing
+   * for any.
+   */
   readonly each?: readonly Asked[];
 }
 
@@ -48,8 +52,8 @@ export interface Start {
   /** The newest id when it was looked at. */
   readonly newest: number;
   /**
-   * Something newer than the position is gone and cannot be counted: it is from another life of the store or channel, or a time and tag, which
-   * say nothing of how many messages lay between.
+   * Something newer than the position is gone and cannot be counted: it is from another life of the store or
+   * channel, or a time and tag, which say nothing of how many messages lay between.
    */
   readonly unknown: boolean;
 }
@@ -104,8 +108,9 @@ export class Backlog {
   }
 
   /**
-   * Does the searches that `start` needs for these seats. A promise only when one has many messages to look at, or when this node has not read
-   * what the position is of (ahead.ts). `exact` as in `start`. Nothing is found for good: a message that comes meanwhile is newer than what was asked for.
+   * Does the searches that `start` needs for these seats. A promise only when one has many messages to look
+   * at, or when this node has not read what the position is of (ahead.ts). `exact` as in `start`. Nothing is
+   * found for good: a message that comes meanwhile is newer than what was asked for.
    */
   find(seats: readonly Seat[], asked: Asked, exact: boolean): Asked | Promise<Asked> {
     if (asked.each !== undefined) return this.#findEach(seats, asked, exact);
@@ -179,15 +184,17 @@ export class Backlog {
   }
 
   /**
-   * Where to start in one channel. `place` is the channel's place in the request (a token has one position per place).
-   * `exact`: the subscriber understands positions, so that a token of another epoch is one, not an event id that looks like it. A browser's
-   * EventSource repeats its URL when it reconnects, so there its position beats the backtrack in it, or it would get the last N again
-   * instead of what it missed; dialect clients keep the module's order (spec 4.7).
+   * Where to start in one channel. `place` is the channel's place in the request (a token has one position
+   * per place). `exact`: the subscriber understands positions, so that a token of another epoch is one, not
+   * an event id that looks like it. A browser's EventSource repeats its URL when it reconnects, so there its
+   * position beats the backtrack in it, or it would get the last N again instead of what it missed; dialect
+   * clients keep the module's order (spec 4.7).
    */
   start(seat: Seat, place: number, asked: Asked, exact: boolean): Start {
     if (asked.each !== undefined) return this.start(seat, 0, askedAt(asked, place), exact);
     const start = this.#find(seat, place, asked, exact);
-    // A channel that is gone by now has nothing, whatever its record's next owner has. Pairs with retireChannel.
+    // A channel that is gone by now has nothing, whatever its record's next owner has. Pairs with
+    // retireChannel.
     return this.#store.isLive(seat.index, seat.incarnation) ? start : NOWHERE;
   }
 
@@ -218,8 +225,9 @@ export class Backlog {
   }
 
   /**
-   * Where a subscription begins with presence events, if its format tells them: behind the one that its position names. Whoever names none comes
-   * anew, unless he has a position: then, as with a number that is not of this life, all that is left of them is told, and that some are lost.
+   * Where a subscription begins with presence events, if its format tells them: behind the one that its
+   * position names. Whoever names none comes anew, unless he has a position: then, as with a number that is
+   * not of this life, all that is left of them is told, and that some are lost.
    */
   followPresence(
     subscription: Subscription,
@@ -240,8 +248,8 @@ export class Backlog {
   }
 
   /**
-   * For those who can be told in the head of an answer, or not at all: what is missing at the beginning (null: it cannot be counted),
-   * and where to start behind it.
+   * For those who can be told in the head of an answer, or not at all: what is missing at the beginning
+   * (null: it cannot be counted), and where to start behind it.
    */
   behindLoss({ index, incarnation }: Seat, start: Start): { start: Start; missed: number | null } {
     if (start.unknown) return { start, missed: null };
@@ -270,8 +278,9 @@ export class Backlog {
   }
 
   /**
-   * In a cluster a position may be ahead of this node, which then gives what is above it; it may be of a message that a failover lost, which
-   * is told; and it may be a moment, of somebody who was given nothing yet.
+   * In a cluster a position may be ahead of this node, which then gives what is above it; it may be of a
+   * message that a failover lost, which is told; and it may be a moment, of somebody who was given nothing
+   * yet.
    */
   #resumeClustered({ index, incarnation }: Seat, position: number, newest: number): Start {
     const store = this.#store;
@@ -287,7 +296,10 @@ export class Backlog {
     return { afterId, historyUntil: 0, newest, unknown };
   }
 
-  /** The id before the first message that spec 4.7 selects by time and tag; the message with exactly these was seen. */
+  /**
+   * The id before the first message that spec 4.7 selects by time and tag; the message with exactly these was
+   * seen.
+   */
   #afterTime(index: number, incarnation: number, time: number, tag: number | null): number {
     const sight = this.#sight;
     const newest = this.#store.publishedCount(index);

@@ -1,6 +1,7 @@
 /**
- * `subscribe` and `unsubscribe` frames: channels come to an open WebSocket and go. Whoever adds one is answered where it begins there, in the
- * turn in which it is seated: nothing is lost between the two, and nothing comes twice. Made by client-messages.ts for sockets that say so.
+ * `subscribe` and `unsubscribe` frames: channels come to an open WebSocket and go. Whoever adds one is
+ * answered where it begins there, in the turn in which it is seated: nothing is lost between the two, and
+ * nothing comes twice. Made by client-messages.ts for sockets that say so.
  *
  * One frame after the other, as a channel may be dropped that is still being added.
  */

@@ -1,10 +1,11 @@
 /**
- * The answer of a poll, sent in chunks as the module's subscribers get it (push-stream spec 4.12 (5), A.2); a client of theirs may wait for
- * the last chunk. Made by poll.ts.
+ * The answer of a poll, sent in chunks as the module's subscribers get it (push-stream spec 4.12 (5), A.2); a
+ * client of theirs may wait for the last chunk. Made by poll.ts.
  *
- * One piece at a time: the next is rendered when the socket has taken the last, so an answer that nobody reads costs one piece, and
- * while it is not over no further request of the connection is looked at. Bun sends a body it has whole with its length, and
- * one that is flushed before its end in chunks. A listener of our own pulls it itself (listen/).
+ * One piece at a time: the next is rendered when the socket has taken the last, so an answer that nobody
+ * reads costs one piece, and while it is not over no further request of the connection is looked at. Bun
+ * sends a body it has whole with its length, and one that is flushed before its end in chunks. A listener of
+ * our own pulls it itself (listen/).
  */
 
 import type { Fanout } from "../fanout/fanout.ts";
@@ -14,14 +15,23 @@ import { log } from "../log.ts";
 
 /** A body that has more to send than its first bytes. */
 export interface Continued {
-  /** The next bytes, null when all were given, "wait" when there may be some in a moment. Throws when the rest is lost. */
+  /**
+   * The next bytes, null when all were given, "wait" when there may be some in a moment. Throws when the rest
+   * is lost.
+   */
   next(): Uint8Array | null | "wait";
 }
 
-/** When the next piece is made, and how long a reader may take nothing of one before he is cut off, like any slow subscriber. */
+/**
+ * When the next piece is made, and how long a reader may take nothing of one before he is cut off, like any
+ * slow subscriber.
+ */
 type Pace = Pick<Fanout, "turns" | "sendMs">;
 
-/** 200 with `first` as the beginning of the body; `rest` null: it is all of it. `wrap` stands between it and the socket. */
+/**
+ * 200 with `first` as the beginning of the body; `rest` null: it is all of it. `wrap` stands between it and
+ * the socket.
+ */
 export function chunkedAnswer(
   first: Uint8Array<ArrayBuffer>,
   headers: HeaderFields,
@@ -116,7 +126,10 @@ export class ChunkedBody {
     pending.then(goOn, goOn);
   }
 
-  /** The client must not take what it has for the whole: its connection breaks, and it comes back with its position. */
+  /**
+   * The client must not take what it has for the whole: its connection breaks, and it comes back with its
+   * position.
+   */
   #break(error: Error): void {
     if (this.#sink === null) return;
     this.#sink = null;

@@ -1,9 +1,11 @@
 /**
- * What a WebSocket client says: messages for channels of its connection. Reads the publish frames of our subprotocols, chooses the channels,
- * has hooks judge, publishes, and tells what was refused. Made by socket-peer.ts for sockets that say something; most never do.
+ * What a WebSocket client says: messages for channels of its connection. Reads the publish frames of our
+ * subprotocols, chooses the channels, has hooks judge, publishes, and tells what was refused. Made by
+ * socket-peer.ts for sockets that say something; most never do.
  *
- * A client of our subprotocols is told of each message that was not published, and goes on. The dialect has no words for it, so its sockets
- * are closed with the reason instead, and what they sent behind it is not published either.
+ * A client of our subprotocols is told of each message that was not published, and goes on. The dialect has
+ * no words for it, so its sockets are closed with the reason instead, and what they sent behind it is not
+ * published either.
  */
 
 import type { HookRefusal, Judge, Lease, OfferedDraft } from "../front/location-hooks.ts";
@@ -46,7 +48,9 @@ export interface Speaker {
 export interface Publishing {
   /** null: messages are published as they are. */
   readonly judge: Judge | null;
-  /** The channel that `websocket_publish_channel` names, alone or none at all; null: there is no such option. */
+  /**
+   * The channel that `websocket_publish_channel` names, alone or none at all; null: there is no such option.
+   */
   readonly only: readonly Uint8Array[] | null;
   /** What the client may do by its grant; null: nobody asked for one. */
   readonly lease: Lease | null;
@@ -191,8 +195,9 @@ export class ClientMessages {
   }
 
   /**
-   * Where a message goes: to the channel that the client names, else to that of the location's option, else to all. Never beyond the
-   * channels of the connection, which a guard may have judged, and never to another than the option's.
+   * Where a message goes: to the channel that the client names, else to that of the location's option, else
+   * to all. Never beyond the channels of the connection, which a guard may have judged, and never to another
+   * than the option's.
    */
   #channels(wanted: Uint8Array | null): readonly Uint8Array[] | Refusal {
     const standing = this.#speaker.names();

@@ -1,6 +1,6 @@
 /**
- * One subscriber location, compiled: what plugin.ts hands requests to. Steps and their order are those of push-stream spec 4.1; the modes
- * themselves are in stream.ts, poll.ts and websocket.ts.
+ * One subscriber location, compiled: what plugin.ts hands requests to. Steps and their order are those of
+ * push-stream spec 4.1; the modes themselves are in stream.ts, poll.ts and websocket.ts.
  */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";
@@ -143,7 +143,10 @@ export class SubscriberEndpoint {
     return away ?? refuse(refusal, this.#presenter.cors(located));
   }
 
-  /** For a refusal of the whole worker, before anybody looks at what is asked for; null: it is told by its status. */
+  /**
+   * For a refusal of the whole worker, before anybody looks at what is asked for; null: it is told by its
+   * status.
+   */
   turnAway(located: LocatedRequest, refusal: Refusal): Response | null {
     const isOurs = located.method !== "GET" || this.#framesOf(located) !== null;
     if (isOurs || this.#modeOf(located) !== "eventsource") return null;

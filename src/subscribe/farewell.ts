@@ -1,6 +1,6 @@
 /**
- * How held connections are sent away when the worker goes: at which rate, and what they are told about coming back. Used by room.ts and
- * whatever it holds.
+ * How held connections are sent away when the worker goes: at which rate, and what they are told about coming
+ * back. Used by room.ts and whatever it holds.
  */
 export interface Farewell {
   /** Others serve already; otherwise this is the end of the service, perhaps for a restart. */
@@ -16,7 +16,10 @@ export interface Pace {
   readonly withinMs: number;
 }
 
-/** A new main needs less, also when the service manager checks its configuration first; who knocks too early waits twice. */
+/**
+ * A new main needs less, also when the service manager checks its configuration first; who knocks too early
+ * waits twice.
+ */
 const RESTART_MS = 1500;
 /** Should the next server be gone for longer, this is how often each of them knocks. */
 const LEAST_RETRY_MS = 250;
@@ -28,11 +31,17 @@ const RESTART_JITTER_MS = 2000;
 export const paceMs = (count: number, { perSecond, withinMs }: Pace): number =>
   perSecond === 0 ? 0 : Math.min((count / perSecond) * 1000, withinMs);
 
-/** The least and the spread for those who are turned away, beyond what the refusal says: a crowd that knocks must not knock at once. */
+/**
+ * The least and the spread for those who are turned away, beyond what the refusal says: a crowd that knocks
+ * must not knock at once.
+ */
 const TURNED_AWAY_MS = 1000;
 const TURNED_AWAY_JITTER_MS = 9000;
 
-/** For those whose connection breaks without a farewell: the least, the least spread, and the longest anybody is told to wait. */
+/**
+ * For those whose connection breaks without a farewell: the least, the least spread, and the longest anybody
+ * is told to wait.
+ */
 const BROKEN_MS = 1000;
 const BROKEN_JITTER_MS = 2000;
 const LONGEST_JITTER_MS = 60_000;
@@ -44,7 +53,10 @@ export const farewellOf = (isReload: boolean, drainMs: number, nowMs = performan
   backAtMs: isReload ? nowMs : nowMs + drainMs + RESTART_MS,
 });
 
-/** The field by which an event stream tells how long to wait before coming back (HTML 9.2.6); browsers keep to it from then on. */
+/**
+ * The field by which an event stream tells how long to wait before coming back (HTML 9.2.6); browsers keep to
+ * it from then on.
+ */
 export const retryLine = (farewell: Farewell, random = Math.random(), nowMs = performance.now()): string =>
   `retry: ${retryMs(farewell, random, nowMs)}\n`;
 
@@ -61,7 +73,10 @@ export function retryMs(
 export const turnedAwayLine = (afterSec: number, random = Math.random()): string =>
   `retry: ${Math.round(TURNED_AWAY_MS + afterSec * 1000 + random * TURNED_AWAY_JITTER_MS)}\n`;
 
-/** The same for those who stand: should all of this crowd lose their connections at once, they come back at about the rate of a drain. */
+/**
+ * The same for those who stand: should all of this crowd lose their connections at once, they come back at
+ * about the rate of a drain.
+ */
 export function crowdLine(crowd: number, perSecond: number, random = Math.random()): string {
   const allMs = (crowd / (perSecond || COMING_BACK_PER_SECOND)) * 1000;
   const spreadMs = Math.min(LONGEST_JITTER_MS, Math.max(BROKEN_JITTER_MS, allMs));

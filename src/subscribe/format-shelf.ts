@@ -1,6 +1,7 @@
 /**
- * Formats, each once: locations, and the variants that steps make of a location, mostly have the same few templates, and subscribers
- * of one format share the encoded bytes. Endpoints ask here at start; kept per store, which is per worker.
+ * Formats, each once: locations, and the variants that steps make of a location, mostly have the same few
+ * templates, and subscribers of one format share the encoded bytes. Endpoints ask here at start; kept per
+ * store, which is per worker.
  */
 import type { Format } from "../fanout/format.ts";
 import type { Store } from "../store/store.ts";
@@ -16,7 +17,10 @@ import {
   TemplateFormat,
 } from "./formats.ts";
 
-/** Events as the module sends them, or with all their lines. Those whose ids are positions differ by whether the id names one channel or several. */
+/**
+ * Events as the module sends them, or with all their lines. Those whose ids are positions differ by whether
+ * the id names one channel or several.
+ */
 export type TemplateKind =
   | "text"
   | "events"

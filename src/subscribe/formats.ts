@@ -1,6 +1,7 @@
 /**
- * The formats of subscribe endpoints: a location's templates as plain text, as event stream, padded, and the two sluice protocols.
- * Made by format-shelf.ts, one object for all that look the same; fanout encodes with them.
+ * The formats of subscribe endpoints: a location's templates as plain text, as event stream, padded, and the
+ * two sluice protocols. Made by format-shelf.ts, one object for all that look the same; fanout encodes with
+ * them.
  */
 import type { Format, PresenceWords } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
@@ -72,7 +73,10 @@ export class EventStreamFormat implements PaddableFormat {
   }
 }
 
-/** Event stream whose ids are positions (`event_ids = "auto"`), so that a browser's reconnect resumes and is told of gaps. */
+/**
+ * Event stream whose ids are positions (`event_ids = "auto"`), so that a browser's reconnect resumes and is
+ * told of gaps.
+ */
 export class PositionedEventStreamFormat implements PaddableFormat {
   readonly binary = false;
   readonly tellsGaps = true;
@@ -158,7 +162,10 @@ class EventRest {
   }
 }
 
-/** Another format, each message filled up to a minimum. A format of its own, so that all who are padded alike share the bytes. */
+/**
+ * Another format, each message filled up to a minimum. A format of its own, so that all who are padded alike
+ * share the bytes.
+ */
 export class PaddedFormat implements Format {
   readonly perConnection: boolean;
   readonly binary = false;
@@ -227,7 +234,10 @@ export class JsonFormat implements Format {
   }
 }
 
-/** The frames of a subprotocol as the data of events, for own-frames.ts: they have no line ends, so each is one line. */
+/**
+ * The frames of a subprotocol as the data of events, for own-frames.ts: they have no line ends, so each is
+ * one line.
+ */
 export class EventFramesFormat implements Format {
   readonly key: string;
   readonly presence: PresenceWords | null;

@@ -1,12 +1,13 @@
 /**
- * A held stream as one gzip member that never makes its reader wait (push-stream spec 4.15): stands between a StreamConnection and Bun's
- * sink for those clients that asked for it, so that the others pay nothing.
+ * A held stream as one gzip member that never makes its reader wait (push-stream spec 4.15): stands between a
+ * StreamConnection and Bun's sink for those clients that asked for it, so that the others pay nothing.
  *
  *   gzip header | write | write | … | empty last block, CRC-32, length      (RFC 1952 2.3)
  *                └ a raw deflate of its own, ended by a sync flush: whole bytes, decodable at once (RFC 1951 2.3)
  *
- * A deflate state of its own would be 256 KB for each connection. Without one each write is compressed for itself, so that all
- * readers of a format share the work; what is left per connection is a checksum and a length.
+ * A deflate state of its own would be 256 KB for each connection. Without one each write is compressed for
+ * itself, so that all readers of a format share the work; what is left per connection is a checksum and a
+ * length.
  */
 
 import { constants, crc32, deflateRawSync } from "node:zlib";
@@ -70,7 +71,10 @@ export class GzipSink implements StreamSink {
   }
 }
 
-/** The last write and what it became, for as long as the turn lasts: fan-out hands one view to all readers of a format. */
+/**
+ * The last write and what it became, for as long as the turn lasts: fan-out hands one view to all readers of
+ * a format.
+ */
 let lastBytes: Uint8Array | null = null;
 let lastLevel = 0;
 let lastBlock: Uint8Array = HEADER;

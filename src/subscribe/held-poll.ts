@@ -1,6 +1,6 @@
 /**
- * A long poll that waits (push-stream spec 4.12 (6)): made by poll.ts, which also writes its answer. It is also what is told when the
- * client goes away, so it is one object in all its roles.
+ * A long poll that waits (push-stream spec 4.12 (6)): made by poll.ts, which also writes its answer. It is
+ * also what is told when the client goes away, so it is one object in all its roles.
  */
 import { type Format, toldCount } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
@@ -29,7 +29,10 @@ export interface Waiter {
 
 const NOWHERE = { afterId: 0, historyUntil: 0 };
 
-/** One waiting long poll: answered once, by a message, by its ttl, by a drain, or not at all when the client leaves. */
+/**
+ * One waiting long poll: answered once, by a message, by its ttl, by a drain, or not at all when the client
+ * leaves.
+ */
 export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
   readonly subscriptions: WaitingSubscription[];
   nextTimed: Timed | null = null;

@@ -1,6 +1,6 @@
 /**
- * A held HTTP response as an object: what Bun pulls, what fan-out writes to, what is timed and drained. Made by stream.ts for the location's own
- * format, and by own-frames.ts for clients that want frames.
+ * A held HTTP response as an object: what Bun pulls, what fan-out writes to, what is timed and drained. Made
+ * by stream.ts for the location's own format, and by own-frames.ts for clients that want frames.
  */
 
 import type { Format } from "../fanout/format.ts";
@@ -17,8 +17,9 @@ import type { HeldForm, Wish } from "./stream-form.ts";
 import type { Timed } from "./timer-wheel.ts";
 
 /**
- * A held stream in all its roles: the source of Bun's direct ReadableStream, the connection that fan-out writes to, and what is timed
- * and drained. One object, because ten thousand of them are idle most of the time.
+ * A held stream in all its roles: the source of Bun's direct ReadableStream, the connection that fan-out
+ * writes to, and what is timed and drained. One object, because ten thousand of them are idle most of the
+ * time.
  */
 export class HeldStream extends StreamConnection implements Held, Clocked, Standing {
   /** On the prototype, like every field that is the same for all. */
@@ -130,8 +131,8 @@ export class GzippedStream extends HeldStream {
 }
 
 /**
- * A long poll of frames: a stream that ends with the turn in which it was given something. What comes after is for the next one, which begins
- * where the frames of this one say.
+ * A long poll of frames: a stream that ends with the turn in which it was given something. What comes after
+ * is for the next one, which begins where the frames of this one say.
  */
 export class OnceStream extends HeldStream {
   readonly #isGzip: boolean;

@@ -1,6 +1,7 @@
 /**
- * What a subscriber's request asks for: its channels and the position it last saw, evaluated from the location's options. Compiled
- * once per location by endpoint.ts; a WebSocket asks it again when its socket is open.
+ * What a subscriber's request asks for: its channels and the position it last saw, evaluated from the
+ * location's options. Compiled once per location by endpoint.ts; a WebSocket asks it again when its socket is
+ * open.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { locationValue, optionalLocationValue } from "../config/location/location-values.ts";
@@ -13,7 +14,10 @@ import { type Asked, readAsked } from "./backlog.ts";
 import { askedByQuery } from "./own-positions.ts";
 import type { Room } from "./room.ts";
 
-/** Clients that can set no header put it there: polyfills `lastEventId`, others one of these. Compared without case. */
+/**
+ * Clients that can set no header put it there: polyfills `lastEventId`, others one of these. Compared without
+ * case.
+ */
 const EVENT_ID_ARGUMENTS = ["lasteventid", "last-event-id", "eventid"];
 
 export class Inquiry {
@@ -38,8 +42,9 @@ export class Inquiry {
   }
 
   /**
-   * A directive replaces its header and never falls back to it (spec 1.4). `speaksOurs`: on our own subprotocols, which no directive
-   * knows of, an argument is the position where the location says nothing else; browsers cannot send the header.
+   * A directive replaces its header and never falls back to it (spec 1.4). `speaksOurs`: on our own
+   * subprotocols, which no directive knows of, an argument is the position where the location says nothing
+   * else; browsers cannot send the header.
    */
   asked(located: LocatedRequest, speaksOurs = false): Asked {
     const own = speaksOurs ? askedByQuery(located.rawQuery, this.#maxChannels) : null;
@@ -59,7 +64,10 @@ export class Inquiry {
     return askedByQuery(rawQuery, this.#maxChannels);
   }
 
-  /** Where ids are ours, also from the query. The header is newer: who reconnects repeats the URL he began with. */
+  /**
+   * Where ids are ours, also from the query. The header is newer: who reconnects repeats the URL he began
+   * with.
+   */
   #lastEventId(located: LocatedRequest, speaksOurs: boolean): string | null {
     const header = located.header("last-event-id");
     const isOurs = speaksOurs || this.#location.eventIds === "auto";

@@ -1,6 +1,7 @@
 /**
- * What one WebSocket client publishes where a message may have to wait: for the location's `onPublish` hook, or for a busy store. Published
- * in the order in which it came. Made by client-messages.ts for sockets that need it.
+ * What one WebSocket client publishes where a message may have to wait: for the location's `onPublish` hook,
+ * or for a busy store. Published in the order in which it came. Made by client-messages.ts for sockets that
+ * need it.
  */
 import type { HookRefusal, Judge, OfferedDraft } from "../front/location-hooks.ts";
 
@@ -10,7 +11,10 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 
 /** `Ref`: what the client knows a message by. */
 export interface JudgedOutcome<Ref> {
-  /** To the channels it was offered for, though its client may have left since. A promise: the next one has to wait for it. */
+  /**
+   * To the channels it was offered for, though its client may have left since. A promise: the next one has to
+   * wait for it.
+   */
   publish(names: readonly Uint8Array[], draft: OfferedDraft, ref: Ref): Promise<void> | null;
   /** false: that was the end of the connection. */
   refuse(refusal: HookRefusal, ref: Ref): boolean;

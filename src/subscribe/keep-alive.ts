@@ -1,11 +1,14 @@
 /**
- * The clock of a held connection: pings every interval without a live message, and the end of its life (push-stream spec 4.9, 4.10). One timer
- * serves both: it is due at whichever comes first.
+ * The clock of a held connection: pings every interval without a live message, and the end of its life
+ * (push-stream spec 4.9, 4.10). One timer serves both: it is due at whichever comes first.
  */
 import type { Subscription } from "../fanout/local-channel.ts";
 import type { Timed, TimerWheel } from "./timer-wheel.ts";
 
-/** A connection with a clock; the fields are kept by the functions here. Times are performance.now() milliseconds. */
+/**
+ * A connection with a clock; the fields are kept by the functions here. Times are performance.now()
+ * milliseconds.
+ */
 export interface Clocked extends Timed {
   lastPingMs: number;
   /** 0: no end. */
@@ -48,8 +51,8 @@ export function clockFired(timers: TimerWheel, connection: Clocked, pingEveryMs:
 }
 
 /**
- * The channels remember when they last delivered, so a live message costs no timer work per subscriber. One that came in the last
- * round puts nothing off.
+ * The channels remember when they last delivered, so a live message costs no timer work per subscriber. One
+ * that came in the last round puts nothing off.
  */
 function lastSignMs(timers: TimerWheel, { lastPingMs, subscriptions }: Clocked): number {
   let last = lastPingMs;

@@ -1,7 +1,8 @@
 /**
- * The connection under a held answer, as far as its idle timeout goes. Bun closes a connection on which nothing moved for a while,
- * a held one as well, and gives it the same end as a lost network: a long poll gets no answer at all. A location whose pings or ttl
- * come sooner than that needs nothing; for the others the timeout rests while the answer is held.
+ * The connection under a held answer, as far as its idle timeout goes. Bun closes a connection on which
+ * nothing moved for a while, a held one as well, and gives it the same end as a lost network: a long poll
+ * gets no answer at all. A location whose pings or ttl come sooner than that needs nothing; for the others
+ * the timeout rests while the answer is held.
  *
  * Only then, because it means to keep the request object, which an idle subscriber can ill afford.
  */
@@ -32,7 +33,10 @@ export class Line {
     server.timeout(request, 0);
   }
 
-  /** Call just before the answer ends: what follows is an idle connection, or one whose reader does not take the rest. */
+  /**
+   * Call just before the answer ends: what follows is an idle connection, or one whose reader does not take
+   * the rest.
+   */
   release(): void {
     this.#server.timeout(this.#request, this.#idleSec);
   }

@@ -1,7 +1,8 @@
 /**
- * Frames over HTTP, for clients that ask with `sluice_positions` (own-positions.ts): those of sluice.json.v1, each the data of an event, so
- * that whoever reads a WebSocket can read these as well. On streaming and eventsource locations the answer goes on; on long-polling ones
- * it ends once something was told. Locations' templates have no say here.
+ * Frames over HTTP, for clients that ask with `sluice_positions` (own-positions.ts): those of sluice.json.v1,
+ * each the data of an event, so that whoever reads a WebSocket can read these as well. On streaming and
+ * eventsource locations the answer goes on; on long-polling ones it ends once something was told. Locations'
+ * templates have no say here.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
@@ -50,7 +51,9 @@ class FramesForm implements HeldForm {
     this.ttlMs = isOnce ? location.longpollingConnectionTtlMs : location.subscriberConnectionTtlMs;
   }
 
-  /** As StreamForm does. Whoever polls knows where it is, unless it is the first time or something is to tell. */
+  /**
+   * As StreamForm does. Whoever polls knows where it is, unless it is the first time or something is to tell.
+   */
   seat(held: StreamConnection, { seats, asked, wantsHello }: Wish): void {
     const { fanout, store, backlog } = this.room;
     const writer = new ByteWriter(256);

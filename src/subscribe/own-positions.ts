@@ -1,7 +1,8 @@
 /**
- * `?sluice_positions=8z4i41cj12-2..9abc-7`: a place for each channel of the request by itself, in path order, none where it is empty. Whoever
- * asks so gets frames (own-frames.ts, and the WebSocket subprotocols), each with the position of its own channel, and can come back with any
- * other choice of channels. The token of a whole connection is good for its channels only; browsers' EventSource knows no other.
+ * `?sluice_positions=8z4i41cj12-2..9abc-7`: a place for each channel of the request by itself, in path order,
+ * none where it is empty. Whoever asks so gets frames (own-frames.ts, and the WebSocket subprotocols), each
+ * with the position of its own channel, and can come back with any other choice of channels. The token of a
+ * whole connection is good for its channels only; browsers' EventSource knows no other.
  */
 import { queryArgument } from "../config/location/variables.ts";
 import { type Refusal, Refusals } from "../http/errors.ts";

@@ -1,6 +1,7 @@
 /**
- * Which clients of a location are padded, and how much (push-stream spec 4.8): `padding_by_user_agent`, compiled. Asked once for each
- * held stream; its answer chooses a form of the stream, so nothing is looked at again per message.
+ * Which clients of a location are padded, and how much (push-stream spec 4.8): `padding_by_user_agent`,
+ * compiled. Asked once for each held stream; its answer chooses a form of the stream, so nothing is looked at
+ * again per message.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { optionalLocationValue } from "../config/location/location-values.ts";

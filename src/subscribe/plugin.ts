@@ -1,4 +1,7 @@
-/** Subscriber locations (push-stream spec 4), as an Elysia plugin: claims their requests and leaves all others alone. */
+/**
+ * Subscriber locations (push-stream spec 4), as an Elysia plugin: claims their requests and leaves all others
+ * alone.
+ */
 import { Elysia } from "elysia";
 import type { Locator } from "../config/location/located-request.ts";
 import type { Front } from "../front/front.ts";

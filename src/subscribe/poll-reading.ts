@@ -1,6 +1,7 @@
 /**
- * What one poll reads: its channels one after the other, each by a Reader that ends at the poll's mark (push-stream spec 4.12 (3), (5)). In
- * pieces, so that a poll of a million messages costs a piece of memory and a moment of the worker at a time. Made by poll.ts.
+ * What one poll reads: its channels one after the other, each by a Reader that ends at the poll's mark
+ * (push-stream spec 4.12 (3), (5)). In pieces, so that a poll of a million messages costs a piece of memory
+ * and a moment of the worker at a time. Made by poll.ts.
  */
 import type { Format } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
@@ -37,7 +38,10 @@ export interface Mark {
 interface Part {
   readonly seat: Seat;
   readonly reader: Reader;
-  /** The client's position counts messages: unstored ones that still rest are its as well, and a hole is a loss. */
+  /**
+   * The client's position counts messages: unstored ones that still rest are its as well, and a hole is a
+   * loss.
+   */
   readonly isOwed: boolean;
   /** The last id there was once the mark was known. */
   readonly until: number;
@@ -128,7 +132,9 @@ export class PollReading {
   }
 }
 
-/** 0: the channel is gone, and what is said of its record is said of another one. Pairs with retireChannel. */
+/**
+ * 0: the channel is gone, and what is said of its record is said of another one. Pairs with retireChannel.
+ */
 function untilOf(store: Store, { index, incarnation }: Seat): number {
   const newest = store.publishedCount(index);
   return store.isLive(index, incarnation) ? newest : 0;

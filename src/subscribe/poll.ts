@@ -1,6 +1,7 @@
 /**
- * Polling and long polling (push-stream spec 4.12): answered at once when something stored is newer than the client's position; otherwise
- * a poll says 304 and a long poll is held until the first live message on any of its channels.
+ * Polling and long polling (push-stream spec 4.12): answered at once when something stored is newer than the
+ * client's position; otherwise a poll says 304 and a long poll is held until the first live message on any of
+ * its channels.
  */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";
@@ -163,9 +164,9 @@ export class PollEndpoint {
   }
 
   /**
-   * Spec 4.12 (3), (5); null when no channel has anything newer. What is found to be missing is added to `missing`. The mark is found
-   * before any message is read, and then every channel is read up to it: what lies before a message that was seen was published before
-   * it, so nothing can fall between two polls.
+   * Spec 4.12 (3), (5); null when no channel has anything newer. What is found to be missing is added to
+   * `missing`. The mark is found before any message is read, and then every channel is read up to it: what
+   * lies before a message that was seen was published before it, so nothing can fall between two polls.
    */
   #answerNow(
     seats: readonly Seat[],
@@ -203,7 +204,10 @@ export class PollEndpoint {
     return this.#answer(this.#writer.copy(), fields, presentation, this.#restOf(reading, presentation));
   }
 
-  /** Whether there is something for a client that starts there: stored, or resting and owed to it, or told to be missing. */
+  /**
+   * Whether there is something for a client that starts there: stored, or resting and owed to it, or told to
+   * be missing.
+   */
   #hasMore({ index, incarnation }: Seat, { afterId, historyUntil }: Start): boolean {
     const { store } = this.room;
     const hasMore =
@@ -272,7 +276,9 @@ export class PollEndpoint {
     return { ...fields, "Sluice-Gap": gap };
   }
 
-  /** 200. These bodies are chunked, so none is too short for gzip; what goes on is compressed piece by piece. */
+  /**
+   * 200. These bodies are chunked, so none is too short for gzip; what goes on is compressed piece by piece.
+   */
   #answer(
     body: Uint8Array<ArrayBuffer>,
     fields: HeaderFields,
@@ -288,7 +294,8 @@ export class PollEndpoint {
 
   #notModified(asked: Asked, { fields }: Presentation, missing: readonly Missing[]): Response {
     const all: Record<string, string> = { ...fields, "Content-Length": "0" };
-    // The module says what it was asked for, whatever that was. A time to come is none that anything was modified at.
+    // The module says what it was asked for, whatever that was. A time to come is none that anything was
+    // modified at.
     const isEchoed = this.#hasModuleFields || (asked.time ?? 0) <= nowSec();
     if (asked.time !== null && asked.time > 0 && isEchoed) all["Last-Modified"] = formatHttpDate(asked.time);
     if (asked.tag !== null) all["Etag"] = this.#entityTag(asked.tag);
@@ -300,8 +307,9 @@ export class PollEndpoint {
 const DATE_LAGS_SEC = 2;
 
 /**
- * Last-Modified, which must not be later than Date (RFC 9110 8.8.2.1): the time of a message of this second is, when Bun's Date is of the last
- * one, and so is that of any message after the clock was set back. It is a position, so it is the Date that gives way.
+ * Last-Modified, which must not be later than Date (RFC 9110 8.8.2.1): the time of a message of this second
+ * is, when Bun's Date is of the last one, and so is that of any message after the clock was set back. It is a
+ * position, so it is the Date that gives way.
  */
 function dated(sec: number): HeaderFields {
   const modified = formatHttpDate(sec);

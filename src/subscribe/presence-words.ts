@@ -1,4 +1,7 @@
-/** How a format tells who comes and goes: each writes events in its own way (wire/presence-event.ts), the rest is the same for all. For formats.ts. */
+/**
+ * How a format tells who comes and goes: each writes events in its own way (wire/presence-event.ts), the rest
+ * is the same for all. For formats.ts.
+ */
 import type { PresenceWords } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
 import type { Message } from "../store/message/message-view.ts";

@@ -1,6 +1,7 @@
 /**
- * How the answers of a location look, apart from what they say: content type, CORS, JSONP, gzip (push-stream spec 4.3, 4.11, 4.12, 4.15).
- * A held answer keeps its presentation, and all requests that look alike share one, so ten thousand held ones cost nothing.
+ * How the answers of a location look, apart from what they say: content type, CORS, JSONP, gzip (push-stream
+ * spec 4.3, 4.11, 4.12, 4.15). A held answer keeps its presentation, and all requests that look alike share
+ * one, so ten thousand held ones cost nothing.
  */
 
 import { announcedOrigin, readsCookies } from "../config/grant/allowed-origins.ts";
@@ -40,7 +41,10 @@ export class Presentation {
     return { headers };
   }
 
-  /** Head of a held stream. One Headers object for all: a literal is read anew, strings and all, for each of ten thousand responses. */
+  /**
+   * Head of a held stream. One Headers object for all: a literal is read anew, strings and all, for each of
+   * ten thousand responses.
+   */
   get heldInit(): SharedInit {
     // X-Accel-Buffering: an nginx in front must not hold the stream back.
     const coding = this.isGzip ? { "Content-Encoding": "gzip" } : NO_FIELDS;
@@ -77,7 +81,10 @@ export class Presenter {
     return this.#cors;
   }
 
-  /** For streams and waiting long polls, which on an eventsource location have its type; `callback` as in Presentation. */
+  /**
+   * For streams and waiting long polls, which on an eventsource location have its type; `callback` as in
+   * Presentation.
+   */
   held(located: LocatedRequest, callback: string | null): Presentation {
     const type = this.#heldType ?? contentTypeOf(this.#location, located.path);
     return this.#of(type, located, callback);

@@ -1,7 +1,7 @@
 /**
- * A WebSocket whose client is not let in: what a guard refuses. The upgrade is granted and the socket closed with the reason at once, because
- * a browser tells its page nothing of a handshake that failed (1006, and no word why). Called by app.ts for locations with WebSockets; nothing
- * of the location is behind such a socket.
+ * A WebSocket whose client is not let in: what a guard refuses. The upgrade is granted and the socket closed
+ * with the reason at once, because a browser tells its page nothing of a handshake that failed (1006, and no
+ * word why). Called by app.ts for locations with WebSockets; nothing of the location is behind such a socket.
  */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";
@@ -17,7 +17,10 @@ export interface RefusedUpgrader {
   upgrade(request: Incoming, options: { data: RefusedSocket; headers: Record<string, string> }): boolean;
 }
 
-/** `spoken`: the subprotocols of the location. null: it is no handshake, or its client is gone; the refusal is an ordinary answer. */
+/**
+ * `spoken`: the subprotocols of the location. null: it is no handshake, or its client is gone; the refusal is
+ * an ordinary answer.
+ */
 export function refuseSocket(
   { method, request }: Pick<LocatedRequest, "method" | "request">,
   refusal: Refusal,

@@ -1,6 +1,6 @@
 /**
- * What all subscriber endpoints of a worker share: store, fan-out, timers, limits, and the list of held connections that a drain has
- * to end. Made once by app.ts.
+ * What all subscriber endpoints of a worker share: store, fan-out, timers, limits, and the list of held
+ * connections that a drain has to end. Made once by app.ts.
  */
 import type { Config } from "../config/model.ts";
 import type { Fanout } from "../fanout/fanout.ts";
@@ -22,7 +22,10 @@ export interface Held {
 
 const PACE_LOOK_MS = 5;
 
-/** Every held connection of the worker, each once. A Set would cost a hundred bytes for each of ten thousand idle ones. */
+/**
+ * Every held connection of the worker, each once. A Set would cost a hundred bytes for each of ten thousand
+ * idle ones.
+ */
 export class HeldList {
   readonly #all: Held[] = [];
   /** Set when nobody may stand here any more. */
@@ -53,7 +56,9 @@ export class HeldList {
     held.heldAt = -1;
   }
 
-  /** Ends all there are at this pace, the last when the promise resolves, and each that comes later at once. */
+  /**
+   * Ends all there are at this pace, the last when the promise resolves, and each that comes later at once.
+   */
   async sendAway(farewell: Farewell, pace: Pace): Promise<void> {
     this.#farewell = farewell;
     // A copy: whoever is sent away leaves the list.
@@ -99,7 +104,10 @@ export interface RoomOptions {
   readonly fanout: Fanout;
   /** The listeners close a connection on which nothing moves for so long. */
   readonly idleSec: number;
-  /** Publishes what a WebSocket client sent to the channels of its connection; why not, at once or when a busy store was waited for. */
+  /**
+   * Publishes what a WebSocket client sent to the channels of its connection; why not, at once or when a busy
+   * store was waited for.
+   */
   readonly publishFrom: (
     names: readonly Uint8Array[],
     message: SaidMessage,
@@ -108,7 +116,10 @@ export interface RoomOptions {
   readonly hooks?: HooksOf;
   /** How many channels an address may make; absent: any number. */
   readonly quota?: ChannelQuota | null;
-  /** Largest message of a WebSocket client, where the listeners take larger ones for others; without it they have the same. */
+  /**
+   * Largest message of a WebSocket client, where the listeners take larger ones for others; without it they
+   * have the same.
+   */
   readonly maxFrameBytes?: number;
 }
 
@@ -148,7 +159,9 @@ export class Room {
     return this.held.size * Math.max(1, this.config.workers);
   }
 
-  /** Ends every held connection with its footer, close frame or timeout answer; resolves when all are told. */
+  /**
+   * Ends every held connection with its footer, close frame or timeout answer; resolves when all are told.
+   */
   sendAway(isReload: boolean, pace: Pace): Promise<void> {
     this.draining = true;
     this.farewell = farewellOf(isReload, paceMs(this.held.size, pace));

@@ -1,7 +1,8 @@
 /**
- * Asking for old messages in a way that has to look at many: an event id of the publisher's, which nothing indexes, or the last N of a channel
- * with holes (store/message/last-search.ts). Done in steps by backlog.ts, the first at once and the others in turns of their own, because
- * such a request may come from anybody and the channel may hold a million.
+ * Asking for old messages in a way that has to look at many: an event id of the publisher's, which nothing
+ * indexes, or the last N of a channel with holes (store/message/last-search.ts). Done in steps by backlog.ts,
+ * the first at once and the others in turns of their own, because such a request may come from anybody and
+ * the channel may hold a million.
  */
 import { FLAG_STORED } from "../message.ts";
 import { Message } from "../store/message/message-view.ts";
@@ -18,7 +19,10 @@ export interface Search {
 
 const message = new Message();
 
-/** The first stored message with this event id, up to and including the first whose id is `until` or above (push-stream spec 4.7). */
+/**
+ * The first stored message with this event id, up to and including the first whose id is `until` or above
+ * (push-stream spec 4.7).
+ */
 export class EventIdSearch implements Search {
   afterId: number;
   isInVain = true;

@@ -1,6 +1,6 @@
 /**
- * Channels of a WebSocket as it enters them: where it starts in each, and the frames that tell. For socket-peer.ts when it opens, and for
- * channel-frames.ts when channels are added later.
+ * Channels of a WebSocket as it enters them: where it starts in each, and the frames that tell. For
+ * socket-peer.ts when it opens, and for channel-frames.ts when channels are added later.
  */
 import type { Life } from "../fanout/life.ts";
 import { placeOf, type Subscription } from "../fanout/local-channel.ts";
@@ -17,7 +17,10 @@ import type { WebSocketEndpoint } from "./websocket.ts";
 
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** From here to its place in the topics has to be one turn. `lost`: what cannot be counted is missing before them. */
+/**
+ * From here to its place in the topics has to be one turn. `lost`: what cannot be counted is missing before
+ * them.
+ */
 export function standIn(
   { room, location }: WebSocketEndpoint,
   peer: TopicPeer,

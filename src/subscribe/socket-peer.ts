@@ -1,6 +1,7 @@
 /**
- * One WebSocket in all its roles: what Bun keeps for the socket, the peer that fan-out knows, and what is timed and drained. One object,
- * because ten thousand of them are idle most of the time. Made before the upgrade, seated when the socket opens.
+ * One WebSocket in all its roles: what Bun keeps for the socket, the peer that fan-out knows, and what is
+ * timed and drained. One object, because ten thousand of them are idle most of the time. Made before the
+ * upgrade, seated when the socket opens.
  */
 
 import type { Format } from "../fanout/format.ts";
@@ -139,7 +140,9 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     });
   }
 
-  /** Another process keeps the store's lock, which a new channel needs: the socket waits like a request would. */
+  /**
+   * Another process keeps the store's lock, which a new channel needs: the socket waits like a request would.
+   */
   async #seatLater(wish: Wish): Promise<void> {
     const isFree = await this.#endpoint.room.store.patience.free(this);
     if (this.socket.readyState !== WebSocket.OPEN) return;
@@ -164,7 +167,8 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
       this.format = this.#endpoint.formatOfSeveral(this.protocol);
     const { wanted, lost } = standIn(this.#endpoint, this, seats, asked);
     if (lost.length > 0 && !this.format.tellsGaps) {
-      // A template has no words for it. Its client comes back without the position, or with none of what is gone.
+      // A template has no words for it. Its client comes back without the position, or with none of what is
+      // gone.
       this.closeBehind();
       return;
     }
@@ -256,7 +260,10 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     this.#finish(this.#codeOf(farewell.isReload ? CloseCode.SERVICE_RESTART : CloseCode.GOING_AWAY));
   }
 
-  /** A client that is to come back hears so: libraries take an end without a code for the end. The module sends none (spec 4.13.4). */
+  /**
+   * A client that is to come back hears so: libraries take an end without a code for the end. The module
+   * sends none (spec 4.13.4).
+   */
   #codeOf(code: number): number {
     return this.protocol === "template" && this.#endpoint.location.moduleFields ? NO_STATUS : code;
   }
@@ -296,7 +303,10 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     return expected?.map(({ name }) => name) ?? this.subscriptions.map(({ channel }) => channel.name);
   }
 
-  /** One of several channels that was deleted keeps its place, or the places behind it would mean other channels. */
+  /**
+   * One of several channels that was deleted keeps its place, or the places behind it would mean other
+   * channels.
+   */
   place(): Position {
     const several = this.#several;
     if (several !== null) return placeOf(several.life, several.places);
@@ -311,7 +321,10 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     this.say(this.format.binary ? writer.copy() : text.decode(writer.view()));
   }
 
-  /** A ping frame keeps proxies and peers awake; the sluice protocols repeat it as data, because browsers hide ping frames. */
+  /**
+   * A ping frame keeps proxies and peers awake; the sluice protocols repeat it as data, because browsers hide
+   * ping frames.
+   */
   ping(): void {
     this.socket.ping();
     if (this.protocol === "json") this.say(JSON_PING);

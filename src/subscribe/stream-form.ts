@@ -1,6 +1,7 @@
 /**
- * What the held streams of one location and one padding group have in common (push-stream spec 4.6, 4.8, 4.9): formats, header, ping,
- * footer, and how they are seated. Made by stream.ts, one for the clients that are not padded and one for each group.
+ * What the held streams of one location and one padding group have in common (push-stream spec 4.6, 4.8,
+ * 4.9): formats, header, ping, footer, and how they are seated. Made by stream.ts, one for the clients that
+ * are not padded and one for each group.
  */
 
 import type { PaddingGroup } from "../config/location/padding.ts";
@@ -35,7 +36,10 @@ const opened = new ChannelRef();
 export interface Wish {
   readonly seats: readonly Seat[];
   readonly asked: Asked;
-  /** The client is an EventSource, as far as its request tells: what it is told first comes as an event (pushOpening). */
+  /**
+   * The client is an EventSource, as far as its request tells: what it is told first comes as an event
+   * (pushOpening).
+   */
   readonly isEventSource: boolean;
   /** Of own-frames.ts: it wants to hear at once where it stands, though it polls. */
   readonly wantsHello?: boolean;
@@ -112,7 +116,10 @@ export class StreamForm implements HeldForm {
     return channels > 1 ? this.#severalChannels : this.#oneChannel;
   }
 
-  /** What a stream that is sent away gets at last. Only clients whose positions are ours are told when to come back. */
+  /**
+   * What a stream that is sent away gets at last. Only clients whose positions are ours are told when to come
+   * back.
+   */
   lastBytes(farewell: Farewell): Uint8Array<ArrayBuffer> {
     const writer = new ByteWriter(this.footer.length + 32);
     if (this.#positioned) writer.pushLatin1(retryLine(farewell));
@@ -121,8 +128,8 @@ export class StreamForm implements HeldForm {
   }
 
   /**
-   * The last of a stream whose grant is over. An event source hears an event, with data, as browsers keep one without to themselves
-   * (HTML 9.2.6), and without an id, so that it comes back to where it was.
+   * The last of a stream whose grant is over. An event source hears an event, with data, as browsers keep one
+   * without to themselves (HTML 9.2.6), and without an id, so that it comes back to where it was.
    */
   dismissal(why: "ended" | "revoked"): Uint8Array<ArrayBuffer> {
     const name = why === "ended" ? "expired" : "revoked";
@@ -166,7 +173,8 @@ export class StreamForm implements HeldForm {
       held.subscriptions.push(subscription);
       if (start.unknown && held.format.tellsGaps) lost.push(subscription);
     });
-    // One of them cannot be made again now: better no stream, which is asked for again, than one that is silent about a channel.
+    // One of them cannot be made again now: better no stream, which is asked for again, than one that is
+    // silent about a channel.
     if (held.subscriptions.length < seats.length) held.subscriptions.length = 0;
     if (this.#positioned) held.count(lifeFor(store, held.subscriptions));
     held.prelude = this.#positioned ? this.#opening(held, lost, isEventSource) : this.#header;
@@ -188,7 +196,10 @@ export class StreamForm implements HeldForm {
     return writer.view();
   }
 
-  /** Spec 4.9: a message with id -1, empty channel, rendered with the location's template and padded like any other (4.8). */
+  /**
+   * Spec 4.9: a message with id -1, empty channel, rendered with the location's template and padded like any
+   * other (4.8).
+   */
   #pingOf(text: string): Uint8Array {
     const writer = new ByteWriter(256);
     this.#oneChannel.message(writer, serverMessage(PING_ID, text), this.room.fanout.nobody, null);

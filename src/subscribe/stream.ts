@@ -1,7 +1,7 @@
 /**
- * Held HTTP responses: streaming and eventsource locations (push-stream spec 4.4). The response body is a direct ReadableStream; when Bun
- * first pulls it, the connection is seated, reads its old messages and becomes live in one synchronous turn, so that nothing can come
- * between the two.
+ * Held HTTP responses: streaming and eventsource locations (push-stream spec 4.4). The response body is a
+ * direct ReadableStream; when Bun first pulls it, the connection is seated, reads its old messages and
+ * becomes live in one synchronous turn, so that nothing can come between the two.
  */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";
@@ -24,8 +24,8 @@ import { StreamForm } from "./stream-form.ts";
 const NONE: readonly Missing[] = [];
 
 /**
- * HTML 9.2.2 fetches with cache mode "no-store", of which Fetch 4.5 makes this field; polyfills and libraries of other languages send it by
- * themselves. Who parses an answer of fetch() does not.
+ * HTML 9.2.2 fetches with cache mode "no-store", of which Fetch 4.5 makes this field; polyfills and libraries
+ * of other languages send it by themselves. Who parses an answer of fetch() does not.
  */
 const isEventSource = (located: LocatedRequest): boolean =>
   /\bno-cache\b/i.test(located.header("cache-control") ?? "");
@@ -89,7 +89,10 @@ export class StreamEndpoint {
     return new Response(new ReadableStream(held), init);
   }
 
-  /** What a position has lost, where the stream itself has no words for it. Nearly nobody brings a position to such a stream. */
+  /**
+   * What a position has lost, where the stream itself has no words for it. Nearly nobody brings a position to
+   * such a stream.
+   */
   #missing(form: StreamForm, seats: readonly Seat[], asked: Asked): readonly Missing[] {
     if (form.tellsLossInside || (asked.time === null && asked.eventId === null)) return NONE;
     const { backlog, fanout } = this.#room;
@@ -110,8 +113,8 @@ export class StreamEndpoint {
   }
 
   /**
-   * For a refusal that may pass; null where it is told by its status. A browser gives an event source that was answered with an error up
-   * for good (HTML 9.2.3); one that ends it asks for again.
+   * For a refusal that may pass; null where it is told by its status. A browser gives an event source that
+   * was answered with an error up for good (HTML 9.2.3); one that ends it asks for again.
    */
   turnAway(located: LocatedRequest, refusal: Refusal): Response | null {
     const afterSec = retryAfterSec(refusal);

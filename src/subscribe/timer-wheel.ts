@@ -1,6 +1,7 @@
 /**
- * Timers for held connections: pings, connection ttl, long-poll timeouts. One coarse tick serves all of a worker's connections,
- * because a native timer each would cost memory per idle subscriber and a wake-up per ping.
+ * Timers for held connections: pings, connection ttl, long-poll timeouts. One coarse tick serves all of a
+ * worker's connections, because a native timer each would cost memory per idle subscriber and a wake-up per
+ * ping.
  *
  *   slot:  0   1   2   3  …  511        one tick = 50 ms, one turn of the wheel = 25.6 s
  *          │   └─ timer ⇄ timer ⇄ timer     (a ring; a timer due later than one turn waits for its round)
@@ -12,8 +13,8 @@ const TICK_MS = 50;
 const SLOTS = 512;
 
 /**
- * What is timed carries its own links, so that a held connection is one object and not three. `fire` is called once it is
- * due, and may add it again.
+ * What is timed carries its own links, so that a held connection is one object and not three. `fire` is
+ * called once it is due, and may add it again.
  */
 export interface Timed {
   nextTimed: Timed | null;
@@ -33,7 +34,9 @@ class Ring implements Timed {
 }
 
 export class TimerWheel {
-  /** When the last round began (push-stream spec 8.2, QUIT): from then on nothing is set for another interval. */
+  /**
+   * When the last round began (push-stream spec 8.2, QUIT): from then on nothing is set for another interval.
+   */
   lastRoundMs = Number.POSITIVE_INFINITY;
   readonly #slots: readonly Ring[] = Array.from({ length: SLOTS }, () => new Ring());
   readonly #nowMs: () => number;

@@ -1,7 +1,8 @@
 /**
- * WebSocket locations (push-stream spec 4.13, with RFC 6455 where section 12.4 says so). The upgrade is a plain answer of an ordinary route;
- * everything after it runs in native handlers (listen/socket-handlers.ts), which Bun shares between all sockets. Channels are checked after the 101, and a
- * refusal travels in a close frame (4.13.3, 4.13.6).
+ * WebSocket locations (push-stream spec 4.13, with RFC 6455 where section 12.4 says so). The upgrade is a
+ * plain answer of an ordinary route; everything after it runs in native handlers (listen/socket-handlers.ts),
+ * which Bun shares between all sockets. Channels are checked after the 101, and a refusal travels in a close
+ * frame (4.13.3, 4.13.6).
  */
 
 import { binaryBytes } from "../config/binary-text.ts";

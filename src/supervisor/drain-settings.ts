@@ -1,4 +1,7 @@
-/** How a configuration says that workers leave: all of a generation (supervisor.ts), or one by itself, whom another replaces at once. */
+/**
+ * How a configuration says that workers leave: all of a generation (supervisor.ts), or one by itself, whom
+ * another replaces at once.
+ */
 import type { Drain } from "../app.ts";
 import type { Config } from "../config/model.ts";
 

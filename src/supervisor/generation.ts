@@ -1,6 +1,6 @@
 /**
- * The workers of one configuration: N seats, each with a process that is started again when it dies. The supervisor has one
- * generation, and for the time of a reload two.
+ * The workers of one configuration: N seats, each with a process that is started again when it dies. The
+ * supervisor has one generation, and for the time of a reload two.
  *
  *   boot() ─► start() ─► serving ─► drain(), or quit() and perhaps drain() ─► gone
  *                │          └ a death: start again, at once or when BackOff says; repair the store, give its slot back
@@ -73,7 +73,10 @@ export class Generation implements WorkerListener {
     for (const seat of this.#seats) this.#launch(seat);
   }
 
-  /** Lets the workers serve from `store`. Resolves when every seat is ready, or with the reasons why that will not be. */
+  /**
+   * Lets the workers serve from `store`. Resolves when every seat is ready, or with the reasons why that will
+   * not be.
+   */
   start(store: Store, storePath: string): Promise<StartOutcome> {
     if (this.#phase !== "booting") return this.#started.promise;
     this.#phase = "starting";
@@ -84,8 +87,9 @@ export class Generation implements WorkerListener {
   }
 
   /**
-   * Asks every worker to finish, kills at the deadline what did not, resolves when all are gone and accounted for. `perSecond`: at which
-   * rate all of them together send their subscribers away. `awaitsWord`: they keep their sockets until they are told (handover.ts).
+   * Asks every worker to finish, kills at the deadline what did not, resolves when all are gone and accounted
+   * for. `perSecond`: at which rate all of them together send their subscribers away. `awaitsWord`: they keep
+   * their sockets until they are told (handover.ts).
    */
   drain({ deadlineMs, perSecond, isReload }: Drain, awaitsWord = false): Promise<void> {
     const { killAfterMs, workerMs } = drainLimits(deadlineMs);
@@ -97,8 +101,9 @@ export class Generation implements WorkerListener {
   }
 
   /**
-   * Lets every worker finish in its own time: nothing new is taken, what is held stays until its timer is due. Resolves when
-   * all are gone, which may take as long as a client likes; a drain or a kill meanwhile ends it.
+   * Lets every worker finish in its own time: nothing new is taken, what is held stays until its timer is
+   * due. Resolves when all are gone, which may take as long as a client likes; a drain or a kill meanwhile
+   * ends it.
    */
   quit(): Promise<void> {
     if (!this.#isLeaving) {

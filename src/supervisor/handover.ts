@@ -1,6 +1,7 @@
 /**
- * Takes new connections away from workers that are to go, and lets those close their sockets when nobody waits there any more: a reload
- * resets no connection. Used by supervisor.ts, for a whole generation and for a worker that somebody told to leave.
+ * Takes new connections away from workers that are to go, and lets those close their sockets when nobody
+ * waits there any more: a reload resets no connection. Used by supervisor.ts, for a whole generation and for
+ * a worker that somebody told to leave.
  *
  *   main                         one that stays            those that leave
  *   steer() ── steer ──────────► program on the group
@@ -11,7 +12,8 @@
  *       │ ◄─────────────────────────────────────────── deaf     … one after the other
  *       └─── steer nowhere ─────► program taken off
  *
- * Where the kernel takes no program, they empty their queues all the same, and what comes between the last look and the close is lost.
+ * Where the kernel takes no program, they empty their queues all the same, and what comes between the last
+ * look and the close is lost.
  */
 import type { Drain } from "../app.ts";
 import { log } from "../log.ts";
@@ -31,9 +33,10 @@ export interface Handed extends Member {
 }
 
 /**
- * For how long a worker is waited for that lives and says nothing: to answer, to become quiet, to close. To wait costs nothing (until there is
- * an answer, everybody serves as before) and to go on without one costs connections, so it is longer than main lets an event loop stand
- * still (pulse-watch.ts): what ends a wait is an answer or a death, on a machine that is starved of CPU, too.
+ * For how long a worker is waited for that lives and says nothing: to answer, to become quiet, to close. To
+ * wait costs nothing (until there is an answer, everybody serves as before) and to go on without one costs
+ * connections, so it is longer than main lets an event loop stand still (pulse-watch.ts): what ends a wait is
+ * an answer or a death, on a machine that is starved of CPU, too.
  */
 const PATIENCE_MS = 2 * STUCK_MS;
 const ROUNDS = 3;

@@ -1,6 +1,7 @@
 /**
- * Every message between main and a worker, typed, in one file. Data never travels here: messages, counters and the heartbeat
- * go through the store (style rule 57), so this channel carries a handful of lines in a worker's life.
+ * Every message between main and a worker, typed, in one file. Data never travels here: messages, counters
+ * and the heartbeat go through the store (style rule 57), so this channel carries a handful of lines in a
+ * worker's life.
  *
  *   main ── start ──► worker        main ── drain ──► worker (quit before it is possible)
  *   main ◄── ready ── worker        main ◄── quiet ── worker ─┐
@@ -10,9 +11,9 @@
  *   main ── steer ──► worker        main ◄── leaving ─ worker (told to go by somebody else; the answer is drain)
  *   main ◄── steered ─ worker
  *
- * There is no "reload": a reload is a new generation of workers, and the old one is drained. The channel is Bun's IPC with
- * structured clones, because a configuration holds maps, which JSON would turn into empty objects in silence. When main
- * dies the channel closes, which is how a worker learns of it.
+ * There is no "reload": a reload is a new generation of workers, and the old one is drained. The channel is
+ * Bun's IPC with structured clones, because a configuration holds maps, which JSON would turn into empty
+ * objects in silence. When main dies the channel closes, which is how a worker learns of it.
  */
 import type { Drain } from "../app.ts";
 import type { Config } from "../config/model.ts";
@@ -84,7 +85,10 @@ export interface FailedMessage {
   readonly faults: readonly string[];
 }
 
-/** What a worker has come to on its way out: nobody waits at its doors; they are closed; its subscribers are gone. */
+/**
+ * What a worker has come to on its way out: nobody waits at its doors; they are closed; its subscribers are
+ * gone.
+ */
 export interface LeavingMessage {
   readonly kind: "leaving" | "quiet" | "deaf" | "drained";
 }
@@ -98,7 +102,9 @@ export type ToWorker =
   | ReopenMessage;
 export type FromWorker = ReadyMessage | SteeredMessage | FailedMessage | LeavingMessage;
 
-/** Narrows what came out of the channel. Both ends are the same executable, so the kind alone is looked at. */
+/**
+ * Narrows what came out of the channel. Both ends are the same executable, so the kind alone is looked at.
+ */
 export const isToWorker = (value: unknown): value is ToWorker =>
   hasKind(value, ["start", "steer", "drain", "close", "quit", "reopen"]);
 export const isFromWorker = (value: unknown): value is FromWorker =>

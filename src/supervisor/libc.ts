@@ -1,6 +1,6 @@
 /**
- * The C library of this system, for the few calls the runtime has no function for: locking a file, datagrams to the service manager, the
- * clock systemd counts by. Loaded by whoever calls it, when it does.
+ * The C library of this system, for the few calls the runtime has no function for: locking a file, datagrams
+ * to the service manager, the clock systemd counts by. Loaded by whoever calls it, when it does.
  */
 import { dlopen, type FFIFunction, type Library } from "bun:ffi";
 

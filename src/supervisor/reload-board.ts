@@ -1,11 +1,12 @@
 /**
- * A notice of main's reloads, for `sluice reload` (cli/reload.ts), which sends the signal and wants to know what became of it: one small
- * file for each main, `main-<pid>.json`, in $RUNTIME_DIRECTORY or the private folder of its user (paths.ts). A reload that began after
- * the reader looked has a higher number than the one it saw, so nobody takes the outcome of an earlier one for theirs.
+ * A notice of main's reloads, for `sluice reload` (cli/reload.ts), which sends the signal and wants to know
+ * what became of it: one small file for each main, `main-<pid>.json`, in $RUNTIME_DIRECTORY or the private
+ * folder of its user (paths.ts). A reload that began after the reader looked has a higher number than the one
+ * it saw, so nobody takes the outcome of an earlier one for theirs.
  *
- * A file, because a command that systemd starts beside the service has little more in common with it than the folder: with PrivateUsers=
- * it may not even look into main's /proc. The file is also what makes the command safe: HUP ends most programs, so it goes to nobody who
- * has no notice with his own pid and time of birth.
+ * A file, because a command that systemd starts beside the service has little more in common with it than the
+ * folder: with PrivateUsers= it may not even look into main's /proc. The file is also what makes the command
+ * safe: HUP ends most programs, so it goes to nobody who has no notice with his own pid and time of birth.
  */
 import {
   closeSync,
@@ -46,7 +47,10 @@ export class ReloadBoard {
   #path: string | null = null;
   #notice: Notice = { pid: process.pid, birth: birthOf(process.pid), begun: 0, ended: 0, faults: [] };
 
-  /** Main serves and takes reloads. Where no folder is to be had, there is no notice, and `sluice reload` says that. */
+  /**
+   * Main serves and takes reloads. Where no folder is to be had, there is no notice, and `sluice reload` says
+   * that.
+   */
   open(environment: Environment): void {
     const folder = placeForFiles(environment);
     if (!folder.ok) return;
@@ -111,8 +115,8 @@ export function readNotice(pid: number, environment: Environment): Notice | null
 }
 
 /**
- * The mains this user's commands can find without being told a pid. A command that a service runs means that service: whoever else the user
- * has serving is not asked about.
+ * The mains this user's commands can find without being told a pid. A command that a service runs means that
+ * service: whoever else the user has serving is not asked about.
  */
 export function findMains(environment: Environment): readonly number[] {
   const own = mainsIn(runtimeFolders(environment), environment);
@@ -155,7 +159,9 @@ function environmentOf(pid: number): Environment {
   }
 }
 
-/** What lies in a folder of somebody else is believed only when it is of the user whose process it is about. */
+/**
+ * What lies in a folder of somebody else is believed only when it is of the user whose process it is about.
+ */
 function readFile(path: string, uid: number): Notice | null {
   let descriptor: number;
   try {

@@ -1,9 +1,10 @@
 /**
- * What a new configuration may change while the store stays: decided here, without side effects, carried out by supervisor.ts.
+ * What a new configuration may change while the store stays: decided here, without side effects, carried out
+ * by supervisor.ts.
  *
- * The store's file cannot change its size or place under running workers. As the push stream module does (push-stream spec
- * 8.4), such a change is ignored with a warning, and so is one of the events channel, which is made together with the store
- * (spec 7); everything else takes effect.
+ * The store's file cannot change its size or place under running workers. As the push stream module does
+ * (push-stream spec 8.4), such a change is ignored with a warning, and so is one of the events channel, which
+ * is made together with the store (spec 7); everything else takes effect.
  */
 import type { Config, StoreConfig } from "../config/model.ts";
 import { parseAddress, renameAddresses } from "./sockets/addresses.ts";
@@ -64,8 +65,8 @@ export function planReload(current: Config, next: Config, ports: ReadonlyMap<str
 }
 
 /**
- * Ours already, or on a port of ours: a probe of 0.0.0.0:8080 would collide with our own 127.0.0.1:8080, which the workers
- * (SO_REUSEPORT) do not.
+ * Ours already, or on a port of ours: a probe of 0.0.0.0:8080 would collide with our own 127.0.0.1:8080,
+ * which the workers (SO_REUSEPORT) do not.
  */
 function isTaken(text: string, ours: readonly string[]): boolean {
   const address = parseAddress(text);

@@ -1,6 +1,6 @@
 /**
- * Which signal means what, for main and for a worker, and the other thing the outside may do to a process: stop reading its
- * log. The meanings are nginx's (push-stream spec 8.2).
+ * Which signal means what, for main and for a worker, and the other thing the outside may do to a process:
+ * stop reading its log. The meanings are nginx's (push-stream spec 8.2).
  */
 export interface MainSignals {
   /** TERM, INT: the first one drains, a second one does not wait. */
@@ -32,16 +32,17 @@ export function listenForSignals(actions: MainSignals): () => void {
 }
 
 /**
- * When nobody reads the log any more (`sluice serve 2>&1 | head`), writing it fails with EPIPE. That is no reason to stop
- * serving, nor to die and come back for ever: the lines are lost, everything else goes on.
+ * When nobody reads the log any more (`sluice serve 2>&1 | head`), writing it fails with EPIPE. That is no
+ * reason to stop serving, nor to die and come back for ever: the lines are lost, everything else goes on.
  */
 export function outliveLogReader(): void {
   process.stderr.on("error", () => undefined);
 }
 
 /**
- * A terminal sends Ctrl-C, Ctrl-\ and its hang-up to the whole process group. Main answers for all, so a worker stays deaf to
- * those; TERM straight to a worker drains that worker alone, and USR1 is for scripts that tell every process.
+ * A terminal sends Ctrl-C, Ctrl-\ and its hang-up to the whole process group. Main answers for all, so a
+ * worker stays deaf to those; TERM straight to a worker drains that worker alone, and USR1 is for scripts
+ * that tell every process.
  */
 export function listenForWorkerSignals(drain: () => void, reopenLogs: () => void): void {
   const deaf = (): void => undefined;

@@ -1,9 +1,9 @@
 /**
- * Main's life: bring up the store and the workers, watch, reload, stop. It serves no traffic and holds no message (style rule
- * 60). Called by cli/serve.ts; workers run worker.ts.
+ * Main's life: bring up the store and the workers, watch, reload, stop. It serves no traffic and holds no
+ * message (style rule 60). Called by cli/serve.ts; workers run worker.ts.
  *
- * Order of the start: the lock before anything is touched, the addresses before a process is spawned, the processes before
- * the store is opened, so that they load their code while main prepares the memory.
+ * Order of the start: the lock before anything is touched, the addresses before a process is spawned, the
+ * processes before the store is opened, so that they load their code while main prepares the memory.
  */
 import { clusterEpoch } from "../cluster/epoch.ts";
 import type { ClusterConfig, Config } from "../config/model.ts";
@@ -33,7 +33,9 @@ import { LostSlots } from "./worker/lost-slots.ts";
 type Faults = readonly string[];
 const NO_FAULTS: Faults = [];
 
-/** Runs sluice until it is told to stop or cannot go on. Never throws for what the outside world can cause. */
+/**
+ * Runs sluice until it is told to stop or cannot go on. Never throws for what the outside world can cause.
+ */
 export async function supervise(options: SupervisorOptions): Promise<SupervisionEnd> {
   return await new Supervisor(options, await Herald.of(process.env)).run();
 }
@@ -246,8 +248,8 @@ class Supervisor {
   }
 
   /**
-   * HUP. One at a time; however many arrive meanwhile, one more follows. `renewed`: nobody asked, but certificates have changed, and
-   * only they do: a configuration that is just being edited stays out of it.
+   * HUP. One at a time; however many arrive meanwhile, one more follows. `renewed`: nobody asked, but
+   * certificates have changed, and only they do: a configuration that is just being edited stays out of it.
    */
   async #reload(renewed: Config | null = null): Promise<void> {
     this.#reloadWanted = true;

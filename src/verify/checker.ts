@@ -1,10 +1,10 @@
 /**
- * Holds a history against what sluice promises (README): order, nothing twice, nothing lost in silence, counts of what was
- * lost that are right, honest answers. A pure function, so that the checker itself can be checked: test/verify gives it
- * histories with one fault each, and servers with one safety step taken out.
+ * Holds a history against what sluice promises (README): order, nothing twice, nothing lost in silence,
+ * counts of what was lost that are right, honest answers. A pure function, so that the checker itself can be
+ * checked: test/verify gives it histories with one fault each, and servers with one safety step taken out.
  *
- * A message's number in its channel says where it stands. Readers that are not told numbers are placed by those who are, or
- * by what is stored at the end.
+ * A message's number in its channel says where it stands. Readers that are not told numbers are placed by
+ * those who are, or by what is stored at the end.
  */
 import type { History, ReaderEvent, ReaderLine } from "./history.ts";
 import { type Place, Places } from "./places.ts";
@@ -70,7 +70,10 @@ interface Course {
   reopened: boolean;
   /** Of the store, when this connection was made. */
   life: number;
-  /** Keys it was given in this life: behind a cut it is told that nobody knows what it has, and is given what there is. */
+  /**
+   * Keys it was given in this life: behind a cut it is told that nobody knows what it has, and is given what
+   * there is.
+   */
   readonly seen: Set<string>;
 }
 

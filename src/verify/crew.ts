@@ -1,4 +1,7 @@
-/** The publishers and readers of a phase: who stands where, with which temper, and who comes in crowds. Used by phase.ts. */
+/**
+ * The publishers and readers of a phase: who stands where, with which temper, and who comes in crowds. Used
+ * by phase.ts.
+ */
 import { LANES } from "./history.ts";
 import { TOKEN_LANES } from "./lanes.ts";
 import { Publisher } from "./publisher.ts";
@@ -91,7 +94,9 @@ export class Crew {
     await Promise.all(this.readers.map((reader) => reader.leave()));
   }
 
-  /** Every temper and every kind of lane comes, whatever the seed: one is drawn by turns, the rest at random. */
+  /**
+   * Every temper and every kind of lane comes, whatever the seed: one is drawn by turns, the rest at random.
+   */
   #reader(name: string, at: number, stays: boolean): Reader {
     const random = this.#random.fork();
     const several = at % 3 === 2 && this.channels.length > 1;

@@ -1,6 +1,7 @@
 /**
- * What `sluice verify` does to a server of its own: each fault with the load it is put upon, what the server has to be like for
- * it, and what may not be had on this machine. Used by run.ts; docs/reliability.md has a row for each.
+ * What `sluice verify` does to a server of its own: each fault with the load it is put upon, what the server
+ * has to be like for it, and what may not be had on this machine. Used by run.ts; docs/reliability.md has a
+ * row for each.
  */
 import {
   closeSync,
@@ -181,7 +182,10 @@ export const FAULTS: readonly Fault[] = [
 
 const PAGE = 4096;
 
-/** The file as it was, with every other page at random as it is: what a disk may hold that was not told when to write. */
+/**
+ * The file as it was, with every other page at random as it is: what a disk may hold that was not told when
+ * to write.
+ */
 async function cutPower({ own, random, recorder }: Scene): Promise<void> {
   const earlier = own.snapshot();
   await Bun.sleep(random.between(0, 1500));

@@ -1,9 +1,11 @@
 /**
- * What happened in a run, as its publishers and readers saw it, with times of one monotonic clock. The checker (checker.ts)
- * judges nothing else: what is not written down here did not happen.
+ * What happened in a run, as its publishers and readers saw it, with times of one monotonic clock. The
+ * checker (checker.ts) judges nothing else: what is not written down here did not happen.
  */
 
-/** What a publisher knows of a message. unknown: the connection broke, or the server said that it cannot tell. */
+/**
+ * What a publisher knows of a message. unknown: the connection broke, or the server said that it cannot tell.
+ */
 export type Outcome = "accepted" | "refused" | "unknown";
 
 export interface Publish {
@@ -17,11 +19,17 @@ export interface Publish {
   readonly outcome: Outcome;
   /** HTTP status; 0: no answer. */
   readonly status: number;
-  /** What the answer said is published in the channel by now; null: it said nothing, or nothing that can be read. */
+  /**
+   * What the answer said is published in the channel by now; null: it said nothing, or nothing that can be
+   * read.
+   */
   readonly count: number | null;
 }
 
-/** How a reader listens. The last two of a name's kinds differ in what they say of a message, not in how they carry it. */
+/**
+ * How a reader listens. The last two of a name's kinds differ in what they say of a message, not in how they
+ * carry it.
+ */
 export const LANES = ["sse", "stream", "ws-json", "ws-msgpack", "ws-text", "long-poll", "poll"] as const;
 export type Lane = (typeof LANES)[number];
 
@@ -54,10 +62,16 @@ export interface History {
   readonly lines: readonly ReaderLine[];
   /** Keys that are stored at the end, by channel, with their numbers, in order. */
   readonly stored: ReadonlyMap<string, readonly { readonly key: string; readonly id: number | null }[]>;
-  /** Moments in which the store's content was lost on purpose: numbers begin again, and positions from before are foreign. */
+  /**
+   * Moments in which the store's content was lost on purpose: numbers begin again, and positions from before
+   * are foreign.
+   */
   readonly cuts: readonly number[];
   /** Whether a channel's numbers have no holes; those of a cluster jump at a failover. */
   readonly isDense: boolean;
-  /** The server was meant to have room for everything: what is missing in the store at the end is a loss, not an eviction. */
+  /**
+   * The server was meant to have room for everything: what is missing in the store at the end is a loss, not
+   * an eviction.
+   */
   readonly keepsAll: boolean;
 }

@@ -1,6 +1,7 @@
 /**
- * How each transport is read: one function a lane, from an open link to its end. They tell the sink what they hear, and keep
- * the position with which the reader goes on, there or on another lane (docs/protocol.md, positions). Called by reader.ts.
+ * How each transport is read: one function a lane, from an open link to its end. They tell the sink what they
+ * hear, and keep the position with which the reader goes on, there or on another lane (docs/protocol.md,
+ * positions). Called by reader.ts.
  */
 import { unpack } from "msgpackr";
 import type { Lane } from "./history.ts";
@@ -9,7 +10,10 @@ import { type Link, LinkEnd } from "./link/link.ts";
 import { readFrame, shakeHands } from "./link/socket-link.ts";
 import { lanePath, type ServerUnderTest } from "./server.ts";
 
-/** Where a reader stands: a token of sluice, or time and tag of the dialect; which of them depends on the lane it was on. */
+/**
+ * Where a reader stands: a token of sluice, or time and tag of the dialect; which of them depends on the lane
+ * it was on.
+ */
 export interface Position {
   readonly token: string | null;
   readonly time: string | null;
@@ -47,7 +51,10 @@ export const LANE_READERS: Readonly<Record<Lane, (setting: LaneSetting) => Promi
   poll: (setting) => readPolls(setting, "poll"),
 };
 
-/** Lanes whose position holds for several channels at once; time and tag stand for one (push-stream spec 4.18). */
+/**
+ * Lanes whose position holds for several channels at once; time and tag stand for one (push-stream spec
+ * 4.18).
+ */
 export const TOKEN_LANES: readonly Lane[] = ["sse", "ws-json", "ws-msgpack"];
 
 function positionQuery(position: Position | null): string {
@@ -129,7 +136,10 @@ interface Templated {
   readonly text: string;
 }
 
-/** A message in the template of our servers, or a bare text, as the embedded configuration has it. Others are pings and heads. */
+/**
+ * A message in the template of our servers, or a bare text, as the embedded configuration has it. Others are
+ * pings and heads.
+ */
 function hearLine(line: string, { sink, channels }: LaneSetting): boolean {
   if (line.startsWith("v")) {
     sink.message(channels.length === 1 ? (channels[0] ?? null) : null, line, null);
@@ -224,8 +234,8 @@ async function readPolls(setting: LaneSetting, lane: "poll" | "long-poll"): Prom
 }
 
 /**
- * The answer's own position stands behind all of its messages; a 304 of a timeout names none that is newer (tag 0). Where the
- * server does not know the position any more, it is no use: go on from this second.
+ * The answer's own position stands behind all of its messages; a 304 of a timeout names none that is newer
+ * (tag 0). Where the server does not know the position any more, it is no use: go on from this second.
  */
 function moveOn(
   { status, fields }: { status: number; fields: ReadonlyMap<string, string> },

@@ -1,6 +1,6 @@
 /**
- * A server of `sluice verify`'s own, in a folder of its own: the same program, started, stopped, killed and started again as
- * the faults want it. On loopback only. Used by faults.ts and run.ts.
+ * A server of `sluice verify`'s own, in a folder of its own: the same program, started, stopped, killed and
+ * started again as the faults want it. On loopback only. Used by faults.ts and run.ts.
  */
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";

@@ -1,6 +1,6 @@
 /**
- * One phase: a load, faults on it, quiet, and the verdict. A history is judged and forgotten phase by phase, so a run may be as
- * long as anyone likes. Called by run.ts.
+ * One phase: a load, faults on it, quiet, and the verdict. A history is judged and forgotten phase by phase,
+ * so a run may be as long as anyone likes. Called by run.ts.
  */
 import { check, type Verdict } from "./checker.ts";
 import { Crew, type Load } from "./crew.ts";
@@ -75,8 +75,9 @@ export async function runPhase(setting: PhaseSetting): Promise<PhaseResult> {
 }
 
 /**
- * Everybody stays and reads until he has the last message of each of his channels, or the time is over: the checker sees who
- * has not. Who came without a position behind the last message never will, so there is another now and then.
+ * Everybody stays and reads until he has the last message of each of his channels, or the time is over: the
+ * checker sees who has not. Who came without a position behind the last message never will, so there is
+ * another now and then.
  */
 async function settle(crew: Crew, recorder: Recorder): Promise<void> {
   for (const reader of crew.readers) reader.calm();

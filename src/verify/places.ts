@@ -1,4 +1,7 @@
-/** Every message's number in its channel, from whoever was told it; and the contradictions between those who say. Part of checker.ts. */
+/**
+ * Every message's number in its channel, from whoever was told it; and the contradictions between those who
+ * say. Part of checker.ts.
+ */
 import type { History, Publish } from "./history.ts";
 import type { Violation } from "./story.ts";
 
@@ -24,7 +27,8 @@ export class Places {
     this.#isDense = isDense;
     for (const publish of publishes) this.#publishes.set(publish.key, publish);
     for (const { name, events } of lines) {
-      // Bytes may be read long after the server that sent them is gone: what counts is when the connection was made.
+      // Bytes may be read long after the server that sent them is gone: what counts is when the connection
+      // was made.
       let life = 0;
       for (const event of events) {
         if (event.kind === "open") life = this.life(event.at);
@@ -41,7 +45,10 @@ export class Places {
     return this.#cuts.filter((cut) => cut <= at).length;
   }
 
-  /** Whether numbers have no holes: what a cut took from the middle of a channel is a hole of which all were told. */
+  /**
+   * Whether numbers have no holes: what a cut took from the middle of a channel is a hole of which all were
+   * told.
+   */
   isDense(life: number): boolean {
     return this.#isDense && life === 0;
   }

@@ -1,4 +1,7 @@
-/** One publisher: sends a message, waits for the answer, sends the next. Writes down what it was told. Made by crew.ts. */
+/**
+ * One publisher: sends a message, waits for the answer, sends the next. Writes down what it was told. Made by
+ * crew.ts.
+ */
 import type { Outcome } from "./history.ts";
 import type { Random } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
@@ -60,7 +63,8 @@ export class Publisher {
       if (response.ok) outcome = "accepted";
       else if (response.headers.get("x-sluice-outcome") !== "unknown" && status !== 500) outcome = "refused";
     } catch {
-      // The connection broke or there is none: nobody knows, unless it was never made, which is as good as unknown.
+      // The connection broke or there is none: nobody knows, unless it was never made, which is as good as
+      // unknown.
     }
     recorder.published({
       channel,
@@ -76,7 +80,10 @@ export class Publisher {
   }
 }
 
-/** `{"channel": "a", "published_messages": 3, …}`; null: it is not about this channel, or nothing that can be read. */
+/**
+ * `{"channel": "a", "published_messages": 3, …}`; null: it is not about this channel, or nothing that can be
+ * read.
+ */
 function countOf(answer: string, channel: string): number | null {
   try {
     const info = JSON.parse(answer) as { channel?: unknown; published_messages?: unknown };

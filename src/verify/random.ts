@@ -1,4 +1,7 @@
-/** Numbers that look random and come again with the same seed: a run that found something can be made again (`--seed`). */
+/**
+ * Numbers that look random and come again with the same seed: a run that found something can be made again
+ * (`--seed`).
+ */
 
 export class Random {
   #state: number;

@@ -1,6 +1,6 @@
 /**
- * One reader: stands somewhere, leaves, comes back with its position on this lane or another, reads slowly or not at all, as
- * its temper and its source of random numbers say. Writes down what it hears. Made by crew.ts.
+ * One reader: stands somewhere, leaves, comes back with its position on this lane or another, reads slowly or
+ * not at all, as its temper and its source of random numbers say. Writes down what it hears. Made by crew.ts.
  */
 import type { Lane, ReaderEvent } from "./history.ts";
 import { LANE_READERS, type Position, type Sink } from "./lanes.ts";
@@ -10,8 +10,8 @@ import type { Recorder } from "./recorder.ts";
 import type { ServerUnderTest } from "./server.ts";
 
 /**
- * steady: stays until it is thrown out. hopper: leaves and resumes elsewhere. slow: reads a little at a time. stalled: reads
- * nothing for seconds.
+ * steady: stays until it is thrown out. hopper: leaves and resumes elsewhere. slow: reads a little at a time.
+ * stalled: reads nothing for seconds.
  */
 export const TEMPERS = ["steady", "hopper", "slow", "stalled"] as const;
 export type Temper = (typeof TEMPERS)[number];

@@ -1,7 +1,13 @@
-/** Writes the history of a run down (history.ts), by one clock. Shared by the publishers and readers of the run. */
+/**
+ * Writes the history of a run down (history.ts), by one clock. Shared by the publishers and readers of the
+ * run.
+ */
 import type { History, Publish, ReaderEvent, ReaderLine } from "./history.ts";
 
-/** What is published: run, publisher and number, and filling of letters. Nothing in it has to be escaped anywhere. */
+/**
+ * What is published: run, publisher and number, and filling of letters. Nothing in it has to be escaped
+ * anywhere.
+ */
 const TEXT = /^v([0-9a-z]+)-([0-9]+-[0-9]+)(?: |$)/;
 
 export class Recorder {

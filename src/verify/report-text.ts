@@ -1,4 +1,7 @@
-/** A report as people read it: promises, faults, and the shortest story of each that was broken. Used by cli/verify.ts and by scripts/verify.ts. */
+/**
+ * A report as people read it: promises, faults, and the shortest story of each that was broken. Used by
+ * cli/verify.ts and by scripts/verify.ts.
+ */
 import type { Claim } from "./checker.ts";
 import type { FaultRow, Report } from "./run.ts";
 

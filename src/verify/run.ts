@@ -1,6 +1,6 @@
 /**
- * A whole verification: phase after phase, each a fault on its load, until the time is up; and what came of it. Called by
- * cli/verify.ts.
+ * A whole verification: phase after phase, each a fault on its load, until the time is up; and what came of
+ * it. Called by cli/verify.ts.
  */
 import { type Claim, type Counts, noCounts, type Violation } from "./checker.ts";
 import type { Load } from "./crew.ts";

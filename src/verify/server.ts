@@ -1,4 +1,7 @@
-/** The server that is verified: where it answers, by which paths, and what every request carries. Used by publishers and readers. */
+/**
+ * The server that is verified: where it answers, by which paths, and what every request carries. Used by
+ * publishers and readers.
+ */
 
 import type { Lane } from "./history.ts";
 import { type Target, targetOf } from "./link/link.ts";
@@ -28,6 +31,9 @@ const PATHS: Readonly<Record<Lane, string>> = {
   poll: "poll",
 };
 
-/** Path of a lane for these channels; `query` without the question mark. Names are ours: nothing in them has to be escaped. */
+/**
+ * Path of a lane for these channels; `query` without the question mark. Names are ours: nothing in them has
+ * to be escaped.
+ */
 export const lanePath = (lane: Lane, channels: readonly string[], query: string): string =>
   `/${PATHS[lane]}/${channels.join("/")}${query === "" ? "" : `?${query}`}`;

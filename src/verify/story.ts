@@ -1,4 +1,7 @@
-/** What was found broken, and the shortest part of a history that shows it, as people read it. Part of checker.ts. */
+/**
+ * What was found broken, and the shortest part of a history that shows it, as people read it. Part of
+ * checker.ts.
+ */
 import type { Publish, ReaderEvent, ReaderLine } from "./history.ts";
 import type { Place, Places } from "./places.ts";
 

@@ -1,6 +1,6 @@
 /**
- * `/sluice.js`, its source map and its types, for locations with `sluice_client`. Caches keep them and ask whether they are still the same: a page must
- * not meet a server with the client of another version.
+ * `/sluice.js`, its source map and its types, for locations with `sluice_client`. Caches keep them and ask
+ * whether they are still the same: a page must not meet a server with the client of another version.
  */
 import { createHash } from "node:crypto";
 import { bundleClient } from "../client/bundle.ts" with { type: "macro" };

@@ -1,11 +1,15 @@
-/** The console's page and script, for the plugin in src/console. Made once; the compiled binary needs no file beside it. */
+/**
+ * The console's page and script, for the plugin in src/console. Made once; the compiled binary needs no file
+ * beside it.
+ */
 import { createHash } from "node:crypto";
 import { bundleConsole } from "./console/bundle.ts" with { type: "macro" };
 import { contentSecurityPolicy, documentHeaders } from "./document.ts";
 
 const { page: html, script, style } = bundleConsole();
 const page = html.replace("/* style sheets */", () => style);
-// uPlot sets sizes by way of the style object, which a policy allows; nothing else runs or is asked for elsewhere.
+// uPlot sets sizes by way of the style object, which a policy allows; nothing else runs or is asked for
+// elsewhere.
 const headers = documentHeaders(
   contentSecurityPolicy(
     style,

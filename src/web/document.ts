@@ -1,4 +1,7 @@
-/** What all HTML documents of ours have in common: their headers, and a policy that lets nothing but themselves run. */
+/**
+ * What all HTML documents of ours have in common: their headers, and a policy that lets nothing but
+ * themselves run.
+ */
 import { createHash } from "node:crypto";
 import { SERVER } from "../http/answer.ts";
 
@@ -11,8 +14,9 @@ export const sourceHash = (text: string): string =>
   `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
 /**
- * Nothing but this document's own style and script runs (CSP Level 3, hash sources), and it may talk to this origin only;
- * `'self'` covers ws: of the same host and port. `more` are further directives, `scripts` further sources of scripts.
+ * Nothing but this document's own style and script runs (CSP Level 3, hash sources), and it may talk to this
+ * origin only; `'self'` covers ws: of the same host and port. `more` are further directives, `scripts`
+ * further sources of scripts.
  */
 export function contentSecurityPolicy(
   style: string,

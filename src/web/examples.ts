@@ -1,9 +1,10 @@
 /**
- * The pages under `/examples/`: small demos of what sluice does, each with its whole source shown and a line to try from a
- * shell. Made once, at the first request; plugin.ts serves them for locations with `examples = true`.
+ * The pages under `/examples/`: small demos of what sluice does, each with its whole source shown and a line
+ * to try from a shell. Made once, at the first request; plugin.ts serves them for locations with `examples =
+ * true`.
  *
- * Like the page at `/` they are plain files embedded as text, joined here, and run under a policy that allows nothing but
- * their own style and scripts. Their addresses are relative, to hold below the path of a proxy.
+ * Like the page at `/` they are plain files embedded as text, joined here, and run under a policy that allows
+ * nothing but their own style and scripts. Their addresses are relative, to hold below the path of a proxy.
  */
 import { contentSecurityPolicy, documentHeaders, type Page, sourceHash } from "./document.ts";
 import addressJs from "./examples/address.js" with { type: "text" };
@@ -158,8 +159,8 @@ interface Document {
 let documents: ReadonlyMap<string, Document> | null = null;
 
 /**
- * The page for a path such as "/examples/chat"; undefined: there is none. `origin` is what the client calls this server; it is
- * shown in the lines to type.
+ * The page for a path such as "/examples/chat"; undefined: there is none. `origin` is what the client calls
+ * this server; it is shown in the lines to type.
  */
 export function examplePage(path: string, origin: string): Page | undefined {
   documents ??= new Map([
@@ -195,7 +196,8 @@ const DEMOS = ["img-src 'self' blob: data:", "frame-src 'self'"];
 
 function document(text: string, script: string, directives: readonly string[]): Document {
   return {
-    // The hashes of the policy are of what stands between the tags, so nothing else may: the blanks around the places go.
+    // The hashes of the policy are of what stands between the tags, so nothing else may: the blanks around
+    // the places go.
     text: text
       .replace(/\s*\/\* style \*\/\s*/, () => css)
       .replace(/\s*PAGE_SCRIPT;\s*/, () => script)
@@ -206,7 +208,10 @@ function document(text: string, script: string, directives: readonly string[]): 
   };
 }
 
-/** `{name}` replaced by its part; a function, because `$&` and friends in a replacement string would be expanded. */
+/**
+ * `{name}` replaced by its part; a function, because `$&` and friends in a replacement string would be
+ * expanded.
+ */
 function filled(text: string, parts: Readonly<Record<string, string>>): string {
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => parts[name] ?? whole);
 }

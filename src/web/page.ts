@@ -1,10 +1,11 @@
 /**
- * The page at `/`: one HTML document with its style and script inside, made once at start. plugin.ts serves it for every location with
- * `page = true`.
+ * The page at `/`: one HTML document with its style and script inside, made once at start. plugin.ts serves
+ * it for every location with `page = true`.
  *
- * The parts are plain files in client/, embedded as text, so that the compiled binary needs no file beside it and a reader
- * sees in the browser what is in the repository. They are joined here rather than by a bundler: Bun's HTML imports make
- * several outside files, and a build step would make the page differ between `bun src/main.ts` and the binary.
+ * The parts are plain files in client/, embedded as text, so that the compiled binary needs no file beside it
+ * and a reader sees in the browser what is in the repository. They are joined here rather than by a bundler:
+ * Bun's HTML imports make several outside files, and a build step would make the page differ between `bun
+ * src/main.ts` and the binary.
  */
 import channelJs from "./client/channel.js" with { type: "text" };
 import feedJs from "./client/feed.js" with { type: "text" };
@@ -27,9 +28,9 @@ const STRICT = ["img-src data:", "require-trusted-types-for 'script'", "trusted-
 const modules = [channelJs, feedJs, laneJs, publishJs, shellJs, siblingsJs, mainJs];
 
 /**
- * Makes one script of the modules: each becomes a function of its own scope that returns what the file exports, and the imports
- * go, since exported names are in reach. It relies on the habits of client/: imports stand at the start of a line and rename
- * nothing, exports are `export const|function|class name`.
+ * Makes one script of the modules: each becomes a function of its own scope that returns what the file
+ * exports, and the imports go, since exported names are in reach. It relies on the habits of client/: imports
+ * stand at the start of a line and rename nothing, exports are `export const|function|class name`.
  */
 function joinModules(sources: readonly string[]): string {
   return sources
@@ -43,7 +44,10 @@ function joinModules(sources: readonly string[]): string {
     .join("\n");
 }
 
-/** As joinModules does with the others. The bundle of the client is a module as well, whose end is `export{a as Sluice,…}`. */
+/**
+ * As joinModules does with the others. The bundle of the client is a module as well, whose end is `export{a
+ * as Sluice,…}`.
+ */
 function clientModule(bundle: string): string {
   const [code = "", names = ""] = bundle.split(/\bexport\s*\{/);
   const members = names.replace(/\}[\s\S]*/, "").replace(/([\w$]+) as (\w+)/g, "$2: $1");
@@ -57,8 +61,8 @@ const EXAMPLES = `  <section aria-labelledby="examples-title">
   </section>`;
 
 /**
- * The page as it is to be served at `/`. All of its addresses are relative, as a proxy may have the server below a path of its own; at a path
- * that is deeper they have to begin further up (pageAt).
+ * The page as it is to be served at `/`. All of its addresses are relative, as a proxy may have the server
+ * below a path of its own; at a path that is deeper they have to begin further up (pageAt).
  */
 export function makePage(hasExamples: boolean): Page {
   const style = `\n${[pageCss, formsCss, lanesCss].join("\n")}`;
@@ -74,7 +78,10 @@ export function makePage(hasExamples: boolean): Page {
   };
 }
 
-/** The page for a path such as "/demo/page": relative addresses in it lead from there to what lies below the server's root. */
+/**
+ * The page for a path such as "/demo/page": relative addresses in it lead from there to what lies below the
+ * server's root.
+ */
 export function pageAt(page: Page, path: string): Page {
   const root = rootFrom(path);
   if (root === "./") return page;

@@ -1,6 +1,6 @@
 /**
- * Locations with `page`, `examples`, `sluice_client` or `pushstream_client`, as an Elysia plugin: the page a newcomer sees first, the example
- * pages, and the browser client.
+ * Locations with `page`, `examples`, `sluice_client` or `pushstream_client`, as an Elysia plugin: the page a
+ * newcomer sees first, the example pages, and the browser client.
  */
 import { Elysia } from "elysia";
 import type { LocatedRequest, Locator } from "../config/location/located-request.ts";

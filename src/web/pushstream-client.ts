@@ -1,6 +1,7 @@
 /**
- * sluice's own browser client with the documented behaviour of the nginx push stream module's `pushstream.js`: same options,
- * callbacks, URLs and reconnection (push-stream spec 9), none of its code. A page that includes it as a classic script,
+ * sluice's own browser client with the documented behaviour of the nginx push stream module's
+ * `pushstream.js`: same options, callbacks, URLs and reconnection (push-stream spec 9), none of its code. A
+ * page that includes it as a classic script,
  *
  *   <script src="/pushstream.js"></script>
  *   <script>
@@ -12,8 +13,8 @@
  *
  * gets the globals `PushStream` and `PushStreamManager`; loaded again, the script changes nothing.
  *
- * This is the entry point of what pushstream-script.ts bundles for the browser. No server code imports it, nor may it import
- * server code: everything it is made of lies in pushstream/.
+ * This is the entry point of what pushstream-script.ts bundles for the browser. No server code imports it,
+ * nor may it import server code: everything it is made of lies in pushstream/.
  */
 import type { BrowserWindow } from "./pushstream/browser.ts";
 import { makePushStream } from "./pushstream/globals.ts";

@@ -1,11 +1,11 @@
 /**
- * Reading a webhook's next batch out of the internal channel: from its position on, what it wants to know, as the JSON that is sent. Used by
- * sender.ts.
+ * Reading a webhook's next batch out of the internal channel: from its position on, what it wants to know, as
+ * the JSON that is sent. Used by sender.ts.
  *
  *   {"webhook":"backend","events":[{"id":"1kz4…-17","event":"occupied","channel":"room","time":1700000000}, … ]}
  *
- * Ids are places in that channel: the same event has the same id however often it is sent, and ids grow. A hole in the ids is what the store
- * could not keep: an event `gap` stands in its place.
+ * Ids are places in that channel: the same event has the same id however often it is sent, and ids grow. A
+ * hole in the ids is what the store could not keep: an event `gap` stands in its place.
  */
 import type { Message } from "../store/message/message-view.ts";
 import { FOUND, type Reader } from "../store/message/reader.ts";
@@ -58,7 +58,10 @@ export class Batch {
     this.lastId = afterId;
   }
 
-  /** Reads on until it is full or there is nothing more for now: the Reader's last outcome; FOUND: there may be more. */
+  /**
+   * Reads on until it is full or there is nothing more for now: the Reader's last outcome; FOUND: there may
+   * be more.
+   */
   fill(reader: Reader, message: Message): number {
     for (let steps = 0; !this.isFull && steps < MOST_STEPS; steps++) {
       const outcome = reader.next(message);

@@ -1,4 +1,7 @@
-/** What can be known of webhooks before anybody is served: that their secrets are there. Called by `sluice check` and `sluice serve`. */
+/**
+ * What can be known of webhooks before anybody is served: that their secrets are there. Called by `sluice
+ * check` and `sluice serve`.
+ */
 import type { Fault } from "../config/fault.ts";
 import type { Config } from "../config/model.ts";
 import { secretOf } from "./secret.ts";

@@ -1,7 +1,7 @@
 /**
- * One request to a receiver: POST, signed, to the address that the configuration names and to no other. Only 2xx says that it was taken;
- * redirects are not followed. Neither the time nor the size of the answer is the receiver's to choose. Used by the senders and by
- * `sluice webhook test`.
+ * One request to a receiver: POST, signed, to the address that the configuration names and to no other. Only
+ * 2xx says that it was taken; redirects are not followed. Neither the time nor the size of the answer is the
+ * receiver's to choose. Used by the senders and by `sluice webhook test`.
  */
 import type { WebhookConfig } from "../config/model.ts";
 import { SIGNATURE_HEADER, signatureOf } from "./signature.ts";

@@ -1,4 +1,7 @@
-/** Moves a webhook's position to where another node of the cluster has told it, as far as that is known here. Used where this node does not send. */
+/**
+ * Moves a webhook's position to where another node of the cluster has told it, as far as that is known here.
+ * Used where this node does not send.
+ */
 import { ChannelRef } from "../store/channel/channel-ref.ts";
 import { Internal } from "../store/channel/internal-channels.ts";
 import { Message } from "../store/message/message-view.ts";

@@ -1,4 +1,7 @@
-/** Which webhook wants to know what: the patterns of the configuration, compiled once a worker. Used by the teller and the senders. */
+/**
+ * Which webhook wants to know what: the patterns of the configuration, compiled once a worker. Used by the
+ * teller and the senders.
+ */
 
 import { compilePatterns, type Patterns } from "../config/grant/patterns.ts";
 import type { WebhookConfig } from "../config/model.ts";

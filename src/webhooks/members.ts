@@ -1,4 +1,7 @@
-/** The members of events as JSON, without the braces and without what every event has (batch.ts). Written when an event is noted. */
+/**
+ * The members of events as JSON, without the braces and without what every event has (batch.ts). Written when
+ * an event is noted.
+ */
 import type { Message } from "../store/message/message-view.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
 import { pushJsonString } from "../wire/json-string.ts";

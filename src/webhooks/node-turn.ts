@@ -1,9 +1,11 @@
 /**
- * In a cluster every node notes the same events, in its own store, and one node sends: whose turn it is, and how far each webhook was told, is in
- * the engine. The others follow what it says, so that whoever takes over goes on a few seconds before the place where the last one stopped.
+ * In a cluster every node notes the same events, in its own store, and one node sends: whose turn it is, and
+ * how far each webhook was told, is in the engine. The others follow what it says, so that whoever takes over
+ * goes on a few seconds before the place where the last one stopped.
  *
- * A place that another node says is a time, the engine's, because ids are each node's own. Who joined a channel on one node is heard of on the
- * others within two seconds; SLACK_SEC is more than that. So a node that dies costs a few seconds of events that are told twice, and none.
+ * A place that another node says is a time, the engine's, because ids are each node's own. Who joined a
+ * channel on one node is heard of on the others within two seconds; SLACK_SEC is more than that. So a node
+ * that dies costs a few seconds of events that are told twice, and none.
  */
 import { causeOf, log } from "../log.ts";
 import type { Followed } from "./follow.ts";

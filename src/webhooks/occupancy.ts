@@ -1,7 +1,8 @@
 /**
- * Finds the channels that have been empty for long enough to be told vacated. Who comes first is told where he is counted (store/webhook/webhook-log.ts);
- * who goes last is not: he may be back in a moment, and may have gone with his whole process. So the one worker that sends looks at the
- * counts, all of them within half a second, a slice at a time.
+ * Finds the channels that have been empty for long enough to be told vacated. Who comes first is told where
+ * he is counted (store/webhook/webhook-log.ts); who goes last is not: he may be back in a moment, and may
+ * have gone with his whole process. So the one worker that sends looks at the counts, all of them within half
+ * a second, a slice at a time.
  */
 import type { Store } from "../store/store.ts";
 import type { Attended } from "../store/webhook/webhook-store.ts";
@@ -22,7 +23,10 @@ export class Occupancy {
   readonly #empty = new Map<number, Empty>();
   readonly #slice: number;
   #next = 0;
-  /** Subscribers who came before anybody wanted to know are looked for in the first round; in a cluster, of other nodes, in each. */
+  /**
+   * Subscribers who came before anybody wanted to know are looked for in the first round; in a cluster, of
+   * other nodes, in each.
+   */
   #looksForUntold = true;
 
   constructor(store: Store, afterMs: number) {

@@ -1,4 +1,7 @@
-/** Secrets of webhooks, from where the configuration says. Used by the senders, and by check.ts before anybody is served. */
+/**
+ * Secrets of webhooks, from where the configuration says. Used by the senders, and by check.ts before anybody
+ * is served.
+ */
 import { readFileSync } from "node:fs";
 import { LEAST_SECRET_BYTES } from "../config/checks/webhook-checks.ts";
 import type { WebhookConfig } from "../config/model.ts";

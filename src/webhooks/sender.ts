@@ -1,7 +1,8 @@
 /**
- * Sends one webhook its events: a subscriber of the internal channel whose position is in the store. One batch is under way at a time, so
- * events are in order, and the position moves when the receiver has said that it took them, so each is told at least once. What is not told
- * stays where it is, in the store: a receiver that is dead costs a batch here and its backlog there.
+ * Sends one webhook its events: a subscriber of the internal channel whose position is in the store. One
+ * batch is under way at a time, so events are in order, and the position moves when the receiver has said
+ * that it took them, so each is told at least once. What is not told stays where it is, in the store: a
+ * receiver that is dead costs a batch here and its backlog there.
  *
  *   gathering ──► sending ──► gathering          2xx: the position moves
  *                    └──► waiting ──► sending    anything else: the same batch again, after 100 ms to 20 s

@@ -1,6 +1,7 @@
 /**
- * The signature of a webhook's request: `t=1700000000,v1=<hex>`, where v1 is the HMAC-SHA256 of `<t>.<body>`. Time stands in it, so that a
- * request that somebody has overheard is good for minutes and not for ever. docs/webhooks.md shows how receivers verify it.
+ * The signature of a webhook's request: `t=1700000000,v1=<hex>`, where v1 is the HMAC-SHA256 of `<t>.<body>`.
+ * Time stands in it, so that a request that somebody has overheard is good for minutes and not for ever.
+ * docs/webhooks.md shows how receivers verify it.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 

@@ -1,10 +1,11 @@
 /**
- * Tells what the dispatch ring says: it has every publish and every deletion of all workers (and, in a cluster, of all nodes), in order. What
- * some webhook wants to know is copied into the internal channel, a slice at a time, and the place in the ring moves with it under the same
- * lock, so nothing is told twice or left out, whoever dies. Publishers do nothing for it.
+ * Tells what the dispatch ring says: it has every publish and every deletion of all workers (and, in a
+ * cluster, of all nodes), in order. What some webhook wants to know is copied into the internal channel, a
+ * slice at a time, and the place in the ring moves with it under the same lock, so nothing is told twice or
+ * left out, whoever dies. Publishers do nothing for it.
  *
- * What the ring has is owed to it (store/slots.ts), so a message is not dropped before it was told. Where one is gone all the same, because it
- * was evicted or the ring went round, a `gap` is told in its place.
+ * What the ring has is owed to it (store/slots.ts), so a message is not dropped before it was told. Where one
+ * is gone all the same, because it was evicted or the ring went round, a `gap` is told in its place.
  */
 import { FLAG_DELETION, FLAG_PRESENCE, FLAG_UNTOLD } from "../message.ts";
 import { Message } from "../store/message/message-view.ts";

@@ -1,6 +1,7 @@
 /**
- * One worker's part in telling webhooks: one worker of all has the lease, and it tells what the ring says, looks who is where, and sends. Made
- * by app.ts where there is a `[[webhook]]`; without one nothing of this runs.
+ * One worker's part in telling webhooks: one worker of all has the lease, and it tells what the ring says,
+ * looks who is where, and sends. Made by app.ts where there is a `[[webhook]]`; without one nothing of this
+ * runs.
  *
  *   publish, deletion ──► ring ──► teller ──┐
  *   first subscriber  ──► (under the lock) ─┼─► internal channel `webhooks` ──► a sender each ──► POST
@@ -76,7 +77,9 @@ export class Webhooks {
     this.#options.store.webhooks.endLease(this.#options.slot);
   }
 
-  /** What they have to know of a message that is about to be published; null: they know nothing of publishes. */
+  /**
+   * What they have to know of a message that is about to be published; null: they know nothing of publishes.
+   */
   get marksOf(): MarksOf | null {
     return this.#tells ? (by, signature, data) => this.#marksOf(by, signature, data) : null;
   }
@@ -112,7 +115,10 @@ export class Webhooks {
     this.#work = null;
   }
 
-  /** What is under way may take as long as its receiver does; it is another's turn then, or the process is over. */
+  /**
+   * What is under way may take as long as its receiver does; it is another's turn then, or the process is
+   * over.
+   */
   #letGo(): void {
     if (this.#work !== null && !this.#work.isIdle) {
       this.#options.store.webhooks.takeLease(this.#options.slot, Date.now());

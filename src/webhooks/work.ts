@@ -1,6 +1,7 @@
 /**
- * What the worker with the lease does, some fifty times a second: tells what the ring says, looks who is where, and sends. Made by webhooks.ts when
- * it is this worker's turn, and given up when it is another's; in a cluster it goes on telling and looking where another node sends.
+ * What the worker with the lease does, some fifty times a second: tells what the ring says, looks who is
+ * where, and sends. Made by webhooks.ts when it is this worker's turn, and given up when it is another's; in
+ * a cluster it goes on telling and looking where another node sends.
  */
 import type { WebhooksConfig } from "../config/model.ts";
 import type { Store } from "../store/store.ts";

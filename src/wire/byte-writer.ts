@@ -112,8 +112,8 @@ export class ByteWriter {
   }
 
   /**
-   * What was written, as a view: good only until the next push or reset. Never the same object twice: a listener of our own makes the chunk around
-   * a piece that many get once, and knows the piece by its view.
+   * What was written, as a view: good only until the next push or reset. Never the same object twice: a
+   * listener of our own makes the chunk around a piece that many get once, and knows the piece by its view.
    */
   view(): Uint8Array<ArrayBuffer> {
     return this.bytes.subarray(0, this.length);

@@ -86,7 +86,10 @@ const bytesOf = (path: string, start: number, end: number): Uint8Array => {
 
 const isDigit = (unit: number): boolean => unit >= ZERO && unit <= ZERO + 9;
 
-/** Why a name may not be published or subscribed to, in the order of push-stream spec 2.1 (7) and 4.1 (6); null: it may. */
+/**
+ * Why a name may not be published or subscribed to, in the order of push-stream spec 2.1 (7) and 4.1 (6);
+ * null: it may.
+ */
 export function nameRefusal(name: Uint8Array, maxIdLength: number): Refusal | null {
   if (isForbidden(name)) return Refusals.forbiddenChannel;
   return maxIdLength > 0 && name.length > maxIdLength ? Refusals.channelIdTooLarge : null;

@@ -1,6 +1,6 @@
 /**
- * What a client may say on sluice.json.v1 and sluice.msgpack.v1: maps with a `kind`, which is one of the table below. Used by
- * subscribe/client-messages.ts, which has the table of what is done with each.
+ * What a client may say on sluice.json.v1 and sluice.msgpack.v1: maps with a `kind`, which is one of the
+ * table below. Used by subscribe/client-messages.ts, which has the table of what is done with each.
  *
  * Strict, so that a field of a later version is refused here and not overlooked.
  */

@@ -1,6 +1,7 @@
 /**
- * The close frame that refuses a WebSocket (push-stream spec 4.13.6): a refusal happens after the 101, because a browser tells a page
- * nothing of a handshake that failed; status and explanation travel as the reason. Used by the websocket subscriber mode.
+ * The close frame that refuses a WebSocket (push-stream spec 4.13.6): a refusal happens after the 101,
+ * because a browser tells a page nothing of a handshake that failed; status and explanation travel as the
+ * reason. Used by the websocket subscriber mode.
  */
 import { CloseCode, type Refusal } from "../http/errors.ts";
 

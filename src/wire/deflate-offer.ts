@@ -1,9 +1,10 @@
 /**
- * What a WebSocket client offers of permessage-deflate (RFC 7692), and what is agreed on. Asked by subscribe/websocket.ts.
+ * What a WebSocket client offers of permessage-deflate (RFC 7692), and what is agreed on. Asked by
+ * subscribe/websocket.ts.
  *
- * Agreed is compression without context takeover, both ways: each message stands for itself, so that one compressed frame serves all who
- * subscribe, and nothing is kept for a socket between two messages. Where a client insists on a smaller window than ours, nothing is: its
- * frames would have to be made for it alone.
+ * Agreed is compression without context takeover, both ways: each message stands for itself, so that one
+ * compressed frame serves all who subscribe, and nothing is kept for a socket between two messages. Where a
+ * client insists on a smaller window than ours, nothing is: its frames would have to be made for it alone.
  */
 const NAME = "permessage-deflate";
 const AGREED = `${NAME}; server_no_context_takeover; client_no_context_takeover`;
@@ -15,7 +16,9 @@ const MAX_OFFERS = 8;
 const PARAMETER = /^([\w!#$%&'*+.^`|~-]+)(?:\s*=\s*(?:"([\w!#$%&'*+.^`|~-]+)"|([\w!#$%&'*+.^`|~-]+)))?$/;
 const WINDOW = /^(?:[89]|1[0-5])$/;
 
-/** The field of the answer; null: there is nothing to agree on. The first good offer counts (RFC 7692 5.1). */
+/**
+ * The field of the answer; null: there is nothing to agree on. The first good offer counts (RFC 7692 5.1).
+ */
 export function agreedDeflate(field: string | null): string | null {
   if (field === null || field.length > MAX_FIELD) return null;
   for (const offer of field.split(",", MAX_OFFERS)) {
@@ -26,7 +29,10 @@ export function agreedDeflate(field: string | null): string | null {
   return null;
 }
 
-/** null: declined, for a parameter that is unknown, comes twice, or has a value that it may not have (RFC 7692 7.1). */
+/**
+ * null: declined, for a parameter that is unknown, comes twice, or has a value that it may not have (RFC 7692
+ * 7.1).
+ */
 function answerTo(parameters: readonly string[]): string | null {
   const values = new Map<string, string | null>();
   for (const parameter of parameters) {

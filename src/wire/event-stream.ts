@@ -24,9 +24,10 @@ const rendered = new ByteWriter();
 export const EVENT_STREAM_PING: Uint8Array = encoder.encode(": -1\n");
 
 /**
- * What becomes of the lines of a message. "module": each line that is not empty goes through the template by itself (push-stream spec
- * 4.14), so empty ones are lost and a template of JSON gives one object a line. "whole": the message goes through the template once,
- * as on every other transport, and all lines of that are sent: a client joins them by LF again, which is what became of CR and CRLF.
+ * What becomes of the lines of a message. "module": each line that is not empty goes through the template by
+ * itself (push-stream spec 4.14), so empty ones are lost and a template of JSON gives one object a line.
+ * "whole": the message goes through the template once, as on every other transport, and all lines of that are
+ * sent: a client joins them by LF again, which is what became of CR and CRLF.
  */
 export type EventLines = "module" | "whole";
 
@@ -107,7 +108,10 @@ export class CompiledEventStream {
     }
   }
 
-  /** A `data` field for every line, empty ones and the last included: n line ends make n + 1 (WHATWG HTML 9.2.6). */
+  /**
+   * A `data` field for every line, empty ones and the last included: n line ends make n + 1 (WHATWG HTML
+   * 9.2.6).
+   */
   #pushAllLines(writer: ByteWriter, message: Renderable): void {
     let { bytes, dataOffset: lineStart } = message;
     let end = lineStart + message.dataLength;
@@ -174,9 +178,10 @@ export function pushGapEvent(
 }
 
 /**
- * Where a stream begins. `asEvent`: for an EventSource, which keeps an id only when an empty line follows, and some only with data; nobody
- * listens to an event of this name. Others keep an id at once and hand each empty line over as an empty message: for them it is a line of
- * the first message, whose own id comes after it.
+ * Where a stream begins. `asEvent`: for an EventSource, which keeps an id only when an empty line follows,
+ * and some only with data; nobody listens to an event of this name. Others keep an id at once and hand each
+ * empty line over as an empty message: for them it is a line of the first message, whose own id comes after
+ * it.
  */
 export function pushOpening(writer: ByteWriter, position: Position, asEvent: boolean): void {
   writer.pushLatin1(asEvent ? "event: position\ndata: \nid: " : "id: ");

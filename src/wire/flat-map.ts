@@ -2,15 +2,19 @@
  * A client's MessagePack map: text keys, and values without an inside (nil, numbers, text, bytes),
  * or lists of texts. Used by client-frame.ts and publish/batch-reader.ts.
  *
- * Not msgpackr, which decodes what servers say: it takes records, an extension of its own, from any sender and compiles a function for each
- * that is defined, so that a megabyte of definitions holds up the worker for half a second. What is read here costs what its bytes cost.
+ * Not msgpackr, which decodes what servers say: it takes records, an extension of its own, from any sender
+ * and compiles a function for each that is defined, so that a megabyte of definitions holds up the worker for
+ * half a second. What is read here costs what its bytes cost.
  */
 export type FlatValue = null | number | string | Uint8Array | readonly string[];
 export type FlatMap = ReadonlyMap<string, FlatValue>;
 
 /** More than any frame has fields. */
 const MAX_FIELDS = 16;
-/** Where a string is not UTF-8, it is no text; a byte order mark in front is a character (MessagePack specification, str). */
+/**
+ * Where a string is not UTF-8, it is no text; a byte order mark in front is a character (MessagePack
+ * specification, str).
+ */
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** What can be thrown here stays here. */

@@ -1,11 +1,13 @@
 /**
- * Reads the frames of WebSocket clients (RFC 6455 5) from bytes that come in any pieces. Used by the wire listener, one decoder for all
- * of its sockets: a socket keeps only what it has not finished, and nothing between two messages, which is where most of them are.
+ * Reads the frames of WebSocket clients (RFC 6455 5) from bytes that come in any pieces. Used by the wire
+ * listener, one decoder for all of its sockets: a socket keeps only what it has not finished, and nothing
+ * between two messages, which is where most of them are.
  *
  *   held = decoder.take(held, bytes, sink)
  *
- * A frame that came whole, and is a message of its own, is handed on as a view of the bytes; everything else is gathered in
- * unfinished-frames.ts. The first fault ends it: what came before has been delivered, what comes behind is dropped.
+ * A frame that came whole, and is a message of its own, is handed on as a view of the bytes; everything else
+ * is gathered in unfinished-frames.ts. The first fault ends it: what came before has been delivered, what
+ * comes behind is dropped.
  */
 import { CloseCode } from "../http/errors.ts";
 import {
@@ -67,7 +69,10 @@ export class FrameDecoder {
     this.#maxMessageBytes = maxMessageBytes;
   }
 
-  /** Takes the next bytes of a socket, which are unmasked where they are. Gives what is to be held until more come. */
+  /**
+   * Takes the next bytes of a socket, which are unmasked where they are. Gives what is to be held until more
+   * come.
+   */
   take(held: HeldFrames, bytes: Buffer, sink: FrameSink): HeldFrames {
     if (held === DEAF) return DEAF;
     let state = held;
@@ -104,7 +109,8 @@ export class FrameDecoder {
     return state?.isEmpty === true ? null : state;
   }
 
-  // --- heads -------------------------------------------------------------------------------------------------------------------
+  // --- heads
+  // -------------------------------------------------------------------------------------------------------------------
 
   #readHead(bytes: Buffer, at: number, state: HeldFrames, takesCompressed: boolean): HeadOutcome {
     if (at + SHORTEST_HEAD > bytes.length) return PART;
@@ -130,7 +136,8 @@ export class FrameDecoder {
       length = bytes.readUInt16BE(at);
       isMinimal = length > SHORT;
     } else if (form === IN_EIGHT_BYTES) {
-      // Beyond 2^53 it is only roughly right, and too much anyway; so is one with the first bit set, which must be 0.
+      // Beyond 2^53 it is only roughly right, and too much anyway; so is one with the first bit set, which
+      // must be 0.
       length = bytes.readUInt32BE(at) * HIGH_WORD + bytes.readUInt32BE(at + 4);
       isMinimal = length > MAX_IN_TWO;
     }
@@ -147,7 +154,8 @@ export class FrameDecoder {
     return (this.#first & FINAL) !== 0 && (this.#first & OPCODE) !== CONTINUATION;
   }
 
-  // --- payloads ----------------------------------------------------------------------------------------------------------------
+  // --- payloads
+  // ----------------------------------------------------------------------------------------------------------------
 
   /** False: it is over. */
   #gather(state: UnfinishedFrames, piece: Buffer, from: number, to: number, sink: FrameSink): boolean {
@@ -198,7 +206,8 @@ export class FrameDecoder {
     else sink.close(code, payload.toString("utf8", 2));
   }
 
-  // --- faults ------------------------------------------------------------------------------------------------------------------
+  // --- faults
+  // ------------------------------------------------------------------------------------------------------------------
 
   #faulty(code: number, sentence: string): HeadOutcome {
     this.#code = code;
@@ -217,7 +226,10 @@ export class FrameDecoder {
   }
 }
 
-/** What is wrong with a frame of this kind at this place; null: nothing. `form`: the length as the second byte has it. */
+/**
+ * What is wrong with a frame of this kind at this place; null: nothing. `form`: the length as the second byte
+ * has it.
+ */
 function kindFault(
   first: number,
   form: number,
@@ -239,7 +251,10 @@ function kindFault(
   return isInMessage ? "message is not finished" : null;
 }
 
-/** Codes of the protocol and of the IANA registry but for those that never stand in a frame; and those of libraries and applications. */
+/**
+ * Codes of the protocol and of the IANA registry but for those that never stand in a frame; and those of
+ * libraries and applications.
+ */
 function maySayCode(code: number): boolean {
   if (code >= 3000) return code <= 4999;
   return code >= 1000 && code <= 1014 && (code < 1004 || code > 1006);

@@ -1,6 +1,6 @@
 /**
- * Frames that a server sends on a WebSocket (RFC 6455 5.2): one frame a message, never masked. Used where sockets are written to without
- * Bun's own server; what goes to many of them is framed once.
+ * Frames that a server sends on a WebSocket (RFC 6455 5.2): one frame a message, never masked. Used where
+ * sockets are written to without Bun's own server; what goes to many of them is framed once.
  */
 import { CloseCode } from "../http/errors.ts";
 import type { ByteWriter } from "./byte-writer.ts";
@@ -50,7 +50,10 @@ export function frameOf(opcode: number, payload: Uint8Array): Uint8Array<ArrayBu
   return frame;
 }
 
-/** The frame that ends a connection; NO_STATUS: without a code (push-stream spec 4.13.4). A reason that is too long is cut. */
+/**
+ * The frame that ends a connection; NO_STATUS: without a code (push-stream spec 4.13.4). A reason that is too
+ * long is cut.
+ */
 export function closeFrame(code: number, reason = ""): Uint8Array<ArrayBuffer> {
   if (code === CloseCode.NO_STATUS) return frameOf(CLOSE, NOTHING);
   const text = new Uint8Array(MAX_REASON_BYTES);

@@ -1,6 +1,6 @@
 /**
- * A frame of the WebSocket protocol (RFC 6455 5.2), for the two that know its bytes: frame-decoder.ts reads those of clients,
- * frame-encoder.ts makes those of the server. The mask stands in frames of clients only.
+ * A frame of the WebSocket protocol (RFC 6455 5.2), for the two that know its bytes: frame-decoder.ts reads
+ * those of clients, frame-encoder.ts makes those of the server. The mask stands in frames of clients only.
  *
  *    0               1               2 …                 mask      payload
  *   +-+-+-+-+-------+-+-------------+-------------------+---------+--------
@@ -10,7 +10,10 @@
 export const FINAL = 0x80;
 /** Extensions give them a meaning. */
 export const RESERVED = 0x70;
-/** Of them the one that says of a message's first frame that it is compressed, where that was agreed on (permessage-deflate, RFC 7692 6). */
+/**
+ * Of them the one that says of a message's first frame that it is compressed, where that was agreed on
+ * (permessage-deflate, RFC 7692 6).
+ */
 export const COMPRESSED = 0x40;
 export const OPCODE = 0x0f;
 /** Opcodes with it are of control frames. */
@@ -18,7 +21,9 @@ export const CONTROL = 0x08;
 export const MASKED = 0x80;
 export const MASK_BYTES = 4;
 
-/** Lengths up to here stand in the second byte; the next two say that 2 and 8 bytes with the length follow. */
+/**
+ * Lengths up to here stand in the second byte; the next two say that 2 and 8 bytes with the length follow.
+ */
 export const SHORT = 125;
 export const IN_TWO_BYTES = 126;
 export const IN_EIGHT_BYTES = 127;

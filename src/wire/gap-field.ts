@@ -1,14 +1,19 @@
 /**
- * The header field `Sluice-Gap` of polls and long polls: what is missing between the client's position and the answer, for answers whose
- * body has no words for it (promise P2). Written by subscribe/, read by clients.
+ * The header field `Sluice-Gap` of polls and long polls: what is missing between the client's position and
+ * the answer, for answers whose body has no words for it (promise P2). Written by subscribe/, read by
+ * clients.
  *
  *   Sluice-Gap: news=3, chat%2F1=unknown
  *
- * Names are percent-encoded (RFC 3986 2.1) but for its unreserved characters, so that any channel name fits a field.
+ * Names are percent-encoded (RFC 3986 2.1) but for its unreserved characters, so that any channel name fits a
+ * field.
  */
 const UNRESERVED = /^[A-Za-z0-9\-._~]$/;
 
-/** How many channels are named before the rest is summed up as `*`: a field must fit the heads that proxies take. */
+/**
+ * How many channels are named before the rest is summed up as `*`: a field must fit the heads that proxies
+ * take.
+ */
 const MAX_NAMED = 64;
 
 /** One channel's loss; null: it cannot be counted. */

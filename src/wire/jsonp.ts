@@ -1,6 +1,6 @@
 /**
- * JSONP (push-stream spec 4.12 (1)): the `callback` argument of a poll, and the bytes around and between its messages. The value goes
- * into a script that a page runs, so it is a name and nothing else.
+ * JSONP (push-stream spec 4.12 (1)): the `callback` argument of a poll, and the bytes around and between its
+ * messages. The value goes into a script that a page runs, so it is a name and nothing else.
  */
 import type { ByteWriter } from "./byte-writer.ts";
 
@@ -14,8 +14,8 @@ const COMMA = 0x2c;
 export type Callback = { readonly name: string } | "none" | "unsafe";
 
 /**
- * The first `callback=` of a query as sent: its name without case, its value as sent (the module decodes it; what it would decode
- * to, `decode` says). An argument without "=" is none, as in nginx.
+ * The first `callback=` of a query as sent: its name without case, its value as sent (the module decodes it;
+ * what it would decode to, `decode` says). An argument without "=" is none, as in nginx.
  */
 export function callbackOf(query: string, decode: (value: string) => string): Callback {
   for (let start = 0; start < query.length; ) {

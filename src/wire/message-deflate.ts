@@ -1,13 +1,16 @@
 /**
- * Messages compressed and read as permessage-deflate has them, each by itself (RFC 7692 7.2). Used where frames are made for sockets of our own
- * (fanout/topic-carrier.ts) and read (listen/wire/wire-socket.ts).
+ * Messages compressed and read as permessage-deflate has them, each by itself (RFC 7692 7.2). Used where
+ * frames are made for sockets of our own (fanout/topic-carrier.ts) and read (listen/wire/wire-socket.ts).
  */
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import type { ByteWriter } from "./byte-writer.ts";
 import { pushFrameHead } from "./frame-encoder.ts";
 import { COMPRESSED } from "./frame-layout.ts";
 
-/** Below it compression saves less than its frame costs; above it the worker would stand still for it (256 KiB: about 2 ms). */
+/**
+ * Below it compression saves less than its frame costs; above it the worker would stand still for it (256
+ * KiB: about 2 ms).
+ */
 const LEAST_BYTES = 256;
 const MOST_BYTES = 256 * 1024;
 /** What a flush ends with, and the frame does not have (RFC 7692 7.2.1). */

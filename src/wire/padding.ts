@@ -1,6 +1,6 @@
 /**
- * Padding for clients that show nothing before they have enough (push-stream spec 4.8): how many bytes, and which. Used by the
- * formats and headers of held streams; which client is padded is decided in subscribe/.
+ * Padding for clients that show nothing before they have enough (push-stream spec 4.8): how many bytes, and
+ * which. Used by the formats and headers of held streams; which client is padded is decided in subscribe/.
  */
 import type { ByteWriter } from "./byte-writer.ts";
 
@@ -11,8 +11,9 @@ const LF = 0x0a;
 const COLON = 0x3a;
 
 /**
- * Bytes that follow `sentLength` bytes so that they are at least `minLength`. `maxLength` is the largest minimum of the whole configuration: the
- * module has one run of padding that long and cuts from it, and nothing longer than that is ever sent.
+ * Bytes that follow `sentLength` bytes so that they are at least `minLength`. `maxLength` is the largest
+ * minimum of the whole configuration: the module has one run of padding that long and cuts from it, and
+ * nothing longer than that is ever sent.
  */
 export function paddingLength(sentLength: number, minLength: number, maxLength: number): number {
   const missing = minLength - sentLength;
@@ -21,7 +22,10 @@ export function paddingLength(sentLength: number, minLength: number, maxLength: 
   return steps === Math.floor(maxLength / STEP_BYTES) ? maxLength : (steps + 1) * STEP_BYTES;
 }
 
-/** The bytes of one kind of stream: an event stream ignores a line of colons, everything else ignores line breaks. */
+/**
+ * The bytes of one kind of stream: an event stream ignores a line of colons, everything else ignores line
+ * breaks.
+ */
 export class Padding {
   readonly maxLength: number;
   /** Paddings are its ends, so each ends with a line feed. */

@@ -1,9 +1,11 @@
 /**
- * Positions a client sends back to go on where it stopped: sluice's own token (`<life>-<pos>[,<pos>…]`, one position per
- * channel of the connection, in path order; `<pos>~<number>` for those who are told who comes and goes) and the tag of push-stream spec 4.7. Written by fanout, read by subscribe.
+ * Positions a client sends back to go on where it stopped: sluice's own token (`<life>-<pos>[,<pos>…]`, one
+ * position per channel of the connection, in path order; `<pos>~<number>` for those who are told who comes
+ * and goes) and the tag of push-stream spec 4.7. Written by fanout, read by subscribe.
  *
- * The life says what the numbers count: it is made of the store's epoch and the names of the channels, so a token of a lost
- * store, of other channels or of the same in another order is recognised as foreign and never taken for a place in these.
+ * The life says what the numbers count: it is made of the store's epoch and the names of the channels, so a
+ * token of a lost store, of other channels or of the same in another order is recognised as foreign and never
+ * taken for a place in these.
  *
  * Only the canonical spelling is read: what parsePosition accepts, formatPosition writes again byte for byte.
  */
@@ -30,7 +32,10 @@ const SLASH = 0x2f;
 /** So that the text is that of an integer below 2^53. */
 const LIFE_BITS = 0xffff_ffff_ffffn;
 
-/** The life of these channels, in path order, in a store of this epoch. Names hold no slash (push-stream spec 3.1). */
+/**
+ * The life of these channels, in path order, in a store of this epoch. Names hold no slash (push-stream spec
+ * 3.1).
+ */
 export function lifeOf(epoch: number, names: readonly Uint8Array[]): string {
   const bytes = new Uint8Array(names.reduce((sum, name) => sum + name.length + 1, 0));
   let at = 0;
@@ -93,9 +98,9 @@ export function parsePosition(text: string, maxPositions: number): Position | nu
 }
 
 /**
- * The tag in an If-None-Match value (push-stream spec 4.7): decimal digits, `W/` before them allowed, as the module sends it; or `W/"…"`,
- * the weak entity tag (RFC 9110 8.8.3) that we send. null = absent, which is what other quotes, an empty value, letters and numbers past 2^53
- * mean.
+ * The tag in an If-None-Match value (push-stream spec 4.7): decimal digits, `W/` before them allowed, as the
+ * module sends it; or `W/"…"`, the weak entity tag (RFC 9110 8.8.3) that we send. null = absent, which is
+ * what other quotes, an empty value, letters and numbers past 2^53 mean.
  */
 export function parseTag(value: string): number | null {
   const isQuoted = value.length > 3 && value.startsWith('W/"') && value.endsWith('"');

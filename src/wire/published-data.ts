@@ -1,4 +1,7 @@
-/** The data of a message in a map that a client sent, on a WebSocket (client-frame.ts) or as a line of a batch (publish/batch-reader.ts). */
+/**
+ * The data of a message in a map that a client sent, on a WebSocket (client-frame.ts) or as a line of a batch
+ * (publish/batch-reader.ts).
+ */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** null: it is missing, or nothing that can be published. */

@@ -1,6 +1,7 @@
 /**
- * Statistics as plain text for people and shell scripts, line by line (push-stream spec 5.3-5.5, appendix A.1). Chosen by
- * statistics-format.ts. The last line of a channel has another name than in the other formats: `active_subscribers`.
+ * Statistics as plain text for people and shell scripts, line by line (push-stream spec 5.3-5.5, appendix
+ * A.1). Chosen by statistics-format.ts. The last line of a channel has another name than in the other
+ * formats: `active_subscribers`.
  */
 import type { ByteWriter } from "./byte-writer.ts";
 import {
@@ -70,8 +71,9 @@ const pushWorker = (writer: ByteWriter, worker: WorkerStatistics): void => {
 };
 
 /**
- * Bytes as they are, but control characters as JSON spells them: an id can neither forge a line nor send commands to the terminal
- * that shows the answer. Backslashes stay single, because plain text has no escapes that a reader would undo.
+ * Bytes as they are, but control characters as JSON spells them: an id can neither forge a line nor send
+ * commands to the terminal that shows the answer. Backslashes stay single, because plain text has no escapes
+ * that a reader would undo.
  */
 function pushText(writer: ByteWriter, bytes: Uint8Array): void {
   let kept = 0;

@@ -1,6 +1,7 @@
 /**
- * Statistics as XML 1.0 (push-stream spec 5.3-5.5, appendix A.1), with that dialect's indentation and line ends. Chosen by
- * statistics-format.ts. Channel ids are bytes, so whatever XML cannot carry is escaped or becomes U+FFFD here.
+ * Statistics as XML 1.0 (push-stream spec 5.3-5.5, appendix A.1), with that dialect's indentation and line
+ * ends. Chosen by statistics-format.ts. Channel ids are bytes, so whatever XML cannot carry is escaped or
+ * becomes U+FFFD here.
  */
 import type { ByteWriter } from "./byte-writer.ts";
 import {
@@ -25,7 +26,9 @@ const FIRST_NOT_ASCII = 0x80;
 /** U+FFFD as UTF-8, one character a byte. */
 const REPLACEMENT = "\xef\xbf\xbd";
 
-/** What stands for an ASCII character in text; absent = itself. A bare CR would be read as LF (XML 1.0, 2.11). */
+/**
+ * What stands for an ASCII character in text; absent = itself. A bare CR would be read as LF (XML 1.0, 2.11).
+ */
 const ESCAPES: ReadonlyMap<number, string> = new Map([
   [0x26, "&amp;"],
   [0x3c, "&lt;"],

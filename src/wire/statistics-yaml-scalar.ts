@@ -1,8 +1,9 @@
 /**
  * A channel id as a YAML scalar. Used by statistics-yaml.ts alone.
  *
- * The dialect inserts ids as they are (push-stream spec 5.2), so an id is written plain wherever a reader gets the same text back, and
- * double-quoted where it would break the document or come back as something else: `no` as false, `007` as 7, `a: b` as a mapping.
+ * The dialect inserts ids as they are (push-stream spec 5.2), so an id is written plain wherever a reader
+ * gets the same text back, and double-quoted where it would break the document or come back as something
+ * else: `no` as false, `007` as 7, `a: b` as a mapping.
  */
 import type { ByteWriter } from "./byte-writer.ts";
 
@@ -13,23 +14,35 @@ const HASH = 0x23;
 /** Longest of the words below. */
 const LONGEST_WORD = 5;
 
-/** Never first in a plain scalar. `-`, `?` and `:` may be, before some characters; `:a` is a symbol to Ruby, `=` and `<<` are types. */
+/**
+ * Never first in a plain scalar. `-`, `?` and `:` may be, before some characters; `:a` is a symbol to Ruby,
+ * `=` and `<<` are types.
+ */
 const INDICATORS: ReadonlySet<number> = new Set(Buffer.from("-?:,[]{}#&*!|>'\"%@`=<~"));
 
 /** Nulls and booleans of YAML 1.1 and 1.2, in lower case. */
 const WORDS: ReadonlySet<string> = new Set(["null", "true", "false", "yes", "no", "on", "off", "y", "n"]);
 
-/** What any YAML may take for a number or a date; a little more than that is quoted for no need. No pattern backtracks. */
+/**
+ * What any YAML may take for a number or a date; a little more than that is quoted for no need. No pattern
+ * backtracks.
+ */
 const NUMBER_LIKE = [
   /^[-+]?[0-9.][0-9_.,:]*(?:[eE][-+]?[0-9_]*)?$/,
   /^[-+]?0[xXoObB][0-9a-fA-F_]*$/,
   /^[-+]?\.(?:inf|nan)$/i,
   /^\d{4}-\d\d?-\d\d?(?:[Tt\s]|$)/,
 ];
-/** Numbers that every reader turns back into the same digits, and the ids of many sites: they stay as the dialect has them. */
+/**
+ * Numbers that every reader turns back into the same digits, and the ids of many sites: they stay as the
+ * dialect has them.
+ */
 const CANONICAL_INTEGER = /^(?:0|[1-9]\d{0,14})$/;
 
-/** Characters that must not stand in a YAML stream, or break lines in YAML 1.1; U+FFFD stands for broken bytes. */
+/**
+ * Characters that must not stand in a YAML stream, or break lines in YAML 1.1; U+FFFD stands for broken
+ * bytes.
+ */
 const NOT_PLAIN = /[\x7f-\x9f\u2028\u2029\ufeff\ufffd-\uffff]/;
 const UNPRINTABLE = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g;
 

@@ -1,5 +1,6 @@
 /**
- * Statistics as YAML (push-stream spec 5.3-5.5, appendix A.1): block style, two spaces, CRLF. Chosen by statistics-format.ts.
+ * Statistics as YAML (push-stream spec 5.3-5.5, appendix A.1): block style, two spaces, CRLF. Chosen by
+ * statistics-format.ts.
  */
 import type { ByteWriter } from "./byte-writer.ts";
 import {

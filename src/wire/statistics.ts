@@ -56,8 +56,9 @@ export interface StatisticsParts {
 }
 
 /**
- * A format as endpoints see it; each method appends to the writer. `single`, `group` and `summary` make a whole answer body; the
- * pieces of a group are for lists that are too long to be written in one turn of the event loop.
+ * A format as endpoints see it; each method appends to the writer. `single`, `group` and `summary` make a
+ * whole answer body; the pieces of a group are for lists that are too long to be written in one turn of the
+ * event loop.
  */
 export interface StatisticsFormat extends StatisticsParts {
   readonly contentType: string;
@@ -78,7 +79,10 @@ export function statisticsFormat(contentType: string, parts: StatisticsParts): S
   return { contentType, ...parts, group };
 }
 
-/** The names and the order of the numbers, which all formats but plain's last channel line share (push-stream spec 5.3-5.5). */
+/**
+ * The names and the order of the numbers, which all formats but plain's last channel line share (push-stream
+ * spec 5.3-5.5).
+ */
 export const ZONE_NUMBERS = [
   ["channels", "channels"],
   ["wildcard_channels", "wildcardChannels"],

@@ -1,8 +1,9 @@
 /**
- * What a WebSocket client has begun to say and not finished: the head, frame or message in which its bytes broke off. Made by
- * frame-decoder.ts, for the few sockets that are in the middle of something.
+ * What a WebSocket client has begun to say and not finished: the head, frame or message in which its bytes
+ * broke off. Made by frame-decoder.ts, for the few sockets that are in the middle of something.
  *
- * Memory follows what came, never what was announced: a message that is not whole takes at most twice its bytes.
+ * Memory follows what came, never what was announced: a message that is not whole takes at most twice its
+ * bytes.
  */
 import { COMPRESSED, CONTROL, FINAL, OPCODE, TEXT } from "./frame-layout.ts";
 import { turned, unmask } from "./unmask.ts";
@@ -39,7 +40,10 @@ class Gathered {
     this.length = needed;
   }
 
-  /** False: it is a text, and what came of it is not well-formed, or ends within a character though nothing follows. */
+  /**
+   * False: it is a text, and what came of it is not well-formed, or ends within a character though nothing
+   * follows.
+   */
   isGood(isWhole: boolean): boolean {
     if (this.opcode !== TEXT) return true;
     this.#checked = utf8Prefix(this.#bytes, this.#checked, this.length);

@@ -19,8 +19,8 @@ export function isUtf8(bytes: Uint8Array, offset: number, length: number): boole
 }
 
 /**
- * For text that comes in pieces: -1 when [from, to) can not be the beginning of well-formed UTF-8, else where its last sequence begins if
- * that is not whole, else `to`. `from` has to be the start of a sequence.
+ * For text that comes in pieces: -1 when [from, to) can not be the beginning of well-formed UTF-8, else where
+ * its last sequence begins if that is not whole, else `to`. `from` has to be the start of a sequence.
  */
 export function utf8Prefix(bytes: Uint8Array, from: number, to: number): number {
   const end = unfinishedSequence(bytes, from, to);

@@ -1,4 +1,6 @@
-/** The codes of src/http/errors.ts that have to do with grants: provoked in test/access, not in test/binary. */
+/**
+ * The codes of src/http/errors.ts that have to do with grants: provoked in test/access, not in test/binary.
+ */
 import type { Refusals } from "../../src/http/errors.ts";
 
 export const ACCESS_CODES = [

@@ -1,6 +1,7 @@
 /**
- * `auth_request` on the compiled binary, on both listeners: what a backend is told, how often it is asked, what its answers do, and that nobody is let in
- * when it is down, hangs, redirects or talks nonsense. One worker, so that questions can be counted.
+ * `auth_request` on the compiled binary, on both listeners: what a backend is told, how often it is asked,
+ * what its answers do, and that nobody is let in when it is down, hangs, redirects or talks nonsense. One
+ * worker, so that questions can be counted.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";

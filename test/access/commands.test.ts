@@ -1,4 +1,7 @@
-/** `sluice key`, `sluice token`, and what `sluice check` says of keys: over the compiled binary. No output has a secret that nobody asked for. */
+/**
+ * `sluice key`, `sluice token`, and what `sluice check` says of keys: over the compiled binary. No output has
+ * a secret that nobody asked for.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

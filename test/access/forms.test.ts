@@ -1,4 +1,7 @@
-/** Small forms that come from anybody: patterns, members of JSON, lines of keys, marks of what was taken back. Against naive models, with seeds that are told. */
+/**
+ * Small forms that come from anybody: patterns, members of JSON, lines of keys, marks of what was taken back.
+ * Against naive models, with seeds that are told.
+ */
 import { expect, test } from "bun:test";
 import { grantOfClaims } from "../../src/access/claims.ts";
 import {

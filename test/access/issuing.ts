@@ -1,4 +1,7 @@
-/** Issuers for tests: keys, a server of key sets that can be told to misbehave, and tokens of every kind, good and bad. */
+/**
+ * Issuers for tests: keys, a server of key sets that can be told to misbehave, and tokens of every kind, good
+ * and bad.
+ */
 import {
   exportJWK,
   exportSPKI,

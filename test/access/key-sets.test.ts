@@ -1,4 +1,7 @@
-/** Key sets by URL: when they are read, what becomes of bad ones, and that keys rotate. A real server of sets, and a clock of the test's own. */
+/**
+ * Key sets by URL: when they are read, what becomes of bad ones, and that keys rotate. A real server of sets,
+ * and a clock of the test's own.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { errors } from "jose";
 import { KeySet, NoKeys } from "../../src/access/key-set.ts";

@@ -1,4 +1,7 @@
-/** docs/access.md: each recipe as it stands there, executed on the compiled binary with two workers; the backends' code, too, where its language is at hand. */
+/**
+ * docs/access.md: each recipe as it stands there, executed on the compiled binary with two workers; the
+ * backends' code, too, where its language is at hand.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

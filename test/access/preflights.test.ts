@@ -1,6 +1,7 @@
 /**
- * What a browser asks before a page of another origin may ask with a token (CORS): answered by the list of origins alone on every role, both kinds of
- * listener. And that a guard stands before the roles that have no words of their own for it.
+ * What a browser asks before a page of another origin may ask with a token (CORS): answered by the list of
+ * origins alone on every role, both kinds of listener. And that a guard stands before the roles that have no
+ * words of their own for it.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ask } from "../binary/raw-client.ts";

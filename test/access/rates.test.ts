@@ -1,4 +1,7 @@
-/** `rate`: token buckets by who it is, else by address, on the compiled binary and alone with a clock of their own. */
+/**
+ * `rate`: token buckets by who it is, else by address, on the compiled binary and alone with a clock of their
+ * own.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Rates, rateKey } from "../../src/access/rates.ts";
 import { readRate } from "../../src/config/checks/access-checks.ts";

@@ -1,6 +1,7 @@
 /**
- * The codes of src/http/errors.ts that have to do with grants, provoked on the compiled binary, on both listeners: status, explanation as a header or in
- * a close frame, Retry-After, WWW-Authenticate. Those of the rest are in test/binary/refusals.test.ts.
+ * The codes of src/http/errors.ts that have to do with grants, provoked on the compiled binary, on both
+ * listeners: status, explanation as a header or in a close frame, Retry-After, WWW-Authenticate. Those of the
+ * rest are in test/binary/refusals.test.ts.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";

@@ -1,6 +1,7 @@
 /**
- * What becomes of those who stand by a grant: on every transport, on two workers, over the compiled binary. It ends with the grant, or goes on with the
- * token that the client sends next, and ends when the grant is taken back.
+ * What becomes of those who stand by a grant: on every transport, on two workers, over the compiled binary.
+ * It ends with the grant, or goes on with the token that the client sends next, and ends when the grant is
+ * taken back.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Signed tokens on every transport of the compiled binary, two workers, both kinds of listener: who is let in where, with what he may not, and
- * every way a token can be bad.
+ * Signed tokens on every transport of the compiled binary, two workers, both kinds of listener: who is let in
+ * where, with what he may not, and every way a token can be bad.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, RawConnection } from "../binary/raw-client.ts";

@@ -1,4 +1,7 @@
-/** Lists of very many channels: written in slices, one list at a time, whatever happens to the channels meanwhile. */
+/**
+ * Lists of very many channels: written in slices, one list at a time, whatever happens to the channels
+ * meanwhile.
+ */
 import { afterAll, describe, expect, test } from "bun:test";
 import { ChannelListings, SLICE_CHANNELS } from "../../src/admin/channel-listing.ts";
 import type { Store } from "../../src/store/store.ts";

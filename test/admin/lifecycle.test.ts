@@ -1,4 +1,7 @@
-/** How long messages and channels live: push-stream spec 6.2 to 6.4, seen through statistics. Clocks are real, so the waits are wide. */
+/**
+ * How long messages and channels live: push-stream spec 6.2 to 6.4, seen through statistics. Clocks are real,
+ * so the waits are wide.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ask, RawConnection, standing } from "../binary/raw-client.ts";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";

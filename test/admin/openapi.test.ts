@@ -1,4 +1,7 @@
-/** /openapi.json is valid by a validator that is not ours, and says what is there: its paths answer, its statuses come. */
+/**
+ * /openapi.json is valid by a validator that is not ours, and says what is there: its paths answer, its
+ * statuses come.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { type RunningServer, startServer } from "../binary/running-server.ts";

@@ -1,4 +1,7 @@
-/** Statistics locations: push-stream spec 5.1 to 5.6, over raw sockets on the compiled binary. The bytes of each format: test/wire. */
+/**
+ * Statistics locations: push-stream spec 5.1 to 5.6, over raw sockets on the compiled binary. The bytes of
+ * each format: test/wire.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { hostname } from "node:os";
 import {

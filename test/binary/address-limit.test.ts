@@ -1,4 +1,7 @@
-/** `max_connections_per_address`: what is held counts while it is held, what is answered does not, whatever becomes of it meanwhile. */
+/**
+ * `max_connections_per_address`: what is held counts while it is held, what is answered does not, whatever
+ * becomes of it meanwhile.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { folderWith, removeFolders } from "../handlers/handler-server.ts";
 import { KernelSocket } from "./kernel-socket.ts";

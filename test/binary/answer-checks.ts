@@ -1,4 +1,7 @@
-/** What the answers of every role have in common (push-stream spec 0.5, 0.6, 0.7), as expectations over raw answers. */
+/**
+ * What the answers of every role have in common (push-stream spec 0.5, 0.6, 0.7), as expectations over raw
+ * answers.
+ */
 import { expect } from "bun:test";
 import type { RawAnswer, RawHead } from "./raw-client.ts";
 
@@ -22,7 +25,10 @@ export interface Refused {
   readonly allow?: string | null;
 }
 
-/** An answer that is a head and nothing else: `Content-Length: 0`, no Content-Type, the texts given and no others. */
+/**
+ * An answer that is a head and nothing else: `Content-Length: 0`, no Content-Type, the texts given and no
+ * others.
+ */
 export function expectHeaderOnly(answer: RawAnswer, { status, explain = null, allow = null }: Refused): void {
   expect(answer.statusLine).toStartWith(`HTTP/1.1 ${status} `);
   expect(answer.fields.get(EXPLAIN) ?? null).toBe(explain);

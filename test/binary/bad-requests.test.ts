@@ -1,7 +1,7 @@
 /**
- * Requests nobody should send (promise P8), on the compiled binary with two workers: each gets one answer or a closed connection,
- * publishes nothing, and leaves the same workers serving without a word in the log. What well-formed requests are answered is
- * in test/publish and test/subscribe.
+ * Requests nobody should send (promise P8), on the compiled binary with two workers: each gets one answer or
+ * a closed connection, publishes nothing, and leaves the same workers serving without a word in the log. What
+ * well-formed requests are answered is in test/publish and test/subscribe.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { KernelSocket } from "./kernel-socket.ts";
@@ -55,7 +55,10 @@ describe.each(["native", "wire"])("%s listener", (listener) => {
 
   const UNTIL_CLOSED = Number.POSITIVE_INFINITY;
 
-  /** Sends the text as one connection's whole conversation; the outcome is there at its end or at so many whole heads. */
+  /**
+   * Sends the text as one connection's whole conversation; the outcome is there at its end or at so many
+   * whole heads.
+   */
   async function converse(text: string, answers = 1): Promise<Outcome> {
     const socket = new KernelSocket(server.port);
     await socket.send(text);

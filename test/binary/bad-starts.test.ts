@@ -1,6 +1,7 @@
 /**
- * Starts that cannot be, or find something odd in their place (promise P8), on the compiled binary: one clear sentence and an exit status,
- * or a new store beside the file that was no store. A file that is not ours is never deleted.
+ * Starts that cannot be, or find something odd in their place (promise P8), on the compiled binary: one clear
+ * sentence and an exit status, or a new store beside the file that was no store. A file that is not ours is
+ * never deleted.
  */
 import { afterEach, describe, expect, test } from "bun:test";
 import {
@@ -198,7 +199,8 @@ test.skipIf(process.getuid?.() !== 0)(
     // A /dev/shm of its own, where somebody was first.
     const squat = `mount -t tmpfs none /dev/shm && mkdir /dev/shm/${own} && chown ${NOBODY} /dev/shm/${own} && exec "$@"`;
     const through = ["unshare", "--mount", "sh", "-c", squat, "sh"];
-    if (!Bun.spawnSync([...through, "true"], { stderr: "ignore" }).success) return; // a container without the right to mount
+    // a container without the right to mount
+    if (!Bun.spawnSync([...through, "true"], { stderr: "ignore" }).success) return;
     const server = await startServer({
       toml: layout(),
       through,

@@ -1,6 +1,7 @@
 /**
- * Bytes behind a request whose answer is held: a stray line end, or the next request (docs/doors.md). Bun's server breaks such a connection,
- * and nothing we can do comes before that; the wire listener keeps them until the answer is over.
+ * Bytes behind a request whose answer is held: a stray line end, or the next request (docs/doors.md). Bun's
+ * server breaks such a connection, and nothing we can do comes before that; the wire listener keeps them
+ * until the answer is over.
  */
 import { afterEach, expect, test } from "bun:test";
 import { RawConnection, standing } from "./raw-client.ts";

@@ -1,6 +1,7 @@
 /**
- * Certificates that change on disk under a running server, HTTP/2 with and without TLS: on the real program, with certificates of openssl.
- * Connections that are open when the certificate changes are drained as at every reload: their clients come again and resume, without loss.
+ * Certificates that change on disk under a running server, HTTP/2 with and without TLS: on the real program,
+ * with certificates of openssl. Connections that are open when the certificate changes are drained as at
+ * every reload: their clients come again and resume, without loss.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";

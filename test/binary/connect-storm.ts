@@ -1,6 +1,6 @@
 /**
- * Clients that never stop coming: new connections at a steady rate, one request each, and some that keep theirs and ask again and again.
- * Counts what became of each request. Used by reload-resets.test.ts.
+ * Clients that never stop coming: new connections at a steady rate, one request each, and some that keep
+ * theirs and ask again and again. Counts what became of each request. Used by reload-resets.test.ts.
  */
 import type { Socket } from "bun";
 
@@ -16,7 +16,10 @@ export interface Outcome {
   answered: number;
   /** The connection was reset, or ended, without an answer. */
   lost: number;
-  /** The connect itself failed: nobody listened, or the client had no free port. Bun calls whatever connect(2) says ECONNREFUSED. */
+  /**
+   * The connect itself failed: nobody listened, or the client had no free port. Bun calls whatever connect(2)
+   * says ECONNREFUSED.
+   */
   refused: number;
   /** With anything else than 200. */
   turnedAway: number;

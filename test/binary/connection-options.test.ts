@@ -1,6 +1,7 @@
 /**
- * What a file says about connections, observed on them: times for heads, bodies and readers, requests a connection, sizes of heads, connections
- * of a worker, and how they end. What the native listener does not do (docs/doors.md) is tried on the wire listener alone.
+ * What a file says about connections, observed on them: times for heads, bodies and readers, requests a
+ * connection, sizes of heads, connections of a worker, and how they end. What the native listener does not do
+ * (docs/doors.md) is tried on the wire listener alone.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";

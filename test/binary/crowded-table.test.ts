@@ -1,6 +1,7 @@
 /**
- * Anybody may ask for channels that nobody publishes to, on the compiled binary and both listeners. Past hole: 327 polls of 100 names each took
- * every channel record, and for half a minute no publisher could open a new channel.
+ * Anybody may ask for channels that nobody publishes to, on the compiled binary and both listeners. Past
+ * hole: 327 polls of 100 names each took every channel record, and for half a minute no publisher could open
+ * a new channel.
  */
 import { afterEach, describe, expect, test } from "bun:test";
 import { ask, RawConnection } from "./raw-client.ts";

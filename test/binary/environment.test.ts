@@ -1,6 +1,7 @@
 /**
- * The environment does not change the program: variables of the runtime it is built with are not obeyed by the service, whoever starts it,
- * and its workers and their handlers do not see them. Two work before any of our code does; the units unset those.
+ * The environment does not change the program: variables of the runtime it is built with are not obeyed by
+ * the service, whoever starts it, and its workers and their handlers do not see them. Two work before any of
+ * our code does; the units unset those.
  */
 import { afterEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";

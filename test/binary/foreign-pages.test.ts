@@ -1,6 +1,7 @@
 /**
- * What pages of others can make a browser do to the embedded default, on the compiled binary: publish, delete, open WebSockets, and all of it
- * under a name of their own that points here (DNS rebinding). And who is allowed otherwise, on both listeners.
+ * What pages of others can make a browser do to the embedded default, on the compiled binary: publish,
+ * delete, open WebSockets, and all of it under a name of their own that points here (DNS rebinding). And who
+ * is allowed otherwise, on both listeners.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ask, RawConnection } from "./raw-client.ts";

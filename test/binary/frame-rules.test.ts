@@ -1,6 +1,7 @@
 /**
- * What a WebSocket client must not send, byte by byte (RFC 6455 5), on the compiled binary at both doors: each ends the connection with the
- * code for it, and a message that was sent just before it is published all the same.
+ * What a WebSocket client must not send, byte by byte (RFC 6455 5), on the compiled binary at both doors:
+ * each ends the connection with the code for it, and a message that was sent just before it is published all
+ * the same.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { clientFrame, Opcode, RawWebSocket } from "./raw-web-socket.ts";
@@ -33,7 +34,10 @@ const REFUSED: readonly (readonly [string, Buffer, number])[] = [
   ["a close with a code that is none", frame([0x88, 0x82], Buffer.of(3, 0xed)), PROTOCOL],
 ];
 
-/** RFC 6455 5.2: the minimal number of bytes MUST be used. Bun's parser takes them, and shows nobody the bytes. */
+/**
+ * RFC 6455 5.2: the minimal number of bytes MUST be used. Bun's parser takes them, and shows nobody the
+ * bytes.
+ */
 const TOO_LONG: readonly (readonly [string, Buffer])[] = [
   ["2 bytes for a length of 5", frame([0x81, 0xfe, 0, 5], "hello")],
   ["8 bytes for a length of 5", frame([0x81, 0xff, 0, 0, 0, 0, 0, 0, 0, 5], "hello")],

@@ -1,6 +1,7 @@
 /**
- * Clients over plain sockets that know which worker process serves them, for tests that stop and kill workers: whose connection may break is
- * then no guess. What they read are messages like `<17>`, which look the same on every transport.
+ * Clients over plain sockets that know which worker process serves them, for tests that stop and kill
+ * workers: whose connection may break is then no guess. What they read are messages like `<17>`, which look
+ * the same on every transport.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -12,7 +13,10 @@ export type Transport = (typeof TRANSPORTS)[number];
 /** Between two polls. */
 const POLL_MS = 100;
 
-/** The process among `pids` that has the server's end of a connection from this port; 0: it is accepted by none of them. */
+/**
+ * The process among `pids` that has the server's end of a connection from this port; 0: it is accepted by
+ * none of them.
+ */
 export function servedBy(port: number, serverPort: number, pids: Iterable<number>): number {
   const hex = (value: number): string => value.toString(16).toUpperCase().padStart(4, "0");
   const ends = `0100007F:${hex(serverPort)} 0100007F:${hex(port)} `;

@@ -1,6 +1,7 @@
 /**
- * Clients that mean no good, at both doors of the compiled binary: more requests at once than anybody sends, heads and chunks without end,
- * connections reset in the middle of everything. Each costs little, is answered or cut off, and leaves the worker serving.
+ * Clients that mean no good, at both doors of the compiled binary: more requests at once than anybody sends,
+ * heads and chunks without end, connections reset in the middle of everything. Each costs little, is answered
+ * or cut off, and leaves the worker serving.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -87,7 +88,8 @@ describe.each(DOORS)("%s door", (door, sub) => {
     });
     socket.write(POLL.repeat(PIPELINED));
     await until("all answers", () => answers === PIPELINED || isLast || socket.destroyed, 60_000);
-    // Of Bun's door those who send too many in one turn are answered some, and cut off over what they sent besides (listen/listener.ts).
+    // Of Bun's door those who send too many in one turn are answered some, and cut off over what they sent
+    // besides (listen/listener.ts).
     if (door === "wire") expect(answers).toBe(PIPELINED);
     else expect(answers).toBeGreaterThan(1000);
     socket.destroy();

@@ -1,7 +1,8 @@
 /**
- * Connections on which nothing moves (promise P8): those that wait for messages stay for as long as their location says, all others
- * are closed, so that half-sent requests and forgotten connections do not pile up. In this process, because the time is fixed in a
- * real server (75 s) and only startWorker takes a shorter one.
+ * Connections on which nothing moves (promise P8): those that wait for messages stay for as long as their
+ * location says, all others are closed, so that half-sent requests and forgotten connections do not pile up.
+ * In this process, because the time is fixed in a real server (75 s) and only startWorker takes a shorter
+ * one.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,7 +1,8 @@
 /**
- * A TCP client on the kernel's own socket calls, for tests of slow, broken and vanishing clients: it reads only when told, its
- * receive buffer is as small as wished, and it can close with a reset. Every client library reads ahead, and none lets the
- * receive buffer be set before the connect, where it limits the window (tcp(7)).
+ * A TCP client on the kernel's own socket calls, for tests of slow, broken and vanishing clients: it reads
+ * only when told, its receive buffer is as small as wished, and it can close with a reset. Every client
+ * library reads ahead, and none lets the receive buffer be set before the connect, where it limits the window
+ * (tcp(7)).
  *
  * Nothing here blocks but `connect`, which loopback answers at once.
  */

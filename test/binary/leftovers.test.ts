@@ -1,4 +1,7 @@
-/** What a run leaves behind: the store file, shown by `sluice stats` and emptied by `sluice serve --fresh`; and what the log says of its end. */
+/**
+ * What a run leaves behind: the store file, shown by `sluice stats` and emptied by `sluice serve --fresh`;
+ * and what the log says of its end.
+ */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { binary, layout, type RunningServer, startServer, until } from "./running-server.ts";

@@ -1,6 +1,7 @@
 /**
- * A server at its limits (promise P8), on the compiled binary with two workers: no connections left, no file descriptors left. Those who
- * are connected go on, those who come are told so or wait, and everything is as before when the others have left.
+ * A server at its limits (promise P8), on the compiled binary with two workers: no connections left, no file
+ * descriptors left. Those who are connected go on, those who come are told so or wait, and everything is as
+ * before when the others have left.
  */
 import { afterEach, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * A worker that dies with the store's lock in its hands, in a store whose journal cannot be believed: every list is made anew by a process of
- * its own, nothing stored is lost, and publishing goes on.
+ * A worker that dies with the store's lock in its hands, in a store whose journal cannot be believed: every
+ * list is made anew by a process of its own, nothing stored is lost, and publishing goes on.
  */
 import { afterEach, expect, test } from "bun:test";
 import { JOURNAL_KIND, REBUILD } from "../../src/store/lock/journal.ts";

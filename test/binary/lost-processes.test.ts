@@ -1,6 +1,7 @@
 /**
- * Processes that are taken away under load (promises P5 and P6): a worker killed, both killed, a worker that stands still for longer
- * than the ring is long, main killed, the daemon restarted. Nothing acknowledged is lost, nothing comes twice, counts are right.
+ * Processes that are taken away under load (promises P5 and P6): a worker killed, both killed, a worker that
+ * stands still for longer than the ring is long, main killed, the daemon restarted. Nothing acknowledged is
+ * lost, nothing comes twice, counts are right.
  */
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -38,7 +39,9 @@ async function readOnBothWorkers(channel: string): Promise<void> {
   });
 }
 
-/** Publishers that never rest; what they sent is known to be taken, or, when the connection broke, possible. */
+/**
+ * Publishers that never rest; what they sent is known to be taken, or, when the connection broke, possible.
+ */
 class Load {
   readonly taken: string[] = [];
   readonly doubtful = new Set<string>();
@@ -70,7 +73,10 @@ class Load {
   }
 }
 
-/** Everybody has everything once, in one order, each publisher's messages in his order, and nobody had to be told of a gap. */
+/**
+ * Everybody has everything once, in one order, each publisher's messages in his order, and nobody had to be
+ * told of a gap.
+ */
 async function expectComplete(load: Load, channel: string): Promise<void> {
   const { published_messages: published } = await server.statistics(channel);
   expect(published).toBeGreaterThanOrEqual(load.taken.length);
@@ -107,7 +113,10 @@ async function expectCountsRight(channel: string): Promise<void> {
   await until("nobody is counted", async () => (await stand()).every((count) => count === 0));
 }
 
-/** A signal to a worker of this server, and to nothing else: 0 and -1 mean whole groups of processes to kill(2). */
+/**
+ * A signal to a worker of this server, and to nothing else: 0 and -1 mean whole groups of processes to
+ * kill(2).
+ */
 function signal(pid: number | undefined, name: NodeJS.Signals): void {
   const parent = pid !== undefined && pid > 1 ? readFileSync(`/proc/${pid}/status`, "utf8") : "";
   if (pid === undefined || !parent.includes(`\nPPid:\t${server.process.pid}\n`))

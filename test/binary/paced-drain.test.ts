@@ -1,4 +1,7 @@
-/** Reload and restart under load (promise P6): event sources that resume miss nothing and get nothing twice, and others hear what to do. */
+/**
+ * Reload and restart under load (promise P6): event sources that resume miss nothing and get nothing twice,
+ * and others hear what to do.
+ */
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { RawConnection, standing } from "./raw-client.ts";
 import { ResumingCrowd, SteadyPublisher } from "./resuming-crowd.ts";
@@ -44,7 +47,8 @@ describe.each([0, 300])("drain_rate = %d", (rate) => {
     const load = await underLoad(`drain_rate = ${rate}`);
     server.process.kill("SIGHUP");
     await expectNothingLost(load.crowd, load.publisher);
-    // Where the kernel does not hand them over (tcp_migrate_req), connections that nobody accepted yet are cut off with their listener.
+    // Where the kernel does not hand them over (tcp_migrate_req), connections that nobody accepted yet are
+    // cut off with their listener.
     expect(load.publisher.failed).toBeLessThanOrEqual(2);
   });
 

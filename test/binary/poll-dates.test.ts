@@ -1,6 +1,7 @@
 /**
- * Validators of polls as RFC 9110 has them: an entity tag in quotes (8.8.3), and a Last-Modified that is never later than Date (8.8.2.1), also
- * where the time of messages is ahead of the clock, which was set back. Both are positions, and lead on to the next message.
+ * Validators of polls as RFC 9110 has them: an entity tag in quotes (8.8.3), and a Last-Modified that is
+ * never later than Date (8.8.2.1), also where the time of messages is ahead of the clock, which was set back.
+ * Both are positions, and lead on to the next message.
  */
 import { afterEach, describe, expect, test } from "bun:test";
 import { HEAD_CLOCK_SEC, HEADER_BYTES } from "../../src/store/memory/layout.ts";

@@ -1,6 +1,7 @@
 /**
- * A store on a disk that loses its power: a file system in an image on a loop device, and what is in the image at a moment is what the disk
- * would have. Seen was: ids given out twice under one epoch, so that a client who came back missed as many messages and was not told.
+ * A store on a disk that loses its power: a file system in an image on a loop device, and what is in the
+ * image at a moment is what the disk would have. Seen was: ids given out twice under one epoch, so that a
+ * client who came back missed as many messages and was not told.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -32,7 +33,8 @@ function makeDisk(): boolean {
   );
 }
 
-// Root, loop devices and e2fsprogs; elsewhere a power cut can only be played with pages (test/fuzz/corruption.test.ts).
+// Root, loop devices and e2fsprogs; elsewhere a power cut can only be played with pages
+// (test/fuzz/corruption.test.ts).
 const hasDisk = process.getuid?.() === 0 && makeDisk();
 
 let server: RunningServer | null = null;
@@ -65,8 +67,8 @@ function storeOnDisk(): Uint8Array {
 }
 
 /**
- * How many messages a machine that comes up again finds. -1: the store of the test before, as a machine would not: it reads the
- * file system's journal first, which the dump does not.
+ * How many messages a machine that comes up again finds. -1: the store of the test before, as a machine would
+ * not: it reads the file system's journal first, which the dump does not.
  */
 function messagesOnDisk(): number {
   const path = join(folder, "found");

@@ -1,7 +1,8 @@
 /**
- * Clients behind a proxy, on the compiled binary and both listeners: everything that looks at addresses sees that of the client as a trusted
- * proxy tells it, and nobody else is believed. Past hole: `access = ["allow 127.0.0.1", "deny all"]` let everyone in who came through an nginx
- * on the same machine, and through a unix socket nobody.
+ * Clients behind a proxy, on the compiled binary and both listeners: everything that looks at addresses sees
+ * that of the client as a trusted proxy tells it, and nobody else is believed. Past hole: `access = ["allow
+ * 127.0.0.1", "deny all"]` let everyone in who came through an nginx on the same machine, and through a unix
+ * socket nobody.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";

@@ -1,6 +1,7 @@
 /**
- * Subscribers that take bytes only when pulled: a held HTTP response and a WebSocket on a KernelSocket. Between two pulls they are
- * the readers that stopped reading; nothing but the kernel's buffers holds what was sent to them.
+ * Subscribers that take bytes only when pulled: a held HTTP response and a WebSocket on a KernelSocket.
+ * Between two pulls they are the readers that stopped reading; nothing but the kernel's buffers holds what
+ * was sent to them.
  */
 import { randomBytes } from "node:crypto";
 import { KernelSocket, type KernelSocketOptions } from "./kernel-socket.ts";
@@ -33,7 +34,8 @@ export class PulledBody {
     const body = new PulledBody(socket);
     const deadline = Date.now() + 10_000;
     while (body.head === "") {
-      // One byte at a time would be slow, and a greedy read would drain what the test wants to leave with the server.
+      // One byte at a time would be slow, and a greedy read would drain what the test wants to leave with the
+      // server.
       body.#rest = Buffer.concat([body.#rest, socket.read(1024)]);
       const end = body.#rest.indexOf(HEAD_END);
       if (end >= 0) {

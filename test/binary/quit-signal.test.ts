@@ -1,6 +1,7 @@
 /**
- * SIGQUIT, nginx's slow stop (push-stream spec 8.2): nobody new is let in, idle connections close, who is held stays until his own ping
- * or ttl is due, or until he leaves; what is published meanwhile still reaches everybody.
+ * SIGQUIT, nginx's slow stop (push-stream spec 8.2): nobody new is let in, idle connections close, who is
+ * held stays until his own ping or ttl is due, or until he leaves; what is published meanwhile still reaches
+ * everybody.
  */
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { RawConnection, standing } from "./raw-client.ts";

@@ -1,6 +1,7 @@
 /**
- * HTTP as bytes: the conformance suites write requests by hand and read answers as they come, because `fetch` hides what they are
- * about (header spelling, chunks, a head that leaves before its body, who closes). Every read has a deadline and says what came instead.
+ * HTTP as bytes: the conformance suites write requests by hand and read answers as they come, because `fetch`
+ * hides what they are about (header spelling, chunks, a head that leaves before its body, who closes). Every
+ * read has a deadline and says what came instead.
  */
 import { connect, type Socket } from "node:net";
 import { until } from "./running-server.ts";

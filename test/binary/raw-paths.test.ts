@@ -1,6 +1,7 @@
 /**
- * Which path a request target means, byte by byte, on the compiled binary and both listeners: as nginx reads it, or 400. Past hole: a URL
- * parser made "/x\..\secret" into "/secret" before sluice looked, so that a proxy that denies /secret was passed.
+ * Which path a request target means, byte by byte, on the compiled binary and both listeners: as nginx reads
+ * it, or 400. Past hole: a URL parser made "/x\..\secret" into "/secret" before sluice looked, so that a
+ * proxy that denies /secret was passed.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "node:http2";
@@ -121,7 +122,9 @@ describe.each([
     expect(await ask(target)).toBe(meaning);
   });
 
-  /** No target may have them (RFC 3986 2). Those of other alphabets are taken all the same, by nginx as well. */
+  /**
+   * No target may have them (RFC 3986 2). Those of other alphabets are taken all the same, by nginx as well.
+   */
   test.each([
     ["/secret\x7f", isNative ? "/secret\x7f" : 400],
     ["/caf\xc3\xa9", "/caf\xc3\xa9"],

@@ -1,6 +1,7 @@
 /**
- * WebSocket as bytes over a RawConnection: the handshake is written by hand, frames are built and read bit by bit (RFC 6455 5.2), so that
- * tests can send what no client library would and see exactly what the server sends.
+ * WebSocket as bytes over a RawConnection: the handshake is written by hand, frames are built and read bit by
+ * bit (RFC 6455 5.2), so that tests can send what no client library would and see exactly what the server
+ * sends.
  */
 import { RawConnection, type RawHead } from "./raw-client.ts";
 

@@ -1,6 +1,7 @@
 /**
- * The transcripts of the README and of the page for those who come from nginx, executed: each `$ command` of its console blocks is run against a fresh server and must print what the README
- * says, but for the store's epoch, the port and a random time.
+ * The transcripts of the README and of the page for those who come from nginx, executed: each `$ command` of
+ * its console blocks is run against a fresh server and must print what the README says, but for the store's
+ * epoch, the port and a random time.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";

@@ -1,7 +1,8 @@
 /**
- * Every code of src/http/errors.ts, provoked on the compiled binary, on both listeners: its status, its explanation as a header or in a close
- * frame, Retry-After where it passes, and its line in docs/errors.md. A code that is added without a provocation does not pass the compiler,
- * and one that nothing provokes has no place in the table.
+ * Every code of src/http/errors.ts, provoked on the compiled binary, on both listeners: its status, its
+ * explanation as a header or in a close frame, Retry-After where it passes, and its line in docs/errors.md. A
+ * code that is added without a provocation does not pass the compiler, and one that nothing provokes has no
+ * place in the table.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -22,7 +23,10 @@ const MOST_SUBSCRIBERS = 4;
 /** More than the others need in a minute. */
 const MOST_CREATED = 60;
 
-/** Breaks what both listeners read headers with, for values that say so: no fault of ours is to be had on demand. */
+/**
+ * Breaks what both listeners read headers with, for values that say so: no fault of ours is to be had on
+ * demand.
+ */
 const SABOTAGE = `
 const { get } = Headers.prototype;
 const { toString } = Buffer.prototype;
@@ -106,7 +110,10 @@ async function crowd(channel: string): Promise<void> {
   }
 }
 
-/** Begins something, and says how the refusal is asked for: as a request, and by a WebSocket where that can hear it, too. */
+/**
+ * Begins something, and says how the refusal is asked for: as a request, and by a WebSocket where that can
+ * hear it, too.
+ */
 interface Provocation {
   readonly first?: () => Promise<unknown>;
   readonly request: () => Promise<RawAnswer>;

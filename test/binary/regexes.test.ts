@@ -1,6 +1,7 @@
 /**
- * Regular expressions of a configuration and what a client can do with them: each place that has one, tried with the worst texts for it, over
- * the compiled binary. Times are ratios within one run; the worker must still be the same afterwards.
+ * Regular expressions of a configuration and what a client can do with them: each place that has one, tried
+ * with the worst texts for it, over the compiled binary. Times are ratios within one run; the worker must
+ * still be the same afterwards.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ask } from "./raw-client.ts";

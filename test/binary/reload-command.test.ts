@@ -1,4 +1,7 @@
-/** `sluice reload` against real mains: it comes back when the new configuration is in force, or says why it is not, and signals nobody else. */
+/**
+ * `sluice reload` against real mains: it comes back when the new configuration is in force, or says why it is
+ * not, and signals nobody else.
+ */
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

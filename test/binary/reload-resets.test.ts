@@ -1,6 +1,7 @@
 /**
- * A reload resets nobody: while clients keep coming at both listeners, generations follow each other with as many workers, fewer, more,
- * with an address less and one more; workers are told to go one by one, and killed. As a user without rights, where the test has any.
+ * A reload resets nobody: while clients keep coming at both listeners, generations follow each other with as
+ * many workers, fewer, more, with an address less and one more; workers are told to go one by one, and
+ * killed. As a user without rights, where the test has any.
  *
  * SLUICE_RELOADS and SLUICE_CONNECTS (a second) make it longer and harder; 200 and 2000 is what is promised.
  */

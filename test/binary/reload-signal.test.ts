@@ -1,4 +1,7 @@
-/** What a reload keeps and what it ignores (push-stream spec 8.3, 8.4), and that it leaves nothing open, on the real program. */
+/**
+ * What a reload keeps and what it ignores (push-stream spec 8.3, 8.4), and that it leaves nothing open, on
+ * the real program.
+ */
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { ask, RawConnection, standing } from "./raw-client.ts";

@@ -1,6 +1,7 @@
 /**
- * Requests as bytes, at both doors of the compiled binary: upgrades, versions, transfer codings, half-closed connections, lines that are none.
- * Where the runtime answers before we do the doors differ; docs/doors.md has the list, and this table holds it.
+ * Requests as bytes, at both doors of the compiled binary: upgrades, versions, transfer codings, half-closed
+ * connections, lines that are none. Where the runtime answers before we do the doors differ; docs/doors.md
+ * has the list, and this table holds it.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
@@ -11,7 +12,10 @@ const DOORS = [
   ["wire", ""],
 ] as const;
 
-/** Status, what Connection says, and whether the server ended the connection; "gone": it did so without an answer. */
+/**
+ * Status, what Connection says, and whether the server ended the connection; "gone": it did so without an
+ * answer.
+ */
 type Seen = string;
 interface Case {
   readonly name: string;

@@ -1,7 +1,8 @@
 /**
- * Clients that reset their connection right behind a request, on the compiled binary and both listeners. The kernel then no longer knows
- * whose the request was, while the server still reads it: nobody may come in by being nobody. Past hole: the unknown address was an empty
- * text, which counted as "came through our unix socket" and as matching no rule.
+ * Clients that reset their connection right behind a request, on the compiled binary and both listeners. The
+ * kernel then no longer knows whose the request was, while the server still reads it: nobody may come in by
+ * being nobody. Past hole: the unknown address was an empty text, which counted as "came through our unix
+ * socket" and as matching no rule.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";

@@ -1,7 +1,8 @@
 /**
- * Very many event sources in one process, as browsers are: each comes back after the `retry` it was told, with the last id it saw, and an
- * answer that is not 200 would be its end. They check by the positions in the ids that no message is missing and none comes twice. Raw
- * TCP, because thousands of fetches would measure the client.
+ * Very many event sources in one process, as browsers are: each comes back after the `retry` it was told,
+ * with the last id it saw, and an answer that is not 200 would be its end. They check by the positions in the
+ * ids that no message is missing and none comes twice. Raw TCP, because thousands of fetches would measure
+ * the client.
  */
 import type { Socket } from "bun";
 
@@ -156,7 +157,10 @@ export class ResumingClient {
   }
 }
 
-/** Publishes one message after the other, until it is told to stop, and keeps the longest time in which none could be published. */
+/**
+ * Publishes one message after the other, until it is told to stop, and keeps the longest time in which none
+ * could be published.
+ */
 export class SteadyPublisher {
   published = 0;
   failed = 0;

@@ -1,6 +1,6 @@
 /**
- * An EventSource as browsers make it, for tests that take the server away under it: whenever its connection ends it comes back with the
- * last id it saw, until it is closed.
+ * An EventSource as browsers make it, for tests that take the server away under it: whenever its connection
+ * ends it comes back with the last id it saw, until it is closed.
  */
 const RETRY_MS = 20;
 

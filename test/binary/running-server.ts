@@ -1,6 +1,6 @@
 /**
- * A real `dist/sluice serve` for tests: its own store folder, a port nobody uses, two workers unless said otherwise. Used by every
- * suite that tests the compiled binary.
+ * A real `dist/sluice serve` for tests: its own store folder, a port nobody uses, two workers unless said
+ * otherwise. Used by every suite that tests the compiled binary.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,10 @@ export const binary = process.env["SLUICE_BINARY"] ?? join(import.meta.dir, "../
 const READY_WITHIN_MS = 15_000;
 
 export interface ServerOptions {
-  /** The configuration; none: the embedded default. `listen` is overridden; the listener is the one that its streams need. */
+  /**
+   * The configuration; none: the embedded default. `listen` is overridden; the listener is the one that its
+   * streams need.
+   */
   readonly toml?: string;
   readonly workers?: number;
   readonly env?: Readonly<Record<string, string>>;
@@ -207,7 +210,10 @@ export async function until(
   }
 }
 
-/** Streams that begin with nothing are for the wire listener: the native one keeps their heads back (docs/doors.md). */
+/**
+ * Streams that begin with nothing are for the wire listener: the native one keeps their heads back
+ * (docs/doors.md).
+ */
 const isForWire = (toml: string): boolean =>
   toml
     .split("[[")

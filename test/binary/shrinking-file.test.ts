@@ -1,6 +1,7 @@
 /**
- * A static file that becomes shorter while it is sent, on both doors: the client must not take what it has for the whole, nor wait. Seen was
- * a connection that stood still until keepalive_timeout (75 s), and an answer in chunks that ended as if it were complete.
+ * A static file that becomes shorter while it is sent, on both doors: the client must not take what it has
+ * for the whole, nor wait. Seen was a connection that stood still until keepalive_timeout (75 s), and an
+ * answer in chunks that ended as if it were complete.
  */
 import { afterAll, afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";

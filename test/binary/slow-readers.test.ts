@@ -1,9 +1,10 @@
 /**
- * Readers that stop reading while megabytes are published (promises P2 and P4), on the compiled binary with two workers. What a reader
- * has not taken rests in the store, so it costs no memory, harms nobody, and later gets everything in order, is told how much it
- * missed, or is closed.
+ * Readers that stop reading while megabytes are published (promises P2 and P4), on the compiled binary with
+ * two workers. What a reader has not taken rests in the store, so it costs no memory, harms nobody, and later
+ * gets everything in order, is told how much it missed, or is closed.
  *
- * Their receive buffers are small, but loopback takes some megabytes for each before the server feels anything: hence the volumes.
+ * Their receive buffers are small, but loopback takes some megabytes for each before the server feels
+ * anything: hence the volumes.
  */
 
 import { afterEach, describe, expect, test } from "bun:test";

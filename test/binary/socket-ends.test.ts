@@ -1,7 +1,8 @@
 /**
- * Libraries take a WebSocket that was closed without a code (1005) for one that is over, and do not come back. Whoever is sent away hears why:
- * 1012 at a reload, when others serve already, 1001 at a stop and when its time is over. The module sends no code (push-stream spec 4.13.4,
- * 8.2), and so do locations with `module_fields`, as those of an nginx.conf have it. Both doors.
+ * Libraries take a WebSocket that was closed without a code (1005) for one that is over, and do not come
+ * back. Whoever is sent away hears why: 1012 at a reload, when others serve already, 1001 at a stop and when
+ * its time is over. The module sends no code (push-stream spec 4.13.4, 8.2), and so do locations with
+ * `module_fields`, as those of an nginx.conf have it. Both doors.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";

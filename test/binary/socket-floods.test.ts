@@ -1,4 +1,7 @@
-/** WebSocket clients that send what costs a server more than them, and clients that break off in every state: on both listeners. */
+/**
+ * WebSocket clients that send what costs a server more than them, and clients that break off in every state:
+ * on both listeners.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { KernelSocket } from "./kernel-socket.ts";

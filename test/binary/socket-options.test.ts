@@ -1,6 +1,7 @@
 /**
- * What the kernel says of the sockets that clients are connected to, and what becomes of a client that vanishes without a word:
- * a network namespace whose cable is pulled. Needs `ss` and, for the last tests, root and `ip` (both Debian's iproute2).
+ * What the kernel says of the sockets that clients are connected to, and what becomes of a client that
+ * vanishes without a word: a network namespace whose cable is pulled. Needs `ss` and, for the last tests,
+ * root and `ip` (both Debian's iproute2).
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { RawConnection } from "./raw-client.ts";
@@ -104,7 +105,9 @@ afterAll(() => {
   if (canPlug) host.remove();
 });
 
-/** A location without a header template makes the address one of the door whose response heads go out early. */
+/**
+ * A location without a header template makes the address one of the door whose response heads go out early.
+ */
 const DOORS = [
   ["native", { sub: 'header_template = "."', ev: 'ping_message_interval = "1s"' }],
   ["wire", { ev: 'ping_message_interval = "1s"' }],

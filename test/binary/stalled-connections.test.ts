@@ -1,6 +1,7 @@
 /**
- * What clients cost that take nothing, or do not finish what they begin: a thousand of all kinds at once on the compiled binary, at both
- * doors. In user space each is bounded by limits.max_unsent_size (promise P4), and none stays for ever.
+ * What clients cost that take nothing, or do not finish what they begin: a thousand of all kinds at once on
+ * the compiled binary, at both doors. In user space each is bounded by limits.max_unsent_size (promise P4),
+ * and none stays for ever.
  */
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
@@ -111,8 +112,8 @@ describe.each(DOORS)("%s door", (door, sub) => {
       "what nobody reads is not kept",
       () => ownBytes(pid) - before < open.length * UNSENT + CONSTANT,
     );
-    // The handler's sockets have nothing to read on from, nor has Bun for those that ask for pongs; the wire listener owes them the last one
-    // only (RFC 6455 5.5.3), and counts the test's own idle connections.
+    // The handler's sockets have nothing to read on from, nor has Bun for those that ask for pongs; the wire
+    // listener owes them the last one only (RFC 6455 5.5.3), and counts the test's own idle connections.
     const left = door === "native" ? 801 : 910;
     await until("they are gone", async () => (await server.metric("sluice_connections")) <= left);
   }, 60_000);

@@ -1,6 +1,7 @@
 /**
- * Workers that are stopped at any moment, also while they own the store's lock (a debugger, a freezer, a slow disk): the others and their
- * connections notice nothing, publishing is late or refused for the moment, and main replaces who does not go on.
+ * Workers that are stopped at any moment, also while they own the store's lock (a debugger, a freezer, a slow
+ * disk): the others and their connections notice nothing, publishing is late or refused for the moment, and
+ * main replaces who does not go on.
  *
  * SLUICE_STALL_SECONDS makes the random part longer, SLUICE_STALL_SEED repeats one.
  */
@@ -53,7 +54,10 @@ function workersNow(): number[] {
     .filter((pid) => pid > 1);
 }
 
-/** A signal to a worker of this server, and to nothing else. Not by the list of children, which may leave out one while another ends. */
+/**
+ * A signal to a worker of this server, and to nothing else. Not by the list of children, which may leave out
+ * one while another ends.
+ */
 function signal(pid: number, name: NodeJS.Signals): void {
   try {
     const status = readFileSync(`/proc/${pid}/status`, "latin1");
@@ -78,7 +82,10 @@ async function stopWithLock(pid: number): Promise<boolean> {
 
 const lockOwner = (): number => Atomics.load(header, HEAD_LOCK);
 
-/** How long this test's own process stood still, on a machine that has other things to do: nothing that the server could help. */
+/**
+ * How long this test's own process stood still, on a machine that has other things to do: nothing that the
+ * server could help.
+ */
 const pauses = { ms: 0, lastTickMs: performance.now() };
 const TICK_MS = 20;
 setInterval(() => {
@@ -125,7 +132,9 @@ function expectOnlyVictims(victims: ReadonlySet<number>): void {
   expect(server.log).not.toContain("stack=");
 }
 
-/** Each client has read what the channel has, in order and nothing twice; those that came late began later. */
+/**
+ * Each client has read what the channel has, in order and nothing twice; those that came late began later.
+ */
 function expectInOrder(): void {
   for (const { messages: all, transport } of clients) {
     const messages = all.filter((number) => !isOfSocket(number));

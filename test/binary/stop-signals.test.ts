@@ -1,4 +1,7 @@
-/** What subscribers receive at a stop or reload, and how fast it goes: push-stream spec 8.2, every row, with one worker and two. */
+/**
+ * What subscribers receive at a stop or reload, and how fast it goes: push-stream spec 8.2, every row, with
+ * one worker and two.
+ */
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { RawConnection, standing } from "./raw-client.ts";
 import { RawWebSocket } from "./raw-web-socket.ts";

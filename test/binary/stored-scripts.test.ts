@@ -1,6 +1,7 @@
 /**
- * What a publisher sends must not run in a browser that opens an address of the embedded default: every way to have a message or a channel's
- * name answered, on the compiled binary. Past hole: /jsonp/x.b1 without a callback answered publishers' bytes as text/html.
+ * What a publisher sends must not run in a browser that opens an address of the embedded default: every way
+ * to have a message or a channel's name answered, on the compiled binary. Past hole: /jsonp/x.b1 without a
+ * callback answered publishers' bytes as text/html.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type RunningServer, startServer } from "./running-server.ts";

@@ -1,6 +1,7 @@
 /**
- * A reader that takes nothing for a minute is closed, like nginx's send_timeout does (promise P4). Here with a clock of our own and a socket
- * that is always full, because nobody waits a minute for a test; what a real slow reader gets is in slow-readers.test.ts.
+ * A reader that takes nothing for a minute is closed, like nginx's send_timeout does (promise P4). Here with
+ * a clock of our own and a socket that is always full, because nobody waits a minute for a test; what a real
+ * slow reader gets is in slow-readers.test.ts.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";

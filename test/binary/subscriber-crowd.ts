@@ -1,6 +1,6 @@
 /**
- * Several subscribers of every kind, and what each of them receives after a moment in which the server was told something: the rows
- * of push-stream spec 8.2. Used by the tests of signals.
+ * Several subscribers of every kind, and what each of them receives after a moment in which the server was
+ * told something: the rows of push-stream spec 8.2. Used by the tests of signals.
  */
 import { type RawAnswer, RawConnection, standing } from "./raw-client.ts";
 import { RawWebSocket } from "./raw-web-socket.ts";
@@ -21,7 +21,10 @@ export const patientLayout = (top = "", streamHeader = "HEADER"): string =>
     ws: `${AROUND}\n${PATIENT}`,
   });
 
-/** All that came, in any order within a kind. Bodies of streams without their chunks, sockets from the first frame on, as hex. */
+/**
+ * All that came, in any order within a kind. Bodies of streams without their chunks, sockets from the first
+ * frame on, as hex.
+ */
 export interface Ends {
   readonly streams: readonly string[];
   readonly events: readonly string[];

@@ -1,6 +1,7 @@
 /**
- * A browser gives an event source that was answered with an error up for good (HTML 9.2.3). Refusals that may pass are told by a stream that
- * says when to come again, and ends; whoever reads statuses gets 503 or 403 with Retry-After. Both doors.
+ * A browser gives an event source that was answered with an error up for good (HTML 9.2.3). Refusals that may
+ * pass are told by a stream that says when to come again, and ends; whoever reads statuses gets 503 or 403
+ * with Retry-After. Both doors.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type RawAnswer, RawConnection, standing } from "./raw-client.ts";

@@ -1,4 +1,6 @@
-/** Who may connect to a unix socket, on the compiled binary at both doors. Groups and other users need root. */
+/**
+ * Who may connect to a unix socket, on the compiled binary at both doors. Groups and other users need root.
+ */
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";

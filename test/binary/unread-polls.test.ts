@@ -1,6 +1,7 @@
 /**
- * Polls of more than fits a socket, on the compiled binary and both listeners: what nobody reads is not rendered, pipelined requests wait,
- * nobody else waits for them, what was lost on the way is told in the head, and a body that cannot be whole has no end.
+ * Polls of more than fits a socket, on the compiled binary and both listeners: what nobody reads is not
+ * rendered, pipelined requests wait, nobody else waits for them, what was lost on the way is told in the
+ * head, and a body that cannot be whole has no end.
  */
 import { afterEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** Another program on the same store (promise P6): messages and positions live on; a store it cannot read costs them, and a line in the log. */
+/**
+ * Another program on the same store (promise P6): messages and positions live on; a store it cannot read
+ * costs them, and a line in the log.
+ */
 import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   closeSync,

@@ -1,7 +1,7 @@
 /**
- * Whoever publishes or deletes rings the other workers. A worker also looks by itself ten times a second (fanout/pump.ts), which hides a
- * bell that nobody rings from every test that only waits for what it is to get: so bells are counted here. Those of events are in
- * test/fanout/events.test.ts.
+ * Whoever publishes or deletes rings the other workers. A worker also looks by itself ten times a second
+ * (fanout/pump.ts), which hides a bell that nobody rings from every test that only waits for what it is to
+ * get: so bells are counted here. Those of events are in test/fanout/events.test.ts.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { RawWebSocket } from "./raw-web-socket.ts";
@@ -9,7 +9,9 @@ import { layout, type RunningServer, startServer, until } from "./running-server
 
 /** Enough that both workers have some. */
 const POLLS = 12;
-/** A worker that is awake for another reason is not rung; that it always is would be a strange coincidence. */
+/**
+ * A worker that is awake for another reason is not rung; that it always is would be a strange coincidence.
+ */
 const ROUNDS = 20;
 
 let server: RunningServer;

@@ -1,6 +1,7 @@
 /**
- * The example pages "An answer that survives a reload" and "An upload with progress" in a real browser: reloads in the middle, a second tab, kill -9
- * of workers, a reload of the server. The compiled binary with its embedded configuration, two workers.
+ * The example pages "An answer that survives a reload" and "An upload with progress" in a real browser:
+ * reloads in the middle, a second tab, kill -9 of workers, a reload of the server. The compiled binary with
+ * its embedded configuration, two workers.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * The built-in pages in a real browser below a path of an nginx, configured as docs/behind-a-proxy.md has it: what they open is below that
- * path, too. Past fault: all their addresses began at the root.
+ * The built-in pages in a real browser below a path of an nginx, configured as docs/behind-a-proxy.md has it:
+ * what they open is below that path, too. Past fault: all their addresses began at the root.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";

@@ -1,6 +1,7 @@
 /**
- * /sluice.js in Chromium and Firefox, one client on each transport, while workers are killed, the server is reloaded and restarted and the page
- * itself is loaded again: nothing is lost, nothing comes twice. `SLUICE_ROUNDS=20` makes many rounds of it.
+ * /sluice.js in Chromium and Firefox, one client on each transport, while workers are killed, the server is
+ * reloaded and restarted and the page itself is loaded again: nothing is lost, nothing comes twice.
+ * `SLUICE_ROUNDS=20` makes many rounds of it.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

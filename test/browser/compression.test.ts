@@ -1,4 +1,7 @@
-/** permessage-deflate with a real browser: Chromium agrees to what is offered, reads what was compressed once for all, and is read. */
+/**
+ * permessage-deflate with a real browser: Chromium agrees to what is offered, reads what was compressed once
+ * for all, and is read.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";

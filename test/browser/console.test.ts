@@ -1,4 +1,7 @@
-/** The console in a real browser: live numbers, channels by keyboard, messages as text, a phone's width, and no complaint of the page. */
+/**
+ * The console in a real browser: live numbers, channels by keyboard, messages as text, a phone's width, and
+ * no complaint of the page.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";

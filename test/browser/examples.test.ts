@@ -1,4 +1,6 @@
-/** The pages under /examples/ in a real browser against the compiled binary with its embedded configuration. */
+/**
+ * The pages under /examples/ in a real browser against the compiled binary with its embedded configuration.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";

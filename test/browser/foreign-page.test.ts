@@ -1,6 +1,7 @@
 /**
- * A foreign page in a real browser, whose user is somebody here: his cookie goes along with whatever the page asks. It must not publish, listen or
- * reach a loopback server by a name of its own; the page that is listed can do all of it.
+ * A foreign page in a real browser, whose user is somebody here: his cookie goes along with whatever the page
+ * asks. It must not publish, listen or reach a loopback server by a name of its own; the page that is listed
+ * can do all of it.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * A TCP gate between the browser and a server: shut, it cuts every connection and takes no new one, while the test can still
- * publish to the server behind it.
+ * A TCP gate between the browser and a server: shut, it cuts every connection and takes no new one, while the
+ * test can still publish to the server behind it.
  */
 import { createServer, connect as dial, type Socket } from "node:net";
 

@@ -1,6 +1,6 @@
 /**
- * A hundred event streams of one page over one HTTP/2 connection, in real Chromium, which has six connections a host for HTTP/1.1; they go
- * on where they were when the workers are replaced.
+ * A hundred event streams of one page over one HTTP/2 connection, in real Chromium, which has six connections
+ * a host for HTTP/1.1; they go on where they were when the workers are replaced.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";

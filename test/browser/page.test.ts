@@ -50,7 +50,10 @@ const lane = (name: string) =>
 const texts = (name: string) => lane(name).locator(".log .text").allTextContents();
 const state = (name: string) => lane(name).locator(".state-word").textContent();
 
-/** A message that may not be stored is gone after so long: one second in server.ts's configuration, and the sweep after it. */
+/**
+ * A message that may not be stored is gone after so long: one second in server.ts's configuration, and the
+ * sweep after it.
+ */
 const RESTED_MS = 3500;
 
 async function until(what: string, holds: () => Promise<boolean>, withinMs = 15_000): Promise<void> {
@@ -206,7 +209,8 @@ describe.skipIf(!existsSync(executablePath))("the page", () => {
     for (const name of lanes)
       await until(`${name} notices`, async () => (await state(name)) === "reconnecting");
     for (let i = 1; i <= 120; i++) await publish(channel, `away ${i}`);
-    // 120 were published, server.ts's configuration keeps 100; the other 20 rest for a second, for those who are still connected.
+    // 120 were published, server.ts's configuration keeps 100; the other 20 rest for a second, for those who
+    // are still connected.
     await Bun.sleep(RESTED_MS);
     gate.open();
     for (const name of lanes) {

@@ -1,7 +1,8 @@
 /**
- * A server configured as PushStream pages expect it (push-stream spec 9.3), and a page of the same origin that loads the client.
- * Page and script are stored messages that polling locations answer with. Routing them in by the browser's debugger would be
- * shorter, but Chromium counts that as the public network and refuses such a page a WebSocket to this machine.
+ * A server configured as PushStream pages expect it (push-stream spec 9.3), and a page of the same origin
+ * that loads the client. Page and script are stored messages that polling locations answer with. Routing them
+ * in by the browser's debugger would be shorter, but Chromium counts that as the public network and refuses
+ * such a page a WebSocket to this machine.
  */
 import type { Browser, Page } from "playwright-core";
 import { pushStreamScript } from "../../src/web/pushstream-script.ts";
@@ -17,7 +18,10 @@ ping_message_interval = "400ms"
 
 const json = `message_template = '{"id":~id~,"channel":"~channel~","text":"~text~","tag":"~tag~","time":"~time~","eventid":"~event-id~"}'`;
 
-/** The head that such pages' configurations have: both sides lower the domain, then the frame makes itself known. */
+/**
+ * The head that such pages' configurations have: both sides lower the domain, then the frame makes itself
+ * known.
+ */
 const frame = `
 default_type = "text/html; charset=utf-8"
 header_template = '<html><head><script>try { document.domain = location.hostname } catch {} parent.PushStream.register(this);</script></head><body>'

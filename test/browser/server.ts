@@ -1,6 +1,6 @@
 /**
- * The server the browser tests run on, chosen in one place: `SLUICE_TEST_URL` (one that runs already), else the compiled binary
- * with its embedded config.
+ * The server the browser tests run on, chosen in one place: `SLUICE_TEST_URL` (one that runs already), else
+ * the compiled binary with its embedded config.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +26,8 @@ export async function startServer(port: number): Promise<TestServer> {
 async function startBinary(port: number): Promise<TestServer> {
   // A folder of its own, so that no other sluice on this machine shares the store.
   const folder = mkdtempSync(join(tmpdir(), "sluice-page-"));
-  // The embedded default, but it keeps less, and what may not be stored is gone sooner: the page is to show a gap.
+  // The embedded default, but it keeps less, and what may not be stored is gone sooner: the page is to show a
+  // gap.
   const config = join(folder, "sluice.toml");
   const short = '[store]\nunstored_message_ttl = "1s"\nmax_messages_stored_per_channel = 100';
   writeFileSync(config, DEFAULT_TOML.replace("[store]", short));

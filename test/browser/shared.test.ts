@@ -1,4 +1,7 @@
-/** /sluice.shared.js: tabs of one browser that share a connection, while tabs close, are loaded again, and workers are killed. In Chromium. */
+/**
+ * /sluice.shared.js: tabs of one browser that share a connection, while tabs close, are loaded again, and
+ * workers are killed. In Chromium.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

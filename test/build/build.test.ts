@@ -1,4 +1,7 @@
-/** The build itself: one file that needs nothing beside it, the same bytes each time, for other machines as well. */
+/**
+ * The build itself: one file that needs nothing beside it, the same bytes each time, for other machines as
+ * well.
+ */
 import { afterAll, expect, test } from "bun:test";
 import {
   cpSync,
@@ -91,7 +94,8 @@ function emptyRoot(): string {
 
 /**
  * Starts sluice there, with namespaces of mounts and processes of its own: the runtime ends without /proc and
- * starts no process without /dev/null (seen on Bun 1.4.4), and nothing is left when the first process is killed.
+ * starts no process without /dev/null (seen on Bun 1.4.4), and nothing is left when the first process is
+ * killed.
  */
 const startIn = (place: string, args: string) =>
   Bun.spawn(

@@ -1,4 +1,7 @@
-/** `sluice install` and `uninstall` below a prefix: what is laid down, what is left alone, what is taken away. On systemd itself: test/systemd. */
+/**
+ * `sluice install` and `uninstall` below a prefix: what is laid down, what is left alone, what is taken away.
+ * On systemd itself: test/systemd.
+ */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   chmodSync,

@@ -1,6 +1,7 @@
 /**
- * `sluice convert` of an nginx.conf with Nchan's directives: what it says of them, and that what comes out serves as their users expect: one address for
- * all who listen, by whatever transport they ask for. The example is that of docs/coming-from-nchan.md.
+ * `sluice convert` of an nginx.conf with Nchan's directives: what it says of them, and that what comes out
+ * serves as their users expect: one address for all who listen, by whatever transport they ask for. The
+ * example is that of docs/coming-from-nchan.md.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

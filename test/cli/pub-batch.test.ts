@@ -1,4 +1,7 @@
-/** `sluice pub --batch` against the real server, and behind a wire that loses answers: what is sent again is published once. */
+/**
+ * `sluice pub --batch` against the real server, and behind a wire that loses answers: what is sent again is
+ * published once.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";

@@ -1,6 +1,6 @@
 /**
- * Starts the command line as its own process. From source; with SLUICE_BINARY set, the compiled executable. Used by the tests
- * of this folder.
+ * Starts the command line as its own process. From source; with SLUICE_BINARY set, the compiled executable.
+ * Used by the tests of this folder.
  */
 import { join } from "node:path";
 import type { Subprocess } from "bun";
@@ -57,7 +57,10 @@ export class RunningSluice {
     ]);
   }
 
-  /** Resolves when the condition holds; throws with all output after 20 s: a client that was cut off comes back ever later. */
+  /**
+   * Resolves when the condition holds; throws with all output after 20 s: a client that was cut off comes
+   * back ever later.
+   */
   async until(condition: (running: RunningSluice) => boolean): Promise<void> {
     const deadlineMs = performance.now() + 20_000;
     while (!condition(this)) {

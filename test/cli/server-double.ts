@@ -1,6 +1,6 @@
 /**
- * A stand-in for the server, for what the real one seldom says: refusals of every kind, summaries with known numbers. Used by the tests of `sluice pub`
- * and `sluice stats`.
+ * A stand-in for the server, for what the real one seldom says: refusals of every kind, summaries with known
+ * numbers. Used by the tests of `sluice pub` and `sluice stats`.
  */
 import type { Server } from "bun";
 import { freePort } from "../binary/running-server.ts";

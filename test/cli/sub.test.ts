@@ -1,4 +1,7 @@
-/** `sluice sub` against the compiled binary, through a proxy that cuts: what it prints, how it goes on, how it ends. */
+/**
+ * `sluice sub` against the compiled binary, through a proxy that cuts: what it prints, how it goes on, how it
+ * ends.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { freePort, layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { Cutter } from "../client/cutter.ts";

@@ -1,4 +1,7 @@
-/** What a page sees of the client, on every transport, against the compiled binary: tokens, gaps, deletions, channels that come and go. */
+/**
+ * What a page sees of the client, on every transport, against the compiled binary: tokens, gaps, deletions,
+ * channels that come and go.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Sluice, SluiceError } from "../../src/client/entry.ts";
 import type { Message, Options, StateChange, TransportName } from "../../src/client/sluice.d.ts";

@@ -1,7 +1,8 @@
 /**
- * One client on each transport, with two channels each, on the compiled binary with two workers: while workers are killed, the server is
- * reloaded and restarted and connections are cut in the middle of a message, each gets what was published, once and in order. What they publish themselves is published once, too.
- * `SLUICE_ROUNDS=20` makes many rounds of it.
+ * One client on each transport, with two channels each, on the compiled binary with two workers: while
+ * workers are killed, the server is reloaded and restarted and connections are cut in the middle of a
+ * message, each gets what was published, once and in order. What they publish themselves is published once,
+ * too. `SLUICE_ROUNDS=20` makes many rounds of it.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
@@ -35,7 +36,10 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** By the clients themselves, the first over its WebSocket and the last by HTTP: they send again what they had no answer to. */
+/**
+ * By the clients themselves, the first over its WebSocket and the last by HTTP: they send again what they had
+ * no answer to.
+ */
 async function publish(count: number): Promise<void> {
   for (let sent = 0; sent < count; sent++) {
     published++;

@@ -1,6 +1,6 @@
 /**
- * The client as it is given away: `/sluice.js` of the compiled binary, and the npm package, installed and used in Bun and in Node 22 (npm's package
- * of it, where it can be had), with its types.
+ * The client as it is given away: `/sluice.js` of the compiled binary, and the npm package, installed and
+ * used in Bun and in Node 22 (npm's package of it, where it can be had), with its types.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** Publishes numbers, each once, whatever happens to the server meanwhile: where an answer was lost the server is asked whether it has it. */
+/**
+ * Publishes numbers, each once, whatever happens to the server meanwhile: where an answer was lost the server
+ * is asked whether it has it.
+ */
 import { type RunningServer, until } from "../binary/running-server.ts";
 
 export class SurePublisher {

@@ -1,4 +1,7 @@
-/** What users see of two nodes over one engine: a place in a channel means the same on both, and so do statistics, deletions and limits. */
+/**
+ * What users see of two nodes over one engine: a place in a channel means the same on both, and so do
+ * statistics, deletions and limits.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type RunningServer, until } from "../binary/running-server.ts";
 import { Collector } from "../client/collector.ts";

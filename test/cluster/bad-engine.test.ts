@@ -1,4 +1,7 @@
-/** Engines that will not do: one clear sentence each and exit code 2 where it is known at the start, a refusal and one log line afterwards. */
+/**
+ * Engines that will not do: one clear sentence each and exit code 2 where it is known at the start, a refusal
+ * and one log line afterwards.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

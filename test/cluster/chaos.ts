@@ -1,4 +1,7 @@
-/** Faults that may fall at any time, one after the other, on a world whose publishers go on: for the longer run (long.ts). */
+/**
+ * Faults that may fall at any time, one after the other, on a world whose publishers go on: for the longer
+ * run (long.ts).
+ */
 import type { World } from "./world.ts";
 
 interface Chaos {

@@ -1,6 +1,7 @@
 /**
- * An empty engine with its clock behind, which a node without memory reaches before those who know the cluster: the worst of what rejoin.ts and
- * the script are for. The usual case is among the faults (faults.test.ts), random ones in terms.test.ts.
+ * An empty engine with its clock behind, which a node without memory reaches before those who know the
+ * cluster: the worst of what rejoin.ts and the script are for. The usual case is among the faults
+ * (faults.test.ts), random ones in terms.test.ts.
  */
 import { expect, test } from "bun:test";
 import { POSITIONS_A_MS, START_MS } from "../../src/cluster/script.ts";
@@ -63,7 +64,8 @@ test.if(hasRedis)(
     );
     expect(await publish(b, "above")).toBeNull();
     for (const node of [a, b, stranger]) await until("it", () => stored(node).at(-1)?.text === "above");
-    // Below what was given out there before, it has no place on these two; on all three the next is above everything.
+    // Below what was given out there before, it has no place on these two; on all three the next is above
+    // everything.
     expect(stored(stranger).map(({ text }) => text)).toEqual(["below", "above"]);
     for (const node of [a, b]) {
       expect(stored(node).map(({ text }) => text)).toEqual(["above"]);

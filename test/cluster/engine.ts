@@ -1,6 +1,7 @@
 /**
- * Real redis-servers for the tests of a cluster, and the wire between them and the nodes: a forwarder on loopback, so that a test can put
- * another server in the place of the one before (a failover), cut connections at any byte, or hold everything back.
+ * Real redis-servers for the tests of a cluster, and the wire between them and the nodes: a forwarder on
+ * loopback, so that a test can put another server in the place of the one before (a failover), cut
+ * connections at any byte, or hold everything back.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

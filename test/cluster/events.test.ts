@@ -1,4 +1,7 @@
-/** The events channel over nodes: one for all, in one order; each node tells of what happens on it, once, whatever dies meanwhile. */
+/**
+ * The events channel over nodes: one for all, in one order; each node tells of what happens on it, once,
+ * whatever dies meanwhile.
+ */
 import { expect, test } from "bun:test";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { Engine, hasRedis } from "./engine.ts";

@@ -1,4 +1,7 @@
-/** The example of docs/cluster.md, followed from the top with other ports: three nodes over one engine, nginx and HAProxy in front. */
+/**
+ * The example of docs/cluster.md, followed from the top with other ports: three nodes over one engine, nginx
+ * and HAProxy in front.
+ */
 import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -84,12 +87,14 @@ test.if(hasRedis && Bun.which("nginx") !== null)(
     if (Bun.which("haproxy") === null) return;
     const other = `http://127.0.0.1:${port("8090")}`;
     await throughBalancer(other);
-    // One of three dies: who comes is sent to the others, and who stood there comes back elsewhere with what it missed.
+    // One of three dies: who comes is sent to the others, and who stood there comes back elsewhere with what
+    // it missed.
     const dead = nodes[0];
     dead?.kill("SIGKILL");
     await dead?.exited;
     for (let count = 0; count < 12; count++) {
-      // Until the balancer has seen the death a request may be sent to the dead node: again, with the same key.
+      // Until the balancer has seen the death a request may be sent to the dead node: again, with the same
+      // key.
       const headers = { "Idempotency-Key": `after-${count}` };
       let answer: Response | null = null;
       while (answer?.status !== 200) {

@@ -1,6 +1,7 @@
 /**
- * Faults put upon a cluster of three nodes while publishers publish and readers read, and the history checker's judgement (history.ts): order,
- * nothing twice, a lost tail told, refused means absent, and all nodes agreeing in the end. On the compiled binary and real redis-servers.
+ * Faults put upon a cluster of three nodes while publishers publish and readers read, and the history
+ * checker's judgement (history.ts): order, nothing twice, a lost tail told, refused means absent, and all
+ * nodes agreeing in the end. On the compiled binary and real redis-servers.
  */
 import { describe, expect, test } from "bun:test";
 import { until } from "../binary/running-server.ts";

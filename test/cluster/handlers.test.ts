@@ -1,4 +1,7 @@
-/** What a handler publishes on a node is answered when the engine has answered, refused when that refuses; timers run on one node. */
+/**
+ * What a handler publishes on a node is answered when the engine has answered, refused when that refuses;
+ * timers run on one node.
+ */
 import { expect, test } from "bun:test";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * What publishers were told, what the log has in the end and what subscribers saw, held against each other: the promises of a cluster as a
- * function. Called after each fault, and by the randomised run.
+ * What publishers were told, what the log has in the end and what subscribers saw, held against each other:
+ * the promises of a cluster as a function. Called after each fault, and by the randomised run.
  */
 import type { Redis } from "ioredis";
 import type { Reader } from "./reader.ts";
@@ -29,7 +29,10 @@ export async function readHistory(redis: Redis, name = "main"): Promise<History>
   return history;
 }
 
-/** Every broken promise, as a sentence; none is as it should be. `before`: the histories that were, while they were. */
+/**
+ * Every broken promise, as a sentence; none is as it should be. `before`: the histories that were, while they
+ * were.
+ */
 export function faultsOf(
   published: readonly Published[],
   readers: readonly Reader[],
@@ -63,7 +66,10 @@ function orderFaults({ title, channel, seen }: Reader, histories: readonly Histo
     );
 }
 
-/** What comes behind the end of a history that was noted while publishers went on was lost with it, if it is in none. */
+/**
+ * What comes behind the end of a history that was noted while publishers went on was lost with it, if it is
+ * in none.
+ */
 function isPart(run: readonly string[], all: readonly string[], final: ReadonlySet<string>): boolean {
   const start = all.indexOf(run[0] ?? "");
   return (

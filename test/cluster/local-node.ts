@@ -1,4 +1,7 @@
-/** A clustered node without a process of its own: a real store and what a worker has of cluster/, over a real engine. */
+/**
+ * A clustered node without a process of its own: a real store and what a worker has of cluster/, over a real
+ * engine.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

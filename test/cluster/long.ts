@@ -1,7 +1,8 @@
 /**
- * The longer run: `bun run test:cluster --minutes N`. All faults of faults.test.ts, those that the short run leaves out as well; thousands of
- * random terms and forks; then chaos: one world of three nodes on which a fault of random choice falls every few seconds until the time is
- * over, judged at the end of each round. Needs a build and redis-server. Prints its seed.
+ * The longer run: `bun run test:cluster --minutes N`. All faults of faults.test.ts, those that the short run
+ * leaves out as well; thousands of random terms and forks; then chaos: one world of three nodes on which a
+ * fault of random choice falls every few seconds until the time is over, judged at the end of each round.
+ * Needs a build and redis-server. Prints its seed.
  */
 import { parseArgs } from "node:util";
 import { until } from "../binary/running-server.ts";

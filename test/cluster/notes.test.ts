@@ -1,4 +1,6 @@
-/** Notes: what one node says is heard on all, in one order, with who said it; and who is gone is told to all. */
+/**
+ * Notes: what one node says is heard on all, in one order, with who said it; and who is gone is told to all.
+ */
 import { expect, test } from "bun:test";
 import type { Note, NoteListener } from "../../src/cluster/notes.ts";
 import { Refusals } from "../../src/http/errors.ts";
@@ -57,7 +59,8 @@ test.if(hasRedis)(
     const third = await LocalNode.start(clusterConfig(engine.port, "late"), late);
     await until("the late one to have read", () => late.all.length === 3);
     expect(late.all.at(-1)).toBe("b is gone");
-    // The first thing that an emptied engine hears may be such a word that comes too late; it goes on from there.
+    // The first thing that an emptied engine hears may be such a word that comes too late; it goes on from
+    // there.
     await engine.call("FLUSHALL");
     const tooLate = { kind: "g", counters: [], rest: ["b", "1"] } as const;
     expect(await publisher.append(tooLate)).toMatchObject({ kind: "accepted", n: 0 });

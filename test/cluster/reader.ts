@@ -1,4 +1,7 @@
-/** A subscriber that keeps what it was given, in order, and moves from node to node with its position, on any transport. */
+/**
+ * A subscriber that keeps what it was given, in order, and moves from node to node with its position, on any
+ * transport.
+ */
 import type { RunningServer } from "../binary/running-server.ts";
 import { type Ear, EventSource, type Transport } from "./transports.ts";
 

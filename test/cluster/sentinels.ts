@@ -1,4 +1,7 @@
-/** Three Sentinels over a primary and its replica: for the test of a failover, and the bench's row of how long it takes. */
+/**
+ * Three Sentinels over a primary and its replica: for the test of a failover, and the bench's row of how long
+ * it takes.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

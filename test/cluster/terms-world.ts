@@ -1,10 +1,11 @@
 /**
- * Terms and forks without processes: the real script in a real engine whose history is set back, wiped and carried over at random; nodes
- * that are real stores and read the log as the server does; subscribers that come back to any node with what they saw last. A step takes
- * well under a millisecond, so thousands of failovers fit into a second.
+ * Terms and forks without processes: the real script in a real engine whose history is set back, wiped and
+ * carried over at random; nodes that are real stores and read the log as the server does; subscribers that
+ * come back to any node with what they saw last. A step takes well under a millisecond, so thousands of
+ * failovers fit into a second.
  *
- * A "server" is a database of one redis-server. A failover copies nothing more and goes on in the replica's database under another run id:
- * what was not copied is lost.
+ * A "server" is a database of one redis-server. A failover copies nothing more and goes on in the replica's
+ * database under another run id: what was not copied is lost.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -89,7 +90,10 @@ class Node {
     this.#applier = this.#made();
   }
 
-  /** Some entries once more, as by a reader that begins behind another; `isNaive`: as if nobody looked whether they are here already. */
+  /**
+   * Some entries once more, as by a reader that begins behind another; `isNaive`: as if nobody looked whether
+   * they are here already.
+   */
   async reread(redis: Redis, isNaive: boolean): Promise<void> {
     const raw = (await redis.callBuffer("XREVRANGE", KEYS.log, "+", "-", "COUNT", "6")) as RawEntry[];
     const { term, n } = this.replica.cursor(0);
@@ -293,7 +297,10 @@ export class TermsWorld {
     await this.#replicate();
   }
 
-  /** A node that knows nothing writes to it first; the others write and read, each in its own time, and nobody moves between them. */
+  /**
+   * A node that knows nothing writes to it first; the others write and read, each in its own time, and nobody
+   * moves between them.
+   */
   async #isMetByNobody(): Promise<void> {
     const epoch = FIRST_EPOCH + ++this.strangers;
     await this.#redis.call("HSET", KEYS.meta, "epoch", String(epoch), "shards", "1");
@@ -337,7 +344,10 @@ export class TermsWorld {
     subscriber.position = stands > 0 ? stands : store.beginning(0);
   }
 
-  /** Everything is read, one more message comes to each channel, and everybody takes what there is; then the promises are looked at. */
+  /**
+   * Everything is read, one more message comes to each channel, and everybody takes what there is; then the
+   * promises are looked at.
+   */
   async finish(): Promise<void> {
     for (let at = 0; at < CHANNELS.length; at++) await this.publish(at);
     for (const node of this.nodes) while (await node.read(this.#redis, 100));

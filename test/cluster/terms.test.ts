@@ -1,7 +1,7 @@
 /**
- * Random terms and forks (terms-world.ts): no position for two messages, nothing twice, nothing lost in silence, and all nodes of one mind.
- * `FUZZ_SEED=n bun test test/cluster/terms` repeats one run, `FUZZ_RUNS` sets how many are made otherwise. Without what the design rests on, the
- * same judgement fails.
+ * Random terms and forks (terms-world.ts): no position for two messages, nothing twice, nothing lost in
+ * silence, and all nodes of one mind. `FUZZ_SEED=n bun test test/cluster/terms` repeats one run, `FUZZ_RUNS`
+ * sets how many are made otherwise. Without what the design rests on, the same judgement fails.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { APPEND } from "../../src/cluster/script.ts";

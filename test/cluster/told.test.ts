@@ -1,4 +1,7 @@
-/** A lost tail as each kind of subscriber hears of it: the engine is emptied, and everybody who had a message is told, once, before the next. */
+/**
+ * A lost tail as each kind of subscriber hears of it: the engine is emptied, and everybody who had a message
+ * is told, once, before the next.
+ */
 import { describe, expect, test } from "bun:test";
 import { until } from "../binary/running-server.ts";
 import { hasRedis } from "./engine.ts";

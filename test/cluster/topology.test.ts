@@ -1,4 +1,7 @@
-/** The engine as people run it: behind Sentinels that fail it over, as a Redis Cluster whose slot is moved, and with TLS. */
+/**
+ * The engine as people run it: behind Sentinels that fail it over, as a Redis Cluster whose slot is moved,
+ * and with TLS.
+ */
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

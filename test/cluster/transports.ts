@@ -1,6 +1,6 @@
 /**
- * The four ways in which a reader (reader.ts) hears of a channel: each one connection or request after the other, with the position it has in
- * the form of its transport, and what it is told of gaps in its words.
+ * The four ways in which a reader (reader.ts) hears of a channel: each one connection or request after the
+ * other, with the position it has in the form of its transport, and what it is told of gaps in its words.
  */
 
 export interface Ear {
@@ -48,7 +48,8 @@ export class EventSource implements Transport {
   }
 
   #take(event: string, ear: Ear): void {
-    // The last one counts (HTML 9.2.6): where the stream begins stands an id of its own before the first message.
+    // The last one counts (HTML 9.2.6): where the stream begins stands an id of its own before the first
+    // message.
     const field = (name: string): string | null =>
       [...event.matchAll(new RegExp(`^${name}: ?(.*)$`, "gm"))].at(-1)?.[1] ?? null;
     const data = field("data");

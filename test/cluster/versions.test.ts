@@ -1,4 +1,7 @@
-/** Nodes of different versions over one log: what one cannot read is passed over, said once, and what it lacks for it is told. */
+/**
+ * Nodes of different versions over one log: what one cannot read is passed over, said once, and what it lacks
+ * for it is told.
+ */
 import { expect, test } from "bun:test";
 import { until } from "../binary/running-server.ts";
 import { hasRedis } from "./engine.ts";

@@ -1,4 +1,7 @@
-/** Three nodes over one engine, publishers that keep every answer, and readers that move: what a fault is put upon, and judged by. */
+/**
+ * Three nodes over one engine, publishers that keep every answer, and readers that move: what a fault is put
+ * upon, and judged by.
+ */
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { Engine, Wire } from "./engine.ts";
 import { faultsOf, type History, type Outcome, type Published, readHistory } from "./history.ts";

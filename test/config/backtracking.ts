@@ -1,6 +1,6 @@
 /**
- * A matcher that backtracks over a tree of regex-syntax.ts, as ECMA-262 22.2.2 describes it, and counts what it tries: the model for the
- * bound of steps.
+ * A matcher that backtracks over a tree of regex-syntax.ts, as ECMA-262 22.2.2 describes it, and counts what
+ * it tries: the model for the bound of steps.
  */
 import type { RegexNode } from "../../src/config/regex/regex-syntax.ts";
 

@@ -1,6 +1,7 @@
 /**
- * No regular expression of a configuration can hold a worker: which engine is asked for which texts. That the bound of steps holds and that
- * the two engines agree is shown over random expressions. FUZZ_SEED runs one again.
+ * No regular expression of a configuration can hold a worker: which engine is asked for which texts. That the
+ * bound of steps holds and that the two engines agree is shown over random expressions. FUZZ_SEED runs one
+ * again.
  */
 import { describe, expect, test } from "bun:test";
 import { boundedRegex } from "../../src/config/regex/bounded-regex.ts";

@@ -1,4 +1,7 @@
-/** Certificates that are not there, are none, or do not fit their key are found by `check`, with the line (config/checks/certificate-check.ts). */
+/**
+ * Certificates that are not there, are none, or do not fit their key are found by `check`, with the line
+ * (config/checks/certificate-check.ts).
+ */
 import { afterAll, expect, test } from "bun:test";
 import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

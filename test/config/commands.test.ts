@@ -1,4 +1,7 @@
-/** What `sluice check` and `sluice defaults` print and return, in this process; the binary's tests start them for real. */
+/**
+ * What `sluice check` and `sluice defaults` print and return, in this process; the binary's tests start them
+ * for real.
+ */
 import { afterAll, describe, expect, spyOn, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** What files say about connections, as the model has it; of an nginx.conf what it says anywhere; what a listener cannot do is a warning. */
+/**
+ * What files say about connections, as the model has it; of an nginx.conf what it says anywhere; what a
+ * listener cannot do is a warning.
+ */
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** Which listener serves which address and why, as `sluice check` says it; what cannot be had together is a fault. */
+/**
+ * Which listener serves which address and why, as `sluice check` says it; what cannot be had together is a
+ * fault.
+ */
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

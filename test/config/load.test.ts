@@ -1,4 +1,6 @@
-/** The way from file or embedded default to the model: derived values, overrides, files that cannot be read. */
+/**
+ * The way from file or embedded default to the model: derived values, overrides, files that cannot be read.
+ */
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** Documentation made from the table says what the program does: the printed defaults load, docs/options.md is up to date. */
+/**
+ * Documentation made from the table says what the program does: the printed defaults load, docs/options.md is
+ * up to date.
+ */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { buildConfig } from "../../src/config/build.ts";

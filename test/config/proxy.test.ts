@@ -1,4 +1,7 @@
-/** `proxy` and `[[upstream]]` in TOML: what is refused, and in which words; what servers of an upstream may say. */
+/**
+ * `proxy` and `[[upstream]]` in TOML: what is refused, and in which words; what servers of an upstream may
+ * say.
+ */
 import { describe, expect, test } from "bun:test";
 import { formatFault } from "../../src/config/fault.ts";
 import { readServer } from "../../src/config/server/proxy-config.ts";

@@ -1,4 +1,7 @@
-/** Random regular expressions over a, b and "/", small enough that loops meet: for the tests of bounds and engines. */
+/**
+ * Random regular expressions over a, b and "/", small enough that loops meet: for the tests of bounds and
+ * engines.
+ */
 import type { Random } from "../wire/random.ts";
 
 const ATOMS = ["a", "b", "/", ".", "[ab]", "[^/]", "\\w", "\\b"] as const;

@@ -1,4 +1,7 @@
-/** `[shared.NAME]` of a TOML file and `sluice_shared_dict` of an nginx.conf: what they become, and their faults. */
+/**
+ * `[shared.NAME]` of a TOML file and `sluice_shared_dict` of an nginx.conf: what they become, and their
+ * faults.
+ */
 import { expect, test } from "bun:test";
 import { buildConfig } from "../../src/config/build.ts";
 import { formatFault } from "../../src/config/fault.ts";

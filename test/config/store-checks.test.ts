@@ -1,4 +1,6 @@
-/** What config/ lets through, the store must accept: the two count the same bytes without knowing each other. */
+/**
+ * What config/ lets through, the store must accept: the two count the same bytes without knowing each other.
+ */
 import { expect, test } from "bun:test";
 import { keyRecords, ringEntries, storeIssues } from "../../src/config/checks/store-checks.ts";
 import { layoutOf } from "../../src/store/memory/layout.ts";

@@ -1,4 +1,6 @@
-/** Each kind of fault a configuration can have, its place and its sentence; and that all of them come at once. */
+/**
+ * Each kind of fault a configuration can have, its place and its sentence; and that all of them come at once.
+ */
 import { describe, expect, test } from "bun:test";
 import { formatFault } from "../../src/config/fault.ts";
 import { readToml } from "../../src/config/toml.ts";

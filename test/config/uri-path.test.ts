@@ -1,4 +1,7 @@
-/** Decoding and normalising of paths: a table of what nginx does, and a fuzz test against a model of its state machine. */
+/**
+ * Decoding and normalising of paths: a table of what nginx does, and a fuzz test against a model of its state
+ * machine.
+ */
 import { describe, expect, test } from "bun:test";
 import { decodePath } from "../../src/config/location/uri-path.ts";
 
@@ -62,8 +65,8 @@ test.each(PATHS)("%s -> %p", (raw, decoded) => {
 });
 
 /**
- * The model walks like nginx's parser, a byte at a time with a state, over one growing output; the real one works on
- * segments. Only what both can be asked: a leading slash and no raw control characters.
+ * The model walks like nginx's parser, a byte at a time with a state, over one growing output; the real one
+ * works on segments. Only what both can be asked: a leading slash and no raw control characters.
  */
 function modelPath(raw: string): string | null {
   let out = "";

@@ -1,4 +1,7 @@
-/** The console's own addresses on the binary with two workers: what they show is so, from any worker, and who may not look does not. */
+/**
+ * The console's own addresses on the binary with two workers: what they show is so, from any worker, and who
+ * may not look does not.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { binary, layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 
@@ -20,7 +23,10 @@ interface Heard {
   readonly data: Record<string, unknown>;
 }
 
-/** Events of the live stream until enough were heard; comes back where it was, as an EventSource does, when its worker dies. */
+/**
+ * Events of the live stream until enough were heard; comes back where it was, as an EventSource does, when
+ * its worker dies.
+ */
 async function listen(isEnough: (heard: readonly Heard[]) => boolean, from = 0): Promise<readonly Heard[]> {
   const heard: Heard[] = [];
   while (!isEnough(heard)) {

@@ -1,4 +1,7 @@
-/** Batches as subscribers see them, on every transport, both listeners and two workers: all lines, in their order, none twice (promises P1, P2). */
+/**
+ * Batches as subscribers see them, on every transport, both listeners and two workers: all lines, in their
+ * order, none twice (promises P1, P2).
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { transports } from "./transports.ts";

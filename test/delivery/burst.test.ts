@@ -1,5 +1,6 @@
 /**
- * A burst larger than what a channel may store: the limit is about newcomers, not about those who are connected (promise P2).
+ * A burst larger than what a channel may store: the limit is about newcomers, not about those who are
+ * connected (promise P2).
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
@@ -19,7 +20,10 @@ describe.each(["native", "wire"])("on the %s listener", (listener) => {
     await server.stop();
   });
 
-  /** A long poll is answered by one message of a burst; the rest is only there for its next poll if it was stored. */
+  /**
+   * A long poll is answered by one message of a burst; the rest is only there for its next poll if it was
+   * stored.
+   */
   const held = transports.filter(({ name }) => name !== "long-polling");
 
   test.each(held.map((transport) => [transport.name, transport] as const))(

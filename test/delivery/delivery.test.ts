@@ -1,6 +1,7 @@
 /**
- * What every transport owes its subscribers (promises P1 to P3), on the compiled binary with two workers: written once, run for
- * each. Connections land on whichever worker the kernel chooses, so most readers here hear publishers of the other worker.
+ * What every transport owes its subscribers (promises P1 to P3), on the compiled binary with two workers:
+ * written once, run for each. Connections land on whichever worker the kernel chooses, so most readers here
+ * hear publishers of the other worker.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
@@ -198,7 +199,8 @@ describe.each(["native", "wire"])("on the %s listener", (listener) => {
         await Promise.all(
           Array.from({ length: 16 }, (_, k) => publishInOrder(channel, 2 + k * 50, 52 + k * 50)),
         );
-        // What is over the limit of 500 rests for one more second, for those who are still being served; then it is gone.
+        // What is over the limit of 500 rests for one more second, for those who are still being served; then
+        // it is gone.
         await until("only the stored are left", async () => (await resumable(channel)) === 500);
         const again = await open(channel, position);
         await until("the rest", () => again.messages.length + again.missed >= 800);

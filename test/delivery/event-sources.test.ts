@@ -1,6 +1,7 @@
 /**
- * Real event source libraries on the compiled binary: none sees where a stream begins as a message, and each that comes back before it had
- * any message gets what came meanwhile. Bun's fetch does not send what Fetch 4.5 makes of cache mode "no-store"; here it is added.
+ * Real event source libraries on the compiled binary: none sees where a stream begins as a message, and each
+ * that comes back before it had any message gets what came meanwhile. Bun's fetch does not send what Fetch
+ * 4.5 makes of cache mode "no-store"; here it is added.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { fetchEventSource } from "@microsoft/fetch-event-source";

@@ -1,6 +1,6 @@
 /**
- * Server-Sent Events, byte by byte, as the WHATWG HTML standard says (section 9.2.6, "Interpreting an event stream"). Used by
- * texts.test.ts.
+ * Server-Sent Events, byte by byte, as the WHATWG HTML standard says (section 9.2.6, "Interpreting an event
+ * stream"). Used by texts.test.ts.
  *
  * Own parser because messages must come out as the bytes that were sent: decoding
  * first would turn bytes that are not UTF-8 into U+FFFD.
@@ -54,7 +54,10 @@ export class EventStreamParser {
     this.lastEventId = lastEventId;
   }
 
-  /** Reads a chunk. An event cut off by the end of the stream is never told, nor is its id used (standard: discarded). */
+  /**
+   * Reads a chunk. An event cut off by the end of the stream is never told, nor is its id used (standard:
+   * discarded).
+   */
   push(chunk: Uint8Array): void {
     let start = 0;
     for (let at = 0; at < chunk.length; at++) {
@@ -134,6 +137,9 @@ export class EventStreamParser {
 
 const LINE_END = Uint8Array.of(LF);
 
-/** "One leading U+FEFF BYTE ORDER MARK character must be ignored if any are present", at the start of the stream only. */
+/**
+ * "One leading U+FEFF BYTE ORDER MARK character must be ignored if any are present", at the start of the
+ * stream only.
+ */
 const withoutBom = (line: Uint8Array): Uint8Array =>
   line[0] === BOM[0] && line[1] === BOM[1] && line[2] === BOM[2] ? line.subarray(3) : line;

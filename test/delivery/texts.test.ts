@@ -1,6 +1,7 @@
 /**
- * A message is the same on every transport, whatever line ends it has and wherever its empty lines are (promise P1 says "the same messages").
- * Random texts on the compiled binary, through both doors. An event stream alone cannot carry CR: its lines come out with LF (HTML 9.2.6).
+ * A message is the same on every transport, whatever line ends it has and wherever its empty lines are
+ * (promise P1 says "the same messages"). Random texts on the compiled binary, through both doors. An event
+ * stream alone cannot carry CR: its lines come out with LF (HTML 9.2.6).
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";

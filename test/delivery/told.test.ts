@@ -1,6 +1,7 @@
 /**
- * Is what was lost exactly what was told? Every transport, every form of position a client may come back with, on both listeners of the
- * compiled binary with two workers (promises P2 and P3). Of two channels one has lost three messages since the position, the other none.
+ * Is what was lost exactly what was told? Every transport, every form of position a client may come back
+ * with, on both listeners of the compiled binary with two workers (promises P2 and P3). Of two channels one
+ * has lost three messages since the position, the other none.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
@@ -15,7 +16,10 @@ interface Asked {
   readonly tag?: string;
 }
 
-/** What a transport told: missing messages by channel (null: how many is not known), what it brought, and how it ended. */
+/**
+ * What a transport told: missing messages by channel (null: how many is not known), what it brought, and how
+ * it ended.
+ */
 interface Outcome {
   readonly told: Record<string, number | null>;
   readonly messages: string[];
@@ -215,7 +219,8 @@ describe.each(["native", "wire"])("on %s", (door) => {
     const told = Object.fromEntries(
       Object.entries(lost).map(([name, missed]) => [name === "a" ? a : b, missed ?? null]),
     );
-    // The end is told again and again, in both channels, until all have heard it: nobody is done before he has read what is his.
+    // The end is told again and again, in both channels, until all have heard it: nobody is done before he
+    // has read what is his.
     const isOver = (text: string): boolean => text.split(END).length > 2;
     const running = TRANSPORTS.map(async ([name, transport]) => ({
       name,

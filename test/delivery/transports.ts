@@ -1,6 +1,6 @@
 /**
- * Every transport behind one face, so that the delivery suite is written once. A reader collects messages in the order they
- * came, counts the gaps it was told, and remembers the position it could resume from.
+ * Every transport behind one face, so that the delivery suite is written once. A reader collects messages in
+ * the order they came, counts the gaps it was told, and remembers the position it could resume from.
  */
 
 import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../../src/wire/subprotocols.ts";
@@ -157,7 +157,10 @@ const webSocket = (protocol: string | null): Transport => ({
   },
 });
 
-/** Polls again and again with the position of the last answer, as a client of the dialect does (push-stream spec 4.18). */
+/**
+ * Polls again and again with the position of the last answer, as a client of the dialect does (push-stream
+ * spec 4.18).
+ */
 class PollReader implements Reader {
   readonly messages: string[] = [];
   missed = 0;
@@ -210,8 +213,8 @@ const longPoll: Transport = {
 let clocks = 0;
 
 /**
- * The zone's last time and tag, from a message of a channel of its own: whoever polls with it gets exactly what is published from now
- * on, even if he is not waiting yet (push-stream spec 4.18, 6.1).
+ * The zone's last time and tag, from a message of a channel of its own: whoever polls with it gets exactly
+ * what is published from now on, even if he is not waiting yet (push-stream spec 4.18, 6.1).
  */
 async function zoneNow(url: string): Promise<string> {
   const channel = `clock-${++clocks}`;

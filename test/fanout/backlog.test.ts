@@ -1,4 +1,7 @@
-/** Where a subscription starts: the selection table of push-stream spec 4.7, against a real store, and sluice's own tokens. */
+/**
+ * Where a subscription starts: the selection table of push-stream spec 4.7, against a real store, and
+ * sluice's own tokens.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Turns } from "../../src/fanout/turns.ts";
 import type { Store } from "../../src/store/store.ts";

@@ -1,4 +1,6 @@
-/** What one job carries: order, holes, and what becomes of references that were evicted before they were read. */
+/**
+ * What one job carries: order, holes, and what becomes of references that were evicted before they were read.
+ */
 import { afterAll, expect, test } from "bun:test";
 import { Batch } from "../../src/fanout/batch.ts";
 import type { LocalChannel } from "../../src/fanout/local-channel.ts";
@@ -22,7 +24,10 @@ function take(store: Store, local: LocalChannel, from: number): void {
   }
 }
 
-/** Fills batches until there is no more: "1:one 2:two", "join ann", "gap 3 to 5", "lost 2", "end text" or "end". */
+/**
+ * Fills batches until there is no more: "1:one 2:two", "join ann", "gap 3 to 5", "lost 2", "end text" or
+ * "end".
+ */
 function drain(store: Store, local: LocalChannel): string[] {
   const batch = new Batch();
   const out: string[] = [];

@@ -1,4 +1,7 @@
-/** From the backlog to the live set: streams and sockets that are new, slow, refused, or come to a channel that never rests. */
+/**
+ * From the backlog to the live set: streams and sockets that are new, slow, refused, or come to a channel
+ * that never rests.
+ */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import type { Store } from "../../src/store/store.ts";
 import { bytes, Channel, NOW_MS, newStore, removeTempFolders } from "../store/fixture.ts";
@@ -156,7 +159,8 @@ test("a stream that a goodbye has filled up reads on when it has drained, not wh
   store.deleteChannel(bytes("other"), bytes("bye"), NOW_MS);
   worker.fanout.published();
   await turns(10);
-  // The next batch of its backlog, or the goodbye, whichever came first: not both, and nothing after it but the goodbye.
+  // The next batch of its backlog, or the goodbye, whichever came first: not both, and nothing after it but
+  // the goodbye.
   expect(stream.sink.writes).toBeLessThanOrEqual(writes + 2);
   while (stream.isLagging) {
     await stream.sink.drain();

@@ -45,7 +45,10 @@ const publish: TopicPublish = (topic, payload) => {
   return outcome;
 };
 
-/** The worker's registry, which counts for the test, and whose clock passes the deadline after so many `looks`. */
+/**
+ * The worker's registry, which counts for the test, and whose clock passes the deadline after so many
+ * `looks`.
+ */
 function standingOf(looks = Number.POSITIVE_INFINITY): Standing {
   const { standing } = worker.fanout;
   standing.nowMs = () => (looks-- > 0 ? 0 : 2);

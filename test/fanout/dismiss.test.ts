@@ -1,4 +1,6 @@
-/** A deletion: everybody is told in his own format and ends with his last channel (push-stream spec 2.7 (4)). */
+/**
+ * A deletion: everybody is told in his own format and ends with his last channel (push-stream spec 2.7 (4)).
+ */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import { lostDeletion } from "../../src/fanout/dismiss.ts";
 import { CHANNEL_DELETED_ID } from "../../src/message.ts";

@@ -1,4 +1,7 @@
-/** What a worker tells of its subscribers in the events channel (push-stream spec 7, A.3), and what those who stand in that channel see. */
+/**
+ * What a worker tells of its subscribers in the events channel (push-stream spec 7, A.3), and what those who
+ * stand in that channel see.
+ */
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { attachStore, type Store } from "../../src/store/store.ts";
 import { told as toldIn } from "../store/events-told.ts";

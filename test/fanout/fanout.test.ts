@@ -1,4 +1,6 @@
-/** Who stands where: counts, channels that come and go under their subscribers, and readers that take nothing. */
+/**
+ * Who stands where: counts, channels that come and go under their subscribers, and readers that take nothing.
+ */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import { StreamSubscription } from "../../src/fanout/local-channel.ts";
 import { Counter } from "../../src/store/counters.ts";

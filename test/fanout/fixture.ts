@@ -1,4 +1,6 @@
-/** A worker's fan-out over a small real store, and subscribers that a test fills, drains and closes by hand. */
+/**
+ * A worker's fan-out over a small real store, and subscribers that a test fills, drains and closes by hand.
+ */
 import { expect } from "bun:test";
 import { Fanout } from "../../src/fanout/fanout.ts";
 import type { Format } from "../../src/fanout/format.ts";

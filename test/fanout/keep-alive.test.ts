@@ -137,7 +137,8 @@ test("a live message before the last round puts the end off, one in it does not"
     if (second === 3) wheel.beginLastRound();
     if (second > 3) first.lastLiveMs = nowMs;
   });
-  // The message of second 2 is not remembered once another came: at the latest an interval after the round began.
+  // The message of second 2 is not remembered once another came: at the latest an interval after the round
+  // began.
   expect(one.happened).toEqual(["end 6"]);
 });
 

@@ -1,4 +1,7 @@
-/** Reading on from the store for one subscription: what it is given, told, spared, and when it is to call again. */
+/**
+ * Reading on from the store for one subscription: what it is given, told, spared, and when it is to call
+ * again.
+ */
 import { afterAll, beforeEach, expect, test } from "bun:test";
 import {
   CAUGHT_UP,

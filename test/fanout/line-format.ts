@@ -1,4 +1,7 @@
-/** A format that people and tests can read: one line a message, gap or end, with the channel it was encoded for. */
+/**
+ * A format that people and tests can read: one line a message, gap or end, with the channel it was encoded
+ * for.
+ */
 import type { Format } from "../../src/fanout/format.ts";
 import type { LocalChannel } from "../../src/fanout/local-channel.ts";
 import { CHANNEL_DELETED_ID } from "../../src/message.ts";
@@ -6,7 +9,10 @@ import type { Message } from "../../src/store/message/message-view.ts";
 import type { ByteWriter } from "../../src/wire/byte-writer.ts";
 import type { Position } from "../../src/wire/position.ts";
 
-/** "M key id data", "G key missed upTo", "D key", with " @1,2" behind where lines carry positions; key = index.incarnation. */
+/**
+ * "M key id data", "G key missed upTo", "D key", with " @1,2" behind where lines carry positions; key =
+ * index.incarnation.
+ */
 export class LineFormat implements Format {
   readonly key: string;
   readonly tellsGaps: boolean;

@@ -1,6 +1,7 @@
 /**
- * A channel's record becomes another channel's while somebody is at work with it: in every gap between finding a channel and using it, another
- * process (a second Store over the same file) collects it and makes a channel of somebody else in its record.
+ * A channel's record becomes another channel's while somebody is at work with it: in every gap between
+ * finding a channel and using it, another process (a second Store over the same file) collects it and makes a
+ * channel of somebody else in its record.
  */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import { Turns } from "../../src/fanout/turns.ts";

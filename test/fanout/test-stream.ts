@@ -11,8 +11,8 @@ export async function turns(count = 3): Promise<void> {
     for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
   };
   await pass();
-  // A delivery that took over a millisecond makes its channel rest, at most for ten (fanout/pump.ts). Here that can only have been
-  // the machine: the rest is waited for.
+  // A delivery that took over a millisecond makes its channel rest, at most for ten (fanout/pump.ts). Here
+  // that can only have been the machine: the rest is waited for.
   if (performance.now() - startedMs < 1) return;
   await Bun.sleep(LONGEST_REST_MS);
   await pass();
@@ -21,8 +21,9 @@ export async function turns(count = 3): Promise<void> {
 const LONGEST_REST_MS = 12;
 
 /**
- * Lets the event loop go round once at a time until the condition holds, for tests that want to stand in the middle of something that
- * takes some turns: turns() waits out a rest where the machine was slow, and is past it then.
+ * Lets the event loop go round once at a time until the condition holds, for tests that want to stand in the
+ * middle of something that takes some turns: turns() waits out a rest where the machine was slow, and is past
+ * it then.
  */
 export async function stepUntil(what: string, isThere: () => boolean): Promise<void> {
   const endMs = performance.now() + 5000;

@@ -1,4 +1,7 @@
-/** Channels an address may make: how tokens come back, who counts as one, and that no crowd of addresses fills the memory. */
+/**
+ * Channels an address may make: how tokens come back, who counts as one, and that no crowd of addresses fills
+ * the memory.
+ */
 import { expect, test } from "bun:test";
 import { ChannelQuota } from "../../src/front/channel-quota.ts";
 import { tcpPeer, UNIX_PEER } from "../../src/http/peer.ts";

@@ -1,6 +1,7 @@
 /**
- * Locations served by a bare Bun.serve with nothing around them but the front: what the tests of front/, files/ and publish/ ask over raw
- * sockets. The whole server with its configuration file is tested in test/binary and test/publish.
+ * Locations served by a bare Bun.serve with nothing around them but the front: what the tests of front/,
+ * files/ and publish/ ask over raw sockets. The whole server with its configuration file is tested in
+ * test/binary and test/publish.
  */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,7 +23,9 @@ export interface Served {
   stop(): void;
 }
 
-/** Serves the locations in their order; `answer` is their role. Without a location it is 404 without a body. */
+/**
+ * Serves the locations in their order; `answer` is their role. Without a location it is 404 without a body.
+ */
 export function serve(locations: readonly Partial<LocationConfig>[], answer: Answering): Served {
   const config = {
     locations: locations.map((location) => ({ ...PLAIN, ...location })),

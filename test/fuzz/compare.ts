@@ -40,7 +40,10 @@ export function compareAll(s: Session): void {
   for (const channel of state.live) compareChannel(s, channel);
 }
 
-/** The serials of an age list: which message goes next, so what a difference here does is seen only much later. */
+/**
+ * The serials of an age list: which message goes next, so what a difference here does is seen only much
+ * later.
+ */
 function byAge({ u32, layout }: Arena, list: number): string {
   const serials: number[] = [];
   for (let block = u32[list + AGE_OLDEST]!; block !== 0; ) {

@@ -1,6 +1,7 @@
 /**
- * Opens damaged store files, one seed after the other, and uses each of them for everything; exits with 1 and the seed at the first fault.
- * A process of its own (corruption.test.ts starts it), because a link that is followed for ever can be ended in no other way.
+ * Opens damaged store files, one seed after the other, and uses each of them for everything; exits with 1 and
+ * the seed at the first fault. A process of its own (corruption.test.ts starts it), because a link that is
+ * followed for ever can be ended in no other way.
  *
  *   flips   a file that was closed in order, a few bits of it changed: mostly in words that lead somewhere
  *   live    the same while the file is in use: not everything can be right then, but every call ends, and none throws

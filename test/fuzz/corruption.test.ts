@@ -1,6 +1,6 @@
 /**
- * Store files with flipped bits and with pages of different ages (corruption-run.ts): seen were endless walks, dead workers, 500s and
- * messages that nobody had published. `CORRUPTION_SEED=n` repeats one.
+ * Store files with flipped bits and with pages of different ages (corruption-run.ts): seen were endless
+ * walks, dead workers, 500s and messages that nobody had published. `CORRUPTION_SEED=n` repeats one.
  */
 import { expect, test } from "bun:test";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * Crashes: an operation that dies on its way, as a killed process would, and the repair. What the store holds then must lie
- * between "not begun" and "done"; the model takes over what it finds.
+ * Crashes: an operation that dies on its way, as a killed process would, and the repair. What the store holds
+ * then must lie between "not begun" and "done"; the model takes over what it finds.
  */
 
 import { FLAG_STORED } from "../../src/message.ts";
@@ -25,8 +25,8 @@ import type { Model, ModelChannel, ModelMessage } from "./store-model.ts";
 class Died extends Error {}
 
 /**
- * One operation that dies at some point of its way, if it gets there. What the store holds then must lie between "not
- * begun" and "done"; the model takes over what it finds.
+ * One operation that dies at some point of its way, if it gets there. What the store holds then must lie
+ * between "not begun" and "done"; the model takes over what it finds.
  */
 export function crash(s: Session): void {
   const byReopen = s.byte() % 2 === 0;
@@ -117,7 +117,9 @@ function adopt(s: Session, before: Model, done: Model, isRebuilt: boolean): void
   state.evicted = store.totals(0).evicted;
 }
 
-/** Who died after the limit a channel was applied has demoted what the finished operation would have demoted. */
+/**
+ * Who died after the limit a channel was applied has demoted what the finished operation would have demoted.
+ */
 function adoptDemotions(
   before: Model,
   finished: readonly ModelMessage[],
@@ -209,7 +211,10 @@ function serialsInStore(s: Session): Map<number, { stored: boolean; expires: num
   return found;
 }
 
-/** The channels of one of the store's lists, in its order: the same objects as before, with the time the store says. */
+/**
+ * The channels of one of the store's lists, in its order: the same objects as before, with the time the store
+ * says.
+ */
 export function restingIn(
   store: Store,
   list: number,

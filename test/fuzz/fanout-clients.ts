@@ -1,7 +1,8 @@
 /**
- * Subscribers of the simulation: what stands where Bun's direct streams, its WebSockets with native topics and held requests stand in
- * the server. They behave as Bun was seen to: a full stream answers a write with one promise until it has room; a full socket
- * queues up to a limit and is closed beyond it, at once or a little later.
+ * Subscribers of the simulation: what stands where Bun's direct streams, its WebSockets with native topics
+ * and held requests stand in the server. They behave as Bun was seen to: a full stream answers a write with
+ * one promise until it has room; a full socket queues up to a limit and is closed beyond it, at once or a
+ * little later.
  */
 
 import type { Format } from "../../src/fanout/format.ts";
@@ -147,7 +148,10 @@ export class StreamClient extends StreamConnection implements Client {
   }
 }
 
-/** Unsent bytes of a full socket count for so much more, so that a handful of messages reaches fan-out's and Bun's limits. */
+/**
+ * Unsent bytes of a full socket count for so much more, so that a handful of messages reaches fan-out's and
+ * Bun's limits.
+ */
 const BYTES_SCALE = 4096;
 const CLOSE_BEYOND = 1024 * 1024;
 

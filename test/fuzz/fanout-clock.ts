@@ -1,7 +1,8 @@
 /**
- * The event loop of the simulated workers, in the hands of the test: what fan-out hands to setImmediate and to timers is kept here and run
- * when the program says so, in an order the seed decides. Patched globals instead of an injected scheduler, so that
- * nothing in src knows of the test. Time is a number as well: looking at it lets some pass, which cuts jobs into slices.
+ * The event loop of the simulated workers, in the hands of the test: what fan-out hands to setImmediate and
+ * to timers is kept here and run when the program says so, in an order the seed decides. Patched globals
+ * instead of an injected scheduler, so that nothing in src knows of the test. Time is a number as well:
+ * looking at it lets some pass, which cuts jobs into slices.
  */
 interface Task {
   readonly owner: number;

@@ -1,4 +1,7 @@
-/** The operations of the fan-out simulation, and how a run goes: at random, then to rest, then everybody leaves. */
+/**
+ * The operations of the fan-out simulation, and how a run goes: at random, then to rest, then everybody
+ * leaves.
+ */
 import { StreamSubscription } from "../../src/fanout/local-channel.ts";
 import { TopicSubscription } from "../../src/fanout/topics.ts";
 import { WaitingSubscription } from "../../src/fanout/waiting.ts";

@@ -1,6 +1,7 @@
 /**
- * What one connection was given, checked line by line as it arrives against what was published (promises P1 and P2): ids in order, none twice,
- * every hole told with its exact size, no hole over a message that is still there.
+ * What one connection was given, checked line by line as it arrives against what was published (promises P1
+ * and P2): ids in order, none twice, every hole told with its exact size, no hole over a message that is
+ * still there.
  */
 import type { Store } from "../../src/store/store.ts";
 import { readOn } from "../store/fixture.ts";
@@ -56,7 +57,10 @@ export class Transcript {
     this.#who = who;
   }
 
-  /** Whole lines: "M key id data", "G key missed upTo", "D key", "H", "P", "F"; with " @1,2" behind where positions are vectors. */
+  /**
+   * Whole lines: "M key id data", "G key missed upTo", "D key", "H", "P", "F"; with " @1,2" behind where
+   * positions are vectors.
+   */
   take(text: string): void {
     for (const line of text.split("\n")) if (line !== "") this.#line(line);
   }
@@ -109,7 +113,10 @@ export class Transcript {
     }
   }
 
-  /** After everything was delivered: everybody who stands in a living channel has all of it, and nobody stands in a dead one. */
+  /**
+   * After everything was delivered: everybody who stands in a living channel has all of it, and nobody stands
+   * in a dead one.
+   */
   checkComplete(): void {
     for (const { life, last, historyUntil, ended } of this.stands) {
       if (ended) continue;
@@ -148,6 +155,9 @@ export class Transcript {
   }
 }
 
-/** The deletion of a channel that died before the worker looked at it is told under the dead record's incarnation. */
+/**
+ * The deletion of a channel that died before the worker looked at it is told under the dead record's
+ * incarnation.
+ */
 const isMeant = (life: Life, kind: string | undefined, key: string): boolean =>
   kind === "D" ? key.startsWith(`${life.index}.`) : life.key === key;

@@ -1,6 +1,6 @@
 /**
- * One run of the fan-out simulation: a real store, one or two workers' fan-outs over it, their subscribers, and an outsider who publishes
- * and deletes without fan-out of his own, at any moment another process could.
+ * One run of the fan-out simulation: a real store, one or two workers' fan-outs over it, their subscribers,
+ * and an outsider who publishes and deletes without fan-out of his own, at any moment another process could.
  */
 import { Fanout } from "../../src/fanout/fanout.ts";
 import type { LocalChannel } from "../../src/fanout/local-channel.ts";

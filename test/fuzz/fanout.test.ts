@@ -1,6 +1,6 @@
 /**
- * Random programs on fan-out: one or two workers over one real store. `FUZZ_SEED=n bun test test/fuzz/fanout` repeats one run;
- * `FUZZ_RUNS` sets how many are made otherwise.
+ * Random programs on fan-out: one or two workers over one real store. `FUZZ_SEED=n bun test test/fuzz/fanout`
+ * repeats one run; `FUZZ_RUNS` sets how many are made otherwise.
  */
 import { afterAll, expect, test } from "bun:test";
 import { configureLog } from "../../src/log.ts";

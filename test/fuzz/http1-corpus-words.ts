@@ -1,6 +1,6 @@
 /**
- * The words that connections of the fuzz are made of (http1-corpus.ts): for each place in a request the usual ones and the odd ones.
- * Between two words of a list stands a broken bar, which is in none of them.
+ * The words that connections of the fuzz are made of (http1-corpus.ts): for each place in a request the usual
+ * ones and the odd ones. Between two words of a list stands a broken bar, which is in none of them.
  */
 export type Words = readonly [string, ...string[]];
 

@@ -1,6 +1,7 @@
 /**
- * Connections full of requests, made by a grammar that is mostly right and now and then not, then spoilt a little. Odd parts are rare
- * in each place, so that most requests are read and the odd one is met in every surrounding.
+ * Connections full of requests, made by a grammar that is mostly right and now and then not, then spoilt a
+ * little. Odd parts are rare in each place, so that most requests are read and the odd one is met in every
+ * surrounding.
  */
 import type { Random } from "../wire/random.ts";
 import {

@@ -1,6 +1,6 @@
 /**
- * Where our reading of a connection differs from that of node's parser in its strict mode, which knows no bounds and leaves Host to its
- * user, with the reason. The whole list, as http1-differences-nginx.ts is.
+ * Where our reading of a connection differs from that of node's parser in its strict mode, which knows no
+ * bounds and leaves Host to its user, with the reason. The whole list, as http1-differences-nginx.ts is.
  */
 import {
   chunked,

@@ -1,6 +1,7 @@
 /**
- * Where our reading of a connection differs from that of Debian's nginx 1.22 as it comes, with the reason. This is the whole list: the
- * fuzz fails over any other difference, and each of these is shown by its example, so that one which is no more is found too.
+ * Where our reading of a connection differs from that of Debian's nginx 1.22 as it comes, with the reason.
+ * This is the whole list: the fuzz fails over any other difference, and each of these is shown by its
+ * example, so that one which is no more is found too.
  */
 import {
   chunked,

@@ -1,6 +1,7 @@
 /**
- * A request that two parsers do not read alike, and the questions that tell why. Used by the lists of differences
- * (http1-differences-nginx.ts, http1-differences-llhttp.ts) and by http1-compare.ts, which finds it.
+ * A request that two parsers do not read alike, and the questions that tell why. Used by the lists of
+ * differences (http1-differences-nginx.ts, http1-differences-llhttp.ts) and by http1-compare.ts, which finds
+ * it.
  */
 import { BODY_BOUNDS } from "../listen/http1-fixture.ts";
 
@@ -66,7 +67,10 @@ export const hasControls = (text: string): boolean =>
 /** NUL is refused by all; CR and LF are looked at elsewhere. */
 const HARMLESS = new Set([0x00, 0x09, 0x0a, 0x0d]);
 
-/** Not as RFC 9112, 7.1 has chunks: a line of a size that is no such line, or data that does not end with CRLF. */
+/**
+ * Not as RFC 9112, 7.1 has chunks: a line of a size that is no such line, or data that does not end with
+ * CRLF.
+ */
 export function hasLooseChunks(body: string): boolean {
   let at = 0;
   for (;;) {

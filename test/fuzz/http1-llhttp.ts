@@ -1,6 +1,7 @@
 /**
- * node's request parser as a reference: llhttp itself, compiled to WebAssembly, as it lies in undici (a dependency of the tests, so
- * its version is the one in the lock file, whichever node the machine has). Strict, as node runs it by default.
+ * node's request parser as a reference: llhttp itself, compiled to WebAssembly, as it lies in undici (a
+ * dependency of the tests, so its version is the one in the lock file, whichever node the machine has).
+ * Strict, as node runs it by default.
  */
 import { createRequire } from "node:module";
 import type { Reading, ReadRequest } from "./http1-reading.ts";

@@ -1,6 +1,6 @@
 /**
- * Debian's nginx as a reference. One server reads the requests with their bodies and hands them to a second one, which tells how long
- * the body was; both on sockets in a folder of their own, so no port is taken.
+ * Debian's nginx as a reference. One server reads the requests with their bodies and hands them to a second
+ * one, which tells how long the body was; both on sockets in a folder of their own, so no port is taken.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";

@@ -1,7 +1,7 @@
 /**
- * Connections full of requests, read by us, by node's parser and by nginx: the same requests read, the same refused, the same split
- * into requests, except for what the two lists of differences have. `FUZZ_SEED=n bun test test/fuzz/http1` repeats one connection;
- * `FUZZ_MS` sets how long it goes on otherwise.
+ * Connections full of requests, read by us, by node's parser and by nginx: the same requests read, the same
+ * refused, the same split into requests, except for what the two lists of differences have. `FUZZ_SEED=n bun
+ * test test/fuzz/http1` repeats one connection; `FUZZ_MS` sets how long it goes on otherwise.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { BODY_CASES } from "../listen/http1-body-cases.ts";
@@ -62,7 +62,9 @@ test.each(DIFFERENCES)("unlike $peer: $what", async (difference) => {
   if (divergence !== null) expect(explain(difference.peer, divergence)).toContain(difference);
 });
 
-/** The answer depends on the bytes alone: cut anywhere, also where a bound is met, a connection is read alike. */
+/**
+ * The answer depends on the bytes alone: cut anywhere, also where a bound is met, a connection is read alike.
+ */
 function expectUncut(what: string, bytes: Uint8Array, random: Random): void {
   const small = {
     lineBytes: 16 + random.below(80),

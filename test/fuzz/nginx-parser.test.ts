@@ -1,6 +1,6 @@
 /**
- * The nginx.conf parser against random trees and random noise. `FUZZ_SEED=n bun test test/fuzz/nginx-parser` repeats one run;
- * `FUZZ_RUNS` sets how many are made otherwise.
+ * The nginx.conf parser against random trees and random noise. `FUZZ_SEED=n bun test test/fuzz/nginx-parser`
+ * repeats one run; `FUZZ_RUNS` sets how many are made otherwise.
  */
 import { expect, test } from "bun:test";
 import {

@@ -1,6 +1,7 @@
 /**
- * Prints trees of directives as nginx.conf in random ways: bare or quoted words, escapes or plain characters, any spacing,
- * comments, parts moved to included files. Notes while printing what the parser must find, lines and files included.
+ * Prints trees of directives as nginx.conf in random ways: bare or quoted words, escapes or plain characters,
+ * any spacing, comments, parts moved to included files. Notes while printing what the parser must find, lines
+ * and files included.
  */
 import type { FileReader } from "../../src/config/nginx/file-reader.ts";
 import type { Arg, Directive } from "../../src/config/nginx/tree.ts";
@@ -171,7 +172,9 @@ class Page {
   #flip = (): boolean => this.#random.below(2) === 0;
 }
 
-/** A brace in a bare word must directly follow a `$`; a block must not begin like a regex repetition, `{2}`. */
+/**
+ * A brace in a bare word must directly follow a `$`; a block must not begin like a regex repetition, `{2}`.
+ */
 function canBeBare(text: string): boolean {
   if (text === "" || /^[#}]|^\d+,?\d*\}/.test(text) || /[ ;]/.test(text)) return false;
   return text.replaceAll(/\$\{+/g, "").indexOf("{") < 0;

@@ -1,4 +1,7 @@
-/** The operations of the fuzz test: each does the same to the store and to the model, and compares the answers. */
+/**
+ * The operations of the fuzz test: each does the same to the store and to the model, and compares the
+ * answers.
+ */
 
 import { HEAD_TRASHED } from "../../src/store/memory/layout.ts";
 import { Message } from "../../src/store/message/message-view.ts";
@@ -146,7 +149,8 @@ function swept(s: Session): void {
     same(model.isInactive(channel, s.nowSec), true, `channel ${channel.index} was collected too early`);
     model.collect(channel, s.nowSec);
   }
-  // Those collected in one sweep follow each other in the order of their records, which the model does not know.
+  // Those collected in one sweep follow each other in the order of their records, which the model does not
+  // know.
   const known = new Map(model.state.trashed.map((channel) => [channel.index, channel]));
   model.state.trashed = restingIn(s.store, HEAD_TRASHED, known);
 }

@@ -1,6 +1,6 @@
 /**
- * Runs a program of bytes: one byte picks the operation, the next ones are its operands, so that a failing run is a seed and
- * nothing else. Every answer is compared, the whole content from time to time.
+ * Runs a program of bytes: one byte picks the operation, the next ones are its operands, so that a failing
+ * run is a seed and nothing else. Every answer is compared, the whole content from time to time.
  */
 import { compareAll } from "./compare.ts";
 import { crash } from "./crash.ts";

@@ -1,7 +1,7 @@
 /**
- * Everything that reads what somebody sent or wrote, given mutations of what it reads: it answers or says no, it does not
- * throw, and what it takes it would write again in the same way. A budget of milliseconds each, more by
- * `FUZZ_MS=60000`; `FUZZ_SEED=n` repeats a run. What broke one stands in CORPUS for ever.
+ * Everything that reads what somebody sent or wrote, given mutations of what it reads: it answers or says no,
+ * it does not throw, and what it takes it would write again in the same way. A budget of milliseconds each,
+ * more by `FUZZ_MS=60000`; `FUZZ_SEED=n` repeats a run. What broke one stands in CORPUS for ever.
  */
 import { describe, expect, test } from "bun:test";
 import { pack } from "msgpackr";

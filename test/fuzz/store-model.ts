@@ -1,7 +1,7 @@
 /**
- * The store as a naive program: arrays, filters, no blocks but a count of them. It says what a store may hold after each
- * operation; the fuzz test compares. State is plain data so that a copy can try an operation that the real store may or may
- * not have finished when it died.
+ * The store as a naive program: arrays, filters, no blocks but a count of them. It says what a store may hold
+ * after each operation; the fuzz test compares. State is plain data so that a copy can try an operation that
+ * the real store may or may not have finished when it died.
  */
 import type { Layout } from "../../src/store/memory/layout.ts";
 import type { StorePolicy } from "../../src/store/store.ts";
@@ -48,7 +48,9 @@ export interface ModelState {
   published: number;
   evicted: number;
   lastSweep: number;
-  /** The last second in which a channel found no room: who looks for one to give up may look no further in it. */
+  /**
+   * The last second in which a channel found no room: who looks for one to give up may look no further in it.
+   */
   roomlessSec: number;
   /** Cursor of each claimed slot, as distance-comparable serials; null = free. */
   cursors: (number | null)[];
@@ -273,7 +275,10 @@ export class Model {
     this.state.trashed.push(channel);
   }
 
-  /** What a rebuild does besides nothing: frees messages of channels that are gone, and lists resting ones by time. */
+  /**
+   * What a rebuild does besides nothing: frees messages of channels that are gone, and lists resting ones by
+   * time.
+   */
   rebuilt(): void {
     const { state } = this;
     // Lists are made anew in publish order.

@@ -1,6 +1,7 @@
 /**
- * Random programs on a store and its model. `FUZZ_SEED=n bun test test/fuzz` repeats one run; `FUZZ_RUNS` sets how many are
- * made otherwise. Small stores, so that eviction, reuse of records and a full ring happen all the time.
+ * Random programs on a store and its model. `FUZZ_SEED=n bun test test/fuzz` repeats one run; `FUZZ_RUNS`
+ * sets how many are made otherwise. Small stores, so that eviction, reuse of records and a full ring happen
+ * all the time.
  */
 import { afterAll, expect, test } from "bun:test";
 import { removeTempFolders, smallShape } from "../store/fixture.ts";
@@ -38,13 +39,15 @@ test("a message that was demoted before a rebuild stands in publish order behind
   runSteps(
     [openChannel, 1],
     [changeSlots, 0, 1],
-    // Unstored ones live 20 seconds, three are stored: what goes beyond is demoted, for the worker has read none.
+    // Unstored ones live 20 seconds, three are stored: what goes beyond is demoted, for the worker has read
+    // none.
     [changePolicy, 42, 0, 0, 0, 0],
     [stored, 1, 10, 0],
     [unstored, 1, 10, 0],
     [stored, 1, 10, 0],
     [stored, 1, 10, 0],
-    // From here on for one second only. The append demotes the first, gets to its end, and the store is opened again.
+    // From here on for one second only. The append demotes the first, gets to its end, and the store is
+    // opened again.
     [changePolicy, 38, 0, 0, 0, 0],
     [crash, 0, 2, 0, 1, 10, 0, 1, 0, 0],
     [passTime, 2],

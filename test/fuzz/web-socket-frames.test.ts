@@ -1,6 +1,7 @@
 /**
- * Random frames of a client, good and bad, in random pieces: our decoder hears what the `ws` package's does, and stops at the same frame
- * with the same code. `FUZZ_SEED=123 bun test test/fuzz/web-socket-frames.test.ts` runs one again.
+ * Random frames of a client, good and bad, in random pieces: our decoder hears what the `ws` package's does,
+ * and stops at the same frame with the same code. `FUZZ_SEED=123 bun test
+ * test/fuzz/web-socket-frames.test.ts` runs one again.
  */
 import { expect, test } from "bun:test";
 import { FrameDecoder, type HeldFrames } from "../../src/wire/frame-decoder.ts";

@@ -1,4 +1,6 @@
-/** What a handler may return, what it is given, and how its pieces travel: raw bytes of the compiled binary. */
+/**
+ * What a handler may return, what it is given, and how its pieces travel: raw bytes of the compiled binary.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** A generator is not resumed faster than its client reads, and a slow one costs no memory. Raw bytes of the compiled binary. */
+/**
+ * A generator is not resumed faster than its client reads, and a slow one costs no memory. Raw bytes of the
+ * compiled binary.
+ */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";

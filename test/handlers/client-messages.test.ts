@@ -1,6 +1,6 @@
 /**
- * What a WebSocket client says: to which channel it goes, and how it hears that one message was refused, on our subprotocols and without
- * one. Raw bytes of the compiled binary.
+ * What a WebSocket client says: to which channel it goes, and how it hears that one message was refused, on
+ * our subprotocols and without one. Raw bytes of the compiled binary.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { Packr } from "msgpackr/pack";

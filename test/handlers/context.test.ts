@@ -1,4 +1,7 @@
-/** publish, channel, subscribe, sleep and log of the context, across workers. Raw bytes of the compiled binary. */
+/**
+ * publish, channel, subscribe, sleep and log of the context, across workers. Raw bytes of the compiled
+ * binary.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, RawConnection } from "../binary/raw-client.ts";
 import { type RunningServer, until } from "../binary/running-server.ts";

@@ -1,4 +1,7 @@
-/** A client of server-sent events as a browser's EventSource is one: comes back with the position it has, until it is told not to. */
+/**
+ * A client of server-sent events as a browser's EventSource is one: comes back with the position it has,
+ * until it is told not to.
+ */
 
 export interface Event {
   readonly type: string;

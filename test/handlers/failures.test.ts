@@ -1,6 +1,6 @@
 /**
- * Handlers that throw, hang, exit, answer nonsense or let errors go: each costs its own request, which is told an id that is in the log, and no
- * worker. Raw bytes of the compiled binary.
+ * Handlers that throw, hang, exit, answer nonsense or let errors go: each costs its own request, which is
+ * told an id that is in the log, and no worker. Raw bytes of the compiled binary.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, RawConnection } from "../binary/raw-client.ts";

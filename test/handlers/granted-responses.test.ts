@@ -1,4 +1,7 @@
-/** A handler's own Response ends with the grant of its client, as every other held answer does. The compiled binary, both listeners. */
+/**
+ * A handler's own Response ends with the grant of its client, as every other held answer does. The compiled
+ * binary, both listeners.
+ */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { handlerLocations, startHandlers } from "./handler-server.ts";
 

@@ -1,4 +1,7 @@
-/** `authorize`: who is let in where, and that nobody is when it throws, hangs or talks nonsense. Raw bytes of the compiled binary. */
+/**
+ * `authorize`: who is let in where, and that nobody is when it throws, hangs or talks nonsense. Raw bytes of
+ * the compiled binary.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
 /**
- * The compiled binary with TypeScript handlers beside its configuration. Suites run on both listeners, with one worker and with two.
+ * The compiled binary with TypeScript handlers beside its configuration. Suites run on both listeners, with
+ * one worker and with two.
  */
 import { describe } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** onSubscribe, onUnsubscribe and onPublish, on every transport; what throws or hangs in them. Raw bytes of the compiled binary. */
+/**
+ * onSubscribe, onUnsubscribe and onPublish, on every transport; what throws or hangs in them. Raw bytes of
+ * the compiled binary.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, RawConnection } from "../binary/raw-client.ts";
 import { Opcode, RawWebSocket } from "../binary/raw-web-socket.ts";

@@ -1,4 +1,7 @@
-/** docs/handlers.md and docs/handlers-reference.md, which are one configuration: their examples, as they stand there, compile against the published types and do what the text says. */
+/**
+ * docs/handlers.md and docs/handlers-reference.md, which are one configuration: their examples, as they stand
+ * there, compile against the published types and do what the text says.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

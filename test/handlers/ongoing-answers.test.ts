@@ -1,4 +1,7 @@
-/** `context.answer`: made once, watched by many, resumed anywhere; and what becomes of it when something dies. The compiled binary, two workers. */
+/**
+ * `context.answer`: made once, watched by many, resumed anywhere; and what becomes of it when something dies.
+ * The compiled binary, two workers.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { type RunningServer, until } from "../binary/running-server.ts";
 import { EventClient } from "./event-client.ts";

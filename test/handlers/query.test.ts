@@ -1,4 +1,6 @@
-/** The query of handlers and guards: whatever is sent, `query.get("id")` is what `$arg_id` is to the location. */
+/**
+ * The query of handlers and guards: whatever is sent, `query.get("id")` is what `$arg_id` is to the location.
+ */
 import { expect, test } from "bun:test";
 import { binaryBytes } from "../../src/config/binary-text.ts";
 import { compileDecodedValue } from "../../src/config/location/variables.ts";

@@ -1,6 +1,7 @@
 /**
- * docs/recipes/handlers, as they stand there, against the real servers: redis-server, PostgreSQL, SQLite, and an HTTP backend of our own that
- * streams. The compiled binary, two workers. Where a server is not installed its part is left out.
+ * docs/recipes/handlers, as they stand there, against the real servers: redis-server, PostgreSQL, SQLite, and
+ * an HTTP backend of our own that streams. The compiled binary, two workers. Where a server is not installed
+ * its part is left out.
  */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";

@@ -1,6 +1,6 @@
 /**
- * Edited handlers are picked up by HUP and by `--watch`; faults are not. Workers that a handler holds up for good, or eats up, are replaced.
- * The compiled binary.
+ * Edited handlers are picked up by HUP and by `--watch`; faults are not. Workers that a handler holds up for
+ * good, or eats up, are replaced. The compiled binary.
  */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { renameSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * What handlers of several workers share: dictionaries (test/store/shared-dictionary.test.ts has the rest of them), timers that one worker
- * runs, and work that is put off. The compiled binary.
+ * What handlers of several workers share: dictionaries (test/store/shared-dictionary.test.ts has the rest of
+ * them), timers that one worker runs, and work that is put off. The compiled binary.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";

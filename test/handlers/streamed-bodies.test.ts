@@ -1,4 +1,7 @@
-/** `body = "stream"`: a handler that reads its request as it comes, no faster than it wants and no more than it may. The compiled binary, raw bytes. */
+/**
+ * `body = "stream"`: a handler that reads its request as it comes, no faster than it wants and no more than
+ * it may. The compiled binary, raw bytes.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { type RunningServer, until } from "../binary/running-server.ts";

@@ -1,4 +1,7 @@
-/** `export const websocket`: Bun's native sockets with limits of their own, on both kinds of listener. Raw frames of the compiled binary. */
+/**
+ * `export const websocket`: Bun's native sockets with limits of their own, on both kinds of listener. Raw
+ * frames of the compiled binary.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { ask, RawConnection } from "../binary/raw-client.ts";
 import { clientFrame, HANDSHAKE, Opcode, RawWebSocket } from "../binary/raw-web-socket.ts";

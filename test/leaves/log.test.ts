@@ -10,7 +10,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const script = join(folder, "script.ts");
 const log = join(import.meta.dir, "../../src/log.ts");
 
-/** What a process writes to a stderr that is a file; `journal`: JOURNAL_STREAM, of that file or of another. */
+/**
+ * What a process writes to a stderr that is a file; `journal`: JOURNAL_STREAM, of that file or of another.
+ */
 async function written(lines: string, journal: "none" | "this" | "another"): Promise<string> {
   const path = join(folder, "stderr");
   writeFileSync(path, "");

@@ -1,6 +1,6 @@
 /**
- * Programs of docs/clients.md, each in a process of its own, as a user would run it. Each says line by line what it was given: `m` and a
- * message, `g` and what it was told it lost, `c` and the code of a close.
+ * Programs of docs/clients.md, each in a process of its own, as a user would run it. Each says line by line
+ * what it was given: `m` and a message, `g` and what it was told it lost, `c` and the code of a close.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,8 @@
 /**
- * docs/clients.md, run: every client library on it at once against one server, while workers are killed, the server reloaded, restarted, and
- * gone for longer than it stores, on either listener. Each has to end with the last message; those that resume have every message once, in order, or were told
- * exactly how many they lost. Libraries of Debian that are not installed are skipped (.ci/run installs them).
+ * docs/clients.md, run: every client library on it at once against one server, while workers are killed, the
+ * server reloaded, restarted, and gone for longer than it stores, on either listener. Each has to end with
+ * the last message; those that resume have every message once, in order, or were told exactly how many they
+ * lost. Libraries of Debian that are not installed are skipped (.ci/run installs them).
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";

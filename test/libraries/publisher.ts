@@ -1,6 +1,7 @@
 /**
- * Publishes numbered messages to two channels, `news:0`, `sport:1` …, and goes on whatever happens to the server. A number is never used
- * twice: one whose answer did not come may be stored or not, and both are right.
+ * Publishes numbered messages to two channels, `news:0`, `sport:1` …, and goes on whatever happens to the
+ * server. A number is never used twice: one whose answer did not come may be stored or not, and both are
+ * right.
  */
 import type { RunningServer } from "../binary/running-server.ts";
 

@@ -6,7 +6,10 @@ import { CHANNELS, type Publisher } from "./publisher.ts";
 
 type Published = Pick<Publisher, "certain" | "uncertain">;
 
-/** Everything that is wrong with it, in words. Who does not resume may lose what he likes, and has still no message twice. */
+/**
+ * Everything that is wrong with it, in words. Who does not resume may lose what he likes, and has still no
+ * message twice.
+ */
 export function verdict(heard: readonly Heard[], published: Published, resumes: boolean): readonly string[] {
   return CHANNELS.flatMap((channel) => {
     const certain = published.certain.get(channel) ?? [];

@@ -1,4 +1,7 @@
-/** TLS on an address that several servers share, by both kinds of listener. The certificates were made for this test and are good for nothing else. */
+/**
+ * TLS on an address that several servers share, by both kinds of listener. The certificates were made for
+ * this test and are good for nothing else.
+ */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { connect } from "node:tls";
@@ -22,7 +25,10 @@ const server = (name: string, port: number, rest: string): string => `
     ${rest}
   }`;
 
-/** The common name of the certificate shown to a client that asks for `servername`, and the answer to the request. */
+/**
+ * The common name of the certificate shown to a client that asks for `servername`, and the answer to the
+ * request.
+ */
 function visit(
   port: number,
   servername: string,

@@ -1,6 +1,6 @@
 /**
- * Bodies as literal bytes: lengths, codings, chunks and trailers, with the shapes that requests are smuggled in. Used by the table
- * test of bodies, and by the fuzz, which asks two other parsers the same.
+ * Bodies as literal bytes: lengths, codings, chunks and trailers, with the shapes that requests are smuggled
+ * in. Used by the table test of bodies, and by the fuzz, which asks two other parsers the same.
  */
 const post = (fields: string, body: string): string => `POST / HTTP/1.1\r\nHost: a\r\n${fields}\r\n${body}`;
 const sized = (length: string, body: string): string => post(`Content-Length:${length}\r\n`, body);

@@ -1,4 +1,7 @@
-/** Bodies over literal bytes, RFC 9112, 6 and 7.1: whole, cut at every byte, and byte by byte; what stands behind is the next request. */
+/**
+ * Bodies over literal bytes, RFC 9112, 6 and 7.1: whole, cut at every byte, and byte by byte; what stands
+ * behind is the next request.
+ */
 import { expect, test } from "bun:test";
 import { BODY_CASES } from "./http1-body-cases.ts";
 import { everySplit, readWhole } from "./http1-fixture.ts";

@@ -1,4 +1,6 @@
-/** Reads a connection's bytes with the parsers, whole or in pieces, and says in plain values what was seen. */
+/**
+ * Reads a connection's bytes with the parsers, whole or in pieces, and says in plain values what was seen.
+ */
 import { BodyReader } from "../../src/listen/http1/body-reader.ts";
 import { latin1 } from "../../src/listen/http1/octets.ts";
 import { parseHead } from "../../src/listen/http1/parse-head.ts";
@@ -20,7 +22,10 @@ export interface Seen {
   body: string;
 }
 
-/** What came of a connection's bytes: the requests, then the status that ended it, "more" if a request is not whole, or "idle". */
+/**
+ * What came of a connection's bytes: the requests, then the status that ended it, "more" if a request is not
+ * whole, or "idle".
+ */
 export interface Outcome {
   readonly requests: readonly Seen[];
   readonly end: number | "more" | "idle";

@@ -1,6 +1,6 @@
 /**
- * Request heads as literal bytes, clause by clause, with what is to be read from them. Used by the table test of heads, and by the
- * fuzz, which asks two other parsers the same.
+ * Request heads as literal bytes, clause by clause, with what is to be read from them. Used by the table test
+ * of heads, and by the fuzz, which asks two other parsers the same.
  */
 import type { Seen } from "./http1-fixture.ts";
 

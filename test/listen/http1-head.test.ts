@@ -1,4 +1,6 @@
-/** Request heads over literal bytes, clause by clause of RFC 9112: whole, cut at every byte, and byte by byte. */
+/**
+ * Request heads over literal bytes, clause by clause of RFC 9112: whole, cut at every byte, and byte by byte.
+ */
 import { expect, test } from "bun:test";
 import { everySplit, type Outcome, readWhole } from "./http1-fixture.ts";
 import { type Expected, HEAD_CASES } from "./http1-head-cases.ts";

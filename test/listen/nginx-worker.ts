@@ -1,4 +1,7 @@
-/** One worker in this process, on a port of its own, configured by the servers of an nginx.conf. Used by the suites of this folder. */
+/**
+ * One worker in this process, on a port of its own, configured by the servers of an nginx.conf. Used by the
+ * suites of this folder.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

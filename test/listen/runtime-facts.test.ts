@@ -1,4 +1,7 @@
-/** What Bun's own server does and docs/doors.md tells of: when one of these changes, the page and the code around it may. */
+/**
+ * What Bun's own server does and docs/doors.md tells of: when one of these changes, the page and the code
+ * around it may.
+ */
 import { afterAll, expect, test } from "bun:test";
 import { RawConnection } from "../binary/raw-client.ts";
 

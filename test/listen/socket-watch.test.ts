@@ -1,4 +1,7 @@
-/** Deadlines of WebSockets, at times that are said: who takes nothing, who says nothing. With real clients: binary/stalled-connections. */
+/**
+ * Deadlines of WebSockets, at times that are said: who takes nothing, who says nothing. With real clients:
+ * binary/stalled-connections.
+ */
 import { expect, test } from "bun:test";
 import { SocketLife } from "../../src/http/socket-life.ts";
 import type { NativePeer, NativeSocket } from "../../src/listen/socket-handlers.ts";

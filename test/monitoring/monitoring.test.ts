@@ -1,4 +1,7 @@
-/** The dashboard and the alert rules ask for metrics that there are; Prometheus's own tool takes the rules; a store of the advised size holds what was asked. */
+/**
+ * The dashboard and the alert rules ask for metrics that there are; Prometheus's own tool takes the rules; a
+ * store of the advised size holds what was asked.
+ */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

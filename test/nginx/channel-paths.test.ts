@@ -1,6 +1,6 @@
 /**
- * Which channels a request names when an nginx.conf says where to look: variables of every kind, captures, `if` blocks (push-stream spec 3, 1.5),
- * and paths that are none, or far too long.
+ * Which channels a request names when an nginx.conf says where to look: variables of every kind, captures,
+ * `if` blocks (push-stream spec 3, 1.5), and paths that are none, or far too long.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { channelInfo, expectGroup, expectHeaderOnly, expectJson } from "../binary/answer-checks.ts";

@@ -1,6 +1,6 @@
 /**
- * The push stream module's directives as they act (push-stream spec 1.1, 1.3, 1.4, 1.5) on the compiled binary: at every level they may
- * stand at, in the blocks of an `if`, with every spelling of a value.
+ * The push stream module's directives as they act (push-stream spec 1.1, 1.3, 1.4, 1.5) on the compiled
+ * binary: at every level they may stand at, in the blocks of an `if`, with every spelling of a value.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,7 +1,8 @@
 /**
- * Every configuration of the corpus, as it is but for ports and absolute paths: the compiled binary serves it, and `sluice convert` makes
- * a TOML of it that serves the same. The same requests go to both, one after the other, and all answers are compared, those of
- * connections that are held until the server stops included.
+ * Every configuration of the corpus, as it is but for ports and absolute paths: the compiled binary serves
+ * it, and `sluice convert` makes a TOML of it that serves the same. The same requests go to both, one after
+ * the other, and all answers are compared, those of connections that are held until the server stops
+ * included.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -245,8 +246,8 @@ async function play(file: string, { held = [], asked }: Script): Promise<readonl
         const connection = await RawConnection.open(at(port));
         connection.request(path, { headers });
         open.push(connection);
-        // In the order of the script, and with their heads and headers, if there are any before the first message: of a poll that
-        // waits nothing tells that it stands.
+        // In the order of the script, and with their heads and headers, if there are any before the first
+        // message: of a poll that waits nothing tells that it stands.
         for (let waited = 0; connection.unread === 0 && waited < STANDS_WITHIN_MS; waited += 10)
           await Bun.sleep(10);
       }
@@ -268,7 +269,10 @@ async function play(file: string, { held = [], asked }: Script): Promise<readonl
   return answers;
 }
 
-/** Until what the held connections got has not grown for a while: what other workers still bring is part of the script. */
+/**
+ * Until what the held connections got has not grown for a while: what other workers still bring is part of
+ * the script.
+ */
 async function quiet(held: readonly RawConnection[]): Promise<void> {
   let before = -1;
   await until("the held connections have all of it", async () => {

@@ -1,7 +1,7 @@
 /**
- * The events channel as an nginx.conf declares it (push-stream spec 7, A.3), over raw sockets on the compiled binary: what is told of whom
- * in which order, who may read it, its limits. Each server runs once with addresses that Bun serves itself, and once with a stream without
- * header template, which takes another road.
+ * The events channel as an nginx.conf declares it (push-stream spec 7, A.3), over raw sockets on the compiled
+ * binary: what is told of whom in which order, who may read it, its limits. Each server runs once with
+ * addresses that Bun serves itself, and once with a stream without header template, which takes another road.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Eventsource locations of an nginx.conf: push-stream spec 4.2 to 4.10, 4.14, 4.15, A.2, as raw bytes on both listeners. What does not
- * depend on the front end or the listener is in test/subscribe.
+ * Eventsource locations of an nginx.conf: push-stream spec 4.2 to 4.10, 4.14, 4.15, A.2, as raw bytes on both
+ * listeners. What does not depend on the front end or the listener is in test/subscribe.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";

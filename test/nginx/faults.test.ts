@@ -1,6 +1,7 @@
 /**
- * What the push stream module refuses, and its words (push-stream spec 1.1, 1.2, 1.3, 1.6): each faulty nginx.conf is handed to
- * `sluice check` and to `sluice serve`, which both name the file and line, and serve listens nowhere.
+ * What the push stream module refuses, and its words (push-stream spec 1.1, 1.2, 1.3, 1.6): each faulty
+ * nginx.conf is handed to `sluice check` and to `sluice serve`, which both name the file and line, and serve
+ * listens nowhere.
  */
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

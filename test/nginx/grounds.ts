@@ -1,13 +1,17 @@
 /**
- * Where a subscriber suite runs: one worker and two, and both listeners; what a client sees must be the same, but that the native one has
- * no streams that begin with nothing (docs/doors.md). Used by the suites of this folder that speak to subscriber locations.
+ * Where a subscriber suite runs: one worker and two, and both listeners; what a client sees must be the same,
+ * but that the native one has no streams that begin with nothing (docs/doors.md). Used by the suites of this
+ * folder that speak to subscriber locations.
  */
 import { describe } from "bun:test";
 
 export interface Ground {
   readonly workers: number;
   readonly early: boolean;
-  /** Directives for the server that choose the listener: on the native one every location inherits a header template. */
+  /**
+   * Directives for the server that choose the listener: on the native one every location inherits a header
+   * template.
+   */
   readonly server: string;
   /** What a location without templates of its own sends first. */
   readonly header: string;

@@ -1,6 +1,6 @@
 /**
- * How long messages and channels live, and where they are counted meanwhile (push-stream spec 6), with the times as an nginx.conf gives them. The
- * long waits of all tests pass at the same time.
+ * How long messages and channels live, and where they are counted meanwhile (push-stream spec 6), with the
+ * times as an nginx.conf gives them. The long waits of all tests pass at the same time.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { channelInfo, expectHeaderOnly, expectJson } from "../binary/answer-checks.ts";

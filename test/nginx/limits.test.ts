@@ -1,6 +1,6 @@
 /**
- * Limits as an nginx.conf sets them (push-stream spec 1.3, 3.4 to 3.8, 12.4): the text of each refusal in every mode, what counts and what does
- * not, and a zone that is full.
+ * Limits as an nginx.conf sets them (push-stream spec 1.3, 3.4 to 3.8, 12.4): the text of each refusal in
+ * every mode, what counts and what does not, and a zone that is full.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { channelInfo, expectAntiCache, expectHeaderOnly, expectJson } from "../binary/answer-checks.ts";

@@ -1,6 +1,6 @@
 /**
- * What a listener of our own and Bun's must have in common, whatever is asked of them: push-stream spec 0.5, 4.4, 4.17, and the corners of
- * HTTP in which the two could differ. Raw bytes over an nginx.conf.
+ * What a listener of our own and Bun's must have in common, whatever is asked of them: push-stream spec 0.5,
+ * 4.4, 4.17, and the corners of HTTP in which the two could differ. Raw bytes over an nginx.conf.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect } from "node:net";
@@ -56,7 +56,8 @@ onAllGrounds("listeners", (ground) => {
 
   test("Connection says what happens (0.5)", async () => {
     for (const [version, headers, says] of [
-      // Bun tells no version, and keeps no connection of HTTP/1.0: where it serves, nothing is said of what goes without saying.
+      // Bun tells no version, and keeps no connection of HTTP/1.0: where it serves, nothing is said of what
+      // goes without saying.
       ["1.1", {}, ground.early ? "keep-alive" : undefined],
       ["1.1", { Connection: "close" }, "close"],
       ["1.0", { Connection: "close" }, "close"],

@@ -1,6 +1,6 @@
 /**
- * The compiled binary started with an nginx.conf and nothing else, as somebody does who stops nginx and starts sluice. Used by the suites
- * in this folder; `forWorkers` runs one suite with one worker and with two.
+ * The compiled binary started with an nginx.conf and nothing else, as somebody does who stops nginx and
+ * starts sluice. Used by the suites in this folder; `forWorkers` runs one suite with one worker and with two.
  */
 import { describe } from "bun:test";
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";

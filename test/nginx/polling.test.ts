@@ -1,7 +1,7 @@
 /**
- * Polling and long-polling locations of an nginx.conf: push-stream spec 4.2, 4.3, 4.7, 4.10, 4.12, 4.15, 4.17, A.2, as raw bytes on both
- * listeners. What does not
- * depend on the front end or the listener is in test/subscribe.
+ * Polling and long-polling locations of an nginx.conf: push-stream spec 4.2, 4.3, 4.7, 4.10, 4.12, 4.15,
+ * 4.17, A.2, as raw bytes on both listeners. What does not depend on the front end or the listener is in
+ * test/subscribe.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { gunzipSync } from "node:zlib";
@@ -238,7 +238,8 @@ onAllGrounds("polling", (ground) => {
           "If-None-Match": asked.tag,
           "Last-Event-Id": asked.eventid,
         };
-        const headers: Record<string, string> = JSON.parse(JSON.stringify(named)); // without those that are undefined
+        // without those that are undefined
+        const headers: Record<string, string> = JSON.parse(JSON.stringify(named));
         const query = new URLSearchParams({ qs: "on", ...asked }).toString().replaceAll("+", "%20");
         // What is never read, if arguments are.
         const ways = [

@@ -1,6 +1,7 @@
 /**
- * Publisher locations as an nginx.conf declares them (push-stream spec 0.7, 2, 1.7), over raw sockets on the compiled binary. Each server runs
- * once with an address that Bun serves itself and once with one that has a stream without header template, whose requests take another road.
+ * Publisher locations as an nginx.conf declares them (push-stream spec 0.7, 2, 1.7), over raw sockets on the
+ * compiled binary. Each server runs once with an address that Bun serves itself and once with one that has a
+ * stream without header template, whose requests take another road.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";

@@ -1,6 +1,7 @@
 /**
- * What leads to push and what guards it, on the compiled binary: rewrites, maps, files, methods, passwords and pages for errors around locations of the push
- * stream module. That each of these does what nginx does is compared in test/proxies/side-by-side.test.ts; here it is that push is behind them.
+ * What leads to push and what guards it, on the compiled binary: rewrites, maps, files, methods, passwords
+ * and pages for errors around locations of the push stream module. That each of these does what nginx does is
+ * compared in test/proxies/side-by-side.test.ts; here it is that push is behind them.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";

@@ -1,6 +1,7 @@
 /**
- * The parts of an nginx.conf that are nginx's own (push-stream spec 1.7, issue 3), on the compiled binary: which location and server a
- * request belongs to, rewrite steps, files, who may come in, and what is added to answers.
+ * The parts of an nginx.conf that are nginx's own (push-stream spec 1.7, issue 3), on the compiled binary:
+ * which location and server a request belongs to, rewrite steps, files, who may come in, and what is added to
+ * answers.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";

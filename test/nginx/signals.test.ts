@@ -1,6 +1,6 @@
 /**
- * Signals, reload and restart of a server that was started with an nginx.conf (push-stream spec 8), with one worker and two, both where
- * streams have a header template and where they have none, on the wire listener.
+ * Signals, reload and restart of a server that was started with an nginx.conf (push-stream spec 8), with one
+ * worker and two, both where streams have a header template and where they have none, on the wire listener.
  */
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";

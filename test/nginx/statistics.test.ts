@@ -1,7 +1,8 @@
 /**
- * Statistics locations as an nginx.conf declares them (push-stream spec 5, A.1), over raw sockets on the compiled binary and over real
- * traffic: every format byte for byte, numbers that are right at once after whatever ended a connection, pids that are processes.
- * Each server runs once with addresses that Bun serves itself, and once with a stream without header template, which takes another road.
+ * Statistics locations as an nginx.conf declares them (push-stream spec 5, A.1), over raw sockets on the
+ * compiled binary and over real traffic: every format byte for byte, numbers that are right at once after
+ * whatever ended a connection, pids that are processes. Each server runs once with addresses that Bun serves
+ * itself, and once with a stream without header template, which takes another road.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";

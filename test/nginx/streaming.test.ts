@@ -1,6 +1,6 @@
 /**
- * Streaming locations of an nginx.conf: push-stream spec 4.1 to 4.11, 4.15 to 4.17, A.2, as raw bytes on both listeners. What does not
- * depend on the front end or the listener is in test/subscribe.
+ * Streaming locations of an nginx.conf: push-stream spec 4.1 to 4.11, 4.15 to 4.17, A.2, as raw bytes on both
+ * listeners. What does not depend on the front end or the listener is in test/subscribe.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
@@ -15,7 +15,10 @@ import { nginxConf, startNginx } from "./nginx-server.ts";
 const stream = (name: string, rest: string): string =>
   `location ~ ^/${name}/(.*)$ { push_stream_subscriber; push_stream_channels_path $1; ${rest} }\n`;
 
-/** Name, directive, bytes for the message `a "b" ~id~\n` with id 1, Event-Id e1 and Event-Type t1 in the channel c.x. */
+/**
+ * Name, directive, bytes for the message `a "b" ~id~\n` with id 1, Event-Id e1 and Event-Type t1 in the
+ * channel c.x.
+ */
 const TEXT = 'a "b" ~id~\n';
 const templates: readonly (readonly [name: string, directive: string, bytes: string])[] = [
   ["default", "", TEXT],

@@ -1,4 +1,7 @@
-/** ssl_protocols, ssl_ciphers and `listen … ipv6only` of an nginx.conf, seen by clients of the compiled binary. */
+/**
+ * ssl_protocols, ssl_ciphers and `listen … ipv6only` of an nginx.conf, seen by clients of the compiled
+ * binary.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * WebSocket locations as an nginx.conf declares them (push-stream spec 4.13, with 12.4), over raw sockets on the compiled binary, on both
- * listeners.
+ * WebSocket locations as an nginx.conf declares them (push-stream spec 4.13, with 12.4), over raw sockets on
+ * the compiled binary, on both listeners.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {

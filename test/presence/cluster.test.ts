@@ -1,4 +1,7 @@
-/** Who is there on several nodes: one list, and one member however many nodes he is on. Nodes that go: store/members.test.ts, cluster/notes.test.ts. */
+/**
+ * Who is there on several nodes: one list, and one member however many nodes he is on. Nodes that go:
+ * store/members.test.ts, cluster/notes.test.ts.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { SECRET } from "../access/issuing.ts";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";

@@ -1,4 +1,7 @@
-/** Somebody with a token who stands in a channel on some transport, comes back when his connection breaks, and keeps what he is told. */
+/**
+ * Somebody with a token who stands in a channel on some transport, comes back when his connection breaks, and
+ * keeps what he is told.
+ */
 import { withSecret } from "../access/issuing.ts";
 import type { RunningServer } from "../binary/running-server.ts";
 

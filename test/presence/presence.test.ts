@@ -1,4 +1,7 @@
-/** Who is there, over the compiled binary with two workers: on every transport, within the linger, in the dialect's eyes, and as a list. */
+/**
+ * Who is there, over the compiled binary with two workers: on every transport, within the linger, in the
+ * dialect's eyes, and as a list.
+ */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { SECRET } from "../access/issuing.ts";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";

@@ -1,6 +1,7 @@
 /**
- * Random comings and goings on every transport while a worker is killed with SIGKILL, over the compiled binary with two workers. Afterwards the list is
- * the truth; on the way every member's joins and leaves alternate, nobody is left out, and any list with the events behind it is the last list.
+ * Random comings and goings on every transport while a worker is killed with SIGKILL, over the compiled
+ * binary with two workers. Afterwards the list is the truth; on the way every member's joins and leaves
+ * alternate, nobody is left out, and any list with the events behind it is the last list.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { SECRET } from "../access/issuing.ts";

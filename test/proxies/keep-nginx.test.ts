@@ -1,6 +1,7 @@
 /**
- * `sluice convert --keep-nginx`: an nginx.conf with push in several places, taken apart, and both parts run, Debian's nginx in front of the binary.
- * Its nginx has no push stream module, so what it serves shows that none of it is left.
+ * `sluice convert --keep-nginx`: an nginx.conf with push in several places, taken apart, and both parts run,
+ * Debian's nginx in front of the binary. Its nginx has no push stream module, so what it serves shows that
+ * none of it is left.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,6 +1,7 @@
 /**
- * `sluice convert --keep-nginx --address unix:…`: Debian's nginx passes push on through a unix socket. The locations are of the forms that decide among each
- * other (`^~`, regexes inside and outside of it, plain prefixes), some of push and some not: both sides must choose the same.
+ * `sluice convert --keep-nginx --address unix:…`: Debian's nginx passes push on through a unix socket. The
+ * locations are of the forms that decide among each other (`^~`, regexes inside and outside of it, plain
+ * prefixes), some of push and some not: both sides must choose the same.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** What `convert --keep-nginx` leaves to nginx of configurations as people have them is accepted by Debian's nginx (`nginx -t`), which has no push module. */
+/**
+ * What `convert --keep-nginx` leaves to nginx of configurations as people have them is accepted by Debian's
+ * nginx (`nginx -t`), which has no push module.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,7 @@
 /**
- * What the translation leaves out, "as it changes nothing here", observed: Debian's nginx answers the same requests the same way with each directive
- * and without it. A directive that this shows to change something does not belong on the list (config/nginx/directives-harmless.ts).
+ * What the translation leaves out, "as it changes nothing here", observed: Debian's nginx answers the same
+ * requests the same way with each directive and without it. A directive that this shows to change something
+ * does not belong on the list (config/nginx/directives-harmless.ts).
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

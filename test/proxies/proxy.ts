@@ -1,6 +1,6 @@
 /**
- * nginx, haproxy and Caddy of Debian, each with a configuration of docs/behind-a-proxy.md, in front of a sluice. Ports and addresses of the page
- * are replaced, nothing else.
+ * nginx, haproxy and Caddy of Debian, each with a configuration of docs/behind-a-proxy.md, in front of a
+ * sluice. Ports and addresses of the page are replaced, nothing else.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

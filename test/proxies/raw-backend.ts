@@ -1,6 +1,6 @@
 /**
- * A backend that answers to the byte, by what stands in the URI, and says what it was asked: for tests of the reverse proxy. Each behaviour is a
- * word between slashes.
+ * A backend that answers to the byte, by what stands in the URI, and says what it was asked: for tests of the
+ * reverse proxy. Each behaviour is a word between slashes.
  */
 import { createServer, type Socket } from "node:net";
 

@@ -1,6 +1,7 @@
 /**
- * The same nginx.conf in nginx and in sluice: set_real_ip_from, real_ip_header, real_ip_recursive. Where sluice names a client it is nginx's; what
- * nginx takes for a request of the proxy itself, because nobody can be read out of the header, sluice refuses.
+ * The same nginx.conf in nginx and in sluice: set_real_ip_from, real_ip_header, real_ip_recursive. Where
+ * sluice names a client it is nginx's; what nginx takes for a request of the proxy itself, because nobody can
+ * be read out of the header, sluice refuses.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ask } from "../binary/raw-client.ts";

@@ -1,6 +1,7 @@
 /**
- * `proxy_pass` and `upstream`: one configuration, served by Debian's nginx and by sluice on both of its listeners, in front of the same backend. What the
- * backend was asked and what the client was answered is compared, byte for byte but for the order of fields.
+ * `proxy_pass` and `upstream`: one configuration, served by Debian's nginx and by sluice on both of its
+ * listeners, in front of the same backend. What the backend was asked and what the client was answered is
+ * compared, byte for byte but for the order of fields.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";

@@ -1,6 +1,7 @@
 /**
- * One configuration, served by Debian's nginx and by sluice: what a client gets is compared, status, body and the fields a directive is
- * about. Everything here is nginx's own, as its push stream module is not in Debian; what push does is in test/nginx.
+ * One configuration, served by Debian's nginx and by sluice: what a client gets is compared, status, body and
+ * the fields a directive is about. Everything here is nginx's own, as its push stream module is not in
+ * Debian; what push does is in test/nginx.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";

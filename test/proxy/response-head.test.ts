@@ -1,4 +1,7 @@
-/** Heads of backends' answers as bytes (RFC 9112): what is understood, and what is no answer. A wrong guess here is an answer for the next client. */
+/**
+ * Heads of backends' answers as bytes (RFC 9112): what is understood, and what is no answer. A wrong guess
+ * here is an answer for the next client.
+ */
 import { describe, expect, test } from "bun:test";
 import { MOST_HEAD_BYTES, parseResponseHead } from "../../src/proxy/response-head.ts";
 

@@ -1,4 +1,7 @@
-/** What a publisher location answers: push-stream spec 0.6, 0.7, 2.1 to 2.3, 2.5, 2.6 and A.2, over raw sockets on the compiled binary. */
+/**
+ * What a publisher location answers: push-stream spec 0.6, 0.7, 2.1 to 2.3, 2.5, 2.6 and A.2, over raw
+ * sockets on the compiled binary.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
   channelInfo,
@@ -102,7 +105,8 @@ describe("refusals (0.7, 2.3)", () => {
 
   test.each(cases)("%s", async (query, refused) => {
     const connection = await RawConnection.open(server.port);
-    // One connection for all: none of these closes it, and a body that is not wanted does not get in the way of the next request.
+    // One connection for all: none of these closes it, and a body that is not wanted does not get in the way
+    // of the next request.
     for (const method of ["GET", "POST", "PUT", "DELETE"]) {
       const body = method === "GET" ? {} : { body: "GET / HTTP/1.1\r\n\r\n" };
       connection.request(`/pub${query}`, { method, ...body });

@@ -1,6 +1,6 @@
 /**
- * Batches on the compiled binary, by both listeners and two workers: all lines are looked at before any is stored, each has a result in order,
- * and nothing that somebody sends in one costs more than its bytes.
+ * Batches on the compiled binary, by both listeners and two workers: all lines are looked at before any is
+ * stored, each has a result in order, and nothing that somebody sends in one costs more than its bytes.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Packr } from "msgpackr/pack";

@@ -1,4 +1,7 @@
-/** Which channels a request names: push-stream spec 3.1 to 3.5, seen through publisher, subscriber and statistics. */
+/**
+ * Which channels a request names: push-stream spec 3.1 to 3.5, seen through publisher, subscriber and
+ * statistics.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { channelInfo, expectGroup, expectHeaderOnly, expectJson } from "../binary/answer-checks.ts";
 import { ask, type RawAnswer } from "../binary/raw-client.ts";
@@ -178,8 +181,8 @@ describe("limits (3.5, 3.8)", () => {
     socket.close();
     first.sendFrame(8);
     await first.frame();
-    // Bun answers a client's close before it tells us, so another worker may count the place for some microseconds more (5.6 holds
-    // where the server closes: test/subscribe/web-socket.test.ts).
+    // Bun answers a client's close before it tells us, so another worker may count the place for some
+    // microseconds more (5.6 holds where the server closes: test/subscribe/web-socket.test.ts).
     const isFree = async () =>
       (await send("/channels-stats?id=n2")).body.toString().includes('"subscribers": 0}');
     await until("the place is free", isFree);

@@ -1,4 +1,7 @@
-/** DELETE on an admin location: push-stream spec 2.7, and the deletion rows of 2.3, 4.12 and A.2, on every transport. */
+/**
+ * DELETE on an admin location: push-stream spec 2.7, and the deletion rows of 2.3, 4.12 and A.2, on every
+ * transport.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { channelInfo, expectAntiCache, expectHeaderOnly, expectJson } from "../binary/answer-checks.ts";
 import { ask, RawConnection, standing } from "../binary/raw-client.ts";

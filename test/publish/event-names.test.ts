@@ -1,4 +1,6 @@
-/** Event-Id and Event-Type of a publish (push-stream spec 2.4), as an event stream and a template show them. */
+/**
+ * Event-Id and Event-Type of a publish (push-stream spec 2.4), as an event stream and a template show them.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { RawConnection } from "../binary/raw-client.ts";
 import { layout, type RunningServer, startServer } from "../binary/running-server.ts";

@@ -1,4 +1,7 @@
-/** A store that is too small: push-stream spec 6.5 as changed by 12.4. The oldest messages go first; 500 only for what can never fit. */
+/**
+ * A store that is too small: push-stream spec 6.5 as changed by 12.4. The oldest messages go first; 500 only
+ * for what can never fit.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { channelInfo, expectAntiCache, expectHeaderOnly, expectJson } from "../binary/answer-checks.ts";
 import { ask, RawConnection } from "../binary/raw-client.ts";

@@ -1,6 +1,7 @@
 /**
- * Idempotency-Key on the compiled binary, two workers: the same message with the same key is there once, whoever sends it how often, to which
- * worker, and whoever is killed meanwhile; the module's answers are as without it.
+ * Idempotency-Key on the compiled binary, two workers: the same message with the same key is there once,
+ * whoever sends it how often, to which worker, and whoever is killed meanwhile; the module's answers are as
+ * without it.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";

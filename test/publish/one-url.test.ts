@@ -1,6 +1,7 @@
 /**
- * What publishing remembers from one request to the next (the URL taken apart, the channels it led to) is never another request's: many
- * publishers at once, channels that go away between, more paths than are remembered. On both listeners.
+ * What publishing remembers from one request to the next (the URL taken apart, the channels it led to) is
+ * never another request's: many publishers at once, channels that go away between, more paths than are
+ * remembered. On both listeners.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rememberedByUrl } from "../../src/config/location/url-value.ts";

@@ -1,6 +1,7 @@
 /**
- * A publisher location as such, without the server around it: every row of push-stream spec 2.3, the order of 2.1, CORS (4.11), the location's
- * own body limit (413), and connections that stay in step after a refusal. Over raw sockets.
+ * A publisher location as such, without the server around it: every row of push-stream spec 2.3, the order of
+ * 2.1, CORS (4.11), the location's own body limit (413), and connections that stay in step after a refusal.
+ * Over raw sockets.
  */
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { connect } from "node:net";

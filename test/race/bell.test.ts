@@ -38,7 +38,8 @@ test("a worker that only wakes by its bell sees every publish", async () => {
     }
   }
   const { value } = await output.read();
-  // That the path was taken; how often a sleeper really sleeps between two publishes is the scheduler's affair.
+  // That the path was taken; how often a sleeper really sleeps between two publishes is the scheduler's
+  // affair.
   expect(Number(Buffer.from(value ?? []).toString())).toBeGreaterThan(0);
   // Publishes that met a sleeper rang, once each; those that met it awake did not have to.
   expect(rings).toBeGreaterThan(50);

@@ -1,6 +1,7 @@
 /**
- * Noise beside a race: `churn-process.ts <store>` creates, fills and deletes other channels, sweeps, and looks up the race
- * channels while their hash table entries move. Prints the names it did not find, as JSON, when its input ends.
+ * Noise beside a race: `churn-process.ts <store>` creates, fills and deletes other channels, sweeps, and
+ * looks up the race channels while their hash table entries move. Prints the names it did not find, as JSON,
+ * when its input ends.
  */
 import { attachStore } from "../../src/store/store.ts";
 import { RACE_CHANNELS, RACE_POLICY, raceName } from "./race-setting.ts";

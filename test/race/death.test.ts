@@ -1,4 +1,7 @@
-/** Workers that die by kill -9, some of them holding the lock: what was acknowledged stays, and the others go on. */
+/**
+ * Workers that die by kill -9, some of them holding the lock: what was acknowledged stays, and the others go
+ * on.
+ */
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { Counter } from "../../src/store/counters.ts";
 import { FAULT_POINTS } from "../../src/store/memory/arena.ts";

@@ -1,6 +1,7 @@
 /**
- * A worker that is killed with the lock in its hand: `dying-process.ts <store> <fault point>`. Appends three messages, counts
- * them as acknowledged, then kills itself with SIGKILL at the given point of the operation that leads there.
+ * A worker that is killed with the lock in its hand: `dying-process.ts <store> <fault point>`. Appends three
+ * messages, counts them as acknowledged, then kills itself with SIGKILL at the given point of the operation
+ * that leads there.
  */
 
 import { Counter } from "../../src/store/counters.ts";

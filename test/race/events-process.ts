@@ -1,6 +1,8 @@
 /**
- * A worker whose subscribers come and go in channels that are made, deleted, collected and made again: `events-process.ts <store> <number>
- * <steps>`. Its clock is the ring's head, so all of them agree on it and a minute is short: sweeps come at any moment of the others.
+ * A worker whose subscribers come and go in channels that are made, deleted, collected and made again:
+ * `events-process.ts <store> <number>
+ * <steps>`. Its clock is the ring's head, so all of them agree on it and a minute is short: sweeps come at
+ * any moment of the others.
  */
 import { attachStore } from "../../src/store/store.ts";
 import { EVENTS_POLICY, RACE_CHANNELS, raceName } from "./race-setting.ts";

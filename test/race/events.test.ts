@@ -1,4 +1,7 @@
-/** The events channel over processes: whoever opens, joins, leaves, deletes and sweeps at once, what is told could have been so. */
+/**
+ * The events channel over processes: whoever opens, joins, leaves, deletes and sweeps at once, what is told
+ * could have been so.
+ */
 import { afterAll, afterEach, expect, test } from "bun:test";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { impossibleIn, told } from "../store/events-told.ts";

@@ -1,8 +1,9 @@
 /**
- * Tight loops over what is read without the lock: `finder-process.ts <store> <find|ring> <rounds>`. `find` looks up the first
- * race channel, and judges the answers for which the cursor of slot 0 was the same even number before and after: then the
- * channel lived all the time. `ring` reads the newest ring entries, where even serials belong to the first race channel and
- * odd ones to the second. Prints how often the answer was wrong.
+ * Tight loops over what is read without the lock: `finder-process.ts <store> <find|ring> <rounds>`. `find`
+ * looks up the first race channel, and judges the answers for which the cursor of slot 0 was the same even
+ * number before and after: then the channel lived all the time. `ring` reads the newest ring entries, where
+ * even serials belong to the first race channel and odd ones to the second. Prints how often the answer was
+ * wrong.
  */
 import { slotWord } from "../../src/store/memory/arena.ts";
 import { SLOT_CURSOR } from "../../src/store/memory/layout.ts";

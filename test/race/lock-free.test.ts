@@ -32,7 +32,10 @@ interface Finding {
   checked: number;
 }
 
-/** Names whose place in the hash table is the same as that of the first race channel: all of them form one run. */
+/**
+ * Names whose place in the hash table is the same as that of the first race channel: all of them form one
+ * run.
+ */
 function namesBeside(store: Store, count: number): Uint8Array[] {
   const { arena } = store;
   const placeOf = (name: Uint8Array): number => hashName(arena, name) & (arena.layout.hashSize - 1);

@@ -1,7 +1,13 @@
-/** Payloads that prove themselves: who wrote them, and a checksum over all of it, so that a torn read cannot look right. */
+/**
+ * Payloads that prove themselves: who wrote them, and a checksum over all of it, so that a torn read cannot
+ * look right.
+ */
 const HEAD_WORDS = 3;
 
-/** The bytes of message number `count` of a writer; the length varies so that chains of one to four blocks occur. */
+/**
+ * The bytes of message number `count` of a writer; the length varies so that chains of one to four blocks
+ * occur.
+ */
 export function makePayload(writer: number, count: number): Uint8Array<ArrayBuffer> {
   const length = HEAD_WORDS * 4 + ((count * 37 + writer * 11) % 700);
   const bytes = new Uint8Array(length);

@@ -1,7 +1,8 @@
 /**
- * One subscriber side: `reader-process.ts <store> <messages>`. Follows the ring entry by entry, reads the channels themselves
- * when it was lapped, as a worker's pump does, and checks that in each channel every id comes once, in order, or is accounted for as missed.
- * Ends when `messages` messages were published and it has seen them all.
+ * One subscriber side: `reader-process.ts <store> <messages>`. Follows the ring entry by entry, reads the
+ * channels themselves when it was lapped, as a worker's pump does, and checks that in each channel every id
+ * comes once, in order, or is accounted for as missed. Ends when `messages` messages were published and it
+ * has seen them all.
  */
 import { Message } from "../../src/store/message/message-view.ts";
 import { FOUND, GONE } from "../../src/store/message/reader.ts";
@@ -107,7 +108,8 @@ function catchUp(): void {
     if (outcome === GONE) fault("a channel is gone");
     skipTo(seen, published);
   }
-  // One more: a message stands in its channel a moment before the ring head shows it, so the walk may have been ahead by one.
+  // One more: a message stands in its channel a moment before the ring head shows it, so the walk may have
+  // been ahead by one.
   caughtUpTo = (store.head() + 1) >>> 0;
 }
 

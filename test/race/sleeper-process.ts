@@ -1,6 +1,7 @@
 /**
- * A worker that sleeps whenever it can and has no other alarm than its bell: `sleeper-process.ts <store> <messages>`. A publish
- * that it slept through would leave it, and the publisher that waits for its cursor, waiting for ever.
+ * A worker that sleeps whenever it can and has no other alarm than its bell: `sleeper-process.ts <store>
+ * <messages>`. A publish that it slept through would leave it, and the publisher that waits for its cursor,
+ * waiting for ever.
  */
 import { Doorbell } from "../../src/store/message/doorbell.ts";
 import { attachStore } from "../../src/store/store.ts";

@@ -1,6 +1,6 @@
 /**
- * One publisher: `writer-process.ts <store> <number> <messages> <stored|mixed>`. Appends to the race channels in turn and counts
- * each acknowledged message in its slot, where the test finds it even after a kill -9.
+ * One publisher: `writer-process.ts <store> <number> <messages> <stored|mixed>`. Appends to the race channels
+ * in turn and counts each acknowledged message in its slot, where the test finds it even after a kill -9.
  */
 import { Counter } from "../../src/store/counters.ts";
 import { BUSY } from "../../src/store/outcome.ts";

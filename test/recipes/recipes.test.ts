@@ -1,4 +1,7 @@
-/** The recipes do what they say against the binary: each language publishes, and a worker that is killed again and again has everything once. */
+/**
+ * The recipes do what they say against the binary: each language publishes, and a worker that is killed again
+ * and again has everything once.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

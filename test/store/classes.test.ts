@@ -1,4 +1,6 @@
-/** Channel classes (push-stream spec 3.5, 3.6): normal and wildcard channels are counted and limited apart. */
+/**
+ * Channel classes (push-stream spec 3.5, 3.6): normal and wildcard channels are counted and limited apart.
+ */
 import { afterAll, expect, test } from "bun:test";
 import { zoneCounts } from "../../src/store/channel/channel-statistics.ts";
 import { openStore } from "../../src/store/store.ts";

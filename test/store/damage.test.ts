@@ -1,4 +1,7 @@
-/** Words that change under a store in use: seen were calls that never came back, and workers that died of them. */
+/**
+ * Words that change under a store in use: seen were calls that never came back, and workers that died of
+ * them.
+ */
 import { afterAll, expect, test } from "bun:test";
 import {
   ADD_MESSAGE,

@@ -1,4 +1,7 @@
-/** All that the lists of a store say, as one text, read without the lock: what a change that was cut off must leave as it was, or as it was to be. */
+/**
+ * All that the lists of a store say, as one text, read without the lock: what a change that was cut off must
+ * leave as it was, or as it was to be.
+ */
 
 import { copyName } from "../../src/store/channel/names.ts";
 import { type Arena, blockWord, channelWord, wide } from "../../src/store/memory/arena.ts";

@@ -18,7 +18,10 @@ export function told(store: Store, after = 0): string[] {
   return events;
 }
 
-/** The first event that cannot be where it is; null = all can. Two lives of a name overlap while the older is in delete. */
+/**
+ * The first event that cannot be where it is; null = all can. Two lives of a name overlap while the older is
+ * in delete.
+ */
 export function impossibleIn(events: readonly string[]): string | null {
   const lives = new Map<string, { made: number; standing: number }>();
   for (const [place, event] of events.entries()) {

@@ -379,7 +379,9 @@ describe("the zone's totals", () => {
   });
 });
 
-/** One in a thousand operations of a busy day, over two workers: each channel's events are a possible life. */
+/**
+ * One in a thousand operations of a busy day, over two workers: each channel's events are a possible life.
+ */
 test("random lives: created, then subscribed and unsubscribed in turn, destroyed when nobody is left", () => {
   const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 1;
   const random = randomOf(seed);

@@ -1,6 +1,7 @@
 /**
- * Deaths at every single write of every kind of change under the lock, and with any part of the plain writes between two atomic ones done: each
- * change is then done or not begun, nothing is made anew, and the next publish works.
+ * Deaths at every single write of every kind of change under the lock, and with any part of the plain writes
+ * between two atomic ones done: each change is then done or not begun, nothing is made anew, and the next
+ * publish works.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { Internal } from "../../src/store/channel/internal-channels.ts";
@@ -54,7 +55,10 @@ function owe(store: Store): void {
   store.setOwed(store.claimSlot(1, NOW_SEC), OWED_BEHIND);
 }
 
-/** Names that belong to the last place of the hash table, and some that belong anywhere: taking the first out moves the others up. */
+/**
+ * Names that belong to the last place of the hash table, and some that belong anywhere: taking the first out
+ * moves the others up.
+ */
 function crowded({ arena }: Store): string[] {
   const mask = arena.layout.hashSize - 1;
   const names = Array.from({ length: 2000 }, (_, at) => `channel ${at}`);

@@ -1,4 +1,7 @@
-/** Small stores for tests, each in a folder of its own that goes with the test, and short names for what tests do all the time. */
+/**
+ * Small stores for tests, each in a folder of its own that goes with the test, and short names for what tests
+ * do all the time.
+ */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -151,7 +154,10 @@ export function beforeLast(store: Store, index: number, incarnation: number, cou
   return search.afterId;
 }
 
-/** Gives messages from a Reader to `visit`, until it says false or there is nothing more; the last outcome of the Reader. */
+/**
+ * Gives messages from a Reader to `visit`, until it says false or there is nothing more; the last outcome of
+ * the Reader.
+ */
 export function readOn(
   store: Store,
   index: number,

@@ -1,6 +1,7 @@
 /**
- * Opens the store `folder`/store with the given size, publishes one message, closes it in order and tells what there was, as JSON. A
- * process of its own for full-disk.test.ts: a file that was mapped keeps its room until the process ends, whoever removes it.
+ * Opens the store `folder`/store with the given size, publishes one message, closes it in order and tells
+ * what there was, as JSON. A process of its own for full-disk.test.ts: a file that was mapped keeps its room
+ * until the process ends, whoever removes it.
  */
 import { join } from "node:path";
 import { type OpenReport, openStore } from "../../src/store/store.ts";

@@ -1,4 +1,7 @@
-/** Stores that do not fit where they are to lie: nothing is lost for a store that cannot be made. On a tmpfs of 2 MiB, so as root only. */
+/**
+ * Stores that do not fit where they are to lie: nothing is lost for a store that cannot be made. On a tmpfs
+ * of 2 MiB, so as root only.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";

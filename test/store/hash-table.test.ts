@@ -69,7 +69,8 @@ test("a look-up during a removal does not answer 'no such channel' from what it 
   const store = newStore();
   const { arena } = store;
   const version = arena.u32[HEAD_HASH_VERSION]!;
-  // As if a remover stood still half-way: the miss must go on to ask the lock, which is free here, and look again.
+  // As if a remover stood still half-way: the miss must go on to ask the lock, which is free here, and look
+  // again.
   arena.u32[HEAD_HASH_VERSION] = version + 1;
   expect(store.find(bytes("a"))).toBe(-1);
   const index = store.open(bytes("a"), NOW_SEC);

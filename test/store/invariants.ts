@@ -1,6 +1,6 @@
 /**
- * Checks the whole store against itself: every list, count and link. For tests (fuzz, race, crash) and for a debugging session
- * on a live file; takes the lock for the whole time, so never on the road of a message.
+ * Checks the whole store against itself: every list, count and link. For tests (fuzz, race, crash) and for a
+ * debugging session on a live file; takes the lock for the whole time, so never on the road of a message.
  */
 import { FLAG_DELETION, FLAG_INTERNAL, FLAG_PRESENCE, FLAG_STORED } from "../../src/message.ts";
 import { ChannelRef } from "../../src/store/channel/channel-ref.ts";

@@ -1,4 +1,7 @@
-/** Idempotency keys in the store: who is told of the first message, when a key is as good as new, and what outlives what. */
+/**
+ * Idempotency keys in the store: who is told of the first message, when a key is as good as new, and what
+ * outlives what.
+ */
 import { afterAll, expect, test } from "bun:test";
 import { HEAD_CLEAN, KEY_POSITION, KEY_WORDS } from "../../src/store/memory/layout.ts";
 import { GONE } from "../../src/store/message/append-all.ts";

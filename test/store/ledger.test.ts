@@ -1,4 +1,7 @@
-/** Subscribers who come and go while another process keeps the lock: counted and told of later, in order, none lost. */
+/**
+ * Subscribers who come and go while another process keeps the lock: counted and told of later, in order, none
+ * lost.
+ */
 import { afterAll, describe, expect, test } from "bun:test";
 import { Ledger, MOST_OWED } from "../../src/store/ledger.ts";
 import { HEAD_LOCK, HEAD_LOCK_TENURE } from "../../src/store/memory/layout.ts";

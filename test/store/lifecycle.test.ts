@@ -1,6 +1,6 @@
 /**
- * The times of push-stream spec 6.3 and 6.4, as its tests measure them: from the moment of the request, at any phase of the clock's second
- * and of the sweep, which comes once a second.
+ * The times of push-stream spec 6.3 and 6.4, as its tests measure them: from the moment of the request, at
+ * any phase of the clock's second and of the sweep, which comes once a second.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import type { Store, StorePolicy } from "../../src/store/store.ts";

@@ -1,4 +1,7 @@
-/** The table of members: who is there, what is told of it, and that list, counts and events say the same whoever dies. */
+/**
+ * The table of members: who is there, what is told of it, and that list, counts and events say the same
+ * whoever dies.
+ */
 import { afterEach, describe, expect, test } from "bun:test";
 import { FLAG_PRESENCE } from "../../src/message.ts";
 import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
@@ -276,7 +279,8 @@ test("a process that died in the middle of a change leaves a whole table, and re
   const ann = room.join("ann");
   room.join("bob");
   const { members } = room.store.arena;
-  // As a kill -9 between two stores leaves it: the mark is there, and one of the lists is not what it should be.
+  // As a kill -9 between two stores leaves it: the mark is there, and one of the lists is not what it should
+  // be.
   if (members === null) throw new Error("no table");
   members.u32[MH_CHANGING] = room.index + 1;
   members.u32.fill(0, members.layout.hashWord, members.layout.recordsWord);
@@ -400,7 +404,10 @@ describe("of a cluster", () => {
   });
 });
 
-/** Against a model: any order of comings, goings, deaths and seconds leaves the table as the model says, and events that tell the same story. */
+/**
+ * Against a model: any order of comings, goings, deaths and seconds leaves the table as the model says, and
+ * events that tell the same story.
+ */
 test("list, counts and events agree with a model", () => {
   const seed = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
   let state = seed;

@@ -1,4 +1,7 @@
-/** What callers are told while another process keeps the lock: never an exception, never a long wait, nothing half done. */
+/**
+ * What callers are told while another process keeps the lock: never an exception, never a long wait, nothing
+ * half done.
+ */
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { LONGEST_WAIT_MS, MAX_WAITING, MAX_WAITING_BYTES, Patience } from "../../src/store/lock/patience.ts";
 import { HEAD_HASH_VERSION, HEAD_LOCK, HEAD_LOCK_TENURE } from "../../src/store/memory/layout.ts";

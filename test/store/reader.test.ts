@@ -1,4 +1,7 @@
-/** Reading a channel on, and finding a place in it: from every id, over holes, while messages go, and how many looks it takes. */
+/**
+ * Reading a channel on, and finding a place in it: from every id, over holes, while messages go, and how many
+ * looks it takes.
+ */
 import { afterAll, describe, expect, test } from "bun:test";
 import { blockWord, channelWord } from "../../src/store/memory/arena.ts";
 import { CH_LAST_ID, CH_VERSION, MSG_NEWER, MSG_OLDER, MSG_STAMP } from "../../src/store/memory/layout.ts";
@@ -169,7 +172,8 @@ describe("somebody stands still in the middle of a change", () => {
     const message = new Message();
     channel.store.reader(channel.index, channel.incarnation, 6).next(message);
     const at = blockWord(arena.layout, message.block);
-    // Evicted, and its block used for the channel's next message, while a search copies what it says of its elder.
+    // Evicted, and its block used for the channel's next message, while a search copies what it says of its
+    // elder.
     const torn = new Proxy(u32, {
       get(target, property) {
         const value = Reflect.get(target, property, target);

@@ -24,7 +24,10 @@ import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 
-/** Runs `work` until the fault point is met, as if the process had died there holding the lock, and repairs as main would. */
+/**
+ * Runs `work` until the fault point is met, as if the process had died there holding the lock, and repairs as
+ * main would.
+ */
 function dieAt(store: Store, point: FaultPoint, work: () => void): void {
   let met = false;
   store.arena.fault = (here) => {

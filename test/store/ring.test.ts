@@ -71,7 +71,10 @@ const disturbed = (between: (parts: number) => void): RingEntry => {
   });
 };
 
-/** Copies the newest of two entries while `published` messages come in after the part `after` of it; what came out. */
+/**
+ * Copies the newest of two entries while `published` messages come in after the part `after` of it; what came
+ * out.
+ */
 function readWhileOthersPublish(after: number, published: number) {
   const store = newStore({ maxStoredPerChannel: 5 });
   const [first, second] = [new Channel(store, "first"), new Channel(store, "second")];

@@ -1,4 +1,7 @@
-/** Shared dictionaries: what each call does, compared with a naive one, with bad input, and with several processes at once. */
+/**
+ * Shared dictionaries: what each call does, compared with a naive one, with bad input, and with several
+ * processes at once.
+ */
 import { afterAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { entryWord } from "../../src/store/dictionary/shared-entries.ts";
@@ -207,7 +210,8 @@ test("a file is kept where that was asked for and it was closed, or of this boot
   expect([existsSync(one!), existsSync(other!)]).toEqual([true, false]);
 });
 
-// --- several processes ----------------------------------------------------------------------------------------------------------------
+// --- several processes
+// ----------------------------------------------------------------------------------------------------------------
 
 type Child = Awaited<ReturnType<typeof child>>;
 

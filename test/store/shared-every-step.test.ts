@@ -1,6 +1,6 @@
 /**
- * Deaths at every single write of every kind of change of a shared dictionary, as every-step.test.ts does it for the store: each change is then
- * done or not begun, nothing is emptied, and the next call works.
+ * Deaths at every single write of every kind of change of a shared dictionary, as every-step.test.ts does it
+ * for the store: each change is then done or not begun, nothing is emptied, and the next call works.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import type { DictionaryArena } from "../../src/store/dictionary/shared-change.ts";

@@ -63,7 +63,10 @@ export const newDictionary = (size?: number): SharedDictionary =>
 export const attached = (path: string): SharedDictionary =>
   new SharedDictionary(attachDictionary(path), complain);
 
-/** What is wrong with its lists; empty: nothing. Every block is free or an entry's, and every entry is found from both sides. */
+/**
+ * What is wrong with its lists; empty: nothing. Every block is free or an entry's, and every entry is found
+ * from both sides.
+ */
 export function dictionaryFaults(arena: DictionaryArena): string[] {
   const { u32, layout } = arena;
   const faults: string[] = [];

@@ -1,4 +1,7 @@
-/** One of several processes that share a dictionary: `bun shared-process.ts PATH WORK COUNT`. Started by shared-dictionary.test.ts. */
+/**
+ * One of several processes that share a dictionary: `bun shared-process.ts PATH WORK COUNT`. Started by
+ * shared-dictionary.test.ts.
+ */
 import { attached } from "./shared-fixture.ts";
 
 const [path = "", work = "", count = "0"] = process.argv.slice(2);

@@ -1,6 +1,8 @@
 /**
- * A store, or a shared dictionary, whose every write to shared memory is a step: to stop an operation before its n-th one, as a kill would, and to see what was written
- * in which order. Used by every-step.test.ts and shared-every-step.test.ts. The arrays are proxies; Atomics, which takes none, is replaced by one that sees through them.
+ * A store, or a shared dictionary, whose every write to shared memory is a step: to stop an operation before
+ * its n-th one, as a kill would, and to see what was written in which order. Used by every-step.test.ts and
+ * shared-every-step.test.ts. The arrays are proxies; Atomics, which takes none, is replaced by one that sees
+ * through them.
  */
 
 import { JOURNAL_KIND, NOTHING } from "../../src/store/lock/journal.ts";
@@ -8,7 +10,10 @@ import type { Lockable } from "../../src/store/memory/arena.ts";
 
 export class Died extends Error {}
 
-/** One write: to which array, where, what. An atomic one is visible after all before it, and before all behind it. */
+/**
+ * One write: to which array, where, what. An atomic one is visible after all before it, and before all behind
+ * it.
+ */
 export interface Write {
   readonly bytes: Uint8Array;
   readonly byteOffset: number;

@@ -1,4 +1,7 @@
-/** What the store keeps for webhooks: who is told to be where, how far each was told, who sends; and what a message says to them alone. */
+/**
+ * What the store keeps for webhooks: who is told to be where, how far each was told, who sends; and what a
+ * message says to them alone.
+ */
 import { afterAll, describe, expect, test } from "bun:test";
 import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
 import { Internal } from "../../src/store/channel/internal-channels.ts";

@@ -1,6 +1,7 @@
 /**
- * Counters of two words where the high one changes: another process looks in the middle of it, or the counting process dies there. No number
- * but the one before and the one after may ever be seen, and none may be skipped.
+ * Counters of two words where the high one changes: another process looks in the middle of it, or the
+ * counting process dies there. No number but the one before and the one after may ever be seen, and none may
+ * be skipped.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import {

@@ -1,4 +1,7 @@
-/** Who is let in and what they are told: push-stream spec 0.6, 0.7, 3.7, 4.1 to 4.3 for every subscriber mode but WebSocket's own checks. */
+/**
+ * Who is let in and what they are told: push-stream spec 0.6, 0.7, 3.7, 4.1 to 4.3 for every subscriber mode
+ * but WebSocket's own checks.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { expectAntiCache, expectHeaderOnly, expectNoAntiCache } from "../binary/answer-checks.ts";
 import { ask, RawConnection, standing } from "../binary/raw-client.ts";

@@ -1,6 +1,7 @@
 /**
- * Pings (push-stream spec 4.9) and the end of a connection's life (4.10) on every transport. Intervals are short and nothing is said
- * about how exact they are: what is tested is which bytes come, in which order, and what does not come.
+ * Pings (push-stream spec 4.9) and the end of a connection's life (4.10) on every transport. Intervals are
+ * short and nothing is said about how exact they are: what is tested is which bytes come, in which order, and
+ * what does not come.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { expectAntiCache } from "../binary/answer-checks.ts";

@@ -1,6 +1,7 @@
 /**
- * permessage-deflate on the compiled binary: one compressed frame for all who agreed to it, plain ones for the others; and nothing that a client
- * sends compressed costs more than it could cost uncompressed. By bytes, and by the `ws` package under node.
+ * permessage-deflate on the compiled binary: one compressed frame for all who agreed to it, plain ones for
+ * the others; and nothing that a client sends compressed costs more than it could cost uncompressed. By
+ * bytes, and by the `ws` package under node.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** The bytes of an eventsource location (push-stream spec 4.14, 4.6, A.2), and of `event_ids = "auto"`: positions as ids, gaps as events. */
+/**
+ * The bytes of an eventsource location (push-stream spec 4.14, 4.6, A.2), and of `event_ids = "auto"`:
+ * positions as ids, gaps as events.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { expectAntiCache } from "../binary/answer-checks.ts";
 import { ask, RawConnection, standing } from "../binary/raw-client.ts";

@@ -1,4 +1,7 @@
-/** The events channel over HTTP, with two workers: push-stream spec 7, every row of A.3, and who may stand in it. */
+/**
+ * The events channel over HTTP, with two workers: push-stream spec 7, every row of A.3, and who may stand in
+ * it.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { channelInfo, expectHeaderOnly, expectJson } from "../binary/answer-checks.ts";
 import { ask, RawConnection, standing } from "../binary/raw-client.ts";

@@ -1,4 +1,7 @@
-/** How subscribers are sent away: the pace, those who come and go meanwhile, and what they are told about coming back. */
+/**
+ * How subscribers are sent away: the pace, those who come and go meanwhile, and what they are told about
+ * coming back.
+ */
 import { describe, expect, test } from "bun:test";
 import { crowdLine, type Farewell, farewellOf, paceMs, retryLine } from "../../src/subscribe/farewell.ts";
 import { type Held, HeldList } from "../../src/subscribe/room.ts";

@@ -1,4 +1,7 @@
-/** Locations with the same templates share their formats, and with them the encoded bytes: push-stream spec 1.5 (6). */
+/**
+ * Locations with the same templates share their formats, and with them the encoded bytes: push-stream spec
+ * 1.5 (6).
+ */
 import { expect, test } from "bun:test";
 import { Shelf, type TemplateKind } from "../../src/subscribe/format-shelf.ts";
 

@@ -1,4 +1,6 @@
-/** A store with no room for another channel: push-stream spec 4.1 (6), 4.13.6, 6.5, with 503 in place of 500. */
+/**
+ * A store with no room for another channel: push-stream spec 4.1 (6), 4.13.6, 6.5, with 503 in place of 500.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { expectAntiCache } from "../binary/answer-checks.ts";
 import { ask } from "../binary/raw-client.ts";

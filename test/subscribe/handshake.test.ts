@@ -1,4 +1,7 @@
-/** The WebSocket handshake and refusals after it: push-stream spec 4.13.1 to 4.13.3, 4.13.6, as changed by 12.4. */
+/**
+ * The WebSocket handshake and refusals after it: push-stream spec 4.13.1 to 4.13.3, 4.13.6, as changed by
+ * 12.4.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { expectAntiCache, expectHeaderOnly, expectNoAntiCache } from "../binary/answer-checks.ts";
 import { ask, RawConnection } from "../binary/raw-client.ts";

@@ -1,4 +1,7 @@
-/** JSONP, and the body of a timed-out long poll: push-stream spec 4.3, 4.6, 4.10, 4.12 (1), (5), (6), 2.7 (4), 8.2. */
+/**
+ * JSONP, and the body of a timed-out long poll: push-stream spec 4.3, 4.6, 4.10, 4.12 (1), (5), (6), 2.7 (4),
+ * 8.2.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { expectAntiCache, expectHeaderOnly } from "../binary/answer-checks.ts";
 import { ask, type RawAnswer, RawConnection, standing } from "../binary/raw-client.ts";

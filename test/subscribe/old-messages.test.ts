@@ -1,6 +1,6 @@
 /**
- * Which stored messages a newcomer gets: every row of push-stream spec 4.7 on every transport. One channel holds messages of two seconds;
- * whoever gets nothing old is recognised by an unstored message that follows.
+ * Which stored messages a newcomer gets: every row of push-stream spec 4.7 on every transport. One channel
+ * holds messages of two seconds; whoever gets nothing old is recognised by an unstored message that follows.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ask, RawConnection, standing } from "../binary/raw-client.ts";

@@ -1,6 +1,7 @@
 /**
- * Clients that ask with `sluice_positions`: frames with the position of each channel by itself, over every transport, and channels that come
- * and go on an open WebSocket. On both listeners of the compiled binary with two workers.
+ * Clients that ask with `sluice_positions`: frames with the position of each channel by itself, over every
+ * transport, and channels that come and go on an open WebSocket. On both listeners of the compiled binary
+ * with two workers.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { unpack } from "msgpackr/unpack";

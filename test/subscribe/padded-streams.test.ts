@@ -1,4 +1,7 @@
-/** Padding by user agent on held streams: push-stream spec 4.8, over every value of its table; lengths are tested in wire/padding. */
+/**
+ * Padding by user agent on held streams: push-stream spec 4.8, over every value of its table; lengths are
+ * tested in wire/padding.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ask, RawConnection, standing } from "../binary/raw-client.ts";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";

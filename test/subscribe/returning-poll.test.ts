@@ -1,6 +1,7 @@
 /**
- * A poll that comes back at the very moment its channel's last poll is answered must not stand where nobody looks. In one process and
- * turn by turn, because over sockets it happens once in a thousand polls; the last test tries that anyway.
+ * A poll that comes back at the very moment its channel's last poll is answered must not stand where nobody
+ * looks. In one process and turn by turn, because over sockets it happens once in a thousand polls; the last
+ * test tries that anyway.
  */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import { Fanout } from "../../src/fanout/fanout.ts";

@@ -1,4 +1,7 @@
-/** What every transport receives when the server is told to stop: push-stream spec 8.2. One server, stopped once; the tests look at what came. */
+/**
+ * What every transport receives when the server is told to stop: push-stream spec 8.2. One server, stopped
+ * once; the tests look at what came.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { expectAntiCache } from "../binary/answer-checks.ts";

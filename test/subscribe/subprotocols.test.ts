@@ -107,7 +107,8 @@ describe.each(["sluice.json.v1", "sluice.msgpack.v1"])("%s", (protocol) => {
       [second, "x2"],
     ] as const)
       await server.publish(channel, data);
-    // Back with the position of one message of one channel: nothing of the other is lost, nothing comes twice.
+    // Back with the position of one message of one channel: nothing of the other is lost, nothing comes
+    // twice.
     const back = await open(`/ws/${first}/${second}?eventid=${position(1, 1)}`, protocol);
     await hello(back, first, second);
     const ids = [await map(back), await map(back), await map(back)].map(

@@ -1,4 +1,7 @@
-/** Frames on an open WebSocket without subprotocol: push-stream spec 4.13.4, 4.13.5 and 5.6, as changed by 12.4. */
+/**
+ * Frames on an open WebSocket without subprotocol: push-stream spec 4.13.4, 4.13.5 and 5.6, as changed by
+ * 12.4.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { channelInfo } from "../binary/answer-checks.ts";
 import { ask, standing } from "../binary/raw-client.ts";

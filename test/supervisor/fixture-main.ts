@@ -1,6 +1,6 @@
 /**
- * A sluice without the web application, as an executable: main is the real one, workers live the real worker's life around a
- * toy server. `FIXTURE_WORKER` makes workers misbehave. Started by main.test.ts.
+ * A sluice without the web application, as an executable: main is the real one, workers live the real
+ * worker's life around a toy server. `FIXTURE_WORKER` makes workers misbehave. Started by main.test.ts.
  *
  *   fixture-main.ts serve CONFIG.json     fixture-main.ts __worker
  */
@@ -22,7 +22,10 @@ function spin(): void {
 const NAME = new TextEncoder().encode("news");
 const nowSec = (): number => Math.floor(Date.now() / 1000);
 
-/** GET /who, /hold (a stream that ends with "bye" on drain), /publish, /stored, /log, /throw, /emfile, /env, /spin. */
+/**
+ * GET /who, /hold (a stream that ends with "bye" on drain), /publish, /stored, /log, /throw, /emfile, /env,
+ * /spin.
+ */
 const startToy: typeof startWorker = ({ config, store, slot }) => {
   if (process.env["FIXTURE_WORKER"] === "fail") throw new Error("the toy does not want to start");
   const held = new Set<ReadableStreamDefaultController<string>>();

@@ -1,4 +1,7 @@
-/** Who is told what, and when, while workers hand their connections over: with workers that die, stand still, or are too busy to listen. */
+/**
+ * Who is told what, and when, while workers hand their connections over: with workers that die, stand still,
+ * or are too busy to listen.
+ */
 import { describe, expect, test } from "bun:test";
 import { sendLogTo } from "../../src/log.ts";
 import { type Handed, Handover } from "../../src/supervisor/handover.ts";

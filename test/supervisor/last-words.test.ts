@@ -1,6 +1,7 @@
 /**
- * Errors nobody expected, in main and in a command (a worker's: main.test.ts): seen was the runtime's page of (minified) source on stderr.
- * The program is run from source, because only there a preload can throw in its place.
+ * Errors nobody expected, in main and in a command (a worker's: main.test.ts): seen was the runtime's page of
+ * (minified) source on stderr. The program is run from source, because only there a preload can throw in its
+ * place.
  */
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -11,7 +11,10 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A process that takes the lock, says so, and waits; with `child`, the lock is handed on to a child of its own. */
+/**
+ * A process that takes the lock, says so, and waits; with `child`, the lock is handed on to a child of its
+ * own.
+ */
 async function holder(storePath: string, child: boolean) {
   const spawn = `const kid = Bun.spawn(["sleep", "20"], { stdio: ["ignore", "ignore", "ignore", lock.descriptor] });`;
   const script = `import { lockStore } from ${JSON.stringify(LOCK_FILE)};

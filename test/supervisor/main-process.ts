@@ -1,6 +1,6 @@
 /**
- * A main in a process of its own, for tests: its log as lines to wait for, its workers by asking them, and a clean end whatever
- * the test did. Used with the toy of fixture-main.ts.
+ * A main in a process of its own, for tests: its log as lines to wait for, its workers by asking them, and a
+ * clean end whatever the test did. Used with the toy of fixture-main.ts.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

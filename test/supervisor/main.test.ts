@@ -1,4 +1,6 @@
-/** Main against real worker processes around a toy server (fixture-main.ts): deaths, stops, reloads, refusals. */
+/**
+ * Main against real worker processes around a toy server (fixture-main.ts): deaths, stops, reloads, refusals.
+ */
 
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * The other end of NOTIFY_SOCKET, as systemd has it: a unix datagram socket that keeps every message in order. Used by tests of what main
- * tells the service manager.
+ * The other end of NOTIFY_SOCKET, as systemd has it: a unix datagram socket that keeps every message in
+ * order. Used by tests of what main tells the service manager.
  */
 import { dlopen } from "bun:ffi";
 import { rmSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** What main tells systemd over its life, with real workers around a toy server: states in order, signs of life, status. */
+/**
+ * What main tells systemd over its life, with real workers around a toy server: states in order, signs of
+ * life, status.
+ */
 
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Config } from "../../src/config/model.ts";

@@ -1,6 +1,6 @@
 /**
- * `sluice serve` as a user starts it: the real workers, from source, or the compiled binary named by $SLUICE_BINARY. What main
- * does with misbehaving workers is in main.test.ts.
+ * `sluice serve` as a user starts it: the real workers, from source, or the compiled binary named by
+ * $SLUICE_BINARY. What main does with misbehaving workers is in main.test.ts.
  */
 
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";

@@ -1,4 +1,7 @@
-/** What is sent to the service manager, without a main: addresses, the watchdog's variables, error numbers, order under pressure. */
+/**
+ * What is sent to the service manager, without a main: addresses, the watchdog's variables, error numbers,
+ * order under pressure.
+ */
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";

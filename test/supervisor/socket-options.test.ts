@@ -1,4 +1,7 @@
-/** What setsockopt is told of a configuration. What the kernel makes of it is test/binary/socket-options.test.ts's. */
+/**
+ * What setsockopt is told of a configuration. What the kernel makes of it is
+ * test/binary/socket-options.test.ts's.
+ */
 
 import { afterEach, expect, test } from "bun:test";
 import type { SocketTuning } from "../../src/config/model.ts";

@@ -1,6 +1,7 @@
 /**
- * `user`: workers of a server that root has started are somebody else, all their threads, also those that are started later; and what root made is
- * theirs as far as they need it. Watched in /proc of the compiled binary's processes; needs root.
+ * `user`: workers of a server that root has started are somebody else, all their threads, also those that are
+ * started later; and what root made is theirs as far as they need it. Watched in /proc of the compiled
+ * binary's processes; needs root.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";

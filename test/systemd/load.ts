@@ -1,10 +1,12 @@
 /**
- * Load for a server that is restarted, killed and replaced meanwhile: one publisher that numbers its messages, and many SSE readers that come back
- * with the last id they saw, as browsers do. Started by the tests on the machine's network:
+ * Load for a server that is restarted, killed and replaced meanwhile: one publisher that numbers its
+ * messages, and many SSE readers that come back with the last id they saw, as browsers do. Started by the
+ * tests on the machine's network:
  *
  *   bun load.ts PORT READERS MESSAGES_PER_SECOND
  *
- * Prints "connected" when all stand; at a line on standard input stops publishing, waits until all have everything, and prints one line of JSON.
+ * Prints "connected" when all stand; at a line on standard input stops publishing, waits until all have
+ * everything, and prints one line of JSON.
  */
 import type { PublisherOrder, PublisherReport } from "./publisher.ts";
 import { SseReader } from "./sse-reader.ts";

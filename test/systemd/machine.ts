@@ -1,6 +1,6 @@
 /**
- * A machine with a real systemd, for the tests of this folder: boots one (boot.sh), runs commands in it, powers it off. Its network is a
- * loopback of its own; programs of this side can be put on it.
+ * A machine with a real systemd, for the tests of this folder: boots one (boot.sh), runs commands in it,
+ * powers it off. Its network is a loopback of its own; programs of this side can be put on it.
  */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * Publishes numbered messages at a steady rate and notes how it went. A thread of its own (load.ts starts it), so that thousands of readers in the
- * same process do not make its requests look slow.
+ * Publishes numbered messages at a steady rate and notes how it went. A thread of its own (load.ts starts
+ * it), so that thousands of readers in the same process do not make its requests look slow.
  */
 declare const self: Worker;
 

@@ -1,6 +1,6 @@
 /**
- * The service on a real systemd: installed by the executable itself, used, reloaded, killed, stuck, upgraded, stopped, removed. One machine for all,
- * in this order.
+ * The service on a real systemd: installed by the executable itself, used, reloaded, killed, stuck, upgraded,
+ * stopped, removed. One machine for all, in this order.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";

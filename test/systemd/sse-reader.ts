@@ -1,6 +1,6 @@
 /**
- * A reader of Server-Sent Events that resumes, on a bare socket, so that thousands fit into one process. Messages are whole numbers in order; it
- * counts what is missing, repeated or out of order. For load.ts.
+ * A reader of Server-Sent Events that resumes, on a bare socket, so that thousands fit into one process.
+ * Messages are whole numbers in order; it counts what is missing, repeated or out of order. For load.ts.
  */
 import type { Socket } from "bun";
 
@@ -18,7 +18,10 @@ export class SseReader {
   /** Numbers that came after larger ones, and had not come before. */
   disordered = 0;
   reconnects = 0;
-  /** When its connection was lost for the first time, and when a message came after a reconnect (performance.now). */
+  /**
+   * When its connection was lost for the first time, and when a message came after a reconnect
+   * (performance.now).
+   */
   lostAtMs = 0;
   backAtMs = 0;
   #isBack = true;

@@ -1,4 +1,7 @@
-/** The unit files as text: what systemd thinks of them, and that the two of them and the configuration stay in step. Needs no root. */
+/**
+ * The unit files as text: what systemd thinks of them, and that the two of them and the configuration stay in
+ * step. Needs no root.
+ */
 import { expect, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

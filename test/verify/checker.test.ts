@@ -1,12 +1,15 @@
 /**
- * The checker of histories, held against histories with one fault each: what it does not see, no run of `sluice verify` can
- * show. A history is written as text, an event a word, so that the fault can be read.
+ * The checker of histories, held against histories with one fault each: what it does not see, no run of
+ * `sluice verify` can show. A history is written as text, an event a word, so that the fault can be read.
  */
 import { describe, expect, test } from "bun:test";
 import { check } from "../../src/verify/checker.ts";
 import type { History, Publish, ReaderEvent, ReaderLine } from "../../src/verify/history.ts";
 
-/** `3` was accepted with number 3, `3!` refused, `3?` nobody knows. Publisher 0 sends one after the other, a second each. */
+/**
+ * `3` was accepted with number 3, `3!` refused, `3?` nobody knows. Publisher 0 sends one after the other, a
+ * second each.
+ */
 function publishes(text: string): readonly Publish[] {
   return text.split(" ").map((word, at): Publish => {
     const key = `0-${Number.parseInt(word, 10)}`;
@@ -26,7 +29,10 @@ function publishes(text: string): readonly Publish[] {
   });
 }
 
-/** `new` and `back` are connections, `gap2` and `gap?` what it is told, a number is the message with it, `3.` one of which it is not told the number. */
+/**
+ * `new` and `back` are connections, `gap2` and `gap?` what it is told, a number is the message with it, `3.`
+ * one of which it is not told the number.
+ */
 function line(text: string, { startAt = 100, stays = true } = {}): ReaderLine {
   const events = text.split(" ").map((word, index): ReaderEvent => {
     const at = startAt + index * 1000;

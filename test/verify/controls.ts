@@ -1,6 +1,7 @@
 /**
- * Safety steps of the server, each with what stands for it in the source and what stands there without it. A server built
- * without one must make `sluice verify` find the promise broken: else the checker is blind there. Used by scripts/controls.ts.
+ * Safety steps of the server, each with what stands for it in the source and what stands there without it. A
+ * server built without one must make `sluice verify` find the promise broken: else the checker is blind
+ * there. Used by scripts/controls.ts.
  */
 export interface Control {
   readonly name: string;

@@ -1,4 +1,7 @@
-/** `sluice verify` on the binary: it finds nothing where nothing is wrong, says what it did, and takes only what it knows. */
+/**
+ * `sluice verify` on the binary: it finds nothing where nothing is wrong, says what it did, and takes only
+ * what it knows.
+ */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { binary } from "../binary/running-server.ts";
 

@@ -1,4 +1,7 @@
-/** The page at `/` leads to the example pages where the server has them, and nowhere else; no built-in page has an address from the root. */
+/**
+ * The page at `/` leads to the example pages where the server has them, and nowhere else; no built-in page
+ * has an address from the root.
+ */
 import { expect, test } from "bun:test";
 import { examplePage } from "../../src/web/examples.ts";
 import { makePage, pageAt } from "../../src/web/page.ts";

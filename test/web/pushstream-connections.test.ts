@@ -1,4 +1,6 @@
-/** What the PushStream client does in each mode when something happens to it: push-stream spec 9.2, 9.4, 9.5. */
+/**
+ * What the PushStream client does in each mode when something happens to it: push-stream spec 9.2, 9.4, 9.5.
+ */
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { GivenOptions } from "../../src/web/pushstream/client.ts";
 import { makePushStream } from "../../src/web/pushstream/globals.ts";

@@ -1,6 +1,6 @@
 /**
- * An imitation of a browser window for the PushStream client: it remembers every connection, request, element and timer, and
- * time passes only when a test says so.
+ * An imitation of a browser window for the PushStream client: it remembers every connection, request, element
+ * and timer, and time passes only when a test says so.
  */
 import type {
   BrowserWindow,

@@ -1,4 +1,7 @@
-/** Webhooks of a cluster: one node sends for all, another takes over, and what the log carries for them alone arrives. */
+/**
+ * Webhooks of a cluster: one node sends for all, another takes over, and what the log carries for them alone
+ * arrives.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { Engine, hasRedis } from "../cluster/engine.ts";

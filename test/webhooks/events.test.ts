@@ -1,4 +1,6 @@
-/** What webhooks are told over the compiled binary with two workers: which events, of what, how they are sent. */
+/**
+ * What webhooks are told over the compiled binary with two workers: which events, of what, how they are sent.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { runSluice } from "../cli/run-sluice.ts";

@@ -1,7 +1,8 @@
 /**
- * Webhooks while everything is taken away: a worker, the one that sends, main, the daemon; and a receiver that hangs, refuses, redirects and
- * resets at random. Every publish that was acknowledged is told at least once; of what is told for the first time, each channel is in
- * order; subscribers that went with their processes are told to be gone.
+ * Webhooks while everything is taken away: a worker, the one that sends, main, the daemon; and a receiver
+ * that hangs, refuses, redirects and resets at random. Every publish that was acknowledged is told at least
+ * once; of what is told for the first time, each channel is in order; subscribers that went with their
+ * processes are told to be gone.
  */
 import { afterEach, expect, test } from "bun:test";
 import { freePort, layout, type RunningServer, startServer, until } from "../binary/running-server.ts";

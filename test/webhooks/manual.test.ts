@@ -1,4 +1,7 @@
-/** docs/webhooks.md: the receivers in PHP, Python and Node as they stand there, sent to by the compiled binary, and by those who are not it. */
+/**
+ * docs/webhooks.md: the receivers in PHP, Python and Node as they stand there, sent to by the compiled
+ * binary, and by those who are not it.
+ */
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

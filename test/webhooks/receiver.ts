@@ -1,4 +1,7 @@
-/** A receiver of webhooks that behaves as it is told, and keeps what it took. Every signature is verified, as a receiver of users would. */
+/**
+ * A receiver of webhooks that behaves as it is told, and keeps what it took. Every signature is verified, as
+ * a receiver of users would.
+ */
 import { createHmac } from "node:crypto";
 import type { Socket } from "bun";
 

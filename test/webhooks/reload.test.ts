@@ -1,4 +1,7 @@
-/** A configuration whose webhooks become others, while publishers go on: those that stay lose nothing, new ones begin, old ones are forgotten. */
+/**
+ * A configuration whose webhooks become others, while publishers go on: those that stay lose nothing, new
+ * ones begin, old ones are forgotten.
+ */
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { layout, startServer, until } from "../binary/running-server.ts";

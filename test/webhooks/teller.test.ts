@@ -1,4 +1,7 @@
-/** What the teller makes of a ring: what cannot be told any more is a gap in its place, and what nobody wants to know is nothing. */
+/**
+ * What the teller makes of a ring: what cannot be told any more is a gap in its place, and what nobody wants
+ * to know is nothing.
+ */
 import { afterAll, expect, test } from "bun:test";
 import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
 import { Internal } from "../../src/store/channel/internal-channels.ts";

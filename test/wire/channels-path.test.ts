@@ -1,4 +1,7 @@
-/** The channels path: every row of the table of push-stream spec 3.3, and the regular expression of that clause as a model. */
+/**
+ * The channels path: every row of the table of push-stream spec 3.3, and the regular expression of that
+ * clause as a model.
+ */
 import { describe, expect, test } from "bun:test";
 import { ALL_STORED, isForbidden, parseChannelsPath } from "../../src/wire/channels-path.ts";
 import { asLatin1, latin1, seededRandom } from "./random.ts";

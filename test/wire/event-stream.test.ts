@@ -1,4 +1,7 @@
-/** Event streams: the examples of push-stream spec 4.9, 4.14 and appendix A.2, and values that try to forge lines. */
+/**
+ * Event streams: the examples of push-stream spec 4.9, 4.14 and appendix A.2, and values that try to forge
+ * lines.
+ */
 import { describe, expect, test } from "bun:test";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";
 import {

@@ -1,6 +1,6 @@
 /**
- * Frames of clients as literal bytes (RFC 6455 5): what is heard of them, whole, cut at every byte, and byte by byte. In the table the
- * mask is 00000000 unless it matters; `w` writes what would be long.
+ * Frames of clients as literal bytes (RFC 6455 5): what is heard of them, whole, cut at every byte, and byte
+ * by byte. In the table the mask is 00000000 unless it matters; `w` writes what would be long.
  */
 import { expect, test } from "bun:test";
 import { DEAF, FrameDecoder, type HeldFrames, isUnfinished } from "../../src/wire/frame-decoder.ts";

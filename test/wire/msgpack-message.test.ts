@@ -1,4 +1,7 @@
-/** The subprotocol sluice.msgpack.v1: literal bytes of standard MessagePack, and what its decoder makes of them. */
+/**
+ * The subprotocol sluice.msgpack.v1: literal bytes of standard MessagePack, and what its decoder makes of
+ * them.
+ */
 
 import { describe, expect, test } from "bun:test";
 import {

@@ -1,6 +1,7 @@
 /**
- * Inputs for the tests of this folder: messages as the store hands them over, bytes of short texts, and a seeded random
- * generator, so that a failure can be run again with the printed seed (`FUZZ_SEED=123 bun test test/wire`).
+ * Inputs for the tests of this folder: messages as the store hands them over, bytes of short texts, and a
+ * seeded random generator, so that a failure can be run again with the printed seed (`FUZZ_SEED=123 bun test
+ * test/wire`).
  */
 import type { Renderable } from "../../src/wire/renderable.ts";
 
@@ -58,7 +59,9 @@ export interface MessageParts {
   text?: string;
 }
 
-/** A message as the store hands it over: texts are binary (one char a byte), and old bytes lie behind its end. */
+/**
+ * A message as the store hands it over: texts are binary (one char a byte), and old bytes lie behind its end.
+ */
 export function message(parts: MessageParts): Renderable {
   const { eventId, eventType, text = "" } = parts;
   const head = `${eventId ?? ""}${eventType ?? ""}`;

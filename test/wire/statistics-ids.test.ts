@@ -1,4 +1,6 @@
-/** Channel ids are bytes; what each format makes of those that would break it (push-stream spec 5.2, 12.3). */
+/**
+ * Channel ids are bytes; what each format makes of those that would break it (push-stream spec 5.2, 12.3).
+ */
 import { describe, expect, test } from "bun:test";
 import { hostnameBytes } from "../../src/wire/statistics.ts";
 import { negotiate } from "../../src/wire/statistics-format.ts";

@@ -1,4 +1,7 @@
-/** Message templates: every token of push-stream spec 4.5, single pass, and no cost from what is inside a message. */
+/**
+ * Message templates: every token of push-stream spec 4.5, single pass, and no cost from what is inside a
+ * message.
+ */
 import { describe, expect, test } from "bun:test";
 import { TEMPLATE_WORDS } from "../../src/config/location/location-warnings.ts";
 import { OPTIONS } from "../../src/config/options.ts";
@@ -97,7 +100,10 @@ describe("values are inserted once", () => {
     expect(render("~channel~|~event-id~|~text~", rendered)).toBe("~text~|~id~|~channel~~text~");
   });
 
-  /** Counts what a rendering asks of its writer; searching the text again would show as more, or smaller, pushes. */
+  /**
+   * Counts what a rendering asks of its writer; searching the text again would show as more, or smaller,
+   * pushes.
+   */
   class CountingWriter extends ByteWriter {
     pushes = 0;
     override pushRange(source: Uint8Array, offset: number, length: number): void {

@@ -1,4 +1,7 @@
-/** Masks laid over payloads that begin anywhere in memory (RFC 6455 5.3), compared with the sentence of the RFC. */
+/**
+ * Masks laid over payloads that begin anywhere in memory (RFC 6455 5.3), compared with the sentence of the
+ * RFC.
+ */
 import { expect, test } from "bun:test";
 import { maskAt, turned, unmask } from "../../src/wire/unmask.ts";
 

@@ -1,4 +1,5 @@
-// The same tokens as a plain stream of a handler, and as answers that survive a reconnect: `?n=200&ms=50`, and `/answer?...&ch=NAME`.
+// The same tokens as a plain stream of a handler, and as answers that survive a reconnect: `?n=200&ms=50`,
+// and `/answer?...&ch=NAME`.
 import type { Context } from "sluice";
 
 const DATA = `id: 1ycev2yffz-12345\ndata: token-of-a-word\n\n`;

@@ -1,6 +1,7 @@
 /**
- * Redis and WebSockets: what is PUBLISHed to the Redis channel `room:NAME` goes to every socket at /redis/NAME, and what a socket sends is PUBLISHed
- * there. One subscription of Redis for each room and worker, however many sockets.
+ * Redis and WebSockets: what is PUBLISHed to the Redis channel `room:NAME` goes to every socket at
+ * /redis/NAME, and what a socket sends is PUBLISHed there. One subscription of Redis for each room and
+ * worker, however many sockets.
  *
  *   [[location]]
  *   match = "~ ^/redis/(?<room>[\\w-]{1,64})$"
@@ -18,7 +19,8 @@ class Room {
   readonly channel: string;
   readonly opened: Promise<void>;
   readonly #sockets = new Set<Socket<Room>>();
-  // It would come back to Redis without its subscription. So the sockets are closed, and come back to a new room.
+  // It would come back to Redis without its subscription. So the sockets are closed, and come back to a new
+  // room.
   readonly #subscriber = new RedisClient(REDIS, { autoReconnect: false });
 
   static of(channel: string): Room {

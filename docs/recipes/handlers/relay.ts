@@ -1,6 +1,6 @@
 /**
- * The token stream of a language model behind an HTTP interface, as an answer that survives a reload: the backend is asked once, and is let go when nobody
- * wants its answer any more.
+ * The token stream of a language model behind an HTTP interface, as an answer that survives a reload: the
+ * backend is asked once, and is let go when nobody wants its answer any more.
  *
  *   [[location]]
  *   match = "~ ^/ask/(?<id>[\\w-]{8,40})$"
@@ -8,7 +8,8 @@
  *   answer_linger = "2m"
  *   handler_timeout = "10s"
  *
- * `MODEL_URL` takes a POST of `{ model, stream: true, messages }`, and answers with server-sent events as most of them do.
+ * `MODEL_URL` takes a POST of `{ model, stream: true, messages }`, and answers with server-sent events as
+ * most of them do.
  */
 import type { Handler, TaskContext } from "sluice";
 

@@ -1,6 +1,6 @@
 /**
- * The JSON answers of the publisher and statistics locations (push-stream spec 5.3 to 5.5), read into checked shapes. Used by
- * pub and stats.
+ * The JSON answers of the publisher and statistics locations (push-stream spec 5.3 to 5.5), read into checked
+ * shapes. Used by pub and stats.
  */
 export interface ChannelInfo {
   readonly channel: string;

@@ -1,6 +1,6 @@
 /**
- * Where the client commands send their requests: the server's base URL and the URL layout of the embedded default config.
- * Used by pub, sub, stats and every transport.
+ * Where the client commands send their requests: the server's base URL and the URL layout of the embedded
+ * default config. Used by pub, sub, stats and every transport.
  */
 import { usageFault } from "../failure.ts";
 
@@ -32,8 +32,9 @@ export function shownUrl(base: string): string {
 }
 
 /**
- * Channel arguments in the order given, `a/b` split (push-stream spec 3.3), a name given twice kept once: subscribing
- * twice would deliver everything twice (spec 4.16). `last` applies to channels that carry no `.bN` of their own.
+ * Channel arguments in the order given, `a/b` split (push-stream spec 3.3), a name given twice kept once:
+ * subscribing twice would deliver everything twice (spec 4.16). `last` applies to channels that carry no
+ * `.bN` of their own.
  */
 export function parseChannels(args: readonly string[], last: number): ChannelRequest[] {
   const byName = new Map<string, ChannelRequest>();
@@ -47,7 +48,10 @@ export function parseChannels(args: readonly string[], last: number): ChannelReq
   return [...byName.values()];
 }
 
-/** The channels path of a subscriber URL. Without `withBacktrack` no `.bN`: it would win over the position (spec 4.7). */
+/**
+ * The channels path of a subscriber URL. Without `withBacktrack` no `.bN`: it would win over the position
+ * (spec 4.7).
+ */
 export function channelsPath(channels: readonly ChannelRequest[], withBacktrack: boolean): string {
   return channels
     .map(({ name, last }) => encodeURIComponent(name) + (withBacktrack && last > 0 ? `.b${last}` : ""))

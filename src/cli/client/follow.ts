@@ -1,6 +1,7 @@
 /**
- * `sluice sub` as a user of the client (src/client): subscribes to the channels and tells a listener what comes, until it is told to stop or going on is
- * pointless. A first connection that fails is final: a wrong address or channel should not look like a long wait.
+ * `sluice sub` as a user of the client (src/client): subscribes to the channels and tells a listener what
+ * comes, until it is told to stop or going on is pointless. A first connection that fails is final: a wrong
+ * address or channel should not look like a long wait.
  */
 import { Sluice } from "../../client/entry.ts";
 import type {

@@ -1,6 +1,6 @@
 /**
- * HTTP for the client commands: one request, and what went wrong in words a person can use. Used by pub, stats, and sub when
- * it cannot begin. Bun's fetch; what is special about its use is explained at `request`.
+ * HTTP for the client commands: one request, and what went wrong in words a person can use. Used by pub,
+ * stats, and sub when it cannot begin. Bun's fetch; what is special about its use is explained at `request`.
  */
 import { CommandFailure, ExitCode } from "../failure.ts";
 import { printable } from "../style.ts";
@@ -12,14 +12,18 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
   readonly signal: AbortSignal;
-  /** Longest wait for the head of the answer; 0 = none (a long poll is answered when there is something to say). */
+  /**
+   * Longest wait for the head of the answer; 0 = none (a long poll is answered when there is something to
+   * say).
+   */
   readonly headTimeoutMs: number;
 }
 
 /**
- * Sends a request and resolves at the head of its answer. `timeout: false` because a quiet stream is no dead one: Bun would
- * cut it after five idle minutes. `identity` because a compressed stream may sit in the decoder instead of reaching us.
- * Throws what fetch throws, and a DOMException named TimeoutError when the head does not come in time.
+ * Sends a request and resolves at the head of its answer. `timeout: false` because a quiet stream is no dead
+ * one: Bun would cut it after five idle minutes. `identity` because a compressed stream may sit in the
+ * decoder instead of reaching us. Throws what fetch throws, and a DOMException named TimeoutError when the
+ * head does not come in time.
  */
 export async function request(what: HttpRequest): Promise<Response> {
   const deadline = new AbortController();

@@ -1,7 +1,8 @@
 /**
  * Cuts a byte stream into lines at LF. For the stream transport and for `pub --lines`.
  *
- * Bytes stay bytes: a line may be anything but LF, so nothing is decoded here, and a CR before the LF belongs to the line.
+ * Bytes stay bytes: a line may be anything but LF, so nothing is decoded here, and a CR before the LF belongs
+ * to the line.
  */
 import { PendingBytes } from "./pending-bytes.ts";
 

@@ -1,8 +1,9 @@
 /**
- * Bytes of a line or an event that has not ended yet, with a hard upper bound. Used by the line splitter and the SSE parser.
+ * Bytes of a line or an event that has not ended yet, with a hard upper bound. Used by the line splitter and
+ * the SSE parser.
  *
- * One growing buffer, not a list of chunks: a server that sends 64 MiB one byte at a time would make a list of 64 million
- * views, hundreds of times the memory the bound promises.
+ * One growing buffer, not a list of chunks: a server that sends 64 MiB one byte at a time would make a list
+ * of 64 million views, hundreds of times the memory the bound promises.
  */
 
 /** Thrown when a peer sends a longer line or message than we are ready to hold. */

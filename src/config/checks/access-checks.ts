@@ -1,4 +1,7 @@
-/** Checks of single values about access, and the readers of their small forms. Called through the option table, by build.ts and by src/access. */
+/**
+ * Checks of single values about access, and the readers of their small forms. Called through the option
+ * table, by build.ts and by src/access.
+ */
 import type { Issue } from "../fault.ts";
 import { patternFault } from "../grant/patterns.ts";
 import type { RateConfig, TokenPlace } from "../model.ts";
@@ -12,11 +15,13 @@ const each = (texts: readonly string[], faultOf: (text: string) => string | null
     return sentence === null ? [] : [issue(text, sentence, `[${i}]`)];
   });
 
-// --- patterns ------------------------------------------------------------------------------------------------------------------
+// --- patterns
+// ------------------------------------------------------------------------------------------------------------------
 
 export const patternsIssues = (texts: readonly string[]): readonly Issue[] => each(texts, patternFault);
 
-// --- where tokens are ------------------------------------------------------------------------------------------------------------
+// --- where tokens are
+// ------------------------------------------------------------------------------------------------------------
 
 /** RFC 6265 4.1.1: a token; the names of query arguments are compared the same way. */
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
@@ -35,7 +40,8 @@ export function placesIssues(texts: readonly string[]): readonly Issue[] {
   );
 }
 
-// --- issuers -----------------------------------------------------------------------------------------------------------------------
+// --- issuers
+// -----------------------------------------------------------------------------------------------------------------------
 
 export const ALGORITHMS: readonly string[] = [
   ...["HS256", "HS384", "HS512"],
@@ -91,7 +97,8 @@ function plainHttpFault(text: string): string | null {
   return protocol === "https:" || isHere ? null : "keys are fetched by https, except from this machine.";
 }
 
-// --- who is asked --------------------------------------------------------------------------------------------------------------------
+// --- who is asked
+// --------------------------------------------------------------------------------------------------------------------
 
 export function questionIssues(text: string): readonly Issue[] {
   if (text.startsWith("/") && !text.includes("?")) return [];
@@ -99,12 +106,16 @@ export function questionIssues(text: string): readonly Issue[] {
   return sentence === null ? [] : [issue(text, sentence)];
 }
 
-// --- rates -----------------------------------------------------------------------------------------------------------------------------
+// --- rates
+// -----------------------------------------------------------------------------------------------------------------------------
 
 const RATE = /^(\d{1,7})(?:r)?\/(s|m|h)(?:\s+burst\s+(\d{1,7}))?(?:\s+status\s+(\d{3}))?$/;
 const PERIOD_SEC = { s: 1, m: 60, h: 3600 } as const;
 
-/** `100/s burst 200 status 503`; null: it is none. Without a burst as many at once as in a second, and at least one. */
+/**
+ * `100/s burst 200 status 503`; null: it is none. Without a burst as many at once as in a second, and at
+ * least one.
+ */
 export function readRate(text: string): RateConfig | null {
   const parts = RATE.exec(text.trim());
   if (parts === null) return null;

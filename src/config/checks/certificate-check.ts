@@ -1,6 +1,6 @@
 /**
- * Whether the certificate and key of a server can be served, found by `check` and not at the start: they are there, they are PEM, they belong together,
- * and the list of ciphers names some. Called by server-checks.ts.
+ * Whether the certificate and key of a server can be served, found by `check` and not at the start: they are
+ * there, they are PEM, they belong together, and the list of ciphers names some. Called by server-checks.ts.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -13,7 +13,10 @@ export interface ServedPair {
   readonly ciphers: string | null;
 }
 
-/** Suffixes are the options' names. What may not be read here may be where it is served: nothing is said of that. */
+/**
+ * Suffixes are the options' names. What may not be read here may be where it is served: nothing is said of
+ * that.
+ */
 export function certificateIssues({ certificate, key, ciphers }: ServedPair): readonly Issue[] {
   const issues: Issue[] = [];
   const note = (suffix: string, value: string, sentence: string): null => {

@@ -1,12 +1,15 @@
 /**
- * Checks of single values that a kind and its bounds cannot express. Called through the option table; each returns every
- * issue it finds, so that a list with two bad addresses reports two faults.
+ * Checks of single values that a kind and its bounds cannot express. Called through the option table; each
+ * returns every issue it finds, so that a list with two bad addresses reports two faults.
  */
 import { isIPv4, isIPv6 } from "node:net";
 import type { Issue } from "../fault.ts";
 import { parseListen } from "../server/listen-text.ts";
 
-/** sun_path holds 108 bytes with its final NUL; workers bind "<path>.<slot>" first and rename, which takes a few more. */
+/**
+ * sun_path holds 108 bytes with its final NUL; workers bind "<path>.<slot>" first and rename, which takes a
+ * few more.
+ */
 const MAX_UNIX_PATH_BYTES = 100;
 const UNIX_PREFIX = "unix:";
 

@@ -1,4 +1,7 @@
-/** Checks of `[cluster]`: single values through the option table, and what does not go together, by document.ts. */
+/**
+ * Checks of `[cluster]`: single values through the option table, and what does not go together, by
+ * document.ts.
+ */
 import { parseEngine } from "../engine-address.ts";
 import type { Issue } from "../fault.ts";
 import type { MainValues } from "../options.ts";

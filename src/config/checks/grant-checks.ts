@@ -9,7 +9,10 @@ type Table = Readonly<Record<string, unknown>>;
 
 const NAME = /^[\w.-]{1,64}$/;
 
-/** Each with one source of keys that fits its algorithms, and a name of its own. What is faulty in itself is undefined, and was told. */
+/**
+ * Each with one source of keys that fits its algorithms, and a name of its own. What is faulty in itself is
+ * undefined, and was told.
+ */
 export function issuerIssues(issuers: readonly IssuerValues[]): readonly (readonly Issue[])[] {
   const names = new Map<string, number>();
   return issuers.map((issuer, index) => {
@@ -81,7 +84,10 @@ function cookieIssues(written: Table, valueAt: (key: string) => unknown): readon
     : [];
 }
 
-/** The same where a backend decides by them. Without check_origin, as from an nginx.conf, it is the backend's to look at origins. */
+/**
+ * The same where a backend decides by them. Without check_origin, as from an nginx.conf, it is the backend's
+ * to look at origins.
+ */
 function askedCookieIssues(written: Table, valueAt: (key: string) => unknown): readonly Issue[] {
   const headers = valueAt("auth_headers");
   const isAsked = written["auth_request"] !== undefined && Array.isArray(headers);

@@ -1,4 +1,7 @@
-/** What `auth_request` must fulfil beyond its own text: a path of the server leads to a handler of it. Called by document.ts. */
+/**
+ * What `auth_request` must fulfil beyond its own text: a path of the server leads to a handler of it. Called
+ * by document.ts.
+ */
 import type { LocationEntry, ServerEntry } from "../document.ts";
 import { compileLocations, type LocationSource } from "../location/locations.ts";
 import { parseMatch } from "../location/match-syntax.ts";

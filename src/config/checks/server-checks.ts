@@ -1,4 +1,7 @@
-/** What servers must fulfil together: one default server an address, certificates where there is TLS. Called by document.ts. */
+/**
+ * What servers must fulfil together: one default server an address, certificates where there is TLS. Called
+ * by document.ts.
+ */
 
 import type { ServerEntry } from "../document.ts";
 import type { Issue } from "../fault.ts";

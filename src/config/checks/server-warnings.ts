@@ -1,6 +1,6 @@
 /**
- * What servers may say together, and probably do not mean: told by `check` and in the log at a start, and no reason not to serve. Called by
- * document.ts.
+ * What servers may say together, and probably do not mean: told by `check` and in the log at a start, and no
+ * reason not to serve. Called by document.ts.
  */
 import { autoWorkers } from "../auto-workers.ts";
 import type { LocationEntry, ServerEntry } from "../document.ts";
@@ -36,7 +36,10 @@ const LONGEST_IDLE_MS = 255_000;
 const UNIX = "unix:";
 const ALL = /\/0+$/;
 
-/** `named` of the last servers come from `[[server]]` tables. Values that are faulty are undefined, and say nothing here. */
+/**
+ * `named` of the last servers come from `[[server]]` tables. Values that are faulty are undefined, and say
+ * nothing here.
+ */
 export function serverWarnings(
   main: Partial<MainValues>,
   servers: readonly ServerEntry[],

@@ -1,9 +1,10 @@
 /**
- * Whether the options of [store] fit together: ring and channel records are taken out of `size`, and what is left must hold
- * messages. Called by document.ts for the file and by load.ts for what the command line makes of it.
+ * Whether the options of [store] fit together: ring and channel records are taken out of `size`, and what is
+ * left must hold messages. Called by document.ts for the file and by load.ts for what the command line makes
+ * of it.
  *
- * The bytes counted here are those of the drawing in store/memory/layout.ts, rounded up. That file is out of reach (config stands
- * below store), so a test compares the two: what passes here, the store must accept.
+ * The bytes counted here are those of the drawing in store/memory/layout.ts, rounded up. That file is out of
+ * reach (config stands below store), so a test compares the two: what passes here, the store must accept.
  */
 import { autoWorkers } from "../auto-workers.ts";
 import type { Issue } from "../fault.ts";
@@ -56,7 +57,10 @@ export const keyRecords = (values: Pick<StoreValues, "store.size" | "store.idemp
   values["store.idempotency_keys"] ||
   Math.max(LEAST_AUTO_KEYS, Math.floor(values["store.size"] / BYTES_PER_AUTO_KEY));
 
-/** The path of the issues is "store.size". None when one of the values is missing because it was faulty itself. */
+/**
+ * The path of the issues is "store.size". None when one of the values is missing because it was faulty
+ * itself.
+ */
 export function storeIssues(values: Partial<StoreValues>): readonly Issue[] {
   if (!isComplete(values)) return [];
   const size = values["store.size"];

@@ -1,4 +1,7 @@
-/** Checks of `[[webhook]]`: single values through the option table, and what does not go together, by document.ts. */
+/**
+ * Checks of `[[webhook]]`: single values through the option table, and what does not go together, by
+ * document.ts.
+ */
 
 import type { Issue } from "../fault.ts";
 import { SUB } from "../grant/patterns.ts";

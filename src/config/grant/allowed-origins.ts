@@ -1,8 +1,9 @@
 /**
- * `allowed_origins`: which origins besides its own a location answers. front/origin-check.ts refuses the others; publish/ and subscribe/
- * announce the one that asks (CORS). One origin, several, or `*`.
+ * `allowed_origins`: which origins besides its own a location answers. front/origin-check.ts refuses the
+ * others; publish/ and subscribe/ announce the one that asks (CORS). One origin, several, or `*`.
  *
- * Without `check_origin`, as from an nginx.conf, the value is announced as it stands and nobody is refused (push-stream spec 4.11).
+ * Without `check_origin`, as from an nginx.conf, the value is announced as it stands and nobody is refused
+ * (push-stream spec 4.11).
  */
 
 import type { CompiledValue } from "../location/variables.ts";
@@ -16,7 +17,10 @@ export const EVERY_ORIGIN = "*";
 export const namesOrigin = (text: string, origin: string): boolean =>
   text.split(SEPARATOR).some((one) => one === EVERY_ORIGIN || one.toLowerCase() === origin.toLowerCase());
 
-/** Whether the cookies of a browser's user decide what he may do here: in a token, or as a backend is told of them. */
+/**
+ * Whether the cookies of a browser's user decide what he may do here: in a token, or as a backend is told of
+ * them.
+ */
 export const readsCookies = ({ grants }: Pick<LocationConfig, "grants">): boolean =>
   grants !== null &&
   (grants.places.some(({ kind }) => kind === "cookie") ||

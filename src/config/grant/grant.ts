@@ -1,4 +1,7 @@
-/** What somebody may do here, wherever that is said: in a token, with a key, by a backend, by a handler. src/access makes them; all who serve read them. */
+/**
+ * What somebody may do here, wherever that is said: in a token, with a key, by a backend, by a handler.
+ * src/access makes them; all who serve read them.
+ */
 import type { Patterns } from "./patterns.ts";
 
 export interface Grant {

@@ -4,7 +4,10 @@ import { envName, isUrl, readPlace } from "../checks/access-checks.ts";
 import type { GrantsConfig, IssuerConfig, TokenPlace } from "../model.ts";
 import type { IssuerValues, LocationValues } from "../options.ts";
 
-/** null: nobody grants anything here, and nobody has to. Paths are relative to the folder of the configuration. */
+/**
+ * null: nobody grants anything here, and nobody has to. Paths are relative to the folder of the
+ * configuration.
+ */
 export function grantsOf(location: LocationValues, folder: string): GrantsConfig | null {
   const { token_issuers: issuers, publisher_keys_file: keysFile, auth_request: question } = location;
   if (location.require === "none" || !hasSource(location)) return null;

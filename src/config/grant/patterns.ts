@@ -1,9 +1,11 @@
 /**
- * Channel patterns of grants: an exact name, `prefix*`, `*`, and `${sub}` inside. Written in the configuration, in tokens, in the file of keys
- * and by handlers; compiled and matched here, so that one text means one thing wherever it stands.
+ * Channel patterns of grants: an exact name, `prefix*`, `*`, and `${sub}` inside. Written in the
+ * configuration, in tokens, in the file of keys and by handlers; compiled and matched here, so that one text
+ * means one thing wherever it stands.
  *
- * There is one star, at the end, so matching is one comparison of a prefix: no pattern is slow, whoever wrote it. No channel id may have a
- * star in it (push-stream spec 3.1), so no name is mistaken for a pattern. Names are binary strings, a character a byte.
+ * There is one star, at the end, so matching is one comparison of a prefix: no pattern is slow, whoever wrote
+ * it. No channel id may have a star in it (push-stream spec 3.1), so no name is mistaken for a pattern. Names
+ * are binary strings, a character a byte.
  */
 import { toBinary } from "../binary-text.ts";
 
@@ -33,7 +35,10 @@ export function patternFault(text: string): string | null {
   return text.replaceAll(SUB, "").includes("${") ? `a pattern knows ${SUB} alone.` : null;
 }
 
-/** Patterns as somebody sent them: texts, few enough; null: they are not. What is no pattern is none of these, which grants nothing. */
+/**
+ * Patterns as somebody sent them: texts, few enough; null: they are not. What is no pattern is none of these,
+ * which grants nothing.
+ */
 export function readPatterns(raw: unknown): readonly string[] | null {
   if (raw === undefined || raw === null) return [];
   if (!Array.isArray(raw) || raw.length > MAX_PATTERNS) return null;
@@ -42,7 +47,10 @@ export function readPatterns(raw: unknown): readonly string[] | null {
     : null;
 }
 
-/** `sub` null: what has `${sub}` in it is nobody's. It is put in as it is: a star in a name stays a star, which no channel has. */
+/**
+ * `sub` null: what has `${sub}` in it is nobody's. It is put in as it is: a star in a name stays a star,
+ * which no channel has.
+ */
 export function compilePatterns(texts: readonly string[], sub: string | null): Patterns {
   const filled: string[] = [];
   const exact = new Set<string>();

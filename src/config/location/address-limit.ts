@@ -1,4 +1,7 @@
-/** How many requests of one address a location answers at a time, as text: `10`, `10 zone streams`, `10 status 429`. Read by build.ts. */
+/**
+ * How many requests of one address a location answers at a time, as text: `10`, `10 zone streams`, `10 status
+ * 429`. Read by build.ts.
+ */
 import type { Issue } from "../fault.ts";
 
 export interface AddressLimit {

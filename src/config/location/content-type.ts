@@ -1,4 +1,7 @@
-/** Which content type the body of an answer has (push-stream spec 4.3): nginx's lookup in `types`, else `default_type`. */
+/**
+ * Which content type the body of an answer has (push-stream spec 4.3): nginx's lookup in `types`, else
+ * `default_type`.
+ */
 import type { LocationConfig } from "../model.ts";
 
 /** nginx takes no longer ones for extensions. */
@@ -11,7 +14,10 @@ export function contentTypeOf({ types, defaultType }: LocationConfig, path: stri
   return extension === "" ? defaultType : (types.get(extension) ?? defaultType);
 }
 
-/** What follows the last dot of the last segment, in lower case; a dot that begins the segment is part of a name. */
+/**
+ * What follows the last dot of the last segment, in lower case; a dot that begins the segment is part of a
+ * name.
+ */
 function extensionOf(path: string): string {
   const dot = path.lastIndexOf(".");
   if (dot <= path.lastIndexOf("/") + 1 || path.length - dot - 1 > MAX_EXTENSION) return "";

@@ -1,6 +1,7 @@
 /**
- * What lies under a name: nginx's `-f`, `-d`, `-e` and `-x`. Called by steps (rewrite.ts) and by try_files (front/try-files.ts) for each request;
- * of a local file that is one system call of some microseconds, which a round through the runtime's threads would multiply.
+ * What lies under a name: nginx's `-f`, `-d`, `-e` and `-x`. Called by steps (rewrite.ts) and by try_files
+ * (front/try-files.ts) for each request; of a local file that is one system call of some microseconds, which
+ * a round through the runtime's threads would multiply.
  */
 import { type Stats, statSync } from "node:fs";
 
@@ -8,7 +9,10 @@ export type FileTest = "f" | "d" | "e" | "x";
 
 const OWNER_MAY_RUN = 0o100;
 
-/** `path` is a binary string, made of what clients send. Links are followed; what cannot be looked at is not there. */
+/**
+ * `path` is a binary string, made of what clients send. Links are followed; what cannot be looked at is not
+ * there.
+ */
 export function isThere(test: FileTest, path: string): boolean {
   const stat = statOf(path);
   if (stat === null) return false;

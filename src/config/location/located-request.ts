@@ -1,9 +1,10 @@
 /**
- * A request together with the location it belongs to: what endpoints evaluate their complex values on. The plugins of app.ts
- * each ask the one locator of the worker, which remembers the last request, so a request is matched once.
+ * A request together with the location it belongs to: what endpoints evaluate their complex values on. The
+ * plugins of app.ts each ask the one locator of the worker, which remembers the last request, so a request is
+ * matched once.
  *
- * Which server of the configuration it is for is server-names.ts's; which location it ends in is search.ts's. A configuration of one server
- * without steps, which most are, pays for neither.
+ * Which server of the configuration it is for is server-names.ts's; which location it ends in is search.ts's.
+ * A configuration of one server without steps, which most are, pays for neither.
  */
 import { type Exchange, fieldOf, type Gone, type Incoming } from "../../http/incoming.ts";
 import { type Callers, type KnownPeer, peerText } from "../../http/peer.ts";
@@ -34,7 +35,9 @@ export class LocatedRequest implements SteppedRequest {
   method: string;
   /** Of Config.locations, the variant that serves; -1: none. */
   index: number;
-  /** The channels path a guard gave in place of the location's own, as a binary string; null: it gave none. */
+  /**
+   * The channels path a guard gave in place of the location's own, as a binary string; null: it gave none.
+   */
   granted: string | null = null;
   /** What was granted (src/access); null: nobody asked, and the location is as open as it is. */
   grant: Grant | null = null;
@@ -117,7 +120,10 @@ export class LocatedRequest implements SteppedRequest {
   get listener(): string {
     return this.#door.address;
   }
-  /** Throws UnknownPeer when it was not asked for before the client was gone, or when a trusted proxy does not say who that is. */
+  /**
+   * Throws UnknownPeer when it was not asked for before the client was gone, or when a trusted proxy does not
+   * say who that is.
+   */
   get callers(): Callers {
     if (this.#callers !== null) return this.#callers;
     const connection = this.#door.peerOf(this.request);
@@ -145,7 +151,10 @@ export class LocatedRequest implements SteppedRequest {
     return told ?? (this.request.url.startsWith("https:") ? "https" : "http");
   }
 
-  /** A request that is made in the course of this one, for another location of its server: whoever asks there is who asks here. */
+  /**
+   * A request that is made in the course of this one, for another location of its server: whoever asks there
+   * is who asks here.
+   */
   within(request: Incoming, match: LocationMatch): LocatedRequest {
     return new LocatedRequest(request, match.path, "", match, this.#door, this.place, this.callers);
   }
@@ -196,7 +205,10 @@ export class Locator {
   /** By index of Config.locations. */
   readonly #asksWho: readonly boolean[];
   readonly #doors = new Map<object, Door>();
-  /** Of requests that are handed in again: meanwhile the connection may be gone, which takes nothing from who was let on. */
+  /**
+   * Of requests that are handed in again: meanwhile the connection may be gone, which takes nothing from who
+   * was let on.
+   */
   readonly #kept = new WeakMap<Incoming, Callers>();
   /** Those that were sent on, which are not looked for once more. */
   readonly #sentOn = new WeakMap<Incoming, LocatedRequest>();
@@ -229,7 +241,9 @@ export class Locator {
     this.#hasMarked = true;
   }
 
-  /** Sends a request to another place of its server. It is to be handed in a second time, and then is there. */
+  /**
+   * Sends a request to another place of its server. It is to be handed in a second time, and then is there.
+   */
   sendOn(located: LocatedRequest, to: Redirect): void {
     this.#road.redirect(located, located.place, to);
     // Who that is and what he may was for the location it came from.
@@ -241,8 +255,8 @@ export class Locator {
   }
 
   /**
-   * Matches a request for the claims that follow in the same turn. null: nobody may look at it any further (400), as its path is
-   * malformed, or nobody can say whose it is; `unknown` then has the reason.
+   * Matches a request for the claims that follow in the same turn. null: nobody may look at it any further
+   * (400), as its path is malformed, or nobody can say whose it is; `unknown` then has the reason.
    */
   look(request: Incoming, server: AddressSource | null): LocatedRequest | null {
     this.#lastRequest = request;
@@ -294,7 +308,8 @@ export class Locator {
       return located;
     }
     this.#road.lead(located, place);
-    // Now: of a client that resets its connection the kernel knows nothing afterwards (getpeername(2), ENOTCONN).
+    // Now: of a client that resets its connection the kernel knows nothing afterwards (getpeername(2),
+    // ENOTCONN).
     if (this.#asksWho[located.index] === true) void located.peer;
     return located;
   }

@@ -1,6 +1,6 @@
 /**
- * What a location must fulfil as a whole, beyond what the option table says of each key: one role, a channels path, variables
- * that exist, a match that nothing else has. Called by document.ts.
+ * What a location must fulfil as a whole, beyond what the option table says of each key: one role, a channels
+ * path, variables that exist, a match that nothing else has. Called by document.ts.
  *
  * The sentences are those of the push-stream spec 1.6, rows 1 and 5, without the prefix of the directives.
  */
@@ -62,7 +62,10 @@ const besidesProxy = (text: string): string =>
     "",
   );
 
-/** `written` is the table as it stands in the file, `values` what was read of it, by path; undefined = was faulty. */
+/**
+ * `written` is the table as it stands in the file, `values` what was read of it, by path; undefined = was
+ * faulty.
+ */
 export function locationIssues(
   written: Table,
   values: Table,
@@ -167,7 +170,9 @@ function missingIssues(roles: readonly string[], match: unknown, channelsPath: u
   return issues;
 }
 
-/** An eventsource location replaces a blank template by ~text~ before the check (push-stream spec 1.6 row 5). */
+/**
+ * An eventsource location replaces a blank template by ~text~ before the check (push-stream spec 1.6 row 5).
+ */
 const templateIssues = (mode: unknown, template: unknown): readonly Issue[] =>
   template === "" && mode !== "eventsource"
     ? [{ suffix: ".message_template", value: template, sentence: "message_template cannot be blank." }]

@@ -1,6 +1,6 @@
 /**
- * Options of a location that are lists of small texts: content types, access rules, added headers, access logs. Each has one
- * reader, used by the checks (through LIST_FAULTS) and by build.ts.
+ * Options of a location that are lists of small texts: content types, access rules, added headers, access
+ * logs. Each has one reader, used by the checks (through LIST_FAULTS) and by build.ts.
  */
 import { isIP, isIPv4 } from "node:net";
 import type { AccessLogConfig, AccessRule, AddedHeader, ErrorPageConfig } from "../model.ts";

@@ -1,4 +1,7 @@
-/** Complex values of a location, compiled with the captures and variables it has: what every endpoint does once at start. */
+/**
+ * Complex values of a location, compiled with the captures and variables it has: what every endpoint does
+ * once at start.
+ */
 
 import type { LocationConfig } from "../model.ts";
 import { type CaptureGroups, NO_GROUPS, parseMatch } from "./match-syntax.ts";
@@ -21,11 +24,17 @@ export function groupsWithSteps(groups: CaptureGroups, steps: readonly Capturing
     : groups;
 }
 
-/** Evaluates to a binary string, percent-decoded once (push-stream spec 3.2). Throws on text that `check` refuses. */
+/**
+ * Evaluates to a binary string, percent-decoded once (push-stream spec 3.2). Throws on text that `check`
+ * refuses.
+ */
 export const locationValue = (location: LocationConfig, text: string): CompiledValue =>
   compileDecodedValue(text, groupsOf(location), location.setVariables);
 
-/** The same without decoding, as nginx evaluates what is not the push stream module's: headers, texts, log lines. */
+/**
+ * The same without decoding, as nginx evaluates what is not the push stream module's: headers, texts, log
+ * lines.
+ */
 export const rawLocationValue = (location: LocationConfig, text: string): CompiledValue =>
   compileValue(text, groupsOf(location), location.setVariables);
 

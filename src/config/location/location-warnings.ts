@@ -1,6 +1,7 @@
 /**
- * What in a location is allowed, and probably a mistake: told by `check` and in the log at a start, and no reason not to serve. A folder may
- * be mounted later, a text may want to have a ~word~ in it. Called by document.ts.
+ * What in a location is allowed, and probably a mistake: told by `check` and in the log at a start, and no
+ * reason not to serve. A folder may be mounted later, a text may want to have a ~word~ in it. Called by
+ * document.ts.
  */
 import { statSync } from "node:fs";
 import type { Issue } from "../fault.ts";
@@ -85,7 +86,10 @@ function folderWarnings(valueAt: (key: string) => unknown): readonly Issue[] {
   return issues;
 }
 
-/** The folder that files lie in whatever a request says: up to the first variable, and of an alias, which may go on into names, up to those. */
+/**
+ * The folder that files lie in whatever a request says: up to the first variable, and of an alias, which may
+ * go on into names, up to those.
+ */
 function folderOf(path: string, isAlias: boolean): string {
   const [fixed = ""] = path.split("$", 1);
   const folder = isAlias || fixed !== path ? fixed.slice(0, fixed.lastIndexOf("/") + 1) : fixed;

@@ -1,9 +1,10 @@
 /**
- * Finds the location of a request, with nginx's precedence: exact; else the longest prefix, final if it is "^~"; else the
- * first regex that matches, in the order of the file; else that longest prefix. Compiled once per worker, called for each
- * request by publish/, subscribe/ and admin/ through app.ts.
+ * Finds the location of a request, with nginx's precedence: exact; else the longest prefix, final if it is
+ * "^~"; else the first regex that matches, in the order of the file; else that longest prefix. Compiled once
+ * per worker, called for each request by publish/, subscribe/ and admin/ through app.ts.
  *
- * A linear list of prefixes sorted by length beats nginx's tree here: configurations have a handful of locations.
+ * A linear list of prefixes sorted by length beats nginx's tree here: configurations have a handful of
+ * locations.
  */
 import type { BoundedRegex } from "../regex/bounded-regex.ts";
 import { parseMatch } from "./match-syntax.ts";
@@ -12,7 +13,10 @@ import { decodePath } from "./uri-path.ts";
 export interface LocationMatch {
   /** What the location is known by; -1 = none matches (404). */
   readonly index: number;
-  /** Regex groups by number, [0] the whole match; named groups are numbered, too. Empty for other forms. Binary strings. */
+  /**
+   * Regex groups by number, [0] the whole match; named groups are numbered, too. Empty for other forms.
+   * Binary strings.
+   */
   readonly captures: readonly string[];
   /** The decoded, normalised path, as a binary string. */
   readonly path: string;
@@ -29,7 +33,9 @@ interface Regex {
   readonly inner: Level | null;
 }
 
-/** Neighbouring regexes, and one that says whether any of them matches; null: not known without trying them. */
+/**
+ * Neighbouring regexes, and one that says whether any of them matches; null: not known without trying them.
+ */
 interface Chunk {
   readonly any: RegExp | null;
   /** Longer paths are not tried on `any`. */
@@ -47,7 +53,10 @@ interface Prefix {
 const NO_CAPTURES: readonly string[] = [];
 const NO_LOCATION = -1;
 
-/** A location as the matcher wants it; those inside it are looked at where it is the longest prefix or the regex that matches. */
+/**
+ * A location as the matcher wants it; those inside it are looked at where it is the longest prefix or the
+ * regex that matches.
+ */
 export interface LocationSource {
   readonly match: string;
   /** What it is known by; without it, its place in the list. */
@@ -74,7 +83,10 @@ interface Found {
 /** Takes the decoded path of a request. */
 export type LocationSearch = (path: string) => LocationMatch;
 
-/** The matcher of one server. Throws on a match that parseMatch refuses: a configuration that was checked has none. */
+/**
+ * The matcher of one server. Throws on a match that parseMatch refuses: a configuration that was checked has
+ * none.
+ */
 export const compileLocations = (locations: readonly LocationSource[]): LocationMatcher =>
   matcherOf(compileSearch(locations));
 
@@ -117,8 +129,8 @@ function compileLevel(locations: readonly LocationSource[]): Level {
 const TOO_LONG: Found = { index: NO_LOCATION, captures: NO_CAPTURES, isSettled: true, isTooLong: true };
 
 /**
- * As nginx goes about it: exact; else the longest prefix, and what is inside it; else, unless that prefix is "^~" or something inside has
- * settled it, the first regex, and what is inside that.
+ * As nginx goes about it: exact; else the longest prefix, and what is inside it; else, unless that prefix is
+ * "^~" or something inside has settled it, the first regex, and what is inside that.
  */
 function search({ exact, prefixes, chunks }: Level, path: string): Found | null {
   const same = exact.get(path);
@@ -157,8 +169,9 @@ const without = (index: number, path: string, isTooLong = false): LocationMatch 
 const CHUNK = 8;
 
 /**
- * One alternation over eight regexes costs little more than one of them, so a hundred locations are asked in a dozen calls. What
- * an alternation would change the meaning of (numbered references, names that stand twice) is asked alone.
+ * One alternation over eight regexes costs little more than one of them, so a hundred locations are asked in
+ * a dozen calls. What an alternation would change the meaning of (numbered references, names that stand
+ * twice) is asked alone.
  */
 function chunksOf(regexes: readonly Regex[]): readonly Chunk[] {
   const chunks: Chunk[] = [];

@@ -1,9 +1,10 @@
 /**
- * nginx's `map`: variables that follow from other texts, evaluated when somebody asks for one and then kept for the request. Checked by
- * document.ts, asked by located-request.ts.
+ * nginx's `map`: variables that follow from other texts, evaluated when somebody asks for one and then kept
+ * for the request. Checked by document.ts, asked by located-request.ts.
  *
- * Plain texts come first, compared without case as in nginx; then, where the map says so, names of hosts with a mask, the longest one; then
- * the first regex that matches; else the default. Captures of that regex are there for its value, and gone afterwards.
+ * Plain texts come first, compared without case as in nginx; then, where the map says so, names of hosts with
+ * a mask, the longest one; then the first regex that matches; else the default. Captures of that regex are
+ * there for its value, and gone afterwards.
  */
 import { toBinary } from "../binary-text.ts";
 import type { Issue } from "../fault.ts";

@@ -1,6 +1,6 @@
 /**
- * The match string of a location, read: which of nginx's six forms it is. Used by toml.ts to check it and by locations.ts to
- * compile it.
+ * The match string of a location, read: which of nginx's six forms it is. Used by toml.ts to check it and by
+ * locations.ts to compile it.
  */
 import { toBinary } from "../binary-text.ts";
 import { type BoundedRegex, boundedRegex } from "../regex/bounded-regex.ts";
@@ -34,7 +34,10 @@ const MAX_MATCH_LENGTH = 2000;
 
 const refused = (sentence: string): MatchOutcome => ({ ok: false, sentence });
 
-/** Reads "= /pub", "/prefix", "^~ /prefix", "~ regex", "~* regex" or "@name". The blank after the sign may be missing, as in nginx. */
+/**
+ * Reads "= /pub", "/prefix", "^~ /prefix", "~ regex", "~* regex" or "@name". The blank after the sign may be
+ * missing, as in nginx.
+ */
 export function parseMatch(text: string): MatchOutcome {
   if (text.length > MAX_MATCH_LENGTH) return refused(`match must be at most ${MAX_MATCH_LENGTH} characters.`);
   const parts = /^\s*(=|\^~|~\*|~|)\s*(.*?)\s*$/s.exec(text);
@@ -56,7 +59,8 @@ function parsePath(form: "exact" | "prefix" | "final-prefix", path: string): Mat
 }
 
 function parseRegex(source: string, ignoreCase: boolean): MatchOutcome {
-  // s: "." is any byte. nginx's "." stops at a line feed, but a channel id may have one (push-stream spec 3.3: ordinary byte).
+  // s: "." is any byte. nginx's "." stops at a line feed, but a channel id may have one (push-stream spec
+  // 3.3: ordinary byte).
   const outcome = boundedRegex(toBinary(source), ignoreCase ? "si" : "s");
   if (!outcome.ok) return outcome;
   const { regex } = outcome;
@@ -67,7 +71,10 @@ function parseRegex(source: string, ignoreCase: boolean): MatchOutcome {
   };
 }
 
-/** What makes two matches the same location: regexes by source, paths by path, since "/a" and "^~ /a" cannot both be there. */
+/**
+ * What makes two matches the same location: regexes by source, paths by path, since "/a" and "^~ /a" cannot
+ * both be there.
+ */
 export function matchIdentity(match: ParsedMatch): string {
   if (match.form === "regex") return `~ ${match.regex.native.flags} ${match.regex.native.source}`;
   if (match.form === "named") return match.name;

@@ -1,6 +1,6 @@
 /**
- * The files of code that a configuration names: build.ts asks for those of a location, load.ts for all of them when the configuration is
- * refused, so that what is wrong with them is told along with the rest.
+ * The files of code that a configuration names: build.ts asks for those of a location, load.ts for all of
+ * them when the configuration is refused, so that what is wrong with them is told along with the rest.
  */
 import { resolve } from "node:path";
 import type { CheckedValues, LocationEntry } from "../document.ts";

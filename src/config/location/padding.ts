@@ -1,9 +1,10 @@
 /**
- * padding_by_user_agent: `regex,header,message` groups joined by ":" (push-stream spec 4.8; the faults are rows 10 to 12 of
- * 1.6). Called by the checks of both front ends, and by subscribe/, which pads with what comes out.
+ * padding_by_user_agent: `regex,header,message` groups joined by ":" (push-stream spec 4.8; the faults are
+ * rows 10 to 12 of 1.6). Called by the checks of both front ends, and by subscribe/, which pads with what
+ * comes out.
  *
- * The groups are found the way the module finds them, by looking for `([^:]+),(\d+),(\d+)` in what is left of the text, as
- * its faults name that rest. A regex may therefore hold commas, but no colon.
+ * The groups are found the way the module finds them, by looking for `([^:]+),(\d+),(\d+)` in what is left of
+ * the text, as its faults name that rest. A regex may therefore hold commas, but no colon.
  */
 import { toBinary } from "../binary-text.ts";
 import type { Issue } from "../fault.ts";

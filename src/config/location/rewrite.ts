@@ -1,10 +1,11 @@
 /**
- * Steps of a location or server: nginx's `if`, `set`, `rewrite`, `return` and `break`, compiled once and run for each request before the
- * role of its location gets to see it. Called by located-request.ts; document.ts checks the texts with the same readers.
+ * Steps of a location or server: nginx's `if`, `set`, `rewrite`, `return` and `break`, compiled once and run
+ * for each request before the role of its location gets to see it. Called by located-request.ts; document.ts
+ * checks the texts with the same readers.
  *
- * The order and effect are those of nginx's rewrite module: steps run from top to bottom, the last `if` that holds decides
- * which variant of the location serves, a `return` answers at once, a `break` ends the steps, and a path that was rewritten is looked for
- * again when they are over.
+ * The order and effect are those of nginx's rewrite module: steps run from top to bottom, the last `if` that
+ * holds decides which variant of the location serves, a `return` answers at once, a `break` ends the steps,
+ * and a path that was rewritten is looked for again when they are over.
  */
 import { toBinary } from "../binary-text.ts";
 import type { StepConfig } from "../model.ts";
@@ -31,7 +32,10 @@ export interface Returned {
   readonly text: string | null;
 }
 
-/** `variant`: index of the location that serves instead, -1 = the one that was found. `isMoved`: the location is to be looked for again. */
+/**
+ * `variant`: index of the location that serves instead, -1 = the one that was found. `isMoved`: the location
+ * is to be looked for again.
+ */
 export interface StepsOutcome {
   readonly variant: number;
   readonly returned: Returned | null;
@@ -49,16 +53,20 @@ const FILE_CONDITION = /^\s*(!?)-([fdex])\s+(?:"((?:[^"\\]|\\.)*)"|(\S+))\s*$/s;
 const SETTING = /^\s*\$(\w+)\s+(.*)$/s;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 const NOT_CHANGED = -1;
-/** A text that is longer than a regex takes is refused. Looking at a part would let the rest of it past a check. */
+/**
+ * A text that is longer than a regex takes is refused. Looking at a part would let the rest of it past a
+ * check.
+ */
 export const TOO_LONG: Returned = { status: 414, text: null };
 /** A path that was rewritten to nothing, or again and again. */
 export const LOST: Returned = { status: 500, text: null };
 
-// --- reading -----------------------------------------------------------------------------------------------------------------
+// --- reading
+// -----------------------------------------------------------------------------------------------------------------
 
 /**
- * Names of the variables that some step of the document sets, or a named group of some regex in it: those are variables
- * everywhere, as in nginx. What is malformed is somebody else's to tell.
+ * Names of the variables that some step of the document sets, or a named group of some regex in it: those are
+ * variables everywhere, as in nginx. What is malformed is somebody else's to tell.
  */
 export function setVariables(document: unknown, names = new Set<string>()): ReadonlySet<string> {
   if (Array.isArray(document)) for (const item of document) setVariables(item, names);
@@ -157,7 +165,8 @@ function operandOf(parts: RegExpExecArray): string | null {
   return parts[5] ?? null;
 }
 
-// --- running -----------------------------------------------------------------------------------------------------------------
+// --- running
+// -----------------------------------------------------------------------------------------------------------------
 
 /** `null` when there is nothing to run. Texts were checked before; a bad one throws. */
 export function compileSteps(
@@ -275,7 +284,10 @@ function matches(request: SteppedRequest, regex: BoundedRegex, text: string): bo
   return true;
 }
 
-/** Named groups are variables (nginx); what took no part is empty. Of a name in several branches, one took part. */
+/**
+ * Named groups are variables (nginx); what took no part is empty. Of a name in several branches, one took
+ * part.
+ */
 export function setGroups(
   request: Pick<SteppedRequest, "setVariable">,
   { names }: BoundedRegex,

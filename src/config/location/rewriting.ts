@@ -1,8 +1,9 @@
 /**
- * nginx's `rewrite`: a regex tried on the path, and what the path becomes. Read and compiled here, run by the steps of rewrite.ts.
+ * nginx's `rewrite`: a regex tried on the path, and what the path becomes. Read and compiled here, run by the
+ * steps of rewrite.ts.
  *
- * A replacement that is a URL, or has the flag `redirect` or `permanent`, is an answer; any other is a new path, for which the location is
- * looked for again, unless the flag is `break`.
+ * A replacement that is a URL, or has the flag `redirect` or `permanent`, is an answer; any other is a new
+ * path, for which the location is looked for again, unless the flag is `break`.
  */
 import { toBinary } from "../binary-text.ts";
 import { boundedRegex, checkedRegex } from "../regex/bounded-regex.ts";
@@ -18,7 +19,10 @@ interface ParsedRewrite {
   readonly flag: Flag | null;
 }
 
-/** What came of one. "on": the path is another (or not), and what follows is run; "search": the path is another, and nothing follows. */
+/**
+ * What came of one. "on": the path is another (or not), and what follows is run; "search": the path is
+ * another, and nothing follows.
+ */
 export type Rewritten = "no match" | "on" | "search" | "stay" | "too long" | "no path" | Returned;
 
 export type CompiledRewrite = (request: SteppedRequest) => Rewritten;

@@ -1,7 +1,7 @@
 /**
- * From a request to the location that answers it, as nginx goes about it: the steps of the server, the search, the steps of the location, and
- * the search again where a step has rewritten the path. Called by located-request.ts for each request, and for those that are sent on inside
- * (error_page, try_files).
+ * From a request to the location that answers it, as nginx goes about it: the steps of the server, the
+ * search, the steps of the location, and the search again where a step has rewritten the path. Called by
+ * located-request.ts for each request, and for those that are sent on inside (error_page, try_files).
  */
 
 import type { Config, LocationNode, ServerConfig } from "../model.ts";
@@ -71,7 +71,8 @@ export class LocationRoad {
     if (place.steps !== null) {
       const { path, captures } = located;
       run(located, place.steps);
-      // The server's steps come before the search for a location in nginx: what its regex captured is not lost to theirs.
+      // The server's steps come before the search for a location in nginx: what its regex captured is not
+      // lost to theirs.
       if (located.path !== path) adopt(located, place.search(located.path));
       else if (captures.length > 0) located.setCaptures(captures);
     }
@@ -107,7 +108,8 @@ export class LocationRoad {
       }
       const allowed = this.#allowed[located.index] ?? null;
       located.isExcepted = allowed !== null && !allowed.has(located.method);
-      // nginx looks at a location of its own then, which has no steps: nobody is answered by one before he was let in.
+      // nginx looks at a location of its own then, which has no steps: nobody is answered by one before he
+      // was let in.
       const steps = located.isExcepted ? null : (this.#steps[located.index] ?? null);
       if (steps === null || !run(located, steps)) return;
       if (++located.moves > MOST_MOVES) located.returned = LOST;

@@ -1,9 +1,10 @@
 /**
- * From the path of a request line to the path locations are matched against: percent-decoded and normalised, as nginx does
- * before it looks for a location. Called by locations.ts for each request.
+ * From the path of a request line to the path locations are matched against: percent-decoded and normalised,
+ * as nginx does before it looks for a location. Called by locations.ts for each request.
  *
- * Decoding comes first and an escaped slash or dot acts like a plain one, so "/a/%2e%2e/b" is "/b"; escaped "%", "#" and "?"
- * are ordinary characters. WHATWG URL does not decode and does not merge slashes, so it is of no use here.
+ * Decoding comes first and an escaped slash or dot acts like a plain one, so "/a/%2e%2e/b" is "/b"; escaped
+ * "%", "#" and "?" are ordinary characters. WHATWG URL does not decode and does not merge slashes, so it is
+ * of no use here.
  */
 import { hexDigit } from "../binary-text.ts";
 
@@ -14,8 +15,8 @@ const QUESTION = 0x3f;
 const HASH = 0x23;
 
 /**
- * The decoded, normalised path as a binary string; null = 400: no leading slash, a bad percent escape, %00, an unescaped
- * blank or control character, or ".." above the root (nginx refuses the same).
+ * The decoded, normalised path as a binary string; null = 400: no leading slash, a bad percent escape, %00,
+ * an unescaped blank or control character, or ".." above the root (nginx refuses the same).
  */
 export function decodePath(raw: string): string | null {
   if (raw === "") return "/";

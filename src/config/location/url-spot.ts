@@ -1,6 +1,9 @@
 /** A request's URL as path and query. Asked by located-request.ts for each request. */
 
-/** Scheme and "//": the authority starts here in every absolute URL Bun gives. Without a Host (HTTP/1.0) it gives the path alone. */
+/**
+ * Scheme and "//": the authority starts here in every absolute URL Bun gives. Without a Host (HTTP/1.0) it
+ * gives the path alone.
+ */
 const AFTER_SCHEME = "http://".length;
 
 /** A URL taken apart. Publishers post to one again and again: of the last one it is kept. */

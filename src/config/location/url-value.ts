@@ -1,13 +1,16 @@
 /**
- * A complex value that depends on nothing but the URL, remembered for the last one: publishers post to one URL again and again, and to read
- * an argument out of its query costs a tenth of a publish. Used by publish/.
+ * A complex value that depends on nothing but the URL, remembered for the last one: publishers post to one
+ * URL again and again, and to read an argument out of its query costs a tenth of a publish. Used by publish/.
  */
 
 import type { LocationConfig } from "../model.ts";
 import { locationValue } from "./location-values.ts";
 import type { CompiledValue } from "./variables.ts";
 
-/** "$" before anything but an argument, or a group by number: a header, a variable of a step, a map, or what is not sent by the client. */
+/**
+ * "$" before anything but an argument, or a group by number: a header, a variable of a step, a map, or what
+ * is not sent by the client.
+ */
 const BEYOND_THE_URL = /\$(?!arg_\w+|\d|\{(?:arg_\w+|\d+)\})/i;
 
 const NO_CAPTURES: readonly string[] = [];

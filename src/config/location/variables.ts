@@ -1,9 +1,11 @@
 /**
- * Complex values: text with nginx variables, compiled once into a function of the request. publish/, subscribe/ and admin/
- * compile channels_path and the position options of their locations; match-syntax.ts says which captures there are.
+ * Complex values: text with nginx variables, compiled once into a function of the request. publish/,
+ * subscribe/ and admin/ compile channels_path and the position options of their locations; match-syntax.ts
+ * says which captures there are.
  *
- * One thing nginx does not have: `${a|b}` is the first of the two that is not empty. A browser's EventSource sends its
- * position as a header when it reconnects but cannot send one at first, so a location has to be able to take either.
+ * One thing nginx does not have: `${a|b}` is the first of the two that is not empty. A browser's EventSource
+ * sends its position as a header when it reconnects but cannot send one at first, so a location has to be
+ * able to take either.
  *
  * What comes out are binary strings (one character a byte).
  */
@@ -53,7 +55,9 @@ interface ParsedValue {
 /** Variables that steps set; most configurations have none. */
 const NO_NAMES: ReadonlySet<string> = new Set();
 
-/** "$name", "$1" (one digit, as in nginx), "${name}", "${12}", "${name|other}", or "$" before anything else. */
+/**
+ * "$name", "$1" (one digit, as in nginx), "${name}", "${12}", "${name|other}", or "$" before anything else.
+ */
 const VARIABLE = /\$(?:(\d)|([a-z_]\w*)|\{([^}]*)\}|)/gi;
 
 /** What is wrong with the text, all of it; null when it is a complex value. */
@@ -66,7 +70,10 @@ export function valueFault(
   return sentences.length === 0 ? null : sentences.join(" ");
 }
 
-/** Evaluates to the text as nginx would: variables in place, nothing decoded. Throws on what valueFault refuses. */
+/**
+ * Evaluates to the text as nginx would: variables in place, nothing decoded. Throws on what valueFault
+ * refuses.
+ */
 export function compileValue(
   text: string,
   groups: CaptureGroups = NO_GROUPS,
@@ -76,9 +83,9 @@ export function compileValue(
 }
 
 /**
- * The same, percent-decoded exactly once: query arguments and headers are decoded, captures and $uri (decoded with the path)
- * are not decoded again. The module decodes those twice, which makes an id with "%" unreachable by path; push-stream spec 12.3
- * recommends once.
+ * The same, percent-decoded exactly once: query arguments and headers are decoded, captures and $uri (decoded
+ * with the path) are not decoded again. The module decodes those twice, which makes an id with "%"
+ * unreachable by path; push-stream spec 12.3 recommends once.
  */
 export function compileDecodedValue(
   text: string,
@@ -151,7 +158,10 @@ const firstOf =
     return "";
   };
 
-/** The variable with this name, or a sentence. A named group of the regex comes before a built-in of the same name. */
+/**
+ * The variable with this name, or a sentence. A named group of the regex comes before a built-in of the same
+ * name.
+ */
 function variable(name: string, groups: CaptureGroups, names: ReadonlySet<string>): Part | string {
   if (name === "") return '"$" must be followed by the name of a variable.';
   if (/^\d+$/.test(name)) return numberedCapture(Number(name), groups);
@@ -228,8 +238,9 @@ const hostName = (header: string): string =>
   (/^(?:\[[^\]]*\]|[^:]*)/.exec(header)?.[0] ?? "").toLowerCase().replace(/\.$/, "");
 
 /**
- * The raw value of a query argument, "" when there is none. The name is compared without case and must be followed by "=",
- * at the start of the query or after "&"; the first one counts (push-stream spec 3.2). `name` is in lower case.
+ * The raw value of a query argument, "" when there is none. The name is compared without case and must be
+ * followed by "=", at the start of the query or after "&"; the first one counts (push-stream spec 3.2).
+ * `name` is in lower case.
  */
 export function queryArgument(query: string, name: string): string {
   for (let start = 0; start < query.length; ) {
@@ -245,7 +256,9 @@ export function queryArgument(query: string, name: string): string {
   return "";
 }
 
-/** The value of the first cookie with this name, compared without case as nginx does. `name` is in lower case. */
+/**
+ * The value of the first cookie with this name, compared without case as nginx does. `name` is in lower case.
+ */
 function cookieValue(header: string, name: string): string {
   for (const pair of header.split(";")) {
     const equals = pair.indexOf("=");
@@ -256,9 +269,9 @@ function cookieValue(header: string, name: string): string {
 }
 
 /**
- * One percent-decode over a binary string, by the rules of push-stream spec 3.2: "+" is no space; "%" before a character that
- * is no hexadecimal digit is dropped and the character kept; "%", one digit and a character that is none drop all three.
- * The module also stops at "?"; that quirk is not copied, as the spec allows.
+ * One percent-decode over a binary string, by the rules of push-stream spec 3.2: "+" is no space; "%" before
+ * a character that is no hexadecimal digit is dropped and the character kept; "%", one digit and a character
+ * that is none drop all three. The module also stops at "?"; that quirk is not copied, as the spec allows.
  */
 export function decodeOnce(value: string): string {
   let percent = value.indexOf("%");
@@ -270,7 +283,8 @@ export function decodeOnce(value: string): string {
     const high = hexDigit(value.charCodeAt(percent + 1));
     const low = hexDigit(value.charCodeAt(percent + 2));
     if (high >= 0 && low >= 0) decoded += String.fromCharCode(high * 16 + low);
-    // A dropped "%" keeps the next character, which may itself be "%": it is copied and not read as an escape again.
+    // A dropped "%" keeps the next character, which may itself be "%": it is copied and not read as an escape
+    // again.
     if (high < 0) decoded += value.slice(percent + 1, percent + 2);
     from = percent + (high < 0 ? 2 : 3);
     percent = value.indexOf("%", from);

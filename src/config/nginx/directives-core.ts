@@ -1,7 +1,7 @@
 /**
- * Directives of nginx itself that are translated. Columns: name, contexts (m main, e events, h http, s server, l location,
- * i `if` in a location, c `if` in a server, x limit_except), arguments, marks (`{` opens a block, `*` may be repeated).
- * directives.ts reads them.
+ * Directives of nginx itself that are translated. Columns: name, contexts (m main, e events, h http, s
+ * server, l location, i `if` in a location, c `if` in a server, x limit_except), arguments, marks (`{` opens
+ * a block, `*` may be repeated). directives.ts reads them.
  */
 export const CORE_ROWS = `
   events                    m       0     {

@@ -1,7 +1,8 @@
 /**
- * Directives that are left out and listed, under the reason why that changes nothing a client could tell, or nothing we do otherwise. A test holds
- * them to it: Debian's nginx answers the same with and without each (test/proxies/left-out.test.ts). Columns as in directives-core.ts; families
- * such as proxy_* are in directives.ts.
+ * Directives that are left out and listed, under the reason why that changes nothing a client could tell, or
+ * nothing we do otherwise. A test holds them to it: Debian's nginx answers the same with and without each
+ * (test/proxies/left-out.test.ts). Columns as in directives-core.ts; families such as proxy_* are in
+ * directives.ts.
  */
 export const HARMLESS_ROWS = `
   # how nginx runs its processes and logs its own work; clients see none of it

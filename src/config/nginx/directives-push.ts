@@ -1,7 +1,8 @@
 /**
- * The push stream module's directives that have one value (push-stream spec 1.3, 1.4): where they may stand, what kind of value
- * it is, and the path in our own configuration. The roles and the shared memory are in directives-core.ts. translate-values.ts
- * reads the values, translate-location.ts and translate-main.ts put them in place.
+ * The push stream module's directives that have one value (push-stream spec 1.3, 1.4): where they may stand,
+ * what kind of value it is, and the path in our own configuration. The roles and the shared memory are in
+ * directives-core.ts. translate-values.ts reads the values, translate-location.ts and translate-main.ts put
+ * them in place.
  */
 export type PushKind =
   | "flag"

@@ -1,6 +1,7 @@
 /**
- * Directives that would change what clients get and that sluice does not do: each is a fault with its file and line. Contexts
- * and arguments are not looked at, so the columns that matter are the name and the `{` of a block. directives.ts reads them.
+ * Directives that would change what clients get and that sluice does not do: each is a fault with its file
+ * and line. Contexts and arguments are not looked at, so the columns that matter are the name and the `{` of
+ * a block. directives.ts reads them.
  *
  * Some are harmless with certain arguments ("off"); those are in HARMLESS_WHEN.
  */
@@ -87,7 +88,8 @@ export const HARMLESS_WHEN: ReadonlyMap<string, (args: readonly string[]) => boo
   ...["proxy_cookie_path", "proxy_cookie_flags"].map(
     (name) => [name, ([word]: readonly string[]) => word?.toLowerCase() === "off"] as const,
   ),
-  // These say what is cached, or how it is buffered, and nothing is. X-Accel-Redirect is a fault of its own when it comes.
+  // These say what is cached, or how it is buffered, and nothing is. X-Accel-Redirect is a fault of its own
+  // when it comes.
   ["proxy_ignore_headers", (names) => !names.some((name) => name.toLowerCase() === "x-accel-redirect")],
   ["server_name_in_redirect", ([word]) => word?.toLowerCase() === "off"],
   // Options of OpenSSL's inner workings; what it may be said of protocols and ciphers is a fault.

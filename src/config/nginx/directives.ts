@@ -1,9 +1,10 @@
 /**
- * The table of nginx directives: where each may stand, how many arguments it takes, whether it may be repeated, and what
- * becomes of it. Called by translate-scope.ts for every directive of a file.
+ * The table of nginx directives: where each may stand, how many arguments it takes, whether it may be
+ * repeated, and what becomes of it. Called by translate-scope.ts for every directive of a file.
  *
- * The rows are text, a line a directive, because there are some four hundred of them and all that matters is that one can
- * read down the columns. Directives of the push stream module have a row with more to it, in directives-push.ts.
+ * The rows are text, a line a directive, because there are some four hundred of them and all that matters is
+ * that one can read down the columns. Directives of the push stream module have a row with more to it, in
+ * directives-push.ts.
  */
 import { CORE_ROWS } from "./directives-core.ts";
 import { HARMLESS_ROWS } from "./directives-harmless.ts";
@@ -21,8 +22,8 @@ export type Context =
   | "limit_except";
 
 /**
- * handled: translated. harmless: ignored and listed, since it changes nothing a client can tell, or nothing we do otherwise.
- * unsupported: a fault, since leaving it out would change behaviour.
+ * handled: translated. harmless: ignored and listed, since it changes nothing a client can tell, or nothing
+ * we do otherwise. unsupported: a fault, since leaving it out would change behaviour.
  */
 export type Use = "handled" | "harmless" | "unsupported";
 
@@ -55,7 +56,10 @@ const CONTEXT_LETTERS: Readonly<Record<string, Context>> = {
   x: "limit_except",
 };
 
-/** Whole families that only tune something which itself is unsupported (`fastcgi_pass` …), and so do nothing without it. */
+/**
+ * Whole families that only tune something which itself is unsupported (`fastcgi_pass` …), and so do nothing
+ * without it.
+ */
 const TUNING_FAMILY = /^(?:fastcgi|uwsgi|scgi|grpc|memcached)_(?!pass$)[a-z0-9_]+$/;
 /** Code of other languages in the file, by the naming of the modules that run it. */
 const SCRIPT_FAMILY = /^(?:js_|perl_|lua_|[a-z_]+_by_lua(?:_block|_file)?$|[a-z_]+_by_njs$)/;

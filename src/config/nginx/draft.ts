@@ -1,6 +1,7 @@
 /**
- * A table of the document while it is being translated: its values with the places they come from, and the tables in it.
- * Places are remembered by key, because the final path of a location is known only when all are there. Used by translate*.ts.
+ * A table of the document while it is being translated: its values with the places they come from, and the
+ * tables in it. Places are remembered by key, because the final path of a location is known only when all are
+ * there. Used by translate*.ts.
  */
 import type { Place } from "./translate-report.ts";
 

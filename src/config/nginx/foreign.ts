@@ -1,7 +1,8 @@
 /**
- * `--foreign 404`: an nginx.conf of which only push is wanted. Locations that have nothing to do with push, and that sluice could not serve as nginx
- * does (`fastcgi_pass`, other modules), answer with the status instead; what stands around push locations is not touched, and
- * stays a fault where it is not done. Called by load.ts before the translation.
+ * `--foreign 404`: an nginx.conf of which only push is wanted. Locations that have nothing to do with push,
+ * and that sluice could not serve as nginx does (`fastcgi_pass`, other modules), answer with the status
+ * instead; what stands around push locations is not touched, and stays a fault where it is not done. Called
+ * by load.ts before the translation.
  */
 import { directiveRow } from "./directives.ts";
 import { HARMLESS_WHEN } from "./directives-unsupported.ts";
@@ -48,7 +49,10 @@ export function withoutForeign(directives: readonly Directive[], status: number)
   return { directives: clean(directives, false), foreign };
 }
 
-/** `sluice_foreign 404;` at the top of the file or in `http`: the same as the flag. null: it is not there, or no status. */
+/**
+ * `sluice_foreign 404;` at the top of the file or in `http`: the same as the flag. null: it is not there, or
+ * no status.
+ */
 export function foreignIn(directives: readonly Directive[]): number | null {
   for (const { name, args, block } of directives) {
     const text = args[0]?.text ?? "";

@@ -1,7 +1,8 @@
 /**
- * The glob(3) of `include conf.d/*.conf`. Called by file-reader.ts. Bun's and Node's own globs read `**` and `{a,b}` as more
- * than nginx does, take hidden files or not by an option, and promise no order, so the few rules are spelled out here:
- * `*`, `?` and `[…]` never match a `/` or a leading dot, a backslash takes the next character literally, results are sorted.
+ * The glob(3) of `include conf.d/*.conf`. Called by file-reader.ts. Bun's and Node's own globs read `**` and
+ * `{a,b}` as more than nginx does, take hidden files or not by an option, and promise no order, so the few
+ * rules are spelled out here: `*`, `?` and `[…]` never match a `/` or a leading dot, a backslash takes the
+ * next character literally, results are sorted.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +14,10 @@ const MAX_PATHS = 1001;
 /** Whether nginx takes the path as a pattern: one without a match is fine, a missing plain file is not. */
 export const isPattern = (path: string): boolean => MAGIC.test(path);
 
-/** Absolute paths matching an absolute pattern, sorted by their bytes; at most 1,001. Folders that cannot be read match nothing. */
+/**
+ * Absolute paths matching an absolute pattern, sorted by their bytes; at most 1,001. Folders that cannot be
+ * read match nothing.
+ */
 export function globPaths(pattern: string): readonly string[] {
   let paths: string[] = ["/"];
   for (const segment of pattern.split("/").filter((part) => part !== "")) {
@@ -95,7 +99,10 @@ function segmentParts(segment: string): Part[] {
   return parts;
 }
 
-/** The `]` of the class at `at`, -1 without one (the `[` is then a plain character). A `]` right after `[` or `[!` is a member. */
+/**
+ * The `]` of the class at `at`, -1 without one (the `[` is then a plain character). A `]` right after `[` or
+ * `[!` is a member.
+ */
 function classEnd(characters: readonly string[], at: number): number {
   const first = at + (isNegation(characters[at + 1]) ? 2 : 1);
   return characters.indexOf("]", first + 1);

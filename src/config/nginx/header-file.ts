@@ -1,6 +1,6 @@
 /**
- * push_stream_header_template_file: the file's content as text, or the module's complaint (push-stream spec 1.6, rows 13 and
- * 14). Called by translate-values.ts.
+ * push_stream_header_template_file: the file's content as text, or the module's complaint (push-stream spec
+ * 1.6, rows 13 and 14). Called by translate-values.ts.
  */
 import { resolve } from "node:path";
 import type { FileSource } from "./translate-values.ts";

@@ -1,12 +1,16 @@
 /**
- * What `include` brings in: which files a path means, and their texts. Called by tree.ts for each `include` of a file and for
- * the main file. Paths are relative to the folder of the main file, as nginx's are, not to the including file.
+ * What `include` brings in: which files a path means, and their texts. Called by tree.ts for each `include`
+ * of a file and for the main file. Paths are relative to the folder of the main file, as nginx's are, not to
+ * the including file.
  */
 import { dirname, resolve } from "node:path";
 import type { FileReader } from "./file-reader.ts";
 import { isPattern } from "./glob.ts";
 
-/** A text of JavaScript characters, or one of bytes (a character a byte) when the file as a whole is not valid UTF-8. */
+/**
+ * A text of JavaScript characters, or one of bytes (a character a byte) when the file as a whole is not valid
+ * UTF-8.
+ */
 export interface SourceText {
   readonly text: string;
   readonly bytes: boolean;
@@ -31,7 +35,10 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: "40: Too many levels of symbolic links",
 };
 
-/** The files of one `include`, absolute: one for a plain path, whether it exists or not; any number for a pattern. */
+/**
+ * The files of one `include`, absolute: one for a plain path, whether it exists or not; any number for a
+ * pattern.
+ */
 export function includedPaths(target: string, mainFile: string, reader: FileReader): readonly string[] {
   const path = resolve(dirname(mainFile), target);
   return isPattern(path) ? reader.glob(path) : [path];
@@ -58,8 +65,8 @@ export const textSource = (text: string): SourceText => ({
 });
 
 /**
- * Comments in an old encoding harm nobody, so bytes that are not UTF-8 do not condemn a file here: it is read byte by byte, and
- * only a word with such bytes is a fault (wordFromBytes).
+ * Comments in an old encoding harm nobody, so bytes that are not UTF-8 do not condemn a file here: it is read
+ * byte by byte, and only a word with such bytes is a fault (wordFromBytes).
  */
 function byteSource(content: Uint8Array): SourceText {
   const size = content.length;

@@ -1,6 +1,6 @@
 /**
- * An nginx.conf from its text to a document: parsed, then translated, then checked as one of our own is. Called by
- * config/load.ts when a file is one, and by cli/convert.ts.
+ * An nginx.conf from its text to a document: parsed, then translated, then checked as one of our own is.
+ * Called by config/load.ts when a file is one, and by cli/convert.ts.
  */
 import { dirname, resolve } from "node:path";
 import { type CheckedValues, readDocument } from "../document.ts";
@@ -11,8 +11,8 @@ import { type Translation, translateNginx } from "./translate.ts";
 import { diskReader, type FileReader, parseNginx } from "./tree.ts";
 
 /**
- * Which kind a file is: by its name, and for other names by whether it is TOML. A file ending in .toml never is an nginx.conf,
- * so that a slip in one is told as what it is.
+ * Which kind a file is: by its name, and for other names by whether it is TOML. A file ending in .toml never
+ * is an nginx.conf, so that a slip in one is told as what it is.
  */
 export function isNginx(file: string, text: string): boolean {
   if (/\.(?:toml|conf)$/i.test(file)) return /\.conf$/i.test(file);
@@ -26,13 +26,19 @@ export function isNginx(file: string, text: string): boolean {
 }
 
 export interface NginxOptions {
-  /** What locations answer that have nothing to do with push and are not served as nginx would; null: they are faults. */
+  /**
+   * What locations answer that have nothing to do with push and are not served as nginx would; null: they are
+   * faults.
+   */
   readonly foreign?: number | null;
   /** Nchan's directives are read as well. */
   readonly nchan?: boolean;
 }
 
-/** `file` is the name as it was given: places of faults begin with it. A file that is not nginx syntax is only faults. */
+/**
+ * `file` is the name as it was given: places of faults begin with it. A file that is not nginx syntax is only
+ * faults.
+ */
 export function loadNginxDocument(
   text: string,
   file: string,
@@ -81,7 +87,10 @@ export function loadNginxDocument(
 export interface CheckedNginx {
   readonly translation: Translation;
   readonly values: CheckedValues;
-  /** Those of the translation and of the checks every configuration goes through, each once, from top to bottom. */
+  /**
+   * Those of the translation and of the checks every configuration goes through, each once, from top to
+   * bottom.
+   */
   readonly faults: readonly Fault[];
   readonly warnings: readonly Fault[];
 }
@@ -104,8 +113,8 @@ export function checkNginx(text: string, file: string, options: NginxOptions = {
 }
 
 /**
- * Faults of the document, in the words of the file. What follows from a fault that was told already is not told again: a variable that a
- * directive would make that is not supported.
+ * Faults of the document, in the words of the file. What follows from a fault that was told already is not
+ * told again: a variable that a directive would make that is not supported.
  */
 function inTheirWords(
   faults: readonly Fault[],
@@ -133,7 +142,10 @@ function inTheirWords(
   });
 }
 
-/** The main file first, then the included ones as they turn up. What is wrong in one line stays in the order it was found in. */
+/**
+ * The main file first, then the included ones as they turn up. What is wrong in one line stays in the order
+ * it was found in.
+ */
 function fromTopToBottom(faults: readonly Fault[]): readonly Fault[] {
   const placed = faults.map((fault) => {
     const [, file = fault.place, line = "0"] = /^(.*):(\d+)$/s.exec(fault.place) ?? [];

@@ -1,4 +1,7 @@
-/** What is otherwise than in Nchan, by directive: told by `sluice convert`, and the table of docs/coming-from-nchan.md. Used by nchan.ts. */
+/**
+ * What is otherwise than in Nchan, by directive: told by `sluice convert`, and the table of
+ * docs/coming-from-nchan.md. Used by nchan.ts.
+ */
 const NOTES: Readonly<Record<string, string>> = {
   nchan_publisher:
     "a publish is answered 200 with the channel's state as JSON, not 201 or 202; PUT publishes as POST does",

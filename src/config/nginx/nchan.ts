@@ -1,9 +1,11 @@
 /**
- * Nchan's directives in the words of the push stream module and our own, for `sluice convert`: a tree in, a tree out, which is then translated as any
- * other. What behaves differently is said, once for each directive. Called by load.ts.
+ * Nchan's directives in the words of the push stream module and our own, for `sluice convert`: a tree in, a
+ * tree out, which is then translated as any other. What behaves differently is said, once for each directive.
+ * Called by load.ts.
  *
- * Nchan finds out from the request how somebody wants to listen; here that is a long poll, and conditions make it something else. Not spoken:
- * Nchan's message ids and positions in several channels at once; clients resume by ours.
+ * Nchan finds out from the request how somebody wants to listen; here that is a long poll, and conditions
+ * make it something else. Not spoken: Nchan's message ids and positions in several channels at once; clients
+ * resume by ours.
  */
 import { nchanNote } from "./nchan-notes.ts";
 import type { Arg, Directive } from "./tree.ts";
@@ -115,7 +117,8 @@ const renamed = (effect: InEffect, from: string, to: string): readonly Directive
   return directive === undefined ? [] : [{ ...directive, name: to }];
 };
 
-// --- how somebody listens ----------------------------------------------------------------------------------------------------
+// --- how somebody listens
+// ----------------------------------------------------------------------------------------------------
 
 const MODES: Readonly<Record<string, string>> = {
   websocket: "websocket",
@@ -169,7 +172,8 @@ const fromTheBeginning = (made: Make): readonly Directive[] => [
   made("push_stream_last_received_message_time", "$nchan_since"),
 ];
 
-// --- publishing --------------------------------------------------------------------------------------------------------------
+// --- publishing
+// --------------------------------------------------------------------------------------------------------------
 
 function storing(effect: InEffect, made: Make): readonly Directive[] {
   const [stored = "on"] = textsOf(effect["nchan_store_messages"]);
@@ -198,7 +202,8 @@ function channelsPath(effect: InEffect, kind: string): string {
 const textsOf = (directive: Directive | undefined): readonly string[] =>
   directive?.args.map(({ text }) => text) ?? [];
 
-// --- the whole of it ---------------------------------------------------------------------------------------------------------
+// --- the whole of it
+// ---------------------------------------------------------------------------------------------------------
 
 /** What one publisher says in Nchan is for all channels here: the most of it. */
 function httpSettings(all: readonly Directive[]): (http: Directive) => readonly Directive[] {

@@ -1,8 +1,8 @@
 /**
  * A document as TOML text that Bun's parser reads back to an equal document. Called by cli/convert.ts.
  *
- * Tables print as their values, then `[name]`, then `[[name]]`, which is the order TOML needs: a value after a table header
- * would belong to that table.
+ * Tables print as their values, then `[name]`, then `[[name]]`, which is the order TOML needs: a value after
+ * a table header would belong to that table.
  */
 type Table = Readonly<Record<string, unknown>>;
 
@@ -11,7 +11,10 @@ export type Comments = (path: string) => string | null;
 
 const LINE_WIDTH = 100;
 
-/** Values may be texts, numbers, booleans, lists of those, tables and lists of tables. Throws on anything else. */
+/**
+ * Values may be texts, numbers, booleans, lists of those, tables and lists of tables. Throws on anything
+ * else.
+ */
 export function documentToToml(document: Table, comments: Comments = () => null): string {
   const blocks = tableBlocks(document, "", "", comments);
   return `${blocks.filter((block) => block !== "").join("\n\n")}\n`;

@@ -1,10 +1,11 @@
 /**
- * The words of an nginx.conf, one statement at a time. Called by tree.ts only. It does what nginx's own reader does, state by
- * state, because people's files lean on its corners: a quote inside a bare word is a plain character, `#` starts a comment
- * only where a word could start, `}` is special only there, too, and a backslash keeps the next character from ending a word.
+ * The words of an nginx.conf, one statement at a time. Called by tree.ts only. It does what nginx's own
+ * reader does, state by state, because people's files lean on its corners: a quote inside a bare word is a
+ * plain character, `#` starts a comment only where a word could start, `}` is special only there, too, and a
+ * backslash keeps the next character from ending a word.
  *
- * A fault does not end the reading: it is reported, and the reader goes on as if the mistake were a space or a missing `;`,
- * which finds the next place in step sooner than skipping would.
+ * A fault does not end the reading: it is reported, and the reader goes on as if the mistake were a space or
+ * a missing `;`, which finds the next place in step sooner than skipping would.
  */
 
 /** One word with its escapes decoded. */
@@ -31,7 +32,10 @@ export interface Statement {
 /** Told about each fault, in the order of the file. */
 export type Report = (line: number, sentence: string) => void;
 
-/** nginx stops at its buffer of 4,096 bytes; a template may well be longer, a file without a closing quote may not. */
+/**
+ * nginx stops at its buffer of 4,096 bytes; a template may well be longer, a file without a closing quote may
+ * not.
+ */
 const MAX_WORD_CHARACTERS = 65_536;
 /** More than any directive takes; without it one statement could hold millions of words. */
 const MAX_WORDS = 10_000;
@@ -79,7 +83,10 @@ const REPETITION = /\{\d{1,9}(?:,\d{0,9})?\}/y;
 
 const ESCAPES: Readonly<Record<string, string>> = { t: "\t", r: "\r", n: "\n" };
 
-/** `\"` `\'` `\\` `\t` `\r` `\n` in quoted and bare words alike; any other backslash stays, as a regex needs it (`\.`). */
+/**
+ * `\"` `\'` `\\` `\t` `\r` `\n` in quoted and bare words alike; any other backslash stays, as a regex needs
+ * it (`\.`).
+ */
 export const decodeEscapes = (raw: string): string =>
   raw.includes("\\") ? raw.replace(/\\(["'\\trn])/g, (_, next: string) => ESCAPES[next] ?? next) : raw;
 
@@ -89,7 +96,10 @@ export class StatementReader {
   #at = 0;
   #line = 1;
 
-  /** `text` without its byte order mark. Any string is read to its end; every step moves on by at least one character. */
+  /**
+   * `text` without its byte order mark. Any string is read to its end; every step moves on by at least one
+   * character.
+   */
   constructor(text: string, report: Report) {
     this.#text = text;
     this.#report = report;
@@ -135,8 +145,8 @@ export class StatementReader {
   }
 
   /**
-   * Moves past a block of Lua whose `{` was read, to behind its `}`: strings, long strings and comments of Lua may hold braces of their own.
-   * The place there; null when the file ends inside, which is reported.
+   * Moves past a block of Lua whose `{` was read, to behind its `}`: strings, long strings and comments of
+   * Lua may hold braces of their own. The place there; null when the file ends inside, which is reported.
    */
   skipLua(): number | null {
     const end = luaEnd(this.#text, this.#at);
@@ -215,7 +225,8 @@ export class StatementReader {
   /** A quoted word must be followed by a space, `;`, `{` or the `)` of an `if`. */
   #checkAfterQuote(startLine: number): void {
     const code = this.#text.codePointAt(this.#at);
-    if (code === undefined || mayFollowQuote(code) || code === CLOSE_BRACE) return; // the last: next() reports it
+    // the last: next() reports it
+    if (code === undefined || mayFollowQuote(code) || code === CLOSE_BRACE) return;
     const hint = startLine === this.#line ? "" : ` after a quoted parameter that began in line ${startLine}`;
     this.#report(this.#line, `unexpected "${String.fromCodePoint(code)}"${hint}`);
   }
@@ -257,7 +268,10 @@ export class StatementReader {
     }
   }
 
-  /** Counts only what it passes: a search for the next LF would read a file of one long line again for every word. */
+  /**
+   * Counts only what it passes: a search for the next LF would read a file of one long line again for every
+   * word.
+   */
   #moveTo(end: number): void {
     for (let at = this.#at; at < end; at++) if (this.#text.charCodeAt(at) === LF) this.#line++;
     this.#at = end;
@@ -265,9 +279,10 @@ export class StatementReader {
 }
 
 /**
- * Where a regex repetition, "{2}" or "{1,3}", that starts at `at` ends; 0 when there is none. In `location ~ ^/a{2}$ {` nginx
- * opens a block at the first brace and complains about a directive `2}$`. We say what is wrong, and read on as if the word had
- * been quoted: no file that nginx accepts has a block that starts like that.
+ * Where a regex repetition, "{2}" or "{1,3}", that starts at `at` ends; 0 when there is none. In `location ~
+ * ^/a{2}$ {` nginx opens a block at the first brace and complains about a directive `2}$`. We say what is
+ * wrong, and read on as if the word had been quoted: no file that nginx accepts has a block that starts like
+ * that.
  */
 function repetitionEnd(text: string, at: number): number {
   REPETITION.lastIndex = at;

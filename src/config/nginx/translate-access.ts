@@ -1,8 +1,9 @@
 /**
- * `auth_request`, and `limit_req` in its common forms, as `auth_request` and `rate` of a location. Called by translate-location.ts.
+ * `auth_request`, and `limit_req` in its common forms, as `auth_request` and `rate` of a location. Called by
+ * translate-location.ts.
  *
- * nginx asks a location, which there is most often nothing but a `proxy_pass` to whoever decides. That one is asked himself here; a handler of
- * ours is asked as it is.
+ * nginx asks a location, which there is most often nothing but a `proxy_pass` to whoever decides. That one is
+ * asked himself here; a handler of ours is asked as it is.
  */
 import { compileLocations, type LocationSource } from "../location/locations.ts";
 import type { Draft } from "./draft.ts";
@@ -35,7 +36,8 @@ export function hideAsked({ report }: Context, scope: Scope, draft: Draft): void
   else if (!draft.has("proxy")) report.faultOf(passes, "beside another role is not supported");
 }
 
-// --- auth_request ------------------------------------------------------------------------------------------------------------------
+// --- auth_request
+// ------------------------------------------------------------------------------------------------------------------
 
 function question(context: Context, scope: Scope, draft: Draft): void {
   const directive = oneInEffect(scope, "auth_request");
@@ -72,7 +74,10 @@ function addressOf({ report }: Context, scope: Scope, directive: Directive, to: 
   return backendUri(address, target.match.modifier === "" ? target.match.pattern : to, to);
 }
 
-/** With a URI of its own it stands in place of what the location matched; without one the path goes on as it is. */
+/**
+ * With a URI of its own it stands in place of what the location matched; without one the path goes on as it
+ * is.
+ */
 function backendUri(address: string, matched: string, to: string): string {
   const hasUri = /^https?:\/\/[^/]+\//.test(address);
   return hasUri ? address + to.slice(matched.length) : address + to;
@@ -122,7 +127,8 @@ function targetOf(scope: Scope, path: string): NestedLocation | null {
   return all[compileLocations(sources)(path)?.index ?? -1] ?? null;
 }
 
-// --- limit_req ---------------------------------------------------------------------------------------------------------------------------
+// --- limit_req
+// ---------------------------------------------------------------------------------------------------------------------------
 
 const BY_ADDRESS = ["$binary_remote_addr", "$remote_addr"];
 

@@ -1,6 +1,7 @@
 /**
- * `sluice_handler`, `sluice_authorize`, `sluice_hooks`, `sluice_handler_timeout` and what else a handler's location says: ours, for those who come
- * from Lua in their locations. Guards and hooks are inherited like access rules; `off` ends that. Called by translate-location.ts.
+ * `sluice_handler`, `sluice_authorize`, `sluice_hooks`, `sluice_handler_timeout` and what else a handler's
+ * location says: ours, for those who come from Lua in their locations. Guards and hooks are inherited like
+ * access rules; `off` ends that. Called by translate-location.ts.
  */
 import type { Draft } from "./draft.ts";
 import { oneInEffect, type Scope } from "./translate-scope.ts";

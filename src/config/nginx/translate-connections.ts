@@ -1,6 +1,7 @@
 /**
- * What an nginx.conf says of connections: times, sizes of heads, how many. nginx has it for each server and some of it for each location,
- * sluice for each address: of several values of a server the most generous one counts, and that is told. Called by translate.ts.
+ * What an nginx.conf says of connections: times, sizes of heads, how many. nginx has it for each server and
+ * some of it for each location, sluice for each address: of several values of a server the most generous one
+ * counts, and that is told. Called by translate.ts.
  */
 import type { OptionPath } from "../options.ts";
 import type { Draft, DraftValue } from "./draft.ts";
@@ -9,7 +10,9 @@ import { type Context, optionValue } from "./translate-settings.ts";
 import type { Directive } from "./tree.ts";
 import { parseNumber, parseSeconds, parseSize } from "./units.ts";
 
-/** Directives with the option of the same meaning, and their least value: nothing is closed before it begins. */
+/**
+ * Directives with the option of the same meaning, and their least value: nothing is closed before it begins.
+ */
 const NUMBERS: readonly (readonly [name: string, path: OptionPath, least: number])[] = [
   ["keepalive_timeout", "keepalive_timeout", 0],
   ["client_header_timeout", "client_header_timeout", 1],
@@ -58,8 +61,8 @@ function toldTimeout({ report }: Context, directive: Directive, draft: Draft): v
 }
 
 /**
- * A head begins in one buffer, and goes on in large ones; no line may be longer than what it lies in. nginx answers 400 to fields that are too
- * long, ours is 431 (RFC 6585 5).
+ * A head begins in one buffer, and goes on in large ones; no line may be longer than what it lies in. nginx
+ * answers 400 to fields that are too long, ours is 431 (RFC 6585 5).
  */
 function headSizes(context: Context, http: Scope, draft: Draft): void {
   const hasSeveral = innerScopes(http, "server").length > 1;
@@ -113,8 +116,8 @@ function serverHeadSizes(context: Context, server: Scope, draft: Draft): void {
 }
 
 /**
- * Of one server, where it says something else than the file as a whole, which has the largest of all: its own directives, those of its locations, or
- * what it inherits.
+ * Of one server, where it says something else than the file as a whole, which has the largest of all: its own
+ * directives, those of its locations, or what it inherits.
  */
 export function serverConnections(context: Context, server: Scope, draft: Draft): void {
   const http = server.parent;

@@ -1,5 +1,6 @@
 /**
- * `limit_conn` by address as `max_connections_per_address`; the zones keep their names. Called by translate-location-core.ts.
+ * `limit_conn` by address as `max_connections_per_address`; the zones keep their names. Called by
+ * translate-location-core.ts.
  *
  * Counts are of each worker and, of IPv6, of a /64; nginx has one count for all workers.
  */

@@ -1,6 +1,6 @@
 /**
- * `listen` in all of nginx's forms, as the addresses of our own file: "0.0.0.0:80 ssl http2 default_server". Called by
- * translate-server.ts.
+ * `listen` in all of nginx's forms, as the addresses of our own file: "0.0.0.0:80 ssl http2 default_server".
+ * Called by translate-server.ts.
  */
 import { resolve } from "node:path";
 import { parseListen } from "../server/listen-text.ts";

@@ -1,6 +1,7 @@
 /**
- * What nginx's own directives say of a location, inherited as nginx does: each list (types, add_header, allow and deny,
- * access_log) comes whole from the innermost level that has any of it. Called by translate-location.ts.
+ * What nginx's own directives say of a location, inherited as nginx does: each list (types, add_header, allow
+ * and deny, access_log) comes whole from the innermost level that has any of it. Called by
+ * translate-location.ts.
  */
 import { resolve } from "node:path";
 import { LIST_FAULTS } from "../location/location-lists.ts";

@@ -1,6 +1,7 @@
 /**
- * Where a request goes from a location, and who may go on: `internal`, `try_files`, `error_page`, `limit_except`, `satisfy`, and what answers say of
- * caches and redirects. Called by translate-location.ts and for the `if`s in a location.
+ * Where a request goes from a location, and who may go on: `internal`, `try_files`, `error_page`,
+ * `limit_except`, `satisfy`, and what answers say of caches and redirects. Called by translate-location.ts
+ * and for the `if`s in a location.
  */
 import { resolve } from "node:path";
 import { readErrorPage } from "../location/location-lists.ts";
@@ -62,9 +63,10 @@ const TOO_LARGE = 413;
 const SERVERS_FAULT = 500;
 
 /**
- * Which statuses a location answers with a page of the server's. Endpoints of the module answer without one, but for a body that is too large; what
- * refuses stands before them. Pages for them are left out, as every request would have to be asked whether one stands for its answer: most
- * files have some for a broken backend at the top. So is what is our own fault, whose page then is ours.
+ * Which statuses a location answers with a page of the server's. Endpoints of the module answer without one,
+ * but for a body that is too large; what refuses stands before them. Pages for them are left out, as every
+ * request would have to be asked whether one stands for its answer: most files have some for a broken backend
+ * at the top. So is what is our own fault, whose page then is ours.
  */
 function pagesOf(scope: Scope, draft: Draft): (status: number) => boolean {
   if (!["publisher", "subscriber", "statistics"].some((role) => draft.has(role))) return () => true;

@@ -1,6 +1,7 @@
 /**
- * One location, flat, as a `[[location]]` table: its role, what is in effect there of the push stream module, its steps.
- * What nginx's own directives add (files, types, access …) is in translate-location-core.ts. Called by translate-server.ts.
+ * One location, flat, as a `[[location]]` table: its role, what is in effect there of the push stream module,
+ * its steps. What nginx's own directives add (files, types, access …) is in translate-location-core.ts.
+ * Called by translate-server.ts.
  */
 import { parseMatch } from "../location/match-syntax.ts";
 import { OPTIONS } from "../options.ts";
@@ -110,7 +111,8 @@ function setRole({ report }: Context, directive: Directive, draft: Draft): boole
 
 function endpoint(context: Context, scope: Scope, draft: Draft, seen: (text: string) => string): void {
   const faulty = checkEndpoint(context, scope, draft.get("subscriber") === "eventsource");
-  // Inherited by locations of all kinds, and told as a mistake where one of ours says it without being one of WebSockets.
+  // Inherited by locations of all kinds, and told as a mistake where one of ours says it without being one of
+  // WebSockets.
   const isOther = (name: string): boolean =>
     name === "push_stream_websocket_allow_publish" &&
     draft.get("subscriber") !== "websocket" &&
@@ -136,7 +138,10 @@ function endpoint(context: Context, scope: Scope, draft: Draft, seen: (text: str
   if (!draft.has("channels_path")) draft.set("channels_path", MISSING_PATH);
 }
 
-/** nginx takes `$2` of a regex with one group for empty; ours would refuse it. Regexes of an `if` bring captures of their own. */
+/**
+ * nginx takes `$2` of a regex with one group for empty; ours would refuse it. Regexes of an `if` bring
+ * captures of their own.
+ */
 function captureFilter(scope: Scope, match: LocationMatch): (text: string) => string {
   const outcome = parseMatch(matchText(match));
   if (!outcome.ok || hasRegexStep(scope)) return (text) => text;

@@ -1,5 +1,6 @@
 /**
- * What stands outside the servers: processes, logs, the http block's own settings, the shared memory. Called by translate.ts.
+ * What stands outside the servers: processes, logs, the http block's own settings, the shared memory. Called
+ * by translate.ts.
  */
 import { resolve } from "node:path";
 import { takenBytes } from "../checks/store-checks.ts";
@@ -17,7 +18,10 @@ import { parseSize } from "./units.ts";
 /** The module takes any number of channels; ours wants a bound, and a head that is read takes few more. */
 const MAX_CHANNELS_PER_REQUEST = 10_000;
 const MEBIBYTE = 1024 ** 2;
-/** All held connections are ended at once (push-stream spec 8.2); this is for clients that do not take their last bytes. */
+/**
+ * All held connections are ended at once (push-stream spec 8.2); this is for clients that do not take their
+ * last bytes.
+ */
 const SHUTDOWN_TIMEOUT = "2s";
 const DEFAULT_BODY_BYTES = MEBIBYTE;
 /** nginx's pages have 4 KiB; the module wants 32 of them. */
@@ -27,9 +31,15 @@ const LEAST_ZONE_BYTES = 32 * PAGE_BYTES;
 const MOST_ZONE_BYTES = 2 * 1024 ** 3;
 /** A zone has room for a channel in every KiB, and never for fewer than this. */
 const LEAST_CHANNELS = 256;
-/** The module's zone has room for one in half a KiB, if nothing else is there; small zones get so many, up to this number. */
+/**
+ * The module's zone has room for one in half a KiB, if nothing else is there; small zones get so many, up to
+ * this number.
+ */
 const DENSE_CHANNELS = 20_480;
-/** Of a small zone records may take three fifths more: ten megabytes have room for 20,000 channels, as the module's have. */
+/**
+ * Of a small zone records may take three fifths more: ten megabytes have room for 20,000 channels, as the
+ * module's have.
+ */
 const DENSE_SHARE = 5 / 3;
 const DENSE_CHANNEL_BYTES = 512;
 
@@ -159,14 +169,15 @@ function bodySize({ report, values }: Context, http: Scope, draft: Draft): void 
   const limits = draft.table("limits");
   if (directive === null || value === undefined) limits.set("max_body_size", sizeValue(DEFAULT_BODY_BYTES));
   else limits.set("max_body_size", optionValue(report, directive, "limits.max_body_size", value), directive);
-  // client_max_body_size is for requests: frames of WebSockets are bounded by memory alone (push-stream spec 4.13.5).
+  // client_max_body_size is for requests: frames of WebSockets are bounded by memory alone (push-stream spec
+  // 4.13.5).
   limits.set("max_frame_size", 0);
   limits.set("max_channels_per_request", MAX_CHANNELS_PER_REQUEST);
 }
 
 /**
- * The zone. Its size is what messages get: what our records take comes on top, as the module's zone holds its small records
- * within. `isNeeded`: some location has a role.
+ * The zone. Its size is what messages get: what our records take comes on top, as the module's zone holds its
+ * small records within. `isNeeded`: some location has a role.
  */
 export function translateZone({ report }: Context, http: Scope, isNeeded: boolean, draft: Draft): void {
   const directive = oneInEffect(http, "push_stream_shared_memory_size");
@@ -210,7 +221,8 @@ function storeFor(
   const takenWith = (channels: number): number =>
     takenBytes({
       workers: typeof workers === "number" ? workers : 0,
-      // The automatic ring grows with the size; a little more than the zone is a little more than what it will be.
+      // The automatic ring grows with the size; a little more than the zone is a little more than what it
+      // will be.
       "store.size": zoneBytes * 1.5,
       "store.block_size": 256,
       "store.channels": channels,

@@ -1,6 +1,7 @@
 /**
- * Variables that mean the same for every request of a server or location: `$server_name`, `$server_port`, `$hostname`, `$document_root` and what is
- * made of it. Our own file has none of them, so their values are written in their place. Used by the other translate-*.ts wherever a text may have variables.
+ * Variables that mean the same for every request of a server or location: `$server_name`, `$server_port`,
+ * `$hostname`, `$document_root` and what is made of it. Our own file has none of them, so their values are
+ * written in their place. Used by the other translate-*.ts wherever a text may have variables.
  */
 import { hostname } from "node:os";
 import { inEffect, oneInEffect, type Scope } from "./translate-scope.ts";
@@ -10,7 +11,10 @@ const NAMES =
   "server_name|server_port|hostname|document_root|realpath_root|request_filename|fastcgi_script_name";
 const CONSTANT = new RegExp(`\\$(?:\\{(${NAMES})\\}|(${NAMES})\\b)`, "gi");
 
-/** What does not mean one thing (the port of a server with two) is left as it is, and then is an unknown variable. */
+/**
+ * What does not mean one thing (the port of a server with two) is left as it is, and then is an unknown
+ * variable.
+ */
 export const constantsIn =
   (scope: Scope): ((text: string) => string) =>
   (text) =>
@@ -74,8 +78,8 @@ export function rootText(scope: Scope, { args }: Directive): string {
 }
 
 /**
- * Variables that one `set` of the server gives a text without variables, and that nothing else sets: `root $docroot;` then is a folder as
- * any other, in which what is asked for must lie.
+ * Variables that one `set` of the server gives a text without variables, and that nothing else sets: `root
+ * $docroot;` then is a folder as any other, in which what is asked for must lie.
  */
 function fixedVariables(scope: Scope): ReadonlyMap<string, string> {
   let server = scope;

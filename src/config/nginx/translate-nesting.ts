@@ -1,9 +1,10 @@
 /**
- * Locations and those inside them, as the tables of our own file: `[[location]]`, `[[location.location]]`. Which of them answers is
- * config/location/locations.ts's, which goes about it as nginx does. Called by translate-server.ts.
+ * Locations and those inside them, as the tables of our own file: `[[location]]`, `[[location.location]]`.
+ * Which of them answers is config/location/locations.ts's, which goes about it as nginx does. Called by
+ * translate-server.ts.
  *
- * Left out with a notice: what can never match, which nginx takes as well (`^~ ^(/x)$` is a prefix that no path has), and a regex that stands
- * twice.
+ * Left out with a notice: what can never match, which nginx takes as well (`^~ ^(/x)$` is a prefix that no
+ * path has), and a regex that stands twice.
  */
 import { parseMatch } from "../location/match-syntax.ts";
 import { pcreSource } from "../regex/pcre.ts";

@@ -1,4 +1,7 @@
-/** What an `if` in a location says anew of it, beside the push stream module's: headers, files, logs. Called by translate-steps.ts. */
+/**
+ * What an `if` in a location says anew of it, beside the push stream module's: headers, files, logs. Called
+ * by translate-steps.ts.
+ */
 import type { Draft } from "./draft.ts";
 import { addedHeaders } from "./translate-headers.ts";
 import { accessLogs, gzipFlag } from "./translate-location-core.ts";

@@ -1,6 +1,7 @@
 /**
- * `set_real_ip_from`, `real_ip_header` and `real_ip_recursive` of a server. Called by translate-server.ts. nginx also takes them inside a
- * location, after the server's own `if`s were judged with another address; here a server has one view of its clients.
+ * `set_real_ip_from`, `real_ip_header` and `real_ip_recursive` of a server. Called by translate-server.ts.
+ * nginx also takes them inside a location, after the server's own `if`s were judged with another address;
+ * here a server has one view of its clients.
  */
 import type { Draft } from "./draft.ts";
 import { inEffect, oneInEffect, type Scope } from "./translate-scope.ts";

@@ -1,6 +1,7 @@
 /**
- * `proxy_pass` with what belongs to it, as a location of role `proxy`, and `upstream` blocks as `[[upstream]]` tables. Called by
- * translate-location.ts and translate.ts. What nginx does unless it is told otherwise is written out: ours does other things by default.
+ * `proxy_pass` with what belongs to it, as a location of role `proxy`, and `upstream` blocks as
+ * `[[upstream]]` tables. Called by translate-location.ts and translate.ts. What nginx does unless it is told
+ * otherwise is written out: ours does other things by default.
  */
 import type { OptionPath } from "../options.ts";
 import { parseProxyTarget } from "../server/proxy-target.ts";
@@ -150,7 +151,8 @@ function tls({ values, folder }: Context, scope: Scope, passes: Directive, draft
     draft.set("proxy_ssl_trusted_certificate", path.startsWith("/") ? path : `${folder}/${path}`, trusted);
 }
 
-// --- upstream ----------------------------------------------------------------------------------------------------------------------------
+// --- upstream
+// ----------------------------------------------------------------------------------------------------------------------------
 
 const BALANCES: readonly string[] = ["least_conn", "ip_hash"];
 /** Counts shared by workers: each of ours counts for itself. */

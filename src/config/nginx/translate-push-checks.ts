@@ -1,6 +1,7 @@
 /**
- * What must hold for every location that has a role: rows 1 to 8 of push-stream spec 1.6, with the module's sentences. A value
- * that several locations inherit is told once, where it stands. Called by translate-location.ts.
+ * What must hold for every location that has a role: rows 1 to 8 of push-stream spec 1.6, with the module's
+ * sentences. A value that several locations inherit is told once, where it stands. Called by
+ * translate-location.ts.
  */
 import { oneInEffect, type Scope } from "./translate-scope.ts";
 import type { Context } from "./translate-settings.ts";

@@ -1,6 +1,6 @@
 /**
- * What a translation has to say besides the document: faults, ignored directives, notices. One for each translation, handed
- * to every part of it (translate*.ts).
+ * What a translation has to say besides the document: faults, ignored directives, notices. One for each
+ * translation, handed to every part of it (translate*.ts).
  */
 import type { Fault } from "../fault.ts";
 import { OPTIONS } from "../options.ts";

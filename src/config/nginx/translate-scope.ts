@@ -1,7 +1,8 @@
 /**
- * The first pass over the tree: every directive is looked up in the table and checked (known, allowed here, number of
- * arguments, not a duplicate, a value of the right kind), and what is left becomes scopes that can answer what is in effect
- * at a place. Called by translate.ts; everything after it trusts that what it finds was checked.
+ * The first pass over the tree: every directive is looked up in the table and checked (known, allowed here,
+ * number of arguments, not a duplicate, a value of the right kind), and what is left becomes scopes that can
+ * answer what is in effect at a place. Called by translate.ts; everything after it trusts that what it finds
+ * was checked.
  */
 import { nearestName } from "../suggestion.ts";
 import { type Context, type DirectiveRow, directiveNames, directiveRow } from "./directives.ts";
@@ -47,7 +48,9 @@ const SLOTS: Readonly<Record<string, string>> = {
   sluice_handler: "role",
 };
 
-/** What may stand in an `if` of ours: it sets, answers, or changes what a step can change (STEP_OVERRIDES). */
+/**
+ * What may stand in an `if` of ours: it sets, answers, or changes what a step can change (STEP_OVERRIDES).
+ */
 const IN_IF: readonly string[] = [
   ...[
     "set",
@@ -111,7 +114,10 @@ export class ScopeReader {
     return null;
   }
 
-  /** False when it was dealt with here: what is not supported is a fault wherever it stands, or harmless as it is written. */
+  /**
+   * False when it was dealt with here: what is not supported is a fault wherever it stands, or harmless as it
+   * is written.
+   */
   #isUsed(row: DirectiveRow, scope: Scope, directive: Directive): boolean {
     const { name } = row;
     if (row.use === "unsupported") {

@@ -1,4 +1,7 @@
-/** One `server` block as a `[[server]]` table: addresses, names, certificates, trusted proxies, steps, locations. Called by translate.ts. */
+/**
+ * One `server` block as a `[[server]]` table: addresses, names, certificates, trusted proxies, steps,
+ * locations. Called by translate.ts.
+ */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { pcreSource } from "../regex/pcre.ts";
@@ -35,7 +38,8 @@ export function translateServer(context: Context, scope: Scope): Draft {
   for (const step of translateSteps(context, scope, constantsIn(scope))) draft.push("step", step);
   const located = nestedLocations(context.report, scope);
   pushLocations(context, located, draft);
-  // What no location is for is the server's own affair in nginx: served from its root, logged, kept from strangers.
+  // What no location is for is the server's own affair in nginx: served from its root, logged, kept from
+  // strangers.
   if (
     OF_SERVER.some((slot) => inEffect(scope, slot).length > 0) &&
     !located.some(({ match }) => isPlainRoot(match))

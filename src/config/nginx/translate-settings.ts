@@ -1,7 +1,7 @@
 /**
- * From a directive's value to an option's: the form our own file wants, within the bounds of the option table. What is beyond
- * a bound is cut to it with a notice: "unlimited" is what such numbers mean, and nginx would have taken them. Used by
- * translate-main.ts and translate-location.ts.
+ * From a directive's value to an option's: the form our own file wants, within the bounds of the option
+ * table. What is beyond a bound is cut to it with a notice: "unlimited" is what such numbers mean, and nginx
+ * would have taken them. Used by translate-main.ts and translate-location.ts.
  */
 import type { TomlValue } from "../kinds.ts";
 import { OPTIONS, type OptionPath } from "../options.ts";
@@ -38,7 +38,10 @@ export function setPushOptions(
   }
 }
 
-/** The value of an option of this path, cut to what the option takes. Numbers are seconds, milliseconds or bytes as the kind says. */
+/**
+ * The value of an option of this path, cut to what the option takes. Numbers are seconds, milliseconds or
+ * bytes as the kind says.
+ */
 export function optionValue(
   report: Report,
   directive: Directive,

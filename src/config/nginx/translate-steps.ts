@@ -1,6 +1,6 @@
 /**
- * `if`, `set`, `rewrite`, `return` and `break` of a server or location as steps. Called by translate-server.ts and
- * translate-location.ts.
+ * `if`, `set`, `rewrite`, `return` and `break` of a server or location as steps. Called by
+ * translate-server.ts and translate-location.ts.
  */
 
 import { pcreSource } from "../regex/pcre.ts";
@@ -77,7 +77,10 @@ const COMPLEX_KEYS = [
   "last_event_id",
 ] as const;
 
-/** One step, or several where what stands in the block is not in the order of a step: set, then rewrite, then return or break. */
+/**
+ * One step, or several where what stands in the block is not in the order of a step: set, then rewrite, then
+ * return or break.
+ */
 function ifSteps(context: Context, scope: Scope, seen: (text: string) => string): readonly Draft[] {
   const { report } = context;
   const block = scope.block ?? { name: "if", args: [], file: "", line: 0, block: [] };
@@ -116,7 +119,9 @@ function ifSteps(context: Context, scope: Scope, seen: (text: string) => string)
 
 const RANKS: Readonly<Record<string, number>> = { set: 0, rewrite: 1, return: 2, break: 2 };
 
-/** Runs of directives that one step does in their order. What stands behind a return or break is not reached. */
+/**
+ * Runs of directives that one step does in their order. What stands behind a return or break is not reached.
+ */
 function inRounds(sequence: Scope["sequence"]): readonly (readonly Directive[])[] {
   const rounds: Directive[][] = [[]];
   let rank = 0;

@@ -1,6 +1,7 @@
 /**
- * Values of directives: read once where the directive stands, with nginx's complaints (push-stream spec 1.1), and remembered
- * for the places that inherit them. translate-scope.ts has them read, the other translate-*.ts ask for them.
+ * Values of directives: read once where the directive stands, with nginx's complaints (push-stream spec 1.1),
+ * and remembered for the places that inherit them. translate-scope.ts has them read, the other translate-*.ts
+ * ask for them.
  */
 import { parsePadding } from "../location/padding.ts";
 import type { DirectiveRow } from "./directives.ts";

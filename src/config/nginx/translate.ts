@@ -1,8 +1,10 @@
 /**
- * The meaning of an nginx.conf: from its tree to the document that a file of our own with the same meaning would give, with
- * all faults at once. Called by load.ts here. From the document on both kinds of file go the same way (config/document.ts).
+ * The meaning of an nginx.conf: from its tree to the document that a file of our own with the same meaning
+ * would give, with all faults at once. Called by load.ts here. From the document on both kinds of file go the
+ * same way (config/document.ts).
  *
- * Two passes: translate-scope.ts checks each directive by itself, everything after it only looks at what is in effect where.
+ * Two passes: translate-scope.ts checks each directive by itself, everything after it only looks at what is
+ * in effect where.
  */
 import { resolve } from "node:path";
 import type { Fault } from "../fault.ts";
@@ -31,7 +33,10 @@ export interface Translation {
   readonly folders: readonly string[];
   /** Variables that are not there for a fault that is among these. */
   readonly unmade: ReadonlySet<string>;
-  /** Where a path of the document comes from: "server[0].location[2].message_ttl", or the nearest around it that is known. */
+  /**
+   * Where a path of the document comes from: "server[0].location[2].message_ttl", or the nearest around it
+   * that is known.
+   */
   lineOf(path: string): Place | null;
 }
 

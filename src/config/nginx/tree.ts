@@ -1,9 +1,11 @@
 /**
- * The tree of an nginx.conf: its words and blocks, includes replaced by what they bring, no meaning yet. translate*.ts gives it
- * meaning. Hand-written because nginx's rules are few and the npm parsers each miss some (quotes inside words, escapes,
- * `${name}`), and because all faults are wanted with their lines, not the first one.
+ * The tree of an nginx.conf: its words and blocks, includes replaced by what they bring, no meaning yet.
+ * translate*.ts gives it meaning. Hand-written because nginx's rules are few and the npm parsers each miss
+ * some (quotes inside words, escapes, `${name}`), and because all faults are wanted with their lines, not the
+ * first one.
  *
- * Everything is bounded: the totals of bytes, files and words, nesting, faults. The one recursion is per included file.
+ * Everything is bounded: the totals of bytes, files and words, nesting, faults. The one recursion is per
+ * included file.
  */
 import { resolve } from "node:path";
 import { type FileReader, MAX_CONFIG_BYTES } from "./file-reader.ts";
@@ -12,13 +14,18 @@ import { type Statement, StatementReader, type Word } from "./tokens.ts";
 
 export { diskReader, type FileReader } from "./file-reader.ts";
 
-/** One word after a directive's name: its escapes are decoded as nginx does, its variables are not expanded. */
+/**
+ * One word after a directive's name: its escapes are decoded as nginx does, its variables are not expanded.
+ */
 export interface Arg {
   readonly text: string;
   readonly quoted: boolean;
 }
 
-/** A simple directive (`block` null, it ended with `;`) or a block. `line` is the line of its name, counted from 1. */
+/**
+ * A simple directive (`block` null, it ended with `;`) or a block. `line` is the line of its name, counted
+ * from 1.
+ */
 export interface Directive {
   readonly name: string;
   readonly args: readonly Arg[];
@@ -64,14 +71,16 @@ const MAX_SENTENCE_CHARACTERS = 500;
 const MAX_DEPTH = 64;
 
 /**
- * Parses a text that was read from `file` and follows its `include`s. All faults that can be found are found, at most 100,
- * in reading order. Throws nothing, whatever the text.
+ * Parses a text that was read from `file` and follows its `include`s. All faults that can be found are found,
+ * at most 100, in reading order. Throws nothing, whatever the text.
  */
 export function parseNginx(text: string, file: string, reader: FileReader): ParseOutcome {
   return new Parse(file, reader).outcome(textSource(text));
 }
 
-/** Like parseNginx, and reads the main file, too: bytes that are not UTF-8 are a fault only outside comments. */
+/**
+ * Like parseNginx, and reads the main file, too: bytes that are not UTF-8 are a fault only outside comments.
+ */
 export function parseNginxFile(file: string, reader: FileReader): ParseOutcome {
   const read = readSource(resolve(file), reader);
   if (!read.ok) return { ok: false, faults: [{ file, line: 0, sentence: read.sentence }] };

@@ -1,7 +1,8 @@
 /**
- * The values of nginx directives: sizes, times, flags, numbers (push-stream spec 1.1). Called by the translation of directives,
- * which knows the name for "invalid value". Not the units of sluice's own file (config/units.ts): `1M` is a month here and
- * `MiB` is nothing, because what nginx refuses should not pass by accident.
+ * The values of nginx directives: sizes, times, flags, numbers (push-stream spec 1.1). Called by the
+ * translation of directives, which knows the name for "invalid value". Not the units of sluice's own file
+ * (config/units.ts): `1M` is a month here and `MiB` is nothing, because what nginx refuses should not pass by
+ * accident.
  */
 const K = 1024;
 const SIZE_FACTORS: ReadonlyMap<string, number> = new Map([
@@ -45,10 +46,16 @@ export function parseSize(text: string): number | null {
 export const parseOffset = (text: string): number | null =>
   /g$/i.test(text) ? scaled(text.slice(0, -1), K ** 3) : parseSize(text);
 
-/** Seconds in "30", "30s", "1h30m", "1M" (30 days), "1y" (365 days); null when it is not a time in whole seconds. */
+/**
+ * Seconds in "30", "30s", "1h30m", "1M" (30 days), "1y" (365 days); null when it is not a time in whole
+ * seconds.
+ */
 export const parseSeconds = (text: string): number | null => parseTime(text, "ms", 1);
 
-/** Milliseconds in "30" (seconds), "500ms", "1m500ms", "1w"; years are refused. nginx refuses months here, too; spec 1.1 does not. */
+/**
+ * Milliseconds in "30" (seconds), "500ms", "1m500ms", "1w"; years are refused. nginx refuses months here,
+ * too; spec 1.1 does not.
+ */
 export const parseMilliseconds = (text: string): number | null => parseTime(text, "y", 1000);
 
 /** true for "on", false for "off", in any case; null for anything else. */

@@ -1,6 +1,7 @@
 /**
- * What whoever reads the faults of an nginx.conf can do now: what the file would need beside push, and which of the other two ways takes it as it
- * is. Asked when a file was refused (load.ts, cli/convert.ts), so it may read everything once more.
+ * What whoever reads the faults of an nginx.conf can do now: what the file would need beside push, and which
+ * of the other two ways takes it as it is. Asked when a file was refused (load.ts, cli/convert.ts), so it may
+ * read everything once more.
  */
 import type { Fault } from "../fault.ts";
 import { splitNginx } from "./keep/split.ts";

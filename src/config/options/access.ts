@@ -1,4 +1,7 @@
-/** Rows of the option table about who may do what: `[[issuer]]`, and what a location says of grants. Part of ../options.ts; the manual is docs/access.md. */
+/**
+ * Rows of the option table about who may do what: `[[issuer]]`, and what a location says of grants. Part of
+ * ../options.ts; the manual is docs/access.md.
+ */
 import {
   algorithmsIssues,
   keyIssues,

@@ -1,4 +1,7 @@
-/** Rows of the option table about `[cluster]`: the engine that orders the channels of several nodes; the manual is docs/cluster.md. Part of ../options.ts. */
+/**
+ * Rows of the option table about `[cluster]`: the engine that orders the channels of several nodes; the
+ * manual is docs/cluster.md. Part of ../options.ts.
+ */
 import { pathIssues } from "../checks/checks.ts";
 import { ackIssues, clusterNameIssues, engineIssues, secretIssues } from "../checks/engine-checks.ts";
 import type { Option } from "../kinds.ts";

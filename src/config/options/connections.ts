@@ -1,4 +1,7 @@
-/** Rows of the option table about a connection: how long it may be silent, what the kernel is asked for it. Part of ../options.ts. */
+/**
+ * Rows of the option table about a connection: how long it may be silent, what the kernel is asked for it.
+ * Part of ../options.ts.
+ */
 import type { Option } from "../kinds.ts";
 import { LONGEST_TIMER } from "./longest.ts";
 

@@ -1,4 +1,7 @@
-/** Rows of the option table about the push stream dialect (push-stream spec 1.3, 1.4): its texts, its channels, its templates. Part of ../options.ts. */
+/**
+ * Rows of the option table about the push stream dialect (push-stream spec 1.3, 1.4): its texts, its
+ * channels, its templates. Part of ../options.ts.
+ */
 
 import type { Option } from "../kinds.ts";
 import { paddingIssues } from "../location/padding.ts";

@@ -1,4 +1,7 @@
-/** Rows of the option table about a `[[location]]` of files: where they lie and how they are answered. Part of ../options.ts. */
+/**
+ * Rows of the option table about a `[[location]]` of files: where they lie and how they are answered. Part of
+ * ../options.ts.
+ */
 import { folderIssues, tryFilesIssues } from "../checks/checks.ts";
 import type { Option } from "../kinds.ts";
 

@@ -1,4 +1,7 @@
-/** Rows of the option table about what stands around a location of any role: access rules, passwords, fields, gzip, logs. Part of ../options.ts. */
+/**
+ * Rows of the option table about what stands around a location of any role: access rules, passwords, fields,
+ * gzip, logs. Part of ../options.ts.
+ */
 
 import { contentTypeIssues, pathIssues } from "../checks/checks.ts";
 import type { Option } from "../kinds.ts";

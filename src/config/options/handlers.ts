@@ -1,4 +1,7 @@
-/** Rows of the option table about what handlers share: `[shared.NAME]`. Part of ../options.ts; the manual is docs/handlers.md. */
+/**
+ * Rows of the option table about what handlers share: `[shared.NAME]`. Part of ../options.ts; the manual is
+ * docs/handlers.md.
+ */
 import type { Option } from "../kinds.ts";
 
 export const HANDLER_OPTIONS = {

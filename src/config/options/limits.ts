@@ -1,4 +1,7 @@
-/** Rows of the option table about `[limits]`: what one client, one request and one channel may cost. Part of ../options.ts. */
+/**
+ * Rows of the option table about `[limits]`: what one client, one request and one channel may cost. Part of
+ * ../options.ts.
+ */
 import type { Option } from "../kinds.ts";
 import { LONGEST_TIMER } from "./longest.ts";
 

@@ -1,4 +1,7 @@
-/** Rows of the option table about who is there: members of channels, and the list of them. Part of ../options.ts; the manual is docs/presence.md. */
+/**
+ * Rows of the option table about who is there: members of channels, and the list of them. Part of
+ * ../options.ts; the manual is docs/presence.md.
+ */
 import type { Option } from "../kinds.ts";
 
 export const PRESENCE_OPTIONS = {

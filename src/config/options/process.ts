@@ -1,4 +1,7 @@
-/** Rows of the option table about the process and its addresses: where it listens, whom it believes, workers, stops, logs. Part of ../options.ts. */
+/**
+ * Rows of the option table about the process and its addresses: where it listens, whom it believes, workers,
+ * stops, logs. Part of ../options.ts.
+ */
 import { listenIssues, pathIssues, userIssues } from "../checks/checks.ts";
 import { realIpHeaderIssues, trustedProxiesIssues } from "../checks/proxy-checks.ts";
 import type { Option } from "../kinds.ts";

@@ -1,4 +1,7 @@
-/** Rows of the option table about `proxy`, the role that passes requests on, and `[[upstream]]`. Part of ../options.ts. */
+/**
+ * Rows of the option table about `proxy`, the role that passes requests on, and `[[upstream]]`. Part of
+ * ../options.ts.
+ */
 import type { Option } from "../kinds.ts";
 import { LONGEST_TIMER } from "./longest.ts";
 

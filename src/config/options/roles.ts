@@ -1,4 +1,7 @@
-/** Rows of the option table about what a `[[location]]` is: its match and the one role that answers there. Part of ../options.ts. */
+/**
+ * Rows of the option table about what a `[[location]]` is: its match and the one role that answers there.
+ * Part of ../options.ts.
+ */
 import { pathIssues } from "../checks/checks.ts";
 import type { Option } from "../kinds.ts";
 import { LONGEST_TIMER } from "./longest.ts";

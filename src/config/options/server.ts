@@ -1,4 +1,7 @@
-/** Rows of the option table about `[[server]]`: an address of its own, with names and certificates. Part of ../options.ts. */
+/**
+ * Rows of the option table about `[[server]]`: an address of its own, with names and certificates. Part of
+ * ../options.ts.
+ */
 import { listenIssues, pathIssues, tlsProtocolIssues } from "../checks/checks.ts";
 import { realIpHeaderIssues, trustedProxiesIssues } from "../checks/proxy-checks.ts";
 import type { Option } from "../kinds.ts";

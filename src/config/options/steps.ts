@@ -1,4 +1,7 @@
-/** Rows of the option table about `[[step]]` and `[[map]]`: conditions, variables and rewrites on the way to a location. Part of ../options.ts. */
+/**
+ * Rows of the option table about `[[step]]` and `[[map]]`: conditions, variables and rewrites on the way to a
+ * location. Part of ../options.ts.
+ */
 import type { Option } from "../kinds.ts";
 
 export const STEP_OPTIONS = {

@@ -1,4 +1,7 @@
-/** Rows of the option table about the store: its size, where it lies, what is kept and for how long. Part of ../options.ts. */
+/**
+ * Rows of the option table about the store: its size, where it lies, what is kept and for how long. Part of
+ * ../options.ts.
+ */
 import { multipleOf64Issues, pathIssues, powerOfTwoIssues } from "../checks/checks.ts";
 import type { Option } from "../kinds.ts";
 import { syncIssues } from "../store-sync.ts";

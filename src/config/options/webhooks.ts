@@ -1,4 +1,7 @@
-/** Rows of the option table about `[[webhook]]`, who is told of what happens, and `[webhooks]`, what they share; the manual is docs/webhooks.md. Part of ../options.ts. */
+/**
+ * Rows of the option table about `[[webhook]]`, who is told of what happens, and `[webhooks]`, what they
+ * share; the manual is docs/webhooks.md. Part of ../options.ts.
+ */
 import { patternsIssues } from "../checks/access-checks.ts";
 import { hookEventIssues, hookSecretIssues, hookUrlIssues } from "../checks/webhook-checks.ts";
 import type { Option } from "../kinds.ts";

@@ -1,10 +1,11 @@
 /**
- * A regular expression of the configuration, tried on what clients send: locations, conditions, server names and user agents all have
- * theirs from here, so that none of them can hold a worker.
+ * A regular expression of the configuration, tried on what clients send: locations, conditions, server names
+ * and user agents all have theirs from here, so that none of them can hold a worker.
  *
- * Short texts, which nearly all are, go to the runtime's engine, longer ones to an engine of linear time; where one ends and the other
- * begins follows from the expression (regex-cost.ts). For ^/ev/(.*)$ and most others it never ends. What neither can take
- * in bounded time, back references and look-ahead among several open ends, is refused when the configuration is checked.
+ * Short texts, which nearly all are, go to the runtime's engine, longer ones to an engine of linear time;
+ * where one ends and the other begins follows from the expression (regex-cost.ts). For ^/ev/(.*)$ and most
+ * others it never ends. What neither can take in bounded time, back references and look-ahead among several
+ * open ends, is refused when the configuration is checked.
  */
 import { leastBytes, mostSteps } from "./regex-cost.ts";
 import { type Captures, hasGroup, type LinearRegex, linearRegex } from "./regex-linear.ts";
@@ -17,7 +18,10 @@ const LONGEST_TEXT = 8192;
 /** An expression that cannot even be tried on so much is refused. */
 const LEAST_TEXT = 1024;
 
-/** Steps of the runtime's engine, 1 to 5 ns each: where the other engine is there for longer texts, and where it is not. */
+/**
+ * Steps of the runtime's engine, 1 to 5 ns each: where the other engine is there for longer texts, and where
+ * it is not.
+ */
 const MOST_STEPS = 2 ** 21;
 const MOST_STEPS_ALONE = 2 ** 24;
 /** However long the text is: an expression that takes so many for each byte is as good as linear. */
@@ -69,7 +73,9 @@ export class BoundedRegex {
   }
 }
 
-/** A configuration is read several times over, and its expressions are the same each time. They have no state. */
+/**
+ * A configuration is read several times over, and its expressions are the same each time. They have no state.
+ */
 const known = new Map<string, RegexOutcome>();
 const MOST_KNOWN = 1024;
 
@@ -142,9 +148,9 @@ function longestWithin(root: RegexNode, steps: number): number {
 }
 
 /**
- * Whether both engines capture the same. What a group inside a repetition holds is that of the last round here (ECMA-262) and of the last
- * round it took part in there (PCRE, so nginx); a round that matches nothing is undone here and stands there. Such an expression has one
- * engine for all texts.
+ * Whether both engines capture the same. What a group inside a repetition holds is that of the last round
+ * here (ECMA-262) and of the last round it took part in there (PCRE, so nginx); a round that matches nothing
+ * is undone here and stands there. Such an expression has one engine for all texts.
  */
 function agree(node: RegexNode): boolean {
   if (node.kind === "repeat") {

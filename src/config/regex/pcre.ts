@@ -1,10 +1,10 @@
 /**
- * Regular expressions as nginx has them, PCRE's, in the words of the runtime's engine. Called for locations and conditions of
- * an nginx.conf and for padding_by_user_agent.
+ * Regular expressions as nginx has them, PCRE's, in the words of the runtime's engine. Called for locations
+ * and conditions of an nginx.conf and for padding_by_user_agent.
  *
- * Only spellings differ for what people write in a server configuration: named groups in Python's form, POSIX classes, `\A`,
- * `\z`, `\h`, and options in front. What has no counterpart (possessive repetition, recursion, callouts) is left as it is and
- * then refused by the engine, which names it.
+ * Only spellings differ for what people write in a server configuration: named groups in Python's form, POSIX
+ * classes, `\A`, `\z`, `\h`, and options in front. What has no counterpart (possessive repetition, recursion,
+ * callouts) is left as it is and then refused by the engine, which names it.
  */
 export interface RegexSource {
   readonly source: string;

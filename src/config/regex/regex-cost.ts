@@ -1,11 +1,13 @@
 /**
- * How many steps the runtime's engine may take over a text, at most: it backtracks, and has no limit of its own, so one path of a hundred
- * bytes could hold a worker for minutes. Called by bounded-regex.ts, which gives longer texts to another engine.
+ * How many steps the runtime's engine may take over a text, at most: it backtracks, and has no limit of its
+ * own, so one path of a hundred bytes could hold a worker for minutes. Called by bounded-regex.ts, which
+ * gives longer texts to another engine.
  *
- * Counted over the tree, from its end to its start: a part has `ways` in which it can match from one place and `steps` to try them all; what
- * follows is tried once for each way. Two things keep plain expressions plain: a loop that what follows cannot begin inside of has one way
- * out ([^/]+/), and an end that always matches (.*$) ends the search. The count is never too low; where it is too high, a few
- * hundred bytes more go to the slower engine.
+ * Counted over the tree, from its end to its start: a part has `ways` in which it can match from one place
+ * and `steps` to try them all; what follows is tried once for each way. Two things keep plain expressions
+ * plain: a loop that what follows cannot begin inside of has one way out ([^/]+/), and an end that always
+ * matches (.*$) ends the search. The count is never too low; where it is too high, a few hundred bytes more
+ * go to the slower engine.
  */
 import { ALL_BYTES, AT_END, type ByteSet, NO_BYTES, type RegexNode } from "./regex-syntax.ts";
 

@@ -1,10 +1,12 @@
 /**
- * The same regular expression for RE2JS, whose time grows with the text and no faster, whatever the expression. Called by bounded-regex.ts for
- * those over which the runtime's own engine, twenty times as fast on short texts, could take for ever.
+ * The same regular expression for RE2JS, whose time grows with the text and no faster, whatever the
+ * expression. Called by bounded-regex.ts for those over which the runtime's own engine, twenty times as fast
+ * on short texts, could take for ever.
  *
- * Written out of the tree, byte for byte, so that the two agree on what matches: nothing in it depends on either engine's reading of a
- * class, an escape or case. RE2JS has no back references and no look-ahead. Those a server configuration is written with stand near the
- * start, ^/(?!admin/)…, and are asked first, as expressions of their own.
+ * Written out of the tree, byte for byte, so that the two agree on what matches: nothing in it depends on
+ * either engine's reading of a class, an escape or case. RE2JS has no back references and no look-ahead.
+ * Those a server configuration is written with stand near the start, ^/(?!admin/)…, and are asked first, as
+ * expressions of their own.
  */
 import { RE2JS, RE2JSSyntaxException } from "re2js";
 import { type ByteSet, NO_BYTES, type RegexNode, type RegexTree } from "./regex-syntax.ts";
@@ -58,7 +60,9 @@ interface Condition {
   readonly wanted: boolean;
 }
 
-/** ^ab(?!c)d matches where ^abd does and ^abc does not: what comes before the look-ahead can be one text only. */
+/**
+ * ^ab(?!c)d matches where ^abd does and ^abc does not: what comes before the look-ahead can be one text only.
+ */
 function takeConditions(root: RegexNode): { conditions: readonly Condition[]; rest: RegexNode } {
   if (root.kind !== "sequence" || root.items[0]?.kind !== "edge" || root.items[0].at !== "start")
     return { conditions: [], rest: root };

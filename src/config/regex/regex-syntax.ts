@@ -1,9 +1,10 @@
 /**
- * Reads a regular expression into a tree: what regex-cost.ts counts the steps of, and regex-linear.ts writes in the words of another engine.
- * Called by bounded-regex.ts, with sources that `new RegExp` accepted (without the u and v flags).
+ * Reads a regular expression into a tree: what regex-cost.ts counts the steps of, and regex-linear.ts writes
+ * in the words of another engine. Called by bounded-regex.ts, with sources that `new RegExp` accepted
+ * (without the u and v flags).
  *
- * What one character, escape or class stands for is not known here: the engine itself is asked which bytes it takes. So a tree holds sets
- * of bytes only, and case, dialects and odd escapes are settled in it.
+ * What one character, escape or class stands for is not known here: the engine itself is asked which bytes it
+ * takes. So a tree holds sets of bytes only, and case, dialects and odd escapes are settled in it.
  */
 
 /** A set of bytes: bit n is byte n. Bit 256 is the end of the text, where a set says what may come next. */

@@ -1,13 +1,15 @@
 /**
- * Whom a connection speaks for. A client that connects itself is its own; a proxy that `trusted_proxies` names says in a header whose request
- * it passes on. This is the one place where that is decided, compiled once a server: located-request.ts asks it, and rules, limits, logs,
- * variables and code are told the outcome alone.
+ * Whom a connection speaks for. A client that connects itself is its own; a proxy that `trusted_proxies`
+ * names says in a header whose request it passes on. This is the one place where that is decided, compiled
+ * once a server: located-request.ts asks it, and rules, limits, logs, variables and code are told the outcome
+ * alone.
  *
- * A header is believed as far as those who wrote it are: its last entry is of the proxy at the other end of the connection, the one before of
- * the proxy that entry names, if that is trusted as well, and so on; what stands left of the first stranger is the stranger's own tale, and is
- * not looked at. A trusted proxy that names nobody, or nobody we can read, leaves the client unknown, and the request is refused: taken for the
- * proxy itself, it would pass the rules for the machine of the proxy. A client can bring that about (RFC 9110 7.6.1: `Connection:
- * X-Forwarded-For` makes some proxies drop the field).
+ * A header is believed as far as those who wrote it are: its last entry is of the proxy at the other end of
+ * the connection, the one before of the proxy that entry names, if that is trusted as well, and so on; what
+ * stands left of the first stranger is the stranger's own tale, and is not looked at. A trusted proxy that
+ * names nobody, or nobody we can read, leaves the client unknown, and the request is refused: taken for the
+ * proxy itself, it would pass the rules for the machine of the proxy. A client can bring that about (RFC 9110
+ * 7.6.1: `Connection: X-Forwarded-For` makes some proxies drop the field).
  */
 import type { KnownPeer } from "../../http/peer.ts";
 import type { ProxiesConfig } from "../model.ts";

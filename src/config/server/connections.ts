@@ -1,6 +1,7 @@
 /**
- * What a connection has time for and how much it may ask, of the file and of each address: several servers of an address are one there, as nobody
- * knows which is meant before the head was read, so the most generous of them counts. Used by build.ts and listeners.ts.
+ * What a connection has time for and how much it may ask, of the file and of each address: several servers of
+ * an address are one there, as nobody knows which is meant before the head was read, so the most generous of
+ * them counts. Used by build.ts and listeners.ts.
  */
 import type { ConnectionConfig } from "../model.ts";
 import type { MainValues, ServerValues } from "../options.ts";

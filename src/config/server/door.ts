@@ -1,9 +1,11 @@
 /**
- * Who the clients of a listening server are: asked by located-request.ts, told by the listeners through app.ts.
+ * Who the clients of a listening server are: asked by located-request.ts, told by the listeners through
+ * app.ts.
  *
- * Asking Bun costs a system call and two objects, about a tenth of a publish, so it is asked where somebody wants to know, and once. Where a
- * location looks at addresses in any way, that is at the request's first look, before anything of it is evaluated (`asksWho`); an address
- * that is wanted nevertheless and cannot be had ends the request (UnknownPeer), it is never taken for another.
+ * Asking Bun costs a system call and two objects, about a tenth of a publish, so it is asked where somebody
+ * wants to know, and once. Where a location looks at addresses in any way, that is at the request's first
+ * look, before anything of it is evaluated (`asksWho`); an address that is wanted nevertheless and cannot be
+ * had ends the request (UnknownPeer), it is never taken for another.
  */
 import type { Incoming } from "../../http/incoming.ts";
 import { type KnownPeer, type Peer, tcpPeer, UNIX_PEER, UNKNOWN_PEER } from "../../http/peer.ts";
@@ -27,7 +29,10 @@ export interface Door extends PeerSource {
   readonly address: string;
 }
 
-/** Nobody can say whose the request is: its client is gone, or behind a proxy that does not say (UnknownClient). */
+/**
+ * Nobody can say whose the request is: its client is gone, or behind a proxy that does not say
+ * (UnknownClient).
+ */
 export class UnknownPeer extends Error {
   constructor(message = "the client reset its connection before its address was known") {
     super(message);
@@ -60,7 +65,10 @@ export function doorOf(server: AddressSource, address: string, source: PeerSourc
 /** A request that came through no server at all. */
 export const NO_DOOR: Door = { address: "", peerOf: () => UNKNOWN_PEER };
 
-/** Whether it matters anywhere in the location who comes. Rather once too often: what is missing here fails late instead of early. */
+/**
+ * Whether it matters anywhere in the location who comes. Rather once too often: what is missing here fails
+ * late instead of early.
+ */
 export function asksWho(location: LocationConfig): boolean {
   const { access, auth, code, grants, rate, accessLogs, limitExcept, proxy } = location;
   if (

@@ -1,7 +1,7 @@
 /**
- * The text of an address to listen on, "0.0.0.0:443 ssl keepalive=2s:2s:8": the address, and words as nginx has them after it;
- * "unix:/run/sluice/http.sock mode=660 group=www-data".
- * Used by the checks, by build.ts and by the translation of nginx.conf.
+ * The text of an address to listen on, "0.0.0.0:443 ssl keepalive=2s:2s:8": the address, and words as nginx
+ * has them after it; "unix:/run/sluice/http.sock mode=660 group=www-data". Used by the checks, by build.ts
+ * and by the translation of nginx.conf.
  */
 import type { Keepalive, SocketFile, SocketTuning } from "../model.ts";
 import { parseDuration, parseSize } from "../units.ts";
@@ -81,7 +81,9 @@ function readSetting(
   return true;
 }
 
-/** nginx's so_keepalive: "on", "off", or "idle:interval:count" with any of them left out; null: none of these. */
+/**
+ * nginx's so_keepalive: "on", "off", or "idle:interval:count" with any of them left out; null: none of these.
+ */
 export function parseKeepalive(text: string): Keepalive | null {
   if (text === "on") return { idleSec: 0, intervalSec: 0, count: 0 };
   if (text === "off") return false;

@@ -1,6 +1,6 @@
 /**
- * What goes on with each address: its certificates, the tuning of its socket, the server for hosts nobody claims, and the door. Called by
- * build.ts; the checks of servers and the warnings ask for the door, too.
+ * What goes on with each address: its certificates, the tuning of its socket, the server for hosts nobody
+ * claims, and the door. Called by build.ts; the checks of servers and the warnings ask for the door, too.
  */
 
 import type { LocationEntry, ServerEntry } from "../document.ts";
@@ -74,7 +74,8 @@ const buildTuning = (main: MainValues): SocketTuning => ({
   fastopen: main.fastopen ?? UNSET,
 });
 
-// --- doors -------------------------------------------------------------------------------------------------------------------
+// --- doors
+// -------------------------------------------------------------------------------------------------------------------
 
 /** What the servers of one address ask for. */
 export interface AskedDoor {
@@ -122,8 +123,8 @@ export const compress = (locations: readonly LocationEntry[]): boolean =>
   );
 
 /**
- * Only the native door speaks HTTP/2, and shows each name its own certificate; only the wire door sends frames that were compressed for all.
- * Where that is to be had, the top of the file does not choose.
+ * Only the native door speaks HTTP/2, and shows each name its own certificate; only the wire door sends
+ * frames that were compressed for all. Where that is to be had, the top of the file does not choose.
  */
 export function doorOf(
   asked: AskedDoor | undefined,

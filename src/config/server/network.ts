@@ -1,6 +1,7 @@
 /**
- * IP addresses and networks in CIDR form, for access rules, quotas and trusted proxies. Written here and not taken from node:net's BlockList: that one has a list to
- * block and none of nginx's order of rules, and asks for the family with each address.
+ * IP addresses and networks in CIDR form, for access rules, quotas and trusted proxies. Written here and not
+ * taken from node:net's BlockList: that one has a list to block and none of nginx's order of rules, and asks
+ * for the family with each address.
  */
 
 /** 4 or 16 bytes. */
@@ -17,7 +18,10 @@ const IPV6_GROUPS = 8;
 /** No address is longer, scopes included. */
 const MAX_TEXT = 64;
 
-/** The bytes of an address; an IPv4 one written as IPv6 (::ffff:1.2.3.4) counts as IPv4, a scope (%eth0) is left out. Null: it is none. */
+/**
+ * The bytes of an address; an IPv4 one written as IPv6 (::ffff:1.2.3.4) counts as IPv4, a scope (%eth0) is
+ * left out. Null: it is none.
+ */
 export function parseAddress(text: string): AddressBytes | null {
   if (text.length > MAX_TEXT) return null;
   if (!text.includes(":")) return parseIpv4(text);
@@ -25,7 +29,9 @@ export function parseAddress(text: string): AddressBytes | null {
   return bytes !== null && isMapped(bytes) ? bytes.slice(IPV6_BYTES - IPV4_BYTES) : bytes;
 }
 
-/** `10.0.0.0/8`, `2001:db8::/32`, or an address alone. Bits below the prefix do not count. Null: it is none. */
+/**
+ * `10.0.0.0/8`, `2001:db8::/32`, or an address alone. Bits below the prefix do not count. Null: it is none.
+ */
 export function parseNetwork(text: string): Network | null {
   const slash = text.indexOf("/");
   const address = parseAddress(slash < 0 ? text : text.slice(0, slash));
@@ -61,7 +67,10 @@ export function addressText(bytes: AddressBytes): string {
 /** What one customer is usually given (RFC 6177). */
 const CUSTOMER_BYTES = 8;
 
-/** What clients are counted by: an IPv6 network of the size that one customer has. An address that cannot be read is one of its own. */
+/**
+ * What clients are counted by: an IPv6 network of the size that one customer has. An address that cannot be
+ * read is one of its own.
+ */
 export function addressKey(address: string): string {
   const bytes = parseAddress(address);
   return bytes === null || bytes.length === IPV4_BYTES ? address : bytes.slice(0, CUSTOMER_BYTES).join(".");

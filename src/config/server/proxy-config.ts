@@ -1,6 +1,6 @@
 /**
- * What a location of role `proxy` and an `[[upstream]]` must fulfil, and what is made of them. The checks are called by document.ts, the rest by
- * build.ts.
+ * What a location of role `proxy` and an `[[upstream]]` must fulfil, and what is made of them. The checks are
+ * called by document.ts, the rest by build.ts.
  */
 
 import type { Issue } from "../fault.ts";
@@ -137,7 +137,8 @@ export function readServer(text: string): UpstreamServer | string {
   return server;
 }
 
-// --- the model ------------------------------------------------------------------------------------------------------------------------
+// --- the model
+// ------------------------------------------------------------------------------------------------------------------------
 
 export function buildProxy(location: LocationValues): ProxyConfig | null {
   const { proxy: to } = location;

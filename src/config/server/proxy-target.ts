@@ -1,6 +1,7 @@
 /**
- * Where a location of role `proxy` passes requests on to: the text of `proxy` and of servers of an `[[upstream]]`, taken apart. Used by the checks
- * (proxy-config.ts) and, for texts with variables, by src/proxy for each request.
+ * Where a location of role `proxy` passes requests on to: the text of `proxy` and of servers of an
+ * `[[upstream]]`, taken apart. Used by the checks (proxy-config.ts) and, for texts with variables, by
+ * src/proxy for each request.
  */
 export interface ServerAddress {
   /** null: a unix socket. */

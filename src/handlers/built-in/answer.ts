@@ -1,6 +1,7 @@
 /**
- * `handler = "sluice:answer"`: a made-up language model that talks of push servers for some seven seconds, a token at a time. The example "An answer
- * that survives a reload". The address names the answer: whoever asks for the same one watches the same one.
+ * `handler = "sluice:answer"`: a made-up language model that talks of push servers for some seven seconds, a
+ * token at a time. The example "An answer that survives a reload". The address names the answer: whoever asks
+ * for the same one watches the same one.
  */
 import type { Context, TaskContext } from "sluice";
 

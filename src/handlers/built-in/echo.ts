@@ -1,4 +1,7 @@
-/** `handler = "sluice:echo"`: what a WebSocket client sends comes back, and silence is met with pings. The example "WebSocket echo". */
+/**
+ * `handler = "sluice:echo"`: what a WebSocket client sends comes back, and silence is met with pings. The
+ * example "WebSocket echo".
+ */
 import type { WebSocketHandler } from "sluice";
 
 export const websocket: WebSocketHandler = {

@@ -1,6 +1,6 @@
 /**
- * `handler = "sluice:lines"`: a line a second, as many as `?count=` says, each sent at once. The example "Streaming lines", and
- * what `ngx.say`, `ngx.flush` and `ngx.sleep` are used for elsewhere.
+ * `handler = "sluice:lines"`: a line a second, as many as `?count=` says, each sent at once. The example
+ * "Streaming lines", and what `ngx.say`, `ngx.flush` and `ngx.sleep` are used for elsewhere.
  */
 import type { Context } from "sluice";
 

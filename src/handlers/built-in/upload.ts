@@ -1,6 +1,6 @@
 /**
- * `handler = "sluice:upload"`: reads a file as it comes, keeps none of it, and tells a channel how far it is. The example "An upload with progress".
- * Its location says `body = "stream"`.
+ * `handler = "sluice:upload"`: reads a file as it comes, keeps none of it, and tells a channel how far it is.
+ * The example "An upload with progress". Its location says `body = "stream"`.
  */
 import type { Context } from "sluice";
 

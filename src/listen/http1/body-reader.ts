@@ -1,12 +1,13 @@
 /**
- * Reads a request's body out of the pieces it comes in (RFC 9112, 6 and 7.1), without copying: the sink is given ranges of the
- * piece. What stands behind the body is the next request and stays where it is. One object a connection, used again.
+ * Reads a request's body out of the pieces it comes in (RFC 9112, 6 and 7.1), without copying: the sink is
+ * given ranges of the piece. What stands behind the body is the next request and stays where it is. One
+ * object a connection, used again.
  *
  *   chunked:  SIZE … [EXTENSION …] SIZE_LF  CHUNK …  CHUNK_CR CHUNK_LF   SIZE …        until a size of 0, then
  *             [TRAILER_NAME … TRAILER_VALUE … TRAILER_LF]…  LAST_LF                     lines by the rules for fields, left out
  *
- * Lines end with CRLF only. RFC 9112, 2.2 allows a bare LF in the head; between chunks, where an extension may say anything, readers
- * that disagree on it can be made to see different requests.
+ * Lines end with CRLF only. RFC 9112, 2.2 allows a bare LF in the head; between chunks, where an extension
+ * may say anything, readers that disagree on it can be made to see different requests.
  */
 import { CLASS, COLON, CR, HTAB, LF, LOWER, SP, TOKEN, VALUE } from "./octets.ts";
 import type { RequestHead } from "./request-head.ts";
@@ -72,7 +73,10 @@ export class BodyReader {
     return 0;
   }
 
-  /** Reads on. Gives where it stopped: at `end`, or past the body if `isDone`; or minus the status to refuse with. */
+  /**
+   * Reads on. Gives where it stopped: at `end`, or past the body if `isDone`; or minus the status to refuse
+   * with.
+   */
   take(bytes: Uint8Array, start: number, end: number, sink: BodySink): number {
     let at = start;
     while (at < end && this.#state !== DONE) {

@@ -1,6 +1,7 @@
 /**
- * A field line (RFC 9112, 5), and what is decided from it while it is at hand: how long the body is, whether the connection stays,
- * which host is meant. Used by parse-head.ts; the lines of trailers are walked by the same rules (body-reader.ts).
+ * A field line (RFC 9112, 5), and what is decided from it while it is at hand: how long the body is, whether
+ * the connection stays, which host is meant. Used by parse-head.ts; the lines of trailers are walked by the
+ * same rules (body-reader.ts).
  */
 
 import { isHost } from "./host.ts";
@@ -20,10 +21,16 @@ import {
 } from "./octets.ts";
 import type { RequestHead } from "./request-head.ts";
 
-/** Where the parts of the last whole line are; one for all, since nothing waits between parsing and reading it. */
+/**
+ * Where the parts of the last whole line are; one for all, since nothing waits between parsing and reading
+ * it.
+ */
 export const line = { nameEnd: 0, valueStart: 0, valueEnd: 0, isPlain: false };
 
-/** Walks a line that is not empty, into `line`: past it, INCOMPLETE, or -400. No obs-fold, no space before the colon (RFC 9112, 5.1 and 5.2). */
+/**
+ * Walks a line that is not empty, into `line`: past it, INCOMPLETE, or -400. No obs-fold, no space before the
+ * colon (RFC 9112, 5.1 and 5.2).
+ */
 export function parseFieldLine(bytes: Uint8Array, start: number, stop: number): number {
   let at = start;
   let common = PLAIN_NAME;
@@ -47,7 +54,10 @@ export function parseFieldLine(bytes: Uint8Array, start: number, stop: number): 
   return next;
 }
 
-/** Notes the field in `line`, which began at `start` and ended at `next`, and what it decides: 0, or minus a status. */
+/**
+ * Notes the field in `line`, which began at `start` and ended at `next`, and what it decides: 0, or minus a
+ * status.
+ */
 export function noteField(
   bytes: Uint8Array,
   start: number,
@@ -91,7 +101,10 @@ function noteHost(bytes: Uint8Array, next: number, head: RequestHead): number {
   return 0;
 }
 
-/** Digits, once: repeated or in a list it is refused, also when all say the same (RFC 9112, 6.3: MAY; as nginx). */
+/**
+ * Digits, once: repeated or in a list it is refused, also when all say the same (RFC 9112, 6.3: MAY; as
+ * nginx).
+ */
 function noteContentLength(bytes: Uint8Array, next: number, head: RequestHead): number {
   const { nameEnd, valueStart, valueEnd } = line;
   if (head.contentLength >= 0 || head.isChunked || valueStart === valueEnd) return -400;
@@ -107,7 +120,10 @@ function noteContentLength(bytes: Uint8Array, next: number, head: RequestHead): 
   return 0;
 }
 
-/** "chunked", once, in 1.1, without Content-Length: all else would let two readers see two bodies (RFC 9112, 6.1 and 6.3). */
+/**
+ * "chunked", once, in 1.1, without Content-Length: all else would let two readers see two bodies (RFC 9112,
+ * 6.1 and 6.3).
+ */
 function noteCoding(bytes: Uint8Array, next: number, head: RequestHead): number {
   const { nameEnd, valueStart, valueEnd } = line;
   if (head.minor === 0 || head.isChunked || head.contentLength >= 0) return -400;
@@ -118,8 +134,9 @@ function noteCoding(bytes: Uint8Array, next: number, head: RequestHead): number 
 }
 
 /**
- * A tab around a value is optional whitespace, but there are servers that take it for part of the value (nginx is one): in the
- * fields that say how long the body is and whom it is for it is refused, so that nobody before or behind us reads something else.
+ * A tab around a value is optional whitespace, but there are servers that take it for part of the value
+ * (nginx is one): in the fields that say how long the body is and whom it is for it is refused, so that
+ * nobody before or behind us reads something else.
  */
 function hasTab(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at++) if (bytes[at] === HTAB) return true;

@@ -1,6 +1,7 @@
 /**
- * Whether a Host field or a target's authority can be one (RFC 9112, 3.2; RFC 3986, 3.2.2): host characters, a port of digits, no
- * user information. As in nginx, an empty name, "." and two dots in a row are refused: no server is called so.
+ * Whether a Host field or a target's authority can be one (RFC 9112, 3.2; RFC 3986, 3.2.2): host characters,
+ * a port of digits, no user information. As in nginx, an empty name, "." and two dots in a row are refused:
+ * no server is called so.
  */
 import { CLASS, COLON, DIGIT, HOST } from "./octets.ts";
 

@@ -1,6 +1,6 @@
 /**
- * What each byte may be in an HTTP/1.1 head (RFC 9110, 5.6.2 and 5.5; RFC 3986, 3.2.2), as one table: a line is checked while it is
- * walked, with one load a byte and no string. Used by the parsers of this folder.
+ * What each byte may be in an HTTP/1.1 head (RFC 9110, 5.6.2 and 5.5; RFC 3986, 3.2.2), as one table: a line
+ * is checked while it is walked, with one load a byte and no string. Used by the parsers of this folder.
  */
 export const HTAB = 0x09;
 export const LF = 0x0a;
@@ -15,9 +15,13 @@ export const PLAIN_NAME = 1;
 export const TOKEN = 2;
 /** May stand in a field's value: anything but control characters. Bytes over 0x7f are opaque, and kept. */
 export const VALUE = 4;
-/** May stand in a request target: no control characters, no space. Bytes over 0x7f are kept, as nginx does. */
+/**
+ * May stand in a request target: no control characters, no space. Bytes over 0x7f are kept, as nginx does.
+ */
 export const TARGET = 8;
-/** A host's character: unreserved, percent, sub-delims, and the brackets and colons of addresses and ports. */
+/**
+ * A host's character: unreserved, percent, sub-delims, and the brackets and colons of addresses and ports.
+ */
 export const HOST = 16;
 export const DIGIT = 32;
 /** In a scheme. */
@@ -57,7 +61,10 @@ export function isText(bytes: Uint8Array, start: number, end: number, text: stri
   return true;
 }
 
-/** The bytes as text, one character each, as Fetch reads fields. (`TextDecoder("latin1")` would be windows-1252.) */
+/**
+ * The bytes as text, one character each, as Fetch reads fields. (`TextDecoder("latin1")` would be
+ * windows-1252.)
+ */
 export const latin1 = (bytes: Uint8Array, start: number, end: number): string =>
   Buffer.prototype.toString.call(bytes, "latin1", start, end);
 
@@ -65,8 +72,9 @@ export const latin1 = (bytes: Uint8Array, start: number, end: number): string =>
 export const INCOMPLETE = 0;
 
 /**
- * Past the line end at `at`; INCOMPLETE; or -400. A bare LF ends a line (RFC 9112, 2.2: MAY; nginx and scripts do), a bare CR is
- * refused: some read it as a line end, some as a space, and requests are hidden in the difference.
+ * Past the line end at `at`; INCOMPLETE; or -400. A bare LF ends a line (RFC 9112, 2.2: MAY; nginx and
+ * scripts do), a bare CR is refused: some read it as a line end, some as a space, and requests are hidden in
+ * the difference.
  */
 export function pastLineEnd(bytes: Uint8Array, at: number, stop: number): number {
   const byte = bytes[at]!;

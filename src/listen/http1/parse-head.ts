@@ -1,10 +1,10 @@
 /**
- * Parses a request's head where it lies (RFC 9112), for the wire listener. Line by line: what a line says is noted once, the line
- * that is not whole is begun again with the next call, but only when its end has come or it has doubled, so that a head that comes
- * byte by byte costs time in proportion to its length.
+ * Parses a request's head where it lies (RFC 9112), for the wire listener. Line by line: what a line says is
+ * noted once, the line that is not whole is begun again with the next call, but only when its end has come or
+ * it has doubled, so that a head that comes byte by byte costs time in proportion to its length.
  *
- * The answer depends on the bytes alone, not on the pieces they came in: each line is walked from its start, up to the bound and no
- * further, and the first fault in the order of the bytes is the one that counts.
+ * The answer depends on the bytes alone, not on the pieces they came in: each line is walked from its start,
+ * up to the bound and no further, and the first fault in the order of the bytes is the one that counts.
  */
 import { line, noteField, parseFieldLine } from "./field-line.ts";
 import { CLASS, CR, INCOMPLETE, LF, PLAIN_NAME, pastLineEnd } from "./octets.ts";
@@ -14,8 +14,8 @@ import { parseRequestLine } from "./request-line.ts";
 const UNDERSCORE = 0x5f;
 
 /**
- * The head at `start`. Gives the index past it; INCOMPLETE (call again with more, at the same or at another `start`); or minus the
- * status to refuse it with, after which nothing on the connection can be understood.
+ * The head at `start`. Gives the index past it; INCOMPLETE (call again with more, at the same or at another
+ * `start`); or minus the status to refuse it with, after which nothing on the connection can be understood.
  */
 export function parseHead(
   bytes: Uint8Array,
@@ -78,8 +78,9 @@ function parseNext(
     return next > 0 ? finish(head, next) : next;
   }
   const next = parseFieldLine(bytes, at, stop);
-  // Names with other characters than letters, digits and "-" are left out, as nginx does (`ignore_invalid_headers`, and
-  // `underscores_in_headers off`): behind CGI "X_Forwarded_For" and "X-Forwarded-For" are one name.
+  // Names with other characters than letters, digits and "-" are left out, as nginx does
+  // (`ignore_invalid_headers`, and `underscores_in_headers off`): behind CGI "X_Forwarded_For" and
+  // "X-Forwarded-For" are one name.
   if (next <= 0 || !(line.isPlain || isWanted(bytes, at, bounds))) return next;
   const status = noteField(bytes, at, next, head, bounds.fields);
   return status < 0 ? status : next;

@@ -1,6 +1,7 @@
 /**
- * What a request's head said, as numbers into the bytes it came in: one object a worker or a connection, used again for each
- * request, so that a head costs no allocation until somebody asks for a text. Filled by parse-head.ts.
+ * What a request's head said, as numbers into the bytes it came in: one object a worker or a connection, used
+ * again for each request, so that a head costs no allocation until somebody asks for a text. Filled by
+ * parse-head.ts.
  *
  *   #offsets   | name start | name end | value start | value end | next field …      positions in the bytes of the last call
  *
@@ -9,7 +10,10 @@
 import { isText, latin1 } from "./octets.ts";
 
 export interface HeadBounds {
-  /** Bytes of one line with its end: nginx's size in `large_client_header_buffers`. A longer request line is 414, a field 431. */
+  /**
+   * Bytes of one line with its end: nginx's size in `large_client_header_buffers`. A longer request line is
+   * 414, a field 431.
+   */
   readonly lineBytes: number;
   /** Bytes of the whole head: nginx's number times size. */
   readonly headBytes: number;

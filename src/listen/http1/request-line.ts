@@ -1,7 +1,8 @@
 /**
- * The request line (RFC 9112, 3): method, target, version, each walked once. Used by parse-head.ts. Several spaces between the parts
- * and behind the version are accepted, as nginx does (RFC 9112, 3: MAY); a space inside the target never is. HTTP/0.9 is refused:
- * its answers have no head, so nobody could be told anything.
+ * The request line (RFC 9112, 3): method, target, version, each walked once. Used by parse-head.ts. Several
+ * spaces between the parts and behind the version are accepted, as nginx does (RFC 9112, 3: MAY); a space
+ * inside the target never is. HTTP/0.9 is refused: its answers have no head, so nobody could be told
+ * anything.
  */
 import { isHost } from "./host.ts";
 import {
@@ -86,7 +87,10 @@ const HEAD = word("HEAD");
 const DELE = word("DELE");
 const OPTI = word("OPTI");
 
-/** Without a new text for the usual ones. Methods are case-sensitive (RFC 9110, 9.1). There is a space at `end`. */
+/**
+ * Without a new text for the usual ones. Methods are case-sensitive (RFC 9110, 9.1). There is a space at
+ * `end`.
+ */
 function methodOf(bytes: Uint8Array, start: number, end: number): string {
   const first =
     (bytes[start]! << 24) | (bytes[start + 1]! << 16) | (bytes[start + 2]! << 8) | bytes[start + 3]!;
@@ -118,8 +122,8 @@ function parseTarget(bytes: Uint8Array, start: number, stop: number, head: Reque
 }
 
 /**
- * absolute-form: scheme and authority (RFC 9112, 3.2.2), up to the path; the authority is the request's host. Anything else, also
- * the authority-form of CONNECT, is -400, as in nginx.
+ * absolute-form: scheme and authority (RFC 9112, 3.2.2), up to the path; the authority is the request's host.
+ * Anything else, also the authority-form of CONNECT, is -400, as in nginx.
  */
 function parseAuthority(bytes: Uint8Array, start: number, stop: number, head: RequestHead): number {
   // RFC 3986, 3.1: it begins with a letter.

@@ -1,12 +1,16 @@
 /**
- * Heads of answers as bytes (RFC 9112 4, 5). Names are spelled as the module and Bun's server spell them; phrases are nginx's. What many
- * answers share is made once: a location's fields, the Date of this second. Used by connection.ts.
+ * Heads of answers as bytes (RFC 9112 4, 5). Names are spelled as the module and Bun's server spell them;
+ * phrases are nginx's. What many answers share is made once: a location's fields, the Date of this second.
+ * Used by connection.ts.
  */
 import type { PassedFields, SharedInit } from "../../http/direct-answer.ts";
 import type { ByteWriter } from "../../wire/byte-writer.ts";
 import { formatHttpDate } from "../../wire/http-date.ts";
 
-/** nginx's status lines (push-stream spec 0.5). The titles of its pages are others (front/error-page.ts): it says 401 Unauthorized here. */
+/**
+ * nginx's status lines (push-stream spec 0.5). The titles of its pages are others (front/error-page.ts): it
+ * says 401 Unauthorized here.
+ */
 const PHRASES: ReadonlyMap<number, string> = new Map([
   [200, "OK"],
   [201, "Created"],
@@ -87,12 +91,18 @@ export function statusLine(status: number, reason = ""): Uint8Array {
   return line;
 }
 
-/** The fields of an answer as lines that end with CRLF, and what of them decides how the rest of the head is made. */
+/**
+ * The fields of an answer as lines that end with CRLF, and what of them decides how the rest of the head is
+ * made.
+ */
 type Has = "length" | "date" | "coding";
 
 export class FieldLines {
   readonly #text: string;
-  /** Of what many answers have; one that is said once goes out as text, without an object that has to be collected. */
+  /**
+   * Of what many answers have; one that is said once goes out as text, without an object that has to be
+   * collected.
+   */
   readonly #bytes: Uint8Array | null;
   readonly hasLength: boolean;
   readonly hasDate: boolean;

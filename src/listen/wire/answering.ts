@@ -1,6 +1,7 @@
 /**
- * The half of a connection that answers: the head of an answer, a body with its length, in chunks, or until the end of the connection
- * (RFC 9112 6), and the sink of a body that writes itself. What requests are is connection.ts's, what leaves when is outlet.ts's.
+ * The half of a connection that answers: the head of an answer, a body with its length, in chunks, or until
+ * the end of the connection (RFC 9112 6), and the sink of a body that writes itself. What requests are is
+ * connection.ts's, what leaves when is outlet.ts's.
  */
 import type { BreakableSink, PulledStream } from "../../http/direct-answer.ts";
 import { dateLine, type FieldLines, statusLine } from "./answer-head.ts";
@@ -88,7 +89,8 @@ export abstract class Answering extends Outlet implements BreakableSink {
     this.answered();
   }
 
-  // --- the sink of a stream ------------------------------------------------------------------------------------------------------
+  // --- the sink of a stream
+  // ------------------------------------------------------------------------------------------------------
 
   /** Call corked. */
   hold(status: number, lines: FieldLines, stream: PulledStream, reason = ""): void {
@@ -143,7 +145,8 @@ export abstract class Answering extends Outlet implements BreakableSink {
     this.cutOff();
   }
 
-  // --- a client that is slow -----------------------------------------------------------------------------------------------------
+  // --- a client that is slow
+  // -----------------------------------------------------------------------------------------------------
 
   /** Resolves when the client has taken what was written, or is gone. */
   room(): Promise<number> {

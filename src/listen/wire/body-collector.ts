@@ -1,4 +1,6 @@
-/** Who reads the body of a request: whoever asked for it, or nobody, and it is dropped. Used by connection.ts. */
+/**
+ * Who reads the body of a request: whoever asked for it, or nobody, and it is dropped. Used by connection.ts.
+ */
 import type { BodyTaker } from "../../http/incoming.ts";
 
 /** Keeps it: one copy as it comes, one when it is whole. */

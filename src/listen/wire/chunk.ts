@@ -1,6 +1,6 @@
 /**
- * The chunk around a piece of a body (RFC 9112 7.1). What fan-out gives to a thousand streams is one object, and is framed once for all
- * of them. Used by connection.ts.
+ * The chunk around a piece of a body (RFC 9112 7.1). What fan-out gives to a thousand streams is one object,
+ * and is framed once for all of them. Used by connection.ts.
  */
 import { ByteWriter } from "../../wire/byte-writer.ts";
 import { SharedPiece } from "./outlet.ts";

@@ -1,6 +1,6 @@
 /**
- * How an HTTP connection ends: what is unsent goes out, then our end is closed, and what may still come is read and dropped for a while.
- * The last part of connection.ts.
+ * How an HTTP connection ends: what is unsent goes out, then our end is closed, and what may still come is
+ * read and dropped for a while. The last part of connection.ts.
  */
 import { CLOSING, IDLE, Receiving } from "./receiving.ts";
 
@@ -25,8 +25,9 @@ export abstract class ClosingConnection extends Receiving {
   }
 
   /**
-   * Our end. Unread bytes in the kernel's buffer would make it reset the connection, and what is on its way to the client would be
-   * lost with it (RFC 9112 9.6): so where more may come, it is read and dropped for a while.
+   * Our end. Unread bytes in the kernel's buffer would make it reset the connection, and what is on its way
+   * to the client would be lost with it (RFC 9112 9.6): so where more may come, it is read and dropped for a
+   * while.
    */
   protected shut(): void {
     if (this.isEnded || !this.lingers) this.depart();

@@ -1,6 +1,7 @@
 /**
- * One TCP connection that speaks HTTP/1.1 (RFC 9112): requests come in, one after the other, and each is answered before the next is
- * looked at. It is also the sink of a held stream, so a subscriber that waits is this object and its stream, and nothing else.
+ * One TCP connection that speaks HTTP/1.1 (RFC 9112): requests come in, one after the other, and each is
+ * answered before the next is looked at. It is also the sink of a held stream, so a subscriber that waits is
+ * this object and its stream, and nothing else.
  *
  *   IDLE ──head──► BUSY ──answer──► IDLE          the answer is a Response, or bytes that many share (direct-answer.ts)
  *                   │ └──stream──► HELD ──end──► IDLE
@@ -51,7 +52,8 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
   constructor(server: WireServer, socket: TcpSocket, isExtra: boolean) {
     super(server, socket);
     this.isExtra = isExtra;
-    // Now: of a client that resets its connection the kernel knows nothing afterwards (getpeername(2), ENOTCONN).
+    // Now: of a client that resets its connection the kernel knows nothing afterwards (getpeername(2),
+    // ENOTCONN).
     this.#address = server.isUnix ? null : socket.remoteAddress;
     server.heads.take(this);
   }
@@ -66,7 +68,8 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     return this.server.scheme;
   }
 
-  // --- told by the socket --------------------------------------------------------------------------------------------------------
+  // --- told by the socket
+  // --------------------------------------------------------------------------------------------------------
 
   ended(): void {
     this.isEnded = true;
@@ -134,7 +137,8 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     else if (this.state === IDLE) (!this.hasInput ? server.idle : server.heads).take(this);
   }
 
-  // --- requests ------------------------------------------------------------------------------------------------------------------
+  // --- requests
+  // ------------------------------------------------------------------------------------------------------------------
 
   protected override begin(head: WireHead, bytes: Buffer, start: number, next: number, end: number): number {
     const { server } = this;
@@ -224,7 +228,8 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     if (!this.isReading) this.uncork();
   }
 
-  // --- told by the request -------------------------------------------------------------------------------------------------------
+  // --- told by the request
+  // -------------------------------------------------------------------------------------------------------
 
   whenGone(listener: Gone): void {
     this.#waiting = listener;
@@ -236,7 +241,8 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     this.#aborts = before === null ? listener : new Both(before, listener);
   }
 
-  // --- told by the answer --------------------------------------------------------------------------------------------------------
+  // --- told by the answer
+  // --------------------------------------------------------------------------------------------------------
 
   protected override get hasMuchUnread(): boolean {
     return this.body?.isMuch === true;

@@ -1,7 +1,8 @@
 /**
- * The connections of a listener by what they are waiting for: each stands in exactly one list, so the lists are also how all of them are
- * found. A list has one time limit for all, so it is in the order in which they are over: whoever moves goes to its end, and a look
- * once a second looks at its beginning only. Two links and a number a connection, no timer.
+ * The connections of a listener by what they are waiting for: each stands in exactly one list, so the lists
+ * are also how all of them are found. A list has one time limit for all, so it is in the order in which they
+ * are over: whoever moves goes to its end, and a look once a second looks at its beginning only. Two links
+ * and a number a connection, no timer.
  *
  * Who stands there for ever (held streams, open WebSockets) is in a list without a limit.
  */
@@ -34,8 +35,9 @@ export class DueList {
   readonly #isExact: boolean;
 
   /**
-   * Whoever comes into a list that is not exact came with the last look, up to a second ago: near enough for times that are long, and for
-   * what happens with each request. In others nobody's time is over early, also when the worker was busy and looks late.
+   * Whoever comes into a list that is not exact came with the last look, up to a second ago: near enough for
+   * times that are long, and for what happens with each request. In others nobody's time is over early, also
+   * when the worker was busy and looks late.
    */
   constructor(clock: Clock, limitMs: number, isExact = false) {
     this.#clock = clock;

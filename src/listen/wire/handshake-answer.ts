@@ -1,4 +1,7 @@
-/** The answer to a WebSocket handshake (RFC 6455 4.2.2), which has no Date and no Server (push-stream spec 0.5). Called by connection.ts. */
+/**
+ * The answer to a WebSocket handshake (RFC 6455 4.2.2), which has no Date and no Server (push-stream spec
+ * 0.5). Called by connection.ts.
+ */
 import { acceptKey, socketOffer } from "../../http/handshake.ts";
 import type { ByteWriter } from "../../wire/byte-writer.ts";
 import type { WireRequest } from "./wire-request.ts";

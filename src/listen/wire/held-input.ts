@@ -1,6 +1,7 @@
 /**
- * Bytes that have come and wait: the beginning of a head, or what a client sends ahead of its answer. It grows at its end, by doubling, so a
- * head that comes byte by byte is copied in proportion to its length. What lies in it stays as it is: requests refer to it.
+ * Bytes that have come and wait: the beginning of a head, or what a client sends ahead of its answer. It
+ * grows at its end, by doubling, so a head that comes byte by byte is copied in proportion to its length.
+ * What lies in it stays as it is: requests refer to it.
  */
 export class HeldInput {
   bytes: Buffer;

@@ -1,7 +1,8 @@
 /**
- * First requests of connections, when a crowd comes at once: for those that come in one turn of the event loop there is a slice of time, the others
- * wait their turn, so that clients who are here already (publishers that keep their connection, above all) do not wait for a thousand
- * subscribers to be seated. One for a listener; asked by receiving.ts.
+ * First requests of connections, when a crowd comes at once: for those that come in one turn of the event
+ * loop there is a slice of time, the others wait their turn, so that clients who are here already (publishers
+ * that keep their connection, above all) do not wait for a thousand subscribers to be seated. One for a
+ * listener; asked by receiving.ts.
  */
 export interface Newcomer {
   /** Reads what it has sent. */

@@ -1,10 +1,10 @@
 /**
- * What leaves by a TCP socket: the half that HTTP connections and WebSockets have in common. Bytes go out at once; what the kernel does
- * not take is kept, and no more should be written until `roomy`: so a reader that takes nothing costs its socket buffer and the rest of
- * one piece (promise P4).
+ * What leaves by a TCP socket: the half that HTTP connections and WebSockets have in common. Bytes go out at
+ * once; what the kernel does not take is kept, and no more should be written until `roomy`: so a reader that
+ * takes nothing costs its socket buffer and the rest of one piece (promise P4).
  *
- * Corked, what is written in one turn is put together and leaves with one system call: the head of an answer with its body, the answers of
- * pipelined requests, a handshake with what the socket is told first.
+ * Corked, what is written in one turn is put together and leaves with one system call: the head of an answer
+ * with its body, the answers of pipelined requests, a handshake with what the socket is told first.
  */
 import { ByteWriter } from "../../wire/byte-writer.ts";
 import { Waiting } from "./due-list.ts";
@@ -50,7 +50,10 @@ const CORKED_BYTES = 64 * 1024;
 
 /** Most of what is corked is an answer or some messages; a writer grows where there is more. */
 const FIRST_BYTES = 2048;
-/** So many writers are kept for the next, and of those none that grew large: a turn of fan-out corks some thousands of sockets. */
+/**
+ * So many writers are kept for the next, and of those none that grew large: a turn of fan-out corks some
+ * thousands of sockets.
+ */
 const MOST_FREE = 2048;
 const MOST_FREE_BYTES = 4096;
 const free: ByteWriter[] = [];

@@ -1,6 +1,7 @@
 /**
- * What comes on an HTTP connection: heads, bodies, and what a client sends ahead of its answer, which is kept up to a bound; behind that it is
- * not read from. The middle of connection.ts, which knows what is done about a request.
+ * What comes on an HTTP connection: heads, bodies, and what a client sends ahead of its answer, which is kept
+ * up to a bound; behind that it is not read from. The middle of connection.ts, which knows what is done about
+ * a request.
  */
 import type { BodyTaker } from "../../http/incoming.ts";
 import { parseHead } from "../http1/parse-head.ts";
@@ -48,8 +49,8 @@ export abstract class Receiving extends Answering implements Newcomer {
   }
 
   /**
-   * A head is whole: from `start` to `next` in `bytes`, of which those up to `end` have come. Gives where the bytes go on that are not of this
-   * request.
+   * A head is whole: from `start` to `next` in `bytes`, of which those up to `end` have come. Gives where the
+   * bytes go on that are not of this request.
    */
   protected abstract begin(head: WireHead, bytes: Buffer, start: number, next: number, end: number): number;
   /** Of what could not be read as a request. Nothing behind it can be. */
@@ -76,7 +77,8 @@ export abstract class Receiving extends Answering implements Newcomer {
     this.body = null;
   }
 
-  // --- told by the socket --------------------------------------------------------------------------------------------------------
+  // --- told by the socket
+  // --------------------------------------------------------------------------------------------------------
 
   take(bytes: Buffer): void {
     if (this.state === CLOSING) return;
@@ -110,7 +112,8 @@ export abstract class Receiving extends Answering implements Newcomer {
     this.uncork();
   }
 
-  // --- heads ---------------------------------------------------------------------------------------------------------------------
+  // --- heads
+  // ---------------------------------------------------------------------------------------------------------------------
 
   #readWith(bytes: Buffer): void {
     const input = this.takeInput();
@@ -149,7 +152,10 @@ export abstract class Receiving extends Answering implements Newcomer {
     this.uncork();
   }
 
-  /** Requests in the bytes up to `end`, until one of them takes its time or the client does not take its answers. `input`: where they lie. */
+  /**
+   * Requests in the bytes up to `end`, until one of them takes its time or the client does not take its
+   * answers. `input`: where they lie.
+   */
   #read(bytes: Buffer, end: number, input: HeldInput | null): void {
     this.isReading = true;
     let at = 0;
@@ -186,7 +192,8 @@ export abstract class Receiving extends Answering implements Newcomer {
     return this.body?.isWanted === true && !this.#isPaused;
   }
 
-  // --- bodies --------------------------------------------------------------------------------------------------------------------
+  // --- bodies
+  // --------------------------------------------------------------------------------------------------------------------
 
   readBody(): Promise<Uint8Array<ArrayBuffer>> {
     const { body } = this;

@@ -1,13 +1,17 @@
 /**
- * The body of a request that did not come with its head: read when somebody asks for it, or dropped behind the answer if nobody did.
- * One for each such request; most have none, or one that is there already. Used by connection.ts.
+ * The body of a request that did not come with its head: read when somebody asks for it, or dropped behind
+ * the answer if nobody did. One for each such request; most have none, or one that is there already. Used by
+ * connection.ts.
  */
 import type { BodyTaker } from "../../http/incoming.ts";
 import { type BodyBounds, BodyReader, type BodySink } from "../http1/body-reader.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { NoBody, WholeBody } from "./body-collector.ts";
 
-/** So much of a body that nobody asked for is read and dropped, to keep the connection; of a longer one the rest is not waited for. */
+/**
+ * So much of a body that nobody asked for is read and dropped, to keep the connection; of a longer one the
+ * rest is not waited for.
+ */
 const MOST_DROPPED_BYTES = 256 * 1024;
 
 export class RequestBody implements BodySink {
@@ -54,7 +58,10 @@ export class RequestBody implements BodySink {
     this.#collector = new NoBody(MOST_DROPPED_BYTES, over);
   }
 
-  /** Where the bytes go on that are not of the body; -1: what is behind it cannot be understood, and whoever reads was told. */
+  /**
+   * Where the bytes go on that are not of the body; -1: what is behind it cannot be understood, and whoever
+   * reads was told.
+   */
   take(bytes: Buffer): number {
     const at = this.#reader.take(bytes, 0, bytes.length, this);
     if (at >= 0) return at;

@@ -1,6 +1,6 @@
 /**
- * A `Response` of the application as the answer of a connection: bodies that write themselves, short ones with their head in one piece, long
- * ones as the client takes them. Called by connection.ts.
+ * A `Response` of the application as the answer of a connection: bodies that write themselves, short ones
+ * with their head in one piece, long ones as the client takes them. Called by connection.ts.
  */
 
 import { isOfHandler } from "../../handlers/answer.ts";
@@ -30,7 +30,8 @@ export function writeResponse(connection: Connection, response: Response): void 
     return;
   }
   const declared = lines.hasLength ? Number(headers.get("content-length")) : -1;
-  // Compressed as it is sent, because it is large, or a handler's: in memory it would be whole, or have no end.
+  // Compressed as it is sent, because it is large, or a handler's: in memory it would be whole, or have no
+  // end.
   const isUnknown = !lines.hasLength && (headers.has("content-encoding") || isOfHandler(response));
   if (connection.wantsNoBody && (lines.hasLength || isUnknown)) {
     connection.writeHead(status, lines, UNKNOWN_LENGTH);
@@ -67,7 +68,10 @@ async function writeWhole(connection: Connection, response: Response, lines: Fie
   connection.uncork();
 }
 
-/** `declared`: how long the head says it is; -1: it does not. A body that ends before that (a file that shrank) ends the connection. */
+/**
+ * `declared`: how long the head says it is; -1: it does not. A body that ends before that (a file that
+ * shrank) ends the connection.
+ */
 async function writeLong(
   connection: Connection,
   body: ReadableStream<Uint8Array>,

@@ -1,6 +1,7 @@
 /**
- * A request as it lies in the bytes of its connection. The roles that carry messages read what they need where it is; a real `Request`,
- * its Headers and its signal are made for whoever asks for them (handlers, files, pages). Made by connection.ts.
+ * A request as it lies in the bytes of its connection. The roles that carry messages read what they need
+ * where it is; a real `Request`, its Headers and its signal are made for whoever asks for them (handlers,
+ * files, pages). Made by connection.ts.
  */
 import type { BodyTaker, Exchange, Gone, Incoming, RawEnd, RawTaker } from "../../http/incoming.ts";
 import type { Peer } from "../../http/peer.ts";
@@ -29,7 +30,10 @@ export interface Carrier {
   upgrade(request: WireRequest, data: NativePeer, headers: Readonly<Record<string, string>>): boolean;
 }
 
-/** One for all requests of a listener that are answered at once; who is looked at later than that parses its bytes again. */
+/**
+ * One for all requests of a listener that are answered at once; who is looked at later than that parses its
+ * bytes again.
+ */
 export class WireHead extends RequestHead {
   user: WireRequest | null = null;
 }
@@ -44,8 +48,9 @@ const EVERY_NO_URL = /[^\x21-\x7e]|#/g;
 const NO_BOUNDS = { lineBytes: 2 ** 30, headBytes: 2 ** 30, fields: 2 ** 20 };
 
 /**
- * Bodies that are looked at where they are: of bytes that the runtime hands in, the first view costs 0.3 us, since they have no buffer of their own
- * until then. So short bodies are copied here, and who publishes bodies of one length is given the same view again.
+ * Bodies that are looked at where they are: of bytes that the runtime hands in, the first view costs 0.3 us,
+ * since they have no buffer of their own until then. So short bodies are copied here, and who publishes
+ * bodies of one length is given the same view again.
  */
 const SHORT_BODY_BYTES = 4096;
 const shortBodies = new Uint8Array(SHORT_BODY_BYTES);
@@ -211,7 +216,10 @@ export class WireRequest implements Incoming, Exchange {
     return this.#own.minor;
   }
 
-  /** For the roles that want one; null: none can be made of it (a method that Fetch forbids, or takes for another). */
+  /**
+   * For the roles that want one; null: none can be made of it (a method that Fetch forbids, or takes for
+   * another).
+   */
   toRequest(): Request | null {
     try {
       const { url, method, headers, signal } = this;
@@ -222,13 +230,16 @@ export class WireRequest implements Incoming, Exchange {
       Object.defineProperty(request, "bytes", { value: () => this.bytes() });
       return request;
     } catch {
-      // Of all that came through the parser only such methods are refused: CONNECT, TRACE, TRACK (Fetch 2.2.1).
+      // Of all that came through the parser only such methods are refused: CONNECT, TRACE, TRACK (Fetch
+      // 2.2.1).
       return null;
     }
   }
 }
 
-/** Path and query as the application may see them; null: a path that is refused as it stands (raw-path.ts). */
+/**
+ * Path and query as the application may see them; null: a path that is refused as it stands (raw-path.ts).
+ */
 export function readableTarget(head: WireHead, bytes: Buffer): string | null {
   const { pathStart, targetEnd, isAbsolute } = head;
   if (!isAbsolute && isLast(bytes, pathStart, targetEnd)) return lastTarget;

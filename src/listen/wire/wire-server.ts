@@ -1,6 +1,6 @@
 /**
- * What the connections of one wire listener share: where they wait, what they may cost, and the application behind them. Made by
- * wire-listener.ts.
+ * What the connections of one wire listener share: where they wait, what they may cost, and the application
+ * behind them. Made by wire-listener.ts.
  */
 import { ANTI_CACHE } from "../../http/answer.ts";
 import type { Answer, SharedInit } from "../../http/direct-answer.ts";

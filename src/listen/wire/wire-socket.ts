@@ -1,9 +1,10 @@
 /**
- * One WebSocket on a TCP socket of ours (RFC 6455): what Bun's ServerWebSocket is on the other door, for the peers behind it
- * (subscribe/socket-peer.ts, handlers/web-socket.ts). Made by connection.ts at the handshake; from then on the socket is its.
+ * One WebSocket on a TCP socket of ours (RFC 6455): what Bun's ServerWebSocket is on the other door, for the
+ * peers behind it (subscribe/socket-peer.ts, handlers/web-socket.ts). Made by connection.ts at the handshake;
+ * from then on the socket is its.
  *
- * Between two messages it keeps nothing but where it waits. What its client does not take is the rest of one write; fan-out does not write
- * to a socket that has one (fanout/slow-sockets.ts).
+ * Between two messages it keeps nothing but where it waits. What its client does not take is the rest of one
+ * write; fan-out does not write to a socket that has one (fanout/slow-sockets.ts).
  */
 import { CloseCode } from "../../http/errors.ts";
 import type { DirectSocket, FrameBatch, PeerSocket } from "../../http/peer-socket.ts";
@@ -21,7 +22,10 @@ import { Outlet, SharedPiece, type TcpSocket } from "./outlet.ts";
 /** The code of a connection that ended without a close frame: never on the wire. */
 const ABNORMAL = 1006;
 const NOTHING = Buffer.alloc(0);
-/** Of what comes in one piece: small messages that grow to large ones would cost as much as so many large ones. */
+/**
+ * Of what comes in one piece: small messages that grow to large ones would cost as much as so many large
+ * ones.
+ */
 const MOST_GROWTH = 16;
 const FREE_GROWTH = 1024 * 1024;
 /** Frames are put together here. */
@@ -34,7 +38,9 @@ export interface SocketServer {
   readonly ear: Ear;
   /** A socket with more than this unsent is cut off. */
   readonly maxUnsentBytes: number;
-  /** Heard of not long ago; then asked with a ping; then given up. Without a limit: those who may be silent. */
+  /**
+   * Heard of not long ago; then asked with a ping; then given up. Without a limit: those who may be silent.
+   */
   readonly heard: DueList;
   readonly asked: DueList;
   readonly quiet: DueList;
@@ -72,7 +78,8 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     this.data.opened(this);
   }
 
-  // --- told by the socket ----------------------------------------------------------------------------------------------------------
+  // --- told by the socket
+  // ----------------------------------------------------------------------------------------------------------
 
   take(bytes: Buffer): void {
     // Behind a close there is nothing any more; it is read and dropped.
@@ -144,7 +151,8 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     (this.data.mayBeSilent ? this.#server.quiet : this.#server.heard).take(this);
   }
 
-  // --- told by the decoder ---------------------------------------------------------------------------------------------------------
+  // --- told by the decoder
+  // ---------------------------------------------------------------------------------------------------------
 
   pinged(payload: Buffer): void {
     this.data.heard();
@@ -165,7 +173,8 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     this.close(code, sentence);
   }
 
-  // --- what its peer asks of it ------------------------------------------------------------------------------------------------------
+  // --- what its peer asks of it
+  // ------------------------------------------------------------------------------------------------------
 
   /** Bytes of the frame; -1: not all of them have left; 0: none, it is closed or was too slow. */
   send(payload: string | Uint8Array): number {
@@ -228,7 +237,9 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     return this.#write(frame.bytes, frame.length);
   }
 
-  /** What was unsent before is what counts: a message of any size goes to a client that takes what it is sent. */
+  /**
+   * What was unsent before is what counts: a message of any size goes to a client that takes what it is sent.
+   */
   #write(bytes: Uint8Array, length: number, shared: SharedPiece | null = null): number {
     if (this.unsentBytes > this.#server.maxUnsentBytes) {
       this.cutOff();
@@ -243,7 +254,10 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     this.data.closed(code, reason);
   }
 
-  /** Our end. Over bytes that nobody read the kernel would reset the connection, and the close frame would be lost with it. */
+  /**
+   * Our end. Over bytes that nobody read the kernel would reset the connection, and the close frame would be
+   * lost with it.
+   */
   #end(): void {
     if (this.isClosed) return;
     if (this.#isEnded) this.#close();
@@ -277,7 +291,10 @@ export class DeflatingSocket extends WireSocket {
   }
 }
 
-/** What a client says, told to its socket. One for all sockets of a listener: they are read one after the other. */
+/**
+ * What a client says, told to its socket. One for all sockets of a listener: they are read one after the
+ * other.
+ */
 export class Ear implements FrameSink {
   socket: WireSocket | null = null;
   /** Something whole came in these bytes. */

@@ -1,6 +1,7 @@
 /**
- * A TCP connection whose client and backend have gone over to a protocol of their own (RFC 9110 7.8): bytes in, bytes out. Made by
- * connection.ts; the other end is src/proxy/tunnel.ts, which also counts the time in which nothing comes.
+ * A TCP connection whose client and backend have gone over to a protocol of their own (RFC 9110 7.8): bytes
+ * in, bytes out. Made by connection.ts; the other end is src/proxy/tunnel.ts, which also counts the time in
+ * which nothing comes.
  */
 import type { RawEnd, RawTaker } from "../../http/incoming.ts";
 import { Outlet, type TcpSocket } from "./outlet.ts";
@@ -22,7 +23,8 @@ export class WireTunnel extends Outlet implements RawEnd {
     else this.#server.sending.take(this);
   }
 
-  // --- told by the socket ----------------------------------------------------------------------------------------------------------
+  // --- told by the socket
+  // ----------------------------------------------------------------------------------------------------------
 
   take(bytes: Buffer): void {
     if (!this.isClosed && !this.#isEnding) this.#taker.came(bytes);
@@ -56,7 +58,8 @@ export class WireTunnel extends Outlet implements RawEnd {
     this.#taker.roomy();
   }
 
-  // --- told by the other end -------------------------------------------------------------------------------------------------------
+  // --- told by the other end
+  // -------------------------------------------------------------------------------------------------------
 
   write(bytes: Uint8Array): boolean {
     return this.push(bytes);

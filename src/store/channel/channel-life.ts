@@ -1,6 +1,7 @@
 /**
- * The life of a channel's record: free, living, in delete, in trash, free again. Each step is planned, armed and carried out (journal.ts), so
- * the exported carryOut… are called here, and by redo.ts after a death. Used by open, sweep, idle-channels and publication, all under the lock.
+ * The life of a channel's record: free, living, in delete, in trash, free again. Each step is planned, armed
+ * and carried out (journal.ts), so the exported carryOut… are called here, and by redo.ts after a death. Used
+ * by open, sweep, idle-channels and publication, all under the lock.
  */
 
 import {
@@ -137,7 +138,8 @@ function fillRecord(
   u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
   u32[record + CH_RESTS_SINCE] = nowSec;
   u32[record + CH_CLASS] = channelClass;
-  // A walk that began in the record's last channel, which was empty, must not end in this one. Pairs with the second look of collect.
+  // A walk that began in the record's last channel, which was empty, must not end in this one. Pairs with the
+  // second look of collect.
   Atomics.store(u32, record + CH_VERSION, (u32[record + CH_VERSION]! + 2) >>> 0);
 }
 
@@ -179,8 +181,9 @@ function planRecord(arena: Arena): number {
 }
 
 /**
- * Takes a living channel out of everything: it cannot be found any more, its incarnation is no longer live. Its messages and
- * name stay until the sweep. `list` is HEAD_DELETED (push-stream spec 2.7) or HEAD_TRASHED (6.4, empty already). Under the lock.
+ * Takes a living channel out of everything: it cannot be found any more, its incarnation is no longer live.
+ * Its messages and name stay until the sweep. `list` is HEAD_DELETED (push-stream spec 2.7) or HEAD_TRASHED
+ * (6.4, empty already). Under the lock.
  */
 export function retireChannel(
   arena: Arena,
@@ -208,7 +211,10 @@ export function planRetiring(
   u32[JOURNAL_WILDCARDS] = u32[HEAD_WILDCARDS]! - (u32[record + CH_CLASS] === CLASS_WILDCARD ? 1 : 0);
 }
 
-/** Who stood in a channel that had nothing, and comes back to another node, may have missed what this one no longer knows (replica.ts). */
+/**
+ * Who stood in a channel that had nothing, and comes back to another node, may have missed what this one no
+ * longer knows (replica.ts).
+ */
 function rememberForgotten(u32: Uint32Array, record: number): void {
   const lastSec = u32[record + CH_LAST_TIME]!;
   if (lastSec > u32[HEAD_FORGOTTEN_SEC]!) u32[HEAD_FORGOTTEN_SEC] = lastSec;

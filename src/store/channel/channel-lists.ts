@@ -1,6 +1,7 @@
 /**
- * Doubly linked lists of channel records: living in creation order, in delete, in trash. A record stands in one of them, or
- * in the free list. Used by channels and recover, under the lock; each change is planned and then carried out (journal.ts).
+ * Doubly linked lists of channel records: living in creation order, in delete, in trash. A record stands in
+ * one of them, or in the free list. Used by channels and recover, under the lock; each change is planned and
+ * then carried out (journal.ts).
  */
 
 import {

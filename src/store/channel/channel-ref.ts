@@ -1,11 +1,14 @@
 /**
- * Which channel: the number of its record and the incarnation in which the record is that channel. The number alone says nothing, because
- * another process may collect the channel at any moment and give the record to another one. So find() and open() read the two as one
- * pair, and whoever goes on with a channel goes on with both; what is read by the number is believed if the incarnation is still the same
- * afterwards.
+ * Which channel: the number of its record and the incarnation in which the record is that channel. The number
+ * alone says nothing, because another process may collect the channel at any moment and give the record to
+ * another one. So find() and open() read the two as one pair, and whoever goes on with a channel goes on with
+ * both; what is read by the number is believed if the incarnation is still the same afterwards.
  */
 
-/** What find() and open() fill in: one a caller, used again and again, so that looking a channel up allocates nothing. */
+/**
+ * What find() and open() fill in: one a caller, used again and again, so that looking a channel up allocates
+ * nothing.
+ */
 export class ChannelRef {
   /** -1: no channel. */
   index = -1;

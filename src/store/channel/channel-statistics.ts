@@ -1,4 +1,7 @@
-/** What statistics pages and publish answers say of a channel or of the whole store; read without a lock, so a snapshot. */
+/**
+ * What statistics pages and publish answers say of a channel or of the whole store; read without a lock, so a
+ * snapshot.
+ */
 import { readFence } from "../memory/arena.ts";
 import { BUSY } from "../outcome.ts";
 import type { Store } from "../store.ts";
@@ -25,7 +28,8 @@ export function channelCounts(
     stored: store.storedCount(index),
     subscribers: store.subscriberCount(index),
   };
-  // Another process may have removed it while it was read, and its record may be another's by now. Pairs with retireChannel.
+  // Another process may have removed it while it was read, and its record may be another's by now. Pairs with
+  // retireChannel.
   readFence();
   return store.isLive(index, incarnation) ? counts : null;
 }
@@ -38,8 +42,9 @@ export function countsByName(store: Store, name: Uint8Array): ChannelCounts | "b
 }
 
 /**
- * The channels that live when it is made, in creation order, to be counted one by one whenever there is time: a list of all may take
- * longer than a turn of the event loop. It holds numbers, nothing in the store, so channels may come and go meanwhile.
+ * The channels that live when it is made, in creation order, to be counted one by one whenever there is time:
+ * a list of all may take longer than a turn of the event loop. It holds numbers, nothing in the store, so
+ * channels may come and go meanwhile.
  */
 export class LivingChannels {
   readonly #store: Store;

@@ -1,7 +1,8 @@
 /**
- * Channel records: finding, opening, removing, counting subscribers. Called through Store by publish, fanout, subscribe and
- * admin. Records are preallocated and type-stable: an index always means the same kind of bytes, and the incarnation says
- * whether it is still the channel one knew, so readers need no lock and nothing is ever unmapped under them.
+ * Channel records: finding, opening, removing, counting subscribers. Called through Store by publish, fanout,
+ * subscribe and admin. Records are preallocated and type-stable: an index always means the same kind of
+ * bytes, and the incarnation says whether it is still the channel one knew, so readers need no lock and
+ * nothing is ever unmapped under them.
  */
 
 import { REQUEST_MS, release, tryAcquire } from "../lock/lock.ts";
@@ -54,7 +55,10 @@ export function isClassFull(arena: Arena, policy: StorePolicy, channelClass: num
   return policy.maxChannels > 0 && normal >= policy.maxChannels;
 }
 
-/** The second until which a channel without messages and subscribers stays after being used (push-stream spec 6.4). */
+/**
+ * The second until which a channel without messages and subscribers stays after being used (push-stream spec
+ * 6.4).
+ */
 export const activeUntil = (policy: StorePolicy, nowSec: number): number =>
   policy.channelInactivitySec === 0 ? NEVER_SEC : nowSec + policy.channelInactivitySec;
 
@@ -79,7 +83,10 @@ export const lastTimeOf = (arena: Arena, index: number): number =>
 export const lastTagOf = (arena: Arena, index: number): number =>
   arena.u32[channelWord(arena.layout, index) + CH_LAST_TAG]!;
 
-/** The two words may be torn for a moment: then they name a time that is too late, and a gap is told once too often. */
+/**
+ * The two words may be torn for a moment: then they name a time that is too late, and a gap is told once too
+ * often.
+ */
 export function hasLostAfter(arena: Arena, index: number, time: number, tag: number | null): boolean {
   const { u32, layout } = arena;
   const record = channelWord(layout, index);
@@ -105,8 +112,8 @@ export function subscriberCountOf(arena: Arena, index: number): number {
 }
 
 /**
- * Without the lock: the word is this worker's own, and one too many for a moment harms nobody. With an events channel others may end its
- * subscriptions for it, so there it is called under the lock (events.ts).
+ * Without the lock: the word is this worker's own, and one too many for a moment harms nobody. With an events
+ * channel others may end its subscriptions for it, so there it is called under the lock (events.ts).
  */
 export function removeSubscriber(arena: Arena, slot: number, index: number, incarnation?: number): void {
   if (incarnation !== undefined && !isAttended(arena, index, incarnation)) return;
@@ -116,8 +123,9 @@ export function removeSubscriber(arena: Arena, slot: number, index: number, inca
 }
 
 /**
- * Whether subscribers of this incarnation are counted: while it lives, and after its deletion until each worker has told them and gave
- * them back. It does not go to the trash before that (sweep.ts), so nobody counted in one of the two can find it otherwise later.
+ * Whether subscribers of this incarnation are counted: while it lives, and after its deletion until each
+ * worker has told them and gave them back. It does not go to the trash before that (sweep.ts), so nobody
+ * counted in one of the two can find it otherwise later.
  */
 export function isAttended(arena: Arena, index: number, incarnation: number): boolean {
   const current = incarnationOf(arena, index);
@@ -138,7 +146,10 @@ export function eachChannel(arena: Arena, visit: (index: number) => void): boole
   return true;
 }
 
-/** Which channels of users live now, in creation order: about 5 ns a channel under the lock; null where that cannot be had. */
+/**
+ * Which channels of users live now, in creation order: about 5 ns a channel under the lock; null where that
+ * cannot be had.
+ */
 export function livingChannels(arena: Arena): { indices: Uint32Array; incarnations: Uint32Array } | null {
   const { u32, layout } = arena;
   if (!tryAcquire(arena, REQUEST_MS)) return null;

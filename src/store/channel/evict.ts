@@ -1,6 +1,7 @@
 /**
- * Making room: which messages go when no block is free. A full store refuses nobody; it forgets what matters least, counts it,
- * and whoever asks for a forgotten position is told of the gap. Called by append and open, under the lock.
+ * Making room: which messages go when no block is free. A full store refuses nobody; it forgets what matters
+ * least, counts it, and whoever asks for a forgotten position is told of the gap. Called by append and open,
+ * under the lock.
  */
 
 import { beat } from "../lock/lock.ts";
@@ -21,7 +22,10 @@ import { dropMessage } from "../message/messages.ts";
 import { DamageError } from "../recovery/damage.ts";
 import { largestLag } from "../slots.ts";
 
-/** Sees to it that `blocks` blocks are free; false, and nothing dropped, when not even an empty store had them. */
+/**
+ * Sees to it that `blocks` blocks are free; false, and nothing dropped, when not even an empty store had
+ * them.
+ */
 export function makeRoom(arena: Arena, blocks: number, nowSec: number): boolean {
   const { u32, layout } = arena;
   if (u32[HEAD_FREE_BLOCKS]! >= blocks) return true;
@@ -41,8 +45,8 @@ export function makeRoom(arena: Arena, blocks: number, nowSec: number): boolean 
 const AGE_LISTS = [HEAD_STORED, HEAD_TRANSIENT] as const;
 
 /**
- * Drops at most `limit` messages from the front of both age lists whose time has come; how many. Append calls it with a small
- * limit, so that expiry keeps pace with any publish rate and the sweep finds little to do.
+ * Drops at most `limit` messages from the front of both age lists whose time has come; how many. Append calls
+ * it with a small limit, so that expiry keeps pace with any publish rate and the sweep finds little to do.
  */
 export function dropExpired(arena: Arena, limit: number, nowSec: number): number {
   let dropped = 0;
@@ -62,8 +66,9 @@ export const isExpired = (arena: Arena, block: number, nowSec: number): boolean 
   arena.u32[blockWord(arena.layout, block) + MSG_EXPIRES]! <= nowSec;
 
 /**
- * In this order: expired ones, unstored ones that every worker has dispatched, the oldest stored one, the oldest unstored one, the oldest of
- * an internal channel, which has a bound of its own. The last three are lost to somebody and are counted.
+ * In this order: expired ones, unstored ones that every worker has dispatched, the oldest stored one, the
+ * oldest unstored one, the oldest of an internal channel, which has a bound of its own. The last three are
+ * lost to somebody and are counted.
  */
 function evictOne(arena: Arena, lag: number, nowSec: number): boolean {
   const { u32 } = arena;

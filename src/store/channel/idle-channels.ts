@@ -1,11 +1,12 @@
 /**
- * Channels that nobody uses, and what becomes of them. The sweep collects those that were idle for long; when every record is taken, or all
- * that names may take of the blocks, a new channel takes the place of any idle one, so that nobody can fill the store with channels and walk
- * away.
+ * Channels that nobody uses, and what becomes of them. The sweep collects those that were idle for long; when
+ * every record is taken, or all that names may take of the blocks, a new channel takes the place of any idle
+ * one, so that nobody can fill the store with channels and walk away.
  *
- * Who looks for an idle channel looks without the lock and makes sure under it. The search goes on where the last one stopped, so idle
- * channels are taken in turn, and its cost is bounded three times: LOOKS_A_SEARCH for one caller; a whole table in vain each second for all
- * processes together; CHEAP_LOOKS free for each one found, so that a table with many idle channels makes room at any rate.
+ * Who looks for an idle channel looks without the lock and makes sure under it. The search goes on where the
+ * last one stopped, so idle channels are taken in turn, and its cost is bounded three times: LOOKS_A_SEARCH
+ * for one caller; a whole table in vain each second for all processes together; CHEAP_LOOKS free for each one
+ * found, so that a table with many idle channels makes room at any rate.
  */
 
 import { REQUEST_MS, release, tryAcquire } from "../lock/lock.ts";
@@ -53,8 +54,9 @@ export function isIdle(arena: Arena, index: number): boolean {
 }
 
 /**
- * Whether its record may be given to another. Not before the second in which it was made or asked for is over: whoever did that has not stood
- * in it yet. Unstored messages rest in it for somebody who may come back for them.
+ * Whether its record may be given to another. Not before the second in which it was made or asked for is
+ * over: whoever did that has not stood in it yet. Unstored messages rest in it for somebody who may come back
+ * for them.
  */
 function isSpare(arena: Arena, index: number, nowSec: number): boolean {
   const { u32, layout } = arena;
@@ -63,8 +65,8 @@ function isSpare(arena: Arena, index: number, nowSec: number): boolean {
 }
 
 /**
- * Frees one record and its name: the one that has been in the trash for the longest time, else that of a spare channel. False: there is none,
- * or the lock could not be had.
+ * Frees one record and its name: the one that has been in the trash for the longest time, else that of a
+ * spare channel. False: there is none, or the lock could not be had.
  */
 export function freeOne(arena: Arena, policy: StorePolicy, nowSec: number): boolean {
   const spare = firstOfList(arena, HEAD_TRASHED) < 0 ? findSpare(arena, nowSec) : -1;
@@ -79,7 +81,10 @@ export function freeOne(arena: Arena, policy: StorePolicy, nowSec: number): bool
   return resting >= 0;
 }
 
-/** A channel that looks spare, -1 = none was met. Without the lock, like the three words it keeps: they are hints. */
+/**
+ * A channel that looks spare, -1 = none was met. Without the lock, like the three words it keeps: they are
+ * hints.
+ */
 function findSpare(arena: Arena, nowSec: number): number {
   const { u32, layout } = arena;
   if (u32[HEAD_IDLE_SECOND] !== nowSec) {
@@ -102,8 +107,8 @@ function findSpare(arena: Arena, nowSec: number): number {
 }
 
 /**
- * Takes an idle channel out. Unstored messages may still rest in it; when there are more than a slice of them, the channel waits for the next
- * time. Under the lock.
+ * Takes an idle channel out. Unstored messages may still rest in it; when there are more than a slice of
+ * them, the channel waits for the next time. Under the lock.
  */
 export function collectChannel(arena: Arena, policy: StorePolicy, index: number, nowSec: number): void {
   const record = channelWord(arena.layout, index);

@@ -1,13 +1,15 @@
 /**
- * Internal channels: sluice's own, for what goes from any process to one that stands in them: events for webhooks, live data for the console.
- * They are channels like all others, with ids, a Reader, fan-out and a life beyond every process, and apart from users in everything else:
+ * Internal channels: sluice's own, for what goes from any process to one that stands in them: events for
+ * webhooks, live data for the console. They are channels like all others, with ids, a Reader, fan-out and a
+ * life beyond every process, and apart from users in everything else:
  *
  *   name     begins with `*`, which no name of a user has (push-stream spec 3.1); Store.find and Store.open do not know them
  *   counts   in no statistics page, no list, no limit, no total of the zone; no event tells of them
  *   bound    a number of messages and of bytes of their own, said with each append; no ttl, no eviction before users' messages have gone
  *   clock    a message of theirs has the second, and takes no tag from those that users see
  *
- * Which there are is fixed; each is made when it is first asked for and stays as long as the file. Called through Store.
+ * Which there are is fixed; each is made when it is first asked for and stays as long as the file. Called
+ * through Store.
  */
 import { FLAG_INTERNAL, FLAG_STORED } from "../../message.ts";
 import { type Arena, blockWord, channelWord, setWide, wide } from "../memory/arena.ts";
@@ -51,7 +53,10 @@ const NAMES: readonly Uint8Array[] = Object.keys(Internal).map((name) => encoder
 /** Messages taken out in one go under the lock: some 20 µs. */
 export const FORGET_SLICE = 128;
 
-/** What an internal channel keeps: its oldest messages beyond either go with each append. The newest stays, however long. */
+/**
+ * What an internal channel keeps: its oldest messages beyond either go with each append. The newest stays,
+ * however long.
+ */
 export interface InternalBounds {
   readonly maxMessages: number;
   readonly maxBytes: number;

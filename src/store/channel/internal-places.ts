@@ -1,6 +1,7 @@
 /**
- * What the rest of store/ asks about internal channels, which are sluice's own (internal-channels.ts says what they are for): which records
- * they have, and what of the zone's counts is theirs. A file of its own because those who ask are imported by who makes them.
+ * What the rest of store/ asks about internal channels, which are sluice's own (internal-channels.ts says
+ * what they are for): which records they have, and what of the zone's counts is theirs. A file of its own
+ * because those who ask are imported by who makes them.
  */
 import { type Arena, channelWord, wide, wideShared } from "../memory/arena.ts";
 import {
@@ -15,7 +16,10 @@ import {
 export const isInternal = ({ u32, layout }: Arena, index: number): boolean =>
   u32[channelWord(layout, index) + CH_CLASS] === CLASS_INTERNAL;
 
-/** The record of the channel in this place; -1: it was not asked for yet, or a damaged file says what cannot be. */
+/**
+ * The record of the channel in this place; -1: it was not asked for yet, or a damaged file says what cannot
+ * be.
+ */
 export function internalIndex({ u32, layout }: Arena, place: number): number {
   const link = u32[HEAD_INTERNAL_CHANNELS + place]!;
   return link <= layout.channels ? link - 1 : -1;

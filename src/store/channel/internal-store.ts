@@ -1,6 +1,7 @@
 /**
- * Internal channels as the other folders see them, beside Store: opened, appended to, and given up to where their readers are. Who stands in
- * one does it like everywhere, by its index and incarnation. The work is in internal-channels.ts; BUSY where the lock cannot be had.
+ * Internal channels as the other folders see them, beside Store: opened, appended to, and given up to where
+ * their readers are. Who stands in one does it like everywhere, by its index and incarnation. The work is in
+ * internal-channels.ts; BUSY where the lock cannot be had.
  */
 
 import { REQUEST_MS, release, tryAcquire } from "../lock/lock.ts";
@@ -32,7 +33,10 @@ export class InternalStore {
     this.#wake = wake;
   }
 
-  /** Finds or makes the channel: its index, with the incarnation in `into`; -2 = the store has no room for it, BUSY. */
+  /**
+   * Finds or makes the channel: its index, with the incarnation in `into`; -2 = the store has no room for it,
+   * BUSY.
+   */
   open(place: Internal, nowMs: number, into: ChannelRef): number {
     return this.#locked(() => {
       const index = openInternal(this.#arena, this.#policy(), place, Math.floor(nowMs / 1000));
@@ -41,7 +45,10 @@ export class InternalStore {
     });
   }
 
-  /** Appends, and wakes who stands there: the message's id; 0 = it is larger than the bounds or the store, BUSY. */
+  /**
+   * Appends, and wakes who stands there: the message's id; 0 = it is larger than the bounds or the store,
+   * BUSY.
+   */
   append(place: Internal, message: InternalMessage, bounds: InternalBounds, nowMs: number): number {
     const nowSec = Math.floor(nowMs / 1000);
     const outcome = this.#locked(() => {

@@ -1,6 +1,7 @@
 /**
- * Channel names in the store: hashing, comparing, writing and copying their bytes. Any byte is legal, the empty name too.
- * Names stand in their own block chain, so a record stays small and a name may be 64 KiB long.
+ * Channel names in the store: hashing, comparing, writing and copying their bytes. Any byte is legal, the
+ * empty name too. Names stand in their own block chain, so a record stays small and a name may be 64 KiB
+ * long.
  */
 
 import { JOURNAL_NAME_BLOCKS, JOURNAL_NAME_FIRST, JOURNAL_NAME_LAST } from "../lock/journal.ts";
@@ -34,8 +35,9 @@ const writer = new ChainWriter();
 const NATIVE_HASH_FROM = 20;
 
 /**
- * Hash of a name, seeded per store so that nobody outside can prepare names that all fall on one place. For short names
- * FNV-1a with a shift in each step (plain FNV-1a keeps collisions whatever the seed is) and murmur3's finish.
+ * Hash of a name, seeded per store so that nobody outside can prepare names that all fall on one place. For
+ * short names FNV-1a with a shift in each step (plain FNV-1a keeps collisions whatever the seed is) and
+ * murmur3's finish.
  */
 export function hashName(arena: Arena, name: Uint8Array): number {
   const seed = arena.u32[HEAD_HASH_SEED]!;
@@ -54,9 +56,10 @@ export function hashName(arena: Arena, name: Uint8Array): number {
 export const nameOwner = (index: number): number => (0x80000000 | index) >>> 0;
 
 /**
- * The incarnation in which the living channel `index` has this name, 0 = it has another or is gone. Without the lock: the bytes may be
- * replaced while we compare, so the answer counts only if the incarnation is the same living one before and after. Pairs with
- * retireChannel and createChannel, which change the incarnation before, or after, touching the name.
+ * The incarnation in which the living channel `index` has this name, 0 = it has another or is gone. Without
+ * the lock: the bytes may be replaced while we compare, so the answer counts only if the incarnation is the
+ * same living one before and after. Pairs with retireChannel and createChannel, which change the incarnation
+ * before, or after, touching the name.
  */
 export function incarnationNamed(arena: Arena, index: number, name: Uint8Array, hash: number): number {
   const { u32, layout } = arena;
@@ -84,8 +87,8 @@ export function copyName(arena: Arena, index: number): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Plans to give a free record a name in fresh blocks, which the caller has made room for: the bytes are written, the blocks are not taken yet.
- * Under the lock.
+ * Plans to give a free record a name in fresh blocks, which the caller has made room for: the bytes are
+ * written, the blocks are not taken yet. Under the lock.
  */
 export function planNaming(arena: Arena, index: number, name: Uint8Array, hash: number): void {
   const { u32, layout } = arena;

@@ -1,6 +1,6 @@
 /**
- * Counting a subscriber in. Apart from channels.ts because webhooks are told of the first one in a channel, and their events are messages of a
- * channel themselves. Called through Store.
+ * Counting a subscriber in. Apart from channels.ts because webhooks are told of the first one in a channel,
+ * and their events are messages of a channel themselves. Called through Store.
  */
 
 import { release, SWEEP_MS, tryAcquire } from "../lock/lock.ts";

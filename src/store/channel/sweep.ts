@@ -1,9 +1,10 @@
 /**
- * Housekeeping once a second (push-stream spec 6.3, 6.4): expired messages, deleted channels, inactive channels, trash. Every
- * worker calls it, the first one in a second does it. The lock is given back between slices, so that a publish waits for a
- * slice at most, and one call does a bounded amount of work, so that the calling worker's connections do not stall; what
- * is left waits for the next second, and so does what finds the lock taken: nothing here is worth waiting for. Each part says
- * whether it got the lock whenever it wanted it.
+ * Housekeeping once a second (push-stream spec 6.3, 6.4): expired messages, deleted channels, inactive
+ * channels, trash. Every worker calls it, the first one in a second does it. The lock is given back between
+ * slices, so that a publish waits for a slice at most, and one call does a bounded amount of work, so that
+ * the calling worker's connections do not stall; what is left waits for the next second, and so does what
+ * finds the lock taken: nothing here is worth waiting for. Each part says whether it got the lock whenever it
+ * wanted it.
  */
 
 import { release, SWEEP_MS, tryAcquire } from "../lock/lock.ts";
@@ -41,11 +42,15 @@ import { TRASH_SEC } from "./trash.ts";
 const SLICES_PER_SWEEP = 128;
 /** Messages behind the front looked at in one sweep while a list is unsorted. */
 const SCAN_LIMIT = 65536;
-/** A deleted channel stays "in delete" for at least this long, so that statistics show it (push-stream spec 6.3). */
+/**
+ * A deleted channel stays "in delete" for at least this long, so that statistics show it (push-stream spec
+ * 6.3).
+ */
 const IN_DELETE_SEC = 1;
 /**
- * A deleted channel waits for the workers that have subscribers in it; main kills one that stands still long before this is over, so
- * it is for clocks that jump (a suspended machine) and for what should not happen. Their subscriptions are then ended for them.
+ * A deleted channel waits for the workers that have subscribers in it; main kills one that stands still long
+ * before this is over, so it is for clocks that jump (a suspended machine) and for what should not happen.
+ * Their subscriptions are then ended for them.
  */
 const GIVE_BACK_SEC = 60;
 /** Every channel is looked at within two sweeps, of so many in every one; the spec allows four seconds. */
@@ -79,9 +84,9 @@ function sweepExpired(arena: Arena, nowSec: number): boolean {
 }
 
 /**
- * Looks behind the front of an age list that is not sorted by expiry, because the ttl was lowered by a reload or the clock went
- * back. Costs nothing otherwise. Between slices the place is remembered by block and stamp; when that message is gone, the
- * rest waits for the next sweep.
+ * Looks behind the front of an age list that is not sorted by expiry, because the ttl was lowered by a reload
+ * or the clock went back. Costs nothing otherwise. Between slices the place is remembered by block and stamp;
+ * when that message is gone, the rest waits for the next sweep.
  */
 function sweepUnsorted(arena: Arena, list: number, nowSec: number): boolean {
   const { u32, layout } = arena;
@@ -105,8 +110,8 @@ function sweepUnsorted(arena: Arena, list: number, nowSec: number): boolean {
 }
 
 /**
- * Empties deleted channels and moves those to the trash whose last subscriber was told in every worker, so that all
- * `client_unsubscribed` precede `channel_destroyed` (push-stream spec 7).
+ * Empties deleted channels and moves those to the trash whose last subscriber was told in every worker, so
+ * that all `client_unsubscribed` precede `channel_destroyed` (push-stream spec 7).
  */
 function sweepDeleted(arena: Arena, policy: StorePolicy, nowSec: number): boolean {
   const { u32, layout } = arena;
@@ -136,7 +141,10 @@ function sweepDeleted(arena: Arena, policy: StorePolicy, nowSec: number): boolea
   return true;
 }
 
-/** Collects channels without stored messages and subscribers that were not used for a while. Looks first, locks only then. */
+/**
+ * Collects channels without stored messages and subscribers that were not used for a while. Looks first,
+ * locks only then.
+ */
 function sweepInactive(arena: Arena, policy: StorePolicy, nowSec: number): boolean {
   const { u32, layout } = arena;
   const half = Math.ceil(layout.channels / CHANNEL_SWEEPS);

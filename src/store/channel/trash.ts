@@ -1,7 +1,8 @@
 /**
- * How many messages were dropped in the last ten seconds: `messages_in_trash` (push-stream spec 0.4, 6.3). Only the number
- * lives on; the blocks are free at once. A bucket a second, because a queue of dropped messages would cost what it
- * saves. Written under the lock by append (unstored messages) and by every drop of a stored one.
+ * How many messages were dropped in the last ten seconds: `messages_in_trash` (push-stream spec 0.4, 6.3).
+ * Only the number lives on; the blocks are free at once. A bucket a second, because a queue of dropped
+ * messages would cost what it saves. Written under the lock by append (unstored messages) and by every drop
+ * of a stored one.
  */
 import type { Arena } from "../memory/arena.ts";
 import { HEAD_TRASH, TRASH_BUCKETS } from "../memory/layout.ts";

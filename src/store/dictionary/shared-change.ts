@@ -1,12 +1,14 @@
 /**
- * One change of a shared dictionary, so that a death in the middle of it costs nothing: it is planned as pairs of (word, new value) in the
- * file's header, armed by one atomic store, carried out, and disarmed. The same steps as journal.ts, without kinds: a dictionary changes a dozen
- * words at a time, so the words themselves can stand in the plan.
+ * One change of a shared dictionary, so that a death in the middle of it costs nothing: it is planned as
+ * pairs of (word, new value) in the file's header, armed by one atomic store, carried out, and disarmed. The
+ * same steps as journal.ts, without kinds: a dictionary changes a dozen words at a time, so the words
+ * themselves can stand in the plan.
  *
  *   killed before arming    nothing has happened: what was written lies in free blocks
  *   killed afterwards       whoever repairs writes the pairs once more, to the same effect
  *
- * Pairing: DICT_VERSION is odd from arming to disarming. Readers without the lock look at it before and after; one store says both things.
+ * Pairing: DICT_VERSION is odd from arming to disarming. Readers without the lock look at it before and
+ * after; one store says both things.
  */
 import { type Arena, writeFence } from "../memory/arena.ts";
 import {

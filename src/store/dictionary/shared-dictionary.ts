@@ -1,7 +1,8 @@
 /**
- * A dictionary that all workers share: `context.shared(name)` of handlers (src/handlers), with one file each (shared-file.ts). Every call is
- * done when it returns. Reading takes no lock: it copies, then looks whether anything was changed meanwhile, and does it again if so. What
- * changes something takes the dictionary's own lock for about as long as it takes to say so, and waits for it no longer than PATIENCE_MS: then
+ * A dictionary that all workers share: `context.shared(name)` of handlers (src/handlers), with one file each
+ * (shared-file.ts). Every call is done when it returns. Reading takes no lock: it copies, then looks whether
+ * anything was changed meanwhile, and does it again if so. What changes something takes the dictionary's own
+ * lock for about as long as it takes to say so, and waits for it no longer than PATIENCE_MS: then
  * `complain("busy")` is thrown, and nothing was done.
  */
 
@@ -38,7 +39,10 @@ import { draftKey, draftValue, expiryOf, keptValue, type SharedValue } from "./s
 /** What is thrown at the caller for what he did, or because the lock could not be had. */
 export type Complain = (fault: Error | "busy") => Error;
 
-/** An owner who waits for a CPU on a busy machine is back by then; one that stands still is main's to end (lock.ts). */
+/**
+ * An owner who waits for a CPU on a busy machine is back by then; one that stands still is main's to end
+ * (lock.ts).
+ */
 const PATIENCE_MS = 100;
 const READS = 8;
 const MOST_KEYS = 1000;
@@ -142,7 +146,10 @@ export class SharedDictionary {
     });
   }
 
-  /** The same if its value is still this number. For those who take something over of which each thinks that it is his (src/handlers). */
+  /**
+   * The same if its value is still this number. For those who take something over of which each thinks that
+   * it is his (src/handlers).
+   */
   deleteIf(key: string, number: number): boolean {
     this.#key(key);
     return this.#locked(() => {
@@ -154,13 +161,17 @@ export class SharedDictionary {
     });
   }
 
-  /** Some keys, in no order; one that is there all the time is among them, and once, unless there are more than `limit`. */
+  /**
+   * Some keys, in no order; one that is there all the time is among them, and once, unless there are more
+   * than `limit`.
+   */
   keys(limit = MOST_KEYS): string[] {
     if (!Number.isInteger(limit) || limit < 1) throw this.#complain(new RangeError("a limit is 1 or more"));
     return keysOf(this.#arena, limit, (work) => this.#locked(work));
   }
 
-  // --- under the lock -----------------------------------------------------------------------------------------------------------------
+  // --- under the lock
+  // -----------------------------------------------------------------------------------------------------------------
 
   #put(mode: number, key: string, value: SharedValue, ttlSec: number | undefined): boolean {
     // The value first: its toJSON may come here, too.
@@ -266,7 +277,10 @@ export class SharedDictionary {
     if (!tryAcquire(this.#arena, PATIENCE_MS)) throw this.#complain("busy");
   }
 
-  /** A section threw: what it was at is finished, or, where memory is damaged, all is emptied. The crash tests die for good. */
+  /**
+   * A section threw: what it was at is finished, or, where memory is damaged, all is emptied. The crash tests
+   * die for good.
+   */
   #mendedAfter(error: unknown): unknown {
     const arena = this.#arena;
     if (arena.fault !== null || lockOwner(arena) !== process.pid) return error;
@@ -280,7 +294,8 @@ export class SharedDictionary {
     return this.#complain("busy");
   }
 
-  // --- without the lock -----------------------------------------------------------------------------------------------------------------
+  // --- without the lock
+  // -----------------------------------------------------------------------------------------------------------------
 
   /** A copy of its value; null: lengths that cannot be, because it is being changed. */
   #bytes(entry: number): Uint8Array | null {
@@ -294,7 +309,8 @@ export class SharedDictionary {
     return bytes;
   }
 
-  // --- what was given -------------------------------------------------------------------------------------------------------------------
+  // --- what was given
+  // -------------------------------------------------------------------------------------------------------------------
 
   #key(key: string): void {
     try {

@@ -1,9 +1,10 @@
 /**
- * The entries of a shared dictionary: finding them, putting them in, taking them out, and which has to go. Used by shared-dictionary.ts, under
- * the lock unless a function says otherwise.
+ * The entries of a shared dictionary: finding them, putting them in, taking them out, and which has to go.
+ * Used by shared-dictionary.ts, under the lock unless a function says otherwise.
  *
- * Whoever has to go is the oldest of a list that new and changed values enter at the other end. Reading moves nothing, as that would take
- * the lock: it leaves a mark, and an entry that bears one when it is its turn is put to the other end once more ("second chance").
+ * Whoever has to go is the oldest of a list that new and changed values enter at the other end. Reading moves
+ * nothing, as that would take the lock: it leaves a mark, and an entry that bears one when it is its turn is
+ * put to the other end once more ("second chance").
  */
 
 import { REBUILD } from "../lock/journal.ts";
@@ -55,13 +56,16 @@ export class Draft {
 export const entryWord = ({ blocksWord }: DictionaryLayout, block: number): number =>
   blocksWord + block * BLOCK_WORDS;
 
-/** A torn chain may run in a circle: how often a reader without the lock looks whether it still reads what it began with. */
+/**
+ * A torn chain may run in a circle: how often a reader without the lock looks whether it still reads what it
+ * began with.
+ */
 const LOOK_EVERY = 64;
 export const CHANGED = -1;
 
 /**
- * The entry of the draft's key; 0: there is none. Also without the lock: then CHANGED (-1) may come back, and anything else means something
- * only if DICT_VERSION is still `version` afterwards.
+ * The entry of the draft's key; 0: there is none. Also without the lock: then CHANGED (-1) may come back, and
+ * anything else means something only if DICT_VERSION is still `version` afterwards.
  */
 export function findEntry({ u32, u8, layout }: DictionaryArena, draft: Draft, version: number): number {
   let entry = u32[layout.hashWord + (draft.hash & layout.hashMask)]!;
@@ -103,7 +107,10 @@ function hasKey(
   return true;
 }
 
-/** Copies `count` bytes of an entry's stream, from `skip` on. Also without the lock: links that lead nowhere end it. */
+/**
+ * Copies `count` bytes of an entry's stream, from `skip` on. Also without the lock: links that lead nowhere
+ * end it.
+ */
 export function copyStream(
   { u32, u8, layout }: DictionaryArena,
   entry: number,
@@ -130,7 +137,10 @@ export function copyStream(
   }
 }
 
-/** Plans an entry for the draft in free blocks, of which the caller has made `count`, in the place of `old` (0: of none). Commits. */
+/**
+ * Plans an entry for the draft in free blocks, of which the caller has made `count`, in the place of `old`
+ * (0: of none). Commits.
+ */
 export function putEntry(
   arena: DictionaryArena,
   change: Change,

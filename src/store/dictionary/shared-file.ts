@@ -1,6 +1,6 @@
 /**
- * The files of shared dictionaries: made, kept or emptied by main before its workers come (supervisor/), attached by each worker that asks for
- * one. Mode 0600, every page allocated, as the store's (mapping.ts).
+ * The files of shared dictionaries: made, kept or emptied by main before its workers come (supervisor/),
+ * attached by each worker that asks for one. Mode 0600, every page allocated, as the store's (mapping.ts).
  *
  *   asked to persist, same size, and closed in order or of this boot   kept; a change that was cut off is finished
  *   anything else                                                      a new one, empty
@@ -84,7 +84,9 @@ export function closeDictionary(arena: DictionaryArena): void {
   flushNow(arena);
 }
 
-/** Those beside a store that nobody wants: of a configuration that named others, or of a main that was killed. */
+/**
+ * Those beside a store that nobody wants: of a configuration that named others, or of a main that was killed.
+ */
 export function removeDictionaries(storePath: string, isWanted: (path: string) => boolean): void {
   const start = `${basename(storePath)}.shared-`;
   const folder = dirname(storePath);

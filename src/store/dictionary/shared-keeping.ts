@@ -1,6 +1,6 @@
 /**
- * What main and the metrics want of a shared dictionary, and handlers do not: its counts, and its lock, which is watched as the store's is
- * (supervisor/store/lock-watch.ts).
+ * What main and the metrics want of a shared dictionary, and handlers do not: its counts, and its lock, which
+ * is watched as the store's is (supervisor/store/lock-watch.ts).
  */
 
 import { lockOwner, lockProgress, takeOver } from "../lock/lock.ts";

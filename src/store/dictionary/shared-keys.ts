@@ -1,4 +1,7 @@
-/** The keys of a shared dictionary, place by place of its table, so that no lock is held for long. Called by shared-dictionary.ts. */
+/**
+ * The keys of a shared dictionary, place by place of its table, so that no lock is held for long. Called by
+ * shared-dictionary.ts.
+ */
 import { readFence } from "../memory/arena.ts";
 import type { DictionaryArena } from "./shared-change.ts";
 import { copyStream, entryWord, isOver } from "./shared-entries.ts";
@@ -9,7 +12,10 @@ const READS = 8;
 /** Of what cannot be read consistently no more than this is looked at. */
 const MOST_ON_A_PLACE = 10_000;
 
-/** One that is there all the time is among them, and once, unless there are more than `limit`. `locked` runs its work under the lock. */
+/**
+ * One that is there all the time is among them, and once, unless there are more than `limit`. `locked` runs
+ * its work under the lock.
+ */
 export function keysOf(arena: DictionaryArena, limit: number, locked: (work: () => void) => void): string[] {
   const { u32, layout } = arena;
   const found: string[] = [];

@@ -1,6 +1,7 @@
 /**
- * The file of a shared dictionary: what lies where, in 32-bit words. Beside the store, not in it, because it has a life of its own (emptied,
- * resized, kept or not) and because what handlers do there must never make a publish wait.
+ * The file of a shared dictionary: what lies where, in 32-bit words. Beside the store, not in it, because it
+ * has a life of its own (emptied, resized, kept or not) and because what handlers do there must never make a
+ * publish wait.
  *
  *   byte 0                                                                 size
  *   +-------------+-----------------+---------------------+----------------+
@@ -8,17 +9,18 @@
  *   | 4 KiB       | a byte a block  | first entry, 0 = no | 1 … n, 128 B   |
  *   +-------------+-----------------+---------------------+----------------+
  *
- * An entry is a chain of blocks: its words, then `key | value` as one stream that runs on behind the link of each further block. Numbers
- * have no bytes: they stand in the entry's words.
+ * An entry is a chain of blocks: its words, then `key | value` as one stream that runs on behind the link of
+ * each further block. Numbers have no bytes: they stand in the entry's words.
  *
  *   first block                                further blocks
  *   +------+----------------------+--------+   +------+------------+
  *   | LINK | NEXT, OLDER, NEWER … | 72 B … |   | LINK | … 124 B    |
  *   +------+----------------------+--------+   +------+------------+
  *
- * The lock, the boot, the inode and the count of repairs stand where layout.ts has them, so that lock.ts, life.ts and flush.ts serve both.
- * Pairing: DICT_VERSION is odd while a change is carried out (shared-change.ts) → whoever reads without the lock, before and after. Read marks
- * are hints, written by anybody: one that is lost or too many makes an entry go a little early or late.
+ * The lock, the boot, the inode and the count of repairs stand where layout.ts has them, so that lock.ts,
+ * life.ts and flush.ts serve both. Pairing: DICT_VERSION is odd while a change is carried out
+ * (shared-change.ts) → whoever reads without the lock, before and after. Read marks are hints, written by
+ * anybody: one that is lost or too many makes an entry go a little early or late.
  */
 import { HEADER_BYTES } from "../memory/layout.ts";
 
@@ -38,7 +40,9 @@ export const DICT_FREE_BLOCKS = 49;
 export const DICT_OLDEST = 50;
 export const DICT_NEWEST = 51;
 export const DICT_ENTRIES = 52;
-/** Entries that had to make room for others, and entries whose time was over when they did. Two words each. */
+/**
+ * Entries that had to make room for others, and entries whose time was over when they did. Two words each.
+ */
 export const DICT_EVICTED = 54;
 export const DICT_EXPIRED = 56;
 /** Pairs of (word, value): what the change at hand writes. */

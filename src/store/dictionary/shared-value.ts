@@ -1,6 +1,7 @@
 /**
- * Keys and values of a shared dictionary, from what a handler gives to bytes and back. Nothing is taken that would come back as something else:
- * lone surrogates, NaN, functions. Used by shared-dictionary.ts, before it takes the lock.
+ * Keys and values of a shared dictionary, from what a handler gives to bytes and back. Nothing is taken that
+ * would come back as something else: lone surrogates, NaN, functions. Used by shared-dictionary.ts, before it
+ * takes the lock.
  */
 import type { Draft } from "./shared-entries.ts";
 import { BYTES, JSON_TEXT, MAX_KEY_BYTES, NUMBER, TEXT } from "./shared-layout.ts";

@@ -1,19 +1,23 @@
 /**
- * What the owner of the lock is about to change, so that its death in the middle costs no more than the change itself.
+ * What the owner of the lock is about to change, so that its death in the middle costs no more than the
+ * change itself.
  *
- * Every change of lists has three steps. It is *planned*: bytes are written where nobody looks (free blocks, a free record), and the words here
- * say how the lists shall be afterwards. It is *armed*, by one atomic store of JOURNAL_KIND. It is *carried out*, and disarmed.
+ * Every change of lists has three steps. It is *planned*: bytes are written where nobody looks (free blocks,
+ * a free record), and the words here say how the lists shall be afterwards. It is *armed*, by one atomic
+ * store of JOURNAL_KIND. It is *carried out*, and disarmed.
  *
  *   killed before arming    nothing has happened
  *   killed afterwards       whoever repairs carries it out once more (redo.ts)
  *
- * Carrying out reads nothing but these words and what the plan wrote, and stores values, never differences: so it may be done twice, and a
- * death finds no order of its stores that matters. That is why counts stand here as they shall be, and why there is no undo.
- * Rejected: a log of old words, written before each store. It needs no thought, costs an append thirty words instead of six, and taking a
- * message back that a reader has seen would break the promise that nothing is lost.
+ * Carrying out reads nothing but these words and what the plan wrote, and stores values, never differences:
+ * so it may be done twice, and a death finds no order of its stores that matters. That is why counts stand
+ * here as they shall be, and why there is no undo. Rejected: a log of old words, written before each store.
+ * It needs no thought, costs an append thirty words instead of six, and taking a message back that a reader
+ * has seen would break the promise that nothing is lost.
  *
- * Pairing: the store in arm() is behind all of the plan and before all of the change, that in disarm() behind all of the change and before the
- * next plan; the engine moves nothing across either, and a process that dies takes none of its stores back.
+ * Pairing: the store in arm() is behind all of the plan and before all of the change, that in disarm() behind
+ * all of the change and before the next plan; the engine moves nothing across either, and a process that dies
+ * takes none of its stores back.
  */
 import type { Arena } from "../memory/arena.ts";
 import { HEAD_JOURNAL } from "../memory/layout.ts";
@@ -35,14 +39,22 @@ export const REBUILD = 0xffff;
 
 /** First block of the message at hand. */
 export const JOURNAL_BLOCK = HEAD_JOURNAL + 1;
-/** HEAD_FREE_BLOCK and HEAD_FREE_BLOCKS; where blocks are given back, the first is what they are hung in before. */
+/**
+ * HEAD_FREE_BLOCK and HEAD_FREE_BLOCKS; where blocks are given back, the first is what they are hung in
+ * before.
+ */
 export const JOURNAL_FREE_BLOCK = HEAD_JOURNAL + 2;
 export const JOURNAL_FREE_BLOCKS = HEAD_JOURNAL + 3;
-/** CH_STORED_COUNT and CH_STORED_BLOCKS of the message's channel, and AGE_COUNT of the list that it is in, or enters. */
+/**
+ * CH_STORED_COUNT and CH_STORED_BLOCKS of the message's channel, and AGE_COUNT of the list that it is in, or
+ * enters.
+ */
 export const JOURNAL_STORED_COUNT = HEAD_JOURNAL + 4;
 export const JOURNAL_STORED_BLOCKS = HEAD_JOURNAL + 5;
 export const JOURNAL_AGE_COUNT = HEAD_JOURNAL + 6;
-/** A demotion: the neighbours that the message leaves, whom it is put behind, AGE_COUNT there, MSG_EXPIRES. */
+/**
+ * A demotion: the neighbours that the message leaves, whom it is put behind, AGE_COUNT there, MSG_EXPIRES.
+ */
 export const JOURNAL_AGE_OLDER = HEAD_JOURNAL + 7;
 export const JOURNAL_AGE_NEWER = HEAD_JOURNAL + 8;
 export const JOURNAL_TRANSIENT_NEWEST = HEAD_JOURNAL + 9;

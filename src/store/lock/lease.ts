@@ -1,6 +1,7 @@
 /**
- * Which worker reads the log for this node: one at a time, whoever comes first. Called by Store for cluster/; a worker that died gives it back
- * with its slot (slots.ts). Two readers for a moment would cost time and nothing else, because every entry is applied under the lock and once.
+ * Which worker reads the log for this node: one at a time, whoever comes first. Called by Store for cluster/;
+ * a worker that died gives it back with its slot (slots.ts). Two readers for a moment would cost time and
+ * nothing else, because every entry is applied under the lock and once.
  */
 import type { Arena } from "../memory/arena.ts";
 import { HEAD_LEASE } from "../memory/layout-cluster.ts";

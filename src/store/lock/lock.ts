@@ -1,10 +1,12 @@
 /**
- * The one lock of the store, and that of each shared dictionary: a word that holds the owner's pid, so that main can tell a dead owner from a slow one. Taken by
- * every function that changes lists, for well under a microsecond, except sweeps and recovery, which work in slices.
+ * The one lock of the store, and that of each shared dictionary: a word that holds the owner's pid, so that
+ * main can tell a dead owner from a slow one. Taken by every function that changes lists, for well under a
+ * microsecond, except sweeps and recovery, which work in slices.
  *
- * Not a futex: Atomics.wait does not reach across processes here, so waiters spin, then nap. There is no try/finally
- * around locked sections: a section that threw left the lists half changed, and must be repaired, not unlocked. As a
- * process runs one section at a time, finding its own pid in the word means exactly that, and it repairs at once.
+ * Not a futex: Atomics.wait does not reach across processes here, so waiters spin, then nap. There is no
+ * try/finally around locked sections: a section that threw left the lists half changed, and must be repaired,
+ * not unlocked. As a process runs one section at a time, finding its own pid in the word means exactly that,
+ * and it repairs at once.
  *
  * An owner may stand still (debugger, freezer, a page fault on a slow disk): nobody waits for it for long.
  *
@@ -13,8 +15,9 @@
  *   publishing and the rest of a request    REQUEST_MS       try again beside the event loop (patience.ts), then 503
  *   whoever has the store for itself        ALONE_MS         throws: main at the opening, the invariants' checker
  *
- * The wait is granted once per tenure (one taking of the lock), however many callers come: a thousand publishes do not make the
- * event loop stand still a thousand times for the same stalled owner. Reading takes no lock and notices nothing.
+ * The wait is granted once per tenure (one taking of the lock), however many callers come: a thousand
+ * publishes do not make the event loop stand still a thousand times for the same stalled owner. Reading takes
+ * no lock and notices nothing.
  *
  * Who ends a stall, on paper:
  *   a worker     main's LockWatch sees that neither tenure nor beat moves. It kills the worker (SIGKILL ends stopped processes, too) and
@@ -27,8 +30,9 @@
  *   the dead     a pid that is nobody's, or that of a process which does not map this file (a flipped bit, a pid used again): taken over.
  *   a stranger   a living process that maps this file and is no worker of ours (somebody's tool). Main says so in the log and kills nobody
  *                whom it did not start; publishing is refused until the stranger lets go.
- * What a death left takes microseconds to finish (redo.ts). Where all lists have to be made anew, that is long, and no stall: it moves the beat,
- * and a child of main does it (supervisor/store/store-mender.ts). Nothing else that is done under the lock takes a second.
+ * What a death left takes microseconds to finish (redo.ts). Where all lists have to be made anew, that is
+ * long, and no stall: it moves the beat, and a child of main does it (supervisor/store/store-mender.ts).
+ * Nothing else that is done under the lock takes a second.
  */
 import type { Lockable } from "../memory/arena.ts";
 import { HEAD_LOCK, HEAD_LOCK_BEAT, HEAD_LOCK_TENURE } from "../memory/layout.ts";
@@ -37,7 +41,10 @@ import { arm, REBUILD } from "./journal.ts";
 
 const SPINS = 200;
 const NAP_MS = 0.1;
-/** What is not urgent waits so long: more than an owner needs who is not interrupted, and no burden for the connections of this process. */
+/**
+ * What is not urgent waits so long: more than an owner needs who is not interrupted, and no burden for the
+ * connections of this process.
+ */
 export const SWEEP_MS = 1;
 /** What a request may let its event loop wait. */
 export const REQUEST_MS = 20;
@@ -52,8 +59,8 @@ const napWord = new Int32Array(new SharedArrayBuffer(4));
 const spent: { words: Uint32Array | null; tenure: number; ms: number } = { words: null, tenure: 0, ms: 0 };
 
 /**
- * Takes the lock if it can be had within `patienceMs` (0: a few spins, some microseconds); false: come back later. Whoever gets true calls
- * release.
+ * Takes the lock if it can be had within `patienceMs` (0: a few spins, some microseconds); false: come back
+ * later. Whoever gets true calls release.
  */
 export function tryAcquire(arena: Lockable, patienceMs = 0): boolean {
   // Pairs with release: whoever gets 0 here sees everything the last owner wrote.
@@ -63,7 +70,10 @@ export function tryAcquire(arena: Lockable, patienceMs = 0): boolean {
   return true;
 }
 
-/** For those who have the store for themselves. Throws when another process holds the lock for 5 s all the same. */
+/**
+ * For those who have the store for themselves. Throws when another process holds the lock for 5 s all the
+ * same.
+ */
 export function acquire(arena: Lockable, patienceMs = ALONE_MS): void {
   if (tryAcquire(arena, patienceMs)) return;
   throw new Error(`the store's lock is held by process ${lockOwner(arena)} for more than ${patienceMs} ms`);
@@ -86,7 +96,9 @@ export const lockOwner = ({ i32 }: Lockable): number => Atomics.load(i32, HEAD_L
 export const lockProgress = ({ u32 }: Lockable): number =>
   (Atomics.load(u32, HEAD_LOCK_TENURE) + Atomics.load(u32, HEAD_LOCK_BEAT)) >>> 0;
 
-/** Takes the lock over from a dead process and mends what it left; false when that process did not hold it. */
+/**
+ * Takes the lock over from a dead process and mends what it left; false when that process did not hold it.
+ */
 export function takeOver(arena: Lockable, deadPid: number): boolean {
   if (!isTakenFrom(arena, deadPid)) return false;
   mend(arena);
@@ -97,8 +109,8 @@ export function takeOver(arena: Lockable, deadPid: number): boolean {
 export type AfterDeath = "not held" | "finished" | "damaged";
 
 /**
- * The same for whoever has no time: finishes what the dead process was at, which takes microseconds. "damaged": that is not enough, and its lock
- * stays taken until somebody has the time for takeOver.
+ * The same for whoever has no time: finishes what the dead process was at, which takes microseconds.
+ * "damaged": that is not enough, and its lock stays taken until somebody has the time for takeOver.
  */
 export function takeOverInPassing(arena: Lockable, deadPid: number): AfterDeath {
   if (!isTakenFrom(arena, deadPid)) return "not held";

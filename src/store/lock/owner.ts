@@ -1,7 +1,8 @@
 /**
- * Which main process uses a store file: written at open, so that a second daemon on the same file is refused instead of
- * resetting slots and lock under the first. A pid alone is not enough, since pids are used again after a restart or a
- * reboot: the process's start time and the boot's id go with it. A file lock would need bun:ffi.
+ * Which main process uses a store file: written at open, so that a second daemon on the same file is refused
+ * instead of resetting slots and lock under the first. A pid alone is not enough, since pids are used again
+ * after a restart or a reboot: the process's start time and the boot's id go with it. A file lock would need
+ * bun:ffi.
  */
 import { readFileSync } from "node:fs";
 import type { Arena } from "../memory/arena.ts";

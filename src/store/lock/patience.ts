@@ -1,9 +1,11 @@
 /**
- * Waiting for the store's lock beside the event loop, for requests that were told BUSY: its owner stands still, or main repairs what one left.
- * Both are over within a second or two, so most of these requests are late instead of refused; what is held for them is bounded, and
- * whoever does not fit is refused at once. One a worker, made by Store.
+ * Waiting for the store's lock beside the event loop, for requests that were told BUSY: its owner stands
+ * still, or main repairs what one left. Both are over within a second or two, so most of these requests are
+ * late instead of refused; what is held for them is bounded, and whoever does not fit is refused at once. One
+ * a worker, made by Store.
  *
- * A timer that looks, because nobody rings when a lock comes free: ringing would cost every publish of a healthy day.
+ * A timer that looks, because nobody rings when a lock comes free: ringing would cost every publish of a
+ * healthy day.
  */
 import type { Arena } from "../memory/arena.ts";
 import { lockOwner } from "./lock.ts";
@@ -32,7 +34,10 @@ export class Patience {
     this.#arena = arena;
   }
 
-  /** True when the lock was seen free: try again. False: it is time to refuse. `bytes` are held in memory meanwhile. */
+  /**
+   * True when the lock was seen free: try again. False: it is time to refuse. `bytes` are held in memory
+   * meanwhile.
+   */
   free(asker: object, bytes = 0): Promise<boolean> {
     const nowMs = performance.now();
     const untilMs = this.#untilMs.get(asker) ?? nowMs + LONGEST_WAIT_MS;

@@ -1,9 +1,11 @@
 /**
- * Carrying out once more what the dead owner of the lock was at: the whole repair after a kill, in microseconds whatever the store's size
- * (journal.ts says why that is enough). Used through Arena by lock.ts, for whoever takes the lock over.
+ * Carrying out once more what the dead owner of the lock was at: the whole repair after a kill, in
+ * microseconds whatever the store's size (journal.ts says why that is enough). Used through Arena by lock.ts,
+ * for whoever takes the lock over.
  *
- * The journal is memory like all else: before anything is done by it, every word must lead to where it can lead. Where it does not, or a list
- * turns out to be broken on the way, the answer is no, and the lists are made anew from the messages (recover.ts).
+ * The journal is memory like all else: before anything is done by it, every word must lead to where it can
+ * lead. Where it does not, or a list turns out to be broken on the way, the answer is no, and the lists are
+ * made anew from the messages (recover.ts).
  */
 
 import { carryOutFreeing, carryOutMove, carryOutOpening } from "../channel/channel-life.ts";
@@ -61,7 +63,10 @@ import {
   OPEN_CHANNEL,
 } from "./journal.ts";
 
-/** Blocks, or numbers of blocks and messages: no larger than the number of blocks there are. Leftovers of other changes are true, too. */
+/**
+ * Blocks, or numbers of blocks and messages: no larger than the number of blocks there are. Leftovers of
+ * other changes are true, too.
+ */
 const BLOCK_WORDS = [
   JOURNAL_BLOCK,
   JOURNAL_FREE_BLOCK,
@@ -121,7 +126,10 @@ function carryOutMessage(arena: Arena, kind: number): boolean {
   return true;
 }
 
-/** The ring head is the last word of a publish: when it stands behind the message, all has been done, and others have gone on from there. */
+/**
+ * The ring head is the last word of a publish: when it stands behind the message, all has been done, and
+ * others have gone on from there.
+ */
 function carryOutPublish(arena: Arena, kind: number): boolean {
   const { u32, layout } = arena;
   const serial = wide(u32, blockWord(layout, u32[JOURNAL_BLOCK]!) + MSG_SERIAL);

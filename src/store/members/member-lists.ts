@@ -1,7 +1,7 @@
 /**
- * The lists of the member table (layout-members.ts): free records, chains by hash, members of a channel, those who leave in a second, channels
- * with something to tell. Called by members.ts alone, under the store's lock. Each function leaves its list whole; what dies between two of
- * them is made anew (members-mend.ts).
+ * The lists of the member table (layout-members.ts): free records, chains by hash, members of a channel,
+ * those who leave in a second, channels with something to tell. Called by members.ts alone, under the store's
+ * lock. Each function leaves its list whole; what dies between two of them is made anew (members-mend.ts).
  */
 import {
   LAST_DUE,

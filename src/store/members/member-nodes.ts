@@ -1,4 +1,7 @@
-/** Members on the other nodes of a cluster, as presence/ sees them (MemberStore.nodes); the work is in members-remote.ts. False is busy everywhere: again in a moment. */
+/**
+ * Members on the other nodes of a cluster, as presence/ sees them (MemberStore.nodes); the work is in
+ * members-remote.ts. False is busy everywhere: again in a moment.
+ */
 import { REQUEST_MS, SWEEP_MS } from "../lock/lock.ts";
 import type { Newcomer, Table } from "./member-table.ts";
 import * as remote from "./members-remote.ts";

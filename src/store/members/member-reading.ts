@@ -1,10 +1,11 @@
 /**
- * Reading the members of a channel, however many there are, without keeping anybody waiting: first which records, in slices under the lock, then
- * each record by itself, without it.
+ * Reading the members of a channel, however many there are, without keeping anybody waiting: first which
+ * records, in slices under the lock, then each record by itself, without it.
  *
- * The number of events is taken with the first slice. Who is a member from then on to the end of the reading is found exactly once; who comes
- * or goes meanwhile is found or not, and the events behind that number say which. So list and events make the same picture, in whatever order
- * they arrive. A reader that stands at somebody who leaves is moved on (unlinkFromChannelOf), so that no slice begins at the start again.
+ * The number of events is taken with the first slice. Who is a member from then on to the end of the reading
+ * is found exactly once; who comes or goes meanwhile is found or not, and the events behind that number say
+ * which. So list and events make the same picture, in whatever order they arrive. A reader that stands at
+ * somebody who leaves is moved on (unlinkFromChannelOf), so that no slice begins at the start again.
  */
 import { readFence } from "../memory/arena.ts";
 import {
@@ -34,7 +35,10 @@ export function beginReading(members: Members, slot: number, index: number): voi
   members.u32[members.layout.readersWord + slot] = members.u32[memberChannelWord(members, index) + MC_FIRST]!;
 }
 
-/** Under the lock: the next slice. False: that was all. What was found before is to be forgotten where the lists were made anew. */
+/**
+ * Under the lock: the next slice. False: that was all. What was found before is to be forgotten where the
+ * lists were made anew.
+ */
 export function readSlice(members: Members, slot: number, index: number, found: Found): boolean {
   const { u32, layout } = members;
   const word = layout.readersWord + slot;

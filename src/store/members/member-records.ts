@@ -1,4 +1,7 @@
-/** One record of the table of members: finding it, filling it, and its connections. For members.ts and its neighbours, under the lock. */
+/**
+ * One record of the table of members: finding it, filling it, and its connections. For members.ts and its
+ * neighbours, under the lock.
+ */
 import { channelWord } from "../memory/arena.ts";
 import { CH_INCARNATION } from "../memory/layout.ts";
 import {

@@ -1,6 +1,6 @@
 /**
- * The member table as the other folders see it (Store.members; null where no location counts anybody). It takes the lock, mends what a death
- * left half done, and forwards; the work is in the files of the parts.
+ * The member table as the other folders see it (Store.members; null where no location counts anybody). It
+ * takes the lock, mends what a death left half done, and forwards; the work is in the files of the parts.
  */
 
 import { lastIdOf } from "../channel/channels.ts";

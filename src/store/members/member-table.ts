@@ -1,4 +1,7 @@
-/** What the functions over the table of members work on, and whom they are told of. A leaf of store/, for members.ts and its neighbours. */
+/**
+ * What the functions over the table of members work on, and whom they are told of. A leaf of store/, for
+ * members.ts and its neighbours.
+ */
 import type { Arena } from "../memory/arena.ts";
 import type { StorePolicy } from "../policy.ts";
 import type { Members } from "./members-file.ts";

@@ -1,6 +1,6 @@
 /**
- * Who is told of members: subscribers by events, or by counts where there are too many (members-look.ts tells those), webhooks, and other nodes of a
- * cluster. For members.ts and its neighbours, under the lock.
+ * Who is told of members: subscribers by events, or by counts where there are too many (members-look.ts tells
+ * those), webhooks, and other nodes of a cluster. For members.ts and its neighbours, under the lock.
  */
 
 import { copyName } from "../channel/names.ts";
@@ -60,7 +60,10 @@ export function degrade(members: Members, index: number): void {
   queueChannel(members, index);
 }
 
-/** Webhooks are told of each, also where subscribers are told counts alone; not of those whose names nobody is told. */
+/**
+ * Webhooks are told of each, also where subscribers are told counts alone; not of those whose names nobody is
+ * told.
+ */
 export function noteMember(
   { arena, members, policy }: Table,
   kind: "joined" | "left",

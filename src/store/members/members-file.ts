@@ -1,4 +1,7 @@
-/** The file of layout-members.ts: made by main beside the store, mapped by each worker. Members do not outlive their main, so it is always made anew. */
+/**
+ * The file of layout-members.ts: made by main beside the store, mapped by each worker. Members do not outlive
+ * their main, so it is always made anew.
+ */
 import { renameSync, rmSync } from "node:fs";
 import { setWide } from "../memory/arena.ts";
 import {
@@ -38,10 +41,15 @@ export type MembersRoom = Pick<MembersShape, "records" | "textBytes">;
 
 export const membersPath = (storePath: string): string => `${storePath}.members`;
 
-/** Numbers of events go on above those of any earlier life, as long as there are not a million of them a second. */
+/**
+ * Numbers of events go on above those of any earlier life, as long as there are not a million of them a
+ * second.
+ */
 const NUMBERS_A_SECOND = 2 ** 20;
 
-/** Main: every page allocated, in the place of what an earlier main has left. Throws when there is no room. */
+/**
+ * Main: every page allocated, in the place of what an earlier main has left. Throws when there is no room.
+ */
 export function createMembers(storePath: string, shape: MembersShape, nowSec: number): Members {
   const path = membersPath(storePath);
   const layout = membersLayout(shape);

@@ -1,6 +1,7 @@
 /**
- * Once a second: who lingered and did not come back leaves, and channels that tell no names tell how many there are. Every worker calls it
- * (MemberStore.look), whoever comes first does the work, in slices under the lock.
+ * Once a second: who lingered and did not come back leaves, and channels that tell no names tell how many
+ * there are. Every worker calls it (MemberStore.look), whoever comes first does the work, in slices under the
+ * lock.
  */
 
 import { subscriberCountOf } from "../channel/channels.ts";
@@ -58,7 +59,8 @@ export function leaveLate(table: Table, nowSec: number): boolean {
   const { members } = table;
   const { u32 } = members;
   let left = LEAVE_A_SLICE;
-  // Seconds that lie further back have the same place in the wheel; none lies ahead, unless the clock was set back.
+  // Seconds that lie further back have the same place in the wheel; none lies ahead, unless the clock was set
+  // back.
   let sec = Math.min(nowSec, Math.max(u32[MH_SWEPT_SEC]!, nowSec - WHEEL_SLOTS));
   for (; sec <= nowSec && left > 0; sec++) {
     for (let record = firstOfSecond(members, sec); record !== 0 && left > 0; ) {
@@ -81,8 +83,8 @@ export function leaveLate(table: Table, nowSec: number): boolean {
 }
 
 /**
- * In a cluster it has left when that is heard from the log, as on all nodes (members-remote.ts); should nobody hear it, it is said again. What a
- * process that died has said before is said again so, too.
+ * In a cluster it has left when that is heard from the log, as on all nodes (members-remote.ts); should
+ * nobody hear it, it is said again. What a process that died has said before is said again so, too.
  */
 function leaveHere(table: Table, record: number, nowSec: number): void {
   const { members } = table;
@@ -98,7 +100,9 @@ function leaveHere(table: Table, record: number, nowSec: number): void {
 /** How many channels there are to look at. */
 export const queuedChannels = ({ members }: Pick<Table, "members">): number => members.u32[MH_DUE_COUNT]!;
 
-/** The next of the queue, at most a slice and `most`; how many. Those that are not done with go to its end. */
+/**
+ * The next of the queue, at most a slice and `most`; how many. Those that are not done with go to its end.
+ */
 export function tellCounts(table: Table, most: number, nowSec: number): number {
   let told = 0;
   for (; told < Math.min(most, CHANNELS_A_SLICE); told++) {

@@ -1,8 +1,10 @@
 /**
- * Every list of the member table made anew from its records, after a process died in the middle of a change. Called under the lock by whoever
- * comes next (MemberStore): some 50 ns a record, and it happens after a kill -9 inside of a microsecond.
+ * Every list of the member table made anew from its records, after a process died in the middle of a change.
+ * Called under the lock by whoever comes next (MemberStore): some 50 ns a record, and it happens after a kill
+ * -9 inside of a microsecond.
  *
- * The channel that was being changed may have told of it, or not: its readers are told to read the list again.
+ * The channel that was being changed may have told of it, or not: its readers are told to read the list
+ * again.
  */
 
 import { beat } from "../lock/lock.ts";
@@ -96,7 +98,8 @@ function mendRecord(members: Members, record: number, nowSec: number): void {
   const isCurrent =
     u32[memberChannelWord(members, channel - 1) + MC_INCARNATION] === u32[at + MB_INCARNATION];
   if (isCurrent) linkInChannelOf(members, record);
-  // Of one who is on other nodes alone it may have been forgotten that he lingers here: that is found out once more.
+  // Of one who is on other nodes alone it may have been forgotten that he lingers here: that is found out
+  // once more.
   const isHere = hasConnectionsHere(members, record);
   if (!isHere && (connections === 0 || leavesSec !== 0))
     linkInWheel(members, record, leavesSec || nowSec + 1 + u32[at + MB_LINGER_SEC]!);

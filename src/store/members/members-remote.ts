@@ -1,7 +1,9 @@
 /**
- * Members on the other nodes of a cluster. Each node says in the log when somebody comes to it, and when he has left it and did not come back
- * (Said); all nodes hear that in one order, its own words included, and count a node on which somebody is like a connection, in a slot of its own behind those
- * of the workers. So one member is one on all nodes together, and has left when he is on none. Called through MemberStore, under the lock.
+ * Members on the other nodes of a cluster. Each node says in the log when somebody comes to it, and when he
+ * has left it and did not come back (Said); all nodes hear that in one order, its own words included, and
+ * count a node on which somebody is like a connection, in a slot of its own behind those of the workers. So
+ * one member is one on all nodes together, and has left when he is on none. Called through MemberStore, under
+ * the lock.
  */
 import {
   MB_CHANNEL,
@@ -32,7 +34,10 @@ const nodeWord = (place: number): number => MH_NODES + place * MN_WORDS;
 const isDigest = ({ u32 }: Members, word: number, [low, high]: Digest): boolean =>
   u32[word] === low && u32[word + 1] === high;
 
-/** Slot of a node, -1: it is not known, and with `isNew` there is no place for it. `isOther`: what it said was said in another life. */
+/**
+ * Slot of a node, -1: it is not known, and with `isNew` there is no place for it. `isOther`: what it said was
+ * said in another life.
+ */
 export function slotOfNode(
   members: Members,
   node: Digest,
@@ -79,7 +84,10 @@ export function hearIn(
   endChange(members);
 }
 
-/** Somebody is no longer on a node: another one, or with `slot` -1 this one, which may have him again by now, and says so. */
+/**
+ * Somebody is no longer on a node: another one, or with `slot` -1 this one, which may have him again by now,
+ * and says so.
+ */
 export function hearOut(
   table: Table,
   slot: number,

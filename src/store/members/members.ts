@@ -1,12 +1,14 @@
 /**
- * Who is there: members of channels, each with its connections, in the table of layout-members.ts. Called through MemberStore, by the workers'
- * presence/ for those who come and go and once a second (look), by main for a worker that is gone.
+ * Who is there: members of channels, each with its connections, in the table of layout-members.ts. Called
+ * through MemberStore, by the workers' presence/ for those who come and go and once a second (look), by main
+ * for a worker that is gone.
  *
  *   join ─► a record, or one connection more ─► event "join"
  *   leave ─► one connection less ─► the last one: it lingers ─► look(): event "leave"
  *
- * Everything is under the store's lock, so that the list and the events about it change as one, in one order over all workers. A channel with
- * too many members, too many events a second, or no room in the table tells no names any more, only how many there are, once a second.
+ * Everything is under the store's lock, so that the list and the events about it change as one, in one order
+ * over all workers. A channel with too many members, too many events a second, or no room in the table tells
+ * no names any more, only how many there are, once a second.
  */
 import { channelWord } from "../memory/arena.ts";
 import { CH_INCARNATION } from "../memory/layout.ts";
@@ -110,7 +112,9 @@ export function leave(table: Table, slot: number, record: number, nowMs: number)
   else if (u32[at + MB_CONNECTIONS] === 0) linger(table, record, nowMs);
 }
 
-/** In a cluster: whoever has nobody left on this node lingers here; on others, that they do is theirs to know. */
+/**
+ * In a cluster: whoever has nobody left on this node lingers here; on others, that they do is theirs to know.
+ */
 function leaveNode(table: Table, slot: number, record: number, nowMs: number): void {
   const { members } = table;
   const at = memberWord(members, record);
@@ -120,14 +124,20 @@ function leaveNode(table: Table, slot: number, record: number, nowMs: number): v
   else if (members.u32[at + MB_CONNECTIONS] === 0) remove(table, record, Math.floor(nowMs / 1000));
 }
 
-/** Another node has said that somebody is not there any more: he has left if he is nowhere else, lingering included. */
+/**
+ * Another node has said that somebody is not there any more: he has left if he is nowhere else, lingering
+ * included.
+ */
 export function endRemote(table: Table, record: number, nowSec: number): void {
   const { u32 } = table.members;
   const at = memberWord(table.members, record);
   if (u32[at + MB_CONNECTIONS] === 0 && u32[at + MB_LEAVES_SEC] === 0) remove(table, record, nowSec);
 }
 
-/** A worker is gone, and with it its connections: as if all of them had left now. In the records `from` to `to`. */
+/**
+ * A worker is gone, and with it its connections: as if all of them had left now. In the records `from` to
+ * `to`.
+ */
 export function forgetSlot(
   { arena, members }: Table,
   slot: number,
@@ -177,7 +187,10 @@ function wait({ members }: Pick<Table, "arena" | "members">, record: number, now
   linkInWheel(members, record, untilSec);
 }
 
-/** The words of the channel, begun anew where the record is another channel's by now: the members of that one are in no list of it. */
+/**
+ * The words of the channel, begun anew where the record is another channel's by now: the members of that one
+ * are in no list of it.
+ */
 function settleChannel({ members }: Table, index: number, incarnation: number, who: Newcomer): number {
   const { u32 } = members;
   const channel = memberChannelWord(members, index);

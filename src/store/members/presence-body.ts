@@ -1,5 +1,6 @@
 /**
- * What a presence event says, as the JSON that every form of it is made of (subscribe/formats.ts). Made once, where it happens:
+ * What a presence event says, as the JSON that every form of it is made of (subscribe/formats.ts). Made once,
+ * where it happens:
  *
  *   {"event":"join","sub":"ann","info":{…},"count":3,"time":1760000000}      info only with a join, where there is any
  *   {"event":"leave","sub":"ann","count":2,"time":…}

@@ -1,7 +1,8 @@
 /**
- * Presence events as messages of their channel: unstored, behind the newest message and with its id, and with a number of their own. So those who
- * do not ask for them see neither them nor a hole, and those who do have them in one order with the messages. Called by members.ts, under the
- * lock; whoever releases it wakes the readers (Arena.eventsDue).
+ * Presence events as messages of their channel: unstored, behind the newest message and with its id, and with
+ * a number of their own. So those who do not ask for them see neither them nor a hole, and those who do have
+ * them in one order with the messages. Called by members.ts, under the lock; whoever releases it wakes the
+ * readers (Arena.eventsDue).
  */
 import { FLAG_PRESENCE } from "../../message.ts";
 import { makeRoom } from "../channel/evict.ts";
@@ -40,8 +41,8 @@ import type { Members } from "./members-file.ts";
 const writer = new ChainWriter();
 
 /**
- * Publishes `body` in a living channel. Without room for it its number is used up all the same: those who are there see a hole in the
- * numbers, and read the list again.
+ * Publishes `body` in a living channel. Without room for it its number is used up all the same: those who are
+ * there see a hole in the numbers, and read the list again.
  */
 export function publishPresence(
   arena: Arena,
@@ -80,7 +81,9 @@ export function publishPresence(
   Atomics.store(members.u32, numberWord, number);
 }
 
-/** Main, at open, alone: those of an earlier life of the members' file, whose numbers would mean others now. */
+/**
+ * Main, at open, alone: those of an earlier life of the members' file, whose numbers would mean others now.
+ */
 export function dropPresenceEvents(arena: Arena, nowSec: number): void {
   const { u32, layout } = arena;
   let left = layout.blocks;

@@ -1,7 +1,7 @@
 /**
- * The mapped store file as the functions of store/ see it: typed views over the same bytes, plus where the parts lie. A plain
- * record that free functions take as first argument, so that each file of store/ can act on shared memory without
- * owning it.
+ * The mapped store file as the functions of store/ see it: typed views over the same bytes, plus where the
+ * parts lie. A plain record that free functions take as first argument, so that each file of store/ can act
+ * on shared memory without owning it.
  */
 
 import type { Members } from "../members/members-file.ts";
@@ -22,11 +22,17 @@ export interface Arena {
   members: Members | null;
   /** What the numbers of presence events begin at; another in each life of the members' file. */
   numberBase: number;
-  /** This process has published an event whose readers are still to be woken: once the lock is given back (Store). */
+  /**
+   * This process has published an event whose readers are still to be woken: once the lock is given back
+   * (Store).
+   */
   eventsDue: boolean;
 }
 
-/** What mends the lists after an owner of the lock died. Here, because those who need it cannot import it without a cycle. */
+/**
+ * What mends the lists after an owner of the lock died. Here, because those who need it cannot import it
+ * without a cycle.
+ */
 export interface Mending {
   /** In no time; false: it cannot be done so (redo.ts). */
   redo(arena: Arena): boolean;
@@ -34,7 +40,10 @@ export interface Mending {
   rebuild(arena: Arena): void;
 }
 
-/** What has the store's lock, and can be mended after a death under it: the store, and a shared dictionary (shared-layout.ts). */
+/**
+ * What has the store's lock, and can be mended after a death under it: the store, and a shared dictionary
+ * (shared-layout.ts).
+ */
 export interface Lockable {
   readonly u32: Uint32Array<ArrayBuffer>;
   readonly i32: Int32Array<ArrayBuffer>;
@@ -42,7 +51,10 @@ export interface Lockable {
   readonly mending: { redo(arena: Lockable): boolean; rebuild(arena: Lockable): void };
 }
 
-/** Points at which the crash tests kill or abandon a process that holds the lock, a change at a time, in order. */
+/**
+ * Points at which the crash tests kill or abandon a process that holds the lock, a change at a time, in
+ * order.
+ */
 export const FAULT_POINTS = [
   "evict-unstamped",
   "append-room",
@@ -63,7 +75,10 @@ export const FAULT_POINTS = [
   "collect-retired",
 ] as const;
 
-/** The same inside of a counter that crosses a multiple of 2^32, which the others get to when a test puts one there. */
+/**
+ * The same inside of a counter that crosses a multiple of 2^32, which the others get to when a test puts one
+ * there.
+ */
 export const CROSSING_POINTS = ["crossing-begun", "crossing-counted"] as const;
 
 export type FaultPoint = (typeof FAULT_POINTS)[number] | (typeof CROSSING_POINTS)[number];
@@ -106,12 +121,15 @@ export const slotWord = (layout: Layout, slot: number): number => {
 };
 
 const TWO_32 = 4294967296;
-/** In the high word of a counter that is on its way over a multiple of 2^32. Counting to where it would belong to a value takes for ever. */
+/**
+ * In the high word of a counter that is on its way over a multiple of 2^32. Counting to where it would belong
+ * to a value takes for ever.
+ */
 const CROSSING = 0x80000000;
 
 /**
- * A 64-bit number kept as two words, low first: written once (setWide) before its owner becomes visible, or a counter (growWide). For the
- * lock's owner; whoever has no lock reads counters with wideShared.
+ * A 64-bit number kept as two words, low first: written once (setWide) before its owner becomes visible, or a
+ * counter (growWide). For the lock's owner; whoever has no lock reads counters with wideShared.
  */
 export function wide(u32: Uint32Array, word: number): number {
   const high = u32[word + 1]!;
@@ -120,13 +138,16 @@ export function wide(u32: Uint32Array, word: number): number {
 }
 
 /**
- * Before the low word has gone round it is large, afterwards small: so the value is known at every moment of the crossing, also to whoever
- * finds what a process left that died there.
+ * Before the low word has gone round it is large, afterwards small: so the value is known at every moment of
+ * the crossing, also to whoever finds what a process left that died there.
  */
 const crossed = (high: number, low: number): number =>
   (high - CROSSING - (low >= CROSSING ? 1 : 0)) * TWO_32 + low;
 
-/** For words that nobody reads yet: something visible later (a stamp, an incarnation) says that they are written. */
+/**
+ * For words that nobody reads yet: something visible later (a stamp, an incarnation) says that they are
+ * written.
+ */
 export function setWide(u32: Uint32Array, word: number, value: number): void {
   u32[word + 1] = Math.floor(value / TWO_32);
   u32[word] = value >>> 0;
@@ -138,8 +159,9 @@ interface Counting extends Pick<Arena, "fault"> {
 }
 
 /**
- * Moves a counter on that others read without the lock, and that may be the last thing its process does. By less than 2^31 at a time. Nearly
- * always one store; over a multiple of 2^32 the high word is marked first and unmarked last.
+ * Moves a counter on that others read without the lock, and that may be the last thing its process does. By
+ * less than 2^31 at a time. Nearly always one store; over a multiple of 2^32 the high word is marked first
+ * and unmarked last.
  */
 export function growWide(arena: Counting, word: number, value: number): void {
   const { u32 } = arena;
@@ -157,8 +179,8 @@ export function growWide(arena: Counting, word: number, value: number): void {
 }
 
 /**
- * The same over any distance. Every value that is seen on the way lies between the two: first to the end of the old high word's range, then
- * over. Where they share it, one store.
+ * The same over any distance. Every value that is seen on the way lies between the two: first to the end of
+ * the old high word's range, then over. Where they share it, one store.
  */
 export function leapWide(arena: Counting, word: number, value: number): void {
   const { u32 } = arena;
@@ -167,8 +189,8 @@ export function leapWide(arena: Counting, word: number, value: number): void {
 }
 
 /**
- * A counter without the lock. With the same high word before and after, marked or not, the low word belongs to it: it changes twice in 2^32
- * steps, so this ends. Pairs with growWide.
+ * A counter without the lock. With the same high word before and after, marked or not, the low word belongs
+ * to it: it changes twice in 2^32 steps, so this ends. Pairs with growWide.
  */
 export function wideShared(u32: Uint32Array, word: number): number {
   for (;;) {
@@ -180,20 +202,25 @@ export function wideShared(u32: Uint32Array, word: number): number {
   }
 }
 
-// x86-64 never reorders a load with an earlier load or a store with an earlier store, and the engine does not move
-// accesses across Atomics. Only elsewhere do plain accesses need the two fences; there a sequentially consistent store and
-// load of a private word keep the accesses before and after apart.
+// x86-64 never reorders a load with an earlier load or a store with an earlier store, and the engine does not
+// move accesses across Atomics. Only elsewhere do plain accesses need the two fences; there a sequentially
+// consistent store and load of a private word keep the accesses before and after apart.
 const ORDERED = process.arch === "x64";
 const fenceWord = new Int32Array(1);
 
-/** Everything read before is read before anything after: put between copying shared bytes and validating the copy. */
+/**
+ * Everything read before is read before anything after: put between copying shared bytes and validating the
+ * copy.
+ */
 export function readFence(): void {
   if (ORDERED) return;
   Atomics.store(fenceWord, 0, 0);
   Atomics.load(fenceWord, 0);
 }
 
-/** Everything written before is visible before anything written after: put behind the store that invalidates. */
+/**
+ * Everything written before is visible before anything written after: put behind the store that invalidates.
+ */
 export function writeFence(): void {
   if (ORDERED) return;
   Atomics.store(fenceWord, 0, 0);

@@ -1,7 +1,8 @@
 /**
- * Store files that could not be used and were moved out of the way, `<store>.aside-<milliseconds>`, and what becomes of them: the newest
- * one is kept for a week, for whoever goes back to an older version or wants to look; every other one goes. Only what is a store of ours
- * is ever removed: a stranger's file stays. Called at each opening (file.ts), which reports what went.
+ * Store files that could not be used and were moved out of the way, `<store>.aside-<milliseconds>`, and what
+ * becomes of them: the newest one is kept for a week, for whoever goes back to an older version or wants to
+ * look; every other one goes. Only what is a store of ours is ever removed: a stranger's file stays. Called
+ * at each opening (file.ts), which reports what went.
  */
 import { closeSync, lstatSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * The free list and the byte chains. Used by publish (messages) and names (channel names), under the lock. One size of block
- * and one list instead of size classes: O(1) both ways, and nothing can fragment.
+ * The free list and the byte chains. Used by publish (messages) and names (channel names), under the lock.
+ * One size of block and one list instead of size classes: O(1) both ways, and nothing can fragment.
  */
 
 import { JOURNAL_FREE_BLOCK, JOURNAL_FREE_BLOCKS } from "../lock/journal.ts";
@@ -31,8 +31,9 @@ export const blocksForName = (layout: Layout, bytes: number): number =>
   Math.ceil(bytes / layout.moreRoomBytes);
 
 /**
- * Plans to take the first `count` ≥ 1 blocks off the free list, marked with their owner; the caller has made sure they are there. Returns the
- * first, whose MSG_LAST (the same word as MORE_OWNER) is the last one. They may be written to behind their NEXT, and are still free.
+ * Plans to take the first `count` ≥ 1 blocks off the free list, marked with their owner; the caller has made
+ * sure they are there. Returns the first, whose MSG_LAST (the same word as MORE_OWNER) is the last one. They
+ * may be written to behind their NEXT, and are still free.
  */
 export function planTaking(arena: Arena, count: number, owner: number): number {
   const { u32, layout } = arena;
@@ -68,7 +69,10 @@ export function givePlanned({ u32, layout }: Arena, first: number, last: number)
   u32[HEAD_FREE_BLOCKS] = u32[JOURNAL_FREE_BLOCKS]!;
 }
 
-/** Writes pieces of bytes one behind the other into a chain. One is enough for a process: the lock admits one writer. */
+/**
+ * Writes pieces of bytes one behind the other into a chain. One is enough for a process: the lock admits one
+ * writer.
+ */
 export class ChainWriter {
   #block = 0;
   #at = 0;
@@ -99,8 +103,9 @@ export class ChainWriter {
 }
 
 /**
- * Copies `length` bytes of a chain to the start of `into`, without the lock: the chain may be freed and overwritten while we
- * read. Then the copy is garbage and false may be the answer, but it never leaves the file; the caller validates.
+ * Copies `length` bytes of a chain to the start of `into`, without the lock: the chain may be freed and
+ * overwritten while we read. Then the copy is garbage and false may be the answer, but it never leaves the
+ * file; the caller validates.
  */
 export function readChain(
   arena: Arena,

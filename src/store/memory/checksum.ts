@@ -1,7 +1,9 @@
 /**
- * One checksum over a store that was closed in order: the next open trusts its links only when not a bit has changed since. Whole, because
- * that costs less than following the links would: some 5 ms for 64 MiB, 20 ms for 256 MiB, 0.2 s for 3 GiB (in memory; a cold disk takes
- * as long as reading the file); a rebuild of full ones takes 0.6, 1 and 6.5 s. Written and compared by file.ts. A file that fails is recovered from its headers (recover.ts).
+ * One checksum over a store that was closed in order: the next open trusts its links only when not a bit has
+ * changed since. Whole, because that costs less than following the links would: some 5 ms for 64 MiB, 20 ms
+ * for 256 MiB, 0.2 s for 3 GiB (in memory; a cold disk takes as long as reading the file); a rebuild of full
+ * ones takes 0.6, 1 and 6.5 s. Written and compared by file.ts. A file that fails is recovered from its
+ * headers (recover.ts).
  */
 import type { Arena } from "./arena.ts";
 import {
@@ -15,7 +17,9 @@ import {
   HEADER_BYTES,
 } from "./layout.ts";
 
-/** Words that change between the last message and the next open: who holds the file, and this checksum itself. */
+/**
+ * Words that change between the last message and the next open: who holds the file, and this checksum itself.
+ */
 const LEFT_OUT: readonly (readonly [number, number])[] = [
   [HEAD_CLEAN, HEAD_CLEAN + 1],
   [HEAD_MAIN_PID, HEAD_MAIN_BIRTH + 1],
@@ -26,7 +30,10 @@ const LEFT_OUT: readonly (readonly [number, number])[] = [
   [HEAD_BOOT, HEAD_BOOT + 1],
 ];
 
-/** The native function is given no more at once, so that its argument's length stays a small integer everywhere. */
+/**
+ * The native function is given no more at once, so that its argument's length stays a small integer
+ * everywhere.
+ */
 const PIECE_BYTES = 64 * 1024 ** 2;
 
 /** Under the lock, or when nobody else has the file. */

@@ -1,10 +1,10 @@
 /**
- * Opening the store: deciding what to do with the file that is there, and leaving a store in a state that workers can attach
- * to. Main calls openFile once at start, workers attachFile. What can be wrong with a file ends in a report or in one
- * clear error, never in a crash later.
+ * Opening the store: deciding what to do with the file that is there, and leaving a store in a state that
+ * workers can attach to. Main calls openFile once at start, workers attachFile. What can be wrong with a file
+ * ends in a report or in one clear error, never in a crash later.
  *
- * A file is trusted as it is when it was closed in order and its checksum fits; else its lists are made anew (recover.ts). life.ts decides
- * whether the positions of before still mean the same.
+ * A file is trusted as it is when it was closed in order and its checksum fits; else its lists are made anew
+ * (recover.ts). life.ts decides whether the positions of before still mean the same.
  */
 
 import { beginLife, isOfThisBoot, isSameFile } from "../life.ts";
@@ -34,7 +34,10 @@ export interface StoreShape {
   clustered?: boolean;
   /** Idempotency keys that are remembered. */
   keys?: number;
-  /** A table of members beside it; absent: none. It is no part of the shape: with another one the messages stay. */
+  /**
+   * A table of members beside it; absent: none. It is no part of the shape: with another one the messages
+   * stay.
+   */
   members?: MembersRoom;
 }
 
@@ -59,8 +62,8 @@ interface Opened {
 }
 
 /**
- * Creates, reopens, recovers or replaces. Throws when the shape is impossible, memory is short, or the file is in use. `isFresh`: what is in
- * it is not wanted.
+ * Creates, reopens, recovers or replaces. Throws when the shape is impossible, memory is short, or the file
+ * is in use. `isFresh`: what is in it is not wanted.
  */
 export function openFile(shape: StoreShape, isFresh = false): Opened {
   const opened = openOrMake(shape.path, layoutOf(shape), isFresh);
@@ -115,7 +118,8 @@ function reopen(path: string, layout: Layout, existing: MappableFile): Opened {
   const isCurrent = !isCopy && (wasClosed || isOfThisBoot(header));
   let dropped = 0;
   if (!isWhole) {
-    // Whoever was killed in this boot left what was written, to the last byte. Anything else may be of different ages, page by page.
+    // Whoever was killed in this boot left what was written, to the last byte. Anything else may be of
+    // different ages, page by page.
     const isTorn = wasClosed || !isCurrent;
     dropped = (isTorn ? mendTorn(arena, isInMemory(path)) : rebuild(arena)).dropped;
   }

@@ -1,4 +1,7 @@
-/** Which store files lie in a folder, in use or left by a server that stopped. For `sluice stats`, by way of supervisor/store/store-files.ts. */
+/**
+ * Which store files lie in a folder, in use or left by a server that stopped. For `sluice stats`, by way of
+ * supervisor/store/store-files.ts.
+ */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { liveOwner } from "../lock/owner.ts";

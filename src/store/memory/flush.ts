@@ -1,9 +1,10 @@
 /**
- * Getting what was written to the mapped file onto its disk. fdatasync on any descriptor of the file writes back every dirty page of
- * its mappings, whoever wrote them (file_write_and_wait_range in Linux), so msync and bun:ffi are not needed. For a file in memory all
- * of this does nothing.
+ * Getting what was written to the mapped file onto its disk. fdatasync on any descriptor of the file writes
+ * back every dirty page of its mappings, whoever wrote them (file_write_and_wait_range in Linux), so msync
+ * and bun:ffi are not needed. For a file in memory all of this does nothing.
  *
- * Who calls: main around "closed in order" (service.ts) and at an interval; with `sync = "each"` every worker before it answers a publisher.
+ * Who calls: main around "closed in order" (service.ts) and at an interval; with `sync = "each"` every worker
+ * before it answers a publisher.
  */
 import { closeSync, constants, fdatasync, fdatasyncSync, fstatSync, openSync } from "node:fs";
 import { type Arena, wide } from "./arena.ts";
@@ -29,8 +30,8 @@ function openMapped({ path, u32 }: Pick<Arena, "u32" | "path">): number {
 }
 
 /**
- * Flushes on a thread of the runtime, so that no event loop waits for a disk. Whoever asks while one is under way shares the next one
- * with all who ask until that begins: a hundred publishes cost two flushes.
+ * Flushes on a thread of the runtime, so that no event loop waits for a disk. Whoever asks while one is under
+ * way shares the next one with all who ask until that begins: a hundred publishes cost two flushes.
  */
 export class DiskFlush {
   readonly #descriptor: number;
@@ -44,7 +45,9 @@ export class DiskFlush {
     this.#descriptor = openMapped(arena);
   }
 
-  /** Resolves when everything that was written before the call is on the disk; rejects when that is not known. */
+  /**
+   * Resolves when everything that was written before the call is on the disk; rejects when that is not known.
+   */
   flush(): Promise<void> {
     if (this.#next === null) {
       this.#next = Promise.withResolvers<void>();

@@ -1,13 +1,14 @@
 /**
- * From names to channel records: open addressing with linear probing, at most half full. Inserts and removals run under the
- * lock, look-ups without it.
+ * From names to channel records: open addressing with linear probing, at most half full. Inserts and removals
+ * run under the lock, look-ups without it.
  *
- * Removal shifts later entries back instead of leaving tombstones, so that the table never needs a rehash. A reader that runs
- * meanwhile could miss a living name, as its entry moves past the reader; therefore HEAD_HASH_VERSION is odd during a
- * removal and even, but different, afterwards. A reader
- *  - that finds an entry has compared the name and checked that its channel lives: the answer was right at that moment,
+ * Removal shifts later entries back instead of leaving tombstones, so that the table never needs a rehash. A
+ * reader that runs meanwhile could miss a living name, as its entry moves past the reader; therefore
+ * HEAD_HASH_VERSION is odd during a removal and even, but different, afterwards. A reader - that finds an
+ * entry has compared the name and checked that its channel lives: the answer was right at that moment,
  *    wherever the entry stood;
- *  - that finds nothing answers only if the version was even and the same before and after. No entry moved between, so an
+ * - that finds nothing answers only if the version was even and the same before and after. No entry moved
+ * between, so an
  *    entry that stood in the table all the time was in the probed run: inserts only fill empty places and never make a run
  *    shorter. After a few tries it takes the lock, and where that is taken for long (somebody died or stands still in the
  *    middle of a removal, or the table is made anew) it does not know.
@@ -24,8 +25,8 @@ import { CH_NAME_HASH, HEAD_HASH_VERSION } from "./layout.ts";
 const TRIES = 4;
 
 /**
- * The living channel with this name, as one pair that was true at one moment; its index, -1 when there is none, BUSY (-3) when that is not
- * to be known now. Takes the lock only when removals keep interfering.
+ * The living channel with this name, as one pair that was true at one moment; its index, -1 when there is
+ * none, BUSY (-3) when that is not to be known now. Takes the lock only when removals keep interfering.
  */
 export function lookUp(arena: Arena, name: Uint8Array, hash: number, into: ChannelRef): number {
   for (let attempt = 0; attempt < TRIES; attempt++) {
@@ -42,7 +43,10 @@ export function lookUp(arena: Arena, name: Uint8Array, hash: number, into: Chann
   return index;
 }
 
-/** One pass over the run of entries that the name belongs to; -1 = not met. Final under the lock, a hint without it. */
+/**
+ * One pass over the run of entries that the name belongs to; -1 = not met. Final under the lock, a hint
+ * without it.
+ */
 export function probe(arena: Arena, name: Uint8Array, hash: number, into: ChannelRef): number {
   into.set(-1, 0);
   const { u32, layout } = arena;
@@ -77,8 +81,9 @@ export function insertEntry(arena: Arena, index: number): void {
 }
 
 /**
- * Takes a channel out. Under the lock; the name must still be in its record. Goes on with a removal of it that was cut off: at every moment of
- * one, each other entry stands in the run once, or twice where it is on its way; then the later place is the gap.
+ * Takes a channel out. Under the lock; the name must still be in its record. Goes on with a removal of it
+ * that was cut off: at every moment of one, each other entry stands in the run once, or twice where it is on
+ * its way; then the later place is the gap.
  */
 export function removeEntry(arena: Arena, index: number): void {
   const { u32, layout } = arena;
@@ -105,7 +110,10 @@ export function removeEntry(arena: Arena, index: number): void {
   Atomics.store(u32, HEAD_HASH_VERSION, ((version | 1) + 1) >>> 0);
 }
 
-/** Where the channel stands, or else, in a removal that was cut off, where the entry that moved last came from; -1 = neither. */
+/**
+ * Where the channel stands, or else, in a removal that was cut off, where the entry that moved last came
+ * from; -1 = neither.
+ */
 function gapOf({ u32, layout }: Arena, index: number, isCutOff: boolean): number {
   const mask = layout.hashSize - 1;
   const seen = isCutOff ? new Set<number>() : null;

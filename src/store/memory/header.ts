@@ -1,4 +1,7 @@
-/** What the first words of a store file say: whether it is one of ours, of this version, and of which shape. Used by file.ts alone. */
+/**
+ * What the first words of a store file say: whether it is one of ours, of this version, and of which shape.
+ * Used by file.ts alone.
+ */
 import { setWide, wide } from "./arena.ts";
 import {
   HEAD_BLOCK_SIZE,
@@ -74,7 +77,10 @@ export const hasShape = (header: Uint32Array, layout: Layout): boolean =>
 const versionOf = ({ clusterWord }: Layout): number =>
   clusterWord === 0 ? LAYOUT_VERSION : LAYOUT_VERSION | CLUSTERED;
 
-/** A shape that was changed by accident must not pass for one that was configured otherwise, and cost the messages. */
+/**
+ * A shape that was changed by accident must not pass for one that was configured otherwise, and cost the
+ * messages.
+ */
 const shapeCheck = (words: Uint32Array): number =>
   Bun.hash.xxHash32(new Uint32Array([...words.slice(HEAD_MAGIC_A, HEAD_HASH_SEED + 1), words[HEAD_KEYS]!])) ||
   1;

@@ -1,24 +1,36 @@
 /**
- * What a clustered store has more than another: a page behind the header that says how far this node has read the log of each shard, and words
- * behind each channel's record that place the cluster's positions. Without `[cluster]` the file has none of them (layout.ts).
+ * What a clustered store has more than another: a page behind the header that says how far this node has read
+ * the log of each shard, and words behind each channel's record that place the cluster's positions. Without
+ * `[cluster]` the file has none of them (layout.ts).
  *
- * In a clustered store a message's id is its position in the cluster, and CH_BASE is 0. Positions of one counter follow each other; a counter
- * that begins anew (another incarnation of the engine, or a channel that rested for long) begins far above, and what lies between is a jump:
+ * In a clustered store a message's id is its position in the cluster, and CH_BASE is 0. Positions of one
+ * counter follow each other; a counter that begins anew (another incarnation of the engine, or a channel that
+ * rested for long) begins far above, and what lies between is a jump:
  *
  *   floor  … messages of one counter … from ]  nobody's  ] to  … messages of the next counter …
  *
- * A position inside of a jump was given out for a message that the cluster's history does not have: the tail that a failover lost.
+ * A position inside of a jump was given out for a message that the cluster's history does not have: the tail
+ * that a failover lost.
  */
 
 /** Of the layout version: the file is that of a clustered node. */
 export const CLUSTERED = 0x10000;
 
-/** Behind the header page; everywhere else worker slots begin there, so nobody looks here without Layout.clusterWord. */
+/**
+ * Behind the header page; everywhere else worker slots begin there, so nobody looks here without
+ * Layout.clusterWord.
+ */
 export const CLUSTER_PAGE_BYTES = 4096;
 
-/** The worker that reads the log for this node: its slot + 1, 0 = none. Taken by CAS, given back by its worker or by main. */
+/**
+ * The worker that reads the log for this node: its slot + 1, 0 = none. Taken by CAS, given back by its worker
+ * or by main.
+ */
 export const HEAD_LEASE = 1024;
-/** Time of the newest message of any channel that was collected or deleted since: who saw nothing since before it may have missed it. */
+/**
+ * Time of the newest message of any channel that was collected or deleted since: who saw nothing since before
+ * it may have missed it.
+ */
 export const HEAD_FORGOTTEN_SEC = 1025;
 /** Messages taken out again because a failover had lost them; two words. */
 export const HEAD_LOST_TAIL = 1026;
@@ -29,14 +41,20 @@ export const HEAD_READER_STARTS = 1029;
 export const HEAD_UNPLACED = 1030;
 /** Nodes heard of, this one included. */
 export const HEAD_NODES = 1032;
-/** Epoch of the cluster this store belongs to; two words. Another one than HEAD_EPOCH: its content is not known to be of it. */
+/**
+ * Epoch of the cluster this store belongs to; two words. Another one than HEAD_EPOCH: its content is not
+ * known to be of it.
+ */
 export const HEAD_JOINED = 1034;
 /** SHARD_* words, one group a shard. */
 export const HEAD_SHARDS = 1056;
 export const MAX_SHARDS = 16;
 export const SHARD_WORDS = 48;
 
-/** The last entry that was applied: its term and number (two words each). Written under the lock, with what the entry did. */
+/**
+ * The last entry that was applied: its term and number (two words each). Written under the lock, with what
+ * the entry did.
+ */
 export const SHARD_TERM = 0;
 export const SHARD_N = 2;
 /** Messages ever published in the shard, as the log says; two words. */
@@ -55,7 +73,9 @@ export const SHARD_CONNECTED = 14;
 
 /** When a publisher of this node last waited for its message to arrive here; milliseconds, the low word. */
 export const SHARD_AWAITED_MS = 15;
-/** The newest incarnations: term and base, two words each, a ring by the low word of the term's number in it. */
+/**
+ * The newest incarnations: term and base, two words each, a ring by the low word of the term's number in it.
+ */
 export const SHARD_BASES = 16;
 export const MOST_BASES = 4;
 /** Of the same incarnations: time and tag of the fork, and of their own beginning (forks.ts). */

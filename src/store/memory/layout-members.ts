@@ -1,7 +1,8 @@
 /**
- * The table of members (presence): a file of its own beside the store, mapped by every worker like the store itself. Members end with their
- * connections, so nothing in it outlives its main process; apart from the messages it can be switched on or resized and costs none of them.
- * Everything is written under the store's lock (members.ts), so it has no lock of its own.
+ * The table of members (presence): a file of its own beside the store, mapped by every worker like the store
+ * itself. Members end with their connections, so nothing in it outlives its main process; apart from the
+ * messages it can be switched on or resized and costs none of them. Everything is written under the store's
+ * lock (members.ts), so it has no lock of its own.
  *
  *   byte 0                                                                                                     size
  *   +-------------+--------------+----------------+----------------------+------------+------------------------+
@@ -11,15 +12,20 @@
  *   |             |              | second         |                      | MB_LATER   | name, information      |
  *   +-------------+--------------+----------------+----------------------+------------+------------------------+
  *
- * A record is one member of one channel, however many connections it has on however many workers. It is in three lists: the chain of its
- * hash, the members of its channel (newest first), and, while it lingers, those who leave in the same second.
+ * A record is one member of one channel, however many connections it has on however many workers. It is in
+ * three lists: the chain of its hash, the members of its channel (newest first), and, while it lingers, those
+ * who leave in the same second.
  *
- * Pairing of the lock-free accesses: MB_STAMP is odd while a record is written or free, and another number afterwards → readRecord(), before
- * and after copying. MC_NUMBER is stored after its event is linked → presenceNumber(): who sees a number can read its event, or it is gone.
+ * Pairing of the lock-free accesses: MB_STAMP is odd while a record is written or free, and another number
+ * afterwards → readRecord(), before and after copying. MC_NUMBER is stored after its event is linked →
+ * presenceNumber(): who sees a number can read its event, or it is gone.
  */
 import { MSG_SKIP } from "./layout.ts";
 
-/** Of a presence event, in the header of its message: its number, less MH_BASE. Nothing skips from one to another. */
+/**
+ * Of a presence event, in the header of its message: its number, less MH_BASE. Nothing skips from one to
+ * another.
+ */
 export const MSG_NUMBER = MSG_SKIP;
 
 export const MEMBERS_MAGIC = 0x424d4c53;
@@ -35,14 +41,20 @@ export const MH_SLOTS = 5;
 export const MH_SEED = 6;
 /** Slots of other nodes, behind those of the workers. */
 export const MH_REMOTE_SLOTS = 7;
-/** Channel index + 1 whose lists are being changed; not 0 for whoever gets the lock: its last owner died at it (mend). */
+/**
+ * Channel index + 1 whose lists are being changed; not 0 for whoever gets the lock: its last owner died at it
+ * (mend).
+ */
 export const MH_CHANGING = 16;
 /** First free record, and how many are in use. */
 export const MH_FREE = 17;
 export const MH_USED = 18;
 /** The second up to which those who lingered have left. */
 export const MH_SWEPT_SEC = 19;
-/** The queue of channels that have something to tell at the next look: first and last (index + 1), and how many there are. */
+/**
+ * The queue of channels that have something to tell at the next look: first and last (index + 1), and how
+ * many there are.
+ */
 export const MH_DUE = 20;
 export const MH_DUE_LAST = 21;
 export const MH_DUE_COUNT = 22;
@@ -98,7 +110,9 @@ export const MC_WORDS = 16;
 
 export const LAST_DUE = 0xffffffff;
 
-/** MC_STATE: only how many there are is told, for there are too many of them, or they come and go too fast. */
+/**
+ * MC_STATE: only how many there are is told, for there are too many of them, or they come and go too fast.
+ */
 export const STATE_DEGRADED = 1;
 /** The count has changed since it was told. */
 export const STATE_COUNT_DUE = 2;
@@ -124,7 +138,10 @@ export const MB_WHEEL_PREVIOUS = 11;
 export const MB_NAME_LENGTH = 12;
 export const MB_INFO_LENGTH = 13;
 export const MB_FLAGS = 14;
-/** Of the channel: who is of another one than the channel's record now is in none of its lists, and leaves without a word. */
+/**
+ * Of the channel: who is of another one than the channel's record now is in none of its lists, and leaves
+ * without a word.
+ */
 export const MB_INCARNATION = 15;
 export const MB_SLOTS = 16;
 

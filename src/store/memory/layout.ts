@@ -1,7 +1,7 @@
 /**
- * The store file: what lies where, in 32-bit words. Every file in store/ reads its word indices from here, nobody else needs
- * them. A layout of fixed-size parts was chosen over any allocator or serialised form because every process maps the file
- * and must find each part by arithmetic alone, also after a crash.
+ * The store file: what lies where, in 32-bit words. Every file in store/ reads its word indices from here,
+ * nobody else needs them. A layout of fixed-size parts was chosen over any allocator or serialised form
+ * because every process maps the file and must find each part by arithmetic alone, also after a crash.
  *
  *   byte 0                                                                                                 size
  *   +-------------+---------------+-----------+-----------------+--------------------+--------+------------+
@@ -12,19 +12,20 @@
  *   +-------------+---------------+-----------+-----------------+--------------------+--------+------------+
  *
  * A message is a chain of blocks. Its header (MSG_*) fills the start of the first; the bytes are one stream
- * `event id | event type | data` that begins behind the header and runs on behind the three words of each further block:
+ * `event id | event type | data` that begins behind the header and runs on behind the three words of each
+ * further block:
  *
  *   first block                          further blocks
  *   +--------+------+-------+---------+  +---+------+-------+---------------+
  *   | STAMP  | NEXT | …     | bytes … |  | 0 | NEXT | OWNER | … bytes       |
  *   +--------+------+-------+---------+  +---+------+-------+---------------+
  *
- * Word 0 of a block is non-zero only in the first block of a complete message, so recovery can find messages by looking at
- * word 0 of every block and at nothing else. Channel names are chains of "further" blocks.
+ * Word 0 of a block is non-zero only in the first block of a complete message, so recovery can find messages
+ * by looking at word 0 of every block and at nothing else. Channel names are chains of "further" blocks.
  *
- * Who may write what: everything is written under the lock, except a slot's own words (its worker) and HEAD_SWEEP_SECOND (CAS),
- * and the HEAD_IDLE_* hints. HEAD_REVOKED* pair as revocations.ts says.
- * Pairing of the lock-free accesses (writer → reader):
+ * Who may write what: everything is written under the lock, except a slot's own words (its worker) and
+ * HEAD_SWEEP_SECOND (CAS), and the HEAD_IDLE_* hints. HEAD_REVOKED* pair as revocations.ts says. Pairing of
+ * the lock-free accesses (writer → reader):
  *   HEAD_JOURNAL    stored when a change is planned, zeroed when it is done → redo(), after the death of who was at it (journal.ts)
  *   MSG_STAMP       stored last when a message is complete, zeroed first when it is freed → read(), before and after copying
  *   CH_INCARNATION  odd while the channel lives; changed first on removal → isLive(), find(), before and after comparing
@@ -50,7 +51,8 @@ export const CLOSED = 0x444f4e45;
 /** "Never" for times in seconds kept in one word. */
 export const NEVER_SEC = 0xffffffff;
 
-// Header page. The groups start on their own cache line: lock, ring head and hash version are polled by other processes.
+// Header page. The groups start on their own cache line: lock, ring head and hash version are polled by other
+// processes.
 export const HEAD_MAGIC_A = 0;
 export const HEAD_MAGIC_B = 1;
 export const HEAD_LAYOUT_VERSION = 2;
@@ -67,7 +69,10 @@ export const HEAD_STARTED_SEC = 13;
 export const HEAD_MAIN_PID = 14;
 export const HEAD_MAIN_BIRTH = 15;
 export const HEAD_LOCK = 16;
-/** How often the lock was taken, and signs of life in long work under it: who watches the owner looks for either to change. */
+/**
+ * How often the lock was taken, and signs of life in long work under it: who watches the owner looks for
+ * either to change.
+ */
 export const HEAD_LOCK_TENURE = 17;
 export const HEAD_LOCK_BEAT = 18;
 /** Next serial to be written, two words; the low one alone is what the ring goes by. */
@@ -95,7 +100,10 @@ export const HEAD_TRASHED = 96;
 export const HEAD_WILDCARDS = 100;
 /** The events channel: its index + 1, 0 = off. Written by main alone, before workers attach. */
 export const HEAD_EVENTS_CHANNEL = 101;
-/** Events published = EVENTS_BEFORE (on earlier events channels) + last id of the one in use - EVENTS_FROM. Two words each. */
+/**
+ * Events published = EVENTS_BEFORE (on earlier events channels) + last id of the one in use - EVENTS_FROM.
+ * Two words each.
+ */
 export const HEAD_EVENTS_BEFORE = 102;
 export const HEAD_EVENTS_FROM = 104;
 /** Workers that died and were replaced since main opened the file. Written by main alone. */
@@ -109,14 +117,20 @@ export const INTERNAL_PLACES = 4;
 export const HEAD_INTERNAL_BEFORE = 116;
 /** Ring entries that are presence events, not messages. Two words. */
 export const HEAD_PRESENCE_EVENTS = 120;
-/** Where the search for a channel to give up goes on, in which second it was last in vain, and how far (idle-channels.ts). No lock. */
+/**
+ * Where the search for a channel to give up goes on, in which second it was last in vain, and how far
+ * (idle-channels.ts). No lock.
+ */
 export const HEAD_IDLE_CHANNEL = 192;
 export const HEAD_IDLE_SECOND = 193;
 export const HEAD_IDLE_LOOKS = 194;
 /** Channels that had to make room for others, and channels that found none. Two words each. */
 export const HEAD_RECLAIMED = 196;
 export const HEAD_ROOMLESS = 198;
-/** Entries of the table of idempotency keys, and how many were given up for others before their time (two words). */
+/**
+ * Entries of the table of idempotency keys, and how many were given up for others before their time (two
+ * words).
+ */
 export const HEAD_KEYS = 180;
 export const HEAD_KEYS_GIVEN_UP = 182;
 /** Messages dropped in the last seconds: TRASH_BUCKETS pairs of (second, count). */
@@ -144,7 +158,10 @@ export const REVOKED_ENTRIES = 192;
 export const AGE_OLDEST = 0;
 export const AGE_NEWEST = 1;
 export const AGE_COUNT = 2;
-/** Until this second a message may expire before one that stands in front of it (the ttl was lowered, the clock set back). */
+/**
+ * Until this second a message may expire before one that stands in front of it (the ttl was lowered, the
+ * clock set back).
+ */
 export const AGE_UNSORTED_UNTIL = 3;
 
 export const LIST_FIRST = 0; // channel index + 1, 0 = none
@@ -188,15 +205,24 @@ export const CH_NAME_HASH = 15;
 export const CH_NAME_BLOCK = 16;
 export const CH_BEFORE = 17; // channel index + 1
 export const CH_AFTER = 18;
-/** When the channel was made, or asked for while records were scarce; when it was deleted; when it went to trash. */
+/**
+ * When the channel was made, or asked for while records were scarce; when it was deleted; when it went to
+ * trash.
+ */
 export const CH_RESTS_SINCE = 19;
 export const CH_CREATED = 20; // two words
 /** CLASS_*, as it was when the channel was made: the prefix may be another by now. */
 export const CH_CLASS = 22;
-/** Blocks of the newest messages whose id is a multiple of SKIP_NEAR and of SKIP_FAR: what the next such message skips back to. */
+/**
+ * Blocks of the newest messages whose id is a multiple of SKIP_NEAR and of SKIP_FAR: what the next such
+ * message skips back to.
+ */
 export const CH_SKIP_NEAR = 23;
 export const CH_SKIP_FAR = 24;
-/** Time and tag of the newest message that was stored and is no longer: a position before it has lost something. */
+/**
+ * Time and tag of the newest message that was stored and is no longer: a position before it has lost
+ * something.
+ */
 export const CH_GONE_TIME = 25;
 export const CH_GONE_TAG = 26;
 /** Id of the newest message that came to be stored; two words. */
@@ -216,8 +242,8 @@ export const STATE_LIVE = 1;
 export const STATE_DELETED = 2;
 export const STATE_TRASHED = 3;
 
-// Message header. MSG_CHECK covers the words MSG_NEXT to MSG_SERIAL + 1. Of those only expiry and flags ever change, once, when a
-// stored message is demoted (messages.ts).
+// Message header. MSG_CHECK covers the words MSG_NEXT to MSG_SERIAL + 1. Of those only expiry and flags ever
+// change, once, when a stored message is demoted (messages.ts).
 export const MSG_STAMP = 0;
 export const MSG_NEXT = 1;
 export const MSG_LAST = 2;
@@ -240,8 +266,9 @@ export const MSG_AGE_NEWER = 19;
 /** Of event id, event type and data, not 0; 0 = nobody took it, because the file is in memory. */
 export const MSG_DATA_CHECK = 20;
 /**
- * The block that had the message SKIP_FAR ids before, where the id is a multiple of that, or SKIP_NEAR, likewise; else 0. Never followed
- * without a look at the id that stands there (seek.ts): the message may be gone, and its block another's.
+ * The block that had the message SKIP_FAR ids before, where the id is a multiple of that, or SKIP_NEAR,
+ * likewise; else 0. Never followed without a look at the id that stands there (seek.ts): the message may be
+ * gone, and its block another's.
  */
 export const MSG_SKIP = 21;
 export const MSG_WORDS = 22;
@@ -288,7 +315,10 @@ export interface Layout {
   readonly firstRoomBytes: number;
   readonly moreRoomBytes: number;
   readonly maxMessageBytes: number;
-  /** What names may take, so that whoever makes channels cannot push everybody's messages out: a quarter, or one block a channel. */
+  /**
+   * What names may take, so that whoever makes channels cannot push everybody's messages out: a quarter, or
+   * one block a channel.
+   */
   readonly mostNameBlocks: number;
 }
 
@@ -310,7 +340,9 @@ const MIN_BLOCKS = 16;
 const MAX_SIZE = 4 * 1024 ** 3;
 const BYTES_PER_AUTO_CHANNEL = 2048;
 
-/** Computes a layout. Throws RangeError with the field at fault when the shape cannot hold a working store. */
+/**
+ * Computes a layout. Throws RangeError with the field at fault when the shape cannot hold a working store.
+ */
 export function layoutOf(shape: LayoutShape): Layout {
   const { size, blockSize, workerSlots } = shape;
   requireShape(Number.isInteger(size) && size <= MAX_SIZE, `store size ${size} is above 4 GiB`);

@@ -1,7 +1,7 @@
 /**
- * Files and memory: creating one with every page allocated, opening one without following links, mapping it. Called by file
- * only. Works on open descriptors throughout (mapped as /proc/self/fd/N), so that the file that was checked is the file that
- * is used, also in a folder that others can write to.
+ * Files and memory: creating one with every page allocated, opening one without following links, mapping it.
+ * Called by file only. Works on open descriptors throughout (mapped as /proc/self/fd/N), so that the file
+ * that was checked is the file that is used, also in a folder that others can write to.
  */
 import {
   closeSync,
@@ -23,7 +23,10 @@ export interface MappableFile {
   readonly inode: number;
   /** A copy of the header page's words; zeros where the file is shorter. */
   readonly header: Uint32Array;
-  /** Why this cannot be our file at all, as the end of a sentence; null = it may be. fd is -1 where it cannot be opened. */
+  /**
+   * Why this cannot be our file at all, as the end of a sentence; null = it may be. fd is -1 where it cannot
+   * be opened.
+   */
   readonly fault: string | null;
 }
 
@@ -35,7 +38,9 @@ const MEMORY_TYPES: ReadonlySet<number> = new Set([0x01021994 /* tmpfs */, 0x858
 /** There is no room for a file of this size, now; nothing was changed. */
 export class NoRoomError extends Error {}
 
-/** Opens what is at the path, if anything. Throws when it can neither be opened nor be something to put aside. */
+/**
+ * Opens what is at the path, if anything. Throws when it can neither be opened nor be something to put aside.
+ */
 export function openExisting(path: string): MappableFile | null {
   let fd: number;
   try {
@@ -62,8 +67,9 @@ export function closeFile(file: MappableFile): void {
 }
 
 /**
- * A new file of zeros at `temporary`, mode 0600, never an existing one. Every page is written, because a hole in the file would
- * be a SIGBUS in some worker on the day memory runs out. Throws, and leaves nothing behind, when there is no room now (NoRoomError).
+ * A new file of zeros at `temporary`, mode 0600, never an existing one. Every page is written, because a hole
+ * in the file would be a SIGBUS in some worker on the day memory runs out. Throws, and leaves nothing behind,
+ * when there is no room now (NoRoomError).
  */
 export function allocateFile(temporary: string, path: string, size: number): MappableFile {
   // A leftover of a process that had our pid and died here.
@@ -86,7 +92,10 @@ export function allocateFile(temporary: string, path: string, size: number): Map
   }
 }
 
-/** Makes a file longer, every page allocated. Throws, and leaves it as it was, when there is no room (NoRoomError). */
+/**
+ * Makes a file longer, every page allocated. Throws, and leaves it as it was, when there is no room
+ * (NoRoomError).
+ */
 export function growFile({ fd, size }: MappableFile, path: string, newSize: number): void {
   try {
     writeZeros(fd, size, newSize);
@@ -97,8 +106,8 @@ export function growFile({ fd, size }: MappableFile, path: string, newSize: numb
 }
 
 /**
- * Overwrites everything behind the header of a store that has its room, and cuts it to `size`. Whoever dies on the way leaves a store of
- * no version: one that the next opening knows for ours, and may empty again.
+ * Overwrites everything behind the header of a store that has its room, and cuts it to `size`. Whoever dies
+ * on the way leaves a store of no version: one that the next opening knows for ours, and may empty again.
  */
 export function emptyFile({ fd }: MappableFile, size: number): void {
   writeSync(fd, new Uint32Array([0]), 0, 4, HEAD_LAYOUT_VERSION * 4);

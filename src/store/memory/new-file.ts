@@ -1,9 +1,11 @@
 /**
- * Making a store file: where there was none, and in the place of one that cannot be used or has another shape. Called by file.ts.
+ * Making a store file: where there was none, and in the place of one that cannot be used or has another
+ * shape. Called by file.ts.
  *
- * The old file goes last. The new one is allocated, in full, beside it and renamed over it, so a machine without the room keeps what it
- * has. Where two do not fit but one does, as in a container's small /dev/shm, the old file itself is made as long as the new one has to
- * be, which is the last step that can fail, and only then emptied.
+ * The old file goes last. The new one is allocated, in full, beside it and renamed over it, so a machine
+ * without the room keeps what it has. Where two do not fit but one does, as in a container's small /dev/shm,
+ * the old file itself is made as long as the new one has to be, which is the last step that can fail, and
+ * only then emptied.
  */
 import { renameSync } from "node:fs";
 import { beginLife } from "../life.ts";
@@ -24,7 +26,10 @@ import {
   NoRoomError,
 } from "./mapping.ts";
 
-/** Only when it is complete can the file be found. A link or foreign file at the path is replaced, not followed. */
+/**
+ * Only when it is complete can the file be found. A link or foreign file at the path is replaced, not
+ * followed.
+ */
 export function createStore(path: string, layout: Layout): Arena {
   const temporary = `${path}.new-${process.pid}`;
   const file = allocateFile(temporary, path, layout.size);
@@ -47,8 +52,9 @@ export function replaceOtherShape(path: string, layout: Layout, existing: Mappab
 }
 
 /**
- * A file we cannot read, or that is not ours: moved out of the way, unless it is a store of another version of this program and there is no
- * room for two. Without that an upgrade would fail at every start from then on. `aside`: its new name, null = it is no more.
+ * A file we cannot read, or that is not ours: moved out of the way, unless it is a store of another version
+ * of this program and there is no room for two. Without that an upgrade would fail at every start from then
+ * on. `aside`: its new name, null = it is no more.
  */
 export function replaceSetAside(
   path: string,
@@ -82,7 +88,10 @@ function replaceInPlace(path: string, layout: Layout, existing: MappableFile): A
   return format(existing, path, path, layout);
 }
 
-/** Fills a file of zeros, whatever its header is: identity, first serial, and lists that hold every block and record free. */
+/**
+ * Fills a file of zeros, whatever its header is: identity, first serial, and lists that hold every block and
+ * record free.
+ */
 function format(file: MappableFile, name: string, path: string, layout: Layout): Arena {
   const arena = arenaOver(mapFile(file, name), layout, path, MENDING);
   const { u32 } = arena;

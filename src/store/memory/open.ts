@@ -1,6 +1,6 @@
 /**
- * Opening a channel by its name: what every publish and subscription begins with. Apart from channels.ts because a new channel is told of
- * in the events channel, which is a channel itself.
+ * Opening a channel by its name: what every publish and subscription begins with. Apart from channels.ts
+ * because a new channel is told of in the events channel, which is a channel itself.
  */
 
 import { createChannel, NO_ROOM } from "../channel/channel-life.ts";
@@ -30,8 +30,8 @@ const TOO_MANY = -1;
 const MOST_FREED = 8;
 
 /**
- * Finds or creates: the index, with the incarnation in `into`; -1 = the limit of its class is reached, -2 = no room for it, BUSY (-3) = the
- * lock could not be had.
+ * Finds or creates: the index, with the incarnation in `into`; -1 = the limit of its class is reached, -2 =
+ * no room for it, BUSY (-3) = the lock could not be had.
  */
 export function openChannel(
   arena: Arena,
@@ -84,8 +84,9 @@ function create(arena: Arena, policy: StorePolicy, name: Uint8Array, hash: numbe
 }
 
 /**
- * A channel that the next sweep, or the next channel while records are scarce, might take away before its finder stands or publishes in it:
- * not in this second. Otherwise a few looks at words that are at hand. If the lock is taken it goes without; losing it is told, too.
+ * A channel that the next sweep, or the next channel while records are scarce, might take away before its
+ * finder stands or publishes in it: not in this second. Otherwise a few looks at words that are at hand. If
+ * the lock is taken it goes without; losing it is told, too.
  */
 function keepForNow(
   arena: Arena,

@@ -1,6 +1,7 @@
 /**
- * Several messages under one hold of the lock, each with the answer of its own, and messages with an idempotency key. Called through
- * Store.appendAll by publish/; what has neither a key nor company goes the shorter way (publish.ts).
+ * Several messages under one hold of the lock, each with the answer of its own, and messages with an
+ * idempotency key. Called through Store.appendAll by publish/; what has neither a key nor company goes the
+ * shorter way (publish.ts).
  */
 import type { Marks } from "../../message.ts";
 import { REQUEST_MS, release, tryAcquire } from "../lock/lock.ts";
@@ -42,7 +43,10 @@ const MOST_BYTES = 256 * 1024;
 let serialBefore = 0;
 export const serialBeforeEntry = (): number => serialBefore;
 
-/** How many were settled from this one on, or BUSY. Stops before one whose channel is gone, and when others have waited long enough. */
+/**
+ * How many were settled from this one on, or BUSY. Stops before one whose channel is gone, and when others
+ * have waited long enough.
+ */
 export function appendAll(
   arena: Arena,
   policy: StorePolicy,

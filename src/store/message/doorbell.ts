@@ -1,9 +1,11 @@
 /**
- * Waking a sleeping worker: one byte on its unix socket. Made by each worker at its start; `ring` is what it passes to
- * ringOthers after a publish. A socket because Atomics.wait does not reach across processes and a poll would burn or delay.
+ * Waking a sleeping worker: one byte on its unix socket. Made by each worker at its start; `ring` is what it
+ * passes to ringOthers after a publish. A socket because Atomics.wait does not reach across processes and a
+ * poll would burn or delay.
  *
- * A bell is a hint, not a message: the awake words in the store decide who is rung, and a ring that is lost (the target is just
- * starting, or dead) is made good by the target looking at the ring head once a second. So failures are counted, not raised.
+ * A bell is a hint, not a message: the awake words in the store decide who is rung, and a ring that is lost
+ * (the target is just starting, or dead) is made good by the target looking at the ring head once a second.
+ * So failures are counted, not raised.
  */
 import { chmodSync, rmSync } from "node:fs";
 import type { Socket, UnixSocketListener } from "bun";
@@ -27,7 +29,10 @@ export class Doorbell {
     this.#onRing = onRing;
   }
 
-  /** Starts hearing. `onRing` is called once for any number of rings that came together. Throws when the path is too long. */
+  /**
+   * Starts hearing. `onRing` is called once for any number of rings that came together. Throws when the path
+   * is too long.
+   */
   listen(): void {
     const path = bellPath(this.#storePath, this.#slot);
     if (Buffer.byteLength(path) > MAX_PATH_BYTES)

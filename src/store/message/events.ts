@@ -1,11 +1,12 @@
 /**
- * The events channel (push-stream spec 7): what happens to channels and subscribers, published as messages of one ordinary channel.
- * Called where it happens: open.ts, sweep.ts, and through Store where fan-out counts subscribers in and out. Creation and end of a
- * channel are told under the same lock as they are done, so events are in the order of what they tell, over all workers; an
- * event of a process that dies between the two is lost.
+ * The events channel (push-stream spec 7): what happens to channels and subscribers, published as messages of
+ * one ordinary channel. Called where it happens: open.ts, sweep.ts, and through Store where fan-out counts
+ * subscribers in and out. Creation and end of a channel are told under the same lock as they are done, so
+ * events are in the order of what they tell, over all workers; an event of a process that dies between the
+ * two is lost.
  *
- * Without an events channel all of this is one look at HEAD_EVENTS_CHANNEL. That word, not the policy, says whether there is one: a reload
- * may name another, which is for the next start.
+ * Without an events channel all of this is one look at HEAD_EVENTS_CHANNEL. That word, not the policy, says
+ * whether there is one: a reload may name another, which is for the next start.
  */
 
 import { createChannel } from "../channel/channel-life.ts";
@@ -60,9 +61,9 @@ export const CHANNEL_DESTROYED = eventKind("channel_destroyed");
 export const eventsChannelOf = ({ u32 }: Arena): number => u32[HEAD_EVENTS_CHANNEL]! - 1;
 
 /**
- * Publishes one event about a channel whose record still has its name; not about the events channel itself. Always stored, under the
- * usual ttl and limit; counted as evicted when there is no room for it beside the names of channels. Under the lock; whoever
- * releases it rings the workers (Arena.eventsDue).
+ * Publishes one event about a channel whose record still has its name; not about the events channel itself.
+ * Always stored, under the usual ttl and limit; counted as evicted when there is no room for it beside the
+ * names of channels. Under the lock; whoever releases it rings the workers (Arena.eventsDue).
  */
 export function publishEvent(
   arena: Arena,
@@ -104,8 +105,8 @@ const isElsewhere = (arena: Arena, kind: EventKind, index: number): boolean =>
   !isOwnChannel(arena, index, kind === CHANNEL_CREATED);
 
 /**
- * Tells of a subscription that is counted in this incarnation (isAttended); of no other, because nobody would tell of its end. False: the lock
- * could not be had.
+ * Tells of a subscription that is counted in this incarnation (isAttended); of no other, because nobody would
+ * tell of its end. False: the lock could not be had.
  */
 export function tellOfSubscriber(
   arena: Arena,
@@ -121,8 +122,9 @@ export function tellOfSubscriber(
 }
 
 /**
- * Counts a subscription out and tells of it, where there is an events channel. Both under one lock, so that it is either this worker that
- * tells, or the one that ends it in its place, and nobody twice. False: the lock could not be had.
+ * Counts a subscription out and tells of it, where there is an events channel. Both under one lock, so that
+ * it is either this worker that tells, or the one that ends it in its place, and nobody twice. False: the
+ * lock could not be had.
  */
 export function endOwnSubscription(
   arena: Arena,
@@ -140,7 +142,10 @@ export function endOwnSubscription(
   return true;
 }
 
-/** Tells of the end of up to `limit` subscriptions that a slot has in a channel, and counts them out; how many. Under the lock. */
+/**
+ * Tells of the end of up to `limit` subscriptions that a slot has in a channel, and counts them out; how
+ * many. Under the lock.
+ */
 function endSubscriptions(
   arena: Arena,
   policy: StorePolicy,
@@ -160,9 +165,9 @@ function endSubscriptions(
 }
 
 /**
- * Ends subscriptions in a deleted channel in the name of workers that did not (sweep.ts), so that nobody is left in a channel that is told
- * to be destroyed. True when all have ended, false when that is more than a slice. Without an events channel nothing is to be done. Under
- * the lock.
+ * Ends subscriptions in a deleted channel in the name of workers that did not (sweep.ts), so that nobody is
+ * left in a channel that is told to be destroyed. True when all have ended, false when that is more than a
+ * slice. Without an events channel nothing is to be done. Under the lock.
  */
 export function endLateSubscriptions(
   arena: Arena,
@@ -179,9 +184,9 @@ export function endLateSubscriptions(
 }
 
 /**
- * Tells of the end of every subscription that a worker which is gone had: it could not. One that died in the middle of telling may have one
- * of them told twice. In the channels `from` to `to`; answers the one that it came to, less than `to` where the lock is taken, or where there is
- * more to tell than is good for one turn.
+ * Tells of the end of every subscription that a worker which is gone had: it could not. One that died in the
+ * middle of telling may have one of them told twice. In the channels `from` to `to`; answers the one that it
+ * came to, less than `to` where the lock is taken, or where there is more to tell than is good for one turn.
  */
 export function tellOfLost(
   arena: Arena,
@@ -211,9 +216,9 @@ export function tellOfLost(
 }
 
 /**
- * Main, at open, alone: finds or makes the events channel that the policy names. It is of the normal class and needs no free place under
- * the limit. The one of an earlier life, if it was another, goes on as a channel like all others. True when it is the same as before. Throws
- * when there is no room.
+ * Main, at open, alone: finds or makes the events channel that the policy names. It is of the normal class
+ * and needs no free place under the limit. The one of an earlier life, if it was another, goes on as a
+ * channel like all others. True when it is the same as before. Throws when there is no room.
  */
 export function appointEventsChannel(arena: Arena, policy: StorePolicy, nowSec: number): boolean {
   const { u32, layout } = arena;
@@ -247,14 +252,20 @@ function makeNormal(u32: Uint32Array, record: number): void {
   u32[record + CH_CLASS] = CLASS_NORMAL;
 }
 
-/** Events ever published, while the channel at `index` was the last of them to be in use; its count begins where it became that. */
+/**
+ * Events ever published, while the channel at `index` was the last of them to be in use; its count begins
+ * where it became that.
+ */
 function eventsOf({ u32, layout }: Arena, index: number): number {
   const before = wide(u32, HEAD_EVENTS_BEFORE);
   if (index < 0) return before;
   return before + wide(u32, channelWord(layout, index) + CH_LAST_ID) - wide(u32, HEAD_EVENTS_FROM);
 }
 
-/** What the zone's totals leave out (push-stream spec 0.4): events published and events stored. Under the lock. */
+/**
+ * What the zone's totals leave out (push-stream spec 0.4): events published and events stored. Under the
+ * lock.
+ */
 export function eventTotals(arena: Arena): { published: number; stored: number } {
   return { published: eventsOf(arena, eventsChannelOf(arena)), stored: storedEvents(arena) };
 }
@@ -264,7 +275,10 @@ export function storedEvents(arena: Arena): number {
   return index < 0 ? 0 : storedCountOf(arena, index);
 }
 
-/** Recovery, when the channels are settled: an events channel that did not survive is none; the next open makes it again. */
+/**
+ * Recovery, when the channels are settled: an events channel that did not survive is none; the next open
+ * makes it again.
+ */
 export function dropLostEventsChannel(arena: Arena): void {
   const { u32, layout } = arena;
   const index = eventsChannelOf(arena);

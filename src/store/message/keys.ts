@@ -1,6 +1,7 @@
 /**
- * Idempotency keys: which messages were put in with one, so that a publisher who never heard the answer may send the same again. A fixed table,
- * open-addressed, kept with the file; looked at under the lock that the append takes anyway, so that of two workers one is told of the other's.
+ * Idempotency keys: which messages were put in with one, so that a publisher who never heard the answer may
+ * send the same again. A fixed table, open-addressed, kept with the file; looked at under the lock that the
+ * append takes anyway, so that of two workers one is told of the other's.
  *
  *   an entry (KEY_WORDS)
  *   +----------------------+------------------+------------------+--------+-------+
@@ -8,11 +9,13 @@
  *   | and key (four words) | sent (two words) | words)           |        |       |
  *   +----------------------+------------------+------------------+--------+-------+
  *
- * Every search looks at the same PROBES places behind the digest's own, whatever it finds: nothing is ever taken out, and an entry that is past
- * the window is a free one. Where none of them is free, the oldest is given up, and counted: its key is then as good as new.
+ * Every search looks at the same PROBES places behind the digest's own, whatever it finds: nothing is ever
+ * taken out, and an entry that is past the window is a free one. Where none of them is free, the oldest is
+ * given up, and counted: its key is then as good as new.
  *
- * An entry counts when its check word fits. It is written whole but for that before the change is armed, and the check with the message
- * (journal.ts), so that a death leaves both or none. Chaining, and a list by age, were rejected: they would need a repair of their own.
+ * An entry counts when its check word fits. It is written whole but for that before the change is armed, and
+ * the check with the message (journal.ts), so that a death leaves both or none. Chaining, and a list by age,
+ * were rejected: they would need a repair of their own.
  */
 
 import { ADD_MESSAGE, JOURNAL_BLOCK, JOURNAL_KEY, JOURNAL_KIND } from "../lock/journal.ts";
@@ -59,8 +62,8 @@ export function findKey(arena: Arena, mark: KeyMark, nowSec: number, windowSec: 
 }
 
 /**
- * Writes down a key that is unknown, but for the check: to be counted with the message that is planned, by rememberKey(). For JOURNAL_KEY. No
- * table, as in stores that nobody configured: nothing is remembered.
+ * Writes down a key that is unknown, but for the check: to be counted with the message that is planned, by
+ * rememberKey(). For JOURNAL_KEY. No table, as in stores that nobody configured: nothing is remembered.
  */
 export function planKey(
   arena: Arena,
@@ -91,7 +94,10 @@ export function rememberKey({ u32, layout }: Arena): void {
   u32[at + KEY_CHECK] = checkOf(u32, at);
 }
 
-/** The key planned with the message in this block, as JOURNAL_KEY has it, for a rebuild that finishes its publish; 0: none. */
+/**
+ * The key planned with the message in this block, as JOURNAL_KEY has it, for a rebuild that finishes its
+ * publish; 0: none.
+ */
 export function keyPlannedWith({ u32, layout }: Arena, block: number): number {
   const isAdding = u32[JOURNAL_KIND] === ADD_MESSAGE && u32[JOURNAL_BLOCK] === block;
   return isAdding && u32[JOURNAL_KEY]! <= layout.keys ? u32[JOURNAL_KEY]! : 0;

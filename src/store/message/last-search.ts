@@ -1,6 +1,7 @@
 /**
- * The last N stored messages of a channel with holes, counted one by one from the newest on. Where there is no hole, arithmetic tells
- * (seek.ts). Used by subscribe/ in steps, as somebody may ask for a million, and by handlers at once.
+ * The last N stored messages of a channel with holes, counted one by one from the newest on. Where there is
+ * no hole, arithmetic tells (seek.ts). Used by subscribe/ in steps, as somebody may ask for a million, and by
+ * handlers at once.
  */
 import type { Arena } from "../memory/arena.ts";
 import { Sight, seeNewest, stepBack } from "./seek.ts";

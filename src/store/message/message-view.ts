@@ -1,7 +1,7 @@
 /**
- * A message as read out of the store: plain numbers and one byte buffer that is reused for the next message. Filled by
- * read() and readHeader(); kept by the caller. The bytes are a private copy, because the block under them may be
- * overwritten by another process at any time.
+ * A message as read out of the store: plain numbers and one byte buffer that is reused for the next message.
+ * Filled by read() and readHeader(); kept by the caller. The bytes are a private copy, because the block
+ * under them may be overwritten by another process at any time.
  */
 const FIRST_BYTES = 1024;
 
@@ -20,7 +20,10 @@ export class Message {
   flags = 0;
   stamp = 0;
   block = 0;
-  /** Of a presence event: its number in the channel. Of a message: set by whoever hands it on, the number of the last event before it. */
+  /**
+   * Of a presence event: its number in the channel. Of a message: set by whoever hands it on, the number of
+   * the last event before it.
+   */
   number = 0;
   /** Zone-wide publish order; also the entry's place in the dispatch ring (its low word). */
   serial = 0;

@@ -1,6 +1,7 @@
 /**
- * One message in the store: its header's check word, and hanging it into and taking it out of the lists (its channel's, and
- * the list of all stored or all unstored ones by age). Used by publish, evict, sweep and recover; all under the lock.
+ * One message in the store: its header's check word, and hanging it into and taking it out of the lists (its
+ * channel's, and the list of all stored or all unstored ones by age). Used by publish, evict, sweep and
+ * recover; all under the lock.
  */
 
 import { BY_SHIFT, FLAG_DELETION, FLAG_INTERNAL, FLAG_PRESENCE, FLAG_STORED } from "../../message.ts";
@@ -65,11 +66,15 @@ import {
 } from "../memory/layout.ts";
 import { DamageError } from "../recovery/damage.ts";
 
-/** The check word of a header: recovery trusts no message without it. Not for payload bytes: the stamp comes after those. */
+/**
+ * The check word of a header: recovery trusts no message without it. Not for payload bytes: the stamp comes
+ * after those.
+ */
 export function checkOf({ i32 }: Arena, at: number): number {
   let check = 0x51ce;
   for (let word = MSG_NEXT; word < MSG_CHECK; word++) {
-    // Signed words: unsigned ones are no integers to the engine above 2^31, and the loop would never be compiled well.
+    // Signed words: unsigned ones are no integers to the engine above 2^31, and the loop would never be
+    // compiled well.
     check = Math.imul(check ^ i32[at + word]!, 0x9e3779b1);
     check ^= check >>> 15;
   }
@@ -92,7 +97,10 @@ export const blocksOf = (layout: Layout, u32: Uint32Array, at: number): number =
 const ageListOf = (flags: number): number =>
   (flags & FLAG_STORED) === 0 ? HEAD_TRANSIENT : (flags & FLAG_INTERNAL) === 0 ? HEAD_STORED : HEAD_INTERNAL;
 
-/** Plans to hang a message in, as the newest of its channel and of its age list: its links say where, and nobody follows them yet. */
+/**
+ * Plans to hang a message in, as the newest of its channel and of its age list: its links say where, and
+ * nobody follows them yet.
+ */
 export function planLinking(arena: Arena, block: number): void {
   const { u32, layout } = arena;
   const at = blockWord(layout, block);
@@ -124,7 +132,8 @@ export function linkInChannel(arena: Arena, block: number): void {
   const at = blockWord(layout, block);
   const record = channelWord(layout, u32[at + MSG_CHANNEL]!);
   const older = u32[at + MSG_OLDER]!;
-  // The three stores pair with the loads in seek.ts and reader.ts: a block reached by a link has its header complete.
+  // The three stores pair with the loads in seek.ts and reader.ts: a block reached by a link has its header
+  // complete.
   if (older === 0) Atomics.store(u32, record + CH_OLDEST, block);
   else Atomics.store(u32, blockWord(layout, older) + MSG_NEWER, block);
   Atomics.store(u32, record + CH_NEWEST, block);
@@ -140,8 +149,9 @@ export function linkInChannel(arena: Arena, block: number): void {
 }
 
 /**
- * Where a search may go on from this message without meeting those between: SKIP_FAR or SKIP_NEAR ids back. Ids have holes once
- * messages are evicted; then there is nothing to skip to, and the search takes single steps as far as the next that has.
+ * Where a search may go on from this message without meeting those between: SKIP_FAR or SKIP_NEAR ids back.
+ * Ids have holes once messages are evicted; then there is nothing to skip to, and the search takes single
+ * steps as far as the next that has.
  */
 function skipFrom({ u32 }: Arena, record: number, at: number): number {
   if ((u32[at + MSG_ID]! & (SKIP_NEAR - 1)) !== 0) return 0;
@@ -149,7 +159,10 @@ function skipFrom({ u32 }: Arena, record: number, at: number): number {
   return u32[record + (isFar ? CH_SKIP_FAR : CH_SKIP_NEAR)]!;
 }
 
-/** What newcomers could ask for and can no longer. Not always the newest of those last: a lowered ttl takes messages out of turn. */
+/**
+ * What newcomers could ask for and can no longer. Not always the newest of those last: a lowered ttl takes
+ * messages out of turn.
+ */
 function markGone({ u32 }: Arena, record: number, at: number): void {
   const time = u32[at + MSG_TIME]!;
   const tag = u32[at + MSG_TAG]!;
@@ -184,7 +197,10 @@ function linkBehind({ u32, layout }: Arena, block: number, list: number, count: 
   u32[list + AGE_COUNT] = count;
 }
 
-/** Frees a message: readers that hold its stamp see that it is gone, walkers of its channel see that the links moved. */
+/**
+ * Frees a message: readers that hold its stamp see that it is gone, walkers of its channel see that the links
+ * moved.
+ */
 export function dropMessage(arena: Arena, block: number, nowSec: number): void {
   const { u32, layout } = arena;
   const at = blockWord(layout, block);
@@ -226,8 +242,9 @@ export function carryOutDrop(arena: Arena): void {
 }
 
 /**
- * Takes a stored message out of what newcomers may ask for. It rests unstored until `expires`, because workers that have not dispatched it
- * yet and streams that lag are still owed it. The links in its channel stay, so walkers see nothing but the flag.
+ * Takes a stored message out of what newcomers may ask for. It rests unstored until `expires`, because
+ * workers that have not dispatched it yet and streams that lag are still owed it. The links in its channel
+ * stay, so walkers see nothing but the flag.
  */
 export function demoteMessage(arena: Arena, block: number, expires: number, nowSec: number): void {
   const { u32, layout } = arena;
@@ -254,7 +271,8 @@ export function carryOutDemotion(arena: Arena): void {
   unlinkByAge(arena, HEAD_STORED, u32[JOURNAL_AGE_OLDER]!, u32[JOURNAL_AGE_NEWER]!);
   u32[at + MSG_FLAGS] = (u32[at + MSG_FLAGS]! & ~FLAG_STORED) >>> 0;
   u32[at + MSG_EXPIRES] = u32[JOURNAL_EXPIRES]!;
-  // Who dies here together with main leaves a header that a rebuild does not trust: the message is dropped a little early.
+  // Who dies here together with main leaves a header that a rebuild does not trust: the message is dropped a
+  // little early.
   u32[at + MSG_CHECK] = checkOf(arena, at);
   u32[at + MSG_AGE_OLDER] = u32[JOURNAL_TRANSIENT_NEWEST]!;
   u32[at + MSG_AGE_NEWER] = 0;
@@ -285,7 +303,10 @@ function settleStored(arena: Arena, record: number, at: number, block: number): 
   }
 }
 
-/** The first stored message from `block` on towards the newest. The pointer only ever moves that way, so this is O(1) a message. */
+/**
+ * The first stored message from `block` on towards the newest. The pointer only ever moves that way, so this
+ * is O(1) a message.
+ */
 function storedFrom(arena: Arena, block: number): number {
   const { u32, layout } = arena;
   for (let left = layout.blocks; left > 0; left--) {

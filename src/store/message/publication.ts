@@ -1,6 +1,7 @@
 /**
- * The second half of putting something in: from filled blocks to a stamped message, and from a stamped message to a published one. Shared by
- * publish (the normal way), redo (which carries out what a death cut off) and recover (which finishes a publish by what it finds). Under the lock.
+ * The second half of putting something in: from filled blocks to a stamped message, and from a stamped
+ * message to a published one. Shared by publish (the normal way), redo (which carries out what a death cut
+ * off) and recover (which finishes a publish by what it finds). Under the lock.
  */
 import { FLAG_PRESENCE } from "../../message.ts";
 import { carryOutMove, planRetiring } from "../channel/channel-life.ts";
@@ -29,8 +30,8 @@ import { checkOf, linkByAge, linkInChannel, planLinking } from "./messages.ts";
 import { nextSerial, publishEntry, stampOf } from "./ring.ts";
 
 /**
- * Plans to show a message whose event id, data, times and flags are written: what else stands in the header, and where it will hang. It is in
- * blocks that are chosen and still free, or, after a rebuild, in its own.
+ * Plans to show a message whose event id, data, times and flags are written: what else stands in the header,
+ * and where it will hang. It is in blocks that are chosen and still free, or, after a rebuild, in its own.
  */
 export function planMessage(arena: Arena, block: number, index: number, incarnation: number): void {
   const { u32, layout } = arena;
@@ -42,7 +43,10 @@ export function planMessage(arena: Arena, block: number, index: number, incarnat
   planLinking(arena, block);
 }
 
-/** A message that is in no chain of anybody becomes one that all have seen. `key`: what planKey said, 0: it has none. */
+/**
+ * A message that is in no chain of anybody becomes one that all have seen. `key`: what planKey said, 0: it
+ * has none.
+ */
 export function addMessage(arena: Arena, block: number, index: number, incarnation: number, key = 0): void {
   planMessage(arena, block, index, incarnation);
   arena.u32[JOURNAL_KEY] = key;
@@ -69,7 +73,8 @@ export function addDeletion(
 
 export function carryOutAdding(arena: Arena): void {
   stamp(arena);
-  // Behind the stamp, or the key might say of a message that it was taken, and there is none; before the head, which says that all is done.
+  // Behind the stamp, or the key might say of a message that it was taken, and there is none; before the
+  // head, which says that all is done.
   rememberKey(arena);
   publishMessage(arena);
 }

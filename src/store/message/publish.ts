@@ -1,10 +1,13 @@
 /**
- * Putting messages in: append and the deletion of a channel. Called through Store by publish/ and subscribe/ (WebSocket).
+ * Putting messages in: append and the deletion of a channel. Called through Store by publish/ and subscribe/
+ * (WebSocket).
  *
- * The order of an append is what crash safety rests on, all under the lock: bytes and header are written to blocks that are still free →
- * the journal is armed → blocks taken → STAMP (the message is complete) → lists → channel counters → ring entry → ring head (it is published).
- * A process that dies before the journal is armed leaves nothing; what one that dies after it has left to do is done in its place (redo.ts).
- * Where the journal is not to be believed, the stamp says the same: a message with the serial at which the head still stands (recover.ts).
+ * The order of an append is what crash safety rests on, all under the lock: bytes and header are written to
+ * blocks that are still free → the journal is armed → blocks taken → STAMP (the message is complete) → lists
+ * → channel counters → ring entry → ring head (it is published). A process that dies before the journal is
+ * armed leaves nothing; what one that dies after it has left to do is done in its place (redo.ts). Where the
+ * journal is not to be believed, the stamp says the same: a message with the serial at which the head still
+ * stands (recover.ts).
  */
 import { BY_SHIFT, FLAG_DELETION, FLAG_STORED, FLAG_UNTOLD, type Marks } from "../../message.ts";
 import { ChannelRef } from "../channel/channel-ref.ts";
@@ -56,15 +59,23 @@ import { nextSerial } from "./ring.ts";
 
 const CHANNEL_GONE = 0;
 const TOO_LARGE = -1;
-/** Expired messages that an append clears away besides: two, so that a backlog shrinks at any publish rate. */
+/**
+ * Expired messages that an append clears away besides: two, so that a backlog shrinks at any publish rate.
+ */
 const EXPIRE_PER_APPEND = 2;
-/** Messages beyond a channel's limits that one append takes out: what a lowered limit leaves goes with the next ones. */
+/**
+ * Messages beyond a channel's limits that one append takes out: what a lowered limit leaves goes with the
+ * next ones.
+ */
 const TRIM_PER_APPEND = 256;
 
 const writer = new ChainWriter();
 const found = new ChannelRef();
 
-/** `isLocked`: by a caller that goes on under the same lock (events.ts, append-all.ts), and gives it back. `key`: one that is unknown. */
+/**
+ * `isLocked`: by a caller that goes on under the same lock (events.ts, append-all.ts), and gives it back.
+ * `key`: one that is unknown.
+ */
 export function appendMessage(
   arena: Arena,
   policy: StorePolicy,
@@ -119,7 +130,10 @@ const NOBODY = new Uint8Array(0);
 export const flagsOf = ({ by, isUntold }: Marks): number =>
   (by.length << BY_SHIFT) | (isUntold ? FLAG_UNTOLD : 0);
 
-/** Writes a message into blocks that are free until addMessage takes them: the first of them. Under the lock, where there is room. */
+/**
+ * Writes a message into blocks that are free until addMessage takes them: the first of them. Under the lock,
+ * where there is room.
+ */
 export function fillMessage(
   arena: Arena,
   blocks: number,
@@ -153,7 +167,10 @@ export function fillMessage(
   return block;
 }
 
-/** Removes a channel and tells every worker through the ring (push-stream spec 2.7): 1, 0 = there is none, BUSY (-3). */
+/**
+ * Removes a channel and tells every worker through the ring (push-stream spec 2.7): 1, 0 = there is none,
+ * BUSY (-3).
+ */
 export function deleteChannel(
   arena: Arena,
   policy: StorePolicy,
@@ -187,8 +204,8 @@ export function deleteChannel(
 }
 
 /**
- * Time and tag of the next message: the tag counts inside one second over all channels, from 1 (push-stream spec 6.1). When
- * the clock goes back, time stands still until it has caught up.
+ * Time and tag of the next message: the tag counts inside one second over all channels, from 1 (push-stream
+ * spec 6.1). When the clock goes back, time stands still until it has caught up.
  */
 function tickClock(u32: Uint32Array, nowSec: number): void {
   if (nowSec > u32[HEAD_CLOCK_SEC]!) {
@@ -200,8 +217,9 @@ function tickClock(u32: Uint32Array, nowSec: number): void {
 }
 
 /**
- * The oldest messages beyond the limit are stored no longer (push-stream spec 2.4). Those that somebody connected is still owed rest like
- * unstored ones for a while; the others are dropped, which keeps a busy channel in the same few, warm blocks.
+ * The oldest messages beyond the limit are stored no longer (push-stream spec 2.4). Those that somebody
+ * connected is still owed rest like unstored ones for a while; the others are dropped, which keeps a busy
+ * channel in the same few, warm blocks.
  */
 export function trimChannel(arena: Arena, record: number, policy: StorePolicy, nowSec: number): void {
   const { u32, layout } = arena;

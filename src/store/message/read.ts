@@ -1,8 +1,10 @@
 /**
- * Copying a message out of the store, without the lock. Called by fanout for every message it carries and by every replay.
+ * Copying a message out of the store, without the lock. Called by fanout for every message it carries and by
+ * every replay.
  *
- * The block may be freed and overwritten at any moment. The stamp tells: it is zeroed before anything of a message changes, and
- * the same stamp does not come back to a block for four billion publishes. So: same stamp before and after = a true copy.
+ * The block may be freed and overwritten at any moment. The stamp tells: it is zeroed before anything of a
+ * message changes, and the same stamp does not come back to a block for four billion publishes. So: same
+ * stamp before and after = a true copy.
  */
 import { BY_SHIFT, CHANNEL_DELETED_ID, FLAG_DELETION, FLAG_PRESENCE } from "../../message.ts";
 import { type Arena, blockWord, readFence } from "../memory/arena.ts";

@@ -1,17 +1,19 @@
 /**
- * The Reader: reads one channel on from an id, message by message, without the lock. Everything that reads stored messages is one:
- * the worker's own delivery, streams that lag, sockets that join, handlers' feeds, polls and long polls.
+ * The Reader: reads one channel on from an id, message by message, without the lock. Everything that reads
+ * stored messages is one: the worker's own delivery, streams that lag, sockets that join, handlers' feeds,
+ * polls and long polls.
  *
- * It stands on the message it took last (block and stamp), so the next step is one link and costs the same however much is stored. When
- * that message is gone it finds its place again by id (seek.ts). `next` looks, `accept` takes the step; between the two the caller may
- * decide to tell a hole first.
+ * It stands on the message it took last (block and stamp), so the next step is one link and costs the same
+ * however much is stored. When that message is gone it finds its place again by id (seek.ts). `next` looks,
+ * `accept` takes the step; between the two the caller may decide to tell a hole first.
  *
  * What it may believe:
  *   a link     if the message it was read from still has its stamp afterwards: it was true then
  *   a message  if its stamp is the same after the copy, and it is of this channel and newer than the last one
  *   a hole, an end  only if CH_VERSION was even and the same before and after: nothing was being unlinked, or linked anew by a repair
- * So what follows without a hole, nearly everything, never waits for anybody; and a process that stands still in the middle of an
- * eviction keeps only those waiting who stand at that very hole (BUSY: call again in a moment), until main has seen to it.
+ * So what follows without a hole, nearly everything, never waits for anybody; and a process that stands still
+ * in the middle of an eviction keeps only those waiting who stand at that very hole (BUSY: call again in a
+ * moment), until main has seen to it.
  */
 import { FLAG_PRESENCE } from "../../message.ts";
 import { incarnationOf, isLive, lastIdOf } from "../channel/channels.ts";
@@ -64,7 +66,10 @@ export class Reader {
     this.#withPresence = afterNumber !== null;
   }
 
-  /** Copies the next message, stored or not, into `m`: FOUND, END, GONE or BUSY. Without `withData`: numbers, event id and type. */
+  /**
+   * Copies the next message, stored or not, into `m`: FOUND, END, GONE or BUSY. Without `withData`: numbers,
+   * event id and type.
+   */
   next(m: Message, withData = true): number {
     for (let attempt = 0, passed = 0; attempt < TRIES; attempt++) {
       const outcome = this.#look(m, withData);
@@ -116,8 +121,8 @@ export class Reader {
   }
 
   /**
-   * Linked, but its publish is not over: whoever had it now and came back with its position a moment later would be ahead of the channel.
-   * Only the newest can be that.
+   * Linked, but its publish is not over: whoever had it now and came back with its position a moment later
+   * would be ahead of the channel. Only the newest can be that.
    */
   #isUncounted({ block, id }: Message): boolean {
     const { u32, layout } = this.#arena;
@@ -133,7 +138,8 @@ export class Reader {
     const { u32, layout } = this.#arena;
     if (this.#block !== 0) {
       const at = blockWord(layout, this.#block);
-      // Pairs with the store in linkInChannel; the stamp afterwards, with that in dropMessage, says that the link was true.
+      // Pairs with the store in linkInChannel; the stamp afterwards, with that in dropMessage, says that the
+      // link was true.
       const newer = Atomics.load(u32, at + MSG_NEWER);
       if (Atomics.load(u32, at + MSG_STAMP) === this.#stamp) return newer;
       this.#block = 0;

@@ -1,12 +1,12 @@
 /**
- * The dispatch ring: one entry for each publish and each deletion, in order. Written by append and deleteChannel under the
- * lock, read by every worker's pump without it.
+ * The dispatch ring: one entry for each publish and each deletion, in order. Written by append and
+ * deleteChannel under the lock, read by every worker's pump without it.
  *
  *   serial …   h-4   h-3   h-2   h-1  | h = head, next to be written (the oldest entry may be half overwritten)
  *            readable ───────────────▶|
  *
- * Serials are the low words of zone-wide serials and wrap; compare them by difference only. The size is a power of two so
- * that the place in the ring survives the wrap.
+ * Serials are the low words of zone-wide serials and wrap; compare them by difference only. The size is a
+ * power of two so that the place in the ring survives the wrap.
  */
 import { type Arena, growWide, readFence, wide } from "../memory/arena.ts";
 import {
@@ -46,14 +46,18 @@ export function readEntry(arena: Arena, serial: number, out: RingEntry): boolean
   out.block = u32[at + RING_BLOCK]!;
   out.incarnation = u32[at + RING_INCARNATION]!;
   readFence();
-  // The writer overwrites this entry only after it stored the head serial + ringSize; so a torn copy is seen here.
+  // The writer overwrites this entry only after it stored the head serial + ringSize; so a torn copy is seen
+  // here.
   return (Atomics.load(u32, HEAD_RING_HEAD) - serial) >>> 0 < layout.ringSize;
 }
 
 /** The serial the next publish gets, as a full number. Under the lock. */
 export const nextSerial = (arena: Arena): number => wide(arena.u32, HEAD_RING_HEAD);
 
-/** Makes a publish visible to all: fills the entry, then moves the head. The last step of a publish, under the lock. */
+/**
+ * Makes a publish visible to all: fills the entry, then moves the head. The last step of a publish, under the
+ * lock.
+ */
 export function publishEntry(
   arena: Arena,
   serial: number,

@@ -1,16 +1,18 @@
 /**
- * Finding a place in a channel's list of messages: after an id (reader.ts), after a time and tag, before the last N (subscribe/backlog.ts).
+ * Finding a place in a channel's list of messages: after an id (reader.ts), after a time and tag, before the
+ * last N (subscribe/backlog.ts).
  *
- * Goes from the newest message towards the older ones, because most who come back missed little. Every SKIP_NEAR-th message leads
- * straight to the one SKIP_NEAR ids before, every SKIP_FAR-th further, so a search among a million takes some five hundred
- * looks instead of a million:
+ * Goes from the newest message towards the older ones, because most who come back missed little. Every
+ * SKIP_NEAR-th message leads straight to the one SKIP_NEAR ids before, every SKIP_FAR-th further, so a search
+ * among a million takes some five hundred looks instead of a million:
  *
  *   4096 ◄───────────────────────────────────────────────────────── 8192
  *             … ◄── 8000 ◄── 8064 ◄── 8128 ◄──┐              8191 ◄─┘ … (single steps between multiples of 64)
  *
- * No lock: a look copies a header and believes it when the stamp is the same afterwards. A link that was copied so was true at that
- * moment; what it leads to is the neighbour if it is of the same channel and has a smaller id, since a block that was freed
- * and used again for this channel has a larger one. Nothing found there means that it was evicted just now: look again.
+ * No lock: a look copies a header and believes it when the stamp is the same afterwards. A link that was
+ * copied so was true at that moment; what it leads to is the neighbour if it is of the same channel and has a
+ * smaller id, since a block that was freed and used again for this channel has a larger one. Nothing found
+ * there means that it was evicted just now: look again.
  */
 import { FLAG_DELETION, FLAG_PRESENCE, FLAG_STORED } from "../../message.ts";
 import { lastIdOf } from "../channel/channels.ts";
@@ -60,7 +62,10 @@ export class Sight {
   }
 }
 
-/** What a search found: a place (`Sight` filled), nothing that new, or links that moved under it too often (call again later). */
+/**
+ * What a search found: a place (`Sight` filled), nothing that new, or links that moved under it too often
+ * (call again later).
+ */
 export const AT_PLACE = 1;
 export const NOTHING_NEWER = 0;
 export const DISTURBED = -1;
@@ -68,7 +73,9 @@ export const DISTURBED = -1;
 /** How often a search looks again when what it stands on is evicted. Each is a race lost by nanoseconds. */
 const TRIES = 16;
 
-/** Copies what a search needs of a message of this channel; false when there is none in the block (any more). */
+/**
+ * Copies what a search needs of a message of this channel; false when there is none in the block (any more).
+ */
 export function look(
   { u32, layout, numberBase }: Arena,
   index: number,
@@ -104,7 +111,10 @@ export function look(
 let here = new Sight();
 let there = new Sight();
 
-/** Fills `into` with the oldest message whose id is above `afterId`, or the oldest presence event behind that id and the number, whichever is older. */
+/**
+ * Fills `into` with the oldest message whose id is above `afterId`, or the oldest presence event behind that
+ * id and the number, whichever is older.
+ */
 export const seekId = (
   arena: Arena,
   index: number,
@@ -124,8 +134,9 @@ export const seekId = (
   );
 
 /**
- * Fills `into` with the oldest message that is of a later second than `time`, or of the same one with at least this tag (null: of no tag;
- * push-stream spec 4.7). Times and tags grow with the ids (publish.ts), so the same search serves.
+ * Fills `into` with the oldest message that is of a later second than `time`, or of the same one with at
+ * least this tag (null: of no tag; push-stream spec 4.7). Times and tags grow with the ids (publish.ts), so
+ * the same search serves.
  */
 export const seekTime = (
   arena: Arena,
@@ -176,7 +187,8 @@ function goBack(
   isBeyond: (sight: Sight) => boolean,
   firstId: number,
 ): boolean {
-  // The bound is for links of a damaged file: ids fall with every step, so there is no ring, but there may be a wrong number.
+  // The bound is for links of a damaged file: ids fall with every step, so there is no ring, but there may be
+  // a wrong number.
   for (let steps = 0; steps <= arena.layout.blocks; steps++) {
     if (here.skip !== 0 && look(arena, index, incarnation, here.skip, there)) {
       const span = here.id % SKIP_FAR === 0 ? SKIP_FAR : SKIP_NEAR;
@@ -209,8 +221,8 @@ function swap(): void {
 }
 
 /**
- * Newest message of the channel, whatever it is, whose publish is over (see Reader); false when there is none, or it was lost under
- * the search.
+ * Newest message of the channel, whatever it is, whose publish is over (see Reader); false when there is
+ * none, or it was lost under the search.
  */
 export function seeNewest(arena: Arena, index: number, incarnation: number, into: Sight): boolean {
   const newest = Atomics.load(arena.u32, channelWord(arena.layout, index) + CH_NEWEST);
@@ -219,8 +231,8 @@ export function seeNewest(arena: Arena, index: number, incarnation: number, into
 }
 
 /**
- * Steps from where `sight` stands to the next older message. False when there is none, which is also said when it was lost under the
- * search: what is evicted is mostly the oldest, so nothing older is left then.
+ * Steps from where `sight` stands to the next older message. False when there is none, which is also said
+ * when it was lost under the search: what is evicted is mostly the oldest, so nothing older is left then.
  */
 export function stepBack(arena: Arena, index: number, incarnation: number, sight: Sight): boolean {
   for (let attempt = 0; attempt < TRIES; attempt++) {
@@ -236,8 +248,9 @@ export function stepBack(arena: Arena, index: number, incarnation: number, sight
 }
 
 /**
- * The id before the last `count` stored messages, where arithmetic can tell: all of them are wanted, or there is no hole among
- * them. Else -1: they have to be counted (stepBack). `newest` is what is said of a channel with nothing stored.
+ * The id before the last `count` stored messages, where arithmetic can tell: all of them are wanted, or there
+ * is no hole among them. Else -1: they have to be counted (stepBack). `newest` is what is said of a channel
+ * with nothing stored.
  */
 export function beforeLastStored(
   arena: Arena,
@@ -257,7 +270,10 @@ export function beforeLastStored(
   return here.id - oldestId + 1 === stored ? here.id - count : -1;
 }
 
-/** Whether a message with an id above `afterId` is stored. True may turn out wrong when a lowered ttl took it before older ones. */
+/**
+ * Whether a message with an id above `afterId` is stored. True may turn out wrong when a lowered ttl took it
+ * before older ones.
+ */
 export function hasStoredAfter({ u32, layout }: Arena, index: number, afterId: number): boolean {
   const record = channelWord(layout, index);
   return u32[record + CH_STORED_COUNT]! > 0 && wideShared(u32, record + CH_NEWEST_STORED) > afterId;

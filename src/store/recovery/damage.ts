@@ -1,7 +1,8 @@
 /**
- * Links that lead where none can lead, while the store is in use: a bit that changed in memory, or a mistake of ours. Every walk under the
- * lock is bounded by what the file can hold and ends here instead of going on for ever; what is thrown in a section leaves the lock taken and the
- * lists half changed, as a death would, so they are made anew from the messages (recover.ts) and the call is done again. Used by Store.
+ * Links that lead where none can lead, while the store is in use: a bit that changed in memory, or a mistake
+ * of ours. Every walk under the lock is bounded by what the file can hold and ends here instead of going on
+ * for ever; what is thrown in a section leaves the lock taken and the lists half changed, as a death would,
+ * so they are made anew from the messages (recover.ts) and the call is done again. Used by Store.
  */
 
 import { lockOwner, release } from "../lock/lock.ts";
@@ -17,8 +18,9 @@ export class DamageError extends Error {
 }
 
 /**
- * Makes the lists anew after `error` ended a section of this process; throws it on when it ended none. The crash tests die for good. True:
- * something was published since `before` (nextSerial), by the section or by this repair, which finishes what was complete.
+ * Makes the lists anew after `error` ended a section of this process; throws it on when it ended none. The
+ * crash tests die for good. True: something was published since `before` (nextSerial), by the section or by
+ * this repair, which finishes what was complete.
  */
 export function mendAfter(arena: Arena, error: unknown, before: number): boolean {
   if (arena.fault !== null || lockOwner(arena) !== process.pid) throw error;

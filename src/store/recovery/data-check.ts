@@ -1,6 +1,7 @@
 /**
- * A check of a message's own bytes, kept in its header where the store is on a disk. The header's check word and the stamp say that a
- * writer came to its end; they do not say that the pages with the bytes were written back before the power went (recover-torn.ts).
+ * A check of a message's own bytes, kept in its header where the store is on a disk. The header's check word
+ * and the stamp say that a writer came to its end; they do not say that the pages with the bytes were written
+ * back before the power went (recover-torn.ts).
  */
 import { type Arena, blockWord } from "../memory/arena.ts";
 import { readChain } from "../memory/blocks.ts";
@@ -25,7 +26,10 @@ export function dataCheck(
   return Bun.hash.crc32(data, check) || 1;
 }
 
-/** Whether the bytes of a message whose chain is whole are those that were published; null = nobody has taken a check of them. */
+/**
+ * Whether the bytes of a message whose chain is whole are those that were published; null = nobody has taken
+ * a check of them.
+ */
 export function hasGoodData(arena: Arena, block: number): boolean | null {
   const { u32, layout } = arena;
   const at = blockWord(layout, block);

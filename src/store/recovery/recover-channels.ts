@@ -1,6 +1,6 @@
 /**
- * The channel half of a rebuild: which records live, rest or are free, their order, names and the hash table. Called by
- * recover only, before the messages, which need to know what lives.
+ * The channel half of a rebuild: which records live, rest or are free, their order, names and the hash table.
+ * Called by recover only, before the messages, which need to know what lives.
  */
 
 import { givePlannedRecord, joinPlanned, planGivingRecord, planJoining } from "../channel/channel-lists.ts";
@@ -86,8 +86,9 @@ export function rebuildChannels(arena: Arena, used: Uint8Array): void {
 }
 
 /**
- * Brings state, incarnation and name of a record into agreement. The state decides, except that creation sets the odd
- * incarnation last: a record that says it lives but has an even one was not finished, and nobody knows its channel.
+ * Brings state, incarnation and name of a record into agreement. The state decides, except that creation sets
+ * the odd incarnation last: a record that says it lives but has an even one was not finished, and nobody
+ * knows its channel.
  */
 function settleState(arena: Arena, index: number, used: Uint8Array): void {
   const { u32, layout } = arena;

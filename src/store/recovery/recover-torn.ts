@@ -1,10 +1,11 @@
 /**
- * Recovery of a file whose words do not belong together: after a power cut its pages are of different ages, after a flipped bit one word is
- * noise. Called by file.ts before a new life begins, so positions need not go on from where they were; what is left must only be true
- * and hang together.
+ * Recovery of a file whose words do not belong together: after a power cut its pages are of different ages,
+ * after a flipped bit one word is noise. Called by file.ts before a new life begins, so positions need not go
+ * on from where they were; what is left must only be true and hang together.
  *
- * rebuild trusts some words that a killed writer cannot spoil: the ring head, counters, ids, the clock. Here these are brought to values
- * that can be before it, and into agreement with the messages after it. A message is kept when its own bytes pass their check.
+ * rebuild trusts some words that a killed writer cannot spoil: the ring head, counters, ids, the clock. Here
+ * these are brought to values that can be before it, and into agreement with the messages after it. A message
+ * is kept when its own bytes pass their check.
  */
 import { FLAG_DELETION } from "../../message.ts";
 import { retireChannel } from "../channel/channel-life.ts";
@@ -71,7 +72,10 @@ const LARGEST_TAG = 0xffffffff;
 /** A clock that is further ahead than this is noise, not a clock that was set. */
 const CLOCK_AHEAD_SEC = 24 * 3600;
 
-/** `takesUnchecked`: the file is in memory, where nobody takes a check of a message's bytes; on a disk such a message cannot be trusted. */
+/**
+ * `takesUnchecked`: the file is in memory, where nobody takes a check of a message's bytes; on a disk such a
+ * message cannot be trusted.
+ */
 export function mendTorn(
   arena: Arena,
   takesUnchecked: boolean,
@@ -130,7 +134,9 @@ function settleRecords(arena: Arena): void {
   }
 }
 
-/** Who deletes a channel shows it to all, so it counts although the page that says the channel lives is older. */
+/**
+ * Who deletes a channel shows it to all, so it counts although the page that says the channel lives is older.
+ */
 function finishDeletions(arena: Arena, nowSec: number): void {
   const { u32, layout } = arena;
   for (let block = u32[HEAD_TRANSIENT + AGE_OLDEST]!; block !== 0; ) {
@@ -146,7 +152,10 @@ function finishDeletions(arena: Arena, nowSec: number): void {
   }
 }
 
-/** Living channels are numbered anew; their counters and their last message agree with what they hold. How many messages went. */
+/**
+ * Living channels are numbered anew; their counters and their last message agree with what they hold. How
+ * many messages went.
+ */
 function agreeWithMessages(arena: Arena, nowSec: number): number {
   const { u32, layout } = arena;
   let created = 0;
@@ -160,7 +169,8 @@ function agreeWithMessages(arena: Arena, nowSec: number): number {
     const largestBase = Math.max(0, nextSerial(arena) - 1 - lastId);
     if (wide(u32, record + CH_BASE) > largestBase) setWide(u32, record + CH_BASE, largestBase);
     showNewest(arena, record);
-    // Whoever comes back with a time of before may have missed something: nobody knows what was published last.
+    // Whoever comes back with a time of before may have missed something: nobody knows what was published
+    // last.
     u32[record + CH_GONE_TIME] = nowSec - 1;
     u32[record + CH_GONE_TAG] = LARGEST_TAG;
     link = u32[record + CH_AFTER]!;
@@ -170,8 +180,8 @@ function agreeWithMessages(arena: Arena, nowSec: number): number {
 }
 
 /**
- * Messages from the dead: pages of an earlier life, whose ids were given out a second time since. Ids grow in publish order; of those that
- * do not, the younger message counts.
+ * Messages from the dead: pages of an earlier life, whose ids were given out a second time since. Ids grow in
+ * publish order; of those that do not, the younger message counts.
  */
 function dropGhosts(arena: Arena, record: number, nowSec: number): number {
   const { u32, layout } = arena;

@@ -1,14 +1,16 @@
 /**
- * Rebuilding every list from what was fully written: after an unclean stop (main, at open), and where links lead where none can (damage.ts) or
- * the journal of a dead owner of the lock is not to be believed (redo.ts, which mends all other deaths in no time). What a killed daemon
- * leaves is any prefix of a change.
+ * Rebuilding every list from what was fully written: after an unclean stop (main, at open), and where links
+ * lead where none can (damage.ts) or the journal of a dead owner of the lock is not to be believed (redo.ts,
+ * which mends all other deaths in no time). What a killed daemon leaves is any prefix of a change.
  *
- * Trusted are only channel records that live, with a name chain that is whole, and messages with a stamp, a good check word
- * and a whole chain. Links, counts, the hash table and the free list are made anew from those. A message with the
- * serial at which the ring head stands was complete but not published yet; its publish is finished here, so that it is
- * either nowhere or seen by all. Runs under the lock, or alone; takes about 50 ns a block plus 1 µs a message.
+ * Trusted are only channel records that live, with a name chain that is whole, and messages with a stamp, a
+ * good check word and a whole chain. Links, counts, the hash table and the free list are made anew from
+ * those. A message with the serial at which the ring head stands was complete but not published yet; its
+ * publish is finished here, so that it is either nowhere or seen by all. Runs under the lock, or alone; takes
+ * about 50 ns a block plus 1 µs a message.
  *
- * Readers without the lock may run meanwhile: versions are odd until the end, so they retry and then wait for the lock.
+ * Readers without the lock may run meanwhile: versions are odd until the end, so they retry and then wait for
+ * the lock.
  */
 import { FLAG_DELETION, FLAG_PRESENCE } from "../../message.ts";
 import { carryOutMove, planRetiring } from "../channel/channel-life.ts";
@@ -86,7 +88,10 @@ const keepAll: Judge = () => true;
 const oddAfter = (version: number): number => (version | 1) >>> 0;
 const evenAfter = (version: number): number => ((version | 1) + 1) >>> 0;
 
-/** Pairs with collect and with lookUp: their walks fail while the versions are odd, and those that began before fail too. */
+/**
+ * Pairs with collect and with lookUp: their walks fail while the versions are odd, and those that began
+ * before fail too.
+ */
 function setVersions(arena: Arena, change: (version: number) => number): void {
   const { u32, layout } = arena;
   Atomics.store(u32, HEAD_HASH_VERSION, change(u32[HEAD_HASH_VERSION]!));
@@ -131,7 +136,10 @@ function findMessages(arena: Arena, used: Uint8Array, judge: Judge): Found {
   return { blocks: inPublishOrder(arena, blocks), pending, dropped };
 }
 
-/** True when the header was written to its end: stamp, check word and serial agree, and nothing points out of the file. */
+/**
+ * True when the header was written to its end: stamp, check word and serial agree, and nothing points out of
+ * the file.
+ */
 export function isWhole(arena: Arena, at: number, head: number): boolean {
   const { u32, layout } = arena;
   const serial = wide(u32, at + MSG_SERIAL);
@@ -186,7 +194,10 @@ function isFurther(arena: Arena, block: number, owner: number): boolean {
   return u32[at + MSG_STAMP] === 0 && u32[at + MORE_OWNER] === owner;
 }
 
-/** Sorts blocks by serial: sorts the serials alone, which is fast on a typed array, and finds each block's place in them. */
+/**
+ * Sorts blocks by serial: sorts the serials alone, which is fast on a typed array, and finds each block's
+ * place in them.
+ */
 function inPublishOrder(arena: Arena, blocks: readonly number[]): Uint32Array {
   const serialOf = (block: number): number => wide(arena.u32, blockWord(arena.layout, block) + MSG_SERIAL);
   const serials = Float64Array.from(blocks, serialOf).sort();
@@ -243,7 +254,10 @@ function rebuildFreeList(arena: Arena, used: Uint8Array): void {
   u32[HEAD_FREE_BLOCKS] = count;
 }
 
-/** The message is complete, its writer died before the ring head moved: nobody has seen it, so it is shown to all now. */
+/**
+ * The message is complete, its writer died before the ring head moved: nobody has seen it, so it is shown to
+ * all now.
+ */
 function finishPublish(arena: Arena, block: number, key: number): void {
   const { u32, layout } = arena;
   const at = blockWord(layout, block);

@@ -1,11 +1,12 @@
 /**
- * The newest incarnations of a shard's engine, as this node has read them: where positions began, and between which times no message is history.
- * Kept in the header (layout-cluster.ts), written by the reader of the log alone, before it applies an incarnation's entry.
+ * The newest incarnations of a shard's engine, as this node has read them: where positions began, and between
+ * which times no message is history. Kept in the header (layout-cluster.ts), written by the reader of the log
+ * alone, before it applies an incarnation's entry.
  *
  *   fork: the last that this history has … [messages of another history that is no more] … the incarnation's own time and tag
  *
- * Somebody who comes with time and tag from in between has seen what a failover lost. A channel cannot tell it: the message may never have
- * reached this node.
+ * Somebody who comes with time and tag from in between has seen what a failover lost. A channel cannot tell
+ * it: the message may never have reached this node.
  */
 import { type Arena, setWide, wide } from "../memory/arena.ts";
 import {
@@ -67,7 +68,10 @@ export function firstBaseAfter({ u32 }: Arena, term: number): number {
   return first;
 }
 
-/** Whether a message with this time and tag is of no history that this node knows. Without a tag nobody can say. */
+/**
+ * Whether a message with this time and tag is of no history that this node knows. Without a tag nobody can
+ * say.
+ */
 export function isOfLostHistory({ u32 }: Arena, sec: number, tag: number | null): boolean {
   if (tag === null) return false;
   for (let shard = 0; shard < MAX_SHARDS; shard++) {

@@ -1,7 +1,8 @@
 /**
- * What a failover lost, taken out of a node's store again: an engine that came back without the end of the log has a history in which those
- * messages never were. Called through Store by cluster/fork.ts, a channel at a time. Whoever had one of them is told by fan-out: the channel
- * goes on behind a jump, and a subscriber who stands inside of it has seen what is no more (jumps.ts).
+ * What a failover lost, taken out of a node's store again: an engine that came back without the end of the
+ * log has a history in which those messages never were. Called through Store by cluster/fork.ts, a channel at
+ * a time. Whoever had one of them is told by fan-out: the channel goes on behind a jump, and a subscriber who
+ * stands inside of it has seen what is no more (jumps.ts).
  */
 
 import { livingChannels, nameOf } from "../channel/channels.ts";
@@ -26,7 +27,10 @@ import { nextSerial, publishEntry } from "../message/ring.ts";
 import { BUSY } from "../outcome.ts";
 import { firstBaseAfter } from "./forks.ts";
 
-/** Where history stopped being this node's: everything of a later term, or of this one and above this number, never was. */
+/**
+ * Where history stopped being this node's: everything of a later term, or of this one and above this number,
+ * never was.
+ */
 export interface Fork {
   readonly term: number;
   readonly n: number;
@@ -42,14 +46,20 @@ export interface Torn {
   readonly name: Uint8Array;
 }
 
-/** What the engine knows of a channel: the last position in it, how many messages it counts, and where its counter began. */
+/**
+ * What the engine knows of a channel: the last position in it, how many messages it counts, and where its
+ * counter began.
+ */
 export interface Rest {
   readonly last: number;
   readonly published: number;
   readonly base: number;
 }
 
-/** The living channels to which something behind the fork was applied; null: busy. `isOfShard` judges by the name. */
+/**
+ * The living channels to which something behind the fork was applied; null: busy. `isOfShard` judges by the
+ * name.
+ */
 export function tornChannels(
   arena: Arena,
   fork: Fork,
@@ -74,8 +84,9 @@ function isBehind({ u32, layout }: Arena, index: number, fork: Fork): boolean {
 }
 
 /**
- * Takes the tail out: how many messages it had, or BUSY. `rest`: what the engine knows of the channel at the fork; null: it has gone on since,
- * and what survived is told by times. `base`: where positions of the new incarnation begin.
+ * Takes the tail out: how many messages it had, or BUSY. `rest`: what the engine knows of the channel at the
+ * fork; null: it has gone on since, and what survived is told by times. `base`: where positions of the new
+ * incarnation begin.
  */
 export function cutTail(
   arena: Arena,
@@ -111,13 +122,17 @@ export function cutTail(
   setWide(u32, more + CX_TERM, fork.term);
   setWide(u32, more + CX_N, fork.n);
   setWide(u32, HEAD_LOST_TAIL, wide(u32, HEAD_LOST_TAIL) + lost);
-  // No message: whoever follows the ring looks into the channel, and finds that its end has moved over a jump.
+  // No message: whoever follows the ring looks into the channel, and finds that its end has moved over a
+  // jump.
   publishEntry(arena, nextSerial(arena), index, 0, incarnation);
   release(arena);
   return lost;
 }
 
-/** Entries between were trimmed away before this node read them: the channel goes on where its counter stands. False: busy. */
+/**
+ * Entries between were trimmed away before this node read them: the channel goes on where its counter stands.
+ * False: busy.
+ */
 export function reach(arena: Arena, { index, incarnation }: Torn, rest: Rest): boolean {
   const { u32, layout } = arena;
   const record = channelWord(layout, index);
@@ -164,7 +179,10 @@ function newestId({ u32, layout }: Arena, record: number): number {
   return newest === 0 ? 0 : wide(u32, blockWord(layout, newest) + MSG_ID);
 }
 
-/** Who comes back with time and tag of a message that is no more is told, too: what is gone is newer than what he has. */
+/**
+ * Who comes back with time and tag of a message that is no more is told, too: what is gone is newer than what
+ * he has.
+ */
 function markLoss(u32: Uint32Array, record: number): void {
   u32[record + CH_GONE_TIME] = u32[record + CH_LAST_TIME]!;
   u32[record + CH_GONE_TAG] = u32[record + CH_LAST_TAG]! + 1;

@@ -1,6 +1,7 @@
 /**
- * A clustered node's store as cluster/ sees it, beside Store: what only the reader of the log does to it, and how far it has come. The work is
- * in replica.ts, lost-tail.ts and lease.ts. Like Store it says BUSY where the lock cannot be had.
+ * A clustered node's store as cluster/ sees it, beside Store: what only the reader of the log does to it, and
+ * how far it has come. The work is in replica.ts, lost-tail.ts and lease.ts. Like Store it says BUSY where
+ * the lock cannot be had.
  */
 
 import { ChannelRef } from "../channel/channel-ref.ts";
@@ -74,7 +75,8 @@ export class ReplicaStore {
     this.#policy = policy;
   }
 
-  // --- the log -----------------------------------------------------------------------------------------------------------
+  // --- the log
+  // -----------------------------------------------------------------------------------------------------------
 
   cursor(shard: number): Cursor {
     const { u32 } = this.#arena;
@@ -93,7 +95,10 @@ export class ReplicaStore {
     return this.#mending(() => applyMessage(this.#arena, this.#policy(), entry, nowMs));
   }
 
-  /** Finds or makes a channel that began on another node: its index, or a number below 0 when that cannot be done now. */
+  /**
+   * Finds or makes a channel that began on another node: its index, or a number below 0 when that cannot be
+   * done now.
+   */
   open(name: Uint8Array, nowSec: number, into: ChannelRef): number {
     const hash = hashName(this.#arena, name);
     const known = probe(this.#arena, name, hash, into);
@@ -163,7 +168,10 @@ export class ReplicaStore {
     return all;
   }
 
-  /** Entries between were trimmed away before this node read them: the channel goes on where its counter stands. False: busy. */
+  /**
+   * Entries between were trimmed away before this node read them: the channel goes on where its counter
+   * stands. False: busy.
+   */
   reach(channel: Torn, rest: Rest): boolean {
     return reach(this.#arena, channel, rest);
   }
@@ -173,7 +181,8 @@ export class ReplicaStore {
     return mark.untilSec <= nowSec || revoke(this.#arena, mark, nowSec) !== "busy";
   }
 
-  // --- the reader -------------------------------------------------------------------------------------------------------
+  // --- the reader
+  // -------------------------------------------------------------------------------------------------------
 
   takeLease(slot: number): boolean {
     const { u32 } = this.#arena;
@@ -224,7 +233,8 @@ export class ReplicaStore {
     return { sec: u32[HEAD_CLOCK_SEC]!, tag: u32[HEAD_CLOCK_TAG]! };
   }
 
-  // --- the other nodes ----------------------------------------------------------------------------------------------------
+  // --- the other nodes
+  // ----------------------------------------------------------------------------------------------------
 
   /** Subscribers of this node in a channel. */
   localSubscribers(index: number): number {
@@ -279,8 +289,9 @@ export class ReplicaStore {
   }
 
   /**
-   * Every position that was given out by another one means nothing from here on. Main, before anybody serves, in an empty store; or the reader
-   * of the log, which takes out what is of another. Who reads both words in between has a foreign epoch for that moment.
+   * Every position that was given out by another one means nothing from here on. Main, before anybody serves,
+   * in an empty store; or the reader of the log, which takes out what is of another. Who reads both words in
+   * between has a foreign epoch for that moment.
    */
   join(epoch: number): void {
     setWide(this.#arena.u32, HEAD_EPOCH, epoch);

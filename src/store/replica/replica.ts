@@ -1,12 +1,13 @@
 /**
- * A clustered node's store as replica of the log: applies its entries, in their order, each once. Called through Store by cluster/.
+ * A clustered node's store as replica of the log: applies its entries, in their order, each once. Called
+ * through Store by cluster/.
  *
- * The cursor (term and number of the last entry) changes under the same lock as what the entry did. A process that dies between the two leaves
- * a message whose cursor did not move: the entry is applied again, and its position, which is not above the channel's last, says that it is
- * here already.
+ * The cursor (term and number of the last entry) changes under the same lock as what the entry did. A process
+ * that dies between the two leaves a message whose cursor did not move: the entry is applied again, and its
+ * position, which is not above the channel's last, says that it is here already.
  *
- * The ids of a clustered store are the cluster's positions, so a place in a channel means the same on every node. Where a counter begins anew
- * the channel gets a jump (layout-cluster.ts), which is nobody's loss.
+ * The ids of a clustered store are the cluster's positions, so a place in a channel means the same on every
+ * node. Where a counter begins anew the channel gets a jump (layout-cluster.ts), which is nobody's loss.
  */
 import { FLAG_STORED, type Marks } from "../../message.ts";
 import { createChannel } from "../channel/channel-life.ts";
@@ -148,7 +149,10 @@ function unplaced({ u32 }: Arena): number {
   return UNPLACED;
 }
 
-/** For somebody who stands there on another node: BUSY, or below 0 where there is no room. No event tells of it. */
+/**
+ * For somebody who stands there on another node: BUSY, or below 0 where there is no room. No event tells of
+ * it.
+ */
 export function openUntold(
   arena: Arena,
   policy: StorePolicy,
@@ -208,8 +212,9 @@ function applyTo(
 const EXPIRE_PER_APPEND = 2;
 
 /**
- * A history that was begun anew with a clock behind, by somebody who knew less, runs below what was read here until a node that knows more
- * writes to it (cluster/script.ts). The message has no place here, and whoever stands in the channel is told that something was missed.
+ * A history that was begun anew with a clock behind, by somebody who knew less, runs below what was read here
+ * until a node that knows more writes to it (cluster/script.ts). The message has no place here, and whoever
+ * stands in the channel is told that something was missed.
  */
 function passBelow(arena: Arena, index: number, record: number): number {
   const { u32 } = arena;
@@ -220,7 +225,10 @@ function passBelow(arena: Arena, index: number, record: number): number {
   return unplaced(arena);
 }
 
-/** The first of a channel that was not known here says where the knowledge begins; of one that was, that nothing lies between. */
+/**
+ * The first of a channel that was not known here says where the knowledge begins; of one that was, that
+ * nothing lies between.
+ */
 function beginCounter(arena: Arena, record: number, { base, position }: LogMessage): void {
   const { u32, layout } = arena;
   const more = record + layout.clusterWord;
@@ -254,7 +262,9 @@ function append(arena: Arena, index: number, blocks: number, entry: LogMessage, 
   addMessage(arena, block, index, u32[channelWord(layout, index) + CH_INCARNATION]!);
 }
 
-/** Messages ever published to the channel: in a store that is no node's, the last id (push-stream spec 0.4). */
+/**
+ * Messages ever published to the channel: in a store that is no node's, the last id (push-stream spec 0.4).
+ */
 export function publishedIn({ u32, layout }: Arena, index: number): number {
   const record = channelWord(layout, index);
   return layout.clusterWord === 0
@@ -263,8 +273,8 @@ export function publishedIn({ u32, layout }: Arena, index: number): number {
 }
 
 /**
- * Somebody who stands in a channel that this node knows nothing of has no message to point at. His position is the moment in the log, as time
- * and tag, above every position that a counter ever reaches:
+ * Somebody who stands in a channel that this node knows nothing of has no message to point at. His position
+ * is the moment in the log, as time and tag, above every position that a counter ever reaches:
  *
  *   2^52 + (seconds since 2025) * 2^20 + tag
  */

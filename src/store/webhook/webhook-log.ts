@@ -1,12 +1,14 @@
 /**
- * Events for webhooks, as messages of the internal channel `webhooks`: what is written there, from where, and under which lock. Which events
- * there are and what is told of them is documented in docs/webhooks.md; who sends them is src/webhooks.
+ * Events for webhooks, as messages of the internal channel `webhooks`: what is written there, from where, and
+ * under which lock. Which events there are and what is told of them is documented in docs/webhooks.md; who
+ * sends them is src/webhooks.
  *
  *   a message: event id = the channel's name, event type = the kind, data = members of a JSON object
  *
- * Publishes and deletions are not written where they happen: the dispatch ring has them all, in order, and the worker that sends copies them
- * over (record), so a publish costs the same with webhooks and without. Who comes and goes is noted where it is counted, under the same lock,
- * so it is not lost with its process. Without webhooks (StorePolicy.webhooks) all of this is one look at the policy.
+ * Publishes and deletions are not written where they happen: the dispatch ring has them all, in order, and
+ * the worker that sends copies them over (record), so a publish costs the same with webhooks and without. Who
+ * comes and goes is noted where it is counted, under the same lock, so it is not lost with its process.
+ * Without webhooks (StorePolicy.webhooks) all of this is one look at the policy.
  */
 
 import { subscriberCountOf } from "../channel/channels.ts";
@@ -83,9 +85,10 @@ const timeMember = (sec: number): Uint8Array => encoder.encode(`"time":${sec}`);
 const clockOf = ({ u32, layout }: Arena, nowSec: number): number =>
   layout.clusterWord === 0 ? nowSec : u32[HEAD_CLOCK_SEC]!;
 
-// --- who is there ------------------------------------------------------------------------------------------------------
-// CH_ATTENDED of a record: its lowest bit says that the channel was told to be occupied; the others change with every arrival, so that
-// somebody who watches for it to stay empty sees that it did not.
+// --- who is there
+// ------------------------------------------------------------------------------------------------------
+// CH_ATTENDED of a record: its lowest bit says that the channel was told to be occupied; the others change
+// with every arrival, so that somebody who watches for it to stay empty sees that it did not.
 
 const TOLD = 1;
 const ARRIVAL = 2;
@@ -109,7 +112,10 @@ export function noteOccupied(arena: Arena, policy: StorePolicy, index: number, n
     u32[at] = (u32[at]! | TOLD) >>> 0;
 }
 
-/** Tells that a channel is vacated if it was told to be occupied. Its record still has its name. Under the lock. */
+/**
+ * Tells that a channel is vacated if it was told to be occupied. Its record still has its name. Under the
+ * lock.
+ */
 export function noteVacated(arena: Arena, policy: StorePolicy, index: number, nowSec: number): void {
   const { u32, layout } = arena;
   const at = channelWord(layout, index) + CH_ATTENDED;
@@ -137,7 +143,10 @@ export function attendedOf(arena: Arena, index: number): Attended | null {
   return { index, incarnation, word, isEmpty: subscriberCountOf(arena, index) === 0 };
 }
 
-/** Whether it has subscribers and nobody was told so: those that came before anybody wanted to know. Without the lock. */
+/**
+ * Whether it has subscribers and nobody was told so: those that came before anybody wanted to know. Without
+ * the lock.
+ */
 export function isUntold(arena: Arena, index: number): boolean {
   const { u32, layout } = arena;
   const record = channelWord(layout, index);

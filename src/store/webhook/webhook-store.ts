@@ -1,6 +1,7 @@
 /**
- * What src/webhooks does to the store, beside Store: the lease of the one that sends, positions, telling what the ring says, and who is in which
- * channel. The work is in webhook-table.ts and webhook-log.ts. Like Store it says BUSY, or false, where the lock cannot be had.
+ * What src/webhooks does to the store, beside Store: the lease of the one that sends, positions, telling what
+ * the ring says, and who is in which channel. The work is in webhook-table.ts and webhook-log.ts. Like Store
+ * it says BUSY, or false, where the lock cannot be had.
  */
 
 import { incarnationOf, lastIdOf, nameOf } from "../channel/channels.ts";
@@ -51,8 +52,9 @@ export class WebhookStore {
   }
 
   /**
-   * These webhooks are about to be told, and of publishes if `tells`: those that are new begin with what happens from now on. Takes nothing from
-   * those of another configuration, whose workers may still send. Harmless when it is said again. False: busy.
+   * These webhooks are about to be told, and of publishes if `tells`: those that are new begin with what
+   * happens from now on. Takes nothing from those of another configuration, whose workers may still send.
+   * Harmless when it is said again. False: busy.
    */
   claim(names: readonly string[], tells: boolean, nowMs: number): boolean {
     return this.#locked(() => {
@@ -62,7 +64,10 @@ export class WebhookStore {
     });
   }
 
-  /** The same by the one that sends: there are no others any more, and what is known of them is forgotten. False: busy. */
+  /**
+   * The same by the one that sends: there are no others any more, and what is known of them is forgotten.
+   * False: busy.
+   */
   settle(names: readonly string[], tells: boolean, nowMs: number): boolean {
     return this.#locked(() => {
       table.dropEntries(this.#arena, names);
@@ -95,7 +100,10 @@ export class WebhookStore {
     return table.hookState(this.#arena, name);
   }
 
-  /** How many events are behind a position, of all kinds and channels, and when the oldest was noted (0: there is none). */
+  /**
+   * How many events are behind a position, of all kinds and channels, and when the oldest was noted (0: there
+   * is none).
+   */
   backlogAfter(position: number): { readonly events: number; readonly oldestSec: number } {
     const index = internalIndex(this.#arena, Internal.webhooks);
     if (index < 0) return { events: 0, oldestSec: 0 };
@@ -125,13 +133,19 @@ export class WebhookStore {
     return outcome === false ? "busy" : outcome === 1 ? "written" : "over";
   }
 
-  /** Serial of the first entry of the ring that was not told yet, and the one that will be written next, as full numbers. */
+  /**
+   * Serial of the first entry of the ring that was not told yet, and the one that will be written next, as
+   * full numbers.
+   */
   get untold(): { readonly from: number; readonly to: number } {
     const { u32 } = this.#arena;
     return { from: table.toldSerial(this.#arena), to: wide(u32, HEAD_RING_HEAD) };
   }
 
-  /** Notes what the ring had below this serial, and that it was noted, in one. False: busy, or another worker sends. */
+  /**
+   * Notes what the ring had below this serial, and that it was noted, in one. False: busy, or another worker
+   * sends.
+   */
   tell(slot: number, notes: readonly Noted[], told: number, nowMs: number): boolean {
     const nowSec = Math.floor(nowMs / 1000);
     return this.#locked(() => {
@@ -151,8 +165,8 @@ export class WebhookStore {
   }
 
   /**
-   * The name of a channel that lives, or was removed so short a time ago that its record still has it; null: its record is another's. Not for
-   * internal ones, of which nobody is told.
+   * The name of a channel that lives, or was removed so short a time ago that its record still has it; null:
+   * its record is another's. Not for internal ones, of which nobody is told.
    */
   nameOf(index: number, incarnation: number): Uint8Array | null {
     const arena = this.#arena;
@@ -166,7 +180,8 @@ export class WebhookStore {
     return isInternal(this.#arena, index);
   }
 
-  // --- who is there --------------------------------------------------------------------------------------------------------
+  // --- who is there
+  // --------------------------------------------------------------------------------------------------------
 
   /** A channel that was told to be occupied; null: it was not. */
   attended(index: number): Attended | null {

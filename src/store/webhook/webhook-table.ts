@@ -1,9 +1,11 @@
 /**
- * Webhooks in the store: which worker sends, and how far each webhook was told. A fixed table (layout-webhooks.ts), so it outlives every process
- * and is in its place after a kill of all; positions are ids of the internal channel `webhooks`. Called through Store.webhooks.
+ * Webhooks in the store: which worker sends, and how far each webhook was told. A fixed table
+ * (layout-webhooks.ts), so it outlives every process and is in its place after a kill of all; positions are
+ * ids of the internal channel `webhooks`. Called through Store.webhooks.
  *
- * The one that sends takes the lease and gives signs of life. Whoever finds none for STANDSTILL_MS takes it over: two senders for a moment cost
- * a batch that is sent twice, and what the former one writes afterwards is not taken, because each write looks for the lease under the lock.
+ * The one that sends takes the lease and gives signs of life. Whoever finds none for STANDSTILL_MS takes it
+ * over: two senders for a moment cost a batch that is sent twice, and what the former one writes afterwards
+ * is not taken, because each write looks for the lease under the lock.
  */
 import { createHash } from "node:crypto";
 import { type Arena, setWide, wide } from "../memory/arena.ts";
@@ -31,7 +33,8 @@ import {
 /** Without a sign of life for so long, another worker sends. */
 export const STANDSTILL_MS = 3000;
 
-// --- who sends -----------------------------------------------------------------------------------------------------------
+// --- who sends
+// -----------------------------------------------------------------------------------------------------------
 
 /** True: this slot has it, now or since before; it has given a sign of life. */
 export function takeSending({ u32, layout }: Arena, slot: number, nowMs: number): boolean {
@@ -55,7 +58,8 @@ export function endSending({ u32, layout }: Arena, slot: number): void {
   Atomics.compareExchange(u32, layout.webhooksWord + WH_LEASE, slot + 1, 0);
 }
 
-// --- how far -------------------------------------------------------------------------------------------------------------
+// --- how far
+// -------------------------------------------------------------------------------------------------------------
 
 /** What is known of a webhook. */
 export interface HookState {
@@ -81,7 +85,10 @@ export function dropEntries(arena: Arena, names: readonly string[]): void {
   }
 }
 
-/** Names that were not known begin at `lastId`. Those for which there is no room yet do so when others were dropped. Under the lock. */
+/**
+ * Names that were not known begin at `lastId`. Those for which there is no room yet do so when others were
+ * dropped. Under the lock.
+ */
 export function claimEntries(arena: Arena, names: readonly string[], lastId: number): void {
   const { u32 } = arena;
   for (const digest of names.map(digestOf)) {
@@ -95,7 +102,9 @@ export function claimEntries(arena: Arena, names: readonly string[], lastId: num
   }
 }
 
-/** Everything up to this id is done with for every webhook there is, those of another configuration included. */
+/**
+ * Everything up to this id is done with for every webhook there is, those of another configuration included.
+ */
 export function leastPosition(arena: Arena): number {
   let least = Number.POSITIVE_INFINITY;
   for (let entry = 0; entry < MOST_WEBHOOKS; entry++) {
@@ -138,7 +147,8 @@ export function writeHookState(arena: Arena, name: string, state: HookState): bo
   return true;
 }
 
-// --- the ring ------------------------------------------------------------------------------------------------------------
+// --- the ring
+// ------------------------------------------------------------------------------------------------------------
 
 /** Serial of the first entry of the ring that was not told. */
 export const toldSerial = ({ u32, layout }: Arena): number => wide(u32, layout.webhooksWord + WH_TOLD);
@@ -156,7 +166,8 @@ export function setTells(arena: Arena, tells: boolean): void {
   u32[at] = tells ? 1 : 0;
 }
 
-// --- entries -------------------------------------------------------------------------------------------------------------
+// --- entries
+// -------------------------------------------------------------------------------------------------------------
 
 type Digest = readonly number[];
 

@@ -1,9 +1,10 @@
 /**
- * Keeps the runtime's own variables away from the service: whoever starts it could otherwise load code into it (BUN_OPTIONS), attach a
- * debugger (BUN_INSPECT), switch the compiler off (JSC_useJIT) or certificates on, and nothing of that would be in the configuration.
- * Used by cli/serve.ts and for the workers.
+ * Keeps the runtime's own variables away from the service: whoever starts it could otherwise load code into
+ * it (BUN_OPTIONS), attach a debugger (BUN_INSPECT), switch the compiler off (JSC_useJIT) or certificates on,
+ * and nothing of that would be in the configuration. Used by cli/serve.ts and for the workers.
  *
- * BUN_BE_BUN is obeyed before any of our code runs, and so is a --preload in BUN_OPTIONS: the units unset those two.
+ * BUN_BE_BUN is obeyed before any of our code runs, and so is a --preload in BUN_OPTIONS: the units unset
+ * those two.
  */
 import { log } from "../../log.ts";
 
@@ -19,8 +20,8 @@ export function withoutRuntimeVariables(environment: NodeJS.ProcessEnv): Record<
 }
 
 /**
- * Begins again as the same process (execve(2): id, descriptors and parent stay) without those variables, if there are any. From source the
- * runtime is a developer's own, with whatever he gave it.
+ * Begins again as the same process (execve(2): id, descriptors and parent stay) without those variables, if
+ * there are any. From source the runtime is a developer's own, with whatever he gave it.
  */
 export function restartClean(): void {
   const isCompiled = Bun.main.startsWith("/$bunfs");

@@ -1,6 +1,7 @@
 /**
- * What main says about itself to the outside: to systemd (service-manager.ts) and to `sluice reload` (reload-board.ts). The supervisor
- * tells it what happens; when and in which words that is passed on is decided here.
+ * What main says about itself to the outside: to systemd (service-manager.ts) and to `sluice reload`
+ * (reload-board.ts). The supervisor tells it what happens; when and in which words that is passed on is
+ * decided here.
  */
 
 import { ReloadBoard } from "../reload-board.ts";

@@ -1,13 +1,17 @@
 /**
- * How many files this process may open, and what that means for connections. Main asks once; workers inherit the limit.
+ * How many files this process may open, and what that means for connections. Main asks once; workers inherit
+ * the limit.
  *
- * Bun raises the soft limit to the hard one when it starts, so what /proc says is what we have. It is read from
- * /proc/self/limits rather than asked of getrlimit, because a container's runtime may clamp it in silence and /proc tells.
+ * Bun raises the soft limit to the hard one when it starts, so what /proc says is what we have. It is read
+ * from /proc/self/limits rather than asked of getrlimit, because a container's runtime may clamp it in
+ * silence and /proc tells.
  */
 import { readFileSync } from "node:fs";
 import { log } from "../../log.ts";
 
-/** Descriptors a worker needs beside its connections: store, bells, IPC, standard streams, the runtime's own. */
+/**
+ * Descriptors a worker needs beside its connections: store, bells, IPC, standard streams, the runtime's own.
+ */
 const RESERVED_DESCRIPTORS = 64;
 /** Where there is no /proc: what every unix grants. */
 const FALLBACK_LIMIT = 1024;
@@ -28,9 +32,9 @@ export function descriptorLimit(): number {
 }
 
 /**
- * Connections a worker may hold: the configured number (0 = as many as fit), never more than the descriptors allow, so that
- * the 503 of the connection limit comes before accept(2) fails with EMFILE. The runtime survives that, but its event loop
- * spins for as long as somebody waits in the backlog (seen on Bun 1.4.4).
+ * Connections a worker may hold: the configured number (0 = as many as fit), never more than the descriptors
+ * allow, so that the 503 of the connection limit comes before accept(2) fails with EMFILE. The runtime
+ * survives that, but its event loop spins for as long as somebody waits in the backlog (seen on Bun 1.4.4).
  */
 export function connectionLimit(configured: number, descriptors: number): number {
   const fits = descriptors - Math.min(RESERVED_DESCRIPTORS, Math.floor(descriptors / 2));

@@ -1,6 +1,7 @@
 /**
- * The files that main itself has open or makes, by the configuration: the log and the pid file. Used by supervisor.ts at the
- * start, with each reload and at the end. Access logs are the workers'; main only sees to it that they can be written.
+ * The files that main itself has open or makes, by the configuration: the log and the pid file. Used by
+ * supervisor.ts at the start, with each reload and at the end. Access logs are the workers'; main only sees
+ * to it that they can be written.
  */
 import { closeSync, constants, openSync } from "node:fs";
 import type { Config } from "../../config/model.ts";
@@ -12,7 +13,10 @@ const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants;
 /** As front/log-file.ts makes them. */
 const ACCESS_LOG_MODE = 0o644;
 
-/** nginx does not start with an access log it cannot write, and neither do we: nobody looks at a log before it is needed. */
+/**
+ * nginx does not start with an access log it cannot write, and neither do we: nobody looks at a log before it
+ * is needed.
+ */
 export function accessLogFaults({ locations }: Pick<Config, "locations">): readonly string[] | null {
   const paths = new Set(locations.flatMap(({ accessLogs }) => accessLogs.map(({ path }) => path)));
   const faults: string[] = [];

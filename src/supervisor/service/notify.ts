@@ -1,6 +1,7 @@
 /**
- * The wire to the service manager, sd_notify(3): text in one datagram to the unix socket that NOTIFY_SOCKET names. Loaded by
- * service-manager.ts, and only where that variable is set; the runtime has no unix datagrams, so libc is asked.
+ * The wire to the service manager, sd_notify(3): text in one datagram to the unix socket that NOTIFY_SOCKET
+ * names. Loaded by service-manager.ts, and only where that variable is set; the runtime has no unix
+ * datagrams, so libc is asked.
  */
 import { openLibc } from "../libc.ts";
 
@@ -21,8 +22,9 @@ const FUNCTIONS = {
 } as const;
 
 /**
- * The address as the kernel takes it (unix(7)): `/path`, or `@name` for the abstract name space, where a zero byte stands in the place of
- * the `@` and none at the end. null for what is neither; systemd also knows vsock, which is for virtual machines.
+ * The address as the kernel takes it (unix(7)): `/path`, or `@name` for the abstract name space, where a zero
+ * byte stands in the place of the `@` and none at the end. null for what is neither; systemd also knows
+ * vsock, which is for virtual machines.
  */
 export function socketAddress(text: string): Uint8Array<ArrayBuffer> | null {
   const path = new TextEncoder().encode(text);
@@ -36,7 +38,10 @@ export function socketAddress(text: string): Uint8Array<ArrayBuffer> | null {
 }
 
 export interface NotifySocket {
-  /** One datagram. False: it could not be taken now; the kernel's queue may be full, or the manager just starting again. */
+  /**
+   * One datagram. False: it could not be taken now; the kernel's queue may be full, or the manager just
+   * starting again.
+   */
   send(text: string): boolean;
   /** CLOCK_MONOTONIC in microseconds, which is what MONOTONIC_USEC is. */
   monotonicUs(): bigint;

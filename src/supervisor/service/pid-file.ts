@@ -1,9 +1,11 @@
 /**
- * The file in which scripts find main's process id (nginx's `pid`). Written when everything serves, so that whoever waits for
- * it may go on; removed at the end. It decides nothing: who owns the store is a matter of lock-file.ts.
+ * The file in which scripts find main's process id (nginx's `pid`). Written when everything serves, so that
+ * whoever waits for it may go on; removed at the end. It decides nothing: who owns the store is a matter of
+ * lock-file.ts.
  *
- * The folder may be one in which others can write: a link or a second name that somebody laid there beforehand would let them
- * choose which file is overwritten, so neither is written through. What is no plain file (`pid /dev/null`) is never removed.
+ * The folder may be one in which others can write: a link or a second name that somebody laid there
+ * beforehand would let them choose which file is overwritten, so neither is written through. What is no plain
+ * file (`pid /dev/null`) is never removed.
  */
 import {
   closeSync,
@@ -26,7 +28,10 @@ export class PidFile {
   #path: string | null = null;
   readonly #content = `${process.pid}\n`;
 
-  /** Has the id in `path` (null: nowhere) and no longer where it was before. A fault instead when that cannot be written. */
+  /**
+   * Has the id in `path` (null: nowhere) and no longer where it was before. A fault instead when that cannot
+   * be written.
+   */
   moveTo(path: string | null): string | null {
     if (path === this.#path) return null;
     try {
@@ -52,7 +57,10 @@ export class PidFile {
     }
   }
 
-  /** Whoever finds the file finds the id in it. Where the folder takes no new file, an old one is written over. */
+  /**
+   * Whoever finds the file finds the id in it. Where the folder takes no new file, an old one is written
+   * over.
+   */
   #write(path: string): void {
     const found = lstatSync(path, { throwIfNoEntry: false });
     const isReplaceable = found === undefined || (found.isFile() && found.nlink === 1);

@@ -1,6 +1,7 @@
 /**
- * What main tells systemd about itself, in the words of sd_notify(3), and how often: states at once and for certain, its status when
- * there is room, its sign of life at half of the watchdog's interval. Used by herald.ts. Without NOTIFY_SOCKET every call is nothing.
+ * What main tells systemd about itself, in the words of sd_notify(3), and how often: states at once and for
+ * certain, its status when there is room, its sign of life at half of the watchdog's interval. Used by
+ * herald.ts. Without NOTIFY_SOCKET every call is nothing.
  */
 import { constants } from "node:os";
 import { log } from "../../log.ts";
@@ -77,7 +78,10 @@ export class ServiceManager {
       this.#socket?.send(`EXTEND_TIMEOUT_USEC=${Math.round(ms * 1000)}\n${statusLine(status)}`);
   }
 
-  /** A sign of life, sent when half of the watchdog's time is over; call it several times in that time. `isNow`: the next may be late. */
+  /**
+   * A sign of life, sent when half of the watchdog's time is over; call it several times in that time.
+   * `isNow`: the next may be late.
+   */
   alive(nowMs: number, isNow = false): void {
     if (this.watchdogMs === 0 || (!isNow && nowMs - this.#aliveAt < this.watchdogMs / 2)) return;
     if (this.#socket?.send("WATCHDOG=1") === true) this.#aliveAt = nowMs;
@@ -109,7 +113,10 @@ export function watchdogMsOf(environment: Environment, pid: number): number {
   return Number.isSafeInteger(us) && us > 0 ? us / 1000 : 0;
 }
 
-/** One line: a message of sd_notify is lines of assignments, and parts of a status may come from a configuration. */
+/**
+ * One line: a message of sd_notify is lines of assignments, and parts of a status may come from a
+ * configuration.
+ */
 function statusLine(text: string): string {
   const line = text.replace(/\p{Cc}+/gu, " ");
   return `STATUS=${line.length > MAX_STATUS_LENGTH ? `${line.slice(0, MAX_STATUS_LENGTH)}…` : line}`;

@@ -1,6 +1,6 @@
 /**
- * What goes on in all workers, in one sentence for `systemctl status`. Read from the counters in the store, which nobody has to be asked
- * for and no lock protects: a worker that hangs must not make main hang.
+ * What goes on in all workers, in one sentence for `systemctl status`. Read from the counters in the store,
+ * which nobody has to be asked for and no lock protects: a worker that hangs must not make main hang.
  */
 import { Counter } from "../../store/counters.ts";
 

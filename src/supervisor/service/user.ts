@@ -1,8 +1,10 @@
 /**
- * `user`: whom workers become when main was started as root, as nginx's do. Main keeps its rights, so that a worker that is started later binds
- * the same ports, reads the same keys and opens the same logs before it drops them. Used by supervisor.ts and worker-life.ts.
+ * `user`: whom workers become when main was started as root, as nginx's do. Main keeps its rights, so that a
+ * worker that is started later binds the same ports, reads the same keys and opens the same logs before it
+ * drops them. Used by supervisor.ts and worker-life.ts.
  *
- * By the C library and not by the system calls: it changes all threads of the process, a system call the one that makes it.
+ * By the C library and not by the system calls: it changes all threads of the process, a system call the one
+ * that makes it.
  */
 
 import { read } from "bun:ffi";
@@ -16,7 +18,10 @@ export interface KnownUser {
   readonly gid: number;
 }
 
-/** struct passwd { char *name; char *passwd; uid_t uid; gid_t gid; … }, struct group { char *name; char *passwd; gid_t gid; … }, of 64-bit systems. */
+/**
+ * struct passwd { char *name; char *passwd; uid_t uid; gid_t gid; … }, struct group { char *name; char
+ * *passwd; gid_t gid; … }, of 64-bit systems.
+ */
 const UID_AT = 16;
 const GID_AT = 20;
 const GROUP_ID_AT = 16;
@@ -46,7 +51,10 @@ export function userToBecome(user: UserConfig | null): KnownUser | string | null
   }
 }
 
-/** For good, and for all threads. Throws when that is not certain: nobody serves with rights he should not have. */
+/**
+ * For good, and for all threads. Throws when that is not certain: nobody serves with rights he should not
+ * have.
+ */
 export function becomeUser({ name, uid, gid }: KnownUser): void {
   const libc = openLibc({
     initgroups: { args: ["cstring", "u32"], returns: "i32" },
@@ -66,7 +74,10 @@ export function becomeUser({ name, uid, gid }: KnownUser): void {
   keepOwnFilesReadable();
 }
 
-/** A process that changes who it is loses the sight of /proc/self, where it finds its own sockets (prctl(2), PR_SET_DUMPABLE). */
+/**
+ * A process that changes who it is loses the sight of /proc/self, where it finds its own sockets (prctl(2),
+ * PR_SET_DUMPABLE).
+ */
 function keepOwnFilesReadable(): void {
   if (process.platform !== "linux") return;
   const libc = openLibc({ prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" } } as const);
@@ -75,8 +86,8 @@ function keepOwnFilesReadable(): void {
 }
 
 /**
- * The file is his from now on. Not through a link, nor a second name: who may write into the folder of a log could have any file given to him
- * (CVE-2016-1247 of nginx's packages was that).
+ * The file is his from now on. Not through a link, nor a second name: who may write into the folder of a log
+ * could have any file given to him (CVE-2016-1247 of nginx's packages was that).
  */
 export function giveTo({ uid, gid }: KnownUser, path: string): void {
   let descriptor: number;

@@ -1,12 +1,15 @@
 /**
- * Listen addresses as main sees them: who gets which, and whether they are free. Workers do the real binding (app.ts).
+ * Listen addresses as main sees them: who gets which, and whether they are free. Workers do the real binding
+ * (app.ts).
  *
- * Workers bind TCP with SO_REUSEPORT, so a second program that does the same would share the port in silence. Main
- * therefore binds every new address once *without* that option, before any worker starts, and lets go again.
+ * Workers bind TCP with SO_REUSEPORT, so a second program that does the same would share the port in silence.
+ * Main therefore binds every new address once *without* that option, before any worker starts, and lets go
+ * again.
  *
- * A unix socket has no SO_REUSEPORT: one worker of a generation owns it. It binds `<path>.<slot>`, and main renames that
- * over `<path>` once the worker is ready. The rename is atomic, so a reload or a restart of the owner changes hands without
- * a moment in which connect(2) fails, and the runtime's unlink on close hits the old, already moved name.
+ * A unix socket has no SO_REUSEPORT: one worker of a generation owns it. It binds `<path>.<slot>`, and main
+ * renames that over `<path>` once the worker is ready. The rename is atomic, so a reload or a restart of the
+ * owner changes hands without a moment in which connect(2) fails, and the runtime's unlink on close hits the
+ * old, already moved name.
  */
 import { lstatSync, renameSync, rmSync } from "node:fs";
 import type { Config } from "../../config/model.ts";
@@ -36,8 +39,8 @@ export type ProbeOutcome =
   | { readonly ok: false; readonly faults: readonly string[] };
 
 /**
- * Binds each address for a moment. On success the answer is the list with port 0 replaced by the port the kernel chose, so
- * that all workers get the same one. All faults are told, not the first.
+ * Binds each address for a moment. On success the answer is the list with port 0 replaced by the port the
+ * kernel chose, so that all workers get the same one. All faults are told, not the first.
  */
 export async function probeAddresses(listen: readonly string[]): Promise<ProbeOutcome> {
   const resolved: string[] = [];
@@ -95,8 +98,8 @@ async function probeUnix(path: string): Promise<string | null> {
 }
 
 /**
- * The configuration with its addresses under other names, wherever they stand in it; null takes an address away. `listeners`
- * stays in the order of `listen`.
+ * The configuration with its addresses under other names, wherever they stand in it; null takes an address
+ * away. `listeners` stays in the order of `listen`.
  */
 export function renameAddresses(config: Config, rename: (address: string) => string | null): Config {
   const names = new Map(config.listen.map((address) => [address, rename(address)]));
@@ -110,7 +113,10 @@ export function renameAddresses(config: Config, rename: (address: string) => str
   return { ...config, listen: renamed(config.listen), listeners, servers };
 }
 
-/** What worker number `seat` of a generation listens on: TCP for all, unix sockets (under a name of its own) for the first. */
+/**
+ * What worker number `seat` of a generation listens on: TCP for all, unix sockets (under a name of its own)
+ * for the first.
+ */
 export const shareOf = (config: Config, seat: number, slot: number): Config =>
   renameAddresses(config, (text) => {
     if (!text.startsWith(UNIX_PREFIX)) return text;

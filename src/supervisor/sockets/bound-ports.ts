@@ -1,6 +1,6 @@
 /**
- * What the addresses of the configuration became: a port 0 is chosen by the kernel once, and stays that port for every later worker and
- * every reload. Used by supervisor.ts.
+ * What the addresses of the configuration became: a port 0 is chosen by the kernel once, and stays that port
+ * for every later worker and every reload. Used by supervisor.ts.
  */
 import type { Config } from "../../config/model.ts";
 import { probeAddresses, renameAddresses } from "./addresses.ts";

@@ -1,9 +1,11 @@
 /**
- * Certificates of TLS: main reads them, workers are handed what main read, and main looks whether the files have changed. Used by supervisor.ts.
+ * Certificates of TLS: main reads them, workers are handed what main read, and main looks whether the files
+ * have changed. Used by supervisor.ts.
  *
- * The runtime cannot change the certificate of an open listener (its `reload` leaves TLS as it is), so a change is a new generation of
- * workers, as with HUP. That a worker has the text and not the path means that one that is started again, after a crash, shows what
- * its siblings show, whatever somebody has left on the disk meanwhile.
+ * The runtime cannot change the certificate of an open listener (its `reload` leaves TLS as it is), so a
+ * change is a new generation of workers, as with HUP. That a worker has the text and not the path means that
+ * one that is started again, after a crash, shows what its siblings show, whatever somebody has left on the
+ * disk meanwhile.
  */
 import { readFileSync, statSync } from "node:fs";
 import { certificateIssues } from "../../config/checks/certificate-check.ts";
@@ -14,19 +16,25 @@ export const CERTIFICATE_LOOK_MS = 1000;
 /** A chain of certificates has some 10 kB; what is larger is something else. */
 const MAX_PEM_BYTES = 1 << 20;
 
-/** With the text of those that have none yet. What main cannot read a worker tries itself, and says what is wrong with it. */
+/**
+ * With the text of those that have none yet. What main cannot read a worker tries itself, and says what is
+ * wrong with it.
+ */
 export const withCertificates = (config: Config): Config =>
   mapTls(config, (tls) => (tls.pem === null ? { ...tls, pem: read(tls) } : tls));
 
-/** The files are polled, not watched: `live/` of certbot has links to links, of which inotify would tell nothing. */
+/**
+ * The files are polled, not watched: `live/` of certbot has links to links, of which inotify would tell
+ * nothing.
+ */
 export class CertificateWatch {
   /** What the files looked like at the last look, and when they were last judged. */
   #seen = "";
   #judged = "";
 
   /**
-   * The configuration with the new certificates, once the files have been left alone between two looks; null: there are none that
-   * can be served. What is wrong with a changed file is told once.
+   * The configuration with the new certificates, once the files have been left alone between two looks; null:
+   * there are none that can be served. What is wrong with a changed file is told once.
    */
   look(config: Config): Config | null {
     const all = config.listeners.flatMap(({ tls }) => tls);

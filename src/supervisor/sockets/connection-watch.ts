@@ -1,9 +1,11 @@
 /**
- * What the kernel knows of the connections to a worker's listening sockets and the runtime does not tell: handshakes that are under way,
- * connections that wait to be accepted, and whether anybody talks on those that are open. Used by worker-doors.ts.
+ * What the kernel knows of the connections to a worker's listening sockets and the runtime does not tell:
+ * handshakes that are under way, connections that wait to be accepted, and whether anybody talks on those
+ * that are open. Used by worker-doors.ts.
  *
- * Bun's listening sockets have TCP_DEFER_ACCEPT: a client that is connected, as it sees it, and has not spoken yet is a handshake under
- * way here (SYN_RECV), for a second at most; then the kernel gives it to the queue all the same.
+ * Bun's listening sockets have TCP_DEFER_ACCEPT: a client that is connected, as it sees it, and has not
+ * spoken yet is a handshake under way here (SYN_RECV), for a second at most; then the kernel gives it to the
+ * queue all the same.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { open } from "node:fs/promises";
@@ -46,8 +48,9 @@ export class ConnectionWatch {
   }
 
   /**
-   * The clients of the handshakes under way to these ports, whoever is to get them. Reads the tables of all connections, closed ones for
-   * a minute included: some hundred milliseconds, beside the event loop, on a machine with a hundred thousand.
+   * The clients of the handshakes under way to these ports, whoever is to get them. Reads the tables of all
+   * connections, closed ones for a minute included: some hundred milliseconds, beside the event loop, on a
+   * machine with a hundred thousand.
    */
   async handshakes(): Promise<ReadonlySet<string>> {
     const found = new Set<string>();

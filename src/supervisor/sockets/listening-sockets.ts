@@ -1,9 +1,10 @@
 /**
- * Listening TCP sockets: those of the whole system, in their order, as /proc/self/net/tcp and tcp6 list them, for main, who keeps book
- * (socket-groups.ts); and which descriptors of this process they are, for workers, who tune, steer and empty their own. The runtime tells
- * neither.
+ * Listening TCP sockets: those of the whole system, in their order, as /proc/self/net/tcp and tcp6 list them,
+ * for main, who keeps book (socket-groups.ts); and which descriptors of this process they are, for workers,
+ * who tune, steer and empty their own. The runtime tells neither.
  *
- * The tables begin with the listening sockets, so that a machine with a hundred thousand connections is no reason to read them all.
+ * The tables begin with the listening sockets, so that a machine with a hundred thousand connections is no
+ * reason to read them all.
  */
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from "node:fs";
 import { isIPv6 } from "node:net";
@@ -16,7 +17,10 @@ const IPV6_DIGITS = 32;
 const PIECE_BYTES = 4096;
 
 export interface ListeningSocket {
-  /** Where it listens, as in the table: hexadecimal "address:port", words in the machine's byte order. Same place, same text. */
+  /**
+   * Where it listens, as in the table: hexadecimal "address:port", words in the machine's byte order. Same
+   * place, same text.
+   */
   readonly local: string;
   readonly inode: string;
 }
@@ -26,9 +30,10 @@ export interface OwnSocket extends ListeningSocket {
 }
 
 /**
- * Those that listen in these places, or in places beside them. They stand in the order in which they began to listen: the kernel puts
- * IPv4 sockets at the front of its chain, and IPv6 ones that share their port at the end (__inet_hash; tried on Linux 6.18). A table
- * that nobody asks for is not read: one without rows costs the kernel milliseconds.
+ * Those that listen in these places, or in places beside them. They stand in the order in which they began to
+ * listen: the kernel puts IPv4 sockets at the front of its chain, and IPv6 ones that share their port at the
+ * end (__inet_hash; tried on Linux 6.18). A table that nobody asks for is not read: one without rows costs
+ * the kernel milliseconds.
  */
 export function listeningSockets(locals: readonly string[]): readonly ListeningSocket[] {
   const some = (isSix: boolean): boolean => locals.some((local) => isIPv6Local(local) === isSix);
@@ -99,7 +104,9 @@ export const portOf = ({ local }: ListeningSocket): number => Number.parseInt(lo
 
 const isIPv6Local = (local: string): boolean => local.indexOf(":") === IPV6_DIGITS;
 
-/** By port, and by address where it is written as one; a host name's addresses are the resolver's business. */
+/**
+ * By port, and by address where it is written as one; a host name's addresses are the resolver's business.
+ */
 export function isFor(text: string, socket: ListeningSocket): boolean {
   const address = parseAddress(text);
   if (address === null || address.kind === "unix" || address.port !== portOf(socket)) return false;

@@ -1,12 +1,13 @@
 /**
- * Main's book of the kernel's SO_REUSEPORT groups: which place in the array of each group has which socket. A program that chooses among
- * them (steering.ts) names places, and the kernel tells them to nobody, but it keeps to two rules (net/core/sock_reuseport.c):
+ * Main's book of the kernel's SO_REUSEPORT groups: which place in the array of each group has which socket. A
+ * program that chooses among them (steering.ts) names places, and the kernel tells them to nobody, but it
+ * keeps to two rules (net/core/sock_reuseport.c):
  *
  *   listen   puts the socket behind the others             [a b c]   + d  →  [a b c d]
  *   close    moves the last one into the place that is free  [a b c d] - b  →  [a d c]
  *
- * So it is enough to look whenever a worker came or went. Two that die within one look are taken in any order; the book may then be wrong
- * about which of the others is where, until those are gone, too.
+ * So it is enough to look whenever a worker came or went. Two that die within one look are taken in any
+ * order; the book may then be wrong about which of the others is where, until those are gone, too.
  */
 import { type ListeningSocket, listeningSockets } from "./listening-sockets.ts";
 
@@ -70,8 +71,8 @@ export class SocketGroups {
   }
 
   /**
-   * Whoever of `leaving` can close without a gap. Where the only one that stays is the last, nobody can; it should then come to the first
-   * place, where it remains whoever else closes.
+   * Whoever of `leaving` can close without a gap. Where the only one that stays is the last, nobody can; it
+   * should then come to the first place, where it remains whoever else closes.
    */
   next<M extends Member>(leaving: readonly M[], staying: readonly Member[]): NextToClose<M> | null {
     const stays = inodesOf(staying);

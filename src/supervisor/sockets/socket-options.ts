@@ -1,8 +1,10 @@
 /**
- * Tunes the listening sockets of a worker with setsockopt: what a listening socket is told, the connections it accepts inherit
- * (tcp(7), and tried on Linux 6). The runtime has no options for these, so libc is asked directly.
+ * Tunes the listening sockets of a worker with setsockopt: what a listening socket is told, the connections
+ * it accepts inherit (tcp(7), and tried on Linux 6). The runtime has no options for these, so libc is asked
+ * directly.
  *
- * Where anything of this is not to be had (another system, a refusing kernel) serving goes on and the log says what could not be set.
+ * Where anything of this is not to be had (another system, a refusing kernel) serving goes on and the log
+ * says what could not be set.
  */
 import { dlopen, ptr } from "bun:ffi";
 import type { Keepalive, ListenerConfig, SocketTuning } from "../../config/model.ts";
@@ -71,9 +73,10 @@ export function settingsOf(tuning: SocketTuning): readonly Setting[] {
 }
 
 /**
- * Keepalive probes only what is silent: while sent bytes are unacknowledged (a ping of ours is enough) the kernel counts its retransmissions
- * instead, up to a quarter of an hour. So that a client that vanished is gone after idle + interval x count either way, that is the user
- * timeout as well (tcp(7)). 0: the system's own, which is sooner than what follows from the configuration.
+ * Keepalive probes only what is silent: while sent bytes are unacknowledged (a ping of ours is enough) the
+ * kernel counts its retransmissions instead, up to a quarter of an hour. So that a client that vanished is
+ * gone after idle + interval x count either way, that is the user timeout as well (tcp(7)). 0: the system's
+ * own, which is sooner than what follows from the configuration.
  */
 function patienceMs(keepalive: Keepalive | null): number {
   if (keepalive === null || keepalive === false) return 0;

@@ -1,9 +1,10 @@
 /**
- * Tells the kernel which sockets of a SO_REUSEPORT group get new connections, by a classic BPF program on the group (socket(7),
- * SO_ATTACH_REUSEPORT_CBPF), which needs no right. Any socket of the group will do to attach it; it stays when that one closes.
+ * Tells the kernel which sockets of a SO_REUSEPORT group get new connections, by a classic BPF program on the
+ * group (socket(7), SO_ATTACH_REUSEPORT_CBPF), which needs no right. Any socket of the group will do to
+ * attach it; it stays when that one closes.
  *
- * Rejected: a socket filter on those that are to get none (SO_ATTACH_FILTER is for root on some kernels, and a client waits a second
- * before it knocks again), and net.ipv4.tcp_migrate_req, which only root can set.
+ * Rejected: a socket filter on those that are to get none (SO_ATTACH_FILTER is for root on some kernels, and
+ * a client waits a second before it knocks again), and net.ipv4.tcp_migrate_req, which only root can set.
  */
 import { ptr } from "bun:ffi";
 import { openLibc } from "../libc.ts";

@@ -1,6 +1,7 @@
 /**
- * What the kernel says of a TCP socket when asked by descriptor (tcp(7): TCP_INFO; getsockname(2)), for listening-sockets.ts and
- * connection-watch.ts. A call costs less than a microsecond, so asking about every descriptor of a worker is nothing to be careful with.
+ * What the kernel says of a TCP socket when asked by descriptor (tcp(7): TCP_INFO; getsockname(2)), for
+ * listening-sockets.ts and connection-watch.ts. A call costs less than a microsecond, so asking about every
+ * descriptor of a worker is nothing to be careful with.
  */
 import { ptr } from "bun:ffi";
 import { openLibc } from "../libc.ts";
@@ -9,7 +10,10 @@ const IPPROTO_TCP = 6;
 const TCP_DEFER_ACCEPT = 9;
 const TCP_INFO = 11;
 
-/** linux/tcp.h: struct tcp_info as words, the state in the first byte; of a listening socket, `unacked` is the length of its queue. */
+/**
+ * linux/tcp.h: struct tcp_info as words, the state in the first byte; of a listening socket, `unacked` is the
+ * length of its queue.
+ */
 const INFO_BYTES = 256;
 const UNACKED_WORD = 6;
 const LAST_DATA_RECEIVED_WORD = 13;
@@ -52,7 +56,10 @@ export class TcpSockets {
     return this.#state(descriptor) === LISTENING ? (this.#info[UNACKED_WORD] ?? 0) : 0;
   }
 
-  /** How long ago the client said something, in ms, on a connection that came in at one of these ports; -1 on anything else. */
+  /**
+   * How long ago the client said something, in ms, on a connection that came in at one of these ports; -1 on
+   * anything else.
+   */
   silentFor(descriptor: number, ports: ReadonlySet<number>): number {
     if (this.#state(descriptor) !== ESTABLISHED) return -1;
     const silentMs = this.#info[LAST_DATA_RECEIVED_WORD] ?? 0;

@@ -1,12 +1,13 @@
 /**
  * One main per store: an flock on `<store>.lock`, taken before the store is opened.
  *
- * The kernel drops the lock when the last copy of the open file is closed, so a `kill -9` leaves nothing stale. Main hands
- * the open file on to its workers (as descriptor 3, which they never look at): while one worker of a killed main still
- * lives and may write, the store stays locked, and the next main waits for it instead of repairing memory under its feet.
+ * The kernel drops the lock when the last copy of the open file is closed, so a `kill -9` leaves nothing
+ * stale. Main hands the open file on to its workers (as descriptor 3, which they never look at): while one
+ * worker of a killed main still lives and may write, the store stays locked, and the next main waits for it
+ * instead of repairing memory under its feet.
  *
- * Rejected: a pid file (stale after a crash, and pids are reused) and a listening unix socket (checking and taking are two
- * steps). The pid written into the file only words the refusal; it decides nothing.
+ * Rejected: a pid file (stale after a crash, and pids are reused) and a listening unix socket (checking and
+ * taking are two steps). The pid written into the file only words the refusal; it decides nothing.
  */
 import { closeSync, constants, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import { openLibc } from "../libc.ts";

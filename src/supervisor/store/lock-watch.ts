@@ -1,6 +1,7 @@
 /**
- * Notices an owner of the store's lock that stands still: stopped, frozen, or caught in a slow disk (lock.ts says what may hold the lock,
- * and why nobody else can end this). Called by the supervisor every LOCK_LOOK_MS; it never waits for anything.
+ * Notices an owner of the store's lock that stands still: stopped, frozen, or caught in a slow disk (lock.ts
+ * says what may hold the lock, and why nobody else can end this). Called by the supervisor every
+ * LOCK_LOOK_MS; it never waits for anything.
  *
  *   free, or it moves                → nothing
  *   one of our workers, for 1 s      → it is killed; its death is told as any other, and then its lock is repaired (generation.ts)
@@ -9,7 +10,8 @@
  *   nobody, or not in this store     → taken over
  *   a stranger                       → told, once
  *
- * A pause of main itself counts as one late look, however long it was: a whole process group that was stopped is not a stall.
+ * A pause of main itself counts as one late look, however long it was: a whole process group that was stopped
+ * is not a stall.
  */
 import { readFileSync } from "node:fs";
 import { log } from "../../log.ts";

@@ -1,4 +1,7 @@
-/** The child that makes the store's lists anew (store-mender.ts): `sluice __mend <store> <pid of the dead owner>`. */
+/**
+ * The child that makes the store's lists anew (store-mender.ts): `sluice __mend <store> <pid of the dead
+ * owner>`.
+ */
 import { causeOf, log } from "../../log.ts";
 import { mendStore } from "../../store/store.ts";
 

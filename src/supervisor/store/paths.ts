@@ -1,10 +1,10 @@
 /**
- * Where the store file lives: `store.path`, else `$RUNTIME_DIRECTORY` (systemd makes and keeps it), else /dev/shm if it has the
- * room, else the system's temp folder (architecture, 2).
+ * Where the store file lives: `store.path`, else `$RUNTIME_DIRECTORY` (systemd makes and keeps it), else
+ * /dev/shm if it has the room, else the system's temp folder (architecture, 2).
  *
- * The name comes from the first listen address, so that two instances of one user do not meet and a restart finds its own
- * store again. In the shared folders everything sits in a folder of mode 0700 that must be ours: a name that anybody may
- * create beforehand would let them read every message.
+ * The name comes from the first listen address, so that two instances of one user do not meet and a restart
+ * finds its own store again. In the shared folders everything sits in a folder of mode 0700 that must be
+ * ours: a name that anybody may create beforehand would let them read every message.
  */
 import {
   accessSync,
@@ -30,9 +30,10 @@ export type PathOutcome =
   | { readonly ok: false; readonly fault: string };
 
 /**
- * Chooses the store file for this configuration, making the private folder where one is needed. `bytes` is its size: where shared
- * memory is too small for it, as the 64 MB a container has, the next folder is taken. So it is where somebody else sits in the place,
- * who would otherwise keep us from starting; `passedOver` says that, for the log. What was configured is taken or refused.
+ * Chooses the store file for this configuration, making the private folder where one is needed. `bytes` is
+ * its size: where shared memory is too small for it, as the 64 MB a container has, the next folder is taken.
+ * So it is where somebody else sits in the place, who would otherwise keep us from starting; `passedOver`
+ * says that, for the log. What was configured is taken or refused.
  */
 export function chooseStorePath(
   configured: string | null,
@@ -76,8 +77,8 @@ type PlaceOutcome =
   | { readonly ok: false; readonly fault: string };
 
 /**
- * The folder for files of this user's mains, made where it has to be; `field` says in a fault where it comes from. `faultOf`: why a folder
- * will not do for what is to be put there.
+ * The folder for files of this user's mains, made where it has to be; `field` says in a fault where it comes
+ * from. `faultOf`: why a folder will not do for what is to be put there.
  */
 export function placeForFiles(
   environment: Environment,
@@ -119,8 +120,8 @@ function checked(path: string, field: string): PathOutcome {
 }
 
 /**
- * Why no store can be kept there. What is no store is moved aside later on, which is right for a file or a link, and would take
- * a device node, as root even /dev/null, away from everybody else.
+ * Why no store can be kept there. What is no store is moved aside later on, which is right for a file or a
+ * link, and would take a device node, as root even /dev/null, away from everybody else.
  */
 function placeFault(path: string): string | null {
   const folder = dirname(path);

@@ -1,4 +1,7 @@
-/** The store files that this user's servers have or have left: those of the service whose folder is named, else of all. For `sluice stats`. */
+/**
+ * The store files that this user's servers have or have left: those of the service whose folder is named,
+ * else of all. For `sluice stats`.
+ */
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,8 +1,9 @@
 /**
- * What main does about a lock of the store whose owner has died. Nearly always microseconds (store/lock/redo.ts), done at once. Where that is not
- * enough, because memory is damaged or the owner died while it made all lists anew, they are made anew from the messages, which takes
- * seconds in a store of gigabytes: a child does that (`sluice __mend`), so that main goes on watching, answering systemd and replacing
- * workers. Publishing is refused meanwhile; the lock stays with the dead until the child takes it.
+ * What main does about a lock of the store whose owner has died. Nearly always microseconds
+ * (store/lock/redo.ts), done at once. Where that is not enough, because memory is damaged or the owner died
+ * while it made all lists anew, they are made anew from the messages, which takes seconds in a store of
+ * gigabytes: a child does that (`sluice __mend`), so that main goes on watching, answering systemd and
+ * replacing workers. Publishing is refused meanwhile; the lock stays with the dead until the child takes it.
  */
 import { log } from "../../log.ts";
 import type { Store } from "../../store/store.ts";

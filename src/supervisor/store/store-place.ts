@@ -1,5 +1,6 @@
 /**
- * The store file of this main: where it lies, the lock on it, and whether it goes when main goes. Used by supervisor.ts.
+ * The store file of this main: where it lies, the lock on it, and whether it goes when main goes. Used by
+ * supervisor.ts.
  */
 import { chownSync, closeSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -24,8 +25,8 @@ export class StorePlace {
   ): Promise<readonly string[] | null> {
     const first = listen[0] ?? "";
     const isRandom = first.endsWith(":0");
-    // Nobody can find the store of a random port again: it gets a name of its own and goes when we go. A path that was given is
-    // never removed: it may be anything.
+    // Nobody can find the store of a random port again: it gets a name of its own and goes when we go. A path
+    // that was given is never removed: it may be anything.
     this.isThrowAway = store.path === null && (isRandom || !store.keep);
     const name = isRandom && store.path === null ? `${first}-${process.pid}` : first;
     const place =
@@ -70,8 +71,8 @@ export class StorePlace {
 }
 
 /**
- * Workers make their bells beside the store, and find those of others, as the user they become: the folder has to be his. That of the service is made
- * so; one that somebody chose is not touched.
+ * Workers make their bells beside the store, and find those of others, as the user they become: the folder
+ * has to be his. That of the service is made so; one that somebody chose is not touched.
  */
 function folderFault(folder: string, { uid, gid, name }: KnownUser, isChosen: boolean): string | null {
   if (statSync(folder).uid === uid) return null;

@@ -1,6 +1,7 @@
 /**
- * From the configuration to what the store wants to hear: its shape (fixed when the file is made) and its policy (may change
- * with a reload). Used by main for openStore and by each worker for attachStore, so that both mean the same.
+ * From the configuration to what the store wants to hear: its shape (fixed when the file is made) and its
+ * policy (may change with a reload). Used by main for openStore and by each worker for attachStore, so that
+ * both mean the same.
  */
 import { dirname, resolve } from "node:path";
 import { compilePatterns, NOTHING, together } from "../../config/grant/patterns.ts";
@@ -12,7 +13,10 @@ import type { WebhookPolicy } from "../../store/policy.ts";
 import type { StorePolicy, StoreShape } from "../../store/store.ts";
 import { SHARED_MEMORY } from "./paths.ts";
 
-/** Slots in every store file. Not from `workers`, so that a restart with another number of workers keeps the file. */
+/**
+ * Slots in every store file. Not from `workers`, so that a restart with another number of workers keeps the
+ * file.
+ */
 const USUAL_SLOTS = 32;
 
 /** A reload runs two generations at once: each worker needs a slot in both. */
@@ -29,7 +33,10 @@ export function storeShape(config: Config, path: string): StoreShape {
 export const roomForMembers = ({ locations, store }: Config): MembersRoom | null =>
   membersRoom(locations, store.members);
 
-/** What to say of a `sync` that can do nothing; null = it can, or there is none. Told by `check` and at the start. */
+/**
+ * What to say of a `sync` that can do nothing; null = it can, or there is none. Told by `check` and at the
+ * start.
+ */
 export function pointlessSync(
   { store }: Pick<Config, "store">,
   environment: Readonly<Record<string, string | undefined>>,

@@ -1,8 +1,9 @@
 /**
- * When a dead worker is started again, and when main gives up. Pure arithmetic over times handed in, used by generation.ts.
+ * When a dead worker is started again, and when main gives up. Pure arithmetic over times handed in, used by
+ * generation.ts.
  *
- * A single death costs nothing (promise P5: a new worker within a second); a worker that dies again and again must neither
- * eat the machine nor hide behind a service manager that believes all is well.
+ * A single death costs nothing (promise P5: a new worker within a second); a worker that dies again and again
+ * must neither eat the machine nor hide behind a service manager that believes all is well.
  */
 export const FIRST_DELAY_MS = 100;
 export const LONGEST_DELAY_MS = 5000;
@@ -18,9 +19,10 @@ export class BackOff {
   #nextMs = 0;
 
   /**
-   * The wait before the next start; `readyMs` is how long the dead worker had been ready (0 = never). `isLast`: nobody serves any more. Then
-   * one that was ready is followed at once, however often that happens: to serve now and then is better than not to. One that never
-   * was is CrashLoop's affair in the end.
+   * The wait before the next start; `readyMs` is how long the dead worker had been ready (0 = never).
+   * `isLast`: nobody serves any more. Then one that was ready is followed at once, however often that
+   * happens: to serve now and then is better than not to. One that never was is CrashLoop's affair in the
+   * end.
    */
   delayMs(readyMs: number, isLast = false): number {
     if (readyMs >= HEALTHY_MS) this.#nextMs = 0;

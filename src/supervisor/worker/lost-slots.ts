@@ -1,7 +1,8 @@
 /**
- * Worker slots whose process is gone and whose subscribers are still to be counted out and told of in the events channel. That takes a walk over
- * all channels, and perhaps the lock, which somebody who stands still may have: main starts the next worker first, and comes back here for
- * one turn after the other. One for all generations, because a generation may be over before its last slot is given back.
+ * Worker slots whose process is gone and whose subscribers are still to be counted out and told of in the
+ * events channel. That takes a walk over all channels, and perhaps the lock, which somebody who stands still
+ * may have: main starts the next worker first, and comes back here for one turn after the other. One for all
+ * generations, because a generation may be over before its last slot is given back.
  */
 import type { Store } from "../../store/store.ts";
 

@@ -1,14 +1,16 @@
-/** How main starts this program again, as a worker (worker-process.ts) or to mend the store (store-mender.ts). */
+/**
+ * How main starts this program again, as a worker (worker-process.ts) or to mend the store (store-mender.ts).
+ */
 import { statSync } from "node:fs";
 import { withoutRuntimeVariables } from "../service/clean-environment.ts";
 import { NOTIFY_VARIABLES } from "../service/service-manager.ts";
 
 /**
- * The command that starts this program again. From source the script is an argument; a compiled binary (its entry lies in
- * the virtual /$bunfs) is the program itself.
+ * The command that starts this program again. From source the script is an argument; a compiled binary (its
+ * entry lies in the virtual /$bunfs) is the program itself.
  *
- * When the file on disk was replaced by an upgrade, /proc/self/exe still is what runs here: a child must be of the version
- * of its main, whose store layout it shares.
+ * When the file on disk was replaced by an upgrade, /proc/self/exe still is what runs here: a child must be
+ * of the version of its main, whose store layout it shares.
  */
 export function ownProgram(): readonly string[] {
   const path = process.execPath;

@@ -1,9 +1,10 @@
 /**
- * Notices workers that live but do not move: no heartbeat in the store for 15 s (less where systemd watches main, herald.ts), or not
- * ready 10 s after their start.
+ * Notices workers that live but do not move: no heartbeat in the store for 15 s (less where systemd watches
+ * main, herald.ts), or not ready 10 s after their start.
  *
- * Times are those of main's own steady clock and only *changes* of the heartbeat are looked at, so a set clock does no harm;
- * a pause of main itself (a suspended machine, a stopped process group) starts the waiting anew.
+ * Times are those of main's own steady clock and only *changes* of the heartbeat are looked at, so a set
+ * clock does no harm; a pause of main itself (a suspended machine, a stopped process group) starts the
+ * waiting anew.
  */
 import { Counter } from "../../store/counters.ts";
 
@@ -11,7 +12,9 @@ export const STUCK_MS = 15_000;
 export const START_LIMIT_MS = 10_000;
 /** `faultOf` is called once a second; a longer silence means that main did not run either. */
 const OWN_PAUSE_MS = 4000;
-/** A seat may be without a worker that answers for so long: one start that fails by its limit, and the kill. */
+/**
+ * A seat may be without a worker that answers for so long: one start that fails by its limit, and the kill.
+ */
 const REPLACED_WITHIN_MS = START_LIMIT_MS + 2000;
 
 /** A worker process, as far as it matters here. */
@@ -65,8 +68,9 @@ export class PulseWatch {
 }
 
 /**
- * Which seats have a worker that answers, for the watchdog of systemd: a worker that hangs is main's affair, and main lives; one that can
- * neither be woken nor replaced means that starting everything anew is all that is left.
+ * Which seats have a worker that answers, for the watchdog of systemd: a worker that hangs is main's affair,
+ * and main lives; one that can neither be woken nor replaced means that starting everything anew is all that
+ * is left.
  */
 export class RollCall {
   readonly #answeredAt: number[];

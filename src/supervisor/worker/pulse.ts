@@ -1,9 +1,10 @@
 /**
- * A worker's beat, four times a second: writes the heartbeat and the event-loop lag into the store, and looks whether main is
- * still there. Main watches the heartbeat (pulse-watch.ts); the lag is for the metrics.
+ * A worker's beat, four times a second: writes the heartbeat and the event-loop lag into the store, and looks
+ * whether main is still there. Main watches the heartbeat (pulse-watch.ts); the lag is for the metrics.
  *
- * The lag is how much later than planned the timer fired: the time a request that arrived just then would have waited.
- * The worst of the last five seconds is shown, because a scrape every 15 s would miss nearly every spike of a plain gauge.
+ * The lag is how much later than planned the timer fired: the time a request that arrived just then would
+ * have waited. The worst of the last five seconds is shown, because a scrape every 15 s would miss nearly
+ * every spike of a plain gauge.
  */
 import { Counter } from "../../store/counters.ts";
 import type { Store } from "../../store/store.ts";

@@ -6,8 +6,9 @@
  *   3. main hears that all is quiet, and gives its word when new connections go elsewhere for certain;
  *   4. what came between is taken as in 1, and the sockets close in the same turn.
  *
- * Without 2, a request that is on its way over a kept connection meets a closed one. It still may, when it was half a second in coming:
- * HTTP has no way to say "not on this one any more" to somebody who does not ask (RFC 9112, 9.6).
+ * Without 2, a request that is on its way over a kept connection meets a closed one. It still may, when it
+ * was half a second in coming: HTTP has no way to say "not on this one any more" to somebody who does not ask
+ * (RFC 9112, 9.6).
  */
 import type { Closing, Doors } from "../../listen/doors.ts";
 import { log } from "../../log.ts";

@@ -1,9 +1,11 @@
 /**
- * The life of a worker process: waits for main's start message, serves, leaves when told to or when main is gone. worker.ts
- * gives it the web application; tests give it a smaller one, so that main is tested without the rest of sluice.
+ * The life of a worker process: waits for main's start message, serves, leaves when told to or when main is
+ * gone. worker.ts gives it the web application; tests give it a smaller one, so that main is tested without
+ * the rest of sluice.
  *
- * Workers are cattle (promise P5): an error nobody caught ends this one, main hears the sentence and starts another. The one
- * exception is running out of file descriptors, which the next connection that closes mends by itself.
+ * Workers are cattle (promise P5): an error nobody caught ends this one, main hears the sentence and starts
+ * another. The one exception is running out of file descriptors, which the next connection that closes mends
+ * by itself.
  */
 import { chownSync } from "node:fs";
 import type { Drain, RunningWorker, startWorker } from "../../app.ts";
@@ -125,7 +127,10 @@ class WorkerLife {
     return this.#handlerFiles;
   }
 
-  /** Told to go by somebody else than main, who starts another at once: as in a reload. Main leads new connections past this one first. */
+  /**
+   * Told to go by somebody else than main, who starts another at once: as in a reload. Main leads new
+   * connections past this one first.
+   */
   #leaveByItself(): void {
     const config = this.#serving?.message.config;
     if (config === undefined) {

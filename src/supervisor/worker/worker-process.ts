@@ -1,9 +1,9 @@
 /**
- * One worker process as main sees it: starts the executable again, carries typed messages, tells once when it is gone. Owned by
- * a seat of generation.ts, which decides what a death means.
+ * One worker process as main sees it: starts the executable again, carries typed messages, tells once when it
+ * is gone. Owned by a seat of generation.ts, which decides what a death means.
  *
- * The process is started before main knows its slot (main may still be opening the store): it loads its code meanwhile and
- * waits for the start message.
+ * The process is started before main knows its slot (main may still be opening the store): it loads its code
+ * meanwhile and waits for the start message.
  */
 import type { Drain } from "../../app.ts";
 import { log } from "../../log.ts";

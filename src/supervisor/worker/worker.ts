@@ -1,5 +1,6 @@
 /**
- * What a worker process runs: the web application (app.ts) inside a worker's life (worker-life.ts). Called by cli/worker.ts.
+ * What a worker process runs: the web application (app.ts) inside a worker's life (worker-life.ts). Called by
+ * cli/worker.ts.
  */
 import { startWorker } from "../../app.ts";
 import { forgetHeapVariables } from "./worker-heap.ts";

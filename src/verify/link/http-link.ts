@@ -1,4 +1,7 @@
-/** HTTP/1.1 answers over a Link: a head, and a body as it comes. Used by the lanes that are answers (lanes.ts). */
+/**
+ * HTTP/1.1 answers over a Link: a head, and a body as it comes. Used by the lanes that are answers
+ * (lanes.ts).
+ */
 import type { Link } from "./link.ts";
 import { LinkEnd } from "./link.ts";
 
@@ -10,7 +13,9 @@ export interface Head {
 
 const MAX_HEAD = 64 * 1024;
 
-/** Sends a request without a body. Values must have no line ends: they are ours, or were fields of an answer. */
+/**
+ * Sends a request without a body. Values must have no line ends: they are ours, or were fields of an answer.
+ */
 export function sendRequest(
   link: Link,
   host: string,

@@ -1,6 +1,6 @@
 /**
- * A connection as bytes, for readers that must be able to read slowly, or not at all, or to go away without a word: `fetch` and
- * WebSocket read on by themselves. Used by http-link.ts and socket-link.ts.
+ * A connection as bytes, for readers that must be able to read slowly, or not at all, or to go away without a
+ * word: `fetch` and WebSocket read on by themselves. Used by http-link.ts and socket-link.ts.
  */
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";

@@ -1,4 +1,7 @@
-/** RFC 6455 as a client, over a Link: masked frames out, whole messages in. Used by the WebSocket lanes (lanes.ts). */
+/**
+ * RFC 6455 as a client, over a Link: masked frames out, whole messages in. Used by the WebSocket lanes
+ * (lanes.ts).
+ */
 import { createHash, randomBytes } from "node:crypto";
 import { readHead } from "./http-link.ts";
 import { type Link, LinkEnd } from "./link.ts";
@@ -38,7 +41,10 @@ export async function shakeHands(
   return null;
 }
 
-/** The next message or close frame; answers pings on the way. Fragments are never sent by sluice (docs/protocol.md). */
+/**
+ * The next message or close frame; answers pings on the way. Fragments are never sent by sluice
+ * (docs/protocol.md).
+ */
 export async function readFrame(link: Link): Promise<Frame> {
   for (;;) {
     const [first = 0, second = 0] = await link.take(2);
@@ -66,7 +72,9 @@ async function lengthOf(link: Link, second: number): Promise<number> {
   return length;
 }
 
-/** Masked, as a client has to (RFC 6455 5.1). Payloads of at most 125 bytes: control frames and short texts. */
+/**
+ * Masked, as a client has to (RFC 6455 5.1). Payloads of at most 125 bytes: control frames and short texts.
+ */
 export function sendFrame(link: Link, opcode: number, payload: Uint8Array): void {
   const mask = randomBytes(4);
   const frame = Buffer.alloc(6 + payload.length);

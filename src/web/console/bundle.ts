@@ -1,4 +1,6 @@
-/** A macro, as pushstream/bundle.ts is one: the script of the console with the plots' library in it, minified. */
+/**
+ * A macro, as pushstream/bundle.ts is one: the script of the console with the plots' library in it, minified.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 

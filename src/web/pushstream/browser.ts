@@ -1,8 +1,10 @@
 /**
- * What the PushStream client uses of a browser, as interfaces: types only, nothing of this reaches the script.
+ * What the PushStream client uses of a browser, as interfaces: types only, nothing of this reaches the
+ * script.
  *
- * Declared here rather than taken from TypeScript's DOM library, which would put `document` in reach of all server code. It also
- * makes the page something a test can play: test/web/ runs the client against an imitation that remembers what was asked of it.
+ * Declared here rather than taken from TypeScript's DOM library, which would put `document` in reach of all
+ * server code. It also makes the page something a test can play: test/web/ runs the client against an
+ * imitation that remembers what was asked of it.
  */
 
 /** An EventSource; readyState 2 is "closed for good", 0 is "connecting again by itself". */

@@ -1,6 +1,7 @@
 /**
- * One PushStream instance: channels, state, and what happens after a failure (push-stream spec 9.1, 9.5). globals.ts makes the
- * class that pages see of it. It holds at most one connection; which one is decided at each connect() by the option `modes`.
+ * One PushStream instance: channels, state, and what happens after a failure (push-stream spec 9.1, 9.5).
+ * globals.ts makes the class that pages see of it. It holds at most one connection; which one is decided at
+ * each connect() by the option `modes`.
  */
 import type { BrowserWindow, CallbackName, FrameWindow } from "./browser.ts";
 import {
@@ -91,7 +92,10 @@ export class Client implements Callbacks {
     this.onchanneldeleted = given.onchanneldeleted ?? null;
   }
 
-  /** Throws on a name that would need encoding, since it goes into URLs as it is. Connects again unless closed. */
+  /**
+   * Throws on a name that would need encoding, since it goes into URLs as it is. Connects again unless
+   * closed.
+   */
   addChannel(name: string, options: { readonly backtrack?: number } = {}): void {
     if (name === "" || encodeURIComponent(name) !== name)
       throw new Error(`Invalid channel name "${name}": it must be its own encodeURIComponent`);
@@ -113,7 +117,10 @@ export class Client implements Callbacks {
     this.channels.clear();
   }
 
-  /** Throws when there is no channel, or no mode of `modes` that this browser can do. Does nothing unless closed. */
+  /**
+   * Throws when there is no channel, or no mode of `modes` that this browser can do. Does nothing unless
+   * closed.
+   */
   connect(): void {
     if (this.readyState !== CLOSED) return;
     if (this.channels.size === 0) throw new Error("No channel was added");

@@ -1,7 +1,7 @@
 /**
- * The two names the script leaves in a page: `PushStream`, the class, and `PushStreamManager`, an array of all instances with
- * each instance's `id` as its index (push-stream spec 9). Called once, by pushstream-client.ts; tests call it with a window of
- * their own.
+ * The two names the script leaves in a page: `PushStream`, the class, and `PushStreamManager`, an array of
+ * all instances with each instance's `id` as its index (push-stream spec 9). Called once, by
+ * pushstream-client.ts; tests call it with a window of their own.
  */
 import type { BrowserWindow, FrameWindow } from "./browser.ts";
 import { CLOSED, Client, CONNECTING, type GivenOptions, OPEN, type SendResult } from "./client.ts";

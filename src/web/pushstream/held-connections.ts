@@ -1,12 +1,16 @@
 /**
- * The connections that stay open: EventSource, WebSocket, and the hidden frame of the stream mode. client.ts opens one at a time
- * and closes it when it reports a failure; after close() a connection reports nothing more, whatever the browser still delivers.
+ * The connections that stay open: EventSource, WebSocket, and the hidden frame of the stream mode. client.ts
+ * opens one at a time and closes it when it reports a failure; after close() a connection reports nothing
+ * more, whatever the browser still delivers.
  */
 import type { BrowserWindow, EventSourceLike, FrameWindow, PageElement, WebSocketLike } from "./browser.ts";
 import { type Parsed, parseEvent } from "./messages.ts";
 import type { Position, Settings } from "./settings.ts";
 
-/** "load": it is not there, come back in a minute. "timeout": it was there, come back soon (push-stream spec 9.5). */
+/**
+ * "load": it is not there, come back in a minute. "timeout": it was there, come back soon (push-stream spec
+ * 9.5).
+ */
 export type Failure = "load" | "timeout";
 
 /** What a connection is given by the client it works for. */
@@ -66,8 +70,9 @@ export class EventSourceConnection implements Connection {
   }
 
   /**
-   * The browser comes back by itself, with the same URL. When the position is in there it is an old one by now and all messages
-   * since would come again; so we do what the browser does, silently and in the same rhythm, with a new URL.
+   * The browser comes back by itself, with the same URL. When the position is in there it is an old one by
+   * now and all messages since would come again; so we do what the browser does, silently and in the same
+   * rhythm, with a new URL.
    */
   #reopen(): void {
     this.close();
@@ -116,8 +121,9 @@ export class WebSocketConnection implements Connection {
 }
 
 /**
- * A document that never ends, in a hidden frame: its head calls `parent.PushStream.register(this)`, each message is a script
- * that calls `p(...)`. Only the server's scripts tell us something, so silence has to be noticed by a timer.
+ * A document that never ends, in a hidden frame: its head calls `parent.PushStream.register(this)`, each
+ * message is a script that calls `p(...)`. Only the server's scripts tell us something, so silence has to be
+ * noticed by a timer.
  */
 export class StreamConnection implements Connection {
   readonly #owner: Owner;
@@ -149,7 +155,9 @@ export class StreamConnection implements Connection {
     frame.remove();
   }
 
-  /** The frame's document has begun. False when it is not our frame's: one of a connection before this one. */
+  /**
+   * The frame's document has begun. False when it is not our frame's: one of a connection before this one.
+   */
   adopt(frameWindow: FrameWindow): boolean {
     if (this.#isClosed || this.#frame?.contentWindow !== frameWindow) return false;
     this.#isRegistered = true;
@@ -197,9 +205,10 @@ export class StreamConnection implements Connection {
 }
 
 /**
- * What the header template of a stream location does in the frame has to be done here too: a browser that still lets pages lower
- * `document.domain` compares both. The first label goes, but never into a public suffix: two stay, or three for names like
- * example.co.uk. Addresses stay whole, and browsers without it keep the name they have.
+ * What the header template of a stream location does in the frame has to be done here too: a browser that
+ * still lets pages lower `document.domain` compares both. The first label goes, but never into a public
+ * suffix: two stay, or three for names like example.co.uk. Addresses stay whole, and browsers without it keep
+ * the name they have.
  */
 function lowerDomain({ document, location }: BrowserWindow): void {
   const labels = location.hostname.split(".");

@@ -1,6 +1,7 @@
 /**
- * Long polling: one request after another, by XMLHttpRequest or, where that may not go, by script tags (JSONP). A poll's answer
- * holds messages and where to go on: in headers, or in the messages when positions go by argument (push-stream spec 9.2, 9.4).
+ * Long polling: one request after another, by XMLHttpRequest or, where that may not go, by script tags
+ * (JSONP). A poll's answer holds messages and where to go on: in headers, or in the messages when positions
+ * go by argument (push-stream spec 9.2, 9.4).
  */
 import type { CallbackName, PageElement } from "./browser.ts";
 import type { Connection, Owner } from "./held-connections.ts";
@@ -99,8 +100,9 @@ export class LongPollConnection implements Connection {
   }
 
   /**
-   * An answer without messages tells the server's time. Without it the next poll would know nothing and miss what is published
-   * between the two; with a position of our own it is not needed, and (now, tag 0) could bring the last second's messages twice.
+   * An answer without messages tells the server's time. Without it the next poll would know nothing and miss
+   * what is published between the two; with a position of our own it is not needed, and (now, tag 0) could
+   * bring the last second's messages twice.
    */
   #rememberNow(time: string | null, etag: string | null): void {
     const { position, settings } = this.#owner;
@@ -141,8 +143,9 @@ function pollByRequest(owner: Owner, url: string, done: (reply: Reply) => void):
 }
 
 /**
- * A script tag tells no status: one that fails early was refused, one that fails late was a 304 (push-stream spec 9.3). A script
- * on its way runs even when its tag is gone, so the callback stays for a while as one that does nothing.
+ * A script tag tells no status: one that fails early was refused, one that fails late was a 304 (push-stream
+ * spec 9.3). A script on its way runs even when its tag is gone, so the callback stays for a while as one
+ * that does nothing.
  */
 function pollByScript(
   owner: Owner,

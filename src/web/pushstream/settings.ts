@@ -1,6 +1,7 @@
 /**
- * The options of a PushStream instance with their defaults, and the URLs made of them (push-stream spec 9.1, 9.2). Pure
- * functions: client.ts and the connections ask for a URL when they need one, tests compare them with the tables.
+ * The options of a PushStream instance with their defaults, and the URLs made of them (push-stream spec 9.1,
+ * 9.2). Pure functions: client.ts and the connections ask for a URL when they need one, tests compare them
+ * with the tables.
  */
 import type { BrowserWindow, CallbackName } from "./browser.ts";
 
@@ -55,7 +56,10 @@ export interface Position {
 
 export type Channels = ReadonlyMap<string, { readonly backtrack: number }>;
 
-/** Defaults for what is not given; `null` counts as not given. Times that are no numbers get their defaults, too. */
+/**
+ * Defaults for what is not given; `null` counts as not given. Times that are no numbers get their defaults,
+ * too.
+ */
 export function resolveSettings(given: Partial<Settings>, page: BrowserWindow): Settings {
   const milliseconds = (value: unknown, otherwise: number): number => {
     const number = Number(value ?? otherwise);
@@ -95,7 +99,10 @@ export function resolveSettings(given: Partial<Settings>, page: BrowserWindow): 
   };
 }
 
-/** The known names of `modes`, in its order, that this browser can do. A frame and a request are in all of them. */
+/**
+ * The known names of `modes`, in its order, that this browser can do. A frame and a request are in all of
+ * them.
+ */
 export function supportedModes(modes: string, page: BrowserWindow): Mode[] {
   const able: Readonly<Record<string, boolean>> = {
     eventsource: page.EventSource !== undefined,
@@ -106,7 +113,9 @@ export function supportedModes(modes: string, page: BrowserWindow): Mode[] {
   return modes.split("|").filter((mode): mode is Mode => Object.hasOwn(able, mode) && able[mode] === true);
 }
 
-/** "seconds ago", a Date, or negative (everything since the epoch) as an HTTP date; null when it says nothing. */
+/**
+ * "seconds ago", a Date, or negative (everything since the epoch) as an HTTP date; null when it says nothing.
+ */
 export function startTime(after: number | Date | null, nowMs: number): string | null {
   if (after instanceof Date) return Number.isNaN(after.getTime()) ? null : after.toUTCString();
   const seconds = Number(after);
@@ -192,8 +201,8 @@ export function heldUrl(
 }
 
 /**
- * The URL of one long poll, with `callback` for JSONP. A backtrack answers at once, every time, so it goes as soon as the server
- * told a position (push-stream spec 4.12).
+ * The URL of one long poll, with `callback` for JSONP. A backtrack answers at once, every time, so it goes as
+ * soon as the server told a position (push-stream spec 4.12).
  */
 export function pollUrl(subscription: Subscription, callback: CallbackName | null): string {
   const { settings, position, nowMs } = subscription;

@@ -1,4 +1,7 @@
-/** `--foreign 404`, blocks of Lua, faults that follow from others, and what is said of the other ways (config/nginx/foreign.ts, ways.ts). */
+/**
+ * `--foreign 404`, blocks of Lua, faults that follow from others, and what is said of the other ways
+ * (config/nginx/foreign.ts, ways.ts).
+ */
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** Which of the three ways takes a configuration as people have them (shapes.ts), what is said of the others, and how long a large tree takes. */
+/**
+ * Which of the three ways takes a configuration as people have them (shapes.ts), what is said of the others,
+ * and how long a large tree takes.
+ */
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

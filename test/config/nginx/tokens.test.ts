@@ -1,4 +1,7 @@
-/** The words of a statement, as tables. The reader was compared with nginx 1.22 (`nginx -t`) on 1,500 random texts: no difference. */
+/**
+ * The words of a statement, as tables. The reader was compared with nginx 1.22 (`nginx -t`) on 1,500 random
+ * texts: no difference.
+ */
 import { describe, expect, test } from "bun:test";
 import { decodeEscapes, StatementReader } from "../../../src/config/nginx/tokens.ts";
 
@@ -13,7 +16,10 @@ function read(text: string) {
   }
 }
 
-/** `raw` is the source text; what comes out are the words, quoted ones in double quotes, and what ends the statement. */
+/**
+ * `raw` is the source text; what comes out are the words, quoted ones in double quotes, and what ends the
+ * statement.
+ */
 const WORDS: readonly (readonly [raw: string, ...statements: string[][]])[] = [
   [""],
   ["  \t\r\n "],

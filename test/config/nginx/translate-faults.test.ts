@@ -1,4 +1,7 @@
-/** Faults of an nginx.conf: every row of push-stream spec 1.2, 1.3, 1.6 and 1.8 with its text and line, and nginx's own. */
+/**
+ * Faults of an nginx.conf: every row of push-stream spec 1.2, 1.3, 1.6 and 1.8 with its text and line, and
+ * nginx's own.
+ */
 import { describe, expect, test } from "bun:test";
 import { readDocument } from "../../../src/config/document.ts";
 import { faultsOf, translate, withPush, withSubscriber } from "./translated.ts";

@@ -1,4 +1,7 @@
-/** Documents as TOML: printed and read back they are equal, for the corpus and for texts that are hard to print. */
+/**
+ * Documents as TOML: printed and read back they are equal, for the corpus and for texts that are hard to
+ * print.
+ */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

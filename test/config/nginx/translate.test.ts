@@ -1,4 +1,7 @@
-/** What an nginx.conf means: values, inheritance, addresses, steps, nested locations, and where a path comes from. */
+/**
+ * What an nginx.conf means: values, inheritance, addresses, steps, nested locations, and where a path comes
+ * from.
+ */
 import { describe, expect, test } from "bun:test";
 import { readDocument } from "../../../src/config/document.ts";
 import { compileLocations, type LocationSource } from "../../../src/config/location/locations.ts";

@@ -5,7 +5,10 @@ import type { Translation } from "../../../src/config/nginx/translate.ts";
 
 export type Table = Readonly<Record<string, unknown>>;
 
-/** The text stands in /conf/nginx.conf. Files are given by absolute path; an Error is thrown when its file is read. */
+/**
+ * The text stands in /conf/nginx.conf. Files are given by absolute path; an Error is thrown when its file is
+ * read.
+ */
 export function translate(text: string, files: Readonly<Record<string, string | Uint8Array | Error>> = {}) {
   return loadNginxDocument(text, "/conf/nginx.conf", {
     read: (path) => {

@@ -237,7 +237,8 @@ describe("limits", () => {
   });
 
   test("one long line is read in one go", () => {
-    expect(faults("a b;".repeat(400_000))).toEqual([]); // once, each word searched the rest of the line for its end
+    // once, each word searched the rest of the line for its end
+    expect(faults("a b;".repeat(400_000))).toEqual([]);
   });
 });
 

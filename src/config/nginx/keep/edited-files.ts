@@ -1,6 +1,7 @@
 /**
- * The files of an nginx.conf without the push stream module: push locations pass to sluice, everything else stays to the letter, comments
- * and blank lines too. Made of the places at which directives stand, never printed anew. Called by split.ts.
+ * The files of an nginx.conf without the push stream module: push locations pass to sluice, everything else
+ * stays to the letter, comments and blank lines too. Made of the places at which directives stand, never
+ * printed anew. Called by split.ts.
  */
 
 import type { FileReader } from "../file-reader.ts";

@@ -1,9 +1,10 @@
 /**
- * Variables that push directives use and only nginx can know (of its other modules, of TLS, of its own answers): nginx sends each in a field of
- * its own, and sluice takes it from there. A client cannot send that field itself, as `proxy_set_header` replaces it.
+ * Variables that push directives use and only nginx can know (of its other modules, of TLS, of its own
+ * answers): nginx sends each in a field of its own, and sluice takes it from there. A client cannot send that
+ * field itself, as `proxy_set_header` replaces it.
  *
- * Never for what nginx cuts out of the decoded path ($uri, captures): a line break in it would begin a field of the client's own. sluice sees
- * the same path and cuts for itself.
+ * Never for what nginx cuts out of the decoded path ($uri, captures): a line break in it would begin a field
+ * of the client's own. sluice sees the same path and cuts for itself.
  */
 import { NO_GROUPS } from "../../location/match-syntax.ts";
 import { valueFault } from "../../location/variables.ts";

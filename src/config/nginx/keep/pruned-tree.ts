@@ -1,7 +1,8 @@
 /**
- * The part of a tree that sluice answers: push locations and what is around them, the settings of the module, types, sizes of bodies, and the
- * `set`, `if` and `map` that push directives use. Everything else (access rules, passwords, guards, rewrites, files) stays on nginx's side.
- * What comes out is a tree as any other, and translated as such. Called by split.ts.
+ * The part of a tree that sluice answers: push locations and what is around them, the settings of the module,
+ * types, sizes of bodies, and the `set`, `if` and `map` that push directives use. Everything else (access
+ * rules, passwords, guards, rewrites, files) stays on nginx's side. What comes out is a tree as any other,
+ * and translated as such. Called by split.ts.
  */
 import { parseMatch } from "../../location/match-syntax.ts";
 import { pcreSource } from "../../regex/pcre.ts";

@@ -1,6 +1,6 @@
 /**
- * Which locations of a tree are the push stream module's, and so move out of nginx: those with a role of their own, and those inside one, which
- * inherit it. Called by the other files of this folder.
+ * Which locations of a tree are the push stream module's, and so move out of nginx: those with a role of
+ * their own, and those inside one, which inherit it. Called by the other files of this folder.
  */
 import type { Directive } from "../tree.ts";
 

@@ -1,9 +1,11 @@
 /**
- * `sluice convert --keep-nginx`: an nginx.conf in two parts, the site that stays with nginx, and the configuration of a sluice that answers its push
- * locations behind it. Called by cli/convert-keep.ts, which writes them.
+ * `sluice convert --keep-nginx`: an nginx.conf in two parts, the site that stays with nginx, and the
+ * configuration of a sluice that answers its push locations behind it. Called by cli/convert-keep.ts, which
+ * writes them.
  *
- * Every server has an address of sluice of its own, as nginx has chosen the server already; servers whose push is the same share one. The
- * location is found anew by sluice, among push locations only, by the path that nginx passes on.
+ * Every server has an address of sluice of its own, as nginx has chosen the server already; servers whose
+ * push is the same share one. The location is found anew by sluice, among push locations only, by the path
+ * that nginx passes on.
  */
 import { dirname, resolve } from "node:path";
 import { readDocument } from "../../document.ts";
@@ -137,7 +139,10 @@ function behindNginx(document: Table): Table {
   };
 }
 
-/** Servers that say the same share an address: those for http and for https, and those that include one snippet. */
+/**
+ * Servers that say the same share an address: those for http and for https, and those that include one
+ * snippet.
+ */
 function mergeServers(
   document: Table,
   servers: readonly PushServer[],
@@ -159,7 +164,10 @@ function mergeServers(
   return { document: { ...document, server: kept }, homes: new Map([...homes, ...merged]) };
 }
 
-/** A snippet has one text: where servers that include one mean different sluices, each says in a variable which. */
+/**
+ * A snippet has one text: where servers that include one mean different sluices, each says in a variable
+ * which.
+ */
 function isShared(servers: readonly PushServer[], homes: ReadonlyMap<Directive, string>): boolean {
   const seen = new Map<string, string>();
   return servers.some(({ server, locations }) =>
