@@ -107,23 +107,27 @@ describe.each(["websocket", "sse", "poll"] as const)("%s", (transport) => {
     one.client.close();
     for (let n = 3; n <= 9; n++) await server.publish(a, `a${n}`);
     const again = collector(transport);
-    const gaps: unknown[] = [];
+    let missed = 0;
     const got: string[] = [];
     again.client
       .subscribe(a, { position }, ({ data }) => got.push(data))
-      .on("gap", (gap) => gaps.push(gap))
+      .on("gap", (gap) => {
+        expect(gap.channel).toBe(a);
+        missed += gap.missed ?? Number.NaN;
+      })
       .on("deleted", ({ data }) => got.push(data));
-    await until("those that are stored", () => got.length === 4, 3000).catch(() =>
-      console.log(got, gaps, position, again.states),
-    );
-    expect(gaps).toEqual([{ channel: a, missed: 3 }]);
+    await until("those that are stored", () => got.at(-1) === "a9");
+    // Some of the first three are here yet where a worker was still to look at them.
+    expect(got).toEqual(["a3", "a4", "a5", "a6", "a7", "a8", "a9"].filter((text) => got.includes(text)));
+    expect(got.slice(-4)).toEqual(["a6", "a7", "a8", "a9"]);
+    expect(missed).toBe(7 - got.splice(0).length);
     // A deletion is told to those who stand there: a poll does between two answers, in a moment.
     await until("it to stand there", async () => (await server.statistics(a)).subscribers > 0);
     await server.request(`/pub?id=${a}`, { method: "DELETE", body: "it is over" });
     await until("the deletion", () => got.includes("it is over"));
     for (let n = 1; n <= 3; n++) await server.publish(a, `new${n}`);
-    await until("what comes next", () => got.length === 8);
-    expect(got).toEqual(["a6", "a7", "a8", "a9", "it is over", "new1", "new2", "new3"]);
+    await until("what comes next", () => got.length === 4);
+    expect(got).toEqual(["it is over", "new1", "new2", "new3"]);
   });
 
   test("a token that is not good ends it with an error where there is no other, and is asked for again where there is", async () => {
