@@ -101,7 +101,7 @@ export class Answers {
     if (position !== null || source === null) return errorPage(404);
     const { bytes, usedBytes } = dictionaries.ownCounts;
     if (this.#running.size >= MOST_RUNNING || usedBytes > bytes * FULLEST || this.#host.draining)
-      throw atHandler(new RefusedError(Refusals.busy));
+      throw atHandler(new RefusedError(Refusals.handlersBusy));
     if (!dictionaries.own.add(claim, process.pid)) return null;
     // Somebody may have made all of it since.
     if (this.#published(name) > 0) {

@@ -24,6 +24,7 @@ import { failureAnswer, isPromise, TimeLimit, TooLate, within } from "./failure.
 import { closePieces, generatedResponse, type Pieces } from "./generated-body.ts";
 import type { HandlerHost } from "./host.ts";
 import type { HandlerFile, HandlerModule } from "./loader.ts";
+import { refusalIn } from "./refused-error.ts";
 import { BodyTooLarge, StreamedBody } from "./streamed-body.ts";
 import { WatchedAnswer } from "./watched-answer.ts";
 import { DEFAULT_MAX_PAYLOAD, maxPayloadOf, SocketEndpoint, type Upgrader } from "./web-socket.ts";
@@ -236,6 +237,8 @@ export class HandlerEndpoint {
     if (error instanceof BodyTooLarge) return errorPage(413, { Connection: "close" });
     if (error === Ending.clientLeft) return errorPage(400);
     if (context.isEnding(error) && !(error instanceof TooLate)) return errorPage(503);
+    const refusal = refusalIn(error, "a handler");
+    if (refusal !== null) return refuse(refusal);
     return failureAnswer(this.#file.logFailure("handler", error, { path: context.path }));
   }
 

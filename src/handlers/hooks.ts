@@ -24,6 +24,7 @@ import { isPromise, within } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
 import type { HandlerFile } from "./loader.ts";
 import { dataBytes, eventName, textOf } from "./publishing.ts";
+import { refusalIn } from "./refused-error.ts";
 
 export function hooksOf(host: HandlerHost): HooksOf {
   const hooks = host.config.locations.map((location) => {
@@ -96,6 +97,9 @@ class FileHooks implements LocationHooks {
   }
 
   #failure(error: unknown, context: RequestContext): HookRefusal {
+    const refusal = refusalIn(error, "onPublish");
+    // What comes behind it may rest on it.
+    if (refusal !== null) return { ...refusal, close: true };
     return failure(this.#file.logFailure("onPublish", error, { path: context.path }));
   }
 

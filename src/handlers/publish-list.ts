@@ -10,7 +10,7 @@ import { Results } from "../publish/own-form.ts";
 import { type Place, placesOf, putAll, refusalOf } from "../publish/put.ts";
 import { atHandler } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
-import { channelBytes, dataBytes, eventName, tellOfRefused } from "./publishing.ts";
+import { channelBytes, dataBytes, eventName, tellOfUntaken } from "./publishing.ts";
 import { RefusedError } from "./refused-error.ts";
 
 const encoder = new TextEncoder();
@@ -21,7 +21,7 @@ export function publishList(
 ): Promise<readonly ListedResult[]> {
   const published = publishAll(host, messages);
   // Somebody's code may not wait for it.
-  published.catch(tellOfRefused);
+  published.catch(tellOfUntaken);
   return published;
 }
 

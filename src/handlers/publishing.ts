@@ -4,13 +4,12 @@
  */
 import type { ChannelStatistics, PublishOptions, PublishResult } from "sluice";
 import { Refusals } from "../http/errors.ts";
-import { log } from "../log.ts";
 import { ingestPatiently, openTarget } from "../publish/ingest.ts";
 import { channelCounts, countsByName } from "../store/channel/channel-statistics.ts";
 import { nameRefusal } from "../wire/channels-path.ts";
 import { atHandler } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
-import { RefusedError } from "./refused-error.ts";
+import { RefusedError, tellOfRefused } from "./refused-error.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -41,7 +40,7 @@ export function publishFrom(
 ): Promise<PublishResult> {
   const published = publishOne(host, channel, data, options);
   // Somebody's code may not wait for it.
-  published.catch(tellOfRefused);
+  published.catch(tellOfUntaken);
   return published;
 }
 
@@ -69,15 +68,8 @@ async function publishOne(
   return { channel, published, stored: kept, subscribers, id: target.lastId };
 }
 
-let toldMs = Number.NEGATIVE_INFINITY;
-
-/** A line a second says as much as thousands. */
-export function tellOfRefused(error: unknown): void {
-  if (performance.now() - toldMs < 1000) return;
-  toldMs = performance.now();
-  const why = error instanceof RefusedError ? error.code : String(error);
-  log("warn", "what a handler published was not taken", { why });
-}
+export const tellOfUntaken = (error: unknown): void =>
+  tellOfRefused("what a handler published was not taken", error);
 
 export function channelStatistics(host: HandlerHost, channel: string): ChannelStatistics | null {
   const counts = countsByName(host.ingest.store, encoder.encode(channel));

@@ -81,7 +81,7 @@ export class Tasks {
   after(file: string, ms: number, work: Work): () => void {
     if (typeof work !== "function") throw atHandler(new TypeError("what is put off is a function"));
     if (!(ms >= 0)) throw atHandler(new RangeError("it is put off by 0 ms or more"));
-    if (this.#pending.size >= MOST_PENDING) throw atHandler(new RefusedError(Refusals.busy));
+    if (this.#pending.size >= MOST_PENDING) throw atHandler(new RefusedError(Refusals.handlersBusy));
     const run = (): void => {
       this.#pending.delete(timer);
       void this.run(file, "after", work, TIME_LIMIT_MS);

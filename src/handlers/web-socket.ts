@@ -13,12 +13,13 @@ import { agreedProtocol, asksForUpgrade } from "../http/handshake.ts";
 import type { Incoming } from "../http/incoming.ts";
 import type { PeerSocket } from "../http/peer-socket.ts";
 import { SocketLife } from "../http/socket-life.ts";
-import { closeReason } from "../wire/close-reason.ts";
+import { closeCode, closeReason } from "../wire/close-reason.ts";
 import { RequestContext } from "./context.ts";
 import { Ending } from "./ending.ts";
 import { isPromise } from "./failure.ts";
 import type { HandlerHost, Running } from "./host.ts";
 import type { HandlerFile } from "./loader.ts";
+import { refusalIn } from "./refused-error.ts";
 
 export interface Upgrader {
   upgrade(request: Incoming, options: { data: HandlerSocket; headers: Record<string, string> }): boolean;
@@ -224,6 +225,11 @@ export class HandlerSocket extends SocketLife implements Running, Standing {
 
   #failed(what: string, error: unknown): void {
     if (this.#context.isEnding(error)) return;
+    const refusal = refusalIn(error, "a WebSocket's handler");
+    if (refusal !== null) {
+      this.native?.close(closeCode(refusal), closeReason(refusal));
+      return;
+    }
     this.#endpoint.file.logFailure(`websocket.${what}`, error, { path: this.#context.path });
     this.native?.close(CloseCode.INTERNAL);
   }

@@ -285,6 +285,13 @@ export const Refusals = {
     "a worker stands still in the middle of a change, for two seconds",
   ),
   /** Of a cluster: nothing was stored. */
+  /** Of one worker (handlers/answers.ts, handlers/tasks.ts). */
+  handlersBusy: refusal(
+    "handlers_busy",
+    503,
+    "Handlers of this worker have too much to do.",
+    "a worker makes 1,000 answers, or 10,000 pieces of work were put off in it",
+  ),
   engineAway: refusal("engine_away", 503, "The cluster's engine cannot be reached.", "nothing was stored"),
   engineFull: refusal(
     "engine_full",

@@ -45,6 +45,18 @@ export default () => {
 };
 `;
 
+/** Puts off more than a worker keeps, and takes it back. */
+const FULL = `
+export default ({ after }) => {
+  const backs: (() => void)[] = [];
+  try {
+    for (;;) backs.push(after(1e9, () => undefined));
+  } finally {
+    for (const back of backs) back();
+  }
+};
+`;
+
 const config = (sub: string): string => `${layout(
   `events_channel_id = "events"
 wildcard_channel_prefix = "w_"
@@ -68,6 +80,9 @@ max_connections = ${MOST_CONNECTIONS}`,
 [[location]]
 match = "= /sabotage"
 handler = "sabotage.ts"
+[[location]]
+match = "= /full"
+handler = "full.ts"
 [[location]]
 match = "~ ^/alone/(.*)$"
 subscriber = "eventsource"
@@ -175,6 +190,7 @@ const PROVOCATIONS: Readonly<Record<Exclude<keyof typeof Refusals, AccessCode | 
   missingUpgrade: { request: () => get("/ws/a") },
   unknownClient: { request: () => post("a", { headers: { Host: "proxied" } }) },
   noRoom: { request: () => post("a", { body: Buffer.alloc(4 * MIB) }) },
+  handlersBusy: { request: () => get("/full") },
   internal: {
     first: () => get("/sabotage"),
     request: () => post("a", { headers: { "Event-Id": "break it" } }),
@@ -263,7 +279,7 @@ describe.each([
   ["wire listener", ""],
 ])("%s", (_listener, sub) => {
   beforeAll(async () => {
-    const folder = folderWith({ "sabotage.ts": SABOTAGE });
+    const folder = folderWith({ "sabotage.ts": SABOTAGE, "full.ts": FULL });
     server = await startServer({ folder, toml: config(sub), workers: 1 });
   });
   afterAll(async () => {
