@@ -99,8 +99,7 @@ export class Gate {
     return () => (rates.take(key) ? null : this.#tooMany(rates).refusal);
   }
 
-  // --- what the request brings
-  // ------------------------------------------------------------------------------------------------
+  // --- what the request brings -----------------------------------------------------------------------------
 
   /** A refusal, a grant, or LET_IN where there is nothing that anybody could verify. */
   #find(located: LocatedRequest, channels: readonly string[]): Verdict | Promise<Verdict> {
@@ -147,8 +146,7 @@ export class Gate {
     return question.ask(located, channels);
   }
 
-  // --- what it may
-  // -------------------------------------------------------------------------------------------------------------
+  // --- what it may -----------------------------------------------------------------------------------------
 
   #judge(located: LocatedRequest, channels: readonly string[], verdict: Verdict): Verdict {
     if (isRefused(verdict)) return verdict;
@@ -212,8 +210,7 @@ export class Gate {
     return { refusal, fields: NO_FIELDS };
   }
 
-  // --- helpers
-  // -------------------------------------------------------------------------------------------------------------------
+  // --- helpers ---------------------------------------------------------------------------------------------
 
   /** As binary strings, without the numbers of old messages; none where the endpoint will refuse the path. */
   #channels(located: LocatedRequest): readonly string[] {

@@ -34,8 +34,7 @@ export interface TokenCheckOptions {
   readonly channel?: readonly string[];
 }
 
-// --- make
-// ----------------------------------------------------------------------------------------------------------------------
+// --- make --------------------------------------------------------------------------------------------------
 
 /** Resolves to the exit code. */
 export async function tokenMakeCommand(options: TokenMakeOptions): Promise<number> {
@@ -119,8 +118,7 @@ function readKey(file: string): string {
   }
 }
 
-// --- check
-// -----------------------------------------------------------------------------------------------------------------------
+// --- check -------------------------------------------------------------------------------------------------
 
 /**
  * Resolves to the exit code: 0 when it is good, and for every channel that was asked about good for

@@ -23,8 +23,7 @@ export interface WebhookStatusOptions {
   readonly json?: boolean;
 }
 
-// --- test
-// ----------------------------------------------------------------------------------------------------------------
+// --- test --------------------------------------------------------------------------------------------------
 
 /** Resolves to the exit code: 0 when the receiver took it. */
 export async function webhookTestCommand(
@@ -72,8 +71,7 @@ function secretNow(hook: WebhookConfig): Uint8Array {
   }
 }
 
-// --- status
-// --------------------------------------------------------------------------------------------------------------
+// --- status ------------------------------------------------------------------------------------------------
 
 /** By the name of the metric, without what all of them begin with. */
 type Status = Readonly<Record<string, number>>;

@@ -105,8 +105,7 @@ export class Sluice implements api.Sluice {
       for (const subscription of [...channel.subscriptions]) subscription.unsubscribe();
   }
 
-  // --- which channels
-  // ----------------------------------------------------------------------------------------------------
+  // --- which channels --------------------------------------------------------------------------------------
 
   #key(name: string): string {
     return `sluice ${this.#base}${name}`;
@@ -187,8 +186,7 @@ export class Sluice implements api.Sluice {
     else for (const channel of channels) this.#fail(channel, end);
   }
 
-  // --- what they are told
-  // ------------------------------------------------------------------------------------------------
+  // --- what they are told ----------------------------------------------------------------------------------
 
   #told(frame: Frame): void {
     const { kind, channels = [], positions = [] } = frame;

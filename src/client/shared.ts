@@ -212,8 +212,7 @@ class SharedSluice implements api.Sluice {
 
   #watch: (tab: string) => void = () => undefined;
 
-  // --- what is said
-  // ------------------------------------------------------------------------------------------------------
+  // --- what is said ----------------------------------------------------------------------------------------
 
   #say(word: Word): void {
     if (this.#hub) this.#hear(word);

@@ -179,8 +179,7 @@ const buildLimits = (main: MainValues): LimitsConfig => ({
   maxMessagesPerRequest: main["limits.max_messages_per_request"],
 });
 
-// --- servers and locations
-// -------------------------------------------------------------------------------------------------
+// --- servers and locations ---------------------------------------------------------------------------------
 
 function buildServer(server: ServerEntry, context: Context, locations: LocationConfig[]): ServerConfig {
   return {

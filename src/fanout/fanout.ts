@@ -78,8 +78,7 @@ export class Fanout implements StreamKeeper {
     this.#pump.stop();
   }
 
-  // --- who stands where
-  // ----------------------------------------------------------------------------------------------
+  // --- who stands where ------------------------------------------------------------------------------------
 
   /**
    * The channel as this worker sees it, made now if nobody stood there. Stand in it in the same turn, or ask
@@ -195,8 +194,7 @@ export class Fanout implements StreamKeeper {
     }
   }
 
-  // --- told by streams
-  // -------------------------------------------------------------------------------------------------
+  // --- told by streams -------------------------------------------------------------------------------------
 
   lagged(connection: StreamConnection): void {
     connection.lastProgressMs = this.standing.nowMs();

@@ -47,8 +47,7 @@ export class Standing {
     return performance.now();
   }
 
-  // --- channels
-  // --------------------------------------------------------------------------------------------------------
+  // --- channels --------------------------------------------------------------------------------------------
 
   /** The channel with this index, if somebody stands or stood there in this turn. */
   channel(index: number): LocalChannel | undefined {
@@ -107,8 +106,7 @@ export class Standing {
     if (this.isEmpty) this.store.setOwed(this.slot, OWED_NOTHING);
   }
 
-  // --- coming and going
-  // ------------------------------------------------------------------------------------------------
+  // --- coming and going ------------------------------------------------------------------------------------
 
   /**
    * Counts a subscription in. False: its channel was deleted by another worker since the request was let in,
@@ -172,8 +170,7 @@ export class Standing {
     this.#unstand(subscription);
   }
 
-  // --- lagging
-  // ---------------------------------------------------------------------------------------------------------
+  // --- lagging ---------------------------------------------------------------------------------------------
 
   /**
    * A live stream's socket is full: out of the live sets, with its place. What it has not read must not be
@@ -222,8 +219,7 @@ export class Standing {
     connection.end(NOTHING);
   }
 
-  // --- counters
-  // --------------------------------------------------------------------------------------------------------
+  // --- counters --------------------------------------------------------------------------------------------
 
   /** All that was published at `sinceMs` is on its way to the sockets of this worker. */
   fannedOut(sinceMs: number): void {

@@ -184,8 +184,7 @@ export class Answers {
     return reader.next(message, true) !== FOUND || isFinal(message);
   }
 
-  // --- what goes on
-  // ---------------------------------------------------------------------------------------------------------------------
+  // --- what goes on ----------------------------------------------------------------------------------------
 
   watches(watcher: WatchedAnswer): void {
     this.#watchers.add(watcher);

@@ -32,8 +32,7 @@ export class RequestContext extends Task implements Context {
     this.grant = shownGrant(located);
   }
 
-  // --- the request
-  // -----------------------------------------------------------------------------------------------------------------
+  // --- the request -----------------------------------------------------------------------------------------
 
   get request(): Request {
     this.#request ??= wholeRequest(this.#located, this.#body);

@@ -52,8 +52,7 @@ class FileHooks implements LocationHooks {
     this.#timeoutMs = location.code?.timeoutMs ?? 0;
   }
 
-  // --- messages
-  // ---------------------------------------------------------------------------------------------------------------------
+  // --- messages --------------------------------------------------------------------------------------------
 
   /** A file that did not load refuses: what it would have kept out must not come in. */
   judge(located: LocatedRequest): Judge | null {
@@ -103,8 +102,7 @@ class FileHooks implements LocationHooks {
     return failure(this.#file.logFailure("onPublish", error, { path: context.path }));
   }
 
-  // --- subscribers
-  // --------------------------------------------------------------------------------------------------------------------
+  // --- subscribers -----------------------------------------------------------------------------------------
 
   arrival(located: LocatedRequest): Arrival | null {
     const hooks = this.#file.module?.hooks;

@@ -3,8 +3,7 @@
  * run time, so write `import type { Handler } from "sluice"`. The manual is docs/handlers.md.
  */
 declare module "sluice" {
-  // --- what handlers are given
-  // ---------------------------------------------------------------------------------------------
+  // --- what handlers are given -----------------------------------------------------------------------------
 
   /**
    * What can be done by whatever runs: for a request, at an interval, for an answer. Its functions may be
@@ -209,8 +208,7 @@ declare module "sluice" {
     close(): void;
   }
 
-  // --- the default export: an answer to a request
-  // -----------------------------------------------------------------------------
+  // --- the default export: an answer to a request ----------------------------------------------------------
 
   /**
    * Text or bytes: 200 with that. null, undefined: 204. A Response: that. An async generator: 200, and each
@@ -229,8 +227,7 @@ declare module "sluice" {
 
   export type Handler = (context: Context) => Answer | Promise<Answer>;
 
-  // --- `export const websocket`: a WebSocket endpoint
-  // -------------------------------------------------------------------------
+  // --- `export const websocket`: a WebSocket endpoint ------------------------------------------------------
 
   export interface Socket<Data = unknown> {
     /** Yours. */
@@ -269,8 +266,7 @@ declare module "sluice" {
     protocols?: readonly string[];
   }
 
-  // --- `export function authorize`: a guard of publishers, subscribers, files and handlers
-  // ------------------------------------------------
+  // --- `export function authorize`: a guard of publishers, subscribers, files and handlers -----------------
 
   /**
    * true: let in. false: 403. A status (400 to 599), alone or with a sentence. `channels`: let in, to these
@@ -294,8 +290,7 @@ declare module "sluice" {
 
   export type Authorize = (context: AuthorizeContext) => Authorization | Promise<Authorization>;
 
-  // --- hooks of publishers and subscribers
-  // --------------------------------------------------------------------------------------
+  // --- hooks of publishers and subscribers -----------------------------------------------------------------
 
   export interface SubscribeEvent {
     readonly channels: readonly string[];

@@ -37,8 +37,7 @@ export class Task implements TaskContext {
     this.file = file;
   }
 
-  // --- its end
-  // ---------------------------------------------------------------------------------------------------------------------
+  // --- its end ---------------------------------------------------------------------------------------------
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
@@ -72,8 +71,7 @@ export class Task implements TaskContext {
     return () => endings.delete(end);
   }
 
-  // --- what it can do
-  // ---------------------------------------------------------------------------------------------------------------
+  // --- what it can do --------------------------------------------------------------------------------------
 
   readonly sleep = (ms: number): Promise<void> =>
     new Promise((resolve, reject) => {

@@ -107,8 +107,7 @@ export class HandlerSocket extends SocketLife implements Running, Standing {
     this.#handle = new SocketHandle(this, context.remoteAddress);
   }
 
-  // --- told by Bun
-  // --------------------------------------------------------------------------------------------------------------
+  // --- told by Bun -----------------------------------------------------------------------------------------
 
   opened(native: NativeSocket): void {
     this.native = native;
@@ -184,8 +183,7 @@ export class HandlerSocket extends SocketLife implements Running, Standing {
     this.native?.close(CloseCode.GOING_AWAY);
   }
 
-  // --- silence: a ping, and the end if there is no answer to it
-  // -----------------------------------------------------------------------
+  // --- silence: a ping, and the end if there is no answer to it --------------------------------------------
 
   #watch(ms: number): void {
     this.#idle = setTimeout(() => this.#look(), ms);
@@ -208,8 +206,7 @@ export class HandlerSocket extends SocketLife implements Running, Standing {
     this.#watch(this.#idleMs);
   }
 
-  // --- the handler's functions
-  // ------------------------------------------------------------------------------------------------------------
+  // --- the handler's functions -----------------------------------------------------------------------------
 
   #call(what: string, call: () => unknown): void {
     try {

@@ -90,8 +90,7 @@ export class NodePresence implements NoteListener {
     this.#isTelling = false;
   }
 
-  // --- heard, by the worker that reads the log
-  // --------------------------------------------------------------------------
+  // --- heard, by the worker that reads the log -------------------------------------------------------------
 
   heard({ node, life, channel, said }: Note): boolean {
     if (!this.#settled()) return false;

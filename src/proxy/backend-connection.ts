@@ -107,8 +107,7 @@ export class BackendConnection {
     this.#socket?.end();
   }
 
-  // --- told by the socket
-  // ----------------------------------------------------------------------------------------------------------
+  // --- told by the socket ----------------------------------------------------------------------------------
 
   opened(socket: BackendSocket): void {
     this.#socket = socket;

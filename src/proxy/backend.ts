@@ -43,8 +43,7 @@ export class Backend {
     return host === null ? `unix:${socketPath}` : `${host}:${port}`;
   }
 
-  // --- whether it works
-  // ------------------------------------------------------------------------------------------------------------
+  // --- whether it works ------------------------------------------------------------------------------------
 
   /** `isAlone`: there is no other, so it is asked whatever it did. */
   isUp(nowMs: number): boolean {
@@ -63,8 +62,7 @@ export class Backend {
     this.#fails = 0;
   }
 
-  // --- connections
-  // -----------------------------------------------------------------------------------------------------------------
+  // --- connections -----------------------------------------------------------------------------------------
 
   /** An idle one, the one that was used last; null: there is none, or none that may be used for this. */
   takeIdle(isRepeatable: boolean): BackendConnection | null {

@@ -12,6 +12,16 @@ const BOUNDS: BodyBounds = {
   trailerBytes: 64 * 1024,
 };
 
+/** All of it, if it came with the head, as nearly always; null: it has none; undefined: more is to come. */
+export function bodyHere(
+  { status, contentLength, isChunked }: ResponseHead,
+  method: string,
+  rest: Uint8Array,
+): Uint8Array<ArrayBuffer> | null | undefined {
+  if (method === "HEAD" || status === 204 || status === 304 || contentLength === 0) return null;
+  return rest.length === contentLength && !isChunked ? (rest as Uint8Array<ArrayBuffer>) : undefined;
+}
+
 export class ResponseBody implements BodySink {
   /** It ends with the connection. */
   readonly isEndless: boolean;

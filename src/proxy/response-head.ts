@@ -27,6 +27,7 @@ export interface ResponseHead {
 export const MOST_HEAD_BYTES = 64 * 1024;
 const MOST_FIELDS = 500;
 const STATUS_LINE = /^HTTP\/1\.(\d) ([1-5]\d\d)(?: ([^\r\n]*))?$/;
+const NOTHING = new Uint8Array(0);
 const NO_HOPS: ReadonlySet<string> = new Set();
 
 /** null: more has to come; "bad": it is none. */
@@ -60,6 +61,31 @@ export function parseResponseHead(bytes: Uint8Array): ResponseHead | null | "bad
 function isText(bytes: Uint8Array, end: number): boolean {
   for (let i = 0; i < end; i++) if ((CLASS[bytes[i] ?? 0]! & VALUE) === 0) return false;
   return true;
+}
+
+/** Takes the bytes of a connection until the head that counts is whole. */
+export class ResponseHeadReader {
+  #input: Uint8Array = NOTHING;
+
+  begin(): void {
+    this.#input = NOTHING;
+  }
+
+  /** What came behind the head. */
+  get rest(): Uint8Array {
+    return this.#input;
+  }
+
+  take(bytes: Uint8Array): ResponseHead | null | "bad" {
+    this.#input = this.#input.length === 0 ? bytes : Buffer.concat([this.#input, bytes]);
+    for (;;) {
+      const head = parseResponseHead(this.#input);
+      if (head === null || head === "bad") return head;
+      this.#input = this.#input.subarray(head.end);
+      // 100 and 103 say that there is more to come (RFC 9110 15.2).
+      if (head.status >= 200 || head.status === 101) return head;
+    }
+  }
 }
 
 class Reading {

@@ -7,9 +7,9 @@
 import { errorPage } from "../front/error-page.ts";
 import { type Answer, PassedAnswer, type PassedFields } from "../http/direct-answer.ts";
 import type { RawEnd, RawTaker } from "../http/incoming.ts";
+import type { Asking } from "./asking.ts";
 import type { Backend } from "./backend.ts";
 import type { BackendConnection, ConnectionUser } from "./backend-connection.ts";
-import type { Asking } from "./pass.ts";
 import type { ResponseHead } from "./response-head.ts";
 import type { Dated, Watch } from "./watch.ts";
 
@@ -78,8 +78,7 @@ class Tunnel implements RawTaker, ConnectionUser, Dated {
     this.#connection.close();
   }
 
-  // --- the client's side
-  // -----------------------------------------------------------------------------------------------------------
+  // --- the client's side -----------------------------------------------------------------------------------
 
   came(bytes: Uint8Array): void {
     this.#moved();
@@ -97,8 +96,7 @@ class Tunnel implements RawTaker, ConnectionUser, Dated {
     client?.end();
   }
 
-  // --- the backend's side
-  // ----------------------------------------------------------------------------------------------------------
+  // --- the backend's side ----------------------------------------------------------------------------------
 
   received(bytes: Buffer): void {
     this.#moved();

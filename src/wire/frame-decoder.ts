@@ -109,8 +109,7 @@ export class FrameDecoder {
     return state?.isEmpty === true ? null : state;
   }
 
-  // --- heads
-  // -------------------------------------------------------------------------------------------------------------------
+  // --- heads -----------------------------------------------------------------------------------------------
 
   #readHead(bytes: Buffer, at: number, state: HeldFrames, takesCompressed: boolean): HeadOutcome {
     if (at + SHORTEST_HEAD > bytes.length) return PART;
@@ -154,8 +153,7 @@ export class FrameDecoder {
     return (this.#first & FINAL) !== 0 && (this.#first & OPCODE) !== CONTINUATION;
   }
 
-  // --- payloads
-  // ----------------------------------------------------------------------------------------------------------------
+  // --- payloads --------------------------------------------------------------------------------------------
 
   /** False: it is over. */
   #gather(state: UnfinishedFrames, piece: Buffer, from: number, to: number, sink: FrameSink): boolean {
@@ -206,8 +204,7 @@ export class FrameDecoder {
     else sink.close(code, payload.toString("utf8", 2));
   }
 
-  // --- faults
-  // ------------------------------------------------------------------------------------------------------------------
+  // --- faults ----------------------------------------------------------------------------------------------
 
   #faulty(code: number, sentence: string): HeadOutcome {
     this.#code = code;

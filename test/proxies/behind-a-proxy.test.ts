@@ -125,8 +125,7 @@ for (const { name, program, isUnix, start, roots } of SETUPS) {
       });
 
     test.each(roots.map((root) => [root === "" ? "the root" : root, root]))("at %s", async (_where, root) => {
-      // --- rules judge the client
-      // -------------------------------------------------------------------------------------------
+      // --- rules judge the client --------------------------------------------------------------------------
       expect((await publish(ALLOWED, root)).status).toBe(200);
       expect((await publish(STRANGER, root)).status).toBe(403);
       for (const [field, value] of [
@@ -143,8 +142,7 @@ for (const { name, program, isUnix, start, roots } of SETUPS) {
       // A client that has a story of its own is still whom the proxy says.
       expect((await publish(ALLOWED, root, { "X-Forwarded-For": "10.1.1.1, nonsense" })).status).toBe(200);
 
-      // --- transports
-      // -------------------------------------------------------------------------------------------------------
+      // --- transports --------------------------------------------------------------------------------------
       const channel = `room${root.replace("/", "-")}`;
       const headers = { Host: HOST, Origin: `http://${HOST}` };
       const socket = await RawWebSocket.open(proxy.port, `${root}/ws/${channel}`, headers, STRANGER);
@@ -164,8 +162,7 @@ for (const { name, program, isUnix, start, roots } of SETUPS) {
       events.close();
       await until("nobody is left", async () => (await subscribers(channel)) === 0);
 
-      // --- pages
-      // ------------------------------------------------------------------------------------------------------------
+      // --- pages -------------------------------------------------------------------------------------------
       await followLinks(`${root}/`, ["/examples/", "/examples/chat"]);
       const folder = await via(ALLOWED, `${root}/binary`);
       expect([folder.status, folder.fields.get("location")]).toEqual([301, "./binary/"]);

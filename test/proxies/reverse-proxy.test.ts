@@ -38,6 +38,7 @@ const http = (port: number): string => {
   upstream spare { server 127.0.0.1:${DEAD} max_fails=1 fail_timeout=60s; server 127.0.0.1:${DEAD} down; server unix:${socketPath} backup; }
   upstream kept { server ${to}; keepalive 4; }
   upstream none { server ${to} down; }
+  upstream least { least_conn; server ${to}; server 127.0.0.1:${two.port}; }
   upstream other { server ${to} max_fails=0; server 127.0.0.1:${two.port} max_fails=0; }
   server {
     listen 127.0.0.1:${port};
@@ -98,6 +99,10 @@ const http = (port: number): string => {
     location /ws/ {
       proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
       proxy_pass http://${to};
+    }
+    location /least/ {
+      proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
+      proxy_pass http://least;
     }
     location /tls/ { proxy_pass https://127.0.0.1:${secure.port}; }
     location /tls-named/ { proxy_ssl_server_name on; proxy_ssl_name push.example.org; proxy_ssl_verify on;
@@ -344,6 +349,30 @@ describe.each(["wire", "native"])("sluice on the %s listener", (door) => {
       await until("it is idle for too long", () => connection.ended);
     } else expect((await connection.head()).status).toBe(502);
     connection.close();
+  });
+
+  test("a server whose tunnels are closed gets as many requests as the others", async () => {
+    for (let i = 0; i < 3; i++) {
+      const connection = await RawConnection.open(port());
+      connection.send(
+        "GET /least/up HTTP/1.1\r\nHost: proxy.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n",
+      );
+      await connection.head();
+      connection.close();
+    }
+    const answering = async (): Promise<string> => {
+      const { body } = await ask(port(), "/least/a", { headers: { Host: "proxy.test" } });
+      return body.toString().split("\n")[0] ?? "";
+    };
+    for (const name of ["one", "two"]) {
+      let last = "";
+      // The end of a tunnel takes a moment to be seen.
+      await until(`${name} answers`, async () => {
+        last = await answering();
+        return last === name;
+      });
+      expect(await answering()).not.toBe(last);
+    }
   });
 });
 

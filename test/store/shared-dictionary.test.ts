@@ -210,8 +210,7 @@ test("a file is kept where that was asked for and it was closed, or of this boot
   expect([existsSync(one!), existsSync(other!)]).toEqual([true, false]);
 });
 
-// --- several processes
-// ----------------------------------------------------------------------------------------------------------------
+// --- several processes -------------------------------------------------------------------------------------
 
 type Child = Awaited<ReturnType<typeof child>>;
 

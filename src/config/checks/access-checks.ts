@@ -15,13 +15,11 @@ const each = (texts: readonly string[], faultOf: (text: string) => string | null
     return sentence === null ? [] : [issue(text, sentence, `[${i}]`)];
   });
 
-// --- patterns
-// ------------------------------------------------------------------------------------------------------------------
+// --- patterns ----------------------------------------------------------------------------------------------
 
 export const patternsIssues = (texts: readonly string[]): readonly Issue[] => each(texts, patternFault);
 
-// --- where tokens are
-// ------------------------------------------------------------------------------------------------------------
+// --- where tokens are --------------------------------------------------------------------------------------
 
 /** RFC 6265 4.1.1: a token; the names of query arguments are compared the same way. */
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
@@ -40,8 +38,7 @@ export function placesIssues(texts: readonly string[]): readonly Issue[] {
   );
 }
 
-// --- issuers
-// -----------------------------------------------------------------------------------------------------------------------
+// --- issuers -----------------------------------------------------------------------------------------------
 
 export const ALGORITHMS: readonly string[] = [
   ...["HS256", "HS384", "HS512"],
@@ -97,8 +94,7 @@ function plainHttpFault(text: string): string | null {
   return protocol === "https:" || isHere ? null : "keys are fetched by https, except from this machine.";
 }
 
-// --- who is asked
-// --------------------------------------------------------------------------------------------------------------------
+// --- who is asked ------------------------------------------------------------------------------------------
 
 export function questionIssues(text: string): readonly Issue[] {
   if (text.startsWith("/") && !text.includes("?")) return [];
@@ -106,8 +102,7 @@ export function questionIssues(text: string): readonly Issue[] {
   return sentence === null ? [] : [issue(text, sentence)];
 }
 
-// --- rates
-// -----------------------------------------------------------------------------------------------------------------------------
+// --- rates -------------------------------------------------------------------------------------------------
 
 const RATE = /^(\d{1,7})(?:r)?\/(s|m|h)(?:\s+burst\s+(\d{1,7}))?(?:\s+status\s+(\d{3}))?$/;
 const PERIOD_SEC = { s: 1, m: 60, h: 3600 } as const;

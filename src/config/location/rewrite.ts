@@ -61,8 +61,7 @@ export const TOO_LONG: Returned = { status: 414, text: null };
 /** A path that was rewritten to nothing, or again and again. */
 export const LOST: Returned = { status: 500, text: null };
 
-// --- reading
-// -----------------------------------------------------------------------------------------------------------------
+// --- reading -----------------------------------------------------------------------------------------------
 
 /**
  * Names of the variables that some step of the document sets, or a named group of some regex in it: those are
@@ -165,8 +164,7 @@ function operandOf(parts: RegExpExecArray): string | null {
   return parts[5] ?? null;
 }
 
-// --- running
-// -----------------------------------------------------------------------------------------------------------------
+// --- running -----------------------------------------------------------------------------------------------
 
 /** `null` when there is nothing to run. Texts were checked before; a bad one throws. */
 export function compileSteps(

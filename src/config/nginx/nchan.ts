@@ -117,8 +117,7 @@ const renamed = (effect: InEffect, from: string, to: string): readonly Directive
   return directive === undefined ? [] : [{ ...directive, name: to }];
 };
 
-// --- how somebody listens
-// ----------------------------------------------------------------------------------------------------
+// --- how somebody listens ----------------------------------------------------------------------------------
 
 const MODES: Readonly<Record<string, string>> = {
   websocket: "websocket",
@@ -172,8 +171,7 @@ const fromTheBeginning = (made: Make): readonly Directive[] => [
   made("push_stream_last_received_message_time", "$nchan_since"),
 ];
 
-// --- publishing
-// --------------------------------------------------------------------------------------------------------------
+// --- publishing --------------------------------------------------------------------------------------------
 
 function storing(effect: InEffect, made: Make): readonly Directive[] {
   const [stored = "on"] = textsOf(effect["nchan_store_messages"]);
@@ -202,8 +200,7 @@ function channelsPath(effect: InEffect, kind: string): string {
 const textsOf = (directive: Directive | undefined): readonly string[] =>
   directive?.args.map(({ text }) => text) ?? [];
 
-// --- the whole of it
-// ---------------------------------------------------------------------------------------------------------
+// --- the whole of it ---------------------------------------------------------------------------------------
 
 /** What one publisher says in Nchan is for all channels here: the most of it. */
 function httpSettings(all: readonly Directive[]): (http: Directive) => readonly Directive[] {

@@ -36,8 +36,7 @@ export function hideAsked({ report }: Context, scope: Scope, draft: Draft): void
   else if (!draft.has("proxy")) report.faultOf(passes, "beside another role is not supported");
 }
 
-// --- auth_request
-// ------------------------------------------------------------------------------------------------------------------
+// --- auth_request ------------------------------------------------------------------------------------------
 
 function question(context: Context, scope: Scope, draft: Draft): void {
   const directive = oneInEffect(scope, "auth_request");
@@ -127,8 +126,7 @@ function targetOf(scope: Scope, path: string): NestedLocation | null {
   return all[compileLocations(sources)(path)?.index ?? -1] ?? null;
 }
 
-// --- limit_req
-// ---------------------------------------------------------------------------------------------------------------------------
+// --- limit_req ---------------------------------------------------------------------------------------------
 
 const BY_ADDRESS = ["$binary_remote_addr", "$remote_addr"];
 

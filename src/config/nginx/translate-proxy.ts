@@ -151,8 +151,7 @@ function tls({ values, folder }: Context, scope: Scope, passes: Directive, draft
     draft.set("proxy_ssl_trusted_certificate", path.startsWith("/") ? path : `${folder}/${path}`, trusted);
 }
 
-// --- upstream
-// ----------------------------------------------------------------------------------------------------------------------------
+// --- upstream ----------------------------------------------------------------------------------------------
 
 const BALANCES: readonly string[] = ["least_conn", "ip_hash"];
 /** Counts shared by workers: each of ours counts for itself. */

@@ -74,8 +74,7 @@ const buildTuning = (main: MainValues): SocketTuning => ({
   fastopen: main.fastopen ?? UNSET,
 });
 
-// --- doors
-// -------------------------------------------------------------------------------------------------------------------
+// --- doors -------------------------------------------------------------------------------------------------
 
 /** What the servers of one address ask for. */
 export interface AskedDoor {

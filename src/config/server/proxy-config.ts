@@ -137,8 +137,7 @@ export function readServer(text: string): UpstreamServer | string {
   return server;
 }
 
-// --- the model
-// ------------------------------------------------------------------------------------------------------------------------
+// --- the model ---------------------------------------------------------------------------------------------
 
 export function buildProxy(location: LocationValues): ProxyConfig | null {
   const { proxy: to } = location;

@@ -89,8 +89,7 @@ export abstract class Answering extends Outlet implements BreakableSink {
     this.answered();
   }
 
-  // --- the sink of a stream
-  // ------------------------------------------------------------------------------------------------------
+  // --- the sink of a stream --------------------------------------------------------------------------------
 
   /** Call corked. */
   hold(status: number, lines: FieldLines, stream: PulledStream, reason = ""): void {
@@ -145,8 +144,7 @@ export abstract class Answering extends Outlet implements BreakableSink {
     this.cutOff();
   }
 
-  // --- a client that is slow
-  // -----------------------------------------------------------------------------------------------------
+  // --- a client that is slow -------------------------------------------------------------------------------
 
   /** Resolves when the client has taken what was written, or is gone. */
   room(): Promise<number> {

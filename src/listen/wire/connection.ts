@@ -68,8 +68,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     return this.server.scheme;
   }
 
-  // --- told by the socket
-  // --------------------------------------------------------------------------------------------------------
+  // --- told by the socket ----------------------------------------------------------------------------------
 
   ended(): void {
     this.isEnded = true;
@@ -137,8 +136,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     else if (this.state === IDLE) (!this.hasInput ? server.idle : server.heads).take(this);
   }
 
-  // --- requests
-  // ------------------------------------------------------------------------------------------------------------------
+  // --- requests --------------------------------------------------------------------------------------------
 
   protected override begin(head: WireHead, bytes: Buffer, start: number, next: number, end: number): number {
     const { server } = this;
@@ -228,8 +226,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     if (!this.isReading) this.uncork();
   }
 
-  // --- told by the request
-  // -------------------------------------------------------------------------------------------------------
+  // --- told by the request ---------------------------------------------------------------------------------
 
   whenGone(listener: Gone): void {
     this.#waiting = listener;
@@ -241,8 +238,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     this.#aborts = before === null ? listener : new Both(before, listener);
   }
 
-  // --- told by the answer
-  // --------------------------------------------------------------------------------------------------------
+  // --- told by the answer ----------------------------------------------------------------------------------
 
   protected override get hasMuchUnread(): boolean {
     return this.body?.isMuch === true;

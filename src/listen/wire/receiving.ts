@@ -77,8 +77,7 @@ export abstract class Receiving extends Answering implements Newcomer {
     this.body = null;
   }
 
-  // --- told by the socket
-  // --------------------------------------------------------------------------------------------------------
+  // --- told by the socket ----------------------------------------------------------------------------------
 
   take(bytes: Buffer): void {
     if (this.state === CLOSING) return;
@@ -112,8 +111,7 @@ export abstract class Receiving extends Answering implements Newcomer {
     this.uncork();
   }
 
-  // --- heads
-  // ---------------------------------------------------------------------------------------------------------------------
+  // --- heads -----------------------------------------------------------------------------------------------
 
   #readWith(bytes: Buffer): void {
     const input = this.takeInput();
@@ -192,8 +190,7 @@ export abstract class Receiving extends Answering implements Newcomer {
     return this.body?.isWanted === true && !this.#isPaused;
   }
 
-  // --- bodies
-  // --------------------------------------------------------------------------------------------------------------------
+  // --- bodies ----------------------------------------------------------------------------------------------
 
   readBody(): Promise<Uint8Array<ArrayBuffer>> {
     const { body } = this;

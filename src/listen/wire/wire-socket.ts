@@ -78,8 +78,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     this.data.opened(this);
   }
 
-  // --- told by the socket
-  // ----------------------------------------------------------------------------------------------------------
+  // --- told by the socket ----------------------------------------------------------------------------------
 
   take(bytes: Buffer): void {
     // Behind a close there is nothing any more; it is read and dropped.
@@ -151,8 +150,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     (this.data.mayBeSilent ? this.#server.quiet : this.#server.heard).take(this);
   }
 
-  // --- told by the decoder
-  // ---------------------------------------------------------------------------------------------------------
+  // --- told by the decoder ---------------------------------------------------------------------------------
 
   pinged(payload: Buffer): void {
     this.data.heard();
@@ -173,8 +171,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     this.close(code, sentence);
   }
 
-  // --- what its peer asks of it
-  // ------------------------------------------------------------------------------------------------------
+  // --- what its peer asks of it ----------------------------------------------------------------------------
 
   /** Bytes of the frame; -1: not all of them have left; 0: none, it is closed or was too slow. */
   send(payload: string | Uint8Array): number {

@@ -23,8 +23,7 @@ export class WireTunnel extends Outlet implements RawEnd {
     else this.#server.sending.take(this);
   }
 
-  // --- told by the socket
-  // ----------------------------------------------------------------------------------------------------------
+  // --- told by the socket ----------------------------------------------------------------------------------
 
   take(bytes: Buffer): void {
     if (!this.isClosed && !this.#isEnding) this.#taker.came(bytes);
@@ -58,8 +57,7 @@ export class WireTunnel extends Outlet implements RawEnd {
     this.#taker.roomy();
   }
 
-  // --- told by the other end
-  // -------------------------------------------------------------------------------------------------------
+  // --- told by the other end -------------------------------------------------------------------------------
 
   write(bytes: Uint8Array): boolean {
     return this.push(bytes);

@@ -170,8 +170,7 @@ export class SharedDictionary {
     return keysOf(this.#arena, limit, (work) => this.#locked(work));
   }
 
-  // --- under the lock
-  // -----------------------------------------------------------------------------------------------------------------
+  // --- under the lock --------------------------------------------------------------------------------------
 
   #put(mode: number, key: string, value: SharedValue, ttlSec: number | undefined): boolean {
     // The value first: its toJSON may come here, too.
@@ -294,8 +293,7 @@ export class SharedDictionary {
     return this.#complain("busy");
   }
 
-  // --- without the lock
-  // -----------------------------------------------------------------------------------------------------------------
+  // --- without the lock ------------------------------------------------------------------------------------
 
   /** A copy of its value; null: lengths that cannot be, because it is being changed. */
   #bytes(entry: number): Uint8Array | null {
@@ -309,8 +307,7 @@ export class SharedDictionary {
     return bytes;
   }
 
-  // --- what was given
-  // -------------------------------------------------------------------------------------------------------------------
+  // --- what was given --------------------------------------------------------------------------------------
 
   #key(key: string): void {
     try {

@@ -75,8 +75,7 @@ export class ReplicaStore {
     this.#policy = policy;
   }
 
-  // --- the log
-  // -----------------------------------------------------------------------------------------------------------
+  // --- the log ---------------------------------------------------------------------------------------------
 
   cursor(shard: number): Cursor {
     const { u32 } = this.#arena;
@@ -181,8 +180,7 @@ export class ReplicaStore {
     return mark.untilSec <= nowSec || revoke(this.#arena, mark, nowSec) !== "busy";
   }
 
-  // --- the reader
-  // -------------------------------------------------------------------------------------------------------
+  // --- the reader ------------------------------------------------------------------------------------------
 
   takeLease(slot: number): boolean {
     const { u32 } = this.#arena;
@@ -233,8 +231,7 @@ export class ReplicaStore {
     return { sec: u32[HEAD_CLOCK_SEC]!, tag: u32[HEAD_CLOCK_TAG]! };
   }
 
-  // --- the other nodes
-  // ----------------------------------------------------------------------------------------------------
+  // --- the other nodes -------------------------------------------------------------------------------------
 
   /** Subscribers of this node in a channel. */
   localSubscribers(index: number): number {

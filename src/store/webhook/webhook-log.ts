@@ -85,8 +85,7 @@ const timeMember = (sec: number): Uint8Array => encoder.encode(`"time":${sec}`);
 const clockOf = ({ u32, layout }: Arena, nowSec: number): number =>
   layout.clusterWord === 0 ? nowSec : u32[HEAD_CLOCK_SEC]!;
 
-// --- who is there
-// ------------------------------------------------------------------------------------------------------
+// --- who is there ------------------------------------------------------------------------------------------
 // CH_ATTENDED of a record: its lowest bit says that the channel was told to be occupied; the others change
 // with every arrival, so that somebody who watches for it to stay empty sees that it did not.
 

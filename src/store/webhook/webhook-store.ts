@@ -180,8 +180,7 @@ export class WebhookStore {
     return isInternal(this.#arena, index);
   }
 
-  // --- who is there
-  // --------------------------------------------------------------------------------------------------------
+  // --- who is there ----------------------------------------------------------------------------------------
 
   /** A channel that was told to be occupied; null: it was not. */
   attended(index: number): Attended | null {

@@ -33,8 +33,7 @@ import {
 /** Without a sign of life for so long, another worker sends. */
 export const STANDSTILL_MS = 3000;
 
-// --- who sends
-// -----------------------------------------------------------------------------------------------------------
+// --- who sends ---------------------------------------------------------------------------------------------
 
 /** True: this slot has it, now or since before; it has given a sign of life. */
 export function takeSending({ u32, layout }: Arena, slot: number, nowMs: number): boolean {
@@ -58,8 +57,7 @@ export function endSending({ u32, layout }: Arena, slot: number): void {
   Atomics.compareExchange(u32, layout.webhooksWord + WH_LEASE, slot + 1, 0);
 }
 
-// --- how far
-// -------------------------------------------------------------------------------------------------------------
+// --- how far -----------------------------------------------------------------------------------------------
 
 /** What is known of a webhook. */
 export interface HookState {
@@ -147,8 +145,7 @@ export function writeHookState(arena: Arena, name: string, state: HookState): bo
   return true;
 }
 
-// --- the ring
-// ------------------------------------------------------------------------------------------------------------
+// --- the ring ----------------------------------------------------------------------------------------------
 
 /** Serial of the first entry of the ring that was not told. */
 export const toldSerial = ({ u32, layout }: Arena): number => wide(u32, layout.webhooksWord + WH_TOLD);
@@ -166,8 +163,7 @@ export function setTells(arena: Arena, tells: boolean): void {
   u32[at] = tells ? 1 : 0;
 }
 
-// --- entries
-// -------------------------------------------------------------------------------------------------------------
+// --- entries -----------------------------------------------------------------------------------------------
 
 type Digest = readonly number[];
 

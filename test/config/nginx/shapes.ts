@@ -38,8 +38,7 @@ http {
 });
 
 export const SHAPES: readonly Shape[] = [
-  // --- push on a port of its own
-  // ---------------------------------------------------------------------------------------------
+  // --- push on a port of its own ---------------------------------------------------------------------------
   shape("three endpoints", "DFK", ENDPOINTS),
   shape(
     "all modes",
@@ -89,8 +88,7 @@ export const SHAPES: readonly Shape[] = [
     `location /pub { satisfy any; allow 127.0.0.1; deny all; auth_basic push; auth_basic_user_file users; ${PUB} }`,
   ),
   shape("only GET and POST", "DFK", `location /pub { limit_except GET POST { deny all; } ${PUB} }`),
-  // --- the site beside it, files alone
-  // ---------------------------------------------------------------------------------------
+  // --- the site beside it, files alone ---------------------------------------------------------------------
   shape(
     "a page and pages for errors",
     "DFK",
@@ -164,8 +162,7 @@ export const SHAPES: readonly Shape[] = [
     "tcp_nopush on; tcp_nodelay on; types_hash_max_size 2048; server_tokens off; gzip on; gzip_vary on; gzip_proxied any; open_file_cache max=1000; client_body_buffer_size 16k;",
     "user www-data; pid /run/nginx.pid; worker_rlimit_nofile 65536;",
   ),
-  // --- a backend beside it
-  // ---------------------------------------------------------------------------------------------------
+  // --- a backend beside it ---------------------------------------------------------------------------------
   shape(
     "a backend for the rest",
     "DFK",
@@ -257,8 +254,7 @@ export const SHAPES: readonly Shape[] = [
     `location /pub { auth_request /may; ${PUB} } location = /may { internal; proxy_pass http://127.0.0.1:3000/may; proxy_pass_request_body off; }`,
   ),
   shape("a mail proxy besides", "FK", ENDPOINTS, "", "mail { server { listen 25; protocol smtp; } }"),
-  // --- what guards push and is not done
-  // --------------------------------------------------------------------------------------
+  // --- what guards push and is not done --------------------------------------------------------------------
   shape(
     "Lua that guards push",
     "K",
