@@ -7,7 +7,8 @@
  *   bun test/run.ts wire binary/limits    the suites and files named
  *
  * Most files wait for servers more than they compute, so some run side by side (SLUICE_TEST_LANES, two more
- * than there are cores unless it is set); those that measure or exhaust the machine come last, one at a time.
+ * than there are cores unless it is set); those that want a core for themselves follow two by two, and those that
+ * measure or exhaust the machine come last, one at a time.
  * Each one's line is printed when it ends, with its output if it failed. At the end: what was slowest, and `N
  * passed, N failed, N skipped`.
  *
@@ -27,7 +28,7 @@ import {
   type Timed,
   testTimes,
 } from "./outcome.ts";
-import { type Job, jobsOf, SUITES } from "./suites.ts";
+import { byLength, type Job, jobsOf, SUITES } from "./suites.ts";
 
 /** More files than these are not bad luck. */
 const MOST_AGAIN = 6;
@@ -105,12 +106,18 @@ async function runAgain(): Promise<void> {
 }
 
 /** Side by side, in this order. */
-async function runInLanes(steps: readonly Step[], width: number): Promise<void> {
+async function runInLanes(steps: readonly Step[], width: number, firstLane = 0): Promise<void> {
   const waiting = [...steps];
   const lane = async (number: number): Promise<void> => {
     for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) await run(step, number);
   };
-  await Promise.all(Array.from({ length: width }, (_, number) => lane(number)));
+  await Promise.all(Array.from({ length: width }, (_, number) => lane(firstLane + number)));
+}
+
+/** Each folder in a lane of its own. */
+async function runInPairs(jobs: readonly Job[]): Promise<void> {
+  const folders = Object.values(Object.groupBy(jobs, ({ title }) => title.split("/")[0] ?? ""));
+  await Promise.all(folders.map((of, lane) => runInLanes((of ?? []).map(suiteStep), 1, lane)));
 }
 
 const suiteCommand = (target: string): string[] => [bun, "test", "--timeout", "30000", target];
@@ -172,10 +179,12 @@ async function main(asked: readonly string[]): Promise<number> {
     await run(BUILD);
     if (tally.failed > 0) return finish();
   }
-  const jobs = names.flatMap(jobsOf);
+  const jobs = byLength(names.flatMap(jobsOf));
+  const of = (...kinds: readonly Job["kind"][]): Job[] => jobs.filter(({ kind }) => kinds.includes(kind));
   const checks = named.length === 0 ? CHECKS : [];
-  await runInLanes([...checks, ...jobs.filter(({ isAlone }) => !isAlone).map(suiteStep)], lanes);
-  await runInLanes(jobs.filter(({ isAlone }) => isAlone).map(suiteStep), 1);
+  await runInLanes([...checks, ...of("unit", "files").map(suiteStep)], lanes);
+  await runInPairs(of("pairs"));
+  await runInLanes(of("alone").map(suiteStep), 1);
   await runAgain();
   return finish();
 }

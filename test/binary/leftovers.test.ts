@@ -34,10 +34,10 @@ test("the store of a server that stopped stays, is shown, and goes on with the n
   await server.publish("a", "kept");
   const file = / store=(\S+)/.exec(server.log)?.[1] ?? "";
   expect(stats()).toContain(`\n\nSTORE FILE${" ".repeat(file.length - 8)}`);
-  expect(stats()).toMatch(new RegExp(`^${file} +64 MiB +pid ${server.process.pid}$`, "m"));
+  expect(stats()).toMatch(new RegExp(`^${file} +16 MiB +pid ${server.process.pid}$`, "m"));
   await server.stop(true);
   // Nobody answers, and what is left is shown all the same.
-  expect(stats()).toMatch(new RegExp(`^STORE FILE .*\n${file} +64 MiB +nobody\n$`));
+  expect(stats()).toMatch(new RegExp(`^STORE FILE .*\n${file} +16 MiB +nobody\n$`));
 
   await serve();
   expect(await stored()).toBe(1);

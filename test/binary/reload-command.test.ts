@@ -5,7 +5,7 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { binary, layout, type RunningServer, startServer, until } from "./running-server.ts";
+import { binary, layout, type RunningServer, startServer, until, withSmallStore } from "./running-server.ts";
 
 setDefaultTimeout(40_000);
 
@@ -42,7 +42,7 @@ describe("a reload that goes well", () => {
     ["by itself, with the folder of the service", () => [], {}],
     ["by pid, from outside of the service", () => ["--pid", pid()], { RUNTIME_DIRECTORY: "" }],
   ])("%s: silent, 0, and through when the command ends", async (_how, args, env) => {
-    writeFileSync(server.configFile, config("second"));
+    writeFileSync(server.configFile, withSmallStore(config("second")));
     expect(await reload(args(), env)).toEqual({ out: "", err: "", code: 0 });
     await until("the line in the log", () => reloads() === 1);
   });
@@ -82,7 +82,7 @@ test("a refused one: its faults and 1, and the next one that is good: 0", async 
   expect(refused).toMatchObject({ out: "", code: 1 });
   for (const text of ["workers", "listn", "reload refused; the old configuration stays in force"])
     expect(refused.err).toContain(text);
-  writeFileSync(server.configFile, config("second"));
+  writeFileSync(server.configFile, withSmallStore(config("second")));
   expect(await reload(["--pid", pid()])).toEqual({ out: "", err: "", code: 0 });
 });
 

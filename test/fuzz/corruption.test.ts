@@ -5,7 +5,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 
-const ROUNDS = 400;
+const ROUNDS = 240;
 
 test.each(["flips", "torn", "live"])(
   "a damaged file (%s) is opened and used without a hang, a wrong message or a broken list",

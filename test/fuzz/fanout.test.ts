@@ -11,7 +11,7 @@ import { type Setting, World } from "./fanout-world.ts";
 afterAll(removeTempFolders);
 
 const STEPS = 500;
-const RUNS = Number(process.env["FUZZ_RUNS"] ?? 200);
+const RUNS = Number(process.env["FUZZ_RUNS"] ?? 120);
 
 test("every subscriber gets everything once, in order, or is told", async () => {
   configureLog("error", "fuzz");

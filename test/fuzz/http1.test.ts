@@ -14,7 +14,7 @@ import type { Divergence, Peer } from "./http1-divergence.ts";
 import { NginxReader } from "./http1-nginx.ts";
 import { readOurs } from "./http1-reading.ts";
 
-const BUDGET_MS = Number(process.env["FUZZ_MS"] ?? 5000);
+const BUDGET_MS = Number(process.env["FUZZ_MS"] ?? 2500);
 const BATCH = 500;
 
 let nginx: NginxReader | null = null;

@@ -14,7 +14,7 @@ import { Session } from "./session.ts";
 afterAll(removeTempFolders);
 
 const PROGRAM_BYTES = 1500;
-const RUNS = Number(process.env["FUZZ_RUNS"] ?? 300);
+const RUNS = Number(process.env["FUZZ_RUNS"] ?? 180);
 
 test("random operations, deaths and reopenings agree with the model", () => {
   const given = process.env["FUZZ_SEED"];

@@ -6,7 +6,7 @@ import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ask, RawConnection } from "../binary/raw-client.ts";
-import { type RunningServer, until } from "../binary/running-server.ts";
+import { type RunningServer, until, withSmallStore } from "../binary/running-server.ts";
 import { handlerLocations, startHandlers, workerPids } from "./handler-server.ts";
 
 setDefaultTimeout(90_000);
@@ -74,7 +74,10 @@ test("--watch picks up what is saved, also by rename, also in what is imported, 
   expect(await page()).toBe("renamed two");
   write("page.ts", version("three"));
   await until("the mended file", async () => (await page()) === "renamed three");
-  writeFileSync(server.configFile, `${handlerLocations(["page"])}${handlerLocations(["other"])}`);
+  writeFileSync(
+    server.configFile,
+    withSmallStore(`${handlerLocations(["page"])}${handlerLocations(["other"])}`),
+  );
   write("other.ts", `export default () => "other";`);
   await until("the new location", async () => {
     const { body } = await ask(server.port, "/other").catch(() => ({ body: "" }));

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type RunningServer, startServer, until } from "../binary/running-server.ts";
+import { type RunningServer, startServer, until, withSmallStore } from "../binary/running-server.ts";
 import { folderWith, handlerLocations, startHandlers, workerPids } from "./handler-server.ts";
 
 setDefaultTimeout(30_000);
@@ -112,7 +112,7 @@ describe("dictionaries", () => {
       ),
     );
     expect((await call("users", "get", "user")).answer).toEqual({ name: "anna" });
-    writeFileSync(server.configFile, TOML.replace("64KiB", "128KiB"));
+    writeFileSync(server.configFile, withSmallStore(TOML.replace("64KiB", "128KiB")));
     server.process.kill("SIGHUP");
     await until(
       "the reload",

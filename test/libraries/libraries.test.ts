@@ -8,7 +8,13 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, type RunningServer, startServer, until } from "../binary/running-server.ts";
+import {
+  freePort,
+  type RunningServer,
+  startServer,
+  until,
+  withSmallStore,
+} from "../binary/running-server.ts";
 import { LibraryClient, missing } from "./client.ts";
 import { CHANNELS, Publisher } from "./publisher.ts";
 import { verdict } from "./verdict.ts";
@@ -128,7 +134,7 @@ beforeAll(async () => {
   await killEach();
 
   const before = await workers();
-  writeFileSync(server.configFile, ON_WIRE);
+  writeFileSync(server.configFile, withSmallStore(ON_WIRE));
   server.process.kill("SIGHUP");
   await until("the workers of before have sent all away", () => !before.some(isRunning));
   await caughtUp("a reload, to the other listener");

@@ -4,7 +4,7 @@
  */
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { layout, startServer, until } from "../binary/running-server.ts";
+import { layout, startServer, until, withSmallStore } from "../binary/running-server.ts";
 import { hook, Receiver } from "./receiver.ts";
 
 test("webhooks that stay, come and go with a reload", async () => {
@@ -14,7 +14,7 @@ test("webhooks that stay, come and go with a reload", async () => {
   const server = await startServer({ toml: layout(first) });
   const pids = new Set(await server.workerPids());
   const reload = async (toml: string): Promise<void> => {
-    writeFileSync(server.configFile, layout(toml));
+    writeFileSync(server.configFile, withSmallStore(layout(toml)));
     server.process.kill("SIGHUP");
     await until("other workers", async () => (await server.workerPids()).every((pid) => !pids.has(pid)));
     for (const pid of await server.workerPids()) pids.add(pid);
