@@ -23,15 +23,20 @@ export const FLAG_DELETION = 2;
 export const FLAG_INTERNAL = 4;
 /** No webhook is told of it: a webhook's own request has published it. */
 export const FLAG_UNTOLD = 8;
-/** Above these bits stands how many bytes behind the data say who published it. */
-export const BY_SHIFT = 16;
+/** The first bytes behind the data are its `traceparent` (wire/traceparent.ts). */
+export const FLAG_TRACED = 32;
+/** Above these bits stands how many bytes are behind the data: trace, and who published it. */
+export const BEHIND_SHIFT = 16;
 export const MOST_BY_BYTES = 1024;
 
-/** What webhooks have to know of a message and no subscriber is given. */
+/** What is kept with a message beside what was sent. */
 export interface Marks {
-  /** Who published it, MOST_BY_BYTES at most; empty: nobody said. */
+  /** Who published it, MOST_BY_BYTES at most; empty: nobody said. For webhooks alone. */
   readonly by: Uint8Array;
+  /** For webhooks alone. */
   readonly isUntold: boolean;
+  /** Its `traceparent`; null: it has none. */
+  readonly trace: Uint8Array | null;
 }
 /**
  * An event about who is there (presence). It has the id of the message before it, and a number of its own;

@@ -23,7 +23,13 @@ export function message(data: Uint8Array): Renderable {
   const bytes = new Uint8Array(head.length + data.length);
   bytes.set(head);
   bytes.set(data, head.length);
-  const lengths = { eventIdLength: 7, eventTypeLength: 6, dataOffset: head.length, dataLength: data.length };
+  const lengths = {
+    eventIdLength: 7,
+    eventTypeLength: 6,
+    dataOffset: head.length,
+    dataLength: data.length,
+    traceLength: 0,
+  };
   return { id: 7, channel: encoder.encode("news"), time: NOW_MS / 1000, tag: 1, bytes, ...lengths };
 }
 

@@ -80,6 +80,7 @@ const PUBLISH: Operation = {
     { name: "Event-Id", in: "header", schema: { type: "string" } },
     { name: "Event-Type", in: "header", schema: { type: "string" } },
     { name: "Idempotency-Key", in: "header", schema: { type: "string" } },
+    { name: "traceparent", in: "header", schema: { type: "string" } },
   ],
   requestBody: {
     required: true,

@@ -19,6 +19,7 @@ export interface Frame {
   readonly data_base64?: string;
   readonly event_id?: string;
   readonly event_type?: string;
+  readonly traceparent?: string;
   readonly missed?: number | null;
   readonly status?: number;
   readonly code?: number | string;

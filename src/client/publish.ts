@@ -28,7 +28,7 @@ export async function publish(what: Publication, options: PublishOptions): Promi
   const signal = AbortSignal.timeout(options.timeout ?? TIMEOUT_MS);
   let isSaid = options.eventId === undefined && options.eventType === undefined;
   for (let tries = 0; ; tries++) {
-    const said = isSaid ? what.say(what.channel, frameOf(what, key)) : null;
+    const said = isSaid ? what.say(what.channel, frameOf(what, key, options)) : null;
     const outcome = said
       ? outcomeOf(await Promise.race([said, aborted(signal)]))
       : await post(what, key, options, signal);
@@ -48,10 +48,11 @@ export async function publish(what: Publication, options: PublishOptions): Promi
 const aborted = (signal: AbortSignal): Promise<null> =>
   new Promise((resolve) => signal.addEventListener("abort", () => resolve(null)));
 
-const frameOf = ({ channel, data }: Publication, key: string): object => ({
+const frameOf = ({ channel, data }: Publication, key: string, { traceparent }: PublishOptions): object => ({
   kind: "publish",
   channel,
   key,
+  traceparent,
   ...(typeof data === "string" ? { data } : { data_base64: btoa(binaryOf(data)) }),
 });
 
@@ -64,12 +65,13 @@ function outcomeOf(frame: Frame | null): Published | End {
 async function post(
   { url, data, credentials, token }: Publication,
   key: string,
-  { eventId, eventType }: PublishOptions,
+  { eventId, eventType, traceparent }: PublishOptions,
   signal: AbortSignal,
 ): Promise<Published | End> {
   const headers: Record<string, string> = { Accept: "application/vnd.sluice+json", "Idempotency-Key": key };
   if (eventId !== undefined) headers["Event-Id"] = octets(eventId);
   if (eventType !== undefined) headers["Event-Type"] = octets(eventType);
+  if (traceparent !== undefined) headers["Traceparent"] = traceparent;
   try {
     const bearer = await token.get();
     if (bearer) headers["Authorization"] = `Bearer ${bearer}`;

@@ -22,6 +22,8 @@ export interface Message {
   readonly tag: number;
   readonly eventId: string | null;
   readonly eventType: string | null;
+  /** Of W3C trace context, as the publisher gave it. */
+  readonly traceparent: string | null;
 }
 
 /** Messages are gone for good: more than the server stores were published while nobody listened here. */
@@ -88,6 +90,8 @@ export interface SubscribeOptions {
 export interface PublishOptions {
   readonly eventId?: string;
   readonly eventType?: string;
+  /** Of W3C trace context; kept with the message. */
+  readonly traceparent?: string;
   /** Two publishes with one key are one message; made at random when it is left out. */
   readonly key?: string;
   /** Milliseconds it is tried for, 30,000 unless said otherwise. */

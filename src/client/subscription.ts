@@ -230,4 +230,7 @@ export class Message implements api.Message {
   get eventType(): string | null {
     return this.#frame.event_type ?? null;
   }
+  get traceparent(): string | null {
+    return this.#frame.traceparent ?? null;
+  }
 }

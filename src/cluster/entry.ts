@@ -7,7 +7,8 @@
  * wrote it, or somebody else.
  *
  *   m sec tag total top position base published flags who request LF channel     data; and where there is one, event id and event type
- *     flags: s stored, i event id, t event type, e event, u no webhook is told; ~ and hexadecimal digits: who published it
+ *     flags: s stored, i event id, t event type, e event, u no webhook is told; ^ and its `traceparent` in capitals;
+ *     ~ and hexadecimal digits: who published it. Others are passed over, so nodes of the version before read what a new one wrote.
  *   d sec tag total top who request LF channel                                   text
  *   i sec tag total top previous fork base forkSec forkTag epoch
  *   h sec tag total top node                                                     what it says
@@ -16,6 +17,7 @@
  *   p sec tag total top node life LF channel                                     what it says (notes.ts)
  */
 
+import { TRACEPARENT_BYTES, traceOf } from "../http/traceparent.ts";
 import { MOST_BY_BYTES } from "../message.ts";
 import type { Fork, LogMessage, LogPlace, RevokedMark } from "../store/replica/replica-store.ts";
 import type { Note } from "./notes.ts";
@@ -75,6 +77,7 @@ const EVENT_ID = 0x69;
 const EVENT_TYPE = 0x74;
 const UNTOLD = 0x75;
 const BY = 0x7e;
+const TRACE = 0x5e;
 
 /** Where the words below read on; one entry is read at a time. */
 let bytes: Uint8Array = NOTHING;
@@ -104,10 +107,13 @@ function wordEnd(): number {
 
 function word(): string {
   const end = wordEnd();
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset + at, end - at).toString("latin1");
+  const text = latin1(bytes, at, end);
   at = end + 1;
   return text;
 }
+
+const latin1 = (of: Uint8Array, from: number, to: number): string =>
+  Buffer.from(of.buffer, of.byteOffset + from, to - from).toString("latin1");
 
 function begin(of: Uint8Array, from: number): void {
   bytes = of;
@@ -183,10 +189,16 @@ function readMessage(head: Uint8Array, place: LogPlace, fields: readonly Buffer[
   let hasType = false;
   let isUntold = false;
   let by = NOTHING;
+  let trace: Uint8Array | null = null;
   for (const end = wordEnd(); at < end; at++) {
     if (head[at] === UNTOLD) isUntold = true;
+    if (head[at] === TRACE) {
+      trace = traceOf(latin1(head, at + 1, Math.min(end, at + 1 + TRACEPARENT_BYTES)).toLowerCase());
+      at = Math.min(end - 1, at + TRACEPARENT_BYTES);
+      continue;
+    }
     // Behind it nothing but hexadecimal digits.
-    if (head[at] === BY) by = Buffer.from(Buffer.from(head.subarray(at + 1, end)).toString("latin1"), "hex");
+    if (head[at] === BY) by = Buffer.from(latin1(head, at + 1, end), "hex");
     if (head[at] === BY) at = end - 1;
     if (head[at] === STORED) isStored = true;
     if (head[at] === EVENT_ID) hasId = true;
@@ -213,7 +225,10 @@ function readMessage(head: Uint8Array, place: LogPlace, fields: readonly Buffer[
     data,
     eventId,
     eventType,
-    marks: isUntold || by.length > 0 ? { by: by.subarray(0, MOST_BY_BYTES), isUntold } : null,
+    marks:
+      isUntold || by.length > 0 || trace !== null
+        ? { by: by.subarray(0, MOST_BY_BYTES), isUntold, trace }
+        : null,
   };
 }
 

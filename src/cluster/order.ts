@@ -203,9 +203,11 @@ export class ClusterOrder {
 const AWAY: Answer = { kind: "away" };
 const flagsOf = ({ stored, eventId, eventType, isEvent, marks }: Content): string =>
   `${stored ? "s" : "-"}${eventId === null ? "" : "i"}${eventType === null ? "" : "t"}${isEvent ? "e" : ""}${marks ? marksText(marks) : ""}`;
-/** Capitals: no letter in there is a flag. */
-const marksText = ({ by, isUntold }: Marks): string =>
-  `${isUntold ? "u" : ""}${by.length > 0 ? `~${Buffer.from(by).toString("hex").toUpperCase()}` : ""}`;
+/** Capitals: no letter in there is a flag, of this version or one before it. */
+const marksText = ({ by, isUntold, trace }: Marks): string =>
+  `${isUntold ? "u" : ""}${trace === null ? "" : `^${textOf(trace)}`}${by.length > 0 ? `~${hexOf(by)}` : ""}`;
+const textOf = (trace: Uint8Array): string => Buffer.from(trace).toString("latin1").toUpperCase();
+const hexOf = (by: Uint8Array): string => Buffer.from(by).toString("hex").toUpperCase();
 const bodyOf = ({ bodyHigh, bodyLow }: KeyMark): string => `${bodyHigh}.${bodyLow}`;
 
 const firstRefusal = (answers: readonly Answer[]): Refusal | null =>

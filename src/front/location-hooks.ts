@@ -10,6 +10,8 @@ export interface OfferedDraft {
   readonly data: Uint8Array;
   readonly eventId: Uint8Array | null;
   readonly eventType: Uint8Array | null;
+  /** Its `traceparent`, which no hook changes; null: it has none. */
+  readonly trace: Uint8Array | null;
 }
 
 /** What becomes of a WebSocket whose message is refused; HTTP knows nothing of it. */

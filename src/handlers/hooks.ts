@@ -162,7 +162,10 @@ class FileHooks implements LocationHooks {
   }
 }
 
-function offered(names: readonly Uint8Array[], { data, eventId, eventType }: OfferedDraft): OfferedMessage {
+function offered(
+  names: readonly Uint8Array[],
+  { data, eventId, eventType, trace }: OfferedDraft,
+): OfferedMessage {
   return {
     channels: names.map(textOf),
     data,
@@ -171,6 +174,7 @@ function offered(names: readonly Uint8Array[], { data, eventId, eventType }: Off
     },
     eventId: eventId === null ? null : textOf(eventId),
     eventType: eventType === null ? null : textOf(eventType),
+    traceparent: trace === null ? null : textOf(trace),
   };
 }
 
@@ -185,6 +189,7 @@ function verdict(said: unknown, draft: OfferedDraft): Verdict {
     data: data === undefined ? draft.data : dataBytes(data),
     eventId: eventId === undefined ? draft.eventId : eventName(eventId),
     eventType: eventType === undefined ? draft.eventType : eventName(eventType),
+    trace: draft.trace,
   };
   return changed.data.length === 0 ? Refusals.emptyMessage : changed;
 }

@@ -2,7 +2,8 @@
  * Messages for handlers that subscribe: the format that fan-out encodes them in (once for all handlers of the
  * worker), and the way back to objects.
  *
- *   m id time channelLength eventIdLength eventTypeLength dataLength LF channel eventId eventType data
+ *   m id time channelLength eventIdLength eventTypeLength dataLength traceLength LF
+ *     channel eventId eventType data trace
  *   g missed channelLength LF channel          so many messages before the next one are lost
  *   d LF                                       the channel was deleted
  *
@@ -38,14 +39,15 @@ class MessageFormat implements Format {
       m.eventIdLength,
       m.eventTypeLength,
       m.dataLength,
+      m.traceLength,
     ]) {
       writer.pushLatin1(" ");
       writer.pushInteger(number);
     }
     writer.pushByte(LINE_FEED);
     writer.pushBytes(channel.name);
-    // Event id, event type and data lie one behind the other.
-    writer.pushRange(m.bytes, 0, m.dataOffset + m.dataLength);
+    // Event id, event type, data and trace lie one behind the other.
+    writer.pushRange(m.bytes, 0, m.dataOffset + m.dataLength + m.traceLength);
   }
 
   gap(writer: ByteWriter, channel: LocalChannel, missed: number | null): boolean {
@@ -91,15 +93,24 @@ export function decodeMessages(bytes: Uint8Array, missed: Map<string, number>): 
       const channel = decoder.decode(take(nameLength));
       missed.set(channel, (missed.get(channel) ?? 0) + count);
     } else if (kind === MESSAGE) {
-      const [id = 0, time = 0, nameLength = 0, eventIdLength = -1, eventTypeLength = -1, dataLength = 0] =
-        numbers.map(Number);
+      const [
+        id = 0,
+        time = 0,
+        nameLength = 0,
+        eventIdLength = -1,
+        eventTypeLength = -1,
+        dataLength = 0,
+        traceLength = 0,
+      ] = numbers.map(Number);
       const channel = decoder.decode(take(nameLength));
       const eventId = textOf(take(eventIdLength), eventIdLength);
       const eventType = textOf(take(eventTypeLength), eventTypeLength);
+      const data = take(dataLength);
+      const traceparent = traceLength > 0 ? decoder.decode(take(traceLength)) : null;
       const lost = missed.get(channel) ?? 0;
       missed.delete(channel);
       messages.push(
-        new ReceivedMessage({ channel, id, time, eventId, eventType, missed: lost }, take(dataLength)),
+        new ReceivedMessage({ channel, id, time, eventId, eventType, traceparent, missed: lost }, data),
       );
     } else deletions++;
   }
@@ -117,6 +128,7 @@ class ReceivedMessage implements HandlerMessage {
   readonly time: number;
   readonly eventId: string | null;
   readonly eventType: string | null;
+  readonly traceparent: string | null;
   readonly missed: number;
   readonly data: Uint8Array;
 
@@ -126,6 +138,7 @@ class ReceivedMessage implements HandlerMessage {
     this.time = fields.time;
     this.eventId = fields.eventId;
     this.eventType = fields.eventType;
+    this.traceparent = fields.traceparent;
     this.missed = fields.missed;
     this.data = data;
   }

@@ -5,7 +5,9 @@
  */
 import type { ListedMessage, ListedResult } from "sluice";
 import { type Refusal, Refusals } from "../http/errors.ts";
+import { traceOf } from "../http/traceparent.ts";
 import { isKey, keyWith } from "../publish/idempotency.ts";
+import { marksFor } from "../publish/ingest.ts";
 import { Results } from "../publish/own-form.ts";
 import { type Place, placesOf, putAll, refusalOf } from "../publish/put.ts";
 import { atHandler } from "./failure.ts";
@@ -46,7 +48,7 @@ async function publishAll(
 const reasonOf = ({ status, code, explain }: Refusal): ListedResult["refused"] => ({ status, code, explain });
 
 function placesFor(host: HandlerHost, message: ListedMessage): readonly Place[] {
-  const { channel, data, eventId, eventType, stored = true, key } = message;
+  const { channel, data, eventId, eventType, stored = true, key, traceparent } = message;
   const channels = typeof channel === "string" ? [channel] : channel;
   if (!Array.isArray(channels) || channels.length === 0)
     throw atHandler(new RefusedError(Refusals.noChannel));
@@ -60,6 +62,7 @@ function placesFor(host: HandlerHost, message: ListedMessage): readonly Place[] 
     eventId: id,
     eventType: type,
     stored,
+    marks: marksFor(host.ingest, null, null, bytes, traceOf(traceparent)),
     key: keyOf(key, bytes, id, type),
   });
 }

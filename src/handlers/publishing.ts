@@ -4,7 +4,8 @@
  */
 import type { ChannelStatistics, PublishOptions, PublishResult } from "sluice";
 import { Refusals } from "../http/errors.ts";
-import { ingestPatiently, openTarget } from "../publish/ingest.ts";
+import { traceOf } from "../http/traceparent.ts";
+import { ingestPatiently, marksFor, openTarget } from "../publish/ingest.ts";
 import { channelCounts, countsByName } from "../store/channel/channel-statistics.ts";
 import { nameRefusal } from "../wire/channels-path.ts";
 import { atHandler } from "./failure.ts";
@@ -48,7 +49,7 @@ async function publishOne(
   host: HandlerHost,
   channel: string,
   data: string | Uint8Array,
-  { stored = true, eventId, eventType }: PublishOptions = {},
+  { stored = true, eventId, eventType, traceparent }: PublishOptions = {},
 ): Promise<PublishResult> {
   const { ingest } = host;
   const name = channelBytes(host, channel);
@@ -56,7 +57,8 @@ async function publishOne(
   // It may be waited for, and the handler do something else with its bytes.
   const bytes = ingest.order && given === data ? given.slice() : given;
   if (bytes.length === 0) throw atHandler(new RefusedError(Refusals.emptyMessage));
-  const draft = { data: bytes, eventId: eventName(eventId), eventType: eventName(eventType), stored };
+  const marks = marksFor(ingest, null, null, bytes, traceOf(traceparent));
+  const draft = { data: bytes, eventId: eventName(eventId), eventType: eventName(eventType), stored, marks };
   const target = openTarget(ingest.store, name, Date.now());
   if ("status" in target) throw atHandler(new RefusedError(target));
   const outcome = ingestPatiently(ingest, [target], draft, Date.now(), draft);

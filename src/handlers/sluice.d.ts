@@ -149,6 +149,8 @@ declare module "sluice" {
     readonly eventId?: string;
     /** The `event` of an EventSource. */
     readonly eventType?: string;
+    /** Of W3C trace context, kept with the message; anything else is passed over. */
+    readonly traceparent?: string | null;
   }
 
   export interface ListedMessage extends PublishOptions {
@@ -197,6 +199,8 @@ declare module "sluice" {
     readonly text: string;
     readonly eventId: string | null;
     readonly eventType: string | null;
+    /** Which trace its publisher said it belongs to (W3C trace context). */
+    readonly traceparent: string | null;
     /**
      * Messages of this channel just before this one that are lost: they were dropped from the store before
      * they were read here.
@@ -311,6 +315,8 @@ declare module "sluice" {
     readonly text: string;
     readonly eventId: string | null;
     readonly eventType: string | null;
+    /** Which trace its publisher says it belongs to (W3C trace context). */
+    readonly traceparent: string | null;
   }
 
   /** What is not named stays. */

@@ -6,6 +6,7 @@
  */
 import type { Config } from "../config/model.ts";
 import { type Refusal, Refusals } from "../http/errors.ts";
+import { traceOf } from "../http/traceparent.ts";
 import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";
 import type { DataOf, Fields } from "../wire/published-data.ts";
 import { isKey } from "./idempotency.ts";
@@ -16,6 +17,7 @@ export interface Line {
   readonly eventId: Uint8Array | null;
   readonly eventType: Uint8Array | null;
   readonly key: Uint8Array | null;
+  readonly trace: Uint8Array | null;
 }
 
 /** As refusals have it. */
@@ -29,6 +31,7 @@ const FIELDS: readonly string[] = [
   "event_id",
   "event_type",
   "key",
+  "traceparent",
 ];
 /** Of the name of a field that is given back. */
 const MAX_SHOWN = 40;
@@ -63,7 +66,8 @@ export class LineReader {
       text(fields, "key"),
     ];
     for (const value of [eventId, eventType, key]) if (value !== null && "status" in value) return value;
-    return this.#whole({ names, data, eventId, eventType, key } as Line);
+    const trace = traceOf(fields["traceparent"]);
+    return this.#whole({ names, data, eventId, eventType, key, trace } as Line);
   }
 
   #whole(line: Line): Line | Fault {

@@ -11,12 +11,13 @@ import type { Judge, Lease, LocationHooks, OfferedDraft } from "../front/locatio
 import { ANTI_CACHE } from "../http/answer.ts";
 import { type Answer, SharedAnswer } from "../http/direct-answer.ts";
 import { type Refusal, Refusals, retryAfterSec } from "../http/errors.ts";
+import { traceOf } from "../http/traceparent.ts";
 import type { HeaderSet } from "./answer-headers.ts";
 import { type Fault, type Line, LineReader } from "./batch-line.ts";
 import { type Form, linesOf } from "./batch-reader.ts";
 import { readBody } from "./body.ts";
 import { keyWith } from "./idempotency.ts";
-import type { Ingest } from "./ingest.ts";
+import { type Ingest, marksFor } from "./ingest.ts";
 import { encoded, encodedAll, type LineOutcome, Results, resultOfFault } from "./own-form.ts";
 import { type Place, placesOf, putAll } from "./put.ts";
 import type { Replies } from "./replies.ts";
@@ -143,21 +144,25 @@ export class BatchPublishing {
 
   async #publish(located: LocatedRequest, lines: readonly Line[]): Promise<readonly LineOutcome[]> {
     const { user } = located;
+    const trace = traceOf(located.header("traceparent"));
     const judge = this.#hooks?.judge(located) ?? null;
     const judged =
-      judge === null ? lines.map((line) => this.#places(line, user)) : await this.#judged(judge, lines, user);
+      judge === null
+        ? lines.map((line) => this.#places(line, user, trace))
+        : await this.#judged(judge, lines, user, trace);
     const places = judged.flatMap((each) => ("status" in each ? [] : each));
     await putAll(this.#ingest, places, located, this.#ingest.quota?.of(located.peer) ?? "yes");
     return judged;
   }
 
   #places(
-    { names, data, eventId, eventType, key }: Line,
+    { names, data, eventId, eventType, key, trace }: Line,
     user: string | null,
+    ofAll: Uint8Array | null,
     changed: Partial<OfferedDraft> = {},
   ): readonly Place[] {
     const stored = this.#location.storeMessages;
-    const marks = this.#ingest.marksOf?.(user, null, data) ?? null;
+    const marks = marksFor(this.#ingest, user, null, data, trace ?? ofAll);
     const draft = { data, eventId, eventType, stored, marks, ...changed };
     return placesOf(names, { ...draft, key: key === null ? null : keyWith(key, data, eventId, eventType) });
   }
@@ -167,12 +172,13 @@ export class BatchPublishing {
     judge: Judge,
     lines: readonly Line[],
     user: string | null,
+    ofAll: Uint8Array | null,
   ): Promise<(readonly Place[] | Refusal)[]> {
     return Promise.all(
       lines.map(async (line) => {
         const { names, data, eventId, eventType } = line;
-        const said = await judge(names, { data, eventId, eventType });
-        return "status" in said ? said : this.#places(line, user, said);
+        const said = await judge(names, { data, eventId, eventType, trace: line.trace ?? ofAll });
+        return "status" in said ? said : this.#places(line, user, ofAll, said);
       }),
     );
   }

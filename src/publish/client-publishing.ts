@@ -5,7 +5,7 @@
  */
 import { type Refusal, Refusals } from "../http/errors.ts";
 import { keyWith } from "./idempotency.ts";
-import type { Draft, Ingest } from "./ingest.ts";
+import { type Draft, type Ingest, marksFor } from "./ingest.ts";
 import { type Result, Results } from "./own-form.ts";
 import { type Place, placesOf, putAll, refusalOf } from "./put.ts";
 
@@ -16,6 +16,7 @@ export interface SaidMessage extends Draft {
   readonly isTold: boolean;
   /** Who a grant says its client is; null: nobody said. */
   readonly by: string | null;
+  readonly trace: Uint8Array | null;
 }
 
 export interface Published {
@@ -41,8 +42,8 @@ export function clientPublishing(
     return { refusal, where, onDisk: refusal === null && isTold ? (inlet.onDisk?.() ?? null) : null };
   };
   return (names, message) => {
-    const { key, isTold, data, by } = message;
-    const marks = inlet.marksOf?.(by, null, data) ?? null;
+    const { key, isTold, data, by, trace } = message;
+    const marks = marksFor(inlet, by, null, data, trace);
     const own = key === null ? null : keyWith(key.bytes, key.sent, null, null);
     const { eventId, eventType, stored } = message;
     const places = placesOf(names, { data, eventId, eventType, stored, marks, key: own });

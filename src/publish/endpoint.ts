@@ -8,6 +8,7 @@ import type { Config, LocationConfig } from "../config/model.ts";
 import type { Judge, LocationHooks, OfferedDraft } from "../front/location-hooks.ts";
 import type { Answer } from "../http/direct-answer.ts";
 import { type Refusal, Refusals } from "../http/errors.ts";
+import { traceOf } from "../http/traceparent.ts";
 import type { Marks } from "../message.ts";
 import { AnswerHeaders, type HeaderSet } from "./answer-headers.ts";
 import { AskedChannels } from "./asked-channels.ts";
@@ -15,7 +16,7 @@ import { BatchPublishing } from "./batch.ts";
 import { readBody, wholeBody } from "./body.ts";
 import { ChannelInfo } from "./channel-info.ts";
 import { Deletion } from "./deletion.ts";
-import { type Draft, type Ingest, ingestPatiently, openTarget, type Target } from "./ingest.ts";
+import { type Draft, type Ingest, ingestPatiently, marksFor, openTarget, type Target } from "./ingest.ts";
 import { KnownTargets } from "./known-targets.ts";
 import { refusalOf } from "./put.ts";
 import { Replies } from "./replies.ts";
@@ -187,20 +188,26 @@ export class PublisherEndpoint {
     const eventType = headerBytes(located, "event-type");
     if (Math.max(eventId?.length ?? 0, eventType?.length ?? 0) > MAX_EVENT_NAME_BYTES)
       return this.#replies.refuse(Refusals.eventNameTooLarge, headers);
+    const trace = traceOf(located.header("traceparent"));
     const wish = this.#told.wishOf(located, data, eventId, eventType);
     if (wish !== null && "status" in wish) return this.#replies.refuse(wish, headers);
     const judge = this.#hooks?.judge(located) ?? null;
-    const marks = this.#marksOf(located, data);
+    const marks = this.#marksOf(located, data, trace);
     if (judge !== null)
-      return this.#judged(located, headers, targets, wish, judge, marks, { data, eventId, eventType });
+      return this.#judged(located, headers, targets, wish, judge, marks, {
+        data,
+        eventId,
+        eventType,
+        trace,
+      });
     const draft = { data, eventId, eventType, stored: this.#location.storeMessages, marks };
     return this.#store(located, headers, targets, wish, draft);
   }
 
-  /** null: no webhook is told of publishes, or there is nothing to say. */
-  #marksOf(located: LocatedRequest, data: Uint8Array): Marks | null {
-    const { marksOf } = this.#ingest;
-    return marksOf ? marksOf(located.user, located.header("x-sluice-signature"), data) : null;
+  #marksOf(located: LocatedRequest, data: Uint8Array, trace: Uint8Array | null): Marks | null {
+    const ingest = this.#ingest;
+    const signature = ingest.marksOf ? located.header("x-sluice-signature") : null;
+    return marksFor(ingest, located.user, signature, data, trace);
   }
 
   #judged(

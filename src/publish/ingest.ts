@@ -13,6 +13,8 @@ import { BUSY } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";
 import type { Order } from "./order.ts";
 
+type MarksOf = (by: string | null, signature: string | null, data: Uint8Array) => Marks | null;
+
 export interface Ingest {
   readonly store: Store;
   readonly slot: number;
@@ -29,7 +31,7 @@ export interface Ingest {
    * What webhooks have to know of a message: who publishes it, and what its request says of being a webhook's
    * own. Absent: they know nothing of publishes.
    */
-  readonly marksOf?: ((by: string | null, signature: string | null, data: Uint8Array) => Marks | null) | null;
+  readonly marksOf?: MarksOf | null;
   /** Gives messages their place where several nodes share one order; absent: the store does. */
   readonly order?: Order | null;
 }
@@ -40,8 +42,23 @@ export interface Draft {
   readonly eventType: Uint8Array | null;
   /** Kept for newcomers, or only for those who are here. */
   readonly stored: boolean;
-  /** What webhooks have to know of it; absent or null: nothing. */
+  /** Who published it, and in which trace; absent or null: nothing of that is kept. */
   readonly marks?: Marks | null;
+}
+
+const NOBODY = new Uint8Array(0);
+
+/** null: there is nothing to keep, as nearly always. */
+export function marksFor(
+  { marksOf }: Ingest,
+  by: string | null,
+  signature: string | null,
+  data: Uint8Array,
+  trace: Uint8Array | null,
+): Marks | null {
+  const told = marksOf ? marksOf(by, signature, data) : null;
+  if (trace === null) return told;
+  return { by: told?.by ?? NOBODY, isUntold: told?.isUntold ?? false, trace };
 }
 
 /** A channel of a publish request: found or made before the body is read (push-stream spec 2.1 (7)). */

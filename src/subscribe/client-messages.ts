@@ -71,9 +71,10 @@ interface Sender {
   /** Not null: it is answered. */
   readonly ref: Ref;
   readonly key: SaidMessage["key"];
+  readonly trace: Uint8Array | null;
 }
 
-const NOBODY: Sender = { ref: null, key: null };
+const NOBODY: Sender = { ref: null, key: null, trace: null };
 
 /** What is done with each kind of frame. */
 type Actions = {
@@ -130,12 +131,12 @@ export class ClientMessages {
     ClientMessages.#ACTIONS[kind](this, frame);
   }
 
-  #publishFrame({ channel, data, ref, key }: PublishFrame): void {
+  #publishFrame({ channel, data, ref, key, trace }: PublishFrame): void {
     if (!this.#endpoint.location.websocketAllowPublish) this.#refused(FrameRefusals.noPublishing, ref);
     else if (data.length === 0) this.#refused(Refusals.emptyMessage, ref);
     else if (key !== null && (key.length === 0 || key.length > MAX_KEY_BYTES))
       this.#refused(Refusals.faultyKey, ref);
-    else this.#offer(channel, data, { ref, key: key === null ? null : { bytes: key, sent: data } });
+    else this.#offer(channel, data, { ref, key: key === null ? null : { bytes: key, sent: data }, trace });
   }
 
   #channelFrames(frame: SubscribeFrame | UnsubscribeFrame): void {
@@ -185,11 +186,12 @@ export class ClientMessages {
       this.#refused(refusal ?? Refusals.noChannel, sender.ref);
       return;
     }
+    const draft = { data, eventId: null, eventType: null, trace: sender.trace };
     if (this.#judged !== null) {
-      this.#judged.offer(names, data, sender);
+      this.#judged.offer(names, draft, sender);
       return;
     }
-    const late = this.#publish(names, { data, eventId: null, eventType: null }, sender);
+    const late = this.#publish(names, draft, sender);
     // What it sends from now on has to stay behind this one.
     if (late !== null) this.#judged = this.#judgedBy(judgeNothing, late);
   }
@@ -212,7 +214,11 @@ export class ClientMessages {
     return FrameRefusals.foreignChannel;
   }
 
-  #publish(names: readonly Uint8Array[], draft: OfferedDraft, { ref, key }: Sender): Promise<void> | null {
+  #publish(
+    names: readonly Uint8Array[],
+    draft: OfferedDraft,
+    { ref, key, trace }: Sender,
+  ): Promise<void> | null {
     const { room, location } = this.#endpoint;
     if (names.length === 0) {
       // Its last channel was deleted.
@@ -222,7 +228,7 @@ export class ClientMessages {
     const { data, eventId, eventType } = draft;
     const { storeMessages: stored } = location;
     const by = this.#lease?.sub ?? null;
-    const said = { data, eventId, eventType, stored, key, isTold: ref !== null, by };
+    const said = { data, eventId, eventType, stored, key, isTold: ref !== null, by, trace };
     const outcome = room.publishFrom(names, said);
     if (outcome instanceof Promise) return outcome.then((published) => this.#published(published, ref));
     this.#published(outcome, ref);

@@ -41,13 +41,14 @@ export class JudgedMessages<Ref> {
     this.#follow(before, 0);
   }
 
-  offer(names: readonly Uint8Array[], data: Uint8Array, ref: Ref): void {
+  offer(names: readonly Uint8Array[], draft: OfferedDraft, ref: Ref): void {
+    const { data } = draft;
     const bytes = this.#bytes + data.length;
     if (this.#waiting >= MAX_WAITING || (this.#waiting > 1 && bytes > MAX_WAITING_BYTES)) {
       this.#outcome.overrun();
       return;
     }
-    const verdict = this.#judge(names, { data, eventId: null, eventType: null });
+    const verdict = this.#judge(names, draft);
     if (this.#waiting === 0 && !(verdict instanceof Promise)) {
       this.#follow(this.#act(names, verdict, ref), data.length);
       return;

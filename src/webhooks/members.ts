@@ -9,12 +9,14 @@ import { isUtf8 } from "../wire/utf8.ts";
 
 /** `life`: of a position in this channel alone (wire/position.ts). */
 export function pushPublished(writer: ByteWriter, message: Message, life: string, base: number): void {
-  const { bytes, eventIdLength, eventTypeLength, dataOffset, dataLength, byLength } = message;
+  const { bytes, eventIdLength, eventTypeLength, dataOffset, dataLength, traceLength, byLength } = message;
   pushTime(writer, message.time);
   writer.pushLatin1(',"position":"');
   writer.pushLatin1(`${life}-${base + message.id}`);
   writer.pushLatin1('"');
-  if (byLength > 0) pushText(writer, "sub", bytes, dataOffset + dataLength, byLength);
+  const behind = dataOffset + dataLength;
+  if (byLength > 0) pushText(writer, "sub", bytes, behind + traceLength, byLength);
+  if (traceLength > 0) pushText(writer, "traceparent", bytes, behind, traceLength);
   if (eventIdLength >= 0) pushText(writer, "event_id", bytes, 0, eventIdLength);
   if (eventTypeLength >= 0)
     pushText(writer, "event_type", bytes, Math.max(0, eventIdLength), eventTypeLength);

@@ -89,7 +89,7 @@ export class Webhooks {
     const isUntold = signature !== null && this.#isOwn(signature, data);
     const name = by === null ? NOBODY : encoder.encode(by);
     // A name that nobody can have meant is none.
-    return { by: name.length > MOST_BY_BYTES ? NOBODY : name, isUntold };
+    return { by: name.length > MOST_BY_BYTES ? NOBODY : name, isUntold, trace: null };
   }
 
   /** A webhook that publishes what it is told would be told of that, for ever. */

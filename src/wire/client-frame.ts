@@ -4,6 +4,7 @@
  *
  * Strict, so that a field of a later version is refused here and not overlooked.
  */
+import { traceOf } from "../http/traceparent.ts";
 import { type FlatValue, readFlatMap } from "./flat-map.ts";
 import { packMap } from "./msgpack-message.ts";
 import { type DataOf, type Fields, jsonData, msgpackData } from "./published-data.ts";
@@ -19,6 +20,8 @@ export interface PublishFrame {
   readonly data: Uint8Array;
   /** Of idempotency; null: it may come as often as it likes. */
   readonly key: Uint8Array | null;
+  /** Null as well where what it says is none. */
+  readonly trace: Uint8Array | null;
 }
 
 /** Another token in the place of the one the client came with. */
@@ -70,14 +73,15 @@ interface Kind {
 
 const KINDS: Readonly<Record<GoodFrame["kind"], Kind>> = {
   publish: {
-    fields: ["channel", "data", "data_base64", "key"],
+    fields: ["channel", "data", "data_base64", "key", "traceparent"],
     read(fields, ref, dataOf) {
       const { channel = null, key = null } = fields;
       if (channel !== null && typeof channel !== "string") return "channel is no text.";
       if (key !== null && typeof key !== "string") return "key is no text.";
       const data = dataOf(fields);
       if (data === null) return "data is missing, or not of a kind that can be published.";
-      return { kind: "publish", ref, channel: channelOf(channel), data, key: bytesOf(key) };
+      const trace = traceOf(fields["traceparent"]);
+      return { kind: "publish", ref, channel: channelOf(channel), data, key: bytesOf(key), trace };
     },
   },
   token: {

@@ -33,6 +33,12 @@ export function pushJsonMessage(writer: ByteWriter, message: Renderable, at: Pos
     writer.pushLatin1(',"event_type":');
     pushJsonString(writer, message.bytes, Math.max(message.eventIdLength, 0), message.eventTypeLength);
   }
+  // Digits and dashes: nothing to quote.
+  if (message.traceLength > 0) {
+    writer.pushLatin1(',"traceparent":"');
+    writer.pushRange(message.bytes, message.dataOffset + message.dataLength, message.traceLength);
+    writer.pushLatin1('"');
+  }
   pushData(writer, message.bytes, message.dataOffset, message.dataLength);
   writer.pushLatin1("}");
 }

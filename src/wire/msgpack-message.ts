@@ -40,6 +40,7 @@ interface PackedMessage {
   tag: number | bigint;
   event_id?: string;
   event_type?: string;
+  traceparent?: string;
   data?: Uint8Array;
 }
 
@@ -58,6 +59,10 @@ export function packMessage(message: Renderable, at: Position): Uint8Array {
   if (eventTypeLength >= 0) {
     const start = Math.max(eventIdLength, 0);
     packed.event_type = decoder.decode(bytes.subarray(start, start + eventTypeLength));
+  }
+  if (message.traceLength > 0) {
+    const start = dataOffset + dataLength;
+    packed.traceparent = decoder.decode(bytes.subarray(start, start + message.traceLength));
   }
   packed.data = bytes.subarray(dataOffset, dataOffset + dataLength);
   return packr.pack(packed);

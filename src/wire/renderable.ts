@@ -12,7 +12,7 @@ export interface Renderable {
   readonly time: number;
   readonly tag: number;
   /**
-   * event id | event type | data; the event id starts at 0. May be longer than the message: a scratch buffer
+   * event id | event type | data | trace; the event id starts at 0. May be longer than the message: a scratch buffer
    * is reused.
    */
   readonly bytes: Uint8Array;
@@ -21,4 +21,6 @@ export interface Renderable {
   readonly eventTypeLength: number;
   readonly dataOffset: number;
   readonly dataLength: number;
+  /** Of its `traceparent` right behind the data; 0: it has none. */
+  readonly traceLength: number;
 }

@@ -15,8 +15,14 @@ test.if(hasRedis)(
     const { engine } = world;
     const node = world.node(0);
     const reader = await new Reader("room", node).start();
-    await node.publish("room", "before");
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    await node.publish("room", "before", { traceparent });
     await until("it", () => reader.texts.length === 1);
+    const framed = await node.request("/lp/room.b1?sluice_positions=");
+    expect(framed.text).toContain(`"traceparent":"${traceparent}"`);
+    // In capitals behind a sign that a version without traces passes over, as it does each that it does not know.
+    const heads = JSON.stringify(await engine.call("XRANGE", "{sluice:main:0}log", "-", "+"));
+    expect(heads).toContain(`^${traceparent.toUpperCase()}`);
     /** As the script would write it, in its place. */
     const write = (...heads: string[]): Promise<unknown> =>
       engine.call(

@@ -25,6 +25,7 @@ import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
 
+const TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const webhooks = { backlogBytes: 32 * 1024, isWatched: (name: Uint8Array) => text(name).startsWith("w") };
 
 /** Kind and channel of what was noted. */
@@ -167,11 +168,11 @@ test("what is to be told is owed: a busy channel drops it after it was told, not
   expect(channel.after(0, true)).toEqual(["1:1", "2:2", "5:5", "6:6"]);
 });
 
-test("who published a message stands behind its data, and no reader of the data meets it", () => {
+test("trace and publisher of a message stand behind its data, and no reader of the data meets them", () => {
   const store = newStore({}, { size: 256 * 1024 });
   const channel = new Channel(store, "a");
   const { index, incarnation } = channel;
-  const marks = { by: bytes("alice"), isUntold: true };
+  const marks = { by: bytes("alice"), isUntold: true, trace: bytes(TRACE) };
   const large = "x".repeat(1000);
   for (const data of ["small", large])
     store.append(index, incarnation, bytes(data), bytes("id"), null, true, NOW_MS, marks);
@@ -179,9 +180,10 @@ test("who published a message stands behind its data, and no reader of the data 
   const message = new Message();
   const reader = store.reader(index, incarnation, 1);
   expect(reader.next(message)).toBe(FOUND);
-  const { dataOffset, dataLength, byLength } = message;
-  const by = message.bytes.subarray(dataOffset + dataLength, dataOffset + dataLength + byLength);
-  expect(text(by)).toBe("alice");
+  const { dataOffset, dataLength, traceLength, byLength } = message;
+  const behind = dataOffset + dataLength;
+  expect(text(message.bytes.subarray(behind, behind + traceLength + byLength))).toBe(`${TRACE}alice`);
+  expect([traceLength, byLength]).toEqual([TRACE.length, "alice".length]);
   expect(checkInvariants(store.arena)).toEqual([]);
 });
 

@@ -75,5 +75,6 @@ export function message(parts: MessageParts): Renderable {
     eventTypeLength: eventType?.length ?? -1,
     dataOffset: head.length,
     dataLength: text.length,
+    traceLength: 0,
   };
 }

@@ -17,5 +17,6 @@ export function serverMessage(id: number, text: Uint8Array, channel: Uint8Array 
     eventTypeLength: -1,
     dataOffset: 0,
     dataLength: text.length,
+    traceLength: 0,
   };
 }

@@ -29,7 +29,7 @@ export class Message {
   serial = 0;
   /** Second at which it expires. */
   expires = 0;
-  /** event id | event type | data | by. Longer than the message: use the lengths. */
+  /** event id | event type | data | trace | by. Longer than the message: use the lengths. */
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(FIRST_BYTES);
   /** -1 = the message has no event id. */
   eventIdLength = -1;
@@ -37,7 +37,9 @@ export class Message {
   eventTypeLength = -1;
   dataOffset = 0;
   dataLength = 0;
-  /** Bytes behind the data that say who published it; they are there where the data is. */
+  /** Of its `traceparent` behind the data, 0 without one; it is there where the data is. */
+  traceLength = 0;
+  /** Bytes behind those that say who published it; they are there where the data is. */
   byLength = 0;
 
   /** Makes room for `length` bytes; what was there is lost. */

@@ -4,7 +4,7 @@
  * recover; all under the lock.
  */
 
-import { BY_SHIFT, FLAG_DELETION, FLAG_INTERNAL, FLAG_PRESENCE, FLAG_STORED } from "../../message.ts";
+import { BEHIND_SHIFT, FLAG_DELETION, FLAG_INTERNAL, FLAG_PRESENCE, FLAG_STORED } from "../../message.ts";
 import { countTrash } from "../channel/trash.ts";
 import {
   arm,
@@ -85,7 +85,7 @@ export function checkOf({ i32 }: Arena, at: number): number {
 export function bytesOf(u32: Uint32Array, at: number): number {
   const lengths = u32[at + MSG_EVENT_LENGTHS]!;
   const text = textLength(lengths & 0xffff) + textLength(lengths >>> 16);
-  return text + u32[at + MSG_DATA_LENGTH]! + (u32[at + MSG_FLAGS]! >>> BY_SHIFT);
+  return text + u32[at + MSG_DATA_LENGTH]! + (u32[at + MSG_FLAGS]! >>> BEHIND_SHIFT);
 }
 
 const textLength = (half: number): number => (half === NO_EVENT_TEXT ? 0 : half);

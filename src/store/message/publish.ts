@@ -9,7 +9,14 @@
  * journal is not to be believed, the stamp says the same: a message with the serial at which the head still
  * stands (recover.ts).
  */
-import { BY_SHIFT, FLAG_DELETION, FLAG_STORED, FLAG_UNTOLD, type Marks } from "../../message.ts";
+import {
+  BEHIND_SHIFT,
+  FLAG_DELETION,
+  FLAG_STORED,
+  FLAG_TRACED,
+  FLAG_UNTOLD,
+  type Marks,
+} from "../../message.ts";
 import { ChannelRef } from "../channel/channel-ref.ts";
 import { activeUntil } from "../channel/channels.ts";
 import { dropExpired, makeRoom } from "../channel/evict.ts";
@@ -95,8 +102,8 @@ export function appendMessage(
   const nowSec = Math.floor(nowMs / 1000);
   // Throws, and must do so before anything was begun.
   eventLengths(eventId, eventType);
-  const by = marks === null ? NOBODY : marks.by;
-  const bytes = data.length + by.length + (eventId?.length ?? 0) + (eventType?.length ?? 0);
+  const behind = marks === null ? 0 : behindOf(marks);
+  const bytes = data.length + behind + (eventId?.length ?? 0) + (eventType?.length ?? 0);
   const blocks = blocksForMessage(layout, bytes);
   if (!isLocked && !tryAcquire(arena, REQUEST_MS)) return BUSY;
   if ((incarnation & 1) === 0 || u32[record + CH_INCARNATION] !== incarnation) {
@@ -113,7 +120,7 @@ export function appendMessage(
   const expires = expiry(stored ? policy.messageTtlSec : policy.unstoredTtlSec, nowSec);
   const flags = (stored ? FLAG_STORED : 0) | (marks === null ? 0 : flagsOf(marks));
   const { [HEAD_CLOCK_SEC]: time, [HEAD_CLOCK_TAG]: tag } = u32;
-  const block = fillMessage(arena, blocks, id, time!, tag!, expires, flags, data, eventId, eventType, by);
+  const block = fillMessage(arena, blocks, id, time!, tag!, expires, flags, data, eventId, eventType, marks);
   const position = wide(u32, record + CH_BASE) + id;
   const place = key === null ? 0 : planKey(arena, key, position, nowSec, policy.keyWindowSec);
   addMessage(arena, block, index, incarnation, place);
@@ -125,10 +132,13 @@ export function appendMessage(
   return id;
 }
 
-const NOBODY = new Uint8Array(0);
+/** Bytes that it takes behind the data. */
+export const behindOf = ({ by, trace }: Marks): number => by.length + (trace === null ? 0 : trace.length);
 
-export const flagsOf = ({ by, isUntold }: Marks): number =>
-  (by.length << BY_SHIFT) | (isUntold ? FLAG_UNTOLD : 0);
+export const flagsOf = (marks: Marks): number =>
+  (behindOf(marks) << BEHIND_SHIFT) |
+  (marks.isUntold ? FLAG_UNTOLD : 0) |
+  (marks.trace === null ? 0 : FLAG_TRACED);
 
 /**
  * Writes a message into blocks that are free until addMessage takes them: the first of them. Under the lock,
@@ -145,7 +155,7 @@ export function fillMessage(
   data: Uint8Array,
   eventId: Uint8Array | null,
   eventType: Uint8Array | null,
-  by: Uint8Array = NOBODY,
+  marks: Marks | null = null,
 ): number {
   const { u32, layout } = arena;
   const block = planTaking(arena, blocks, nextSerial(arena) >>> 0);
@@ -155,7 +165,10 @@ export function fillMessage(
   if (eventId !== null) writer.write(arena, eventId);
   if (eventType !== null) writer.write(arena, eventType);
   writer.write(arena, data);
-  if (by.length > 0) writer.write(arena, by);
+  if (marks !== null) {
+    if (marks.trace !== null) writer.write(arena, marks.trace);
+    if (marks.by.length > 0) writer.write(arena, marks.by);
+  }
   setWide(u32, at + MSG_ID, id);
   u32[at + MSG_TIME] = time;
   u32[at + MSG_TAG] = tag;

@@ -6,7 +6,14 @@
  * message changes, and the same stamp does not come back to a block for four billion publishes. So: same
  * stamp before and after = a true copy.
  */
-import { BY_SHIFT, CHANNEL_DELETED_ID, FLAG_DELETION, FLAG_PRESENCE } from "../../message.ts";
+import { TRACEPARENT_BYTES } from "../../http/traceparent.ts";
+import {
+  BEHIND_SHIFT,
+  CHANNEL_DELETED_ID,
+  FLAG_DELETION,
+  FLAG_PRESENCE,
+  FLAG_TRACED,
+} from "../../message.ts";
 import { type Arena, blockWord, readFence } from "../memory/arena.ts";
 import { readChain } from "../memory/blocks.ts";
 import {
@@ -43,7 +50,7 @@ export function readMessage(
   const textBytes = readHeaderWords(arena, at, into);
   into.block = block;
   into.stamp = stamp;
-  const length = textBytes + (withData ? into.dataLength + into.byLength : 0);
+  const length = textBytes + (withData ? into.dataLength + into.traceLength + into.byLength : 0);
   if (length > into.bytes.length) {
     // Not for a header that was overwritten under us: its lengths are noise.
     if (length > layout.maxMessageBytes || Atomics.load(u32, at + MSG_STAMP) !== stamp) return false;
@@ -63,7 +70,8 @@ function readHeaderWords({ u32, numberBase }: Arena, at: number, into: Message):
   into.channelIndex = u32[at + MSG_CHANNEL]!;
   into.incarnation = u32[at + MSG_INCARNATION]!;
   into.flags = u32[at + MSG_FLAGS]!;
-  into.byLength = into.flags >>> BY_SHIFT;
+  into.traceLength = (into.flags & FLAG_TRACED) !== 0 ? TRACEPARENT_BYTES : 0;
+  into.byLength = (into.flags >>> BEHIND_SHIFT) - into.traceLength;
   into.id =
     (into.flags & FLAG_DELETION) !== 0
       ? CHANNEL_DELETED_ID

@@ -50,7 +50,7 @@ import {
   SHARD_WORDS,
 } from "../memory/layout-cluster.ts";
 import { addMessage } from "../message/publication.ts";
-import { expiry, fillMessage, flagsOf, trimChannel } from "../message/publish.ts";
+import { behindOf, expiry, fillMessage, flagsOf, trimChannel } from "../message/publish.ts";
 import { nextSerial, publishEntry } from "../message/ring.ts";
 import { BUSY } from "../outcome.ts";
 import type { StorePolicy } from "../policy.ts";
@@ -193,7 +193,7 @@ function applyTo(
   u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
   const expires = expiry(entry.isStored ? policy.messageTtlSec : policy.unstoredTtlSec, entry.sec);
   const text = (entry.eventId?.length ?? 0) + (entry.eventType?.length ?? 0);
-  const bytes = entry.data.length + text + (entry.marks?.by.length ?? 0);
+  const bytes = entry.data.length + text + (entry.marks === null ? 0 : behindOf(entry.marks));
   const blocks = blocksForMessage(layout, bytes);
   // Replayed, and over; or larger than this node's store.
   if (expires <= nowSec || !makeRoom(arena, blocks, nowSec)) {
@@ -257,7 +257,7 @@ function append(arena: Arena, index: number, blocks: number, entry: LogMessage, 
     data,
     eventId,
     eventType,
-    marks?.by,
+    marks,
   );
   addMessage(arena, block, index, u32[channelWord(layout, index) + CH_INCARNATION]!);
 }
