@@ -12,8 +12,8 @@
  *   main ◄── steered ─ worker
  *
  * There is no "reload": a reload is a new generation of workers, and the old one is drained. The channel is
- * Bun's IPC with structured clones, because a configuration holds maps, which JSON would turn into empty
- * objects in silence. When main dies the channel closes, which is how a worker learns of it.
+ * Bun's IPC; handshake-channel.ts says what goes over it, and what is believed. When main dies the channel
+ * closes, which is how a worker learns of it.
  */
 import type { Drain } from "../app.ts";
 import type { Config } from "../config/model.ts";
@@ -101,16 +101,3 @@ export type ToWorker =
   | QuitMessage
   | ReopenMessage;
 export type FromWorker = ReadyMessage | SteeredMessage | FailedMessage | LeavingMessage;
-
-/**
- * Narrows what came out of the channel. Both ends are the same executable, so the kind alone is looked at.
- */
-export const isToWorker = (value: unknown): value is ToWorker =>
-  hasKind(value, ["start", "steer", "drain", "close", "quit", "reopen"]);
-export const isFromWorker = (value: unknown): value is FromWorker =>
-  hasKind(value, ["ready", "steered", "failed", "leaving", "quiet", "deaf", "drained"]);
-
-function hasKind(value: unknown, kinds: readonly string[]): boolean {
-  if (typeof value !== "object" || value === null || !("kind" in value)) return false;
-  return typeof value.kind === "string" && kinds.includes(value.kind);
-}

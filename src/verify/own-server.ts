@@ -27,6 +27,8 @@ export interface OwnServerSetting {
   /** Put before the program: `prlimit`, for one. */
   readonly wrapper?: readonly string[];
   readonly environment?: (folder: string) => Readonly<Record<string, string>>;
+  /** Makes files in the folder and says what is put behind the configuration. */
+  readonly more?: (folder: string) => string;
   /** The folder is a file system of its own, of this size (`mount -t tmpfs -o size=`). */
   readonly diskSize?: string;
 }
@@ -55,7 +57,12 @@ export class OwnServer {
     const folder = mkdtempSync(join(base, "sluice-verify-"));
     if (setting.diskSize !== undefined) mount(folder, setting.diskSize);
     const server = new OwnServer(setting, folder, await freePort());
-    await server.start();
+    try {
+      await server.start();
+    } catch (error) {
+      await server.dispose();
+      throw error;
+    }
     return server;
   }
 
@@ -227,7 +234,7 @@ async function freePort(): Promise<number> {
 }
 
 function configuration(
-  { workers, listener, storeSize, sync }: OwnServerSetting,
+  { workers, listener, storeSize, sync, more }: OwnServerSetting,
   folder: string,
   port: number,
 ): string {
@@ -270,7 +277,7 @@ header_template = "hello"
 ${LINE}
 ping_message_interval = "5s"
 ${POSITIONS}
-`;
+${more?.(folder) ?? ""}`;
 }
 
 const location = (path: string, subscriber: string): string => `

@@ -18,7 +18,8 @@ import { causeOf, configureLog, log } from "../../log.ts";
 import { bellPath } from "../../store/message/doorbell.ts";
 import { attachStore, type Store } from "../../store/store.ts";
 import { seatDrainOf } from "../drain-settings.ts";
-import { type FromWorker, isToWorker, type StartMessage } from "../handshake.ts";
+import type { FromWorker, StartMessage } from "../handshake.ts";
+import { readToWorker } from "../handshake-channel.ts";
 import { connectionLimit, descriptorLimit } from "../service/limits.ts";
 import { LogFile } from "../service/log-file.ts";
 import { becomeUser, userToBecome } from "../service/user.ts";
@@ -82,15 +83,16 @@ class WorkerLife {
   }
 
   #receive(value: unknown): void {
-    if (!isToWorker(value)) this.#fail(["main sent something that is not in the handshake"]);
-    else if (value.kind === "drain") this.#drain(value.how, value.awaitsWord);
-    else if (value.kind === "steer")
-      this.#send({ kind: "steered", untilMs: value.untilMs, fault: this.#doors.steer(value) });
-    else if (value.kind === "close") this.#doors.giveWord(value.again);
-    else if (value.kind === "quit") this.#quit();
-    else if (value.kind === "reopen") this.#reopenLogs();
+    const message = readToWorker(value);
+    if (message === null) this.#fail(["main sent something that is not in the handshake"]);
+    else if (message.kind === "drain") this.#drain(message.how, message.awaitsWord);
+    else if (message.kind === "steer")
+      this.#send({ kind: "steered", untilMs: message.untilMs, fault: this.#doors.steer(message) });
+    else if (message.kind === "close") this.#doors.giveWord(message.again);
+    else if (message.kind === "quit") this.#quit();
+    else if (message.kind === "reopen") this.#reopenLogs();
     else
-      this.#start(value).catch((error: unknown) =>
+      this.#start(message).catch((error: unknown) =>
         this.#fail([error instanceof Error ? error.message : String(error)]),
       );
   }

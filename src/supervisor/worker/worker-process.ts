@@ -8,13 +8,8 @@
 import type { Drain } from "../../app.ts";
 import { log } from "../../log.ts";
 import type { Handed } from "../handover.ts";
-import {
-  type FromWorker,
-  isFromWorker,
-  type StartMessage,
-  type ToWorker,
-  WORKER_COMMAND,
-} from "../handshake.ts";
+import { type StartMessage, type ToWorker, WORKER_COMMAND } from "../handshake.ts";
+import { CHANNEL_FORM, packed, readFromWorker } from "../handshake-channel.ts";
 import type { ListeningSocket } from "../sockets/listening-sockets.ts";
 import type { Steering } from "../sockets/socket-groups.ts";
 import { childEnvironment, ownProgram } from "./own-program.ts";
@@ -58,6 +53,7 @@ export class WorkerProcess implements Handed {
   #cause: string | null = null;
   #channelClosed = false;
   #told = false;
+  #sentForeign = false;
 
   /** Starts the process; throws what spawn throws (no descriptors or processes left). */
   constructor(lockDescriptor: number, listener: WorkerListener) {
@@ -66,7 +62,7 @@ export class WorkerProcess implements Handed {
       argv0: "sluice: worker",
       stdio: ["ignore", "inherit", "inherit", lockDescriptor],
       env: { ...childEnvironment(), ...HEAP_VARIABLES },
-      serialization: "advanced",
+      serialization: CHANNEL_FORM,
       ipc: (message) => this.#receive(message),
       onDisconnect: () => {
         this.#channelClosed = true;
@@ -131,15 +127,17 @@ export class WorkerProcess implements Handed {
 
   #send(message: ToWorker): void {
     if (this.#cause !== null || this.#channelClosed) return; // its death is about to be told, or was
-    this.#process.send(message);
+    this.#process.send(packed(message));
   }
 
   #receive(value: unknown): void {
-    if (!isFromWorker(value)) {
-      log("error", "a worker sent something that is not in the handshake", { pid: this.pid });
+    const message = readFromWorker(value);
+    // It is ready once, and not before it was started.
+    const isOutOfTurn = message?.kind === "ready" && (this.slot < 0 || this.#readyAt > 0);
+    if (message === null || isOutOfTurn) {
+      this.#noteForeign();
       return;
     }
-    const message: FromWorker = value;
     if (message.kind === "failed") this.#faults = message.faults;
     else if (message.kind === "steered") this.#answered(message.untilMs, message.fault);
     else if (message.kind === "quiet") this.#quiet.resolve();
@@ -150,6 +148,15 @@ export class WorkerProcess implements Handed {
       this.sockets = message.sockets;
       this.#listener.ready(this);
     }
+  }
+
+  /** Once: code in the worker may send as much of it as it likes. */
+  #noteForeign(): void {
+    if (this.#sentForeign) return;
+    this.#sentForeign = true;
+    log("error", "a worker sent something that is not in the handshake; it is not heeded", {
+      pid: this.pid,
+    });
   }
 
   /** An answer that nobody waits for any more is none to what was asked since. */
