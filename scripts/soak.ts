@@ -1,132 +1,128 @@
 /**
- * `bun run soak [-- --hours 2 --seed 1]`: one server under load and faults for as long as anyone likes,
- * watched for what grows: memory of its workers, open descriptors, blocks of its store when nothing is stored
- * any more. Every phase is a history that the checker judges. Draws what it saw as SVG (soak.svg) and ends
- * with 1 on a broken promise or on drift.
+ * `bun run soak [-- --hours 2 --rate 100 --seed 1]`: one server under load and faults for as long as anyone
+ * likes, watched for what grows: memory, descriptors and timers of each process, blocks of a store in which
+ * nothing is stored any more. Every phase is a history that the checker judges. The first quarter of a run
+ * ends processes in every way; in the rest they are stopped and starved, but live on, since nothing shows in
+ * a process that is young. Writes what it saw (soak.svg, soak.md) and ends with 1 on a broken promise or on
+ * drift.
  */
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { FAULTS } from "../src/verify/faults.ts";
 import { OwnServer } from "../src/verify/own-server.ts";
 import { runPhase } from "../src/verify/phase.ts";
 import { Random } from "../src/verify/random.ts";
+import { driftsOf } from "./soak/drift.ts";
+import { plotOf, tableOf } from "./soak/plot.ts";
+import { counterIn, emptyStore, type Look, look } from "./soak/watch.ts";
 
 const { values } = parseArgs({
   options: {
     hours: { type: "string", default: "1" },
+    rate: { type: "string", default: "100" },
     seed: { type: "string" },
-    out: { type: "string", default: "soak.svg" },
+    out: { type: "string", default: "soak" },
   },
 });
-const hours = Number(values.hours);
-if (!(hours > 0)) throw new Error("--hours wants a number above 0");
+const hours = positive("--hours", values.hours);
+const rate = positive("--rate", values.rate);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
-const root = join(import.meta.dir, "..");
 
 /** One of these falls on each phase; none of them begins with an empty store. */
-const STRIKES = ["none", "worker-kill", "worker-stop", "worker-twitch", "restart", "reload", "main-kill"];
+const GENTLE = ["none", "worker-stop", "worker-twitch"];
+const HARSH = [...GENTLE, "worker-kill", "restart", "reload", "main-kill"];
+const quietFrom = hours / 4;
 const PHASE_SEC = 30;
-const LOAD = { channels: 6, readers: 40, publishers: 6, rate: 250, maxFilling: 1500, crowd: 40 };
-/** Growth a server may have between the second fifth of a run and its end: caches fill, heaps settle. */
-const DRIFT = { memory: 1.5, descriptors: 1.3 };
-
-interface Sample {
-  readonly hours: number;
-  readonly memory: number;
-  readonly descriptors: number;
-  readonly blocks: number;
-}
+const LOOK_MS = 10_000;
+const LOAD = { channels: 6, readers: 40, publishers: 6, rate, maxFilling: 1500, crowd: 40 };
 
 const random = new Random(seed);
 const own = await OwnServer.start({
-  program: [join(root, "dist/sluice")],
+  program: [join(import.meta.dir, "../dist/sluice")],
   workers: 2,
   listener: "native",
   storeSize: "32MiB",
   sync: null,
+  more: counterIn,
 });
-const samples: Sample[] = [];
-let broken = 0;
+const looks: Look[] = [];
+const sums = { phases: 0, strikes: 0, accepted: 0, deliveries: 0, resumes: 0, broken: 0 };
 const startAt = performance.now();
 const elapsed = (): number => (performance.now() - startAt) / 3_600_000;
+process.stdout.write(`seed ${seed}, ${hours} h, ${rate} messages a second\n`);
 try {
-  process.stdout.write(`seed ${seed}, ${hours} h\n`);
-  while (elapsed() < hours) {
-    const name = random.pick(STRIKES);
-    const strike = FAULTS.find((fault) => fault.name === name)?.strike ?? null;
-    const { verdict, faults } = await runPhase({
-      server: own.server,
-      load: LOAD,
-      seconds: Math.min(PHASE_SEC, Math.max(5, (hours - elapsed()) * 3600)),
-      random: random.fork(),
-      isDense: true,
-      keepsAll: false,
-      fault: strike === null ? null : (recorder) => strike({ own, random, recorder, other: own.program }),
-      progress: () => undefined,
-    });
-    broken += verdict.violations.length;
-    for (const { promise, sentence, story } of verdict.violations.slice(0, 3))
-      process.stdout.write(`BROKEN ${promise}, ${name}: ${sentence}\n  ${story.join("\n  ")}\n`);
-    const sample = await look();
-    samples.push(sample);
-    const { accepted, deliveries } = verdict.counts;
-    process.stdout.write(
-      `${sample.hours.toFixed(2)} h  ${name} x${faults}: ${accepted} messages, ${deliveries} deliveries; ${Math.round(sample.memory / 2 ** 20)} MiB, ${sample.descriptors} descriptors, ${sample.blocks} blocks\n`,
-    );
-  }
+  while (elapsed() < hours) await phase();
 } finally {
   await own.dispose();
+  await report();
 }
-await Bun.write(values.out, draw(samples));
-const drift = [driftOf("memory"), driftOf("descriptors")].filter((text) => text !== null);
-for (const text of drift) process.stdout.write(`DRIFT ${text}\n`);
-process.stdout.write(`${samples.length} phases, ${broken} broken promises; ${values.out}\n`);
-process.exit(broken === 0 && drift.length === 0 ? 0 : 1);
+const drifts = driftsOf(looks, quietFrom);
+for (const text of drifts) process.stdout.write(`DRIFT ${text}\n`);
+process.exit(sums.broken === 0 && drifts.length === 0 ? 0 : 1);
 
-async function look(): Promise<Sample> {
-  const pids = [own.pid, ...(await own.workers())];
-  const descriptors = pids.reduce((all, pid) => all + countOf(pid), 0);
-  const metrics = await (await fetch(new URL("/metrics", own.server.base))).text();
-  const blocks = Number(/^sluice_store_blocks_used (\d+)$/m.exec(metrics)?.[1] ?? 0);
-  return { hours: elapsed(), memory: await own.largestWorker(), descriptors, blocks };
-}
-
-function countOf(pid: number): number {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).length;
-  } catch {
-    return 0;
-  }
-}
-
-/** null: it did not grow. A run of few phases says nothing. */
-function driftOf(what: "memory" | "descriptors"): string | null {
-  if (samples.length < 10) return null;
-  const fifth = Math.floor(samples.length / 5);
-  const median = (some: readonly Sample[]): number =>
-    some.map((one) => one[what]).toSorted((a, b) => a - b)[some.length >> 1] ?? 0;
-  const [before, after] = [median(samples.slice(fifth, 2 * fifth)), median(samples.slice(-fifth))];
-  return after > before * DRIFT[what] ? `${what}: ${before} at first, ${after} at the end` : null;
-}
-
-/** Three curves, each over the whole run and scaled to its own largest value. */
-function draw(all: readonly Sample[]): string {
-  const [width, height, gap] = [900, 160, 40];
-  const curves = [
-    ["memory of the largest worker", all.map(({ memory }) => memory / 2 ** 20), "MiB"],
-    ["open descriptors of all processes", all.map(({ descriptors }) => descriptors), ""],
-    ["blocks of the store in use", all.map(({ blocks }) => blocks), ""],
-  ] as const;
-  const parts = curves.map(([title, ys, unit], row) => {
-    const top = row * (height + gap) + 20;
-    const most = Math.max(1, ...ys);
-    const points = ys.map(
-      (y, at) =>
-        `${(at * width) / Math.max(1, ys.length - 1)},${(top + height - (y / most) * (height - 20)).toFixed(1)}`,
+async function phase(): Promise<void> {
+  const name = random.pick(elapsed() < quietFrom ? HARSH : GENTLE);
+  const strike = FAULTS.find((fault) => fault.name === name)?.strike ?? null;
+  let isLooking = false;
+  const watching = setInterval(() => {
+    if (isLooking) return;
+    isLooking = true;
+    look(own, elapsed(), false).then(
+      (seen) => {
+        looks.push(seen);
+        isLooking = false;
+      },
+      // Main is between two lives: the next look sees it.
+      () => {
+        isLooking = false;
+      },
     );
-    return `<text x="0" y="${top}">${title}: at most ${Math.round(most)} ${unit}</text><polyline fill="none" stroke="#0b6d74" stroke-width="1.5" points="${points.join(" ")}"/>`;
-  });
-  const total = curves.length * (height + gap);
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-10 0 ${width + 20} ${total + 20}" font-family="sans-serif" font-size="14"><rect x="-10" width="100%" height="100%" fill="#fff"/>${parts.join("")}</svg>\n`;
+  }, LOOK_MS);
+  const { verdict, faults } = await runPhase({
+    server: own.server,
+    load: LOAD,
+    seconds: Math.min(PHASE_SEC, Math.max(5, (hours - elapsed()) * 3600)),
+    random: random.fork(),
+    isDense: true,
+    keepsAll: false,
+    fault: strike === null ? null : (recorder) => strike({ own, random, recorder, other: own.program }),
+    progress: () => undefined,
+  }).finally(() => clearInterval(watching));
+  sums.phases++;
+  sums.strikes += faults;
+  sums.broken += verdict.violations.length;
+  for (const what of ["accepted", "deliveries", "resumes"] as const) sums[what] += verdict.counts[what];
+  for (const { promise, sentence, story } of verdict.violations.slice(0, 3))
+    process.stdout.write(`BROKEN ${promise}, ${name}: ${sentence}\n  ${story.join("\n  ")}\n`);
+  await emptyStore(own);
+  const seen = await look(own, elapsed(), true);
+  looks.push(seen);
+  const { accepted, deliveries } = verdict.counts;
+  const processes = seen.processes.map(
+    (one) =>
+      `${one.name} ${Math.round(one.memory / 2 ** 20)} MiB ${one.descriptors} fd ${one.timers ?? "-"} timers`,
+  );
+  process.stdout.write(
+    `${seen.hours.toFixed(2)} h  ${name} x${faults}: ${accepted} messages, ${deliveries} deliveries; ` +
+      `at rest: ${processes.join(", ")}, ${seen.blocks} blocks\n`,
+  );
+}
+
+async function report(): Promise<void> {
+  const { phases, strikes, accepted, deliveries, resumes, broken } = sums;
+  const subtitle =
+    `sluice soak: ${Math.round(elapsed() * 60)} minutes, ${rate} messages a second, ` +
+    `${LOAD.readers} readers and crowds, seed ${seed}`;
+  await Bun.write(`${values.out}.svg`, plotOf(looks, subtitle, quietFrom));
+  const text =
+    `${phases} phases, ${strikes} strikes, ${accepted} messages accepted, ${deliveries} deliveries, ` +
+    `${resumes} resumptions, ${broken} broken promises.\n\n${tableOf(looks)}\n`;
+  await Bun.write(`${values.out}.md`, text);
+  process.stdout.write(`${text}${values.out}.svg\n`);
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new Error(`${name} wants a number above 0`);
+  return value;
 }
