@@ -66,7 +66,7 @@ test.each<[unknown]>([
   [{ kind: "steer", steering: [{ local: "x", places: [-1] }], untilMs: 5 }],
   [{ kind: "close" }],
   [{ kind: "ready" }],
-])("%p is no word of main's", (message) => expect(readToWorker(message)).toBeNull());
+])("no word of main's, %#", (message) => expect(readToWorker(message)).toBeNull());
 
 test("mutated messages: read as one of the handshake, or not at all", () => {
   const seed = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
