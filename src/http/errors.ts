@@ -314,6 +314,13 @@ export const Refusals = {
     "It is stored, but no replica of the engine had it in time.",
     '`ack = "replica"`: subscribers may have it, and a failover of the engine may lose it; `X-Sluice-Outcome: unknown` says it, too',
   ),
+  /** Of a cluster, to a subscriber with time and tag of another node's (subscribe/ahead.ts). */
+  nodeBehind: refusal(
+    "node_behind",
+    503,
+    "This node has not read so far yet.",
+    "time and tag are of a message that the node that was asked does not have within a second",
+  ),
   draining: refusal("draining", 503, "Server is shutting down.", "the worker is about to end"),
   internal: refusal("internal", 500, null, "a fault of ours, which the log has"),
 } as const;

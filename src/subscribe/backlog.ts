@@ -13,7 +13,7 @@ import type { Turns } from "../fanout/turns.ts";
 import { LastSearch } from "../store/message/last-search.ts";
 import { Message } from "../store/message/message-view.ts";
 import { FOUND } from "../store/message/reader.ts";
-import { AT_PLACE, Sight } from "../store/message/seek.ts";
+import { AT_PLACE, DISTURBED, Sight } from "../store/message/seek.ts";
 import type { Store } from "../store/store.ts";
 import type { Missing } from "../wire/gap-field.ts";
 import { parseHttpDate } from "../wire/http-date.ts";
@@ -31,6 +31,8 @@ export interface Asked {
   readonly token: Position | null;
   /** What had to be searched for, by place in the request. */
   readonly found?: ReadonlyMap<number, Found>;
+  /** This node of a cluster has not read so far (ahead.ts): nobody can say where that is here. */
+  readonly isAhead?: true;
   /**
    * What was asked for each channel by itself, by place; then the rest of this says nothing. Empty: nothing
    * for any.
@@ -115,7 +117,9 @@ export class Backlog {
   find(seats: readonly Seat[], asked: Asked, exact: boolean): Asked | Promise<Asked> {
     if (asked.each !== undefined) return this.#findEach(seats, asked, exact);
     if (asked.token === null && isAhead(this.#store, asked))
-      return whenRead(this.#store, asked).then(() => this.#found(seats, asked, exact));
+      return whenRead(this.#store, asked).then((isRead) =>
+        isRead ? this.#found(seats, asked, exact) : { ...asked, isAhead: true },
+      );
     return this.#found(seats, asked, exact);
   }
 
@@ -165,7 +169,8 @@ export class Backlog {
       return known >= 0 ? null : new LastSearch(this.#store, index, incarnation, backtrack, newest);
     }
     if (asked.eventId === null || isOurs(asked.token)) return null;
-    const byTime = asked.time === null ? newest : this.#afterTime(index, incarnation, asked.time, asked.tag);
+    const byTime =
+      asked.time === null ? newest : (this.#afterTime(index, incarnation, asked.time, asked.tag) ?? newest);
     // The first that the time selects ends the search.
     const until = byTime === newest ? newest : this.#sight.id;
     const reader = this.#store.reader(index, incarnation, 0);
@@ -221,7 +226,8 @@ export class Backlog {
     if (time === null)
       return { afterId: newest, historyUntil: newest, newest, unknown: asked.eventId !== null };
     const afterId = this.#afterTime(index, incarnation, time, tag);
-    return { afterId, historyUntil: newest, newest, unknown: this.#hasLost(index, asked) };
+    const unknown = afterId === null || this.#hasLost(index, asked);
+    return { afterId: afterId ?? newest, historyUntil: newest, newest, unknown };
   }
 
   /**
@@ -290,20 +296,22 @@ export class Backlog {
       return { afterId, historyUntil: 0, newest: Math.max(newest, afterId), unknown: isUnknown };
     }
     const sight = this.#sight;
-    const isFound = store.seekTime(index, incarnation, moment.time, moment.tag + 1, sight) === AT_PLACE;
-    const afterId = isFound ? sight.id - 1 : newest;
-    const unknown = moment.isForgotten || store.hasLostAfter(index, moment.time, moment.tag);
+    const outcome = store.seekTime(index, incarnation, moment.time, moment.tag + 1, sight);
+    const afterId = outcome === AT_PLACE ? sight.id - 1 : newest;
+    const isLost = moment.isForgotten || store.hasLostAfter(index, moment.time, moment.tag);
+    const unknown = isLost || outcome === DISTURBED;
     return { afterId, historyUntil: 0, newest, unknown };
   }
 
   /**
    * The id before the first message that spec 4.7 selects by time and tag; the message with exactly these was
-   * seen.
+   * seen. null: somebody stands still in the middle of a change, and nobody can say where that is.
    */
-  #afterTime(index: number, incarnation: number, time: number, tag: number | null): number {
+  #afterTime(index: number, incarnation: number, time: number, tag: number | null): number | null {
     const sight = this.#sight;
     const newest = this.#store.publishedCount(index);
-    if (this.#store.seekTime(index, incarnation, time, tag, sight) !== AT_PLACE) return newest;
+    const outcome = this.#store.seekTime(index, incarnation, time, tag, sight);
+    if (outcome !== AT_PLACE) return outcome === DISTURBED ? null : newest;
     const afterId = sight.time === time && sight.tag === tag ? sight.id : sight.id - 1;
     // What only rests is not for newcomers.
     return this.#store.hasStoredAfter(index, afterId) ? afterId : newest;

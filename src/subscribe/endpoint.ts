@@ -87,6 +87,7 @@ export class SubscriberEndpoint {
     visit: PollVisit,
     server: IdleTimer | null,
   ): Answer | Promise<Answer> {
+    if (asked.isAhead === true) return this.#refuse(Refusals.nodeBehind, visit.located, mode);
     if (mode === "polling") return this.#polls.poll(seats, asked, visit);
     const { located } = visit;
     if (this.#room.draining) {

@@ -11,6 +11,7 @@ import type { Missing } from "../wire/gap-field.ts";
 import { lostOf, type Start } from "./backlog.ts";
 import type { Line } from "./line.ts";
 import type { PollEndpoint } from "./poll.ts";
+import type { Mark } from "./poll-reading.ts";
 import type { Presentation } from "./presentation.ts";
 import type { Held } from "./room.ts";
 import type { Timed } from "./timer-wheel.ts";
@@ -45,6 +46,8 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
   readonly #presentation: Presentation;
   /** What its position alone told to be missing. */
   readonly #lost: readonly Missing[];
+  /** Of a cluster: how far this node had read when it began to wait. */
+  readonly #since: Mark | null;
   #departure: (() => void) | null = null;
 
   constructor(
@@ -64,6 +67,9 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
       return new WaitingSubscription(channel, this, Math.max(afterId, historyUntil));
     });
     const { room } = endpoint;
+    // What is applied from here on answers it.
+    const clock = room.store.replica?.clock;
+    this.#since = clock === undefined || clock.sec === 0 ? null : { time: clock.sec, tag: clock.tag };
     if (endpoint.ttlMs > 0) room.timers.add(this, endpoint.ttlMs);
     room.held.add(this);
     room.fanout.joinPoll(this);
@@ -105,7 +111,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
       if (missed !== 0) missing.push({ channel: channel.name, missed });
     }
     this.#leave();
-    this.#later.resolve(this.#endpoint.timedOut(this.#presentation, missing));
+    this.#later.resolve(this.#endpoint.timedOut(this.#presentation, missing, this.#since));
   }
 
   fire(): void {

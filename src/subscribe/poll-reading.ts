@@ -39,10 +39,11 @@ interface Part {
   readonly seat: Seat;
   readonly reader: Reader;
   /**
-   * The client's position counts messages: unstored ones that still rest are its as well, and a hole is a
-   * loss.
+   * What has a greater id is owed: unstored messages that still rest are the client's as well, and a hole is
+   * a loss. 0: its position counts messages, so everything behind it; else it asked by time, and what came
+   * since it was asked where that is was published while it stood here.
    */
-  readonly isOwed: boolean;
+  readonly owedAfter: number;
   /** The last id there was once the mark was known. */
   readonly until: number;
   /** Infinite: it cannot be counted. */
@@ -79,7 +80,7 @@ export class PollReading {
     this.#parts = seats.map((seat, i) => ({
       seat,
       reader: store.reader(seat.index, seat.incarnation, starts[i]?.afterId ?? 0),
-      isOwed: starts[i]?.historyUntil === 0,
+      owedAfter: starts[i]?.historyUntil ?? 0,
       until: untilOf(store, seat),
       missed: 0,
     }));
@@ -104,7 +105,7 @@ export class PollReading {
       const outcome = part.reader.next(message);
       if (outcome === BUSY) return WAIT;
       const before = outcome === FOUND ? Math.min(part.until, message.id - 1) : part.until;
-      if (part.isOwed && !this.#isWhole(part, before)) return LOST;
+      if (!this.#isWhole(part, before)) return LOST;
       // What came after the mark is for the next poll.
       const isOver = outcome !== FOUND || message.id > part.until || isAfter(message, this.#mark);
       if (isOver) this.#part++;
@@ -115,8 +116,8 @@ export class PollReading {
 
   /** Counts what is missing up to and including `before`. False: it is too late to tell of it. */
   #isWhole(part: Part, before: number): boolean {
-    const { lastId } = part.reader;
-    const missing = before > lastId ? this.#store.missedBetween(part.seat.index, lastId, before) : 0;
+    const after = Math.max(part.reader.lastId, part.owedAfter);
+    const missing = before > after ? this.#store.missedBetween(part.seat.index, after, before) : 0;
     if (missing === 0) return true;
     part.missed += missing;
     return !this.#isToldOf;
@@ -124,7 +125,7 @@ export class PollReading {
 
   #take(part: Part, writer: ByteWriter): void {
     part.reader.accept(message);
-    if (!part.isOwed && (message.flags & FLAG_STORED) === 0) return;
+    if (message.id <= part.owedAfter && (message.flags & FLAG_STORED) === 0) return;
     message.channel = part.seat.name;
     if (this.#isJsonp && this.count > 0) pushJsonpComma(writer);
     this.#format.message(writer, message, this.#nobody, null);

@@ -139,7 +139,7 @@ export class PollEndpoint {
   /** 200 with one message, header and footer template around it. */
   wrap(m: Message, body: Uint8Array, presentation: Presentation, missing: readonly Missing[]): Response {
     const isDeletion = m.id === CHANNEL_DELETED_ID;
-    const mark = isDeletion ? { time: nowSec(), tag: 0 } : { time: m.time, tag: m.tag };
+    const mark = isDeletion ? { time: this.#clockSec(), tag: 0 } : { time: m.time, tag: m.tag };
     return this.#answer(
       this.#around(body, presentation),
       this.#fields(mark, presentation, missing),
@@ -147,9 +147,12 @@ export class PollEndpoint {
     );
   }
 
-  /** The answer to a long poll that nothing came for (spec 4.10). */
-  timedOut(presentation: Presentation, missing: readonly Missing[]): Response {
-    const mark = { time: nowSec(), tag: 0 };
+  /**
+   * The answer to a long poll that nothing came for (spec 4.10). `since`: of a cluster, how far this node had
+   * read when the poll began to wait. Its own clock may be ahead of the engine's, by which messages are dated.
+   */
+  timedOut(presentation: Presentation, missing: readonly Missing[], since: Mark | null): Response {
+    const mark = since ?? { time: nowSec(), tag: 0 };
     const fields = this.#fields(mark, presentation, missing);
     if (this.room.config.messages.timeoutWithBody) {
       const text = new ByteWriter(256);
@@ -157,6 +160,11 @@ export class PollEndpoint {
       return this.#answer(this.#around(text.view(), presentation), fields, presentation);
     }
     return new Response(null, { status: 304, headers: { ...fields, "Content-Length": "0" } });
+  }
+
+  /** By which messages are dated. */
+  #clockSec(): number {
+    return this.room.store.replica?.clock.sec || nowSec();
   }
 
   #starts(seats: readonly Seat[], asked: Asked): Start[] {
@@ -178,13 +186,18 @@ export class PollEndpoint {
     const { store, fanout } = this.room;
     const mark: Mark = { time: asked.time ?? 0, tag: asked.tag ?? -1 };
     let isAnything = false;
+    let isDisturbed = false;
     seats.forEach((seat, i) => {
       const start = starts[i];
       if (start === undefined || !this.#hasMore(seat, start)) return;
       isAnything = true;
-      const last = store.seeNewest(seat.index, seat.incarnation, this.#sight) ? this.#sight : mark;
-      if (isAfter(last, mark)) Object.assign(mark, { time: last.time, tag: last.tag });
+      const isSeen = store.seeNewest(seat.index, seat.incarnation, this.#sight);
+      if (!isSeen) isDisturbed ||= store.publishedCount(seat.index) > start.afterId;
+      else if (isAfter(this.#sight, mark))
+        Object.assign(mark, { time: this.#sight.time, tag: this.#sight.tag });
     });
+    // The newest is being taken out at this moment: as if there were nothing, which keeps the client's place.
+    if (isDisturbed) return this.#notModified(asked, presentation, missing);
     if (!isAnything) return null;
     const isJsonp = presentation.callback !== null;
     const look = { format: this.format, nobody: fanout.nobody, isJsonp };

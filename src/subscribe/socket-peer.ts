@@ -135,8 +135,9 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     wish.seats = seats;
     this.#wish = wish;
     void asked.then((found) => {
-      if (this.socket.readyState === WebSocket.OPEN && this.heldAt >= 0)
-        this.#enter(seats, found, wish.arrival);
+      if (this.socket.readyState !== WebSocket.OPEN || this.heldAt < 0) return;
+      if (found.isAhead === true) this.#refuse(Refusals.nodeBehind);
+      else this.#enter(seats, found, wish.arrival);
     });
   }
 

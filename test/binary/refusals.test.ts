@@ -144,6 +144,7 @@ const OF_A_CLUSTER = [
   "engineRefused",
   "outcomeUnknown",
   "notReplicated",
+  "nodeBehind",
 ] as const;
 type OfACluster = (typeof OF_A_CLUSTER)[number];
 

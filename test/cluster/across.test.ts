@@ -127,6 +127,21 @@ describe.if(hasRedis)("two nodes", () => {
     expect((await held).text).toBe("live");
   });
 
+  test("time and tag of what the node never reads are refused after a second, and not taken for a place here", async () => {
+    const moment = new Date(Date.now() + 30_000).toUTCString();
+    const headers = { "If-Modified-Since": moment, "If-None-Match": "5" };
+    const ask = world.node(0).request("/lp/behind", { headers });
+    const { promise: closed, resolve } = Promise.withResolvers<CloseEvent>();
+    new WebSocket(`ws://127.0.0.1:${world.node(1).port}/ws/behind`, { headers }).onclose = resolve;
+    const answer = await ask;
+    expect([
+      answer.status,
+      answer.headers.get("retry-after"),
+      answer.headers.get("x-nginx-pushstream-explain"),
+    ]).toEqual([503, "1", "This node has not read so far yet."]);
+    expect((await closed).code).toBe(1013);
+  });
+
   test("a WebSocket gets what was published on the other node, and what it publishes reaches it", async () => {
     const channel = fresh();
     const socket = new WebSocket(`ws://127.0.0.1:${world.node(1).port}/ws/${channel}`);

@@ -110,6 +110,8 @@ export function moveCursor({ u32 }: Arena, place: LogPlace, nowSec: number): voi
     place.sec > u32[HEAD_CLOCK_SEC]! ||
     (place.sec === u32[HEAD_CLOCK_SEC] && place.tag > u32[HEAD_CLOCK_TAG]!)
   ) {
+    // Who reads between the three sees a moment that is too early, and waits (subscribe/ahead.ts).
+    u32[HEAD_CLOCK_TAG] = 0;
     u32[HEAD_CLOCK_SEC] = place.sec;
     u32[HEAD_CLOCK_TAG] = place.tag;
   }
