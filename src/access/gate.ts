@@ -10,7 +10,6 @@
  * What is not understood is refused, and so is what cannot be verified: a bad token is never "no token".
  */
 import type { Grant } from "../config/grant/grant.ts";
-import { compilePatterns, EVERYTHING, NOTHING, type Patterns } from "../config/grant/patterns.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { locationValue } from "../config/location/location-values.ts";
 import type { CompiledValue } from "../config/location/variables.ts";
@@ -19,6 +18,7 @@ import { type Refusal, Refusals } from "../http/errors.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
 import { AMBIGUOUS, bearerOf, keyOf, tokenOf } from "./credentials.ts";
 import { grantOfToken, type Issuer } from "./issuer.ts";
+import { channelsRefusal, OpenChannels } from "./open-channels.ts";
 import type { PublisherKeys } from "./publisher-keys.ts";
 import type { Question } from "./question.ts";
 import { type Rates, rateKey } from "./rates.ts";
@@ -43,8 +43,7 @@ export class Gate {
   readonly #parts: GateParts;
   readonly #grants: GrantsConfig | null;
   readonly #channelsPath: CompiledValue | null;
-  /** What is open to everybody. */
-  readonly #public: Patterns;
+  readonly #open: OpenChannels;
   #lastPath = "";
   #lastChannels: readonly string[] = [];
 
@@ -57,7 +56,7 @@ export class Gate {
     const hasChannels =
       kind === "publisher" || kind === "subscriber" || kind === "statistics" || kind === "presence";
     this.#channelsPath = hasChannels ? locationValue(location, location.channelsPath) : null;
-    this.#public = compilePatterns(location.grants?.public ?? [], null);
+    this.#open = new OpenChannels(location);
   }
 
   ask(located: LocatedRequest): Verdict | Promise<Verdict> {
@@ -83,12 +82,8 @@ export class Gate {
     const outcome = await grantOfToken(token, issuers);
     if ("status" in outcome) return outcome;
     if (isRevoked(outcome)) return Refusals.tokenRevoked;
-    return this.#covers(outcome.subscribe, names) ? outcome : Refusals.notGranted;
-  }
-
-  /** Whether a client that stands by this grant may stand in these channels as well. */
-  mayStand({ subscribe, endMs }: Grant, names: readonly string[]): boolean {
-    return endMs > Date.now() && this.#covers(subscribe, names);
+    const grant = this.#open.to(outcome);
+    return channelsRefusal(grant, "subscribe", names) ?? grant;
   }
 
   /** For what a client says while it stands: counts it with its requests. null: nothing is counted here. */
@@ -140,7 +135,7 @@ export class Gate {
     channels: readonly string[],
     question: Question,
   ): Verdict | Promise<Verdict> {
-    if (channels.length > 0 && this.#covers(NOTHING, channels)) return LET_IN;
+    if (channels.length > 0 && this.#mayAll(this.#open.nobody, channels)) return LET_IN;
     const { rates } = this.#parts;
     if (rates !== null && !rates.has(rateKey(null, () => located.peer))) return this.#tooMany(rates);
     return question.ask(located, channels);
@@ -153,30 +148,34 @@ export class Gate {
     if (verdict === LET_IN) return this.#anonymous(located, channels);
     if (verdict.endMs <= Date.now()) return this.#refused(Refusals.tokenExpired);
     if (this.#parts.isRevoked(verdict)) return this.#refused(Refusals.tokenRevoked);
-    if (!this.#mayAll(verdict, channels)) return this.#refused(Refusals.notGranted);
-    return this.#counted(located, verdict.sub) ?? verdict;
+    const grant = this.#open.to(verdict);
+    if (!this.#mayAll(grant, channels)) return this.#refused(Refusals.notGranted);
+    return this.#counted(located, verdict.sub) ?? grant;
   }
 
+  /**
+   * Where channels are missing or too many, the endpoint would say so; who is nobody is not told, unless what
+   * follows may be a batch, whose lines name them.
+   */
   #anonymous(located: LocatedRequest, channels: readonly string[]): Verdict {
-    const { kind } = this.location.role;
+    const { nobody } = this.#open;
+    const { batch } = this.location;
     const isOpen =
-      kind === "publisher" || kind === "subscriber"
-        ? channels.length > 0 && this.#covers(NOTHING, channels)
-        : this.#grants?.isOptional === true;
-    // Where channels are missing or too many, the endpoint would say so; who is nobody is not told.
-    if (!isOpen) return this.#refused(Refusals.noToken);
-    return (
-      this.#counted(located, null) ?? nobodys(kind === "publisher" ? this.#public : NOTHING, this.#public)
-    );
+      this.#channelsPath === null
+        ? this.#grants?.isOptional === true
+        : channels.length > 0 || (batch && nobody.publish.texts.length > 0);
+    if (!isOpen || !this.#mayAll(nobody, channels)) return this.#refused(Refusals.noToken);
+    return this.#counted(located, null) ?? nobody;
   }
 
-  #mayAll({ subscribe, publish }: Grant, channels: readonly string[]): boolean {
+  #mayAll(grant: Grant, channels: readonly string[]): boolean {
+    const { subscribe, publish } = grant;
     switch (this.location.role.kind) {
       case "publisher":
-        return this.#covers(publish, channels);
+        return channelsRefusal(grant, "publish", channels) === null;
       case "subscriber":
       case "presence":
-        return this.#covers(subscribe, channels);
+        return channelsRefusal(grant, "subscribe", channels) === null;
       case "statistics":
         return (
           subscribe.coversAll ||
@@ -187,11 +186,6 @@ export class Gate {
       default:
         return true;
     }
-  }
-
-  #covers(patterns: Patterns, channels: readonly string[]): boolean {
-    for (const name of channels) if (!patterns.covers(name) && !this.#public.covers(name)) return false;
-    return true;
   }
 
   /** null: not too many. */
@@ -241,20 +235,3 @@ function challenge({ code, status, explain }: Refusal, hasIssuers: boolean): Ref
   if (status >= 500) return NO_FIELDS;
   return { "WWW-Authenticate": `${scheme}, error="${word}", error_description="${explain ?? ""}"` };
 }
-
-const nobodys = (publish: Patterns, subscribe: Patterns): Grant => ({
-  sub: null,
-  jti: null,
-  issuedSec: null,
-  endMs: Number.POSITIVE_INFINITY,
-  expiresSec: null,
-  subscribe,
-  publish,
-  info: undefined,
-});
-
-/** For a location that only counts. */
-export const OPEN = nobodys(EVERYTHING, EVERYTHING);
-
-/** A channel of a grant as it is compared. */
-export const binaryName = (name: Uint8Array): string => Buffer.from(name).toString("latin1");

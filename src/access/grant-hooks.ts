@@ -7,7 +7,8 @@ import type { Grant } from "../config/grant/grant.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { Arrival, Judge, Lease, LocationHooks, Renewed } from "../front/location-hooks.ts";
 import { FrameRefusals, type Refusal, Refusals } from "../http/errors.ts";
-import { binaryName, type Gate } from "./gate.ts";
+import type { Gate } from "./gate.ts";
+import { binaryName, channelsRefusal } from "./open-channels.ts";
 import { Stander, type Standings } from "./standings.ts";
 
 export class GrantHooks implements LocationHooks {
@@ -83,15 +84,17 @@ class GrantLease implements Lease {
   }
 
   refusalOf(names: readonly Uint8Array[]): Refusal | null {
-    const publish = this.#grant?.publish;
-    const isGranted = publish === undefined || names.every((name) => publish.covers(binaryName(name)));
-    return isGranted ? (this.#tooMany?.() ?? null) : Refusals.notGranted;
+    return this.#refusal("publish", names);
   }
 
   standingRefusalOf(names: readonly Uint8Array[]): Refusal | null {
-    const isGranted =
-      this.#grant === null || this.#gate?.mayStand(this.#grant, names.map(binaryName)) === true;
-    return isGranted ? (this.#tooMany?.() ?? null) : Refusals.notGranted;
+    return this.#refusal("subscribe", names);
+  }
+
+  #refusal(wanted: "publish" | "subscribe", names: readonly Uint8Array[]): Refusal | null {
+    const grant = this.#grant;
+    const refusal = grant === null ? null : channelsRefusal(grant, wanted, names.map(binaryName));
+    return refusal ?? this.#tooMany?.() ?? null;
   }
 
   /** Of the same client: a connection does not become another's. */

@@ -3,6 +3,7 @@
  * was granted with the request. Made and called by guard.ts.
  */
 import type { Authorization, AuthorizeContext } from "sluice";
+import { binaryName, channelsRefusal } from "../access/open-channels.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { groupsOf, locationValue } from "../config/location/location-values.ts";
 import type { CaptureGroups } from "../config/location/match-syntax.ts";
@@ -131,12 +132,12 @@ export class GuardedLocation {
   #isCovered(located: LocatedRequest): boolean {
     const { grant } = located;
     if (grant === null || this.#channelsPath === null) return true;
-    if (grant.endMs <= Date.now()) return false;
     const { maxChannelsPerRequest } = this.#host.config.limits;
     const parsed = parseChannelsPath(located.granted ?? this.#channelsPath(located), maxChannelsPerRequest);
-    const patterns = this.#role === "publisher" ? grant.publish : grant.subscribe;
+    // The endpoint says what is wrong with it.
     if (typeof parsed === "string") return true;
-    return parsed.names.every((name) => patterns.covers(Buffer.from(name).toString("latin1")));
+    const wanted = this.#role === "publisher" ? "publish" : "subscribe";
+    return channelsRefusal(grant, wanted, parsed.names.map(binaryName)) === null;
   }
 
   #notGranted(): Refused {

@@ -221,9 +221,9 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 2))(
       expect(JSON.parse(await opened.text())).toEqual({
         kind: "refused",
         ref: 1,
-        status: 403,
-        code: "not_granted",
-        explain: "The channel is not granted.",
+        status: 401,
+        code: "no_token",
+        explain: "A token or key is needed here.",
       });
       opened.close();
     });

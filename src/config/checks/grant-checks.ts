@@ -37,6 +37,8 @@ export function issuerIssues(issuers: readonly IssuerValues[]): readonly (readon
 const SOURCES = ["token_issuers", "publisher_keys_file", "auth_request"] as const;
 /** What guards a location that takes grants back. */
 const GUARDS = [...SOURCES, "access", "auth_basic"];
+/** Where a request is about channels. */
+export const CHANNEL_ROLES: readonly string[] = ["publisher", "subscriber", "statistics", "presence_list"];
 /** What says nothing without a source. */
 const BESIDE = ["token", "require", "public", "auth_headers", "auth_cache", "auth_timeout"] as const;
 
@@ -55,12 +57,8 @@ export function grantIssues(written: Table, values: Table, issuers: ReadonlySet<
     named.forEach((name: string, i) => {
       if (!issuers.has(name)) note("token_issuers", `there is no [[issuer]] "${name}".`, `[${i}]`);
     });
-  if (
-    written["public"] !== undefined &&
-    written["publisher"] === undefined &&
-    written["subscriber"] === undefined
-  )
-    note("public", "public is for a location with publisher, subscriber.");
+  if (written["public"] !== undefined && CHANNEL_ROLES.every((role) => written[role] === undefined))
+    note("public", `public is for a location with ${CHANNEL_ROLES.join(", ")}.`);
   if (written["satisfy"] === "any" && sources.length === 0 && !isSet(written, ["access", "auth_basic"]))
     note("satisfy", "satisfy needs something to be satisfied.");
   if (written["revoke"] === true && !isSet(written, GUARDS) && written["authorize"] === undefined)

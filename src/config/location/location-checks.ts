@@ -4,6 +4,8 @@
  *
  * The sentences are those of the push-stream spec 1.6, rows 1 and 5, without the prefix of the directives.
  */
+
+import { CHANNEL_ROLES } from "../checks/grant-checks.ts";
 import type { StepEntry } from "../document.ts";
 import type { Issue } from "../fault.ts";
 import { ALL_OPTIONS, LOCATION_PREFIX, STEP_PREFIX } from "../options.ts";
@@ -35,7 +37,6 @@ const ROLE_KEYS = [
   "presence_list",
   "empty",
 ] as const;
-const CHANNEL_ROLES: readonly string[] = ["publisher", "subscriber", "statistics", "presence_list"];
 
 /** Which roles may have code at their side. */
 const CODE_ROLES: readonly (readonly [key: string, roles: readonly string[]])[] = [
