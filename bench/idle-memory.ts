@@ -1,4 +1,4 @@
-// What a held connection keeps, object by object: `bun bench/idle-memory.ts [--connections 4000]
+// What a held connection keeps, object by object: `bun bench/idle-memory.ts [--connections 4000] [--door wire]
 // [stream|sse|longpoll|ws ...]`. Findings: idle-memory.md. Resident memory is the row "memory": a snapshot
 // leaves too much behind itself to be asked for that as well.
 //
@@ -15,6 +15,7 @@ import type { Question, Reading } from "./held/worker.ts";
 import { type Swarm, startSwarm } from "./load/swarm-client.ts";
 import type { Transport } from "./peers/peer.ts";
 import { sluice } from "./peers/sluice.ts";
+import { DOORS, type Door } from "./peers/sluice-config.ts";
 
 const TRANSPORTS: readonly Transport[] = ["stream", "sse", "longpoll", "ws"];
 const BEFORE = 500;
@@ -31,11 +32,11 @@ class HeldWorker {
   #answered: (reading: Reading) => void = () => undefined;
   readonly ready: Promise<void>;
 
-  constructor() {
+  constructor(door: Door) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ready = promise;
     const file = join(import.meta.dir, "held", "worker.ts");
-    this.#process = Bun.spawn([process.execPath, file, this.#folder], {
+    this.#process = Bun.spawn([process.execPath, file, this.#folder, door], {
       stdio: ["ignore", "inherit", "inherit"],
       // It collects as a worker that main has started.
       env: { ...process.env, ...HEAP_VARIABLES },
@@ -63,12 +64,12 @@ class HeldWorker {
   }
 }
 
-async function measure(transport: Transport, connections: number): Promise<void> {
-  const worker = new HeldWorker();
+async function measure(door: Door, transport: Transport, connections: number): Promise<void> {
+  const worker = new HeldWorker(door);
   let swarm: Swarm | null = null;
   try {
     await worker.ready;
-    swarm = await startSwarm(sluice("native"), worker, transport, "held");
+    swarm = await startSwarm(sluice(door), worker, transport, "held");
     await swarm.grow(BEFORE);
     await Bun.sleep(WARM_UP_MS);
     const before = await worker.ask("heap");
@@ -76,7 +77,9 @@ async function measure(transport: Transport, connections: number): Promise<void>
     await Bun.sleep(SETTLE_MS);
     const after = await worker.ask("heap");
     const heapBytes = (after.heapBytes - before.heapBytes) / connections;
-    console.log(`\n${transport}, ${connections} of them: ${heapBytes.toFixed(0)} bytes of heap each, in it`);
+    console.log(
+      `\n${door}, ${transport}, ${connections} of them: ${heapBytes.toFixed(0)} bytes of heap each, in it`,
+    );
     for (const line of classLines(before, after, connections)) console.log(`  ${line}`);
   } finally {
     await swarm?.stop();
@@ -96,9 +99,15 @@ function classLines(before: Reading, after: Reading, connections: number): strin
 }
 
 const { values, positionals } = parseArgs({
-  options: { connections: { type: "string", default: "4000" } },
+  options: {
+    connections: { type: "string", default: "4000" },
+    door: { type: "string" },
+  },
   allowPositionals: true,
 });
 const isTransport = (text: string): text is Transport => TRANSPORTS.some((each) => each === text);
 const chosen = positionals.length > 0 ? positionals.filter(isTransport) : TRANSPORTS;
-for (const transport of chosen) await measure(transport, Number(values.connections));
+for (const door of DOORS) {
+  if (values.door !== undefined && values.door !== door) continue;
+  for (const transport of chosen) await measure(door, transport, Number(values.connections));
+}

@@ -1,13 +1,15 @@
 // One worker inside a process that can be asked what is on its heap: started by bench/idle-memory.ts as `bun
-// worker.ts FOLDER`. Commands and answers go over IPC. The same code as in the binary (app.ts), with the
+// worker.ts FOLDER DOOR`. Commands and answers go over IPC. The same code as in the binary (app.ts), with the
 // configuration of the bench.
 
 import { heapStats } from "bun:jsc";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startWorker } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { openStore } from "../../src/store/store.ts";
 import { storePolicy, storeShape } from "../../src/supervisor/store/store-settings.ts";
+import { configuration, type Door } from "../peers/sluice-config.ts";
 
 export type Question = "heap";
 
@@ -80,9 +82,10 @@ function read(): Reading {
   return { heapBytes: heapSize + extraMemorySize, classes: classesOf() };
 }
 
-function serve(folder: string): void {
-  const overrides = { listen: ["127.0.0.1:0"], workers: 1 };
-  const loaded = loadConfig({ file: join(import.meta.dir, "..", "peers", "sluice.toml"), overrides });
+function serve(folder: string, door: Door): void {
+  const file = join(folder, "sluice.toml");
+  writeFileSync(file, configuration({ listen: "127.0.0.1:0", door }));
+  const loaded = loadConfig({ file, overrides: { workers: 1 } });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.faults));
   const { config } = loaded;
   const storePath = join(folder, "store");
@@ -94,4 +97,4 @@ function serve(folder: string): void {
   process.send?.(Number(new URL(addresses[0] ?? "").port));
 }
 
-serve(process.argv[2] ?? "");
+serve(process.argv[2] ?? "", process.argv[3] === "wire" ? "wire" : "native");

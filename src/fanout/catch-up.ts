@@ -99,22 +99,21 @@ export class CatchUp {
 
   /**
    * Goes on with a stream that is behind: new, or slow and drained. At once; or when it is its turn, if there
-   * is much to read for many.
+   * is much to read for many. `prelude` is for a new one, and leaves in this turn.
    */
-  stream(connection: StreamConnection): void {
-    if (connection.subscriptions.every((one) => this.#hasAll(one))) this.#readStream(connection);
-    else if (this.#turns.hasTime) this.#turns.now(() => this.#readStream(connection));
-    else if (this.#begun(connection)) this.#turns.later(connection, () => this.#readStream(connection));
+  stream(connection: StreamConnection, prelude: Uint8Array | null = null): void {
+    if (connection.subscriptions.every((one) => this.#hasAll(one))) this.#readStream(connection, prelude);
+    else if (this.#turns.hasTime) this.#turns.now(() => this.#readStream(connection, prelude));
+    else if (this.#begun(connection, prelude))
+      this.#turns.later(connection, () => this.#readStream(connection));
   }
 
   /**
    * Whatever comes before its turn does, the first bytes are first. False: its socket is full, and the drain
    * calls again.
    */
-  #begun(connection: StreamConnection): boolean {
-    const { prelude } = connection;
+  #begun(connection: StreamConnection, prelude: Uint8Array | null): boolean {
     if (prelude === null) return true;
-    connection.prelude = null;
     this.#standing.delivered(0, prelude.length);
     return connection.send(prelude);
   }
@@ -124,15 +123,14 @@ export class CatchUp {
     return sentId >= this.#store.publishedCount(channel.index);
   }
 
-  #readStream(connection: StreamConnection): void {
+  #readStream(connection: StreamConnection, prelude: Uint8Array | null = null): void {
     for (let round = 0; connection.isLagging && !connection.isStalled; round++) {
       if (round === ROUNDS_A_TURN) {
         this.#turns.later(connection, () => this.#readStream(connection));
         return;
       }
       this.#writer.reset();
-      if (connection.prelude !== null) this.#writer.pushBytes(connection.prelude);
-      connection.prelude = null;
+      if (prelude !== null && round === 0) this.#writer.pushBytes(prelude);
       let more = false;
       let mustWait = false;
       for (const subscription of connection.subscriptions) {
@@ -188,10 +186,10 @@ export class CatchUp {
     const { channel, peer } = subscription;
     for (let round = 0; channel.joining.has(subscription) && !channel.gone; round++) {
       if (isFull(peer.socket)) {
-        if (subscription.fullSinceMs === 0) subscription.fullSinceMs = this.#standing.nowMs();
+        this.#standing.socketIsFull(subscription);
         return; // its drain event calls again
       }
-      subscription.fullSinceMs = 0;
+      this.#standing.fullSockets.delete(subscription);
       if (round === ROUNDS_A_TURN) {
         this.#turns.later(subscription, () => this.#readTopic(subscription));
         return;

@@ -99,9 +99,10 @@ export class Fanout implements StreamKeeper {
   /**
    * Seats a stream in all its channels (already in `connection.subscriptions`). It starts by reading what is
    * stored after each `sentId` and becomes live when nothing is left, in this very turn if its socket takes
-   * it.
+   * it. `prelude` goes out before everything else, with the first write (header template, first event id); its
+   * bytes may be used again after the call.
    */
-  joinStream(connection: StreamConnection): void {
+  joinStream(connection: StreamConnection, prelude: Uint8Array | null = null): void {
     const { standing } = this;
     connection.startBehind();
     standing.counted(Counter.STREAMS, 1);
@@ -110,7 +111,7 @@ export class Fanout implements StreamKeeper {
       subscription.channel.behind.add(subscription);
     }
     standing.arrivals.expect(connection.subscriptions);
-    this.#catchUp.stream(connection);
+    this.#catchUp.stream(connection, prelude);
     standing.arrivals.tell();
   }
 
@@ -182,27 +183,22 @@ export class Fanout implements StreamKeeper {
    * publishes how many lag.
    */
   closeStuck(nowMs: number): void {
-    const { lagging, laggingSockets } = this.standing;
+    const { lagging, laggingSockets, fullSockets } = this.standing;
     this.store.setCounter(this.slot, Counter.LAGGING, lagging.size + laggingSockets.size);
-    for (const connection of lagging) {
-      if (nowMs - connection.lastProgressMs > this.sendMs) this.standing.closeSlow(connection);
+    for (const [connection, progressMs] of lagging) {
+      if (nowMs - progressMs > this.sendMs) this.standing.closeSlow(connection);
     }
-    for (const { joining } of this.standing.channels()) {
-      for (const { fullSinceMs, peer } of joining) {
-        if (fullSinceMs > 0 && nowMs - fullSinceMs > this.sendMs) peer.closeBehind();
-      }
-    }
+    for (const [{ peer }, sinceMs] of fullSockets) if (nowMs - sinceMs > this.sendMs) peer.closeBehind();
   }
 
   // --- told by streams -------------------------------------------------------------------------------------
 
   lagged(connection: StreamConnection): void {
-    connection.lastProgressMs = this.standing.nowMs();
     this.standing.lags(connection);
   }
 
   drained(connection: StreamConnection): void {
-    connection.lastProgressMs = this.standing.nowMs();
+    this.standing.moved(connection);
     this.#catchUp.stream(connection);
   }
 

@@ -28,10 +28,15 @@ export class Standing {
   readonly arrivals: Arrivals;
   /** What waits for the end of the pump's work. */
   readonly held = new HeldWrites();
-  /** Streams that read from the store instead of being live: slow ones, not newcomers. */
-  readonly lagging = new Set<StreamConnection>();
+  /**
+   * Streams that read from the store instead of being live: slow ones, not newcomers. With the time when they
+   * began to, or their last byte left: who makes no progress is closed.
+   */
+  readonly lagging = new Map<StreamConnection, number>();
   /** Sockets that were in a topic and were too slow for it, by channel. */
   readonly laggingSockets = new Set<TopicSubscription>();
+  /** Those and newcomers, since when their socket takes no more of what they read. */
+  readonly fullSockets = new Map<TopicSubscription, number>();
   readonly #channels = new Map<number, LocalChannel>();
   readonly #empty = new Set<LocalChannel>();
 
@@ -177,12 +182,17 @@ export class Standing {
    * dropped.
    */
   lags(connection: StreamConnection): void {
-    this.lagging.add(connection);
+    this.lagging.set(connection, this.nowMs());
     this.store.setOwed(this.slot, OWED_BEHIND);
     for (const subscription of connection.subscriptions) {
       subscription.group?.remove(subscription);
       subscription.channel.behind.add(subscription);
     }
+  }
+
+  /** Some of what it was sent has left. */
+  moved(connection: StreamConnection): void {
+    if (this.lagging.has(connection)) this.lagging.set(connection, this.nowMs());
   }
 
   lagsNoMore(connection: StreamConnection): void {
@@ -195,12 +205,18 @@ export class Standing {
     this.store.setOwed(this.slot, OWED_BEHIND);
     const nowMs = this.nowMs();
     for (const subscription of subscriptions) {
-      subscription.fullSinceMs = nowMs;
+      this.fullSockets.set(subscription, nowMs);
       this.laggingSockets.add(subscription);
     }
   }
 
+  /** It was full before, perhaps. */
+  socketIsFull(subscription: TopicSubscription): void {
+    if (!this.fullSockets.has(subscription)) this.fullSockets.set(subscription, this.nowMs());
+  }
+
   socketLagsNoMore(subscription: TopicSubscription): void {
+    this.fullSockets.delete(subscription);
     if (this.laggingSockets.delete(subscription)) this.#mayBeLive();
   }
 

@@ -43,8 +43,6 @@ export interface TopicPeer {
 export class TopicSubscription extends Subscription {
   shard: TopicShard | null = null;
   place = -1;
-  /** Since when the socket takes no more of the backlog (performance.now()); 0: it does. */
-  fullSinceMs = 0;
   readonly peer: TopicPeer;
   constructor(channel: LocalChannel, peer: TopicPeer, sentId: number, historyUntil: number) {
     super(channel, sentId, historyUntil);

@@ -55,7 +55,7 @@ export class HeldStream extends StreamConnection implements Held, Clocked, Stand
     // Cancelled before it began: nobody would ever tell that it has to leave.
     if (wish === null || this.isEnded) return;
     this.#wish = null;
-    this.#form.seat(this, wish);
+    const prelude = this.#form.seat(this, wish);
     this.attach(sink);
     // A channel could not be made again since it was admitted: there is nothing to wait for.
     if (this.subscriptions.length === 0) {
@@ -64,7 +64,7 @@ export class HeldStream extends StreamConnection implements Held, Clocked, Stand
     }
     room.held.add(this);
     startClock(room.timers, this, pingMs, ttlMs);
-    room.fanout.joinStream(this);
+    room.fanout.joinStream(this, prelude);
     if (wish.arrival !== null) this.#tellArrival(wish.arrival, namesOf(wish.seats));
   }
 

@@ -54,7 +54,7 @@ class FramesForm implements HeldForm {
   /**
    * As StreamForm does. Whoever polls knows where it is, unless it is the first time or something is to tell.
    */
-  seat(held: StreamConnection, { seats, asked, wantsHello }: Wish): void {
+  seat(held: StreamConnection, { seats, asked, wantsHello }: Wish): Uint8Array {
     const { fanout, store, backlog } = this.room;
     const writer = new ByteWriter(256);
     let isNew = !this.isOnce || wantsHello === true || asked.each?.length === 0;
@@ -73,7 +73,7 @@ class FramesForm implements HeldForm {
     });
     if (held.subscriptions.length < seats.length) held.subscriptions.length = 0;
     const hello = isNew ? event(String(seatedFrame("json", "hello", held.subscriptions))) : NOTHING;
-    held.prelude = Buffer.concat([hello, writer.view()]);
+    return Buffer.concat([hello, writer.view()]);
   }
 
   lastBytes(farewell: Farewell): Uint8Array<ArrayBuffer> {

@@ -73,14 +73,13 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   heldAt = -1;
   lastPingMs = 0;
   endMs = 0;
-  /** Its frames tell the position of their own channel. */
-  hasOwnPositions = false;
   #socket: Socket | null = null;
   #wish: Wish | null;
   #departure: Departure | null = null;
   /** null: it has said nothing, and nothing is asked of what it says. */
   #said: ClientMessages | null = null;
-  #several: Several | null = null;
+  /** "own": its frames tell the position of their own channel. */
+  #several: Several | "own" | null = null;
   readonly protocol: Protocol;
   readonly #endpoint: WebSocketEndpoint;
 
@@ -90,6 +89,10 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     this.protocol = protocol;
     this.format = format;
     this.#wish = wish;
+  }
+
+  get hasOwnPositions(): boolean {
+    return this.#several === "own";
   }
 
   get socket(): Socket {
@@ -163,7 +166,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   #enter(seats: readonly Seat[], asked: Asked, arrival: Arrival | null): void {
     const { room, location } = this.#endpoint;
     this.#wish = null;
-    this.hasOwnPositions = asked.each !== undefined;
+    this.#several = asked.each === undefined ? null : "own";
     if (seats.length > 1 && !this.hasOwnPositions)
       this.format = this.#endpoint.formatOfSeveral(this.protocol);
     const { wanted, lost } = standIn(this.#endpoint, this, seats, asked);
@@ -181,7 +184,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     for (const subscription of lost) this.tellLost(subscription);
     // A send may close the socket; who was not counted in must not be counted out.
     if (this.socket.readyState !== WebSocket.OPEN) return;
-    this.subscriptions = [...wanted];
+    this.subscriptions = wanted.slice();
     room.fanout.joinTopics(this);
     if (arrival !== null && this.subscriptions.length > 0)
       this.#departure = arrival(
@@ -310,7 +313,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
    */
   place(): Position {
     const several = this.#several;
-    if (several !== null) return placeOf(several.life, several.places);
+    if (several !== null && several !== "own") return placeOf(several.life, several.places);
     return placeOf(lifeFor(this.#endpoint.room.store, this.subscriptions), this.subscriptions);
   }
 

@@ -56,7 +56,8 @@ export interface HeldForm {
   /** Between two pings, and of its life; 0: none, and no end. */
   readonly pingMs: number;
   readonly ttlMs: number;
-  seat(held: StreamConnection, wish: Wish): void;
+  /** Gives what it is sent before everything else; good for this turn. */
+  seat(held: StreamConnection, wish: Wish): Uint8Array;
   lastBytes(farewell: Farewell): Uint8Array<ArrayBuffer>;
   dismissal(why: "ended" | "revoked"): Uint8Array<ArrayBuffer>;
 }
@@ -157,7 +158,7 @@ export class StreamForm implements HeldForm {
   }
 
   /** Seats a stream whose body is being pulled: from here to its place in the live set is one turn. */
-  seat(held: StreamConnection, { seats, asked, isEventSource }: Wish): void {
+  seat(held: StreamConnection, { seats, asked, isEventSource }: Wish): Uint8Array {
     const { fanout, store, backlog } = this.room;
     const lost: StreamSubscription[] = [];
     seats.forEach((seat, place) => {
@@ -177,12 +178,12 @@ export class StreamForm implements HeldForm {
     // silent about a channel.
     if (held.subscriptions.length < seats.length) held.subscriptions.length = 0;
     if (this.#positioned) held.count(lifeFor(store, held.subscriptions));
-    held.prelude = this.#positioned ? this.#opening(held, lost, isEventSource) : this.#header;
+    return this.#positioned ? this.#opening(held, lost, isEventSource) : this.#header;
   }
 
   /** Header, when to come back should the connection break, first position, and what cannot be counted. */
   #opening(held: StreamConnection, lost: readonly StreamSubscription[], isEventSource: boolean): Uint8Array {
-    // Shared: fan-out copies the prelude out in the same turn, with the first write.
+    // Shared: fan-out copies it out in the same turn, with the first write.
     const writer = this.#prelude;
     writer.reset();
     writer.pushBytes(this.#header);

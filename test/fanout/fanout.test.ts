@@ -200,7 +200,7 @@ test("a reader that takes nothing for a minute is closed, one that takes somethi
   worker.fanout.closeStuck(nowMs + 59_000);
   expect(store.counter(worker.slot, Counter.LAGGING)).toBe(2);
   if (slow !== undefined) {
-    slow.lastProgressMs = nowMs + 30_000;
+    worker.fanout.standing.lagging.set(slow, nowMs + 30_000);
     worker.fanout.closeStuck(nowMs + 61_000);
   }
   expect([stuck?.isEnded, slow?.isEnded, live?.isEnded]).toEqual([true, false, false]);

@@ -106,9 +106,8 @@ export function joinStream(
     stream.subscriptions.push(new StreamSubscription(local, stream, afterId, historyUntil));
   }
   stream.sink.isFull = start.isFull ?? false;
-  if (start.prelude !== undefined) stream.prelude = start.prelude;
   stream.attach(stream.sink);
-  worker.fanout.joinStream(stream);
+  worker.fanout.joinStream(stream, start.prelude);
   return stream;
 }
 

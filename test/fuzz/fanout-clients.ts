@@ -111,7 +111,6 @@ export class StreamClient extends StreamConnection implements Client {
     super(worker.fanout, format, Buffer.from("F\n"));
     this.worker = worker;
     this.transcript = new Transcript(worker.store, `stream ${format.key} of worker ${worker.slot}`);
-    this.prelude = Buffer.from("H\n");
   }
 
   get isOpen(): boolean {
@@ -124,7 +123,7 @@ export class StreamClient extends StreamConnection implements Client {
 
   join(): void {
     this.attach(this.sink);
-    this.worker.fanout.joinStream(this);
+    this.worker.fanout.joinStream(this, Buffer.from("H\n"));
   }
 
   ping(): void {

@@ -20,7 +20,7 @@ test.each(LISTENERS)(
     try {
       const answer = await ask(worker.port, "/certificates", { headers: { Host: "example.org:81" } });
       expect(answer.status).toBe(301);
-      expect(answer.fields.get("location")).toBe("./certificates");
+      expect(answer.fields.get("location")).toBe("./certificates/");
     } finally {
       worker.stop();
     }

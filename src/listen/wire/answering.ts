@@ -6,6 +6,7 @@
 import type { BreakableSink, PulledStream } from "../../http/direct-answer.ts";
 import { dateLine, type FieldLines, statusLine } from "./answer-head.ts";
 import { chunkOf, sharedChunk } from "./chunk.ts";
+import { CHUNKED, DIRECT, HEAD, LAST, OLD } from "./marks.ts";
 import { Outlet } from "./outlet.ts";
 
 const LINE_END = Buffer.from("\r\n");
@@ -20,18 +21,8 @@ export const UNKNOWN_LENGTH = -1;
 export const NO_LENGTH = -2;
 
 export abstract class Answering extends Outlet implements BreakableSink {
-  /** The answer is the connection's last. */
-  protected isLast = false;
-  /** The request is a HEAD, whose answer has no body. */
-  protected isHead = false;
-  /** HTTP/1.0: no chunks, the end of the connection is the end of the body. */
-  protected isOld = false;
   /** The body that is held. */
   protected stream: PulledStream | null = null;
-  /** Each write of the stream leaves at once, without a flush. */
-  #isDirect = false;
-  /** Its pieces are chunks: nobody has said how long it is. */
-  #isChunked = true;
   #room: PromiseWithResolvers<number> | null = null;
 
   /** The answer is written, to its last byte. */
@@ -45,20 +36,20 @@ export abstract class Answering extends Outlet implements BreakableSink {
 
   /** The answer to a HEAD: the same without its body. */
   get wantsNoBody(): boolean {
-    return this.isHead;
+    return this.is(HEAD);
   }
 
   /** Call corked. `length` of the body, if the fields do not say; or UNKNOWN_LENGTH, or NO_LENGTH. */
   writeHead(status: number, lines: FieldLines, length: number, reason = ""): void {
     const isEndless = length === UNKNOWN_LENGTH && !lines.hasLength && !lines.hasCoding;
-    if (lines.isLast || this.hasMuchUnread || (isEndless && this.isOld)) this.isLast = true;
+    if (lines.isLast || this.hasMuchUnread || (isEndless && this.is(OLD))) this.mark(LAST);
     const { out } = this;
-    if (status === 200 && lines.isShared && !this.isLast) out.pushBytes(lines.usual(this.keepLine));
+    if (status === 200 && lines.isShared && !this.is(LAST)) out.pushBytes(lines.usual(this.keepLine));
     else {
       out.pushBytes(statusLine(status, reason));
       lines.pushTo(out);
       if (!lines.hasDate) out.pushBytes(dateLine());
-      out.pushBytes(this.isLast ? CLOSE_LINE : this.keepLine);
+      out.pushBytes(this.is(LAST) ? CLOSE_LINE : this.keepLine);
     }
     if (length === 0 && !lines.hasLength) out.pushBytes(NO_BODY_LINE);
     else if (length > 0 && !lines.hasLength) {
@@ -66,26 +57,26 @@ export abstract class Answering extends Outlet implements BreakableSink {
       out.pushInteger(length);
       out.pushBytes(LINE_END);
     }
-    if (isEndless && !this.isOld) out.pushBytes(CHUNKED_LINE);
+    if (isEndless && !this.is(OLD)) out.pushBytes(CHUNKED_LINE);
     out.pushBytes(LINE_END);
   }
 
   /** Call corked. An answer that is all here. */
   writeWhole(status: number, lines: FieldLines, body: Uint8Array | null, length = body?.length ?? 0): void {
     this.writeHead(status, lines, length);
-    if (body !== null && !this.isHead) this.push(body, 0, length);
+    if (body !== null && !this.is(HEAD)) this.push(body, 0, length);
     this.answered();
   }
 
   /** More of a body whose head is out. False: wait for `room`. */
   pushBody(bytes: Uint8Array, isEndless: boolean): boolean {
-    if (!isEndless || this.isOld || bytes.length === 0) return this.push(bytes);
+    if (!isEndless || this.is(OLD) || bytes.length === 0) return this.push(bytes);
     const chunk = chunkOf(bytes, false);
     return this.push(chunk.bytes, 0, chunk.length);
   }
 
   endBody(isEndless: boolean): void {
-    if (isEndless && !this.isOld) this.push(LAST_CHUNK);
+    if (isEndless && !this.is(OLD)) this.push(LAST_CHUNK);
     this.answered();
   }
 
@@ -94,24 +85,24 @@ export abstract class Answering extends Outlet implements BreakableSink {
   /** Call corked. */
   hold(status: number, lines: FieldLines, stream: PulledStream, reason = ""): void {
     this.writeHead(status, lines, UNKNOWN_LENGTH, reason);
-    this.#isChunked = !this.isOld && !lines.hasLength;
-    if (this.isHead) {
+    this.mark(CHUNKED, !this.is(OLD) && !lines.hasLength);
+    if (this.is(HEAD)) {
       stream.cancel();
       this.answered();
       return;
     }
     this.stream = stream;
-    this.#isDirect = false;
+    this.mark(DIRECT, false);
     this.held();
     stream.pull(this);
   }
 
   start({ highWaterMark }: { highWaterMark: number }): void {
-    this.#isDirect = highWaterMark <= 1;
+    this.mark(DIRECT, highWaterMark <= 1);
   }
 
   write(bytes: Uint8Array): number | Promise<number> {
-    if (!this.#isDirect) this.corkLate();
+    if (!this.is(DIRECT)) this.corkLate();
     return this.#sendPiece(bytes, this.stream?.sharesBytes === true);
   }
 
@@ -123,7 +114,7 @@ export abstract class Answering extends Outlet implements BreakableSink {
   #sendPiece(bytes: Uint8Array, isShared: boolean): number | Promise<number> {
     if (bytes.length === 0 || this.stream === null) return 0;
     let isTaken: boolean;
-    if (!this.#isChunked) isTaken = this.push(bytes);
+    if (!this.is(CHUNKED)) isTaken = this.push(bytes);
     else {
       const chunk = chunkOf(bytes, isShared);
       isTaken = this.push(chunk.bytes, 0, chunk.length, isShared ? sharedChunk() : null);
@@ -135,7 +126,7 @@ export abstract class Answering extends Outlet implements BreakableSink {
     const flushed = this.flush();
     if (this.stream === null) return flushed;
     this.stream = null;
-    this.endBody(this.#isChunked);
+    this.endBody(this.is(CHUNKED));
     return flushed;
   }
 

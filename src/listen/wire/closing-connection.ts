@@ -2,6 +2,7 @@
  * How an HTTP connection ends: what is unsent goes out, then our end is closed, and what may still come is
  * read and dropped for a while. The last part of connection.ts.
  */
+import { ENDED, LAST, LINGERS } from "./marks.ts";
 import { CLOSING, IDLE, Receiving } from "./receiving.ts";
 
 export abstract class ClosingConnection extends Receiving {
@@ -10,7 +11,7 @@ export abstract class ClosingConnection extends Receiving {
 
   protected beginClosing(lingers: boolean): void {
     this.state = CLOSING;
-    this.lingers = lingers;
+    this.mark(LINGERS, lingers);
     this.forget();
     this.shutWhenSent();
   }
@@ -30,7 +31,7 @@ export abstract class ClosingConnection extends Receiving {
    * while.
    */
   protected shut(): void {
-    if (this.isEnded || !this.lingers) this.depart();
+    if (this.is(ENDED) || !this.is(LINGERS)) this.depart();
     else if (this.list !== this.server.lingering) {
       this.server.lingering.take(this);
       this.socket.shutdown();
@@ -47,7 +48,7 @@ export abstract class ClosingConnection extends Receiving {
 
   retire(): void {
     if (this.state === IDLE && !this.hasInput) this.depart();
-    else this.isLast = true;
+    else this.mark(LAST);
     // It was about to ask: it may finish, but nobody waits for that as long as usual.
     if (this.list === this.server.heads) this.server.leaving.take(this);
   }

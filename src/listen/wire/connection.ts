@@ -29,6 +29,7 @@ import { Both } from "./both.ts";
 import { ClosingConnection } from "./closing-connection.ts";
 import type { DueList } from "./due-list.ts";
 import { pushSwitching } from "./handshake-answer.ts";
+import { ENDED, EXTRA, HEAD, LAST, LINGERS, NEXT, OLD, READING, UPGRADED } from "./marks.ts";
 import type { TcpSocket } from "./outlet.ts";
 import { BUSY, CLOSING, HELD, IDLE, LEFT } from "./receiving.ts";
 import { RequestBody } from "./request-body.ts";
@@ -41,8 +42,6 @@ import { WireTunnel } from "./wire-tunnel.ts";
 export class Connection extends ClosingConnection implements Carrier, AnswerTaker {
   /** null: it came by a unix socket. */
   readonly #address: string | null;
-  readonly isExtra: boolean;
-  #isUpgraded = false;
   /** A poll that waits. */
   #waiting: Gone | null = null;
   /** Told when the connection is closed before its answer was over. */
@@ -51,13 +50,16 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
   /** `isExtra`: there are as many as may be; it is told so. */
   constructor(server: WireServer, socket: TcpSocket, isExtra: boolean) {
     super(server, socket);
-    this.isExtra = isExtra;
+    this.mark(EXTRA, isExtra);
     // Now: of a client that resets its connection the kernel knows nothing afterwards (getpeername(2),
     // ENOTCONN).
     this.#address = server.isUnix ? null : socket.remoteAddress;
     server.heads.take(this);
   }
 
+  get isExtra(): boolean {
+    return this.is(EXTRA);
+  }
   get peer(): Peer {
     return this.#address === null ? UNIX_PEER : tcpPeer(this.#address);
   }
@@ -71,10 +73,10 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
   // --- told by the socket ----------------------------------------------------------------------------------
 
   ended(): void {
-    this.isEnded = true;
+    this.mark(ENDED);
     // A request that came whole is answered; half a one never will be.
     if (this.state === IDLE) {
-      if (!this.isNext) this.depart();
+      if (!this.is(NEXT)) this.depart();
     } else if (this.state === CLOSING) this.shutWhenSent();
     else if (this.body?.isWanted === true) this.failBody(this.body, LEFT);
     else if (this.state === HELD ? this.stream?.endsByItself !== true : this.#waiting !== null) this.depart();
@@ -142,9 +144,12 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     const { server } = this;
     this.state = BUSY;
     this.requests++;
-    this.isLast = !head.keepsAlive || server.isLast || this.isExtra || this.requests >= server.mostRequests;
-    this.isHead = head.method === "HEAD";
-    this.isOld = head.minor === 0;
+    this.mark(
+      LAST,
+      !head.keepsAlive || server.isLast || this.isExtra || this.requests >= server.mostRequests,
+    );
+    this.mark(HEAD, head.method === "HEAD");
+    this.mark(OLD, head.minor === 0);
     const isComing = head.isChunked || head.contentLength > end - next;
     if (isComing) this.body = new RequestBody(head, server.bodyBounds);
     const bodyEnd = isComing ? -1 : next + Math.max(0, head.contentLength);
@@ -155,7 +160,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     }
     const answer = server.answer(new WireRequest(this, head, target, bytes, start, next, bodyEnd));
     const rest = isComing ? next : bodyEnd;
-    if (this.#isUpgraded) {
+    if (this.is(UPGRADED)) {
       this.socket.data.take(bytes.subarray(rest, end));
       this.socket.data.uncork();
       return end;
@@ -209,21 +214,21 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
       return;
     }
     // Of these nobody knows how long it would be (RFC 9110 8.6).
-    const none = this.isHead || status === 204 || status === 304 ? NO_LENGTH : 0;
+    const none = this.is(HEAD) || status === 204 || status === 304 ? NO_LENGTH : 0;
     this.writeHead(status, lines, body === null ? none : body.length, reason);
-    if (body !== null && !this.isHead) this.push(body);
+    if (body !== null && !this.is(HEAD)) this.push(body);
     this.answered();
   }
 
   protected override refuse(status: number): void {
     if (this.isClosed || this.state === CLOSING) return;
-    this.isLast = true;
-    this.isHead = false;
+    this.mark(LAST);
+    this.mark(HEAD, false);
     this.cork();
     this.writeHead(status, sharedFieldLines(FAULT), 0);
     this.beginClosing(true);
     // In the middle of reading, whoever reads uncorks.
-    if (!this.isReading) this.uncork();
+    if (!this.is(READING)) this.uncork();
   }
 
   // --- told by the request ---------------------------------------------------------------------------------
@@ -251,11 +256,11 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
 
   answered(): void {
     this.#aborts = null;
-    if (this.isLast || this.isEnded) this.beginClosing(this.lingers || this.body !== null);
+    if (this.is(LAST) || this.is(ENDED)) this.beginClosing(this.is(LINGERS) || this.body !== null);
     else if (this.body !== null) this.#dropBody(this.body);
     else {
       this.state = IDLE;
-      if (this.isReading) return;
+      if (this.is(READING)) return;
       this.stand();
       if (this.hasInput) queueMicrotask(() => this.readOn());
     }
@@ -300,7 +305,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
 
   #leaveTo(other: WireSocket | WireTunnel, isAlone: boolean): void {
     const input = this.takeInput();
-    this.#isUpgraded = true;
+    this.mark(UPGRADED);
     this.state = CLOSING;
     this.handOver(other);
     this.forget();

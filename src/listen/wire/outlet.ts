@@ -8,6 +8,7 @@
  */
 import { ByteWriter } from "../../wire/byte-writer.ts";
 import { Waiting } from "./due-list.ts";
+import { CLOSED, LATE } from "./marks.ts";
 
 /** The part of Bun's TCP socket that is used. */
 export interface TcpSocket {
@@ -72,9 +73,8 @@ export abstract class Outlet extends Waiting {
   /** Not taken by the kernel yet; null: all is. */
   #unsent: Buffer | null = null;
   #out: ByteWriter | null = null;
-  /** Nothing can be written any more. */
-  isClosed = false;
-  #isLate = false;
+  /** Of marks.ts. */
+  protected marks = 0;
 
   constructor(socket: TcpSocket) {
     super();
@@ -100,6 +100,17 @@ export abstract class Outlet extends Waiting {
     this.closed();
   }
 
+  protected is(mark: number): boolean {
+    return (this.marks & mark) !== 0;
+  }
+  protected mark(mark: number, isIt = true): void {
+    this.marks = isIt ? this.marks | mark : this.marks & ~mark;
+  }
+
+  /** Nothing can be written any more. */
+  get isClosed(): boolean {
+    return this.is(CLOSED);
+  }
   get unsentBytes(): number {
     return this.#unsent?.length ?? 0;
   }
@@ -119,21 +130,21 @@ export abstract class Outlet extends Waiting {
   corkLate(): void {
     if (this.#out !== null) return;
     this.cork();
-    this.#isLate = true;
+    this.mark(LATE);
     late.push(this);
     if (late.length === 1) queueMicrotask(uncorkLate);
   }
 
   /** If it was corked so. */
   uncorkLate(): void {
-    if (this.#isLate) this.uncork();
+    if (this.is(LATE)) this.uncork();
   }
 
   uncork(): void {
     const out = this.#out;
     if (out === null) return;
     this.#out = null;
-    this.#isLate = false;
+    this.mark(LATE, false);
     if (out.length > 0) this.push(out.bytes, 0, out.length);
     if (free.length < MOST_FREE && out.bytes.length <= MOST_FREE_BYTES) free.push(out);
   }
@@ -169,10 +180,10 @@ export abstract class Outlet extends Waiting {
       out.pushRange(bytes, offset, length);
       if (out.length < CORKED_BYTES) return true;
       // It stays corked as it was, or nothing would uncork it at the end of the turn.
-      const isLate = this.#isLate;
+      const isLate = this.is(LATE);
       this.uncork();
       this.cork();
-      this.#isLate = isLate;
+      this.mark(LATE, isLate);
       return !this.isStalled;
     }
     if (this.#unsent !== null) {
@@ -207,7 +218,7 @@ export abstract class Outlet extends Waiting {
 
   /** The socket is gone. */
   protected leave(): void {
-    this.isClosed = true;
+    this.mark(CLOSED);
     this.#unsent = null;
     this.list?.drop(this);
   }

@@ -7,6 +7,7 @@ import type { BodyTaker } from "../../http/incoming.ts";
 import { parseHead } from "../http1/parse-head.ts";
 import { Answering } from "./answering.ts";
 import { HeldInput } from "./held-input.ts";
+import { ENDED, LAST, LINGERS, NEXT, PAUSED, READING, STATE } from "./marks.ts";
 import type { Newcomer } from "./newcomers.ts";
 import type { TcpSocket } from "./outlet.ts";
 import type { RequestBody } from "./request-body.ts";
@@ -25,23 +26,13 @@ export const LEFT = new Error("its sender left");
 
 export abstract class Receiving extends Answering implements Newcomer {
   readonly server: WireServer;
-  protected state = IDLE;
   /** Of the request that is answered; null: it has none, or it was read. */
   protected body: RequestBody | null = null;
   protected requests = 0;
-  /** In the middle of reading. */
-  protected isReading = false;
-  /** The client has closed its end. */
-  protected isEnded = false;
-  /** At the end what may still come is waited for. */
-  protected lingers = false;
   /** Bytes that were not looked at yet. */
   #input: HeldInput | null = null;
   /** Of a head that has not come whole. */
   #partial: WireHead | null = null;
-  #isPaused = false;
-  /** Its first request is here, and waits for its turn (newcomers.ts). */
-  protected isNext = false;
 
   constructor(server: WireServer, socket: TcpSocket) {
     super(socket);
@@ -59,6 +50,14 @@ export abstract class Receiving extends Answering implements Newcomer {
   protected abstract stand(): void;
   /** Our end, in peace: everything was sent. */
   protected abstract depart(): void;
+
+  /** IDLE is no mark at all: how it begins. */
+  protected get state(): number {
+    return this.marks & STATE;
+  }
+  protected set state(state: number) {
+    this.marks = (this.marks & ~STATE) | state;
+  }
 
   protected get hasInput(): boolean {
     return this.#input !== null;
@@ -87,8 +86,8 @@ export abstract class Receiving extends Answering implements Newcomer {
 
   #takeFirst(bytes: Buffer): void {
     const { newcomers } = this.server;
-    if (this.isNext || newcomers.mustWait(this)) {
-      this.isNext = true;
+    if (this.is(NEXT) || newcomers.mustWait(this)) {
+      this.mark(NEXT);
       this.#keep(bytes);
       return;
     }
@@ -98,9 +97,9 @@ export abstract class Receiving extends Answering implements Newcomer {
   }
 
   goOn(): void {
-    this.isNext = false;
+    this.mark(NEXT, false);
     this.readOn();
-    if (this.isEnded && this.state === IDLE) this.depart();
+    if (this.is(ENDED) && this.state === IDLE) this.depart();
   }
 
   #take(bytes: Buffer): void {
@@ -127,21 +126,21 @@ export abstract class Receiving extends Answering implements Newcomer {
   #keep(bytes: Buffer): void {
     if (this.#input === null) this.#input = new HeldInput(bytes, bytes.length);
     else this.#input.add(bytes);
-    if (this.#input.length < MOST_AHEAD_BYTES || this.#isPaused) return;
-    this.#isPaused = true;
+    if (this.#input.length < MOST_AHEAD_BYTES || this.is(PAUSED)) return;
+    this.mark(PAUSED);
     this.socket.pause();
   }
 
   protected resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
+    if (!this.is(PAUSED)) return;
+    this.mark(PAUSED, false);
     this.socket.resume();
   }
 
   /** It is idle again: what came meanwhile. */
   protected readOn(): void {
     const input = this.#input;
-    if (input === null || this.isReading || this.isNext) return;
+    if (input === null || this.is(READING) || this.is(NEXT)) return;
     if (this.state !== IDLE || this.isStalled) return;
     this.#input = null;
     this.resume();
@@ -155,7 +154,7 @@ export abstract class Receiving extends Answering implements Newcomer {
    * answers. `input`: where they lie.
    */
   #read(bytes: Buffer, end: number, input: HeldInput | null): void {
-    this.isReading = true;
+    this.mark(READING);
     let at = 0;
     while (at < end && this.state === IDLE && !this.isStalled) {
       const head = this.#partial ?? this.server.head;
@@ -165,7 +164,7 @@ export abstract class Receiving extends Answering implements Newcomer {
       if (next < 0) this.refuse(-next);
       else at = this.begin(head, bytes, at, next, end);
     }
-    this.isReading = false;
+    this.mark(READING, false);
     if (this.isClosed || this.state === CLOSING) return;
     if (at < end) this.#keepRest(bytes, at, end, input);
     else if (this.state === IDLE) this.stand();
@@ -187,7 +186,7 @@ export abstract class Receiving extends Answering implements Newcomer {
 
   /** More of it is to come from the client, and not held back by whoever reads it. */
   protected get isBodyDue(): boolean {
-    return this.body?.isWanted === true && !this.#isPaused;
+    return this.body?.isWanted === true && !this.is(PAUSED);
   }
 
   // --- bodies ----------------------------------------------------------------------------------------------
@@ -212,8 +211,8 @@ export abstract class Receiving extends Answering implements Newcomer {
 
   /** Whoever reads the body has no room for more: it is not the client who is slow. */
   pauseBody(): void {
-    if (this.#isPaused || this.isClosed || this.body === null) return;
-    this.#isPaused = true;
+    if (this.is(PAUSED) || this.isClosed || this.body === null) return;
+    this.mark(PAUSED);
     this.socket.pause();
     this.stand();
   }
@@ -232,7 +231,7 @@ export abstract class Receiving extends Answering implements Newcomer {
     const input = this.takeInput();
     this.resume();
     if (input !== null) this.#readBody(body, input.view());
-    else if (this.isEnded) this.failBody(body, LEFT);
+    else if (this.is(ENDED)) this.failBody(body, LEFT);
     else this.stand();
   }
 
@@ -250,8 +249,7 @@ export abstract class Receiving extends Answering implements Newcomer {
 
   /** Nothing can be understood behind it. */
   protected failBody(body: RequestBody, error: Error): void {
-    this.isLast = true;
-    this.lingers = true;
+    this.mark(LAST | LINGERS);
     body.fail(error);
     this.stand();
   }

@@ -17,6 +17,7 @@ import { inflateMessage } from "../../wire/message-deflate.ts";
 import { isUtf8 } from "../../wire/utf8.ts";
 import type { NativePeer } from "../socket-handlers.ts";
 import type { DueList } from "./due-list.ts";
+import { ENDED, STATE, TOLD } from "./marks.ts";
 import { Outlet, SharedPiece, type TcpSocket } from "./outlet.ts";
 
 /** The code of a connection that ended without a close frame: never on the wire. */
@@ -54,18 +55,22 @@ export interface SocketServer {
 export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   readonly #server: SocketServer;
   readonly data: NativePeer;
-  readyState: number = WebSocket.OPEN;
   #held: HeldFrames = null;
   /** A ping that could not be answered at once: the last counts (RFC 6455 5.5.3). */
   #owedPong: Buffer | null = null;
-  #isTold = false;
-  /** The client has closed its end. */
-  #isEnded = false;
 
   constructor(server: SocketServer, socket: TcpSocket, data: NativePeer) {
     super(socket);
     this.#server = server;
     this.data = data;
+    this.readyState = WebSocket.OPEN;
+  }
+
+  get readyState(): number {
+    return this.marks & STATE;
+  }
+  private set readyState(state: number) {
+    this.marks = (this.marks & ~STATE) | state;
   }
 
   /** A class of its own, because a field would cost every idle socket. */
@@ -102,7 +107,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   }
 
   ended(): void {
-    this.#isEnded = true;
+    this.mark(ENDED);
     // It has no close frame to come.
     this.readyState = WebSocket.CLOSED;
     this.#tell(ABNORMAL, "");
@@ -246,8 +251,8 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   }
 
   #tell(code: number, reason: string): void {
-    if (this.#isTold) return;
-    this.#isTold = true;
+    if (this.is(TOLD)) return;
+    this.mark(TOLD);
     this.data.closed(code, reason);
   }
 
@@ -257,7 +262,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
    */
   #end(): void {
     if (this.isClosed) return;
-    if (this.#isEnded) this.#close();
+    if (this.is(ENDED)) this.#close();
     else if (this.list !== this.#server.closing) {
       this.#server.closing.take(this);
       this.socket.shutdown();
