@@ -39,26 +39,50 @@ function expectEnds(ends: Ends, streamHeader: string, named = GOING_AWAY): void 
 }
 
 describe.each([
-  [1, "HEADER"],
-  [2, "HEADER"],
-  [1, ""],
-  [2, ""],
-] as const)("%d workers, stream header %p", (workers, header) => {
-  test.each(["SIGTERM", "SIGINT"] as const)(
-    "%s: everybody hears of it at once and the process ends",
-    async (signal) => {
-      server = await startServer({ workers, toml: patientLayout('shutdown_timeout = "25s"', header) });
+  ["native", "HEADER"],
+  ["wire", ""],
+] as const)("%s listener", (_listener, header) => {
+  const serve = async (workers: number, top = 'shutdown_timeout = "25s"'): Promise<void> => {
+    server = await startServer({ workers, toml: patientLayout(top, header) });
+  };
+
+  async function expectEndsAt(signal: NodeJS.Signals, crowd: Crowd): Promise<void> {
+    const sentMs = performance.now();
+    server.process.kill(signal);
+    expectEnds(await crowd.ends, header);
+    expect(await server.process.exited).toBe(0);
+    expect(performance.now() - sentMs).toBeLessThan(NOT_WAITED_MS);
+  }
+
+  test("SIGINT: everybody hears of it at once and the process ends", async () => {
+    await serve(2);
+    await expectEndsAt("SIGINT", await Crowd.gather(server.port, "a"));
+  });
+
+  test.each([1, 2])(
+    "SIGHUP, then SIGTERM, %d workers: the same, and nobody is counted any more",
+    async (workers) => {
+      await serve(workers);
+      const before = await server.workerPids();
       const crowd = await Crowd.gather(server.port, "a");
       const sentMs = performance.now();
-      server.process.kill(signal);
-      expectEnds(await crowd.ends, header);
-      expect(await server.process.exited).toBe(0);
+      server.process.kill("SIGHUP");
+      expectEnds(await crowd.ends, header, SERVICE_RESTART);
+      await until("the old workers are gone", async () => {
+        const pids = await server.workerPids().catch(() => []); // a listener may just be closing
+        return pids.length === workers && !pids.some((pid) => before.includes(pid));
+      });
       expect(performance.now() - sentMs).toBeLessThan(NOT_WAITED_MS);
+      expect((await server.summary()).subscribers).toBe(0);
+      expect((await server.statistics("a")).subscribers).toBe(0);
+      const next = await Crowd.gather(server.port, "a");
+      expect((await server.summary()).subscribers).toBe(next.size);
+      await expectEndsAt("SIGTERM", next);
     },
   );
 
   test("a long poll is answered with a body when timeout_with_body says so", async () => {
-    server = await startServer({ workers, toml: patientLayout("timeout_with_body = true", header) });
+    await serve(1, "timeout_with_body = true");
     const crowd = await Crowd.gather(server.port, "a");
     server.process.kill("SIGTERM");
     for (const { statusLine, fields, body } of (await crowd.ends).polls) {
@@ -70,28 +94,8 @@ describe.each([
     expect(await server.process.exited).toBe(0);
   });
 
-  test("SIGHUP: everybody hears of it at once and nobody is counted any more", async () => {
-    server = await startServer({ workers, toml: patientLayout('shutdown_timeout = "25s"', header) });
-    const before = await server.workerPids();
-    const crowd = await Crowd.gather(server.port, "a");
-    const sentMs = performance.now();
-    server.process.kill("SIGHUP");
-    expectEnds(await crowd.ends, header, SERVICE_RESTART);
-    await until("the old workers are gone", async () => {
-      const pids = await server.workerPids().catch(() => []); // a listener may just be closing
-      return pids.length === workers && !pids.some((pid) => before.includes(pid));
-    });
-    expect(performance.now() - sentMs).toBeLessThan(NOT_WAITED_MS);
-    expect((await server.summary()).subscribers).toBe(0);
-    expect((await server.statistics("a")).subscribers).toBe(0);
-    const next = await Crowd.gather(server.port, "a");
-    expect((await server.summary()).subscribers).toBe(next.size);
-    server.process.kill("SIGTERM");
-    expectEnds(await next.ends, header);
-  });
-
   test("WebSockets alone: the last frames are not lost with the process", async () => {
-    server = await startServer({ workers, toml: patientLayout("", header) });
+    await serve(2, "");
     const sockets = await Promise.all(
       Array.from({ length: 20 }, () => RawWebSocket.open(server.port, "/ws/a")),
     );
@@ -107,7 +111,7 @@ describe.each([
   test.each(["SIGTERM", "SIGQUIT"] as const)(
     "%s: connections that are kept alive, or have said nothing yet, hold nothing up",
     async (signal) => {
-      server = await startServer({ workers, toml: patientLayout('shutdown_timeout = "25s"', header) });
+      await serve(2);
       const idle = await Promise.all(Array.from({ length: 10 }, () => RawConnection.open(server.port)));
       for (const [i, connection] of idle.entries()) {
         if (i % 3 === 0) continue; // says nothing
