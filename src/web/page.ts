@@ -57,7 +57,7 @@ function clientModule(bundle: string): string {
 /** For a server that has the example pages. */
 const EXAMPLES = `  <section aria-labelledby="examples-title">
     <h2 id="examples-title">Examples</h2>
-    <p class="note"><a href="./examples">A page for each way to use it</a>, with its source: a chat, a dashboard, EventSource, long polling and more.</p>
+    <p class="note"><a href="./examples/">A page for each way to use it</a>, with its source: a chat, a dashboard, EventSource, long polling and more.</p>
   </section>`;
 
 /**
@@ -88,7 +88,7 @@ export function pageAt(page: Page, path: string): Page {
   const text = new TextDecoder().decode(page.body);
   const moved = text
     .replace('data-root="./"', `data-root="${root}"`)
-    .replace('href="./examples"', `href="${root}examples/"`);
+    .replace('href="./examples/"', `href="${root}examples/"`);
   return { ...page, body: new TextEncoder().encode(moved) };
 }
 
