@@ -26,16 +26,32 @@ class AnswerFormat implements Format {
   readonly perConnection = false;
   readonly binary = false;
   readonly tellsGaps = true;
+  /** Of these the last word was written to somebody. */
+  readonly #over = new WeakSet<LocalChannel>();
   /** Used again for each message. */
   readonly #at: { life: string; positions: number[] } = { life: "", positions: [0] };
 
   message(writer: ByteWriter, m: Message, channel: LocalChannel): void {
     if (m.id === CHANNEL_DELETED_ID) {
+      this.#over.add(channel);
       writer.pushLatin1(`event: ${ERROR}\ndata: the answer was deleted\n\n${FINAL}`);
       return;
     }
     stream.render(writer, m, this.#place(channel, m.id));
-    if (isFinal(m)) writer.pushLatin1(FINAL);
+    if (!isFinal(m)) return;
+    this.#over.add(channel);
+    writer.pushLatin1(FINAL);
+  }
+
+  /**
+   * How many of these bytes belong to the answer: up to behind its last word, or -1 where that is not among
+   * them. A piece may follow that was on its way when another worker called the answer off. Only looked for
+   * once there is one.
+   */
+  endIn({ buffer, byteOffset, length }: Uint8Array, channel: LocalChannel): number {
+    if (!this.#over.has(channel)) return -1;
+    const at = Buffer.from(buffer, byteOffset, length).indexOf(FINAL_TAIL);
+    return at < 0 ? -1 : at + FINAL_TAIL.length;
   }
 
   gap(writer: ByteWriter, channel: LocalChannel, missed: number | null, upTo: number): boolean {
@@ -50,7 +66,7 @@ class AnswerFormat implements Format {
   }
 }
 
-export const answerFormat: Format = new AnswerFormat();
+export const answerFormat = new AnswerFormat();
 
 /** Whether nothing follows this message. */
 export function isFinal({ bytes, eventIdLength, eventTypeLength }: Message): boolean {
@@ -58,13 +74,4 @@ export function isFinal({ bytes, eventIdLength, eventTypeLength }: Message): boo
   const start = Math.max(eventIdLength, 0);
   const type = Buffer.from(bytes.buffer, bytes.byteOffset + start, eventTypeLength).toString("latin1");
   return type === END || type === ERROR;
-}
-
-/**
- * How many of these bytes belong to the answer: up to behind its last word, or -1 where that is not among
- * them. A piece may follow that was on its way when another worker called the answer off.
- */
-export function endOfAnswer({ buffer, byteOffset, length }: Uint8Array): number {
-  const at = Buffer.from(buffer, byteOffset, length).indexOf(FINAL_TAIL);
-  return at < 0 ? -1 : at + FINAL_TAIL.length;
 }

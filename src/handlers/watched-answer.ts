@@ -10,7 +10,7 @@ import type { Arrival, Standing } from "../front/location-hooks.ts";
 import { SERVER } from "../http/answer.ts";
 import { type BreakableSink, pulledResponse } from "../http/direct-answer.ts";
 import type { NamedChannel } from "../store/channel/channel-ref.ts";
-import { answerFormat, endOfAnswer, RESET } from "./answer-format.ts";
+import { answerFormat, RESET } from "./answer-format.ts";
 import type { HandlerHost, Running } from "./host.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -79,7 +79,8 @@ export class WatchedAnswer extends StreamConnection implements Running, Standing
   }
 
   override send(bytes: Uint8Array): boolean {
-    const end = endOfAnswer(bytes);
+    const channel = this.subscriptions[0]?.channel;
+    const end = channel === undefined ? -1 : answerFormat.endIn(bytes, channel);
     if (end < 0) return super.send(bytes);
     this.#over();
     return super.send(bytes.subarray(0, end));
