@@ -4,7 +4,7 @@
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { examples } from "./help-text.ts";
-import { answerTimeoutOption, urlOption } from "./option-types.ts";
+import { answerTimeoutOption, collect, tokenFileOption, urlOption } from "./option-types.ts";
 import type { TopOptions } from "./top.ts";
 import type { VerifyOptions } from "./verify.ts";
 
@@ -13,6 +13,7 @@ export function addTop(program: Command, done: (exitCode: number) => void): void
     .command("top")
     .description("the console in a terminal: rates, connections, the largest channels")
     .addOption(urlOption())
+    .addOption(tokenFileOption())
     .option("--path <path>", "path of the location with `console`", "/console/")
     .addOption(answerTimeoutOption())
     .option("--once", "one sample, then exit")
@@ -33,12 +34,11 @@ export function addVerify(program: Command, done: (exitCode: number) => void): v
       "-H, --header <field>",
       "a field of every request, as `Authorization: Bearer …`; repeatable",
       collect,
-      [],
     )
     .option("--minutes <n>", "how long; every fault comes at least once", positive, 2)
     .option("--seed <n>", "the numbers that everything random is drawn from; a report names its own", whole)
     .option("--rate <n>", "messages a second", positive, 200)
-    .option("--fault <name>", "only this one; repeatable", collect, [])
+    .option("--fault <name>", "only this one; repeatable", collect)
     .option("--other <file>", "another binary, for upgrades there and back")
     .option("-w, --workers <n>", "worker processes of our own server", whole, 2)
     .addOption(
@@ -56,9 +56,6 @@ export function addVerify(program: Command, done: (exitCode: number) => void): v
     ["sluice verify --seed 42 --json", "the same run again, for a script"],
   ]);
 }
-
-/** With a default of none, unlike the other. */
-const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 function positive(text: string): number {
   const value = Number(text);

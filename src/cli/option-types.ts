@@ -3,11 +3,17 @@
  * program.ts and its parts.
  */
 import { InvalidArgumentError, Option } from "commander";
+import { TOKEN_VARIABLE } from "./client/credential.ts";
 import { DEFAULT_URL } from "./client/endpoint.ts";
 
 const ANSWER_TIMEOUT_SEC = 30;
 
 export const urlOption = (): Option => new Option("-u, --url <url>", "the server").default(DEFAULT_URL);
+export const tokenFileOption = (): Option =>
+  new Option(
+    "--token-file <file>",
+    `a signed token or a key, where one is asked for (default: what $${TOKEN_VARIABLE} holds)`,
+  );
 export const answerTimeoutOption = (): Option =>
   new Option("--timeout <s>", "give up when there is no answer after this many seconds (exit code 3)")
     .argParser(seconds)

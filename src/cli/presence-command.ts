@@ -1,17 +1,19 @@
 /** `sluice presence` as the command line has it (docs/presence.md). Called by program.ts. */
-import type { Command, Option } from "commander";
+import type { Command } from "commander";
 import { examples } from "./help-text.ts";
+import { answerTimeoutOption, tokenFileOption, urlOption } from "./option-types.ts";
 import type { PresenceOptions } from "./presence.ts";
 
 type Done = (exitCode: number) => void;
 
-export function addPresence(program: Command, done: Done, url: Option, timeout: Option): void {
+export function addPresence(program: Command, done: Done): void {
   const presence = program
     .command("presence")
     .description("show who is in a channel")
     .argument("<channel>", "the channel")
-    .addOption(url)
-    .addOption(timeout)
+    .addOption(urlOption())
+    .addOption(tokenFileOption())
+    .addOption(answerTimeoutOption())
     .option(
       "--json",
       "print the server's JSON on one line; with --watch, one object for each who comes or goes",

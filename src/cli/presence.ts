@@ -6,6 +6,7 @@
  * member himself. So --watch asks again every second, and who came and went in between is not seen.
  */
 import { parseJson } from "./client/channel-info.ts";
+import { bearer, type CredentialOptions, tokenOf } from "./client/credential.ts";
 import { parseBaseUrl, presenceUrl, shownUrl } from "./client/endpoint.ts";
 import { explainOf, refusedSentence, request, requestFailure } from "./client/http.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
@@ -14,7 +15,7 @@ import { duration } from "./stats.ts";
 import { printable, type Style, stdoutStyle } from "./style.ts";
 import { table } from "./table.ts";
 
-export interface PresenceOptions {
+export interface PresenceOptions extends CredentialOptions {
   readonly url: string;
   /** Seconds an answer may take. */
   readonly timeout: number;
@@ -43,7 +44,8 @@ const MOST_INFO_CHARS = 60;
 /** Resolves to the exit code; throws CommandFailure. */
 export async function presenceCommand(channel: string, options: PresenceOptions): Promise<number> {
   const base = parseBaseUrl(options.url);
-  const ask = (): Promise<unknown> => fetchList(base, channel, options.timeout);
+  const headers = bearer(tokenOf(options));
+  const ask = (): Promise<unknown> => fetchList(base, channel, options.timeout, headers);
   const first = await ask();
   const list = readList(first);
   if (list === null)
@@ -65,10 +67,16 @@ export async function presenceCommand(channel: string, options: PresenceOptions)
   }
 }
 
-async function fetchList(base: string, channel: string, timeoutSec: number): Promise<unknown> {
+async function fetchList(
+  base: string,
+  channel: string,
+  timeoutSec: number,
+  headers: Readonly<Record<string, string>>,
+): Promise<unknown> {
   try {
     const response = await request({
       url: presenceUrl(base, channel),
+      headers,
       signal: AbortSignal.timeout(timeoutSec * 1000),
       headTimeoutMs: 0,
     });

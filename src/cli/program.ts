@@ -13,7 +13,14 @@ import { CommandFailure, ExitCode } from "./failure.ts";
 import { examples } from "./help-text.ts";
 import { tellInternal } from "./last-words.ts";
 import { addTop, addVerify } from "./operator-commands.ts";
-import { answerTimeoutOption, collect, seconds, urlOption, wholeNumber } from "./option-types.ts";
+import {
+  answerTimeoutOption,
+  collect,
+  seconds,
+  tokenFileOption,
+  urlOption,
+  wholeNumber,
+} from "./option-types.ts";
 import { OutputClosed, writeNote, writeOut } from "./output.ts";
 import { addPresence } from "./presence-command.ts";
 import type { PubOptions } from "./pub.ts";
@@ -80,7 +87,7 @@ export function buildProgram(done: (exitCode: number) => void): Command {
   addPub(program, done);
   addSub(program, done);
   addStats(program, done);
-  addPresence(program, done, urlOption(), answerTimeoutOption());
+  addPresence(program, done);
   addTop(program, done);
   addCluster(program, done);
   addAccessCommands(program, done);
@@ -163,6 +170,7 @@ function addPub(program: Command, done: (exitCode: number) => void): void {
     .argument("[channel]", "channel; several as a/b")
     .argument("[text]", "the message; - or nothing: all of standard input")
     .addOption(urlOption())
+    .addOption(tokenFileOption())
     .option("--event-id <id>", "Event-Id of the message: a name by which subscribers can resume")
     .option("--event-type <type>", "Event-Type of the message: the `event` of an SSE client")
     .option("--lines", "standard input has one message a line; empty lines are left out")
@@ -188,6 +196,7 @@ function addSub(program: Command, done: (exitCode: number) => void): void {
     .description("print messages as they come; reconnects and goes on where it stopped")
     .argument("<channel...>", "channels; news.b5 begins with the last 5 stored messages of news")
     .addOption(urlOption())
+    .addOption(tokenFileOption())
     .addOption(new Option("-t, --transport <name>", "how to receive").choices(TRANSPORTS).default("ws"))
     .option("-n, --last <n>", "begin with the last n stored messages of each channel", wholeNumber(0), 0)
     .option("--count <n>", "exit after n messages", wholeNumber(1))
@@ -225,6 +234,7 @@ function addStats(program: Command, done: (exitCode: number) => void): void {
       "one channel, several as a/b, a prefix as new*, or ALL; nothing: the server's summary",
     )
     .addOption(urlOption())
+    .addOption(tokenFileOption())
     .addOption(answerTimeoutOption())
     .option("--json", "print the server's JSON on one line")
     .action(async (channel: string | undefined, options: StatsOptions) =>

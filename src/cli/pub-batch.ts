@@ -4,6 +4,7 @@
  * after a broken connection is published once. Called by pub.ts.
  */
 import { isatty } from "node:tty";
+import { bearer, tokenOf } from "./client/credential.ts";
 import { parseBaseUrl } from "./client/endpoint.ts";
 import { explainOf, refusedSentence } from "./client/http.ts";
 import { LineSplitter } from "./client/line-splitter.ts";
@@ -107,6 +108,7 @@ class BatchSender {
   readonly progress = new Progress();
   readonly #base: string;
   readonly #options: PubOptions;
+  readonly #headers: Readonly<Record<string, string>>;
   #published = 0;
   #known = 0;
   #failed = 0;
@@ -115,6 +117,8 @@ class BatchSender {
   constructor(base: string, options: PubOptions) {
     this.#base = base;
     this.#options = options;
+    const ndjson = "application/x-ndjson";
+    this.#headers = { "Content-Type": ndjson, Accept: ndjson, ...bearer(tokenOf(options)) };
   }
 
   /** What the server says will pass is sent again, for as long as one answer may take. */
@@ -133,7 +137,7 @@ class BatchSender {
     const { response, text } = await patientPost({
       base: this.#base,
       url: `${this.#base}/pub`,
-      headers: { "Content-Type": "application/x-ndjson", Accept: "application/x-ndjson" },
+      headers: this.#headers,
       body: new TextEncoder().encode(`${lines.join("\n")}\n`),
       timeoutMs: this.#options.timeout * 1000,
       wasThere: this.#requests > 0,

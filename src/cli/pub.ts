@@ -4,6 +4,7 @@
  * Lines are sent one after another on one connection: the order of the lines is the order of the messages.
  */
 import { type ChannelInfo, parseJson, readChannelInfos } from "./client/channel-info.ts";
+import { bearer, type CredentialOptions, tokenOf } from "./client/credential.ts";
 import { parseBaseUrl, publishUrl } from "./client/endpoint.ts";
 import { explainOf, refusedSentence } from "./client/http.ts";
 import { LineSplitter } from "./client/line-splitter.ts";
@@ -13,7 +14,7 @@ import { writeOut } from "./output.ts";
 import { newKey, patientPost } from "./patient-post.ts";
 import { plural, printable, stdinIsTerminal, stdoutStyle } from "./style.ts";
 
-export interface PubOptions {
+export interface PubOptions extends CredentialOptions {
   readonly url: string;
   readonly eventId?: string;
   readonly eventType?: string;
@@ -123,6 +124,7 @@ class Publisher {
     this.#headers = {
       Accept: "application/json",
       "Content-Type": "application/octet-stream",
+      ...bearer(tokenOf(options)),
       ...eventHeader("Event-Id", "--event-id", options.eventId),
       ...eventHeader("Event-Type", "--event-type", options.eventType),
     };

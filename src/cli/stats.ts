@@ -9,6 +9,7 @@ import {
   readSummary,
   type Summary,
 } from "./client/channel-info.ts";
+import { bearer, type CredentialOptions, tokenOf } from "./client/credential.ts";
 import { parseBaseUrl, shownUrl, statisticsUrl } from "./client/endpoint.ts";
 import { explainOf, refusedSentence, request, requestFailure } from "./client/http.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
@@ -16,7 +17,7 @@ import { writeOut } from "./output.ts";
 import { binarySize, printable, type Style, stdoutStyle } from "./style.ts";
 import { table } from "./table.ts";
 
-export interface StatsOptions {
+export interface StatsOptions extends CredentialOptions {
   readonly url: string;
   readonly json?: boolean;
   /** Seconds the answer may take. */
@@ -32,7 +33,7 @@ export async function statsCommand(channel: string | undefined, options: StatsOp
   const isWhole = channel === undefined && options.json !== true && isLoopback(new URL(base).hostname);
   let value: unknown;
   try {
-    value = await fetchStatistics(base, channel ?? "", options.timeout);
+    value = await fetchStatistics(base, channel ?? "", options);
   } catch (error) {
     if (isWhole) writeOut(await storeTable("", stdoutStyle()));
     throw error;
@@ -52,14 +53,15 @@ export async function statsCommand(channel: string | undefined, options: StatsOp
   return ExitCode.OK;
 }
 
-async function fetchStatistics(base: string, channel: string, timeoutSec: number): Promise<unknown> {
+async function fetchStatistics(base: string, channel: string, options: StatsOptions): Promise<unknown> {
+  const credential = bearer(tokenOf(options));
   let response: Response;
   let text: string;
   try {
     response = await request({
       url: statisticsUrl(base, channel),
-      headers: { Accept: "application/json" },
-      signal: AbortSignal.timeout(timeoutSec * 1000),
+      headers: { Accept: "application/json", ...credential },
+      signal: AbortSignal.timeout(options.timeout * 1000),
       headTimeoutMs: 0,
     });
     text = await response.text();

@@ -6,13 +6,14 @@
  */
 import { isUtf8 } from "node:buffer";
 import type { Deleted, Gap, Message } from "../client/sluice.d.ts";
+import { type CredentialOptions, tokenOf } from "./client/credential.ts";
 import { parseBaseUrl, parseChannels, shownUrl } from "./client/endpoint.ts";
 import { type Follower, follow, type TransportChoice } from "./client/follow.ts";
 import { ExitCode } from "./failure.ts";
 import { OutputClosed, writeNote, writeOut } from "./output.ts";
 import { plural, printable, stderrStyle, stdoutIsTerminal, stdoutStyle } from "./style.ts";
 
-export interface SubOptions {
+export interface SubOptions extends CredentialOptions {
   readonly url: string;
   readonly transport: TransportChoice;
   readonly last: number;
@@ -30,6 +31,7 @@ export interface SubOptions {
 export async function subCommand(args: readonly string[], options: SubOptions): Promise<number> {
   const base = parseBaseUrl(options.url);
   const channels = parseChannels(args, options.last);
+  const token = tokenOf(options);
   const stop = new AbortController();
   const printer = new Printer(options, shownUrl(base), channels.length > 1, () => stop.abort());
   let timedOut = false;
@@ -43,7 +45,7 @@ export async function subCommand(args: readonly string[], options: SubOptions): 
   const onSignal = () => stop.abort();
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   try {
-    await follow({ base, channels, transport: options.transport }, printer, stop.signal);
+    await follow({ base, channels, transport: options.transport, token }, printer, stop.signal);
   } finally {
     clearTimeout(timer);
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);

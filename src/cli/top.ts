@@ -6,14 +6,15 @@
 import { isatty } from "node:tty";
 import type { Sample } from "../console/sampler.ts";
 import { parseJson } from "./client/channel-info.ts";
+import { bearer, type CredentialOptions, tokenOf } from "./client/credential.ts";
 import { parseBaseUrl, shownUrl } from "./client/endpoint.ts";
-import { explainOf, request, requestFailure } from "./client/http.ts";
+import { credentialHint, explainOf, request, requestFailure } from "./client/http.ts";
 import { LineSplitter } from "./client/line-splitter.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 import { writeOut } from "./output.ts";
 import { printable, stdoutStyle } from "./style.ts";
 
-export interface TopOptions {
+export interface TopOptions extends CredentialOptions {
   readonly url: string;
   /** Path of the console's location, with slashes on both sides. */
   readonly path: string;
@@ -40,7 +41,7 @@ export async function topCommand(options: TopOptions): Promise<number> {
   const root = new URL(options.path.endsWith("/") ? options.path : `${options.path}/`, base).href;
   const isScreen = options.json !== true && options.once !== true && isatty(1);
   for await (const sample of samples(root, options)) {
-    const channels = await topChannels(root, options.timeout);
+    const channels = await topChannels(root, options);
     if (options.json === true) writeOut(`${JSON.stringify({ ...sample, top: channels })}\n`);
     else writeOut(`${isScreen ? CLEAR : ""}${screen(sample, channels, shownUrl(base))}`);
     if (options.once === true) break;
@@ -52,8 +53,8 @@ export async function topCommand(options: TopOptions): Promise<number> {
 const CLEAR = "\x1b[H\x1b[J";
 
 /** The newest sample first, then each as it comes. */
-async function* samples(root: string, { timeout }: TopOptions): AsyncGenerator<Sample> {
-  const response = await ask(`${root}live`, timeout, "text/event-stream");
+async function* samples(root: string, options: TopOptions): AsyncGenerator<Sample> {
+  const response = await ask(`${root}live`, options, "text/event-stream");
   const splitter = new LineSplitter(MAX_LINE);
   const decoder = new TextDecoder();
   let type = "message";
@@ -72,23 +73,27 @@ async function* samples(root: string, { timeout }: TopOptions): AsyncGenerator<S
   throw new CommandFailure(ExitCode.FAILURE, "the server ended the stream.");
 }
 
-async function topChannels(root: string, timeoutSec: number): Promise<readonly Channel[]> {
-  const response = await ask(`${root}channels?sort=subscribers`, timeoutSec, "application/json");
+async function topChannels(root: string, options: TopOptions): Promise<readonly Channel[]> {
+  const response = await ask(`${root}channels?sort=subscribers`, options, "application/json");
   const { rows } = parseJson(await response.text()) as { rows: readonly Channel[] };
   return rows.slice(0, ROWS);
 }
 
-async function ask(url: string, timeoutSec: number, accept: string): Promise<Response> {
+async function ask(url: string, options: TopOptions, accept: string): Promise<Response> {
+  const headers = { Accept: accept, ...bearer(tokenOf(options)) };
   let response: Response;
   try {
     const signal = new AbortController().signal;
-    response = await request({ url, headers: { Accept: accept }, signal, headTimeoutMs: timeoutSec * 1000 });
+    response = await request({ url, headers, signal, headTimeoutMs: options.timeout * 1000 });
   } catch (error) {
     throw requestFailure(url, error);
   }
   if (response.ok) return response;
-  const why = explainOf(response) ?? "";
-  const hint = response.status === 404 ? " Is there a location with `console`, and is --path its path?" : "";
+  const why = explainOf(response);
+  const hint =
+    response.status === 404
+      ? " Is there a location with `console`, and is --path its path?"
+      : credentialHint(response.status);
   throw new CommandFailure(
     ExitCode.FAILURE,
     `${printable(url)} answered ${response.status}. ${printable(why)}${hint}`.trim(),
@@ -114,7 +119,7 @@ function screen(sample: Sample, channels: readonly Channel[], url: string): stri
   ];
   const lines = [
     style.bold(
-      `${url}   ${new Date(sample.at).toLocaleTimeString("en-GB")}   ${number(sample.channels)} channels, ${number(sample.stored)} messages`,
+      `${url}   ${new Date(sample.at).toLocaleTimeString("en-GB")}   ${number(sample.channels)} ${sample.channels === 1 ? "channel" : "channels"}, ${number(sample.stored)} stored`,
     ),
     "",
   ];

@@ -14,11 +14,11 @@ import { writeNote, writeOut } from "./output.ts";
 
 export interface VerifyOptions {
   readonly url?: string;
-  readonly header: readonly string[];
+  readonly header?: readonly string[];
   readonly minutes: number;
   readonly seed?: number;
   readonly rate: number;
-  readonly fault: readonly string[];
+  readonly fault?: readonly string[];
   readonly other?: string;
   readonly workers: number;
   readonly listener: "native" | "wire";
@@ -27,20 +27,21 @@ export interface VerifyOptions {
 }
 
 export async function verifyCommand(options: VerifyOptions): Promise<number> {
-  const unknown = options.fault.find((name) => !FAULTS.some((fault) => fault.name === name));
+  const { fault: faults = [] } = options;
+  const unknown = faults.find((name) => !FAULTS.some((fault) => fault.name === name));
   if (unknown !== undefined)
     throw usageFault(`there is no fault "${unknown}": ${FAULTS.map(({ name }) => name).join(", ")}.`);
-  if (options.url !== undefined && options.fault.length > 0)
+  if (options.url !== undefined && faults.length > 0)
     throw usageFault("faults are for a server of our own: leave out --url.");
   const program = ownProgram();
   const showsProgress = isatty(2);
   const report = await verify({
     url: options.url === undefined ? null : parseBaseUrl(options.url),
-    fields: fieldsOf(options.header),
+    fields: fieldsOf(options.header ?? []),
     seconds: options.minutes * 60,
     seed: options.seed ?? Math.floor(Math.random() * 2 ** 31),
     rate: options.rate,
-    faults: options.fault,
+    faults,
     program,
     other: options.other === undefined ? program : [options.other],
     workers: options.workers,

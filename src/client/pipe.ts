@@ -69,6 +69,9 @@ const LEAST_POLL_MS = 500;
 export const openPipe = (request: PipeRequest, listener: Listener): Pipe =>
   request.kind === "websocket" ? openSocket(request, listener) : openAnswers(request, listener);
 
+const SETS_HEADERS = Boolean(globalThis.process?.versions?.node);
+const authorization = (token: string): Record<string, string> => ({ Authorization: `Bearer ${token}` });
+
 const NO_FRAME = "what came is no frame";
 
 function frameOf(text: string): Frame | null {
@@ -80,10 +83,13 @@ function frameOf(text: string): Frame | null {
 }
 
 function openSocket({ url, token }: PipeRequest, { frame, end }: Listener): Pipe {
-  const socket = new WebSocket(
-    url().replace(/^http/, "ws"),
-    token ? [PROTOCOL, `token.${token}`] : [PROTOCOL],
-  );
+  const protocols = token ? [PROTOCOL, `token.${token}`] : [PROTOCOL];
+  // Pages can set no header; Bun and Node can, which a key and the place "header" want.
+  const address = url().replace(/^http/, "ws");
+  const socket =
+    token && SETS_HEADERS
+      ? new WebSocket(address, { protocols, headers: authorization(token) })
+      : new WebSocket(address, protocols);
   const close = (): void => {
     socket.onmessage = socket.onclose = null;
     socket.close();
@@ -115,7 +121,7 @@ function openAnswers({ kind, url, token, credentials }: PipeRequest, { frame, en
   const { signal } = abort;
   // Bun gives up a quiet answer after five minutes; browsers and Node know no such field.
   const init: RequestInit & { timeout: false } = { signal, cache: "no-store", timeout: false };
-  if (token) init.headers = { Authorization: `Bearer ${token}` };
+  if (token) init.headers = authorization(token);
   if (credentials) init.credentials = credentials;
   let isEmpty = true;
   const take = (line: string): void => {

@@ -15,6 +15,7 @@ import type {
 } from "../../client/sluice.d.ts";
 import { CommandFailure, ExitCode } from "../failure.ts";
 import { printable } from "../style.ts";
+import { bearer } from "./credential.ts";
 import { type ChannelRequest, channelsPath } from "./endpoint.ts";
 import { explainOf, networkReason, refusedSentence, request, unreachableSentence } from "./http.ts";
 
@@ -51,14 +52,16 @@ export interface Wanted {
   readonly base: string;
   readonly channels: readonly ChannelRequest[];
   readonly transport: TransportChoice;
+  /** Empty: none. */
+  readonly token: string;
 }
 
 /** Resolves when the signal aborts; rejects with a CommandFailure. */
 export async function follow(wanted: Wanted, follower: Follower, signal: AbortSignal): Promise<void> {
-  const { base, channels, transport } = wanted;
+  const { base, channels, transport, token } = wanted;
   const carrier = CARRIERS[transport];
   const paths: Options["paths"] = { [carrier]: PATHS[transport] };
-  const client = new Sluice(base, { transports: [carrier], paths, maxDelay: LONGEST_DELAY_MS });
+  const client = new Sluice(base, { transports: [carrier], paths, maxDelay: LONGEST_DELAY_MS, token });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const stop = (): void => resolve();
   signal.addEventListener("abort", stop);
@@ -92,12 +95,17 @@ export async function follow(wanted: Wanted, follower: Follower, signal: AbortSi
 }
 
 /** Asked once more by HTTP, which has words for it where a WebSocket has none. */
-async function whyNot({ base, channels, transport }: Wanted): Promise<CommandFailure> {
+async function whyNot({ base, channels, transport, token }: Wanted): Promise<CommandFailure> {
   const path = transport === "ws" ? PATHS["long-poll"] : PATHS[transport];
   const url = `${base}/${path}${channelsPath(channels, false)}?sluice_positions=&sluice_hello`;
   const stop = new AbortController();
   try {
-    const answer = await request({ url, signal: stop.signal, headTimeoutMs: PROBE_MS });
+    const answer = await request({
+      url,
+      headers: bearer(token),
+      signal: stop.signal,
+      headTimeoutMs: PROBE_MS,
+    });
     stop.abort();
     const sentence = answer.ok
       ? `${url} answered, but not as a sluice of this version does.`

@@ -4,6 +4,7 @@
  */
 import { CommandFailure, ExitCode } from "../failure.ts";
 import { printable } from "../style.ts";
+import { TOKEN_VARIABLE } from "./credential.ts";
 import { shownUrl } from "./endpoint.ts";
 
 export interface HttpRequest {
@@ -81,6 +82,7 @@ export function requestFailure(base: string, error: unknown): CommandFailure {
 }
 
 const MEANINGS: Readonly<Record<number, string>> = {
+  401: "it wants a token or a key.",
   404: "there is no such location. Is --url right?",
   405: "the method is not allowed there. Is --url right?",
   413: "the message is larger than the server's max_body_size.",
@@ -88,8 +90,13 @@ const MEANINGS: Readonly<Record<number, string>> = {
 };
 
 /** "http://… refused: 403 Channel id not authorized for this method." */
-export const refusedSentence = (base: string, status: number, explain: string): string =>
-  `${shownUrl(base)} refused: ${status} ${explain === "" ? (MEANINGS[status] ?? "without a reason.") : explain}`;
+export function refusedSentence(base: string, status: number, explain: string): string {
+  const why = explain === "" ? (MEANINGS[status] ?? "without a reason.") : explain;
+  return `${shownUrl(base)} refused: ${status} ${why}${credentialHint(status)}`;
+}
+
+export const credentialHint = (status: number): string =>
+  status === 401 ? ` A token or key is taken from --token-file or $${TOKEN_VARIABLE}.` : "";
 
 /** The server's own word for a refusal (push-stream spec 0.7). */
 export const explainOf = (response: Response): string =>
