@@ -20,7 +20,8 @@ SILENCE_SECONDS = 2 * PING_SECONDS + 5
 
 
 class State:
-    """Output and position in one file: a line each, `position TAB message`. The last whole line says where we are."""
+    """Output and position in one file: a line each, `position TAB message`. The last whole line says where we are, so a
+    message of several lines is written as one."""
 
     def __init__(self, path: str) -> None:
         self.file = open(path, "a+b")
@@ -33,7 +34,8 @@ class State:
         self.position = done[-1].split(b"\t")[0].decode() if done else ""
 
     def handled(self, position: str, text: str) -> None:
-        self.file.write(f"{position}\t{text}\n".encode())
+        one_line = text.replace("\\", "\\\\").replace("\n", "\\n")
+        self.file.write(f"{position}\t{one_line}\n".encode())
         self.file.flush()
         os.fsync(self.file.fileno())
         self.position = position
