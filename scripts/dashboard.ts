@@ -74,6 +74,11 @@ export const PANELS: readonly Panel[] = [
     ],
   },
   {
+    title: "Certificates end in",
+    unit: "s",
+    lines: [[`sluice_certificate_expiry_seconds{${SELECTED}} - time()`, "{{instance}} {{number}} {{name}}"]],
+  },
+  {
     title: "Refused, by status",
     unit: "ops",
     lines: [[`sum by (status) (rate(sluice_refused_by_status_total{${SELECTED}}[1m]))`, "{{status}}"]],

@@ -5,6 +5,7 @@ import type { Config, WebhooksConfig } from "../config/model.ts";
 import type { Front } from "../front/front.ts";
 import { ANTI_CACHE, closing, isLastRequest } from "../http/answer.ts";
 import type { Store } from "../store/store.ts";
+import { certificateMetrics } from "./certificate-metrics.ts";
 import { ChannelListings } from "./channel-listing.ts";
 import type { NamedCounts } from "./dictionary-metrics.ts";
 import { renderMetrics } from "./metrics.ts";
@@ -62,10 +63,12 @@ function builtInPaths({
   dictionaries,
 }: AdminOptions): (request: Request) => Response | Promise<Response> | undefined {
   const webhooks = config.webhooks ?? null;
+  let read: string | null = null;
+  const certificates = () => (read ??= certificateMetrics(config));
   const answers = new Map<string, () => Response | Promise<Response>>([
     ["/health/live", () => plain("ok\n", 200)],
     ["/health/ready", () => (isReady() ? plain("ready\n", 200) : plain("not ready\n", 503))],
-    ["/metrics", () => metrics(store, webhooks, dictionaries())],
+    ["/metrics", () => metrics(store, webhooks, dictionaries(), certificates())],
     ["/openapi.json", () => Response.json(openApi(config, VERSION), { headers: ANTI_CACHE })],
   ]);
   return (request) => {
@@ -89,7 +92,8 @@ async function metrics(
   store: Store,
   webhooks: WebhooksConfig | null,
   dictionaries: NamedCounts,
+  certificates: string,
 ): Promise<Response> {
   const { text, contentType } = await renderMetrics(store, webhooks, dictionaries);
-  return new Response(text, { headers: { "Content-Type": contentType, ...ANTI_CACHE } });
+  return new Response(text + certificates, { headers: { "Content-Type": contentType, ...ANTI_CACHE } });
 }

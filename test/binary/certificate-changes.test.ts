@@ -4,7 +4,8 @@
  * every reload: their clients come again and resume, without loss.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { X509Certificate } from "node:crypto";
+import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,8 +20,8 @@ let server: RunningServer;
 let tls: number;
 let h2c: number;
 
-function make(name: string): void {
-  const words = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=${name}`;
+function make(name: string, days: number): void {
+  const words = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days ${days} -subj /CN=${name}`;
   const files = ["-keyout", at(`${name}.key`), "-out", at(`${name}.pem`)];
   const made = Bun.spawnSync(["openssl", ...words.split(" "), ...files], { stderr: "pipe" });
   if (!made.success) throw new Error(made.stderr.toString());
@@ -38,7 +39,7 @@ function deploy(name: string): void {
 }
 
 beforeAll(async () => {
-  for (const name of ["first", "second", "third", "fourth"]) make(name);
+  for (const [days, name] of ["first", "second", "third", "fourth"].entries()) make(name, days + 2);
   deploy("first");
   tls = freePort();
   h2c = freePort();
@@ -83,6 +84,13 @@ function shown(): Promise<string> {
   });
   socket.on("error", reject);
   return promise;
+}
+
+const endOf = (file: string): number =>
+  Date.parse(new X509Certificate(readFileSync(at(file))).validTo) / 1000;
+async function endInMetrics(): Promise<number> {
+  const { text } = await server.request("/metrics");
+  return Number(/^sluice_certificate_expiry_seconds\{number="0",name=""\} (\d+)$/m.exec(text)?.[1]);
 }
 
 const countOf = (text: string): number => server.log.split(text).length - 1;
@@ -184,9 +192,12 @@ describe("a certificate that changes on disk", () => {
       return now.length === pids.length && !now.some((pid) => pids.includes(pid));
     });
     expect(await shown()).toBe("second h2");
+    // What is in force, not what lies there.
+    expect(await endInMetrics()).toBe(endOf("second.pem"));
     expect(countOf("changed certificate refused")).toBe(2);
     put("third.key", "live.key");
     await until("the third", async () => (await shown()) === "third h2");
+    await until("its end in the metrics", async () => (await endInMetrics()) === endOf("third.pem"));
   });
 
   test("HUP reads it, too", async () => {

@@ -3,10 +3,11 @@
  * store of the advised size holds what was asked.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { renderDashboard } from "../../scripts/dashboard.ts";
-import { layout, startServer } from "../binary/running-server.ts";
+import { freePort, layout, startServer } from "../binary/running-server.ts";
 
 setDefaultTimeout(30_000);
 
@@ -14,12 +15,26 @@ const folder = join(import.meta.dir, "../../docs/monitoring");
 const dashboard = readFileSync(join(folder, "grafana.json"), "utf8");
 const rules = readFileSync(join(folder, "alerts.yml"), "utf8");
 
+const pair = join(import.meta.dir, "../listen/certificates/one");
+const SECURE = `
+[[server]]
+listen = ["127.0.0.1:${freePort()} ssl"]
+server_name = ["one.test"]
+tls_certificate = "${pair}.pem"
+tls_certificate_key = "${pair}.key"
+[[server.location]]
+match = "/"
+empty = true
+`;
+
 test("the dashboard is up to date (bun run tables writes it)", () => {
   expect(dashboard).toBe(renderDashboard());
 });
 
 test("every metric that they name is exported", async () => {
-  const server = await startServer({ toml: layout() });
+  const port = freePort();
+  const toml = layout(`listen = ["127.0.0.1:${port}"]`) + SECURE;
+  const server = await startServer({ toml, port, listensByFile: true });
   try {
     await server.publish("a", "x");
     const exported = new Set<string>();
@@ -28,12 +43,17 @@ test("every metric that they name is exported", async () => {
     const asked = new Set([...`${dashboard}${rules}`.matchAll(/\bsluice_[a-z_]+\b/g)].map(([name]) => name));
     expect(asked.size).toBeGreaterThan(15);
     expect([...asked].filter((name) => !exported.has(name))).toEqual([]);
+    // The end of what is shown, as openssl says it too.
+    const { validTo } = new X509Certificate(readFileSync(`${pair}.pem`));
+    expect(text).toContain(
+      `sluice_certificate_expiry_seconds{number="0",name="one.test"} ${Date.parse(validTo) / 1000}\n`,
+    );
     // Never a label a channel: a million channels would be a million series.
     const labels = new Set([...text.matchAll(/[{,](\w+)="/g)].map(([, label]) => label));
     expect(
       [...labels].filter(
         (label) =>
-          !["worker", "le", "status", "node", "shard", "webhook", "name", "dictionary"].includes(label ?? ""),
+          !["worker", "le", "status", "node", "shard", "webhook", "name", "number"].includes(label ?? ""),
       ),
     ).toEqual([]);
   } finally {
@@ -62,7 +82,7 @@ test.skipIf(Bun.which("promtool") === null)("promtool takes the rules", () => {
     "rules",
     join(folder, "alerts.yml"),
   ]);
-  expect(`${stdout}${stderr}`).toContain("8 rules found");
+  expect(`${stdout}${stderr}`).toContain("9 rules found");
   expect(success).toBe(true);
 });
 
