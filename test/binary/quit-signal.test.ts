@@ -50,58 +50,59 @@ async function quit(): Promise<void> {
 const hex = (text: string): string => Buffer.from(text).toString("hex");
 
 describe.each([
-  [1, "HEADER"],
-  [2, "HEADER"],
+  ["native", "HEADER"],
   // Without one the wire listener serves the address (running-server.ts).
-  [1, ""],
-  [2, ""],
-] as const)("%d workers, stream header %p", (workers, header) => {
+  ["wire", ""],
+] as const)("%s listener", (_listener, header) => {
   const config = configWith(header);
 
-  test("held connections end as their timers are due; main goes with the last", async () => {
-    server = await startServer({ workers, toml: config });
-    const idle = await asking("/channels-stats");
-    await idle.answer();
-    const streams = [await asking("/pinged/a"), await asking("/short/a")];
-    const events = await asking("/pinged-ev/a");
-    const sockets = [
-      await RawWebSocket.open(server.port, "/pinged-ws/a"),
-      await RawWebSocket.open(server.port, "/short-ws/a"),
-    ];
-    const poll = await asking("/short-lp/a");
-    const lasting = await asking("/sub/b");
-    await lasting.head();
-    await standing(server.port, "b");
-    await quit();
-    await idle.untilEnd();
-    // Pings from before the signal, at most; the footer is where the next one would have been.
-    for (const stream of streams) {
-      await stream.head();
-      expect((await stream.restOfChunks()).toString()).toMatch(/^HEADER(PING)*BYE$/);
-      expect((await stream.untilEnd()).length).toBe(0);
-    }
-    await events.head();
-    expect((await events.restOfChunks()).toString()).toMatch(/^: HEADER\n(: -1\n)*: BYE\n$/);
-    for (const { connection } of sockets) {
-      const frames = (await connection.untilEnd()).toString("hex");
-      expect(frames).toMatch(new RegExp(`^8106${hex("HEADER")}(8900)*8103${hex("BYE")}880203e9$`));
-    }
-    const timedOut = await poll.answer();
-    expect(timedOut.status).toBe(304);
-    expect(timedOut.fields.get("etag")).toBe('W/"0"');
-    expect(timedOut.fields.has("last-modified")).toBeTrue();
-    await poll.untilEnd();
-    // All timers are over; who has none is still there.
-    await Bun.sleep(500);
-    expect(server.process.exitCode).toBeNull();
-    expect(lasting.ended).toBeFalse();
-    lasting.close();
-    expect(await server.process.exited).toBe(0);
-    expect(server.log).not.toContain("killing it");
-  });
+  test.each([1, 2])(
+    "held connections end as their timers are due; main goes with the last of %d workers",
+    async (workers) => {
+      server = await startServer({ workers, toml: config });
+      const idle = await asking("/channels-stats");
+      await idle.answer();
+      const streams = [await asking("/pinged/a"), await asking("/short/a")];
+      const events = await asking("/pinged-ev/a");
+      const sockets = [
+        await RawWebSocket.open(server.port, "/pinged-ws/a"),
+        await RawWebSocket.open(server.port, "/short-ws/a"),
+      ];
+      const poll = await asking("/short-lp/a");
+      const lasting = await asking("/sub/b");
+      await lasting.head();
+      await standing(server.port, "b");
+      await quit();
+      await idle.untilEnd();
+      // Pings from before the signal, at most; the footer is where the next one would have been.
+      for (const stream of streams) {
+        await stream.head();
+        expect((await stream.restOfChunks()).toString()).toMatch(/^HEADER(PING)*BYE$/);
+        expect((await stream.untilEnd()).length).toBe(0);
+      }
+      await events.head();
+      expect((await events.restOfChunks()).toString()).toMatch(/^: HEADER\n(: -1\n)*: BYE\n$/);
+      for (const { connection } of sockets) {
+        const frames = (await connection.untilEnd()).toString("hex");
+        expect(frames).toMatch(new RegExp(`^8106${hex("HEADER")}(8900)*8103${hex("BYE")}880203e9$`));
+      }
+      const timedOut = await poll.answer();
+      expect(timedOut.status).toBe(304);
+      expect(timedOut.fields.get("etag")).toBe('W/"0"');
+      expect(timedOut.fields.has("last-modified")).toBeTrue();
+      await poll.untilEnd();
+      // All timers are over; who has none is still there.
+      await Bun.sleep(500);
+      expect(server.process.exitCode).toBeNull();
+      expect(lasting.ended).toBeFalse();
+      lasting.close();
+      expect(await server.process.exited).toBe(0);
+      expect(server.log).not.toContain("killing it");
+    },
+  );
 
   test("SIGTERM meanwhile ends those without timers, with all bytes", async () => {
-    server = await startServer({ workers, toml: config });
+    server = await startServer({ workers: 2, toml: config });
     const streams = await Promise.all(Array.from({ length: 6 }, () => asking("/sub/a")));
     const socket = await RawWebSocket.open(server.port, "/ws/a");
     const poll = await asking("/lp/a");
@@ -122,7 +123,7 @@ describe.each([
   });
 
   test("what a WebSocket publishes meanwhile reaches the subscribers of every worker", async () => {
-    server = await startServer({ workers, toml: config });
+    server = await startServer({ workers: 2, toml: config });
     const sockets: RawWebSocket[] = [];
     const streams: RawConnection[] = [];
     await until("subscribers on every worker", async () => {
@@ -130,7 +131,7 @@ describe.each([
       streams.push(await asking("/sub/a"));
       await standing(server.port, "a", sockets.length + streams.length);
       const { by_worker } = await server.summary();
-      return by_worker.length === workers && by_worker.every(({ subscribers }) => subscribers >= 2);
+      return by_worker.length === 2 && by_worker.every(({ subscribers }) => subscribers >= 2);
     });
     for (const socket of sockets) expect(await socket.text()).toBe("HEADER");
     await quit();
@@ -152,7 +153,7 @@ describe.each([
   });
 
   test("a request under way is answered, and its connection ends", async () => {
-    server = await startServer({ workers, toml: config });
+    server = await startServer({ workers: 2, toml: config });
     const publisher = await RawConnection.open(server.port);
     publisher.send("POST /pub?id=a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234");
     const stream = await asking("/sub/a");

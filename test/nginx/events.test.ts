@@ -43,8 +43,6 @@ const SILENT = "location ~ ^/sub/(.*)$ { push_stream_subscriber; push_stream_cha
 
 const ways: readonly (readonly [string, number, string])[] = [
   ["native, 1 worker", 1, NATIVE],
-  ["native, 2 workers", 2, NATIVE],
-  ["wire listener, 1 worker", 1, SILENT],
   ["wire listener, 2 workers", 2, SILENT],
 ];
 

@@ -9,7 +9,7 @@ import { gunzipSync } from "node:zlib";
 import { expectAntiCache, expectHeaderOnly } from "../binary/answer-checks.ts";
 import { ask, RawConnection, standing } from "../binary/raw-client.ts";
 import { type RunningServer, until } from "../binary/running-server.ts";
-import { type Ground, onAllGrounds } from "./grounds.ts";
+import { type Ground, onBothGrounds } from "./grounds.ts";
 import { nginxConf, startNginx } from "./nginx-server.ts";
 
 const TYPE = "text/event-stream; charset=utf-8";
@@ -89,7 +89,7 @@ ${source("padded", 'push_stream_padding_by_user_agent "[T|t]est 1,0,545:[T|t]est
 ${source("events", "push_stream_allow_connections_to_events_channel on;")}
 ${ground.server}`;
 
-onAllGrounds("eventsource", ({ workers, comment, early, ...ground }) => {
+onBothGrounds("eventsource", ({ workers, comment, early, ...ground }) => {
   let server: RunningServer;
   let channels = 0;
   const fresh = (): string => `e${++channels}`;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { ask, RawConnection, standing } from "../binary/raw-client.ts";
 import { type RunningServer, until } from "../binary/running-server.ts";
-import { type Ground, onAllGrounds } from "./grounds.ts";
+import { type Ground, onBothGrounds } from "./grounds.ts";
 import { startNginx } from "./nginx-server.ts";
 
 const location = (name: string, role: string): string =>
@@ -18,7 +18,7 @@ const conf = ({ server }: Ground): string =>
   location("ev", "eventsource") +
   server;
 
-onAllGrounds("listeners", (ground) => {
+onBothGrounds("listeners", (ground) => {
   const { header } = ground;
   let server: RunningServer;
   let channels = 0;

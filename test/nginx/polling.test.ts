@@ -9,7 +9,7 @@ import { expectAntiCache } from "../binary/answer-checks.ts";
 import { ask, RawConnection, type RawHead, standing } from "../binary/raw-client.ts";
 import { RawWebSocket } from "../binary/raw-web-socket.ts";
 import { type RunningServer, until } from "../binary/running-server.ts";
-import { type Ground, onAllGrounds } from "./grounds.ts";
+import { type Ground, onBothGrounds } from "./grounds.ts";
 import { startNginx } from "./nginx-server.ts";
 
 const EPOCH = "Thu, 01 Jan 1970 00:00:00 GMT";
@@ -36,7 +36,7 @@ ${server}`;
 
 const position = ({ fields }: RawHead) => [fields.get("last-modified"), fields.get("etag")];
 
-onAllGrounds("polling", (ground) => {
+onBothGrounds("polling", (ground) => {
   const { header } = ground;
   let server: RunningServer;
   let bodied: RunningServer;

@@ -99,8 +99,6 @@ async function reload(parts: NginxParts | string): Promise<void> {
 
 describe.each([
   [1, "HEADER"],
-  [2, "HEADER"],
-  [1, ""],
   [2, ""],
 ])("%d worker(s), streams begin with %j", (workers, header) => {
   test.each(["SIGTERM", "SIGINT"] as const)(

@@ -43,10 +43,8 @@ const NATIVE = "sluice_listener native;";
 const SILENT = "location ~ ^/sub/(.*)$ { push_stream_subscriber; push_stream_channels_path $1; }";
 
 const ways: readonly (readonly [string, number, string])[] = [
-  ["native, 1 worker", 1, NATIVE],
   ["native, 2 workers", 2, NATIVE],
   ["wire listener, 1 worker", 1, SILENT],
-  ["wire listener, 2 workers", 2, SILENT],
 ];
 
 const start = (workers: number, silent: string, basics = "push_stream_shared_memory_size 10m;") =>

@@ -9,7 +9,7 @@ import { gunzipSync } from "node:zlib";
 import { expectAntiCache, expectHeaderOnly, expectNoAntiCache } from "../binary/answer-checks.ts";
 import { ask, RawConnection, standing } from "../binary/raw-client.ts";
 import { type RunningServer, until } from "../binary/running-server.ts";
-import { type Ground, onAllGrounds } from "./grounds.ts";
+import { type Ground, onBothGrounds } from "./grounds.ts";
 import { nginxConf, startNginx } from "./nginx-server.ts";
 
 const stream = (name: string, rest: string): string =>
@@ -65,7 +65,7 @@ location /by-argument { push_stream_subscriber; push_stream_channels_path $arg_i
 location ~ ^/polled/(.*)$ { push_stream_subscriber polling; push_stream_channels_path $1; }
 ${ground.server}`;
 
-onAllGrounds("streaming", (ground) => {
+onBothGrounds("streaming", (ground) => {
   const { header } = ground;
   let server: RunningServer;
   let channels = 0;

@@ -67,10 +67,8 @@ const LOCATIONS = `
 `;
 
 const ways: readonly (readonly [string, number, string])[] = [
-  ["native, 1 worker", 1, "native"],
   ["native, 2 workers", 2, "native"],
   ["wire, 1 worker", 1, "wire"],
-  ["wire, 2 workers", 2, "wire"],
 ];
 
 describe.each(ways)("%s", (_, workers, listener) => {
