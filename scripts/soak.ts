@@ -79,13 +79,16 @@ async function phase(): Promise<void> {
     );
   }, LOOK_MS);
   const { verdict, faults } = await runPhase({
-    server: own.server,
+    servers: [own.server],
     load: LOAD,
     seconds: Math.min(PHASE_SEC, Math.max(5, (hours - elapsed()) * 3600)),
     random: random.fork(),
     isDense: true,
     keepsAll: false,
-    fault: strike === null ? null : (recorder) => strike({ own, random, recorder, other: own.program }),
+    fault:
+      strike === null
+        ? null
+        : (recorder) => strike({ own, engine: null, random, recorder, other: own.program }),
     progress: () => undefined,
   }).finally(() => clearInterval(watching));
   sums.phases++;

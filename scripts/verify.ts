@@ -1,7 +1,7 @@
 /**
  * The table of a release: `bun run verify [-- --minutes 15]` holds the built binary against every fault that
  * can be had here and writes what came of it into docs/reliability.md. Ends with 1 when a promise was broken;
- * the table says so, too.
+ * the table says so, too. With `--cluster` the table of the cluster's faults.
  */
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
@@ -11,14 +11,15 @@ import type { FaultRow, Report } from "../src/verify/run.ts";
 
 const root = join(import.meta.dir, "..");
 const page = join(root, "docs/reliability.md");
-const [BEGIN, END] = ["<!-- table:begin -->", "<!-- table:end -->"];
+const more = process.argv.slice(2);
+const name = more.includes("--cluster") ? "cluster" : "table";
+const [BEGIN, END] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`];
 
 /** As `sluice verify --json` prints it: maps are objects. */
 type Printed = Omit<Report, "rows"> & {
   readonly rows: readonly (Omit<FaultRow, "byClaim"> & { byClaim: object })[];
 };
 
-const more = process.argv.slice(2);
 const args = more.includes("--minutes") ? more : ["--minutes", "15", ...more];
 const child = Bun.spawn([join(root, "dist/sluice"), "verify", "--json", ...args], {
   stdin: "ignore",

@@ -44,7 +44,10 @@ export function addVerify(program: Command, done: (exitCode: number) => void): v
     .addOption(
       new Option("--listener <kind>", "of our own server").choices(["native", "wire"]).default("native"),
     )
-    .option("--cluster", "the server is a node of a cluster: numbers of messages have holes")
+    .option(
+      "--cluster",
+      "two nodes and a redis-server of our own, whose faults come as well; with --url: the server is such a node",
+    )
     .option("--json", "print the report as one JSON object")
     .action(async (options: VerifyOptions) =>
       done(await (await import("./verify.ts")).verifyCommand(options)),
@@ -53,6 +56,7 @@ export function addVerify(program: Command, done: (exitCode: number) => void): v
     ["sluice verify", "two minutes on a server of its own, with every fault"],
     ["sluice verify --url http://127.0.0.1:8080", "only load: nothing is stopped or killed"],
     ["sluice verify --fault worker-kill --minutes 10", ""],
+    ["sluice verify --cluster", "two nodes over an engine that is killed, emptied, replaced"],
     ["sluice verify --seed 42 --json", "the same run again, for a script"],
   ]);
 }

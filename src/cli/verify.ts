@@ -5,7 +5,8 @@
 
 import { isatty } from "node:tty";
 import { ownProgram } from "../supervisor/worker/own-program.ts";
-import { FAULTS } from "../verify/faults.ts";
+import { faultsOf } from "../verify/faults.ts";
+import { missingEngine } from "../verify/own-engine.ts";
 import { holds, reportText } from "../verify/report-text.ts";
 import { verify } from "../verify/run.ts";
 import { parseBaseUrl } from "./client/endpoint.ts";
@@ -28,11 +29,20 @@ export interface VerifyOptions {
 
 export async function verifyCommand(options: VerifyOptions): Promise<number> {
   const { fault: faults = [] } = options;
-  const unknown = faults.find((name) => !FAULTS.some((fault) => fault.name === name));
+  const isCluster = options.cluster === true;
+  const known = faultsOf(isCluster).map(({ name }) => name);
+  const unknown = faults.find((name) => !known.includes(name));
   if (unknown !== undefined)
-    throw usageFault(`there is no fault "${unknown}": ${FAULTS.map(({ name }) => name).join(", ")}.`);
+    throw usageFault(
+      `there is no fault "${unknown}" ${isCluster ? "with" : "without"} --cluster: ${known.join(", ")}.`,
+    );
   if (options.url !== undefined && faults.length > 0)
     throw usageFault("faults are for a server of our own: leave out --url.");
+  const lacking = isCluster && options.url === undefined ? missingEngine() : null;
+  if (lacking !== null)
+    throw usageFault(
+      `${lacking} here: --cluster starts one of its own (Debian: apt-get install redis-server), or give --url.`,
+    );
   const program = ownProgram();
   const showsProgress = isatty(2);
   const report = await verify({
@@ -46,7 +56,7 @@ export async function verifyCommand(options: VerifyOptions): Promise<number> {
     other: options.other === undefined ? program : [options.other],
     workers: options.workers,
     listener: options.listener,
-    isDense: options.cluster !== true,
+    isCluster,
     progress: (line) => {
       if (showsProgress) writeNote(`\r\x1b[K${line}`);
     },

@@ -70,6 +70,8 @@ interface Course {
   reopened: boolean;
   /** Of the store, when this connection was made. */
   life: number;
+  /** The last message, where the engine has lost it since, and the reader was not told yet. */
+  lost: string | null;
   /**
    * Keys it was given in this life: behind a cut it is told that nobody knows what it has, and is given what
    * there is.
@@ -87,6 +89,7 @@ function checkLine(line: ReaderLine, history: History, places: Places): readonly
       told: undefined,
       reopened: false,
       life: 0,
+      lost: null,
       seen: new Set(),
     };
     const found = line.events.flatMap((event, index) => step(course, event, index, places));
@@ -104,18 +107,27 @@ function step(course: Course, event: ReaderEvent, index: number, places: Places)
     // Came as a new one: nothing from before is owed, unless it was told that it had to.
     course.last = null;
     course.told = undefined;
+    course.lost = null;
+    // A poll that names no position begins with this second, and may be given what it had before.
+    course.seen.clear();
     course.since = event.at;
     return [];
   }
   if (event.kind === "gap" && event.channel === course.channel) {
+    course.lost = null;
     course.told = event.missed === null || course.told === null ? null : (course.told ?? 0) + event.missed;
     return [];
   }
   if (event.kind !== "message" || event.channel !== course.channel) return [];
-  return delivered(course, event.key, index, places);
+  return delivered(course, event, index, places);
 }
 
-function delivered(course: Course, key: string, index: number, places: Places): readonly Violation[] {
+function delivered(
+  course: Course,
+  { key, id }: ReaderEvent & { kind: "message" },
+  index: number,
+  places: Places,
+): readonly Violation[] {
   const { line, channel } = course;
   const publish = places.published(key);
   const found: Violation[] = [];
@@ -139,9 +151,13 @@ function delivered(course: Course, key: string, index: number, places: Places): 
         index,
       ),
     );
-  if (course.seen.has(key)) found.push(twice(course, key, index));
+  if (course.seen.has(key) && !places.isReborn(key)) found.push(twice(course, key, index));
   course.seen.add(key);
-  const place = places.of(key, course.life);
+  const isLost = places.isLost(key);
+  if (course.lost !== null && !isLost) found.push(untold(course, course.lost, index));
+  course.lost = isLost ? key : null;
+  const known = places.isReborn(key) ? null : places.of(key, course.life);
+  const place = id === null ? known : { life: course.life, id };
   // Nobody was told its number: it can be held against its publisher only.
   if (place === null) return found;
   found.push(
@@ -160,6 +176,13 @@ function twice({ line, channel }: Course, key: string, index: number): Violation
     (event) => event.kind === "message" && event.channel === channel && event.key === key,
   );
   return violation("once", `${line.name} was given ${key} twice`, line, before, index);
+}
+
+/** The engine of a cluster has lost what it was given, and it goes on in the history that is left. */
+function untold({ line, channel }: Course, lost: string, index: number): Violation {
+  const sentence = `${line.name} was given ${lost} of ${channel}, which the engine has lost, and was not told`;
+  const before = line.events.findLastIndex((event) => event.kind === "message" && event.key === lost);
+  return violation("gapless", sentence, line, before, index);
 }
 
 /** What was sent after it stood there, and stands before its first message, is missing. */
@@ -215,8 +238,9 @@ function next(
 
 /** Who stayed has everything: the last message of the channel, or was told behind its own last one. */
 function atTheEnd(course: Course, { cuts }: History, places: Places): readonly Violation[] {
-  const { line, channel, last, told, since } = course;
+  const { line, channel, last, told, since, lost } = course;
   if (told !== undefined) return [];
+  if (lost !== null) return [untold(course, lost, line.events.length - 1)];
   const life = cuts.length;
   const end = places.last(channel, life);
   const from = last === null ? 0 : last.place.life === life ? last.place.id : 0;

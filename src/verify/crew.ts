@@ -25,7 +25,7 @@ export class Crew {
   readonly channels: readonly string[];
   readonly readers: Reader[] = [];
   readonly #publishers: readonly Publisher[];
-  readonly #server: ServerUnderTest;
+  readonly #servers: readonly ServerUnderTest[];
   readonly #recorder: Recorder;
   readonly #random: Random;
   readonly #load: Load;
@@ -33,8 +33,8 @@ export class Crew {
   #publishing: Promise<void>[] = [];
   #crowds = 0;
 
-  constructor(server: ServerUnderTest, recorder: Recorder, random: Random, load: Load) {
-    this.#server = server;
+  constructor(servers: readonly ServerUnderTest[], recorder: Recorder, random: Random, load: Load) {
+    this.#servers = servers;
     this.#recorder = recorder;
     this.#random = random;
     this.#load = load;
@@ -44,7 +44,7 @@ export class Crew {
       { length: load.publishers },
       (_, number) =>
         new Publisher({
-          server,
+          servers,
           recorder,
           random: random.fork(),
           number,
@@ -108,7 +108,7 @@ export class Crew {
     );
     return new Reader({
       name,
-      server: this.#server,
+      servers: this.#servers,
       recorder: this.#recorder,
       random,
       channels,

@@ -17,6 +17,8 @@ import {
 import { join } from "node:path";
 import { HEAD_BOOT } from "../store/memory/layout.ts";
 import type { Load } from "./crew.ts";
+import { ENGINE_FAULTS } from "./engine-faults.ts";
+import type { OwnEngine } from "./own-engine.ts";
 import { type OwnServer, type OwnServerSetting, signal } from "./own-server.ts";
 import type { Random } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
@@ -25,6 +27,8 @@ export interface Fault {
   readonly name: string;
   /** Half a sentence: what is done. */
   readonly what: string;
+  /** On nodes of a cluster alone, or on these as well; absent: on one machine alone. */
+  readonly where?: "cluster" | "both";
   readonly server?: Partial<OwnServerSetting>;
   readonly load?: Partial<Load>;
   /** The store has no room for all: readers are told of what they lost. */
@@ -36,7 +40,10 @@ export interface Fault {
 }
 
 export interface Scene {
+  /** The server, or one of the nodes. */
   readonly own: OwnServer;
+  /** Of a cluster. */
+  readonly engine: OwnEngine | null;
   readonly random: Random;
   readonly recorder: Recorder;
   /** Another program to go on with at an upgrade. */
@@ -67,15 +74,17 @@ function fakedClock(folder: string): Readonly<Record<string, string>> {
   };
 }
 
-export const FAULTS: readonly Fault[] = [
+const MACHINE_FAULTS: readonly Fault[] = [
   {
     name: "none",
     what: "readers leave, resume elsewhere, read slowly, stop reading, come in crowds",
+    where: "both",
     strike: null,
   },
   {
     name: "worker-kill",
     what: "kill -9 of a worker",
+    where: "both",
     strike: async (scene) => {
       const pid = await worker(scene);
       if (pid > 0) signal(pid, "SIGKILL");
@@ -84,6 +93,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "worker-stop",
     what: "a worker stands still (SIGSTOP) for up to four seconds",
+    where: "both",
     strike: async (scene) => {
       const pid = await worker(scene);
       if (pid === 0 || !signal(pid, "SIGSTOP")) return;
@@ -94,6 +104,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "worker-twitch",
     what: "workers are stopped for up to 3 ms, hundreds of times a strike, wherever they are, in the store's lock, too",
+    where: "both",
     strike: async (scene) => {
       const workers = await scene.own.workers();
       for (let times = 0; times < 400 && workers.length > 0; times++) {
@@ -108,6 +119,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "main-kill",
     what: "kill -9 of the main process, and a start as systemd makes it",
+    where: "both",
     strike: async ({ own }) => {
       await own.kill();
       await own.start();
@@ -116,6 +128,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "restart",
     what: "SIGTERM and a start",
+    where: "both",
     strike: async ({ own }) => {
       await own.stop();
       await own.start();
@@ -124,6 +137,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "reload",
     what: "SIGHUP under load",
+    where: "both",
     strike: async ({ own, random }) => {
       own.reload();
       await Bun.sleep(random.between(500, 4000));
@@ -179,6 +193,11 @@ export const FAULTS: readonly Fault[] = [
     strike: cutPower,
   },
 ];
+
+export const FAULTS: readonly Fault[] = [...MACHINE_FAULTS, ...ENGINE_FAULTS];
+
+export const faultsOf = (isCluster: boolean): readonly Fault[] =>
+  FAULTS.filter(({ where }) => where === "both" || (where === "cluster") === isCluster);
 
 const PAGE = 4096;
 

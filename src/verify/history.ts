@@ -67,6 +67,11 @@ export interface History {
    * are foreign.
    */
   readonly cuts: readonly number[];
+  /**
+   * What was sent before this moment may have been lost by the engine of a cluster: whoever had it is told.
+   * Below every moment: the engine loses nothing.
+   */
+  readonly lostUntil: number;
   /** Whether a channel's numbers have no holes; those of a cluster jump at a failover. */
   readonly isDense: boolean;
   /**

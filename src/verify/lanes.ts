@@ -22,7 +22,7 @@ export interface Position {
 
 export interface Sink {
   position: Position | null;
-  /** It stands there; called once, before anything else is heard. */
+  /** It stands there, with its position or without; before anything else is heard. */
   opened(): void;
   /** `channel` and `id`, the message's number there: null where this lane does not say. */
   message(channel: string | null, text: string, id: number | null): void;
@@ -181,7 +181,8 @@ function leave(code: number, reason: string, sink: Sink): string {
 interface SaidFrame {
   readonly kind: string;
   readonly channel?: string;
-  readonly id?: number;
+  /** In a cluster above 2^32, which msgpack's decoder takes for a BigInt. */
+  readonly id?: number | bigint;
   readonly position?: string;
   readonly data?: string | Uint8Array;
   readonly missed?: number | null;
@@ -205,16 +206,17 @@ async function readFrames(
     if (said.position !== undefined) sink.position = { token: said.position, time: null, tag: null };
     if (said.kind === "message" && said.channel !== undefined && said.data !== undefined) {
       const text = typeof said.data === "string" ? said.data : Buffer.from(said.data).toString("utf8");
-      sink.message(said.channel, text, said.id ?? null);
+      sink.message(said.channel, text, said.id === undefined ? null : Number(said.id));
     }
   }
 }
 
 async function readPolls(setting: LaneSetting, lane: "poll" | "long-poll"): Promise<string> {
   const { link, sink, pollMs } = setting;
-  // A poll stands nowhere: who has no position begins with this second (push-stream spec 4.18).
-  sink.opened();
-  for (;;) {
+  // A poll stands nowhere: who has no position, or none any more, begins with this second (push-stream spec
+  // 4.18).
+  for (let isOpen = false; ; isOpen = true) {
+    if (!isOpen || sink.position === null) sink.opened();
     sink.position ??= { token: null, time: new Date().toUTCString(), tag: "0" };
     const { token, time, tag } = sink.position;
     const fields =

@@ -3,9 +3,9 @@
  * started again as the faults want it. On loopback only. Used by faults.ts and run.ts.
  */
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "./free-port.ts";
 import { type ServerUnderTest, serverAt } from "./server.ts";
 
 /** What a message looks like on lanes without words of their own: a line that says where it stands. */
@@ -219,18 +219,6 @@ async function waitForEnd(pids: readonly number[]): Promise<void> {
   const endAt = performance.now() + 30_000;
   const isThere = (pid: number): boolean => existsSync(`/proc/${pid}`);
   while (pids.some(isThere) && performance.now() < endAt) await Bun.sleep(10);
-}
-
-async function freePort(): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const probe = createServer();
-  probe.once("error", reject);
-  probe.listen(0, "127.0.0.1", () => {
-    const address = probe.address();
-    const port = typeof address === "object" && address !== null ? address.port : 0;
-    probe.close(() => resolve(port));
-  });
-  return await promise;
 }
 
 function configuration(

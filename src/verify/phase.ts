@@ -13,7 +13,8 @@ import { Recorder } from "./recorder.ts";
 import type { ServerUnderTest } from "./server.ts";
 
 export interface PhaseSetting {
-  readonly server: ServerUnderTest;
+  /** Where publishers and readers go: they move between them. */
+  readonly servers: readonly ServerUnderTest[];
   readonly load: Load;
   readonly seconds: number;
   readonly random: Random;
@@ -37,12 +38,12 @@ export interface PhaseResult {
 /** From the last accepted message to its last reader. */
 const SETTLE_MS = 60_000;
 /** How long the last message has before another one is sent; each next one has twice as long. */
-const FIRST_WAIT_MS = 8000;
+const FIRST_WAIT_MS = 2000;
 
 export async function runPhase(setting: PhaseSetting): Promise<PhaseResult> {
-  const { server, load, seconds, random, fault, progress, isDense, keepsAll } = setting;
+  const { servers, load, seconds, random, fault, progress, isDense, keepsAll } = setting;
   const recorder = new Recorder(Math.floor(random.next() * 36 ** 6).toString(36));
-  const crew = new Crew(server, recorder, random.fork(), load);
+  const crew = new Crew(servers, recorder, random.fork(), load);
   crew.start();
   const endAt = recorder.now() + seconds * 1000;
   const timer = setInterval(
@@ -64,7 +65,7 @@ export async function runPhase(setting: PhaseSetting): Promise<PhaseResult> {
     clearInterval(timer);
     await crew.leave();
   }
-  const stored = await readStored(server, crew.channels, recorder).catch(ignoreGone);
+  const stored = await readStored(servers, crew.channels, recorder).catch(ignoreGone);
   const { publishersWaited, readersWaited } = recorder;
   return {
     verdict: check(recorder.history(stored, { isDense, keepsAll })),
@@ -107,10 +108,11 @@ const ALL = 100_000;
 
 /** What is stored in each channel at the end, by a reader who asks for everything. */
 async function readStored(
-  server: ServerUnderTest,
+  [server]: readonly ServerUnderTest[],
   channels: readonly string[],
   recorder: Recorder,
 ): Promise<History["stored"]> {
+  if (server === undefined) throw new Error("there is no server");
   return new Map(
     await Promise.all(
       channels.map(async (channel) => [channel, await readChannel(server, channel, recorder)] as const),

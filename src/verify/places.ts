@@ -21,8 +21,14 @@ export class Places {
   readonly #publishes = new Map<string, Publish>();
   readonly #cuts: readonly number[];
   readonly #isDense: boolean;
+  readonly #lostUntil: number;
+  readonly #kept = new Set<string>();
+  /** Lost by the engine before its publisher's node was answered, and sent again by that. */
+  readonly #reborn = new Set<string>();
 
-  constructor({ publishes, lines, stored, cuts, isDense }: History) {
+  constructor({ publishes, lines, stored, cuts, isDense, lostUntil }: History) {
+    this.#lostUntil = lostUntil;
+    for (const messages of stored.values()) for (const { key } of messages) this.#kept.add(key);
     this.#cuts = cuts;
     this.#isDense = isDense;
     for (const publish of publishes) this.#publishes.set(publish.key, publish);
@@ -67,6 +73,16 @@ export class Places {
     return null;
   }
 
+  /** It is in no history any more, and may be so. */
+  isLost(key: string): boolean {
+    const sentAt = this.#publishes.get(key)?.sentAt ?? Number.POSITIVE_INFINITY;
+    return sentAt < this.#lostUntil && !this.#kept.has(key);
+  }
+
+  isReborn(key: string): boolean {
+    return this.#reborn.has(key);
+  }
+
   published(key: string): Publish | null {
     return this.#publishes.get(key) ?? null;
   }
@@ -76,14 +92,14 @@ export class Places {
     return this.#sorted(`${channel} ${life}`).at(-1)?.[0] ?? 0;
   }
 
-  /** Keys whose numbers lie between these two, both excluded, in order. */
+  /** Keys whose numbers lie between these two, both excluded, in order; without those that were lost. */
   between(channel: string, life: number, low: number, high: number): readonly string[] {
     const sorted = this.#sorted(`${channel} ${life}`);
     const keys: string[] = [];
     for (let at = firstAbove(sorted, low); at < sorted.length; at++) {
       const [id, key] = sorted[at] ?? [high, ""];
       if (id >= high) break;
-      keys.push(key);
+      if (!this.isLost(key) && this.#byKey.get(`${life} ${key}`)?.id === id) keys.push(key);
     }
     return keys;
   }
@@ -109,7 +125,11 @@ export class Places {
         story: [`${who}: ${channel} ${id} ${key}`, `another reader: ${channel} ${id} ${other}`],
       });
     const place = this.of(key, life);
-    if (place !== null && place.id !== id)
+    if (place !== null && place.id !== id && (this.#publishes.get(key)?.sentAt ?? 0) < this.#lostUntil) {
+      this.#reborn.add(key);
+      numbers.set(Math.min(id, place.id), key);
+      if (place.id > id) return;
+    } else if (place !== null && place.id !== id)
       this.violations.push({
         promise: "once",
         sentence: `${key} is in ${channel} twice: as ${place.id} and as ${id}`,

@@ -10,7 +10,7 @@ import type { ServerUnderTest } from "./server.ts";
 const ANSWER_MS = 15_000;
 
 export interface PublisherSetting {
-  readonly server: ServerUnderTest;
+  readonly servers: readonly ServerUnderTest[];
   readonly recorder: Recorder;
   readonly random: Random;
   readonly number: number;
@@ -38,10 +38,11 @@ export class Publisher {
 
   /** The message's key and what became of it. */
   async publish(channel: string): Promise<{ key: string; outcome: Outcome }> {
-    const { server, recorder, random, number, maxFilling } = this.#setting;
+    const { servers, recorder, random, number, maxFilling } = this.#setting;
     const key = `${number}-${++this.#count}`;
     const length = random.chance(0.5) ? 0 : random.between(0, maxFilling);
     const body = recorder.textOf(key, "x".repeat(length));
+    const server = random.pick(servers);
     const sentAt = recorder.now();
     recorder.sending(key, channel);
     let status = 0;

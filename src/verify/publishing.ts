@@ -24,7 +24,10 @@ export function publisherOrder({ publishes }: History, places: Places): readonly
 }
 
 /** What was accepted is somewhere: a reader saw it, or it is stored, or the store had no room for all. */
-export function kept({ publishes, stored, cuts, keepsAll }: History, places: Places): readonly Violation[] {
+export function kept(
+  { publishes, stored, cuts, keepsAll, lostUntil }: History,
+  places: Places,
+): readonly Violation[] {
   const last = cuts.at(-1) ?? Number.NEGATIVE_INFINITY;
   const there = new Map(
     [...stored].map(([channel, messages]) => [channel, new Set(messages.map(({ key }) => key))]),
@@ -40,7 +43,7 @@ export function kept({ publishes, stored, cuts, keepsAll }: History, places: Pla
         sentence: `${key} was refused, and is stored`,
         story: [told(publish, places.lastOf(key))],
       });
-    if (outcome !== "accepted" || keys.has(key) || !keepsAll) continue;
+    if (outcome !== "accepted" || keys.has(key) || !keepsAll || sentAt < lostUntil) continue;
     found.push({
       promise: "kept",
       sentence: `${key} was accepted, and is not stored at the end though there was room`,
@@ -50,12 +53,18 @@ export function kept({ publishes, stored, cuts, keepsAll }: History, places: Pla
   return found;
 }
 
+/** A node of a cluster waits for a little less than this to have what the engine has taken. */
+const OWN_READER_MS = 900;
+
 /** What publishers are answered: counts that grow, and statuses that are documented. */
-export function honest({ publishes, cuts }: History): readonly Violation[] {
+export function honest({ publishes, cuts, lostUntil, isDense }: History): readonly Violation[] {
   const counts = new Map<string, { publish: Publish; count: number }>();
   const found: Violation[] = [];
   for (const publish of publishes.toSorted((one, other) => one.answeredAt - other.answeredAt)) {
     if (publish.outcome !== "accepted") continue;
+    // An engine that lost messages counts anew, and a node that is behind it answers with what it has.
+    if (publish.sentAt < lostUntil || (!isDense && publish.answeredAt - publish.sentAt > OWN_READER_MS))
+      continue;
     const life = cuts.filter((cut) => cut <= publish.answeredAt).length;
     if (publish.count === null || publish.count < 1) {
       found.push({

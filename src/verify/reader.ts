@@ -18,7 +18,8 @@ export type Temper = (typeof TEMPERS)[number];
 
 export interface ReaderSetting {
   readonly name: string;
-  readonly server: ServerUnderTest;
+  /** It stands now on one and now on another. */
+  readonly servers: readonly ServerUnderTest[];
   readonly recorder: Recorder;
   readonly random: Random;
   readonly channels: readonly string[];
@@ -39,7 +40,6 @@ export class Reader implements Sink {
   #temper: Temper;
   #lane: Lane;
   #link: Link | null = null;
-  #resumes = false;
   #isLeaving = false;
   #done: Promise<void> = Promise.resolve();
 
@@ -81,7 +81,12 @@ export class Reader implements Sink {
 
   opened(): void {
     const { recorder } = this.#setting;
-    this.#events.push({ kind: "open", at: recorder.now(), lane: this.#lane, resumes: this.#resumes });
+    this.#events.push({
+      kind: "open",
+      at: recorder.now(),
+      lane: this.#lane,
+      resumes: this.position !== null,
+    });
   }
 
   message(said: string | null, text: string, id: number | null): void {
@@ -104,7 +109,6 @@ export class Reader implements Sink {
     const { random, lanes } = this.#setting;
     let failures = 0;
     while (!this.#isLeaving) {
-      this.#resumes = this.position !== null;
       const before = this.#events.length;
       const why = await this.#stand();
       if (!this.#isLeaving) this.#events.push({ kind: "close", at: this.#setting.recorder.now(), why });
@@ -126,7 +130,8 @@ export class Reader implements Sink {
 
   /** One connection, from its opening to its end; resolves to why it ended. */
   async #stand(): Promise<string> {
-    const { server, channels, random } = this.#setting;
+    const { servers, channels, random } = this.#setting;
+    const server = random.pick(servers);
     let timer: Timer | null = null;
     try {
       const link = await Link.open(server.target, CONNECT_MS);

@@ -19,6 +19,7 @@ export class Recorder {
   readonly #lines: { name: string; channels: readonly string[]; events: ReaderEvent[]; stays: boolean }[] =
     [];
   readonly #cuts: number[] = [];
+  #lostUntil = Number.NEGATIVE_INFINITY;
 
   constructor(run: string) {
     this.run = run;
@@ -63,6 +64,11 @@ export class Recorder {
     this.#cuts.push(this.now());
   }
 
+  /** The engine of a cluster has lost messages on purpose: any that were sent so far may be among them. */
+  lost(): void {
+    this.#lostUntil = this.now();
+  }
+
   /** How many messages were accepted so far. */
   get accepted(): number {
     return this.#publishes.reduce((sum, { outcome }) => sum + Number(outcome === "accepted"), 0);
@@ -86,7 +92,8 @@ export class Recorder {
     { isDense, keepsAll }: { isDense: boolean; keepsAll: boolean },
   ): History {
     const lines: readonly ReaderLine[] = this.#lines;
-    return { publishes: this.#publishes, lines, stored, cuts: this.#cuts, isDense, keepsAll };
+    const lost = { cuts: this.#cuts, lostUntil: this.#lostUntil };
+    return { publishes: this.#publishes, lines, stored, ...lost, isDense, keepsAll };
   }
 }
 

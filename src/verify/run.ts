@@ -4,11 +4,11 @@
  */
 import { type Claim, type Counts, noCounts, type Violation } from "./checker.ts";
 import type { Load } from "./crew.ts";
-import { FAULTS, type Fault } from "./faults.ts";
-import { OwnServer } from "./own-server.ts";
+import { type Fault, faultsOf } from "./faults.ts";
 import { type PhaseResult, runPhase } from "./phase.ts";
 import { Random } from "./random.ts";
 import { serverAt } from "./server.ts";
+import { Stage } from "./stage.ts";
 
 export interface VerifySetting {
   /** A server that runs already, and fields for every request; null: one of our own, with faults. */
@@ -23,8 +23,8 @@ export interface VerifySetting {
   readonly other: readonly string[];
   readonly workers: number;
   readonly listener: "native" | "wire";
-  /** A cluster's numbers jump at a failover. */
-  readonly isDense: boolean;
+  /** Its numbers jump at a failover; without a url, nodes and an engine of our own. */
+  readonly isCluster: boolean;
   readonly progress: (line: string) => void;
 }
 
@@ -83,8 +83,11 @@ export async function verify(setting: VerifySetting): Promise<Report> {
   return { seed: setting.seed, seconds: elapsed(), rows: [...rows.values()], skipped, violations };
 }
 
-function choose({ url, faults }: VerifySetting): { usable: readonly Fault[]; skipped: Report["skipped"] } {
-  const wanted = FAULTS.filter(({ name }) =>
+function choose({ url, faults, isCluster }: VerifySetting): {
+  usable: readonly Fault[];
+  skipped: Report["skipped"];
+} {
+  const wanted = faultsOf(isCluster).filter(({ name }) =>
     url === null ? faults.length === 0 || faults.includes(name) : name === "none",
   );
   const skipped = wanted.flatMap(({ name, missing }) => {
@@ -105,59 +108,55 @@ async function runFault(
     load,
     seconds,
     random,
-    isDense: setting.isDense,
+    isDense: !setting.isCluster,
     keepsAll: setting.url === null && fault.evicts !== true,
     progress: (accepted: number, leftSec: number) =>
       setting.progress(`${fault.name}: ${accepted} messages, ${Math.ceil(leftSec)} s to go`),
   };
   if (setting.url !== null)
     return {
-      ...(await runPhase({ ...common, server: serverAt(setting.url, setting.fields), fault: null })),
+      ...(await runPhase({ ...common, servers: [serverAt(setting.url, setting.fields)], fault: null })),
       memory: 0,
     };
   const { program, other, workers, listener } = setting;
-  const own = await OwnServer.start({
-    program,
-    workers,
-    listener,
-    storeSize: "32MiB",
-    sync: null,
-    ...fault.server,
-  });
+  const server = { program, workers, listener, storeSize: "32MiB", sync: null, ...fault.server };
+  const stage = await Stage.start(server, setting.isCluster);
   try {
     const strike = fault.strike;
     let failed: string | null = null;
     const result = await runPhase({
       ...common,
-      server: own.server,
+      servers: stage.servers,
       // A server that does not come back is what a run is there to find.
       fault:
         strike === null
           ? null
           : async (recorder) => {
               if (failed !== null) return;
-              await strike({ own, random, recorder, other }).catch((error: unknown) => {
-                failed = String(error);
-              });
+              await strike({ own: stage.node(random), engine: stage.engine, random, recorder, other }).catch(
+                (error: unknown) => {
+                  failed = String(error);
+                },
+              );
             },
     });
-    const memory = await own.largestWorker();
-    return { ...withServerFaults(result, own, memory, failed), memory };
+    const memory = await stage.largestWorker();
+    return { ...withServerFaults(result, stage, memory, failed), memory };
   } finally {
-    await own.dispose();
+    await stage.dispose();
   }
 }
 
 /** What the server itself did wrong: it ended, or grew. */
 function withServerFaults(
   result: PhaseResult,
-  own: OwnServer,
+  stage: Stage,
   memory: number,
   failed: string | null,
 ): PhaseResult {
   const more: Violation[] = [];
   if (failed !== null) more.push({ promise: "workers", sentence: failed.slice(0, 500), story: [] });
-  if (!own.isUp) more.push({ promise: "workers", sentence: "the main process ended by itself", story: [] });
+  if (!stage.isUp) more.push({ promise: "workers", sentence: "the main process ended by itself", story: [] });
   if (memory > MAX_WORKER)
     more.push({
       promise: "bounded",

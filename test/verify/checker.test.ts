@@ -62,6 +62,7 @@ const broken = ({ sent, lines, stored = "", more = {} }: Written): readonly stri
     lines,
     stored: stored === "" ? new Map() : new Map([["a", messages]]),
     cuts: [],
+    lostUntil: Number.NEGATIVE_INFINITY,
     isDense: true,
     keepsAll: true,
     ...more,
@@ -145,5 +146,39 @@ describe("behind a cut of the store", () => {
 
   test("who is not told is wronged", () => {
     expect(broken({ sent: "1 2 3", lines: [after("back 3")], more })).toContain("resumable");
+  });
+});
+
+describe("where the engine of a cluster has lost its tail", () => {
+  // The second and the third were taken, and are in no history any more; the fourth was sent after that.
+  const more: Partial<History> = { lostUntil: 2500, isDense: false };
+  const judged = (...lines: ReaderLine[]): readonly string[] =>
+    broken({ sent: "1 2 3 4", lines, stored: "1 4", more });
+
+  test("who had it and was told goes on, and so does who never had it", () => {
+    expect(judged(line("new 1 2 3 gap? 4"), line("new 1 2 end back gap? 4"), line("new 1 4"))).toEqual([]);
+  });
+
+  test("who had it and was not told is wronged, whether more comes or not", () => {
+    expect(judged(line("new 1 2 3 4"))).toEqual(["gapless"]);
+    expect(judged(line("new 1 4"), line("new 1 2 end back 4"))).toEqual(["gapless"]);
+    expect(judged(line("new 1 4"), line("new 1 2 3 end back"))).toEqual(["gapless"]);
+  });
+
+  test("what was sent after it must be there, and come to everyone", () => {
+    expect(broken({ sent: "1 2 3 4", lines: [line("new 1 gap?")], stored: "1", more })).toEqual(["kept"]);
+    expect(judged(line("new 1 4"), line("new 1"))).toEqual(["gapless"]);
+  });
+
+  test("what was lost unanswered and is sent again may come again, with another number", () => {
+    const again = line("new 1 2 gap? 9 4");
+    const events = again.events.map((event) =>
+      event.kind === "message" && event.id === 9 ? { ...event, key: "0-2" } : event,
+    );
+    const messages = [1, 2].map((id) => ({ key: `0-${id}`, id: id === 2 ? 9 : id }));
+    const stored = new Map([["a", messages]]);
+    const lines = [{ ...again, events: events.slice(0, -1) }];
+    expect(broken({ sent: "1 2?", lines, more: { ...more, stored } })).toEqual([]);
+    expect(broken({ sent: "1 2?", lines, more: { stored } })).toContain("once");
   });
 });

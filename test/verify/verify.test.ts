@@ -3,6 +3,7 @@
  * what it knows.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { missingEngine } from "../../src/verify/own-engine.ts";
 import { binary } from "../binary/running-server.ts";
 
 setDefaultTimeout(120_000);
@@ -43,10 +44,38 @@ test("a worker killed and a main process killed, on the wire listener: every pro
   }
 });
 
+test.if(missingEngine() === null)(
+  "a replica without the end of the log takes the engine's place under two nodes: whoever lost something is told",
+  async () => {
+    const { code, out, err } = await verify(
+      ...["--cluster", "--minutes", "0.05", "--seed", "5", "--rate", "100", "--workers", "1", "--json"],
+      ...["--fault", "engine-failover"],
+    );
+    expect(err).toBe("");
+    const { violations, rows } = JSON.parse(out);
+    expect(violations).toEqual([]);
+    expect(code).toBe(0);
+    expect(rows).toHaveLength(1);
+    expect(rows[0].strikes).toBeGreaterThan(0);
+    expect(rows[0].counts.gaps).toBeGreaterThan(0);
+    expect(rows[0].counts.moves).toBeGreaterThan(0);
+  },
+);
+
+test("a cluster is asked for where there is no engine to start: what is missing is said", async () => {
+  const child = Bun.spawnSync([binary, "verify", "--cluster"], { env: { PATH: "/nowhere" } });
+  expect(child.exitCode).toBe(2);
+  expect(child.stderr.toString()).toContain("there is no redis-server, nor a valkey-server here");
+});
+
 test("unknown faults, and faults on a server that is not ours, are refused", async () => {
   expect(await verify("--fault", "flood")).toMatchObject({
     code: 2,
     err: expect.stringContaining("worker-kill"),
+  });
+  expect(await verify("--fault", "engine-flush")).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("without --cluster"),
   });
   const foreign = await verify("--url", "http://127.0.0.1:1", "--fault", "none");
   expect(foreign).toMatchObject({ code: 2, err: expect.stringContaining("leave out --url") });

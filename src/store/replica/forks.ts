@@ -70,10 +70,10 @@ export function firstBaseAfter({ u32 }: Arena, term: number): number {
 
 /**
  * Whether a message with this time and tag is of no history that this node knows. Without a tag nobody can
- * say.
+ * say; and tag 0 is no message's, but the second in which somebody came who had seen nothing.
  */
 export function isOfLostHistory({ u32 }: Arena, sec: number, tag: number | null): boolean {
-  if (tag === null) return false;
+  if (tag === null || tag === 0) return false;
   for (let shard = 0; shard < MAX_SHARDS; shard++) {
     if (wide(u32, shardAt(shard) + SHARD_TERM) === 0) continue;
     for (let entry = 0; entry < MOST_BASES; entry++) {
