@@ -27,8 +27,8 @@ const TRANSPORTS: readonly (readonly [Transport, string])[] = [
   ["longpoll", "long poll"],
   ["ws", "WebSocket"],
 ];
-const HELD_BEFORE = 100;
-const HELD = 1000;
+const HELD_BEFORE = 500;
+const HELD = 4000;
 const READERS = 100;
 const MESSAGES = 100;
 const DELIVERIES = READERS * MESSAGES;
@@ -57,26 +57,44 @@ export function groups(options: Options): (() => Promise<Count[]>)[] {
   ]);
 }
 
-/** What a connection keeps on the heap while it waits. */
+/**
+ * What a connection keeps on the heap while it waits: the least of two workers, as what the engine keeps for
+ * itself at the moment of the reading comes on top. So many connections that a block of the heap more or less
+ * is nothing.
+ */
 async function held(door: Door, transport: Transport, label: string): Promise<Count[]> {
+  const readings = [await heldBy(door, transport), await heldBy(door, transport)];
+  const name = `${door}, ${label}: `;
+  return [
+    {
+      name: `${name}heap objects a held connection`,
+      value: Math.min(...readings.map(({ objects }) => objects)),
+      slack: 0.5,
+    },
+    {
+      name: `${name}heap bytes a held connection`,
+      value: Math.min(...readings.map(({ bytes }) => bytes)),
+      // What comes on top differs by as much between two runs.
+      slack: 80,
+    },
+  ];
+}
+
+interface Heap {
+  readonly objects: number;
+  readonly bytes: number;
+}
+
+async function heldBy(door: Door, transport: Transport): Promise<Heap> {
   return await withWorker(door, transport, {}, async ({ worker, swarm }) => {
     await swarm.grow(HELD_BEFORE);
     const before = await worker.heap();
     await swarm.grow(HELD_BEFORE + HELD);
     const after = await worker.heap();
-    const name = `${door}, ${label}: `;
-    return [
-      {
-        name: `${name}heap objects a held connection`,
-        value: (after.objects - before.objects) / HELD,
-        slack: 0.5,
-      },
-      {
-        name: `${name}heap bytes a held connection`,
-        value: (after.bytes - before.bytes) / HELD,
-        slack: 40,
-      },
-    ];
+    return {
+      objects: (after.objects - before.objects) / HELD,
+      bytes: (after.bytes - before.bytes) / HELD,
+    };
   });
 }
 
