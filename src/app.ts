@@ -7,6 +7,7 @@ import { Elysia } from "elysia";
 import { Access } from "./access/access.ts";
 import { revoke } from "./access/plugin.ts";
 import { admin } from "./admin/plugin.ts";
+import { AnswerLeases } from "./cluster/answer-leases.ts";
 import { ClusterNode } from "./cluster/node.ts";
 import { WebhookLease } from "./cluster/webhook-lease.ts";
 import { Locator } from "./config/location/located-request.ts";
@@ -174,6 +175,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     idleSec,
     storePath: options.storePath,
     timerTurn: config.cluster ? new WebhookLease(config.cluster, "timers") : null,
+    answerLeases: config.cluster ? new AnswerLeases(config.cluster) : null,
   });
   const programs = handlerEndpoints(host);
   const access = new Access({

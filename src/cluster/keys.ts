@@ -25,6 +25,7 @@ export class ShardKeys {
   readonly timers: { readonly sending: string; readonly told: string };
   readonly #counters: Buffer;
   readonly #keyed: Buffer;
+  readonly #answers: Buffer;
 
   constructor(name: string, shard: number) {
     const prefix = `{sluice:${name}:${shard}}`;
@@ -36,10 +37,16 @@ export class ShardKeys {
     this.timers = { sending: `${prefix}timers`, told: `${prefix}timers-told` };
     this.#counters = Buffer.from(`${prefix}c:`);
     this.#keyed = Buffer.from(`${prefix}k:`);
+    this.#answers = Buffer.from(`${prefix}a:`);
   }
 
   counter(channel: Uint8Array): Buffer {
     return Buffer.concat([this.#counters, channel]);
+  }
+
+  /** Who makes the answer of a handler in this channel (answer-leases.ts). */
+  answer(channel: Uint8Array): Buffer {
+    return Buffer.concat([this.#answers, channel]);
   }
 
   /** Of an idempotency key, whose digest is known alone. */

@@ -10,6 +10,8 @@
  *   no claim, the last word is there    it is over: what is stored of it, or 204 for who has seen that
  *   no claim, no last word              its server was restarted: that is told
  *   nothing                             made anew, unless the client wants to go on with one
+ *
+ * In a cluster the engine is asked as well (clustered-answers.ts).
  */
 import type { AnswerSource } from "sluice";
 import { errorPage } from "../front/error-page.ts";
@@ -17,16 +19,16 @@ import { SERVER } from "../http/answer.ts";
 import { Refusals } from "../http/errors.ts";
 import { log } from "../log.ts";
 import { openTarget, type Target } from "../publish/ingest.ts";
-import { ChannelRef } from "../store/channel/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
-import { Message } from "../store/message/message-view.ts";
-import { FOUND } from "../store/message/reader.ts";
+import type { Store } from "../store/store.ts";
 import { lifeOf, parsePosition } from "../wire/position.ts";
-import { ERROR, isFinal } from "./answer-format.ts";
+import { hasBegun, hasEnded, isUnfinished } from "./answer-channel.ts";
+import { ERROR } from "./answer-format.ts";
+import { type AnswerLeases, ClusteredAnswers, type LocalAnswers } from "./clustered-answers.ts";
 import { atHandler } from "./failure.ts";
 import type { HandlerHost } from "./host.ts";
 import { channelBytes, textOf } from "./publishing.ts";
-import { RefusedError } from "./refused-error.ts";
+import { RefusedError, tellOfRefused } from "./refused-error.ts";
 import { RunningAnswer, tell } from "./running-answer.ts";
 import { WatchedAnswer } from "./watched-answer.ts";
 
@@ -53,17 +55,23 @@ export interface AskedAnswer {
 }
 
 const claimOf = (channel: string): string => `answer ${channel}`;
-const message = new Message();
 
-export class Answers {
+export class Answers implements LocalAnswers {
   readonly #host: HandlerHost;
+  /** null: one machine alone. */
+  readonly #cluster: ClusteredAnswers | null;
   readonly #running = new Map<string, RunningAnswer>();
   readonly #watchers = new Set<WatchedAnswer>();
   #timer: Timer | null = null;
   #looks = 0;
 
-  constructor(host: HandlerHost) {
+  constructor(host: HandlerHost, leases: AnswerLeases | null) {
     this.#host = host;
+    this.#cluster = leases === null ? null : new ClusteredAnswers(leases, this, host.ingest.store);
+  }
+
+  get #store(): Store {
+    return this.#host.ingest.store;
   }
 
   /** A worker that leaves should wait. */
@@ -71,59 +79,85 @@ export class Answers {
     return this.#running.size > 0;
   }
 
-  /** Throws a RefusedError. */
-  ask(asked: AskedAnswer): WatchedAnswer | Response {
+  /** Throws a RefusedError, or rejects with one where there is an engine to be asked. */
+  ask(asked: AskedAnswer): WatchedAnswer | Response | Promise<WatchedAnswer | Response> {
     const name = channelBytes(this.#host, asked.channel);
-    if (asked.method === "DELETE") return this.#callOff(asked.channel, name);
     // A browser asks so before it asks in earnest, and it may cost money to begin.
     if (asked.method === "OPTIONS") return new Response(null, NO_CONTENT);
     if (asked.method === "HEAD")
-      return new Response(null, { status: this.#published(name) > 0 ? 200 : 404, headers: SERVER });
-    return this.#begin(asked, name) ?? this.#watch(asked, name);
+      return new Response(null, { status: hasBegun(this.#store, name) ? 200 : 404, headers: SERVER });
+    if (this.#cluster !== null) {
+      const answered = this.#cluster.ask(asked, name);
+      // Somebody's code may not wait for it.
+      answered.catch((error: unknown) =>
+        tellOfRefused("what a handler wanted to answer was not begun", error),
+      );
+      return answered;
+    }
+    if (asked.method === "DELETE") return this.#callOff(asked.channel, name);
+    return this.#begin(asked, name) ?? this.watch(asked, name);
   }
 
   /** null: it is there, or is being made. */
-  #begin(
-    { channel, source, position, file, lingerMs, maxBytes }: AskedAnswer,
-    name: Uint8Array,
-  ): Response | null {
-    const { dictionaries, ingest } = this.#host;
-    const claim = claimOf(channel);
-    const owner = dictionaries.own.get(claim);
-    if (typeof owner === "number") {
-      if (ingest.store.slotOf(owner) < 0) this.#buryClaim(channel, name, owner);
-      return null;
-    }
-    if (this.#published(name) > 0) {
-      if (!ingest.store.isClustered && !this.#isOver(name)) this.#tellLater(name, RESTARTED);
+  #begin(asked: AskedAnswer, name: Uint8Array): Response | null {
+    const { channel, source, position } = asked;
+    if (this.isClaimed(channel, name)) return null;
+    if (hasBegun(this.#store, name)) {
+      if (isUnfinished(this.#store, name)) this.tell(name, RESTARTED);
       return null;
     }
     if (position !== null || source === null) return errorPage(404);
-    const { bytes, usedBytes } = dictionaries.ownCounts;
-    if (this.#running.size >= MOST_RUNNING || usedBytes > bytes * FULLEST || this.#host.draining)
-      throw atHandler(new RefusedError(Refusals.handlersBusy));
-    if (!dictionaries.own.add(claim, process.pid)) return null;
-    // Somebody may have made all of it since.
-    if (this.#published(name) > 0) {
-      dictionaries.own.deleteIf(claim, process.pid);
-      return null;
-    }
-    const over = (): void => this.#over(channel);
+    this.mayBegin();
+    if (!this.claim(channel)) return null;
     try {
-      const target = this.#open(name);
-      const isWanted = (): boolean => dictionaries.own.get(claim) === process.pid;
-      const making = { host: this.#host, file, target, source, lingerMs, maxBytes, isWanted, over };
-      this.#running.set(channel, new RunningAnswer(making));
+      // Somebody may have made all of it since.
+      if (hasBegun(this.#store, name)) this.unclaim(channel);
+      else this.start(asked, name);
     } catch (error) {
-      dictionaries.own.deleteIf(claim, process.pid);
+      this.unclaim(channel);
       throw error;
     }
-    ingest.store.count(ingest.slot, Counter.ANSWERS_MADE, 1);
-    this.#tick();
     return null;
   }
 
-  #watch({ position }: AskedAnswer, name: Uint8Array): WatchedAnswer | Response {
+  isClaimed(channel: string, name: Uint8Array): boolean {
+    const owner = this.#host.dictionaries.own.get(claimOf(channel));
+    if (typeof owner !== "number") return false;
+    if (this.#host.ingest.store.slotOf(owner) < 0) this.#buryClaim(channel, name, owner);
+    return true;
+  }
+
+  mayBegin(): void {
+    const { bytes, usedBytes } = this.#host.dictionaries.ownCounts;
+    if (this.#running.size >= MOST_RUNNING || usedBytes > bytes * FULLEST || this.#host.draining)
+      throw atHandler(new RefusedError(Refusals.handlersBusy));
+  }
+
+  claim(channel: string): boolean {
+    return this.#host.dictionaries.own.add(claimOf(channel), process.pid);
+  }
+
+  unclaim(channel: string): void {
+    this.#host.dictionaries.own.deleteIf(claimOf(channel), process.pid);
+  }
+
+  /** By whoever has the claim. */
+  start({ channel, source, file, lingerMs, maxBytes }: AskedAnswer, name: Uint8Array): void {
+    const { dictionaries, ingest } = this.#host;
+    if (source === null) return;
+    const target = this.#open(name);
+    const claim = claimOf(channel);
+    const isClaimed = (): boolean => dictionaries.own.get(claim) === process.pid;
+    // What another node writes there is that it was called off, or taken for dead.
+    const isWanted = this.#cluster === null ? isClaimed : () => isClaimed() && !hasEnded(this.#store, name);
+    const over = (): void => this.#over(channel, name);
+    const making = { host: this.#host, file, target, source, lingerMs, maxBytes, isWanted, over };
+    this.#running.set(channel, new RunningAnswer(making));
+    ingest.store.count(ingest.slot, Counter.ANSWERS_MADE, 1);
+    this.#tick();
+  }
+
+  watch({ position }: AskedAnswer, name: Uint8Array): WatchedAnswer | Response {
     const { store } = this.#host.ingest;
     const channel = this.#open(name);
     const { index } = channel;
@@ -131,9 +165,10 @@ export class Answers {
     const place = position === null ? null : parsePosition(position, 1);
     const isOfChannel = place?.life === lifeOf(store.epoch, [name]);
     const afterId = isOfChannel ? (place.positions[0] ?? 0) - store.base(index) : -1;
-    const isOurs = afterId >= 0 && afterId <= newest;
+    // A node may be behind the one that the client comes from.
+    const isOurs = afterId >= 0 && (afterId <= newest || this.#cluster !== null);
     // The browser is not to come back (HTML 9.2.3).
-    if (isOurs && afterId === newest && newest > 0 && this.#isOver(name))
+    if (isOurs && afterId === newest && newest > 0 && !isUnfinished(this.#store, name))
       return new Response(null, NO_CONTENT);
     const isForeign = position !== null && !isOurs;
     return new WatchedAnswer({ host: this.#host, channel, afterId: isOurs ? afterId : 0, isForeign });
@@ -144,21 +179,28 @@ export class Answers {
     const { own } = this.#host.dictionaries;
     const owner = own.get(claimOf(channel));
     if (typeof owner !== "number" || !own.deleteIf(claimOf(channel), owner)) return errorPage(404);
-    this.#tellLater(name, "the answer was called off");
-    this.#running.get(channel)?.stop(null);
+    this.tell(name, "the answer was called off");
+    this.stop(channel);
     return new Response(null, NO_CONTENT);
   }
 
-  #over(channel: string): void {
+  stop(channel: string): void {
+    this.#running.get(channel)?.stop(null);
+  }
+
+  #over(channel: string, name: Uint8Array): void {
     this.#running.delete(channel);
-    this.#host.dictionaries.own.deleteIf(claimOf(channel), process.pid);
+    this.unclaim(channel);
+    this.#cluster?.over(name);
   }
 
   #buryClaim(channel: string, name: Uint8Array, owner: number): void {
-    if (this.#host.dictionaries.own.deleteIf(claimOf(channel), owner)) this.#tellLater(name, GONE);
+    if (!this.#host.dictionaries.own.deleteIf(claimOf(channel), owner)) return;
+    if (this.#cluster === null) this.tell(name, GONE);
+    else void this.#cluster.workerDied(name, owner, GONE);
   }
 
-  #tellLater(name: Uint8Array, why: string): void {
+  tell(name: Uint8Array, why: string): void {
     void tell(this.#host, this.#open(name), ERROR, why);
   }
 
@@ -166,22 +208,6 @@ export class Answers {
     const target = openTarget(this.#host.ingest.store, name, Date.now());
     if ("status" in target) throw atHandler(new RefusedError(target));
     return target;
-  }
-
-  /** 0: there is no such channel, or nothing in it. */
-  #published(name: Uint8Array): number {
-    const index = this.#host.ingest.store.find(name);
-    return index < 0 ? 0 : this.#host.ingest.store.publishedCount(index);
-  }
-
-  /** Whether the newest message is a last word; so it is taken where it cannot be read any more. */
-  #isOver(name: Uint8Array): boolean {
-    const { store } = this.#host.ingest;
-    const ref = new ChannelRef();
-    const index = store.find(name, ref);
-    if (index < 0) return true;
-    const reader = store.reader(index, ref.incarnation, store.publishedCount(index) - 1);
-    return reader.next(message, true) !== FOUND || isFinal(message);
   }
 
   // --- what goes on ----------------------------------------------------------------------------------------
@@ -219,10 +245,24 @@ export class Answers {
     for (const answer of this.#running.values()) answer.look(nowMs);
     this.#looks++;
     this.#lookAtOwners();
+    this.#lookElsewhere();
     if (this.#looks % PING_EVERY === 0) for (const watcher of this.#watchers) watcher.ping();
     if (this.#running.size > 0 || this.#watchers.size > 0 || this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;
+  }
+
+  /** The same of nodes. */
+  #lookElsewhere(): void {
+    if (this.#cluster === null) return;
+    const made = new Map<string, Uint8Array>();
+    for (const [channel, { target }] of this.#running) made.set(channel, target.name);
+    const watched = new Map<string, Uint8Array>();
+    for (const { channel } of this.#watchers) {
+      const text = textOf(channel.name);
+      if (!made.has(text)) watched.set(text, channel.name);
+    }
+    this.#cluster.look(made, [...watched.values()]);
   }
 
   /** Those who watch are to hear of it when the worker that made it has died. */

@@ -9,6 +9,7 @@ import type { Fanout } from "../fanout/fanout.ts";
 import type { Arrival, HooksOf } from "../front/location-hooks.ts";
 import type { Ingest } from "../publish/ingest.ts";
 import { Answers } from "./answers.ts";
+import type { AnswerLeases } from "./clustered-answers.ts";
 import { Dictionaries } from "./dictionaries.ts";
 import type { HandlerFiles } from "./loader.ts";
 import { Tasks } from "./tasks.ts";
@@ -30,6 +31,8 @@ export interface HandlerHostOptions {
   readonly storePath: string;
   /** Of a cluster: which node runs timers; absent: this one. */
   readonly timerTurn?: NodeLease | null;
+  /** Which node makes which answer; absent: this one. */
+  readonly answerLeases?: AnswerLeases | null;
 }
 
 export class HandlerHost {
@@ -46,18 +49,19 @@ export class HandlerHost {
   hooks: HooksOf | null = null;
   readonly dictionaries: Dictionaries;
   readonly tasks = new Tasks(this);
-  readonly answers = new Answers(this);
+  readonly answers: Answers;
   readonly #timers: Timers;
   readonly #running = new Set<Running>();
 
   constructor(options: HandlerHostOptions) {
-    const { config, ingest, fanout, files, idleSec, storePath, timerTurn } = options;
+    const { config, ingest, fanout, files, idleSec, storePath, timerTurn, answerLeases } = options;
     this.config = config;
     this.ingest = ingest;
     this.fanout = fanout;
     this.files = files;
     this.idleSec = idleSec;
     this.dictionaries = new Dictionaries(storePath, config.shared ?? []);
+    this.answers = new Answers(this, answerLeases ?? null);
     this.#timers = new Timers(this, new TimerTurn(timerTurn ?? null));
     this.#timers.start(files.all, (path) => timeoutOf(config, path));
   }

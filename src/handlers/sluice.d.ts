@@ -77,7 +77,10 @@ declare module "sluice" {
      * leave and come back to: give back what it gives. Without a source: only if it is there already. A
      * request with DELETE calls it off. The manual is docs/handlers.md.
      */
-    answer(channel: string, source?: AnswerSource): Response | OngoingAnswer;
+    answer(
+      channel: string,
+      source?: AnswerSource,
+    ): Response | OngoingAnswer | Promise<Response | OngoingAnswer>;
   }
 
   /** What `answer` gives: nothing can be done with it but to give it back. */
