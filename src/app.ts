@@ -8,7 +8,7 @@ import { Access } from "./access/access.ts";
 import { revoke } from "./access/plugin.ts";
 import { admin } from "./admin/plugin.ts";
 import { AnswerLeases } from "./cluster/answer-leases.ts";
-import { ClusterNode } from "./cluster/node.ts";
+import { ClusterNode, lifeOf } from "./cluster/node.ts";
 import { WebhookLease } from "./cluster/webhook-lease.ts";
 import { Locator } from "./config/location/located-request.ts";
 import type { ClusterConfig, Config } from "./config/model.ts";
@@ -149,7 +149,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     ? clusterNode(config, config.cluster, options, () => fanout.published(), nodePresence)
     : null;
   if (cluster !== null) nodePresence?.begin((channel, said) => cluster.note(channel, said));
-  const elsewhere = config.cluster ? new WebhookLease(config.cluster, "webhooks") : null;
+  const elsewhere = config.cluster ? new WebhookLease(config.cluster, "webhooks", lifeOf(store)) : null;
   const webhooks = config.webhooks ? new Webhooks({ config: config.webhooks, store, slot, elsewhere }) : null;
   // Those of a configuration of before are forgotten.
   if (webhooks === null) forgetWebhooks(store, slot);
@@ -174,7 +174,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     files: handlerFiles,
     idleSec,
     storePath: options.storePath,
-    timerTurn: config.cluster ? new WebhookLease(config.cluster, "timers") : null,
+    timerTurn: config.cluster ? new WebhookLease(config.cluster, "timers", null) : null,
     answerLeases: config.cluster ? new AnswerLeases(config.cluster) : null,
   });
   const programs = handlerEndpoints(host);

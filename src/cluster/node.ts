@@ -34,6 +34,10 @@ const LEASE_MS = 200;
 const LEAST_RETENTION_MS = 3_600_000;
 const LONGEST_RETENTION_MS = 30 * 24 * 3_600_000;
 
+/** Of this node: as long as its main process, like its connections. */
+export const lifeOf = ({ startedSec }: Pick<Store, "startedSec">): string =>
+  `${hostname()}.${process.ppid}.${startedSec}`;
+
 export class ClusterNode {
   readonly order: ClusterOrder;
   readonly #options: ClusterNodeOptions;
@@ -57,7 +61,7 @@ export class ClusterNode {
     const replica = replicaOf(store);
     const ttlMs = messageTtlSec === 0 ? LONGEST_RETENTION_MS : messageTtlSec * 1000;
     this.#retentionMs = Math.max(ttlMs, LEAST_RETENTION_MS);
-    this.#life = `${hostname()}.${process.ppid}.${store.startedSec}`;
+    this.#life = lifeOf(store);
     const who = `${config.node}:${crypto.randomUUID().slice(0, 8)}`;
     this.#writers = Array.from({ length: config.shards }, (_, shard) => {
       const keys = new ShardKeys(config.name, shard);

@@ -15,17 +15,19 @@ import { engineOf } from "./node.ts";
 
 const EXCHANGE = `
 local owner = redis.call('GET', KEYS[1])
-local ours = not owner or owner == ARGV[1]
+local ours = owner == ARGV[1] or (not owner and ARGV[2] ~= '0')
 if ours then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   for at = 3, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1]) end
 end
-return {ours and 1 or 0, unpack(redis.call('HGETALL', KEYS[2]))}
+return {ours and 1 or 0, owner or '', unpack(redis.call('HGETALL', KEYS[2]))}
 `;
 
 export interface Exchanged {
   /** This node has the turn, for as long as was asked for. */
   readonly isOurs: boolean;
+  /** It is still that of an earlier life of this node. */
+  readonly isFormers: boolean;
   /** By name of the webhook: what the node that sends has said of it last. */
   readonly places: ReadonlyMap<string, string>;
 }
@@ -34,10 +36,13 @@ export class WebhookLease {
   readonly #config: ClusterConfig;
   readonly #keys: ShardKeys;
   readonly #what: "webhooks" | "timers";
+  readonly #owner: string;
   #redis: Promise<Redis> | null = null;
 
-  constructor(config: ClusterConfig, what: "webhooks" | "timers") {
+  /** `life`: whoever has the turn in another life has another's; null: a node keeps it over its lives. */
+  constructor(config: ClusterConfig, what: "webhooks" | "timers", life: string | null) {
     this.#config = config;
+    this.#owner = life === null ? config.node : `${config.node} ${life}`;
     this.#what = what;
     this.#keys = new ShardKeys(config.name, 0);
   }
@@ -47,8 +52,8 @@ export class WebhookLease {
   }
 
   /**
-   * Takes the turn if nobody has it, or keeps it, and says places then. Rejects when the engine is away; it
-   * is asked anew next time.
+   * Takes the turn if nobody has it, or keeps it, and says places then; for no time at all it only asks.
+   * Rejects when the engine is away; it is asked anew next time.
    */
   async exchange(forMs: number, places: ReadonlyMap<string, string>): Promise<Exchanged> {
     const { sending, told } = this.#keys[this.#what];
@@ -62,11 +67,11 @@ export class WebhookLease {
         "2",
         sending,
         told,
-        this.node,
+        this.#owner,
         String(forMs),
         ...words,
       );
-      return readAnswer(answer);
+      return this.#read(answer);
     } catch (error) {
       this.stop();
       throw error;
@@ -88,11 +93,12 @@ export class WebhookLease {
     const host = await findPrimary(this.#config, engine, this.#keys);
     return await connectTo(this.#config, engine, host, "data");
   }
-}
 
-function readAnswer(answer: unknown): Exchanged {
-  const [ours, ...pairs] = Array.isArray(answer) ? answer.map(String) : [];
-  const places = new Map<string, string>();
-  for (let at = 0; at + 1 < pairs.length; at += 2) places.set(pairs[at] ?? "", pairs[at + 1] ?? "");
-  return { isOurs: ours === "1", places };
+  #read(answer: unknown): Exchanged {
+    const [ours, owner = "", ...pairs] = Array.isArray(answer) ? answer.map(String) : [];
+    const places = new Map<string, string>();
+    for (let at = 0; at + 1 < pairs.length; at += 2) places.set(pairs[at] ?? "", pairs[at + 1] ?? "");
+    const isOurs = ours === "1";
+    return { isOurs, isFormers: !isOurs && owner.split(" ", 1)[0] === this.node, places };
+  }
 }

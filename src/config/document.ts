@@ -128,8 +128,7 @@ class Walk {
     });
     this.#issuerNames = new Set(issuers.map(({ name }) => name));
     const webhooks = present(this.#tables(webhook, "webhook", (table, path) => this.#webhook(table, path)));
-    const isClustered = (main["cluster.engine"] ?? []).length > 0;
-    webhookIssues(webhooks, isClustered).forEach((issues, i) => {
+    webhookIssues(webhooks).forEach((issues, i) => {
       this.#issues(`webhook[${i}]`, issues);
     });
     const maps = present(this.#tables(map, "map", (table, path) => this.#map(table, path)));

@@ -20,8 +20,8 @@ type Tell = (channel: Uint8Array, said: Uint8Array) => Promise<Refusal | null>;
 const AGAIN_MS = 1000;
 const BUSY_MS = 20;
 /**
- * Above so many that wait for the engine the oldest go: who is here is said again when somebody asks, who is
- * not, until it is heard.
+ * Above so many that wait for the engine the oldest go: who is here is said again when the others are said,
+ * who is not, until it is heard.
  */
 const MOST_WAITING = 16_384;
 /** Of a note; what a grant tells of somebody goes first. */
@@ -48,6 +48,10 @@ export class NodePresence implements NoteListener {
   #tell: Tell | null = null;
   #isTelling = false;
   #isSayingAll = false;
+  /** What went to make room for others. */
+  #hasDropped = false;
+  /** MemberStore.forgotten when everything was said last; -1: this worker has just begun to read. */
+  #saidAfter = -1;
   #isStopped = false;
 
   constructor(store: Store, members: MemberStore, node: string) {
@@ -68,7 +72,10 @@ export class NodePresence implements NoteListener {
 
   #say(said: Said): void {
     this.#waiting.push({ channel: said.channel, said: writeNote(said) });
-    if (this.#waiting.length > MOST_WAITING) this.#waiting.shift();
+    if (this.#waiting.length > MOST_WAITING) {
+      this.#waiting.shift();
+      this.#hasDropped = true;
+    }
     if (!this.#isTelling) void this.#tellAll();
   }
 
@@ -88,6 +95,9 @@ export class NodePresence implements NoteListener {
       }
     }
     this.#isTelling = false;
+    if (!this.#hasDropped || this.#isStopped) return;
+    this.#hasDropped = false;
+    this.asked();
   }
 
   // --- heard, by the worker that reads the log -------------------------------------------------------------
@@ -114,6 +124,7 @@ export class NodePresence implements NoteListener {
   }
 
   alive(node: string, life: string): void {
+    if (node === this.#node) this.#sayForTheDead();
     if (node === this.#node || this.#lives.get(node) === life) return;
     this.#lives.set(node, life);
     this.#settleSoon();
@@ -124,6 +135,18 @@ export class NodePresence implements NoteListener {
     this.#lives.delete(node);
     this.#gone.add(node);
     this.#settleSoon();
+  }
+
+  /**
+   * A worker that dies between a join and its note leaves a member whom nobody else knows: he may be back on
+   * another worker within the linger, for whom he was there all the time. Looked at with each own heartbeat,
+   * which only the worker that reads hears; it may be in the place of one that died.
+   */
+  #sayForTheDead(): void {
+    const { forgotten } = this.#members;
+    if (forgotten === this.#saidAfter || this.#isSayingAll) return;
+    this.#saidAfter = forgotten;
+    this.asked();
   }
 
   /** Somebody new reads, or took this node for gone. */

@@ -6,6 +6,9 @@
  * A place that another node says is a time, the engine's, because ids are each node's own. Who joined a
  * channel on one node is heard of on the others within two seconds; SLACK_SEC is more than that. So a node
  * that dies costs a few seconds of events that are told twice, and none.
+ *
+ * Whose connections ended with an earlier life of this node the others have noted, and this one has not: so
+ * when it is started anew while that turn still counts, another node goes first.
  */
 import { causeOf, log } from "../log.ts";
 import type { Followed } from "./follow.ts";
@@ -16,7 +19,12 @@ export interface Elsewhere {
   exchange(
     forMs: number,
     places: ReadonlyMap<string, string>,
-  ): Promise<{ readonly isOurs: boolean; readonly places: ReadonlyMap<string, string> }>;
+  ): Promise<{
+    readonly isOurs: boolean;
+    /** It is still that of an earlier life of this node. */
+    readonly isFormers: boolean;
+    readonly places: ReadonlyMap<string, string>;
+  }>;
   stop(): void;
 }
 
@@ -25,6 +33,8 @@ const TURN_MS = 4000;
 const MARGIN_MS = 1000;
 const ASK_MS = 500;
 const SAY_AGAIN_MS = 60_000;
+/** So long all others had time to take a turn that nobody has. */
+const YIELD_MS = TURN_MS + 3 * ASK_MS;
 
 export class NodeTurn {
   readonly #elsewhere: Elsewhere;
@@ -33,6 +43,7 @@ export class NodeTurn {
   readonly #places = new Map<string, string>();
   #untilMs = Number.NEGATIVE_INFINITY;
   #nextMs = 0;
+  #yieldUntilMs = Number.NEGATIVE_INFINITY;
   #isAsking = false;
   #wasOurs = false;
   #saidMs = Number.NEGATIVE_INFINITY;
@@ -59,8 +70,12 @@ export class NodeTurn {
     this.#isAsking = true;
     this.#nextMs = nowMs + ASK_MS;
     const said = new Map(this.isOurs(nowMs) ? this.#places : []);
-    this.#elsewhere.exchange(TURN_MS, said).then(
-      ({ isOurs, places }) => this.#answered(nowMs, isOurs, places),
+    this.#elsewhere.exchange(nowMs < this.#yieldUntilMs ? 0 : TURN_MS, said).then(
+      ({ isOurs, isFormers, places }) => {
+        if (isFormers && this.#yieldUntilMs === Number.NEGATIVE_INFINITY)
+          this.#yieldUntilMs = nowMs + YIELD_MS;
+        this.#answered(nowMs, isOurs, places);
+      },
       // The turn ends by itself.
       (error: unknown) => this.#unheard(error),
     );

@@ -1,11 +1,12 @@
 /**
- * Who is there on several nodes: one list, and one member however many nodes he is on. Nodes that go:
- * store/members.test.ts, cluster/notes.test.ts.
+ * Who is there on several nodes: one list, one member however many nodes he is on, and webhooks that are told
+ * so once. Nodes that go: store/members.test.ts, cluster/notes.test.ts.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { SECRET } from "../access/issuing.ts";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { Engine, hasRedis } from "../cluster/engine.ts";
+import { hook, Receiver } from "../webhooks/receiver.ts";
 import { listOf, namesIn, Person } from "./people.ts";
 
 setDefaultTimeout(60_000);
@@ -17,12 +18,11 @@ presence = "members"
 presence_linger = "1s"`;
 
 const nodes: RunningServer[] = [];
+const receiver = new Receiver();
 let engine: Engine;
 
-beforeAll(async () => {
-  if (!hasRedis) return;
-  engine = await new Engine().start();
-  const toml = (node: string): string => `
+const toml = (node: string): string => `
+${hook(receiver, ["joined", "left"])}
 [cluster]
 engine = "redis://127.0.0.1:${engine.port}"
 node = "${node}"
@@ -42,16 +42,26 @@ match = "~ ^/presence/(.*)$"
 presence_list = true
 channels_path = "$1"
 `;
+
+beforeAll(async () => {
+  if (!hasRedis) return;
+  engine = await new Engine().start();
   for (const node of ["one", "two"])
-    nodes.push(await startServer({ toml: toml(node), env: { HUB_KEY: SECRET } }));
+    nodes.push(await startServer({ toml: toml(node), workers: 2, env: { HUB_KEY: SECRET } }));
 }, 30_000);
 
 afterAll(async () => {
   await Promise.all(nodes.map((node) => node.stop()));
+  receiver.stop();
   await engine?.stop();
 });
 
+const isBack = ({ opened }: Person): boolean => opened > 1;
 const told = ({ events }: Person): string[] => events.map(({ event, sub }) => `${event} ${sub}`);
+const hooked = (channel: string): string[] =>
+  receiver.events
+    .filter((event) => event.channel === channel)
+    .map((event) => `${event.event} ${String(event["sub"])}`);
 
 test.skipIf(!hasRedis)("a member is one on all nodes, and leaves with the last", async () => {
   const [one, two] = nodes;
@@ -91,4 +101,75 @@ test.skipIf(!hasRedis)("a member is one on all nodes, and leaves with the last",
   await Bun.sleep(1500);
   expect(told(watcher)).toEqual(["join watcher", "join ann", "join bob", "leave ann"]);
   await Promise.all([watcher.go(), again.go()]);
+  await until("webhooks to be told", () => hooked("room").length >= 6);
+  expect(hooked("room").slice(0, 4)).toEqual(["joined watcher", "joined ann", "joined bob", "left ann"]);
+  expect(hooked("room").slice(4).sort()).toEqual(["left bob", "left watcher"]);
 });
+
+test.skipIf(!hasRedis)(
+  "whose worker dies before other nodes have heard of him, and who is back on another, is there on all",
+  async () => {
+    const [one, two] = nodes;
+    if (one === undefined || two === undefined) throw new Error("no nodes");
+    const names = Array.from({ length: 12 }, (_, at) => `p${10 + at}`);
+    const pids = await one.workerPids();
+    // The store takes them in, and no note gets out.
+    engine.signal("SIGSTOP");
+    const people = await Promise.all(names.map((name) => new Person(one, name, "ev", "untold").come()));
+    await until("all are in the table", async () => namesIn(await listOf(one, "untold")).length === 12);
+    process.kill(pids[1] ?? 0, "SIGKILL");
+    // One note of a worker is on its way to the engine, the others wait behind it.
+    await until("those of the dead worker are back", () => people.filter(isBack).length > 1);
+    engine.signal("SIGCONT");
+    await until(
+      "the other node knows all of them",
+      async () => `${namesIn(await listOf(two, "untold"))}` === `${names}`,
+      15_000,
+    );
+    await Promise.all(people.map((person) => person.go()));
+    await until("webhooks to be told", () => hooked("untold").length >= 24);
+    for (const name of names)
+      expect(hooked("untold").filter((text) => text.endsWith(` ${name}`))).toEqual([
+        `joined ${name}`,
+        `left ${name}`,
+      ]);
+  },
+);
+
+test.skipIf(!hasRedis)(
+  "the members of a node that is killed, and is there again at once, have left; another node tells so",
+  async () => {
+    const counts = await Promise.all(nodes.map((node) => node.metric("sluice_webhook_sent_events_total")));
+    const sending = (counts[0] ?? 0) > (counts[1] ?? 0) ? 0 : 1;
+    const dying = nodes[sending];
+    const other = nodes[1 - sending];
+    if (dying === undefined || other === undefined) throw new Error("no nodes");
+    const stays = await new Person(other, "stays", "ev", "fate").come();
+    const lost = await new Person(dying, "lost", "ev", "fate").come();
+    await until("both are told", () => hooked("fate").length === 2);
+    lost.wants = false;
+    const pids = await dying.workerPids();
+    dying.process.kill("SIGKILL");
+    for (const pid of pids) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It went with its main.
+      }
+    }
+    await dying.process.exited;
+    const name = sending === 0 ? "one" : "two";
+    nodes[sending] = await startServer({
+      toml: toml(name),
+      folder: dying.folder,
+      workers: 2,
+      env: { HUB_KEY: SECRET },
+    });
+    await until("it is told", () => hooked("fate").includes("left lost"), 20_000);
+    // What was told a few seconds before another took over may come twice.
+    expect([...new Set(hooked("fate"))].sort()).toEqual(["joined lost", "joined stays", "left lost"]);
+    expect(hooked("fate").at(-1)).toBe("left lost");
+    expect(namesIn(await listOf(other, "fate"))).toEqual(["stays"]);
+    await stays.go();
+  },
+);

@@ -72,13 +72,6 @@ describe("sluice check says in one sentence", () => {
     if ("secret" in fault) expect(err).not.toContain('"short"');
   });
 
-  test("members in a cluster", async () => {
-    const path = join(folder, "faulty.toml");
-    writeFileSync(path, `${toml({ ...GOOD, events: ["left"] })}[cluster]\nengine = "redis://127.0.0.1:1"\n`);
-    const { err } = await runSluice(["check", path]);
-    expect(err).toContain('webhook[0].events[0] = "left": in a cluster a node knows its own members alone');
-  });
-
   test("what is missing, a second one of the same name, and more than there is room for", async () => {
     const path = join(folder, "faulty.toml");
     const many = Array.from({ length: 17 }, (_, at) => toml({ ...GOOD, name: at === 1 ? "0" : `${at}` }));

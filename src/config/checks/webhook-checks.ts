@@ -59,17 +59,10 @@ export function hookSecretIssues(text: string): readonly Issue[] {
 
 const NAME = /^[\w.-]{1,64}$/;
 
-/** One node sends for all. */
-const MEMBERS_OF_A_CLUSTER =
-  "in a cluster a node knows its own members alone, and webhooks are not told of joined and left.";
-
 /** Each with a name of its own. What is faulty in itself is undefined, and was told. */
-export function webhookIssues(
-  webhooks: readonly WebhookValues[],
-  isClustered: boolean,
-): readonly (readonly Issue[])[] {
+export function webhookIssues(webhooks: readonly WebhookValues[]): readonly (readonly Issue[])[] {
   const names = new Map<string, number>();
-  return webhooks.map(({ name, channels, events }, index) => {
+  return webhooks.map(({ name, channels }, index) => {
     const issues: Issue[] = [];
     if (typeof name === "string" && !NAME.test(name))
       issues.push(issue(name, "a name has 1 to 64 letters, digits, dots, dashes and underscores.", ".name"));
@@ -80,9 +73,6 @@ export function webhookIssues(
     const own = channels?.findIndex((text) => text.includes(SUB)) ?? -1;
     if (own >= 0)
       issues.push(issue(channels[own], `${SUB} is nobody here: it is for grants.`, `.channels[${own}]`));
-    const ofMembers = events?.findIndex((event) => event === "joined" || event === "left") ?? -1;
-    if (isClustered && ofMembers >= 0)
-      issues.push(issue(events[ofMembers], MEMBERS_OF_A_CLUSTER, `.events[${ofMembers}]`));
     if (index === MOST_WEBHOOKS)
       issues.push(issue(undefined, `there are more than ${MOST_WEBHOOKS} webhooks.`));
     return issues;

@@ -18,6 +18,7 @@ import {
   MH_BASE,
   MH_CHANGING,
   MH_COUNTS,
+  MH_FORGOTTEN,
   MH_SECRET,
   MH_SWEPT_SEC,
   MH_USED,
@@ -125,8 +126,14 @@ export class MemberStore {
       table.forgetSlot(under, slot, Math.max(1, from), to, nowMs);
       endChange(under.members);
       under.members.u32[under.members.layout.readersWord + slot] = 0;
+      if (to > this.records) under.members.u32[MH_FORGOTTEN] = under.members.u32[MH_FORGOTTEN]! + 1;
     });
     return isDone ? to : from;
+  }
+
+  /** Another number when a worker was forgotten. */
+  get forgotten(): number {
+    return this.#members.u32[MH_FORGOTTEN]!;
   }
 
   /** Every worker, once a second. False: there is more to do, call it again in this second. */

@@ -29,7 +29,7 @@ import { MSG_SKIP } from "./layout.ts";
 export const MSG_NUMBER = MSG_SKIP;
 
 export const MEMBERS_MAGIC = 0x424d4c53;
-export const MEMBERS_VERSION = 1;
+export const MEMBERS_VERSION = 2;
 
 export const MH_MAGIC = 0;
 export const MH_VERSION = 1;
@@ -62,6 +62,8 @@ export const MH_DUE_COUNT = 22;
 export const MH_EVENTS = 23;
 /** What event numbers begin at, another for each life of the file, always larger; two words. */
 export const MH_BASE = 24;
+/** How often a worker was forgotten, who may have died with something that other nodes have not heard. */
+export const MH_FORGOTTEN = 26;
 /** 32 bytes that nobody outside knows: names of those who said none are made with them. */
 export const MH_SECRET = 48;
 /** The other nodes, by remote slot: MN_WORDS each (members-remote.ts). */
