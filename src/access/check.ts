@@ -7,7 +7,8 @@ import { createPublicKey, type JsonWebKeyInput, type KeyObject } from "node:cryp
 import { readFileSync } from "node:fs";
 import { isSymmetric, isUrl } from "../config/checks/access-checks.ts";
 import type { Fault } from "../config/fault.ts";
-import type { Config, IssuerConfig } from "../config/model.ts";
+import type { IssuerConfig } from "../config/model/access.ts";
+import type { Config } from "../config/model.ts";
 import { keyText, secretText } from "./key-material.ts";
 import { keySetOf } from "./key-set.ts";
 import { readKeyLine } from "./key-text.ts";

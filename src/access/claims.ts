@@ -18,7 +18,7 @@ import {
   readPatterns,
   together,
 } from "../config/grant/patterns.ts";
-import type { IssuerConfig } from "../config/model.ts";
+import type { IssuerConfig } from "../config/model/access.ts";
 
 export type Claims = Readonly<Record<string, unknown>>;
 

@@ -4,7 +4,7 @@
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { decodeOnce } from "../config/location/variables.ts";
-import type { TokenPlace } from "../config/model.ts";
+import type { TokenPlace } from "../config/model/access.ts";
 import { KEY_PREFIX } from "./key-text.ts";
 
 /**

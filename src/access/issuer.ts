@@ -5,7 +5,7 @@
  */
 import { errors, jwtVerify } from "jose";
 import type { Grant } from "../config/grant/grant.ts";
-import type { IssuerConfig } from "../config/model.ts";
+import type { IssuerConfig } from "../config/model/access.ts";
 import { type Refusal, Refusals } from "../http/errors.ts";
 import { log } from "../log.ts";
 import { grantOfClaims } from "./claims.ts";

@@ -8,7 +8,7 @@
 import { readFileSync } from "node:fs";
 import { type CryptoKey, importJWK, importSPKI, importX509, type JWK } from "jose";
 import { isSymmetric } from "../config/checks/access-checks.ts";
-import type { IssuerConfig } from "../config/model.ts";
+import type { IssuerConfig } from "../config/model/access.ts";
 
 const MAX_KEY_BYTES = 64 * 1024;
 

@@ -8,7 +8,8 @@
  * two requests that share a ticket.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
-import type { LocationConfig, QuestionConfig } from "../config/model.ts";
+import type { QuestionConfig } from "../config/model/access.ts";
+import type { LocationConfig } from "../config/model.ts";
 import { type Refusal, Refusals } from "../http/errors.ts";
 import { log } from "../log.ts";
 import { grantOfAnswer } from "./answered-grant.ts";

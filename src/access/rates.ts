@@ -4,7 +4,7 @@
  * a write to shared memory before every request.
  */
 
-import type { RateConfig } from "../config/model.ts";
+import type { RateConfig } from "../config/model/access.ts";
 import { addressKey } from "../config/server/network.ts";
 import type { KnownPeer } from "../http/peer.ts";
 

@@ -4,7 +4,8 @@
  * cluster-metrics.ts.
  */
 import { X509Certificate } from "node:crypto";
-import type { Config, TlsConfig } from "../config/model.ts";
+import type { TlsConfig } from "../config/model/server.ts";
+import type { Config } from "../config/model.ts";
 
 const NAME = "sluice_certificate_expiry_seconds";
 const BLOCK = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;

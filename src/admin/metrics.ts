@@ -3,7 +3,7 @@
  * all, one series a worker; prom-client only keeps names, labels and the text format. Loaded at the first
  * scrape: it is no part of starting up.
  */
-import type { WebhooksConfig } from "../config/model.ts";
+import type { WebhooksConfig } from "../config/model/webhooks.ts";
 import { FANOUT_LATENCIES, REFUSED_STATUSES, Counter as Word } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { clusterMetrics } from "./cluster-metrics.ts";

@@ -1,7 +1,8 @@
 /** Statistics locations, health and metrics, as an Elysia plugin. */
 import { Elysia } from "elysia";
 import type { Locator } from "../config/location/located-request.ts";
-import type { Config, WebhooksConfig } from "../config/model.ts";
+import type { WebhooksConfig } from "../config/model/webhooks.ts";
+import type { Config } from "../config/model.ts";
 import type { Front } from "../front/front.ts";
 import { ANTI_CACHE, closing, isLastRequest } from "../http/answer.ts";
 import type { Store } from "../store/store.ts";

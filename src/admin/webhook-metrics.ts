@@ -2,7 +2,7 @@
  * What /metrics says of webhooks: one series each. Numbers are in the store, so a scrape of any worker tells
  * of them.
  */
-import type { WebhooksConfig } from "../config/model.ts";
+import type { WebhooksConfig } from "../config/model/webhooks.ts";
 import type { Store } from "../store/store.ts";
 import type { HookState } from "../store/webhook/webhook-store.ts";
 

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { channelRecords } from "../config/checks/store-checks.ts";
 import { formatFault, formatWarning } from "../config/fault.ts";
-import type { DoorReason } from "../config/model.ts";
+import type { DoorReason } from "../config/model/server.ts";
 import { isNginx } from "../config/nginx/load.ts";
 import { pointlessSync } from "../supervisor/store/store-settings.ts";
 import { loadCheckedConfig } from "./checked-config.ts";

@@ -4,7 +4,7 @@
  */
 import { formatFault } from "../config/fault.ts";
 import { loadConfig } from "../config/load.ts";
-import type { WebhookConfig } from "../config/model.ts";
+import type { WebhookConfig } from "../config/model/webhooks.ts";
 import { type Delivery, deliver } from "../webhooks/delivery.ts";
 import { secretOf } from "../webhooks/secret.ts";
 import { parseBaseUrl, shownUrl } from "./client/endpoint.ts";

@@ -10,7 +10,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
-import type { ClusterConfig } from "../config/model.ts";
+import type { ClusterConfig } from "../config/model/cluster.ts";
 import { type Refusal, Refusals } from "../http/errors.ts";
 import { connectTo } from "./connect.ts";
 import { findPrimary } from "./discovery.ts";

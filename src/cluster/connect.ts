@@ -6,7 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { Redis } from "ioredis";
-import type { ClusterConfig, EngineAddress } from "../config/model.ts";
+import type { ClusterConfig, EngineAddress } from "../config/model/cluster.ts";
 import { readSecret } from "./secret.ts";
 
 export interface Host {

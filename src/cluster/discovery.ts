@@ -8,7 +8,7 @@
  * answered; both hide that.
  */
 import type { Redis } from "ioredis";
-import type { ClusterConfig, EngineAddress } from "../config/model.ts";
+import type { ClusterConfig, EngineAddress } from "../config/model/cluster.ts";
 import { connectTo, type Host, type Purpose } from "./connect.ts";
 import type { ShardKeys } from "./keys.ts";
 

@@ -6,7 +6,7 @@
  *   away ──► find the primary ──► connect ──► ask who it is ──► up ──► (the connection ends, or is given up) ──► away
  */
 import type { Redis } from "ioredis";
-import type { ClusterConfig, EngineAddress } from "../config/model.ts";
+import type { ClusterConfig, EngineAddress } from "../config/model/cluster.ts";
 import { connectTo } from "./connect.ts";
 import { findPrimary } from "./discovery.ts";
 import type { ShardKeys } from "./keys.ts";

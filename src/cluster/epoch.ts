@@ -2,7 +2,7 @@
  * The cluster's epoch, for main at a start. A node that was in the cluster before need not wait for the
  * engine; a new one has to.
  */
-import type { ClusterConfig } from "../config/model.ts";
+import type { ClusterConfig } from "../config/model/cluster.ts";
 import { log } from "../log.ts";
 import { askEngine } from "./start.ts";
 

@@ -3,7 +3,7 @@
  * subscribers by channel. Run by the worker that reads the log. It also takes leave of nodes that are silent,
  * and trims the log when this node is the first by name.
  */
-import type { ClusterConfig } from "../config/model.ts";
+import type { ClusterConfig } from "../config/model/cluster.ts";
 import { log } from "../log.ts";
 import { LivingChannels } from "../store/channel/channel-statistics.ts";
 import { Counter } from "../store/counters.ts";

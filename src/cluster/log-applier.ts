@@ -3,7 +3,7 @@
  * an incarnation means (fork.ts). Used by log-reader.ts.
  */
 import type { Redis } from "ioredis";
-import type { ClusterConfig } from "../config/model.ts";
+import type { ClusterConfig } from "../config/model/cluster.ts";
 import { log } from "../log.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { LogPlace, ReplicaStore } from "../store/replica/replica-store.ts";

@@ -6,7 +6,7 @@
  * Not pub/sub: that loses what a paused reader did not take, in silence. A stream gives everything, once and
  * in order.
  */
-import type { EngineAddress } from "../config/model.ts";
+import type { EngineAddress } from "../config/model/cluster.ts";
 import { log } from "../log.ts";
 import type { RevokedMark } from "../store/replica/replica-store.ts";
 import { EngineLink, type Session } from "./engine-link.ts";

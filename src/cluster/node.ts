@@ -3,7 +3,7 @@
  * reads it for the node. Made by app.ts where there is a `[cluster]`.
  */
 import { hostname } from "node:os";
-import type { ClusterConfig } from "../config/model.ts";
+import type { ClusterConfig } from "../config/model/cluster.ts";
 import type { Refusal } from "../http/errors.ts";
 import { Counter, ENGINE_LATENCIES } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";

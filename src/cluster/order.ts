@@ -3,7 +3,7 @@
  * when they were taken and are in this node's store, so that whoever was answered finds them on this node at
  * once. Made by node.ts, one a worker.
  */
-import type { ClusterConfig } from "../config/model.ts";
+import type { ClusterConfig } from "../config/model/cluster.ts";
 import { type Refusal, Refusals } from "../http/errors.ts";
 import type { Marks } from "../message.ts";
 import { KEY_REUSED, type KeyMark } from "../store/message/keys.ts";

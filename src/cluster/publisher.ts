@@ -12,7 +12,7 @@
  *      │          ▼
  *      └── not in the log ◄── looked for ──► in the log: answered
  */
-import type { ClusterConfig, EngineAddress } from "../config/model.ts";
+import type { ClusterConfig, EngineAddress } from "../config/model/cluster.ts";
 import { log } from "../log.ts";
 import type { ReplicaStore } from "../store/replica/replica-store.ts";
 import { answerAt, callsOf, wordsOf } from "./calls.ts";

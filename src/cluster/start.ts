@@ -4,7 +4,7 @@
  */
 import type { Redis } from "ioredis";
 import { engineText } from "../config/engine-address.ts";
-import type { ClusterConfig } from "../config/model.ts";
+import type { ClusterConfig } from "../config/model/cluster.ts";
 import { connectTo } from "./connect.ts";
 import { findPrimary } from "./discovery.ts";
 import { ShardKeys } from "./keys.ts";

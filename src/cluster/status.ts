@@ -3,7 +3,7 @@
  * which needs no node for it.
  */
 import type { Redis } from "ioredis";
-import type { ClusterConfig } from "../config/model.ts";
+import type { ClusterConfig } from "../config/model/cluster.ts";
 import { connectTo } from "./connect.ts";
 import { findPrimary } from "./discovery.ts";
 import { type RawEntry, readEntry } from "./entry.ts";

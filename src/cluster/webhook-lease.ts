@@ -7,7 +7,7 @@
  * A connection of its own: this is no part of the log, and must not wait behind it.
  */
 import type { Redis } from "ioredis";
-import type { ClusterConfig } from "../config/model.ts";
+import type { ClusterConfig } from "../config/model/cluster.ts";
 import { connectTo } from "./connect.ts";
 import { findPrimary } from "./discovery.ts";
 import { ShardKeys } from "./keys.ts";

@@ -20,22 +20,13 @@ import {
   readTypes,
 } from "./location/location-lists.ts";
 import { codeOf } from "./location/named-code.ts";
-import type {
-  AuthConfig,
-  ClusterConfig,
-  Config,
-  FileAnswersConfig,
-  LimitExcept,
-  LimitsConfig,
-  LocationConfig,
-  LocationNode,
-  MessagesConfig,
-  Role,
-  ServerConfig,
-  StepConfig,
-  StoreConfig,
-  UserConfig,
-} from "./model.ts";
+import type { AuthConfig, LimitExcept } from "./model/access.ts";
+import type { FileAnswersConfig } from "./model/answers.ts";
+import type { ClusterConfig } from "./model/cluster.ts";
+import type { LocationNode, ServerConfig } from "./model/server.ts";
+import type { StepConfig } from "./model/steps.ts";
+import type { LimitsConfig, MessagesConfig, StoreConfig } from "./model/store.ts";
+import type { Config, LocationConfig, Role, UserConfig } from "./model.ts";
 import type { LocationValues, MainValues, StepValues } from "./options.ts";
 import { presenceOf } from "./presence.ts";
 import { buildConnections } from "./server/connections.ts";

@@ -3,7 +3,7 @@
  * part may be a list. Read by build.ts, checked by engine-checks.ts. Passwords have no place in it:
  * configuration files are shown to people.
  */
-import type { EngineAddress } from "./model.ts";
+import type { EngineAddress } from "./model/cluster.ts";
 
 const KINDS: Readonly<Record<string, Pick<EngineAddress, "kind" | "tls">>> = {
   redis: { kind: "single", tls: false },

@@ -7,7 +7,7 @@
  * print.ts can turn into documentation.
  */
 import { type Issue, shownValue } from "./fault.ts";
-import type { Keepalive } from "./model.ts";
+import type { Keepalive } from "./model/server.ts";
 import { parseKeepalive } from "./server/listen-text.ts";
 import { parseDuration, parseSize } from "./units.ts";
 

@@ -3,7 +3,7 @@
  * options in the table. Called by document.ts and build.ts.
  */
 import type { Issue } from "./fault.ts";
-import type { SharedConfig } from "./model.ts";
+import type { SharedConfig } from "./model/code.ts";
 import type { SharedValues } from "./options.ts";
 
 /** A part of a file's name. */

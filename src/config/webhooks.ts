@@ -1,7 +1,7 @@
 /** From checked values to what the model says of webhooks. Part of build.ts. */
 
 import { HOOK_EVENTS, readHookSecret } from "./checks/webhook-checks.ts";
-import type { WebhooksConfig } from "./model.ts";
+import type { WebhooksConfig } from "./model/webhooks.ts";
 import type { MainValues, WebhookValues } from "./options.ts";
 
 /** null: there are none. */

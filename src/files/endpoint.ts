@@ -7,7 +7,8 @@
 import { toBinary } from "../config/binary-text.ts";
 import { contentTypeOf } from "../config/location/content-type.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";
-import type { FilesConfig, LocationConfig } from "../config/model.ts";
+import type { FilesConfig } from "../config/model/answers.ts";
+import type { LocationConfig } from "../config/model.ts";
 import { errorPage } from "../front/error-page.ts";
 import { fieldValue, pathUrl, urlValue } from "../front/field-value.ts";
 import { originOf } from "../front/returned.ts";

@@ -11,7 +11,8 @@ import { toBinary } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { rawLocationValue } from "../config/location/location-values.ts";
 import { parseMatch } from "../config/location/match-syntax.ts";
-import type { FilesConfig, LocationConfig } from "../config/model.ts";
+import type { FilesConfig } from "../config/model/answers.ts";
+import type { LocationConfig } from "../config/model.ts";
 
 export interface Place {
   /** Nothing outside it is served. Text, as the file system takes it. */

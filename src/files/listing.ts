@@ -4,7 +4,7 @@
  * out, too.
  */
 import { readdirSync, type Stats, statSync } from "node:fs";
-import type { ListingConfig } from "../config/model.ts";
+import type { ListingConfig } from "../config/model/answers.ts";
 
 interface Entry {
   readonly name: string;

@@ -1,5 +1,5 @@
 /** `allow` and `deny` of a location, compiled: called by front.ts before the role sees a request. */
-import type { AccessRule } from "../config/model.ts";
+import type { AccessRule } from "../config/model/access.ts";
 import {
   type AddressBytes,
   contains,

@@ -6,7 +6,8 @@
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { rawLocationValue } from "../config/location/location-values.ts";
 import type { CompiledValue } from "../config/location/variables.ts";
-import type { AddedHeader, LocationConfig } from "../config/model.ts";
+import type { AddedHeader } from "../config/model/answers.ts";
+import type { LocationConfig } from "../config/model.ts";
 import { log } from "../log.ts";
 import { fieldValue } from "./field-value.ts";
 

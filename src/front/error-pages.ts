@@ -8,7 +8,8 @@ import { rawLocationValue } from "../config/location/location-values.ts";
 import { isRedirect } from "../config/location/rewrite.ts";
 import { MOST_MOVES } from "../config/location/search.ts";
 import type { CompiledValue } from "../config/location/variables.ts";
-import type { ErrorPageConfig, LocationConfig } from "../config/model.ts";
+import type { ErrorPageConfig } from "../config/model/steps.ts";
+import type { LocationConfig } from "../config/model.ts";
 import { errorPage, isErrorPage } from "./error-page.ts";
 import { urlValue } from "./field-value.ts";
 

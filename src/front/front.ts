@@ -8,7 +8,8 @@
 
 import type { AddressLimit } from "../config/location/address-limit.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";
-import type { AuthConfig, Config, LocationConfig } from "../config/model.ts";
+import type { AuthConfig } from "../config/model/access.ts";
+import type { Config, LocationConfig } from "../config/model.ts";
 import { closing, isLastRequest, refuse } from "../http/answer.ts";
 import { isGzipType } from "../http/content-coding.ts";
 import { type Answer, asResponse, LaterAnswer } from "../http/direct-answer.ts";

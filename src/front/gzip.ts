@@ -6,7 +6,7 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { LocatedRequest } from "../config/location/located-request.ts";
-import type { GzipConfig } from "../config/model.ts";
+import type { GzipConfig } from "../config/model/answers.ts";
 import { acceptsGzip, gzipped, isGzipType } from "../http/content-coding.ts";
 
 const gzipInThread = promisify(gzip);

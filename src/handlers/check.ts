@@ -9,7 +9,7 @@ import { readFileSync, realpathSync } from "node:fs";
 import { dirname, resolve, sep } from "node:path";
 import { type Fault, shownValue } from "../config/fault.ts";
 import type { NamedCode } from "../config/location/named-code.ts";
-import type { CodeConfig } from "../config/model.ts";
+import type { CodeConfig } from "../config/model/code.ts";
 import { builtIn, builtInNames, isBuiltIn } from "./built-in.ts";
 
 /** More files than these are not read: whoever has them has a build of his own. */

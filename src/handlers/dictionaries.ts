@@ -2,7 +2,7 @@
  * The shared dictionaries of one worker, attached when they are first asked for
  * (store/dictionary/shared-file.ts; main has made the files). One a worker, in HandlerHost.
  */
-import type { SharedConfig } from "../config/model.ts";
+import type { SharedConfig } from "../config/model/code.ts";
 import { Refusals } from "../http/errors.ts";
 import type { DictionaryArena } from "../store/dictionary/shared-change.ts";
 import { SharedDictionary } from "../store/dictionary/shared-dictionary.ts";

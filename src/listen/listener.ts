@@ -3,7 +3,7 @@
  * (wire-listener.ts). Used by app.ts.
  */
 
-import type { ConnectionConfig, ListenerConfig } from "../config/model.ts";
+import type { ConnectionConfig, ListenerConfig } from "../config/model/server.ts";
 import type { AddressSource, PeerSource } from "../config/server/door.ts";
 import { closing, headerOnly, refuse } from "../http/answer.ts";
 import { Refusals } from "../http/errors.ts";

@@ -4,7 +4,7 @@
  * ready), so there is no moment with other rights.
  */
 import { chmodSync, chownSync, readFileSync } from "node:fs";
-import type { ListenerConfig } from "../config/model.ts";
+import type { ListenerConfig } from "../config/model/server.ts";
 
 const UNIX_PREFIX = "unix:";
 const GROUPS = "/etc/group";

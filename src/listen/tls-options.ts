@@ -2,7 +2,7 @@
  * What Bun's sockets are told of a server's TLS beside its certificate. Used by the listeners of both doors.
  */
 import { constants } from "node:crypto";
-import type { TlsConfig } from "../config/model.ts";
+import type { TlsConfig } from "../config/model/server.ts";
 
 const WITHOUT: Readonly<Record<string, number>> = {
   "TLSv1.2": constants.SSL_OP_NO_TLSv1_2,

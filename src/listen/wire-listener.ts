@@ -7,7 +7,7 @@
  * Request. Not chosen: node:http, which has no topics for WebSockets and costs ten times as much a publish.
  */
 
-import type { ListenerConfig } from "../config/model.ts";
+import type { ListenerConfig } from "../config/model/server.ts";
 import type { AddressSource } from "../config/server/door.ts";
 import { headerOnly, refuse } from "../http/answer.ts";
 import type { Answer } from "../http/direct-answer.ts";

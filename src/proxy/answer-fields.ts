@@ -5,7 +5,8 @@
  */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";
-import type { LocationConfig, ProxyConfig } from "../config/model.ts";
+import type { ProxyConfig } from "../config/model/proxy.ts";
+import type { LocationConfig } from "../config/model.ts";
 import { SERVER } from "../http/answer.ts";
 import type { PassedFields } from "../http/direct-answer.ts";
 import { compileRedirects } from "./redirects.ts";

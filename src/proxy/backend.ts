@@ -5,7 +5,7 @@
 
 import { readFileSync } from "node:fs";
 import { rootCertificates } from "node:tls";
-import type { ProxyConfig, UpstreamServer } from "../config/model.ts";
+import type { ProxyConfig, UpstreamServer } from "../config/model/proxy.ts";
 import { BackendConnection, type ConnectionUser, HANDLERS } from "./backend-connection.ts";
 
 /** How connections to the servers of a group are made, and kept. */

@@ -1,7 +1,9 @@
 /**
  * All backends of a worker: those of the upstreams, and the addresses that locations name. Made by plugin.ts.
  */
-import type { Config, ProxyConfig, UpstreamConfig } from "../config/model.ts";
+
+import type { ProxyConfig, UpstreamConfig } from "../config/model/proxy.ts";
+import type { Config } from "../config/model.ts";
 import type { ProxyTarget } from "../config/server/proxy-target.ts";
 import { nameOf, type Pool, tlsOf } from "./backend.ts";
 import { Balancer } from "./balancer.ts";

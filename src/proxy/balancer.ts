@@ -3,7 +3,7 @@
  * requests, or one by the client's network. Each worker counts for itself, as nginx's do without `zone`.
  * Asked by pass.ts.
  */
-import type { UpstreamConfig } from "../config/model.ts";
+import type { UpstreamConfig } from "../config/model/proxy.ts";
 import { Backend, type Pool } from "./backend.ts";
 
 export class Balancer {

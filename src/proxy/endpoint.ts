@@ -4,7 +4,8 @@
  */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";
-import type { LocationConfig, ProxyConfig } from "../config/model.ts";
+import type { ProxyConfig } from "../config/model/proxy.ts";
+import type { LocationConfig } from "../config/model.ts";
 import { errorPage } from "../front/error-page.ts";
 import { type BodySource, bodySourceOf } from "../http/body-source.ts";
 import { type Answer, asResponse, LaterAnswer } from "../http/direct-answer.ts";

@@ -6,7 +6,8 @@
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { rawLocationValue } from "../config/location/location-values.ts";
 import type { CompiledValue } from "../config/location/variables.ts";
-import type { LocationConfig, ProxyConfig } from "../config/model.ts";
+import type { ProxyConfig } from "../config/model/proxy.ts";
+import type { LocationConfig } from "../config/model.ts";
 import { parseProxyTarget } from "../config/server/proxy-target.ts";
 import { fieldValue } from "../front/field-value.ts";
 

@@ -1,5 +1,7 @@
 /** What the requests of one location of role `proxy` have in common. Made by endpoint.ts, used by pass.ts. */
-import type { LocationConfig, ProxyConfig } from "../config/model.ts";
+
+import type { ProxyConfig } from "../config/model/proxy.ts";
+import type { LocationConfig } from "../config/model.ts";
 import { errorPage } from "../front/error-page.ts";
 import type { Answer } from "../http/direct-answer.ts";
 import { type AnswerFields, compileAnswerFields } from "./answer-fields.ts";

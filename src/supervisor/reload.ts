@@ -6,7 +6,9 @@
  * (push-stream spec 8.4), such a change is ignored with a warning, and so is one of the events channel, which
  * is made together with the store (spec 7); everything else takes effect.
  */
-import type { Config, StoreConfig } from "../config/model.ts";
+
+import type { StoreConfig } from "../config/model/store.ts";
+import type { Config } from "../config/model.ts";
 import { parseAddress, renameAddresses } from "./sockets/addresses.ts";
 
 export interface ReloadPlan {

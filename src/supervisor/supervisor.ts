@@ -6,7 +6,8 @@
  * processes before the store is opened, so that they load their code while main prepares the memory.
  */
 import { clusterEpoch } from "../cluster/epoch.ts";
-import type { ClusterConfig, Config } from "../config/model.ts";
+import type { ClusterConfig } from "../config/model/cluster.ts";
+import type { Config } from "../config/model.ts";
 import { causeOf, configureLog, log } from "../log.ts";
 import { type OpenReport, openStore, type Store } from "../store/store.ts";
 import { drainOf } from "./drain-settings.ts";

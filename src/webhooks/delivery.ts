@@ -3,7 +3,7 @@
  * 2xx says that it was taken; redirects are not followed. Neither the time nor the size of the answer is the
  * receiver's to choose. Used by the senders and by `sluice webhook test`.
  */
-import type { WebhookConfig } from "../config/model.ts";
+import type { WebhookConfig } from "../config/model/webhooks.ts";
 import { SIGNATURE_HEADER, signatureOf } from "./signature.ts";
 
 export interface Delivery {

@@ -4,7 +4,7 @@
  */
 
 import { compilePatterns, type Patterns } from "../config/grant/patterns.ts";
-import type { WebhookConfig } from "../config/model.ts";
+import type { WebhookConfig } from "../config/model/webhooks.ts";
 import { GAP } from "../store/webhook/webhook-log.ts";
 
 export class Interest {

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { LEAST_SECRET_BYTES } from "../config/checks/webhook-checks.ts";
-import type { WebhookConfig } from "../config/model.ts";
+import type { WebhookConfig } from "../config/model/webhooks.ts";
 
 const MOST_SECRET_BYTES = 4096;
 

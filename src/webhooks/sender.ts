@@ -9,7 +9,7 @@
  *
  * Made by webhooks.ts in the worker that has the lease; `look` is called some fifty times a second.
  */
-import type { WebhookConfig } from "../config/model.ts";
+import type { WebhookConfig } from "../config/model/webhooks.ts";
 import { log } from "../log.ts";
 import { ChannelRef } from "../store/channel/channel-ref.ts";
 import { Internal } from "../store/channel/internal-channels.ts";

@@ -8,7 +8,7 @@
  *   nobody for 5 s    ──► occupancy ────────┤
  *   member in, out    ──► (under the lock) ─┘
  */
-import type { WebhookConfig } from "../config/model.ts";
+import type { WebhookConfig } from "../config/model/webhooks.ts";
 import { causeOf, log } from "../log.ts";
 import { type Marks, MOST_BY_BYTES } from "../message.ts";
 import type { Store } from "../store/store.ts";

@@ -3,7 +3,7 @@
  * where, and sends. Made by webhooks.ts when it is this worker's turn, and given up when it is another's; in
  * a cluster it goes on telling and looking where another node sends.
  */
-import type { WebhooksConfig } from "../config/model.ts";
+import type { WebhooksConfig } from "../config/model/webhooks.ts";
 import type { Store } from "../store/store.ts";
 import { follow } from "./follow.ts";
 import { type Elsewhere, NodeTurn } from "./node-turn.ts";

@@ -24,7 +24,7 @@ import {
   readPatterns,
   together,
 } from "../../src/config/grant/patterns.ts";
-import type { IssuerConfig } from "../../src/config/model.ts";
+import type { IssuerConfig } from "../../src/config/model/access.ts";
 import type { RevokedMark, RevokeOutcome } from "../../src/store/revocations.ts";
 import { locationWith } from "../location.ts";
 

@@ -10,7 +10,7 @@ import { ClusterNode } from "../../src/cluster/node.ts";
 import type { NoteListener } from "../../src/cluster/notes.ts";
 import { Publisher } from "../../src/cluster/publisher.ts";
 import { askEngine } from "../../src/cluster/start.ts";
-import type { ClusterConfig } from "../../src/config/model.ts";
+import type { ClusterConfig } from "../../src/config/model/cluster.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { POLICY } from "../store/fixture.ts";
 

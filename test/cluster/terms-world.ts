@@ -15,7 +15,7 @@ import { type RawEntry, readEntry, readId } from "../../src/cluster/entry.ts";
 import { ShardKeys } from "../../src/cluster/keys.ts";
 import { LogApplier } from "../../src/cluster/log-applier.ts";
 import { APPEND } from "../../src/cluster/script.ts";
-import type { ClusterConfig } from "../../src/config/model.ts";
+import type { ClusterConfig } from "../../src/config/model/cluster.ts";
 import { Turns } from "../../src/fanout/turns.ts";
 import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
 import { Message } from "../../src/store/message/message-view.ts";

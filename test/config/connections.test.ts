@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type LoadedConfig, loadConfig } from "../../src/config/load.ts";
-import type { ConnectionConfig } from "../../src/config/model.ts";
+import type { ConnectionConfig } from "../../src/config/model/server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-connections-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -2,7 +2,8 @@
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import type { AccessLogConfig, LocationConfig } from "../../src/config/model.ts";
+import type { AccessLogConfig } from "../../src/config/model/answers.ts";
+import type { LocationConfig } from "../../src/config/model.ts";
 import { LogFile } from "../../src/front/log-file.ts";
 import { ask, RawConnection, type RawRequest } from "../binary/raw-client.ts";
 import { until } from "../binary/running-server.ts";

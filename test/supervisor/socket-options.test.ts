@@ -4,7 +4,7 @@
  */
 
 import { afterEach, expect, test } from "bun:test";
-import type { SocketTuning } from "../../src/config/model.ts";
+import type { SocketTuning } from "../../src/config/model/server.ts";
 import { configureLog, sendLogTo } from "../../src/log.ts";
 import { settingsOf, tuneSockets } from "../../src/supervisor/sockets/socket-options.ts";
 import { CONNECTIONS } from "./test-config.ts";

@@ -1,5 +1,7 @@
 /** A small configuration for tests of the supervisor: two workers, a store of 1 MiB, no locations. */
-import type { Config, ConnectionConfig } from "../../src/config/model.ts";
+
+import type { ConnectionConfig } from "../../src/config/model/server.ts";
+import type { Config } from "../../src/config/model.ts";
 
 export const CONNECTIONS: ConnectionConfig = {
   headMs: 60_000,

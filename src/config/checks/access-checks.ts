@@ -4,7 +4,7 @@
  */
 import type { Issue } from "../fault.ts";
 import { patternFault } from "../grant/patterns.ts";
-import type { RateConfig, TokenPlace } from "../model.ts";
+import type { RateConfig, TokenPlace } from "../model/access.ts";
 
 const issue = (value: unknown, sentence: string, suffix = ""): Issue => ({ suffix, value, sentence });
 

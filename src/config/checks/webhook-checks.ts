@@ -5,7 +5,7 @@
 
 import type { Issue } from "../fault.ts";
 import { SUB } from "../grant/patterns.ts";
-import type { WebhookSecret } from "../model.ts";
+import type { WebhookSecret } from "../model/webhooks.ts";
 import type { WebhookValues } from "../options.ts";
 import { isUrl, urlFault } from "./access-checks.ts";
 

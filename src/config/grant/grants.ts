@@ -1,7 +1,7 @@
 /** From checked values to what the model says of grants and issuers. Part of build.ts. */
 import { resolve } from "node:path";
 import { envName, isUrl, readPlace } from "../checks/access-checks.ts";
-import type { GrantsConfig, IssuerConfig, TokenPlace } from "../model.ts";
+import type { GrantsConfig, IssuerConfig, TokenPlace } from "../model/access.ts";
 import type { IssuerValues, LocationValues } from "../options.ts";
 
 /**

@@ -3,7 +3,9 @@
  * logs. Each has one reader, used by the checks (through LIST_FAULTS) and by build.ts.
  */
 import { isIP, isIPv4 } from "node:net";
-import type { AccessLogConfig, AccessRule, AddedHeader, ErrorPageConfig } from "../model.ts";
+import type { AccessRule } from "../model/access.ts";
+import type { AccessLogConfig, AddedHeader } from "../model/answers.ts";
+import type { ErrorPageConfig } from "../model/steps.ts";
 import { parseDuration, parseSize } from "../units.ts";
 
 type Read<Value> = { readonly value: Value } | { readonly sentence: string };

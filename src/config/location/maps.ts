@@ -8,7 +8,7 @@
  */
 import { toBinary } from "../binary-text.ts";
 import type { Issue } from "../fault.ts";
-import type { MapConfig } from "../model.ts";
+import type { MapConfig } from "../model/steps.ts";
 import { MAP_PREFIX } from "../options.ts";
 import { type BoundedRegex, boundedRegex, checkedRegex } from "../regex/bounded-regex.ts";
 import { type CaptureGroups, NO_GROUPS } from "./match-syntax.ts";

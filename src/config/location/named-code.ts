@@ -4,7 +4,8 @@
  */
 import { resolve } from "node:path";
 import type { CheckedValues, LocationEntry } from "../document.ts";
-import type { CodeConfig, LocationConfig } from "../model.ts";
+import type { CodeConfig } from "../model/code.ts";
+import type { LocationConfig } from "../model.ts";
 import type { LocationValues } from "../options.ts";
 
 /** A location, by its match, and the code it names. */

@@ -8,7 +8,7 @@
  * and a path that was rewritten is looked for again when they are over.
  */
 import { toBinary } from "../binary-text.ts";
-import type { StepConfig } from "../model.ts";
+import type { StepConfig } from "../model/steps.ts";
 import { type BoundedRegex, boundedRegex, checkedRegex } from "../regex/bounded-regex.ts";
 import type { Captures } from "../regex/regex-linear.ts";
 import { type FileTest, isThere } from "./file-test.ts";

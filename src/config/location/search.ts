@@ -4,7 +4,8 @@
  * located-request.ts for each request, and for those that are sent on inside (error_page, try_files).
  */
 
-import type { Config, LocationNode, ServerConfig } from "../model.ts";
+import type { LocationNode, ServerConfig } from "../model/server.ts";
+import type { Config } from "../model.ts";
 import type { BoundedRegex } from "../regex/bounded-regex.ts";
 import { type ClientReader, compileClientReader } from "../server/client-address.ts";
 import { hostName, MAX_HOST_LENGTH, nameRegex } from "../server/server-names.ts";

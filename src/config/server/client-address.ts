@@ -12,7 +12,7 @@
  * 7.6.1: `Connection: X-Forwarded-For` makes some proxies drop the field).
  */
 import type { KnownPeer } from "../../http/peer.ts";
-import type { ProxiesConfig } from "../model.ts";
+import type { ProxiesConfig } from "../model/server.ts";
 import { UnknownClient } from "./door.ts";
 import { forwardedFor, nodeAddress } from "./forwarded.ts";
 import {

@@ -3,7 +3,7 @@
  * an address are one there, as nobody knows which is meant before the head was read, so the most generous of
  * them counts. Used by build.ts and listeners.ts.
  */
-import type { ConnectionConfig } from "../model.ts";
+import type { ConnectionConfig } from "../model/server.ts";
 import type { MainValues, ServerValues } from "../options.ts";
 
 const UNSET = 0;

@@ -3,7 +3,7 @@
  * has them after it; "unix:/run/sluice/http.sock mode=660 group=www-data". Used by the checks, by build.ts
  * and by the translation of nginx.conf.
  */
-import type { Keepalive, SocketFile, SocketTuning } from "../model.ts";
+import type { Keepalive, SocketFile, SocketTuning } from "../model/server.ts";
 import { parseDuration, parseSize } from "../units.ts";
 
 const UNIX_PREFIX = "unix:";

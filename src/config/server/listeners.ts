@@ -4,7 +4,7 @@
  */
 
 import type { LocationEntry, ServerEntry } from "../document.ts";
-import type { Door, DoorReason, ListenerConfig, SocketFile, SocketTuning } from "../model.ts";
+import type { Door, DoorReason, ListenerConfig, SocketFile, SocketTuning } from "../model/server.ts";
 import type { MainValues } from "../options.ts";
 import { buildConnections, moreGenerous } from "./connections.ts";
 import { parseListen } from "./listen-text.ts";

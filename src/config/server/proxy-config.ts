@@ -5,7 +5,7 @@
 
 import type { Issue } from "../fault.ts";
 import { parseMatch } from "../location/match-syntax.ts";
-import type { NamedValue, ProxyConfig, UpstreamConfig, UpstreamServer } from "../model.ts";
+import type { NamedValue, ProxyConfig, UpstreamConfig, UpstreamServer } from "../model/proxy.ts";
 import type { LocationValues, UpstreamValues } from "../options.ts";
 import { boundedRegex } from "../regex/bounded-regex.ts";
 import { parseDuration } from "../units.ts";

@@ -1,5 +1,5 @@
 /** Whom a server believes, out of checked values. Called by build.ts. */
-import type { ProxiesConfig } from "../model.ts";
+import type { ProxiesConfig } from "../model/server.ts";
 import type { MainValues, ServerValues } from "../options.ts";
 
 /** What a server does not say is as at the top of the file. null: nobody. */

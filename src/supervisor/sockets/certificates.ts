@@ -9,7 +9,8 @@
  */
 import { readFileSync, statSync } from "node:fs";
 import { certificateIssues } from "../../config/checks/certificate-check.ts";
-import type { Config, TlsConfig } from "../../config/model.ts";
+import type { TlsConfig } from "../../config/model/server.ts";
+import type { Config } from "../../config/model.ts";
 import { log } from "../../log.ts";
 
 export const CERTIFICATE_LOOK_MS = 1000;

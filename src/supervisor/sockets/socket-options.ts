@@ -7,7 +7,7 @@
  * says what could not be set.
  */
 import { dlopen, ptr } from "bun:ffi";
-import type { Keepalive, ListenerConfig, SocketTuning } from "../../config/model.ts";
+import type { Keepalive, ListenerConfig, SocketTuning } from "../../config/model/server.ts";
 import { log } from "../../log.ts";
 import { isFor, type OwnSocket, ownListeningSockets } from "./listening-sockets.ts";
 

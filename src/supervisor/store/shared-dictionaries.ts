@@ -7,7 +7,8 @@
  * theirs until they have gone, and a reload that is refused has taken nothing away.
  */
 import { rmSync } from "node:fs";
-import type { Config, SharedConfig } from "../../config/model.ts";
+import type { SharedConfig } from "../../config/model/code.ts";
+import type { Config } from "../../config/model.ts";
 import { log } from "../../log.ts";
 import type { DictionaryArena } from "../../store/dictionary/shared-change.ts";
 import {

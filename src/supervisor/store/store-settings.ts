@@ -5,7 +5,8 @@
  */
 import { dirname, resolve } from "node:path";
 import { compilePatterns, NOTHING, together } from "../../config/grant/patterns.ts";
-import type { Config, WebhooksConfig } from "../../config/model.ts";
+import type { WebhooksConfig } from "../../config/model/webhooks.ts";
+import type { Config } from "../../config/model.ts";
 import { membersRoom } from "../../config/presence.ts";
 import type { MembersRoom } from "../../store/members/members-file.ts";
 import { isInMemory } from "../../store/memory/mapping.ts";
