@@ -20,8 +20,14 @@ const SUITES: Readonly<Record<string, Suites>> = {
   fanout: { tests: ["./test/fanout", "./test/fuzz/fanout.test.ts"], builds: false },
   listen: { tests: ["./test/listen", "./test/fuzz/http1.test.ts"], builds: true },
   publish: { tests: ["./test/publish"], builds: true },
-  subscribe: { tests: ["./test/delivery", "./test/subscribe"], builds: true },
-  cluster: { tests: ["./test/cluster/terms.test.ts", "./test/cluster/across.test.ts"], builds: true },
+  subscribe: {
+    tests: ["./test/delivery", "./test/subscribe", "./test/binary/idle-connections.test.ts"],
+    builds: true,
+  },
+  cluster: {
+    tests: ["./test/cluster/entry.test.ts", "./test/cluster/terms.test.ts", "./test/cluster/across.test.ts"],
+    builds: true,
+  },
 };
 /** A mistake that makes something wait for ever is seen, too: after so many times what is usual. */
 const PATIENCE = 3;

@@ -319,4 +319,13 @@ export const MUTANTS: readonly Mutant[] = [
 ];
 
 /** Mistakes that change nothing anybody could see, and why. By what is put there. */
-export const EQUIVALENT: Readonly<Record<string, string>> = {};
+export const EQUIVALENT: Readonly<Record<string, string>> = {
+  "if (wide(u32, at + MSG_ID) >= wide(u32, lastId)) growWide(arena, lastId, wide(u32, at + MSG_ID));":
+    "a counter that grows to the number it has",
+  "if (i % CLOCK_EVERY === 0 && this.#standing.nowMs() >= deadlineMs) return false;":
+    "a slice of milliseconds that ends one tick of the clock earlier",
+  "return this.#spentMs <= SLICE_MS;": "the same: a turn's time is measured in fractions of a microsecond",
+  "if (performance.now() - lookedMs >= BLOCK_MS) {": "the same, of a second",
+  "for (let at = 0; at < words.length; at += 2) {":
+    "HGETALL answers in pairs, so the number of words is even",
+};

@@ -13,7 +13,7 @@ import {
 } from "../../src/fanout/lag.ts";
 import { Subscription } from "../../src/fanout/local-channel.ts";
 import type { Store } from "../../src/store/store.ts";
-import { Channel, dataOf, NOW_MS, newStore, removeTempFolders } from "../store/fixture.ts";
+import { bytes, Channel, dataOf, NOW_MS, newStore, removeTempFolders } from "../store/fixture.ts";
 import { localOf } from "./fixture.ts";
 
 afterAll(removeTempFolders);
@@ -149,4 +149,34 @@ test("what is evicted while it is read is told, not skipped", () => {
   const subscription = new Subscription(localOf(channel), 0, 0);
   expect(readOnFrom(store, subscription, ALL, sink)).toBe(CAUGHT_UP);
   expect(sink.given).toEqual(["1:one", "gap 2 to 3", "4:four"]);
+});
+
+test("presence events are given to who wants them, in their place, and to nobody else", () => {
+  const withMembers = newStore({}, { size: 1024 * 1024, members: { records: 8, textBytes: 64 } });
+  const room = new Channel(withMembers, "room");
+  room.append("one");
+  const who = { info: bytes(""), isAnonymous: false, isListed: true, lingerSec: 0, mostMembers: 9 };
+  for (const name of ["anna", "bert"])
+    withMembers.members?.join(
+      0,
+      room.index,
+      room.incarnation,
+      { ...who, name: bytes(name), mostEvents: 10 },
+      NOW_MS,
+    );
+  room.append("two");
+  const givenTo = (isWanted: boolean): string[] => {
+    const sink = new Sink();
+    const presence = {
+      isWanted: () => isWanted,
+      event: ({ sentNumber }: Subscription): boolean => sink.given.push(`event ${sentNumber}`) > 0,
+      lost: (_: Subscription, missed: number): void => void sink.given.push(`lost ${missed}`),
+    };
+    const subscription = new Subscription(localOf(room), 0, 0);
+    readOnFrom(withMembers, subscription, ALL, Object.assign(sink, { presence }));
+    return sink.given;
+  };
+  const numbers = withMembers.presenceNumber(room.index, room.incarnation);
+  expect(givenTo(true)).toEqual(["1:one", `event ${numbers - 1}`, `event ${numbers}`, "2:two"]);
+  expect(givenTo(false)).toEqual(["1:one", "2:two"]);
 });

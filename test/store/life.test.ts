@@ -2,10 +2,18 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { channelWord } from "../../src/store/memory/arena.ts";
 import { tidyAside } from "../../src/store/memory/aside.ts";
-import { HEAD_BOOT, HEAD_CHANNELS, HEAD_CLEAN, HEAD_LAYOUT_VERSION } from "../../src/store/memory/layout.ts";
+import {
+  CH_NAME_BLOCK,
+  HEAD_BOOT,
+  HEAD_CHANNELS,
+  HEAD_CLEAN,
+  HEAD_CLOCK_TAG,
+  HEAD_LAYOUT_VERSION,
+} from "../../src/store/memory/layout.ts";
 import { openStore, type Store, type StoreShape } from "../../src/store/store.ts";
-import { Channel, POLICY, removeTempFolders, smallShape } from "./fixture.ts";
+import { bytes, Channel, NOW_SEC, POLICY, readOn, removeTempFolders, smallShape } from "./fixture.ts";
 import { checkInvariants } from "./invariants.ts";
 
 afterAll(removeTempFolders);
@@ -113,4 +121,39 @@ describe("files that were set aside", () => {
     expect(tidyAside(path, Date.now() + 8 * DAY_MS)).toEqual([second.setAside ?? ""]);
     expect(asides(path)).toEqual([foreign]);
   });
+});
+
+test("after a power cut that left the clock behind its messages, no time and tag comes twice", () => {
+  const shape = smallShape();
+  const channel = new Channel(openStore(shape, POLICY).store, "c");
+  for (const text of ["one", "two", "three"]) channel.append(text);
+  change(shape.path, (words) => {
+    words[HEAD_BOOT]! ^= 1;
+    words[HEAD_CLOCK_TAG] = 0;
+  });
+  const { store } = openStore(shape, POLICY);
+  const again = new Channel(store, "c");
+  again.append("four");
+  const marks: string[] = [];
+  readOn(store, again.index, again.incarnation, 0, ({ time, tag }) => marks.push(`${time} ${tag}`) > 0);
+  expect(marks).toEqual([1, 2, 3, 4].map((tag) => `${NOW_SEC} ${tag}`));
+});
+
+test.each([
+  ["nowhere", () => 0],
+  ["out of the file", (blocks: number) => blocks + 1],
+])("a channel whose name leads %s is dropped with its messages", (_where, place) => {
+  const shape = smallShape();
+  const { store: before } = openStore(shape, POLICY);
+  const [lost, kept] = [new Channel(before, "lost"), new Channel(before, "kept")];
+  for (const channel of [lost, kept]) channel.append("x");
+  const { layout } = before.arena;
+  change(shape.path, (words) => {
+    words[channelWord(layout, lost.index) + CH_NAME_BLOCK] = place(layout.blocks);
+  });
+  const { store, report } = openStore(shape, POLICY);
+  expect(report).toMatchObject({ kind: "recovered", messages: 1 });
+  expect(store.find(bytes("lost"))).toBe(-1);
+  expect(new Channel(store, "kept").after(0)).toEqual(["1:x"]);
+  expect(checkInvariants(store.arena)).toEqual([]);
 });

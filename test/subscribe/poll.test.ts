@@ -10,6 +10,14 @@ const config =
     poll: 'header_template = "<"\nfooter_template = ">"\nmessage_template = "~text~;"',
   }) +
   '\n[[location]]\nmatch = "~ ^/marks/(.*)$"\nsubscriber = "polling"\nchannels_path = "$1"\nmessage_template = "~time~ ~tag~\\n"\n' +
+  ["token polling", "ids eventsource"]
+    .map((words) => words.split(" "))
+    .map(
+      ([path, subscriber]) =>
+        `[[location]]\nmatch = "~ ^/${path}/(.*)$"\nsubscriber = "${subscriber}"\nchannels_path = "$1"\n` +
+        'event_ids = "auto"\nlast_event_id = "$http_last_event_id"\n',
+    )
+    .join("") +
   '\n[[location]]\nmatch = "= /live"\npublisher = "normal"\nchannels_path = "$arg_id"\n';
 
 let server: RunningServer;
@@ -152,6 +160,22 @@ describe("a waiting long poll (6)", () => {
     for (const name of names) await standing(server.port, name, 0);
     expect((await server.summary()).subscribers).toBe(before);
     poll.close();
+  });
+
+  test("an unstored message is owed to a poll that was here before it, and to no newcomer", async () => {
+    const channel = fresh();
+    await server.publish(channel, "stored");
+    const stream = await fetch(`${server.url}/ids/${channel}.b9`);
+    let events = "";
+    for await (const piece of stream.body ?? []) {
+      events += Buffer.from(piece).toString();
+      if (events.includes("stored")) break;
+    }
+    const [, id = ""] = [...events.matchAll(/^id: (.*)$/gm)].at(-1) ?? [];
+    await ask(server.port, `/live?id=${channel}`, { method: "POST", body: "resting" });
+    const back = await ask(server.port, `/token/${channel}`, { headers: { "Last-Event-ID": id } });
+    expect(back.body.toString()).toBe("resting");
+    expect((await ask(server.port, `/token/${channel}.b9`)).body.toString()).toBe("stored");
   });
 
   test("an unstored message answers those who wait, and nobody who comes later", async () => {
