@@ -19,6 +19,7 @@ import { type Measured, machine, type Results, report, writeInto } from "./repor
 import { answersRow } from "./rows/answers.ts";
 import { batchRows } from "./rows/batches.ts";
 import { connectsRow } from "./rows/connects.ts";
+import { consoleRow } from "./rows/console.ts";
 import { crossRow } from "./rows/cross.ts";
 import { deliveryRows } from "./rows/delivery.ts";
 import { dictionaryRow } from "./rows/dictionary.ts";
@@ -60,6 +61,7 @@ const ROWS: readonly Row[] = [
   startupRow,
   filesRow,
   presenceRow,
+  consoleRow,
   proxyRow,
   ...handlerRows,
   answersRow,

@@ -14,6 +14,8 @@ export interface StartOptions {
   readonly certificate?: Certificate;
   /** 60 unless said; Nchan: none. */
   readonly pingSec?: number;
+  /** With a console at /console/. */
+  readonly console?: boolean;
 }
 
 export interface Peer {

@@ -16,13 +16,23 @@ export interface ConfigOptions {
   readonly certificate?: Certificate | undefined;
   /** Between two pings of a held connection. */
   readonly pingSec?: number | undefined;
+  readonly console?: boolean | undefined;
 }
 
-export function configuration({ listen, door, certificate, pingSec = 60 }: ConfigOptions): string {
-  const locations = readFileSync(join(import.meta.dir, "sluice.toml"), "utf8").replaceAll(
+const CONSOLE = '\n[[location]]\nmatch = "/console/"\nconsole = true\n';
+
+export function configuration({
+  listen,
+  door,
+  certificate,
+  pingSec = 60,
+  console = false,
+}: ConfigOptions): string {
+  const usual = readFileSync(join(import.meta.dir, "sluice.toml"), "utf8").replaceAll(
     'ping_message_interval = "60s"',
     `ping_message_interval = "${pingSec}s"`,
   );
+  const locations = console ? usual + CONSOLE : usual;
   const top = `listener = "${door}"\n`;
   if (certificate === undefined) return `listen = ["${listen}"]\n${top}${locations}`;
   const server = [

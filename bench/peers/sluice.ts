@@ -60,10 +60,10 @@ export function serveCommand(port: number, workers: number, folder: string, conf
  * that times the start.
  */
 export function doorCommand(door: Door, port: number, folder: string, options: StartOptions = {}) {
-  const { workers = 1, certificate, pingSec } = options;
+  const { workers = 1, certificate, pingSec, console } = options;
   const file = join(folder, "sluice.toml");
   const listen = `127.0.0.1:${port}`;
-  writeFileSync(file, configuration({ listen, door, certificate, pingSec }));
+  writeFileSync(file, configuration({ listen, door, certificate, pingSec, console }));
   return {
     command: [pinnedBinary(), "serve", "--config", file, "--workers", String(workers)],
     environment: { RUNTIME_DIRECTORY: folder },

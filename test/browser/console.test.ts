@@ -5,10 +5,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
+import puppeteer from "puppeteer-core";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
 
 setDefaultTimeout(60_000);
 
+const FIREFOX = process.env["SLUICE_TEST_FIREFOX"] ?? "/usr/bin/firefox-esr";
 const executablePath = process.env["SLUICE_TEST_BROWSER"] ?? "/usr/bin/chromium";
 
 describe.skipIf(!existsSync(executablePath))("the console", () => {
@@ -52,7 +54,13 @@ describe.skipIf(!existsSync(executablePath))("the console", () => {
     await page.getByRole("link", { name: "Channels", exact: true }).focus();
     await page.keyboard.press("Enter");
     await page.getByLabel("Name has").fill("mark");
-    await page.getByRole("link", { name: "markup" }).click();
+    // Looked after every two seconds: who has come to a row by keyboard stays there.
+    await page.getByRole("link", { name: "markup" }).focus();
+    await server.publish("markup", "<img src=x onerror=alert(4)>");
+    const published = page.locator("#channels td").nth(4);
+    await until("the next look", async () => (await published.textContent()) === "6");
+    expect(await page.locator(":focus").textContent()).toBe("markup");
+    await page.keyboard.press("Enter");
     await page.getByRole("textbox", { name: "Publish" }).fill("from the console");
     await page.keyboard.press("Enter");
     await until(
@@ -62,6 +70,11 @@ describe.skipIf(!existsSync(executablePath))("the console", () => {
     const texts = await page.locator("#messages .text").allTextContents();
     expect(texts[1]).toBe("<img src=x onerror=alert(4)>");
     expect(await page.locator("#messages img").count()).toBe(0);
+    // And what is selected stays selected while nothing new comes.
+    await page.evaluate("getSelection().selectAllChildren(document.querySelector('#messages .text'))");
+    await page.waitForResponse((answer) => answer.url().includes("/channel?"));
+    await page.evaluate("new Promise((resolve) => setTimeout(resolve))");
+    expect(await page.evaluate("String(getSelection())")).toBe("from the console");
     await page.context().close();
   });
 
@@ -75,4 +88,40 @@ describe.skipIf(!existsSync(executablePath))("the console", () => {
     await until("a number", async () => (await page.locator("#state-word").textContent()) === "live");
     await page.context().close();
   });
+
+  test.skipIf(!existsSync(FIREFOX))(
+    "in Firefox: plots move, a channel opens, the box publishes",
+    async () => {
+      const firefox = await puppeteer.launch({ browser: "firefox", executablePath: FIREFOX, headless: true });
+      try {
+        const page = await firefox.newPage();
+        const faults: string[] = [];
+        page.on("pageerror", (error) => faults.push(String(error)));
+        await page.goto(`${server.url}/console/`);
+        const read = (script: string): Promise<unknown> => page.evaluate(script);
+        await until(
+          "it",
+          async () => (await read("document.querySelector('#state-word').textContent")) === "live",
+        );
+        const pictures = "[...document.querySelectorAll('#plots canvas')].map((one) => one.toDataURL())";
+        const before = (await read(pictures)) as string[];
+        expect(before.length).toBe(7);
+        await server.publish("in-firefox", "first");
+        await until("each plot to move", async () =>
+          ((await read(pictures)) as string[]).every((picture, at) => picture !== before[at]),
+        );
+        await read("location.hash = '#channels'");
+        await page.locator("#channels a[href='#channel/in-firefox']").click();
+        await page.locator("#publish-text").fill("from Firefox");
+        await page.keyboard.press("Enter");
+        const texts =
+          "[...document.querySelectorAll('#messages .text')].map((one) => one.textContent).join()";
+        await until("the message", async () => (await read(texts)) === "from Firefox,first");
+        expect(await read("document.querySelector('#publish-result').textContent")).toBe("Sent.");
+        expect(faults).toEqual([]);
+      } finally {
+        await firefox.close();
+      }
+    },
+  );
 });

@@ -1,5 +1,5 @@
 /** The list of channels, and one channel with its last messages: asked for while they are shown, every two seconds. */
-import { byId, element, rows, tiles } from "./dom.js";
+import { byId, element, renew, rows, tiles } from "./dom.js";
 import { bytes, clock, count, rate } from "./text.js";
 
 const AGAIN_MS = 2000;
@@ -89,7 +89,7 @@ export function showOne(name) {
         count(worker.subscribers),
       ]),
     ]);
-    list.replaceChildren(...messages.map(messageItem));
+    renew(list, messages.map(messageItem));
   };
   asking.begin(ask);
 }

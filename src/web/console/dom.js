@@ -41,16 +41,40 @@ export function tiles(list, pairs) {
 }
 
 /**
+ * Changes what differs and leaves the rest as it is: what somebody has selected or focused stays so, and a
+ * table of hundreds of rows that is looked after every two seconds is not laid out anew each time.
  * @param {HTMLElement} table
  * @param {readonly (readonly (Node | string)[])[]} rows
  */
-export const rows = (table, rows) =>
-  table.querySelector("tbody")?.replaceChildren(
-    ...rows.map((cells) =>
-      element(
-        "tr",
-        {},
-        cells.map((cell) => element("td", {}, [cell])),
-      ),
-    ),
-  );
+export function rows(table, rows) {
+  const body = table.querySelector("tbody");
+  if (body === null) return;
+  while (body.children.length > rows.length) body.lastElementChild?.remove();
+  for (const [at, cells] of rows.entries()) {
+    const row = body.children[at] ?? body.appendChild(element("tr", {}, cells.map(emptyCell)));
+    for (const [place, cell] of cells.entries()) fill(row.children[place], cell);
+  }
+}
+
+const emptyCell = () => element("td");
+
+/**
+ * @param {Element | undefined} cell
+ * @param {Node | string} what
+ */
+function fill(cell, what) {
+  if (typeof what === "string" ? cell?.textContent === what : cell?.firstChild?.isEqualNode(what)) return;
+  cell?.replaceChildren(what);
+}
+
+/**
+ * The same for a list, whose entries move: all or nothing.
+ * @param {HTMLElement} list
+ * @param {readonly Node[]} entries
+ */
+export function renew(list, entries) {
+  const { children } = list;
+  if (children.length === entries.length && entries.every((entry, at) => children[at]?.isEqualNode(entry)))
+    return;
+  list.replaceChildren(...entries);
+}

@@ -1,6 +1,6 @@
 /** The console: which view is shown (the part of the address behind #), and what comes live into it. */
 import { leave, publish, showList, showOne } from "./channels.js";
-import { byId, element, rows, tiles } from "./dom.js";
+import { byId, element, renew, rows, tiles } from "./dom.js";
 import { Live } from "./live.js";
 import { Plots } from "./plots.js";
 import { bytes, clock, count, duration, milliseconds, percent } from "./text.js";
@@ -55,8 +55,9 @@ function showLog() {
   badge.textContent = `${live.lines.length - readLines}`;
   if (view !== "log") return;
   byId("no-lines").hidden = live.lines.length > 0;
-  byId("lines").replaceChildren(
-    ...live.lines.map(({ at, level, process, text }) =>
+  renew(
+    byId("lines"),
+    live.lines.map(({ at, level, process, text }) =>
       element("li", { "data-level": level }, [
         element("span", { class: "meta" }, [`${clock(at)} · ${process} · ${level}`]),
         element("span", { class: "text" }, [text]),
