@@ -85,7 +85,7 @@ export function showOne(name) {
       ["Published messages", count(published)],
       ...(members === null ? [] : [/** @type {const} */ (["Present", count(members)])]),
       ...workers.map((/** @type {{ slot: number, subscribers: number }} */ worker) => [
-        `Subscribers of worker ${worker.slot}`,
+        `On worker ${worker.slot}`,
         count(worker.subscribers),
       ]),
     ]);

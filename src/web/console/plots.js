@@ -7,6 +7,9 @@ import { bytes, count, percent } from "./text.js";
 
 const SPAN_SEC = 900;
 const HEIGHT = 130;
+const WHOLE_STEPS = Array.from({ length: 12 }, (_, power) =>
+  [1, 2, 5].map((digit) => digit * 10 ** power),
+).flat();
 
 /**
  * @typedef {readonly [label: string, color: string, value: (sample: Sample) => number]} Line
@@ -100,7 +103,7 @@ export class Plots {
         return key;
       });
       const figure = element("figure", {}, [
-        element("figcaption", {}, [element("strong", {}, [title]), ...keys]),
+        element("figcaption", {}, [element("strong", {}, [title]), element("span", { class: "keys" }, keys)]),
       ]);
       this.#room.append(figure);
       const plot = new uPlot(
@@ -155,7 +158,14 @@ function options(width, format, lines) {
           [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
         ],
       },
-      { ...axis, size: 56, space: 30, values: (_plot, values) => values.map(format) },
+      {
+        ...axis,
+        size: 56,
+        space: 30,
+        values: (_plot, values) => values.map(format),
+        // Of what is counted there is no half.
+        ...(format === percent ? {} : { incrs: WHOLE_STEPS }),
+      },
     ],
     series: [
       {},
