@@ -23,8 +23,9 @@ export class PollCarrier implements Carrier {
 
   run(load: Load, deadlineMs: number): boolean {
     const { channel } = load;
-    if (load.batch.isPresence) return true;
     const { waiting } = channel;
+    // Also spares the many channels with a stream each what is made below.
+    if (waiting.length === 0 || load.batch.isPresence) return true;
     let format: Format | null = null;
     let message: Message | null = null;
     let body = new Uint8Array(0);

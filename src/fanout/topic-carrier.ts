@@ -61,6 +61,7 @@ export class TopicCarrier implements Carrier {
   }
 
   run({ channel, batch }: Load, deadlineMs: number): boolean {
+    if (channel.topics.length === 0 && this.#frames.length === 0) return true;
     for (; this.#group < channel.topics.length; this.#group++, this.#nextShards()) {
       const group = channel.topics[this.#group];
       if (group === undefined || !batch.isFor(group.format)) continue;

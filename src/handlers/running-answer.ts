@@ -178,6 +178,9 @@ function readPiece(piece: unknown): { readonly data: Uint8Array; readonly event:
       `an answer yields text, bytes or { event, data }, not ${piece === null ? "null" : typeof piece}`,
     );
   const { data, event } = piece as Partial<Extract<AnswerPiece, { data: unknown }>>;
+  // A stream leaves line breaks out of it, which would make another name of it.
+  if (typeof event === "string" && /[\r\n]/.test(event))
+    throw new TypeError("the name of an event has no line breaks");
   if (RESERVED.includes(event)) throw new TypeError(`the event "${event}" is sluice's own`);
   return { data: dataBytes(data), event };
 }
