@@ -2,7 +2,8 @@
 // request or delivery of one worker, guarded against the same location without a guard, in turns within one
 // run. The client is not measured, so it may be slow.
 //
-//   connects   a new connection and one poll: no token, one token again and again, a new ES256 token each time
+//   connects   a new connection and one poll: no token, one token again and again, a new ES256 token each time;
+//              also as a rate, which is the client's as much as the server's (both have the same machine)
 //   post       POST over 32 connections: open, and with a key
 //   asked      long polls that are answered at once, by a ticket: open, and auth_request, whose questions are counted
 //   delivery   SSE subscribers of one channel: open, and by a token
@@ -154,24 +155,39 @@ type Contender = readonly [name: string, run: () => Promise<number>];
  */
 async function contest(title: string, contenders: readonly Contender[]): Promise<void> {
   const costs = contenders.map((): number[] => []);
+  const rates = contenders.map((): number[] => []);
   for (let round = -1; round < ROUNDS; round++) {
     for (const [at, [, run]] of contenders.entries()) {
       const workers = childrenOf(server.pid);
       const before = cpuUs(workers);
+      const beganMs = performance.now();
       const done = await run();
       // The first round warms up.
-      if (round >= 0) costs[at]?.push((cpuUs(workers) - before) / done);
+      if (round < 0) continue;
+      costs[at]?.push((cpuUs(workers) - before) / done);
+      rates[at]?.push((done * 1000) / (performance.now() - beganMs));
     }
   }
-  const base = costs[0] ?? [];
   for (const [at, [name]] of contenders.entries()) {
-    const own = costs[at] ?? [];
-    const ratios = own.map((cost, round) => cost / (base[round] ?? cost));
-    const range = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
+    const row = `${title.padEnd(9)} ${name.padEnd(34)}`;
     console.log(
-      `${title.padEnd(9)} ${name.padEnd(34)} ${median(own).toFixed(2).padStart(8)} us  ${median(ratios).toFixed(2)}x (${range})`,
+      `${row} ${median(costs[at] ?? [])
+        .toFixed(2)
+        .padStart(8)} us  ${compared(costs, at)}`,
     );
+    if (title === "connects")
+      console.log(
+        `${row} ${Math.round(median(rates[at] ?? []))
+          .toString()
+          .padStart(8)} /s  ${compared(rates, at)}`,
+      );
   }
+}
+
+/** With the first, round by round. */
+function compared(all: readonly (readonly number[])[], at: number): string {
+  const ratios = (all[at] ?? []).map((figure, round) => figure / (all[0]?.[round] ?? figure));
+  return `${median(ratios).toFixed(2)}x (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`;
 }
 
 const times = async (count: number, next: () => string, isNewEach = false): Promise<number> => {

@@ -23,6 +23,10 @@ export class GrantHooks implements LocationHooks {
     this.#others = others;
   }
 
+  get judges(): boolean {
+    return this.#others?.judges === true;
+  }
+
   judge(located: LocatedRequest): Judge | null {
     return this.#others?.judge(located) ?? null;
   }

@@ -53,6 +53,14 @@ export function digestOfKey(key: string): Uint8Array {
 
 export const hashOfKey = (key: string): string => Buffer.from(digestOfKey(key)).toString("base64url");
 
+/** In the same time, wherever they differ; how long the right one is, is no secret. */
+export function isSameText(one: string, other: string): boolean {
+  if (one.length !== other.length) return false;
+  let differing = 0;
+  for (let at = 0; at < one.length; at++) differing |= one.charCodeAt(at) ^ other.charCodeAt(at);
+  return differing === 0;
+}
+
 /** In the same time, wherever they differ. */
 export const isSameDigest = (one: Uint8Array, other: Uint8Array): boolean =>
   one.length === other.length && timingSafeEqual(one, other);

@@ -7,7 +7,7 @@ import { readFileSync, statSync } from "node:fs";
 import type { Grant } from "../config/grant/grant.ts";
 import { compilePatterns } from "../config/grant/patterns.ts";
 import { log } from "../log.ts";
-import { digestOfKey, idOfKey, isSameDigest, type KeyLine, readKeyLine } from "./key-text.ts";
+import { digestOfKey, idOfKey, isSameDigest, isSameText, type KeyLine, readKeyLine } from "./key-text.ts";
 
 const LOOK_EVERY_MS = 1000;
 const MAX_BYTES = 1024 * 1024;
@@ -19,10 +19,21 @@ interface Entry {
   readonly grant: Grant;
 }
 
+/** A key whose digest was right, as long as its line is what it was: a publisher brings it each time. */
+interface KnownKey {
+  readonly text: string;
+  readonly grant: Grant;
+}
+/** Of all keys of a file; whoever came first goes first. */
+const MOST_KNOWN = 64;
+
 export class PublisherKeys {
   readonly #path: string;
   readonly #nowMs: () => number;
   #entries: ReadonlyMap<string, Entry> = new Map();
+  /** Forgotten whenever the file changes. */
+  #last: KnownKey | null = null;
+  readonly #known = new Map<string, KnownKey>();
   #lookedMs = Number.NEGATIVE_INFINITY;
   #identity = "";
 
@@ -34,9 +45,31 @@ export class PublisherKeys {
   /** null: it is no key of these. */
   grantOf(key: string): Grant | null {
     this.#look();
-    const entry = this.#entries.get(idOfKey(key) ?? "");
+    const last = this.#last;
+    if (last !== null && isSameText(key, last.text)) return last.grant;
+    const id = idOfKey(key) ?? "";
+    const known = this.#known.get(id);
+    if (known !== undefined && isSameText(key, known.text)) {
+      this.#last = known;
+      return known.grant;
+    }
+    const entry = this.#entries.get(id);
     const isSame = isSameDigest(digestOfKey(key), entry?.digest ?? NOBODYS);
-    return isSame && entry !== undefined ? entry.grant : null;
+    if (!isSame || entry === undefined) return null;
+    this.#keep(id, { text: key, grant: entry.grant });
+    return entry.grant;
+  }
+
+  #keep(id: string, key: KnownKey): void {
+    const [oldest] = this.#known.keys();
+    if (this.#known.size >= MOST_KNOWN && oldest !== undefined) this.#known.delete(oldest);
+    this.#known.set(id, key);
+    this.#last = key;
+  }
+
+  #forget(): void {
+    this.#known.clear();
+    this.#last = null;
   }
 
   #look(): void {
@@ -48,9 +81,11 @@ export class PublisherKeys {
       const { dev, ino, size, mtimeMs, ctimeMs } = statSync(this.#path);
       identity = `${dev}:${ino}:${size}:${mtimeMs}:${ctimeMs}`;
       if (identity === this.#identity) return;
+      this.#forget();
       this.#entries = readEntries(this.#path, size);
     } catch (error) {
       identity = error instanceof Error ? error.message : String(error);
+      this.#forget();
       // Without the file nobody is in it.
       this.#entries = new Map();
       if (identity !== this.#identity)

@@ -63,6 +63,8 @@ export class Entrance {
   readonly #unknown = new UnknownClients();
   /** Nobody stands before most locations, and their requests go straight on. */
   readonly #isOpen: readonly boolean[];
+  /** Nobody but the gate of grants. */
+  readonly #isGated: readonly boolean[];
   readonly #countsRequests: boolean;
   /** Whose 404 has the location's own page and headers. */
   readonly #isEmpty: readonly boolean[];
@@ -89,6 +91,9 @@ export class Entrance {
     this.#isOpen = config.locations.map(
       (_, index) => front.isOpen(index) && access.isOpen(index) && guards.isOpen(index),
     );
+    this.#isGated = config.locations.map(
+      (_, index) => front.isOpen(index) && !access.isOpen(index) && guards.isOpen(index),
+    );
   }
 
   /**
@@ -114,7 +119,7 @@ export class Entrance {
       this.#handedOn = located;
       return null;
     }
-    const refused = this.#isPlain(located) ? undefined : this.#admitServed(located, server);
+    const refused = this.#isPlain(located, this.#isOpen) ? undefined : this.#admitServed(located, server);
     if (refused !== undefined) return refused;
     locator.forget();
     return front.finish(located, endpoint.handle(located, server));
@@ -143,15 +148,16 @@ export class Entrance {
     return this.#unknown.refuse(locator.unknown);
   }
 
-  /** Nobody and nothing stands between a request and its role: of most locations. */
-  #isPlain(located: LocatedRequest): boolean {
+  /** Nobody and nothing stands between a request and its role, or nobody but the gate: of most locations. */
+  #isPlain(located: LocatedRequest, ways: readonly boolean[]): boolean {
     const { front } = this.#options;
-    return (
-      this.#isOpen[located.index] === true && located.returned === null && front.misuse(located) === null
-    );
+    return ways[located.index] === true && located.returned === null && front.misuse(located) === null;
   }
 
   #admitServed(located: LocatedRequest, server: EntranceServer): Answering | undefined {
+    const isFirst = !this.#passed.has(located.request);
+    if (isFirst && this.#isPlain(located, this.#isGated) && located.method !== "OPTIONS")
+      return this.#passGate(located, server);
     return this.#admit(located, server, () => this.serve(located.request, server) ?? headerOnly(500));
   }
 
@@ -203,6 +209,20 @@ export class Entrance {
     return refused.then((answer) =>
       (this.#passed.get(request) ?? AT_THE_FRONT) === mark ? front.finish(located, answer) : answer,
     );
+  }
+
+  /** As #admit, where there is nothing else to pass: what a request with a key or token costs more. */
+  #passGate(located: LocatedRequest, server: EntranceServer): Answering | undefined {
+    const { access, front, locator } = this.#options;
+    const { request } = located;
+    const refused = access.check(located, server, () => {
+      this.#passed.set(request, AT_THE_GUARD);
+      locator.keepCallers(located);
+      return this.serve(request, server) ?? headerOnly(500);
+    });
+    if (refused === null) return undefined;
+    if (!(refused instanceof Promise)) return front.finish(located, refused);
+    return refused.then((answer) => (this.#passed.has(request) ? answer : front.finish(located, answer)));
   }
 
   /** Past everybody who may refuse it: files that are tried, and what has no role. */

@@ -173,6 +173,10 @@ class CountedHooks implements LocationHooks {
     this.#other = other;
   }
 
+  get judges(): boolean {
+    return this.#other?.judges === true;
+  }
+
   judge(located: LocatedRequest): ReturnType<LocationHooks["judge"]> {
     return this.#other?.judge(located) ?? null;
   }

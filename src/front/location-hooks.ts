@@ -60,6 +60,8 @@ export interface Renewed {
 }
 
 export interface LocationHooks {
+  /** Whether there is ever a judge: without one nobody keeps what is offered. */
+  readonly judges: boolean;
   /** null: messages pass as they are. The request is read now; the judge may be called later, and often. */
   judge(located: LocatedRequest): Judge | null;
   /** null: nobody wants to know. */

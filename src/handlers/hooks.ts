@@ -54,6 +54,11 @@ class FileHooks implements LocationHooks {
 
   // --- messages --------------------------------------------------------------------------------------------
 
+  /** What is in the file may change. */
+  get judges(): boolean {
+    return true;
+  }
+
   /** A file that did not load refuses: what it would have kept out must not come in. */
   judge(located: LocatedRequest): Judge | null {
     const file = this.#file;

@@ -48,6 +48,10 @@ class PresenceHooks implements LocationHooks {
     this.#other = other;
   }
 
+  get judges(): boolean {
+    return this.#other?.judges === true;
+  }
+
   judge(located: LocatedRequest): Judge | null {
     return this.#other?.judge(located) ?? null;
   }

@@ -30,7 +30,7 @@ export class PublisherEndpoint {
   readonly #maxBodyBytes: number;
   readonly #headers: AnswerHeaders;
   readonly #ingest: Ingest;
-  readonly #hooks: LocationHooks | null;
+  readonly #judges: LocationHooks | null;
   readonly #asked: AskedChannels;
   readonly #replies: Replies;
   readonly #info: ChannelInfo;
@@ -48,7 +48,7 @@ export class PublisherEndpoint {
     hooks: LocationHooks | null = null,
   ) {
     const allow = admin ? "GET, POST, PUT, DELETE" : "GET, POST, PUT";
-    this.#hooks = hooks;
+    this.#judges = hooks?.judges === true ? hooks : null;
     this.#location = location;
     this.#maxBodyBytes = location.maxBodyBytes > 0 ? location.maxBodyBytes : Number.POSITIVE_INFINITY;
     this.#headers = new AnswerHeaders(location, allow);
@@ -123,7 +123,7 @@ export class PublisherEndpoint {
    * give, take their time.
    */
   #ours(body: Uint8Array): Uint8Array {
-    return this.#hooks === null && !this.#ingest.order ? body : body.slice();
+    return this.#judges === null && !this.#ingest.order ? body : body.slice();
   }
 
   #publishLater(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Promise<Answer> {
@@ -191,7 +191,7 @@ export class PublisherEndpoint {
     const trace = traceOf(located.header("traceparent"));
     const wish = this.#told.wishOf(located, data, eventId, eventType);
     if (wish !== null && "status" in wish) return this.#replies.refuse(wish, headers);
-    const judge = this.#hooks?.judge(located) ?? null;
+    const judge = this.#judges?.judge(located) ?? null;
     const marks = this.#marksOf(located, data, trace);
     if (judge !== null)
       return this.#judged(located, headers, targets, wish, judge, marks, {

@@ -3,6 +3,9 @@
  * Against naive models, with seeds that are told.
  */
 import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { grantOfClaims } from "../../src/access/claims.ts";
 import {
   digestOfKey,
@@ -14,6 +17,7 @@ import {
   readKeyLine,
 } from "../../src/access/key-text.ts";
 import { positionArguments, withoutArguments } from "../../src/access/position-arguments.ts";
+import { PublisherKeys } from "../../src/access/publisher-keys.ts";
 import { Revocations } from "../../src/access/revocations.ts";
 import { Stander, Standings } from "../../src/access/standings.ts";
 import { isPlain } from "../../src/access/token-text.ts";
@@ -40,6 +44,29 @@ const word = (letters: string, longest: number): string =>
   Array.from({ length: random(longest + 1) }, () => letters[random(letters.length)]).join("");
 
 const SUB = `\${sub}`;
+
+test("a key that was good before is known by its whole text, until its line is gone", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-keys-"));
+  const path = join(folder, "keys");
+  let nowMs = 0;
+  const [one, other] = [newKey(), newKey()];
+  const line = ({ key, id }: { key: string; id: string }): string =>
+    printKeyLine({ name: id, id, hash: hashOfKey(key), publish: ["*"], subscribe: [] });
+  writeFileSync(path, `${line(one)}\n${line(other)}\n`);
+  const keys = new PublisherKeys(path, () => nowMs);
+  for (const { key, id } of [one, other, one, one, other]) expect(keys.grantOf(key)?.sub).toBe(id);
+  for (let at = 0; at < one.key.length; at++) {
+    const letter = one.key[at] === "a" ? "b" : "a";
+    expect(keys.grantOf(one.key.slice(0, at) + letter + one.key.slice(at + 1))).toBeNull();
+  }
+  for (const text of ["", one.key.slice(1), `${one.key}x`]) expect(keys.grantOf(text)).toBeNull();
+  writeFileSync(path, `# ${line(one)}\n${line(other)}\n`);
+  nowMs = 1001;
+  expect([one, other].map(({ key }) => keys.grantOf(key)?.sub ?? null)).toEqual([null, other.id]);
+  rmSync(folder, { recursive: true });
+  nowMs = 2002;
+  expect(keys.grantOf(other.key)).toBeNull();
+});
 
 test("patterns cover what a naive reading of them covers", () => {
   for (let round = 0; round < 3000; round++) {
