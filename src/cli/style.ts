@@ -5,6 +5,7 @@
  * not "dumb"; no option turns them on elsewhere, so a pipe or a log file never has escape codes in it.
  */
 import { isatty } from "node:tty";
+import { styleText } from "node:util";
 
 export interface Style {
   readonly enabled: boolean;
@@ -23,18 +24,18 @@ export function wantsColour(onTerminal: boolean, env: Environment): boolean {
   return onTerminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
 }
 
-/** The palette: ANSI SGR codes when enabled, else functions that change nothing. */
+/** The palette, or functions that change nothing. Whether the stream takes colours was decided before. */
 export function makeStyle(enabled: boolean): Style {
-  const code = (on: number, off: number) =>
-    enabled ? (text: string) => `\u001b[${on}m${text}\u001b[${off}m` : (text: string) => text;
+  const styled = (format: "bold" | "dim" | "red" | "green" | "yellow" | "cyan") =>
+    enabled ? (text: string) => styleText(format, text, { validateStream: false }) : (text: string) => text;
   return {
     enabled,
-    bold: code(1, 22),
-    dim: code(2, 22),
-    red: code(31, 39),
-    green: code(32, 39),
-    yellow: code(33, 39),
-    cyan: code(36, 39),
+    bold: styled("bold"),
+    dim: styled("dim"),
+    red: styled("red"),
+    green: styled("green"),
+    yellow: styled("yellow"),
+    cyan: styled("cyan"),
   };
 }
 

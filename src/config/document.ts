@@ -14,14 +14,12 @@ import { serverIssues } from "./checks/server-checks.ts";
 import { serverWarnings } from "./checks/server-warnings.ts";
 import { storeIssues } from "./checks/store-checks.ts";
 import { webhookIssues } from "./checks/webhook-checks.ts";
-import { type Fault, type Issue, shownValue } from "./fault.ts";
-import { readOption } from "./kinds.ts";
+import type { Fault } from "./fault.ts";
 import { duplicateMatchIssues, locationIssues, stepIssues } from "./location/location-checks.ts";
 import { locationWarnings } from "./location/location-warnings.ts";
 import { mapIssues } from "./location/maps.ts";
 import { setVariables } from "./location/rewrite.ts";
 import {
-  ALL_OPTIONS,
   ISSUER_PREFIX,
   type IssuerValues,
   LOCATION_PREFIX,
@@ -29,7 +27,6 @@ import {
   MAP_PREFIX,
   type MainValues,
   type MapValues,
-  optionAt,
   SERVER_PREFIX,
   type ServerValues,
   SHARED_PREFIX,
@@ -44,7 +41,7 @@ import {
 } from "./options.ts";
 import { proxyIssues, upstreamIssues } from "./server/proxy-config.ts";
 import { type SharedEntry, sharedNameIssues } from "./shared.ts";
-import { unknownKeySentence } from "./suggestion.ts";
+import { isSection, isTable, present, type Table, TableReader, withoutPrefix } from "./table-reader.ts";
 
 export interface StepEntry {
   readonly values: StepValues;
@@ -78,8 +75,6 @@ export interface CheckedValues {
   readonly setVariables: readonly string[];
 }
 
-export type Table = Readonly<Record<string, unknown>>;
-
 export interface ReadDocument {
   /** Where there are faults, what is faulty is undefined. */
   readonly values: CheckedValues;
@@ -98,51 +93,48 @@ export function readDocument(document: Table, placeOf: (path: string) => string)
 const NO_LOCATIONS =
   "there is no location: every path is 404, but for /health/live, /health/ready and /metrics.";
 
-class Walk {
-  readonly faults: Fault[] = [];
-  readonly warnings: Fault[] = [];
-  readonly #placeOf: (path: string) => string;
+class Walk extends TableReader {
   readonly #setVariables: ReadonlySet<string>;
   #issuerNames: ReadonlySet<string> = new Set();
 
   constructor(placeOf: (path: string) => string, names: ReadonlySet<string>) {
-    this.#placeOf = placeOf;
+    super(placeOf);
     this.#setVariables = names;
   }
 
   document(document: Table): CheckedValues {
-    const values = this.#defaults("");
+    const values = this.defaults("");
     const { location, server, issuer, webhook, map, upstream, shared, ...rest } = document;
     for (const [key, raw] of Object.entries(rest)) {
       if (isSection(key)) this.#section(key, raw, values);
-      else this.#option("", key, raw, key, values);
+      else this.option("", key, raw, key, values);
     }
     // What is faulty is undefined in there, and then the sum is not judged.
-    this.#issues("store.size", storeIssues(values as Partial<MainValues>));
-    this.#issues("cluster", clusterIssues(values as Partial<MainValues>));
+    this.issues("store.size", storeIssues(values as Partial<MainValues>));
+    this.issues("cluster", clusterIssues(values as Partial<MainValues>));
     // Every path of the table was filled with its default, so the record has the shape the table promises.
     const main = values as MainValues;
-    const issuers = present(this.#tables(issuer, "issuer", (table, path) => this.#issuer(table, path)));
+    const issuers = present(this.tables(issuer, "issuer", (table, path) => this.#issuer(table, path)));
     issuerIssues(issuers).forEach((issues, i) => {
-      this.#issues(`issuer[${i}]`, issues);
+      this.issues(`issuer[${i}]`, issues);
     });
     this.#issuerNames = new Set(issuers.map(({ name }) => name));
-    const webhooks = present(this.#tables(webhook, "webhook", (table, path) => this.#webhook(table, path)));
+    const webhooks = present(this.tables(webhook, "webhook", (table, path) => this.#webhook(table, path)));
     webhookIssues(webhooks).forEach((issues, i) => {
-      this.#issues(`webhook[${i}]`, issues);
+      this.issues(`webhook[${i}]`, issues);
     });
-    const maps = present(this.#tables(map, "map", (table, path) => this.#map(table, path)));
+    const maps = present(this.tables(map, "map", (table, path) => this.#map(table, path)));
     const names = new Set<string>();
     const upstreams = present(
-      this.#tables(upstream, "upstream", (table, path) => this.#upstream(table, path, names)),
+      this.tables(upstream, "upstream", (table, path) => this.#upstream(table, path, names)),
     );
     const dictionaries = this.#dictionaries(shared);
-    const servers = present(this.#tables(server, "server", (table, path) => this.#server(table, path)));
+    const servers = present(this.tables(server, "server", (table, path) => this.#server(table, path)));
     const named = servers.length;
     // A file with servers of its own has one at the top only if it says something of it.
     if (server === undefined || location !== undefined || document["listen"] !== undefined) {
       const nameless = {
-        ...withoutPrefix(this.#defaults(SERVER_PREFIX), SERVER_PREFIX),
+        ...withoutPrefix(this.defaults(SERVER_PREFIX), SERVER_PREFIX),
         listen: main.listen,
       };
       servers.unshift({
@@ -152,77 +144,77 @@ class Walk {
       });
     }
     for (const { path, issue } of [...serverIssues(servers, named), ...questionIssues(servers, named)])
-      this.#issues(path, [issue]);
-    for (const { path, issue } of serverWarnings(main, servers, named)) this.#warn(path, issue);
+      this.issues(path, [issue]);
+    for (const { path, issue } of serverWarnings(main, servers, named)) this.warn(path, issue);
     if (location === undefined && server === undefined)
-      this.#warn("", { suffix: "", value: undefined, sentence: NO_LOCATIONS });
+      this.warn("", { suffix: "", value: undefined, sentence: NO_LOCATIONS });
     const setNames = [...this.#setVariables];
     const lists = { servers, issuers, webhooks, maps, upstreams, shared: dictionaries };
     return { main, ...lists, setVariables: setNames };
   }
 
   #issuer(raw: Table, path: string): IssuerValues {
-    const values = this.#defaults(ISSUER_PREFIX);
+    const values = this.defaults(ISSUER_PREFIX);
     for (const [key, value] of Object.entries(raw))
-      this.#option(ISSUER_PREFIX, key, value, `${path}.${key}`, values);
+      this.option(ISSUER_PREFIX, key, value, `${path}.${key}`, values);
     for (const key of ["name", "algorithms"])
-      if (raw[key] === undefined) this.#fault(`${path}.${key}`, undefined, `${key} must be set.`);
+      if (raw[key] === undefined) this.fault(`${path}.${key}`, undefined, `${key} must be set.`);
     return withoutPrefix(values, ISSUER_PREFIX) as IssuerValues;
   }
 
   #webhook(raw: Table, path: string): WebhookValues {
-    const values = this.#defaults(WEBHOOK_PREFIX);
+    const values = this.defaults(WEBHOOK_PREFIX);
     for (const [key, value] of Object.entries(raw))
-      this.#option(WEBHOOK_PREFIX, key, value, `${path}.${key}`, values);
+      this.option(WEBHOOK_PREFIX, key, value, `${path}.${key}`, values);
     for (const key of ["name", "url", "events", "secret"])
-      if (raw[key] === undefined) this.#fault(`${path}.${key}`, undefined, `${key} must be set.`);
+      if (raw[key] === undefined) this.fault(`${path}.${key}`, undefined, `${key} must be set.`);
     return withoutPrefix(values, WEBHOOK_PREFIX) as WebhookValues;
   }
 
   #section(name: string, raw: unknown, values: Record<string, unknown>): void {
-    if (!isTable(raw)) this.#fault(name, raw, `${name} is a table, write [${name}].`);
+    if (!isTable(raw)) this.fault(name, raw, `${name} is a table, write [${name}].`);
     for (const [key, value] of Object.entries(isTable(raw) ? raw : {}))
-      this.#option(`${name}.`, key, value, `${name}.${key}`, values);
+      this.option(`${name}.`, key, value, `${name}.${key}`, values);
   }
 
   #map(raw: Table, path: string): MapValues {
-    const values = this.#defaults(MAP_PREFIX);
+    const values = this.defaults(MAP_PREFIX);
     for (const [key, value] of Object.entries(raw))
-      this.#option(MAP_PREFIX, key, value, `${path}.${key}`, values);
-    this.#issues(path, mapIssues(values, this.#setVariables));
+      this.option(MAP_PREFIX, key, value, `${path}.${key}`, values);
+    this.issues(path, mapIssues(values, this.#setVariables));
     return withoutPrefix(values, MAP_PREFIX) as MapValues;
   }
 
   #upstream(raw: Table, path: string, names: Set<string>): UpstreamValues {
-    const values = this.#defaults(UPSTREAM_PREFIX);
+    const values = this.defaults(UPSTREAM_PREFIX);
     for (const [key, value] of Object.entries(raw))
-      this.#option(UPSTREAM_PREFIX, key, value, `${path}.${key}`, values);
-    this.#issues(path, upstreamIssues(values, names));
+      this.option(UPSTREAM_PREFIX, key, value, `${path}.${key}`, values);
+    this.issues(path, upstreamIssues(values, names));
     return withoutPrefix(values, UPSTREAM_PREFIX) as UpstreamValues;
   }
 
   /** Tables by name, in the table `shared`. */
   #dictionaries(raw: unknown): readonly SharedEntry[] {
     if (raw !== undefined && !isTable(raw))
-      this.#fault("shared", raw, "shared has a table for each dictionary, write [shared.NAME].");
+      this.fault("shared", raw, "shared has a table for each dictionary, write [shared.NAME].");
     return Object.entries(isTable(raw) ? raw : {}).map(([name, table]) => {
       const path = `shared.${name}`;
-      this.#issues(path, sharedNameIssues(name));
-      const values = this.#defaults(SHARED_PREFIX);
-      if (!isTable(table)) this.#fault(path, table, `${name} is a dictionary, write [${path}].`);
-      else if (table["size"] === undefined) this.#fault(`${path}.size`, undefined, "size must be set.");
+      this.issues(path, sharedNameIssues(name));
+      const values = this.defaults(SHARED_PREFIX);
+      if (!isTable(table)) this.fault(path, table, `${name} is a dictionary, write [${path}].`);
+      else if (table["size"] === undefined) this.fault(`${path}.size`, undefined, "size must be set.");
       for (const [key, value] of Object.entries(isTable(table) ? table : {}))
-        this.#option(SHARED_PREFIX, key, value, `${path}.${key}`, values);
+        this.option(SHARED_PREFIX, key, value, `${path}.${key}`, values);
       return { name, values: withoutPrefix(values, SHARED_PREFIX) as SharedValues };
     });
   }
 
   #server(raw: Table, path: string): ServerEntry {
     const { location, step, ...rest } = raw;
-    const values = this.#defaults(SERVER_PREFIX);
+    const values = this.defaults(SERVER_PREFIX);
     for (const [key, value] of Object.entries(rest))
-      this.#option(SERVER_PREFIX, key, value, `${path}.${key}`, values);
-    if (raw["listen"] === undefined) this.#fault(`${path}.listen`, undefined, "listen must be set.");
+      this.option(SERVER_PREFIX, key, value, `${path}.${key}`, values);
+    if (raw["listen"] === undefined) this.fault(`${path}.listen`, undefined, "listen must be set.");
     return {
       values: withoutPrefix(values, SERVER_PREFIX) as ServerValues,
       steps: this.#steps(step, `${path}.`, false),
@@ -231,42 +223,42 @@ class Walk {
   }
 
   #locations(raw: unknown, prefix: string): readonly LocationEntry[] {
-    const read = this.#tables(raw, `${prefix}location`, (table, path) => this.#location(table, path));
+    const read = this.tables(raw, `${prefix}location`, (table, path) => this.#location(table, path));
     duplicateMatchIssues(read.map((entry) => entry?.values.match)).forEach((issues, index) => {
-      this.#issues(`${prefix}location[${index}]`, issues);
+      this.issues(`${prefix}location[${index}]`, issues);
     });
     return present(read);
   }
 
   #location(raw: Table, path: string): LocationEntry {
-    const values = this.#defaults(LOCATION_PREFIX);
+    const values = this.defaults(LOCATION_PREFIX);
     const { step, location, ...rest } = raw;
     for (const [key, value] of Object.entries(rest))
-      this.#option(LOCATION_PREFIX, key, value, `${path}.${key}`, values);
+      this.option(LOCATION_PREFIX, key, value, `${path}.${key}`, values);
     const steps = this.#steps(step, `${path}.`, true);
-    this.#issues(path, locationIssues(raw, values, steps, this.#setVariables));
-    this.#issues(
+    this.issues(path, locationIssues(raw, values, steps, this.#setVariables));
+    this.issues(
       path,
       proxyIssues(raw, (key) => values[LOCATION_PREFIX + key]),
     );
-    this.#issues(path, grantIssues(raw, values, this.#issuerNames));
-    for (const issue of locationWarnings(raw, values)) this.#warn(path, issue);
+    this.issues(path, grantIssues(raw, values, this.#issuerNames));
+    for (const issue of locationWarnings(raw, values)) this.warn(path, issue);
     const locations = this.#locations(location, `${path}.`);
     return { values: withoutPrefix(values, LOCATION_PREFIX) as LocationValues, steps, locations };
   }
 
   #steps(raw: unknown, prefix: string, inLocation: boolean): readonly StepEntry[] {
-    const read = this.#tables(raw, `${prefix}step`, (table, path) => {
-      const values = this.#defaults(STEP_PREFIX);
+    const read = this.tables(raw, `${prefix}step`, (table, path) => {
+      const values = this.defaults(STEP_PREFIX);
       const overrides: Record<string, unknown> = {};
       for (const [key, value] of Object.entries(table)) {
         const isOverride = inLocation && STEP_OVERRIDES.some((name) => name === key);
-        if (isOverride) this.#option(LOCATION_PREFIX, key, value, `${path}.${key}`, overrides);
-        else this.#option(STEP_PREFIX, key, value, `${path}.${key}`, values);
+        if (isOverride) this.option(LOCATION_PREFIX, key, value, `${path}.${key}`, overrides);
+        else this.option(STEP_PREFIX, key, value, `${path}.${key}`, values);
       }
-      this.#issues(path, stepIssues(values, this.#setVariables));
+      this.issues(path, stepIssues(values, this.#setVariables));
       if (inLocation)
-        this.#issues(
+        this.issues(
           path,
           proxyIssues(table, (key) => overrides[LOCATION_PREFIX + key]),
         );
@@ -277,92 +269,4 @@ class Walk {
     });
     return present(read);
   }
-
-  /** A list of tables; null and a fault for what is none. */
-  #tables<Entry>(raw: unknown, path: string, read: (table: Table, path: string) => Entry): (Entry | null)[] {
-    if (raw === undefined) return [];
-    const name = path.replaceAll(/\[\d+\]/g, "");
-    if (!Array.isArray(raw)) {
-      this.#fault(path, undefined, `${name}s are a list of tables, write [[${name}]].`);
-      return [];
-    }
-    return raw.map((item: unknown, index) => {
-      if (isTable(item)) return read(item, `${path}[${index}]`);
-      this.#fault(`${path}[${index}]`, item, `a ${name} is a table, write [[${name}]].`);
-      return null;
-    });
-  }
-
-  /**
-   * Reads one key. A faulty value is taken out of `values`, so that later checks do not judge a default in
-   * its place.
-   */
-  #option(prefix: string, key: string, raw: unknown, path: string, values: Record<string, unknown>): void {
-    const option = optionAt(prefix + key);
-    if (option === undefined || key.includes(".")) {
-      this.#fault(path, raw, unknownKeySentence(prefix, key));
-      return;
-    }
-    const { value, issues } = readOption(option, key, raw);
-    this.#issues(path, issues);
-    values[prefix + key] = issues.length === 0 ? value : undefined;
-  }
-
-  /**
-   * A record of one's own each time; what is in it is read once, as a large file has hundreds of locations.
-   */
-  #defaults(prefix: string): Record<string, unknown> {
-    const known = defaultsOf.get(prefix) ?? readDefaults(prefix);
-    defaultsOf.set(prefix, known);
-    return { ...known };
-  }
-
-  #issues(path: string, issues: readonly Issue[]): void {
-    for (const { suffix, value, sentence } of issues) this.#fault(path + suffix, value, sentence);
-  }
-
-  #warn(path: string, { suffix, value, sentence }: Issue): void {
-    this.warnings.push({
-      place: this.#placeOf(path + suffix),
-      path: path + suffix,
-      value: shownValue(value),
-      sentence,
-    });
-  }
-
-  #fault(path: string, value: unknown, sentence: string): void {
-    this.faults.push({ place: this.#placeOf(path), path, value: shownValue(value), sentence });
-  }
-}
-
-const defaultsOf = new Map<string, Readonly<Record<string, unknown>>>();
-
-function readDefaults(prefix: string): Readonly<Record<string, unknown>> {
-  const values: Record<string, unknown> = {};
-  for (const [path, option] of ALL_OPTIONS) {
-    if (tablePrefixOf(path) !== prefix) continue;
-    values[path] = option.default === null ? null : readOption(option, path, option.default).value;
-  }
-  return values;
-}
-
-const present = <Entry>(entries: readonly (Entry | null)[]): Entry[] =>
-  entries.filter((entry) => entry !== null);
-
-const isTable = (raw: unknown): raw is Table =>
-  raw !== null && typeof raw === "object" && !Array.isArray(raw);
-
-/** "location[]." of "location[].match"; "" of what stands outside the lists of tables. */
-const tablePrefixOf = (path: string): string => /^\w+\[\]\./.exec(path)?.[0] ?? "";
-
-const isSection = (key: string): boolean => ALL_OPTIONS.some(([path]) => path.startsWith(`${key}.`));
-
-/**
- * Filled from the table, so it has the keys the table promises; where a value was faulty, nobody gets to see
- * it.
- */
-function withoutPrefix(values: Table, prefix: string): Table {
-  const short: Record<string, unknown> = {};
-  for (const path in values) short[path.slice(prefix.length)] = values[path];
-  return short;
 }

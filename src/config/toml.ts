@@ -2,9 +2,10 @@
  * The TOML front end: text → checked values, or all of its faults at once, each with its line. load.ts is the
  * caller.
  */
-import { type CheckedValues, type ReadDocument, readDocument, type Table } from "./document.ts";
+import { type CheckedValues, type ReadDocument, readDocument } from "./document.ts";
 import type { Fault } from "./fault.ts";
 import { sourceLines } from "./source-lines.ts";
+import type { Table } from "./table-reader.ts";
 
 export type TomlOutcome = Pick<ReadDocument, "warnings"> &
   (
