@@ -89,5 +89,17 @@ export function answerAt(reply: unknown, place: number): Answer {
   return { kind: "accepted", term, n, position, isDuplicate: count === DUPLICATE };
 }
 
-const numberOf = (word: unknown): number =>
-  word instanceof Buffer ? Number(word.toString("latin1")) : Number.NaN;
+const [ZERO, MINUS] = [0x30, 0x2d];
+
+/** From its digits, without a string in between; NaN: it is none. */
+function numberOf(word: unknown): number {
+  if (!(word instanceof Buffer) || word.length === 0) return Number.NaN;
+  const isNegative = word[0] === MINUS;
+  let value = 0;
+  for (let at = isNegative ? 1 : 0; at < word.length; at++) {
+    const digit = (word[at] ?? 0) - ZERO;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return isNegative ? -value : value;
+}

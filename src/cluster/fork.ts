@@ -33,6 +33,8 @@ export interface ForkOptions {
   readonly keys: ShardKeys;
   readonly isOfShard: (name: Uint8Array) => boolean;
   readonly rejoin: Rejoin;
+  /** Entries were trimmed away that this node has not read. */
+  readonly broken: () => void;
 }
 
 export class Fork {
@@ -141,6 +143,7 @@ export class Fork {
       },
     );
     this.#isBroken = true;
+    this.#options.broken();
   }
 
   async #cut(redis: Redis, fork: HistoryFork, base: number): Promise<void> {

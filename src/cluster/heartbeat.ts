@@ -62,6 +62,16 @@ export class NodeHeartbeat {
     clearInterval(this.#timer);
   }
 
+  /**
+   * What this node has told last may be lost with the engine's tail, and so may be what others have: everybody
+   * says everything again.
+   */
+  beginAnew(): void {
+    this.#isFull = true;
+    this.#asks = true;
+    this.#options.notes?.asked();
+  }
+
   heard(entry: Extract<Entry, { kind: "heartbeat" | "gone" }>): void {
     const own = this.#options.config.node;
     const { notes } = this.#options;

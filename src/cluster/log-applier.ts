@@ -24,7 +24,10 @@ export interface ApplierOptions {
   readonly published: () => void;
   /** What other nodes say of themselves. */
   readonly heard: (entry: Extract<Entry, { kind: "heartbeat" | "gone" }>) => void;
-  /** An incarnation of the engine was met: it may have lost something. */
+  /**
+   * An incarnation of the engine was met, which may have lost something, or entries were trimmed away unread:
+   * what nodes say of themselves has to be said again.
+   */
   readonly begunAnew: () => void;
   /** False: the store is busy, it is to be told again. */
   readonly noted: (note: Note) => boolean;
@@ -38,10 +41,10 @@ export class LogApplier {
 
   constructor(options: ApplierOptions) {
     this.#options = options;
-    const { config, keys, replica, shard } = options;
+    const { config, keys, replica, shard, begunAnew: broken } = options;
     const isOfShard = (name: Uint8Array): boolean => shardOf(name, config.shards) === shard;
     this.#rejoin = new Rejoin({ replica, keys, shard, isOfShard });
-    this.#fork = new Fork({ replica, shard, keys, isOfShard, rejoin: this.#rejoin });
+    this.#fork = new Fork({ replica, shard, keys, isOfShard, rejoin: this.#rejoin, broken });
   }
 
   /** Another may go on from here. */

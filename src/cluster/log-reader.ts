@@ -25,7 +25,7 @@ const LONGEST_REST_MS = 5;
 /** Where nobody of this node listens: those who poll see it that much later. */
 const UNHEARD_REST_MS = 25;
 
-export interface ReaderOptions extends Omit<ApplierOptions, "begunAnew"> {
+export interface ReaderOptions extends ApplierOptions {
   readonly engine: EngineAddress;
   /** Whether anybody of this node listens to anything. */
   readonly isHeard: () => boolean;
@@ -56,6 +56,7 @@ export class LogReader {
       ...options,
       begunAnew: () => {
         this.#asksRevoked = true;
+        options.begunAnew();
       },
     });
     this.#link = new EngineLink(config, engine, keys, {
@@ -157,7 +158,8 @@ export class LogReader {
 
   /**
    * Where much comes and nobody of this node waits for it, a pause lets it gather: a read costs some 40 µs,
-   * however little it brings. The pause is no longer than what the entries that come in it are worth.
+   * however little it brings. The pause is no longer than what the entries that come in it are worth, unless
+   * nobody of this node listens at all.
    */
   async #rest(entries: number): Promise<void> {
     const nowMs = performance.now();
@@ -166,13 +168,13 @@ export class LogReader {
     // Of the last twenty reads or so.
     this.#perMs += (perMs - this.#perMs) / 20;
     const worthMs = Math.floor(this.#perMs * REST_PER_ENTRY_MS);
-    if (entries === ENTRIES_A_READ || worthMs === 0) return;
+    if (entries === ENTRIES_A_READ) return;
     const { replica, shard, isHeard } = this.#options;
     const isAwaited = (): boolean => replica.isAwaited(shard, Date.now());
     const restMs = Math.min(LONGEST_REST_MS, worthMs);
-    await Bun.sleep(isAwaited() ? Math.floor(restMs / LONGEST_REST_MS) : restMs);
-    // In pieces: somebody may come.
-    for (let left = Math.min(UNHEARD_REST_MS, worthMs) - restMs; left > 0; left -= LONGEST_REST_MS) {
+    if (restMs > 0) await Bun.sleep(isAwaited() ? Math.floor(restMs / LONGEST_REST_MS) : restMs);
+    // However little comes. In pieces: somebody may come.
+    for (let left = UNHEARD_REST_MS - restMs; left > 0; left -= LONGEST_REST_MS) {
       if (this.#isStopped || isAwaited() || isHeard()) return;
       await Bun.sleep(Math.min(left, LONGEST_REST_MS));
     }

@@ -141,6 +141,7 @@ export class ClusterNode {
             this.order.look();
           },
           heard: (entry) => heartbeat.heard(entry),
+          begunAnew: () => heartbeat.beginAnew(),
           isHeard: () => isHeard(store),
           revoked: (nowSec) => store.revokedMarks(nowSec),
           giveBack: (mark) => this.order.revoke(mark),

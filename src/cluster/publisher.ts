@@ -17,17 +17,17 @@ import { log } from "../log.ts";
 import type { ReplicaStore } from "../store/replica/replica-store.ts";
 import { answerAt, callsOf, wordsOf } from "./calls.ts";
 import { EngineLink, type Session } from "./engine-link.ts";
-import { type RawEntry, readAuthorship, readId } from "./entry.ts";
+import type { Authorship } from "./entry.ts";
 import type { ShardKeys } from "./keys.ts";
 import { ReplicaWait } from "./replica-wait.ts";
 import { type Answer, Request, type ScriptCall } from "./request.ts";
 import { APPEND } from "./script.ts";
 import { trimLog } from "./trim.ts";
+import { lookFor } from "./unanswered.ts";
 
 const MOST_WAITING = 10_000;
 const MOST_WAITING_BYTES = 64 * 1024 * 1024;
 const LOOK_MS = 100;
-const SCAN = 1000;
 /** Of the engine: another server is to be asked, and nothing was done. */
 const ELSEWHERE = /^(READONLY|MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN|UNBLOCKED)\b/;
 /** The reader will take it over (rejoin.ts), or has already. */
@@ -242,39 +242,15 @@ export class Publisher {
    * again.
    */
   async #settle(session: Session, before: Session | null, uncertain: readonly Request[]): Promise<void> {
-    const { redis, server } = session;
-    await redis.call("SCRIPT", "LOAD", APPEND);
+    await session.redis.call("SCRIPT", "LOAD", APPEND);
     if (uncertain.length === 0) return;
-    if (before?.server.runId === server.runId)
-      await redis.call("CLIENT", "KILL", "ID", before.server.connectionId);
-    const afters = uncertain.map(({ after }) => after);
-    const least = afters.reduce((low, after) => (isBelow(after, low) ? after : low));
-    let next = `${least.term}-${least.n}`;
-    for (;;) {
-      const raw = await redis.callBuffer(
-        "XRANGE",
-        this.#options.keys.log,
-        `(${next}`,
-        "+",
-        "COUNT",
-        String(SCAN),
-      );
-      if (!Array.isArray(raw)) throw new Error("XRANGE does not answer with a list");
-      const entries = raw as readonly RawEntry[];
-      for (const entry of entries) this.#recognise(entry);
-      const last = entries.at(-1);
-      if (last === undefined || entries.length < SCAN) break;
-      const { term, n } = readId(last[0]);
-      next = `${term}-${n}`;
-    }
+    const { log: key } = this.#options.keys;
+    await lookFor(uncertain, session, before, key, (author) => this.#recognise(author));
     for (const request of uncertain) request.isSent = false;
   }
 
-  #recognise(raw: RawEntry): void {
-    const author = readAuthorship(raw);
-    if (author === null || author.who !== this.#options.who) return;
-    const request = this.#open.get(author.request);
-    const { term, n, position } = author;
+  #recognise({ who, request: number, term, n, position }: Authorship): void {
+    const request = who === this.#options.who ? this.#open.get(number) : undefined;
     if (request === undefined) return;
     // Whether a replica had it by then cannot be asked on another connection.
     const isCertain = this.#replicas === null || !request.isWaitedFor;
@@ -298,6 +274,3 @@ export class Publisher {
     else if (session !== null && !this.#isSettling) this.#sendWaiting(session);
   }
 }
-
-const isBelow = (left: { term: number; n: number }, right: { term: number; n: number }): boolean =>
-  left.term < right.term || (left.term === right.term && left.n < right.n);
