@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { HeldInput } from "../../src/listen/wire/held-input.ts";
 import { Newcomers } from "../../src/listen/wire/newcomers.ts";
 import { startServer } from "../binary/running-server.ts";
+import { startNginxWorker } from "./nginx-worker.ts";
 
 const busyFor = (ms: number): void => {
   for (const endMs = performance.now() + ms; performance.now() < endMs; );
@@ -61,7 +62,46 @@ test("of a crowd of clients that end their side behind the request each is answe
     const answers = await Promise.all(all);
     expect(answers.filter((answer) => answer.startsWith("HTTP/1.1 200 "))).toHaveLength(300);
     expect(await askAndEnd(server.port, request.slice(0, 20))).toBe("");
+    // More than a turn takes of one client.
+    const many = await askAndEnd(server.port, request.repeat(500));
+    expect(many.split("HTTP/1.1 200 ")).toHaveLength(501);
+    // A stream is for nobody, however late its turn comes.
+    const stream = "GET /ev/crowd HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    const held = await askAndEnd(server.port, request.repeat(100) + stream);
+    expect(held.split("HTTP/1.1 200 ").length).toBeGreaterThan(100);
+    expect((await server.metric("sluice_connections_open")) < 10).toBeTrue();
   } finally {
     await server.stop();
   }
+});
+
+test("who pipelines twenty thousand requests has a slice of each turn of the loop, not a turn of seconds", async () => {
+  const COUNT = 20_000;
+  const worker = startNginxWorker(
+    (port) =>
+      `server { listen 127.0.0.1:${port}; location /s { push_stream_channels_statistics; push_stream_channels_path $arg_id; } }`,
+  );
+  const request = "GET /s?id=nobody HTTP/1.1\r\nHost: x\r\n\r\n";
+  let answers = 0;
+  const socket = connect({ port: worker.port, host: "127.0.0.1" });
+  socket.on("data", (bytes) => {
+    answers += bytes.toString("latin1").split("HTTP/1.1 404").length - 1;
+  });
+  const begun = process.cpuUsage();
+  let last = begun;
+  let longest = 0;
+  const since = (before: NodeJS.CpuUsage): number => {
+    const { user, system } = process.cpuUsage(before);
+    return user + system;
+  };
+  socket.write(request.repeat(COUNT));
+  // In CPU time: whoever else has the core in the meantime does not count.
+  while (answers < COUNT - 5) {
+    await turn();
+    longest = Math.max(longest, since(last));
+    last = process.cpuUsage();
+  }
+  expect(longest).toBeLessThan(since(begun) / 4);
+  socket.destroy();
+  worker.stop();
 });

@@ -40,7 +40,7 @@ export abstract class ClosingConnection extends Receiving {
   }
 
   /** In peace: everything was sent. */
-  protected override depart(): void {
+  protected depart(): void {
     if (this.isClosed) return;
     this.socket.end();
     this.closed();

@@ -29,7 +29,7 @@ import { Both } from "./both.ts";
 import { ClosingConnection } from "./closing-connection.ts";
 import type { DueList } from "./due-list.ts";
 import { pushSwitching } from "./handshake-answer.ts";
-import { ENDED, EXTRA, HEAD, LAST, LINGERS, NEXT, OLD, READING, UPGRADED } from "./marks.ts";
+import { ENDED, EXTRA, HEAD, LAST, LINGERS, OLD, READING, UPGRADED } from "./marks.ts";
 import type { TcpSocket } from "./outlet.ts";
 import { BUSY, CLOSING, HELD, IDLE, LEFT } from "./receiving.ts";
 import { RequestBody } from "./request-body.ts";
@@ -74,10 +74,14 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
 
   ended(): void {
     this.mark(ENDED);
+    if (this.state === IDLE) this.readOn();
+    else this.atEnd();
+  }
+
+  protected override atEnd(): void {
     // A request that came whole is answered; half a one never will be.
-    if (this.state === IDLE) {
-      if (!this.is(NEXT)) this.depart();
-    } else if (this.state === CLOSING) this.shutWhenSent();
+    if (this.state === IDLE) this.depart();
+    else if (this.state === CLOSING) this.shutWhenSent();
     else if (this.body?.isWanted === true) this.failBody(this.body, LEFT);
     else if (this.state === HELD ? this.stream?.endsByItself !== true : this.#waiting !== null) this.depart();
   }
@@ -256,7 +260,9 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
 
   answered(): void {
     this.#aborts = null;
-    if (this.is(LAST) || this.is(ENDED)) this.beginClosing(this.is(LINGERS) || this.body !== null);
+    // Whoever sent requests ahead and ended its side has all of them answered.
+    const isOver = this.is(ENDED) && !this.is(READING) && !this.hasInput;
+    if (this.is(LAST) || isOver) this.beginClosing(this.is(LINGERS) || this.body !== null);
     else if (this.body !== null) this.#dropBody(this.body);
     else {
       this.state = IDLE;

@@ -1,8 +1,9 @@
 /**
  * First requests of connections, when a crowd comes at once: for those that come in one turn of the event
  * loop there is a slice of time, the others wait their turn, so that clients who are here already (publishers
- * that keep their connection, above all) do not wait for a thousand subscribers to be seated. One for a
- * listener; asked by receiving.ts.
+ * that keep their connection, above all) do not wait for a thousand subscribers to be seated. In the same
+ * queue stand those who have sent more requests ahead than a turn takes of one client. One for a listener;
+ * asked by receiving.ts.
  */
 export interface Newcomer {
   /** Reads what it has sent. */
@@ -25,6 +26,12 @@ export class Newcomers {
     return true;
   }
 
+  /** To go on in a later turn. */
+  lineUp(one: Newcomer): void {
+    this.#waiting.push(one);
+    this.#schedule();
+  }
+
   served(sinceMs: number): void {
     this.#spentMs += performance.now() - sinceMs;
     // What is left of it is nobody's with the next turn.
@@ -45,11 +52,9 @@ export class Newcomers {
       this.#waiting[this.#next++]?.goOn();
       if (performance.now() > endMs) break;
     }
-    if (this.#next < this.#waiting.length) {
-      this.#schedule();
-      return;
-    }
-    this.#waiting = [];
+    // Those who have had their turn go, or a client that never ends would have a line that never does.
+    this.#waiting = this.#waiting.slice(this.#next);
     this.#next = 0;
+    if (this.#waiting.length > 0) this.#schedule();
   }
 }

@@ -21,6 +21,8 @@ export const CLOSING = 3;
 
 /** What a client may send ahead of its answer before it is not read from any more. */
 const MOST_AHEAD_BYTES = 64 * 1024;
+/** Of one client, before others have theirs: some hundred thousand may come in one piece. */
+const MOST_REQUESTS_A_TURN = 64;
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 export const LEFT = new Error("its sender left");
 
@@ -48,8 +50,8 @@ export abstract class Receiving extends Answering implements Newcomer {
   protected abstract refuse(status: number): void;
   /** Goes to the list that its state belongs to. */
   protected abstract stand(): void;
-  /** Our end, in peace: everything was sent. */
-  protected abstract depart(): void;
+  /** Nothing more comes from the client, and what has come was looked at. */
+  protected abstract atEnd(): void;
 
   /** IDLE is no mark at all: how it begins. */
   protected get state(): number {
@@ -99,12 +101,11 @@ export abstract class Receiving extends Answering implements Newcomer {
   goOn(): void {
     this.mark(NEXT, false);
     this.readOn();
-    if (this.is(ENDED) && this.state === IDLE) this.depart();
   }
 
   #take(bytes: Buffer): void {
     this.cork();
-    if (this.state === IDLE) this.#readWith(bytes);
+    if (this.state === IDLE && !this.is(NEXT)) this.#readWith(bytes);
     else if (this.body?.isWanted === true) this.#readBody(this.body, bytes);
     else this.#keep(bytes);
     this.uncork();
@@ -137,26 +138,36 @@ export abstract class Receiving extends Answering implements Newcomer {
     this.socket.resume();
   }
 
-  /** It is idle again: what came meanwhile. */
+  /** It is idle again: what came meanwhile, and behind that the end, where the client's side has ended. */
   protected readOn(): void {
-    const input = this.#input;
-    if (input === null || this.is(READING) || this.is(NEXT)) return;
-    if (this.state !== IDLE || this.isStalled) return;
-    this.#input = null;
-    this.resume();
-    this.cork();
-    this.#read(input.bytes, input.length, input);
-    this.uncork();
+    if (!this.#isFree || this.is(READING)) return;
+    const input = this.takeInput();
+    if (input !== null) {
+      this.resume();
+      this.cork();
+      this.#read(input.bytes, input.length, input);
+      this.uncork();
+    }
+    if (this.is(ENDED) && !this.is(NEXT) && !this.isStalled) this.atEnd();
+  }
+
+  get #isFree(): boolean {
+    return this.state === IDLE && !this.is(NEXT) && !this.isStalled;
   }
 
   /**
-   * Requests in the bytes up to `end`, until one of them takes its time or the client does not take its
-   * answers. `input`: where they lie.
+   * Requests in the bytes up to `end`, until one of them takes its time, the client does not take its answers
+   * or has had its share of the turn. `input`: where they lie.
    */
   #read(bytes: Buffer, end: number, input: HeldInput | null): void {
     this.mark(READING);
     let at = 0;
-    while (at < end && this.state === IDLE && !this.isStalled) {
+    for (let left = MOST_REQUESTS_A_TURN; at < end && this.state === IDLE && !this.isStalled; left--) {
+      if (left === 0) {
+        this.mark(NEXT);
+        this.server.newcomers.lineUp(this);
+        break;
+      }
       const head = this.#partial ?? this.server.head;
       const next = parseHead(bytes, at, end, head, this.server.bounds);
       if (next === 0) break;
@@ -174,7 +185,10 @@ export abstract class Receiving extends Answering implements Newcomer {
     // Its own bytes, or a few of a head would keep all that came with them.
     const rest = (): Buffer =>
       at === 0 && end === bytes.length ? bytes : Buffer.from(bytes.subarray(at, end));
-    if (this.state === IDLE && !this.isStalled) {
+    if (this.is(NEXT)) {
+      this.#keep(rest());
+      this.stand();
+    } else if (this.state === IDLE && !this.isStalled) {
       this.#input = input !== null && at === 0 ? input : new HeldInput(rest(), end - at);
       if (this.#partial !== null) return;
       // The time for a head begins with its first byte.
