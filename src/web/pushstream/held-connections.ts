@@ -2,6 +2,16 @@
  * The connections that stay open: EventSource, WebSocket, and the hidden frame of the stream mode. client.ts
  * opens one at a time and closes it when it reports a failure; after close() a connection reports nothing
  * more, whatever the browser still delivers.
+ *
+ * Not the pipes of src/client, which carry frames of sluice.json.v1. Tried in Chromium and Firefox:
+ *   - a server that knows no subprotocols, as the module does not, answers a WebSocket that asks for ours
+ *     without one; Chromium then fails the connection (1006, RFC 6455 4.1), so such pages would hear nothing;
+ *   - a template `"text":~text~` gives pages an object, where a frame has the same bytes as a text, and
+ *     `~time~` is a date where a frame has seconds: what onmessage is called with would change;
+ *   - the pipes' event streams and polls are fetches that ask with `sluice_positions`. Pages are promised
+ *     EventSource, which comes back in silence with Last-Event-ID, polls that say If-None-Match and
+ *     If-Modified-Since or the arguments that options name, and scripts (JSONP) for another origin.
+ * What is left to share is the two constructors, in exchange for a way from frames to templates' keys.
  */
 import type { BrowserWindow, EventSourceLike, FrameWindow, PageElement, WebSocketLike } from "./browser.ts";
 import { type Parsed, parseEvent } from "./messages.ts";
