@@ -69,6 +69,9 @@ describe.skipIf(!hasBrowser)("an answer (Chromium)", () => {
     await until("the end in the other tab", async () => /^That was all/.test(await state(second)), 30_000);
     expect(await text(page)).toMatch(WHOLE);
     expect(await text(second)).toBe(await text(page));
+    // As the model wrote it: its lines are lines.
+    // biome-ignore lint/performance/useDomNodeTextContent: how it is laid out is the question
+    expect((await page.locator("#answer").innerText()).trim().split("\n").length).toBe(4);
     await picture(page, "answer");
     expect(await server.metric("sluice_answers_total")).toBeLessThanOrEqual(1);
     await second.close();
@@ -99,6 +102,19 @@ describe.skipIf(!hasBrowser)("an upload (Chromium)", () => {
       ((await page.locator("#log li").last().textContent()) ?? "").includes(hash),
     );
     await picture(page, "upload");
+    // A file's name is longer than a telephone is wide, and stood out of its frame.
+    await page.setViewportSize({ width: 390, height: 800 });
+    const name = "a file with a rather long name, of a holiday in the mountains, 2026-11-29.bin";
+    await page.setInputFiles("#file", {
+      name,
+      mimeType: "application/octet-stream",
+      buffer: Buffer.from("x"),
+    });
+    const right = async (element: string): Promise<number> => {
+      const box = await page.locator(element).boundingBox();
+      return (box?.x ?? 0) + (box?.width ?? 0);
+    };
+    expect(await right("#file")).toBeLessThanOrEqual(await right("#form"));
     await page.close();
   });
 });
