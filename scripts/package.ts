@@ -27,7 +27,7 @@ import { writeChecksum } from "./checksum.ts";
 import { makeClientPackage } from "./client-package.ts";
 import { commitSeconds, root } from "./compile.ts";
 
-const ARCHITECTURES: Readonly<Record<string, string>> = {
+export const ARCHITECTURES: Readonly<Record<string, string>> = {
   x64: "amd64",
   arm64: "arm64",
   "linux-x64": "amd64",
