@@ -26,7 +26,7 @@ test.each([
   ["/page", "./"],
   ["/demo/", "../"],
   ["/demo/page", "../"],
-  ["/a/b/c/page", "../../.."],
+  ["/a/b/c/page", "../../../"],
   [`/${"a/".repeat(40)}`, "../".repeat(30)],
 ])("from %s everything is at %s", (path, root) => {
   const html = textOf(pageAt(makePage(true), path));
