@@ -113,13 +113,16 @@ const isLoopback = (host: string): boolean => /^(?:127\.[\d.]+|\[::1\]|localhost
 
 function channelTable(infos: readonly ChannelInfo[], style: Style): string {
   if (infos.length === 0) return "no channels\n";
+  const hasMembers = infos.some(({ members }) => members !== null);
   const rows = infos.map((info) => [
     printable(info.channel),
     String(info.subscribers),
+    ...(hasMembers ? [String(info.members ?? "-")] : []),
     String(info.publishedMessages),
     String(info.storedMessages),
   ]);
-  return table(["CHANNEL", "SUBSCRIBERS", "PUBLISHED", "STORED"], rows, style);
+  const columns = ["CHANNEL", "SUBSCRIBERS", ...(hasMembers ? ["MEMBERS"] : []), "PUBLISHED", "STORED"];
+  return table(columns, rows, style);
 }
 
 /** "42 s", "5 min 3 s", "3 h 20 min", "2 d 4 h". */

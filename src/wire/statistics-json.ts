@@ -56,6 +56,7 @@ const pushChannel = (writer: ByteWriter, channel: ChannelStatistics): void => {
   pushNumber(writer, ', "published_messages": ', channel.published);
   pushNumber(writer, ', "stored_messages": ', channel.stored);
   pushNumber(writer, ', "subscribers": ', channel.subscribers);
+  if (channel.members !== undefined) pushNumber(writer, ', "members": ', channel.members);
   writer.pushLatin1("}");
 };
 

@@ -11,6 +11,8 @@ export interface ChannelStatistics {
   readonly stored: number;
   /** Subscriptions, not connections (push-stream spec 4.16). */
   readonly subscribers: number;
+  /** Where presence counts them; in JSON alone, which readers take new fields in. Absent: it does not. */
+  readonly members?: number;
 }
 
 /** Anything that can be walked once: an array, or the store's channels seen through one reused object. */

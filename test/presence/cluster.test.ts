@@ -85,6 +85,11 @@ test.skipIf(!hasRedis)("a member is one on all nodes, and leaves with the last",
     color: "red",
     of: "bob",
   });
+  for (const node of [one, two])
+    await until("the sums on both nodes", async () => {
+      const { members, subscribers } = (await node.statistics("room")) as Record<string, number>;
+      return members === 3 && (subscribers === 4 || subscribers === 3); // between two polls he is away
+    });
   // Away from one node, and still there; then on neither.
   await here.go();
   await until("one is left", async () =>

@@ -114,6 +114,19 @@ test.concurrent("tabs on all transports are one member; it leaves with the last"
     (await listOf(server, "tabs")).members.some(({ connections }) => connections >= 3),
   );
   expect((await listOf(server, "tabs")).count).toBe(2);
+  const asked = (id: string, type: string): Promise<string> =>
+    server.request(`/channels-stats?id=${id}`, { headers: { Accept: type } }).then(({ text }) => text);
+  const json = await asked("tabs", "application/json");
+  expect(JSON.parse(json)).toMatchObject({ channel: "tabs", members: 2 });
+  expect(JSON.parse(await asked("tabs*", "application/json")).infos).toMatchObject([{ members: 2 }]);
+  for (const type of ["text/plain", "application/xml", "application/yaml"])
+    expect(await asked("tabs", type)).not.toContain("members");
+  const lines = (await runSluice(["stats", "tabs", "--url", server.url])).out;
+  expect(lines).toContain("MEMBERS");
+  // Nobody was ever a member there.
+  await server.publish("plain", "x");
+  expect(await asked("plain", "application/json")).not.toContain("members");
+  expect((await server.publish("tabs", "x")).text).not.toContain("members");
   await Promise.all(tabs.slice(1).map((tab) => tab.go()));
   await until("one", async () =>
     (await listOf(server, "tabs")).members.every(({ connections }) => connections <= 1),

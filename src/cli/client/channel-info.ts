@@ -7,6 +7,8 @@ export interface ChannelInfo {
   readonly publishedMessages: number;
   readonly storedMessages: number;
   readonly subscribers: number;
+  /** null: nobody counts them. */
+  readonly members: number | null;
 }
 
 export interface WorkerInfo {
@@ -78,6 +80,7 @@ function channelInfo(fields: Fields): ChannelInfo | null {
     channel,
     publishedMessages: count(fields["published_messages"]),
     storedMessages: count(fields["stored_messages"]),
+    members: fields["members"] === undefined ? null : count(fields["members"]),
     subscribers: count(fields["subscribers"]),
   };
 }

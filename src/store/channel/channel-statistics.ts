@@ -15,6 +15,8 @@ export interface ChannelCounts {
   readonly published: number;
   readonly stored: number;
   readonly subscribers: number;
+  /** Of a channel that counts who is there (presence); absent: it does not. */
+  readonly members?: number;
 }
 
 /** null: it is gone. */
@@ -34,11 +36,18 @@ export function channelCounts(
   return store.isLive(index, incarnation) ? counts : null;
 }
 
+/** For who asks; whoever publishes is not told of members. */
+function countsOf(store: Store, channel: NamedChannel): ChannelCounts | null {
+  const counts = channelCounts(store, channel);
+  const members = store.members?.countOf(channel.index, channel.incarnation) ?? null;
+  return counts === null || members === null ? counts : { ...counts, members };
+}
+
 /** The same by name. "busy": whether there is such a channel is not to be known now. */
 export function countsByName(store: Store, name: Uint8Array): ChannelCounts | "busy" | null {
   const index = store.find(name, found);
   if (index < 0) return index === BUSY ? "busy" : null;
-  return channelCounts(store, { index: found.index, incarnation: found.incarnation, name });
+  return countsOf(store, { index: found.index, incarnation: found.incarnation, name });
 }
 
 /**
@@ -78,7 +87,7 @@ export class LivingChannels {
     const incarnation = this.#incarnations[at]!;
     if (!this.#store.isLive(index, incarnation)) return null;
     const name = this.#store.name(index);
-    return startsWith(name, prefix) ? channelCounts(this.#store, { index, incarnation, name }) : null;
+    return startsWith(name, prefix) ? countsOf(this.#store, { index, incarnation, name }) : null;
   }
 }
 

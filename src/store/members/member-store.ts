@@ -183,6 +183,15 @@ export class MemberStore {
 
   // Reading
 
+  /** Members on all nodes, as a snapshot without the lock; null: nobody was ever counted there. */
+  countOf(index: number, incarnation: number): number | null {
+    const { u32 } = this.#members;
+    // Pairs with settleChannel, as in #numberAt.
+    if (Atomics.load(u32, memberChannelWord(this.#members, index) + MC_INCARNATION) !== incarnation)
+      return null;
+    return occupancyOf({ arena: this.#arena, members: this.#members }, index, Math.floor(Date.now() / 1000));
+  }
+
   /** How many there are, and with `isReading` the first step of reading them; null: busy. */
   occupancy(
     slot: number,
