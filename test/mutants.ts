@@ -144,7 +144,7 @@ export const MUTANTS: readonly Mutant[] = [
     "if (i % CLOCK_EVERY === 0 && this.#standing.nowMs() >= deadlineMs) return false;",
   ],
   [
-    "src/fanout/lag.ts",
+    "src/fanout/read-on.ts",
     "const from = events === null ? null : subscription.sentNumber;",
     "const from = events !== null ? null : subscription.sentNumber;",
   ],
@@ -176,7 +176,7 @@ export const MUTANTS: readonly Mutant[] = [
   ],
   ["src/fanout/turns.ts", "return this.#spentMs < SLICE_MS;", "return this.#spentMs <= SLICE_MS;"],
   [
-    "src/fanout/lag.ts",
+    "src/fanout/read-on.ts",
     "const events = store.members !== null && sink.presence?.isWanted(subscription) ? sink.presence : null;",
     "const events = store.members !== null || sink.presence?.isWanted(subscription) ? sink.presence : null;",
   ],

@@ -3,7 +3,7 @@
  * socket is full.
  *
  * Bun's direct stream answers a write, or the flush after it, with a promise when the kernel's buffer is
- * full. From that moment the connection *lags*: it leaves every live set, nothing more is written, and lag.ts
+ * full. From that moment the connection *lags*: it leaves every live set, nothing more is written, and read-on.ts
  * reads on from the store when the promise resolves. So a slow reader costs what one write held, never a
  * queue (promise P4).
  */
@@ -159,7 +159,7 @@ export class StreamConnection {
     this.#mark(LAGGING, true);
   }
 
-  /** Back in the live set: lag.ts found nothing more to read. */
+  /** Back in the live set: read-on.ts found nothing more to read. */
   caughtUp(): void {
     this.#mark(LAGGING, false);
   }

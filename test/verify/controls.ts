@@ -41,7 +41,7 @@ export const CONTROLS: readonly Control[] = [
     name: "what is missing is told",
     edits: [
       [
-        "src/fanout/lag.ts",
+        "src/fanout/read-on.ts",
         "return missed === 0 || sink.gap(subscription, toldCount(missed), upTo);",
         "return missed >= 0 || sink.gap(subscription, toldCount(missed), upTo);",
       ],
@@ -53,7 +53,7 @@ export const CONTROLS: readonly Control[] = [
     name: "what is missing is counted right",
     edits: [
       [
-        "src/fanout/lag.ts",
+        "src/fanout/read-on.ts",
         "sink.gap(subscription, toldCount(missed), upTo);",
         "sink.gap(subscription, toldCount(missed + 1), upTo);",
       ],

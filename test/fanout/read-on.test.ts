@@ -3,6 +3,7 @@
  * again.
  */
 import { afterAll, beforeEach, expect, test } from "bun:test";
+import { Subscription } from "../../src/fanout/local-channel.ts";
 import {
   CAUGHT_UP,
   type CatchUpSink,
@@ -10,8 +11,7 @@ import {
   MORE,
   readOn as readOnFrom,
   UNTELLABLE,
-} from "../../src/fanout/lag.ts";
-import { Subscription } from "../../src/fanout/local-channel.ts";
+} from "../../src/fanout/read-on.ts";
 import type { Store } from "../../src/store/store.ts";
 import { bytes, Channel, dataOf, NOW_MS, newStore, removeTempFolders } from "../store/fixture.ts";
 import { localOf } from "./fixture.ts";
