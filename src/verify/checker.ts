@@ -8,7 +8,7 @@
  */
 import type { History, ReaderEvent, ReaderLine } from "./history.ts";
 import { type Place, Places } from "./places.ts";
-import { honest, kept, publisherOrder } from "./publishing.ts";
+import { honest, kept, publishOrder } from "./publishing.ts";
 import { list, type Violation, violation } from "./story.ts";
 
 export type { Claim, Violation } from "./story.ts";
@@ -50,7 +50,7 @@ export function check(history: History): Verdict {
   const violations = [
     ...places.violations,
     ...history.lines.flatMap((line) => checkLine(line, history, places)),
-    ...publisherOrder(history, places),
+    ...publishOrder(history, places),
     ...kept(history, places),
     ...honest(history),
   ];
@@ -222,8 +222,10 @@ function next(
   const keys = isNext ? [] : places.between(channel, place.life, last.place.id, place.id);
   const missing = isDense ? place.id - last.place.id - 1 : keys.length;
   if (missing === 0) {
-    if (!told || !isDense) return [];
-    const sentence = `${line.name} was told that ${told} of ${channel} are lost, and none is`;
+    const isFalse = told === null ? places.losesNothing : told !== undefined && told > 0;
+    if (!isFalse || !isDense) return [];
+    const number = told === null ? "nobody knows how many" : `${told}`;
+    const sentence = `${line.name} was told that ${number} of ${channel} are lost, and none is`;
     return [violation("counted", sentence, line, last.index, index)];
   }
   if (told === undefined) {
@@ -239,7 +241,7 @@ function next(
 /** Who stayed has everything: the last message of the channel, or was told behind its own last one. */
 function atTheEnd(course: Course, { cuts }: History, places: Places): readonly Violation[] {
   const { line, channel, last, told, since, lost } = course;
-  if (told !== undefined) return [];
+  if (told !== undefined) return toldAtTheEnd(course, cuts.length, places);
   if (lost !== null) return [untold(course, lost, line.events.length - 1)];
   const life = cuts.length;
   const end = places.last(channel, life);
@@ -251,6 +253,21 @@ function atTheEnd(course: Course, { cuts }: History, places: Places): readonly V
   const sentence = `${line.name} stayed, and was never given ${list(missing)} of ${channel}`;
   const start = last?.index ?? 0;
   return [violation("gapless", sentence, line, start, line.events.length - 1, missing, places)];
+}
+
+/** It was told, and nothing came any more: the number has to be right all the same. */
+function toldAtTheEnd(
+  { line, channel, last, told }: Course,
+  life: number,
+  places: Places,
+): readonly Violation[] {
+  if (last === null || last.place.life !== life || typeof told !== "number" || !places.isDense(life))
+    return [];
+  const missing = Math.max(0, places.last(channel, life) - last.place.id);
+  // The last ones may be evicted everywhere, so that nobody knows of them.
+  if (told >= missing) return [];
+  const sentence = `${line.name} was told at the end that ${told} of ${channel} are lost, and it is ${missing}`;
+  return [violation("counted", sentence, line, last.index, line.events.length - 1)];
 }
 
 function count({ publishes, lines }: History): Counts {

@@ -21,16 +21,19 @@ export class Places {
   readonly #publishes = new Map<string, Publish>();
   readonly #cuts: readonly number[];
   readonly #isDense: boolean;
+  /** There is room for all, and nothing was taken away on purpose: nobody can have lost anything. */
+  readonly losesNothing: boolean;
   readonly #lostUntil: number;
   readonly #kept = new Set<string>();
   /** Lost by the engine before its publisher's node was answered, and sent again by that. */
   readonly #reborn = new Set<string>();
 
-  constructor({ publishes, lines, stored, cuts, isDense, lostUntil }: History) {
+  constructor({ publishes, lines, stored, cuts, isDense, lostUntil, keepsAll }: History) {
     this.#lostUntil = lostUntil;
     for (const messages of stored.values()) for (const { key } of messages) this.#kept.add(key);
     this.#cuts = cuts;
     this.#isDense = isDense;
+    this.losesNothing = keepsAll && cuts.length === 0 && lostUntil === Number.NEGATIVE_INFINITY;
     for (const publish of publishes) this.#publishes.set(publish.key, publish);
     for (const { name, events } of lines) {
       // Bytes may be read long after the server that sent them is gone: what counts is when the connection

@@ -41,10 +41,9 @@ export class Publisher {
     const { servers, recorder, random, number, maxFilling } = this.#setting;
     const key = `${number}-${++this.#count}`;
     const length = random.chance(0.5) ? 0 : random.between(0, maxFilling);
-    const body = recorder.textOf(key, "x".repeat(length));
     const server = random.pick(servers);
     const sentAt = recorder.now();
-    recorder.sending(key, channel);
+    const body = recorder.sending(key, channel, length);
     let status = 0;
     let count: number | null = null;
     let outcome: Outcome = "unknown";

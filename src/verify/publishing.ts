@@ -3,22 +3,36 @@ import type { History, Publish } from "./history.ts";
 import type { Place, Places } from "./places.ts";
 import { told, type Violation } from "./story.ts";
 
-/** Messages of one publisher, each sent after the answer to the one before, stand in that order. */
-export function publisherOrder({ publishes }: History, places: Places): readonly Violation[] {
-  const lasts = new Map<string, { publish: Publish; place: Place }>();
-  const found: Violation[] = [];
-  for (const publish of publishes.toSorted((one, other) => one.sentAt - other.sentAt)) {
+/**
+ * A message that was sent after the answer to another one, by whomever and through whichever worker, stands
+ * behind that in their channel.
+ */
+export function publishOrder({ publishes, lostUntil }: History, places: Places): readonly Violation[] {
+  const channels = new Map<string, { publish: Publish; place: Place }[]>();
+  for (const publish of publishes) {
     const place = places.lastOf(publish.key);
-    if (place === null || publish.outcome !== "accepted") continue;
-    const name = `${publish.publisher} ${publish.channel} ${place.life}`;
-    const before = lasts.get(name);
-    if (before !== undefined && before.place.id > place.id && before.publish.answeredAt <= publish.sentAt)
+    // What an engine lost and a node sent again stands where it came the second time.
+    if (place === null || publish.outcome !== "accepted" || publish.sentAt < lostUntil) continue;
+    const name = `${publish.channel} ${place.life}`;
+    const channel = channels.get(name) ?? [];
+    channel.push({ publish, place });
+    channels.set(name, channel);
+  }
+  return [...channels.values()].flatMap(orderIn);
+}
+
+function orderIn(channel: readonly { publish: Publish; place: Place }[]): Violation[] {
+  const found: Violation[] = [];
+  /** Of those that stand behind: the one that was answered first. */
+  let behind: { publish: Publish; place: Place } | null = null;
+  for (const one of channel.toSorted((a, b) => b.place.id - a.place.id)) {
+    if (behind !== null && behind.publish.answeredAt < one.publish.sentAt)
       found.push({
         promise: "order",
-        sentence: `${publish.key} was sent after the answer to ${before.publish.key}, and stands before it`,
-        story: [told(before.publish, before.place), told(publish, place)],
+        sentence: `${one.publish.key} was sent after the answer to ${behind.publish.key}, and stands before it`,
+        story: [told(behind.publish, behind.place), told(one.publish, one.place)],
       });
-    lasts.set(name, { publish, place });
+    if (behind === null || one.publish.answeredAt < behind.publish.answeredAt) behind = one;
   }
   return found;
 }

@@ -4,11 +4,10 @@
  */
 import type { History, Publish, ReaderEvent, ReaderLine } from "./history.ts";
 
-/**
- * What is published: run, publisher and number, and filling of letters. Nothing in it has to be escaped
- * anywhere.
- */
+/** What is published: run, publisher and number, and filling. Nothing in it has to be escaped anywhere. */
 const TEXT = /^v([0-9a-z]+)-([0-9]+-[0-9]+)(?: |$)/;
+/** Behind a key: so is what was not published, which is how the checker sees it. */
+const DAMAGED = " damaged";
 
 export class Recorder {
   readonly run: string;
@@ -16,6 +15,7 @@ export class Recorder {
   readonly #publishes: Publish[] = [];
   /** Where each message went: lanes that do not say their channel are placed by it. */
   readonly #channels = new Map<string, string>();
+  readonly #texts = new Map<string, string>();
   readonly #lines: { name: string; channels: readonly string[]; events: ReaderEvent[]; stays: boolean }[] =
     [];
   readonly #cuts: number[] = [];
@@ -30,23 +30,28 @@ export class Recorder {
     return performance.now() - this.#start;
   }
 
-  textOf(key: string, filling: string): string {
-    return filling === "" ? `v${this.run}-${key}` : `v${this.run}-${key} ${filling}`;
+  /**
+   * Before it is sent: a reader may have it before the publisher has its answer. Its filling is of no other
+   * message, so that a piece of another one in it is seen.
+   */
+  sending(key: string, channel: string, length: number): string {
+    const head = `v${this.run}-${key}`;
+    const text = length === 0 ? head : `${head} ${`${key}.`.repeat(length / (key.length + 1) + 1)}`;
+    const cut = text.slice(0, head.length + (length === 0 ? 0 : length + 1));
+    this.#channels.set(key, channel);
+    this.#texts.set(key, cut);
+    return cut;
   }
 
-  /** The key of a message of this run; null: it is none. */
+  /** The key of a message of this run; null: it is none. One of which a byte is otherwise has another key. */
   keyOf(text: string): string | null {
     const [, run, key = ""] = TEXT.exec(text) ?? [];
-    return run === this.run ? key : null;
-  }
-
-  /** Before it is sent: a reader may have it before the publisher has its answer. */
-  sending(key: string, channel: string): void {
-    this.#channels.set(key, channel);
+    if (run !== this.run) return null;
+    return (this.#texts.get(key) ?? text) === text ? key : key + DAMAGED;
   }
 
   channelOf(key: string): string | null {
-    return this.#channels.get(key) ?? null;
+    return this.#channels.get(key.replace(DAMAGED, "")) ?? null;
   }
 
   published(publish: Publish): void {

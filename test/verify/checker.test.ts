@@ -5,6 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { check } from "../../src/verify/checker.ts";
 import type { History, Publish, ReaderEvent, ReaderLine } from "../../src/verify/history.ts";
+import { Recorder } from "../../src/verify/recorder.ts";
 
 /**
  * `3` was accepted with number 3, `3!` refused, `3?` nobody knows. Publisher 0 sends one after the other, a
@@ -98,6 +99,8 @@ describe("it is seen that", () => {
     ["a message is left out at a return", "resumable", "1 2 3", ["new 1 end back 3"], "1 2 3"],
     ["the last message never comes", "gapless", "1 2 3", ["new 1 2"], "1 2 3"],
     ["too few are told as lost", "counted", "1 2 3 4", ["new 1 end back gap1 4"], ""],
+    ["nobody is said to know what is lost, and none is", "counted", "1 2", ["new 1 end back gap? 2"], "1 2"],
+    ["too few are told as lost, and nothing comes any more", "counted", "1 2 3 4", ["new 1 gap1"], "1 2 3 4"],
     ["some are told as lost, and none is", "counted", "1 2", ["new 1 end back gap1 2"], ""],
     ["an accepted message is not stored", "kept", "1 2 3", ["new 1 2 3"], "1 3"],
     ["a refused message is stored", "honest", "1 2! 3", ["new 1 3"], "1 2 3"],
@@ -115,6 +118,23 @@ describe("it is seen that", () => {
   test("a publisher's messages stand in another order than it sent them", () => {
     const sent = publishes("1 2").map((publish, at) => ({ ...publish, key: `0-${2 - at}` }));
     expect(broken({ sent: "1 2", lines: [line("new 1 2")], more: { publishes: sent } })).toContain("order");
+  });
+
+  test("a message stands before another publisher's that was answered before it was sent", () => {
+    const sent = publishes("2 3 1").map((publish, at) => ({ ...publish, publisher: at }));
+    expect(broken({ sent: "1", lines: [line("new 1 2 3")], more: { publishes: sent } })).toContain("order");
+  });
+
+  test("a message is cut off, or has a piece of another one", () => {
+    const recorder = new Recorder("r");
+    const text = recorder.sending("0-1", "a", 40);
+    expect([text.length, recorder.keyOf(text)]).toEqual(["vr-0-1 ".length + 40, "0-1"]);
+    for (const damaged of [text.slice(0, -1), `${text}0`, text.replace("0-1.0", "0-2.0"), "vr-0-1"])
+      expect([recorder.keyOf(damaged), recorder.channelOf(recorder.keyOf(damaged) ?? "")]).toEqual([
+        "0-1 damaged",
+        "a",
+      ]);
+    expect(recorder.keyOf(recorder.sending("0-2", "a", 0))).toBe("0-2");
   });
 
   test("two readers are told different numbers of one message", () => {
