@@ -6,11 +6,12 @@
 import { isatty } from "node:tty";
 import { ownProgram } from "../supervisor/worker/own-program.ts";
 import { faultsOf } from "../verify/faults.ts";
+import { clearUp } from "../verify/leftovers.ts";
 import { missingEngine } from "../verify/own-engine.ts";
-import { holds, reportText } from "../verify/report-text.ts";
+import { holds, reportText, wasTried } from "../verify/report-text.ts";
 import { verify } from "../verify/run.ts";
 import { parseBaseUrl } from "./client/endpoint.ts";
-import { ExitCode, usageFault } from "./failure.ts";
+import { CommandFailure, ExitCode, usageFault } from "./failure.ts";
 import { writeNote, writeOut } from "./output.ts";
 
 export interface VerifyOptions {
@@ -43,9 +44,10 @@ export async function verifyCommand(options: VerifyOptions): Promise<number> {
     throw usageFault(
       `${lacking} here: --cluster starts one of its own (Debian: apt-get install redis-server), or give --url.`,
     );
+  if (options.url !== undefined) await expectAnswer(options.url);
   const program = ownProgram();
   const showsProgress = isatty(2);
-  const report = await verify({
+  const running = verify({
     url: options.url === undefined ? null : parseBaseUrl(options.url),
     fields: fieldsOf(options.header ?? []),
     seconds: options.minutes * 60,
@@ -61,9 +63,31 @@ export async function verifyCommand(options: VerifyOptions): Promise<number> {
       if (showsProgress) writeNote(`\r\x1b[K${line}`);
     },
   });
+  const report = await Promise.race([running, interrupted()]);
   if (showsProgress) writeNote("\r\x1b[K");
+  if (typeof report === "number") return report;
   writeOut(options.json === true ? `${JSON.stringify(report, withMaps)}\n` : reportText(report));
+  if (!wasTried(report))
+    throw new CommandFailure(ExitCode.FAILURE, "nothing was tried: no message was accepted and delivered.");
   return holds(report) ? ExitCode.OK : ExitCode.FAILURE;
+}
+
+/** A wrong address is not found out by a minute of load. */
+async function expectAnswer(url: string): Promise<void> {
+  try {
+    await fetch(parseBaseUrl(url), { signal: AbortSignal.timeout(5000), tls: { rejectUnauthorized: false } });
+  } catch {
+    throw new CommandFailure(ExitCode.FAILURE, `nobody answers at ${url}.`);
+  }
+}
+
+/** A shell's code for the signal, when what was started is ended and its files are gone. */
+async function interrupted(): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  process.on("SIGINT", () => resolve(128 + 2)).on("SIGTERM", () => resolve(128 + 15));
+  const code = await promise;
+  await clearUp();
+  return code;
 }
 
 /** "Authorization: Bearer x" as a field; a line end in it would be another field. */

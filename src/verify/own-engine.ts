@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
 import { freePort } from "./free-port.ts";
+import { ended, isClearing, started } from "./leftovers.ts";
 
 const PROGRAMS = ["redis-server", "valkey-server"];
 const READY_MS = 20_000;
@@ -27,6 +28,8 @@ class EngineProcess {
     const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", this.folder, "--save", ""];
     const disk = ["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"];
     const command = [program, ...place, ...disk, "--repl-diskless-sync-delay", "0"];
+    if (isClearing()) throw new Error("the run is being ended");
+    started(this);
     this.#process = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
     const { Redis } = await import("ioredis");
     const endAt = performance.now() + READY_MS;
@@ -67,6 +70,7 @@ class EngineProcess {
   async dispose(): Promise<void> {
     await this.kill();
     rmSync(this.folder, { recursive: true, force: true });
+    ended(this);
   }
 }
 

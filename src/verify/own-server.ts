@@ -6,6 +6,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
+import { ended, isClearing, started } from "./leftovers.ts";
 import { type ServerUnderTest, serverAt } from "./server.ts";
 
 /** What a message looks like on lanes without words of their own: a line that says where it stands. */
@@ -50,6 +51,7 @@ export class OwnServer {
     this.folder = folder;
     this.server = serverAt(`http://127.0.0.1:${port}`);
     writeFileSync(join(folder, "sluice.toml"), configuration(setting, folder, port));
+    started(this);
   }
 
   static async start(setting: OwnServerSetting): Promise<OwnServer> {
@@ -77,6 +79,7 @@ export class OwnServer {
 
   /** Starts it and waits until it is ready; throws with what it said when it is not in time. */
   async start(): Promise<void> {
+    if (isClearing()) throw new Error("the run is being ended");
     const { wrapper = [], environment } = this.#setting;
     this.#isMeantToEnd = false;
     const process = Bun.spawn(
@@ -178,6 +181,7 @@ export class OwnServer {
     await this.kill();
     if (this.#setting.diskSize !== undefined) Bun.spawnSync(["umount", this.folder]);
     rmSync(this.folder, { recursive: true, force: true });
+    ended(this);
   }
 
   async #isReady(): Promise<boolean> {

@@ -43,7 +43,8 @@ const CLAIMS: readonly (readonly [Claim, string, (report: Report) => string])[] 
   [
     "honest",
     "publishers are answered what is so",
-    (report) => `${sum(report, "refused")} refused, ${sum(report, "unknown")} without an answer`,
+    (report) =>
+      `${sum(report, "accepted")} accepted, ${sum(report, "refused")} refused, ${sum(report, "unknown")} without an answer`,
   ],
 ];
 
@@ -54,18 +55,29 @@ const sum = ({ rows }: Report, count: keyof FaultRow["counts"]): string =>
 
 export const holds = ({ rows }: Report): boolean => rows.every(({ violations }) => violations === 0);
 
+/** What nobody answered says nothing of a server. */
+export const wasTried = ({ rows }: Report): boolean =>
+  rows.some(({ counts }) => counts.accepted > 0 && counts.deliveries > 0);
+
 export function reportText(report: Report): string {
+  const verdict = (claim: Claim, tried: string): string => {
+    if (broken(claim) > 0) return `BROKEN ${number(broken(claim))} times`;
+    return /^\D*0\b/.test(tried) ? "not tried" : "holds";
+  };
   const broken = (claim: Claim): number =>
     report.rows.reduce((all, { byClaim }) => all + (byClaim.get(claim) ?? 0), 0);
-  const promises = CLAIMS.map(([claim, meaning, tried]) => [
-    claim,
-    meaning,
-    tried(report),
-    broken(claim) === 0 ? "holds" : `BROKEN ${number(broken(claim))} times`,
+  // A terminal has 80 columns: what was tried stands in a line of its own.
+  const promises = CLAIMS.flatMap(([claim, meaning, tried]) => [
+    [claim, meaning, verdict(claim, tried(report))],
+    ["", tried(report), ""],
   ]);
   const parts = [
-    table(["promise", "", "tried", "verdict"], promises),
-    table(FAULT_HEAD, report.rows.map(faultCells)),
+    table(["promise", "", "verdict"], promises),
+    table(
+      SHORT_HEAD,
+      report.rows.map((row) => faultCells(row).map((cell) => cell.replace(/ s$/, ""))),
+    ),
+    LEGEND,
     ...report.skipped.map(({ name, why }) => `${name} was left out: ${why}.`),
     ...report.violations.map(
       ({ promise, fault, sentence, story }) =>
@@ -88,6 +100,11 @@ export const FAULT_HEAD = [
   "publishers waited",
   "readers waited",
 ];
+
+/** The same in 80 columns, and what it is short for. */
+const SHORT_HEAD = ["fault", "hits", "taken", "given", "lost", "twice", "untold", "told", "pub s", "sub s"];
+const LEGEND = `hits: times the fault was done; taken, given: messages accepted and delivered;
+told: gaps that readers were told of; pub s, sub s: longest wait in seconds`;
 
 /** The row of one fault: what FAULT_HEAD names. */
 export function faultCells({

@@ -3,8 +3,11 @@
  * what it knows.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, readdirSync } from "node:fs";
+import { noCounts } from "../../src/verify/checker.ts";
 import { missingEngine } from "../../src/verify/own-engine.ts";
-import { binary } from "../binary/running-server.ts";
+import { reportText, wasTried } from "../../src/verify/report-text.ts";
+import { binary, until } from "../binary/running-server.ts";
 
 setDefaultTimeout(120_000);
 
@@ -79,4 +82,64 @@ test("unknown faults, and faults on a server that is not ours, are refused", asy
   });
   const foreign = await verify("--url", "http://127.0.0.1:1", "--fault", "none");
   expect(foreign).toMatchObject({ code: 2, err: expect.stringContaining("leave out --url") });
+});
+
+test("nobody answers: that is said at once; a server that takes nothing is not said to hold anything", async () => {
+  const nobody = await verify("--url", "http://127.0.0.1:1");
+  expect(nobody).toEqual({ code: 1, out: "", err: "sluice: nobody answers at http://127.0.0.1:1.\n" });
+  const row = {
+    what: "",
+    phases: 1,
+    seconds: 1,
+    counts: noCounts(),
+    byClaim: new Map(),
+    violations: 0,
+    memory: 0,
+    strikes: 0,
+    name: "none",
+  };
+  const rows = [{ ...row, publishersWaited: 0, readersWaited: 0 }];
+  const report = { seed: 1, seconds: 1, rows, skipped: [], violations: [] };
+  expect(wasTried(report)).toBe(false);
+  expect(reportText(report)).not.toContain("holds");
+});
+
+test("the report fits into 80 columns", () => {
+  const counts = {
+    ...noCounts(),
+    accepted: 99_999,
+    deliveries: 999_999,
+    gaps: 9999,
+    opens: 99_999,
+    moves: 999,
+  };
+  const row = {
+    what: "",
+    phases: 1,
+    seconds: 1,
+    counts,
+    byClaim: new Map(),
+    violations: 0,
+    memory: 9e7,
+    strikes: 999,
+  };
+  const rows = [{ ...row, name: "no-descriptors", publishersWaited: 12_340, readersWaited: 12_340 }];
+  const text = reportText({ seed: 2 ** 31, seconds: 999, rows, skipped: [], violations: [] });
+  expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+});
+
+test("ended by a signal, it leaves no process and no file behind", async () => {
+  const before = new Set(readdirSync("/dev/shm"));
+  const child = Bun.spawn([binary, "verify", "--fault", "none"], { stdout: "ignore", stderr: "ignore" });
+  const ours = (): string[] =>
+    readdirSync("/dev/shm").filter((name) => name.startsWith("sluice-verify-") && !before.has(name));
+  await until("a store", () => ours().length > 0);
+  const [mine = ""] = ours();
+  await until(
+    "its workers",
+    () => existsSync(`/dev/shm/${mine}/store`) || readdirSync(`/dev/shm/${mine}`).length > 3,
+  );
+  child.kill("SIGINT");
+  expect(await child.exited).toBe(130);
+  expect(existsSync(`/dev/shm/${mine}`)).toBe(false);
 });
