@@ -155,8 +155,9 @@ const LINE_FEED = Uint8Array.of(10);
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** One object a line, the names of sluice.json.v1; what the publisher has not given is left out. */
-function jsonLine({ channel, id, position, time, tag, eventId, eventType, bytes }: Message): string {
-  const given = { event_id: eventId, event_type: eventType };
+function jsonLine(message: Message): string {
+  const { channel, id, position, time, tag, eventId, eventType, traceparent, bytes } = message;
+  const given = { event_id: eventId, event_type: eventType, traceparent };
   const fields = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
   const content = isUtf8(bytes) ? { data: decoder.decode(bytes) } : { data_base64: bytes.toBase64() };
   return `${JSON.stringify({ kind: "message", channel, id, position, time, tag, ...fields, ...content })}\n`;

@@ -101,7 +101,8 @@ test("--json has what is known, bytes that are no UTF-8 as base64; a deletion is
   const channel = fresh();
   const running = sub(channel, "--json");
   await running.connected();
-  await server.publish(channel, "hi", { "Event-Type": "greeting" });
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  await server.publish(channel, "hi", { "Event-Type": "greeting", traceparent });
   await server.publish(channel, Uint8Array.of(0xff, 0x00));
   await server.request(`/pub?id=${channel}`, { method: "DELETE", body: "over" });
   await running.until(({ out }) => out.includes("deleted"));
@@ -113,7 +114,7 @@ test("--json has what is known, bytes that are no UTF-8 as base64; a deletion is
   const known = { kind: "message", channel, time: expect.any(Number), tag: expect.any(Number) };
   const position = expect.stringMatching(/^[0-9a-z]+-\d+$/);
   expect(lines.slice(0, 3)).toEqual([
-    { ...known, id: 1, position, event_type: "greeting", data: "hi" },
+    { ...known, id: 1, position, event_type: "greeting", traceparent, data: "hi" },
     { ...known, id: 2, position, data_base64: "/wA=" },
     { kind: "deleted", channel, data: "over" },
   ]);

@@ -326,3 +326,20 @@ test("bytes that are no text, event id and type, and what a listener throws", as
   expect(json?.eventId).toBeNull();
   expect(subscription.position).toBe(json?.position ?? "");
 });
+
+test("a traceparent is published by the connection and by HTTP, and comes with the message", async () => {
+  const a = fresh();
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const one = collector("websocket");
+  const got: Message[] = [];
+  one.client.subscribe(a, (message) => got.push(message));
+  await one.client.publish(a, "by HTTP", { traceparent });
+  await isOpen(one);
+  await one.client.publish(a, "by the connection", { traceparent });
+  await one.client.publish(a, "none");
+  await until("all", () => got.at(-1)?.data === "none");
+  const traces = new Map(got.map(({ data, traceparent: its }) => [data, its]));
+  expect([traces.get("by the connection"), traces.get("none")]).toEqual([traceparent, null]);
+  const { text } = await server.request(`/lp/${a}.b3?sluice_positions=`);
+  expect(text.split(`"traceparent":"${traceparent}"`)).toHaveLength(3);
+});
