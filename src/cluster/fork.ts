@@ -53,11 +53,12 @@ export class Fork {
   }
 
   /** An ordinary entry is about to be applied. */
-  follow({ term, n, shard }: LogPlace): void {
+  follow(place: LogPlace): void {
+    const { term, n, shard } = place;
     this.#know(shard);
     const { term: before, n: last } = this.#cursor;
     if (before !== 0 && (term !== before || n !== last + 1)) this.#break(before, last, term, n);
-    this.#cursor = { term, n };
+    this.#cursor = place;
   }
 
   /** An entry that cannot be read; of a message it is told that it is missed. */

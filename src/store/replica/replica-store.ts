@@ -85,8 +85,10 @@ export class ReplicaStore {
 
   /** Whether an entry with this place has been applied. */
   hasReached(shard: number, term: number, n: number): boolean {
-    const cursor = this.cursor(shard);
-    return cursor.term > term || (cursor.term === term && cursor.n >= n);
+    const { u32 } = this.#arena;
+    const at = shardWord(shard);
+    const reached = wide(u32, at + SHARD_TERM);
+    return reached > term || (reached === term && wide(u32, at + SHARD_N) >= n);
   }
 
   /** APPLIED, KNOWN, UNPLACED or BUSY of replica.ts. */
