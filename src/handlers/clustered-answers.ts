@@ -9,7 +9,7 @@ import { SERVER } from "../http/answer.ts";
 import { type Refusal, Refusals } from "../http/errors.ts";
 import { log } from "../log.ts";
 import type { Store } from "../store/store.ts";
-import { hasBegun, isUnfinished } from "./answer-channel.ts";
+import { hasBegun, hasEnded, isUnfinished } from "./answer-channel.ts";
 import type { AskedAnswer } from "./answers.ts";
 import { atHandler } from "./failure.ts";
 import { RefusedError } from "./refused-error.ts";
@@ -143,9 +143,8 @@ export class ClusteredAnswers {
     if ("code" in held) return this.#notAnswered(held);
     // Called off elsewhere, or taken for dead: that was told.
     for (const [at, [channel]] of own.entries()) if (held[at] !== "ours") this.#local.stop(channel);
-    // Also what died before its first piece.
-    const store = this.#store;
-    const unfinished = watched.filter((name) => !hasBegun(store, name) || isUnfinished(store, name));
+    // Also what died before its first piece, or of which an engine that came back empty left nothing.
+    const unfinished = watched.filter((name) => !hasEnded(this.#store, name));
     const said = await this.#leases.ask("bury", unfinished);
     if ("code" in said) return this.#notAnswered(said);
     for (const [at, name] of unfinished.entries()) this.#buried(said[at], name);

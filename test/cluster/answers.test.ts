@@ -160,7 +160,10 @@ describe.if(hasRedis)("answers on two nodes", () => {
     expect((await nodes[1]?.statistics("still"))?.published_messages).toBe(1);
   });
 
-  test("while the engine is away none is begun: 503 and Retry-After", async () => {
+  test("while the engine is away none is begun: 503 and Retry-After; who watches one hears of its end when it is back", async () => {
+    const watcher = client(1, "cut", "&n=100000");
+    const following = watcher.follow();
+    await until("pieces", () => watcher.events.length > 3);
     await engine.kill();
     const response = await nodes[1]?.request("/answer?ch=later&n=3");
     expect(response?.status).toBe(503);
@@ -168,5 +171,10 @@ describe.if(hasRedis)("answers on two nodes", () => {
     expect(response?.headers.get("x-nginx-pushstream-explain")).toBe(
       "The cluster's engine cannot be reached.",
     );
+    await until("the answer to end", () => lines("closed", "cut").length === 1);
+    await engine.start();
+    await following;
+    expect(watcher.last?.type).toBe("error");
+    expect((await client(1, "later", "&n=3").follow()).text).toBe(whole(3));
   });
 });
