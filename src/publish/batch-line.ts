@@ -60,22 +60,22 @@ export class LineReader {
     const data = dataOf(fields);
     if (data === null) return lineFault("data is missing, or not of a kind that can be published.");
     if (data.length === 0) return Refusals.emptyMessage;
-    const [eventId, eventType, key] = [
-      text(fields, "event_id"),
-      text(fields, "event_type"),
-      text(fields, "key"),
-    ];
-    for (const value of [eventId, eventType, key]) if (value !== null && "status" in value) return value;
-    const trace = traceOf(fields["traceparent"]);
-    return this.#whole({ names, data, eventId, eventType, key, trace } as Line);
+    const eventId = text(fields, "event_id");
+    if (isFault(eventId)) return eventId;
+    const eventType = text(fields, "event_type");
+    if (isFault(eventType)) return eventType;
+    const key = text(fields, "key");
+    if (isFault(key)) return key;
+    return this.#whole({ names, data, eventId, eventType, key, trace: traceOf(fields["traceparent"]) });
   }
 
   #whole(line: Line): Line | Fault {
     const { data, eventId, eventType, key } = line;
-    const texts = [eventId?.length ?? 0, eventType?.length ?? 0] as const;
-    if (Math.max(...texts) > MAX_EVENT_NAME_BYTES) return Refusals.eventNameTooLarge;
+    const idBytes = eventId?.length ?? 0;
+    const typeBytes = eventType?.length ?? 0;
+    if (Math.max(idBytes, typeBytes) > MAX_EVENT_NAME_BYTES) return Refusals.eventNameTooLarge;
     if (key !== null && !isKey(key)) return Refusals.faultyKey;
-    const bytes = data.length + texts[0] + texts[1];
+    const bytes = data.length + idBytes + typeBytes;
     return bytes > this.#maxMessageBytes
       ? { ...Refusals.noRoom, explain: "It is larger than the store." }
       : line;
@@ -125,6 +125,8 @@ export class LineReader {
 }
 
 export const lineFault = (explain: string): Fault => ({ ...Refusals.faultyBatch, explain });
+
+const isFault = (value: Uint8Array | Fault | null): value is Fault => value !== null && "status" in value;
 
 /** null: it is not there. */
 function text(fields: Fields, name: string): Uint8Array | Fault | null {

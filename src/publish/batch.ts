@@ -159,12 +159,13 @@ export class BatchPublishing {
     { names, data, eventId, eventType, key, trace }: Line,
     user: string | null,
     ofAll: Uint8Array | null,
-    changed: Partial<OfferedDraft> = {},
+    changed: OfferedDraft | null = null,
   ): readonly Place[] {
     const stored = this.#location.storeMessages;
     const marks = marksFor(this.#ingest, user, null, data, trace ?? ofAll);
-    const draft = { data, eventId, eventType, stored, marks, ...changed };
-    return placesOf(names, { ...draft, key: key === null ? null : keyWith(key, data, eventId, eventType) });
+    const own = key === null ? null : keyWith(key, data, eventId, eventType);
+    const draft = { data, eventId, eventType, stored, marks, key: own };
+    return placesOf(names, changed === null ? draft : { ...draft, ...changed });
   }
 
   /** In order, and each on its way before the first is waited for, as messages that come one by one are. */

@@ -35,6 +35,12 @@ export function clientPublishing(
 ): (names: readonly Uint8Array[], message: SaidMessage) => Published | Promise<Published> {
   const results = new Results(inlet.store);
   const outcomeOf = (all: readonly Place[], isTold: boolean): Published => {
+    const [only] = all;
+    // Most of what is said: for one channel, and it is in.
+    if (all.length === 1 && only?.refusal === null) {
+      const where = isTold ? results.of(all) : NOWHERE;
+      return { refusal: null, where, onDisk: isTold ? (inlet.onDisk?.() ?? null) : null };
+    }
     // A socket that also listens to events publishes to its other channels (push-stream spec 4.13.5).
     const places = all.filter(({ refusal }) => refusal !== Refusals.eventsChannelReadOnly);
     const refusal = places.length === 0 && isTold ? Refusals.eventsChannelReadOnly : refusalOf(places);

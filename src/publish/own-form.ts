@@ -85,6 +85,9 @@ export class Results {
 
   /** Of one message, in all its channels. */
   of(places: readonly Place[]): Result {
+    const [first, second] = places;
+    if (first !== undefined && second === undefined && first.refusal === null && !first.isDuplicate)
+      return { position: this.position(first) };
     const refusal = refusalOf(places);
     const [only] = places;
     const where =

@@ -133,9 +133,11 @@ const MAX_REF_BYTES = 256;
 /** Of the name of a field that is given back. */
 const MAX_SHOWN = 40;
 
+const OPENED = 0x7b;
+
 /** null: no frame, but a text as it is. */
 export function readJsonFrame(text: string): ClientFrame | null {
-  if (!/^\s*\{/.test(text)) return null;
+  if (text.charCodeAt(0) !== OPENED && !/^\s*\{/.test(text)) return null;
   let map: unknown;
   try {
     map = JSON.parse(text);
