@@ -17,6 +17,10 @@ interface Suites {
 /** The tests that should notice, by the folder of the mistake. */
 const SUITES: Readonly<Record<string, Suites>> = {
   store: { tests: ["./test/store", "./test/fuzz/store.test.ts"], builds: false },
+  "store/replica": {
+    tests: ["./test/cluster/terms.test.ts", "./test/cluster/across.test.ts"],
+    builds: true,
+  },
   fanout: { tests: ["./test/fanout", "./test/fuzz/fanout.test.ts"], builds: false },
   listen: { tests: ["./test/listen", "./test/fuzz/http1.test.ts"], builds: true },
   publish: { tests: ["./test/publish"], builds: true },
@@ -80,7 +84,8 @@ process.exit(survivors.length === 0 ? 0 : 1);
 function verdictOn([file, find, put]: Mutant): Verdict {
   const text = readFileSync(join(root, file), "utf8");
   if (text.split(find).length !== 2) throw new Error(`${file} has not exactly one ${JSON.stringify(find)}`);
-  const part = file.split("/")[1] ?? "";
+  const [, folder = "", inner = ""] = file.split("/");
+  const part = `${folder}/${inner}` in SUITES ? `${folder}/${inner}` : folder;
   const suites = SUITES[part];
   if (suites === undefined) throw new Error(`no tests are named for ${file}`);
   const usual = usualMs.get(part) ?? timeWithout(part, suites);

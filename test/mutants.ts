@@ -320,7 +320,6 @@ export const MUTANTS: readonly Mutant[] = [
 
 /** Mistakes that change nothing anybody could see, and why. By what is put there. */
 export const EQUIVALENT: Readonly<Record<string, string>> = {
-  "if (position > wide(u32, at) && position <= to) return to;": "a place that is itself where the jump leads",
   "if (wide(u32, at + MSG_ID) >= wide(u32, lastId)) growWide(arena, lastId, wide(u32, at + MSG_ID));":
     "a counter that grows to the number it has",
   "if (i % CLOCK_EVERY === 0 && this.#standing.nowMs() >= deadlineMs) return false;":

@@ -64,3 +64,44 @@ test("a path too long for a unix socket is one clear error", () => {
   const bell = new Doorbell(`/tmp/${"x".repeat(120)}`, 0, () => undefined);
   expect(() => bell.listen()).toThrow("too long");
 });
+
+test("noise at a bell, and from one, is a ring at most: it rings on for those who mean it", async () => {
+  const path = tempPath();
+  let heard = 0;
+  const bell = new Doorbell(path, 0, () => void heard++);
+  bell.listen();
+  const noise = crypto.getRandomValues(new Uint8Array(64 * 1024));
+  for (let round = 0; round < 30; round++) {
+    const closed = Promise.withResolvers<void>();
+    const socket = await Bun.connect({
+      unix: `${path}.bell-0`,
+      socket: { data: () => undefined, close: () => closed.resolve(), error: () => closed.resolve() },
+    });
+    socket.write(noise.subarray(0, 1 + ((round * 2311) % noise.length)));
+    if (round % 2 === 0) socket.end();
+    else socket.terminate();
+    await closed.promise;
+  }
+  await until(() => heard > 0);
+  // A bell that answers, floods and hangs up.
+  const strange = Bun.listen({
+    unix: `${path}.bell-1`,
+    socket: {
+      data: (socket) => {
+        socket.write(noise);
+        socket.end();
+      },
+    },
+  });
+  for (let round = 0; round < 30; round++) {
+    bell.ring(1);
+    await Bun.sleep(1);
+  }
+  strange.stop(true);
+  expect(bell.failures).toBeLessThanOrEqual(30);
+  const before = heard;
+  const other = new Doorbell(path, 2, () => undefined);
+  other.ring(0);
+  await until(() => heard > before);
+  for (const one of [bell, other]) one.close();
+});
