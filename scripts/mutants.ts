@@ -84,8 +84,8 @@ process.exit(survivors.length === 0 ? 0 : 1);
 function verdictOn([file, find, put]: Mutant): Verdict {
   const text = readFileSync(join(root, file), "utf8");
   if (text.split(find).length !== 2) throw new Error(`${file} has not exactly one ${JSON.stringify(find)}`);
-  const [, folder = "", inner = ""] = file.split("/");
-  const part = `${folder}/${inner}` in SUITES ? `${folder}/${inner}` : folder;
+  const [, outer = "", inner = ""] = file.split("/");
+  const part = `${outer}/${inner}` in SUITES ? `${outer}/${inner}` : outer;
   const suites = SUITES[part];
   if (suites === undefined) throw new Error(`no tests are named for ${file}`);
   const usual = usualMs.get(part) ?? timeWithout(part, suites);

@@ -9,7 +9,7 @@ import { Heard } from "../wire/heard-frames.ts";
 import { type Random, seededRandom } from "../wire/random.ts";
 import { wsHeard } from "./ws-receiver.ts";
 
-const ROUNDS = 3000;
+const ROUNDS = Number(process.env["FUZZ_RUNS"] ?? 3000);
 const MAX_MESSAGE = 3000;
 const TEXTS = ["a", "ü", "€", "🎉", "\ufeff", "\u0000", "hello ", "x".repeat(150)] as const;
 const BROKEN = ["ff", "c3", "eda080", "c0af", "f490"] as const;
