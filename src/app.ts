@@ -31,6 +31,7 @@ import { Refusals } from "./http/errors.ts";
 import { ConnectionLimit } from "./listen/connection-limit.ts";
 import { DescriptorWatch } from "./listen/descriptor-watch.ts";
 import type { Closing, Doors } from "./listen/doors.ts";
+import { HeapWatch } from "./listen/heap-watch.ts";
 import {
   type Application,
   type Listener,
@@ -315,6 +316,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     );
   });
   const descriptors = new DescriptorWatch();
+  const heap = new HeapWatch();
   const roomWatch = new RoomWatch(store);
   const housekeeping = setInterval(() => {
     store.sweep(Date.now());
@@ -322,6 +324,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     for (const listener of listeners) listener.look(performance.now());
     store.setCounter(slot, Counter.CONNECTIONS, limit.open);
     descriptors.look();
+    heap.look();
     roomWatch.look(performance.now());
   }, HOUSEKEEPING_MS);
 

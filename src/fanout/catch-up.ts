@@ -3,13 +3,15 @@
  * streams that are new or were slow, sockets that are new. One store read batch and one write at a time; when
  * the socket is full it stops and is called again when it has drained.
  */
+import type { DirectSocket } from "../http/peer-socket.ts";
 import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import type { Position } from "../wire/position.ts";
-import { frameOf } from "./frame.ts";
+import { frameOf, pushFrame } from "./frame.ts";
 import type { LocalChannel, StreamSubscription, Subscription } from "./local-channel.ts";
 import { type CatchUpSink, MORE, readOn, UNTELLABLE, WAIT } from "./read-on.ts";
+import { RenderedPieces } from "./rendered-pieces.ts";
 import { isFull } from "./slow-sockets.ts";
 import type { Standing } from "./standing.ts";
 import type { StreamConnection } from "./streams.ts";
@@ -23,6 +25,10 @@ const ROUNDS_A_TURN = 4;
 export class CatchUp {
   readonly #store: Store;
   readonly #standing: Standing;
+  /** For streams; and frames for sockets of our own. */
+  readonly #pieces = new RenderedPieces();
+  readonly #frames = new RenderedPieces();
+  /** One message for Bun's sockets, and for ours before it is framed. */
   readonly #writer = new ByteWriter();
   readonly #turns: Turns;
   readonly #streamSink: CatchUpSink<StreamSubscription>;
@@ -35,14 +41,14 @@ export class CatchUp {
     this.#streamSink = {
       message: (subscription, m) => {
         const { format } = subscription.connection;
-        format.message(this.#writer, m, subscription.channel, placeFor(subscription.connection));
+        format.message(this.#pieces.writer, m, subscription.channel, placeFor(subscription.connection));
         standing.delivered(1, 0);
-        return this.#writer.length < WRITE_BYTES;
+        return this.#pieces.writer.length < WRITE_BYTES;
       },
       gap: (subscription, missed, upTo) => {
         const { format } = subscription.connection;
         const told = format.gap(
-          this.#writer,
+          this.#pieces.writer,
           subscription.channel,
           missed,
           upTo,
@@ -54,12 +60,12 @@ export class CatchUp {
       presence: {
         isWanted: ({ connection }) => Boolean(connection.format.presence),
         event: ({ connection, channel }, m) => {
-          connection.format.presence?.event(this.#writer, m, channel, placeFor(connection));
-          return this.#writer.length < WRITE_BYTES;
+          connection.format.presence?.event(this.#pieces.writer, m, channel, placeFor(connection));
+          return this.#pieces.writer.length < WRITE_BYTES;
         },
         lost: ({ connection, channel, sentNumber }, missed) => {
           const { presence } = connection.format;
-          presence?.lost(this.#writer, channel, missed, sentNumber, placeFor(connection));
+          presence?.lost(this.#pieces.writer, channel, missed, sentNumber, placeFor(connection));
         },
       },
     };
@@ -129,8 +135,8 @@ export class CatchUp {
         this.#turns.later(connection, () => this.#readStream(connection));
         return;
       }
-      this.#writer.reset();
-      if (prelude !== null && round === 0) this.#writer.pushBytes(prelude);
+      this.#pieces.writer.reset();
+      if (prelude !== null && round === 0) this.#pieces.writer.pushBytes(prelude);
       let more = false;
       let mustWait = false;
       for (const subscription of connection.subscriptions) {
@@ -141,10 +147,10 @@ export class CatchUp {
         }
         if (outcome === MORE) more = true;
         if (outcome === WAIT) mustWait = true;
-        if (outcome === MORE && this.#writer.length >= WRITE_BYTES) break;
+        if (outcome === MORE && this.#pieces.writer.length >= WRITE_BYTES) break;
       }
-      this.#standing.delivered(0, this.#writer.length);
-      if (this.#writer.length > 0 && !connection.send(this.#writer.view())) return;
+      this.#standing.delivered(0, this.#pieces.writer.length);
+      if (this.#pieces.writer.length > 0 && !connection.send(this.#pieces.piece())) return;
       if (mustWait) {
         this.#turns.soon(connection, () => this.#readStream(connection));
         return;
@@ -234,16 +240,41 @@ export class CatchUp {
 
   /** False: nothing more for now. */
   #sendFrame(subscription: TopicSubscription): boolean {
-    const { peer, channel } = subscription;
+    const { peer } = subscription;
+    const { direct } = peer.socket;
+    if (direct !== undefined) return this.#sendDirect(subscription, direct);
     const frame = frameOf(peer.format, this.#writer);
     // 0: the socket is closed, or will be for being slow, and its close handler follows. Bun says 0 of an
     // empty frame as well.
     if (peer.socket.send(frame) === 0 && frame.length > 0) {
-      this.#store.count(this.#standing.slot, Counter.CLOSED_SLOW, 1);
-      channel.joining.delete(subscription);
+      this.#closedSlow(subscription);
       return false;
     }
     return !isFull(peer.socket);
+  }
+
+  #sendDirect(subscription: TopicSubscription, direct: DirectSocket): boolean {
+    const own = this.#writer;
+    const { writer } = this.#frames;
+    writer.reset();
+    pushFrame(writer, subscription.peer.format, own);
+    const piece = this.#frames.piece();
+    if (direct.sendFrames(piece, piece.length, this.#frames.batchOf(piece)) === 0) {
+      this.#closedSlow(subscription);
+      return false;
+    }
+    return !direct.isStalled;
+  }
+
+  #closedSlow(subscription: TopicSubscription): void {
+    this.#store.count(this.#standing.slot, Counter.CLOSED_SLOW, 1);
+    subscription.channel.joining.delete(subscription);
+  }
+
+  /** Nobody lags: what was rendered for those who did is of no use. */
+  forget(): void {
+    this.#pieces.forget();
+    this.#frames.forget();
   }
 }
 

@@ -185,6 +185,7 @@ export class Fanout implements StreamKeeper {
   closeStuck(nowMs: number): void {
     const { lagging, laggingSockets, fullSockets } = this.standing;
     this.store.setCounter(this.slot, Counter.LAGGING, lagging.size + laggingSockets.size);
+    if (lagging.size + laggingSockets.size === 0) this.#catchUp.forget();
     for (const [connection, progressMs] of lagging) {
       if (nowMs - progressMs > this.sendMs) this.standing.closeSlow(connection);
     }

@@ -1,5 +1,7 @@
 /** A message as Bun's sockets take it. Used wherever one is sent to a WebSocket. */
 import type { ByteWriter } from "../wire/byte-writer.ts";
+import { pushFrameHead } from "../wire/frame-encoder.ts";
+import { BINARY, TEXT } from "../wire/frame-layout.ts";
 import { isUtf8 } from "../wire/utf8.ts";
 import type { Format } from "./format.ts";
 
@@ -12,4 +14,12 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export function frameOf(format: Format, writer: ByteWriter): string | Uint8Array {
   if (!format.binary && isUtf8(writer.bytes, 0, writer.length)) return decoder.decode(writer.view());
   return writer.copy();
+}
+
+/** The same for a socket of our own, as bytes: gives the opcode. */
+export function pushFrame(framed: ByteWriter, format: Format, { bytes, length }: ByteWriter): number {
+  const opcode = !format.binary && isUtf8(bytes, 0, length) ? TEXT : BINARY;
+  pushFrameHead(framed, opcode, length);
+  framed.pushRange(bytes, 0, length);
+  return opcode;
 }

@@ -4,14 +4,11 @@
  */
 import { type DirectSocket, FrameBatch } from "../http/peer-socket.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
-import { pushFrameHead } from "../wire/frame-encoder.ts";
-import { BINARY, TEXT } from "../wire/frame-layout.ts";
 import { pushDeflatedFrame } from "../wire/message-deflate.ts";
-import { isUtf8 } from "../wire/utf8.ts";
 import type { Batch } from "./batch.ts";
 import type { Carrier, Load } from "./carrier.ts";
 import { type Format, toldCount } from "./format.ts";
-import { frameOf } from "./frame.ts";
+import { frameOf, pushFrame } from "./frame.ts";
 import type { LocalChannel } from "./local-channel.ts";
 import { slowOf } from "./slow-sockets.ts";
 import type { Standing } from "./standing.ts";
@@ -111,10 +108,7 @@ export class TopicCarrier implements Carrier {
     const own = this.#own;
     if (group.hasTopics) this.#frames.push(frameOf(group.format, own));
     if (!group.hasDirect) return;
-    const isText = !group.format.binary && isUtf8(own.bytes, 0, own.length);
-    const opcode = isText ? TEXT : BINARY;
-    pushFrameHead(this.#framed, opcode, own.length);
-    this.#framed.pushRange(own.bytes, 0, own.length);
+    const opcode = pushFrame(this.#framed, group.format, own);
     if (group.hasDeflated) pushDeflatedFrame(this.#deflated, opcode, own.bytes, own.length);
   }
 

@@ -29,9 +29,10 @@ export interface DirectSocket {
   readonly isCorked: boolean;
   /**
    * Whole frames, the first `length` bytes; as `send`. They may be overwritten after the call. `batch`: the
-   * same object for all who are given the same bytes; those who are slow share what is left of them.
+   * same object for all who are given the same bytes; those who are slow share what is left of them. null:
+   * nobody else is given them.
    */
-  sendFrames(bytes: Uint8Array, length: number, batch: FrameBatch): number;
+  sendFrames(bytes: Uint8Array, length: number, batch: FrameBatch | null): number;
   /** What is sent until `uncork` leaves in one piece. Who corks it sees to that, in this turn or soon. */
   cork(): void;
   uncork(): void;

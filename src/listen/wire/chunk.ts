@@ -7,6 +7,9 @@ import { SharedPiece } from "./outlet.ts";
 
 const LINE_END = Buffer.from("\r\n");
 const writer = new ByteWriter();
+/** Of large ones, which several streams may be given in turns of their own. */
+const LARGE_BYTES = 64 * 1024;
+const largePieces = new WeakMap<Uint8Array, SharedPiece>();
 /** Whose chunk is in the writer. */
 let framedOf: Uint8Array | null = null;
 let piece = new SharedPiece();
@@ -20,8 +23,17 @@ export function chunkOf(bytes: Uint8Array, isShared: boolean): ByteWriter {
   writer.pushBytes(bytes);
   writer.pushBytes(LINE_END);
   framedOf = isShared ? bytes : null;
-  if (isShared) piece = new SharedPiece();
+  if (isShared) piece = pieceOf(bytes);
   return writer;
+}
+
+function pieceOf(bytes: Uint8Array): SharedPiece {
+  if (bytes.length < LARGE_BYTES) return new SharedPiece();
+  const known = largePieces.get(bytes);
+  if (known !== undefined) return known;
+  const made = new SharedPiece();
+  largePieces.set(bytes, made);
+  return made;
 }
 
 /** Of the last chunk that was shared. */

@@ -175,17 +175,7 @@ export abstract class Outlet extends Waiting {
     shared: SharedPiece | null = null,
   ): boolean {
     if (this.isClosed || length === 0) return true;
-    const out = this.#out;
-    if (out !== null) {
-      out.pushRange(bytes, offset, length);
-      if (out.length < CORKED_BYTES) return true;
-      // It stays corked as it was, or nothing would uncork it at the end of the turn.
-      const isLate = this.is(LATE);
-      this.uncork();
-      this.cork();
-      this.mark(LATE, isLate);
-      return !this.isStalled;
-    }
+    if (this.#out !== null) return this.#pushCorked(this.#out, bytes, offset, length, shared);
     if (this.#unsent !== null) {
       this.#unsent = Buffer.concat([this.#unsent, bytes.subarray(offset, offset + length)]);
       return false;
@@ -200,6 +190,28 @@ export abstract class Outlet extends Waiting {
         : shared.rest(bytes, offset, length, taken);
     this.moved();
     return false;
+  }
+
+  #pushCorked(
+    out: ByteWriter,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    shared: SharedPiece | null,
+  ): boolean {
+    const isLarge = length >= CORKED_BYTES;
+    if (!isLarge) {
+      out.pushRange(bytes, offset, length);
+      if (out.length < CORKED_BYTES) return true;
+    }
+    // It stays corked as it was, or nothing would uncork it at the end of the turn.
+    const isLate = this.is(LATE);
+    this.uncork();
+    // Not by way of the writer: what is large is not copied, and what is shared stays one piece.
+    if (isLarge) this.push(bytes, offset, length, shared);
+    this.cork();
+    this.mark(LATE, isLate);
+    return !this.isStalled;
   }
 
   drained(): void {

@@ -185,8 +185,9 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   }
 
   /** Frames that are made already; as `send`. */
-  sendFrames(bytes: Uint8Array, length: number, batch: FrameBatch): number {
+  sendFrames(bytes: Uint8Array, length: number, batch: FrameBatch | null): number {
     if (this.readyState !== WebSocket.OPEN) return 0;
+    if (batch === null) return this.#write(bytes, length);
     if (!(batch.kept instanceof SharedPiece)) batch.kept = new SharedPiece();
     return this.#write(bytes, length, batch.kept instanceof SharedPiece ? batch.kept : null);
   }
