@@ -13,6 +13,7 @@ import { startWorker } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { openStore } from "../../src/store/store.ts";
 import * as formats from "../../src/subscribe/formats.ts";
+import * as ownFormats from "../../src/subscribe/own-formats.ts";
 import { storePolicy, storeShape } from "../../src/supervisor/store/store-settings.ts";
 
 const [file = "", folder = ""] = process.argv.slice(2);
@@ -24,7 +25,7 @@ const LESS = 0.999;
 let encodes = 0;
 /** Formats that hold another one call it; only the outermost call is an encoding. */
 let depth = 0;
-for (const format of Object.values(formats)) {
+for (const format of Object.values({ ...formats, ...ownFormats })) {
   const { prototype } = format;
   const plain: (...parameters: never[]) => unknown = prototype.message;
   Object.assign(prototype, {

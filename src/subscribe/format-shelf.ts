@@ -7,15 +7,13 @@ import type { Format } from "../fanout/format.ts";
 import type { Store } from "../store/store.ts";
 import { Padding } from "../wire/padding.ts";
 import {
-  EventFramesFormat,
   EventStreamFormat,
-  JsonFormat,
-  MsgpackFormat,
   type PaddableFormat,
   PaddedFormat,
   PositionedEventStreamFormat,
   TemplateFormat,
 } from "./formats.ts";
+import { EventFramesFormat, JsonFormat, MsgpackFormat } from "./own-formats.ts";
 
 /**
  * Events as the module sends them, or with all their lines. Those whose ids are positions differ by whether

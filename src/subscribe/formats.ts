@@ -1,7 +1,7 @@
 /**
- * The formats of subscribe endpoints: a location's templates as plain text, as event stream, padded, and the
- * two sluice protocols. Made by format-shelf.ts, one object for all that look the same; fanout encodes with
- * them.
+ * The formats of subscribe endpoints: a location's templates as plain text, as event stream, and padded. Made
+ * by format-shelf.ts, one object for all that look the same; fanout encodes with them. Those of sluice's own
+ * subprotocols are own-formats.ts.
  */
 import type { Format, PresenceWords } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
@@ -15,13 +15,11 @@ import {
   pushGapEvent,
   pushIdLine,
 } from "../wire/event-stream.ts";
-import { pushJsonDeleted, pushJsonGap, pushJsonMessage } from "../wire/json-message.ts";
-import { packDeleted, packGap, packMessage } from "../wire/msgpack-message.ts";
 import type { Padding } from "../wire/padding.ts";
 import type { Position } from "../wire/position.ts";
-import { pushPresenceEvent, pushPresenceFrame } from "../wire/presence-event.ts";
+import { pushPresenceEvent } from "../wire/presence-event.ts";
 import { type CompiledTemplate, compileTemplate } from "../wire/template.ts";
-import { enclosed, Place, packed, presenceWords } from "./presence-words.ts";
+import { numberFor, Place, presenceWords } from "./presence-words.ts";
 
 /** A format that can say where the part begins that padding looks at (push-stream spec 4.8). */
 export interface PaddableFormat extends Format {
@@ -123,10 +121,6 @@ export class PositionedEventStreamFormat implements PaddableFormat {
   }
 }
 
-/** Behind which presence event a gap is told. */
-const numberFor = ({ presence }: Pick<Format, "presence">, { deliveredNumber }: LocalChannel): number =>
-  presence ? deliveredNumber : 0;
-
 /** Of events whose ids differ from connection to connection, what does not: made once a message. */
 class EventRest {
   readonly #template: CompiledEventStream;
@@ -200,107 +194,3 @@ export class PaddedFormat implements Format {
     return this.#bare.gap(writer, channel, missed, upTo, at);
   }
 }
-
-/** Subprotocol sluice.json.v1. */
-export class JsonFormat implements Format {
-  readonly binary = false;
-  readonly tellsGaps = true;
-  readonly key: string;
-  /** With several channels the position names them all, so it differs from connection to connection. */
-  readonly perConnection: boolean;
-  readonly presence: PresenceWords | null;
-  readonly #single = new Place();
-  constructor(key: string, severalChannels: boolean, tellsPresence = false) {
-    this.key = key;
-    this.perConnection = severalChannels;
-    this.presence = tellsPresence ? presenceWords(pushPresenceFrame) : null;
-  }
-
-  message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): void {
-    if (m.id === CHANNEL_DELETED_ID) pushJsonDeleted(writer, channel.name, dataOf(m));
-    else
-      pushJsonMessage(writer, m, at ?? this.#single.in(channel, m.id, this.presence === null ? 0 : m.number));
-  }
-
-  gap(
-    writer: ByteWriter,
-    channel: LocalChannel,
-    missed: number | null,
-    upTo: number,
-    at: Position | null,
-  ): boolean {
-    pushJsonGap(writer, channel.name, missed, at ?? this.#single.in(channel, upTo, numberFor(this, channel)));
-    return true;
-  }
-}
-
-/**
- * The frames of a subprotocol as the data of events, for own-frames.ts: they have no line ends, so each is
- * one line.
- */
-export class EventFramesFormat implements Format {
-  readonly key: string;
-  readonly presence: PresenceWords | null;
-  readonly perConnection = false;
-  readonly binary = false;
-  readonly tellsGaps = true;
-  readonly #frames: Format;
-
-  constructor(frames: Format, key = "frames") {
-    this.key = key;
-    const { presence } = frames;
-    this.presence = presence ? enclosed(presence, "data: ", "\n\n") : null;
-    this.#frames = frames;
-  }
-
-  message(writer: ByteWriter, m: Message, channel: LocalChannel): void {
-    writer.pushLatin1("data: ");
-    this.#frames.message(writer, m, channel, null);
-    writer.pushLatin1("\n\n");
-  }
-
-  gap(writer: ByteWriter, channel: LocalChannel, missed: number | null, upTo: number): boolean {
-    writer.pushLatin1("data: ");
-    const isTold = this.#frames.gap(writer, channel, missed, upTo, null);
-    writer.pushLatin1("\n\n");
-    return isTold;
-  }
-}
-
-/** Subprotocol sluice.msgpack.v1. */
-export class MsgpackFormat implements Format {
-  readonly binary = true;
-  readonly tellsGaps = true;
-  readonly key: string;
-  readonly perConnection: boolean;
-  readonly presence: PresenceWords | null;
-  readonly #single = new Place();
-  constructor(key: string, severalChannels: boolean, tellsPresence = false) {
-    this.key = key;
-    this.perConnection = severalChannels;
-    this.presence = tellsPresence ? presenceWords(packed) : null;
-  }
-
-  message(writer: ByteWriter, m: Message, channel: LocalChannel, at: Position | null): void {
-    if (m.id === CHANNEL_DELETED_ID) writer.pushBytes(packDeleted(channel.name, dataOf(m)));
-    else
-      writer.pushBytes(
-        packMessage(m, at ?? this.#single.in(channel, m.id, this.presence === null ? 0 : m.number)),
-      );
-  }
-
-  gap(
-    writer: ByteWriter,
-    channel: LocalChannel,
-    missed: number | null,
-    upTo: number,
-    at: Position | null,
-  ): boolean {
-    writer.pushBytes(
-      packGap(channel.name, missed, at ?? this.#single.in(channel, upTo, numberFor(this, channel))),
-    );
-    return true;
-  }
-}
-
-const dataOf = (m: Message): Uint8Array => m.bytes.subarray(m.dataOffset, m.dataOffset + m.dataLength);

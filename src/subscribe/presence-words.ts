@@ -1,8 +1,8 @@
 /**
  * How a format tells who comes and goes: each writes events in its own way (wire/presence-event.ts), the rest
- * is the same for all. For formats.ts.
+ * is the same for all. For formats.ts and own-formats.ts.
  */
-import type { PresenceWords } from "../fanout/format.ts";
+import type { Format, PresenceWords } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
 import type { Message } from "../store/message/message-view.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
@@ -57,3 +57,9 @@ export function enclosed(words: PresenceWords, before: string, after: string): P
 export const packed: Push = (writer, event, at) => writer.pushBytes(packPresenceFrame(event, at));
 
 const bodyOf = (m: Message): Uint8Array => m.bytes.subarray(m.dataOffset, m.dataOffset + m.dataLength);
+
+/** Behind which presence event a gap is told. */
+export const numberFor = (
+  { presence }: Pick<Format, "presence">,
+  { deliveredNumber }: LocalChannel,
+): number => (presence ? deliveredNumber : 0);
