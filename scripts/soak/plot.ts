@@ -39,7 +39,7 @@ export function plotOf(looks: readonly Look[], subtitle: string, quietFrom: numb
     `no process is ended from here on</text>`;
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${LEFT + WIDTH + 20} ${bottom}" ` +
-    `font-family="sans-serif" font-size="13" fill="#222"><rect width="100%" height="100%" fill="#fff"/>` +
+    `font-family="sans-serif" font-size="13" fill="#222"><title>${subtitle}</title><rect width="100%" height="100%" fill="#fff"/>` +
     `<text x="${LEFT}" y="24" font-size="15">${subtitle}</text>${legend}${rows}${quiet}</svg>\n`
   );
 }
