@@ -38,7 +38,7 @@ import { openChannel } from "./memory/open.ts";
 import { appendAll, type Entry, serialBeforeEntry, settleAs, UNSETTLED } from "./message/append-all.ts";
 import * as events from "./message/events.ts";
 import type { Message } from "./message/message-view.ts";
-import { appendMessage, deleteChannel } from "./message/publish.ts";
+import { appendMessage, clockIsAt, clockOf, deleteChannel } from "./message/publish.ts";
 import { readMessage } from "./message/read.ts";
 import { Reader } from "./message/reader.ts";
 import { nextSerial, type RingEntry, readEntry, ringHead } from "./message/ring.ts";
@@ -393,6 +393,19 @@ export class Store {
   /** A copy of the channel's name. Stays readable for 10 s after the channel was removed. */
   name(index: number): Uint8Array {
     return channels.nameOf(this.arena, index);
+  }
+
+  /** Time and tag of the newest message, or a moment after it: no message that is published later has less. */
+  get clock(): { readonly sec: number; readonly tag: number } {
+    return clockOf(this.arena);
+  }
+
+  /**
+   * Every message that comes from here on has a later time than `nowSec` with tag 0, and what has not is there
+   * already. False: this cannot be said, for the lock is held, or the clock was set back.
+   */
+  clockIsAt(nowSec: number): boolean {
+    return clockIsAt(this.arena, nowSec);
   }
 
   /** Messages ever published = the last id (push-stream spec 0.4). */

@@ -28,6 +28,8 @@ export interface Waiter {
   readonly presentation: Presentation;
 }
 
+/** The pump looks oftener. */
+const OWED_MS = 50;
 const NOWHERE = { afterId: 0, historyUntil: 0 };
 
 /**
@@ -46,8 +48,12 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
   readonly #presentation: Presentation;
   /** What its position alone told to be missing. */
   readonly #lost: readonly Missing[];
-  /** Of a cluster: how far this node had read when it began to wait. */
-  readonly #since: Mark | null;
+  /**
+   * Time and tag of the newest message when it began to wait (of a cluster: that this node had read). Two
+   * numbers, not an object: there may be ten thousand of these.
+   */
+  readonly #sinceSec: number;
+  readonly #sinceTag: number;
   #departure: (() => void) | null = null;
 
   constructor(
@@ -67,9 +73,10 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
       return new WaitingSubscription(channel, this, Math.max(afterId, historyUntil));
     });
     const { room } = endpoint;
-    // What is applied from here on answers it.
-    const clock = room.store.replica?.clock;
-    this.#since = clock === undefined || clock.sec === 0 ? null : { time: clock.sec, tag: clock.tag };
+    // What comes from here on answers it.
+    const { sec, tag } = room.store.clock;
+    this.#sinceSec = sec;
+    this.#sinceTag = tag;
     if (endpoint.ttlMs > 0) room.timers.add(this, endpoint.ttlMs);
     room.held.add(this);
     room.fanout.joinPoll(this);
@@ -110,12 +117,36 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
       const missed = channel.delivered > sentId ? this.#missed(channel, sentId, channel.delivered) : 0;
       if (missed !== 0) missing.push({ channel: channel.name, missed });
     }
+    const mark = this.#mark();
     this.#leave();
-    this.#later.resolve(this.#endpoint.timedOut(this.#presentation, missing, this.#since));
+    this.#later.resolve(this.#endpoint.timedOut(this.#presentation, missing, mark));
   }
 
+  /** Its time is over. What was published before that and not told here yet answers it in a moment. */
   fire(): void {
-    this.goAway();
+    if (this.#isOwed()) this.#endpoint.room.timers.add(this, OWED_MS);
+    else this.goAway();
+  }
+
+  /**
+   * From where its client goes on: now, as the dialect says, where nothing that it is owed can be older. In a
+   * cluster this clock may be ahead of the engine's, by which messages are dated.
+   */
+  #mark(): Mark {
+    const { store } = this.#endpoint.room;
+    const now = { time: Math.floor(Date.now() / 1000), tag: 0 };
+    const since = { time: this.#sinceSec, tag: this.#sinceTag };
+    if (store.replica !== null) return since.time === 0 ? now : since;
+    // In this order: what is published after the first cannot be older.
+    return store.clockIsAt(now.time) && !this.#isOwed() ? now : since;
+  }
+
+  /** Something is in the store that the pump has not come to. */
+  #isOwed(): boolean {
+    const { store } = this.#endpoint.room;
+    return this.subscriptions.some(
+      ({ channel }) => !channel.gone && store.publishedCount(channel.index) > channel.delivered,
+    );
   }
 
   /** Answered as if nothing had come: with the next poll its client hears why. */

@@ -147,12 +147,8 @@ export class PollEndpoint {
     );
   }
 
-  /**
-   * The answer to a long poll that nothing came for (spec 4.10). `since`: of a cluster, how far this node had
-   * read when the poll began to wait. Its own clock may be ahead of the engine's, by which messages are dated.
-   */
-  timedOut(presentation: Presentation, missing: readonly Missing[], since: Mark | null): Response {
-    const mark = since ?? { time: nowSec(), tag: 0 };
+  /** The answer to a long poll that nothing came for (spec 4.10). `mark`: from where its client goes on. */
+  timedOut(presentation: Presentation, missing: readonly Missing[], mark: Mark): Response {
     const fields = this.#fields(mark, presentation, missing);
     if (this.room.config.messages.timeoutWithBody) {
       const text = new ByteWriter(256);

@@ -51,11 +51,12 @@ test("workers killed at any moment: what is told of the others stays right, and 
   }
   expect(await finish(survivor)).toBe("done");
   const events = told(store);
-  expect(Math.abs(count(events, "subscribed") - count(events, "unsubscribed"))).toBeLessThanOrEqual(deaths);
+  const most = 2 * deaths;
+  expect(Math.abs(count(events, "subscribed") - count(events, "unsubscribed"))).toBeLessThanOrEqual(most);
   const { channels, channelsInDelete } = store.totals(Date.now());
   // All but the events channel itself.
   const untold = count(events, "created") - count(events, "destroyed") - (channels - 1 + channelsInDelete);
-  expect(Math.abs(untold)).toBeLessThanOrEqual(deaths);
+  expect(Math.abs(untold)).toBeLessThanOrEqual(most);
   expect(checkInvariants(store.arena)).toEqual([]);
 }, 30_000);
 

@@ -13,17 +13,20 @@ import {
   JOURNAL_TO,
   MOVE_CHANNEL,
 } from "../../src/store/lock/journal.ts";
-import { blockWord, channelWord } from "../../src/store/memory/arena.ts";
+import { acquire, release } from "../../src/store/lock/lock.ts";
+import { blockWord, channelWord, setWide, wide } from "../../src/store/memory/arena.ts";
 import {
   AGE_OLDEST,
   CH_OLDEST_STORED,
   CH_STORED_COUNT,
   HEAD_FREE_BLOCK,
   HEAD_LOCK,
+  HEAD_RING_HEAD,
   HEAD_STORED,
   MORE_NEXT,
   MSG_CHANNEL,
 } from "../../src/store/memory/layout.ts";
+import { mendWhole } from "../../src/store/recovery/damage.ts";
 import type { Store } from "../../src/store/store.ts";
 import { Channel, NOW_MS, newStore, removeTempFolders } from "./fixture.ts";
 import { checkInvariants } from "./invariants.ts";
@@ -101,3 +104,18 @@ test.each<readonly [string, number, number, number]>([
     expect(channel.after(0)).toEqual(["1:1", "2:2", "3:3", "4:4"]);
   },
 );
+
+test("a counter that went back gave two messages one place in the order: none is lost when the lists are made anew", () => {
+  const store = newStore();
+  const [first, second] = [new Channel(store, "a"), new Channel(store, "b")];
+  for (const data of ["1", "2", "3"]) first.append(data);
+  const { u32 } = store.arena;
+  setWide(u32, HEAD_RING_HEAD, wide(u32, HEAD_RING_HEAD) - 2);
+  for (const data of ["4", "5"]) second.append(data);
+  acquire(store.arena);
+  mendWhole(store.arena);
+  release(store.arena);
+  expect(first.after(0)).toEqual(["1:1", "2:2", "3:3"]);
+  expect(second.after(0)).toEqual(["1:4", "2:5"]);
+  expect(second.append("6")).toBe(3);
+});

@@ -216,6 +216,32 @@ export function deleteChannel(
   return 1;
 }
 
+/** The second first: torn, it is an earlier moment and not a later one. */
+export function clockOf({ u32 }: Arena): { readonly sec: number; readonly tag: number } {
+  const sec = Atomics.load(u32, HEAD_CLOCK_SEC);
+  return { sec, tag: u32[HEAD_CLOCK_TAG]! };
+}
+
+/**
+ * Brings the clock of messages to this second: every message that is published from here on has a later time
+ * and tag than (`nowSec`, 0), and every one that has not was published before. The lock is taken once a
+ * second. False: that cannot be said now (BUSY), or the clock is ahead.
+ */
+export function clockIsAt(arena: Arena, nowSec: number): boolean {
+  const { u32 } = arena;
+  // Pairs with the store below: who sees the new second sees all that was published in the old one.
+  const sec = Atomics.load(u32, HEAD_CLOCK_SEC);
+  if (sec >= nowSec) return sec === nowSec;
+  if (!tryAcquire(arena)) return false;
+  if (u32[HEAD_CLOCK_SEC]! < nowSec) {
+    u32[HEAD_CLOCK_TAG] = 0;
+    Atomics.store(u32, HEAD_CLOCK_SEC, nowSec);
+  }
+  const isAt = u32[HEAD_CLOCK_SEC] === nowSec;
+  release(arena);
+  return isAt;
+}
+
 /**
  * Time and tag of the next message: the tag counts inside one second over all channels, from 1 (push-stream
  * spec 6.1). When the clock goes back, time stands still until it has caught up.

@@ -205,7 +205,10 @@ function inPublishOrder(arena: Arena, blocks: readonly number[]): Uint32Array {
   beat(arena);
   for (const block of blocks) {
     beat(arena);
-    ordered[placeOf(serials, serialOf(block))] = block;
+    // A counter that was damaged has given some serials twice: those stand side by side.
+    let place = placeOf(serials, serialOf(block));
+    while (ordered[place] !== 0) place++;
+    ordered[place] = block;
   }
   return ordered;
 }
