@@ -55,9 +55,9 @@ import { Counter } from "./store/counters.ts";
 import { Doorbell } from "./store/message/doorbell.ts";
 import { RoomWatch } from "./store/room-watch.ts";
 import type { Store } from "./store/store.ts";
+import { Hub } from "./subscribe/hub.ts";
 import { subscribe, subscriberEndpoints } from "./subscribe/plugin.ts";
 import { type RefusedUpgrader, refuseSocket } from "./subscribe/refused-socket.ts";
-import { Room } from "./subscribe/room.ts";
 import { web } from "./web/plugin.ts";
 import { forgetWebhooks, Webhooks } from "./webhooks/webhooks.ts";
 
@@ -206,7 +206,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const handlerBytes = Math.max(0, ...programs.map((program) => program?.maxPayload ?? 0));
   const silenceMs = config.limits.maxSilenceMs;
   const sizes = socketSizes(config, store.maxMessageBytes, handlerBytes);
-  const room = new Room({
+  const hub = new Hub({
     config,
     store,
     slot,
@@ -221,7 +221,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const guards = new Guards(host, (located, refusal, server, spoken) =>
     refuseSocket(located, refusal, server as RefusedUpgrader | null, spoken),
   );
-  const subscribers = subscriberEndpoints(room);
+  const subscribers = subscriberEndpoints(hub);
   const publishers = publisherEndpoints({ config, ingest: inlet, hooks });
   const passing = proxies(config);
   const limit = new ConnectionLimit(listeners, options.maxConnections, options.maxDescriptors);
@@ -261,7 +261,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       ring,
       locator,
       front,
-      isReady: () => !room.draining && isCaughtUp(config, store),
+      isReady: () => !hub.draining && isCaughtUp(config, store),
       dictionaries: () => host.dictionaries.counts(),
     }),
   };
@@ -333,7 +333,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     operators?.stop();
     webhooks?.stop();
     cluster?.stop();
-    room.stop();
+    hub.stop();
     keeper?.stop();
     nodePresence?.stop();
     access.stop();
@@ -355,7 +355,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       const shut = () => shutDoors(listeners, doors, { isReload, withinMs: deadlineMs * DOORS_SHARE });
       if (isReload || perSecond === 0) await shut();
       host.sendAway();
-      await room.sendAway(isReload, { perSecond, withinMs: (endMs - performance.now()) * PACED_SHARE });
+      await hub.sendAway(isReload, { perSecond, withinMs: (endMs - performance.now()) * PACED_SHARE });
       if (!isReload && perSecond > 0) await shut();
       while ((limit.open > 0 || host.isBusy) && performance.now() < endMs) await Bun.sleep(DRAIN_LOOK_MS);
       host.abandon();
@@ -366,7 +366,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       cluster?.leave();
       webhooks?.leave();
       await shutDoors(listeners, doors, { isReload: false, withinMs: QUIT_DOORS_MS });
-      room.beginLastRound();
+      hub.beginLastRound();
       while (limit.open > 0) await Bun.sleep(QUIT_LOOK_MS);
       await front.close();
       stop();

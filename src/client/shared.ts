@@ -2,7 +2,7 @@
  * One connection for all tabs of a browser: `share(url, options)` instead of `new Sluice(url, options)`; the
  * entry of /sluice.shared.js and of `sluice-client/shared`.
  *
- *   tab ──"want" what, from where──▶ the tab that holds a Web Lock, which has the client (Hub)
+ *   tab ──"want" what, from where──▶ the tab that holds a Web Lock, which has the client (Host)
  *   tab ◀──────every frame────────── by BroadcastChannel
  *
  * When that tab closes or dies another one gets the lock, and all say again what they want and where they
@@ -46,7 +46,7 @@ function isBefore(left: string, right: string): boolean {
 }
 
 /** The client of the tab that has the connection, for all tabs. */
-class Hub extends Sluice {
+class Host extends Sluice {
   readonly #say: (word: Word) => void;
   /** By tab, then by channel. */
   readonly #tabs = new Map<string, Map<string, Subscription>>();
@@ -118,7 +118,7 @@ class SharedSluice implements api.Sluice {
   readonly #channels = new Map<string, Channel>();
   readonly #listeners: ((change: api.StateChange) => void)[] = [];
   readonly #closed = Promise.withResolvers<void>();
-  #hub: Hub | null = null;
+  #host: Host | null = null;
   #isChanging = false;
   /** Its own lock is held, whose end tells the others that it is gone. */
   #isHeld = false;
@@ -179,8 +179,8 @@ class SharedSluice implements api.Sluice {
   close(): void {
     this.#say({ want: [], from: this.#id });
     this.#told({ state: "closed", transport: this.transport, reason: "closed by the page", retryMs: 0 });
-    this.#hub?.close();
-    this.#hub = null;
+    this.#host?.close();
+    this.#host = null;
     this.#token.stop();
     for (const channel of [...this.#channels.values()])
       for (const subscription of [...channel.subscriptions]) subscription.unsubscribe();
@@ -203,9 +203,9 @@ class SharedSluice implements api.Sluice {
       if (word.to !== this.#id) this.#bus.postMessage(word);
       this.#hear(word);
     };
-    this.#hub = new Hub(this.#url, options, say);
+    this.#host = new Host(this.#url, options, say);
     this.#watch = (tab) => {
-      void navigator.locks.request(`${key} ${tab}`, () => this.#hub?.gone(tab));
+      void navigator.locks.request(`${key} ${tab}`, () => this.#host?.gone(tab));
     };
     say({ isLeader: true });
   }
@@ -215,14 +215,14 @@ class SharedSluice implements api.Sluice {
   // --- what is said ----------------------------------------------------------------------------------------
 
   #say(word: Word): void {
-    if (this.#hub) this.#hear(word);
+    if (this.#host) this.#hear(word);
     else this.#bus.postMessage(word);
   }
 
   #hear({ to, isLeader, want, from = "", frame, state, refused }: Word): void {
-    if (want && this.#hub) {
-      if (this.#hub.isNew(from) && from !== this.#id) this.#watch(from);
-      this.#hub.want(from, want);
+    if (want && this.#host) {
+      if (this.#host.isNew(from) && from !== this.#id) this.#watch(from);
+      this.#host.want(from, want);
     }
     if (to !== undefined && to !== this.#id) return;
     if (isLeader) {

@@ -130,7 +130,7 @@ export class CatchUp {
   }
 
   #readStream(connection: StreamConnection, prelude: Uint8Array | null = null): void {
-    for (let round = 0; connection.isLagging && !connection.isStalled; round++) {
+    for (let round = 0; connection.isBehind && !connection.isStalled; round++) {
       if (round === ROUNDS_A_TURN) {
         this.#turns.later(connection, () => this.#readStream(connection));
         return;

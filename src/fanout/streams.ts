@@ -28,7 +28,7 @@ export interface StreamKeeper {
 
 // Bits of one number: a field for each would be 0.06 kB more for every idle stream. Live is who has neither
 // of the first two.
-const LAGGING = 1;
+const BEHIND = 1;
 const ENDED = 2;
 /** The promise of a full socket is pending. */
 const STALLED = 4;
@@ -85,10 +85,10 @@ export class StreamConnection {
     return this.#is(DIRECT);
   }
   get isLive(): boolean {
-    return !this.#is(LAGGING | ENDED);
+    return !this.#is(BEHIND | ENDED);
   }
-  get isLagging(): boolean {
-    return (this.#marks & (LAGGING | ENDED)) === LAGGING;
+  get isBehind(): boolean {
+    return (this.#marks & (BEHIND | ENDED)) === BEHIND;
   }
   get isEnded(): boolean {
     return this.#is(ENDED);
@@ -156,12 +156,12 @@ export class StreamConnection {
 
   /** Reads from the store until it has caught up, then becomes live: how every stream begins. */
   startBehind(): void {
-    this.#mark(LAGGING, true);
+    this.#mark(BEHIND, true);
   }
 
   /** Back in the live set: read-on.ts found nothing more to read. */
   caughtUp(): void {
-    this.#mark(LAGGING, false);
+    this.#mark(BEHIND, false);
   }
 
   /** Ends the response after `footer` (empty: none). Nothing can be sent afterwards. Idempotent. */
@@ -186,7 +186,7 @@ export class StreamConnection {
       this.#own(pending);
       return;
     }
-    this.#mark(LAGGING | STALLED, true);
+    this.#mark(BEHIND | STALLED, true);
     this.#keeper.lagged(this);
     pending.then(
       () => this.#drained(),
@@ -196,7 +196,7 @@ export class StreamConnection {
 
   #drained(): void {
     this.#mark(STALLED, false);
-    if (this.isLagging) this.#keeper.drained(this);
+    if (this.isBehind) this.#keeper.drained(this);
   }
 
   /** A promise of the last write of an ended response: its failure means that the peer left first. */

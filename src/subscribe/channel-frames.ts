@@ -114,7 +114,7 @@ export class ChannelFrames {
       this.#refuse(seats, frame.ref);
       return null;
     }
-    const { backlog } = this.#endpoint.room;
+    const { backlog } = this.#endpoint.hub;
     const asked = backlog.find(seats, askedOf(frame.positions), true);
     if (asked instanceof Promise) return asked.then((found) => this.#enter(seats, found, frame.ref));
     this.#enter(seats, asked, frame.ref);
@@ -123,7 +123,7 @@ export class ChannelFrames {
 
   /** Another process keeps the store's lock, which a new channel needs. */
   async #subscribeLater(frame: SubscribeFrame): Promise<void> {
-    const isFree = await this.#endpoint.room.store.patience.free(frame);
+    const isFree = await this.#endpoint.hub.store.patience.free(frame);
     if (this.#holder.holder === null) return;
     if (!isFree) this.#refuse(Refusals.busy, frame.ref);
     else await this.#subscribe(frame);
@@ -131,8 +131,8 @@ export class ChannelFrames {
 
   /** All of the frame, or nothing of it. */
   #seats({ channels, positions }: SubscribeFrame): readonly Seat[] | Refusal {
-    const { inquiry, room } = this.#endpoint;
-    const most = room.config.limits.maxChannelsPerRequest || MOST_CHANNELS;
+    const { inquiry, hub } = this.#endpoint;
+    const most = hub.config.limits.maxChannelsPerRequest || MOST_CHANNELS;
     if (this.#holder.subscriptions.length + channels.length > most) return Refusals.tooManyChannelsInRequest;
     const path = Buffer.from(channels.join("/")).toString("latin1");
     const parsed = parseChannelsPath(path, 0);
@@ -154,7 +154,7 @@ export class ChannelFrames {
     for (const subscription of lost) if (added.includes(subscription)) holder.tellLost(subscription);
     // A send may close the socket.
     if (holder.holder === null) return;
-    this.#endpoint.room.fanout.addTopics(holder, added);
+    this.#endpoint.hub.fanout.addTopics(holder, added);
     // One that was deleted, and is there again: who was told of the first is told of its end.
     for (const { channel } of added) this.#departed(channel.name);
     const { addition } = this.#adding;
@@ -163,7 +163,7 @@ export class ChannelFrames {
   }
 
   #drop(subscription: TopicSubscription): void {
-    this.#endpoint.room.fanout.leaveTopic(subscription);
+    this.#endpoint.hub.fanout.leaveTopic(subscription);
     this.#departed(subscription.channel.name);
   }
 

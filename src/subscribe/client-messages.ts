@@ -27,8 +27,8 @@ import {
 } from "../wire/client-frame.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
 import { type Adding, ChannelFrames, type Holder } from "./channel-frames.ts";
+import type { Published, SaidMessage } from "./hub.ts";
 import { JudgedMessages, judgeNothing } from "./judged-messages.ts";
-import type { Published, SaidMessage } from "./room.ts";
 import type { Protocol } from "./socket-peer.ts";
 import type { WebSocketEndpoint } from "./websocket.ts";
 
@@ -109,10 +109,10 @@ export class ClientMessages {
   }
 
   take(message: string | Uint8Array): void {
-    const { room, location } = this.#endpoint;
+    const { hub, location } = this.#endpoint;
     const mayPublish = location.websocketAllowPublish;
     // The listener may take more, for somebody else.
-    if (mayPublish && isLonger(message, room.maxFrameBytes)) {
+    if (mayPublish && isLonger(message, hub.maxFrameBytes)) {
       this.#speaker.end(CloseCode.TOO_BIG);
       return;
     }
@@ -219,7 +219,7 @@ export class ClientMessages {
     draft: OfferedDraft,
     { ref, key, trace }: Sender,
   ): Promise<void> | null {
-    const { room, location } = this.#endpoint;
+    const { hub, location } = this.#endpoint;
     if (names.length === 0) {
       // Its last channel was deleted.
       if (ref !== null) this.#refused(Refusals.noChannel, ref);
@@ -229,7 +229,7 @@ export class ClientMessages {
     const { storeMessages: stored } = location;
     const by = this.#lease?.sub ?? null;
     const said = { data, eventId, eventType, stored, key, isTold: ref !== null, by, trace };
-    const outcome = room.publishFrom(names, said);
+    const outcome = hub.publishFrom(names, said);
     if (outcome instanceof Promise) return outcome.then((published) => this.#published(published, ref));
     this.#published(outcome, ref);
     return null;
@@ -271,9 +271,9 @@ export class ClientMessages {
 
   /** Tells it, and whether the connection goes on. */
   #refused(refusal: HookRefusal, ref: Ref): boolean {
-    const { room } = this.#endpoint;
+    const { hub } = this.#endpoint;
     const { code, status, explain } = refusal;
-    room.store.countRefusal(room.slot, status);
+    hub.store.countRefusal(hub.slot, status);
     this.#answer({ kind: "refused", ref, status, code, explain });
     const isOver = refusal.close ?? this.#speaker.protocol === "template";
     if (isOver) this.#speaker.end(closeCode(refusal), closeReason(refusal));

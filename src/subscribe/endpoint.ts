@@ -13,13 +13,13 @@ import { type Refusal, Refusals } from "../http/errors.ts";
 import { type Callback, callbackOf } from "../wire/jsonp.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
+import type { Hub } from "./hub.ts";
 import { Inquiry } from "./inquiry.ts";
 import type { IdleTimer } from "./line.ts";
 import { FramesEndpoint } from "./own-frames.ts";
 import { countRefusal } from "./own-positions.ts";
 import { PollEndpoint, type PollVisit } from "./poll.ts";
 import { Presenter } from "./presentation.ts";
-import type { Room } from "./room.ts";
 import { StreamEndpoint } from "./stream.ts";
 import { type Upgrader, WebSocketEndpoint } from "./websocket.ts";
 
@@ -28,7 +28,7 @@ const EMPTY = { "Content-Length": "0" };
 const LEAVE = { "Retry-After": "1", Connection: "close" };
 
 export class SubscriberEndpoint {
-  readonly #room: Room;
+  readonly #hub: Hub;
   readonly #mode: SubscriberMode;
   readonly #inquiry: Inquiry;
   readonly #presenter: Presenter;
@@ -37,21 +37,16 @@ export class SubscriberEndpoint {
   readonly #sockets: WebSocketEndpoint;
   readonly #frames: FramesEndpoint;
 
-  constructor(
-    room: Room,
-    location: LocationConfig,
-    mode: SubscriberMode,
-    hooks: LocationHooks | null = null,
-  ) {
-    this.#room = room;
+  constructor(hub: Hub, location: LocationConfig, mode: SubscriberMode, hooks: LocationHooks | null = null) {
+    this.#hub = hub;
     this.#mode = mode;
     const isEventSource = mode === "eventsource";
-    this.#inquiry = new Inquiry(room, location);
+    this.#inquiry = new Inquiry(hub, location);
     this.#presenter = new Presenter(location, isEventSource);
-    this.#streams = new StreamEndpoint(room, location, isEventSource, this.#presenter, hooks);
-    this.#polls = new PollEndpoint(room, location, isEventSource, this.#presenter, hooks);
-    this.#frames = new FramesEndpoint(room, location, mode === "long-polling", hooks);
-    this.#sockets = new WebSocketEndpoint(room, location, this.#inquiry, hooks);
+    this.#streams = new StreamEndpoint(hub, location, isEventSource, this.#presenter, hooks);
+    this.#polls = new PollEndpoint(hub, location, isEventSource, this.#presenter, hooks);
+    this.#frames = new FramesEndpoint(hub, location, mode === "long-polling", hooks);
+    this.#sockets = new WebSocketEndpoint(hub, location, this.#inquiry, hooks);
   }
 
   handle(located: LocatedRequest, server: (Upgrader & IdleTimer) | null): Answer | Promise<Answer> {
@@ -63,7 +58,7 @@ export class SubscriberEndpoint {
     const frames = this.#framesOf(located);
     if (frames !== null) return this.#openFrames(frames, located, server);
     const mode = this.#modeOf(located);
-    if (this.#room.draining && mode === "eventsource") return this.#streams.sendAway(located);
+    if (this.#hub.draining && mode === "eventsource") return this.#streams.sendAway(located);
     const isHeld = mode === "streaming" || mode === "eventsource";
     const callback: Callback = isHeld ? "none" : callbackOf(located.rawQuery, decodeOnce);
     // Before a channel is made for it.
@@ -74,7 +69,7 @@ export class SubscriberEndpoint {
     if ("status" in seats) return this.#refuse(seats, located, mode);
     const visit = { located, callback: callback === "none" ? null : callback.name };
     const isExact = isHeld && this.#streams.isPositioned;
-    const asked = this.#room.backlog.find(seats, this.#inquiry.asked(located), isExact);
+    const asked = this.#hub.backlog.find(seats, this.#inquiry.asked(located), isExact);
     if (asked instanceof Promise)
       return asked.then((found) => this.#serve(mode, seats, found, visit, server));
     return this.#serve(mode, seats, asked, visit, server);
@@ -90,7 +85,7 @@ export class SubscriberEndpoint {
     if (asked.isAhead === true) return this.#refuse(Refusals.nodeBehind, visit.located, mode);
     if (mode === "polling") return this.#polls.poll(seats, asked, visit);
     const { located } = visit;
-    if (this.#room.draining) {
+    if (this.#hub.draining) {
       if (mode === "eventsource") return this.#streams.sendAway(located);
       return refuse(Refusals.draining, { ...LEAVE, ...this.#presenter.cors(located) });
     }
@@ -109,13 +104,13 @@ export class SubscriberEndpoint {
     located: LocatedRequest,
     server: (Upgrader & IdleTimer) | null,
   ): Answer | Promise<Answer> {
-    if (this.#room.draining) return refuse(Refusals.draining, { ...LEAVE, ...this.#presenter.cors(located) });
+    if (this.#hub.draining) return refuse(Refusals.draining, { ...LEAVE, ...this.#presenter.cors(located) });
     const seats = this.#inquiry.admit(this.#inquiry.path(located), this.#inquiry.mayMake(located));
     if (seats === Refusals.busy) return this.#later(located, server, "streaming");
     const refusal = "status" in seats ? seats : countRefusal(frames, seats);
     if (refusal !== null || "status" in seats)
       return this.#refuse(refusal ?? Refusals.noChannel, located, "streaming");
-    const asked = this.#room.backlog.find(seats, frames, true);
+    const asked = this.#hub.backlog.find(seats, frames, true);
     return asked instanceof Promise
       ? asked.then((found) => this.#frames.open(seats, found, located, server))
       : this.#frames.open(seats, asked, located, server);
@@ -127,7 +122,7 @@ export class SubscriberEndpoint {
     server: (Upgrader & IdleTimer) | null,
     mode: SubscriberMode,
   ): Promise<Answer> {
-    const isFree = await this.#room.store.patience.free(located);
+    const isFree = await this.#hub.store.patience.free(located);
     return isFree ? await this.handle(located, server) : this.#refuse(Refusals.busy, located, mode);
   }
 
@@ -139,7 +134,7 @@ export class SubscriberEndpoint {
   }
 
   #refuse(refusal: Refusal, located: LocatedRequest, mode: SubscriberMode): Response {
-    this.#room.store.countRefusal(this.#room.slot, refusal.status);
+    this.#hub.store.countRefusal(this.#hub.slot, refusal.status);
     const away = mode === "eventsource" ? this.#streams.turnAway(located, refusal) : null;
     return away ?? refuse(refusal, this.#presenter.cors(located));
   }

@@ -1,6 +1,6 @@
 /**
  * How held connections are sent away when the worker goes: at which rate, and what they are told about coming
- * back. Used by room.ts and whatever it holds.
+ * back. Used by hub.ts and whatever it holds.
  */
 export interface Farewell {
   /** Others serve already; otherwise this is the end of the service, perhaps for a restart. */

@@ -9,11 +9,11 @@ import type { Arrival, Standing } from "../front/location-hooks.ts";
 import type { Message } from "../store/message/message-view.ts";
 import type { Missing } from "../wire/gap-field.ts";
 import { lostOf, type Start } from "./backlog.ts";
+import type { Held } from "./hub.ts";
 import type { Line } from "./line.ts";
 import type { PollEndpoint } from "./poll.ts";
 import type { Mark } from "./poll-reading.ts";
 import type { Presentation } from "./presentation.ts";
-import type { Held } from "./room.ts";
 import type { Timed } from "./timer-wheel.ts";
 
 /** Where the answer goes: a promise, or a door that takes it itself. */
@@ -72,14 +72,14 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
       // Nothing of the history is stored, or the poll would not wait.
       return new WaitingSubscription(channel, this, Math.max(afterId, historyUntil));
     });
-    const { room } = endpoint;
+    const { hub } = endpoint;
     // What comes from here on answers it.
-    const { sec, tag } = room.store.clock;
+    const { sec, tag } = hub.store.clock;
     this.#sinceSec = sec;
     this.#sinceTag = tag;
-    if (endpoint.ttlMs > 0) room.timers.add(this, endpoint.ttlMs);
-    room.held.add(this);
-    room.fanout.joinPoll(this);
+    if (endpoint.ttlMs > 0) hub.timers.add(this, endpoint.ttlMs);
+    hub.held.add(this);
+    hub.fanout.joinPoll(this);
   }
 
   get format(): Format {
@@ -124,7 +124,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
 
   /** Its time is over. What was published before that and not told here yet answers it in a moment. */
   fire(): void {
-    if (this.#isOwed()) this.#endpoint.room.timers.add(this, OWED_MS);
+    if (this.#isOwed()) this.#endpoint.hub.timers.add(this, OWED_MS);
     else this.goAway();
   }
 
@@ -133,7 +133,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
    * cluster this clock may be ahead of the engine's, by which messages are dated.
    */
   #mark(): Mark {
-    const { store } = this.#endpoint.room;
+    const { store } = this.#endpoint.hub;
     const now = { time: Math.floor(Date.now() / 1000), tag: 0 };
     const since = { time: this.#sinceSec, tag: this.#sinceTag };
     if (store.replica !== null) return since.time === 0 ? now : since;
@@ -143,7 +143,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
 
   /** Something is in the store that the pump has not come to. */
   #isOwed(): boolean {
-    const { store } = this.#endpoint.room;
+    const { store } = this.#endpoint.hub;
     return this.subscriptions.some(
       ({ channel }) => !channel.gone && store.publishedCount(channel.index) > channel.delivered,
     );
@@ -155,16 +155,16 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
   }
 
   #missed({ index }: LocalChannel, after: number, upTo: number): number | null {
-    return toldCount(this.#endpoint.room.fanout.store.missedBetween(index, after, upTo));
+    return toldCount(this.#endpoint.hub.fanout.store.missedBetween(index, after, upTo));
   }
 
   #leave(): void {
-    const { room } = this.#endpoint;
+    const { hub } = this.#endpoint;
     const [first] = this.subscriptions;
-    if (first !== undefined) room.fanout.leavePoll(first);
+    if (first !== undefined) hub.fanout.leavePoll(first);
     this.#line?.release();
-    room.timers.remove(this);
-    room.held.remove(this);
+    hub.timers.remove(this);
+    hub.held.remove(this);
     this.#departure?.();
     this.#departure = null;
   }

@@ -10,9 +10,9 @@ import type { StreamSink } from "../http/direct-answer.ts";
 import type { Seat } from "./admit.ts";
 import type { Farewell } from "./farewell.ts";
 import { GzipSink } from "./gzip-sink.ts";
+import type { Held } from "./hub.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
 import type { Line } from "./line.ts";
-import type { Held } from "./room.ts";
 import type { HeldForm, Wish } from "./stream-form.ts";
 import type { Timed } from "./timer-wheel.ts";
 
@@ -42,7 +42,7 @@ export class HeldStream extends StreamConnection implements Held, Clocked, Stand
   readonly #form: HeldForm;
 
   constructor(form: HeldForm, format: Format, wish: Wish, line: Line | null) {
-    super(form.room.fanout, format, form.footer);
+    super(form.hub.fanout, format, form.footer);
     this.#form = form;
     this.#wish = wish;
     this.#line = line;
@@ -50,7 +50,7 @@ export class HeldStream extends StreamConnection implements Held, Clocked, Stand
 
   /** Called once, when the response goes out. */
   pull(sink: StreamSink): void {
-    const { room, pingMs, ttlMs } = this.#form;
+    const { hub, pingMs, ttlMs } = this.#form;
     const wish = this.#wish;
     // Cancelled before it began: nobody would ever tell that it has to leave.
     if (wish === null || this.isEnded) return;
@@ -62,9 +62,9 @@ export class HeldStream extends StreamConnection implements Held, Clocked, Stand
       this.end(this.footer);
       return;
     }
-    room.held.add(this);
-    startClock(room.timers, this, pingMs, ttlMs);
-    room.fanout.joinStream(this, prelude);
+    hub.held.add(this);
+    startClock(hub.timers, this, pingMs, ttlMs);
+    hub.fanout.joinStream(this, prelude);
     if (wish.arrival !== null) this.#tellArrival(wish.arrival, namesOf(wish.seats));
   }
 
@@ -78,7 +78,7 @@ export class HeldStream extends StreamConnection implements Held, Clocked, Stand
   /** The client closed; Bun has ended the sink. */
   cancel(): void {
     this.closed();
-    this.#form.room.fanout.leaveStream(this);
+    this.#form.hub.fanout.leaveStream(this);
   }
 
   get gzipLevel(): number {
@@ -87,12 +87,12 @@ export class HeldStream extends StreamConnection implements Held, Clocked, Stand
 
   /** Footer, end of body. */
   goAway(farewell: Farewell | null): void {
-    this.#form.room.fanout.leaveStream(this);
+    this.#form.hub.fanout.leaveStream(this);
     this.end(farewell === null ? this.footer : this.#form.lastBytes(farewell));
   }
 
   fire(): void {
-    clockFired(this.#form.room.timers, this, this.#form.pingMs);
+    clockFired(this.#form.hub.timers, this, this.#form.pingMs);
   }
 
   ping(): void {
@@ -104,15 +104,15 @@ export class HeldStream extends StreamConnection implements Held, Clocked, Stand
   }
 
   dismiss(why: "ended" | "revoked"): void {
-    this.#form.room.fanout.leaveStream(this);
+    this.#form.hub.fanout.leaveStream(this);
     this.end(this.#form.dismissal(why));
   }
 
   protected override ended(): void {
-    const { room } = this.#form;
+    const { hub } = this.#form;
     this.#line?.release();
-    room.timers.remove(this);
-    room.held.remove(this);
+    hub.timers.remove(this);
+    hub.held.remove(this);
     this.#departure?.();
   }
 }

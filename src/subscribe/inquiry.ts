@@ -11,8 +11,8 @@ import type { MayMake } from "../front/channel-quota.ts";
 import type { Refusal } from "../http/errors.ts";
 import { admit, type Seat } from "./admit.ts";
 import { type Asked, readAsked } from "./backlog.ts";
+import type { Hub } from "./hub.ts";
 import { askedByQuery } from "./own-positions.ts";
-import type { Room } from "./room.ts";
 
 /**
  * Clients that can set no header put it there: polyfills `lastEventId`, others one of these. Compared without
@@ -22,14 +22,14 @@ const EVENT_ID_ARGUMENTS = ["lasteventid", "last-event-id", "eventid"];
 
 export class Inquiry {
   readonly #location: LocationConfig;
-  readonly #room: Room;
+  readonly #hub: Hub;
   readonly #channelsPath: CompiledValue;
   readonly #time: CompiledValue | null;
   readonly #tag: CompiledValue | null;
   readonly #eventId: CompiledValue | null;
 
-  constructor(room: Room, location: LocationConfig) {
-    this.#room = room;
+  constructor(hub: Hub, location: LocationConfig) {
+    this.#hub = hub;
     this.#location = location;
     this.#channelsPath = locationValue(location, location.channelsPath);
     this.#time = optionalLocationValue(location, location.lastReceivedMessageTime);
@@ -56,7 +56,7 @@ export class Inquiry {
   }
 
   get #maxChannels(): number {
-    return this.#room.config.limits.maxChannelsPerRequest || 1024;
+    return this.#hub.config.limits.maxChannelsPerRequest || 1024;
   }
 
   /** What a request over HTTP asks for that wants frames; null: it wants what the location has for all. */
@@ -80,11 +80,11 @@ export class Inquiry {
   }
 
   admit(path: string, mayMake: MayMake): readonly Seat[] | Refusal {
-    return admit(this.#room.store, this.#room.config, this.#location, path, mayMake);
+    return admit(this.#hub.store, this.#hub.config, this.#location, path, mayMake);
   }
 
   /** For those who will stand in their channels: others may publish there, and count them. */
   mayMake(located: LocatedRequest): MayMake {
-    return this.#room.quota?.of(located.peer) ?? "yes";
+    return this.#hub.quota?.of(located.peer) ?? "yes";
   }
 }

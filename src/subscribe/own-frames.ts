@@ -19,9 +19,9 @@ import type { Asked } from "./backlog.ts";
 import { type Farewell, retryMs } from "./farewell.ts";
 import { shelfOf } from "./format-shelf.ts";
 import { GzippedStream, HeldStream, OnceStream } from "./held-stream.ts";
+import type { Hub } from "./hub.ts";
 import { type IdleTimer, isNeverIdle, Line } from "./line.ts";
 import { Presenter } from "./presentation.ts";
-import type { Room } from "./room.ts";
 import { seatedFrame } from "./socket-channels.ts";
 import { type HeldForm, reopened, type Wish } from "./stream-form.ts";
 
@@ -37,14 +37,14 @@ const PING = event(JSON_PING);
 class FramesForm implements HeldForm {
   readonly footer = NOTHING;
   readonly ping = PING;
-  readonly room: Room;
+  readonly hub: Hub;
   readonly location: LocationConfig;
   readonly isOnce: boolean;
   readonly pingMs: number;
   readonly ttlMs: number;
 
-  constructor(room: Room, location: LocationConfig, isOnce: boolean) {
-    this.room = room;
+  constructor(hub: Hub, location: LocationConfig, isOnce: boolean) {
+    this.hub = hub;
     this.location = location;
     this.isOnce = isOnce;
     this.pingMs = isOnce ? 0 : location.pingMessageIntervalMs;
@@ -55,7 +55,7 @@ class FramesForm implements HeldForm {
    * As StreamForm does. Whoever polls knows where it is, unless it is the first time or something is to tell.
    */
   seat(held: StreamConnection, { seats, asked, wantsHello }: Wish): Uint8Array {
-    const { fanout, store, backlog } = this.room;
+    const { fanout, store, backlog } = this.hub;
     const writer = new ByteWriter(256);
     let isNew = !this.isOnce || wantsHello === true || asked.each?.length === 0;
     seats.forEach((seat, place) => {
@@ -94,17 +94,17 @@ export class FramesEndpoint {
   readonly #hooks: LocationHooks | null;
   readonly #neverIdle: boolean;
 
-  constructor(room: Room, location: LocationConfig, isOnce: boolean, hooks: LocationHooks | null) {
-    this.#form = new FramesForm(room, location, isOnce);
-    this.#format = shelfOf(room.store).frames(location.presence !== null).eventFrames;
+  constructor(hub: Hub, location: LocationConfig, isOnce: boolean, hooks: LocationHooks | null) {
+    this.#form = new FramesForm(hub, location, isOnce);
+    this.#format = shelfOf(hub.store).frames(location.presence !== null).eventFrames;
     this.#presenter = new Presenter(location, true);
     this.#hooks = hooks;
-    this.#neverIdle = isNeverIdle(room.idleSec * 1000, this.#form.pingMs, this.#form.ttlMs);
+    this.#neverIdle = isNeverIdle(hub.idleSec * 1000, this.#form.pingMs, this.#form.ttlMs);
   }
 
   open(seats: readonly Seat[], asked: Asked, located: LocatedRequest, server: IdleTimer | null): Answer {
     const { heldInit, isGzip } = this.#presenter.held(located, null);
-    const { idleSec } = this.#form.room;
+    const { idleSec } = this.#form.hub;
     const isWatched = !this.#neverIdle && server !== null && !located.isDirect;
     const line = isWatched ? new Line(server, located.request, idleSec) : null;
     const arrival = this.#hooks?.arrival(located) ?? null;

@@ -6,17 +6,17 @@ import { Elysia } from "elysia";
 import type { Locator } from "../config/location/located-request.ts";
 import type { Front } from "../front/front.ts";
 import { SubscriberEndpoint } from "./endpoint.ts";
+import type { Hub } from "./hub.ts";
 import type { IdleTimer } from "./line.ts";
-import type { Room } from "./room.ts";
 import type { Upgrader } from "./websocket.ts";
 
 /** By index of Config.locations; null: no subscriber. */
 export type SubscriberEndpoints = readonly (SubscriberEndpoint | null)[];
 
-export const subscriberEndpoints = (room: Room): SubscriberEndpoints =>
-  room.config.locations.map((location, index) =>
+export const subscriberEndpoints = (hub: Hub): SubscriberEndpoints =>
+  hub.config.locations.map((location, index) =>
     location.role.kind === "subscriber"
-      ? new SubscriberEndpoint(room, location, location.role.mode, room.hooks(index))
+      ? new SubscriberEndpoint(hub, location, location.role.mode, hub.hooks(index))
       : null,
   );
 

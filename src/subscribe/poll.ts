@@ -25,10 +25,10 @@ import { type Continued, chunkedAnswer } from "./chunked-answer.ts";
 import { shelfOf } from "./format-shelf.ts";
 import { GzipSink } from "./gzip-sink.ts";
 import { HeldPoll, type Resolvable } from "./held-poll.ts";
+import type { Hub } from "./hub.ts";
 import { type IdleTimer, isNeverIdle, Line } from "./line.ts";
 import { DONE, isAfter, LOST, type Mark, PollReading } from "./poll-reading.ts";
 import type { Presentation, Presenter } from "./presentation.ts";
-import type { Room } from "./room.ts";
 import { serverMessage } from "./server-message.ts";
 
 const encoder = new TextEncoder();
@@ -43,7 +43,7 @@ export interface PollVisit {
 }
 
 export class PollEndpoint {
-  readonly room: Room;
+  readonly hub: Hub;
   readonly format: Format;
   readonly ttlMs: number;
   readonly #presenter: Presenter;
@@ -57,24 +57,24 @@ export class PollEndpoint {
   readonly #hooks: LocationHooks | null;
 
   constructor(
-    room: Room,
+    hub: Hub,
     location: LocationConfig,
     isEventSource: boolean,
     presenter: Presenter,
     hooks: LocationHooks | null,
   ) {
     this.#hooks = hooks;
-    this.room = room;
+    this.hub = hub;
     this.#presenter = presenter;
     const { messageTemplate, headerTemplate, footerTemplate, moduleFields } = location;
     this.#hasModuleFields = moduleFields;
     const events = location.eventIds === "auto" ? "whole events" : "events";
-    this.format = shelfOf(room.store).template(isEventSource ? events : "text", messageTemplate);
+    this.format = shelfOf(hub.store).template(isEventSource ? events : "text", messageTemplate);
     this.#header = isEventSource ? eventStreamHeader(headerTemplate) : encoder.encode(headerTemplate);
     this.#footer = isEventSource ? eventStreamFooter(footerTemplate) : encoder.encode(footerTemplate);
     this.#gzipLevel = location.gzip?.level ?? 1;
     this.ttlMs = location.longpollingConnectionTtlMs;
-    this.#neverIdle = isNeverIdle(room.idleSec * 1000, this.ttlMs);
+    this.#neverIdle = isNeverIdle(hub.idleSec * 1000, this.ttlMs);
   }
 
   poll(seats: readonly Seat[], asked: Asked, { located, callback }: PollVisit): Response {
@@ -93,7 +93,7 @@ export class PollEndpoint {
     server: IdleTimer | null,
   ): Answer | Promise<Response> {
     // From here to the seat is one turn: nothing can be delivered between the starts and the wait.
-    const channels = seats.map((seat) => this.room.fanout.channel(seat));
+    const channels = seats.map((seat) => this.hub.fanout.channel(seat));
     const starts = this.#starts(seats, asked);
     const immediate = this.#presenter.immediate(located, callback);
     const now = this.#answerNow(seats, starts, asked, immediate, [...lostOf(seats, starts)]);
@@ -105,7 +105,7 @@ export class PollEndpoint {
     const line =
       this.#neverIdle || server === null || located.isDirect
         ? null
-        : new Line(server, request, this.room.idleSec);
+        : new Line(server, request, this.hub.idleSec);
     const presentation = this.#presenter.held(located, callback);
     const wait = (later: Resolvable): void =>
       this.#wait(new HeldPoll(this, channels, starts, { later, line, presentation }), located, seats);
@@ -150,9 +150,9 @@ export class PollEndpoint {
   /** The answer to a long poll that nothing came for (spec 4.10). `mark`: from where its client goes on. */
   timedOut(presentation: Presentation, missing: readonly Missing[], mark: Mark): Response {
     const fields = this.#fields(mark, presentation, missing);
-    if (this.room.config.messages.timeoutWithBody) {
+    if (this.hub.config.messages.timeoutWithBody) {
       const text = new ByteWriter(256);
-      this.format.message(text, serverMessage(TIMED_OUT_ID, TIMED_OUT_TEXT), this.room.fanout.nobody, null);
+      this.format.message(text, serverMessage(TIMED_OUT_ID, TIMED_OUT_TEXT), this.hub.fanout.nobody, null);
       return this.#answer(this.#around(text.view(), presentation), fields, presentation);
     }
     return new Response(null, { status: 304, headers: { ...fields, "Content-Length": "0" } });
@@ -160,11 +160,11 @@ export class PollEndpoint {
 
   /** By which messages are dated. */
   #clockSec(): number {
-    return this.room.store.replica?.clock.sec || nowSec();
+    return this.hub.store.replica?.clock.sec || nowSec();
   }
 
   #starts(seats: readonly Seat[], asked: Asked): Start[] {
-    return seats.map((seat, place) => this.room.backlog.start(seat, place, asked, false));
+    return seats.map((seat, place) => this.hub.backlog.start(seat, place, asked, false));
   }
 
   /**
@@ -179,7 +179,7 @@ export class PollEndpoint {
     presentation: Presentation,
     missing: Missing[],
   ): Response | null {
-    const { store, fanout } = this.room;
+    const { store, fanout } = this.hub;
     const mark: Mark = { time: asked.time ?? 0, tag: asked.tag ?? -1 };
     let isAnything = false;
     let isDisturbed = false;
@@ -218,7 +218,7 @@ export class PollEndpoint {
    * be missing.
    */
   #hasMore({ index, incarnation }: Seat, { afterId, historyUntil }: Start): boolean {
-    const { store } = this.room;
+    const { store } = this.hub;
     const hasMore =
       store.hasStoredAfter(index, afterId) || (historyUntil === 0 && store.publishedCount(index) > afterId);
     // Not if the record is another channel's by now. Pairs with retireChannel.
@@ -239,7 +239,7 @@ export class PollEndpoint {
           throw new Error("messages of this answer were evicted before they could be sent");
         isOver = outcome === DONE;
         if (isOver) this.#end(writer, presentation);
-        this.room.fanout.standing.delivered(reading.count - before, writer.length);
+        this.hub.fanout.standing.delivered(reading.count - before, writer.length);
         return writer.length > 0 || isOver ? writer.view() : "wait";
       },
     };
@@ -281,7 +281,7 @@ export class PollEndpoint {
   #withGap(fields: HeaderFields, missing: readonly Missing[]): HeaderFields {
     const gap = gapField(missing);
     if (gap === null) return fields;
-    this.room.fanout.standing.gapTold(missing.length);
+    this.hub.fanout.standing.gapTold(missing.length);
     return { ...fields, "Sluice-Gap": gap };
   }
 
@@ -294,7 +294,7 @@ export class PollEndpoint {
     presentation: Presentation,
     rest: Continued | null = null,
   ): Response {
-    const { fanout } = this.room;
+    const { fanout } = this.hub;
     if (!presentation.isGzip) return chunkedAnswer(body, fields, fanout, rest);
     const compressed = { ...fields, "Content-Encoding": "gzip" };
     if (rest === null) return chunkedAnswer(gzipped(body, this.#gzipLevel), compressed, fanout);

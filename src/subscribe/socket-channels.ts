@@ -22,7 +22,7 @@ const text = new TextDecoder("utf-8", { ignoreBOM: true });
  * them.
  */
 export function standIn(
-  { room, location }: WebSocketEndpoint,
+  { hub, location }: WebSocketEndpoint,
   peer: TopicPeer,
   seats: readonly Seat[],
   asked: Asked,
@@ -32,11 +32,11 @@ export function standIn(
   const wanted: TopicSubscription[] = [];
   const lost: TopicSubscription[] = [];
   seats.forEach((seat, place) => {
-    const channel = room.fanout.channel(seat);
-    const start = room.backlog.start(seat, place, asked, tellsGaps);
+    const channel = hub.fanout.channel(seat);
+    const start = hub.backlog.start(seat, place, asked, tellsGaps);
     const historyUntil = isOwedAll ? start.historyUntil : start.newest;
     const subscription = new TopicSubscription(channel, peer, start.afterId, historyUntil);
-    room.backlog.followPresence(subscription, seat, place, asked, peer.format);
+    hub.backlog.followPresence(subscription, seat, place, asked, peer.format);
     wanted.push(subscription);
     if (start.unknown && isOwedAll) lost.push(subscription);
   });

@@ -24,9 +24,9 @@ import type { Asked } from "./backlog.ts";
 import type { Holder } from "./channel-frames.ts";
 import { ClientMessages, isAmong, type Publishing, type Speaker } from "./client-messages.ts";
 import type { Farewell } from "./farewell.ts";
+import type { Held } from "./hub.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
 import { countRefusal } from "./own-positions.ts";
-import type { Held } from "./room.ts";
 import { helloFrame, seatedFrame, standIn } from "./socket-channels.ts";
 import { lifeFor } from "./stream-form.ts";
 import type { Timed } from "./timer-wheel.ts";
@@ -124,12 +124,12 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
       this.#refuse(unfit);
       return;
     }
-    const { room, location } = this.#endpoint;
-    room.held.add(this);
-    startClock(room.timers, this, location.pingMessageIntervalMs, location.subscriberConnectionTtlMs);
+    const { hub, location } = this.#endpoint;
+    hub.held.add(this);
+    startClock(hub.timers, this, location.pingMessageIntervalMs, location.subscriberConnectionTtlMs);
     if (publishing !== this.#endpoint.asItIs)
       this.#said = new ClientMessages(this.#endpoint, this, publishing);
-    const asked = room.backlog.find(seats, wish.asked, this.format.tellsGaps);
+    const asked = hub.backlog.find(seats, wish.asked, this.format.tellsGaps);
     if (!(asked instanceof Promise)) {
       this.#enter(seats, asked, wish.arrival);
       return;
@@ -148,15 +148,15 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
    * Another process keeps the store's lock, which a new channel needs: the socket waits like a request would.
    */
   async #seatLater(wish: Wish): Promise<void> {
-    const isFree = await this.#endpoint.room.store.patience.free(this);
+    const isFree = await this.#endpoint.hub.store.patience.free(this);
     if (this.socket.readyState !== WebSocket.OPEN) return;
     if (isFree) this.#seat(wish);
     else this.#refuse(Refusals.busy);
   }
 
   #refuse(refusal: Refusal): void {
-    const { room } = this.#endpoint;
-    room.store.countRefusal(room.slot, refusal.status);
+    const { hub } = this.#endpoint;
+    hub.store.countRefusal(hub.slot, refusal.status);
     // Spec 4.13.3: who names no channel is dropped without a word. Our own protocols say why.
     if (refusal === Refusals.noChannel && this.protocol === "template") this.socket.terminate();
     else this.socket.close(closeCode(refusal), closeReason(refusal));
@@ -164,7 +164,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
 
   /** Header template or hello, old messages, live: in one turn (spec 4.13.3). */
   #enter(seats: readonly Seat[], asked: Asked, arrival: Arrival | null): void {
-    const { room, location } = this.#endpoint;
+    const { hub, location } = this.#endpoint;
     this.#wish = null;
     this.#several = asked.each === undefined ? null : "own";
     if (seats.length > 1 && !this.hasOwnPositions)
@@ -176,7 +176,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
       this.closeBehind();
       return;
     }
-    const several = { places: wanted, life: lifeFor(room.store, wanted) };
+    const several = { places: wanted, life: lifeFor(hub.store, wanted) };
     if (wanted.length > 1 && !this.hasOwnPositions) this.#several = several;
     if (this.protocol === "template") this.sayUnlessEmpty(location.headerTemplate);
     else if (this.hasOwnPositions) this.say(seatedFrame(this.protocol, "hello", wanted));
@@ -185,7 +185,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     // A send may close the socket; who was not counted in must not be counted out.
     if (this.socket.readyState !== WebSocket.OPEN) return;
     this.subscriptions = wanted.slice();
-    room.fanout.joinTopics(this);
+    hub.fanout.joinTopics(this);
     if (arrival !== null && this.subscriptions.length > 0)
       this.#departure = arrival(
         seats.map(({ name }) => name),
@@ -227,12 +227,12 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
 
   /** It is cut off for taking nothing. */
   stuck(): void {
-    const { room } = this.#endpoint;
-    if (this.subscriptions.length > 0) room.store.count(room.slot, Counter.CLOSED_SLOW, 1);
+    const { hub } = this.#endpoint;
+    if (this.subscriptions.length > 0) hub.store.count(hub.slot, Counter.CLOSED_SLOW, 1);
   }
 
   fire(): void {
-    clockFired(this.#endpoint.room.timers, this, this.#endpoint.location.pingMessageIntervalMs);
+    clockFired(this.#endpoint.hub.timers, this, this.#endpoint.location.pingMessageIntervalMs);
   }
 
   expire(): void {
@@ -246,7 +246,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   }
 
   drained(): void {
-    this.#endpoint.room.fanout.socketDrained(this);
+    this.#endpoint.hub.fanout.socketDrained(this);
   }
 
   /** The socket has closed, for whatever reason. */
@@ -254,7 +254,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     // What was unsent is gone by now: getBufferedAmount() says 0.
     const nowMs = performance.now();
     if (code === ABNORMAL && this.subscriptions.some((subscription) => wasOverrun(subscription, nowMs))) {
-      this.#endpoint.room.store.count(this.#endpoint.room.slot, Counter.CLOSED_SLOW, 1);
+      this.#endpoint.hub.store.count(this.#endpoint.hub.slot, Counter.CLOSED_SLOW, 1);
     }
     this.#leave(false);
   }
@@ -273,8 +273,8 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   }
 
   closeBehind(): void {
-    const { room } = this.#endpoint;
-    room.store.count(room.slot, Counter.CLOSED_SLOW, 1);
+    const { hub } = this.#endpoint;
+    hub.store.count(hub.slot, Counter.CLOSED_SLOW, 1);
     this.end(CloseCode.TRY_AGAIN);
   }
 
@@ -294,9 +294,9 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   }
 
   #leave(socketOpen: boolean): void {
-    this.#endpoint.room.timers.remove(this);
-    this.#endpoint.room.held.remove(this);
-    this.#endpoint.room.fanout.leaveTopics(this, socketOpen);
+    this.#endpoint.hub.timers.remove(this);
+    this.#endpoint.hub.held.remove(this);
+    this.#endpoint.hub.fanout.leaveTopics(this, socketOpen);
     this.#departure?.();
     this.#departure = null;
     this.#said?.left();
@@ -314,14 +314,14 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   place(): Position {
     const several = this.#several;
     if (several !== null && several !== "own") return placeOf(several.life, several.places);
-    return placeOf(lifeFor(this.#endpoint.room.store, this.subscriptions), this.subscriptions);
+    return placeOf(lifeFor(this.#endpoint.hub.store, this.subscriptions), this.subscriptions);
   }
 
   tellLost({ channel, sentId }: TopicSubscription): void {
     const writer = new ByteWriter(256);
     const at = this.format.perConnection ? this.place() : null;
     if (!this.format.gap(writer, channel, null, sentId, at)) return;
-    this.#endpoint.room.fanout.standing.gapTold(1);
+    this.#endpoint.hub.fanout.standing.gapTold(1);
     this.say(this.format.binary ? writer.copy() : text.decode(writer.view()));
   }
 
@@ -341,6 +341,6 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
 
   say(payload: string | Uint8Array): void {
     // 0: the socket is closed, and its close handler follows.
-    if (this.socket.send(payload) === 0) this.#endpoint.room.timers.remove(this);
+    if (this.socket.send(payload) === 0) this.#endpoint.hub.timers.remove(this);
   }
 }

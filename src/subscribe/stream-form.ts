@@ -26,7 +26,7 @@ import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
 import { crowdLine, type Farewell, retryLine } from "./farewell.ts";
 import { shelfOf, type TemplateKind } from "./format-shelf.ts";
-import type { Room } from "./room.ts";
+import type { Hub } from "./hub.ts";
 import { serverMessage } from "./server-message.ts";
 
 const encoder = new TextEncoder();
@@ -49,7 +49,7 @@ export interface Wish {
 
 /** What held-stream.ts needs to know of its location. */
 export interface HeldForm {
-  readonly room: Room;
+  readonly hub: Hub;
   readonly location: LocationConfig;
   readonly footer: Uint8Array;
   readonly ping: Uint8Array;
@@ -63,7 +63,7 @@ export interface HeldForm {
 }
 
 export class StreamForm implements HeldForm {
-  readonly room: Room;
+  readonly hub: Hub;
   readonly location: LocationConfig;
   readonly footer: Uint8Array;
   readonly ping: Uint8Array;
@@ -80,19 +80,19 @@ export class StreamForm implements HeldForm {
 
   /** `group` null: no padding. `maxPadding` is the largest of the whole configuration. */
   constructor(
-    room: Room,
+    hub: Hub,
     location: LocationConfig,
     isEventSource: boolean,
     group: PaddingGroup | null,
     maxPadding: number,
   ) {
-    this.room = room;
+    this.hub = hub;
     this.location = location;
     this.#isEventSource = isEventSource;
     this.#positioned = isEventSource && location.eventIds === "auto";
     this.tellsLossInside = this.#positioned || location.gaps === "ignored";
     this.#isOwedAll = this.#positioned || location.gaps === "told";
-    const shelf = shelfOf(room.store);
+    const shelf = shelfOf(hub.store);
     const padding = shelf.padding(isEventSource, group === null ? 0 : maxPadding);
     const { messageTemplate, headerTemplate, footerTemplate } = location;
     const format = (kind: TemplateKind): Format =>
@@ -110,7 +110,7 @@ export class StreamForm implements HeldForm {
     const header = isEventSource ? eventStreamHeader(headerTemplate) : encoder.encode(headerTemplate);
     this.#header = paddedHeader(header, padding, group?.headerMin ?? 0);
     this.footer = isEventSource ? eventStreamFooter(footerTemplate) : encoder.encode(footerTemplate);
-    this.ping = isEventSource ? EVENT_STREAM_PING : this.#pingOf(room.config.messages.pingText);
+    this.ping = isEventSource ? EVENT_STREAM_PING : this.#pingOf(hub.config.messages.pingText);
   }
 
   formatFor(channels: number): Format {
@@ -159,7 +159,7 @@ export class StreamForm implements HeldForm {
 
   /** Seats a stream whose body is being pulled: from here to its place in the live set is one turn. */
   seat(held: StreamConnection, { seats, asked, isEventSource }: Wish): Uint8Array {
-    const { fanout, store, backlog } = this.room;
+    const { fanout, store, backlog } = this.hub;
     const lost: StreamSubscription[] = [];
     seats.forEach((seat, place) => {
       // Deleted between admission and now: it is made again, as for any subscriber who comes a moment later.
@@ -188,11 +188,11 @@ export class StreamForm implements HeldForm {
     writer.reset();
     writer.pushBytes(this.#header);
     const place = held.place();
-    writer.pushLatin1(crowdLine(this.room.crowd, this.room.config.drainRate));
+    writer.pushLatin1(crowdLine(this.hub.crowd, this.hub.config.drainRate));
     pushOpening(writer, place, isEventSource);
     for (const { channel, sentId } of lost) {
       held.format.gap(writer, channel, null, sentId, held.format.perConnection ? place : null);
-      this.room.fanout.standing.gapTold(1);
+      this.hub.fanout.standing.gapTold(1);
     }
     return writer.view();
   }
@@ -203,7 +203,7 @@ export class StreamForm implements HeldForm {
    */
   #pingOf(text: string): Uint8Array {
     const writer = new ByteWriter(256);
-    this.#oneChannel.message(writer, serverMessage(PING_ID, text), this.room.fanout.nobody, null);
+    this.#oneChannel.message(writer, serverMessage(PING_ID, text), this.hub.fanout.nobody, null);
     return writer.copy();
   }
 }

@@ -15,10 +15,10 @@ import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";
 import { retryLine, turnedAwayLine } from "./farewell.ts";
 import { GzippedStream, HeldStream } from "./held-stream.ts";
+import type { Hub } from "./hub.ts";
 import { type IdleTimer, isNeverIdle, Line } from "./line.ts";
 import { largestPadding, PaddingGroups } from "./padding-groups.ts";
 import type { Presenter } from "./presentation.ts";
-import type { Room } from "./room.ts";
 import { StreamForm } from "./stream-form.ts";
 
 const NONE: readonly Missing[] = [];
@@ -35,7 +35,7 @@ const LAST = { Connection: "close" } as const;
 export class StreamEndpoint {
   /** Its event ids are positions of ours. */
   readonly isPositioned: boolean;
-  readonly #room: Room;
+  readonly #hub: Hub;
   readonly #presenter: Presenter;
   readonly #padding: PaddingGroups;
   readonly #plain: StreamForm;
@@ -46,25 +46,25 @@ export class StreamEndpoint {
   readonly #hooks: LocationHooks | null;
 
   constructor(
-    room: Room,
+    hub: Hub,
     location: LocationConfig,
     isEventSource: boolean,
     presenter: Presenter,
     hooks: LocationHooks | null,
   ) {
     this.#hooks = hooks;
-    this.#room = room;
+    this.#hub = hub;
     this.isPositioned = isEventSource && location.eventIds === "auto";
     this.#turnsAway = isEventSource && location.turnAway === "retry";
     this.#presenter = presenter;
     this.#padding = new PaddingGroups(location);
-    const maxPadding = largestPadding(room.config.locations);
-    this.#plain = new StreamForm(room, location, isEventSource, null, maxPadding);
+    const maxPadding = largestPadding(hub.config.locations);
+    this.#plain = new StreamForm(hub, location, isEventSource, null, maxPadding);
     this.#padded = this.#padding.groups.map(
-      (group) => new StreamForm(room, location, isEventSource, group, maxPadding),
+      (group) => new StreamForm(hub, location, isEventSource, group, maxPadding),
     );
     const { pingMessageIntervalMs, subscriberConnectionTtlMs } = location;
-    this.#neverIdle = isNeverIdle(room.idleSec * 1000, pingMessageIntervalMs, subscriberConnectionTtlMs);
+    this.#neverIdle = isNeverIdle(hub.idleSec * 1000, pingMessageIntervalMs, subscriberConnectionTtlMs);
   }
 
   open(seats: readonly Seat[], asked: Asked, located: LocatedRequest, server: IdleTimer | null): Answer {
@@ -74,7 +74,7 @@ export class StreamEndpoint {
     const line =
       this.#neverIdle || server === null || located.isDirect
         ? null
-        : new Line(server, request, this.#room.idleSec);
+        : new Line(server, request, this.#hub.idleSec);
     const Kind = presentation.isGzip ? GzippedStream : HeldStream;
     const arrival = this.#hooks?.arrival(located) ?? null;
     const held = new Kind(
@@ -95,7 +95,7 @@ export class StreamEndpoint {
    */
   #missing(form: StreamForm, seats: readonly Seat[], asked: Asked): readonly Missing[] {
     if (form.tellsLossInside || (asked.time === null && asked.eventId === null)) return NONE;
-    const { backlog, fanout } = this.#room;
+    const { backlog, fanout } = this.#hub;
     const missing: Missing[] = [];
     seats.forEach((seat, place) => {
       const { missed } = backlog.behindLoss(seat, backlog.start(seat, place, asked, false));
@@ -108,7 +108,7 @@ export class StreamEndpoint {
   /** For those who come while the worker goes: what they would have got had they come a moment before. */
   sendAway(located: LocatedRequest): Response {
     const { explain } = Refusals.draining;
-    const retry = this.isPositioned ? retryLine(this.#room.farewell) : "";
+    const retry = this.isPositioned ? retryLine(this.#hub.farewell) : "";
     return this.#nothing(located, this.#turnsAway ? `: ${explain}\n${retry}` : retry, LAST);
   }
 

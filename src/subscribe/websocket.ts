@@ -22,8 +22,8 @@ import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../wire/subprotocols.ts";
 import { type Adding, ANYBODY } from "./channel-frames.ts";
 import { AS_IT_IS, type Publishing } from "./client-messages.ts";
 import { shelfOf } from "./format-shelf.ts";
+import type { Hub } from "./hub.ts";
 import type { Inquiry } from "./inquiry.ts";
-import type { Room } from "./room.ts";
 import { type Protocol, SocketPeer } from "./socket-peer.ts";
 
 export interface Upgrader {
@@ -37,7 +37,7 @@ const PROTOCOLS: ReadonlyMap<string, Protocol> = new Map([
 export const SPOKEN: readonly string[] = [...PROTOCOLS.keys()];
 
 export class WebSocketEndpoint {
-  readonly room: Room;
+  readonly hub: Hub;
   readonly location: LocationConfig;
   readonly inquiry: Inquiry;
   readonly #hooks: LocationHooks | null;
@@ -47,14 +47,14 @@ export class WebSocketEndpoint {
   readonly #formats: Readonly<Record<Protocol, Format>>;
   readonly #severalFormats: Readonly<Record<Protocol, Format>>;
 
-  constructor(room: Room, location: LocationConfig, inquiry: Inquiry, hooks: LocationHooks | null) {
+  constructor(hub: Hub, location: LocationConfig, inquiry: Inquiry, hooks: LocationHooks | null) {
     this.#hooks = hooks;
     this.asItIs = this.#mayAdd(location) ? { ...AS_IT_IS, adding: ANYBODY } : AS_IT_IS;
-    this.room = room;
+    this.hub = hub;
     this.location = location;
     this.inquiry = inquiry;
     this.#publishChannel = optionalLocationValue(location, location.websocketPublishChannel);
-    const shelf = shelfOf(room.store);
+    const shelf = shelfOf(hub.store);
     const frames = shelf.frames(location.presence !== null);
     this.#formats = {
       template: shelf.template("text", location.messageTemplate),
@@ -73,7 +73,7 @@ export class WebSocketEndpoint {
   handle(located: LocatedRequest, upgrader: Upgrader | null): Response {
     if (located.method !== "GET") return new Response(null, NOT_GET);
     if (!asksForUpgrade(located.request)) return refuse(Refusals.missingUpgrade);
-    if (this.room.draining) return refuse(Refusals.draining, { "Retry-After": "1", Connection: "close" });
+    if (this.hub.draining) return refuse(Refusals.draining, { "Retry-After": "1", Connection: "close" });
     const agreed = agreedProtocol(located.request, SPOKEN);
     const protocol = PROTOCOLS.get(agreed ?? "") ?? "template";
     // The request is read before the upgrade and not kept.

@@ -153,7 +153,7 @@ test("a stream that a goodbye has filled up reads on when it has drained, not wh
   const other = new Channel(store, "other");
   for (const data of names(600)) channel.append(data);
   const stream = joinStream(worker, PLAIN, [channel, other], { after: 0 });
-  expect(stream.isLagging).toBe(true);
+  expect(stream.isBehind).toBe(true);
   stream.sink.isFull = true;
   const writes = stream.sink.writes;
   store.deleteChannel(bytes("other"), bytes("bye"), NOW_MS);
@@ -162,7 +162,7 @@ test("a stream that a goodbye has filled up reads on when it has drained, not wh
   // The next batch of its backlog, or the goodbye, whichever came first: not both, and nothing after it but
   // the goodbye.
   expect(stream.sink.writes).toBeLessThanOrEqual(writes + 2);
-  while (stream.isLagging) {
+  while (stream.isBehind) {
     await stream.sink.drain();
     await turns();
   }

@@ -116,7 +116,7 @@ test("a stream that the goodbye fills up lags in the channels that stay", async 
   const stream = joinStream(worker, PLAIN, [channel, other]);
   stream.sink.isFull = true;
   await remove();
-  expect(stream.isLagging).toBe(true);
+  expect(stream.isBehind).toBe(true);
   worker.publish(other, "one");
   await turns();
   expect(stream.sink.writes).toBe(1);

@@ -73,7 +73,7 @@ test("a full socket makes it lag once, and it hears of the drain once", async ()
   const stream = streamOf(1);
   stream.sink.isFull = true;
   expect(stream.send(bytes("m\n"))).toBe(false);
-  expect([stream.isLagging, stream.isStalled, keeper.told]).toEqual([true, true, ["lagged"]]);
+  expect([stream.isBehind, stream.isStalled, keeper.told]).toEqual([true, true, ["lagged"]]);
   // A deletion is told to full sockets as well; Bun answers with the promise that is waited for.
   expect(stream.send(bytes("D\n"))).toBe(false);
   await stream.sink.drain();
@@ -127,7 +127,7 @@ test("a drain after the client has left wakes nobody", async () => {
 test("catching up makes a lagging connection live, but no ended one", () => {
   const stream = streamOf(1);
   stream.startBehind();
-  expect([stream.isLive, stream.isLagging]).toEqual([false, true]);
+  expect([stream.isLive, stream.isBehind]).toEqual([false, true]);
   stream.caughtUp();
   expect(stream.isLive).toBe(true);
   stream.closed();

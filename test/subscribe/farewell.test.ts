@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { crowdLine, type Farewell, farewellOf, paceMs, retryLine } from "../../src/subscribe/farewell.ts";
-import { type Held, HeldList } from "../../src/subscribe/room.ts";
+import { type Held, HeldList } from "../../src/subscribe/hub.ts";
 
 class Guest implements Held {
   heldAt = -1;

@@ -1,6 +1,7 @@
 /**
  * What all subscriber endpoints of a worker share: store, fan-out, timers, limits, and the list of held
- * connections that a drain has to end. Made once by app.ts.
+ * connections that a drain has to end. Named as in other push servers: the hub is what holds the connections
+ * of a process. Made once by app.ts.
  */
 import type { Config } from "../config/model.ts";
 import type { Fanout } from "../fanout/fanout.ts";
@@ -97,7 +98,7 @@ export interface Published {
   readonly onDisk: Promise<boolean> | null;
 }
 
-export interface RoomOptions {
+export interface HubOptions {
   readonly config: Config;
   readonly store: Store;
   readonly slot: number;
@@ -123,13 +124,13 @@ export interface RoomOptions {
   readonly maxFrameBytes?: number;
 }
 
-export class Room {
+export class Hub {
   readonly config: Config;
   readonly store: Store;
   readonly slot: number;
   readonly fanout: Fanout;
   readonly idleSec: number;
-  readonly publishFrom: RoomOptions["publishFrom"];
+  readonly publishFrom: HubOptions["publishFrom"];
   readonly hooks: HooksOf;
   readonly quota: ChannelQuota | null;
   readonly maxFrameBytes: number;
@@ -141,7 +142,7 @@ export class Room {
   /** For those who come while it does. */
   farewell: Farewell = farewellOf(true, 0);
 
-  constructor(options: RoomOptions) {
+  constructor(options: HubOptions) {
     this.config = options.config;
     this.store = options.store;
     this.slot = options.slot;
