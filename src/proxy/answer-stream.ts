@@ -22,6 +22,10 @@ export interface AnswerOwner {
 export class AnswerStream implements PulledStream, ConnectionUser, Dated {
   readonly type = "direct";
   dueMs = Number.POSITIVE_INFINITY;
+  /** Two deadlines, of which neither lifts the other: by when it has to say something … */
+  #sayMs = Number.POSITIVE_INFINITY;
+  /** … and to take something of the client's body; Infinity while it does. */
+  #takeMs = Number.POSITIVE_INFINITY;
   readonly #owner: AnswerOwner;
   readonly #route: Route;
   readonly #body: ResponseBody;
@@ -50,7 +54,9 @@ export class AnswerStream implements PulledStream, ConnectionUser, Dated {
     this.#connection = connection;
     if (connection !== null) connection.user = this;
     route.watch.add(this);
-    this.#wait(route.proxy.readMs);
+    this.#wait();
+    // Its head may come while it takes nothing.
+    if (connection?.isStalled === true) this.bodyStalled();
   }
 
   /** The answer was handed over, and nobody has pulled it at once: somebody looks at it first. */
@@ -58,21 +64,27 @@ export class AnswerStream implements PulledStream, ConnectionUser, Dated {
     if (this.#sink === null) this.#pause();
   }
 
-  #wait(ms: number): void {
-    this.dueMs = this.#route.watch.dueIn(ms);
+  #wait(): void {
+    this.#due(this.#route.watch.dueIn(this.#route.proxy.readMs), this.#takeMs);
+  }
+
+  #due(sayMs: number, takeMs: number): void {
+    this.#sayMs = sayMs;
+    this.#takeMs = takeMs;
+    this.dueMs = Math.min(sayMs, takeMs);
   }
 
   /** The client is to be waited for, not the backend. */
   #pause(): void {
     if (this.#isOver || this.#isDiscarding) return;
     this.#connection?.pause();
-    this.dueMs = Number.POSITIVE_INFINITY;
+    this.#due(Number.POSITIVE_INFINITY, this.#takeMs);
   }
 
   #goOn(): void {
     if (this.#isOver) return;
     this.#connection?.resume();
-    this.#wait(this.#route.proxy.readMs);
+    this.#wait();
   }
 
   // --- told by the connection to the backend ---------------------------------------------------------------
@@ -83,7 +95,7 @@ export class AnswerStream implements PulledStream, ConnectionUser, Dated {
       this.break("the backend's answer is malformed");
       return;
     }
-    this.#wait(this.#route.proxy.readMs);
+    this.#wait();
     if (piece !== null && !this.#isDiscarding) this.#give(piece);
     if (this.#body.isDone) this.#finish();
   }
@@ -102,18 +114,19 @@ export class AnswerStream implements PulledStream, ConnectionUser, Dated {
   }
 
   drained(): void {
+    this.#due(this.#sayMs, Number.POSITIVE_INFINITY);
     this.#owner.drained();
   }
 
   overdue(): void {
-    this.break("the backend says nothing");
+    this.break(`the backend ${this.#takeMs < this.#sayMs ? "takes" : "says"} nothing`);
   }
 
   // --- told by whoever asked -------------------------------------------------------------------------------
 
   /** The backend does not take the client's body. */
   bodyStalled(): void {
-    this.#wait(this.#route.proxy.sendMs);
+    this.#due(this.#sayMs, this.#route.watch.dueIn(this.#route.proxy.sendMs));
   }
 
   /** The client is gone, and the backend is to say all it has to say. */
