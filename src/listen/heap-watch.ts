@@ -4,22 +4,37 @@
  * store for a part of its heap. What is alive at such a look, like the message of a megabyte that is just
  * being sent, counts as old from then on and stays when it is over: 140 such messages left 120 MB. This also
  * gives back what a crowd of handshakes has left. app.ts asks once a second.
+ *
+ * Everybody waits for such a look, some 10 ms with ten thousand connections: who has little to do can afford
+ * it for less.
  */
 import { fullGC, heapSize } from "bun:jsc";
 
-/**
- * Less is not worth the pause: about 10 ms, once for so much. Bun.gc(false) makes none, and does not look at
- * what is old either.
- */
+/** Of a second, computing: above it a worker is busy. */
+const BUSY = 0.2;
+/** Less is not worth the pause. Bun.gc(false) makes none, and does not look at what is old either. */
 const GROWN_BYTES = 8 * 2 ** 20;
+const GROWN_BYTES_BUSY = 32 * 2 ** 20;
 
 export class HeapWatch {
   /** After the last whole look, or less if it shrank since. */
   #leastBytes = heapSize();
+  #spent = process.cpuUsage();
+  #lookedMs = performance.now();
 
   look(): void {
     const bytes = heapSize();
-    if (bytes - this.#leastBytes > GROWN_BYTES) this.#leastBytes = fullGC();
+    const most = this.#isBusy() ? GROWN_BYTES_BUSY : GROWN_BYTES;
+    if (bytes - this.#leastBytes > most) this.#leastBytes = fullGC();
     else this.#leastBytes = Math.min(this.#leastBytes, bytes);
+  }
+
+  #isBusy(): boolean {
+    const nowMs = performance.now();
+    const { user, system } = process.cpuUsage(this.#spent);
+    const share = (user + system) / 1000 / (nowMs - this.#lookedMs);
+    this.#spent = process.cpuUsage();
+    this.#lookedMs = nowMs;
+    return share > BUSY;
   }
 }
