@@ -1,8 +1,11 @@
 /**
- * docs/errors.md made of the two tables of src/http/errors.ts. Used by tables.ts and by the test that holds
+ * docs/errors.md made of the tables of src/http/errors.ts, frame-refusals.ts and close-codes.ts. Used by tables.ts and by the test that holds
  * the page to the tables.
  */
-import { CLOSE_CODES, FrameRefusals, type RefusalRow, Refusals, retryAfterSec } from "../src/http/errors.ts";
+import { CLOSE_CODES } from "../src/http/close-codes.ts";
+import { Refusals } from "../src/http/errors.ts";
+import { FrameRefusals } from "../src/http/frame-refusals.ts";
+import { type RefusalRow, retryAfterSec } from "../src/http/refusal.ts";
 
 /** The whole page. */
 export function renderErrors(): string {
@@ -11,7 +14,7 @@ export function renderErrors(): string {
 
 const HEAD = `# Refusals and close codes
 
-Generated from \`src/http/errors.ts\`; after a change there: \`bun run tables\`.
+Generated from \`errors.ts\`, \`frame-refusals.ts\` and \`close-codes.ts\` of src/http; after a change there: \`bun run tables\`.
 
 ## Answers of refusal
 

@@ -1,20 +1,22 @@
 /**
- * One worker's server: composes the plugins, connects publish with fan-out, listens, and knows how to leave.
- * A worker process runs one (supervisor/worker/worker.ts); tests and embedders may run one inside their own
- * process, with no other difference.
+ * One worker's server: composes the plugins and connects publish with fan-out; app/ has what it is given, its
+ * listeners and how it leaves. A worker process runs one (supervisor/worker/worker.ts); tests and embedders may
+ * run one inside their own process, with no other difference.
  */
 import { Elysia } from "elysia";
 import { Access } from "./access/access.ts";
 import { revoke } from "./access/plugin.ts";
 import { admin } from "./admin/plugin.ts";
+import { drain, quit } from "./app/leaving.ts";
+import { idleSecOf, openListeners, publishTo } from "./app/listening.ts";
+import { clusterNode, isCaughtUp } from "./app/node.ts";
+import type { RunningWorker, WorkerOptions } from "./app/running-worker.ts";
 import { AnswerLeases } from "./cluster/answer-leases.ts";
-import { ClusterNode, lifeOf } from "./cluster/node.ts";
+import { lifeOf } from "./cluster/node.ts";
 import { WebhookLease } from "./cluster/webhook-lease.ts";
-import { Locator } from "./config/location/located-request.ts";
-import type { ClusterConfig } from "./config/model/cluster.ts";
-import type { Config } from "./config/model.ts";
+import { Locator } from "./config/location/locator.ts";
 import { Console } from "./console/plugin.ts";
-import { Entrance, type EntranceServer } from "./entrance/entrance.ts";
+import { Entrance } from "./entrance/entrance.ts";
 import { innerQuestions } from "./entrance/inner-question.ts";
 import { Fanout } from "./fanout/fanout.ts";
 import { files } from "./files/plugin.ts";
@@ -24,23 +26,15 @@ import { Front } from "./front/front.ts";
 import { Guards } from "./handlers/guard.ts";
 import { hooksOf } from "./handlers/hooks.ts";
 import { HandlerHost } from "./handlers/host.ts";
-import { type HandlerFiles, loadHandlers } from "./handlers/loader.ts";
+import { loadHandlers } from "./handlers/loader.ts";
 import { handlerEndpoints, handlers } from "./handlers/plugin.ts";
 import { closing, isLastRequest, refuse } from "./http/answer.ts";
 import { Refusals } from "./http/errors.ts";
 import { ConnectionLimit } from "./listen/connection-limit.ts";
 import { DescriptorWatch } from "./listen/descriptor-watch.ts";
-import type { Closing, Doors } from "./listen/doors.ts";
 import { HeapWatch } from "./listen/heap-watch.ts";
-import {
-  type Application,
-  type Listener,
-  type ListenOptions,
-  type Server,
-  startListener,
-} from "./listen/listener.ts";
-import { isWebSocket, largestBody, socketSizes } from "./listen/socket-sizes.ts";
-import { startWireListener } from "./listen/wire-listener.ts";
+import type { Application, Listener } from "./listen/listener.ts";
+import { isWebSocket, socketSizes } from "./listen/socket-sizes.ts";
 import { log } from "./log.ts";
 import { presenceHooksOf } from "./presence/hooks.ts";
 import { PresenceKeeper } from "./presence/keeper.ts";
@@ -54,77 +48,17 @@ import { publish, publisherEndpoints } from "./publish/plugin.ts";
 import { Counter } from "./store/counters.ts";
 import { Doorbell } from "./store/message/doorbell.ts";
 import { RoomWatch } from "./store/room-watch.ts";
-import type { Store } from "./store/store.ts";
 import { Hub } from "./subscribe/hub.ts";
 import { subscribe, subscriberEndpoints } from "./subscribe/plugin.ts";
 import { type RefusedUpgrader, refuseSocket } from "./subscribe/refused-socket.ts";
 import { web } from "./web/plugin.ts";
 import { forgetWebhooks, Webhooks } from "./webhooks/webhooks.ts";
 
-export interface WorkerOptions {
-  readonly config: Config;
-  readonly store: Store;
-  /** Claimed in the store for this process. */
-  readonly slot: number;
-  /** The doorbells lie beside it. */
-  readonly storePath: string;
-  /** Somebody's code, loaded or loading; without it that is begun here. */
-  readonly handlerFiles?: HandlerFiles;
-  /** Knows when the listening sockets may be closed; without it they are at once. */
-  readonly doors?: Doors;
-  /** Open connections this worker takes; 0 = no limit. */
-  readonly maxConnections: number;
-  /** File descriptors they may take; absent: no limit. Some take more than one. */
-  readonly maxDescriptors?: number;
-}
-
 // Defined by the build script; started from source it does not exist.
 declare const SLUICE_VERSION: string;
 const VERSION = typeof SLUICE_VERSION === "string" ? SLUICE_VERSION : "source";
 
-/** How a worker leaves. */
-export interface Drain {
-  /** Milliseconds until what is still connected is cut off. */
-  readonly deadlineMs: number;
-  /** Subscribers of this worker sent away per second; 0 = all at once. */
-  readonly perSecond: number;
-  /** The next workers listen already. */
-  readonly isReload: boolean;
-}
-
-export interface RunningWorker {
-  /** Where it listens, as URLs or unix:paths. */
-  readonly addresses: readonly string[];
-  /**
-   * Stops listening, ends what is held, resolves when all connections are gone or the time is over. Where
-   * nobody listens yet and the subscribers take a while to go, publishers are served until the last of them
-   * was told.
-   */
-  drain(how: Drain): Promise<void>;
-  /**
-   * Stops listening, and resolves when all that is held has ended by its own timer or its client, however
-   * long that takes (push-stream spec 8.2, QUIT). A drain meanwhile ends it.
-   */
-  quit(): Promise<void>;
-  /** The access logs were moved away: opens them again. */
-  reopenLogs(): void;
-  stop(): void;
-}
-
 const HOUSEKEEPING_MS = 1000;
-const DRAIN_LOOK_MS = 10;
-/** Of the time for a drain: the rest is for those who are slow to take their last bytes. */
-const PACED_SHARE = 0.7;
-const QUIT_LOOK_MS = 50;
-/** Of the time for a drain, at most, until the listening sockets are closed. */
-const DOORS_SHARE = 0.5;
-const QUIT_DOORS_MS = 2000;
-
-/** Bun's server counts in seconds, and no further than this. */
-const MAX_IDLE_SEC = 255;
-const idleSecOf = ({ connections }: Config): number =>
-  Math.min(MAX_IDLE_SEC, Math.ceil(connections.idleMs / 1000));
-
 /** Throws when an address cannot be listened on. */
 export function startWorker(options: WorkerOptions): RunningWorker {
   const { config, store, slot, doors } = options;
@@ -148,7 +82,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       ? new NodePresence(store, store.members, config.cluster.node)
       : null;
   const cluster = config.cluster
-    ? clusterNode(config, config.cluster, options, () => fanout.published(), nodePresence)
+    ? clusterNode(config, config.cluster, options, () => fanout.published(), nodePresence, VERSION)
     : null;
   if (cluster !== null) nodePresence?.begin((channel, said) => cluster.note(channel, said));
   const elsewhere = config.cluster ? new WebhookLease(config.cluster, "webhooks", lifeOf(store)) : null;
@@ -202,9 +136,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     front.addressLimits.hooksOf(access.hooksOf(hooksOf(host))),
   );
   host.hooks = hooks;
-  const maxBodyBytes = largestBody(config);
   const handlerBytes = Math.max(0, ...programs.map((program) => program?.maxPayload ?? 0));
-  const silenceMs = config.limits.maxSilenceMs;
   const sizes = socketSizes(config, store.maxMessageBytes, handlerBytes);
   const hub = new Hub({
     config,
@@ -225,7 +157,6 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const publishers = publisherEndpoints({ config, ingest: inlet, hooks });
   const passing = proxies(config);
   const limit = new ConnectionLimit(listeners, options.maxConnections, options.maxDescriptors);
-  const isFull = (): boolean => limit.isFull;
   const entrance = new Entrance({
     config,
     ingest: inlet,
@@ -236,7 +167,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     publishers,
     subscribers,
     proxies: passing.endpoints,
-    isFull,
+    isFull: () => limit.isFull,
   });
   const operators = Console.of({ config, ingest: inlet, locator, front, version: VERSION });
   const plugins = {
@@ -287,34 +218,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     self.fetch = (request) => app.fetch(request);
     return app;
   };
-  config.listeners.forEach((listener) => {
-    const { address } = listener;
-    const common = {
-      listener,
-      maxBodyBytes,
-      sockets: sizes.sockets,
-      silenceMs,
-      idleSec,
-      connections: listener.connections,
-      compose,
-      answerTo: (error: unknown) => entrance.unknownClient(error),
-      // Of a Request of Bun's every answer is a Response.
-      serveDirectly: (request: Request, server: Server) =>
-        entrance.serve(request, server as EntranceServer) as Response | Promise<Response> | null,
-    };
-    const serves: ListenOptions["serves"] = (server, source) => locator.listens(server, address, source);
-    listeners.push(
-      listener.door === "wire"
-        ? startWireListener({
-            ...common,
-            serves,
-            serve: (request, server) => entrance.serve(request, server),
-            isFull,
-            mostOpen: limit.mostOpen,
-          })
-        : startListener({ ...common, serves }),
-    );
-  });
+  openListeners(listeners, { config, entrance, locator, limit, sockets: sizes.sockets, compose });
   const descriptors = new DescriptorWatch();
   const heap = new HeapWatch();
   const roomWatch = new RoomWatch(store);
@@ -344,76 +248,14 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     void front.close();
     for (const listener of listeners) listener.stop(true);
   };
+  const leaver = { listeners, doors, limit, hub, host, front, cluster, webhooks, stop };
   return {
     addresses: listeners.map(({ address }) => address),
     stop,
     reopenLogs: () => front.reopenLogs(),
-    async drain({ deadlineMs, perSecond, isReload }) {
-      const endMs = performance.now() + deadlineMs;
-      cluster?.leave();
-      webhooks?.leave();
-      const shut = () => shutDoors(listeners, doors, { isReload, withinMs: deadlineMs * DOORS_SHARE });
-      if (isReload || perSecond === 0) await shut();
-      host.sendAway();
-      await hub.sendAway(isReload, { perSecond, withinMs: (endMs - performance.now()) * PACED_SHARE });
-      if (!isReload && perSecond > 0) await shut();
-      while ((limit.open > 0 || host.isBusy) && performance.now() < endMs) await Bun.sleep(DRAIN_LOOK_MS);
-      host.abandon();
-      await front.close();
-      stop();
-    },
-    async quit() {
-      cluster?.leave();
-      webhooks?.leave();
-      await shutDoors(listeners, doors, { isReload: false, withinMs: QUIT_DOORS_MS });
-      hub.beginLastRound();
-      while (limit.open > 0) await Bun.sleep(QUIT_LOOK_MS);
-      await front.close();
-      stop();
-    },
+    drain: (how) => drain(leaver, how),
+    quit: () => quit(leaver),
   };
-}
-
-const clusterNode = (
-  { messages: { ttlSec, keyWindowSec } }: Config,
-  cluster: ClusterConfig,
-  { store, slot }: WorkerOptions,
-  published: () => void,
-  notes: NodePresence | null,
-): ClusterNode | null =>
-  ClusterNode.of({
-    config: cluster,
-    store,
-    slot,
-    messageTtlSec: ttlSec,
-    keyWindowSec,
-    published,
-    version: VERSION,
-    notes,
-  });
-
-/** A node that knows less than the others sends nobody to them: it is not ready. */
-function isCaughtUp({ cluster }: Config, { replica }: Store): boolean {
-  if (!cluster || replica === null) return true;
-  for (let shard = 0; shard < cluster.shards; shard++) {
-    const { isReady, isConnected } = replica.shard(shard);
-    if (!isReady || !(isConnected || cluster.readyWhileAway)) return false;
-  }
-  return true;
-}
-
-/** Takes nobody any more, when those who are at the door already are in. */
-async function shutDoors(
-  listeners: readonly Listener[],
-  doors: Doors | undefined,
-  closing: Closing,
-): Promise<void> {
-  if (doors !== undefined) {
-    for (const listener of listeners) listener.endKept();
-    await doors.mayClose(closing);
-  }
-  for (const listener of listeners) listener.stop(false);
-  doors?.closed();
 }
 
 /** Bun's door: every request passes the entrance before the plugins see it. */
@@ -427,16 +269,3 @@ const entering = (entrance: Entrance, again: Application["fetch"]) =>
       log("error", "a request failed", { code: String(code), error: String(error) });
       return refuse(Refusals.internal);
     });
-
-/**
- * A topic may have sockets on several listeners; it is delivered when one of them took it, and -1 when one of
- * them is slow.
- */
-function publishTo(listeners: readonly Listener[], topic: string, payload: string | Uint8Array): number {
-  let outcome = 0;
-  for (const listener of listeners) {
-    const sent = listener.publish(topic, payload);
-    if (sent < 0 || (sent > 0 && outcome === 0)) outcome = sent;
-  }
-  return outcome;
-}

@@ -6,7 +6,9 @@
 import type { Grant } from "../config/grant/grant.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { Arrival, Judge, Lease, LocationHooks, Renewed } from "../front/location-hooks.ts";
-import { FrameRefusals, type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import { FrameRefusals } from "../http/frame-refusals.ts";
+import type { Refusal } from "../http/refusal.ts";
 import type { Gate } from "./gate.ts";
 import { binaryName, channelsRefusal } from "./open-channels.ts";
 import { Stander, type Standings } from "./standings.ts";

@@ -6,7 +6,8 @@
 import { errors, jwtVerify } from "jose";
 import type { Grant } from "../config/grant/grant.ts";
 import type { IssuerConfig } from "../config/model/access.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { log } from "../log.ts";
 import { grantOfClaims } from "./claims.ts";
 import { digestOf } from "./digest.ts";

@@ -11,7 +11,8 @@
 import type { Grant } from "../config/grant/grant.ts";
 import { compilePatterns, NOTHING, type Patterns, together } from "../config/grant/patterns.ts";
 import type { LocationConfig } from "../config/model.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 
 const nobodies = new WeakSet<Grant>();
 

@@ -5,10 +5,11 @@
  *   sub, jti | issued_before (seconds since 1970) | ttl (seconds, up to 30 days): form fields or members of a JSON object
  */
 import { Elysia } from "elysia";
-import type { Locator } from "../config/location/located-request.ts";
+import type { Locator } from "../config/location/locator.ts";
 import type { Front } from "../front/front.ts";
 import { headerOnly, methodNotAllowed, refuse } from "../http/answer.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { log } from "../log.ts";
 import type { RevokedMark } from "../store/revocations.ts";
 import { readRevocation } from "./revocation-request.ts";

@@ -10,7 +10,8 @@
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { QuestionConfig } from "../config/model/access.ts";
 import type { LocationConfig } from "../config/model.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { log } from "../log.ts";
 import { grantOfAnswer } from "./answered-grant.ts";
 import { boundedFetch, type Fetched, TooLarge } from "./bounded-fetch.ts";

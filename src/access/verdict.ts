@@ -2,7 +2,7 @@
 
 import type { Grant } from "../config/grant/grant.ts";
 import type { HeaderFields } from "../http/answer.ts";
-import type { Refusal } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 
 export interface Refused {
   readonly refusal: Refusal;

@@ -1,6 +1,6 @@
 /** Statistics locations, health and metrics, as an Elysia plugin. */
 import { Elysia } from "elysia";
-import type { Locator } from "../config/location/located-request.ts";
+import type { Locator } from "../config/location/locator.ts";
 import type { WebhooksConfig } from "../config/model/webhooks.ts";
 import type { Config } from "../config/model.ts";
 import type { Front } from "../front/front.ts";

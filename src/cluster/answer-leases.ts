@@ -11,7 +11,8 @@
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
 import type { ClusterConfig } from "../config/model/cluster.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { connectTo } from "./connect.ts";
 import { findPrimary } from "./discovery.ts";
 import { ShardKeys, shardOf } from "./keys.ts";

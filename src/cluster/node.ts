@@ -4,7 +4,7 @@
  */
 import { hostname } from "node:os";
 import type { ClusterConfig } from "../config/model/cluster.ts";
-import type { Refusal } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { Counter, ENGINE_LATENCIES } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { EventsForwarder } from "./events-forwarder.ts";

@@ -4,7 +4,8 @@
  * once. Made by node.ts, one a worker.
  */
 import type { ClusterConfig } from "../config/model/cluster.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import type { Marks } from "../message.ts";
 import { KEY_REUSED, type KeyMark } from "../store/message/keys.ts";
 import type { ReplicaStore, RevokedMark } from "../store/replica/replica-store.ts";

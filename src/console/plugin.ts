@@ -12,7 +12,8 @@
  * make a browser publish no more than at a publisher (front/origin-check.ts).
  */
 import { Elysia } from "elysia";
-import type { LocatedRequest, Locator } from "../config/location/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import type { Locator } from "../config/location/locator.ts";
 import type { Config } from "../config/model.ts";
 import type { Front } from "../front/front.ts";
 import { ANTI_CACHE, headerOnly, methodNotAllowed, refuse } from "../http/answer.ts";

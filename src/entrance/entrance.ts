@@ -9,7 +9,8 @@
 import type { Access } from "../access/access.ts";
 import { Admission } from "../access/admission.ts";
 import { contentTypeOf } from "../config/location/content-type.ts";
-import type { LocatedRequest, Locator } from "../config/location/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import type { Locator } from "../config/location/locator.ts";
 import type { Config } from "../config/model.ts";
 import { type AddressSource, UnknownPeer } from "../config/server/door.ts";
 import { errorPage } from "../front/error-page.ts";

@@ -1,6 +1,6 @@
 /** Locations of static files, as an Elysia plugin: claims their requests and leaves all others alone. */
 import { Elysia } from "elysia";
-import type { Locator } from "../config/location/located-request.ts";
+import type { Locator } from "../config/location/locator.ts";
 import type { Config } from "../config/model.ts";
 import type { Front } from "../front/front.ts";
 import { FilesEndpoint } from "./endpoint.ts";

@@ -3,7 +3,7 @@
  * and subscribe/ see it. handlers/ implements it; a location without hooks has null in its place.
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
-import type { Refusal } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 
 /** A message that is not published yet. */
 export interface OfferedDraft {

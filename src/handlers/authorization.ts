@@ -6,7 +6,7 @@ import { grantOf } from "../access/answered-grant.ts";
 import type { Grant } from "../config/grant/grant.ts";
 import { EVERYTHING } from "../config/grant/patterns.ts";
 import { fieldValue } from "../front/field-value.ts";
-import type { Refusal } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
 import { textOf } from "./publishing.ts";
 

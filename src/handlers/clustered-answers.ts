@@ -6,7 +6,8 @@
  */
 import { errorPage } from "../front/error-page.ts";
 import { SERVER } from "../http/answer.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { log } from "../log.ts";
 import type { Store } from "../store/store.ts";
 import { hasBegun, hasEnded, isUnfinished } from "./answer-channel.ts";

@@ -8,8 +8,8 @@ import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
 import type { AddressSource } from "../config/server/door.ts";
 import type { Answer } from "../http/direct-answer.ts";
-import type { Refusal } from "../http/errors.ts";
 import type { Incoming } from "../http/incoming.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { GuardedLocation, type Refused } from "./guarded-location.ts";
 import type { HandlerHost } from "./host.ts";
 

@@ -1,6 +1,6 @@
 /** Locations with a handler, as an Elysia plugin: claims their requests and leaves all others alone. */
 import { Elysia } from "elysia";
-import type { Locator } from "../config/location/located-request.ts";
+import type { Locator } from "../config/location/locator.ts";
 import type { Front } from "../front/front.ts";
 import { HandlerEndpoint, type HandlerServer } from "./endpoint.ts";
 import type { HandlerHost } from "./host.ts";

@@ -4,7 +4,8 @@
  * As a batch over HTTP (publish/batch.ts), without its limits.
  */
 import type { ListedMessage, ListedResult } from "sluice";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { traceOf } from "../http/traceparent.ts";
 import { isKey, keyWith } from "../publish/idempotency.ts";
 import { marksFor } from "../publish/ingest.ts";

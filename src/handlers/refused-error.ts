@@ -3,7 +3,7 @@
  * refused. A handler that lets it go has refused its own client with it: whoever calls somebody's code asks
  * `refusalIn` before it takes an error for a fault.
  */
-import type { Refusal } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { log } from "../log.ts";
 
 /** `status` and `code` are those of the error table. */

@@ -8,7 +8,7 @@
  * more, and its `finally` runs when it comes to itself.
  */
 import type { AnswerPiece, AnswerSource } from "sluice";
-import type { Refusal } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { ingestPatiently, type Target } from "../publish/ingest.ts";
 import { END, ERROR, RESET } from "./answer-format.ts";
 import { Ending } from "./ending.ts";

@@ -4,8 +4,9 @@
  * a header.
  */
 
-import { type Refusal, Refusals, retryAfterSec } from "./errors.ts";
+import { Refusals } from "./errors.ts";
 import type { Incoming } from "./incoming.ts";
+import { type Refusal, retryAfterSec } from "./refusal.ts";
 
 /**
  * On every ordinary answer: all but a WebSocket's 101 (spec 0.5). No `Connection: keep-alive`: of HTTP/1.1 it

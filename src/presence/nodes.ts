@@ -4,7 +4,7 @@
  * where the others find it (store/members/members-remote.ts). Made by app.ts.
  */
 import type { Note, NoteListener } from "../cluster/notes.ts";
-import type { Refusal } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { log } from "../log.ts";
 import { ChannelRef } from "../store/channel/channel-ref.ts";
 import type { MemberStore } from "../store/members/member-store.ts";

@@ -2,7 +2,7 @@
  * Locations that tell who is there, as an Elysia plugin: claims their requests and leaves all others alone.
  */
 import { Elysia } from "elysia";
-import type { Locator } from "../config/location/located-request.ts";
+import type { Locator } from "../config/location/locator.ts";
 import type { Config } from "../config/model.ts";
 import type { Fanout } from "../fanout/fanout.ts";
 import type { Front } from "../front/front.ts";

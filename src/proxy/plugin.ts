@@ -4,7 +4,7 @@
  * around it.
  */
 import { Elysia } from "elysia";
-import type { Locator } from "../config/location/located-request.ts";
+import type { Locator } from "../config/location/locator.ts";
 import type { Config } from "../config/model.ts";
 import type { Front } from "../front/front.ts";
 import { asResponse, LaterAnswer } from "../http/direct-answer.ts";

@@ -3,7 +3,8 @@ import type { LocatedRequest } from "../config/location/located-request.ts";
 import { rememberedByUrl } from "../config/location/url-value.ts";
 import type { CompiledValue } from "../config/location/variables.ts";
 import type { Config, LocationConfig } from "../config/model.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";
 
 export class AskedChannels {

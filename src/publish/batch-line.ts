@@ -5,7 +5,8 @@
  * Strict, so that a field of a later version is refused here and not overlooked.
  */
 import type { Config } from "../config/model.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { traceOf } from "../http/traceparent.ts";
 import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";
 import type { DataOf, Fields } from "../wire/published-data.ts";

@@ -3,7 +3,9 @@
  * function over. In the order of its calls, unless it answers with a promise; then the next one has to wait
  * for it.
  */
-import { type Refusal, Refusals } from "../http/errors.ts";
+
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { keyWith } from "./idempotency.ts";
 import { type Draft, type Ingest, marksFor } from "./ingest.ts";
 import { type Result, Results } from "./own-form.ts";

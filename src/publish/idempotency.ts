@@ -5,7 +5,8 @@
  */
 import { binaryBytes } from "../config/binary-text.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { MAX_KEY_BYTES } from "../message.ts";
 import type { KeyMark } from "../store/message/keys.ts";
 

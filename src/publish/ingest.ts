@@ -4,8 +4,8 @@
  */
 
 import type { ChannelQuota, MayMake } from "../front/channel-quota.ts";
-import type { Refusal } from "../http/errors.ts";
 import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import type { Marks } from "../message.ts";
 import { ChannelRef, type NamedChannel } from "../store/channel/channel-ref.ts";
 import { Counter } from "../store/counters.ts";

@@ -2,7 +2,7 @@
  * Who gives messages their place in the order where several nodes share one: implemented by cluster/, made by
  * app.ts. Without a cluster there is none, and the store's lock is the order (ingest.ts).
  */
-import type { Refusal } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import type { KeyMark } from "../store/message/keys.ts";
 import type { Draft, Target } from "./ingest.ts";
 

@@ -3,7 +3,7 @@
  * of publisher locations and leaves all others alone.
  */
 import { Elysia } from "elysia";
-import type { Locator } from "../config/location/located-request.ts";
+import type { Locator } from "../config/location/locator.ts";
 import type { Config } from "../config/model.ts";
 import type { Front } from "../front/front.ts";
 import type { HooksOf } from "../front/location-hooks.ts";

@@ -6,7 +6,8 @@
  */
 
 import type { MayMake } from "../front/channel-quota.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import type { Marks } from "../message.ts";
 import { Counter } from "../store/counters.ts";
 import { type Entry, GONE, UNSETTLED } from "../store/message/append-all.ts";

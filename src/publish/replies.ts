@@ -8,7 +8,8 @@ import type { LocatedRequest } from "../config/location/located-request.ts";
 import { errorPage } from "../front/error-page.ts";
 import { headerOnly, NO_CACHE, refuse } from "../http/answer.ts";
 import type { Answer } from "../http/direct-answer.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import type { HeaderSet } from "./answer-headers.ts";
 import type { Ingest } from "./ingest.ts";
 

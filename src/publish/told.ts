@@ -5,7 +5,7 @@
  */
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { type Answer, SharedAnswer } from "../http/direct-answer.ts";
-import type { Refusal } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import type { HeaderSet } from "./answer-headers.ts";
 import { type Key, keyOf, keyWith } from "./idempotency.ts";
 import type { Draft, Ingest, Target } from "./ingest.ts";

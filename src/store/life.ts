@@ -10,7 +10,7 @@
  */
 import { readFileSync } from "node:fs";
 import { setWide, wide } from "./memory/arena.ts";
-import { HEAD_BOOT, HEAD_EPOCH, HEAD_INODE } from "./memory/layout.ts";
+import { HEAD_BOOT, HEAD_EPOCH, HEAD_INODE } from "./memory/layout-header.ts";
 
 /** 2020-01-01, where the seconds in an epoch begin. */
 const EPOCH_START_SEC = 1577836800;

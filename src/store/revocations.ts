@@ -13,7 +13,12 @@
 
 import { REQUEST_MS, release, tryAcquire } from "./lock/lock.ts";
 import type { Arena } from "./memory/arena.ts";
-import { HEAD_REVOKED, HEAD_REVOKED_VERSION, REVOKED_ENTRIES, REVOKED_WORDS } from "./memory/layout.ts";
+import {
+  HEAD_REVOKED,
+  HEAD_REVOKED_VERSION,
+  REVOKED_ENTRIES,
+  REVOKED_WORDS,
+} from "./memory/layout-header.ts";
 
 const DIGEST_LOW = 0;
 const DIGEST_HIGH = 1;

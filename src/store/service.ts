@@ -18,7 +18,7 @@ import {
   HEAD_ON_DISK,
   HEAD_REPLACED,
   HEAD_STARTED_SEC,
-} from "./memory/layout.ts";
+} from "./memory/layout-header.ts";
 import { isInMemory } from "./memory/mapping.ts";
 
 /**

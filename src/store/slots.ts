@@ -8,9 +8,6 @@ import type { Counter } from "./counters.ts";
 import { endLease } from "./lock/lease.ts";
 import { type Arena, channelWord, slotWord } from "./memory/arena.ts";
 import {
-  CH_SUBSCRIBERS,
-  HEAD_REPLACED,
-  HEAD_RING_HEAD,
   SLOT_AWAKE,
   SLOT_COUNTER_LIMIT,
   SLOT_COUNTERS,
@@ -20,6 +17,8 @@ import {
   SLOT_STARTED_SEC,
   SLOT_WORDS,
 } from "./memory/layout.ts";
+import { CH_SUBSCRIBERS } from "./memory/layout-channel.ts";
+import { HEAD_REPLACED, HEAD_RING_HEAD } from "./memory/layout-header.ts";
 import { WH_TELLS, WH_TOLD } from "./memory/layout-webhooks.ts";
 import { endSending } from "./webhook/webhook-table.ts";
 

@@ -32,7 +32,7 @@ import { dropPresenceEvents } from "./members/presence-events.ts";
 import { type Arena, wide } from "./memory/arena.ts";
 import { attachFile, type OpenReport, openFile, type StoreShape } from "./memory/file.ts";
 import { DiskFlush } from "./memory/flush.ts";
-import { HEAD_EPOCH, HEAD_KEYS_GIVEN_UP, HEAD_STARTED_SEC } from "./memory/layout.ts";
+import { HEAD_EPOCH, HEAD_KEYS_GIVEN_UP, HEAD_STARTED_SEC } from "./memory/layout-header.ts";
 import { MH_BASE, MOST_REMOTE } from "./memory/layout-members.ts";
 import { openChannel } from "./memory/open.ts";
 import { appendAll, type Entry, serialBeforeEntry, settleAs, UNSETTLED } from "./message/append-all.ts";

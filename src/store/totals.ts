@@ -11,6 +11,13 @@ import { Counter } from "./counters.ts";
 import { REQUEST_MS, release, tryAcquire } from "./lock/lock.ts";
 import { type Arena, wideShared } from "./memory/arena.ts";
 import {
+  HEAD_REMOTE_SUBSCRIBERS,
+  HEAD_SHARDS,
+  MAX_SHARDS,
+  SHARD_PUBLISHED,
+  SHARD_WORDS,
+} from "./memory/layout-cluster.ts";
+import {
   AGE_COUNT,
   HEAD_DELETED,
   HEAD_DELETIONS,
@@ -27,14 +34,7 @@ import {
   HEAD_TRASHED,
   HEAD_WILDCARDS,
   LIST_COUNT,
-} from "./memory/layout.ts";
-import {
-  HEAD_REMOTE_SUBSCRIBERS,
-  HEAD_SHARDS,
-  MAX_SHARDS,
-  SHARD_PUBLISHED,
-  SHARD_WORDS,
-} from "./memory/layout-cluster.ts";
+} from "./memory/layout-header.ts";
 import { eventsChannelOf, eventTotals, storedEvents } from "./message/events.ts";
 import { readCounter, slotPid } from "./slots.ts";
 

@@ -5,7 +5,8 @@
  */
 import type { Config, LocationConfig } from "../config/model.ts";
 import type { MayMake } from "../front/channel-quota.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { ChannelRef, type NamedChannel } from "../store/channel/channel-ref.ts";
 import { countsByName } from "../store/channel/channel-statistics.ts";
 import { BUSY } from "../store/outcome.ts";

@@ -9,7 +9,8 @@
 import type { TopicPeer, TopicSubscription } from "../fanout/topics.ts";
 import type { MayMake } from "../front/channel-quota.ts";
 import type { Arrival, Departure, Lease, Standing } from "../front/location-hooks.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { parseChannelsPath } from "../wire/channels-path.ts";
 import {
   jsonAnswer,

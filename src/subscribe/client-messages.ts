@@ -9,7 +9,10 @@
  */
 
 import type { HookRefusal, Judge, Lease, OfferedDraft } from "../front/location-hooks.ts";
-import { CloseCode, FrameRefusals, type Refusal, Refusals } from "../http/errors.ts";
+import { CloseCode } from "../http/close-codes.ts";
+import { Refusals } from "../http/errors.ts";
+import { FrameRefusals } from "../http/frame-refusals.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { MAX_KEY_BYTES } from "../message.ts";
 import {
   type ClientFrame,

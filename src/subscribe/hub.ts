@@ -7,7 +7,7 @@ import type { Config } from "../config/model.ts";
 import type { Fanout } from "../fanout/fanout.ts";
 import type { ChannelQuota } from "../front/channel-quota.ts";
 import type { HooksOf, OfferedDraft } from "../front/location-hooks.ts";
-import type { Refusal } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import type { Store } from "../store/store.ts";
 import { Backlog } from "./backlog.ts";
 import { type Farewell, farewellOf, type Pace, paceMs } from "./farewell.ts";

@@ -8,7 +8,7 @@ import { locationValue, optionalLocationValue } from "../config/location/locatio
 import { type CompiledValue, decodeOnce, queryArgument } from "../config/location/variables.ts";
 import type { LocationConfig } from "../config/model.ts";
 import type { MayMake } from "../front/channel-quota.ts";
-import type { Refusal } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { admit, type Seat } from "./admit.ts";
 import { type Asked, readAsked } from "./backlog.ts";
 import type { Hub } from "./hub.ts";

@@ -5,7 +5,8 @@
  * whole connection is good for its channels only; browsers' EventSource knows no other.
  */
 import { queryArgument } from "../config/location/variables.ts";
-import { type Refusal, Refusals } from "../http/errors.ts";
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { parsePosition } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./backlog.ts";

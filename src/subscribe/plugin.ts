@@ -3,7 +3,7 @@
  * alone.
  */
 import { Elysia } from "elysia";
-import type { Locator } from "../config/location/located-request.ts";
+import type { Locator } from "../config/location/locator.ts";
 import type { Front } from "../front/front.ts";
 import { SubscriberEndpoint } from "./endpoint.ts";
 import type { Hub } from "./hub.ts";

@@ -6,9 +6,9 @@
 
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import { NO_CACHE } from "../http/answer.ts";
-import type { Refusal } from "../http/errors.ts";
 import { agreedProtocol, asksForUpgrade } from "../http/handshake.ts";
 import type { Incoming } from "../http/incoming.ts";
+import type { Refusal } from "../http/refusal.ts";
 import { SocketLife } from "../http/socket-life.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
 import { SPOKEN, UPGRADED } from "./websocket.ts";

@@ -2,7 +2,7 @@
  * How a configuration says that workers leave: all of a generation (supervisor.ts), or one by itself, whom
  * another replaces at once.
  */
-import type { Drain } from "../app.ts";
+import type { Drain } from "../app/running-worker.ts";
 import type { Config } from "../config/model.ts";
 
 /** A worker's share of the stop: the rest of the time is main's, for SIGKILL and tidying. */

@@ -6,7 +6,7 @@
  *                │          └ a death: start again, at once or when BackOff says; repair the store, give its slot back
  *                └ a worker that says why it cannot start, or a crash loop: the start fails
  */
-import type { Drain } from "../app.ts";
+import type { Drain } from "../app/running-worker.ts";
 import type { Config } from "../config/model.ts";
 import { log } from "../log.ts";
 import type { Store } from "../store/store.ts";

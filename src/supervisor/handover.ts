@@ -15,7 +15,7 @@
  * Where the kernel takes no program, they empty their queues all the same, and what comes between the last
  * look and the close is lost.
  */
-import type { Drain } from "../app.ts";
+import type { Drain } from "../app/running-worker.ts";
 import { log } from "../log.ts";
 import { type Member, SocketGroups, type Steering } from "./sockets/socket-groups.ts";
 import { REFUSED } from "./sockets/steering.ts";

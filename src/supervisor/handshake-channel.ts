@@ -11,7 +11,7 @@
  * strike there, so every word is looked at: what is not of the handshake is null.
  */
 import { deserialize, serialize } from "node:v8";
-import type { Drain } from "../app.ts";
+import type { Drain } from "../app/running-worker.ts";
 import type { Config } from "../config/model.ts";
 import type { FromWorker, StartMessage, ToWorker } from "./handshake.ts";
 import type { ListeningSocket } from "./sockets/listening-sockets.ts";

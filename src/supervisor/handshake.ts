@@ -15,7 +15,7 @@
  * Bun's IPC; handshake-channel.ts says what goes over it, and what is believed. When main dies the channel
  * closes, which is how a worker learns of it.
  */
-import type { Drain } from "../app.ts";
+import type { Drain } from "../app/running-worker.ts";
 import type { Config } from "../config/model.ts";
 import type { ListeningSocket } from "./sockets/listening-sockets.ts";
 import type { Steering } from "./sockets/socket-groups.ts";

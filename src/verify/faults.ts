@@ -15,7 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { HEAD_BOOT } from "../store/memory/layout.ts";
+import { HEAD_BOOT } from "../store/memory/layout-header.ts";
 import type { Load } from "./crew.ts";
 import { ENGINE_FAULTS } from "./engine-faults.ts";
 import type { OwnEngine } from "./own-engine.ts";

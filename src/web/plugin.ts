@@ -3,7 +3,8 @@
  * newcomer sees first, the example pages, and the browser client.
  */
 import { Elysia } from "elysia";
-import type { LocatedRequest, Locator } from "../config/location/located-request.ts";
+import type { LocatedRequest } from "../config/location/located-request.ts";
+import type { Locator } from "../config/location/locator.ts";
 import type { Config } from "../config/model.ts";
 import { errorPage } from "../front/error-page.ts";
 import type { Front } from "../front/front.ts";

@@ -5,7 +5,9 @@
  * Scanned by hand in one pass: the path comes from the network, may be as long as a request line, and may
  * hold any byte.
  */
-import { type Refusal, Refusals } from "../http/errors.ts";
+
+import { Refusals } from "../http/errors.ts";
+import type { Refusal } from "../http/refusal.ts";
 
 const DOT = 0x2e;
 const LETTER_B = 0x62;

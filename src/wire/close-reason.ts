@@ -3,7 +3,8 @@
  * because a browser tells a page nothing of a handshake that failed; status and explanation travel as the
  * reason. Used by the websocket subscriber mode.
  */
-import { CloseCode, type Refusal } from "../http/errors.ts";
+import { CloseCode } from "../http/close-codes.ts";
+import type { Refusal } from "../http/refusal.ts";
 
 /** A control frame holds 125 bytes, two of them the code (RFC 6455 5.5, 5.5.1). */
 const MAX_REASON_BYTES = 123;

@@ -9,7 +9,7 @@
  * is gathered in unfinished-frames.ts. The first fault ends it: what came before has been delivered, what
  * comes behind is dropped.
  */
-import { CloseCode } from "../http/errors.ts";
+import { CloseCode } from "../http/close-codes.ts";
 import {
   BINARY,
   COMPRESSED,

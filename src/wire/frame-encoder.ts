@@ -2,7 +2,7 @@
  * Frames that a server sends on a WebSocket (RFC 6455 5.2): one frame a message, never masked. Used where
  * sockets are written to without Bun's own server; what goes to many of them is framed once.
  */
-import { CloseCode } from "../http/errors.ts";
+import { CloseCode } from "../http/close-codes.ts";
 import type { ByteWriter } from "./byte-writer.ts";
 import { CLOSE, FINAL, IN_EIGHT_BYTES, IN_TWO_BYTES, MAX_IN_TWO, SHORT } from "./frame-layout.ts";
 

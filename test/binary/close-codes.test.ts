@@ -1,11 +1,12 @@
 /**
- * Every close code that is sent and every refusal of a WebSocket client's frame (src/http/errors.ts), provoked
+ * Every close code that is sent and every refusal of a WebSocket client's frame (src/http/frame-refusals.ts), provoked
  * on the compiled binary, on both listeners. A code that is added without a provocation does not pass the
  * compiler.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { hashOfKey, newKey, printKeyLine } from "../../src/access/key-text.ts";
-import { CLOSE_CODES, CloseCode, FrameRefusals } from "../../src/http/errors.ts";
+import { CLOSE_CODES, CloseCode } from "../../src/http/close-codes.ts";
+import { FrameRefusals } from "../../src/http/frame-refusals.ts";
 import { nowSec, SECRET, withSecret } from "../access/issuing.ts";
 import { ALL_SETTINGS, removeFolders, startHandlers } from "../handlers/handler-server.ts";
 import { ask, standing } from "./raw-client.ts";

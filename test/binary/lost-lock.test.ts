@@ -4,7 +4,7 @@
  */
 import { afterEach, expect, test } from "bun:test";
 import { JOURNAL_KIND, REBUILD } from "../../src/store/lock/journal.ts";
-import { HEAD_LOCK, HEADER_BYTES } from "../../src/store/memory/layout.ts";
+import { HEAD_LOCK, HEADER_BYTES } from "../../src/store/memory/layout-header.ts";
 import { binary, layout, type RunningServer, startServer, until } from "./running-server.ts";
 
 const MESSAGES = 20;

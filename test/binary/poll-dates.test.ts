@@ -4,7 +4,7 @@
  * Both are positions, and lead on to the next message.
  */
 import { afterEach, describe, expect, test } from "bun:test";
-import { HEAD_CLOCK_SEC, HEADER_BYTES } from "../../src/store/memory/layout.ts";
+import { HEAD_CLOCK_SEC, HEADER_BYTES } from "../../src/store/memory/layout-header.ts";
 import { ask, type RawAnswer, standing } from "./raw-client.ts";
 import { layout, type RunningServer, startServer } from "./running-server.ts";
 

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, te
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HEAD_BOOT } from "../../src/store/memory/layout.ts";
+import { HEAD_BOOT } from "../../src/store/memory/layout-header.ts";
 import { openStore, type StorePolicy } from "../../src/store/store.ts";
 import { ResumingReader } from "./resuming-reader.ts";
 import { layout, type RunningServer, startServer, until } from "./running-server.ts";

@@ -8,7 +8,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { HEAD_LOCK, HEADER_BYTES } from "../../src/store/memory/layout.ts";
+import { HEAD_LOCK, HEADER_BYTES } from "../../src/store/memory/layout-header.ts";
 import { HeldClient, TRANSPORTS } from "./held-client.ts";
 import { layout, type RunningServer, startServer, until } from "./running-server.ts";
 

@@ -18,7 +18,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HEAD_LAYOUT_VERSION, HEAD_MAGIC_A, LAYOUT_VERSION } from "../../src/store/memory/layout.ts";
+import { LAYOUT_VERSION } from "../../src/store/memory/layout.ts";
+import { HEAD_LAYOUT_VERSION, HEAD_MAGIC_A } from "../../src/store/memory/layout-header.ts";
 import { ResumingReader } from "./resuming-reader.ts";
 import { binary, layout, type RunningServer, startServer, until } from "./running-server.ts";
 

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { buildConfig } from "../../src/config/build.ts";
 import { formatFault } from "../../src/config/fault.ts";
-import { Locator } from "../../src/config/location/located-request.ts";
 import { locationValue } from "../../src/config/location/location-values.ts";
+import { Locator } from "../../src/config/location/locator.ts";
 import { conditionFault, returnFault, settingFault } from "../../src/config/location/rewrite.ts";
 import { readToml } from "../../src/config/toml.ts";
 

@@ -6,7 +6,8 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type LocatedRequest, Locator } from "../../src/config/location/located-request.ts";
+import type { LocatedRequest } from "../../src/config/location/located-request.ts";
+import { Locator } from "../../src/config/location/locator.ts";
 import type { LocationConfig } from "../../src/config/model.ts";
 import { Front } from "../../src/front/front.ts";
 import { asResponse } from "../../src/http/direct-answer.ts";

@@ -1,12 +1,7 @@
 /** Comparing a store with its model. Every difference is thrown with a sentence that names it. */
 import { type Arena, blockWord, wide } from "../../src/store/memory/arena.ts";
-import {
-  AGE_OLDEST,
-  HEAD_STORED,
-  HEAD_TRANSIENT,
-  MSG_AGE_NEWER,
-  MSG_SERIAL,
-} from "../../src/store/memory/layout.ts";
+import { AGE_OLDEST, HEAD_STORED, HEAD_TRANSIENT } from "../../src/store/memory/layout-header.ts";
+import { MSG_AGE_NEWER, MSG_SERIAL } from "../../src/store/memory/layout-message.ts";
 import type { Message } from "../../src/store/message/message-view.ts";
 import { BUSY } from "../../src/store/outcome.ts";
 import { readOn } from "../store/fixture.ts";

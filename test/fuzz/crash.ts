@@ -5,17 +5,15 @@
 
 import { FLAG_STORED } from "../../src/message.ts";
 import { channelWord, FAULT_POINTS, type FaultPoint } from "../../src/store/memory/arena.ts";
+import { CH_ACTIVE_UNTIL, CH_AFTER, CH_RESTS_SINCE } from "../../src/store/memory/layout-channel.ts";
 import {
-  CH_ACTIVE_UNTIL,
-  CH_AFTER,
-  CH_RESTS_SINCE,
   HEAD_CLOCK_SEC,
   HEAD_CLOCK_TAG,
   HEAD_DELETED,
   HEAD_SWEEP_SECOND,
   HEAD_TRASHED,
   LIST_FIRST,
-} from "../../src/store/memory/layout.ts";
+} from "../../src/store/memory/layout-header.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import type { Store } from "../../src/store/store.ts";
 import { compareAll, same } from "./compare.ts";

@@ -3,7 +3,7 @@
  * answers.
  */
 
-import { HEAD_TRASHED } from "../../src/store/memory/layout.ts";
+import { HEAD_TRASHED } from "../../src/store/memory/layout-header.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { RingEntry } from "../../src/store/message/ring.ts";
 import { AT_PLACE, NOTHING_NEWER, Sight } from "../../src/store/message/seek.ts";

@@ -5,7 +5,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startWorker, type WorkerOptions } from "../../src/app.ts";
+import type { WorkerOptions } from "../../src/app/running-worker.ts";
+import { startWorker } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { openStore } from "../../src/store/store.ts";
 import { storePolicy, storeShape } from "../../src/supervisor/store/store-settings.ts";

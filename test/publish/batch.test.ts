@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Packr } from "msgpackr/pack";
 import { hashOfKey, newKey, printKeyLine } from "../../src/access/key-text.ts";
-import { HEAD_LOCK, HEADER_BYTES } from "../../src/store/memory/layout.ts";
+import { HEAD_LOCK, HEADER_BYTES } from "../../src/store/memory/layout-header.ts";
 import { RawConnection } from "../binary/raw-client.ts";
 import { type RunningServer, startServer, until } from "../binary/running-server.ts";
 import { folderWith, removeFolders } from "../handlers/handler-server.ts";

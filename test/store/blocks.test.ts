@@ -10,14 +10,14 @@ import {
   readChain,
   takePlanned,
 } from "../../src/store/memory/blocks.ts";
+import { HEAD_FREE_BLOCKS } from "../../src/store/memory/layout-header.ts";
 import {
-  HEAD_FREE_BLOCKS,
   MORE_NEXT,
   MORE_OWNER,
   MORE_WORDS,
   MSG_LAST,
   MSG_WORDS,
-} from "../../src/store/memory/layout.ts";
+} from "../../src/store/memory/layout-message.ts";
 import { newStore, removeTempFolders } from "./fixture.ts";
 import { checkInvariants } from "./invariants.ts";
 

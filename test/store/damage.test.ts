@@ -15,17 +15,15 @@ import {
 } from "../../src/store/lock/journal.ts";
 import { acquire, release } from "../../src/store/lock/lock.ts";
 import { blockWord, channelWord, setWide, wide } from "../../src/store/memory/arena.ts";
+import { CH_OLDEST_STORED, CH_STORED_COUNT } from "../../src/store/memory/layout-channel.ts";
 import {
   AGE_OLDEST,
-  CH_OLDEST_STORED,
-  CH_STORED_COUNT,
   HEAD_FREE_BLOCK,
   HEAD_LOCK,
   HEAD_RING_HEAD,
   HEAD_STORED,
-  MORE_NEXT,
-  MSG_CHANNEL,
-} from "../../src/store/memory/layout.ts";
+} from "../../src/store/memory/layout-header.ts";
+import { MORE_NEXT, MSG_CHANNEL } from "../../src/store/memory/layout-message.ts";
 import { mendWhole } from "../../src/store/recovery/damage.ts";
 import type { Store } from "../../src/store/store.ts";
 import { Channel, NOW_MS, newStore, removeTempFolders } from "./fixture.ts";

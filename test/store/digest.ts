@@ -6,9 +6,6 @@
 import { copyName } from "../../src/store/channel/names.ts";
 import { type Arena, blockWord, channelWord, wide } from "../../src/store/memory/arena.ts";
 import {
-  AGE_COUNT,
-  AGE_NEWEST,
-  AGE_OLDEST,
   CH_AFTER,
   CH_INCARNATION,
   CH_LAST_ID,
@@ -18,6 +15,11 @@ import {
   CH_STATE,
   CH_STORED_BLOCKS,
   CH_STORED_COUNT,
+} from "../../src/store/memory/layout-channel.ts";
+import {
+  AGE_COUNT,
+  AGE_NEWEST,
+  AGE_OLDEST,
   HEAD_CREATED,
   HEAD_DELETED,
   HEAD_DELETIONS,
@@ -33,9 +35,8 @@ import {
   HEAD_WILDCARDS,
   LIST_COUNT,
   LIST_FIRST,
-  MSG_AGE_NEWER,
-  MSG_NEWER,
-} from "../../src/store/memory/layout.ts";
+} from "../../src/store/memory/layout-header.ts";
+import { MSG_AGE_NEWER, MSG_NEWER } from "../../src/store/memory/layout-message.ts";
 import { findKey } from "../../src/store/message/keys.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { readMessage } from "../../src/store/message/read.ts";

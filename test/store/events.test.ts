@@ -1,7 +1,8 @@
 /** The events channel (push-stream spec 7): what is told, in which order, and what it does not count for. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { channelWord } from "../../src/store/memory/arena.ts";
-import { CH_SUBSCRIBERS, HEAD_LOCK } from "../../src/store/memory/layout.ts";
+import { CH_SUBSCRIBERS } from "../../src/store/memory/layout-channel.ts";
+import { HEAD_LOCK } from "../../src/store/memory/layout-header.ts";
 import { attachStore, openStore, type Store, type StorePolicy } from "../../src/store/store.ts";
 import { impossibleIn, told } from "./events-told.ts";
 import {

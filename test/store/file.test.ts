@@ -18,7 +18,7 @@ import {
   HEAD_LOCK,
   HEAD_MAIN_BIRTH,
   HEAD_MAIN_PID,
-} from "../../src/store/memory/layout.ts";
+} from "../../src/store/memory/layout-header.ts";
 import { attachStore, openStore, type StoreShape } from "../../src/store/store.ts";
 import { Channel, NOW_SEC, POLICY, removeTempFolders, smallShape } from "./fixture.ts";
 

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HEAD_LAYOUT_VERSION } from "../../src/store/memory/layout.ts";
+import { HEAD_LAYOUT_VERSION } from "../../src/store/memory/layout-header.ts";
 import type { Opened } from "./full-disk-process.ts";
 
 const KIB = 1024;

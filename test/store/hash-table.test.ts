@@ -3,7 +3,8 @@ import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
 import { hashName } from "../../src/store/channel/names.ts";
 import { channelWord } from "../../src/store/memory/arena.ts";
 import { insertEntry, lookUp, removeEntry } from "../../src/store/memory/hash-table.ts";
-import { CH_NAME_HASH, HEAD_HASH_VERSION } from "../../src/store/memory/layout.ts";
+import { CH_NAME_HASH } from "../../src/store/memory/layout-channel.ts";
+import { HEAD_HASH_VERSION } from "../../src/store/memory/layout-header.ts";
 import { bytes, Channel, NOW_MS, NOW_SEC, newStore, removeTempFolders } from "./fixture.ts";
 
 afterAll(removeTempFolders);

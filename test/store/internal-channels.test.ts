@@ -3,7 +3,7 @@ import { afterAll, expect, test } from "bun:test";
 import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
 import { LivingChannels } from "../../src/store/channel/channel-statistics.ts";
 import { Internal, type InternalBounds } from "../../src/store/channel/internal-channels.ts";
-import { HEAD_INTERNAL_CHANNELS, INTERNAL_PLACES } from "../../src/store/memory/layout.ts";
+import { HEAD_INTERNAL_CHANNELS, INTERNAL_PLACES } from "../../src/store/memory/layout-header.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import {
   bytes,

@@ -11,9 +11,6 @@ import { type Arena, blockWord, channelWord, wide } from "../../src/store/memory
 import { blocksForName } from "../../src/store/memory/blocks.ts";
 import { probe } from "../../src/store/memory/hash-table.ts";
 import {
-  AGE_COUNT,
-  AGE_NEWEST,
-  AGE_OLDEST,
   CH_AFTER,
   CH_BEFORE,
   CH_CLASS,
@@ -31,6 +28,15 @@ import {
   CH_VERSION,
   CLASS_NORMAL,
   CLASS_WILDCARD,
+  STATE_DELETED,
+  STATE_FREE,
+  STATE_LIVE,
+  STATE_TRASHED,
+} from "../../src/store/memory/layout-channel.ts";
+import {
+  AGE_COUNT,
+  AGE_NEWEST,
+  AGE_OLDEST,
   HEAD_DELETED,
   HEAD_EVENTS_CHANNEL,
   HEAD_FREE_BLOCK,
@@ -47,6 +53,9 @@ import {
   LIST_COUNT,
   LIST_FIRST,
   LIST_LAST,
+} from "../../src/store/memory/layout-header.ts";
+import { MSG_NUMBER } from "../../src/store/memory/layout-members.ts";
+import {
   MORE_NEXT,
   MSG_AGE_NEWER,
   MSG_AGE_OLDER,
@@ -59,12 +68,7 @@ import {
   MSG_OLDER,
   MSG_SERIAL,
   MSG_STAMP,
-  STATE_DELETED,
-  STATE_FREE,
-  STATE_LIVE,
-  STATE_TRASHED,
-} from "../../src/store/memory/layout.ts";
-import { MSG_NUMBER } from "../../src/store/memory/layout-members.ts";
+} from "../../src/store/memory/layout-message.ts";
 import { blocksOf, checkOf } from "../../src/store/message/messages.ts";
 import { nextSerial, stampOf } from "../../src/store/message/ring.ts";
 

@@ -3,7 +3,8 @@
  * outlives what.
  */
 import { afterAll, expect, test } from "bun:test";
-import { HEAD_CLEAN, KEY_POSITION, KEY_WORDS } from "../../src/store/memory/layout.ts";
+import { KEY_POSITION, KEY_WORDS } from "../../src/store/memory/layout.ts";
+import { HEAD_CLEAN } from "../../src/store/memory/layout-header.ts";
 import { GONE } from "../../src/store/message/append-all.ts";
 import { KEY_REUSED } from "../../src/store/message/keys.ts";
 import { openStore, type Store } from "../../src/store/store.ts";

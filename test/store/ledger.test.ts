@@ -4,7 +4,7 @@
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { Ledger, MOST_OWED } from "../../src/store/ledger.ts";
-import { HEAD_LOCK, HEAD_LOCK_TENURE } from "../../src/store/memory/layout.ts";
+import { HEAD_LOCK, HEAD_LOCK_TENURE } from "../../src/store/memory/layout-header.ts";
 import type { Store } from "../../src/store/store.ts";
 import { told } from "./events-told.ts";
 import { bytes, Channel, NOW_MS, NOW_SEC, newStore, removeTempFolders } from "./fixture.ts";

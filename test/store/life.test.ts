@@ -4,14 +4,14 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, writeF
 import { dirname, join } from "node:path";
 import { channelWord } from "../../src/store/memory/arena.ts";
 import { tidyAside } from "../../src/store/memory/aside.ts";
+import { CH_NAME_BLOCK } from "../../src/store/memory/layout-channel.ts";
 import {
-  CH_NAME_BLOCK,
   HEAD_BOOT,
   HEAD_CHANNELS,
   HEAD_CLEAN,
   HEAD_CLOCK_TAG,
   HEAD_LAYOUT_VERSION,
-} from "../../src/store/memory/layout.ts";
+} from "../../src/store/memory/layout-header.ts";
 import { openStore, type Store, type StoreShape } from "../../src/store/store.ts";
 import { bytes, Channel, NOW_SEC, POLICY, readOn, removeTempFolders, smallShape } from "./fixture.ts";
 import { checkInvariants } from "./invariants.ts";

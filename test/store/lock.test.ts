@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { acquire, release, takeOver } from "../../src/store/lock/lock.ts";
-import { HEAD_LOCK } from "../../src/store/memory/layout.ts";
+import { HEAD_LOCK } from "../../src/store/memory/layout-header.ts";
 import { Channel, newStore, pathOf, removeTempFolders } from "./fixture.ts";
 import { checkInvariants } from "./invariants.ts";
 

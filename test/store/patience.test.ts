@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { LONGEST_WAIT_MS, MAX_WAITING, MAX_WAITING_BYTES, Patience } from "../../src/store/lock/patience.ts";
-import { HEAD_HASH_VERSION, HEAD_LOCK, HEAD_LOCK_TENURE } from "../../src/store/memory/layout.ts";
+import { HEAD_HASH_VERSION, HEAD_LOCK, HEAD_LOCK_TENURE } from "../../src/store/memory/layout-header.ts";
 import { BUSY } from "../../src/store/outcome.ts";
 import type { Store } from "../../src/store/store.ts";
 import { bytes, Channel, NOW_MS, NOW_SEC, newStore, removeTempFolders } from "./fixture.ts";

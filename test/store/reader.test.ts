@@ -4,7 +4,8 @@
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { blockWord, channelWord } from "../../src/store/memory/arena.ts";
-import { CH_LAST_ID, CH_VERSION, MSG_NEWER, MSG_OLDER, MSG_STAMP } from "../../src/store/memory/layout.ts";
+import { CH_LAST_ID, CH_VERSION } from "../../src/store/memory/layout-channel.ts";
+import { MSG_NEWER, MSG_OLDER, MSG_STAMP } from "../../src/store/memory/layout-message.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { END, FOUND, GONE } from "../../src/store/message/reader.ts";
 import { AT_PLACE, DISTURBED, look, NOTHING_NEWER, Sight } from "../../src/store/message/seek.ts";

@@ -1,12 +1,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { blockWord, channelWord, type FaultPoint } from "../../src/store/memory/arena.ts";
-import {
-  CH_STATE,
-  HEAD_CLEAN,
-  MSG_CHECK,
-  MSG_DATA_LENGTH,
-  MSG_STAMP,
-} from "../../src/store/memory/layout.ts";
+import { CH_STATE } from "../../src/store/memory/layout-channel.ts";
+import { HEAD_CLEAN } from "../../src/store/memory/layout-header.ts";
+import { MSG_CHECK, MSG_DATA_LENGTH, MSG_STAMP } from "../../src/store/memory/layout-message.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { RingEntry } from "../../src/store/message/ring.ts";
 import { openStore, type Store } from "../../src/store/store.ts";

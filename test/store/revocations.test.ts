@@ -1,6 +1,11 @@
 /** The table of what was taken back: bounded, shared, one entry a name, and kept as long as the file is. */
 import { afterAll, expect, test } from "bun:test";
-import { HEAD_REVOKED, HEADER_BYTES, REVOKED_ENTRIES, REVOKED_WORDS } from "../../src/store/memory/layout.ts";
+import {
+  HEAD_REVOKED,
+  HEADER_BYTES,
+  REVOKED_ENTRIES,
+  REVOKED_WORDS,
+} from "../../src/store/memory/layout-header.ts";
 import type { RevokedMark } from "../../src/store/revocations.ts";
 import { attachStore, openStore } from "../../src/store/store.ts";
 import { Channel, NOW_SEC, POLICY, removeTempFolders, smallShape } from "./fixture.ts";

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { setWide } from "../../src/store/memory/arena.ts";
-import { HEAD_RING_HEAD } from "../../src/store/memory/layout.ts";
+import { HEAD_RING_HEAD } from "../../src/store/memory/layout-header.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { RingEntry } from "../../src/store/message/ring.ts";
 import { Channel, newStore, removeTempFolders } from "./fixture.ts";

@@ -14,7 +14,7 @@ import {
 import { DICT_NEWEST, DICT_OLDEST, ENTRY_OLDER } from "../../src/store/dictionary/shared-layout.ts";
 import type { SharedValue } from "../../src/store/dictionary/shared-value.ts";
 import { release, tryAcquire } from "../../src/store/lock/lock.ts";
-import { HEAD_CLEAN } from "../../src/store/memory/layout.ts";
+import { HEAD_CLEAN } from "../../src/store/memory/layout-header.ts";
 import { removeTempFolders, tempPath } from "./fixture.ts";
 import { complain, dictionaryFaults, newArena, newDictionary, SharedDictionary } from "./shared-fixture.ts";
 

@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { Counter } from "../../src/store/counters.ts";
 import { channelWord } from "../../src/store/memory/arena.ts";
-import { CH_SUBSCRIBERS, SLOT_COUNTER_LIMIT } from "../../src/store/memory/layout.ts";
+import { SLOT_COUNTER_LIMIT } from "../../src/store/memory/layout.ts";
+import { CH_SUBSCRIBERS } from "../../src/store/memory/layout-channel.ts";
 import { Channel, NOW_MS, NOW_SEC, newStore, removeTempFolders } from "./fixture.ts";
 
 afterAll(removeTempFolders);

@@ -12,13 +12,13 @@ import {
   wide,
   wideShared,
 } from "../../src/store/memory/arena.ts";
+import { CH_LAST_ID } from "../../src/store/memory/layout-channel.ts";
 import {
-  CH_LAST_ID,
   HEAD_CREATED,
   HEAD_DELETIONS,
   HEAD_EVICTED,
   HEAD_RING_HEAD,
-} from "../../src/store/memory/layout.ts";
+} from "../../src/store/memory/layout-header.ts";
 import { attachStore, openStore, type Store } from "../../src/store/store.ts";
 import {
   bytes,

@@ -1,6 +1,6 @@
 /**
  * nginx's `map`: variables that follow from other texts, evaluated when somebody asks for one and then kept
- * for the request. Checked by document.ts, asked by located-request.ts.
+ * for the request. Checked by document.ts, asked by locator.ts.
  *
  * Plain texts come first, compared without case as in nginx; then, where the map says so, names of hosts with
  * a mask, the longest one; then the first regex that matches; else the default. Captures of that regex are

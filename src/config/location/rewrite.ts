@@ -1,6 +1,6 @@
 /**
  * Steps of a location or server: nginx's `if`, `set`, `rewrite`, `return` and `break`, compiled once and run
- * for each request before the role of its location gets to see it. Called by located-request.ts; document.ts
+ * for each request before the role of its location gets to see it. Called by locator.ts; document.ts
  * checks the texts with the same readers.
  *
  * The order and effect are those of nginx's rewrite module: steps run from top to bottom, the last `if` that

@@ -1,7 +1,7 @@
 /**
  * From a request to the location that answers it, as nginx goes about it: the steps of the server, the
  * search, the steps of the location, and the search again where a step has rewritten the path. Called by
- * located-request.ts for each request, and for those that are sent on inside (error_page, try_files).
+ * locator.ts for each request, and for those that are sent on inside (error_page, try_files).
  */
 
 import type { LocationNode, ServerConfig } from "../model/server.ts";

@@ -1,4 +1,4 @@
-/** A request's URL as path and query. Asked by located-request.ts for each request. */
+/** A request's URL as path and query. Asked by locator.ts for each request. */
 
 /**
  * Scheme and "//": the authority starts here in every absolute URL Bun gives. Without a Host (HTTP/1.0) it

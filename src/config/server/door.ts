@@ -1,5 +1,5 @@
 /**
- * Who the clients of a listening server are: asked by located-request.ts, told by the listeners through
+ * Who the clients of a listening server are: asked by locator.ts, told by the listeners through
  * app.ts.
  *
  * Asking Bun costs a system call and two objects, about a tenth of a publish, so it is asked where somebody

@@ -1,7 +1,7 @@
 /**
  * Which server a request is for, when several share an address: by the host it names, with nginx's precedence
  * — the exact name, the longest name with a wildcard in front, the longest with one at its end, the first
- * regex that matches, else the default server of the address. Called by located-request.ts.
+ * regex that matches, else the default server of the address. Called by locator.ts.
  */
 import { toBinary } from "../binary-text.ts";
 import type { Config } from "../model.ts";

@@ -6,7 +6,7 @@
  * Between two messages it keeps nothing but where it waits. What its client does not take is the rest of one
  * write; fan-out does not write to a socket that has one (fanout/slow-sockets.ts).
  */
-import { CloseCode } from "../../http/errors.ts";
+import { CloseCode } from "../../http/close-codes.ts";
 import type { DirectSocket, FrameBatch, PeerSocket } from "../../http/peer-socket.ts";
 import { ByteWriter } from "../../wire/byte-writer.ts";
 import { type FrameDecoder, type HeldFrames, isUnfinished } from "../../wire/frame-decoder.ts";

@@ -45,18 +45,20 @@ import {
   CH_SUBSCRIBERS,
   CH_VERSION,
   CLASS_WILDCARD,
+  STATE_DELETED,
+  STATE_FREE,
+  STATE_LIVE,
+  STATE_TRASHED,
+} from "../memory/layout-channel.ts";
+import { HEAD_FORGOTTEN_SEC } from "../memory/layout-cluster.ts";
+import {
   HEAD_CREATED,
   HEAD_DELETED,
   HEAD_LIVING,
   HEAD_NAME_BLOCKS,
   HEAD_TRASHED,
   HEAD_WILDCARDS,
-  STATE_DELETED,
-  STATE_FREE,
-  STATE_LIVE,
-  STATE_TRASHED,
-} from "../memory/layout.ts";
-import { HEAD_FORGOTTEN_SEC } from "../memory/layout-cluster.ts";
+} from "../memory/layout-header.ts";
 import { nextSerial } from "../message/ring.ts";
 import type { StorePolicy } from "../policy.ts";
 import {

@@ -15,14 +15,8 @@ import {
   JOURNAL_TO_LAST,
 } from "../lock/journal.ts";
 import { type Arena, channelWord } from "../memory/arena.ts";
-import {
-  CH_AFTER,
-  CH_BEFORE,
-  HEAD_FREE_CHANNEL,
-  LIST_COUNT,
-  LIST_FIRST,
-  LIST_LAST,
-} from "../memory/layout.ts";
+import { CH_AFTER, CH_BEFORE } from "../memory/layout-channel.ts";
+import { HEAD_FREE_CHANNEL, LIST_COUNT, LIST_FIRST, LIST_LAST } from "../memory/layout-header.ts";
 
 /** Plans to put a record at the end of the list whose LIST_* words begin at `list`. */
 export function planJoining({ u32 }: Arena, list: number): void {

@@ -24,14 +24,10 @@ import {
   CLASS_INTERNAL,
   CLASS_NORMAL,
   CLASS_WILDCARD,
-  HEAD_LIVING,
-  HEAD_WILDCARDS,
-  LIST_COUNT,
-  LIST_FIRST,
-  NEVER_SEC,
   STATE_DELETED,
-} from "../memory/layout.ts";
+} from "../memory/layout-channel.ts";
 import { CX_REMOTE } from "../memory/layout-cluster.ts";
+import { HEAD_LIVING, HEAD_WILDCARDS, LIST_COUNT, LIST_FIRST, NEVER_SEC } from "../memory/layout-header.ts";
 import { isWildcardName, type StorePolicy } from "../policy.ts";
 import { isOfLostHistory } from "../replica/forks.ts";
 import type { ChannelRef } from "./channel-ref.ts";

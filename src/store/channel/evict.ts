@@ -15,9 +15,8 @@ import {
   HEAD_RING_HEAD,
   HEAD_STORED,
   HEAD_TRANSIENT,
-  MSG_EXPIRES,
-  MSG_SERIAL,
-} from "../memory/layout.ts";
+} from "../memory/layout-header.ts";
+import { MSG_EXPIRES, MSG_SERIAL } from "../memory/layout-message.ts";
 import { dropMessage } from "../message/messages.ts";
 import { DamageError } from "../recovery/damage.ts";
 import { largestLag } from "../slots.ts";

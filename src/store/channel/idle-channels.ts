@@ -18,13 +18,15 @@ import {
   CH_STATE,
   CH_STORED_COUNT,
   CLASS_INTERNAL,
+  STATE_LIVE,
+} from "../memory/layout-channel.ts";
+import {
   HEAD_IDLE_CHANNEL,
   HEAD_IDLE_LOOKS,
   HEAD_IDLE_SECOND,
   HEAD_RECLAIMED,
   HEAD_TRASHED,
-  STATE_LIVE,
-} from "../memory/layout.ts";
+} from "../memory/layout-header.ts";
 import { CHANNEL_DESTROYED, eventsChannelOf, publishEvent } from "../message/events.ts";
 import { dropMessage } from "../message/messages.ts";
 import type { StorePolicy } from "../policy.ts";

@@ -25,13 +25,15 @@ import {
   CH_STORED_BLOCKS,
   CH_STORED_COUNT,
   CLASS_INTERNAL,
+  STATE_LIVE,
+} from "../memory/layout-channel.ts";
+import {
   HEAD_INTERNAL_BEFORE,
   HEAD_INTERNAL_CHANNELS,
   INTERNAL_PLACES,
-  MSG_ID,
   NEVER_SEC,
-  STATE_LIVE,
-} from "../memory/layout.ts";
+} from "../memory/layout-header.ts";
+import { MSG_ID } from "../memory/layout-message.ts";
 import { dropMessage } from "../message/messages.ts";
 import { addMessage } from "../message/publication.ts";
 import { fillMessage } from "../message/publish.ts";

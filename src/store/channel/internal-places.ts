@@ -4,14 +4,8 @@
  * because those who ask are imported by who makes them.
  */
 import { type Arena, channelWord, wide, wideShared } from "../memory/arena.ts";
-import {
-  CH_CLASS,
-  CH_LAST_ID,
-  CLASS_INTERNAL,
-  HEAD_INTERNAL_BEFORE,
-  HEAD_INTERNAL_CHANNELS,
-  INTERNAL_PLACES,
-} from "../memory/layout.ts";
+import { CH_CLASS, CH_LAST_ID, CLASS_INTERNAL } from "../memory/layout-channel.ts";
+import { HEAD_INTERNAL_BEFORE, HEAD_INTERNAL_CHANNELS, INTERNAL_PLACES } from "../memory/layout-header.ts";
 
 export const isInternal = ({ u32, layout }: Arena, index: number): boolean =>
   u32[channelWord(layout, index) + CH_CLASS] === CLASS_INTERNAL;

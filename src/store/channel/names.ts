@@ -15,18 +15,9 @@ import {
   readChain,
   takePlanned,
 } from "../memory/blocks.ts";
-import {
-  CH_INCARNATION,
-  CH_NAME_BLOCK,
-  CH_NAME_HASH,
-  CH_NAME_LENGTH,
-  HEAD_HASH_SEED,
-  HEAD_NAME_BLOCKS,
-  MORE_NEXT,
-  MORE_OWNER,
-  MORE_WORDS,
-  MSG_LAST,
-} from "../memory/layout.ts";
+import { CH_INCARNATION, CH_NAME_BLOCK, CH_NAME_HASH, CH_NAME_LENGTH } from "../memory/layout-channel.ts";
+import { HEAD_HASH_SEED, HEAD_NAME_BLOCKS } from "../memory/layout-header.ts";
+import { MORE_NEXT, MORE_OWNER, MORE_WORDS, MSG_LAST } from "../memory/layout-message.ts";
 import { DamageError } from "../recovery/damage.ts";
 
 const writer = new ChainWriter();

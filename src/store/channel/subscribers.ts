@@ -5,7 +5,7 @@
 
 import { release, SWEEP_MS, tryAcquire } from "../lock/lock.ts";
 import { type Arena, channelWord } from "../memory/arena.ts";
-import { CH_ACTIVE_UNTIL, CH_INCARNATION, CH_SUBSCRIBERS } from "../memory/layout.ts";
+import { CH_ACTIVE_UNTIL, CH_INCARNATION, CH_SUBSCRIBERS } from "../memory/layout-channel.ts";
 import { BUSY } from "../outcome.ts";
 import type { StorePolicy } from "../policy.ts";
 import { noteArrival } from "../webhook/webhook-log.ts";

@@ -10,13 +10,16 @@
 import { release, SWEEP_MS, tryAcquire } from "../lock/lock.ts";
 import { type Arena, blockWord, channelWord } from "../memory/arena.ts";
 import {
-  AGE_OLDEST,
-  AGE_UNSORTED_UNTIL,
   CH_ACTIVE_UNTIL,
   CH_AFTER,
   CH_OLDEST,
   CH_RESTS_SINCE,
   CH_STATE,
+  STATE_DELETED,
+} from "../memory/layout-channel.ts";
+import {
+  AGE_OLDEST,
+  AGE_UNSORTED_UNTIL,
   HEAD_DELETED,
   HEAD_STORED,
   HEAD_SWEEP_CHANNEL,
@@ -24,10 +27,8 @@ import {
   HEAD_TRANSIENT,
   HEAD_TRASHED,
   LIST_FIRST,
-  MSG_AGE_NEWER,
-  MSG_STAMP,
-  STATE_DELETED,
-} from "../memory/layout.ts";
+} from "../memory/layout-header.ts";
+import { MSG_AGE_NEWER, MSG_STAMP } from "../memory/layout-message.ts";
 import { CHANNEL_DESTROYED, EVENTS_A_SLICE, endLateSubscriptions, publishEvent } from "../message/events.ts";
 import { dropMessage } from "../message/messages.ts";
 import type { StorePolicy } from "../policy.ts";

@@ -5,7 +5,7 @@
  * of a stored one.
  */
 import type { Arena } from "../memory/arena.ts";
-import { HEAD_TRASH, TRASH_BUCKETS } from "../memory/layout.ts";
+import { HEAD_TRASH, TRASH_BUCKETS } from "../memory/layout-header.ts";
 
 /** How long messages and channels count as trash (push-stream spec 6.3). */
 export const TRASH_SEC = 10;

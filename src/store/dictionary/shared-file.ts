@@ -12,7 +12,7 @@ import { basename, dirname, join } from "node:path";
 import { isOfThisBoot, isSameFile, signLife } from "../life.ts";
 import { setWide, wide } from "../memory/arena.ts";
 import { flushNow } from "../memory/flush.ts";
-import { CLOSED, HEAD_CLEAN, HEAD_LOCK, HEAD_ON_DISK, HEADER_BYTES } from "../memory/layout.ts";
+import { CLOSED, HEAD_CLEAN, HEAD_LOCK, HEAD_ON_DISK, HEADER_BYTES } from "../memory/layout-header.ts";
 import {
   allocateFile,
   closeFile,

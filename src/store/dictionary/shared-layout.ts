@@ -22,7 +22,7 @@
  * (shared-change.ts) → whoever reads without the lock, before and after. Read marks are hints, written by
  * anybody: one that is lost or too many makes an entry go a little early or late.
  */
-import { HEADER_BYTES } from "../memory/layout.ts";
+import { HEADER_BYTES } from "../memory/layout-header.ts";
 
 export const DICT_LAYOUT_VERSION = 1;
 /** "SLUI" "DIC\n". */

@@ -20,7 +20,7 @@
  * takes none of its stores back.
  */
 import type { Arena } from "../memory/arena.ts";
-import { HEAD_JOURNAL } from "../memory/layout.ts";
+import { HEAD_JOURNAL } from "../memory/layout-header.ts";
 
 export const JOURNAL_KIND = HEAD_JOURNAL;
 

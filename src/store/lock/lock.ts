@@ -35,7 +35,7 @@
  * Nothing else that is done under the lock takes a second.
  */
 import type { Lockable } from "../memory/arena.ts";
-import { HEAD_LOCK, HEAD_LOCK_BEAT, HEAD_LOCK_TENURE } from "../memory/layout.ts";
+import { HEAD_LOCK, HEAD_LOCK_BEAT, HEAD_LOCK_TENURE } from "../memory/layout-header.ts";
 import { mend } from "../recovery/damage.ts";
 import { arm, REBUILD } from "./journal.ts";
 

@@ -6,7 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { Arena } from "../memory/arena.ts";
-import { HEAD_MAIN_BIRTH, HEAD_MAIN_PID } from "../memory/layout.ts";
+import { HEAD_MAIN_BIRTH, HEAD_MAIN_PID } from "../memory/layout-header.ts";
 
 /** The main process that a file's header names, when it is alive and not this one; else 0. */
 export function liveOwner(header: Uint32Array): number {

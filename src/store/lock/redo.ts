@@ -10,10 +10,8 @@
 
 import { carryOutFreeing, carryOutMove, carryOutOpening } from "../channel/channel-life.ts";
 import { type Arena, blockWord, wide } from "../memory/arena.ts";
+import { HEAD_DELETED, HEAD_LIVING, HEAD_TRASHED } from "../memory/layout-header.ts";
 import {
-  HEAD_DELETED,
-  HEAD_LIVING,
-  HEAD_TRASHED,
   MSG_AGE_NEWER,
   MSG_AGE_OLDER,
   MSG_CHANNEL,
@@ -21,7 +19,7 @@ import {
   MSG_NEWER,
   MSG_OLDER,
   MSG_SERIAL,
-} from "../memory/layout.ts";
+} from "../memory/layout-message.ts";
 import { bytesOf, carryOutDemotion, carryOutDrop } from "../message/messages.ts";
 import { carryOutAdding, carryOutDeletion } from "../message/publication.ts";
 import { nextSerial } from "../message/ring.ts";

@@ -3,7 +3,7 @@
  * neighbours, under the lock.
  */
 import { channelWord } from "../memory/arena.ts";
-import { CH_INCARNATION } from "../memory/layout.ts";
+import { CH_INCARNATION } from "../memory/layout-channel.ts";
 import {
   MB_CHANNEL,
   MB_CONNECTIONS,

@@ -6,7 +6,7 @@
 
 import { subscriberCountOf } from "../channel/channels.ts";
 import { channelWord } from "../memory/arena.ts";
-import { CH_INCARNATION } from "../memory/layout.ts";
+import { CH_INCARNATION } from "../memory/layout-channel.ts";
 import {
   LONGEST_LINGER_SEC,
   MB_CHANNEL,

@@ -9,7 +9,7 @@
 
 import { beat } from "../lock/lock.ts";
 import { type Arena, channelWord } from "../memory/arena.ts";
-import { CH_INCARNATION } from "../memory/layout.ts";
+import { CH_INCARNATION } from "../memory/layout-channel.ts";
 import {
   MB_CHANNEL,
   MB_CONNECTIONS,

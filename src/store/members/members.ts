@@ -11,7 +11,7 @@
  * no names any more, only how many there are, once a second.
  */
 import { channelWord } from "../memory/arena.ts";
-import { CH_INCARNATION } from "../memory/layout.ts";
+import { CH_INCARNATION } from "../memory/layout-channel.ts";
 import {
   COUNT_JOINS,
   COUNT_LEAVES,

@@ -8,15 +8,10 @@ import { FLAG_PRESENCE } from "../../message.ts";
 import { makeRoom } from "../channel/evict.ts";
 import { type Arena, blockWord, channelWord, growWide, setWide, wide } from "../memory/arena.ts";
 import { blocksForMessage, ChainWriter, planTaking } from "../memory/blocks.ts";
+import { CH_INCARNATION, CH_LAST_ID, CH_LAST_TAG, CH_LAST_TIME } from "../memory/layout-channel.ts";
+import { AGE_OLDEST, HEAD_ON_DISK, HEAD_PRESENCE_EVENTS, HEAD_TRANSIENT } from "../memory/layout-header.ts";
+import { MC_NUMBER, MH_EVENTS, MSG_NUMBER } from "../memory/layout-members.ts";
 import {
-  AGE_OLDEST,
-  CH_INCARNATION,
-  CH_LAST_ID,
-  CH_LAST_TAG,
-  CH_LAST_TIME,
-  HEAD_ON_DISK,
-  HEAD_PRESENCE_EVENTS,
-  HEAD_TRANSIENT,
   MSG_AGE_NEWER,
   MSG_DATA_CHECK,
   MSG_DATA_LENGTH,
@@ -28,8 +23,7 @@ import {
   MSG_TIME,
   MSG_WORDS,
   NO_EVENT_TEXT,
-} from "../memory/layout.ts";
-import { MC_NUMBER, MH_EVENTS, MSG_NUMBER } from "../memory/layout-members.ts";
+} from "../memory/layout-message.ts";
 import { dropMessage } from "../message/messages.ts";
 import { addMessage } from "../message/publication.ts";
 import { nextSerial } from "../message/ring.ts";

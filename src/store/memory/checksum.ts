@@ -15,7 +15,7 @@ import {
   HEAD_MAIN_PID,
   HEAD_RING_HEAD,
   HEADER_BYTES,
-} from "./layout.ts";
+} from "./layout-header.ts";
 
 /**
  * Words that change between the last message and the next open: who holds the file, and this checksum itself.

@@ -18,7 +18,8 @@ import { type Arena, arenaOver } from "./arena.ts";
 import { tidyAside } from "./aside.ts";
 import { hasGoodChecksum } from "./checksum.ts";
 import { hasShape, headerFault, shapeOf } from "./header.ts";
-import { AGE_COUNT, CLOSED, HEAD_CLEAN, HEAD_LOCK, HEAD_STORED, type Layout, layoutOf } from "./layout.ts";
+import { type Layout, layoutOf } from "./layout.ts";
+import { AGE_COUNT, CLOSED, HEAD_CLEAN, HEAD_LOCK, HEAD_STORED } from "./layout-header.ts";
 import { closeFile, isInMemory, type MappableFile, mapFile, openExisting } from "./mapping.ts";
 import { createStore, replaceOtherShape, replaceSetAside } from "./new-file.ts";
 

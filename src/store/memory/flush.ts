@@ -8,7 +8,7 @@
  */
 import { closeSync, constants, fdatasync, fdatasyncSync, fstatSync, openSync } from "node:fs";
 import { type Arena, wide } from "./arena.ts";
-import { HEAD_INODE, HEAD_ON_DISK } from "./layout.ts";
+import { HEAD_INODE, HEAD_ON_DISK } from "./layout-header.ts";
 
 /** Blocks until everything is on the disk. Throws when it cannot be known to be. */
 export function flushNow(arena: Pick<Arena, "u32" | "path">): void {

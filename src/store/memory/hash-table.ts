@@ -20,7 +20,8 @@ import { REQUEST_MS, release, tryAcquire } from "../lock/lock.ts";
 import { BUSY } from "../outcome.ts";
 import { DamageError } from "../recovery/damage.ts";
 import { type Arena, channelWord, readFence, writeFence } from "./arena.ts";
-import { CH_NAME_HASH, HEAD_HASH_VERSION } from "./layout.ts";
+import { CH_NAME_HASH } from "./layout-channel.ts";
+import { HEAD_HASH_VERSION } from "./layout-header.ts";
 
 const TRIES = 4;
 

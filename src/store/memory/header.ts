@@ -3,6 +3,8 @@
  * Used by file.ts alone.
  */
 import { setWide, wide } from "./arena.ts";
+import { LAYOUT_VERSION, type Layout, type LayoutShape, MAGIC_A, MAGIC_B } from "./layout.ts";
+import { CLUSTERED } from "./layout-cluster.ts";
 import {
   HEAD_BLOCK_SIZE,
   HEAD_CHANNELS,
@@ -15,13 +17,7 @@ import {
   HEAD_SHAPE_CHECK,
   HEAD_SIZE,
   HEAD_SLOTS,
-  LAYOUT_VERSION,
-  type Layout,
-  type LayoutShape,
-  MAGIC_A,
-  MAGIC_B,
-} from "./layout.ts";
-import { CLUSTERED } from "./layout-cluster.ts";
+} from "./layout-header.ts";
 import type { MappableFile } from "./mapping.ts";
 
 /** Into a file of zeros. The rest of the header is zeros, too, or written by whoever opens it. */

@@ -20,7 +20,7 @@
  * afterwards → readRecord(), before and after copying. MC_NUMBER is stored after its event is linked →
  * presenceNumber(): who sees a number can read its event, or it is gone.
  */
-import { MSG_SKIP } from "./layout.ts";
+import { MSG_SKIP } from "./layout-message.ts";
 
 /**
  * Of a presence event, in the header of its message: its number, less MH_BASE. Nothing skips from one to

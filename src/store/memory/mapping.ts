@@ -15,7 +15,7 @@ import {
   statfsSync,
   writeSync,
 } from "node:fs";
-import { HEAD_LAYOUT_VERSION, HEADER_BYTES } from "./layout.ts";
+import { HEAD_LAYOUT_VERSION, HEADER_BYTES } from "./layout-header.ts";
 
 export interface MappableFile {
   readonly fd: number;

@@ -15,7 +15,8 @@ import { FIRST_SERIAL } from "../totals.ts";
 import { type Arena, arenaOver } from "./arena.ts";
 import { setAside, tidyAside } from "./aside.ts";
 import { isOurs, writeIdentity } from "./header.ts";
-import { HEAD_RING_HEAD, HEADER_BYTES, type Layout } from "./layout.ts";
+import type { Layout } from "./layout.ts";
+import { HEAD_RING_HEAD, HEADER_BYTES } from "./layout-header.ts";
 import {
   allocateFile,
   closeFile,

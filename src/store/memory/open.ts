@@ -14,14 +14,8 @@ import { BUSY } from "../outcome.ts";
 import type { StorePolicy } from "../policy.ts";
 import { type Arena, channelWord, growWide, wide } from "./arena.ts";
 import { lookUp, probe } from "./hash-table.ts";
-import {
-  CH_ACTIVE_UNTIL,
-  CH_INCARNATION,
-  CH_RESTS_SINCE,
-  HEAD_FREE_CHANNEL,
-  HEAD_NAME_BLOCKS,
-  HEAD_ROOMLESS,
-} from "./layout.ts";
+import { CH_ACTIVE_UNTIL, CH_INCARNATION, CH_RESTS_SINCE } from "./layout-channel.ts";
+import { HEAD_FREE_CHANNEL, HEAD_NAME_BLOCKS, HEAD_ROOMLESS } from "./layout-header.ts";
 
 /** The limit of the channel's class is reached (StorePolicy). */
 const TOO_MANY = -1;

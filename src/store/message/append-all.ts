@@ -6,7 +6,7 @@
 import type { Marks } from "../../message.ts";
 import { REQUEST_MS, release, tryAcquire } from "../lock/lock.ts";
 import { type Arena, channelWord, wide } from "../memory/arena.ts";
-import { CH_BASE } from "../memory/layout.ts";
+import { CH_BASE } from "../memory/layout-channel.ts";
 import { BUSY } from "../outcome.ts";
 import type { StorePolicy } from "../policy.ts";
 import { findKey, KEY_REUSED, KEY_UNKNOWN, type KeyMark } from "./keys.ts";

@@ -24,14 +24,16 @@ import {
   CH_SUBSCRIBERS,
   CLASS_NORMAL,
   CLASS_WILDCARD,
+  STATE_DELETED,
+  STATE_LIVE,
+} from "../memory/layout-channel.ts";
+import {
   HEAD_EVENTS_BEFORE,
   HEAD_EVENTS_CHANNEL,
   HEAD_EVENTS_FROM,
   HEAD_EVICTED,
   HEAD_WILDCARDS,
-  STATE_DELETED,
-  STATE_LIVE,
-} from "../memory/layout.ts";
+} from "../memory/layout-header.ts";
 import type { StorePolicy } from "../policy.ts";
 import { isOwnChannel, putOut } from "./events-outbox.ts";
 import { appendMessage } from "./publish.ts";

@@ -22,7 +22,6 @@ import { ADD_MESSAGE, JOURNAL_BLOCK, JOURNAL_KEY, JOURNAL_KIND } from "../lock/j
 import type { Arena } from "../memory/arena.ts";
 import { growWide, setWide, wide } from "../memory/arena.ts";
 import {
-  HEAD_KEYS_GIVEN_UP,
   KEY_BODY,
   KEY_CHECK,
   KEY_DIGEST,
@@ -31,6 +30,7 @@ import {
   KEY_WORDS,
   type Layout,
 } from "../memory/layout.ts";
+import { HEAD_KEYS_GIVEN_UP } from "../memory/layout-header.ts";
 
 /** What stands for a key in the table. */
 export interface KeyMark {

@@ -23,11 +23,8 @@ import {
 } from "../lock/journal.ts";
 import { type Arena, blockWord, channelWord, setWide, wide, writeFence } from "../memory/arena.ts";
 import { blocksForMessage, givePlanned, planGiving } from "../memory/blocks.ts";
+import type { Layout } from "../memory/layout.ts";
 import {
-  AGE_COUNT,
-  AGE_NEWEST,
-  AGE_OLDEST,
-  AGE_UNSORTED_UNTIL,
   CH_GONE_TAG,
   CH_GONE_TIME,
   CH_NEWEST,
@@ -39,10 +36,17 @@ import {
   CH_STORED_BLOCKS,
   CH_STORED_COUNT,
   CH_VERSION,
+} from "../memory/layout-channel.ts";
+import {
+  AGE_COUNT,
+  AGE_NEWEST,
+  AGE_OLDEST,
+  AGE_UNSORTED_UNTIL,
   HEAD_INTERNAL,
   HEAD_STORED,
   HEAD_TRANSIENT,
-  type Layout,
+} from "../memory/layout-header.ts";
+import {
   MSG_AGE_NEWER,
   MSG_AGE_OLDER,
   MSG_CHANNEL,
@@ -63,7 +67,7 @@ import {
   NO_EVENT_TEXT,
   SKIP_FAR,
   SKIP_NEAR,
-} from "../memory/layout.ts";
+} from "../memory/layout-message.ts";
 import { DamageError } from "../recovery/damage.ts";
 
 /**

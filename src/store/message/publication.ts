@@ -8,12 +8,9 @@ import { carryOutMove, planRetiring } from "../channel/channel-life.ts";
 import { ADD_MESSAGE, arm, DELETE_CHANNEL, disarm, JOURNAL_BLOCK, JOURNAL_KEY } from "../lock/journal.ts";
 import { type Arena, blockWord, channelWord, growWide, setWide, wide } from "../memory/arena.ts";
 import { takePlanned } from "../memory/blocks.ts";
+import { CH_LAST_ID, CH_LAST_TAG, CH_LAST_TIME } from "../memory/layout-channel.ts";
+import { HEAD_DELETED, HEAD_DELETIONS } from "../memory/layout-header.ts";
 import {
-  CH_LAST_ID,
-  CH_LAST_TAG,
-  CH_LAST_TIME,
-  HEAD_DELETED,
-  HEAD_DELETIONS,
   MSG_CHANNEL,
   MSG_CHECK,
   MSG_FLAGS,
@@ -24,7 +21,7 @@ import {
   MSG_STAMP,
   MSG_TAG,
   MSG_TIME,
-} from "../memory/layout.ts";
+} from "../memory/layout-message.ts";
 import { rememberKey } from "./keys.ts";
 import { checkOf, linkByAge, linkInChannel, planLinking } from "./messages.ts";
 import { nextSerial, publishEntry, stampOf } from "./ring.ts";

@@ -36,11 +36,16 @@ import {
   CH_OLDEST_STORED,
   CH_STORED_BLOCKS,
   CH_STORED_COUNT,
+} from "../memory/layout-channel.ts";
+import {
   HEAD_CLOCK_SEC,
   HEAD_CLOCK_TAG,
   HEAD_DELETIONS,
   HEAD_EVENTS_CHANNEL,
   HEAD_ON_DISK,
+  NEVER_SEC,
+} from "../memory/layout-header.ts";
+import {
   MSG_DATA_CHECK,
   MSG_DATA_LENGTH,
   MSG_EVENT_LENGTHS,
@@ -51,9 +56,8 @@ import {
   MSG_TAG,
   MSG_TIME,
   MSG_WORDS,
-  NEVER_SEC,
   NO_EVENT_TEXT,
-} from "../memory/layout.ts";
+} from "../memory/layout-message.ts";
 import { BUSY } from "../outcome.ts";
 import type { StorePolicy } from "../policy.ts";
 import { DamageError } from "../recovery/damage.ts";

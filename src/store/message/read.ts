@@ -16,6 +16,7 @@ import {
 } from "../../message.ts";
 import { type Arena, blockWord, readFence } from "../memory/arena.ts";
 import { readChain } from "../memory/blocks.ts";
+import { MSG_NUMBER } from "../memory/layout-members.ts";
 import {
   MSG_CHANNEL,
   MSG_DATA_LENGTH,
@@ -30,8 +31,7 @@ import {
   MSG_TIME,
   MSG_WORDS,
   NO_EVENT_TEXT,
-} from "../memory/layout.ts";
-import { MSG_NUMBER } from "../memory/layout-members.ts";
+} from "../memory/layout-message.ts";
 import type { Message } from "./message-view.ts";
 
 /** False when the message is no longer there; `into` is garbage then. */

@@ -18,7 +18,8 @@
 import { FLAG_PRESENCE } from "../../message.ts";
 import { incarnationOf, isLive, lastIdOf } from "../channel/channels.ts";
 import { type Arena, blockWord, channelWord, readFence } from "../memory/arena.ts";
-import { CH_VERSION, MSG_NEWER, MSG_STAMP } from "../memory/layout.ts";
+import { CH_VERSION } from "../memory/layout-channel.ts";
+import { MSG_NEWER, MSG_STAMP } from "../memory/layout-message.ts";
 import { BUSY } from "../outcome.ts";
 import type { Message } from "./message-view.ts";
 import { readMessage } from "./read.ts";

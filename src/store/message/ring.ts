@@ -9,14 +9,8 @@
  * power of two so that the place in the ring survives the wrap.
  */
 import { type Arena, growWide, readFence, wide } from "../memory/arena.ts";
-import {
-  HEAD_RING_HEAD,
-  RING_BLOCK,
-  RING_CHANNEL,
-  RING_INCARNATION,
-  RING_SERIAL,
-  RING_WORDS,
-} from "../memory/layout.ts";
+import { RING_BLOCK, RING_CHANNEL, RING_INCARNATION, RING_SERIAL, RING_WORDS } from "../memory/layout.ts";
+import { HEAD_RING_HEAD } from "../memory/layout-header.ts";
 
 /** One publish, as the pump sees it before it decides to read the message: `store.read(block, stamp, …)`. */
 export class RingEntry {

@@ -17,11 +17,9 @@
 import { FLAG_DELETION, FLAG_PRESENCE, FLAG_STORED } from "../../message.ts";
 import { lastIdOf } from "../channel/channels.ts";
 import { type Arena, blockWord, channelWord, readFence, wide, wideShared } from "../memory/arena.ts";
+import { CH_NEWEST, CH_NEWEST_STORED, CH_OLDEST_STORED, CH_STORED_COUNT } from "../memory/layout-channel.ts";
+import { MSG_NUMBER } from "../memory/layout-members.ts";
 import {
-  CH_NEWEST,
-  CH_NEWEST_STORED,
-  CH_OLDEST_STORED,
-  CH_STORED_COUNT,
   MSG_CHANNEL,
   MSG_FLAGS,
   MSG_ID,
@@ -33,8 +31,7 @@ import {
   MSG_TIME,
   SKIP_FAR,
   SKIP_NEAR,
-} from "../memory/layout.ts";
-import { MSG_NUMBER } from "../memory/layout-members.ts";
+} from "../memory/layout-message.ts";
 
 /** A message's header as a search sees it. */
 export class Sight {

@@ -7,7 +7,7 @@
 
 import { lockOwner, release } from "../lock/lock.ts";
 import { type Arena, growWide, type Lockable, wide } from "../memory/arena.ts";
-import { HEAD_MENDED } from "../memory/layout.ts";
+import { HEAD_MENDED } from "../memory/layout-header.ts";
 import { nextSerial } from "../message/ring.ts";
 
 /** Thrown under the lock only. */

@@ -11,7 +11,7 @@ import {
   MSG_EVENT_LENGTHS,
   MSG_WORDS,
   NO_EVENT_TEXT,
-} from "../memory/layout.ts";
+} from "../memory/layout-message.ts";
 import { bytesOf } from "../message/messages.ts";
 
 /** Never 0. CRC-32, because the native one costs least from 200 bytes on: 50 ns for 500 bytes. */

@@ -26,6 +26,12 @@ import {
   CH_STORED_BLOCKS,
   CH_STORED_COUNT,
   CLASS_WILDCARD,
+  STATE_DELETED,
+  STATE_FREE,
+  STATE_LIVE,
+  STATE_TRASHED,
+} from "../memory/layout-channel.ts";
+import {
   HEAD_CREATED,
   HEAD_DELETED,
   HEAD_FREE_CHANNEL,
@@ -34,15 +40,8 @@ import {
   HEAD_TRASHED,
   HEAD_WILDCARDS,
   LIST_COUNT,
-  MORE_NEXT,
-  MORE_OWNER,
-  MORE_WORDS,
-  MSG_STAMP,
-  STATE_DELETED,
-  STATE_FREE,
-  STATE_LIVE,
-  STATE_TRASHED,
-} from "../memory/layout.ts";
+} from "../memory/layout-header.ts";
+import { MORE_NEXT, MORE_OWNER, MORE_WORDS, MSG_STAMP } from "../memory/layout-message.ts";
 
 /** Made anew as messages are linked again. */
 const LINKS = [

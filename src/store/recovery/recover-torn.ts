@@ -11,8 +11,6 @@ import { FLAG_DELETION } from "../../message.ts";
 import { retireChannel } from "../channel/channel-life.ts";
 import { type Arena, blockWord, channelWord, setWide, wide } from "../memory/arena.ts";
 import {
-  AGE_NEWEST,
-  AGE_OLDEST,
   CH_AFTER,
   CH_BASE,
   CH_CLASS,
@@ -29,6 +27,11 @@ import {
   CLASS_INTERNAL,
   CLASS_NORMAL,
   CLASS_WILDCARD,
+  STATE_LIVE,
+} from "../memory/layout-channel.ts";
+import {
+  AGE_NEWEST,
+  AGE_OLDEST,
   HEAD_CLOCK_SEC,
   HEAD_CLOCK_TAG,
   HEAD_CREATED,
@@ -46,6 +49,9 @@ import {
   HEAD_TRANSIENT,
   HEAD_TRASH,
   LIST_FIRST,
+  TRASH_BUCKETS,
+} from "../memory/layout-header.ts";
+import {
   MSG_AGE_NEWER,
   MSG_AGE_OLDER,
   MSG_CHANNEL,
@@ -57,9 +63,7 @@ import {
   MSG_STAMP,
   MSG_TAG,
   MSG_TIME,
-  STATE_LIVE,
-  TRASH_BUCKETS,
-} from "../memory/layout.ts";
+} from "../memory/layout-message.ts";
 import { dropMessage } from "../message/messages.ts";
 import { nextSerial } from "../message/ring.ts";
 import { FIRST_SERIAL } from "../totals.ts";

@@ -19,13 +19,10 @@ import { arm, disarm, JOURNAL_BLOCK, JOURNAL_KEY, REBUILD } from "../lock/journa
 import { beat } from "../lock/lock.ts";
 import { redo } from "../lock/redo.ts";
 import { type Arena, blockWord, channelWord, growWide, type Mending, wide } from "../memory/arena.ts";
+import { CH_INCARNATION, CH_LAST_ID, CH_STATE, CH_VERSION, STATE_LIVE } from "../memory/layout-channel.ts";
 import {
   AGE_COUNT,
   AGE_UNSORTED_UNTIL,
-  CH_INCARNATION,
-  CH_LAST_ID,
-  CH_STATE,
-  CH_VERSION,
   HEAD_CLOCK_SEC,
   HEAD_DELETED,
   HEAD_FREE_BLOCK,
@@ -34,6 +31,8 @@ import {
   HEAD_INTERNAL,
   HEAD_STORED,
   HEAD_TRANSIENT,
+} from "../memory/layout-header.ts";
+import {
   MORE_NEXT,
   MORE_OWNER,
   MSG_CHANNEL,
@@ -44,8 +43,7 @@ import {
   MSG_LAST,
   MSG_SERIAL,
   MSG_STAMP,
-  STATE_LIVE,
-} from "../memory/layout.ts";
+} from "../memory/layout-message.ts";
 import { dropLostEventsChannel } from "../message/events.ts";
 import { keyPlannedWith, rememberKey } from "../message/keys.ts";
 import { blocksOf, bytesOf, checkOf, linkByAge, linkInChannel, planLinking } from "../message/messages.ts";

@@ -11,13 +11,7 @@ import { endLease, takeLease } from "../lock/lease.ts";
 import { REQUEST_MS, release, tryAcquire } from "../lock/lock.ts";
 import { type Arena, channelWord, setWide, wide } from "../memory/arena.ts";
 import { probe } from "../memory/hash-table.ts";
-import {
-  CH_INCARNATION,
-  CH_SUBSCRIBERS,
-  HEAD_CLOCK_SEC,
-  HEAD_CLOCK_TAG,
-  HEAD_EPOCH,
-} from "../memory/layout.ts";
+import { CH_INCARNATION, CH_SUBSCRIBERS } from "../memory/layout-channel.ts";
 import {
   CX_REMOTE,
   HEAD_JOINED,
@@ -35,6 +29,7 @@ import {
   SHARD_SEEN_N,
   SHARD_TERM,
 } from "../memory/layout-cluster.ts";
+import { HEAD_CLOCK_SEC, HEAD_CLOCK_TAG, HEAD_EPOCH } from "../memory/layout-header.ts";
 import { deleteChannel } from "../message/publish.ts";
 import { nextSerial } from "../message/ring.ts";
 import { BUSY } from "../outcome.ts";

@@ -28,9 +28,7 @@ import {
   CH_LAST_ID,
   CH_LAST_TAG,
   CH_LAST_TIME,
-  HEAD_CLOCK_SEC,
-  HEAD_CLOCK_TAG,
-} from "../memory/layout.ts";
+} from "../memory/layout-channel.ts";
 import {
   CX_BASE,
   CX_FLOOR,
@@ -49,6 +47,7 @@ import {
   SHARD_TOP,
   SHARD_WORDS,
 } from "../memory/layout-cluster.ts";
+import { HEAD_CLOCK_SEC, HEAD_CLOCK_TAG } from "../memory/layout-header.ts";
 import { addMessage } from "../message/publication.ts";
 import { behindOf, expiry, fillMessage, flagsOf, trimChannel } from "../message/publish.ts";
 import { nextSerial, publishEntry } from "../message/ring.ts";

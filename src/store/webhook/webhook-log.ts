@@ -16,14 +16,9 @@ import { appendInternal, Internal, type InternalBounds, openInternal } from "../
 import { isInternal } from "../channel/internal-places.ts";
 import { copyName } from "../channel/names.ts";
 import { type Arena, channelWord } from "../memory/arena.ts";
-import {
-  CH_ATTENDED,
-  CH_INCARNATION,
-  CH_STATE,
-  HEAD_CLOCK_SEC,
-  NO_EVENT_TEXT,
-  STATE_LIVE,
-} from "../memory/layout.ts";
+import { CH_ATTENDED, CH_INCARNATION, CH_STATE, STATE_LIVE } from "../memory/layout-channel.ts";
+import { HEAD_CLOCK_SEC } from "../memory/layout-header.ts";
+import { NO_EVENT_TEXT } from "../memory/layout-message.ts";
 import type { StorePolicy } from "../policy.ts";
 
 const encoder = new TextEncoder();

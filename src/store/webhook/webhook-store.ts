@@ -9,7 +9,8 @@ import { forgetInternal, Internal, openInternal } from "../channel/internal-chan
 import { internalIndex, isInternal } from "../channel/internal-places.ts";
 import { REQUEST_MS, release, tryAcquire } from "../lock/lock.ts";
 import { type Arena, channelWord, wide } from "../memory/arena.ts";
-import { CH_STATE, HEAD_RING_HEAD, STATE_FREE } from "../memory/layout.ts";
+import { CH_STATE, STATE_FREE } from "../memory/layout-channel.ts";
+import { HEAD_RING_HEAD } from "../memory/layout-header.ts";
 import { Message } from "../message/message-view.ts";
 import { FOUND, Reader } from "../message/reader.ts";
 import { nextSerial } from "../message/ring.ts";

@@ -9,7 +9,7 @@
  */
 import { createHash } from "node:crypto";
 import { type Arena, setWide, wide } from "../memory/arena.ts";
-import { HEAD_RING_HEAD } from "../memory/layout.ts";
+import { HEAD_RING_HEAD } from "../memory/layout-header.ts";
 import {
   DIGEST_WORDS,
   ENTRY_DIGEST,

@@ -8,7 +8,8 @@
  * by itself.
  */
 import { chownSync } from "node:fs";
-import type { Drain, RunningWorker, startWorker } from "../../app.ts";
+import type { Drain, RunningWorker } from "../../app/running-worker.ts";
+import type { startWorker } from "../../app.ts";
 import type { Config } from "../../config/model.ts";
 import { isEnding } from "../../handlers/ending.ts";
 import { keepHandlersFromExiting } from "../../handlers/exit-guard.ts";

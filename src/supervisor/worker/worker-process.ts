@@ -5,7 +5,7 @@
  * The process is started before main knows its slot (main may still be opening the store): it loads its code
  * meanwhile and waits for the start message.
  */
-import type { Drain } from "../../app.ts";
+import type { Drain } from "../../app/running-worker.ts";
 import { log } from "../../log.ts";
 import type { Handed } from "../handover.ts";
 import { type StartMessage, type ToWorker, WORKER_COMMAND } from "../handshake.ts";
