@@ -70,6 +70,14 @@ export class LineReader {
     return this.#whole({ names, data, eventId, eventType, key, trace: traceOf(fields["traceparent"]) });
   }
 
+  /** A line of these two alone. */
+  plain(channel: string, data: Uint8Array): Line | Fault {
+    const names = this.#named(channel);
+    if ("status" in names) return names;
+    if (data.length === 0) return Refusals.emptyMessage;
+    return this.#whole({ names, data, eventId: null, eventType: null, key: null, trace: null });
+  }
+
   #whole(line: Line): Line | Fault {
     const { data, eventId, eventType, key } = line;
     const idBytes = eventId?.length ?? 0;
@@ -83,17 +91,19 @@ export class LineReader {
   }
 
   #names({ channel, channels }: Fields): readonly Uint8Array[] | Fault {
-    if (typeof channel === "string" && channels === undefined) {
-      if (channel === this.#lastChannel && this.#lastNames.length > 0) return this.#lastNames;
-      const name = this.#name(channel);
-      if ("status" in name) return name;
-      this.#lastChannel = channel;
-      this.#lastNames = [name];
-      return this.#lastNames;
-    }
+    if (typeof channel === "string" && channels === undefined) return this.#named(channel);
     if (channel !== undefined || !Array.isArray(channels))
       return lineFault("channel is text, or channels a list of texts.");
     return channels.length === 0 ? Refusals.noChannel : this.#list(channels);
+  }
+
+  #named(channel: string): readonly Uint8Array[] | Fault {
+    if (channel === this.#lastChannel && this.#lastNames.length > 0) return this.#lastNames;
+    const name = this.#name(channel);
+    if ("status" in name) return name;
+    this.#lastChannel = channel;
+    this.#lastNames = [name];
+    return this.#lastNames;
   }
 
   #list(channels: readonly unknown[]): readonly Uint8Array[] | Fault {

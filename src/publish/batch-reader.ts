@@ -2,7 +2,9 @@
  * The lines of a batch, one after the other: JSON texts with line ends between them (NDJSON), or MessagePack
  * maps one behind the other. Used by batch.ts, which stops where it has enough of them.
  */
+import { isAscii, isUtf8 } from "node:buffer";
 import { readNextMap } from "../wire/flat-map.ts";
+import { PlainLine } from "../wire/plain-line.ts";
 import { type DataOf, type Fields, jsonData, msgpackData } from "../wire/published-data.ts";
 import { type Fault, lineFault } from "./batch-line.ts";
 
@@ -15,24 +17,66 @@ export interface RawLine {
   readonly dataOf: DataOf;
 }
 
+/** What nearly all lines of JSON are (wire/plain-line.ts): nothing but these two, as they stand there. */
+export interface FoundLine {
+  readonly number: number;
+  readonly channel: string;
+  /** A view of the body. */
+  readonly found: Uint8Array;
+}
+
+type Lines = Generator<RawLine | FoundLine, void, undefined>;
+
 const LINE_END = 0x0a;
 const BLANK = /^[ \t\r]*$/;
 /** Bodies as long as this are decoded line by line: all at once they would hold up the others. */
 const MOST_AT_ONCE = 1024 * 1024;
 /** A byte order mark is a character, and JSON has none in front. */
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Asked for one line, and read before the next. */
+const plain = new PlainLine();
 
-export const linesOf = (body: Uint8Array, form: Form): Generator<RawLine, void, undefined> =>
+export const linesOf = (body: Uint8Array, form: Form): Lines =>
   form === "json" ? jsonLines(body) : packedLines(body);
 
-function* jsonLines(body: Uint8Array): Generator<RawLine, void, undefined> {
-  const whole = body.length > MOST_AT_ONCE ? null : textOf(body);
-  if (whole !== null) yield* textLines(whole);
-  else yield* byteLines(body);
+function* jsonLines(body: Uint8Array): Lines {
+  if (body.length > MOST_AT_ONCE || !isUtf8(body)) {
+    yield* byteLines(body);
+    return;
+  }
+  // A unit for each byte.
+  const units = Buffer.from(body.buffer, body.byteOffset, body.length).toString("latin1");
+  const isText = isAscii(body);
+  if (PlainLine.mayBeIn(units)) yield* plainLines(body, units, isText);
+  else yield* textLines(isText ? units : decoder.decode(body));
 }
 
+/** Lines that are plain, most likely, and any others among them. `isText`: the units are the text. */
+function* plainLines(body: Uint8Array, units: string, isText: boolean): Lines {
+  let number = 0;
+  for (let start = 0; start < units.length; ) {
+    number++;
+    if (plain.find(units, start)) {
+      const { channelStart, channelEnd, dataStart, dataEnd, end } = plain;
+      const channel = units.slice(channelStart, channelEnd);
+      const found = body.subarray(dataStart, dataEnd);
+      start = end + 1;
+      yield { number, channel: isText ? channel : utf8Of(channel), found };
+      continue;
+    }
+    const lineEnd = units.indexOf("\n", start);
+    const end = lineEnd < 0 ? units.length : lineEnd;
+    const line = units.slice(start, end);
+    start = end + 1;
+    if (!BLANK.test(line)) yield { number, fields: fieldsOf(isText ? line : utf8Of(line)), dataOf: jsonData };
+  }
+}
+
+/** Of units that are bytes. */
+const utf8Of = (units: string): string => Buffer.from(units, "latin1").toString();
+
 /** All of it is UTF-8, as nearly always: to decode it in one go takes a fifth of the time. */
-function* textLines(body: string): Generator<RawLine, void, undefined> {
+function* textLines(body: string): Lines {
   let number = 0;
   for (let start = 0; start < body.length; ) {
     const found = body.indexOf("\n", start);
@@ -45,7 +89,7 @@ function* textLines(body: string): Generator<RawLine, void, undefined> {
 }
 
 /** Somewhere there is a line that is not, and the others are what they are. */
-function* byteLines(body: Uint8Array): Generator<RawLine, void, undefined> {
+function* byteLines(body: Uint8Array): Lines {
   let number = 0;
   for (let start = 0; start < body.length; ) {
     const found = body.indexOf(LINE_END, start);
@@ -57,7 +101,7 @@ function* byteLines(body: Uint8Array): Generator<RawLine, void, undefined> {
   }
 }
 
-function* packedLines(body: Uint8Array): Generator<RawLine, void, undefined> {
+function* packedLines(body: Uint8Array): Lines {
   for (let number = 1, start = 0; start < body.length; number++) {
     const next = readNextMap(body, start);
     // Where the next one begins is not known.

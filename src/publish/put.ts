@@ -58,8 +58,12 @@ export class Place implements Entry {
   }
 }
 
-export const placesOf = (names: readonly Uint8Array[], draft: KeyedDraft): Place[] =>
-  names.map((name) => new Place(name, draft));
+export function placesOf(names: readonly Uint8Array[], draft: KeyedDraft): Place[] {
+  const [only] = names;
+  // Nearly all: a list for one is made without a function.
+  if (names.length === 1 && only !== undefined) return [new Place(only, draft)];
+  return names.map((name) => new Place(name, draft));
+}
 
 /** Why it is not in all its channels; null: it is. */
 export const refusalOf = (places: readonly Place[]): Refusal | null =>
