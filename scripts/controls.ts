@@ -34,7 +34,7 @@ try {
 process.exit(unseen === 0 ? 0 : 1);
 
 /** The promises that were found broken, or null. */
-function tryOut({ name, edits, fault, breaks }: Control): string | null {
+function tryOut({ name, edits, fault, isCluster, breaks }: Control): string | null {
   for (const [file, find, put] of edits) {
     const text = readFileSync(join(root, file), "utf8");
     if (!text.includes(find)) throw new Error(`${name}: ${file} has no ${JSON.stringify(find)}`);
@@ -47,6 +47,7 @@ function tryOut({ name, edits, fault, breaks }: Control): string | null {
     run("the build", [process.execPath, "scripts/build.ts"], [0]);
     for (let seed = 1; seed <= TRIES; seed++) {
       const args = ["verify", "--json", "--minutes", "0.15", "--fault", fault, "--seed", `${seed}`];
+      if (isCluster) args.push("--cluster");
       const out = run("verify", [join(folder, "dist/sluice"), ...args], [0, 1]);
       const { rows } = JSON.parse(out) as { rows: readonly { byClaim: Readonly<Record<string, number>> }[] };
       const broken = rows.flatMap(({ byClaim }) => Object.keys(byClaim));

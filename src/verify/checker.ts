@@ -6,6 +6,7 @@
  * A message's number in its channel says where it stands. Readers that are not told numbers are placed by
  * those who are, or by what is stored at the end.
  */
+import { type Counts, count } from "./counts.ts";
 import type { History, ReaderEvent, ReaderLine } from "./history.ts";
 import { type Place, Places } from "./places.ts";
 import { honest, kept, publishOrder } from "./publishing.ts";
@@ -16,33 +17,6 @@ export type { Claim, Violation } from "./story.ts";
 export interface Verdict {
   readonly violations: readonly Violation[];
   readonly counts: Counts;
-}
-
-/** Of nothing yet. */
-export const noCounts = (): Counts => ({
-  accepted: 0,
-  refused: 0,
-  unknown: 0,
-  deliveries: 0,
-  opens: 0,
-  resumes: 0,
-  moves: 0,
-  gaps: 0,
-  missed: 0,
-});
-
-export interface Counts {
-  accepted: number;
-  refused: number;
-  unknown: number;
-  deliveries: number;
-  opens: number;
-  resumes: number;
-  /** Resumed on another lane than before. */
-  moves: number;
-  gaps: number;
-  /** Of the gaps that were counted. */
-  missed: number;
 }
 
 export function check(history: History): Verdict {
@@ -151,11 +125,11 @@ function delivered(
         index,
       ),
     );
+  const isLost = isLostSince(course, key, id, index, places);
   if (course.seen.has(key) && !places.isReborn(key)) found.push(twice(course, key, index));
   course.seen.add(key);
-  const isLost = places.isLost(key);
-  if (course.lost !== null && !isLost) found.push(untold(course, course.lost, index));
-  course.lost = isLost ? key : null;
+  if (course.lost !== null && isLost === false) found.push(untold(course, course.lost, index));
+  if (isLost !== null) course.lost = isLost ? key : null;
   const known = places.isReborn(key) ? null : places.of(key, course.life);
   const place = id === null ? known : { life: course.life, id };
   // Nobody was told its number: it can be held against its publisher only.
@@ -178,6 +152,24 @@ function twice({ line, channel }: Course, key: string, index: number): Violation
   return violation("once", `${line.name} was given ${key} twice`, line, before, index);
 }
 
+/**
+ * Whether the engine has lost what was given there. Of one that was sent again this is the number that it had
+ * before; who is told none has that first, and null where it is given once: nobody can say.
+ */
+function isLostSince(
+  { line, seen }: Course,
+  key: string,
+  id: number | null,
+  index: number,
+  places: Places,
+): boolean | null {
+  if (places.isLost(key, id)) return true;
+  if (id !== null || !places.isReborn(key)) return false;
+  if (line.events.some((event, at) => at > index && event.kind === "message" && event.key === key))
+    return true;
+  return seen.has(key) ? false : null;
+}
+
 /** The engine of a cluster has lost what it was given, and it goes on in the history that is left. */
 function untold({ line, channel }: Course, lost: string, index: number): Violation {
   const sentence = `${line.name} was given ${lost} of ${channel}, which the engine has lost, and was not told`;
@@ -185,13 +177,25 @@ function untold({ line, channel }: Course, lost: string, index: number): Violati
   return violation("gapless", sentence, line, before, index);
 }
 
+/** Of one that was sent again it may not have been told the number. */
+function missingBetween(
+  { channel, seen }: Course,
+  life: number,
+  low: number,
+  high: number,
+  places: Places,
+): readonly string[] {
+  const keys = places.between(channel, life, low, high);
+  return keys.filter((key) => !places.isReborn(key) || !seen.has(key));
+}
+
 /** What was sent after it stood there, and stands before its first message, is missing. */
 function first(course: Course, place: Place, index: number, places: Places): readonly Violation[] {
   if (course.told !== undefined) return [];
   const { line, channel, since } = course;
-  const missing = places
-    .between(channel, place.life, 0, place.id)
-    .filter((key) => (places.published(key)?.sentAt ?? 0) > since);
+  const missing = missingBetween(course, place.life, 0, place.id, places).filter(
+    (key) => (places.published(key)?.sentAt ?? 0) > since,
+  );
   if (missing.length === 0) return [];
   const start = line.events.findIndex((event) => event.kind === "open" && event.at === since);
   const sentence = `${line.name} stood in ${channel} and was not given ${list(missing)}`;
@@ -219,7 +223,7 @@ function next(
   }
   const isDense = places.isDense(place.life);
   const isNext = isDense && place.id === last.place.id + 1;
-  const keys = isNext ? [] : places.between(channel, place.life, last.place.id, place.id);
+  const keys = isNext ? [] : missingBetween(course, place.life, last.place.id, place.id, places);
   const missing = isDense ? place.id - last.place.id - 1 : keys.length;
   if (missing === 0) {
     const isFalse = told === null ? places.losesNothing : told !== undefined && told > 0;
@@ -246,9 +250,9 @@ function atTheEnd(course: Course, { cuts }: History, places: Places): readonly V
   const life = cuts.length;
   const end = places.last(channel, life);
   const from = last === null ? 0 : last.place.life === life ? last.place.id : 0;
-  const missing = places
-    .between(channel, life, from, end + 1)
-    .filter((key) => last !== null || (places.published(key)?.sentAt ?? 0) > since);
+  const missing = missingBetween(course, life, from, end + 1, places).filter(
+    (key) => last !== null || (places.published(key)?.sentAt ?? 0) > since,
+  );
   if (missing.length === 0) return [];
   const sentence = `${line.name} stayed, and was never given ${list(missing)} of ${channel}`;
   const start = last?.index ?? 0;
@@ -268,25 +272,4 @@ function toldAtTheEnd(
   if (told >= missing) return [];
   const sentence = `${line.name} was told at the end that ${told} of ${channel} are lost, and it is ${missing}`;
   return [violation("counted", sentence, line, last.index, line.events.length - 1)];
-}
-
-function count({ publishes, lines }: History): Counts {
-  const counts = noCounts();
-  for (const { outcome } of publishes) counts[outcome]++;
-  for (const { events } of lines) {
-    let lane = "";
-    for (const event of events) {
-      if (event.kind === "message") counts.deliveries++;
-      if (event.kind === "gap") {
-        counts.gaps++;
-        counts.missed += event.missed ?? 0;
-      }
-      if (event.kind !== "open") continue;
-      counts.opens++;
-      if (event.resumes) counts.resumes++;
-      if (event.resumes && lane !== event.lane) counts.moves++;
-      lane = event.lane;
-    }
-  }
-  return counts;
 }

@@ -2,7 +2,7 @@
  * Every message's number in its channel, from whoever was told it; and the contradictions between those who
  * say. Part of checker.ts.
  */
-import type { History, Publish } from "./history.ts";
+import type { History, Publish, ReaderEvent } from "./history.ts";
 import type { Violation } from "./story.ts";
 
 /** Where a message stands: the life of the store it was numbered in, and its number. */
@@ -24,13 +24,14 @@ export class Places {
   /** There is room for all, and nothing was taken away on purpose: nobody can have lost anything. */
   readonly losesNothing: boolean;
   readonly #lostUntil: number;
-  readonly #kept = new Set<string>();
+  /** Number of what is stored at the end. */
+  readonly #kept = new Map<string, number | null>();
   /** Lost by the engine before its publisher's node was answered, and sent again by that. */
   readonly #reborn = new Set<string>();
 
   constructor({ publishes, lines, stored, cuts, isDense, lostUntil, keepsAll }: History) {
     this.#lostUntil = lostUntil;
-    for (const messages of stored.values()) for (const { key } of messages) this.#kept.add(key);
+    for (const messages of stored.values()) for (const { key, id } of messages) this.#kept.set(key, id);
     this.#cuts = cuts;
     this.#isDense = isDense;
     this.losesNothing = keepsAll && cuts.length === 0 && lostUntil === Number.NEGATIVE_INFINITY;
@@ -44,6 +45,7 @@ export class Places {
         if (event.kind === "message" && event.id !== null)
           this.#learn(name, event.channel, event.key, life, event.id);
       }
+      this.#findReborn(events);
     }
     for (const [channel, messages] of stored)
       for (const { key, id } of messages)
@@ -76,10 +78,14 @@ export class Places {
     return null;
   }
 
-  /** It is in no history any more, and may be so. */
-  isLost(key: string): boolean {
-    const sentAt = this.#publishes.get(key)?.sentAt ?? Number.POSITIVE_INFINITY;
-    return sentAt < this.#lostUntil && !this.#kept.has(key);
+  /**
+   * It is in no history any more, and may be so; one that was sent again is in none with another number than
+   * it has now. `id` null: the number is not known, and it is not lost where it may be the one that is there.
+   */
+  isLost(key: string, id: number | null): boolean {
+    if (!this.#mayBeLost(key)) return false;
+    const kept = this.#kept.get(key);
+    return kept === undefined || (kept !== null && id !== null && id !== kept);
   }
 
   isReborn(key: string): boolean {
@@ -102,9 +108,29 @@ export class Places {
     for (let at = firstAbove(sorted, low); at < sorted.length; at++) {
       const [id, key] = sorted[at] ?? [high, ""];
       if (id >= high) break;
-      if (!this.isLost(key) && this.#byKey.get(`${life} ${key}`)?.id === id) keys.push(key);
+      if (!this.isLost(key, id) && this.#byKey.get(`${life} ${key}`)?.id === id) keys.push(key);
     }
     return keys;
+  }
+
+  /** The engine has lost messages since it was sent. */
+  #mayBeLost(key: string): boolean {
+    return (this.#publishes.get(key)?.sentAt ?? Number.POSITIVE_INFINITY) < this.#lostUntil;
+  }
+
+  /** Where a lane tells no numbers: given before the reader was told of a loss, and given again behind it. */
+  #findReborn(events: readonly ReaderEvent[]): void {
+    const givenAt = new Map<string, number>();
+    const toldAt = new Map<string, number>();
+    for (const [index, event] of events.entries()) {
+      if (event.kind === "open" && !event.resumes) givenAt.clear();
+      if (event.kind === "gap" && event.missed === null) toldAt.set(event.channel, index);
+      if (event.kind !== "message") continue;
+      const before = givenAt.get(event.key);
+      const isBehind = before !== undefined && before < (toldAt.get(event.channel) ?? 0);
+      if (event.id === null && isBehind && this.#mayBeLost(event.key)) this.#reborn.add(event.key);
+      givenAt.set(event.key, index);
+    }
   }
 
   /** Asked only when everything is learnt. */
@@ -128,7 +154,7 @@ export class Places {
         story: [`${who}: ${channel} ${id} ${key}`, `another reader: ${channel} ${id} ${other}`],
       });
     const place = this.of(key, life);
-    if (place !== null && place.id !== id && (this.#publishes.get(key)?.sentAt ?? 0) < this.#lostUntil) {
+    if (place !== null && place.id !== id && this.#mayBeLost(key)) {
       this.#reborn.add(key);
       numbers.set(Math.min(id, place.id), key);
       if (place.id > id) return;

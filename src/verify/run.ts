@@ -2,7 +2,8 @@
  * A whole verification: phase after phase, each a fault on its load, until the time is up; and what came of
  * it. Called by cli/verify.ts.
  */
-import { type Claim, type Counts, noCounts, type Violation } from "./checker.ts";
+import type { Claim, Violation } from "./checker.ts";
+import { type Counts, noCounts } from "./counts.ts";
 import type { Load } from "./crew.ts";
 import { type Fault, faultsOf } from "./faults.ts";
 import { type PhaseResult, runPhase } from "./phase.ts";

@@ -30,9 +30,12 @@ function publishes(text: string): readonly Publish[] {
   });
 }
 
+/** The number of a message, or of `2@9` the 9: the second, sent again by its node. */
+const numberOf = (word: string): number => Number(word.split("@").at(-1));
+
 /**
  * `new` and `back` are connections, `gap2` and `gap?` what it is told, a number is the message with it, `3.`
- * one of which it is not told the number.
+ * one of which it is not told the number, `3@9` the third with another number.
  */
 function line(text: string, { startAt = 100, stays = true } = {}): ReaderLine {
   const events = text.split(" ").map((word, index): ReaderEvent => {
@@ -44,7 +47,13 @@ function line(text: string, { startAt = 100, stays = true } = {}): ReaderLine {
       return { kind: "gap", at, channel: "a", missed };
     }
     const number = Number.parseInt(word, 10);
-    return { kind: "message", at, channel: "a", key: `0-${number}`, id: word.endsWith(".") ? null : number };
+    return {
+      kind: "message",
+      at,
+      channel: "a",
+      key: `0-${number}`,
+      id: word.endsWith(".") ? null : numberOf(word),
+    };
   });
   return { name: "reader", channels: ["a"], events, stays };
 }
@@ -57,7 +66,8 @@ interface Written {
 }
 
 const broken = ({ sent, lines, stored = "", more = {} }: Written): readonly string[] => {
-  const messages = stored === "" ? [] : stored.split(" ").map((id) => ({ key: `0-${id}`, id: Number(id) }));
+  const words = stored === "" ? [] : stored.split(" ");
+  const messages = words.map((word) => ({ key: `0-${Number.parseInt(word, 10)}`, id: numberOf(word) }));
   const history: History = {
     publishes: publishes(sent),
     lines,
@@ -190,15 +200,35 @@ describe("where the engine of a cluster has lost its tail", () => {
     expect(judged(line("new 1 4"), line("new 1"))).toEqual(["gapless"]);
   });
 
-  test("what was lost unanswered and is sent again may come again, with another number", () => {
-    const again = line("new 1 2 gap? 9 4");
-    const events = again.events.map((event) =>
-      event.kind === "message" && event.id === 9 ? { ...event, key: "0-2" } : event,
-    );
-    const messages = [1, 2].map((id) => ({ key: `0-${id}`, id: id === 2 ? 9 : id }));
-    const stored = new Map([["a", messages]]);
-    const lines = [{ ...again, events: events.slice(0, -1) }];
-    expect(broken({ sent: "1 2?", lines, more: { ...more, stored } })).toEqual([]);
-    expect(broken({ sent: "1 2?", lines, more: { stored } })).toContain("once");
+  describe("and a message that was not answered by then is sent again by its node", () => {
+    // The second was answered and is lost; the third stood behind it, and stands behind the gap now.
+    const again = (...lines: string[]): readonly string[] =>
+      broken({ sent: "1 2 3?", lines: lines.map((text) => line(text)), stored: "1 3@9", more });
+
+    test("it may come again, with another number", () => {
+      const once = { sent: "1 2?", lines: [line("new 1 2 gap? 2@9")], stored: "1 2@9" };
+      expect(broken({ ...once, more })).toEqual([]);
+      expect(broken(once)).toContain("once");
+    });
+
+    test("who is told behind the place it is lost from is told in time", () => {
+      expect(again("new 1 2 3 gap? 3@9", "new 1 2 3 end back gap? 3@9")).toEqual([]);
+      // Others are told no numbers; and where nobody is, its coming twice around the gap says it.
+      expect(again("new 1 2 3 gap? 3@9", "new 1. 2. 3. gap? 3.", "new 1 3@9", "new 1. 3.")).toEqual([]);
+      expect(again("new 1 2. 3. gap? 3.")).toEqual([]);
+    });
+
+    test("who never had what is lost is given it once, and goes on", () => {
+      const lines = [line("new 1 2 3 gap? 3@9 4@10"), line("new 1. 3. 4.")];
+      expect(broken({ sent: "1 2 3? 4", lines, stored: "1 3@9 4@10", more })).toEqual([]);
+    });
+
+    test("who is not told is wronged", () => {
+      expect(again("new 1 2 3 3@9")).toEqual(["gapless"]);
+      expect(again("new 1 3 3@9")).toEqual(["gapless"]);
+      expect(again("new 1 2 3@9")).toEqual(["gapless"]);
+      expect(again("new 1 3@9", "new 1 2 3 end back")).toEqual(["gapless"]);
+      expect(again("new 1 2 3 gap? 3@9", "new 1. 2. 3. 3.")).toEqual(["gapless"]);
+    });
   });
 });

@@ -8,6 +8,8 @@ export interface Control {
   readonly edits: readonly (readonly [file: string, find: string, put: string])[];
   /** Under which fault of src/verify/faults.ts it shows. */
   readonly fault: string;
+  /** It shows on nodes over an engine. */
+  readonly isCluster?: true;
   /** Promises, one of which has to be found broken. */
   readonly breaks: readonly string[];
 }
@@ -157,5 +159,31 @@ export const CONTROLS: readonly Control[] = [
     ],
     fault: "none",
     breaks: ["honest"],
+  },
+  {
+    name: "an engine that is another than before begins a term above all",
+    edits: [
+      [
+        "src/cluster/script.ts",
+        "if found[1] ~= ARGV[2] or tonumber(ARGV[3]) > term or tonumber(ARGV[4]) > top then",
+        "if not found[1] then",
+      ],
+    ],
+    fault: "engine-failover",
+    isCluster: true,
+    breaks: ["gapless", "order", "once"],
+  },
+  {
+    name: "what the engine has lost is taken out, and told",
+    edits: [
+      [
+        "src/cluster/fork.ts",
+        "else if (fork.term < term || fork.n < n) await this.#cut(redis, fork, base);",
+        "else if (fork.term < 0 || fork.n < 0) await this.#cut(redis, fork, base);",
+      ],
+    ],
+    fault: "engine-failover",
+    isCluster: true,
+    breaks: ["gapless"],
   },
 ];

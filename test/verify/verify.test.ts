@@ -4,7 +4,7 @@
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
-import { noCounts } from "../../src/verify/checker.ts";
+import { noCounts } from "../../src/verify/counts.ts";
 import { missingEngine } from "../../src/verify/own-engine.ts";
 import { reportText, wasTried } from "../../src/verify/report-text.ts";
 import { binary, until } from "../binary/running-server.ts";
