@@ -52,7 +52,7 @@ interface Upload {
   readonly close: () => void;
 }
 
-/** A body that is larger than what lies between its two ends; until its answer has begun. */
+/** An answer has begun, and then a body that is larger than what lies between its two ends stands still. */
 async function stalled(path: string): Promise<Upload> {
   const client = connect({ port: server.port, host: "127.0.0.1" });
   let answer = "";
@@ -65,8 +65,16 @@ async function stalled(path: string): Promise<Upload> {
   });
   client.on("error", () => client.destroy());
   client.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${BODY_BYTES}\r\n\r\n`);
-  client.write(Buffer.alloc(BODY_BYTES, 0x78));
+  const piece = 1000;
+  client.write(Buffer.alloc(piece, 0x78));
   await until("the answer to begin", () => answer.includes("first"));
+  client.write(Buffer.alloc(BODY_BYTES - piece, 0x78));
+  let left = 0;
+  await until("the body to stand still", () => {
+    const stands = left === client.writableLength;
+    left = client.writableLength;
+    return stands;
+  });
   const end = asked.get(path);
   if (end === undefined) throw new Error("the backend was not asked");
   return {
@@ -84,7 +92,6 @@ test("an answer goes on after an upload that stood still for a moment, though no
   upload.backend.on("data", (bytes: Buffer) => {
     taken += bytes.length;
   });
-  await Bun.sleep(SEND_MS / 4);
   upload.backend.resume();
   await until("the whole body to come", () => taken >= BODY_BYTES);
   await Bun.sleep(LONG_OVER_MS);

@@ -7,9 +7,11 @@
  *   - a server that knows no subprotocols, as the module does not, answers a WebSocket that asks for ours
  *     without one; Chromium then fails the connection (1006, RFC 6455 4.1), so such pages would hear nothing;
  *   - a template `"text":~text~` gives pages an object, where a frame has the same bytes as a text, and
- * *   - the pipes' event streams and polls are fetches that ask with `sluice_positions`. Pages are promised
- *     EventSource, which comes back in silence with Last-Event-ID, polls that say If-None-Match and
- *     If-Modified-Since or the arguments that options name, and scripts (JSONP) for another origin.
+ *     `~time~` is a date where a frame has seconds: what onmessage is called with would change.
+ * Read from the code of both, not tried: the pipes' event streams and polls are fetches that ask with
+ * `sluice_positions`. Pages are promised EventSource, which comes back in silence with Last-Event-ID, polls
+ * that say If-None-Match and If-Modified-Since or the arguments that options name, and scripts (JSONP) for
+ * another origin.
  * What is left to share is the two constructors, in exchange for a way from frames to templates' keys.
  */
 import type { BrowserWindow, EventSourceLike, FrameWindow, PageElement, WebSocketLike } from "./browser.ts";
