@@ -2,18 +2,19 @@
 // messages, so that each append also drops the oldest: the steady state of a busy channel.
 
 import { bench, run } from "mitata";
-import { NOW_MS, SIZES, temporaryStore, text } from "./samples.ts";
+import { type Arguments, NOW_MS, SIZES, temporaryStore, text } from "./samples.ts";
 
 const store = temporaryStore(100);
 
-for (const size of SIZES) {
+bench("append $size bytes", function* (state: Arguments) {
+  const size: number = state.get("size");
   const data = text(size);
   const index = store.open(text(8 + String(size).length), NOW_MS / 1000);
   const incarnation = store.incarnation(index);
-  bench(`append ${size} bytes`, () => {
+  yield () => {
     const id = store.append(index, incarnation, data, null, null, true, NOW_MS);
     if (id <= 0) throw new Error(`append answered ${id}`);
-  });
-}
+  };
+}).args("size", SIZES);
 
-await run();
+await run({ throw: true });
