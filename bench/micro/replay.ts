@@ -2,7 +2,7 @@
 // another channel waits in another process while ten Readers replay (percentiles; with and without them in
 // one run).
 
-import { bench, run, summary } from "mitata";
+import { bench, run } from "mitata";
 import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { FOUND } from "../../src/store/message/reader.ts";
@@ -77,43 +77,40 @@ for (const count of COUNTS) {
   const { index, incarnation } = opened(store, `c${count}`);
   for (let n = 0; n < count; n++) store.append(index, incarnation, text(100), null, null, true, NOW_MS + n);
 }
-summary(() => {
-  bench("replay of $count", function* (state: Arguments) {
-    const count: number = state.get("count");
-    const { index, incarnation } = opened(store, `c${count}`);
-    yield () => {
-      const reader = store.reader(index, incarnation, 0);
-      let found = 0;
-      for (; reader.next(message) === FOUND; found++) reader.accept(message);
-      if (found !== count) throw new Error(`${found} of ${count} found`);
-    };
-  }).args("count", COUNTS);
-  bench("the place after the first of $count", function* (state: Arguments) {
-    const { index, incarnation } = opened(store, `c${state.get("count")}`);
-    yield () => {
-      if (store.reader(index, incarnation, 1).next(message) !== FOUND) throw new Error("not found");
-    };
-  }).args("count", COUNTS);
-  bench("the place after a time in $count", function* (state: Arguments) {
-    const count: number = state.get("count");
-    const { index, incarnation } = opened(store, `c${count}`);
-    // One a millisecond: half of them are older.
-    const time = NOW_MS / 1000 + count / 2000;
-    yield () => {
-      const outcome = store.seekTime(index, incarnation, time, 0, sight);
-      if (outcome !== AT_PLACE || sight.id !== count / 2 + 1)
-        throw new Error(`found ${outcome}, ${sight.id}`);
-    };
-  }).args("count", COUNTS);
-  bench("the last 1000 of $count", function* (state: Arguments) {
-    const count: number = state.get("count");
-    const { index, incarnation } = opened(store, `c${count}`);
-    yield () => {
-      if (store.beforeLastStored(index, incarnation, 1000, count) !== count - 1000)
-        throw new Error("not found");
-    };
-  }).args("count", COUNTS);
-});
+bench("replay of $count", function* (state: Arguments) {
+  const count: number = state.get("count");
+  const { index, incarnation } = opened(store, `c${count}`);
+  yield () => {
+    const reader = store.reader(index, incarnation, 0);
+    let found = 0;
+    for (; reader.next(message) === FOUND; found++) reader.accept(message);
+    if (found !== count) throw new Error(`${found} of ${count} found`);
+  };
+}).args("count", COUNTS);
+bench("the place after the first of $count", function* (state: Arguments) {
+  const { index, incarnation } = opened(store, `c${state.get("count")}`);
+  yield () => {
+    if (store.reader(index, incarnation, 1).next(message) !== FOUND) throw new Error("not found");
+  };
+}).args("count", COUNTS);
+bench("the place after a time in $count", function* (state: Arguments) {
+  const count: number = state.get("count");
+  const { index, incarnation } = opened(store, `c${count}`);
+  // One a millisecond: half of them are older.
+  const time = NOW_MS / 1000 + count / 2000;
+  yield () => {
+    const outcome = store.seekTime(index, incarnation, time, 0, sight);
+    if (outcome !== AT_PLACE || sight.id !== count / 2 + 1) throw new Error(`found ${outcome}, ${sight.id}`);
+  };
+}).args("count", COUNTS);
+bench("the last 1000 of $count", function* (state: Arguments) {
+  const count: number = state.get("count");
+  const { index, incarnation } = opened(store, `c${count}`);
+  yield () => {
+    if (store.beforeLastStored(index, incarnation, 1000, count) !== count - 1000)
+      throw new Error("not found");
+  };
+}).args("count", COUNTS);
 await run({ throw: true });
 await publishersWait(storePath, "no reader");
 await publishersWait(storePath, "ten readers");

@@ -4,12 +4,12 @@
  * `console`, and whoever may not see the page may not see this.
  */
 import { isatty } from "node:tty";
+import { createParser } from "eventsource-parser";
 import type { Sample } from "../console/sampler.ts";
 import { parseJson } from "./client/channel-info.ts";
 import { bearer, type CredentialOptions, tokenOf } from "./client/credential.ts";
 import { parseBaseUrl, shownUrl } from "./client/endpoint.ts";
 import { credentialHint, explainOf, request, requestFailure } from "./client/http.ts";
-import { LineSplitter } from "./client/line-splitter.ts";
 import { CommandFailure, ExitCode } from "./failure.ts";
 import { writeOut } from "./output.ts";
 import { printable, stdoutStyle } from "./style.ts";
@@ -31,10 +31,9 @@ interface Channel {
   readonly rate: number | null;
 }
 
-const MAX_LINE = 64 * 1024;
+const MAX_EVENT = 64 * 1024;
 /** Channels listed; a terminal has some twenty lines. */
 const ROWS = 12;
-const DATA = "data: ";
 
 export async function topCommand(options: TopOptions): Promise<number> {
   const base = parseBaseUrl(options.url);
@@ -55,20 +54,21 @@ const CLEAR = "\x1b[H\x1b[J";
 /** The newest sample first, then each as it comes. */
 async function* samples(root: string, options: TopOptions): AsyncGenerator<Sample> {
   const response = await ask(`${root}live`, options, "text/event-stream");
-  const splitter = new LineSplitter(MAX_LINE);
   const decoder = new TextDecoder();
-  let type = "message";
+  let come: Sample[] = [];
+  const parser = createParser({
+    maxBufferSize: MAX_EVENT,
+    // Samples have no type; what has one is what the page asks for.
+    onEvent: ({ event, data }) => {
+      if (event === undefined) come.push(JSON.parse(data) as Sample);
+    },
+  });
   for await (const chunk of response.body ?? []) {
-    let newest: Sample | null = null;
-    for (const bytes of splitter.push(chunk)) {
-      const line = decoder.decode(bytes);
-      if (line.startsWith("event: ")) type = line.slice(7);
-      else if (line === "") type = "message";
-      else if (line.startsWith(DATA) && type === "message")
-        newest = JSON.parse(line.slice(DATA.length)) as Sample;
-    }
+    come = [];
+    parser.feed(decoder.decode(chunk, { stream: true }));
+    const newest = come.at(-1);
     // What is older than a second is the past that a page draws.
-    if (newest !== null && Date.now() - newest.at < 5000) yield newest;
+    if (newest !== undefined && Date.now() - newest.at < 5000) yield newest;
   }
   throw new CommandFailure(ExitCode.FAILURE, "the server ended the stream.");
 }

@@ -3,6 +3,7 @@
  * hear, and keep the position with which the reader goes on, there or on another lane (docs/protocol.md,
  * positions). Called by reader.ts.
  */
+import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { unpack } from "msgpackr";
 import type { Lane } from "./history.ts";
 import { readBody, readHead, readLines, sendRequest } from "./link/http-link.ts";
@@ -75,37 +76,33 @@ async function readEvents(setting: LaneSetting): Promise<string> {
   });
   const head = await readHead(link);
   if (head.status !== 200) return `answered ${head.status}`;
-  let event: { id: string | null; type: string; data: string[] } = { id: null, type: "message", data: [] };
   let isOpen = false;
-  for await (const line of readLines(readBody(link, head))) {
-    if (line !== "") {
-      if (line.startsWith("id: ")) event.id = line.slice(4);
-      else if (line.startsWith("event: ")) event.type = line.slice(7);
-      else if (line.startsWith("data: ")) event.data.push(line.slice(6));
-      continue;
-    }
-    // Who is turned away hears a comment and retry, and no event: he never stood there.
-    if (event.id !== null || event.data.length > 0) {
-      if (!isOpen) sink.opened();
-      isOpen = true;
-      hearEvent(setting, event);
-    }
-    event = { id: null, type: "message", data: [] };
-  }
+  // Who is turned away hears a comment and retry, and no event: he never stood there.
+  const open = (): void => {
+    if (!isOpen) sink.opened();
+    isOpen = true;
+  };
+  const parser = createParser({
+    onId: (id) => {
+      open();
+      sink.position = { token: id, time: null, tag: null };
+    },
+    onEvent: (event) => {
+      open();
+      hearEvent(sink, event);
+    },
+  });
+  const decoder = new TextDecoder();
+  for await (const piece of readBody(link, head)) parser.feed(decoder.decode(piece, { stream: true }));
   return "the stream ended";
 }
 
-function hearEvent(
-  { sink }: LaneSetting,
-  { id, type, data }: { id: string | null; type: string; data: readonly string[] },
-): void {
-  const text = data.join("\n");
-  if (type === "gap") {
-    const { channel, missed } = JSON.parse(text) as { channel: string; missed: number | null };
+function hearEvent(sink: Sink, { id, event, data }: EventSourceMessage): void {
+  if (event === "gap") {
+    const { channel, missed } = JSON.parse(data) as { channel: string; missed: number | null };
     sink.gap(channel, missed);
   }
-  if (id !== null) sink.position = { token: id, time: null, tag: null };
-  if (type === "message" && data.length > 0 && id !== null) sink.message(null, text, null);
+  if (event === undefined && id !== undefined) sink.message(null, data, null);
 }
 
 async function readStream(setting: LaneSetting): Promise<string> {

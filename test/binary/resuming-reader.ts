@@ -2,6 +2,8 @@
  * An EventSource as browsers make it, for tests that take the server away under it: whenever its connection
  * ends it comes back with the last id it saw, until it is closed.
  */
+import { createParser } from "eventsource-parser";
+
 const RETRY_MS = 20;
 
 export class ResumingReader {
@@ -46,20 +48,15 @@ export class ResumingReader {
     if (this.lastId !== "") headers["Last-Event-ID"] = this.lastId;
     const response = await fetch(this.url + this.#path, { headers, signal: this.#abort.signal });
     const decoder = new TextDecoder();
-    let rest = "";
-    for await (const chunk of response.body ?? []) {
-      const blocks = (rest + decoder.decode(chunk, { stream: true })).split("\n\n");
-      rest = blocks.pop() ?? "";
-      for (const block of blocks) this.#take(block);
-    }
-  }
-
-  #take(block: string): void {
-    const field = (name: string) => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1];
-    this.lastId = field("id") ?? this.lastId;
-    const data = field("data");
-    if (data === undefined || field("event") === "position") return;
-    if (field("event") === "gap") this.missed += JSON.parse(data).missed ?? Number.NaN;
-    else this.messages.push(data);
+    const parser = createParser({
+      onId: (id) => {
+        this.lastId = id;
+      },
+      onEvent: ({ event, data }) => {
+        if (event === "gap") this.missed += JSON.parse(data).missed ?? Number.NaN;
+        else if (event !== "position") this.messages.push(data);
+      },
+    });
+    for await (const chunk of response.body ?? []) parser.feed(decoder.decode(chunk, { stream: true }));
   }
 }

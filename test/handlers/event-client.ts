@@ -2,6 +2,7 @@
  * A client of server-sent events as a browser's EventSource is one: comes back with the position it has,
  * until it is told not to.
  */
+import { createParser } from "eventsource-parser";
 
 export interface Event {
   readonly type: string;
@@ -50,14 +51,16 @@ export class EventClient {
       });
       this.statuses.push(response.status);
       if (response.status !== 200 || response.body === null) return false;
-      let rest = "";
       const decoder = new TextDecoder();
-      for await (const chunk of response.body) {
-        rest += decoder.decode(chunk, { stream: true });
-        const blocks = rest.split("\n\n");
-        rest = blocks.pop() ?? "";
-        for (const block of blocks) this.#take(block);
-      }
+      const parser = createParser({
+        onId: (id) => {
+          this.position = id;
+        },
+        onEvent: ({ event = "message", data }) => {
+          this.events.push({ type: event, data, id: this.position });
+        },
+      });
+      for await (const chunk of response.body) parser.feed(decoder.decode(chunk, { stream: true }));
       return true;
     } catch {
       return false; // as a browser: it comes back
@@ -75,16 +78,5 @@ export class EventClient {
 
   leave(): void {
     this.#controller.abort();
-  }
-
-  #take(block: string): void {
-    let type = "message";
-    const data: string[] = [];
-    for (const line of block.split("\n")) {
-      if (line.startsWith("id: ")) this.position = line.slice(4);
-      else if (line.startsWith("event: ")) type = line.slice(7);
-      else if (line.startsWith("data: ")) data.push(line.slice(6));
-    }
-    if (data.length > 0) this.events.push({ type, data: data.join("\n"), id: this.position });
   }
 }

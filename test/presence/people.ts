@@ -2,6 +2,7 @@
  * Somebody with a token who stands in a channel on some transport, comes back when his connection breaks, and
  * keeps what he is told.
  */
+import { createParser, type EventSourceParser } from "eventsource-parser";
 import { withSecret } from "../access/issuing.ts";
 import type { RunningServer } from "../binary/running-server.ts";
 
@@ -144,28 +145,24 @@ export class Person {
     if (isPoll && response.status === 200) this.messages.push(await response.text());
     if (isPoll) return;
     const decoder = new TextDecoder();
-    for await (const chunk of response.body ?? []) this.#take(decoder.decode(chunk, { stream: true }));
+    const parser = this.#eventParser();
+    for await (const chunk of response.body ?? []) {
+      const text = decoder.decode(chunk, { stream: true });
+      if (this.transport === "ev") parser.feed(text);
+      else this.raw += text;
+    }
   }
 
-  #take(text: string): void {
-    this.raw += text;
-    if (this.transport !== "ev") return;
-    const blocks = this.raw.split("\n\n");
-    this.raw = blocks.pop() ?? "";
-    for (const block of blocks) this.#event(block);
-  }
-
-  #event(block: string): void {
-    const field = (name: string): string | undefined =>
-      block
-        .split("\n")
-        .findLast((line) => line.startsWith(`${name}: `))
-        ?.slice(name.length + 2);
-    this.lastEventId = field("id") ?? this.lastEventId;
-    const data = field("data");
-    if (data === undefined) return;
-    if (field("event") === "presence") this.events.push(JSON.parse(data));
-    else if (field("event") === undefined) this.messages.push(data);
-    else if (field("event") === "gap") this.messages.push("gap");
+  #eventParser(): EventSourceParser {
+    return createParser({
+      onId: (id) => {
+        this.lastEventId = id;
+      },
+      onEvent: ({ event, data }) => {
+        if (event === "presence") this.events.push(JSON.parse(data));
+        else if (event === "gap") this.messages.push("gap");
+        else if (event === undefined) this.messages.push(data);
+      },
+    });
   }
 }
