@@ -49,7 +49,8 @@ const messageOf = (error: unknown): string =>
   String((error as Error).message).replace(/^TOML Parse error: /, "");
 
 /**
- * The parser does not tell where it gave up. The line is the first that, after the longest beginning of the
+ * The parser does not tell where it gave up, and those who do name the end of the file where a string or list
+ * is not closed. The line is the first that, after the longest beginning of the
  * file that is valid, makes the parser say the same.
  */
 function syntaxErrorLine(text: string, message: string): number | null {

@@ -1,5 +1,7 @@
 /** Lines of keys in a TOML text, also around everything that looks like a key and is none. */
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { sourceLines } from "../../src/config/source-lines.ts";
 
 const TEXT = `# listen = "no"
@@ -32,7 +34,7 @@ key = 1
 
 const LINES: readonly (readonly [path: string, line: number | null])[] = [
   ["listen", 2],
-  ["listen[1]", 2],
+  ["listen[1]", 4],
   ["workers", 6],
   ["channel_deleted_message_text", 7],
   ["ping_message_text", 11],
@@ -60,3 +62,35 @@ test("a text that is no TOML ends the walk all the same", () => {
     expect(sourceLines(text)("zzz")).toBeNull();
   }
 });
+
+test("every key of the configurations that are shipped and shown has its line", () => {
+  const root = join(import.meta.dir, "../..");
+  const pages = [...new Bun.Glob("docs/**/*.md").scanSync(root)].map((page) =>
+    readFileSync(join(root, page), "utf8"),
+  );
+  const texts = [
+    readFileSync(join(root, "src/config/default.toml"), "utf8"),
+    ...pages.flatMap((page) =>
+      [...page.matchAll(/^```toml\n([\s\S]*?)^```$/gm)].map(([, text]) => text ?? ""),
+    ),
+  ];
+  let keys = 0;
+  for (const text of texts) {
+    const lineOf = sourceLines(text);
+    for (const path of pathsOf(Bun.TOML.parse(text), "")) {
+      keys++;
+      const written = path.split(/[.[\]]+/).findLast((part) => !/^\d*$/.test(part)) ?? "";
+      const line = text.split("\n")[(lineOf(path) ?? 0) - 1];
+      expect([path, line?.includes(written) || path.endsWith("]")]).toEqual([path, true]);
+    }
+  }
+  expect(keys).toBeGreaterThan(300);
+});
+
+function* pathsOf(value: unknown, place: string): Generator<string> {
+  if (place !== "") yield place;
+  if (Array.isArray(value)) for (const [at, one] of value.entries()) yield* pathsOf(one, `${place}[${at}]`);
+  else if (typeof value === "object" && value !== null)
+    for (const [key, one] of Object.entries(value))
+      yield* pathsOf(one, place === "" ? key : `${place}.${key}`);
+}
