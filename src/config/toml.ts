@@ -50,8 +50,8 @@ const messageOf = (error: unknown): string =>
 
 /**
  * The parser does not tell where it gave up, and those who do name the end of the file where a string or list
- * is not closed. The line is the first that, after the longest beginning of the
- * file that is valid, makes the parser say the same.
+ * is not closed. The line is the first that, after the longest beginning of the file that is valid, makes the
+ * parser say the same.
  */
 function syntaxErrorLine(text: string, message: string): number | null {
   const lines = text.split("\n");
