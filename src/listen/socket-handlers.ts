@@ -16,6 +16,8 @@ export interface NativePeer extends SocketLife {
   readonly mayBeSilent: boolean;
   opened(socket: PeerSocket): void;
   message(data: string | Buffer): void;
+  /** A text that is bytes still, and good for this call alone. Absent or false: it wants it as `message`. */
+  takesText?(bytes: Buffer): boolean;
   drained(): void;
   closed(code: number, reason: string): void;
   /** A ping or pong came. */

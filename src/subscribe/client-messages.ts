@@ -29,6 +29,7 @@ import {
   type UnsubscribeFrame,
 } from "../wire/client-frame.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
+import { readPlainFrame } from "../wire/plain-frame.ts";
 import { type Adding, ChannelFrames, type Holder } from "./channel-frames.ts";
 import type { Published, SaidMessage } from "./hub.ts";
 import { JudgedMessages, judgeNothing } from "./judged-messages.ts";
@@ -123,6 +124,15 @@ export class ClientMessages {
     if (frame !== null) this.#act(frame.kind, frame);
     // Texts are ignored where nothing can be published (spec 4.13.5); whoever sends a frame wants an answer.
     else if (mayPublish) this.#offer(null, Buffer.from(message), NOBODY);
+  }
+
+  /** A text of sluice.json.v1 as it came. False: it is to come as text. Nothing of the bytes is kept. */
+  takeBytes(bytes: Uint8Array): boolean {
+    if (bytes.length > this.#endpoint.hub.maxFrameBytes) return false;
+    const frame = readPlainFrame(bytes);
+    if (frame === null) return false;
+    this.#publishFrame(frame);
+    return true;
   }
 
   /** The socket stands nowhere any more. */

@@ -220,6 +220,11 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     }
   }
 
+  /** Only where a frame may be: it has a subprotocol, its channels, and has said something before. */
+  takesText(bytes: Buffer): boolean {
+    return this.protocol === "json" && this.#wish === null && this.#said?.takeBytes(bytes) === true;
+  }
+
   heard(): void {
     // Its silence is nobody's business: pings go out by the clock.
   }
