@@ -61,6 +61,35 @@ describe.each(DOORS)("%s door", (door, sub) => {
     await server.stop();
   });
 
+  test("publish frames of one piece are in the order in which they came, however each is written", async () => {
+    const channel = `c${++channels}`;
+    const socket = await RawWebSocket.open(server.port, `/ws/${channel}`, {
+      "Sec-WebSocket-Protocol": "sluice.json.v1",
+    });
+    await socket.text();
+    const written: readonly ((ref: number) => string)[] = [
+      (ref) => `{"kind":"publish","ref":${ref},"channel":"${channel}","data":"${ref} ü"}`,
+      (ref) => `{"data":"${ref} \\u00fc","kind":"publish","ref":${ref}}`,
+      (ref) => `{ "kind": "publish", "ref": ${ref}, "data": "${ref} ü" }`,
+      (ref) => `{"kind":"publish","ref":${ref},"data":"${ref} ü","key":"${ref}"}`,
+    ];
+    const refs = Array.from({ length: 40 }, (_, ref) => ref);
+    const frames = refs.map((ref) =>
+      clientFrame(Opcode.TEXT, written[(ref * 7 + (ref >> 2)) % 4]?.(ref) ?? ""),
+    );
+    socket.connection.send(Buffer.concat(frames));
+    const told: unknown[] = [];
+    const came: unknown[] = [];
+    while (told.length + came.length < 2 * refs.length) {
+      const said = JSON.parse(await socket.text());
+      if (said.kind === "published") told.push(said.ref);
+      else came.push(said.data);
+    }
+    expect(told).toEqual(refs);
+    expect(came).toEqual(refs.map((ref) => `${ref} ü`));
+    socket.close();
+  });
+
   /** Sends "before" and then these bytes, in one piece. */
   async function sent(bytes: Uint8Array): Promise<{ socket: RawWebSocket; channel: string }> {
     const channel = `c${++channels}`;
