@@ -253,8 +253,8 @@ export const MUTANTS: readonly Mutant[] = [
   ],
   [
     "src/publish/batch-line.ts",
-    "if (Math.max(...texts) > MAX_EVENT_NAME_BYTES) return Refusals.eventNameTooLarge;",
-    "if (Math.min(...texts) > MAX_EVENT_NAME_BYTES) return Refusals.eventNameTooLarge;",
+    "if (Math.max(idBytes, typeBytes) > MAX_EVENT_NAME_BYTES) return Refusals.eventNameTooLarge;",
+    "if (Math.min(idBytes, typeBytes) > MAX_EVENT_NAME_BYTES) return Refusals.eventNameTooLarge;",
   ],
   [
     "src/subscribe/poll.ts",
@@ -268,8 +268,8 @@ export const MUTANTS: readonly Mutant[] = [
   ],
   [
     "src/subscribe/backlog.ts",
-    "const unknown = moment.isForgotten || store.hasLostAfter(index, moment.time, moment.tag);",
-    "const unknown = moment.isForgotten && store.hasLostAfter(index, moment.time, moment.tag);",
+    "const isLost = moment.isForgotten || store.hasLostAfter(index, moment.time, moment.tag);",
+    "const isLost = moment.isForgotten && store.hasLostAfter(index, moment.time, moment.tag);",
   ],
   [
     "src/subscribe/admit.ts",

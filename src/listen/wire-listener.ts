@@ -22,10 +22,11 @@ import type { NativePeer } from "./socket-handlers.ts";
 import { certificatePair, tlsTuning } from "./tls-options.ts";
 import { Connection } from "./wire/connection.ts";
 import { DueList } from "./wire/due-list.ts";
+import { Ear } from "./wire/ear.ts";
 import type { Inlet } from "./wire/outlet.ts";
 import { WireRequest } from "./wire/wire-request.ts";
 import { WireServer } from "./wire/wire-server.ts";
-import { Ear, type SocketServer } from "./wire/wire-socket.ts";
+import type { SocketServer } from "./wire/wire-socket.ts";
 
 /** What the roles ask of a server: nothing here has an idle timeout while it is held. */
 export interface WireBridge extends AddressSource {

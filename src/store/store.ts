@@ -47,7 +47,8 @@ import * as seek from "./message/seek.ts";
 import { BUSY } from "./outcome.ts";
 import { isWildcardName, type StorePolicy } from "./policy.ts";
 import { mendAfter, timesMended } from "./recovery/damage.ts";
-import * as replica from "./replica/replica.ts";
+import { hasForgotten, momentOf, readMoment } from "./replica/moments.ts";
+import { publishedIn } from "./replica/replica.ts";
 import { ReplicaStore } from "./replica/replica-store.ts";
 import * as revocations from "./revocations.ts";
 import { endService, isOnDisk } from "./service.ts";
@@ -373,7 +374,7 @@ export class Store {
 
   /** Position of somebody who stands in a channel of this base and was given nothing. */
   beginning(base: number): number {
-    return this.isClustered ? replica.momentOf(this.arena) : base;
+    return this.isClustered ? momentOf(this.arena) : base;
   }
 
   /** Of a cluster: where to go on after a position, and whether what was missed can be known. */
@@ -386,8 +387,8 @@ export class Store {
    * null: it is a message's.
    */
   momentAt(position: number): { time: number; tag: number; isForgotten: boolean } | null {
-    const moment = replica.readMoment(position);
-    return moment && { ...moment, isForgotten: replica.hasForgotten(this.arena, moment.time) };
+    const moment = readMoment(position);
+    return moment && { ...moment, isForgotten: hasForgotten(this.arena, moment.time) };
   }
 
   /** A copy of the channel's name. Stays readable for 10 s after the channel was removed. */
@@ -415,7 +416,7 @@ export class Store {
 
   /** The same, where ids are positions of a cluster, as the cluster counts. */
   publishedTotal(index: number): number {
-    return replica.publishedIn(this.arena, index);
+    return publishedIn(this.arena, index);
   }
 
   /**

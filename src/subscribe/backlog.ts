@@ -6,7 +6,6 @@
  * In two steps: `find` does what may take long, before anybody is seated; `start` is called in the very turn
  * in which the subscriber is seated, and costs next to nothing however much is stored.
  */
-import { binaryBytes } from "../config/binary-text.ts";
 import { type Format, toldCount } from "../fanout/format.ts";
 import type { Subscription } from "../fanout/local-channel.ts";
 import type { Turns } from "../fanout/turns.ts";
@@ -15,73 +14,12 @@ import { Message } from "../store/message/message-view.ts";
 import { FOUND } from "../store/message/reader.ts";
 import { AT_PLACE, DISTURBED, Sight } from "../store/message/seek.ts";
 import type { Store } from "../store/store.ts";
-import type { Missing } from "../wire/gap-field.ts";
-import { parseHttpDate } from "../wire/http-date.ts";
-import { lifeOf, type Position, parsePosition, parseTag } from "../wire/position.ts";
+import { lifeOf, type Position } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import { isAhead, whenRead } from "./ahead.ts";
+import type { Asked, Found, Start } from "./asked.ts";
 import { askedAt } from "./own-positions.ts";
 import { EventIdSearch, type Search } from "./search.ts";
-
-/** What a request said of its position; null: nothing, or nothing readable. */
-export interface Asked {
-  readonly time: number | null;
-  readonly tag: number | null;
-  readonly eventId: Uint8Array | null;
-  readonly token: Position | null;
-  /** What had to be searched for, by place in the request. */
-  readonly found?: ReadonlyMap<number, Found>;
-  /** This node of a cluster has not read so far (ahead.ts): nobody can say where that is here. */
-  readonly isAhead?: true;
-  /**
-   * What was asked for each channel by itself, by place; then the rest of this says nothing. Empty: nothing
-   * for any.
-   */
-  readonly each?: readonly Asked[];
-}
-
-interface Found {
-  readonly incarnation: number;
-  readonly search: Search;
-}
-
-/** Where a subscription starts. */
-export interface Start {
-  /** Serve ids after this one. */
-  readonly afterId: number;
-  /** Ids up to here are history that was asked for, not owed (see Subscription.historyUntil). */
-  readonly historyUntil: number;
-  /** The newest id when it was looked at. */
-  readonly newest: number;
-  /**
-   * Something newer than the position is gone and cannot be counted: it is from another life of the store or
-   * channel, or a time and tag, which say nothing of how many messages lay between.
-   */
-  readonly unknown: boolean;
-}
-
-/** Binary strings as the location's values give them; an empty one is absent. */
-export function readAsked(time: string, tag: string, eventId: string, maxChannels: number): Asked {
-  return {
-    time: time === "" ? null : parseHttpDate(time),
-    tag: tag === "" ? null : parseTag(tag),
-    eventId: eventId === "" ? null : binaryBytes(eventId),
-    token: eventId === "" ? null : parsePosition(eventId, maxChannels),
-  };
-}
-
-const NONE: readonly Missing[] = [];
-
-/** What the positions alone tell to be missing; of ten thousand polls that wait, nearly none has any. */
-export function lostOf(
-  channels: readonly { readonly name: Uint8Array }[],
-  starts: readonly Start[],
-): readonly Missing[] {
-  if (!starts.some(({ unknown }) => unknown)) return NONE;
-  return channels
-    .filter((_, i) => starts[i]?.unknown === true)
-    .map(({ name }) => ({ channel: name, missed: null }));
-}
 
 /** Messages a search looks at before others get their turn: about a tenth of a millisecond. */
 const STEPS = 1024;

@@ -20,7 +20,7 @@ import {
   type UnsubscribeFrame,
 } from "../wire/client-frame.ts";
 import type { Seat } from "./admit.ts";
-import type { Asked } from "./backlog.ts";
+import type { Asked } from "./asked.ts";
 import { askedOf, countRefusal } from "./own-positions.ts";
 import { seatedFrame, standIn } from "./socket-channels.ts";
 import type { Protocol } from "./socket-peer.ts";

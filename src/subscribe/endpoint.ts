@@ -13,7 +13,7 @@ import { Refusals } from "../http/errors.ts";
 import type { Refusal } from "../http/refusal.ts";
 import { type Callback, callbackOf } from "../wire/jsonp.ts";
 import type { Seat } from "./admit.ts";
-import type { Asked } from "./backlog.ts";
+import type { Asked } from "./asked.ts";
 import type { Hub } from "./hub.ts";
 import { Inquiry } from "./inquiry.ts";
 import type { IdleTimer } from "./line.ts";

@@ -8,7 +8,7 @@ import { type WaitingPoll, WaitingSubscription } from "../fanout/waiting.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
 import type { Message } from "../store/message/message-view.ts";
 import type { Missing } from "../wire/gap-field.ts";
-import { lostOf, type Start } from "./backlog.ts";
+import { lostOf, type Start } from "./asked.ts";
 import type { Held } from "./hub.ts";
 import type { Line } from "./line.ts";
 import type { PollEndpoint } from "./poll.ts";

@@ -10,7 +10,7 @@ import type { LocationConfig } from "../config/model.ts";
 import type { MayMake } from "../front/channel-quota.ts";
 import type { Refusal } from "../http/refusal.ts";
 import { admit, type Seat } from "./admit.ts";
-import { type Asked, readAsked } from "./backlog.ts";
+import { type Asked, readAsked } from "./asked.ts";
 import type { Hub } from "./hub.ts";
 import { askedByQuery } from "./own-positions.ts";
 

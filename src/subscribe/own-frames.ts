@@ -15,7 +15,7 @@ import { type Answer, HeldAnswer } from "../http/direct-answer.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { JSON_PING } from "../wire/json-message.ts";
 import type { Seat } from "./admit.ts";
-import type { Asked } from "./backlog.ts";
+import type { Asked } from "./asked.ts";
 import { type Farewell, retryMs } from "./farewell.ts";
 import { shelfOf } from "./format-shelf.ts";
 import { GzippedStream, HeldStream, OnceStream } from "./held-stream.ts";

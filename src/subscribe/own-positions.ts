@@ -9,7 +9,7 @@ import { Refusals } from "../http/errors.ts";
 import type { Refusal } from "../http/refusal.ts";
 import { parsePosition } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
-import type { Asked } from "./backlog.ts";
+import type { Asked } from "./asked.ts";
 
 const ARGUMENT = "sluice_positions";
 const NAMED = /(?:^|&)sluice_positions(?:=|&|$)/;

@@ -13,7 +13,7 @@ import type { Store } from "../store/store.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
 import { pushJsonpComma } from "../wire/jsonp.ts";
 import type { Seat } from "./admit.ts";
-import type { Start } from "./backlog.ts";
+import type { Start } from "./asked.ts";
 
 /** Everything up to the mark was rendered. */
 export const DONE = 0;

@@ -3,7 +3,6 @@
  * client's position; otherwise a poll says 304 and a long poll is held until the first live message on any of
  * its channels.
  */
-
 import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
 import { type Format, toldCount } from "../fanout/format.ts";
@@ -16,17 +15,17 @@ import type { Message } from "../store/message/message-view.ts";
 import { Sight } from "../store/message/seek.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { eventStreamFooter, eventStreamHeader } from "../wire/event-stream.ts";
-import { gapField, type Missing } from "../wire/gap-field.ts";
-import { formatHttpDate } from "../wire/http-date.ts";
+import type { Missing } from "../wire/gap-field.ts";
 import { pushJsonpEnd, pushJsonpStart } from "../wire/jsonp.ts";
 import type { Seat } from "./admit.ts";
-import { type Asked, lostOf, type Start } from "./backlog.ts";
+import { type Asked, lostOf, type Start } from "./asked.ts";
 import { type Continued, chunkedAnswer } from "./chunked-answer.ts";
 import { shelfOf } from "./format-shelf.ts";
 import { GzipSink } from "./gzip-sink.ts";
 import { HeldPoll, type Resolvable } from "./held-poll.ts";
 import type { Hub } from "./hub.ts";
 import { type IdleTimer, isNeverIdle, Line } from "./line.ts";
+import { nowSec, PollFields } from "./poll-fields.ts";
 import { DONE, isAfter, LOST, type Mark, PollReading } from "./poll-reading.ts";
 import type { Presentation, Presenter } from "./presentation.ts";
 import { serverMessage } from "./server-message.ts";
@@ -51,7 +50,7 @@ export class PollEndpoint {
   readonly #neverIdle: boolean;
   readonly #header: Uint8Array;
   readonly #footer: Uint8Array;
-  readonly #hasModuleFields: boolean;
+  readonly #fields: PollFields;
   readonly #writer = new ByteWriter();
   readonly #sight = new Sight();
   readonly #hooks: LocationHooks | null;
@@ -67,7 +66,7 @@ export class PollEndpoint {
     this.hub = hub;
     this.#presenter = presenter;
     const { messageTemplate, headerTemplate, footerTemplate, moduleFields } = location;
-    this.#hasModuleFields = moduleFields;
+    this.#fields = new PollFields(moduleFields, (count) => hub.fanout.standing.gapTold(count));
     const events = location.eventIds === "auto" ? "whole events" : "events";
     this.format = shelfOf(hub.store).template(isEventSource ? events : "text", messageTemplate);
     this.#header = isEventSource ? eventStreamHeader(headerTemplate) : encoder.encode(headerTemplate);
@@ -83,7 +82,7 @@ export class PollEndpoint {
     const missing = [...lostOf(seats, starts)];
     const answer = this.#answerNow(seats, starts, asked, presentation, missing);
     this.#passed(located, seats);
-    return answer ?? this.#notModified(asked, presentation, missing);
+    return answer ?? this.#fields.notModified(asked, presentation, missing);
   }
 
   longPoll(
@@ -142,14 +141,14 @@ export class PollEndpoint {
     const mark = isDeletion ? { time: this.#clockSec(), tag: 0 } : { time: m.time, tag: m.tag };
     return this.#answer(
       this.#around(body, presentation),
-      this.#fields(mark, presentation, missing),
+      this.#fields.of(mark, presentation, missing),
       presentation,
     );
   }
 
   /** The answer to a long poll that nothing came for (spec 4.10). `mark`: from where its client goes on. */
   timedOut(presentation: Presentation, missing: readonly Missing[], mark: Mark): Response {
-    const fields = this.#fields(mark, presentation, missing);
+    const fields = this.#fields.of(mark, presentation, missing);
     if (this.hub.config.messages.timeoutWithBody) {
       const text = new ByteWriter(256);
       this.format.message(text, serverMessage(TIMED_OUT_ID, TIMED_OUT_TEXT), this.hub.fanout.nobody, null);
@@ -193,7 +192,7 @@ export class PollEndpoint {
         Object.assign(mark, { time: this.#sight.time, tag: this.#sight.tag });
     });
     // The newest is being taken out at this moment: as if there were nothing, which keeps the client's place.
-    if (isDisturbed) return this.#notModified(asked, presentation, missing);
+    if (isDisturbed) return this.#fields.notModified(asked, presentation, missing);
     if (!isAnything) return null;
     const isJsonp = presentation.callback !== null;
     const look = { format: this.format, nobody: fanout.nobody, isJsonp };
@@ -205,7 +204,7 @@ export class PollEndpoint {
       if (reading.missed(i) > 0) missing.push({ channel: name, missed: toldCount(reading.missed(i)) });
     });
     if (outcome === DONE && reading.count === 0) return null;
-    const fields = this.#fields(mark, presentation, missing);
+    const fields = this.#fields.of(mark, presentation, missing);
     if (outcome === DONE) this.#finish(presentation);
     fanout.standing.delivered(reading.count, this.#writer.length);
     if (outcome === DONE) return this.#answer(this.#writer.copy(), fields, presentation);
@@ -268,23 +267,6 @@ export class PollEndpoint {
     writer.pushBytes(this.#footer);
   }
 
-  #fields({ time, tag }: Mark, { fields }: Presentation, missing: readonly Missing[]): HeaderFields {
-    const all = { ...fields, ...dated(time), Etag: this.#entityTag(Math.max(tag, 0)) };
-    return this.#withGap(all, missing);
-  }
-
-  /** RFC 9110 8.8.3 wants quotes; the module has none (push-stream spec 4.12 (8)). Both are read. */
-  #entityTag(tag: number): string {
-    return this.#hasModuleFields ? `W/${tag}` : `W/"${tag}"`;
-  }
-
-  #withGap(fields: HeaderFields, missing: readonly Missing[]): HeaderFields {
-    const gap = gapField(missing);
-    if (gap === null) return fields;
-    this.hub.fanout.standing.gapTold(missing.length);
-    return { ...fields, "Sluice-Gap": gap };
-  }
-
   /**
    * 200. These bodies are chunked, so none is too short for gzip; what goes on is compressed piece by piece.
    */
@@ -300,31 +282,4 @@ export class PollEndpoint {
     if (rest === null) return chunkedAnswer(gzipped(body, this.#gzipLevel), compressed, fanout);
     return chunkedAnswer(body, compressed, fanout, rest, (sink) => new GzipSink(sink, this.#gzipLevel));
   }
-
-  #notModified(asked: Asked, { fields }: Presentation, missing: readonly Missing[]): Response {
-    const all: Record<string, string> = { ...fields, "Content-Length": "0" };
-    // The module says what it was asked for, whatever that was. A time to come is none that anything was
-    // modified at.
-    const isEchoed = this.#hasModuleFields || (asked.time ?? 0) <= nowSec();
-    if (asked.time !== null && asked.time > 0 && isEchoed) all["Last-Modified"] = formatHttpDate(asked.time);
-    if (asked.tag !== null) all["Etag"] = this.#entityTag(asked.tag);
-    return new Response(null, { status: 304, headers: this.#withGap(all, missing) });
-  }
 }
-
-/** Bun renews its Date once a second. */
-const DATE_LAGS_SEC = 2;
-
-/**
- * Last-Modified, which must not be later than Date (RFC 9110 8.8.2.1): the time of a message of this second
- * is, when Bun's Date is of the last one, and so is that of any message after the clock was set back. It is a
- * position, so it is the Date that gives way.
- */
-function dated(sec: number): HeaderFields {
-  const modified = formatHttpDate(sec);
-  const now = nowSec();
-  if (sec < now - DATE_LAGS_SEC) return { "Last-Modified": modified };
-  return { "Last-Modified": modified, Date: sec >= now ? modified : formatHttpDate(now) };
-}
-
-const nowSec = (): number => Math.floor(Date.now() / 1000);

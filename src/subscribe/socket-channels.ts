@@ -11,7 +11,7 @@ import { pushJsonHello } from "../wire/json-message.ts";
 import { packHello, packMap } from "../wire/msgpack-message.ts";
 import { formatPosition } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
-import type { Asked } from "./backlog.ts";
+import type { Asked } from "./asked.ts";
 import type { Protocol } from "./socket-peer.ts";
 import type { WebSocketEndpoint } from "./websocket.ts";
 

@@ -23,7 +23,7 @@ import { JSON_PING } from "../wire/json-message.ts";
 import { MSGPACK_PING } from "../wire/msgpack-message.ts";
 import type { Position } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
-import type { Asked } from "./backlog.ts";
+import type { Asked } from "./asked.ts";
 import type { Holder } from "./channel-frames.ts";
 import { ClientMessages, isAmong, type Publishing, type Speaker } from "./client-messages.ts";
 import type { Farewell } from "./farewell.ts";

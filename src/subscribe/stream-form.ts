@@ -23,7 +23,7 @@ import {
 } from "../wire/event-stream.ts";
 import type { Padding } from "../wire/padding.ts";
 import type { Seat } from "./admit.ts";
-import type { Asked } from "./backlog.ts";
+import type { Asked } from "./asked.ts";
 import { crowdLine, type Farewell, retryLine } from "./farewell.ts";
 import { shelfOf, type TemplateKind } from "./format-shelf.ts";
 import type { Hub } from "./hub.ts";

@@ -13,7 +13,7 @@ import { Refusals } from "../http/errors.ts";
 import { type Refusal, retryAfterSec } from "../http/refusal.ts";
 import { gapField, type Missing } from "../wire/gap-field.ts";
 import type { Seat } from "./admit.ts";
-import type { Asked } from "./backlog.ts";
+import type { Asked } from "./asked.ts";
 import { retryLine, turnedAwayLine } from "./farewell.ts";
 import { GzippedStream, HeldStream } from "./held-stream.ts";
 import type { Hub } from "./hub.ts";

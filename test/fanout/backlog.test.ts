@@ -5,7 +5,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Turns } from "../../src/fanout/turns.ts";
 import type { Store } from "../../src/store/store.ts";
-import { type Asked, Backlog, readAsked } from "../../src/subscribe/backlog.ts";
+import { type Asked, readAsked } from "../../src/subscribe/asked.ts";
+import { Backlog } from "../../src/subscribe/backlog.ts";
 import { formatPosition, lifeOf } from "../../src/wire/position.ts";
 import { bytes, Channel, NOW_SEC, newStore, removeTempFolders } from "../store/fixture.ts";
 

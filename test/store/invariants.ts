@@ -69,7 +69,7 @@ import {
   MSG_SERIAL,
   MSG_STAMP,
 } from "../../src/store/memory/layout-message.ts";
-import { blocksOf, checkOf } from "../../src/store/message/messages.ts";
+import { blocksOf, checkOf } from "../../src/store/message/message-words.ts";
 import { nextSerial, stampOf } from "../../src/store/message/ring.ts";
 
 /** What is wrong, one sentence each; empty = nothing. */

@@ -4,7 +4,6 @@
  */
 import { afterAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { entryWord } from "../../src/store/dictionary/shared-entries.ts";
 import {
   closeDictionary,
   dictionaryPath,
@@ -12,6 +11,7 @@ import {
   removeDictionaries,
 } from "../../src/store/dictionary/shared-file.ts";
 import { DICT_NEWEST, DICT_OLDEST, ENTRY_OLDER } from "../../src/store/dictionary/shared-layout.ts";
+import { entryWord } from "../../src/store/dictionary/shared-reading.ts";
 import type { SharedValue } from "../../src/store/dictionary/shared-value.ts";
 import { release, tryAcquire } from "../../src/store/lock/lock.ts";
 import { HEAD_CLEAN } from "../../src/store/memory/layout-header.ts";

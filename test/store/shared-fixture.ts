@@ -1,11 +1,7 @@
 /** Shared dictionaries for tests, in folders of the store's fixture. */
 
 import type { DictionaryArena } from "../../src/store/dictionary/shared-change.ts";
-import {
-  type Complain,
-  SharedDictionary as Dictionary,
-} from "../../src/store/dictionary/shared-dictionary.ts";
-import { entryWord } from "../../src/store/dictionary/shared-entries.ts";
+import { SharedDictionary as Dictionary } from "../../src/store/dictionary/shared-dictionary.ts";
 import { attachDictionary, openDictionary } from "../../src/store/dictionary/shared-file.ts";
 import {
   type DictionaryCounts,
@@ -26,6 +22,8 @@ import {
   ENTRY_OLDER,
   LINK,
 } from "../../src/store/dictionary/shared-layout.ts";
+import { entryWord } from "../../src/store/dictionary/shared-reading.ts";
+import type { Complain } from "../../src/store/dictionary/shared-section.ts";
 import { lockOwner } from "../../src/store/lock/lock.ts";
 import { tempPath } from "./fixture.ts";
 

@@ -140,7 +140,7 @@ export const CONTROLS: readonly Control[] = [
     name: "polls say in their head what is missing",
     edits: [
       [
-        "src/subscribe/poll.ts",
+        "src/subscribe/poll-fields.ts",
         'return { ...fields, "Sluice-Gap": gap };',
         'return { ...fields, ...(gap === "" ? { gap } : {}) };',
       ],

@@ -2,9 +2,11 @@
  * How an HTTP connection ends: what is unsent goes out, then our end is closed, and what may still come is
  * read and dropped for a while. The last part of connection.ts.
  */
+
+import { sharedFieldLines } from "./answer-head.ts";
 import { ENDED, LAST, LINGERS } from "./marks.ts";
 import { CLOSING, IDLE, Receiving } from "./receiving.ts";
-
+import { FAULT } from "./wire-server.ts";
 export abstract class ClosingConnection extends Receiving {
   /** Nothing of what has come is of use any more, and nobody waits for it. */
   protected abstract forget(): void;
@@ -57,5 +59,16 @@ export abstract class ClosingConnection extends Receiving {
     if (this.isClosed) return;
     this.socket.terminate();
     this.closed();
+  }
+
+  protected override refuse(status: number): void {
+    if (this.isClosed || this.state === CLOSING) return;
+    this.mark(LAST);
+    this.mark(HEAD, false);
+    this.cork();
+    this.writeHead(status, sharedFieldLines(FAULT), 0);
+    this.beginClosing(true);
+    // In the middle of reading, whoever reads uncorks.
+    if (!this.is(READING)) this.uncork();
   }
 }

@@ -23,8 +23,7 @@ import {
 import type { Gone, RawEnd, RawTaker } from "../../http/incoming.ts";
 import { type Peer, tcpPeer, UNIX_PEER } from "../../http/peer.ts";
 import type { NativePeer } from "../socket-handlers.ts";
-import { FieldLines, sharedFieldLines } from "./answer-head.ts";
-import { NO_LENGTH } from "./answering.ts";
+import { sharedFieldLines } from "./answer-head.ts";
 import { Both } from "./both.ts";
 import { ClosingConnection } from "./closing-connection.ts";
 import type { DueList } from "./due-list.ts";
@@ -33,9 +32,9 @@ import { ENDED, EXTRA, HEAD, LAST, LINGERS, OLD, READING, UPGRADED } from "./mar
 import type { TcpSocket } from "./outlet.ts";
 import { BUSY, CLOSING, HELD, IDLE, LEFT } from "./receiving.ts";
 import { RequestBody } from "./request-body.ts";
-import { writeResponse } from "./response-writer.ts";
+import { writePassed, writeResponse } from "./response-writer.ts";
 import { type Carrier, readableTarget, type WireHead, WireRequest } from "./wire-request.ts";
-import { FAULT, type WireServer } from "./wire-server.ts";
+import type { WireServer } from "./wire-server.ts";
 import { DeflatingSocket, WireSocket } from "./wire-socket.ts";
 import { WireTunnel } from "./wire-tunnel.ts";
 
@@ -204,35 +203,10 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
       this.writeWhole(200, sharedFieldLines(answer.init), bytes, length);
     } else if (answer instanceof SharedAnswer)
       this.writeWhole(200, sharedFieldLines(answer.init), answer.body);
-    else if (answer instanceof PassedAnswer) this.#pass(answer);
+    else if (answer instanceof PassedAnswer) writePassed(this, answer);
     else if (answer instanceof HeldAnswer) this.hold(200, sharedFieldLines(answer.init), answer.stream);
     else if (answer instanceof Response && isSilent(answer)) this.cutOff();
     else writeResponse(this, answer instanceof Response ? answer : answer.toResponse());
-  }
-
-  /** Of a backend: its fields as they came. */
-  #pass({ status, reason, fields, body, stream }: PassedAnswer): void {
-    const lines = FieldLines.passed(fields);
-    if (stream !== null) {
-      this.hold(status, lines, stream, reason);
-      return;
-    }
-    // Of these nobody knows how long it would be (RFC 9110 8.6).
-    const none = this.is(HEAD) || status === 204 || status === 304 ? NO_LENGTH : 0;
-    this.writeHead(status, lines, body === null ? none : body.length, reason);
-    if (body !== null && !this.is(HEAD)) this.push(body);
-    this.answered();
-  }
-
-  protected override refuse(status: number): void {
-    if (this.isClosed || this.state === CLOSING) return;
-    this.mark(LAST);
-    this.mark(HEAD, false);
-    this.cork();
-    this.writeHead(status, sharedFieldLines(FAULT), 0);
-    this.beginClosing(true);
-    // In the middle of reading, whoever reads uncorks.
-    if (!this.is(READING)) this.uncork();
   }
 
   // --- told by the request ---------------------------------------------------------------------------------

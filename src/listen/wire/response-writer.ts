@@ -1,10 +1,10 @@
 /**
- * A `Response` of the application as the answer of a connection: bodies that write themselves, short ones
+ * A `Response` of the application, or an answer of a backend, as the answer of a connection: bodies that write themselves, short ones
  * with their head in one piece, long ones as the client takes them. Called by connection.ts.
  */
 
 import { isOfHandler } from "../../handlers/answer.ts";
-import { pulledBodyOf } from "../../http/direct-answer.ts";
+import { type PassedAnswer, pulledBodyOf } from "../../http/direct-answer.ts";
 import { log } from "../../log.ts";
 import { FieldLines } from "./answer-head.ts";
 import { NO_LENGTH, UNKNOWN_LENGTH } from "./answering.ts";
@@ -45,6 +45,21 @@ export function writeResponse(connection: Connection, response: Response): void 
     return;
   }
   finish(connection, writeWhole(connection, response, lines));
+}
+
+/** Of a backend: its fields as they came. Call corked. */
+export function writePassed(connection: Connection, answer: PassedAnswer): void {
+  const { status, reason, fields, body, stream } = answer;
+  const lines = FieldLines.passed(fields);
+  if (stream !== null) {
+    connection.hold(status, lines, stream, reason);
+    return;
+  }
+  // Of these nobody knows how long it would be (RFC 9110 8.6).
+  const none = connection.wantsNoBody || status === 204 || status === 304 ? NO_LENGTH : 0;
+  connection.writeHead(status, lines, body === null ? none : body.length, reason);
+  if (body !== null && !connection.wantsNoBody) connection.push(body);
+  connection.answered();
 }
 
 const isBodyless = (status: number): boolean => status === 204 || status === 304 || status < 200;

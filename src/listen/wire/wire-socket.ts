@@ -12,11 +12,9 @@ import { ByteWriter } from "../../wire/byte-writer.ts";
 import { type FrameDecoder, type HeldFrames, isUnfinished } from "../../wire/frame-decoder.ts";
 import { closeFrame, pushFrameHead } from "../../wire/frame-encoder.ts";
 import { BINARY, PING, PONG, TEXT } from "../../wire/frame-layout.ts";
-import type { FrameSink } from "../../wire/frame-sink.ts";
-import { inflateMessage } from "../../wire/message-deflate.ts";
-import { isUtf8 } from "../../wire/utf8.ts";
 import type { NativePeer } from "../socket-handlers.ts";
 import type { DueList } from "./due-list.ts";
+import type { Ear } from "./ear.ts";
 import { ENDED, STATE, TOLD } from "./marks.ts";
 import { Outlet, SharedPiece, type TcpSocket } from "./outlet.ts";
 
@@ -291,65 +289,5 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
 export class DeflatingSocket extends WireSocket {
   override get takesDeflated(): boolean {
     return true;
-  }
-}
-
-/**
- * What a client says, told to its socket. One for all sockets of a listener: they are read one after the
- * other.
- */
-export class Ear implements FrameSink {
-  socket: WireSocket | null = null;
-  /** Something whole came in these bytes. */
-  isHeard = false;
-  /** What compressed messages in these bytes may still grow to. */
-  mayInflate = 0;
-  readonly maxMessageBytes: number;
-
-  constructor(maxMessageBytes: number) {
-    this.maxMessageBytes = maxMessageBytes;
-  }
-
-  get takesCompressed(): boolean {
-    return this.socket?.takesDeflated ?? false;
-  }
-
-  text(bytes: Buffer): void {
-    this.isHeard = true;
-    const { socket } = this;
-    if (socket?.readyState !== WebSocket.OPEN || socket.data.takesText?.(bytes) === true) return;
-    socket.data.message(bytes.toString("utf8"));
-  }
-  binary(bytes: Buffer): void {
-    this.isHeard = true;
-    const { socket } = this;
-    // Its own: a view would keep all that came with it.
-    if (socket?.readyState === WebSocket.OPEN) socket.data.message(Buffer.from(bytes));
-  }
-  compressed(opcode: number, bytes: Buffer): void {
-    this.isHeard = true;
-    const { socket } = this;
-    if (socket?.readyState !== WebSocket.OPEN) return;
-    const message = inflateMessage(bytes, Math.min(this.maxMessageBytes, this.mayInflate));
-    if (message === "too big") socket.failed(CloseCode.TOO_BIG, "message is too big");
-    else if (message === "faulty") socket.failed(CloseCode.NO_TEXT, "message cannot be inflated");
-    else if (opcode === TEXT && !isUtf8(message, 0, message.length))
-      socket.failed(CloseCode.NO_TEXT, "text is not UTF-8");
-    else {
-      this.mayInflate -= message.length;
-      socket.data.message(opcode === TEXT ? message.toString("utf8") : message);
-    }
-  }
-  ping(payload: Buffer): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.pinged(payload);
-  }
-  pong(): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.data.heard();
-  }
-  close(code: number, reason: string): void {
-    this.socket?.closing(code, reason);
-  }
-  fault(code: number, sentence: string): void {
-    this.socket?.failed(code, sentence);
   }
 }

@@ -17,7 +17,7 @@ import {
   HEAD_TRANSIENT,
 } from "../memory/layout-header.ts";
 import { MSG_EXPIRES, MSG_SERIAL } from "../memory/layout-message.ts";
-import { dropMessage } from "../message/messages.ts";
+import { dropMessage } from "../message/unlinking.ts";
 import { DamageError } from "../recovery/damage.ts";
 import { largestLag } from "../slots.ts";
 

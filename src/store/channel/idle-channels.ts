@@ -28,7 +28,7 @@ import {
   HEAD_TRASHED,
 } from "../memory/layout-header.ts";
 import { CHANNEL_DESTROYED, eventsChannelOf, publishEvent } from "../message/events.ts";
-import { dropMessage } from "../message/messages.ts";
+import { dropMessage } from "../message/unlinking.ts";
 import type { StorePolicy } from "../policy.ts";
 import { noteVacated } from "../webhook/webhook-log.ts";
 import { freeRecord, retireChannel } from "./channel-life.ts";

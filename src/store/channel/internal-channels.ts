@@ -34,9 +34,9 @@ import {
   NEVER_SEC,
 } from "../memory/layout-header.ts";
 import { MSG_ID } from "../memory/layout-message.ts";
-import { dropMessage } from "../message/messages.ts";
 import { addMessage } from "../message/publication.ts";
 import { fillMessage } from "../message/publish.ts";
+import { dropMessage } from "../message/unlinking.ts";
 import type { StorePolicy } from "../policy.ts";
 import { createChannel } from "./channel-life.ts";
 import { ChannelRef } from "./channel-ref.ts";

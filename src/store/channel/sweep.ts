@@ -30,7 +30,7 @@ import {
 } from "../memory/layout-header.ts";
 import { MSG_AGE_NEWER, MSG_STAMP } from "../memory/layout-message.ts";
 import { CHANNEL_DESTROYED, EVENTS_A_SLICE, endLateSubscriptions, publishEvent } from "../message/events.ts";
-import { dropMessage } from "../message/messages.ts";
+import { dropMessage } from "../message/unlinking.ts";
 import type { StorePolicy } from "../policy.ts";
 import { noteVacated } from "../webhook/webhook-log.ts";
 import { freeRecord, trashDeleted } from "./channel-life.ts";

@@ -2,26 +2,14 @@
  * A dictionary that all workers share: `context.shared(name)` of handlers (src/handlers), with one file each
  * (shared-file.ts). Every call is done when it returns. Reading takes no lock: it copies, then looks whether
  * anything was changed meanwhile, and does it again if so. What changes something takes the dictionary's own
- * lock for about as long as it takes to say so, and waits for it no longer than PATIENCE_MS: then
+ * lock for about as long as it takes to say so, and waits for it no longer than PATIENCE_MS (shared-section.ts): then
  * `complain("busy")` is thrown, and nothing was done.
  */
 
-import { lockOwner, release, tryAcquire } from "../lock/lock.ts";
 import { readFence } from "../memory/arena.ts";
-import { DamageError, mendWhole } from "../recovery/damage.ts";
+import { DamageError } from "../recovery/damage.ts";
 import { Change, type DictionaryArena } from "./shared-change.ts";
-import {
-  CHANGED,
-  copyStream,
-  Draft,
-  entryWord,
-  findEntry,
-  isOver,
-  makeRoom,
-  markRead,
-  putEntry,
-  removeEntry,
-} from "./shared-entries.ts";
+import { isOver, makeRoom, markRead, putEntry, removeEntry } from "./shared-entries.ts";
 import { keysOf } from "./shared-keys.ts";
 import {
   blocksForEntry,
@@ -34,16 +22,10 @@ import {
   ENTRY_VALUE_BYTES,
   NUMBER,
 } from "./shared-layout.ts";
+import { CHANGED, copyStream, Draft, entryWord, findEntry } from "./shared-reading.ts";
+import { type Complain, Section } from "./shared-section.ts";
 import { draftKey, draftValue, expiryOf, keptValue, type SharedValue } from "./shared-value.ts";
 
-/** What is thrown at the caller for what he did, or because the lock could not be had. */
-export type Complain = (fault: Error | "busy") => Error;
-
-/**
- * An owner who waits for a CPU on a busy machine is back by then; one that stands still is main's to end
- * (lock.ts).
- */
-const PATIENCE_MS = 100;
 const READS = 8;
 const MOST_KEYS = 1000;
 
@@ -55,12 +37,14 @@ export class SharedDictionary {
   readonly #arena: DictionaryArena;
   readonly #change: Change;
   readonly #complain: Complain;
+  readonly #section: Section;
   readonly #draft = new Draft();
 
   constructor(arena: DictionaryArena, complain: Complain) {
     this.#arena = arena;
     this.#change = new Change(arena);
     this.#complain = complain;
+    this.#section = new Section(arena, complain);
   }
 
   get(key: string): SharedValue | undefined {
@@ -84,13 +68,13 @@ export class SharedDictionary {
       if (kind === NUMBER) return number;
       if (bytes !== null) return keptValue(kind, bytes);
     }
-    return this.#locked(() => this.#getLocked());
+    return this.#section.run(() => this.#getLocked());
   }
 
   /** Seconds that are left; Infinity: it has no end; undefined: there is none. */
   ttl(key: string): number | undefined {
     this.#key(key);
-    return this.#locked(() => {
+    return this.#section.run(() => {
       const entry = this.#living(Date.now());
       if (entry === 0) return undefined;
       const { f64, layout } = this.#arena;
@@ -121,14 +105,14 @@ export class SharedDictionary {
     const nowMs = Date.now();
     this.#value(initial + by);
     this.#draft.expiresMs = ttlSec === undefined ? 0 : this.#expiry(ttlSec, nowMs);
-    this.#acquire();
+    this.#section.begin();
     let sum: number;
     try {
       sum = this.#count(by, nowMs);
     } catch (error) {
-      throw this.#mendedAfter(error);
+      throw this.#section.mended(error);
     }
-    release(this.#arena);
+    this.#section.end();
     if (Number.isNaN(sum)) throw this.#complain(new TypeError("what is there is no number"));
     if (!Number.isFinite(sum)) throw this.#complain(new RangeError("the sum would not be finite; it stays"));
     return sum;
@@ -137,7 +121,7 @@ export class SharedDictionary {
   /** Whether it was there. */
   delete(key: string): boolean {
     this.#key(key);
-    return this.#locked(() => {
+    return this.#section.run(() => {
       const entry = findEntry(this.#arena, this.#draft, 0);
       if (entry <= 0) return false;
       const wasLiving = !isOver(this.#arena, entry, Date.now());
@@ -152,7 +136,7 @@ export class SharedDictionary {
    */
   deleteIf(key: string, number: number): boolean {
     this.#key(key);
-    return this.#locked(() => {
+    return this.#section.run(() => {
       const entry = this.#living(Date.now());
       const { f64, layout } = this.#arena;
       if (entry === 0 || f64[(entryWord(layout, entry) + ENTRY_NUMBER) / 2] !== number) return false;
@@ -167,7 +151,7 @@ export class SharedDictionary {
    */
   keys(limit = MOST_KEYS): string[] {
     if (!Number.isInteger(limit) || limit < 1) throw this.#complain(new RangeError("a limit is 1 or more"));
-    return keysOf(this.#arena, limit, (work) => this.#locked(work));
+    return keysOf(this.#arena, limit, (work) => this.#section.run(work));
   }
 
   // --- under the lock --------------------------------------------------------------------------------------
@@ -184,14 +168,14 @@ export class SharedDictionary {
       throw this.#complain(
         new RangeError(`key and value have ${bytes} bytes; this dictionary takes ${maxEntryBytes}`),
       );
-    this.#acquire();
+    this.#section.begin();
     let isDone: boolean;
     try {
       isDone = this.#putLocked(mode, nowMs);
     } catch (error) {
-      throw this.#mendedAfter(error);
+      throw this.#section.mended(error);
     }
-    release(this.#arena);
+    this.#section.end();
     return isDone;
   }
 
@@ -258,39 +242,6 @@ export class SharedDictionary {
     const entry = findEntry(this.#arena, this.#draft, 0);
     if (entry === CHANGED) throw new DamageError("a place of a dictionary's table leads nowhere");
     return entry === 0 || isOver(this.#arena, entry, nowMs) ? 0 : entry;
-  }
-
-  #locked<Result>(work: () => Result): Result {
-    this.#acquire();
-    let result: Result;
-    try {
-      result = work();
-    } catch (error) {
-      throw this.#mendedAfter(error);
-    }
-    release(this.#arena);
-    return result;
-  }
-
-  #acquire(): void {
-    if (!tryAcquire(this.#arena, PATIENCE_MS)) throw this.#complain("busy");
-  }
-
-  /**
-   * A section threw: what it was at is finished, or, where memory is damaged, all is emptied. The crash tests
-   * die for good.
-   */
-  #mendedAfter(error: unknown): unknown {
-    const arena = this.#arena;
-    if (arena.fault !== null || lockOwner(arena) !== process.pid) return error;
-    if (!(error instanceof DamageError)) {
-      arena.mending.redo(arena);
-      release(arena);
-      return error;
-    }
-    mendWhole(arena);
-    release(arena);
-    return this.#complain("busy");
   }
 
   // --- without the lock ------------------------------------------------------------------------------------

@@ -4,8 +4,9 @@
  */
 import { readFence } from "../memory/arena.ts";
 import type { DictionaryArena } from "./shared-change.ts";
-import { copyStream, entryWord, isOver } from "./shared-entries.ts";
+import { isOver } from "./shared-entries.ts";
 import { DICT_VERSION, ENTRY_KEY_BYTES, ENTRY_NEXT } from "./shared-layout.ts";
+import { copyStream, entryWord } from "./shared-reading.ts";
 import { textOfKey } from "./shared-value.ts";
 
 const READS = 8;

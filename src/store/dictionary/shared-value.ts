@@ -3,8 +3,9 @@
  * would come back as something else: lone surrogates, NaN, functions. Used by shared-dictionary.ts, before it
  * takes the lock.
  */
-import type { Draft } from "./shared-entries.ts";
+
 import { BYTES, JSON_TEXT, MAX_KEY_BYTES, NUMBER, TEXT } from "./shared-layout.ts";
+import type { Draft } from "./shared-reading.ts";
 
 export type JsonValue =
   | string

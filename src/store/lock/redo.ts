@@ -20,9 +20,10 @@ import {
   MSG_OLDER,
   MSG_SERIAL,
 } from "../memory/layout-message.ts";
-import { bytesOf, carryOutDemotion, carryOutDrop } from "../message/messages.ts";
+import { bytesOf } from "../message/message-words.ts";
 import { carryOutAdding, carryOutDeletion } from "../message/publication.ts";
 import { nextSerial } from "../message/ring.ts";
+import { carryOutDemotion, carryOutDrop } from "../message/unlinking.ts";
 import { DamageError } from "../recovery/damage.ts";
 import {
   ADD_MESSAGE,

@@ -24,9 +24,9 @@ import {
   MSG_WORDS,
   NO_EVENT_TEXT,
 } from "../memory/layout-message.ts";
-import { dropMessage } from "../message/messages.ts";
 import { addMessage } from "../message/publication.ts";
 import { nextSerial } from "../message/ring.ts";
+import { dropMessage } from "../message/unlinking.ts";
 import type { StorePolicy } from "../policy.ts";
 import { dataCheck } from "../recovery/data-check.ts";
 import { memberChannelWord } from "./member-lists.ts";

@@ -2,7 +2,7 @@
  * The words of a message's blocks, and of those of a name (layout.ts has the drawing).
  */
 // Message header. MSG_CHECK covers the words MSG_NEXT to MSG_SERIAL + 1. Of those only expiry and flags ever
-// change, once, when a stored message is demoted (messages.ts).
+// change, once, when a stored message is demoted (unlinking.ts).
 export const MSG_STAMP = 0;
 export const MSG_NEXT = 1;
 export const MSG_LAST = 2;

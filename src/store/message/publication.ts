@@ -23,7 +23,8 @@ import {
   MSG_TIME,
 } from "../memory/layout-message.ts";
 import { rememberKey } from "./keys.ts";
-import { checkOf, linkByAge, linkInChannel, planLinking } from "./messages.ts";
+import { linkByAge, linkInChannel, planLinking } from "./linking.ts";
+import { checkOf } from "./message-words.ts";
 import { nextSerial, publishEntry, stampOf } from "./ring.ts";
 
 /**

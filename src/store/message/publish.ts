@@ -64,9 +64,9 @@ import { DamageError } from "../recovery/damage.ts";
 import { dataCheck } from "../recovery/data-check.ts";
 import { isOwed } from "../slots.ts";
 import { type KeyMark, planKey } from "./keys.ts";
-import { demoteMessage, dropMessage } from "./messages.ts";
 import { addDeletion, addMessage } from "./publication.ts";
 import { nextSerial } from "./ring.ts";
+import { demoteMessage, dropMessage } from "./unlinking.ts";
 
 const CHANNEL_GONE = 0;
 const TOO_LARGE = -1;

@@ -12,7 +12,7 @@ import {
   MSG_WORDS,
   NO_EVENT_TEXT,
 } from "../memory/layout-message.ts";
-import { bytesOf } from "../message/messages.ts";
+import { bytesOf } from "../message/message-words.ts";
 
 /** Never 0. CRC-32, because the native one costs least from 200 bytes on: 50 ns for 500 bytes. */
 export function dataCheck(

@@ -64,8 +64,8 @@ import {
   MSG_TAG,
   MSG_TIME,
 } from "../memory/layout-message.ts";
-import { dropMessage } from "../message/messages.ts";
 import { nextSerial } from "../message/ring.ts";
+import { dropMessage } from "../message/unlinking.ts";
 import { FIRST_SERIAL } from "../totals.ts";
 import { hasGoodData } from "./data-check.ts";
 import { isWhole, type Rebuilt, rebuild } from "./recover.ts";

@@ -46,7 +46,8 @@ import {
 } from "../memory/layout-message.ts";
 import { dropLostEventsChannel } from "../message/events.ts";
 import { keyPlannedWith, rememberKey } from "../message/keys.ts";
-import { blocksOf, bytesOf, checkOf, linkByAge, linkInChannel, planLinking } from "../message/messages.ts";
+import { linkByAge, linkInChannel, planLinking } from "../message/linking.ts";
+import { blocksOf, bytesOf, checkOf } from "../message/message-words.ts";
 import { planMessage, publishDeletion, publishMessage } from "../message/publication.ts";
 import { nextSerial, stampOf } from "../message/ring.ts";
 import { rebuildChannels } from "./recover-channels.ts";

@@ -20,8 +20,8 @@ import {
 } from "../memory/layout-channel.ts";
 import { CX_BASE, CX_N, CX_PUBLISHED, CX_TERM, HEAD_LOST_TAIL } from "../memory/layout-cluster.ts";
 import { MSG_ID, MSG_TAG, MSG_TIME } from "../memory/layout-message.ts";
-import { dropMessage } from "../message/messages.ts";
 import { nextSerial, publishEntry } from "../message/ring.ts";
+import { dropMessage } from "../message/unlinking.ts";
 import { BUSY } from "../outcome.ts";
 import { firstBaseAfter } from "./forks.ts";
 

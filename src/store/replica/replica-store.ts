@@ -3,7 +3,6 @@
  * how far it has come. The work is in replica.ts, lost-tail.ts and lease.ts. Like Store it says BUSY where
  * the lock cannot be had.
  */
-
 import { ChannelRef } from "../channel/channel-ref.ts";
 import { livingChannels, nameOf } from "../channel/channels.ts";
 import { hashName } from "../channel/names.ts";
@@ -11,16 +10,13 @@ import { endLease, takeLease } from "../lock/lease.ts";
 import { REQUEST_MS, release, tryAcquire } from "../lock/lock.ts";
 import { type Arena, channelWord, setWide, wide } from "../memory/arena.ts";
 import { probe } from "../memory/hash-table.ts";
-import { CH_INCARNATION, CH_SUBSCRIBERS } from "../memory/layout-channel.ts";
 import {
   CX_REMOTE,
   HEAD_JOINED,
   HEAD_LEASE,
-  HEAD_LOST_TAIL,
   HEAD_NODES,
   HEAD_READER_STARTS,
   HEAD_REMOTE_SUBSCRIBERS,
-  HEAD_UNPLACED,
   MAX_SHARDS,
   SHARD_AWAITED_MS,
   SHARD_CONNECTED,
@@ -38,6 +34,13 @@ import { mendAfter } from "../recovery/damage.ts";
 import { type RevokedMark, revoke } from "../revocations.ts";
 import { type Incarnation, noteIncarnation } from "./forks.ts";
 import { cutTail, type Fork, type Rest, reach, type Torn, tornChannels } from "./lost-tail.ts";
+import {
+  clearRemoteSubscribers,
+  localSubscribers,
+  type Others,
+  othersOf,
+  setRemoteSubscribers,
+} from "./other-nodes.ts";
 import {
   applyMessage,
   isNext,
@@ -232,25 +235,16 @@ export class ReplicaStore {
 
   /** Subscribers of this node in a channel. */
   localSubscribers(index: number): number {
-    const { u32, layout } = this.#arena;
-    const first = channelWord(layout, index) + CH_SUBSCRIBERS;
-    let sum = 0;
-    for (let slot = 0; slot < layout.workerSlots; slot++) sum += u32[first + slot]!;
-    return sum;
+    return localSubscribers(this.#arena, index);
   }
 
   /** Written by the reader alone. */
   setRemoteSubscribers(index: number, incarnation: number, count: number): void {
-    const { u32, layout } = this.#arena;
-    const record = channelWord(layout, index);
-    if (u32[record + CH_INCARNATION] === incarnation) u32[record + layout.clusterWord + CX_REMOTE] = count;
+    setRemoteSubscribers(this.#arena, index, incarnation, count);
   }
 
   clearRemoteSubscribers(): void {
-    const { u32, layout } = this.#arena;
-    for (let index = 0; index < layout.channels; index++)
-      u32[channelWord(layout, index) + layout.clusterWord + CX_REMOTE] = 0;
-    u32[HEAD_REMOTE_SUBSCRIBERS] = 0;
+    clearRemoteSubscribers(this.#arena);
   }
 
   setOthers(nodes: number, subscribers: number): void {
@@ -258,21 +252,8 @@ export class ReplicaStore {
     this.#arena.u32[HEAD_REMOTE_SUBSCRIBERS] = subscribers;
   }
 
-  get others(): {
-    readonly nodes: number;
-    readonly subscribers: number;
-    readonly lostTail: number;
-    readonly unplaced: number;
-    readonly readerStarts: number;
-  } {
-    const { u32 } = this.#arena;
-    return {
-      nodes: u32[HEAD_NODES]!,
-      subscribers: u32[HEAD_REMOTE_SUBSCRIBERS]!,
-      lostTail: wide(u32, HEAD_LOST_TAIL),
-      unplaced: wide(u32, HEAD_UNPLACED),
-      readerStarts: u32[HEAD_READER_STARTS]!,
-    };
+  get others(): Others {
+    return othersOf(this.#arena);
   }
 
   /** Of the cluster whose messages these are; 0 = not known. */

@@ -1,10 +1,9 @@
 /**
- * One message in the store: its header's check word, and hanging it into and taking it out of the lists (its
- * channel's, and the list of all stored or all unstored ones by age). Used by publish, evict, sweep and
- * recover; all under the lock.
+ * Taking a message out of the lists: dropped for good, or demoted to one that newcomers get no longer. Planned in
+ * the journal first, then carried out, so that whoever dies at it is finished for. Used by publish, evict, sweep
+ * and redo; under the lock. linking.ts is the way in.
  */
-
-import { BEHIND_SHIFT, FLAG_DELETION, FLAG_INTERNAL, FLAG_PRESENCE, FLAG_STORED } from "../../message.ts";
+import { FLAG_DELETION, FLAG_INTERNAL, FLAG_STORED } from "../../message.ts";
 import { countTrash } from "../channel/trash.ts";
 import {
   arm,
@@ -21,147 +20,36 @@ import {
   JOURNAL_TRANSIENT_COUNT,
   JOURNAL_TRANSIENT_NEWEST,
 } from "../lock/journal.ts";
-import { type Arena, blockWord, channelWord, setWide, wide, writeFence } from "../memory/arena.ts";
-import { blocksForMessage, givePlanned, planGiving } from "../memory/blocks.ts";
-import type { Layout } from "../memory/layout.ts";
+import { type Arena, blockWord, channelWord, writeFence } from "../memory/arena.ts";
+import { givePlanned, planGiving } from "../memory/blocks.ts";
 import {
   CH_GONE_TAG,
   CH_GONE_TIME,
   CH_NEWEST,
-  CH_NEWEST_STORED,
   CH_OLDEST,
   CH_OLDEST_STORED,
-  CH_SKIP_FAR,
-  CH_SKIP_NEAR,
   CH_STORED_BLOCKS,
   CH_STORED_COUNT,
   CH_VERSION,
 } from "../memory/layout-channel.ts";
-import {
-  AGE_COUNT,
-  AGE_NEWEST,
-  AGE_OLDEST,
-  AGE_UNSORTED_UNTIL,
-  HEAD_INTERNAL,
-  HEAD_STORED,
-  HEAD_TRANSIENT,
-} from "../memory/layout-header.ts";
+import { AGE_COUNT, AGE_NEWEST, AGE_OLDEST, HEAD_STORED, HEAD_TRANSIENT } from "../memory/layout-header.ts";
 import {
   MSG_AGE_NEWER,
   MSG_AGE_OLDER,
   MSG_CHANNEL,
   MSG_CHECK,
-  MSG_DATA_LENGTH,
-  MSG_EVENT_LENGTHS,
   MSG_EXPIRES,
   MSG_FLAGS,
-  MSG_ID,
   MSG_LAST,
   MSG_NEWER,
-  MSG_NEXT,
   MSG_OLDER,
-  MSG_SKIP,
   MSG_STAMP,
   MSG_TAG,
   MSG_TIME,
-  NO_EVENT_TEXT,
-  SKIP_FAR,
-  SKIP_NEAR,
 } from "../memory/layout-message.ts";
 import { DamageError } from "../recovery/damage.ts";
-
-/**
- * The check word of a header: recovery trusts no message without it. Not for payload bytes: the stamp comes
- * after those.
- */
-export function checkOf({ i32 }: Arena, at: number): number {
-  let check = 0x51ce;
-  for (let word = MSG_NEXT; word < MSG_CHECK; word++) {
-    // Signed words: unsigned ones are no integers to the engine above 2^31, and the loop would never be
-    // compiled well.
-    check = Math.imul(check ^ i32[at + word]!, 0x9e3779b1);
-    check ^= check >>> 15;
-  }
-  return check >>> 0;
-}
-
-/** Bytes of event id, event type, data and whom it is by together, from the header words. */
-export function bytesOf(u32: Uint32Array, at: number): number {
-  const lengths = u32[at + MSG_EVENT_LENGTHS]!;
-  const text = textLength(lengths & 0xffff) + textLength(lengths >>> 16);
-  return text + u32[at + MSG_DATA_LENGTH]! + (u32[at + MSG_FLAGS]! >>> BEHIND_SHIFT);
-}
-
-const textLength = (half: number): number => (half === NO_EVENT_TEXT ? 0 : half);
-
-export const blocksOf = (layout: Layout, u32: Uint32Array, at: number): number =>
-  blocksForMessage(layout, bytesOf(u32, at));
-
-/** AGE_* words of the age list a message belongs to. */
-const ageListOf = (flags: number): number =>
-  (flags & FLAG_STORED) === 0 ? HEAD_TRANSIENT : (flags & FLAG_INTERNAL) === 0 ? HEAD_STORED : HEAD_INTERNAL;
-
-/**
- * Plans to hang a message in, as the newest of its channel and of its age list: its links say where, and
- * nobody follows them yet.
- */
-export function planLinking(arena: Arena, block: number): void {
-  const { u32, layout } = arena;
-  const at = blockWord(layout, block);
-  const flags = u32[at + MSG_FLAGS]!;
-  const list = ageListOf(flags);
-  u32[at + MSG_AGE_OLDER] = u32[list + AGE_NEWEST]!;
-  u32[at + MSG_AGE_NEWER] = 0;
-  u32[JOURNAL_AGE_COUNT] = u32[list + AGE_COUNT]! + 1;
-  const record = channelWord(layout, u32[at + MSG_CHANNEL]!);
-  const inChannel = (flags & FLAG_DELETION) === 0;
-  u32[at + MSG_OLDER] = inChannel ? u32[record + CH_NEWEST]! : 0;
-  u32[at + MSG_NEWER] = 0;
-  if (!inChannel) return;
-  if ((flags & FLAG_PRESENCE) === 0) u32[at + MSG_SKIP] = skipFrom(arena, record, at);
-  planCounts(arena, record, at, 1);
-}
-
-/** What the channel's counts will be with one stored message more or less, if this is one. */
-function planCounts({ u32, layout }: Arena, record: number, at: number, change: 1 | -1): void {
-  const isStored = (u32[at + MSG_FLAGS]! & FLAG_STORED) !== 0;
-  const blocks = isStored ? blocksOf(layout, u32, at) : 0;
-  u32[JOURNAL_STORED_COUNT] = u32[record + CH_STORED_COUNT]! + (isStored ? change : 0);
-  u32[JOURNAL_STORED_BLOCKS] = u32[record + CH_STORED_BLOCKS]! + change * blocks;
-}
-
-/** Hangs a stamped message in as its channel's newest. Readers may follow the new links at once. */
-export function linkInChannel(arena: Arena, block: number): void {
-  const { u32, layout } = arena;
-  const at = blockWord(layout, block);
-  const record = channelWord(layout, u32[at + MSG_CHANNEL]!);
-  const older = u32[at + MSG_OLDER]!;
-  // The three stores pair with the loads in seek.ts and reader.ts: a block reached by a link has its header
-  // complete.
-  if (older === 0) Atomics.store(u32, record + CH_OLDEST, block);
-  else Atomics.store(u32, blockWord(layout, older) + MSG_NEWER, block);
-  Atomics.store(u32, record + CH_NEWEST, block);
-  // It has the id of another, and nothing leads to it but the links of its neighbours.
-  if ((u32[at + MSG_FLAGS]! & FLAG_PRESENCE) !== 0) return;
-  if ((u32[at + MSG_ID]! & (SKIP_NEAR - 1)) === 0) u32[record + CH_SKIP_NEAR] = block;
-  if ((u32[at + MSG_ID]! & (SKIP_FAR - 1)) === 0) u32[record + CH_SKIP_FAR] = block;
-  if ((u32[at + MSG_FLAGS]! & FLAG_STORED) === 0) return;
-  if (u32[record + CH_OLDEST_STORED] === 0) u32[record + CH_OLDEST_STORED] = block;
-  setWide(u32, record + CH_NEWEST_STORED, wide(u32, at + MSG_ID));
-  u32[record + CH_STORED_COUNT] = u32[JOURNAL_STORED_COUNT]!;
-  u32[record + CH_STORED_BLOCKS] = u32[JOURNAL_STORED_BLOCKS]!;
-}
-
-/**
- * Where a search may go on from this message without meeting those between: SKIP_FAR or SKIP_NEAR ids back.
- * Ids have holes once messages are evicted; then there is nothing to skip to, and the search takes single
- * steps as far as the next that has.
- */
-function skipFrom({ u32 }: Arena, record: number, at: number): number {
-  if ((u32[at + MSG_ID]! & (SKIP_NEAR - 1)) !== 0) return 0;
-  const isFar = (u32[at + MSG_ID]! & (SKIP_FAR - 1)) === 0;
-  return u32[record + (isFar ? CH_SKIP_FAR : CH_SKIP_NEAR)]!;
-}
+import { ageListOf, linkBehind, planCounts } from "./linking.ts";
+import { blocksOf, checkOf } from "./message-words.ts";
 
 /**
  * What newcomers could ask for and can no longer. Not always the newest of those last: a lowered ttl takes
@@ -174,31 +62,6 @@ function markGone({ u32 }: Arena, record: number, at: number): void {
   if (time < known || (time === known && tag <= u32[record + CH_GONE_TAG]!)) return;
   u32[record + CH_GONE_TIME] = time;
   u32[record + CH_GONE_TAG] = tag;
-}
-
-/** Hangs a message in as the newest of its age list. */
-export function linkByAge(arena: Arena, block: number): void {
-  const { u32, layout } = arena;
-  const list = ageListOf(u32[blockWord(layout, block) + MSG_FLAGS]!);
-  linkBehind(arena, block, list, u32[JOURNAL_AGE_COUNT]!);
-}
-
-function linkBehind({ u32, layout }: Arena, block: number, list: number, count: number): void {
-  const at = blockWord(layout, block);
-  const older = u32[at + MSG_AGE_OLDER]!;
-  if (older === 0) {
-    u32[list + AGE_OLDEST] = block;
-  } else {
-    const before = blockWord(layout, older);
-    u32[before + MSG_AGE_NEWER] = block;
-    const expires = u32[before + MSG_EXPIRES]!;
-    // This one expires before its elder: the sweep must look behind the front until the elder is gone.
-    if (expires > u32[at + MSG_EXPIRES]! && expires > u32[list + AGE_UNSORTED_UNTIL]!) {
-      u32[list + AGE_UNSORTED_UNTIL] = expires;
-    }
-  }
-  u32[list + AGE_NEWEST] = block;
-  u32[list + AGE_COUNT] = count;
 }
 
 /**
