@@ -4,9 +4,10 @@
  */
 
 import { sharedFieldLines } from "./answer-head.ts";
-import { ENDED, LAST, LINGERS } from "./marks.ts";
+import { ENDED, HEAD, LAST, LINGERS, READING } from "./marks.ts";
 import { CLOSING, IDLE, Receiving } from "./receiving.ts";
 import { FAULT } from "./wire-server.ts";
+
 export abstract class ClosingConnection extends Receiving {
   /** Nothing of what has come is of use any more, and nobody waits for it. */
   protected abstract forget(): void;
