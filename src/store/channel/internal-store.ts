@@ -4,12 +4,10 @@
  * internal-channels.ts; BUSY where the lock cannot be had.
  */
 
-import { REQUEST_MS, release, tryAcquire } from "../lock/lock.ts";
 import type { Arena } from "../memory/arena.ts";
-import { nextSerial } from "../message/ring.ts";
 import { BUSY } from "../outcome.ts";
 import type { StorePolicy } from "../policy.ts";
-import { mendAfter } from "../recovery/damage.ts";
+import { underLock } from "../recovery/damage.ts";
 import type { ChannelRef } from "./channel-ref.ts";
 import { incarnationOf } from "./channels.ts";
 import {
@@ -68,18 +66,6 @@ export class InternalStore {
   }
 
   #locked(work: () => number): number {
-    const before = nextSerial(this.#arena);
-    const whole = (): number => {
-      if (!tryAcquire(this.#arena, REQUEST_MS)) return BUSY;
-      const outcome = work();
-      release(this.#arena);
-      return outcome;
-    };
-    try {
-      return whole();
-    } catch (error) {
-      mendAfter(this.#arena, error, before);
-      return whole();
-    }
+    return underLock(this.#arena, BUSY, work);
   }
 }

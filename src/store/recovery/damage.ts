@@ -5,7 +5,7 @@
  * so they are made anew from the messages (recover.ts) and the call is done again. Used by Store.
  */
 
-import { lockOwner, release } from "../lock/lock.ts";
+import { lockOwner, REQUEST_MS, release, tryAcquire } from "../lock/lock.ts";
 import { type Arena, growWide, type Lockable, wide } from "../memory/arena.ts";
 import { HEAD_MENDED } from "../memory/layout-header.ts";
 import { nextSerial } from "../message/ring.ts";
@@ -28,6 +28,26 @@ export function mendAfter(arena: Arena, error: unknown, before: number): boolean
   const published = nextSerial(arena) !== before;
   release(arena);
   return published;
+}
+
+/**
+ * A request's work under the lock, which may be done again from its beginning; `busy` when the lock could not
+ * be had.
+ */
+export function underLock<Result, Busy>(arena: Arena, busy: Busy, work: () => Result): Result | Busy {
+  const before = nextSerial(arena);
+  const whole = (): Result | Busy => {
+    if (!tryAcquire(arena, REQUEST_MS)) return busy;
+    const outcome = work();
+    release(arena);
+    return outcome;
+  };
+  try {
+    return whole();
+  } catch (error) {
+    mendAfter(arena, error, before);
+    return whole();
+  }
 }
 
 /** What a death left: nearly always no more than the journal says. */

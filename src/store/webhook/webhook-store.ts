@@ -7,15 +7,13 @@
 import { incarnationOf, lastIdOf, nameOf } from "../channel/channels.ts";
 import { forgetInternal, Internal, openInternal } from "../channel/internal-channels.ts";
 import { internalIndex, isInternal } from "../channel/internal-places.ts";
-import { REQUEST_MS, release, tryAcquire } from "../lock/lock.ts";
 import { type Arena, channelWord, wide } from "../memory/arena.ts";
 import { CH_STATE, STATE_FREE } from "../memory/layout-channel.ts";
 import { HEAD_RING_HEAD } from "../memory/layout-header.ts";
 import { Message } from "../message/message-view.ts";
 import { FOUND, Reader } from "../message/reader.ts";
-import { nextSerial } from "../message/ring.ts";
 import type { StorePolicy } from "../policy.ts";
-import { mendAfter } from "../recovery/damage.ts";
+import { underLock } from "../recovery/damage.ts";
 import {
   type Attended,
   attendedOf,
@@ -214,18 +212,6 @@ export class WebhookStore {
 
   /** False: the lock could not be had. What it does may be done again from its beginning. */
   #locked<T>(work: () => T): T | false {
-    const before = nextSerial(this.#arena);
-    const whole = (): T | false => {
-      if (!tryAcquire(this.#arena, REQUEST_MS)) return false;
-      const outcome = work();
-      release(this.#arena);
-      return outcome;
-    };
-    try {
-      return whole();
-    } catch (error) {
-      mendAfter(this.#arena, error, before);
-      return whole();
-    }
+    return underLock(this.#arena, false, work);
   }
 }
