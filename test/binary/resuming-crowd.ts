@@ -1,8 +1,8 @@
 /**
  * Very many event sources in one process, as browsers are: each comes back after the `retry` it was told,
  * with the last id it saw, and an answer that is not 200 would be its end. They check by the positions in the
- * ids that no message is missing and none comes twice. Raw TCP, because thousands of fetches would measure
- * the client.
+ * ids that no message is missing and none comes twice. Raw TCP and lines, because thousands of fetches and
+ * parsers would measure the client.
  */
 import type { Socket } from "bun";
 
