@@ -103,7 +103,7 @@ export const MUTANTS: readonly Mutant[] = [
     "return dropped !== false && dropped >= 0;",
   ],
   [
-    "src/store/store.ts",
+    "src/store/members/members-of-store.ts",
     "arena.numberBase = members === null ? 0 : wide(members.u32, MH_BASE);",
     "arena.numberBase = members !== null ? 0 : wide(members.u32, MH_BASE);",
   ],

@@ -11,7 +11,7 @@ import { heapStats } from "bun:jsc";
 import { join } from "node:path";
 import { startWorker } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { openStore } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
 import * as formats from "../../src/subscribe/formats.ts";
 import * as ownFormats from "../../src/subscribe/own-formats.ts";
 import { storePolicy, storeShape } from "../../src/supervisor/store/store-settings.ts";

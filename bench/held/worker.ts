@@ -7,7 +7,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startWorker } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { openStore } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
 import { storePolicy, storeShape } from "../../src/supervisor/store/store-settings.ts";
 import { configuration, type Door } from "../peers/sluice-config.ts";
 

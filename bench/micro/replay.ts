@@ -7,7 +7,8 @@ import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { FOUND } from "../../src/store/message/reader.ts";
 import { AT_PLACE, Sight } from "../../src/store/message/seek.ts";
-import { attachStore, type Store } from "../../src/store/store.ts";
+import { attachStore } from "../../src/store/opening.ts";
+import type { Store } from "../../src/store/store.ts";
 import { type Arguments, NOW_MS, POLICY, temporaryStoreAt, text } from "./samples.ts";
 
 const COUNTS = [10_000, 200_000];

@@ -3,7 +3,8 @@
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { openStore, type Store, type StorePolicy } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { Store, StorePolicy } from "../../src/store/store.ts";
 import type { Renderable } from "../../src/wire/renderable.ts";
 
 /** What mitata gives a bench with `.args`: its types cannot say it of a generator. */

@@ -6,8 +6,9 @@
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { openStore } from "../../src/store/opening.ts";
 import { rebuild } from "../../src/store/recovery/recover.ts";
-import { openStore, type Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import { NOW_MS, POLICY, text } from "./samples.ts";
 
 const SIZES_MIB = (process.env["STORE_MIB"] ?? "64 256 3072").split(" ").map(Number);

@@ -10,7 +10,7 @@ import type { Marks } from "../message.ts";
 import { NO_ROOM } from "./channel/channel-life.ts";
 import { ChannelRef } from "./channel/channel-ref.ts";
 import * as channels from "./channel/channels.ts";
-import { adoptInternals, isInternalName } from "./channel/internal-channels.ts";
+import { isInternalName } from "./channel/internal-channels.ts";
 import { InternalStore } from "./channel/internal-store.ts";
 import { addSubscriber } from "./channel/subscribers.ts";
 import { sweepStore } from "./channel/sweep.ts";
@@ -21,19 +21,12 @@ import { type AfterDeath, lockOwner, lockProgress, takeOver, takeOverInPassing }
 import { clearOwner } from "./lock/owner.ts";
 import { Patience } from "./lock/patience.ts";
 import { MemberStore } from "./members/member-store.ts";
-import {
-  attachMembers,
-  createMembers,
-  type Members,
-  type MembersRoom,
-  removeMembers,
-} from "./members/members-file.ts";
-import { dropPresenceEvents } from "./members/presence-events.ts";
+import { type MembersRoom, removeMembers } from "./members/members-file.ts";
+import { makeMembers } from "./members/members-of-store.ts";
 import { type Arena, wide } from "./memory/arena.ts";
-import { attachFile, type OpenReport, openFile, type StoreShape } from "./memory/file.ts";
+import type { OpenReport, StoreShape } from "./memory/file.ts";
 import { DiskFlush } from "./memory/flush.ts";
 import { HEAD_EPOCH, HEAD_KEYS_GIVEN_UP, HEAD_STARTED_SEC } from "./memory/layout-header.ts";
-import { MH_BASE, MOST_REMOTE } from "./memory/layout-members.ts";
 import { openChannel } from "./memory/open.ts";
 import { appendAll, type Entry, serialBeforeEntry, settleAs, UNSETTLED } from "./message/append-all.ts";
 import * as events from "./message/events.ts";
@@ -60,60 +53,6 @@ import { WebhookStore } from "./webhook/webhook-store.ts";
 const RECORDS_A_TURN = 16_384;
 
 export type { OpenReport, StorePolicy, StoreShape };
-
-/**
- * Main: creates the store file, reopens it, recovers it after an unclean stop, or replaces it. Throws when it
- * cannot.
- */
-export function openStore(
-  shape: StoreShape,
-  policy: StorePolicy,
-  isFresh = false,
-): { store: Store; report: OpenReport } {
-  const { arena, report } = openFile(shape, isFresh);
-  const nowSec = Math.floor(Date.now() / 1000);
-  dropPresenceEvents(arena, nowSec);
-  if (shape.members === undefined) removeMembers(shape.path);
-  else makeMembers(arena, shape.members, nowSec);
-  const goesOn = events.appointEventsChannel(arena, policy, nowSec);
-  adoptInternals(arena, policy, nowSec);
-  // Workers that were killed together with their main: nobody else tells of their subscribers' end.
-  for (let slot = 0; slot < arena.layout.workerSlots; slot++) {
-    const { channels } = arena.layout;
-    for (let at = 0; goesOn && at < channels; )
-      at = events.tellOfLost(arena, policy, slot, nowSec, at, channels);
-    if (slots.slotPid(arena, slot) === 0) continue;
-    slots.forgetSubscribers(arena, slot, 0, channels);
-    slots.releaseSlot(arena, slot);
-  }
-  return { store: new Store(arena, policy, true), report };
-}
-
-/** Workers: maps a store that main has opened. Throws when there is none. */
-export function attachStore(path: string, policy: StorePolicy): Store {
-  const arena = attachFile(path);
-  const { channels, workerSlots } = arena.layout;
-  setMembers(arena, attachMembers(path, channels, workerSlots));
-  return new Store(arena, policy, false);
-}
-
-function makeMembers(arena: Arena, room: MembersRoom, nowSec: number): void {
-  const { channels, workerSlots, clusterWord } = arena.layout;
-  const remoteSlots = clusterWord === 0 ? 0 : MOST_REMOTE;
-  setMembers(arena, createMembers(arena.path, { ...room, channels, workerSlots, remoteSlots }, nowSec));
-}
-
-function setMembers(arena: Arena, members: Members | null): void {
-  arena.members = members;
-  arena.numberBase = members === null ? 0 : wide(members.u32, MH_BASE);
-}
-
-/**
- * For a process of its own: the repair that makes every list anew, if this dead process still holds the lock.
- */
-export function mendStore(path: string, deadPid: number): void {
-  takeOver(attachFile(path), deadPid);
-}
 
 export class Store {
   /** When main opened the store: the zone's uptime (push-stream spec 0.4). */

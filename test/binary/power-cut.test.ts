@@ -8,7 +8,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HEAD_BOOT } from "../../src/store/memory/layout-header.ts";
-import { openStore, type StorePolicy } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { StorePolicy } from "../../src/store/store.ts";
 import { ResumingReader } from "./resuming-reader.ts";
 import { layout, type RunningServer, startServer, until } from "./running-server.ts";
 

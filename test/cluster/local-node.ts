@@ -11,7 +11,8 @@ import type { NoteListener } from "../../src/cluster/notes.ts";
 import { Publisher } from "../../src/cluster/publisher.ts";
 import { askEngine } from "../../src/cluster/start.ts";
 import type { ClusterConfig } from "../../src/config/model/cluster.ts";
-import { openStore, type Store } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { Store } from "../../src/store/store.ts";
 import { POLICY } from "../store/fixture.ts";
 
 export const clusterConfig = (

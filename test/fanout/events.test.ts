@@ -3,7 +3,8 @@
  * stand in that channel see.
  */
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { attachStore, type Store } from "../../src/store/store.ts";
+import { attachStore } from "../../src/store/opening.ts";
+import type { Store } from "../../src/store/store.ts";
 import { told as toldIn } from "../store/events-told.ts";
 import { bytes, Channel, newStore, POLICY, pathOf, removeTempFolders } from "../store/fixture.ts";
 import { joinPoll, joinSocket, joinStream, newSocket, PLAIN, TELLING, TestWorker } from "./fixture.ts";

@@ -2,7 +2,8 @@
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import { configureLog } from "../../src/log.ts";
 import { Counter } from "../../src/store/counters.ts";
-import { attachStore, type Store } from "../../src/store/store.ts";
+import { attachStore } from "../../src/store/opening.ts";
+import type { Store } from "../../src/store/store.ts";
 import { bytes, Channel, NOW_MS, newStore, POLICY, pathOf, removeTempFolders } from "../store/fixture.ts";
 import {
   gap,

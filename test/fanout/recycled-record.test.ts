@@ -9,7 +9,8 @@ import { ingestPatiently, openTarget } from "../../src/publish/ingest.ts";
 import { channelCounts, countsByName, LivingChannels } from "../../src/store/channel/channel-statistics.ts";
 import { channelWord } from "../../src/store/memory/arena.ts";
 import { CH_VERSION } from "../../src/store/memory/layout-channel.ts";
-import { attachStore, type Store } from "../../src/store/store.ts";
+import { attachStore } from "../../src/store/opening.ts";
+import type { Store } from "../../src/store/store.ts";
 import { Backlog } from "../../src/subscribe/backlog.ts";
 import {
   bytes,

@@ -12,7 +12,8 @@ import { blockWord } from "../../src/store/memory/arena.ts";
 import type { Layout } from "../../src/store/memory/layout.ts";
 import { HEAD_BOOT, HEAD_ON_DISK, HEADER_BYTES } from "../../src/store/memory/layout-header.ts";
 import { MSG_WORDS } from "../../src/store/memory/layout-message.ts";
-import { type OpenReport, openStore, type Store, type StoreShape } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { OpenReport, Store, StoreShape } from "../../src/store/store.ts";
 import {
   bytes,
   Channel,

@@ -5,13 +5,8 @@
 import { Fanout } from "../../src/fanout/fanout.ts";
 import type { LocalChannel } from "../../src/fanout/local-channel.ts";
 import { Counter } from "../../src/store/counters.ts";
-import {
-  attachStore,
-  openStore,
-  type Store,
-  type StorePolicy,
-  type StoreShape,
-} from "../../src/store/store.ts";
+import { attachStore, openStore } from "../../src/store/opening.ts";
+import type { Store, StorePolicy, StoreShape } from "../../src/store/store.ts";
 import { impossibleIn, told } from "../store/events-told.ts";
 import type { Client, SocketClient } from "./fanout-clients.ts";
 import { FakeClock } from "./fanout-clock.ts";

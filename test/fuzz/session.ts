@@ -2,7 +2,8 @@
  * One run of the fuzz test: a store and its model side by side, the program bytes, and what both have come
  * to. Operations and crashes work on it.
  */
-import { openStore, type Store, type StorePolicy, type StoreShape } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { Store, StorePolicy, StoreShape } from "../../src/store/store.ts";
 import { same } from "./compare.ts";
 import { Model, type ModelChannel } from "./store-model.ts";
 

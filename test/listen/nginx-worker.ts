@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { WorkerOptions } from "../../src/app/running-worker.ts";
 import { startWorker } from "../../src/app.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { openStore } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
 import { storePolicy, storeShape } from "../../src/supervisor/store/store-settings.ts";
 import { freePort } from "../binary/running-server.ts";
 

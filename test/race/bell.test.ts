@@ -3,7 +3,7 @@ import { afterAll, afterEach, expect, test } from "bun:test";
 import { slotWord } from "../../src/store/memory/arena.ts";
 import { SLOT_CURSOR } from "../../src/store/memory/layout.ts";
 import { Doorbell } from "../../src/store/message/doorbell.ts";
-import { openStore } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
 import { removeTempFolders, smallShape } from "../store/fixture.ts";
 import { start, stopAll } from "./processes.ts";
 import { RACE_POLICY, raceName } from "./race-setting.ts";

@@ -3,7 +3,7 @@
  * looks up the race channels while their hash table entries move. Prints the names it did not find, as JSON,
  * when its input ends.
  */
-import { attachStore } from "../../src/store/store.ts";
+import { attachStore } from "../../src/store/opening.ts";
 import { RACE_CHANNELS, RACE_POLICY, raceName } from "./race-setting.ts";
 
 const store = attachStore(process.argv[2] ?? "", RACE_POLICY);

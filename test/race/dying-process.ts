@@ -6,7 +6,7 @@
 
 import { Counter } from "../../src/store/counters.ts";
 import type { FaultPoint } from "../../src/store/memory/arena.ts";
-import { attachStore } from "../../src/store/store.ts";
+import { attachStore } from "../../src/store/opening.ts";
 import { makePayload } from "./payload.ts";
 import { RACE_POLICY, raceName } from "./race-setting.ts";
 

@@ -4,7 +4,7 @@
  * <steps>`. Its clock is the ring's head, so all of them agree on it and a minute is short: sweeps come at
  * any moment of the others.
  */
-import { attachStore } from "../../src/store/store.ts";
+import { attachStore } from "../../src/store/opening.ts";
 import { EVENTS_POLICY, RACE_CHANNELS, raceName } from "./race-setting.ts";
 
 const EVENTS_A_SECOND = 512;

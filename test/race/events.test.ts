@@ -3,7 +3,8 @@
  * could have been so.
  */
 import { afterAll, afterEach, expect, test } from "bun:test";
-import { openStore, type Store } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { Store } from "../../src/store/store.ts";
 import { impossibleIn, told } from "../store/events-told.ts";
 import { removeTempFolders, smallShape } from "../store/fixture.ts";
 import { checkInvariants } from "../store/invariants.ts";

@@ -8,7 +8,7 @@
 import { slotWord } from "../../src/store/memory/arena.ts";
 import { SLOT_CURSOR } from "../../src/store/memory/layout.ts";
 import { RingEntry } from "../../src/store/message/ring.ts";
-import { attachStore } from "../../src/store/store.ts";
+import { attachStore } from "../../src/store/opening.ts";
 import { RACE_POLICY, raceName } from "./race-setting.ts";
 
 const [path = "", what = "find", rounds = "0"] = process.argv.slice(2);

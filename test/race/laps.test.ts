@@ -1,6 +1,7 @@
 /** Writers and readers in processes of their own over one small store: what only real concurrency shows. */
 import { afterAll, afterEach, expect, test } from "bun:test";
-import { openStore, type Store, type StoreShape } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { Store, StoreShape } from "../../src/store/store.ts";
 import { removeTempFolders, smallShape } from "../store/fixture.ts";
 import { checkInvariants } from "../store/invariants.ts";
 import { finish, type Helper, start, stopAll } from "./processes.ts";

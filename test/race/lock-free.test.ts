@@ -1,7 +1,8 @@
 /** Readers without the lock against a writer that does nothing but what disturbs them most. */
 import { afterAll, afterEach, expect, test } from "bun:test";
 import { hashName } from "../../src/store/channel/names.ts";
-import { openStore, type Store } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { Store } from "../../src/store/store.ts";
 import { removeTempFolders, smallShape } from "../store/fixture.ts";
 import { type Helper, start, stopAll } from "./processes.ts";
 import { RACE_POLICY, raceName } from "./race-setting.ts";

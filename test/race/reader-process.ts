@@ -7,8 +7,8 @@
 import { Message } from "../../src/store/message/message-view.ts";
 import { FOUND, GONE } from "../../src/store/message/reader.ts";
 import { RingEntry } from "../../src/store/message/ring.ts";
+import { attachStore } from "../../src/store/opening.ts";
 import { BUSY } from "../../src/store/outcome.ts";
-import { attachStore } from "../../src/store/store.ts";
 import { beforeLast } from "../store/fixture.ts";
 import { provePayload } from "./payload.ts";
 import { RACE_CHANNELS, RACE_POLICY, type ReaderResult, raceName } from "./race-setting.ts";

@@ -4,7 +4,7 @@
  * waiting for ever.
  */
 import { Doorbell } from "../../src/store/message/doorbell.ts";
-import { attachStore } from "../../src/store/store.ts";
+import { attachStore } from "../../src/store/opening.ts";
 import { RACE_POLICY } from "./race-setting.ts";
 
 const [path = "", messages = "0"] = process.argv.slice(2);

@@ -3,8 +3,8 @@
  * in turn and counts each acknowledged message in its slot, where the test finds it even after a kill -9.
  */
 import { Counter } from "../../src/store/counters.ts";
+import { attachStore } from "../../src/store/opening.ts";
 import { BUSY } from "../../src/store/outcome.ts";
-import { attachStore } from "../../src/store/store.ts";
 import { makePayload } from "./payload.ts";
 import { RACE_CHANNELS, RACE_POLICY, raceName } from "./race-setting.ts";
 

@@ -3,7 +3,7 @@
  */
 import { afterAll, expect, test } from "bun:test";
 import { zoneCounts } from "../../src/store/channel/channel-statistics.ts";
-import { openStore } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
 import {
   bytes,
   Channel,

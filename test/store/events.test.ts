@@ -3,7 +3,8 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { channelWord } from "../../src/store/memory/arena.ts";
 import { CH_SUBSCRIBERS } from "../../src/store/memory/layout-channel.ts";
 import { HEAD_LOCK } from "../../src/store/memory/layout-header.ts";
-import { attachStore, openStore, type Store, type StorePolicy } from "../../src/store/store.ts";
+import { attachStore, openStore } from "../../src/store/opening.ts";
+import type { Store, StorePolicy } from "../../src/store/store.ts";
 import { impossibleIn, told } from "./events-told.ts";
 import {
   bytes,

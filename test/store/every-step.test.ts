@@ -10,8 +10,9 @@ import type { Arena } from "../../src/store/memory/arena.ts";
 import { channelWord, setWide } from "../../src/store/memory/arena.ts";
 import { CH_LAST_ID } from "../../src/store/memory/layout-channel.ts";
 import { HEAD_RING_HEAD } from "../../src/store/memory/layout-header.ts";
+import { openStore } from "../../src/store/opening.ts";
 import { OWED_BEHIND } from "../../src/store/slots.ts";
-import { openStore, Store, type StorePolicy } from "../../src/store/store.ts";
+import { Store, type StorePolicy } from "../../src/store/store.ts";
 import { digestOf } from "./digest.ts";
 import {
   bytes,

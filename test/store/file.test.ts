@@ -19,7 +19,8 @@ import {
   HEAD_MAIN_BIRTH,
   HEAD_MAIN_PID,
 } from "../../src/store/memory/layout-header.ts";
-import { attachStore, openStore, type StoreShape } from "../../src/store/store.ts";
+import { attachStore, openStore } from "../../src/store/opening.ts";
+import type { StoreShape } from "../../src/store/store.ts";
 import { Channel, NOW_SEC, POLICY, removeTempFolders, smallShape } from "./fixture.ts";
 
 afterAll(removeTempFolders);

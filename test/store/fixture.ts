@@ -12,7 +12,8 @@ import type { KeyMark } from "../../src/store/message/keys.ts";
 import { LastSearch } from "../../src/store/message/last-search.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { FOUND } from "../../src/store/message/reader.ts";
-import { openStore, type Store, type StorePolicy, type StoreShape } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { Store, StorePolicy, StoreShape } from "../../src/store/store.ts";
 
 /** A second far from 0 and from now, so that a test that mixes clocks fails. */
 export const NOW_SEC = 1_700_000_000;

@@ -4,7 +4,8 @@
  * until the process ends, whoever removes it.
  */
 import { join } from "node:path";
-import { type OpenReport, openStore } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { OpenReport } from "../../src/store/store.ts";
 import { Channel, POLICY } from "./fixture.ts";
 import { checkInvariants } from "./invariants.ts";
 

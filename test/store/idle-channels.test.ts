@@ -1,7 +1,8 @@
 /** A table, or a store, that is full of channels: those that nobody uses make room, and no others. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { HEAD_IDLE_CHANNEL, HEAD_IDLE_LOOKS } from "../../src/store/memory/layout-header.ts";
-import { attachStore, type Store } from "../../src/store/store.ts";
+import { attachStore } from "../../src/store/opening.ts";
+import type { Store } from "../../src/store/store.ts";
 import { told } from "./events-told.ts";
 import { bytes, Channel, NOW_MS, NOW_SEC, newStore, POLICY, pathOf, removeTempFolders } from "./fixture.ts";
 import { checkInvariants } from "./invariants.ts";

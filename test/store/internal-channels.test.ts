@@ -4,7 +4,8 @@ import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
 import { LivingChannels } from "../../src/store/channel/channel-statistics.ts";
 import { Internal, type InternalBounds } from "../../src/store/channel/internal-channels.ts";
 import { HEAD_INTERNAL_CHANNELS, INTERNAL_PLACES } from "../../src/store/memory/layout-header.ts";
-import { openStore, type Store } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { Store } from "../../src/store/store.ts";
 import {
   bytes,
   Channel,

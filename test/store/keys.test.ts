@@ -7,7 +7,8 @@ import { KEY_POSITION, KEY_WORDS } from "../../src/store/memory/layout.ts";
 import { HEAD_CLEAN } from "../../src/store/memory/layout-header.ts";
 import { GONE } from "../../src/store/message/append-all.ts";
 import { KEY_REUSED } from "../../src/store/message/keys.ts";
-import { openStore, type Store } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { Store } from "../../src/store/store.ts";
 import {
   bytes,
   Channel,

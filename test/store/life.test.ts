@@ -12,7 +12,8 @@ import {
   HEAD_CLOCK_TAG,
   HEAD_LAYOUT_VERSION,
 } from "../../src/store/memory/layout-header.ts";
-import { openStore, type Store, type StoreShape } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { Store, StoreShape } from "../../src/store/store.ts";
 import { bytes, Channel, NOW_SEC, POLICY, readOn, removeTempFolders, smallShape } from "./fixture.ts";
 import { checkInvariants } from "./invariants.ts";
 

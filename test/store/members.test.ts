@@ -11,7 +11,8 @@ import { digestOf } from "../../src/store/members/members-remote.ts";
 import { MH_CHANGING } from "../../src/store/memory/layout-members.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { END, FOUND } from "../../src/store/message/reader.ts";
-import { attachStore, openStore, type Store } from "../../src/store/store.ts";
+import { attachStore, openStore } from "../../src/store/opening.ts";
+import type { Store } from "../../src/store/store.ts";
 import { POLICY, removeTempFolders, smallShape } from "./fixture.ts";
 import { checkInvariants } from "./invariants.ts";
 

@@ -9,8 +9,9 @@ import { MSG_NEWER, MSG_OLDER, MSG_STAMP } from "../../src/store/memory/layout-m
 import { Message } from "../../src/store/message/message-view.ts";
 import { END, FOUND, GONE } from "../../src/store/message/reader.ts";
 import { AT_PLACE, DISTURBED, look, NOTHING_NEWER, Sight } from "../../src/store/message/seek.ts";
+import { openStore } from "../../src/store/opening.ts";
 import { BUSY } from "../../src/store/outcome.ts";
-import { openStore, type Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import {
   bytes,
   Channel,

@@ -5,7 +5,8 @@ import { HEAD_CLEAN } from "../../src/store/memory/layout-header.ts";
 import { MSG_CHECK, MSG_DATA_LENGTH, MSG_STAMP } from "../../src/store/memory/layout-message.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { RingEntry } from "../../src/store/message/ring.ts";
-import { openStore, type Store } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { Store } from "../../src/store/store.ts";
 import {
   bytes,
   Channel,

@@ -6,8 +6,8 @@ import {
   REVOKED_ENTRIES,
   REVOKED_WORDS,
 } from "../../src/store/memory/layout-header.ts";
+import { attachStore, openStore } from "../../src/store/opening.ts";
 import type { RevokedMark } from "../../src/store/revocations.ts";
-import { attachStore, openStore } from "../../src/store/store.ts";
 import { Channel, NOW_SEC, POLICY, removeTempFolders, smallShape } from "./fixture.ts";
 
 afterAll(removeTempFolders);

@@ -7,7 +7,8 @@ import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
 import { Internal } from "../../src/store/channel/internal-channels.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { FOUND } from "../../src/store/message/reader.ts";
-import { openStore, type Store } from "../../src/store/store.ts";
+import { openStore } from "../../src/store/opening.ts";
+import type { Store } from "../../src/store/store.ts";
 import { STANDSTILL_MS } from "../../src/store/webhook/webhook-table.ts";
 import {
   bytes,

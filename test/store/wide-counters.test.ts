@@ -19,7 +19,8 @@ import {
   HEAD_EVICTED,
   HEAD_RING_HEAD,
 } from "../../src/store/memory/layout-header.ts";
-import { attachStore, openStore, type Store } from "../../src/store/store.ts";
+import { attachStore, openStore } from "../../src/store/opening.ts";
+import type { Store } from "../../src/store/store.ts";
 import {
   bytes,
   Channel,

@@ -3,7 +3,7 @@
  * owner>`.
  */
 import { causeOf, log } from "../../log.ts";
-import { mendStore } from "../../store/store.ts";
+import { mendStore } from "../../store/opening.ts";
 
 /** The exit status: 0 when the lock is no longer the dead process's. */
 export function runMend(args: readonly string[]): number {
