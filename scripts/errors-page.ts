@@ -1,6 +1,6 @@
 /**
- * docs/errors.md made of the tables of src/http/errors.ts, frame-refusals.ts and close-codes.ts. Used by tables.ts and by the test that holds
- * the page to the tables.
+ * docs/errors.md made of the tables of src/http/errors.ts, frame-refusals.ts and close-codes.ts. Used by
+ * tables.ts and by the test that holds the page to the tables.
  */
 import { CLOSE_CODES } from "../src/http/close-codes.ts";
 import { Refusals } from "../src/http/errors.ts";
