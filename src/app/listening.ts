@@ -1,6 +1,6 @@
 /**
- * The listeners of a worker: one for each address, on Bun's server or the wire's, and what is published to all
- * of them. Used by app.ts.
+ * The listeners of a worker: one for each address, on Bun's server or the wire's, and what is published to
+ * all of them. Used by app.ts.
  */
 import type { Locator } from "../config/location/locator.ts";
 import type { Config } from "../config/model.ts";

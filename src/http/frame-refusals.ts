@@ -1,6 +1,6 @@
 /**
- * Refusals that no answer can carry. Apart from errors.ts, whose rows all are an HTTP status first: these come
- * when the WebSocket is open already. docs/errors.md has them in a table of their own.
+ * Refusals that no answer can carry. Apart from errors.ts, whose rows all are an HTTP status first: these
+ * come when the WebSocket is open already. docs/errors.md has them in a table of their own.
  */
 import { refusal } from "./refusal.ts";
 

@@ -1,6 +1,6 @@
 /**
- * What a request says of its position, and where a subscription starts by it. Read by every endpoint; backlog.ts
- * gets from the one to the other.
+ * What a request says of its position, and where a subscription starts by it. Read by every endpoint;
+ * backlog.ts gets from the one to the other.
  */
 import { binaryBytes } from "../config/binary-text.ts";
 import type { Missing } from "../wire/gap-field.ts";

@@ -2,8 +2,8 @@
  * A dictionary that all workers share: `context.shared(name)` of handlers (src/handlers), with one file each
  * (shared-file.ts). Every call is done when it returns. Reading takes no lock: it copies, then looks whether
  * anything was changed meanwhile, and does it again if so. What changes something takes the dictionary's own
- * lock for about as long as it takes to say so, and waits for it no longer than PATIENCE_MS (shared-section.ts): then
- * `complain("busy")` is thrown, and nothing was done.
+ * lock for about as long as it takes to say so, and waits for it no longer than PATIENCE_MS
+ * (shared-section.ts): then `complain("busy")` is thrown, and nothing was done.
  */
 
 import { readFence } from "../memory/arena.ts";

@@ -1,6 +1,6 @@
 /**
- * Finding an entry of a shared dictionary and copying what it has. Used by shared-dictionary.ts without the lock
- * as well: links may then lead anywhere, and every walk is bounded.
+ * Finding an entry of a shared dictionary and copying what it has. Used by shared-dictionary.ts without the
+ * lock as well: links may then lead anywhere, and every walk is bounded.
  */
 import type { DictionaryArena } from "./shared-change.ts";
 import {

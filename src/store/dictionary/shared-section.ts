@@ -1,6 +1,6 @@
 /**
- * The sections of a shared dictionary that change something: under its lock, and mended when one threw. Used by
- * shared-dictionary.ts, one for each.
+ * The sections of a shared dictionary that change something: under its lock, and mended when one threw. Used
+ * by shared-dictionary.ts, one for each.
  */
 import { lockOwner, release, tryAcquire } from "../lock/lock.ts";
 import { DamageError, mendWhole } from "../recovery/damage.ts";
@@ -46,8 +46,8 @@ export class Section {
   }
 
   /**
-   * It threw: what it was at is finished, or, where memory is damaged, all is emptied; what is to be thrown at
-   * the caller. The crash tests die for good.
+   * It threw: what it was at is finished, or, where memory is damaged, all is emptied; what is to be thrown
+   * at the caller. The crash tests die for good.
    */
   mended(error: unknown): unknown {
     const arena = this.#arena;

@@ -1,6 +1,6 @@
 /**
- * The table of members that belongs to a store, made or mapped beside it. Used by opening.ts, and by Store when
- * a reload brings the first location that counts anybody.
+ * The table of members that belongs to a store, made or mapped beside it. Used by opening.ts, and by Store
+ * when a reload brings the first location that counts anybody.
  */
 
 import { type Arena, wide } from "../memory/arena.ts";

@@ -1,7 +1,7 @@
 /**
- * Taking a message out of the lists: dropped for good, or demoted to one that newcomers get no longer. Planned in
- * the journal first, then carried out, so that whoever dies at it is finished for. Used by publish, evict, sweep
- * and redo; under the lock. linking.ts is the way in.
+ * Taking a message out of the lists: dropped for good, or demoted to one that newcomers get no longer.
+ * Planned in the journal first, then carried out, so that whoever dies at it is finished for. Used by
+ * publish, evict, sweep and redo; under the lock. linking.ts is the way in.
  */
 import { FLAG_DELETION, FLAG_INTERNAL, FLAG_STORED } from "../../message.ts";
 import { countTrash } from "../channel/trash.ts";

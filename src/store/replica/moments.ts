@@ -1,6 +1,6 @@
 /**
- * Positions of a cluster that are no message's but a moment in its log. Used through Store by whoever stands in
- * a channel or comes back to one.
+ * Positions of a cluster that are no message's but a moment in its log. Used through Store by whoever stands
+ * in a channel or comes back to one.
  */
 import { type Arena, wide } from "../memory/arena.ts";
 import {
