@@ -3,7 +3,17 @@
  * of the part have to turn red. First they have to be green without a mistake, or what they say of one says
  * nothing. Prints those that survive, and the share that was seen. Some twenty minutes on a quiet machine.
  */
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EQUIVALENT, MUTANTS, type Mutant } from "../test/mutants.ts";
@@ -120,7 +130,19 @@ function outcomeOf({ builds, tests }: Suites, longestMs?: number): { isGreen: bo
     [process.execPath, "test", "--bail", "--timeout", "30000", ...tests],
     longestMs,
   );
+  endWhatIsLeft();
   return { isGreen: success, isLate: exitedDueToTimeout };
+}
+
+/** Tests that give up at the first failure, or are ended, leave servers behind: all that work in the copy. */
+function endWhatIsLeft(): void {
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (readlinkSync(`/proc/${pid}/cwd`).startsWith(folder)) process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // It has ended by itself, or is none of ours.
+    }
+  }
 }
 
 function run(command: readonly string[], timeout?: number): Bun.SyncSubprocess {
