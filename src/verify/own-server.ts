@@ -239,7 +239,7 @@ shutdown_timeout = "5s"
 
 [store]
 size = "${storeSize}"
-message_ttl = "1h"
+message_ttl = "1d"
 ${onDisk}
 [[location]]
 match = "= /pub"
