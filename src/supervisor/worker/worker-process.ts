@@ -6,7 +6,7 @@
  * meanwhile and waits for the start message.
  */
 import type { Drain } from "../../app/running-worker.ts";
-import { log } from "../../log.ts";
+import { causeOf, log } from "../../log.ts";
 import type { Handed } from "../handover.ts";
 import { type StartMessage, type ToWorker, WORKER_COMMAND } from "../handshake.ts";
 import { CHANNEL_FORM, packed, readFromWorker } from "../handshake-channel.ts";
@@ -127,7 +127,12 @@ export class WorkerProcess implements Handed {
 
   #send(message: ToWorker): void {
     if (this.#cause !== null || this.#channelClosed) return; // its death is about to be told, or was
-    this.#process.send(packed(message));
+    try {
+      this.#process.send(packed(message));
+    } catch (error) {
+      // Its end of the channel has closed, which onDisconnect has not said yet.
+      log("debug", "a worker that leaves was not reached", { pid: this.pid, cause: causeOf(error) });
+    }
   }
 
   #receive(value: unknown): void {
