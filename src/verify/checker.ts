@@ -41,6 +41,8 @@ interface Course {
   since: number;
   /** Told since the last message: how many are lost; null: nobody knows; undefined: nothing. */
   told: number | null | undefined;
+  /** Given since the last message, of numbers that nobody was told: they are there between the two. */
+  unplaced: number;
   reopened: boolean;
   /** Of the store, when this connection was made. */
   life: number;
@@ -61,6 +63,7 @@ function checkLine(line: ReaderLine, history: History, places: Places): readonly
       last: null,
       since: Number.POSITIVE_INFINITY,
       told: undefined,
+      unplaced: 0,
       reopened: false,
       life: 0,
       lost: null,
@@ -81,6 +84,7 @@ function step(course: Course, event: ReaderEvent, index: number, places: Places)
     // Came as a new one: nothing from before is owed, unless it was told that it had to.
     course.last = null;
     course.told = undefined;
+    course.unplaced = 0;
     course.lost = null;
     // A poll that names no position begins with this second, and may be given what it had before.
     course.seen.clear();
@@ -126,14 +130,19 @@ function delivered(
       ),
     );
   const isLost = isLostSince(course, key, id, index, places);
-  if (course.seen.has(key) && !places.isReborn(key)) found.push(twice(course, key, index));
+  const isFirst = !course.seen.has(key);
+  if (!isFirst && !places.isReborn(key)) found.push(twice(course, key, index));
   course.seen.add(key);
   if (course.lost !== null && isLost === false) found.push(untold(course, course.lost, index));
   if (isLost !== null) course.lost = isLost ? key : null;
   const known = places.isReborn(key) ? null : places.of(key, course.life);
   const place = id === null ? known : { life: course.life, id };
-  // Nobody was told its number: it can be held against its publisher only.
-  if (place === null) return found;
+  // Nobody was told its number: it can be held against its publisher only. Those who are told may have been
+  // too slow for it, all of them.
+  if (place === null) {
+    course.unplaced += Number(isFirst);
+    return found;
+  }
   found.push(
     ...(course.last === null
       ? first(course, place, index, places)
@@ -141,6 +150,7 @@ function delivered(
   );
   course.last = { place, key, index };
   course.told = undefined;
+  course.unplaced = 0;
   course.reopened = false;
   return found;
 }
@@ -210,7 +220,7 @@ function next(
   index: number,
   places: Places,
 ): readonly Violation[] {
-  const { line, channel, told } = course;
+  const { line, channel, told, unplaced } = course;
   if (place.life !== last.place.life) {
     if (told !== undefined) return [];
     const sentence = `${line.name} came back to ${channel} in another life of the store, and was not told`;
@@ -224,7 +234,11 @@ function next(
   const isDense = places.isDense(place.life);
   const isNext = isDense && place.id === last.place.id + 1;
   const keys = isNext ? [] : missingBetween(course, place.life, last.place.id, place.id, places);
-  const missing = isDense ? place.id - last.place.id - 1 : keys.length;
+  const missing = isDense ? place.id - last.place.id - 1 - unplaced : keys.length;
+  if (missing < 0) {
+    const sentence = `${line.name} was given ${unplaced} of ${channel} between ${last.place.id} and ${place.id}`;
+    return [violation("order", sentence, line, last.index, index)];
+  }
   if (missing === 0) {
     const isFalse = told === null ? places.losesNothing : told !== undefined && told > 0;
     if (!isFalse || !isDense) return [];
@@ -261,13 +275,13 @@ function atTheEnd(course: Course, { cuts }: History, places: Places): readonly V
 
 /** It was told, and nothing came any more: the number has to be right all the same. */
 function toldAtTheEnd(
-  { line, channel, last, told }: Course,
+  { line, channel, last, told, unplaced }: Course,
   life: number,
   places: Places,
 ): readonly Violation[] {
   if (last === null || last.place.life !== life || typeof told !== "number" || !places.isDense(life))
     return [];
-  const missing = Math.max(0, places.last(channel, life) - last.place.id);
+  const missing = Math.max(0, places.last(channel, life) - last.place.id - unplaced);
   // The last ones may be evicted everywhere, so that nobody knows of them.
   if (told >= missing) return [];
   const sentence = `${line.name} was told at the end that ${told} of ${channel} are lost, and it is ${missing}`;

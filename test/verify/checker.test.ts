@@ -92,6 +92,9 @@ describe("nothing is broken when", () => {
     ["nobody knows whether it was stored, and it was", "1 2? 3", ["new 1 2 3"], "1 2 3"],
     ["nobody knows whether it was stored, and it was not", "1 2?", ["new 1"], "1"],
     ["a lane does not tell numbers", "1 2 3", ["new 1. 2. 3."], "1 2 3"],
+    ["all who are told numbers were too slow", "1 2 3 4", ["new 1. 2. 3. 4.", "new 1 gap2 4"], ""],
+    ["they were, and of the rest all are told", "1 2 3 4", ["new 1. 2. gap1 4.", "new 1 gap2 4"], ""],
+    ["they were, and the rest is told at the end", "1 2 3 4", ["new 1. 2. gap2", "new 1 gap2 4"], ""],
   ])("%s", (_name, sent, lines, stored) => {
     const all = lines.map((text) => line(text, text === "new 3" ? { startAt: 1900 } : {}));
     expect(broken({ sent, lines: all, stored })).toEqual([]);
@@ -112,6 +115,11 @@ describe("it is seen that", () => {
     ["nobody is said to know what is lost, and none is", "counted", "1 2", ["new 1 end back gap? 2"], "1 2"],
     ["too few are told as lost, and nothing comes any more", "counted", "1 2 3 4", ["new 1 gap1"], "1 2 3 4"],
     ["some are told as lost, and none is", "counted", "1 2", ["new 1 end back gap1 2"], ""],
+    ["one without a number is left out", "gapless", "1 2 3 4", ["new 1. 2. 4.", "new 1 gap2 4"], ""],
+    ["too few of them are told as lost", "counted", "1 2 3 4 5", ["new 1. 2. gap1 5.", "new 1 gap3 5"], ""],
+    ["too many of them are told as lost", "counted", "1 2 3", ["new 1. 2. gap1 3.", "new 1 gap1 3"], ""],
+    ["too few of them are at the end", "counted", "1 2 3 4", ["new 1. 2. gap1", "new 1 gap2 4"], ""],
+    ["more are given than there are numbers", "order", "1 2 3", ["new 1. 2. 3.", "new 1 3@2"], ""],
     ["an accepted message is not stored", "kept", "1 2 3", ["new 1 2 3"], "1 3"],
     ["a refused message is stored", "honest", "1 2! 3", ["new 1 3"], "1 2 3"],
     ["a refused message is given to a reader", "honest", "1 2! 3", ["new 1 2 3"], ""],
