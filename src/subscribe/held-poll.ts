@@ -12,6 +12,7 @@ import { lostOf, type Start } from "./asked.ts";
 import type { Held } from "./hub.ts";
 import type { Line } from "./line.ts";
 import type { PollEndpoint } from "./poll.ts";
+import { nowSec } from "./poll-fields.ts";
 import type { Mark } from "./poll-reading.ts";
 import type { Presentation } from "./presentation.ts";
 import type { Timed } from "./timer-wheel.ts";
@@ -134,7 +135,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
    */
   #mark(): Mark {
     const { store } = this.#endpoint.hub;
-    const now = { time: Math.floor(Date.now() / 1000), tag: 0 };
+    const now = { time: nowSec(), tag: 0 };
     const since = { time: this.#sinceSec, tag: this.#sinceTag };
     if (store.replica !== null) return since.time === 0 ? now : since;
     // In this order: what is published after the first cannot be older.
