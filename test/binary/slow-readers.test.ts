@@ -8,8 +8,8 @@
  */
 
 import { afterEach, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import { JSON_SUBPROTOCOL } from "../../src/wire/subprotocols.ts";
+import { keepsLess, ownBytes } from "../process-memory.ts";
 import { decodeJsonFrame } from "../server-frames.ts";
 import { Random } from "../wire/random.ts";
 import { KernelSocket } from "./kernel-socket.ts";
@@ -55,10 +55,6 @@ const webSocket = async (path: string, receiveBuffer = SMALL.receiveBuffer): Pro
   open.push(client.socket);
   return client;
 };
-
-/** Memory of a process that is its own, the shared store not counted. */
-const ownBytes = (pid: number): number =>
-  Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 
 /** A message that tells its number and can be checked: "<number> <hash> <payload>", random length. */
 function numbered(number: number, maxLength: number): string {
@@ -125,7 +121,7 @@ describe("readers that stop and go on", () => {
     for (let i = 0; i < 12; i++)
       slow.push(await body(["/sub/much", "/ev/much", "/ev/other/much"][i % 3] ?? ""));
     await until("all are seated", async () => (await server.statistics("much")).subscribers === 15);
-    const before = pids.map(ownBytes);
+    const before = pids.reduce((sum, pid) => sum + ownBytes(pid), 0);
     for (let i = 0; i < count; i++) {
       expect((await server.publish("much", numbered(i, 140_000))).status).toBe(200);
       // Whoever reads has each message before the next one is published, slow neighbours or not.
@@ -139,8 +135,7 @@ describe("readers that stop and go on", () => {
     }
     await until("all that stopped are known", async () => (await server.metric("sluice_lagging")) === 12);
     // 24 MiB for each of twelve readers would be 288; what is allowed is the garbage of publishing them.
-    const grown = pids.reduce((sum, pid, i) => sum + ownBytes(pid) - (before[i] ?? 0), 0);
-    expect(grown).toBeLessThan(160 * MIB);
+    await keepsLess(pids, before, 160 * MIB);
     expect(await server.metric("sluice_closed_slow")).toBe(0);
     const readers = slow.map((client) => new Lines(client));
     for (const reader of readers) {

@@ -4,9 +4,10 @@
  * and none stays for ever.
  */
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { keepsLess, ownBytes } from "../process-memory.ts";
 import type { KernelSocket } from "./kernel-socket.ts";
 import { Opcode, PulledBody, PulledWebSocket } from "./pulled-client.ts";
 import { clientFrame } from "./raw-web-socket.ts";
@@ -64,10 +65,6 @@ const body =
   () =>
     PulledBody.get(server.port, path, { ...SMALL, headers });
 
-/** Memory of a process that is its own, the shared store not counted. */
-const ownBytes = (pid: number): number =>
-  Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * KIB;
-
 /** What no codec makes smaller. */
 const noise = (length: number): Uint8Array<ArrayBuffer> =>
   Buffer.from(crypto.getRandomValues(new Uint8Array((length / 4) * 3)).toBase64());
@@ -108,10 +105,8 @@ describe.each(DOORS)("%s door", (door, sub) => {
       async () => (await server.metric("sluice_lagging")) === 800,
     );
     expect(await server.metric("sluice_closed_slow")).toBe(0);
-    await until(
-      "what nobody reads is not kept",
-      () => ownBytes(pid) - before < open.length * UNSENT + CONSTANT,
-    );
+    // What nobody reads is not kept.
+    await keepsLess([pid], before, open.length * UNSENT + CONSTANT);
     // The handler's sockets have nothing to read on from, nor has Bun for those that ask for pongs; the wire
     // listener owes them the last one only (RFC 6455 5.5.3), and counts the test's own idle connections.
     const left = door === "native" ? 801 : 910;

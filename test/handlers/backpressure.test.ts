@@ -3,10 +3,10 @@
  * compiled binary.
  */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { ask } from "../binary/raw-client.ts";
 import { until } from "../binary/running-server.ts";
+import { keepsLess, ownBytes } from "../process-memory.ts";
 import { handlerLocations, startHandlers, workerPids } from "./handler-server.ts";
 
 setDefaultTimeout(60_000);
@@ -50,10 +50,6 @@ class Reader {
     this.socket.resume();
   }
 }
-
-/** Its own: how much of the store it has touched is another matter. */
-const ownBytes = (pid: number): number =>
-  Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 
 describe.each(["native", "wire"] as const)("%s listener", (listener) => {
   test("it stands still while nobody reads, and goes on when somebody does", async () => {
@@ -105,12 +101,7 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
       JSON.parse((await ask(server.port, `/pieces?count=${i}`)).body.toString()).yielded > 100;
     await until("all to have begun", async () => (await Promise.all([0, 20, 39].map(begun))).every(Boolean));
     // Who does not wait for its readers has all of it long before: 40 times 8 MB would be 320 MB.
-    let most = 0;
-    for (let looks = 0; looks < 10; looks++) {
-      await Bun.sleep(50);
-      most = Math.max(most, ownBytes(pid) - before);
-    }
-    expect(most).toBeLessThan(60 * 2 ** 20);
+    await keepsLess([pid], before, 60 * 2 ** 20);
     for (const reader of readers) reader.socket.destroy();
     await server.stop();
   });
