@@ -126,7 +126,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
       null,
   });
   const front = new Front(config, (located, refusal) => {
-    store.countRefusal(slot, refusal.status);
+    store.counters.addRefusal(slot, refusal.status);
     return subscribers[located.index]?.turnAway(located, refusal) ?? refuse(refusal);
   });
   const keeper = store.members === null ? null : new PresenceKeeper(store, store.members, slot);
@@ -226,7 +226,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     store.sweep(Date.now());
     fanout.closeStuck(performance.now());
     for (const listener of listeners) listener.look(performance.now());
-    store.setCounter(slot, Counter.CONNECTIONS, limit.open);
+    store.counters.set(slot, Counter.CONNECTIONS, limit.open);
     descriptors.look();
     heap.look();
     roomWatch.look(performance.now());

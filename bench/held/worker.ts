@@ -90,7 +90,7 @@ function serve(folder: string, door: Door): void {
   const { config } = loaded;
   const storePath = join(folder, "store");
   const { store } = openStore(storeShape(config, storePath), storePolicy(config));
-  const slot = store.claimSlot(process.pid, Math.floor(Date.now() / 1000));
+  const slot = store.workers.claimSlot(process.pid, Math.floor(Date.now() / 1000));
   const { addresses } = startWorker({ config, store, slot, storePath, maxConnections: 0 });
   process.on("message", () => process.send?.(read()));
   process.on("disconnect", () => process.exit(0));

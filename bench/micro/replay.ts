@@ -51,14 +51,14 @@ async function publishersWait(path: string, label: string): Promise<void> {
   const { index, incarnation } = opened(store, `c${COUNTS.at(-1)}`);
   const message = new Message();
   const readers = Array.from({ length: label === "ten readers" ? READERS : 0 }, () =>
-    store.reader(index, incarnation, 0),
+    store.history.reader(index, incarnation, 0),
   );
   while (!isOver) {
     for (let i = 0; i < readers.length; i++) {
       for (let step = 0; step < 64; step++) {
         const reader = readers[i];
         if (reader?.next(message) === FOUND) reader.accept(message);
-        else readers[i] = store.reader(index, incarnation, 0);
+        else readers[i] = store.history.reader(index, incarnation, 0);
       }
     }
     await Bun.sleep(0);
@@ -82,7 +82,7 @@ bench("replay of $count", function* (state: Arguments) {
   const count: number = state.get("count");
   const { index, incarnation } = opened(store, `c${count}`);
   yield () => {
-    const reader = store.reader(index, incarnation, 0);
+    const reader = store.history.reader(index, incarnation, 0);
     let found = 0;
     for (; reader.next(message) === FOUND; found++) reader.accept(message);
     if (found !== count) throw new Error(`${found} of ${count} found`);
@@ -91,7 +91,7 @@ bench("replay of $count", function* (state: Arguments) {
 bench("the place after the first of $count", function* (state: Arguments) {
   const { index, incarnation } = opened(store, `c${state.get("count")}`);
   yield () => {
-    if (store.reader(index, incarnation, 1).next(message) !== FOUND) throw new Error("not found");
+    if (store.history.reader(index, incarnation, 1).next(message) !== FOUND) throw new Error("not found");
   };
 }).args("count", COUNTS);
 bench("the place after a time in $count", function* (state: Arguments) {
@@ -100,7 +100,7 @@ bench("the place after a time in $count", function* (state: Arguments) {
   // One a millisecond: half of them are older.
   const time = NOW_MS / 1000 + count / 2000;
   yield () => {
-    const outcome = store.seekTime(index, incarnation, time, 0, sight);
+    const outcome = store.history.seekTime(index, incarnation, time, 0, sight);
     if (outcome !== AT_PLACE || sight.id !== count / 2 + 1) throw new Error(`found ${outcome}, ${sight.id}`);
   };
 }).args("count", COUNTS);
@@ -108,7 +108,7 @@ bench("the last 1000 of $count", function* (state: Arguments) {
   const count: number = state.get("count");
   const { index, incarnation } = opened(store, `c${count}`);
   yield () => {
-    if (store.beforeLastStored(index, incarnation, 1000, count) !== count - 1000)
+    if (store.history.beforeLastStored(index, incarnation, 1000, count) !== count - 1000)
       throw new Error("not found");
   };
 }).args("count", COUNTS);

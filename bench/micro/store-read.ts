@@ -23,18 +23,18 @@ function filled(size: number): ChannelRef {
 
 bench("read $size bytes", function* (state: Arguments) {
   const { index, incarnation } = filled(state.get("size"));
-  if (store.reader(index, incarnation, 0).next(message) !== FOUND) throw new Error("nothing to read");
+  if (store.history.reader(index, incarnation, 0).next(message) !== FOUND) throw new Error("nothing to read");
   const { block, stamp } = message;
   yield () => {
-    if (!store.read(block, stamp, message)) throw new Error("the message is gone");
+    if (!store.history.read(block, stamp, message)) throw new Error("the message is gone");
   };
 }).args("size", SIZES);
 
 bench(`a Reader over the last ${REPLAY} of $size bytes`, function* (state: Arguments) {
   const { index, incarnation } = filled(state.get("size"));
   yield () => {
-    const after = store.beforeLastStored(index, incarnation, REPLAY, 0);
-    const reader = store.reader(index, incarnation, after);
+    const after = store.history.beforeLastStored(index, incarnation, REPLAY, 0);
+    const reader = store.history.reader(index, incarnation, after);
     let found = 0;
     for (; reader.next(message) === FOUND; found++) reader.accept(message);
     if (found !== REPLAY) throw new Error(`${found} of ${REPLAY} found`);

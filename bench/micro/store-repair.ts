@@ -30,10 +30,10 @@ function measure(store: Store, mib: number): void {
   for (let left = store.totals(NOW_MS).blocksTotal; left > 0; left--) append(store, left % channels);
   const longest = { repair: 0, release: 0, claim: 0 };
   for (let death = 0; death < DEATHS; death++) {
-    const slot = timed(longest, "claim", () => store.claimSlot(1, NOW_MS / 1000));
+    const slot = timed(longest, "claim", () => store.workers.claimSlot(1, NOW_MS / 1000));
     dieAppending(store);
-    timed(longest, "repair", () => store.repairAfterDeath(process.pid));
-    while (!timed(longest, "release", () => store.releaseSlot(slot)));
+    timed(longest, "repair", () => store.upkeep.repairAfterDeath(process.pid));
+    while (!timed(longest, "release", () => store.workers.releaseSlot(slot)));
   }
   const before = performance.now();
   rebuild(store.arena);

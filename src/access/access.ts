@@ -57,7 +57,7 @@ export class Access {
   readonly #granted = new WeakMap<Incoming, { readonly index: number; readonly grant: Grant }>();
 
   constructor({ config, store, askLocation, refuseInWords }: AccessOptions) {
-    this.revocations = new Revocations(store);
+    this.revocations = new Revocations(store.revoked);
     this.#standings = new Standings(this.revocations);
     this.#refuseInWords = refuseInWords;
     this.#locations = config.locations;

@@ -3,8 +3,7 @@
  * it has changed. Asked for every grant that is used; without an entry that costs one look at shared memory.
  */
 import type { Grant } from "../config/grant/grant.ts";
-import type { RevokedMark, RevokeOutcome } from "../store/revocations.ts";
-import type { Store } from "../store/store.ts";
+import type { RevokedMark, RevokedTable, RevokeOutcome } from "../store/revocations.ts";
 import { digestOf } from "./digest.ts";
 
 /** What is taken back: everything of somebody, one token, or everything of everybody. */
@@ -19,7 +18,7 @@ export interface Revocation {
   readonly untilSec: number;
 }
 
-type Table = Pick<Store, "revokedVersion" | "revokedMarks" | "revoke">;
+type Table = Pick<RevokedTable, "version" | "marks" | "revoke">;
 
 export class Revocations {
   readonly #table: Table;
@@ -32,7 +31,7 @@ export class Revocations {
 
   /** Another one whenever something was taken back. */
   get version(): number {
-    return this.#table.revokedVersion;
+    return this.#table.version;
   }
 
   isRevoked({ sub, jti, issuedSec }: Grant): boolean {
@@ -59,7 +58,7 @@ export class Revocations {
     const { version } = this;
     if (version === this.#version) return;
     this.#version = version;
-    const marks = this.#table.revokedMarks(nowSec());
+    const marks = this.#table.marks(nowSec());
     this.#marks = new Map(marks.map((mark) => [keyOfMark(mark), mark]));
   }
 

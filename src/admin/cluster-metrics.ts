@@ -74,7 +74,7 @@ export function clusterMetrics(store: Store): string {
 
 function latencies(store: Store): string[] {
   const sum = (counter: Counter): number =>
-    [...liveSlots(store)].reduce((total, slot) => total + store.counter(slot, counter), 0);
+    [...liveSlots(store)].reduce((total, slot) => total + store.counters.get(slot, counter), 0);
   const name = "sluice_cluster_publish_seconds";
   const count = sum(Counter.ENGINE_PUBLISHES);
   return [

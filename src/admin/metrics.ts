@@ -71,7 +71,7 @@ export async function renderMetrics(
     const options = { name, help, labelNames: ["worker"] as const, registers: [registry] };
     const metric = kind === "gauge" ? new Gauge(options) : new Counter(options);
     for (const slot of liveSlots(store))
-      metric.inc({ worker: String(slot) }, store.counter(slot, counter) / divisor);
+      metric.inc({ worker: String(slot) }, store.counters.get(slot, counter) / divisor);
   }
   const refused = new Counter({
     name: "sluice_refused_by_status_total",
@@ -80,7 +80,8 @@ export async function renderMetrics(
     registers: [registry],
   });
   for (const [status, word] of REFUSED_STATUSES)
-    for (const slot of liveSlots(store)) refused.inc({ status: String(status) }, store.counter(slot, word));
+    for (const slot of liveSlots(store))
+      refused.inc({ status: String(status) }, store.counters.get(slot, word));
   const totals = store.totals(Date.now());
   const one = (name: string, help: string, value: number) =>
     new Gauge({ name: `sluice_${name}`, help, registers: [registry] }).set(value);
@@ -132,11 +133,11 @@ function fanoutHistogram(store: Store): string {
     `# TYPE ${name} histogram`,
   ];
   for (const slot of liveSlots(store)) {
-    const count = store.counter(slot, Word.FANOUTS);
+    const count = store.counters.get(slot, Word.FANOUTS);
     for (const [limitMs, word] of FANOUT_LATENCIES)
-      lines.push(`${name}_bucket{le="${limitMs / 1000}",worker="${slot}"} ${store.counter(slot, word)}`);
+      lines.push(`${name}_bucket{le="${limitMs / 1000}",worker="${slot}"} ${store.counters.get(slot, word)}`);
     lines.push(`${name}_bucket{le="+Inf",worker="${slot}"} ${count}`);
-    lines.push(`${name}_sum{worker="${slot}"} ${store.counter(slot, Word.FANOUT_US) / 1e6}`);
+    lines.push(`${name}_sum{worker="${slot}"} ${store.counters.get(slot, Word.FANOUT_US) / 1e6}`);
     lines.push(`${name}_count{worker="${slot}"} ${count}`);
   }
   return `${lines.join("\n")}\n`;

@@ -37,8 +37,8 @@ const LONGEST_MS = 50;
 export function othersTurn({ store, slot, ring }: OtherWorkers): Promise<void> | null {
   const rung: Rung[] = [];
   for (const other of liveSlots(store)) {
-    if (other === slot || store.counter(other, Counter.SUBSCRIBERS) === 0) continue;
-    rung.push({ slot: other, heard: store.counter(other, Counter.BELLS_HEARD) });
+    if (other === slot || store.counters.get(other, Counter.SUBSCRIBERS) === 0) continue;
+    rung.push({ slot: other, heard: store.counters.get(other, Counter.BELLS_HEARD) });
     ring(other);
   }
   return rung.length === 0 ? null : heard(store, rung);
@@ -47,7 +47,7 @@ export function othersTurn({ store, slot, ring }: OtherWorkers): Promise<void> |
 async function heard(store: Store, rung: readonly Rung[]): Promise<void> {
   const endMs = performance.now() + LONGEST_MS;
   // Not "more than before": a worker that was replaced begins at 0.
-  const isWaiting = (one: Rung): boolean => store.counter(one.slot, Counter.BELLS_HEARD) === one.heard;
+  const isWaiting = (one: Rung): boolean => store.counters.get(one.slot, Counter.BELLS_HEARD) === one.heard;
   for (let look = 0; rung.some(isWaiting) && performance.now() < endMs; look++) {
     if (look < LOOKS_AT_ONCE) await new Promise<void>((resolve) => setImmediate(resolve));
     else await Bun.sleep(LOOK_MS);

@@ -128,12 +128,12 @@ export function summaryOf(store: Store): SummaryStatistics {
   const nowSec = Math.floor(nowMs / 1000);
   const workers: WorkerStatistics[] = [];
   for (const slot of liveSlots(store)) {
-    const pid = store.slotPid(slot);
+    const pid = store.workers.slotPid(slot);
     if (pid === 0) continue; // died since
     workers.push({
       pid,
-      subscribers: store.counter(slot, Counter.SUBSCRIBERS),
-      uptimeSec: nowSec - store.slotStartedSec(slot),
+      subscribers: store.counters.get(slot, Counter.SUBSCRIBERS),
+      uptimeSec: nowSec - store.workers.slotStartedSec(slot),
     });
   }
   return {

@@ -10,7 +10,7 @@ import { liveSlots } from "./live-slots.ts";
 
 export function stubStatus(store: Store): Response {
   const sum = (counter: Counter): number =>
-    liveSlots(store).reduce((total, slot) => total + store.counter(slot, counter), 0);
+    liveSlots(store).reduce((total, slot) => total + store.counters.get(slot, counter), 0);
   const requests = Math.max(1, sum(Counter.REQUESTS));
   // Whoever asks has a connection, and is written to.
   const active = Math.max(1, sum(Counter.CONNECTIONS));

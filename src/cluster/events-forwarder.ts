@@ -72,7 +72,7 @@ export class EventsForwarder {
     const { store, order } = this.#options;
     const index = store.internal.open(Internal.events, Date.now(), ref);
     if (index < 0) return true;
-    const reader = store.reader(index, ref.incarnation, this.#done);
+    const reader = store.history.reader(index, ref.incarnation, this.#done);
     for (let puts = this.#read(reader); puts.length > 0; puts = this.#read(reader)) {
       await order.put(puts);
       if (this.#isStopped || puts.some(({ refusal }) => refusal !== null)) return false;

@@ -154,10 +154,10 @@ export class NodeHeartbeat {
     let subscribers = 0;
     let workers = 0;
     for (let slot = 0; slot < store.workerSlots; slot++) {
-      if (store.slotPid(slot) === 0) continue;
+      if (store.workers.slotPid(slot) === 0) continue;
       workers++;
-      connections += store.counter(slot, Counter.CONNECTIONS);
-      subscribers += store.counter(slot, Counter.SUBSCRIBERS);
+      connections += store.counters.get(slot, Counter.CONNECTIONS);
+      subscribers += store.counters.get(slot, Counter.SUBSCRIBERS);
     }
     const lag = store.replica?.shard(shard).lag ?? 0;
     return {

@@ -78,9 +78,10 @@ export class ClusterNode {
       return { keys, publisher };
     });
     this.order = new ClusterOrder(config, this.#writers, replica, (ms) => {
-      store.count(slot, Counter.ENGINE_PUBLISHES, 1);
-      store.count(slot, Counter.ENGINE_PUBLISH_US, Math.round(ms * 1000));
-      for (const [limitMs, counter] of ENGINE_LATENCIES) if (ms <= limitMs) store.count(slot, counter, 1);
+      store.counters.add(slot, Counter.ENGINE_PUBLISHES, 1);
+      store.counters.add(slot, Counter.ENGINE_PUBLISH_US, Math.round(ms * 1000));
+      for (const [limitMs, counter] of ENGINE_LATENCIES)
+        if (ms <= limitMs) store.counters.add(slot, counter, 1);
     });
     this.#timer = setInterval(() => this.#lookAtLease(), LEASE_MS);
     this.#lookAtLease();
@@ -143,7 +144,7 @@ export class ClusterNode {
           heard: (entry) => heartbeat.heard(entry),
           begunAnew: () => heartbeat.beginAnew(),
           isHeard: () => isHeard(store),
-          revoked: (nowSec) => store.revokedMarks(nowSec),
+          revoked: (nowSec) => store.revoked.marks(nowSec),
           giveBack: (mark) => this.order.revoke(mark),
           noted: (note) => notes?.heard(note) ?? true,
         }),
@@ -154,7 +155,7 @@ export class ClusterNode {
 
 function isHeard(store: Store): boolean {
   for (let slot = 0; slot < store.workerSlots; slot++)
-    if (store.slotPid(slot) !== 0 && store.counter(slot, Counter.SUBSCRIBERS) > 0) return true;
+    if (store.workers.slotPid(slot) !== 0 && store.counters.get(slot, Counter.SUBSCRIBERS) > 0) return true;
   return false;
 }
 

@@ -93,7 +93,7 @@ export class ConsoleChannels {
     const { index, incarnation } = ref;
     const workers = Array.from({ length: store.workerSlots }, (_, slot) => ({
       slot,
-      subscribers: store.subscribersOf(index, slot),
+      subscribers: store.subscribers.countOfSlot(index, slot),
     })).filter(({ subscribers }) => subscribers > 0);
     const seen = store.members?.occupancy(this.#slot, index, incarnation, false, Date.now()) ?? null;
     return { workers, members: seen?.count ?? null };
@@ -106,7 +106,7 @@ export class ConsoleChannels {
     const { index, incarnation } = ref;
     const search = new LastSearch(store, index, incarnation, LAST_MESSAGES, store.publishedCount(index));
     search.run(Number.MAX_SAFE_INTEGER);
-    const reader = store.reader(index, incarnation, search.afterId);
+    const reader = store.history.reader(index, incarnation, search.afterId);
     const message = new Message();
     const messages = [];
     while (messages.length < LAST_MESSAGES && reader.next(message) === FOUND) {

@@ -60,7 +60,7 @@ export class LiveEvents {
   #reader(after: number): Reader | null {
     const ref = new ChannelRef();
     const index = this.#store.internal.open(Internal.console, Date.now(), ref);
-    return index < 0 ? null : this.#store.reader(index, ref.incarnation, after);
+    return index < 0 ? null : this.#store.history.reader(index, ref.incarnation, after);
   }
 
   #look(): void {

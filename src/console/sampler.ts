@@ -88,12 +88,13 @@ export class Sampler {
 
   #firstAlive(nowMs: number): number {
     for (const slot of this.#slots())
-      if (nowMs - this.#store.counter(slot, Counter.HEARTBEAT_MS) < SILENT_MS) return slot;
+      if (nowMs - this.#store.counters.get(slot, Counter.HEARTBEAT_MS) < SILENT_MS) return slot;
     return -1;
   }
 
   *#slots(): Generator<number> {
-    for (let slot = 0; slot < this.#store.workerSlots; slot++) if (this.#store.slotPid(slot) > 0) yield slot;
+    for (let slot = 0; slot < this.#store.workerSlots; slot++)
+      if (this.#store.workers.slotPid(slot) > 0) yield slot;
   }
 
   #sample(nowMs: number): Sample {
@@ -101,15 +102,15 @@ export class Sampler {
     const totals = store.totals(nowMs);
     const slots = [...this.#slots()];
     const sum = (counter: Counter): number =>
-      slots.reduce((all, slot) => all + store.counter(slot, counter), 0);
+      slots.reduce((all, slot) => all + store.counters.get(slot, counter), 0);
     const { rates, within } = this.#rates(slots);
     const evicted = this.#evicted < 0 ? 0 : Math.max(0, totals.evicted - this.#evicted);
     this.#evicted = totals.evicted;
     const workers = slots.map((slot) => ({
       slot,
-      pid: store.slotPid(slot),
-      subscribers: store.counter(slot, Counter.SUBSCRIBERS),
-      lag: store.counter(slot, Counter.LOOP_LAG_US) / 1000,
+      pid: store.workers.slotPid(slot),
+      subscribers: store.counters.get(slot, Counter.SUBSCRIBERS),
+      lag: store.counters.get(slot, Counter.LOOP_LAG_US) / 1000,
     }));
     return {
       at: nowMs,
@@ -136,8 +137,8 @@ export class Sampler {
     const sums = counters.map(() => 0);
     const seen = new Map<number, readonly number[]>();
     for (const slot of slots) {
-      const pid = this.#store.slotPid(slot);
-      const now = counters.map((counter) => this.#store.counter(slot, counter));
+      const pid = this.#store.workers.slotPid(slot);
+      const now = counters.map((counter) => this.#store.counters.get(slot, counter));
       const before = this.#before.get(pid);
       seen.set(pid, now);
       if (before !== undefined)

@@ -142,7 +142,7 @@ export class Entrance {
     if (hasBadHost(request)) return headerOnly(400);
     // A door of our own makes another request of what it hands on.
     if (this.#countsRequests && handedOn === null)
-      this.#options.ingest.store.count(this.#options.ingest.slot, Counter.REQUESTS, 1);
+      this.#options.ingest.store.counters.add(this.#options.ingest.slot, Counter.REQUESTS, 1);
     const located = locator.look(request, server);
     if (located !== null) return located;
     this.#countRefused(Refusals.unknownClient.status);
@@ -243,7 +243,7 @@ export class Entrance {
 
   #countRefused(status: number): void {
     const { store, slot } = this.#options.ingest;
-    store.countRefusal(slot, status);
+    store.counters.addRefusal(slot, status);
   }
 }
 

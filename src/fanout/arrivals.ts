@@ -25,6 +25,6 @@ export class Arrivals {
     const arrived = this.#arrived;
     if (arrived === null) return;
     this.#arrived = null;
-    for (const { channel } of arrived) this.#store.tellOfSubscriber(channel.index, channel.incarnation);
+    for (const { channel } of arrived) this.#store.subscribers.tellOf(channel.index, channel.incarnation);
   }
 }

@@ -55,10 +55,11 @@ export class Batch {
     this.previous = channel.delivered;
     this.to = channel.delivered;
     const { index, incarnation } = channel;
-    if (channel.deliveredNumber === 0) channel.deliveredNumber = store.presenceBegan(index, incarnation);
+    if (channel.deliveredNumber === 0)
+      channel.deliveredNumber = store.positions.presenceBegan(index, incarnation);
     this.previousNumber = channel.deliveredNumber;
     this.toNumber = channel.deliveredNumber;
-    const owedNumber = store.presenceNumber(index, incarnation);
+    const owedNumber = store.positions.presenceNumber(index, incarnation);
     // Before anything is read: a message with this id or a smaller one is linked by now, or gone.
     const owed = store.publishedCount(channel.index);
     const isLive = store.isLive(channel.index, channel.incarnation);
@@ -90,7 +91,7 @@ export class Batch {
         bytes += m.dataLength;
         continue;
       }
-      if (m.id > this.to + 1 && store.missedBetween(channel.index, this.to, m.id - 1) > 0) {
+      if (m.id > this.to + 1 && store.positions.missedBetween(channel.index, this.to, m.id - 1) > 0) {
         // A hole: messages were evicted before this worker read them. It is a batch of its own, told before
         // what follows it.
         if (this.count === 0) this.#gapUpTo(store, channel, m.id - 1);
@@ -111,7 +112,7 @@ export class Batch {
    * it.
    */
   #takeEvent(store: Store, channel: LocalChannel, m: Message): boolean {
-    const isAfterHole = m.id > this.to && store.missedBetween(channel.index, this.to, m.id) > 0;
+    const isAfterHole = m.id > this.to && store.positions.missedBetween(channel.index, this.to, m.id) > 0;
     if (isAfterHole || m.number > this.toNumber + 1) {
       if (this.count === 0 && isAfterHole) this.#gapUpTo(store, channel, m.id);
       else if (this.count === 0) this.#lostUpTo(m.number - 1);
@@ -138,7 +139,7 @@ export class Batch {
    */
   #end(store: Store, channel: LocalChannel): void {
     const m = this.#message(0);
-    const isThere = store.read(channel.lastBlock, channel.lastStamp, m);
+    const isThere = store.history.read(channel.lastBlock, channel.lastStamp, m);
     this.hasText = isThere && (m.flags & FLAG_DELETION) !== 0;
     this.deletion = this.hasText || channel.gone || (channel.lastBlock !== 0 && !isThere);
     if (!this.deletion) return;
@@ -191,7 +192,7 @@ export class Batch {
   }
 
   #gapUpTo(store: Store, channel: LocalChannel, id: number): void {
-    this.missed = store.missedBetween(channel.index, this.previous, id);
+    this.missed = store.positions.missedBetween(channel.index, this.previous, id);
     this.to = Math.max(id, this.previous);
     // Nothing but a jump, which is nobody's loss (store/jumps.ts): no job is made of it.
     if (this.missed === 0) channel.delivered = this.to;

@@ -267,7 +267,7 @@ export class CatchUp {
   }
 
   #closedSlow(subscription: TopicSubscription): void {
-    this.#store.count(this.#standing.slot, Counter.CLOSED_SLOW, 1);
+    this.#store.counters.add(this.#standing.slot, Counter.CLOSED_SLOW, 1);
     subscription.channel.joining.delete(subscription);
   }
 

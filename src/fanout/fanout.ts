@@ -54,7 +54,7 @@ export class Fanout implements StreamKeeper {
     this.#pump = new Pump(this.standing, this.#catchUp, options);
     this.store.onEvent(() => this.published());
     // It was to be stood in while the store was busy, and nobody else would tell of its end.
-    this.store.onLost((index, incarnation) => {
+    this.store.subscribers.onLost((index, incarnation) => {
       const channel = this.standing.channel(index);
       if (channel?.incarnation === incarnation) this.#pump.end(channel);
     });
@@ -63,18 +63,18 @@ export class Fanout implements StreamKeeper {
   /** After an own publish or deletion: deliver here at the end of the turn, wake the other workers now. */
   published(): void {
     if (!this.standing.isEmpty) this.#pump.told();
-    this.store.ringOthers(this.slot, this.#options.ringOther);
+    this.store.workers.ringOthers(this.slot, this.#options.ringOther);
   }
 
   /** Another worker rang. */
   rung(): void {
-    this.store.count(this.slot, Counter.BELLS_HEARD, 1);
+    this.store.counters.add(this.slot, Counter.BELLS_HEARD, 1);
     this.#pump.told();
   }
 
   stop(): void {
     this.store.onEvent(null);
-    this.store.onLost(null);
+    this.store.subscribers.onLost(null);
     this.#pump.stop();
   }
 
@@ -184,7 +184,7 @@ export class Fanout implements StreamKeeper {
    */
   closeStuck(nowMs: number): void {
     const { lagging, laggingSockets, fullSockets } = this.standing;
-    this.store.setCounter(this.slot, Counter.LAGGING, lagging.size + laggingSockets.size);
+    this.store.counters.set(this.slot, Counter.LAGGING, lagging.size + laggingSockets.size);
     if (lagging.size + laggingSockets.size === 0) this.#catchUp.forget();
     for (const [connection, progressMs] of lagging) {
       if (nowMs - progressMs > this.sendMs) this.standing.closeSlow(connection);

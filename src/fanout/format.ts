@@ -9,7 +9,7 @@ import type { ByteWriter } from "../wire/byte-writer.ts";
 import type { Position } from "../wire/position.ts";
 import type { LocalChannel } from "./local-channel.ts";
 
-/** What is told of a gap: null where it cannot be counted (Store.missedBetween). */
+/** What is told of a gap: null where it cannot be counted (Positions.missedBetween). */
 export const toldCount = (missed: number): number | null => (Number.isFinite(missed) ? missed : null);
 
 /** How who comes and goes is told. */

@@ -151,13 +151,13 @@ export class LocalChannel {
     this.index = index;
     this.incarnation = incarnation;
     this.base = base;
-    this.beginning = store.beginning(base);
+    this.beginning = store.positions.beginning(base);
     this.name = name;
     this.life = new Life(store, [name]);
     this.delivered = delivered;
     // After the last id: what is between the two was before anybody stood here.
-    this.deliveredNumber = store.presenceNumber(index, incarnation);
-    this.reader = store.reader(
+    this.deliveredNumber = store.positions.presenceNumber(index, incarnation);
+    this.reader = store.history.reader(
       index,
       incarnation,
       delivered,

@@ -141,16 +141,20 @@ export class Pump {
     if (!held.isFull) this.#work(this.#ready, this.#ready.length, startedMs);
     this.#send(startedMs);
     if (!held.isFull) this.#work(this.#running, running, this.#standing.nowMs());
-    this.#store.count(this.#slot, Counter.PUMP_US, Math.round((this.#standing.nowMs() - startedMs) * 1000));
+    this.#store.counters.add(
+      this.#slot,
+      Counter.PUMP_US,
+      Math.round((this.#standing.nowMs() - startedMs) * 1000),
+    );
     if (this.#ready.length + this.#running.length > 0 || !held.isEmpty) {
       this.schedule();
       return;
     }
     this.#settled();
-    if (this.#resting.size === 0) this.#store.setCursor(this.#slot, this.#cursor);
+    if (this.#resting.size === 0) this.#store.workers.setCursor(this.#slot, this.#cursor);
     // Nobody stands here: stay awake, so that no publisher spends a bell on a worker with nothing to do.
     if (this.#standing.isEmpty) return;
-    if (!this.#store.beginSleep(this.#slot, this.#cursor)) this.schedule();
+    if (!this.#store.workers.beginSleep(this.#slot, this.#cursor)) this.schedule();
   }
 
   /** Nothing of what was published is left to be written; who has no subscribers wrote nothing. */
@@ -279,7 +283,7 @@ export class Pump {
   /** This worker fell a whole ring behind: look into every channel that has subscribers here instead. */
   #lapped(): void {
     this.#cursor = this.#store.head();
-    this.#store.count(this.#slot, Counter.LAPPED, 1);
+    this.#store.counters.add(this.#slot, Counter.LAPPED, 1);
     log("warn", "fell a whole dispatch ring behind; reading the channels instead");
     for (const channel of this.#standing.channels()) {
       channel.due = true;

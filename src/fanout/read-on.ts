@@ -62,9 +62,10 @@ export function readOn<S extends Subscription>(
   if (!store.isLive(index, incarnation)) return GONE;
   const events = store.members !== null && sink.presence?.isWanted(subscription) ? sink.presence : null;
   const from = events === null ? null : subscription.sentNumber;
-  subscription.reader ??= store.reader(index, incarnation, subscription.sentId, from);
+  subscription.reader ??= store.history.reader(index, incarnation, subscription.sentId, from);
   const { reader } = subscription;
-  const newestNumber = events === null ? 0 : Math.min(upToNumber, store.presenceNumber(index, incarnation));
+  const newestNumber =
+    events === null ? 0 : Math.min(upToNumber, store.positions.presenceNumber(index, incarnation));
   // Before the first look: what has this id or a smaller one is linked by then, or gone.
   const newest = Math.min(upTo, store.publishedCount(channel.index));
   for (let given = 0; given < MESSAGES_A_BATCH; given++) {
@@ -128,6 +129,6 @@ function tellHole<S extends Subscription>(
   const after = Math.max(subscription.sentId, subscription.historyUntil);
   if (upTo > subscription.sentId) subscription.sentId = upTo;
   if (upTo <= after) return true;
-  const missed = store.missedBetween(subscription.channel.index, after, upTo);
+  const missed = store.positions.missedBetween(subscription.channel.index, after, upTo);
   return missed === 0 || sink.gap(subscription, toldCount(missed), upTo);
 }

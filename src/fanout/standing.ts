@@ -44,7 +44,7 @@ export class Standing {
     this.store = store;
     this.slot = slot;
     this.arrivals = new Arrivals(store);
-    store.setOwed(slot, OWED_NOTHING);
+    store.workers.setOwed(slot, OWED_NOTHING);
   }
 
   /** A method, so that tests can stop the clock of a job. */
@@ -72,8 +72,8 @@ export class Standing {
     const { store } = this;
     const { index, incarnation } = named;
     // Before the last id is read: what is published after it must not be dropped.
-    if (this.isEmpty) store.setOwed(this.slot, OWED_LIVE);
-    const made = new LocalChannel(store, named, store.base(index), store.publishedCount(index));
+    if (this.isEmpty) store.workers.setOwed(this.slot, OWED_LIVE);
+    const made = new LocalChannel(store, named, store.positions.base(index), store.publishedCount(index));
     // Another process may have given the record away while it was read. Pairs with retireChannel.
     if (!store.isLive(index, incarnation)) return this.lost(named);
     this.#channels.set(index, made);
@@ -108,7 +108,7 @@ export class Standing {
   /** Its index may stand for another channel by now. */
   forget(channel: LocalChannel): void {
     if (this.#channels.get(channel.index) === channel) this.#channels.delete(channel.index);
-    if (this.isEmpty) this.store.setOwed(this.slot, OWED_NOTHING);
+    if (this.isEmpty) this.store.workers.setOwed(this.slot, OWED_NOTHING);
   }
 
   // --- coming and going ------------------------------------------------------------------------------------
@@ -120,12 +120,12 @@ export class Standing {
   stand({ channel }: Subscription): boolean {
     channel.standing++;
     const nowSec = Math.floor(Date.now() / 1000);
-    return this.store.addSubscriber(this.slot, channel.index, nowSec, channel.incarnation);
+    return this.store.subscribers.add(this.slot, channel.index, nowSec, channel.incarnation);
   }
 
   #unstand({ channel }: Subscription): void {
     this.arrivals.tell();
-    this.store.removeSubscriber(this.slot, channel.index, channel.incarnation);
+    this.store.subscribers.remove(this.slot, channel.index, channel.incarnation);
     channel.standing--;
     if (channel.standing === 0) this.#forgetLater(channel);
   }
@@ -135,8 +135,8 @@ export class Standing {
    * need not wait for any.
    */
   counted(kind: HeldKind, connections: number): void {
-    this.store.count(this.slot, Counter.SUBSCRIBERS, connections);
-    this.store.count(this.slot, kind, connections);
+    this.store.counters.add(this.slot, Counter.SUBSCRIBERS, connections);
+    this.store.counters.add(this.slot, kind, connections);
   }
 
   leaveStream(connection: StreamConnection): void {
@@ -183,7 +183,7 @@ export class Standing {
    */
   lags(connection: StreamConnection): void {
     this.lagging.set(connection, this.nowMs());
-    this.store.setOwed(this.slot, OWED_BEHIND);
+    this.store.workers.setOwed(this.slot, OWED_BEHIND);
     for (const subscription of connection.subscriptions) {
       subscription.group?.remove(subscription);
       subscription.channel.behind.add(subscription);
@@ -202,7 +202,7 @@ export class Standing {
   /** They left their topics, and wait among the joining for room. */
   socketsLag(subscriptions: readonly TopicSubscription[]): void {
     if (subscriptions.length === 0) return;
-    this.store.setOwed(this.slot, OWED_BEHIND);
+    this.store.workers.setOwed(this.slot, OWED_BEHIND);
     const nowMs = this.nowMs();
     for (const subscription of subscriptions) {
       this.fullSockets.set(subscription, nowMs);
@@ -222,7 +222,7 @@ export class Standing {
 
   #mayBeLive(): void {
     if (this.lagging.size + this.laggingSockets.size > 0) return;
-    this.store.setOwed(this.slot, this.isEmpty ? OWED_NOTHING : OWED_LIVE);
+    this.store.workers.setOwed(this.slot, this.isEmpty ? OWED_NOTHING : OWED_LIVE);
   }
 
   /**
@@ -230,7 +230,7 @@ export class Standing {
    * position.
    */
   closeSlow(connection: StreamConnection): void {
-    this.store.count(this.slot, Counter.CLOSED_SLOW, 1);
+    this.store.counters.add(this.slot, Counter.CLOSED_SLOW, 1);
     this.leaveStream(connection);
     connection.end(NOTHING);
   }
@@ -240,22 +240,22 @@ export class Standing {
   /** All that was published at `sinceMs` is on its way to the sockets of this worker. */
   fannedOut(sinceMs: number): void {
     const ms = this.nowMs() - sinceMs;
-    this.store.count(this.slot, Counter.FANOUTS, 1);
-    this.store.count(this.slot, Counter.FANOUT_US, Math.round(ms * 1000));
+    this.store.counters.add(this.slot, Counter.FANOUTS, 1);
+    this.store.counters.add(this.slot, Counter.FANOUT_US, Math.round(ms * 1000));
     for (const [limitMs, counter] of FANOUT_LATENCIES)
-      if (ms <= limitMs) this.store.count(this.slot, counter, 1);
+      if (ms <= limitMs) this.store.counters.add(this.slot, counter, 1);
   }
 
   delivered(messages: number, bytes: number): void {
-    this.store.count(this.slot, Counter.DELIVERED, messages);
-    this.store.count(this.slot, Counter.BYTES_SENT, bytes);
+    this.store.counters.add(this.slot, Counter.DELIVERED, messages);
+    this.store.counters.add(this.slot, Counter.BYTES_SENT, bytes);
   }
 
   gapTold(times: number): void {
-    this.store.count(this.slot, Counter.GAPS_TOLD, times);
+    this.store.counters.add(this.slot, Counter.GAPS_TOLD, times);
   }
 
   socketsDropped(sockets: number): void {
-    this.store.count(this.slot, Counter.CLOSED_SLOW, sockets);
+    this.store.counters.add(this.slot, Counter.CLOSED_SLOW, sockets);
   }
 }

@@ -137,7 +137,7 @@ export class StreamCarrier implements Carrier {
     const upTo = batch.missed > 0 ? batch.to : (batch.messages[0]?.id ?? 0) - 1;
     if (upTo <= subscription.sentId) return true;
     const after = Math.max(subscription.sentId, batch.previous);
-    const missed = this.#standing.store.missedBetween(channel.index, after, upTo);
+    const missed = this.#standing.store.positions.missedBetween(channel.index, after, upTo);
     if (missed <= 0) return true;
     subscription.sentId = upTo;
     const place = format.perConnection ? subscription.connection.place() : null;

@@ -223,7 +223,7 @@ export class TopicCarrier implements Carrier {
   #tellGap(format: Format, subscription: TopicSubscription, batch: Batch, channel: LocalChannel): boolean {
     const { peer, sentId } = subscription;
     const after = Math.max(sentId, batch.previous);
-    const missed = this.#standing.store.missedBetween(channel.index, after, batch.to);
+    const missed = this.#standing.store.positions.missedBetween(channel.index, after, batch.to);
     subscription.sentId = Math.max(sentId, batch.to);
     if (missed === 0) return true;
     this.#own.reset();

@@ -25,7 +25,7 @@ export const isUnfinished = (store: Store, name: Uint8Array): boolean => newest(
 function newest(store: Store, name: Uint8Array): "piece" | "last word" | "unknown" {
   const index = store.find(name, ref);
   if (index < 0 || store.publishedCount(index) === 0) return "unknown";
-  const reader = store.reader(index, ref.incarnation, store.publishedCount(index) - 1);
+  const reader = store.history.reader(index, ref.incarnation, store.publishedCount(index) - 1);
   if (reader.next(message, true) !== FOUND) return "unknown";
   return isFinal(message) ? "last word" : "piece";
 }

@@ -123,7 +123,7 @@ export class Answers implements LocalAnswers {
   isClaimed(channel: string, name: Uint8Array): boolean {
     const owner = this.#host.dictionaries.own.get(claimOf(channel));
     if (typeof owner !== "number") return false;
-    if (this.#host.ingest.store.slotOf(owner) < 0) this.#buryClaim(channel, name, owner);
+    if (this.#host.ingest.store.workers.slotOf(owner) < 0) this.#buryClaim(channel, name, owner);
     return true;
   }
 
@@ -153,7 +153,7 @@ export class Answers implements LocalAnswers {
     const over = (): void => this.#over(channel, name);
     const making = { host: this.#host, file, target, source, lingerMs, maxBytes, isWanted, over };
     this.#running.set(channel, new RunningAnswer(making));
-    ingest.store.count(ingest.slot, Counter.ANSWERS_MADE, 1);
+    ingest.store.counters.add(ingest.slot, Counter.ANSWERS_MADE, 1);
     this.#tick();
   }
 
@@ -164,7 +164,7 @@ export class Answers implements LocalAnswers {
     const newest = store.publishedCount(index);
     const place = position === null ? null : parsePosition(position, 1);
     const isOfChannel = place?.life === lifeOf(store.epoch, [name]);
-    const afterId = isOfChannel ? (place.positions[0] ?? 0) - store.base(index) : -1;
+    const afterId = isOfChannel ? (place.positions[0] ?? 0) - store.positions.base(index) : -1;
     // A node may be behind the one that the client comes from.
     const isOurs = afterId >= 0 && (afterId <= newest || this.#cluster !== null);
     // The browser is not to come back (HTML 9.2.3).
@@ -273,7 +273,7 @@ export class Answers implements LocalAnswers {
       seen.add(channel.name);
       const text = textOf(channel.name);
       const owner = this.#host.dictionaries.own.get(claimOf(text));
-      if (typeof owner === "number" && this.#host.ingest.store.slotOf(owner) < 0)
+      if (typeof owner === "number" && this.#host.ingest.store.workers.slotOf(owner) < 0)
         this.#buryClaim(text, channel.name, owner);
     }
   }

@@ -62,7 +62,7 @@ export class RunningAnswer {
     const { host, lingerMs } = this.#making;
     if (!this.#isThere()) this.stop("the answer was deleted");
     else if (!this.#making.isWanted()) this.stop(null);
-    else if (host.ingest.store.subscriberCount(this.target.index) > 0) this.#watchedMs = nowMs;
+    else if (host.ingest.store.subscribers.countOf(this.target.index) > 0) this.#watchedMs = nowMs;
     else if (nowMs - this.#watchedMs >= lingerMs) this.stop("nobody watched it any more");
   }
 

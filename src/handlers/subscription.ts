@@ -68,7 +68,7 @@ function beforeLast(
   count: number,
   newest: number,
 ): number {
-  const known = store.beforeLastStored(index, incarnation, count, newest);
+  const known = store.history.beforeLastStored(index, incarnation, count, newest);
   if (known >= 0) return known;
   const search = new LastSearch(store, index, incarnation, count, newest);
   search.run(Number.MAX_SAFE_INTEGER);

@@ -69,7 +69,8 @@ function hasLease({ dictionaries, ingest: { store } }: HandlerHost): boolean {
   const { own } = dictionaries;
   const owner = own.get(LEASE);
   if (owner === process.pid) return true;
-  if (typeof owner === "number" && (store.slotOf(owner) >= 0 || !own.deleteIf(LEASE, owner))) return false;
+  if (typeof owner === "number" && (store.workers.slotOf(owner) >= 0 || !own.deleteIf(LEASE, owner)))
+    return false;
   return own.add(LEASE, process.pid);
 }
 
@@ -140,7 +141,7 @@ class FileTimer {
     const { store, slot } = this.#host.ingest;
     const what = `every ${this.#every.text}`;
     if (this.isRunning) {
-      store.count(slot, Counter.TIMERS_SKIPPED, 1);
+      store.counters.add(slot, Counter.TIMERS_SKIPPED, 1);
       log("warn", `${what} was passed over: the run before it has not ended`, { file: this.#file.path });
       return;
     }
@@ -154,7 +155,7 @@ class FileTimer {
       this.#over();
       return;
     }
-    store.count(slot, Counter.TIMERS_RUN, 1);
+    store.counters.add(slot, Counter.TIMERS_RUN, 1);
     this.#turn.began();
     const settled = (): void => {
       this.#turn.ended();
@@ -162,7 +163,7 @@ class FileTimer {
     };
     const { path } = this.#file;
     const outcome = await this.#host.tasks.run(path, what, this.#every.run, this.#limitMs, settled);
-    if (outcome !== "done") store.count(slot, Counter.TIMERS_FAILED, 1);
+    if (outcome !== "done") store.counters.add(slot, Counter.TIMERS_FAILED, 1);
   }
 
   #over(): void {

@@ -134,8 +134,8 @@ export class PresenceEndpoint {
 
   #head({ name, index }: Asked, { count, isDegraded, lastId, number }: Occupancy): string {
     const { store } = this.#listings.fanout;
-    const base = index < 0 ? 0 : store.base(index);
-    const position = lastId === 0 ? store.beginning(base) : base + lastId;
+    const base = index < 0 ? 0 : store.positions.base(index);
+    const position = lastId === 0 ? store.positions.beginning(base) : base + lastId;
     const token = formatPosition({
       life: lifeOf(store.epoch, [name]),
       positions: [position],

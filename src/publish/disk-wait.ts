@@ -15,7 +15,7 @@ export class DiskWait {
 
   /** null: another setting, or a store in memory. */
   static of(store: Store, sync: StoreSync): DiskWait | null {
-    const flush = sync === "each" ? store.openFlush() : null;
+    const flush = sync === "each" ? store.upkeep.openFlush() : null;
     return flush === null ? null : new DiskWait(flush);
   }
 

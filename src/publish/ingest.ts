@@ -120,7 +120,7 @@ async function orderElsewhere(
 ): Promise<Refusal | null> {
   if (draft.data.length > store.maxMessageBytes) return Refusals.noRoom;
   const refusal = await order.append(targets, draft);
-  if (refusal === null) store.count(slot, Counter.PUBLISHED, targets.length);
+  if (refusal === null) store.counters.add(slot, Counter.PUBLISHED, targets.length);
   return refusal;
 }
 
@@ -163,7 +163,7 @@ function appendFrom(
     if (refused === null) appended++;
   }
   if (appended > 0) {
-    store.count(slot, Counter.PUBLISHED, appended);
+    store.counters.add(slot, Counter.PUBLISHED, appended);
     published();
   }
   return appended;

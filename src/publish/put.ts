@@ -194,8 +194,8 @@ class Putting {
       else if (place.isDuplicate) known++;
       else appended++;
     }
-    if (appended > 0) store.count(slot, Counter.PUBLISHED, appended);
-    if (known > 0) store.count(slot, Counter.DUPLICATES, known);
+    if (appended > 0) store.counters.add(slot, Counter.PUBLISHED, appended);
+    if (known > 0) store.counters.add(slot, Counter.DUPLICATES, known);
     return appended;
   }
 
@@ -226,7 +226,7 @@ async function putElsewhere(
   const taken = fitting.filter(({ refusal, outcome }) => refusal === null && outcome !== KEY_REUSED);
   for (const place of fitting) if (place.outcome === KEY_REUSED) place.refusal = Refusals.keyReused;
   const known = taken.filter(({ isDuplicate }) => isDuplicate).length;
-  if (taken.length > known) store.count(slot, Counter.PUBLISHED, taken.length - known);
-  if (known > 0) store.count(slot, Counter.DUPLICATES, known);
+  if (taken.length > known) store.counters.add(slot, Counter.PUBLISHED, taken.length - known);
+  if (known > 0) store.counters.add(slot, Counter.DUPLICATES, known);
   return null;
 }

@@ -82,6 +82,6 @@ export class Replies {
   }
 
   countRefusal(status: number): void {
-    this.#ingest.store.countRefusal(this.#ingest.slot, status);
+    this.#ingest.store.counters.addRefusal(this.#ingest.slot, status);
   }
 }

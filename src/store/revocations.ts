@@ -36,11 +36,8 @@ export interface RevokedMark {
 
 export type RevokeOutcome = "done" | "full" | "busy";
 
-/** Changes whenever the table does. */
-export const revokedVersion = ({ u32 }: Arena): number => Atomics.load(u32, HEAD_REVOKED_VERSION);
-
 /** Those that count now. */
-export function revokedMarks({ u32 }: Arena, nowSec: number): RevokedMark[] {
+function revokedMarks({ u32 }: Arena, nowSec: number): RevokedMark[] {
   const marks: RevokedMark[] = [];
   for (let entry = 0; entry < REVOKED_ENTRIES; entry++) {
     const word = HEAD_REVOKED + entry * REVOKED_WORDS;
@@ -54,6 +51,28 @@ export function revokedMarks({ u32 }: Arena, nowSec: number): RevokedMark[] {
     });
   }
   return marks;
+}
+
+/** Store.revoked. */
+export class RevokedTable {
+  readonly #arena: Arena;
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+  }
+
+  /** Changes whenever the table does. */
+  get version(): number {
+    return Atomics.load(this.#arena.u32, HEAD_REVOKED_VERSION);
+  }
+
+  marks(nowSec: number): readonly RevokedMark[] {
+    return revokedMarks(this.#arena, nowSec);
+  }
+
+  revoke(mark: RevokedMark, nowSec: number): RevokeOutcome {
+    return revoke(this.#arena, mark, nowSec);
+  }
 }
 
 /** The same name has one entry: the later one in its place, and never less than what stood there. */

@@ -103,7 +103,7 @@ export class Backlog {
     if (!this.#store.isLive(index, incarnation)) return null;
     if (asked.token !== null && exact) return null;
     if (backtrack > 0) {
-      const known = this.#store.beforeLastStored(index, incarnation, backtrack, newest);
+      const known = this.#store.history.beforeLastStored(index, incarnation, backtrack, newest);
       return known >= 0 ? null : new LastSearch(this.#store, index, incarnation, backtrack, newest);
     }
     if (asked.eventId === null || isOurs(asked.token)) return null;
@@ -111,7 +111,7 @@ export class Backlog {
       asked.time === null ? newest : (this.#afterTime(index, incarnation, asked.time, asked.tag) ?? newest);
     // The first that the time selects ends the search.
     const until = byTime === newest ? newest : this.#sight.id;
-    const reader = this.#store.reader(index, incarnation, 0);
+    const reader = this.#store.history.reader(index, incarnation, 0);
     return new EventIdSearch(reader, asked.eventId, until, byTime);
   }
 
@@ -157,7 +157,7 @@ export class Backlog {
       };
     }
     if (backtrack > 0) {
-      const known = this.#store.beforeLastStored(index, incarnation, backtrack, newest);
+      const known = this.#store.history.beforeLastStored(index, incarnation, backtrack, newest);
       return { afterId: known < 0 ? newest : known, historyUntil: newest, newest, unknown: false };
     }
     if (isOurs(token)) return this.#resume(seat, place, token, newest);
@@ -182,9 +182,9 @@ export class Backlog {
   ): void {
     if (!format.presence) return;
     const { channel } = subscription;
-    const began = this.#store.presenceBegan(index, incarnation);
+    const began = this.#store.positions.presenceBegan(index, incarnation);
     if (channel.deliveredNumber === 0) channel.deliveredNumber = began;
-    const newest = this.#store.presenceNumber(index, incarnation);
+    const newest = this.#store.positions.presenceNumber(index, incarnation);
     const { token } = asked.each === undefined ? asked : askedAt(asked, place);
     const number = token?.numbers?.[asked.each === undefined ? place : 0] ?? 0;
     if (token === null) subscription.sentNumber = newest;
@@ -198,14 +198,18 @@ export class Backlog {
   behindLoss({ index, incarnation }: Seat, start: Start): { start: Start; missed: number | null } {
     if (start.unknown) return { start, missed: null };
     if (start.historyUntil > 0 || start.newest === start.afterId) return { start, missed: 0 };
-    const reader = this.#store.reader(index, incarnation, start.afterId);
+    const reader = this.#store.history.reader(index, incarnation, start.afterId);
     const firstId = reader.next(this.#message, false) === FOUND ? this.#message.id : start.newest + 1;
-    const missed = this.#store.missedBetween(index, start.afterId, Math.max(start.afterId, firstId - 1));
+    const missed = this.#store.positions.missedBetween(
+      index,
+      start.afterId,
+      Math.max(start.afterId, firstId - 1),
+    );
     return { start: { ...start, afterId: Math.max(start.afterId, firstId - 1) }, missed: toldCount(missed) };
   }
 
   #hasLost(index: number, { time, tag }: Asked): boolean {
-    return time !== null && this.#store.hasLostAfter(index, time, tag);
+    return time !== null && this.#store.history.hasLostAfter(index, time, tag);
   }
 
   #resume(seat: Seat, place: number, token: Position, newest: number): Start {
@@ -213,7 +217,7 @@ export class Backlog {
     const position = token.positions[place];
     if (this.#store.isClustered && isOurs(token) && position !== undefined)
       return this.#resumeClustered(seat, position, newest);
-    const afterId = position === undefined ? Number.NaN : position - this.#store.base(index);
+    const afterId = position === undefined ? Number.NaN : position - this.#store.positions.base(index);
     if (isOurs(token) && afterId >= 0 && afterId <= newest) {
       return { afterId, historyUntil: 0, newest, unknown: false };
     }
@@ -228,15 +232,15 @@ export class Backlog {
    */
   #resumeClustered({ index, incarnation }: Seat, position: number, newest: number): Start {
     const store = this.#store;
-    const moment = store.momentAt(position);
+    const moment = store.positions.momentAt(position);
     if (moment === null) {
-      const { afterId, isUnknown } = store.placeAfter(index, position);
+      const { afterId, isUnknown } = store.positions.placeAfter(index, position);
       return { afterId, historyUntil: 0, newest: Math.max(newest, afterId), unknown: isUnknown };
     }
     const sight = this.#sight;
-    const outcome = store.seekTime(index, incarnation, moment.time, moment.tag + 1, sight);
+    const outcome = store.history.seekTime(index, incarnation, moment.time, moment.tag + 1, sight);
     const afterId = outcome === AT_PLACE ? sight.id - 1 : newest;
-    const isLost = moment.isForgotten || store.hasLostAfter(index, moment.time, moment.tag);
+    const isLost = moment.isForgotten || store.history.hasLostAfter(index, moment.time, moment.tag);
     const unknown = isLost || outcome === DISTURBED;
     return { afterId, historyUntil: 0, newest, unknown };
   }
@@ -248,10 +252,10 @@ export class Backlog {
   #afterTime(index: number, incarnation: number, time: number, tag: number | null): number | null {
     const sight = this.#sight;
     const newest = this.#store.publishedCount(index);
-    const outcome = this.#store.seekTime(index, incarnation, time, tag, sight);
+    const outcome = this.#store.history.seekTime(index, incarnation, time, tag, sight);
     if (outcome !== AT_PLACE) return outcome === DISTURBED ? null : newest;
     const afterId = sight.time === time && sight.tag === tag ? sight.id : sight.id - 1;
     // What only rests is not for newcomers.
-    return this.#store.hasStoredAfter(index, afterId) ? afterId : newest;
+    return this.#store.history.hasStoredAfter(index, afterId) ? afterId : newest;
   }
 }

@@ -286,7 +286,7 @@ export class ClientMessages {
   #refused(refusal: HookRefusal, ref: Ref): boolean {
     const { hub } = this.#endpoint;
     const { code, status, explain } = refusal;
-    hub.store.countRefusal(hub.slot, status);
+    hub.store.counters.addRefusal(hub.slot, status);
     this.#answer({ kind: "refused", ref, status, code, explain });
     const isOver = refusal.close ?? this.#speaker.protocol === "template";
     if (isOver) this.#speaker.end(closeCode(refusal), closeReason(refusal));

@@ -135,7 +135,7 @@ export class SubscriberEndpoint {
   }
 
   #refuse(refusal: Refusal, located: LocatedRequest, mode: SubscriberMode): Response {
-    this.#hub.store.countRefusal(this.#hub.slot, refusal.status);
+    this.#hub.store.counters.addRefusal(this.#hub.slot, refusal.status);
     const away = mode === "eventsource" ? this.#streams.turnAway(located, refusal) : null;
     return away ?? refuse(refusal, this.#presenter.cors(located));
   }

@@ -75,7 +75,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     });
     const { hub } = endpoint;
     // What comes from here on answers it.
-    const { sec, tag } = hub.store.clock;
+    const { sec, tag } = hub.store.positions.clock;
     this.#sinceSec = sec;
     this.#sinceTag = tag;
     if (endpoint.ttlMs > 0) hub.timers.add(this, endpoint.ttlMs);
@@ -139,7 +139,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     const since = { time: this.#sinceSec, tag: this.#sinceTag };
     if (store.replica !== null) return since.time === 0 ? now : since;
     // In this order: what is published after the first cannot be older.
-    return store.clockIsAt(now.time) && !this.#isOwed() ? now : since;
+    return store.positions.clockIsAt(now.time) && !this.#isOwed() ? now : since;
   }
 
   /** Something is in the store that the pump has not come to. */
@@ -156,7 +156,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
   }
 
   #missed({ index }: LocalChannel, after: number, upTo: number): number | null {
-    return toldCount(this.#endpoint.hub.fanout.store.missedBetween(index, after, upTo));
+    return toldCount(this.#endpoint.hub.fanout.store.positions.missedBetween(index, after, upTo));
   }
 
   #leave(): void {

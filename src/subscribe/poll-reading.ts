@@ -79,7 +79,7 @@ export class PollReading {
     this.#isJsonp = look.isJsonp;
     this.#parts = seats.map((seat, i) => ({
       seat,
-      reader: store.reader(seat.index, seat.incarnation, starts[i]?.afterId ?? 0),
+      reader: store.history.reader(seat.index, seat.incarnation, starts[i]?.afterId ?? 0),
       owedAfter: starts[i]?.historyUntil ?? 0,
       until: untilOf(store, seat),
       missed: 0,
@@ -117,7 +117,7 @@ export class PollReading {
   /** Counts what is missing up to and including `before`. False: it is too late to tell of it. */
   #isWhole(part: Part, before: number): boolean {
     const after = Math.max(part.reader.lastId, part.owedAfter);
-    const missing = before > after ? this.#store.missedBetween(part.seat.index, after, before) : 0;
+    const missing = before > after ? this.#store.positions.missedBetween(part.seat.index, after, before) : 0;
     if (missing === 0) return true;
     part.missed += missing;
     return !this.#isToldOf;

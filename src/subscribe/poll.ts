@@ -186,7 +186,7 @@ export class PollEndpoint {
       const start = starts[i];
       if (start === undefined || !this.#hasMore(seat, start)) return;
       isAnything = true;
-      const isSeen = store.seeNewest(seat.index, seat.incarnation, this.#sight);
+      const isSeen = store.history.seeNewest(seat.index, seat.incarnation, this.#sight);
       if (!isSeen) isDisturbed ||= store.publishedCount(seat.index) > start.afterId;
       else if (isAfter(this.#sight, mark))
         Object.assign(mark, { time: this.#sight.time, tag: this.#sight.tag });
@@ -219,7 +219,8 @@ export class PollEndpoint {
   #hasMore({ index, incarnation }: Seat, { afterId, historyUntil }: Start): boolean {
     const { store } = this.hub;
     const hasMore =
-      store.hasStoredAfter(index, afterId) || (historyUntil === 0 && store.publishedCount(index) > afterId);
+      store.history.hasStoredAfter(index, afterId) ||
+      (historyUntil === 0 && store.publishedCount(index) > afterId);
     // Not if the record is another channel's by now. Pairs with retireChannel.
     return hasMore && store.isLive(index, incarnation);
   }

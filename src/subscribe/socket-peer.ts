@@ -159,7 +159,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
 
   #refuse(refusal: Refusal): void {
     const { hub } = this.#endpoint;
-    hub.store.countRefusal(hub.slot, refusal.status);
+    hub.store.counters.addRefusal(hub.slot, refusal.status);
     // Spec 4.13.3: who names no channel is dropped without a word. Our own protocols say why.
     if (refusal === Refusals.noChannel && this.protocol === "template") this.socket.terminate();
     else this.socket.close(closeCode(refusal), closeReason(refusal));
@@ -236,7 +236,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   /** It is cut off for taking nothing. */
   stuck(): void {
     const { hub } = this.#endpoint;
-    if (this.subscriptions.length > 0) hub.store.count(hub.slot, Counter.CLOSED_SLOW, 1);
+    if (this.subscriptions.length > 0) hub.store.counters.add(hub.slot, Counter.CLOSED_SLOW, 1);
   }
 
   fire(): void {
@@ -262,7 +262,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     // What was unsent is gone by now: getBufferedAmount() says 0.
     const nowMs = performance.now();
     if (code === ABNORMAL && this.subscriptions.some((subscription) => wasOverrun(subscription, nowMs))) {
-      this.#endpoint.hub.store.count(this.#endpoint.hub.slot, Counter.CLOSED_SLOW, 1);
+      this.#endpoint.hub.store.counters.add(this.#endpoint.hub.slot, Counter.CLOSED_SLOW, 1);
     }
     this.#leave(false);
   }
@@ -282,7 +282,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
 
   closeBehind(): void {
     const { hub } = this.#endpoint;
-    hub.store.count(hub.slot, Counter.CLOSED_SLOW, 1);
+    hub.store.counters.add(hub.slot, Counter.CLOSED_SLOW, 1);
     this.end(CloseCode.TRY_AGAIN);
   }
 

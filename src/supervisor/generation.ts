@@ -101,7 +101,7 @@ export class Generation implements WorkerListener {
     if (store === null || this.#phase === "draining") return;
     for (const { worker, number } of this.#seats) {
       if (worker === null) continue;
-      const fault = this.#pulses.faultOf(worker, store);
+      const fault = this.#pulses.faultOf(worker, store.counters);
       if (fault !== null) worker.kill(fault);
       else if (worker.isReady) this.#roll.answers(number);
     }
@@ -161,7 +161,7 @@ export class Generation implements WorkerListener {
     if (seat.died === 0) log("debug", "worker ready", { slot, pid });
     else {
       log("warn", "worker replaced", { slot, pid, died: seat.died });
-      this.#store?.countReplaced();
+      this.#store?.workers.countReplaced();
     }
     seat.died = 0;
   }
@@ -240,7 +240,7 @@ export class Generation implements WorkerListener {
   #begin(seat: Seat): void {
     const { worker } = seat;
     if (worker === null || worker.slot >= 0 || this.#store === null) return;
-    const slot = this.#store.claimSlot(worker.pid, Math.floor(Date.now() / 1000));
+    const slot = this.#store.workers.claimSlot(worker.pid, Math.floor(Date.now() / 1000));
     if (slot < 0) {
       worker.kill("no worker slot is free in the store");
       return;

@@ -54,7 +54,7 @@ class Supervisor {
   #files = new MainFiles();
   #store: Store | null = null;
   #flusher: StoreFlusher | null = null;
-  /** How often damage was met in this store (Store.timesMended), as far as the log tells. */
+  /** How often damage was met in this store (Upkeep.timesMended), as far as the log tells. */
   #mended = 0;
   /** Newest last: [serving], or during a reload [old, new]. */
   #generations: Generation[] = [];
@@ -103,7 +103,7 @@ class Supervisor {
   }
 
   #look(): void {
-    const mended = this.#store?.timesMended ?? 0;
+    const mended = this.#store?.upkeep.timesMended ?? 0;
     if (mended > this.#mended) log("error", "the store's lists were damaged, and were made anew", { mended });
     this.#mended = mended;
     for (const generation of this.#generations) generation.watch();
@@ -417,7 +417,7 @@ class Supervisor {
 /** A disk that does not take everything costs the next start a recovery, not this stop its end. */
 function closeStore(store: Store): void {
   try {
-    store.markClean();
+    store.upkeep.markClean();
   } catch (error) {
     log("error", "the store could not be closed in order", { error: (error as Error).message });
   }

@@ -31,7 +31,7 @@ export function follow(store: Store, slot: number, name: string, { isOwn, id, se
   const ref = new ChannelRef();
   const index = store.internal.open(Internal.webhooks, Date.now(), ref);
   if (index < 0) return;
-  const reader = store.reader(index, ref.incarnation, state.position);
+  const reader = store.history.reader(index, ref.incarnation, state.position);
   for (let steps = 0; steps < MOST_STEPS && reader.next(message, false) === FOUND; steps++) {
     if (message.time >= sec - SLACK_SEC) break;
     reader.accept(message);

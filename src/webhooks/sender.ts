@@ -149,7 +149,7 @@ export class Sender {
     const lastId = store.publishedCount(index);
     // The channel was lost, and begins anew.
     const isLost = this.#state.position > lastId;
-    this.#reader = store.reader(index, ref.incarnation, isLost ? lastId : this.#state.position);
+    this.#reader = store.history.reader(index, ref.incarnation, isLost ? lastId : this.#state.position);
     this.#batch.begin(isLost ? lastId : this.#state.position);
     if (isLost) this.#batch.lose(null);
     return this.#reader;

@@ -105,7 +105,7 @@ export class Teller {
     }
     if (!known.published && !known.deleted) return;
     const message = this.#message;
-    if (!this.#options.store.read(block, stamp, message)) this.#lost++;
+    if (!this.#options.store.history.read(block, stamp, message)) this.#lost++;
     else if ((message.flags & FLAG_DELETION) !== 0) this.#noteDeleted(known);
     else if (known.published && (message.flags & NOT_TOLD) === 0) this.#notePublished(index, known);
   }
@@ -118,7 +118,7 @@ export class Teller {
 
   #notePublished(index: number, { name, life }: Known): void {
     this.#writer.reset();
-    pushPublished(this.#writer, this.#message, life, this.#options.store.base(index));
+    pushPublished(this.#writer, this.#message, life, this.#options.store.positions.base(index));
     this.#note("published", name, this.#message.time);
   }
 

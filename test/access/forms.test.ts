@@ -231,10 +231,10 @@ test("what was taken back is what was said to be, until its time is over", () =>
   const marks: RevokedMark[] = [];
   let version = 0;
   const table = {
-    get revokedVersion() {
+    get version() {
       return version;
     },
-    revokedMarks: (nowSec: number) => marks.filter(({ untilSec }) => untilSec > nowSec),
+    marks: (nowSec: number) => marks.filter(({ untilSec }) => untilSec > nowSec),
     revoke: (mark: RevokedMark): RevokeOutcome => {
       marks.push(mark);
       version++;
@@ -275,10 +275,10 @@ test("who was let in just before it was taken back does not stay, and everybody 
   let version = 1;
   let marks: RevokedMark[] = [];
   const revocations = new Revocations({
-    get revokedVersion() {
+    get version() {
       return version;
     },
-    revokedMarks: () => marks,
+    marks: () => marks,
     revoke: (mark) => {
       marks = [...marks, mark];
       version++;

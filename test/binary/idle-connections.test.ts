@@ -47,7 +47,7 @@ describe.each(LISTENERS)("$listener listener", ({ listener, sub }) => {
     const { config } = loaded;
     const storePath = join(folder, "store");
     store = openStore(storeShape(config, storePath), storePolicy(config)).store;
-    const slot = store.claimSlot(process.pid, Math.floor(Date.now() / 1000));
+    const slot = store.workers.claimSlot(process.pid, Math.floor(Date.now() / 1000));
     worker = startWorker({ config, store, slot, storePath, maxConnections: 0 });
   });
 

@@ -34,7 +34,7 @@ beforeEach(() => {
   const path = join(folder, "store");
   const config = testConfig(path);
   store = openStore(storeShape(config, path), storePolicy(config)).store;
-  slot = store.claimSlot(process.pid, Math.floor(Date.now() / 1000));
+  slot = store.workers.claimSlot(process.pid, Math.floor(Date.now() / 1000));
   const nothing = new Uint8Array(0);
   fanout = new Fanout({ store, slot, publish: () => 0, ringOther: () => undefined, deletedText: nothing });
   channel = store.open(NAME, Math.floor(Date.now() / 1000), ref);
@@ -87,7 +87,7 @@ function joinAll(sink: FullSink): StreamConnection {
   return connection;
 }
 
-const lagging = () => store.counter(slot, Counter.LAGGING);
+const lagging = () => store.counters.get(slot, Counter.LAGGING);
 
 test("no progress for a minute: closed and counted once", () => {
   const sink = new FullSink();
@@ -98,8 +98,8 @@ test("no progress for a minute: closed and counted once", () => {
   fanout.closeStuck(nowMs + 61_000);
   fanout.closeStuck(nowMs + 62_000);
   expect([connection.isEnded, sink.ended, lagging()]).toEqual([true, true, 0]);
-  expect(store.counter(slot, Counter.CLOSED_SLOW)).toBe(1);
-  expect(store.subscriberCount(channel)).toBe(0);
+  expect(store.counters.get(slot, Counter.CLOSED_SLOW)).toBe(1);
+  expect(store.subscribers.countOf(channel)).toBe(0);
   // Not one byte beyond what the socket held already.
   expect(sink.written).toBe(BYTES.length);
 });

@@ -30,7 +30,7 @@ function stored({ store }: LocalNode): { readonly text: string; readonly id: num
   const index = store.find(room, ref);
   if (index < 0) return [];
   const all: { text: string; id: number }[] = [];
-  const reader = store.reader(index, ref.incarnation, 0);
+  const reader = store.history.reader(index, ref.incarnation, 0);
   while (reader.next(message) === FOUND) {
     reader.accept(message);
     const { bytes, dataOffset, dataLength, id } = message;
@@ -72,7 +72,9 @@ test.if(hasRedis)(
       const [next] = stored(node);
       const index = node.store.find(room);
       expect(next?.id).toBeGreaterThan(last);
-      expect(node.store.missedBetween(index, last, (next?.id ?? 0) - 1)).toBe(Number.POSITIVE_INFINITY);
+      expect(node.store.positions.missedBetween(index, last, (next?.id ?? 0) - 1)).toBe(
+        Number.POSITIVE_INFINITY,
+      );
     }
     for (const node of [a, b, stranger]) node.stop();
     wire.stop();

@@ -51,7 +51,7 @@ export class LocalNode {
     first.store.replica?.join(epoch);
     first.store.close();
     this.store = openStore({ ...shape, path, clustered: true }, POLICY).store;
-    const slot = this.store.claimSlot(process.pid, 1);
+    const slot = this.store.workers.claimSlot(process.pid, 1);
     const common = { config, store: this.store, slot, messageTtlSec: 60, keyWindowSec: 300, version: "test" };
     const node = ClusterNode.of({ ...common, published: () => undefined, notes });
     if (node === null) throw new Error("the store is none of a cluster");

@@ -39,7 +39,7 @@ async function read(node: Node): Promise<void> {
 function lastOf({ store }: Node) {
   const index = store.find(RED, ref);
   const seat = { index, incarnation: ref.incarnation, name: RED, backtrack: 0 };
-  const reader = store.reader(index, seat.incarnation, 0);
+  const reader = store.history.reader(index, seat.incarnation, 0);
   const message = new Message();
   while (reader.next(message) === FOUND) reader.accept(message);
   return { seat, asked: { time: message.time, tag: message.tag, eventId: null, token: null } };
@@ -64,10 +64,10 @@ describe.if(hasRedis)("a long poll in the middle of a failover", () => {
     await world.publish(0);
     await read(node);
     const sight = new Sight();
-    expect(node.store.seeNewest(seat.index, seat.incarnation, sight)).toBe(true);
+    expect(node.store.history.seeNewest(seat.index, seat.incarnation, sight)).toBe(true);
     const fanout = new Fanout({
       store: node.store,
-      slot: node.store.claimSlot(process.pid, 1),
+      slot: node.store.workers.claimSlot(process.pid, 1),
       publish: () => 0,
       ringOther: () => undefined,
       deletedText: new Uint8Array(0),

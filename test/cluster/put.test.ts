@@ -130,7 +130,7 @@ describe.if(hasRedis)("messages put in together", () => {
     for (const node of nodes)
       await until(
         "all of it",
-        () => node.store.publishedTotal(node.store.find(Buffer.from("cut"))) === texts.length,
+        () => node.store.positions.publishedTotal(node.store.find(Buffer.from("cut"))) === texts.length,
       );
   });
 

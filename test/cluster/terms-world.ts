@@ -180,7 +180,7 @@ export class TermsWorld {
   #comes(at: number): Subscriber {
     const channel = CHANNELS[at % CHANNELS.length] ?? Buffer.alloc(0);
     const { store } = this.#node();
-    return { channel, position: store.beginning(0), epoch: store.epoch, seen: [] };
+    return { channel, position: store.positions.beginning(0), epoch: store.epoch, seen: [] };
   }
 
   async begin(): Promise<void> {
@@ -329,10 +329,10 @@ export class TermsWorld {
     if (asked instanceof Promise) throw new Error("a position needs no search");
     const start = backlog.start(seat, 0, asked, true);
     if (start.unknown) subscriber.seen.push(null);
-    const reader = store.reader(index, seat.incarnation, start.afterId);
+    const reader = store.history.reader(index, seat.incarnation, start.afterId);
     let stands = start.afterId;
     while (reader.next(message) === FOUND) {
-      if (store.missedBetween(index, stands, message.id - 1) > 0) subscriber.seen.push(null);
+      if (store.positions.missedBetween(index, stands, message.id - 1) > 0) subscriber.seen.push(null);
       reader.accept(message);
       stands = message.id;
       subscriber.seen.push(
@@ -342,7 +342,7 @@ export class TermsWorld {
       );
     }
     subscriber.epoch = store.epoch;
-    subscriber.position = stands > 0 ? stands : store.beginning(0);
+    subscriber.position = stands > 0 ? stands : store.positions.beginning(0);
   }
 
   /**
@@ -385,7 +385,7 @@ export class TermsWorld {
       const index = store.find(channel, ref);
       return index < 0
         ? "nothing"
-        : `${store.publishedTotal(index)} published, ${store.storedCount(index)} stored`;
+        : `${store.positions.publishedTotal(index)} published, ${store.storedCount(index)} stored`;
     });
     if (new Set(said).size > 1) this.faults.push(`${channel}: the nodes say ${said.join("; ")}`);
   }

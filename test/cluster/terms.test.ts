@@ -125,7 +125,9 @@ describe.if(hasRedis)("terms and forks", () => {
     await world.publish(0);
     while (await ahead.read(engine.redis, 100));
     const message = new Message();
-    expect(ahead.store.reader(ahead.store.find(name, ref), ref.incarnation, 0).next(message)).toBe(FOUND);
+    expect(ahead.store.history.reader(ahead.store.find(name, ref), ref.incarnation, 0).next(message)).toBe(
+      FOUND,
+    );
     const { time, tag, id } = message;
     const index = behind.store.open(name, 1, ref);
     const seat = { index, incarnation: ref.incarnation, name, backtrack: 0 };
@@ -148,7 +150,9 @@ describe.if(hasRedis)("terms and forks", () => {
     await world.publish(0);
     while (await ahead.read(engine.redis, 100));
     const message = new Message();
-    expect(ahead.store.reader(ahead.store.find(name, ref), ref.incarnation, 0).next(message)).toBe(FOUND);
+    expect(ahead.store.history.reader(ahead.store.find(name, ref), ref.incarnation, 0).next(message)).toBe(
+      FOUND,
+    );
     const { time, tag } = message;
     await engine.redis.call("FLUSHDB");
     await Bun.sleep(2);

@@ -122,7 +122,7 @@ describe("history", () => {
   test("what is no longer stored and rests for readers that are owed it is lost to whoever comes back", async () => {
     const short = newStore({ maxStoredPerChannel: 2 });
     // A worker that has not dispatched anything: what is published rests for it.
-    expect(short.claimSlot(4711, NOW_SEC)).toBe(0);
+    expect(short.workers.claimSlot(4711, NOW_SEC)).toBe(0);
     const lossy = new Channel(short, "lossy");
     for (let i = 0; i < 4; i++) lossy.append("x", true, (T + i) * 1000);
     expect(lossy.after(0, true)).toHaveLength(4);
@@ -177,7 +177,7 @@ describe("tokens", () => {
   const lifeOfOne = (name: string, epoch = store.epoch) => lifeOf(epoch, [bytes(name)]);
   const token = (id: number, life = lifeOfOne("c")) => ({
     life,
-    positions: [store.base(channel.index) + id],
+    positions: [store.positions.base(channel.index) + id],
   });
 
   test.each([0, 1, 4, 6])("the position of id %i is owed everything after it", async (id) => {
@@ -220,7 +220,7 @@ describe("tokens", () => {
   test("of the channel before it was deleted: all of the new one, and nobody knows what was missed", async () => {
     const first = new Channel(store, "again");
     for (let i = 0; i < 3; i++) first.append("x");
-    const position = store.base(first.index) + 3;
+    const position = store.positions.base(first.index) + 3;
     store.deleteChannel(bytes("again"), bytes("bye"), T * 1000);
     const second = new Channel(store, "again");
     for (let i = 0; i < 5; i++) second.append("x");

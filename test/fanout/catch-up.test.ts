@@ -266,7 +266,7 @@ test("a socket that closes over its backlog takes no other's place and enters no
   await turns();
   expect([closing.frames, closing.topics.size]).toEqual([[], 0]);
   expect(waiting.take()).toEqual(messages(channel, 5, "m5"));
-  expect(store.subscriberCount(channel.index)).toBe(2);
+  expect(store.subscribers.countOf(channel.index)).toBe(2);
 });
 
 test("a socket that has failed but is not closed yet enters no topic", async () => {
@@ -276,9 +276,9 @@ test("a socket that has failed but is not closed yet enters no topic", async () 
   worker.fanout.joinTopics(failed);
   worker.publish(channel, "m2");
   await turns();
-  expect([failed.topics.size, store.subscriberCount(channel.index)]).toEqual([0, 1]);
+  expect([failed.topics.size, store.subscribers.countOf(channel.index)]).toEqual([0, 1]);
   failed.close();
-  expect(store.subscriberCount(channel.index)).toBe(0);
+  expect(store.subscribers.countOf(channel.index)).toBe(0);
 });
 
 test("of a socket's channels the others are left alone when one of them has an untellable hole", async () => {

@@ -165,7 +165,9 @@ test("many polls are answered in slices, each once", () => {
 test("with several channels behind one id, each message carries the positions after it", () => {
   const other = new Channel(worker.store, "other");
   const stream = joinStream(worker, POSITIONED, [other, channel]);
-  const base = [worker.store.base(other.index), worker.store.base(channel.index)].map(Number);
+  const base = [worker.store.positions.base(other.index), worker.store.positions.base(channel.index)].map(
+    Number,
+  );
   for (const data of ["one", "two"]) channel.append(data);
   started().run(1);
   stream.flush();

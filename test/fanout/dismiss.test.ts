@@ -65,13 +65,13 @@ test("whoever stands elsewhere goes on there", async () => {
   const told = [deletion(channel), ...messages(other, 1, "one")];
   expect([stream.take(), stream.isLive]).toEqual([told, true]);
   expect([socket.take(), socket.isOpen, socket.topics.size]).toEqual([told, true, 1]);
-  expect([worker.subscribers, worker.store.subscriberCount(other.index)]).toEqual([2, 2]);
+  expect([worker.subscribers, worker.store.subscribers.countOf(other.index)]).toEqual([2, 2]);
 });
 
 test("the event id keeps the place of the channel that is gone", async () => {
   const third = new Channel(worker.store, "third");
   const stream = joinStream(worker, POSITIONED, [channel, other, third]);
-  const bases = [channel, other, third].map(({ index }) => worker.store.base(index));
+  const bases = [channel, other, third].map(({ index }) => worker.store.positions.base(index));
   await remove(other);
   worker.publish(third, "one");
   await turns();
@@ -140,7 +140,9 @@ test("a socket that closes over the goodbye is counted out once", async () => {
   socket.onSend = () => socket.close();
   const local = worker.local(channel);
   await remove();
-  expect([local.standing, worker.subscribers, worker.store.subscriberCount(other.index)]).toEqual([0, 1, 1]);
+  expect([local.standing, worker.subscribers, worker.store.subscribers.countOf(other.index)]).toEqual([
+    0, 1, 1,
+  ]);
   worker.publish(other, "one");
   await turns();
   expect(staying.take()).toEqual(messages(other, 1, "one"));

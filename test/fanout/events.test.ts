@@ -108,7 +108,7 @@ describe("a deletion", () => {
     worker.fanout.joinTopics(socket);
     await turns();
     expect(told()).toEqual([...CAME, "unsubscribed a"]);
-    expect(store.subscriberCount(a.index)).toBe(0);
+    expect(store.subscribers.countOf(a.index)).toBe(0);
   });
 
   test("that has come as far as the trash before the seat: not told of at all", async () => {
@@ -173,7 +173,7 @@ describe("who stands in the events channel", () => {
     const poll = joinPoll(worker, PLAIN, [x]);
     joinStream(worker, PLAIN, [a, b]);
     await turns();
-    expect([poll.answers.map(shortly), store.subscriberCount(x.index)]).toEqual([["subscribed a"], 0]);
+    expect([poll.answers.map(shortly), store.subscribers.countOf(x.index)]).toEqual([["subscribed a"], 0]);
   });
 
   test("in another worker: is rung for events of creation, and of subscribers", async () => {

@@ -36,7 +36,7 @@ afterEach(() => {
 
 const counts = () => [
   worker.subscribers,
-  store.subscriberCount(channel.index),
+  store.subscribers.countOf(channel.index),
   [...worker.fanout.standing.channels()].length,
 ];
 const remove = () => store.deleteChannel(bytes("c"), bytes("bye"), NOW_MS);
@@ -46,7 +46,7 @@ test("connections and subscriptions are counted in and out, each once", async ()
   const stream = joinStream(worker, PLAIN, [channel, other]);
   const socket = joinSocket(worker, PLAIN, [channel]);
   const poll = joinPoll(worker, PLAIN, [channel, other]);
-  expect([...counts(), store.subscriberCount(other.index)]).toEqual([3, 3, 2, 2]);
+  expect([...counts(), store.subscribers.countOf(other.index)]).toEqual([3, 3, 2, 2]);
   for (let again = 0; again < 2; again++) {
     stream.closed();
     worker.fanout.leaveStream(stream);
@@ -55,7 +55,7 @@ test("connections and subscriptions are counted in and out, each once", async ()
     if (first !== undefined) worker.fanout.leavePoll(first);
   }
   await turns();
-  expect([...counts(), store.subscriberCount(other.index)]).toEqual([0, 0, 0, 0]);
+  expect([...counts(), store.subscribers.countOf(other.index)]).toEqual([0, 0, 0, 0]);
 });
 
 test("a channel that was looked at, and whose last subscriber left, is forgotten when the turn is over", async () => {
@@ -198,15 +198,15 @@ test("a reader that takes nothing for a minute is closed, one that takes somethi
   await turns();
   const nowMs = performance.now();
   worker.fanout.closeStuck(nowMs + 59_000);
-  expect(store.counter(worker.slot, Counter.LAGGING)).toBe(2);
+  expect(store.counters.get(worker.slot, Counter.LAGGING)).toBe(2);
   if (slow !== undefined) {
     worker.fanout.standing.lagging.set(slow, nowMs + 30_000);
     worker.fanout.closeStuck(nowMs + 61_000);
   }
   expect([stuck?.isEnded, slow?.isEnded, live?.isEnded]).toEqual([true, false, false]);
-  expect([counts(), store.counter(worker.slot, Counter.CLOSED_SLOW)]).toEqual([[2, 2, 1], 1]);
+  expect([counts(), store.counters.get(worker.slot, Counter.CLOSED_SLOW)]).toEqual([[2, 2, 1], 1]);
   worker.fanout.closeStuck(nowMs + 61_000);
-  expect(store.counter(worker.slot, Counter.LAGGING)).toBe(1);
+  expect(store.counters.get(worker.slot, Counter.LAGGING)).toBe(1);
 });
 
 test("several channels of one turn share one write", async () => {

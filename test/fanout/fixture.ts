@@ -40,7 +40,7 @@ export class TestWorker {
 
   constructor(store: Store) {
     this.store = store;
-    this.slot = store.claimSlot(process.pid, NOW_SEC);
+    this.slot = store.workers.claimSlot(process.pid, NOW_SEC);
     this.fanout = new Fanout({
       store,
       slot: this.slot,
@@ -58,7 +58,7 @@ export class TestWorker {
   }
 
   get subscribers(): number {
-    return this.store.counter(this.slot, Counter.SUBSCRIBERS);
+    return this.store.counters.get(this.slot, Counter.SUBSCRIBERS);
   }
 
   /** As a publish request does it. */
@@ -233,7 +233,7 @@ export function joinPoll(worker: TestWorker, format: Format, channels: readonly 
 
 /** A channel object without a worker around it. */
 export const localOf = ({ store, index, incarnation, name }: Channel, delivered = 0): LocalChannel =>
-  new LocalChannel(store, { index, incarnation, name }, store.base(index), delivered);
+  new LocalChannel(store, { index, incarnation, name }, store.positions.base(index), delivered);
 
 /** "M key id data" for messages with these texts from id `from` on. */
 export const messages = ({ index, incarnation }: Channel, from: number, ...texts: string[]): string[] =>

@@ -41,7 +41,7 @@ function outsider() {
   const other = attachStore(pathOf(store), POLICY);
   const foreign = new Channel(other, "c");
   const rung: number[] = [];
-  return { foreign, ring: () => other.ringOthers(-1, (slot) => rung.push(slot)), rung };
+  return { foreign, ring: () => other.workers.ringOthers(-1, (slot) => rung.push(slot)), rung };
 }
 
 test("what is published in one turn goes out in one write", async () => {
@@ -92,7 +92,7 @@ test("nobody rings a worker in which nobody stands; the first who comes misses n
   await turns();
   expect(stream.take()).toEqual(messages(channel, 22, "m22"));
   // The ring went round while nobody stood here: that is no reason to speak of a lap.
-  expect(store.counter(worker.slot, Counter.LAPPED)).toBe(0);
+  expect(store.counters.get(worker.slot, Counter.LAPPED)).toBe(0);
 });
 
 test("a worker that the ring has lapped reads its channels instead", async () => {
@@ -107,7 +107,7 @@ test("a worker that the ring has lapped reads its channels instead", async () =>
   await turns();
   expect(stream.take()).toEqual(messages(channel, 1, ...names(40)));
   expect([poll.answers, other.take()]).toEqual([messages(channel, 1, "m1"), []]);
-  expect(store.counter(worker.slot, Counter.LAPPED)).toBe(1);
+  expect(store.counters.get(worker.slot, Counter.LAPPED)).toBe(1);
 });
 
 test("a lapped worker tells what is no longer there, even when nothing is left", async () => {

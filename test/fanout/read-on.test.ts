@@ -176,7 +176,7 @@ test("presence events are given to who wants them, in their place, and to nobody
     readOnFrom(withMembers, subscription, ALL, Object.assign(sink, { presence }));
     return sink.given;
   };
-  const numbers = withMembers.presenceNumber(room.index, room.incarnation);
+  const numbers = withMembers.positions.presenceNumber(room.index, room.incarnation);
   expect(givenTo(true)).toEqual(["1:one", `event ${numbers - 1}`, `event ${numbers}`, "2:two"]);
   expect(givenTo(false)).toEqual(["1:one", "2:two"]);
 });

@@ -56,7 +56,7 @@ function compareChannel(s: Session, channel: ModelChannel): void {
   same(s.store.publishedCount(index), channel.lastId, "publishedCount");
   same(s.store.storedCount(index), s.model.stored(channel).length, "storedCount");
   const subscribers = channel.subscribers.reduce((sum, count) => sum + count, 0);
-  same(s.store.subscriberCount(index), subscribers, "subscriberCount");
+  same(s.store.subscribers.countOf(index), subscribers, "subscriberCount");
   compareReading(s, index, s.store.incarnation(index), 0, s.model.of(channel));
 }
 

@@ -72,7 +72,7 @@ function makeSnapshots(shape: StoreShape): Uint8Array[] {
     snapshots.push(new Uint8Array(readFileSync(shape.path)));
   }
   // The disk is only pretended: a flush would look for the file by its name, which is right, and find it.
-  store.markClean();
+  store.upkeep.markClean();
   store.close();
   snapshots.push(new Uint8Array(readFileSync(shape.path)));
   return snapshots;
@@ -117,10 +117,10 @@ function useAll(store: Store): void {
   live(store, 650, 800);
   for (const name of NAMES) {
     const channel = new Channel(store, name);
-    const slot = store.claimSlot(4242, NOW_SEC);
-    store.addSubscriber(slot, channel.index, NOW_SEC, channel.incarnation);
-    store.removeSubscriber(slot, channel.index, channel.incarnation, NOW_MS);
-    store.releaseSlot(slot, NOW_MS);
+    const slot = store.workers.claimSlot(4242, NOW_SEC);
+    store.subscribers.add(slot, channel.index, NOW_SEC, channel.incarnation);
+    store.subscribers.remove(slot, channel.index, channel.incarnation, NOW_MS);
+    store.workers.releaseSlot(slot, NOW_MS);
     const before = store.publishedCount(channel.index);
     if (channel.append("next") !== before + 1) throw new Error(`the id after ${before} is another`);
     readChannel(store, name);
@@ -142,15 +142,15 @@ function useDamaged(store: Store): void {
   };
   store.eachChannel((index) => store.name(index));
   refusing(() => live(store, 650, 800));
-  const slot = store.claimSlot(4242, NOW_SEC);
+  const slot = store.workers.claimSlot(4242, NOW_SEC);
   for (const name of NAMES) {
     refusing(() => {
       const channel = new Channel(store, name);
-      if (slot >= 0) store.addSubscriber(slot, channel.index, NOW_SEC, channel.incarnation);
+      if (slot >= 0) store.subscribers.add(slot, channel.index, NOW_SEC, channel.incarnation);
       channel.append("next");
       channel.after(0, true);
       channel.last(10);
-      if (slot >= 0) store.removeSubscriber(slot, channel.index, channel.incarnation, NOW_MS);
+      if (slot >= 0) store.subscribers.remove(slot, channel.index, channel.incarnation, NOW_MS);
       store.deleteChannel(bytes(name), bytes("gone"), NOW_MS);
     });
   }

@@ -47,10 +47,10 @@ export function crash(s: Session): void {
   }
   s.store.arena.fault = null;
   if (byReopen) s.openAgain("recovered");
-  else same(s.store.repairAfterDeath(process.pid), died, "the lock was held");
+  else same(s.store.upkeep.repairAfterDeath(process.pid), died, "the lock was held");
   if (byReopen) for (const model of [before, done]) model.rebuilt();
   // Whatever was cut off: the journal was enough to finish it.
-  same(s.store.timesMended, 0, "lists made anew");
+  same(s.store.upkeep.timesMended, 0, "lists made anew");
   adopt(s, before, done, byReopen);
   // A rebuild lists by publish order, as the model has it; an operation that was done knows the places.
   if (!died && !byReopen) adoptPlaces(before, done);
@@ -203,7 +203,7 @@ function serialsInStore(s: Session): Map<number, { stored: boolean; expires: num
   const found = new Map<number, { stored: boolean; expires: number }>();
   for (let block = 1; block <= layout.blocks; block++) {
     const stamp = u32[layout.blocksWord + block * layout.blockWords]!;
-    if (!s.store.read(block, stamp, message)) continue;
+    if (!s.store.history.read(block, stamp, message)) continue;
     found.set(message.serial, { stored: (message.flags & FLAG_STORED) !== 0, expires: message.expires });
   }
   return found;

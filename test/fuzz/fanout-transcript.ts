@@ -23,7 +23,7 @@ export class Life {
     this.name = name;
     this.index = index;
     this.incarnation = store.incarnation(index);
-    this.base = store.base(index);
+    this.base = store.positions.base(index);
     this.key = `${index}.${this.incarnation}`;
   }
 

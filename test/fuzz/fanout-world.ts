@@ -39,7 +39,7 @@ export class SimulatedWorker {
   constructor(world: World, store: Store) {
     this.world = world;
     this.store = store;
-    this.slot = store.claimSlot(1000 + world.workers.length, world.clock.nowSec);
+    this.slot = store.workers.claimSlot(1000 + world.workers.length, world.clock.nowSec);
     world.clock.owner = this.slot;
     this.fanout = new Fanout({
       store,
@@ -153,7 +153,7 @@ export class World {
 
   /** Somebody who is no worker of this test has changed the store. */
   ringAll(): void {
-    this.outsider.ringOthers(-1, (slot) => this.ring(slot));
+    this.outsider.workers.ringOthers(-1, (slot) => this.ring(slot));
   }
 
   /** One bell in ten is lost with a process that dies. */
@@ -185,7 +185,7 @@ export class World {
     const standing = new Map<string, number>();
     for (const worker of this.workers) {
       const { open } = worker;
-      const counted = worker.store.counter(worker.slot, Counter.SUBSCRIBERS);
+      const counted = worker.store.counters.get(worker.slot, Counter.SUBSCRIBERS);
       if (counted !== open.length) {
         throw new Error(`worker ${worker.slot} counts ${counted} subscribers, ${open.length} are open`);
       }
@@ -197,7 +197,7 @@ export class World {
     }
     for (const life of this.#lives.values()) {
       if (!this.outsider.isLive(life.index, life.incarnation)) continue;
-      const counted = this.outsider.subscriberCount(life.index);
+      const counted = this.outsider.subscribers.countOf(life.index);
       const expected = standing.get(life.key) ?? 0;
       if (counted !== expected)
         throw new Error(`${life.name} counts ${counted} subscribers, ${expected} stand there`);
@@ -211,7 +211,7 @@ export class World {
       if (kept.length > 0) throw new Error(`worker ${slot} keeps ${kept.length} channels`);
       if (sockets.size > 0) throw new Error(`worker ${slot} keeps ${sockets.size} sockets in topics`);
       fanout.closeStuck(performance.now());
-      const lagging = store.counter(slot, Counter.LAGGING);
+      const lagging = store.counters.get(slot, Counter.LAGGING);
       if (lagging !== 0) throw new Error(`worker ${slot} keeps ${lagging} lagging streams`);
     }
     for (const channel of this.seen) {

@@ -58,7 +58,7 @@ export function readAfter(s: Session): void {
   compareReading(s, held.index, held.incarnation, afterId, expected);
   // The other way round it may be wrong: a lowered ttl takes the newest before older ones.
   if (expected.some(({ stored }) => stored))
-    same(s.store.hasStoredAfter(held.index, afterId), true, "hasStoredAfter");
+    same(s.store.history.hasStoredAfter(held.index, afterId), true, "hasStoredAfter");
 }
 
 export function readLast(s: Session): void {
@@ -83,7 +83,7 @@ export function seekTime(s: Session): void {
     .of(held.channel)
     .find((m) => m.time > time || (tag !== null && m.time === time && m.tag >= tag));
   const sight = new Sight();
-  const outcome = s.store.seekTime(held.index, held.incarnation, time, tag, sight);
+  const outcome = s.store.history.seekTime(held.index, held.incarnation, time, tag, sight);
   same(outcome, wanted === undefined ? NOTHING_NEWER : AT_PLACE, "outcome of seekTime");
   if (wanted !== undefined) same(sight.id, wanted.id, "id of seekTime");
 }
@@ -95,10 +95,10 @@ export function subscribe(s: Session): void {
   const add = s.byte() % 2 === 0;
   const live = s.isLive(held);
   if (add) {
-    const added = s.store.addSubscriber(slot, held.index, s.nowSec, held.incarnation);
+    const added = s.store.subscribers.add(slot, held.index, s.nowSec, held.incarnation);
     same(added, live, "addSubscriber");
   } else {
-    s.store.removeSubscriber(slot, held.index, held.incarnation);
+    s.store.subscribers.remove(slot, held.index, held.incarnation);
   }
   if (!live && !s.model.state.deleted.includes(held.channel)) return;
   const { subscribers } = held.channel;
@@ -110,16 +110,16 @@ export function changeSlots(s: Session): void {
   const slot = s.byte() % s.shape.workerSlots;
   const { cursors, nextSerial } = s.model.state;
   if (s.byte() % 3 === 0) {
-    s.store.releaseSlot(slot);
+    s.store.workers.releaseSlot(slot);
     s.model.releaseSlot(slot);
   } else if (cursors[slot] === null) {
     const free = cursors.indexOf(null);
-    same(s.store.claimSlot(5000 + free, s.nowSec), free, "claimSlot");
+    same(s.store.workers.claimSlot(5000 + free, s.nowSec), free, "claimSlot");
     cursors[free] = nextSerial;
   } else {
     const cursor = Math.max(cursors[slot]!, nextSerial - (s.byte() % 8));
     cursors[slot] = cursor;
-    s.store.setCursor(slot, cursor);
+    s.store.workers.setCursor(slot, cursor);
   }
 }
 
@@ -159,7 +159,7 @@ export function reopen(s: Session): void {
   const clean = s.byte() % 2 === 0;
   s.say(clean ? "reopen clean" : "reopen unclean");
   if (clean) {
-    s.store.markClean();
+    s.store.upkeep.markClean();
     s.store.close();
   }
   s.openAgain(clean ? "reopened" : "recovered");
@@ -180,7 +180,7 @@ export function follow(s: Session): void {
     const message = s.model.state.messages.find(({ serial }) => serial === s.follower);
     const into = new Message();
     same(
-      s.store.read(entry.block, entry.stamp, into),
+      s.store.history.read(entry.block, entry.stamp, into),
       message !== undefined,
       "message of a ring entry is there",
     );

@@ -80,7 +80,7 @@ export class Session {
     same(index >= 0, true, `open answered ${index}`);
     if (expected.index < 0) expected.index = index;
     same(index, expected.index, "index of an open channel");
-    same(this.store.base(index), expected.base, "base");
+    same(this.store.positions.base(index), expected.base, "base");
     this.hold(index, expected);
   }
 

@@ -39,7 +39,7 @@ export function startNginxWorker(
   const { config } = loaded;
   const storePath = join(folder, "store");
   const { store } = openStore(storeShape(config, storePath), storePolicy(config));
-  const slot = store.claimSlot(process.pid, Math.floor(Date.now() / 1000));
+  const slot = store.workers.claimSlot(process.pid, Math.floor(Date.now() / 1000));
   const worker = startWorker({ config, store, slot, storePath, maxConnections: 0, ...options });
   return {
     port,

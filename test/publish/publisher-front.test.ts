@@ -45,7 +45,7 @@ function start({ location = {}, limits = {}, policy = {}, admin = true }: Settin
   served?.stop();
   store?.close();
   const opened = newStore(policy);
-  const slot = opened.claimSlot(process.pid, Math.floor(Date.now() / 1000));
+  const slot = opened.workers.claimSlot(process.pid, Math.floor(Date.now() / 1000));
   const full: LocationConfig = {
     ...PLAIN,
     match: "= /pub",

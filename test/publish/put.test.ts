@@ -10,7 +10,7 @@ test("few, though more than one hold of the lock takes, are in before the next t
   let bells = 0;
   const inlet = {
     store,
-    slot: store.claimSlot(process.pid, NOW_SEC),
+    slot: store.workers.claimSlot(process.pid, NOW_SEC),
     published: () => bells++,
     onDisk: null,
   };

@@ -18,8 +18,8 @@ test("a worker that only wakes by its bell sees every publish", async () => {
   const sleeper = start("sleeper-process.ts", shape.path, messages);
   const output = sleeper.stdout.getReader();
   await output.read();
-  const slot = store.claimSlot(process.pid, 1);
-  const cursorWord = slotWord(store.arena.layout, store.slotOf(sleeper.pid)) + SLOT_CURSOR;
+  const slot = store.workers.claimSlot(process.pid, 1);
+  const cursorWord = slotWord(store.arena.layout, store.workers.slotOf(sleeper.pid)) + SLOT_CURSOR;
   const bell = new Doorbell(shape.path, slot, () => undefined);
   let rings = 0;
   const ring = (target: number): void => {
@@ -29,7 +29,7 @@ test("a worker that only wakes by its bell sees every publish", async () => {
   const index = store.open(raceName(0), 1);
   for (let count = 0; count < messages; count++) {
     store.append(index, store.incarnation(index), raceName(1), null, null, true, Date.now());
-    store.ringOthers(slot, ring);
+    store.workers.ringOthers(slot, ring);
     // Each publish is a trial of its own: without a wake-up for this one nobody else would wake the sleeper.
     const deadline = performance.now() + 2000;
     while (Atomics.load(store.arena.u32, cursorWord) !== store.head()) {

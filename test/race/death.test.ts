@@ -19,9 +19,9 @@ afterAll(removeTempFolders);
 
 /** What main does about a worker that ended. True if it held the lock. */
 function bury(store: Store, worker: Helper): boolean {
-  const heldLock = store.repairAfterDeath(worker.pid);
-  const slot = store.slotOf(worker.pid);
-  if (slot >= 0) store.releaseSlot(slot);
+  const heldLock = store.upkeep.repairAfterDeath(worker.pid);
+  const slot = store.workers.slotOf(worker.pid);
+  if (slot >= 0) store.workers.releaseSlot(slot);
   return heldLock;
 }
 
@@ -67,13 +67,13 @@ describe("kill -9 with the lock held", () => {
     const worker = start("dying-process.ts", shape.path, point);
     await worker.exited;
     expect(worker.signalCode).toBe("SIGKILL");
-    const slot = store.slotOf(worker.pid);
-    expect(store.counter(slot, Counter.PUBLISHED)).toBe(3);
+    const slot = store.workers.slotOf(worker.pid);
+    expect(store.counters.get(slot, Counter.PUBLISHED)).toBe(3);
     expect(bury(store, worker)).toBe(true);
     expect(checkInvariants(store.arena)).toEqual([]);
     expect(countsIn(store, 0)).toEqual(expected[point]!);
     const index = store.open(raceName(0), 1);
-    expect(store.subscriberCount(index)).toBe(0);
+    expect(store.subscribers.countOf(index)).toBe(0);
     const id = store.append(index, store.incarnation(index), makePayload(1, 9), null, null, true, Date.now());
     expect(id).toBe(expected[point]!.length === 0 ? 1 : store.publishedCount(index));
     expect(countsIn(store, 0).at(-1)).toBe(9);
@@ -107,8 +107,8 @@ test("writers killed at random moments: the others lose nothing, and every reade
 }, 30_000);
 
 function acknowledgedBy(store: Store, worker: Helper): number {
-  const slot = store.slotOf(worker.pid);
-  return slot < 0 ? 0 : store.counter(slot, Counter.PUBLISHED);
+  const slot = store.workers.slotOf(worker.pid);
+  return slot < 0 ? 0 : store.counters.get(slot, Counter.PUBLISHED);
 }
 
 async function until(done: () => boolean): Promise<void> {

@@ -14,14 +14,14 @@ const [path = "", point = ""] = process.argv.slice(2) as [string, FaultPoint];
 /** The last append comes when the first three have expired, so that it drops one. */
 const evicts = point === "evict-unstamped";
 const store = attachStore(path, { ...RACE_POLICY, messageTtlSec: evicts ? 1 : RACE_POLICY.messageTtlSec });
-const slot = store.claimSlot(process.pid, Math.floor(Date.now() / 1000));
+const slot = store.workers.claimSlot(process.pid, Math.floor(Date.now() / 1000));
 const nowMs = Date.now();
 const index = store.open(raceName(0), Math.floor(nowMs / 1000));
 const incarnation = store.incarnation(index);
-store.addSubscriber(slot, index, Math.floor(nowMs / 1000), incarnation);
+store.subscribers.add(slot, index, Math.floor(nowMs / 1000), incarnation);
 for (let count = 0; count < 3; count++) {
   store.append(index, incarnation, makePayload(7, count), null, null, true, nowMs);
-  store.count(slot, Counter.PUBLISHED, 1);
+  store.counters.add(slot, Counter.PUBLISHED, 1);
 }
 store.arena.fault = (here) => {
   if (here === point) process.kill(process.pid, "SIGKILL");

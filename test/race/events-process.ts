@@ -11,7 +11,7 @@ const EVENTS_A_SECOND = 512;
 
 const [path = "", number = "1", steps = "0"] = process.argv.slice(2);
 const store = attachStore(path, EVENTS_POLICY);
-const slot = store.claimSlot(process.pid, 1);
+const slot = store.workers.claimSlot(process.pid, 1);
 if (slot < 0) throw new Error("no slot is free");
 const standing: { index: number; incarnation: number }[] = [];
 const now = (): number => Math.floor(store.head() / EVENTS_A_SECOND);
@@ -28,14 +28,14 @@ function join(): void {
   const index = store.open(raceName(below(RACE_CHANNELS)), now());
   if (index < 0) return;
   const incarnation = store.incarnation(index);
-  store.addSubscriber(slot, index, now(), incarnation);
-  store.tellOfSubscriber(index, incarnation, now() * 1000);
+  store.subscribers.add(slot, index, now(), incarnation);
+  store.subscribers.tellOf(index, incarnation, now() * 1000);
   standing.push({ index, incarnation });
 }
 
 function leave(): void {
   const [gone] = standing.splice(below(standing.length), 1);
-  if (gone !== undefined) store.removeSubscriber(slot, gone.index, gone.incarnation, now() * 1000);
+  if (gone !== undefined) store.subscribers.remove(slot, gone.index, gone.incarnation, now() * 1000);
 }
 
 for (let step = 0; step < Number(steps); step++) {

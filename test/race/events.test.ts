@@ -41,14 +41,14 @@ test("workers killed at any moment: what is told of the others stays right, and 
   const survivor = start("events-process.ts", path, 1, 40_000);
   for (let death = 0; death < deaths; death++) {
     const victim = start("events-process.ts", path, 2 + death, 1e9);
-    await until(() => store.slotOf(victim.pid) >= 0);
+    await until(() => store.workers.slotOf(victim.pid) >= 0);
     const before = store.publishedCount(store.eventsChannel);
     await until(() => store.publishedCount(store.eventsChannel) > before + 300 + death * 37);
     victim.kill("SIGKILL");
     await victim.exited;
-    store.repairAfterDeath(victim.pid);
-    const slot = store.slotOf(victim.pid);
-    store.releaseSlot(slot);
+    store.upkeep.repairAfterDeath(victim.pid);
+    const slot = store.workers.slotOf(victim.pid);
+    store.workers.releaseSlot(slot);
   }
   expect(await finish(survivor)).toBe("done");
   const events = told(store);

@@ -52,11 +52,11 @@ function namesBeside(store: Store, count: number): Uint8Array[] {
 test("a living name is found at every moment, while the removal of others moves its entry", async () => {
   const shape = smallShape({ channels: 64 });
   const { store } = openStore(shape, RACE_POLICY);
-  store.claimSlot(process.pid, 1);
+  store.workers.claimSlot(process.pid, 1);
   const noise = namesBeside(store, 12);
   const name = raceName(0);
   let phase = 1;
-  store.setCursor(0, phase);
+  store.workers.setCursor(0, phase);
   let turn = 0;
   const finder = start("finder-process.ts", shape.path, "find", 1_000_000);
   const { wrong, checked } = await against(finder, () => {
@@ -64,9 +64,9 @@ test("a living name is found at every moment, while the removal of others moves 
     // The entry looked for comes last in its run; each removal then moves it on towards its home.
     for (const other of noise) store.open(other, 1);
     if (store.open(name, 1) < 0) throw new Error("no room for the race channel");
-    store.setCursor(0, ++phase);
+    store.workers.setCursor(0, ++phase);
     for (const other of noise) store.deleteChannel(other, name, nowMs);
-    store.setCursor(0, ++phase);
+    store.workers.setCursor(0, ++phase);
     store.deleteChannel(name, name, nowMs);
     // Moves the records on, so that they can be used again.
     store.sweep(nowMs + 3000);

@@ -73,7 +73,7 @@ function followEntry(): void {
   const seen = channels.get(entry.channel);
   if (seen === undefined || seen.incarnation !== entry.incarnation) return;
   const mayRepeat = ((entry.serial - caughtUpTo) | 0) < 0;
-  if (!store.read(entry.block, entry.stamp, message)) {
+  if (!store.history.read(entry.block, entry.stamp, message)) {
     result.evicted++;
     seen.lost++;
     if (mayRepeat) seen.exact = false;
@@ -96,7 +96,7 @@ function catchUp(): void {
   for (const seen of channels.values()) {
     // Before the walk: what was published by now and is not met was evicted.
     const published = store.publishedCount(seen.index);
-    const reader = store.reader(seen.index, seen.incarnation, seen.lastId);
+    const reader = store.history.reader(seen.index, seen.incarnation, seen.lastId);
     let outcome = reader.next(message);
     // BUSY: others evict at this very place; a worker looks again a moment later.
     for (; outcome === FOUND || outcome === BUSY; outcome = reader.next(message)) {
@@ -124,7 +124,7 @@ function walkSomewhere(turn: number): void {
   }
   const before = Math.max(0, seen.lastId - (turn % 50));
   const after = turn % 2 === 0 ? before : beforeLast(store, index, seen.incarnation, 20);
-  const reader = store.reader(index, seen.incarnation, after);
+  const reader = store.history.reader(index, seen.incarnation, after);
   let previous = after;
   for (let step = 0; step < 20 && reader.next(message) === FOUND; step++) {
     if (message.id <= previous) fault(`a walk met ${message.id} after ${previous}`);

@@ -9,7 +9,7 @@ import { RACE_POLICY } from "./race-setting.ts";
 
 const [path = "", messages = "0"] = process.argv.slice(2);
 const store = attachStore(path, RACE_POLICY);
-const slot = store.claimSlot(process.pid, Math.floor(Date.now() / 1000));
+const slot = store.workers.claimSlot(process.pid, Math.floor(Date.now() / 1000));
 const first = store.head();
 let sleeps = 0;
 const bell = new Doorbell(path, slot, pump);
@@ -19,10 +19,10 @@ function pump(): void {
   let cursor: number;
   do {
     cursor = store.head();
-    store.setCursor(slot, cursor);
+    store.workers.setCursor(slot, cursor);
     // The work between the look at the head and the decision to sleep: publishes are to fall in here.
-    for (let spin = 0; spin < (sleeps * 7919) % 5000; spin++) store.slotPid(slot);
-  } while (!store.beginSleep(slot, cursor));
+    for (let spin = 0; spin < (sleeps * 7919) % 5000; spin++) store.workers.slotPid(slot);
+  } while (!store.workers.beginSleep(slot, cursor));
   sleeps++;
   if (((cursor - first) | 0) < Number(messages)) return;
   bell.close();

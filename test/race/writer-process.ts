@@ -10,7 +10,7 @@ import { RACE_CHANNELS, RACE_POLICY, raceName } from "./race-setting.ts";
 
 const [path = "", writer = "0", messages = "0", kind = "stored"] = process.argv.slice(2);
 const store = attachStore(path, RACE_POLICY);
-const slot = store.claimSlot(process.pid, Math.floor(Date.now() / 1000));
+const slot = store.workers.claimSlot(process.pid, Math.floor(Date.now() / 1000));
 if (slot < 0) throw new Error("no slot is free");
 
 for (let count = 0; count < Number(messages); count++) {
@@ -26,8 +26,8 @@ for (let count = 0; count < Number(messages); count++) {
     if (id < 0) throw new Error(`append answered ${id}`);
     if (id > 0) break;
   }
-  store.count(slot, Counter.PUBLISHED, 1);
-  store.setCursor(slot, store.head());
+  store.counters.add(slot, Counter.PUBLISHED, 1);
+  store.workers.setCursor(slot, store.head());
   // Lets the readers breathe, so that they are lapped sometimes and not always.
   if (count % 64 === 63) await Bun.sleep(0);
 }

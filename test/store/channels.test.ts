@@ -39,14 +39,8 @@ test("a new channel has nothing", () => {
   expect(incarnation & 1).toBe(1);
   expect(store.isLive(index, incarnation)).toBe(true);
   expect(store.isLive(index, incarnation + 2)).toBe(false);
-  const numbers = [
-    store.publishedCount,
-    store.storedCount,
-    store.subscriberCount,
-    store.lastTime,
-    store.lastTag,
-  ];
-  expect(numbers.map((read) => read.call(store, index))).toEqual([0, 0, 0, 0, 0]);
+  const counts = [store.publishedCount(index), store.storedCount(index), store.subscribers.countOf(index)];
+  expect([...counts, store.lastTime(index), store.lastTag(index)]).toEqual([0, 0, 0, 0, 0]);
 });
 
 test("channels are limited, and live names still open at the limit", () => {
@@ -95,49 +89,49 @@ test("positions never go back when a channel is created again", () => {
   const store = newStore();
   const first = new Channel(store, "a");
   for (let at = 0; at < 3; at++) first.append("x");
-  const last = store.base(first.index) + 3;
+  const last = store.positions.base(first.index) + 3;
   store.deleteChannel(bytes("a"), bytes(""), NOW_MS);
   const second = new Channel(store, "a");
   expect(second.append("y")).toBe(1);
-  expect(store.base(second.index) + 1).toBeGreaterThan(last);
+  expect(store.positions.base(second.index) + 1).toBeGreaterThan(last);
 });
 
 describe("subscribers", () => {
   test("are counted a slot, down to zero and not below", () => {
     const store = newStore();
     const { index } = new Channel(store, "a");
-    const slot = store.claimSlot(100, NOW_SEC);
-    expect(store.addSubscriber(slot, index, NOW_SEC)).toBe(true);
-    expect(store.subscriberCount(index)).toBe(1);
-    store.removeSubscriber(slot, index);
-    store.removeSubscriber(slot, index);
-    expect(store.subscriberCount(index)).toBe(0);
+    const slot = store.workers.claimSlot(100, NOW_SEC);
+    expect(store.subscribers.add(slot, index, NOW_SEC)).toBe(true);
+    expect(store.subscribers.countOf(index)).toBe(1);
+    store.subscribers.remove(slot, index);
+    store.subscribers.remove(slot, index);
+    expect(store.subscribers.countOf(index)).toBe(0);
   });
 
   test("with an incarnation they are counted until the deleted channel is in the trash, and never in the next one", () => {
     const store = newStore({}, { channels: 4 });
     const old = new Channel(store, "a");
-    const slot = store.claimSlot(100, NOW_SEC);
-    store.addSubscriber(slot, old.index, NOW_SEC, old.incarnation);
+    const slot = store.workers.claimSlot(100, NOW_SEC);
+    store.subscribers.add(slot, old.index, NOW_SEC, old.incarnation);
     store.deleteChannel(bytes("a"), bytes(""), NOW_MS);
-    expect(store.addSubscriber(slot, old.index, NOW_SEC, old.incarnation)).toBe(false);
-    expect(store.addSubscriber(slot, old.index, NOW_SEC)).toBe(false);
-    expect(store.subscriberCount(old.index)).toBe(2);
+    expect(store.subscribers.add(slot, old.index, NOW_SEC, old.incarnation)).toBe(false);
+    expect(store.subscribers.add(slot, old.index, NOW_SEC)).toBe(false);
+    expect(store.subscribers.countOf(old.index)).toBe(2);
     for (let left = 2; left > 0; left--) {
       store.sweep(NOW_MS + (5 - left) * 1000);
       expect(store.totals(NOW_MS)).toMatchObject({ channelsInDelete: 1, channelsInTrash: 0 });
-      store.removeSubscriber(slot, old.index, old.incarnation);
+      store.subscribers.remove(slot, old.index, old.incarnation);
     }
     store.sweep(NOW_MS + 5000);
     expect(store.totals(NOW_MS)).toMatchObject({ channelsInDelete: 0, channelsInTrash: 1 });
-    store.addSubscriber(slot, old.index, NOW_SEC, old.incarnation);
-    expect(store.subscriberCount(old.index)).toBe(0);
+    store.subscribers.add(slot, old.index, NOW_SEC, old.incarnation);
+    expect(store.subscribers.countOf(old.index)).toBe(0);
     store.sweep(NOW_MS + 20_000);
     const fresh = new Channel(store, "b");
     expect(fresh.index).toBe(old.index);
-    expect(store.subscriberCount(fresh.index)).toBe(0);
-    store.addSubscriber(slot, fresh.index, NOW_SEC, fresh.incarnation);
-    store.removeSubscriber(slot, old.index, old.incarnation);
-    expect(store.subscriberCount(fresh.index)).toBe(1);
+    expect(store.subscribers.countOf(fresh.index)).toBe(0);
+    store.subscribers.add(slot, fresh.index, NOW_SEC, fresh.incarnation);
+    store.subscribers.remove(slot, old.index, old.incarnation);
+    expect(store.subscribers.countOf(fresh.index)).toBe(1);
   });
 });

@@ -76,7 +76,7 @@ test.each([true, false])("classes survive a restart, in order: %p", (inOrder) =>
   const shape = smallShape();
   const { store } = openStore(shape, { ...POLICY, ...BD });
   for (const name of ["bd_1", "a", "bd_2"]) new Channel(store, name);
-  if (inOrder) store.markClean();
+  if (inOrder) store.upkeep.markClean();
   store.close();
   const again = openStore(shape, POLICY).store;
   expect(again.totals(NOW_MS)).toMatchObject({ channels: 1, wildcardChannels: 2 });

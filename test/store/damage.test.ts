@@ -72,7 +72,7 @@ test.each<readonly [string, (store: Store, channel: Channel) => unknown]>([
   spoil(store, channel);
   expect(channel.append("x".repeat(600), true, NOW_MS + 60_000)).toBe(4);
   store.sweep(NOW_MS + 61_000);
-  expect(store.timesMended).toBe(1);
+  expect(store.upkeep.timesMended).toBe(1);
   expect(channel.append("5", true, NOW_MS + 61_000)).toBe(5);
   expect(channel.after(3)).toEqual([`4:${"x".repeat(600)}`, "5:5"]);
   expect(checkInvariants(store.arena)).toEqual([]);
@@ -94,9 +94,11 @@ test.each<readonly [string, number, number, number]>([
     const channel = new Channel(store, "a");
     for (const data of ["1", "2", "3"]) channel.append(data);
     [u32[JOURNAL_KIND], u32[word], u32[HEAD_LOCK]] = [kind, value, 4242];
-    expect(store.finishAfterDeath(4242)).toBe("damaged");
-    expect([store.lockOwner(), store.finishAfterDeath(1)]).toEqual([4242, "not held"]);
-    expect([store.repairAfterDeath(4242), store.timesMended, store.lockOwner()]).toEqual([true, 1, 0]);
+    expect(store.upkeep.finishAfterDeath(4242)).toBe("damaged");
+    expect([store.upkeep.lockOwner(), store.upkeep.finishAfterDeath(1)]).toEqual([4242, "not held"]);
+    expect([store.upkeep.repairAfterDeath(4242), store.upkeep.timesMended, store.upkeep.lockOwner()]).toEqual(
+      [true, 1, 0],
+    );
     expect(checkInvariants(store.arena)).toEqual([]);
     expect(channel.append("4")).toBe(4);
     expect(channel.after(0)).toEqual(["1:1", "2:2", "3:3", "4:4"]);

@@ -101,10 +101,10 @@ describe("the channel itself", () => {
   test("without one nothing is told", () => {
     const store = newStore();
     const channel = new Channel(store, "a");
-    const slot = store.claimSlot(100, NOW_SEC);
-    store.addSubscriber(slot, channel.index, NOW_SEC, channel.incarnation);
-    store.tellOfSubscriber(channel.index, channel.incarnation, NOW_MS);
-    store.removeSubscriber(slot, channel.index, channel.incarnation, NOW_MS);
+    const slot = store.workers.claimSlot(100, NOW_SEC);
+    store.subscribers.add(slot, channel.index, NOW_SEC, channel.incarnation);
+    store.subscribers.tellOf(channel.index, channel.incarnation, NOW_MS);
+    store.subscribers.remove(slot, channel.index, channel.incarnation, NOW_MS);
     store.deleteChannel(bytes("a"), bytes(""), at(0));
     store.sweep(at(2));
     expect([store.eventsChannel, store.totals(at(2)).published, store.head()]).toEqual([-1, 0, 2]);
@@ -116,10 +116,10 @@ describe("events", () => {
     const store = withEvents();
     const channel = new Channel(store, "a");
     new Channel(store, "a").append("x");
-    const slot = store.claimSlot(100, NOW_SEC);
-    store.addSubscriber(slot, channel.index, NOW_SEC, channel.incarnation);
-    store.tellOfSubscriber(channel.index, channel.incarnation, NOW_MS);
-    store.removeSubscriber(slot, channel.index, channel.incarnation, NOW_MS);
+    const slot = store.workers.claimSlot(100, NOW_SEC);
+    store.subscribers.add(slot, channel.index, NOW_SEC, channel.incarnation);
+    store.subscribers.tellOf(channel.index, channel.incarnation, NOW_MS);
+    store.subscribers.remove(slot, channel.index, channel.incarnation, NOW_MS);
     store.deleteChannel(bytes("a"), bytes(""), at(0));
     const before = ["created a", "subscribed a", "unsubscribed a"];
     store.sweep(at(1));
@@ -145,14 +145,14 @@ describe("events", () => {
     const channel = new Channel(store, "a");
     const workers = [100, 101].map((pid) => {
       const worker = attachStore(pathOf(store), { ...POLICY, eventsChannel: bytes("evts") });
-      return { worker, slot: worker.claimSlot(pid, NOW_SEC) };
+      return { worker, slot: worker.workers.claimSlot(pid, NOW_SEC) };
     });
     for (const { worker, slot } of workers)
-      worker.addSubscriber(slot, channel.index, NOW_SEC, channel.incarnation);
+      worker.subscribers.add(slot, channel.index, NOW_SEC, channel.incarnation);
     store.deleteChannel(bytes("a"), bytes(""), at(0));
     for (const { worker, slot } of workers) {
       for (let sec = 2; sec < 6; sec++) store.sweep(at(slot * 10 + sec));
-      worker.removeSubscriber(slot, channel.index, channel.incarnation, NOW_MS);
+      worker.subscribers.remove(slot, channel.index, channel.incarnation, NOW_MS);
     }
     expect(store.totals(at(16))).toMatchObject({ channelsInDelete: 1, channelsInTrash: 0 });
     store.sweep(at(16));
@@ -163,34 +163,34 @@ describe("events", () => {
     const store = withEvents();
     const channel = new Channel(store, "a");
     const other = new Channel(store, "b");
-    const slot = store.claimSlot(100, NOW_SEC);
-    store.addSubscriber(slot, channel.index, NOW_SEC, channel.incarnation);
+    const slot = store.workers.claimSlot(100, NOW_SEC);
+    store.subscribers.add(slot, channel.index, NOW_SEC, channel.incarnation);
     store.deleteChannel(bytes("a"), bytes(""), at(0));
     store.deleteChannel(bytes("b"), bytes(""), at(0));
     store.sweep(at(60));
     expect(told(store).slice(2)).toEqual(["destroyed b"]);
     expect(store.isLive(other.index, other.incarnation)).toBe(false);
     store.sweep(at(61));
-    store.removeSubscriber(slot, channel.index, channel.incarnation, NOW_MS);
+    store.subscribers.remove(slot, channel.index, channel.incarnation, NOW_MS);
     expect(told(store).slice(2)).toEqual(["destroyed b", "unsubscribed a", "destroyed a"]);
   });
 
   test("nobody is left in a channel that is destroyed because a worker stood still for a minute", () => {
     const store = withEvents();
     const channel = new Channel(store, "a");
-    const slots = [store.claimSlot(100, NOW_SEC), store.claimSlot(101, NOW_SEC)] as const;
+    const slots = [store.workers.claimSlot(100, NOW_SEC), store.workers.claimSlot(101, NOW_SEC)] as const;
     const standing = [...new Array<number>(40).fill(slots[0]), ...new Array<number>(23).fill(slots[1])];
     for (const slot of standing) {
-      store.addSubscriber(slot, channel.index, NOW_SEC, channel.incarnation);
-      store.tellOfSubscriber(channel.index, channel.incarnation, NOW_MS);
+      store.subscribers.add(slot, channel.index, NOW_SEC, channel.incarnation);
+      store.subscribers.tellOf(channel.index, channel.incarnation, NOW_MS);
     }
     store.deleteChannel(bytes("a"), bytes(""), at(0));
     // One of them moves on in the end, and tells of some of its own.
     for (const slot of standing.slice(30, 45))
-      store.removeSubscriber(slot, channel.index, channel.incarnation, at(60));
+      store.subscribers.remove(slot, channel.index, channel.incarnation, at(60));
     store.sweep(at(61));
     // All others come too late, when everything was told for them.
-    for (const slot of standing) store.removeSubscriber(slot, channel.index, channel.incarnation, at(61));
+    for (const slot of standing) store.subscribers.remove(slot, channel.index, channel.incarnation, at(61));
     store.sweep(at(62));
     expect(told(store)).toEqual([
       "created a",
@@ -204,13 +204,13 @@ describe("events", () => {
   test("a worker that is gone: each of its subscriptions has ended", () => {
     const store = withEvents();
     const [a, b] = [new Channel(store, "a"), new Channel(store, "b")];
-    const dead = store.claimSlot(100, NOW_SEC);
-    const alive = store.claimSlot(101, NOW_SEC);
-    for (const slot of [dead, dead, alive]) store.addSubscriber(slot, a.index, NOW_SEC, a.incarnation);
-    store.addSubscriber(dead, b.index, NOW_SEC, b.incarnation);
+    const dead = store.workers.claimSlot(100, NOW_SEC);
+    const alive = store.workers.claimSlot(101, NOW_SEC);
+    for (const slot of [dead, dead, alive]) store.subscribers.add(slot, a.index, NOW_SEC, a.incarnation);
+    store.subscribers.add(dead, b.index, NOW_SEC, b.incarnation);
     store.deleteChannel(bytes("b"), bytes(""), at(0));
-    store.releaseSlot(dead, NOW_MS);
-    store.releaseSlot(dead, NOW_MS);
+    store.workers.releaseSlot(dead, NOW_MS);
+    store.workers.releaseSlot(dead, NOW_MS);
     store.sweep(at(3));
     expect(told(store).slice(2)).toEqual([
       "unsubscribed a",
@@ -218,34 +218,34 @@ describe("events", () => {
       "unsubscribed b",
       "destroyed b",
     ]);
-    expect(store.subscriberCount(a.index)).toBe(1);
+    expect(store.subscribers.countOf(a.index)).toBe(1);
   });
 
   test("a worker that is gone with thousands of subscribers: told of in turns, each once", () => {
     const store = withEvents();
     const { u32, layout } = store.arena;
     const a = new Channel(store, "a");
-    const dead = store.claimSlot(100, NOW_SEC);
+    const dead = store.workers.claimSlot(100, NOW_SEC);
     u32[channelWord(layout, a.index) + CH_SUBSCRIBERS + dead] = 10_000;
     const before = store.publishedCount(store.eventsChannel);
-    const turns = [1, 2, 3].map(() => store.releaseSlot(dead, NOW_MS));
+    const turns = [1, 2, 3].map(() => store.workers.releaseSlot(dead, NOW_MS));
     expect(turns).toEqual([false, false, true]);
     expect(store.publishedCount(store.eventsChannel) - before).toBe(10_000);
-    expect([store.subscriberCount(a.index), store.slotPid(dead)]).toEqual([0, 0]);
+    expect([store.subscribers.countOf(a.index), store.workers.slotPid(dead)]).toEqual([0, 0]);
   });
 
   test("a worker that is gone while the lock is taken: its slot waits, and its subscriptions end later", () => {
     const store = withEvents();
     const a = new Channel(store, "a");
-    const dead = store.claimSlot(100, NOW_SEC);
-    store.addSubscriber(dead, a.index, NOW_SEC, a.incarnation);
+    const dead = store.workers.claimSlot(100, NOW_SEC);
+    store.subscribers.add(dead, a.index, NOW_SEC, a.incarnation);
     store.arena.i32[HEAD_LOCK] = ANOTHER_PID;
-    expect(store.releaseSlot(dead, NOW_MS)).toBe(false);
-    expect(store.slotPid(dead)).toBe(100);
+    expect(store.workers.releaseSlot(dead, NOW_MS)).toBe(false);
+    expect(store.workers.slotPid(dead)).toBe(100);
     store.arena.i32[HEAD_LOCK] = 0;
-    expect(store.releaseSlot(dead, NOW_MS)).toBe(true);
+    expect(store.workers.releaseSlot(dead, NOW_MS)).toBe(true);
     expect(told(store)).toEqual(["created a", "unsubscribed a"]);
-    expect(store.slotPid(dead)).toBe(0);
+    expect(store.workers.slotPid(dead)).toBe(0);
   });
 
   test("after main and its workers were killed together nobody seems to stand there for ever", () => {
@@ -253,20 +253,20 @@ describe("events", () => {
     // The store is opened by the real clock.
     const policy = { ...POLICY, messageTtlSec: 0, eventsChannel: bytes("evts") };
     const { store } = openStore(shape, policy);
-    const slot = store.claimSlot(100, NOW_SEC);
+    const slot = store.workers.claimSlot(100, NOW_SEC);
     const channel = new Channel(store, "a");
     for (let count = 0; count < 20; count++) {
-      store.addSubscriber(slot, channel.index, NOW_SEC, channel.incarnation);
-      store.tellOfSubscriber(channel.index, channel.incarnation, NOW_MS);
+      store.subscribers.add(slot, channel.index, NOW_SEC, channel.incarnation);
+      store.subscribers.tellOf(channel.index, channel.incarnation, NOW_MS);
     }
     const again = openStore(shape, policy).store;
     const ends = Array.from({ length: 20 }, () => "unsubscribed a");
     expect(told(again).slice(21)).toEqual(ends);
-    expect([again.subscriberCount(channel.index), again.slotPid(slot)]).toEqual([0, 0]);
+    expect([again.subscribers.countOf(channel.index), again.workers.slotPid(slot)]).toEqual([0, 0]);
     // Another events channel knows nothing of those who came before it.
-    again.addSubscriber(again.claimSlot(101, NOW_SEC), channel.index, NOW_SEC, channel.incarnation);
+    again.subscribers.add(again.workers.claimSlot(101, NOW_SEC), channel.index, NOW_SEC, channel.incarnation);
     const other = openStore(shape, { ...policy, eventsChannel: bytes("other") }).store;
-    expect([told(other), other.subscriberCount(channel.index)]).toEqual([[], 0]);
+    expect([told(other), other.subscribers.countOf(channel.index)]).toEqual([[], 0]);
   });
 
   test.each([
@@ -371,7 +371,7 @@ describe("the zone's totals", () => {
       };
       expect(() => store.open(bytes(`new ${place}`), NOW_SEC)).toThrow("dies here");
       store.arena.fault = null;
-      if (place % 2 === 0) expect(store.repairAfterDeath(process.pid)).toBe(true);
+      if (place % 2 === 0) expect(store.upkeep.repairAfterDeath(process.pid)).toBe(true);
       else store = openStore(shape, policy).store;
       expect(store.totals(NOW_MS)).toMatchObject({ channels: 3 + place, published, stored });
       expect(checkInvariants(store.arena)).toEqual([]);
@@ -388,7 +388,7 @@ test("random lives: created, then subscribed and unsubscribed in turn, destroyed
   const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 1;
   const random = randomOf(seed);
   const store = withEvents({ channelInactivitySec: 3, messageTtlSec: 1000 });
-  const slots = [store.claimSlot(100, NOW_SEC), store.claimSlot(101, NOW_SEC)];
+  const slots = [store.workers.claimSlot(100, NOW_SEC), store.workers.claimSlot(101, NOW_SEC)];
   const standing: { slot: number; index: number; incarnation: number }[] = [];
   for (let step = 0, sec = 0; step < 600; step++) {
     const name = `c${random(5)}`;
@@ -397,20 +397,20 @@ test("random lives: created, then subscribed and unsubscribed in turn, destroyed
     if (what < 3) {
       const channel = new Channel(store, name, NOW_SEC + sec);
       if (random(4) === 0) store.deleteChannel(bytes(name), bytes(""), at(sec));
-      store.addSubscriber(slot, channel.index, NOW_SEC + sec, channel.incarnation);
-      store.tellOfSubscriber(channel.index, channel.incarnation, at(sec));
+      store.subscribers.add(slot, channel.index, NOW_SEC + sec, channel.incarnation);
+      store.subscribers.tellOf(channel.index, channel.incarnation, at(sec));
       standing.push({ slot, index: channel.index, incarnation: channel.incarnation });
     } else if (what < 6) {
       const [gone] = standing.splice(random(standing.length), 1);
-      if (gone !== undefined) store.removeSubscriber(gone.slot, gone.index, gone.incarnation, at(sec));
+      if (gone !== undefined) store.subscribers.remove(gone.slot, gone.index, gone.incarnation, at(sec));
     } else if (what === 6) {
       store.deleteChannel(bytes(name), bytes(""), at(sec));
     } else if (what < 9) {
       store.sweep(at(sec++));
     } else if (random(10) === 0) {
-      store.releaseSlot(slot, at(sec));
+      store.workers.releaseSlot(slot, at(sec));
       standing.splice(0, standing.length, ...standing.filter((one) => one.slot !== slot));
-      expect(store.claimSlot(100 + step, NOW_SEC)).toBe(slot);
+      expect(store.workers.claimSlot(100 + step, NOW_SEC)).toBe(slot);
     }
     expect(checkInvariants(store.arena).join("; "), `seed ${seed}, step ${step}`).toBe("");
   }

@@ -54,7 +54,7 @@ function keyed(store: Store, ...keys: readonly string[]): void {
 
 /** A worker with somebody who lags, so that nothing is dropped that it may still want. */
 function owe(store: Store): void {
-  store.setOwed(store.claimSlot(1, NOW_SEC), OWED_BEHIND);
+  store.workers.setOwed(store.workers.claimSlot(1, NOW_SEC), OWED_BEHIND);
 }
 
 /**
@@ -169,7 +169,7 @@ const CASES: readonly Case[] = [
     prepare: (s) => {
       for (const name of ["idle", "gone", "gone too"]) new Channel(s, name).append(name, name !== "idle");
       s.deleteChannel(bytes("gone"), bytes("bye"), NOW_MS);
-      s.addSubscriber(s.claimSlot(1, NOW_SEC), new Channel(s, "gone too").index, NOW_SEC);
+      s.subscribers.add(s.workers.claimSlot(1, NOW_SEC), new Channel(s, "gone too").index, NOW_SEC);
       s.deleteChannel(bytes("gone too"), bytes("bye"), NOW_MS);
       fill(s, 2);
     },
@@ -194,30 +194,30 @@ const CASES: readonly Case[] = [
     policy: events,
     prepare: (s) => {
       fill(s, 1);
-      for (const pid of [1, 2]) s.claimSlot(pid, NOW_SEC);
-      for (let each = 0; each < 3; each++) s.addSubscriber(1, a(s).index, NOW_SEC);
+      for (const pid of [1, 2]) s.workers.claimSlot(pid, NOW_SEC);
+      for (let each = 0; each < 3; each++) s.subscribers.add(1, a(s).index, NOW_SEC);
     },
     work: (s) => {
       const { index, incarnation } = new Channel(s, "new");
-      s.addSubscriber(0, index, NOW_SEC, incarnation);
-      s.tellOfSubscriber(index, incarnation, NOW_MS);
-      s.removeSubscriber(0, index, incarnation, NOW_MS);
-      s.releaseSlot(1, NOW_MS);
+      s.subscribers.add(0, index, NOW_SEC, incarnation);
+      s.subscribers.tellOf(index, incarnation, NOW_MS);
+      s.subscribers.remove(0, index, incarnation, NOW_MS);
+      s.workers.releaseSlot(1, NOW_MS);
     },
   },
   {
     name: "a first subscriber and a deleted channel's last, told to webhooks",
     policy: { webhooks: { backlogBytes: 8192, isWatched: () => true } },
     prepare: (s) => {
-      s.claimSlot(1, NOW_SEC);
+      s.workers.claimSlot(1, NOW_SEC);
       s.webhooks.takeLease(0, NOW_MS);
       s.webhooks.settle(["a"], true, NOW_MS);
     },
     work: (s) => {
       const { index, incarnation } = a(s);
-      s.addSubscriber(0, index, NOW_SEC, incarnation);
+      s.subscribers.add(0, index, NOW_SEC, incarnation);
       s.webhooks.tell(0, [{ kind: "published", channel: bytes("a"), members: bytes("") }], 9, NOW_MS);
-      s.removeSubscriber(0, index, incarnation, NOW_MS);
+      s.subscribers.remove(0, index, incarnation, NOW_MS);
       s.deleteChannel(bytes("a"), bytes("bye"), NOW_MS);
       for (let second = 0; second < 4; second++) s.sweep(LATER_MS + 1000 * second);
     },
@@ -305,14 +305,14 @@ describe.each(CASES)("$name", ({ policy: over, channels = 64, prepare, work }) =
 /** The same repair by somebody who dies of it at some step; how it ends is up to the next. */
 function diesRepairing(arena: Arena, policy: StorePolicy, steps: number): void {
   const dying = new Steps(arena, steps);
-  dying.run(() => new Store(dying.arena, policy, true).repairAfterDeath(process.pid));
+  dying.run(() => new Store(dying.arena, policy, true).upkeep.repairAfterDeath(process.pid));
 }
 
 /** Which of the stages the store is in after the repair; none is refused. */
 function repairedStage(arena: Arena, policy: StorePolicy, stages: ReadonlyMap<string, number>): number {
   const store = new Store(arena, policy, true);
-  store.repairAfterDeath(process.pid);
-  expect(store.timesMended).toBe(0);
+  store.upkeep.repairAfterDeath(process.pid);
+  expect(store.upkeep.timesMended).toBe(0);
   expect(checkInvariants(arena)).toEqual([]);
   const digest = digestOf(arena);
   if (!stages.has(digest)) expect(digest).toBe([...stages.keys()].join("\n--\n"));

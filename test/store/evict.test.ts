@@ -27,7 +27,7 @@ describe("when no block is free", () => {
     const count = fill(b, true);
     b.append("next");
     expect(a.after(0)).toEqual([]);
-    expect(store.read(first.block, first.stamp, new Message())).toBe(false);
+    expect(store.history.read(first.block, first.stamp, new Message())).toBe(false);
     expect(b.after(0)).toHaveLength(count + 1);
     b.append("one more");
     expect(b.after(0)[0]).toBe("2:f1");
@@ -47,13 +47,13 @@ describe("when no block is free", () => {
   test("unstored messages that every worker has passed go before stored ones, uncounted", () => {
     const store = newStore();
     const channel = new Channel(store, "a");
-    const slot = store.claimSlot(100, NOW_SEC);
+    const slot = store.workers.claimSlot(100, NOW_SEC);
     channel.append("stored");
     channel.append("unstored 1", false);
     channel.append("unstored 2", false);
     fill(channel, true);
     // Passed: the first two messages.
-    store.setCursor(slot, 3);
+    store.workers.setCursor(slot, 3);
     channel.append("next");
     expect(channel.after(0, true, 3)).toEqual(["1:stored", "3:unstored 2", "4:f0"]);
     expect(store.totals(NOW_MS).evicted).toBe(0);
@@ -66,13 +66,13 @@ describe("when no block is free", () => {
   test("the slowest worker decides, and a worker that is gone does not", () => {
     const store = newStore();
     const channel = new Channel(store, "a");
-    const [fast, slow] = [store.claimSlot(100, NOW_SEC), store.claimSlot(101, NOW_SEC)];
+    const [fast, slow] = [store.workers.claimSlot(100, NOW_SEC), store.workers.claimSlot(101, NOW_SEC)];
     channel.append("unstored", false);
     fill(channel, true);
-    store.setCursor(fast, store.head());
+    store.workers.setCursor(fast, store.head());
     channel.append("next");
     expect(channel.after(0, true, 1)).toEqual(["1:unstored"]);
-    store.releaseSlot(slow);
+    store.workers.releaseSlot(slow);
     channel.append("next");
     expect(channel.after(0, true, 1)).toEqual(["3:f1"]);
     expect(store.totals(NOW_MS).evicted).toBe(1);
@@ -81,7 +81,7 @@ describe("when no block is free", () => {
   test("with nothing stored the oldest unstored message goes, passed or not, and is counted", () => {
     const store = newStore();
     const channel = new Channel(store, "a");
-    store.claimSlot(100, NOW_SEC);
+    store.workers.claimSlot(100, NOW_SEC);
     const count = fill(channel, false);
     channel.append("next", false);
     expect(channel.after(0, true)).toHaveLength(count);

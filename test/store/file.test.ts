@@ -29,7 +29,7 @@ afterAll(removeTempFolders);
 function leaveStore(shape: StoreShape): number {
   const { store } = openStore(shape, POLICY);
   new Channel(store, "a").append("kept");
-  store.markClean();
+  store.upkeep.markClean();
   store.close();
   return store.epoch;
 }
@@ -96,11 +96,11 @@ describe("a store that is there", () => {
     const shape = smallShape();
     const { store } = openStore(shape, POLICY);
     new Channel(store, "a").append("kept");
-    store.claimSlot(4242, NOW_SEC);
+    store.workers.claimSlot(4242, NOW_SEC);
     store.arena.u32[HEAD_LOCK] = 4242;
     const again = openStore(shape, POLICY);
     expect(again.report).toMatchObject({ kind: "recovered", messages: 1, dropped: 0 });
-    expect(again.store.slotOf(4242)).toBe(-1);
+    expect(again.store.workers.slotOf(4242)).toBe(-1);
     expect(again.store.arena.u32[HEAD_LOCK]).toBe(0);
     expect(again.store.epoch).toBe(store.epoch);
   });

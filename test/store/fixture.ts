@@ -139,7 +139,7 @@ export function markOf(key: string, sent: string): KeyMark {
 /** The channel's newest message. */
 export function newestOf({ store, index, incarnation }: Channel): Message {
   const message = new Message();
-  const outcome = store.reader(index, incarnation, store.publishedCount(index) - 1).next(message);
+  const outcome = store.history.reader(index, incarnation, store.publishedCount(index) - 1).next(message);
   if (outcome !== FOUND) throw new Error(`no newest message: ${outcome}`);
   return message;
 }
@@ -148,7 +148,7 @@ export function newestOf({ store, index, incarnation }: Channel): Message {
 export function beforeLast(store: Store, index: number, incarnation: number, count: number): number {
   const newest = store.publishedCount(index);
   if (count === 0) return newest;
-  const known = store.beforeLastStored(index, incarnation, count, newest);
+  const known = store.history.beforeLastStored(index, incarnation, count, newest);
   if (known >= 0) return known;
   const search = new LastSearch(store, index, incarnation, count, newest);
   search.run(1e9);
@@ -166,7 +166,7 @@ export function readOn(
   afterId: number,
   visit: (m: Message) => boolean,
 ): number {
-  const reader = store.reader(index, incarnation, afterId);
+  const reader = store.history.reader(index, incarnation, afterId);
   const message = new Message();
   for (;;) {
     const outcome = reader.next(message);

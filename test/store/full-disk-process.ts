@@ -28,7 +28,7 @@ function open(folder: string, size: number): Opened {
     const { store, report } = openStore(shape, POLICY);
     new Channel(store, "a").append("kept");
     const [fault = null] = checkInvariants(store.arena);
-    store.markClean();
+    store.upkeep.markClean();
     store.close();
     return { fault, report, epoch: store.epoch };
   } catch (error) {

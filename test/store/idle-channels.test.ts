@@ -47,7 +47,7 @@ describe("a full table", () => {
     const store = newStore({ eventsChannel: bytes("evts") }, { channels: 5 });
     new Channel(store, "stored").append("x");
     new Channel(store, "unstored").append("x", false);
-    store.addSubscriber(0, new Channel(store, "attended").index, NOW_SEC);
+    store.subscribers.add(0, new Channel(store, "attended").index, NOW_SEC);
     open(store, "idle", NOW_SEC);
     expect([open(store, "new", NOW_SEC + 1) >= 0, open(store, "more", NOW_SEC + 1)]).toEqual([true, -2]);
     expect(living(store)).toEqual(["attended", "evts", "new", "stored", "unstored"]);
@@ -72,7 +72,7 @@ describe("a channel that was just found by somebody who is about to stand or pub
     const elsewhere = attachStore(pathOf(store), POLICY);
     const found = open(store, "idle 1", NOW_SEC + 1);
     expect(open(elsewhere, "new", NOW_SEC + 1)).toBe(-2);
-    expect(store.addSubscriber(0, found, NOW_SEC + 1, store.incarnation(found))).toBe(true);
+    expect(store.subscribers.add(0, found, NOW_SEC + 1, store.incarnation(found))).toBe(true);
   });
 
   test("is not collected by the next sweep", () => {

@@ -105,7 +105,7 @@ test("the lock is given back after 64 messages, or a quarter of a megabyte", () 
 });
 
 test.each([
-  ["closed in order", (store: Store) => store.markClean(), true],
+  ["closed in order", (store: Store) => store.upkeep.markClean(), true],
   ["not closed, in the same boot", () => undefined, true],
   ["closed, and damaged since", damage, false],
 ] as const)("a store that was %s remembers its keys: %p", (_, end, isRemembered) => {
@@ -130,7 +130,7 @@ test("an entry that was damaged is none", () => {
 
 /** A bit of a link, after the file said that it was closed. */
 function damage(store: Store): void {
-  store.markClean();
+  store.upkeep.markClean();
   const { arena } = store;
   expect(arena.u32[HEAD_CLEAN]).not.toBe(0);
   arena.u32[arena.layout.blocksWord + 1000] = 1;

@@ -34,24 +34,24 @@ describe.each(["", "evts"])("while the lock is taken, events channel %p", (event
   test("one who comes and goes is counted in and out and told of, once the lock is free", async () => {
     const store = newStore({ eventsChannel: bytes(eventsChannel) });
     const { index, incarnation } = new Channel(store, "a");
-    const slot = store.claimSlot(100, NOW_SEC);
+    const slot = store.workers.claimSlot(100, NOW_SEC);
     const join = (): void => {
-      expect(store.addSubscriber(slot, index, NOW_SEC, incarnation)).toBe(true);
-      store.tellOfSubscriber(index, incarnation, NOW_MS);
+      expect(store.subscribers.add(slot, index, NOW_SEC, incarnation)).toBe(true);
+      store.subscribers.tellOf(index, incarnation, NOW_MS);
     };
-    const leave = (): void => store.removeSubscriber(slot, index, incarnation, NOW_MS);
+    const leave = (): void => store.subscribers.remove(slot, index, incarnation, NOW_MS);
     join();
     stall(store);
     join();
     join();
     leave();
-    expect(store.subscriberCount(index)).toBe(1);
+    expect(store.subscribers.countOf(index)).toBe(1);
     goOn(store);
     // At once, and yet not before those who wait.
     leave();
-    await until(() => store.subscriberCount(index) === 1);
+    await until(() => store.subscribers.countOf(index) === 1);
     leave();
-    expect(store.subscriberCount(index)).toBe(0);
+    expect(store.subscribers.countOf(index)).toBe(0);
     const [came, went] = ["subscribed a", "unsubscribed a"];
     const expected = ["created a", came, came, came, went, went, went];
     expect(eventsIn(store)).toEqual(eventsChannel === "" ? [] : expected);
@@ -60,16 +60,16 @@ describe.each(["", "evts"])("while the lock is taken, events channel %p", (event
   test("whose channel is deleted before they are counted are told of its end", async () => {
     const store = newStore({ eventsChannel: bytes(eventsChannel) });
     const { index, incarnation } = new Channel(store, "a");
-    const slot = store.claimSlot(100, NOW_SEC);
+    const slot = store.workers.claimSlot(100, NOW_SEC);
     const lost: number[] = [];
-    store.onLost((...channel) => lost.push(...channel));
+    store.subscribers.onLost((...channel) => lost.push(...channel));
     stall(store);
-    expect(store.addSubscriber(slot, index, NOW_SEC, incarnation)).toBe(true);
+    expect(store.subscribers.add(slot, index, NOW_SEC, incarnation)).toBe(true);
     goOn(store);
     store.deleteChannel(bytes("a"), bytes(""), NOW_MS);
     await until(() => lost.length > 0);
     expect(lost).toEqual([index, incarnation]);
-    expect(store.addSubscriber(slot, index, NOW_SEC, incarnation)).toBe(false);
+    expect(store.subscribers.add(slot, index, NOW_SEC, incarnation)).toBe(false);
   });
 });
 

@@ -22,7 +22,7 @@ afterAll(removeTempFolders);
 function leave(shape: StoreShape, isClosed: boolean): Store {
   const { store } = openStore(shape, POLICY);
   new Channel(store, "a").append("kept");
-  if (isClosed) store.markClean();
+  if (isClosed) store.upkeep.markClean();
   store.close();
   return store;
 }

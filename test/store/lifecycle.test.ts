@@ -95,9 +95,9 @@ describe.each(PHASES)("begun %d ms into a second, swept at %d", (start, sweep) =
       "an unsubscription",
       6,
       (w: Watch, { index, incarnation }: Channel) => {
-        w.store.addSubscriber(0, index, w.startSec, incarnation);
+        w.store.subscribers.add(0, index, w.startSec, incarnation);
         w.at(4);
-        w.store.removeSubscriber(0, index, incarnation);
+        w.store.subscribers.remove(0, index, incarnation);
       },
     ],
     [
@@ -113,8 +113,8 @@ describe.each(PHASES)("begun %d ms into a second, swept at %d", (start, sweep) =
       10,
       (w: Watch, { index, incarnation }: Channel) => {
         w.at(4);
-        w.store.addSubscriber(0, index, w.startSec + 4, incarnation);
-        w.store.removeSubscriber(0, index, incarnation);
+        w.store.subscribers.add(0, index, w.startSec + 4, incarnation);
+        w.store.subscribers.remove(0, index, incarnation);
       },
     ],
     [
@@ -127,7 +127,7 @@ describe.each(PHASES)("begun %d ms into a second, swept at %d", (start, sweep) =
     ],
   ] as const)("%s after 4 of 5 idle seconds: lives until second %d", (_what, until, act) => {
     const w = watch({ channelInactivitySec: 5 });
-    expect(w.store.claimSlot(100, w.startSec)).toBe(0);
+    expect(w.store.workers.claimSlot(100, w.startSec)).toBe(0);
     const channel = new Channel(w.store, "a", w.startSec);
     act(w, channel);
     // Not before the whole second is over, and within two sweeps.
@@ -138,11 +138,11 @@ describe.each(PHASES)("begun %d ms into a second, swept at %d", (start, sweep) =
 
 test("a channel whose last subscriber leaves long after its time goes with the next sweep", () => {
   const w = new Watch({ channelInactivitySec: 5 }, 0, 0);
-  const slot = w.store.claimSlot(100, w.startSec);
+  const slot = w.store.workers.claimSlot(100, w.startSec);
   const { index, incarnation } = new Channel(w.store, "a", w.startSec);
-  w.store.addSubscriber(slot, index, w.startSec, incarnation);
+  w.store.subscribers.add(slot, index, w.startSec, incarnation);
   expect(w.at(60).channels).toBe(1);
-  w.store.removeSubscriber(slot, index, incarnation);
+  w.store.subscribers.remove(slot, index, incarnation);
   expect(w.at(61).channels).toBe(0);
 });
 

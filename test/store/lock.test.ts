@@ -45,10 +45,10 @@ test("is taken over from a dead process only, and only by its pid", () => {
   expect(takeOver(store.arena, NO_PID)).toBe(false);
   store.arena.i32[HEAD_LOCK] = NO_PID;
   expect(takeOver(store.arena, NO_PID - 1)).toBe(false);
-  expect(store.repairAfterDeath(NO_PID)).toBe(true);
+  expect(store.upkeep.repairAfterDeath(NO_PID)).toBe(true);
   expect(store.arena.i32[HEAD_LOCK]).toBe(0);
   expect(checkInvariants(store.arena)).toEqual([]);
-  expect(store.repairAfterDeath(NO_PID)).toBe(false);
+  expect(store.upkeep.repairAfterDeath(NO_PID)).toBe(false);
 });
 
 test("a section of our own that threw is repaired by the next one", () => {

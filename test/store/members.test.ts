@@ -98,7 +98,7 @@ class Room {
 
   /** Behind a number, in the order of the channel, with the messages between them. */
   events(after = 0): (Event | string)[] {
-    const reader = this.store.reader(this.index, this.incarnation, 0, after);
+    const reader = this.store.history.reader(this.index, this.incarnation, 0, after);
     const m = new Message();
     const told: (Event | string)[] = [];
     while (reader.next(m) === FOUND) {
@@ -140,7 +140,7 @@ test("events stand between the messages, take no ids, and are no hole for those 
   expect(say("two")).toBe(2);
   expect(room.told).toEqual(["join ann", "one", "leave ann", "join bob", "two"]);
   expect(room.events()[0]).toMatchObject({ info: { color: "red" }, count: 1 });
-  const reader = room.store.reader(room.index, room.incarnation, 0);
+  const reader = room.store.history.reader(room.index, room.incarnation, 0);
   const m = new Message();
   const ids: number[] = [];
   while (reader.next(m) === FOUND) {
@@ -246,7 +246,7 @@ describe("no names are told", () => {
   test("when the table is full: connections are counted, and it is known", () => {
     const room = new Room(2);
     for (const name of ["a", "b", "c", "d"]) {
-      room.store.addSubscriber(0, room.index, room.nowMs / 1000, room.incarnation);
+      room.store.subscribers.add(0, room.index, room.nowMs / 1000, room.incarnation);
       room.join(name);
     }
     room.later(1);
@@ -320,12 +320,12 @@ test("another process sees the same table; a main that starts again begins with 
   expect(room.list(other, 1)).toEqual(["ann"]);
   const number = room.members.numberOf(room.index, room.incarnation);
   const shape = smallShape({ path: room.store.arena.path, members: { records: 4, textBytes: 16 } });
-  room.store.markClean();
+  room.store.upkeep.markClean();
   room.store.close();
   const { store } = openStore(shape, POLICY);
   expect(store.members?.totals()).toMatchObject({ members: 0, room: 4 });
   expect(store.members?.base).not.toBe(room.members.base);
-  const reader = store.reader(room.index, room.incarnation, 0, 0);
+  const reader = store.history.reader(room.index, room.incarnation, 0, 0);
   expect([reader.next(new Message()), number > 0]).toEqual([END, true]);
 });
 

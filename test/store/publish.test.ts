@@ -59,7 +59,7 @@ describe("append", () => {
       NOW_MS,
     );
     const message = new Message();
-    expect(store.reader(channel.index, channel.incarnation, 0).next(message, false)).toBe(FOUND);
+    expect(store.history.reader(channel.index, channel.incarnation, 0).next(message, false)).toBe(FOUND);
     expect(text(message.bytes.subarray(0, 2))).toBe("id");
     expect([message.dataLength, message.bytes.length < 5000]).toEqual([5000, true]);
   });
@@ -141,12 +141,12 @@ describe("append", () => {
     ["no worker where nobody stands", OWED_NOTHING, 0, false],
   ] as const)("what is over the limit rests for %s", (_who, owed, dispatched, rests) => {
     const store = newStore({ maxStoredPerChannel: 1 });
-    const slot = store.claimSlot(1, 1);
+    const slot = store.workers.claimSlot(1, 1);
     const channel = new Channel(store, "a");
     const first = store.head();
     channel.append("1");
-    store.setCursor(slot, first + dispatched);
-    store.setOwed(slot, owed);
+    store.workers.setCursor(slot, first + dispatched);
+    store.workers.setOwed(slot, owed);
     channel.append("2");
     expect(channel.after(0)).toEqual(["2:2"]);
     expect(channel.after(0, true)).toEqual(rests ? ["1:1", "2:2"] : ["2:2"]);
@@ -171,7 +171,7 @@ describe("deleteChannel", () => {
     expect(store.entry(cursor, entry)).toBe(true);
     expect([entry.channel, entry.incarnation]).toEqual([channel.index, channel.incarnation]);
     const message = new Message();
-    expect(store.read(entry.block, entry.stamp, message)).toBe(true);
+    expect(store.history.read(entry.block, entry.stamp, message)).toBe(true);
     expect([message.id, message.time, message.tag, message.flags]).toEqual([
       CHANNEL_DELETED_ID,
       0,
@@ -214,6 +214,6 @@ test("read refuses a stamp that is not there, block 0 and blocks outside", () =>
     [2, 0],
     [1e9, 1],
   ] as const) {
-    expect(store.read(block, stamp, message)).toBe(false);
+    expect(store.history.read(block, stamp, message)).toBe(false);
   }
 });

@@ -87,7 +87,7 @@ describe("reading on", () => {
     const store = newStore({ unstoredTtlSec: 5 });
     const channel = new Channel(store, "a");
     for (const data of ["1", "2", "3"]) channel.append(data, data === "3");
-    const reader = store.reader(channel.index, channel.incarnation, 0);
+    const reader = store.history.reader(channel.index, channel.incarnation, 0);
     const message = new Message();
     expect(reader.next(message)).toBe(FOUND);
     expect([message.id, reader.lastId]).toEqual([1, 0]);
@@ -105,7 +105,7 @@ describe("reading on", () => {
     const store = newStore({}, { channels: 1 });
     const channel = new Channel(store, "a");
     channel.append("1");
-    const reader = store.reader(channel.index, channel.incarnation, 0);
+    const reader = store.history.reader(channel.index, channel.incarnation, 0);
     const message = new Message();
     store.deleteChannel(bytes("a"), bytes("bye"), NOW_MS);
     expect(reader.next(message)).toBe(FOUND);
@@ -116,7 +116,7 @@ describe("reading on", () => {
     expect(other.index).toBe(channel.index);
     for (let id = 1; id <= 3; id++) other.append("secret");
     expect(reader.next(message)).toBe(GONE);
-    expect(store.reader(channel.index, channel.incarnation, 0).next(message)).toBe(GONE);
+    expect(store.history.reader(channel.index, channel.incarnation, 0).next(message)).toBe(GONE);
   });
 
   test("a message whose publish is not over is not there yet: its position would be ahead of the channel", () => {
@@ -138,7 +138,7 @@ describe("somebody stands still in the middle of a change", () => {
     const version = channelWord(arena.layout, channel.index) + CH_VERSION;
     const before = arena.u32[version]!;
     arena.u32[version] = before | 1;
-    const reader = store.reader(channel.index, channel.incarnation, 0);
+    const reader = store.history.reader(channel.index, channel.incarnation, 0);
     const message = new Message();
     for (const id of [1, 2, 3]) {
       expect([reader.next(message), message.id]).toEqual([FOUND, id]);
@@ -158,10 +158,10 @@ describe("somebody stands still in the middle of a change", () => {
     const channel = mixed();
     const { arena } = channel.store;
     const message = new Message();
-    channel.store.reader(channel.index, channel.incarnation, 4).next(message);
+    channel.store.history.reader(channel.index, channel.incarnation, 4).next(message);
     const at = blockWord(arena.layout, message.block) + MSG_STAMP;
     arena.u32[at] = 0;
-    const reader = channel.store.reader(channel.index, channel.incarnation, 4);
+    const reader = channel.store.history.reader(channel.index, channel.incarnation, 4);
     expect([reader.next(message), ids(channel.after(5, true))]).toEqual([BUSY, "6789"]);
     arena.u32[at] = message.stamp;
     expect([reader.next(message), message.id]).toEqual([FOUND, 5]);
@@ -172,7 +172,7 @@ describe("somebody stands still in the middle of a change", () => {
     const { arena } = channel.store;
     const { u32 } = arena;
     const message = new Message();
-    channel.store.reader(channel.index, channel.incarnation, 6).next(message);
+    channel.store.history.reader(channel.index, channel.incarnation, 6).next(message);
     const at = blockWord(arena.layout, message.block);
     // Evicted, and its block used for the channel's next message, while a search copies what it says of its
     // elder.
@@ -204,7 +204,7 @@ describe("somebody stands still in the middle of a change", () => {
     const channel = mixed();
     const { arena } = channel.store;
     const message = new Message();
-    const reader = channel.store.reader(channel.index, channel.incarnation, 8);
+    const reader = channel.store.history.reader(channel.index, channel.incarnation, 8);
     reader.next(message);
     reader.accept(message);
     arena.u32[blockWord(arena.layout, message.block) + MSG_NEWER] = message.block;
@@ -233,7 +233,7 @@ describe("finding a place", () => {
     for (const after of [0, 1, 62, 63, 64, 65, 127, 128, 4095, 4096, 4097, 4500, 8191, 8192, 8998, 8999]) {
       let expected = after + 1;
       while (!keep(expected) && expected <= COUNT) expected++;
-      const outcome = channel.store.reader(channel.index, channel.incarnation, after).next(message);
+      const outcome = channel.store.history.reader(channel.index, channel.incarnation, after).next(message);
       if (expected > COUNT) expect(outcome).toBe(END);
       else expect([after, outcome, message.id]).toEqual([after, FOUND, expected]);
     }
@@ -248,7 +248,7 @@ describe("finding a place", () => {
     expect(report.kind).toBe("recovered");
     const message = new Message();
     const reads = countedReads(store, () => {
-      expect(store.reader(channel.index, channel.incarnation, 1).next(message)).toBe(FOUND);
+      expect(store.history.reader(channel.index, channel.incarnation, 1).next(message)).toBe(FOUND);
     });
     expect([message.id, reads < 20_000]).toEqual([2, true]);
   });
@@ -260,7 +260,7 @@ describe("finding a place", () => {
       const channel = new Channel(store, "a");
       for (let id = 1; id <= count; id++) channel.append("x");
       const message = new Message();
-      const reader = store.reader(channel.index, channel.incarnation, 10);
+      const reader = store.history.reader(channel.index, channel.incarnation, 10);
       const reads = countedReads(store, () => expect(reader.next(message)).toBe(FOUND));
       expect(message.id).toBe(11);
       return reads;
@@ -276,11 +276,11 @@ describe("finding a place", () => {
       const channel = new Channel(store, "a");
       for (let id = 1; id <= count; id++) channel.append("x");
       const last = countedReads(store, () =>
-        expect(channel.store.beforeLastStored(channel.index, channel.incarnation, 1000, count)).toBe(
+        expect(channel.store.history.beforeLastStored(channel.index, channel.incarnation, 1000, count)).toBe(
           count - 1000,
         ),
       );
-      const reader = store.reader(channel.index, channel.incarnation, count / 2);
+      const reader = store.history.reader(channel.index, channel.incarnation, count / 2);
       const message = new Message();
       reader.next(message);
       reader.accept(message);
@@ -295,7 +295,7 @@ describe("finding a place", () => {
     for (let id = 0; id < COUNT; id++) channel.append("x", true, NOW_MS + Math.floor(id / 3) * 1000);
     const sight = new Sight();
     const find = (sec: number, tag: number | null): number =>
-      store.seekTime(channel.index, channel.incarnation, NOW_SEC + sec, tag, sight) === AT_PLACE
+      store.history.seekTime(channel.index, channel.incarnation, NOW_SEC + sec, tag, sight) === AT_PLACE
         ? sight.id
         : 0;
     // Three in each second: ids 3s + 1 to 3s + 3, tags 1 to 3.
@@ -307,15 +307,17 @@ describe("finding a place", () => {
       find(2999, 3),
       find(2999, null),
     ]).toEqual([1, 4, 302, 304, 9000, 0]);
-    expect(store.seekTime(channel.index, channel.incarnation, NOW_SEC + 3000, 0, sight)).toBe(NOTHING_NEWER);
+    expect(store.history.seekTime(channel.index, channel.incarnation, NOW_SEC + 3000, 0, sight)).toBe(
+      NOTHING_NEWER,
+    );
   });
 
   test("nothing is believed of a channel in which every link is broken", () => {
     const channel = mixed();
     const { store } = channel;
     const message = new Message();
-    store.reader(channel.index, channel.incarnation, 8).next(message);
+    store.history.reader(channel.index, channel.incarnation, 8).next(message);
     store.arena.u32[blockWord(store.arena.layout, message.block) + MSG_STAMP] = 0;
-    expect(store.seekTime(channel.index, channel.incarnation, 0, null, new Sight())).toBe(DISTURBED);
+    expect(store.history.seekTime(channel.index, channel.incarnation, 0, null, new Sight())).toBe(DISTURBED);
   });
 });

@@ -40,7 +40,7 @@ function dieAt(store: Store, point: FaultPoint, work: () => void): void {
     store.arena.fault = null;
   }
   expect(met).toBe(true);
-  expect(store.repairAfterDeath(process.pid)).toBe(true);
+  expect(store.upkeep.repairAfterDeath(process.pid)).toBe(true);
   expect(checkInvariants(store.arena)).toEqual([]);
 }
 
@@ -51,7 +51,7 @@ function ringFrom(store: Store, cursor: number): string[] {
   const seen: string[] = [];
   for (let serial = cursor; serial !== store.head(); serial = (serial + 1) >>> 0) {
     expect(store.entry(serial, entry)).toBe(true);
-    const there = store.read(entry.block, entry.stamp, message);
+    const there = store.history.read(entry.block, entry.stamp, message);
     seen.push(there ? `${message.id}:${dataOf(message)}` : "evicted");
   }
   return seen;
@@ -160,11 +160,11 @@ test("repair keeps channel order, unstored messages, ids, positions and lists by
   for (let round = 0; round < 4; round++) {
     for (const channel of channels) channel.append(`${round}`, round !== 2);
   }
-  const bases = channels.map((channel) => store.base(channel.index));
+  const bases = channels.map((channel) => store.positions.base(channel.index));
   const totals = store.totals(NOW_MS);
   dieAt(store, "append-room", () => channels[0]!.append("x"));
   expect(store.totals(NOW_MS)).toEqual(totals);
-  expect(channels.map((channel) => store.base(channel.index))).toEqual(bases);
+  expect(channels.map((channel) => store.positions.base(channel.index))).toEqual(bases);
   for (const channel of channels) expect(channel.after(0, true)).toEqual(["1:0", "2:1", "3:2", "4:3"]);
   const order: number[] = [];
   store.eachChannel((index) => order.push(index));
@@ -179,7 +179,7 @@ describe("damage on disk", () => {
     const channel = new Channel(store, "a");
     for (const data of ["1", "2".repeat(1000), "3"]) channel.append(data);
     const second = new Message();
-    store.reader(channel.index, channel.incarnation, 1).next(second);
+    store.history.reader(channel.index, channel.incarnation, 1).next(second);
     spoil(store, second.block);
     const again = openStore(shape, POLICY);
     expect(again.report.kind).toBe("recovered");
@@ -235,7 +235,7 @@ test("a clean stop needs no recovery and loses nothing", () => {
   const { store } = openStore(shape, POLICY);
   const channel = new Channel(store, "a");
   channel.append("1");
-  store.markClean();
+  store.upkeep.markClean();
   store.close();
   const again = openStore(shape, POLICY);
   expect(again.report).toEqual({

@@ -20,7 +20,7 @@ test("entries lead to the messages in publish order, over channels", () => {
   const seen: string[] = [];
   for (let serial = cursor; serial !== store.head(); serial = (serial + 1) >>> 0) {
     expect(store.entry(serial, entry)).toBe(true);
-    expect(store.read(entry.block, entry.stamp, message)).toBe(true);
+    expect(store.history.read(entry.block, entry.stamp, message)).toBe(true);
     expect(message.serial).toBe(serial);
     seen.push(`${entry.channel === a.index ? "a" : "b"}${message.id}`);
   }
@@ -51,7 +51,7 @@ test("serials wrap at 32 bits without a lost entry, and stamp 0 never occurs", (
   for (let serial = 0xfffffffe; serial !== store.head(); serial = (serial + 1) >>> 0) {
     expect(store.entry(serial, entry)).toBe(true);
     expect(entry.stamp).not.toBe(0);
-    expect(store.read(entry.block, entry.stamp, message)).toBe(true);
+    expect(store.history.read(entry.block, entry.stamp, message)).toBe(true);
     serials.push(message.serial);
   }
   const first = 0x1fffffffe;

@@ -80,8 +80,8 @@ describe("inactive channels", () => {
       Channel,
       Channel,
     ];
-    const slot = store.claimSlot(100, NOW_SEC);
-    store.addSubscriber(slot, subscribed.index, NOW_SEC);
+    const slot = store.workers.claimSlot(100, NOW_SEC);
+    store.subscribers.add(slot, subscribed.index, NOW_SEC);
     published.append("u", false, at(10));
     stored.append("s", true, at(0));
     store.sweep(at(30));
@@ -92,7 +92,7 @@ describe("inactive channels", () => {
     expect(store.totals(at(33))).toMatchObject({ channels: 3, channelsInTrash: 1, channelsInDelete: 0 });
     sweepTwice(store, 41);
     expect(store.isLive(published.index, published.incarnation)).toBe(false);
-    store.removeSubscriber(slot, subscribed.index);
+    store.subscribers.remove(slot, subscribed.index);
     sweepTwice(store, 45);
     expect(store.isLive(subscribed.index, subscribed.incarnation)).toBe(false);
     expect(store.isLive(stored.index, stored.incarnation)).toBe(true);
@@ -142,16 +142,16 @@ describe("deleted channels", () => {
 
   test("go all at once also when there are thousands, whoever waits in front of them", () => {
     const store = newStore({}, { channels: 4096, size: 4 << 20 });
-    const slot = store.claimSlot(100, NOW_SEC);
+    const slot = store.workers.claimSlot(100, NOW_SEC);
     const names = Array.from({ length: 3000 }, (_, place) => bytes(`c${place}`));
     for (const [place, name] of names.entries()) {
       const index = store.open(name, NOW_SEC);
-      if (place < 500) store.addSubscriber(slot, index, NOW_SEC);
+      if (place < 500) store.subscribers.add(slot, index, NOW_SEC);
     }
     for (const name of names) store.deleteChannel(name, bytes(""), at(0));
     store.sweep(at(2));
     expect(store.totals(at(2))).toMatchObject({ channelsInDelete: 500, channelsInTrash: 2500 });
-    store.releaseSlot(slot);
+    store.workers.releaseSlot(slot);
     store.sweep(at(3));
     expect(store.totals(at(3))).toMatchObject({ channelsInDelete: 0, channelsInTrash: 3000 });
     expect(checkInvariants(store.arena)).toEqual([]);
@@ -166,10 +166,10 @@ describe("deleted channels", () => {
     const message = new Message();
     store.sweep(at(4));
     store.entry(cursor, entry);
-    expect(store.read(entry.block, entry.stamp, message)).toBe(true);
+    expect(store.history.read(entry.block, entry.stamp, message)).toBe(true);
     store.sweep(at(5));
     expect(store.entry(cursor, entry)).toBe(true);
-    expect(store.read(entry.block, entry.stamp, message)).toBe(false);
+    expect(store.history.read(entry.block, entry.stamp, message)).toBe(false);
   });
 });
 

@@ -43,16 +43,16 @@ function noted(store: Store): string[] {
 }
 
 function leave(store: Store, channel: Channel): void {
-  store.removeSubscriber(0, channel.index, channel.incarnation);
+  store.subscribers.remove(0, channel.index, channel.incarnation);
 }
 
 const enter = (store: Store, { index, incarnation }: Channel): boolean =>
-  store.addSubscriber(0, index, NOW_SEC, incarnation);
+  store.subscribers.add(0, index, NOW_SEC, incarnation);
 
 describe("who is there", () => {
   test("the first subscriber is told of once, where somebody wants to know", () => {
     const store = newStore({ webhooks });
-    store.claimSlot(1, NOW_SEC);
+    store.workers.claimSlot(1, NOW_SEC);
     const watched = new Channel(store, "w1");
     for (const channel of [watched, watched, new Channel(store, "other")]) enter(store, channel);
     expect(noted(store)).toEqual(["occupied w1"]);
@@ -61,7 +61,7 @@ describe("who is there", () => {
 
   test("a channel that was empty when it was seen, and is not any more, is not vacated", () => {
     const store = newStore({ webhooks });
-    store.claimSlot(1, NOW_SEC);
+    store.workers.claimSlot(1, NOW_SEC);
     const channel = new Channel(store, "w1");
     enter(store, channel);
     leave(store, channel);
@@ -78,7 +78,7 @@ describe("who is there", () => {
 
   test("a channel that is collected, or deleted and swept, is vacated with its end", () => {
     const store = newStore({ webhooks, channelInactivitySec: 5 });
-    store.claimSlot(1, NOW_SEC);
+    store.workers.claimSlot(1, NOW_SEC);
     for (const name of ["w1", "w2"]) {
       enter(store, new Channel(store, name));
       leave(store, new Channel(store, name));
@@ -91,7 +91,7 @@ describe("who is there", () => {
 
   test("subscribers of before are told when somebody asks", () => {
     const store = newStore();
-    store.claimSlot(1, NOW_SEC);
+    store.workers.claimSlot(1, NOW_SEC);
     const channel = new Channel(store, "w1");
     enter(store, channel);
     store.setPolicy({ ...POLICY, webhooks });
@@ -105,14 +105,14 @@ describe("who is there", () => {
 describe("who sends", () => {
   test("one at a time, until it goes, dies or stands still", () => {
     const store = newStore({ webhooks });
-    for (const pid of [1, 2]) store.claimSlot(pid, NOW_SEC);
+    for (const pid of [1, 2]) store.workers.claimSlot(pid, NOW_SEC);
     const { webhooks: table } = store;
     expect(table.takeLease(0, NOW_MS)).toBeTrue();
     expect(table.takeLease(1, NOW_MS + 1000)).toBeFalse();
     expect(table.takeLease(0, NOW_MS + 2000)).toBeTrue();
     expect(table.takeLease(1, NOW_MS + STANDSTILL_MS + 1000)).toBeFalse();
     expect(table.takeLease(1, NOW_MS + STANDSTILL_MS + 2000)).toBeTrue();
-    store.releaseSlot(1, NOW_MS);
+    store.workers.releaseSlot(1, NOW_MS);
     expect(table.takeLease(0, NOW_MS + STANDSTILL_MS + 2000)).toBeTrue();
     table.endLease(0);
     expect(table.takeLease(1, NOW_MS + STANDSTILL_MS + 2000)).toBeTrue();
@@ -179,7 +179,7 @@ test("trace and publisher of a message stand behind its data, and no reader of t
     store.append(index, incarnation, bytes(data), bytes("id"), null, true, NOW_MS, marks);
   expect(channel.after(0)).toEqual(["1:small", `2:${large}`]);
   const message = new Message();
-  const reader = store.reader(index, incarnation, 1);
+  const reader = store.history.reader(index, incarnation, 1);
   expect(reader.next(message)).toBe(FOUND);
   const { dataOffset, dataLength, traceLength, byLength } = message;
   const behind = dataOffset + dataLength;

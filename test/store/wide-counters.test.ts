@@ -129,7 +129,7 @@ describe("a death in the middle of it", () => {
     };
     expect(() => counted.count(channel)).toThrow("died");
     made.arena.fault = null;
-    if (!counted.reopened) expect(made.repairAfterDeath(process.pid)).toBe(true);
+    if (!counted.reopened) expect(made.upkeep.repairAfterDeath(process.pid)).toBe(true);
     const store = counted.reopened ? openStore(smallShape({ path }), POLICY).store : made;
     const after = counted.read(store, channel);
     // Not begun, or done: recovery may finish what was nearly so.

@@ -30,7 +30,7 @@ let store: Store;
 let fanout: Fanout;
 beforeEach(() => {
   store = newStore();
-  const slot = store.claimSlot(process.pid, NOW_SEC);
+  const slot = store.workers.claimSlot(process.pid, NOW_SEC);
   const nobody = () => undefined;
   fanout = new Fanout({
     store,

@@ -4,13 +4,13 @@ import { PulseWatch, RollCall, START_LIMIT_MS, STUCK_MS } from "../../src/superv
 const TICK_MS = 1000;
 const worker = { isReady: true, slot: 3 };
 let beat = 0;
-const store = { counter: (slot: number) => (slot === 3 ? beat : 0) };
+const counters = { get: (slot: number) => (slot === 3 ? beat : 0) };
 
 /** Looks once a tick from `from` to `to`; the time of the first fault, or null. */
 function watch(pulses: PulseWatch, from: number, to: number, onTick: () => void = () => undefined) {
   for (let now = from; now <= to; now += TICK_MS) {
     onTick();
-    const fault = pulses.faultOf(worker, store, now);
+    const fault = pulses.faultOf(worker, counters, now);
     if (fault !== null) return { now, fault };
   }
   return null;
@@ -48,7 +48,7 @@ describe("a worker's heartbeat", () => {
     const found = watch(pulses, 0, 60_000);
     expect(found).toEqual({ now: START_LIMIT_MS + TICK_MS, fault: "was not ready in time" });
     pulses.forget(worker);
-    expect(pulses.faultOf(worker, store, 70_000)).toBeNull();
+    expect(pulses.faultOf(worker, counters, 70_000)).toBeNull();
   });
 });
 
@@ -62,8 +62,8 @@ describe("under a watchdog", () => {
   test("a pause of main that is longer than half of that is not held against the worker", () => {
     const pulses = new PulseWatch(STUCK_SOON_MS);
     expect(watch(pulses, 0, 1000)).toBeNull();
-    expect(pulses.faultOf(worker, store, 2500)).toBeNull();
-    expect(pulses.faultOf(worker, store, 4400)).toBeNull();
+    expect(pulses.faultOf(worker, counters, 2500)).toBeNull();
+    expect(pulses.faultOf(worker, counters, 4400)).toBeNull();
   });
 
   test("all seats have to answer; one may be silent for as long as a replacement takes", () => {

@@ -26,9 +26,9 @@ export function channelCounts(
 ): ChannelCounts | null {
   const counts = {
     name,
-    published: store.publishedTotal(index),
+    published: store.positions.publishedTotal(index),
     stored: store.storedCount(index),
-    subscribers: store.subscriberCount(index),
+    subscribers: store.subscribers.countOf(index),
   };
   // Another process may have removed it while it was read, and its record may be another's by now. Pairs with
   // retireChannel.

@@ -4,9 +4,9 @@
  * internal-channels.ts; BUSY where the lock cannot be had.
  */
 
+import type { StoreCore } from "../core.ts";
 import type { Arena } from "../memory/arena.ts";
 import { BUSY } from "../outcome.ts";
-import type { StorePolicy } from "../policy.ts";
 import { underLock } from "../recovery/damage.ts";
 import type { ChannelRef } from "./channel-ref.ts";
 import { incarnationOf } from "./channels.ts";
@@ -20,15 +20,12 @@ import {
 } from "./internal-channels.ts";
 
 export class InternalStore {
+  readonly #core: StoreCore;
   readonly #arena: Arena;
-  readonly #policy: () => StorePolicy;
-  readonly #wake: () => void;
 
-  /** `wake`: something was published; its readers are to be woken. */
-  constructor(arena: Arena, policy: () => StorePolicy, wake: () => void) {
-    this.#arena = arena;
-    this.#policy = policy;
-    this.#wake = wake;
+  constructor(core: StoreCore) {
+    this.#core = core;
+    this.#arena = core.arena;
   }
 
   /**
@@ -37,7 +34,7 @@ export class InternalStore {
    */
   open(place: Internal, nowMs: number, into: ChannelRef): number {
     return this.#locked(() => {
-      const index = openInternal(this.#arena, this.#policy(), place, Math.floor(nowMs / 1000));
+      const index = openInternal(this.#arena, this.#core.policy, place, Math.floor(nowMs / 1000));
       if (index >= 0) into.set(index, incarnationOf(this.#arena, index));
       return index;
     });
@@ -50,12 +47,12 @@ export class InternalStore {
   append(place: Internal, message: InternalMessage, bounds: InternalBounds, nowMs: number): number {
     const nowSec = Math.floor(nowMs / 1000);
     const outcome = this.#locked(() => {
-      const index = openInternal(this.#arena, this.#policy(), place, nowSec);
+      const index = openInternal(this.#arena, this.#core.policy, place, nowSec);
       return index < 0 ? 0 : appendInternal(this.#arena, index, message, bounds, nowSec);
     });
     if (outcome > 0) {
       this.#arena.eventsDue = true;
-      this.#wake();
+      this.#core.tellReaders();
     }
     return outcome;
   }

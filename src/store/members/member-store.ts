@@ -4,6 +4,7 @@
  */
 
 import { lastIdOf } from "../channel/channels.ts";
+import type { StoreCore } from "../core.ts";
 import { REQUEST_MS, release, SWEEP_MS, tryAcquire } from "../lock/lock.ts";
 import { type Arena, wide } from "../memory/arena.ts";
 import {
@@ -26,7 +27,6 @@ import {
 } from "../memory/layout-members.ts";
 import { nextSerial } from "../message/ring.ts";
 import { BUSY } from "../outcome.ts";
-import type { StorePolicy } from "../policy.ts";
 import { mendAfter } from "../recovery/damage.ts";
 import { memberChannelWord } from "./member-lists.ts";
 import { MemberNodes } from "./member-nodes.ts";
@@ -63,22 +63,19 @@ export interface Occupancy {
 export const MEMBERS_A_TURN = 16_384;
 
 export class MemberStore {
+  readonly #core: StoreCore;
   readonly #arena: Arena;
   readonly #members: Members;
-  readonly #policy: () => StorePolicy;
-  readonly #wake: () => void;
   readonly base: number;
   /** Those on other nodes of a cluster. */
   readonly nodes: MemberNodes;
   /** Of a node of a cluster: what the others are to hear of. */
   onSaid: ((said: Said) => void) | null = null;
 
-  /** `wake` is called after events were published. */
-  constructor(arena: Arena, members: Members, policy: () => StorePolicy, wake: () => void) {
-    this.#arena = arena;
+  constructor(core: StoreCore, members: Members) {
+    this.#core = core;
+    this.#arena = core.arena;
     this.#members = members;
-    this.#policy = policy;
-    this.#wake = wake;
     this.base = wide(members.u32, MH_BASE);
     this.nodes = new MemberNodes(members.layout.records, (nowMs, work, patienceMs) =>
       this.#locked(nowMs, work, patienceMs),
@@ -263,13 +260,13 @@ export class MemberStore {
     const said: Said[] | null = this.onSaid === null ? null : [];
     try {
       if (members.u32[MH_CHANGING] !== 0) mendMembers(arena, members, Math.floor(nowMs / 1000));
-      work({ arena, members, policy: this.#policy(), said });
+      work({ arena, members, policy: this.#core.policy, said });
       release(arena);
     } catch (error) {
       // The store's own lists were damaged, and are repaired now; the table's are by whoever comes next.
       mendAfter(arena, error, before);
     }
-    this.#wake();
+    this.#core.tellReaders();
     if (said !== null) for (const one of said) this.onSaid?.(one);
     return true;
   }

@@ -12,7 +12,7 @@ import { type Arena, growWide, readFence, wide } from "../memory/arena.ts";
 import { RING_BLOCK, RING_CHANNEL, RING_INCARNATION, RING_SERIAL, RING_WORDS } from "../memory/layout.ts";
 import { HEAD_RING_HEAD } from "../memory/layout-header.ts";
 
-/** One publish, as the pump sees it before it decides to read the message: `store.read(block, stamp, …)`. */
+/** One publish, as the pump sees it before it decides to read the message: `store.history.read(block, stamp, …)`. */
 export class RingEntry {
   serial = 0;
   channel = 0;

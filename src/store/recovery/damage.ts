@@ -35,18 +35,22 @@ export function mendAfter(arena: Arena, error: unknown, before: number): boolean
  * be had.
  */
 export function underLock<Result, Busy>(arena: Arena, busy: Busy, work: () => Result): Result | Busy {
-  const before = nextSerial(arena);
-  const whole = (): Result | Busy => {
+  return mending(arena, () => {
     if (!tryAcquire(arena, REQUEST_MS)) return busy;
     const outcome = work();
     release(arena);
     return outcome;
-  };
+  });
+}
+
+/** For what takes the lock itself and may be done again from its beginning. */
+export function mending<Result>(arena: Arena, work: () => Result): Result {
+  const before = nextSerial(arena);
   try {
-    return whole();
+    return work();
   } catch (error) {
     mendAfter(arena, error, before);
-    return whole();
+    return work();
   }
 }
 

@@ -6,6 +6,7 @@
 import { ChannelRef } from "../channel/channel-ref.ts";
 import { livingChannels, nameOf } from "../channel/channels.ts";
 import { hashName } from "../channel/names.ts";
+import type { StoreCore } from "../core.ts";
 import { endLease, takeLease } from "../lock/lease.ts";
 import { REQUEST_MS, release, tryAcquire } from "../lock/lock.ts";
 import { type Arena, channelWord, setWide, wide } from "../memory/arena.ts";
@@ -27,10 +28,8 @@ import {
 } from "../memory/layout-cluster.ts";
 import { HEAD_CLOCK_SEC, HEAD_CLOCK_TAG, HEAD_EPOCH } from "../memory/layout-header.ts";
 import { deleteChannel } from "../message/publish.ts";
-import { nextSerial } from "../message/ring.ts";
 import { BUSY } from "../outcome.ts";
-import type { StorePolicy } from "../policy.ts";
-import { mendAfter } from "../recovery/damage.ts";
+import { mending } from "../recovery/damage.ts";
 import { type RevokedMark, revoke } from "../revocations.ts";
 import { type Incarnation, noteIncarnation } from "./forks.ts";
 import { cutTail, type Fork, type Rest, reach, type Torn, tornChannels } from "./lost-tail.ts";
@@ -65,12 +64,12 @@ const AWAITED_FOR_MS = 50;
 const found = new ChannelRef();
 
 export class ReplicaStore {
+  readonly #core: StoreCore;
   readonly #arena: Arena;
-  readonly #policy: () => StorePolicy;
 
-  constructor(arena: Arena, policy: () => StorePolicy) {
-    this.#arena = arena;
-    this.#policy = policy;
+  constructor(core: StoreCore) {
+    this.#core = core;
+    this.#arena = core.arena;
   }
 
   // --- the log ---------------------------------------------------------------------------------------------
@@ -91,7 +90,7 @@ export class ReplicaStore {
 
   /** APPLIED, KNOWN, UNPLACED or BUSY of replica.ts. */
   applyMessage(entry: LogMessage, nowMs: number): number {
-    return this.#mending(() => applyMessage(this.#arena, this.#policy(), entry, nowMs));
+    return mending(this.#arena, () => applyMessage(this.#arena, this.#core.policy, entry, nowMs));
   }
 
   /**
@@ -102,7 +101,7 @@ export class ReplicaStore {
     const hash = hashName(this.#arena, name);
     const known = probe(this.#arena, name, hash, into);
     if (known >= 0) return known;
-    return this.#mending(() => openUntold(this.#arena, this.#policy(), name, hash, nowSec, into));
+    return mending(this.#arena, () => openUntold(this.#arena, this.#core.policy, name, hash, nowSec, into));
   }
 
   /** True: it is done, whether there was such a channel or not. */
@@ -114,7 +113,9 @@ export class ReplicaStore {
     if (index >= 0) u32[channelWord(layout, index) + layout.clusterWord + CX_REMOTE] = 0;
     // Of a node whose store is larger.
     const said = text.length > layout.maxMessageBytes ? text.subarray(0, 0) : text;
-    const outcome = this.#mending(() => deleteChannel(this.#arena, this.#policy(), name, said, nowMs));
+    const outcome = mending(this.#arena, () =>
+      deleteChannel(this.#arena, this.#core.policy, name, said, nowMs),
+    );
     return outcome !== BUSY && this.moveOn(place, nowMs);
   }
 
@@ -147,7 +148,7 @@ export class ReplicaStore {
 
   /** How many messages it took out, or BUSY. */
   cutTail(torn: Torn, rest: Rest | null, fork: Fork, base: number, nowMs: number): number {
-    return this.#mending(() => cutTail(this.#arena, torn, rest, fork, base, Math.floor(nowMs / 1000)));
+    return mending(this.#arena, () => cutTail(this.#arena, torn, rest, fork, base, Math.floor(nowMs / 1000)));
   }
 
   /** An incarnation was read. */
@@ -280,17 +281,6 @@ export class ReplicaStore {
     for (let shard = 0; shard < MAX_SHARDS; shard++) {
       this.setReady(shard, false);
       this.setConnected(shard, false);
-    }
-  }
-
-  /** For what may be done again from its beginning: an entry is applied once, whoever dies of it. */
-  #mending<T>(work: () => T): T {
-    const before = nextSerial(this.#arena);
-    try {
-      return work();
-    } catch (error) {
-      mendAfter(this.#arena, error, before);
-      return work();
     }
   }
 }

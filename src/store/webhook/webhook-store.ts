@@ -7,12 +7,12 @@
 import { incarnationOf, lastIdOf, nameOf } from "../channel/channels.ts";
 import { forgetInternal, Internal, openInternal } from "../channel/internal-channels.ts";
 import { internalIndex, isInternal } from "../channel/internal-places.ts";
+import type { StoreCore } from "../core.ts";
 import { type Arena, channelWord, wide } from "../memory/arena.ts";
 import { CH_STATE, STATE_FREE } from "../memory/layout-channel.ts";
 import { HEAD_RING_HEAD } from "../memory/layout-header.ts";
 import { Message } from "../message/message-view.ts";
 import { FOUND, Reader } from "../message/reader.ts";
-import type { StorePolicy } from "../policy.ts";
 import { underLock } from "../recovery/damage.ts";
 import {
   type Attended,
@@ -39,15 +39,15 @@ function isKnown(arena: Arena, index: number, incarnation: number): boolean {
 }
 
 export class WebhookStore {
+  readonly #core: StoreCore;
   readonly #arena: Arena;
-  readonly #policy: () => StorePolicy;
   readonly #message = new Message();
   /** Up to here there is nothing left to be given up. */
   #forgotten = 0;
 
-  constructor(arena: Arena, policy: () => StorePolicy) {
-    this.#arena = arena;
-    this.#policy = policy;
+  constructor(core: StoreCore) {
+    this.#core = core;
+    this.#arena = core.arena;
   }
 
   /**
@@ -81,7 +81,7 @@ export class WebhookStore {
   #claim(names: readonly string[], nowMs: number): void {
     if (names.length === 0) return;
     const arena = this.#arena;
-    const index = openInternal(arena, this.#policy(), Internal.webhooks, Math.floor(nowMs / 1000));
+    const index = openInternal(arena, this.#core.policy, Internal.webhooks, Math.floor(nowMs / 1000));
     table.claimEntries(arena, names, index < 0 ? 0 : lastIdOf(arena, index));
   }
 
@@ -149,7 +149,7 @@ export class WebhookStore {
     const nowSec = Math.floor(nowMs / 1000);
     return this.#locked(() => {
       if (!table.isSending(this.#arena, slot)) return false;
-      for (const noted of notes) noteOrGap(this.#arena, this.#policy(), noted, nowSec);
+      for (const noted of notes) noteOrGap(this.#arena, this.#core.policy, noted, nowSec);
       table.setTold(this.#arena, told);
       return true;
     });
@@ -158,7 +158,7 @@ export class WebhookStore {
   /** Notes one event that is in no ring. False: busy. */
   note(noted: Noted, nowMs: number): boolean {
     return this.#locked(() => {
-      noteEvent(this.#arena, this.#policy(), noted, Math.floor(nowMs / 1000));
+      noteEvent(this.#arena, this.#core.policy, noted, Math.floor(nowMs / 1000));
       return true;
     });
   }
@@ -189,14 +189,14 @@ export class WebhookStore {
   /** It has subscribers, somebody wants to know, and nobody was told. */
   isUntold(index: number): boolean {
     const arena = this.#arena;
-    return isUntold(arena, index) && this.#policy().webhooks?.isWatched(nameOf(arena, index)) === true;
+    return isUntold(arena, index) && this.#core.policy.webhooks?.isWatched(nameOf(arena, index)) === true;
   }
 
   /** Subscribers came before anybody wanted to know, or on another node. False: busy. */
   occupied(index: number, nowMs: number): boolean {
     return this.#locked(() => {
       if (isUntold(this.#arena, index))
-        noteOccupied(this.#arena, this.#policy(), index, Math.floor(nowMs / 1000));
+        noteOccupied(this.#arena, this.#core.policy, index, Math.floor(nowMs / 1000));
       return true;
     });
   }
@@ -205,7 +205,7 @@ export class WebhookStore {
   vacated(seen: Attended, nowMs: number): boolean {
     return this.#locked(() => {
       if (isStillEmpty(this.#arena, seen))
-        noteVacated(this.#arena, this.#policy(), seen.index, Math.floor(nowMs / 1000));
+        noteVacated(this.#arena, this.#core.policy, seen.index, Math.floor(nowMs / 1000));
       return true;
     });
   }

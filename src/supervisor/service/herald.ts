@@ -4,10 +4,10 @@
  * decided here.
  */
 
+import type { Store } from "../../store/store.ts";
 import { ReloadBoard } from "../reload-board.ts";
 import { STUCK_MS } from "../worker/pulse-watch.ts";
 import { ServiceManager } from "./service-manager.ts";
-import type { CounterSource } from "./traffic.ts";
 import { openConnections, Traffic } from "./traffic.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -19,7 +19,7 @@ const PATIENCE_MS = 10_000;
 
 /** What a look needs to know. */
 export interface Sight {
-  readonly store: CounterSource | null;
+  readonly store: Store | null;
   /** Every worker answers, or is being replaced. */
   readonly isWell: boolean;
 }

@@ -3,13 +3,7 @@
  * which nobody has to be asked for and no lock protects: a worker that hangs must not make main hang.
  */
 import { Counter } from "../../store/counters.ts";
-
-/** The store, as far as it matters here. */
-export interface CounterSource {
-  readonly workerSlots: number;
-  counter(slot: number, counter: Counter): number;
-  slotPid(slot: number): number;
-}
+import type { Store } from "../../store/store.ts";
 
 export class Traffic {
   #published = 0;
@@ -17,7 +11,7 @@ export class Traffic {
   #atMs = Number.NaN;
 
   /** Rates are those since the last call; a worker that was replaced meanwhile counts from 0. */
-  sentence(store: CounterSource, nowMs: number): string {
+  sentence(store: Store, nowMs: number): string {
     const sum = (counter: Counter): number => sumOf(store, counter);
     const published = sum(Counter.PUBLISHED);
     const delivered = sum(Counter.DELIVERED);
@@ -33,11 +27,11 @@ export class Traffic {
 }
 
 /** Connections that are open, by the last count of each worker. */
-export const openConnections = (store: CounterSource): number => sumOf(store, Counter.CONNECTIONS);
+export const openConnections = (store: Store): number => sumOf(store, Counter.CONNECTIONS);
 
-function sumOf(store: CounterSource, counter: Counter): number {
+function sumOf(store: Store, counter: Counter): number {
   let sum = 0;
   for (let slot = 0; slot < store.workerSlots; slot++)
-    if (store.slotPid(slot) !== 0) sum += store.counter(slot, counter);
+    if (store.workers.slotPid(slot) !== 0) sum += store.counters.get(slot, counter);
   return sum;
 }

@@ -20,7 +20,7 @@ export class StoreFlusher {
   /** null where there is nothing to do: another setting, or a store in memory. */
   static of(store: Store, sync: StoreSync): StoreFlusher | null {
     if (typeof sync !== "number") return null;
-    const flush = store.openFlush();
+    const flush = store.upkeep.openFlush();
     return flush === null ? null : new StoreFlusher(store, flush, sync);
   }
 

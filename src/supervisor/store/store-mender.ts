@@ -29,18 +29,18 @@ export class StoreMender implements WatchedLock {
   }
 
   lockOwner(): number {
-    return this.#plan.store.lockOwner();
+    return this.#plan.store.upkeep.lockOwner();
   }
 
   lockProgress(): number {
-    return this.#plan.store.lockProgress();
+    return this.#plan.store.upkeep.lockProgress();
   }
 
   /** True if this dead process held the lock, and what it was at is finished. */
   repairAfterDeath(pid: number): boolean {
     // The child takes it from whoever died.
     if (this.#child !== null) return false;
-    const outcome = this.#plan.store.finishAfterDeath(pid);
+    const outcome = this.#plan.store.upkeep.finishAfterDeath(pid);
     if (outcome === "damaged") this.#startChild(pid);
     return outcome === "finished";
   }
@@ -90,6 +90,6 @@ export class StoreMender implements WatchedLock {
 
   #doItHere(pid: number): void {
     this.#plan.worksLong();
-    this.#plan.store.repairAfterDeath(pid);
+    this.#plan.store.upkeep.repairAfterDeath(pid);
   }
 }

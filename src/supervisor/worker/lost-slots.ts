@@ -15,7 +15,7 @@ export class LostSlots {
 
   /** Gives the slot back now if that can be done without waiting, else as soon as it can. */
   giveBack(store: Store, slot: number): void {
-    this.#lost.push({ store, slot, pid: store.slotPid(slot) });
+    this.#lost.push({ store, slot, pid: store.workers.slotPid(slot) });
     this.look();
   }
 
@@ -25,7 +25,7 @@ export class LostSlots {
     this.#timer = null;
     while (this.#lost[0] !== undefined) {
       const { store, slot, pid } = this.#lost[0];
-      if (store.slotPid(slot) === pid && !store.releaseSlot(slot)) {
+      if (store.workers.slotPid(slot) === pid && !store.workers.releaseSlot(slot)) {
         this.#timer = setTimeout(() => this.look(), LOOK_MS);
         return false;
       }

@@ -7,6 +7,7 @@
  * waiting anew.
  */
 import { Counter } from "../../store/counters.ts";
+import type { SlotCounters } from "../../store/slot-counters.ts";
 
 export const STUCK_MS = 15_000;
 export const START_LIMIT_MS = 10_000;
@@ -23,10 +24,8 @@ export interface Watched {
   readonly slot: number;
 }
 
-/** The store, as far as it matters here. */
-export interface HeartbeatSource {
-  counter(slot: number, counter: Counter): number;
-}
+/** Store.counters, as far as it matters here. */
+type Counters = Pick<SlotCounters, "get">;
 
 interface Pulse {
   heartbeat: number;
@@ -45,8 +44,8 @@ export class PulseWatch {
   }
 
   /** null = well. Otherwise a sentence for the log; the caller kills the worker. */
-  faultOf(worker: Watched, store: HeartbeatSource, now = performance.now()): string | null {
-    const heartbeat = worker.isReady ? store.counter(worker.slot, Counter.HEARTBEAT_MS) : 0;
+  faultOf(worker: Watched, counters: Counters, now = performance.now()): string | null {
+    const heartbeat = worker.isReady ? counters.get(worker.slot, Counter.HEARTBEAT_MS) : 0;
     const pulse = this.#pulses.get(worker);
     if (pulse === undefined) {
       this.#pulses.set(worker, { heartbeat, changedAt: now, lookedAt: now });

@@ -22,11 +22,11 @@ export function startPulse(store: Store, slot: number, onOrphaned: () => void): 
     const now = performance.now();
     lagsUs[beats++ % LAG_WINDOW] = Math.max(0, Math.round((now - due) * 1000));
     due = now + PULSE_MS;
-    store.setCounter(slot, Counter.LOOP_LAG_US, Math.max(...lagsUs));
-    store.setCounter(slot, Counter.HEARTBEAT_MS, Date.now());
+    store.counters.set(slot, Counter.LOOP_LAG_US, Math.max(...lagsUs));
+    store.counters.set(slot, Counter.HEARTBEAT_MS, Date.now());
     if (process.ppid !== main) onOrphaned();
   };
-  store.setCounter(slot, Counter.HEARTBEAT_MS, Date.now());
+  store.counters.set(slot, Counter.HEARTBEAT_MS, Date.now());
   const timer = setInterval(beat, PULSE_MS);
   return () => clearInterval(timer);
 }
