@@ -1,7 +1,7 @@
 /**
  * `user`: whom workers become when main was started as root, as nginx's do. Main keeps its rights, so that a
  * worker that is started later binds the same ports, reads the same keys and opens the same logs before it
- * drops them. Used by supervisor.ts and worker-life.ts.
+ * drops them. Used by main-files.ts and worker-life.ts.
  *
  * By the C library and not by the system calls: it changes all threads of the process, a system call the one
  * that makes it.

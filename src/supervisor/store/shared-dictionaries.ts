@@ -1,7 +1,7 @@
 /**
  * Main's part of shared dictionaries (store/dictionary/shared-dictionary.ts): their files are there before a
  * worker asks for one, their locks are watched as the store's is, a dead worker's change is finished, and at
- * the end they are closed in order or removed. Used by supervisor.ts.
+ * the end they are closed in order or removed. Used by main-store.ts.
  *
  * A reload opens what is new. One of another size is another file, so workers of the old generation keep
  * theirs until they have gone, and a reload that is refused has taken nothing away.

@@ -1,7 +1,7 @@
 /**
  * `[store] sync` with an interval: main writes the store to its disk again and again, so that a power cut
  * costs no more than what was published in one interval and the time of one flush. Main, because one process
- * is enough for all workers' pages, and no connection waits for it. Used by supervisor.ts.
+ * is enough for all workers' pages, and no connection waits for it. Used by main-store.ts.
  */
 import type { StoreSync } from "../../config/store-sync.ts";
 import { log } from "../../log.ts";

@@ -1,6 +1,6 @@
 /**
  * The store file of this main: where it lies, the lock on it, and whether it goes when main goes. Used by
- * supervisor.ts.
+ * main-store.ts.
  */
 import { chownSync, closeSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
