@@ -131,6 +131,8 @@ export class LocalChannel {
   /** Time the running job has taken so far, and when the next may begin (see pump.ts). */
   fanoutMs = 0;
   restUntilMs = 0;
+  /** Messages of the last batch. */
+  batched = 0;
   /** Subscriptions of any kind in this worker, lagging and joining ones included. */
   standing = 0;
   /** A delivery job is cut into slices and not finished. */

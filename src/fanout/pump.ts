@@ -201,10 +201,24 @@ export class Pump {
    * to rest.
    */
   #paced(channel: LocalChannel, doneMs: number): void {
-    if (channel.fanoutMs > REST_FROM_MS) {
-      channel.restUntilMs = doneMs + Math.min(channel.fanoutMs * REST_SHARE, REST_MAX_MS);
+    const { fanoutMs } = channel;
+    if (fanoutMs > REST_FROM_MS) {
+      const restMs = fanoutMs * REST_SHARE + this.#othersMs(channel) * (1 + REST_SHARE);
+      channel.restUntilMs = doneMs + Math.min(restMs, REST_MAX_MS);
     }
     channel.fanoutMs = 0;
+  }
+
+  /**
+   * About how long the other workers take for what this one has just written, if messages come so fast that
+   * they share writes. Each would else begin anew as soon as its part of the subscribers is through, with
+   * half the messages a write: the more workers, the more system calls. This way the crowd is served in the
+   * rhythm that it has on one worker.
+   */
+  #othersMs({ index, standing, fanoutMs, batched }: LocalChannel): number {
+    if (batched < 2) return 0;
+    const others = Math.max(0, this.#store.subscribers.countOf(index) - standing);
+    return (fanoutMs * others) / Math.max(1, standing);
   }
 
   /** The native timer has millisecond steps; a rest shorter than that ends at the next turn. */
@@ -233,6 +247,7 @@ export class Pump {
       }
       this.#jobs.set(channel, job);
       channel.busy = true;
+      channel.batched = job.batch.count;
     }
     const beforeMs = job.nativeMs;
     if (job.run(deadline)) this.#finish(channel, job);

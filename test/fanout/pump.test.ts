@@ -179,6 +179,30 @@ test("who comes while a channel rests gets what is published from then on", asyn
   expect([socket.take(), stream.take()]).toEqual([messages(channel, 2, "m2"), messages(channel, 2, "m2")]);
 });
 
+test("a channel with subscribers on other workers too rests until those have theirs, if messages share writes", async () => {
+  const other = new TestWorker(store);
+  for (let i = 0; i < 2; i++) joinStream(other, PLAIN, [channel]);
+  const socket = joinSocket(worker, PLAIN, [channel]);
+  await turns();
+  let clockMs = performance.now();
+  worker.fanout.standing.nowMs = () => clockMs;
+  socket.onSend = () => {
+    clockMs += 1.5;
+  };
+  const restAfter = async (...data: string[]): Promise<number> => {
+    clockMs += 1000;
+    worker.publish(channel, ...data);
+    await until("it is sent", () => socket.take().length > 0);
+    await turns();
+    return worker.local(channel).restUntilMs - clockMs;
+  };
+  // A quarter of what its own took.
+  expect(await restAfter("m1")).toBeCloseTo(1.5 / 4, 1);
+  // And what the two others take, and a quarter of that.
+  expect(await restAfter("m2", "m3")).toBeCloseTo(3 / 4 + 6 + 6 / 4, 1);
+  other.stop();
+});
+
 test("a pump that was stopped does nothing more", async () => {
   const stream = joinStream(worker, PLAIN, [channel]);
   worker.publish(channel, "m1");
