@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wire: ["leaves"],
   config: ["leaves"],
   store: ["leaves"],
-  cluster: ["leaves", "store", "config"],
+  cluster: ["leaves", "store", "config", "wire"],
   fanout: ["leaves", "store", "wire"],
   front: ["leaves", "config", "wire"],
   access: ["leaves", "config", "front", "store", "wire"],

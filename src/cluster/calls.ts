@@ -3,15 +3,14 @@
  * because a call costs the engine and this node more than the message in it. For publisher.ts. What the words
  * mean stands in script.ts.
  */
-import type { Answer, MessageCall, Request } from "./request.ts";
-import { CONFLICT, DUPLICATE } from "./script.ts";
+import type { ByteWriter } from "../wire/byte-writer.ts";
+import type { Answer, MessageCall, OtherCall, Request } from "./request.ts";
+import { beginCommand, pushJoined, pushWord } from "./resp.ts";
+import { CONFLICT, DUPLICATE, WORDS_A_MESSAGE } from "./script.ts";
 
 /** The engine does nothing else meanwhile: some 1 ms. */
 const MOST_MESSAGES = 64;
 const MOST_BYTES = 256 * 1024;
-const NOTHING = Buffer.alloc(0);
-
-type Word = string | Buffer;
 
 /** In their order. */
 export function callsOf(requests: readonly Request[]): Request[][] {
@@ -32,6 +31,10 @@ export function callsOf(requests: readonly Request[]): Request[][] {
 }
 
 export interface Context {
+  /** By its hash. */
+  readonly script: string;
+  /** What the key of a channel's counter begins with. */
+  readonly counter: Uint8Array;
   /** Of the shard: meta, log, nodes. */
   readonly keys: readonly string[];
   /** What this node knows, for every call of a turn: ARGV from the second to the ninth. */
@@ -40,66 +43,73 @@ export interface Context {
   readonly kept: readonly string[];
 }
 
-/** Number of keys, keys and arguments, as EVALSHA wants them. */
-export function wordsOf(requests: readonly Request[], { keys, known, kept }: Context): Word[] {
+/** One command: EVALSHA, the script, the number of keys, keys and arguments. */
+export function writeCall(out: ByteWriter, requests: readonly Request[], context: Context): void {
   const [first] = requests;
   if (first === undefined) throw new Error("a call has a request");
-  if (first.call.kind === "m") return messageWords(requests, { keys, known, kept });
-  const { kind, counters, rest } = first.call;
-  const parts = rest.map((part) => (typeof part === "string" ? part : bufferOf(part)));
-  const count = String(keys.length + counters.length);
-  return [count, ...keys, ...counters, kind, ...known, String(first.number), ...parts];
+  if (first.call.kind === "m") writeMessages(out, requests, context);
+  else writeOther(out, first.number, first.call, context);
 }
 
-function messageWords(requests: readonly Request[], { keys, known, kept }: Context): Word[] {
-  const words: Word[] = ["", ...keys];
-  for (const { call } of requests) if (call.kind === "m") words.push(call.counter);
-  for (const { call } of requests) if (call.kind === "m" && call.keyed !== null) words.push(call.keyed.key);
-  words[0] = String(words.length - 1);
-  words.push("m", ...known, ...kept);
-  for (const { call, number } of requests) if (call.kind === "m") pushMessage(words, call, number);
-  return words;
+function writeOther(
+  out: ByteWriter,
+  number: number,
+  { kind, counters, rest }: OtherCall,
+  context: Context,
+): void {
+  const { keys, known } = context;
+  begin(out, context, keys.length + counters.length, 1 + known.length + 1 + rest.length);
+  for (const counter of counters) pushWord(out, counter);
+  pushWord(out, kind);
+  for (const word of known) pushWord(out, word);
+  pushWord(out, String(number));
+  for (const word of rest) pushWord(out, word);
 }
 
-function pushMessage(words: Word[], call: MessageCall, number: number): void {
+function writeMessages(out: ByteWriter, requests: readonly Request[], context: Context): void {
+  const { keys, known, kept, counter } = context;
+  let keyed = 0;
+  for (const { call } of requests) if (call.kind === "m" && call.keyed !== null) keyed++;
+  const words = 1 + known.length + kept.length + requests.length * WORDS_A_MESSAGE;
+  begin(out, context, keys.length + requests.length + keyed, words);
+  for (const { call } of requests) if (call.kind === "m") pushJoined(out, counter, call.name);
+  if (keyed > 0)
+    for (const { call } of requests)
+      if (call.kind === "m" && call.keyed !== null) pushWord(out, call.keyed.key);
+  pushWord(out, "m");
+  for (const word of known) pushWord(out, word);
+  for (const word of kept) pushWord(out, word);
+  for (const { call, number } of requests) if (call.kind === "m") pushMessage(out, call, number);
+}
+
+function begin(out: ByteWriter, { script, keys }: Context, keyCount: number, words: number): void {
+  beginCommand(out, 3 + keyCount + words);
+  pushWord(out, "EVALSHA");
+  pushWord(out, script);
+  pushWord(out, String(keyCount));
+  for (const key of keys) pushWord(out, key);
+}
+
+function pushMessage(out: ByteWriter, call: MessageCall, number: number): void {
   const { name, flags, data, eventId, eventType, keyed } = call;
-  words.push(bufferOf(name), flags, bufferOf(data));
-  words.push(
-    eventId === null ? NOTHING : bufferOf(eventId),
-    eventType === null ? NOTHING : bufferOf(eventType),
-  );
-  words.push(String(number), keyed?.body ?? "");
+  pushWord(out, name);
+  pushWord(out, flags);
+  pushWord(out, data);
+  pushWord(out, eventId ?? "");
+  pushWord(out, eventType ?? "");
+  pushWord(out, String(number));
+  pushWord(out, keyed?.body ?? "");
 }
-
-const bufferOf = (bytes: Uint8Array): Buffer =>
-  bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 
 const UNREADABLE: Answer = { kind: "unknown" };
 const TAKEN_BY_ANOTHER: Answer = { kind: "conflict" };
 
 /** What the engine's reply says to the request at `place` of a call. */
-export function answerAt(reply: unknown, place: number): Answer {
-  if (!Array.isArray(reply)) return UNREADABLE;
-  const term = numberOf(reply[0]);
-  const n = numberOf(reply[1]);
+export function answerAt(reply: readonly number[], place: number): Answer {
+  const [term = Number.NaN, n = Number.NaN] = reply;
   if (!(term >= 0 && n >= 0)) return UNREADABLE;
-  const position = reply.length > 2 ? numberOf(reply[2 + place * 2]) : 0;
-  const count = reply.length > 2 ? numberOf(reply[3 + place * 2]) : 0;
+  const position = reply.length > 2 ? (reply[2 + place * 2] ?? Number.NaN) : 0;
+  const count = reply.length > 2 ? (reply[3 + place * 2] ?? Number.NaN) : 0;
   if (count === CONFLICT) return TAKEN_BY_ANOTHER;
   return { kind: "accepted", term, n, position, isDuplicate: count === DUPLICATE };
-}
-
-const [ZERO, MINUS] = [0x30, 0x2d];
-
-/** From its digits, without a string in between; NaN: it is none. */
-function numberOf(word: unknown): number {
-  if (!(word instanceof Buffer) || word.length === 0) return Number.NaN;
-  const isNegative = word[0] === MINUS;
-  let value = 0;
-  for (let at = isNegative ? 1 : 0; at < word.length; at++) {
-    const digit = (word[at] ?? 0) - ZERO;
-    if (digit < 0 || digit > 9) return Number.NaN;
-    value = value * 10 + digit;
-  }
-  return isNegative ? -value : value;
 }

@@ -1,8 +1,9 @@
 /**
  * One TCP connection to one server of the engine, through ioredis: parser, TLS, passwords and users are its.
- * Everything that it would do by itself when a connection ends (connect again, hold commands back, send them
- * again) is switched off: which command was written to which server, and what to do about it, is decided in
- * publisher.ts. Loaded when there is a `[cluster]`, and not before.
+ * For whatever is asked once (where the primary is, whether the engine will do, leases, `status`); the log is
+ * carried by engine-connection.ts. Everything that it would do by itself when a connection ends (connect
+ * again, hold commands back, send them again) is switched off. Loaded when there is a `[cluster]`, and not
+ * before.
  */
 import { readFileSync } from "node:fs";
 import type { Redis } from "ioredis";
@@ -68,7 +69,7 @@ export async function connectTo(
   }
 }
 
-const tlsOf = ({ tlsCa, tlsCertificate, tlsKey }: ClusterConfig) => ({
+export const tlsOf = ({ tlsCa, tlsCertificate, tlsKey }: ClusterConfig) => ({
   ...(tlsCa === null ? {} : { ca: readFileSync(tlsCa) }),
   ...(tlsCertificate === null ? {} : { cert: readFileSync(tlsCertificate) }),
   ...(tlsKey === null ? {} : { key: readFileSync(tlsKey) }),

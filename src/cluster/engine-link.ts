@@ -5,16 +5,15 @@
  *
  *   away ──► find the primary ──► connect ──► ask who it is ──► up ──► (the connection ends, or is given up) ──► away
  */
-import type { Redis } from "ioredis";
 import type { ClusterConfig, EngineAddress } from "../config/model/cluster.ts";
-import { connectTo } from "./connect.ts";
 import { findPrimary } from "./discovery.ts";
+import { EngineConnection } from "./engine-connection.ts";
 import type { ShardKeys } from "./keys.ts";
 import { askServer, type ServerInfo, unfit } from "./server-info.ts";
 
 /** One connection, from the moment its server is known. */
 export interface Session {
-  readonly redis: Redis;
+  readonly redis: EngineConnection;
   readonly server: ServerInfo;
   readonly at: string;
 }
@@ -74,20 +73,21 @@ export class EngineLink {
 
   async #connect(): Promise<void> {
     const host = await findPrimary(this.#config, this.#engine, this.#keys);
-    const redis = await connectTo(this.#config, this.#engine, host, "data");
+    const redis = await EngineConnection.open(this.#config, this.#engine, host);
     const server = await this.#ask(redis);
     if (this.#isStopped) {
       redis.disconnect();
       return;
     }
+    if (!redis.isOpen) throw new Error("the connection ended at once");
     const session = { redis, server, at: `${host.host}:${host.port}` };
-    redis.on("close", () => this.#ended(session));
     this.#session = session;
+    redis.onEnd(() => this.#ended(session));
     this.#pauseMs = FIRST_PAUSE_MS;
     this.#listener.up(session);
   }
 
-  async #ask(redis: Redis): Promise<ServerInfo> {
+  async #ask(redis: EngineConnection): Promise<ServerInfo> {
     const timer = setTimeout(() => redis.disconnect(), this.#config.engineTimeoutMs);
     try {
       const server = await askServer(redis);

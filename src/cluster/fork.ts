@@ -8,7 +8,6 @@
  *     f <  N     T-(f+1) … T-N never were: lost with the primary of before
  *   previous below T: the new primary has never heard of T at all, and everything of T is lost
  */
-import type { Redis } from "ioredis";
 import { log } from "../log.ts";
 import { BUSY } from "../store/outcome.ts";
 import type {
@@ -19,6 +18,7 @@ import type {
   Rest,
   Torn,
 } from "../store/replica/replica-store.ts";
+import type { Calls } from "./engine-connection.ts";
 import type { Entry } from "./entry.ts";
 import type { ShardKeys } from "./keys.ts";
 import type { Rejoin } from "./rejoin.ts";
@@ -76,7 +76,7 @@ export class Fork {
 
   /** The first entry of an incarnation is about to be applied. */
   async meet(
-    redis: Redis,
+    redis: Calls,
     { place, fork, base, epoch }: Extract<Entry, { kind: "incarnation" }>,
   ): Promise<void> {
     this.#know(place.shard);
@@ -104,7 +104,7 @@ export class Fork {
   }
 
   /** Everything that there is was read. */
-  async caughtUp(redis: Redis, published: () => void): Promise<void> {
+  async caughtUp(redis: Calls, published: () => void): Promise<void> {
     if (!this.#isBroken) return;
     const { replica, shard, isOfShard } = this.#options;
     const channels = replica.channels(isOfShard);
@@ -147,7 +147,7 @@ export class Fork {
     this.#options.broken();
   }
 
-  async #cut(redis: Redis, fork: HistoryFork, base: number): Promise<void> {
+  async #cut(redis: Calls, fork: HistoryFork, base: number): Promise<void> {
     const { replica, isOfShard } = this.#options;
     let torn = replica.tornChannels(fork, isOfShard);
     for (; torn === null; torn = replica.tornChannels(fork, isOfShard)) await Bun.sleep(BUSY_MS);
@@ -169,12 +169,12 @@ export class Fork {
   }
 
   /** What the engine knows of channels; null: nothing. */
-  async *#ask(redis: Redis, channels: readonly Torn[]): AsyncGenerator<readonly [Torn, Known | null]> {
+  async *#ask(redis: Calls, channels: readonly Torn[]): AsyncGenerator<readonly [Torn, Known | null]> {
     for (let from = 0; from < channels.length; from += ASKED_AT_ONCE) {
       const some = channels.slice(from, from + ASKED_AT_ONCE);
       const said = await Promise.all(
         some.map(({ name }) =>
-          redis.callBuffer("HMGET", [this.#options.keys.counter(name), "p", "b", "o", "q", "z"]),
+          redis.callBuffer("HMGET", this.#options.keys.counter(name), "p", "b", "o", "q", "z"),
         ),
       );
       for (const [at, channel] of some.entries()) yield [channel, known(said[at])];

@@ -23,7 +23,8 @@ export class ShardKeys {
   readonly webhooks: { readonly sending: string; readonly told: string };
   /** Which node runs the timers of handlers; likewise, and nothing is told. */
   readonly timers: { readonly sending: string; readonly told: string };
-  readonly #counters: Buffer;
+  /** What the keys of counters begin with; the channel comes behind. */
+  readonly counters: Buffer;
   readonly #keyed: Buffer;
   readonly #answers: Buffer;
 
@@ -35,13 +36,13 @@ export class ShardKeys {
     this.revoked = `${prefix}revoked`;
     this.webhooks = { sending: `${prefix}webhooks-sending`, told: `${prefix}webhooks-told` };
     this.timers = { sending: `${prefix}timers`, told: `${prefix}timers-told` };
-    this.#counters = Buffer.from(`${prefix}c:`);
+    this.counters = Buffer.from(`${prefix}c:`);
     this.#keyed = Buffer.from(`${prefix}k:`);
     this.#answers = Buffer.from(`${prefix}a:`);
   }
 
   counter(channel: Uint8Array): Buffer {
-    return Buffer.concat([this.#counters, channel]);
+    return Buffer.concat([this.counters, channel]);
   }
 
   /** Who makes the answer of a handler in this channel (answer-leases.ts). */

@@ -2,11 +2,11 @@
  * Applies what was read of the log to this node's store: messages, deletions, what other nodes say, and what
  * an incarnation means (fork.ts). Used by log-reader.ts.
  */
-import type { Redis } from "ioredis";
 import type { ClusterConfig } from "../config/model/cluster.ts";
 import { log } from "../log.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { LogPlace, ReplicaStore } from "../store/replica/replica-store.ts";
+import type { Calls } from "./engine-connection.ts";
 import { type Entry, type RawEntry, readEntry, readPlace } from "./entry.ts";
 import { Fork } from "./fork.ts";
 import { type ShardKeys, shardOf } from "./keys.ts";
@@ -53,19 +53,19 @@ export class LogApplier {
   }
 
   /** Everything that there is was read and applied. */
-  caughtUp(redis: Redis): Promise<void> {
+  caughtUp(redis: Calls): Promise<void> {
     return this.#fork.caughtUp(redis, this.#options.published);
   }
 
   /**
    * Whether the engine is still that of the cluster this node has read; else it goes on with what is there.
    */
-  async lookAtEpoch(redis: Redis): Promise<void> {
+  async lookAtEpoch(redis: Calls): Promise<void> {
     if (await this.#fork.isAnother(await this.#rejoin.ask(redis))) this.#options.published();
   }
 
   /** In their order; those that were applied before are passed over. */
-  async apply(redis: Redis, raw: readonly RawEntry[]): Promise<void> {
+  async apply(redis: Calls, raw: readonly RawEntry[]): Promise<void> {
     const { replica, shard, published, begunAnew } = this.#options;
     let isRung = false;
     for (const each of raw) {

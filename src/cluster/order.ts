@@ -117,10 +117,9 @@ export class ClusterOrder {
     if (writer === undefined) return AWAY;
     const { data, eventId, eventType } = content;
     const keyed = mark === null ? null : { key: writer.keys.keyed(mark.digest), body: bodyOf(mark) };
-    const counter = writer.keys.counter(name);
     const beganMs = performance.now();
     const flags = flagsOf(content);
-    const call = { kind: "m", counter, name, flags, data, eventId, eventType, keyed } as const;
+    const call = { kind: "m", name, flags, data, eventId, eventType, keyed } as const;
     const answer = await writer.publisher.append(call);
     if (answer.kind !== "accepted") return answer;
     this.#took(performance.now() - beganMs);

@@ -15,12 +15,13 @@
 import type { ClusterConfig, EngineAddress } from "../config/model/cluster.ts";
 import { log } from "../log.ts";
 import type { ReplicaStore } from "../store/replica/replica-store.ts";
-import { answerAt, callsOf, wordsOf } from "./calls.ts";
+import { answerAt, type Context, callsOf, writeCall } from "./calls.ts";
 import { EngineLink, type Session } from "./engine-link.ts";
 import type { Authorship } from "./entry.ts";
 import type { ShardKeys } from "./keys.ts";
 import { ReplicaWait } from "./replica-wait.ts";
 import { type Answer, Request, type ScriptCall } from "./request.ts";
+import { asNumbers } from "./resp.ts";
 import { APPEND } from "./script.ts";
 import { trimLog } from "./trim.ts";
 import { lookFor } from "./unanswered.ts";
@@ -154,23 +155,27 @@ export class Publisher {
     const { runId } = session.server;
     const { sec, tag } = replica.clock;
     const known = [runId, term, top, published, `${sec} ${tag}`, epoch(), config.shards, who].map(String);
-    const context = { keys: [keys.meta, keys.log, keys.nodes], known, kept };
-    for (const call of callsOf(requests)) this.#call(session, call, [sha, ...wordsOf(call, context)]);
+    const { meta, log: entries, nodes, counters: counter } = keys;
+    const context = { script: sha, counter, keys: [meta, entries, nodes], known, kept };
+    for (const call of callsOf(requests)) this.#call(session, call, context);
     this.#replicas?.wait(session.redis).finally(() => {
       if (this.#leaving.length > 0) this.#writeLater(session);
     });
   }
 
-  #call(session: Session, requests: readonly Request[], words: (string | Buffer)[]): void {
-    session.redis.callBuffer("EVALSHA", words).then(
-      (reply) => {
-        for (const [place, request] of requests.entries()) this.#replied(request, answerAt(reply, place));
-      },
-      (error: unknown) => {
-        const message = error instanceof Error ? error.message : String(error);
-        for (const request of requests) this.#refused(session, request, message);
-      },
-    );
+  #call(session: Session, requests: readonly Request[], context: Context): void {
+    session.redis
+      .send((out) => writeCall(out, requests, context), asNumbers)
+      .then(
+        (reply) => {
+          let place = 0;
+          for (const request of requests) this.#replied(request, answerAt(reply, place++));
+        },
+        (error: unknown) => {
+          const message = error instanceof Error ? error.message : String(error);
+          for (const request of requests) this.#refused(session, request, message);
+        },
+      );
   }
 
   #refused(session: Session, request: Request, message: string): void {
@@ -186,7 +191,7 @@ export class Publisher {
       request.isSent = false;
     } else if (FULL.test(message)) {
       this.#answer(request, { kind: "full" });
-    } else if (session.redis.status === "ready") {
+    } else if (session.redis.isOpen) {
       this.#tellRefusal(message);
       this.#answer(request, { kind: "refused" });
     }

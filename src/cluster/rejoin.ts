@@ -7,10 +7,10 @@
  * The first shard says what the epoch is. Another one whose engine has a different epoch was left behind, and
  * is told it.
  */
-import type { Redis } from "ioredis";
 import { log } from "../log.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { ReplicaStore } from "../store/replica/replica-store.ts";
+import type { Calls } from "./engine-connection.ts";
 import type { ShardKeys } from "./keys.ts";
 
 const BUSY_MS = 5;
@@ -65,7 +65,7 @@ export class Rejoin {
   }
 
   /** What the engine says; 0: nothing. */
-  async ask(redis: Redis): Promise<number> {
+  async ask(redis: Calls): Promise<number> {
     const { replica, keys, shard } = this.#options;
     const found = Number((await redis.call("HGET", keys.meta, "epoch")) ?? 0);
     const own = replica.joinedEpoch;

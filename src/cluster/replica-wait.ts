@@ -5,7 +5,7 @@
  * WAIT holds up its whole connection, and asks for all that was written on it before: so there is one at a
  * time, behind everything that left in a turn, and what comes meanwhile leaves together when it is over.
  */
-import type { Redis } from "ioredis";
+import type { Calls } from "./engine-connection.ts";
 import type { Answer, Request } from "./request.ts";
 
 /** A replica that follows answers in less than a millisecond and the time on the wire. */
@@ -32,7 +32,7 @@ export class ReplicaWait {
   }
 
   /** Resolves when everything that was written before has its answer. */
-  async wait(redis: Redis): Promise<void> {
+  async wait(redis: Calls): Promise<void> {
     this.#isWaiting = true;
     let replicas = 0;
     try {

@@ -30,7 +30,6 @@ export type Answer = Accepted | NotAccepted;
 /** One message for one channel. Several of one turn are one call of the script (calls.ts). */
 export interface MessageCall {
   readonly kind: "m";
-  readonly counter: Buffer;
   readonly name: Uint8Array;
   /**
    * "s" or "-", with "i" and "t" where there is an event id or type, and "e" where it counts as an event, and

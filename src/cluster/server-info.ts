@@ -2,7 +2,7 @@
  * What a server of the engine says of itself, and why it will not do. Asked at each connection; by main and
  * `check` before anything serves.
  */
-import type { Redis } from "ioredis";
+import type { Calls } from "./engine-connection.ts";
 
 export interface ServerInfo {
   /** Another one after every start of the server. */
@@ -15,7 +15,7 @@ export interface ServerInfo {
 
 const LEAST_MAJOR = 7;
 
-export async function askServer(redis: Redis): Promise<ServerInfo> {
+export async function askServer(redis: Calls): Promise<ServerInfo> {
   const text = String(await redis.call("INFO", "everything"));
   const value = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(text)?.[1] ?? "";
   const connectionId = String(await redis.call("CLIENT", "ID"));

@@ -2,13 +2,13 @@
  * Keeps the log within its size and age. Called by the publisher of the node that is first by name
  * (heartbeat.ts).
  */
-import type { Redis } from "ioredis";
+import type { Calls } from "./engine-connection.ts";
 
 /** Of the size that is allowed: so it is not trimmed at each look. */
 const TRIM_TO = 0.95;
 
 /** What is older than `id` (null: nothing), and what makes the log larger than `bytes`, goes. */
-export async function trimLog(redis: Redis, log: string, id: string | null, bytes: number): Promise<void> {
+export async function trimLog(redis: Calls, log: string, id: string | null, bytes: number): Promise<void> {
   if (id !== null) await redis.call("XTRIM", log, "MINID", "~", id);
   const used = Number(await redis.call("MEMORY", "USAGE", log));
   if (!(used > bytes)) return;
