@@ -258,8 +258,8 @@ export const MUTANTS: readonly Mutant[] = [
   ],
   [
     "src/subscribe/poll.ts",
-    "store.hasStoredAfter(index, afterId) || (historyUntil === 0 && store.publishedCount(index) > afterId);",
-    "store.hasStoredAfter(index, afterId) || (historyUntil !== 0 && store.publishedCount(index) > afterId);",
+    "(historyUntil === 0 && store.publishedCount(index) > afterId);",
+    "(historyUntil !== 0 && store.publishedCount(index) > afterId);",
   ],
   [
     "src/subscribe/socket-peer.ts",
@@ -268,8 +268,8 @@ export const MUTANTS: readonly Mutant[] = [
   ],
   [
     "src/subscribe/backlog.ts",
-    "const isLost = moment.isForgotten || store.hasLostAfter(index, moment.time, moment.tag);",
-    "const isLost = moment.isForgotten && store.hasLostAfter(index, moment.time, moment.tag);",
+    "const isLost = moment.isForgotten || store.history.hasLostAfter(index, moment.time, moment.tag);",
+    "const isLost = moment.isForgotten && store.history.hasLostAfter(index, moment.time, moment.tag);",
   ],
   [
     "src/subscribe/admit.ts",

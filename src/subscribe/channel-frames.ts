@@ -23,7 +23,7 @@ import type { Seat } from "./admit.ts";
 import type { Asked } from "./asked.ts";
 import { askedOf, countRefusal } from "./own-positions.ts";
 import { seatedFrame, standIn } from "./socket-channels.ts";
-import type { Protocol } from "./socket-peer.ts";
+import type { Protocol } from "./speaker.ts";
 import type { WebSocketEndpoint } from "./websocket.ts";
 
 /** How a client adds channels. */

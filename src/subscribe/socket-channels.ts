@@ -12,7 +12,7 @@ import { packHello, packMap } from "../wire/msgpack-message.ts";
 import { formatPosition } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./asked.ts";
-import type { Protocol } from "./socket-peer.ts";
+import type { Protocol } from "./speaker.ts";
 import type { WebSocketEndpoint } from "./websocket.ts";
 
 const text = new TextDecoder("utf-8", { ignoreBOM: true });

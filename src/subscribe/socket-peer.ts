@@ -3,16 +3,13 @@
  * timed and drained. One object, because ten thousand of them are idle most of the time. Made before the
  * upgrade, seated when the socket opens.
  */
-
 import type { Format } from "../fanout/format.ts";
 import type { Life } from "../fanout/life.ts";
 import { placeOf } from "../fanout/local-channel.ts";
 import { type TopicPeer, type TopicSubscription, wasOverrun } from "../fanout/topics.ts";
-import type { MayMake } from "../front/channel-quota.ts";
 import type { Arrival, Departure, Standing } from "../front/location-hooks.ts";
 import { CloseCode } from "../http/close-codes.ts";
 import { Refusals } from "../http/errors.ts";
-import { FrameRefusals } from "../http/frame-refusals.ts";
 import type { PeerSocket } from "../http/peer-socket.ts";
 import type { Refusal } from "../http/refusal.ts";
 import { SocketLife } from "../http/socket-life.ts";
@@ -25,29 +22,16 @@ import type { Position } from "../wire/position.ts";
 import type { Seat } from "./admit.ts";
 import type { Asked } from "./asked.ts";
 import type { Holder } from "./channel-frames.ts";
-import { ClientMessages, isAmong, type Publishing, type Speaker } from "./client-messages.ts";
+import { ClientMessages } from "./client-messages.ts";
 import type { Farewell } from "./farewell.ts";
 import type { Held } from "./hub.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
-import { countRefusal } from "./own-positions.ts";
 import { helloFrame, seatedFrame, standIn } from "./socket-channels.ts";
+import type { Protocol, Publishing, Speaker } from "./speaker.ts";
 import { lifeFor } from "./stream-form.ts";
 import type { Timed } from "./timer-wheel.ts";
 import type { WebSocketEndpoint } from "./websocket.ts";
-
-export type Protocol = "template" | "json" | "msgpack";
-
-/** What the handshake asked for; kept only until it stands. */
-interface Wish {
-  readonly path: string;
-  readonly asked: Asked;
-  readonly mayMake: MayMake;
-  /** null: no hook wants to know. */
-  readonly arrival: Arrival | null;
-  readonly publishing: Publishing;
-  /** Where it will stand once its position was searched for. */
-  seats?: readonly Seat[];
-}
+import type { Wish } from "./wish.ts";
 
 /** What those need beside their subscriptions who stand in several channels at once. */
 interface Several {
@@ -56,8 +40,6 @@ interface Several {
   /** What the positions count. */
   readonly life: Life;
 }
-
-type Socket = PeerSocket;
 
 /** Close frames without a code (push-stream spec 4.13.4). */
 const NO_STATUS = 1005;
@@ -76,7 +58,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   heldAt = -1;
   lastPingMs = 0;
   endMs = 0;
-  #socket: Socket | null = null;
+  #socket: PeerSocket | null = null;
   #wish: Wish | null;
   #departure: Departure | null = null;
   /** null: it has said nothing, and nothing is asked of what it says. */
@@ -98,67 +80,32 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     return this.#several === "own";
   }
 
-  get socket(): Socket {
+  get socket(): PeerSocket {
     if (this.#socket === null) throw new Error("the socket is not open yet");
     return this.#socket;
   }
 
-  opened(socket: Socket): void {
+  opened(socket: PeerSocket): void {
     this.#socket = socket;
-    if (this.#wish !== null) this.#seat(this.#wish);
+    this.#wish?.seat(this.#endpoint, this);
   }
 
-  #seat(wish: Wish): void {
-    const seats = this.#endpoint.inquiry.admit(wish.path, wish.mayMake);
-    if (seats === Refusals.busy) {
-      void this.#seatLater(wish);
-      return;
-    }
-    this.#wish = null;
-    if ("status" in seats) {
-      this.#refuse(seats);
-      return;
-    }
-    const { publishing } = wish;
-    const unfit = isAmong(publishing.only, seats)
-      ? countRefusal(wish.asked, seats)
-      : FrameRefusals.foreignChannel;
-    if (unfit !== null) {
-      this.#refuse(unfit);
-      return;
-    }
+  /** It has its channels, and counts as a held connection from here on. */
+  hold(publishing: Publishing): void {
     const { hub, location } = this.#endpoint;
     hub.held.add(this);
     startClock(hub.timers, this, location.pingMessageIntervalMs, location.subscriberConnectionTtlMs);
     if (publishing !== this.#endpoint.asItIs)
       this.#said = new ClientMessages(this.#endpoint, this, publishing);
-    const asked = hub.backlog.find(seats, wish.asked, this.format.tellsGaps);
-    if (!(asked instanceof Promise)) {
-      this.#enter(seats, asked, wish.arrival);
-      return;
-    }
-    // What it publishes meanwhile is for these channels.
-    wish.seats = seats;
-    this.#wish = wish;
-    void asked.then((found) => {
-      if (this.socket.readyState !== WebSocket.OPEN || this.heldAt < 0) return;
-      if (found.isAhead === true) this.#refuse(Refusals.nodeBehind);
-      else this.#enter(seats, found, wish.arrival);
-    });
   }
 
-  /**
-   * Another process keeps the store's lock, which a new channel needs: the socket waits like a request would.
-   */
-  async #seatLater(wish: Wish): Promise<void> {
-    const isFree = await this.#endpoint.hub.store.patience.free(this);
-    if (this.socket.readyState !== WebSocket.OPEN) return;
-    if (isFree) this.#seat(wish);
-    else this.#refuse(Refusals.busy);
+  get isOpen(): boolean {
+    return this.socket.readyState === WebSocket.OPEN;
   }
 
-  #refuse(refusal: Refusal): void {
+  refuse(refusal: Refusal): void {
     const { hub } = this.#endpoint;
+    this.#wish = null;
     hub.store.counters.addRefusal(hub.slot, refusal.status);
     // Spec 4.13.3: who names no channel is dropped without a word. Our own protocols say why.
     if (refusal === Refusals.noChannel && this.protocol === "template") this.socket.terminate();
@@ -166,7 +113,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   }
 
   /** Header template or hello, old messages, live: in one turn (spec 4.13.3). */
-  #enter(seats: readonly Seat[], asked: Asked, arrival: Arrival | null): void {
+  enter(seats: readonly Seat[], asked: Asked, arrival: Arrival | null): void {
     const { hub, location } = this.#endpoint;
     this.#wish = null;
     this.#several = asked.each === undefined ? null : "own";
@@ -174,8 +121,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
       this.format = this.#endpoint.formatOfSeveral(this.protocol);
     const { wanted, lost } = standIn(this.#endpoint, this, seats, asked);
     if (lost.length > 0 && !this.format.tellsGaps) {
-      // A template has no words for it. Its client comes back without the position, or with none of what is
-      // gone.
+      // A template has no words for it. Its client comes back without the position.
       this.closeBehind();
       return;
     }
@@ -186,7 +132,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     else this.say(helloFrame(this.protocol, wanted, several.life));
     for (const subscription of lost) this.tellLost(subscription);
     // A send may close the socket; who was not counted in must not be counted out.
-    if (this.socket.readyState !== WebSocket.OPEN) return;
+    if (!this.isOpen) return;
     this.subscriptions = wanted.slice();
     hub.fanout.joinTopics(this);
     if (arrival !== null && this.subscriptions.length > 0)
@@ -208,7 +154,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
 
   message(data: string | Buffer): void {
     // Not seated yet, it has no channels to publish to.
-    const isEarly = this.#wish !== null && this.#wish.seats === undefined;
+    const isEarly = this.#wish !== null && this.#wish.seats === null;
     const mayPublish = this.#endpoint.location.websocketAllowPublish;
     const isNoise = data === "" || (!mayPublish && (isEarly || this.protocol === "template"));
     // Binary frames are for nothing here (spec 4.13.5); on sluice.msgpack.v1 they are the client's frames.
@@ -235,8 +181,12 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
 
   /** It is cut off for taking nothing. */
   stuck(): void {
+    if (this.subscriptions.length > 0) this.#countSlow();
+  }
+
+  #countSlow(): void {
     const { hub } = this.#endpoint;
-    if (this.subscriptions.length > 0) hub.store.counters.add(hub.slot, Counter.CLOSED_SLOW, 1);
+    hub.store.counters.add(hub.slot, Counter.CLOSED_SLOW, 1);
   }
 
   fire(): void {
@@ -261,9 +211,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   closed(code: number): void {
     // What was unsent is gone by now: getBufferedAmount() says 0.
     const nowMs = performance.now();
-    if (code === ABNORMAL && this.subscriptions.some((subscription) => wasOverrun(subscription, nowMs))) {
-      this.#endpoint.hub.store.counters.add(this.#endpoint.hub.slot, Counter.CLOSED_SLOW, 1);
-    }
+    if (code === ABNORMAL && this.subscriptions.some((each) => wasOverrun(each, nowMs))) this.#countSlow();
     this.#leave(false);
   }
 
@@ -281,8 +229,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   }
 
   closeBehind(): void {
-    const { hub } = this.#endpoint;
-    hub.store.counters.add(hub.slot, Counter.CLOSED_SLOW, 1);
+    this.#countSlow();
     this.end(CloseCode.TRY_AGAIN);
   }
 
@@ -291,8 +238,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   }
 
   #finish(code: number): void {
-    const footer = this.#endpoint.location.footerTemplate;
-    if (this.protocol === "template") this.sayUnlessEmpty(footer);
+    if (this.protocol === "template") this.sayUnlessEmpty(this.#endpoint.location.footerTemplate);
     this.end(code);
   }
 
@@ -311,7 +257,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   }
 
   names(): Uint8Array[] {
-    const expected = this.#wish?.seats;
+    const expected = this.#wish?.seats ?? null;
     return expected?.map(({ name }) => name) ?? this.subscriptions.map(({ channel }) => channel.name);
   }
 

@@ -20,11 +20,12 @@ import { parseChannelsPath } from "../wire/channels-path.ts";
 import { agreedDeflate } from "../wire/deflate-offer.ts";
 import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../wire/subprotocols.ts";
 import { type Adding, ANYBODY } from "./channel-frames.ts";
-import { AS_IT_IS, type Publishing } from "./client-messages.ts";
 import { shelfOf } from "./format-shelf.ts";
 import type { Hub } from "./hub.ts";
 import type { Inquiry } from "./inquiry.ts";
-import { type Protocol, SocketPeer } from "./socket-peer.ts";
+import { SocketPeer } from "./socket-peer.ts";
+import { AS_IT_IS, type Protocol, type Publishing } from "./speaker.ts";
+import { Wish } from "./wish.ts";
 
 export interface Upgrader {
   upgrade(request: Incoming, options: { data: SocketPeer; headers: Record<string, string> }): boolean;
@@ -77,13 +78,14 @@ export class WebSocketEndpoint {
     const agreed = agreedProtocol(located.request, SPOKEN);
     const protocol = PROTOCOLS.get(agreed ?? "") ?? "template";
     // The request is read before the upgrade and not kept.
-    const data = new SocketPeer(this, protocol, this.#formats[protocol], {
+    const wish = new Wish({
       path: this.inquiry.path(located),
       asked: this.inquiry.asked(located, protocol !== "template"),
       mayMake: this.inquiry.mayMake(located),
       arrival: this.#hooks?.arrival(located) ?? null,
       publishing: this.#publishing(located),
     });
+    const data = new SocketPeer(this, protocol, this.#formats[protocol], wish);
     // Left to itself Bun agrees to whatever protocol came first in the client's list.
     const deflate = this.#deflate(located.request);
     const headers = {
