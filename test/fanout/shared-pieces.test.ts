@@ -60,7 +60,7 @@ const forgets = (fanout: Fanout): void => fanout.closeStuck(performance.now());
 
 class TestOutlet extends Outlet {
   constructor(socket: TcpSocket) {
-    super(socket);
+    super(socket, -1);
   }
   protected override roomy(): void {
     // nothing waits for it

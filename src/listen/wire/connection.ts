@@ -268,7 +268,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
       return false;
     }
     const Kind = headers["Sec-WebSocket-Extensions"] === undefined ? WireSocket : DeflatingSocket;
-    this.#leaveTo(new Kind(this.server.sockets, this.socket, data), isAlone);
+    this.#leaveTo(new Kind(this.server.sockets, this, data), isAlone);
     return true;
   }
 
@@ -278,7 +278,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     const isAlone = !this.isCorked;
     this.cork();
     this.out.pushBytes(head);
-    const tunnel = new WireTunnel(this.server, this.socket, taker);
+    const tunnel = new WireTunnel(this.server, this, taker);
     this.#leaveTo(tunnel, isAlone);
     return tunnel;
   }

@@ -8,6 +8,7 @@
  */
 import { ByteWriter } from "../../wire/byte-writer.ts";
 import { Waiting } from "./due-list.ts";
+import { kernelSend } from "./kernel-send.ts";
 import { CLOSED, LATE } from "./marks.ts";
 
 /** The part of Bun's TCP socket that is used. */
@@ -70,15 +71,18 @@ function uncorkLate(): void {
 
 export abstract class Outlet extends Waiting {
   readonly socket: TcpSocket;
+  /** Of a socket whose bytes go out as they are; -1: by way of the runtime alone (TLS). */
+  readonly descriptor: number;
   /** Not taken by the kernel yet; null: all is. */
   #unsent: Buffer | null = null;
   #out: ByteWriter | null = null;
   /** Of marks.ts. */
   protected marks = 0;
 
-  constructor(socket: TcpSocket) {
+  constructor(socket: TcpSocket, descriptor: number) {
     super();
     this.socket = socket;
+    this.descriptor = descriptor;
   }
 
   /** Everything that was written has been taken by the kernel: called once after a write that gave false. */
@@ -157,6 +161,11 @@ export abstract class Outlet extends Waiting {
     this.leave();
   }
 
+  /** Reads what the next write will. */
+  readAhead(): number {
+    return this.marks + this.descriptor + (this.#out === null && this.#unsent === null ? 0 : 1);
+  }
+
   get isCorked(): boolean {
     return this.#out !== null;
   }
@@ -180,7 +189,7 @@ export abstract class Outlet extends Waiting {
       this.#unsent = Buffer.concat([this.#unsent, bytes.subarray(offset, offset + length)]);
       return false;
     }
-    const taken = this.socket.write(bytes, offset, length);
+    const taken = this.#give(bytes, offset, length);
     // It is gone; `closed` follows, or was here.
     if (taken < 0) return true;
     if (taken === length) return true;
@@ -190,6 +199,16 @@ export abstract class Outlet extends Waiting {
         : shared.rest(bytes, offset, length, taken);
     this.moved();
     return false;
+  }
+
+  /** How many bytes were taken; negative: it is gone. */
+  #give(bytes: Uint8Array, offset: number, length: number): number {
+    if (this.descriptor < 0 || offset > 0) return this.socket.write(bytes, offset, length);
+    const taken = Math.max(0, kernelSend(this.descriptor, bytes, length));
+    if (taken === length) return taken;
+    // Only by its own write does the runtime know that `drain` is waited for, or that the client is gone.
+    const more = this.socket.write(bytes, taken, length - taken);
+    return more < 0 ? more : taken + more;
   }
 
   #pushCorked(

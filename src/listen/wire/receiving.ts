@@ -7,6 +7,7 @@ import type { BodyTaker } from "../../http/incoming.ts";
 import { parseHead } from "../http1/parse-head.ts";
 import { Answering } from "./answering.ts";
 import { HeldInput } from "./held-input.ts";
+import { descriptorOf } from "./kernel-send.ts";
 import { ENDED, LAST, LINGERS, NEXT, PAUSED, READING, STATE } from "./marks.ts";
 import type { Newcomer } from "./newcomers.ts";
 import type { TcpSocket } from "./outlet.ts";
@@ -37,7 +38,7 @@ export abstract class Receiving extends Answering implements Newcomer {
   #partial: WireHead | null = null;
 
   constructor(server: WireServer, socket: TcpSocket) {
-    super(socket);
+    super(socket, server.scheme === "http" ? descriptorOf(socket) : -1);
     this.server = server;
   }
 

@@ -16,7 +16,7 @@ import type { NativePeer } from "../socket-handlers.ts";
 import type { DueList } from "./due-list.ts";
 import type { Ear } from "./ear.ts";
 import { ENDED, STATE, TOLD } from "./marks.ts";
-import { Outlet, SharedPiece, type TcpSocket } from "./outlet.ts";
+import { Outlet, SharedPiece } from "./outlet.ts";
 
 /** The code of a connection that ended without a close frame: never on the wire. */
 const ABNORMAL = 1006;
@@ -57,8 +57,8 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   /** A ping that could not be answered at once: the last counts (RFC 6455 5.5.3). */
   #owedPong: Buffer | null = null;
 
-  constructor(server: SocketServer, socket: TcpSocket, data: NativePeer) {
-    super(socket);
+  constructor(server: SocketServer, before: Outlet, data: NativePeer) {
+    super(before.socket, before.descriptor);
     this.#server = server;
     this.data = data;
     this.readyState = WebSocket.OPEN;

@@ -4,7 +4,7 @@
  * which nothing comes.
  */
 import type { RawEnd, RawTaker } from "../../http/incoming.ts";
-import { Outlet, type TcpSocket } from "./outlet.ts";
+import { Outlet } from "./outlet.ts";
 import type { WireServer } from "./wire-server.ts";
 
 export class WireTunnel extends Outlet implements RawEnd {
@@ -12,8 +12,8 @@ export class WireTunnel extends Outlet implements RawEnd {
   readonly #taker: RawTaker;
   #isEnding = false;
 
-  constructor(server: WireServer, socket: TcpSocket, taker: RawTaker) {
-    super(socket);
+  constructor(server: WireServer, before: Outlet, taker: RawTaker) {
+    super(before.socket, before.descriptor);
     this.#server = server;
     this.#taker = taker;
   }

@@ -3,7 +3,7 @@
  * names. Loaded by service-manager.ts, and only where that variable is set; the runtime has no unix
  * datagrams, so libc is asked.
  */
-import { openLibc } from "../libc.ts";
+import { openLibc } from "../../libc.ts";
 
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;

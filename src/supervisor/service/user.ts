@@ -10,7 +10,7 @@
 import { read } from "bun:ffi";
 import { closeSync, constants, fchownSync, fstatSync, openSync } from "node:fs";
 import type { UserConfig } from "../../config/model.ts";
-import { openLibc } from "../libc.ts";
+import { openLibc } from "../../libc.ts";
 
 export interface KnownUser {
   readonly name: string;

@@ -7,7 +7,7 @@
  * a client waits a second before it knocks again), and net.ipv4.tcp_migrate_req, which only root can set.
  */
 import { ptr } from "bun:ffi";
-import { openLibc } from "../libc.ts";
+import { openLibc } from "../../libc.ts";
 import type { OwnSocket } from "./listening-sockets.ts";
 import type { Steering } from "./socket-groups.ts";
 

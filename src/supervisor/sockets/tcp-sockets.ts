@@ -4,7 +4,7 @@
  * descriptor of a worker is nothing to be careful with.
  */
 import { ptr } from "bun:ffi";
-import { openLibc } from "../libc.ts";
+import { openLibc } from "../../libc.ts";
 
 const IPPROTO_TCP = 6;
 const TCP_DEFER_ACCEPT = 9;

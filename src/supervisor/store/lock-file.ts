@@ -10,7 +10,7 @@
  * taking are two steps). The pid written into the file only words the refusal; it decides nothing.
  */
 import { closeSync, constants, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
-import { openLibc } from "../libc.ts";
+import { openLibc } from "../../libc.ts";
 
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NOT_BLOCKING = 4;

@@ -1,8 +1,12 @@
 /**
  * The C library of this system, for the few calls the runtime has no function for: locking a file, datagrams
- * to the service manager, the clock systemd counts by. Loaded by whoever calls it, when it does.
+ * to the service manager, the clock systemd counts by; and for one that it makes dear (send(2), the wire
+ * listener's). Loaded by whoever calls it, when it does.
  */
-import { dlopen, type FFIFunction, type Library } from "bun:ffi";
+import { dlopen, type FFIFunction, FFIType, type Library } from "bun:ffi";
+
+/** 64 bits that are a number in JavaScript, as lengths are; the others make a BigInt of each. */
+export const LENGTH = FFIType.i64_fast;
 
 /** glibc, then musl by processor, then macOS. */
 const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1", "libSystem.B.dylib"];
