@@ -8,7 +8,7 @@
  */
 import { ByteWriter } from "../wire/byte-writer.ts";
 import type { Batch } from "./batch.ts";
-import { type Carrier, CLOCK_EVERY, type Load } from "./carrier.ts";
+import { ahead, type Carrier, CLOCK_EVERY, type Load, READ_AHEAD } from "./carrier.ts";
 import { toldCount } from "./format.ts";
 import type { LocalChannel, StreamGroup, StreamSubscription } from "./local-channel.ts";
 import type { Standing } from "./standing.ts";
@@ -68,7 +68,9 @@ export class StreamCarrier implements Carrier {
     const own = group.format.perConnection;
     let served = 0;
     let i = Math.min(this.#at, members.length - 1);
+    if (!own) this.#readAhead(members, i);
     for (; i >= 0; i = Math.min(i - 1, members.length - 1)) {
+      if (!own && i % READ_AHEAD === READ_AHEAD - 1) this.#readAhead(members, i);
       const subscription = members[i];
       if (subscription === undefined || batch.hasAll(subscription)) continue;
       if (own || !batch.isNext(subscription)) this.#writeOwn(group, subscription, batch, channel);
@@ -89,6 +91,16 @@ export class StreamCarrier implements Carrier {
     if (missed > 0 && shared.length > 0) this.#standing.gapTold(served);
     this.#at = i;
     return i < 0;
+  }
+
+  #readAhead(members: readonly StreamSubscription[], from: number): void {
+    const before = from - READ_AHEAD;
+    let seen = 0;
+    for (let i = from; i >= 0 && i > before; i--) {
+      const subscription = members[i];
+      if (subscription !== undefined) seen += subscription.sentId + subscription.connection.readAhead();
+    }
+    ahead.seen = seen;
   }
 
   /** Its other channels may have something for it, too. */

@@ -118,6 +118,11 @@ export class StreamConnection {
     this.subscriptions.splice(this.subscriptions.indexOf(subscription), 1);
   }
 
+  /** Reads what the next write to it will, and does nothing (carrier.ts). */
+  readAhead(): number {
+    return this.#marks + (this.#sink?.readAhead?.() ?? 0);
+  }
+
   /**
    * Writes and flushes at once: one send(2). `bytes` may be reused after the call. False: the socket is full
    * now.

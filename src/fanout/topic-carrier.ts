@@ -6,7 +6,7 @@ import { type DirectSocket, FrameBatch } from "../http/peer-socket.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { pushDeflatedFrame } from "../wire/message-deflate.ts";
 import type { Batch } from "./batch.ts";
-import type { Carrier, Load } from "./carrier.ts";
+import { ahead, type Carrier, type Load, READ_AHEAD } from "./carrier.ts";
 import { type Format, toldCount } from "./format.ts";
 import { frameOf, pushFrame } from "./frame.ts";
 import type { LocalChannel } from "./local-channel.ts";
@@ -154,7 +154,9 @@ export class TopicCarrier implements Carrier {
     let isAnySlow = false;
     let reached = 0;
     let sentBytes = 0;
+    this.#readAhead(sockets, sockets.length - 1);
     for (let i = sockets.length - 1; i >= 0; i = Math.min(i, sockets.length) - 1) {
+      if (i % READ_AHEAD === READ_AHEAD - 1) this.#readAhead(sockets, i);
       const peer = sockets[i]?.peer;
       const direct = peer?.socket.direct;
       if (peer === undefined || direct === undefined) continue;
@@ -168,6 +170,16 @@ export class TopicCarrier implements Carrier {
     }
     this.#standing.delivered(reached * Math.max(1, batch.count), sentBytes);
     if (isAnySlow) this.#standing.socketsLag(slowOf(shard, batch.to, batch.toNumber));
+  }
+
+  #readAhead(sockets: readonly TopicSubscription[], from: number): void {
+    const before = from - READ_AHEAD;
+    let seen = 0;
+    for (let i = from; i >= 0 && i > before; i--) {
+      const peer = sockets[i]?.peer;
+      if (peer !== undefined) seen += peer.subscriptions.length + (peer.socket.direct?.readAhead() ?? 0);
+    }
+    ahead.seen = seen;
   }
 
   /** Its other channels may have something for it, too. */

@@ -15,6 +15,8 @@ export interface StreamSink {
   end(): unknown;
   /** Bytes from which on a write is sent at once instead of kept for a flush. */
   start(options: { highWaterMark: number }): unknown;
+  /** Reads what the next write will, and does nothing (fanout/carrier.ts). */
+  readAhead?(): number;
 }
 
 /** What a direct stream of Bun has besides: an end that the client sees is none. */

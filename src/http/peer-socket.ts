@@ -33,6 +33,8 @@ export interface DirectSocket {
    * nobody else is given them.
    */
   sendFrames(bytes: Uint8Array, length: number, batch: FrameBatch | null): number;
+  /** Reads what the next `sendFrames` will, and does nothing (fanout/carrier.ts). */
+  readAhead(): number;
   /** What is sent until `uncork` leaves in one piece. Who corks it sees to that, in this turn or soon. */
   cork(): void;
   uncork(): void;

@@ -93,6 +93,7 @@ class OwnSocket extends TestSocket {
       },
       // One short frame each: two bytes of head (RFC 6455 5.2).
       sendFrames: (bytes, length) => own.send(bytes.slice(2, length)) + 2,
+      readAhead: () => 0,
     };
   }
 }
