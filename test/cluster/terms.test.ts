@@ -5,10 +5,12 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { APPEND } from "../../src/cluster/script.ts";
+
 import { configureLog } from "../../src/log.ts";
 import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { FOUND } from "../../src/store/message/reader.ts";
+import { lifeOf } from "../../src/wire/position.ts";
 import { Engine, hasRedis } from "./engine.ts";
 import { CHANNELS, TermsWorld } from "./terms-world.ts";
 
@@ -154,6 +156,7 @@ describe.if(hasRedis)("terms and forks", () => {
       FOUND,
     );
     const { time, tag } = message;
+    const moment = ahead.store.beginning(0);
     await engine.redis.call("FLUSHDB");
     await Bun.sleep(2);
     await world.publish(2);
@@ -167,6 +170,16 @@ describe.if(hasRedis)("terms and forks", () => {
     // Of what came after it, not.
     const { sec, tag: now } = behind.replica.clock;
     expect(await told({ time: sec, tag: now })).toBe(false);
+    // So is who stood there by then and was given nothing: his position is the moment.
+    const life = lifeOf(behind.store.epoch, [name]);
+    const back = (position: number): boolean =>
+      behind.backlog.start(
+        seat,
+        0,
+        { time: null, tag: null, eventId: null, token: { life, positions: [position] } },
+        true,
+      ).unknown;
+    expect([back(moment), back(behind.store.beginning(0))]).toEqual([true, false]);
     world.end();
   });
 

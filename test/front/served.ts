@@ -66,7 +66,9 @@ const folders: string[] = [];
 
 /** In memory where that is possible. */
 export function tempFolder(): string {
-  const root = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+  // Who names a folder for temporary files clears it up, too.
+  const isFree = process.env["TMPDIR"] === undefined && existsSync("/dev/shm");
+  const root = isFree ? "/dev/shm" : tmpdir();
   const folder = mkdtempSync(join(root, "sluice-front-"));
   folders.push(folder);
   return folder;

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { channelWord } from "../../src/store/memory/arena.ts";
 import { CH_SUBSCRIBERS } from "../../src/store/memory/layout-channel.ts";
-import { HEAD_LOCK } from "../../src/store/memory/layout-header.ts";
+import { HEAD_LOCK, HEAD_LOCK_TENURE } from "../../src/store/memory/layout-header.ts";
 import { attachStore, openStore } from "../../src/store/opening.ts";
 import type { Store, StorePolicy } from "../../src/store/store.ts";
 import { impossibleIn, told } from "./events-told.ts";
@@ -337,6 +337,16 @@ describe("events", () => {
 });
 
 describe("the zone's totals", () => {
+  test("are read under the lock where events are apart, also when their channel is the first record", () => {
+    const tenures = (store: Store): number => {
+      const before = store.arena.u32[HEAD_LOCK_TENURE]!;
+      store.totals(NOW_MS);
+      return store.arena.u32[HEAD_LOCK_TENURE]! - before;
+    };
+    const store = withEvents();
+    expect([store.eventsChannel, tenures(store), tenures(newStore())]).toEqual([0, 1, 0]);
+  });
+
   test("leave events out, whatever happens to them (spec 0.4, 5.7)", () => {
     const store = withEvents({ maxStoredPerChannel: 2, messageTtlSec: 10 });
     const channel = new Channel(store, "a");
