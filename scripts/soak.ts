@@ -85,6 +85,7 @@ async function phase(): Promise<void> {
     random: random.fork(),
     isDense: true,
     keepsAll: false,
+    isOver: () => !own.isUp,
     fault:
       strike === null
         ? null

@@ -7,7 +7,7 @@
  * those who are, or by what is stored at the end.
  */
 import { type Counts, count } from "./counts.ts";
-import type { History, ReaderEvent, ReaderLine } from "./history.ts";
+import type { History, Publish, ReaderEvent, ReaderLine } from "./history.ts";
 import { type Place, Places } from "./places.ts";
 import { honest, kept, publishOrder } from "./publishing.ts";
 import { list, type Violation, violation } from "./story.ts";
@@ -43,6 +43,8 @@ interface Course {
   told: number | null | undefined;
   /** Given since the last message, of numbers that nobody was told: they are there between the two. */
   unplaced: number;
+  /** Of all it was given, the one that was sent last: what was answered before that stands before it. */
+  latest: { readonly publish: Publish; readonly index: number; readonly isPlaced: boolean } | null;
   reopened: boolean;
   /** Of the store, when this connection was made. */
   life: number;
@@ -64,6 +66,7 @@ function checkLine(line: ReaderLine, history: History, places: Places): readonly
       since: Number.POSITIVE_INFINITY,
       told: undefined,
       unplaced: 0,
+      latest: null,
       reopened: false,
       life: 0,
       lost: null,
@@ -78,7 +81,10 @@ function step(course: Course, event: ReaderEvent, index: number, places: Places)
   if (event.kind === "open") {
     course.reopened = true;
     const life = places.life(event.at);
-    if (life !== course.life) course.seen.clear();
+    if (life !== course.life) {
+      course.seen.clear();
+      course.latest = null;
+    }
     course.life = life;
     if (event.resumes) return [];
     // Came as a new one: nothing from before is owed, unless it was told that it had to.
@@ -88,6 +94,7 @@ function step(course: Course, event: ReaderEvent, index: number, places: Places)
     course.lost = null;
     // A poll that names no position begins with this second, and may be given what it had before.
     course.seen.clear();
+    course.latest = null;
     course.since = event.at;
     return [];
   }
@@ -137,8 +144,8 @@ function delivered(
   if (isLost !== null) course.lost = isLost ? key : null;
   const known = places.isReborn(key) ? null : places.of(key, course.life);
   const place = id === null ? known : { life: course.life, id };
-  // Nobody was told its number: it can be held against its publisher only. Those who are told may have been
-  // too slow for it, all of them.
+  found.push(...sentOrder(course, key, place !== null, index, places));
+  // Nobody was told its number. Those who are told may have been too slow for it, all of them.
   if (place === null) {
     course.unplaced += Number(isFirst);
     return found;
@@ -153,6 +160,27 @@ function delivered(
   course.unplaced = 0;
   course.reopened = false;
   return found;
+}
+
+/**
+ * What has no number is held against its publishers: who sent a message had the answer to those before it.
+ * Two that have numbers are held against each other by these.
+ */
+function sentOrder(
+  course: Course,
+  key: string,
+  isPlaced: boolean,
+  index: number,
+  places: Places,
+): readonly Violation[] {
+  const publish = places.published(key);
+  if (publish?.outcome !== "accepted" || places.mayBeLost(key)) return [];
+  const { latest, line } = course;
+  const isLater = latest === null || publish.sentAt > latest.publish.sentAt;
+  if (isLater) course.latest = { publish, index, isPlaced };
+  if (isLater || (isPlaced && latest.isPlaced) || publish.answeredAt >= latest.publish.sentAt) return [];
+  const sentence = `${line.name} was given ${key} after ${latest.publish.key}, which was sent after its answer`;
+  return [violation("order", sentence, line, latest.index, index)];
 }
 
 function twice({ line, channel }: Course, key: string, index: number): Violation {

@@ -80,9 +80,9 @@ export class Crew {
   }
 
   /** One more message to a channel, until one is accepted; null: none was in time. */
-  async last(channel: string, untilAt: number): Promise<string | null> {
+  async last(channel: string, isLate: () => boolean): Promise<string | null> {
     const [publisher] = this.#publishers;
-    while (publisher !== undefined && this.#recorder.now() < untilAt) {
+    while (publisher !== undefined && !isLate()) {
       const { key, outcome } = await publisher.publish(channel);
       if (outcome === "accepted") return key;
       await Bun.sleep(100);

@@ -4,8 +4,12 @@
  */
 import type { Fault, Scene } from "./faults.ts";
 import type { OwnEngine } from "./own-engine.ts";
+import { signal } from "./own-server.ts";
 
 const LONGEST_STOP_MS = 5000;
+/** Accepted after the moment whose state comes back: so many at least are lost, or as many as come in time. */
+const TAIL = 10;
+const TAIL_MS = 2000;
 
 interface EngineScene extends Scene {
   readonly engine: OwnEngine;
@@ -15,8 +19,17 @@ type EngineFault = readonly [
   name: string,
   what: string,
   strike: (scene: EngineScene) => Promise<void>,
-  isLossy?: "loses",
+  loses?: "all" | "tail",
 ];
+
+/** The engine goes on without what was accepted since it had a replica; nobody doubts that there was some. */
+async function failOver({ engine, random, recorder }: EngineScene): Promise<void> {
+  const before = recorder.accepted;
+  const endAt = performance.now() + TAIL_MS;
+  while (recorder.accepted < before + TAIL && performance.now() < endAt) await Bun.sleep(10);
+  await Bun.sleep(random.between(0, 500));
+  await engine.promote();
+}
 
 const STRIKES: readonly EngineFault[] = [
   [
@@ -35,7 +48,7 @@ const STRIKES: readonly EngineFault[] = [
       await engine.kill();
       await engine.restart({ isEmptied: true });
     },
-    "loses",
+    "all",
   ],
   [
     "engine-stop",
@@ -49,14 +62,28 @@ const STRIKES: readonly EngineFault[] = [
   [
     "engine-failover",
     "kill -9 of the engine, and a replica that lacks the end of the log takes its place",
-    async ({ engine, random }) => {
-      await engine.replicate();
-      await Bun.sleep(random.between(100, 1000));
-      await engine.promote();
+    async (scene) => {
+      await scene.engine.replicate();
+      await failOver(scene);
     },
-    "loses",
+    "tail",
   ],
-  ["engine-flush", "FLUSHALL", async ({ engine }) => void (await engine.call("FLUSHALL")), "loses"],
+  [
+    "engine-fork",
+    "the same, and one node stood still (SIGSTOP) and has not read what is lost",
+    async (scene) => {
+      const workers = await scene.own.workers();
+      await scene.engine.replicate();
+      for (const pid of workers) signal(pid, "SIGSTOP");
+      try {
+        await failOver(scene);
+      } finally {
+        for (const pid of workers) signal(pid, "SIGCONT");
+      }
+    },
+    "tail",
+  ],
+  ["engine-flush", "FLUSHALL", async ({ engine }) => void (await engine.call("FLUSHALL")), "all"],
   ["engine-scripts", "SCRIPT FLUSH", async ({ engine }) => void (await engine.call("SCRIPT", "FLUSH"))],
   [
     "engine-clients",
@@ -88,14 +115,15 @@ const STRIKES: readonly EngineFault[] = [
   ],
 ];
 
-export const ENGINE_FAULTS: readonly Fault[] = STRIKES.map(([name, what, strike, isLossy]) => ({
+export const ENGINE_FAULTS: readonly Fault[] = STRIKES.map(([name, what, strike, loses]) => ({
   name,
   what,
   where: "cluster",
   strike: async (scene) => {
     const { engine } = scene;
     if (engine === null) throw new Error("there is no engine");
+    const from = scene.recorder.now();
     await strike({ ...scene, engine });
-    if (isLossy === "loses") scene.recorder.lost();
+    if (loses !== undefined) scene.recorder.lost(from, loses);
   },
 }));

@@ -162,6 +162,13 @@ const MACHINE_FAULTS: readonly Fault[] = [
     strike: null,
   },
   {
+    name: "slow-readers",
+    what: "messages of up to 30 kB and buffers that hold none: who does not read lags at once, and catches up",
+    server: { storeSize: "96MiB", sendBuffer: "16KiB" },
+    load: { maxFilling: 30_000, rate: 150 },
+    strike: null,
+  },
+  {
     name: "disk-full",
     what: "the disk under the store is full, and a restart on it",
     server: { sync: "100ms", storeSize: "8MiB", diskSize: "24m" },

@@ -57,6 +57,19 @@ export interface ReaderLine {
   readonly stays: boolean;
 }
 
+/** The engine came back without the end of what it had, or without all of it. */
+export interface Loss {
+  /** What was answered before this moment it still has. Below every moment: it came back empty. */
+  readonly keptUntil: number;
+  /** It happened between these. */
+  readonly from: number;
+  readonly until: number;
+}
+
+/** It may be in no history any more, or in another place than it had at first: whoever had it is told. */
+export const mayBeLost = ({ sentAt, answeredAt }: Publish, losses: readonly Loss[]): boolean =>
+  losses.some(({ keptUntil, until }) => answeredAt > keptUntil && sentAt < until);
+
 export interface History {
   readonly publishes: readonly Publish[];
   readonly lines: readonly ReaderLine[];
@@ -67,11 +80,8 @@ export interface History {
    * are foreign.
    */
   readonly cuts: readonly number[];
-  /**
-   * What was sent before this moment may have been lost by the engine of a cluster: whoever had it is told.
-   * Below every moment: the engine loses nothing.
-   */
-  readonly lostUntil: number;
+  /** When the engine of a cluster lost messages on purpose; none: it loses nothing. */
+  readonly losses: readonly Loss[];
   /** Whether a channel's numbers have no holes; those of a cluster jump at a failover. */
   readonly isDense: boolean;
   /**

@@ -2,7 +2,7 @@
  * A server of `sluice verify`'s own, in a folder of its own: the same program, started, stopped, killed and
  * started again as the faults want it. On loopback only. Used by faults.ts and run.ts.
  */
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
@@ -28,6 +28,8 @@ export interface OwnServerSetting {
   /** Put before the program: `prlimit`, for one. */
   readonly wrapper?: readonly string[];
   readonly environment?: (folder: string) => Readonly<Record<string, string>>;
+  /** `send_buffer`; absent: the system's own. */
+  readonly sendBuffer?: string;
   /** Makes files in the folder and says what is put behind the configuration. */
   readonly more?: (folder: string) => string;
   /** The folder is a file system of its own, of this size (`mount -t tmpfs -o size=`). */
@@ -35,6 +37,8 @@ export interface OwnServerSetting {
 }
 
 const READY_MS = 60_000;
+/** Of a log that is shown. */
+const [LAST_LINES, LAST_WIDTH, LAST_BYTES] = [20, 300, 16_384];
 
 export class OwnServer {
   readonly server: ServerUnderTest;
@@ -62,8 +66,9 @@ export class OwnServer {
     try {
       await server.start();
     } catch (error) {
+      const said = [String(error), ...(await server.lastWords())].join("\n");
       await server.dispose();
-      throw error;
+      throw new Error(said);
     }
     return server;
   }
@@ -98,7 +103,7 @@ export class OwnServer {
       if (await this.#isReady()) return;
       await Bun.sleep(20);
     }
-    throw new Error(`the server did not start: ${await this.log()}`);
+    throw new Error("the server did not start");
   }
 
   /** Ends it as systemd would and waits for the end of all of its processes. */
@@ -144,12 +149,14 @@ export class OwnServer {
     }
   }
 
+  get isRunning(): boolean {
+    const process = this.#process;
+    return process !== null && process.exitCode === null && process.signalCode === null;
+  }
+
   /** False when it ended and nobody meant it to. */
   get isUp(): boolean {
-    const process = this.#process;
-    return (
-      this.#isMeantToEnd || (process !== null && process.exitCode === null && process.signalCode === null)
-    );
+    return this.#isMeantToEnd || this.isRunning;
   }
 
   reload(): void {
@@ -172,9 +179,15 @@ export class OwnServer {
     return copy;
   }
 
-  /** The end of its log. */
-  async log(): Promise<string> {
-    return (await Bun.file(join(this.folder, "log")).text()).slice(-2000);
+  /** The end of its log, as lines. */
+  async lastWords(): Promise<readonly string[]> {
+    const path = join(this.folder, "log");
+    if (!existsSync(path)) return [];
+    const end = await Bun.file(path)
+      .slice(Math.max(0, statSync(path).size - LAST_BYTES))
+      .text();
+    const lines = end.trimEnd().split("\n").slice(-LAST_LINES);
+    return lines.map((line) => (line.length > LAST_WIDTH ? `${line.slice(0, LAST_WIDTH)} …` : line));
   }
 
   async dispose(): Promise<void> {
@@ -226,7 +239,7 @@ async function waitForEnd(pids: readonly number[]): Promise<void> {
 }
 
 function configuration(
-  { workers, listener, storeSize, sync, more }: OwnServerSetting,
+  { workers, listener, storeSize, sync, sendBuffer, more }: OwnServerSetting,
   folder: string,
   port: number,
 ): string {
@@ -236,6 +249,7 @@ listener = "${listener}"
 workers = ${workers}
 drain_rate = 200
 shutdown_timeout = "5s"
+${sendBuffer === undefined ? "" : `send_buffer = "${sendBuffer}"`}
 
 [store]
 size = "${storeSize}"

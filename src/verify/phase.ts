@@ -23,6 +23,8 @@ export interface PhaseSetting {
   readonly keepsAll: boolean;
   /** Does its worst once and resolves when that is over; is called again until the time is up. */
   readonly fault: ((recorder: Recorder) => Promise<void>) | null;
+  /** The server is gone, and nobody will bring it back: what came up to there is all there is to judge. */
+  readonly isOver: () => boolean;
   /** Told what goes on, for people who wait. */
   readonly progress: (accepted: number, leftSec: number) => void;
 }
@@ -41,7 +43,7 @@ const SETTLE_MS = 60_000;
 const FIRST_WAIT_MS = 2000;
 
 export async function runPhase(setting: PhaseSetting): Promise<PhaseResult> {
-  const { servers, load, seconds, random, fault, progress, isDense, keepsAll } = setting;
+  const { servers, load, seconds, random, fault, progress, isDense, keepsAll, isOver } = setting;
   const recorder = new Recorder(Math.floor(random.next() * 36 ** 6).toString(36));
   const crew = new Crew(servers, recorder, random.fork(), load);
   crew.start();
@@ -52,23 +54,24 @@ export async function runPhase(setting: PhaseSetting): Promise<PhaseResult> {
   );
   let faults = 0;
   try {
-    while (recorder.now() < endAt) {
+    while (recorder.now() < endAt && !isOver()) {
       await Bun.sleep(random.between(200, 1500));
       if (load.crowd > 0 && random.chance(0.3)) await crew.crowd();
-      if (fault === null || recorder.now() > endAt) continue;
+      if (fault === null || recorder.now() > endAt || isOver()) continue;
       await fault(recorder);
       faults++;
     }
     await crew.quiet();
-    await settle(crew, recorder);
+    await settle(crew, recorder, isOver);
   } finally {
     clearInterval(timer);
     await crew.leave();
   }
-  const stored = await readStored(servers, crew.channels, recorder).catch(ignoreGone);
+  const stored = isOver() ? new Map() : await readStored(servers, crew.channels, recorder).catch(ignoreGone);
   const { publishersWaited, readersWaited } = recorder;
+  const history = recorder.history(stored, { isDense, keepsAll });
   return {
-    verdict: check(recorder.history(stored, { isDense, keepsAll })),
+    verdict: check(isOver() ? cutShort(history) : history),
     faults,
     publishersWaited,
     readersWaited,
@@ -80,22 +83,29 @@ export async function runPhase(setting: PhaseSetting): Promise<PhaseResult> {
  * checker sees who has not. Who came without a position behind the last message never will, so there is
  * another now and then.
  */
-async function settle(crew: Crew, recorder: Recorder): Promise<void> {
+async function settle(crew: Crew, recorder: Recorder, isOver: () => boolean): Promise<void> {
   for (const reader of crew.readers) reader.calm();
   const untilAt = recorder.now() + SETTLE_MS;
   let isDone = false;
-  for (let waitMs = FIRST_WAIT_MS; !isDone && recorder.now() < untilAt; waitMs *= 2) {
+  const isLate = (): boolean => recorder.now() >= untilAt || isOver();
+  for (let waitMs = FIRST_WAIT_MS; !isDone && !isLate(); waitMs *= 2) {
     const lasts = new Map<string, string | null>();
-    for (const channel of crew.channels) lasts.set(channel, await crew.last(channel, untilAt));
+    for (const channel of crew.channels) lasts.set(channel, await crew.last(channel, isLate));
     const hasAll = (reader: Reader): boolean =>
       reader.channels.every((channel) => reader.has(lasts.get(channel) ?? ""));
     const waitUntil = Math.min(untilAt, recorder.now() + waitMs);
     do {
       await Bun.sleep(50);
       isDone = crew.readers.every(hasAll);
-    } while (!isDone && recorder.now() < waitUntil);
+    } while (!isDone && recorder.now() < waitUntil && !isOver());
   }
 }
+
+/** Nobody could stay to the end. */
+const cutShort = (history: History): History => ({
+  ...history,
+  lines: history.lines.map((line) => ({ ...line, stays: false })),
+});
 
 /** Nobody answers any more: the history says enough. */
 function ignoreGone(error: unknown): History["stored"] {

@@ -2,7 +2,7 @@
  * Every message's number in its channel, from whoever was told it; and the contradictions between those who
  * say. Part of checker.ts.
  */
-import type { History, Publish, ReaderEvent } from "./history.ts";
+import { type History, type Loss, mayBeLost, type Publish, type ReaderEvent } from "./history.ts";
 import type { Violation } from "./story.ts";
 
 /** Where a message stands: the life of the store it was numbered in, and its number. */
@@ -23,18 +23,18 @@ export class Places {
   readonly #isDense: boolean;
   /** There is room for all, and nothing was taken away on purpose: nobody can have lost anything. */
   readonly losesNothing: boolean;
-  readonly #lostUntil: number;
+  readonly #losses: readonly Loss[];
   /** Number of what is stored at the end. */
   readonly #kept = new Map<string, number | null>();
   /** Lost by the engine before its publisher's node was answered, and sent again by that. */
   readonly #reborn = new Set<string>();
 
-  constructor({ publishes, lines, stored, cuts, isDense, lostUntil, keepsAll }: History) {
-    this.#lostUntil = lostUntil;
+  constructor({ publishes, lines, stored, cuts, isDense, losses, keepsAll }: History) {
+    this.#losses = losses;
     for (const messages of stored.values()) for (const { key, id } of messages) this.#kept.set(key, id);
     this.#cuts = cuts;
     this.#isDense = isDense;
-    this.losesNothing = keepsAll && cuts.length === 0 && lostUntil === Number.NEGATIVE_INFINITY;
+    this.losesNothing = keepsAll && cuts.length === 0 && losses.length === 0;
     for (const publish of publishes) this.#publishes.set(publish.key, publish);
     for (const { name, events } of lines) {
       // Bytes may be read long after the server that sent them is gone: what counts is when the connection
@@ -83,7 +83,7 @@ export class Places {
    * it has now. `id` null: the number is not known, and it is not lost where it may be the one that is there.
    */
   isLost(key: string, id: number | null): boolean {
-    if (!this.#mayBeLost(key)) return false;
+    if (!this.mayBeLost(key)) return false;
     const kept = this.#kept.get(key);
     return kept === undefined || (kept !== null && id !== null && id !== kept);
   }
@@ -113,9 +113,10 @@ export class Places {
     return keys;
   }
 
-  /** The engine has lost messages since it was sent. */
-  #mayBeLost(key: string): boolean {
-    return (this.#publishes.get(key)?.sentAt ?? Number.POSITIVE_INFINITY) < this.#lostUntil;
+  /** The engine may have lost it. */
+  mayBeLost(key: string): boolean {
+    const publish = this.#publishes.get(key);
+    return publish !== undefined && mayBeLost(publish, this.#losses);
   }
 
   /** Where a lane tells no numbers: given before the reader was told of a loss, and given again behind it. */
@@ -128,7 +129,7 @@ export class Places {
       if (event.kind !== "message") continue;
       const before = givenAt.get(event.key);
       const isBehind = before !== undefined && before < (toldAt.get(event.channel) ?? 0);
-      if (event.id === null && isBehind && this.#mayBeLost(event.key)) this.#reborn.add(event.key);
+      if (event.id === null && isBehind && this.mayBeLost(event.key)) this.#reborn.add(event.key);
       givenAt.set(event.key, index);
     }
   }
@@ -154,7 +155,7 @@ export class Places {
         story: [`${who}: ${channel} ${id} ${key}`, `another reader: ${channel} ${id} ${other}`],
       });
     const place = this.of(key, life);
-    if (place !== null && place.id !== id && this.#mayBeLost(key)) {
+    if (place !== null && place.id !== id && this.mayBeLost(key)) {
       this.#reborn.add(key);
       numbers.set(Math.min(id, place.id), key);
       if (place.id > id) return;

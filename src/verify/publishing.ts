@@ -1,5 +1,5 @@
 /** What publishers were told, held against what is there. Part of checker.ts. */
-import type { History, Publish } from "./history.ts";
+import { type History, type Loss, mayBeLost, type Publish } from "./history.ts";
 import type { Place, Places } from "./places.ts";
 import { told, type Violation } from "./story.ts";
 
@@ -7,12 +7,12 @@ import { told, type Violation } from "./story.ts";
  * A message that was sent after the answer to another one, by whomever and through whichever worker, stands
  * behind that in their channel.
  */
-export function publishOrder({ publishes, lostUntil }: History, places: Places): readonly Violation[] {
+export function publishOrder({ publishes, losses }: History, places: Places): readonly Violation[] {
   const channels = new Map<string, { publish: Publish; place: Place }[]>();
   for (const publish of publishes) {
     const place = places.lastOf(publish.key);
     // What an engine lost and a node sent again stands where it came the second time.
-    if (place === null || publish.outcome !== "accepted" || publish.sentAt < lostUntil) continue;
+    if (place === null || publish.outcome !== "accepted" || mayBeLost(publish, losses)) continue;
     const name = `${publish.channel} ${place.life}`;
     const channel = channels.get(name) ?? [];
     channel.push({ publish, place });
@@ -39,7 +39,7 @@ function orderIn(channel: readonly { publish: Publish; place: Place }[]): Violat
 
 /** What was accepted is somewhere: a reader saw it, or it is stored, or the store had no room for all. */
 export function kept(
-  { publishes, stored, cuts, keepsAll, lostUntil }: History,
+  { publishes, stored, cuts, keepsAll, losses }: History,
   places: Places,
 ): readonly Violation[] {
   const last = cuts.at(-1) ?? Number.NEGATIVE_INFINITY;
@@ -57,7 +57,7 @@ export function kept(
         sentence: `${key} was refused, and is stored`,
         story: [told(publish, places.lastOf(key))],
       });
-    if (outcome !== "accepted" || keys.has(key) || !keepsAll || sentAt < lostUntil) continue;
+    if (outcome !== "accepted" || keys.has(key) || !keepsAll || mayBeLost(publish, losses)) continue;
     found.push({
       promise: "kept",
       sentence: `${key} was accepted, and is not stored at the end though there was room`,
@@ -67,18 +67,20 @@ export function kept(
   return found;
 }
 
-/** A node of a cluster waits for a little less than this to have what the engine has taken. */
+/**
+ * A node of a cluster waits for a little less than this to have what the engine has taken, and answers then
+ * with what it has (docs/reliability.md, what is not promised).
+ */
 const OWN_READER_MS = 900;
 
 /** What publishers are answered: counts that grow, and statuses that are documented. */
-export function honest({ publishes, cuts, lostUntil, isDense }: History): readonly Violation[] {
+export function honest({ publishes, cuts, losses, isDense }: History): readonly Violation[] {
   const counts = new Map<string, { publish: Publish; count: number }>();
   const found: Violation[] = [];
   for (const publish of publishes.toSorted((one, other) => one.answeredAt - other.answeredAt)) {
     if (publish.outcome !== "accepted") continue;
-    // An engine that lost messages counts anew, and a node that is behind it answers with what it has.
-    if (publish.sentAt < lostUntil || (!isDense && publish.answeredAt - publish.sentAt > OWN_READER_MS))
-      continue;
+    // A node that is behind its engine answers with what it has.
+    if (!isDense && publish.answeredAt - publish.sentAt > OWN_READER_MS) continue;
     const life = cuts.filter((cut) => cut <= publish.answeredAt).length;
     if (publish.count === null || publish.count < 1) {
       found.push({
@@ -90,7 +92,12 @@ export function honest({ publishes, cuts, lostUntil, isDense }: History): readon
     }
     const name = `${publish.publisher} ${publish.channel} ${life}`;
     const before = counts.get(name);
-    if (before !== undefined && before.count >= publish.count && before.publish.answeredAt <= publish.sentAt)
+    if (
+      before !== undefined &&
+      before.count >= publish.count &&
+      before.publish.answeredAt <= publish.sentAt &&
+      !isLossBetween(before.publish, publish, losses)
+    )
       found.push({
         promise: "honest",
         sentence: `${publish.channel} had ${before.count} messages, and ${publish.count} after one more`,
@@ -100,3 +107,7 @@ export function honest({ publishes, cuts, lostUntil, isDense }: History): readon
   }
   return found;
 }
+
+/** An engine that lost messages counts on from those that it has, once the node that answers has read of it. */
+const isLossBetween = (before: Publish, publish: Publish, losses: readonly Loss[]): boolean =>
+  losses.some(({ from, until }) => before.answeredAt < until + OWN_READER_MS && publish.answeredAt > from);

@@ -2,7 +2,7 @@
  * Writes the history of a run down (history.ts), by one clock. Shared by the publishers and readers of the
  * run.
  */
-import type { History, Publish, ReaderEvent, ReaderLine } from "./history.ts";
+import type { History, Loss, Publish, ReaderEvent, ReaderLine } from "./history.ts";
 
 /** What is published: run, publisher and number, and filling. Nothing in it has to be escaped anywhere. */
 const TEXT = /^v([0-9a-z]+)-([0-9]+-[0-9]+)(?: |$)/;
@@ -19,7 +19,7 @@ export class Recorder {
   readonly #lines: { name: string; channels: readonly string[]; events: ReaderEvent[]; stays: boolean }[] =
     [];
   readonly #cuts: number[] = [];
-  #lostUntil = Number.NEGATIVE_INFINITY;
+  readonly #losses: Loss[] = [];
 
   constructor(run: string) {
     this.run = run;
@@ -69,9 +69,16 @@ export class Recorder {
     this.#cuts.push(this.now());
   }
 
-  /** The engine of a cluster has lost messages on purpose: any that were sent so far may be among them. */
-  lost(): void {
-    this.#lostUntil = this.now();
+  /**
+   * The engine of a cluster has lost messages on purpose, at some time since `from`: all, or what was not
+   * answered by then.
+   */
+  lost(from: number, what: "all" | "tail"): void {
+    this.#losses.push({
+      keptUntil: what === "all" ? Number.NEGATIVE_INFINITY : from,
+      from,
+      until: this.now(),
+    });
   }
 
   /** How many messages were accepted so far. */
@@ -97,7 +104,7 @@ export class Recorder {
     { isDense, keepsAll }: { isDense: boolean; keepsAll: boolean },
   ): History {
     const lines: readonly ReaderLine[] = this.#lines;
-    const lost = { cuts: this.#cuts, lostUntil: this.#lostUntil };
+    const lost = { cuts: this.#cuts, losses: this.#losses };
     return { publishes: this.#publishes, lines, stored, ...lost, isDense, keepsAll };
   }
 }

@@ -116,7 +116,12 @@ async function runFault(
   };
   if (setting.url !== null)
     return {
-      ...(await runPhase({ ...common, servers: [serverAt(setting.url, setting.fields)], fault: null })),
+      ...(await runPhase({
+        ...common,
+        servers: [serverAt(setting.url, setting.fields)],
+        isOver: () => false,
+        fault: null,
+      })),
       memory: 0,
     };
   const { program, other, workers, listener } = setting;
@@ -128,6 +133,7 @@ async function runFault(
     const result = await runPhase({
       ...common,
       servers: stage.servers,
+      isOver: () => failed !== null || !stage.isUp,
       // A server that does not come back is what a run is there to find.
       fault:
         strike === null
@@ -142,22 +148,24 @@ async function runFault(
             },
     });
     const memory = await stage.largestWorker();
-    return { ...withServerFaults(result, stage, memory, failed), memory };
+    return { ...(await withServerFaults(result, stage, memory, failed)), memory };
   } finally {
     await stage.dispose();
   }
 }
 
-/** What the server itself did wrong: it ended, or grew. */
-function withServerFaults(
+/** What the server itself did wrong: it ended, or grew. Its log says more of an end than any history. */
+async function withServerFaults(
   result: PhaseResult,
   stage: Stage,
   memory: number,
   failed: string | null,
-): PhaseResult {
+): Promise<PhaseResult> {
   const more: Violation[] = [];
-  if (failed !== null) more.push({ promise: "workers", sentence: failed.slice(0, 500), story: [] });
-  if (!stage.isUp) more.push({ promise: "workers", sentence: "the main process ended by itself", story: [] });
+  const story = await stage.lastWords();
+  if (failed !== null) more.push({ promise: "workers", sentence: failed.slice(0, 500), story });
+  else if (!stage.isUp)
+    more.push({ promise: "workers", sentence: "the main process ended by itself", story });
   if (memory > MAX_WORKER)
     more.push({
       promise: "bounded",

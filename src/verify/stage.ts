@@ -48,6 +48,12 @@ export class Stage {
     return this.#nodes.every(({ isUp }) => isUp);
   }
 
+  /** The ends of the logs of those that do not run. */
+  async lastWords(): Promise<readonly string[]> {
+    const down = this.#nodes.filter(({ isRunning }) => !isRunning);
+    return (await Promise.all(down.map((node) => node.lastWords()))).flat();
+  }
+
   async largestWorker(): Promise<number> {
     return Math.max(...(await Promise.all(this.#nodes.map((node) => node.largestWorker()))));
   }

@@ -73,7 +73,7 @@ const broken = ({ sent, lines, stored = "", more = {} }: Written): readonly stri
     lines,
     stored: stored === "" ? new Map() : new Map([["a", messages]]),
     cuts: [],
-    lostUntil: Number.NEGATIVE_INFINITY,
+    losses: [],
     isDense: true,
     keepsAll: true,
     ...more,
@@ -119,6 +119,14 @@ describe("it is seen that", () => {
     ["too few of them are told as lost", "counted", "1 2 3 4 5", ["new 1. 2. gap1 5.", "new 1 gap3 5"], ""],
     ["too many of them are told as lost", "counted", "1 2 3", ["new 1. 2. gap1 3.", "new 1 gap1 3"], ""],
     ["too few of them are at the end", "counted", "1 2 3 4", ["new 1. 2. gap1", "new 1 gap2 4"], ""],
+    [
+      "two without numbers stand the other way round",
+      "order",
+      "1 2 3 4",
+      ["new 1. 3. 2. 4.", "new 1 gap2 4"],
+      "",
+    ],
+    ["one without a number stands too late", "order", "1 2 3 4", ["new 1 4 2. 3.", "new 1 gap2 4"], ""],
     ["more are given than there are numbers", "order", "1 2 3", ["new 1. 2. 3.", "new 1 3@2"], ""],
     ["an accepted message is not stored", "kept", "1 2 3", ["new 1 2 3"], "1 3"],
     ["a refused message is stored", "honest", "1 2! 3", ["new 1 3"], "1 2 3"],
@@ -189,7 +197,7 @@ describe("behind a cut of the store", () => {
 
 describe("where the engine of a cluster has lost its tail", () => {
   // The second and the third were taken, and are in no history any more; the fourth was sent after that.
-  const more: Partial<History> = { lostUntil: 2500, isDense: false };
+  const more: Partial<History> = { losses: [{ keptUntil: 500, from: 1900, until: 2500 }], isDense: false };
   const judged = (...lines: ReaderLine[]): readonly string[] =>
     broken({ sent: "1 2 3 4", lines, stored: "1 4", more });
 
@@ -201,6 +209,27 @@ describe("where the engine of a cluster has lost its tail", () => {
     expect(judged(line("new 1 2 3 4"))).toEqual(["gapless"]);
     expect(judged(line("new 1 4"), line("new 1 2 end back 4"))).toEqual(["gapless"]);
     expect(judged(line("new 1 4"), line("new 1 2 3 end back"))).toEqual(["gapless"]);
+  });
+
+  test("what was answered before the replica was cut off must be there", () => {
+    const lines = [line("new 1 2 3 gap? 4")];
+    expect(broken({ sent: "1 2 3 4", lines, stored: "4", more })).toContain("kept");
+    const emptied = { ...more, losses: [{ keptUntil: Number.NEGATIVE_INFINITY, from: 1900, until: 2500 }] };
+    expect(broken({ sent: "1 2 3 4", lines, stored: "4", more: emptied })).toEqual([]);
+  });
+
+  test("it counts anew, or what the node has that answers; counts that no loss lies between grow", () => {
+    const judge = (counts: readonly number[], late: number | null = null): readonly string[] => {
+      const sent = publishes("1 2 3 4").map((publish, at) => ({
+        ...publish,
+        count: counts[at] ?? 0,
+        answeredAt: publish.answeredAt + (at === late ? 910 : 0),
+      }));
+      return broken({ sent: "1 2 3 4", lines: [], more: { ...more, publishes: sent } });
+    };
+    expect([judge([1, 2, 3, 1]), judge([1, 2, 1, 2])]).toEqual([[], []]);
+    expect([judge([1, 1, 2, 3]), judge([1, 1, 2, 3], 1)]).toEqual([["honest"], []]);
+    expect(judge([1, 2, 3, 0])).toEqual(["honest"]);
   });
 
   test("what was sent after it must be there, and come to everyone", () => {

@@ -112,16 +112,42 @@ export const CONTROLS: readonly Control[] = [
     breaks: ["kept"],
   },
   {
-    name: "other workers are woken",
+    name: "sockets that take no more read on from the store, or are closed",
     edits: [
       [
-        "src/fanout/fanout.ts",
-        "this.store.ringOthers(this.slot, this.#options.ringOther);",
-        "void this.#options.ringOther;",
+        "src/fanout/slow-sockets.ts",
+        "socket.direct === undefined ? socket.getBufferedAmount() > SOCKET_FULL_BYTES : socket.direct.isStalled;",
+        "socket.direct === undefined ? SOCKET_FULL_BYTES === 0 : socket.direct.isStalled;",
       ],
-      ["src/fanout/pump.ts", "const SAFETY_LOOK_MS = 100;", "const SAFETY_LOOK_MS = 100_000_000;"],
+      [
+        "src/listen/socket-handlers.ts",
+        "closeOnBackpressureLimit: true,",
+        "closeOnBackpressureLimit: false,",
+      ],
     ],
-    fault: "none",
+    fault: "slow-readers",
+    breaks: ["gapless", "resumable"],
+  },
+  {
+    name: "streams that take no more read on from the store",
+    edits: [
+      [
+        "src/fanout/streams.ts",
+        "if (this.#is(ENDED) || this.#sink === null) return false;\n    const written",
+        "if (this.#is(ENDED | STALLED) || this.#sink === null) return false;\n    const written",
+      ],
+      [
+        "src/fanout/streams.ts",
+        "if (this.#is(ENDED) || this.#sink === null) return;\n    const written",
+        "if (this.#is(ENDED | STALLED) || this.#sink === null) return;\n    const written",
+      ],
+      [
+        "src/fanout/streams.ts",
+        "this.#mark(BEHIND | STALLED, true);\n    this.#keeper.lagged(this);",
+        "this.#mark(STALLED, true);",
+      ],
+    ],
+    fault: "slow-readers",
     breaks: ["gapless", "resumable"],
   },
   {
@@ -171,7 +197,8 @@ export const CONTROLS: readonly Control[] = [
     ],
     fault: "engine-failover",
     isCluster: true,
-    breaks: ["gapless", "order", "once"],
+    // Nodes pass over what has places that they have read: it was accepted, and is nowhere.
+    breaks: ["kept", "gapless", "order", "once"],
   },
   {
     name: "what the engine has lost is taken out, and told",
@@ -182,7 +209,7 @@ export const CONTROLS: readonly Control[] = [
         "else if (fork.term < 0 || fork.n < 0) await this.#cut(redis, fork, base);",
       ],
     ],
-    fault: "engine-failover",
+    fault: "engine-fork",
     isCluster: true,
     breaks: ["gapless"],
   },

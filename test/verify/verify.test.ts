@@ -3,7 +3,7 @@
  * what it knows.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { noCounts } from "../../src/verify/counts.ts";
 import { missingEngine } from "../../src/verify/own-engine.ts";
 import { reportText, wasTried } from "../../src/verify/report-text.ts";
@@ -128,17 +128,40 @@ test("the report fits into 80 columns", () => {
   expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
 });
 
-test("ended by a signal, it leaves no process and no file behind", async () => {
+/** A run whose server answers, and the name of that server's folder. */
+async function underWay(): Promise<{ child: Bun.Subprocess<"ignore", "pipe", "pipe">; mine: string }> {
   const before = new Set(readdirSync("/dev/shm"));
-  const child = Bun.spawn([binary, "verify", "--fault", "none"], { stdout: "ignore", stderr: "ignore" });
+  const command = [binary, "verify", "--fault", "none", "--minutes", "0.1"];
+  const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   const ours = (): string[] =>
     readdirSync("/dev/shm").filter((name) => name.startsWith("sluice-verify-") && !before.has(name));
   await until("a store", () => ours().length > 0);
   const [mine = ""] = ours();
-  await until(
-    "its workers",
-    () => existsSync(`/dev/shm/${mine}/store`) || readdirSync(`/dev/shm/${mine}`).length > 3,
-  );
+  await until("its workers", () => readdirSync(`/dev/shm/${mine}`).length > 3);
+  return { child, mine };
+}
+
+test("its server ends by itself: that is said within seconds, with the end of its log", async () => {
+  const { child, mine } = await underWay();
+  const log = Bun.file(`/dev/shm/${mine}/log`);
+  await until("a line in its log", async () => (await log.text()).includes("\n"));
+  const isMain = (pid: string): boolean => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      return command.includes(`serve\0--config\0/dev/shm/${mine}/`) && !command.includes("worker");
+    } catch {
+      return false;
+    }
+  };
+  process.kill(Number(readdirSync("/proc").find(isMain)), "SIGSEGV");
+  const [out, code] = await Promise.all([new Response(child.stdout).text(), child.exited]);
+  expect(code).toBe(1);
+  expect(out).toMatch(/workers, none: the main process ended by itself\n( {4}.{1,302}\n){1,20}/);
+  expect(out).not.toMatch(/^(gapless|resumable|kept), none/m);
+});
+
+test("ended by a signal, it leaves no process and no file behind", async () => {
+  const { child, mine } = await underWay();
   child.kill("SIGINT");
   expect(await child.exited).toBe(130);
   expect(existsSync(`/dev/shm/${mine}`)).toBe(false);
