@@ -156,7 +156,7 @@ describe.if(hasRedis)("terms and forks", () => {
       FOUND,
     );
     const { time, tag } = message;
-    const moment = ahead.store.beginning(0);
+    const moment = ahead.store.positions.beginning(0);
     await engine.redis.call("FLUSHDB");
     await Bun.sleep(2);
     await world.publish(2);
@@ -179,7 +179,7 @@ describe.if(hasRedis)("terms and forks", () => {
         { time: null, tag: null, eventId: null, token: { life, positions: [position] } },
         true,
       ).unknown;
-    expect([back(moment), back(behind.store.beginning(0))]).toEqual([true, false]);
+    expect([back(moment), back(behind.store.positions.beginning(0))]).toEqual([true, false]);
     world.end();
   });
 

@@ -179,8 +179,8 @@ export const CONTROLS: readonly Control[] = [
     edits: [
       [
         "src/store/channel/channel-statistics.ts",
-        "published: store.publishedTotal(index),",
-        "published: Math.min(3, store.publishedTotal(index)),",
+        "published: store.positions.publishedTotal(index),",
+        "published: Math.min(3, store.positions.publishedTotal(index)),",
       ],
     ],
     fault: "none",
