@@ -141,28 +141,36 @@ test.skipIf(!hasRedis)(
   },
 );
 
+/** All of it at once, and its main first: it would start workers again. */
+async function kill(node: RunningServer): Promise<void> {
+  const pids = await node.workerPids();
+  node.process.kill("SIGKILL");
+  for (const pid of pids) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It went with its main.
+    }
+  }
+  await node.process.exited;
+}
+
 test.skipIf(!hasRedis)(
-  "the members of a node that is killed, and is there again at once, have left; another node tells so",
+  "the members of a node that is killed have left when it is back, or is silent for too long; told once",
   async () => {
     const counts = await Promise.all(nodes.map((node) => node.metric("sluice_webhook_sent_events_total")));
     const sending = (counts[0] ?? 0) > (counts[1] ?? 0) ? 0 : 1;
     const dying = nodes[sending];
     const other = nodes[1 - sending];
     if (dying === undefined || other === undefined) throw new Error("no nodes");
+    const silent = await startServer({ toml: toml("three"), workers: 1, env: { HUB_KEY: SECRET } });
     const stays = await new Person(other, "stays", "ev", "fate").come();
+    const watcher = await new Person(other, "watcher", "ws", "fate").come();
     const lost = await new Person(dying, "lost", "ev", "fate").come();
-    await until("both are told", () => hooked("fate").length === 2);
-    lost.wants = false;
-    const pids = await dying.workerPids();
-    dying.process.kill("SIGKILL");
-    for (const pid of pids) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It went with its main.
-      }
-    }
-    await dying.process.exited;
+    const buried = await new Person(silent, "buried", "ws", "fate").come();
+    await until("all are told", () => hooked("fate").length === 4);
+    for (const person of [lost, buried]) person.wants = false;
+    await Promise.all([kill(dying), kill(silent)]);
     const name = sending === 0 ? "one" : "two";
     nodes[sending] = await startServer({
       toml: toml(name),
@@ -170,11 +178,22 @@ test.skipIf(!hasRedis)(
       workers: 2,
       env: { HUB_KEY: SECRET },
     });
-    await until("it is told", () => hooked("fate").includes("left lost"), 20_000);
-    // What was told a few seconds before another took over may come twice.
-    expect([...new Set(hooked("fate"))].sort()).toEqual(["joined lost", "joined stays", "left lost"]);
-    expect(hooked("fate").at(-1)).toBe("left lost");
-    expect(namesIn(await listOf(other, "fate"))).toEqual(["stays"]);
-    await stays.go();
+    await until("the one is told", () => hooked("fate").includes("left lost"), 20_000);
+    await until("and the other", () => hooked("fate").includes("left buried"), 20_000);
+    for (const node of nodes) {
+      const list = await listOf(node, "fate");
+      expect(namesIn(list)).toEqual(["stays", "watcher"]);
+    }
+    await Promise.all([stays.go(), watcher.go()]);
+    await until("those who go", () => hooked("fate").filter((text) => /^left [sw]/.test(text)).length === 2);
+    // What was told a few seconds before another node took over may come twice; that is over by then.
+    const joined = ["buried", "lost", "stays", "watcher"].map((sub) => `joined ${sub}`);
+    expect([...new Set(hooked("fate"))].filter((text) => text.startsWith("joined")).sort()).toEqual(joined);
+    expect(hooked("fate").filter((text) => text === "left buried")).toEqual(["left buried"]);
+    expect([...new Set(told(watcher))].filter((text) => text.startsWith("leave")).sort()).toEqual([
+      "leave buried",
+      "leave lost",
+    ]);
+    await silent.stop();
   },
 );
