@@ -8,6 +8,7 @@
  *   {"status":409,"code":"key_reused","explain":"…"}           refused; with `positions`, null where it is not in, if it is in some
  */
 import type { Store } from "../store/store.ts";
+import { ByteWriter } from "../wire/byte-writer.ts";
 import { packMap } from "../wire/msgpack-message.ts";
 import { lifeOf } from "../wire/position.ts";
 import type { Fault } from "./batch-line.ts";
@@ -17,6 +18,7 @@ export type OwnForm = "json" | "msgpack";
 export type Result = Readonly<Record<string, unknown>>;
 
 const OWN = "application/vnd.sluice+";
+const DASH = 0x2d;
 const encoder = new TextEncoder();
 
 /** null: the client wants what the location has for all. */
@@ -36,23 +38,26 @@ export function encoded(form: OwnForm, map: Result): Uint8Array<ArrayBuffer> {
 /** What became of a line of a batch: it got as far as the store, or not. */
 export type LineOutcome = readonly Place[] | Fault;
 
+const POSITION = '{"position":"';
+const END = '"}\n';
+/** Of answers; never held while others have their turn. */
+const writer = new ByteWriter();
+
 /** One behind the other, as lines of JSON. */
-function lines(results: Results, outcomes: readonly LineOutcome[]): string {
-  let text = "";
+function lines(results: Results, outcomes: readonly LineOutcome[]): Uint8Array<ArrayBuffer> {
+  writer.reset();
   for (const outcome of outcomes) {
-    const [only, second] = "status" in outcome ? [] : outcome;
-    // Nearly all of them.
-    if (
-      only !== undefined &&
-      second === undefined &&
-      only.position > 0 &&
-      only.refusal === null &&
-      !only.isDuplicate
-    )
-      text += `{"position":"${results.position(only)}"}\n`;
-    else text += `${JSON.stringify(resultOf(results, outcome))}\n`;
+    const only = "status" in outcome || outcome.length !== 1 ? undefined : outcome[0];
+    // Nearly all of them: without an object, and without a string that is none but theirs.
+    if (only !== undefined && only.position > 0 && only.refusal === null && !only.isDuplicate) {
+      writer.pushLatin1(POSITION);
+      writer.pushLatin1(results.lifeOf(only.name));
+      writer.pushByte(DASH);
+      writer.pushInteger(only.position);
+      writer.pushLatin1(END);
+    } else writer.pushUtf8(`${JSON.stringify(resultOf(results, outcome))}\n`);
   }
-  return text;
+  return writer.copy();
 }
 
 const resultOf = (results: Results, outcome: LineOutcome): Result =>
@@ -63,7 +68,7 @@ export function encodedAll(
   results: Results,
   outcomes: readonly LineOutcome[],
 ): Uint8Array<ArrayBuffer> {
-  if (form === "json") return encoder.encode(lines(results, outcomes));
+  if (form === "json") return lines(results, outcomes);
   return new Uint8Array(Buffer.concat(outcomes.map((outcome) => packMap(resultOf(results, outcome)))));
 }
 
@@ -106,10 +111,11 @@ export class Results {
 
   /** As a connection to this channel alone comes back with it; null: it is not in, or nobody knows where. */
   position({ name, position, refusal }: Place): string | null {
-    return refusal !== null || position === 0 ? null : `${this.#lifeOf(name)}-${position}`;
+    return refusal !== null || position === 0 ? null : `${this.lifeOf(name)}-${position}`;
   }
 
-  #lifeOf(name: Uint8Array): string {
+  /** What the positions of a channel count (wire/position.ts). */
+  lifeOf(name: Uint8Array): string {
     const { epoch } = this.#store;
     if (name === this.#lastName && epoch === this.#epoch) return this.#lastLife;
     if (epoch !== this.#epoch || this.#lives.size >= MOST_LIVES) this.#lives.clear();

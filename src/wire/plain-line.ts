@@ -15,7 +15,10 @@ const COMMA = 0x2c;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for.
 const NOT_PLAIN = /[\0-\x09\x0b-\x1f\\]/;
 
-/** Where channel and data of the line stand: fields, so that a line costs no object. */
+/**
+ * Where channel and data of the line stand: fields, so that a line costs no object. For the lines of one text,
+ * in order: most begin like the one before, up to the data, which is compared faster than it is searched.
+ */
 export class PlainLine {
   channelStart = -1;
   channelEnd = -1;
@@ -23,6 +26,11 @@ export class PlainLine {
   dataEnd = -1;
   /** Of its line end, or of the text. */
   end = 0;
+  /** It names the channel of the plain line before, as that did. */
+  isSameChannel = false;
+  /** How the last plain line with its channel first began, up to its data; null: there was none. */
+  #beginning: string | null = null;
+  #start = 0;
 
   /** Whether there is any use in asking for its lines. */
   static mayBeIn(text: string): boolean {
@@ -31,8 +39,28 @@ export class PlainLine {
 
   /** False: the line that starts here is another. */
   find(text: string, start: number): boolean {
+    this.isSameChannel = this.#beginning !== null && text.startsWith(this.#beginning, start);
+    if (this.isSameChannel) {
+      this.channelStart += start - this.#start;
+      this.channelEnd += start - this.#start;
+      this.dataStart += start - this.#start;
+      this.#start = start;
+      this.dataEnd = text.indexOf('"', this.dataStart);
+      if (this.dataEnd >= 0 && text.charCodeAt(this.dataEnd + 1) === CLOSED)
+        return this.#isWhole(text, start, this.dataEnd + 2);
+    }
+    this.isSameChannel = false;
+    this.#beginning = null;
     this.channelStart = -1;
     this.dataStart = -1;
+    if (!this.#fields(text, start)) return false;
+    if (this.channelStart > this.dataStart) return true;
+    this.#beginning = text.slice(start, this.dataStart);
+    this.#start = start;
+    return true;
+  }
+
+  #fields(text: string, start: number): boolean {
     if (text.charCodeAt(start) !== OPENED) return false;
     for (let at = start + 1; ; ) {
       const next = this.#field(text, at);

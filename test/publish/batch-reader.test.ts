@@ -37,9 +37,16 @@ const BROKEN = [
   "\ufeff{}",
 ];
 
+/** Batches go to the same channel again and again. */
+let lastChannel = '"a"';
+function channel(): string {
+  if (below(2) === 0) lastChannel = quoted(false);
+  return lastChannel;
+}
+
 function line(rare: boolean): string {
   const kind = below(10);
-  if (kind < 5) return `{"channel":${quoted(false)},"data":${quoted(rare)}}`;
+  if (kind < 5) return `{"channel":${channel()},"data":${quoted(rare)}}`;
   if (kind < 6) return `{"data":${quoted(rare)},"channel":${quoted(false)}}`;
   if (kind < 7) return oneOf(BROKEN);
   // A raw character where an escape should be, or a cut.
