@@ -55,6 +55,8 @@ export class Batch {
     this.previous = channel.delivered;
     this.to = channel.delivered;
     const { index, incarnation } = channel;
+    // Some of it was written without a job (in-hand.ts).
+    channel.reader.skipTo(channel.delivered);
     if (channel.deliveredNumber === 0)
       channel.deliveredNumber = store.positions.presenceBegan(index, incarnation);
     this.previousNumber = channel.deliveredNumber;

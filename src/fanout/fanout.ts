@@ -7,6 +7,7 @@ import type { NamedChannel } from "../store/channel/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
 import type { Store } from "../store/store.ts";
 import { CatchUp } from "./catch-up.ts";
+import type { InHand } from "./in-hand.ts";
 import { LocalChannel } from "./local-channel.ts";
 import { Pump, type PumpOptions } from "./pump.ts";
 import { Standing } from "./standing.ts";
@@ -64,6 +65,14 @@ export class Fanout implements StreamKeeper {
   published(): void {
     if (!this.standing.isEmpty) this.#pump.told();
     this.store.workers.ringOthers(this.slot, this.#options.ringOther);
+  }
+
+  /** The same for a message that the caller has in hand. */
+  publishedInHand({ index, incarnation }: NamedChannel, message: InHand): void {
+    const channel = this.standing.channel(index);
+    // Of two in one turn neither is all that is due.
+    if (channel?.incarnation === incarnation) channel.inHand = channel.inHand === null ? message : null;
+    this.published();
   }
 
   /** Another worker rang. */

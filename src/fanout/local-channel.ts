@@ -14,6 +14,7 @@ import type { Reader } from "../store/message/reader.ts";
 import type { Store } from "../store/store.ts";
 import type { Position } from "../wire/position.ts";
 import type { Format } from "./format.ts";
+import type { InHand } from "./in-hand.ts";
 import { Life } from "./life.ts";
 import type { StreamConnection } from "./streams.ts";
 import type { TopicGroup, TopicSubscription } from "./topics.ts";
@@ -114,6 +115,8 @@ export class LocalChannel {
   readonly reader: Reader;
   /** Something came through the ring that no job has looked for yet. */
   due = false;
+  /** A message of this turn that needs not be read, if it is the only one. */
+  inHand: InHand | null = null;
   /** Block and stamp of the newest entry of the ring: the deletion's, once the channel lives no more. */
   lastBlock = 0;
   lastStamp = 0;

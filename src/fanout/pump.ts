@@ -14,6 +14,7 @@ import type { Store } from "../store/store.ts";
 import type { CatchUp } from "./catch-up.ts";
 import { Job } from "./delivery.ts";
 import { dismiss, lostDeletion } from "./dismiss.ts";
+import { InHandCarrier } from "./in-hand.ts";
 import type { LocalChannel } from "./local-channel.ts";
 import type { Standing } from "./standing.ts";
 import type { TopicPublish } from "./topic-carrier.ts";
@@ -65,6 +66,7 @@ export class Pump {
   readonly #running: LocalChannel[] = [];
   /** Since when something waits in standing.held; 0: nothing does. */
   #heldSinceMs = 0;
+  readonly #inHand: InHandCarrier;
   readonly #jobs = new Map<LocalChannel, Job>();
   readonly #spare: Job[] = [];
   /** Channels that rest although they have something to deliver. */
@@ -84,6 +86,7 @@ export class Pump {
     this.#standing = standing;
     this.#catchUp = catchUp;
     this.#options = options;
+    this.#inHand = new InHandCarrier(standing);
     this.#cursor = store.head();
     this.#timer = setInterval(() => this.#look(), SAFETY_LOOK_MS);
   }
@@ -238,6 +241,9 @@ export class Pump {
   #step(channel: LocalChannel, deadline: number): number {
     let job = this.#jobs.get(channel);
     if (job === undefined) {
+      const { inHand } = channel;
+      channel.inHand = null;
+      if (inHand !== null && this.#inHand.carry(channel, inHand)) return 0;
       job = this.#spare.pop() ?? new Job(this.#standing, this.#options.publish, channel);
       if (!job.start(this.#store, channel)) {
         if (job.batch.deletion) this.#deleted(channel, job);

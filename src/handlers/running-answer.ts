@@ -9,8 +9,8 @@
  */
 import type { AnswerPiece, AnswerSource } from "sluice";
 import type { Refusal } from "../http/refusal.ts";
-import { ingestPatiently, type Target } from "../publish/ingest.ts";
-import { END, ERROR, RESET } from "./answer-format.ts";
+import { type Ingest, ingestPatiently, type Target } from "../publish/ingest.ts";
+import { answerFormat, END, ERROR, RESET } from "./answer-format.ts";
 import { Ending } from "./ending.ts";
 import { isPromise, logFailure } from "./failure.ts";
 import { closePieces, type Pieces } from "./generated-body.ts";
@@ -41,6 +41,10 @@ export class RunningAnswer {
   readonly #task: Task;
   readonly #targets: readonly Target[];
   readonly #incarnation: number;
+  /** The worker's, but for what is told of a piece that came in. */
+  readonly #inlet: Ingest;
+  /** The piece that is being put in, where it is data alone. */
+  #inHand: Uint8Array | null = null;
   #pieces: Pieces | null = null;
   #bytes = 0;
   #isOver = false;
@@ -52,6 +56,7 @@ export class RunningAnswer {
     this.target = making.target;
     this.#targets = [this.target];
     this.#incarnation = making.target.incarnation;
+    this.#inlet = { ...making.host.ingest, published: () => this.#published() };
     this.#task = new Task(making.host, making.file);
     // Its first message comes behind the answer to whoever began it.
     queueMicrotask(() => void this.#run());
@@ -106,11 +111,24 @@ export class RunningAnswer {
       return null;
     }
     this.#bytes += data.length;
-    const { host, maxBytes } = this.#making;
+    const { maxBytes } = this.#making;
     if (this.#bytes > maxBytes) return `the answer is larger than ${maxBytes} bytes`;
-    const draft = { data, eventId: null, eventType: eventName(event), stored: true };
-    const refusal = ingestPatiently(host.ingest, this.#targets, draft, Date.now(), draft);
+    const eventType = eventName(event);
+    const draft = { data, eventId: null, eventType, stored: true };
+    // Text has bytes of its own; those of a handler may be others by the end of the turn.
+    this.#inHand = typeof piece === "string" ? data : null;
+    const refusal = ingestPatiently(this.#inlet, this.#targets, draft, Date.now(), draft);
     return refusal instanceof Promise ? refusal.then(sentenceOf) : sentenceOf(refusal);
+  }
+
+  /** It is in the store: whoever watches it here may be given it without reading it there. */
+  #published(): void {
+    const { fanout, ingest } = this.#making.host;
+    const data = this.#inHand;
+    this.#inHand = null;
+    // A disk is told by `published`.
+    if (data === null || ingest.onDisk !== null) ingest.published();
+    else fanout.publishedInHand(this.target, { id: this.target.lastId, data, format: answerFormat });
   }
 
   /**

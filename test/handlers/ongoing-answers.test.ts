@@ -15,6 +15,19 @@ const FILES = {
       async *count({ sleep }, query) {
         for (let n = 1; n <= Number(query.get("n") ?? 5); n++) { yield \`<\${n}>\`; await sleep(Number(query.get("ms") ?? 20)); }
       },
+      // Now and then a pause, a burst, a named event: each piece is its number.
+      async *mixed({ sleep }, query) {
+        const seed = Number(query.get("seed"));
+        for (let n = 1; n <= 400; n++) {
+          const dice = (n * 7919 + seed * 104729) % 97;
+          yield dice < 8 ? { event: "named", data: \`<\${n}>\` } : \`<\${n}>\`;
+          if (dice % 3 > 0 || n < 20) await sleep(dice % 7);
+        }
+      },
+      async *reused({ sleep }) {
+        const bytes = new Uint8Array(3);
+        for (let n = 0; n < 40; n++) { bytes.fill(65 + n % 26); yield bytes; bytes.fill(33); await sleep(n % 3); }
+      },
       *lines() { yield "one\\n\\ntwo\\r\\nevent: end\\n:\\n"; yield ""; yield { event: "usage", data: "{}" }; yield new Uint8Array([0xc3, 0xbc]); },
       throws() { throw new Error("no model today"); },
       async *late() { yield "a"; throw new Error("half way"); },
@@ -57,6 +70,10 @@ answer_max_size = "200KiB"
 [[location]]
 match = "= /pub"
 publisher = "admin"
+channels_path = "$arg_id"
+[[location]]
+match = "= /ev"
+subscriber = "eventsource"
 channels_path = "$arg_id"
 [[location]]
 match = "= /channels-stats"
@@ -267,6 +284,70 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
       await until("a new worker", () => workerPids(server).length === 2);
     },
   );
+
+  test("bytes that a generator uses again are those that it yielded", async () => {
+    const watchers = [client("reused", "&kind=reused"), client("reused", "&kind=reused")];
+    await Promise.all(watchers.map((each) => each.follow()));
+    const yielded = Array.from({ length: 40 }, (_, n) => String.fromCharCode(65 + (n % 26)).repeat(3)).join(
+      "",
+    );
+    for (const each of watchers) expect(each.text).toBe(yielded);
+  });
+
+  test("watchers come, go and resume on both workers while pieces flow, and one is killed: all in order, once", async () => {
+    const channels = Array.from({ length: 6 }, (_, at) => `mixed-${at}`);
+    const watchers = channels.map((channel, at) =>
+      Array.from({ length: 4 }, () => client(channel, `&kind=mixed&seed=${at}`)),
+    );
+    const numbers = ({ events }: EventClient): number[] =>
+      events
+        .filter(({ type }) => type !== "end" && type !== "error")
+        .map(({ data }) => Number(data.slice(1, -1)));
+    /** One connection: until it has seen so many pieces, or all, or is cut. */
+    const visit = async (each: EventClient, stay: number): Promise<void> => {
+      const before = each.events.length;
+      let isCut = false;
+      const connection = each.once().then(() => {
+        isCut = true;
+      });
+      await until("pieces, or the end", () => isCut || each.events.length > before + stay);
+      if (Number.isFinite(stay)) each.leave();
+      await connection;
+    };
+    const staying = async (each: EventClient, first: number): Promise<void> => {
+      for (let stay = first; !each.isOver; stay *= 1.4) await visit(each, stay);
+    };
+    // A subscriber by another road, now there, now not.
+    const others = channels.map(async (channel, at) => {
+      while (!watchers[at]!.every(({ isOver }) => isOver)) {
+        const other = new EventClient(`${server.url}/ev?id=${channel}`);
+        const leaving = visit(other, 10);
+        await Promise.race([leaving, until("the end", () => watchers[at]!.every(({ isOver }) => isOver))]);
+        other.leave();
+        await leaving;
+        const seen = other.events.map(({ data }) => data).filter((data) => data.startsWith("<"));
+        const first = Number(seen[0]?.slice(1, -1));
+        expect(seen).toEqual(seen.map((_, n) => `<${first + n}>`));
+      }
+    });
+    const followed = watchers.flatMap((group) =>
+      group.map((each, at) => staying(each, [2, 5, 9, Number.POSITIVE_INFINITY][at]!)),
+    );
+    await until("pieces of all", () => watchers.flat().every(({ events }) => events.length > 20));
+    const makers = await Promise.all(channels.map((channel) => runs(`pid ${channel}`)));
+    // Whoever makes the fewer.
+    const victim = makers.find((pid) => makers.filter((other) => other === pid).length <= 3)!;
+    if (victim !== undefined) process.kill(victim, "SIGKILL");
+    await Promise.all([...followed, ...others]);
+    for (const [at, group] of watchers.entries()) {
+      const length = makers[at] === victim ? numbers(group[0]!).length : 400;
+      for (const each of group) {
+        expect(numbers(each)).toEqual(Array.from({ length }, (_, n) => n + 1));
+        expect(each.last?.type).toBe(makers[at] === victim ? "error" : "end");
+      }
+    }
+    await until("a new worker", () => workerPids(server).length === 2);
+  });
 
   once(
     "a reload in the middle: who watches comes back to the new workers, the old one makes it to its end",

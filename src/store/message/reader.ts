@@ -94,6 +94,14 @@ export class Reader {
     this.#stamp = m.stamp;
   }
 
+  /** Stands behind a message that its caller had without reading it. */
+  skipTo(id: number): void {
+    if (id <= this.lastId) return;
+    this.lastId = id;
+    // Its place is looked for when it is next asked.
+    this.#block = 0;
+  }
+
   #look(m: Message, withData: boolean): number {
     const { u32, layout } = this.#arena;
     const version = channelWord(layout, this.index) + CH_VERSION;
