@@ -2,10 +2,12 @@
 // request or delivery of one worker, guarded against the same location without a guard, in turns within one
 // run. The client is not measured, so it may be slow.
 //
-//   connects   a new connection and one poll: no token, one token again and again, a new ES256 token each time;
-//              also as a rate, which is the client's as much as the server's (both have the same machine)
+//   connects   a new connection and one poll: no token, one token again and again, a new ES256 token each
+//              time; also as a rate, which is the client's as much as the server's (both have the same
+//              machine)
 //   post       POST over 32 connections: open, and with a key
-//   asked      long polls that are answered at once, by a ticket: open, and auth_request, whose questions are counted
+//   asked      long polls that are answered at once, by a ticket: open, and auth_request, whose questions are
+//              counted
 //   delivery   SSE subscribers of one channel: open, and by a token
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
-// What a held connection keeps, object by object: `bun bench/idle-memory.ts [--connections 4000] [--door wire]
-// [stream|sse|longpoll|ws ...]`. Findings: idle-memory.md. Resident memory is the row "memory": a snapshot
-// leaves too much behind itself to be asked for that as well.
+// What a held connection keeps, object by object: `bun bench/idle-memory.ts [--connections 4000] [--door
+// wire] [stream|sse|longpoll|ws ...]`. Findings: idle-memory.md. Resident memory is the row "memory": a
+// snapshot leaves too much behind itself to be asked for that as well.
 //
 // A worker process of its own (held/worker.ts) holds 500 connections, then 500 and N. The difference of the
 // two heap snapshots, by N, is what one keeps: whole numbers of objects a connection, and small fractions

@@ -1,9 +1,11 @@
 // What presence costs: `bun bench/presence.ts` (dist/sluice has to be there), or the row `presence` of the
 // bench. One worker, so that whoever waits for a list would be seen to wait.
 //
-//   list    100,000 members in one channel, who came by polls (each a member for as long as it may linger): a full read of the list, and how long
-//           other requests waited meanwhile, which is an event-loop turn at most
-//   joins   event streams that come and go: CPU of the worker a coming, where how many there are is told, and where nobody is counted
+//   list    100,000 members in one channel, who came by polls (each a member for as long as it may linger): a
+//           full read of the list, and how long other requests waited meanwhile, which is an event-loop turn
+//           at most
+//   joins   event streams that come and go: CPU of the worker a coming, where how many there are is told, and
+//           where nobody is counted
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

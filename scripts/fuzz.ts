@@ -1,7 +1,7 @@
 /**
- * `bun run fuzz [-- --minutes 10]`: everything that reads what others sent, given random and mutated input, for
- * as long as anyone likes; in the test run each has a fixed small budget. Every round draws new seeds; a round
- * that fails is printed with its seed, and `FUZZ_SEED=n bun test <file>` makes it again.
+ * `bun run fuzz [-- --minutes 10]`: everything that reads what others sent, given random and mutated input,
+ * for as long as anyone likes; in the test run each has a fixed small budget. Every round draws new seeds; a
+ * round that fails is printed with its seed, and `FUZZ_SEED=n bun test <file>` makes it again.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";

@@ -1,7 +1,7 @@
 /**
  * One worker's server: composes the plugins and connects publish with fan-out; app/ has what it is given, its
- * listeners and how it leaves. A worker process runs one (supervisor/worker/worker.ts); tests and embedders may
- * run one inside their own process, with no other difference.
+ * listeners and how it leaves. A worker process runs one (supervisor/worker/worker.ts); tests and embedders
+ * may run one inside their own process, with no other difference.
  */
 import { Elysia } from "elysia";
 import { Access } from "./access/access.ts";

@@ -1,7 +1,7 @@
 /**
- * How much memory a process keeps, for tests that bound what clients cost it. What a process holds at one moment
- * has garbage in it, how much depends on when the collector last ran; so a bound is waited for, and broken when
- * it is not reached.
+ * How much memory a process keeps, for tests that bound what clients cost it. What a process holds at one
+ * moment has garbage in it, how much depends on when the collector last ran; so a bound is waited for, and
+ * broken when it is not reached.
  */
 import { readFileSync } from "node:fs";
 

@@ -3,14 +3,14 @@
  * after an install.
  *
  *   bun test/run.ts                       all of it
- *   bun test/run.ts --quick               types, lint and the unit suites, which need no build: for while one works
+ *   bun test/run.ts --quick               types, lint and the unit suites, which need no build: for while one
+ *                                         works
  *   bun test/run.ts wire binary/limits    the suites and files named
  *
  * Most files wait for servers more than they compute, so some run side by side (SLUICE_TEST_LANES, two more
- * than there are cores unless it is set); those that want a core for themselves follow two by two, and those that
- * measure or exhaust the machine come last, one at a time.
- * Each one's line is printed when it ends, with its output if it failed. At the end: what was slowest, and `N
- * passed, N failed, N skipped`.
+ * than there are cores unless it is set); those that want a core for themselves follow two by two, and those
+ * that measure or exhaust the machine come last, one at a time. Each one's line is printed when it ends, with
+ * its output if it failed. At the end: what was slowest, and `N passed, N failed, N skipped`.
  *
  * A file with a failure is run once more, by itself, when all others are through. Passes it then, the failure
  * is shown and named at the end all the same, as one that comes and goes (many tests kill, stop and starve

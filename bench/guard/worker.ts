@@ -2,7 +2,8 @@
 // Started by counted-worker.ts as `bun bench/guard/worker.ts CONFIG STORE_FOLDER`; commands are lines on
 // stdin, each is answered with one line of JSON:
 //   heap      collects garbage until nothing goes any more -> {"objects","bytes"}
-//   growth    what the heap has taken from the system      -> {"bytes"}; without a collector (BUN_JSC_useGC=0) all that was ever allocated
+//   growth    what the heap has taken from the system      -> {"bytes"}; without a collector
+//                                                          (BUN_JSC_useGC=0) all that was ever allocated
 //   encodes   how often a message was encoded so far       -> {"count"}
 // Counting inside means that nothing of this is in the product: encoders are counted by a wrapper around
 // their methods.

@@ -1,8 +1,8 @@
 // Store: what main does when a worker died with the lock held, by store size, in full stores with half of
 // their channel records in use: the repair itself, giving the dead worker's slot back (the longest turn of
 // it), claiming one for the next. Beside it the whole walk, which is for stores that cannot be believed.
-// `STORE_MIB="64 256"` takes other sizes. By hand, as a death has to come before each repair, and the longest of
-// fifty is what counts, not a mean.
+// `STORE_MIB="64 256"` takes other sizes. By hand, as a death has to come before each repair, and the longest
+// of fifty is what counts, not a mean.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 // What a page of the console costs the server that it watches, and how smooth it is meanwhile: the same load
 // with the page open and without it in turns, the difference of the worker's CPU as a share of one core. The
-// page lists channels, its dearest view, in a real Chromium, which uses cores of the same machine: CPU time is
-// compared, not the wall clock. What a console costs that nobody looks at (a sample a second) is in both.
+// page lists channels, its dearest view, in a real Chromium, which uses cores of the same machine: CPU time
+// is compared, not the wall clock. What a console costs that nobody looks at (a sample a second) is in both.
 
 import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";

@@ -2,7 +2,8 @@
  * The Elysia plugin of `revoke` locations: POST takes back what was granted, to somebody (`sub`), with one
  * token (`jti`), or to everybody whose tokens were issued before a time. app.ts composes it.
  *
- *   sub, jti | issued_before (seconds since 1970) | ttl (seconds, up to 30 days): form fields or members of a JSON object
+ *   sub, jti | issued_before (seconds since 1970) | ttl (seconds, up to 30 days): form fields or members of a
+ *     JSON object
  */
 import { Elysia } from "elysia";
 import type { Locator } from "../config/location/locator.ts";

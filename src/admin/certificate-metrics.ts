@@ -21,7 +21,8 @@ export function certificateMetrics({ listeners }: Pick<Config, "listeners">): st
     return Number.isNaN(sec) ? [] : [`${NAME}{${label}} ${sec}`];
   });
   if (series.length === 0) return "";
-  const help = `# HELP ${NAME} When the certificate of a server, or one of its chain, is over (seconds since 1970)`;
+  const what = "When the certificate of a server, or one of its chain, is over (seconds since 1970)";
+  const help = `# HELP ${NAME} ${what}`;
   return `${[help, `# TYPE ${NAME} gauge`, ...series].join("\n")}\n`;
 }
 

@@ -16,7 +16,8 @@ export function stubStatus(store: Store): Response {
   const active = Math.max(1, sum(Counter.CONNECTIONS));
   const writing = Math.min(active, sum(Counter.SUBSCRIBERS) + 1);
   const text =
-    `Active connections: ${active} \nserver accepts handled requests\n ${requests} ${requests} ${requests} \n` +
+    `Active connections: ${active} \nserver accepts handled requests\n ${requests} ${requests} ` +
+    `${requests} \n` +
     `Reading: 0 Writing: ${writing} Waiting: ${active - writing} \n`;
   return new Response(text, {
     headers: { ...SERVER, "Content-Type": "text/plain", "Content-Length": String(text.length) },

@@ -28,7 +28,8 @@ export function checkCommand(file: string, { foreign }: { readonly foreign?: str
     const { listen, listeners, workers, locations, store } = outcome.config;
     const records = channelRecords(store.size, store.channels);
     process.stdout.write(
-      `${file}: OK (listen ${listen.join(" ")}, ${counted(workers, "worker")}, ${counted(locations.length, "location")}, room for ${counted(records, "channel")})\n`,
+      `${file}: OK (listen ${listen.join(" ")}, ${counted(workers, "worker")}, ` +
+        `${counted(locations.length, "location")}, room for ${counted(records, "channel")})\n`,
     );
     for (const { address, door, doorReason } of listeners)
       process.stdout.write(`  ${address}: ${door} listener (${reason(doorReason, file)})\n`);

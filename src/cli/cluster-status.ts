@@ -50,7 +50,8 @@ function table(name: string, { epoch, term, entries, messages, nodes }: ClusterS
       .trimEnd();
   const since = term === 0 ? "never written to" : `since ${new Date(term / 1000).toISOString()}`;
   return `${[
-    `cluster ${name}: epoch ${epoch}, term ${term} (${since}), ${messages} messages published, ${entries} entries in the log`,
+    `cluster ${name}: epoch ${epoch}, term ${term} (${since}), ${messages} messages published, ` +
+      `${entries} entries in the log`,
     "",
     line(head),
     ...rows.map(line),

@@ -67,7 +67,8 @@ function report(split: Split, file: string, out: string, written: readonly Writt
   const elsewhere = written.filter(({ isOutside }) => isOutside);
   const count = split.moved.length;
   return `${[
-    `${count} push location${count === 1 ? "" : "s"} moved to sluice, which listens on ${split.addresses.join(" and ")}:`,
+    `${count} push location${count === 1 ? "" : "s"} moved to sluice, which listens on ` +
+      `${split.addresses.join(" and ")}:`,
     ...split.moved.map((text) => `  ${text}`),
     "",
     "Written:",

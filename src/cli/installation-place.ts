@@ -79,7 +79,8 @@ export class Place {
       );
     if (!existsSync("/run/systemd/system")) {
       throw failure(
-        "systemd does not run this machine (there is no /run/systemd/system). --prefix DIR lays the files down without it; " +
+        "systemd does not run this machine (there is no /run/systemd/system). --prefix DIR lays the " +
+          "files down without it; " +
           "`sluice serve` needs none of them.",
       );
     }

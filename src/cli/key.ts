@@ -38,7 +38,8 @@ export interface KeyAddOptions extends KeyFileOptions {
 }
 
 const HEAD =
-  "# Keys of sluice, hashed: name, id, hash, channels. `sluice key add`, `list` and `revoke` keep this file.\n";
+  "# Keys of sluice, hashed: name, id, hash, channels. `sluice key add`, `list` and `revoke` keep this " +
+  "file.\n";
 /** Of a new file: the group may be the server's. */
 const MODE = 0o640;
 /** How long somebody else may be at it. */

@@ -22,7 +22,9 @@ function commandPage(day: string): string {
     `${bold("sluice")} ${italic("command")} [${italic("option")} ...]`,
     heading("Description"),
     paragraph(
-      "A push server and its tools. A backend publishes a message to a channel over HTTP; everyone subscribed gets it, by WebSocket, Server-Sent Events, chunked stream, long polling or polling. One main process watches several workers, which share one store of messages.",
+      "A push server and its tools. A backend publishes a message to a channel over HTTP; everyone " +
+        "subscribed gets it, by WebSocket, Server-Sent Events, chunked stream, long polling or polling. " +
+        "One main process watches several workers, which share one store of messages.",
     ),
     heading("Commands"),
     ...commands.flatMap((command) => [
@@ -118,7 +120,8 @@ function configPage(day: string): string {
     "sluice.toml \\- configuration of sluice",
     heading("Description"),
     paragraph(
-      "A file in TOML that `sluice serve --config` reads. `sluice defaults` prints one with every option, `sluice check` tells all that is wrong with one. An unknown option is a fault.",
+      "A file in TOML that `sluice serve --config` reads. `sluice defaults` prints one with every " +
+        "option, `sluice check` tells all that is wrong with one. An unknown option is a fault.",
     ),
     paragraph(
       "Sizes are `64MiB`, `512k`; times are `30s`, `1h30m`, `250ms`; a bare number is bytes or seconds.",

@@ -46,7 +46,8 @@ export function addVerify(program: Command, done: (exitCode: number) => void): v
     )
     .option(
       "--cluster",
-      "two nodes and a redis-server of our own, whose faults come as well; with --url: the server is such a node",
+      "two nodes and a redis-server of our own, whose faults come as well; with --url: the server is " +
+        "such a node",
     )
     .option("--json", "print the report as one JSON object")
     .action(async (options: VerifyOptions) =>

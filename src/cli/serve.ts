@@ -169,13 +169,17 @@ export function startBlock(serving: Serving, source: string, style: Style): stri
     ["workers", `${serving.workers} (at most ${serving.descriptors} open files each)`],
     [
       "store",
-      `${serving.storePath}, ${binarySize(serving.storeBytes)}, room for ${plural(serving.channelRecords, "channel")}, ${storeState(serving)}`,
+      `${serving.storePath}, ${binarySize(serving.storeBytes)}, room for ` +
+        `${plural(serving.channelRecords, "channel")}, ${storeState(serving)}`,
     ],
     ["config", source],
   ];
   const lines = rows.map(([name, value]) => `  ${style.dim(name.padEnd(11))}${value}`);
   const end = style.dim("Ctrl-C stops it. Try: sluice pub news 'hello'");
-  return `\n${style.bold(`sluice ${buildInfo().version}`)} is ${style.green("serving")}\n\n${lines.join("\n")}\n\n  ${end}\n\n`;
+  return (
+    `\n${style.bold(`sluice ${buildInfo().version}`)} is ` +
+    `${style.green("serving")}\n\n${lines.join("\n")}\n\n  ${end}\n\n`
+  );
 }
 
 function storeState({ report }: Serving): string {

@@ -42,7 +42,8 @@ export function sizingCommand({ channels, messages, bytes, subscribers, workers 
   const store = storeSize(blocks, records, workers);
   const number = (value: number): string => value.toLocaleString("en-US");
   const lines = [
-    `${number(channels)} channels with ${number(messages)} messages of ${number(size)} bytes each: ${number(blocks)} blocks, a store of ${number(store / MIB)} MiB`,
+    `${number(channels)} channels with ${number(messages)} messages of ${number(size)} bytes each: ` +
+      `${number(blocks)} blocks, a store of ${number(store / MIB)} MiB`,
     `${number(subscribers)} subscribers beside it, over all workers:`,
     ...KINDS.map(
       ([kind, kilobytes]) =>

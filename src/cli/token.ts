@@ -135,7 +135,8 @@ export async function tokenCheckCommand(
   const read = readToken(token);
   if (read === null) {
     writeOut(
-      "This is no signed token (three parts of base64url with dots between, of two JSON objects and a signature).\n",
+      "This is no signed token (three parts of base64url with dots between, of two JSON objects and a " +
+        "signature).\n",
     );
     return ExitCode.FAILURE;
   }
@@ -172,7 +173,10 @@ function grantText({ sub, subscribe, publish, expiresSec, endMs }: Grant): strin
       ? "it has no end"
       : `${new Date(expiresSec * 1000).toISOString()} (counts until ${new Date(endMs).toISOString()})`;
   const list = (texts: readonly string[]): string => texts.join(" ") || "-";
-  return `  for ${sub ?? "nobody in particular"}, until ${until}\n  subscribe ${list(subscribe.texts)}\n  publish ${list(publish.texts)}\n`;
+  return (
+    `  for ${sub ?? "nobody in particular"}, until ${until}\n  subscribe ${list(subscribe.texts)}\n  ` +
+    `publish ${list(publish.texts)}\n`
+  );
 }
 
 const MAX_SHOWN = 600;

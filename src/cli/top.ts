@@ -119,7 +119,8 @@ function screen(sample: Sample, channels: readonly Channel[], url: string): stri
   ];
   const lines = [
     style.bold(
-      `${url}   ${new Date(sample.at).toLocaleTimeString("en-GB")}   ${number(sample.channels)} ${sample.channels === 1 ? "channel" : "channels"}, ${number(sample.stored)} stored`,
+      `${url}   ${new Date(sample.at).toLocaleTimeString("en-GB")}   ${number(sample.channels)} ` +
+        `${sample.channels === 1 ? "channel" : "channels"}, ${number(sample.stored)} stored`,
     ),
     "",
   ];

@@ -42,7 +42,8 @@ export async function verifyCommand(options: VerifyOptions): Promise<number> {
   const lacking = isCluster && options.url === undefined ? missingEngine() : null;
   if (lacking !== null)
     throw usageFault(
-      `${lacking} here: --cluster starts one of its own (Debian: apt-get install redis-server), or give --url.`,
+      `${lacking} here: --cluster starts one of its own (Debian: apt-get install redis-server), or give ` +
+        "--url.",
     );
   if (options.url !== undefined) await expectAnswer(options.url);
   const program = ownProgram();

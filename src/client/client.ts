@@ -1,7 +1,7 @@
 /**
  * The client: which channels are wanted, and what they are told. `Sluice` of sluice.d.ts.
  *
- *   subscribe() ─▶ Channel ─▶ sync() ─▶ a connection with all of them (link.ts) ─▶ frames ─▶ Channel ─▶ Subscription
+ *   subscribe() ─▶ Channel ─▶ sync() ─▶ a connection with all of them ─▶ frames ─▶ Channel ─▶ Subscription
  *                     ▲                            │ ends
  *                     └────────── position ◀───────┘ the next one asks from where each channel is
  *

@@ -160,8 +160,10 @@ export class Link {
   #pipeOf(channels: readonly Channel[], token: string, listener: Listener): Pipe {
     const kind = this.transports.current;
     const path = channels.map(({ path }) => encodeURIComponent(path)).join("/");
-    const url = (): string =>
-      `${this.#base}${this.#paths[kind]}${path}?sluice_positions=${channels.map(({ position }) => position).join(".")}`;
+    const url = (): string => {
+      const positions = channels.map(({ position }) => position).join(".");
+      return `${this.#base}${this.#paths[kind]}${path}?sluice_positions=${positions}`;
+    };
     return openPipe({ kind, url, token, credentials: this.#options.credentials }, listener);
   }
 

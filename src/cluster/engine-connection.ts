@@ -4,8 +4,8 @@
  * engine-link.ts. Connecting again, and what becomes of a command without an answer, is not decided here
  * (publisher.ts).
  *
- * ioredis (connect.ts) stays for whatever is asked once: finding the primary, the checks at the start, leases.
- * On node:net and not on Bun.connect, because TLS must check the server's name.
+ * ioredis (connect.ts) stays for whatever is asked once: finding the primary, the checks at the start,
+ * leases. On node:net and not on Bun.connect, because TLS must check the server's name.
  */
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";

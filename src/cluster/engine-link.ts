@@ -3,7 +3,7 @@
  * server it leads to. The publisher of each worker has one, and the reader of the node another, which waits
  * in XREAD.
  *
- *   away ──► find the primary ──► connect ──► ask who it is ──► up ──► (the connection ends, or is given up) ──► away
+ *   away ──► find the primary ──► connect ──► ask who it is ──► up ──► (the connection is over) ──► away
  */
 import type { ClusterConfig, EngineAddress } from "../config/model/cluster.ts";
 import { findPrimary } from "./discovery.ts";

@@ -6,9 +6,11 @@
  * numbers are read from the bytes, without a string in between. What cannot be read is null: another version
  * wrote it, or somebody else.
  *
- *   m sec tag total top position base published flags who request LF channel     data; and where there is one, event id and event type
- *     flags: s stored, i event id, t event type, e event, u no webhook is told; ^ and its `traceparent` in capitals;
- *     ~ and hexadecimal digits: who published it. Others are passed over, so nodes of the version before read what a new one wrote.
+ *   m sec tag total top position base published flags who request LF channel
+ *     data; and where there is one, event id and event type
+ *     flags: s stored, i event id, t event type, e event, u no webhook is told; ^ and its `traceparent` in
+ *     capitals; ~ and hexadecimal digits: who published it. Others are passed over, so nodes of the version
+ *     before read what a new one wrote.
  *   d sec tag total top who request LF channel                                   text
  *   i sec tag total top previous fork base forkSec forkTag epoch
  *   h sec tag total top node                                                     what it says

@@ -137,7 +137,8 @@ export class Fork {
   #break(term: number, n: number, nextTerm: number, nextN: number): void {
     log(
       "warn",
-      "the log was trimmed further than this node had read: subscribers of channels that lack messages are told",
+      "the log was trimmed further than this node had read: subscribers of channels that lack messages " +
+        "are told",
       {
         read: `${term}-${n}`,
         next: `${nextTerm}-${nextN}`,

@@ -63,8 +63,8 @@ export class NodeHeartbeat {
   }
 
   /**
-   * What this node has told last may be lost with the engine's tail, and so may be what others have: everybody
-   * says everything again.
+   * What this node has told last may be lost with the engine's tail, and so may be what others have:
+   * everybody says everything again.
    */
   beginAnew(): void {
     this.#isFull = true;

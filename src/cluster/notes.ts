@@ -5,10 +5,14 @@
  * the log, which calls the listener that app.ts gave to ClusterNode (`notes`). What a listener learns it puts
  * into the store, where the other workers find it: they hear nothing.
  *
- *   note("room", bytes)  ──► log ──► every node: heard({ node, life, channel, said, place })   in one order everywhere
- *   a node speaks                ──► alive(node, life): what it said in another life is over (it was started anew)
- *   a node is silent for 10 s    ──► gone(node): at the same place of the log on every node; after it, nothing that it said holds
- *   somebody new reads           ──► asked(): say everything once more that holds for this node; its log may not reach back so far
+ *   note("room", bytes)        ──► log ──► every node: heard({ node, life, channel, said, place })
+ *                                  in one order everywhere
+ *   a node speaks              ──► alive(node, life): what it said in another life is over (it was started
+ *                                  anew)
+ *   a node is silent for 10 s  ──► gone(node): at the same place of the log on every node; after it,
+ *                                  nothing that it said holds
+ *   somebody new reads         ──► asked(): say everything once more that holds for this node; its log may
+ *                                  not reach back so far
  *
  * With several shards a note is ordered with its own channel; `alive` and `gone` come by way of the first.
  *

@@ -202,7 +202,11 @@ export class ClusterOrder {
 
 const AWAY: Answer = { kind: "away" };
 const flagsOf = ({ stored, eventId, eventType, isEvent, marks }: Content): string =>
-  `${stored ? "s" : "-"}${eventId === null ? "" : "i"}${eventType === null ? "" : "t"}${isEvent ? "e" : ""}${marks ? marksText(marks) : ""}`;
+  (stored ? "s" : "-") +
+  (eventId === null ? "" : "i") +
+  (eventType === null ? "" : "t") +
+  (isEvent ? "e" : "") +
+  (marks ? marksText(marks) : "");
 /** Capitals: no letter in there is a flag, of this version or one before it. */
 const marksText = ({ by, isUntold, trace }: Marks): string =>
   `${isUntold ? "u" : ""}${trace === null ? "" : `^${textOf(trace)}`}${by.length > 0 ? `~${hexOf(by)}` : ""}`;

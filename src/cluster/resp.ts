@@ -6,8 +6,8 @@
  *   command   *3 CRLF  $7 CRLF EVALSHA CRLF  $40 CRLF … CRLF  $1 CRLF 3 CRLF        an array of bulk strings
  *   reply     +OK   -ERR …   :7   $5 CRLF bytes CRLF   $-1 (null)   *2 CRLF reply reply   *-1 (null)
  *
- * Why not ioredis here: an object, a promise and several copies a command, and a generic value a reply, were a
- * quarter of what a publish cost a node, and half of what a message cost one that nobody stands at.
+ * Why not ioredis here: an object, a promise and several copies a command, and a generic value a reply, were
+ * a quarter of what a publish cost a node, and half of what a message cost one that nobody stands at.
  */
 import type { ByteWriter } from "../wire/byte-writer.ts";
 

@@ -3,10 +3,12 @@
  * log, all in one step of the engine. Called with EVALSHA by engine-connection.ts. Numbers leave Lua as text
  * of all their digits: they have up to 16, and Lua would round.
  *
- *   KEYS  meta, log, nodes, then a counter for each channel, then one for each message with an idempotency key
+ *   KEYS  meta, log, nodes, then a counter for each channel, then one for each message with an idempotency
+ *         key
  *   ARGV  kind, run, known term, top, total, second and tag, epoch, shards, who, then what the kind wants:
  *
- *   m  retention, window, then up to MOST_MESSAGES times: channel, flags, data, event id, event type, request, hash of what came with its key ('': none)
+ *   m  retention, window, then up to MOST_MESSAGES times: channel, flags, data, event id, event type,
+ *      request, hash of what came with its key ('': none)
  *   others  request, …
  *
  * Messages are answered with position and count each: of one whose key is known, the position of the first
@@ -41,7 +43,8 @@ export const APPEND = `
 local function text(number) return string.format('%.0f', number) end
 local meta, log, nodes = KEYS[1], KEYS[2], KEYS[3]
 local kind = ARGV[1]
-local found = redis.call('HMGET', meta, 'run', 'term', 'n', 'sec', 'tag', 'top', 'total', 'base', 'epoch', 'shards')
+local found = redis.call('HMGET', meta, 'run', 'term', 'n', 'sec', 'tag', 'top', 'total', 'base',
+  'epoch', 'shards')
 if found[9] and ARGV[7] ~= found[9] then return redis.error_reply('EPOCH ' .. found[9]) end
 if found[10] and ARGV[8] ~= found[10] then return redis.error_reply('SHARDS ' .. found[10]) end
 local time = redis.call('TIME')
@@ -63,7 +66,8 @@ if found[1] ~= ARGV[2] or tonumber(ARGV[3]) > term or tonumber(ARGV[4]) > top th
   top = math.max(top, tonumber(ARGV[4]))
   total = math.max(total, tonumber(ARGV[5]))
   local knownSec, knownTag = string.match(ARGV[6], '(%d+) (%d+)')
-  -- Above every tag that was given out in this second, also by an engine of which nobody knows all: it took less than ${TAGS_A_SECOND} then.
+  -- Above every tag that was given out in this second, also by an engine of which nobody knows all: it took
+  -- less than ${TAGS_A_SECOND} then.
   if second > sec then sec, tag = second, 0 end
   tag = math.max(tag, ${TAGS_A_SECOND} + math.floor(tonumber(time[2]) / 2))
   if tonumber(knownSec) > sec then sec, tag = tonumber(knownSec), 0 end
@@ -71,7 +75,8 @@ if found[1] ~= ARGV[2] or tonumber(ARGV[3]) > term or tonumber(ARGV[4]) > top th
   term = math.max(second * 1000000 + tonumber(time[2]), term + 1, tonumber(ARGV[3]) + 1)
   if clock > top then base = clock else base = top + ${GUARD} end
   top = base
-  append('i ' .. place() .. ' ' .. text(previous) .. ' ' .. text(fork) .. ' ' .. text(base) .. ' ' .. at .. ' ' .. ARGV[7], '')
+  append('i ' .. place() .. ' ' .. text(previous) .. ' ' .. text(fork) .. ' ' .. text(base) .. ' ' .. at
+    .. ' ' .. ARGV[7], '')
   redis.call('HSET', meta, 'run', ARGV[2], 'base', text(base), 'epoch', ARGV[7], 'shards', ARGV[8])
 end
 local answer, isTaken = {}, true
@@ -109,13 +114,15 @@ if kind == 'm' then
       if flags == 's' or flags == '-' or not string.find(flags, 'e') then total = total + 1 end
       top = math.max(top, position)
       tick(1)
-      local head = 'm ' .. place() .. ' ' .. text(position) .. ' ' .. text(from) .. ' ' .. text(count) .. ' ' .. flags .. ' ' .. ARGV[9] .. ' ' .. ARGV[at + 5] .. '\\n' .. name
+      local head = 'm ' .. place() .. ' ' .. text(position) .. ' ' .. text(from) .. ' ' .. text(count)
+        .. ' ' .. flags .. ' ' .. ARGV[9] .. ' ' .. ARGV[at + 5] .. '\\n' .. name
       if flags == 's' or flags == '-' then
         append(head, data)
       else
         append(head, data, ARGV[at + 3], ARGV[at + 4])
       end
-      -- The counter outlives its messages by the retention at least; that is written anew when a quarter of it is over.
+      -- The counter outlives its messages by the retention at least; that is written anew when a quarter of
+      -- it is over.
       if counter[4] and math.abs(second - tonumber(counter[4])) * 4000 < tonumber(retention) then
         redis.call('HSET', key, 'p', text(position), 'b', text(from), 'o', text(count))
       else
@@ -163,7 +170,8 @@ elseif kind == 'g' then
     append('g ' .. place() .. ' ' .. ARGV[11], '')
   end
 end
-redis.call('HSET', meta, 'term', text(term), 'n', text(n), 'sec', text(sec), 'tag', text(tag), 'top', text(top), 'total', text(total))
+redis.call('HSET', meta, 'term', text(term), 'n', text(n), 'sec', text(sec), 'tag', text(tag), 
+  'top', text(top), 'total', text(total))
 if not isTaken then return {'0', '0'} end
 return {text(term), text(n), unpack(answer)}
 `;

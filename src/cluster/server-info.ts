@@ -35,6 +35,9 @@ export function unfit({ runId, version, role, evictionPolicy }: ServerInfo): str
     return `is Redis ${version}; ${LEAST_MAJOR}.0 or later is needed`;
   if (role !== "master") return "is a replica, which cannot be written to";
   if (evictionPolicy.startsWith("allkeys"))
-    return `may drop the log: its maxmemory-policy is ${evictionPolicy}, and has to be noeviction or volatile-…`;
+    return (
+      `may drop the log: its maxmemory-policy is ${evictionPolicy}, and has to be noeviction or ` +
+      "volatile-…"
+    );
   return null;
 }

@@ -8,7 +8,7 @@
  * The UTF-8 bytes of a text as a binary string. Text from the config file goes through here once, at start.
  */
 export const toBinary = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the question is whether all of it is ASCII, as nearly all of a configuration is
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: is all of it ASCII?
   /[^\x00-\x7f]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
 
 /** The bytes of a binary string. */

@@ -28,7 +28,10 @@ export function parseEngine(text: string): EngineAddress | string {
   if (list.includes("@")) return "user and password stand in cluster.user and cluster.password.";
   if (more.length > 0) return "nothing stands behind the name.";
   if (scheme.kind === "sentinel" && !/^[A-Za-z0-9._-]+$/.test(service))
-    return "the Sentinels' name of the primary stands behind the addresses: redis+sentinel://host:port,host:port/name.";
+    return (
+      "the Sentinels' name of the primary stands behind the addresses: " +
+      "redis+sentinel://host:port,host:port/name."
+    );
   if (scheme.kind !== "sentinel" && service !== "")
     return "databases have no part in it; cluster.name keeps clusters apart.";
   const hosts = list.split(",").map((host) => parseHost(host, scheme.kind));

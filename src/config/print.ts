@@ -31,7 +31,8 @@ interface Section {
 export function renderDefaults(embedded: string): string {
   const document = Bun.TOML.parse(embedded) as Document;
   const intro = comment(
-    "The configuration that sluice serves when there is no file, with every option there is. Options that stand in a comment are not set unless you set them; the value there is an example.",
+    "The configuration that sluice serves when there is no file, with every option there is. Options " +
+      "that stand in a comment are not set unless you set them; the value there is an example.",
   );
   const parts = sections().map((section) => defaultsSection(section, document));
   const locations = embedded.slice(firstLocation(embedded)).trimEnd();
@@ -55,37 +56,46 @@ const LISTS: Readonly<Record<string, { readonly header: string; readonly intro: 
   [STEP_PREFIX]: {
     header: "[[location.step]]",
     intro:
-      "Steps of the location they stand below, in order. A step may also set anew: channels_path, store_messages, allow_connections_to_events_channel, last_received_message_time, last_received_message_tag, last_event_id, add_header, expires, error_page, access_log, root, gzip, subscriber, publisher.",
+      "Steps of the location they stand below, in order. A step may also set anew: channels_path, " +
+      "store_messages, allow_connections_to_events_channel, last_received_message_time, " +
+      "last_received_message_tag, last_event_id, add_header, expires, error_page, access_log, root, " +
+      "gzip, subscriber, publisher.",
   },
   [MAP_PREFIX]: {
     header: "[[map]]",
     intro:
-      "Variables that follow from others, evaluated when they are asked for. They stand at the top of the file:",
+      "Variables that follow from others, evaluated when they are asked for. They stand at the top of " +
+      "the file:",
   },
   [SHARED_PREFIX]: {
     header: "[shared.NAME]",
     intro:
-      "Dictionaries that the handlers of all workers share, by the names they ask for (docs/handlers.md). What one may say:",
+      "Dictionaries that the handlers of all workers share, by the names they ask for " +
+      "(docs/handlers.md). What one may say:",
   },
   [ISSUER_PREFIX]: {
     header: "[[issuer]]",
     intro:
-      "Whose tokens are good, by the names that locations give in token_issuers (docs/access.md). What one may say:",
+      "Whose tokens are good, by the names that locations give in token_issuers (docs/access.md). What " +
+      "one may say:",
   },
   [UPSTREAM_PREFIX]: {
     header: "[[upstream]]",
     intro:
-      "Servers behind one name, for locations with proxy. Without one an address there is a server of its own.",
+      "Servers behind one name, for locations with proxy. Without one an address there is a server of " +
+      "its own.",
   },
   [WEBHOOK_PREFIX]: {
     header: "[[webhook]]",
     intro:
-      "Who is told of what happens, by signed POSTs (docs/webhooks.md). They stand at the top of the file. What one may say:",
+      "Who is told of what happens, by signed POSTs (docs/webhooks.md). They stand at the top of the " +
+      "file. What one may say:",
   },
   [SERVER_PREFIX]: {
     header: "[[server]]",
     intro:
-      "Servers with addresses and names of their own. Their locations are [[server.location]], with steps as [[server.location.step]]; their own steps are [[server.step]].",
+      "Servers with addresses and names of their own. Their locations are [[server.location]], with " +
+      "steps as [[server.location.step]]; their own steps are [[server.step]].",
   },
 };
 

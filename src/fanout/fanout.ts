@@ -108,8 +108,8 @@ export class Fanout implements StreamKeeper {
   /**
    * Seats a stream in all its channels (already in `connection.subscriptions`). It starts by reading what is
    * stored after each `sentId` and becomes live when nothing is left, in this very turn if its socket takes
-   * it. `prelude` goes out before everything else, with the first write (header template, first event id); its
-   * bytes may be used again after the call.
+   * it. `prelude` goes out before everything else, with the first write (header template, first event id);
+   * its bytes may be used again after the call.
    */
   joinStream(connection: StreamConnection, prelude: Uint8Array | null = null): void {
     const { standing } = this;

@@ -3,9 +3,9 @@
  * socket is full.
  *
  * Bun's direct stream answers a write, or the flush after it, with a promise when the kernel's buffer is
- * full. From that moment the connection *lags*: it leaves every live set, nothing more is written, and read-on.ts
- * reads on from the store when the promise resolves. So a slow reader costs what one write held, never a
- * queue (promise P4).
+ * full. From that moment the connection *lags*: it leaves every live set, nothing more is written, and
+ * read-on.ts reads on from the store when the promise resolves. So a slow reader costs what one write held,
+ * never a queue (promise P4).
  */
 import type { StreamSink } from "../http/direct-answer.ts";
 import { log } from "../log.ts";

@@ -64,7 +64,8 @@ const foldersFirst = (left: Entry, right: Entry): number =>
 function jsonListing(entries: readonly Entry[]): string {
   const lines = entries.map(
     ({ name, isFolder, size, mtime }) =>
-      `{ "name":${JSON.stringify(name)}, "type":"${isFolder ? "directory" : "file"}", "mtime":"${mtime.toUTCString()}"${isFolder ? "" : `, "size":${size}`} }`,
+      `{ "name":${JSON.stringify(name)}, "type":"${isFolder ? "directory" : "file"}", ` +
+      `"mtime":"${mtime.toUTCString()}"${isFolder ? "" : `, "size":${size}`} }`,
   );
   return `[\r\n${lines.join(",\r\n")}\r\n]`;
 }
@@ -73,7 +74,8 @@ function htmlListing(entries: readonly Entry[], path: string, config: ListingCon
   const title = `Index of ${escapeHtml(path)}`;
   const rows = entries.map((entry) => row(entry, config));
   return (
-    `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<h1>${title}</h1><hr><pre><a href="../">../</a>\r\n` +
+    `<html>\r\n<head><title>${title}</title></head>\r\n<body>\r\n<h1>${title}</h1><hr><pre><a ` +
+    `href="../">../</a>\r\n` +
     `${rows.join("")}</pre><hr></body>\r\n</html>\r\n`
   );
 }
@@ -85,7 +87,10 @@ function row({ name, isFolder, size, mtime }: Entry, { exactSize, localTime }: L
   const gap = " ".repeat(Math.max(0, NAME_WIDTH - [...cut].length));
   const sizeText = isFolder ? "-" : exactSize ? String(size) : rounded(size);
   const href = encodeURIComponent(name) + (isFolder ? "/" : "");
-  return `<a href="${href}">${escapeHtml(cut)}</a>${gap} ${dateText(mtime, localTime)} ${sizeText.padStart(exactSize ? SIZE_WIDTH : 7)}\r\n`;
+  return (
+    `<a href="${href}">${escapeHtml(cut)}</a>${gap} ${dateText(mtime, localTime)} ` +
+    `${sizeText.padStart(exactSize ? SIZE_WIDTH : 7)}\r\n`
+  );
 }
 
 function rounded(size: number): string {

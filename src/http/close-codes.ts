@@ -29,7 +29,9 @@ export const CLOSE_CODES: Readonly<Record<number, string>> = {
   [CloseCode.PROTOCOL]:
     "the client broke RFC 6455: an unmasked frame, reserved bits, a length that is not minimal",
   [CloseCode.NO_STATUS]: "never sent: a close frame without a code",
-  1006: "never sent: the connection broke, or a reader did not follow and was cut off; come back with the position",
+  1006:
+    "never sent: the connection broke, or a reader did not follow and was cut off; come back with the " +
+    "position",
   [CloseCode.NO_TEXT]: "a text of the client is not UTF-8",
   [CloseCode.POLICY]: "refused; the reason is JSON with the status and the explanation of the table above",
   [CloseCode.TOO_BIG]: "a message of the client is larger than max_frame_size",

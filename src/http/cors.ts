@@ -12,7 +12,8 @@
 
 /** What browsers may send along: the position headers of subscribers and the names of a publish. */
 const MODULE_HEADERS = "If-Modified-Since,If-None-Match,Etag,Event-Id,Event-Type,Last-Event-Id";
-const ALLOW_HEADERS = `${MODULE_HEADERS},Authorization,Content-Type,Idempotency-Key,Traceparent,X-Nginx-PushStream-Mode`;
+const OUR_HEADERS = "Authorization,Content-Type,Idempotency-Key,Traceparent,X-Nginx-PushStream-Mode";
+const ALLOW_HEADERS = `${MODULE_HEADERS},${OUR_HEADERS}`;
 
 /**
  * What a page may read beside the few that it always may (Fetch, 2.2.2): where to go on, what is missing, why

@@ -211,7 +211,8 @@ export const Refusals = {
   missingUpgrade: refusal(
     "missing_upgrade",
     400,
-    "Don't have at least one of the mandatory headers: Connection, Upgrade, Sec-WebSocket-Key and Sec-WebSocket-Version",
+    "Don't have at least one of the mandatory headers: Connection, Upgrade, Sec-WebSocket-Key and " +
+      "Sec-WebSocket-Version",
     "a WebSocket location is asked by something that is no handshake",
   ),
   /** A trusted proxy names no client, or nobody we can read (config/server/client-address.ts). */
@@ -277,7 +278,8 @@ export const Refusals = {
     "not_replicated",
     503,
     "It is stored, but no replica of the engine had it in time.",
-    '`ack = "replica"`: subscribers may have it, and a failover of the engine may lose it; `X-Sluice-Outcome: unknown` says it, too',
+    '`ack = "replica"`: subscribers may have it, and a failover of the engine may lose it; ' +
+      "`X-Sluice-Outcome: unknown` says it, too",
   ),
   /** Of a cluster, to a subscriber with time and tag of another node's (subscribe/ahead.ts). */
   nodeBehind: refusal(

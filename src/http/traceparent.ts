@@ -1,6 +1,7 @@
 /**
  * `traceparent` of W3C Trace Context (version 00, 3.2.2): which trace a publish belongs to. Read where
- * messages come in (publish/, subscribe/, handlers/); kept with the message and handed on to whoever reads it.
+ * messages come in (publish/, subscribe/, handlers/); kept with the message and handed on to whoever reads
+ * it.
  *
  * Only the form of version 00 is kept, whose length is fixed: what a later version may add behind it nobody
  * here could vouch for. Anything else is as if it were not there (3.2.2.2: a value that cannot be parsed is

@@ -185,6 +185,9 @@ class Pieces {
     const anonymous = view.isAnonymous ? ',"anonymous":true' : "";
     const info = view.info === "" ? "" : `,"info":${view.info}`;
     const { sinceSec, connections } = view;
-    return `${comma}{"sub":${JSON.stringify(view.name)}${anonymous}${info},"since":${sinceSec},"connections":${connections}}`;
+    return (
+      `${comma}{"sub":${JSON.stringify(view.name)}${anonymous}${info},"since":${sinceSec},` +
+      `"connections":${connections}}`
+    );
   }
 }

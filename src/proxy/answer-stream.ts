@@ -1,7 +1,7 @@
 /**
- * The body of a backend's answer on its way to the client, as fast as the client reads it. Made by pass.ts for
- * an answer that is not all here with its head: from then on it is the user of the connection to the backend.
- * Pulled by the door that serves the client.
+ * The body of a backend's answer on its way to the client, as fast as the client reads it. Made by pass.ts
+ * for an answer that is not all here with its head: from then on it is the user of the connection to the
+ * backend. Pulled by the door that serves the client.
  */
 import type { BreakableSink, PulledStream } from "../http/direct-answer.ts";
 import { log } from "../log.ts";

@@ -3,8 +3,8 @@
  * the connection to the backend. Which server is next, attempts.ts knows; a body that comes in pieces is
  * client-body.ts, an answer that does is answer-stream.ts: most requests have neither.
  *
- *   CONNECTING ──opened──► ASKED ──head──► ANSWERING ──end──► OVER        nothing is kept whole: who is slow on one side
- *       │ ▲                 │                                           stops the other from being read
+ *   CONNECTING ──opened──► ASKED ──head──► ANSWERING ──end──► OVER   nothing is kept whole: who is slow here
+ *       │ ▲                 │                                      stops the other side
  *       └─┴── next server ──┘  while the client has got nothing
  */
 

@@ -36,7 +36,8 @@ export function goOver({ located, route }: Asking, head: ResponseHead, gone: Gon
 function switchingHead(head: ResponseHead, { text }: PassedFields): Uint8Array {
   const upgrade = head.fields.find(([, , name]) => name === "upgrade")?.[1] ?? "websocket";
   return Buffer.from(
-    `HTTP/1.1 101 ${head.reason || "Switching Protocols"}\r\n${text}Connection: upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`,
+    `HTTP/1.1 101 ${head.reason || "Switching Protocols"}\r\n${text}Connection: upgrade\r\nUpgrade: ` +
+      `${upgrade}\r\n\r\n`,
     "latin1",
   );
 }

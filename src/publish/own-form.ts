@@ -4,8 +4,10 @@
  * `+msgpack`).
  *
  *   {"position":"8z4i41cj12-7"}                                in one channel
- *   {"positions":["8z4i41cj12-7","9abc-2"],"duplicate":true}   in several, in the order they were named; a key that was known
- *   {"status":409,"code":"key_reused","explain":"…"}           refused; with `positions`, null where it is not in, if it is in some
+ *   {"positions":["8z4i41cj12-7","9abc-2"],"duplicate":true}   in several, in the order they were named; a
+ *                                                              key that was known
+ *   {"status":409,"code":"key_reused","explain":"…"}           refused; with `positions`, null where it is
+ *                                                              not in, if it is in some
  */
 import type { Store } from "../store/store.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";

@@ -4,9 +4,11 @@
  * was seen gets a new one, and who comes with an old position is told.
  *
  *   closed in order, whole, the same file           the same life
- *   not closed, same boot, the same file            the same life: every write reached the page cache, whoever was killed
+ *   not closed, same boot, the same file            the same life: every write reached the page cache,
+ *                                                   whoever was killed
  *   not closed, another boot (or none is known)     another: pages that were never written back are old
- *   another file (restored from a copy)             another: what was published since the copy was made is gone
+ *   another file (restored from a copy)             another: what was published since the copy was made is
+ *                                                   gone
  */
 import { readFileSync } from "node:fs";
 import { setWide, wide } from "./memory/arena.ts";

@@ -60,14 +60,16 @@ export class Positions {
     return publishedIn(this.#arena, index);
   }
 
-  /** Time and tag of the newest message, or a moment after it: no message that is published later has less. */
+  /**
+   * Time and tag of the newest message, or a moment after it: no message that is published later has less.
+   */
   get clock(): { readonly sec: number; readonly tag: number } {
     return clockOf(this.#arena);
   }
 
   /**
-   * Every message that comes from here on has a later time than `nowSec` with tag 0, and what has not is there
-   * already. False: this cannot be said, for the lock is held, or the clock was set back.
+   * Every message that comes from here on has a later time than `nowSec` with tag 0, and what has not is
+   * there already. False: this cannot be said, for the lock is held, or the clock was set back.
    */
   clockIsAt(nowSec: number): boolean {
     return clockIsAt(this.#arena, nowSec);

@@ -4,7 +4,8 @@
  * and the times between which it counts.
  *
  *   HEAD_REVOKED_VERSION   changes with every entry; who has seen it has read the table
- *   HEAD_REVOKED           MOST entries of 4 words: digest (2 words), issued before (0: whenever), until (0: the entry is free)
+ *   HEAD_REVOKED           MOST entries of 4 words: digest (2 words), issued before (0: whenever), until (0:
+ *                          the entry is free)
  *
  * There are few of them: a token that is taken back is one that has not ended yet, and whoever has to take
  * back thousands says "all that were issued before now" in one. Written under the lock, `until` last; read

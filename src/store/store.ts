@@ -1,7 +1,7 @@
 /**
  * The store as the other folders see it: one object a process over the shared file. Publish appends, fanout
- * follows the ring and reads, subscribe replays, admin counts, supervisor opens and repairs. Here are channels
- * and what is published to them; each other subject is an object of its own:
+ * follows the ring and reads, subscribe replays, admin counts, supervisor opens and repairs. Here are
+ * channels and what is published to them; each other subject is an object of its own:
  *
  *   workers      slots, cursors, sleep and bells      subscribers  who stands where
  *   counters     what each worker counts              positions    where clients stand and go on
@@ -11,8 +11,8 @@
  *   replica      what a node of a cluster does
  *
  * Calls are synchronous, take well under a microsecond unless said otherwise, and throw for nothing but
- * arguments that are a programmer's error. Where the lock cannot be had for REQUEST_MS, because its owner died
- * or stands still, they do nothing and say BUSY.
+ * arguments that are a programmer's error. Where the lock cannot be had for REQUEST_MS, because its owner
+ * died or stands still, they do nothing and say BUSY.
  */
 import type { Marks } from "../message.ts";
 import { NO_ROOM } from "./channel/channel-life.ts";

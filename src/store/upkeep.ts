@@ -44,7 +44,10 @@ export class Upkeep {
     return lockProgress(this.#arena);
   }
 
-  /** For whoever waits for the disk; null: the messages are in memory, and there is none to wait for. Close it. */
+  /**
+   * For whoever waits for the disk; null: the messages are in memory, and there is none to wait for. Close
+   * it.
+   */
   openFlush(): DiskFlush | null {
     return isOnDisk(this.#arena) ? new DiskFlush(this.#arena) : null;
   }

@@ -1,7 +1,7 @@
 /**
  * The workers of a store (Store.workers): which slot each has, how far it has dispatched, whether it sleeps,
- * and what is given back when it is gone. Used by the pump and the doorbell in each worker, and by main, which
- * clears up after a death. The words themselves are in slots.ts.
+ * and what is given back when it is gone. Used by the pump and the doorbell in each worker, and by main,
+ * which clears up after a death. The words themselves are in slots.ts.
  */
 import type { StoreCore } from "./core.ts";
 import type { MemberStore } from "./members/member-store.ts";

@@ -1,6 +1,7 @@
 /**
  * What is said back to a WebSocket client about what it said (client-messages.ts, client-offers.ts). The
- * dialect has no words for any of it: there a refusal is the reason of the close frame, and success is silent.
+ * dialect has no words for any of it: there a refusal is the reason of the close frame, and success is
+ * silent.
  */
 import type { HookRefusal } from "../front/location-hooks.ts";
 import { jsonAnswer, msgpackAnswer, type Ref } from "../wire/client-frame.ts";

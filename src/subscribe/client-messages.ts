@@ -1,7 +1,8 @@
 /**
  * What a WebSocket client says, frame by frame: the text of a dialect's client, or the frames of our
  * subprotocols, each brought to who acts on it: messages to client-offers.ts, channels that come and go to
- * channel-frames.ts, tokens to the grant. Made by socket-peer.ts for sockets that say something; most never do.
+ * channel-frames.ts, tokens to the grant. Made by socket-peer.ts for sockets that say something; most never
+ * do.
  */
 
 import type { HookRefusal } from "../front/location-hooks.ts";

@@ -3,7 +3,7 @@
  * StreamConnection and Bun's sink for those clients that asked for it, so that the others pay nothing.
  *
  *   gzip header | write | write | … | empty last block, CRC-32, length      (RFC 1952 2.3)
- *                └ a raw deflate of its own, ended by a sync flush: whole bytes, decodable at once (RFC 1951 2.3)
+ *                └ a raw deflate of its own, ended by a sync flush: whole bytes, readable now (RFC 1951 2.3)
  *
  * A deflate state of its own would be 256 KB for each connection. Without one each write is compressed for
  * itself, so that all readers of a format share the work; what is left per connection is a checksum and a

@@ -1,7 +1,7 @@
 /**
- * What a WebSocket client is to those who act on what it says (client-messages.ts, client-offers.ts): somebody
- * in channels who can be answered, and the terms on which its location publishes. The socket itself is
- * socket-peer.ts.
+ * What a WebSocket client is to those who act on what it says (client-messages.ts, client-offers.ts):
+ * somebody in channels who can be answered, and the terms on which its location publishes. The socket itself
+ * is socket-peer.ts.
  */
 import type { Judge, Lease } from "../front/location-hooks.ts";
 import type { Adding, Holder } from "./channel-frames.ts";

@@ -1,5 +1,6 @@
 /**
- * What a generation of workers is made of (generation.ts), what came of its start, and the seat of one worker.
+ * What a generation of workers is made of (generation.ts), what came of its start, and the seat of one
+ * worker.
  */
 import type { Drain } from "../app/running-worker.ts";
 import type { Config } from "../config/model.ts";

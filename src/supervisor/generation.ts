@@ -3,7 +3,7 @@
  * supervisor has one generation, and for the time of a reload two.
  *
  *   boot() ─► start() ─► serving ─► drain(), or quit() and perhaps drain() ─► gone
- *                │          └ a death: start again, at once or when BackOff says; repair the store, give its slot back
+ *                │          └ a death: start again when BackOff says; repair the store, give its slot back
  *                └ a worker that says why it cannot start, or a crash loop: the start fails
  */
 import type { Drain } from "../app/running-worker.ts";

@@ -8,7 +8,7 @@
  *   main ◄── failed ─ worker        main ── close ──► worker  ├ where others go on listening (handover.ts)
  *   (which then exits 1)            main ◄── deaf ─── worker ─┘
  *   main ── reopen ─► worker        main ◄── drained ─ worker (which then exits 0)
- *   main ── steer ──► worker        main ◄── leaving ─ worker (told to go by somebody else; the answer is drain)
+ *   main ── steer ──► worker        main ◄── leaving ─ worker (told to go by others; the answer is drain)
  *   main ◄── steered ─ worker
  *
  * There is no "reload": a reload is a new generation of workers, and the old one is drained. The channel is

@@ -210,7 +210,8 @@ function isLostSince(
 
 /** The engine of a cluster has lost what it was given, and it goes on in the history that is left. */
 function untold({ line, channel }: Course, lost: string, index: number): Violation {
-  const sentence = `${line.name} was given ${lost} of ${channel}, which the engine has lost, and was not told`;
+  const fault = "which the engine has lost, and was not told";
+  const sentence = `${line.name} was given ${lost} of ${channel}, ${fault}`;
   const before = line.events.findLastIndex((event) => event.kind === "message" && event.key === lost);
   return violation("gapless", sentence, line, before, index);
 }
@@ -256,7 +257,8 @@ function next(
   }
   if (place.id <= last.place.id) {
     if (place.id === last.place.id) return []; // told as twice
-    const sentence = `${line.name} was given ${key} (${place.id}) of ${channel} after ${last.key} (${last.place.id})`;
+    const sentence =
+      `${line.name} was given ${key} (${place.id}) of ${channel} after ${last.key} ` + `(${last.place.id})`;
     return [violation("order", sentence, line, last.index, index)];
   }
   const isDense = places.isDense(place.life);
@@ -264,7 +266,8 @@ function next(
   const keys = isNext ? [] : missingBetween(course, place.life, last.place.id, place.id, places);
   const missing = isDense ? place.id - last.place.id - 1 - unplaced : keys.length;
   if (missing < 0) {
-    const sentence = `${line.name} was given ${unplaced} of ${channel} between ${last.place.id} and ${place.id}`;
+    const sentence =
+      `${line.name} was given ${unplaced} of ${channel} between ${last.place.id} and ` + `${place.id}`;
     return [violation("order", sentence, line, last.index, index)];
   }
   if (missing === 0) {
@@ -312,6 +315,7 @@ function toldAtTheEnd(
   const missing = Math.max(0, places.last(channel, life) - last.place.id - unplaced);
   // The last ones may be evicted everywhere, so that nobody knows of them.
   if (told >= missing) return [];
-  const sentence = `${line.name} was told at the end that ${told} of ${channel} are lost, and it is ${missing}`;
+  const sentence =
+    `${line.name} was told at the end that ${told} of ${channel} are lost, and it is ` + `${missing}`;
   return [violation("counted", sentence, line, last.index, line.events.length - 1)];
 }

@@ -103,7 +103,9 @@ const MACHINE_FAULTS: readonly Fault[] = [
   },
   {
     name: "worker-twitch",
-    what: "workers are stopped for up to 3 ms, hundreds of times a strike, wherever they are, in the store's lock, too",
+    what:
+      "workers are stopped for up to 3 ms, hundreds of times a strike, wherever they are, in the " +
+      "store's lock, too",
     where: "both",
     strike: async (scene) => {
       const workers = await scene.own.workers();

@@ -1,7 +1,7 @@
 /**
- * The engine of `sluice verify --cluster`: a redis-server (or valkey-server) on loopback that is killed, stopped
- * and replaced by another while its address stays the same. In folders of its own, every write on disk before
- * it is answered: what is lost is lost on purpose. Used by engine-faults.ts and stage.ts.
+ * The engine of `sluice verify --cluster`: a redis-server (or valkey-server) on loopback that is killed,
+ * stopped and replaced by another while its address stays the same. In folders of its own, every write on
+ * disk before it is answered: what is lost is lost on purpose. Used by engine-faults.ts and stage.ts.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

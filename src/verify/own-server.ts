@@ -274,7 +274,7 @@ event_ids = "auto"
 turn_away = "retry"
 ping_message_interval = "5s"
 ${POSITIONS}
-${["sub streaming", "lp long-polling", "poll polling"].map((text) => location(...(text.split(" ") as [string, string]))).join("\n")}
+${PLAIN_WAYS.map(([path, role]) => location(path, role)).join("\n")}
 [[location]]
 match = "~ ^/ws/(.*)$"
 subscriber = "websocket"
@@ -285,6 +285,13 @@ ping_message_interval = "5s"
 ${POSITIONS}
 ${more?.(folder) ?? ""}`;
 }
+
+/** Path and role of those that differ in nothing else. */
+const PLAIN_WAYS = [
+  ["sub", "streaming"],
+  ["lp", "long-polling"],
+  ["poll", "polling"],
+] as const;
 
 const location = (path: string, subscriber: string): string => `
 [[location]]

@@ -26,10 +26,11 @@ function orderIn(channel: readonly { publish: Publish; place: Place }[]): Violat
   /** Of those that stand behind: the one that was answered first. */
   let behind: { publish: Publish; place: Place } | null = null;
   for (const one of channel.toSorted((a, b) => b.place.id - a.place.id)) {
+    const { key } = one.publish;
     if (behind !== null && behind.publish.answeredAt < one.publish.sentAt)
       found.push({
         promise: "order",
-        sentence: `${one.publish.key} was sent after the answer to ${behind.publish.key}, and stands before it`,
+        sentence: `${key} was sent after the answer to ${behind.publish.key}, and stands before it`,
         story: [told(behind.publish, behind.place), told(one.publish, one.place)],
       });
     if (behind === null || one.publish.answeredAt < behind.publish.answeredAt) behind = one;

@@ -32,7 +32,8 @@ const CLAIMS: readonly (readonly [Claim, string, (report: Report) => string])[] 
     "bounded",
     "a worker's memory has a ceiling",
     (report) =>
-      `at most ${Math.round(Math.max(0, ...report.rows.map(({ memory }) => memory)) / 2 ** 20)} MiB of its own`,
+      `at most ${Math.round(Math.max(0, ...report.rows.map(({ memory }) => memory)) / 2 ** 20)} MiB of ` +
+      "its own",
   ],
   [
     "workers",
@@ -44,7 +45,8 @@ const CLAIMS: readonly (readonly [Claim, string, (report: Report) => string])[] 
     "honest",
     "publishers are answered what is so",
     (report) =>
-      `${sum(report, "accepted")} accepted, ${sum(report, "refused")} refused, ${sum(report, "unknown")} without an answer`,
+      `${sum(report, "accepted")} accepted, ${sum(report, "refused")} refused, ` +
+      `${sum(report, "unknown")} without an answer`,
   ],
 ];
 

@@ -1,6 +1,6 @@
 /**
- * What a phase is put upon: one server of our own, or the nodes of a cluster over an engine of our own. Used by
- * run.ts; faults.ts strikes it.
+ * What a phase is put upon: one server of our own, or the nodes of a cluster over an engine of our own. Used
+ * by run.ts; faults.ts strikes it.
  */
 import { OwnEngine } from "./own-engine.ts";
 import { OwnServer, type OwnServerSetting } from "./own-server.ts";

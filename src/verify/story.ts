@@ -53,7 +53,8 @@ export const told = (
   { key, channel, sentAt, answeredAt, outcome, status }: Publish,
   place: Place | null,
 ): string =>
-  `publish ${key} to ${channel}${place === null ? "" : ` (${place.id})`}: sent at ${ms(sentAt)}, ${outcome} (${status}) at ${ms(answeredAt)}`;
+  `publish ${key} to ${channel}${place === null ? "" : ` (${place.id})`}: sent at ${ms(sentAt)}, ` +
+  `${outcome} (${status}) at ${ms(answeredAt)}`;
 
 function eventText(event: ReaderEvent): string {
   switch (event.kind) {

@@ -68,7 +68,8 @@ const EXAMPLES: readonly Example[] = [
     name: "answer",
     title: "An answer that survives a reload",
     summary:
-      "A handler makes an answer token by token, as language models do. Reload, close the tab, restart a worker: nothing of it is lost.",
+      "A handler makes an answer token by token, as language models do. Reload, close the tab, restart " +
+      "a worker: nothing of it is lost.",
     demo: answerHtml,
     script: answerJs,
     shell:
@@ -78,7 +79,8 @@ const EXAMPLES: readonly Example[] = [
     name: "upload",
     title: "An upload with progress",
     summary:
-      "A handler reads a file as it comes, and tells a channel how far it is. Whoever knows its name may watch.",
+      "A handler reads a file as it comes, and tells a channel how far it is. Whoever knows its name " +
+      "may watch.",
     demo: uploadHtml,
     script: uploadJs,
     shell: "head -c 5000000 /dev/urandom | curl -T - -X POST '{origin}/examples/upload/file?name=mine'",
@@ -109,7 +111,8 @@ const EXAMPLES: readonly Example[] = [
     demo: jsonpHtml,
     script: jsonpJs,
     shell:
-      "curl '{origin}/jsonp/example-jsonp.b1?callback=received'\ncurl -d '\"from the shell\"' '{origin}/pub?id=example-jsonp'",
+      "curl '{origin}/jsonp/example-jsonp.b1?callback=received'\ncurl -d '\"from the shell\"' " +
+      "'{origin}/pub?id=example-jsonp'",
   },
   {
     name: "forever-iframe",
@@ -118,7 +121,8 @@ const EXAMPLES: readonly Example[] = [
     demo: foreverIframeHtml,
     script: foreverIframeJs,
     shell:
-      "curl -N '{origin}/iframe/example-iframe'\ncurl -d '\"from the shell\"' '{origin}/pub?id=example-iframe'",
+      "curl -N '{origin}/iframe/example-iframe'\ncurl -d '\"from the shell\"' " +
+      "'{origin}/pub?id=example-iframe'",
   },
   {
     name: "motion-jpeg",
@@ -136,7 +140,8 @@ const EXAMPLES: readonly Example[] = [
     demo: chatHtml,
     script: chatJs,
     shell:
-      'curl -d \'{"name":"shell","text":"hello"}\' \'{origin}/pub?id=example-chat\'\ncurl \'{origin}/presence/example-chat\'',
+      'curl -d \'{"name":"shell","text":"hello"}\' \'{origin}/pub?id=example-chat\'\ncurl ' +
+      "'{origin}/presence/example-chat'",
   },
   {
     name: "dashboard",

@@ -57,7 +57,8 @@ function clientModule(bundle: string): string {
 /** For a server that has the example pages. */
 const EXAMPLES = `  <section aria-labelledby="examples-title">
     <h2 id="examples-title">Examples</h2>
-    <p class="note"><a href="./examples/">A page for each way to use it</a>, with its source: a chat, a dashboard, EventSource, long polling and more.</p>
+    <p class="note"><a href="./examples/">A page for each way to use it</a>, with its source: a chat,
+    a dashboard, EventSource, long polling and more.</p>
   </section>`;
 
 /**

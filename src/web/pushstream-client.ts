@@ -5,7 +5,8 @@
  *
  *   <script src="/pushstream.js"></script>
  *   <script>
- *     const pushstream = new PushStream({ host: location.hostname, port: location.port || 80, modes: "websocket|longpolling" });
+ *     const { hostname: host, port } = location;
+ *     const pushstream = new PushStream({ host, port: port || 80, modes: "websocket|longpolling" });
  *     pushstream.onmessage = (text, id, channel, eventid, isLastMessageFromBatch, time) => { … };
  *     pushstream.addChannel("news", { backtrack: 5 });
  *     pushstream.connect();

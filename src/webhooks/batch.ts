@@ -2,7 +2,7 @@
  * Reading a webhook's next batch out of the internal channel: from its position on, what it wants to know, as
  * the JSON that is sent. Used by sender.ts.
  *
- *   {"webhook":"backend","events":[{"id":"1kz4…-17","event":"occupied","channel":"room","time":1700000000}, … ]}
+ *   {"webhook":"backend","events":[{"id":"1kz4…-17","event":"occupied","channel":"room","time":17…}, … ]}
  *
  * Ids are places in that channel: the same event has the same id however often it is sent, and ids grow. A
  * hole in the ids is what the store could not keep: an event `gap` stands in its place.

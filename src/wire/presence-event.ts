@@ -3,7 +3,8 @@
  * stream. Encoded once per format, like messages. The body is the JSON object that the store has of an event
  * (store/members/presence-body.ts); what comes before it in the frame says where it happened:
  *
- *   {"kind":"presence","channel":"chat","number":17,"position":"…","event":"join","sub":"ann","count":3,"time":1760000000}
+ *   {"kind":"presence","channel":"chat","number":17,"position":"…","event":"join","sub":"ann",
+ *    "count":3,"time":1760000000}
  *
  * "number" is that of the event in its channel; a list of members has the number of the last event that is in
  * it.

@@ -12,8 +12,8 @@ export interface Renderable {
   readonly time: number;
   readonly tag: number;
   /**
-   * event id | event type | data | trace; the event id starts at 0. May be longer than the message: a scratch buffer
-   * is reused.
+   * event id | event type | data | trace; the event id starts at 0. May be longer than the message: a scratch
+   * buffer is reused.
    */
   readonly bytes: Uint8Array;
   /** -1: the publish had none; 0: it had an empty one. */

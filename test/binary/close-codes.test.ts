@@ -1,7 +1,7 @@
 /**
  * Every close code that is sent and every refusal of a WebSocket client's frame (src/http/frame-refusals.ts),
- * provoked on the compiled binary, on both listeners. A code that is added without a provocation does not pass
- * the compiler.
+ * provoked on the compiled binary, on both listeners. A code that is added without a provocation does not
+ * pass the compiler.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { hashOfKey, newKey, printKeyLine } from "../../src/access/key-text.ts";

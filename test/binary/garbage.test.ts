@@ -42,8 +42,8 @@ const LARGE_MESSAGES = 200;
 const PAUSE_MS = 15;
 const MOST_BYTES = 120e6;
 
-// Past hole: what was alive when new things were collected, as a large message in the middle of being sent is,
-// was not looked at again before the heap had grown by half of the mapped store.
+// Past hole: what was alive when new things were collected, as a large message in the middle of being sent
+// is, was not looked at again before the heap had grown by half of the mapped store.
 test("200 messages of 1 MB, one after the other, are not all in the worker at last", async () => {
   server = await startServer({
     toml: layout('[store]\nsize = "256MiB"\n[limits]\nmax_body_size = "2MiB"'),

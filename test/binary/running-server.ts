@@ -161,7 +161,8 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
 
 /**
  * A store is written in full at start, which is a third of what starting costs: hundreds of servers start in
- * a run, and few need the default's 64 MiB. For whoever writes the file again, too: a new size takes a restart.
+ * a run, and few need the default's 64 MiB. For whoever writes the file again, too: a new size takes a
+ * restart.
  */
 export function withSmallStore(toml: string): string {
   const [, table] = /^\[store\]$([^[]*)/m.exec(toml) ?? [];

@@ -1,7 +1,7 @@
 /**
  * A worker that sends main what is not in the handshake: bytes that are no message, and messages that have
- * its words and not its shape. Handlers do it, since they run in a worker and may reach its channel. Main goes
- * on; a worker whose channel is broken is replaced.
+ * its words and not its shape. Handlers do it, since they run in a worker and may reach its channel. Main
+ * goes on; a worker whose channel is broken is replaced.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { folderWith, handlerLocations, removeFolders, workerPids } from "../handlers/handler-server.ts";

@@ -1,4 +1,6 @@
-/** What a release has besides executables: the same bytes each time, and sums that `sha256sum` agrees with. */
+/**
+ * What a release has besides executables: the same bytes each time, and sums that `sha256sum` agrees with.
+ */
 import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

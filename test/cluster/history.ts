@@ -82,8 +82,8 @@ function isPart(run: readonly string[], all: readonly string[], final: ReadonlyS
 }
 
 /**
- * (b) But for the last before a gap: lost with the engine before its publisher was answered, it is sent again.
- * (A channel has one publisher, who waits for the answer.)
+ * (b) But for the last before a gap: lost with the engine before its publisher was answered, it is sent
+ * again. (A channel has one publisher, who waits for the answer.)
  */
 function twiceFaults({ title, seen }: Reader): string[] {
   const known = new Set<string>();

@@ -1,7 +1,7 @@
 /**
  * A long poll comes with time and tag at the very moment in which this node's store is being rewritten by the
- * process that reads the log: between two steps of its answer lies a whole failover. Over sockets that happens
- * once in thousands of faults; here each step is taken by hand, over a real engine and real stores.
+ * process that reads the log: between two steps of its answer lies a whole failover. Over sockets that
+ * happens once in thousands of faults; here each step is taken by hand, over a real engine and real stores.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Fanout } from "../../src/fanout/fanout.ts";

@@ -20,7 +20,8 @@ test.if(hasRedis)(
     await until("it", () => reader.texts.length === 1);
     const framed = await node.request("/lp/room.b1?sluice_positions=");
     expect(framed.text).toContain(`"traceparent":"${traceparent}"`);
-    // In capitals behind a sign that a version without traces passes over, as it does each that it does not know.
+    // In capitals behind a sign that a version without traces passes over, as it does each that it does not
+    // know.
     const heads = JSON.stringify(await engine.call("XRANGE", "{sluice:main:0}log", "-", "+"));
     expect(heads).toContain(`^${traceparent.toUpperCase()}`);
     /** As the script would write it, in its place. */

@@ -4,8 +4,10 @@
  * followed for ever can be ended in no other way.
  *
  *   flips   a file that was closed in order, a few bits of it changed: mostly in words that lead somewhere
- *   live    the same while the file is in use: not everything can be right then, but every call ends, and none throws
- *   torn    a file that was not closed, as the disk has it after a power cut: each page as old as chance will have it
+ *   live    the same while the file is in use: not everything can be right then, but every call ends, and
+ *           none throws
+ *   torn    a file that was not closed, as the disk has it after a power cut: each page as old as chance will
+ *           have it
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { blockWord } from "../../src/store/memory/arena.ts";

@@ -1,7 +1,7 @@
 /**
- * An engine whose replies are cut off at every byte, or have bytes changed, over a real socket: the link to it
- * says that it failed, or is up; it never throws where nobody listens, and never stands still. `FUZZ_SEED=n`
- * repeats a run, `FUZZ_MS=60000` makes it longer.
+ * An engine whose replies are cut off at every byte, or have bytes changed, over a real socket: the link to
+ * it says that it failed, or is up; it never throws where nobody listens, and never stands still.
+ * `FUZZ_SEED=n` repeats a run, `FUZZ_MS=60000` makes it longer.
  */
 import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * What kernel-send.ts relies on: the runtime tells that a socket is closed before its descriptor is another's,
- * and what the kernel did not take of a send(2) goes on by the runtime's own write, in order.
+ * What kernel-send.ts relies on: the runtime tells that a socket is closed before its descriptor is
+ * another's, and what the kernel did not take of a send(2) goes on by the runtime's own write, in order.
  */
 import { expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";

@@ -1,8 +1,8 @@
 /**
  * Where a subscriber suite runs: both listeners, one with a worker and the other with two; what a client sees
- * must be the same, but that the native one has no streams that begin with nothing (docs/doors.md). Used by the
- * suites of this folder that speak to subscriber locations. The other two pairs are those of web-socket.test.ts
- * and statistics.test.ts, and of the suites of this program's own configuration.
+ * must be the same, but that the native one has no streams that begin with nothing (docs/doors.md). Used by
+ * the suites of this folder that speak to subscriber locations. The other two pairs are those of
+ * web-socket.test.ts and statistics.test.ts, and of the suites of this program's own configuration.
  */
 import { describe } from "bun:test";
 

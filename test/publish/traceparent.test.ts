@@ -1,7 +1,7 @@
 /**
- * `traceparent` of a publish on the compiled binary, by both listeners: from wherever it comes it is kept with
- * the message and given to frames, handlers, webhooks' receivers and the access log; what is no traceparent is
- * as if it were not there.
+ * `traceparent` of a publish on the compiled binary, by both listeners: from wherever it comes it is kept
+ * with the message and given to frames, handlers, webhooks' receivers and the access log; what is no
+ * traceparent is as if it were not there.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";

@@ -41,8 +41,8 @@ afterAll(async () => {
   await server.stop();
 });
 
-// Whoever leaves does so a moment later, which is an event: the next test is not to count it as its own. Whom a
-// failed test left behind would keep all that follow waiting.
+// Whoever leaves does so a moment later, which is an event: the next test is not to count it as its own. Whom
+// a failed test left behind would keep all that follow waiting.
 afterEach(async () => {
   for (const each of opened.splice(0)) each.close();
   await until("everybody has left", async () => (await server.summary()).subscribers === 0);

@@ -92,7 +92,8 @@ function askedCookieIssues(written: Table, valueAt: (key: string) => unknown): r
   const isTold = isAsked && headers.some((name: string) => name.toLowerCase() === "cookie");
   if (!isTold || valueAt("allowed_origins") !== EVERY_ORIGIN || valueAt("check_origin") === false) return [];
   const sentence =
-    'it tells of cookies, and allowed_origins = "*" lets the pages of everybody use them: list the origins, or leave Cookie out of auth_headers.';
+    'it tells of cookies, and allowed_origins = "*" lets the pages of everybody use them: list the ' +
+    "origins, or leave Cookie out of auth_headers.";
   return [{ suffix: ".auth_request", value: written["auth_request"], sentence }];
 }
 

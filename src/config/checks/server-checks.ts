@@ -73,8 +73,10 @@ function doorFault(
       return `another server of ${address} asks for "${asked.door}".`;
     if (listener === "wire" && asked !== undefined && ((asked.ssl && asked.http2) || asked.h2c))
       return `${address} is to speak HTTP/2, which only the native listener does.`;
-    if (listener === "wire" && asked !== undefined && asked.certificates.length > 1)
-      return `${address} has several certificates, of which only the native listener shows each name its own.`;
+    if (listener === "wire" && asked !== undefined && asked.certificates.length > 1) {
+      const whose = "of which only the native listener shows each name its own";
+      return `${address} has several certificates, ${whose}.`;
+    }
   }
   return null;
 }

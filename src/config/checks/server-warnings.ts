@@ -13,7 +13,8 @@ import type { PlacedIssue } from "./server-checks.ts";
 
 /** Of a stream that begins with nothing. */
 const LATE_HEADS =
-  'the native listener sends the head of its answers with the first message: a header_template, or listener = "wire", has it sent at once.';
+  "the native listener sends the head of its answers with the first message: a header_template, or " +
+  'listener = "wire", has it sent at once.';
 const WITHOUT_EFFECT =
   'it has no effect on native listeners (docs/doors.md); listener = "wire" does what it says.';
 const WIRE_ONLY = [
@@ -27,7 +28,8 @@ const WIRE_ONLY = [
 const UNCOMPRESSED =
   "websocket_compression does nothing on a native listener, which cannot send one compressed frame to all.";
 const NO_TUNNELS =
-  'a proxy on a native listener passes no WebSockets on, and an answer that is long without its length: listener = "wire" does.';
+  "a proxy on a native listener passes no WebSockets on, and an answer that is long without its length: " +
+  'listener = "wire" does.';
 const LONG_IDLE = "native listeners wait for 255s at most.";
 /** What is said where an address has the native listener. */
 export const OF_NATIVE: readonly string[] = [LATE_HEADS, WITHOUT_EFFECT, UNCOMPRESSED, NO_TUNNELS, LONG_IDLE];

@@ -66,7 +66,9 @@ export function storeIssues(values: Partial<StoreValues>): readonly Issue[] {
   const size = values["store.size"];
   const taken = takenBytes(values);
   if (taken <= size) return [];
-  const sentence = `size is too small for its ring, channels and workers: they and ${LEAST_BLOCKS} blocks take ${taken} bytes.`;
+  const sentence =
+    `size is too small for its ring, channels and workers: they and ${LEAST_BLOCKS} blocks take ` +
+    `${taken} bytes.`;
   return [{ suffix: "", value: size, sentence }];
 }
 

@@ -1,6 +1,6 @@
 /**
- * A request together with the location it belongs to: what endpoints evaluate their complex values on. Made by
- * the locator (locator.ts), which finds the location.
+ * A request together with the location it belongs to: what endpoints evaluate their complex values on. Made
+ * by the locator (locator.ts), which finds the location.
  */
 import type { Exchange, Gone, Incoming } from "../../http/incoming.ts";
 import { type Callers, type KnownPeer, peerText } from "../../http/peer.ts";

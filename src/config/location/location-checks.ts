@@ -139,7 +139,8 @@ function roleIssues(roles: readonly string[]): readonly Issue[] {
   const sentence =
     roles.length === 0
       ? `location has no role, set one of ${ROLE_KEYS.join(", ")}.`
-      : `location has ${roles.length === 2 ? "two" : roles.length} roles (${roles.join(", ")}), it can have one.`;
+      : `location has ${roles.length === 2 ? "two" : roles.length} roles (${roles.join(", ")}), it can ` +
+        "have one.";
   return [{ suffix: "", value: undefined, sentence }];
 }
 

@@ -73,7 +73,8 @@ export function readErrorPage(text: string): Read<ErrorPageConfig> {
 }
 
 const COMBINED =
-  '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"';
+  '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" ' +
+  '"$http_user_agent"';
 
 /** "name text" of each format, by name; `combined` is always there. */
 export function readLogFormats(texts: readonly string[]): ReadonlyMap<string, string> {

@@ -117,7 +117,10 @@ export function conditionFault(text: string, names: ReadonlySet<string>): string
   if (file !== null) return valueFault(file.path, ANY_GROUPS, names);
   const parts = CONDITION.exec(text);
   if (parts === null)
-    return 'a condition is "$name", or "$name = word", with =, !=, ~, ~*, !~ or !~*, or "-f $name", with -f, -d, -e or -x.';
+    return (
+      'a condition is "$name", or "$name = word", with =, !=, ~, ~*, !~ or !~*, or "-f $name", with -f, ' +
+      "-d, -e or -x."
+    );
   const variable = valueFault(`$${parts[1] ?? parts[2]}`, ANY_GROUPS, names);
   if (variable !== null) return variable;
   const operand = operandOf(parts);

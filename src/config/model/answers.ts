@@ -1,4 +1,7 @@
-/** Part of the checked configuration (../model.ts): what a location answers with besides its role: fields, compression, files, logs. */
+/**
+ * Part of the checked configuration (../model.ts): what a location answers with besides its role: fields,
+ * compression, files, logs.
+ */
 
 export interface AddedHeader {
   readonly name: string;

@@ -1,4 +1,7 @@
-/** Part of the checked configuration (../model.ts): what runs before a location answers, in the order of the file, and what may stand for its answer. */
+/**
+ * Part of the checked configuration (../model.ts): what runs before a location answers, in the order of the
+ * file, and what may stand for its answer.
+ */
 
 /**
  * One `[[location.step]]` or `[[server.step]]`: nginx's `if`, `set`, `rewrite`, `return` and `break`, in the

@@ -1,4 +1,7 @@
-/** Part of the checked configuration (../model.ts): what is kept of messages, and how much of anything there may be. */
+/**
+ * Part of the checked configuration (../model.ts): what is kept of messages, and how much of anything there
+ * may be.
+ */
 import type { StoreSync } from "../store-sync.ts";
 
 export interface StoreConfig {

@@ -60,7 +60,7 @@ export const HARMLESS_ROWS = `
   gzip_hash                 hsl     1
   gzip_no_buffer            hsl     flag
   gunzip_buffers            hsl     2
-  # how long an idle or closing connection stays: keepalive_timeout and the listener say it here, and clients connect again
+  # how long an idle or closing connection stays: keepalive_timeout and the listener say it here
   keepalive_time            hsl     1
   keepalive_disable         hsl     1+
   keepalive_min_timeout     hsl     1
@@ -86,7 +86,7 @@ export const HARMLESS_ROWS = `
   resolver_timeout          hsl     1
   # the version in Server and in pages: none is ever told
   server_tokens             hsl     1
-  # how much of an answer nginx keeps before it sends it: here it is passed on as it comes, and no faster than it is taken
+  # how much of an answer nginx keeps before it sends it: here it is passed on as it comes, as it is taken
   proxy_buffering           hsl     flag
   proxy_request_buffering   hsl     flag
   proxy_buffers             hsl     2

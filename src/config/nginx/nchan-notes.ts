@@ -6,7 +6,8 @@ const NOTES: Readonly<Record<string, string>> = {
   nchan_publisher:
     "a publish is answered 200 with the channel's state as JSON, not 201 or 202; PUT publishes as POST does",
   nchan_subscriber:
-    "positions are ours: resume with the Last-Event-ID, Etag and Last-Modified of sluice, not with Nchan's message ids",
+    "positions are ours: resume with the Last-Event-ID, Etag and Last-Modified of sluice, not with " +
+    "Nchan's message ids",
   nchan_pubsub:
     "who listens and publishes on one address does so by method and handshake; positions are ours",
   nchan_channel_id: 'several ids are one path, joined by "/", so an id has no "/" in it',

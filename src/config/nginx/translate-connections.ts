@@ -159,7 +159,8 @@ function largest(
   if (first === undefined) return null;
   if (inLocations(http, name))
     report.notice(
-      `${first.directive.file}:${first.directive.line}: ${name} counts for all locations of a server, and of several values the largest`,
+      `${first.directive.file}:${first.directive.line}: ${name} counts for all locations of a server, ` +
+        "and of several values the largest",
     );
   return first;
 }

@@ -243,4 +243,5 @@ function storeFor(
 }
 
 /** Row 18 of push-stream spec 1.6. */
-export const UNUSED_NOTICE = `${MODULE_PREFIX}ngx_http_push_stream_module will not be used with this configuration.`;
+const UNUSED = "ngx_http_push_stream_module will not be used with this configuration.";
+export const UNUSED_NOTICE = `${MODULE_PREFIX}${UNUSED}`;

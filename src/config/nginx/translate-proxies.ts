@@ -29,7 +29,8 @@ export function trustedProxies({ report, values }: Context, server: Scope, draft
   draft.set("real_ip_header", header?.args[0]?.text ?? DEFAULT_HEADER, header ?? first);
   draft.set("real_ip_recursive", values.of(recursive) === true, recursive ?? first);
   report.notice(
-    `${first.file}:${first.line}: ${FROM}: a request of a trusted address that names no client is refused (400); nginx counts it as the address's own`,
+    `${first.file}:${first.line}: ${FROM}: a request of a trusted address that names no client is ` +
+      "refused (400); nginx counts it as the address's own",
   );
 }
 

@@ -37,7 +37,8 @@ export function proxyRole(context: Context, scope: Scope, passes: Directive, dra
   if (scope.context === "if" && target?.uri != null)
     report.fault(
       passes,
-      '"proxy_pass" cannot have URI part in location given by regular expression, or inside named location, or inside "if" statement, or inside "limit_except" block',
+      '"proxy_pass" cannot have URI part in location given by regular expression, or inside named ' +
+        'location, or inside "if" statement, or inside "limit_except" block',
     );
   const ported = (text: string): string =>
     seen(target === null ? text : text.replace(PROXY_PORT, String(target.address.port)));

@@ -19,12 +19,14 @@ export function waysFor(text: string, file: string, faults: readonly Fault[]): r
   const ways = [
     ...(keeps
       ? [
-          `sluice convert --keep-nginx ${file} --out DIR   nginx goes on serving the site, sluice answers its push locations`,
+          `sluice convert --keep-nginx ${file} --out DIR   nginx goes on serving the site, sluice ` +
+            "answers its push locations",
         ]
       : []),
     ...(serves
       ? [
-          `--foreign ${EXAMPLE_STATUS}   sluice serves this file, and answers ${EXAMPLE_STATUS} in locations that have nothing to do with push`,
+          `--foreign ${EXAMPLE_STATUS}   sluice serves this file, and answers ${EXAMPLE_STATUS} in ` +
+            "locations that have nothing to do with push",
         ]
       : []),
   ];

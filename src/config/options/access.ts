@@ -18,7 +18,10 @@ export const ACCESS_OPTIONS = {
   "location[].token": {
     kind: "strings",
     default: ["header"],
-    doc: 'Where a signed token is looked for, the first place that has one decides: "header" (Authorization: Bearer), "cookie:NAME", "query:NAME", and "protocol" (a WebSocket client offers `token.` and the token as one of its subprotocols). Tokens in a query are masked in the access log.',
+    doc:
+      'Where a signed token is looked for, the first place that has one decides: "header" ' +
+      '(Authorization: Bearer), "cookie:NAME", "query:NAME", and "protocol" (a WebSocket client offers ' +
+      "`token.` and the token as one of its subprotocols). Tokens in a query are masked in the access log.",
     example: ["header", "cookie:mercureAuthorization", "query:authorization"],
     check: placesIssues,
   },
@@ -32,7 +35,9 @@ export const ACCESS_OPTIONS = {
     kind: "string",
     default: null,
     unset: "no keys",
-    doc: "Keys of programs, hashed, as `sluice key add` writes them; sent as X-API-Key or Authorization: Bearer. Read again when it changes.",
+    doc:
+      "Keys of programs, hashed, as `sluice key add` writes them; sent as X-API-Key or Authorization: " +
+      "Bearer. Read again when it changes.",
     example: "/etc/sluice/keys",
     check: pathIssues,
   },
@@ -40,14 +45,19 @@ export const ACCESS_OPTIONS = {
     kind: "string",
     default: null,
     unset: "nobody is asked",
-    doc: "Who is asked about requests without token and key: an address of yours, or the path of a location of this server with a handler. 2xx lets in, and may say a grant in JSON; 401 and 403 are passed on; anything else is 502.",
+    doc:
+      "Who is asked about requests without token and key: an address of yours, or the path of a " +
+      "location of this server with a handler. 2xx lets in, and may say a grant in JSON; 401 and 403 " +
+      "are passed on; anything else is 502.",
     example: "http://127.0.0.1:9000/auth",
     check: questionIssues,
   },
   "location[].auth_headers": {
     kind: "strings",
     default: ["Cookie", "Authorization"],
-    doc: "Fields of the request that it is told. Requests that do not differ in these, their URI, role and channels are one question.",
+    doc:
+      "Fields of the request that it is told. Requests that do not differ in these, their URI, role and " +
+      "channels are one question.",
     example: ["Cookie"],
   },
   "location[].auth_cache": {
@@ -69,13 +79,17 @@ export const ACCESS_OPTIONS = {
     kind: "enum",
     values: ["token", "optional", "none"],
     default: "token",
-    doc: "Where there is somebody to grant: token refuses who has no grant; optional lets him in as well, to what is `public` where there are channels; none asks nobody and refuses nobody.",
+    doc:
+      "Where there is somebody to grant: token refuses who has no grant; optional lets him in as well, " +
+      "to what is `public` where there are channels; none asks nobody and refuses nobody.",
     example: "optional",
   },
   "location[].public": {
     kind: "strings",
     default: [],
-    doc: "Channels that are open to everybody here, beside what is granted, for what the location is for: publishing to them for a publisher, else reading. Exact names, `prefix*`, `*`.",
+    doc:
+      "Channels that are open to everybody here, beside what is granted, for what the location is for: " +
+      "publishing to them for a publisher, else reading. Exact names, `prefix*`, `*`.",
     example: ["news-*"],
     check: patternsIssues,
   },
@@ -90,7 +104,10 @@ export const ACCESS_OPTIONS = {
     kind: "string",
     default: null,
     unset: "any number",
-    doc: "Requests, and messages of WebSocket clients, that one may make: `100/s`, `10/m`, with how many more at once: `100/s burst 200`. Counted by who it is, else by address (IPv6: by /64), in each worker. More are answered 429, or as `status 503` says.",
+    doc:
+      "Requests, and messages of WebSocket clients, that one may make: `100/s`, `10/m`, with how many " +
+      "more at once: `100/s burst 200`. Counted by who it is, else by address (IPv6: by /64), in each " +
+      "worker. More are answered 429, or as `status 503` says.",
     example: "100/s burst 200",
     check: rateIssues,
   },
@@ -119,7 +136,9 @@ export const ACCESS_OPTIONS = {
     kind: "strings",
     required: true,
     default: null,
-    doc: "Algorithms its tokens may be signed with: HS256, RS256, PS256, ES256 and their kin with 384 and 512, EdDSA. Those with a secret (HS) stand alone.",
+    doc:
+      "Algorithms its tokens may be signed with: HS256, RS256, PS256, ES256 and their kin with 384 and " +
+      "512, EdDSA. Those with a secret (HS) stand alone.",
     example: ["ES256"],
     check: algorithmsIssues,
   },
@@ -127,7 +146,10 @@ export const ACCESS_OPTIONS = {
     kind: "string",
     default: null,
     unset: "key or key_file",
-    doc: "Its public keys as a JSON Web Key Set: an https URL (http for this machine), or a file. Read again every ten minutes, and at a key that is not known, every 30 seconds at most; the last good set stays.",
+    doc:
+      "Its public keys as a JSON Web Key Set: an https URL (http for this machine), or a file. Read " +
+      "again every ten minutes, and at a key that is not known, every 30 seconds at most; the last good " +
+      "set stays.",
     example: "https://example.com/.well-known/jwks.json",
     check: keySetIssues,
   },
@@ -150,7 +172,9 @@ export const ACCESS_OPTIONS = {
   "issuer[].subscribe": {
     kind: "strings",
     default: [],
-    doc: `Channels that each of its tokens may subscribe to, besides those it names: exact names, \`prefix*\`, \`*\`, and \${sub} inside for whom it is for.`,
+    doc:
+      "Channels that each of its tokens may subscribe to, besides those it names: exact names, " +
+      `\`prefix*\`, \`*\`, and \${sub} inside for whom it is for.`,
     example: [`inbox-\${sub}`],
     check: patternsIssues,
   },
@@ -164,7 +188,9 @@ export const ACCESS_OPTIONS = {
   "issuer[].clock_skew": {
     kind: "seconds",
     default: "60s",
-    doc: "How far its clock and this one may be apart: a token counts so much longer and earlier than it says.",
+    doc:
+      "How far its clock and this one may be apart: a token counts so much longer and earlier than " +
+      "it says.",
     example: "10s",
     max: "10m",
   },

@@ -11,7 +11,10 @@ export const CLUSTER_OPTIONS = {
     kind: "strings",
     default: [],
     unset: "no cluster: one machine",
-    doc: 'Redis or Valkey that orders the messages of several nodes: "redis://host:port", "rediss://…" with TLS, "redis+sentinel://host:port,host:port/name", "redis+cluster://host:port,host:port"; of a list the shards are dealt to the engines.',
+    doc:
+      'Redis or Valkey that orders the messages of several nodes: "redis://host:port", "rediss://…" ' +
+      'with TLS, "redis+sentinel://host:port,host:port/name", "redis+cluster://host:port,host:port"; of ' +
+      "a list the shards are dealt to the engines.",
     example: "redis://10.0.0.5:6379",
     check: engineIssues,
   },
@@ -33,7 +36,10 @@ export const CLUSTER_OPTIONS = {
   "cluster.shards": {
     kind: "integer",
     default: 1,
-    doc: "Logs that the channels are spread over. The same on all nodes, and for good: another number is another cluster. With more than one, time and tag order the messages of one channel, not those of several.",
+    doc:
+      "Logs that the channels are spread over. The same on all nodes, and for good: another number is " +
+      "another cluster. With more than one, time and tag order the messages of one channel, not those " +
+      "of several.",
     example: 1,
     min: 1,
     max: 16,
@@ -88,7 +94,9 @@ export const CLUSTER_OPTIONS = {
   "cluster.log_size": {
     kind: "size",
     default: "256MiB",
-    doc: "Memory in the engine for the log of a shard; what is older than message_ttl goes in any case. Looked at every two seconds.",
+    doc:
+      "Memory in the engine for the log of a shard; what is older than message_ttl goes in any case. " +
+      "Looked at every two seconds.",
     example: "256MiB",
     min: "1MiB",
     max: "64GiB",
@@ -96,7 +104,10 @@ export const CLUSTER_OPTIONS = {
   "cluster.ack": {
     kind: "string",
     default: "primary",
-    doc: 'Whom a publish waits for: "primary" the engine that took it; "replica" one of its replicas as well, for at most 100 ms: without one the answer is 503, marked as unknown, though subscribers have the message.',
+    doc:
+      'Whom a publish waits for: "primary" the engine that took it; "replica" one of its replicas as ' +
+      "well, for at most 100 ms: without one the answer is 503, marked as unknown, though subscribers " +
+      "have the message.",
     example: "replica",
     check: ackIssues,
   },
@@ -111,7 +122,9 @@ export const CLUSTER_OPTIONS = {
   "cluster.ready_while_away": {
     kind: "flag",
     default: true,
-    doc: "/health/ready stays 200 while the engine cannot be reached: subscribers lose nothing by it. false sends new connections elsewhere.",
+    doc:
+      "/health/ready stays 200 while the engine cannot be reached: subscribers lose nothing by it. " +
+      "false sends new connections elsewhere.",
     example: false,
   },
 } as const satisfies Readonly<Record<string, Option>>;

@@ -9,7 +9,9 @@ export const CONNECTION_OPTIONS = {
   keepalive_timeout: {
     kind: "milliseconds",
     default: "75s",
-    doc: "Time without a byte after which an idle connection is closed; held ones are exempt. 0 ends each connection with its first answer. The native listener does not wait for more than 255s.",
+    doc:
+      "Time without a byte after which an idle connection is closed; held ones are exempt. 0 ends each " +
+      "connection with its first answer. The native listener does not wait for more than 255s.",
     example: "75s",
     max: LONGEST_TIMER,
   },
@@ -17,7 +19,10 @@ export const CONNECTION_OPTIONS = {
     kind: "seconds",
     default: null,
     unset: "nothing",
-    doc: "What answers tell clients of keepalive_timeout, in the field `Keep-Alive: timeout=…`: a little less than it keeps them from asking on a connection that is just being closed. Not on the native listener.",
+    doc:
+      "What answers tell clients of keepalive_timeout, in the field `Keep-Alive: timeout=…`: a little " +
+      "less than it keeps them from asking on a connection that is just being closed. Not on the native " +
+      "listener.",
     example: "60s",
     min: "1s",
     max: LONGEST_TIMER,
@@ -26,7 +31,9 @@ export const CONNECTION_OPTIONS = {
     kind: "integer",
     default: null,
     unset: "unlimited",
-    doc: "Requests after which a connection is closed, with the answer to the last of them. Native listener: 1 only.",
+    doc:
+      "Requests after which a connection is closed, with the answer to the last of them. Native " +
+      "listener: 1 only.",
     example: 1000,
     min: 1,
     max: 4_294_967_295,
@@ -34,7 +41,9 @@ export const CONNECTION_OPTIONS = {
   client_header_timeout: {
     kind: "milliseconds",
     default: "60s",
-    doc: "Time for the head of a request, from its first byte or from the beginning of the connection; then it is answered 408. The native listener has keepalive_timeout for it, from the last byte.",
+    doc:
+      "Time for the head of a request, from its first byte or from the beginning of the connection; " +
+      "then it is answered 408. The native listener has keepalive_timeout for it, from the last byte.",
     example: "10s",
     min: "1s",
     max: LONGEST_TIMER,
@@ -42,7 +51,9 @@ export const CONNECTION_OPTIONS = {
   client_body_timeout: {
     kind: "milliseconds",
     default: "60s",
-    doc: "Time without a byte of a body that is not whole; then its connection is closed. The native listener has keepalive_timeout for it.",
+    doc:
+      "Time without a byte of a body that is not whole; then its connection is closed. The native " +
+      "listener has keepalive_timeout for it.",
     example: "10s",
     min: "1s",
     max: LONGEST_TIMER,
@@ -58,22 +69,29 @@ export const CONNECTION_OPTIONS = {
   reset_timedout_connection: {
     kind: "flag",
     default: false,
-    doc: "Connections whose time is over are reset instead of closed: the kernel forgets at once what it still has for them. Not on the native listener.",
+    doc:
+      "Connections whose time is over are reset instead of closed: the kernel forgets at once what it " +
+      "still has for them. Not on the native listener.",
     example: true,
   },
   keepalive: {
     kind: "keepalive",
     default: null,
     unset: "as the runtime makes its sockets: off",
-    doc: 'TCP keepalive of client connections, so that peers that vanished are noticed: true, false, or "idle:interval:count", any of which may be left out.',
+    doc:
+      "TCP keepalive of client connections, so that peers that vanished are noticed: true, false, or " +
+      '"idle:interval:count", any of which may be left out.',
     example: "60s:10s:6",
   },
   tcp_user_timeout: {
     kind: "milliseconds",
     default: null,
     unset:
-      "with keepalive its idle + interval x count, so that it notices a vanished peer also while something is on its way; else the system's own",
-    doc: "Time after which a connection is dropped whose peer does not acknowledge what was sent, or takes nothing of it. 0 is the system's own.",
+      "with keepalive its idle + interval x count, so that it notices a vanished peer also while " +
+      "something is on its way; else the system's own",
+    doc:
+      "Time after which a connection is dropped whose peer does not acknowledge what was sent, or takes " +
+      "nothing of it. 0 is the system's own.",
     example: "30s",
     max: LONGEST_TIMER,
   },
@@ -81,7 +99,10 @@ export const CONNECTION_OPTIONS = {
     kind: "size",
     default: null,
     unset: "the system's own, which grows to net.ipv4.tcp_wmem (4 MiB)",
-    doc: "The kernel's buffer for what a connection is sent and has not taken (SO_SNDBUF; Linux takes twice as much, and no more than net.core.wmem_max). With it a stalled client costs that and limits.max_unsent_size; too small a one makes distant clients slow.",
+    doc:
+      "The kernel's buffer for what a connection is sent and has not taken (SO_SNDBUF; Linux takes " +
+      "twice as much, and no more than net.core.wmem_max). With it a stalled client costs that and " +
+      "limits.max_unsent_size; too small a one makes distant clients slow.",
     example: "256KiB",
     min: "4KiB",
     max: "1GiB",

@@ -11,7 +11,9 @@ export const DIALECT_OPTIONS = {
   channel_deleted_message_text: {
     kind: "string",
     default: "Channel deleted",
-    doc: "Text of the message (id -2) subscribers get when their channel is deleted, unless the DELETE has a body.",
+    doc:
+      "Text of the message (id -2) subscribers get when their channel is deleted, unless the DELETE has " +
+      "a body.",
     example: "Channel deleted",
   },
   ping_message_text: {
@@ -35,7 +37,9 @@ export const DIALECT_OPTIONS = {
   events_channel_id: {
     kind: "string",
     default: "",
-    doc: "Channel on which comings and goings are published: channel_created, client_subscribed, client_unsubscribed, channel_destroyed.",
+    doc:
+      "Channel on which comings and goings are published: channel_created, client_subscribed, " +
+      "client_unsubscribed, channel_destroyed.",
     example: "events",
   },
   "location[].channels_path": {
@@ -72,7 +76,9 @@ export const DIALECT_OPTIONS = {
   "location[].message_template": {
     kind: "string",
     default: "~text~",
-    doc: "Form of each message, with `~id~ ~channel~ ~text~ ~size~ ~time~ ~tag~ ~event-id~ ~event-type~`. Nothing is escaped.",
+    doc:
+      "Form of each message, with `~id~ ~channel~ ~text~ ~size~ ~time~ ~tag~ ~event-id~ ~event-type~`. " +
+      "Nothing is escaped.",
     example: "~id~: ~text~\n",
   },
   "location[].footer_template": {
@@ -117,27 +123,35 @@ export const DIALECT_OPTIONS = {
   "location[].websocket_compression": {
     kind: "flag",
     default: false,
-    doc: "Whether WebSocket clients that offer permessage-deflate get compressed messages: one frame for all who take it. Its addresses get the wire listener.",
+    doc:
+      "Whether WebSocket clients that offer permessage-deflate get compressed messages: one frame for " +
+      "all who take it. Its addresses get the wire listener.",
     example: true,
   },
   "location[].websocket_allow_subscribe": {
     kind: "flag",
     default: false,
-    doc: "Whether a WebSocket client of our subprotocols may add channels while it is open, and drop them. It may name every channel, whatever match and channels_path say, or those that it is granted.",
+    doc:
+      "Whether a WebSocket client of our subprotocols may add channels while it is open, and drop them. " +
+      "It may name every channel, whatever match and channels_path say, or those that it is granted.",
     example: true,
   },
   "location[].websocket_publish_channel": {
     kind: "complex",
     default: null,
     unset: "all channels of the connection",
-    doc: "The channel that messages of a WebSocket client go to, one of its connection's. Names it none, the client only listens.",
+    doc:
+      "The channel that messages of a WebSocket client go to, one of its connection's. Names it none, " +
+      "the client only listens.",
     example: "$arg_to",
   },
   "location[].last_received_message_time": {
     kind: "complex",
     default: null,
     unset: "the If-Modified-Since header",
-    doc: `Where a returning subscriber's time comes from. Replaces the header; "\${http_if_modified_since|arg_time}" takes either.`,
+    doc:
+      "Where a returning subscriber's time comes from. Replaces the header; " +
+      `"\${http_if_modified_since|arg_time}" takes either.`,
     example: "$arg_time",
   },
   "location[].last_received_message_tag": {
@@ -151,7 +165,8 @@ export const DIALECT_OPTIONS = {
     kind: "complex",
     default: null,
     unset:
-      "the Last-Event-Id header; without it, where event_ids is auto, the argument lastEventId, last-event-id or eventid",
+      "the Last-Event-Id header; without it, where event_ids is auto, the argument lastEventId, " +
+      "last-event-id or eventid",
     doc: "Where a returning subscriber's last event id comes from.",
     example: "$arg_eventid",
   },
@@ -159,14 +174,20 @@ export const DIALECT_OPTIONS = {
     kind: "enum",
     values: ["told", "ignored"],
     default: "told",
-    doc: "What a subscriber hears whose position has lost something, where neither events nor frames have words for it. told: streams and polls say it in the response header Sluice-Gap, a WebSocket without a subprotocol is closed with 1013; ignored: nothing but polls' header, as in the push stream module.",
+    doc:
+      "What a subscriber hears whose position has lost something, where neither events nor frames have " +
+      "words for it. told: streams and polls say it in the response header Sluice-Gap, a WebSocket " +
+      "without a subprotocol is closed with 1013; ignored: nothing but polls' header, as in the push " +
+      "stream module.",
     example: "ignored",
   },
   "location[].event_ids": {
     kind: "enum",
     values: ["off", "auto"],
     default: "off",
-    doc: "auto sends our own position as the id of each event, so that a browser's reconnect resumes without loss; off sends only the ids publishers gave.",
+    doc:
+      "auto sends our own position as the id of each event, so that a browser's reconnect resumes " +
+      "without loss; off sends only the ids publishers gave.",
     example: "auto",
   },
   "location[].turn_away": {
@@ -174,13 +195,19 @@ export const DIALECT_OPTIONS = {
     values: ["status", "retry"],
     default: null,
     unset: "retry where event_ids is auto, else status",
-    doc: "What an event source gets that is refused for now (full, shutting down, a limit): status is 503 or 403, upon which browsers never come again; retry is 200, with a comment why, a `retry` field that says when to come again, and the end.",
+    doc:
+      "What an event source gets that is refused for now (full, shutting down, a limit): status is 503 " +
+      "or 403, upon which browsers never come again; retry is 200, with a comment why, a `retry` field " +
+      "that says when to come again, and the end.",
     example: "retry",
   },
   "location[].module_fields": {
     kind: "flag",
     default: false,
-    doc: "Header fields as the push stream module for nginx sends them, to the byte: `Etag: W/3`, which has no quotes and so is no entity tag, and CORS without the fields that it does not know. A WebSocket that the server ends is closed without a code.",
+    doc:
+      "Header fields as the push stream module for nginx sends them, to the byte: `Etag: W/3`, which " +
+      "has no quotes and so is no entity tag, and CORS without the fields that it does not know. A " +
+      "WebSocket that the server ends is closed without a code.",
     example: true,
   },
   "location[].wildcard_channel_max_qtd": {
@@ -201,7 +228,9 @@ export const DIALECT_OPTIONS = {
   "location[].padding_by_user_agent": {
     kind: "string",
     default: "",
-    doc: "Least sizes of header and messages for clients that show nothing before they have enough, each `regex,header,message`, with `:` between.",
+    doc:
+      "Least sizes of header and messages for clients that show nothing before they have enough, each " +
+      "`regex,header,message`, with `:` between.",
     example: "[T|t]est 1,1024,508:MSIE,0,1024",
     check: paddingIssues,
   },

@@ -32,7 +32,9 @@ export const FILE_OPTIONS = {
     kind: "strings",
     default: [],
     unset: "the file of the path",
-    doc: "Files that are tried, the first that exists is served (a name that ends in / is a folder); the last entry serves without any of them: a path of this server, @name of a location, or =404.",
+    doc:
+      "Files that are tried, the first that exists is served (a name that ends in / is a folder); the " +
+      "last entry serves without any of them: a path of this server, @name of a location, or =404.",
     example: ["$uri", "$uri/", "/index.html"],
     check: tryFilesIssues,
   },
@@ -77,7 +79,9 @@ export const FILE_OPTIONS = {
     kind: "enum",
     values: ["exact", "before", "off"],
     default: "before",
-    doc: "When a file is not modified for a client that has it of a date: before is at that date or before it, exact at that date only, off never.",
+    doc:
+      "When a file is not modified for a client that has it of a date: before is at that date or before " +
+      "it, exact at that date only, off never.",
     example: "exact",
   },
   "location[].dotfiles": {

@@ -12,14 +12,18 @@ export const FRONT_OPTIONS = {
     kind: "string",
     default: null,
     unset: "text/plain; charset=utf-8",
-    doc: "Content type of streaming, polling and long-polling answers, and of what a handler says that names none.",
+    doc:
+      "Content type of streaming, polling and long-polling answers, and of what a handler says that " +
+      "names none.",
     example: "text/plain; charset=utf-8",
     check: contentTypeIssues,
   },
   "location[].nosniff": {
     kind: "flag",
     default: true,
-    doc: "Answers with messages or names of channels say X-Content-Type-Options: nosniff, so that no browser takes them for another type than they have.",
+    doc:
+      "Answers with messages or names of channels say X-Content-Type-Options: nosniff, so that no " +
+      "browser takes them for another type than they have.",
     example: false,
   },
   "location[].types": {
@@ -32,13 +36,19 @@ export const FRONT_OPTIONS = {
     kind: "complex",
     default: null,
     unset: "the server's own, and no CORS headers",
-    doc: 'Origins of pages that may use this location, besides its own: one, several with blanks between, or "*". Browsers are told by CORS headers; WebSocket handshakes and publishing of others are answered 403 (check_origin). Empty: none, no CORS headers.',
+    doc:
+      "Origins of pages that may use this location, besides its own: one, several with blanks between, " +
+      'or "*". Browsers are told by CORS headers; WebSocket handshakes and publishing of others are ' +
+      "answered 403 (check_origin). Empty: none, no CORS headers.",
     example: "https://example.org",
   },
   "location[].check_origin": {
     kind: "flag",
     default: true,
-    doc: "Refuses WebSocket handshakes and publishing that a browser begins for a page of another origin, unless allowed_origins names it. Off: allowed_origins is announced as it stands, and no more. A proxy in front has to pass the Host field on.",
+    doc:
+      "Refuses WebSocket handshakes and publishing that a browser begins for a page of another origin, " +
+      "unless allowed_origins names it. Off: allowed_origins is announced as it stands, and no more. A " +
+      "proxy in front has to pass the Host field on.",
     example: false,
   },
   "location[].max_body_size": {
@@ -53,14 +63,20 @@ export const FRONT_OPTIONS = {
     kind: "string",
     default: null,
     unset: "unlimited",
-    doc: "Requests of one address (IPv6: one /64) that are answered at a time, in each worker: streams, long polls and WebSockets while they are held, others until their answer is made. One more is answered 503 with Retry-After, or as `status 429` behind the number says. Locations with this option are counted together; `zone NAME` behind the number counts those of that name apart.",
+    doc:
+      "Requests of one address (IPv6: one /64) that are answered at a time, in each worker: streams, " +
+      "long polls and WebSockets while they are held, others until their answer is made. One more is " +
+      "answered 503 with Retry-After, or as `status 429` behind the number says. Locations with this " +
+      "option are counted together; `zone NAME` behind the number counts those of that name apart.",
     example: "10 zone streams",
     check: addressLimitIssues,
   },
   "location[].access": {
     kind: "strings",
     default: [],
-    doc: 'Who may come, by address: "allow 10.0.0.0/8", "deny all" …; the first that fits decides, and without one that fits all may. A client that is gone before its address is known may not.',
+    doc:
+      'Who may come, by address: "allow 10.0.0.0/8", "deny all" …; the first that fits decides, and ' +
+      "without one that fits all may. A client that is gone before its address is known may not.",
     example: ["allow 127.0.0.1", "deny all"],
   },
   "location[].limit_except": {
@@ -115,7 +131,10 @@ export const FRONT_OPTIONS = {
   "location[].error_page": {
     kind: "strings",
     default: [],
-    doc: "What stands for an answer of ours with one of these statuses: `404 /404.html`, `502 503 =200 /sorry.html` with another status, `404 = @name` with that of the page, or a URL. What endpoints of channels and handlers answer stays.",
+    doc:
+      "What stands for an answer of ours with one of these statuses: `404 /404.html`, `502 503 =200 " +
+      "/sorry.html` with another status, `404 = @name` with that of the page, or a URL. What endpoints " +
+      "of channels and handlers answer stays.",
     example: ["404 /404.html", "500 502 503 504 /50x.html"],
   },
   "location[].recursive_error_pages": {
@@ -128,7 +147,9 @@ export const FRONT_OPTIONS = {
     kind: "complex",
     default: null,
     unset: "nothing is said",
-    doc: "How long caches may keep answers: a time such as 30d, -1 (not at all), epoch, max, `modified +1h`, `@15h30m`, off, or a variable with one of them.",
+    doc:
+      "How long caches may keep answers: a time such as 30d, -1 (not at all), epoch, max, `modified " +
+      "+1h`, `@15h30m`, off, or a variable with one of them.",
     example: "30d",
   },
   "location[].absolute_redirect": {
@@ -180,7 +201,9 @@ export const FRONT_OPTIONS = {
   "location[].access_log": {
     kind: "strings",
     default: [],
-    doc: "Files that get a line for each answer, each `path [format [buffer=64k] [flush=1s]]`; /dev/stdout is one.",
+    doc:
+      "Files that get a line for each answer, each `path [format [buffer=64k] [flush=1s]]`; /dev/stdout " +
+      "is one.",
     example: ["/var/log/sluice/access.log combined buffer=64k flush=1s"],
   },
 } as const satisfies Readonly<Record<string, Option>>;

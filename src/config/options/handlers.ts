@@ -9,7 +9,9 @@ export const HANDLER_OPTIONS = {
     kind: "size",
     required: true,
     default: null,
-    doc: "Memory of the dictionary, allocated in full at start. When it is full, those keys go that were not used for longest.",
+    doc:
+      "Memory of the dictionary, allocated in full at start. When it is full, those keys go that were " +
+      "not used for longest.",
     example: "1MiB",
     min: "8KiB",
     max: "3GiB",

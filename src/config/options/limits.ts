@@ -17,14 +17,19 @@ export const LIMIT_OPTIONS = {
     kind: "size",
     default: null,
     unset: "the largest max_body_size",
-    doc: "Largest message of a WebSocket client; a larger one closes its connection (1009). 0 is what the store can hold.",
+    doc:
+      "Largest message of a WebSocket client; a larger one closes its connection (1009). 0 is what the " +
+      "store can hold.",
     example: "1MiB",
     max: "1GiB",
   },
   "limits.max_unsent_size": {
     kind: "size",
     default: "256KiB",
-    doc: "Bytes that wait in memory for one client that does not take them, beside the kernel's buffer and the message that went over it. Subscribers read on from the store before that; what cannot (a handler's WebSocket, answers to pings) ends the connection.",
+    doc:
+      "Bytes that wait in memory for one client that does not take them, beside the kernel's buffer and " +
+      "the message that went over it. Subscribers read on from the store before that; what cannot (a " +
+      "handler's WebSocket, answers to pings) ends the connection.",
     example: "1MiB",
     // A quarter for what is unsent when a socket is asked, half for one job of its channel.
     min: "256KiB",
@@ -33,7 +38,10 @@ export const LIMIT_OPTIONS = {
   "limits.max_silence": {
     kind: "milliseconds",
     default: "2m",
-    doc: "Time a WebSocket subscriber may send no whole frame. After half of it he is pinged, and who does not answer within the other half is cut off: peers that vanished, and messages that are begun and not finished. 0 is for ever.",
+    doc:
+      "Time a WebSocket subscriber may send no whole frame. After half of it he is pinged, and who does " +
+      "not answer within the other half is cut off: peers that vanished, and messages that are begun " +
+      "and not finished. 0 is for ever.",
     example: "5m",
     max: LONGEST_TIMER,
   },
@@ -57,7 +65,9 @@ export const LIMIT_OPTIONS = {
   "limits.max_header_line_size": {
     kind: "size",
     default: "66KiB",
-    doc: "Longest line of a head: a longer request line is answered 414, a longer field 431. The native listener bounds the head as a whole.",
+    doc:
+      "Longest line of a head: a longer request line is answered 414, a longer field 431. The native " +
+      "listener bounds the head as a whole.",
     example: "8KiB",
     min: "1KiB",
     max: "1MiB",
@@ -66,7 +76,9 @@ export const LIMIT_OPTIONS = {
     kind: "integer",
     default: null,
     unset: "as many as the store has records for",
-    doc: "Channels that may exist at a time; a publish or subscribe that would create one more is answered 403.",
+    doc:
+      "Channels that may exist at a time; a publish or subscribe that would create one more is " +
+      "answered 403.",
     example: 10_000,
     min: 1,
     max: 16_777_216,
@@ -84,7 +96,10 @@ export const LIMIT_OPTIONS = {
     kind: "integer",
     default: null,
     unset: "unlimited",
-    doc: "Channels that publishers and subscribers of one address (IPv6: one /64) may create within a minute, in each worker; one more is answered 403 with Retry-After. Behind a proxy that is not in trusted_proxies all clients have its address; through a unix socket nobody is counted.",
+    doc:
+      "Channels that publishers and subscribers of one address (IPv6: one /64) may create within a " +
+      "minute, in each worker; one more is answered 403 with Retry-After. Behind a proxy that is not in " +
+      "trusted_proxies all clients have its address; through a unix socket nobody is counted.",
     example: 1000,
     min: 1,
     max: 16_777_216,

@@ -10,7 +10,10 @@ export const PROCESS_OPTIONS = {
   listen: {
     kind: "strings",
     default: ["127.0.0.1:8080"],
-    doc: 'Addresses to serve on: "host:port", "[::1]:port" or "unix:/path". Port 0 lets the kernel choose. Who may reach the folder of a unix socket may connect (mode 666), unless words behind it say less: "unix:/path mode=660 group=www-data".',
+    doc:
+      'Addresses to serve on: "host:port", "[::1]:port" or "unix:/path". Port 0 lets the kernel choose. ' +
+      "Who may reach the folder of a unix socket may connect (mode 666), unless words behind it say " +
+      'less: "unix:/path mode=660 group=www-data".',
     example: ["127.0.0.1:8080", "[::1]:8080", "unix:/run/sluice/http.sock"],
     check: listenIssues,
   },
@@ -18,27 +21,37 @@ export const PROCESS_OPTIONS = {
     kind: "enum",
     values: ["native", "wire"],
     default: "native",
-    doc: "Who answers on the addresses: native is Bun's own server, wire is HTTP/1.1 of sluice's own, exact to the byte. An address with ssl and http2, or with several certificates, is native, for only that does both.",
+    doc:
+      "Who answers on the addresses: native is Bun's own server, wire is HTTP/1.1 of sluice's own, " +
+      "exact to the byte. An address with ssl and http2, or with several certificates, is native, for " +
+      "only that does both.",
     example: "wire",
   },
   trusted_proxies: {
     kind: "strings",
     default: [],
-    doc: 'Proxies that are believed when they say whose request they pass on: addresses, networks in CIDR form, and "unix:" for all who come through a unix socket. Rules, limits, logs, variables and code then see the address of the client; a trusted proxy that names none is refused (400).',
+    doc:
+      "Proxies that are believed when they say whose request they pass on: addresses, networks in CIDR " +
+      'form, and "unix:" for all who come through a unix socket. Rules, limits, logs, variables and ' +
+      "code then see the address of the client; a trusted proxy that names none is refused (400).",
     example: ["127.0.0.1", "10.0.0.0/8", "unix:"],
     check: trustedProxiesIssues,
   },
   real_ip_header: {
     kind: "string",
     default: "X-Forwarded-For",
-    doc: "Field in which they say it: X-Forwarded-For, X-Real-IP, Forwarded (RFC 7239), or another that holds addresses, one or with commas. The proxy has to set it, or to add to it.",
+    doc:
+      "Field in which they say it: X-Forwarded-For, X-Real-IP, Forwarded (RFC 7239), or another that " +
+      "holds addresses, one or with commas. The proxy has to set it, or to add to it.",
     example: "X-Real-IP",
     check: realIpHeaderIssues,
   },
   real_ip_recursive: {
     kind: "flag",
     default: true,
-    doc: "Reads the field from its end over all trusted proxies, to the first address that is none; false takes the last address in it.",
+    doc:
+      "Reads the field from its end over all trusted proxies, to the first address that is none; false " +
+      "takes the last address in it.",
     example: false,
   },
   workers: {
@@ -54,14 +67,19 @@ export const PROCESS_OPTIONS = {
     kind: "string",
     default: null,
     unset: "who starts it",
-    doc: "Whom workers become when it is started as root, and maybe a group behind it: when they have bound their addresses, read their keys and opened their logs. Main stays root, so that workers that are started later can do the same.",
+    doc:
+      "Whom workers become when it is started as root, and maybe a group behind it: when they have " +
+      "bound their addresses, read their keys and opened their logs. Main stays root, so that workers " +
+      "that are started later can do the same.",
     example: "www-data",
     check: userIssues,
   },
   shutdown_timeout: {
     kind: "milliseconds",
     default: "10s",
-    doc: "How long a stop or reload waits for connections to end before it ends them. Keep it below systemd's TimeoutStopSec.",
+    doc:
+      "How long a stop or reload waits for connections to end before it ends them. Keep it below " +
+      "systemd's TimeoutStopSec.",
     example: "10s",
     min: "100ms",
     max: "1h",
@@ -69,7 +87,9 @@ export const PROCESS_OPTIONS = {
   drain_rate: {
     kind: "integer",
     default: 2000,
-    doc: "Subscribers sent away per second at a stop or reload, over all workers; more when shutdown_timeout would not do for all. 0 is at once.",
+    doc:
+      "Subscribers sent away per second at a stop or reload, over all workers; more when " +
+      "shutdown_timeout would not do for all. 0 is at once.",
     example: 2000,
     min: 0,
     max: 1_000_000,
@@ -85,7 +105,9 @@ export const PROCESS_OPTIONS = {
     kind: "enum",
     values: ["auto", "text", "json"],
     default: "auto",
-    doc: "How log lines look: auto and text are for people, json is one object a line. Towards the journal of systemd each begins with its priority.",
+    doc:
+      "How log lines look: auto and text are for people, json is one object a line. Towards the journal " +
+      "of systemd each begins with its priority.",
     example: "json",
   },
   error_log: {
@@ -108,7 +130,10 @@ export const PROCESS_OPTIONS = {
     kind: "strings",
     default: [],
     unset: "any host",
-    doc: 'Names a request may ask for ("push.example.org", "*.example.org"), besides addresses, localhost, names listened on and server names; another is answered 403. Keeps pages of other names from a server on loopback (DNS rebinding).',
+    doc:
+      'Names a request may ask for ("push.example.org", "*.example.org"), besides addresses, localhost, ' +
+      "names listened on and server names; another is answered 403. Keeps pages of other names from a " +
+      "server on loopback (DNS rebinding).",
     example: ["push.example.org"],
   },
   built_in_paths: {

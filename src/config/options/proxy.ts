@@ -10,7 +10,10 @@ export const PROXY_OPTIONS = {
     kind: "string",
     default: null,
     unset: "not a proxy",
-    doc: "Makes it a reverse proxy: requests go on to this address, `http://host:port`, `https://…`, `http://unix:/path` or `http://NAME` of an [[upstream]], and answers come back as they come. With a path behind it that stands in place of what the location matched. May have variables.",
+    doc:
+      "Makes it a reverse proxy: requests go on to this address, `http://host:port`, `https://…`, " +
+      "`http://unix:/path` or `http://NAME` of an [[upstream]], and answers come back as they come. " +
+      "With a path behind it that stands in place of what the location matched. May have variables.",
     example: "http://127.0.0.1:3000",
   },
   "location[].proxy_set_header": {
@@ -21,7 +24,9 @@ export const PROXY_OPTIONS = {
       "X-Forwarded-Proto $scheme",
       "Upgrade $http_upgrade",
     ],
-    doc: "Fields of the request that are set for the backend, `name value` each, with variables; where the value is empty, the field is left out. `$proxy_host` is the backend's own name.",
+    doc:
+      "Fields of the request that are set for the backend, `name value` each, with variables; where the " +
+      "value is empty, the field is left out. `$proxy_host` is the backend's own name.",
     example: ["Host $http_host", "X-Real-IP $remote_addr"],
   },
   "location[].proxy_hide_header": {
@@ -58,7 +63,9 @@ export const PROXY_OPTIONS = {
   "location[].proxy_redirect": {
     kind: "strings",
     default: ["default"],
-    doc: "What becomes of Location and Refresh of answers: `default` (the backend's address becomes the location's path), `off`, `from to`, or `~regex to`; the first that fits.",
+    doc:
+      "What becomes of Location and Refresh of answers: `default` (the backend's address becomes the " +
+      "location's path), `off`, `from to`, or `~regex to`; the first that fits.",
     example: ["http://127.0.0.1:3000/ /"],
   },
   "location[].proxy_connect_timeout": {
@@ -82,7 +89,9 @@ export const PROXY_OPTIONS = {
     default: "60s",
     min: "1ms",
     max: LONGEST_TIMER,
-    doc: "How long the backend may say nothing: before its answer 504, in the midst of it the end of the connection. Of a WebSocket: both sides.",
+    doc:
+      "How long the backend may say nothing: before its answer 504, in the midst of it the end of the " +
+      "connection. Of a WebSocket: both sides.",
     example: "1h",
   },
   "location[].proxy_intercept_errors": {
@@ -94,7 +103,10 @@ export const PROXY_OPTIONS = {
   "location[].proxy_next_upstream": {
     kind: "strings",
     default: ["error", "timeout"],
-    doc: "When the next server of the upstream is asked, as in nginx: error, timeout, invalid_header, http_500, http_502, http_503, http_504, http_403, http_404, http_429, non_idempotent, off. Only while the client has got nothing; a POST, LOCK or PATCH that was sent only with non_idempotent.",
+    doc:
+      "When the next server of the upstream is asked, as in nginx: error, timeout, invalid_header, " +
+      "http_500, http_502, http_503, http_504, http_403, http_404, http_429, non_idempotent, off. Only " +
+      "while the client has got nothing; a POST, LOCK or PATCH that was sent only with non_idempotent.",
     example: ["error", "timeout", "http_503"],
   },
   "location[].proxy_next_upstream_tries": {
@@ -155,14 +167,18 @@ export const PROXY_OPTIONS = {
   "upstream[].server": {
     kind: "strings",
     default: [],
-    doc: "Its servers: `host:port` or `unix:/path`, and behind it weight=, max_fails=, fail_timeout=, backup or down, as in nginx. Each worker counts for itself.",
+    doc:
+      "Its servers: `host:port` or `unix:/path`, and behind it weight=, max_fails=, fail_timeout=, " +
+      "backup or down, as in nginx. Each worker counts for itself.",
     example: ["127.0.0.1:3001 weight=2", "127.0.0.1:3002", "unix:/run/app.sock backup"],
   },
   "upstream[].balance": {
     kind: "enum",
     values: ["round_robin", "least_conn", "ip_hash"],
     default: "round_robin",
-    doc: "Which is asked: in turn by weight, the one with the fewest requests under way, or always the same for a client's network.",
+    doc:
+      "Which is asked: in turn by weight, the one with the fewest requests under way, or always the " +
+      "same for a client's network.",
     example: "least_conn",
   },
   "upstream[].keepalive": {

@@ -11,13 +11,18 @@ export const ROLE_OPTIONS = {
     kind: "string",
     required: true,
     default: null,
-    doc: 'Which paths, as in nginx: "= /exact", "/prefix", "^~ /prefix", "~ regex" or "~* regex" (without case), or "@name", where only try_files and error_page lead. Locations may stand inside a location, as [[location.location]]; they inherit nothing.',
+    doc:
+      'Which paths, as in nginx: "= /exact", "/prefix", "^~ /prefix", "~ regex" or "~* regex" (without ' +
+      'case), or "@name", where only try_files and error_page lead. Locations may stand inside a ' +
+      "location, as [[location.location]]; they inherit nothing.",
     example: "= /pub",
   },
   "location[].internal": {
     kind: "flag",
     default: false,
-    doc: "Keeps clients out (404): only what was rewritten, or sent on by try_files or error_page, comes here.",
+    doc:
+      "Keeps clients out (404): only what was rewritten, or sent on by try_files or error_page, " +
+      "comes here.",
     example: true,
   },
   "location[].publisher": {
@@ -31,7 +36,9 @@ export const ROLE_OPTIONS = {
   "location[].batch": {
     kind: "flag",
     default: true,
-    doc: "For publishers: whether a request that names no channel may bring many messages, each with channels of its own (application/x-ndjson, application/x-msgpack). Never where `module_fields` is on.",
+    doc:
+      "For publishers: whether a request that names no channel may bring many messages, each with " +
+      "channels of its own (application/x-ndjson, application/x-msgpack). Never where `module_fields` is on.",
     example: false,
   },
   "location[].subscriber": {
@@ -57,7 +64,10 @@ export const ROLE_OPTIONS = {
   "location[].console": {
     kind: "flag",
     default: false,
-    doc: "Makes it the console for operators: what runs, plots, channels, warnings, a box to publish. The match has to end with a slash. Whoever may ask here sees every message and may publish anywhere: an address that others reach needs access rules, a password or grants.",
+    doc:
+      "Makes it the console for operators: what runs, plots, channels, warnings, a box to publish. The " +
+      "match has to end with a slash. Whoever may ask here sees every message and may publish anywhere: " +
+      "an address that others reach needs access rules, a password or grants.",
     example: true,
   },
   "location[].page": {
@@ -75,7 +85,9 @@ export const ROLE_OPTIONS = {
   "location[].sluice_client": {
     kind: "flag",
     default: false,
-    doc: "Makes it the client for browsers: sluice.js and sluice.shared.js, their source maps and types, whatever path they are asked for by.",
+    doc:
+      "Makes it the client for browsers: sluice.js and sluice.shared.js, their source maps and types, " +
+      "whatever path they are asked for by.",
     example: true,
   },
   "location[].examples": {
@@ -95,7 +107,9 @@ export const ROLE_OPTIONS = {
   "location[].handler_timeout": {
     kind: "milliseconds",
     default: "30s",
-    doc: "How long a handler's answer may take to begin, and a guard or hook to speak; then it is answered 500.",
+    doc:
+      "How long a handler's answer may take to begin, and a guard or hook to speak; then it is " +
+      "answered 500.",
     example: "5s",
     min: "10ms",
     max: LONGEST_TIMER,
@@ -104,7 +118,9 @@ export const ROLE_OPTIONS = {
     kind: "enum",
     values: ["whole", "stream"],
     default: "whole",
-    doc: "How a handler gets the body of a request: whole, before it is called, or stream, as it comes, with `max_body_size` held to on the way.",
+    doc:
+      "How a handler gets the body of a request: whole, before it is called, or stream, as it comes, " +
+      "with `max_body_size` held to on the way.",
     example: "stream",
   },
   "location[].answer_linger": {
@@ -117,7 +133,9 @@ export const ROLE_OPTIONS = {
   "location[].answer_max_size": {
     kind: "size",
     default: "1MiB",
-    doc: "Bytes of one answer of `context.answer`; a larger one ends with an error. All of it is kept in the store.",
+    doc:
+      "Bytes of one answer of `context.answer`; a larger one ends with an error. All of it is kept in " +
+      "the store.",
     example: "4MiB",
     min: 1,
     max: "256MiB",
@@ -126,21 +144,27 @@ export const ROLE_OPTIONS = {
     kind: "string",
     default: null,
     unset: "open to all",
-    doc: "TypeScript file whose `authorize` lets requests in, refuses them, or gives them other channels. For publishers, subscribers, files and handlers.",
+    doc:
+      "TypeScript file whose `authorize` lets requests in, refuses them, or gives them other channels. " +
+      "For publishers, subscribers, files and handlers.",
     example: "handlers/members.ts",
     check: pathIssues,
   },
   "location[].revoke": {
     kind: "flag",
     default: false,
-    doc: "Makes it a location that takes back what was granted: POST with `sub` or `jti`, and `ttl`. Needs somebody to guard it.",
+    doc:
+      "Makes it a location that takes back what was granted: POST with `sub` or `jti`, and `ttl`. Needs " +
+      "somebody to guard it.",
     example: true,
   },
   "location[].hooks": {
     kind: "string",
     default: null,
     unset: "no hooks",
-    doc: "TypeScript file with `onSubscribe`, `onUnsubscribe` and `onPublish`. For publishers and subscribers.",
+    doc:
+      "TypeScript file with `onSubscribe`, `onUnsubscribe` and `onPublish`. For publishers and " +
+      "subscribers.",
     example: "handlers/presence.ts",
     check: pathIssues,
   },

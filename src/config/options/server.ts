@@ -12,7 +12,10 @@ export const SERVER_OPTIONS = {
     kind: "strings",
     required: true,
     default: null,
-    doc: "Addresses of this server, as above. Words may follow an address: ssl, http2, h2c (HTTP/2 without TLS), default_server, ipv6only, keepalive=…, tcp_user_timeout=…, sndbuf=…, deferred, backlog=…, fastopen=….",
+    doc:
+      "Addresses of this server, as above. Words may follow an address: ssl, http2, h2c (HTTP/2 without " +
+      "TLS), default_server, ipv6only, keepalive=…, tcp_user_timeout=…, sndbuf=…, deferred, backlog=…, " +
+      "fastopen=….",
     example: ["0.0.0.0:443 ssl"],
     check: listenIssues,
   },
@@ -34,14 +37,19 @@ export const SERVER_OPTIONS = {
     kind: "enum",
     values: ["plain", "underscores", "any"],
     default: "plain",
-    doc: "Which fields of requests are seen: those of letters, digits and dashes, those with underscores as well (behind CGI x_forwarded_for and x-forwarded-for are one), or all. The wire listener's; for all servers of an address.",
+    doc:
+      "Which fields of requests are seen: those of letters, digits and dashes, those with underscores " +
+      "as well (behind CGI x_forwarded_for and x-forwarded-for are one), or all. The wire listener's; " +
+      "for all servers of an address.",
     example: "underscores",
   },
   "server[].keepalive_timeout": {
     kind: "milliseconds",
     default: null,
     unset: "as at the top of the file",
-    doc: "The same for the addresses of this server, as far as the wire listener has them; of several servers of an address the longest time counts, here and in what follows.",
+    doc:
+      "The same for the addresses of this server, as far as the wire listener has them; of several " +
+      "servers of an address the longest time counts, here and in what follows.",
     example: "75s",
     max: LONGEST_TIMER,
   },

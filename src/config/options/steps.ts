@@ -9,7 +9,9 @@ export const STEP_OPTIONS = {
     kind: "string",
     default: null,
     unset: "always",
-    doc: "Condition, as between the parentheses of nginx's `if`: a variable, or one compared by =, !=, ~, ~*, !~ or !~*, or -f, -d, -e, -x or !-f … before the name of a file.",
+    doc:
+      "Condition, as between the parentheses of nginx's `if`: a variable, or one compared by =, !=, ~, " +
+      "~*, !~ or !~*, or -f, -d, -e, -x or !-f … before the name of a file.",
     example: '$arg_qs = "on"',
   },
   "step[].set": {
@@ -21,7 +23,10 @@ export const STEP_OPTIONS = {
   "step[].rewrite": {
     kind: "strings",
     default: [],
-    doc: "Another path, each `regex replacement [flag]`: where the regex matches the path, that becomes the replacement, and the location is looked for anew. Flags: last ends the steps, break stays in this location, redirect (302) and permanent (301) answer.",
+    doc:
+      "Another path, each `regex replacement [flag]`: where the regex matches the path, that becomes " +
+      "the replacement, and the location is looked for anew. Flags: last ends the steps, break stays in " +
+      "this location, redirect (302) and permanent (301) answer.",
     example: ["^/old/(.*)$ /new/$1 last"],
   },
   "step[].return": {
@@ -54,7 +59,9 @@ export const STEP_OPTIONS = {
   "map[].cases": {
     kind: "strings",
     default: [],
-    doc: "Texts or regular expressions (`~` with case, `~*` without), each with its value behind it. Texts come first, then the first regex that matches.",
+    doc:
+      "Texts or regular expressions (`~` with case, `~*` without), each with its value behind it. Texts " +
+      "come first, then the first regex that matches.",
     example: ["~*iphone|android 1"],
   },
   "map[].default": {

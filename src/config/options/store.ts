@@ -28,14 +28,19 @@ export const STORE_OPTIONS = {
   "store.sync": {
     kind: "string",
     default: "none",
-    doc: 'When messages are on the disk of `path`: "none" when the system writes them, within half a minute; a time such as "1s" that often; "each" before the publisher is answered. Without a disk it does nothing.',
+    doc:
+      'When messages are on the disk of `path`: "none" when the system writes them, within half a ' +
+      'minute; a time such as "1s" that often; "each" before the publisher is answered. Without a disk ' +
+      "it does nothing.",
     example: "1s",
     check: syncIssues,
   },
   "store.block_size": {
     kind: "size",
     default: 256,
-    doc: "Bytes of one block, a multiple of 64; a message takes a chain of them. Smaller wastes less on tiny messages.",
+    doc:
+      "Bytes of one block, a multiple of 64; a message takes a chain of them. Smaller wastes less on " +
+      "tiny messages.",
     example: 512,
     min: 128,
     max: "64KiB",
@@ -54,7 +59,9 @@ export const STORE_OPTIONS = {
     kind: "integer",
     default: "auto",
     word: "auto",
-    doc: 'Entries of the dispatch ring, a power of two: how many messages a worker may be behind before it has to look for what it missed channel by channel. "auto" takes a 64th of the size.',
+    doc:
+      "Entries of the dispatch ring, a power of two: how many messages a worker may be behind before it " +
+      'has to look for what it missed channel by channel. "auto" takes a 64th of the size.',
     example: 65_536,
     min: 128,
     max: 16_777_216,
@@ -64,7 +71,9 @@ export const STORE_OPTIONS = {
     kind: "integer",
     default: "auto",
     word: "auto",
-    doc: 'Idempotency keys that are remembered at a time; when there are more the oldest are given up before `idempotency_window`. "auto" is one for each KiB of the size, which takes a 25th of it.',
+    doc:
+      "Idempotency keys that are remembered at a time; when there are more the oldest are given up " +
+      'before `idempotency_window`. "auto" is one for each KiB of the size, which takes a 25th of it.',
     example: 100_000,
     min: 64,
     max: 16_777_216,
@@ -72,7 +81,9 @@ export const STORE_OPTIONS = {
   "store.idempotency_window": {
     kind: "seconds",
     default: "5m",
-    doc: "How long an idempotency key is remembered: who sends the same message with it again gets the first answer.",
+    doc:
+      "How long an idempotency key is remembered: who sends the same message with it again gets the " +
+      "first answer.",
     example: "10m",
     min: "1s",
     max: "24h",
@@ -80,7 +91,9 @@ export const STORE_OPTIONS = {
   "store.keep": {
     kind: "flag",
     default: true,
-    doc: "Whether messages outlive a restart when there is no path; false begins empty each time, as nginx does. A store with a path is always kept.",
+    doc:
+      "Whether messages outlive a restart when there is no path; false begins empty each time, as nginx " +
+      "does. A store with a path is always kept.",
     example: false,
   },
   "store.zone": {
@@ -100,7 +113,9 @@ export const STORE_OPTIONS = {
   "store.unstored_message_ttl": {
     kind: "seconds",
     default: "10s",
-    doc: "How long a message published with store_messages = false rests for workers and readers that lag. It is never replayed.",
+    doc:
+      "How long a message published with store_messages = false rests for workers and readers that lag. " +
+      "It is never replayed.",
     example: "10s",
     min: "1s",
     max: "1h",
@@ -117,7 +132,9 @@ export const STORE_OPTIONS = {
   "store.max_bytes_stored_per_channel": {
     kind: "size",
     default: "0",
-    doc: "Room in the store for the stored messages of one channel, in whole blocks; the oldest are dropped beyond it, the newest always stays. 0: no limit but the store's size.",
+    doc:
+      "Room in the store for the stored messages of one channel, in whole blocks; the oldest are " +
+      "dropped beyond it, the newest always stays. 0: no limit but the store's size.",
     example: "16MiB",
   },
   "store.channel_inactivity_time": {

@@ -10,7 +10,9 @@ export const WEBHOOK_OPTIONS = {
   "webhooks.backlog": {
     kind: "size",
     default: "8MiB",
-    doc: "Of the store, what events may take that a webhook has not been told of yet. Beyond it the oldest go, and the webhook is told of a gap.",
+    doc:
+      "Of the store, what events may take that a webhook has not been told of yet. Beyond it the oldest " +
+      "go, and the webhook is told of a gap.",
     example: "64MiB",
     min: "64KiB",
     max: "1GiB",
@@ -18,7 +20,9 @@ export const WEBHOOK_OPTIONS = {
   "webhooks.vacated_after": {
     kind: "milliseconds",
     default: "5s",
-    doc: "How long nobody must have been in a channel before it is told to be vacated: a page that is loaded anew is no such thing.",
+    doc:
+      "How long nobody must have been in a channel before it is told to be vacated: a page that is " +
+      "loaded anew is no such thing.",
     example: "30s",
     max: "1h",
   },
@@ -27,7 +31,9 @@ export const WEBHOOK_OPTIONS = {
     kind: "string",
     required: true,
     default: null,
-    doc: "What logs, metrics and `sluice webhook` call it. It is by its name that its place in the events is kept: under another one it begins with what happens from then on.",
+    doc:
+      "What logs, metrics and `sluice webhook` call it. It is by its name that its place in the events " +
+      "is kept: under another one it begins with what happens from then on.",
     example: "backend",
   },
   "webhook[].url": {
@@ -42,7 +48,9 @@ export const WEBHOOK_OPTIONS = {
     kind: "strings",
     required: true,
     default: null,
-    doc: "What it is told of: occupied and vacated (a channel has its first subscriber, and none any more), joined and left (members, where a location has presence), published, deleted.",
+    doc:
+      "What it is told of: occupied and vacated (a channel has its first subscriber, and none any " +
+      "more), joined and left (members, where a location has presence), published, deleted.",
     example: ["occupied", "vacated"],
     check: hookEventIssues,
   },
@@ -57,7 +65,9 @@ export const WEBHOOK_OPTIONS = {
     kind: "string",
     required: true,
     default: null,
-    doc: "What its requests are signed with, at least 16 bytes: `env:NAME`, a variable of the environment; `file:/path`; or the secret itself, which everybody can read who reads this file.",
+    doc:
+      "What its requests are signed with, at least 16 bytes: `env:NAME`, a variable of the environment; " +
+      "`file:/path`; or the secret itself, which everybody can read who reads this file.",
     example: "file:/etc/sluice/webhook-secret",
     check: hookSecretIssues,
   },

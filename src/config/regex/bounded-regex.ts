@@ -129,7 +129,8 @@ function alone(native: RegExp, tree: RegexTree): RegexOutcome {
   const longest = Math.min(LONGEST_TEXT, longestWithin(tree.root, MOST_STEPS_ALONE));
   if (longest >= LEAST_TEXT) return bounded(native, tree, null, longest, longest);
   return tooSlow(
-    `regular expression can take far too long: a text of ${longest + 1} bytes could stop a worker. Without back references and look-ahead it would be fine.`,
+    `regular expression can take far too long: a text of ${longest + 1} bytes could stop a worker. ` +
+      "Without back references and look-ahead it would be fine.",
   );
 }
 

@@ -56,7 +56,8 @@ function targetFault(text: string, match: unknown): string | null {
   if (target.uri === null || typeof match !== "string") return null;
   const outcome = parseMatch(match);
   return outcome.ok && (outcome.match.form === "regex" || outcome.match.form === "named")
-    ? "it cannot have a path where the location is a regular expression or has a name: nothing says which part it stands for."
+    ? "it cannot have a path where the location is a regular expression or has a name: nothing says " +
+        "which part it stands for."
     : null;
 }
 

@@ -3,8 +3,9 @@
  * given ranges of the piece. What stands behind the body is the next request and stays where it is. One
  * object a connection, used again.
  *
- *   chunked:  SIZE … [EXTENSION …] SIZE_LF  CHUNK …  CHUNK_CR CHUNK_LF   SIZE …        until a size of 0, then
- *             [TRAILER_NAME … TRAILER_VALUE … TRAILER_LF]…  LAST_LF                     lines by the rules for fields, left out
+ *   chunked:  SIZE … [EXTENSION …] SIZE_LF  CHUNK …  CHUNK_CR CHUNK_LF   SIZE …    until a size of 0, then
+ *             [TRAILER_NAME … TRAILER_VALUE … TRAILER_LF]…  LAST_LF
+ *             lines by the rules for fields, left out
  *
  * Lines end with CRLF only. RFC 9112, 2.2 allows a bare LF in the head; between chunks, where an extension
  * may say anything, readers that disagree on it can be made to see different requests.

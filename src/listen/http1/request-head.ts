@@ -3,7 +3,7 @@
  * again for each request, so that a head costs no allocation until somebody asks for a text. Filled by
  * parse-head.ts.
  *
- *   #offsets   | name start | name end | value start | value end | next field …      positions in the bytes of the last call
+ *   #offsets   | name start | name end | value start | value end | next field …   positions in the bytes
  *
  * The bytes must stay as they are until the accessors have been used.
  */

@@ -3,10 +3,12 @@
  * answered before the next is looked at. It is also the sink of a held stream, so a subscriber that waits is
  * this object and its stream, and nothing else.
  *
- *   IDLE ──head──► BUSY ──answer──► IDLE          the answer is a Response, or bytes that many share (direct-answer.ts)
+ *   IDLE ──head──► BUSY ──answer──► IDLE          the answer is a Response, or bytes that many share
+ *                                                 (direct-answer.ts)
  *                   │ └──stream──► HELD ──end──► IDLE
  *                   └──upgrade──► the socket belongs to a WireSocket
- *   any ──last answer, fault, deadline──► CLOSING: what is unsent goes out, then our end is closed; what still comes is dropped
+ *   any ──last answer, fault, deadline──► CLOSING: what is unsent goes out, then our end is closed; what
+ *     still comes is dropped
  *
  * While it is not IDLE what comes is kept for later, up to a bound; behind that the client is not read from.
  */

@@ -4,8 +4,8 @@
  *
  * A descriptor says nothing of who has it: closed, its number is the next connection's. It is used only while
  * the outlet that holds it is not marked CLOSED, and whatever ends a socket marks it before any other code of
- * ours runs: `end`, `close` and `terminate` are followed by `closed()` on the spot, and what the client or the
- * kernel ends is told by the callback that the runtime makes right behind close(2), on this one thread.
+ * ours runs: `end`, `close` and `terminate` are followed by `closed()` on the spot, and what the client or
+ * the kernel ends is told by the callback that the runtime makes right behind close(2), on this one thread.
  */
 import { LENGTH, openLibc } from "../../libc.ts";
 

@@ -1,6 +1,7 @@
 /**
- * A `Response` of the application, or an answer of a backend, as the answer of a connection: bodies that write themselves, short ones
- * with their head in one piece, long ones as the client takes them. Called by connection.ts.
+ * A `Response` of the application, or an answer of a backend, as the answer of a connection: bodies that
+ * write themselves, short ones with their head in one piece, long ones as the client takes them. Called by
+ * connection.ts.
  */
 
 import { isOfHandler } from "../../handlers/answer.ts";

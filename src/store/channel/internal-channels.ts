@@ -3,9 +3,11 @@
  * webhooks, live data for the console. They are channels like all others, with ids, a Reader, fan-out and a
  * life beyond every process, and apart from users in everything else:
  *
- *   name     begins with `*`, which no name of a user has (push-stream spec 3.1); Store.find and Store.open do not know them
+ *   name     begins with `*`, which no name of a user has (push-stream spec 3.1); Store.find and Store.open
+ *            do not know them
  *   counts   in no statistics page, no list, no limit, no total of the zone; no event tells of them
- *   bound    a number of messages and of bytes of their own, said with each append; no ttl, no eviction before users' messages have gone
+ *   bound    a number of messages and of bytes of their own, said with each append; no ttl, no eviction
+ *            before users' messages have gone
  *   clock    a message of theirs has the second, and takes no tag from those that users see
  *
  * Which there are is fixed; each is made when it is first asked for and stays as long as the file. Called

@@ -2,7 +2,7 @@
  * The files of shared dictionaries: made, kept or emptied by main before its workers come (supervisor/),
  * attached by each worker that asks for one. Mode 0600, every page allocated, as the store's (mapping.ts).
  *
- *   asked to persist, same size, and closed in order or of this boot   kept; a change that was cut off is finished
+ *   asked to persist, same size, and closed in order or of this boot   kept; a change cut off is finished
  *   anything else                                                      a new one, empty
  *
  * After a power cut a file on a disk has pages of different ages: such a one is emptied, not guessed at.

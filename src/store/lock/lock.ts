@@ -12,24 +12,31 @@
  *
  *   who needs the lock                      waits            and then
  *   timers, sweeps, main                    SWEEP_MS         come back at their next turn
- *   publishing and the rest of a request    REQUEST_MS       try again beside the event loop (patience.ts), then 503
- *   whoever has the store for itself        ALONE_MS         throws: main at the opening, the invariants' checker
+ *   publishing and the rest of a request    REQUEST_MS       try again beside the event loop (patience.ts),
+ *                                                            then 503
+ *   whoever has the store for itself        ALONE_MS         throws: main at the opening, the invariants'
+ *                                                            checker
  *
  * The wait is granted once per tenure (one taking of the lock), however many callers come: a thousand
  * publishes do not make the event loop stand still a thousand times for the same stalled owner. Reading takes
  * no lock and notices nothing.
  *
  * Who ends a stall, on paper:
- *   a worker     main's LockWatch sees that neither tenure nor beat moves. It kills the worker (SIGKILL ends stopped processes, too) and
- *                takes the lock over only when the kernel has told that the process is gone: a stopped one that is continued, or
- *                one that was merely slow, can therefore never write into lists that were repaired behind its back. A process in
- *                an uninterruptible wait does not die before that is over; until then the lock stays taken, and publishing is refused.
- *   main         takes the lock for slices of some 30 µs. Stopped in one of them, or stopped while a worker stalls, there is
- *                nobody to end it: nothing may be taken from a living process. Readers and open connections go on, publishing is
- *                refused with 503 until main goes on or the service manager's watchdog ends the service.
- *   the dead     a pid that is nobody's, or that of a process which does not map this file (a flipped bit, a pid used again): taken over.
- *   a stranger   a living process that maps this file and is no worker of ours (somebody's tool). Main says so in the log and kills nobody
- *                whom it did not start; publishing is refused until the stranger lets go.
+ *   a worker     main's LockWatch sees that neither tenure nor beat moves. It kills the worker (SIGKILL ends
+ *                stopped processes, too) and takes the lock over only when the kernel has told that the
+ *                process is gone: a stopped one that is continued, or one that was merely slow, can therefore
+ *                never write into lists that were repaired behind its back. A process in an uninterruptible
+ *                wait does not die before that is over; until then the lock stays taken, and publishing is
+ *                refused.
+ *   main         takes the lock for slices of some 30 µs. Stopped in one of them, or stopped while a worker
+ *                stalls, there is nobody to end it: nothing may be taken from a living process. Readers and
+ *                open connections go on, publishing is refused with 503 until main goes on or the service
+ *                manager's watchdog ends the service.
+ *   the dead     a pid that is nobody's, or that of a process which does not map this file (a flipped bit, a
+ *                pid used again): taken over.
+ *   a stranger   a living process that maps this file and is no worker of ours (somebody's tool). Main says
+ *                so in the log and kills nobody whom it did not start; publishing is refused until the
+ *                stranger lets go.
  * What a death left takes microseconds to finish (redo.ts). Where all lists have to be made anew, that is
  * long, and no stall: it moves the beat, and a child of main does it (supervisor/store/store-mender.ts).
  * Nothing else that is done under the lock takes a second.

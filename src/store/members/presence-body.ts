@@ -2,9 +2,9 @@
  * What a presence event says, as the JSON that every form of it is made of (subscribe/formats.ts). Made once,
  * where it happens:
  *
- *   {"event":"join","sub":"ann","info":{…},"count":3,"time":1760000000}      info only with a join, where there is any
+ *   {"event":"join","sub":"ann","info":{…},"count":3,"time":1760000000}     info with a join, where any is
  *   {"event":"leave","sub":"ann","count":2,"time":…}
- *   {"event":"occupancy","count":1200,"time":…}                             no names: too many, too fast, or not wanted
+ *   {"event":"occupancy","count":1200,"time":…}                             no names: too many, or not wanted
  *   {"event":"reset","count":900,"time":…}                                  names again: read the list
  */
 import {

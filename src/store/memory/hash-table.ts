@@ -9,8 +9,10 @@
  *    wherever the entry stood;
  * - that finds nothing answers only if the version was even and the same before and after. No entry moved
  * between, so an
- *    entry that stood in the table all the time was in the probed run: inserts only fill empty places and never make a run
- *    shorter. After a few tries it takes the lock, and where that is taken for long (somebody died or stands still in the
+ *    entry that stood in the table all the time was in the probed run: inserts only fill empty places and
+ *      never make a run
+ *    shorter. After a few tries it takes the lock, and where that is taken for long (somebody died or stands
+ *      still in the
  *    middle of a removal, or the table is made anew) it does not know.
  */
 

@@ -4,13 +4,13 @@
  * messages it can be switched on or resized and costs none of them. Everything is written under the store's
  * lock (members.ts), so it has no lock of its own.
  *
- *   byte 0                                                                                                     size
- *   +-------------+--------------+----------------+----------------------+------------+------------------------+
- *   | header page | readers      | wheel          | channels             | hash heads | records 1 … n          |
- *   | 4 KiB       | 1 word a     | first of those | MC_WORDS for each    | first of a | MB_* | connections of  |
- *   |             | worker slot  | who leave in a | channel of the store | chain by   | each worker slot |     |
- *   |             |              | second         |                      | MB_LATER   | name, information      |
- *   +-------------+--------------+----------------+----------------------+------------+------------------------+
+ *   byte 0                                                                                             size
+ *   +-------------+-------------+---------------+---------------+------------+-------------------------+
+ *   | header page | readers     | wheel         | channels      | hash heads | records 1 … n           |
+ *   | 4 KiB       | 1 word a    | first of those| MC_WORDS for  | first of a | MB_*, connections of    |
+ *   |             | worker slot | who leave in  | each channel  | chain by   | each worker slot, name, |
+ *   |             |             | a second      | of the store  | MB_LATER   | information             |
+ *   +-------------+-------------+---------------+---------------+------------+-------------------------+
  *
  * A record is one member of one channel, however many connections it has on however many workers. It is in
  * three lists: the chain of its hash, the members of its channel (newest first), and, while it lingers, those

@@ -3,7 +3,7 @@
  * far the ring was told, and for each webhook how far it was told. It is in every file, so that a reload may
  * name the first webhook. Word offsets from Layout.webhooksWord.
  *
- *   WH_LEASE  WH_BEAT  WH_TELLS  WH_TOLD …        | entry 0: digest, position, counters … | entry 1 | … | entry 15 |
+ *   WH_LEASE  WH_BEAT  WH_TELLS  WH_TOLD … | entry 0: digest, position, counters … | entry 1 | … | entry 15 |
  */
 
 export const WEBHOOKS_PAGE_BYTES = 4096;

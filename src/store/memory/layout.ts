@@ -1,9 +1,10 @@
 /**
  * The store file: what lies where, in 32-bit words. Every file in store/ reads its word indices from here and
- * from layout-header.ts, layout-channel.ts and layout-message.ts; nobody else needs them. A layout of fixed-size parts was chosen over any allocator or serialised form
- * because every process maps the file and must find each part by arithmetic alone, also after a crash.
+ * from layout-header.ts, layout-channel.ts and layout-message.ts; nobody else needs them. A layout of
+ * fixed-size parts was chosen over any allocator or serialised form because every process maps the file and
+ * must find each part by arithmetic alone, also after a crash.
  *
- *   byte 0                                                                                                 size
+ *   byte 0                                                                                         size
  *   +-------------+---------------+-----------+-----------------+--------------------+--------+------------+
  *   | header page | worker slots  | dispatch  | hash table      | channel records    | keys   | blocks     |
  *   | 4 KiB       | pid, cursor,  | ring      | channel index+1 | fixed part + one   | seen   | 0 unused,  |
@@ -26,16 +27,23 @@
  * Who may write what: everything is written under the lock, except a slot's own words (its worker) and
  * HEAD_SWEEP_SECOND (CAS), and the HEAD_IDLE_* hints. HEAD_REVOKED* pair as revocations.ts says. Pairing of
  * the lock-free accesses (writer → reader):
- *   HEAD_JOURNAL    stored when a change is planned, zeroed when it is done → redo(), after the death of who was at it (journal.ts)
- *   MSG_STAMP       stored last when a message is complete, zeroed first when it is freed → read(), before and after copying
- *   CH_INCARNATION  odd while the channel lives; changed first on removal → isLive(), find(), before and after comparing
+ *   HEAD_JOURNAL    stored when a change is planned, zeroed when it is done → redo(), after the death of who
+ *                   was at it (journal.ts)
+ *   MSG_STAMP       stored last when a message is complete, zeroed first when it is freed → read(), before
+ *                   and after copying
+ *   CH_INCARNATION  odd while the channel lives; changed first on removal → isLive(), find(), before and
+ *                   after comparing
  *   CH_VERSION      odd while a message is being unlinked → Reader, before and after it met a hole or the end
- *   MSG_NEWER       stored when the next message is complete → Reader, which looks at its own place's stamp afterwards
+ *   MSG_NEWER       stored when the next message is complete → Reader, which looks at its own place's stamp
+ *                   afterwards
  *   HEAD_HASH_VERSION odd while table entries move → find(), before and after a miss
- *   counters of two words (HEAD_RING_HEAD, CREATED, DELETIONS, EVICTED, CH_LAST_ID)  high word marked, low word, high word → wideShared()
+ *   counters of two words (HEAD_RING_HEAD, CREATED, DELETIONS, EVICTED, CH_LAST_ID)
+ *                   high word marked, low word, high word → wideShared()
  *   HEAD_RING_HEAD  stored last in a publish → head(), and entry() after copying a ring entry
- *   SLOT_OWED       stored by the worker before it looks at a channel's last id → trimChannel(), after a publish moved it
- *   SLOT_AWAKE      stored 0 by the sleeper before it looks at the head again → ringOthers(), after the head was stored
+ *   SLOT_OWED       stored by the worker before it looks at a channel's last id → trimChannel(), after a
+ *                   publish moved it
+ *   SLOT_AWAKE      stored 0 by the sleeper before it looks at the head again → ringOthers(), after the head
+ *                   was stored
  */
 import { CH_SUBSCRIBERS } from "./layout-channel.ts";
 import { CLUSTER_PAGE_BYTES, CX_WORDS } from "./layout-cluster.ts";

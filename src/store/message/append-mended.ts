@@ -1,6 +1,6 @@
 /**
- * The three ways to publish, where the store's lists may prove damaged in the middle of it: the lists are made
- * anew and the call is done again, unless it had come far enough to be finished by the repair. Called by
+ * The three ways to publish, where the store's lists may prove damaged in the middle of it: the lists are
+ * made anew and the call is done again, unless it had come far enough to be finished by the repair. Called by
  * Store. No closures here: this is the way of every message.
  */
 import type { Marks } from "../../message.ts";

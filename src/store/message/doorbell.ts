@@ -4,8 +4,8 @@
  * poll would burn or delay.
  *
  * A bell is a hint, not a message: the awake words in the store decide who is rung, and a ring that is lost
- * (the target is just starting, or dead) is made good by the target looking at the ring head ten times a second.
- * So failures are counted, not raised.
+ * (the target is just starting, or dead) is made good by the target looking at the ring head ten times a
+ * second. So failures are counted, not raised.
  */
 import { chmodSync, rmSync } from "node:fs";
 import type { Socket, UnixSocketListener } from "bun";

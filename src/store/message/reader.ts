@@ -10,7 +10,8 @@
  * What it may believe:
  *   a link     if the message it was read from still has its stamp afterwards: it was true then
  *   a message  if its stamp is the same after the copy, and it is of this channel and newer than the last one
- *   a hole, an end  only if CH_VERSION was even and the same before and after: nothing was being unlinked, or linked anew by a repair
+ *   a hole, an end  only if CH_VERSION was even and the same before and after: nothing was being unlinked, or
+ *                   linked anew by a repair
  * So what follows without a hole, nearly everything, never waits for anybody; and a process that stands still
  * in the middle of an eviction keeps only those waiting who stand at that very hole (BUSY: call again in a
  * moment), until main has seen to it.

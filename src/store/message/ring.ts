@@ -2,7 +2,7 @@
  * The dispatch ring: one entry for each publish and each deletion, in order. Written by append and
  * deleteChannel under the lock, read by every worker's pump without it.
  *
- *   serial …   h-4   h-3   h-2   h-1  | h = head, next to be written (the oldest entry may be half overwritten)
+ *   serial …   h-4   h-3   h-2   h-1  | h = head, next to be written (the oldest may be half so)
  *            readable ───────────────▶|
  *
  * Serials are the low words of zone-wide serials and wrap; compare them by difference only. The size is a
@@ -12,7 +12,10 @@ import { type Arena, growWide, readFence, wide } from "../memory/arena.ts";
 import { RING_BLOCK, RING_CHANNEL, RING_INCARNATION, RING_SERIAL, RING_WORDS } from "../memory/layout.ts";
 import { HEAD_RING_HEAD } from "../memory/layout-header.ts";
 
-/** One publish, as the pump sees it before it decides to read the message: `store.history.read(block, stamp, …)`. */
+/**
+ * One publish, as the pump sees it before it decides to read the message: `store.history.read(block, stamp,
+ * …)`.
+ */
 export class RingEntry {
   serial = 0;
   channel = 0;

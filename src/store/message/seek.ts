@@ -7,7 +7,7 @@
  * among a million takes some five hundred looks instead of a million:
  *
  *   4096 ◄───────────────────────────────────────────────────────── 8192
- *             … ◄── 8000 ◄── 8064 ◄── 8128 ◄──┐              8191 ◄─┘ … (single steps between multiples of 64)
+ *             … ◄── 8000 ◄── 8064 ◄── 8128 ◄──┐              8191 ◄─┘ … (single steps between those of 64)
  *
  * No lock: a look copies a header and believes it when the stamp is the same afterwards. A link that was
  * copied so was true at that moment; what it leads to is the neighbour if it is of the same channel and has a

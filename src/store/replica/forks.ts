@@ -3,7 +3,8 @@
  * which times no message is history. Kept in the header (layout-cluster.ts), written by the reader of the log
  * alone, before it applies an incarnation's entry.
  *
- *   fork: the last that this history has … [messages of another history that is no more] … the incarnation's own time and tag
+ *   fork: the last that this history has … [messages of a history that is no more] … the incarnation's own
+ *         time and tag
  *
  * Somebody who comes with time and tag from in between has seen what a failover lost. A channel cannot tell
  * it: the message may never have reached this node.

@@ -18,7 +18,10 @@ export class Traffic {
     const seconds = (nowMs - this.#atMs) / 1000;
     const rate = (now: number, before: number): string =>
       seconds > 0 ? String(Math.round(Math.max(0, now - before) / seconds)) : "0";
-    const text = `${sum(Counter.CONNECTIONS)} connections, ${sum(Counter.SUBSCRIBERS)} subscribers; ${rate(published, this.#published)} messages/s published, ${rate(delivered, this.#delivered)}/s delivered`;
+    const text =
+      `${sum(Counter.CONNECTIONS)} connections, ${sum(Counter.SUBSCRIBERS)} subscribers; ` +
+      `${rate(published, this.#published)} messages/s published, ${rate(delivered, this.#delivered)}/s ` +
+      "delivered";
     this.#published = published;
     this.#delivered = delivered;
     this.#atMs = nowMs;

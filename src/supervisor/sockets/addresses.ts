@@ -69,7 +69,8 @@ function probeTcp(hostname: string, port: number, text: string): number | string
     probe.stop(true);
     return bound;
   } catch (error) {
-    return `listen: ${text} ${BIND_FAULTS[(error as NodeJS.ErrnoException).code ?? ""] ?? "cannot be bound: is the host name right?"}`;
+    const fault = BIND_FAULTS[(error as NodeJS.ErrnoException).code ?? ""];
+    return `listen: ${text} ${fault ?? "cannot be bound: is the host name right?"}`;
   }
 }
 

@@ -47,7 +47,8 @@ export async function lockStore(storePath: string): Promise<LockOutcome> {
 
 function refusal(storePath: string, holder: number): string {
   const who = isAlive(holder) ? `another sluice (pid ${holder})` : "a worker of an earlier sluice";
-  return `store: ${who} is using ${storePath}; stop it, or give this one another listen address or store.path`;
+  const mend = "stop it, or give this one another listen address or store.path";
+  return `store: ${who} is using ${storePath}; ${mend}`;
 }
 
 function flock(descriptor: number): boolean {

@@ -4,8 +4,10 @@
  * LOCK_LOOK_MS; it never waits for anything.
  *
  *   free, or it moves                → nothing
- *   one of our workers, for 1 s      → it is killed; its death is told as any other, and then its lock is repaired (generation.ts)
- *   one that only waits for a CPU    → the same after 5 s: to kill workers of an overloaded machine would load it more
+ *   one of our workers, for 1 s      → it is killed; its death is told as any other, and then its lock is
+ *                                      repaired (generation.ts)
+ *   one that only waits for a CPU    → the same after 5 s: to kill workers of an overloaded machine would
+ *                                      load it more
  *   main itself                      → a section that threw: repaired
  *   nobody, or not in this store     → taken over
  *   a stranger                       → told, once

@@ -89,7 +89,9 @@ export class MainStore {
     return report;
   }
 
-  /** At a reload, the first location that counts members needs their table; a fault where there is no room. */
+  /**
+   * At a reload, the first location that counts members needs their table; a fault where there is no room.
+   */
   makeMembers(config: Config): string | null {
     const room = roomForMembers(config);
     try {

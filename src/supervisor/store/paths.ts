@@ -106,7 +106,8 @@ export const privateFolderOf = (parent: string, uid: number): string => join(par
 export function storeName(firstListen: string): string {
   const plain = firstListen.replace(/[^A-Za-z0-9.]+/g, "-").replace(/^[-.]+|-+$/g, "");
   if (plain.length > 0 && plain.length <= MAX_NAME_LENGTH) return plain;
-  return `${plain.slice(0, MAX_NAME_LENGTH - 9)}-${Bun.hash.crc32(firstListen).toString(16).padStart(8, "0")}`;
+  const hash = Bun.hash.crc32(firstListen).toString(16).padStart(8, "0");
+  return `${plain.slice(0, MAX_NAME_LENGTH - 9)}-${hash}`;
 }
 
 function checked(path: string, field: string): PathOutcome {

@@ -46,7 +46,10 @@ export function pointlessSync(
   const runtime = environment["RUNTIME_DIRECTORY"]?.split(":")[0];
   const folder = store.path === null ? runtime || SHARED_MEMORY : dirname(resolve(store.path));
   if (!isInMemory(folder)) return null;
-  return `store.sync does nothing: ${folder} is in memory, and messages end with the machine; set store.path to a file on a disk`;
+  return (
+    `store.sync does nothing: ${folder} is in memory, and messages end with the machine; set store.path ` +
+    "to a file on a disk"
+  );
 }
 
 function webhookPolicy(webhooks: WebhooksConfig | null): WebhookPolicy | null {

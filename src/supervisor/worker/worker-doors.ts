@@ -1,8 +1,10 @@
 /**
  * How a worker closes its listening sockets without resetting anybody (doors.ts; main's side is handover.ts):
  *
- *   1. the handshakes under way end, the queues are emptied by the event loop, and everything that was accepted is read;
- *   2. where others serve already, the connections that are kept fall silent: each answer says by now that it is the last one;
+ *   1. the handshakes under way end, the queues are emptied by the event loop, and everything that was
+ *     accepted is read;
+ *   2. where others serve already, the connections that are kept fall silent: each answer says by now that it
+ *     is the last one;
  *   3. main hears that all is quiet, and gives its word when new connections go elsewhere for certain;
  *   4. what came between is taken as in 1, and the sockets close in the same turn.
  *

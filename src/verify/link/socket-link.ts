@@ -29,7 +29,8 @@ export async function shakeHands(
   const added = Object.entries(more).map(([name, value]) => `${name}: ${value}\r\n`);
   const offered = protocol === null ? "" : `Sec-WebSocket-Protocol: ${protocol}\r\n`;
   link.write(
-    `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+    `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: ` +
+      `websocket\r\nSec-WebSocket-Version: 13\r\n` +
       `Sec-WebSocket-Key: ${key}\r\n${offered}${added.join("")}\r\n`,
   );
   const { status, fields } = await readHead(link);

@@ -1,16 +1,22 @@
 /**
- * What the reader typed as a channel, and the ways it is written: in the address after `#`, in a subscriber's path, in the
- * publisher's query. Used by every other file of the page.
+ * What the reader typed as a channel, and the ways it is written: in the address after `#`, in a subscriber's
+ * path, in the publisher's query. Used by every other file of the page.
  */
 
-/** @typedef {{ names: string[], last: number }} Channel one or more names, and how many stored messages to ask for first */
+/**
+ * @typedef {{ names: string[], last: number }} Channel one or more names, and how many stored messages to ask
+ * for first
+ */
 
 export const DEFAULT_CHANNEL = "lobby";
 export const DEFAULT_LAST = 10;
 
 /**
- * Reads `a/b`, also with the `.bN` of the channels path ("room.b5": the last five stored): a reader may paste what a log shows.
- * @param {string} text @param {number} last @returns {Channel}
+ * Reads `a/b`, also with the `.bN` of the channels path ("room.b5": the last five stored): a reader may paste
+ * what a log shows.
+ * @param {string} text
+ * @param {number} last
+ * @returns {Channel}
  */
 export function parseChannel(text, last) {
   const channel = { names: /** @type {string[]} */ ([]), last };
@@ -24,8 +30,8 @@ export function parseChannel(text, last) {
 }
 
 /**
- * The path below which the server is, as the browser sees it: "/", or "/push/" where a proxy has it there. The server knows how deep below that
- * the page stands, and says so.
+ * The path below which the server is, as the browser sees it: "/", or "/push/" where a proxy has it there.
+ * The server knows how deep below that the page stands, and says so.
  */
 export const ROOT = new URL(document.documentElement.dataset["root"] ?? "./", location.href).pathname;
 

@@ -1,6 +1,7 @@
 /**
- * One subscription as the reader sees it: wanted or not, and its state. What carries it, comes back and goes on where it was is a client of
- * src/client, the one that is served as /sluice.js; how it looks is the lane's (lane.js).
+ * One subscription as the reader sees it: wanted or not, and its state. What carries it, comes back and goes
+ * on where it was is a client of src/client, the one that is served as /sluice.js; how it looks is the lane's
+ * (lane.js).
  */
 import { channelsPath, ROOT } from "./channel.js";
 import { Sluice } from "./sluice.js";

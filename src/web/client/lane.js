@@ -1,4 +1,7 @@
-/** A lane of the page: state, the latest messages with the newest on top, count and rate. Made once for each transport. */
+/**
+ * A lane of the page: state, the latest messages with the newest on top, count and rate. Made once for each
+ * transport.
+ */
 
 /** @typedef {import("./feed.js").State} State */
 /** @typedef {import("./feed.js").Received} Received */
@@ -24,7 +27,12 @@ export function pick(root, selector) {
   return element;
 }
 
-/** Message text only ever becomes a text node. @param {string} tag @param {string} className @param {string} text */
+/**
+ * Message text only ever becomes a text node.
+ * @param {string} tag
+ * @param {string} className
+ * @param {string} text
+ */
 export function makeElement(tag, className, text) {
   const element = document.createElement(tag);
   element.className = className;
@@ -51,7 +59,12 @@ export class Lane {
   /** @type {Animation | null} */
   #drop = null;
 
-  /** @param {HTMLTemplateElement} template @param {string} name @param {string} about @param {(text: string) => void} announce */
+  /**
+   * @param {HTMLTemplateElement} template
+   * @param {string} name
+   * @param {string} about
+   * @param {(text: string) => void} announce
+   */
   constructor(template, name, about, announce) {
     const copy = /** @type {DocumentFragment} */ (template.content.cloneNode(true));
     this.name = name;
@@ -141,7 +154,10 @@ export class Lane {
     if (!idle) this.#showTally();
   }
 
-  /** A burst is drawn once a frame. In a hidden tab no frame comes, so what waits is bounded as well. @param {HTMLElement} row */
+  /**
+   * A burst is drawn once a frame. In a hidden tab no frame comes, so what waits is bounded as well.
+   * @param {HTMLElement} row
+   */
   #add(row) {
     this.#waiting.push(row);
     if (this.#waiting.length > MOST_ROWS) this.#waiting.shift();

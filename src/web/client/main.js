@@ -38,7 +38,11 @@ const feeds = transports.map((transport) => {
   return feed;
 });
 
-/** The lane, and what the page as a whole wants to know. @param {Lane} lane @returns {import("./feed.js").View} */
+/**
+ * The lane, and what the page as a whole wants to know.
+ * @param {Lane} lane
+ * @returns {import("./feed.js").View}
+ */
 function laneView(lane) {
   return {
     showState(state, detail) {
@@ -108,7 +112,8 @@ countSiblingConnections(countHeld).then((held) => {
     if (feed.transport.kind === "websocket" || held + 3 <= MOST_HELD) feed.connect(channel);
     else
       feed.view.addRemark(
-        `Not opened by itself: other tabs of this page hold ${held} of the six HTTP connections a browser allows.`,
+        `Not opened by itself: other tabs of this page hold ${held} of the six HTTP connections a ` +
+          "browser allows.",
         "aside",
       );
   }

@@ -4,14 +4,23 @@ import { refusalText } from "./feed.js";
 import { pick } from "./lane.js";
 
 /** @typedef {import("./channel.js").Channel} Channel */
-/** @typedef {{ channel: string, published_messages: number, stored_messages: number, subscribers: number }} Info */
+/**
+ * @typedef {object} Info
+ * @property {string} channel
+ * @property {number} published_messages
+ * @property {number} stored_messages
+ * @property {number} subscribers
+ */
 
 const BURST = 100;
 const PATIENCE_MS = 10_000;
 
-/** What to say when no answer comes: on HTTP/1.1 it is most likely the browser that holds the request back. */
+/**
+ * What to say when no answer comes: on HTTP/1.1 it is most likely the browser that holds the request back.
+ */
 const noAnswerText =
-  "no answer within 10 s. A browser opens at most six HTTP/1.1 connections to a server, and each open copy of this page holds three; disconnect some.";
+  "no answer within 10 s. A browser opens at most six HTTP/1.1 connections to a server, and each open " +
+  "copy of this page holds three; disconnect some.";
 
 /** Header values are bytes; fetch takes one character a byte. @param {string} text */
 const headerBytes = (text) => String.fromCharCode(...new TextEncoder().encode(text));
@@ -41,7 +50,8 @@ async function publishMessage(channel, text, eventId, eventType) {
 /** @param {Info[]} infos */
 function describeInfos(infos) {
   const describe = (/** @type {Info} */ info) =>
-    `${info.channel}: published_messages ${info.published_messages}, stored_messages ${info.stored_messages}, subscribers ${info.subscribers}`;
+    `${info.channel}: published_messages ${info.published_messages}, stored_messages ` +
+    `${info.stored_messages}, subscribers ${info.subscribers}`;
   return infos.map(describe).join("; ");
 }
 

@@ -47,7 +47,11 @@ export function showCommands(list, channel, announce) {
   list.replaceChildren(...rows);
 }
 
-/** The clipboard is closed to pages without TLS on another machine; then the line is selected instead. @param {string} text @param {HTMLElement} element */
+/**
+ * The clipboard is closed to pages without TLS on another machine; then the line is selected instead.
+ * @param {string} text
+ * @param {HTMLElement} element
+ */
 async function copyText(text, element) {
   try {
     await navigator.clipboard.writeText(text);

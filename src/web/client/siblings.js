@@ -1,7 +1,7 @@
 /**
- * Other open copies of this page in the same browser. On HTTP/1.1 a browser opens at most six connections to a server, and a copy
- * with everything connected holds three of them: with two copies, publishing would wait for ever. So a second copy starts with
- * the WebSocket only, which is not counted, and says why.
+ * Other open copies of this page in the same browser. On HTTP/1.1 a browser opens at most six connections to
+ * a server, and a copy with everything connected holds three of them: with two copies, publishing would wait
+ * for ever. So a second copy starts with the WebSocket only, which is not counted, and says why.
  */
 
 const ANSWER_WITHIN_MS = 150;

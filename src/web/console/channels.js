@@ -1,10 +1,16 @@
-/** The list of channels, and one channel with its last messages: asked for while they are shown, every two seconds. */
+/**
+ * The list of channels, and one channel with its last messages: asked for while they are shown, every two
+ * seconds.
+ */
 import { byId, element, renew, rows, tiles } from "./dom.js";
 import { bytes, clock, count, rate } from "./text.js";
 
 const AGAIN_MS = 2000;
 
-/** Asks as long as a view is shown, one question at a time; what is answered after the view has gone is dropped. */
+/**
+ * Asks as long as a view is shown, one question at a time; what is answered after the view has gone is
+ * dropped.
+ */
 class Asking {
   /** @type {AbortController | null} */
   #stop = null;
@@ -56,7 +62,10 @@ export function showList() {
   asking.begin(ask);
 }
 
-/** @param {{ name: string, subscribers: number, rate: number | null, stored: number, published: number }} channel */
+/**
+ * @param {{ name: string, subscribers: number, rate: number | null, stored: number, published: number }}
+ * channel
+ */
 const channelRow = ({ name, subscribers, rate: perSecond, stored, published }) => [
   element("a", { href: `#channel/${encodeURIComponent(name)}` }, [name]),
   count(subscribers),
@@ -94,7 +103,10 @@ export function showOne(name) {
   asking.begin(ask);
 }
 
-/** @param {{ id: number, time: number, size: number, text: string, eventId: string | null, eventType: string | null }} message */
+/**
+ * @param {{ id: number, time: number, size: number, text: string, eventId: string | null, eventType: string |
+ * null }} message
+ */
 function messageItem({ id, time, size, text, eventId, eventType }) {
   const meta = [`${id}`, clock(time * 1000), bytes(size), eventType ?? "", eventId ?? ""].filter(
     (one) => one !== "",

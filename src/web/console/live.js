@@ -5,8 +5,10 @@ const KEPT = 900;
 const MAX_LINES = 200;
 
 /**
- * @typedef {{ at: number, published: number, delivered: number, bytes: number, refused: number, gaps: number, slow: number,
- *   connections: number, streams: number, polls: number, sockets: number, latency: number, lag: number, channels: number,
+ * @typedef {{ at: number, published: number, delivered: number, bytes: number, refused: number, gaps: number,
+ * slow: number,
+ *   connections: number, streams: number, polls: number, sockets: number, latency: number, lag: number,
+ *     channels: number,
  *   stored: number, store: number, records: number, evicted: number, replaced: number,
  *   workers: { slot: number, pid: number, subscribers: number, lag: number }[] }} Sample
  * @typedef {{ at: number, level: string, process: string, text: string }} Line

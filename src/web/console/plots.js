@@ -1,4 +1,7 @@
-/** The plots of the overview, drawn by uPlot: each a figure with its keys, all over the same quarter of an hour. */
+/**
+ * The plots of the overview, drawn by uPlot: each a figure with its keys, all over the same quarter of an
+ * hour.
+ */
 import uPlot from "uplot";
 import { element } from "./dom.js";
 import { bytes, count, percent } from "./text.js";

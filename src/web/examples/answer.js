@@ -22,7 +22,8 @@ function watch() {
     state.textContent = `Watching: ${++pieces} pieces so far.`;
   };
   source.addEventListener("end", () => over(`That was all of it, in ${pieces} pieces.`));
-  // Of the answer, with a text; or of the connection, after which the browser comes back with its position by itself.
+  // Of the answer, with a text; or of the connection, after which the browser comes back with its position by
+  // itself.
   source.addEventListener("error", ({ data }) => {
     if (data !== undefined) over(`It ended early: ${data}.`);
     else if (source.readyState === EventSource.CLOSED) over("That was all of it.");

@@ -6,7 +6,8 @@ function show(line) {
   at("log").scrollTop = at("log").scrollHeight;
 }
 
-// One connection, two channels: what is said, and notices. The client comes back by itself and goes on where it was.
+// One connection, two channels: what is said, and notices. The client comes back by itself and goes on where
+// it was.
 async function connect() {
   const { Sluice } = await import("../sluice.js");
   const client = new Sluice(new URL("..", location.href), {
@@ -38,8 +39,8 @@ async function connect() {
   };
 }
 
-// Who is there: the list once, then who comes and goes. Events have numbers, and so has the list: what is in it already is not
-// taken twice, and what came while it was read comes on top of it.
+// Who is there: the list once, then who comes and goes. Events have numbers, and so has the list: what is in
+// it already is not taken twice, and what came while it was read comes on top of it.
 const people = new Map();
 let number = 0;
 let early = null;

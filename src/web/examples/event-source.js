@@ -1,5 +1,6 @@
 const at = (id) => document.getElementById(id);
-// .b5: the last five stored messages first. On a reconnect the browser sends the last id it saw and gets what it missed.
+// .b5: the last five stored messages first. On a reconnect the browser sends the last id it saw and gets what
+// it missed.
 const events = new EventSource("../ev/example-events.b5");
 
 function show(line) {

@@ -8,7 +8,8 @@ function show(line) {
   at("log").scrollTop = at("log").scrollHeight;
 }
 
-// The endless page is sandboxed by its own headers: what publishers write into it runs there and nowhere else.
+// The endless page is sandboxed by its own headers: what publishers write into it runs there and nowhere
+// else.
 window.onmessage = (event) => {
   // A ping is a call without a text.
   if (event.source !== frame.contentWindow || event.data === undefined) return;

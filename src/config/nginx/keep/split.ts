@@ -203,7 +203,8 @@ function tellingApart({ locations }: PushServer): readonly Fault[] {
           faultAt(
             rewrite.file,
             rewrite.line,
-            '"rewrite … break" in a push location changes the path by which sluice finds it: rewrite to a location of its own.',
+            '"rewrite … break" in a push location changes the path by which sluice finds it: rewrite to ' +
+              "a location of its own.",
           ),
         ];
   });
