@@ -1,7 +1,7 @@
 /**
  * `bun run mutants [-- --only FOLDER --shard 1/4 --minutes 5 --fresh]`: the mistakes of test/mutants.ts, one
- * by one, in a copy of the tree: the tests of the part have to turn red. First they have to be green without a
- * mistake, or what they say of one says nothing. Prints those that survive, and the share that was seen.
+ * by one, in a copy of the tree: the tests of the part have to turn red. First they have to be green without
+ * a mistake, or what they say of one says nothing. Prints those that survive, and the share that was seen.
  *
  * All of them take most of an hour, so verdicts are kept (.cache/mutants.json) for as long as neither the
  * source nor the tests of the part have changed: a run that ends early, or was told to (`--minutes`: none is

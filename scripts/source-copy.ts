@@ -21,7 +21,9 @@ export const ROOT = join(import.meta.dir, "..");
 
 export type Edit = readonly [file: string, find: string, put: string];
 
-/** The tree goes on while lists of edits stand still: null, or a sentence that says which one does not fit. */
+/**
+ * The tree goes on while lists of edits stand still: null, or a sentence that says which one does not fit.
+ */
 export function misfit([file, find, put]: Edit): string | null {
   if (!existsSync(join(ROOT, file))) return `there is no ${file}`;
   const times = readFileSync(join(ROOT, file), "utf8").split(find).length - 1;

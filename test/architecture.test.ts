@@ -152,38 +152,9 @@ test("no file switches the type checker off", () => {
   }
 });
 
-/** Longer lines that stay: a source that is wrapped where its text is, or is read in one piece. */
-const LONG_LINES: Readonly<Record<string, string>> = {
-  "src/cli/completions.ts": "a line of a shell script",
-  "src/cli/program.ts": "text as it is printed, with escapes",
-  "src/config/print.ts": "text as it is printed, with escapes",
-  "src/handlers/built-in/answer.ts": "text that is told token by token, with its own line ends",
-};
-
-const COMMENT = /^\s*(?:\/\/|\/?\*+(?:\s|$))/;
-const REGEX = /^\s*\/.*\/[a-z]*[;,]?$/;
-
-/** In src every line; in the rest comments, as titles of tests and configurations in them have no end. */
-test("lines have at most 110 columns", () => {
-  const root = join(import.meta.dir, "..");
-  const lines = ["src", "test", "bench", "scripts"].flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-      .map((file) => `${folder}/${file}`)
-      .filter((file) => /\.(?:ts|js|css)$/.test(file) && !(file in LONG_LINES))
-      .flatMap((file) => {
-        const held = (text: string): boolean => COMMENT.test(text) || (folder === "src" && !REGEX.test(text));
-        return readFileSync(join(root, file), "utf8")
-          .split("\n")
-          .map((text, index) => ({ at: `${file}:${index + 1}`, text }))
-          .filter(({ text }) => [...text].length > 110 && held(text));
-      }),
-  );
-  expect(lines.map(({ at }) => at)).toEqual([]);
-});
-
-test("every folder of tests is in the list of suites", () => {
+test("every folder of tests, and each test that is in none, is in the list of suites", () => {
   const folders = readdirSync(import.meta.dir, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".test.ts") && file.includes("/"))
-    .map((file) => file.split("/")[0]);
+    .filter((file) => file.endsWith(".test.ts"))
+    .map((file) => file.replace(/\/.*|\.test\.ts$/, ""));
   for (const folder of new Set(folders)) expect(Object.keys(SUITES)).toContain(folder ?? "");
 });

@@ -14,6 +14,7 @@ type Kind = "unit" | "files" | "pairs" | "alone";
 /** Cheap and pure first, so that a mistake shows early. */
 export const SUITES: Readonly<Record<string, Kind>> = {
   architecture: "unit",
+  papers: "unit",
   leaves: "unit",
   wire: "unit",
   config: "unit",

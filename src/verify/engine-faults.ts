@@ -7,7 +7,9 @@ import type { OwnEngine } from "./own-engine.ts";
 import { signal } from "./own-server.ts";
 
 const LONGEST_STOP_MS = 5000;
-/** Accepted after the moment whose state comes back: so many at least are lost, or as many as come in time. */
+/**
+ * Accepted after the moment whose state comes back: so many at least are lost, or as many as come in time.
+ */
 const TAIL = 10;
 const TAIL_MS = 2000;
 

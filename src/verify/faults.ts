@@ -165,7 +165,9 @@ const MACHINE_FAULTS: readonly Fault[] = [
   },
   {
     name: "slow-readers",
-    what: "messages of up to 30 kB and buffers that hold none: who does not read lags at once, and catches up",
+    what:
+      "messages of up to 30 kB and buffers that hold none: who does not read lags at once, and " +
+      "catches up",
     server: { storeSize: "96MiB", sendBuffer: "16KiB" },
     load: { maxFilling: 30_000, rate: 150 },
     strike: null,

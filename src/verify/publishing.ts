@@ -109,6 +109,8 @@ export function honest({ publishes, cuts, losses, isDense }: History): readonly 
   return found;
 }
 
-/** An engine that lost messages counts on from those that it has, once the node that answers has read of it. */
+/**
+ * An engine that lost messages counts on from those that it has, once the node that answers has read of it.
+ */
 const isLossBetween = (before: Publish, publish: Publish, losses: readonly Loss[]): boolean =>
   losses.some(({ from, until }) => before.answeredAt < until + OWN_READER_MS && publish.answeredAt > from);
