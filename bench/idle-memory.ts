@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { HEAP_VARIABLES } from "../src/supervisor/worker/worker-heap.ts";
+import { ENGINE_VARIABLES } from "../src/supervisor/worker/worker-engine.ts";
 import type { Question, Reading } from "./held/worker.ts";
 import { type Swarm, startSwarm } from "./load/swarm-client.ts";
 import type { Transport } from "./peers/peer.ts";
@@ -39,7 +39,7 @@ class HeldWorker {
     this.#process = Bun.spawn([process.execPath, file, this.#folder, door], {
       stdio: ["ignore", "inherit", "inherit"],
       // It collects as a worker that main has started.
-      env: { ...process.env, ...HEAP_VARIABLES },
+      env: { ...process.env, ...ENGINE_VARIABLES },
       ipc: (message: number | Reading) => {
         if (typeof message !== "number") this.#answered(message);
         else {

@@ -228,7 +228,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     for (const listener of listeners) listener.look(performance.now());
     store.counters.set(slot, Counter.CONNECTIONS, limit.open);
     descriptors.look();
-    heap.look();
+    heap.look(limit.open);
     roomWatch.look(performance.now());
   }, HOUSEKEEPING_MS);
 

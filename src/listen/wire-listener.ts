@@ -201,6 +201,7 @@ function socketServer(
     stuck,
     closing,
     lists: [heard, asked, quiet, stuck, closing],
+    owedPongs: new Map(),
     resetsTimedOut: connections.isReset,
     left: () => server.left(),
   };

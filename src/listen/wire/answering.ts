@@ -8,6 +8,7 @@ import { dateLine, type FieldLines, statusLine } from "./answer-head.ts";
 import { chunkOf, sharedChunk } from "./chunk.ts";
 import { CHUNKED, DIRECT, HEAD, LAST, OLD } from "./marks.ts";
 import { Outlet } from "./outlet.ts";
+import { UnderWay } from "./under-way.ts";
 
 const LINE_END = Buffer.from("\r\n");
 const CLOSE_LINE = Buffer.from("Connection: close\r\n");
@@ -21,9 +22,14 @@ export const UNKNOWN_LENGTH = -1;
 export const NO_LENGTH = -2;
 
 export abstract class Answering extends Outlet implements BreakableSink {
-  /** The body that is held. */
+  /** The body that is held, or the poll that waits. */
   protected stream: PulledStream | null = null;
-  #room: PromiseWithResolvers<number> | null = null;
+  protected way: UnderWay | null = null;
+
+  protected get underWay(): UnderWay {
+    this.way ??= new UnderWay();
+    return this.way;
+  }
 
   /** The answer is written, to its last byte. */
   protected abstract answered(): void;
@@ -139,13 +145,16 @@ export abstract class Answering extends Outlet implements BreakableSink {
 
   /** Resolves when the client has taken what was written, or is gone. */
   room(): Promise<number> {
-    this.#room ??= Promise.withResolvers<number>();
-    return this.#room.promise;
+    const { underWay } = this;
+    underWay.room ??= Promise.withResolvers<number>();
+    return underWay.room.promise;
   }
 
   protected tellRoom(): void {
-    const room = this.#room;
-    this.#room = null;
-    room?.resolve(0);
+    const { way } = this;
+    if (way === null || way.room === null) return;
+    const { room } = way;
+    way.room = null;
+    room.resolve(0);
   }
 }

@@ -26,11 +26,12 @@ import type { Gone, RawEnd, RawTaker } from "../../http/incoming.ts";
 import { type Peer, tcpPeer, UNIX_PEER } from "../../http/peer.ts";
 import type { NativePeer } from "../socket-handlers.ts";
 import { sharedFieldLines } from "./answer-head.ts";
+import { Awaited } from "./awaited.ts";
 import { Both } from "./both.ts";
 import { ClosingConnection } from "./closing-connection.ts";
 import type { DueList } from "./due-list.ts";
 import { pushSwitching } from "./handshake-answer.ts";
-import { ENDED, EXTRA, HEAD, LAST, LINGERS, OLD, READING, UPGRADED } from "./marks.ts";
+import { ASKED, ENDED, EXTRA, HEAD, LAST, LINGERS, OLD, READING, UPGRADED } from "./marks.ts";
 import type { TcpSocket } from "./outlet.ts";
 import { BUSY, CLOSING, HELD, IDLE, LEFT } from "./receiving.ts";
 import { RequestBody } from "./request-body.ts";
@@ -41,28 +42,23 @@ import { DeflatingSocket, WireSocket } from "./wire-socket.ts";
 import { WireTunnel } from "./wire-tunnel.ts";
 
 export class Connection extends ClosingConnection implements Carrier, AnswerTaker {
-  /** null: it came by a unix socket. */
-  readonly #address: string | null;
-  /** A poll that waits. */
-  #waiting: Gone | null = null;
-  /** Told when the connection is closed before its answer was over. */
-  #aborts: Gone | null = null;
-
   /** `isExtra`: there are as many as may be; it is told so. */
   constructor(server: WireServer, socket: TcpSocket, isExtra: boolean) {
     super(server, socket);
     this.mark(EXTRA, isExtra);
-    // Now: of a client that resets its connection the kernel knows nothing afterwards (getpeername(2),
-    // ENOTCONN).
-    this.#address = server.isUnix ? null : socket.remoteAddress;
     server.heads.take(this);
   }
 
   get isExtra(): boolean {
     return this.is(EXTRA);
   }
+  /**
+   * Asked when somebody wants to know, and kept by the runtime from then on: a text that is asked for costs
+   * each subscriber 50 bytes for as long as it is held. Of a client that has reset its connection nothing is
+   * known; who depends on it asks in time (config/server/door.ts).
+   */
   get peer(): Peer {
-    return this.#address === null ? UNIX_PEER : tcpPeer(this.#address);
+    return this.server.isUnix ? UNIX_PEER : tcpPeer(this.socket.remoteAddress);
   }
   get headerNames(): "plain" | "underscores" | "any" {
     return this.server.bounds.names ?? "plain";
@@ -84,7 +80,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     if (this.state === IDLE) this.depart();
     else if (this.state === CLOSING) this.shutWhenSent();
     else if (this.body?.isWanted === true) this.failBody(this.body, LEFT);
-    else if (this.state === HELD ? this.stream?.endsByItself !== true : this.#waiting !== null) this.depart();
+    else if (this.state === HELD ? this.stream?.endsByItself !== true : this.stream !== null) this.depart();
   }
 
   closed(): void {
@@ -92,12 +88,10 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     this.leave();
     this.server.left();
     this.state = CLOSING;
-    const { stream } = this;
-    const [waiting, aborts, body] = [this.#waiting, this.#aborts, this.body];
-    this.stream = null;
+    const { stream, body } = this;
+    const aborts = this.way?.aborts;
     this.forget();
     stream?.cancel();
-    waiting?.clientLeft();
     aborts?.clientLeft();
     body?.fail(LEFT);
     this.tellRoom();
@@ -105,8 +99,8 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
 
   protected override forget(): void {
     this.forgetInput();
-    this.#waiting = null;
-    this.#aborts = null;
+    this.stream = null;
+    if (this.way !== null) this.way.aborts = null;
   }
 
   protected get keepLine(): Uint8Array {
@@ -148,15 +142,14 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
   protected override begin(head: WireHead, bytes: Buffer, start: number, next: number, end: number): number {
     const { server } = this;
     this.state = BUSY;
-    this.requests++;
-    this.mark(
-      LAST,
-      !head.keepsAlive || server.isLast || this.isExtra || this.requests >= server.mostRequests,
-    );
+    if (this.is(ASKED)) this.underWay.requests++;
+    this.mark(ASKED);
+    const requests = this.way === null ? 1 : this.way.requests;
+    this.mark(LAST, !head.keepsAlive || server.isLast || this.isExtra || requests >= server.mostRequests);
     this.mark(HEAD, head.method === "HEAD");
     this.mark(OLD, head.minor === 0);
     const isComing = head.isChunked || head.contentLength > end - next;
-    if (isComing) this.body = new RequestBody(head, server.bodyBounds);
+    if (isComing) this.underWay.body = new RequestBody(head, server.bodyBounds);
     const bodyEnd = isComing ? -1 : next + Math.max(0, head.contentLength);
     const target = readableTarget(head, bytes);
     if (target === null) {
@@ -199,7 +192,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
   }
 
   #answer(answer: Answer): void {
-    this.#waiting = null;
+    this.stream = null;
     if (answer instanceof RenderedAnswer) {
       const { bytes, length } = answer.render();
       this.writeWhole(200, sharedFieldLines(answer.init), bytes, length);
@@ -214,13 +207,15 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
   // --- told by the request ---------------------------------------------------------------------------------
 
   whenGone(listener: Gone): void {
-    this.#waiting = listener;
+    this.tidy();
+    this.stream = new Awaited(listener);
   }
 
   whenClosed(listener: Gone): void {
-    const before = this.#aborts;
+    const { underWay } = this;
+    const before = underWay.aborts;
     // The signal of a handler, and the stream of its answer.
-    this.#aborts = before === null ? listener : new Both(before, listener);
+    underWay.aborts = before === null ? listener : new Both(before, listener);
   }
 
   // --- told by the answer ----------------------------------------------------------------------------------
@@ -231,11 +226,12 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
 
   protected override held(): void {
     this.state = HELD;
+    this.tidy();
     this.stand();
   }
 
   answered(): void {
-    this.#aborts = null;
+    if (this.way !== null) this.way.aborts = null;
     // Whoever sent requests ahead and ended its side has all of them answered.
     const isOver = this.is(ENDED) && !this.is(READING) && !this.hasInput;
     if (this.is(LAST) || isOver) this.beginClosing(this.is(LINGERS) || this.body !== null);
@@ -252,7 +248,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
   #dropBody(body: RequestBody): void {
     this.state = BUSY;
     body.drop((isReadable) => {
-      this.body = null;
+      this.underWay.body = null;
       if (this.isClosed || this.state !== BUSY) return;
       if (isReadable) this.answered();
       else this.beginClosing(true);

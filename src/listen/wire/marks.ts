@@ -43,6 +43,9 @@ export const EXTRA = 1 << 14;
 /** The socket is another's. */
 export const UPGRADED = 1 << 15;
 
+/** It has asked for something. */
+export const ASKED = 1 << 17;
+
 // wire-socket.ts
 /** Its peer knows that it is closed. */
 export const TOLD = 1 << 16;

@@ -8,7 +8,7 @@ import { parseHead } from "../http1/parse-head.ts";
 import { Answering } from "./answering.ts";
 import { HeldInput } from "./held-input.ts";
 import { descriptorOf } from "./kernel-send.ts";
-import { ENDED, LAST, LINGERS, NEXT, PAUSED, READING, STATE } from "./marks.ts";
+import { ASKED, ENDED, LAST, LINGERS, NEXT, PAUSED, READING, STATE } from "./marks.ts";
 import type { Newcomer } from "./newcomers.ts";
 import type { TcpSocket } from "./outlet.ts";
 import type { RequestBody } from "./request-body.ts";
@@ -29,13 +29,6 @@ export const LEFT = new Error("its sender left");
 
 export abstract class Receiving extends Answering implements Newcomer {
   readonly server: WireServer;
-  /** Of the request that is answered; null: it has none, or it was read. */
-  protected body: RequestBody | null = null;
-  protected requests = 0;
-  /** Bytes that were not looked at yet. */
-  #input: HeldInput | null = null;
-  /** Of a head that has not come whole. */
-  #partial: WireHead | null = null;
 
   constructor(server: WireServer, socket: TcpSocket) {
     super(socket, server.scheme === "http" ? descriptorOf(socket) : -1);
@@ -63,27 +56,40 @@ export abstract class Receiving extends Answering implements Newcomer {
   }
 
   protected get hasInput(): boolean {
-    return this.#input !== null;
+    return this.way !== null && this.way.input !== null;
   }
 
   /** What was not looked at, for whoever goes on with it. */
   protected takeInput(): HeldInput | null {
-    const input = this.#input;
-    this.#input = null;
+    const { way } = this;
+    if (way === null) return null;
+    const { input } = way;
+    way.input = null;
     return input;
   }
 
+  protected get body(): RequestBody | null {
+    return this.way === null ? null : this.way.body;
+  }
+
   protected forgetInput(): void {
-    this.#input = null;
-    this.#partial = null;
-    this.body = null;
+    const { way } = this;
+    if (way === null) return;
+    way.input = null;
+    way.partial = null;
+    way.body = null;
+  }
+
+  /** It waits from now on, and keeps no more than it must. */
+  protected tidy(): void {
+    if (this.way?.isNothing === true) this.way = null;
   }
 
   // --- told by the socket ----------------------------------------------------------------------------------
 
   take(bytes: Buffer): void {
     if (this.state === CLOSING) return;
-    if (this.requests === 0 && this.state === IDLE) this.#takeFirst(bytes);
+    if (!this.is(ASKED) && this.state === IDLE) this.#takeFirst(bytes);
     else this.#take(bytes);
   }
 
@@ -126,9 +132,10 @@ export abstract class Receiving extends Answering implements Newcomer {
 
   /** What comes while it is not its turn. */
   #keep(bytes: Buffer): void {
-    if (this.#input === null) this.#input = new HeldInput(bytes, bytes.length);
-    else this.#input.add(bytes);
-    if (this.#input.length < MOST_AHEAD_BYTES || this.is(PAUSED)) return;
+    const { underWay } = this;
+    if (underWay.input === null) underWay.input = new HeldInput(bytes, bytes.length);
+    else underWay.input.add(bytes);
+    if (underWay.input.length < MOST_AHEAD_BYTES || this.is(PAUSED)) return;
     this.mark(PAUSED);
     this.socket.pause();
   }
@@ -169,10 +176,11 @@ export abstract class Receiving extends Answering implements Newcomer {
         this.server.newcomers.lineUp(this);
         break;
       }
-      const head = this.#partial ?? this.server.head;
+      const partial = this.way === null ? null : this.way.partial;
+      const head = partial ?? this.server.head;
       const next = parseHead(bytes, at, end, head, this.server.bounds);
       if (next === 0) break;
-      this.#partial = null;
+      if (partial !== null) this.underWay.partial = null;
       if (next < 0) this.refuse(-next);
       else at = this.begin(head, bytes, at, next, end);
     }
@@ -190,10 +198,11 @@ export abstract class Receiving extends Answering implements Newcomer {
       this.#keep(rest());
       this.stand();
     } else if (this.state === IDLE && !this.isStalled) {
-      this.#input = input !== null && at === 0 ? input : new HeldInput(rest(), end - at);
-      if (this.#partial !== null) return;
+      const { underWay } = this;
+      underWay.input = input !== null && at === 0 ? input : new HeldInput(rest(), end - at);
+      if (underWay.partial !== null) return;
       // The time for a head begins with its first byte.
-      this.#partial = this.server.lendHead();
+      underWay.partial = this.server.lendHead();
       if (this.list !== this.server.heads) this.server.heads.take(this);
     } else if (this.body?.isWanted === true) this.#readBody(this.body, rest());
     else this.#keep(rest());
@@ -255,7 +264,7 @@ export abstract class Receiving extends Answering implements Newcomer {
     if (this.body !== body) return;
     if (at < 0) this.failBody(body, LEFT);
     else if (body.isWhole) {
-      this.body = null;
+      this.underWay.body = null;
       if (at < bytes.length) this.#keep(Buffer.from(bytes.subarray(at)));
       this.stand();
       body.finish();

@@ -46,6 +46,8 @@ export interface SocketServer {
   readonly stuck: DueList;
   readonly closing: DueList;
   readonly lists: readonly DueList[];
+  /** Pings that could not be answered at once, by socket: the last counts (RFC 6455 5.5.3). */
+  readonly owedPongs: Map<WireSocket, Buffer>;
   readonly resetsTimedOut: boolean;
   left(): void;
 }
@@ -54,8 +56,6 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   readonly #server: SocketServer;
   readonly data: NativePeer;
   #held: HeldFrames = null;
-  /** A ping that could not be answered at once: the last counts (RFC 6455 5.5.3). */
-  #owedPong: Buffer | null = null;
 
   constructor(server: SocketServer, before: Outlet, data: NativePeer) {
     super(before.socket, before.descriptor);
@@ -118,6 +118,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     this.#server.left();
     this.readyState = WebSocket.CLOSED;
     this.#held = null;
+    this.#server.owedPongs.delete(this);
     this.#tell(ABNORMAL, "");
   }
 
@@ -143,9 +144,12 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
       return;
     }
     this.#listen();
-    const pong = this.#owedPong;
-    this.#owedPong = null;
-    if (pong !== null) this.#frame(PONG, pong);
+    const { owedPongs } = this.#server;
+    const pong = owedPongs.get(this);
+    if (pong !== undefined) {
+      owedPongs.delete(this);
+      this.#frame(PONG, pong);
+    }
     this.data.drained();
   }
 
@@ -157,7 +161,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
 
   pinged(payload: Buffer): void {
     this.data.heard();
-    if (this.isStalled) this.#owedPong = Buffer.from(payload);
+    if (this.isStalled) this.#server.owedPongs.set(this, Buffer.from(payload));
     else this.#frame(PONG, payload);
   }
 

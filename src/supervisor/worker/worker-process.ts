@@ -13,7 +13,7 @@ import { CHANNEL_FORM, packed, readFromWorker } from "../handshake-channel.ts";
 import type { ListeningSocket } from "../sockets/listening-sockets.ts";
 import type { Steering } from "../sockets/socket-groups.ts";
 import { childEnvironment, ownProgram } from "./own-program.ts";
-import { HEAP_VARIABLES } from "./worker-heap.ts";
+import { ENGINE_VARIABLES } from "./worker-engine.ts";
 
 export interface WorkerExit {
   readonly pid: number;
@@ -61,7 +61,7 @@ export class WorkerProcess implements Handed {
     this.#process = Bun.spawn([...ownProgram(), WORKER_COMMAND], {
       argv0: "sluice: worker",
       stdio: ["ignore", "inherit", "inherit", lockDescriptor],
-      env: { ...childEnvironment(), ...HEAP_VARIABLES },
+      env: { ...childEnvironment(), ...ENGINE_VARIABLES },
       serialization: CHANNEL_FORM,
       ipc: (message) => this.#receive(message),
       onDisconnect: () => {

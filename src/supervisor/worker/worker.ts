@@ -3,11 +3,11 @@
  * cli/worker.ts.
  */
 import { startWorker } from "../../app.ts";
-import { forgetHeapVariables } from "./worker-heap.ts";
+import { forgetEngineVariables } from "./worker-engine.ts";
 import { liveAsWorker } from "./worker-life.ts";
 
 /** Runs a worker until its end; the answer is the exit status. */
 export function runWorker(): Promise<number> {
-  forgetHeapVariables();
+  forgetEngineVariables();
   return liveAsWorker(startWorker);
 }
