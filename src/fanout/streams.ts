@@ -39,22 +39,37 @@ const FLUSH_QUEUED = 16;
 /** Of those whose positions are not told. */
 const NO_LIFE = { text: "" };
 
-export class StreamConnection {
+/** What a connection shares with all of its kind. */
+export interface StreamTerms {
+  readonly keeper: StreamKeeper;
+  /** Sent when the server ends the response (push-stream spec 4.6). */
+  readonly footer: Uint8Array;
+}
+
+/** What those have beside who stand in several channels. */
+interface Several {
+  /** What its positions count. */
+  life: Pick<Life, "text">;
+  /** The subscriptions as they were at first, once one of them was deleted; else null. */
+  places: StreamSubscription[] | null;
+}
+
+/** Of those that only wait each field counts: with twelve, as held-stream.ts has, they are 112 bytes. */
+export class StreamConnection<T extends StreamTerms = StreamTerms> {
   subscriptions: StreamSubscription[] = [];
   #marks = 0;
   readonly format: Format;
-  /** Sent when the server ends the response (push-stream spec 4.6). */
-  readonly footer: Uint8Array;
+  protected readonly terms: T;
   #sink: StreamSink | null = null;
-  /** The subscriptions as they were at first, once one of several channels was deleted; else null. */
-  #places: StreamSubscription[] | null = null;
-  readonly #keeper: StreamKeeper;
-  #life: Pick<Life, "text"> = NO_LIFE;
+  #several: Several | null = null;
 
-  constructor(keeper: StreamKeeper, format: Format, footer: Uint8Array) {
-    this.#keeper = keeper;
+  constructor(terms: T, format: Format) {
+    this.terms = terms;
     this.format = format;
-    this.footer = footer;
+  }
+
+  get footer(): Uint8Array {
+    return this.terms.footer;
   }
 
   /** Bun has begun to pull the response body. */
@@ -101,12 +116,17 @@ export class StreamConnection {
 
   /** Where it stands in all its channels, in path order (for the vector event id). */
   place(): Position {
-    return placeOf(this.#life, this.#places ?? this.subscriptions);
+    if (this.#several !== null)
+      return placeOf(this.#several.life, this.#several.places ?? this.subscriptions);
+    return placeOf(this.subscriptions[0]?.channel.life ?? NO_LIFE, this.subscriptions);
   }
 
-  /** What its positions count: known once it has its subscriptions, and needed only where they are told. */
+  /**
+   * What the positions of several channels count: known once it has its subscriptions, and needed only where
+   * they are told. The positions of one count what their channel does.
+   */
   count(life: Life): void {
-    this.#life = life;
+    if (this.subscriptions.length > 1) this.#several = { life, places: null };
   }
 
   /**
@@ -114,7 +134,8 @@ export class StreamConnection {
    * other channels.
    */
   lose(subscription: StreamSubscription): void {
-    this.#places ??= [...this.subscriptions];
+    this.#several ??= { life: subscription.channel.life, places: null };
+    this.#several.places ??= [...this.subscriptions];
     this.subscriptions.splice(this.subscriptions.indexOf(subscription), 1);
   }
 
@@ -142,7 +163,7 @@ export class StreamConnection {
     if (typeof written !== "number") this.#lag(written);
     else if (!this.#is(FLUSH_QUEUED)) {
       this.#mark(FLUSH_QUEUED, true);
-      this.#keeper.flushLater(this);
+      this.terms.keeper.flushLater(this);
     }
   }
 
@@ -192,7 +213,7 @@ export class StreamConnection {
       return;
     }
     this.#mark(BEHIND | STALLED, true);
-    this.#keeper.lagged(this);
+    this.terms.keeper.lagged(this);
     pending.then(
       () => this.#drained(),
       () => this.#drained(),
@@ -201,7 +222,7 @@ export class StreamConnection {
 
   #drained(): void {
     this.#mark(STALLED, false);
-    if (this.isBehind) this.#keeper.drained(this);
+    if (this.isBehind) this.terms.keeper.drained(this);
   }
 
   /** A promise of the last write of an ended response: its failure means that the peer left first. */

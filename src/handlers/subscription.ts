@@ -163,7 +163,7 @@ export class Feed extends StreamConnection {
   #channels = 0;
 
   constructor(fanout: Fanout, left: (feed: Feed) => void) {
-    super(fanout, messageFormat, NOTHING);
+    super({ keeper: fanout, footer: NOTHING }, messageFormat);
     this.#fanout = fanout;
     this.#left = left;
   }

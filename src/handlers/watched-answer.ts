@@ -46,7 +46,7 @@ export class WatchedAnswer extends StreamConnection implements Running, Standing
   readonly #opening: Uint8Array;
 
   constructor({ host, channel, afterId, isForeign }: WatchOptions) {
-    super(host.fanout, answerFormat, NOTHING);
+    super({ keeper: host.fanout, footer: NOTHING }, answerFormat);
     this.#host = host;
     this.channel = channel;
     this.#afterId = afterId;

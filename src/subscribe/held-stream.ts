@@ -12,16 +12,21 @@ import type { Farewell } from "./farewell.ts";
 import { GzipSink } from "./gzip-sink.ts";
 import type { Held } from "./hub.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
-import type { Line } from "./line.ts";
 import type { HeldForm, Wish } from "./stream-form.ts";
 import type { Timed } from "./timer-wheel.ts";
+
+/** What those have beside the rest whose end is set, or is told to somebody. */
+class Ending {
+  ms = 0;
+  departure: (() => void) | null = null;
+}
 
 /**
  * A held stream in all its roles: the source of Bun's direct ReadableStream, the connection that fan-out
  * writes to, and what is timed and drained. One object, because ten thousand of them are idle most of the
  * time.
  */
-export class HeldStream extends StreamConnection implements Held, Clocked, Standing {
+export class HeldStream extends StreamConnection<HeldForm> implements Held, Clocked, Standing {
   /** On the prototype, like every field that is the same for all. */
   get type(): "direct" {
     return "direct";
@@ -35,27 +40,37 @@ export class HeldStream extends StreamConnection implements Held, Clocked, Stand
   dueTick = 0;
   heldAt = -1;
   lastPingMs = 0;
-  endMs = 0;
-  #wish: Wish | null;
-  #departure: (() => void) | null = null;
-  readonly #line: Line | null;
-  readonly #form: HeldForm;
+  /** What it asked for, until it is pulled; then how it ends. */
+  #wish: Wish | Ending | null;
 
-  constructor(form: HeldForm, format: Format, wish: Wish, line: Line | null) {
-    super(form.hub.fanout, format, form.footer);
-    this.#form = form;
+  constructor(form: HeldForm, format: Format, wish: Wish) {
+    super(form, format);
     this.#wish = wish;
-    this.#line = line;
+  }
+
+  get endMs(): number {
+    return this.#wish instanceof Ending ? this.#wish.ms : 0;
+  }
+  set endMs(ms: number) {
+    if (ms > 0) this.#ending.ms = ms;
+  }
+  get #ending(): Ending {
+    if (this.#wish instanceof Ending) return this.#wish;
+    const ending = new Ending();
+    this.#wish = ending;
+    return ending;
   }
 
   /** Called once, when the response goes out. */
   pull(sink: StreamSink): void {
-    const { hub, pingMs, ttlMs } = this.#form;
+    const { hub, pingMs, ttlMs } = this.terms;
     const wish = this.#wish;
     // Cancelled before it began: nobody would ever tell that it has to leave.
-    if (wish === null || this.isEnded) return;
+    if (wish === null || wish instanceof Ending || this.isEnded) return;
     this.#wish = null;
-    const prelude = this.#form.seat(this, wish);
+    const { line } = wish;
+    if (line !== null) this.#ending.departure = () => line.release();
+    const prelude = this.terms.seat(this, wish);
     this.attach(sink);
     // A channel could not be made again since it was admitted: there is nothing to wait for.
     if (this.subscriptions.length === 0) {
@@ -71,32 +86,39 @@ export class HeldStream extends StreamConnection implements Held, Clocked, Stand
   /** Its hook hears of it once it stands, and of its end even if that came in the same turn. */
   #tellArrival(arrival: Arrival, names: readonly Uint8Array[]): void {
     const departure = arrival(names, this);
-    if (this.isEnded) departure();
-    else this.#departure = departure;
+    if (this.isEnded) {
+      departure();
+      return;
+    }
+    const before = this.#ending.departure;
+    this.#ending.departure = () => {
+      before?.();
+      departure();
+    };
   }
 
   /** The client closed; Bun has ended the sink. */
   cancel(): void {
     this.closed();
-    this.#form.hub.fanout.leaveStream(this);
+    this.terms.hub.fanout.leaveStream(this);
   }
 
   get gzipLevel(): number {
-    return this.#form.location.gzip?.level ?? 1;
+    return this.terms.location.gzip?.level ?? 1;
   }
 
   /** Footer, end of body. */
   goAway(farewell: Farewell | null): void {
-    this.#form.hub.fanout.leaveStream(this);
-    this.end(farewell === null ? this.footer : this.#form.lastBytes(farewell));
+    this.terms.hub.fanout.leaveStream(this);
+    this.end(farewell === null ? this.footer : this.terms.lastBytes(farewell));
   }
 
   fire(): void {
-    clockFired(this.#form.hub.timers, this, this.#form.pingMs);
+    clockFired(this.terms.hub.timers, this, this.terms.pingMs);
   }
 
   ping(): void {
-    if (this.isLive) this.send(this.#form.ping);
+    if (this.isLive) this.send(this.terms.ping);
   }
 
   expire(): void {
@@ -104,16 +126,17 @@ export class HeldStream extends StreamConnection implements Held, Clocked, Stand
   }
 
   dismiss(why: "ended" | "revoked"): void {
-    this.#form.hub.fanout.leaveStream(this);
-    this.end(this.#form.dismissal(why));
+    this.terms.hub.fanout.leaveStream(this);
+    this.end(this.terms.dismissal(why));
   }
 
   protected override ended(): void {
-    const { hub } = this.#form;
-    this.#line?.release();
+    const { hub } = this.terms;
+    const wish = this.#wish;
+    if (wish !== null && !(wish instanceof Ending)) wish.line?.release();
     hub.timers.remove(this);
     hub.held.remove(this);
-    this.#departure?.();
+    if (wish instanceof Ending) wish.departure?.();
   }
 }
 
@@ -138,8 +161,8 @@ export class OnceStream extends HeldStream {
   readonly #isGzip: boolean;
   #isServed = false;
 
-  constructor(form: HeldForm, format: Format, wish: Wish, line: Line | null, isGzip: boolean) {
-    super(form, format, wish, line);
+  constructor(form: HeldForm, format: Format, wish: Wish, isGzip: boolean) {
+    super(form, format, wish);
     this.#isGzip = isGzip;
   }
 

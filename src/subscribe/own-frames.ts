@@ -8,7 +8,7 @@ import type { LocatedRequest } from "../config/location/located-request.ts";
 import type { LocationConfig } from "../config/model.ts";
 import type { Format } from "../fanout/format.ts";
 import { StreamSubscription } from "../fanout/local-channel.ts";
-import type { StreamConnection } from "../fanout/streams.ts";
+import type { StreamConnection, StreamKeeper } from "../fanout/streams.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
 import { CloseCode } from "../http/close-codes.ts";
 import { type Answer, HeldAnswer } from "../http/direct-answer.ts";
@@ -49,6 +49,10 @@ class FramesForm implements HeldForm {
     this.isOnce = isOnce;
     this.pingMs = isOnce ? 0 : location.pingMessageIntervalMs;
     this.ttlMs = isOnce ? location.longpollingConnectionTtlMs : location.subscriberConnectionTtlMs;
+  }
+
+  get keeper(): StreamKeeper {
+    return this.hub.fanout;
   }
 
   /**
@@ -109,11 +113,11 @@ export class FramesEndpoint {
     const line = isWatched ? new Line(server, located.request, idleSec) : null;
     const arrival = this.#hooks?.arrival(located) ?? null;
     const wantsHello = located.rawQuery.includes(WANTS_HELLO);
-    const wish = { seats, asked, isEventSource: false, arrival, wantsHello };
+    const wish = { seats, asked, isEventSource: false, arrival, line, wantsHello };
     const Kind = isGzip ? GzippedStream : HeldStream;
     const held = this.#form.isOnce
-      ? new OnceStream(this.#form, this.#format, wish, line, isGzip)
-      : new Kind(this.#form, this.#format, wish, line);
+      ? new OnceStream(this.#form, this.#format, wish, isGzip)
+      : new Kind(this.#form, this.#format, wish);
     return located.isDirect
       ? new HeldAnswer(heldInit, held)
       : new Response(new ReadableStream(held), heldInit);

@@ -9,7 +9,7 @@ import type { LocationConfig } from "../config/model.ts";
 import type { Format } from "../fanout/format.ts";
 import { Life } from "../fanout/life.ts";
 import { StreamSubscription, type Subscription } from "../fanout/local-channel.ts";
-import type { StreamConnection } from "../fanout/streams.ts";
+import type { StreamConnection, StreamKeeper, StreamTerms } from "../fanout/streams.ts";
 import type { Arrival } from "../front/location-hooks.ts";
 import { PING_ID } from "../message.ts";
 import { ChannelRef } from "../store/channel/channel-ref.ts";
@@ -27,6 +27,7 @@ import type { Asked } from "./asked.ts";
 import { crowdLine, type Farewell, retryLine } from "./farewell.ts";
 import { shelfOf, type TemplateKind } from "./format-shelf.ts";
 import type { Hub } from "./hub.ts";
+import type { Line } from "./line.ts";
 import { serverMessage } from "./server-message.ts";
 
 const encoder = new TextEncoder();
@@ -45,13 +46,14 @@ export interface Wish {
   readonly wantsHello?: boolean;
   /** null: no hook wants to know. */
   readonly arrival: Arrival | null;
+  /** null: nobody ends it for being idle. */
+  readonly line: Line | null;
 }
 
 /** What held-stream.ts needs to know of its location. */
-export interface HeldForm {
+export interface HeldForm extends StreamTerms {
   readonly hub: Hub;
   readonly location: LocationConfig;
-  readonly footer: Uint8Array;
   readonly ping: Uint8Array;
   /** Between two pings, and of its life; 0: none, and no end. */
   readonly pingMs: number;
@@ -111,6 +113,10 @@ export class StreamForm implements HeldForm {
     this.#header = paddedHeader(header, padding, group?.headerMin ?? 0);
     this.footer = isEventSource ? eventStreamFooter(footerTemplate) : encoder.encode(footerTemplate);
     this.ping = isEventSource ? EVENT_STREAM_PING : this.#pingOf(hub.config.messages.pingText);
+  }
+
+  get keeper(): StreamKeeper {
+    return this.hub.fanout;
   }
 
   formatFor(channels: number): Format {

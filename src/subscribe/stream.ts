@@ -78,12 +78,8 @@ export class StreamEndpoint {
         : new Line(server, request, this.#hub.idleSec);
     const Kind = presentation.isGzip ? GzippedStream : HeldStream;
     const arrival = this.#hooks?.arrival(located) ?? null;
-    const held = new Kind(
-      form,
-      form.formatFor(seats.length),
-      { seats, asked, isEventSource: isEventSource(located), arrival },
-      line,
-    );
+    const wish = { seats, asked, isEventSource: isEventSource(located), arrival, line };
+    const held = new Kind(form, form.formatFor(seats.length), wish);
     const gap = gapField(this.#missing(form, seats, asked));
     const init = gap === null ? presentation.heldInit : presentation.heldInitWith("Sluice-Gap", gap);
     if (located.isDirect) return new HeldAnswer(init, held);

@@ -73,7 +73,7 @@ class FullSink implements StreamSink {
 /** A newcomer who asked for everything stored. */
 function joinAll(sink: FullSink): StreamConnection {
   const format = new TemplateFormat("test", "~text~");
-  const connection = new StreamConnection(fanout, format, new Uint8Array(0));
+  const connection = new StreamConnection({ keeper: fanout, footer: new Uint8Array(0) }, format);
   connection.subscriptions.push(
     new StreamSubscription(
       fanout.channel({ index: ref.index, incarnation: ref.incarnation, name: NAME }),

@@ -1,6 +1,7 @@
 /** A held response whose socket the test fills and drains by hand. */
 
-import { StreamConnection } from "../../src/fanout/streams.ts";
+import type { Format } from "../../src/fanout/format.ts";
+import { StreamConnection, type StreamKeeper } from "../../src/fanout/streams.ts";
 import type { StreamSink } from "../../src/http/direct-answer.ts";
 import { text } from "../store/fixture.ts";
 
@@ -97,6 +98,10 @@ export class TestSink implements StreamSink {
 export class TestStream extends StreamConnection {
   readonly sink = new TestSink();
   endings = 0;
+
+  constructor(keeper: StreamKeeper, format: Format, footer: Uint8Array) {
+    super({ keeper, footer }, format);
+  }
 
   protected override ended(): void {
     this.endings++;

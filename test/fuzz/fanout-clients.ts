@@ -108,7 +108,7 @@ export class StreamClient extends StreamConnection implements Client {
   readonly sink = new FakeSink(this);
 
   constructor(worker: SimulatedWorker, format: Format) {
-    super(worker.fanout, format, Buffer.from("F\n"));
+    super({ keeper: worker.fanout, footer: Buffer.from("F\n") }, format);
     this.worker = worker;
     this.transcript = new Transcript(worker.store, `stream ${format.key} of worker ${worker.slot}`);
   }
