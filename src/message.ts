@@ -23,7 +23,7 @@ export const FLAG_DELETION = 2;
 export const FLAG_INTERNAL = 4;
 /** No webhook is told of it: a webhook's own request has published it. */
 export const FLAG_UNTOLD = 8;
-/** The first bytes behind the data are its `traceparent` (wire/traceparent.ts). */
+/** The first bytes behind the data are its `traceparent` (http/traceparent.ts). */
 export const FLAG_TRACED = 32;
 /** Above these bits stands how many bytes are behind the data: trace, and who published it. */
 export const BEHIND_SHIFT = 16;

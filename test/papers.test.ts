@@ -109,3 +109,33 @@ test("lines have at most 110 columns", () => {
     );
   expect(lines.map(({ at }) => at)).toEqual([]);
 });
+
+/** Of others, or made by the build, and named in comments all the same. */
+const NOT_OURS: ReadonlySet<string> = new Set([
+  "pushstream.js",
+  "soak.md",
+  "console.js",
+  "name.ts",
+  "sock_reuseport.c",
+  "net/core/sock_reuseport.c",
+]);
+
+test("files that comments name are there", () => {
+  const isThere = (name: string): boolean =>
+    tracked.some((path) => path === name || path.endsWith(`/${name}`));
+  const named = tracked
+    .filter((path) => /^(?:src|test|bench|scripts)\/.*\.(?:ts|js|css)$/.test(path))
+    .flatMap((path) => {
+      const comments =
+        readFileSync(join(root, path), "utf8").match(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm) ?? [];
+      return comments
+        .flatMap((comment) => [
+          ...comment.matchAll(
+            /(?<![\w./$*-])(?:[\w-]+\/)*[\w-]+(?:\.test|\.d)?\.(?:ts|js|md|c|sh)\b(?![.\w])/g,
+          ),
+        ])
+        .map(([name]) => ({ path, name }));
+    });
+  expect(named.length).toBeGreaterThan(500);
+  expect(named.filter(({ name }) => !isThere(name) && !NOT_OURS.has(name))).toEqual([]);
+});

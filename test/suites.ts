@@ -15,6 +15,7 @@ type Kind = "unit" | "files" | "pairs" | "alone";
 export const SUITES: Readonly<Record<string, Kind>> = {
   architecture: "unit",
   papers: "unit",
+  "papers-commands": "unit",
   leaves: "unit",
   wire: "unit",
   config: "unit",

@@ -1,19 +1,25 @@
 /*
- * The load generator for many channels and many connections: rooms, cross traffic, crowds that come (back), connections that only
- * wait, and publishers that connect for each message. swarm.c is the one for many subscribers of one channel.
+ * The load generator for many channels and many connections: rooms, cross traffic, crowds that come (back),
+ * connections that only wait, and publishers that connect for each message. swarm.c is the one for many
+ * subscribers of one channel.
  *
- * Started by load/crowd-client.ts as a process of its own; commands are lines on stdin, each is answered with one JSON line:
- *   grow N INFLIGHT          connect subscribers until there are N, INFLIGHT handshakes at a time; latency is connect to whole head
+ * Started by load/crowd-client.ts as a process of its own; commands are lines on stdin, each is answered with
+ * one JSON line:
+ *   grow N INFLIGHT          connect subscribers until there are N, INFLIGHT handshakes at a time; latency is
+ *                            connect to whole head
  *   replay N INFLIGHT COUNT  the same, but each is only done when it has read COUNT messages that lie behind
  *   store COUNT              publish COUNT messages to each channel, one after another
- *   run MS                   one publish in flight in each channel, until it is answered and all its subscribers have it
- *   pace HZ MS               HZ publishes a second, channels in turn; latency is from when it was due to each single delivery
+ *   run MS                   one publish in flight in each channel, until it is answered and all its
+ *                            subscribers have it
+ *   pace HZ MS               HZ publishes a second, channels in turn; latency is from when it was due to each
+ *                            single delivery
  *   post INFLIGHT MS         a connection for each POST, which the client closes after the answer
  *   idle MS                  answer pings
  *   shut                     close all subscribers
- * A subscriber is in TOPICS of the CHANNELS channels, evenly. Each channel has one publish under way at a time, so every subscriber
- * must see the numbers of a channel without gap or repetition; else the run ends with an error.
- * A payload is '#' four digits of the channel, ten of the number, 'x'... '$'. Frames, chunks and SSE fields contain no '#'.
+ * A subscriber is in TOPICS of the CHANNELS channels, evenly. Each channel has one publish under way at a
+ * time, so every subscriber must see the numbers of a channel without gap or repetition; else the run ends
+ * with an error. A payload is '#' four digits of the channel, ten of the number, 'x'... '$'. Frames, chunks
+ * and SSE fields contain no '#'.
  */
 #include "common.h"
 #include <sys/epoll.h>

@@ -1,10 +1,12 @@
 /*
- * The race of the row "race": how long after the last byte of a subscribe request a publish on another connection reaches it.
+ * The race of the row "race": how long after the last byte of a subscribe request a publish on another
+ * connection reaches it.
  *
- * Started by load/crowd-client.ts; one command, `race DELAY_US TRIALS`, answered with {"trials","misses","p50Us","p99Us","maxUs"}. With a
- * delay of -1 the publish waits for the first byte of the answer, and the percentiles are of the time until that.
- * A trial has a channel and a subscriber's connection of its own. After the delay message 1 is published over one of 8 publisher
- * connections in turn, so that every worker is asked; while nothing has come, the next follows each 5 ms. A subscriber who first reads
+ * Started by load/crowd-client.ts; one command, `race DELAY_US TRIALS`, answered with
+ * {"trials","misses","p50Us","p99Us","maxUs"}. With a delay of -1 the publish waits for the first byte of the
+ * answer, and the percentiles are of the time until that. A trial has a channel and a subscriber's connection
+ * of its own. After the delay message 1 is published over one of 8 publisher connections in turn, so that
+ * every worker is asked; while nothing has come, the next follows each 5 ms. A subscriber who first reads
  * another than 1 has missed it: he was not standing yet.
  */
 #include "common.h"

@@ -1,22 +1,23 @@
 /*
  * The load generator: N subscribers and a handful of publishers in one single-threaded epoll loop.
  *
- * Started by load/swarm-client.ts as a process of its own; commands come as lines on stdin, each is answered with
- * one JSON line on stdout:
+ * Started by load/swarm-client.ts as a process of its own; commands come as lines on stdin, each is answered
+ * with one JSON line on stdout:
  *   grow N             connect subscribers until there are N, each through its head      -> {"subscribers":N}
  *   run WINDOW MS      keep WINDOW publishes in flight for MS (a publish is in flight
  *                      until it is answered and every subscriber has it)                 -> result
- *   pace HZ MS         publish at a fixed rate, whatever the server does                 -> result with samples
+ *   pace HZ MS         publish at a fixed rate, whatever the server does                 -> result with
+ *                      samples
  *   several N          publish N messages, each when all have the last                   -> result
  * result = {"messages","deliveries","wallUs","cpuUs","p50Us","p99Us","maxUs"[,"samplesUs"]}
  * Latency counts from the moment a publish is due (pace) or sent (run) until the last subscriber has read it.
  *
- * C and not TypeScript, because at 0.4 us a delivery on the server's side a JavaScript reader would be what is
- * measured (swarm.ts does the same where there is no compiler). Framing is not parsed: a payload is
- * '#' ten digits 'x'... '$', and neither HTTP chunks, SSE fields nor frame headers of these sizes contain '#'.
+ * C and not TypeScript, because at 0.4 us a delivery on the server's side a JavaScript reader would be what
+ * is measured (swarm.ts does the same where there is no compiler). Framing is not parsed: a payload is '#'
+ * ten digits 'x'... '$', and neither HTTP chunks, SSE fields nor frame headers of these sizes contain '#'.
  *
- * Every subscriber checks every message: the first to see the k-th message writes it into order[]; all others must
- * see the same there, so a lost, doubled or swapped message on any socket ends the run with an error.
+ * Every subscriber checks every message: the first to see the k-th message writes it into order[]; all others
+ * must see the same there, so a lost, doubled or swapped message on any socket ends the run with an error.
  */
 #include "common.h"
 #include <sys/epoll.h>

@@ -25,8 +25,8 @@ interface Size {
 }
 
 /**
- * As many at once in either plan: with fewer a worker sleeps between two tokens, and what it finds cold when it
- * wakes is most of what is measured, of both.
+ * As many at once in either plan: with fewer a worker sleeps between two tokens, and what it finds cold when
+ * it wakes is most of what is measured, of both.
  */
 const sizeOf = ({ connections }: Plan): Size => ({
   streams: 1000,

@@ -1,7 +1,7 @@
 /**
  * A message that its publisher, in this very worker, still has in hand when the turn in which it was stored
- * ends: a piece of a handler's answer (handlers/running-answer.ts), of which there are many a second, each for
- * one watcher, mostly. It is written without a job, and without being read back from the store.
+ * ends: a piece of a handler's answer (handlers/running-answer.ts), of which there are many a second, each
+ * for one watcher, mostly. It is written without a job, and without being read back from the store.
  *
  * Only where that changes nothing: it is all that is due in the channel, and everyone who stands there is a
  * live stream of the one format. Who lags, has just come or stands there by another transport sends the whole

@@ -1,7 +1,7 @@
 /**
  * Which paths are refused as they stand on the request line. By the time a `Request` tells its URL the
  * runtime has made "/x\..\secret" into "/secret": a proxy in front that allows or denies by path has then
- * judged another path than the one we serve. Called by both doors (path-routes.ts, node-request.ts) before
+ * judged another path than the one we serve. Called by both doors (path-routes.ts, wire-request.ts) before
  * the application sees anything.
  *
  * What is let through means the same to the runtime's URL parser and to nginx, so that the rest

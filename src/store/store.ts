@@ -235,18 +235,8 @@ export class Store {
     nowMs: number,
     marks: Marks | null = null,
   ): number {
-    return appendMended(
-      this.arena,
-      this.#core.policy,
-      index,
-      incarnation,
-      data,
-      eventId,
-      eventType,
-      stored,
-      nowMs,
-      marks,
-    );
+    const { arena, policy } = this.#core;
+    return appendMended(arena, policy, index, incarnation, data, eventId, eventType, stored, nowMs, marks);
   }
 
   /**

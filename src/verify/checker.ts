@@ -179,8 +179,8 @@ function sentOrder(
   const isLater = latest === null || publish.sentAt > latest.publish.sentAt;
   if (isLater) course.latest = { publish, index, isPlaced };
   if (isLater || (isPlaced && latest.isPlaced) || publish.answeredAt >= latest.publish.sentAt) return [];
-  const sentence =
-    `${line.name} was given ${key} after ${latest.publish.key}, which was sent after its ` + "answer";
+  const fault = "which was sent after its answer";
+  const sentence = `${line.name} was given ${key} after ${latest.publish.key}, ${fault}`;
   return [violation("order", sentence, line, latest.index, index)];
 }
 

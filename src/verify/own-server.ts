@@ -274,7 +274,9 @@ event_ids = "auto"
 turn_away = "retry"
 ping_message_interval = "5s"
 ${POSITIONS}
-${PLAIN_WAYS.map(([path, role]) => location(path, role)).join("\n")}
+${Object.entries(PLAIN_WAYS)
+  .map(([path, role]) => location(path, role))
+  .join("\n")}
 [[location]]
 match = "~ ^/ws/(.*)$"
 subscriber = "websocket"
@@ -286,12 +288,7 @@ ${POSITIONS}
 ${more?.(folder) ?? ""}`;
 }
 
-/** Path and role of those that differ in nothing else. */
-const PLAIN_WAYS = [
-  ["sub", "streaming"],
-  ["lp", "long-polling"],
-  ["poll", "polling"],
-] as const;
+const PLAIN_WAYS = { sub: "streaming", lp: "long-polling", poll: "polling" };
 
 const location = (path: string, subscriber: string): string => `
 [[location]]

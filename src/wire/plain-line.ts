@@ -16,8 +16,9 @@ const COMMA = 0x2c;
 const NOT_PLAIN = /[\0-\x09\x0b-\x1f\\]/;
 
 /**
- * Where channel and data of the line stand: fields, so that a line costs no object. For the lines of one text,
- * in order: most begin like the one before, up to the data, which is compared faster than it is searched.
+ * Where channel and data of the line stand: fields, so that a line costs no object. For the lines of one
+ * text, in order: most begin like the one before, up to the data, which is compared faster than it is
+ * searched.
  */
 export class PlainLine {
   channelStart = -1;

@@ -50,6 +50,8 @@ type Holds = (request: SteppedRequest) => boolean | "too long";
 const CONDITION = /^\s*\$(?:\{(\w+)\}|(\w+))\s*(?:(!?=|!?~\*?)\s*(?:"((?:[^"\\]|\\.)*)"|([^\s"]\S*)))?\s*$/s;
 /** `-f` and the like, and the name of a file. */
 const FILE_CONDITION = /^\s*(!?)-([fdex])\s+(?:"((?:[^"\\]|\\.)*)"|(\S+))\s*$/s;
+const FORMS =
+  '"$name", or "$name = word", with =, !=, ~, ~*, !~ or !~*, or "-f $name", with -f, -d, -e or -x.';
 const SETTING = /^\s*\$(\w+)\s+(.*)$/s;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 const NOT_CHANGED = -1;
@@ -116,11 +118,7 @@ export function conditionFault(text: string, names: ReadonlySet<string>): string
   const file = fileCondition(text);
   if (file !== null) return valueFault(file.path, ANY_GROUPS, names);
   const parts = CONDITION.exec(text);
-  if (parts === null)
-    return (
-      'a condition is "$name", or "$name = word", with =, !=, ~, ~*, !~ or !~*, or "-f $name", with -f, ' +
-      "-d, -e or -x."
-    );
+  if (parts === null) return `a condition is ${FORMS}`;
   const variable = valueFault(`$${parts[1] ?? parts[2]}`, ANY_GROUPS, names);
   if (variable !== null) return variable;
   const operand = operandOf(parts);
