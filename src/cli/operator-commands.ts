@@ -40,7 +40,7 @@ export function addVerify(program: Command, done: (exitCode: number) => void): v
     .option("--rate <n>", "messages a second", positive, 200)
     .option("--fault <name>", "only this one; repeatable", collect)
     .option("--other <file>", "another binary, for upgrades there and back")
-    .option("-w, --workers <n>", "worker processes of our own server", whole, 2)
+    .option("-w, --workers <n>", "worker processes of our own server", workers, 2)
     .addOption(
       new Option("--listener <kind>", "of our own server").choices(["native", "wire"]).default("native"),
     )
@@ -65,7 +65,16 @@ export function addVerify(program: Command, done: (exitCode: number) => void): v
 function positive(text: string): number {
   const value = Number(text);
   if (text !== "" && value > 0 && value <= 100_000) return value;
-  throw new InvalidArgumentError("It wants a number above 0.");
+  throw new InvalidArgumentError("It wants a number above 0, and at most 100,000.");
+}
+
+/** As many as the configuration takes (config/options/process.ts). */
+const MAX_WORKERS = 256;
+
+function workers(text: string): number {
+  const value = Number(text);
+  if (/^[0-9]+$/.test(text) && value >= 1 && value <= MAX_WORKERS) return value;
+  throw new InvalidArgumentError(`It wants a whole number from 1 to ${MAX_WORKERS}.`);
 }
 
 function whole(text: string): number {

@@ -3,10 +3,11 @@
  * by program.ts.
  */
 
+import { accessSync, constants, statSync } from "node:fs";
 import { isatty } from "node:tty";
 import { ownProgram } from "../supervisor/worker/own-program.ts";
 import { faultsOf } from "../verify/faults.ts";
-import { clearUp } from "../verify/leftovers.ts";
+import { clearUp, StartFault } from "../verify/leftovers.ts";
 import { missingEngine } from "../verify/own-engine.ts";
 import { holds, reportText, wasTried } from "../verify/report-text.ts";
 import { verify } from "../verify/run.ts";
@@ -45,12 +46,16 @@ export async function verifyCommand(options: VerifyOptions): Promise<number> {
       `${lacking} here: --cluster starts one of its own (Debian: apt-get install redis-server), or give ` +
         "--url.",
     );
-  if (options.url !== undefined) await expectAnswer(options.url);
+  const url = options.url === undefined ? null : parseBaseUrl(options.url);
+  const fields = fieldsOf(options.header ?? []);
+  if (options.other !== undefined && !isProgram(options.other))
+    throw usageFault(`--other wants another binary: ${options.other} is none that can be run.`);
+  if (url !== null) await expectAnswer(url);
   const program = ownProgram();
   const showsProgress = isatty(2);
   const running = verify({
-    url: options.url === undefined ? null : parseBaseUrl(options.url),
-    fields: fieldsOf(options.header ?? []),
+    url,
+    fields,
     seconds: options.minutes * 60,
     seed: options.seed ?? Math.floor(Math.random() * 2 ** 31),
     rate: options.rate,
@@ -64,7 +69,11 @@ export async function verifyCommand(options: VerifyOptions): Promise<number> {
       if (showsProgress) writeNote(`\r\x1b[K${line}`);
     },
   });
-  const report = await Promise.race([running, interrupted()]);
+  const report = await Promise.race([running, interrupted()]).catch((error: unknown) => {
+    // A machine without room, an engine that does not start: nothing of it is a fault of this program.
+    if (error instanceof StartFault) throw new CommandFailure(ExitCode.FAILURE, error.message);
+    throw error;
+  });
   if (showsProgress) writeNote("\r\x1b[K");
   if (typeof report === "number") return report;
   writeOut(options.json === true ? `${JSON.stringify(report, withMaps)}\n` : reportText(report));
@@ -76,9 +85,18 @@ export async function verifyCommand(options: VerifyOptions): Promise<number> {
 /** A wrong address is not found out by a minute of load. */
 async function expectAnswer(url: string): Promise<void> {
   try {
-    await fetch(parseBaseUrl(url), { signal: AbortSignal.timeout(5000), tls: { rejectUnauthorized: false } });
+    await fetch(url, { signal: AbortSignal.timeout(5000), tls: { rejectUnauthorized: false } });
   } catch {
     throw new CommandFailure(ExitCode.FAILURE, `nobody answers at ${url}.`);
+  }
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
   }
 }
 

@@ -6,6 +6,9 @@ interface Disposable {
   dispose(): Promise<void>;
 }
 
+/** What a run stands on could not be started: nothing was tried. */
+export class StartFault extends Error {}
+
 const running = new Set<Disposable>();
 let isOver = false;
 

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
 import { freePort } from "./free-port.ts";
-import { ended, isClearing, started } from "./leftovers.ts";
+import { ended, isClearing, StartFault, started } from "./leftovers.ts";
 
 const PROGRAMS = ["redis-server", "valkey-server"];
 const READY_MS = 20_000;
@@ -44,7 +44,7 @@ class EngineProcess {
         return;
       } catch (error) {
         redis.disconnect();
-        if (performance.now() > endAt) throw new Error(`the engine did not start: ${String(error)}`);
+        if (performance.now() > endAt) throw new StartFault(`the engine did not start: ${String(error)}`);
         await Bun.sleep(20);
       }
     }

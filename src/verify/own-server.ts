@@ -6,7 +6,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeF
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
-import { ended, isClearing, started } from "./leftovers.ts";
+import { ended, isClearing, StartFault, started } from "./leftovers.ts";
 import { type ServerUnderTest, serverAt } from "./server.ts";
 
 /** What a message looks like on lanes without words of their own: a line that says where it stands. */
@@ -66,9 +66,10 @@ export class OwnServer {
     try {
       await server.start();
     } catch (error) {
-      const said = [String(error), ...(await server.lastWords())].join("\n");
+      const why = error instanceof Error ? error.message : String(error);
+      const said = [`${why}:`, ...(await server.lastWords())].join("\n    ");
       await server.dispose();
-      throw new Error(said);
+      throw new StartFault(said);
     }
     return server;
   }

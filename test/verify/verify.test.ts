@@ -71,7 +71,7 @@ test("a cluster is asked for where there is no engine to start: what is missing 
   expect(child.stderr.toString()).toContain("there is no redis-server, nor a valkey-server here");
 });
 
-test("unknown faults, and faults on a server that is not ours, are refused", async () => {
+test("what makes no sense is refused at once: unknown faults, faults on a server that is not ours, no workers", async () => {
   expect(await verify("--fault", "flood")).toMatchObject({
     code: 2,
     err: expect.stringContaining("worker-kill"),
@@ -80,6 +80,13 @@ test("unknown faults, and faults on a server that is not ours, are refused", asy
     code: 2,
     err: expect.stringContaining("without --cluster"),
   });
+  for (const [args, said] of [
+    [["--workers", "0"], "from 1 to 256"],
+    [["--url", "nonsense"], "--url wants http://host:port"],
+    [["--url", "http://127.0.0.1:1", "--header", "bad"], '"bad" is no field'],
+    [["--other", "/dev/null"], "/dev/null is none that can be run"],
+  ] as const)
+    expect(await verify(...args)).toMatchObject({ code: 2, out: "", err: expect.stringContaining(said) });
   const foreign = await verify("--url", "http://127.0.0.1:1", "--fault", "none");
   expect(foreign).toMatchObject({ code: 2, err: expect.stringContaining("leave out --url") });
 });
@@ -140,6 +147,12 @@ async function underWay(): Promise<{ child: Bun.Subprocess<"ignore", "pipe", "pi
   await until("its workers", () => readdirSync(`/dev/shm/${mine}`).length > 3);
   return { child, mine };
 }
+
+test("its server cannot be started: that is said with its log, as no fault of this program", async () => {
+  const { code, out, err } = await verify("--workers", "256", "--fault", "store-full");
+  expect([code, out]).toEqual([1, ""]);
+  expect(err).toMatch(/^sluice: the server did not start:\n {4}.*store/);
+});
 
 test("its server ends by itself: that is said within seconds, with the end of its log", async () => {
   const { child, mine } = await underWay();
