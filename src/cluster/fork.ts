@@ -130,8 +130,8 @@ export class Fork {
 
   /** A reader begins at the store's cursor, whoever moved it there. */
   #know(shard: number): void {
-    const cursor = this.#options.replica.cursor(shard);
-    if (cursor.term !== this.#cursor.term || cursor.n !== this.#cursor.n) this.#cursor = cursor;
+    const { replica } = this.#options;
+    if (!replica.isAt(shard, this.#cursor.term, this.#cursor.n)) this.#cursor = replica.cursor(shard);
   }
 
   #break(term: number, n: number, nextTerm: number, nextN: number): void {

@@ -7,7 +7,7 @@
  *   reply     +OK   -ERR …   :7   $5 CRLF bytes CRLF   $-1 (null)   *2 CRLF reply reply   *-1 (null)
  *
  * Why not ioredis here: an object, a promise and several copies a command, and a generic value a reply, were
- * a quarter of what a publish cost a node, and half of what a message cost one that nobody stands at.
+ * a fifth of what a publish cost a node.
  */
 import type { ByteWriter } from "../wire/byte-writer.ts";
 

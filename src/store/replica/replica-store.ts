@@ -80,6 +80,13 @@ export class ReplicaStore {
     return { term: wide(u32, at + SHARD_TERM), n: wide(u32, at + SHARD_N) };
   }
 
+  /** Whether that is the last entry that was applied. */
+  isAt(shard: number, term: number, n: number): boolean {
+    const { u32 } = this.#arena;
+    const at = shardWord(shard);
+    return wide(u32, at + SHARD_N) === n && wide(u32, at + SHARD_TERM) === term;
+  }
+
   /** Whether an entry with this place has been applied. */
   hasReached(shard: number, term: number, n: number): boolean {
     const { u32 } = this.#arena;
