@@ -143,7 +143,7 @@ export const CONTROLS: readonly Control[] = [
       ],
       [
         "src/fanout/streams.ts",
-        "this.#mark(BEHIND | STALLED, true);\n    this.#keeper.lagged(this);",
+        "this.#mark(BEHIND | STALLED, true);\n    this.terms.keeper.lagged(this);",
         "this.#mark(STALLED, true);",
       ],
     ],
