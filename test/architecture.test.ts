@@ -80,7 +80,12 @@ const HOMES: readonly {
   readonly home: (file: string) => boolean;
   readonly where: string;
 }[] = [
-  { word: /\bAtomics\.|\bmmap\(/, home: (file) => file.startsWith("store/"), where: "store/" },
+  {
+    // A ring that the kernel reads and writes is memory shared with it, too.
+    word: /\bAtomics\.|\bmmap\(/,
+    home: (file) => file.startsWith("store/") || file === "listen/wire/kernel-ring.ts",
+    where: "store/",
+  },
   {
     word: /from "elysia"/,
     home: (file) => file.endsWith("/plugin.ts") || file === "app.ts",

@@ -35,7 +35,8 @@ export class KeptSink implements StreamSink {
 
   flush(): number | Promise<number> {
     const kept = this.#kept;
-    if (kept === null) return 0;
+    // What it was given before may not have left.
+    if (kept === null) return this.#sink.flush();
     this.#kept = null;
     const written = this.#sink.write(kept.view());
     kept.reset();

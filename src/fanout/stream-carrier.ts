@@ -6,6 +6,7 @@
  * already served or is recognised by his `sentId`. So no lock, no copy of the member list, no message lost or
  * given twice.
  */
+import { volley } from "../http/volley.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import type { Batch } from "./batch.ts";
 import { ahead, type Carrier, CLOCK_EVERY, type Load, READ_AHEAD } from "./carrier.ts";
@@ -68,18 +69,21 @@ export class StreamCarrier implements Carrier {
     const own = group.format.perConnection;
     let served = 0;
     let i = Math.min(this.#at, members.length - 1);
-    if (!own) this.#readAhead(members, i);
+    if (!own) {
+      this.#readAhead(members, i);
+      volley.open();
+    }
     for (; i >= 0; i = Math.min(i - 1, members.length - 1)) {
       if (!own && i % READ_AHEAD === READ_AHEAD - 1) this.#readAhead(members, i);
       const subscription = members[i];
       if (subscription === undefined || batch.hasAll(subscription)) continue;
-      if (own || !batch.isNext(subscription)) this.#writeOwn(group, subscription, batch, channel);
-      else {
+      if (own || !batch.isNext(subscription)) {
+        volley.fire();
+        this.#writeOwn(group, subscription, batch, channel);
+        if (!own) volley.open();
+      } else {
         batch.giveAll(subscription);
-        const { connection } = subscription;
-        if (shared.length === 0 && missed > 0) this.#standing.closeSlow(connection);
-        else if (connection.isDirect) connection.send(shared);
-        else this.#hold(subscription, shared);
+        this.#giveShared(subscription, shared, missed);
         served++;
       }
       if (i % CLOCK_EVERY === 0 && this.#standing.nowMs() > deadlineMs) {
@@ -87,10 +91,22 @@ export class StreamCarrier implements Carrier {
         break;
       }
     }
+    volley.fire();
     this.#standing.delivered(served * count, served * shared.length);
     if (missed > 0 && shared.length > 0) this.#standing.gapTold(served);
     this.#at = i;
     return i < 0;
+  }
+
+  /** Nothing of a gap: its format has no words for it. */
+  #giveShared(subscription: StreamSubscription, bytes: Uint8Array, missed: number): void {
+    const { connection } = subscription;
+    if (bytes.length === 0 && missed > 0) {
+      volley.fire();
+      this.#standing.closeSlow(connection);
+    } else if (connection.isDirect) {
+      connection.send(bytes);
+    } else this.#hold(subscription, bytes);
   }
 
   #readAhead(members: readonly StreamSubscription[], from: number): void {

@@ -171,6 +171,11 @@ export class StreamConnection<T extends StreamTerms = StreamTerms> {
     if (this.#is(FLUSH_QUEUED)) this.flush();
   }
 
+  /** Told by its door, which had kept what it was given for a volley. */
+  filled(): void {
+    this.flush();
+  }
+
   flush(): boolean {
     this.#mark(FLUSH_QUEUED, false);
     if (this.#is(ENDED) || this.#sink === null) return false;

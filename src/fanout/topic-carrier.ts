@@ -3,6 +3,7 @@
  * job (delivery.ts).
  */
 import { type DirectSocket, FrameBatch } from "../http/peer-socket.ts";
+import { volley } from "../http/volley.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import { pushDeflatedFrame } from "../wire/message-deflate.ts";
 import type { Batch } from "./batch.ts";
@@ -155,6 +156,7 @@ export class TopicCarrier implements Carrier {
     let reached = 0;
     let sentBytes = 0;
     this.#readAhead(sockets, sockets.length - 1);
+    volley.open();
     for (let i = sockets.length - 1; i >= 0; i = Math.min(i, sockets.length) - 1) {
       if (i % READ_AHEAD === READ_AHEAD - 1) this.#readAhead(sockets, i);
       const peer = sockets[i]?.peer;
@@ -164,10 +166,12 @@ export class TopicCarrier implements Carrier {
       const shared = direct.takesDeflated ? this.#deflatedBatch : this.#framedBatch;
       if (peer.subscriptions.length > 1) this.#hold(direct, length);
       // Corked it takes everything; what it did not take before says that it is slow.
-      if (direct.sendFrames(bytes, length, shared) <= 0 || direct.isStalled) isAnySlow = true;
+      if (direct.isStalled) isAnySlow = true;
+      if (direct.sendFrames(bytes, length, shared) <= 0) isAnySlow = true;
       reached++;
       sentBytes += length;
     }
+    if (volley.fire() > 0) isAnySlow = true;
     this.#standing.delivered(reached * Math.max(1, batch.count), sentBytes);
     if (isAnySlow) this.#standing.socketsLag(slowOf(shard, batch.to, batch.toNumber));
   }

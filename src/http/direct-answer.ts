@@ -35,6 +35,8 @@ export interface PulledStream {
    * once for all.
    */
   readonly sharesBytes?: boolean;
+  /** A write that was said to be taken was not: its flush is waited for, as after any other. */
+  filled?(): void;
   /** It does not wait for anything to happen: a client that has closed its own end still gets all of it. */
   readonly endsByItself?: boolean;
 }

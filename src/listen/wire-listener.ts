@@ -24,6 +24,7 @@ import { Connection } from "./wire/connection.ts";
 import { DueList } from "./wire/due-list.ts";
 import { Ear } from "./wire/ear.ts";
 import type { Inlet } from "./wire/outlet.ts";
+import { volleys } from "./wire/volleys.ts";
 import { WireRequest } from "./wire/wire-request.ts";
 import { WireServer } from "./wire/wire-server.ts";
 import type { SocketServer } from "./wire/wire-socket.ts";
@@ -55,6 +56,7 @@ const TRAILER_BYTES = 8192;
 export function startWireListener(options: WireListenOptions): Listener {
   const { listener, maxBodyBytes, connections, mostOpen } = options;
   const { address } = listener;
+  volleys.begin();
   const isUnix = address.startsWith("unix:");
   const [certificate] = listener.tls;
   const app = options.compose();

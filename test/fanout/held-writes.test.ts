@@ -45,11 +45,11 @@ test("what was too large to be kept stops nothing: messages of megabytes to stre
 test("more than a slice is sent in several, each holder once and in order", () => {
   const held = new HeldWrites();
   const sent: number[] = [];
-  for (let i = 0; i < 40; i++) held.add({ uncork: () => sent.push(i) });
+  for (let i = 0; i < 150; i++) held.add({ uncork: () => sent.push(i) });
   let slices = 0;
   for (; !held.isEmpty; slices++) held.send({ nowMs: () => 1 }, 0);
   expect(slices).toBe(3);
-  expect(sent).toEqual(Array.from({ length: 40 }, (_, i) => i));
+  expect(sent).toEqual(Array.from({ length: 150 }, (_, i) => i));
 });
 
 test("streams in several channels get what all of them have in one write, each event with its own position", async () => {

@@ -5,7 +5,7 @@
 import { expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { descriptorOf } from "../../src/listen/wire/kernel-send.ts";
-import { Outlet, type TcpSocket } from "../../src/listen/wire/outlet.ts";
+import { openLines, readOn } from "./outlet-fixture.ts";
 
 const CONNECTIONS = 600;
 const AT_ONCE = 40;
@@ -67,81 +67,28 @@ test("a closed socket is told of before its descriptor is another's", async () =
   expect(seen.reused).toBeGreaterThan(CONNECTIONS / 2);
 });
 
-class RoomyOutlet extends Outlet {
-  whenRoomy: (() => void) | null = null;
-  protected override roomy(): void {
-    this.whenRoomy?.();
-  }
-  protected override moved(): void {
-    // in no list
-  }
-  override retire(): void {
-    // it stays
-  }
-  override cutOff(): void {
-    // it stays
-  }
-  override closed(): void {
-    this.leave();
-  }
-}
-
 const PIECES = 120;
 const PIECE_BYTES = 50_000;
 const piece = (i: number): Buffer => Buffer.alloc(PIECE_BYTES, i % 251);
 
 test.each(["the kernel", "the runtime alone"])("what is sent by %s comes whole and in order", async (by) => {
-  const outlets: RoomyOutlet[] = [];
-  let runtimeWrites = 0;
-  const opened = Promise.withResolvers<RoomyOutlet>();
-  const server = Bun.listen({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: {
-      open(socket) {
-        const counted: TcpSocket = Object.assign(Object.create(null), {
-          remoteAddress: "",
-          write(bytes: Uint8Array, offset: number, length: number) {
-            runtimeWrites++;
-            return socket.write(bytes, offset, length);
-          },
-        });
-        const outlet = new RoomyOutlet(counted, by === "the kernel" ? descriptorOf(socket) : -1);
-        outlets.push(outlet);
-        opened.resolve(outlet);
-      },
-      drain: () => outlets[0]?.drained(),
-      close: () => outlets[0]?.closed(),
-    },
-  });
-  const client = connect(server.port, "127.0.0.1");
-  const outlet = await opened.promise;
+  const { lines, close } = await openLines(1, by !== "the kernel");
+  const [line] = lines;
+  if (line === undefined) throw new Error("no line");
+  const { outlet } = line;
   let sent = 0;
   let timesFull = 0;
   const sendOn = (): void => {
-    while (sent < PIECES && outlet.push(piece(sent))) sent++;
-    if (sent === PIECES) return;
-    sent++;
-    timesFull++;
+    while (sent < PIECES && outlet.push(piece(sent++)));
+    if (outlet.isStalled) timesFull++;
   };
   outlet.whenRoomy = sendOn;
   sendOn();
-  let at = 0;
-  let wrong = -1;
-  const whole = Promise.withResolvers<void>();
-  client.on("data", (bytes: Buffer) => {
-    for (const byte of bytes) {
-      if (byte !== Math.floor(at / PIECE_BYTES) % 251 && wrong < 0) wrong = at;
-      at++;
-    }
-    if (at === PIECES * PIECE_BYTES) whole.resolve();
-  });
-  await whole.promise;
-  client.destroy();
-  server.stop(true);
-  expect(wrong).toBe(-1);
+  const got = await readOn(line, PIECES * PIECE_BYTES);
+  close();
+  expect(got.equals(Buffer.concat(Array.from({ length: PIECES }, (_, i) => piece(i))))).toBeTrue();
   expect(timesFull).toBeGreaterThan(0);
   // The rest of what was too much, and what `drain` asked for; else each piece.
-  if (by === "the kernel") expect(runtimeWrites).toBeLessThan(PIECES);
-  else expect(runtimeWrites).toBeGreaterThanOrEqual(PIECES);
+  if (by === "the kernel") expect(line.writes()).toBeLessThan(PIECES);
+  else expect(line.writes()).toBeGreaterThanOrEqual(PIECES);
 });

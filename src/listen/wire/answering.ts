@@ -141,6 +141,10 @@ export abstract class Answering extends Outlet implements BreakableSink {
     this.cutOff();
   }
 
+  protected override filled(): void {
+    this.stream?.filled?.();
+  }
+
   // --- a client that is slow -------------------------------------------------------------------------------
 
   /** Resolves when the client has taken what was written, or is gone. */

@@ -6,10 +6,12 @@
  * Corked, what is written in one turn is put together and leaves with one system call: the head of an answer
  * with its body, the answers of pipelined requests, a handshake with what the socket is told first.
  */
+import { volley } from "../../http/volley.ts";
 import { ByteWriter } from "../../wire/byte-writer.ts";
 import { Waiting } from "./due-list.ts";
 import { kernelSend } from "./kernel-send.ts";
-import { CLOSED, LATE } from "./marks.ts";
+import { AIMED, CLOSED, LATE } from "./marks.ts";
+import { volleys } from "./volleys.ts";
 
 /** The part of Bun's TCP socket that is used. */
 export interface TcpSocket {
@@ -100,6 +102,7 @@ export abstract class Outlet extends Waiting {
   /** At once, and in order: the kernel goes on with what it has for it. */
   drop(): void {
     if (this.isClosed) return;
+    if (this.is(AIMED)) volleys.fire();
     this.socket.close();
     this.closed();
   }
@@ -118,7 +121,9 @@ export abstract class Outlet extends Waiting {
   get unsentBytes(): number {
     return this.#unsent?.length ?? 0;
   }
+  /** It has not taken all of what was written. */
   get isStalled(): boolean {
+    if (this.is(AIMED)) volleys.fire();
     return this.#unsent !== null;
   }
 
@@ -184,21 +189,65 @@ export abstract class Outlet extends Waiting {
     shared: SharedPiece | null = null,
   ): boolean {
     if (this.isClosed || length === 0) return true;
+    if (this.is(AIMED)) volleys.fire();
     if (this.#out !== null) return this.#pushCorked(this.#out, bytes, offset, length, shared);
     if (this.#unsent !== null) {
       this.#unsent = Buffer.concat([this.#unsent, bytes.subarray(offset, offset + length)]);
       return false;
     }
+    if (volley.isOpen && this.descriptor >= 0 && volleys.take(this, bytes, offset, length, shared))
+      return this.#unsent === null;
     const taken = this.#give(bytes, offset, length);
     // It is gone; `closed` follows, or was here.
     if (taken < 0) return true;
     if (taken === length) return true;
+    this.#keep(bytes, offset, length, taken, shared);
+    this.moved();
+    return false;
+  }
+
+  #keep(bytes: Uint8Array, offset: number, length: number, taken: number, shared: SharedPiece | null): void {
     this.#unsent =
       shared === null
         ? Buffer.from(bytes.subarray(offset + taken, offset + length))
         : shared.rest(bytes, offset, length, taken);
-    this.moved();
+  }
+
+  /** What it was given last leaves with what others are given. */
+  aim(): void {
+    this.mark(AIMED);
+  }
+
+  /** Told by volleys.ts what the kernel took, or why it did not. False: `sendRest` follows. */
+  settle(
+    taken: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    shared: SharedPiece | null,
+  ): boolean {
+    this.mark(AIMED, false);
+    if (taken === length || this.isClosed) return true;
+    this.#keep(bytes, offset, length, Math.max(0, taken), shared);
     return false;
+  }
+
+  /**
+   * What was not taken is left to the runtime, which waits for room or finds that the client is gone. True: not
+   * all of it is taken now.
+   */
+  sendRest(): boolean {
+    if (this.#unsent === null || this.isClosed) return false;
+    this.moved();
+    this.drained();
+    if (!this.isStalled || this.isClosed) return false;
+    this.filled();
+    return true;
+  }
+
+  /** What a write said to have been taken was not. */
+  protected filled(): void {
+    // for those whom nobody asks afterwards
   }
 
   /** How many bytes were taken; negative: it is gone. */
