@@ -2,11 +2,11 @@
  * Has the engine look at all of its heap again when that has grown much since it last did. By itself it looks
  * at what is new only, for as long as the heap has grown by less than a share of it; and it takes the mapped
  * store for a part of its heap. What is alive at such a look, like the message of a megabyte that is just
- * being sent, counts as old from then on and stays when it is over: 140 such messages left 120 MB. app.ts asks
- * once a second.
+ * being sent, counts as old from then on and stays when it is over: 140 such messages left 120 MB. app.ts
+ * asks once a second.
  *
- * The same when a crowd has come or gone: ten thousand handshakes leave 1 to 2 MB among what lives, too little
- * for the engine to look for by itself, and too much to keep for as long as nothing else happens.
+ * The same when a crowd has come or gone: ten thousand handshakes leave 1 to 2 MB among what lives, too
+ * little for the engine to look for by itself, and too much to keep for as long as nothing else happens.
  *
  * Everybody waits for such a look, some 10 ms with ten thousand connections: who has little to do can afford
  * it for less.

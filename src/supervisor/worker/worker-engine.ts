@@ -1,16 +1,17 @@
 /**
- * What the engine of a worker is told before any code runs, by main (worker-process.ts), which is the only one
- * that can.
+ * What the engine of a worker is told before any code runs, by main (worker-process.ts), which is the only
+ * one that can.
  *
  * How much it allocates between two collections of garbage: it takes the mapped store for a part of its heap
  * and lets garbage grow to a third of the whole: with a store of 1 GiB, 80 MB of dead requests stayed in each
  * worker. And of ten thousand clients that come in a burst each kept 1 to 2 kB for good, in blocks and native
- * pages that what is alive shares with what is not. Collecting every 8 MiB costs a publish nothing that can be
- * measured (0.93 to 1.0x, as what is allocated stays in the cache); every 4 MiB saved 0.2 kB more a connection.
+ * pages that what is alive shares with what is not. Collecting every 8 MiB costs a publish nothing that can
+ * be measured (0.93 to 1.0x, as what is allocated stays in the cache); every 4 MiB saved 0.2 kB more a
+ * connection.
  *
  * How late its last compiler begins: by itself with what has run some seven thousand times, which makes it
- * compile all of a handshake when ten thousand clients come and then only wait: 2 to 3 MB for good, as much as
- * it keeps of two thousand of them. What publishes and delivers has run ten times as often within seconds.
+ * compile all of a handshake when ten thousand clients come and then only wait: 2 to 3 MB for good, as much
+ * as it keeps of two thousand of them. What publishes and delivers has run ten times as often within seconds.
  */
 const BYTES_BETWEEN = 8 * 2 ** 20;
 /** In the engine's own measure, of which a call is fifteen and a turn of a loop is one. */
