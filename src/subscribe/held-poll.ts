@@ -33,9 +33,12 @@ export interface Waiter {
 const OWED_MS = 50;
 const NOWHERE = { afterId: 0, historyUntil: 0 };
 
+/** In a function of its own: the engine makes what a closure needs whenever what it stands in is called. */
+const releaseOf = (line: Line | null): (() => void) | null => (line === null ? null : () => line.release());
+
 /**
  * One waiting long poll: answered once, by a message, by its ttl, by a drain, or not at all when the client
- * leaves.
+ * leaves. It has twelve fields and is 112 bytes; with one more it would be 160.
  */
 export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
   readonly subscriptions: WaitingSubscription[];
@@ -45,7 +48,6 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
   heldAt = -1;
   readonly #endpoint: PollEndpoint;
   readonly #later: Resolvable;
-  readonly #line: Line | null;
   readonly #presentation: Presentation;
   /** What its position alone told to be missing. */
   readonly #lost: readonly Missing[];
@@ -55,7 +57,8 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
    */
   readonly #sinceSec: number;
   readonly #sinceTag: number;
-  #departure: (() => void) | null = null;
+  /** Told of its end, for whatever reason. */
+  #departure: (() => void) | null;
 
   constructor(
     endpoint: PollEndpoint,
@@ -65,7 +68,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
   ) {
     this.#endpoint = endpoint;
     this.#later = later;
-    this.#line = line;
+    this.#departure = releaseOf(line);
     this.#presentation = presentation;
     this.#lost = lostOf(channels, starts);
     this.subscriptions = channels.map((channel, i) => {
@@ -90,8 +93,15 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
   /** It waits from now on, or was answered in this very turn. */
   tellArrival(arrival: Arrival, names: readonly Uint8Array[]): void {
     const departure = arrival(names, this);
-    if (this.subscriptions.length === 0) departure();
-    else this.#departure = departure;
+    if (this.subscriptions.length === 0) {
+      departure();
+      return;
+    }
+    const before = this.#departure;
+    this.#departure = () => {
+      before?.();
+      departure();
+    };
   }
 
   /** On Bun's door: the request was aborted. */
@@ -163,7 +173,6 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     const { hub } = this.#endpoint;
     const [first] = this.subscriptions;
     if (first !== undefined) hub.fanout.leavePoll(first);
-    this.#line?.release();
     hub.timers.remove(this);
     hub.held.remove(this);
     this.#departure?.();
