@@ -17,6 +17,8 @@ import type { Standing } from "./standing.ts";
 
 /** More are given theirs in slices. */
 const MOST_MEMBERS = 8;
+/** Larger ones are read from the store: their bytes would be kept here. */
+const MOST_BYTES = 16 * 1024;
 
 /** What a channel's publisher has in hand: nothing but data, for a format that tells neither time nor tag. */
 export interface InHand {
@@ -36,7 +38,7 @@ export class InHandCarrier {
 
   /** Gives it to all who stand in the channel. False: nothing was done. */
   carry(channel: LocalChannel, { id, data, format }: InHand): boolean {
-    const group = this.#everyone(channel, id, format);
+    const group = data.length > MOST_BYTES ? null : this.#everyone(channel, id, format);
     if (group === null) return false;
     const { members } = group;
     const bytes = this.#encoded(channel, id, data, format);

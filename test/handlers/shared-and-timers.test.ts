@@ -18,6 +18,16 @@ const FILES = {
       try { return JSON.stringify({ pid: process.pid, answer: dictionary[query.get("call")](...args) ?? null }); }
       catch (error) { return new Response(JSON.stringify({ error: error.message, status: error.status ?? null })); }
     };`,
+  "fill.ts": `
+    export default async ({ shared, query, sleep }) => {
+      const filled = shared("filled");
+      const from = Number(query.get("from"));
+      for (let at = from; at < from + 20_000; at++) {
+        // 503: the other worker was stopped by the system in the middle of its own.
+        try { filled.set("key " + at, at); } catch (error) { if (error.status !== 503) throw error; at--; await sleep(1); }
+      }
+      return String(process.pid);
+    };`,
   "after.ts": `
     export default ({ after, query, shared }) => {
       const key = query.get("key");
@@ -47,10 +57,12 @@ const TOML = `
 shutdown_timeout = "2s"
 [shared.users]
 size = "256KiB"
+[shared.filled]
+size = "1MiB"
 [shared.kept]
 size = "64KiB"
 persist = true
-${handlerLocations(["shared", "after", "timers"], 'handler_timeout = "1s"')}
+${handlerLocations(["shared", "fill", "after", "timers"], 'handler_timeout = "1s"')}
 `;
 
 let server: RunningServer;
@@ -97,6 +109,29 @@ describe("dictionaries", () => {
     });
     await call("users", "set", "text", "x");
     expect(await call("users", "incr", "text")).toMatchObject({ error: "what is there is no number" });
+  });
+
+  test("a million keys from both workers stay within the size, and every one is there or counted as evicted", async () => {
+    const pids = new Set<string>();
+    const froms = Array.from({ length: 50 }, (_, n) => n * 20_000);
+    const fill = async (): Promise<void> => {
+      for (let from = froms.shift(); from !== undefined; from = froms.shift()) {
+        const { status, text } = await server.request(`/fill?from=${from}`, { keepalive: false });
+        expect(status).toBe(200);
+        pids.add(text);
+      }
+    };
+    await Promise.all([fill(), fill(), fill(), fill()]);
+    expect(pids.size).toBe(2);
+    const said = async (name: string): Promise<number> =>
+      await server.metric(`sluice_shared_${name}{name="filled"}`);
+    expect((await said("entries")) + (await said("evicted_total"))).toBe(1_000_000);
+    expect(await said("entries")).toBeGreaterThan(5000);
+    expect(await said("used_bytes")).toBeLessThanOrEqual(await said("bytes"));
+    const keys = (await call("filled", "keys", 10_000)).answer as string[];
+    expect(new Set(keys).size).toBe(keys.length);
+    for (const key of keys.slice(0, 20))
+      expect((await call("filled", "get", key)).answer).toBe(Number(key.slice(4)));
   });
 
   test("survive kill -9 of both workers and a reload with another size for others; a restart empties those that do not persist", async () => {
