@@ -2,7 +2,8 @@
 import { afterAll, expect, test } from "bun:test";
 import type { Fanout } from "../../src/fanout/fanout.ts";
 import { chunkOf, sharedChunk } from "../../src/listen/wire/chunk.ts";
-import { Outlet, SharedPiece, type TcpSocket } from "../../src/listen/wire/outlet.ts";
+import { Outlet, type TcpSocket } from "../../src/listen/wire/outlet.ts";
+import { SharedPiece } from "../../src/listen/wire/shared-piece.ts";
 import { bytes, Channel, newStore, removeTempFolders } from "../store/fixture.ts";
 import { joinStream, PLAIN, TestWorker } from "./fixture.ts";
 import { turns } from "./test-stream.ts";

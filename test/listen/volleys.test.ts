@@ -5,7 +5,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { volley } from "../../src/http/volley.ts";
 import { openRing, RING_BYTES, RING_ENTRIES } from "../../src/listen/wire/kernel-ring.ts";
-import { SharedPiece } from "../../src/listen/wire/outlet.ts";
+import { SharedPiece } from "../../src/listen/wire/shared-piece.ts";
 import { volleys } from "../../src/listen/wire/volleys.ts";
 import { type Line, openLines, readOn } from "./outlet-fixture.ts";
 

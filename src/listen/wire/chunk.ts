@@ -3,7 +3,7 @@
  * and is framed once for all of them. Used by connection.ts.
  */
 import { ByteWriter } from "../../wire/byte-writer.ts";
-import { SharedPiece } from "./outlet.ts";
+import { SharedPiece } from "./shared-piece.ts";
 
 const LINE_END = Buffer.from("\r\n");
 const writer = new ByteWriter();

@@ -3,8 +3,8 @@
  * a loop of them in C. For volley.ts; where there is no ring (an older
  * kernel, `kernel.io_uring_disabled`, a filter of system calls) it is null, and send(2) does as well.
  *
- *   entries   [ SEND fd 7 ][ SEND fd 9 ][ SEND fd 12 ] ...      written by us, up to `tail`
- *   results   [ 2: 118 ][ 0: 118 ][ 1: -EAGAIN ] ...            written by the kernel: which entry, and bytes or errno
+ *   entries   [ SEND fd 7 ][ SEND fd 9 ][ SEND fd 12 ] ...      by us, up to `tail`
+ *   results   [ 2: 118 ][ 0: 118 ][ 1: -EAGAIN ] ...          by the kernel: which entry, bytes or errno
  *
  * Nothing is ever left under way. No entry may wait (MSG_DONTWAIT), so the kernel does each before the call
  * returns, on this thread: there is no order between memory accesses to care for, and a descriptor cannot
@@ -177,8 +177,8 @@ export class KernelRing {
 }
 
 /**
- * A filter of system calls may end a process for asking. It is asked only where there is none, or where whoever
- * set it says that it only refuses (systemd/sluice.service).
+ * A filter of system calls may end a process for asking. It is asked only where there is none, or where
+ * whoever set it says that it only refuses (systemd/sluice.service).
  */
 function mayAsk(): boolean {
   if (process.platform !== "linux") return false;

@@ -11,6 +11,7 @@ import { ByteWriter } from "../../wire/byte-writer.ts";
 import { Waiting } from "./due-list.ts";
 import { kernelSend } from "./kernel-send.ts";
 import { AIMED, CLOSED, LATE } from "./marks.ts";
+import type { SharedPiece } from "./shared-piece.ts";
 import { volleys } from "./volleys.ts";
 
 /** The part of Bun's TCP socket that is used. */
@@ -36,17 +37,6 @@ export interface Inlet {
   closed(): void;
   /** What was corked in this turn goes out. */
   uncork(): void;
-}
-
-/** What is written to many: those who do not take all of it at once keep one copy, all together. */
-export class SharedPiece {
-  #copy: Buffer | null = null;
-
-  /** The bytes of the piece from `from` on; where it lies is known to who writes it, and the same for all. */
-  rest(bytes: Uint8Array, offset: number, length: number, from: number): Buffer {
-    this.#copy ??= Buffer.from(bytes.subarray(offset, offset + length));
-    return this.#copy.subarray(from);
-  }
 }
 
 /** A corked answer that is longer leaves in pieces. */
@@ -233,8 +223,8 @@ export abstract class Outlet extends Waiting {
   }
 
   /**
-   * What was not taken is left to the runtime, which waits for room or finds that the client is gone. True: not
-   * all of it is taken now.
+   * What was not taken is left to the runtime, which waits for room or finds that the client is gone. True:
+   * not all of it is taken now.
    */
   sendRest(): boolean {
     if (this.#unsent === null || this.isClosed) return false;

@@ -8,7 +8,8 @@
 import { volley } from "../../http/volley.ts";
 import { log } from "../../log.ts";
 import { type KernelRing, openRing, RING_BYTES, RING_ENTRIES, UNTOLD } from "./kernel-ring.ts";
-import type { Outlet, SharedPiece } from "./outlet.ts";
+import type { Outlet } from "./outlet.ts";
+import type { SharedPiece } from "./shared-piece.ts";
 
 const copyRange = Buffer.prototype.copy;
 

@@ -16,7 +16,8 @@ import type { NativePeer } from "../socket-handlers.ts";
 import type { DueList } from "./due-list.ts";
 import type { Ear } from "./ear.ts";
 import { ENDED, STATE, TOLD } from "./marks.ts";
-import { Outlet, SharedPiece } from "./outlet.ts";
+import { Outlet } from "./outlet.ts";
+import { SharedPiece } from "./shared-piece.ts";
 
 /** The code of a connection that ended without a close frame: never on the wire. */
 const ABNORMAL = 1006;
