@@ -35,6 +35,7 @@ import { DescriptorWatch } from "./listen/descriptor-watch.ts";
 import { HeapWatch } from "./listen/heap-watch.ts";
 import type { Application, Listener } from "./listen/listener.ts";
 import { isWebSocket, socketSizes } from "./listen/socket-sizes.ts";
+import { sendAnswers } from "./listen/wire/turn-answers.ts";
 import { log } from "./log.ts";
 import { presenceHooksOf } from "./presence/hooks.ts";
 import { PresenceKeeper } from "./presence/keeper.ts";
@@ -71,6 +72,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     slot,
     publish: (topic, payload) => publishTo(listeners, topic, payload),
     ringOther: ring,
+    beforeWork: sendAnswers,
     sendMs: config.connections.sendMs,
     deletedText: new TextEncoder().encode(config.messages.channelDeletedText),
   });

@@ -35,7 +35,7 @@ export class Fanout implements StreamKeeper {
   readonly store: Store;
   readonly slot: number;
   readonly standing: Standing;
-  readonly turns = new Turns();
+  readonly turns: Turns;
   /** How long a reader may take nothing. */
   readonly sendMs: number;
   /** Stands for "no channel of this worker" where a format wants one and the answer is not live. */
@@ -48,6 +48,7 @@ export class Fanout implements StreamKeeper {
     this.#options = options;
     this.store = options.store;
     this.slot = options.slot;
+    this.turns = new Turns(options.beforeWork);
     this.sendMs = options.sendMs ?? SEND_MS;
     this.nobody = new LocalChannel(options.store, NOBODY, 0, 0);
     this.standing = new Standing(options.store, options.slot);

@@ -48,6 +48,8 @@ export interface PumpOptions {
   readonly publish: TopicPublish;
   /** The deletion message for channels whose own was evicted before it was read. */
   readonly deletedText: Uint8Array;
+  /** Called before what may take a slice of a turn: others have something that should not wait for it. */
+  readonly beforeWork?: () => void;
 }
 
 export class Pump {
@@ -136,6 +138,7 @@ export class Pump {
   #turn(): void {
     this.#scheduled = false;
     if (this.#stopped) return;
+    this.#options.beforeWork?.();
     const { held } = this.#standing;
     const startedMs = this.#standing.nowMs();
     this.#take();

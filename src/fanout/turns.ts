@@ -18,6 +18,12 @@ export class Turns {
   #scheduled = false;
   /** Of this turn, on what was done at once. */
   #spentMs = 0;
+  readonly #beforeWork: () => void;
+
+  /** `beforeWork`: as in FanoutOptions. */
+  constructor(beforeWork: () => void = () => undefined) {
+    this.#beforeWork = beforeWork;
+  }
 
   /** Something may be done at once; else `later`. */
   get hasTime(): boolean {
@@ -26,6 +32,7 @@ export class Turns {
 
   /** At once, and out of this turn's time. */
   now(goOn: () => void): void {
+    this.#beforeWork();
     const sinceMs = performance.now();
     goOn();
     this.#spentMs += performance.now() - sinceMs;
@@ -53,6 +60,7 @@ export class Turns {
   #run(): void {
     this.#scheduled = false;
     this.#spentMs = 0;
+    this.#beforeWork();
     const endMs = performance.now() + SLICE_MS;
     let left = this.#waiting.size;
     for (const [owner, goOn] of this.#waiting) {

@@ -24,6 +24,7 @@ import { Connection } from "./wire/connection.ts";
 import { DueList } from "./wire/due-list.ts";
 import { Ear } from "./wire/ear.ts";
 import type { Inlet } from "./wire/outlet.ts";
+import { sendAnswers } from "./wire/turn-answers.ts";
 import { volleys } from "./wire/volleys.ts";
 import { WireRequest } from "./wire/wire-request.ts";
 import { WireServer } from "./wire/wire-server.ts";
@@ -71,6 +72,7 @@ export function startWireListener(options: WireListenOptions): Listener {
   const answer = (request: WireRequest): Answer | Promise<Answer> => {
     const direct = options.serve(request, bridge);
     if (direct !== null) return direct;
+    sendAnswers();
     const whole = request.toRequest();
     return whole === null ? headerOnly(405) : app.fetch(whole);
   };

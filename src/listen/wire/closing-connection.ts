@@ -42,15 +42,20 @@ export abstract class ClosingConnection extends Receiving {
     }
   }
 
-  /** In peace: everything was sent. */
+  /** In peace: everything was sent, or is now. */
   protected depart(): void {
     if (this.isClosed) return;
-    this.socket.end();
-    this.closed();
+    if (this.isCorked) this.beginClosing(false);
+    // Its answer waited for the end of the turn.
+    if (this.isCorked) this.uncork();
+    else {
+      this.socket.end();
+      this.closed();
+    }
   }
 
   retire(): void {
-    if (this.state === IDLE && !this.hasInput) this.depart();
+    if (this.state === IDLE && !this.hasInput) this.beginClosing(false);
     else this.mark(LAST);
     // It was about to ask: it may finish, but nobody waits for that as long as usual.
     if (this.list === this.server.heads) this.server.leaving.take(this);

@@ -70,6 +70,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
   // --- told by the socket ----------------------------------------------------------------------------------
 
   ended(): void {
+    this.uncork();
     this.mark(ENDED);
     if (this.state === IDLE) this.readOn();
     else this.atEnd();

@@ -12,6 +12,7 @@ import { ASKED, ENDED, LAST, LINGERS, NEXT, PAUSED, READING, STATE } from "./mar
 import type { Newcomer } from "./newcomers.ts";
 import type { TcpSocket } from "./outlet.ts";
 import type { RequestBody } from "./request-body.ts";
+import { answerWithTurn, sendLateAnswers } from "./turn-answers.ts";
 import type { WireHead } from "./wire-request.ts";
 import type { WireServer } from "./wire-server.ts";
 
@@ -101,6 +102,7 @@ export abstract class Receiving extends Answering implements Newcomer {
       return;
     }
     const sinceMs = performance.now();
+    sendLateAnswers(sinceMs);
     this.#take(bytes);
     newcomers.served(sinceMs);
   }
@@ -111,11 +113,18 @@ export abstract class Receiving extends Answering implements Newcomer {
   }
 
   #take(bytes: Buffer): void {
+    const isWaiting = this.isCorked;
     this.cork();
     if (this.state === IDLE && !this.is(NEXT)) this.#readWith(bytes);
     else if (this.body?.isWanted === true) this.#readBody(this.body, bytes);
     else this.#keep(bytes);
-    this.uncork();
+    if (!this.#isBetweenRequests) this.uncork();
+    else if (!isWaiting) answerWithTurn(this);
+  }
+
+  /** What came is answered, and nothing follows from that. */
+  get #isBetweenRequests(): boolean {
+    return this.state === IDLE && !this.is(NEXT | ENDED) && this.#input === null;
   }
 
   // --- heads -----------------------------------------------------------------------------------------------
