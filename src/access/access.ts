@@ -81,10 +81,10 @@ export class Access {
    * null: let in, and `located` has what was granted. What takes its time gives a promise of a refusal, or of
    * what `resume` answers.
    */
-  check(
+  check<Server extends AddressSource | null>(
     located: LocatedRequest,
-    server: AddressSource | null,
-    resume: Resume,
+    server: Server,
+    resume: (located: LocatedRequest, server: Server) => ReturnType<Resume>,
   ): Answer | Promise<Answer> | null {
     const gate = this.#gates[located.index] ?? null;
     if (gate === null) return null;
@@ -93,7 +93,17 @@ export class Access {
       // A guard behind it may take its time, and then the request comes again.
       return this.#act(located, server, verdict, gate.location.code !== null);
     }
-    return verdict.then((later) => this.#act(located, server, later, true) ?? resume());
+    return this.#actLater(located, server, verdict, resume);
+  }
+
+  /** By itself, as what it makes for later would cost every request something. */
+  #actLater<Server extends AddressSource | null>(
+    located: LocatedRequest,
+    server: Server,
+    verdict: Promise<Verdict>,
+    resume: (located: LocatedRequest, server: Server) => ReturnType<Resume>,
+  ): Promise<Answer> {
+    return verdict.then((late) => this.#act(located, server, late, true) ?? resume(located, server));
   }
 
   /** Where others let in whom they know: counts the request all the same. */

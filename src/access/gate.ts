@@ -9,9 +9,9 @@
  *
  * What is not understood is refused, and so is what cannot be verified: a bad token is never "no token".
  */
-import type { Grant } from "../config/grant/grant.ts";
+import { type Grant, hasEnded } from "../config/grant/grant.ts";
 import type { LocatedRequest } from "../config/location/located-request.ts";
-import { locationValue } from "../config/location/location-values.ts";
+import { rememberedByUrl } from "../config/location/url-value.ts";
 import type { CompiledValue } from "../config/location/variables.ts";
 import type { GrantsConfig } from "../config/model/access.ts";
 import type { LocationConfig } from "../config/model.ts";
@@ -57,7 +57,7 @@ export class Gate {
     const { kind } = location.role;
     const hasChannels =
       kind === "publisher" || kind === "subscriber" || kind === "statistics" || kind === "presence";
-    this.#channelsPath = hasChannels ? locationValue(location, location.channelsPath) : null;
+    this.#channelsPath = hasChannels ? rememberedByUrl(location, location.channelsPath) : null;
     this.#open = new OpenChannels(location);
   }
 
@@ -69,8 +69,18 @@ export class Gate {
     if (this.#grants === null) return this.#counted(located, null) ?? LET_IN;
     const channels = this.#channels(located);
     const found = this.#find(located, channels);
-    if (found instanceof Promise) return found.then((verdict) => this.#judge(located, channels, verdict));
-    return this.#judge(located, channels, found);
+    return found instanceof Promise
+      ? this.#judgeLater(located, channels, found)
+      : this.#judge(located, channels, found);
+  }
+
+  /** By itself, as what it makes for later would cost every request something. */
+  #judgeLater(
+    located: LocatedRequest,
+    channels: readonly string[],
+    found: Promise<Verdict>,
+  ): Promise<Verdict> {
+    return found.then((verdict) => this.#judge(located, channels, verdict));
   }
 
   /** Whether it is one too many, of somebody whom others know. */
@@ -148,7 +158,7 @@ export class Gate {
   #judge(located: LocatedRequest, channels: readonly string[], verdict: Verdict): Verdict {
     if (isRefused(verdict)) return verdict;
     if (verdict === LET_IN) return this.#anonymous(located, channels);
-    if (verdict.endMs <= Date.now()) return this.#refused(Refusals.tokenExpired);
+    if (hasEnded(verdict)) return this.#refused(Refusals.tokenExpired);
     if (this.#parts.isRevoked(verdict)) return this.#refused(Refusals.tokenRevoked);
     const grant = this.#open.to(verdict);
     if (!this.#mayAll(grant, channels)) return this.#refused(Refusals.notGranted);
@@ -193,8 +203,11 @@ export class Gate {
   /** null: not too many. */
   #counted(located: LocatedRequest, sub: string | null): Refused | null {
     const { rates } = this.#parts;
-    if (rates === null || rates.take(rateKey(sub, () => located.peer))) return null;
-    return this.#tooMany(rates);
+    return rates === null ? null : this.#take(rates, located, sub);
+  }
+
+  #take(rates: Rates, located: LocatedRequest, sub: string | null): Refused | null {
+    return rates.take(rateKey(sub, () => located.peer)) ? null : this.#tooMany(rates);
   }
 
   #tooMany(rates: Rates): Refused {

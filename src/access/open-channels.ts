@@ -8,7 +8,7 @@
  * subscriber's WebSocket that may publish does so by its grant: who opens news to readers has not opened it
  * to writers.
  */
-import type { Grant } from "../config/grant/grant.ts";
+import { type Grant, hasEnded } from "../config/grant/grant.ts";
 import { compilePatterns, NOTHING, type Patterns, together } from "../config/grant/patterns.ts";
 import type { LocationConfig } from "../config/model.ts";
 import { Refusals } from "../http/errors.ts";
@@ -51,7 +51,7 @@ export function channelsRefusal(
   wanted: "publish" | "subscribe",
   names: readonly string[],
 ): Refusal | null {
-  if (grant.endMs <= Date.now()) return Refusals.notGranted;
+  if (hasEnded(grant)) return Refusals.notGranted;
   const patterns = grant[wanted];
   for (const name of names)
     if (!patterns.covers(name)) return nobodies.has(grant) ? Refusals.noToken : Refusals.notGranted;

@@ -61,6 +61,8 @@ export class Entrance {
   readonly #options: EntranceOptions;
   /** How far a request that is handed in again has come. */
   readonly #passed = new WeakMap<Incoming, number>();
+  /** Somebody is in it. */
+  #hasPassed = false;
   readonly #unknown = new UnknownClients();
   /** Nobody stands before most locations, and their requests go straight on. */
   readonly #isOpen: readonly boolean[];
@@ -156,9 +158,13 @@ export class Entrance {
   }
 
   #admitServed(located: LocatedRequest, server: EntranceServer): Answering | undefined {
-    const isFirst = !this.#passed.has(located.request);
+    const isFirst = !(this.#hasPassed && this.#passed.has(located.request));
     if (isFirst && this.#isPlain(located, this.#isGated) && located.method !== "OPTIONS")
       return this.#passGate(located, server);
+    return this.#admitAll(located, server);
+  }
+
+  #admitAll(located: LocatedRequest, server: EntranceServer): Answering | undefined {
     return this.#admit(located, server, () => this.serve(located.request, server) ?? headerOnly(500));
   }
 
@@ -178,7 +184,7 @@ export class Entrance {
       located.sendOn = (to) => {
         locator.sendOn(located, to);
         // Another door to stand at, and none it has passed.
-        this.#passed.set(request, -located.moves);
+        this.#pass(request, -located.moves);
         const answer = again();
         return answer instanceof Promise ? answer.then(asResponse) : asResponse(answer);
       };
@@ -194,7 +200,7 @@ export class Entrance {
       return this.#inside(located);
     }
     const passing = (next: number) => () => {
-      this.#passed.set(request, next);
+      this.#pass(request, next);
       locator.keepCallers(located);
       return again();
     };
@@ -214,16 +220,28 @@ export class Entrance {
 
   /** As #admit, where there is nothing else to pass: what a request with a key or token costs more. */
   #passGate(located: LocatedRequest, server: EntranceServer): Answering | undefined {
-    const { access, front, locator } = this.#options;
-    const { request } = located;
-    const refused = access.check(located, server, () => {
-      this.#passed.set(request, AT_THE_GUARD);
-      locator.keepCallers(located);
-      return this.serve(request, server) ?? headerOnly(500);
-    });
+    const { access, front } = this.#options;
+    const refused = access.check(located, server, this.#pastGate);
     if (refused === null) return undefined;
-    if (!(refused instanceof Promise)) return front.finish(located, refused);
-    return refused.then((answer) => (this.#passed.has(request) ? answer : front.finish(located, answer)));
+    return refused instanceof Promise ? this.#finishLate(located, refused) : front.finish(located, refused);
+  }
+
+  readonly #pastGate = (located: LocatedRequest, server: EntranceServer): Answering => {
+    this.#pass(located.request, AT_THE_GUARD);
+    this.#options.locator.keepCallers(located);
+    return this.serve(located.request, server) ?? headerOnly(500);
+  };
+
+  #finishLate(located: LocatedRequest, refused: Promise<Answer>): Promise<Answer> {
+    const { front } = this.#options;
+    return refused.then((answer) =>
+      this.#passed.has(located.request) ? answer : front.finish(located, answer),
+    );
+  }
+
+  #pass(request: Incoming, mark: number): void {
+    this.#passed.set(request, mark);
+    this.#hasPassed = true;
   }
 
   /** Past everybody who may refuse it: files that are tried, and what has no role. */

@@ -20,3 +20,7 @@ export interface Grant {
   /** What others may know of them; undefined: nothing. */
   readonly info: unknown;
 }
+
+/** Most never end, and the clock costs as much as all else that is asked of a grant. */
+export const hasEnded = ({ endMs }: Pick<Grant, "endMs">): boolean =>
+  endMs !== Number.POSITIVE_INFINITY && endMs <= Date.now();
