@@ -38,6 +38,7 @@ const server = new WireServer(
       decoder: new FrameDecoder(1000),
       ear: new Ear(1000),
       maxUnsentBytes: 1000,
+      owedPongs: new Map(),
       ...{ heard: list, asked: list, quiet: list, stuck: list, closing: list, lists: [] },
       resetsTimedOut: false,
       left: () => undefined,

@@ -124,7 +124,7 @@ export abstract class Receiving extends Answering implements Newcomer {
 
   /** What came is answered, and nothing follows from that. */
   get #isBetweenRequests(): boolean {
-    return this.state === IDLE && !this.is(NEXT | ENDED) && this.#input === null;
+    return this.state === IDLE && !this.is(NEXT | ENDED) && !this.hasInput;
   }
 
   // --- heads -----------------------------------------------------------------------------------------------
