@@ -17,7 +17,7 @@ class Volley {
     this.isOpen = this.#fire !== null;
   }
 
-  /** Everything that was kept is with the kernel, or unsent. How many have not taken all, and were told so. */
+  /** All that was kept is with the kernel, or unsent. How many have not taken all, and were told so. */
   fire(): number {
     if (!this.isOpen) return 0;
     this.isOpen = false;
