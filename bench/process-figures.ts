@@ -29,8 +29,8 @@ export function cpuUs(pids: readonly number[]): number {
 }
 
 /**
- * The same to the nanosecond, from the scheduler's own account of each thread that still lives: where a sample
- * is so short that steps of 10 ms would be the noise.
+ * The same to the nanosecond, from the scheduler's own account of each thread that still lives: where a
+ * sample is so short that steps of 10 ms would be the noise.
  */
 export function threadsCpuUs(pids: readonly number[]): number {
   let nanoseconds = 0;

@@ -46,7 +46,9 @@ const server = new WireServer(
   },
 );
 
-/** A connection that has been answered before, and whose socket takes `room` bytes of a write from then on. */
+/**
+ * A connection that has been answered before, and whose socket takes `room` bytes of a write from then on.
+ */
 async function connection(name: string, room = Number.POSITIVE_INFINITY): Promise<Connection> {
   let mostBytes = Number.POSITIVE_INFINITY;
   const note = (what: string) => (): void => void done.push(`${name} ${what}`);
