@@ -7,6 +7,7 @@ import { afterEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ENGINE_VARIABLES } from "../../src/supervisor/worker/worker-engine.ts";
 import { binary, layout, type RunningServer, startServer } from "./running-server.ts";
 
 let server: RunningServer | null = null;
@@ -16,7 +17,8 @@ afterEach(async () => {
 });
 
 const environmentOf = (pid: number): string[] => readFileSync(`/proc/${pid}/environ`, "latin1").split("\0");
-const OF_MAIN = /^(?:NODE_CHANNEL_|BUN_JSC_gcMaxHeapSize=)/;
+const isOfMain = (variable: string): boolean =>
+  variable.startsWith("NODE_CHANNEL_") || Object.hasOwn(ENGINE_VARIABLES, variable.split("=")[0] ?? "");
 const OF_THE_RUNTIME = /^(?:(?:BUN|NODE|JSC|MIMALLOC|UV)_|GOMAXPROCS=)/;
 
 test("the runtime's variables reach neither main nor workers nor handlers, and others do", async () => {
@@ -46,8 +48,8 @@ test("the runtime's variables reach neither main nor workers nor handlers, and o
   const main = server.process.pid;
   for (const pid of [main, ...(await server.workerPids())]) {
     const variables = environmentOf(pid);
-    // How main speaks to a worker is told by the runtime in one of its own; how a worker collects, by main.
-    const left = variables.filter((one) => OF_THE_RUNTIME.test(one) && !OF_MAIN.test(one));
+    // How main speaks to a worker is told by the runtime in one of its own; what a worker's engine is told, by main.
+    const left = variables.filter((one) => OF_THE_RUNTIME.test(one) && !isOfMain(one));
     expect(left, `of ${pid === main ? "main" : "a worker"}`).toEqual([]);
     expect(variables).toContain("MINE=kept");
   }
