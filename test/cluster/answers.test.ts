@@ -84,7 +84,7 @@ describe.if(hasRedis)("answers on two nodes", () => {
       if (watcher.isOver) break;
       watcher = client(at % 2, "roams", "", watcher.position);
     }
-    expect(text).toBe(whole(40));
+    expect([text, watcher.last]).toEqual([whole(40), { type: "end", data: "done", id: watcher.position }]);
     expect(lines("made", "roams").length).toBe(1);
   });
 
