@@ -8,18 +8,11 @@
  * pages that what is alive shares with what is not. Collecting every 8 MiB costs a publish nothing that can
  * be measured (0.93 to 1.0x, as what is allocated stays in the cache); every 4 MiB saved 0.2 kB more a
  * connection.
- *
- * How late its last compiler begins: by itself with what has run some seven thousand times, which makes it
- * compile all of a handshake when ten thousand clients come and then only wait: 2 to 3 MB for good, as much
- * as it keeps of two thousand of them. What publishes and delivers has run ten times as often within seconds.
  */
 const BYTES_BETWEEN = 8 * 2 ** 20;
-/** In the engine's own measure, of which a call is fifteen and a turn of a loop is one. */
-const RUNS_BEFORE_LAST_COMPILER = 1_000_000;
 
 export const ENGINE_VARIABLES: Readonly<Record<string, string>> = {
   BUN_JSC_gcMaxHeapSize: String(BYTES_BETWEEN),
-  BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: String(RUNS_BEFORE_LAST_COMPILER),
 };
 
 /** In the worker: they were read, and are nothing for handlers and what they start. */
