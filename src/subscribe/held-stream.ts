@@ -12,12 +12,14 @@ import type { Farewell } from "./farewell.ts";
 import { GzipSink } from "./gzip-sink.ts";
 import type { Held } from "./hub.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
+import type { Line } from "./line.ts";
 import type { HeldForm, Wish } from "./stream-form.ts";
 import type { Timed } from "./timer-wheel.ts";
 
-/** What those have beside the rest whose end is set, or is told to somebody. */
+/** What those have beside the rest whose end is set, watched or told to somebody. */
 class Ending {
   ms = 0;
+  line: Line | null = null;
   departure: (() => void) | null = null;
 }
 
@@ -69,7 +71,7 @@ export class HeldStream extends StreamConnection<HeldForm> implements Held, Cloc
     if (wish === null || wish instanceof Ending || this.isEnded) return;
     this.#wish = null;
     const { line } = wish;
-    if (line !== null) this.#ending.departure = () => line.release();
+    if (line !== null) this.#ending.line = line;
     const prelude = this.terms.seat(this, wish);
     this.attach(sink);
     // A channel could not be made again since it was admitted: there is nothing to wait for.
@@ -86,15 +88,8 @@ export class HeldStream extends StreamConnection<HeldForm> implements Held, Cloc
   /** Its hook hears of it once it stands, and of its end even if that came in the same turn. */
   #tellArrival(arrival: Arrival, names: readonly Uint8Array[]): void {
     const departure = arrival(names, this);
-    if (this.isEnded) {
-      departure();
-      return;
-    }
-    const before = this.#ending.departure;
-    this.#ending.departure = () => {
-      before?.();
-      departure();
-    };
+    if (this.isEnded) departure();
+    else this.#ending.departure = departure;
   }
 
   /** The client closed; Bun has ended the sink. */
@@ -133,7 +128,7 @@ export class HeldStream extends StreamConnection<HeldForm> implements Held, Cloc
   protected override ended(): void {
     const { hub } = this.terms;
     const wish = this.#wish;
-    if (wish !== null && !(wish instanceof Ending)) wish.line?.release();
+    wish?.line?.release();
     hub.timers.remove(this);
     hub.held.remove(this);
     if (wish instanceof Ending) wish.departure?.();
