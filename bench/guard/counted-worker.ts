@@ -29,6 +29,9 @@ export interface Counting {
   readonly swarm: Swarm;
 }
 
+/** Not every machine has a ring (listen/wire/kernel-ring.ts): what is counted must not depend on it. */
+const NO_RING = { SLUICE_SYSCALL_FILTER: "kills" };
+
 /** `environment` is for the runtime's own switches. Everything ends with `job`. */
 export async function withWorker<T>(
   door: Door,
@@ -42,7 +45,7 @@ export async function withWorker<T>(
   // No ping may come between two readings.
   writeFileSync(file, configuration({ listen: `127.0.0.1:${port}`, door, pingSec: 600 }));
   const command = [process.execPath, join(import.meta.dir, "worker.ts"), file, folder];
-  const worker = new CountedWorker(command, {}, environment);
+  const worker = new CountedWorker(command, {}, { ...NO_RING, ...environment });
   try {
     await worker.started();
     const swarm = await startSwarm({ subscribePath }, { port }, transport, "guarded");
