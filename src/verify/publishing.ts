@@ -84,6 +84,8 @@ export function honest({ publishes, cuts, losses, isDense }: History): readonly 
     if (!isDense && publish.answeredAt - publish.sentAt > OWN_READER_MS) continue;
     const life = cuts.filter((cut) => cut <= publish.answeredAt).length;
     if (publish.count === null || publish.count < 1) {
+      // The engine took it, and lost it before the node answered: there is nothing to count any more.
+      if (mayBeLost(publish, losses)) continue;
       found.push({
         promise: "honest",
         sentence: `${publish.key} was answered ${publish.status} without a count of messages`,
