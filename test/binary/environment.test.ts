@@ -48,7 +48,7 @@ test("the runtime's variables reach neither main nor workers nor handlers, and o
   const main = server.process.pid;
   for (const pid of [main, ...(await server.workerPids())]) {
     const variables = environmentOf(pid);
-    // How main speaks to a worker is told by the runtime in one of its own; what a worker's engine is told, by main.
+    // How main speaks to a worker is told by the runtime in one of its own; what its engine is told, by main.
     const left = variables.filter((one) => OF_THE_RUNTIME.test(one) && !isOfMain(one));
     expect(left, `of ${pid === main ? "main" : "a worker"}`).toEqual([]);
     expect(variables).toContain("MINE=kept");

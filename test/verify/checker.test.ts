@@ -230,6 +230,9 @@ describe("where the engine of a cluster has lost its tail", () => {
     expect([judge([1, 2, 3, 1]), judge([1, 2, 1, 2])]).toEqual([[], []]);
     expect([judge([1, 1, 2, 3]), judge([1, 1, 2, 3], 1)]).toEqual([["honest"], []]);
     expect(judge([1, 2, 3, 0])).toEqual(["honest"]);
+    // The third was lost before its publisher was answered; the first was not.
+    expect(judge([1, 2, 0, 1])).toEqual([]);
+    expect(judge([0, 2, 3, 1])).toEqual(["honest"]);
   });
 
   test("what was sent after it must be there, and come to everyone", () => {
