@@ -131,7 +131,7 @@ export class LocalChannel {
    * 4.9).
    */
   lastLiveMs = 0;
-  /** Time the running job has taken so far, and when the next may begin (see pump.ts). */
+  /** Time the running job has taken so far, and when the next may begin (see rests.ts). */
   fanoutMs = 0;
   restUntilMs = 0;
   /** Messages of the last batch. */

@@ -16,6 +16,7 @@ import { Job } from "./delivery.ts";
 import { dismiss, lostDeletion } from "./dismiss.ts";
 import { InHandCarrier } from "./in-hand.ts";
 import type { LocalChannel } from "./local-channel.ts";
+import { Rests } from "./rests.ts";
 import type { Standing } from "./standing.ts";
 import type { TopicPublish } from "./topic-carrier.ts";
 
@@ -27,14 +28,6 @@ const SLICE_MS = 2;
  */
 const HELD_MS = 8;
 const SAFETY_LOOK_MS = 100;
-/**
- * A channel whose fan-out took long rests before the next one, for this share of the time it took: what is
- * published meanwhile shares the next write to every subscriber. Costs a busy channel a quarter more latency
- * and saves it most of its system calls.
- */
-const REST_SHARE = 0.25;
-const REST_FROM_MS = 1;
-const REST_MAX_MS = 10;
 /**
  * Finished jobs whose buffers are kept for the next ones; more only run at once when many channels have
  * thousands of sockets each.
@@ -71,9 +64,7 @@ export class Pump {
   readonly #inHand: InHandCarrier;
   readonly #jobs = new Map<LocalChannel, Job>();
   readonly #spare: Job[] = [];
-  /** Channels that rest although they have something to deliver. */
-  readonly #resting = new Set<LocalChannel>();
-  #restTimer: ReturnType<typeof setTimeout> | null = null;
+  readonly #rests: Rests;
   readonly #timer: ReturnType<typeof setInterval>;
   #cursor: number;
   #scheduled = false;
@@ -89,6 +80,10 @@ export class Pump {
     this.#catchUp = catchUp;
     this.#options = options;
     this.#inHand = new InHandCarrier(standing);
+    this.#rests = new Rests(store, (channels) => {
+      for (const channel of channels) this.#enqueue(channel);
+      this.schedule();
+    });
     this.#cursor = store.head();
     this.#timer = setInterval(() => this.#look(), SAFETY_LOOK_MS);
   }
@@ -97,7 +92,7 @@ export class Pump {
     this.#stopped = true;
     this.#standing.held.send(this.#standing, Number.POSITIVE_INFINITY);
     clearInterval(this.#timer);
-    if (this.#restTimer !== null) clearTimeout(this.#restTimer);
+    this.#rests.stop();
   }
 
   /** Something was published, here or elsewhere: deliver at the end of this turn. */
@@ -157,7 +152,7 @@ export class Pump {
       return;
     }
     this.#settled();
-    if (this.#resting.size === 0) this.#store.workers.setCursor(this.#slot, this.#cursor);
+    if (this.#rests.isEmpty) this.#store.workers.setCursor(this.#slot, this.#cursor);
     // Nobody stands here: stay awake, so that no publisher spends a bell on a worker with nothing to do.
     if (this.#standing.isEmpty) return;
     if (!this.#store.workers.beginSleep(this.#slot, this.#cursor)) this.schedule();
@@ -178,7 +173,7 @@ export class Pump {
       if (channel === undefined) break;
       channel.queued = false;
       if (!channel.busy && channel.restUntilMs > beganMs) {
-        this.#rest(channel, channel.restUntilMs - beganMs);
+        this.#rests.rest(channel, channel.restUntilMs - beganMs);
         continue;
       }
       // What Bun sends for it when the turn ends is part of the turn.
@@ -186,7 +181,7 @@ export class Pump {
       deadline -= sendMs;
       const nowMs = this.#standing.nowMs();
       channel.fanoutMs += nowMs - beganMs + sendMs;
-      if (!channel.busy) this.#paced(channel, nowMs + sendMs);
+      if (!channel.busy) this.#rests.paced(channel, nowMs + sendMs);
       if (nowMs > deadline) break;
       beganMs = nowMs;
     }
@@ -200,44 +195,6 @@ export class Pump {
     if (this.#ready.length > 0 && !held.isFull && nowMs - this.#heldSinceMs < HELD_MS) return;
     held.send(this.#standing, this.#standing.nowMs() + SLICE_MS);
     if (held.isEmpty) this.#heldSinceMs = 0;
-  }
-
-  /**
-   * A job is done, or will be at `doneMs`, when Bun has sent the last of it: how long it took says how long
-   * to rest.
-   */
-  #paced(channel: LocalChannel, doneMs: number): void {
-    const { fanoutMs } = channel;
-    if (fanoutMs > REST_FROM_MS) {
-      const restMs = fanoutMs * REST_SHARE + this.#othersMs(channel) * (1 + REST_SHARE);
-      channel.restUntilMs = doneMs + Math.min(restMs, REST_MAX_MS);
-    }
-    channel.fanoutMs = 0;
-  }
-
-  /**
-   * About how long the other workers take for what this one has just written, if messages come so fast that
-   * they share writes. Each would else begin anew as soon as its part of the subscribers is through, with
-   * half the messages a write: the more workers, the more system calls. This way the crowd is served in the
-   * rhythm that it has on one worker.
-   */
-  #othersMs({ index, standing, fanoutMs, batched }: LocalChannel): number {
-    if (batched < 2) return 0;
-    const others = Math.max(0, this.#store.subscribers.countOf(index) - standing);
-    return (fanoutMs * others) / Math.max(1, standing);
-  }
-
-  /** The native timer has millisecond steps; a rest shorter than that ends at the next turn. */
-  #rest(channel: LocalChannel, restMs: number): void {
-    this.#resting.add(channel);
-    this.#restTimer ??= setTimeout(() => this.#rested(), Math.max(1, Math.round(restMs)));
-  }
-
-  #rested(): void {
-    this.#restTimer = null;
-    for (const channel of this.#resting) this.#enqueue(channel);
-    this.#resting.clear();
-    this.schedule();
   }
 
   /** One job, or one slice of it. Returns the milliseconds that Bun still has to send for it. */
