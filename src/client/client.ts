@@ -13,17 +13,14 @@ import { Link, type Owner } from "./link.ts";
 import type { End, Frame } from "./pipe.ts";
 import { publish } from "./publish.ts";
 import type * as api from "./sluice.d.ts";
-import { Channel, call, SluiceError, Subscription } from "./subscription.ts";
+import { Subscriber } from "./subscriber.ts";
+import { type Channel, SluiceError } from "./subscription.ts";
 
 const PATHS = { websocket: "ws/", sse: "ev/", poll: "lp/", publish: "pub?id=" };
 
-export class Sluice implements api.Sluice {
-  readonly #base: string;
-  readonly #options: api.Options;
+export class Sluice extends Subscriber implements api.Sluice {
   readonly #paths: typeof PATHS;
   readonly #link: Link;
-  readonly #channels = new Map<string, Channel>();
-  readonly #listeners: ((change: api.StateChange) => void)[] = [];
   /** Those the connection is asked for. */
   readonly #carried = new Set<Channel>();
   /** The server lets channels be added to an open WebSocket. */
@@ -31,20 +28,17 @@ export class Sluice implements api.Sluice {
   #isChanging = false;
 
   constructor(url: string | URL, options: api.Options = {}) {
-    this.#base = String(url).replace(/\/?$/, "/");
-    this.#options = options;
+    super(url, options);
     this.#paths = { ...PATHS, ...options.paths };
     const owner: Owner = {
       carry: () => this.#wanted.map((channel) => this.#carry(channel)),
       lost: () => [...this.#carried].map((channel) => this.#forget(channel)),
-      opened: () => this.#change(),
+      opened: () => this.change(),
       told: (frame) => this.#told(frame),
       refused: (channel, end) => this.#fail(channel, end),
-      changed: (change) => {
-        for (const listener of this.#listeners) call(listener, change);
-      },
+      changed: (change) => this.tell(change),
     };
-    this.#link = new Link(this.#base, this.#paths, options, owner);
+    this.#link = new Link(this.base, this.#paths, options, owner);
   }
 
   get state(): api.State {
@@ -55,67 +49,35 @@ export class Sluice implements api.Sluice {
     return this.#link.transports.current;
   }
 
-  on(_event: "state", listener: (change: api.StateChange) => void): this {
-    this.#listeners.push(listener);
-    return this;
-  }
-
-  subscribe(
-    name: string,
-    options: api.SubscribeOptions | ((message: api.Message) => void) = {},
-    listener?: (message: api.Message) => void,
-  ): Subscription {
-    if (typeof options === "function") return this.subscribe(name, {}, options);
-    if (this.state === "closed") throw new SluiceError("the client is closed", 0);
-    if (!name || name.includes("/")) throw new SluiceError("a channel has a name, without a slash", 0);
-    let channel = this.#channels.get(name);
-    if (!channel) {
-      channel = new Channel(name);
-      channel.last = options.last ?? 0;
-      channel.position = options.position ?? this.#options.storage?.getItem(this.#key(name)) ?? "";
-      this.#channels.set(name, channel);
-    }
-    const owner = { left: (gone: Subscription) => this.#left(gone), changed: () => this.#change() };
-    const subscription = new Subscription(channel, owner, this.#options.maxWaiting ?? 1000);
-    channel.subscriptions.add(subscription);
-    if (listener) subscription.on("message", listener);
-    this.#change();
-    return subscription;
-  }
-
   publish(
     channel: string,
     data: string | Uint8Array,
     options: api.PublishOptions = {},
   ): Promise<api.Published> {
-    const url = this.#base + this.#paths.publish + encodeURIComponent(channel);
-    const { credentials } = this.#options;
+    const url = this.base + this.#paths.publish + encodeURIComponent(channel);
+    const { credentials } = this.options;
     return publish({ url, channel, data, credentials, token: this.#link.token, say: this.#say }, options);
   }
 
   /** null: not by the connection, which is none, or does not have the channel. */
   readonly #say = (channel: string, frame: object): Promise<Frame | null> | null => {
-    if (!this.#link.isTwoWay || this.#channels.get(channel)?.isOn !== true) return null;
+    if (!this.#link.isTwoWay || this.channels.get(channel)?.isOn !== true) return null;
     return new Promise((resolve) => this.#link.say(frame, resolve));
   };
 
   close(): void {
     this.#link.rest("closed", "closed by the page");
-    for (const channel of [...this.#channels.values()])
-      for (const subscription of [...channel.subscriptions]) subscription.unsubscribe();
+    this.leaveAll();
   }
 
   // --- which channels --------------------------------------------------------------------------------------
 
-  #key(name: string): string {
-    return `sluice ${this.#base}${name}`;
+  protected override key(name: string): string {
+    return `sluice ${this.base}${name}`;
   }
 
-  #left(subscription: Subscription): void {
-    const channel = this.#channels.get(subscription.channel);
-    if (!channel?.subscriptions.delete(subscription)) return;
-    if (channel.subscriptions.size === 0) this.#channels.delete(channel.name);
-    this.#change();
+  protected override startAt(channel: Channel, position: string): void {
+    channel.position = position;
   }
 
   #fail(channel: Channel, { reason, status = 0 }: End): void {
@@ -123,7 +85,7 @@ export class Sluice implements api.Sluice {
   }
 
   get #wanted(): Channel[] {
-    return [...this.#channels.values()].filter(({ isWanted }) => isWanted);
+    return [...this.channels.values()].filter(({ isWanted }) => isWanted);
   }
 
   #carry(channel: Channel): Channel {
@@ -139,7 +101,7 @@ export class Sluice implements api.Sluice {
   }
 
   /** At the end of the turn, whatever was changed in it. */
-  #change(): void {
+  protected override change(): void {
     if (this.#isChanging) return;
     this.#isChanging = true;
     queueMicrotask(() => {
@@ -180,8 +142,8 @@ export class Sluice implements api.Sluice {
     const end = { status, reason: explain };
     if (code === "no_subscribing") {
       this.#mayAdd = false;
-      this.#change();
-    } else if (mayPass(end)) setTimeout(() => this.#change(), delayMs(end, 1, this.#link.longestMs));
+      this.change();
+    } else if (mayPass(end)) setTimeout(() => this.change(), delayMs(end, 1, this.#link.longestMs));
     else if (channels.length > 1) for (const channel of channels) this.#ask([channel]);
     else for (const channel of channels) this.#fail(channel, end);
   }
@@ -191,8 +153,8 @@ export class Sluice implements api.Sluice {
   #told(frame: Frame): void {
     const { kind, channels = [], positions = [] } = frame;
     if (kind === "hello")
-      for (const [i, name] of channels.entries()) this.#begins(this.#channels.get(name), positions[i]);
-    const channel = this.#channels.get(frame.channel ?? "");
+      for (const [i, name] of channels.entries()) this.#begins(this.channels.get(name), positions[i]);
+    const channel = this.channels.get(frame.channel ?? "");
     if (channel?.isOn) this.#toldOf(channel, frame);
   }
 
@@ -201,7 +163,7 @@ export class Sluice implements api.Sluice {
     if (!channel?.isAsked || position === undefined) return;
     channel.position ||= position;
     channel.isOn = true;
-    this.#keep(channel);
+    this.keep(channel);
     const { name, position: at } = channel;
     channel.tell("subscribed", { channel: name, position: at });
     this.relay({ kind: "subscribed", channel: name, position: at });
@@ -210,25 +172,20 @@ export class Sluice implements api.Sluice {
   #toldOf(channel: Channel, frame: Frame): void {
     if (frame.kind === "deleted") {
       this.#forget(channel);
-      this.#change();
+      this.change();
     }
     if (!channel.told(frame)) return;
     this.relay(frame);
-    this.#keep(channel);
+    this.keep(channel);
   }
 
   /** For shared.ts: whether it stands there. */
   protected isIn(name: string): boolean {
-    return this.#channels.get(name)?.isOn === true;
+    return this.channels.get(name)?.isOn === true;
   }
 
   /** For shared.ts: what was told here. */
   protected relay(_frame: Frame): void {
     // nobody else listens
-  }
-
-  #keep({ name, position }: Channel): void {
-    // A full storage is told as what a listener throws.
-    call((text) => this.#options.storage?.setItem(this.#key(name), text), position);
   }
 }

@@ -13,7 +13,8 @@ import { Sluice } from "./client.ts";
 import type { Frame } from "./pipe.ts";
 import { publish } from "./publish.ts";
 import type * as api from "./sluice.d.ts";
-import { Channel, call, SluiceError, Subscription } from "./subscription.ts";
+import { Subscriber } from "./subscriber.ts";
+import { type Channel, SluiceError, type Subscription } from "./subscription.ts";
 import { Token } from "./token.ts";
 
 export { SluiceError };
@@ -107,16 +108,12 @@ class Host extends Sluice {
   }
 }
 
-class SharedSluice implements api.Sluice {
+class SharedSluice extends Subscriber implements api.Sluice {
   state: api.State = "connecting";
   transport: api.TransportName;
-  readonly #url: string;
-  readonly #options: api.Options;
   readonly #id = crypto.getRandomValues(new Uint32Array(3)).join("-");
   readonly #bus: BroadcastChannel;
   readonly #token: Token;
-  readonly #channels = new Map<string, Channel>();
-  readonly #listeners: ((change: api.StateChange) => void)[] = [];
   readonly #closed = Promise.withResolvers<void>();
   #host: Host | null = null;
   #isChanging = false;
@@ -124,46 +121,17 @@ class SharedSluice implements api.Sluice {
   #isHeld = false;
 
   constructor(url: string | URL, options: api.Options) {
-    this.#url = String(url).replace(/\/?$/, "/");
-    this.#options = options;
+    super(url, options);
     this.transport = options.transports?.[0] ?? "websocket";
     this.#token = new Token(options.token ?? "", () => undefined);
-    const key = `sluice ${this.#url}`;
+    const key = `sluice ${this.base}`;
     this.#bus = new BroadcastChannel(key);
     this.#bus.onmessage = ({ data }) => this.#hear(data);
     void this.#hold(`${key} ${this.#id}`, () => {
       this.#isHeld = true;
-      this.#change();
+      this.change();
     });
     void this.#hold(key, () => this.#lead(key));
-  }
-
-  on(_event: "state", listener: (change: api.StateChange) => void): this {
-    this.#listeners.push(listener);
-    return this;
-  }
-
-  subscribe(
-    name: string,
-    options: api.SubscribeOptions | ((message: api.Message) => void) = {},
-    listener?: (message: api.Message) => void,
-  ): Subscription {
-    if (typeof options === "function") return this.subscribe(name, {}, options);
-    if (this.state === "closed") throw new SluiceError("the client is closed", 0);
-    if (!name || name.includes("/")) throw new SluiceError("a channel has a name, without a slash", 0);
-    let channel = this.#channels.get(name);
-    if (!channel) {
-      channel = new Channel(name);
-      channel.last = options.last ?? 0;
-      channel.startAt(options.position ?? this.#options.storage?.getItem(`${this.#url} ${name}`) ?? "");
-      this.#channels.set(name, channel);
-    }
-    const owner = { left: (gone: Subscription) => this.#left(gone), changed: () => this.#change() };
-    const subscription = new Subscription(channel, owner, this.#options.maxWaiting ?? 1000);
-    channel.subscriptions.add(subscription);
-    if (listener) subscription.on("message", listener);
-    this.#change();
-    return subscription;
   }
 
   publish(
@@ -171,8 +139,8 @@ class SharedSluice implements api.Sluice {
     data: string | Uint8Array,
     options: api.PublishOptions = {},
   ): Promise<api.Published> {
-    const { credentials, paths } = this.#options;
-    const url = `${this.#url}${paths?.publish ?? "pub?id="}${encodeURIComponent(channel)}`;
+    const { credentials, paths } = this.options;
+    const url = `${this.base}${paths?.publish ?? "pub?id="}${encodeURIComponent(channel)}`;
     return publish({ url, channel, data, credentials, token: this.#token, say: () => null }, options);
   }
 
@@ -182,8 +150,7 @@ class SharedSluice implements api.Sluice {
     this.#host?.close();
     this.#host = null;
     this.#token.stop();
-    for (const channel of [...this.#channels.values()])
-      for (const subscription of [...channel.subscriptions]) subscription.unsubscribe();
+    this.leaveAll();
     this.#bus.close();
     this.#closed.resolve();
   }
@@ -198,12 +165,12 @@ class SharedSluice implements api.Sluice {
   }
 
   #lead(key: string): void {
-    const { storage: _, ...options } = this.#options;
+    const { storage: _, ...options } = this.options;
     const say = (word: Word): void => {
       if (word.to !== this.#id) this.#bus.postMessage(word);
       this.#hear(word);
     };
-    this.#host = new Host(this.#url, options, say);
+    this.#host = new Host(this.base, options, say);
     this.#watch = (tab) => {
       void navigator.locks.request(`${key} ${tab}`, () => this.#host?.gone(tab));
     };
@@ -226,50 +193,51 @@ class SharedSluice implements api.Sluice {
     }
     if (to !== undefined && to !== this.#id) return;
     if (isLeader) {
-      for (const channel of this.#channels.values()) channel.isOn = false;
-      this.#change();
+      for (const channel of this.channels.values()) channel.isOn = false;
+      this.change();
     }
     if (frame) this.#frame(frame);
     // The end of the tab with the connection is not this one's.
     if (state && state.state !== "closed") this.#told(state);
     const { name = "", reason = "", status = 0 } = refused ?? {};
-    if (refused) this.#channels.get(name)?.tell("error", new SluiceError(reason, status));
+    if (refused) this.channels.get(name)?.tell("error", new SluiceError(reason, status));
   }
 
   #frame(frame: Frame): void {
-    const channel = this.#channels.get(frame.channel ?? "");
+    const channel = this.channels.get(frame.channel ?? "");
     if (!channel?.isAsked) return;
     if (frame.kind === "subscribed") {
       channel.position ||= frame.position ?? "";
       channel.isOn = true;
       channel.tell("subscribed", { channel: channel.name, position: channel.position });
     } else if (!channel.isOn || !channel.told(frame)) return;
-    const key = `${this.#url} ${channel.name}`;
-    call((position) => this.#options.storage?.setItem(key, position), channel.position);
+    this.keep(channel);
   }
 
   #told(change: api.StateChange): void {
     if (this.state === "closed" || (change.state === this.state && change.state !== "waiting")) return;
     this.state = change.state;
     this.transport = change.transport;
-    for (const listener of this.#listeners) call(listener, change);
+    this.tell(change);
   }
 
-  #left(subscription: Subscription): void {
-    const channel = this.#channels.get(subscription.channel);
-    if (!channel?.subscriptions.delete(subscription)) return;
-    if (channel.subscriptions.size === 0) this.#channels.delete(channel.name);
-    this.#change();
+  protected override key(name: string): string {
+    return `${this.base} ${name}`;
   }
 
-  #change(): void {
+  /** Of what all tabs are told it has seen what is up to there. */
+  protected override startAt(channel: Channel, position: string): void {
+    channel.startAt(position);
+  }
+
+  protected override change(): void {
     if (this.#isChanging || !this.#isHeld) return;
     this.#isChanging = true;
     queueMicrotask(() => {
       this.#isChanging = false;
       if (this.state === "closed") return;
       const want: Want[] = [];
-      for (const channel of this.#channels.values()) {
+      for (const channel of this.channels.values()) {
         channel.isAsked = channel.isWanted;
         if (!channel.isWanted) channel.isOn = false;
         else want.push([channel.name, channel.position, channel.last]);
