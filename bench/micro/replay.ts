@@ -2,7 +2,7 @@
 // another channel waits in another process while ten Readers replay (percentiles; with and without them in
 // one run).
 
-import { bench, run } from "mitata";
+import { bench, do_not_optimize, run } from "mitata";
 import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { FOUND } from "../../src/store/message/reader.ts";
@@ -86,12 +86,14 @@ bench("replay of $count", function* (state: Arguments) {
     let found = 0;
     for (; reader.next(message) === FOUND; found++) reader.accept(message);
     if (found !== count) throw new Error(`${found} of ${count} found`);
+    do_not_optimize(message);
   };
 }).args("count", COUNTS);
 bench("the place after the first of $count", function* (state: Arguments) {
   const { index, incarnation } = opened(store, `c${state.get("count")}`);
   yield () => {
     if (store.history.reader(index, incarnation, 1).next(message) !== FOUND) throw new Error("not found");
+    do_not_optimize(message);
   };
 }).args("count", COUNTS);
 bench("the place after a time in $count", function* (state: Arguments) {
@@ -102,14 +104,16 @@ bench("the place after a time in $count", function* (state: Arguments) {
   yield () => {
     const outcome = store.history.seekTime(index, incarnation, time, 0, sight);
     if (outcome !== AT_PLACE || sight.id !== count / 2 + 1) throw new Error(`found ${outcome}, ${sight.id}`);
+    do_not_optimize(sight);
   };
 }).args("count", COUNTS);
 bench("the last 1000 of $count", function* (state: Arguments) {
   const count: number = state.get("count");
   const { index, incarnation } = opened(store, `c${count}`);
   yield () => {
-    if (store.history.beforeLastStored(index, incarnation, 1000, count) !== count - 1000)
-      throw new Error("not found");
+    const place = store.history.beforeLastStored(index, incarnation, 1000, count);
+    if (place !== count - 1000) throw new Error("not found");
+    do_not_optimize(place);
   };
 }).args("count", COUNTS);
 await run({ throw: true });

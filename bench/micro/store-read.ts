@@ -1,7 +1,7 @@
 // Store: what a worker does per message (ring entry, then a validated copy of the message), and the replay of
 // the last 100 messages of a channel to a newcomer.
 
-import { bench, run } from "mitata";
+import { bench, do_not_optimize, run } from "mitata";
 import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { FOUND } from "../../src/store/message/reader.ts";
@@ -27,6 +27,7 @@ bench("read $size bytes", function* (state: Arguments) {
   const { block, stamp } = message;
   yield () => {
     if (!store.history.read(block, stamp, message)) throw new Error("the message is gone");
+    do_not_optimize(message);
   };
 }).args("size", SIZES);
 
@@ -38,6 +39,7 @@ bench(`a Reader over the last ${REPLAY} of $size bytes`, function* (state: Argum
     let found = 0;
     for (; reader.next(message) === FOUND; found++) reader.accept(message);
     if (found !== REPLAY) throw new Error(`${found} of ${REPLAY} found`);
+    do_not_optimize(message);
   };
 }).args("size", SIZES);
 
@@ -46,6 +48,7 @@ bench("ring entry", function* () {
   const last = store.head() - 1;
   yield () => {
     if (!store.entry(last, entry)) throw new Error("the ring went round");
+    do_not_optimize(entry);
   };
 });
 
