@@ -39,7 +39,7 @@ export interface Entry {
 const MOST_ENTRIES = 64;
 const MOST_BYTES = 256 * 1024;
 
-/** For whoever mends (Store): what stood at the ring's head before the entry at hand. */
+/** For whoever mends (append-mended.ts): what stood at the ring's head before the entry at hand. */
 let serialBefore = 0;
 export const serialBeforeEntry = (): number => serialBefore;
 
