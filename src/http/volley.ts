@@ -1,8 +1,8 @@
 /**
- * Fan-out writes the same to many, one after the other. Between `open` and `fire` a door may keep what is
- * shared until all are named, and give it to them in one go (listen/wire/volleys.ts). Fan-out does nothing
- * else meanwhile; whoever writes to one of them all the same finds that it was fired before. A leaf: fan-out
- * and doors know it.
+ * Fan-out writes the same to many, one after the other; a turn's answers leave one after the other. Between
+ * `open` and `fire` a door may keep what it is given until all are named, and give it to the kernel in one go
+ * (listen/wire/volleys.ts). Whoever opened it does nothing else meanwhile; whoever writes to one of them all
+ * the same finds that it was fired before. A leaf: fan-out and doors know it.
  */
 class Volley {
   isOpen = false;

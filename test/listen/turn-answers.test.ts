@@ -1,17 +1,21 @@
 /**
  * Answers of one turn leave together (listen/wire/turn-answers.ts): what came before what, which no client
- * can bring about from outside, on connections whose socket notes what is done to it.
+ * can bring about from outside, on connections whose socket notes what is done to it; and by the kernel's
+ * ring, on real sockets.
  */
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { SharedAnswer } from "../../src/http/direct-answer.ts";
+import { volley } from "../../src/http/volley.ts";
 import { DEFAULT_BOUNDS } from "../../src/listen/http1/request-head.ts";
 import { Connection } from "../../src/listen/wire/connection.ts";
 import { DueList } from "../../src/listen/wire/due-list.ts";
 import { Ear } from "../../src/listen/wire/ear.ts";
 import type { Inlet, TcpSocket } from "../../src/listen/wire/outlet.ts";
-import { sendAnswers } from "../../src/listen/wire/turn-answers.ts";
+import { answerWithTurn, sendAnswers } from "../../src/listen/wire/turn-answers.ts";
+import { volleys } from "../../src/listen/wire/volleys.ts";
 import { WireServer } from "../../src/listen/wire/wire-server.ts";
 import { FrameDecoder } from "../../src/wire/frame-decoder.ts";
+import { type Line, openLines, readOn } from "./outlet-fixture.ts";
 
 const REQUEST = Buffer.from("POST /pub HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
 const init = { headers: new Headers({ "Content-Type": "text/plain" }) };
@@ -138,3 +142,54 @@ for (const [what, happens] of [
     expect(whatHappens().at(-1)).toBe("a end");
   });
 }
+
+// --- many leave by one system call, where there is a ring --------------------------------------------------
+
+volleys.begin();
+const { lines, close } = await openLines(10);
+afterAll(close);
+
+/** An answer that waits for the end of the turn, as after a request. */
+function answer({ outlet }: Line, bytes: Buffer): void {
+  outlet.cork();
+  outlet.push(bytes);
+  answerWithTurn(outlet);
+}
+
+test("many leave in one volley, few do not, and another's volley stays open", () => {
+  volley.open();
+  const hasRing = volley.isOpen;
+  volley.fire();
+  const seen: boolean[] = [];
+  const some = (count: number): boolean[] => {
+    for (let i = 0; i < count; i++) answerWithTurn({ uncork: () => seen.push(volley.isOpen) });
+    sendAnswers();
+    return seen.splice(0);
+  };
+  expect(some(7)).toEqual(Array.from({ length: 7 }, () => false));
+  expect(some(8)).toEqual(Array.from({ length: 8 }, () => hasRing));
+  expect(volley.isOpen).toBeFalse();
+  volley.open();
+  expect(some(8)).toEqual(Array.from({ length: 8 }, () => hasRing));
+  expect(volley.isOpen).toBe(hasRing);
+  volley.fire();
+});
+
+test("each gets its own answer, whole and in order, however slowly it reads, also when one has left", async () => {
+  const [slow, left] = [lines[0], lines[1]];
+  if (slow === undefined || left === undefined) throw new Error("no lines");
+  const rounds: Buffer[][] = [];
+  for (let round = 0; !slow.outlet.isStalled || round < 4; round++) {
+    // The first is given more than its socket has room for: what is written behind that waits.
+    const bytes = lines.map((_, i) => Buffer.alloc(i === 0 ? 50_000 : 300 + i, `${round},${i};`));
+    rounds.push(bytes);
+    for (const [i, line] of lines.entries()) if (!line.outlet.isClosed) answer(line, bytes[i] as Buffer);
+    if (round === 2) left.outlet.cutOff();
+    sendAnswers();
+  }
+  for (const [i, line] of lines.entries()) {
+    if (line === left) continue;
+    const whole = Buffer.concat(rounds.map((bytes) => bytes[i] as Buffer));
+    expect((await readOn(line, whole.length)).equals(whole), `line ${i}`).toBeTrue();
+  }
+});

@@ -13,7 +13,7 @@ export const CLOSED = 1 << 2;
 /** Corked until the end of the turn. */
 export const LATE = 1 << 3;
 /** What it was given is to leave with what others are given (volleys.ts). */
-export const AIMED = 1 << 17;
+export const AIMED = 1 << 18;
 
 // answering.ts
 /** The answer is the connection's last. */

@@ -6,7 +6,11 @@
  *
  * An answer waits for nothing but other requests' reading, which is short. Whoever is about to do what may
  * take a slice of the turn lets the answers leave first (`sendAnswers`): fan-out, replays, the application.
+ *
+ * Many of them leave by one system call where the kernel has a ring (volleys.ts), which is a ninth of a POST
+ * over 32 connections; few are cheaper by one each.
  */
+import { volley } from "../../http/volley.ts";
 
 /** Something that keeps what it is given until it is uncorked. */
 interface Corked {
@@ -17,6 +21,8 @@ interface Corked {
 const MOST = 32;
 /** Where others take their time, as a crowd that is seated. */
 const MOST_MS = 0.2;
+/** With 8 the ring costs as much as so many calls; with 4 it costs 5 % of a POST more, with 32 it saves 11. */
+const FEWEST_A_VOLLEY = 8;
 let corked: Corked[] = [];
 let sinceMs = 0;
 let isScheduled = false;
@@ -48,5 +54,9 @@ export function sendAnswers(): void {
   if (corked.length === 0) return;
   const all = corked;
   corked = [];
+  // One that is open already is its opener's to fire.
+  const isVolley = all.length >= FEWEST_A_VOLLEY && !volley.isOpen;
+  if (isVolley) volley.open();
   for (const one of all) one.uncork();
+  if (isVolley) volley.fire();
 }

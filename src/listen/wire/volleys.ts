@@ -1,6 +1,6 @@
 /**
- * What fan-out gives to many sockets in one go (http/volley.ts), by the kernel's ring: 128 of them a system
- * call. Filled by outlet.ts.
+ * What many sockets are given in one go (http/volley.ts), by fan-out or as answers, by the kernel's ring: 128
+ * of them a system call. Filled by outlet.ts.
  *
  * Nothing of ours runs while it is fired. First all of them learn what became of their bytes, then those that
  * are slow go on as after any write, which may close some: by then each is as it would be after a write.
@@ -25,7 +25,7 @@ class Volleys {
   /** What lies there last, for all who are given the same. */
   #piece: SharedPiece | null = null;
   #offset = 0;
-  /** Who was slow since fan-out asked last. */
+  /** Who was slow since it was asked last. */
   #slow = 0;
 
   /** For the first listener of this process. */
