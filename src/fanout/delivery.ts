@@ -15,7 +15,6 @@ export class Job implements Load {
   readonly batch = new Batch();
   channel: LocalChannel;
   readonly #standing: Standing;
-  readonly #topics: TopicCarrier;
   readonly #carriers: readonly Carrier[];
   /** Which of them is at work. */
   #at = 0;
@@ -23,13 +22,11 @@ export class Job implements Load {
   constructor(standing: Standing, publish: TopicPublish, channel: LocalChannel) {
     this.#standing = standing;
     this.channel = channel;
-    this.#topics = new TopicCarrier(standing, publish);
-    this.#carriers = [new PollCarrier(standing), this.#topics, new StreamCarrier(standing)];
-  }
-
-  /** Estimated time that Bun will spend on this job's topics after the turn. */
-  get nativeMs(): number {
-    return this.#topics.nativeMs;
+    this.#carriers = [
+      new PollCarrier(standing),
+      new TopicCarrier(standing, publish),
+      new StreamCarrier(standing),
+    ];
   }
 
   /** Takes the channel's next messages. False when there is nothing to deliver. */

@@ -134,7 +134,8 @@ export class Pump {
     this.#scheduled = false;
     if (this.#stopped) return;
     this.#options.beforeWork?.();
-    const { held } = this.#standing;
+    const { held, native } = this.#standing;
+    native.begin();
     const startedMs = this.#standing.nowMs();
     this.#take();
     // Those that begin now had their slice.
@@ -166,6 +167,7 @@ export class Pump {
 
   /** So many jobs from the front of a list, each once, for a slice of time. */
   #work(channels: LocalChannel[], count: number, startedMs: number): void {
+    const { native } = this.#standing;
     let deadline = startedMs + SLICE_MS;
     let beganMs = startedMs;
     for (let left = count; left > 0; left--) {
@@ -176,13 +178,15 @@ export class Pump {
         this.#rests.rest(channel, channel.restUntilMs - beganMs);
         continue;
       }
+      const { ms, aloneMs } = native;
+      this.#step(channel, deadline);
       // What Bun sends for it when the turn ends is part of the turn.
-      const sendMs = this.#step(channel, deadline);
-      deadline -= sendMs;
+      const sendMs = native.ms - ms;
+      deadline -= native.aloneMs - aloneMs;
       const nowMs = this.#standing.nowMs();
       channel.fanoutMs += nowMs - beganMs + sendMs;
       if (!channel.busy) this.#rests.paced(channel, nowMs + sendMs);
-      if (nowMs > deadline) break;
+      if (nowMs > deadline || native.isFull) break;
       beganMs = nowMs;
     }
   }
@@ -197,28 +201,26 @@ export class Pump {
     if (held.isEmpty) this.#heldSinceMs = 0;
   }
 
-  /** One job, or one slice of it. Returns the milliseconds that Bun still has to send for it. */
-  #step(channel: LocalChannel, deadline: number): number {
+  /** One job, or one slice of it. */
+  #step(channel: LocalChannel, deadline: number): void {
     let job = this.#jobs.get(channel);
     if (job === undefined) {
       const { inHand } = channel;
       channel.inHand = null;
-      if (inHand !== null && this.#inHand.carry(channel, inHand)) return 0;
+      if (inHand !== null && this.#inHand.carry(channel, inHand)) return;
       job = this.#spare.pop() ?? new Job(this.#standing, this.#options.publish, channel);
       if (!job.start(this.#store, channel)) {
         if (job.batch.deletion) this.#deleted(channel, job);
         if (job.batch.isBusy) channel.restUntilMs = this.#standing.nowMs() + BUSY_MS;
         this.#finish(channel, job);
-        return 0;
+        return;
       }
       this.#jobs.set(channel, job);
       channel.busy = true;
       channel.batched = job.batch.count;
     }
-    const beforeMs = job.nativeMs;
     if (job.run(deadline)) this.#finish(channel, job);
     else this.#enqueue(channel);
-    return job.nativeMs - beforeMs;
   }
 
   #finish(channel: LocalChannel, job: Job): void {

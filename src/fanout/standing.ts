@@ -13,6 +13,7 @@ import type { Store } from "../store/store.ts";
 import { Arrivals } from "./arrivals.ts";
 import { HeldWrites } from "./held-writes.ts";
 import { LocalChannel, type StreamSubscription, type Subscription } from "./local-channel.ts";
+import { NativeLoad } from "./native-load.ts";
 import type { StreamConnection } from "./streams.ts";
 import { leaveTopic, type TopicPeer, type TopicSubscription } from "./topics.ts";
 import { removeWaiting, type WaitingSubscription } from "./waiting.ts";
@@ -28,6 +29,8 @@ export class Standing {
   readonly arrivals: Arrivals;
   /** What waits for the end of the pump's work. */
   readonly held = new HeldWrites();
+  /** What Bun has to send when the turn ends. */
+  readonly native = new NativeLoad();
   /**
    * Streams that read from the store instead of being live: slow ones, not newcomers. With the time when they
    * began to, or their last byte left: who makes no progress is closed.

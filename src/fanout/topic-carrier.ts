@@ -18,15 +18,7 @@ import { SHARD_SIZE, type TopicGroup, type TopicShard, type TopicSubscription } 
 /** Bun's `server.publish`: bytes sent, 0 dropped, -1 queued under backpressure. */
 export type TopicPublish = (topic: string, payload: string | Uint8Array) => number;
 
-/**
- * What Bun spends on sending to one socket of a topic after the turn, where this worker's clock cannot see
- * it.
- */
-const NATIVE_SEND_MS = 0.004;
-
 export class TopicCarrier implements Carrier {
-  /** Estimated time that Bun will spend on this batch after the turn. */
-  nativeMs = 0;
   readonly #standing: Standing;
   readonly #publish: TopicPublish;
   /** One message for Bun, or for one socket alone. */
@@ -48,7 +40,6 @@ export class TopicCarrier implements Carrier {
   }
 
   begin(): void {
-    this.nativeMs = 0;
     this.#group = 0;
     this.#nextShards();
   }
@@ -69,7 +60,6 @@ export class TopicCarrier implements Carrier {
         // Bun sends what was published when the turn ends, so the clock cannot see it: count instead.
         if (reached >= SHARD_SIZE || (reached > 0 && this.#standing.nowMs() > deadlineMs)) return false;
         reached += this.#carry(group, this.#at, batch, channel);
-        this.nativeMs += (group.shards[this.#at]?.inTopic ?? 0) * NATIVE_SEND_MS;
       }
     }
     this.#frames.length = 0;
@@ -132,10 +122,12 @@ export class TopicCarrier implements Carrier {
   }
 
   #publishFrames(shard: TopicShard, batch: Batch): void {
+    let bytes = 0;
     for (let i = 0; i < this.#frames.length; i++) {
       const frame = this.#frames[i] ?? "";
       const sent = this.#publish(shard.topic, frame);
       this.#standing.delivered(shard.inTopic, shard.inTopic * frame.length);
+      bytes += frame.length;
       if (sent > 0) continue;
       // 0: it was too much for somebody, the others have it. Who it was is known when his socket closes
       // (subscribe/socket-peer.ts).
@@ -143,6 +135,7 @@ export class TopicCarrier implements Carrier {
       this.#standing.socketsLag(slowOf(shard, idOfFrame(batch, i), numberOfFrame(batch, i)));
       if (shard.inTopic === 0) break;
     }
+    this.#standing.native.add(shard, bytes);
   }
 
   /**

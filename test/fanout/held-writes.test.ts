@@ -5,7 +5,7 @@ import { TopicSubscription } from "../../src/fanout/topics.ts";
 import type { DirectSocket } from "../../src/http/peer-socket.ts";
 import type { Store } from "../../src/store/store.ts";
 import { Channel, newStore, removeTempFolders } from "../store/fixture.ts";
-import { joinStream, messages, PLAIN, POSITIONED, TestSocket, TestWorker } from "./fixture.ts";
+import { joinSocket, joinStream, messages, PLAIN, POSITIONED, TestSocket, TestWorker } from "./fixture.ts";
 import { stepUntil, turns } from "./test-stream.ts";
 
 afterAll(removeTempFolders);
@@ -23,6 +23,9 @@ afterEach(() => {
   worker.stop();
   store.close();
 });
+
+/** Not turns(), which are more where the machine is slow. */
+const oneTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const several = (count: number): Holder[] =>
   Array.from({ length: count }, () => ({ uncork: () => undefined }));
@@ -117,6 +120,43 @@ test("a socket of ours in several channels gets one write for all of them", asyn
   worker.fanout.published();
   await stepUntil("it was written to", () => socket.writes > writes);
   expect(socket.writes - writes).toBe(1);
+});
+
+test("Bun's sockets in several channels are published what all of these have in one turn, so that Bun writes once to each", async () => {
+  worker.fanout.standing.nowMs = () => 0;
+  const sockets = Array.from({ length: 300 }, () => joinSocket(worker, PLAIN, channels));
+  await turns();
+  for (const channel of channels) channel.append("m");
+  worker.fanout.published();
+  await oneTurn();
+  expect(sockets.every(({ frames }) => frames.length === 4)).toBe(true);
+});
+
+test("what Bun has to send to sockets in several channels when a turn ends is bounded", async () => {
+  worker.fanout.standing.nowMs = () => 0;
+  const more = Array.from({ length: 16 }, (_, i) => new Channel(store, `c${i}`));
+  const sockets = more.flatMap((channel, i) =>
+    Array.from({ length: 500 }, () => joinSocket(worker, PLAIN, [channel, more[(i + 1) % 16] ?? channel])),
+  );
+  await turns();
+  for (const channel of more) channel.append("m");
+  worker.fanout.published();
+  await oneTurn();
+  const first = sockets.reduce((sum, { frames }) => sum + frames.length, 0);
+  // Some 8 ms of 4 us each; as they stand in two channels, Bun has fewer to write to than there are frames.
+  expect(first).toBeWithin(2000, 8000);
+  await stepUntil("all have theirs", () => sockets.every(({ frames }) => frames.length === 2));
+});
+
+test("one of Bun's sockets that is in several channels is given no more in one turn than it may have unsent", async () => {
+  worker.fanout.standing.nowMs = () => 0;
+  const socket = joinSocket(worker, PLAIN, channels);
+  await turns();
+  for (const channel of channels) channel.append("m".repeat(120 * 1024));
+  worker.fanout.published();
+  await oneTurn();
+  expect(socket.frames).toHaveLength(2);
+  await stepUntil("it has all", () => socket.frames.length === 4);
 });
 
 test("a slow socket of ours in several channels steps aside and reads on from the store; it is not filled until it is cut off", async () => {
