@@ -45,7 +45,8 @@ const location = (match: string, lines: string, guard: string): string =>
   `[[location]]\nmatch = "${match}"\n${lines}\n${guard}\n`;
 const poll = 'subscriber = "polling"\nchannels_path = "$1"';
 const longPoll =
-  'subscriber = "long-polling"\nchannels_path = "$1"\nlast_received_message_time = "$arg_time"\nlast_received_message_tag = "$arg_tag"';
+  'subscriber = "long-polling"\nchannels_path = "$1"\nlast_received_message_time = "$arg_time"\n' +
+  'last_received_message_tag = "$arg_tag"';
 const publisher =
   'publisher = "normal"\nchannels_path = "$arg_id"\nstore_messages = true\nchannel_info_on_publish = false';
 const events = 'subscriber = "eventsource"\nchannels_path = "$1"';
@@ -71,7 +72,11 @@ ${location("= /pub", publisher, "")}
 ${location("= /pub-all", publisher, "")}
 ${location("= /pub-key", publisher, 'publisher_keys_file = "keys"')}
 ${location("~ ^/lp/(.*)$", longPoll, "")}
-${location("~ ^/lp-asked/(.*)$", longPoll, `auth_request = "http://127.0.0.1:${backend.port}/"\nauth_cache = "1h"`)}
+${location(
+  "~ ^/lp-asked/(.*)$",
+  longPoll,
+  `auth_request = "http://127.0.0.1:${backend.port}/"\nauth_cache = "1h"`,
+)}
 ${location("~ ^/ev/(.*)$", events, "")}
 ${location("~ ^/ev-token/(.*)$", events, token)}
 `,
@@ -101,7 +106,8 @@ const server = Bun.spawn(
 );
 
 const request = (path: string, more = "", method = "GET", body = ""): string =>
-  `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${more}${method === "POST" ? `Content-Length: ${body.length}\r\n` : ""}\r\n${body}`;
+  `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n` +
+  `${more}${method === "POST" ? `Content-Length: ${body.length}\r\n` : ""}\r\n${body}`;
 const bearer = (text: string): string => `Authorization: Bearer ${text}\r\n`;
 
 interface Client {
@@ -205,7 +211,10 @@ async function contest(title: string, contenders: readonly Contender[]): Promise
 /** With the first, round by round. */
 function compared(all: readonly (readonly number[])[], at: number): string {
   const ratios = (all[at] ?? []).map((figure, round) => figure / (all[0]?.[round] ?? figure));
-  return `${median(ratios).toFixed(2)}x (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`;
+  return (
+    `${median(ratios).toFixed(2)}x (${Math.min(...ratios).toFixed(2)} to ` +
+    `${Math.max(...ratios).toFixed(2)})`
+  );
 }
 
 const times = async (count: number, next: () => string, isNewEach = false): Promise<number> => {
@@ -298,7 +307,8 @@ try {
       ],
     ]);
   console.log(
-    `asked     ${2500 * TURNS * (ROUNDS + 1)} long polls of one visitor: ${questions} question(s) to the backend`,
+    `asked     ${2500 * TURNS * (ROUNDS + 1)} long polls of one visitor: ` +
+      `${questions} question(s) to the backend`,
   );
   if (ONLY.test("delivery"))
     await contest("delivery", [

@@ -246,6 +246,8 @@ if (import.meta.main) {
   const plain = median(plainUs);
   const share = (counted * JOINS_A_SECOND) / 1e4;
   console.log(
-    `a stream that comes and goes: ${counted.toFixed(0)} us counted, ${plain.toFixed(0)} us not (${(counted / plain).toFixed(2)}x); ${JOINS_A_SECOND} a second: ${share.toFixed(0)} % of a core`,
+    `a stream that comes and goes: ${counted.toFixed(0)} us counted, ` +
+      `${plain.toFixed(0)} us not (${(counted / plain).toFixed(2)}x); ` +
+      `${JOINS_A_SECOND} a second: ${share.toFixed(0)} % of a core`,
   );
 }

@@ -34,7 +34,10 @@ export function machine(): string {
   const all = cpus();
   const tools = hasCompiler() ? "C" : "Bun (no C compiler here)";
   const gib = (totalmem() / 2 ** 30).toFixed(0);
-  return `${all.length} x ${all[0]?.model ?? "unknown CPU"}, ${gib} GiB, Linux ${release()}, Bun ${Bun.version}; ceiling and generator in ${tools}`;
+  return (
+    `${all.length} x ${all[0]?.model ?? "unknown CPU"}, ${gib} GiB, Linux ${release()}, ` +
+    `Bun ${Bun.version}; ceiling and generator in ${tools}`
+  );
 }
 
 /**

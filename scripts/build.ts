@@ -25,7 +25,8 @@ function main(): number {
   writeChecksum(target);
   const { size } = statSync(target);
   console.log(
-    `${shown} built from ${commit}: ${Math.round(size / 2 ** 20)} MiB in ${Math.round(performance.now() - startedMs)} ms`,
+    `${shown} built from ${commit}: ${Math.round(size / 2 ** 20)} MiB in ` +
+      `${Math.round(performance.now() - startedMs)} ms`,
   );
   return 0;
 }

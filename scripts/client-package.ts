@@ -11,7 +11,8 @@ import { commitSeconds, root } from "./compile.ts";
 
 const README = `# sluice-client
 
-The client of sluice, a real-time push server in one file, for browsers, Node 22 and later, and Bun. No dependencies.
+The client of sluice, a real-time push server in one file, for browsers, Node 22 and later, and Bun.
+No dependencies.
 
 \`\`\`js
 import { Sluice } from "sluice-client";
@@ -20,7 +21,8 @@ const client = new Sluice("https://push.example.org/");
 for await (const message of client.subscribe("news")) console.log(message.data);
 \`\`\`
 
-It comes back by itself, by WebSocket, Server-Sent Events or long polling, and goes on behind the last message. All of it: docs/clients.md.
+It comes back by itself, by WebSocket, Server-Sent Events or long polling, and goes on behind the last
+message. All of it: docs/clients.md.
 `;
 
 const manifest = {

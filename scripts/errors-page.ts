@@ -14,20 +14,22 @@ export function renderErrors(): string {
 
 const HEAD = `# Refusals and close codes
 
-Generated from \`errors.ts\`, \`frame-refusals.ts\` and \`close-codes.ts\` of src/http; after a change there: \`bun run tables\`.
+Generated from \`errors.ts\`, \`frame-refusals.ts\` and \`close-codes.ts\` of src/http; after a change
+there: \`bun run tables\`.
 
 ## Answers of refusal
 
-They have no body; the field \`X-Nginx-PushStream-Explain\` has the sentence. Where \`Retry-After\` is given, the same
-request may be answered otherwise after so many seconds. A WebSocket learns of a refusal by a close frame whose reason is
-\`{"http_status": 403, "explain":"…"}\`. What stands in front of a location (access rules, passwords, another origin, a full
-or stopping server) fails the handshake with its status instead, as in nginx. Beside these, 404 and 405 are of the paths and
-methods there are (\`Allow\` lists them), 413 of a body larger than max_body_size, 426 of a WebSocket version that is not 13.`;
+They have no body; the field \`X-Nginx-PushStream-Explain\` has the sentence. Where \`Retry-After\` is
+given, the same request may be answered otherwise after so many seconds. A WebSocket learns of a refusal by
+a close frame whose reason is \`{"http_status": 403, "explain":"…"}\`. What stands in front of a location
+(access rules, passwords, another origin, a full or stopping server) fails the handshake with its status
+instead, as in nginx. Beside these, 404 and 405 are of the paths and methods there are (\`Allow\` lists
+them), 413 of a body larger than max_body_size, 426 of a WebSocket version that is not 13.`;
 
 const FRAMES = `## Refused frames
 
-What a client of the WebSocket subprotocols sent and was refused costs that message only, and is told in a \`refused\` frame
-with \`status\` and \`explain\`.`;
+What a client of the WebSocket subprotocols sent and was refused costs that message only, and is told in a
+\`refused\` frame with \`status\` and \`explain\`.`;
 
 const CLOSES = `## Close codes
 
@@ -38,7 +40,8 @@ function refusals(table: Readonly<Record<string, RefusalRow>>): string {
     .toSorted((one, other) => one.status - other.status)
     .map((refusal) => {
       const explain = refusal.explain === null ? "" : `\`${refusal.explain}\``;
-      return `| ${refusal.status} | ${explain} | ${retryAfterSec(refusal) || ""} | ${refusal.when} | \`${refusal.code}\` |`;
+      const cells = [refusal.status, explain, retryAfterSec(refusal) || "", refusal.when];
+      return `| ${cells.join(" | ")} | \`${refusal.code}\` |`;
     });
   return ["| status | explain | Retry-After | when | code |", "|---|---|---|---|---|", ...rows].join("\n");
 }

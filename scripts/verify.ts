@@ -39,7 +39,8 @@ const version = Bun.spawnSync([join(root, "dist/sluice"), "version"])
   .trim()
   .split("\n")[0];
 const table = [
-  `${version}; ${availableParallelism()} processors (${cpus()[0]?.model ?? "unknown"}); seed ${report.seed}, ${Math.round(report.seconds / 60)} minutes.`,
+  `${version}; ${availableParallelism()} processors (${cpus()[0]?.model ?? "unknown"}); ` +
+    `seed ${report.seed}, ${Math.round(report.seconds / 60)} minutes.`,
   "",
   row(["what is done", ...FAULT_HEAD]),
   row(["", ...FAULT_HEAD].map(() => "---")),

@@ -29,8 +29,10 @@ export const MUTANTS: readonly Mutant[] = [
   ],
   [
     "src/store/channel/sweep.ts",
-    "if (done === nowSec || Atomics.compareExchange(arena.u32, HEAD_SWEEP_SECOND, done, nowSec) !== done) return;",
-    "if (done === nowSec && Atomics.compareExchange(arena.u32, HEAD_SWEEP_SECOND, done, nowSec) !== done) return;",
+    "if (done === nowSec || Atomics.compareExchange(arena.u32, HEAD_SWEEP_SECOND, done, " +
+      "nowSec) !== done) return;",
+    "if (done === nowSec && Atomics.compareExchange(arena.u32, HEAD_SWEEP_SECOND, done, " +
+      "nowSec) !== done) return;",
   ],
   [
     "src/store/recovery/recover-channels.ts",

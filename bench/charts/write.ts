@@ -52,14 +52,17 @@ export function draw(chart: Chart): string {
   const body = [
     `<text class="title" x="${PLOT.left}" y="26">${escaped(chart.title)}</text>`,
     `<text x="${PLOT.left}" y="43">${escaped(chart.y.label)}</text>`,
-    `<text x="${(PLOT.left + PLOT.right) / 2}" y="${HEIGHT - 16}" text-anchor="middle">${escaped(chart.x.label)}</text>`,
+    `<text x="${(PLOT.left + PLOT.right) / 2}" y="${HEIGHT - 16}" ` +
+      `text-anchor="middle">${escaped(chart.x.label)}</text>`,
     ...y.ticks.flatMap((value) => [
-      `<line class="grid" x1="${PLOT.left}" x2="${PLOT.right}" y1="${px(y.at(value))}" y2="${px(y.at(value))}"/>`,
+      `<line class="grid" x1="${PLOT.left}" x2="${PLOT.right}" y1="${px(y.at(value))}" ` +
+        `y2="${px(y.at(value))}"/>`,
       `<text x="${PLOT.left - 8}" y="${px(y.at(value) + 4)}" text-anchor="end">${number(value)}</text>`,
     ]),
     ...xTicks.map(
       (value) =>
-        `<text x="${px(x.at(value))}" y="${PLOT.bottom + 20}" text-anchor="middle">${tick(chart.x, value)}</text>`,
+        `<text x="${px(x.at(value))}" y="${PLOT.bottom + 20}" ` +
+        `text-anchor="middle">${tick(chart.x, value)}</text>`,
     ),
     ...chart.series.map((series) => curve(series, x, y)),
     ...names(chart.series, y),
@@ -97,7 +100,8 @@ function curve({ name, points }: Series, x: Scale, y: Scale): string {
   const path = points.map(([a, b]) => `${px(x.at(a))},${px(y.at(b))}`);
   const dots = points.map(
     ([a, b]) =>
-      `<circle cx="${px(x.at(a))}" cy="${px(y.at(b))}" r="3.5"><title>${escaped(label(name))}: ${number(b)}</title></circle>`,
+      `<circle cx="${px(x.at(a))}" cy="${px(y.at(b))}" r="3.5"><title>${escaped(label(name))}: ` +
+      `${number(b)}</title></circle>`,
   );
   return `<g class="${classOf(name)}"><polyline points="${path.join(" ")}"/>${dots.join("")}</g>`;
 }
@@ -114,7 +118,8 @@ function names(series: readonly Series[], y: Scale): string[] {
   const over = Math.max(0, (wanted.at(-1)?.y ?? 0) - PLOT.bottom);
   return wanted.map(
     (own) =>
-      `<text class="${classOf(own.name)} name" x="${PLOT.right + 10}" y="${px(own.y - over + 4)}">${escaped(label(own.name))} ${number(own.value)}</text>`,
+      `<text class="${classOf(own.name)} name" x="${PLOT.right + 10}" ` +
+      `y="${px(own.y - over + 4)}">${escaped(label(own.name))} ${number(own.value)}</text>`,
   );
 }
 
@@ -124,13 +129,17 @@ function head({ title, series }: Chart): string {
       .map(({ name }) => `.${classOf(name)}{--c:${(COLOURS[name] ?? ["#6b6a65", "#a3a29c"])[at]}}`)
       .join("");
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" ` +
+      `height="${HEIGHT}" role="img">`,
     `<title>${escaped(title)}</title>`,
     "<style>",
-    "svg{background:#fcfcfb;font:12px system-ui,sans-serif}text{fill:#52514e}.title{font-size:14px;font-weight:600;fill:#0b0b0b}",
-    ".grid{stroke:#e4e3df}polyline{fill:none;stroke:var(--c);stroke-width:2}circle{fill:var(--c)}.name{fill:var(--c);font-weight:600}",
+    "svg{background:#fcfcfb;font:12px system-ui,sans-serif}text{fill:#52514e}" +
+      ".title{font-size:14px;font-weight:600;fill:#0b0b0b}",
+    ".grid{stroke:#e4e3df}polyline{fill:none;stroke:var(--c);stroke-width:2}" +
+      "circle{fill:var(--c)}.name{fill:var(--c);font-weight:600}",
     rules(0),
-    "@media(prefers-color-scheme:dark){svg{background:#1a1a19}text{fill:#c3c2b7}.title{fill:#fff}.grid{stroke:#383835}.name{fill:var(--c)}",
+    "@media(prefers-color-scheme:dark){svg{background:#1a1a19}text{fill:#c3c2b7}" +
+      ".title{fill:#fff}.grid{stroke:#383835}.name{fill:var(--c)}",
     `${rules(1)}}`,
     "</style>",
   ].join("\n");

@@ -89,7 +89,8 @@ async function latencies(ways: readonly Way[], subscribers: number): Promise<voi
   const more = (p: "p50" | "p99"): string => (other[p] - one[p]).toFixed(2);
   tell(
     "latency",
-    `more than on one machine with the same load: p50 ${more("p50")} ms (target: at most 1.5), p99 ${more("p99")} ms (at most 5)`,
+    `more than on one machine with the same load: p50 ${more("p50")} ms (target: at most 1.5), ` +
+      `p99 ${more("p99")} ms (at most 5)`,
   );
 }
 
@@ -169,7 +170,8 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
         beyond.push(tookMs - agreedMs);
         tell(
           "failover",
-          `Sentinel took ${agreedMs.toFixed(0)} ms, the first publish was taken after ${tookMs.toFixed(0)} ms`,
+          `Sentinel took ${agreedMs.toFixed(0)} ms, ` +
+            `the first publish was taken after ${tookMs.toFixed(0)} ms`,
         );
       } finally {
         await server.stop();
@@ -197,12 +199,17 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
         "1",
       )) as [string, string[]][];
       // Copies of one entry, with numbers that go on, written as the script would.
-      const script = `local head = ARGV[1] local meta = redis.call('HMGET', KEYS[1], 'term', 'n', 'top', 'total')
+      const script = `local head = ARGV[1]
+        local meta = redis.call('HMGET', KEYS[1], 'term', 'n', 'top', 'total')
         local n, top, total = tonumber(meta[2]), tonumber(meta[3]), tonumber(meta[4])
-        for i = 1, ${entries} do n = n + 1 top = top + 1 total = total + 1
-        local base = string.format('%.0f', tonumber(meta[3]))
-        redis.call('XADD', KEYS[2], meta[1] .. '-' .. string.format('%.0f', n), string.format(head, total, top, top, base, i) .. '\\n' .. 'replayed-' .. (i % 100), ARGV[2]) end
-        redis.call('HSET', KEYS[1], 'n', string.format('%.0f', n), 'top', string.format('%.0f', top), 'total', string.format('%.0f', total))`;
+        local whole = function(number) return string.format('%.0f', number) end
+        local base = whole(top)
+        for i = 1, ${entries} do
+          n = n + 1 top = top + 1 total = total + 1
+          local entry = string.format(head, total, top, top, base, i) .. '\\n' .. 'replayed-' .. (i % 100)
+          redis.call('XADD', KEYS[2], meta[1] .. '-' .. whole(n), entry, ARGV[2])
+        end
+        redis.call('HSET', KEYS[1], 'n', whole(n), 'top', whole(top), 'total', whole(total))`;
       const sec = fields[0]?.split(" ")[1] ?? "0";
       const head = `m ${sec} 5 %.0f %.0f %.0f %s %.0f s who 1`;
       await redis.call(
@@ -225,11 +232,13 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
       await until("all of it", async () => (await fresh.metric("sluice_cluster_lag_entries")) === 0);
       tell(
         "replay",
-        `${(((cpuUs(ofNode(fresh)) - startUs) * 1) / entries).toFixed(2)} us of CPU an entry: on a core of its own ${(entries / ((cpuUs(ofNode(fresh)) - startUs) / 1e6)).toFixed(0)}/s`,
+        `${(((cpuUs(ofNode(fresh)) - startUs) * 1) / entries).toFixed(2)} us of CPU an entry: ` +
+          `on a core of its own ${(entries / ((cpuUs(ofNode(fresh)) - startUs) / 1e6)).toFixed(0)}/s`,
       );
       tell(
         "replay",
-        `${entries} entries in ${tookMs.toFixed(0)} ms beside the start: ${((entries * 1000) / tookMs).toFixed(0)}/s (target: at least 200,000)`,
+        `${entries} entries in ${tookMs.toFixed(0)} ms beside the start: ` +
+          `${((entries * 1000) / tookMs).toFixed(0)}/s (target: at least 200,000)`,
       );
       await fresh.stop();
     }),
@@ -260,7 +269,8 @@ const ROWS: Readonly<Record<string, () => Promise<void>>> = {
         const idle = (cpuUs(ofNode(second)) - idleBefore - nodeIdle) / count;
         tell(
           "cost",
-          `a node without subscribers: ${idle.toFixed(2)} us of CPU a message (target: at most 4), beside ${(nodeIdle / 10_000 / SECONDS).toFixed(1)} % of a core for being there`,
+          `a node without subscribers: ${idle.toFixed(2)} us of CPU a message (target: at most 4), ` +
+            `beside ${(nodeIdle / 10_000 / SECONDS).toFixed(1)} % of a core for being there`,
         );
       });
     }

@@ -1,6 +1,7 @@
 // So many WebSockets of one channel, that offer permessage-deflate or do not, and somebody who publishes 2 kB
 // of JSON again and again, each when all have the last. `bun bench/load/deflate-client.ts PORT PATH SOCKETS
 // offer|plain MILLISECONDS`; prints JSON with the bytes that came.
+import { WEBSOCKET_FIELDS } from "./request-fields.ts";
 
 const [port = "0", path = "/ws", sockets = "1000", wish = "plain", forMs = "1000"] = process.argv.slice(2);
 const CONNECT_BATCH = 100;
@@ -12,9 +13,8 @@ const MESSAGE = JSON.stringify(
     at: 1.7e9 + at,
   })),
 );
-const REQUEST = `GET ${path}/deflate HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${
-  wish === "offer" ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : ""
-}\r\n`;
+const OFFER = wish === "offer" ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "";
+const REQUEST = `GET ${path}/deflate HTTP/1.1\r\nHost: x\r\n${WEBSOCKET_FIELDS}${OFFER}\r\n`;
 
 let frames = 0;
 let bytesCame = 0;

@@ -1,6 +1,7 @@
 // Load of the row "echo": sockets that each have one message under way, for a while. Frames are made once and
 // only counted when they come back, so that this process is cheaper than the server. `bun
 // bench/load/echo-client.ts PORT PATH SOCKETS MS`; prints JSON.
+import { WEBSOCKET_FIELDS } from "./request-fields.ts";
 
 const [port = "0", path = "/echo", sockets = "64", forMs = "1000"] = process.argv.slice(2);
 const PAYLOAD_BYTES = 100;
@@ -22,9 +23,7 @@ function connectOne(): Promise<void> {
     port: Number(port),
     socket: {
       open(socket) {
-        socket.write(
-          `GET ${path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
-        );
+        socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n${WEBSOCKET_FIELDS}\r\n`);
       },
       data(socket, bytes) {
         if (head !== "open") {

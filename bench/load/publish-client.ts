@@ -1,6 +1,7 @@
 // One connection that publishes for so long: batches of 100 messages, one request after the other, or publish
 // frames over a WebSocket with 256 in flight. `bun bench/load/publish-client.ts PORT batch|frames
 // MILLISECONDS`; prints JSON. All bytes are made beforehand.
+import { WEBSOCKET_FIELDS } from "./request-fields.ts";
 
 const [port = "0", kind = "batch", forMs = "1000"] = process.argv.slice(2);
 const LINES = 100;
@@ -28,7 +29,9 @@ function write(socket: Bun.Socket<undefined>, bytes: Buffer): void {
 
 function batches(): Talk {
   const body = `${JSON.stringify({ channel: "batches", data: DATA })}\n`.repeat(LINES);
-  const head = `POST /pub HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const head =
+    "POST /pub HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n" +
+    `Content-Length: ${body.length}\r\n\r\n`;
   const request = Buffer.from(head + body);
   let left = -1;
   let text = "";
@@ -66,7 +69,8 @@ function frames(): Talk {
   const frames = Array.from({ length: IN_FLIGHT }, (_, ref) =>
     frame(JSON.stringify({ kind: "publish", ref, channel: "frames", data: DATA })),
   );
-  const handshake = `GET /ws/frames HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: sluice.json.v1\r\n\r\n`;
+  const protocol = "Sec-WebSocket-Protocol: sluice.json.v1\r\n";
+  const handshake = `GET /ws/frames HTTP/1.1\r\nHost: x\r\n${WEBSOCKET_FIELDS}${protocol}\r\n`;
   let held: Buffer = Buffer.alloc(0);
   let isUp = false;
   return {

@@ -4,6 +4,7 @@
 // client, and the notes' shares show it.
 
 import { parseArgs } from "node:util";
+import { TRANSPORT_FIELDS } from "./request-fields.ts";
 
 const { values } = parseArgs({
   options: {
@@ -21,12 +22,6 @@ const CONNECT_BATCH = 128;
 const STALL_MS = 15_000;
 const PAYLOAD_BYTES = Number(values.size);
 const LONG_POLL = values.mode === "longpoll";
-const EXTRA: Record<string, string> = {
-  sse: "Accept: text/event-stream\r\n",
-  ws:
-    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
-};
 
 interface Subscriber {
   head: string | null;
@@ -142,7 +137,7 @@ async function connectSubscriber(): Promise<void> {
       },
     },
   });
-  const extra = EXTRA[values.mode] ?? (LONG_POLL ? "" : "TE: chunked\r\n");
+  const extra = TRANSPORT_FIELDS[values.mode] ?? (LONG_POLL ? "" : "TE: chunked\r\n");
   socket.write(`GET ${values.subscribe} HTTP/1.1\r\nHost: 127.0.0.1\r\n${extra}\r\n`);
 }
 
@@ -189,7 +184,8 @@ function publish(publisher: Publisher, due: number): void {
   dueMs.set(sequence, due);
   undone++;
   publisher.socket.write(
-    `POST ${values.publish} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${PAYLOAD_BYTES}\r\n\r\n${payload}`,
+    `POST ${values.publish} HTTP/1.1\r\nHost: 127.0.0.1\r\n` +
+      `Content-Length: ${PAYLOAD_BYTES}\r\n\r\n${payload}`,
   );
 }
 

@@ -2,15 +2,10 @@
 // closes, so many at a time. `bun bench/load/tls-connects.ts PORT PATH TRANSPORT COUNT IN_FLIGHT`; prints
 // JSON. Each handshake is a full one. A handshake costs a client in this process about what it costs a
 // server, so the row sets server CPU against connections, not the clock.
+import { TRANSPORT_FIELDS } from "./request-fields.ts";
 
 const [port = "0", path = "/", transport = "ws", count = "1000", inFlight = "64"] = process.argv.slice(2);
-const FIELDS: Record<string, string> = {
-  sse: "Accept: text/event-stream\r\n",
-  ws:
-    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
-};
-const REQUEST = `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${FIELDS[transport] ?? ""}\r\n`;
+const REQUEST = `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${TRANSPORT_FIELDS[transport] ?? ""}\r\n`;
 
 let begun = 0;
 let done = 0;

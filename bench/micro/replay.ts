@@ -37,7 +37,8 @@ async function publishElsewhere(path: string, label: string): Promise<void> {
   tookUs.sort((left, right) => left - right);
   const at = (share: number): string => (tookUs[Math.floor((tookUs.length - 1) * share)] ?? 0).toFixed(1);
   console.log(
-    `publishing elsewhere, ${label}: p50 ${at(0.5)} us, p99 ${at(0.99)} us, p99.9 ${at(0.999)} us, most ${at(1)} us`,
+    `publishing elsewhere, ${label}: p50 ${at(0.5)} us, p99 ${at(0.99)} us, ` +
+      `p99.9 ${at(0.999)} us, most ${at(1)} us`,
   );
 }
 

@@ -31,7 +31,8 @@ const HEADS = {
     'sec-ch-ua: "Chromium";v="130", "Not?A_Brand";v="99"',
     "Accept: text/event-stream",
     "Cache-Control: no-cache",
-    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+      "Chrome/130.0.0.0 Safari/537.36",
     "Sec-Fetch-Site: same-origin",
     "Sec-Fetch-Mode: cors",
     "Sec-Fetch-Dest: empty",

@@ -36,7 +36,8 @@ for (const subtype of ["json", "plain", "yaml", "xml"]) {
     const allMs = performance.now() - startMs;
     isDone = true;
     console.log(
-      `${subtype.padEnd(6)} ${round}: ${allMs.toFixed(1)} ms in all, longest turn ${longestMs.toFixed(1)} ms, ${body?.length} bytes`,
+      `${subtype.padEnd(6)} ${round}: ${allMs.toFixed(1)} ms in all, ` +
+        `longest turn ${longestMs.toFixed(1)} ms, ${body?.length} bytes`,
     );
   }
 }

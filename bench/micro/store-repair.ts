@@ -40,7 +40,8 @@ function measure(store: Store, mib: number): void {
   const whole = performance.now() - before;
   const columns = Object.entries(longest).map(([what, ms]) => `${what} ${ms.toFixed(3)}`);
   console.log(
-    `${mib} MiB, ${channels} channels, longest of ${DEATHS}, in ms: ${columns.join("  ")}  whole ${whole.toFixed(0)}`,
+    `${mib} MiB, ${channels} channels, longest of ${DEATHS}, in ms: ` +
+      `${columns.join("  ")}  whole ${whole.toFixed(0)}`,
   );
 }
 

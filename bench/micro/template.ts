@@ -10,7 +10,8 @@ const TEMPLATES = new Map([
   ["plain", "~text~"],
   [
     "all tokens",
-    '{"id":~id~,"channel":"~channel~","time":"~time~","tag":~tag~,"eventid":"~event-id~","text":"~text~"}\r\n',
+    '{"id":~id~,"channel":"~channel~","time":"~time~","tag":~tag~,' +
+      '"eventid":"~event-id~","text":"~text~"}\r\n',
   ],
 ]);
 const writer = new ByteWriter();

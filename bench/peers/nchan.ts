@@ -6,6 +6,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { temporaryPaths } from "../../test/nginx-temporary.ts";
 import type { Certificate } from "./certificate.ts";
 import { type Peer, Server, type Transport, takePort } from "./peer.ts";
 
@@ -25,16 +26,16 @@ function configuration(folder: string, port: number, workers: number, certificat
   const subscribers = Object.entries(LOCATIONS).map(
     ([transport, kind]) => `
     location ~ ^/${transport}/(.*)$ {
-      nchan_subscriber ${kind}; nchan_channel_id $1; nchan_channel_id_split_delimiter "/"; nchan_subscriber_first_message newest;
+      nchan_subscriber ${kind}; nchan_channel_id $1; nchan_channel_id_split_delimiter "/";
+      nchan_subscriber_first_message newest;
     }`,
   );
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-    (name) => `  ${name}_temp_path ${folder}/${name};`,
-  );
+
   const tls =
     certificate === undefined
       ? ""
-      : `\n    ssl_certificate ${certificate.chain}; ssl_certificate_key ${certificate.key}; ssl_session_cache off;`;
+      : `\n    ssl_certificate ${certificate.chain}; ` +
+        `ssl_certificate_key ${certificate.key}; ssl_session_cache off;`;
   return `load_module ${MODULE};
 daemon off;
 worker_processes ${workers};
@@ -47,13 +48,14 @@ http {
   tcp_nodelay on;
   keepalive_timeout 600s;
   keepalive_requests 1000000000;
-${temporary.join("\n")}
+  ${temporaryPaths(folder)}
   nchan_shared_memory_size 128M;
   nchan_message_buffer_length 100;
   nchan_message_timeout 10m;
   server {
     listen 127.0.0.1:${port}${tls === "" ? "" : " ssl"} backlog=4096;${tls}
-    location = /pub { nchan_publisher http; nchan_channel_id $arg_id; nchan_store_messages on; }${subscribers.join("")}
+    location = /pub { nchan_publisher http; nchan_channel_id $arg_id; nchan_store_messages on; }
+    ${subscribers.join("")}
   }
 }
 `;

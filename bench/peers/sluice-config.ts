@@ -35,12 +35,15 @@ export function configuration({
   const locations = console ? usual + CONSOLE : usual;
   const top = `listener = "${door}"\n`;
   if (certificate === undefined) return `listen = ["${listen}"]\n${top}${locations}`;
-  const server = [
+  const first = [
     "[[server]]",
     `listen = ["${listen} ssl"]`,
     `tls_certificate = "${certificate.chain}"`,
     `tls_certificate_key = "${certificate.key}"`,
     "",
+    "[[server.location]]",
   ].join("\n");
-  return `${top}${locations.replaceAll("[[location]]", "[[server.location]]").replace("[[server.location]]", `${server}\n[[server.location]]`)}`;
+  // The server's own lines come before its first location.
+  const below = locations.replaceAll("[[location]]", "[[server.location]]");
+  return `${top}${below.replace("[[server.location]]", first)}`;
 }

@@ -102,12 +102,15 @@ const manyRow = (name: string, kind: "batch" | "frames", what: string, factor: n
       const measured = `${withRange(factors)}x: ${own}/s against ${other}/s`;
       return { figure: figureOf(door), target, measured, met: median(factors) >= factor };
     });
+    const rangeOf = (door: string): string =>
+      withRange(
+        of(door, (r) => r.perSec),
+        0,
+      );
     const notes = [...rates.keys()].map(
       (door) =>
-        `${name}, ${door}: ${withRange(
-          of(door, (r) => r.perSec),
-          0,
-        )} messages/s by the clock, generator ${(100 * median(of(door, (r) => r.clientShare))).toFixed(0)} % of a core`,
+        `${name}, ${door}: ${rangeOf(door)} messages/s by the clock, ` +
+        `generator ${(100 * median(of(door, (r) => r.clientShare))).toFixed(0)} % of a core`,
     );
     return { lines, notes };
   },
@@ -173,9 +176,13 @@ const deflateRow: Row = {
     const [own, other] = [median(costs("deflated")).toFixed(2), median(costs("plain")).toFixed(2)];
     const bytes = (pick: "plain" | "deflated") => median(samples.map((one) => one[pick].bytes)).toFixed(0);
     const line: Line = {
-      figure: `CPU per delivery, WebSocket, permessage-deflate, ${messageBytes} bytes of JSON, ${DEFLATE_SOCKETS} sockets, wire`,
+      figure:
+        `CPU per delivery, WebSocket, permessage-deflate, ${messageBytes} bytes of JSON, ` +
+        `${DEFLATE_SOCKETS} sockets, wire`,
       target: `at most ${DEFLATE_FACTOR}x uncompressed`,
-      measured: `${withRange(factors)}x: ${own} us against ${other} us; ${bytes("deflated")} against ${bytes("plain")} bytes on the wire`,
+      measured:
+        `${withRange(factors)}x: ${own} us against ${other} us; ` +
+        `${bytes("deflated")} against ${bytes("plain")} bytes on the wire`,
       met: median(factors) <= DEFLATE_FACTOR,
     };
     return { lines: [line], notes: [] };

@@ -118,12 +118,16 @@ function describe(figure: string, name: string, { closed, open, smooth }: Rounds
       {
         figure,
         target: TARGET,
-        measured: `${withRange(costs)} %; longest task ${task.toFixed(0)} ms, longest frame ${frame.toFixed(0)} ms`,
+        measured:
+          `${withRange(costs)} %; ` +
+          `longest task ${task.toFixed(0)} ms, longest frame ${frame.toFixed(0)} ms`,
         met: median(costs) <= MOST_PERCENT && task <= MOST_TASK_MS,
       },
     ],
     notes: [
-      `console, ${name}: without a page ${withRange(closed.map(percentOf), 1)} % of a core, with one ${withRange(open.map(percentOf), 1)} %; ${withRange(each, 0)} frames/s; ${crowdShares(open)}`,
+      `console, ${name}: without a page ${withRange(closed.map(percentOf), 1)} % of a ` +
+        `core, with one ${withRange(open.map(percentOf), 1)} %; ` +
+        `${withRange(each, 0)} frames/s; ${crowdShares(open)}`,
     ],
   };
 }

@@ -31,7 +31,9 @@ async function measure(peers: Peers, plan: Plan, transport: Transport, label: st
     const costs = new Map([...works].map(([name, own]) => [name, own.map((w) => w.cpuUs / w.deliveries)]));
     const lines = peers.doors.map(({ name }) =>
       ratioLine(costs, [name, "nchan"], {
-        figure: `CPU per delivery, ${CHANNELS} publishers, subscribers on ${TOPICS} of ${CHANNELS}, ${label}, ${name}`,
+        figure:
+          `CPU per delivery, ${CHANNELS} publishers, ` +
+          `subscribers on ${TOPICS} of ${CHANNELS}, ${label}, ${name}`,
         target: `at most ${FACTOR}x Nchan`,
         limit: FACTOR,
         unit: " us",

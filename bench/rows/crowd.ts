@@ -84,5 +84,8 @@ export function worst(work: Work, pick: (result: CrowdResult) => number): number
 export function crowdShares(works: readonly Work[]): string {
   const percent = (pick: (work: Work) => number) => (100 * median(works.map(pick))).toFixed(0);
   const client = (work: Work) => Math.max(...work.results.map(({ cpuUs: own, wallUs }) => own / wallUs));
-  return `server ${percent(({ cpuUs: own, wallUs }) => own / wallUs)} %, generator ${percent(client)} % of a core`;
+  return (
+    `server ${percent(({ cpuUs: own, wallUs }) => own / wallUs)} %, ` +
+    `generator ${percent(client)} % of a core`
+  );
 }

@@ -82,7 +82,8 @@ export const dictionaryRow: Row = {
         line("incr", samples.incr, INCR_NS),
       ],
       notes: [
-        `dictionary: incr of one key by two processes at once ${withRange(samples.two.map((ns) => ns / 1000))} us a call`,
+        "dictionary: incr of one key by two processes at once " +
+          `${withRange(samples.two.map((ns) => ns / 1000))} us a call`,
       ],
     };
   },

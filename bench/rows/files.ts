@@ -5,6 +5,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { temporaryPaths } from "../../test/nginx-temporary.ts";
 import { Server, takePort } from "../peers/peer.ts";
 import { pinnedBinary } from "../peers/sluice.ts";
 import type { Plan } from "../plan.ts";
@@ -31,7 +32,7 @@ http {
   open_file_cache max=1000;
   keepalive_requests 1000000000;
   types { text/html html; text/plain txt; }
-${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `  ${name}_temp_path ${folder}/${name};`).join("\n")}
+  ${temporaryPaths(folder)}
   server {
     listen 127.0.0.1:${port} backlog=4096;
     location / { root ${folder}/htdocs; }

@@ -77,13 +77,16 @@ const echoRow: Row = {
       of((s) => s.bare.costUs),
     );
     const rate = (pick: (sample: (typeof samples)[number]) => number) => median(of(pick)).toFixed(0);
-    const measured = `${withRange(shares)}x: ${rate((s) => s.own.perSec)} against ${rate((s) => s.bare.perSec)} messages/s`;
+    const measured =
+      `${withRange(shares)}x: ${rate((s) => s.own.perSec)} against ` +
+      `${rate((s) => s.bare.perSec)} messages/s`;
     const clientShare = (100 * median(of((s) => s.own.clientShare))).toFixed(0);
     return {
       lines: [{ figure, target, measured, met: median(shares) >= ECHO_SHARE }],
       notes: [
         `echo: server CPU a message ${withRange(costs)}x the bare one's: ` +
-          `${median(of((s) => s.own.costUs)).toFixed(2)} us against ${median(of((s) => s.bare.costUs)).toFixed(2)} us; generator ${clientShare} % of a core`,
+          (`${median(of((s) => s.own.costUs)).toFixed(2)} us against ` +
+            `${median(of((s) => s.bare.costUs)).toFixed(2)} us; generator ${clientShare} % of a core`),
       ],
     };
   },
@@ -118,7 +121,10 @@ async function lines(
         measured: `${perSec.toFixed(1)}/s, ${failed} failed of ${done}`,
         met: perSec >= least && failed === 0,
       },
-      note: `lines, ${concurrent}: ${(serverUs / done).toFixed(0)} us of server CPU a response, server ${(serverUs / wallMs / 10).toFixed(0)} %, generator ${(clientUs / wallMs / 10).toFixed(0)} % of a core`,
+      note:
+        `lines, ${concurrent}: ${(serverUs / done).toFixed(0)} us of server CPU a response, ` +
+        `server ${(serverUs / wallMs / 10).toFixed(0)} %, ` +
+        `generator ${(clientUs / wallMs / 10).toFixed(0)} % of a core`,
     };
   } finally {
     await server.stop();

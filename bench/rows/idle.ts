@@ -96,12 +96,17 @@ function describe(figure: string, name: string, plan: Plan, own: Reading): RowRe
       {
         figure,
         target: TARGET,
-        measured: `${own.rssKb.toFixed(2)} kB, ${own.cpuUsPerSec.toFixed(2)} us/s; kernel slab ${own.slabKb.toFixed(2)} kB`,
+        measured:
+          `${own.rssKb.toFixed(2)} kB, ${own.cpuUsPerSec.toFixed(2)} us/s; ` +
+          `kernel slab ${own.slabKb.toFixed(2)} kB`,
         met: own.rssKb <= RESIDENT_KB && own.cpuUsPerSec <= CPU_US_PER_SEC,
       },
     ],
     notes: [
-      `idle, ${name}: ${own.workers} workers and ${own.generators} generators held ${plan.idleSockets} sockets; ${own.anonymousKb.toFixed(2)} kB anonymous; ${own.pings} pings answered in ${plan.idleMs / 1000} s; all were connected after ${own.connectSec.toFixed(0)} s; then one message reached each`,
+      `idle, ${name}: ${own.workers} workers and ${own.generators} generators held ${plan.idleSockets} ` +
+        `sockets; ${own.anonymousKb.toFixed(2)} kB anonymous; ` +
+        `${own.pings} pings answered in ${plan.idleMs / 1000} s; ` +
+        `all were connected after ${own.connectSec.toFixed(0)} s; then one message reached each`,
     ],
   };
 }

@@ -48,7 +48,10 @@ export const postsRow: Row = {
         );
         const p99 = median(own.map(({ results }) => results[0]?.p99Us ?? Number.NaN));
         const cost = median(own.map((work) => work.cpuUs / work.messages)).toFixed(1);
-        return `POST, new connections, ${name}: ${cost} us of CPU each, ${seen} requests/s seen, p99 ${p99} us; ${crowdShares(own)}`;
+        return (
+          `POST, new connections, ${name}: ${cost} us of CPU each, ${seen} requests/s seen, ` +
+          `p99 ${p99} us; ${crowdShares(own)}`
+        );
       });
       return { lines, notes };
     } finally {

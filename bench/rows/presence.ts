@@ -32,7 +32,10 @@ export const presenceRow: Row = {
         {
           figure: "1,000 joins a second, told as a count, native",
           target: "reported",
-          measured: `${(median(joinUs) / 10).toFixed(0)} % of a core; ${median(joinUs).toFixed(0)} us a join and leave, ${median(plainUs).toFixed(0)} us where nobody is counted`,
+          measured:
+            `${(median(joinUs) / 10).toFixed(0)} % of a core; ` +
+            `${median(joinUs).toFixed(0)} us a join and leave, ` +
+            `${median(plainUs).toFixed(0)} us where nobody is counted`,
           met: true,
         },
       ],

@@ -6,6 +6,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { temporaryPaths } from "../../test/nginx-temporary.ts";
 import { Server, takePort } from "../peers/peer.ts";
 import { pinnedBinary } from "../peers/sluice.ts";
 import type { Plan } from "../plan.ts";
@@ -32,7 +33,7 @@ events { worker_connections 1024; }
 http {
   access_log off;
   keepalive_requests 1000000000;
-${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `  ${name}_temp_path ${folder}/${name};`).join("\n")}
+  ${temporaryPaths(folder)}
   ${backend === 0 ? "" : `upstream kept { server 127.0.0.1:${backend}; keepalive 32; }`}
   server {
     listen 127.0.0.1:${port} backlog=4096;
@@ -95,7 +96,9 @@ export const proxyRow: Row = {
           for (const [at, server] of servers.entries())
             (at === 0 ? ours : theirs).push(await cost(server, path, plan.sampleMs));
         const factors = ratios(ours, theirs);
-        const measured = `${withRange(factors)}x: ${median(ours).toFixed(1)} us against ${median(theirs).toFixed(1)} us`;
+        const measured =
+          `${withRange(factors)}x: ${median(ours).toFixed(1)} us against ` +
+          `${median(theirs).toFixed(1)} us`;
         lines.push({ figure: FIGURES[i] ?? "", target: TARGET, measured, met: median(factors) <= MOST });
       }
     } finally {

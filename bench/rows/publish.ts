@@ -62,7 +62,10 @@ export const publishRow: Row = {
       const notes = [...samples].map(([name, own]) => {
         const cost = median(own.map((one) => one.costUs)).toFixed(1);
         const p99 = median(own.map((one) => one.result.p99Us));
-        return `POST, ${name}: ${withRange(rates(own), 0)} requests/s, ${cost} us of CPU each, p99 ${p99} us; ${shares(own)}`;
+        return (
+          `POST, ${name}: ${withRange(rates(own), 0)} requests/s, ${cost} us of CPU each, ` +
+          `p99 ${p99} us; ${shares(own)}`
+        );
       });
       return { lines: peers.doors.map(({ name }) => doorLine(name, samples)), notes };
     } finally {

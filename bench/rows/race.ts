@@ -59,7 +59,8 @@ export const raceRow: Row = {
         const counts = DELAYS_US.map((delay) => `${misses.get(delay) ?? "?"} at ${delay} us`).join(", ");
         if (head !== null)
           notes.push(
-            `race, ${label}, ${peer.name}: first byte of the answer after ${head.p50Us} us, p99 ${head.p99Us} us; published then: ${head.misses} missed`,
+            `race, ${label}, ${peer.name}: first byte of the answer after ${head.p50Us} us, ` +
+              `p99 ${head.p99Us} us; published then: ${head.misses} missed`,
           );
         if (!doors.has(peer)) {
           notes.push(`race, ${label}, ${peer.name}: of ${plan.raceTrials} each: ${counts}`);

@@ -93,7 +93,8 @@ export const replayRow: Row = {
       const seconds = median(rounds.map(({ work }) => work.wallUs / 1e6)).toFixed(2);
       const calm = median(rounds.map(({ calmP99Ms }) => calmP99Ms)).toFixed(1);
       notes.push(
-        `replay, ${peer.name}: all through after ${seconds} s; publishers' p99 without the crowd ${calm} ms; ${crowdShares(rounds.map(({ work }) => work))}`,
+        `replay, ${peer.name}: all through after ${seconds} s; ` +
+          `publishers' p99 without the crowd ${calm} ms; ${crowdShares(rounds.map(({ work }) => work))}`,
       );
     }
     return { lines, notes };

@@ -43,7 +43,9 @@ async function measure(peer: Peer, plan: Plan): Promise<Work[]> {
 export const roomsRow: Row = {
   name: "rooms",
   async run(peers: Peers, plan: Plan) {
-    const figure = `rooms: ${plan.roomSockets} WebSockets in rooms of ${ROOM}, ${HZ_PER_ROOM} messages/s each, ${WORKERS} workers`;
+    const figure =
+      `rooms: ${plan.roomSockets} WebSockets in rooms of ${ROOM}, ` +
+      `${HZ_PER_ROOM} messages/s each, ${WORKERS} workers`;
     const target = `p99 below ${LIMIT_MS} ms`;
     if (peers.doors.length === 0) return { lines: [notMeasured(figure, target)], notes: [] };
     const lines = [];
@@ -59,7 +61,9 @@ export const roomsRow: Row = {
       lines.push({
         figure: `${figure}, ${peer.name}`,
         target,
-        measured: `p50 ${half.toFixed(1)}, p95 ${p95.toFixed(1)}, p99 ${withRange(p99, 1)} ms; ${median(perCoreSec).toFixed(0)} deliveries a core second`,
+        measured:
+          `p50 ${half.toFixed(1)}, p95 ${p95.toFixed(1)}, p99 ${withRange(p99, 1)} ms; ` +
+          `${median(perCoreSec).toFixed(0)} deliveries a core second`,
         met: median(p99) < LIMIT_MS,
       });
       const seen = withRange(
@@ -67,7 +71,9 @@ export const roomsRow: Row = {
         0,
       );
       notes.push(
-        `rooms, ${peer.name}: ${seen} deliveries/s, ${withRange(perCoreSec, 0)} a second of server core, worst ${Math.max(...ms(({ maxUs }) => maxUs)).toFixed(1)} ms; ${crowdShares(works)}; ${GENERATORS} generators with ${plan.roomSockets / GENERATORS} sockets each`,
+        `rooms, ${peer.name}: ${seen} deliveries/s, ${withRange(perCoreSec, 0)} a second of server ` +
+          `core, worst ${Math.max(...ms(({ maxUs }) => maxUs)).toFixed(1)} ms; ${crowdShares(works)}; ` +
+          `${GENERATORS} generators with ${plan.roomSockets / GENERATORS} sockets each`,
       );
       const points: [number, number][] = [
         [0.5, half],

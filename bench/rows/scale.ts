@@ -79,7 +79,9 @@ export const scaleRow: Row = {
       const own = costs.get(name) ?? [];
       const factors = ratios(spread(own), floor);
       const values = own.map((one) => median(one).toFixed(2)).join(", ");
-      const measured = `${withRange(factors)}x: ${median(spread(own)).toFixed(2)}x (${values} us) against ${median(floor).toFixed(2)}x`;
+      const measured =
+        `${withRange(factors)}x: ${median(spread(own)).toFixed(2)}x (${values} us) against ` +
+        `${median(floor).toFixed(2)}x`;
       return { figure: `${FIGURE}, ${name}`, target: TARGET, measured, met: median(factors) <= FACTOR };
     });
     return { lines, notes, charts };

@@ -35,7 +35,9 @@ async function measure(peer: Peer, transport: Transport, label: string, plan: Pl
       const perCpuSec = new Map(
         entries.map(({ name }, index) => [name, (results[index] ?? []).map(({ costUs }) => 1e6 / costUs)]),
       );
-      const figure = `2 workers against 1: deliveries a second of server CPU, ${label}, ${window} in flight, ${peer.name}`;
+      const figure =
+        `2 workers against 1: deliveries a second of server CPU, ${label}, ` +
+        `${window} in flight, ${peer.name}`;
       lines.push(
         ratioLine(perCpuSec, ["2", "1"], {
           figure,
@@ -49,7 +51,8 @@ async function measure(peer: Peer, transport: Transport, label: string, plan: Pl
       for (const [index, { name }] of entries.entries()) {
         const own = results[index] ?? [];
         notes.push(
-          `workers, ${label}, ${window} in flight, ${peer.name}, ${name}: ${withRange(own.map(({ costUs }) => costUs))} us per delivery; ${shares(own)}`,
+          `workers, ${label}, ${window} in flight, ${peer.name}, ${name}: ` +
+            `${withRange(own.map(({ costUs }) => costUs))} us per delivery; ${shares(own)}`,
         );
       }
     }

@@ -39,7 +39,8 @@ export function plotOf(looks: readonly Look[], subtitle: string, quietFrom: numb
     `no process is ended from here on</text>`;
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${LEFT + WIDTH + 20} ${bottom}" ` +
-    `font-family="sans-serif" font-size="13" fill="#222"><title>${subtitle}</title><rect width="100%" height="100%" fill="#fff"/>` +
+    (`font-family="sans-serif" font-size="13" fill="#222"><title>${subtitle}</title><rect width="100%" ` +
+      `height="100%" fill="#fff"/>`) +
     `<text x="${LEFT}" y="24" font-size="15">${subtitle}</text>${legend}${rows}${quiet}</svg>\n`
   );
 }
@@ -91,7 +92,10 @@ function drawn({ title, lines }: Plot, top: number, x: (hours: number) => number
   );
   const curves = lines.map(({ points }, at) => {
     const path = points.map(([hours, value]) => `${x(hours).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
-    return `<polyline fill="none" stroke="${COLOURS[at % COLOURS.length]}" stroke-width="1.5" points="${path}"/>`;
+    return (
+      `<polyline fill="none" stroke="${COLOURS[at % COLOURS.length]}" ` +
+      `stroke-width="1.5" points="${path}"/>`
+    );
   });
   return `<text x="${LEFT}" y="${top + 10}">${title}</text>${[...grid, ...times, ...curves].join("")}`;
 }

@@ -63,15 +63,33 @@ publisher = "admin"
 channels_path = "$arg_id"
 auth_request = "${backend.url}"
 auth_headers = ["Cookie"]
-${location("lp", `auth_request = "${backend.url}"\nauth_cache = "1h"\nauth_headers = ["Cookie", "X-Team"]\nauth_timeout = "300ms"\npublic = ["open"]`)}
+${location(
+  "lp",
+  `auth_request = "${backend.url}"\nauth_cache = "1h"\nauth_headers = ["Cookie", "X-Team"]\n` +
+    `auth_timeout = "300ms"\npublic = ["open"]`,
+)}
 ${location("each", `auth_request = "${backend.url}"\nauth_cache = 0`)}
 ${location("dead", `auth_request = "http://127.0.0.1:${deadPort}/auth"`)}
 ${location("code", `auth_request = "/auth-handler"\nauth_timeout = "300ms"\nauth_headers = ["Cookie"]`)}
 ${location("both", `auth_request = "${backend.url}"\ntoken_issuers = ["app"]`)}
-${location("any", `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\naccess = ["allow 127.0.0.1", "deny all"]`)}
-${location("any-of", `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\naccess = ["deny all"]`)}
-${location("no-rule", `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\naccess = ["allow 192.0.2.1"]`)}
-${location("any-user", `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\nauth_basic = "r"\nauth_basic_user_file = "USERS"`)}
+${location(
+  "any",
+  `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\n` +
+    `access = ["allow 127.0.0.1", "deny all"]`,
+)}
+${location(
+  "any-of",
+  `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\naccess = ["deny all"]`,
+)}
+${location(
+  "no-rule",
+  `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\naccess = ["allow 192.0.2.1"]`,
+)}
+${location(
+  "any-user",
+  `auth_request = "${backend.url}"\nauth_cache = 0\nsatisfy = "any"\nauth_basic = "r"\n` +
+    `auth_basic_user_file = "USERS"`,
+)}
 ${location("all-of", `auth_request = "${backend.url}"\nauth_cache = 0\naccess = ["deny all"]`)}
 [[location]]
 match = "~ ^/ev/(.*)$"

@@ -17,7 +17,8 @@ const HASH = /[A-Za-z0-9_-]{43}/;
 describe("sluice key", () => {
   const folder = folderWith({
     "c.toml":
-      '[[location]]\nmatch = "= /p"\npublisher = "normal"\nchannels_path = "a"\npublisher_keys_file = "keys"\n',
+      '[[location]]\nmatch = "= /p"\npublisher = "normal"\nchannels_path = "a"\n' +
+      'publisher_keys_file = "keys"\n',
   });
   const keys = join(folder, "keys");
   const config = join(folder, "c.toml");

@@ -17,7 +17,9 @@ afterAll(() => {
   removeFolders();
 });
 
-const GUARDED = `allowed_origins = "${ORIGIN} https://other.example.org"\ntoken = ["header"]\ntoken_issuers = ["secret"]`;
+const GUARDED =
+  `allowed_origins = "${ORIGIN} https://other.example.org"\ntoken = ["header"]\n` +
+  `token_issuers = ["secret"]`;
 const CODE = `allowed_origins = "${ORIGIN}"\nauthorize = "guard.ts"`;
 const toml = (): string => `
 [[issuer]]

@@ -21,15 +21,21 @@ const KEYS = printKeyLine({ name: "admin", id, hash: hashOfKey(key), publish: ["
 
 const HOOKS = `
 import type { Hooks } from "sluice";
-const seen = ({ grant, user }) => JSON.stringify({ sub: grant?.sub, info: grant?.info, listens: grant?.subscribe, user });
-export const onSubscribe: Hooks["onSubscribe"] = (_event, context) => void context.publish("seen", "came " + seen(context));
-export const onUnsubscribe: Hooks["onUnsubscribe"] = (_event, context) => void context.publish("seen", "went " + seen(context));
+const tell = (what, { grant, user, publish }) => void publish("seen", what + " " +
+  JSON.stringify({ sub: grant?.sub, info: grant?.info, listens: grant?.subscribe, user }));
+export const onSubscribe: Hooks["onSubscribe"] = (_event, context) => tell("came", context);
+export const onUnsubscribe: Hooks["onUnsubscribe"] = (_event, context) => tell("went", context);
 `;
 const HANDLER = `
 import type { Handler, WebSocketHandler } from "sluice";
-const count: Handler = async function* ({ grant, sleep }) { yield "hello " + grant?.sub + "\\n"; for (;;) { await sleep(60_000); yield "."; } };
+const count: Handler = async function* ({ grant, sleep }) {
+  yield "hello " + grant?.sub + "\\n";
+  for (;;) { await sleep(60_000); yield "."; }
+};
 export default count;
-export const websocket: WebSocketHandler = { open(socket, { grant }) { socket.send("hello " + grant?.sub); } };
+export const websocket: WebSocketHandler = {
+  open(socket, { grant }) { socket.send("hello " + grant?.sub); },
+};
 `;
 const GUARD = `
 import type { Authorize } from "sluice";
@@ -53,7 +59,11 @@ ${layout("", {
   sub: `${GUARDED}\nheader_template = "^"\nfooter_template = "$"`,
   ev: `${GUARDED}\nevent_ids = "auto"\nhooks = "hooks.ts"`,
   lp: `${GUARDED}\nlast_event_id = "$arg_eventid"`,
-  ws: `${GUARDED}\nwebsocket_allow_subscribe = true\nwebsocket_allow_publish = true\nstore_messages = true\naccess_log = ["ACCESS_LOG users"]`,
+  ws: `${GUARDED}
+websocket_allow_subscribe = true
+websocket_allow_publish = true
+store_messages = true
+access_log = ["ACCESS_LOG users"]`,
 })}
 [[location]]
 match = "= /handler"
@@ -94,7 +104,9 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 2))(
       accessLog = join(process.env["TMPDIR"] ?? "/tmp", `sluice-access-${process.pid}-${Math.random()}.log`);
       server = await startHandlers(setting, {
         files: { keys: `${KEYS}\n`, "hooks.ts": HOOKS, "handler.ts": HANDLER, "guard.ts": GUARD },
-        toml: `log_format = ["users $sluice_sub $request_uri $http_referer $status"]\n${TOML.replace("ACCESS_LOG", accessLog)}`,
+        toml:
+          `log_format = ["users $sluice_sub $request_uri $http_referer $status"]\n` +
+          `${TOML.replace("ACCESS_LOG", accessLog)}`,
       });
     });
     afterAll(async () => {
@@ -332,9 +344,8 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 2))(
       seen.close();
       // What a guard grants.
       const soon = nowSec() + 2;
-      const guarded = await stream(
-        `/guarded/room?narrow=1&exp=${soon}&token=${await withSecret({ iat: nowSec(), channels: { subscribe: ["*"] } })}`,
-      );
+      const narrowed = await withSecret({ iat: nowSec(), channels: { subscribe: ["*"] } });
+      const guarded = await stream(`/guarded/room?narrow=1&exp=${soon}&token=${narrowed}`);
       expect((await guarded.restOfChunks()).toString()).toEndWith("event: expired\ndata: expired\n\n");
       expect(await statusOf(`/guarded/other?narrow=1&exp=${nowSec() + 60}`)).toBe(403);
       expect(await statusOf(`/guarded/other?exp=${nowSec() + 60}`)).toBe(200);

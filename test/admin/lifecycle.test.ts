@@ -8,7 +8,8 @@ import { layout, type RunningServer, startServer, until } from "../binary/runnin
 
 const LIVE = '\n[[location]]\nmatch = "= /live"\npublisher = "normal"\nchannels_path = "$arg_id"\n';
 const KNOWN =
-  '\n[[location]]\nmatch = "~ ^/known/(.*)$"\nsubscriber = "streaming"\nchannels_path = "$1"\nauthorized_channels_only = true\n';
+  '\n[[location]]\nmatch = "~ ^/known/(.*)$"\nsubscriber = "streaming"\nchannels_path = "$1"\n' +
+  "authorized_channels_only = true\n";
 /** Messages live for a second, channels for two. */
 const brief = layout('[store]\nmessage_ttl = "1s"\nchannel_inactivity_time = "2s"') + LIVE + KNOWN;
 const lasting = layout('[store]\nmessage_ttl = "1h"\nchannel_inactivity_time = "1s"') + LIVE;

@@ -114,7 +114,10 @@ describe("formats (5.2)", () => {
     plain: `channel: ${id}\r\npublished_messages: 1\r\nstored_messages: 1\r\nactive_subscribers: 0\r\n`,
     json: channelInfo(id, 1, 1),
     yaml: `  channel: ${id}\r\n  published_messages: 1\r\n  stored_messages: 1\r\n  subscribers: 0\r\n`,
-    xml: `<?xml version="1.0" encoding="UTF-8" ?>\r\n<channel>\r\n  <name>${id}</name>\r\n  <published_messages>1</published_messages>\r\n  <stored_messages>1</stored_messages>\r\n  <subscribers>0</subscribers>\r\n</channel>\r\n\r\n`,
+    xml:
+      `<?xml version="1.0" encoding="UTF-8" ?>\r\n<channel>\r\n  <name>${id}</name>\r\n` +
+      "  <published_messages>1</published_messages>\r\n  <stored_messages>1</stored_messages>\r\n" +
+      "  <subscribers>0</subscribers>\r\n</channel>\r\n\r\n",
   });
 
   test.each([
@@ -168,7 +171,9 @@ describe("summary (5.5)", () => {
     expectAntiCache(answer);
     expect(answer.fields.get("content-type")).toBe("application/json");
     const worker = String.raw`\{"pid": "\d+", "subscribers": \d+, "uptime": \d+\}`;
-    const zone = String.raw`\{"hostname": "[^"]+", "time": "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "channels": \d+, "wildcard_channels": 0, `;
+    const zone =
+      String.raw`\{"hostname": "[^"]+", "time": "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", ` +
+      String.raw`"channels": \d+, "wildcard_channels": 0, `;
     const numbers = [
       "published_messages",
       "stored_messages",

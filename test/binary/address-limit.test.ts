@@ -14,7 +14,11 @@ const ONE = "127.0.0.2";
 const OTHER = "127.0.0.3";
 const LIMIT = `max_connections_per_address = "${MOST}"`;
 const HANDLERS = {
-  "lines.ts": `export default async function* ({ sleep }) { yield "begun\\n"; for (;;) { await sleep(1000); yield "x\\n"; } }`,
+  "lines.ts": `
+    export default async function* ({ sleep }) {
+      yield "begun\\n";
+      for (;;) { await sleep(1000); yield "x\\n"; }
+    }`,
   "echo.ts": "export const websocket = { message(socket, data) { socket.send(data); } };",
 };
 const toml =
@@ -29,7 +33,8 @@ const toml =
   Object.keys(HANDLERS)
     .map((file) => `[[location]]\nmatch = "= /${file}"\nhandler = "${file}"\n${LIMIT}\n`)
     .join("") +
-  `[[location]]\nmatch = "= /other"\npublisher = "normal"\nchannels_path = "o"\nmax_connections_per_address = "1 zone other status 429"\n`;
+  `[[location]]\nmatch = "= /other"\npublisher = "normal"\nchannels_path = "o"\n` +
+  `max_connections_per_address = "1 zone other status 429"\n`;
 
 interface Kind {
   readonly name: string;

@@ -50,7 +50,8 @@ export function expectJson(answer: RawAnswer, body: string): void {
 
 /** Spec 5.3, byte for byte. */
 export const channelInfo = (channel: string, published: number, stored: number, subscribers = 0): string =>
-  `{"channel": "${channel}", "published_messages": ${published}, "stored_messages": ${stored}, "subscribers": ${subscribers}}\r\n`;
+  `{"channel": "${channel}", "published_messages": ${published}, "stored_messages": ${stored}, ` +
+  `"subscribers": ${subscribers}}\r\n`;
 
 /** Spec 5.4 with the machine's own values left out: what stays are the items. */
 export function expectGroup(answer: RawAnswer, items: readonly string[]): void {
@@ -58,8 +59,10 @@ export function expectGroup(answer: RawAnswer, items: readonly string[]): void {
   expectAntiCache(answer);
   expect(answer.fields.get("content-type")).toBe("application/json");
   const text = answer.body.toString();
-  const head =
-    /^\{"hostname": "[^"A-Z]+", "time": "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", "channels": \d+, "wildcard_channels": 0, "uptime": \d+, "infos": \[\r\n/;
+  const head = new RegExp(
+    String.raw`^\{"hostname": "[^"A-Z]+", "time": "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", ` +
+      String.raw`"channels": \d+, "wildcard_channels": 0, "uptime": \d+, "infos": \[\r\n`,
+  );
   expect(text).toMatch(head);
   const lines = items.map((item, i) => item.replace("}\r\n", i === items.length - 1 ? "}\r\n" : "},\r\n"));
   expect(text.replace(head, "")).toBe(`${lines.join("")}]}\r\n`);

@@ -184,7 +184,8 @@ describe("no place for the store: one sentence, exit 1", () => {
       configFile(withStore(path)),
     ]);
     expect(log).toEndWith(
-      `sluice: store: cannot create the store ${path} of ${STORE_BYTES} bytes: there is not enough memory or disk space for it\n`,
+      `sluice: store: cannot create the store ${path} of ${STORE_BYTES} bytes: ` +
+        "there is not enough memory or disk space for it\n",
     );
     expect(code).toBe(1);
     expect(readdirSync(small)).toEqual(["store.lock"]);
@@ -197,7 +198,9 @@ test.skipIf(process.getuid?.() !== 0)(
     const temporary = makeFolder();
     const own = `sluice-${process.getuid?.()}`;
     // A /dev/shm of its own, where somebody was first.
-    const squat = `mount -t tmpfs none /dev/shm && mkdir /dev/shm/${own} && chown ${NOBODY} /dev/shm/${own} && exec "$@"`;
+    const squat =
+      `mount -t tmpfs none /dev/shm && mkdir /dev/shm/${own} && chown ${NOBODY} ` +
+      `/dev/shm/${own} && exec "$@"`;
     const through = ["unshare", "--mount", "sh", "-c", squat, "sh"];
     // a container without the right to mount
     if (!Bun.spawnSync([...through, "true"], { stderr: "ignore" }).success) return;
@@ -228,7 +231,8 @@ describe("somebody is there already: one sentence, exit 1, and the one who was t
       configFile(withStore(path)),
     ]);
     expect(log).toBe(
-      `sluice: store: another sluice (pid ${first.process.pid}) is using ${path}; stop it, or give this one another listen address or store.path\n`,
+      `sluice: store: another sluice (pid ${first.process.pid}) is using ${path}; ` +
+        "stop it, or give this one another listen address or store.path\n",
     );
     expect(code).toBe(1);
     expect(await first.statistics("a")).toMatchObject({ stored_messages: 1 });

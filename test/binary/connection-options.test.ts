@@ -156,7 +156,8 @@ describe.each(["native", "wire"])("the %s listener", (listener) => {
   test("so is a WebSocket, and whoever takes a little now and then is not", async () => {
     const stuck = new KernelSocket(server.port, { receiveBuffer: 4096 });
     await stuck.send(
-      "GET /ws/much HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: /mQoZf6pRiv8+6o72GncLQ==\r\n\r\n",
+      "GET /ws/much HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: /mQoZf6pRiv8+6o72GncLQ==\r\n\r\n",
     );
     const reader = await RawWebSocket.open(server.port, "/ws/much");
     await until("both stand", async () => (await server.statistics("much")).subscribers === 2);
@@ -213,7 +214,8 @@ test("whoever makes no TLS handshake, or half of one, has the time of a head; wh
     (
       port,
     ) => `worker_processes 1; events {} http { push_stream_shared_memory_size 4m; client_header_timeout 2s;
-      server { listen 127.0.0.1:${port} ssl; ssl_certificate ${folder}/one.pem; ssl_certificate_key ${folder}/one.key;
+      server { listen 127.0.0.1:${port} ssl; ssl_certificate ${folder}/one.pem;
+        ssl_certificate_key ${folder}/one.key;
         location / { return 200 "<$scheme>"; } } }`,
   );
   try {
@@ -232,12 +234,11 @@ test("whoever makes no TLS handshake, or half of one, has the time of a head; wh
 test("servers of an nginx.conf have their own on their own addresses", async () => {
   const other = freePort();
   const several = await startNginx(
-    (
-      port,
-      folder,
-    ) => `pid ${folder}/nginx.pid; error_log ${folder}/e.log; events { } http { access_log off; keepalive_requests 1;
+    (port, folder) => `pid ${folder}/nginx.pid; error_log ${folder}/e.log; events { }
+      http { access_log off; keepalive_requests 1;
       server { listen 127.0.0.1:${port}; return 204; }
-      server { listen 127.0.0.1:${other}; keepalive_requests 9; large_client_header_buffers 1 1k; return 204; } }`,
+      server { listen 127.0.0.1:${other}; keepalive_requests 9; large_client_header_buffers 1 1k;
+        return 204; } }`,
   );
   try {
     const long = { "X-Long": "x".repeat(1100) };

@@ -19,13 +19,16 @@ const FILES = {
     await sleep(1);
     return remoteAddress === "${CLIENT}";
   };`,
-  "hooks.ts": `export const onSubscribe = ({ remoteAddress }, { publish }) => { publish("came-" + remoteAddress, "x"); };`,
+  "hooks.ts":
+    "export const onSubscribe = ({ remoteAddress }, { publish }) => { " +
+    `publish("came-" + remoteAddress, "x"); };`,
   "who.ts": `export default ({ remoteAddress }) => remoteAddress;`,
   "talk.ts": `export const websocket = { open(socket) { socket.send(socket.remoteAddress); } };`,
 };
 
 const pub = (match: string, more: string, of = "location"): string =>
-  `[[${of}]]\nmatch = "= /${match}"\npublisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true\n${more}\n`;
+  `[[${of}]]\nmatch = "= /${match}"\npublisher = "admin"\nchannels_path = "$arg_id"\n` +
+  `store_messages = true\n${more}\n`;
 const RULES = `access = ["allow ${CLIENT}", "allow 2001:db8:2::/48", "deny all"]`;
 const IF = (of: string): string => `[[${of}.step]]\nif = "$remote_addr != ${CLIENT}"\nreturn = "403"\n`;
 

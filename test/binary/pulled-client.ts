@@ -100,7 +100,8 @@ export class PulledWebSocket {
     const asked = protocol === "" ? "" : `Sec-WebSocket-Protocol: ${protocol}\r\n`;
     await socket.send(
       `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-        `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n${asked}\r\n`,
+        ("Sec-WebSocket-Version: 13\r\n" +
+          `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n${asked}\r\n`),
     );
     let head: Buffer = Buffer.alloc(0);
     const deadline = Date.now() + 10_000;

@@ -12,7 +12,8 @@ setDefaultTimeout(40_000);
 
 const AROUND = 'header_template = "HEADER"\nfooter_template = "BYE"';
 const location = (match: string, mode: string, more: string): string =>
-  `\n[[location]]\nmatch = "~ ^/${match}/(.*)$"\nsubscriber = "${mode}"\nchannels_path = "$1"\n${AROUND}\n${more}\n`;
+  `\n[[location]]\nmatch = "~ ^/${match}/(.*)$"\nsubscriber = "${mode}"\n` +
+  `channels_path = "$1"\n${AROUND}\n${more}\n`;
 /** A drain that nobody asked for would be over after 100 ms. */
 const configWith = (header: string): string =>
   layout('shutdown_timeout = "100ms"\nping_message_text = "PING"', {

@@ -98,7 +98,8 @@ describe.each([
   beforeAll(async () => {
     server = await startNginx(
       (port) => `worker_processes 1; events {} http { push_stream_shared_memory_size 10m;
-        sluice_listener ${listener}; server { listen 127.0.0.1:${port}; ${isNative ? `listen 127.0.0.1:${h2Port} http2;` : ""}
+        sluice_listener ${listener}; server { listen 127.0.0.1:${port};
+        ${isNative ? `listen 127.0.0.1:${h2Port} http2;` : ""}
         location /sub { push_stream_subscriber; push_stream_channels_path $arg_id; ${template} }
         location /ws { push_stream_subscriber websocket; push_stream_channels_path $arg_id; }
         location / { return 200 "<$uri>"; } } }`,

@@ -61,12 +61,14 @@ describe.each([
       ([name, directives]) => `
         location /pub-${name} { ${directives} push_stream_publisher admin; push_stream_channels_path $arg_id;
           push_stream_store_messages on; }
-        location /ws-${name} { ${directives} push_stream_subscriber websocket; push_stream_channels_path $arg_id;
-          push_stream_websocket_allow_publish on; push_stream_store_messages on; }`,
+        location /ws-${name} { ${directives} push_stream_subscriber websocket;
+          push_stream_channels_path $arg_id; push_stream_websocket_allow_publish on;
+          push_stream_store_messages on; }`,
     );
     const server = await startNginx((port, folder) => {
       const unix = `listen unix:${folder}/listen.sock;`;
-      return `worker_processes 1; events {} http { push_stream_shared_memory_size 10m; access_log ${folder}/access.log;
+      return `worker_processes 1; events {} http { push_stream_shared_memory_size 10m;
+        access_log ${folder}/access.log;
         server { listen 127.0.0.1:${port}; ${unix}
         location /channels-stats { push_stream_channels_statistics; push_stream_channels_path $arg_id; }
         location /pub { push_stream_publisher admin; push_stream_channels_path $arg_id; }
@@ -106,7 +108,8 @@ describe.each([
       "handler.ts": `export default ({ remoteAddress, publish }) => { publish("called-" + remoteAddress, "x"); };`,
     };
     const publisher = (name: string, rule: string): string =>
-      `[[location]]\nmatch = "= /pub${name}"\npublisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true\n${rule}\n`;
+      `[[location]]\nmatch = "= /pub${name}"\npublisher = "admin"\nchannels_path = "$arg_id"\n` +
+      `store_messages = true\n${rule}\n`;
     const server = await startHandlers(
       { workers: 1, listener },
       {

@@ -77,7 +77,9 @@ export class ResumingClient {
     const { port, path, isClosed } = this.#crowd;
     if (isClosed) return;
     const resume = this.#id === "" ? "" : `Last-Event-ID: ${this.#id}\r\n`;
-    const head = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\n${resume}\r\n`;
+    const head =
+      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n` +
+      `Cache-Control: no-cache\r\n${resume}\r\n`;
     this.#rest = "";
     try {
       this.#socket = await Bun.connect({

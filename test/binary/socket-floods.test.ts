@@ -12,7 +12,8 @@ import { layout, type RunningServer, startServer, until } from "./running-server
 const MIB = 2 ** 20;
 const MANY = 100_000;
 const HANDSHAKE =
-  "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: /mQoZf6pRiv8+6o72GncLQ==\r\n\r\n";
+  "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+  "Sec-WebSocket-Key: /mQoZf6pRiv8+6o72GncLQ==\r\n\r\n";
 const times = (count: number, frame: Buffer): Buffer => Buffer.alloc(frame.length * count, frame);
 
 describe.each(["native", "wire"])("%s listener", (listener) => {

@@ -12,14 +12,16 @@ const PER_ADDRESS = 12;
 
 const config = (header: string): string =>
   layout(
-    `[limits]\nmax_connections = ${MAX_CONNECTIONS}\nmax_subscribers_per_channel = 2\nmax_number_of_channels = 4\n` +
+    `[limits]\nmax_connections = ${MAX_CONNECTIONS}\nmax_subscribers_per_channel = 2\n` +
+      "max_number_of_channels = 4\n" +
       `max_channels_created_per_address = ${PER_ADDRESS}`,
     {
       sub: `header_template = ${JSON.stringify(header)}`,
       ev: 'event_ids = "auto"\nallowed_origins = "https://a.example"',
     },
   ) +
-  '[[location]]\nmatch = "~ ^/status/(.*)$"\nsubscriber = "eventsource"\nchannels_path = "$1"\nevent_ids = "auto"\n' +
+  ('[[location]]\nmatch = "~ ^/status/(.*)$"\nsubscriber = "eventsource"\n' +
+    'channels_path = "$1"\nevent_ids = "auto"\n') +
   'turn_away = "status"\n';
 
 async function get(

@@ -115,7 +115,8 @@ const crowded = (folder: string): readonly string[] => [
   "--mount",
   "sh",
   "-c",
-  'mv "$0" "$0.full" && mkdir "$0" && mount -t tmpfs -o size=24m sluice-test "$0" && cp "$0.full"/* "$0" && exec "$@"',
+  'mv "$0" "$0.full" && mkdir "$0" && mount -t tmpfs -o size=24m sluice-test "$0" && cp ' +
+    '"$0.full"/* "$0" && exec "$@"',
   folder,
 ];
 const canMount =

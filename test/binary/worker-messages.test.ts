@@ -19,7 +19,8 @@ const isSocket = (fd) => {
     return false;
   }
 };
-const channel = readdirSync("/proc/self/fd").map(Number).sort((a, b) => a - b).filter((fd) => fd > 2).find(isSocket);
+const descriptors = readdirSync("/proc/self/fd").map(Number).sort((a, b) => a - b);
+const channel = descriptors.filter((fd) => fd > 2).find(isSocket);
 export default async ({ request }) => {
   const { message, hex } = await request.json();
   if (hex === undefined) process.send(message);

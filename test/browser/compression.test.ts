@@ -16,7 +16,8 @@ describe.skipIf(!isThere)("compressed WebSockets in Chromium", () => {
   let browser: Browser;
   beforeAll(async () => {
     const ws =
-      'websocket_compression = true\nwebsocket_allow_publish = true\nstore_messages = true\nallowed_origins = "*"';
+      "websocket_compression = true\nwebsocket_allow_publish = true\n" +
+      'store_messages = true\nallowed_origins = "*"';
     server = await startServer({ toml: layout("", { ws, poll: 'message_template = "~text~;"' }) });
     browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
   }, 60_000);

@@ -37,7 +37,11 @@ key = "env:HUB_KEY"
 ${location('match = "= /pub"\npublisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true', origin)}
 ${location('match = "~ ^/ev/(.*)$"\nsubscriber = "eventsource"\nchannels_path = "$1"', origin)}
 ${location('match = "~ ^/lp/(.*)$"\nsubscriber = "long-polling"\nchannels_path = "$1"', origin)}
-${location('match = "~ ^/ws/(.*)$"\nsubscriber = "websocket"\nchannels_path = "$1"\nwebsocket_allow_publish = true\nstore_messages = true', origin)}
+${location(
+  'match = "~ ^/ws/(.*)$"\nsubscriber = "websocket"\nchannels_path = "$1"\n' +
+    "websocket_allow_publish = true\nstore_messages = true",
+  origin,
+)}
 [[location]]
 match = "= /channels-stats"
 statistics = true
@@ -70,9 +74,12 @@ const attempts = (port: number): string => `(async () => {
   });
   const form = () => new Promise((resolve) => {
     const form = document.createElement("form");
-    Object.assign(form, { method: "POST", enctype: "text/plain", action: url + "/pub?id=room", target: "sink" });
+    const action = url + "/pub?id=room";
+    Object.assign(form, { method: "POST", enctype: "text/plain", action, target: "sink" });
     form.innerHTML = '<input name="a" value="by a form">';
-    document.body.append(Object.assign(document.createElement("iframe"), { name: "sink", onload: () => resolve("sent") }), form);
+    const sink = document.createElement("iframe");
+    Object.assign(sink, { name: "sink", onload: () => resolve("sent") });
+    document.body.append(sink, form);
     form.submit();
   });
   return {
@@ -173,7 +180,8 @@ describe.skipIf(!isThere)("a page of another origin", () => {
         opened.onopen = () => resolve("open");
         opened.onerror = () => resolve("refused");
       });
-      return [await status("/pub?id=a", { method: "POST", body: "x" }), await status("/sub/a.b1"), await status("/channels-stats"), socket];
+      const published = await status("/pub?id=a", { method: "POST", body: "x" });
+      return [published, await status("/sub/a.b1"), await status("/channels-stats"), socket];
     })()`);
     expect(within).toEqual([403, 403, 403, "refused"]);
     expect((await page.goto(`http://localhost:${plain.port}/`))?.status()).toBe(200);

@@ -302,7 +302,9 @@ describe.skipIf(!existsSync(executablePath))("the page", () => {
       await publish(channel, "unbroken".repeat(60));
       await expectTexts(["unbroken".repeat(60)]);
       expect(await tab.evaluate("document.documentElement.scrollWidth")).toBe(width);
-      const small = `[...document.querySelectorAll("button, input")].filter((e) => e.getBoundingClientRect().height < 40).length`;
+      const small =
+        `[...document.querySelectorAll("button, input")].filter((e) => ` +
+        "e.getBoundingClientRect().height < 40).length";
       expect(await tab.evaluate(small)).toBe(0);
       expect(complaints).toEqual([]);
     },

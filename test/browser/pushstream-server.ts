@@ -16,7 +16,9 @@ last_event_id = "\${http_last_event_id|arg_eventid}"
 ping_message_interval = "400ms"
 `;
 
-const json = `message_template = '{"id":~id~,"channel":"~channel~","text":"~text~","tag":"~tag~","time":"~time~","eventid":"~event-id~"}'`;
+const json =
+  `message_template = '{"id":~id~,"channel":"~channel~","text":"~text~","tag":"~tag~","time":"~time~",` +
+  `"eventid":"~event-id~"}'`;
 
 /**
  * The head that such pages' configurations have: both sides lower the domain, then the frame makes itself
@@ -24,7 +26,10 @@ const json = `message_template = '{"id":~id~,"channel":"~channel~","text":"~text
  */
 const frame = `
 default_type = "text/html; charset=utf-8"
-header_template = '<html><head><script>try { document.domain = location.hostname } catch {} parent.PushStream.register(this);</script></head><body>'
+header_template = '''<html><head><script>
+try { document.domain = location.hostname } catch {}
+parent.PushStream.register(this);
+</script></head><body>'''
 message_template = "<script>p(~id~,'~channel~','~text~','~event-id~','~time~','~tag~');</script>"
 footer_template = "</body></html>"
 `;
@@ -34,7 +39,8 @@ const toml = ["", "/brief"]
   .flatMap((prefix) => {
     const ttl = prefix ? 'subscriber_connection_ttl = "600ms"\nlongpolling_connection_ttl = "600ms"' : "";
     const location = (name: string, mode: string, templates: string) =>
-      `[[location]]\nmatch = "~ ^${prefix}/${name}/(.*)$"\nsubscriber = "${mode}"\n${positions}${templates}\n${ttl}\n`;
+      `[[location]]\nmatch = "~ ^${prefix}/${name}/(.*)$"\nsubscriber = "${mode}"\n` +
+      `${positions}${templates}\n${ttl}\n`;
     return [
       location("ev", "eventsource", json),
       location("ws", "websocket", `${json}\nwebsocket_allow_publish = true\nstore_messages = true`),
@@ -45,8 +51,10 @@ const toml = ["", "/brief"]
   .concat(
     '[[location]]\nmatch = "= /pub"\npublisher = "admin"\nstore_messages = true\nchannels_path = "$arg_id"\n',
     '[[location]]\nmatch = "= /channels-stats"\nstatistics = true\nchannels_path = "$arg_id"\n',
-    '[[location]]\nmatch = "= /page"\nsubscriber = "polling"\nchannels_path = "document.b1"\ndefault_type = "text/html"\n',
-    '[[location]]\nmatch = "= /pushstream.js"\nsubscriber = "polling"\nchannels_path = "script.b1"\ndefault_type = "text/javascript"\n',
+    '[[location]]\nmatch = "= /page"\nsubscriber = "polling"\nchannels_path = "document.b1"\n' +
+      'default_type = "text/html"\n',
+    '[[location]]\nmatch = "= /pushstream.js"\nsubscriber = "polling"\nchannels_path = "script.b1"\n' +
+      'default_type = "text/javascript"\n',
   )
   .join("\n");
 

@@ -163,7 +163,8 @@ describe.skipIf(!existsSync(executablePath))("PushStream", () => {
     await expectTexts(["across"]);
     expect(
       await run(
-        "performance.getEntriesByType('resource').filter((one) => one.name.includes('/lp/')).at(-1).initiatorType",
+        "performance.getEntriesByType('resource').filter((one) => " +
+          "one.name.includes('/lp/')).at(-1).initiatorType",
       ),
     ).toBe("script");
   }, 20_000);

@@ -36,7 +36,8 @@ describe.skipIf(!isThere)("tabs", () => {
   beforeAll(async () => {
     pages = mkdtempSync(join(tmpdir(), "sluice-shared-"));
     writeFileSync(join(pages, "shared.html"), HTML);
-    const toml = `${layout("[limits]\nmax_channel_id_length = 30", { ws: "websocket_allow_subscribe = true" })}
+    const limits = "[limits]\nmax_channel_id_length = 30";
+    const toml = `${layout(limits, { ws: "websocket_allow_subscribe = true" })}
 [[location]]
 match = "/sluice."
 sluice_client = true

@@ -40,7 +40,9 @@ function copyOf(checkout: string, place: string): string {
 
 function buildIn(checkout: string, file: string): boolean {
   const [script, target] = [join(checkout, "scripts/compile.ts"), file].map((path) => JSON.stringify(path));
-  const code = `const { compile } = await import(${script}); process.exit(compile("0123456789ab", ${target}) ? 0 : 1)`;
+  const code =
+    `const { compile } = await import(${script}); ` +
+    `process.exit(compile("0123456789ab", ${target}) ? 0 : 1)`;
   return Bun.spawnSync([process.execPath, "-e", code]).success;
 }
 
@@ -101,7 +103,8 @@ const startIn = (place: string, args: string) =>
   Bun.spawn(
     [
       ...["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c"],
-      `mount -t proc proc "$0/proc" && mount --bind /dev/null "$0/dev/null" && exec env -i "$(command -v chroot)" "$0" /sluice ${args}`,
+      `mount -t proc proc "$0/proc" && mount --bind /dev/null "$0/dev/null" && exec env -i "$(command ` +
+        `-v chroot)" "$0" /sluice ${args}`,
       place,
     ],
     { stdin: "ignore", stdout: "pipe", stderr: "pipe" },

@@ -263,7 +263,8 @@ describe("the command", () => {
   test("an nginx.conf is not copied without what it includes: it is to be converted", async () => {
     put(
       "/nginx.conf",
-      "events {}\nhttp { push_stream_shared_memory_size 32m; server { listen 8080; location /pub { push_stream_publisher; push_stream_channels_path $arg_id; } } }\n",
+      "events {}\nhttp { push_stream_shared_memory_size 32m; server { listen 8080; " +
+        "location /pub { push_stream_publisher; push_stream_channels_path $arg_id; } } }\n",
     );
     const { code, err } = await runSluice(["install", "--dry-run", "--config", place.path("/nginx.conf")]);
     expect(code).toBe(2);

@@ -98,7 +98,9 @@ describe("completions", () => {
     const { out: script } = await runSluice(["completions", "bash"]);
     const complete = async (...words: string[]): Promise<string[]> => {
       const line = words.map((word) => `'${word}'`).join(" ");
-      const ask = `${script}\nCOMP_WORDS=(sluice ${line}); COMP_CWORD=${words.length}; _sluice; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      const ask =
+        `${script}\nCOMP_WORDS=(sluice ${line}); COMP_CWORD=${words.length}; _sluice; ` +
+        `printf '%s\\n' "\${COMPREPLY[@]}"`;
       return (await Bun.$`bash -c ${ask}`.text()).trim().split("\n");
     };
     expect(await complete("s")).toEqual(["serve", "sub", "stats"]);

@@ -11,10 +11,11 @@ interface Stored {
 }
 
 /** The answer form of push-stream spec 5.5. */
-const SUMMARY = `{"hostname": "double", "time": "2023-11-14T22:13:20", "channels": 2, "wildcard_channels": 0, "published_messages": 7, "stored_messages": 5, "messages_in_trash": 0, "channels_in_delete": 0, "channels_in_trash": 0, "subscribers": 3, "uptime": 93784, "by_worker": [\r
-{"pid": "123", "subscribers": 3, "uptime": 93784}\r
-]}\r
-`;
+const SUMMARY =
+  '{"hostname": "double", "time": "2023-11-14T22:13:20", "channels": 2, "wildcard_channels": 0, ' +
+  '"published_messages": 7, "stored_messages": 5, "messages_in_trash": 0, "channels_in_delete": 0, ' +
+  '"channels_in_trash": 0, "subscribers": 3, "uptime": 93784, "by_worker": [\r\n' +
+  '{"pid": "123", "subscribers": 3, "uptime": 93784}\r\n]}\r\n';
 
 const encoder = new TextEncoder();
 

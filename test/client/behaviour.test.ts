@@ -20,9 +20,13 @@ algorithms = ["HS256"]
 key = "env:HUB_KEY"
 clock_skew = 0
 ${layout(
-  "[store]\nmax_messages_stored_per_channel = 4\n[limits]\nmax_channel_id_length = 30\nmax_channels_per_request = 5",
+  "[store]\nmax_messages_stored_per_channel = 4\n[limits]\nmax_channel_id_length = 30\n" +
+    "max_channels_per_request = 5",
   {
-    ws: 'websocket_allow_subscribe = true\nwebsocket_allow_publish = true\nstore_messages = true\nping_message_interval = "200ms"',
+    ws: `websocket_allow_subscribe = true
+websocket_allow_publish = true
+store_messages = true
+ping_message_interval = "200ms"`,
     lp: 'longpolling_connection_ttl = "1s"',
   },
 )}

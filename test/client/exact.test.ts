@@ -13,7 +13,9 @@ const ROUNDS = Number(process.env["SLUICE_ROUNDS"] ?? 1);
 const TRANSPORTS = ["websocket", "sse", "poll"] as const;
 const CHANNELS = ["left", "right"];
 const toml = layout('drain_rate = 0\nshutdown_timeout = "2s"', {
-  ws: 'websocket_allow_subscribe = true\nwebsocket_allow_publish = true\nstore_messages = true\nping_message_interval = "1s"',
+  ws:
+    "websocket_allow_subscribe = true\nwebsocket_allow_publish = true\nstore_messages = true\n" +
+    'ping_message_interval = "1s"',
   ev: 'ping_message_interval = "1s"',
   lp: 'longpolling_connection_ttl = "1s"',
 });

@@ -84,8 +84,11 @@ test("its types are good for whoever imports it, as an application and as a libr
     join(folder, "use.ts"),
     `import { type Message, Sluice, SluiceError, type Subscription } from "sluice-client";
 import { share } from "sluice-client/shared";
-const client: Sluice = new Sluice(new URL("https://x.example"), { token: async () => "t", transports: ["sse"] });
-const news: Subscription = client.subscribe("news", { last: 3 }, ({ data, bytes }) => [data.length, bytes.length]);
+const url = new URL("https://x.example");
+const client: Sluice = new Sluice(url, { token: async () => "t", transports: ["sse"] });
+const seen = ({ data, bytes }: Message) => [data.length, bytes.length];
+const news: Subscription = client.subscribe("news", { last: 3 }, seen);
+client.subscribe("more", ({ data, bytes }) => [data.length, bytes.length]);
 news.on("gap", ({ missed }) => missed ?? 0).on("error", (error: SluiceError) => error.status);
 export async function texts(): Promise<Message[]> {
   const all: Message[] = [];

@@ -18,7 +18,10 @@ export default ({ answer, query }) => {
     log("made", { ch, pid: process.pid });
     try {
       if (query.has("silent")) await sleep(60_000);
-      for (let n = 1; n <= Number(query.get("n")); n++) { yield "<" + n + ">"; await sleep(Number(query.get("ms") ?? 10)); }
+      for (let n = 1; n <= Number(query.get("n")); n++) {
+        yield "<" + n + ">";
+        await sleep(Number(query.get("ms") ?? 10));
+      }
     } finally { log("closed", { ch }); }
   });
 };`;
@@ -27,8 +30,12 @@ describe.if(hasRedis)("answers on two nodes", () => {
   let engine: Engine;
   let nodes: RunningServer[];
   const start = (name: string): Promise<RunningServer> => {
-    const cluster = `[cluster]\nengine = "redis://127.0.0.1:${engine.port}"\nnode = "${name}"\nengine_timeout = "500ms"\n[store]\nsize = "4MiB"`;
-    const toml = `${layout(cluster, {})}\n[[location]]\nmatch = "= /answer"\nhandler = "answer.ts"\nanswer_linger = "1s"\n`;
+    const cluster =
+      `[cluster]\nengine = "redis://127.0.0.1:${engine.port}"\nnode = "${name}"\n` +
+      `engine_timeout = "500ms"\n[store]\nsize = "4MiB"`;
+    const toml =
+      `${layout(cluster, {})}\n[[location]]\nmatch = "= /answer"\n` +
+      `handler = "answer.ts"\nanswer_linger = "1s"\n`;
     // Both doors in one cluster.
     const args = name === "b" ? ["--listener", "wire"] : [];
     return startServer({ toml, folder: folderWith({ "answer.ts": ANSWER }), workers: 2, args });

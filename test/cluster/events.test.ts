@@ -15,7 +15,8 @@ interface Event {
 
 const toml = (port: number, node: string): string =>
   `events_channel_id = "events"\n${layout(
-    `[cluster]\nengine = "redis://127.0.0.1:${port}"\nnode = "${node}"\nengine_timeout = "1s"\n[store]\nsize = "4MiB"`,
+    `[cluster]\nengine = "redis://127.0.0.1:${port}"\nnode = "${node}"\n` +
+      `engine_timeout = "1s"\n[store]\nsize = "4MiB"`,
     { ev: 'event_ids = "auto"\nallow_connections_to_events_channel = true' },
   )}`;
 

@@ -46,7 +46,9 @@ test.if(hasRedis)(
 );
 
 const TIMER = `export default () => "x";
-export const every = { "1s": async ({ log, sleep }) => { log("ran", { at: Math.floor(Date.now() / 1000) }); await sleep(300); } };`;
+export const every = {
+  "1s": async ({ log, sleep }) => { log("ran", { at: Math.floor(Date.now() / 1000) }); await sleep(300); },
+};`;
 
 test.if(hasRedis)(
   "a timer runs on one node; on another when that one dies; on none while the engine is away",
@@ -55,7 +57,9 @@ test.if(hasRedis)(
     const start = (name: string): Promise<RunningServer> => {
       const folder = mkdtempSync(join(tmpdir(), "sluice-cluster-timers-"));
       writeFileSync(join(folder, "timer.ts"), TIMER);
-      const cluster = `[cluster]\nengine = "redis://127.0.0.1:${engine.port}"\nnode = "${name}"\nengine_timeout = "500ms"\n[store]\nsize = "4MiB"`;
+      const cluster =
+        `[cluster]\nengine = "redis://127.0.0.1:${engine.port}"\nnode = "${name}"\n` +
+        `engine_timeout = "500ms"\n[store]\nsize = "4MiB"`;
       const toml = `${layout(cluster, {})}\n[[location]]\nmatch = "= /timer"\nhandler = "timer.ts"\n`;
       return startServer({ toml, folder, workers: 2 });
     };

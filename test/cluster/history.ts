@@ -62,7 +62,8 @@ function orderFaults({ title, channel, seen }: Reader, histories: readonly Histo
     )
     .map(
       (run) =>
-        `${title}: ${run.slice(0, 4).join(" ")} … ${run.slice(-4).join(" ")} (${run.length}) is no part of a history`,
+        `${title}: ${run.slice(0, 4).join(" ")} … ${run.slice(-4).join(" ")} ` +
+        `(${run.length}) is no part of a history`,
     );
 }
 

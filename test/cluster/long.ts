@@ -61,7 +61,8 @@ while (!failed && Date.now() < endMs) {
     const gaps = world.readers.reduce((sum, reader) => sum + reader.gaps, 0);
     const seen = world.readers.reduce((sum, reader) => sum + reader.texts.length, 0);
     console.log(
-      `round ${rounds}: ${names.join(", ")}: ${world.taken} taken, ${seen} seen, ${gaps} gaps told, ${found.length} promises broken`,
+      `round ${rounds}: ${names.join(", ")}: ${world.taken} taken, ${seen} seen, ${gaps} gaps told, ` +
+        `${found.length} promises broken`,
     );
     for (const fault of found) console.log(`  ${fault}`);
     faults += found.length;

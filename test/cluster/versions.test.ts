@@ -31,7 +31,8 @@ test.if(hasRedis)(
         `for at = 1, #ARGV do
          local meta = redis.call('HMGET', KEYS[1], 'term', 'n', 'sec', 'tag', 'total', 'top')
          local n = string.format('%.0f', tonumber(meta[2]) + 1)
-         local head = string.gsub(ARGV[at], 'PLACE', meta[3] .. ' ' .. meta[4] .. ' ' .. meta[5] .. ' ' .. meta[6])
+         local place = meta[3] .. ' ' .. meta[4] .. ' ' .. meta[5] .. ' ' .. meta[6]
+         local head = string.gsub(ARGV[at], 'PLACE', place)
          redis.call('XADD', KEYS[2], meta[1] .. '-' .. n, head, '')
          redis.call('HSET', KEYS[1], 'n', n)
        end`,

@@ -48,7 +48,8 @@ const CASES: readonly (readonly [
 ];
 
 const conf = (certificate: string, key: string, more: string): string =>
-  `http {\nserver {\nlisten 127.0.0.1:1 ssl;\nssl_certificate ${certificate};\nssl_certificate_key ${key};\n${more}\nreturn 204;\n}\n}\n`;
+  `http {\nserver {\nlisten 127.0.0.1:1 ssl;\nssl_certificate ${certificate};\n` +
+  `ssl_certificate_key ${key};\n${more}\nreturn 204;\n}\n}\n`;
 
 function faultsOf(content: string): readonly string[] {
   const file = join(folder, "nginx.conf");

@@ -55,11 +55,13 @@ test("check of a bad file prints every fault on stderr and returns 2", () => {
   expect(check('workers = 0\n[store]\nsise = 1\n[[location]]\nmatch = "/"\n')).toEqual({
     code: 2,
     out: "",
-    err: `/c.toml:1: workers = 0: workers cannot be zero.
-/c.toml:3: store.sise = 1: unknown option, did you mean size?
-/c.toml:4: location[0]: location has no role, set one of publisher, subscriber, statistics, stub_status, console, page, pushstream_client, sluice_client, examples, root, alias, handler, revoke, proxy, presence_list, empty.
-/c.toml: 3 faults
-`,
+    err:
+      "/c.toml:1: workers = 0: workers cannot be zero.\n" +
+      "/c.toml:3: store.sise = 1: unknown option, did you mean size?\n" +
+      "/c.toml:4: location[0]: location has no role, set one of publisher, subscriber, statistics, " +
+      "stub_status, console, page, pushstream_client, sluice_client, examples, root, alias, handler, " +
+      "revoke, proxy, presence_list, empty.\n" +
+      "/c.toml: 3 faults\n",
   });
 });
 
@@ -86,7 +88,8 @@ describe("what may be meant is a warning", () => {
     ["workers = 1", "/c.toml: warning: there is no location: every path is 404"],
     [
       publisher('message_template = "~id~ ~event_id~ ~text~size~id~"'),
-      '/c.toml:5: warning: location[0].message_template = "~id~ ~event_id~ ~text~size~id~": ~event_id~ is no word of a template and is sent as it stands, did you mean ~event-id~?',
+      '/c.toml:5: warning: location[0].message_template = "~id~ ~event_id~ ~text~size~id~": ' +
+        "~event_id~ is no word of a template and is sent as it stands, did you mean ~event-id~?",
     ],
     [publisher('message_template = "~nothing-at-all~"'), "there are ~id~ ~channel~ ~text~"],
     [
@@ -122,7 +125,8 @@ describe("what may be meant is a warning", () => {
     [ofFiles(`root = "${folder}/$arg_id/x"`)],
     [ofFiles(`alias = "${folder}/any"`)],
     [
-      `[[location]]\nmatch = "/"\nsubscriber = "websocket"\nchannels_path = "x"\nwebsocket_allow_publish = true`,
+      `[[location]]\nmatch = "/"\nsubscriber = "websocket"\nchannels_path = "x"\n` +
+        "websocket_allow_publish = true",
     ],
   ])("and this is none: %#", (text) => {
     expect(check(text).err).toBe("");

@@ -25,7 +25,8 @@ const toml = (text: string): LoadedConfig => load("c.toml", `${text}\n${LOCATION
 const nginx = (http: string, server = "", more = ""): LoadedConfig =>
   load(
     "nginx.conf",
-    `events { worker_connections 700; } http { ${http} server { listen 1; ${server} location / { return 200; } } ${more} }`,
+    `events { worker_connections 700; } http { ${http} server { listen 1; ` +
+      `${server} location / { return 200; } } ${more} }`,
   );
 const warned = ({ warnings }: LoadedConfig): string[] => warnings.map(({ path }) => path);
 
@@ -97,7 +98,8 @@ describe("nginx.conf", () => {
       "large_client_header_buffers 2 2k;",
       `server { listen 2; client_body_timeout 9s; keepalive_requests 5; location / { return 200; } }
        server { listen 3; send_timeout 3s; location / { return 200; } }
-       server { listen 3; server_name b; send_timeout 4s; client_header_timeout 2s; location / { return 200; } }`,
+       server { listen 3; server_name b; send_timeout 4s; client_header_timeout 2s;
+         location / { return 200; } }`,
     );
     const shown = config.listeners.map(
       ({ connections: { bodyMs, sendMs, headMs, maxRequests, maxLineBytes } }) => [
@@ -133,7 +135,8 @@ describe("nginx.conf", () => {
 
 describe("limit_conn", () => {
   const ZONES =
-    "limit_conn_zone $binary_remote_addr zone=perip:10m; limit_conn_zone $server_name zone=perserver:10m; limit_conn_zone $remote_addr zone=a.b:1m;";
+    "limit_conn_zone $binary_remote_addr zone=perip:10m; " +
+    "limit_conn_zone $server_name zone=perserver:10m; limit_conn_zone $remote_addr zone=a.b:1m;";
   const limitOf = (http: string, server = "") =>
     nginx(ZONES + http, server).config.locations.at(-1)?.addressLimit;
 
@@ -177,8 +180,17 @@ describe("limit_conn", () => {
 });
 
 test("what the native listener does not do is a warning, and none where all is wire", () => {
-  const said = `keepalive_timeout = "5m"\nkeepalive_requests = 5\nkeepalive_header = "5m"\nclient_header_timeout = "5s"\nclient_body_timeout = "5s"
-send_timeout = "5s"\nreset_timedout_connection = true\n[limits]\nmax_header_line_size = "8KiB"\nmax_header_size = "8KiB"\nmax_connections = 5`;
+  const said = `keepalive_timeout = "5m"
+keepalive_requests = 5
+keepalive_header = "5m"
+client_header_timeout = "5s"
+client_body_timeout = "5s"
+send_timeout = "5s"
+reset_timedout_connection = true
+[limits]
+max_header_line_size = "8KiB"
+max_header_size = "8KiB"
+max_connections = 5`;
   expect(warned(toml(said)).sort()).toEqual([
     "client_body_timeout",
     "client_header_timeout",

@@ -23,7 +23,8 @@ test.each([
 test("words after an address", () => {
   expect(
     parseListen(
-      "  0.0.0.0:443   ssl keepalive=2s:2s:8 backlog=77 deferred tcp_user_timeout=9s fastopen=5 http2 sndbuf=64k",
+      "  0.0.0.0:443   ssl keepalive=2s:2s:8 backlog=77 deferred tcp_user_timeout=9s " +
+        "fastopen=5 http2 sndbuf=64k",
     ),
   ).toEqual({
     address: "0.0.0.0:443",

@@ -38,7 +38,8 @@ const TLS = `tls_certificate = "${PAIR}.pem"\ntls_certificate_key = "${PAIR}.key
 const OTHER = join(import.meta.dir, "../listen/certificates/one");
 const OTHER_TLS = `tls_certificate = "${OTHER}.pem"\ntls_certificate_key = "${OTHER}.key"`;
 const server = (listen: string, more = ""): string =>
-  `[[server]]\nlisten = ${JSON.stringify(listen.split(", "))}\n${more}\n[[server.location]]\nmatch = "/"\nempty = true\n`;
+  `[[server]]\nlisten = ${JSON.stringify(listen.split(", "))}\n${more}\n[[server.location]]\n` +
+  `match = "/"\nempty = true\n`;
 const LOCATION = '[[location]]\nmatch = "/"\nempty = true\n';
 
 describe("of a TOML file", () => {
@@ -68,7 +69,8 @@ describe("of a TOML file", () => {
     ],
     [
       "several certificates, or one several times",
-      `listener = "wire"\n${server("h:1 ssl, h:2 ssl", TLS)}${server("h:1 ssl", OTHER_TLS)}${server("h:2 ssl", TLS)}`,
+      `listener = "wire"\n${server("h:1 ssl, h:2 ssl", TLS)}` +
+        `${server("h:1 ssl", OTHER_TLS)}${server("h:2 ssl", TLS)}`,
       ["h:1 native certificates", "h:2 wire file"],
     ],
     [
@@ -124,7 +126,8 @@ describe("of a TOML file", () => {
       "wire with several certificates",
       server("h:1 ssl", `listener = "wire"\n${TLS}`) + server("h:1 ssl", OTHER_TLS),
       [
-        "server[0].listener: h:1 has several certificates, of which only the native listener shows each name its own.",
+        "server[0].listener: h:1 has several certificates, " +
+          "of which only the native listener shows each name its own.",
       ],
     ],
   ])("%s: a fault", (_, toml, faults) => {
@@ -135,7 +138,8 @@ describe("of a TOML file", () => {
     const stream = (more: string) =>
       `[[location]]\nmatch = "/s"\nsubscriber = "streaming"\nchannels_path = "x"\n${more}\n`;
     expect(doorsOf(stream("")).warnings).toEqual([
-      'c.toml:1: location[0] = "/s": the native listener sends the head of its answers with the first message: a header_template, or listener = "wire", has it sent at once.',
+      'c.toml:1: location[0] = "/s": the native listener sends the head of its answers with the first ' +
+        'message: a header_template, or listener = "wire", has it sent at once.',
     ]);
     expect(doorsOf(stream('header_template = "x"')).warnings).toEqual([]);
     const proxy = '[[location]]\nmatch = "/a"\nproxy = "http://127.0.0.1:3000"\n';
@@ -146,7 +150,8 @@ describe("of a TOML file", () => {
     expect(doorsOf(`listener = "wire"\n${stream("")}`).warnings).toEqual([]);
     expect(doorsOf(stream(""), "c.toml", "wire").warnings).toEqual([]);
     expect(doorsOf(`listener = "wire"\n${server("h:1 http2")}`).warnings).toEqual([
-      'c.toml:3: server[0].listen[0] = "h:1 http2": http2 is left out: only the native listener speaks it, and only with ssl.',
+      'c.toml:3: server[0].listen[0] = "h:1 http2": http2 is left out: ' +
+        "only the native listener speaks it, and only with ssl.",
     ]);
   });
 });
@@ -160,7 +165,8 @@ describe("of an nginx.conf", () => {
     ["the wire listener", "server { listen 80; location / { return 200; } }", ["0.0.0.0:80 wire file"]],
     [
       "native for ssl with http2, and for that address alone",
-      `server { listen 80; listen 443 ssl http2; ${SSL} } server { listen 80; server_name a; return 301 https://a; }`,
+      `server { listen 80; listen 443 ssl http2; ${SSL} } server { listen 80; ` +
+        "server_name a; return 301 https://a; }",
       ["0.0.0.0:80 wire file", "0.0.0.0:443 native http2"],
     ],
     ["http2 on its own line", `server { listen 443 ssl; http2 on; ${SSL} }`, ["0.0.0.0:443 native http2"]],

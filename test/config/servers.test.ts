@@ -81,12 +81,14 @@ describe("faults", () => {
     [
       "TLS without certificate",
       server('listen = "0.0.0.0:443 ssl"'),
-      't.toml:2: server[0].listen[0] = "0.0.0.0:443 ssl": no tls_certificate and tls_certificate_key for an address with ssl.',
+      't.toml:2: server[0].listen[0] = "0.0.0.0:443 ssl": ' +
+        "no tls_certificate and tls_certificate_key for an address with ssl.",
     ],
     [
       "two default servers",
       server('listen = "0.0.0.0:80 default_server"') + server('listen = "0.0.0.0:80 default_server"'),
-      't.toml:7: server[1].listen[0] = "0.0.0.0:80 default_server": a duplicate default server for 0.0.0.0:80, the first is server[0].',
+      't.toml:7: server[1].listen[0] = "0.0.0.0:80 default_server": ' +
+        "a duplicate default server for 0.0.0.0:80, the first is server[0].",
     ],
     [
       "a bad name",
@@ -101,7 +103,8 @@ describe("faults", () => {
     [
       "a step's fault",
       `${server('listen = "0.0.0.0:80"')}[[server.location.step]]\nif = "x"`,
-      't.toml:7: server[0].location[0].step[0].if = "x": a condition is "$name", or "$name = word", with =, !=, ~, ~*, !~ or !~*, or "-f $name", with -f, -d, -e or -x.',
+      't.toml:7: server[0].location[0].step[0].if = "x": a condition is "$name", or "$name = word", ' +
+        'with =, !=, ~, ~*, !~ or !~*, or "-f $name", with -f, -d, -e or -x.',
     ],
     [
       "servers in one table",
@@ -136,10 +139,16 @@ describe("trusted proxies", () => {
 
   test("are as at the top of the file, unless a server says otherwise", () => {
     const { servers } = load(
-      `${top('listen = "127.0.0.1:1"\ntrusted_proxies = ["10.0.0.0/8"]\nreal_ip_header = "X-Real-IP"\nreal_ip_recursive = false')}
+      `${top(
+        'listen = "127.0.0.1:1"\ntrusted_proxies = ["10.0.0.0/8"]\nreal_ip_header = "X-Real-IP"\n' +
+          "real_ip_recursive = false",
+      )}
       ${server('listen = "127.0.0.1:2"')}
       ${server('listen = "127.0.0.1:3"\ntrusted_proxies = []')}
-      ${server('listen = "127.0.0.1:4"\ntrusted_proxies = "unix:"\nreal_ip_header = "Forwarded"\nreal_ip_recursive = true')}`,
+      ${server(
+        'listen = "127.0.0.1:4"\ntrusted_proxies = "unix:"\nreal_ip_header = "Forwarded"\n' +
+          "real_ip_recursive = true",
+      )}`,
     );
     const above = { trusted: ["10.0.0.0/8"], header: "X-Real-IP", isRecursive: false };
     const own = { trusted: ["unix:"], header: "Forwarded", isRecursive: true };
@@ -177,15 +186,19 @@ describe("trusted proxies", () => {
 
 test("an address on a unix socket is served by one worker, which is told where there are more", () => {
   const text = (workers: string): string =>
-    `workers = ${workers}\nlisten = ["127.0.0.1:1", "unix:/tmp/x.sock mode=660"]\n[[location]]\nmatch = "/"\npage = true\n`;
+    `workers = ${workers}\nlisten = ["127.0.0.1:1", "unix:/tmp/x.sock mode=660"]\n[[location]]\n` +
+    `match = "/"\npage = true\n`;
   const warnings = (workers: string) => readToml(text(workers), "t.toml").warnings.map(formatFault);
   expect(warnings("2")).toEqual([
-    't.toml:2: listen[1] = "unix:/tmp/x.sock mode=660": one worker serves it, however many there are: workers cannot share a unix socket.',
+    't.toml:2: listen[1] = "unix:/tmp/x.sock mode=660": one worker serves it, however many there are: ' +
+      "workers cannot share a unix socket.",
   ]);
   expect(warnings("1")).toEqual([]);
 });
 
 test("a fault of the first [[server]] is told of it, also where the top of the file is a server, too", () => {
-  const text = `listen = "127.0.0.1:1"\n[[location]]\nmatch = "/"\npage = true\n${server('listen = "127.0.0.1:2 ssl"')}`;
+  const text =
+    `listen = "127.0.0.1:1"\n[[location]]\nmatch = "/"\npage = true\n` +
+    `${server('listen = "127.0.0.1:2 ssl"')}`;
   expect(faultsOf(text)).toEqual([expect.stringContaining("t.toml:6: server[0].listen[0]")]);
 });

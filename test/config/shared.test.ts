@@ -44,7 +44,8 @@ persist = "yes"
 
 test("sluice_shared_dict of an nginx.conf, as lua_shared_dict", () => {
   const http = (lines: string): string =>
-    `http { ${lines} server { listen 80; location / { sluice_handler a.ts; sluice_body stream; sluice_answer_linger 2m; sluice_answer_max_size 2m; } } }`;
+    `http { ${lines} server { listen 80; location / { sluice_handler a.ts; sluice_body stream; ` +
+    "sluice_answer_linger 2m; sluice_answer_max_size 2m; } } }";
   const document = documentOf(http("sluice_shared_dict users 1m; sluice_shared_dict limits 64k persist;"));
   expect(document["shared"]).toEqual({
     users: { size: "1MiB" },

@@ -67,7 +67,8 @@ const SINGLE_FAULTS: readonly (readonly [name: string, text: string, fault: stri
   [
     "list for a size",
     "[store]\nsize = [1]",
-    't.toml:2: store.size = [1]: size must be a size such as "64MiB", "512k" or a number of bytes, not a list.',
+    't.toml:2: store.size = [1]: size must be a size such as "64MiB", ' +
+      '"512k" or a number of bytes, not a list.',
   ],
   [
     "fraction for a number",
@@ -87,12 +88,14 @@ const SINGLE_FAULTS: readonly (readonly [name: string, text: string, fault: stri
   [
     "text for a time",
     'shutdown_timeout = "soon"',
-    't.toml:1: shutdown_timeout = "soon": shutdown_timeout must be a time such as "15s", "500ms" or a number of seconds, not the text "soon".',
+    't.toml:1: shutdown_timeout = "soon": shutdown_timeout must be a time such as "15s", ' +
+      '"500ms" or a number of seconds, not the text "soon".',
   ],
   [
     "part of a second where seconds count",
     '[store]\nmessage_ttl = "1500ms"',
-    't.toml:2: store.message_ttl = "1500ms": message_ttl must be a time in whole seconds such as "30m", "1h30m" or a number of seconds, not the text "1500ms".',
+    't.toml:2: store.message_ttl = "1500ms": message_ttl must be a time in whole seconds such as ' +
+      '"30m", "1h30m" or a number of seconds, not the text "1500ms".',
   ],
   [
     "numbers in a list of texts",
@@ -113,17 +116,20 @@ const SINGLE_FAULTS: readonly (readonly [name: string, text: string, fault: stri
   [
     "bad word",
     'log_level = "loud"',
-    't.toml:1: log_level = "loud": invalid log_level value: loud, accepted values (debug, info, warn, error).',
+    't.toml:1: log_level = "loud": invalid log_level value: loud, ' +
+      "accepted values (debug, info, warn, error).",
   ],
   [
     "bad publisher mode",
     location('publisher = "root"\nchannels_path = "$1"'),
-    't.toml:3: location[0].publisher = "root": invalid publisher mode value: root, accepted values (normal, admin).',
+    't.toml:3: location[0].publisher = "root": invalid publisher mode value: root, ' +
+      "accepted values (normal, admin).",
   ],
   [
     "bad subscriber mode",
     location('subscriber = "sse"\nchannels_path = "$1"'),
-    't.toml:3: location[0].subscriber = "sse": invalid subscriber mode value: sse, accepted values (streaming, polling, long-polling, eventsource, websocket).',
+    't.toml:3: location[0].subscriber = "sse": invalid subscriber mode value: sse, ' +
+      "accepted values (streaming, polling, long-polling, eventsource, websocket).",
   ],
 
   [
@@ -217,7 +223,8 @@ const SINGLE_FAULTS: readonly (readonly [name: string, text: string, fault: stri
   [
     "ring and channels larger than the store",
     'workers = 1\n[store]\nsize = "1MiB"\nchannels = 100000',
-    "t.toml:3: store.size = 1048576: size is too small for its ring, channels and workers: they and 32 blocks take 26894208 bytes.",
+    "t.toml:3: store.size = 1048576: size is too small for its ring, channels and workers: " +
+      "they and 32 blocks take 26894208 bytes.",
   ],
   [
     "store path names a folder",
@@ -227,7 +234,8 @@ const SINGLE_FAULTS: readonly (readonly [name: string, text: string, fault: stri
   [
     "line break in a content type",
     subscriber('default_type = "a\\r\\nb: c"'),
-    't.toml:5: location[0].default_type = "a\\r\\nb: c": default_type must be plain ASCII on one line, not empty.',
+    't.toml:5: location[0].default_type = "a\\r\\nb: c": ' +
+      "default_type must be plain ASCII on one line, not empty.",
   ],
 
   ["no address", "listen = []", "t.toml:1: listen = []: listen needs at least one address."],
@@ -235,12 +243,16 @@ const SINGLE_FAULTS: readonly (readonly [name: string, text: string, fault: stri
   [
     "no role",
     location(""),
-    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, stub_status, console, page, pushstream_client, sluice_client, examples, root, alias, handler, revoke, proxy, presence_list, empty.",
+    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, " +
+      "stub_status, console, page, pushstream_client, sluice_client, examples, root, alias, handler, " +
+      "revoke, proxy, presence_list, empty.",
   ],
   [
     "role that is false",
     location("page = false"),
-    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, stub_status, console, page, pushstream_client, sluice_client, examples, root, alias, handler, revoke, proxy, presence_list, empty.",
+    "t.toml:1: location[0]: location has no role, set one of publisher, subscriber, statistics, " +
+      "stub_status, console, page, pushstream_client, sluice_client, examples, root, alias, handler, " +
+      "revoke, proxy, presence_list, empty.",
   ],
   [
     "two roles",
@@ -327,7 +339,8 @@ describe("listen", () => {
   test("good addresses are taken, also one outside a list", () => {
     expect(
       faultsOf(
-        'listen = ["127.0.0.1:80", "localhost:80", "[::1]:80", "unix:/run/s", "a-b.c_d:1", "ab:1", "h:0", "h:0"]',
+        'listen = ["127.0.0.1:80", "localhost:80", "[::1]:80", "unix:/run/s", ' +
+          '"a-b.c_d:1", "ab:1", "h:0", "h:0"]',
       ),
     ).toEqual([]);
     expect(faultsOf('listen = "0.0.0.0:80"')).toEqual([]);

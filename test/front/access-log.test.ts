@@ -10,7 +10,8 @@ import { until } from "../binary/running-server.ts";
 import { type Answering, removeTempFolders, type Served, serve, tempFolder } from "./served.ts";
 
 const COMBINED =
-  '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"';
+  '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent ' +
+  '"$http_referer" "$http_user_agent"';
 
 let served: Served | null = null;
 afterEach(async () => {
@@ -50,8 +51,11 @@ describe("formats", () => {
       Referer: "http://r/",
       "User-Agent": "agent 1",
     };
-    expect(await lineOf(COMBINED, "/a?b=c", { headers })).toMatch(
-      /^127\.0\.0\.1 - ann \[\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET \/a\?b=c HTTP\/1\.1" 200 5 "http:\/\/r\/" "agent 1"$/,
+    const line = await lineOf(COMBINED, "/a?b=c", { headers });
+    const time = /\[\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]/;
+    expect(line).toMatch(time);
+    expect(line.replace(time, "[time]")).toBe(
+      '127.0.0.1 - ann [time] "GET /a?b=c HTTP/1.1" 200 5 "http://r/" "agent 1"',
     );
   });
 

@@ -90,7 +90,9 @@ export const NGINX_DIFFERENCES: readonly Difference[] = [
   },
   {
     peer: "nginx",
-    what: "between chunks: a bare LF, more than 16 digits, anything behind a space, control characters in extensions",
+    what:
+      "between chunks: a bare LF, more than 16 digits, anything behind a space, " +
+      "control characters in extensions",
     who: "only they read it",
     why: "RFC 9112, 7.1; readers that disagree here see different requests",
     example: chunked("1;a\nx\r\n0\r\n\r\n"),

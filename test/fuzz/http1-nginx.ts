@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { temporaryPaths } from "../nginx-temporary.ts";
 
 export interface NginxRequest {
   readonly method: string;
@@ -33,14 +34,17 @@ daemon off; master_process off; worker_processes 1;
 pid ${folder}/pid; error_log ${folder}/error.log crit;
 events { worker_connections 1024; }
 http {
-  access_log off; default_type text/plain; keepalive_requests 100000; keepalive_timeout 60s; lingering_timeout 100ms;
-  client_header_buffer_size 16k; large_client_header_buffers 4 16k; client_max_body_size 1000; client_body_buffer_size 16k;
-  ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`).join(" ")}
+  access_log off; default_type text/plain; keepalive_requests 100000; keepalive_timeout 60s;
+  lingering_timeout 100ms;
+  client_header_buffer_size 16k; large_client_header_buffers 4 16k; client_max_body_size 1000;
+  client_body_buffer_size 16k;
+  ${temporaryPaths(folder)}
   upstream back { server unix:${folder}/back.sock; keepalive 64; }
   server {
     listen unix:${folder}/${FRONT};
     location / {
-      proxy_pass http://back/; proxy_http_version 1.1; proxy_pass_request_headers off; proxy_set_header Connection "";
+      proxy_pass http://back/; proxy_http_version 1.1; proxy_pass_request_headers off;
+      proxy_set_header Connection "";
       proxy_method POST; proxy_ignore_client_abort on;
       add_header X-Seen "$request_method $request_uri $host $upstream_http_x_length";
     }

@@ -163,7 +163,8 @@ const TARGETS: readonly Target[] = [
   {
     name: "a configuration in TOML",
     samples: [
-      'listen = ["127.0.0.1:0"]\n[[location]]\nmatch = "= /pub"\npublisher = "admin"\nchannels_path = "$arg_id"\n',
+      'listen = ["127.0.0.1:0"]\n[[location]]\nmatch = "= /pub"\npublisher = "admin"\n' +
+        'channels_path = "$arg_id"\n',
       "[store]\nsize = 5",
       'a = """x',
     ],

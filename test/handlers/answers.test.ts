@@ -23,7 +23,9 @@ const FILES: Record<string, string> = {
   "bytes.ts": `export default async () => new Uint8Array([1, 2, 255]);`,
   "nothing.ts": `export default () => undefined;`,
   "nil.ts": `export default async () => null;`,
-  "response.ts": `export default () => new Response("made", { status: 201, headers: { "X-Own": "yes", "Content-Type": "text/x" } });`,
+  "response.ts":
+    `export default () => new Response("made", { status: 201, headers: { "X-Own": "yes", ` +
+    `"Content-Type": "text/x" } });`,
   "stream-response.ts": `
     export default () => new Response(new ReadableStream({
       async start(controller) {

@@ -17,7 +17,10 @@ const FILES = {
     const yielded = new Map<string, number>();
     let closed = 0;
     export default async function* ({ query }) {
-      if (query.has("count")) { yield JSON.stringify({ yielded: yielded.get(query.get("count")) ?? 0, closed }); return; }
+      if (query.has("count")) {
+        yield JSON.stringify({ yielded: yielded.get(query.get("count")) ?? 0, closed });
+        return;
+      }
       const name = query.get("name"), piece = "x".repeat(${PIECE_BYTES - 1}) + "\\n";
       try {
         for (let i = 0; i < Number(query.get("n")); i++) { yielded.set(name, i + 1); yield piece; }

@@ -10,7 +10,9 @@ import { folderWith, removeFolders } from "./handler-server.ts";
 afterAll(removeFolders);
 const folder = folderWith({
   "outside.ts": "export default () => 1;",
-  "config/good.ts": `import type { Handler } from "sluice";\nimport { x } from "./lib/more.ts";\nexport default (() => x) as Handler;`,
+  "config/good.ts":
+    `import type { Handler } from "sluice";\nimport { x } from "./lib/more.ts";\n` +
+    "export default (() => x) as Handler;",
   "config/lib/more.ts": "export const x: string = 'x';",
   "config/socket.ts": "export const websocket = {};",
   "config/guard.ts": "export async function authorize() { return true; }",
@@ -107,7 +109,8 @@ test("the directives of nginx.conf", () => {
     faultsOf(nginx("location / { sluice_handler good.ts; sluice_handler_timeout 5s; }"), "n.conf"),
   ).toEqual([]);
   const publisher = "location /pub { push_stream_publisher; push_stream_channels_path $arg_id;";
-  const guarded = `sluice_authorize guard.ts; sluice_hooks hooks.ts; sluice_handler_timeout 500ms; ${publisher} }
+  const guarded = `sluice_authorize guard.ts; sluice_hooks hooks.ts; sluice_handler_timeout 500ms;
+    ${publisher} }
     location /open { push_stream_channels_statistics; push_stream_channels_path $arg_id; }`;
   const file = join(config, "g.conf");
   writeFileSync(file, nginx(guarded).replace("http {", `http { ${zone}`));

@@ -27,7 +27,8 @@ const FILES = {
 };
 
 const location = (name: string, more: string): string =>
-  `[[location]]\nmatch = "~ ^/${name}/(.*)$"\nsubscriber = "websocket"\nchannels_path = "$1"\nstore_messages = true\n${more}\n`;
+  `[[location]]\nmatch = "~ ^/${name}/(.*)$"\nsubscriber = "websocket"\nchannels_path = "$1"\n` +
+  `store_messages = true\n${more}\n`;
 const TOML = `
 ${location("judged", 'websocket_allow_publish = true\nhooks = "judge.ts"')}
 ${location("free", "websocket_allow_publish = true")}

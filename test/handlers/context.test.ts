@@ -12,8 +12,10 @@ setDefaultTimeout(60_000);
 const FILES: Record<string, string> = {
   "say.ts": `
     export default async ({ publish, query, request }) => {
-      try { return JSON.stringify(await publish(query.get("id"), query.get("data") ?? new Uint8Array(await request.arrayBuffer()), JSON.parse(query.get("options") ?? "{}"))); }
-      catch (error) { return error.name + " " + error.status + " " + error.message; }
+      try {
+        const data = query.get("data") ?? new Uint8Array(await request.arrayBuffer());
+        return JSON.stringify(await publish(query.get("id"), data, JSON.parse(query.get("options") ?? "{}")));
+      } catch (error) { return error.name + " " + error.status + " " + error.message; }
     };`,
   "list.ts": `
     export default async ({ publish, request }) => {
@@ -23,12 +25,13 @@ const FILES: Record<string, string> = {
   "know.ts": `export default ({ channel, query }) => JSON.stringify(channel(query.get("id")));`,
   "listen.ts": `
     export default async function* ({ subscribe, query }) {
-      const channels = query.get("id").split(" ");
+      const names = query.get("id").split(" ");
       const last = Number(query.get("last") ?? 0);
       const count = Number(query.get("count") ?? Infinity);
       yield "ready\\n";
       let seen = 0;
-      for await (const { channel, id, text, eventId, eventType, missed, data, time } of subscribe(channels.length === 1 ? channels[0] : channels, { last })) {
+      for await (const message of subscribe(names.length === 1 ? names[0] : names, { last })) {
+        const { channel, id, text, eventId, eventType, missed, data, time } = message;
         yield [channel, id, text, eventId, eventType, missed, data.length, time > 1e9].join("|") + "\\n";
         if (++seen === count) break;
       }
@@ -63,10 +66,16 @@ const FILES: Record<string, string> = {
     };`,
   "bad-subscribe.ts": `
     export default ({ subscribe, query }) => {
-      try { subscribe(JSON.parse(query.get("id"))); return "fine"; } catch (error) { return error.name + " " + error.status; }
+      try { subscribe(JSON.parse(query.get("id"))); return "fine"; }
+      catch (error) { return error.name + " " + error.status; }
     };`,
   "forgets.ts": `export default ({ subscribe }) => { subscribe("forgotten"); return "forgot"; };`,
-  "sleeps.ts": `export default async ({ sleep }) => { const start = performance.now(); await sleep(30); return String(performance.now() - start >= 25); };`,
+  "sleeps.ts": `
+    export default async ({ sleep }) => {
+      const start = performance.now();
+      await sleep(30);
+      return String(performance.now() - start >= 25);
+    };`,
   "logs.ts": `export default ({ log }) => { log("a line\\nof mine", { who: "me", n: 1, what: null }); };`,
 };
 

@@ -14,7 +14,11 @@ const FILES: Record<string, string> = {
   "rejects.ts": `export default async () => { await Bun.sleep(1); throw new Error("rejected"); };`,
   "throws-text.ts": `export default () => { throw "only a text"; };`,
   "throws-trap.ts": `export default () => { throw { toString() { throw 1; } }; };`,
-  "throws-first.ts": `export default async function* () { if (Date.now() > 0) throw new Error("before any piece"); yield ""; }`,
+  "throws-first.ts": `
+    export default async function* () {
+      if (Date.now() > 0) throw new Error("before any piece");
+      yield "";
+    }`,
   "exits.ts": `export default () => process.exit(0);`,
   "aborts.ts": `export default () => process.abort();`,
   "exits-later.ts": `export default () => { setTimeout(() => process.exit(1), 1); return "soon"; };`,
@@ -32,12 +36,18 @@ const FILES: Record<string, string> = {
       if (query.has("closed")) { yield String(closed); return; }
       try { await sleep(60_000); yield "never"; } finally { closed += signal.aborted ? 1 : 100; }
     }`,
-  "late-timer.ts": `export default () => { setTimeout(() => { throw new Error("thrown by a timer"); }, 1); return "fine"; };`,
+  "late-timer.ts": `
+    const late = () => { throw new Error("thrown by a timer"); };
+    export default () => { setTimeout(late, 1); return "fine"; };`,
   "late-promise.ts": `export default () => { void Promise.reject(new Error("let go")); return "fine"; };`,
   "late-text.ts": `export default () => { void Promise.reject("a bare text"); return "fine"; };`,
   "late-fetch.ts": `export default () => { void fetch("http://127.0.0.1:1/"); return "fine"; };`,
   "mid-stream.ts": `
-    export default async function* ({ sleep }) { yield "one\\n"; await sleep(100); throw new Error("thrown mid-stream"); }`,
+    export default async function* ({ sleep }) {
+      yield "one\\n";
+      await sleep(100);
+      throw new Error("thrown mid-stream");
+    }`,
   "bad-import.ts": `throw new Error("thrown at import"); export default () => "";`,
   "bad-export.ts": `export default 7 as unknown as () => string;`,
   "left.ts": `
@@ -119,9 +129,8 @@ forSettings("handlers that fail", (setting) => {
     expect(status).toBe(500);
     const id = errorId(fields);
     expect(server.log.split("\n").filter((line) => line.includes(id)).length).toBe(1);
-    expect(server.log).toContain(
-      `import failed: ${name === "bad-import" ? "Error: thrown at import" : 'TypeError: the export "default"'}`,
-    );
+    const fault = name === "bad-import" ? "Error: thrown at import" : 'TypeError: the export "default"';
+    expect(server.log).toContain(`import failed: ${fault}`);
   });
 
   test.each([

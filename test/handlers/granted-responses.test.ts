@@ -9,14 +9,21 @@ setDefaultTimeout(30_000);
 
 const FILES = {
   "stream.ts": `
-    export const authorize = ({ query }) => ({ sub: "anna", exp: Math.floor(Date.now() / 1000) + Number(query.get("sec")) });
+    export const authorize = ({ query }) =>
+      ({ sub: "anna", exp: Math.floor(Date.now() / 1000) + Number(query.get("sec")) });
     export default ({ query, signal }) => {
       if (query.has("short")) return new Response("short", { status: 201, headers: { "X-Own": "yes" } });
       let timer;
       return new Response(new ReadableStream({
         start(controller) {
-          timer = setInterval(() => controller.enqueue(new TextEncoder().encode("tick\\n")), 50);
-          if (!query.has("deaf")) signal.addEventListener("abort", () => { clearInterval(timer); controller.enqueue(new TextEncoder().encode("bye\\n")); controller.close(); });
+          const say = (text) => controller.enqueue(new TextEncoder().encode(text));
+          timer = setInterval(() => say("tick\\n"), 50);
+          if (query.has("deaf")) return;
+          signal.addEventListener("abort", () => {
+            clearInterval(timer);
+            say("bye\\n");
+            controller.close();
+          });
         },
         cancel() { clearInterval(timer); console.error("closed", query.get("name")); },
       }), { headers: { "Content-Type": "text/x-ticks" } });

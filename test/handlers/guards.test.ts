@@ -17,7 +17,8 @@ const FILES: Record<string, string> = {
   // What it says is asked for in the request, so that one file serves all cases.
   "guard.ts": `
     import type { Authorize } from "sluice";
-    export const authorize: Authorize = async ({ headers, channels, role, sleep, query, params, channel, publish, method, request }) => {
+    export const authorize: Authorize = async (context) => {
+      const { headers, channels, role, sleep, query, params, channel, publish, method, request } = context;
       const wish = headers.get("x-wish") ?? query.get("wish") ?? "";
       if (query.has("slowly")) await sleep(20);
       if (wish === "yes") return true;
@@ -40,17 +41,23 @@ const FILES: Record<string, string> = {
       if (wish === "hang") return await new Promise<boolean>(() => {});
       if (wish === "exit") process.exit(0);
       if (wish === "text") return "yes" as never;
-      if (wish === "tell") { publish("told", role + " " + method + " " + channels.join(",") + " " + JSON.stringify(params) + " " + channel("absent")); return true; }
+      if (wish === "tell") {
+        const known = JSON.stringify(params) + " " + channel("absent");
+        publish("told", role + " " + method + " " + channels.join(",") + " " + known);
+        return true;
+      }
       return undefined as never;
     };`,
   "sync.ts": `export const authorize = ({ headers }) => headers.get("x-wish") === "yes";`,
-  "by-query.ts": `export const authorize = ({ query }) => query.get("id") === "mine" && query.getAll("id").length > 0;`,
+  "by-query.ts": `
+    export const authorize = ({ query }) => query.get("id") === "mine" && query.getAll("id").length > 0;`,
   "told.ts": `
     import type { Hooks } from "sluice";
     export const onSubscribe: Hooks["onSubscribe"] = ({ user }, context) => {
       context.publish("users", "came " + user + " " + context.user);
     };
-    export const onUnsubscribe: Hooks["onUnsubscribe"] = ({ user, channels }, { publish, path, user: same, signal }) => {
+    export const onUnsubscribe: Hooks["onUnsubscribe"] = ({ user, channels }, context) => {
+      const { publish, path, user: same, signal } = context;
       publish("users", ["went", user, same, channels, path, signal.aborted].join(" "));
     };
     export const onPublish: Hooks["onPublish"] = ({ text }, { user }) => ({ data: user + ": " + text });`,
@@ -72,17 +79,43 @@ const location = (match: string, role: string, guard = "guard.ts"): string =>
 
 const TOML = `
 ${location("= /pub", 'publisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true')}
-${location("= /sync-pub", 'publisher = "normal"\nchannels_path = "$arg_id"\nstore_messages = true', "sync.ts")}
-${location("= /query-pub", 'publisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true', "by-query.ts")}
+${location(
+  "= /sync-pub",
+  'publisher = "normal"\nchannels_path = "$arg_id"\nstore_messages = true',
+  "sync.ts",
+)}
+${location(
+  "= /query-pub",
+  'publisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true',
+  "by-query.ts",
+)}
 ${location("= /broken-pub", 'publisher = "normal"\nchannels_path = "$arg_id"', "broken.ts")}
-${location("~ ^/poll/(.*)$", 'subscriber = "polling"\nchannels_path = "$1"\nmessage_template = "~channel~=~text~;"')}
+${location(
+  "~ ^/poll/(.*)$",
+  'subscriber = "polling"\nchannels_path = "$1"\nmessage_template = "~channel~=~text~;"',
+)}
 ${location("~ ^/ev/(?<id>.*)$", 'subscriber = "eventsource"\nchannels_path = "$id"')}
-${location("~ ^/ws/(.*)$", 'subscriber = "websocket"\nchannels_path = "$1"\nmessage_template = "~channel~=~text~"')}
+${location(
+  "~ ^/ws/(.*)$",
+  'subscriber = "websocket"\nchannels_path = "$1"\nmessage_template = "~channel~=~text~"',
+)}
 ${location("~ ^/sub/(.*)$", 'subscriber = "streaming"\nchannels_path = "$1"\nheader_template = "hi"')}
 ${location("/files/", 'root = "ROOT"')}
-${location("~ ^/user-ws/(.*)$", 'subscriber = "websocket"\nchannels_path = "$1"\nwebsocket_allow_publish = true\nstore_messages = true\nhooks = "told.ts"\naccess_log = ["ACCESS_LOG users"]')}
-${location("~ ^/user-ev/(.*)$", 'subscriber = "eventsource"\nchannels_path = "$1"\nhooks = "told.ts"\naccess_log = ["ACCESS_LOG users"]')}
-${location("= /user-pub", 'publisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true\nhooks = "told.ts"\naccess_log = ["ACCESS_LOG users"]')}
+${location(
+  "~ ^/user-ws/(.*)$",
+  'subscriber = "websocket"\nchannels_path = "$1"\nwebsocket_allow_publish = true\n' +
+    'store_messages = true\nhooks = "told.ts"\naccess_log = ["ACCESS_LOG users"]',
+)}
+${location(
+  "~ ^/user-ev/(.*)$",
+  'subscriber = "eventsource"\nchannels_path = "$1"\nhooks = "told.ts"\n' +
+    'access_log = ["ACCESS_LOG users"]',
+)}
+${location(
+  "= /user-pub",
+  'publisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true\nhooks = "told.ts"\n' +
+    'access_log = ["ACCESS_LOG users"]',
+)}
 ${location("= /guarded", 'handler = "guarded.ts"')}
 ${location("~ ^/sleepy/(.*)$", 'subscriber = "eventsource"\nchannels_path = "$1"\nhooks = "sleepy.ts"')}
 [[location]]

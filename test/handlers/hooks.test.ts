@@ -14,10 +14,12 @@ const FILES: Record<string, string> = {
   "presence.ts": `
     import type { Hooks, SubscribeEvent, UnsubscribeEvent } from "sluice";
     let tell: ((text: string) => void) | null = null;
-    const line = (event: SubscribeEvent) => event.transport + " " + event.channels.join(",") + " " + event.remoteAddress;
+    const line = ({ transport, channels, remoteAddress }: SubscribeEvent) =>
+      transport + " " + channels.join(",") + " " + remoteAddress;
     export const onSubscribe: Hooks["onSubscribe"] = (event, context) => {
       tell = (text) => void context.publish("log", text);
-      context.publish("presence-" + event.channels[0], "came " + line(event) + " " + context.query.get("who"));
+      const came = "came " + line(event) + " " + context.query.get("who");
+      context.publish("presence-" + event.channels[0], came);
     };
     export const onUnsubscribe = (event: UnsubscribeEvent) => {
       const good = event.durationMs >= 0 && event.durationMs < 60_000;
@@ -32,7 +34,8 @@ const FILES: Record<string, string> = {
       const { text, channels } = message;
       if (text.startsWith("slow")) await sleep(Number(text.slice(4, 7)));
       if (text.startsWith("up ")) return { data: text.toUpperCase() };
-      if (text.startsWith("bytes ")) return { data: new Uint8Array([1, 2]), eventId: "id-" + channels.join("+"), eventType: "kind" };
+      const data = new Uint8Array([1, 2]);
+      if (text.startsWith("bytes ")) return { data, eventId: "id-" + channels.join("+"), eventType: "kind" };
       if (text.startsWith("no ")) return { status: 422, explain: "not with me" };
       if (text === "empty") return { data: "" };
       if (text === "throw") throw new Error("thrown in onPublish");
@@ -41,7 +44,9 @@ const FILES: Record<string, string> = {
       if (text === "bad status") return { status: 200 };
       if (text === "exit") process.exit(0);
     };`,
-  "sync-filter.ts": `export const onPublish = ({ text }) => (text === "no" ? { status: 403 } : text === "up" ? { data: "UP" } : undefined);`,
+  "sync-filter.ts": `
+    export const onPublish = ({ text }) =>
+      text === "no" ? { status: 403 } : text === "up" ? { data: "UP" } : undefined;`,
 };
 
 const location = (match: string, role: string, hooks: string): string =>
@@ -53,14 +58,32 @@ const SUBSCRIBERS = [
   ["poll", 'subscriber = "polling"'],
   ["ws", 'subscriber = "websocket"'],
 ] as const;
+const subscribers = (prefix: string, hooks: string): string =>
+  SUBSCRIBERS.map(([name, role]) =>
+    location(`~ ^/${prefix}${name}/(.*)$`, `${role}\nchannels_path = "$1"`, hooks),
+  ).join("");
 
 const TOML = `
-${SUBSCRIBERS.map(([name, role]) => location(`~ ^/${name}/(.*)$`, `${role}\nchannels_path = "$1"`, "presence.ts")).join("")}
-${SUBSCRIBERS.map(([name, role]) => location(`~ ^/mean-${name}/(.*)$`, `${role}\nchannels_path = "$1"`, "mean.ts")).join("")}
+${subscribers("", "presence.ts")}
+${subscribers("mean-", "mean.ts")}
 ${location("= /pub", 'publisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true', "filter.ts")}
-${location("= /sync-pub", 'publisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true', "sync-filter.ts")}
-${location("~ ^/chat/(.*)$", 'subscriber = "websocket"\nchannels_path = "$1"\nwebsocket_allow_publish = true\nstore_messages = true', "filter.ts")}
-${location("~ ^/sync-chat/(.*)$", 'subscriber = "websocket"\nchannels_path = "$1"\nwebsocket_allow_publish = true\nstore_messages = true', "sync-filter.ts")}
+${location(
+  "= /sync-pub",
+  'publisher = "admin"\nchannels_path = "$arg_id"\nstore_messages = true',
+  "sync-filter.ts",
+)}
+${location(
+  "~ ^/chat/(.*)$",
+  'subscriber = "websocket"\nchannels_path = "$1"\n' +
+    "websocket_allow_publish = true\nstore_messages = true",
+  "filter.ts",
+)}
+${location(
+  "~ ^/sync-chat/(.*)$",
+  'subscriber = "websocket"\nchannels_path = "$1"\n' +
+    "websocket_allow_publish = true\nstore_messages = true",
+  "sync-filter.ts",
+)}
 [[location]]
 match = "= /plain-pub"
 publisher = "admin"

@@ -12,7 +12,9 @@ import { removeFolders, startHandlers } from "./handler-server.ts";
 
 const FILES = {
   "calls.ts": `
-    const silent = async function* ({ signal }) { await new Promise((end) => signal.addEventListener("abort", end)); };
+    const silent = async function* ({ signal }) {
+      await new Promise((end) => signal.addEventListener("abort", end));
+    };
     const calls = {
       noChannel: ({ publish }) => publish("", "x"),
       forbiddenChannel: ({ publish }) => publish("a/b", "x"),
@@ -23,7 +25,9 @@ const FILES = {
       noRoom: ({ publish }) => publish("a", "x".repeat(4_000_000)),
       faultyKey: ({ publish }) => publish([{ channel: "a", data: "x", key: "" }]),
       tooManyChannelsInRequest: ({ subscribe }) => subscribe(["a", "b", "c", "d", "e"]),
-      tooManyChannels: async ({ publish }) => { for (let n = 0; n < 9; n++) await publish("made-" + n, "x"); },
+      tooManyChannels: async ({ publish }) => {
+        for (let n = 0; n < 9; n++) await publish("made-" + n, "x");
+      },
       handlersBusy: ({ after }) => {
         const offs = [];
         try { for (;;) offs.push(after(1e9, () => {})); } finally { for (const off of offs) off(); }
@@ -35,16 +39,27 @@ const FILES = {
     };`,
   "plain.ts": `
     import { call } from "./calls.ts";
-    export default async (context) => { await call(context.query.get("call"), context); return "not refused"; };`,
+    export default async (context) => {
+      await call(context.query.get("call"), context);
+      return "not refused";
+    };`,
   "pieces.ts": `
     import { call } from "./calls.ts";
-    export default async function* (context) { await call(context.query.get("call"), context); yield "not refused"; }`,
+    export default async function* (context) {
+      await call(context.query.get("call"), context);
+      yield "not refused";
+    }`,
   "guard.ts": `
     import { call } from "./calls.ts";
-    export const authorize = async (context) => { await call(context.query.get("call"), context); return true; };`,
+    export const authorize = async (context) => {
+      await call(context.query.get("call"), context);
+      return true;
+    };`,
   "hooks.ts": `
     import { call } from "./calls.ts";
-    export const onPublish = async (message, context) => { await call(context.query.get("call"), context); };`,
+    export const onPublish = async (message, context) => {
+      await call(context.query.get("call"), context);
+    };`,
   "socket.ts": `
     import { call } from "./calls.ts";
     export const websocket = { open: (socket, context) => call(context.query.get("call"), context) };`,

@@ -13,7 +13,10 @@ const FILES = {
   "answer.ts": `
     const kinds = {
       async *count({ sleep }, query) {
-        for (let n = 1; n <= Number(query.get("n") ?? 5); n++) { yield \`<\${n}>\`; await sleep(Number(query.get("ms") ?? 20)); }
+        for (let n = 1; n <= Number(query.get("n") ?? 5); n++) {
+          yield \`<\${n}>\`;
+          await sleep(Number(query.get("ms") ?? 20));
+        }
       },
       // Now and then a pause, a burst, a named event: each piece is its number.
       async *mixed({ sleep }, query) {
@@ -26,9 +29,19 @@ const FILES = {
       },
       async *reused({ sleep }) {
         const bytes = new Uint8Array(3);
-        for (let n = 0; n < 40; n++) { bytes.fill(65 + n % 26); yield bytes; bytes.fill(33); await sleep(n % 3); }
+        for (let n = 0; n < 40; n++) {
+          bytes.fill(65 + n % 26);
+          yield bytes;
+          bytes.fill(33);
+          await sleep(n % 3);
+        }
       },
-      *lines() { yield "one\\n\\ntwo\\r\\nevent: end\\n:\\n"; yield ""; yield { event: "usage", data: "{}" }; yield new Uint8Array([0xc3, 0xbc]); },
+      *lines() {
+        yield "one\\n\\ntwo\\r\\nevent: end\\n:\\n";
+        yield "";
+        yield { event: "usage", data: "{}" };
+        yield new Uint8Array([0xc3, 0xbc]);
+      },
       throws() { throw new Error("no model today"); },
       async *late() { yield "a"; throw new Error("half way"); },
       nothing() { return 7; },
@@ -43,7 +56,9 @@ const FILES = {
       *lineEvent() { yield { event: "e\\nnd", data: "done" }; },
       *trap() { yield { get data() { throw { toString() { throw 1; } }; } }; },
       *lastThrows() { try { yield "a"; yield 7; } finally { throw new Error("in its finally"); } },
-      async *silent({ signal }) { await new Promise((resolve) => signal.addEventListener("abort", resolve)); },
+      async *silent({ signal }) {
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      },
       async *stubborn() { await new Promise(() => undefined); },
     };
     export default ({ answer, query, shared, method }) => {
@@ -217,7 +232,8 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
   );
 
   once(
-    "one that nobody watches goes on for answer_linger, then it is closed; watched, a silent one is left alone",
+    "one that nobody watches goes on for answer_linger, then it is closed; " +
+      "watched, a silent one is left alone",
     async () => {
       const watched = client("watched", "&kind=silent");
       void watched.once();

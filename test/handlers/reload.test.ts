@@ -95,7 +95,8 @@ test.each(["native", "wire"] as const)(
         files: {
           "polite.ts": `
           export default async function* ({ sleep, signal }) {
-            try { yield "begun\\n"; await sleep(60_000); } catch { yield "goodbye " + signal.reason.name + "\\n"; }
+            try { yield "begun\\n"; await sleep(60_000); }
+            catch { yield "goodbye " + signal.reason.name + "\\n"; }
           }`,
           "deaf.ts": `export default async function* () { yield "begun\\n"; await new Promise(() => {}); }`,
         },
@@ -121,7 +122,9 @@ test.each(["native", "wire"] as const)(
   async (listener) => {
     const files = {
       "lines.ts": `
-      export default async function* ({ sleep }) { for (let i = 0; i < 4; i++) { yield i + "\\n"; await sleep(100); } }`,
+      export default async function* ({ sleep }) {
+        for (let i = 0; i < 4; i++) { yield i + "\\n"; await sleep(100); }
+      }`,
     };
     server = await startHandlers({ workers: 1, listener }, { files, toml: handlerLocations(["lines"]) });
     const connection = await RawConnection.open(server.port);

@@ -15,8 +15,11 @@ const FILES = {
     export default ({ shared, query }) => {
       const dictionary = shared(query.get("name") ?? "users");
       const args = JSON.parse(query.get("args") ?? "[]");
-      try { return JSON.stringify({ pid: process.pid, answer: dictionary[query.get("call")](...args) ?? null }); }
-      catch (error) { return new Response(JSON.stringify({ error: error.message, status: error.status ?? null })); }
+      try {
+        return JSON.stringify({ pid: process.pid, answer: dictionary[query.get("call")](...args) ?? null });
+      } catch (error) {
+        return new Response(JSON.stringify({ error: error.message, status: error.status ?? null }));
+      }
     };`,
   "fill.ts": `
     export default async ({ shared, query, sleep }) => {
@@ -24,7 +27,8 @@ const FILES = {
       const from = Number(query.get("from"));
       for (let at = from; at < from + 20_000; at++) {
         // 503: the other worker was stopped by the system in the middle of its own.
-        try { filled.set("key " + at, at); } catch (error) { if (error.status !== 503) throw error; at--; await sleep(1); }
+        try { filled.set("key " + at, at); }
+        catch (error) { if (error.status !== 503) throw error; at--; await sleep(1); }
       }
       return String(process.pid);
     };`,

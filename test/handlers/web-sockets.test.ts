@@ -31,7 +31,11 @@ const FILES: Record<string, string> = {
     };
     export default () => "plain";`,
   "small.ts": `export const websocket = { maxPayload: 10, message(socket, data) { socket.send(data); } };`,
-  "large.ts": `export const websocket = { maxPayload: 3_000_000, message(socket, data) { socket.send(String(data.length)); } };`,
+  "large.ts": `
+    export const websocket = {
+      maxPayload: 3_000_000,
+      message(socket, data) { socket.send(String(data.length)); },
+    };`,
   "only.ts": `export const websocket = {};`,
   "idle.ts": `export const websocket = { idleTimeout: 0.3, message(socket, data) { socket.send(data); } };`,
   "told.ts": `
@@ -41,18 +45,30 @@ const FILES: Record<string, string> = {
       },
       close(socket, code, reason) {
         const { publish, name, signal } = socket.data;
-        publish("ends", name + " " + code + " " + reason + " " + signal.aborted + " " + socket.send("too late") + " " + socket.isOpen);
+        const late = socket.send("too late");
+        publish("ends", [name, code, reason, signal.aborted, late, socket.isOpen].join(" "));
       },
     };`,
   "throws.ts": `
     export const websocket = {
-      open(socket, { query }) { socket.data = query.get("at"); if (socket.data === "open") throw new Error("thrown in open"); },
-      message(socket, data) { if (socket.data === "message") throw new Error("thrown in message"); socket.send(data); },
+      open(socket, { query }) {
+        socket.data = query.get("at");
+        if (socket.data === "open") throw new Error("thrown in open");
+      },
+      message(socket, data) {
+        if (socket.data === "message") throw new Error("thrown in message");
+        socket.send(data);
+      },
       close(socket) { if (socket.data === "close") throw new Error("thrown in close"); },
     };`,
   "rejects.ts": `
-    export const websocket = { async message(socket, data) { await Bun.sleep(1); throw new Error("rejected in message"); } };`,
-  "bad-close.ts": `export const websocket = { message(socket) { socket.close(99, "no such code"); socket.send("still here"); } };`,
+    export const websocket = {
+      async message(socket, data) { await Bun.sleep(1); throw new Error("rejected in message"); },
+    };`,
+  "bad-close.ts": `
+    export const websocket = {
+      message(socket) { socket.close(99, "no such code"); socket.send("still here"); },
+    };`,
   "room.ts": `
     export const websocket = {
       async open(socket, { subscribe }) {
@@ -66,7 +82,8 @@ const FILES: Record<string, string> = {
       open(socket, context) { contexts.set(socket, context); },
       message(socket) {
         const { headers, request, query, params, path, method, remoteAddress } = contexts.get(socket);
-        socket.send([method, path, query.get("a"), headers.get("x-own"), new URL(request.url).pathname, remoteAddress].join(" "));
+        const own = [query.get("a"), headers.get("x-own"), new URL(request.url).pathname];
+        socket.send([method, path, ...own, remoteAddress].join(" "));
       },
     };`,
   "flood.ts": `

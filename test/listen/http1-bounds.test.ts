@@ -58,7 +58,8 @@ test("a head that comes byte by byte costs time in proportion to its length", ()
 
 test("fields are found in any case and joined as Fetch joins them", () => {
   const bytes = octets(
-    `GET / HTTP/1.1\r\n${HOST}Accept: a\r\nCOOKIE: b=1\r\naccept:\r\nAccept: c\r\ncookie: d=2\r\nX: \xe4\r\n\r\n`,
+    `GET / HTTP/1.1\r\n${HOST}Accept: a\r\nCOOKIE: b=1\r\naccept:\r\nAccept: c\r\n` +
+      "cookie: d=2\r\nX: \xe4\r\n\r\n",
   );
   const head = new RequestHead();
   expect(parseHead(bytes, 0, bytes.length, head, DEFAULT_BOUNDS)).toBe(bytes.length);
@@ -73,7 +74,8 @@ test("fields are found in any case and joined as Fetch joins them", () => {
 
 test("a head is used again for the next request, and remembers nothing", () => {
   const first =
-    "POST http://b/ HTTP/1.1\r\nHost: a\r\nConnection: close, upgrade\r\nUpgrade: websocket\r\nExpect: 100-continue\r\nContent-Length: 0\r\n";
+    "POST http://b/ HTTP/1.1\r\nHost: a\r\nConnection: close, upgrade\r\nUpgrade: websocket\r\n" +
+    "Expect: 100-continue\r\nContent-Length: 0\r\n";
   const second = `GET / HTTP/1.0\r\n\r\n`;
   const fresh = new RequestHead();
   const head = new RequestHead();

@@ -79,7 +79,8 @@ test("who pipelines twenty thousand requests has a slice of each turn of the loo
   const COUNT = 20_000;
   const worker = startNginxWorker(
     (port) =>
-      `server { listen 127.0.0.1:${port}; location /s { push_stream_channels_statistics; push_stream_channels_path $arg_id; } }`,
+      `server { listen 127.0.0.1:${port}; location /s { push_stream_channels_statistics; ` +
+      "push_stream_channels_path $arg_id; } }",
   );
   const request = "GET /s?id=nobody HTTP/1.1\r\nHost: x\r\n\r\n";
   let answers = 0;

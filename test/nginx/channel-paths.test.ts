@@ -40,12 +40,14 @@ const LOCATIONS = `
     push_stream_subscriber; push_stream_channels_path $1; push_stream_message_template "~channel~:~text~|";
     if ($arg_test) { push_stream_channels_path test_$1; }
   }
-  location ~ ^/poll/(.*)$ { push_stream_subscriber polling; push_stream_channels_path $1; push_stream_message_template "~channel~:~text~|"; }
+  location ~ ^/poll/(.*)$ { push_stream_subscriber polling; push_stream_channels_path $1;
+    push_stream_message_template "~channel~:~text~|"; }
   location /poll-arg { push_stream_subscriber polling; push_stream_channels_path $arg_id; }
   location ~ ^/ws/(.*)$ { push_stream_subscriber websocket; push_stream_channels_path $1; }
   location ~ ^/at/(.*)$ {
     push_stream_subscriber polling; push_stream_channels_path $1;
-    push_stream_last_received_message_time $arg_time; push_stream_last_received_message_tag $arg_tag; push_stream_last_event_id $arg_eventid;
+    push_stream_last_received_message_time $arg_time; push_stream_last_received_message_tag $arg_tag;
+    push_stream_last_event_id $arg_eventid;
   }
 `;
 

@@ -165,7 +165,10 @@ const TUNING: Readonly<Record<string, Tuning>> = {
     look: async (host) => {
       await stored(host);
       const headers = { "If-Modified-Since": LONG_AGO };
-      return `${await at(host, `/poll/${host}`, { headers })} ${await at(host, `/poll/${host}?time=${encodeURIComponent(LONG_AGO)}`)}`;
+      return (
+        `${await at(host, `/poll/${host}`, { headers })} ` +
+        `${await at(host, `/poll/${host}?time=${encodeURIComponent(LONG_AGO)}`)}`
+      );
     },
     sees: "304  200 x",
   },
@@ -193,7 +196,8 @@ const TUNING: Readonly<Record<string, Tuning>> = {
   },
   user_agent: {
     directive:
-      "push_stream_user_agent $arg_ua; push_stream_subscriber_connection_ttl 100ms; push_stream_header_template H;",
+      "push_stream_user_agent $arg_ua; push_stream_subscriber_connection_ttl 100ms; " +
+      "push_stream_header_template H;",
     outer: "push_stream_user_agent '';",
     look: async (host) => {
       const byHeader = await body(host, `/sub/${host}`, { "User-Agent": "padded" });
@@ -204,7 +208,8 @@ const TUNING: Readonly<Record<string, Tuning>> = {
   },
   padding_by_user_agent: {
     directive:
-      'push_stream_padding_by_user_agent "[p|q]added,120,0:other,300,0"; push_stream_subscriber_connection_ttl 100ms; push_stream_header_template H;',
+      'push_stream_padding_by_user_agent "[p|q]added,120,0:other,300,0"; ' +
+      "push_stream_subscriber_connection_ttl 100ms; push_stream_header_template H;",
     outer: 'push_stream_padding_by_user_agent "padded,0,10";',
     look: async (host) => String((await body(host, `/sub/${host}`, { "User-Agent": "qadded/1" })).length),
     sees: "201",
@@ -280,7 +285,10 @@ describe("at http level it reaches every location", () => {
     server = await startNginx((port, folder) => {
       writeFileSync(join(folder, "header.html"), "<html>\n");
       const basics = directive.includes("padding_by") ? BASICS.replace(/\n.*padding_by.*\n/, "\n") : BASICS;
-      return `error_log stderr info; http { ${basics} ${directive} ${keeper(port)} ${block(port, host, "", "")} }`;
+      return (
+        "error_log stderr info; " +
+        `http { ${basics} ${directive} ${keeper(port)} ${block(port, host, "", "")} }`
+      );
     });
     try {
       expect(await look(host)).toBe(sees.replaceAll("HOST", host));
@@ -400,7 +408,8 @@ describe("values (push-stream spec 1.1)", () => {
       locations: templates
         .map(
           ([text], i) =>
-            `location ~ ^/t${i}/(.*)$ { push_stream_subscriber polling; push_stream_channels_path $1; push_stream_message_template ${text}; }`,
+            `location ~ ^/t${i}/(.*)$ { push_stream_subscriber polling; push_stream_channels_path $1; ` +
+            `push_stream_message_template ${text}; }`,
         )
         .join("\n"),
     });
@@ -443,7 +452,8 @@ describe("values (push-stream spec 1.1)", () => {
         const file = join(server.folder, "..", `sluice-value-${process.pid}.conf`);
         writeFileSync(
           file,
-          `http { push_stream_shared_memory_size ${size}; ${text} server { listen 127.0.0.1:1; location /p { push_stream_publisher; push_stream_channels_path x; } } }`,
+          `http { push_stream_shared_memory_size ${size}; ${text} server { listen 127.0.0.1:1; ` +
+            "location /p { push_stream_publisher; push_stream_channels_path x; } } }",
         );
         const checked = Bun.spawnSync([binary, "check", file]);
         expect(`${text} ${size}: ${checked.stderr.toString()}`).toBe(`${text} ${size}: `);

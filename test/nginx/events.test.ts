@@ -28,7 +28,11 @@ const LOCATIONS = `
     })
     .join("")}
   ${subscriber("ws", "websocket")}
-  ${subscriber("x-ws", "websocket", `${ALLOWED} push_stream_websocket_allow_publish on; push_stream_store_messages on;`)}
+  ${subscriber(
+    "x-ws",
+    "websocket",
+    `${ALLOWED} push_stream_websocket_allow_publish on; push_stream_store_messages on;`,
+  )}
   ${subscriber("short-ev", "eventsource", "push_stream_subscriber_connection_ttl 200ms;")}
   ${subscriber("short-lp", "long-polling", "push_stream_longpolling_connection_ttl 200ms;")}
   ${subscriber("known", "eventsource", "push_stream_authorized_channels_only on;")}
@@ -266,7 +270,9 @@ describe.each(ways)("%s", (_, workers, silent) => {
       const a = fresh();
       await events.publish(a);
       await stream.head();
-      const text = `: \nevent: channel_created\ndata: channel_created||{"type": "channel_created", "channel": "${a}"}\n\n`;
+      const text =
+        ": \nevent: channel_created\n" +
+        `data: channel_created||{"type": "channel_created", "channel": "${a}"}\n\n`;
       expect((await stream.chunkedText(text.length)).replace("\\n", "")).toBe(text);
       stream.close();
       await events.standing("X", 0);
@@ -365,7 +371,8 @@ const onBoth = (run: (workers: number, silent: string) => Promise<void>) => (): 
 describe("servers of their own", () => {
   const eighty = async (workers: number, silent: string): Promise<void> => {
     const http =
-      "push_stream_max_messages_stored_per_channel 20; push_stream_channel_inactivity_time 1s; push_stream_message_ttl 6s;";
+      "push_stream_max_messages_stored_per_channel 20; push_stream_channel_inactivity_time 1s; " +
+      "push_stream_message_ttl 6s;";
     const events = new Events(await start(workers, silent, http));
     const names = Array.from({ length: 20 }, (_, i) => `c${i}`);
     const now = async (): Promise<string> => (await events.get("/pub?id=X")).body.toString();

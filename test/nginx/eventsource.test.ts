@@ -14,7 +14,8 @@ import { nginxConf, startNginx } from "./nginx-server.ts";
 
 const TYPE = "text/event-stream; charset=utf-8";
 const source = (name: string, rest: string): string =>
-  `location ~ ^/${name}/(.*)$ { push_stream_subscriber eventsource; push_stream_channels_path $1; ${rest} }\n`;
+  `location ~ ^/${name}/(.*)$ { push_stream_subscriber eventsource; ` +
+  `push_stream_channels_path $1; ${rest} }\n`;
 
 /** Directives of a location, a message, what is sent with it, and the bytes behind the header. */
 const messages: readonly (readonly [
@@ -74,12 +75,23 @@ ${source("escaped", String.raw`push_stream_message_template "<~text~>\\n";`)}
 ${source("tokens", "push_stream_message_template '~ID~ ~Channel~ ~text~ ~size~ ~event-id~ ~event-type~';")}
 ${source("empty", 'push_stream_message_template "";')}
 ${source("formatted", 'push_stream_message_template "data: <~text~>";')}
-${source("condition", "push_stream_message_template '[~text~]'; if ($arg_x) { push_stream_channels_path x_$1; } if ($arg_y) { push_stream_store_messages on; }")}
-${source("lines", String.raw`push_stream_header_template "first \"1\"\nsecond\\n"; push_stream_footer_template "bye\r\nbye";`)}
+${source(
+  "condition",
+  "push_stream_message_template '[~text~]'; if ($arg_x) { push_stream_channels_path x_$1; } " +
+    "if ($arg_y) { push_stream_store_messages on; }",
+)}
+${source(
+  "lines",
+  String.raw`push_stream_header_template "first \"1\"\nsecond\\n"; push_stream_footer_template "bye\r\nbye";`,
+)}
 ${source("file", `push_stream_header_template_file ${folder}/header.txt;`)}
 ${source("ready", 'push_stream_header_template ": ready\n";')}
 ${source("none", 'push_stream_header_template "";')}
-${source("a2", 'push_stream_header_template ""; push_stream_ping_message_interval 400ms; push_stream_subscriber_connection_ttl 30s;')}
+${source(
+  "a2",
+  'push_stream_header_template ""; push_stream_ping_message_interval 400ms; ' +
+    "push_stream_subscriber_connection_ttl 30s;",
+)}
 ${source("ttl", "push_stream_subscriber_connection_ttl 500ms; push_stream_footer_template 'the end';")}
 ${source("known", "push_stream_authorized_channels_only on;")}
 ${source("typed", "default_type a/b; types { text/weird foo; }")}

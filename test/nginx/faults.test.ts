@@ -155,7 +155,8 @@ describe("the texts of push-stream spec 1.1 to 1.3", () => {
     [
       "the memory twice",
       { http: "push_stream_shared_memory_size 1m;" },
-      `3: ${MODULE}duplicate zone "push_stream_module"; "push_stream_shared_memory_size" directive is duplicate`,
+      `3: ${MODULE}duplicate zone "push_stream_module"; ` +
+        `"push_stream_shared_memory_size" directive is duplicate`,
     ],
     ["no memory", { memory: "" }, `2: ${MODULE}push_stream_shared_memory_size must be set.`],
     [
@@ -171,7 +172,8 @@ describe("the texts of push-stream spec 1.1 to 1.3", () => {
     [
       "subscriber",
       { role: "push_stream_subscriber unknown_value;" },
-      `8: ${MODULE}invalid push_stream_subscriber mode value: unknown_value, accepted values (${RETURNED_MODES})`,
+      `8: ${MODULE}invalid push_stream_subscriber mode value: unknown_value, ` +
+        `accepted values (${RETURNED_MODES})`,
     ],
     [
       "two roles",
@@ -282,7 +284,8 @@ describe("the rows of push-stream spec 1.6", () => {
         http: "push_stream_wildcard_channel_prefix b_; push_stream_max_number_of_wildcard_channels 2;",
         location: "push_stream_wildcard_channel_max_qtd 3;",
       },
-      `8: ${MODULE}max number of wildcard channels cannot be smaller than value in push_stream_wildcard_channel_max_qtd.`,
+      `8: ${MODULE}max number of wildcard channels cannot be smaller than value in ` +
+        "push_stream_wildcard_channel_max_qtd.",
     ],
     [
       "10",
@@ -317,7 +320,8 @@ describe("the rows of push-stream spec 1.6", () => {
     [
       "15",
       { location: "push_stream_header_template x; push_stream_header_template_file header.html;" },
-      `8: "push_stream_header_template_file" directive is duplicate or template set by 'push_stream_header_template'`,
+      `8: "push_stream_header_template_file" directive is duplicate or template set by ` +
+        "'push_stream_header_template'",
     ],
     [
       "16",

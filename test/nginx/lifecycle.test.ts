@@ -25,7 +25,8 @@ const LOCATIONS = `
   location /live { push_stream_publisher admin; push_stream_channels_path $arg_id; }
   location ~ ^/sub/(.*)$ { push_stream_subscriber; push_stream_channels_path $1; }
   location ~ ^/poll/(.*)$ { push_stream_subscriber polling; push_stream_channels_path $1; }
-  location ~ ^/auth/(.*)$ { push_stream_subscriber polling; push_stream_channels_path $1; push_stream_authorized_channels_only on; }
+  location ~ ^/auth/(.*)$ { push_stream_subscriber polling; push_stream_channels_path $1;
+    push_stream_authorized_channels_only on; }
 `;
 
 class Zone {
@@ -234,7 +235,8 @@ forWorkers("ends and numbers", (workers) => {
   let server: RunningServer;
   beforeAll(async () => {
     const mode = (name: string, path: string): string =>
-      `location ~ ^/${path}/(.*)$ { push_stream_subscriber ${name}; push_stream_channels_path $1; ${TEMPLATES} }`;
+      `location ~ ^/${path}/(.*)$ { push_stream_subscriber ${name}; ` +
+      `push_stream_channels_path $1; ${TEMPLATES} }`;
     server = await startNginx({
       workers,
       http: `push_stream_channel_deleted_message_text "It's \\"over\\""; client_max_body_size 2m;`,

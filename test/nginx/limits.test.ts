@@ -27,7 +27,8 @@ type Mode = (typeof MODES)[number];
 const modes = (prefix: string, directives = ""): string =>
   MODES.map(
     (mode) =>
-      `location ~ ^/${prefix}-${mode}/(.*)$ { push_stream_subscriber ${mode}; push_stream_channels_path $1; ${directives} }`,
+      `location ~ ^/${prefix}-${mode}/(.*)$ { push_stream_subscriber ${mode}; ` +
+      `push_stream_channels_path $1; ${directives} }`,
   ).join("\n");
 
 class Client {
@@ -270,7 +271,8 @@ test("two servers, one zone", async () => {
     http {
       push_stream_shared_memory_size 1m zone_of_two; push_stream_max_number_of_channels 1;
       server { listen 127.0.0.1:${port}; server_name pub;
-        location /pub { push_stream_publisher admin; push_stream_channels_path $arg_id; push_stream_store_messages on; } }
+        location /pub { push_stream_publisher admin; push_stream_channels_path $arg_id;
+          push_stream_store_messages on; } }
       server { listen 127.0.0.1:${port}; server_name sub;
         client_max_body_size 1; push_stream_header_template "H;";
         location /channels-stats { push_stream_channels_statistics; push_stream_channels_path $arg_id; }

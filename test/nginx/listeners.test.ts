@@ -91,7 +91,9 @@ onBothGrounds("listeners", (ground) => {
     const connection = await RawConnection.open(server.port);
     const host = "HTTP/1.1\r\nHost: x\r\n";
     connection.send(
-      `POST /pub?id=${id} ${host}Content-Length: 3\r\n\r\nabcGET /poll/${id}.b1 ${host}\r\nHEAD /lp/${id} ${host}\r\nPUT /lp/${id} ${host}Content-Length: 5\r\n\r\nGET /GET /pub?id=${id} ${host}\r\n`,
+      `POST /pub?id=${id} ${host}Content-Length: 3\r\n\r\nabcGET /poll/${id}.b1 ${host}\r\n` +
+        `HEAD /lp/${id} ${host}\r\nPUT /lp/${id} ${host}Content-Length: 5\r\n\r\n` +
+        `GET /GET /pub?id=${id} ${host}\r\n`,
     );
     expect((await connection.answer()).status).toBe(200);
     expect((await connection.answer()).body.toString()).toBe(`${header}abc`);

@@ -27,8 +27,20 @@ ${location("st", "streaming", POSITION)}
 ${location("ev", "eventsource")}
 ${location("ws", "websocket")}
 location /live { push_stream_publisher; push_stream_channels_path $arg_id; }
-${location("framed", "long-polling", "push_stream_header_template 'HE\"AD'; push_stream_footer_template FOOT; push_stream_message_template '[~text~]'; default_type a/b;")}
-${location("brief", "long-polling", "push_stream_header_template H; push_stream_footer_template F; push_stream_message_template '~id~|~channel~|~text~|~tag~|~time~'; push_stream_longpolling_connection_ttl 300ms; push_stream_subscriber_connection_ttl 30s; default_type a/b;")}
+${location(
+  "framed",
+  "long-polling",
+  "push_stream_header_template 'HE\"AD'; push_stream_footer_template FOOT; " +
+    "push_stream_message_template '[~text~]'; default_type a/b;",
+)}
+${location(
+  "brief",
+  "long-polling",
+  "push_stream_header_template H; push_stream_footer_template F; " +
+    "push_stream_message_template '~id~|~channel~|~text~|~tag~|~time~'; " +
+    "push_stream_longpolling_connection_ttl 300ms; " +
+    "push_stream_subscriber_connection_ttl 30s; default_type a/b;",
+)}
 ${location("common", "long-polling", "push_stream_subscriber_connection_ttl 300ms;")}
 ${location("zip", "long-polling", `gzip on; gzip_types ${SCRIPT}; push_stream_message_template '~text~;';`)}
 ${early ? "location /silent { push_stream_subscriber; push_stream_channels_path silent; }" : ""}

@@ -25,19 +25,25 @@ const EMPTY = "Empty post requests are not allowed.";
 const EVENTS = "Only internal routines can change events channel.";
 
 const LOCATIONS = `
-  location /normal { push_stream_publisher; push_stream_channels_path $arg_id; push_stream_store_messages on; }
+  location /normal { push_stream_publisher; push_stream_channels_path $arg_id;
+    push_stream_store_messages on; }
   location /named  { push_stream_publisher Normal; push_stream_channels_path $arg_id; }
-  location /shout  { push_stream_publisher ADMIN; push_stream_channels_path $arg_id; push_stream_store_messages ON; }
-  location /quiet  { push_stream_publisher admin; push_stream_channels_path $arg_id; push_stream_channel_info_on_publish off; }
-  location /small  { push_stream_publisher admin; push_stream_channels_path $arg_id; client_max_body_size 100; }
+  location /shout  { push_stream_publisher ADMIN; push_stream_channels_path $arg_id;
+    push_stream_store_messages ON; }
+  location /quiet  { push_stream_publisher admin; push_stream_channels_path $arg_id;
+    push_stream_channel_info_on_publish off; }
+  location /small  { push_stream_publisher admin; push_stream_channels_path $arg_id;
+    client_max_body_size 100; }
   location /free   { push_stream_publisher; push_stream_channels_path $arg_id; client_max_body_size 0; }
   location /tiny-buffer {
     push_stream_publisher; push_stream_channels_path $arg_id; push_stream_store_messages on;
     client_max_body_size 5m; client_body_buffer_size 1k;
   }
-  location /cors { push_stream_publisher admin; push_stream_channels_path $arg_id; push_stream_allowed_origins $http_origin; client_max_body_size 10; }
+  location /cors { push_stream_publisher admin; push_stream_channels_path $arg_id;
+    push_stream_allowed_origins $http_origin; client_max_body_size 10; }
   location ~ ^/sub/(.*)$ { push_stream_subscriber; push_stream_channels_path $1; }
-  location ~ ^/ev/(.*)$ { push_stream_subscriber eventsource; push_stream_channels_path $1; push_stream_message_template ~text~; }
+  location ~ ^/ev/(.*)$ { push_stream_subscriber eventsource; push_stream_channels_path $1;
+    push_stream_message_template ~text~; }
 `;
 
 const HTTP = `
@@ -303,7 +309,8 @@ describe.each(ways)("%s", (_, workers, header) => {
   ])("names are bytes, and may be empty: %j", async (name, lines) => {
     const publisher = await RawConnection.open(server.port);
     publisher.send(
-      `POST /pub?id=bytenames HTTP/1.1\r\nHost: x\r\nEvent-Id: ${name}\r\nEvent-Type: ${name}\r\nContent-Length: 1\r\n\r\nx`,
+      `POST /pub?id=bytenames HTTP/1.1\r\nHost: x\r\nEvent-Id: ${name}\r\nEvent-Type: ${name}\r\n` +
+        "Content-Length: 1\r\n\r\nx",
     );
     expect((await publisher.answer()).status).toBe(200);
     publisher.request("/ev/bytenames.b1");
@@ -316,7 +323,8 @@ describe.each(ways)("%s", (_, workers, header) => {
   test("a name given twice: the first counts; Bun's own server hands over both, joined", async () => {
     const publisher = await RawConnection.open(server.port);
     publisher.send(
-      "POST /pub?id=twice HTTP/1.1\r\nHost: x\r\nEvent-Type: a\r\nevent-type: b\r\nContent-Length: 1\r\n\r\nx",
+      "POST /pub?id=twice HTTP/1.1\r\nHost: x\r\nEvent-Type: a\r\nevent-type: b\r\n" +
+        "Content-Length: 1\r\n\r\nx",
     );
     expect((await publisher.answer()).status).toBe(200);
     publisher.request("/ev/twice.b1");

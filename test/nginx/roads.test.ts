@@ -31,7 +31,8 @@ const conf =
       location = /stats { push_stream_channels_statistics; push_stream_channels_path $arg_id; }
       location = /pub { ${PUB} }
       location /old/ { rewrite ^/old/(.*)$ /pub?id=old-$1? last; }
-      location ~ ^/sub/(.*)$ { push_stream_subscriber; push_stream_channels_path $1; push_stream_header_template "h"; }
+      location ~ ^/sub/(.*)$ { push_stream_subscriber; push_stream_channels_path $1;
+        push_stream_header_template "h"; }
       location ~ ^/ws/(.*)$ { push_stream_subscriber websocket; push_stream_channels_path $1; }
       location /comet/ { rewrite ^/comet/(.*)$ /sub/$1 last; }
       location /socket/ { rewrite ^/socket/(.*)$ /ws/$1 last; }
@@ -39,9 +40,11 @@ const conf =
       location = /through { rewrite ^ /inner last; }
       location = /tried { try_files /none @inner; }
       location @inner { ${PUB} }
-      location = /mapped { if ($may = 0) { return 403; } push_stream_publisher; push_stream_channels_path $may; push_stream_store_messages on; }
+      location = /mapped { if ($may = 0) { return 403; } push_stream_publisher;
+        push_stream_channels_path $may; push_stream_store_messages on; }
       location = /posts { limit_except POST { deny all; } ${PUB} }
-      location = /either { satisfy any; allow 127.0.0.9; deny all; auth_basic r; auth_basic_user_file ${folder}/users; error_page 401 /login; ${PUB} }
+      location = /either { satisfy any; allow 127.0.0.9; deny all; auth_basic r;
+        auth_basic_user_file ${folder}/users; error_page 401 /login; ${PUB} }
       location = /login { internal; return 200 "please"; }
       location = /closed { if (-f ${folder}/closed) { return 503; } ${PUB} }
       location = /small { client_max_body_size 8; error_page 413 /large; ${PUB} }

@@ -73,7 +73,8 @@ http {
       if ( $arg_v = 'two words' ) { set $r "\${r}quoted,"; }
       return 200 $r;
     }
-    location /captures { if ($arg_v ~ "^(?<left>[a-z]+)-([a-z]+)$") { return 200 "$left|$2"; } return 200 none; }
+    location /captures { if ($arg_v ~ "^(?<left>[a-z]+)-([a-z]+)$") { return 200 "$left|$2"; }
+      return 200 none; }
     location ~ ^/kept/(?<kept>\\w+)$ {
       if ($request_method ~ ^(G)ET) { set $m $1; }
       if ($arg_v) { set $kept other; }
@@ -91,7 +92,9 @@ http {
     location /codes/303 { return 303 /here?x=$arg_v; }
     location /codes/307 { return 307 $scheme://$host$request_uri; }
     location /codes/type { default_type application/json; return 200 '{"a":1}'; }
-    location /vars { return 200 "$uri|$request_uri|$args|$is_args|$host|$remote_addr|$request_method|$arg_A|$http_x_some_thing|$cookie_sid|$query_string|$document_uri|$scheme"; }
+    location /vars {
+      set $more "$arg_A|$http_x_some_thing|$cookie_sid|$query_string|$document_uri|$scheme";
+      return 200 "$uri|$request_uri|$args|$is_args|$host|$remote_addr|$request_method|$more"; }
   }
   # files
   server {
@@ -110,7 +113,8 @@ http {
     server_name doors;
     add_header X-Server yes;
     location /denied { deny all; return 200 in; }
-    location /others { allow 10.0.0.0/8; allow ::1; deny all; push_stream_publisher; push_stream_channels_path x; }
+    location /others { allow 10.0.0.0/8; allow ::1; deny all; push_stream_publisher;
+      push_stream_channels_path x; }
     location /mine { allow 127.0.0.0/8; deny all; push_stream_publisher; push_stream_channels_path x; }
     location /first { deny 127.0.0.1; allow all; push_stream_publisher; push_stream_channels_path x; }
     location /auth {
@@ -122,13 +126,15 @@ http {
       push_stream_publisher admin; push_stream_channels_path $arg_id;
     }
     location /small { client_max_body_size 10; push_stream_publisher; push_stream_channels_path small; }
-    location /unlimited { client_max_body_size 0; push_stream_publisher; push_stream_channels_path big; push_stream_store_messages off; }
+    location /unlimited { client_max_body_size 0; push_stream_publisher; push_stream_channels_path big;
+      push_stream_store_messages off; }
     location /gzip/ {
       gzip on; gzip_min_length 100; gzip_types text/css;
       alias htdocs/;
     }
     location /log { access_log @FOLDER/access.log short; return 200 logged; }
-    location /buffered { access_log buffered.log short buffer=64k flush=100ms; push_stream_publisher; push_stream_channels_path l; }
+    location /buffered { access_log buffered.log short buffer=64k flush=100ms; push_stream_publisher;
+      push_stream_channels_path l; }
   }
   server {
     listen 127.0.0.1:${port} default_server;

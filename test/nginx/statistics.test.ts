@@ -82,11 +82,15 @@ const ACCEPTED = [
 type Counts = readonly [name: string, published: number, stored: number, subscribers: number];
 const XML = '<?xml version="1.0" encoding="UTF-8" ?>\r\n';
 const xmlChannel = ([name, published, stored, subscribers]: Counts): string =>
-  `<channel>\r\n  <name>${name}</name>\r\n  <published_messages>${published}</published_messages>\r\n  <stored_messages>${stored}</stored_messages>\r\n  <subscribers>${subscribers}</subscribers>\r\n</channel>\r\n`;
+  `<channel>\r\n  <name>${name}</name>\r\n  <published_messages>${published}</published_messages>\r\n` +
+  `  <stored_messages>${stored}</stored_messages>\r\n  <subscribers>${subscribers}</subscribers>\r\n` +
+  "</channel>\r\n";
 const plainChannel = ([name, published, stored, subscribers]: Counts): string =>
-  `channel: ${name}\r\npublished_messages: ${published}\r\nstored_messages: ${stored}\r\nactive_subscribers: ${subscribers}`;
+  `channel: ${name}\r\npublished_messages: ${published}\r\nstored_messages: ${stored}\r\n` +
+  `active_subscribers: ${subscribers}`;
 const yamlChannel = ([name, published, stored, subscribers]: Counts): string =>
-  `  channel: ${name}\r\n  published_messages: ${published}\r\n  stored_messages: ${stored}\r\n  subscribers: ${subscribers}`;
+  `  channel: ${name}\r\n  published_messages: ${published}\r\n  stored_messages: ${stored}\r\n` +
+  `  subscribers: ${subscribers}`;
 
 const single = {
   json: (counts: Counts) => channelInfo(...counts),
@@ -98,19 +102,19 @@ const single = {
 /** With H, T, C, W, U for what `matches` fills in (spec 5.4). */
 const group = {
   json: (all: readonly Counts[]) =>
-    `{"hostname": "H", "time": "T", "channels": C, "wildcard_channels": W, "uptime": U, "infos": [\r\n${all
-      .map((counts) => channelInfo(...counts).trimEnd())
-      .join(",\r\n")}${all.length > 0 ? "\r\n" : ""}]}\r\n`,
+    '{"hostname": "H", "time": "T", "channels": C, "wildcard_channels": W, "uptime": U, "infos": [\r\n' +
+    all.map((counts) => channelInfo(...counts).trimEnd()).join(",\r\n") +
+    `${all.length > 0 ? "\r\n" : ""}]}\r\n`,
   plain: (all: readonly Counts[]) =>
-    `hostname: H, time: T, channels: C, wildcard_channels: W, uptime: U, infos: \r\n${all.map(plainChannel).join(",\r\n")}\r\n`,
+    "hostname: H, time: T, channels: C, wildcard_channels: W, uptime: U, infos: \r\n" +
+    `${all.map(plainChannel).join(",\r\n")}\r\n`,
   yaml: (all: readonly Counts[]) =>
-    `hostname: H\r\ntime: T\r\nchannels: C\r\nwildcard_channels: W\r\nuptime: U\r\ninfos: \r\n${all
-      .map((counts) => ` -\r\n${yamlChannel(counts)}`)
-      .join("\r\n")}\r\n`,
+    "hostname: H\r\ntime: T\r\nchannels: C\r\nwildcard_channels: W\r\nuptime: U\r\ninfos: \r\n" +
+    `${all.map((counts) => ` -\r\n${yamlChannel(counts)}`).join("\r\n")}\r\n`,
   xml: (all: readonly Counts[]) =>
-    `${XML}<root>\r\n  <hostname>H</hostname>\r\n  <time>T</time>\r\n  <channels>C</channels>\r\n  <wildcard_channels>W</wildcard_channels>\r\n  <uptime>U</uptime>\r\n  <infos>\r\n${all
-      .map(xmlChannel)
-      .join("")}  </infos>\r\n</root>\r\n`,
+    `${XML}<root>\r\n  <hostname>H</hostname>\r\n  <time>T</time>\r\n  <channels>C</channels>\r\n` +
+    "  <wildcard_channels>W</wildcard_channels>\r\n  <uptime>U</uptime>\r\n" +
+    `  <infos>\r\n${all.map(xmlChannel).join("")}  </infos>\r\n</root>\r\n`,
 };
 
 const FIELDS = [
@@ -126,31 +130,28 @@ const FIELDS = [
 ] as const;
 const fields = (line: (name: string, value: string) => string): string =>
   FIELDS.map(([name, value]) => line(name, value)).join("");
+/** One for each worker. */
+const each = (workers: number, text: string, between: string): string =>
+  Array(workers).fill(text).join(between);
+
+const XML_WORKER =
+  "<worker>\r\n  <pid>P</pid>\r\n  <subscribers>N</subscribers>\r\n  <uptime>U</uptime>\r\n</worker>\r\n";
 
 /** With N for the subscribers of a worker and P for its pid (spec 5.5). */
 const summaryShape = {
   json: (workers: number) =>
-    `{"hostname": "H", "time": "T", ${fields((name, value) => `"${name}": ${value}, `)}"by_worker": [\r\n${Array(
-      workers,
-    )
-      .fill('{"pid": "P", "subscribers": N, "uptime": U}')
-      .join(",\r\n")}\r\n]}\r\n`,
+    `{"hostname": "H", "time": "T", ${fields((name, value) => `"${name}": ${value}, `)}"by_worker": [\r\n` +
+    `${each(workers, '{"pid": "P", "subscribers": N, "uptime": U}', ",\r\n")}\r\n]}\r\n`,
   plain: (workers: number) =>
-    `hostname: H\r\ntime: T\r\n${fields((name, value) => `${name}: ${value}\r\n`)}by_worker:\r\n${Array(
-      workers,
-    )
-      .fill("  pid: P\r\n  subscribers: N\r\n  uptime: U")
-      .join(",\r\n")}\r\n`,
+    `hostname: H\r\ntime: T\r\n${fields((name, value) => `${name}: ${value}\r\n`)}by_worker:\r\n` +
+    `${each(workers, "  pid: P\r\n  subscribers: N\r\n  uptime: U", ",\r\n")}\r\n`,
   yaml: (workers: number) =>
-    `  hostname: H\r\n  time: T\r\n${fields((name, value) => `  ${name}: ${value}\r\n`)}  by_worker:\r\n${Array(
-      workers,
-    )
-      .fill("   -\r\n    pid: P\r\n    subscribers: N\r\n    uptime: U")
-      .join("\r\n")}\r\n`,
+    `  hostname: H\r\n  time: T\r\n${fields((name, value) => `  ${name}: ${value}\r\n`)}  by_worker:\r\n` +
+    `${each(workers, "   -\r\n    pid: P\r\n    subscribers: N\r\n    uptime: U", "\r\n")}\r\n`,
   xml: (workers: number) =>
-    `${XML}<infos>\r\n  <hostname>H</hostname>\r\n  <time>T</time>\r\n${fields((name, value) => `  <${name}>${value}</${name}>\r\n`)}  <by_worker>${"<worker>\r\n  <pid>P</pid>\r\n  <subscribers>N</subscribers>\r\n  <uptime>U</uptime>\r\n</worker>\r\n".repeat(
-      workers,
-    )}</by_worker>\r\n</infos>\r\n`,
+    `${XML}<infos>\r\n  <hostname>H</hostname>\r\n  <time>T</time>\r\n` +
+    `${fields((name, value) => `  <${name}>${value}</${name}>\r\n`)}  <by_worker>` +
+    `${each(workers, XML_WORKER, "")}</by_worker>\r\n</infos>\r\n`,
 };
 
 function expectShape(body: string, shape: string, channels: number, wildcards: number): void {

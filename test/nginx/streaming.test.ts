@@ -45,11 +45,16 @@ const templates: readonly (readonly [name: string, directive: string, bytes: str
 
 const around = (ground: Ground, folder: string): string => `
 ${templates.map(([name, directive]) => stream(`t-${name}`, directive)).join("")}
-${stream("escaped", String.raw`push_stream_header_template "H\"\\n\t$foo{};"; push_stream_footer_template 'F \'~id~\' "x"'; push_stream_message_template "|";`)}
+${stream(
+  "escaped",
+  String.raw`push_stream_header_template "H\"\\n\t$foo{};"; push_stream_message_template "|";
+    push_stream_footer_template 'F \'~id~\' "x"';`,
+)}
 ${stream("file", `push_stream_header_template_file ${folder}/header.html; push_stream_message_template "|";`)}
 ${stream(
   "a2",
-  `push_stream_header_template HEADER; push_stream_message_template "~id~:~text~"; push_stream_footer_template FOOTER;
+  `push_stream_header_template HEADER; push_stream_message_template "~id~:~text~";
+  push_stream_footer_template FOOTER;
   push_stream_ping_message_interval 400ms; push_stream_subscriber_connection_ttl 700ms;`,
 )}
 ${stream("plain", "push_stream_footer_template .;")}
@@ -58,8 +63,17 @@ ${stream("typed", "types { text/weird foo bar; } default_type a/b;")}
 ${stream("builtin", "default_type application/x;")}
 ${stream("known", "push_stream_authorized_channels_only on;")}
 ${stream("cors", 'push_stream_allowed_origins "$arg_origin";')}
-${stream("zip", "gzip on; gzip_types text/plain; default_type text/plain; push_stream_message_template '~text~;'; push_stream_subscriber_connection_ttl 1s; push_stream_footer_template end;")}
-${stream("padded", 'push_stream_header_template "0123456789"; push_stream_message_template "~text~|"; push_stream_padding_by_user_agent "[T|t]est 1,1024,508:[T|t]est 2,4097,0"; push_stream_user_agent "$arg_ua";')}
+${stream(
+  "zip",
+  "gzip on; gzip_types text/plain; default_type text/plain; push_stream_message_template '~text~;'; " +
+    "push_stream_subscriber_connection_ttl 1s; push_stream_footer_template end;",
+)}
+${stream(
+  "padded",
+  'push_stream_header_template "0123456789"; push_stream_message_template "~text~|"; ' +
+    'push_stream_padding_by_user_agent "[T|t]est 1,1024,508:[T|t]est 2,4097,0"; ' +
+    'push_stream_user_agent "$arg_ua";',
+)}
 location /by-argument { push_stream_subscriber; push_stream_channels_path $arg_id;
   if ($arg_test) { push_stream_channels_path test_$arg_id; } }
 location ~ ^/polled/(.*)$ { push_stream_subscriber polling; push_stream_channels_path $1; }

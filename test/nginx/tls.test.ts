@@ -23,7 +23,8 @@ beforeAll(async () => {
       ssl_certificate ${SSL}.pem; ssl_certificate_key ${SSL}.key;
       server { listen 127.0.0.1:${port}; return 204; }
       server { listen 127.0.0.1:${strict} ssl; ssl_protocols TLSv1.3; return 204; }
-      server { listen 127.0.0.1:${old} ssl; ssl_protocols TLSv1.2; ssl_ciphers ECDHE-ECDSA-AES256-GCM-SHA384; return 204; }
+      server { listen 127.0.0.1:${old} ssl; ssl_protocols TLSv1.2;
+        ssl_ciphers ECDHE-ECDSA-AES256-GCM-SHA384; return 204; }
       ${hasIpv6 ? SIX : ""}
     }`,
   );

@@ -47,14 +47,30 @@ const LOCATIONS = `
   ${socketLocation("unstored", PUBLISHES)}
   ${socketLocation("deaf", "push_stream_store_messages on;")}
   ${socketLocation("around", `${PUBLISHES} ${AROUND} push_stream_message_template "~id~:~channel~:~text~";`)}
-  ${socketLocation("full", 'push_stream_message_template "~id~|~channel~|~text~|~size~|~tag~|~event-id~|~event-type~|~TIME~";')}
+  ${socketLocation(
+    "full",
+    'push_stream_message_template "~id~|~channel~|~text~|~size~|~tag~|~event-id~|~event-type~|~TIME~";',
+  )}
   ${socketLocation("json", 'push_stream_message_template "{\\"id\\":~id~,\\"text\\":\\"~text~\\"}";')}
-  ${socketLocation("args", "push_stream_last_received_message_time $arg_time; push_stream_last_received_message_tag $arg_tag; push_stream_last_event_id $arg_eventid;")}
-  ${socketLocation("pinged", `${AROUND} push_stream_ping_message_interval 150ms; push_stream_message_template "~id~:~text~";`)}
+  ${socketLocation(
+    "args",
+    "push_stream_last_received_message_time $arg_time; push_stream_last_received_message_tag $arg_tag; " +
+      "push_stream_last_event_id $arg_eventid;",
+  )}
+  ${socketLocation(
+    "pinged",
+    `${AROUND} push_stream_ping_message_interval 150ms; push_stream_message_template "~id~:~text~";`,
+  )}
   ${socketLocation("short", `${AROUND} push_stream_subscriber_connection_ttl 300ms;`)}
-  ${socketLocation("shortest", "push_stream_subscriber_connection_ttl 300ms; push_stream_ping_message_interval 10s;")}
+  ${socketLocation(
+    "shortest",
+    "push_stream_subscriber_connection_ttl 300ms; push_stream_ping_message_interval 10s;",
+  )}
   ${socketLocation("known", "push_stream_authorized_channels_only on;")}
-  ${socketLocation("told", `${PUBLISHES} push_stream_store_messages on; push_stream_allow_connections_to_events_channel on;`)}
+  ${socketLocation(
+    "told",
+    `${PUBLISHES} push_stream_store_messages on; push_stream_allow_connections_to_events_channel on;`,
+  )}
   ${socketLocation("open", "push_stream_allowed_origins *; push_stream_padding_by_user_agent '.*,1024,512';")}
   location /by-argument {
     push_stream_subscriber websocket; push_stream_channels_path $arg_channels; ${PUBLISHES} ${AROUND}
@@ -63,7 +79,8 @@ const LOCATIONS = `
   location ~ ^/ev/(.*)$ { push_stream_subscriber eventsource; push_stream_channels_path $1; }
   location /denied { push_stream_subscriber websocket; push_stream_channels_path $arg_id; deny all; }
   location /elsewhere { return 302 /ws/a; }
-  location /from-nine { allow 127.0.0.9; deny all; push_stream_channels_statistics; push_stream_channels_path $arg_id; }
+  location /from-nine { allow 127.0.0.9; deny all; push_stream_channels_statistics;
+    push_stream_channels_path $arg_id; }
 `;
 
 const ways: readonly (readonly [string, number, string])[] = [
@@ -153,7 +170,8 @@ describe.each(ways)("%s", (_, workers, listener) => {
     );
 
     const MISSING =
-      "Don't have at least one of the mandatory headers: Connection, Upgrade, Sec-WebSocket-Key and Sec-WebSocket-Version";
+      "Don't have at least one of the mandatory headers: Connection, Upgrade, " +
+      "Sec-WebSocket-Key and Sec-WebSocket-Version";
     test.each([...Object.keys(HANDSHAKE), "anything"])(
       "without %s: 400, the connection serves on",
       async (missing) => {

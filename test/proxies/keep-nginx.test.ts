@@ -11,6 +11,7 @@ import { ask, RawConnection, type RawRequest } from "../binary/raw-client.ts";
 import { RawWebSocket } from "../binary/raw-web-socket.ts";
 import { binary, freePort, until } from "../binary/running-server.ts";
 import { runSluice } from "../cli/run-sluice.ts";
+import { temporaryPaths } from "../nginx-temporary.ts";
 
 setDefaultTimeout(60_000);
 
@@ -45,7 +46,7 @@ http {
     push_stream_shared_memory_size 8m;
     push_stream_message_ttl 5m;   # five minutes
     access_log off;
-    ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`).join(" ")}
+    ${temporaryPaths(folder)}
     map $http_x_team $team { default all; ~^(?<word>[a-z]+)$ "team-$word"; }
     server {
         listen 127.0.0.1:${port};
@@ -61,11 +62,14 @@ http {
             push_stream_store_messages on;
             push_stream_message_template '{ "id": ~id~ }';
         }
-        location /secret { auth_basic r; auth_basic_user_file ${folder}/users; push_stream_publisher; push_stream_channels_path secret; }
+        location /secret { auth_basic r; auth_basic_user_file ${folder}/users; push_stream_publisher;
+          push_stream_channels_path secret; }
         location = /old-pub { rewrite ^ /pub?id=$arg_channel? last; }
         location /channels-stats { push_stream_channels_statistics; push_stream_channels_path $arg_id; }
-        location = /team { push_stream_publisher; push_stream_channels_path $team; push_stream_store_messages on; }
-        location = /scheme { push_stream_publisher; push_stream_channels_path "$scheme-$server_port"; push_stream_store_messages on; }
+        location = /team { push_stream_publisher; push_stream_channels_path $team;
+          push_stream_store_messages on; }
+        location = /scheme { push_stream_publisher; push_stream_channels_path "$scheme-$server_port";
+          push_stream_store_messages on; }
         include conf.d/*.inc;
         location / { try_files $uri =404; }
     }
@@ -77,7 +81,8 @@ http {
 }
 `;
 const SUBSCRIBERS = `location ~ ^/(?:sub|ws|ev|lp|poll)-none { return 410; }
-location ~ ^/ws/(.*)$ { push_stream_subscriber websocket; push_stream_channels_path $1; push_stream_websocket_allow_publish on; push_stream_store_messages on; }
+location ~ ^/ws/(.*)$ { push_stream_subscriber websocket; push_stream_channels_path $1;
+  push_stream_websocket_allow_publish on; push_stream_store_messages on; }
 location ~ ^/ev/(.*)$ {
     push_stream_subscriber eventsource;
     push_stream_channels_path "$1";
@@ -86,7 +91,8 @@ location ~ ^/ev/(.*)$ {
     }
     push_stream_ping_message_interval 40s;
 }
-location ~ ^/sub/(.*)$ { push_stream_subscriber; push_stream_channels_path $1; push_stream_header_template "<h>"; }
+location ~ ^/sub/(.*)$ { push_stream_subscriber; push_stream_channels_path $1;
+  push_stream_header_template "<h>"; }
 location ~ ^/lp/(.*)$ { push_stream_subscriber long-polling; push_stream_channels_path $1; }
 location ~ ^/poll/(.*)$ { push_stream_subscriber polling; push_stream_channels_path $1; }
 `;
@@ -317,7 +323,8 @@ describe("what cannot be taken apart", () => {
     [
       "break",
       `location /p { rewrite ^ /q break; ${PUSH} }`,
-      'F:5: "rewrite … break" in a push location changes the path by which sluice finds it: rewrite to a location of its own.\n',
+      'F:5: "rewrite … break" in a push location changes the path by which sluice finds it: ' +
+        "rewrite to a location of its own.\n",
     ],
     ["no-path", "location /p { push_stream_publisher; }", "push_stream_channels_path must be set.\n"],
   ])("%s", async (name, server, sentence) => {

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { ask, RawConnection } from "../binary/raw-client.ts";
 import { binary, freePort, until } from "../binary/running-server.ts";
 import { runSluice } from "../cli/run-sluice.ts";
+import { temporaryPaths } from "../nginx-temporary.ts";
 
 setDefaultTimeout(60_000);
 
@@ -27,7 +28,7 @@ events { worker_connections 256; }
 http {
   push_stream_shared_memory_size 8m;
   access_log off;
-  ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`).join(" ")}
+  ${temporaryPaths(folder)}
   server {
     listen 127.0.0.1:${port};
     location ^~ /pub { ${PUB} $arg_id; }
@@ -35,7 +36,8 @@ http {
     location ~ ^/sub/(.*)$ { ${POLL} $1; }
     location /sub/plain { ${POLL} plain; }
     location ~ \\.html$ { return 200 "page"; }
-    location /prefix/ { ${POLL} prefix; location ~ ^/prefix/re-(.*)$ { ${POLL} $1; } location /prefix/site { return 200 "inner site"; } }
+    location /prefix/ { ${POLL} prefix; location ~ ^/prefix/re-(.*)$ { ${POLL} $1; }
+      location /prefix/site { return 200 "inner site"; } }
     location ^~ /final/ { ${POLL} final; location ~ /(in.*)$ { ${POLL} $1; } }
     location ~ /final/x { ${POLL} never; }
     location = /final/exact { ${POLL} exact; }

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RawConnection } from "../binary/raw-client.ts";
 import { freePort, until } from "../binary/running-server.ts";
+import { temporaryPaths } from "../nginx-temporary.ts";
 
 const page = readFileSync(join(import.meta.dir, "../../docs/behind-a-proxy.md"), "utf8");
 
@@ -62,14 +63,11 @@ export async function startProxy(
 /** Blocks of `http { … }`. */
 export function startNginx(http: (port: number) => string): Promise<FrontProxy> {
   return startProxy((port, folder) => {
-    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
-      (name) => `${name}_temp_path ${folder}/${name};`,
-    );
     writeFileSync(
       join(folder, "nginx.conf"),
       `daemon off; master_process off; pid ${folder}/nginx.pid; error_log stderr;
       events { worker_connections 256; }
-      http { access_log off; ${temporary.join(" ")} ${http(port)} }`,
+      http { access_log off; ${temporaryPaths(folder)} ${http(port)} }`,
     );
     return ["nginx", "-p", folder, "-c", join(folder, "nginx.conf"), "-e", "stderr"];
   });

@@ -117,7 +117,8 @@ function answer(socket: Socket, { uri, lines, body }: Request, name: string): vo
   switch (word) {
     case "chunked":
       send(
-        `HTTP/1.1 200 OK\r\n${connection}Transfer-Encoding: chunked\r\nX-A: b\r\n\r\n5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\nX-T: 1\r\n\r\n`,
+        `HTTP/1.1 200 OK\r\n${connection}Transfer-Encoding: chunked\r\nX-A: b\r\n\r\n5\r\nhello\r\n` +
+          "6;ext=1\r\n world\r\n0\r\nX-T: 1\r\n\r\n",
       );
       return;
     case "endless":
@@ -131,7 +132,8 @@ function answer(socket: Socket, { uri, lines, body }: Request, name: string): vo
       return;
     case "early":
       send(
-        `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n${connection}Content-Length: 2\r\n\r\nok`,
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n" +
+          `${connection}Content-Length: 2\r\n\r\nok`,
       );
       return;
     case "twice":
@@ -139,7 +141,8 @@ function answer(socket: Socket, { uri, lines, body }: Request, name: string): vo
       return;
     case "hop":
       socket.end(
-        "HTTP/1.1 200 OK\r\nConnection: close\r\nKeep-Alive: timeout=5\r\nX-Kept: 1\r\nContent-Length: 3\r\n\r\nhop",
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nKeep-Alive: timeout=5\r\nX-Kept: 1\r\n" +
+          "Content-Length: 3\r\n\r\nhop",
       );
       return;
     case "hidden":

@@ -24,7 +24,8 @@ const http = (port: number): string => `
   set_real_ip_from 127.0.0.1; set_real_ip_from 10.0.0.0/8; set_real_ip_from 2001:db8:1::/48;
   ${SERVERS.map(
     ([name, , directives]) => `server { listen 127.0.0.1:${port}; server_name ${name}; ${directives}
-      location = /who { if ($remote_addr = 192.0.2.7) { return 200 "him"; } return 200 "$remote_addr|$realip_remote_addr"; }
+      location = /who { if ($remote_addr = 192.0.2.7) { return 200 "him"; }
+        return 200 "$remote_addr|$realip_remote_addr"; }
       location / { return 404; } }`,
   ).join("\n")}`;
 

@@ -35,7 +35,8 @@ const http = (port: number): string => {
   map $http_upgrade $connection_upgrade { default upgrade; "" close; }
   upstream pair { server ${to} weight=2; server 127.0.0.1:${two.port}; }
   upstream failing { server 127.0.0.1:${DEAD}; server ${to}; }
-  upstream spare { server 127.0.0.1:${DEAD} max_fails=1 fail_timeout=60s; server 127.0.0.1:${DEAD} down; server unix:${socketPath} backup; }
+  upstream spare { server 127.0.0.1:${DEAD} max_fails=1 fail_timeout=60s; server 127.0.0.1:${DEAD} down;
+    server unix:${socketPath} backup; }
   upstream kept { server ${to}; keepalive 4; }
   upstream none { server ${to} down; }
   upstream least { least_conn; server ${to}; server 127.0.0.1:${two.port}; }
@@ -61,7 +62,8 @@ const http = (port: number): string => {
     location @behind { proxy_pass http://${to}; }
     location /stay/ { rewrite ^/stay/(.*)$ /moved/$1?x=1 break; proxy_pass http://${to}/ignored/; }
     location /inject/ { rewrite ^/inject/(.*)$ /moved?y=$1 break; proxy_pass http://${to}; }
-    location /moved-to/ { proxy_redirect http://back.test/ http://seen.test$uri/; proxy_set_header X-Path $uri; proxy_pass http://${to}; }
+    location /moved-to/ { proxy_redirect http://back.test/ http://seen.test$uri/;
+      proxy_set_header X-Path $uri; proxy_pass http://${to}; }
     location /last/ { rewrite ^/last/(.*)$ /part/$1 last; }
     location /http11/ { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://${to}; }
     location /set/ {
@@ -74,7 +76,8 @@ const http = (port: number): string => {
       proxy_set_header X-Behind $proxy_host:$proxy_port;
       proxy_pass http://${to};
     }
-    location /bare/ { proxy_pass_request_headers off; proxy_pass_request_body off; proxy_set_header Content-Length ""; proxy_pass http://${to}; }
+    location /bare/ { proxy_pass_request_headers off; proxy_pass_request_body off;
+      proxy_set_header Content-Length ""; proxy_pass http://${to}; }
     location /shown/ { proxy_hide_header X-Powered-By; proxy_pass_header Server; proxy_pass http://${to}; }
     location /pages/ {
       proxy_intercept_errors on; error_page 404 /page; error_page 503 =200 @behind; error_page 401 /page;
@@ -84,7 +87,8 @@ const http = (port: number): string => {
     location /mapped/ { proxy_pass http://${to}/there/; }
     location /off/ { proxy_redirect off; proxy_pass http://${to}/there/; }
     location /rules/ {
-      proxy_redirect http://back.test/ /front/; proxy_redirect ~^http://(\\w+)\\.test:81/(.*)$ http://$1.seen/$2;
+      proxy_redirect http://back.test/ /front/;
+      proxy_redirect ~^http://(\\w+)\\.test:81/(.*)$ http://$1.seen/$2;
       proxy_pass http://${to};
     }
     location /pair/ { proxy_pass http://pair; }
@@ -97,17 +101,20 @@ const http = (port: number): string => {
     location /sock/ { proxy_pass http://unix:${socketPath}:/s/; }
     location /var/ { set $where ${to}; proxy_pass http://$where; }
     location /ws/ {
-      proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
+      proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_upgrade;
       proxy_pass http://${to};
     }
     location /least/ {
-      proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
+      proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_upgrade;
       proxy_pass http://least;
     }
     location /tls/ { proxy_pass https://127.0.0.1:${secure.port}; }
     location /tls-named/ { proxy_ssl_server_name on; proxy_ssl_name push.example.org; proxy_ssl_verify on;
       proxy_ssl_trusted_certificate ${PAIR}.pem; proxy_pass https://127.0.0.1:${secure.port}; }
-    location /tls-other/ { proxy_ssl_verify on; proxy_ssl_name other.example.org; proxy_ssl_trusted_certificate ${PAIR}.pem; proxy_pass https://127.0.0.1:${secure.port}; }
+    location /tls-other/ { proxy_ssl_verify on; proxy_ssl_name other.example.org;
+      proxy_ssl_trusted_certificate ${PAIR}.pem; proxy_pass https://127.0.0.1:${secure.port}; }
     location /plain-ws/ { proxy_http_version 1.1; proxy_pass http://${to}; }
   }
 `;
@@ -126,7 +133,8 @@ beforeAll(async () => {
       name,
       server: await startSluice(
         (port, folder) =>
-          `pid ${folder}/nginx.pid; error_log ${folder}/error.log; events { } http { access_log off; sluice_listener ${name}; ${http(port)} }`,
+          `pid ${folder}/nginx.pid; error_log ${folder}/error.log; events { } http { access_log off; ` +
+          `sluice_listener ${name}; ${http(port)} }`,
       ),
     });
 });

@@ -34,7 +34,8 @@ const http = (port: number): string => `
   limit_req_zone $binary_remote_addr zone=slow:1m rate=1r/m;
   limit_req_zone $binary_remote_addr zone=slower:1m rate=1r/m;
   types { text/html html; text/css css; image/png png; }
-  map $http_x_color $color { default none; red R; "" empty; ~^b(?<rest>.*)$ "B-$rest-$1"; ~*^GREEN $http_x_shade; }
+  map $http_x_color $color { default none; red R; "" empty; ~^b(?<rest>.*)$ "B-$rest-$1";
+    ~*^GREEN $http_x_shade; }
   map $http_x_shade $shade { default "d"; dark $color; }
   map $host $zone { hostnames; default other; .example.org org; *.wild.test wild; mail.* mail; }
   map $uri $cache { default off; ~\\.css$ 1h; /max.html max; /epoch.html epoch; /no.html -1; }
@@ -59,12 +60,14 @@ const http = (port: number): string => `
     location ~ ^/regex/(?<name>[a-z]+)/(\\d+)$ { rewrite ^ /named/$name/$2 last; }
     location /named/ { return 200 "named $uri"; }
     location /if/ { if ($arg_a) { rewrite ^/if/(.*)$ /plain/$1; set $seen in; } return 200 "if $seen $uri"; }
-    location /both/ { rewrite ^/both/a(.*)$ /both/b$1; rewrite ^/both/b(.*)$ /plain/$1 last; return 200 "both $uri"; }
+    location /both/ { rewrite ^/both/a(.*)$ /both/b$1; rewrite ^/both/b(.*)$ /plain/$1 last;
+      return 200 "both $uri"; }
     location /hidden/ { internal; return 200 "hidden $uri"; }
     location /show/ { rewrite ^/show/(.*)$ /hidden/$1 last; }
     location = /file { if (-f ${site}/a.html) { return 200 f; } return 200 none; }
     location = /folder { if (!-d ${site}/sub) { return 200 none; } return 200 d; }
-    location = /exists { if (-e ${site}/nothing) { return 200 e; } if (!-e ${site}/nothing) { return 200 "not e"; } }
+    location = /exists { if (-e ${site}/nothing) { return 200 e; }
+      if (!-e ${site}/nothing) { return 200 "not e"; } }
     location = /runs { if (-x ${site}/a.html) { return 200 x; } return 200 "not x"; }
     location = /broken { break; return 200 unreached; }
     location ^~ ^(/x\\.php)$ { return 200 dead; }
@@ -129,27 +132,35 @@ const http = (port: number): string => `
   server {
     listen 127.0.0.1:${port};
     server_name doors;
-    location = /any { satisfy any; deny 127.0.0.1; auth_basic r; auth_basic_user_file ${site}/users; try_files /none @in; }
-    location = /any-allow { satisfy any; allow 127.0.0.1; deny all; auth_basic r; auth_basic_user_file ${site}/users; try_files /none @in; }
-    location = /any-none { satisfy any; allow 192.0.2.1; auth_basic r; auth_basic_user_file ${site}/users; try_files /none @in; }
+    location = /any { satisfy any; deny 127.0.0.1; auth_basic r; auth_basic_user_file ${site}/users;
+      try_files /none @in; }
+    location = /any-allow { satisfy any; allow 127.0.0.1; deny all; auth_basic r;
+      auth_basic_user_file ${site}/users; try_files /none @in; }
+    location = /any-none { satisfy any; allow 192.0.2.1; auth_basic r; auth_basic_user_file ${site}/users;
+      try_files /none @in; }
     location = /any-free { satisfy any; allow 192.0.2.1; try_files /none @in; }
     location /asked/ { alias ${site}/; auth_request /auth; }
     location /asked-or/ { alias ${site}/; auth_request /auth; satisfy any; allow 192.0.2.1; deny all; }
-    location /asked-user/ { alias ${site}/; auth_request /auth; satisfy any; auth_basic r; auth_basic_user_file ${site}/users; }
+    location /asked-user/ { alias ${site}/; auth_request /auth; satisfy any; auth_basic r;
+      auth_basic_user_file ${site}/users; }
     location /asked-not/ { alias ${site}/; auth_request off; }
-    location = /auth { internal; proxy_pass http://127.0.0.1:${backend.port}/check; proxy_set_header X-Team $http_x_team; }
+    location = /auth { internal; proxy_pass http://127.0.0.1:${backend.port}/check;
+      proxy_set_header X-Team $http_x_team; }
     location /limited-rate { limit_req zone=slow burst=1 nodelay; try_files /none @in; }
     location /limited-429 { limit_req zone=slower; limit_req_status 429; try_files /none @in; }
-    location = /all { satisfy all; allow 127.0.0.1; auth_basic r; auth_basic_user_file ${site}/users; try_files /none @in; }
+    location = /all { satisfy all; allow 127.0.0.1; auth_basic r; auth_basic_user_file ${site}/users;
+      try_files /none @in; }
     location = /limited { limit_except GET { deny all; } try_files /none @in; }
-    location = /limited-user { root ${site}; limit_except GET POST { auth_basic r; auth_basic_user_file ${site}/users; } try_files /none @in; }
+    location = /limited-user { root ${site}; limit_except GET POST { auth_basic r;
+      auth_basic_user_file ${site}/users; } try_files /none @in; }
     location = /page { auth_basic r; auth_basic_user_file ${site}/users; error_page 401 /login; }
     location = /login { internal; return 200 "please"; }
     location @in { return 200 in; }
     location = /relative { absolute_redirect off; return 301 /x; }
     location = /absolute { return 301 /x; }
     location = /portless { port_in_redirect off; return 302 /x?$args; }
-    location = /gz { gzip on; gzip_vary on; gzip_types text/plain; gzip_min_length 1; return 200 "some text to compress"; }
+    location = /gz { gzip on; gzip_vary on; gzip_types text/plain; gzip_min_length 1;
+      return 200 "some text to compress"; }
     location = /status { stub_status; }
     location = /silent { return 444; }
   }

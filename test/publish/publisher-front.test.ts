@@ -283,7 +283,8 @@ describe("CORS (4.11)", () => {
   const cors = ({ fields }: RawAnswer): readonly (string | null)[] =>
     ["origin", "methods", "headers"].map((name) => fields.get(`access-control-allow-${name}`) ?? null);
   const HEADERS =
-    "If-Modified-Since,If-None-Match,Etag,Event-Id,Event-Type,Last-Event-Id,Authorization,Content-Type,Idempotency-Key,Traceparent,X-Nginx-PushStream-Mode";
+    "If-Modified-Since,If-None-Match,Etag,Event-Id,Event-Type,Last-Event-Id,Authorization,Content-Type," +
+    "Idempotency-Key,Traceparent,X-Nginx-PushStream-Mode";
   const requests: readonly (readonly [string, RawRequest, number])[] = [
     ["/pub", { method: "OPTIONS" }, 200],
     ["/pub?id=a", { method: "POST", body: "x" }, 200],

@@ -46,7 +46,9 @@ function makeOlder(): void {
   closeSync(descriptor);
 }
 
-const NO_ROOM = `cannot create the store ${path} of ${3072 * KIB} bytes: there is not enough memory or disk space for it`;
+const NO_ROOM =
+  `cannot create the store ${path} of ${3072 * KIB} bytes: ` +
+  "there is not enough memory or disk space for it";
 
 describe.skipIf(!canMount)("on a full disk", () => {
   test("a bigger store.size deleted the old store, and failed: it fails, and the old store stays", () => {

@@ -20,8 +20,10 @@ test("holds the owner's pid while taken", () => {
 test("waits for another process and gets the lock when it is free", async () => {
   const store = newStore();
   const script = `
-    const { attachStore } = await import(${JSON.stringify(new URL("../../src/store/opening.ts", import.meta.url).pathname)});
-    const { acquire, release } = await import(${JSON.stringify(new URL("../../src/store/lock/lock.ts", import.meta.url).pathname)});
+    const { attachStore }
+      = await import(${JSON.stringify(new URL("../../src/store/opening.ts", import.meta.url).pathname)});
+    const { acquire, release }
+      = await import(${JSON.stringify(new URL("../../src/store/lock/lock.ts", import.meta.url).pathname)});
     const store = attachStore(process.argv[1], {});
     acquire(store.arena);
     process.stdout.write("held");

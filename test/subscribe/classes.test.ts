@@ -18,7 +18,8 @@ const each = (prefix: string, rest: string): string =>
   Object.entries(MODES)
     .map(
       ([name, mode]) =>
-        `[[location]]\nmatch = "~ ^/${prefix}-${name}/(.*)$"\nsubscriber = "${mode}"\nchannels_path = "$1"\n${rest}\n`,
+        `[[location]]\nmatch = "~ ^/${prefix}-${name}/(.*)$"\nsubscriber = "${mode}"\n` +
+        `channels_path = "$1"\n${rest}\n`,
     )
     .join("");
 

@@ -25,7 +25,8 @@ const config =
   layout('ping_message_text = "PING"') +
   each(
     "ping",
-    `message_template = "~id~:~channel~:~text~:~time~:~tag~;"\nping_message_interval = "100ms"\nlongpolling_connection_ttl = "700ms"`,
+    `message_template = "~id~:~channel~:~text~:~time~:~tag~;"\nping_message_interval = "100ms"\n` +
+      `longpolling_connection_ttl = "700ms"`,
   ) +
   each("ttl", `${AROUND}\nsubscriber_connection_ttl = "300ms"`) +
   each("both", `${AROUND}\nsubscriber_connection_ttl = "20s"\nlongpolling_connection_ttl = "1s"`) +

@@ -110,7 +110,8 @@ test("who did not agree may not send compressed, nor anybody a compressed ping",
 test("the ws package: gets every message in order, whatever its size, and is understood", async () => {
   const program = `
 const WebSocket = require(${JSON.stringify(join(import.meta.dir, "../../node_modules/ws"))});
-const socket = new WebSocket("ws://127.0.0.1:${server.port}/ws/node", { perMessageDeflate: { threshold: 0 } });
+const perMessageDeflate = { threshold: 0 };
+const socket = new WebSocket("ws://127.0.0.1:${server.port}/ws/node", { perMessageDeflate });
 let count = 0;
 socket.on("open", () => console.log(socket.extensions));
 socket.on("message", (data) => {

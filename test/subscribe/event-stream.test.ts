@@ -229,7 +229,8 @@ describe('event_ids = "auto"', () => {
     expect(await firstId(stream)).toEqual({ epoch, positions: [base] });
     await expectNext(
       stream,
-      `id: ${epoch}-${base}\nevent: gap\ndata: {"channel":"${channel}","missed":null}\n\nid: ${epoch}-${base + 1}\ndata: stored\n\n`,
+      `id: ${epoch}-${base}\nevent: gap\ndata: {"channel":"${channel}","missed":null}\n\n` +
+        `id: ${epoch}-${base + 1}\ndata: stored\n\n`,
     );
     stream.close();
   });

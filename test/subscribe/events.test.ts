@@ -22,7 +22,8 @@ const config =
   Object.entries(MODES)
     .map(
       ([name, mode]) =>
-        `[[location]]\nmatch = "~ ^/x-${name}/(.*)$"\nsubscriber = "${mode}"\nchannels_path = "$1"\n${ALLOWED}\n${LINES}\n`,
+        `[[location]]\nmatch = "~ ^/x-${name}/(.*)$"\nsubscriber = "${mode}"\n` +
+        `channels_path = "$1"\n${ALLOWED}\n${LINES}\n`,
     )
     .join("");
 
@@ -263,9 +264,15 @@ describe("the publisher's side", () => {
 
 describe("processes", () => {
   test("an idle channel is collected: destroyed; a ttl that runs out: unsubscribed", async () => {
-    const toml = `${layout('events_channel_id = "X"\n[store]\nchannel_inactivity_time = "1s"', {
-      sub: 'subscriber_connection_ttl = "300ms"',
-    })}[[location]]\nmatch = "~ ^/x-po/(.*)$"\nsubscriber = "polling"\nchannels_path = "$1"\n${ALLOWED}\nmessage_template = "~text~\\n"\n`;
+    const top = 'events_channel_id = "X"\n[store]\nchannel_inactivity_time = "1s"';
+    const toml = `${layout(top, { sub: 'subscriber_connection_ttl = "300ms"' })}
+[[location]]
+match = "~ ^/x-po/(.*)$"
+subscriber = "polling"
+channels_path = "$1"
+${ALLOWED}
+message_template = "~text~\\n"
+`;
     const other = await startServer({ toml });
     await other.request("/sub/a");
     const lines = async () => (await other.request("/x-po/X.b10")).text.split("\n").slice(0, -1);

@@ -82,7 +82,8 @@ describe("what is no handshake", () => {
   );
 
   const MISSING =
-    "Don't have at least one of the mandatory headers: Connection, Upgrade, Sec-WebSocket-Key and Sec-WebSocket-Version";
+    "Don't have at least one of the mandatory headers: Connection, Upgrade, " +
+    "Sec-WebSocket-Key and Sec-WebSocket-Version";
   test.each(Object.keys(HANDSHAKE))("without %s: 400", async (missing) => {
     const headers = Object.fromEntries(Object.entries(HANDSHAKE).filter(([name]) => name !== missing));
     const answer = await ask(server.port, "/ws/a", { headers });

@@ -9,7 +9,8 @@ const config =
     lp: 'header_template = "<"\nfooter_template = ">"\nmessage_template = "~text~;"',
     poll: 'header_template = "<"\nfooter_template = ">"\nmessage_template = "~text~;"',
   }) +
-  '\n[[location]]\nmatch = "~ ^/marks/(.*)$"\nsubscriber = "polling"\nchannels_path = "$1"\nmessage_template = "~time~ ~tag~\\n"\n' +
+  ('\n[[location]]\nmatch = "~ ^/marks/(.*)$"\nsubscriber = "polling"\nchannels_path = "$1"\n' +
+    'message_template = "~time~ ~tag~\\n"\n') +
   ["token polling", "ids eventsource"]
     .map((words) => words.split(" "))
     .map(

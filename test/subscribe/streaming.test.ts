@@ -18,7 +18,8 @@ const config =
   location("script", `message_template = "<script>p(~id~,'~channel~','~text~');</script>"`) +
   location(
     "all",
-    `message_template = '{"id":~id~,"channel":"~channel~","text":"~text~", "tag":"~tag~", "time":"~time~", "eventid":"~event-id~", "type":"~Event-Type~"}'`,
+    `message_template = '{"id":~id~,"channel":"~channel~","text":"~text~", "tag":"~tag~", ` +
+      `"time":"~time~", "eventid":"~event-id~", "type":"~Event-Type~"}'`,
   ) +
   location("twice", `message_template = "~text~~TEXT~[~size~]~~id~~ ~nothing~ ~text"`) +
   location(
@@ -103,7 +104,8 @@ test("without header_template the head comes at once, before any byte of the bod
 describe("templates (4.5)", () => {
   const TIME = "\\w{3}, \\d\\d \\w{3} \\d{4} \\d\\d:\\d\\d:\\d\\d GMT";
   const all = (id: number, channel: string, text: string, eventId: string, type: string): string =>
-    `{"id":${id},"channel":"${channel}","text":"${text}", "tag":"\\d+", "time":"${TIME}", "eventid":"${eventId}", "type":"${type}"}`;
+    `{"id":${id},"channel":"${channel}","text":"${text}", "tag":"\\d+", "time":"${TIME}", ` +
+    `"eventid":"${eventId}", "type":"${type}"}`;
   const quote = (text: string): string => text.replace(/[$()*+.?[\\\]^{|}]/g, "\\$&");
   const cases: readonly (readonly [string, string, Record<string, string>, (channel: string) => string])[] = [
     ["bare", "hello", {}, () => "hello"],

@@ -7,7 +7,9 @@ import { layout, type RunningServer, startServer, until } from "../binary/runnin
 
 const config =
   layout('[store]\nmax_messages_stored_per_channel = 4\nunstored_message_ttl = "1s"', {
-    ws: 'last_event_id = "$arg_eventid"\nheader_template = "HEADER"\nfooter_template = "FOOTER"\nmessage_template = "never"',
+    ws:
+      'last_event_id = "$arg_eventid"\nheader_template = "HEADER"\nfooter_template = "FOOTER"\n' +
+      'message_template = "never"',
   }) +
   `
 [[location]]
@@ -205,7 +207,8 @@ test("JSON frames, byte for byte", async () => {
   await server.publish(channel, "x", { "Event-Id": "i", "Event-Type": "t" });
   expect(await socket.text()).toMatch(
     new RegExp(
-      `^\\{"kind":"message","channel":"${channel}","id":1,"position":"[0-9a-z]+-\\d+","time":\\d+,"tag":\\d+,"event_id":"i","event_type":"t","data":"x"\\}$`,
+      `^\\{"kind":"message","channel":"${channel}","id":1,"position":"[0-9a-z]+-\\d+","time":\\d+,` +
+        `"tag":\\d+,"event_id":"i","event_type":"t","data":"x"\\}$`,
     ),
   );
   await ask(server.port, `/pub?id=${channel}`, { method: "DELETE" });

@@ -91,7 +91,9 @@ describe("probe", () => {
 
   test("a unix socket left by a killed program is cleared away", async () => {
     const path = join(folder, "stale.sock");
-    const script = `Bun.serve({ unix: ${JSON.stringify(path)}, fetch: () => new Response() }); process.kill(process.pid, "SIGKILL");`;
+    const script =
+      `Bun.serve({ unix: ${JSON.stringify(path)}, fetch: () => new Response() }); ` +
+      `process.kill(process.pid, "SIGKILL");`;
     await Bun.spawn([process.execPath, "-e", script]).exited;
     expect(existsSync(path)).toBe(true);
     expect(await probeAddresses([`unix:${path}`])).toEqual({ ok: true, listen: [`unix:${path}`] });

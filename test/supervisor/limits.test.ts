@@ -2,7 +2,9 @@ import { expect, test } from "bun:test";
 import { connectionLimit, descriptorLimit } from "../../src/supervisor/service/limits.ts";
 
 test("the descriptor limit is the one this process has", () => {
-  const script = `${JSON.stringify(process.execPath)} -e 'import { descriptorLimit } from "./src/supervisor/service/limits.ts"; console.log(descriptorLimit())'`;
+  const script =
+    `${JSON.stringify(process.execPath)} -e 'import { descriptorLimit } ` +
+    `from "./src/supervisor/service/limits.ts"; console.log(descriptorLimit())'`;
   const child = Bun.spawnSync(["sh", "-c", `ulimit -n 256 && exec ${script}`], {
     cwd: `${import.meta.dir}/../..`,
   });

@@ -16,7 +16,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
  * own.
  */
 async function holder(storePath: string, child: boolean) {
-  const spawn = `const kid = Bun.spawn(["sleep", "20"], { stdio: ["ignore", "ignore", "ignore", lock.descriptor] });`;
+  const spawn =
+    `const kid = Bun.spawn(["sleep", "20"], { stdio: ["ignore", ` +
+    `"ignore", "ignore", lock.descriptor] });`;
   const script = `import { lockStore } from ${JSON.stringify(LOCK_FILE)};
     const lock = await lockStore(${JSON.stringify(storePath)});
     ${child ? spawn : "const kid = { pid: 0 };"}

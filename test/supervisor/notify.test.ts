@@ -90,9 +90,11 @@ describe("a life", () => {
   test("the status tells connections, subscribers and rates", async () => {
     start();
     await receiver.heard("READY=1");
-    expect(await receiver.heard("subscribers")).toMatch(
-      /^STATUS=Serving \S+ with 2 workers: \d+ connections, \d+ subscribers; \d+ messages\/s published, \d+\/s delivered$/,
+    const said = await receiver.heard("subscribers");
+    expect(said.replaceAll(/\b\d+/g, "N").replace(/Serving \S+/, "Serving HERE")).toBe(
+      "STATUS=Serving HERE with N workers: N connections, N subscribers; N messages/s published, N/s delivered",
     );
+    expect(said).toContain("with 2 workers");
   });
 });
 

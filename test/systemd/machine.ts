@@ -33,7 +33,9 @@ export function whyNot(): string | null {
           : "no control groups here";
   return fault === null
     ? null
-    : `tests on a real systemd skipped: ${fault}; to run them, as root on Debian: apt-get install systemd-container debootstrap && bun test test/systemd`;
+    : `tests on a real systemd skipped: ${fault}; ` +
+        "to run them, as root on Debian: apt-get install systemd-container debootstrap " +
+        "&& bun test test/systemd";
 }
 
 export class Machine {

@@ -83,7 +83,8 @@ export class ServiceMachine {
   /** Files and folders whose names tell that they belong to sluice. */
   async leftovers(): Promise<string[]> {
     const { out } = await this.machine.run(
-      "find / /run /tmp -xdev -iname '*sluice*' -not -path '/mnt/*' -not -path '/run/log/*' -not -path '/var/log/journal/*' 2>/dev/null",
+      "find / /run /tmp -xdev -iname '*sluice*' -not -path '/mnt/*' -not -path '/run/log/*' -not -path " +
+        "'/var/log/journal/*' 2>/dev/null",
     );
     return out.split("\n").filter((path) => path !== "");
   }

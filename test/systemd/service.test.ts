@@ -43,7 +43,8 @@ describe.skipIf(reason !== null)("a service of systemd", () => {
     ).toBe("750 root sluice\n750 sluice sluice\n750 sluice sluice\n750 sluice sluice\n");
     expect(
       await machine.must(
-        "ps -o user= -p $(systemctl show -P MainPID sluice) 2>/dev/null || stat -c %U /proc/$(systemctl show -P MainPID sluice)",
+        "ps -o user= -p $(systemctl show -P MainPID sluice) 2>/dev/null || stat -c %U " +
+          "/proc/$(systemctl show -P MainPID sluice)",
       ),
     ).toBe("sluice\n");
     expect(await machine.must("find / -xdev -name '*.unfinished'")).toBe("");
@@ -92,13 +93,18 @@ describe.skipIf(reason !== null)("a service of systemd", () => {
     async () => {
       const { machine } = service;
       const loop =
-        "let x=1; const t=performance.now(); for (let i=0;i<3e8;i++) x=(x*31+i)|0; console.log((performance.now()-t).toFixed(1), x)";
+        "let x=1; const t=performance.now(); for (let i=0;i<3e8;i++) x=(x*31+i)|0; " +
+        "console.log((performance.now()-t).toFixed(1), x)";
       await service.write(
         "/etc/systemd/system/jit.service.d/loop.conf",
-        `[Service]\nType=oneshot\nNotifyAccess=none\nWatchdogSec=0\nRestart=no\nUnsetEnvironment=\nEnvironment=BUN_BE_BUN=1\nExecStartPre=\nExecReload=\nExecStart=\nExecStart=/usr/local/bin/sluice -e "${loop}"\n`,
+        "[Service]\nType=oneshot\nNotifyAccess=none\nWatchdogSec=0\nRestart=no\nUnsetEnvironment=\n" +
+          "Environment=BUN_BE_BUN=1\nExecStartPre=\nExecReload=\nExecStart=\n" +
+          `ExecStart=/usr/local/bin/sluice -e "${loop}"\n`,
       );
       await machine.must(
-        "cp /etc/systemd/system/sluice.service /etc/systemd/system/jit.service && sed -i 's/^\\(Runtime\\|State\\|Logs\\|Configuration\\)Directory=.*//' /etc/systemd/system/jit.service && systemctl daemon-reload",
+        "cp /etc/systemd/system/sluice.service /etc/systemd/system/jit.service && sed -i " +
+          "'s/^\\(Runtime\\|State\\|Logs\\|Configuration\\)Directory=.*//' " +
+          "/etc/systemd/system/jit.service && systemctl daemon-reload",
       );
       const inside: number[] = [];
       const outside: number[] = [];
@@ -328,11 +334,13 @@ describe.skipIf(reason !== null)("a service of systemd", () => {
       ] as const)
         await service.write(
           `/etc/sluice/${name}.toml`,
-          `listen = ["127.0.0.1:${port}", "unix:/run/sluice@${name}/http.sock"]\nworkers = 1\n[[location]]\nmatch = "= /pub"\npublisher = "admin"\nchannels_path = "$arg_id"\n`,
+          `listen = ["127.0.0.1:${port}", "unix:/run/sluice@${name}/http.sock"]\nworkers = 1\n` +
+            `[[location]]\nmatch = "= /pub"\npublisher = "admin"\nchannels_path = "$arg_id"\n`,
         );
       await machine.must("systemctl start sluice@blue sluice@green");
       await machine.must(
-        "curl -sf -d x 'http://127.0.0.1:8081/pub?id=a' && systemctl reload sluice@blue && systemctl stop sluice@green",
+        "curl -sf -d x 'http://127.0.0.1:8081/pub?id=a' && systemctl reload sluice@blue && " +
+          "systemctl stop sluice@green",
       );
       await machine.must(
         "curl -sf -d x --unix-socket /run/sluice@blue/http.sock 'http://localhost/pub?id=a'",

@@ -55,7 +55,8 @@ export class SseReader {
   #ask(socket: Socket): void {
     const resume = this.lastId === "" ? "" : `Last-Event-ID: ${this.lastId}\r\n`;
     socket.write(
-      `GET ${this.#path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\n${resume}\r\n`,
+      `GET ${this.#path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n` +
+        `Cache-Control: no-cache\r\n${resume}\r\n`,
     );
   }
 

@@ -21,7 +21,8 @@ export const CONTROLS: readonly Control[] = [
       [
         "src/fanout/catch-up.ts",
         "const outcome = readOn(this.#store, subscription, Number.MAX_SAFE_INTEGER, this.#streamSink);",
-        "const outcome: number = this.#store === null ? readOn(this.#store, subscription, 0, this.#streamSink) : 0;",
+        "const outcome: number = this.#store === null ? readOn(this.#store, subscription, " +
+          "0, this.#streamSink) : 0;",
       ],
     ],
     fault: "none",
@@ -33,7 +34,8 @@ export const CONTROLS: readonly Control[] = [
       [
         "src/fanout/catch-up.ts",
         "const outcome = readOn(this.#store, subscription, delivered, this.#topicSink, deliveredNumber);",
-        "const outcome: number = delivered < 0 ? readOn(this.#store, subscription, 0, this.#topicSink, deliveredNumber) : 0;\n      subscription.sentId = delivered;",
+        "const outcome: number = delivered < 0 ? readOn(this.#store, subscription, 0, this.#topicSink, " +
+          "deliveredNumber) : 0;\n      subscription.sentId = delivered;",
       ],
     ],
     fault: "none",
@@ -116,7 +118,8 @@ export const CONTROLS: readonly Control[] = [
     edits: [
       [
         "src/fanout/slow-sockets.ts",
-        "socket.direct === undefined ? socket.getBufferedAmount() > SOCKET_FULL_BYTES : socket.direct.isStalled;",
+        "socket.direct === undefined ? socket.getBufferedAmount() > SOCKET_FULL_BYTES : " +
+          "socket.direct.isStalled;",
         "socket.direct === undefined ? SOCKET_FULL_BYTES === 0 : socket.direct.isStalled;",
       ],
       [
@@ -155,8 +158,10 @@ export const CONTROLS: readonly Control[] = [
     edits: [
       [
         "src/store/lock/lock.ts",
-        "if (Atomics.compareExchange(arena.i32, HEAD_LOCK, 0, OWN_PID) !== 0 && !acquireSlowly(arena, patienceMs))\n    return false;",
-        "if (patienceMs < -1 && !acquireSlowly(arena, patienceMs)) return false;\n  Atomics.store(arena.i32, HEAD_LOCK, OWN_PID);",
+        "if (Atomics.compareExchange(arena.i32, HEAD_LOCK, 0, OWN_PID) !== 0 && !acquireSlowly(arena, " +
+          "patienceMs))\n    return false;",
+        "if (patienceMs < -1 && !acquireSlowly(arena, patienceMs)) return false;\n" +
+          "  Atomics.store(arena.i32, HEAD_LOCK, OWN_PID);",
       ],
     ],
     fault: "worker-twitch",

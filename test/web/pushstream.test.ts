@@ -142,7 +142,9 @@ describe("URLs (9.2)", () => {
         "http://push.example.com/sub/ch1.b5/ch2?_=9&streamid=3&tag=&time=&eventid=",
       ],
       poll: "http://push.example.com/lp/ch1/ch2?&tag=&time=&eventid=&_=9",
-      script: `http://push.example.com/lp/ch1/ch2?&tag=4&time=${EPOCH_ENCODED}&eventid=&callback=${CALLBACK}&_=9`,
+      script:
+        `http://push.example.com/lp/ch1/ch2?&tag=4&time=${EPOCH_ENCODED}&eventid=&` +
+        `callback=${CALLBACK}&_=9`,
     },
     "time and tag by argument": {
       given: { messagesControlByArgument: true, lastEventId: "e 1" },
@@ -153,7 +155,9 @@ describe("URLs (9.2)", () => {
         `http://push.example.com/sub/ch1/ch2?_=9&streamid=3&tag=4&time=${EPOCH_ENCODED}&eventid=`,
       ],
       poll: `http://push.example.com/lp/ch1/ch2?&tag=4&time=${EPOCH_ENCODED}&eventid=&_=9`,
-      script: `http://push.example.com/lp/ch1/ch2?&tag=4&time=${EPOCH_ENCODED}&eventid=&callback=${CALLBACK}&_=9`,
+      script:
+        `http://push.example.com/lp/ch1/ch2?&tag=4&time=${EPOCH_ENCODED}&eventid=&` +
+        `callback=${CALLBACK}&_=9`,
     },
     "an event id by argument, other names, and 0 is empty": {
       given: {
@@ -190,7 +194,9 @@ describe("URLs (9.2)", () => {
         "https://h:8443/s?channels=ch1.b5%2Fch2&qs=on&a%20b=c%26d&no=&_=9&streamid=3&tag=&time=&eventid=",
       ],
       poll: "https://h:8443/l?&channels=ch1.b5%2Fch2&qs=on&a%20b=c%26d&no=&tag=&time=&eventid=&_=9",
-      script: `https://h:8443/l?&channels=ch1.b5%2Fch2&qs=on&a%20b=c%26d&no=&tag=&time=&eventid=&callback=${CALLBACK}&_=9`,
+      script:
+        "https://h:8443/l?&channels=ch1.b5%2Fch2&qs=on&a%20b=c%26d&no=&tag=&time=&eventid=&" +
+        `callback=${CALLBACK}&_=9`,
     },
   };
   const channels = new Map([

@@ -26,7 +26,8 @@ afterEach(async () => {
 
 const toml = (): string =>
   layout(
-    `[webhooks]\nvacated_after = "200ms"\n${hook(receiver, ["published", "occupied", "vacated"], 'timeout = "100ms"\nbatch_events = 200')}`,
+    `[webhooks]\nvacated_after = "200ms"\n` +
+      `${hook(receiver, ["published", "occupied", "vacated"], 'timeout = "100ms"\nbatch_events = 200')}`,
     { ev: 'event_ids = "auto"' },
   );
 

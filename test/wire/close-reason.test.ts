@@ -11,7 +11,8 @@ describe("literal texts", () => {
     [Refusals.internal, '{"http_status": 500, "explain":""}'],
     [
       Refusals.missingUpgrade,
-      '{"http_status": 400, "explain":"Don\'t have at least one of the mandatory headers: Connection, Upgrade..."}',
+      '{"http_status": 400, "explain":"Don\'t have at least one of the mandatory headers: ' +
+        'Connection, Upgrade..."}',
     ],
     [{ status: 400, explain: 'a "quoted" one' }, '{"http_status": 400, "explain":"a \\"quoted\\" one"}'],
     [{ status: 400, explain: "x".repeat(200) }, '{"http_status": 400, "explain":""}'],

@@ -55,7 +55,8 @@ describe("frames", () => {
           life: "0",
           positions: [1],
         }),
-      '{"kind":"message","channel":"ch1","id":7,"position":"0-1","time":1,"tag":3,"event_id":"x\\"","event_type":"t","data_base64":"//4="}',
+      '{"kind":"message","channel":"ch1","id":7,"position":"0-1","time":1,"tag":3,"event_id":"x\\"",' +
+        '"event_type":"t","data_base64":"//4="}',
       {
         kind: "message",
         channel: "ch1",

@@ -67,7 +67,8 @@ describe("xml", () => {
         ),
       ),
     ).toBe(
-      `<channel>\r\n  <name>${escaped}</name>\r\n  <published_messages>1</published_messages>\r\n  <stored_messages>2</stored_messages>\r\n  <subscribers>3</subscribers>\r\n</channel>\r\n`,
+      `<channel>\r\n  <name>${escaped}</name>\r\n  <published_messages>1</published_messages>\r\n` +
+        "  <stored_messages>2</stored_messages>\r\n  <subscribers>3</subscribers>\r\n</channel>\r\n",
     );
   });
 });

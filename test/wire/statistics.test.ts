@@ -20,17 +20,25 @@ const GOLDEN: readonly (readonly [subtype: string, kind: keyof typeof WRITE, bod
   [
     "json",
     "group",
-    '{"hostname": "box1", "time": "2024-05-09T21:16:33", "channels": 2, "wildcard_channels": 0, "uptime": 42, "infos": [\r\n{"channel": "A", "published_messages": 1, "stored_messages": 2, "subscribers": 3},\r\n{"channel": "B", "published_messages": 4, "stored_messages": 5, "subscribers": 6}\r\n]}\r\n',
+    '{"hostname": "box1", "time": "2024-05-09T21:16:33", "channels": 2, "wildcard_channels": 0, ' +
+      '"uptime": 42, "infos": [\r\n' +
+      '{"channel": "A", "published_messages": 1, "stored_messages": 2, "subscribers": 3},\r\n' +
+      '{"channel": "B", "published_messages": 4, "stored_messages": 5, "subscribers": 6}\r\n]}\r\n',
   ],
   [
     "json",
     "empty group",
-    '{"hostname": "box1", "time": "2024-05-09T21:16:33", "channels": 0, "wildcard_channels": 0, "uptime": 42, "infos": [\r\n]}\r\n',
+    '{"hostname": "box1", "time": "2024-05-09T21:16:33", "channels": 0, "wildcard_channels": 0, ' +
+      '"uptime": 42, "infos": [\r\n]}\r\n',
   ],
   [
     "json",
     "summary",
-    '{"hostname": "box1", "time": "2024-05-09T21:16:33", "channels": 2, "wildcard_channels": 0, "published_messages": 5, "stored_messages": 7, "messages_in_trash": 8, "channels_in_delete": 9, "channels_in_trash": 10, "subscribers": 11, "uptime": 42, "by_worker": [\r\n{"pid": "123", "subscribers": 6, "uptime": 42},\r\n{"pid": "124", "subscribers": 5, "uptime": 41}\r\n]}\r\n',
+    '{"hostname": "box1", "time": "2024-05-09T21:16:33", "channels": 2, "wildcard_channels": 0, ' +
+      '"published_messages": 5, "stored_messages": 7, "messages_in_trash": 8, "channels_in_delete": 9, ' +
+      '"channels_in_trash": 10, "subscribers": 11, "uptime": 42, "by_worker": [\r\n' +
+      '{"pid": "123", "subscribers": 6, "uptime": 42},\r\n' +
+      '{"pid": "124", "subscribers": 5, "uptime": 41}\r\n]}\r\n',
   ],
   [
     "plain",
@@ -40,17 +48,23 @@ const GOLDEN: readonly (readonly [subtype: string, kind: keyof typeof WRITE, bod
   [
     "plain",
     "group",
-    "hostname: box1, time: 2024-05-09T21:16:33, channels: 2, wildcard_channels: 0, uptime: 42, infos: \r\nchannel: A\r\npublished_messages: 1\r\nstored_messages: 2\r\nactive_subscribers: 3,\r\nchannel: B\r\npublished_messages: 4\r\nstored_messages: 5\r\nactive_subscribers: 6\r\n",
+    "hostname: box1, time: 2024-05-09T21:16:33, channels: 2, wildcard_channels: 0, uptime: 42, infos: " +
+      "\r\nchannel: A\r\npublished_messages: 1\r\nstored_messages: 2\r\nactive_subscribers: 3,\r\n" +
+      "channel: B\r\npublished_messages: 4\r\nstored_messages: 5\r\nactive_subscribers: 6\r\n",
   ],
   [
     "plain",
     "empty group",
-    "hostname: box1, time: 2024-05-09T21:16:33, channels: 0, wildcard_channels: 0, uptime: 42, infos: \r\n\r\n",
+    "hostname: box1, time: 2024-05-09T21:16:33, channels: 0, wildcard_channels: 0, " +
+      "uptime: 42, infos: \r\n\r\n",
   ],
   [
     "plain",
     "summary",
-    "hostname: box1\r\ntime: 2024-05-09T21:16:33\r\nchannels: 2\r\nwildcard_channels: 0\r\npublished_messages: 5\r\nstored_messages: 7\r\nmessages_in_trash: 8\r\nchannels_in_delete: 9\r\nchannels_in_trash: 10\r\nsubscribers: 11\r\nuptime: 42\r\nby_worker:\r\n  pid: 123\r\n  subscribers: 6\r\n  uptime: 42,\r\n  pid: 124\r\n  subscribers: 5\r\n  uptime: 41\r\n",
+    "hostname: box1\r\ntime: 2024-05-09T21:16:33\r\nchannels: 2\r\nwildcard_channels: 0\r\n" +
+      "published_messages: 5\r\nstored_messages: 7\r\nmessages_in_trash: 8\r\nchannels_in_delete: 9\r\n" +
+      "channels_in_trash: 10\r\nsubscribers: 11\r\nuptime: 42\r\nby_worker:\r\n  pid: 123\r\n" +
+      "  subscribers: 6\r\n  uptime: 42,\r\n  pid: 124\r\n  subscribers: 5\r\n  uptime: 41\r\n",
   ],
   [
     "yaml",
@@ -60,37 +74,65 @@ const GOLDEN: readonly (readonly [subtype: string, kind: keyof typeof WRITE, bod
   [
     "yaml",
     "group",
-    "hostname: box1\r\ntime: 2024-05-09T21:16:33\r\nchannels: 2\r\nwildcard_channels: 0\r\nuptime: 42\r\ninfos: \r\n -\r\n  channel: A\r\n  published_messages: 1\r\n  stored_messages: 2\r\n  subscribers: 3\r\n -\r\n  channel: B\r\n  published_messages: 4\r\n  stored_messages: 5\r\n  subscribers: 6\r\n",
+    "hostname: box1\r\ntime: 2024-05-09T21:16:33\r\nchannels: 2\r\nwildcard_channels: 0\r\n" +
+      "uptime: 42\r\ninfos: \r\n -\r\n  channel: A\r\n  published_messages: 1\r\n" +
+      "  stored_messages: 2\r\n  subscribers: 3\r\n -\r\n  channel: B\r\n  published_messages: 4\r\n" +
+      "  stored_messages: 5\r\n  subscribers: 6\r\n",
   ],
   [
     "yaml",
     "empty group",
-    "hostname: box1\r\ntime: 2024-05-09T21:16:33\r\nchannels: 0\r\nwildcard_channels: 0\r\nuptime: 42\r\ninfos: \r\n\r\n",
+    "hostname: box1\r\ntime: 2024-05-09T21:16:33\r\nchannels: 0\r\nwildcard_channels: 0\r\n" +
+      "uptime: 42\r\ninfos: \r\n\r\n",
   ],
   [
     "yaml",
     "summary",
-    "  hostname: box1\r\n  time: 2024-05-09T21:16:33\r\n  channels: 2\r\n  wildcard_channels: 0\r\n  published_messages: 5\r\n  stored_messages: 7\r\n  messages_in_trash: 8\r\n  channels_in_delete: 9\r\n  channels_in_trash: 10\r\n  subscribers: 11\r\n  uptime: 42\r\n  by_worker:\r\n   -\r\n    pid: 123\r\n    subscribers: 6\r\n    uptime: 42\r\n   -\r\n    pid: 124\r\n    subscribers: 5\r\n    uptime: 41\r\n",
+    "  hostname: box1\r\n  time: 2024-05-09T21:16:33\r\n  channels: 2\r\n  wildcard_channels: 0\r\n" +
+      "  published_messages: 5\r\n  stored_messages: 7\r\n  messages_in_trash: 8\r\n" +
+      "  channels_in_delete: 9\r\n  channels_in_trash: 10\r\n  subscribers: 11\r\n  uptime: 42\r\n" +
+      "  by_worker:\r\n   -\r\n    pid: 123\r\n    subscribers: 6\r\n    uptime: 42\r\n   -\r\n" +
+      "    pid: 124\r\n    subscribers: 5\r\n    uptime: 41\r\n",
   ],
   [
     "xml",
     "single",
-    '<?xml version="1.0" encoding="UTF-8" ?>\r\n<channel>\r\n  <name>A</name>\r\n  <published_messages>1</published_messages>\r\n  <stored_messages>2</stored_messages>\r\n  <subscribers>3</subscribers>\r\n</channel>\r\n\r\n',
+    '<?xml version="1.0" encoding="UTF-8" ?>\r\n<channel>\r\n  <name>A</name>\r\n' +
+      "  <published_messages>1</published_messages>\r\n  <stored_messages>2</stored_messages>\r\n" +
+      "  <subscribers>3</subscribers>\r\n</channel>\r\n\r\n",
   ],
   [
     "xml",
     "group",
-    '<?xml version="1.0" encoding="UTF-8" ?>\r\n<root>\r\n  <hostname>box1</hostname>\r\n  <time>2024-05-09T21:16:33</time>\r\n  <channels>2</channels>\r\n  <wildcard_channels>0</wildcard_channels>\r\n  <uptime>42</uptime>\r\n  <infos>\r\n<channel>\r\n  <name>A</name>\r\n  <published_messages>1</published_messages>\r\n  <stored_messages>2</stored_messages>\r\n  <subscribers>3</subscribers>\r\n</channel>\r\n<channel>\r\n  <name>B</name>\r\n  <published_messages>4</published_messages>\r\n  <stored_messages>5</stored_messages>\r\n  <subscribers>6</subscribers>\r\n</channel>\r\n  </infos>\r\n</root>\r\n',
+    '<?xml version="1.0" encoding="UTF-8" ?>\r\n<root>\r\n  <hostname>box1</hostname>\r\n' +
+      "  <time>2024-05-09T21:16:33</time>\r\n  <channels>2</channels>\r\n" +
+      "  <wildcard_channels>0</wildcard_channels>\r\n  <uptime>42</uptime>\r\n  <infos>\r\n<channel>\r\n" +
+      "  <name>A</name>\r\n  <published_messages>1</published_messages>\r\n" +
+      "  <stored_messages>2</stored_messages>\r\n  <subscribers>3</subscribers>\r\n</channel>\r\n" +
+      "<channel>\r\n  <name>B</name>\r\n  <published_messages>4</published_messages>\r\n" +
+      "  <stored_messages>5</stored_messages>\r\n  <subscribers>6</subscribers>\r\n</channel>\r\n" +
+      "  </infos>\r\n</root>\r\n",
   ],
   [
     "xml",
     "empty group",
-    '<?xml version="1.0" encoding="UTF-8" ?>\r\n<root>\r\n  <hostname>box1</hostname>\r\n  <time>2024-05-09T21:16:33</time>\r\n  <channels>0</channels>\r\n  <wildcard_channels>0</wildcard_channels>\r\n  <uptime>42</uptime>\r\n  <infos>\r\n  </infos>\r\n</root>\r\n',
+    '<?xml version="1.0" encoding="UTF-8" ?>\r\n<root>\r\n  <hostname>box1</hostname>\r\n' +
+      "  <time>2024-05-09T21:16:33</time>\r\n  <channels>0</channels>\r\n" +
+      "  <wildcard_channels>0</wildcard_channels>\r\n  <uptime>42</uptime>\r\n  <infos>\r\n" +
+      "  </infos>\r\n</root>\r\n",
   ],
   [
     "xml",
     "summary",
-    '<?xml version="1.0" encoding="UTF-8" ?>\r\n<infos>\r\n  <hostname>box1</hostname>\r\n  <time>2024-05-09T21:16:33</time>\r\n  <channels>2</channels>\r\n  <wildcard_channels>0</wildcard_channels>\r\n  <published_messages>5</published_messages>\r\n  <stored_messages>7</stored_messages>\r\n  <messages_in_trash>8</messages_in_trash>\r\n  <channels_in_delete>9</channels_in_delete>\r\n  <channels_in_trash>10</channels_in_trash>\r\n  <subscribers>11</subscribers>\r\n  <uptime>42</uptime>\r\n  <by_worker><worker>\r\n  <pid>123</pid>\r\n  <subscribers>6</subscribers>\r\n  <uptime>42</uptime>\r\n</worker>\r\n<worker>\r\n  <pid>124</pid>\r\n  <subscribers>5</subscribers>\r\n  <uptime>41</uptime>\r\n</worker>\r\n</by_worker>\r\n</infos>\r\n',
+    '<?xml version="1.0" encoding="UTF-8" ?>\r\n<infos>\r\n  <hostname>box1</hostname>\r\n' +
+      "  <time>2024-05-09T21:16:33</time>\r\n  <channels>2</channels>\r\n" +
+      "  <wildcard_channels>0</wildcard_channels>\r\n  <published_messages>5</published_messages>\r\n" +
+      "  <stored_messages>7</stored_messages>\r\n  <messages_in_trash>8</messages_in_trash>\r\n" +
+      "  <channels_in_delete>9</channels_in_delete>\r\n  <channels_in_trash>10</channels_in_trash>\r\n" +
+      "  <subscribers>11</subscribers>\r\n  <uptime>42</uptime>\r\n  <by_worker><worker>\r\n" +
+      "  <pid>123</pid>\r\n  <subscribers>6</subscribers>\r\n  <uptime>42</uptime>\r\n</worker>\r\n" +
+      "<worker>\r\n  <pid>124</pid>\r\n  <subscribers>5</subscribers>\r\n  <uptime>41</uptime>\r\n" +
+      "</worker>\r\n</by_worker>\r\n</infos>\r\n",
   ],
 ];
 

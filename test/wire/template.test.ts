@@ -28,7 +28,8 @@ const full = message({
 });
 
 const BITRIX =
-  '#!NGINXNMS!#{"id":~id~,"channel":"~channel~","tag":"~tag~","time":"~time~","eventid":"~event-id~","text":~text~}#!NGINXNME!#';
+  '#!NGINXNMS!#{"id":~id~,"channel":"~channel~","tag":"~tag~","time":"~time~","eventid":"~event-id~",' +
+  '"text":~text~}#!NGINXNME!#';
 
 const ROWS: readonly (readonly [template: string, expected: string])[] = [
   ["~id~", "12"],
@@ -55,7 +56,8 @@ const ROWS: readonly (readonly [template: string, expected: string])[] = [
   ["<script>p(~id~,'~channel~','~text~');</script>", "<script>p(12,'room/1','hello');</script>"],
   [
     BITRIX,
-    '#!NGINXNMS!#{"id":12,"channel":"room/1","tag":"5","time":"Thu, 09 May 2024 21:16:33 GMT","eventid":"ev-1","text":hello}#!NGINXNME!#',
+    '#!NGINXNMS!#{"id":12,"channel":"room/1","tag":"5","time":"Thu, 09 May 2024 21:16:33 GMT",' +
+      '"eventid":"ev-1","text":hello}#!NGINXNME!#',
   ],
 ];
 

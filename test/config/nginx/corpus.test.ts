@@ -43,6 +43,7 @@ test("templates keep every character", () => {
     .filter(({ name }) => name === "push_stream_message_template")
     .map(({ args }) => args[0]?.text);
   const expected =
-    '#!NGINXNMS!#{"id":~id~,"channel":"~channel~","tag":"~tag~","time":"~time~","eventid":"~event-id~","text":~text~}#!NGINXNME!#';
+    '#!NGINXNMS!#{"id":~id~,"channel":"~channel~","tag":"~tag~","time":"~time~","eventid":"~event-id~",' +
+    '"text":~text~}#!NGINXNME!#';
   expect(templates).toEqual([expected, expected]);
 });

@@ -116,7 +116,9 @@ describe("rows 1 to 8 of push-stream spec 1.6", () => {
     expect(faultsOf(translate(withSubscriber('push_stream_message_template "";', "", role)))).toEqual(faults);
   });
 
-  const NO_PREFIX = `${MODULE}cannot set wildcard channel max qtd if push_stream_wildcard_channel_prefix is not set or blank.`;
+  const NO_PREFIX =
+    `${MODULE}cannot set wildcard channel max qtd if ` +
+    "push_stream_wildcard_channel_prefix is not set or blank.";
   test.each([
     ["", "push_stream_wildcard_channel_max_qtd 3;", [`8: ${NO_PREFIX}`]],
     [
@@ -134,7 +136,8 @@ describe("rows 1 to 8 of push-stream spec 1.6", () => {
     [
       2,
       [
-        `8: ${MODULE}max number of wildcard channels cannot be smaller than value in push_stream_wildcard_channel_max_qtd.`,
+        `8: ${MODULE}max number of wildcard channels cannot be smaller than value in ` +
+          "push_stream_wildcard_channel_max_qtd.",
       ],
     ],
     [3, []],
@@ -175,7 +178,8 @@ describe("rows 10 to 16 of push-stream spec 1.6", () => {
   test.each([
     [
       TEXT + FILE,
-      `"push_stream_header_template_file" directive is duplicate or template set by 'push_stream_header_template'`,
+      `"push_stream_header_template_file" directive is duplicate or template set by ` +
+        "'push_stream_header_template'",
     ],
     [FILE + TEXT, '"push_stream_header_template" directive is duplicate'],
     [TEXT + TEXT, '"push_stream_header_template" directive is duplicate'],
@@ -235,7 +239,8 @@ describe("values (push-stream spec 1.1)", () => {
     ["auth_request off;", null],
     [
       "auth_request /pub;",
-      '"auth_request" directive to "/pub" is not supported: that location has neither sluice_handler nor proxy_pass',
+      '"auth_request" directive to "/pub" is not supported: ' +
+        "that location has neither sluice_handler nor proxy_pass",
     ],
     ["limit_req zone=a;", 'unknown limit_req_zone "a"'],
     ["if ($arg_x > 3) { return 404; }", 'unexpected ">" in condition'],

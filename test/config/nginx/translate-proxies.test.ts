@@ -14,7 +14,8 @@ test.each<[http: string, server: string, proxies: unknown]>([
     { trusted_proxies: ["10.0.0.0/8"], real_ip_header: "X-Real-IP", real_ip_recursive: false },
   ],
   [
-    "set_real_ip_from 10.0.0.0/8; set_real_ip_from unix:; set_real_ip_from 10.0.0.0/8; real_ip_header X-Forwarded-For;",
+    "set_real_ip_from 10.0.0.0/8; set_real_ip_from unix:; set_real_ip_from 10.0.0.0/8; " +
+      "real_ip_header X-Forwarded-For;",
     "real_ip_recursive on;",
     {
       trusted_proxies: ["10.0.0.0/8", "unix:"],
@@ -42,7 +43,8 @@ test.each<[http: string, server: string, proxies: unknown]>([
 
 test("the difference is told, and what says nothing is listed", () => {
   expect(translate(withPush("", "set_real_ip_from 10.0.0.1;")).notices).toEqual([
-    "/conf/nginx.conf:6: set_real_ip_from: a request of a trusted address that names no client is refused (400); nginx counts it as the address's own",
+    "/conf/nginx.conf:6: set_real_ip_from: a request of a trusted address that names no client is " +
+      "refused (400); nginx counts it as the address's own",
   ]);
   const { ignored, notices } = translate(withPush("real_ip_header X-Forwarded-For;"));
   expect([ignored.map(({ name }) => name), notices]).toEqual([["real_ip_header"], []]);

@@ -162,7 +162,8 @@ describe("endpoint tuning", () => {
       withPush(
         "sluice_websocket_publish_channel $arg_to;",
         `location /w { ${socket} push_stream_websocket_allow_publish on; } location /v { ${socket} }
-         location /u { ${socket} push_stream_websocket_allow_publish on; sluice_websocket_publish_channel ""; }`,
+         location /u { ${socket} push_stream_websocket_allow_publish on;
+           sluice_websocket_publish_channel ""; }`,
       ),
     );
     const channels = [0, 1, 2, 3].map((i) =>
@@ -247,7 +248,9 @@ describe("conditions", () => {
   });
 
   test("steps keep their order", () => {
-    const steps = `set $a "x y"; if ($arg_a) { set $b 1; set $c ""; return 302 /x; set $d 2; } return 200 "b c"; break;`;
+    const steps =
+      `set $a "x y"; if ($arg_a) { set $b 1; set $c ""; return 302 /x; set $d 2; } ` +
+      `return 200 "b c"; break;`;
     expect(at(documentOf(withPush("", steps)), "server.0.step")).toEqual([
       { set: ["$a x y"] },
       { if: "$arg_a", set: ["$b 1", "$c "], return: "302 /x" },
@@ -289,7 +292,8 @@ describe("listen", () => {
 
   test("certificates are inherited; http2 and ssl may be directives", () => {
     const text =
-      "http { ssl_certificate a.pem; ssl_certificate_key b.pem; server { listen 443; ssl on; http2 on; server_name a .b; return 204; } }";
+      "http { ssl_certificate a.pem; ssl_certificate_key b.pem; server { listen 443; ssl on; http2 on; " +
+      "server_name a .b; return 204; } }";
     expect(at(documentOf(text), "server.0")).toEqual({
       listen: ["0.0.0.0:443 ssl http2"],
       server_name: ["a", ".b"],
@@ -564,14 +568,15 @@ test("paths of the document are found in the file", () => {
 });
 
 test("harmless directives are listed once", () => {
-  const text = `user www-data; load_module modules/ngx_http_push_stream_module.so; events { worker_connections 1; }
+  const text = `user www-data; load_module modules/ngx_http_push_stream_module.so;
+  events { worker_connections 1; }
 ${withPush("sendfile on; proxy_buffering on; ssl_protocols TLSv1.3;", "sendfile off;")}`;
   const { faults, ignored } = translate(text);
   expect(faults).toEqual([]);
   expect(ignored.map(({ name, line }) => `${name}:${line}`)).toEqual([
     "load_module:1",
-    "sendfile:4",
-    "proxy_buffering:4",
+    "sendfile:5",
+    "proxy_buffering:5",
   ]);
 });
 
@@ -584,11 +589,13 @@ server {
 listen 127.0.0.1:9080;
 auth_request /auth;
 limit_req zone=slow burst=5 nodelay;
-location = /auth { internal; proxy_pass http://127.0.0.1:9000; proxy_pass_request_body off; proxy_set_header X-Team $http_x_team; proxy_set_header X-Other $remote_addr; }
+location = /auth { internal; proxy_pass http://127.0.0.1:9000; proxy_pass_request_body off;
+  proxy_set_header X-Team $http_x_team; proxy_set_header X-Other $remote_addr; }
 location /checks/ { proxy_pass http://127.0.0.1:9000/v1/; }
 location = /code { sluice_handler decide.ts; auth_request off; }
 location /a { push_stream_publisher; push_stream_channels_path a; }
-location /b { push_stream_publisher; push_stream_channels_path a; auth_request /checks/who; limit_req_status 429; }
+location /b { push_stream_publisher; push_stream_channels_path a; auth_request /checks/who;
+  limit_req_status 429; }
 location /c { push_stream_publisher; push_stream_channels_path a; auth_request /code; limit_req_dry_run on; }
 location /d { push_stream_publisher; push_stream_channels_path a; auth_request off; }
 }

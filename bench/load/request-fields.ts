@@ -1,0 +1,10 @@
+// Header fields by which a load generator asks for a transport. Any key will do: the accept field is not looked at.
+
+export const WEBSOCKET_FIELDS =
+  "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+export const TRANSPORT_FIELDS: Readonly<Record<string, string>> = {
+  sse: "Accept: text/event-stream\r\n",
+  ws: WEBSOCKET_FIELDS,
+};
