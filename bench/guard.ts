@@ -31,7 +31,8 @@ function line(count: Count, before: number | undefined): string {
         ? "less"
         : "";
   const old = before === undefined ? "-" : String(before);
-  return `${count.name.padEnd(62)} ${old.padStart(9)} ${String(rounded(count.value)).padStart(9)}  ${verdict}`.trimEnd();
+  const now = String(rounded(count.value));
+  return `${count.name.padEnd(62)} ${old.padStart(9)} ${now.padStart(9)}  ${verdict}`.trimEnd();
 }
 
 /**

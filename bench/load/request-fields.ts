@@ -1,4 +1,5 @@
-// Header fields by which a load generator asks for a transport. Any key will do: the accept field is not looked at.
+// Header fields by which a load generator asks for a transport. Any key will do: nobody looks at the accept
+// field of the answer.
 
 export const WEBSOCKET_FIELDS =
   "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +

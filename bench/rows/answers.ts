@@ -59,7 +59,8 @@ export const answersRow: Row = {
   name: "answers",
   async run(peers: Peers, plan: Plan) {
     const size = sizeOf(plan);
-    const figure = `CPU a token, ${size.streams} answers of ${size.tokens} tokens at ${TOKENS_A_SEC}/s, 1 worker`;
+    const { streams, tokens } = size;
+    const figure = `CPU a token, ${streams} answers of ${tokens} tokens at ${TOKENS_A_SEC}/s, 1 worker`;
     const target = `at most ${SHARE}x plain streams`;
     if (peers.doors.length === 0) return { lines: [notMeasured(figure, target)], notes: [] };
     const server = await startHandlers();
@@ -76,7 +77,8 @@ export const answersRow: Row = {
       await server.stop();
     }
     const shares = ratios(answers, plain);
-    const measured = `${withRange(shares)}x: ${median(answers).toFixed(1)} us against ${median(plain).toFixed(1)} us`;
+    const [own, other] = [median(answers).toFixed(1), median(plain).toFixed(1)];
+    const measured = `${withRange(shares)}x: ${own} us against ${other} us`;
     return { lines: [{ figure, target, measured, met: median(shares) <= SHARE }], notes: [] };
   },
 };

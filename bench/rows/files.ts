@@ -84,7 +84,8 @@ export const filesRow: Row = {
       rmSync(folder, { recursive: true, force: true });
     }
     const factors = ratios(ours, theirs);
-    const measured = `${withRange(factors)}x: ${median(ours).toFixed(0)} against ${median(theirs).toFixed(0)}`;
+    const [own, other] = [median(ours).toFixed(0), median(theirs).toFixed(0)];
+    const measured = `${withRange(factors)}x: ${own} against ${other}`;
     return {
       lines: [{ figure: FIGURE, target: TARGET, measured, met: median(factors) >= SHARE }],
       notes: [],

@@ -74,7 +74,8 @@ async function measure(peer: Peer, plan: Plan): Promise<Round> {
 export const replayRow: Row = {
   name: "replay",
   async run(peers: Peers, plan: Plan) {
-    const figure = `replay: ${plan.connections} event sources come back at once, ${BEHIND} messages behind each`;
+    const { connections } = plan;
+    const figure = `replay: ${connections} event sources come back at once, ${BEHIND} messages behind each`;
     const target = `publishers' p99 at most ${LIMIT_MS} ms`;
     if (peers.doors.length === 0) return { lines: [notMeasured(figure, target)], notes: [] };
     const lines: Line[] = [];

@@ -271,7 +271,7 @@ test("what was taken back is what was said to be, until its time is over", () =>
     expect([parts, revocations.isRevoked(grant(parts))]).toEqual([parts, isRevoked]);
 });
 
-test("who was let in just before it was taken back does not stay, and everybody goes with his second", async () => {
+test("who was let in just before it was taken back does not stay; all go with his second", async () => {
   let version = 1;
   let marks: RevokedMark[] = [];
   const revocations = new Revocations({

@@ -57,7 +57,7 @@ test("it is read at the start, and again for an unknown key, every half minute a
   expect(server.asked).toBeLessThanOrEqual(4);
 });
 
-test("what cannot be read, or is no set, leaves the last good one, and never has redirects followed", async () => {
+test("what cannot be read, or is no set, leaves the last good one; no redirect is followed", async () => {
   const good = await keySet(["1", "ES256", one]);
   server.answer = () => new Response(good);
   nowMs = 0;

@@ -139,7 +139,7 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 1))("rate, $liste
     expect(await poll(alice)).toBe(503);
   });
 
-  test("an event source that comes too often is told when to come again, and a socket's messages count", async () => {
+  test("an event source that comes too often is told to come again; a socket's frames count", async () => {
     const first = await RawConnection.open(server.port);
     first.request("/ev/a");
     expect((await first.head()).status).toBe(200);

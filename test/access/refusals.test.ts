@@ -245,7 +245,7 @@ async function refusedSocket(
   return { code: payload.readUInt16BE(), reason: payload.toString("utf8", 2) };
 }
 
-test("a key that is taken out of the file is good for a second more, and one that is put in soon is", async () => {
+test("a key taken out of the file is good for a second more, one that is put in soon is", async () => {
   const folder = folderWith({ keys: line("a") });
   const running = await startServer({
     folder,

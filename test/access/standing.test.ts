@@ -142,7 +142,7 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 2))(
     const short = (channel: string, sub = "short") =>
       withSecret({ sub, exp: nowSec() + 2, channels: { subscribe: [channel], publish: [channel] } });
 
-    test.concurrent("every transport ends with the grant, and says so as far as it has words for it", async () => {
+    test.concurrent("every transport ends with the grant, and says so as far as it can", async () => {
       const token = await short("first");
       const [text, events, ws, template] = await Promise.all([
         stream(`/sub/first?token=${token}`),
@@ -207,7 +207,7 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 2))(
       judged.close();
     });
 
-    test.concurrent("a socket goes on with the token its client sends next, and not with a bad one or another's", async () => {
+    test.concurrent("a socket goes on with the token sent next, not a bad one or another's", async () => {
       const opened = await socket(`/ws/room?token=${await short("room", "renewer")}`);
       const say = (frame: Record<string, unknown>): void =>
         opened.sendFrame(Opcode.TEXT, JSON.stringify(frame));
@@ -246,7 +246,7 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 2))(
       );
     });
 
-    test.concurrent("what is taken back ends on every worker and transport, and is refused until its time is over", async () => {
+    test.concurrent("what is taken back ends on every worker and transport, and is refused", async () => {
       const tokenOf = (sub: string, more: Record<string, unknown> = {}) =>
         withSecret({ sub, channels: { subscribe: ["*"] }, ...more });
       const victim = await tokenOf("victim");
@@ -316,7 +316,7 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 2))(
       ).toBe(403);
     });
 
-    test.concurrent("hooks, guards and the access log know whom a grant is for, and no log has a token", async () => {
+    test.concurrent("hooks, guards and the log know whom a grant is for; no log has a token", async () => {
       const token = await withSecret({
         sub: "inf\u00f6",
         iat: nowSec(),

@@ -206,7 +206,7 @@ describe.each(ALL_SETTINGS.filter(({ workers }) => workers === 2))(
       ).toBe(403);
     });
 
-    test("what is public is open to everybody, and to the bearer of a token that says nothing of it", async () => {
+    test("what is public is open to all, also to the bearer of a token that does not name it", async () => {
       expect((await get("/poll/news-1")).status).toBe(304);
       expect((await get("/poll/news-1", await withSecret())).status).toBe(304);
       expect((await get("/poll/news-1/room")).status).toBe(401);

@@ -35,7 +35,7 @@ const open = async (of: RunningServer, path: string): Promise<RawConnection> => 
 };
 const WITHIN_MS = 20_000;
 
-test.concurrent("the life of a message and its channel: stored, expired into the trash, the channel collected, the trash emptied", async () => {
+test.concurrent("a message and its channel: stored, expired into the trash, collected, emptied", async () => {
   await server.publish("short", "x");
   expect(await server.statistics("short")).toMatchObject({ published_messages: 1, stored_messages: 1 });
   expect((await summary(server))["messages_in_trash"]).toBe(0);
@@ -106,7 +106,7 @@ describe("a channel without stored messages is collected when nobody used it for
   }, 60_000);
 });
 
-test.concurrent("max_messages_stored_per_channel drops the oldest, right after the publish (6.2)", async () => {
+test.concurrent("max_messages_stored_per_channel drops the oldest right after a publish (6.2)", async () => {
   const limited = await startServer({ toml: layout("[store]\nmax_messages_stored_per_channel = 2") });
   for (const text of ["1", "2", "3", "4"]) await limited.publish("few", text);
   expect(await limited.statistics("few")).toMatchObject({ published_messages: 4, stored_messages: 2 });

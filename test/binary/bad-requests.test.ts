@@ -182,7 +182,7 @@ describe.each(["native", "wire"])("%s listener", (listener) => {
       expect(await published("vanished")).toBe(0);
     });
 
-    test("while they wait for messages: they are not counted any more, and nobody trips over them", async () => {
+    test("while they wait for messages: they are counted no more, and nobody trips over them", async () => {
       const held = [];
       for (let i = 0; i < 30; i++) {
         const path = [`/sub/gone`, `/ev/gone`, `/lp/gone`][i % 3];

@@ -64,7 +64,7 @@ describe("the wire listener", () => {
   });
   const open = () => RawConnection.open(server.port);
 
-  test("half a head is answered 408, also one that comes bit by bit; whoever says nothing is not answered", async () => {
+  test("half a head is answered 408, also bit by bit; whoever says nothing is not answered", async () => {
     const [half, slow, silent] = [await open(), await open(), await open()];
     half.send("GET /poll/a HTTP/1.1\r\nHo");
     const trickled = trickle(slow, Array(100).fill("G"), 100);
@@ -84,7 +84,7 @@ describe("the wire listener", () => {
     }
   });
 
-  test("a body that stands still ends its connection, one that goes on does not, and nothing half is published", async () => {
+  test("a body that stands still ends its connection, a slow one not; no half is published", async () => {
     const [still, slow] = [await open(), await open()];
     still.send(`${PUBLISH}Content-Length: 10\r\n\r\nabc`);
     slow.send(`${PUBLISH}Content-Length: 10\r\n\r\n`);
@@ -208,7 +208,7 @@ test.each([
   }
 });
 
-test("whoever makes no TLS handshake, or half of one, has the time of a head; whoever makes one is served", async () => {
+test("no TLS handshake, or half of one, has the time of a head; whoever makes one is served", async () => {
   const folder = join(import.meta.dir, "../listen/certificates");
   const server = await startNginx(
     (

@@ -28,7 +28,7 @@ describe.each([
     server = await startServer({ toml: layout(top, { sub }), workers });
   };
 
-  test("400 polls of 100 names each make nothing, and a publisher opens a new channel right after", async () => {
+  test("400 polls of 100 names each make nothing; a publisher opens a new channel right after", async () => {
     await serve("");
     const records = await server.metric("sluice_channel_records ");
     expect(records).toBeLessThan(POLLS * NAMES);
@@ -74,7 +74,7 @@ describe.each([
     expect((await server.statistics("kept")).stored_messages).toBe(1);
   }, 30_000);
 
-  test("no more channels than one address may create: 403 with Retry-After, also in a close frame; those that exist are served", async () => {
+  test("one address may create so many: then 403 with Retry-After, also in a close frame", async () => {
     await serve("[limits]\nmax_channels_created_per_address = 5", 1);
     const refused = {
       status: 403,

@@ -61,7 +61,7 @@ describe.each(DOORS)("%s door", (door, sub) => {
     await server.stop();
   });
 
-  test("publish frames of one piece are in the order in which they came, however each is written", async () => {
+  test("publish frames of one piece keep the order in which they came, however written", async () => {
     const channel = `c${++channels}`;
     const socket = await RawWebSocket.open(server.port, `/ws/${channel}`, {
       "Sec-WebSocket-Protocol": "sluice.json.v1",

@@ -67,7 +67,7 @@ describe.each(DOORS)("%s door", (door, sub) => {
   }
   const worker = async (): Promise<number> => (await server.workerPids())[0] ?? 0;
 
-  test("a hundred thousand requests in one piece are answered in order, or the connection says that it ends", async () => {
+  test("a hundred thousand requests in one piece are answered in order, or told of the end", async () => {
     const socket = await open();
     let answers = 0;
     let rest = "";

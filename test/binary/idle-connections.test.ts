@@ -74,7 +74,7 @@ describe.each(LISTENERS)("$listener listener", ({ listener, sub }) => {
   const post = (channel: string, head: string, body: string) =>
     send(`POST /pub?id=${channel} HTTP/1.1\r\nHost: x\r\n${head}\r\n\r\n${body}`);
 
-  test("a silent stream and a silent long poll live on, half-sent and unused connections do not", async () => {
+  test("a silent stream and a silent long poll live on, half-sent and unused ones do not", async () => {
     const stream = await get("/sub/quiet");
     const events = await get("/ev/quiet");
     const poll = await get("/lp/quiet");
@@ -127,7 +127,7 @@ describe.each(LISTENERS)("$listener listener", ({ listener, sub }) => {
     }).length;
   }
 
-  test("a stream that has ended does not keep the connection of a reader who does not take the rest", async () => {
+  test("a stream that has ended does not hold a reader who does not take the rest", async () => {
     const before = established();
     const reader = await PulledBody.get(port, "/sub/unread", { receiveBuffer: 65_536 });
     const message = "x".repeat(500_000);

@@ -29,7 +29,7 @@ function stats(): string {
 
 const stored = async (): Promise<number> => (await server.summary()).stored_messages;
 
-test("the store of a server that stopped stays, is shown, and goes on with the next or is emptied for it", async () => {
+test("the store of a stopped server stays, is shown, and the next goes on with or empties it", async () => {
   await serve();
   await server.publish("a", "kept");
   const file = / store=(\S+)/.exec(server.log)?.[1] ?? "";
@@ -56,7 +56,7 @@ test("the store of a server that stopped stays, is shown, and goes on with the n
   expect(await stored()).toBe(1);
 });
 
-test("the log names who took the place of a dead worker, the metrics count it, and the last line says stopped", async () => {
+test("the log names the successor of a dead worker, the metrics count it, the end is told", async () => {
   await serve();
   expect(await server.metric("sluice_replaced_workers_total")).toBe(0);
   const [victim = 0] = await server.workerPids();

@@ -135,7 +135,7 @@ async function replaced(lost: readonly number[]): Promise<void> {
 const linesOf = (word: string): string[] => server.log.split("\n").filter((line) => line.includes(word));
 
 describe("kill -9 under load", () => {
-  test("one worker: its connections break, those of the other do not, and nobody loses a message", async () => {
+  test("one worker: its connections break, the other's do not, nobody loses a message", async () => {
     server = await startServer({ toml: config() });
     await readOnBothWorkers("load");
     const load = new Load("load", 4);

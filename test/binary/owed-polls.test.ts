@@ -34,7 +34,7 @@ afterAll(async () => {
 
 const nextSecond = (): Promise<void> => Bun.sleep(1000 - (Date.now() % 1000));
 
-test("what a long poll is owed when its time is over reaches its client, now or with the next one", async () => {
+test("what a long poll is owed at its end reaches its client, now or with the next one", async () => {
   const [worker = 0] = await server.workerPids();
   const names = Array.from({ length: POLLS }, (_, number) => `owed${number}`);
   const polls = await Promise.all(

@@ -74,7 +74,7 @@ test("a paced stop serves publishers to its end, and those who are still connect
   await load.publisher.stop();
 });
 
-test("who comes while a stop is paced: event sources are sent off without an error, others get 503", async () => {
+test("newcomers of a paced stop: event sources are sent off without error, others get 503", async () => {
   await underLoad(`drain_rate = 50\nshutdown_timeout = "20s"`).then(({ publisher }) => publisher.stop());
   server.process.kill("SIGTERM");
   await until("the drain", async () => (await server.request("/health/ready")).status === 503);

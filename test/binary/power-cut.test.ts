@@ -120,7 +120,7 @@ describe.skipIf(!hasDisk)("a power cut", () => {
     }
   });
 
-  test("costs messages that a client had seen: it is told, and misses none of the new ones in silence", async () => {
+  test("costs messages a client had seen: it is told, and misses no new one in silence", async () => {
     server = await startServer({ toml: toml("none") });
     reader = new ResumingReader(server.url, "/ev/news");
     await until("a first position", () => reader?.lastId !== "");

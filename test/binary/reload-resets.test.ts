@@ -159,7 +159,7 @@ test("connections that wait, or are kept, are not reset by reloads", async () =>
   expect(scene.server.log).not.toContain("the kernel does not let");
 });
 
-test("nor when workers are told to go one after the other, nor by a reload after one was killed", async () => {
+test("nor when workers are told one after the other, nor by a reload after one was killed", async () => {
   scene = new Scene({ workers: 3, more: false });
   await scene.serves();
   await expectNobodyLost(async () => {

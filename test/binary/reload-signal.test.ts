@@ -74,7 +74,7 @@ describe.each([1, 2])("%d workers", (workers) => {
     expect((await ask(server.port, "/channels-stats?id=renamed")).status).toBe(404);
   });
 
-  test("another size of the store is ignored with nginx's warning, which names the zone; the rest takes effect", async () => {
+  test("another size of the store is ignored with nginx's warning; the rest takes effect", async () => {
     server = await startServer({ workers, toml: config("", "16MiB", "my_zone") });
     await server.publish("kept", "x");
     await reload(config('channel_deleted_message_text = "gone"', "32MiB", "my_zone"), workers);

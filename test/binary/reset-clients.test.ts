@@ -105,7 +105,9 @@ describe.each([
         publish("asked-" + remoteAddress, "x", { stored: true });
         return remoteAddress !== "127.0.0.1";
       };`,
-      "handler.ts": `export default ({ remoteAddress, publish }) => { publish("called-" + remoteAddress, "x"); };`,
+      "handler.ts": `export default ({ remoteAddress, publish }) => {
+        publish("called-" + remoteAddress, "x");
+      };`,
     };
     const publisher = (name: string, rule: string): string =>
       `[[location]]\nmatch = "= /pub${name}"\npublisher = "admin"\nchannels_path = "$arg_id"\n` +

@@ -152,7 +152,7 @@ describe("readers that stop and go on", () => {
       await until("the next", () => reader.take() || reader.numbers.at(-1) === count);
   }, 60_000);
 
-  test("newcomers that ask for megabytes and do not read them are as cheap and get them all the same", async () => {
+  test("newcomers that ask for megabytes and read nothing are as cheap, and get them all", async () => {
     await serve(config("48MiB"));
     const count = 350;
     for (let i = 0; i < count; i++) await server.publish("old", numbered(i, 120_000));
@@ -181,7 +181,7 @@ describe.each([
   ["native listener", ONE_LINE],
   ["wire listener", 'message_template = "~text~\\n"'],
 ])("a channel that stores less than its readers are behind, %s", (_listener, sub) => {
-  test("what it no longer stores rests for them: nothing is missing or mixed up when they read on", async () => {
+  test("what it no longer stores rests for them: nothing is missing or mixed up", async () => {
     const rests = 'max_messages_stored_per_channel = 4\nunstored_message_ttl = "60s"';
     await serve(layout(`[store]\nsize = "48MiB"\n${rests}`, { sub, ev: 'event_ids = "auto"' }));
     const count = 200;
@@ -256,7 +256,7 @@ function framesOf(socket: PulledWebSocket): NumberedFrame[] {
   return frames;
 }
 
-test("a WebSocket that stops holds nobody up, costs no memory, and gets everything in order when it goes on", async () => {
+test("a WebSocket that stops holds nobody up, costs no memory, and gets all in order later", async () => {
   await serve(config("32MiB"));
   const count = 500;
   const lively = await webSocket("/ws/wide", 0);
@@ -297,7 +297,7 @@ test("a WebSocket that stops holds nobody up, costs no memory, and gets everythi
   expect(await server.metric("sluice_closed_slow")).toBe(0);
 }, 60_000);
 
-test("WebSockets that stop for longer than the store remembers: told how many, or closed with a code", async () => {
+test("WebSockets that stop longer than the store remembers: told how many, or closed", async () => {
   await serve(config("8MiB"));
   const count = 500;
   const ours = await webSocket("/ws/short");

@@ -114,7 +114,7 @@ const DOORS = [
 ] as const;
 
 test.skipIf(!canPlug).each(DOORS)(
-  "clients whose cable was pulled are noticed by keepalive, silent or with bytes on their way, %s (needs root and iproute2)",
+  "clients whose cable was pulled are noticed by keepalive, %s (needs root and iproute2)",
   async (_, locations) => {
     const server = await startServer({
       toml: layout('keepalive = "1s:1s:2"', locations),

@@ -73,7 +73,7 @@ const joined = (count: number, frame: Uint8Array): Buffer =>
   Buffer.concat(Array.from({ length: count }, () => frame));
 
 describe.each(DOORS)("%s door", (door, sub) => {
-  test("a thousand clients that take nothing cost max_unsent_size each, and whoever reads has it all", async () => {
+  test("a thousand clients that take nothing cost max_unsent_size each; readers have all", async () => {
     await serve(sub);
     const [pid = 0] = await server.workerPids();
     await opened(400, webSocket("/ws/much"));
@@ -113,7 +113,7 @@ describe.each(DOORS)("%s door", (door, sub) => {
     await until("they are gone", async () => (await server.metric("sluice_connections")) <= left);
   }, 60_000);
 
-  test("clients that begin a message and do not finish it are cut off, those that answer a ping are not", async () => {
+  test("clients that do not finish a message are cut off, those that answer a ping are not", async () => {
     await serve(sub, '[limits]\nmax_silence = "3s"');
     const half = await webSocket("/ws/a")();
     await half.socket.send(clientFrame(Opcode.TEXT, noise(100_000)).subarray(0, 50_000));

@@ -45,7 +45,7 @@ async function startAgain(program = binary): Promise<void> {
   server = await startServer({ toml, folder: server.folder, port: server.port, program });
 }
 
-test("the file of the program is replaced, main is told to reload, then restarted: nothing is lost", async () => {
+test("the program's file is replaced, main is told to reload, then restarted: nothing is lost", async () => {
   const program = join(programs, "sluice");
   linkSync(binary, program);
   server = await startServer({ toml, program });

@@ -54,7 +54,7 @@ async function expectWhole(): Promise<void> {
   expect([server.process.exitCode, server.process.signalCode]).toEqual([null, null]);
 }
 
-test("messages with the handshake's words and another shape: main does not fall over them at the death", async () => {
+test("messages with the handshake's words and another shape: main does not fall over them", async () => {
   const faults = { length: 3 };
   for (const message of [
     "hi",

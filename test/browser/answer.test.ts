@@ -46,7 +46,7 @@ const grows = (page: Page, length: number): Promise<void> =>
   until(`${length} letters`, async () => (await text(page)).length >= length, 20_000);
 
 describe.skipIf(!hasBrowser)("an answer (Chromium)", () => {
-  test("survives reloads in the middle, a killed worker and a reload of the server; a second tab sees the same", async () => {
+  test("survives reloads, a killed worker, a reload of the server; a second tab sees the same", async () => {
     const page = await open("answer");
     await page.click("#ask");
     await grows(page, 40);

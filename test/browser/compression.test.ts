@@ -26,7 +26,7 @@ describe.skipIf(!isThere)("compressed WebSockets in Chromium", () => {
     await server?.stop();
   });
 
-  test("fifty messages of all sizes come whole and in order, and what the page says is published", async () => {
+  test("fifty messages of all sizes come whole and in order; what the page says is published", async () => {
     const page = await browser.newPage();
     const heard: string[] = [];
     await page.exposeFunction("heard", (text: string) => heard.push(text));

@@ -138,7 +138,7 @@ describe.skipIf(!existsSync(executablePath))("PushStream", () => {
     }, 30_000);
   });
 
-  test("long polls by header: several channels, interrupted all the time, nothing lost or twice", async () => {
+  test("long polls by header: several channels, interrupted all the time, nothing lost", async () => {
     const [one, two] = [fresh(), fresh()];
     const options = { modes: "longpolling", urlPrefixLongpolling: "/brief/lp" };
     await publish(one, "old");
@@ -169,7 +169,7 @@ describe.skipIf(!existsSync(executablePath))("PushStream", () => {
     ).toBe("script");
   }, 20_000);
 
-  test("without EventSource and WebSocket the next mode is taken; a channel added later is heard as well", async () => {
+  test("without EventSource and WebSocket the next mode is taken; an added channel is heard", async () => {
     const [one, two] = [fresh(), fresh()];
     tab = await openPushPage(browser, server.url);
     await run("delete window.EventSource; delete window.WebSocket");

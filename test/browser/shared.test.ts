@@ -78,7 +78,7 @@ default_type = "text/html; charset=utf-8"
     expect(await got(page)).toEqual(numbers(from));
   };
 
-  test("have one connection, and miss nothing when the one that has it closes, is loaded again, or loses it", async () => {
+  test("have one connection, and miss nothing when its tab closes, reloads or loses it", async () => {
     const first = await open();
     await until("it stands", async () => (await server.statistics("news")).subscribers === 1);
     const second = await open();

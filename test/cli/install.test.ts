@@ -185,7 +185,7 @@ describe("uninstall", () => {
     expect(place.exists("/etc/sluice")).toBeFalse();
   });
 
-  test("keeps what is somebody's: an edited configuration, drop-ins, instances, stored messages, logs", () => {
+  test("keeps what is somebody's: edited configuration, drop-ins, instances, messages, logs", () => {
     const data = [
       "etc/default/sluice",
       "etc/sluice/blue.toml",

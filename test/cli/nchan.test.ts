@@ -44,7 +44,7 @@ afterAll(async () => {
 const publish = (id: string, body: string) => ask(server.port, `/pub?id=${id}`, { method: "POST", body });
 
 describe("an example of the guide", () => {
-  test("one address serves long polls, event sources and WebSockets, from the oldest message on", async () => {
+  test("one address serves long polls, event sources and WebSockets, from the oldest on", async () => {
     expect((await publish("room", "first")).status).toBe(200);
     const poll = await ask(server.port, "/sub?id=room");
     expect(poll.body.toString()).toBe("first");

@@ -45,7 +45,7 @@ describe("what is published", () => {
     expect(stored("ch1")[0]).toHaveLength(3_000_000);
   });
 
-  test("--lines: one message a line, in order, without the empty ones, the last LF may be missing", async () => {
+  test("--lines: one message a line, in order, no empty ones, the last LF may be missing", async () => {
     const { out } = await pub(["ch1", "--lines"], "one\n\ntwo\r\nthree");
     expect(stored("ch1")).toEqual(["one", "two\r", "three"]);
     expect(out).toBe("ch1: 3 messages published, 0 subscribers, 3 stored\n");

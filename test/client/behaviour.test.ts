@@ -134,7 +134,7 @@ describe.each(["websocket", "sse", "poll"] as const)("%s", (transport) => {
     expect(got).toEqual(["it is over", "new1", "new2", "new3"]);
   });
 
-  test("a token that is not good ends it with an error where there is no other, and is asked for again where there is", async () => {
+  test("a bad token ends it with an error where there is no other, else another is asked for", async () => {
     const a = fresh();
     const one = collector(transport, { token: "nonsense" }, "/token");
     one.follow(a);
@@ -203,7 +203,7 @@ test("the next token is asked for in time, and nothing is lost by it", async () 
   await Promise.all([lives("websocket"), lives("sse"), lives("poll")]);
 }, 15_000);
 
-test("the transport that works is found, and remembered; pages that come back go on where they were", async () => {
+test("the transport that works is found and remembered; pages that come back go on", async () => {
   const a = fresh();
   const kept = new Map<string, string>();
   const storage = {
@@ -251,7 +251,7 @@ test.each(["websocket", "sse"] as const)(
   },
 );
 
-test("a function that has no token for the moment is asked again, and so is a server that says what is no frame", async () => {
+test("no token for the moment: asked again, and so is a server that says what is no frame", async () => {
   const a = fresh();
   let asked = 0;
   const good = await withSecret({ sub: "x", exp: nowSec() + 600, channels: { subscribe: [a] } });

@@ -111,7 +111,7 @@ news.on("nonsense", () => undefined);
   expect(asDeclared.Sluice.name.length).toBeGreaterThan(0);
 });
 
-test("/sluice.js is small, has a map and types, and is asked for again only when it has changed", async () => {
+test("/sluice.js is small, has a map and types, and is asked for again only when it changed", async () => {
   const plain = { "Accept-Encoding": "identity" };
   const script = await server.request("/sluice.js", { headers: plain });
   expect(script.status).toBe(200);

@@ -131,7 +131,7 @@ describe.if(hasRedis)("two nodes", () => {
     expect((await held).text).toBe("live");
   });
 
-  test("time and tag of what the node never reads are refused after a second, and not taken for a place here", async () => {
+  test("time and tag the node never reads are refused after a second, and are no place here", async () => {
     const moment = new Date(Date.now() + 30_000).toUTCString();
     const headers = { "If-Modified-Since": moment, "If-None-Match": "5" };
     const ask = world.node(0).request("/lp/behind", { headers });
@@ -146,7 +146,7 @@ describe.if(hasRedis)("two nodes", () => {
     expect((await closed).code).toBe(1013);
   });
 
-  test("a WebSocket gets what was published on the other node, and what it publishes reaches it", async () => {
+  test("a WebSocket gets what was published on the other node, and reaches it", async () => {
     const channel = fresh();
     const socket = new WebSocket(`ws://127.0.0.1:${world.node(1).port}/ws/${channel}`);
     const got: string[] = [];
@@ -174,7 +174,7 @@ describe.if(hasRedis)("two nodes", () => {
     }
   });
 
-  test("a message that is sent again to the other node, with its key, is answered as the first was; so are lines of a batch", async () => {
+  test("a message sent again to the other node with its key has the first answer; also lines", async () => {
     const channel = fresh();
     const headers = { "Idempotency-Key": "k1", Accept: "application/vnd.sluice+json" };
     const [a, b] = [world.node(0), world.node(1)];

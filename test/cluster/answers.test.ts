@@ -79,7 +79,7 @@ describe.if(hasRedis)("answers on two nodes", () => {
     expect(lines("made", "race-0").length).toBe(1);
   });
 
-  test("a client that comes back to the other node each time misses nothing and sees nothing twice", async () => {
+  test("a client that comes back to the other node each time misses nothing, has nothing twice", async () => {
     let watcher = client(0, "roams", "&n=40&ms=20");
     let text = "";
     for (let at = 1; ; at++) {
@@ -139,7 +139,7 @@ describe.if(hasRedis)("answers on two nodes", () => {
     await until("new workers", () => nodes.every((node) => workerPids(node).length === 2));
   });
 
-  test("kill -9 of the node that makes it: told on the other one within seconds, once, also where nothing had come yet", async () => {
+  test("kill -9 of the node that makes it: told on the other in seconds, once, of nothing too", async () => {
     const channels = ["node", "still"];
     // Asked on one: it makes both.
     const first = [client(0, "node", "&n=100000"), client(0, "still", "&silent")];
@@ -167,7 +167,7 @@ describe.if(hasRedis)("answers on two nodes", () => {
     expect((await nodes[1]?.statistics("still"))?.published_messages).toBe(1);
   });
 
-  test("while the engine is away none is begun: 503 and Retry-After; who watches one hears of its end when it is back", async () => {
+  test("no engine: none is begun (503, Retry-After); who watches one hears of its end later", async () => {
     const watcher = client(1, "cut", "&n=100000");
     const following = watcher.follow();
     await until("pieces", () => watcher.events.length > 3);

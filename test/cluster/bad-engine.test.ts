@@ -122,7 +122,7 @@ describe.if(hasRedis)("an engine that will not do", () => {
     await other.stop();
   });
 
-  test("nobody there: the check says so; a node that has never been in the cluster waits for it", async () => {
+  test("nobody there: the check says so; a node that was never in the cluster waits for it", async () => {
     const port = freePort();
     expect(run(CHECK, port)).toMatchObject({
       code: 2,
@@ -164,7 +164,7 @@ describe.if(hasRedis)("an engine that will not do", () => {
     expect(unfit({ ...fit, evictionPolicy: "volatile-lru" })).toBeNull();
   });
 
-  test("what goes wrong later is a refusal with a reason, one line in the log, and over when it is over", async () => {
+  test("what goes wrong later is a refusal with a reason and one line, over when it is over", async () => {
     const world = await World.start(1);
     const node = world.node(0);
     const explain = async (): Promise<string | null> => {

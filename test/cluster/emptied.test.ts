@@ -40,7 +40,7 @@ function stored({ store }: LocalNode): { readonly text: string; readonly id: num
 }
 
 test.if(hasRedis)(
-  "an empty engine whose clock is an hour behind that of before, and a node that was never there first: all go on, and who missed something is told",
+  "an empty engine whose clock is an hour behind, a new node first: all go on, losses are told",
   async () => {
     const before = await new Engine().start();
     // As it would be had its clock been an hour ahead.

@@ -21,7 +21,7 @@ const toml = (port: number, node: string): string =>
   )}`;
 
 test.if(hasRedis)(
-  "comings and goings on every node are told in one channel, each once, and none is lost while the engine is away",
+  "comings and goings on every node are told in one channel, each once, none lost without the engine",
   async () => {
     const engine = await new Engine(["--appendonly", "yes", "--appendfsync", "always"]).start();
     const nodes: RunningServer[] = [];

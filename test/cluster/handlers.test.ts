@@ -24,7 +24,8 @@ test.if(hasRedis)(
     const folder = mkdtempSync(join(tmpdir(), "sluice-cluster-handlers-"));
     writeFileSync(join(folder, "say.ts"), SAY);
     const engine = await new Engine().start();
-    const cluster = `[cluster]\nengine = "redis://127.0.0.1:${engine.port}"\nnode = "a"\n[store]\nsize = "4MiB"`;
+    const address = `redis://127.0.0.1:${engine.port}`;
+    const cluster = `[cluster]\nengine = "${address}"\nnode = "a"\n[store]\nsize = "4MiB"`;
     const handler = `[[location]]\nmatch = "= /say"\nhandler = "say.ts"\n`;
     const toml = `${layout(cluster, {})}\n${handler}`;
     const node = await startServer({ toml, folder, workers: 1 });

@@ -82,7 +82,7 @@ describe.if(hasRedis)("a long poll in the middle of a failover", () => {
     world.end();
   });
 
-  test("is told that it may have missed something where the newest message is just being taken out", async () => {
+  test("is told that it may have missed something where the newest is just being taken out", async () => {
     const { world, nodes } = await worldOf(1);
     const [node] = nodes;
     if (node === undefined || engine.redis === null) throw new Error("there is one");
@@ -102,7 +102,7 @@ describe.if(hasRedis)("a long poll in the middle of a failover", () => {
     world.end();
   });
 
-  test("does not stand on a node that is cut off, with time and tag of what that one has not read", async () => {
+  test("does not stand on a node that is cut off, with time and tag that one has not read", async () => {
     const { world, nodes } = await worldOf(2);
     const [ahead, behind] = nodes;
     if (ahead === undefined || behind === undefined) throw new Error("there are two");

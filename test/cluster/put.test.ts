@@ -75,7 +75,7 @@ describe.if(hasRedis)("messages put in together", () => {
     }
   });
 
-  test("a key that is known is answered with the first position, on every node; with another message it is refused", async () => {
+  test("a known key is answered with the first position on every node, another body refused", async () => {
     const [a, b] = nodes;
     const first = message("keyed", "one", "k1");
     await a.node.order.put([first]);
@@ -104,7 +104,7 @@ describe.if(hasRedis)("messages put in together", () => {
     expect(Number(await engine.redis?.ttl(key))).toBeGreaterThan(290);
   });
 
-  test("connections that are cut in the middle of an answer: each message is in the log once, and answered with its place", async () => {
+  test("connections cut in the middle of an answer: each message once, answered with its place", async () => {
     const [a] = nodes;
     await a.node.order.put([message("cut", "before", "k0")]);
     for (let bytes = 1; bytes < 400; bytes += 40) {
@@ -134,7 +134,7 @@ describe.if(hasRedis)("messages put in together", () => {
       );
   });
 
-  test("ack = replica: answered when a replica has it; without one it is said that nobody knows what a failover will do", async () => {
+  test("ack = replica: answered when one has it; without one nobody knows, and that is said", async () => {
     const replica = await new Engine().start();
     await replica.follow(engine);
     const node = await LocalNode.start(clusterConfig(wire.port, "c", { ack: "replica" }));

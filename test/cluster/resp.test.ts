@@ -99,7 +99,7 @@ test("numbers and text", () => {
   expect(asText(Buffer.from("*2\r\n$2\r\nä\r\n+b\r\n"), 0)).toEqual(["ä", "b"]);
 });
 
-test("what is no reply ends it: other protocols, lengths and lines without end, lists in lists in lists", () => {
+test("what is no reply ends it: other protocols, lengths and lines without end, deep lists", () => {
   for (const bytes of [
     "HTTP/1.1 400 Bad Request\r\n",
     "$x\r\n",

@@ -117,7 +117,7 @@ describe.if(hasRedis)("terms and forks", () => {
     60_000,
   );
 
-  test("who comes with time and tag of a message that a node has not read yet is not given it again", async () => {
+  test("who comes with time and tag a node has not read yet is not given that message again", async () => {
     if (engine.redis === null) throw new Error("the engine does not run");
     const world = new TermsWorld(engine.redis, randomOf(1), 2);
     const [ahead, behind] = world.nodes;
@@ -140,7 +140,7 @@ describe.if(hasRedis)("terms and forks", () => {
     world.end();
   });
 
-  test("who comes with time and tag of a lost message is told of it, also by a node that never had it", async () => {
+  test("who comes with time and tag of a lost message is told, by a node that never had it too", async () => {
     if (engine.redis === null) throw new Error("the engine does not run");
     const world = new TermsWorld(engine.redis, randomOf(2), 2);
     const [ahead, behind] = world.nodes;

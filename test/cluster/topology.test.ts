@@ -47,7 +47,7 @@ const taken = async (at: RunningServer, text: string): Promise<boolean> => {
 };
 
 describe.if(hasRedis)("engines", () => {
-  test("three Sentinels fail the primary over: publishing goes on a second after they have agreed, and what was lost is told", async () => {
+  test("three Sentinels fail over: publishing goes on a second later, what was lost is told", async () => {
     const primary = await engine();
     const replica = await engine();
     await replica.follow(primary);
@@ -71,7 +71,7 @@ describe.if(hasRedis)("engines", () => {
     await reader.stop();
   }, 60_000);
 
-  test("three shards on a Redis Cluster of three, and the slot of one is moved to another server", async () => {
+  test("three shards on a Redis Cluster of three, and the slot of one moves to another", async () => {
     const servers: Engine[] = [];
     for (let count = 0; count < 3; count++)
       servers.push(await engine("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"));
@@ -124,7 +124,7 @@ describe.if(hasRedis)("engines", () => {
     for (const reader of readers) await reader.stop();
   }, 60_000);
 
-  test("TLS to an engine whose certificate an own authority has signed; without that authority it is refused", async () => {
+  test("TLS to an engine with a certificate of an own authority; without that it is refused", async () => {
     makeCertificate();
     const [ca, key] = [join(folder, "engine.pem"), join(folder, "engine.key")];
     const tlsPort = freePort();

@@ -74,7 +74,7 @@ interface Answered {
 const ask = async (path: string): Promise<Answered> =>
   (await fetch(`${server.url}/console/${path}`)).json() as Promise<Answered>;
 
-test("samples count what goes on, on all workers, and go on when the worker that takes them is killed", async () => {
+test("samples count what all workers do, and go on when the worker that takes them is killed", async () => {
   const readers = [1, 2, 3].map(() => new AbortController());
   for (const { signal } of readers)
     void fetch(`${server.url}/ev/news`, { signal })

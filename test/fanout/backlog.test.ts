@@ -119,7 +119,7 @@ describe("history", () => {
     expect(await unknown({ time: T + 2, tag: 1 })).toBe(false);
   });
 
-  test("what is no longer stored and rests for readers that are owed it is lost to whoever comes back", async () => {
+  test("what rests for readers that are owed it, unstored, is lost to whoever comes back", async () => {
     const short = newStore({ maxStoredPerChannel: 2 });
     // A worker that has not dispatched anything: what is published rests for it.
     expect(short.workers.claimSlot(4711, NOW_SEC)).toBe(0);
@@ -217,7 +217,7 @@ describe("tokens", () => {
     expect((await startIn(channel, asked)).afterId).toBe(3);
   });
 
-  test("of the channel before it was deleted: all of the new one, and nobody knows what was missed", async () => {
+  test("of the channel before it was deleted: all of the new one; what was missed is unknown", async () => {
     const first = new Channel(store, "again");
     for (let i = 0; i < 3; i++) first.append("x");
     const position = store.positions.base(first.index) + 3;

@@ -127,7 +127,7 @@ test("messages that are gone are told before the event behind them", () => {
   expect(drain(store, local)).toEqual(["gap 1 to 1", "join ann"]);
 });
 
-test("messages lost behind the last one that could be read are told without waiting for another publish", () => {
+test("messages lost behind the last readable one are told without waiting for another", () => {
   const { store, channel, local, from } = setUp();
   channel.append("one");
   channel.append("two", false);

@@ -47,7 +47,7 @@ test("a stream with a backlog reads it and is live in the same turn", async () =
   expect(stream.take()).toEqual(messages(channel, 4, "m4"));
 });
 
-test("a long backlog is read over several turns, and what is published meanwhile comes after it", async () => {
+test("a long backlog is read over several turns; what is published meanwhile comes after", async () => {
   for (const data of names(600)) channel.append(data);
   const stream = joinStream(worker, PLAIN, [channel], { after: 0 });
   const socket = joinSocket(worker, PLAIN, [channel], { after: 0 });
@@ -61,7 +61,7 @@ test("a long backlog is read over several turns, and what is published meanwhile
   expect(socket.take()).toEqual(all);
 });
 
-test("a stream that fills up reads on from the store when it has drained, in order, nothing twice", async () => {
+test("a stream that fills up reads on from the store once drained, in order, nothing twice", async () => {
   const stream = joinStream(worker, PLAIN, [channel]);
   stream.sink.isFull = true;
   worker.publish(channel, "m1");
@@ -131,7 +131,7 @@ test("what was evicted while a stream lagged is told; a stream without words for
   expect([plain.take(), plain.isEnded]).toEqual([messages(channel, 1, "m1"), true]);
 });
 
-test("a stream that drains when its channel is deleted is told of that, and gets nothing from behind a hole", async () => {
+test("a stream that drains when its channel is deleted is told, and gets nothing behind a hole", async () => {
   const others = Array.from({ length: 3 }, () => joinStream(worker, PLAIN, [channel]));
   const stream = joinStream(worker, TELLING, [channel]);
   stream.sink.isFull = true;
@@ -149,7 +149,7 @@ test("a stream that drains when its channel is deleted is told of that, and gets
   for (const one of others) expect(one.take().at(-1)).toBe("footer");
 });
 
-test("a stream that a goodbye has filled up reads on when it has drained, not when its next turn comes", async () => {
+test("a stream that a goodbye filled up reads on when it has drained, not at its next turn", async () => {
   const other = new Channel(store, "other");
   for (const data of names(600)) channel.append(data);
   const stream = joinStream(worker, PLAIN, [channel, other], { after: 0 });
@@ -242,7 +242,7 @@ test("a socket that comes while its channel is served in slices gets what it is 
   expect(alike.take()).toEqual(messages(channel, 1, "m1", "m2", "m3"));
 });
 
-test("unstored messages from before a socket came are not for it, even when they are still on their way", () => {
+test("unstored messages from before a socket came are not for it, even when still on their way", () => {
   joinSocket(worker, PLAIN, [channel]);
   channel.append("m1");
   channel.append("m2", false);
@@ -299,7 +299,7 @@ test("of a socket's channels the others are left alone when one of them has an u
   ]);
 });
 
-test("of a crowd that comes back in one turn most wait for the next ones, each begins with its own first bytes; who has everything is live at once", async () => {
+test("of a crowd back in one turn most wait, each begins with its first bytes; others live", async () => {
   for (const data of names(200)) channel.append(data);
   // As subscribe/ does it: one buffer for all.
   const prelude = bytes("p000\n");

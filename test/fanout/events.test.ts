@@ -146,7 +146,7 @@ describe("who stands in the events channel", () => {
     expect(told()).toEqual([]);
   });
 
-  test("and in others as well: its first message is that it came there, after the old messages of those", async () => {
+  test("in others as well: its first message, after their old ones, is that it came there", async () => {
     a.append("old", true, Date.now());
     const stream = joinStream(worker, PLAIN, [x]);
     const both = newSocket(worker, PLAIN, [x, a], { after: 0 });

@@ -58,7 +58,7 @@ test("connections and subscriptions are counted in and out, each once", async ()
   expect([...counts(), store.subscribers.countOf(other.index)]).toEqual([0, 0, 0, 0]);
 });
 
-test("a channel that was looked at, and whose last subscriber left, is forgotten when the turn is over", async () => {
+test("a channel that was looked at and whose last subscriber left is forgotten after the turn", async () => {
   const looked = worker.fanout.channel(channel);
   expect(worker.fanout.channel(channel)).toBe(looked);
   await turns();
@@ -131,7 +131,7 @@ test("somebody comes at the moment of the deletion: those who stood there are to
   ]);
 });
 
-test("a record that was deleted, swept and is another channel now serves both kinds of subscribers", async () => {
+test("a record that was deleted, swept and is another channel now serves both kinds", async () => {
   const standing = joinStream(worker, PLAIN, [channel]);
   const socket = joinSocket(worker, PLAIN, [channel]);
   await turns();
@@ -172,7 +172,7 @@ test("a deletion that is still resting leaves the channel that took its record a
   expect(stream.take()).toEqual(messages(again, 1, "one"));
 });
 
-test("a WebSocket that never takes its backlog is closed after a minute, one that takes it again is not", async () => {
+test("a WebSocket that never takes its backlog is closed after a minute, another is not", async () => {
   worker.publish(channel, "one");
   const [stuck, slow] = [
     newSocket(worker, TELLING, [channel], { after: 0 }),

@@ -39,7 +39,7 @@ test("what was sent to its end is forgotten, also where the time was up with the
   expect([held.isEmpty, held.isFull]).toEqual([true, false]);
 });
 
-test("what was too large to be kept stops nothing: messages of megabytes to streams in several channels go on", () => {
+test("what was too large to keep stops nothing: megabytes to streams in several channels go on", () => {
   const held = new HeldWrites();
   for (let i = 0; i < 20; i++) held.grow(MIB);
   expect(held.isFull).toBe(false);
@@ -55,7 +55,7 @@ test("more than a slice is sent in several, each holder once and in order", () =
   expect(sent).toEqual(Array.from({ length: 150 }, (_, i) => i));
 });
 
-test("streams in several channels get what all of them have in one write, each event with its own position", async () => {
+test("streams in several channels get what all have in one write, each with its own position", async () => {
   // A slow machine cuts a turn in two.
   worker.fanout.standing.nowMs = () => 0;
   for (const format of [PLAIN, POSITIONED]) {
@@ -122,7 +122,7 @@ test("a socket of ours in several channels gets one write for all of them", asyn
   expect(socket.writes - writes).toBe(1);
 });
 
-test("Bun's sockets in several channels are published what all of these have in one turn, so that Bun writes once to each", async () => {
+test("Bun's sockets in several channels get what all of these have in a turn, in one write each", async () => {
   worker.fanout.standing.nowMs = () => 0;
   const sockets = Array.from({ length: 300 }, () => joinSocket(worker, PLAIN, channels));
   await turns();
@@ -148,7 +148,7 @@ test("what Bun has to send to sockets in several channels when a turn ends is bo
   await stepUntil("all have theirs", () => sockets.every(({ frames }) => frames.length === 2));
 });
 
-test("one of Bun's sockets that is in several channels is given no more in one turn than it may have unsent", async () => {
+test("a socket of Bun's in several channels gets no more in a turn than it may have unsent", async () => {
   worker.fanout.standing.nowMs = () => 0;
   const socket = joinSocket(worker, PLAIN, channels);
   await turns();
@@ -159,7 +159,7 @@ test("one of Bun's sockets that is in several channels is given no more in one t
   await stepUntil("it has all", () => socket.frames.length === 4);
 });
 
-test("a slow socket of ours in several channels steps aside and reads on from the store; it is not filled until it is cut off", async () => {
+test("a slow socket in several channels steps aside and reads on, not filled until cut off", async () => {
   const [channel] = channels;
   if (channel === undefined) throw new Error("no channel");
   const socket = joinOwn();

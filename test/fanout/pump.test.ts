@@ -152,7 +152,7 @@ test("a channel that is being served in slices keeps no other waiting", async ()
   expect([...worker.sockets].every(({ frames }) => frames.length === 1)).toBe(true);
 });
 
-test("a channel whose fan-out took long rests, and what is published meanwhile shares the next write", async () => {
+test("a channel whose fan-out took long rests; what comes meanwhile shares the next write", async () => {
   const stream = joinStream(worker, PLAIN, [channel]);
   await turns();
   worker.local(channel).restUntilMs = performance.now() + 200;
@@ -179,7 +179,7 @@ test("who comes while a channel rests gets what is published from then on", asyn
   expect([socket.take(), stream.take()]).toEqual([messages(channel, 2, "m2"), messages(channel, 2, "m2")]);
 });
 
-test("a channel with subscribers on other workers too rests until those have theirs, if messages share writes", async () => {
+test("a channel with subscribers elsewhere rests until those have theirs, if writes are shared", async () => {
   const other = new TestWorker(store);
   for (let i = 0; i < 2; i++) joinStream(other, PLAIN, [channel]);
   const socket = joinSocket(worker, PLAIN, [channel]);

@@ -158,7 +158,7 @@ describe("buffers", () => {
   });
 });
 
-test("a large answer that is compressed as it is sent is not gathered in memory to know its length", async () => {
+test("a large answer compressed as it is sent is not gathered in memory for its length", async () => {
   const more = Promise.withResolvers<void>();
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {

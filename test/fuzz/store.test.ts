@@ -35,7 +35,7 @@ test("random operations, deaths and reopenings agree with the model", () => {
 }, 60_000);
 
 /** What once failed: each operation with its operands, as the program's bytes would have them. */
-test("a message that was demoted before a rebuild stands in publish order behind it, and goes when its time comes", () => {
+test("a message demoted before a rebuild stands in order behind it, and goes when its time comes", () => {
   runSteps(
     [openChannel, 1],
     [changeSlots, 0, 1],
@@ -55,7 +55,7 @@ test("a message that was demoted before a rebuild stands in publish order behind
   );
 });
 
-test("who dies dropping an expired message, having demoted another for a newer one, leaves the demoted one first", () => {
+test("who dies dropping an expired message, having demoted another, leaves the demoted one first", () => {
   runSteps(
     [openChannel, 1],
     [changeSlots, 0, 1],

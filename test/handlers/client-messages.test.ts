@@ -162,7 +162,7 @@ forSettings("messages of WebSocket clients", (setting) => {
     },
   );
 
-  test("without a subprotocol the hook says whether a refused message costs the connection; it is counted", async () => {
+  test("without a subprotocol the hook says whether a refusal costs the connection", async () => {
     const count = () => server.metric("sluice_refused_requests_total");
     const before = await count();
     const socket = await RawWebSocket.open(server.port, "/judged/plain");

@@ -122,7 +122,7 @@ forSettings("the context", (setting) => {
     for (const line of expected) expect(await connection.chunkedText(line.length + 1)).toBe(`${line}\n`);
   };
 
-  test("publish takes a list: each message answers for itself, or one that is wrong rejects them all", async () => {
+  test("publish takes a list: each message answers for itself, or a wrong one rejects them all", async () => {
     const list = async (...messages: readonly unknown[]) =>
       (await ask(server.port, "/list", { method: "POST", body: JSON.stringify(messages) })).body.toString();
     const [first, several, again, other] = JSON.parse(

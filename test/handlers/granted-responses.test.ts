@@ -33,7 +33,7 @@ const FILES = {
 const TOML = handlerLocations(["stream"], 'authorize = "stream.ts"');
 
 /** Both doors at once: it is mostly waiting. */
-test("an endless one ends when the grant does, whether it listens to its signal or not; short ones stay as they were", async () => {
+test("an endless one ends with the grant, listening to its signal or not; short ones stay", async () => {
   await Promise.all((["native", "wire"] as const).map(endsWithGrant));
 });
 

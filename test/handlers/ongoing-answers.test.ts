@@ -114,7 +114,7 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
     Number((await server.request(`/answer?runs=${key}`)).text);
   const whole = (n: number): string => Array.from({ length: n }, (_, at) => `<${at + 1}>`).join("");
 
-  test("twelve who ask at once watch one answer, whole and with positions, and are told of its end", async () => {
+  test("twelve who ask at once watch one answer, whole, with positions and its end", async () => {
     const clients = Array.from({ length: 12 }, () => client("once", "&n=10"));
     await Promise.all(clients.map((each) => each.once("POST")));
     for (const each of clients) {
@@ -155,7 +155,7 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
     ]);
   });
 
-  test("a position of something else begins anew, and says so; one of an answer that is gone begins none", async () => {
+  test("a foreign position begins anew, and says so; one of an answer that is gone begins none", async () => {
     await client("known", "&n=2").follow();
     for (const position of ["abc-17", "nonsense", "1-99999999999999999999", "../../x"]) {
       const watcher = client("known", "", position);
@@ -191,7 +191,7 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
     await until("its finally", async () => (await runs("closed called-off")) === 1);
   });
 
-  test("called off on another worker while pieces flow without a pause, every watcher is told and let go", async () => {
+  test("called off on another worker while pieces flow, every watcher is told and let go", async () => {
     for (let round = 0; round < 8; round++) {
       const channel = `raced-${round}`;
       const watchers = Array.from({ length: 4 }, () => client(channel, "&n=100000&ms=0"));
@@ -310,7 +310,7 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
     for (const each of watchers) expect(each.text).toBe(yielded);
   });
 
-  test("watchers come, go and resume on both workers while pieces flow, and one is killed: all in order, once", async () => {
+  test("watchers come, go and resume on both workers, one is killed: all in order, once", async () => {
     const channels = Array.from({ length: 6 }, (_, at) => `mixed-${at}`);
     const watchers = channels.map((channel, at) =>
       Array.from({ length: 4 }, () => client(channel, `&kind=mixed&seed=${at}`)),

@@ -70,7 +70,7 @@ describe.skipIf(Bun.which("redis-server") === null)("redis", () => {
     return { texts, socket, closed: () => closed };
   };
 
-  test("what one says comes to all, by way of Redis; when that goes away the sockets are told, and come back", async () => {
+  test("what one says comes to all by way of Redis; without it sockets are told, and come back", async () => {
     const sockets = await Promise.all(Array.from({ length: 6 }, () => join_("blue")));
     const other = await join_("red");
     sockets[0]?.socket.send("hello 🎈");
@@ -169,7 +169,7 @@ test.skipIf(postgres === undefined || !canBePostgres)("a session in PostgreSQL",
   }
 });
 
-test("a token stream from a backend: asked once, resumed, called off at both ends; one that breaks off is an error", async () => {
+test("a token stream from a backend: asked once, resumed, called off; broken is an error", async () => {
   let asked = 0;
   let ended = 0;
   const backend = Bun.serve({

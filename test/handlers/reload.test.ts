@@ -60,7 +60,7 @@ test("HUP with a syntax error is refused; the old handler serves on", async () =
   expect(workerPids(server)).toEqual(pids);
 });
 
-test("--watch picks up what is saved, also by rename, also in what is imported, also after a fault", async () => {
+test("--watch picks up what is saved, also by rename, what is imported, and after a fault", async () => {
   server = await startHandlers(
     { workers: 1, listener: "native" },
     { files: FILES, toml: handlerLocations(["page"]), args: ["--watch"] },

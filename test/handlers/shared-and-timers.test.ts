@@ -115,7 +115,7 @@ describe("dictionaries", () => {
     expect(await call("users", "incr", "text")).toMatchObject({ error: "what is there is no number" });
   });
 
-  test("a million keys from both workers stay within the size, and every one is there or counted as evicted", async () => {
+  test("a million keys from both workers stay within the size, each there or counted evicted", async () => {
     const pids = new Set<string>();
     const froms = Array.from({ length: 50 }, (_, n) => n * 20_000);
     const fill = async (): Promise<void> => {
@@ -138,7 +138,7 @@ describe("dictionaries", () => {
       expect((await call("filled", "get", key)).answer).toBe(Number(key.slice(4)));
   });
 
-  test("survive kill -9 of both workers and a reload with another size for others; a restart empties those that do not persist", async () => {
+  test("survive kill -9 of both workers and a reload; a restart empties those not kept", async () => {
     await call("users", "set", "user", { name: "anna" });
     await call("kept", "set", "user", { name: "bert" });
     const before = workerPids(server);
@@ -171,7 +171,7 @@ describe("dictionaries", () => {
 });
 
 describe("timers", () => {
-  test("are run by one worker, at multiples of their interval, and counted; one that fails is in the log", async () => {
+  test("are run by one worker, at multiples of their interval; a failure is in the log", async () => {
     await until("some runs", async () => (await runs()).length >= 3, 15_000);
     const done = await runs();
     expect(new Set(done.map(([pid]) => pid)).size).toBe(1);
@@ -229,7 +229,7 @@ describe("timers", () => {
   });
 });
 
-test("what was put off is run in time, or at once when the worker leaves; what was called off is not", async () => {
+test("what was put off is run in time, or when the worker leaves; what was called off is not", async () => {
   for (const [key, ms, more] of [
     ["soon", 20, ""],
     ["later", 3_600_000, ""],

@@ -94,7 +94,7 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
     expect((await post("name=chunks", stream)).text).toBe(`${large.length} ${sum}`);
   });
 
-  test("the handler has the first piece while the client still sends, for longer than its time limit", async () => {
+  test("the handler has the first piece while the client sends, beyond its time limit", async () => {
     const sender = new Sender(server.port, "/upload?name=slow", "Transfer-Encoding: chunked");
     for (let piece = 1; piece <= 4; piece++) {
       sender.chunk(Buffer.from("12345"));
@@ -134,7 +134,7 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
     sender.socket.destroy();
   });
 
-  test("a client that leaves in the middle, or a handler that does not read all of it, costs nothing", async () => {
+  test("a client that leaves midway, or a handler that does not read it all, costs nothing", async () => {
     const sender = new Sender(server.port, "/upload?name=left", "Transfer-Encoding: chunked");
     sender.chunk(Buffer.from("abc"));
     await until("the piece", async () => (await seen("left")) === 3);

@@ -11,7 +11,7 @@ const busyFor = (ms: number): void => {
 };
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test("who comes when a turn is used up waits for the next ones, in order, and so does who comes behind", async () => {
+test("who comes when a turn is used up waits for the next ones, in order with those behind", async () => {
   const newcomers = new Newcomers();
   const told: number[] = [];
   const come = (number: number): boolean => newcomers.mustWait({ goOn: () => told.push(number) });
@@ -75,7 +75,7 @@ test("of a crowd of clients that end their side behind the request each is answe
   }
 });
 
-test("who pipelines twenty thousand requests has a slice of each turn of the loop, not a turn of seconds", async () => {
+test("who pipelines twenty thousand requests has a slice of each turn, not a turn of seconds", async () => {
   const COUNT = 20_000;
   const worker = startNginxWorker(
     (port) =>

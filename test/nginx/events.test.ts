@@ -320,7 +320,7 @@ describe.each(ways)("%s", (_, workers, silent) => {
     });
   });
 
-  test("DELETE: who stood there leaves, then the channel is destroyed; all hear the same order, whichever worker tells", async () => {
+  test("DELETE: who stood there leaves, then the channel is destroyed, in this order for all", async () => {
     const readers = await Promise.all(
       Array.from({ length: 4 }, () => RawWebSocket.open(events.server.port, "/x-ws/X")),
     );
@@ -402,7 +402,7 @@ describe("servers of their own", () => {
     }
   };
   test(
-    "20 subscribers on 20 channels: 40 events, 60 after 10 deletions, 80 at last; 20 are stored, and those expire",
+    "20 subscribers on 20 channels: 40 events, 60 after 10 deletions, 80 at last; 20 stored expire",
     onBoth(eighty),
     30_000,
   );

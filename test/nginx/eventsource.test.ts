@@ -249,7 +249,7 @@ onBothGrounds("eventsource", ({ workers, comment, early, ...ground }) => {
     connection.close();
   });
 
-  test("several channels: old ones channel by channel, live ones as they come, the end with the last (2.7, 4.4)", async () => {
+  test("several channels: old ones by channel, live as they come, end with the last (2.7, 4.4)", async () => {
     const [a, b] = [fresh(), fresh()];
     for (const [id, text] of [
       [a, "a1"],

@@ -359,7 +359,7 @@ location /e { return 204; }
     expect(new Set(lines).size).toBe(10);
   });
 
-  test("unknown and unsupported directives are named with file and line, those of included files, too", async () => {
+  test("unknown and unsupported directives are named with file and line, included ones too", async () => {
     writeFileSync(join(FOLDER, "more.conf"), "\nlocation /x { fastcgi_pass unix:/x; }\n");
     const text = faulty({ server: "push_stream_mesage_ttl 1; include more.conf;", location: "mirror /x;" });
     writeFileSync(FILE, text);

@@ -293,7 +293,7 @@ forWorkers("ends and numbers", (workers) => {
     expect((await ask(server.port, "/pub?id=gone")).status).toBe(404);
   });
 
-  test("who has other channels stays in those, and ends with the last; a long poll ends with the first", async () => {
+  test("who has other channels stays there and ends with the last, a long poll with the first", async () => {
     const stream = await open("/sub/two1/two2/two3");
     await stream.head();
     const socket = await RawWebSocket.open(server.port, "/ws/two1/two2/two3");
@@ -330,7 +330,7 @@ forWorkers("ends and numbers", (workers) => {
     poll.close();
   });
 
-  test("tags count all channels of a second, ids each its own; both are as at the publish (6.1)", async () => {
+  test("tags count all channels of a second, ids each its own, both as at the publish (6.1)", async () => {
     const ids = ["n1", "n2", "n1", "n3", "n1/n2"];
     for (const id of ids) await post(id);
     const { body } = await ask(server.port, "/poll/n1.b9/n2.b9/n3.b9");

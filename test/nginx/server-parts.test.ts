@@ -301,7 +301,7 @@ describe("doors", () => {
     if (status === 401) expect(answer.fields.get("www-authenticate")).toBe('Basic realm="the realm"');
   });
 
-  test("add_header goes on good answers, with always on all, and an inner level hides the outer one", async () => {
+  test("add_header goes on good answers, with always on all; an inner level hides the outer", async () => {
     const good = await get("doors", "/added?id=a&v=2", { method: "POST", body: "x" });
     expect([good.fields.get("x-one"), good.fields.get("x-always"), good.fields.get("x-server")]).toEqual([
       "1 2",

@@ -121,7 +121,7 @@ describe.each([
     },
   );
 
-  test("SIGHUP: everybody is released at once, state stays, locations and templates are the new ones", async () => {
+  test("SIGHUP: all are released at once, state stays, locations and templates are new", async () => {
     const http = 'push_stream_events_channel_id "events";';
     server = await startNginx({ workers, http, server: subscribers(header) });
     const held = await holdAll("a");
@@ -176,7 +176,7 @@ describe.each([
     );
   });
 
-  test("SIGHUP with faults: all are in the log, and the old configuration goes on with its subscribers", async () => {
+  test("SIGHUP with faults: all are in the log, the old configuration goes on", async () => {
     server = await startNginx({ workers, server: subscribers(header) });
     const held = await holdAll("a");
     const pids = (await server.workerPids()).sort();
@@ -221,7 +221,7 @@ describe.each([
     expect(server.process.exitCode).toBe(0);
   });
 
-  test("kill -9 of a worker: its connections end, messages stay, another takes its place and counts anew", async () => {
+  test("kill -9 of a worker: its connections end, messages stay, another takes its place", async () => {
     server = await startNginx({ workers, server: subscribers(header) });
     await server.publish("a", "kept");
     const streams: RawConnection[] = [];

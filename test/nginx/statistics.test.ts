@@ -442,7 +442,7 @@ describe("processes", () => {
   });
 
   test.each([1, 2])(
-    "by_worker names processes of this server; one that is killed is replaced and counted anew, what is stored stays (%d)",
+    "by_worker names processes of this server; a killed one is replaced, what is stored stays (%d)",
     async (workers) => {
       const server = servers[workers - 1];
       if (server === undefined) throw new Error("two servers");

@@ -134,7 +134,7 @@ onBothGrounds("streaming", (ground) => {
     },
   );
 
-  test("A.2: header, message, ping, ttl's footer, each with its chunk; the connection serves on", async () => {
+  test("A.2: header, message, ping, footer, each with its chunk; the connection serves on", async () => {
     const id = fresh();
     const connection = await open(`/a2/${id}`);
     await connection.head();
@@ -292,7 +292,7 @@ onBothGrounds("streaming", (ground) => {
     for (const one of [connection, plain]) one.close();
   });
 
-  test("each message once and in order for everyone who comes while they are published (4.4 (4))", async () => {
+  test("each message once and in order for all who come while they are published (4.4 (4))", async () => {
     const id = fresh();
     const last = 150;
     const expected = `${header}${Array.from({ length: last }, (_, i) => `${i + 1},`).join("")}`;

@@ -14,7 +14,8 @@ setDefaultTimeout(60_000);
 const SSL = join(import.meta.dir, "../config/nginx/corpus/ssl/push.example.org");
 const hasIpv6 = existsSync("/proc/net/if_inet6") && readFileSync("/proc/net/if_inet6", "utf8").includes("lo");
 const [strict, old, six, both] = [freePort(), freePort(), freePort(), freePort()];
-const SIX = `server { listen [::]:${six}; return 204; } server { listen [::]:${both} ipv6only=off; return 204; }`;
+const SIX = `server { listen [::]:${six}; return 204; }
+  server { listen [::]:${both} ipv6only=off; return 204; }`;
 
 let server: RunningServer;
 beforeAll(async () => {

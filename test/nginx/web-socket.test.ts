@@ -443,7 +443,7 @@ describe.each(ways)("%s", (_, workers, listener) => {
   });
 
   describe("publishing over the socket (4.13.5)", () => {
-    test("to all its channels in order, not to the events channel; the sender hears it like everyone", async () => {
+    test("to all its channels in order, not to the events channel; the sender hears it too", async () => {
       const [first, second] = [fresh(), fresh()];
       const sender = await open(`/told/events/${first}/${second}`);
       // What is still told of those who left before is not of this.
@@ -704,7 +704,7 @@ describe.each(ways)("%s", (_, workers, listener) => {
     });
   });
 
-  test("one of several channels is deleted: the socket goes on in the others, and ends with the last (2.7)", async () => {
+  test("one of several channels is deleted: the socket goes on, and ends with the last (2.7)", async () => {
     const names = [fresh(), fresh(), fresh()];
     const [a = "", b = "", c = ""] = names;
     const socket = await open(`/around/${names.join("/")}`);

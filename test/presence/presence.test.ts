@@ -136,7 +136,7 @@ test.concurrent("tabs on all transports are one member; it leaves with the last"
   await until("left", () => told(watcher).length === 3);
 });
 
-test.concurrent("a reconnect within the linger is neither a leave nor a join, whichever worker it comes to", async () => {
+test.concurrent("a reconnect within the linger is no leave and no join, on whichever worker", async () => {
   const watcher = await person("watcher", "ws", "back").come();
   await until("the watcher", () => told(watcher).length === 1);
   const ann = await person("ann", "ev", "back").come();
@@ -149,7 +149,7 @@ test.concurrent("a reconnect within the linger is neither a leave nor a join, wh
   expect(told(watcher)).toEqual(["join watcher", "join ann"]);
 });
 
-test.concurrent("a long poll that comes back is the same presence, answered by messages or by its end", async () => {
+test.concurrent("a long poll that comes back is the same presence, answered or at its end", async () => {
   const watcher = await person("watcher", "ws", "polls").come();
   await until("the watcher", () => told(watcher).length === 1);
   const ann = await person("ann", "lp", "polls").come();
@@ -166,7 +166,7 @@ test.concurrent("a long poll that comes back is the same presence, answered by m
   await until("both left", () => told(watcher).length === 5);
 });
 
-test.concurrent("who did not ask sees messages alone: no event, no gap, no id left out, none published", async () => {
+test.concurrent("who did not ask sees messages alone: no event, no gap, no id left out", async () => {
   const channel = "dialect";
   const stream = await person("", "sub", channel).come();
   const plain = await person("", "ev", channel, "plain").come();
@@ -194,7 +194,7 @@ test.concurrent("who did not ask sees messages alone: no event, no gap, no id le
   expect((await server.statistics(channel)).published_messages).toBe(4);
 });
 
-test.concurrent("list and events fit together from the position of the list on, and from any event's", async () => {
+test.concurrent("list and events fit together from the list's position on, and any event's", async () => {
   const people = Array.from({ length: 6 }, (_, i) => person(`p${i}`, TRANSPORTS[i % 4] ?? "ws", "fit"));
   await Promise.all(people.map((each) => each.come()));
   await isThere("fit", ...people.map(({ sub }) => sub));

@@ -86,7 +86,7 @@ async function stalled(path: string): Promise<Upload> {
   };
 }
 
-test("an answer goes on after an upload that stood still for a moment, though nothing is said for long", async () => {
+test("an answer goes on after an upload that stood still, though nothing is said for long", async () => {
   const upload = await stalled("/moment");
   let taken = upload.early;
   upload.backend.on("data", (bytes: Buffer) => {

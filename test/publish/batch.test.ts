@@ -112,7 +112,7 @@ describe.each([
     (await server.request(`/poll/${channel}.b2000`)).text.replaceAll(/^h/g, "");
   const published = async (channel: string) => (await server.statistics(channel)).published_messages;
 
-  test("lines for many channels: what each says is published, and each has a position to go on from", async () => {
+  test("lines for many channels: what each says is published, with a position to go on from", async () => {
     const { status, type, text } = await send(
       ndjson([
         { channel: "a", data: "1" },
@@ -321,7 +321,7 @@ describe.each([
     else expect(JSON.parse(text).faults).toMatchObject([{ line: 2, code: "no_room" }]);
   });
 
-  test("a URL that names a channel is one message, whatever its type; where batches are off nothing is one", async () => {
+  test("a URL that names a channel is one message, whatever its type; so it is without batches", async () => {
     expect((await send("{}\n", { path: "/pub?id=single" })).status).toBe(200);
     expect(await stored("single")).toBe("||{}\n;");
     for (const [path, type] of [

@@ -22,7 +22,7 @@ const send = (id: string, method: string, body: string | Uint8Array) =>
   ask(server.port, `/pub?id=${id}`, { method, body });
 const huge = Buffer.alloc(4 * MIB, "h");
 
-test("a message larger than the whole store: 500, the connection ends, channel and counter are as before", async () => {
+test("a message larger than the store: 500, the connection ends, all else is as before", async () => {
   await send("one", "POST", "x");
   for (const id of ["one", "one/two"]) {
     const connection = await RawConnection.open(server.port);
@@ -42,7 +42,7 @@ test("a message larger than the whole store: 500, the connection ends, channel a
   expect((await ask(server.port, "/poll/one.b9")).body.toString()).toBe("xy");
 });
 
-test("a deletion text larger than the whole store: 500 without a word of ours, the channel stays and can be deleted", async () => {
+test("a deletion text larger than the store: 500 without a word, the channel can be deleted", async () => {
   await send("stays", "POST", "x");
   const answer = await send("stays", "DELETE", huge);
   expectHeaderOnly(answer, { status: 500 });
@@ -65,7 +65,7 @@ test("more than fits: every publish is answered 200, the oldest go first, the ne
   expect(kept).toEqual(Array.from({ length: stored }, (_, i) => 61 - stored + i));
 });
 
-test("no room for another channel: 503 for publisher and subscriber, said once in the log; the others work on", async () => {
+test("no room for another channel: 503 for both sides, one line in the log; others work on", async () => {
   let made = 0;
   let answer = await send(`room-${made}`, "POST", "x");
   while (answer.status === 200 && made < 100) answer = await send(`room-${++made}`, "POST", "x");

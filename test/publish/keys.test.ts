@@ -33,7 +33,7 @@ const own = async (channel: string, body: string, key: string | null) => {
 const stored = async (channel: string): Promise<string> =>
   (await server.request(`/poll/${channel}.b500`)).text;
 
-test("the position of a publish, and the first one again with its key, in our JSON and MessagePack", async () => {
+test("the position of a publish, and the first again with its key, in JSON and MessagePack", async () => {
   const first = await own("a", "1", "k");
   expect(first).toEqual({ position: expect.stringMatching(/^[0-9a-z]+-\d+$/) });
   expect(await own("a", "1", "k")).toEqual({ ...first, duplicate: true });
@@ -68,7 +68,7 @@ test("another body, event id or type with the same key is refused, and nothing i
   expect(await stored("other")).toBe("1;");
 });
 
-test("the module's answer is the same to the byte with a key, for the first and for each that follows", async () => {
+test("the module's answer is the same to the byte with a key, for the first and all others", async () => {
   const answers: string[] = [];
   for (const lines of ["", "Idempotency-Key: k\r\n", "Idempotency-Key: k\r\n"]) {
     const channel = lines === "" ? "plain" : "keyed";
@@ -151,7 +151,7 @@ test("publishers that try again while workers are killed: each message is there 
   expect(found.sort()).toEqual(messages.sort());
 });
 
-test('sync = "each": positions are told when the messages are on the disk, to HTTP and to WebSocket clients', async () => {
+test('sync = "each": positions are told when the disk has the messages, by HTTP and WebSocket', async () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-each-"));
   const store = `[store]\npath = "${folder}/store"\nsync = "each"\nsize = "4MiB"`;
   const each = await startServer({

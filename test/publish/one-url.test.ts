@@ -33,7 +33,7 @@ describe.each([
     return JSON.parse(answer.text).channel;
   };
 
-  test("700 channels in turns and at once: each answer is of the channel that its own URL names", async () => {
+  test("700 channels in turns and at once: each answer is of the channel of its own URL", async () => {
     for (let round = 0; round < 2; round++) {
       const names = Array.from({ length: 700 }, (_, i) => `turn${i % 350}`);
       for (let at = 0; at < names.length; at += 50) {

@@ -108,7 +108,7 @@ describe("every answer of 2.3", () => {
     }
   });
 
-  test("publish, no memory for the message: the page, and the connection ends; earlier channels keep theirs", async () => {
+  test("publish, no memory for the message: the page, the connection ends; others keep theirs", async () => {
     const port = start({ location: { maxBodyBytes: 0 } });
     await ask(port, "/pub?id=a", post("a"));
     const connection = await RawConnection.open(port);

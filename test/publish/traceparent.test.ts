@@ -106,7 +106,7 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
   const traces = async (channel: string) =>
     (await stored(channel)).map(({ data, traceparent }) => [data, traceparent]);
 
-  test("of a POST it is in every frame, live and replayed, and nothing else of the message changes", async () => {
+  test("of a POST it is in every frame, live and replayed, and nothing else changes", async () => {
     const protocols = ["sluice.json.v1", "sluice.msgpack.v1"];
     const seen = protocols.map(() => [] as Frame[]);
     const sockets = protocols.map((protocol, at) => {

@@ -80,7 +80,7 @@ describe("kill -9 with the lock held", () => {
   });
 });
 
-test("writers killed at random moments: the others lose nothing, and every reader knows of every message", async () => {
+test("writers killed at random: the others lose nothing, every reader knows of every message", async () => {
   const [messages, deaths] = [12_000, 6];
   const shape = smallShape({ size: 32 << 20, ringSize: 65536, workerSlots: 8, channels: 128 });
   const { store } = openStore(shape, RACE_POLICY);

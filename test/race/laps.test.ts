@@ -44,7 +44,7 @@ test("a ring and store large enough: every reader gets every message, once and i
   expect(store.totals(Date.now()).evicted).toBe(0);
 }, 30_000);
 
-test("many laps around a small ring in a full store: each message is delivered or known to be missed", async () => {
+test("many laps around a small ring in a full store: each message comes or is known as missed", async () => {
   const messages = 60_000;
   const shape = smallShape({ size: 256 * 1024, ringSize: 64, workerSlots: 8, channels: 128 });
   const { store, results } = await race(shape, messages, "mixed");

@@ -137,7 +137,7 @@ const WORKERS = [
   ["go", () => [go(), "worker"]],
 ] as const;
 
-test("workers have every message once and in order, however often they and the server's workers are killed", async () => {
+test("workers have every message once and in order, however often any of them is killed", async () => {
   const workers = WORKERS.filter(([program]) => !missing(program)).map(
     ([program, command]) => new Worker(command(), join(folder, `state-${program}`)),
   );

@@ -108,7 +108,7 @@ describe("subscribers", () => {
     expect(store.subscribers.countOf(index)).toBe(0);
   });
 
-  test("with an incarnation they are counted until the deleted channel is in the trash, and never in the next one", () => {
+  test("with an incarnation they count until the deleted channel is in the trash, never in the next", () => {
     const store = newStore({}, { channels: 4 });
     const old = new Channel(store, "a");
     const slot = store.workers.claimSlot(100, NOW_SEC);

@@ -105,7 +105,7 @@ test.each<readonly [string, number, number, number]>([
   },
 );
 
-test("a counter that went back gave two messages one place in the order: none is lost when the lists are made anew", () => {
+test("a counter that went back gave two messages one place: a rebuild of the lists loses none", () => {
   const store = newStore();
   const [first, second] = [new Channel(store, "a"), new Channel(store, "b")];
   for (const data of ["1", "2", "3"]) first.append(data);

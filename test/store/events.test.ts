@@ -78,7 +78,7 @@ describe("the channel itself", () => {
     }
   });
 
-  test("a name that is a wildcard channel's by its prefix is of the normal class, also when it was not before", () => {
+  test("a name that is a wildcard channel's by its prefix becomes one of the normal class", () => {
     const shape = smallShape();
     const policy = { ...POLICY, wildcardPrefix: bytes("ev") };
     const { store } = openStore(shape, policy);
@@ -234,7 +234,7 @@ describe("events", () => {
     expect([store.subscribers.countOf(a.index), store.workers.slotPid(dead)]).toEqual([0, 0]);
   });
 
-  test("a worker that is gone while the lock is taken: its slot waits, and its subscriptions end later", () => {
+  test("a worker that is gone while the lock is taken: its subscriptions end later", () => {
     const store = withEvents();
     const a = new Channel(store, "a");
     const dead = store.workers.claimSlot(100, NOW_SEC);

@@ -85,7 +85,7 @@ describe("a channel that was just found by somebody who is about to stand or pub
   });
 });
 
-test("names of channels cannot push everybody's messages out, and idle ones give their room to others", () => {
+test("channel names cannot push everybody's messages out; idle ones give room to others", () => {
   const store = newStore({}, { channels: 64, size: 256 * 1024 });
   const kept = new Channel(store, "kept");
   kept.append("message");

@@ -33,7 +33,7 @@ function put(channel: Channel, data: string, options: Options = {}, nowMs = NOW_
   return [entry.outcome, entry.position, entry.isDuplicate];
 }
 
-test("the same key gets the first position again, another body KEY_REUSED; other keys are other messages", () => {
+test("the same key gets the first position again, another body KEY_REUSED, other keys nothing", () => {
   const channel = new Channel(newStore({}, shape), "a");
   expect(put(channel, "1", { key: "k" })).toEqual([1, 1, false]);
   expect(put(channel, "1", { key: "k" })).toEqual([1, 1, true]);

@@ -129,7 +129,7 @@ test("three connections on three workers are one member, who joins once and leav
   expect([room.told, room.list(), room.count]).toEqual([["join ann", "leave ann"], [], 0]);
 });
 
-test("events stand between the messages, take no ids, and are no hole for those who do not ask for them", () => {
+test("events stand between the messages, take no ids, and are no hole for who did not ask", () => {
   const room = new Room();
   const say = (data: string) =>
     room.store.append(room.index, room.incarnation, bytes(data), null, null, true, room.nowMs);
@@ -201,7 +201,7 @@ test("a worker that is gone takes its connections along, and nobody else's", () 
 });
 
 describe("no names are told", () => {
-  test("above presence_max_members: how many there are, once a second, and to read the list when they are fewer", () => {
+  test("above presence_max_members: their number once a second, and to read the list below it", () => {
     const room = new Room(16);
     const limit = { mostMembers: 2 };
     const records = ["a", "b", "c", "d"].map((name) => room.join(name, 0, limit));
@@ -275,7 +275,7 @@ test("a list that is read while others come and go has everybody who is there al
   expect(names.filter((name) => name.startsWith("s"))).toHaveLength(2500);
 });
 
-test("a process that died in the middle of a change leaves a whole table, and readers are told to read it again", () => {
+test("a process that died in the middle of a change leaves a whole table; readers read it again", () => {
   const room = new Room();
   const ann = room.join("ann");
   room.join("bob");
@@ -294,7 +294,7 @@ test("a process that died in the middle of a change leaves a whole table, and re
   expect(room.list()).toEqual(["bob x2", "cat"]);
 });
 
-test("a channel that is made again has none of the members of the one before, and goes on counting above it", () => {
+test("a channel made again has none of the members of before, and counts on above them", () => {
   const room = new Room();
   const ann = room.join("ann");
   room.join("bob");
@@ -313,7 +313,7 @@ test("a channel that is made again has none of the members of the one before, an
   expect([again.list(), again.told]).toEqual([["cat"], ["join cat"]]);
 });
 
-test("another process sees the same table; a main that starts again begins with an empty one, and other numbers", () => {
+test("another process sees the same table; a main that starts again begins with an empty one", () => {
   const room = new Room();
   room.join("ann");
   const other = attachStore(room.store.arena.path, POLICY);
@@ -387,7 +387,7 @@ describe("of a cluster", () => {
     expect([room.told, room.list()]).toEqual([["join ann"], ["ann"]]);
   });
 
-  test("a node that is gone, or begins anew, takes along what it said; asked, this one says all again", () => {
+  test("a node that is gone or begins anew takes along what it said; asked, this one repeats all", () => {
     const { room, said, hear } = clustered();
     room.join("ann", 0, who("ann"));
     hear("bob", true);

@@ -119,7 +119,7 @@ describe("reading on", () => {
     expect(store.history.reader(channel.index, channel.incarnation, 0).next(message)).toBe(GONE);
   });
 
-  test("a message whose publish is not over is not there yet: its position would be ahead of the channel", () => {
+  test("a message whose publish is not over is not there yet, or its position would be ahead", () => {
     const channel = mixed();
     const { arena } = channel.store;
     arena.u32[channelWord(arena.layout, channel.index) + CH_LAST_ID] = 8;

@@ -24,7 +24,7 @@ test("it lies in the header page", () => {
   expect((HEAD_REVOKED + REVOKED_ENTRIES * REVOKED_WORDS) * 4).toBeLessThanOrEqual(HEADER_BYTES);
 });
 
-test("an entry is seen by every process that has the file, and by who opens it after a stop or a kill", () => {
+test("an entry is seen by every process of the file, and by who opens it after a stop or kill", () => {
   for (const isClosed of [true, false]) {
     const shape = smallShape();
     const { store } = openStore(shape, POLICY);

@@ -87,7 +87,7 @@ describe.each(CASES)("$name", ({ prepare, work }) => {
     expect(reached).toBe(stages.size - 1);
   });
 
-  test("killed with any part of the plain writes between two atomic ones done, and whoever repairs it killed as well", () => {
+  test("killed with any part of the plain writes between two atomic ones done, as is the repairer", () => {
     const random = generator(whole.writes.length);
     for (let from = 0; from < whole.writes.length; ) {
       const atomic = whole.writes.findIndex((write, at) => at >= from && write.isAtomic);

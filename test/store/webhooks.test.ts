@@ -135,7 +135,7 @@ describe("who sends", () => {
   });
 });
 
-test("positions are kept over a kill of all; a new name begins at the end, one that is named no more is forgotten", () => {
+test("positions are kept over a kill of all; a new name begins at the end, an old one is forgotten", () => {
   const shape = smallShape();
   const first = openStore(shape, { ...POLICY, webhooks }).store;
   first.webhooks.claim(["a", "b"], false, NOW_MS);

@@ -158,7 +158,7 @@ describe("modes and content types (4.2, 4.3)", () => {
     connection.close();
   });
 
-  test("the answer to a stored message on an eventsource location polled at once has the streaming type", async () => {
+  test("a stored message on an eventsource location polled at once has the streaming type", async () => {
     const channel = fresh();
     await server.publish(channel, "hello");
     const headers = { "X-Nginx-PushStream-Mode": "long-polling" };

@@ -193,7 +193,7 @@ describe("ttl (4.10)", () => {
     stream.close();
   });
 
-  test("an answered long poll leaves no timer behind: the next request of the connection is not cut", async () => {
+  test("an answered long poll leaves no timer behind: the next request is not cut", async () => {
     const channel = fresh();
     const poll = await open(`/both-lp/${channel}`);
     await standing(server.port, channel);

@@ -44,7 +44,7 @@ const closeCode = async (socket: RawWebSocket): Promise<number> => {
   }
 };
 
-test("one compressed frame, the same for all who agreed; plain for those who did not, and where it does not pay", async () => {
+test("one compressed frame for all who agreed, plain for others and where it does not pay", async () => {
   const [one, two, plain] = [await open("shared"), await open("shared"), await open("shared", {})];
   expect(one?.head.fields.get("sec-websocket-extensions")).toBe(
     "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
@@ -65,7 +65,7 @@ test("one compressed frame, the same for all who agreed; plain for those who did
   for (const socket of [one, two, plain]) socket.close();
 });
 
-test("messages of a client, compressed: whole, in fragments, with a final block, beside plain ones", async () => {
+test("messages of a client, compressed: whole, in fragments, with a final block, with plain", async () => {
   const socket = await open("said");
   const text = json(3000);
   const bytes = deflated(text);
@@ -128,18 +128,26 @@ socket.on("message", (data) => {
   expect((await server.request("/poll/node.b1")).text).toBe(`${"said by ws ".repeat(200)};`);
 });
 
-test("its addresses get the wire listener, and check says why; on a native one it says that nothing comes of it", async () => {
+test("its addresses get the wire listener, check says why; on a native one it does nothing", async () => {
   const check = async (toml: string) => {
     const path = join(server.folder, "check.toml");
     await Bun.write(path, toml);
     const child = Bun.spawn([binary, "check", path], { stdout: "pipe", stderr: "pipe" });
     return (await new Response(child.stdout).text()) + (await new Response(child.stderr).text());
   };
-  const location = `match = "/ws"\nsubscriber = "websocket"\nchannels_path = "a"\nwebsocket_compression = true\n`;
+  const location = `match = "/ws"
+subscriber = "websocket"
+channels_path = "a"
+websocket_compression = true
+`;
   expect(await check(`listen = ["127.0.0.1:8080"]\n[[location]]\n${location}`)).toContain(
     "127.0.0.1:8080: wire listener (websocket_compression)",
   );
-  const native = `[[server]]\nlisten = ["127.0.0.1:8080"]\nlistener = "native"\n[[server.location]]\n${location}`;
+  const native = `[[server]]
+listen = ["127.0.0.1:8080"]
+listener = "native"
+[[server.location]]
+${location}`;
   const said = await check(native);
   expect(said).toContain("127.0.0.1:8080: native listener");
   expect(said).toContain("websocket_compression does nothing on a native listener");

@@ -167,7 +167,7 @@ describe('event_ids = "auto"', () => {
     stream.close();
   });
 
-  test("coming back with the last id: what was missed, then live; a backtrack in the URL does not repeat", async () => {
+  test("coming back with the last id: what was missed, then live; no backtrack repeats", async () => {
     const channel = fresh();
     const stream = await open(`/auto/${channel}.b2`);
     const { epoch, positions } = await firstId(stream);
@@ -248,7 +248,7 @@ describe('event_ids = "auto"', () => {
     },
   );
 
-  test("after one of several channels was deleted, the id still has a place for each of the path", async () => {
+  test("after one of several channels was deleted, the id still has a place for each", async () => {
     const [first, second, third] = [fresh(), fresh(), fresh()];
     const path = `/auto/${first}/${second}/${third}`;
     const stream = await open(path);

@@ -287,7 +287,7 @@ message_template = "~text~\\n"
     await other.stop();
   });
 
-  test("a reload sends its subscribers away, and events go on; a killed worker's subscriptions end", async () => {
+  test("a reload sends its subscribers away, events go on; a killed worker's end", async () => {
     const [a, b] = [fresh(), fresh()];
     const before = await server.workerPids();
     const stream = await open(`/sub/${a}`);

@@ -29,7 +29,7 @@ afterAll(async () => {
   await server.stop();
 });
 
-test("101 with the accept value of the key and the anti-cache lines, no protocol nobody asked for", async () => {
+test("101 with the accept value of the key and anti-cache lines, no unasked protocol", async () => {
   const socket = await RawWebSocket.open(server.port, `/ws/${fresh()}`);
   const { head } = socket;
   expect(head.statusLine).toBe("HTTP/1.1 101 Switching Protocols");

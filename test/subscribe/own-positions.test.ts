@@ -86,7 +86,7 @@ describe.each(["native", "wire"])("listener %s", (listener) => {
   describe.each(["sluice.json.v1", "sluice.msgpack.v1"])("%s", (protocol) => {
     const open = (path: string): Talk => new Talk(`${server.url}${path}`, protocol);
 
-    test("says where it stands in each channel, and takes that back with another choice of channels", async () => {
+    test("says where it stands in each channel, and takes that back with other channels", async () => {
       const [a, b, c] = [fresh(), fresh(), fresh()];
       const first = open(`/ws/${a}/${b}?sluice_positions=`);
       const hello = await first.next("hello");
@@ -220,7 +220,7 @@ describe.each(["native", "wire"])("listener %s", (listener) => {
     });
   });
 
-  test("a channel that is added while others publish in it comes whole, and nothing comes twice", async () => {
+  test("a channel added while others publish in it comes whole, and nothing comes twice", async () => {
     const [a, busy] = [fresh(), fresh()];
     const talk = new Talk(`${server.url}/ws/${a}?sluice_positions=`, "sluice.json.v1");
     await talk.next("hello");

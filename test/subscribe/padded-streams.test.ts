@@ -162,7 +162,8 @@ describe("eventsource", () => {
     await server.publish(channel, "12", headers);
     const stream = await open(`/ev8/${channel}.b1?ua=test%201`);
     // ": 01234567\n" is 11 bytes, "data: 12\n\n" is 10.
-    const expected = `: 01234567\n${colons(1100)}id: ${"i".repeat(300)}\nevent: t\ndata: 12\n\n${colons(500)}`;
+    const message = `id: ${"i".repeat(300)}\nevent: t\ndata: 12\n\n`;
+    const expected = `: 01234567\n${colons(1100)}${message}${colons(500)}`;
     expect((await stream.chunked(expected.length)).toString()).toBe(expected);
     stream.close();
   });

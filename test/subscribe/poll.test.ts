@@ -90,7 +90,7 @@ describe.each(["/poll", "/lp"])("%s answered at once (5)", (path) => {
     connection.close();
   });
 
-  test("several channels: in path order; the position is the newest of those that had something", async () => {
+  test("several channels: in path order, with the newest position of those that had some", async () => {
     const [first, second, none] = [fresh(), fresh(), fresh()];
     for (const id of [second, first, second]) await server.publish(id, id);
     const [newest] = (await marksOf(second)).slice(-1);
@@ -209,7 +209,7 @@ describe("a waiting long poll (6)", () => {
     await standing(server.port, channel, 0);
   });
 
-  test("120 polls over one connection: every position leads to the next message, tags of one second count on (8)", async () => {
+  test("120 polls over one connection: every position leads to the next, tags count on (8)", async () => {
     const channel = fresh();
     const poll = await RawConnection.open(server.port);
     let headers: Record<string, string> = {};
@@ -237,7 +237,7 @@ describe("a waiting long poll (6)", () => {
   }, 20_000);
 });
 
-test("a poller that follows its position misses nothing and gets nothing twice, over two channels", async () => {
+test("a poller that follows its position misses nothing, over two channels", async () => {
   const [first, second] = [fresh(), fresh()];
   const poll = await RawConnection.open(server.port);
   let headers: Record<string, string> = at("Thu, 01 Jan 1970 00:00:00 GMT", "0");

@@ -102,7 +102,7 @@ test("a channel that somebody only looked at, or left, is forgotten after the tu
   expect([...fanout.standing.channels()].length).toBe(0);
 });
 
-test("polls that come back while their channel is busy on both workers get every message, once, in order", async () => {
+test("polls that come back while both workers are busy get every message, once, in order", async () => {
   const server = await startServer({
     toml: layout("", { lp: 'message_template = "~text~;"\nlongpolling_connection_ttl = "3s"' }),
   });

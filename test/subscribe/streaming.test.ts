@@ -163,7 +163,7 @@ test("one publish, each location in its own template", async () => {
   for (const stream of [brief, plain]) stream.close();
 });
 
-test("several channels: old messages channel by channel in path order, then live ones (4.4, 4.7)", async () => {
+test("several channels: old messages in path order, then live ones (4.4, 4.7)", async () => {
   const [first, second] = [fresh(), fresh()];
   for (const text of ["1", "2"]) {
     await server.publish(second, `second${text};`);
@@ -177,7 +177,7 @@ test("several channels: old messages channel by channel in path order, then live
   stream.close();
 });
 
-test("who got the first byte is counted, in channel and server; who left is not (4.16, 4.17, 5.6)", async () => {
+test("who got the first byte is counted, who left is not (4.16, 4.17, 5.6)", async () => {
   const [first, second] = [fresh(), fresh()];
   const before = 0;
   await until("those of the tests before have left", async () => (await server.summary()).subscribers === 0);

@@ -58,7 +58,7 @@ describe.each(["sluice.json.v1", "sluice.msgpack.v1"])("%s", (protocol) => {
   const isJson = protocol === "sluice.json.v1";
   const data = (text: string): unknown => (isJson ? text : Buffer.from(text));
 
-  test("hello, messages with and without event id and type, deleted; no template of the location", async () => {
+  test("hello, messages with and without event id and type, deleted; no template", async () => {
     const channel = fresh();
     await server.publish(channel, "old");
     const socket = await open(`/ws/${channel}.b1`, protocol);
@@ -93,7 +93,7 @@ describe.each(["sluice.json.v1", "sluice.msgpack.v1"])("%s", (protocol) => {
     expect((await socket.connection.untilEnd()).toString("hex")).toBe("8800");
   });
 
-  test("several channels: the position of each frame is the whole connection's, and resumes all of it", async () => {
+  test("several channels: the position of each frame resumes the whole connection", async () => {
     const [first, second] = [fresh(), fresh()];
     await server.publish(second, "before");
     const socket = await open(`/ws/${first}/${second}`, protocol);
@@ -147,7 +147,7 @@ describe.each(["sluice.json.v1", "sluice.msgpack.v1"])("%s", (protocol) => {
     socket.close();
   });
 
-  test("coming back: what was missed; too late: a gap with its number and the position behind it", async () => {
+  test("coming back: what was missed; too late: a gap with its number and position", async () => {
     const channel = fresh();
     const socket = await open(`/ws/${channel}`, protocol);
     const position = await hello(socket, channel);
@@ -175,7 +175,7 @@ describe.each(["sluice.json.v1", "sluice.msgpack.v1"])("%s", (protocol) => {
     foreign.close();
   });
 
-  test("a ping is a ping frame and a map; the end of its life is 1001, without the location's footer", async () => {
+  test("a ping is a ping frame and a map; the end of life is 1001, without the footer", async () => {
     const channel = fresh();
     const socket = await open(`/pinged/${channel}`, protocol);
     await hello(socket, channel);

@@ -24,7 +24,7 @@ describe("restart delays", () => {
     expect(backOff.delayMs(1)).toBe(100);
   });
 
-  test("when nobody else serves: one that was ready is followed at once, one that never was within a second", () => {
+  test("nobody else serves: one that was ready is followed at once, another within a second", () => {
     const backOff = new BackOff();
     for (let death = 0; death < 7; death++) backOff.delayMs(1);
     expect(backOff.delayMs(1, true)).toBe(0);

@@ -100,7 +100,7 @@ class FakeWorker implements Handed {
 const settled = (): Promise<void> => Bun.sleep(1);
 
 describe("a reload", () => {
-  test("new ones get all, old ones close one by one when they are quiet, and the kernel chooses again", async () => {
+  test("new ones get all, old ones close one by one when quiet, and the kernel chooses again", async () => {
     const stage = new Stage();
     const old = stage.add("a", "b");
     const young = stage.add("c", "d");
@@ -184,7 +184,7 @@ describe("a reload", () => {
     expect(stage.told.at(-1)).toBe("c steers");
   });
 
-  test("one that gives a fault is passed over; a kernel that refuses is asked once, and they close all the same", async () => {
+  test("one that gives a fault is passed over; a kernel that refuses is asked once; they close", async () => {
     const stage = new Stage();
     const old = stage.add("a");
     const young = stage.add("b", "c");

@@ -346,7 +346,7 @@ describe("reload", () => {
   });
 });
 
-test("a unix socket is owned by one worker, survives its death and a reload, and goes at the stop", async () => {
+test("a unix socket is one worker's, survives its death and a reload, and goes at the stop", async () => {
   const path = join("/tmp", `sluice-main-${process.pid}.sock`);
   const main = start({ listen: [`127.0.0.1:${freePort()}`, `unix:${path}`] });
   const ask = async () =>

@@ -30,7 +30,7 @@ function start(changes: Partial<Config> = {}, env: Record<string, string> = {}, 
 }
 
 describe("a life", () => {
-  test("READY comes when every worker answers, with main's pid; then RELOADING, READY, STOPPING", async () => {
+  test("READY comes when all workers answer, with main's pid; then RELOADING, READY, STOPPING", async () => {
     start();
     const ready = await receiver.heard("READY=1");
     expect(ready.split("\n")).toEqual([
@@ -92,7 +92,8 @@ describe("a life", () => {
     await receiver.heard("READY=1");
     const said = await receiver.heard("subscribers");
     expect(said.replaceAll(/\b\d+/g, "N").replace(/Serving \S+/, "Serving HERE")).toBe(
-      "STATUS=Serving HERE with N workers: N connections, N subscribers; N messages/s published, N/s delivered",
+      "STATUS=Serving HERE with N workers: N connections, N subscribers; " +
+        "N messages/s published, N/s delivered",
     );
     expect(said).toContain("with 2 workers");
   });

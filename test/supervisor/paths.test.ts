@@ -133,7 +133,7 @@ describe("place", () => {
     expect(chooseStorePath(null, "127.0.0.1:1", {}, 0, [first]).ok).toBe(false);
   });
 
-  test("a shared folder that is too small is passed over, unless the store is there or there is no other", () => {
+  test("a shared folder that is too small is passed over, unless the store is there or no other", () => {
     const [small, large] = [join(folder, "small"), join(folder, "large")];
     for (const each of [small, large]) mkdirSync(each, { recursive: true });
     const { bavail, bsize } = statfsSync(folder);

@@ -44,7 +44,7 @@ function* dice(seed: number): Generator<number> {
 describe.each([1, 2, 3, 5, 8].flatMap((old) => [1, 2, 3, 5, 8].map((young) => [old, young] as const)))(
   "%d old workers, %d new ones",
   (oldCount, youngCount) => {
-    test("no place that is named ever has an old one, but for the moment in which the only new one moves", () => {
+    test("no named place ever has an old one, but while the only new one moves", () => {
       const roll = dice(oldCount * 100 + youngCount);
       for (let round = 0; round < 50; round++) {
         const kernel = new KernelArray();

@@ -266,7 +266,7 @@ describe.skipIf(reason !== null)("a service of systemd", () => {
   );
 
   test(
-    "another executable takes the place of a running one: workers still come back, and a restart brings it into force",
+    "another executable in place of a running one: workers come back, a restart makes it count",
     async () => {
       const { machine } = service;
       await service.publish("upgrade", "old");

@@ -75,7 +75,7 @@ test("the stop limit is longer than the drain of the configuration that comes al
 /** JSONP, the forever iframe, Motion JPEG, the client of old, four handlers and the pages themselves. */
 const EXAMPLE_LOCATIONS = 9;
 
-test("the configuration of the service means what the embedded default means, without what is there for the examples", () => {
+test("the service's configuration means what the embedded default does, less the examples", () => {
   const service = loadConfig({ file: join(folder, "sluice.toml") });
   const embedded = loadConfig({});
   if (!service.ok || !embedded.ok) throw new Error("faulty");

@@ -48,7 +48,7 @@ test("a worker killed and a main process killed, on the wire listener: every pro
 });
 
 test.if(missingEngine() === null)(
-  "a replica without the end of the log takes the engine's place under two nodes: whoever lost something is told",
+  "a replica without the end of the log takes over under two nodes: who lost something is told",
   async () => {
     const { code, out, err } = await verify(
       ...["--cluster", "--minutes", "0.05", "--seed", "5", "--rate", "100", "--workers", "1", "--json"],
@@ -71,7 +71,7 @@ test("a cluster is asked for where there is no engine to start: what is missing 
   expect(child.stderr.toString()).toContain("there is no redis-server, nor a valkey-server here");
 });
 
-test("what makes no sense is refused at once: unknown faults, faults on a server that is not ours, no workers", async () => {
+test("what makes no sense is refused: unknown faults, faults on another's server, no workers", async () => {
   expect(await verify("--fault", "flood")).toMatchObject({
     code: 2,
     err: expect.stringContaining("worker-kill"),
@@ -91,7 +91,7 @@ test("what makes no sense is refused at once: unknown faults, faults on a server
   expect(foreign).toMatchObject({ code: 2, err: expect.stringContaining("leave out --url") });
 });
 
-test("nobody answers: that is said at once; a server that takes nothing is not said to hold anything", async () => {
+test("nobody answers: said at once; a server that takes nothing is not said to hold anything", async () => {
   const nobody = await verify("--url", "http://127.0.0.1:1");
   expect(nobody).toEqual({ code: 1, out: "", err: "sluice: nobody answers at http://127.0.0.1:1.\n" });
   const row = {

@@ -291,7 +291,7 @@ describe("longpolling", () => {
     expect(statuses()).toEqual([1, 2]);
   });
 
-  test("a 304 is followed by the next poll after 100 ms, from the server's time if nothing else is known", () => {
+  test("a 304 is followed by the next poll after 100 ms, from the server's time if no other", () => {
     connect("longpolling");
     page.pass(200);
     page.request.answer(304, "", { "Last-Modified": TIME, Etag: "W/0" });

@@ -101,7 +101,7 @@ test("a publish says what a subscriber would have got, and the position to go on
   expect(text).toContain(`id: ${second?.["position"]}`);
 });
 
-test("the first subscriber and the last are told of, those between are not, and a short reconnect is none", async () => {
+test("the first subscriber and the last are told of, others and a short reconnect are not", async () => {
   const stand = (): Promise<Standing> => Standing.in(server.url, "room");
   const first = await stand();
   const second = await stand();

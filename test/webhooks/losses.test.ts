@@ -133,7 +133,7 @@ test("nothing that was acknowledged is untold, and each channel is in order, who
   );
 }, 60_000);
 
-test("a receiver that is away for long costs its backlog, is told of the gap, and nobody else loses anything", async () => {
+test("a receiver that is away for long costs its backlog, is told of the gap; no other loses", async () => {
   receiver = new Receiver();
   const other = new Receiver();
   const { port } = receiver;

@@ -142,7 +142,8 @@ describe("rows 1 to 8 of push-stream spec 1.6", () => {
     ],
     [3, []],
   ])("8: at most %p wildcard channels, and 3 a request", (most, faults) => {
-    const http = `push_stream_wildcard_channel_prefix b_; push_stream_max_number_of_wildcard_channels ${most};`;
+    const number = `push_stream_max_number_of_wildcard_channels ${most};`;
+    const http = `push_stream_wildcard_channel_prefix b_; ${number}`;
     expect(faultsOf(translate(withSubscriber("push_stream_wildcard_channel_max_qtd 3;", http)))).toEqual(
       faults,
     );

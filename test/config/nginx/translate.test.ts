@@ -580,7 +580,7 @@ ${withPush("sendfile on; proxy_buffering on; ssl_protocols TLSv1.3;", "sendfile 
   ]);
 });
 
-test("auth_request asks the backend that its location passes to, or the handler there; limit_req is a rate", () => {
+test("auth_request asks the backend its location passes to, or the handler; limit_req is a rate", () => {
   const text = `events {} http {
 push_stream_shared_memory_size 1m;
 limit_req_zone $binary_remote_addr zone=slow:10m rate=30r/m;
