@@ -86,8 +86,8 @@ export const MUTANTS: readonly Mutant[] = [
   ],
   [
     "src/store/message/append-all.ts",
-    "for (let bytes = 0; at < end && bytes < MOST_BYTES; at++) {",
-    "for (let bytes = 0; at < end || bytes < MOST_BYTES; at++) {",
+    "for (let left = MOST_BYTES; at < end && left > 0; ) {",
+    "for (let left = MOST_BYTES; at < end || left > 0; ) {",
   ],
   [
     "src/store/replica/replica.ts",
@@ -116,8 +116,8 @@ export const MUTANTS: readonly Mutant[] = [
   ],
   [
     "src/store/lock/redo.ts",
-    "if (head === serial + 1) return true;",
-    "if (head === serial + 1) return false;",
+    "} else if (published === 0) carryOutDeletion(arena);",
+    "} else if (published !== 0) carryOutDeletion(arena);",
   ],
   [
     "src/store/members/members.ts",

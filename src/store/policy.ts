@@ -2,6 +2,8 @@
  * What the configuration says about storing: a leaf of store/, read by append, open and the sweep. 0 =
  * unlimited everywhere.
  */
+import { NEVER_SEC } from "./memory/layout-header.ts";
+
 export interface StorePolicy {
   messageTtlSec: number;
   unstoredTtlSec: number;
@@ -24,6 +26,10 @@ export interface StorePolicy {
   /** null, or absent: there are no webhooks. */
   webhooks?: WebhookPolicy | null;
 }
+
+/** When what is put in now expires. */
+export const expiry = (ttlSec: number, nowSec: number): number =>
+  ttlSec === 0 ? NEVER_SEC : nowSec + ttlSec;
 
 export interface WebhookPolicy {
   /** What their events may take of the store. */

@@ -127,20 +127,23 @@ export function setOwed(arena: Arena, slot: number, owed: number): void {
   Atomics.store(arena.u32, slotWord(arena.layout, slot) + SLOT_OWED, owed);
 }
 
-/** Whether somebody who is connected may still want the message with this serial (its low word). */
-export function isOwed(arena: Arena, serial: number): boolean {
+/**
+ * How many entries behind the head a message may stand that somebody who is connected still wants: the next
+ * one to be put in stands 0 behind it. Those further behind are owed to nobody.
+ */
+export function owedAge(arena: Arena): number {
   const { u32, layout } = arena;
-  const age = (u32[HEAD_RING_HEAD]! - serial) >>> 0;
-  if (u32[layout.webhooksWord + WH_TELLS] !== 0 && untold(arena) >= age) return true;
+  let oldest = untold(arena);
   for (let at = layout.slotsWord; at < layout.ringWord; at += SLOT_WORDS) {
     if (u32[at + SLOT_PID] === 0) continue;
     const owed = Atomics.load(u32, at + SLOT_OWED);
     if (owed === OWED_NOTHING) continue;
-    if (owed === OWED_BEHIND) return true;
+    if (owed === OWED_BEHIND) return Number.POSITIVE_INFINITY;
+    // Pairs with setCursor: a message below the cursor has been read.
     const lag = (u32[HEAD_RING_HEAD]! - Atomics.load(u32, at + SLOT_CURSOR)) >>> 0;
-    if (lag >= age) return true;
+    if (lag > oldest) oldest = lag;
   }
-  return false;
+  return oldest;
 }
 
 /**

@@ -17,7 +17,8 @@ import {
 import { Message } from "../../src/store/message/message-view.ts";
 import type { Store } from "../../src/store/store.ts";
 import { compareAll, same } from "./compare.ts";
-import { NAMES, type Session } from "./session.ts";
+import { appendEntries, entryOf } from "./operations.ts";
+import { type Held, NAMES, type Session } from "./session.ts";
 import type { Model, ModelChannel, ModelMessage } from "./store-model.ts";
 
 class Died extends Error {}
@@ -30,7 +31,7 @@ export function crash(s: Session): void {
   const byReopen = s.byte() % 2 === 0;
   const before = s.model;
   const done = before.copy();
-  const { points, work } = crashingWork(s, done);
+  const { points, work, fresh = freshIn(before, done) } = crashingWork(s, done);
   const point = points[s.byte() % points.length]!;
   s.say(`crash at ${point}, ${byReopen ? "reopen" : "repair"}`);
   // Evictions come in numbers: die at the first or at a later one.
@@ -51,14 +52,24 @@ export function crash(s: Session): void {
   if (byReopen) for (const model of [before, done]) model.rebuilt();
   // Whatever was cut off: the journal was enough to finish it.
   same(s.store.upkeep.timesMended, 0, "lists made anew");
-  adopt(s, before, done, byReopen);
+  adopt(s, before, done, fresh, byReopen);
   // A rebuild lists by publish order, as the model has it; an operation that was done knows the places.
   if (!died && !byReopen) adoptPlaces(before, done);
   compareAll(s);
 }
 
+interface Crashing {
+  readonly points: readonly FaultPoint[];
+  readonly work: () => void;
+  /** What it publishes; absent: what the model has got in the end. */
+  readonly fresh?: readonly ModelMessage[];
+}
+
+const freshIn = ({ state }: Model, done: Model): readonly ModelMessage[] =>
+  done.state.messages.filter((message) => message.serial >= state.nextSerial);
+
 /** The operation that will die, as a function for the store; the copy of the model does it at once. */
-function crashingWork(s: Session, done: Model): { points: readonly FaultPoint[]; work: () => void } {
+function crashingWork(s: Session, done: Model): Crashing {
   const store = s.store;
   const [nowSec, nowMs] = [s.nowSec, s.nowSec * 1000];
   const kind = s.byte() % 4;
@@ -84,29 +95,50 @@ function crashingWork(s: Session, done: Model): { points: readonly FaultPoint[];
   }
   const data = s.payload();
   const stored = s.byte() % 4 > 0;
+  if (s.byte() % 2 === 0) return crashingBatch(s, done, held, stored);
   done.append(done.find(held.channel.name)!, data, stored, nowSec);
   const { index, incarnation } = held;
   const work = (): unknown => store.append(index, incarnation, data, null, null, stored, nowMs);
   return { points: pointsOf("append"), work };
 }
 
+/** Several at once. Some may be gone again at the end of it, beyond the channel's limit. */
+function crashingBatch(s: Session, done: Model, { channel, ...place }: Held, stored: boolean): Crashing {
+  const fresh: ModelMessage[] = [];
+  const entries = Array.from({ length: 2 + (s.byte() % 5) }, () => entryOf(place, s.payload(), stored));
+  for (let at = 0; at < entries.length; ) {
+    const run = entries.slice(at).map(({ data }) => data);
+    at += done.appendRun(done.find(channel.name)!, run, stored, s.nowSec, (message) =>
+      fresh.push(message),
+    ).length;
+  }
+  const nowMs = s.nowSec * 1000;
+  return { points: pointsOf("append"), work: () => appendEntries(s.store, entries, nowMs), fresh };
+}
+
 /** Makes the model what the store is, after checking that the store is something between the two models. */
-function adopt(s: Session, before: Model, done: Model, isRebuilt: boolean): void {
+function adopt(
+  s: Session,
+  before: Model,
+  done: Model,
+  fresh: readonly ModelMessage[],
+  isRebuilt: boolean,
+): void {
   const store = s.store;
   const state = before.state;
   adoptChannels(s, before, done);
   const kept = new Map(state.messages.map((message) => [message.serial, message]));
   const wanted = new Set(done.state.messages.map((message) => message.serial));
   const present = serialsInStore(s);
-  const fresh = done.state.messages.find((message) => message.serial === state.nextSerial);
+  const freshSerials = new Set(fresh.map(({ serial }) => serial));
   for (const serial of present.keys()) {
-    same(kept.has(serial) || serial === fresh?.serial, true, `message ${serial} came from nowhere`);
+    same(kept.has(serial) || freshSerials.has(serial), true, `message ${serial} came from nowhere`);
   }
   for (const serial of kept.keys()) {
     if (wanted.has(serial)) same(present.has(serial), true, `message ${serial} was lost`);
   }
   state.messages = state.messages.filter((message) => present.has(message.serial));
-  if (fresh !== undefined && store.head() === fresh.serial + 1) adoptFresh(s, before, fresh, present);
+  for (const message of fresh) if (store.head() > message.serial) adoptFresh(s, before, message, present);
   adoptDemotions(before, done.state.messages, present, isRebuilt);
   same(store.head(), state.nextSerial, "ring head after a crash");
   state.clockSec = store.arena.u32[HEAD_CLOCK_SEC]!;

@@ -4,10 +4,11 @@
  */
 
 import { HEAD_TRASHED } from "../../src/store/memory/layout-header.ts";
+import { type Entry, UNSETTLED } from "../../src/store/message/append-all.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { RingEntry } from "../../src/store/message/ring.ts";
 import { AT_PLACE, NOTHING_NEWER, Sight } from "../../src/store/message/seek.ts";
-import type { StorePolicy } from "../../src/store/store.ts";
+import type { Store, StorePolicy } from "../../src/store/store.ts";
 import { beforeLast } from "../store/fixture.ts";
 import { compareAll, compareMessage, compareReading, same } from "./compare.ts";
 import { restingIn } from "./crash.ts";
@@ -37,6 +38,52 @@ export function append(s: Session, held: Held | undefined, stored: boolean): voi
   const id = s.store.append(held.index, held.incarnation, data, null, null, stored, s.nowSec * 1000);
   same(id, expected, "id of append");
   if (id > 0) s.log.set(s.model.state.nextSerial - 1, { index: held.index, id });
+}
+
+/** Several at once, to one channel or two; what is not in because its channel is gone stops them. */
+export function appendMany(s: Session): void {
+  const [one, other] = [s.pick(), s.pick()];
+  if (one === undefined || other === undefined || !s.isLive(one) || !s.isLive(other)) return;
+  const stored = s.byte() % 4 > 0;
+  const sent = Array.from({ length: 1 + (s.byte() % 8) }, () => (s.byte() % 4 === 0 ? other : one));
+  const entries = sent.map((held) => entryOf(held, s.payload(), stored));
+  s.say(`append ${entries.map(({ index, data }) => `${data.length} to ${index}`)} stored=${stored}`);
+  appendEntries(s.store, entries, s.nowSec * 1000);
+  for (let at = 0; at < sent.length; ) {
+    const { channel, index } = sent[at]!;
+    const end = sent.findIndex((held, other) => other > at && held.index !== index);
+    const run = entries.slice(at, end < 0 ? sent.length : end).map(({ data }) => data);
+    const before = s.model.state.nextSerial;
+    for (const [nth, id] of s.model.appendRun(channel, run, stored, s.nowSec).entries()) {
+      if (id > 0) s.log.set(before + nth, { index, id });
+      same(entries[at++]!.outcome, id, "an id of appendAll");
+    }
+  }
+}
+
+export const entryOf = (
+  { index, incarnation }: Pick<Held, "index" | "incarnation">,
+  data: Uint8Array,
+  stored: boolean,
+): Entry => ({
+  index,
+  incarnation,
+  data,
+  eventId: null,
+  eventType: null,
+  stored,
+  key: null,
+  outcome: UNSETTLED,
+  position: 0,
+  isDuplicate: false,
+});
+
+export function appendEntries(store: Store, entries: readonly Entry[], nowMs: number): void {
+  for (let settled = 0; settled < entries.length; ) {
+    const count = store.appendAll(entries, settled, nowMs);
+    if (count <= 0) throw new Error(`appendAll answered ${count}`);
+    settled += count;
+  }
 }
 
 export function deleteChannel(s: Session): void {

@@ -13,6 +13,8 @@ const OPERATIONS: readonly ((s: Session) => void)[] = [
   (s) => operations.append(s, s.pick(), true),
   (s) => operations.append(s, s.pick(), true),
   (s) => operations.append(s, s.pick(), false),
+  operations.appendMany,
+  operations.appendMany,
   operations.deleteChannel,
   operations.readAfter,
   operations.readLast,

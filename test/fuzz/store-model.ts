@@ -59,6 +59,10 @@ export interface ModelState {
 
 const NEVER = 0xffffffff;
 
+/** Is told of each message that is put in, also of one that is gone again at the end of the operation. */
+type Seen = (message: ModelMessage) => void;
+const NOBODY: Seen = () => undefined;
+
 export class Model {
   state: ModelState;
   readonly layout: Layout;
@@ -171,14 +175,48 @@ export class Model {
     return this.state.live.filter((channel) => channel.isWildcard === isWildcard).length;
   }
 
-  append(channel: ModelChannel, data: Uint8Array, stored: boolean, nowSec: number): number {
+  append(
+    channel: ModelChannel,
+    data: Uint8Array,
+    stored: boolean,
+    nowSec: number,
+    seen: Seen = NOBODY,
+  ): number {
+    if (!this.#makeRoom(this.#messageBlocks(data.length), nowSec)) return -1;
+    this.#push(channel, data, stored, nowSec, seen);
+    this.#trim(channel, nowSec);
+    this.#dropExpiredFront(2, nowSec);
+    return channel.lastId;
+  }
+
+  /** Several to one channel at once, as many as there is room for; for the first that is made. Their ids. */
+  appendRun(
+    channel: ModelChannel,
+    run: readonly Uint8Array[],
+    stored: boolean,
+    nowSec: number,
+    seen: Seen = NOBODY,
+  ): number[] {
+    const fitting: Uint8Array[] = [];
+    for (let free = this.freeBlocks(); fitting.length < run.length; ) {
+      free -= this.#messageBlocks(run[fitting.length]!.length);
+      if (free < 0) break;
+      fitting.push(run[fitting.length]!);
+    }
+    if (fitting.length < 2)
+      return run.slice(0, 1).map((data) => this.append(channel, data, stored, nowSec, seen));
+    const ids = fitting.map((data) => this.#push(channel, data, stored, nowSec, seen));
+    this.#trim(channel, nowSec);
+    this.#dropExpiredFront(2 * fitting.length, nowSec);
+    return ids;
+  }
+
+  #push(channel: ModelChannel, data: Uint8Array, stored: boolean, nowSec: number, seen: Seen): number {
     const { state } = this;
-    const blocks = this.#messageBlocks(data.length);
-    if (!this.#makeRoom(blocks, nowSec)) return -1;
     this.#tick(nowSec);
     const ttl = stored ? state.policy.messageTtlSec : state.policy.unstoredTtlSec;
     const id = ++channel.lastId;
-    state.messages.push({
+    const message = {
       serial: state.nextSerial++,
       age: state.nextAge++,
       channel,
@@ -188,17 +226,21 @@ export class Model {
       time: state.clockSec,
       tag: state.clockTag,
       expires: ttl === 0 ? NEVER : nowSec + ttl,
-      blocks,
-    });
+      blocks: this.#messageBlocks(data.length),
+    };
+    state.messages.push(message);
+    seen({ ...message });
     state.published++;
     channel.activeUntil = this.#activeUntil(nowSec);
+    return id;
+  }
+
+  #trim(channel: ModelChannel, nowSec: number): void {
     while (this.#isOverLimit(channel)) {
       const oldest = this.stored(channel)[0]!;
       if (oldest.serial >= this.#slowest()) this.#demote(oldest, nowSec);
       else this.#drop(oldest);
     }
-    this.#dropExpiredFront(2, nowSec);
-    return id;
   }
 
   #isOverLimit(channel: ModelChannel): boolean {

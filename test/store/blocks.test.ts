@@ -25,7 +25,9 @@ afterAll(removeTempFolders);
 
 function takeBlocks(arena: Arena, count: number, owner: number): number {
   const first = planTaking(arena, count, owner);
-  takePlanned(arena, arena.u32[blockWord(arena.layout, first) + MSG_LAST]!);
+  takePlanned(arena);
+  const last = arena.u32[blockWord(arena.layout, first) + MSG_LAST]!;
+  arena.u32[blockWord(arena.layout, last) + MORE_NEXT] = 0;
   return first;
 }
 

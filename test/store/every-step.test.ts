@@ -52,6 +52,15 @@ function keyed(store: Store, ...keys: readonly string[]): void {
   store.appendAll(entries, 0, NOW_MS);
 }
 
+function together(store: Store, count: number, { data = "x", stored = true } = {}): void {
+  const entries = Array.from({ length: count }, (_, at) => entryFor(a(store), `${data}${at}`, { stored }));
+  expect(store.appendAll(entries, 0, NOW_MS)).toBe(count);
+  expect(entries.map(({ outcome }) => outcome)).toEqual(idsFrom(entries[0]?.outcome ?? 0, count));
+}
+
+const idsFrom = (first: number, count: number): number[] =>
+  Array.from({ length: count }, (_, at) => first + at);
+
 /** A worker with somebody who lags, so that nothing is dropped that it may still want. */
 function owe(store: Store): void {
   store.workers.setOwed(store.workers.claimSlot(1, NOW_SEC), OWED_BEHIND);
@@ -111,6 +120,68 @@ const CASES: readonly Case[] = [
     policy: { maxStoredPerChannel: 3 },
     prepare: (s) => fill(s, 3),
     work: (s) => a(s).append("1"),
+  },
+  { name: "messages of one channel at once", prepare: (s) => fill(s, 3), work: (s) => together(s, 4) },
+  {
+    name: "messages at once that are longer than a block, into an empty channel",
+    prepare: a,
+    work: (s) => together(s, 3, { data: "long".repeat(100) }),
+  },
+  {
+    name: "messages at once, for whoever is there now alone",
+    prepare: (s) => fill(s, 2),
+    work: (s) => together(s, 3, { stored: false }),
+  },
+  {
+    name: "messages at once that put others out",
+    policy: { maxStoredPerChannel: 4 },
+    prepare: (s) => {
+      fill(s, 2);
+      new Channel(s, "b").append("between");
+      fill(s, 2);
+    },
+    work: (s) => together(s, 3),
+  },
+  {
+    name: "more messages at once than the limit is, behind a long and an unstored one",
+    policy: { maxStoredPerChannel: 2 },
+    prepare: (s) => {
+      a(s).append(LARGE);
+      a(s).append("unstored", false);
+      a(s).append("1");
+    },
+    work: (s) => together(s, 5),
+  },
+  {
+    name: "messages at once beyond a limit, of which somebody has not read the last",
+    policy: { maxStoredPerChannel: 3 },
+    prepare: (s) => {
+      const slot = s.workers.claimSlot(1, NOW_SEC);
+      fill(s, 3);
+      s.workers.setCursor(slot, s.head() - 1);
+    },
+    work: (s) => together(s, 4),
+  },
+  {
+    name: "messages at once beyond a limit of bytes, of which the newest alone stays",
+    policy: { maxStoredBytesPerChannel: 256 },
+    prepare: (s) => fill(s, 1),
+    work: (s) => together(s, 2),
+  },
+  {
+    name: "messages at once whose serials and ids cross 2^32, and whose searches skip",
+    policy: { maxStoredPerChannel: 2 },
+    prepare: (s) => {
+      fill(s, 2);
+      setWide(s.arena.u32, HEAD_RING_HEAD, 2 ** 32 - 3);
+      setWide(s.arena.u32, channelWord(s.arena.layout, 0) + CH_LAST_ID, 2 ** 32 - 2);
+    },
+    work: (s) => together(s, 5),
+  },
+  {
+    name: "messages at once in a store that has room for some of them",
+    prepare: (s) => fill(s, 100, LARGE),
+    work: (s) => together(s, 4, { data: LARGE }),
   },
   {
     name: "a message beyond a limit that was lowered, while somebody lags",

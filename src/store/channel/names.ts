@@ -103,9 +103,12 @@ export function planNaming(arena: Arena, index: number, name: Uint8Array, hash: 
 }
 
 export function namePlanned(arena: Arena): void {
-  const { u32 } = arena;
+  const { u32, layout } = arena;
   const last = u32[JOURNAL_NAME_LAST]!;
-  if (last !== 0) takePlanned(arena, last);
+  if (last !== 0) {
+    takePlanned(arena);
+    u32[blockWord(layout, last) + MORE_NEXT] = 0;
+  }
   u32[HEAD_NAME_BLOCKS] = u32[JOURNAL_NAME_BLOCKS]!;
 }
 

@@ -10,14 +10,14 @@ import { HEAD_TRASH, TRASH_BUCKETS } from "../memory/layout-header.ts";
 /** How long messages and channels count as trash (push-stream spec 6.3). */
 export const TRASH_SEC = 10;
 
-export function countTrash(arena: Arena, nowSec: number): void {
+export function countTrash(arena: Arena, nowSec: number, count = 1): void {
   const { u32 } = arena;
   const at = HEAD_TRASH + 2 * (nowSec % TRASH_BUCKETS);
   if (u32[at] !== nowSec) {
     u32[at] = nowSec;
     u32[at + 1] = 0;
   }
-  u32[at + 1]!++;
+  u32[at + 1] = u32[at + 1]! + count;
 }
 
 export function messagesInTrash(arena: Arena, nowSec: number): number {

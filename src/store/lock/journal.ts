@@ -25,6 +25,7 @@ import { HEAD_JOURNAL } from "../memory/layout-header.ts";
 export const JOURNAL_KIND = HEAD_JOURNAL;
 
 export const NOTHING = 0;
+/** A run: messages that follow each other in one channel, and its oldest ones, which make room for them. */
 export const ADD_MESSAGE = 1;
 export const DROP_MESSAGE = 2;
 export const DEMOTE_MESSAGE = 3;
@@ -37,7 +38,7 @@ export const FREE_CHANNEL = 7;
 /** Every list is made anew (recover.ts): a death in there is mended by nothing less. */
 export const REBUILD = 0xffff;
 
-/** First block of the message at hand. */
+/** First block of the message at hand; of a run, that of its first. */
 export const JOURNAL_BLOCK = HEAD_JOURNAL + 1;
 /**
  * HEAD_FREE_BLOCK and HEAD_FREE_BLOCKS; where blocks are given back, the first is what they are hung in
@@ -62,6 +63,11 @@ export const JOURNAL_TRANSIENT_COUNT = HEAD_JOURNAL + 10;
 export const JOURNAL_EXPIRES = HEAD_JOURNAL + 11;
 /** An addition: the place of the key that it came with, in keys.ts, + 1; 0: with none. */
 export const JOURNAL_KEY = HEAD_JOURNAL + 12;
+/** How many messages a run has; each leads to the next by MSG_AGE_NEWER. */
+export const JOURNAL_RUN = HEAD_JOURNAL + 13;
+/** The channel's oldest stored messages that go with it: the first, and how many; by MSG_NEWER. */
+export const JOURNAL_OUSTED = HEAD_JOURNAL + 14;
+export const JOURNAL_OUSTED_COUNT = HEAD_JOURNAL + 15;
 /** The channel at hand, what it will be, and what the header will count. */
 export const JOURNAL_CHANNEL = HEAD_JOURNAL + 16;
 export const JOURNAL_STATE = HEAD_JOURNAL + 17;

@@ -21,7 +21,7 @@ import {
   MSG_SERIAL,
 } from "../memory/layout-message.ts";
 import { bytesOf } from "../message/message-words.ts";
-import { carryOutAdding, carryOutDeletion } from "../message/publication.ts";
+import { carryOutAdding, carryOutDeletion, MOST_IN_RUN } from "../message/publication.ts";
 import { nextSerial } from "../message/ring.ts";
 import { carryOutDemotion, carryOutDrop } from "../message/unlinking.ts";
 import { DamageError } from "../recovery/damage.ts";
@@ -49,6 +49,9 @@ import {
   JOURNAL_NAME_BLOCKS,
   JOURNAL_NAME_FIRST,
   JOURNAL_NAME_LAST,
+  JOURNAL_OUSTED,
+  JOURNAL_OUSTED_COUNT,
+  JOURNAL_RUN,
   JOURNAL_STORED_BLOCKS,
   JOURNAL_STORED_COUNT,
   JOURNAL_TO,
@@ -80,6 +83,8 @@ const BLOCK_WORDS = [
   JOURNAL_NAME_FIRST,
   JOURNAL_NAME_LAST,
   JOURNAL_NAME_BLOCKS,
+  JOURNAL_OUSTED,
+  JOURNAL_OUSTED_COUNT,
 ];
 /** Channels + 1, or numbers of them. */
 const CHANNEL_WORDS = [
@@ -126,17 +131,47 @@ function carryOutMessage(arena: Arena, kind: number): boolean {
 }
 
 /**
- * The ring head is the last word of a publish: when it stands behind the message, all has been done, and
- * others have gone on from there.
+ * The ring head is the last word of a publish: when it stands behind a message, that has been published. What
+ * a run ousts goes after its last.
  */
 function carryOutPublish(arena: Arena, kind: number): boolean {
   const { u32, layout } = arena;
-  const serial = wide(u32, blockWord(layout, u32[JOURNAL_BLOCK]!) + MSG_SERIAL);
-  const head = nextSerial(arena);
-  if (head === serial + 1) return true;
-  if (head !== serial) return false;
-  if (kind === ADD_MESSAGE) carryOutAdding(arena);
-  else carryOutDeletion(arena);
+  const published = nextSerial(arena) - wide(u32, blockWord(layout, u32[JOURNAL_BLOCK]!) + MSG_SERIAL);
+  if (kind === ADD_MESSAGE) {
+    if (published < 0 || published > u32[JOURNAL_RUN]! || !isRun(arena) || !areOusted(arena)) return false;
+    carryOutAdding(arena);
+  } else if (published === 0) carryOutDeletion(arena);
+  else return published === 1;
+  return true;
+}
+
+/** The messages of a run: one behind the other, in one channel. */
+function isRun(arena: Arena): boolean {
+  const { u32, layout } = arena;
+  const first = blockWord(layout, u32[JOURNAL_BLOCK]!);
+  const { [first + MSG_CHANNEL]: index, [JOURNAL_RUN]: run } = u32;
+  const serial = wide(u32, first + MSG_SERIAL);
+  let block = u32[JOURNAL_BLOCK]!;
+  for (let nth = 0; nth < run!; nth++) {
+    const at = blockWord(layout, block);
+    if (!isMessage(arena, block) || u32[at + MSG_CHANNEL] !== index) return false;
+    if (wide(u32, at + MSG_SERIAL) !== serial + nth) return false;
+    block = u32[at + MSG_AGE_NEWER]!;
+  }
+  return run! > 0;
+}
+
+/** Messages of that channel, whether their stamps are gone or not. */
+function areOusted(arena: Arena): boolean {
+  const { u32, layout } = arena;
+  const { [blockWord(layout, u32[JOURNAL_BLOCK]!) + MSG_CHANNEL]: index } = u32;
+  let block = u32[JOURNAL_OUSTED]!;
+  for (let left = block === 0 ? 0 : u32[JOURNAL_OUSTED_COUNT]!; left > 0; left--) {
+    const at = blockWord(layout, block);
+    if (!isMessage(arena, block) || u32[at + MSG_CHANNEL] !== index) return false;
+    // The last one's leads to the run, once that is linked.
+    block = u32[at + MSG_NEWER]!;
+  }
   return true;
 }
 
@@ -146,14 +181,16 @@ function isCredible({ u32, layout }: Arena): boolean {
     CHANNEL_WORDS.every((word) => u32[word]! <= layout.channels) &&
     u32[JOURNAL_CHANNEL]! < layout.channels &&
     u32[JOURNAL_KEY]! <= layout.keys &&
+    u32[JOURNAL_RUN]! <= MOST_IN_RUN &&
     LISTS.includes(u32[JOURNAL_FROM]!) &&
     LISTS.includes(u32[JOURNAL_TO]!)
   );
 }
 
-/** Whether the header of the message at hand is one. Its bytes were written before all this. */
-function hasMessage({ u32, layout }: Arena): boolean {
-  const block = u32[JOURNAL_BLOCK]!;
+const hasMessage = (arena: Arena): boolean => isMessage(arena, arena.u32[JOURNAL_BLOCK]!);
+
+/** Whether the header of the message there is one. Its bytes were written before all this. */
+function isMessage({ u32, layout }: Arena, block: number): boolean {
   const at = blockWord(layout, block);
   return (
     block !== 0 &&

@@ -30,8 +30,15 @@ export const blocksForName = (layout: Layout, bytes: number): number =>
  * may be written to behind their NEXT, and are still free.
  */
 export function planTaking(arena: Arena, count: number, owner: number): number {
-  const { u32, layout } = arena;
-  const first = u32[HEAD_FREE_BLOCK]!;
+  const { u32 } = arena;
+  u32[JOURNAL_FREE_BLOCK] = u32[HEAD_FREE_BLOCK]!;
+  u32[JOURNAL_FREE_BLOCKS] = u32[HEAD_FREE_BLOCKS]!;
+  return planTakingMore(arena, count, owner);
+}
+
+/** The same in a change that has planned to take some. */
+export function planTakingMore({ u32, layout }: Arena, count: number, owner: number): number {
+  const first = u32[JOURNAL_FREE_BLOCK]!;
   let last = first;
   for (let taken = 1; taken < count; taken++) {
     last = u32[blockWord(layout, last) + MORE_NEXT]!;
@@ -39,15 +46,14 @@ export function planTaking(arena: Arena, count: number, owner: number): number {
   }
   u32[blockWord(layout, first) + MSG_LAST] = last;
   u32[JOURNAL_FREE_BLOCK] = u32[blockWord(layout, last) + MORE_NEXT]!;
-  u32[JOURNAL_FREE_BLOCKS] = u32[HEAD_FREE_BLOCKS]! - count;
+  u32[JOURNAL_FREE_BLOCKS] = u32[JOURNAL_FREE_BLOCKS]! - count;
   return first;
 }
 
-/** Takes them: the chain ends at `last` now. */
-export function takePlanned({ u32, layout }: Arena, last: number): void {
+/** Takes them; where a chain ends, MORE_NEXT is to become 0. */
+export function takePlanned({ u32 }: Arena): void {
   u32[HEAD_FREE_BLOCK] = u32[JOURNAL_FREE_BLOCK]!;
   u32[HEAD_FREE_BLOCKS] = u32[JOURNAL_FREE_BLOCKS]!;
-  u32[blockWord(layout, last) + MORE_NEXT] = 0;
 }
 
 /** Plans to give a chain of `count` blocks back in one step. */

@@ -40,8 +40,8 @@
  *   counters of two words (HEAD_RING_HEAD, CREATED, DELETIONS, EVICTED, CH_LAST_ID)
  *                   high word marked, low word, high word → wideShared()
  *   HEAD_RING_HEAD  stored last in a publish → head(), and entry() after copying a ring entry
- *   SLOT_OWED       stored by the worker before it looks at a channel's last id → trimChannel(), after a
- *                   publish moved it
+ *   SLOT_OWED       stored by the worker before it looks at a channel's last id → planOusting(), for what is
+ *                   not above that, and trimChannel(), after a publish moved it
  *   SLOT_AWAKE      stored 0 by the sleeper before it looks at the head again → ringOthers(), after the head
  *                   was stored
  */

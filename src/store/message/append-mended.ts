@@ -8,7 +8,7 @@ import { lastIdOf } from "../channel/channels.ts";
 import type { Arena } from "../memory/arena.ts";
 import type { StorePolicy } from "../policy.ts";
 import { mendAfter } from "../recovery/damage.ts";
-import { appendAll, type Entry, serialBeforeEntry, settleAs, UNSETTLED } from "./append-all.ts";
+import { appendAll, atHand, type Entry, settleAs, UNSETTLED } from "./append-all.ts";
 import { appendMessage, deleteChannel } from "./publish.ts";
 import { nextSerial } from "./ring.ts";
 
@@ -30,12 +30,12 @@ export function appendMended(
   try {
     return appendMessage(arena, policy, index, life, data, id, type, stored, nowMs, false, null, marks);
   } catch (error) {
-    if (mendAfter(arena, error, before)) return lastIdOf(arena, index);
+    if (mendAfter(arena, error, before) > 0) return lastIdOf(arena, index);
     return appendMessage(arena, policy, index, life, data, id, type, stored, nowMs, false, null, marks);
   }
 }
 
-/** The entry that met the damage is settled by the repair, or done again by the next call. */
+/** The entries that met the damage are settled by the repair, or done again by the next call. */
 export function appendAllMended(
   arena: Arena,
   policy: StorePolicy,
@@ -48,10 +48,9 @@ export function appendAllMended(
   } catch (error) {
     let at = from;
     while (entries[at] !== undefined && entries[at]?.outcome !== UNSETTLED) at++;
-    const entry = entries[at];
-    if (mendAfter(arena, error, serialBeforeEntry()) && entry !== undefined) {
-      settleAs(arena, entry, lastIdOf(arena, entry.index));
-      at++;
+    for (let left = mendAfter(arena, error, atHand.serial), { id } = atHand; left > 0; left--, id++, at++) {
+      const entry = entries[at];
+      if (entry !== undefined) settleAs(arena, entry, id);
     }
     return at - from;
   }
@@ -68,6 +67,6 @@ export function deleteMended(
   try {
     return deleteChannel(arena, policy, name, text, nowMs);
   } catch (error) {
-    return mendAfter(arena, error, before) ? 1 : deleteChannel(arena, policy, name, text, nowMs);
+    return mendAfter(arena, error, before) > 0 ? 1 : deleteChannel(arena, policy, name, text, nowMs);
   }
 }

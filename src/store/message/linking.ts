@@ -65,12 +65,34 @@ export function planLinking(arena: Arena, block: number): void {
   planCounts(arena, record, at, 1);
 }
 
+/** The same behind `before`, which is planned but not there yet. */
+export function planLinkingBehind(arena: Arena, before: number, block: number): void {
+  const { u32, layout } = arena;
+  const at = blockWord(layout, block);
+  u32[blockWord(layout, before) + MSG_AGE_NEWER] = block;
+  u32[at + MSG_AGE_OLDER] = before;
+  u32[at + MSG_AGE_NEWER] = 0;
+  u32[JOURNAL_AGE_COUNT] = u32[JOURNAL_AGE_COUNT]! + 1;
+  u32[at + MSG_OLDER] = before;
+  u32[at + MSG_NEWER] = 0;
+  u32[at + MSG_SKIP] = skipFrom(arena, channelWord(layout, u32[at + MSG_CHANNEL]!), at);
+  if ((u32[at + MSG_FLAGS]! & FLAG_STORED) === 0) return;
+  u32[JOURNAL_STORED_COUNT] = u32[JOURNAL_STORED_COUNT]! + 1;
+  u32[JOURNAL_STORED_BLOCKS] = u32[JOURNAL_STORED_BLOCKS]! + blocksOf(layout, u32, at);
+}
+
 /** What the channel's counts will be with one stored message more or less, if this is one. */
 export function planCounts({ u32, layout }: Arena, record: number, at: number, change: 1 | -1): void {
   const isStored = (u32[at + MSG_FLAGS]! & FLAG_STORED) !== 0;
   const blocks = isStored ? blocksOf(layout, u32, at) : 0;
   u32[JOURNAL_STORED_COUNT] = u32[record + CH_STORED_COUNT]! + (isStored ? change : 0);
   u32[JOURNAL_STORED_BLOCKS] = u32[record + CH_STORED_BLOCKS]! + change * blocks;
+}
+
+/** What a channel counts, with the message or the run that is hung in now. */
+export function settleCounts({ u32 }: Arena, record: number): void {
+  u32[record + CH_STORED_COUNT] = u32[JOURNAL_STORED_COUNT]!;
+  u32[record + CH_STORED_BLOCKS] = u32[JOURNAL_STORED_BLOCKS]!;
 }
 
 /** Hangs a stamped message in as its channel's newest. Readers may follow the new links at once. */
@@ -80,10 +102,10 @@ export function linkInChannel(arena: Arena, block: number): void {
   const record = channelWord(layout, u32[at + MSG_CHANNEL]!);
   const older = u32[at + MSG_OLDER]!;
   // The three stores pair with the loads in seek.ts and reader.ts: a block reached by a link has its header
-  // complete.
-  if (older === 0) Atomics.store(u32, record + CH_OLDEST, block);
-  else Atomics.store(u32, blockWord(layout, older) + MSG_NEWER, block);
-  Atomics.store(u32, record + CH_NEWEST, block);
+  // complete, since all of them are behind the atomic store of a stamp.
+  if (older === 0) u32[record + CH_OLDEST] = block;
+  else u32[blockWord(layout, older) + MSG_NEWER] = block;
+  u32[record + CH_NEWEST] = block;
   // It has the id of another, and nothing leads to it but the links of its neighbours.
   if ((u32[at + MSG_FLAGS]! & FLAG_PRESENCE) !== 0) return;
   if ((u32[at + MSG_ID]! & (SKIP_NEAR - 1)) === 0) u32[record + CH_SKIP_NEAR] = block;
@@ -91,8 +113,6 @@ export function linkInChannel(arena: Arena, block: number): void {
   if ((u32[at + MSG_FLAGS]! & FLAG_STORED) === 0) return;
   if (u32[record + CH_OLDEST_STORED] === 0) u32[record + CH_OLDEST_STORED] = block;
   setWide(u32, record + CH_NEWEST_STORED, wide(u32, at + MSG_ID));
-  u32[record + CH_STORED_COUNT] = u32[JOURNAL_STORED_COUNT]!;
-  u32[record + CH_STORED_BLOCKS] = u32[JOURNAL_STORED_BLOCKS]!;
 }
 
 /**
@@ -106,14 +126,21 @@ function skipFrom({ u32 }: Arena, record: number, at: number): number {
   return u32[record + (isFar ? CH_SKIP_FAR : CH_SKIP_NEAR)]!;
 }
 
-/** Hangs a message in as the newest of its age list. */
-export function linkByAge(arena: Arena, block: number): void {
+/** Hangs a message, or a run from its first to its last, in as the newest of its age list. */
+export function linkByAge(arena: Arena, block: number, last = block): void {
   const { u32, layout } = arena;
   const list = ageListOf(u32[blockWord(layout, block) + MSG_FLAGS]!);
-  linkBehind(arena, block, list, u32[JOURNAL_AGE_COUNT]!);
+  linkBehind(arena, block, last, list, u32[JOURNAL_AGE_COUNT]!);
 }
 
-export function linkBehind({ u32, layout }: Arena, block: number, list: number, count: number): void {
+/** Those between the two are linked, and expire with the first. */
+export function linkBehind(
+  { u32, layout }: Arena,
+  block: number,
+  last: number,
+  list: number,
+  count: number,
+): void {
   const at = blockWord(layout, block);
   const older = u32[at + MSG_AGE_OLDER]!;
   if (older === 0) {
@@ -127,6 +154,6 @@ export function linkBehind({ u32, layout }: Arena, block: number, list: number, 
       u32[list + AGE_UNSORTED_UNTIL] = expires;
     }
   }
-  u32[list + AGE_NEWEST] = block;
+  u32[list + AGE_NEWEST] = last;
   u32[list + AGE_COUNT] = count;
 }

@@ -19,9 +19,13 @@ import {
  * The check word of a header: recovery trusts no message without it. Not for payload bytes: the stamp comes
  * after those.
  */
-export function checkOf({ i32 }: Arena, at: number): number {
-  let check = 0x51ce;
-  for (let word = MSG_NEXT; word < MSG_CHECK; word++) {
+export const checkOf = (arena: Arena, at: number): number => checkWith(arena, at, arena.i32[at + MSG_NEXT]!);
+
+/** What it will be when the block leads to `next`. */
+export function checkWith({ i32 }: Arena, at: number, next: number): number {
+  let check = Math.imul(0x51ce ^ next, 0x9e3779b1);
+  check ^= check >>> 15;
+  for (let word = MSG_NEXT + 1; word < MSG_CHECK; word++) {
     // Signed words: unsigned ones are no integers to the engine above 2^31, and the loop would never be
     // compiled well.
     check = Math.imul(check ^ i32[at + word]!, 0x9e3779b1);

@@ -23,27 +23,18 @@ import { dropExpired, makeRoom } from "../channel/evict.ts";
 import { isInternal } from "../channel/internal-places.ts";
 import { hashName } from "../channel/names.ts";
 import { countTrash } from "../channel/trash.ts";
+import { JOURNAL_KEY, JOURNAL_OUSTED_COUNT, JOURNAL_RUN } from "../lock/journal.ts";
 import { REQUEST_MS, release, tryAcquire } from "../lock/lock.ts";
 import { type Arena, blockWord, channelWord, setWide, wide } from "../memory/arena.ts";
-import { blocksForMessage, ChainWriter, planTaking } from "../memory/blocks.ts";
+import { blocksForMessage, ChainWriter, planTaking, planTakingMore } from "../memory/blocks.ts";
 import { probe } from "../memory/hash-table.ts";
-import {
-  CH_ACTIVE_UNTIL,
-  CH_BASE,
-  CH_INCARNATION,
-  CH_LAST_ID,
-  CH_NEWEST,
-  CH_OLDEST_STORED,
-  CH_STORED_BLOCKS,
-  CH_STORED_COUNT,
-} from "../memory/layout-channel.ts";
+import { CH_ACTIVE_UNTIL, CH_BASE, CH_INCARNATION, CH_LAST_ID } from "../memory/layout-channel.ts";
 import {
   HEAD_CLOCK_SEC,
   HEAD_CLOCK_TAG,
   HEAD_DELETIONS,
   HEAD_EVENTS_CHANNEL,
   HEAD_ON_DISK,
-  NEVER_SEC,
 } from "../memory/layout-header.ts";
 import {
   MSG_DATA_CHECK,
@@ -52,21 +43,18 @@ import {
   MSG_EXPIRES,
   MSG_FLAGS,
   MSG_ID,
-  MSG_SERIAL,
   MSG_TAG,
   MSG_TIME,
   MSG_WORDS,
   NO_EVENT_TEXT,
 } from "../memory/layout-message.ts";
 import { BUSY } from "../outcome.ts";
-import type { StorePolicy } from "../policy.ts";
-import { DamageError } from "../recovery/damage.ts";
+import { expiry, type StorePolicy } from "../policy.ts";
 import { dataCheck } from "../recovery/data-check.ts";
-import { isOwed } from "../slots.ts";
 import { type KeyMark, planKey } from "./keys.ts";
-import { addDeletion, addMessage } from "./publication.ts";
+import { addDeletion, addPlanned, planMessage } from "./publication.ts";
 import { nextSerial } from "./ring.ts";
-import { demoteMessage, dropMessage } from "./unlinking.ts";
+import { planOusting, trimChannel } from "./trim.ts";
 
 const CHANNEL_GONE = 0;
 const TOO_LARGE = -1;
@@ -74,11 +62,6 @@ const TOO_LARGE = -1;
  * Expired messages that an append clears away besides: two, so that a backlog shrinks at any publish rate.
  */
 const EXPIRE_PER_APPEND = 2;
-/**
- * Messages beyond a channel's limits that one append takes out: what a lowered limit leaves goes with the
- * next ones.
- */
-const TRIM_PER_APPEND = 256;
 
 const writer = new ChainWriter();
 const found = new ChannelRef();
@@ -125,15 +108,33 @@ export function appendMessage(
   const flags = (stored ? FLAG_STORED : 0) | (marks === null ? 0 : flagsOf(marks));
   const { [HEAD_CLOCK_SEC]: time, [HEAD_CLOCK_TAG]: tag } = u32;
   const block = fillMessage(arena, blocks, id, time!, tag!, expires, flags, data, eventId, eventType, marks);
-  const position = wide(u32, record + CH_BASE) + id;
-  const place = key === null ? 0 : planKey(arena, key, position, nowSec, policy.keyWindowSec);
-  addMessage(arena, block, index, incarnation, place);
-  u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
-  if (!stored) countTrash(arena, nowSec);
-  trimChannel(arena, record, policy, nowSec);
-  dropExpired(arena, EXPIRE_PER_APPEND, nowSec);
+  planMessage(arena, block, index, incarnation);
+  if (key !== null) {
+    const position = wide(u32, record + CH_BASE) + id;
+    u32[JOURNAL_KEY] = planKey(arena, key, position, nowSec, policy.keyWindowSec);
+  }
+  putIn(arena, policy, record, stored, nowSec);
   if (!isLocked) release(arena);
   return id;
+}
+
+/** Puts the planned run in, and does what each publish does besides. */
+export function putIn(
+  arena: Arena,
+  policy: StorePolicy,
+  record: number,
+  stored: boolean,
+  nowSec: number,
+): void {
+  const { u32 } = arena;
+  if (stored) planOusting(arena, policy, record);
+  addPlanned(arena);
+  const run = u32[JOURNAL_RUN]!;
+  u32[record + CH_ACTIVE_UNTIL] = activeUntil(policy, nowSec);
+  const trash = stored ? u32[JOURNAL_OUSTED_COUNT]! : run;
+  if (trash > 0) countTrash(arena, nowSec, trash);
+  trimChannel(arena, record, policy, nowSec);
+  dropExpired(arena, run * EXPIRE_PER_APPEND, nowSec);
 }
 
 /** Bytes that it takes behind the data. */
@@ -145,8 +146,8 @@ export const flagsOf = (marks: Marks): number =>
   (marks.trace === null ? 0 : FLAG_TRACED);
 
 /**
- * Writes a message into blocks that are free until addMessage takes them: the first of them. Under the lock,
- * where there is room.
+ * Writes a message into blocks that are free until addPlanned takes them: the first of them. Under the lock,
+ * where there is room. `nth`: of the run that is being planned.
  */
 export function fillMessage(
   arena: Arena,
@@ -160,9 +161,11 @@ export function fillMessage(
   eventId: Uint8Array | null,
   eventType: Uint8Array | null,
   marks: Marks | null = null,
+  nth = 0,
 ): number {
   const { u32, layout } = arena;
-  const block = planTaking(arena, blocks, nextSerial(arena) >>> 0);
+  const owner = (nextSerial(arena) + nth) >>> 0;
+  const block = nth === 0 ? planTaking(arena, blocks, owner) : planTakingMore(arena, blocks, owner);
   const at = blockWord(layout, block);
   arena.fault?.("append-allocated");
   writer.begin(layout, block, MSG_WORDS);
@@ -250,7 +253,7 @@ export function clockIsAt(arena: Arena, nowSec: number): boolean {
  * Time and tag of the next message: the tag counts inside one second over all channels, from 1 (push-stream
  * spec 6.1). When the clock goes back, time stands still until it has caught up.
  */
-function tickClock(u32: Uint32Array, nowSec: number): void {
+export function tickClock(u32: Uint32Array, nowSec: number): void {
   if (nowSec > u32[HEAD_CLOCK_SEC]!) {
     u32[HEAD_CLOCK_SEC] = nowSec;
     u32[HEAD_CLOCK_TAG] = 1;
@@ -258,31 +261,6 @@ function tickClock(u32: Uint32Array, nowSec: number): void {
     u32[HEAD_CLOCK_TAG] = u32[HEAD_CLOCK_TAG]! + 1;
   }
 }
-
-/**
- * The oldest messages beyond the limit are stored no longer (push-stream spec 2.4). Those that somebody
- * connected is still owed rest like unstored ones for a while; the others are dropped, which keeps a busy
- * channel in the same few, warm blocks.
- */
-export function trimChannel(arena: Arena, record: number, policy: StorePolicy, nowSec: number): void {
-  const { u32, layout } = arena;
-  const most = policy.maxStoredPerChannel || Number.POSITIVE_INFINITY;
-  const mostBlocks = policy.maxStoredBytesPerChannel / layout.blockSize || Number.POSITIVE_INFINITY;
-  for (let left = TRIM_PER_APPEND; left > 0; left--) {
-    const isOver = u32[record + CH_STORED_COUNT]! > most || u32[record + CH_STORED_BLOCKS]! > mostBlocks;
-    // The newest message always stays, however long.
-    if (!isOver || u32[record + CH_STORED_COUNT]! <= 1) return;
-    const oldest = u32[record + CH_OLDEST_STORED]!;
-    if (oldest === 0 || oldest === u32[record + CH_NEWEST]!)
-      throw new DamageError("a channel counts messages that it does not have");
-    if (isOwed(arena, arena.u32[blockWord(arena.layout, oldest) + MSG_SERIAL]!)) {
-      demoteMessage(arena, oldest, expiry(policy.unstoredTtlSec, nowSec), nowSec);
-    } else dropMessage(arena, oldest, nowSec);
-  }
-}
-
-export const expiry = (ttlSec: number, nowSec: number): number =>
-  ttlSec === 0 ? NEVER_SEC : nowSec + ttlSec;
 
 export function eventLengths(eventId: Uint8Array | null, eventType: Uint8Array | null): number {
   const idLength = eventId === null ? NO_EVENT_TEXT : eventId.length;

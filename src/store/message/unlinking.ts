@@ -55,7 +55,7 @@ import { blocksOf, checkOf } from "./message-words.ts";
  * What newcomers could ask for and can no longer. Not always the newest of those last: a lowered ttl takes
  * messages out of turn.
  */
-function markGone({ u32 }: Arena, record: number, at: number): void {
+export function markGone({ u32 }: Arena, record: number, at: number): void {
   const time = u32[at + MSG_TIME]!;
   const tag = u32[at + MSG_TAG]!;
   const known = u32[record + CH_GONE_TIME]!;
@@ -143,7 +143,7 @@ export function carryOutDemotion(arena: Arena): void {
   u32[at + MSG_CHECK] = checkOf(arena, at);
   u32[at + MSG_AGE_OLDER] = u32[JOURNAL_TRANSIENT_NEWEST]!;
   u32[at + MSG_AGE_NEWER] = 0;
-  linkBehind(arena, block, HEAD_TRANSIENT, u32[JOURNAL_TRANSIENT_COUNT]!);
+  linkBehind(arena, block, block, HEAD_TRANSIENT, u32[JOURNAL_TRANSIENT_COUNT]!);
   settleStored(arena, record, at, block);
 }
 
@@ -174,7 +174,7 @@ function settleStored(arena: Arena, record: number, at: number, block: number): 
  * The first stored message from `block` on towards the newest. The pointer only ever moves that way, so this
  * is O(1) a message.
  */
-function storedFrom(arena: Arena, block: number): number {
+export function storedFrom(arena: Arena, block: number): number {
   const { u32, layout } = arena;
   for (let left = layout.blocks; left > 0; left--) {
     if (block === 0 || (u32[blockWord(layout, block) + MSG_FLAGS]! & FLAG_STORED) !== 0) return block;
@@ -183,7 +183,7 @@ function storedFrom(arena: Arena, block: number): number {
   throw new DamageError("a channel has more messages than there are blocks");
 }
 
-function unlinkByAge({ u32, layout }: Arena, list: number, older: number, newer: number): void {
+export function unlinkByAge({ u32, layout }: Arena, list: number, older: number, newer: number): void {
   if (older === 0) u32[list + AGE_OLDEST] = newer;
   else u32[blockWord(layout, older) + MSG_AGE_NEWER] = newer;
   if (newer === 0) u32[list + AGE_NEWEST] = older;

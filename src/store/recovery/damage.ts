@@ -19,13 +19,13 @@ export class DamageError extends Error {
 
 /**
  * Makes the lists anew after `error` ended a section of this process; throws it on when it ended none. The
- * crash tests die for good. True: something was published since `before` (nextSerial), by the section or by
- * this repair, which finishes what was complete.
+ * crash tests die for good. How much was published since `before` (nextSerial), by the section or by this
+ * repair, which finishes what was complete.
  */
-export function mendAfter(arena: Arena, error: unknown, before: number): boolean {
+export function mendAfter(arena: Arena, error: unknown, before: number): number {
   if (arena.fault !== null || lockOwner(arena) !== process.pid) throw error;
   mendWhole(arena);
-  const published = nextSerial(arena) !== before;
+  const published = nextSerial(arena) - before;
   release(arena);
   return published;
 }

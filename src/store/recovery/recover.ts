@@ -5,8 +5,9 @@
  *
  * Trusted are only channel records that live, with a name chain that is whole, and messages with a stamp, a
  * good check word and a whole chain. Links, counts, the hash table and the free list are made anew from
- * those. A message with the serial at which the ring head stands was complete but not published yet; its
- * publish is finished here, so that it is either nowhere or seen by all. Runs under the lock, or alone; takes
+ * those. A message with the serial at which the ring head stands was complete but not published yet, and so
+ * were those of its run behind it; their publish is finished here, so that each is either nowhere or seen by
+ * all. Runs under the lock, or alone; takes
  * about 50 ns a block plus 1 µs a message.
  *
  * Readers without the lock may run meanwhile: versions are odd until the end, so they retry and then wait for
@@ -15,7 +16,16 @@
 import { FLAG_DELETION, FLAG_PRESENCE } from "../../message.ts";
 import { carryOutMove, planRetiring } from "../channel/channel-life.ts";
 import { dropLostInternals } from "../channel/internal-channels.ts";
-import { arm, disarm, JOURNAL_BLOCK, JOURNAL_KEY, REBUILD } from "../lock/journal.ts";
+import {
+  ADD_MESSAGE,
+  arm,
+  disarm,
+  JOURNAL_BLOCK,
+  JOURNAL_KEY,
+  JOURNAL_KIND,
+  JOURNAL_RUN,
+  REBUILD,
+} from "../lock/journal.ts";
 import { beat } from "../lock/lock.ts";
 import { redo } from "../lock/redo.ts";
 import { type Arena, blockWord, channelWord, growWide, type Mending, wide } from "../memory/arena.ts";
@@ -46,9 +56,9 @@ import {
 } from "../memory/layout-message.ts";
 import { dropLostEventsChannel } from "../message/events.ts";
 import { keyPlannedWith, rememberKey } from "../message/keys.ts";
-import { linkByAge, linkInChannel, planLinking } from "../message/linking.ts";
+import { linkByAge, linkInChannel, planLinking, settleCounts } from "../message/linking.ts";
 import { blocksOf, bytesOf, checkOf } from "../message/message-words.ts";
-import { planMessage, publishDeletion, publishMessage } from "../message/publication.ts";
+import { hangIn, MOST_IN_RUN, planMessage, publishDeletion, publishMessage } from "../message/publication.ts";
 import { nextSerial, stampOf } from "../message/ring.ts";
 import { rebuildChannels } from "./recover-channels.ts";
 
@@ -66,21 +76,28 @@ export function rebuild(arena: Arena, judge: Judge = keepAll): Rebuilt {
   const used = new Uint8Array(arena.layout.blocks + 1);
   const block = arena.u32[JOURNAL_BLOCK]!;
   const key = keyPlannedWith(arena, block);
+  const run = runPlanned(arena);
   arm(arena, REBUILD);
   setVersions(arena, oddAfter);
   rebuildChannels(arena, used);
   dropLostEventsChannel(arena);
   dropLostInternals(arena);
-  const found = findMessages(arena, used, judge);
+  const found = findMessages(arena, used, judge, run);
   relinkMessages(arena, found.blocks);
   rebuildFreeList(arena, used);
-  if (found.pending !== 0) finishPublish(arena, found.pending, found.pending === block ? key : 0);
+  for (const pending of found.pending) finishPublish(arena, pending, pending === block ? key : 0);
   setVersions(arena, evenAfter);
   disarm(arena);
   return { messages: arena.u32[HEAD_STORED + AGE_COUNT]!, dropped: found.dropped };
 }
 
 export const MENDING: Mending = { redo, rebuild };
+
+/** How many messages may have been on their way: that of the next serial, and its run. */
+function runPlanned({ u32 }: Arena): number {
+  const run = u32[JOURNAL_KIND] === ADD_MESSAGE ? u32[JOURNAL_RUN]! : 1;
+  return Math.min(Math.max(run, 1), MOST_IN_RUN);
+}
 
 const keepAll: Judge = () => true;
 
@@ -104,36 +121,51 @@ function setVersions(arena: Arena, change: (version: number) => number): void {
 interface Found {
   /** Blocks of the messages to link, in publish order. */
   blocks: Uint32Array;
-  /** The message whose publish was cut off, or 0. */
-  pending: number;
+  /** The messages whose publish was cut off, in its order. */
+  pending: Uint32Array;
   dropped: number;
 }
 
-/** Looks at word 0 of every block. Drops what is not whole; marks the blocks of what is. */
-function findMessages(arena: Arena, used: Uint8Array, judge: Judge): Found {
+/**
+ * Looks at word 0 of every block. Drops what is not whole; marks the blocks of what is. `run`: how many may
+ * have been on their way.
+ */
+function findMessages(arena: Arena, used: Uint8Array, judge: Judge, run: number): Found {
   const { u32, layout } = arena;
   const head = nextSerial(arena);
   const blocks: number[] = [];
-  let pending = 0;
+  const pending: number[] = [];
   let dropped = 0;
   for (let block = 1; block <= layout.blocks; block++) {
     const at = blockWord(layout, block);
     beat(arena);
     if (used[block] !== 0 || u32[at + MSG_STAMP] === 0) continue;
-    if (!isWhole(arena, at, head)) {
+    if (!isWhole(arena, at, head + run - 1)) {
       dropped++;
-    } else if (isWanted(arena, at, head) && isChainWhole(arena, block, used) && judge(block)) {
-      markChain(arena, block, used);
-      if (wide(u32, at + MSG_SERIAL) === head) pending = block;
-      else blocks.push(block);
+    } else if (isWanted(arena, at) && isChainWhole(arena, block, used) && judge(block)) {
+      markChain(arena, block, used, 1);
+      if (wide(u32, at + MSG_SERIAL) < head) blocks.push(block);
+      else pending.push(block);
       continue;
     } else if (isOfLiving(arena, at) && !isPresence(arena, at)) {
       dropped++;
     }
     Atomics.store(u32, at + MSG_STAMP, 0);
   }
-  return { blocks: inPublishOrder(arena, blocks), pending, dropped };
+  const late = inPublishOrder(arena, pending);
+  // Without a hole, or they would get each other's serials.
+  let next = 0;
+  while (next < late.length && serialOf(arena, late[next]!) === head + next) next++;
+  for (const block of late.subarray(next)) {
+    markChain(arena, block, used, 0);
+    Atomics.store(u32, blockWord(layout, block) + MSG_STAMP, 0);
+    dropped++;
+  }
+  return { blocks: inPublishOrder(arena, blocks), pending: late.subarray(0, next), dropped };
 }
+
+const serialOf = ({ u32, layout }: Arena, block: number): number =>
+  wide(u32, blockWord(layout, block) + MSG_SERIAL);
 
 /**
  * True when the header was written to its end: stamp, check word and serial agree, and nothing points out of
@@ -155,9 +187,8 @@ export function isWhole(arena: Arena, at: number, head: number): boolean {
 const isPresence = ({ u32 }: Arena, at: number): boolean => (u32[at + MSG_FLAGS]! & FLAG_PRESENCE) !== 0;
 
 /** Messages of removed channels go, deletions stay. */
-const isWanted = (arena: Arena, at: number, head: number): boolean =>
-  (isOfLiving(arena, at) && !isPresence(arena, at)) ||
-  ((arena.u32[at + MSG_FLAGS]! & FLAG_DELETION) !== 0 && wide(arena.u32, at + MSG_SERIAL) <= head);
+const isWanted = (arena: Arena, at: number): boolean =>
+  (isOfLiving(arena, at) && !isPresence(arena, at)) || (arena.u32[at + MSG_FLAGS]! & FLAG_DELETION) !== 0;
 
 function isOfLiving(arena: Arena, at: number): boolean {
   const { u32, layout } = arena;
@@ -181,8 +212,8 @@ function isChainWhole(arena: Arena, first: number, used: Uint8Array): boolean {
   return u32[blockWord(layout, block) + MORE_NEXT] === 0 && u32[at + MSG_LAST] === block;
 }
 
-function markChain({ u32, layout }: Arena, first: number, used: Uint8Array): void {
-  for (let block = first; block !== 0; block = u32[blockWord(layout, block) + MORE_NEXT]!) used[block] = 1;
+function markChain({ u32, layout }: Arena, first: number, used: Uint8Array, mark: 0 | 1): void {
+  for (let block = first; block !== 0; block = u32[blockWord(layout, block) + MORE_NEXT]!) used[block] = mark;
 }
 
 /** True for a block that continues a chain of this owner. */
@@ -198,14 +229,13 @@ function isFurther(arena: Arena, block: number, owner: number): boolean {
  * place in them.
  */
 function inPublishOrder(arena: Arena, blocks: readonly number[]): Uint32Array {
-  const serialOf = (block: number): number => wide(arena.u32, blockWord(arena.layout, block) + MSG_SERIAL);
-  const serials = Float64Array.from(blocks, serialOf).sort();
+  const serials = Float64Array.from(blocks, (block) => serialOf(arena, block)).sort();
   const ordered = new Uint32Array(blocks.length);
   beat(arena);
   for (const block of blocks) {
     beat(arena);
     // A counter that was damaged has given some serials twice: those stand side by side.
-    let place = placeOf(serials, serialOf(block));
+    let place = placeOf(serials, serialOf(arena, block));
     while (ordered[place] !== 0) place++;
     ordered[place] = block;
   }
@@ -235,6 +265,7 @@ function relinkMessages(arena: Arena, blocks: Uint32Array): void {
     planLinking(arena, block);
     linkByAge(arena, block);
     if ((u32[at + MSG_FLAGS]! & FLAG_DELETION) !== 0) continue;
+    settleCounts(arena, channelWord(layout, u32[at + MSG_CHANNEL]!));
     linkInChannel(arena, block);
     // Ids never come twice, even if a lost page took the counter back.
     const lastId = channelWord(layout, u32[at + MSG_CHANNEL]!) + CH_LAST_ID;
@@ -269,7 +300,8 @@ function finishPublish(arena: Arena, block: number, key: number): void {
   if ((u32[at + MSG_FLAGS]! & FLAG_DELETION) === 0) {
     u32[JOURNAL_KEY] = key;
     rememberKey(arena);
-    publishMessage(arena);
+    hangIn(arena, block, block);
+    publishMessage(arena, block);
     return;
   }
   // Not when the channel had retired already.

@@ -47,10 +47,11 @@ import {
 } from "../memory/layout-cluster.ts";
 import { HEAD_CLOCK_SEC, HEAD_CLOCK_TAG } from "../memory/layout-header.ts";
 import { addMessage } from "../message/publication.ts";
-import { behindOf, expiry, fillMessage, flagsOf, trimChannel } from "../message/publish.ts";
+import { behindOf, fillMessage, flagsOf } from "../message/publish.ts";
 import { nextSerial, publishEntry } from "../message/ring.ts";
+import { trimChannel } from "../message/trim.ts";
 import { BUSY } from "../outcome.ts";
-import type { StorePolicy } from "../policy.ts";
+import { expiry, type StorePolicy } from "../policy.ts";
 
 /** Where in the log an entry stands, and what every entry says of its shard. */
 export interface LogPlace {
