@@ -96,11 +96,16 @@ export class EngineConnection implements Calls {
   }
 
   call(command: string, ...words: string[]): Promise<unknown> {
-    return this.send((out) => pushCommand(out, command, words), asText);
+    return this.sendWords(asText, command, ...words);
   }
 
   callBuffer(command: string, ...words: (string | Buffer)[]): Promise<unknown> {
-    return this.send((out) => pushCommand(out, command, words), asBuffers);
+    return this.sendWords(asBuffers, command, ...words);
+  }
+
+  /** `read`: the reply, where it lies. */
+  sendWords<T>(read: ReadReply<T>, command: string, ...words: readonly (string | Buffer)[]): Promise<T> {
+    return this.send((out) => pushCommand(out, command, words), read);
   }
 
   /** `write`s one command. Rejects with an EngineRefusal where the engine refuses it. */
@@ -123,6 +128,11 @@ export class EngineConnection implements Calls {
       this.#isLeaving = true;
       queueMicrotask(() => this.#leave());
     });
+  }
+
+  /** The bytes of the last reply, which were read where they lie: nobody looks at them any more. */
+  giveBack(bytes: Buffer): void {
+    this.#replies.giveBack(bytes);
   }
 
   /** Who waits is told at once; what was written may still be carried out. */

@@ -3,8 +3,8 @@
  * first is what script.ts writes: words with spaces between, and behind a line end the channel, whose bytes
  * are anything; its value is the data. (Names of their own for both would be two more pieces an entry for the
  * engine and every node to cut.) Read by log-applier.ts, hundred thousands a second when a node starts, so
- * numbers are read from the bytes, without a string in between. What cannot be read is null: another version
- * wrote it, or somebody else.
+ * they are read where they lie (entry-pieces.ts), and messages, which nearly all of them are, into one object
+ * (logged-message.ts). What cannot be read is null: another version wrote it, or somebody else.
  *
  *   m sec tag total top position base published flags who request LF channel
  *     data; and where there is one, event id and event type
@@ -20,12 +20,22 @@
  */
 
 import { TRACEPARENT_BYTES, traceOf } from "../http/traceparent.ts";
-import { MOST_BY_BYTES } from "../message.ts";
-import type { Fork, LogMessage, LogPlace, RevokedMark } from "../store/replica/replica-store.ts";
+import { type Marks, MOST_BY_BYTES } from "../message.ts";
+import type { Fork, LogPlace, RevokedMark } from "../store/replica/replica-store.ts";
+import {
+  DATA,
+  type EntryPieces,
+  EVENT_ID,
+  EVENT_TYPE,
+  HEAD,
+  piecesOf,
+  type RawEntry,
+} from "./entry-pieces.ts";
+import type { LoggedMessage } from "./logged-message.ts";
 import type { Note } from "./notes.ts";
 
+/** Any but a message. */
 export type Entry =
-  | { readonly kind: "message"; readonly place: LogPlace; readonly message: LogMessage }
   | {
       readonly kind: "deletion";
       readonly place: LogPlace;
@@ -44,8 +54,6 @@ export type Entry =
   | { readonly kind: "note"; readonly place: LogPlace; readonly note: Note }
   | { readonly kind: "gone"; readonly place: LogPlace; readonly node: string };
 
-export type RawEntry = readonly [id: Buffer, fields: readonly Buffer[]];
-
 /** Who put a message or deletion there, and in which of its requests. */
 export interface Authorship {
   readonly who: string;
@@ -56,13 +64,7 @@ export interface Authorship {
   readonly position: number;
 }
 
-/** Places in an entry's list of fields and values. */
-const HEAD = 0;
-const DATA = 1;
-const ID = 2;
-const TYPE = 3;
-
-const NOTHING = new Uint8Array(0);
+const NOTHING = Buffer.alloc(0);
 const SPACE = 0x20;
 const DASH = 0x2d;
 const ZERO = 0x30;
@@ -75,25 +77,38 @@ const REVOCATION = 0x72;
 const MESSAGE = 0x6d;
 const NOTE = 0x70;
 const STORED = 0x73;
-const EVENT_ID = 0x69;
-const EVENT_TYPE = 0x74;
+const WITH_ID = 0x69;
+const WITH_TYPE = 0x74;
 const UNTOLD = 0x75;
 const BY = 0x7e;
 const TRACE = 0x5e;
 
-/** Where the words below read on; one entry is read at a time. */
-let bytes: Uint8Array = NOTHING;
+/** Where the words below read on, and the end of the field they are in; one entry is read at a time. */
+let bytes: Buffer = NOTHING;
 let at = 0;
+let end = 0;
 let isFaulty = false;
+
+/** Digits of a group, which a small whole number holds: arithmetic of large ones costs three times as much. */
+const GROUP = 9;
+const SCALES = Array.from({ length: GROUP + 1 }, (_, digits) => 10 ** digits);
 
 /** Digits up to anything else, which is passed over. */
 function number(): number {
-  let value = 0;
   const start = at;
-  for (; at < bytes.length; at++) {
-    const digit = (bytes[at] ?? 0) - ZERO;
-    if (digit < 0 || digit > 9) break;
-    value = value * 10 + digit;
+  let value = 0;
+  for (;;) {
+    const until = Math.min(end, at + GROUP);
+    const from = at;
+    let group = 0;
+    for (; at < until; at++) {
+      const digit = (bytes[at] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      group = (group * 10 + digit) | 0;
+    }
+    const digits = at - from;
+    value = value === 0 ? group : value * (SCALES[digits] ?? 1) + group;
+    if (digits < GROUP) break;
   }
   if (at === start || value > Number.MAX_SAFE_INTEGER) isFaulty = true;
   at++;
@@ -102,77 +117,86 @@ function number(): number {
 
 /** The end of the word that begins here. */
 function wordEnd(): number {
-  let end = at;
-  while (end < bytes.length && bytes[end] !== SPACE && bytes[end] !== LINE_END) end++;
-  return end;
+  let place = at;
+  while (place < end && bytes[place] !== SPACE && bytes[place] !== LINE_END) place++;
+  return place;
 }
 
 function word(): string {
-  const end = wordEnd();
-  const text = latin1(bytes, at, end);
-  at = end + 1;
+  const to = wordEnd();
+  const text = bytes.toString("latin1", at, to);
+  at = to + 1;
   return text;
 }
 
-const latin1 = (of: Uint8Array, from: number, to: number): string =>
-  Buffer.from(of.buffer, of.byteOffset + from, to - from).toString("latin1");
-
-function begin(of: Uint8Array, from: number): void {
+function begin(of: Buffer, from: number, to: number): void {
   bytes = of;
   at = from;
+  end = to;
   isFaulty = false;
+}
+
+/** The term of an id `term-n`, behind which `number` reads the other. */
+function beginId({ bytes: of, idFrom, idTo }: EntryPieces): number {
+  begin(of, idFrom, idTo);
+  const term = number();
+  if (at > end || bytes[at - 1] !== DASH) isFaulty = true;
+  return term;
+}
+
+/** At the first word behind the kind; false: there is no such thing. */
+function beginHead(pieces: EntryPieces): boolean {
+  at = pieces.from(HEAD) + 2;
+  end = pieces.to(HEAD);
+  return !isFaulty && at <= end && bytes[at - 1] === SPACE;
 }
 
 /** Of an id: `term-n`. */
 export function readId(id: Buffer): { term: number; n: number } {
-  begin(id, 0);
-  const term = number();
-  if (id[at - 1] !== DASH) isFaulty = true;
+  const term = beginId(piecesOf([id, []]));
   return { term, n: number() };
 }
 
 /**
  * Where an entry stands that cannot be read, and whether it is a message's; null: nothing of it can be read.
  */
-export function readPlace([id, fields]: RawEntry): { term: number; n: number; isMessage: boolean } | null {
-  const { term, n } = readId(id);
-  return isFaulty ? null : { term, n, isMessage: fields[HEAD]?.[0] === MESSAGE };
+export function readPlace(pieces: EntryPieces): { term: number; n: number; isMessage: boolean } | null {
+  const term = beginId(pieces);
+  const n = number();
+  return isFaulty ? null : { term, n, isMessage: isMessage(pieces) };
 }
 
-export function readEntry(shard: number, [id, fields]: RawEntry): Entry | null {
-  const { term, n } = readId(id);
-  const head = fields[HEAD];
-  if (head === undefined || isFaulty || head[1] !== SPACE) return null;
-  begin(head, 2);
+const isMessage = (pieces: EntryPieces): boolean =>
+  pieces.has(HEAD) && pieces.bytes[pieces.from(HEAD)] === MESSAGE;
+
+/** null: it cannot be read, or it is a message. */
+export function readEntry(shard: number, pieces: EntryPieces): Entry | null {
+  const term = beginId(pieces);
+  const n = number();
+  if (!beginHead(pieces)) return null;
   const place: LogPlace = { shard, term, n, sec: number(), tag: number(), total: number(), top: number() };
-  const entry = readRest(head, place, fields);
+  const entry = readRest(place, pieces);
   return isFaulty ? null : entry;
 }
 
-function readRest(head: Uint8Array, place: LogPlace, fields: readonly Buffer[]): Entry | null {
-  switch (head[0]) {
-    case MESSAGE:
-      return { kind: "message", place, message: readMessage(head, place, fields) };
+function readRest(place: LogPlace, pieces: EntryPieces): Entry | null {
+  switch (pieces.bytes[pieces.from(HEAD)]) {
     case DELETION:
-      return { kind: "deletion", place, channel: channelOf(head), text: fields[DATA] ?? NOTHING };
+      return { kind: "deletion", place, channel: channel(), text: pieces.copy(DATA) };
     case INCARNATION: {
       const [previous, n, base] = [number(), number(), number()];
       const fork = { term: previous, n, sec: number(), tag: number() };
       return { kind: "incarnation", place, fork, base, epoch: number() };
     }
     case HEARTBEAT:
-      return { kind: "heartbeat", place, who: word(), said: fields[DATA] ?? NOTHING };
+      return { kind: "heartbeat", place, who: word(), said: pieces.copy(DATA) };
     case REVOCATION: {
       const [low, high, issuedBeforeSec, untilSec] = [number(), number(), number(), number()];
       return { kind: "revocation", place, mark: { low, high, issuedBeforeSec, untilSec } };
     }
     case NOTE: {
       const [node, life] = [word(), word()];
-      return {
-        kind: "note",
-        place,
-        note: { node, life, channel: head.subarray(at), said: fields[DATA] ?? NOTHING, place },
-      };
+      return { kind: "note", place, note: { node, life, channel: rest(), said: pieces.copy(DATA), place } };
     }
     case GONE:
       return { kind: "gone", place, node: word() };
@@ -181,64 +205,69 @@ function readRest(head: Uint8Array, place: LogPlace, fields: readonly Buffer[]):
   }
 }
 
-function readMessage(head: Uint8Array, place: LogPlace, fields: readonly Buffer[]): LogMessage {
-  const { shard, term, n, sec, tag, total, top } = place;
-  const position = number();
-  const base = number();
-  const published = number();
-  let isStored = false;
-  let hasId = false;
-  let hasType = false;
-  let isUntold = false;
-  let by = NOTHING;
-  let trace: Uint8Array | null = null;
-  for (const end = wordEnd(); at < end; at++) {
-    if (head[at] === UNTOLD) isUntold = true;
-    if (head[at] === TRACE) {
-      trace = traceOf(latin1(head, at + 1, Math.min(end, at + 1 + TRACEPARENT_BYTES)).toLowerCase());
-      at = Math.min(end - 1, at + TRACEPARENT_BYTES);
-      continue;
-    }
-    // Behind it nothing but hexadecimal digits.
-    if (head[at] === BY) by = Buffer.from(latin1(head, at + 1, end), "hex");
-    if (head[at] === BY) at = end - 1;
-    if (head[at] === STORED) isStored = true;
-    if (head[at] === EVENT_ID) hasId = true;
-    if (head[at] === EVENT_TYPE) hasType = true;
-  }
-  const channel = channelOf(head);
-  if (channel.length === 0 || base >= position) isFaulty = true;
-  const data = fields[DATA] ?? NOTHING;
-  const eventId = hasId ? (fields[ID] ?? NOTHING) : null;
-  const eventType = hasType ? (fields[TYPE] ?? NOTHING) : null;
-  return {
-    shard,
-    term,
-    n,
-    sec,
-    tag,
-    total,
-    top,
-    channel,
-    position,
-    base,
-    published,
-    isStored,
-    data,
-    eventId,
-    eventType,
-    marks:
-      isUntold || by.length > 0 || trace !== null
-        ? { by: by.subarray(0, MOST_BY_BYTES), isUntold, trace }
-        : null,
-  };
+/** False: it is no message, or one that cannot be read. */
+export function readMessage(shard: number, pieces: EntryPieces, into: LoggedMessage): boolean {
+  if (!isMessage(pieces)) return false;
+  into.shard = shard;
+  into.term = beginId(pieces);
+  into.n = number();
+  if (!beginHead(pieces)) return false;
+  into.sec = number();
+  into.tag = number();
+  into.total = number();
+  into.top = number();
+  into.position = number();
+  into.base = number();
+  into.published = number();
+  readFlags(pieces, into);
+  const from = channelFrom();
+  if (from >= end || into.base >= into.position) isFaulty = true;
+  if (isFaulty) return false;
+  into.take(bytes, from, end, pieces.from(DATA), pieces.to(DATA));
+  return true;
 }
 
-/** Behind the line end. */
-function channelOf(head: Uint8Array): Uint8Array {
-  const end = head.indexOf(LINE_END, at);
-  return end < 0 ? NOTHING : head.subarray(end + 1);
+function readFlags(pieces: EntryPieces, into: LoggedMessage): void {
+  into.isStored = false;
+  into.eventId = null;
+  into.eventType = null;
+  let isUntold = false;
+  let by: Uint8Array = NOTHING;
+  let trace: Uint8Array | null = null;
+  for (const to = wordEnd(); at < to; at++) {
+    const flag = bytes[at];
+    if (flag === STORED) into.isStored = true;
+    else if (flag === UNTOLD) isUntold = true;
+    else if (flag === WITH_ID) into.eventId = view(pieces, EVENT_ID);
+    else if (flag === WITH_TYPE) into.eventType = view(pieces, EVENT_TYPE);
+    else if (flag === TRACE) {
+      trace = traceOf(
+        bytes.toString("latin1", at + 1, Math.min(to, at + 1 + TRACEPARENT_BYTES)).toLowerCase(),
+      );
+      at = Math.min(to - 1, at + TRACEPARENT_BYTES);
+    } else if (flag === BY) {
+      // Behind it nothing but hexadecimal digits.
+      by = Buffer.from(bytes.toString("latin1", at + 1, to), "hex").subarray(0, MOST_BY_BYTES);
+      at = to - 1;
+    }
+  }
+  const isMarked = isUntold || by.length > 0 || trace !== null;
+  const marks: Marks | null = isMarked ? { by, isUntold, trace } : null;
+  into.marks = marks;
 }
+
+const view = (pieces: EntryPieces, field: number): Uint8Array =>
+  bytes.subarray(pieces.from(field), pieces.to(field));
+
+/** Behind the line end; the end, where there is none. */
+function channelFrom(): number {
+  let place = at;
+  while (place < end && bytes[place] !== LINE_END) place++;
+  return Math.min(end, place + 1);
+}
+
+const channel = (): Buffer => Buffer.from(bytes.subarray(channelFrom(), end));
+const rest = (): Buffer => Buffer.from(bytes.subarray(Math.min(at, end), end));
 
 /** null: neither a message nor a deletion. For publisher.ts, which looks for its own. */
 export function readAuthorship([id, fields]: RawEntry): Authorship | null {

@@ -39,7 +39,9 @@ export interface ForkOptions {
 
 export class Fork {
   readonly #options: ForkOptions;
-  #cursor: Cursor = { term: 0, n: 0 };
+  /** The last entry. */
+  #term = 0;
+  #n = 0;
   /**
    * Entries that this node should have read were trimmed: what its channels lack is found out when it has
    * caught up.
@@ -56,9 +58,11 @@ export class Fork {
   follow(place: LogPlace): void {
     const { term, n, shard } = place;
     this.#know(shard);
-    const { term: before, n: last } = this.#cursor;
+    const before = this.#term;
+    const last = this.#n;
     if (before !== 0 && (term !== before || n !== last + 1)) this.#break(before, last, term, n);
-    this.#cursor = place;
+    this.#term = term;
+    this.#n = n;
   }
 
   /** An entry that cannot be read; of a message it is told that it is missed. */
@@ -69,9 +73,11 @@ export class Fork {
     isMessage,
   }: Pick<LogPlace, "term" | "n" | "shard"> & { isMessage: boolean }): void {
     this.#know(shard);
-    const { term: before, n: last } = this.#cursor;
+    const before = this.#term;
+    const last = this.#n;
     if (before !== 0 && (isMessage || term !== before || n !== last + 1)) this.#isBroken = true;
-    this.#cursor = { term, n };
+    this.#term = term;
+    this.#n = n;
   }
 
   /** The first entry of an incarnation is about to be applied. */
@@ -80,7 +86,8 @@ export class Fork {
     { place, fork, base, epoch }: Extract<Entry, { kind: "incarnation" }>,
   ): Promise<void> {
     this.#know(place.shard);
-    const { term, n } = this.#cursor;
+    const term = this.#term;
+    const n = this.#n;
     if (await this.#options.rejoin.takeOver(epoch, base)) {
       // What came before it in the history of others was not read here.
       if (fork.n > 0) this.#break(term, n, place.term, place.n);
@@ -89,7 +96,8 @@ export class Fork {
       else if (fork.term < term || fork.n < n) await this.#cut(redis, fork, base);
     }
     this.#options.replica.noteIncarnation(place.shard, { term: place.term, base, fork, begin: place });
-    this.#cursor = { term: place.term, n: place.n };
+    this.#term = place.term;
+    this.#n = place.n;
   }
 
   /**
@@ -131,7 +139,10 @@ export class Fork {
   /** A reader begins at the store's cursor, whoever moved it there. */
   #know(shard: number): void {
     const { replica } = this.#options;
-    if (!replica.isAt(shard, this.#cursor.term, this.#cursor.n)) this.#cursor = replica.cursor(shard);
+    if (replica.isAt(shard, this.#term, this.#n)) return;
+    const { term, n } = replica.cursor(shard);
+    this.#term = term;
+    this.#n = n;
   }
 
   #break(term: number, n: number, nextTerm: number, nextN: number): void {

@@ -7,9 +7,12 @@ import { log } from "../log.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { LogPlace, ReplicaStore } from "../store/replica/replica-store.ts";
 import type { Calls } from "./engine-connection.ts";
-import { type Entry, type RawEntry, readEntry, readPlace } from "./entry.ts";
+import type { Entries } from "./entries.ts";
+import { type Entry, readEntry, readMessage, readPlace } from "./entry.ts";
+import type { EntryPieces } from "./entry-pieces.ts";
 import { Fork } from "./fork.ts";
 import { type ShardKeys, shardOf } from "./keys.ts";
+import { LoggedMessage } from "./logged-message.ts";
 import type { Note } from "./notes.ts";
 import { Rejoin } from "./rejoin.ts";
 
@@ -37,6 +40,7 @@ export class LogApplier {
   readonly #options: ApplierOptions;
   readonly #fork: Fork;
   readonly #rejoin: Rejoin;
+  readonly #message = new LoggedMessage();
   #isStopped = false;
 
   constructor(options: ApplierOptions) {
@@ -65,26 +69,44 @@ export class LogApplier {
   }
 
   /** In their order; those that were applied before are passed over. */
-  async apply(redis: Calls, raw: readonly RawEntry[]): Promise<void> {
-    const { replica, shard, published, begunAnew } = this.#options;
+  async apply(redis: Calls, entries: Entries): Promise<void> {
+    const { replica, shard, published } = this.#options;
+    const message = this.#message;
     let isRung = false;
-    for (const each of raw) {
-      const entry = readEntry(shard, each);
-      if (entry === null) {
-        await this.#passOver(each);
+    let nowMs = Date.now();
+    while (!this.#isStopped && entries.next()) {
+      if (!readMessage(shard, entries.pieces, message)) {
+        isRung = (await this.#applyOther(redis, entries.pieces)) || isRung;
+        nowMs = Date.now();
         continue;
       }
-      const { place } = entry;
-      if (replica.hasReached(shard, place.term, place.n)) continue;
-      if (entry.kind === "incarnation") {
-        await this.#fork.meet(redis, entry);
-        begunAnew();
-      } else this.#fork.follow(place);
-      while (!this.#applied(entry, place)) await Bun.sleep(BUSY_MS);
-      if (this.#isStopped) return;
+      if (replica.hasReached(shard, message.term, message.n)) continue;
+      this.#fork.follow(message);
+      while (replica.applyMessage(message, nowMs) === BUSY) {
+        await Bun.sleep(BUSY_MS);
+        nowMs = Date.now();
+      }
       isRung = true;
     }
     if (isRung) published();
+  }
+
+  /** True: it was applied. */
+  async #applyOther(redis: Calls, pieces: EntryPieces): Promise<boolean> {
+    const { replica, shard, begunAnew } = this.#options;
+    const entry = readEntry(shard, pieces);
+    if (entry === null) {
+      await this.#passOver(pieces);
+      return false;
+    }
+    const { place } = entry;
+    if (replica.hasReached(shard, place.term, place.n)) return false;
+    if (entry.kind === "incarnation") {
+      await this.#fork.meet(redis, entry);
+      begunAnew();
+    } else this.#fork.follow(place);
+    while (!this.#applied(entry, place)) await Bun.sleep(BUSY_MS);
+    return true;
   }
 
   /** False: the store is busy, do it again. */
@@ -92,8 +114,6 @@ export class LogApplier {
     const { replica, heard, noted } = this.#options;
     const nowMs = Date.now();
     switch (entry.kind) {
-      case "message":
-        return replica.applyMessage(entry.message, nowMs) !== BUSY;
       case "deletion":
         return replica.applyDeletion(place, entry.channel, entry.text, nowMs);
       case "revocation":
@@ -111,12 +131,12 @@ export class LogApplier {
 
   #isStrangeTold = false;
   /** Of a version to come, or not of sluice at all. */
-  async #passOver(raw: RawEntry): Promise<void> {
+  async #passOver(pieces: EntryPieces): Promise<void> {
     const { replica, shard } = this.#options;
-    const place = readPlace(raw);
+    const place = readPlace(pieces);
     if (!this.#isStrangeTold)
       log("error", "another version of sluice writes to the log: what this one cannot read is passed over", {
-        entry: raw[0].toString(),
+        entry: pieces.id,
       });
     this.#isStrangeTold = true;
     if (place === null || replica.hasReached(shard, place.term, place.n)) return;

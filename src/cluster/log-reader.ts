@@ -10,7 +10,7 @@ import type { EngineAddress } from "../config/model/cluster.ts";
 import { log } from "../log.ts";
 import type { RevokedMark } from "../store/replica/replica-store.ts";
 import { EngineLink, type Session } from "./engine-link.ts";
-import type { RawEntry } from "./entry.ts";
+import { Entries } from "./entries.ts";
 import { type ApplierOptions, LogApplier } from "./log-applier.ts";
 
 /** Entries a read: some 3 ms of the worker, and a quarter of a megabyte of small messages. */
@@ -107,12 +107,13 @@ export class LogReader {
       }
       if (shard === 0 && this.#asksRevoked) await this.#within(APPLIED_WITHIN_MS, this.#readRevoked(session));
       const { term, n } = replica.cursor(shard);
-      const raw = await this.#next(session, `${term}-${n}`);
+      const entries = await this.#next(session, `${term}-${n}`);
       if (this.#isStopped || this.#link.session !== session) return;
       // A fork asks the engine what it knows: an engine that falls silent then is given up, too.
-      await this.#within(APPLIED_WITHIN_MS, this.#applier.apply(session.redis, raw));
-      if (raw.length > 0) await this.#rest(raw.length);
-      if (raw.length === ENTRIES_A_READ) continue;
+      await this.#within(APPLIED_WITHIN_MS, this.#applier.apply(session.redis, entries));
+      session.redis.giveBack(entries.bytes);
+      if (entries.count > 0) await this.#rest(entries.count);
+      if (entries.count === ENTRIES_A_READ) continue;
       await this.#within(APPLIED_WITHIN_MS, this.#applier.caughtUp(session.redis));
       replica.setSeen(shard, replica.cursor(shard).n);
       replica.setReady(shard, true);
@@ -184,23 +185,14 @@ export class LogReader {
    * What comes after the cursor; nothing when nothing came for a while. Rejects when there is no answer at
    * all.
    */
-  async #next({ redis }: Session, after: string): Promise<readonly RawEntry[]> {
+  #next({ redis }: Session, after: string): Promise<Entries> {
     const { keys, config } = this.#options;
-    const reply = await this.#within(
+    const [count, block] = [String(ENTRIES_A_READ), String(BLOCK_MS)];
+    return this.#within(
       BLOCK_MS + config.engineTimeoutMs,
-      redis.callBuffer(
-        "XREAD",
-        "COUNT",
-        String(ENTRIES_A_READ),
-        "BLOCK",
-        String(BLOCK_MS),
-        "STREAMS",
-        keys.log,
-        after,
-      ),
+      redis.sendWords(asEntries, "XREAD", "COUNT", count, "BLOCK", block, "STREAMS", keys.log, after),
     );
-    if (!Array.isArray(reply)) return [];
-    const [stream] = reply as readonly (readonly [Buffer, readonly RawEntry[]])[];
-    return stream?.[1] ?? [];
   }
 }
+
+const asEntries = (bytes: Buffer, from: number): Entries => new Entries(bytes, from);

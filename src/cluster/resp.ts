@@ -24,6 +24,8 @@ const LONGEST_LINE = 64 * 1024;
 /** As Redis has it by itself (proto-max-bulk-len). */
 const LONGEST_BULK = 512 * 1024 * 1024;
 const LEAST_BUFFER = 64 * 1024;
+/** Kept for the next reply. */
+const LARGEST_SPARE = 2 * 1024 * 1024;
 /** Nothing that is asked for here nests deeper than four. */
 const DEEPEST = 8;
 
@@ -70,11 +72,15 @@ function isAscii(text: string): boolean {
 // --- where a reply ends ------------------------------------------------------------------------------------
 
 /**
- * Gathers what came until a reply is whole. Its bytes are never written again, so views of them may be kept.
- * Throws where it is not RESP2.
+ * Gathers what came until a reply is whole. Its bytes are not written again, so views of them may be kept,
+ * unless whoever read it gives them back. Throws where it is not RESP2.
  */
 export class ReplyGatherer {
   bytes: Buffer = Buffer.alloc(0);
+  /** Replies of which these bytes are. */
+  #replies = 0;
+  /** What was given back: the next reply of several pieces is gathered there. */
+  #spare: Buffer | null = null;
   /** Of the reply that is being gathered. */
   #from = 0;
   /** As far as it was looked through, and how many values of it are still to come. */
@@ -89,6 +95,8 @@ export class ReplyGatherer {
       this.bytes = chunk;
       this.#from = this.#at = this.#needed = 0;
       this.#end = chunk.length;
+      this.#replies = 0;
+      this.#isOwn = false;
       return;
     }
     if (this.#end + chunk.length > this.bytes.length || !this.#isOwn) this.#grow(chunk.length);
@@ -102,13 +110,24 @@ export class ReplyGatherer {
     const from = this.#from;
     this.#from = this.#at;
     this.#left = 1;
+    this.#replies++;
     return from;
+  }
+
+  /** Nobody looks at the last reply any more, whose bytes these are. */
+  giveBack(bytes: Buffer): void {
+    const isAlone = this.#replies === 1 && this.#from === this.#end;
+    if (bytes === this.bytes && isAlone && this.#isOwn && bytes.length <= LARGEST_SPARE) this.#spare = bytes;
   }
 
   #isOwn = false;
   #grow(more: number): void {
     const held = this.#end - this.#from;
-    const grown = Buffer.allocUnsafeSlow(Math.max(LEAST_BUFFER, (held + more) * 2));
+    const spare = this.#spare;
+    const fits = spare !== null && spare.length >= held + more;
+    const grown = fits ? spare : Buffer.allocUnsafeSlow(Math.max(LEAST_BUFFER, (held + more) * 2));
+    this.#spare = null;
+    this.#replies = 0;
     this.bytes.copy(grown, 0, this.#from, this.#end);
     this.#at -= this.#from;
     this.#needed = Math.max(0, this.#needed - this.#from);

@@ -6,7 +6,8 @@ import type { Redis } from "ioredis";
 import type { ClusterConfig } from "../config/model/cluster.ts";
 import { connectTo } from "./connect.ts";
 import { findPrimary } from "./discovery.ts";
-import { type RawEntry, readEntry } from "./entry.ts";
+import { readEntry } from "./entry.ts";
+import { piecesOf, type RawEntry } from "./entry-pieces.ts";
 import { readHeartbeat } from "./heartbeat.ts";
 import { ShardKeys } from "./keys.ts";
 import { engineOf } from "./node.ts";
@@ -72,7 +73,7 @@ async function nodesOf(redis: Redis, { log }: ShardKeys): Promise<NodeStatus[]> 
       String(LOOKED_AT),
     )) as RawEntry[];
     for (const each of raw) {
-      const entry = readEntry(0, each);
+      const entry = readEntry(0, piecesOf(each));
       if (entry === null) continue;
       const { sec } = entry.place;
       if (nowSec - sec > SILENT_SEC) return [...nodes.values()].sort((a, b) => (a.node < b.node ? -1 : 1));

@@ -4,7 +4,8 @@
  */
 import type { Cursor } from "../store/replica/replica-store.ts";
 import type { Session } from "./engine-link.ts";
-import { type Authorship, type RawEntry, readAuthorship, readId } from "./entry.ts";
+import { type Authorship, readAuthorship, readId } from "./entry.ts";
+import type { RawEntry } from "./entry-pieces.ts";
 import type { Request } from "./request.ts";
 
 /** Entries a look. */

@@ -90,6 +90,31 @@ test("what was read stays what it was, whatever comes behind it", () => {
   expect(kept.map((value) => Number(plain(value)))).toEqual(kept.map((_, at) => at));
 });
 
+test("bytes that were given back are written again, and nobody else's are", () => {
+  const gatherer = new ReplyGatherer();
+  const reply = (letter: string, more = ""): Buffer =>
+    Buffer.from(`$100000\r\n${letter.repeat(1e5)}\r\n${more}`);
+  const take = (bytes: Buffer): Buffer => {
+    for (const piece of [bytes.subarray(0, 60_000), bytes.subarray(60_000)])
+      gatherer.push(Buffer.from(piece));
+    gatherer.next();
+    return gatherer.bytes;
+  };
+  const first = take(reply("a"));
+  const kept = take(reply("b"));
+  expect(kept).not.toBe(first);
+  gatherer.giveBack(kept);
+  expect(take(reply("c"))).toBe(kept);
+  // Not twice, and not what another reply lies in, or has begun in.
+  expect(take(reply("d"))).not.toBe(kept);
+  const half = take(reply("e", "$3"));
+  gatherer.giveBack(half);
+  gatherer.push(Buffer.from(`\r\nabc\r\n`));
+  expect(asText(gatherer.bytes, gatherer.next())).toBe("abc");
+  gatherer.giveBack(half);
+  expect(take(reply("f"))).not.toBe(half);
+});
+
 test("numbers and text", () => {
   const list = Buffer.from(
     "*6\r\n$16\r\n1764393600000123\r\n$2\r\n-2\r\n:7\r\n$-1\r\n$2\r\n4x\r\n$0\r\n\r\n",

@@ -11,9 +11,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
-import { type RawEntry, readEntry, readId } from "../../src/cluster/entry.ts";
+import { readId, readMessage } from "../../src/cluster/entry.ts";
+import { piecesOf, type RawEntry } from "../../src/cluster/entry-pieces.ts";
 import { ShardKeys } from "../../src/cluster/keys.ts";
 import { LogApplier } from "../../src/cluster/log-applier.ts";
+import { LoggedMessage } from "../../src/cluster/logged-message.ts";
 import { APPEND } from "../../src/cluster/script.ts";
 import type { ClusterConfig } from "../../src/config/model/cluster.ts";
 import { Turns } from "../../src/fanout/turns.ts";
@@ -26,6 +28,7 @@ import type { Store } from "../../src/store/store.ts";
 import { Backlog } from "../../src/subscribe/backlog.ts";
 import { lifeOf } from "../../src/wire/position.ts";
 import { POLICY } from "../store/fixture.ts";
+import { entriesOf } from "./reply.ts";
 
 const FIRST_EPOCH = 77;
 export const CHANNELS = ["red", "green", "blue"].map((name) => Buffer.from(name));
@@ -99,14 +102,14 @@ class Node {
     const raw = (await redis.callBuffer("XREVRANGE", KEYS.log, "+", "-", "COUNT", "6")) as RawEntry[];
     const { term, n } = this.replica.cursor(0);
     const known = raw.reverse().filter(([id]) => this.replica.hasReached(0, ...idOf(id)));
-    if (!isNaive) return await this.#applier.apply(redis, known);
+    if (!isNaive) return await this.#applier.apply(redis, entriesOf(known));
     for (const each of known) {
-      const entry = readEntry(0, each);
-      if (entry?.kind !== "message") continue;
-      const index = this.store.find(entry.message.channel, ref);
+      const message = new LoggedMessage();
+      if (!readMessage(0, piecesOf(each), message)) continue;
+      const index = this.store.find(message.channel, ref);
       if (index < 0) continue;
       const position = this.store.publishedCount(index) + 1;
-      this.replica.applyMessage({ ...entry.message, term, n: n + 1, position }, Date.now());
+      this.replica.applyMessage({ ...message, term, n: n + 1, position }, Date.now());
     }
   }
 
@@ -115,7 +118,7 @@ class Node {
     const { term, n } = this.replica.cursor(0);
     const after = term === 0 ? "-" : `(${term}-${n}`;
     const raw = (await redis.callBuffer("XRANGE", KEYS.log, after, "+", "COUNT", String(most))) as RawEntry[];
-    await this.#applier.apply(redis, raw);
+    await this.#applier.apply(redis, entriesOf(raw));
     return raw.length > 0;
   }
 }

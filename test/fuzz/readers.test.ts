@@ -7,8 +7,12 @@ import { describe, expect, test } from "bun:test";
 import { pack } from "msgpackr";
 import { readKeyLine } from "../../src/access/key-text.ts";
 import { isPlain, readToken } from "../../src/access/token-text.ts";
-import { readEntry } from "../../src/cluster/entry.ts";
+import { Entries } from "../../src/cluster/entries.ts";
+import { readEntry, readMessage } from "../../src/cluster/entry.ts";
+import { piecesOf } from "../../src/cluster/entry-pieces.ts";
 import { readHeartbeat } from "../../src/cluster/heartbeat.ts";
+import { LoggedMessage } from "../../src/cluster/logged-message.ts";
+import { ReplyGatherer } from "../../src/cluster/resp.ts";
 import { patternFault } from "../../src/config/grant/patterns.ts";
 import { forwardedFor, nodeAddress } from "../../src/config/server/forwarded.ts";
 import { readToml } from "../../src/config/toml.ts";
@@ -177,11 +181,37 @@ const TARGETS: readonly Target[] = [
   },
   {
     name: "an entry of a cluster's log",
-    samples: ["m 1 2 3\nchannel", "d 1\nchannel", "t 5"],
-    read: (bytes) =>
-      void readEntry(0, [Buffer.from("1735689600000-5"), [Buffer.from("h"), bytes, Buffer.from("d"), bytes]]),
+    samples: [
+      "m 1 2 3 4 5 4 6 sit^~ab node 1\nchannel",
+      "d 1 2 3 4 node 5\nchannel",
+      "h 1 2 3 4 node",
+      "t 5",
+    ],
+    read: (bytes) => {
+      const pieces = piecesOf([Buffer.from("1735689600000-5"), [bytes, Buffer.from("d"), bytes]]);
+      if (!readMessage(0, pieces, new LoggedMessage())) readEntry(0, pieces);
+    },
+  },
+  {
+    name: "a reply with entries of a cluster's log",
+    samples: ["*1\r\n*2\r\n$1\r\nk\r\n*1\r\n*2\r\n$3\r\n1-2\r\n*2\r\n$1\r\nm\r\n$1\r\nd\r\n"],
+    read: readReply,
   },
 ];
+
+/** As the reader of the log does with what comes from the engine. */
+function readReply(bytes: Buffer): void {
+  const replies = new ReplyGatherer();
+  try {
+    replies.push(bytes);
+    const from = replies.next();
+    if (from < 0) return;
+    const entries = new Entries(replies.bytes, from);
+    while (entries.next()) readMessage(0, entries.pieces, new LoggedMessage());
+  } catch (error) {
+    if (!String(error).includes("the engine's reply is no")) throw error;
+  }
+}
 
 /** Inputs that broke a reader once. */
 const CORPUS: Readonly<Record<string, readonly string[]>> = {};

@@ -10,8 +10,10 @@ import type { Layout } from "./layout.ts";
 import { HEAD_FREE_BLOCK, HEAD_FREE_BLOCKS } from "./layout-header.ts";
 import { MORE_NEXT, MORE_OWNER, MORE_WORDS, MSG_LAST } from "./layout-message.ts";
 
-/** Up to here a byte loop beats set() and subarray() (measured: 25 ns for a view, 1 ns a byte). */
+/** Up to here a byte loop beats a native call. */
 const LOOP_BYTES = 24;
+/** Copies a range without a view of it, which costs twice what the copy does, and is garbage. */
+const copyRange = Buffer.prototype.copy;
 
 /** Blocks a message of this many bytes takes. */
 export function blocksForMessage(layout: Layout, bytes: number): number {
@@ -133,9 +135,5 @@ export function readChain(
 function copyBytes(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: number, length: number): void {
   if (length <= LOOP_BYTES) {
     for (let at = 0; at < length; at++) to[toAt + at] = from[fromAt + at]!;
-  } else if (length === from.length) {
-    to.set(from, toAt);
-  } else {
-    to.set(from.subarray(fromAt, fromAt + length), toAt);
-  }
+  } else copyRange.call(from, to, toAt, fromAt, fromAt + length);
 }
