@@ -298,6 +298,11 @@ describe.if(hasRedis)("two nodes", () => {
     const quiet = fresh();
     await post(0, channel, "first");
     await post(0, quiet, "first");
+    // Who stood there before would be given it.
+    await until("the first to be there", async () => {
+      const { published_messages } = await world.node(1).statistics(quiet);
+      return published_messages === 1;
+    });
     const readers = await Promise.all(
       [channel, quiet].map((name) => new Reader(`${name}`, world.node(1)).start()),
     );
