@@ -70,7 +70,8 @@ static void drop(int fd) {
 
 static void join(int fd, int websocket) {
   /* The accept key belongs to the sample nonce of RFC 6455 section 1.3, the one key the generator sends. */
-  static const char head_ws[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+  static const char head_ws[] = "HTTP/1.1 101 Switching Protocols\r\n"
+                                "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                                 "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
   static const char head_stream[] =
       "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -89,7 +90,8 @@ static void watch_writable(int fd, int wanted) {
   if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &event)) die("epoll_ctl");
 }
 
-/* Hands over what the socket takes of its rest. Messages of 100 bytes go in one send; one of a megabyte takes several turns. */
+/* Hands over what the socket takes of its rest. Messages of 100 bytes go in one send; one of a megabyte takes
+   several turns. */
 static void push(int fd) {
   struct connection *c = &connections[fd];
   ssize_t n = send(fd, c->rest->bytes + c->sent, c->rest->length - c->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -100,7 +102,7 @@ static void push(int fd) {
   c->rest = NULL;
 }
 
-/* One frame for all, one send(2) for each: the loop whose cost is the figure. All subscribers speak one transport. */
+/* One frame for all, one send(2) for each: the loop whose cost is the figure. All speak one transport. */
 static void broadcast(const char *body, int length) {
   if (subscriber_count == 0) return;
   struct frame *frame = malloc(sizeof *frame + length + 32);
@@ -131,7 +133,8 @@ static void broadcast(const char *body, int length) {
   frame->references = 1;
   for (int i = 0; i < subscriber_count; i++) {
     struct connection *c = &connections[subscribers[i]];
-    if (c->rest) die("a reader lags by a message"); /* more than one send a message would make the figure a lie */
+    /* More than one send a message would make the figure a lie. */
+    if (c->rest) die("a reader lags by a message");
     c->rest = frame;
     c->sent = 0;
     frame->references++;
@@ -141,7 +144,7 @@ static void broadcast(const char *body, int length) {
   release(frame);
 }
 
-/* Takes one complete request off the front of the buffer. 0 = not complete, or the socket is a subscriber now. */
+/* Takes one complete request off the front of the buffer. 0: not complete, or the socket is a subscriber. */
 static int take_request(int fd) {
   static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
   struct connection *c = &connections[fd];

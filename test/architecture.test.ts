@@ -1,6 +1,7 @@
 /**
- * Holds the direction of imports and the homes of words (see "How the code is laid out" in the README): a
- * dependency the wrong way fails the build, as Go's compiler would do. Read as text, type imports included.
+ * Holds the direction of imports and the homes of words (docs/architecture.md tells the reasons), and the width
+ * of lines: a dependency the wrong way fails the build, as Go's compiler would do. Read as text, type imports
+ * included.
  */
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
@@ -155,6 +156,31 @@ test("no file switches the type checker off", () => {
       /: any\b|\bas any\b|as unknown as/.exec(codeOf(file));
     expect(found?.[0], file).toBeUndefined();
   }
+});
+
+const WIDEST = 110;
+/** Whose lines are not ours to break. */
+const WIDE = [
+  /\.(?:md|json|lock|svg|txt)$/, // prose and tables; generated; a licence
+  /^test\/config\/nginx\/corpus\//, // configurations as people have them
+];
+
+test(`no line that was written by hand is wider than ${WIDEST} columns`, () => {
+  const root = join(import.meta.dir, "..");
+  const found = ["src", "test", "bench", "scripts", "systemd", "docs", ".ci"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+      .filter((file) => !WIDE.some((known) => known.test(file)))
+      .flatMap((file) =>
+        readFileSync(join(root, file), "utf8")
+          .split("\n")
+          .flatMap((line, at) =>
+            line.length > WIDEST && [...line].length > WIDEST ? `${file}:${at + 1}` : [],
+          ),
+      ),
+  );
+  expect(found).toEqual([]);
 });
 
 test("every folder of tests, and each test that is in none, is in the list of suites", () => {

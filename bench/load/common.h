@@ -1,6 +1,7 @@
 /*
- * What the load generators share: time, CPU, sockets from several loopback addresses, percentiles, and the one way to fail (an answer
- * with "error"). Included by swarm.c, crowd.c and race.c; each is one translation unit, so everything here is static.
+ * What the load generators share: time, CPU, sockets from several loopback addresses, percentiles, and the
+ * one way to fail (an answer with "error"). Included by swarm.c, crowd.c and race.c; each is one translation
+ * unit, so everything here is static.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -22,13 +23,18 @@
 #define UNUSED __attribute__((unused))
 
 static int port;
-/* Own addresses to connect from: 127.1.BLOCK.1 and so many more. One address has 28,000 ports towards one server. 0: the kernel's choice. */
+/* Own addresses to connect from: 127.1.BLOCK.1 and so many more. One address has 28,000 ports towards one
+   server. 0: the kernel's choice. */
 static int source_block = 1, source_count;
 
 UNUSED static uint64_t now_ns(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+UNUSED static struct timespec time_spec(uint64_t ns) {
+  return (struct timespec){.tv_sec = (time_t)(ns / 1000000000ull), .tv_nsec = (long)(ns % 1000000000ull)};
 }
 
 UNUSED static void die(const char *format, ...) {
@@ -52,7 +58,8 @@ UNUSED static int dial(void) {
   if (fd < 0) die("socket: %s", strerror(errno));
   if (source_count > 0) {
     struct sockaddr_in own = {.sin_family = AF_INET};
-    own.sin_addr.s_addr = htonl(0x7f010000u + ((unsigned)source_block << 8) + 1 + dialled++ % (unsigned)source_count);
+    unsigned first = 0x7f010000u + ((unsigned)source_block << 8) + 1;
+    own.sin_addr.s_addr = htonl(first + dialled++ % (unsigned)source_count);
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
     if (bind(fd, (struct sockaddr *)&own, sizeof own)) die("bind: %s", strerror(errno));
   }
@@ -90,7 +97,8 @@ UNUSED static const char *subscribe_fields(const char *mode) {
   return "TE: chunked\r\n"; /* Nchan streams chunks only to those who ask */
 }
 
-/* Whether `answer`, ended by a zero byte, is a whole answer by Content-Length or by its last chunk. Dies when it is no 2xx. */
+/* Whether `answer`, ended by a zero byte, is a whole answer by Content-Length or by its last chunk. Dies when
+   it is no 2xx. */
 UNUSED static int answer_complete(char *answer, int length) {
   char *end = strstr(answer, "\r\n\r\n");
   if (!end) return 0;

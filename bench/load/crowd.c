@@ -57,7 +57,8 @@ struct channel {
   uint64_t due_ns;
 };
 
-static const char *mode = "ws", *subscribe_path = "/ws/%s", *publish_path = "/pub?id=%s", *channel_name = "c", *extra_field = "";
+static const char *mode = "ws", *subscribe_path = "/ws/%s", *publish_path = "/pub?id=%s";
+static const char *channel_name = "c", *extra_field = "";
 static int payload_size = 100, epoll_fd, topics = 1, channel_count = 1;
 static struct subscriber *subscribers;
 static int subscriber_count, arrived, replay_count;
@@ -70,7 +71,8 @@ static uint64_t messages, deliveries, pings, last_progress;
 static unsigned nap_us;
 
 static void watch(int fd, int kind, int index) {
-  struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.u64 = (uint64_t)kind << 32 | (uint32_t)index};
+  struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET,
+                              .data.u64 = (uint64_t)kind << 32 | (uint32_t)index};
   if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event)) die("epoll_ctl: %s", strerror(errno));
 }
 
@@ -104,7 +106,8 @@ static void delivered(struct subscriber *s) {
     return;
   }
   struct channel *c = &channels[s->channel];
-  if (!c->busy || s->sequence + 1 != c->sequence) die("message %u of channel %d is none under way", s->sequence, s->channel);
+  if (!c->busy || s->sequence + 1 != c->sequence)
+    die("message %u of channel %d is none under way", s->sequence, s->channel);
   c->received++;
   if (every_delivery) measured(c->due_ns);
   finish_if_done(c);
@@ -178,8 +181,8 @@ static void publish(struct publisher *p, int index, uint64_t due) {
   struct channel *c = &channels[index];
   snprintf(name, sizeof name, "%s%d", channel_name, index);
   fill(path, sizeof path, publish_path, name);
-  int n = sprintf(request, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n#%04d%010u", path, payload_size, index,
-                  c->sequence);
+  int n = sprintf(request, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n#%04d%010u",
+                  path, payload_size, index, c->sequence);
   memset(request + n, 'x', (size_t)(payload_size - HEADER));
   n += payload_size - HEADER;
   request[n - 1] = '$';
@@ -248,7 +251,7 @@ static void read_poster(int i) {
 static void turn(uint64_t wait_ns) {
   struct epoll_event ready[1024];
   if (nap_us) usleep(nap_us);
-  struct timespec wait = {.tv_sec = (time_t)(wait_ns / 1000000000ull), .tv_nsec = (long)(wait_ns % 1000000000ull)};
+  struct timespec wait = time_spec(wait_ns);
   int n = epoll_pwait2(epoll_fd, ready, 1024, &wait, NULL);
   for (int i = 0; i < n; i++) {
     int index = (int)(uint32_t)ready[i].data.u64, kind = (int)(ready[i].data.u64 >> 32);
@@ -276,10 +279,11 @@ static void begin(void) {
 static void report(void) {
   uint64_t wall = (now_ns() - begun_ns) / 1000, cpu = cpu_us() - begun_cpu_us;
   qsort(samples_us, (size_t)sample_count, sizeof *samples_us, by_value);
-  printf("{\"subscribers\":%d,\"messages\":%lu,\"deliveries\":%lu,\"pings\":%lu,\"wallUs\":%lu,\"cpuUs\":%lu,\"p50Us\":%u,\"p90Us\":%u,"
+  printf("{\"subscribers\":%d,\"messages\":%lu,\"deliveries\":%lu,\"pings\":%lu,"
+         "\"wallUs\":%lu,\"cpuUs\":%lu,\"p50Us\":%u,\"p90Us\":%u,"
          "\"p95Us\":%u,\"p99Us\":%u,\"p999Us\":%u,\"maxUs\":%u}\n",
-         subscriber_count, messages, deliveries, pings, wall, cpu, percentile(0.5), percentile(0.9), percentile(0.95), percentile(0.99),
-         percentile(0.999), percentile(1));
+         subscriber_count, messages, deliveries, pings, wall, cpu, percentile(0.5), percentile(0.9),
+         percentile(0.95), percentile(0.99), percentile(0.999), percentile(1));
 }
 
 static int anything_busy(void) {
@@ -300,7 +304,8 @@ static void subscribe(int index) {
     channels[channel].subscribers++;
   }
   fill(path, sizeof path, subscribe_path, names);
-  int n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s%s\r\n", path, subscribe_fields(mode), extra_field);
+  int n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s%s\r\n", path,
+                   subscribe_fields(mode), extra_field);
   if (send(s->fd, request, (size_t)n, MSG_NOSIGNAL) != n) die("subscribe: %s", strerror(errno));
   watch(s->fd, SUBSCRIBER, index);
 }
@@ -355,8 +360,9 @@ static void pace(double hz, uint64_t duration_ns) {
     if (due - begun_ns >= duration_ns) break;
     struct channel *c = &channels[sent % (uint64_t)channel_count];
     struct publisher *p = NULL;
-    /* A channel whose last message is still on its way has to wait; that counts, as latency begins when it was due. */
-    if (due <= now && !c->busy && (p = idle_publisher())) publish(p, (int)(sent++ % (uint64_t)channel_count), due);
+    /* A channel whose last message is on its way waits; that counts, as latency begins when it was due. */
+    if (due <= now && !c->busy && (p = idle_publisher()))
+      publish(p, (int)(sent++ % (uint64_t)channel_count), due);
     if (due > now) wait = due - now;
     turn(p ? 0 : wait);
   }
@@ -376,7 +382,8 @@ static void post(int in_flight, uint64_t duration_ns) {
 
 static void idle(uint64_t duration_ns) {
   begin();
-  for (uint64_t now; (now = now_ns()) - begun_ns < duration_ns; last_progress = now) turn(duration_ns - (now - begun_ns));
+  for (uint64_t now; (now = now_ns()) - begun_ns < duration_ns; last_progress = now)
+    turn(duration_ns - (now - begun_ns));
   report();
 }
 
@@ -398,7 +405,8 @@ int main(int argc, char **argv) {
   }
   if (payload_size < 16 || payload_size > 60000) die("--size must be 16 to 60000");
   if (channel_count < 1 || channel_count > MAX_CHANNELS) die("--channels must be 1 to %d", MAX_CHANNELS);
-  if (topics < 1 || topics > MAX_TOPICS || channel_count % topics) die("--topics must divide --channels, and be 1 to %d", MAX_TOPICS);
+  if (topics < 1 || topics > MAX_TOPICS || channel_count % topics)
+    die("--topics must divide --channels, and be 1 to %d", MAX_TOPICS);
   epoll_fd = epoll_create1(0);
   samples_us = malloc(sizeof *samples_us * MAX_SAMPLES);
   char line[128];

@@ -17,7 +17,8 @@
 #define PATIENCE_MS 5
 #define MOST_MESSAGES 1000
 
-static const char *mode = "ws", *subscribe_path = "/ws/%s", *publish_path = "/pub?id=%s", *channel_name = "race";
+static const char *mode = "ws", *subscribe_path = "/ws/%s", *publish_path = "/pub?id=%s";
+static const char *channel_name = "race";
 static int publishers[PUBLISHERS];
 static uint64_t trial_number;
 
@@ -25,7 +26,8 @@ static void post(int fd, const char *name, int number) {
   char request[600], path[256], answer[4096];
   int length = 0;
   fill(path, sizeof path, publish_path, name);
-  int n = snprintf(request, sizeof request, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n#%d$", path,
+  int n = snprintf(request, sizeof request,
+                   "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n#%d$", path,
                    snprintf(NULL, 0, "#%d$", number), number);
   if (send(fd, request, (size_t)n, MSG_NOSIGNAL) != n) die("publish: %s", strerror(errno));
   do {
@@ -42,7 +44,7 @@ struct reading {
   uint64_t first_ns;
 };
 
-/* The number of the first message that is in the text as a whole; 0: none. Neither heads nor frames have '#'. */
+/* The number of the first message that is whole in the text; 0: none. Neither heads nor frames have '#'. */
 static int first_message(const struct reading *r) {
   const char *p = memchr(r->text, '#', (size_t)r->length), *end = r->text + r->length;
   return p && memchr(p, '$', (size_t)(end - p)) ? atoi(p + 1) : 0;
@@ -56,7 +58,7 @@ static int await_message(int fd, struct reading *r, int for_ms) {
     uint64_t now = now_ns();
     if (now >= end) return 0;
     struct pollfd ready = {.fd = fd, .events = POLLIN};
-    struct timespec wait = {.tv_sec = (time_t)((end - now) / 1000000000ull), .tv_nsec = (long)((end - now) % 1000000000ull)};
+    struct timespec wait = time_spec(end - now);
     if (ppoll(&ready, 1, &wait, NULL) <= 0) continue;
     ssize_t n = recv(fd, r->text + r->length, sizeof r->text - (size_t)r->length, 0);
     if (n <= 0) die("a subscriber was closed without a message: %.*s", r->length, r->text);
@@ -72,7 +74,8 @@ static int trial(int delay_us, uint64_t *head_ns) {
   int fd = dial(), publisher = publishers[trial_number % PUBLISHERS];
   snprintf(name, sizeof name, "%s%lu", channel_name, trial_number++);
   fill(path, sizeof path, subscribe_path, name);
-  int n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n", path, subscribe_fields(mode));
+  int n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n", path,
+                   subscribe_fields(mode));
   r.length = 0;
   r.first_ns = 0;
   if (send(fd, request, (size_t)n, MSG_NOSIGNAL) != n) die("subscribe: %s", strerror(errno));
@@ -104,8 +107,8 @@ static void race(int delay_us, int trials) {
     heads[i] = (uint32_t)(head / 1000);
   }
   qsort(heads, (size_t)trials, sizeof *heads, by_value);
-  printf("{\"trials\":%d,\"misses\":%d,\"p50Us\":%u,\"p99Us\":%u,\"maxUs\":%u}\n", trials, misses, heads[trials / 2],
-         heads[trials * 99 / 100], heads[trials - 1]);
+  printf("{\"trials\":%d,\"misses\":%d,\"p50Us\":%u,\"p99Us\":%u,\"maxUs\":%u}\n", trials, misses,
+         heads[trials / 2], heads[trials * 99 / 100], heads[trials - 1]);
   free(heads);
 }
 

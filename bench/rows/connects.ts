@@ -1,7 +1,8 @@
 // Subscribers that come: connect, handshake, first byte of the answer. WebSocket and SSE, 1 worker, 10,000
 // connections that stay, 128 handshakes at a time; and with TLS, where each closes after the answer. As in
 // "posts" the ratio is of connections a second of server CPU, because on loopback the client's own connect()
-// is the wall. A whole crowd comes first and is reported by itself: the engine compiles meanwhile. TLS 1.3 with a P-256 certificate, no session is resumed.
+// is the wall. A whole crowd comes first and is reported by itself: the engine compiles meanwhile. TLS 1.3
+// with a P-256 certificate, no session is resumed.
 
 import { runClient } from "../load/client.ts";
 import { type Certificate, makeCertificate, removeCertificate } from "../peers/certificate.ts";

@@ -9,7 +9,8 @@ def publish(url, channel, text)
   uri = URI("#{url}/pub?id=#{URI.encode_www_form_component(channel)}")
   6.times do |try|
     begin
-      answer = Net::HTTP.post(uri, text, "Idempotency-Key" => key, "Content-Type" => "application/octet-stream")
+      fields = { "Idempotency-Key" => key, "Content-Type" => "application/octet-stream" }
+      answer = Net::HTTP.post(uri, text, fields)
       return JSON.parse(answer.body) if answer.code == "200"
       raise ArgumentError, "not published: #{answer.code}" unless answer.code == "503"
     rescue SystemCallError, EOFError, Net::OpenTimeout, Net::ReadTimeout

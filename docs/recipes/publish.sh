@@ -1,5 +1,6 @@
 #!/bin/sh
-# Publish from a shell: publish.sh URL CHANNEL TEXT. Sends again with the same key when it does not know whether it is there.
+# Publish from a shell: publish.sh URL CHANNEL TEXT. Sends again with the same key when it does not know
+# whether it is there.
 set -eu
 url=$1 channel=$2 text=$3
 key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')

@@ -74,7 +74,8 @@ func mayPass(status int) bool {
 func token(secret, sub, pattern string, lifetime time.Duration) (string, error) {
 	encode := base64.RawURLEncoding.EncodeToString
 	channels := map[string][]string{"subscribe": {pattern}, "publish": {pattern}}
-	claims, err := json.Marshal(map[string]any{"sub": sub, "exp": time.Now().Add(lifetime).Unix(), "channels": channels})
+	exp := time.Now().Add(lifetime).Unix()
+	claims, err := json.Marshal(map[string]any{"sub": sub, "exp": exp, "channels": channels})
 	if err != nil {
 		return "", err
 	}
@@ -132,8 +133,8 @@ func receive(answer http.ResponseWriter, request *http.Request) {
 // A connection on which nothing came for two pings is dead, whatever TCP says.
 const silence = 35 * time.Second
 
-// Output and position in one file: a line each, `position TAB message`. The last whole line says where we are,
-// so a message of several lines is written as one.
+// Output and position in one file: a line each, `position TAB message`. The last whole line says where we
+// are, so a message of several lines is written as one.
 type state struct {
 	file     *os.File
 	position string
@@ -265,7 +266,8 @@ func main() {
 	case "worker":
 		err = work(words[1], words[2], words[3])
 	default:
-		err = errors.New("publish URL CHANNEL TEXT, token SECRET SUB PATTERN, webhook ADDRESS or worker URL CHANNEL STATE")
+		err = errors.New("publish URL CHANNEL TEXT, token SECRET SUB PATTERN, " +
+			"webhook ADDRESS or worker URL CHANNEL STATE")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

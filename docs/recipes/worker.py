@@ -2,9 +2,10 @@
 
     python3 worker.py URL CHANNEL STATE
 
-It handles each message and writes the position of what it handled to the file STATE in the same step (here: one line
-appended to STATE.out and the position, in one write that is flushed to the disk). Killed at any moment it goes on with the
-message behind the last one it handled. What it may see is a gap: messages that were no longer stored when it came back.
+It handles each message and writes the position of what it handled to the file STATE in the same step (here:
+a line of output and the position, in one write that is flushed to the disk). Killed at any moment it goes on
+with the message behind the last one it handled. What it may see is a gap: messages that were no longer
+stored when it came back.
 """
 import json
 import os
@@ -20,8 +21,8 @@ SILENCE_SECONDS = 2 * PING_SECONDS + 5
 
 
 class State:
-    """Output and position in one file: a line each, `position TAB message`. The last whole line says where we are, so a
-    message of several lines is written as one."""
+    """Output and position in one file: a line each, `position TAB message`. The last whole line says where we
+    are, so a message of several lines is written as one."""
 
     def __init__(self, path: str) -> None:
         self.file = open(path, "a+b")
@@ -63,7 +64,7 @@ def follow(url: str, channel: str, state: State) -> None:
                     state.handled(position, "\n".join(data))
                 elif kind == "gap":
                     lost = json.loads(data[0])
-                    # Here a worker that must have everything reads it from the database that the messages come from.
+                    # Here a worker that must have everything reads it from where the messages come from.
                     state.handled(position or state.position, f"GAP {lost['missed']}")
                 position, kind, data = "", "message", []
 

@@ -83,7 +83,8 @@ function bashScript(commands: readonly CommandEntry[]): string {
       case "$prev" in
 ${values.length === 0 ? "        *) ;;" : values.join("\n")}
       esac
-      if [[ "$cur" == -* ]]; then COMPREPLY=($(compgen -W "${flags}" -- "$cur")); else ${bashReply(command.argument)}; fi
+      if [[ "$cur" == -* ]]; then COMPREPLY=($(compgen -W "${flags}" -- "$cur"))
+      else ${bashReply(command.argument)}; fi
       ;;`;
   });
   return `# bash completion of sluice

@@ -220,8 +220,9 @@ Transports:
   stream     one line a message; cannot resume, says so when the connection was lost
   long-poll  as sse, one request a message; resumes
 
-Messages go to standard output, everything about the connection to standard error. On a terminal control characters
-are shown as \\x1b; elsewhere every byte is printed as it was published, with a line feed behind each message.`,
+Messages go to standard output, everything about the connection to standard error. On a terminal control
+characters are shown as \\x1b; elsewhere every byte is printed as it was published, with a line feed behind
+each message.`,
   );
 }
 

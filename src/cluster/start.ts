@@ -19,8 +19,11 @@ export type EngineOutcome =
   /** No waiting helps. */
   | { readonly kind: "unfit"; readonly sentence: string };
 
-const UNFIT =
-  /WRONGPASS|NOAUTH|NOPERM|without any password|unknown command|cluster support disabled|the environment has no|ENOENT|EACCES|certificate|self.signed|SSL|TLS|Protocol error|Invalid password/i;
+const UNFIT = new RegExp(
+  "WRONGPASS|NOAUTH|NOPERM|without any password|unknown command|cluster support disabled|" +
+    "the environment has no|ENOENT|EACCES|certificate|self.signed|SSL|TLS|Protocol error|Invalid password",
+  "i",
+);
 
 /** Of the parser. */
 const NOT_REDIS = /RESP type|Protocol error/i;

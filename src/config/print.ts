@@ -131,19 +131,21 @@ const REFERENCE_HEAD = `# Options
 
 Generated from the option table (\`src/config/options/\`); after a change there: \`bun run tables\`.
 Sizes are \`64MiB\`, \`512k\`; times are \`30s\`, \`1h30m\`, \`250ms\`; a bare number is bytes or seconds.
-\`sluice defaults\` prints the embedded configuration with all of them. \`sluice check FILE\` reports all faults of a file and
-of the handlers it names at once and exits with 2; what is probably a mistake (no location, a \`root\` that is not there, an
-unknown \`~word~\` in a template) is a warning.
+\`sluice defaults\` prints the embedded configuration with all of them. \`sluice check FILE\` reports all
+faults of a file and of the handlers it names at once and exits with 2; what is probably a mistake (no
+location, a \`root\` that is not there, an unknown \`~word~\` in a template) is a warning.
 
-\`channels_path\` and the position options are complex values: text with \`$arg_name\`, \`$http_name\`, \`$cookie_name\`, \`$1\`
-and named captures of the location's regex, \`$uri\`, \`$args\`, \`$host\`, \`$remote_addr\` (of the client, through proxies that
-are trusted), \`$request_method\`. \`\${a|b}\` is the first of the two that is not empty. Message templates know
+\`channels_path\` and the position options are complex values: text with \`$arg_name\`, \`$http_name\`,
+\`$cookie_name\`, \`$1\` and named captures of the location's regex, \`$uri\`, \`$args\`, \`$host\`,
+\`$remote_addr\` (of the client, through proxies that are trusted), \`$request_method\`. \`\${a|b}\` is the
+first of the two that is not empty. Message templates know
 \`~id~ ~channel~ ~text~ ~size~ ~time~ ~tag~ ~event-id~ ~event-type~\`.
 
-A path means what it means to nginx: escapes are decoded (\`%2F\` is a slash), slashes in a row are one, \`.\` and \`..\` are
-resolved. What a proxy in front might read differently is refused with 400: a backslash or \`#\` that is not escaped, \`..\`
-above the root or behind an empty segment, and more than one empty segment in a path of more than five. A rule of a proxy
-about a path therefore cannot be passed by another spelling of it.`;
+A path means what it means to nginx: escapes are decoded (\`%2F\` is a slash), slashes in a row are one,
+\`.\` and \`..\` are resolved. What a proxy in front might read differently is refused with 400: a backslash
+or \`#\` that is not escaped, \`..\` above the root or behind an empty segment, and more than one empty
+segment in a path of more than five. A rule of a proxy about a path therefore cannot be passed by another
+spelling of it.`;
 
 function referenceSection({ name, options }: Section): string {
   const title = name === "" ? "Top of the file" : `\`${LISTS[`${name}.`]?.header ?? `[${name}]`}\``;

@@ -66,8 +66,11 @@ export const LOG_VARIABLES: ReadonlyMap<string, LogValue> = new Map<string, LogV
 ]);
 
 /** Names of nginx that mean nothing here, and families of them; they are written as "-". */
-const WITHOUT_MEANING =
-  /^(?:connection|connection_requests|connection_time|request_length|request_id|gzip_ratio|server_name|server_addr|server_port|remote_port|nginx_version|upstream_\w+|ssl_\w+|proxy_\w+|realip_remote_port|geoip_\w+)$/;
+const WITHOUT_MEANING = new RegExp(
+  "^(?:connection|connection_requests|connection_time|request_length|request_id|gzip_ratio|server_name|" +
+    "server_addr|server_port|remote_port|nginx_version|realip_remote_port|" +
+    "(?:upstream|ssl|proxy|geoip)_\\w+)$",
+);
 
 /** The variable with this name (in lower case); null: it is none of ours. */
 export function logVariable(name: string): LogValue | null {

@@ -122,7 +122,7 @@ test("a socket of ours in several channels gets one write for all of them", asyn
   expect(socket.writes - writes).toBe(1);
 });
 
-test("Bun's sockets in several channels get what all of these have in a turn, in one write each", async () => {
+test("Bun's sockets in several channels get what all of these have in a turn in one write each", async () => {
   worker.fanout.standing.nowMs = () => 0;
   const sockets = Array.from({ length: 300 }, () => joinSocket(worker, PLAIN, channels));
   await turns();

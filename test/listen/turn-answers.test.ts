@@ -175,7 +175,7 @@ test("many leave in one volley, few do not, and another's volley stays open", ()
   volley.fire();
 });
 
-test("each gets its own answer, whole and in order, however slowly it reads, also when one has left", async () => {
+test("each gets its own answer, whole and in order, however slowly it reads, or when one left", async () => {
   const [slow, left] = [lines[0], lines[1]];
   if (slow === undefined || left === undefined) throw new Error("no lines");
   const rounds: Buffer[][] = [];

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# A Debian with systemd as PID 1, in namespaces of its own, for as long as standard input stays open. Called by machine.ts.
+# A Debian with systemd as PID 1, in namespaces of its own, for as long as standard input stays open. Called
+# by machine.ts.
 #
-#   boot.sh FOLDER    prints "tree built" or "tree cached", then "leader PID" (PID 1 of the guest, as this machine counts) when systemd has
-#                     brought everything up; FOLDER is visible inside, read-only, as /mnt/host. Ends when standard input ends, or by TERM.
+#   boot.sh FOLDER    prints "tree built" or "tree cached", then "leader PID" (PID 1 of the guest, as this
+#                     machine counts) when systemd has brought everything up; FOLDER is visible inside,
+#                     read-only, as /mnt/host. Ends when standard input ends, or by TERM.
 #
 # Exit status 3: this cannot be done here, and the last line on stderr says why.
 #
-# The tree is made once, by debootstrap, in $SLUICE_SYSTEMD_TREE (default /var/tmp/sluice-systemd-tree). A boot never writes to it: changes go
-# to a tmpfs on top and are gone afterwards, so several can run at once. Nothing of this machine's own systemd or network is touched.
+# The tree is made once, by debootstrap, in $SLUICE_SYSTEMD_TREE (default /var/tmp/sluice-systemd-tree). A
+# boot never writes to it: changes go to a tmpfs on top and are gone afterwards, so several can run at once.
+# Nothing of this machine's own systemd or network is touched.
 set -u
 shared=$1
 tree=${SLUICE_SYSTEMD_TREE:-/var/tmp/sluice-systemd-tree}
@@ -27,11 +30,12 @@ for tool in systemd-nspawn debootstrap nsenter unshare; do
   command -v "$tool" >/dev/null || cannot "$tool is missing (apt-get install systemd-container debootstrap)"
 done
 
-# --- the tree --------------------------------------------------------------------------------------------------------------
+# --- the tree ---------------------------------------------------------------------------------------------
 build_tree() {
   local new=$tree.new.$$ unit
   rm -rf --one-file-system "$tree" "$new"
-  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,curl "$suite" "$new" >"$tree.log" 2>&1 </dev/null || {
+  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,curl "$suite" "$new" \
+    >"$tree.log" 2>&1 </dev/null || {
     tail -n 3 "$tree.log" >&2
     rm -rf --one-file-system "$new"
     cannot "debootstrap failed, see $tree.log"
@@ -39,7 +43,8 @@ build_tree() {
   rm -rf "$new"/var/lib/apt/lists/* "$new"/var/cache/apt/archives/*.deb "$new"/usr/share/{doc,locale,man}/*
   # Work that a machine of a few seconds does not need; mounts that a container may not make.
   for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
-    getty.target console-getty.service systemd-timesyncd.service systemd-networkd.service systemd-resolved.service \
+    getty.target console-getty.service systemd-timesyncd.service systemd-networkd.service \
+    systemd-resolved.service \
     sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount; do
     ln -sf /dev/null "$new/etc/systemd/system/$unit"
   done
@@ -64,7 +69,7 @@ fi
 flock -u 9
 exec 9>&-
 
-# --- the boot --------------------------------------------------------------------------------------------------------------
+# --- the boot ---------------------------------------------------------------------------------------------
 nspawn='' leader='' cgroups=()
 console=$(mktemp "/tmp/$name.XXXXXX")
 
@@ -88,7 +93,9 @@ end() {
     is_over 30 || kill -KILL "$nspawn" 2>/dev/null
   fi
   [ -n "$nspawn" ] && wait "$nspawn" 2>/dev/null
-  for folder in ${cgroups[@]+"${cgroups[@]}"}; do find "$folder" -depth -type d -exec rmdir {} + 2>/dev/null; done
+  for folder in ${cgroups[@]+"${cgroups[@]}"}; do
+    find "$folder" -depth -type d -exec rmdir {} + 2>/dev/null
+  done
   rm -f "$console"
 }
 trap end EXIT
@@ -97,13 +104,14 @@ trap 'exit 130' INT
 
 options=(
   --quiet "--directory=$tree" --boot --read-only --volatile=overlay "--machine=$name" --hostname=sluice-test
-  --private-network --register=no --link-journal=no --resolv-conf=off --timezone=off --console=pipe "--bind-ro=$shared:/mnt/host"
+  --private-network --register=no --link-journal=no --resolv-conf=off --timezone=off --console=pipe
+  "--bind-ro=$shared:/mnt/host"
   --capability=CAP_SYS_RESOURCE,CAP_BPF,CAP_PERFMON --rlimit=NOFILE=1024:1048576
 )
 unified=''
 if [ ! -d /run/systemd/system ]; then
-  # No systemd here that could be asked for a scope: the guest gets control groups made by hand, and sees version 2 only, as on a
-  # real Debian.
+  # No systemd here that could be asked for a scope: the guest gets control groups made by hand, and sees
+  # version 2 only, as on a real Debian.
   options+=(--keep-unit)
   for folder in /sys/fs/cgroup/unified /sys/fs/cgroup/systemd /sys/fs/cgroup; do
     [ -e "$folder/cgroup.procs" ] && mkdir "$folder/$name" 2>/dev/null && cgroups+=("$folder/$name")
@@ -112,7 +120,8 @@ if [ ! -d /run/systemd/system ]; then
   [ -e /sys/fs/cgroup/unified/cgroup.procs ] && unified=1
 fi
 
-# The child enters the groups itself, so that nothing of ours is in them. What nspawn leaves in /run goes with the mount namespace.
+# The child enters the groups itself, so that nothing of ours is in them. What nspawn leaves in /run goes with
+# the mount namespace.
 CGROUPS="${cgroups[*]-}" UNIFIED=$unified unshare --mount --propagation slave -- bash -c '
   for folder in $CGROUPS; do echo $$ >"$folder/cgroup.procs" || exit 1; done
   mkdir -p /run/systemd/nspawn && mount -t tmpfs -o mode=755 tmpfs /run/systemd/nspawn || exit 1

@@ -14,8 +14,14 @@ export interface WithoutForeign {
   readonly foreign: readonly string[];
 }
 
-const ROLES =
-  /^(?:push_stream_(?:publisher|subscriber|channels_statistics)|sluice_(?:handler|pushstream_client|client))$/;
+const ROLES: ReadonlySet<string> = new Set([
+  "push_stream_publisher",
+  "push_stream_subscriber",
+  "push_stream_channels_statistics",
+  "sluice_handler",
+  "sluice_pushstream_client",
+  "sluice_client",
+]);
 /** At the top and in http these make something that only such locations use. */
 const ONLY_FOR_THEM: ReadonlySet<string> = new Set(["stream", "mail"]);
 
@@ -33,7 +39,7 @@ export function withoutForeign(directives: readonly Directive[], status: number)
       const { name, block } = directive;
       if (ONLY_FOR_THEM.has(name)) return [];
       if (block === null || (name !== "http" && name !== "server" && name !== "location")) return [directive];
-      const inPush = isPush || (name === "location" && block.some((inner) => ROLES.test(inner.name)));
+      const inPush = isPush || (name === "location" && block.some((inner) => ROLES.has(inner.name)));
       if (name !== "location" || inPush || !isForeign(block))
         return [{ ...directive, block: clean(block, inPush) }];
       foreign.push(

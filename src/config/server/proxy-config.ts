@@ -15,8 +15,10 @@ type Table = Readonly<Record<string, unknown>>;
 
 /** Ours to say: how long a body is, and whether the connection goes on, follows from what is sent. */
 const OURS = ["content-length", "transfer-encoding"];
-const NEXT =
-  /^(?:error|timeout|invalid_header|http_(?:500|502|503|504|403|404|429)|non_idempotent|off|denied|updating)$/;
+const NEXT_STATUS = "http_(?:500|502|503|504|403|404|429)";
+const NEXT = new RegExp(
+  `^(?:error|timeout|invalid_header|${NEXT_STATUS}|non_idempotent|off|denied|updating)$`,
+);
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const NO_VALUE = /[\r\n\0]/;
 

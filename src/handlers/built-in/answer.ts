@@ -5,10 +5,15 @@
  */
 import type { Context, TaskContext } from "sluice";
 
-const TEXT = `You asked something, and this is the answer: it is made one token at a time, by a handler that knows nothing and takes its time.
-Reload the page now. The handler does not notice, because it does not talk to your page: it talks to a channel.
-Your page reads the channel, from the place where it stopped, on whichever worker it meets.
-Open the address in a second tab, and both watch one answer. Close both, and it goes on for half a minute, in case you come back.`;
+const TEXT = [
+  "You asked something, and this is the answer: it is made one token at a time, by a handler that knows " +
+    "nothing and takes its time.",
+  "Reload the page now. The handler does not notice, because it does not talk to your page: it talks to a " +
+    "channel.",
+  "Your page reads the channel, from the place where it stopped, on whichever worker it meets.",
+  "Open the address in a second tab, and both watch one answer. Close both, and it goes on for half a " +
+    "minute, in case you come back.",
+].join("\n");
 const TOKEN_MS = 70;
 /** Part of the channel's name. */
 const NAME = /^[\w-]{1,40}$/;

@@ -21,7 +21,7 @@ interface Corked {
 const MOST = 32;
 /** Where others take their time, as a crowd that is seated. */
 const MOST_MS = 0.2;
-/** With 8 the ring costs as much as so many calls; with 4 it costs 5 % of a POST more, with 32 it saves 11. */
+/** With 8 the ring costs as much as the calls; with 4 it costs 5 % of a POST more, with 32 it saves 11. */
 const FEWEST_A_VOLLEY = 8;
 let corked: Corked[] = [];
 let sinceMs = 0;
