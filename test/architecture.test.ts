@@ -1,7 +1,7 @@
 /**
- * Holds the direction of imports and the homes of words (docs/architecture.md tells the reasons), and the width
- * of lines: a dependency the wrong way fails the build, as Go's compiler would do. Read as text, type imports
- * included.
+ * Holds the direction of imports and the homes of words (docs/architecture.md tells the reasons), and the
+ * width of lines: a dependency the wrong way fails the build, as Go's compiler would do. Read as text, type
+ * imports included.
  */
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";

@@ -85,31 +85,6 @@ test("the README is read in a few minutes: 8 kB", () => {
   expect(statSync(join(root, "README.md")).size).toBeLessThanOrEqual(8192);
 });
 
-/** Longer lines that stay: a source that is wrapped where its text is, or is read in one piece. */
-const LONG_LINES: Readonly<Record<string, string>> = {
-  "src/cli/completions.ts": "a line of a shell script",
-  "src/cli/program.ts": "text as it is printed, with escapes",
-  "src/config/print.ts": "text as it is printed, with escapes",
-  "src/handlers/built-in/answer.ts": "text that is told token by token, with its own line ends",
-};
-
-const COMMENT = /^\s*(?:\/\/|\/?\*+(?:\s|$))/;
-const REGEX = /^\s*\/.*\/[a-z]*[;,]?$/;
-
-/** In src every line; in the rest comments, as titles of tests and configurations in them have no end. */
-test("lines have at most 110 columns", () => {
-  const lines = tracked
-    .filter((path) => /^(?:src|test|bench|scripts)\/.*\.(?:ts|js|css)$/.test(path) && !(path in LONG_LINES))
-    .flatMap((path) =>
-      readFileSync(join(root, path), "utf8")
-        .split("\n")
-        .map((text, index) => ({ at: `${path}:${index + 1}`, text }))
-        .filter(({ text }) => [...text].length > 110)
-        .filter(({ text }) => COMMENT.test(text) || (path.startsWith("src/") && !REGEX.test(text))),
-    );
-  expect(lines.map(({ at }) => at)).toEqual([]);
-});
-
 /** Of others, or made by the build, and named in comments all the same. */
 const NOT_OURS: ReadonlySet<string> = new Set([
   "pushstream.js",

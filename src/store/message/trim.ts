@@ -1,11 +1,11 @@
 /**
- * Holding a channel to its limits (push-stream spec 2.4): the oldest messages beyond them are stored no longer.
- * Those that somebody connected is still owed rest like unstored ones for a while; the others are dropped,
- * which keeps a busy channel in the same few, warm blocks.
+ * Holding a channel to its limits (push-stream spec 2.4): the oldest messages beyond them are stored no
+ * longer. Those that somebody connected is still owed rest like unstored ones for a while; the others are
+ * dropped, which keeps a busy channel in the same few, warm blocks.
  *
- * A publish that puts a channel over its limit takes the oldest out in the same change (ousting), because that
- * is every publish of a busy channel; whatever cannot go so goes one by one (trimChannel). Used by publish,
- * publication and replica; under the lock.
+ * A publish that puts a channel over its limit takes the oldest out in the same change (ousting), because
+ * that is every publish of a busy channel; whatever cannot go so goes one by one (trimChannel). Used by
+ * publish, publication and replica; under the lock.
  */
 
 import { FLAG_INTERNAL, FLAG_STORED } from "../../message.ts";
