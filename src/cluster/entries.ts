@@ -1,6 +1,6 @@
 /**
- * The entries of one reply to XREAD, one after the other, where they lie in the bytes that came: log-reader.ts
- * asks for them, log-applier.ts takes them.
+ * The entries of one reply to XREAD, one after the other, where they lie in the bytes that came:
+ * log-reader.ts asks for them, log-applier.ts takes them.
  *
  * Why not a list of lists of strings: three views of bytes and two lists an entry were half of what a message
  * cost a node that nobody of it wants, and as garbage as much again.

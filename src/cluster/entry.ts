@@ -89,7 +89,7 @@ let at = 0;
 let end = 0;
 let isFaulty = false;
 
-/** Digits of a group, which a small whole number holds: arithmetic of large ones costs three times as much. */
+/** Digits of a group, which a small whole number holds: arithmetic of large ones costs three times that. */
 const GROUP = 9;
 const SCALES = Array.from({ length: GROUP + 1 }, (_, digits) => 10 ** digits);
 
