@@ -41,18 +41,30 @@ export class Subscription {
   }
 }
 
-/** Where a connection stands in all its channels, in the order in which it asked for them. */
+// Asked for once a delivery: two objects, used again and again.
+const here = { life: "", positions: [] as number[] };
+const hereAndNow = { life: "", positions: here.positions, numbers: [] as number[] };
+
+/**
+ * Where a connection stands in all its channels, in the order in which it asked for them. Good until the next
+ * call.
+ */
 export function placeOf(life: Pick<Life, "text">, subscriptions: readonly Subscription[]): Position {
-  const positions: number[] = [];
-  let numbers: number[] | null = null;
-  for (let i = 0; i < subscriptions.length; i++) {
+  const { positions } = here;
+  const count = subscriptions.length;
+  positions.length = count;
+  let isToldEvents = false;
+  for (let i = 0; i < count; i++) {
     const subscription = subscriptions[i];
     if (subscription === undefined) continue;
     const { channel, sentId, sentNumber } = subscription;
-    positions.push(sentId === 0 ? channel.beginning : channel.base + sentId);
-    if (sentNumber > 0) numbers ??= subscriptions.map((each) => each.sentNumber);
+    positions[i] = sentId === 0 ? channel.beginning : channel.base + sentId;
+    if (sentNumber > 0) isToldEvents = true;
   }
-  return numbers === null ? { life: life.text, positions } : { life: life.text, positions, numbers };
+  const at = isToldEvents ? hereAndNow : here;
+  at.life = life.text;
+  if (isToldEvents) hereAndNow.numbers = subscriptions.map((each) => each.sentNumber);
+  return at;
 }
 
 /**

@@ -12,6 +12,7 @@ import type { Batch } from "./batch.ts";
 import { ahead, type Carrier, CLOCK_EVERY, type Load, READ_AHEAD } from "./carrier.ts";
 import { toldCount } from "./format.ts";
 import type { LocalChannel, StreamGroup, StreamSubscription } from "./local-channel.ts";
+import { SamePlaces } from "./same-places.ts";
 import type { Standing } from "./standing.ts";
 
 export class StreamCarrier implements Carrier {
@@ -20,6 +21,7 @@ export class StreamCarrier implements Carrier {
   readonly #shared = new ByteWriter();
   /** Bytes for one connection alone. */
   readonly #own = new ByteWriter();
+  readonly #places = new SamePlaces();
   #group = 0;
   #at = -1;
   #encoded = false;
@@ -40,7 +42,8 @@ export class StreamCarrier implements Carrier {
       if (!this.#encoded) {
         this.#encoded = true;
         this.#at = group.members.length - 1;
-        if (!group.format.perConnection) this.#encodeShared(group, batch, channel);
+        if (group.format.perConnection) this.#places.begin();
+        else this.#encodeShared(group, batch, channel);
       }
       if (!this.#walk(group, batch, channel, deadlineMs)) return false;
     }
@@ -67,7 +70,10 @@ export class StreamCarrier implements Carrier {
     const { count, missed } = batch;
     const shared = this.#shared.view();
     const own = group.format.perConnection;
+    // Of these all are given what differs in the id alone.
+    const isPlain = missed === 0 && !batch.isPresence;
     let served = 0;
+    let sentBytes = 0;
     let i = Math.min(this.#at, members.length - 1);
     if (!own) {
       this.#readAhead(members, i);
@@ -77,13 +83,17 @@ export class StreamCarrier implements Carrier {
       if (!own && i % READ_AHEAD === READ_AHEAD - 1) this.#readAhead(members, i);
       const subscription = members[i];
       if (subscription === undefined || batch.hasAll(subscription)) continue;
-      if (own || !batch.isNext(subscription)) {
+      if (!batch.isNext(subscription) || (own && !isPlain)) {
         volley.fire();
         this.#writeOwn(group, subscription, batch, channel);
         if (!own) volley.open();
+      } else if (own) {
+        sentBytes += this.#writePlaced(group, subscription, batch, channel);
+        served++;
       } else {
         batch.giveAll(subscription);
         this.#giveShared(subscription, shared, missed);
+        sentBytes += shared.length;
         served++;
       }
       if (i % CLOCK_EVERY === 0 && this.#standing.nowMs() > deadlineMs) {
@@ -92,7 +102,7 @@ export class StreamCarrier implements Carrier {
       }
     }
     volley.fire();
-    this.#standing.delivered(served * count, served * shared.length);
+    this.#standing.delivered(served * count, sentBytes);
     if (missed > 0 && shared.length > 0) this.#standing.gapTold(served);
     this.#at = i;
     return i < 0;
@@ -123,6 +133,36 @@ export class StreamCarrier implements Carrier {
   #hold({ connection }: StreamSubscription, bytes: Uint8Array): void {
     connection.sendShared(bytes);
     this.#standing.held.grow(bytes.length);
+  }
+
+  /**
+   * The whole batch for one that stands where it begins, with ids that name every channel it stands in. How
+   * many bytes.
+   */
+  #writePlaced(
+    { format }: StreamGroup,
+    subscription: StreamSubscription,
+    batch: Batch,
+    channel: LocalChannel,
+  ): number {
+    const { connection } = subscription;
+    const same = this.#places.find(connection.places);
+    if (same !== null) {
+      batch.giveAll(subscription);
+      this.#hold(subscription, same);
+      return same.length;
+    }
+    const own = this.#own;
+    own.reset();
+    for (let i = 0; i < batch.count; i++) {
+      const m = batch.messages[i];
+      if (m === undefined) continue;
+      batch.give(m, subscription);
+      batch.push(format, own, m, channel, connection.place());
+    }
+    this.#places.keep(own);
+    this.#hold(subscription, own.view());
+    return own.length;
   }
 
   /**

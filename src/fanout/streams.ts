@@ -114,11 +114,18 @@ export class StreamConnection<T extends StreamTerms = StreamTerms> {
     return this.#is(STALLED);
   }
 
-  /** Where it stands in all its channels, in path order (for the vector event id). */
+  /**
+   * Where it stands in all its channels, in path order (for the vector event id). Good until anyone is asked
+   * again.
+   */
   place(): Position {
-    if (this.#several !== null)
-      return placeOf(this.#several.life, this.#several.places ?? this.subscriptions);
-    return placeOf(this.subscriptions[0]?.channel.life ?? NO_LIFE, this.subscriptions);
+    const life = this.#several === null ? this.subscriptions[0]?.channel.life : this.#several.life;
+    return placeOf(life ?? NO_LIFE, this.places);
+  }
+
+  /** Those of its channels that its places tell of. */
+  get places(): readonly StreamSubscription[] {
+    return this.#several?.places ?? this.subscriptions;
   }
 
   /**

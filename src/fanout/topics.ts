@@ -32,7 +32,9 @@ export interface TopicPeer {
   readonly format: Format;
   readonly socket: TopicSocket;
   readonly subscriptions: TopicSubscription[];
-  /** Where it stands in all its channels; asked for where its format is perConnection. */
+  /**
+   * Where it stands in all its channels, as placeOf gives it; asked for where its format is perConnection.
+   */
   place(): Position;
   /** Closes because the reader cannot be told what it missed, or did not follow. */
   closeBehind(): void;

@@ -138,7 +138,7 @@ test("catching up makes a lagging connection live, but no ended one", () => {
 test("positions keep the place of a channel that was deleted", () => {
   const stream = streamOf(3);
   const [, second, third] = stream.subscriptions;
-  const before = stream.place().positions;
+  const before = [...stream.place().positions];
   if (second !== undefined) stream.lose(second);
   expect(stream.subscriptions.length).toBe(2);
   if (third !== undefined) third.sentId = 4;
