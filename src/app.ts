@@ -146,7 +146,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     slot,
     fanout,
     idleSec,
-    publishFrom: clientPublishing(inlet),
+    clients: clientPublishing(inlet),
     hooks,
     quota,
     maxFrameBytes: sizes.subscriberFrameBytes,

@@ -10,14 +10,23 @@ import type { PeerSocket } from "../http/peer-socket.ts";
 import type { SocketLife } from "../http/socket-life.ts";
 import type { SocketWatch } from "./socket-watch.ts";
 
+export interface SaidReader {
+  /** It reads texts as bytes. */
+  readonly readsBytes: boolean;
+  /** A text, good until `pieceRead`. False: it is to come as `message`. */
+  takesText(bytes: Buffer): boolean;
+  /** All that came in one piece has been told. */
+  pieceRead(): void;
+}
+
 /** What stands behind a native socket of the worker: a subscriber, or a handler's. */
 export interface NativePeer extends SocketLife {
   /** Its silence is watched elsewhere. */
   readonly mayBeSilent: boolean;
   opened(socket: PeerSocket): void;
   message(data: string | Buffer): void;
-  /** A text that is bytes still, and good for this call alone. Absent or false: it wants it as `message`. */
-  takesText?(bytes: Buffer): boolean;
+  /** Reads what its client says, where that may be more than noise. */
+  readonly reader?: SaidReader | null;
   drained(): void;
   closed(code: number, reason: string): void;
   /** A ping or pong came. */
@@ -38,6 +47,16 @@ export interface SocketBounds {
   readonly maxUnsentBytes: number;
 }
 
+/** Longer ones are not made bytes of again. */
+const MOST_TEXT = 16 * 1024;
+const textBytes = Buffer.allocUnsafeSlow(3 * MOST_TEXT);
+
+function isTaken(reader: NativePeer["reader"], text: string): boolean {
+  if (!reader?.readsBytes || text.length > MOST_TEXT) return false;
+  const length = textBytes.write(text);
+  return reader.takesText(textBytes.subarray(0, length));
+}
+
 export function socketHandlers(
   { maxFrameBytes, maxUnsentBytes }: SocketBounds,
   watch: SocketWatch,
@@ -48,8 +67,10 @@ export function socketHandlers(
       ws.data.opened(ws);
     },
     message: (ws, data) => {
+      const { data: peer } = ws;
       watch.heard(ws);
-      ws.data.message(data);
+      if (typeof data !== "string" || !isTaken(peer.reader, data)) peer.message(data);
+      peer.reader?.pieceRead();
     },
     drain: (ws) => {
       watch.drained(ws);

@@ -1,11 +1,12 @@
 /**
- * How subscribe/ publishes what a WebSocket client says, without knowing this folder: app.ts hands the
- * function over. In the order of its calls, unless it answers with a promise; then the next one has to wait
- * for it.
+ * How subscribe/ publishes what a WebSocket client says, without knowing this folder: app.ts hands this over.
+ * In the order of its calls, unless `publish` answers with a promise; then the next one has to wait for it.
+ * What is said to one channel and has no key goes the short way, in a run (client-run.ts).
  */
 
 import { Refusals } from "../http/errors.ts";
 import type { Refusal } from "../http/refusal.ts";
+import { ClientRun } from "./client-run.ts";
 import { keyWith } from "./idempotency.ts";
 import { type Draft, type Ingest, marksFor } from "./ingest.ts";
 import { type Result, Results } from "./own-form.ts";
@@ -32,9 +33,12 @@ export interface Published {
 
 const NOWHERE = {};
 
-export function clientPublishing(
-  inlet: Ingest,
-): (names: readonly Uint8Array[], message: SaidMessage) => Published | Promise<Published> {
+export interface ClientPublishing {
+  readonly publish: (names: readonly Uint8Array[], message: SaidMessage) => Published | Promise<Published>;
+  readonly run: ClientRun;
+}
+
+export function clientPublishing(inlet: Ingest): ClientPublishing {
   const results = new Results(inlet.store);
   const outcomeOf = (all: readonly Place[], isTold: boolean): Published => {
     const [only] = all;
@@ -49,7 +53,7 @@ export function clientPublishing(
     const where = refusal === null && isTold ? results.of(places) : NOWHERE;
     return { refusal, where, onDisk: refusal === null && isTold ? (inlet.onDisk?.() ?? null) : null };
   };
-  return (names, message) => {
+  const publish: ClientPublishing["publish"] = (names, message) => {
     const { key, isTold, data, by, trace } = message;
     const marks = marksFor(inlet, by, null, data, trace);
     const own = key === null ? null : keyWith(key.bytes, key.sent, null, null);
@@ -59,4 +63,5 @@ export function clientPublishing(
     const late = putAll(inlet, places, places);
     return late === null ? outcomeOf(places, isTold) : late.then(() => outcomeOf(places, isTold));
   };
+  return { publish, run: new ClientRun(inlet, results) };
 }

@@ -4,9 +4,11 @@
  * silent.
  */
 import type { HookRefusal } from "../front/location-hooks.ts";
+import { ByteWriter } from "../wire/byte-writer.ts";
 import { jsonAnswer, msgpackAnswer, type Ref } from "../wire/client-frame.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
-import type { Hub, Published } from "./hub.ts";
+import { publishedText, pushPublishedFrame } from "../wire/published-frame.ts";
+import type { Hub, Published, RunMessage } from "./hub.ts";
 import type { Speaker } from "./speaker.ts";
 
 export function answer(speaker: Speaker, map: Readonly<Record<string, unknown>>): void {
@@ -14,13 +16,33 @@ export function answer(speaker: Speaker, map: Readonly<Record<string, unknown>>)
   else if (speaker.protocol === "msgpack") speaker.say(msgpackAnswer(map));
 }
 
-/** Most of what is said here: without making an object to make text of. */
-export function tellPublished(speaker: Speaker, where: Published["where"], ref: Ref): void {
-  const { position } = where;
-  if (speaker.protocol === "json" && typeof ref === "number" && isAlone(where))
-    speaker.say(`{"kind":"published","ref":${ref},"position":"${position}"}`);
-  else answer(speaker, { kind: "published", ref, ...where });
+export const tellPublished = (speaker: Speaker, where: Published["where"], ref: Ref): void =>
+  answer(speaker, { kind: "published", ref, ...where });
+
+/** Of a run, in one write. */
+const row = new ByteWriter();
+
+/** Tells of those from `from` on that are in; gives where it stopped. */
+export function tellRun(speaker: Speaker, run: readonly RunMessage[], from: number, to: number): number {
+  const { direct } = speaker.socket;
+  const inFrames = direct !== undefined && speaker.protocol === "json" ? direct : null;
+  row.reset();
+  let at = from;
+  for (; at < to; at++) {
+    const message = run[at];
+    if (message === undefined || !message.isIn) break;
+    const { ref, life, position } = message;
+    if (ref === null) continue;
+    if (inFrames !== null) pushPublishedFrame(row, ref, life, position);
+    else if (speaker.protocol === "json") speaker.say(publishedText(ref, life, position));
+    else answer(speaker, { kind: "published", ref, position: positionOf(message) });
+  }
+  // 0: the socket is closed, and its close handler was called.
+  inFrames?.sendFrames(row.bytes, row.length, null);
+  return at;
 }
+
+export const positionOf = ({ life, position }: RunMessage): string => `${life}-${position}`;
 
 /** Tells it, and whether the connection goes on. */
 export function tellRefused(
@@ -36,7 +58,3 @@ export function tellRefused(
   if (isOver) speaker.end(closeCode(refusal), closeReason(refusal));
   return !isOver;
 }
-
-/** One position, which needs no quoting, and nothing else. */
-const isAlone = ({ position, duplicate }: Published["where"]): boolean =>
-  typeof position === "string" && duplicate === undefined;

@@ -26,7 +26,7 @@ import { readPlainFrame } from "../wire/plain-frame.ts";
 import { ChannelFrames } from "./channel-frames.ts";
 import { answer, tellRefused } from "./client-answers.ts";
 import { ClientOffers, type Sender } from "./client-offers.ts";
-import type { Publishing, Speaker } from "./speaker.ts";
+import { namesOf, type Publishing, type Speaker } from "./speaker.ts";
 import type { WebSocketEndpoint } from "./websocket.ts";
 
 const NO_FRAME: FaultyFrame = {
@@ -79,13 +79,22 @@ export class ClientMessages {
     else if (mayPublish) this.#offers.offer(null, Buffer.from(message), NOBODY);
   }
 
-  /** A text of sluice.json.v1 as it came. False: it is to come as text. Nothing of the bytes is kept. */
-  takeBytes(bytes: Uint8Array): boolean {
+  /** Only where a frame may be: it has a subprotocol, and its channels. */
+  get readsBytes(): boolean {
+    return this.#speaker.protocol === "json" && this.#speaker.channelAt(0) !== undefined;
+  }
+
+  /** Nearly all that is said on sluice.json.v1. False: it is to come as text. */
+  takesText(bytes: Buffer): boolean {
     if (bytes.length > this.#endpoint.hub.maxFrameBytes) return false;
     const frame = readPlainFrame(bytes);
     if (frame === null) return false;
     this.#publishFrame(frame);
     return true;
+  }
+
+  pieceRead(): void {
+    this.#endpoint.hub.clients.run.end();
   }
 
   /** The socket stands nowhere any more. */
@@ -94,6 +103,7 @@ export class ClientMessages {
   }
 
   #act<Kind extends keyof ClientFrames>(kind: Kind, frame: ClientFrames[Kind]): void {
+    if (kind !== "publish") this.#endpoint.hub.clients.run.end();
     ClientMessages.#ACTIONS[kind](this, frame);
   }
 
@@ -134,7 +144,7 @@ export class ClientMessages {
       return;
     }
     this.#isRenewing = true;
-    const outcome = await this.#terms.lease.renew(token, this.#speaker.names());
+    const outcome = await this.#terms.lease.renew(token, namesOf(this.#speaker));
     this.#isRenewing = false;
     // The connection goes on as it is: with the grant it has, for as long as that counts.
     if ("status" in outcome) this.#refuse({ ...outcome, close: false }, ref);
@@ -147,6 +157,8 @@ export class ClientMessages {
   }
 
   #refuse(refusal: HookRefusal, ref: Ref): void {
+    // It is answered behind those that came before.
+    this.#endpoint.hub.clients.run.end();
     tellRefused(this.#endpoint.hub, this.#speaker, refusal, ref);
   }
 

@@ -12,11 +12,12 @@ import { CloseCode } from "../http/close-codes.ts";
 import { Refusals } from "../http/errors.ts";
 import { FrameRefusals } from "../http/frame-refusals.ts";
 import type { Refusal } from "../http/refusal.ts";
+import type { NamedChannel } from "../store/channel/channel-ref.ts";
 import type { Ref } from "../wire/client-frame.ts";
-import { tellPublished, tellRefused } from "./client-answers.ts";
-import type { Published, SaidMessage } from "./hub.ts";
+import { positionOf, tellPublished, tellRefused, tellRun } from "./client-answers.ts";
+import type { Offerer, Published, RunMessage, SaidMessage } from "./hub.ts";
 import { JudgedMessages, judgeNothing } from "./judged-messages.ts";
-import { isSame, type Publishing, type Speaker } from "./speaker.ts";
+import { channelNamed, isSame, namesOf, onlyChannel, type Publishing, type Speaker } from "./speaker.ts";
 import type { WebSocketEndpoint } from "./websocket.ts";
 
 /** What its client knows a message by. */
@@ -27,7 +28,7 @@ export interface Sender {
   readonly trace: Uint8Array | null;
 }
 
-export class ClientOffers {
+export class ClientOffers implements Offerer {
   readonly #endpoint: WebSocketEndpoint;
   readonly #speaker: Speaker;
   readonly #terms: Publishing;
@@ -40,13 +41,71 @@ export class ClientOffers {
     if (terms.judge !== null) this.#judged = this.#judgedBy(terms.judge);
   }
 
-  offer(channel: Uint8Array | null, data: Uint8Array, sender: Sender): void {
-    const names = this.#channels(channel);
-    const refusal = "status" in names ? names : (this.#terms.lease?.refusalOf(names) ?? null);
-    if (refusal !== null || "status" in names) {
+  /** `data`: to stay as it is until the run ends. */
+  offer(wanted: Uint8Array | null, data: Uint8Array, sender: Sender): void {
+    const { run } = this.#endpoint.hub.clients;
+    const channel = this.#channel(wanted);
+    const refusal = channel !== null && "status" in channel ? channel : this.#leaseRefusal(channel);
+    if (refusal !== null || (channel !== null && "status" in channel)) {
+      run.end();
       tellRefused(this.#endpoint.hub, this.#speaker, refusal ?? Refusals.noChannel, sender.ref);
-      return;
+    } else if (channel === null || !this.#isInRun(channel, data, sender)) {
+      run.end();
+      this.#offerAlone(channel === null ? namesOf(this.#speaker) : [channel.name], data, sender);
     }
+  }
+
+  /**
+   * Where a message goes: to the channel that the client names, else to that of the location's option, else
+   * to all (null, unless it is in one alone). Never beyond the channels of the connection, which a guard may
+   * have judged, and never to another than the option's.
+   */
+  #channel(wanted: Uint8Array | null): NamedChannel | Refusal | null {
+    const { only } = this.#terms;
+    if (only === null && wanted === null) return onlyChannel(this.#speaker);
+    const [option] = only ?? [];
+    if (only !== null && option === undefined) return Refusals.noChannel;
+    const name = wanted ?? option;
+    if (name === undefined || (option !== undefined && !isSame(option, name)))
+      return FrameRefusals.foreignChannel;
+    return channelNamed(this.#speaker, name) ?? FrameRefusals.foreignChannel;
+  }
+
+  #leaseRefusal(channel: NamedChannel | null): Refusal | null {
+    const { lease } = this.#terms;
+    return lease?.refusalOf(channel === null ? namesOf(this.#speaker) : [channel.name]) ?? null;
+  }
+
+  /** False: it is not like most, or something before it has to wait. */
+  #isInRun(channel: NamedChannel, data: Uint8Array, { ref, key, trace }: Sender): boolean {
+    if (key !== null || this.#terms.judge !== null || this.#judged?.isIdle === false) return false;
+    const { hub, location } = this.#endpoint;
+    const { run } = hub.clients;
+    const by = this.#terms.lease?.sub ?? null;
+    if (!run.add(this, channel, data, location.storeMessages, by, trace, ref)) return false;
+    // Behind one that is not published nothing may be.
+    if (this.#speaker.protocol === "template") run.end();
+    return true;
+  }
+
+  settled(run: readonly RunMessage[], to: number, onDisk: Promise<boolean> | null): void {
+    for (let at = 0; at < to; at++) {
+      const message = run[at];
+      if (message === undefined) break;
+      const { ref } = message;
+      if (!message.isIn) this.#notPublished(Refusals.noRoom, ref);
+      else if (ref !== null && onDisk === null) at = tellRun(this.#speaker, run, at, to) - 1;
+      else if (ref !== null) void this.#publishedOnDisk(onDisk, { position: positionOf(message) }, ref);
+    }
+  }
+
+  unsettled({ name, data, ref, trace }: RunMessage): void {
+    this.#offerAlone([name], data, { ref, key: null, trace });
+  }
+
+  #offerAlone(names: readonly Uint8Array[], said: Uint8Array, sender: Sender): void {
+    // Its own: it may have to wait.
+    const data = new Uint8Array(said);
     const draft = { data, eventId: null, eventType: null, trace: sender.trace };
     if (this.#judged !== null) {
       this.#judged.offer(names, draft, sender);
@@ -55,24 +114,6 @@ export class ClientOffers {
     const late = this.#publish(names, draft, sender);
     // What it sends from now on has to stay behind this one.
     if (late !== null) this.#judged = this.#judgedBy(judgeNothing, late);
-  }
-
-  /**
-   * Where a message goes: to the channel that the client names, else to that of the location's option, else
-   * to all. Never beyond the channels of the connection, which a guard may have judged, and never to another
-   * than the option's.
-   */
-  #channels(wanted: Uint8Array | null): readonly Uint8Array[] | Refusal {
-    const standing = this.#speaker.names();
-    if (this.#terms.only === null && wanted === null) return standing;
-    if (this.#terms.only?.length === 0) return Refusals.noChannel;
-    const [only] = this.#terms.only ?? [];
-    const name = wanted ?? only;
-    if (name === undefined || (only !== undefined && !isSame(only, name)))
-      return FrameRefusals.foreignChannel;
-    // The channel's own, which others know again.
-    for (const each of standing) if (isSame(each, name)) return [each];
-    return FrameRefusals.foreignChannel;
   }
 
   #publish(
@@ -90,7 +131,7 @@ export class ClientOffers {
     const { storeMessages: stored } = location;
     const by = this.#terms.lease?.sub ?? null;
     const said = { data, eventId, eventType, stored, key, isTold: ref !== null, by, trace };
-    const outcome = hub.publishFrom(names, said);
+    const outcome = hub.clients.publish(names, said);
     if (outcome instanceof Promise) return outcome.then((published) => this.#published(published, ref));
     this.#published(outcome, ref);
     return null;

@@ -8,7 +8,9 @@ import type { Fanout } from "../fanout/fanout.ts";
 import type { ChannelQuota } from "../front/channel-quota.ts";
 import type { HooksOf, OfferedDraft } from "../front/location-hooks.ts";
 import type { Refusal } from "../http/refusal.ts";
+import type { NamedChannel } from "../store/channel/channel-ref.ts";
 import type { Store } from "../store/store.ts";
+import type { Ref } from "../wire/client-frame.ts";
 import { Backlog } from "./backlog.ts";
 import { type Farewell, farewellOf, type Pace, paceMs } from "./farewell.ts";
 import { TimerWheel } from "./timer-wheel.ts";
@@ -98,6 +100,50 @@ export interface Published {
   readonly onDisk: Promise<boolean> | null;
 }
 
+/** A message that was put in with others of its client, and what became of it. */
+export interface RunMessage {
+  readonly name: Uint8Array;
+  readonly data: Uint8Array;
+  readonly trace: Uint8Array | null;
+  readonly ref: Ref;
+  /** It is in the store; else there was no room for it. */
+  readonly isIn: boolean;
+  /** What its channel's positions count, and where it is. */
+  readonly life: string;
+  readonly position: number;
+}
+
+/** Whose messages they are: told of each, in order. */
+export interface Offerer {
+  /** Of those up to `to`. `onDisk`: as in Published. */
+  settled(run: readonly RunMessage[], to: number, onDisk: Promise<boolean> | null): void;
+  /** It is to be published by itself. Its data is good for this call alone. */
+  unsettled(message: RunMessage): void;
+}
+
+/** Publishes what WebSocket clients say (publish/client-publishing.ts). */
+export interface ClientPublishing {
+  /** To the channels of a connection: what became of it, at once or when a busy store was waited for. */
+  readonly publish: (names: readonly Uint8Array[], message: SaidMessage) => Published | Promise<Published>;
+  /** Messages that are put in together. */
+  readonly run: {
+    /**
+     * For one channel. `data` has to stay as it is until the run ends, which its offerer sees to. False: it
+     * is to be published by itself.
+     */
+    add(
+      offerer: Offerer,
+      channel: NamedChannel,
+      data: Uint8Array,
+      stored: boolean,
+      by: string | null,
+      trace: Uint8Array | null,
+      ref: Ref,
+    ): boolean;
+    end(): void;
+  };
+}
+
 export interface HubOptions {
   readonly config: Config;
   readonly store: Store;
@@ -105,14 +151,7 @@ export interface HubOptions {
   readonly fanout: Fanout;
   /** The listeners close a connection on which nothing moves for so long. */
   readonly idleSec: number;
-  /**
-   * Publishes what a WebSocket client sent to the channels of its connection; why not, at once or when a busy
-   * store was waited for.
-   */
-  readonly publishFrom: (
-    names: readonly Uint8Array[],
-    message: SaidMessage,
-  ) => Published | Promise<Published>;
+  readonly clients: ClientPublishing;
   /** Somebody's code beside locations; without it there is none. */
   readonly hooks?: HooksOf;
   /** How many channels an address may make; absent: any number. */
@@ -130,7 +169,7 @@ export class Hub {
   readonly slot: number;
   readonly fanout: Fanout;
   readonly idleSec: number;
-  readonly publishFrom: HubOptions["publishFrom"];
+  readonly clients: ClientPublishing;
   readonly hooks: HooksOf;
   readonly quota: ChannelQuota | null;
   readonly maxFrameBytes: number;
@@ -148,7 +187,7 @@ export class Hub {
     this.slot = options.slot;
     this.fanout = options.fanout;
     this.idleSec = options.idleSec;
-    this.publishFrom = options.publishFrom;
+    this.clients = options.clients;
     this.hooks = options.hooks ?? (() => null);
     this.quota = options.quota ?? null;
     this.maxFrameBytes = options.maxFrameBytes ?? Number.POSITIVE_INFINITY;

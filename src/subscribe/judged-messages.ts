@@ -57,6 +57,11 @@ export class JudgedMessages<Ref> {
     this.#follow(this.#actAfter(before, names, verdict, ref), data.length);
   }
 
+  /** Nothing waits, and what comes next may be published. */
+  get isIdle(): boolean {
+    return this.#waiting === 0 && !this.#isOver;
+  }
+
   /** The client hears that one was not published, and does not expect those behind it to be. */
   stop(): void {
     this.#isOver = true;

@@ -57,6 +57,18 @@ export function helloFrame(
   return text.decode(writer.view());
 }
 
+/** That something is missing before its place; null: its format has no words for it. */
+export function lostFrame(
+  peer: TopicPeer,
+  { channel, sentId }: TopicSubscription,
+): string | Uint8Array | null {
+  const { format } = peer;
+  const writer = new ByteWriter(256);
+  const at = format.perConnection ? peer.place() : null;
+  if (!format.gap(writer, channel, null, sentId, at)) return null;
+  return format.binary ? writer.copy() : text.decode(writer.view());
+}
+
 /** Where it stands in these channels, each by itself; rare, and small. */
 export function seatedFrame(
   protocol: Protocol,

@@ -13,8 +13,8 @@ import { Refusals } from "../http/errors.ts";
 import type { PeerSocket } from "../http/peer-socket.ts";
 import type { Refusal } from "../http/refusal.ts";
 import { SocketLife } from "../http/socket-life.ts";
+import type { NamedChannel } from "../store/channel/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
-import { ByteWriter } from "../wire/byte-writer.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
 import { JSON_PING } from "../wire/json-message.ts";
 import { MSGPACK_PING } from "../wire/msgpack-message.ts";
@@ -26,7 +26,7 @@ import { ClientMessages } from "./client-messages.ts";
 import type { Farewell } from "./farewell.ts";
 import type { Held } from "./hub.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
-import { helloFrame, seatedFrame, standIn } from "./socket-channels.ts";
+import { helloFrame, lostFrame, seatedFrame, standIn } from "./socket-channels.ts";
 import type { Protocol, Publishing, Speaker } from "./speaker.ts";
 import { lifeFor } from "./stream-form.ts";
 import type { Timed } from "./timer-wheel.ts";
@@ -47,7 +47,6 @@ const NO_STATUS = 1005;
 const ABNORMAL = 1006;
 /** Of those who stand nowhere; never written to. */
 const NO_SUBSCRIPTIONS: TopicSubscription[] = [];
-const text = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, Speaker, Standing, Holder {
   format: Format;
@@ -166,9 +165,8 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     }
   }
 
-  /** Only where a frame may be: it has a subprotocol, its channels, and has said something before. */
-  takesText(bytes: Buffer): boolean {
-    return this.protocol === "json" && this.#wish === null && this.#said?.takeBytes(bytes) === true;
+  get reader(): ClientMessages | null {
+    return this.#said;
   }
 
   heard(): void {
@@ -256,9 +254,9 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     this.#said?.left();
   }
 
-  names(): Uint8Array[] {
+  channelAt(place: number): NamedChannel | undefined {
     const expected = this.#wish?.seats ?? null;
-    return expected?.map(({ name }) => name) ?? this.subscriptions.map(({ channel }) => channel.name);
+    return expected === null ? this.subscriptions[place]?.channel : expected[place];
   }
 
   /**
@@ -271,12 +269,11 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     return placeOf(lifeFor(this.#endpoint.hub.store, this.subscriptions), this.subscriptions);
   }
 
-  tellLost({ channel, sentId }: TopicSubscription): void {
-    const writer = new ByteWriter(256);
-    const at = this.format.perConnection ? this.place() : null;
-    if (!this.format.gap(writer, channel, null, sentId, at)) return;
+  tellLost(subscription: TopicSubscription): void {
+    const frame = lostFrame(this, subscription);
+    if (frame === null) return;
     this.#endpoint.hub.fanout.standing.gapTold(1);
-    this.say(this.format.binary ? writer.copy() : text.decode(writer.view()));
+    this.say(frame);
   }
 
   /**

@@ -4,6 +4,8 @@
  * is socket-peer.ts.
  */
 import type { Judge, Lease } from "../front/location-hooks.ts";
+import type { PeerSocket } from "../http/peer-socket.ts";
+import type { NamedChannel } from "../store/channel/channel-ref.ts";
 import type { Adding, Holder } from "./channel-frames.ts";
 
 export type Protocol = "template" | "json" | "msgpack";
@@ -13,8 +15,9 @@ export interface Speaker {
   readonly protocol: Protocol;
   /** Itself, if channels can come and go. */
   readonly holder: Holder | null;
-  /** Channels of the connection, at the moment. */
-  names(): readonly Uint8Array[];
+  readonly socket: Pick<PeerSocket, "direct">;
+  /** Channels of the connection, at the moment, one after the other; undefined: there are no more. */
+  channelAt(place: number): NamedChannel | undefined;
   say(payload: string | Uint8Array): void;
   /** Leaves the channels and closes. */
   end(code: number, reason?: string): void;
@@ -43,4 +46,32 @@ export const isAmong = (
   standing: readonly { readonly name: Uint8Array }[],
 ): boolean => only === null || only.every((name) => standing.some((each) => isSame(each.name, name)));
 
-export const isSame = (left: Uint8Array, right: Uint8Array): boolean => Buffer.compare(left, right) === 0;
+/** Names are short: a loop is quicker than a call of something native. */
+export function isSame(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false;
+  for (let at = 0; at < left.length; at++) if (left[at] !== right[at]) return false;
+  return true;
+}
+
+/** The channel of that name; null: the connection has none. */
+export function channelNamed(speaker: Speaker, name: Uint8Array): NamedChannel | null {
+  for (let place = 0; ; place++) {
+    const channel = speaker.channelAt(place);
+    if (channel === undefined) return null;
+    if (isSame(channel.name, name)) return channel;
+  }
+}
+
+/** null: it has several, or none any more. */
+export function onlyChannel(speaker: Speaker): NamedChannel | null {
+  return speaker.channelAt(1) === undefined ? (speaker.channelAt(0) ?? null) : null;
+}
+
+export function namesOf(speaker: Speaker): Uint8Array[] {
+  const names: Uint8Array[] = [];
+  for (let place = 0; ; place++) {
+    const channel = speaker.channelAt(place);
+    if (channel === undefined) return names;
+    names.push(channel.name);
+  }
+}

@@ -93,10 +93,10 @@ test("frames that are read from their bytes are what JSON.parse reads", () => {
   expect(plain).toBeGreaterThan(FRAMES / 20);
 });
 
-test("a plain frame keeps nothing of the bytes it came in", () => {
+test("a plain frame keeps nothing of the bytes it came in but a view of its data", () => {
   const bytes = Buffer.from('{"kind":"publish","channel":"a","data":"x"}');
   const read = readPlainFrame(bytes);
+  expect(read?.data.buffer).toBe(bytes.buffer);
   bytes.fill(0);
-  expect(Buffer.from(read?.data ?? []).toString()).toBe("x");
   expect(Buffer.from(read?.channel ?? []).toString()).toBe("a");
 });

@@ -32,8 +32,10 @@ export class Ear implements FrameSink {
   text(bytes: Buffer): void {
     this.isHeard = true;
     const { socket } = this;
-    if (socket?.readyState !== WebSocket.OPEN || socket.data.takesText?.(bytes) === true) return;
-    socket.data.message(bytes.toString("utf8"));
+    if (socket?.readyState !== WebSocket.OPEN) return;
+    const { data } = socket;
+    const { reader } = data;
+    if (!reader?.readsBytes || !reader.takesText(bytes)) data.message(bytes.toString("utf8"));
   }
   binary(bytes: Buffer): void {
     this.isHeard = true;

@@ -94,6 +94,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     ear.socket = this;
     this.#held = decoder.take(this.#held, bytes, ear);
     ear.socket = null;
+    this.data.reader?.pieceRead();
     // Pongs in the middle of a message do not prove that it will ever be whole.
     if ((ear.isHeard || !isUnfinished(this.#held)) && this.readyState === WebSocket.OPEN && !this.isStalled)
       this.#listen();
@@ -168,6 +169,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
 
   /** The client's close frame is answered with its own code (RFC 6455 5.5.1). */
   closing(code: number, reason: string): void {
+    this.data.reader?.pieceRead();
     if (this.readyState === WebSocket.OPEN) this.push(closeFrame(code, reason));
     this.readyState = WebSocket.CLOSED;
     this.#tell(code, reason);
@@ -175,8 +177,8 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
 
   /** What it said is against the protocol, or too much. */
   failed(code: number, sentence: string): void {
-    if (this.readyState !== WebSocket.OPEN) return;
-    this.close(code, sentence);
+    this.data.reader?.pieceRead();
+    if (this.readyState === WebSocket.OPEN) this.close(code, sentence);
   }
 
   // --- what its peer asks of it ----------------------------------------------------------------------------
