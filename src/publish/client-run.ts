@@ -119,7 +119,7 @@ export class ClientRun {
     for (const message of run) message.data = NOTHING;
   }
 
-  /** How many are settled: all, or those before one whose channel is gone, or for which the store was busy. */
+  /** How many are settled: all, or those before one whose channel is gone or for which the store is busy. */
   #append(run: readonly RunMessage[]): number {
     const { store } = this.#inlet;
     let settled = 0;
