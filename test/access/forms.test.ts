@@ -31,14 +31,11 @@ import {
 import type { IssuerConfig } from "../../src/config/model/access.ts";
 import type { RevokedMark, RevokeOutcome } from "../../src/store/revocations.ts";
 import { locationWith } from "../location.ts";
+import { randomBelow } from "../random.ts";
 
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 1e9));
 console.log(`seed of forms: ${seed}`);
-let state = seed;
-const random = (below: number): number => {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-  return Math.floor((state / 2 ** 32) * below);
-};
+const random = randomBelow(seed);
 const pick = <Item>(items: readonly Item[]): Item => items[random(items.length)] as Item;
 const word = (letters: string, longest: number): string =>
   Array.from({ length: random(longest + 1) }, () => letters[random(letters.length)]).join("");

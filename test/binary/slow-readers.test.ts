@@ -10,8 +10,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { JSON_SUBPROTOCOL } from "../../src/wire/subprotocols.ts";
 import { keepsLess, ownBytes } from "../process-memory.ts";
+import { Random } from "../random.ts";
 import { decodeJsonFrame } from "../server-frames.ts";
-import { Random } from "../wire/random.ts";
 import { KernelSocket } from "./kernel-socket.ts";
 import { Opcode, PulledBody, PulledWebSocket } from "./pulled-client.ts";
 import { layout, type RunningServer, startServer, until } from "./running-server.ts";

@@ -9,6 +9,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HEAD_LOCK, HEADER_BYTES } from "../../src/store/memory/layout-header.ts";
+import { randomBelow } from "../random.ts";
 import { HeldClient, TRANSPORTS } from "./held-client.ts";
 import { layout, type RunningServer, startServer, until } from "./running-server.ts";
 
@@ -187,17 +188,6 @@ describe.each([false, true])("a worker stopped with the lock in its hands, event
   }, 30_000);
 });
 
-/** Mulberry32: a small generator with a seed. */
-function generator(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
 /** Publishers that never rest, on connections and on WebSockets, until they are told to. */
 class Load {
   readonly outcomes: Published[] = [];
@@ -227,7 +217,7 @@ test(
   async () => {
     const seconds = Number(process.env["SLUICE_STALL_SECONDS"] ?? 6);
     const seed = Number(process.env["SLUICE_STALL_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-    const random = generator(seed);
+    const random = randomBelow(seed);
     await serve(seed % 2 === 0);
     const load = new Load(4);
     const victims = new Set<number>();

@@ -6,6 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import { until } from "../binary/running-server.ts";
+import { randomFraction } from "../random.ts";
 import { CHAOS } from "./chaos.ts";
 import { World } from "./world.ts";
 
@@ -17,14 +18,9 @@ const { values } = parseArgs({
   },
 });
 const endMs = Date.now() + Number(values.minutes) * 60_000;
-let state = Number(values.seed ?? Date.now() % 1_000_000_000);
-console.log(`test:cluster: ${values.minutes} minutes, --seed ${state}`);
-
-/** Good enough to choose faults (Numerical Recipes). */
-const random = (): number => {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-  return state / 4294967296;
-};
+const seed = Number(values.seed ?? Date.now() % 1_000_000_000);
+console.log(`test:cluster: ${values.minutes} minutes, --seed ${seed}`);
+const random = randomFraction(seed);
 
 const failed =
   !values.chaos &&

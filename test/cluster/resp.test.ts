@@ -11,17 +11,7 @@ import {
   refusalAt,
 } from "../../src/cluster/resp.ts";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";
-
-/** xorshift32. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
+import { randomFraction } from "../random.ts";
 
 /** What is read of bytes that come in pieces of such lengths. */
 function readIn(bytes: Buffer, piece: () => number): unknown[] {
@@ -62,7 +52,7 @@ test("replies are what the protocol says", () => {
 });
 
 test("replies that come in pieces of any length are the same replies", () => {
-  const random = randomOf(20261129);
+  const random = randomFraction(20261129);
   for (let round = 0; round < 300; round++) {
     const some = Array.from({ length: 30 }, () => REPLIES[Math.floor(random() * REPLIES.length)] ?? ["", ""]);
     // One that is longer than what is read at once.

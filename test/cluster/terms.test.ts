@@ -11,6 +11,7 @@ import { ChannelRef } from "../../src/store/channel/channel-ref.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { FOUND } from "../../src/store/message/reader.ts";
 import { lifeOf } from "../../src/wire/position.ts";
+import { randomFraction } from "../random.ts";
 import { Engine, hasRedis } from "./engine.ts";
 import { CHANNELS, TermsWorld } from "./terms-world.ts";
 
@@ -18,17 +19,6 @@ const RUNS = Number(process.env["FUZZ_RUNS"] ?? 12);
 const STEPS = 400;
 let engine: Engine;
 const ref = new ChannelRef();
-
-/** mulberry32. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 interface Kind {
   readonly script?: string;
@@ -41,7 +31,7 @@ async function run(
   { script, isPrompt = false, isNaive = false }: Kind = {},
 ): Promise<TermsWorld> {
   if (engine.redis === null) throw new Error("the engine does not run");
-  const world = new TermsWorld(engine.redis, randomOf(seed), 3, script);
+  const world = new TermsWorld(engine.redis, randomFraction(seed), 3, script);
   world.isPrompt = isPrompt;
   world.isNaive = isNaive;
   try {
@@ -119,7 +109,7 @@ describe.if(hasRedis)("terms and forks", () => {
 
   test("who comes with time and tag a node has not read yet is not given that message again", async () => {
     if (engine.redis === null) throw new Error("the engine does not run");
-    const world = new TermsWorld(engine.redis, randomOf(1), 2);
+    const world = new TermsWorld(engine.redis, randomFraction(1), 2);
     const [ahead, behind] = world.nodes;
     const [name] = CHANNELS;
     if (ahead === undefined || behind === undefined || name === undefined) throw new Error("there are two");
@@ -142,7 +132,7 @@ describe.if(hasRedis)("terms and forks", () => {
 
   test("who comes with time and tag of a lost message is told, by a node that never had it too", async () => {
     if (engine.redis === null) throw new Error("the engine does not run");
-    const world = new TermsWorld(engine.redis, randomOf(2), 2);
+    const world = new TermsWorld(engine.redis, randomFraction(2), 2);
     const [ahead, behind] = world.nodes;
     const [name] = CHANNELS;
     if (ahead === undefined || behind === undefined || name === undefined) throw new Error("there are two");

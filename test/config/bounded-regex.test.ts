@@ -8,7 +8,7 @@ import { boundedRegex } from "../../src/config/regex/bounded-regex.ts";
 import { mostSteps } from "../../src/config/regex/regex-cost.ts";
 import { linearRegex } from "../../src/config/regex/regex-linear.ts";
 import { parseRegex } from "../../src/config/regex/regex-syntax.ts";
-import { Random } from "../wire/random.ts";
+import { Random } from "../random.ts";
 import { countSteps, MOST_COUNTED } from "./backtracking.ts";
 import { randomRegex } from "./random-regex.ts";
 

@@ -2,7 +2,7 @@
  * Random regular expressions over a, b and "/", small enough that loops meet: for the tests of bounds and
  * engines.
  */
-import type { Random } from "../wire/random.ts";
+import type { Random } from "../random.ts";
 
 const ATOMS = ["a", "b", "/", ".", "[ab]", "[^/]", "\\w", "\\b"] as const;
 const QUANTIFIERS = ["*", "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{2,}"] as const;

@@ -7,8 +7,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL } from "../../src/wire/subprotocols.ts";
 import { layout, type RunningServer, startServer } from "../binary/running-server.ts";
+import { seededRandom } from "../random.ts";
 import { decodeJsonFrame, decodeMsgpackFrame } from "../server-frames.ts";
-import { seededRandom } from "../wire/random.ts";
 import { EventStreamParser } from "./event-stream-parser.ts";
 
 const COUNT = 60;

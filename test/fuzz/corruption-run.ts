@@ -16,6 +16,7 @@ import { HEAD_BOOT, HEAD_ON_DISK, HEADER_BYTES } from "../../src/store/memory/la
 import { MSG_WORDS } from "../../src/store/memory/layout-message.ts";
 import { openStore } from "../../src/store/opening.ts";
 import type { OpenReport, Store, StoreShape } from "../../src/store/store.ts";
+import { randomBelow } from "../random.ts";
 import {
   bytes,
   Channel,
@@ -32,17 +33,6 @@ const PAGE_BYTES = 4096;
 const NAMES = ["a", "b", "", "news", "x".repeat(300), "q", "r", "s"];
 const POLICY_USED = { ...POLICY, maxStoredPerChannel: 20, eventsChannel: bytes("events") };
 const SLOWEST_MS = 3000;
-
-/** xorshift32: the same damage for the same seed. */
-function random(seed: number): (below: number) => number {
-  let state = seed | 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
 
 /** What message `number` of a channel says; nothing else may ever be read. */
 const dataOf = (name: string, number: number): string =>
@@ -192,7 +182,7 @@ const { layout } = openStore(shape, POLICY_USED).store.arena;
 let recovered = 0;
 let kept = 0;
 for (let seed = Number(first); seed < Number(first) + Number(rounds); seed++) {
-  const pick = random(seed * 0x9e3779b1);
+  const pick = randomBelow(seed * 0x9e3779b1);
   for (let warm = 0; warm < 5; warm++) pick(2);
   const file = kind === "torn" ? tear(snapshots, pick) : snapshots[3]!.slice();
   if (kind === "flips") flipBits(file, layout, pick);

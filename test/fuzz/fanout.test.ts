@@ -4,6 +4,7 @@
  */
 import { afterAll, expect, test } from "bun:test";
 import { configureLog } from "../../src/log.ts";
+import { randomBelow } from "../random.ts";
 import { removeTempFolders, smallShape } from "../store/fixture.ts";
 import { runProgram } from "./fanout-program.ts";
 import { type Setting, World } from "./fanout-world.ts";
@@ -70,13 +71,7 @@ function settingOf(seed: number): Setting {
   };
 }
 
-/** xorshift32: the same numbers for the same seed everywhere. */
 function randomOf(seed: number): () => number {
-  let state = (seed ^ 0x9e3779b9) >>> 0 || 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state >>> 0;
-  };
+  const random = randomBelow(seed);
+  return () => random(2 ** 32);
 }

@@ -3,7 +3,7 @@
  * little. Odd parts are rare in each place, so that most requests are read and the odd one is met in every
  * surrounding.
  */
-import type { Random } from "../wire/random.ts";
+import type { Random } from "../random.ts";
 import {
   CODING_NAMES,
   CODINGS,

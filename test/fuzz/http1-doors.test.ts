@@ -7,7 +7,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { layout, type RunningServer, startServer } from "../binary/running-server.ts";
 import { octets } from "../listen/http1-fixture.ts";
-import { Random } from "../wire/random.ts";
+import { Random } from "../random.ts";
 import { connectionText, pieces } from "./http1-corpus.ts";
 
 const BUDGET_MS = Number(process.env["FUZZ_MS"] ?? 1500);

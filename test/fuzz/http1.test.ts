@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { BODY_CASES } from "../listen/http1-body-cases.ts";
 import { octets } from "../listen/http1-fixture.ts";
 import { HEAD_CASES } from "../listen/http1-head-cases.ts";
-import { Random } from "../wire/random.ts";
+import { Random } from "../random.ts";
 import { compareWithLlhttp, compareWithNginx, DIFFERENCES, explain } from "./http1-compare.ts";
 import { connectionText, LAST, pieces } from "./http1-corpus.ts";
 import type { Divergence, Peer } from "./http1-divergence.ts";

@@ -9,7 +9,7 @@ import {
   parseNginx,
   parseNginxFile,
 } from "../../src/config/nginx/tree.ts";
-import { Random } from "../wire/random.ts";
+import { Random } from "../random.ts";
 import { MAIN_FILE, type Plan, Printer, randomPlans } from "./nginx-printer.ts";
 
 const RUNS = Number(process.env["FUZZ_RUNS"] ?? 2000);

@@ -5,7 +5,7 @@
  */
 import type { FileReader } from "../../src/config/nginx/file-reader.ts";
 import type { Arg, Directive } from "../../src/config/nginx/tree.ts";
-import type { Random } from "../wire/random.ts";
+import type { Random } from "../random.ts";
 
 /** What is to be printed: no lines, no files. */
 export interface Plan {

@@ -4,6 +4,7 @@
  * all the time.
  */
 import { afterAll, expect, test } from "bun:test";
+import { randomBelow } from "../random.ts";
 import { removeTempFolders, smallShape } from "../store/fixture.ts";
 import { compareAll } from "./compare.ts";
 import { crash } from "./crash.ts";
@@ -94,13 +95,8 @@ function fuzzShape(seed: number) {
   });
 }
 
-/** xorshift32: the same bytes for the same seed everywhere. */
+/** The same bytes for the same seed everywhere. */
 function randomBytes(seed: number, length: number): Uint8Array {
-  let state = (seed ^ 0x9e3779b9) >>> 0 || 1;
-  return Uint8Array.from({ length }, () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 11) & 255;
-  });
+  const below = randomBelow(seed);
+  return Uint8Array.from({ length }, () => below(256));
 }

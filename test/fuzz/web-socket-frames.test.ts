@@ -5,8 +5,8 @@
  */
 import { expect, test } from "bun:test";
 import { FrameDecoder, type HeldFrames } from "../../src/wire/frame-decoder.ts";
+import { type Random, seededRandom } from "../random.ts";
 import { Heard } from "../wire/heard-frames.ts";
-import { type Random, seededRandom } from "../wire/random.ts";
 import { wsHeard } from "./ws-receiver.ts";
 
 const ROUNDS = Number(process.env["FUZZ_RUNS"] ?? 3000);

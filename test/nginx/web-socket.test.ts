@@ -191,7 +191,7 @@ describe.each(ways)("%s", (_, workers, listener) => {
       },
     );
 
-    test.each(["8", "12", "0", "abc", ""])(
+    test.each(["8", "12", "14", "0", "abc", ""])(
       "version '%s': 426 with the one that is spoken (12.4)",
       async (version) => {
         const answer = await ask(server.port, "/ws/a", {
@@ -324,7 +324,8 @@ describe.each(ways)("%s", (_, workers, listener) => {
   });
 
   describe("frames from the server (4.13.4)", () => {
-    test.each([1, 125, 126, 65_535, 65_536, 4 * 1024 * 1024])("%d bytes are one frame", async (length) => {
+    const lengths = [1, 125, 126, 127, 65_535, 65_536, 4 * 1024 * 1024];
+    test.each(lengths)("%d bytes are one frame", async (length) => {
       const channel = fresh();
       const old = Buffer.alloc(length, "o");
       await server.publish(channel, old);
@@ -339,7 +340,12 @@ describe.each(ways)("%s", (_, workers, listener) => {
 
     test.each([
       ["UTF-8 with NUL and control bytes", Buffer.from("é€😀\0\x01\x7f"), Opcode.TEXT],
-      ["what is none goes as binary (12.4)", Buffer.from([0x61, 0xff, 0x80]), Opcode.BINARY],
+      ["a byte order mark", Buffer.from("\ufeffx"), Opcode.TEXT],
+      // What is none goes as binary (12.4).
+      ["a lone continuation byte", Buffer.from([0x61, 0x80]), Opcode.BINARY],
+      ["an overlong form", Buffer.from([0xc0, 0xaf]), Opcode.BINARY],
+      ["a surrogate", Buffer.from([0xed, 0xa0, 0x80]), Opcode.BINARY],
+      ["a sequence cut short", Buffer.from([0xe2, 0x82]), Opcode.BINARY],
     ])("%s", async (_name, body, opcode) => {
       const channel = fresh();
       await server.publish(channel, body);
@@ -518,6 +524,7 @@ describe.each(ways)("%s", (_, workers, listener) => {
     const cut = large.length / 2;
     const cases: readonly (readonly [string, readonly Buffer[], string])[] = [
       ["UTF-8", [clientFrame(1, "é€😀")], "é€😀"],
+      ["templates in it", [clientFrame(1, "~text~~id~")], "~text~~id~"],
       ["126 bytes", [clientFrame(1, "x".repeat(126))], "x".repeat(126)],
       ["65,536 bytes", [clientFrame(1, "x".repeat(65_536))], "x".repeat(65_536)],
       // client_max_body_size is for requests.
@@ -602,6 +609,21 @@ describe.each(ways)("%s", (_, workers, listener) => {
       socket.close();
     });
 
+    test.each([undefined, "sluice.json.v1"])(
+      "a client's makes the server send none (%s)",
+      async (protocol) => {
+        const channel = fresh();
+        const headers = protocol === undefined ? {} : { "Sec-WebSocket-Protocol": protocol };
+        const socket = await open(`/ws/${channel}`, headers);
+        if (protocol !== undefined) expect(await socket.text()).toContain('"hello"');
+        for (const opcode of [Opcode.PING, Opcode.PONG]) socket.sendFrame(opcode, "x");
+        expect((await socket.frame()).opcode).toBe(Opcode.PONG);
+        await server.publish(channel, "message");
+        expect(await socket.text()).toContain("message");
+        socket.close();
+      },
+    );
+
     test("the server's own: 89 00, again and again; a pong is ignored; ids are not touched", async () => {
       const channel = fresh();
       const socket = await open(`/pinged/${channel}`);
@@ -638,6 +660,7 @@ describe.each(ways)("%s", (_, workers, listener) => {
       ["close without a code", [clientFrame(8)], null],
       ["close 1000", [clientFrame(8, Buffer.from([3, 0xe8]))], 1000],
       ["close 1001 with a reason", [clientFrame(8, Buffer.from([3, 0xe9, 0x78]))], 1001],
+      ["close 3000", [clientFrame(8, Buffer.from([0x0b, 0xb8]))], 3000],
       ["close with half a code", [clientFrame(8, Buffer.from([3]))], PROTOCOL_ERROR],
       ["binary", [clientFrame(2, "hello")], null],
       ["binary in fragments", [clientFrame(2, "he", { fin: false }), clientFrame(0, "llo")], null],

@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { SECRET } from "../access/issuing.ts";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
+import { randomBelow } from "../random.ts";
 import { type Listed, listOf, namesIn, Person, type Told, TRANSPORTS } from "./people.ts";
 
 setDefaultTimeout(60_000);
@@ -42,11 +43,7 @@ afterAll(async () => {
 });
 
 const seed = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-let state = seed;
-const random = (below: number): number => {
-  state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-  return Math.floor((state / 2 ** 32) * below);
-};
+const random = randomBelow(seed);
 
 /** The list as it becomes by the events behind it; null: they do not go so far, or some of them are lost. */
 function after({ number, members }: Pick<Listed, "number" | "members">, events: readonly Told[]): string[] {

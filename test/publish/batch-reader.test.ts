@@ -4,16 +4,13 @@
  */
 import { expect, test } from "bun:test";
 import { linesOf } from "../../src/publish/batch-reader.ts";
+import { randomBelow } from "../random.ts";
 
 const SEED = 20_261_129;
 const BODIES = 3000;
 
-/** Numerical Recipes' generator: the same bodies in each run. */
-let state = SEED;
-const below = (count: number): number => {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-  return Math.floor((state / 2 ** 32) * count);
-};
+/** The same bodies in each run. */
+const below = randomBelow(SEED);
 const oneOf = <T>(values: readonly T[]): T => values[below(values.length)] as T;
 
 const PIECES = ["a", "Z9", "ü", "…", "🙂", " ", "{", "}", ",", ":", "'", "/", "\u007f", "\u2028", "\ufeff"];

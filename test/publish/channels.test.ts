@@ -182,7 +182,7 @@ describe("limits (3.5, 3.8)", () => {
     first.sendFrame(8);
     await first.frame();
     // Bun answers a client's close before it tells us, so another worker may count the place for some
-    // microseconds more (5.6 holds where the server closes: test/subscribe/web-socket.test.ts).
+    // microseconds more (5.6 holds where the server closes: test/nginx/web-socket.test.ts).
     const isFree = async () =>
       (await send("/channels-stats?id=n2")).body.toString().includes('"subscribers": 0}');
     await until("the place is free", isFree);

@@ -5,6 +5,7 @@
  * any moment of the others.
  */
 import { attachStore } from "../../src/store/opening.ts";
+import { randomBelow } from "../random.ts";
 import { EVENTS_POLICY, RACE_CHANNELS, raceName } from "./race-setting.ts";
 
 const EVENTS_A_SECOND = 512;
@@ -16,13 +17,7 @@ if (slot < 0) throw new Error("no slot is free");
 const standing: { index: number; incarnation: number }[] = [];
 const now = (): number => Math.floor(store.head() / EVENTS_A_SECOND);
 
-let state = Number(number) * 0x9e3779b9;
-function below(limit: number): number {
-  state ^= state << 13;
-  state ^= state >>> 17;
-  state ^= state << 5;
-  return limit === 0 ? 0 : (state >>> 0) % limit;
-}
+const below = randomBelow(Number(number));
 
 function join(): void {
   const index = store.open(raceName(below(RACE_CHANNELS)), now());

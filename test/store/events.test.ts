@@ -5,6 +5,7 @@ import { CH_SUBSCRIBERS } from "../../src/store/memory/layout-channel.ts";
 import { HEAD_LOCK, HEAD_LOCK_TENURE } from "../../src/store/memory/layout-header.ts";
 import { attachStore, openStore } from "../../src/store/opening.ts";
 import type { Store, StorePolicy } from "../../src/store/store.ts";
+import { randomBelow } from "../random.ts";
 import { impossibleIn, told } from "./events-told.ts";
 import {
   bytes,
@@ -396,7 +397,7 @@ describe("the zone's totals", () => {
  */
 test("random lives: created, then subscribed and unsubscribed in turn, destroyed when nobody is left", () => {
   const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 1;
-  const random = randomOf(seed);
+  const random = randomBelow(seed);
   const store = withEvents({ channelInactivitySec: 3, messageTtlSec: 1000 });
   const slots = [store.workers.claimSlot(100, NOW_SEC), store.workers.claimSlot(101, NOW_SEC)];
   const standing: { slot: number; index: number; incarnation: number }[] = [];
@@ -426,14 +427,3 @@ test("random lives: created, then subscribed and unsubscribed in turn, destroyed
   }
   expect(impossibleIn(told(store)), `seed ${seed}`).toBeNull();
 });
-
-/** Numbers below a limit; xorshift32. */
-function randomOf(seed: number): (below: number) => number {
-  let state = (seed ^ 0x9e3779b9) >>> 0 || 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return below === 0 ? 0 : (state >>> 0) % below;
-  };
-}

@@ -13,6 +13,7 @@ import { HEAD_RING_HEAD } from "../../src/store/memory/layout-header.ts";
 import { openStore } from "../../src/store/opening.ts";
 import { OWED_BEHIND } from "../../src/store/slots.ts";
 import { Store, type StorePolicy } from "../../src/store/store.ts";
+import { randomFraction } from "../random.ts";
 import { digestOf } from "./digest.ts";
 import {
   bytes,
@@ -346,7 +347,8 @@ describe.each(CASES)("$name", ({ policy: over, channels = 64, prepare, work }) =
   }, 30_000);
 
   test("killed, and whoever repairs it killed as well", () => {
-    const random = generator(before.length);
+    // The same in each run: a death that is found is found again.
+    const random = randomFraction(before.length);
     for (let step = 0; step < whole.writes.length; step++) {
       arena.u8.set(before);
       const steps = new Steps(arena, step);
@@ -357,7 +359,8 @@ describe.each(CASES)("$name", ({ policy: over, channels = 64, prepare, work }) =
   }, 30_000);
 
   test("killed with any part of the plain writes between two atomic ones done", () => {
-    const random = generator(before.length);
+    // The same in each run: a death that is found is found again.
+    const random = randomFraction(before.length);
     for (let from = 0; from < whole.writes.length; ) {
       const atomic = whole.writes.findIndex((write, at) => at >= from && write.isAtomic);
       const to = atomic < 0 ? whole.writes.length : atomic;
@@ -397,13 +400,4 @@ function publishAtOnce(arena: Arena, policy: StorePolicy): void {
   const id = store.append(index, store.incarnation(index), bytes(LARGE), null, null, true, LATER_MS);
   expect(id).toBe(store.publishedCount(index));
   expect(checkInvariants(arena)).toEqual([]);
-}
-
-/** The same numbers in each run: a death that is found is found again. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
 }

@@ -13,6 +13,7 @@ import { Message } from "../../src/store/message/message-view.ts";
 import { END, FOUND } from "../../src/store/message/reader.ts";
 import { attachStore, openStore } from "../../src/store/opening.ts";
 import type { Store } from "../../src/store/store.ts";
+import { randomBelow } from "../random.ts";
 import { POLICY, removeTempFolders, smallShape } from "./fixture.ts";
 import { checkInvariants } from "./invariants.ts";
 
@@ -411,11 +412,7 @@ describe("of a cluster", () => {
  */
 test("list, counts and events agree with a model", () => {
   const seed = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-  let state = seed;
-  const random = (below: number): number => {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
+  const random = randomBelow(seed);
   const room = new Room(64);
   const linger = { lingerSec: 2, mostMembers: 1000 };
   const held: { name: string; slot: number; record: number }[] = [];

@@ -15,6 +15,7 @@ import { entryWord } from "../../src/store/dictionary/shared-reading.ts";
 import type { SharedValue } from "../../src/store/dictionary/shared-value.ts";
 import { release, tryAcquire } from "../../src/store/lock/lock.ts";
 import { HEAD_CLEAN } from "../../src/store/memory/layout-header.ts";
+import { randomBelow } from "../random.ts";
 import { removeTempFolders, tempPath } from "./fixture.ts";
 import { complain, dictionaryFaults, newArena, newDictionary, SharedDictionary } from "./shared-fixture.ts";
 
@@ -149,11 +150,7 @@ test("a hundred thousand keys stay within the size", () => {
 
 test("as a naive dictionary does it, over some thousand calls", () => {
   const seed = Math.floor(Math.random() * 2 ** 31);
-  let state = seed;
-  const random = (below: number): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
+  const random = randomBelow(seed);
   const arena = newArena(256 * 1024);
   const dictionary = new SharedDictionary(arena, complain);
   const model = new Map<string, SharedValue>();

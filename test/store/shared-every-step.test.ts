@@ -5,6 +5,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import type { DictionaryArena } from "../../src/store/dictionary/shared-change.ts";
 import { DICT_EVICTED, DICT_EXPIRED, DICT_VERSION } from "../../src/store/dictionary/shared-layout.ts";
+import { randomFraction } from "../random.ts";
 import { removeTempFolders } from "./fixture.ts";
 import { complain, dictionaryFaults, newArena, SharedDictionary } from "./shared-fixture.ts";
 import { Steps } from "./stepping.ts";
@@ -88,7 +89,7 @@ describe.each(CASES)("$name", ({ prepare, work }) => {
   });
 
   test("killed with any part of the plain writes between two atomic ones done, as is the repairer", () => {
-    const random = generator(whole.writes.length);
+    const random = randomFraction(whole.writes.length);
     for (let from = 0; from < whole.writes.length; ) {
       const atomic = whole.writes.findIndex((write, at) => at >= from && write.isAtomic);
       const to = atomic < 0 ? whole.writes.length : atomic;
@@ -133,12 +134,4 @@ function digestOf(arena: DictionaryArena): string {
     .map((key) => `${key}=${JSON.stringify(dictionary.get(key))} ${Number.isFinite(dictionary.ttl(key))}`);
   u32[16] = isHeld;
   return [`${u32[DICT_EVICTED]} ${u32[DICT_EXPIRED]} ${dictionary.counts().usedBytes}`, ...lines].join("\n");
-}
-
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
 }

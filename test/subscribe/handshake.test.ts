@@ -1,11 +1,10 @@
 /**
- * The WebSocket handshake and refusals after it: push-stream spec 4.13.1 to 4.13.3, 4.13.6, as changed by
- * 12.4.
+ * What the handshake of a WebSocket has beyond push-stream spec 4.13 (which test/nginx/web-socket.test.ts
+ * holds): subprotocols, and refusals as those that chose one are told of them.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { expectAntiCache, expectHeaderOnly, expectNoAntiCache } from "../binary/answer-checks.ts";
 import { ask, RawConnection } from "../binary/raw-client.ts";
-import { ACCEPT, HANDSHAKE, RawWebSocket } from "../binary/raw-web-socket.ts";
+import { HANDSHAKE, RawWebSocket } from "../binary/raw-web-socket.ts";
 import { layout, type RunningServer, startServer } from "../binary/running-server.ts";
 
 const config =
@@ -29,28 +28,6 @@ afterAll(async () => {
   await server.stop();
 });
 
-test("101 with the accept value of the key and anti-cache lines, no unasked protocol", async () => {
-  const socket = await RawWebSocket.open(server.port, `/ws/${fresh()}`);
-  const { head } = socket;
-  expect(head.statusLine).toBe("HTTP/1.1 101 Switching Protocols");
-  expect(head.fields.get("sec-websocket-accept")).toBe(ACCEPT);
-  expect(head.fields.get("upgrade")?.toLowerCase()).toBe("websocket");
-  expect(head.fields.get("connection")?.toLowerCase()).toBe("upgrade");
-  expectAntiCache(head);
-  for (const name of ["sec-websocket-protocol", "sec-websocket-extensions", "content-length"])
-    expect(head.fields.has(name)).toBeFalse();
-  expect(await socket.text()).toBe("HEADER");
-  socket.close();
-});
-
-test("compression is not negotiated", async () => {
-  const headers = { "Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits" };
-  const socket = await RawWebSocket.open(server.port, `/ws/${fresh()}`, headers);
-  expect(socket.head.fields.has("sec-websocket-extensions")).toBeFalse();
-  expect((await socket.frame()).bytes).toEqual(Buffer.from("\x81\x06HEADER", "latin1"));
-  socket.close();
-});
-
 test.each([
   ["sluice.json.v1", "sluice.json.v1"],
   ["sluice.msgpack.v1", "sluice.msgpack.v1"],
@@ -69,45 +46,6 @@ test.each([
 });
 
 describe("what is no handshake", () => {
-  test.each(["POST", "OPTIONS", "HEAD", "PUT", "DELETE"])(
-    "%s: 405, and the connection ends",
-    async (method) => {
-      const connection = await RawConnection.open(server.port);
-      connection.request("/ws/a", { method, headers: HANDSHAKE });
-      const answer = await connection.answer(method);
-      expectHeaderOnly(answer, { status: 405, allow: "GET" });
-      expectNoAntiCache(answer);
-      expect((await connection.untilEnd()).length).toBe(0);
-    },
-  );
-
-  const MISSING =
-    "Don't have at least one of the mandatory headers: Connection, Upgrade, " +
-    "Sec-WebSocket-Key and Sec-WebSocket-Version";
-  test.each(Object.keys(HANDSHAKE))("without %s: 400", async (missing) => {
-    const headers = Object.fromEntries(Object.entries(HANDSHAKE).filter(([name]) => name !== missing));
-    const answer = await ask(server.port, "/ws/a", { headers });
-    expectHeaderOnly(answer, { status: 400, explain: MISSING });
-    expectAntiCache(answer);
-  });
-
-  test("a plain GET: 400, and the connection serves on", async () => {
-    const connection = await RawConnection.open(server.port);
-    for (let again = 0; again < 2; again++) {
-      connection.request("/ws/a");
-      expectHeaderOnly(await connection.answer(), { status: 400, explain: MISSING });
-    }
-    connection.close();
-  });
-
-  test.each(["8", "12", "14", "0", "abc"])("version %s: 426 with the one that is spoken", async (version) => {
-    const answer = await ask(server.port, "/ws/a", {
-      headers: { ...HANDSHAKE, "Sec-WebSocket-Version": version },
-    });
-    expect(answer.status).toBe(426);
-    expect(answer.fields.get("sec-websocket-version")).toBe("13");
-  });
-
   test.each([
     ["a key that is none", { "Sec-WebSocket-Key": "abc" }, 400],
     ["another upgrade", { Upgrade: "h2c" }, 426],

@@ -6,6 +6,7 @@
  */
 import { afterEach, expect, test } from "bun:test";
 import { freePort, layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
+import { randomBelow } from "../random.ts";
 import { hook, type Manner, Receiver } from "./receiver.ts";
 import { Standing } from "./standing.ts";
 
@@ -81,12 +82,9 @@ test("nothing that was acknowledged is untold, and each channel is in order, who
   const port = freePort();
   server = await startServer({ toml: toml(), port });
   const { folder } = server;
-  let draw = 7;
-  receiver.manner = () => {
-    draw = (Math.imul(draw, 1664525) + 1013904223) >>> 0;
-    // A third of all requests.
-    return FAULTS[(draw >>> 8) % 12] ?? "take";
-  };
+  const draw = randomBelow(7);
+  // A third of all requests.
+  receiver.manner = () => FAULTS[draw(12)] ?? "take";
   const publishing = new Load(["a", "b", "c", "d"]);
   load = publishing;
   const grows = async (what: string): Promise<void> => {

@@ -1,7 +1,8 @@
 /** ByteWriter: what was pushed is what comes out, across growth, reuse and shrinking. */
 import { describe, expect, test } from "bun:test";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";
-import { asLatin1, seededRandom, utf8 } from "./random.ts";
+import { seededRandom } from "../random.ts";
+import { asLatin1, utf8 } from "./inputs.ts";
 
 describe("numbers", () => {
   const values = [0, 1, 9, 10, 99, 100, 12345, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 1e15, Number.MAX_SAFE_INTEGER];

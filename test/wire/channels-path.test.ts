@@ -4,7 +4,8 @@
  */
 import { describe, expect, test } from "bun:test";
 import { ALL_STORED, isForbidden, parseChannelsPath } from "../../src/wire/channels-path.ts";
-import { asLatin1, latin1, seededRandom } from "./random.ts";
+import { seededRandom } from "../random.ts";
+import { asLatin1, latin1 } from "./inputs.ts";
 
 type Pairs = readonly (readonly [name: string, backtrack: number])[];
 

@@ -14,7 +14,8 @@ import {
 } from "../../src/wire/event-stream.ts";
 import type { Position } from "../../src/wire/position.ts";
 import type { Renderable } from "../../src/wire/renderable.ts";
-import { asLatin1, latin1, message, seededRandom, utf8 } from "./random.ts";
+import { seededRandom } from "../random.ts";
+import { asLatin1, latin1, message, utf8 } from "./inputs.ts";
 import { serverMessage } from "./server-message.ts";
 
 const render = (template: string, rendered: Renderable, id: Position | null = null): string => {

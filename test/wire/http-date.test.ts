@@ -2,7 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";
 import { formatHttpDate, parseHttpDate, pushHttpDate } from "../../src/wire/http-date.ts";
-import { asLatin1, seededRandom } from "./random.ts";
+import { seededRandom } from "../random.ts";
+import { asLatin1 } from "./inputs.ts";
 
 const DEC_10 = 1039564213; // 2002-12-10 23:50:13
 

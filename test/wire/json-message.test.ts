@@ -9,8 +9,9 @@ import {
   pushJsonHello,
   pushJsonMessage,
 } from "../../src/wire/json-message.ts";
+import { seededRandom } from "../random.ts";
 import { decodeJsonFrame, type ServerFrame } from "../server-frames.ts";
-import { latin1, message, seededRandom, utf8 } from "./random.ts";
+import { latin1, message, utf8 } from "./inputs.ts";
 
 const written = (write: (writer: ByteWriter) => void): string => {
   const writer = new ByteWriter(16);

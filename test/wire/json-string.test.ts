@@ -2,7 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";
 import { pushJsonString } from "../../src/wire/json-string.ts";
-import { seededRandom, utf8 } from "./random.ts";
+import { seededRandom } from "../random.ts";
+import { utf8 } from "./inputs.ts";
 
 const jsonOf = (bytes: Uint8Array): string => {
   const writer = new ByteWriter(16);

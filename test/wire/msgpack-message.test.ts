@@ -11,8 +11,9 @@ import {
   packHello,
   packMessage,
 } from "../../src/wire/msgpack-message.ts";
+import { seededRandom } from "../random.ts";
 import { decodeMsgpackFrame, type ServerFrame } from "../server-frames.ts";
-import { message, seededRandom, utf8 } from "./random.ts";
+import { message, utf8 } from "./inputs.ts";
 
 const own = (frame: ServerFrame | null): unknown =>
   frame !== null && "data" in frame ? { ...frame, data: [...frame.data] } : frame;

@@ -5,16 +5,13 @@
 import { expect, test } from "bun:test";
 import { readJsonFrame } from "../../src/wire/client-frame.ts";
 import { readPlainFrame } from "../../src/wire/plain-frame.ts";
+import { randomBelow } from "../random.ts";
 
 const SEED = 20_261_129;
 const FRAMES = 20_000;
 
-/** Numerical Recipes' generator: the same frames in each run. */
-let state = SEED;
-const below = (count: number): number => {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-  return Math.floor((state / 2 ** 32) * count);
-};
+/** The same frames in each run. */
+const below = randomBelow(SEED);
 const oneOf = (values: readonly string[]): string => values[below(values.length)] ?? "";
 
 const PIECES = [

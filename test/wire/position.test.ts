@@ -2,7 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";
 import { formatPosition, lifeOf, parsePosition, parseTag, pushPosition } from "../../src/wire/position.ts";
-import { asLatin1, seededRandom } from "./random.ts";
+import { seededRandom } from "../random.ts";
+import { asLatin1 } from "./inputs.ts";
 
 const MAX = Number.MAX_SAFE_INTEGER;
 

@@ -4,7 +4,8 @@
 import { describe, expect, test } from "bun:test";
 import { hostnameBytes } from "../../src/wire/statistics.ts";
 import { negotiate } from "../../src/wire/statistics-format.ts";
-import { seededRandom, utf8 } from "./random.ts";
+import { seededRandom } from "../random.ts";
+import { utf8 } from "./inputs.ts";
 import { singleOf, written, ZONE } from "./statistics-samples.ts";
 
 /** U+FFFD, one character a byte. */

@@ -6,7 +6,7 @@ import type {
   SummaryStatistics,
   ZoneStatistics,
 } from "../../src/wire/statistics.ts";
-import { asLatin1, latin1 } from "./random.ts";
+import { asLatin1, latin1 } from "./inputs.ts";
 
 /** The appendix says `box1`: host names are shown in lower case. */
 export const ZONE: ZoneStatistics = {

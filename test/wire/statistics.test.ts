@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { ByteWriter } from "../../src/wire/byte-writer.ts";
 import type { ChannelStatistics, StatisticsFormat } from "../../src/wire/statistics.ts";
 import { negotiate } from "../../src/wire/statistics-format.ts";
-import { latin1 } from "./random.ts";
+import { latin1 } from "./inputs.ts";
 import { A, B, SUMMARY, written, ZONE } from "./statistics-samples.ts";
 
 const WRITE = {

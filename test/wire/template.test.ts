@@ -8,7 +8,8 @@ import { OPTIONS } from "../../src/config/options.ts";
 import { ByteWriter } from "../../src/wire/byte-writer.ts";
 import type { Renderable } from "../../src/wire/renderable.ts";
 import { compileTemplate, type LineBreaks } from "../../src/wire/template.ts";
-import { asLatin1, message, type Random, seededRandom, utf8 } from "./random.ts";
+import { type Random, seededRandom } from "../random.ts";
+import { asLatin1, message, utf8 } from "./inputs.ts";
 import { serverMessage } from "./server-message.ts";
 
 const render = (template: string, rendered: Renderable, lineBreaks: LineBreaks = "keep"): string => {

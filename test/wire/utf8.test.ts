@@ -1,7 +1,8 @@
 /** UTF-8 checks against the runtime's own decoder. */
 import { describe, expect, test } from "bun:test";
 import { isUtf8, sequenceLength } from "../../src/wire/utf8.ts";
-import { latin1, type Random, seededRandom, utf8 } from "./random.ts";
+import { type Random, seededRandom } from "../random.ts";
+import { latin1, utf8 } from "./inputs.ts";
 
 const decodes = (bytes: Uint8Array): boolean => {
   try {
