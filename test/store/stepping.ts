@@ -1,8 +1,8 @@
 /**
  * A store, or a shared dictionary, whose every write to shared memory is a step: to stop an operation before
  * its n-th one, as a kill would, and to see what was written in which order. Used by every-step.test.ts and
- * shared-every-step.test.ts. The arrays are proxies; Atomics, which takes none, is replaced by one that sees
- * through them.
+ * shared-every-step.test.ts. The arrays are proxies; Atomics and the native copy, which take none, are
+ * replaced by ones that see through them.
  */
 
 import { JOURNAL_KIND, NOTHING } from "../../src/store/lock/journal.ts";
@@ -24,7 +24,9 @@ type Words = Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 type Memory = Words | Uint8Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
 
 const realAtomics = globalThis.Atomics;
+const realCopy = Buffer.prototype.copy;
 const behind = new WeakMap<object, { words: Words; steps: Steps }>();
+const bytesBehind = new WeakMap<object, { bytes: Uint8Array<ArrayBuffer>; steps: Steps }>();
 
 /** What is mapped: of the store, or of a dictionary. */
 interface Mapped extends Pick<Lockable, "u32" | "i32"> {
@@ -54,6 +56,7 @@ export class Steps<Arena extends Mapped = Mapped> {
   /** Runs `work` with Atomics that know these arrays; true: it died. */
   run(work: () => void): boolean {
     globalThis.Atomics = steppingAtomics;
+    Buffer.prototype.copy = steppingCopy;
     try {
       work();
       return false;
@@ -62,6 +65,7 @@ export class Steps<Arena extends Mapped = Mapped> {
       throw error;
     } finally {
       globalThis.Atomics = realAtomics;
+      Buffer.prototype.copy = realCopy;
     }
   }
 
@@ -90,6 +94,7 @@ export class Steps<Arena extends Mapped = Mapped> {
     });
     if (memory instanceof Uint32Array || memory instanceof Int32Array)
       behind.set(proxy, { words: memory, steps: this });
+    if (memory instanceof Uint8Array) bytesBehind.set(proxy, { bytes: memory, steps: this });
     return proxy;
   }
 
@@ -118,6 +123,17 @@ function stepped(words: Words, at: number, work: (words: Words) => number): numb
     result = work(known.words);
   });
   return result;
+}
+
+/** As Buffer's own, out of what is mapped or into it. */
+function steppingCopy(this: Uint8Array, to: Uint8Array, at = 0, start = 0, end = this.length): number {
+  const from = bytesBehind.get(this)?.bytes ?? this;
+  const known = bytesBehind.get(to);
+  if (known === undefined) return realCopy.call(from, to, at, start, end);
+  known.steps.write(known.bytes, at, end - start, false, () => {
+    realCopy.call(from, known.bytes, at, start, end);
+  });
+  return end - start;
 }
 
 const steppingAtomics = Object.create(realAtomics, {
