@@ -8,17 +8,53 @@ import type { Config } from "../config/model.ts";
 import { Refusals } from "../http/errors.ts";
 import type { Refusal } from "../http/refusal.ts";
 import { traceOf } from "../http/traceparent.ts";
+import type { Marks } from "../message.ts";
 import { nameRefusal, parseChannelsPath } from "../wire/channels-path.ts";
 import type { DataOf, Fields } from "../wire/published-data.ts";
-import { isKey } from "./idempotency.ts";
+import { isKey, type Key } from "./idempotency.ts";
+import type { KeyedDraft, Whereabouts } from "./put.ts";
 
-export interface Line {
+/** The draft of what it publishes as well, once the rest of it is settled: an object less for each line. */
+export class Line implements KeyedDraft, Whereabouts {
   readonly names: readonly Uint8Array[];
-  readonly data: Uint8Array;
+  readonly whole: Uint8Array;
+  readonly start: number;
+  readonly length: number;
   readonly eventId: Uint8Array | null;
   readonly eventType: Uint8Array | null;
-  readonly key: Uint8Array | null;
+  /** The idempotency key, as it was sent. */
+  readonly sentKey: Uint8Array | null;
   readonly trace: Uint8Array | null;
+  stored = true;
+  marks: Marks | null = null;
+  key: Key | null = null;
+  #data: Uint8Array | null = null;
+
+  constructor(
+    names: readonly Uint8Array[],
+    whole: Uint8Array,
+    start: number,
+    length: number,
+    eventId: Uint8Array | null = null,
+    eventType: Uint8Array | null = null,
+    sentKey: Uint8Array | null = null,
+    trace: Uint8Array | null = null,
+  ) {
+    this.names = names;
+    this.whole = whole;
+    this.start = start;
+    this.length = length;
+    this.eventId = eventId;
+    this.eventType = eventType;
+    this.sentKey = sentKey;
+    this.trace = trace;
+  }
+
+  /** A view, for whoever needs one: most lines go from the body into the store without. */
+  get data(): Uint8Array {
+    this.#data ??= this.whole.subarray(this.start, this.start + this.length);
+    return this.#data;
+  }
 }
 
 /** As refusals have it. */
@@ -67,24 +103,25 @@ export class LineReader {
     if (isFault(eventType)) return eventType;
     const key = text(fields, "key");
     if (isFault(key)) return key;
-    return this.#whole({ names, data, eventId, eventType, key, trace: traceOf(fields["traceparent"]) });
+    const trace = traceOf(fields["traceparent"]);
+    return this.#whole(new Line(names, data, 0, data.length, eventId, eventType, key, trace));
   }
 
-  /** A line of these two alone. */
-  plain(channel: string, data: Uint8Array): Line | Fault {
+  /** A line of these two alone: the data are there in the body. */
+  plain(channel: string, body: Uint8Array, start: number, length: number): Line | Fault {
     const names = this.#named(channel);
     if ("status" in names) return names;
-    if (data.length === 0) return Refusals.emptyMessage;
-    return this.#whole({ names, data, eventId: null, eventType: null, key: null, trace: null });
+    if (length === 0) return Refusals.emptyMessage;
+    return this.#whole(new Line(names, body, start, length));
   }
 
   #whole(line: Line): Line | Fault {
-    const { data, eventId, eventType, key } = line;
+    const { length, eventId, eventType, sentKey } = line;
     const idBytes = eventId?.length ?? 0;
     const typeBytes = eventType?.length ?? 0;
     if (Math.max(idBytes, typeBytes) > MAX_EVENT_NAME_BYTES) return Refusals.eventNameTooLarge;
-    if (key !== null && !isKey(key)) return Refusals.faultyKey;
-    const bytes = data.length + idBytes + typeBytes;
+    if (sentKey !== null && !isKey(sentKey)) return Refusals.faultyKey;
+    const bytes = length + idBytes + typeBytes;
     return bytes > this.#maxMessageBytes
       ? { ...Refusals.noRoom, explain: "It is larger than the store." }
       : line;

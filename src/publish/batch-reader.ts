@@ -25,8 +25,9 @@ export interface FoundLine {
   readonly number: number;
   /** The same string as the line before, where that is for the same channel. */
   readonly channel: string;
-  /** A view of the body. */
-  readonly found: Uint8Array;
+  /** Where its data are in the body. */
+  readonly found: number;
+  readonly length: number;
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -36,7 +37,6 @@ const LINE_END = 0x0a;
 const BLANK = /^[ \t\r]*$/;
 /** Bodies as long as this are decoded line by line: all at once they would hold up the others. */
 const MOST_AT_ONCE = 1024 * 1024;
-const EMPTY = new Uint8Array(0);
 /** A byte order mark is a character, and JSON has none in front. */
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export const linesOf = (body: Uint8Array, form: Form): Lines =>
@@ -47,7 +47,7 @@ function jsonLines(body: Uint8Array): Lines {
   // A unit for each byte.
   const units = Buffer.from(body.buffer, body.byteOffset, body.length).toString("latin1");
   const isText = isAscii(body);
-  if (PlainLine.mayBeIn(units)) return new PlainLines(body, units, isText);
+  if (PlainLine.mayBeIn(units)) return new PlainLines(units, isText);
   return textLines(isText ? units : decoder.decode(body));
 }
 
@@ -56,17 +56,15 @@ function jsonLines(body: Uint8Array): Lines {
  * generator: to go on with one takes a third of what such a line takes.
  */
 class PlainLines implements Lines, Iterator<RawLine | FoundLine> {
-  readonly #body: Uint8Array;
   readonly #units: string;
   readonly #isText: boolean;
   readonly #plain = new PlainLine();
-  readonly #line: Writable<FoundLine> = { number: 0, channel: "", found: EMPTY };
+  readonly #line: Writable<FoundLine> = { number: 0, channel: "", found: 0, length: 0 };
   readonly #step: { done: false; value: RawLine | FoundLine } = { done: false, value: this.#line };
   #number = 0;
   #start = 0;
 
-  constructor(body: Uint8Array, units: string, isText: boolean) {
-    this.#body = body;
+  constructor(units: string, isText: boolean) {
     this.#units = units;
     this.#isText = isText;
   }
@@ -85,7 +83,8 @@ class PlainLines implements Lines, Iterator<RawLine | FoundLine> {
         const line = this.#line;
         line.number = this.#number;
         if (!plain.isSameChannel) line.channel = this.#text(plain.channelStart, plain.channelEnd);
-        line.found = this.#body.subarray(plain.dataStart, plain.dataEnd);
+        line.found = plain.dataStart;
+        line.length = plain.dataEnd - plain.dataStart;
         this.#step.value = line;
         return this.#step;
       }

@@ -119,7 +119,7 @@ export class BatchPublishing {
     let turnMs = performance.now();
     let untimed = 0;
     for (const raw of linesOf(body, form)) {
-      const line = this.#line(raw);
+      const line = this.#line(raw, body);
       messages += "status" in line ? 1 : line.names.length;
       if (messages > this.#maxMessages) return Refusals.tooManyMessages;
       if (!("status" in line)) lines.push(line);
@@ -134,8 +134,8 @@ export class BatchPublishing {
     return lines.length > 0 ? lines : Refusals.emptyMessage;
   }
 
-  #line(raw: RawLine | FoundLine): Line | Fault {
-    if ("found" in raw) return this.#reader.plain(raw.channel, raw.found);
+  #line(raw: RawLine | FoundLine, body: Uint8Array): Line | Fault {
+    if ("found" in raw) return this.#reader.plain(raw.channel, body, raw.found, raw.length);
     const { fields, dataOf } = raw;
     return "status" in fields && "code" in fields ? (fields as Fault) : this.#reader.read(fields, dataOf);
   }
@@ -168,16 +168,21 @@ export class BatchPublishing {
   }
 
   #places(
-    { names, data, eventId, eventType, key, trace }: Line,
+    line: Line,
     user: string | null,
     ofAll: Uint8Array | null,
     changed: OfferedDraft | null = null,
   ): readonly Place[] {
-    const stored = this.#location.storeMessages;
-    const marks = marksFor(this.#ingest, user, null, data, trace ?? ofAll);
-    const own = key === null ? null : keyWith(key, data, eventId, eventType);
-    const draft = { data, eventId, eventType, stored, marks, key: own };
-    return placesOf(names, changed === null ? draft : { ...draft, ...changed });
+    const { names, eventId, eventType, sentKey } = line;
+    const trace = line.trace ?? ofAll;
+    line.stored = this.#location.storeMessages;
+    // The data are looked at by nobody else: nearly always not at all.
+    if (trace !== null || this.#ingest.marksOf)
+      line.marks = marksFor(this.#ingest, user, null, line.data, trace);
+    if (sentKey !== null) line.key = keyWith(sentKey, line.data, eventId, eventType);
+    if (changed === null) return placesOf(names, line, line);
+    const { stored, marks, key } = line;
+    return placesOf(names, { ...changed, stored, marks, key });
   }
 
   /** In order, and each on its way before the first is waited for, as messages that come one by one are. */

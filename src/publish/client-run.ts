@@ -23,6 +23,7 @@ class RunMessage implements Entry {
   incarnation = 0;
   name: Uint8Array = NOTHING;
   data: Uint8Array = NOTHING;
+  readonly start = 0;
   readonly eventId = null;
   readonly eventType = null;
   stored = false;
@@ -35,6 +36,12 @@ class RunMessage implements Entry {
   trace: Uint8Array | null = null;
   life = "";
 
+  get whole(): Uint8Array {
+    return this.data;
+  }
+  get length(): number {
+    return this.data.length;
+  }
   get isIn(): boolean {
     return this.outcome > 0;
   }

@@ -48,18 +48,35 @@ const writer = new ByteWriter();
 /** One behind the other, as lines of JSON. */
 function lines(results: Results, outcomes: readonly LineOutcome[]): Uint8Array<ArrayBuffer> {
   writer.reset();
+  let before: Place | null = null;
+  let start = 0;
   for (const outcome of outcomes) {
     const only = "status" in outcome || outcome.length !== 1 ? undefined : outcome[0];
     // Nearly all of them: without an object, and without a string that is none but theirs.
     if (only !== undefined && only.position > 0 && only.refusal === null && !only.isDuplicate) {
-      writer.pushLatin1(POSITION);
-      writer.pushLatin1(results.lifeOf(only.name));
-      writer.pushByte(DASH);
-      writer.pushInteger(only.position);
-      writer.pushLatin1(END);
-    } else writer.pushUtf8(`${JSON.stringify(resultOf(results, outcome))}\n`);
+      const end = writer.length;
+      if (before === null || !isNext(before, only) || !writer.pushSuccessor(start, END.length))
+        pushPosition(results, only);
+      before = only;
+      start = end;
+    } else {
+      writer.pushUtf8(`${JSON.stringify(resultOf(results, outcome))}\n`);
+      before = null;
+    }
   }
   return writer.copy();
+}
+
+/** Of the same channel, where the next message is. */
+const isNext = (before: Place, { name, position }: Place): boolean =>
+  name === before.name && position === before.position + 1;
+
+function pushPosition(results: Results, { name, position }: Place): void {
+  writer.pushLatin1(POSITION);
+  writer.pushLatin1(results.lifeOf(name));
+  writer.pushByte(DASH);
+  writer.pushInteger(position);
+  writer.pushLatin1(END);
 }
 
 const resultOf = (results: Results, outcome: LineOutcome): Result =>

@@ -21,11 +21,17 @@ export interface KeyedDraft extends Draft {
   readonly key: Key | null;
 }
 
+/** Where a message's data lie, of which there is no view. */
+export type Whereabouts = Pick<Entry, "whole" | "start" | "length">;
+
 /** A message in one of its channels, and what became of it there. */
 export class Place implements Entry {
   readonly name: Uint8Array;
   readonly draft: KeyedDraft;
   readonly key: KeyMark | null;
+  readonly whole: Uint8Array;
+  readonly start: number;
+  readonly length: number;
   index = -1;
   incarnation = 0;
   outcome = UNSETTLED;
@@ -35,9 +41,12 @@ export class Place implements Entry {
   /** Why it is not in; null: it is. */
   refusal: Refusal | null = null;
 
-  constructor(name: Uint8Array, draft: KeyedDraft) {
+  constructor(name: Uint8Array, draft: KeyedDraft, where: Whereabouts | null = null) {
     this.name = name;
     this.draft = draft;
+    this.whole = where === null ? draft.data : where.whole;
+    this.start = where === null ? 0 : where.start;
+    this.length = where === null ? this.whole.length : where.length;
     this.key = draft.key === null ? null : markOf(name, draft.key);
   }
 
@@ -58,11 +67,16 @@ export class Place implements Entry {
   }
 }
 
-export function placesOf(names: readonly Uint8Array[], draft: KeyedDraft): Place[] {
+/** `where`: the draft's data are there, and it makes a view of them when it is asked for one. */
+export function placesOf(
+  names: readonly Uint8Array[],
+  draft: KeyedDraft,
+  where: Whereabouts | null = null,
+): Place[] {
   const [only] = names;
   // Nearly all: a list for one is made without a function.
-  if (names.length === 1 && only !== undefined) return [new Place(only, draft)];
-  return names.map((name) => new Place(name, draft));
+  if (names.length === 1 && only !== undefined) return [new Place(only, draft, where)];
+  return names.map((name) => new Place(name, draft, where));
 }
 
 /** Why it is not in all its channels; null: it is. */
@@ -118,7 +132,7 @@ class Putting {
 
   async finish(asker: object): Promise<null> {
     const { patience } = this.#inlet.store;
-    const bytes = this.#places.reduce((sum, { data }) => sum + data.length, 0);
+    const bytes = this.#places.reduce((sum, { length }) => sum + length, 0);
     for (;;) {
       const outcome = this.goOn();
       if (outcome === "done") return null;
@@ -219,7 +233,7 @@ async function putElsewhere(
   for (const place of places) {
     const target = openTarget(store, place.name, Date.now(), mayMake);
     if ("status" in target && target !== Refusals.busy) place.refusal = target;
-    else if (place.data.length > store.maxMessageBytes) place.refusal = Refusals.noRoom;
+    else if (place.length > store.maxMessageBytes) place.refusal = Refusals.noRoom;
   }
   const fitting = places.filter(({ refusal }) => refusal === null);
   await order.put(fitting);

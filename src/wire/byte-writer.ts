@@ -21,6 +21,7 @@ const LOOP_COPY_BYTES = 20;
 const LOOP_TEXT_CHARS = 64;
 
 const ZERO = 0x30;
+const NINE = 0x39;
 const MINUS = 0x2d;
 const INT32_LIMIT = 0x7fffffff;
 
@@ -109,6 +110,26 @@ export class ByteWriter {
       rest = quotient;
     } while (rest > 0);
     this.length = end;
+  }
+
+  /**
+   * What was written from `start` on once more, with the decimal number that ends `behind` bytes before its
+   * end one higher. False, and nothing is written: that has a digit more, or there is none.
+   */
+  pushSuccessor(start: number, behind: number): boolean {
+    const { length } = this;
+    let last = length - behind - 1;
+    while (last > start && this.bytes[last] === NINE) last--;
+    const digit = this.bytes[last] ?? 0;
+    if (last <= start || digit < ZERO || digit >= NINE) return false;
+    const added = length - start;
+    this.reserve(added);
+    const target = this.bytes;
+    target.copyWithin(length, start, length);
+    target[last + added] = digit + 1;
+    for (let at = last + added + 1; at < length + added - behind; at++) target[at] = ZERO;
+    this.length = length + added;
+    return true;
   }
 
   /**

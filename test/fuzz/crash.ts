@@ -17,7 +17,7 @@ import {
 import { Message } from "../../src/store/message/message-view.ts";
 import type { Store } from "../../src/store/store.ts";
 import { compareAll, same } from "./compare.ts";
-import { appendEntries, entryOf } from "./operations.ts";
+import { appendEntries, dataOf, entryOf } from "./operations.ts";
 import { type Held, NAMES, type Session } from "./session.ts";
 import type { Model, ModelChannel, ModelMessage } from "./store-model.ts";
 
@@ -107,7 +107,7 @@ function crashingBatch(s: Session, done: Model, { channel, ...place }: Held, sto
   const fresh: ModelMessage[] = [];
   const entries = Array.from({ length: 2 + (s.byte() % 5) }, () => entryOf(place, s.payload(), stored));
   for (let at = 0; at < entries.length; ) {
-    const run = entries.slice(at).map(({ data }) => data);
+    const run = entries.slice(at).map(dataOf);
     at += done.appendRun(done.find(channel.name)!, run, stored, s.nowSec, (message) =>
       fresh.push(message),
     ).length;

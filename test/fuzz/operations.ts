@@ -47,12 +47,12 @@ export function appendMany(s: Session): void {
   const stored = s.byte() % 4 > 0;
   const sent = Array.from({ length: 1 + (s.byte() % 8) }, () => (s.byte() % 4 === 0 ? other : one));
   const entries = sent.map((held) => entryOf(held, s.payload(), stored));
-  s.say(`append ${entries.map(({ index, data }) => `${data.length} to ${index}`)} stored=${stored}`);
+  s.say(`append ${entries.map(({ index, length }) => `${length} to ${index}`)} stored=${stored}`);
   appendEntries(s.store, entries, s.nowSec * 1000);
   for (let at = 0; at < sent.length; ) {
     const { channel, index } = sent[at]!;
     const end = sent.findIndex((held, other) => other > at && held.index !== index);
-    const run = entries.slice(at, end < 0 ? sent.length : end).map(({ data }) => data);
+    const run = entries.slice(at, end < 0 ? sent.length : end).map(dataOf);
     const before = s.model.state.nextSerial;
     for (const [nth, id] of s.model.appendRun(channel, run, stored, s.nowSec).entries()) {
       if (id > 0) s.log.set(before + nth, { index, id });
@@ -68,7 +68,10 @@ export const entryOf = (
 ): Entry => ({
   index,
   incarnation,
-  data,
+  // In the middle of others, as a batch has it.
+  whole: Uint8Array.from([1, 2, ...data, 3]),
+  start: 2,
+  length: data.length,
   eventId: null,
   eventType: null,
   stored,
@@ -77,6 +80,8 @@ export const entryOf = (
   position: 0,
   isDuplicate: false,
 });
+
+export const dataOf = ({ whole, start, length }: Entry): Uint8Array => whole.subarray(start, start + length);
 
 export function appendEntries(store: Store, entries: readonly Entry[], nowMs: number): void {
   for (let settled = 0; settled < entries.length; ) {

@@ -82,7 +82,10 @@ function read(body: Buffer): { said: Said[]; found: number } {
   for (const raw of linesOf(body, "json")) {
     if ("found" in raw) {
       found++;
-      const fields = { channel: raw.channel, data: Buffer.from(raw.found).toString() };
+      const fields = {
+        channel: raw.channel,
+        data: body.subarray(raw.found, raw.found + raw.length).toString(),
+      };
       said.push({ number: raw.number, fields });
     } else {
       const isFault = "status" in raw.fields && "code" in raw.fields;

@@ -122,7 +122,9 @@ export function entryFor(
   return {
     index: channel.index,
     incarnation: channel.incarnation,
-    data: bytes(data),
+    whole: bytes(data),
+    start: 0,
+    length: bytes(data).length,
     eventId: null,
     eventType: null,
     stored,

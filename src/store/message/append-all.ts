@@ -24,7 +24,10 @@ export const GONE = 0;
 export interface Entry {
   readonly index: number;
   readonly incarnation: number;
-  readonly data: Uint8Array;
+  /** Its data are so many bytes of these from `start` on, which nobody needs a view of. */
+  readonly whole: Uint8Array;
+  readonly start: number;
+  readonly length: number;
   readonly eventId: Uint8Array | null;
   readonly eventType: Uint8Array | null;
   readonly stored: boolean;
@@ -72,7 +75,7 @@ export function appendAll(
     if (run > 1) settleRun(arena, policy, entries, at, run, nowMs);
     else settle(arena, policy, entry, nowMs);
     if (entry.outcome === GONE) break;
-    for (const next = at + run; at < next; at++) left -= entries[at]!.data.length;
+    for (const next = at + run; at < next; at++) left -= entries[at]!.length;
   }
   release(arena);
   return at - from;
@@ -92,13 +95,13 @@ function runFrom({ u32, layout }: Arena, entries: readonly Entry[], from: number
     if (entry.stored !== stored || entry.key !== null) break;
     room -= blocksForMessage(layout, bytesOf(entry));
     if (room < 0) break;
-    left -= entry.data.length;
+    left -= entry.length;
   }
   return Math.max(1, at - from);
 }
 
-const bytesOf = ({ data, eventId, eventType, marks = null }: Entry): number =>
-  data.length + (marks === null ? 0 : behindOf(marks)) + (eventId?.length ?? 0) + (eventType?.length ?? 0);
+const bytesOf = ({ length, eventId, eventType, marks = null }: Entry): number =>
+  length + (marks === null ? 0 : behindOf(marks)) + (eventId?.length ?? 0) + (eventType?.length ?? 0);
 
 function settleRun(
   arena: Arena,
@@ -126,17 +129,33 @@ function settleRun(
 }
 
 function fillEntry(arena: Arena, entry: Entry, id: number, nowSec: number, expires: number, nth: number) {
-  const { data, eventId, eventType, stored, marks = null } = entry;
+  const { whole, start, length, eventId, eventType, stored, marks = null } = entry;
   const { u32, layout } = arena;
   const blocks = blocksForMessage(layout, bytesOf(entry));
   const flags = (stored ? FLAG_STORED : 0) | (marks === null ? 0 : flagsOf(marks));
   tickClock(u32, nowSec);
-  const { [HEAD_CLOCK_SEC]: sec, [HEAD_CLOCK_TAG]: tag } = u32;
-  return fillMessage(arena, blocks, id, sec!, tag!, expires, flags, data, eventId, eventType, marks, nth);
+  const { [HEAD_CLOCK_SEC]: sec } = u32;
+  const { [HEAD_CLOCK_TAG]: tag } = u32;
+  return fillMessage(
+    arena,
+    blocks,
+    id,
+    sec!,
+    tag!,
+    expires,
+    flags,
+    whole,
+    eventId,
+    eventType,
+    marks,
+    nth,
+    start,
+    length,
+  );
 }
 
 function settle(arena: Arena, policy: StorePolicy, entry: Entry, nowMs: number): void {
-  const { index, incarnation, data, eventId, eventType, stored, key } = entry;
+  const { index, incarnation, whole, start, length, eventId, eventType, stored, key } = entry;
   if (key !== null) {
     const known = findKey(arena, key, Math.floor(nowMs / 1000), policy.keyWindowSec);
     if (known !== KEY_UNKNOWN) {
@@ -149,7 +168,7 @@ function settle(arena: Arena, policy: StorePolicy, entry: Entry, nowMs: number):
     policy,
     index,
     incarnation,
-    data,
+    length === whole.length ? whole : whole.subarray(start, start + length),
     eventId,
     eventType,
     stored,

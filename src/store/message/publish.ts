@@ -148,6 +148,7 @@ export const flagsOf = (marks: Marks): number =>
 /**
  * Writes a message into blocks that are free until addPlanned takes them: the first of them. Under the lock,
  * where there is room. `nth`: of the run that is being planned.
+ * `start`, `length`: of the data, where not all of it is the message's.
  */
 export function fillMessage(
   arena: Arena,
@@ -162,6 +163,8 @@ export function fillMessage(
   eventType: Uint8Array | null,
   marks: Marks | null = null,
   nth = 0,
+  start = 0,
+  length = data.length,
 ): number {
   const { u32, layout } = arena;
   const owner = (nextSerial(arena) + nth) >>> 0;
@@ -171,7 +174,7 @@ export function fillMessage(
   writer.begin(layout, block, MSG_WORDS);
   if (eventId !== null) writer.write(arena, eventId);
   if (eventType !== null) writer.write(arena, eventType);
-  writer.write(arena, data);
+  writer.write(arena, data, start, length);
   if (marks !== null) {
     if (marks.trace !== null) writer.write(arena, marks.trace);
     if (marks.by.length > 0) writer.write(arena, marks.by);
@@ -180,9 +183,10 @@ export function fillMessage(
   u32[at + MSG_TIME] = time;
   u32[at + MSG_TAG] = tag;
   u32[at + MSG_EXPIRES] = expires;
-  u32[at + MSG_DATA_LENGTH] = data.length;
+  u32[at + MSG_DATA_LENGTH] = length;
   u32[at + MSG_EVENT_LENGTHS] = eventLengths(eventId, eventType);
-  u32[at + MSG_DATA_CHECK] = u32[HEAD_ON_DISK] === 0 ? 0 : dataCheck(eventId, eventType, data);
+  u32[at + MSG_DATA_CHECK] =
+    u32[HEAD_ON_DISK] === 0 ? 0 : dataCheck(eventId, eventType, data.subarray(start, start + length));
   u32[at + MSG_FLAGS] = flags;
   return block;
 }
