@@ -25,6 +25,26 @@ describe("numbers", () => {
   });
 });
 
+test("the same once more with the next number: where there is one of as many digits", () => {
+  const writer = new ByteWriter(16);
+  writer.pushLatin1("before ");
+  for (const number of [0, 8, 9, 10, 19, 98, 99, 100, 7_999_999, 2 ** 40 - 1]) {
+    const start = writer.length;
+    writer.pushLatin1(`{"at":"a9-${number}"}`);
+    const next = `{"at":"a9-${number + 1}"}`;
+    const isThere = String(number).length === String(number + 1).length;
+    expect(writer.pushSuccessor(start, 2)).toBe(isThere);
+    const written = asLatin1(writer.view()).slice(start);
+    expect(written).toBe(`{"at":"a9-${number}"}${isThere ? next : ""}`);
+  }
+  for (const text of ["", "9", "99", "a"]) {
+    const start = writer.length;
+    writer.pushLatin1(text);
+    expect(writer.pushSuccessor(start, 0)).toBe(false);
+    expect(writer.length).toBe(start + text.length);
+  }
+});
+
 describe("text", () => {
   const long = "größer ".repeat(30);
   for (const text of ["", "a", "é", "abc€", "😀", "a".repeat(64), "a".repeat(65), long, "\ud800x"]) {
