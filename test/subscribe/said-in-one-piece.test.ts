@@ -210,9 +210,8 @@ describe.each(["native", "wire"])("publish frames in one piece, %s listener", (l
     await flood.send(`GET /say/unread HTTP/1.1\r\n${head}\r\n`);
     await standing(server.port, "unread");
     const burst = Buffer.concat(Array.from({ length: 500 }, (_, ref) => framed(plain(ref))));
-    let isTaken = true;
-    for (let round = 0; round < 400 && isTaken; round++) isTaken = await flood.send(burst, 2000);
-    expect(isTaken).toBe(false);
+    // Closed, it may be read on from for a while, for nobody.
+    for (let round = 0; round < 400 && (await flood.send(burst, 2000)); round++);
     await until("it is cut off", async () => (await server.statistics("unread")).subscribers === 0);
     const found = await read("unread");
     const refs = [...found.values()].map((text) => Number(text.slice(1)));
