@@ -5,6 +5,9 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../until.ts";
+
+export { until };
 
 export const binary = process.env["SLUICE_BINARY"] ?? join(import.meta.dir, "../../dist/sluice");
 const READY_WITHIN_MS = 25_000;
@@ -206,19 +209,6 @@ function boundPort(wanted: number): number | null {
     return port;
   } catch {
     return null;
-  }
-}
-
-/** Looks every few milliseconds until `condition` holds; the failure says what was waited for. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  withinMs = 10_000,
-): Promise<void> {
-  const deadline = Date.now() + withinMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`waited ${withinMs} ms in vain: ${what}`);
-    await Bun.sleep(5);
   }
 }
 

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { makePage } from "../../src/web/page.ts";
 import { freePort } from "../binary/running-server.ts";
+import { until as untilSoon } from "../until.ts";
 import { type Gate, startGate } from "./gate.ts";
 import { startServer, type TestServer } from "./server.ts";
 
@@ -56,13 +57,9 @@ const state = (name: string) => lane(name).locator(".state-word").textContent();
  */
 const RESTED_MS = 3500;
 
-async function until(what: string, holds: () => Promise<boolean>, withinMs = 15_000): Promise<void> {
-  const deadline = Date.now() + withinMs;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await Bun.sleep(25);
-  }
-}
+/** A browser takes its time. */
+const until = (what: string, holds: () => Promise<boolean>): Promise<void> =>
+  untilSoon(what, holds, 15_000, 25);
 
 async function untilOpen(names: readonly string[] = lanes): Promise<void> {
   for (const name of names) await until(`${name} open`, async () => (await state(name)) === "open");

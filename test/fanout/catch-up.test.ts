@@ -5,6 +5,7 @@
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import type { Store } from "../../src/store/store.ts";
 import { bytes, Channel, NOW_MS, newStore, removeTempFolders } from "../store/fixture.ts";
+import { until } from "../until.ts";
 import {
   deletion,
   gap,
@@ -15,7 +16,6 @@ import {
   PLAIN,
   TELLING,
   TestWorker,
-  until,
 } from "./fixture.ts";
 import { stepUntil, turns } from "./test-stream.ts";
 

@@ -21,14 +21,6 @@ export const POSITIONED = new LineFormat("positioned", true, true, false);
 
 export const DELETED_TEXT = bytes("Channel deleted");
 
-export async function until(what: string, isDone: () => boolean): Promise<void> {
-  const endMs = performance.now() + 5000;
-  while (!isDone()) {
-    if (performance.now() > endMs) throw new Error(`waited in vain: ${what}`);
-    await Bun.sleep(1);
-  }
-}
-
 /** A Fanout whose native topics are a set of sockets. */
 export class TestWorker {
   readonly store: Store;

@@ -5,17 +5,8 @@ import { Counter } from "../../src/store/counters.ts";
 import { attachStore } from "../../src/store/opening.ts";
 import type { Store } from "../../src/store/store.ts";
 import { bytes, Channel, NOW_MS, newStore, POLICY, pathOf, removeTempFolders } from "../store/fixture.ts";
-import {
-  gap,
-  joinPoll,
-  joinSocket,
-  joinStream,
-  messages,
-  PLAIN,
-  TELLING,
-  TestWorker,
-  until,
-} from "./fixture.ts";
+import { until } from "../until.ts";
+import { gap, joinPoll, joinSocket, joinStream, messages, PLAIN, TELLING, TestWorker } from "./fixture.ts";
 import { stepUntil, turns } from "./test-stream.ts";
 
 afterAll(removeTempFolders);

@@ -10,6 +10,7 @@ import { openStore } from "../../src/store/opening.ts";
 import type { Store } from "../../src/store/store.ts";
 import { readOn, removeTempFolders, smallShape } from "../store/fixture.ts";
 import { checkInvariants } from "../store/invariants.ts";
+import { until } from "../until.ts";
 import { makePayload, provePayload } from "./payload.ts";
 import { finish, type Helper, start, stopAll } from "./processes.ts";
 import { RACE_CHANNELS, RACE_POLICY, type ReaderResult, raceName } from "./race-setting.ts";
@@ -89,7 +90,8 @@ test("writers killed at random: the others lose nothing, every reader knows of e
   let acknowledged = 0;
   for (let death = 0; death < deaths; death++) {
     const victim = start("writer-process.ts", shape.path, 2 + death, 1e9, "mixed");
-    await until(() => acknowledgedBy(store, victim) > 50 + death * 13);
+    const isAmidst = () => acknowledgedBy(store, victim) > 50 + death * 13;
+    await until("it is in the middle", isAmidst, 10_000, 1);
     victim.kill("SIGKILL");
     await victim.exited;
     acknowledged += acknowledgedBy(store, victim);
@@ -109,9 +111,4 @@ test("writers killed at random: the others lose nothing, every reader knows of e
 function acknowledgedBy(store: Store, worker: Helper): number {
   const slot = store.workers.slotOf(worker.pid);
   return slot < 0 ? 0 : store.counters.get(slot, Counter.PUBLISHED);
-}
-
-async function until(done: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 3000 && !done(); tries++) await Bun.sleep(1);
-  expect(done()).toBe(true);
 }

@@ -8,6 +8,7 @@ import type { Store } from "../../src/store/store.ts";
 import { impossibleIn, told } from "../store/events-told.ts";
 import { removeTempFolders, smallShape } from "../store/fixture.ts";
 import { checkInvariants } from "../store/invariants.ts";
+import { until } from "../until.ts";
 import { finish, start, stopAll } from "./processes.ts";
 import { EVENTS_POLICY } from "./race-setting.ts";
 
@@ -41,9 +42,10 @@ test("workers killed at any moment: what is told stays right, a death costs an e
   const survivor = start("events-process.ts", path, 1, 40_000);
   for (let death = 0; death < deaths; death++) {
     const victim = start("events-process.ts", path, 2 + death, 1e9);
-    await until(() => store.workers.slotOf(victim.pid) >= 0);
+    await until("it has begun", () => store.workers.slotOf(victim.pid) >= 0);
     const before = store.publishedCount(store.eventsChannel);
-    await until(() => store.publishedCount(store.eventsChannel) > before + 300 + death * 37);
+    const enough = before + 300 + death * 37;
+    await until("it is in the middle", () => store.publishedCount(store.eventsChannel) > enough, 10_000, 1);
     victim.kill("SIGKILL");
     await victim.exited;
     store.upkeep.repairAfterDeath(victim.pid);
@@ -60,8 +62,3 @@ test("workers killed at any moment: what is told stays right, a death costs an e
   expect(Math.abs(untold)).toBeLessThanOrEqual(most);
   expect(checkInvariants(store.arena)).toEqual([]);
 }, 30_000);
-
-async function until(done: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 3000 && !done(); tries++) await Bun.sleep(1);
-  expect(done()).toBe(true);
-}

@@ -1,14 +1,10 @@
 import { afterAll, expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { Doorbell } from "../../src/store/message/doorbell.ts";
+import { until } from "../until.ts";
 import { removeTempFolders, tempPath } from "./fixture.ts";
 
 afterAll(removeTempFolders);
-
-async function until(done: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 400 && !done(); tries++) await Bun.sleep(5);
-  expect(done()).toBe(true);
-}
 
 test("rings reach the slot they are for, in both directions, again and again", async () => {
   const path = tempPath();
@@ -20,11 +16,11 @@ test("rings reach the slot they are for, in both directions, again and again", a
   for (const bell of bells) bell.listen();
   expect(statSync(`${path}.bell-0`).mode & 0o777).toBe(0o600);
   bells[0].ring(1);
-  await until(() => heard[1] === 1);
+  await until("the bell rang", () => heard[1] === 1);
   bells[1].ring(0);
-  await until(() => heard[0] === 1);
+  await until("the bell rang", () => heard[0] === 1);
   bells[0].ring(1);
-  await until(() => heard[1] === 2);
+  await until("the bell rang", () => heard[1] === 2);
   expect(heard).toEqual([1, 2]);
   for (const bell of bells) bell.close();
 });
@@ -33,12 +29,12 @@ test("a bell that is not there is a counted failure, and works as soon as it is"
   const path = tempPath();
   const one = new Doorbell(path, 0, () => undefined);
   one.ring(1);
-  await until(() => one.failures === 1);
+  await until("it failed", () => one.failures === 1);
   let heard = 0;
   const two = new Doorbell(path, 1, () => void heard++);
   two.listen();
   one.ring(1);
-  await until(() => heard === 1);
+  await until("the bell rang", () => heard === 1);
   two.close();
   one.close();
 });
@@ -82,7 +78,7 @@ test("noise at a bell, and from one, is a ring at most: it rings on for those wh
     else socket.terminate();
     await closed.promise;
   }
-  await until(() => heard > 0);
+  await until("the bell rang", () => heard > 0);
   // A bell that answers, floods and hangs up.
   const strange = Bun.listen({
     unix: `${path}.bell-1`,
@@ -102,6 +98,6 @@ test("noise at a bell, and from one, is a ring at most: it rings on for those wh
   const before = heard;
   const other = new Doorbell(path, 2, () => undefined);
   other.ring(0);
-  await until(() => heard > before);
+  await until("the bell rang", () => heard > before);
   for (const one of [bell, other]) one.close();
 });

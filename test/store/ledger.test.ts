@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { Ledger, MOST_OWED } from "../../src/store/ledger.ts";
 import { HEAD_LOCK, HEAD_LOCK_TENURE } from "../../src/store/memory/layout-header.ts";
 import type { Store } from "../../src/store/store.ts";
+import { until } from "../until.ts";
 import { told } from "./events-told.ts";
 import { bytes, Channel, NOW_MS, NOW_SEC, newStore, removeTempFolders } from "./fixture.ts";
 
@@ -21,11 +22,6 @@ function stall({ arena }: Store): void {
 
 function goOn({ arena }: Store): void {
   arena.i32[HEAD_LOCK] = 0;
-}
-
-async function until(done: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 1000 && !done(); tries++) await Bun.sleep(1);
-  expect(done()).toBe(true);
 }
 
 describe.each(["", "evts"])("while the lock is taken, events channel %p", (eventsChannel) => {
@@ -49,7 +45,7 @@ describe.each(["", "evts"])("while the lock is taken, events channel %p", (event
     goOn(store);
     // At once, and yet not before those who wait.
     leave();
-    await until(() => store.subscribers.countOf(index) === 1);
+    await until("one stands there", () => store.subscribers.countOf(index) === 1);
     leave();
     expect(store.subscribers.countOf(index)).toBe(0);
     const [came, went] = ["subscribed a", "unsubscribed a"];
@@ -67,7 +63,7 @@ describe.each(["", "evts"])("while the lock is taken, events channel %p", (event
     expect(store.subscribers.add(slot, index, NOW_SEC, incarnation)).toBe(true);
     goOn(store);
     store.deleteChannel(bytes("a"), bytes(""), NOW_MS);
-    await until(() => lost.length > 0);
+    await until("the loss is told", () => lost.length > 0);
     expect(lost).toEqual([index, incarnation]);
     expect(store.subscribers.add(slot, index, NOW_SEC, incarnation)).toBe(false);
   });
