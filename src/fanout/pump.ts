@@ -133,9 +133,9 @@ export class Pump {
   #turn(): void {
     this.#scheduled = false;
     if (this.#stopped) return;
-    this.#options.beforeWork?.();
     const { held, native } = this.#standing;
-    native.begin();
+    native.begin(this.#standing.nowMs());
+    this.#options.beforeWork?.();
     const startedMs = this.#standing.nowMs();
     this.#take();
     // Those that begin now had their slice.
@@ -143,11 +143,9 @@ export class Pump {
     if (!held.isFull) this.#work(this.#ready, this.#ready.length, startedMs);
     this.#send(startedMs);
     if (!held.isFull) this.#work(this.#running, running, this.#standing.nowMs());
-    this.#store.counters.add(
-      this.#slot,
-      Counter.PUMP_US,
-      Math.round((this.#standing.nowMs() - startedMs) * 1000),
-    );
+    const endedMs = this.#standing.nowMs();
+    this.#store.counters.add(this.#slot, Counter.PUMP_US, Math.round((endedMs - startedMs) * 1000));
+    if (native.end(endedMs)) this.schedule();
     if (this.#ready.length + this.#running.length > 0 || !held.isEmpty) {
       this.schedule();
       return;

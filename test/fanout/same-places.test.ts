@@ -1,9 +1,10 @@
 /** Streams in several channels whose events say where they stand in all of them: once for those alike. */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
-import type { LocalChannel } from "../../src/fanout/local-channel.ts";
+import { type LocalChannel, Subscription } from "../../src/fanout/local-channel.ts";
+import { SamePlaces } from "../../src/fanout/same-places.ts";
 import type { Message } from "../../src/store/message/message-view.ts";
 import type { Store } from "../../src/store/store.ts";
-import type { ByteWriter } from "../../src/wire/byte-writer.ts";
+import { ByteWriter } from "../../src/wire/byte-writer.ts";
 import type { Position } from "../../src/wire/position.ts";
 import { Channel, newStore, removeTempFolders } from "../store/fixture.ts";
 import { joinStream, messages, TestWorker } from "./fixture.ts";
@@ -23,9 +24,6 @@ class CountingFormat extends LineFormat {
     super.message(writer, m, channel, at);
   }
 }
-
-/** Of a clock that cuts the walk over one channel short, and not that over the next. */
-const STEPS_MS = [0, 0, 3, 0, 0, 0, 0];
 
 let store: Store;
 let worker: TestWorker;
@@ -48,11 +46,11 @@ afterEach(() => {
 
 const join = (channels: readonly Channel[]): TestStream => joinStream(worker, format, channels);
 
+/** A channel's message: its number, and its text. */
+type Told = readonly [Channel, number, string];
+
 /** Its lines, each with the places behind it: so many messages of each of its channels. */
-function lines(
-  channels: readonly Channel[],
-  told: readonly (readonly [Channel, number, string])[],
-): string[] {
+function lines(channels: readonly Channel[], told: readonly Told[]): string[] {
   const at = channels.map((channel) => ({ channel, id: 0 }));
   return told.flatMap(([channel, id, text]) => {
     for (const place of at) if (place.channel === channel) place.id = id;
@@ -150,38 +148,41 @@ test("who was slow goes on with his own places when he is back among the others"
   );
 });
 
-test("where two channels are served in slices, each event has the places of who is given it", async () => {
-  const streams = Array.from({ length: 200 }, () => join([a, b]));
-  await turns();
-  let clockMs = 0;
-  let looks = 0;
-  worker.fanout.standing.nowMs = () => {
-    clockMs += STEPS_MS[looks++ % STEPS_MS.length] ?? 0;
-    return clockMs;
+test("while channels are served in slices, nobody is given what was made for who stands elsewhere", () => {
+  join([a, b, c]);
+  const at = (...told: readonly (readonly [Channel, number])[]): Subscription[] =>
+    told.map(([channel, sentId]) => new Subscription(worker.local(channel), sentId, 0));
+  const same = new SamePlaces();
+  const made = new ByteWriter();
+  made.pushLatin1("made");
+  const isKept = (places: readonly Subscription[]): boolean => same.find(places) !== null;
+  const keep = (...told: readonly (readonly [Channel, number])[]): void => {
+    same.begin();
+    expect(isKept(at(...told))).toBe(false);
+    same.keep(made);
+    expect(Buffer.from(same.find(at(...told)) ?? []).toString()).toBe("made");
   };
-  a.append("a1");
-  b.append("b1");
-  worker.fanout.published();
-  const got = streams.map((): string[] => []);
-  await stepUntil("all have both", () => {
-    for (const [i, stream] of streams.entries()) got[i]?.push(...stream.take());
-    return got.every((own) => own.length === 2);
-  });
-  const [aFirst, bFirst] = [
-    lines(
-      [a, b],
-      [
-        [a, 1, "a1"],
-        [b, 1, "b1"],
-      ],
-    ),
-    lines(
-      [a, b],
-      [
-        [b, 1, "b1"],
-        [a, 1, "a1"],
-      ],
-    ),
+  const toldEvents = at([a, 1], [b, 2]);
+  for (const place of toldEvents) place.sentNumber = 1;
+  const others = [
+    at([a, 1], [b, 1]),
+    at([b, 2], [a, 1]),
+    at([a, 1], [c, 2]),
+    at([a, 1], [b, 2], [c, 0]),
+    at([a, 1]),
+    toldEvents,
   ];
-  expect(new Set(got.map((own) => own.join()))).toEqual(new Set([aFirst.join(), bFirst.join()]));
+  for (const places of others) {
+    keep([a, 1], [b, 2]);
+    expect(isKept(places)).toBe(false);
+  }
+  keep([a, 1], [b, 2]);
+  same.begin();
+  expect(isKept(at([a, 1], [b, 2]))).toBe(false);
+  // What is large is not kept.
+  same.begin();
+  made.pushLatin1("x".repeat(5000));
+  expect(isKept(at([a, 1], [b, 2]))).toBe(false);
+  same.keep(made);
+  expect(isKept(at([a, 1], [b, 2]))).toBe(false);
 });
