@@ -88,6 +88,8 @@ export class HandlerSocket extends SocketLife implements Running, Standing {
   /** null: not open yet, or closed. */
   native: NativeSocket | null = null;
   #idle: Timer | null = null;
+  /** When a frame came last, in the handler's own account of silence (performance.now()). */
+  #heardMs = 0;
   #isPinged = false;
   readonly #arrival: Arrival | null;
   #departure: (() => void) | null = null;
@@ -114,7 +116,7 @@ export class HandlerSocket extends SocketLife implements Running, Standing {
     this.native = native;
     this.#endpoint.host.add(this);
     this.#departure = this.#arrival?.([], this) ?? null;
-    this.heardMs = performance.now();
+    this.#heardMs = performance.now();
     if (this.#idleMs > 0) this.#watch(this.#idleMs);
     this.#call("open", () => this.#handler.open?.(this.#handle, this.#context));
   }
@@ -147,7 +149,7 @@ export class HandlerSocket extends SocketLife implements Running, Standing {
 
   /** A ping or pong came. */
   heard(): void {
-    this.heardMs = performance.now();
+    this.#heardMs = performance.now();
     this.#isPinged = false;
   }
 
@@ -193,7 +195,7 @@ export class HandlerSocket extends SocketLife implements Running, Standing {
   #look(): void {
     const native = this.native;
     if (native === null) return;
-    const silentMs = performance.now() - this.heardMs;
+    const silentMs = performance.now() - this.#heardMs;
     if (silentMs < this.#idleMs) {
       this.#watch(this.#idleMs - silentMs);
       return;

@@ -1,13 +1,24 @@
 /**
- * What listen/socket-watch.ts keeps of each WebSocket. Whatever stands behind a socket is one of these, so
- * that ten thousand idle ones need no objects and no table beside them (which had cost 0.2 kB each). A leaf:
- * the stages make the peers, the listener watches them.
+ * What listen/socket-watch.ts keeps of each of Bun's WebSockets. Whatever stands behind a socket is a
+ * SocketLife, so that ten thousand idle ones need no table beside them. A socket on the wire door is watched
+ * by its own lists (listen/wire/due-list.ts) and has no such object. A leaf: the stages make the peers, the
+ * listener watches them.
  */
-export class SocketLife {
-  /** Where it stands among those that are watched; -1: it is not. Kept by the watch, like the rest. */
-  watchedAt = -1;
+export class Watched {
+  /** Where it stands among those that are watched. */
+  at: number;
   /** When a whole frame came last (performance.now()). */
-  heardMs = 0;
+  heardMs: number;
   /** Since when it has something unsent and takes nothing of it; 0: it has not, or does. */
   fullMs = 0;
+
+  constructor(at: number, heardMs: number) {
+    this.at = at;
+    this.heardMs = heardMs;
+  }
+}
+
+export class SocketLife {
+  /** Kept by the watch; null: it is not watched. */
+  watched: Watched | null = null;
 }

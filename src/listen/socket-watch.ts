@@ -8,6 +8,7 @@
  * patience, then a ping is sent, and who does not answer it in the other half is cut off. One walk over all
  * sockets instead of a timer each: they are ten thousand, and mostly idle.
  */
+import { Watched } from "../http/socket-life.ts";
 import type { NativeSocket } from "./socket-handlers.ts";
 
 export class SocketWatch {
@@ -29,29 +30,27 @@ export class SocketWatch {
   }
 
   opened(socket: NativeSocket): void {
-    const { data } = socket;
-    data.heardMs = performance.now();
-    data.watchedAt = this.#sockets.length;
+    socket.data.watched = new Watched(this.#sockets.length, performance.now());
     this.#sockets.push(socket);
   }
 
   /** By the peer: Bun may show one socket by several objects. */
   closed({ data }: NativeSocket): void {
-    const place = data.watchedAt;
-    if (place < 0) return;
-    data.watchedAt = -1;
+    const { watched } = data;
+    if (watched === null) return;
+    data.watched = null;
     const last = this.#sockets.pop();
     if (last === undefined || last.data === data) return;
-    this.#sockets[place] = last;
-    last.data.watchedAt = place;
+    this.#sockets[watched.at] = last;
+    if (last.data.watched !== null) last.data.watched.at = watched.at;
   }
 
   heard({ data }: NativeSocket): void {
-    data.heardMs = this.#nowMs;
+    if (data.watched !== null) data.watched.heardMs = this.#nowMs;
   }
 
   drained({ data }: NativeSocket): void {
-    data.fullMs = 0;
+    if (data.watched !== null) data.watched.fullMs = 0;
   }
 
   look(nowMs: number): void {
@@ -60,27 +59,26 @@ export class SocketWatch {
     // From behind: who is cut off leaves, and one that was looked at takes its place.
     for (let at = this.#sockets.length - 1; at >= 0; at--) {
       const socket = this.#sockets[at];
-      if (socket === undefined) continue;
-      const { data } = socket;
-      if (this.#isFull(socket, nowMs)) {
-        data.stuck();
+      const watched = socket?.data.watched ?? null;
+      if (socket === undefined || watched === null) continue;
+      if (this.#isFull(socket, watched, nowMs)) {
+        socket.data.stuck();
         socket.terminate();
-      } else if (this.#silenceMs > 0 && !data.mayBeSilent) this.#listen(socket, beforeMs, nowMs);
+      } else if (this.#silenceMs > 0 && !socket.data.mayBeSilent)
+        this.#listen(socket, watched, beforeMs, nowMs);
     }
   }
 
   /** Pinged by the one look that is the first after half of its time. */
-  #listen(socket: NativeSocket, beforeMs: number, nowMs: number): void {
-    const { heardMs } = socket.data;
+  #listen(socket: NativeSocket, { heardMs }: Watched, beforeMs: number, nowMs: number): void {
     const halfMs = heardMs + this.#silenceMs / 2;
     if (nowMs - heardMs >= this.#silenceMs) socket.terminate();
     else if (beforeMs < halfMs && halfMs <= nowMs) socket.ping();
   }
 
-  #isFull(socket: NativeSocket, nowMs: number): boolean {
-    const { data } = socket;
-    if (socket.getBufferedAmount() === 0) data.fullMs = 0;
-    else if (data.fullMs === 0) data.fullMs = nowMs;
-    return data.fullMs > 0 && nowMs - data.fullMs >= this.#sendMs;
+  #isFull(socket: NativeSocket, watched: Watched, nowMs: number): boolean {
+    if (socket.getBufferedAmount() === 0) watched.fullMs = 0;
+    else if (watched.fullMs === 0) watched.fullMs = nowMs;
+    return watched.fullMs > 0 && nowMs - watched.fullMs >= this.#sendMs;
   }
 }

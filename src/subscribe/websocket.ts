@@ -23,6 +23,7 @@ import { type Adding, ANYBODY } from "./channel-frames.ts";
 import { shelfOf } from "./format-shelf.ts";
 import type { Hub } from "./hub.ts";
 import type { Inquiry } from "./inquiry.ts";
+import type { Terms } from "./socket-more.ts";
 import { SocketPeer } from "./socket-peer.ts";
 import { AS_IT_IS, type Protocol, type Publishing } from "./speaker.ts";
 import { Wish } from "./wish.ts";
@@ -45,7 +46,7 @@ export class WebSocketEndpoint {
   /** What the location has for clients of whom nothing is known. */
   readonly asItIs: Publishing;
   readonly #publishChannel: CompiledValue | null;
-  readonly #formats: Readonly<Record<Protocol, Format>>;
+  readonly #terms: Readonly<Record<Protocol, Terms>>;
   readonly #severalFormats: Readonly<Record<Protocol, Format>>;
 
   constructor(hub: Hub, location: LocationConfig, inquiry: Inquiry, hooks: LocationHooks | null) {
@@ -57,13 +58,15 @@ export class WebSocketEndpoint {
     this.#publishChannel = optionalLocationValue(location, location.websocketPublishChannel);
     const shelf = shelfOf(hub.store);
     const frames = shelf.frames(location.presence !== null);
-    this.#formats = {
-      template: shelf.template("text", location.messageTemplate),
-      json: frames.json,
-      msgpack: frames.msgpack,
+    const { json, msgpack, severalJson, severalMsgpack } = frames;
+    const template = shelf.template("text", location.messageTemplate);
+    const terms = (protocol: Protocol, format: Format): Terms => ({ endpoint: this, protocol, format });
+    this.#terms = {
+      template: terms("template", template),
+      json: terms("json", json),
+      msgpack: terms("msgpack", msgpack),
     };
-    const { severalJson, severalMsgpack } = frames;
-    this.#severalFormats = { ...this.#formats, json: severalJson, msgpack: severalMsgpack };
+    this.#severalFormats = { template, json: severalJson, msgpack: severalMsgpack };
   }
 
   /** For sockets in several channels at once. */
@@ -85,7 +88,7 @@ export class WebSocketEndpoint {
       arrival: this.#hooks?.arrival(located) ?? null,
       publishing: this.#publishing(located),
     });
-    const data = new SocketPeer(this, protocol, this.#formats[protocol], wish);
+    const data = new SocketPeer(this.#terms[protocol], wish);
     // Left to itself Bun agrees to whatever protocol came first in the client's list.
     const deflate = this.#deflate(located.request);
     const headers = {

@@ -1,0 +1,46 @@
+/**
+ * What a WebSocket has that most do not have, or shares with others: kept outside of socket-peer.ts, because
+ * a field costs each of ten thousand idle sockets eight bytes, whatever is in it.
+ */
+import type { Format } from "../fanout/format.ts";
+import type { Life } from "../fanout/life.ts";
+import type { TopicSubscription } from "../fanout/topics.ts";
+import type { Departure } from "../front/location-hooks.ts";
+import type { ClientMessages } from "./client-messages.ts";
+import type { Protocol } from "./speaker.ts";
+import type { WebSocketEndpoint } from "./websocket.ts";
+
+/** What those need beside their subscriptions who stand in several channels at once. */
+interface Several {
+  /** The subscriptions as they were at first. */
+  readonly places: readonly TopicSubscription[];
+  /** What the positions count. */
+  readonly life: Life;
+}
+
+/** What those have beside the rest who speak, whose end is set or told, or who stand in several channels. */
+export class More {
+  /** performance.now(); 0: no end. */
+  endMs = 0;
+  departure: Departure | null = null;
+  /** null: it has said nothing, and nothing is asked of what it says. */
+  said: ClientMessages | null = null;
+  /** "own": its frames tell the position of their own channel. */
+  several: Several | "own" | null = null;
+
+  leave(): void {
+    this.departure?.();
+    this.departure = null;
+    this.said?.left();
+  }
+}
+
+/** Of those who stand nowhere; never written to. */
+export const NO_SUBSCRIPTIONS: TopicSubscription[] = [];
+
+/** What the sockets of a location share that speak one protocol. */
+export interface Terms {
+  readonly endpoint: WebSocketEndpoint;
+  readonly protocol: Protocol;
+  readonly format: Format;
+}
