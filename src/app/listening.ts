@@ -3,6 +3,7 @@
  * all of them. Used by app.ts.
  */
 import type { Locator } from "../config/location/locator.ts";
+import { parseMatch } from "../config/location/match-syntax.ts";
 import type { Config } from "../config/model.ts";
 import type { Entrance, EntranceServer } from "../entrance/entrance.ts";
 import type { ConnectionLimit } from "../listen/connection-limit.ts";
@@ -62,10 +63,17 @@ export function openListeners(listeners: Listener[], parts: Listening): void {
             isFull: () => limit.isFull,
             mostOpen: limit.mostOpen,
           })
-        : startListener({ ...common, serves }),
+        : startListener({ ...common, serves }, namedPaths(config)),
     );
   });
 }
+
+/** Of all servers: who is asked for is found behind the listener. */
+const namedPaths = ({ locations }: Config): string[] =>
+  locations.flatMap(({ match }) => {
+    const parsed = parseMatch(match);
+    return parsed.ok && "path" in parsed.match ? [parsed.match.path] : [];
+  });
 
 /**
  * A topic may have sockets on several listeners; it is delivered when one of them took it, and -1 when one of

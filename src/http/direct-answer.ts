@@ -111,9 +111,13 @@ export abstract class RenderedAnswer extends DirectAnswer {
   override toResponse(): Response {
     const { bytes, length } = this.render();
     // A Response takes the bytes when it is made.
-    return new Response(bytes.subarray(0, length), this.init);
+    if (rendered.length !== length || rendered.buffer !== bytes.buffer) rendered = bytes.subarray(0, length);
+    return new Response(rendered, this.init);
   }
 }
+
+/** What was answered last: the next is nearly always as long, and has the same view. */
+let rendered = new Uint8Array(0);
 
 /** 200 with a head that many share, and a body that is held. */
 export class HeldAnswer extends DirectAnswer {

@@ -66,11 +66,11 @@ export type Server = Bun.Server<NativePeer>;
 /** Without a limit there still is one: Bun wants a 32-bit number. */
 const MAX_BYTES = 0x7fffffff;
 
-/** Throws when the address cannot be listened on. */
-export function startListener(options: ListenOptions): Listener {
+/** Throws when the address cannot be listened on. `paths`: that locations name. */
+export function startListener(options: ListenOptions, paths: readonly string[]): Listener {
   const { address } = options.listener;
   const { server, watch, endKept } = listen(options, address, (fetch) => ({
-    routes: pathRoutes(fetch),
+    routes: pathRoutes(fetch, paths),
     fetch: () => headerOnly(400),
   }));
   setRights(options.listener);

@@ -2,7 +2,8 @@
  * The raw path of a request to Bun's own server, which tells it nowhere: `request.url` went through a URL
  * parser. Its router, however, matches what came on the line, and gives the segments as parameters. So there
  * is a route for each number of segments and place of empty ones, which costs a few milliseconds at the start
- * and a third of a microsecond a request. Used by listener.ts; the rules are those of raw-path.ts.
+ * and a third of a microsecond a request, half of it for the segments. Paths that locations name have routes
+ * of their own, which need no look. Used by listener.ts; the rules are those of raw-path.ts.
  *
  * Not chosen: an upgrade to HTTP/1.1 of our own for every address (wire-listener.ts), which has the target
  * and speaks no HTTP/2.
@@ -17,8 +18,14 @@ export type PathRoutes = Record<string, (request: Routed) => Answer>;
 /** Names of the parameters, in the order of the path; null: an empty segment. */
 type Shape = readonly (string | null)[];
 
-/** Routes for all paths `answer` may see; what none of them matches has a shape that is refused. */
-export function pathRoutes(answer: (request: Request) => Answer): PathRoutes {
+/** Neither dots, escapes nor empty segments: the router takes nothing else for it, and nobody reads it else. */
+const PLAIN_PATH = /^(?:\/[\w-]+)+$/;
+
+/**
+ * Routes for all paths `answer` may see; what none of them matches has a shape that is refused. `named`: those
+ * that many ask for.
+ */
+export function pathRoutes(answer: (request: Request) => Answer, named: readonly string[]): PathRoutes {
   const routes: PathRoutes = {};
   const add = (shape: Shape, rest = ""): void => {
     const pattern = shape.map((name) => (name === null ? "/" : `/:${name}`)).join("");
@@ -28,6 +35,8 @@ export function pathRoutes(answer: (request: Request) => Answer): PathRoutes {
   };
   for (const shape of shapes()) add(shape);
   add(plain(MAX_SEGMENTS), "/*");
+  for (const path of named.filter((one) => PLAIN_PATH.test(one)))
+    routes[path] = (request) => (hasTwoHosts(request) ? headerOnly(400) : answer(request));
   return routes;
 }
 

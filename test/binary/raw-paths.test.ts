@@ -102,6 +102,8 @@ describe.each([
         ${isNative ? `listen 127.0.0.1:${h2Port} http2;` : ""}
         location /sub { push_stream_subscriber; push_stream_channels_path $arg_id; ${template} }
         location /ws { push_stream_subscriber websocket; push_stream_channels_path $arg_id; }
+        # Has a route of its own (listen/path-routes.ts).
+        location = /secret { return 200 "<$uri>"; }
         location / { return 200 "<$uri>"; } } }`,
     );
   });
