@@ -18,12 +18,12 @@ export type PathRoutes = Record<string, (request: Routed) => Answer>;
 /** Names of the parameters, in the order of the path; null: an empty segment. */
 type Shape = readonly (string | null)[];
 
-/** Neither dots, escapes nor empty segments: the router takes nothing else for it, and nobody reads it else. */
+/** Neither dots, escapes nor empty segments: nobody reads it as anything else. */
 const PLAIN_PATH = /^(?:\/[\w-]+)+$/;
 
 /**
- * Routes for all paths `answer` may see; what none of them matches has a shape that is refused. `named`: those
- * that many ask for.
+ * Routes for all paths `answer` may see; what none of them matches has a shape that is refused. `named`:
+ * those that locations name.
  */
 export function pathRoutes(answer: (request: Request) => Answer, named: readonly string[]): PathRoutes {
   const routes: PathRoutes = {};
