@@ -95,30 +95,34 @@ const SCALES = Array.from({ length: GROUP + 1 }, (_, digits) => 10 ** digits);
 
 /** Digits up to anything else, which is passed over. */
 function number(): number {
-  const start = at;
+  // Of its own while it reads: what belongs to the file is written to memory at each step.
+  const from = bytes;
+  const last = end;
+  let place = at;
   let value = 0;
-  for (;;) {
-    const until = Math.min(end, at + GROUP);
-    const from = at;
+  for (let digits = GROUP; digits === GROUP; ) {
+    const begun = place;
+    const until = Math.min(last, place + GROUP);
     let group = 0;
-    for (; at < until; at++) {
-      const digit = (bytes[at] ?? 0) - ZERO;
+    for (; place < until; place++) {
+      const digit = (from[place] ?? 0) - ZERO;
       if (digit < 0 || digit > 9) break;
       group = (group * 10 + digit) | 0;
     }
-    const digits = at - from;
+    digits = place - begun;
     value = value === 0 ? group : value * (SCALES[digits] ?? 1) + group;
-    if (digits < GROUP) break;
   }
-  if (at === start || value > Number.MAX_SAFE_INTEGER) isFaulty = true;
-  at++;
+  if (place === at || value > Number.MAX_SAFE_INTEGER) isFaulty = true;
+  at = place + 1;
   return value;
 }
 
 /** The end of the word that begins here. */
 function wordEnd(): number {
+  const from = bytes;
+  const last = end;
   let place = at;
-  while (place < end && bytes[place] !== SPACE && bytes[place] !== LINE_END) place++;
+  while (place < last && from[place] !== SPACE && from[place] !== LINE_END) place++;
   return place;
 }
 
@@ -261,9 +265,11 @@ const view = (pieces: EntryPieces, field: number): Uint8Array =>
 
 /** Behind the line end; the end, where there is none. */
 function channelFrom(): number {
+  const from = bytes;
+  const last = end;
   let place = at;
-  while (place < end && bytes[place] !== LINE_END) place++;
-  return Math.min(end, place + 1);
+  while (place < last && from[place] !== LINE_END) place++;
+  return Math.min(last, place + 1);
 }
 
 const channel = (): Buffer => Buffer.from(bytes.subarray(channelFrom(), end));
