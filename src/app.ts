@@ -80,9 +80,7 @@ export function startWorker(options: WorkerOptions): RunningWorker {
   const quota = perAddress > 0 ? new ChannelQuota(perAddress) : null;
   const disk = DiskWait.of(store, config.store.sync);
   const nodePresence =
-    store.members !== null && config.cluster
-      ? new NodePresence(store, store.members, config.cluster.node)
-      : null;
+    store.members !== null && config.cluster ? new NodePresence(store, store.members, config.cluster) : null;
   const cluster = config.cluster
     ? clusterNode(config, config.cluster, options, () => fanout.published(), nodePresence, VERSION)
     : null;

@@ -54,6 +54,7 @@ export class NodeHeartbeat {
   constructor(options: HeartbeatOptions) {
     this.#options = options;
     this.others = new Others(options.store);
+    options.notes?.doubts(options.shard);
     this.#timer = setInterval(() => this.#beat(), BEAT_MS);
     this.#beat();
   }
@@ -69,32 +70,35 @@ export class NodeHeartbeat {
   beginAnew(): void {
     this.#isFull = true;
     this.#asks = true;
-    this.#options.notes?.asked();
+    this.#options.notes?.doubts(this.#options.shard);
+    this.#options.notes?.asked(null);
   }
 
   heard(entry: Extract<Entry, { kind: "heartbeat" | "gone" }>): void {
     const own = this.#options.config.node;
-    const { notes } = this.#options;
+    const { notes, shard } = this.#options;
+    const isFirst = shard === 0;
     if (entry.kind === "gone") {
-      notes?.gone(entry.node);
+      if (isFirst) notes?.gone(entry.node);
       // Others took this one for dead: it tells them everything again.
       if (entry.node === own) {
         this.#isFull = true;
-        notes?.asked();
+        notes?.asked(null);
       } else this.others.gone(entry.node);
       return;
     }
     const said = readHeartbeat(entry.said);
     if (said === null) return;
-    notes?.alive(entry.who, said.life);
+    if (isFirst) notes?.alive(entry.who, said.life);
     if (entry.who === own) {
       if (said.life !== this.#options.life) this.#meetTwin(entry.place.sec);
       return;
     }
     if (said.asks) {
       this.#isFull = true;
-      notes?.asked();
+      notes?.asked(entry.place);
     }
+    if (said.answers !== undefined) notes?.saidAll(shard, entry.who, said.answers);
     // Replayed: whether it is still there shows when it speaks again.
     const ageMs = Math.max(0, Date.now() - entry.place.sec * 1000);
     this.others.hear(
@@ -136,7 +140,10 @@ export class NodeHeartbeat {
       this.#isFull = true;
       return;
     }
-    this.#asks = false;
+    if (said.asks) {
+      this.#asks = false;
+      this.#options.notes?.asking(shard, answer);
+    }
     // How far the log goes now: what was not read of it yet is the lag.
     store.replica?.setSeen(shard, answer.n);
     this.#marks.push({ atMs: performance.now(), term: answer.term, n: answer.n });
@@ -145,7 +152,7 @@ export class NodeHeartbeat {
   }
 
   #heartbeat(): Heartbeat | null {
-    const { store, version, life, shard } = this.#options;
+    const { store, version, life, shard, notes } = this.#options;
     const isFull = this.#isFull;
     const channels = this.#changes(isFull);
     if (channels === null) return null;
@@ -160,6 +167,7 @@ export class NodeHeartbeat {
       subscribers += store.counters.get(slot, Counter.SUBSCRIBERS);
     }
     const lag = store.replica?.shard(shard).lag ?? 0;
+    const answers = notes?.answered(shard) ?? null;
     return {
       life,
       version,
@@ -170,6 +178,7 @@ export class NodeHeartbeat {
       channels,
       isFull,
       asks: this.#asks,
+      ...(answers === null ? {} : { answers }),
     };
   }
 
@@ -258,4 +267,13 @@ const isHeartbeat = (said: unknown): said is Heartbeat =>
   typeof said.subscribers === "number" &&
   "channels" in said &&
   typeof said.channels === "object" &&
-  said.channels !== null;
+  said.channels !== null &&
+  (!("answers" in said) || isPlace(said.answers));
+
+const isPlace = (said: unknown): boolean =>
+  typeof said === "object" &&
+  said !== null &&
+  "term" in said &&
+  typeof said.term === "number" &&
+  "n" in said &&
+  typeof said.n === "number";

@@ -125,7 +125,7 @@ export class ClusterNode {
         publisher,
         version,
         life,
-        notes: shard === 0 ? notes : null,
+        notes,
         buried: (name) => void (shard === 0 && this.#events?.tellGone(name)),
         retentionMs: this.#retentionMs,
       });

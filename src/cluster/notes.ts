@@ -11,8 +11,10 @@
  *                                  anew)
  *   a node is silent for 10 s  ──► gone(node): at the same place of the log on every node; after it,
  *                                  nothing that it said holds
- *   somebody new reads         ──► asked(): say everything once more that holds for this node; its log may
- *                                  not reach back so far
+ *   somebody new reads, or     ──► asked(place): say everything once more that holds for this node; the
+ *   lacks entries                  other's log may not reach back so far
+ *   this node does so itself   ──► doubts(shard), asking(place): what others said so far may not hold any more
+ *   another has said it all    ──► saidAll(node, answers): what it did not say again since does not hold
  *
  * With several shards a note is ordered with its own channel; `alive` and `gone` come by way of the first.
  *
@@ -36,7 +38,20 @@ export interface NoteListener {
   heard(note: Note): boolean;
   alive(node: string, life: string): void;
   gone(node: string): void;
-  asked(): void;
+  /** In that entry somebody asks; null: this node is told to by itself. */
+  asked(place: LogPlace | null): void;
+  /** Of each shard the last ask after which everything was said, and stands in the log. */
+  answered(shard: number): Answered | null;
+  doubts(shard: number): void;
+  /** The ask stands there. */
+  asking(shard: number, place: Answered): void;
+  saidAll(shard: number, node: string, answers: Answered): void;
+}
+
+/** Place of an ask in the log of its shard. */
+export interface Answered {
+  readonly term: number;
+  readonly n: number;
 }
 
 /** Of one note; what is longer is refused. */

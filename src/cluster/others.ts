@@ -5,6 +5,7 @@
  */
 import { ChannelRef } from "../store/channel/channel-ref.ts";
 import type { Store } from "../store/store.ts";
+import type { Answered } from "./notes.ts";
 
 /** One heartbeat, as JSON in the log. Names are binary text. */
 export interface Heartbeat {
@@ -20,6 +21,8 @@ export interface Heartbeat {
   readonly isFull: boolean;
   /** Somebody who has just begun to read wants to hear everything. */
   readonly asks: boolean;
+  /** The last ask that it has answered with all its notes; none, or of a version that does not say so: absent. */
+  readonly answers?: Answered;
 }
 
 export interface OtherNode {

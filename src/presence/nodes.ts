@@ -3,7 +3,9 @@
  * them (cluster/notes.ts). Every worker says; the one that reads the log hears, and puts it into the table,
  * where the others find it (store/members/members-remote.ts). Made by app.ts.
  */
-import type { Note, NoteListener } from "../cluster/notes.ts";
+import { shardOf } from "../cluster/keys.ts";
+import type { Answered, Note, NoteListener } from "../cluster/notes.ts";
+import type { ClusterConfig } from "../config/model/cluster.ts";
 import type { Refusal } from "../http/refusal.ts";
 import { log } from "../log.ts";
 import { ChannelRef } from "../store/channel/channel-ref.ts";
@@ -11,6 +13,7 @@ import type { MemberStore } from "../store/members/member-store.ts";
 import type { Newcomer, Said } from "../store/members/member-table.ts";
 import { digestOf } from "../store/members/members-remote.ts";
 import { BUSY } from "../store/outcome.ts";
+import type { LogPlace } from "../store/replica/replica-store.ts";
 import type { Store } from "../store/store.ts";
 
 /** Tells all nodes; null: it is in the log. */
@@ -40,6 +43,7 @@ export class NodePresence implements NoteListener {
   readonly #store: Store;
   readonly #members: MemberStore;
   readonly #node: string;
+  readonly #shards: number;
   readonly #waiting: Waiting[] = [];
   readonly #lives = new Map<string, string>();
   /** Which lives the table knows. */
@@ -48,13 +52,21 @@ export class NodePresence implements NoteListener {
   #tell: Tell | null = null;
   #isTelling = false;
   #isSayingAll = false;
-  /** What went to make room for others. */
-  #hasDropped = false;
+  /** Notes that were to be said, those of them that wait no longer, and those that went to make room for others. */
+  #noted = 0;
+  #passed = 0;
+  #dropped = 0;
+  #asksAgain = false;
+  /** By shard: where others asked last, up to where they were answered, and where this node asks. */
+  readonly #asks = new Map<number, Answered>();
+  readonly #answered = new Map<number, Answered>();
+  readonly #asking = new Map<number, Answered>();
   /** MemberStore.forgotten when everything was said last; -1: this worker has just begun to read. */
   #saidAfter = -1;
   #isStopped = false;
 
-  constructor(store: Store, members: MemberStore, node: string) {
+  constructor(store: Store, members: MemberStore, { node, shards }: Pick<ClusterConfig, "node" | "shards">) {
+    this.#shards = shards;
     this.#store = store;
     this.#members = members;
     this.#node = node;
@@ -72,9 +84,11 @@ export class NodePresence implements NoteListener {
 
   #say(said: Said): void {
     this.#waiting.push({ channel: said.channel, said: writeNote(said) });
+    this.#noted++;
     if (this.#waiting.length > MOST_WAITING) {
       this.#waiting.shift();
-      this.#hasDropped = true;
+      this.#passed++;
+      this.#dropped++;
     }
     if (!this.#isTelling) void this.#tellAll();
   }
@@ -82,6 +96,7 @@ export class NodePresence implements NoteListener {
   /** One after the other, as they happened. */
   async #tellAll(): Promise<void> {
     this.#isTelling = true;
+    const dropped = this.#dropped;
     for (
       let next = this.#waiting.shift();
       next !== undefined && !this.#isStopped;
@@ -93,11 +108,10 @@ export class NodePresence implements NoteListener {
         if (refusal === null || refusal.status < 500 || this.#isStopped) break;
         await Bun.sleep(AGAIN_MS);
       }
+      this.#passed++;
     }
     this.#isTelling = false;
-    if (!this.#hasDropped || this.#isStopped) return;
-    this.#hasDropped = false;
-    this.asked();
+    if (this.#dropped > dropped && !this.#isStopped) this.asked(null);
   }
 
   // --- heard, by the worker that reads the log -------------------------------------------------------------
@@ -146,23 +160,57 @@ export class NodePresence implements NoteListener {
     const { forgotten } = this.#members;
     if (forgotten === this.#saidAfter || this.#isSayingAll) return;
     this.#saidAfter = forgotten;
-    this.asked();
+    this.asked(null);
   }
 
-  /** Somebody new reads, or took this node for gone. */
-  asked(): void {
+  /** Somebody new reads, lacks a part of the log, or took this node for gone. */
+  asked(place: LogPlace | null): void {
+    if (place !== null) this.#asks.set(place.shard, { term: place.term, n: place.n });
+    this.#asksAgain = true;
     if (!this.#isSayingAll) void this.#sayAll();
   }
 
   async #sayAll(): Promise<void> {
     this.#isSayingAll = true;
-    for (let from = 0; from <= this.#members.records && !this.#isStopped; ) {
-      from = this.#members.nodes.sayAll(from, Date.now());
-      // Not more at a time than the log takes.
-      while (this.#waiting.length > MOST_WAITING / 2 && !this.#isStopped) await Bun.sleep(BUSY_MS);
-      await new Promise((resolve) => setImmediate(resolve));
+    while (this.#asksAgain && !this.#isStopped) {
+      this.#asksAgain = false;
+      const [asks, dropped] = [new Map(this.#asks), this.#dropped];
+      for (let from = 0; from <= this.#members.records && !this.#isStopped; ) {
+        from = this.#members.nodes.sayAll(from, Date.now());
+        // Not more at a time than the log takes.
+        while (this.#waiting.length > MOST_WAITING / 2 && !this.#isStopped) await Bun.sleep(BUSY_MS);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      // Until all of it is in the log: this is what the next heartbeat says.
+      for (const noted = this.#noted; this.#passed < noted && !this.#isStopped; ) await Bun.sleep(BUSY_MS);
+      if (this.#dropped === dropped) for (const [shard, place] of asks) this.#answered.set(shard, place);
     }
     this.#isSayingAll = false;
+  }
+
+  answered(shard: number): Answered | null {
+    return this.#answered.get(shard) ?? null;
+  }
+
+  // --- what this node did not read -------------------------------------------------------------------------
+
+  /** Who left meanwhile nobody says again: who is not named by those that are asked now has left. */
+  doubts(shard: number): void {
+    this.#asking.delete(shard);
+    this.#members.nodes.doubt(shard);
+  }
+
+  asking(shard: number, place: Answered): void {
+    this.#asking.set(shard, place);
+  }
+
+  /** Each heartbeat of a node says so: where the store is busy, the next one does it. */
+  saidAll(shard: number, node: string, answers: Answered): void {
+    const asking = this.#asking.get(shard);
+    if (asking === undefined || node === this.#node || !this.#settled()) return;
+    if (answers.term < asking.term || (answers.term === asking.term && answers.n < asking.n)) return;
+    const isOfShard = (index: number): boolean => shardOf(this.#store.name(index), this.#shards) === shard;
+    this.#members.nodes.settle(shard, digestOf(node), isOfShard, Date.now());
   }
 
   #settleSoon(): void {

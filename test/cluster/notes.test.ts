@@ -25,6 +25,22 @@ class Listening implements NoteListener {
   gone(node: string): void {
     this.all.push(`${node} is gone`);
   }
+  answered(): null {
+    return null;
+  }
+
+  doubts(): void {
+    // Nothing of it is kept here.
+  }
+
+  asking(): void {
+    // The same.
+  }
+
+  saidAll(): void {
+    // The same.
+  }
+
   asked(): void {
     this.asks++;
   }

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { SECRET } from "../access/issuing.ts";
 import { layout, type RunningServer, startServer, until } from "../binary/running-server.ts";
-import { Engine, hasRedis } from "../cluster/engine.ts";
+import { Engine, hasRedis, Wire } from "../cluster/engine.ts";
 import { hook, Receiver } from "../webhooks/receiver.ts";
 import { listOf, namesIn, Person } from "./people.ts";
 
@@ -21,10 +21,10 @@ const nodes: RunningServer[] = [];
 const receiver = new Receiver();
 let engine: Engine;
 
-const toml = (node: string): string => `
+const toml = (node: string, port = engine.port): string => `
 ${hook(receiver, ["joined", "left"])}
 [cluster]
-engine = "redis://127.0.0.1:${engine.port}"
+engine = "redis://127.0.0.1:${port}"
 node = "${node}"
 [store]
 size = "4MiB"
@@ -138,6 +138,37 @@ test.skipIf(!hasRedis)(
         `joined ${name}`,
         `left ${name}`,
       ]);
+  },
+);
+
+test.skipIf(!hasRedis)(
+  "who left while a node was cut off, longer than the log reaches, is not listed there when it is back",
+  async () => {
+    const [one] = nodes;
+    if (one === undefined) throw new Error("no nodes");
+    const wire = new Wire(engine.port);
+    const away = await startServer({ toml: toml("away", wire.port), workers: 1, env: { HUB_KEY: SECRET } });
+    const people = await Promise.all(
+      ["goes", "stays"].map((name) => new Person(one, name, "ev", "unseen").come()),
+    );
+    const watcher = await new Person(away, "watcher", "ws", "unseen").come();
+    const isListed = (node: RunningServer, ...names: string[]) =>
+      until(`${names} to be listed`, async () => `${namesIn(await listOf(node, "unseen"))}` === `${names}`);
+    for (const node of [one, away]) await isListed(node, "goes", "stays", "watcher");
+    const nowhere = new Engine();
+    wire.switchTo(nowhere.port);
+    await people[0]?.go();
+    await isListed(one, "stays", "watcher");
+    await engine.call("XTRIM", "{sluice:main:0}log", "MAXLEN", "0");
+    await Promise.all([isListed(away, "goes", "stays", "watcher"), nowhere.stop()]);
+    wire.switchTo(engine.port);
+    await isListed(away, "stays", "watcher");
+    await until("it to be told", () => told(watcher).includes("leave goes"));
+    // Who is there still was not taken for gone in between.
+    expect(told(watcher).filter((text) => text.startsWith("leave"))).toEqual(["leave goes"]);
+    await Promise.all([people[1]?.go(), watcher.go()]);
+    await away.stop();
+    wire.stop();
   },
 );
 

@@ -404,6 +404,28 @@ describe("of a cluster", () => {
     for (let from = 0; from <= room.members.records; ) from = room.members.nodes.sayAll(from, room.nowMs);
     expect(said).toEqual(["in ann", "in ann"]);
   });
+
+  test("whom a node does not name again after entries that were not read has left; of other channels' shards not", () => {
+    const { room, hear } = clustered();
+    const { nodes } = room.members;
+    room.join("ann", 0, who("ann"));
+    for (const name of ["ann", "bob", "cat"]) hear(name, true);
+    const settle = (isOfShard = true) => nodes.settle(0, node, () => isOfShard, room.nowMs);
+    expect([settle(), room.list()]).toEqual([true, ["ann x2", "bob", "cat"]]);
+    nodes.doubt(0);
+    hear("cat", true);
+    hear("dan", true);
+    nodes.settle(1, node, () => true, room.nowMs);
+    nodes.settle(0, digestOf("a third"), () => true, room.nowMs);
+    expect(room.list()).toEqual(["ann x2", "bob", "cat", "dan"]);
+    expect([settle(), room.list()]).toEqual([true, ["ann", "cat", "dan"]]);
+    expect(room.told.slice(-2)).toEqual(["join dan", "leave bob"]);
+    // Once: what is said from here on holds.
+    hear("bob", true);
+    expect([settle(), room.list()]).toEqual([true, ["ann", "bob", "cat", "dan"]]);
+    nodes.doubt(0);
+    expect([settle(false), room.list()]).toEqual([true, ["ann", "bob", "cat", "dan"]]);
+  });
 });
 
 /**

@@ -11,6 +11,17 @@ type Locked = (nowMs: number, work: (under: Table) => void, patienceMs: number) 
 
 /** Each may be told of, which takes some microseconds under the lock. */
 const RECORDS_A_SLICE = 256;
+/** What nodes said in a shard before this node lacked a part of its log. */
+interface Doubt {
+  /** Slots of those that have said again who is there, or were forgotten. */
+  readonly settled: Set<number>;
+  /** What was said again, as places in the table (`placeOf`). */
+  readonly again: Set<number>;
+}
+
+/** Of a slot in a record. */
+const placeOf = (record: number, slot: number): number => record * 65_536 + slot;
+
 /** No node's life. */
 const GONE: remote.Digest = [0, 0];
 
@@ -19,6 +30,7 @@ export class MemberNodes {
   readonly #under: Locked;
   /** Slots of nodes whose words do not hold any more, until all of them are forgotten. */
   readonly #stale = new Set<number>();
+  readonly #doubts = new Map<number, Doubt>();
 
   constructor(records: number, under: Locked) {
     this.#records = records;
@@ -53,16 +65,46 @@ export class MemberNodes {
     for (const slot of this.#stale) {
       if (!this.#forgetRemote(slot, nowMs)) return false;
       this.#stale.delete(slot);
+      for (const { settled } of this.#doubts.values()) settled.add(slot);
     }
     return true;
   }
 
-  #forgetRemote(slot: number, nowMs: number): boolean {
+  /**
+   * What nodes have said in a shard may be over: entries that told so were not read here. What they say from
+   * here on holds.
+   */
+  doubt(shard: number): void {
+    this.#doubts.set(shard, { settled: new Set(), again: new Set() });
+  }
+
+  /**
+   * A node has said again who is there, in the channels of a shard: whom it did not name has left. False: busy.
+   */
+  settle(shard: number, node: remote.Digest, isOfShard: (index: number) => boolean, nowMs: number): boolean {
+    const doubt = this.#doubts.get(shard);
+    if (doubt === undefined) return true;
+    let slot = -1;
+    let slots: number[] = [];
+    const isDone = this.#locked(nowMs, ({ members }) => {
+      slot = remote.slotNamed(members, node);
+      slots = remote.slotsOfNodes(members);
+    });
+    if (!isDone || slot < 0 || doubt.settled.has(slot)) return isDone;
+    const isOver = (record: number, index: number): boolean =>
+      !doubt.again.has(placeOf(record, slot)) && isOfShard(index);
+    if (!this.#forgetRemote(slot, nowMs, isOver)) return false;
+    doubt.settled.add(slot);
+    if (slots.every((each) => doubt.settled.has(each))) this.#doubts.delete(shard);
+    return true;
+  }
+
+  #forgetRemote(slot: number, nowMs: number, isOver?: (record: number, index: number) => boolean): boolean {
     for (let from = 1; from <= this.#records; from += RECORDS_A_SLICE) {
       const to = Math.min(this.#records + 1, from + RECORDS_A_SLICE);
       const isDone = this.#locked(
         nowMs,
-        (under) => remote.forgetRemote(under, slot, from, to, Math.floor(nowMs / 1000)),
+        (under) => remote.forgetRemote(under, slot, from, to, Math.floor(nowMs / 1000), isOver),
         REQUEST_MS,
       );
       if (!isDone) return false;
@@ -92,7 +134,10 @@ export class MemberNodes {
           isOther = true;
           this.#stale.add(slot);
         } else if (!isHere) remote.hearOut(under, slot, index, incarnation, who, nowMs);
-        else if (slot >= 0) remote.hearIn(under, slot, index, incarnation, who, Math.floor(nowMs / 1000));
+        else if (slot >= 0) {
+          const record = remote.hearIn(under, slot, index, incarnation, who, Math.floor(nowMs / 1000));
+          for (const { again } of this.#doubts.values()) again.add(placeOf(record, slot));
+        }
       },
       REQUEST_MS,
     );

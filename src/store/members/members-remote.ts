@@ -67,7 +67,7 @@ export function forgetNode({ u32, layout }: Members, slot: number): void {
   u32.fill(0, word, word + MN_WORDS);
 }
 
-/** Another node has somebody. Heard twice it is the same. */
+/** Another node has somebody: his record, 0 where there is no room. Heard twice it is the same. */
 export function hearIn(
   table: Table,
   slot: number,
@@ -75,13 +75,14 @@ export function hearIn(
   incarnation: number,
   who: Newcomer,
   nowSec: number,
-): void {
+): number {
   const { members } = table;
   const known = find(members, index, incarnation, hashOf(members, index, incarnation, who), who);
-  if (known !== 0 && members.u32[memberWord(members, known) + MB_SLOTS + slot]! > 0) return;
+  if (known !== 0 && members.u32[memberWord(members, known) + MB_SLOTS + slot]! > 0) return known;
   beginChange(members, index);
-  join(table, slot, index, incarnation, who, nowSec);
+  const record = join(table, slot, index, incarnation, who, nowSec);
   endChange(members);
+  return record;
 }
 
 /**
@@ -109,19 +110,45 @@ export function hearOut(
   endChange(members);
 }
 
-/** Nothing that a node said holds any more, in the records `from` to `to`. */
-export function forgetRemote(table: Table, slot: number, from: number, to: number, nowSec: number): void {
+/**
+ * What a node said holds no more, in the records `from` to `to`: none of it, or that of which `isOver` says so.
+ */
+export function forgetRemote(
+  table: Table,
+  slot: number,
+  from: number,
+  to: number,
+  nowSec: number,
+  isOver: (record: number, index: number) => boolean = () => true,
+): void {
   const { members } = table;
   const { u32 } = members;
   for (let record = from; record < to; record++) {
     const at = memberWord(members, record);
     const connections = u32[at + MB_SLOTS + slot]!;
     if (u32[at + MB_CHANNEL] === 0 || connections === 0) continue;
+    if (!isOver(record, u32[at + MB_CHANNEL]! - 1)) continue;
     beginChange(members, u32[at + MB_CHANNEL]! - 1);
     count(members, record, slot, -connections);
     endRemote(table, record, nowSec);
     endChange(members);
   }
+}
+
+/** Of nodes that are known. */
+export function slotsOfNodes({ u32, layout }: Members): number[] {
+  const places = Array.from({ length: layout.remoteSlots }, (_, place) => place);
+  return places
+    .filter((place) => u32[nodeWord(place) + MN_NAME] !== 0)
+    .map((place) => layout.workerSlots + place);
+}
+
+/** -1: it is not known. */
+export function slotNamed(members: Members, node: Digest): number {
+  const { layout } = members;
+  for (let place = 0; place < layout.remoteSlots; place++)
+    if (isDigest(members, nodeWord(place) + MN_NAME, node)) return layout.workerSlots + place;
+  return -1;
 }
 
 /** Says once more who is on this node, in the records `from` to `to`. */
