@@ -13,8 +13,8 @@
  *                                  nothing that it said holds
  *   somebody new reads, or     ──► asked(place): say everything once more that holds for this node; the
  *   lacks entries                  other's log may not reach back so far
- *   this node does so itself   ──► doubts(shard), asking(place): what others said so far may not hold any more
- *   another has said it all    ──► saidAll(node, answers): what it did not say again since does not hold
+ *   this node does so itself   ──► doubts(shard), asking(place): what others said so far may be over
+ *   another has said it all    ──► saidAll(node, answers): what it did not say again since is over
  *
  * With several shards a note is ordered with its own channel; `alive` and `gone` come by way of the first.
  *

@@ -21,7 +21,7 @@ export interface Heartbeat {
   readonly isFull: boolean;
   /** Somebody who has just begun to read wants to hear everything. */
   readonly asks: boolean;
-  /** The last ask that it has answered with all its notes; none, or of a version that does not say so: absent. */
+  /** The last ask that it has answered with all its notes; of another version, or none: absent. */
   readonly answers?: Answered;
 }
 

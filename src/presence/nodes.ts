@@ -52,7 +52,7 @@ export class NodePresence implements NoteListener {
   #tell: Tell | null = null;
   #isTelling = false;
   #isSayingAll = false;
-  /** Notes that were to be said, those of them that wait no longer, and those that went to make room for others. */
+  /** Notes that were to be said, those that wait no longer, and those that went to make room for others. */
   #noted = 0;
   #passed = 0;
   #dropped = 0;

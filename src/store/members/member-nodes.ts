@@ -79,7 +79,8 @@ export class MemberNodes {
   }
 
   /**
-   * A node has said again who is there, in the channels of a shard: whom it did not name has left. False: busy.
+   * A node has said again who is there, in the channels of a shard: whom it did not name has left. False:
+   * busy.
    */
   settle(shard: number, node: remote.Digest, isOfShard: (index: number) => boolean, nowMs: number): boolean {
     const doubt = this.#doubts.get(shard);

@@ -111,7 +111,7 @@ export function hearOut(
 }
 
 /**
- * What a node said holds no more, in the records `from` to `to`: none of it, or that of which `isOver` says so.
+ * What a node said holds no more, in the records `from` to `to`: all of it, or what `isOver` says.
  */
 export function forgetRemote(
   table: Table,
