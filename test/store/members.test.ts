@@ -405,7 +405,7 @@ describe("of a cluster", () => {
     expect(said).toEqual(["in ann", "in ann"]);
   });
 
-  test("whom a node does not name again after entries that were not read has left, in channels of the shard", () => {
+  test("whom a node does not name again after entries that nobody here read has left, in that shard", () => {
     const { room, hear } = clustered();
     const { nodes } = room.members;
     room.join("ann", 0, who("ann"));
