@@ -98,3 +98,9 @@ test("a chain that ends early or leaves the file is refused, not followed", () =
   arena.u32[blockWord(arena.layout, first) + MORE_NEXT] = 0xfffffff0;
   expect(readChain(arena, first, MORE_WORDS, 1000, into)).toBe(false);
 });
+
+test("a chain that begins outside of the file is none, and nothing is read or thrown", () => {
+  const { arena } = newStore();
+  for (const first of [0, arena.layout.blocks + 1, 0x1000_0000])
+    expect(readChain(arena, first, MORE_WORDS, 1000, new Uint8Array(1000))).toBe(false);
+});

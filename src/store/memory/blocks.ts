@@ -116,6 +116,7 @@ export function readChain(
   into: Uint8Array,
 ): boolean {
   const { u8, u32, layout } = arena;
+  if (block === 0 || block > layout.blocks) return false;
   let at = (blockWord(layout, block) + headWords) * 4;
   let room = layout.blockSize - headWords * 4;
   let done = 0;
