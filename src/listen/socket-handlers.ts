@@ -13,8 +13,8 @@ import type { SocketWatch } from "./socket-watch.ts";
 export interface SaidReader {
   /** It reads texts as bytes. */
   readonly readsBytes: boolean;
-  /** A text, good until `pieceRead`. False: it is to come as `message`. */
-  takesText(bytes: Buffer): boolean;
+  /** A text of so many bytes, good until `pieceRead`. False: it is to come as `message`. */
+  takesText(bytes: Buffer, length: number): boolean;
   /** All that came in one piece has been told. */
   pieceRead(): void;
 }
@@ -53,8 +53,7 @@ const textBytes = Buffer.allocUnsafeSlow(3 * MOST_TEXT);
 
 function isTaken(reader: NativePeer["reader"], text: string): boolean {
   if (!reader?.readsBytes || text.length > MOST_TEXT) return false;
-  const length = textBytes.write(text);
-  return reader.takesText(textBytes.subarray(0, length));
+  return reader.takesText(textBytes, textBytes.write(text));
 }
 
 export function socketHandlers(

@@ -85,9 +85,9 @@ export class ClientMessages {
   }
 
   /** Nearly all that is said on sluice.json.v1. False: it is to come as text. */
-  takesText(bytes: Buffer): boolean {
-    if (bytes.length > this.#endpoint.hub.maxFrameBytes) return false;
-    const frame = readPlainFrame(bytes);
+  takesText(bytes: Buffer, length: number): boolean {
+    if (length > this.#endpoint.hub.maxFrameBytes) return false;
+    const frame = readPlainFrame(bytes, length);
     if (frame === null) return false;
     this.#publishFrame(frame);
     return true;

@@ -28,9 +28,8 @@ const MOST_KEPT = 1024;
 /** Clients publish to the same channel again and again. Nobody writes to these bytes. */
 let lastChannel = new Uint8Array(0);
 
-/** null: it is another, or none. `bytes`: UTF-8; the data is a view of them. */
-export function readPlainFrame(bytes: Buffer): PublishFrame | null {
-  const { length } = bytes;
+/** null: it is another, or none. The first `length` bytes: UTF-8; the data is a view of them. */
+export function readPlainFrame(bytes: Buffer, length: number): PublishFrame | null {
   if (length < 2 || bytes[0] !== OPENED || bytes[length - 1] !== CLOSED) return null;
   let isPublish = false;
   let ref = -1;
@@ -44,12 +43,12 @@ export function readPlainFrame(bytes: Buffer): PublishFrame | null {
       at += KIND.length;
     } else if (data < 0 && isAt(bytes, at, DATA)) {
       data = at + DATA.length;
-      dataEnd = textEnd(bytes, data);
+      dataEnd = textEnd(bytes, data, length);
       if (dataEnd < 0) return null;
       at = dataEnd + 1;
     } else if (channel < 0 && isAt(bytes, at, CHANNEL)) {
       channel = at + CHANNEL.length;
-      channelEnd = textEnd(bytes, channel);
+      channelEnd = textEnd(bytes, channel, length);
       if (channelEnd < 0) return null;
       at = channelEnd + 1;
     } else if (ref < 0 && isAt(bytes, at, REF)) {
@@ -78,8 +77,8 @@ function isAt(bytes: Uint8Array, at: number, word: Uint8Array): boolean {
 }
 
 /** Where the quote stands; -1: there is an escape before, a control character, or none. */
-function textEnd(bytes: Uint8Array, start: number): number {
-  for (let at = start; at < bytes.length; at++) {
+function textEnd(bytes: Uint8Array, start: number, end: number): number {
+  for (let at = start; at < end; at++) {
     const byte = bytes[at] ?? 0;
     if (byte === QUOTE) return at;
     if (byte === BACKSLASH || byte < FIRST_PRINTABLE) return -1;

@@ -35,7 +35,7 @@ export class Ear implements FrameSink {
     if (socket?.readyState !== WebSocket.OPEN) return;
     const { data } = socket;
     const { reader } = data;
-    if (!reader?.readsBytes || !reader.takesText(bytes)) data.message(bytes.toString("utf8"));
+    if (!reader?.readsBytes || !reader.takesText(bytes, bytes.length)) data.message(bytes.toString("utf8"));
   }
   binary(bytes: Buffer): void {
     this.isHeard = true;
