@@ -12,8 +12,9 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  * binary frame.
  */
 export function frameOf(format: Format, writer: ByteWriter): string | Uint8Array {
-  if (!format.binary && isUtf8(writer.bytes, 0, writer.length)) return decoder.decode(writer.view());
-  return writer.copy();
+  if (format.binary) return writer.copy();
+  const view = writer.view();
+  return isUtf8(view, 0, view.length) ? decoder.decode(view) : writer.copy();
 }
 
 /** The same for a socket of our own, as bytes: gives the opcode. */
