@@ -9,6 +9,7 @@ import type { Judge, LocationHooks, OfferedDraft } from "../front/location-hooks
 import type { Answer } from "../http/direct-answer.ts";
 import { Refusals } from "../http/errors.ts";
 import type { Refusal } from "../http/refusal.ts";
+import { spend } from "../http/spent-bytes.ts";
 import { traceOf } from "../http/traceparent.ts";
 import type { Marks } from "../message.ts";
 import { AnswerHeaders, type HeaderSet } from "./answer-headers.ts";
@@ -124,7 +125,10 @@ export class PublisherEndpoint {
    * give, take their time.
    */
   #ours(body: Uint8Array): Uint8Array {
-    return this.#judges === null && !this.#ingest.order ? body : body.slice();
+    return this.#isDoneAtOnce ? body : body.slice();
+  }
+  get #isDoneAtOnce(): boolean {
+    return this.#judges === null && !this.#ingest.order;
   }
 
   #publishLater(located: LocatedRequest, headers: HeaderSet, isDeclared: boolean): Promise<Answer> {
@@ -138,7 +142,12 @@ export class PublisherEndpoint {
     whole: Promise<Uint8Array>,
   ): Promise<Answer> {
     return whole.then(
-      (body) => this.#append(located, headers, targets, body),
+      (body) => {
+        const answer = this.#append(located, headers, targets, body);
+        // Answered: it is stored or refused. A hook, and an order that others give, may keep it.
+        if (this.#isDoneAtOnce && !(answer instanceof Promise)) spend(body);
+        return answer;
+      },
       (error: unknown) => this.#replies.bodyFailed(error, headers),
     );
   }

@@ -2,6 +2,7 @@
  * Who reads the body of a request: whoever asked for it, or nobody, and it is dropped. Used by connection.ts.
  */
 import type { BodyTaker } from "../../http/incoming.ts";
+import { spend } from "../../http/spent-bytes.ts";
 
 /** Keeps it: one copy as it comes, one when it is whole. */
 export class WholeBody implements BodyTaker {
@@ -29,7 +30,10 @@ export class WholeBody implements BodyTaker {
     for (const piece of this.#pieces) {
       body.set(piece, at);
       at += piece.length;
+      // The head stands in a buffer with other bytes, and is left there.
+      spend(piece);
     }
+    this.#pieces.length = 0;
     this.#resolve(body);
   }
 
