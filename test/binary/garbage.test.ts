@@ -65,7 +65,7 @@ const MOST_AT_ONCE_BYTES = 45e6;
 
 // Past hole: a body and the pieces it came in waited for a collection, which came after a second or later.
 test.each(["wire", "native"])(
-  "60 messages of 1 MB at full speed are never all in the worker, %s",
+  "60 messages of 1 MB are never all in the worker, %s",
   async (door) => {
     server = await startServer({
       toml: layout(`listener = "${door}"\n[store]\nsize = "128MiB"\n[limits]\nmax_body_size = "2MiB"`),
