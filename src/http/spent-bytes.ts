@@ -7,7 +7,7 @@
 /** What is smaller goes with the garbage: that is cheaper. */
 const LARGE_BYTES = 64 * 1024;
 
-/** The bytes are gone behind this, in every view of them. What is a part of something larger is left alone. */
+/** The bytes are gone behind this, in every view of them. A part of something larger is left alone. */
 export function spend(bytes: Uint8Array): void {
   const { buffer, byteLength } = bytes;
   if (byteLength < LARGE_BYTES || byteLength !== buffer.byteLength) return;
