@@ -16,8 +16,9 @@ import {
 } from "../../src/store/memory/layout-header.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import type { Store } from "../../src/store/store.ts";
+import { entryOf } from "../store/fixture.ts";
 import { compareAll, same } from "./compare.ts";
-import { appendEntries, dataOf, entryOf } from "./operations.ts";
+import { appendEntries, dataOf } from "./operations.ts";
 import { type Held, NAMES, type Session } from "./session.ts";
 import type { Model, ModelChannel, ModelMessage } from "./store-model.ts";
 

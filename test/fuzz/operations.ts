@@ -4,12 +4,12 @@
  */
 
 import { HEAD_TRASHED } from "../../src/store/memory/layout-header.ts";
-import { type Entry, UNSETTLED } from "../../src/store/message/append-all.ts";
+import type { Entry } from "../../src/store/message/append-all.ts";
 import { Message } from "../../src/store/message/message-view.ts";
 import { RingEntry } from "../../src/store/message/ring.ts";
 import { AT_PLACE, NOTHING_NEWER, Sight } from "../../src/store/message/seek.ts";
 import type { Store, StorePolicy } from "../../src/store/store.ts";
-import { beforeLast } from "../store/fixture.ts";
+import { beforeLast, entryOf } from "../store/fixture.ts";
 import { compareAll, compareMessage, compareReading, same } from "./compare.ts";
 import { restingIn } from "./crash.ts";
 import { type Held, NAMES, type Session } from "./session.ts";
@@ -60,26 +60,6 @@ export function appendMany(s: Session): void {
     }
   }
 }
-
-export const entryOf = (
-  { index, incarnation }: Pick<Held, "index" | "incarnation">,
-  data: Uint8Array,
-  stored: boolean,
-): Entry => ({
-  index,
-  incarnation,
-  // In the middle of others, as a batch has it.
-  whole: Uint8Array.from([1, 2, ...data, 3]),
-  start: 2,
-  length: data.length,
-  eventId: null,
-  eventType: null,
-  stored,
-  key: null,
-  outcome: UNSETTLED,
-  position: 0,
-  isDuplicate: false,
-});
 
 export const dataOf = ({ whole, start, length }: Entry): Uint8Array => whole.subarray(start, start + length);
 

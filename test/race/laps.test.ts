@@ -16,7 +16,7 @@ interface Race {
 }
 
 /** Two writers, two readers, and noise; opened channels first, so that every reader sees every message. */
-async function race(shape: StoreShape, messages: number, kind: "stored" | "mixed"): Promise<Race> {
+async function race(shape: StoreShape, messages: number, kind: "mixed" | "limited"): Promise<Race> {
   const { store } = openStore(shape, RACE_POLICY);
   for (let number = 0; number < RACE_CHANNELS; number++)
     store.open(raceName(number), Math.floor(Date.now() / 1000));
@@ -57,4 +57,16 @@ test("many laps around a small ring in a full store: each message comes or is kn
   // The race took place: readers were lapped, and messages had to go under them.
   expect(results.some(({ lapped }) => lapped > 0)).toBe(true);
   expect(store.totals(Date.now()).evicted).toBeGreaterThan(0);
+}, 30_000);
+
+test("writers of many at once, who put the oldest out: each message comes or is missed", async () => {
+  const messages = 16_000;
+  const shape = smallShape({ size: 16 << 20, ringSize: 4096, workerSlots: 8, channels: 128 });
+  const { store, results } = await race(shape, messages, "limited");
+  for (const { faults, delivered, missed } of results) {
+    expect(faults).toEqual([]);
+    expect(delivered + missed).toBe(2 * messages);
+  }
+  for (let number = 0; number < RACE_CHANNELS; number++)
+    expect(store.storedCount(store.find(raceName(number)))).toBe(40);
 }, 30_000);

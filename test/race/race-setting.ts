@@ -24,6 +24,8 @@ export const EVENTS_POLICY: StorePolicy = {
 };
 
 export const RACE_CHANNELS = 5;
+/** Messages that a writer of an even number puts in at once. */
+export const TOGETHER = 8;
 
 const encoder = new TextEncoder();
 export const raceName = (number: number): Uint8Array<ArrayBuffer> => encoder.encode(`race ${number}`);

@@ -119,21 +119,28 @@ export function entryFor(
   data: string,
   { key = null, sent = data, stored = true }: { key?: string | null; sent?: string; stored?: boolean } = {},
 ): Entry {
-  return {
-    index: channel.index,
-    incarnation: channel.incarnation,
-    whole: bytes(data),
-    start: 0,
-    length: bytes(data).length,
-    eventId: null,
-    eventType: null,
-    stored,
-    key: key === null ? null : markOf(key, sent),
-    outcome: UNSETTLED,
-    position: 0,
-    isDuplicate: false,
-  };
+  return { ...entryOf(channel, bytes(data), stored), key: key === null ? null : markOf(key, sent) };
 }
+
+/** In the middle of other bytes, as a batch has it. */
+export const entryOf = (
+  { index, incarnation }: { readonly index: number; readonly incarnation: number },
+  data: Uint8Array,
+  stored: boolean,
+): Entry => ({
+  index,
+  incarnation,
+  whole: Uint8Array.from([1, 2, ...data, 3]),
+  start: 2,
+  length: data.length,
+  eventId: null,
+  eventType: null,
+  stored,
+  key: null,
+  outcome: UNSETTLED,
+  position: 0,
+  isDuplicate: false,
+});
 
 export function markOf(key: string, sent: string): KeyMark {
   const digest = new Uint32Array(Bun.SHA256.hash(bytes(key)).buffer, 0, 4);
