@@ -3,12 +3,8 @@
 // backend for each request, as nginx does unless it is told otherwise, and once with connections that are
 // kept. The client is wrk.
 
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { temporaryPaths } from "../../test/nginx-temporary.ts";
-import { Server, takePort } from "../peers/peer.ts";
-import { pinnedBinary } from "../peers/sluice.ts";
+import type { Server } from "../peers/peer.ts";
+import { type Conf, Ground, hasNginxAndWrk, wrk } from "../peers/same-conf.ts";
 import type { Plan } from "../plan.ts";
 import { cpuUs } from "../process-figures.ts";
 import { median, ratios, withRange } from "../statistics.ts";
@@ -22,71 +18,33 @@ const SHAPES = [
   ["a request passed on, kept connections", "/kept/"],
 ] as const;
 const FIGURES = SHAPES.map(([what]) => `CPU of ${what}`);
-const PATH = `${process.env["PATH"] ?? ""}:/usr/sbin`;
 
-const configuration = (folder: string, port: number, backend: number): string => `
-daemon off;
-worker_processes 1;
-pid ${folder}/${port}.pid;
-error_log ${folder}/error.log warn;
-events { worker_connections 1024; }
-http {
-  access_log off;
-  keepalive_requests 1000000000;
-  ${temporaryPaths(folder)}
-  ${backend === 0 ? "" : `upstream kept { server 127.0.0.1:${backend}; keepalive 32; }`}
-  server {
-    listen 127.0.0.1:${port} backlog=4096;
-    ${
-      backend === 0
-        ? `location / { return 200 "${"x".repeat(100)}"; }`
-        : `location / { proxy_pass http://127.0.0.1:${backend}; }
-    location /kept/ { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://kept; }`
-    }
-  }
-}
-`;
-
-async function start(
-  command: (file: string) => readonly string[],
-  folder: string,
-  backend: number,
-): Promise<Server> {
-  const port = takePort();
-  const file = join(folder, `${port}.conf`);
-  writeFileSync(file, configuration(folder, port, backend));
-  return await new Server(port, [...command(file)], () => undefined, { RUNTIME_DIRECTORY: folder }).ready(1);
-}
+const BACKEND: Conf = { http: "", locations: `location / { return 200 "${"x".repeat(100)}"; }` };
+const before = (backend: number): Conf => ({
+  http: `upstream kept { server 127.0.0.1:${backend}; keepalive 32; }`,
+  locations: `location / { proxy_pass http://127.0.0.1:${backend}; }
+    location /kept/ { proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://kept; }`,
+});
 
 /** Microseconds of the workers for each request. */
 async function cost({ port, workerPids }: Server, path: string, ms: number): Promise<number> {
-  const seconds = Math.max(1, Math.round(ms / 1000));
-  const url = `http://127.0.0.1:${port}${path}`;
-  const before = cpuUs(workerPids);
-  const command = ["wrk", "-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, url];
-  const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "inherit", timeout: 60_000 });
-  const text = await new Response(child.stdout).text();
-  if (/Non-2xx|Socket errors/.test(text)) throw new Error(`wrk: ${text}`);
-  return (cpuUs(workerPids) - before) / Number(/(\d+) requests in/.exec(text)?.[1]);
+  const startUs = cpuUs(workerPids);
+  const { requests } = await wrk(`http://127.0.0.1:${port}${path}`, CONNECTIONS, ms);
+  return (cpuUs(workerPids) - startUs) / requests;
 }
 
 export const proxyRow: Row = {
   name: "proxy",
   async run(peers: Peers, plan: Plan) {
-    const nginx = Bun.which("nginx", { PATH });
-    if (peers.doors.length === 0 || nginx === null || Bun.which("wrk") === null)
+    if (peers.doors.length === 0 || !hasNginxAndWrk)
       return {
         lines: FIGURES.map((figure) => notMeasured(figure, TARGET)),
         notes: ["proxy: needs nginx and wrk"],
       };
-    const folder = mkdtempSync(join(tmpdir(), "sluice-bench-proxy-"));
-    chmodSync(folder, 0o755);
-    const byNginx = (file: string) => [nginx, "-p", folder, "-c", file, "-e", join(folder, "error.log")];
-    const backend = await start(byNginx, folder, 0);
-    const servers = [
-      await start((file) => [pinnedBinary(), "serve", "--config", file], folder, backend.port),
-      await start(byNginx, folder, backend.port),
-    ];
+    const ground = new Ground("proxy");
+    const backend = await ground.start("nginx", BACKEND);
+    const conf = before(backend.port);
+    const servers = [await ground.start("sluice", conf), await ground.start("nginx", conf)];
     const lines = [];
     try {
       for (const [i, [, path]] of SHAPES.entries()) {
@@ -103,7 +61,7 @@ export const proxyRow: Row = {
       }
     } finally {
       for (const server of [...servers, backend]) await server.stop();
-      rmSync(folder, { recursive: true, force: true });
+      ground.remove();
     }
     return { lines, notes: [] };
   },
