@@ -60,6 +60,7 @@ import { linkByAge, linkInChannel, planLinking, settleCounts } from "../message/
 import { blocksOf, bytesOf, checkOf } from "../message/message-words.ts";
 import { hangIn, MOST_IN_RUN, planMessage, publishDeletion, publishMessage } from "../message/publication.ts";
 import { nextSerial, stampOf } from "../message/ring.ts";
+import { inPublishOrder, serialOf } from "./publish-order.ts";
 import { rebuildChannels } from "./recover-channels.ts";
 
 export interface Rebuilt {
@@ -164,9 +165,6 @@ function findMessages(arena: Arena, used: Uint8Array, judge: Judge, run: number)
   return { blocks: inPublishOrder(arena, blocks), pending: late.subarray(0, next), dropped };
 }
 
-const serialOf = ({ u32, layout }: Arena, block: number): number =>
-  wide(u32, blockWord(layout, block) + MSG_SERIAL);
-
 /**
  * True when the header was written to its end: stamp, check word and serial agree, and nothing points out of
  * the file.
@@ -222,35 +220,6 @@ function isFurther(arena: Arena, block: number, owner: number): boolean {
   if (block === 0 || block > layout.blocks) return false;
   const at = blockWord(layout, block);
   return u32[at + MSG_STAMP] === 0 && u32[at + MORE_OWNER] === owner;
-}
-
-/**
- * Sorts blocks by serial: sorts the serials alone, which is fast on a typed array, and finds each block's
- * place in them.
- */
-function inPublishOrder(arena: Arena, blocks: readonly number[]): Uint32Array {
-  const serials = Float64Array.from(blocks, (block) => serialOf(arena, block)).sort();
-  const ordered = new Uint32Array(blocks.length);
-  beat(arena);
-  for (const block of blocks) {
-    beat(arena);
-    // A counter that was damaged has given some serials twice: those stand side by side.
-    let place = placeOf(serials, serialOf(arena, block));
-    while (ordered[place] !== 0) place++;
-    ordered[place] = block;
-  }
-  return ordered;
-}
-
-function placeOf(sorted: Float64Array, value: number): number {
-  let low = 0;
-  let high = sorted.length - 1;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function relinkMessages(arena: Arena, blocks: Uint32Array): void {
