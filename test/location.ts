@@ -1,4 +1,8 @@
-/** A checked location for unit tests: all defaults of the configuration, and what the test says besides. */
+/**
+ * A checked location for unit tests: the defaults of the configuration, but for what a request is refused or
+ * answered with at its edge (its type, `nosniff`, origins, the size of bodies), which
+ * test/config/load.test.ts spells; and what the test says besides.
+ */
 import type { LocationConfig } from "../src/config/model.ts";
 
 export const locationWith = (parts: Partial<LocationConfig> = {}): LocationConfig => ({

@@ -9,6 +9,7 @@ import { formatFault } from "../../src/config/fault.ts";
 import { loadConfig, type Overrides } from "../../src/config/load.ts";
 import { compileLocations } from "../../src/config/location/locations.ts";
 import type { Config } from "../../src/config/model.ts";
+import { locationWith } from "../location.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-config-"));
 afterAll(() => {
@@ -138,67 +139,14 @@ describe("defaults of a file", () => {
       '[[location]]\nmatch = "= /p"\npublisher = "normal"\nchannels_path = "$arg_id"',
     );
     expect(locations).toEqual([
-      {
+      locationWith({
         match: "= /p",
         role: { kind: "publisher", admin: false },
-        presence: null,
-        isInternal: false,
-        satisfiesAny: false,
-        limitExcept: null,
-        tryFiles: [],
-        errorPages: [],
-        pagesRecur: false,
-        expires: null,
-        absoluteRedirect: true,
-        redirectsWithoutPort: false,
-        gzipVary: false,
-        fileAnswers: { listing: null, etag: true, ranges: true, ifModifiedSince: "before" },
-        channelsPath: "$arg_id",
-        lastReceivedMessageTime: null,
-        lastReceivedMessageTag: null,
-        lastEventId: null,
-        storeMessages: false,
-        channelInfoOnPublish: true,
-        batch: true,
-        authorizedChannelsOnly: false,
-        headerTemplate: "",
-        messageTemplate: "~text~",
-        footerTemplate: "",
-        pingMessageIntervalMs: 0,
-        subscriberConnectionTtlMs: 0,
-        longpollingConnectionTtlMs: 0,
-        websocketAllowPublish: false,
-        websocketCompression: false,
-        websocketAllowSubscribe: false,
-        websocketPublishChannel: null,
-        eventIds: "off",
-        gaps: "told",
         defaultType: "text/plain; charset=utf-8",
         nosniff: true,
-        turnAway: "status",
-        moduleFields: false,
-        types: new Map(),
-        paddingByUserAgent: "",
-        userAgent: null,
-        allowedOrigins: null,
         checkOrigin: true,
-        wildcardChannelMaxQtd: 0,
-        allowConnectionsToEventsChannel: false,
         maxBodyBytes: 1_048_576,
-        steps: [],
-        access: [],
-        auth: null,
-        grants: null,
-        rate: null,
-        addressLimit: null,
-        addedHeaders: [],
-        gzip: null,
-        files: null,
-        code: null,
-        proxy: null,
-        accessLogs: [],
-        setVariables: new Set(),
-      },
+      }),
     ]);
   });
 
