@@ -54,7 +54,7 @@ function placesFor(host: HandlerHost, message: ListedMessage): readonly Place[] 
   if (!Array.isArray(channels) || channels.length === 0)
     throw atHandler(new RefusedError(Refusals.noChannel));
   // Its own: it may be waited for, and the handler do something else with its bytes.
-  const bytes = dataBytes(data).slice();
+  const bytes = new Uint8Array(dataBytes(data));
   if (bytes.length === 0) throw atHandler(new RefusedError(Refusals.emptyMessage));
   const [id, type] = [eventName(eventId), eventName(eventType)];
   const names = channels.map((name: unknown) => channelBytes(host, name));

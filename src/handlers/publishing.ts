@@ -55,7 +55,7 @@ async function publishOne(
   const name = channelBytes(host, channel);
   const given = dataBytes(data);
   // It may be waited for, and the handler do something else with its bytes.
-  const bytes = ingest.order && given === data ? given.slice() : given;
+  const bytes = ingest.order && given === data ? new Uint8Array(given) : given;
   if (bytes.length === 0) throw atHandler(new RefusedError(Refusals.emptyMessage));
   const marks = marksFor(ingest, null, null, bytes, traceOf(traceparent));
   const draft = { data: bytes, eventId: eventName(eventId), eventType: eventName(eventType), stored, marks };

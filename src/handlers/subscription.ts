@@ -129,7 +129,7 @@ class Inbox implements StreamSink {
 
   write(bytes: Uint8Array): number | Promise<number> {
     // A copy: fan-out uses its buffer again.
-    const { messages, deletions } = decodeMessages(bytes.slice(), this.#missed);
+    const { messages, deletions } = decodeMessages(new Uint8Array(bytes), this.#missed);
     this.deletions += deletions;
     this.#unread = messages.toReversed().concat(this.#unread);
     const reader = this.#reader;

@@ -96,7 +96,8 @@ export class BatchPublishing {
     let body: Uint8Array | "too large";
     try {
       // What is here already lies in bytes that the next request uses again.
-      body = located.bodyNow()?.slice() ?? (await readBody(located, isDeclared, this.#maxBytes));
+      const now = located.bodyNow();
+      body = now === null ? await readBody(located, isDeclared, this.#maxBytes) : new Uint8Array(now);
     } catch (error) {
       return this.#replies.bodyFailed(error, headers);
     }

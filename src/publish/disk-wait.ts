@@ -1,8 +1,9 @@
 /**
  * `[store] sync = "each"` in one worker: every publish and deletion is followed by a flush, which those of
  * one turn of the event loop and those that come while one is under way share (store/memory/flush.ts). HTTP
- * publishers are answered after it (endpoint.ts). Nobody answers a WebSocket client, and a handler's
- * `publish` returns at once: theirs are on the disk a flush later. Made by app.ts.
+ * publishers, and WebSocket clients whose frames ask for an answer, are answered after it (endpoint.ts,
+ * client-run.ts). A plain text of a client has no answer, and a handler's `publish` returns at once: theirs
+ * are on the disk a flush later. Made by app.ts.
  */
 import type { StoreSync } from "../config/store-sync.ts";
 import { log } from "../log.ts";

@@ -125,7 +125,7 @@ export class PublisherEndpoint {
    * give, take their time.
    */
   #ours(body: Uint8Array): Uint8Array {
-    return this.#isDoneAtOnce ? body : body.slice();
+    return this.#isDoneAtOnce ? body : new Uint8Array(body);
   }
   get #isDoneAtOnce(): boolean {
     return this.#judges === null && !this.#ingest.order;

@@ -132,8 +132,8 @@ async function ingestRest(
   asker: object,
 ): Promise<Refusal | null> {
   let next = from;
-  // Its bytes are good for this turn only.
-  const kept = { ...draft, data: draft.data.slice() };
+  // Its bytes are good for this turn only. (What a Buffer calls a slice is the same bytes.)
+  const kept = { ...draft, data: new Uint8Array(draft.data) };
   while (await inlet.store.patience.free(asker, kept.data.length)) {
     next += appendFrom(inlet, next, targets, kept, Date.now());
     if (refused !== Refusals.busy) return refused;

@@ -48,7 +48,7 @@ export class ToldPublishing {
   ): Promise<readonly Place[]> {
     const names = targets.map(({ name }) => name);
     // While it waits the connection may use its bytes for the next request.
-    const places = placesOf(names, { ...draft, data: draft.data.slice(), key });
+    const places = placesOf(names, { ...draft, data: new Uint8Array(draft.data), key });
     await putAll(this.#ingest, places, located);
     return places;
   }

@@ -10,7 +10,7 @@ import { layout, type RunningServer, startServer, until } from "../binary/runnin
 import { Engine, hasRedis } from "./engine.ts";
 
 const SAY = `export default async ({ publish, query }) => {
-  const bytes = new TextEncoder().encode(query.get("text"));
+  const bytes = Buffer.from(query.get("text"));
   const publishing = publish("room", bytes);
   bytes.fill(0);
   if (query.has("forget")) return "forgotten";
