@@ -107,6 +107,24 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
     sender.socket.destroy();
   });
 
+  test("a request behind a body whose last piece was more than the handler's buffer is answered", async () => {
+    const sender = new Sender(server.port, "/upload?seen=nothing", "Content-Length: 0");
+    const answered = async (what: string) => {
+      await until(what, () => /\r\n\r\n./.test(sender.received));
+      sender.received = "";
+    };
+    await answered("the first answer");
+    const head = "POST /large?name=kept&hold=20 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
+    for (let nth = 1; nth <= 5; nth++) {
+      sender.socket.write(head);
+      sender.socket.write(new Uint8Array(1_000_000));
+      await answered(`body ${nth}`);
+      sender.socket.write("GET /upload?seen=kept HTTP/1.1\r\nHost: x\r\n\r\n");
+      await answered(`the request behind body ${nth}`);
+    }
+    sender.socket.destroy();
+  });
+
   test("who reads slowly is sent no faster", async () => {
     // More than the buffers of both kernels' ends take.
     const length = 48 * MEBIBYTE;

@@ -274,6 +274,8 @@ export abstract class Receiving extends Answering implements Newcomer {
     if (at < 0) this.failBody(body, LEFT);
     else if (body.isWhole) {
       this.underWay.body = null;
+      // Its last piece may have been more than whoever reads it has room for; what follows is another's.
+      this.resume();
       if (at < bytes.length) this.#keep(Buffer.from(bytes.subarray(at)));
       this.stand();
       body.finish();
