@@ -305,8 +305,8 @@ export const MUTANTS: readonly Mutant[] = [
   ],
   [
     "src/cluster/entry.ts",
-    "if (head[at] === UNTOLD) isUntold = true;",
-    "if (head[at] !== UNTOLD) isUntold = true;",
+    "else if (flag === UNTOLD) isUntold = true;",
+    "else if (flag !== UNTOLD) isUntold = true;",
   ],
   [
     "src/cluster/log-reader.ts",
@@ -315,8 +315,8 @@ export const MUTANTS: readonly Mutant[] = [
   ],
   [
     "src/cluster/entry.ts",
-    "if (channel.length === 0 || base >= position) isFaulty = true;",
-    "if (channel.length !== 0 || base >= position) isFaulty = true;",
+    "if (from >= end || into.base >= into.position) isFaulty = true;",
+    "if (from < end || into.base >= into.position) isFaulty = true;",
   ],
 ];
 

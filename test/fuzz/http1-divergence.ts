@@ -52,7 +52,7 @@ export const methodOf = (found: Divergence): string => found.line.split(" ")[0] 
 
 /** Host as RFC 3986 has it, and not empty: what is left when these are taken away is refused by us. */
 export const GOOD_HOST =
-  /^ *(\[[\w.:~!$&'()*+,;=%-]+\]|(?!\.?(:|$))(?!.*\.\.)[\w.~!$&'()*+,;=%-]+)(:\d*)? *$/;
+  /^ *(\[[\w.:~!$&'()*+,;=%-]+\]|(?!\.?(:| *$))(?!.*\.\.)[\w.~!$&'()*+,;=%-]+)(:\d*)? *$/;
 export const hasBadHost = (found: Divergence): boolean =>
   values(found.fields, "host").some((value) => !GOOD_HOST.test(value));
 export const hasBadAuthority = inLine(
