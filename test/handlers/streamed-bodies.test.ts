@@ -107,7 +107,7 @@ describe.each(["native", "wire"] as const)("%s listener", (listener) => {
     sender.socket.destroy();
   });
 
-  test("a request behind a body whose last piece was more than the handler's buffer is answered", async () => {
+  test("a request is answered behind a body whose last piece was more than a buffer takes", async () => {
     const sender = new Sender(server.port, "/upload?seen=nothing", "Content-Length: 0");
     const answered = async (what: string) => {
       await until(what, () => /\r\n\r\n./.test(sender.received));

@@ -28,7 +28,7 @@ test("few, though more than one hold of the lock takes, are in before the next t
   expect(stored.map((messages) => messages.length)).toEqual([2, 1, 1]);
 });
 
-test("a message that waits for a busy store is what was given, also where its Buffer is written to", async () => {
+test("a message that waits for a busy store is what was given, whoever writes to its Buffer", async () => {
   const store = newStore();
   const inlet = { store, slot: 0, published: () => undefined, onDisk: null };
   const target = openTarget(store, bytes("busy"), NOW_MS);
