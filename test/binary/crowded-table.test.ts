@@ -51,15 +51,17 @@ describe.each([
     const { status } = await server.publish("kept", "x");
     expect(status).toBe(200);
     const held: RawConnection[] = [];
+    const heads = [];
+    // One after the other: two workers that make channels at the same time may both find no room for the last.
     for (let request = 0; request < 3; request++) {
       const connection = await RawConnection.open(server.port);
       connection.request(`/ev/${names(request)}`);
       held.push(connection);
+      heads.push(await connection.head());
     }
     // Two of them hold 200 channels, for the third there is no room while they do.
-    const heads = await Promise.all(held.map((connection) => connection.head()));
-    expect(heads.map(({ status }) => status).toSorted()).toEqual([200, 200, 503]);
-    expect(heads.find(({ status }) => status === 503)?.fields.get("retry-after")).toBe("1");
+    expect(heads.map(({ status }) => status)).toEqual([200, 200, 503]);
+    expect(heads[2]?.fields.get("retry-after")).toBe("1");
     for (const connection of held) connection.close();
     await until("nobody is left", async () => (await server.summary()).subscribers === 0);
     await until("a request for 100 new channels is served", async () => {
