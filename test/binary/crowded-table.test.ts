@@ -52,7 +52,7 @@ describe.each([
     expect(status).toBe(200);
     const held: RawConnection[] = [];
     const heads = [];
-    // One after the other: two workers that make channels at the same time may both find no room for the last.
+    // One after the other: two workers that make channels at once may both find no room for the last.
     for (let request = 0; request < 3; request++) {
       const connection = await RawConnection.open(server.port);
       connection.request(`/ev/${names(request)}`);
