@@ -168,8 +168,8 @@ export const MUTANTS: readonly Mutant[] = [
   ],
   [
     "src/fanout/fanout.ts",
-    "if (subscription.shard === null) this.#catchUp.topic(subscription);",
-    "if (subscription.shard !== null) this.#catchUp.topic(subscription);",
+    "if (!subscription.isJoined) this.#catchUp.topic(subscription);",
+    "if (subscription.isJoined) this.#catchUp.topic(subscription);",
   ],
   [
     "src/fanout/topics.ts",

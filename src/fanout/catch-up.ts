@@ -108,10 +108,19 @@ export class CatchUp {
    * is much to read for many. `prelude` is for a new one, and leaves in this turn.
    */
   stream(connection: StreamConnection, prelude: Uint8Array | null = null): void {
-    if (connection.subscriptions.every((one) => this.#hasAll(one))) this.#readStream(connection, prelude);
-    else if (this.#turns.hasTime) this.#turns.now(() => this.#readStream(connection, prelude));
-    else if (this.#begun(connection, prelude))
-      this.#turns.later(connection, () => this.#readStream(connection));
+    if (this.#isUpToDate(connection)) this.#readStream(connection, prelude);
+    else if (this.#turns.hasTime) this.#turns.now(this.#reader(connection, prelude));
+    else if (this.#begun(connection, prelude)) this.#turns.later(connection, this.#reader(connection));
+  }
+
+  /** In a method of its own: most have nothing to read, and the engine would make what it needs for all. */
+  #reader(connection: StreamConnection, prelude: Uint8Array | null = null): () => void {
+    return () => this.#readStream(connection, prelude);
+  }
+
+  /** As #reader. */
+  #topicReader(subscription: TopicSubscription): () => void {
+    return () => this.#readTopic(subscription);
   }
 
   /**
@@ -124,6 +133,11 @@ export class CatchUp {
     return connection.send(prelude);
   }
 
+  #isUpToDate({ subscriptions }: StreamConnection): boolean {
+    for (const one of subscriptions) if (!this.#hasAll(one)) return false;
+    return true;
+  }
+
   /** Nothing is stored behind it. */
   #hasAll({ channel, sentId }: Subscription): boolean {
     return sentId >= this.#store.publishedCount(channel.index);
@@ -132,7 +146,7 @@ export class CatchUp {
   #readStream(connection: StreamConnection, prelude: Uint8Array | null = null): void {
     for (let round = 0; connection.isBehind && !connection.isStalled; round++) {
       if (round === ROUNDS_A_TURN) {
-        this.#turns.later(connection, () => this.#readStream(connection));
+        this.#turns.later(connection, this.#reader(connection));
         return;
       }
       this.#pieces.writer.reset();
@@ -152,7 +166,7 @@ export class CatchUp {
       this.#standing.delivered(0, this.#pieces.writer.length);
       if (this.#pieces.writer.length > 0 && !connection.send(this.#pieces.piece())) return;
       if (mustWait) {
-        this.#turns.soon(connection, () => this.#readStream(connection));
+        this.#turns.soon(connection, this.#reader(connection));
         return;
       }
       if (!more) {
@@ -171,7 +185,7 @@ export class CatchUp {
     connection.caughtUp();
     for (const subscription of connection.subscriptions) {
       const { channel } = subscription;
-      subscription.reader = null;
+      subscription.seated();
       if (!this.#store.isLive(channel.index, channel.incarnation)) continue;
       channel.behind.delete(subscription);
       channel.streamGroup(connection.format).add(subscription);
@@ -184,8 +198,8 @@ export class CatchUp {
    */
   topic(subscription: TopicSubscription): void {
     if (this.#hasAll(subscription)) this.#readTopic(subscription);
-    else if (this.#turns.hasTime) this.#turns.now(() => this.#readTopic(subscription));
-    else this.#turns.later(subscription, () => this.#readTopic(subscription));
+    else if (this.#turns.hasTime) this.#turns.now(this.#topicReader(subscription));
+    else this.#turns.later(subscription, this.#topicReader(subscription));
   }
 
   #readTopic(subscription: TopicSubscription): void {
@@ -197,7 +211,7 @@ export class CatchUp {
       }
       this.#standing.fullSockets.delete(subscription);
       if (round === ROUNDS_A_TURN) {
-        this.#turns.later(subscription, () => this.#readTopic(subscription));
+        this.#turns.later(subscription, this.#topicReader(subscription));
         return;
       }
       // What is read in one go leaves in one piece where the socket is ours.
@@ -213,10 +227,10 @@ export class CatchUp {
       }
       if (outcome === MORE) continue;
       if (outcome === WAIT) {
-        this.#turns.soon(subscription, () => this.#readTopic(subscription));
+        this.#turns.soon(subscription, this.#topicReader(subscription));
         return;
       }
-      if (hasCaughtUp(subscription)) this.#seatTopic(subscription);
+      if (subscription.hasCaughtUp) this.#seatTopic(subscription);
       return; // betweenJobs() calls again
     }
   }
@@ -234,7 +248,7 @@ export class CatchUp {
     const { channel, peer } = subscription;
     channel.joining.delete(subscription);
     this.#standing.socketLagsNoMore(subscription);
-    subscription.reader = null;
+    subscription.seated();
     topicGroup(channel, peer.format).join(subscription);
   }
 
@@ -281,12 +295,3 @@ export class CatchUp {
 /** Where a connection stands, if its format tells. */
 const placeFor = (connection: StreamConnection | TopicPeer): Position | null =>
   connection.format.perConnection ? connection.place() : null;
-
-/**
- * The channel's next job is the next thing it wants: no job runs, all that was delivered was given to it, and
- * unstored history, which is not for newcomers, is behind it.
- */
-function hasCaughtUp({ channel, peer, sentId, sentNumber, historyUntil }: TopicSubscription): boolean {
-  if (peer.format.presence && sentNumber !== channel.deliveredNumber) return false;
-  return !channel.busy && sentId === channel.delivered && sentId >= historyUntil;
-}

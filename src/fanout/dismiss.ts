@@ -12,6 +12,7 @@ import { ByteWriter } from "../wire/byte-writer.ts";
 import type { Format } from "./format.ts";
 import { frameOf } from "./frame.ts";
 import type { LocalChannel, StreamSubscription } from "./local-channel.ts";
+import { without } from "./one-or-many.ts";
 import type { Standing } from "./standing.ts";
 import type { TopicSubscription } from "./topics.ts";
 
@@ -62,9 +63,9 @@ function dismissSocket(
   else standing.delivered(1, frame.length);
   // Closed by that send, and gone from here.
   if (!peer.subscriptions.includes(subscription)) return;
-  if (peer.subscriptions.length === 1) standing.leaveTopics(peer, true);
+  if (!peer.isInSeveral) standing.leaveTopics(peer, true);
   else {
-    peer.subscriptions.splice(peer.subscriptions.indexOf(subscription), 1);
+    peer.subscriptions = without(peer.subscriptions, subscription);
     standing.leaveTopicChannel(subscription, true);
   }
   peer.channelDeleted();
@@ -82,7 +83,7 @@ function dismissStream(
   format.message(bytes, m, channel, format.perConnection ? connection.place() : null);
   connection.send(bytes.view());
   standing.delivered(1, 0);
-  if (connection.subscriptions.length > 1) {
+  if (connection.isInSeveral) {
     connection.lose(subscription);
     standing.leaveStreamChannel(subscription);
     return;

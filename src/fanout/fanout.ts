@@ -9,6 +9,7 @@ import type { Store } from "../store/store.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { InHand } from "./in-hand.ts";
 import { LocalChannel } from "./local-channel.ts";
+import { without } from "./one-or-many.ts";
 import { Pump, type PumpOptions } from "./pump.ts";
 import { Standing } from "./standing.ts";
 import type { StreamConnection, StreamKeeper } from "./streams.ts";
@@ -152,7 +153,7 @@ export class Fanout implements StreamKeeper {
   /** More channels for a socket, beside those in which it stands. */
   addTopics(peer: TopicPeer, added: readonly TopicSubscription[]): void {
     if (peer.subscriptions.length === 0) this.standing.counted(Counter.SOCKETS, 1);
-    peer.subscriptions.push(...added);
+    peer.subscriptions = [...peer.subscriptions, ...added];
     this.#enterTopics(added);
   }
 
@@ -169,12 +170,11 @@ export class Fanout implements StreamKeeper {
 
   /** One channel of a socket that may stay in others. */
   leaveTopic(subscription: TopicSubscription): void {
-    const { subscriptions } = subscription.peer;
-    const at = subscriptions.indexOf(subscription);
-    if (at < 0) return;
-    subscriptions.splice(at, 1);
+    const { peer } = subscription;
+    if (!peer.subscriptions.includes(subscription)) return;
+    peer.subscriptions = without(peer.subscriptions, subscription);
     this.standing.leaveTopicChannel(subscription, true);
-    if (subscriptions.length === 0) this.standing.counted(Counter.SOCKETS, -1);
+    if (peer.subscriptions.length === 0) this.standing.counted(Counter.SOCKETS, -1);
   }
 
   leaveTopics(peer: TopicPeer, socketOpen: boolean): void {
@@ -184,7 +184,7 @@ export class Fanout implements StreamKeeper {
   /** The socket has room again: newcomers that still read their backlog go on. */
   socketDrained(peer: TopicPeer): void {
     for (const subscription of [...peer.subscriptions]) {
-      if (subscription.shard === null) this.#catchUp.topic(subscription);
+      if (!subscription.isJoined) this.#catchUp.topic(subscription);
     }
   }
 

@@ -75,7 +75,8 @@ export class NativeLoad {
     let alone = 0;
     let shares = 0;
     for (let i = 0; i < sockets.length; i += step) {
-      const channels = sockets[i]?.peer.subscriptions.length ?? 1;
+      const peer = sockets[i]?.peer;
+      const channels = peer?.isInSeveral === true ? peer.subscriptions.length : 1;
       asked++;
       if (channels > 1) shares += 1 / channels;
       else alone++;

@@ -12,7 +12,7 @@ import { END, GONE as NO_CHANNEL } from "../store/message/reader.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";
 import { toldCount } from "./format.ts";
-import type { Subscription } from "./local-channel.ts";
+import { Reading, type Subscription } from "./local-channel.ts";
 
 /** Everything up to `upTo` was given. */
 export const CAUGHT_UP = 0;
@@ -61,13 +61,17 @@ export function readOn<S extends Subscription>(
   const { index, incarnation } = channel;
   if (!store.isLive(index, incarnation)) return GONE;
   const events = store.members !== null && sink.presence?.isWanted(subscription) ? sink.presence : null;
-  const from = events === null ? null : subscription.sentNumber;
-  subscription.reader ??= store.history.reader(index, incarnation, subscription.sentId, from);
-  const { reader } = subscription;
-  const newestNumber =
-    events === null ? 0 : Math.min(upToNumber, store.positions.presenceNumber(index, incarnation));
   // Before the first look: what has this id or a smaller one is linked by then, or gone.
   const newest = Math.min(upTo, store.publishedCount(channel.index));
+  // Who asks for nothing old needs no reader for that: ten thousand who come at once would leave as many.
+  if (events === null && subscription.reading === null && subscription.sentId >= newest) return CAUGHT_UP;
+  const from = events === null ? null : subscription.sentNumber;
+  subscription.reading ??= new Reading(0);
+  const { reading } = subscription;
+  reading.reader ??= store.history.reader(index, incarnation, subscription.sentId, from);
+  const { reader } = reading;
+  const newestNumber =
+    events === null ? 0 : Math.min(upToNumber, store.positions.presenceNumber(index, incarnation));
   for (let given = 0; given < MESSAGES_A_BATCH; given++) {
     const isThere = subscription.sentId >= upTo && (events === null || subscription.sentNumber >= upToNumber);
     const outcome = isThere ? END : reader.next(message);
@@ -92,7 +96,7 @@ export function readOn<S extends Subscription>(
     subscription.sentId = message.id;
     message.channel = channel.name;
     message.number = subscription.sentNumber;
-    const isForOthers = message.id <= subscription.historyUntil && (message.flags & FLAG_STORED) === 0;
+    const isForOthers = message.id <= reading.historyUntil && (message.flags & FLAG_STORED) === 0;
     if (!isForOthers && !sink.message(subscription, message)) return MORE;
   }
   return MORE;
@@ -126,7 +130,7 @@ function tellHole<S extends Subscription>(
   upTo: number,
   sink: CatchUpSink<S>,
 ): boolean {
-  const after = Math.max(subscription.sentId, subscription.historyUntil);
+  const after = Math.max(subscription.sentId, subscription.reading?.historyUntil ?? 0);
   if (upTo > subscription.sentId) subscription.sentId = upTo;
   if (upTo <= after) return true;
   const missed = store.positions.missedBetween(subscription.channel.index, after, upTo);

@@ -38,7 +38,7 @@ export function slowOf(
     // One socket, one buffer: the next message of another channel would be too much for it.
     for (const other of peer.subscriptions) {
       // A job in slices may have published to it, or not yet: it will ask itself.
-      if (other === subscription || other.shard === null || other.channel.busy || other.channel === channel)
+      if (other === subscription || !other.isJoined || other.channel.busy || other.channel === channel)
         continue;
       standBehind(other, other.channel.delivered, other.channel.deliveredNumber);
       slow.push(other);

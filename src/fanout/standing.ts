@@ -143,23 +143,27 @@ export class Standing {
   }
 
   leaveStream(connection: StreamConnection): void {
-    if (connection.subscriptions.length === 0) return;
+    const { subscriptions } = connection;
+    if (subscriptions.length === 0) return;
     this.lagsNoMore(connection);
-    for (const subscription of connection.subscriptions.splice(0)) this.leaveStreamChannel(subscription);
+    connection.subscriptions = [];
+    for (const subscription of subscriptions) this.leaveStreamChannel(subscription);
     this.counted(Counter.STREAMS, -1);
   }
 
   /** One channel of a connection that may go on in others. */
   leaveStreamChannel(subscription: StreamSubscription): void {
-    subscription.group?.remove(subscription);
+    subscription.leaveGroup();
     subscription.channel.behind.delete(subscription);
     this.#unstand(subscription);
   }
 
   leavePoll(subscription: WaitingSubscription): void {
-    const { subscriptions } = subscription.poll;
+    const { poll } = subscription;
+    const { subscriptions } = poll;
     if (subscriptions.length === 0) return;
-    for (const other of subscriptions.splice(0)) {
+    poll.subscriptions = [];
+    for (const other of subscriptions) {
       removeWaiting(other);
       this.#unstand(other);
     }
@@ -167,8 +171,10 @@ export class Standing {
   }
 
   leaveTopics(peer: TopicPeer, socketOpen: boolean): void {
-    if (peer.subscriptions.length === 0) return;
-    for (const subscription of peer.subscriptions.splice(0)) this.leaveTopicChannel(subscription, socketOpen);
+    const { subscriptions } = peer;
+    if (subscriptions.length === 0) return;
+    peer.subscriptions = [];
+    for (const subscription of subscriptions) this.leaveTopicChannel(subscription, socketOpen);
     this.counted(Counter.SOCKETS, -1);
   }
 
@@ -188,7 +194,7 @@ export class Standing {
     this.lagging.set(connection, this.nowMs());
     this.store.workers.setOwed(this.slot, OWED_BEHIND);
     for (const subscription of connection.subscriptions) {
-      subscription.group?.remove(subscription);
+      subscription.leaveGroup();
       subscription.channel.behind.add(subscription);
     }
   }

@@ -14,6 +14,7 @@ import type { Format } from "./format.ts";
 import { KeptSink } from "./kept-sink.ts";
 import type { Life } from "./life.ts";
 import { placeOf, type StreamSubscription } from "./local-channel.ts";
+import { isSeveral, kept, listOf, NONE, type OneOrMany, without } from "./one-or-many.ts";
 
 /** What a connection tells its keeper; one keeper serves all connections of a worker. */
 export interface StreamKeeper {
@@ -51,12 +52,12 @@ interface Several {
   /** What its positions count. */
   life: Pick<Life, "text">;
   /** The subscriptions as they were at first, once one of them was deleted; else null. */
-  places: StreamSubscription[] | null;
+  places: readonly StreamSubscription[] | null;
 }
 
 /** Of those that only wait each field counts: with twelve, as held-stream.ts has, they are 112 bytes. */
 export class StreamConnection<T extends StreamTerms = StreamTerms> {
-  subscriptions: StreamSubscription[] = [];
+  #standing: OneOrMany<StreamSubscription> = NONE;
   #marks = 0;
   readonly format: Format;
   protected readonly terms: T;
@@ -68,16 +69,24 @@ export class StreamConnection<T extends StreamTerms = StreamTerms> {
     this.format = format;
   }
 
+  get subscriptions(): readonly StreamSubscription[] {
+    return listOf(this.#standing);
+  }
+  set subscriptions(list: readonly StreamSubscription[]) {
+    this.#standing = kept(list);
+  }
+  get isInSeveral(): boolean {
+    return isSeveral(this.#standing);
+  }
+
   get footer(): Uint8Array {
     return this.terms.footer;
   }
 
   /** Bun has begun to pull the response body. */
   attach(sink: StreamSink): void {
-    // One that fits: a list that grows has room for five.
-    this.subscriptions = this.subscriptions.slice();
     // With one channel every write is a whole turn's bytes: sent at once, without a flush of its own.
-    const isDirect = this.subscriptions.length === 1;
+    const isDirect = !this.isInSeveral;
     this.#mark(DIRECT, isDirect);
     if (isDirect) sink.start({ highWaterMark: 1 });
     this.#sink = isDirect ? sink : new KeptSink(sink);
@@ -133,7 +142,7 @@ export class StreamConnection<T extends StreamTerms = StreamTerms> {
    * they are told. The positions of one count what their channel does.
    */
   count(life: Life): void {
-    if (this.subscriptions.length > 1) this.#several = { life, places: null };
+    if (this.isInSeveral) this.#several = { life, places: null };
   }
 
   /**
@@ -142,8 +151,8 @@ export class StreamConnection<T extends StreamTerms = StreamTerms> {
    */
   lose(subscription: StreamSubscription): void {
     this.#several ??= { life: subscription.channel.life, places: null };
-    this.#several.places ??= [...this.subscriptions];
-    this.subscriptions.splice(this.subscriptions.indexOf(subscription), 1);
+    this.#several.places ??= this.subscriptions;
+    this.subscriptions = without(this.subscriptions, subscription);
   }
 
   /** Reads what the next write to it will, and does nothing (carrier.ts). */

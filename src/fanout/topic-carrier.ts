@@ -157,7 +157,7 @@ export class TopicCarrier implements Carrier {
       if (peer === undefined || direct === undefined) continue;
       const { bytes, length } = direct.takesDeflated ? this.#deflated : this.#framed;
       const shared = direct.takesDeflated ? this.#deflatedBatch : this.#framedBatch;
-      if (peer.subscriptions.length > 1) this.#hold(direct, length);
+      if (peer.isInSeveral) this.#hold(direct, length);
       // Corked it takes everything; what it did not take before says that it is slow.
       if (direct.isStalled) isAnySlow = true;
       if (direct.sendFrames(bytes, length, shared) <= 0) isAnySlow = true;
@@ -174,7 +174,7 @@ export class TopicCarrier implements Carrier {
     let seen = 0;
     for (let i = from; i >= 0 && i > before; i--) {
       const peer = sockets[i]?.peer;
-      if (peer !== undefined) seen += peer.subscriptions.length + (peer.socket.direct?.readAhead() ?? 0);
+      if (peer !== undefined) seen += Number(peer.isInSeveral) + (peer.socket.direct?.readAhead() ?? 0);
     }
     ahead.seen = seen;
   }
@@ -208,7 +208,7 @@ export class TopicCarrier implements Carrier {
     if (batch.missed > 0) return this.#tellGap(format, subscription, batch, channel);
     if (batch.lostEvents > 0) return this.#tellLost(format, subscription, batch, channel);
     let isSent = true;
-    for (let i = 0; i < batch.count && subscription.shard !== null; i++) {
+    for (let i = 0; i < batch.count && subscription.isJoined; i++) {
       const m = batch.messages[i];
       if (m === undefined || batch.wasGiven(m, subscription)) continue;
       batch.give(m, subscription);

@@ -31,7 +31,9 @@ export type TopicSocket = Pick<
 export interface TopicPeer {
   readonly format: Format;
   readonly socket: TopicSocket;
-  readonly subscriptions: TopicSubscription[];
+  subscriptions: readonly TopicSubscription[];
+  /** Of them; asked for nothing, once a delivery. */
+  readonly isInSeveral: boolean;
   /**
    * Where it stands in all its channels, as placeOf gives it; asked for where its format is perConnection.
    */
@@ -43,12 +45,31 @@ export interface TopicPeer {
 }
 
 export class TopicSubscription extends Subscription {
-  shard: TopicShard | null = null;
+  /** In its group: the shard's number and the place in that; -1: it has not joined, or was too slow. */
   place = -1;
   readonly peer: TopicPeer;
   constructor(channel: LocalChannel, peer: TopicPeer, sentId: number, historyUntil: number) {
     super(channel, sentId, historyUntil);
     this.peer = peer;
+  }
+
+  /**
+   * The channel's next job is the next thing it wants: no job runs, all that was delivered was given to it,
+   * and unstored history, which is not for newcomers, is behind it.
+   */
+  get hasCaughtUp(): boolean {
+    const { channel, peer, sentId, sentNumber, reading } = this;
+    if (peer.format.presence && sentNumber !== channel.deliveredNumber) return false;
+    return !channel.busy && sentId === channel.delivered && sentId >= (reading?.historyUntil ?? 0);
+  }
+
+  get isJoined(): boolean {
+    return this.place >= 0;
+  }
+  /** Found by its place: a field for it would be one too many (Subscription). */
+  get shard(): TopicShard | null {
+    if (this.place < 0) return null;
+    return topicGroup(this.channel, this.peer.format).shards[Math.floor(this.place / SHARD_SIZE)] ?? null;
   }
 }
 
@@ -66,9 +87,12 @@ export class TopicShard {
   readonly topic: string;
   /** Its sockets are written to one by one; else they stand in Bun's topic. */
   readonly isOwn: boolean;
-  constructor(topic: string, isOwn: boolean) {
+  /** Of the first socket; the next shard's is SHARD_SIZE later. */
+  readonly firstPlace: number;
+  constructor(topic: string, isOwn: boolean, firstPlace: number) {
     this.topic = topic;
     this.isOwn = isOwn;
+    this.firstPlace = firstPlace;
   }
 }
 
@@ -86,7 +110,6 @@ export class TopicGroup {
   }
   readonly format: Format;
   readonly #prefix: string;
-  #made = 0;
   constructor(channel: LocalChannel, format: Format) {
     this.format = format;
     this.#prefix = `${format.key}/${channel.index}.${channel.incarnation}/`;
@@ -95,8 +118,7 @@ export class TopicGroup {
   join(subscription: TopicSubscription): void {
     const isOwn = this.format.perConnection || subscription.peer.socket.direct !== undefined;
     const shard = this.#roomIn(isOwn);
-    subscription.shard = shard;
-    subscription.place = shard.sockets.length;
+    subscription.place = shard.firstPlace + shard.sockets.length;
     shard.sockets.push(subscription);
     if (takesDeflated(subscription)) shard.deflated++;
     if (isOwn) return;
@@ -111,7 +133,8 @@ export class TopicGroup {
     if (last !== undefined && hasRoom(last)) return last;
     const known = this.shards.find(hasRoom);
     if (known !== undefined) return known;
-    const made = new TopicShard(this.#prefix + this.#made++, isOwn);
+    const number = this.shards.length;
+    const made = new TopicShard(this.#prefix + number, isOwn, number * SHARD_SIZE);
     this.shards.push(made);
     return made;
   }
@@ -128,10 +151,9 @@ export function leaveTopic(subscription: TopicSubscription, socketOpen: boolean)
   }
   const last = shard.sockets.pop();
   if (last !== undefined && last !== subscription) {
-    shard.sockets[subscription.place] = last;
+    shard.sockets[subscription.place - shard.firstPlace] = last;
     last.place = subscription.place;
   }
-  subscription.shard = null;
   subscription.place = -1;
   if (takesDeflated(subscription)) shard.deflated--;
   const { format, socket } = subscription.peer;

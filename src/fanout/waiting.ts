@@ -18,7 +18,7 @@ export class WaitingSubscription extends Subscription {
 /** Who answers: made by subscribe/poll.ts, which knows headers, templates and footers. */
 export interface WaitingPoll {
   readonly format: Format;
-  readonly subscriptions: WaitingSubscription[];
+  subscriptions: readonly WaitingSubscription[];
   /**
    * `subscription` is the one it came for, and stands nowhere any more. `body` is the encoded message alone,
    * shared by all polls of the format; it must not be written to.

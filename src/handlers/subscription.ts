@@ -40,6 +40,7 @@ export function openSubscription(
   const nowSec = Math.floor(Date.now() / 1000);
   const names = channels.map((channel) => channelBytes(host, channel));
   const feed = new Feed(host.fanout, left);
+  const places: StreamSubscription[] = [];
   for (const name of names) {
     const index = store.open(name, nowSec, ref);
     if (index === BUSY) throw atHandler(new RefusedError(Refusals.busy));
@@ -48,16 +49,16 @@ export function openSubscription(
     const { incarnation } = ref;
     const isNamedTwice = ({ channel }: StreamSubscription): boolean =>
       channel.index === index && channel.incarnation === incarnation;
-    if (feed.subscriptions.some(isNamedTwice)) continue;
+    if (places.some(isNamedTwice)) continue;
     const channel = host.fanout.channel({ index, incarnation, name });
     const newest = store.publishedCount(index);
     const after = last > 0 ? beforeLast(store, channel, last, newest) : newest;
     // Gone by now: it is told of its end, and of nothing that its record's next owner has. Pairs with
     // retireChannel.
     const isThere = store.isLive(index, incarnation);
-    feed.subscriptions.push(new StreamSubscription(channel, feed, isThere ? after : 0, isThere ? newest : 0));
+    places.push(new StreamSubscription(channel, feed, isThere ? after : 0, isThere ? newest : 0));
   }
-  feed.begin();
+  feed.begin(places);
   return feed;
 }
 
@@ -168,8 +169,9 @@ export class Feed extends StreamConnection {
     this.#left = left;
   }
 
-  begin(): void {
-    this.#channels = this.subscriptions.length;
+  begin(places: readonly StreamSubscription[]): void {
+    this.subscriptions = places;
+    this.#channels = places.length;
     this.attach(this.inbox);
     this.#fanout.joinStream(this);
   }

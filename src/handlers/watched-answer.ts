@@ -66,7 +66,7 @@ export class WatchedAnswer extends StreamConnection implements Running, Standing
     if (this.isEnded) return;
     // In the turn in which it stands there: else the worker may have forgotten the channel.
     const channel = this.#host.fanout.channel(this.channel);
-    this.subscriptions.push(new StreamSubscription(channel, this, this.#afterId, 0));
+    this.subscriptions = [new StreamSubscription(channel, this, this.#afterId, 0)];
     this.attach(sink);
     this.#host.add(this);
     this.#host.answers.watches(this);

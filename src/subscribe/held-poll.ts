@@ -4,6 +4,7 @@
  */
 import { type Format, toldCount } from "../fanout/format.ts";
 import type { LocalChannel } from "../fanout/local-channel.ts";
+import { kept, listOf, type OneOrMany } from "../fanout/one-or-many.ts";
 import { type WaitingPoll, WaitingSubscription } from "../fanout/waiting.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
 import type { Message } from "../store/message/message-view.ts";
@@ -41,7 +42,7 @@ const releaseOf = (line: Line | null): (() => void) | null => (line === null ? n
  * leaves. It has twelve fields and is 112 bytes; with one more it would be 160.
  */
 export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
-  readonly subscriptions: WaitingSubscription[];
+  #standing: OneOrMany<WaitingSubscription>;
   nextTimed: Timed | null = null;
   previousTimed: Timed | null = null;
   dueTick = 0;
@@ -71,11 +72,13 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     this.#departure = releaseOf(line);
     this.#presentation = presentation;
     this.#lost = lostOf(channels, starts);
-    this.subscriptions = channels.map((channel, i) => {
-      const { afterId, historyUntil } = starts[i] ?? NOWHERE;
-      // Nothing of the history is stored, or the poll would not wait.
-      return new WaitingSubscription(channel, this, Math.max(afterId, historyUntil));
-    });
+    this.#standing = kept(
+      channels.map((channel, i) => {
+        const { afterId, historyUntil } = starts[i] ?? NOWHERE;
+        // Nothing of the history is stored, or the poll would not wait.
+        return new WaitingSubscription(channel, this, Math.max(afterId, historyUntil));
+      }),
+    );
     const { hub } = endpoint;
     // What comes from here on answers it.
     const { sec, tag } = hub.store.positions.clock;
@@ -84,6 +87,13 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     if (endpoint.ttlMs > 0) hub.timers.add(this, endpoint.ttlMs);
     hub.held.add(this);
     hub.fanout.joinPoll(this);
+  }
+
+  get subscriptions(): readonly WaitingSubscription[] {
+    return listOf(this.#standing);
+  }
+  set subscriptions(list: readonly WaitingSubscription[]) {
+    this.#standing = kept(list);
   }
 
   get format(): Format {

@@ -61,6 +61,7 @@ class FramesForm implements HeldForm {
   seat(held: StreamConnection, { seats, asked, wantsHello }: Wish): Uint8Array {
     const { fanout, store, backlog } = this.hub;
     const writer = new ByteWriter(256);
+    const stood: StreamSubscription[] = [];
     let isNew = !this.isOnce || wantsHello === true || asked.each?.length === 0;
     seats.forEach((seat, place) => {
       const standing = store.isLive(seat.index, seat.incarnation) ? seat : reopened(store, seat);
@@ -69,13 +70,13 @@ class FramesForm implements HeldForm {
       const channel = fanout.channel(standing);
       const subscription = new StreamSubscription(channel, held, start.afterId, start.historyUntil);
       backlog.followPresence(subscription, standing, place, asked, held.format);
-      held.subscriptions.push(subscription);
+      stood.push(subscription);
       if (asked.each?.[place]?.token === null) isNew = true;
       if (!start.unknown) return;
       held.format.gap(writer, channel, null, subscription.sentId, null);
       fanout.standing.gapTold(1);
     });
-    if (held.subscriptions.length < seats.length) held.subscriptions.length = 0;
+    held.subscriptions = stood.length < seats.length ? [] : stood;
     const hello = isNew ? event(String(seatedFrame("json", "hello", held.subscriptions))) : NOTHING;
     return Buffer.concat([hello, writer.view()]);
   }

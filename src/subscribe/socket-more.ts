@@ -35,9 +35,6 @@ export class More {
   }
 }
 
-/** Of those who stand nowhere; never written to. */
-export const NO_SUBSCRIPTIONS: TopicSubscription[] = [];
-
 /** What the sockets of a location share that speak one protocol. */
 export interface Terms {
   readonly endpoint: WebSocketEndpoint;

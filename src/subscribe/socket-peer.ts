@@ -5,6 +5,7 @@
  */
 import type { Format } from "../fanout/format.ts";
 import { placeOf } from "../fanout/local-channel.ts";
+import { isSeveral, kept, listOf, NONE, type OneOrMany } from "../fanout/one-or-many.ts";
 import { type TopicPeer, type TopicSubscription, wasOverrun } from "../fanout/topics.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
 import { CloseCode } from "../http/close-codes.ts";
@@ -26,7 +27,7 @@ import type { Farewell } from "./farewell.ts";
 import type { Held } from "./hub.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
 import { helloFrame, lostFrame, seatedFrame, standIn } from "./socket-channels.ts";
-import { More, NO_SUBSCRIPTIONS, type Terms } from "./socket-more.ts";
+import { More, type Terms } from "./socket-more.ts";
 import type { Protocol, Publishing, Speaker } from "./speaker.ts";
 import { lifeFor } from "./stream-form.ts";
 import type { Timed } from "./timer-wheel.ts";
@@ -40,7 +41,7 @@ const ABNORMAL = 1006;
 
 export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, Speaker, Standing, Holder {
   format: Format;
-  subscriptions: TopicSubscription[] = NO_SUBSCRIPTIONS;
+  #standing: OneOrMany<TopicSubscription> = NONE;
   nextTimed: Timed | null = null;
   previousTimed: Timed | null = null;
   dueTick = 0;
@@ -59,6 +60,15 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     this.#wish = wish;
   }
 
+  get subscriptions(): readonly TopicSubscription[] {
+    return listOf(this.#standing);
+  }
+  set subscriptions(list: readonly TopicSubscription[]) {
+    this.#standing = kept(list);
+  }
+  get isInSeveral(): boolean {
+    return isSeveral(this.#standing);
+  }
   get protocol(): Protocol {
     return this.#terms.protocol;
   }
@@ -133,7 +143,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
     for (const subscription of lost) this.tellLost(subscription);
     // A send may close the socket; who was not counted in must not be counted out.
     if (!this.isOpen) return;
-    this.subscriptions = wanted.slice();
+    this.subscriptions = wanted;
     hub.fanout.joinTopics(this);
     if (arrival !== null && this.subscriptions.length > 0)
       this.#needMore.departure = arrival(

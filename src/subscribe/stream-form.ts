@@ -167,6 +167,7 @@ export class StreamForm implements HeldForm {
   seat(held: StreamConnection, { seats, asked, isEventSource }: Wish): Uint8Array {
     const { fanout, store, backlog } = this.hub;
     const lost: StreamSubscription[] = [];
+    const stood: StreamSubscription[] = [];
     seats.forEach((seat, place) => {
       // Deleted between admission and now: it is made again, as for any subscriber who comes a moment later.
       const standing = store.isLive(seat.index, seat.incarnation) ? seat : reopened(store, seat);
@@ -177,13 +178,13 @@ export class StreamForm implements HeldForm {
       const historyUntil = this.#isOwedAll ? start.historyUntil : start.newest;
       const subscription = new StreamSubscription(channel, held, start.afterId, historyUntil);
       backlog.followPresence(subscription, standing, place, asked, held.format);
-      held.subscriptions.push(subscription);
+      stood.push(subscription);
       if (start.unknown && held.format.tellsGaps) lost.push(subscription);
     });
     // One of them cannot be made again now: better no stream, which is asked for again, than one that is
     // silent about a channel.
-    if (held.subscriptions.length < seats.length) held.subscriptions.length = 0;
-    if (this.#positioned) held.count(lifeFor(store, held.subscriptions));
+    held.subscriptions = stood.length < seats.length ? [] : stood;
+    if (this.#positioned) held.count(lifeFor(store, stood));
     return this.#positioned ? this.#opening(held, lost, isEventSource) : this.#header;
   }
 

@@ -74,14 +74,14 @@ class FullSink implements StreamSink {
 function joinAll(sink: FullSink): StreamConnection {
   const format = new TemplateFormat("test", "~text~");
   const connection = new StreamConnection({ keeper: fanout, footer: new Uint8Array(0) }, format);
-  connection.subscriptions.push(
+  connection.subscriptions = [
     new StreamSubscription(
       fanout.channel({ index: ref.index, incarnation: ref.incarnation, name: NAME }),
       connection,
       0,
       1,
     ),
-  );
+  ];
   connection.attach(sink);
   fanout.joinStream(connection);
   return connection;

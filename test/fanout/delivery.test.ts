@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import { Job } from "../../src/fanout/delivery.ts";
 import { frameOf } from "../../src/fanout/frame.ts";
-import type { LocalChannel, StreamSubscription } from "../../src/fanout/local-channel.ts";
+import type { LocalChannel } from "../../src/fanout/local-channel.ts";
 import type { Standing } from "../../src/fanout/standing.ts";
 import type { TopicPublish } from "../../src/fanout/topic-carrier.ts";
 import { topicGroup } from "../../src/fanout/topics.ts";
@@ -211,8 +211,7 @@ test("closing those who cannot be told of a gap disturbs no walk", () => {
 test("who joined behind half of a gap is told of the other half", () => {
   const stream = joinStream(worker, TELLING, [channel]);
   lose();
-  const members: StreamSubscription[] = stream.subscriptions;
-  for (const subscription of members) subscription.sentId = 1;
+  for (const subscription of stream.subscriptions) subscription.sentId = 1;
   started().run(1);
   stream.flush();
   expect(stream.take()).toEqual([gap(channel, 1, 2)]);

@@ -106,7 +106,7 @@ test("deleted by another worker before it was looked at: whoever comes is told",
 
 test("deleted by another worker between the look and the seat", async () => {
   const stream = new TestStream(worker.fanout, PLAIN, bytes("footer\n"));
-  stream.subscriptions.push(new StreamSubscription(worker.fanout.channel(channel), stream, 0, 0));
+  stream.subscriptions = [new StreamSubscription(worker.fanout.channel(channel), stream, 0, 0)];
   remove();
   stream.attach(stream.sink);
   worker.fanout.joinStream(stream);

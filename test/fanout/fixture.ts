@@ -95,7 +95,10 @@ export function joinStream(
   for (const channel of channels) {
     const { afterId, historyUntil } = startOf(worker, channel, start);
     const local = worker.fanout.channel(channel);
-    stream.subscriptions.push(new StreamSubscription(local, stream, afterId, historyUntil));
+    stream.subscriptions = [
+      ...stream.subscriptions,
+      new StreamSubscription(local, stream, afterId, historyUntil),
+    ];
   }
   stream.sink.isFull = start.isFull ?? false;
   stream.attach(stream.sink);
@@ -105,7 +108,7 @@ export function joinStream(
 
 /** Bun's socket and its peer in one. */
 export class TestSocket implements TopicPeer, TopicSocket {
-  readonly subscriptions: TopicSubscription[] = [];
+  subscriptions: readonly TopicSubscription[] = [];
   readonly topics = new Set<string>();
   readonly frames: (string | Uint8Array)[] = [];
   readonly format: Format;
@@ -120,6 +123,9 @@ export class TestSocket implements TopicPeer, TopicSocket {
     this.format = format;
   }
 
+  get isInSeveral(): boolean {
+    return this.subscriptions.length > 1;
+  }
   get socket(): TopicSocket {
     return this;
   }
@@ -194,13 +200,16 @@ export function newSocket(
   for (const channel of channels) {
     const { afterId, historyUntil } = startOf(worker, channel, start);
     const local = worker.fanout.channel(channel);
-    socket.subscriptions.push(new TopicSubscription(local, socket, afterId, historyUntil));
+    socket.subscriptions = [
+      ...socket.subscriptions,
+      new TopicSubscription(local, socket, afterId, historyUntil),
+    ];
   }
   return socket;
 }
 
 export class TestPoll implements WaitingPoll {
-  readonly subscriptions: WaitingSubscription[] = [];
+  subscriptions: readonly WaitingSubscription[] = [];
   readonly answers: string[] = [];
   readonly format: Format;
 
@@ -217,7 +226,10 @@ export function joinPoll(worker: TestWorker, format: Format, channels: readonly 
   const poll = new TestPoll(format);
   for (const channel of channels) {
     const local = worker.fanout.channel(channel);
-    poll.subscriptions.push(new WaitingSubscription(local, poll, worker.store.publishedCount(channel.index)));
+    poll.subscriptions = [
+      ...poll.subscriptions,
+      new WaitingSubscription(local, poll, worker.store.publishedCount(channel.index)),
+    ];
   }
   worker.fanout.joinPoll(poll);
   return poll;

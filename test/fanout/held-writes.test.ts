@@ -103,10 +103,10 @@ class OwnSocket extends TestSocket {
 
 function joinOwn(): OwnSocket {
   const socket = new OwnSocket(worker, PLAIN);
-  for (const channel of channels)
-    socket.subscriptions.push(
+  socket.subscriptions = channels.map(
+    (channel) =>
       new TopicSubscription(worker.fanout.channel(channel), socket, store.publishedCount(channel.index), 0),
-    );
+  );
   worker.fanout.joinTopics(socket);
   return socket;
 }

@@ -69,6 +69,16 @@ test("nothing new", () => {
   expect(readOn(1)).toEqual({ outcome: CAUGHT_UP, given: [], sentId: 1 });
 });
 
+test("who comes for what is new keeps nothing of the store, and who reads does until he is seated", () => {
+  channel.append("one");
+  const [newcomer, reader] = [1, 0].map((sentId) => new Subscription(localOf(channel), sentId, 0));
+  if (newcomer === undefined || reader === undefined) throw new Error("no subscriptions");
+  for (const one of [newcomer, reader]) expect(readOnFrom(store, one, ALL, new Sink())).toBe(CAUGHT_UP);
+  expect([newcomer.reading, reader.reading === null]).toEqual([null, false]);
+  reader.seated();
+  expect(reader.reading).toBeNull();
+});
+
 test("a hole is told with its size, before what follows it", () => {
   withHole();
   expect(readOn(0)).toEqual({ outcome: CAUGHT_UP, given: ["1:one", "gap 2 to 3", "4:four"], sentId: 4 });

@@ -36,9 +36,9 @@ afterEach(() => {
 
 function streamOf(count: number): TestStream {
   const stream = new TestStream(keeper, PLAIN, bytes("footer\n"));
-  for (const channel of channels.slice(0, count)) {
-    stream.subscriptions.push(new StreamSubscription(localOf(channel), stream, 0, 0));
-  }
+  stream.subscriptions = channels
+    .slice(0, count)
+    .map((channel) => new StreamSubscription(localOf(channel), stream, 0, 0));
   stream.attach(stream.sink);
   return stream;
 }

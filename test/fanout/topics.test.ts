@@ -1,5 +1,6 @@
 /** Native topics in shards: who stands where, and what happens to the places of those who leave. */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
+import type { Format } from "../../src/fanout/format.ts";
 import { leaveTopic, SHARD_SIZE, type TopicSubscription, topicGroup } from "../../src/fanout/topics.ts";
 import { Channel, newStore, removeTempFolders } from "../store/fixture.ts";
 import { BINARY, newSocket, PLAIN, TestWorker } from "./fixture.ts";
@@ -14,8 +15,8 @@ beforeEach(() => {
 });
 afterEach(() => worker.stop());
 
-function subscription(): TopicSubscription {
-  const [first] = newSocket(worker, PLAIN, [channel]).subscriptions;
+function subscription(format: Format = PLAIN): TopicSubscription {
+  const [first] = newSocket(worker, format, [channel]).subscriptions;
   if (first === undefined) throw new Error("no subscription");
   return first;
 }
@@ -84,7 +85,7 @@ test("topics of formats, channels and incarnations have names of their own", () 
   const local = worker.fanout.channel(channel);
   const names = new Set<string>();
   for (const format of [PLAIN, BINARY]) {
-    const one = subscription();
+    const one = subscription(format);
     topicGroup(local, format).join(one);
     names.add(one.shard?.topic ?? "none");
   }

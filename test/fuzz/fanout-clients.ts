@@ -159,7 +159,7 @@ export class SocketClient implements TopicPeer, TopicSocket, Client {
   readonly worker: SimulatedWorker;
   readonly transcript: Transcript;
   readonly format: Format;
-  readonly subscriptions: TopicSubscription[] = [];
+  subscriptions: readonly TopicSubscription[] = [];
   readonly topics = new Set<string>();
   readonly #closesAtOnce: boolean;
   #state: "open" | "failed" | "closed" = "open";
@@ -171,6 +171,10 @@ export class SocketClient implements TopicPeer, TopicSocket, Client {
     this.format = format;
     this.transcript = new Transcript(worker.store, `socket ${format.key} of worker ${worker.slot}`);
     this.#closesAtOnce = worker.world.chance(40);
+  }
+
+  get isInSeveral(): boolean {
+    return this.subscriptions.length > 1;
   }
 
   get socket(): TopicSocket {
@@ -270,7 +274,7 @@ export class PollClient implements WaitingPoll, Client {
   readonly worker: SimulatedWorker;
   readonly transcript: Transcript;
   readonly format: Format;
-  readonly subscriptions: WaitingSubscription[] = [];
+  subscriptions: readonly WaitingSubscription[] = [];
   isOpen = true;
   readonly isFull = false;
 

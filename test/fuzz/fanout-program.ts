@@ -148,10 +148,15 @@ function seat(world: World, client: Seated, life: Life): void {
   const historyUntil = owed || client instanceof PollClient ? 0 : newest;
   const stand: Stand = { life, last: from, historyUntil, ended: false };
   client.transcript.stands.push(stand);
-  if (client instanceof PollClient) client.subscriptions.push(new WaitingSubscription(channel, client, from));
-  else if (client instanceof SocketClient)
-    client.subscriptions.push(new TopicSubscription(channel, client, from, historyUntil));
-  else client.subscriptions.push(new StreamSubscription(channel, client, from, historyUntil));
+  if (client instanceof PollClient)
+    client.subscriptions = [...client.subscriptions, new WaitingSubscription(channel, client, from)];
+  else if (client instanceof SocketClient) {
+    const place = new TopicSubscription(channel, client, from, historyUntil);
+    client.subscriptions = [...client.subscriptions, place];
+  } else {
+    const place = new StreamSubscription(channel, client, from, historyUntil);
+    client.subscriptions = [...client.subscriptions, place];
+  }
 }
 
 /** More than a walk does between two looks at the clock, or more than a native topic holds. */
