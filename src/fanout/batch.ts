@@ -3,6 +3,7 @@
  * in this worker has them. Bounded in count and bytes, so that a burst is cut into jobs and other channels
  * get their turn.
  */
+import { spend } from "../http/spent-bytes.ts";
 import { FLAG_DELETION, FLAG_PRESENCE } from "../message.ts";
 import { Message } from "../store/message/message-view.ts";
 import { FOUND } from "../store/message/reader.ts";
@@ -190,7 +191,11 @@ export class Batch {
 
   /** Lets go of the scratch buffers that one large message made large. */
   release(): void {
-    for (const m of this.messages) if (m.bytes.length > KEEP_BYTES) m.bytes = new Uint8Array(KEEP_BYTES);
+    for (const m of this.messages) {
+      if (m.bytes.length <= KEEP_BYTES) continue;
+      spend(m.bytes);
+      m.bytes = new Uint8Array(KEEP_BYTES);
+    }
   }
 
   #gapUpTo(store: Store, channel: LocalChannel, id: number): void {

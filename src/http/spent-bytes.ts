@@ -5,11 +5,14 @@
  */
 
 /** What is smaller goes with the garbage: that is cheaper. */
-const LARGE_BYTES = 64 * 1024;
+export const LARGE_BYTES = 64 * 1024;
 
 /** The bytes are gone behind this, in every view of them. A part of something larger is left alone. */
 export function spend(bytes: Uint8Array): void {
-  const { buffer, byteLength } = bytes;
-  if (byteLength < LARGE_BYTES || byteLength !== buffer.byteLength) return;
+  const { byteLength } = bytes;
+  if (byteLength < LARGE_BYTES) return;
+  // Asked for last: bytes of the runtime have no buffer before.
+  const { buffer } = bytes;
+  if (byteLength !== buffer.byteLength) return;
   if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

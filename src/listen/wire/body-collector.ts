@@ -4,40 +4,58 @@
 import type { BodyTaker } from "../../http/incoming.ts";
 import { spend } from "../../http/spent-bytes.ts";
 
-/** Keeps it: one copy as it comes, one when it is whole. */
+const NOTHING = new Uint8Array(0);
+const copyRange = Buffer.prototype.copy;
+
+/**
+ * Keeps it, in one piece that grows by doubling: a client that announces much and sends little costs what it
+ * has sent. What it outgrows is given back at once.
+ */
 export class WholeBody implements BodyTaker {
   readonly promise: Promise<Uint8Array<ArrayBuffer>>;
   readonly #resolve: (body: Uint8Array<ArrayBuffer>) => void;
   readonly #reject: (error: Error) => void;
-  readonly #pieces: Uint8Array[] = [];
+  /** No more will come than that. */
+  readonly #mostBytes: number;
+  #bytes: Uint8Array<ArrayBuffer> = NOTHING;
   #length = 0;
 
-  constructor() {
+  /** `announcedBytes` -1: nobody knows how long it will be. */
+  constructor(announcedBytes: number) {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer>>();
     this.promise = promise;
     this.#resolve = resolve;
     this.#reject = reject;
+    this.#mostBytes = announcedBytes < 0 ? Number.POSITIVE_INFINITY : announcedBytes;
   }
 
   add(bytes: Uint8Array, start: number, end: number): void {
-    this.#pieces.push(bytes.slice(start, end));
-    this.#length += end - start;
+    const length = this.#length + end - start;
+    if (length > this.#bytes.length) this.#grow(length);
+    copyRange.call(bytes, this.#bytes, this.#length, start, end);
+    this.#length = length;
+  }
+
+  #grow(leastBytes: number): void {
+    const outgrown = this.#bytes;
+    const doubled = Math.max(leastBytes, 2 * outgrown.length);
+    const room = Math.max(leastBytes, Math.min(doubled, this.#mostBytes));
+    // Not zeroed: all that is read of it was written before.
+    this.#bytes = new Uint8Array(Buffer.allocUnsafeSlow(room).buffer);
+    copyRange.call(outgrown, this.#bytes, 0, 0, this.#length);
+    spend(outgrown);
   }
 
   whole(): void {
-    const body = new Uint8Array(this.#length);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      body.set(piece, at);
-      at += piece.length;
-      // The head stands in a buffer with other bytes, and is left there.
-      spend(piece);
-    }
-    this.#pieces.length = 0;
-    this.#resolve(body);
+    const bytes = this.#bytes;
+    this.#bytes = NOTHING;
+    const isFull = bytes.length === this.#length;
+    this.#resolve(isFull ? bytes : new Uint8Array(bytes.buffer.transfer(this.#length)));
   }
 
   failed(error: Error): void {
+    spend(this.#bytes);
+    this.#bytes = NOTHING;
     this.#reject(error);
   }
 }

@@ -33,7 +33,7 @@ import type { DueList } from "./due-list.ts";
 import { pushSwitching } from "./handshake-answer.ts";
 import { ASKED, ENDED, EXTRA, HEAD, LAST, LINGERS, OLD, READING, UPGRADED } from "./marks.ts";
 import type { TcpSocket } from "./outlet.ts";
-import { BUSY, CLOSING, HELD, IDLE, LEFT } from "./receiving.ts";
+import { BUSY, CLOSING, HELD, headStandsAlone, IDLE, LEFT } from "./receiving.ts";
 import { RequestBody } from "./request-body.ts";
 import { writePassed, writeResponse } from "./response-writer.ts";
 import { type Carrier, readableTarget, type WireHead, WireRequest } from "./wire-request.ts";
@@ -157,7 +157,8 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
       this.refuse(400);
       return end;
     }
-    const answer = server.answer(new WireRequest(this, head, target, bytes, start, next, bodyEnd));
+    const lasting = isComing && headStandsAlone(bytes, next) ? Buffer.from(bytes.subarray(0, next)) : bytes;
+    const answer = server.answer(new WireRequest(this, head, target, lasting, start, next, bodyEnd));
     const rest = isComing ? next : bodyEnd;
     if (this.is(UPGRADED)) {
       this.socket.data.take(bytes.subarray(rest, end));

@@ -4,6 +4,7 @@
  * a request.
  */
 import type { BodyTaker } from "../../http/incoming.ts";
+import { LARGE_BYTES, spend } from "../../http/spent-bytes.ts";
 import { parseHead } from "../http1/parse-head.ts";
 import { Answering } from "./answering.ts";
 import { HeldInput } from "./held-input.ts";
@@ -27,6 +28,13 @@ const MOST_AHEAD_BYTES = 64 * 1024;
 const MOST_REQUESTS_A_TURN = 64;
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 export const LEFT = new Error("its sender left");
+
+/**
+ * Of a request whose body is still coming: its head, up to `bodyStart`, is copied, so that the piece it came
+ * in can be given back once the part of the body in it was read.
+ */
+export const headStandsAlone = ({ length }: Buffer, bodyStart: number): boolean =>
+  length >= LARGE_BYTES && bodyStart <= LARGE_BYTES / 4;
 
 export abstract class Receiving extends Answering implements Newcomer {
   readonly server: WireServer;
@@ -116,8 +124,10 @@ export abstract class Receiving extends Answering implements Newcomer {
     const isWaiting = this.isCorked;
     this.cork();
     if (this.state === IDLE && !this.is(NEXT)) this.#readWith(bytes);
-    else if (this.body?.isWanted === true) this.#readBody(this.body, bytes);
-    else this.#keep(bytes);
+    else if (this.body?.isWanted === true) {
+      this.#readBody(this.body, bytes);
+      spend(bytes);
+    } else this.#keep(bytes);
     if (!this.#isBetweenRequests) this.uncork();
     else if (!isWaiting) answerWithTurn(this);
   }
@@ -200,6 +210,7 @@ export abstract class Receiving extends Answering implements Newcomer {
   }
 
   #keepRest(bytes: Buffer, at: number, end: number, input: HeldInput | null): void {
+    const { body } = this;
     // Its own bytes, or a few of a head would keep all that came with them.
     const rest = (): Buffer =>
       at === 0 && end === bytes.length ? bytes : Buffer.from(bytes.subarray(at, end));
@@ -213,8 +224,11 @@ export abstract class Receiving extends Answering implements Newcomer {
       // The time for a head begins with its first byte.
       underWay.partial = this.server.lendHead();
       if (this.list !== this.server.heads) this.server.heads.take(this);
-    } else if (this.body?.isWanted === true) this.#readBody(this.body, rest());
-    else this.#keep(rest());
+    } else {
+      if (body?.isWanted === true) this.#readBody(body, bytes.subarray(at, end));
+      else this.#keep(rest());
+      if (input === null && body !== null && headStandsAlone(bytes, at)) spend(bytes);
+    }
   }
 
   /** More of it is to come from the client, and not held back by whoever reads it. */
@@ -263,8 +277,10 @@ export abstract class Receiving extends Answering implements Newcomer {
     }
     const input = this.takeInput();
     this.resume();
-    if (input !== null) this.#readBody(body, input.view());
-    else if (this.is(ENDED)) this.failBody(body, LEFT);
+    if (input !== null) {
+      this.#readBody(body, input.view());
+      spend(input.bytes);
+    } else if (this.is(ENDED)) this.failBody(body, LEFT);
     else this.stand();
   }
 

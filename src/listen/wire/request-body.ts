@@ -42,7 +42,7 @@ export class RequestBody implements BodySink {
 
   /** Rejects when it is too large, broken, or its sender leaves. */
   read(): Promise<Uint8Array<ArrayBuffer>> {
-    const collector = new WholeBody();
+    const collector = new WholeBody(this.#announcedBytes);
     this.pour(collector);
     return collector.promise;
   }
