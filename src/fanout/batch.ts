@@ -12,7 +12,7 @@ import type { Store } from "../store/store.ts";
 import type { ByteWriter } from "../wire/byte-writer.ts";
 import type { Position } from "../wire/position.ts";
 import type { Format } from "./format.ts";
-import type { LocalChannel, Subscription } from "./local-channel.ts";
+import type { LastingSubscription, LocalChannel } from "./local-channel.ts";
 
 const MAX_MESSAGES = 64;
 /** What a job publishes is to fit behind what a socket may have unsent (slow-sockets.ts). */
@@ -166,25 +166,25 @@ export class Batch {
   }
 
   /** Whether somebody had it already. */
-  wasGiven(m: Message, { sentId, sentNumber }: Subscription): boolean {
+  wasGiven(m: Message, { sentId, sentNumber }: LastingSubscription): boolean {
     return this.isPresence ? m.number <= sentNumber : m.id <= sentId;
   }
 
-  give(m: Message, subscription: Subscription): void {
+  give(m: Message, subscription: LastingSubscription): void {
     if (this.isPresence) subscription.sentNumber = m.number;
     else subscription.sentId = m.id;
   }
 
   /** Whether somebody has all of it, or stands where it begins. */
-  hasAll({ sentId, sentNumber }: Subscription): boolean {
+  hasAll({ sentId, sentNumber }: LastingSubscription): boolean {
     return this.isPresence ? sentNumber >= this.toNumber : sentId >= this.to;
   }
 
-  isNext({ sentId, sentNumber }: Subscription): boolean {
+  isNext({ sentId, sentNumber }: LastingSubscription): boolean {
     return this.isPresence ? sentNumber === this.previousNumber : sentId === this.previous;
   }
 
-  giveAll(subscription: Subscription): void {
+  giveAll(subscription: LastingSubscription): void {
     if (this.isPresence) subscription.sentNumber = this.toNumber;
     else subscription.sentId = this.to;
   }

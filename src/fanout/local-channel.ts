@@ -20,16 +20,25 @@ import type { StreamConnection } from "./streams.ts";
 import type { TopicGroup, TopicSubscription } from "./topics.ts";
 import type { WaitingSubscription } from "./waiting.ts";
 
-/**
- * What every held subscription knows of its place in one channel. Each kind has six fields and is 64 bytes;
- * with one more it would be 80, ten thousand times.
- */
+/** What every held subscription knows of its place in one channel. */
 export class Subscription {
   /** The last id this connection was given, or decided not to want. */
   sentId: number;
+  readonly channel: LocalChannel;
+
+  constructor(channel: LocalChannel, sentId: number) {
+    this.channel = channel;
+    this.sentId = sentId;
+  }
+}
+
+/**
+ * The same of a connection that goes on. Each kind has six fields and is 64 bytes; with one more it would be
+ * 80, ten thousand times.
+ */
+export class LastingSubscription extends Subscription {
   /** Number of the last presence event it was told, or came after; only where its format tells them. */
   sentNumber = 0;
-  readonly channel: LocalChannel;
   /** While it is not live and has something to read; null once it is seated. */
   reading: Reading | null;
 
@@ -38,8 +47,7 @@ export class Subscription {
    * after `sentId` is owed.
    */
   constructor(channel: LocalChannel, sentId: number, historyUntil: number) {
-    this.channel = channel;
-    this.sentId = sentId;
+    super(channel, sentId);
     // What is behind it already needs no name.
     this.reading = historyUntil > sentId ? new Reading(historyUntil) : null;
   }
@@ -72,7 +80,7 @@ const hereAndNow = { life: "", positions: here.positions, numbers: [] as number[
  * Where a connection stands in all its channels, in the order in which it asked for them. Good until the next
  * call.
  */
-export function placeOf(life: Pick<Life, "text">, subscriptions: readonly Subscription[]): Position {
+export function placeOf(life: Pick<Life, "text">, subscriptions: readonly LastingSubscription[]): Position {
   const { positions } = here;
   const count = subscriptions.length;
   positions.length = count;
@@ -94,7 +102,7 @@ export function placeOf(life: Pick<Life, "text">, subscriptions: readonly Subscr
  * One channel of one HTTP stream. `place` is its index in the group's members, -1 while it is not live
  * (lagging or left).
  */
-export class StreamSubscription extends Subscription {
+export class StreamSubscription extends LastingSubscription {
   place = -1;
   readonly connection: StreamConnection;
   constructor(channel: LocalChannel, connection: StreamConnection, sentId: number, historyUntil: number) {

@@ -12,7 +12,7 @@ import { END, GONE as NO_CHANNEL } from "../store/message/reader.ts";
 import { BUSY } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";
 import { toldCount } from "./format.ts";
-import { Reading, type Subscription } from "./local-channel.ts";
+import { type LastingSubscription, Reading } from "./local-channel.ts";
 
 /** Everything up to `upTo` was given. */
 export const CAUGHT_UP = 0;
@@ -27,7 +27,7 @@ export const WAIT = 4;
 
 const MESSAGES_A_BATCH = 64;
 
-export interface CatchUpSink<S extends Subscription> {
+export interface CatchUpSink<S extends LastingSubscription> {
   /** `subscription.sentId` is already this message's id. False: stop here for now. */
   message(subscription: S, m: Message): boolean;
   /** False: the format has no words for a gap. */
@@ -36,7 +36,7 @@ export interface CatchUpSink<S extends Subscription> {
   readonly presence?: PresenceSink<S>;
 }
 
-export interface PresenceSink<S extends Subscription> {
+export interface PresenceSink<S extends LastingSubscription> {
   /** Whether its format tells them. */
   isWanted(subscription: S): boolean;
   /** `subscription.sentNumber` is already this event's number. False: stop here for now. */
@@ -50,7 +50,7 @@ const message = new Message();
  * Gives the next messages with ids up to `upTo`, and events up to that number, to the sink, at most one
  * batch.
  */
-export function readOn<S extends Subscription>(
+export function readOn<S extends LastingSubscription>(
   store: Store,
   subscription: S,
   upTo: number,
@@ -103,7 +103,11 @@ export function readOn<S extends Subscription>(
 }
 
 /** False: the sink takes no more for now. Those with lower numbers were before the subscriber came. */
-function takeEvent<S extends Subscription>(subscription: S, m: Message, events: PresenceSink<S>): boolean {
+function takeEvent<S extends LastingSubscription>(
+  subscription: S,
+  m: Message,
+  events: PresenceSink<S>,
+): boolean {
   if (m.number <= subscription.sentNumber) return true;
   tellLost(subscription, m.number - 1, events);
   subscription.sentNumber = m.number;
@@ -111,7 +115,11 @@ function takeEvent<S extends Subscription>(subscription: S, m: Message, events: 
 }
 
 /** Events that are gone, up to this number. */
-function tellLost<S extends Subscription>(subscription: S, upTo: number, events: PresenceSink<S>): void {
+function tellLost<S extends LastingSubscription>(
+  subscription: S,
+  upTo: number,
+  events: PresenceSink<S>,
+): void {
   const missed = upTo - subscription.sentNumber;
   if (missed <= 0) return;
   const isFirst = subscription.sentNumber === 0;
@@ -124,7 +132,7 @@ function tellLost<S extends Subscription>(subscription: S, upTo: number, events:
  * Tells what is missing between the last id given and `upTo`, inclusive; history has holes that are nobody's
  * loss.
  */
-function tellHole<S extends Subscription>(
+function tellHole<S extends LastingSubscription>(
   store: Store,
   subscription: S,
   upTo: number,

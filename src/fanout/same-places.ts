@@ -7,7 +7,7 @@
  * has channels of his own it costs a comparison.
  */
 import type { ByteWriter } from "../wire/byte-writer.ts";
-import type { LocalChannel, Subscription } from "./local-channel.ts";
+import type { LastingSubscription, LocalChannel } from "./local-channel.ts";
 
 /** So many sets of channels at once; a power of two. */
 const SLOTS = 64;
@@ -26,7 +26,7 @@ class Kept {
   /** What is in them: one object for all who are given it. */
   piece: Uint8Array<ArrayBuffer> = NOTHING;
 
-  isFor(places: readonly Subscription[]): boolean {
+  isFor(places: readonly LastingSubscription[]): boolean {
     if (places.length !== this.#channels.length) return false;
     for (let i = 0; i < places.length; i++) {
       const place = places[i];
@@ -35,7 +35,7 @@ class Kept {
     return true;
   }
 
-  standAt(places: readonly Subscription[]): void {
+  standAt(places: readonly LastingSubscription[]): void {
     this.round = 0;
     this.#channels.length = 0;
     this.#ids.length = 0;
@@ -64,7 +64,7 @@ export class SamePlaces {
   }
 
   /** What somebody was given who stood there; null: nobody did. Then `keep` what is made for this one. */
-  find(places: readonly Subscription[]): Uint8Array<ArrayBuffer> | null {
+  find(places: readonly LastingSubscription[]): Uint8Array<ArrayBuffer> | null {
     this.#asked = null;
     if (places.length > MOST_CHANNELS) return null;
     let slot = 0;

@@ -14,7 +14,7 @@ import type { Format } from "./format.ts";
 import { KeptSink } from "./kept-sink.ts";
 import type { Life } from "./life.ts";
 import { placeOf, type StreamSubscription } from "./local-channel.ts";
-import { isSeveral, kept, listOf, NONE, type OneOrMany, without } from "./one-or-many.ts";
+import { without } from "./one-or-many.ts";
 
 /** What a connection tells its keeper; one keeper serves all connections of a worker. */
 export interface StreamKeeper {
@@ -43,40 +43,57 @@ const NO_LIFE = { text: "" };
 /** What a connection shares with all of its kind. */
 export interface StreamTerms {
   readonly keeper: StreamKeeper;
+  readonly format: Format;
   /** Sent when the server ends the response (push-stream spec 4.6). */
   readonly footer: Uint8Array;
 }
 
-/** What those have beside who stand in several channels. */
-interface Several {
+/** What those have who stand in several channels, or did. */
+class Several {
+  subscriptions: readonly StreamSubscription[];
   /** What its positions count. */
   life: Pick<Life, "text">;
   /** The subscriptions as they were at first, once one of them was deleted; else null. */
-  places: readonly StreamSubscription[] | null;
+  places: readonly StreamSubscription[] | null = null;
+
+  constructor(subscriptions: readonly StreamSubscription[]) {
+    this.subscriptions = subscriptions;
+    this.life = subscriptions[0]?.channel.life ?? NO_LIFE;
+  }
 }
 
-/** Of those that only wait each field counts: with twelve, as held-stream.ts has, they are 112 bytes. */
+const NONE: readonly StreamSubscription[] = [];
+
+/**
+ * Of those that only wait each field counts: with eight, as held-stream.ts has, they are 80 bytes, and with
+ * one more 112.
+ */
 export class StreamConnection<T extends StreamTerms = StreamTerms> {
-  #standing: OneOrMany<StreamSubscription> = NONE;
+  /** Nearly all have one: for them a list would be 32 bytes more. */
+  #standing: StreamSubscription | Several | null = null;
   #marks = 0;
-  readonly format: Format;
   protected readonly terms: T;
   #sink: StreamSink | null = null;
-  #several: Several | null = null;
 
-  constructor(terms: T, format: Format) {
+  constructor(terms: T) {
     this.terms = terms;
-    this.format = format;
+  }
+
+  get format(): Format {
+    return this.terms.format;
   }
 
   get subscriptions(): readonly StreamSubscription[] {
-    return listOf(this.#standing);
+    const standing = this.#standing;
+    if (standing instanceof Several) return standing.subscriptions;
+    return standing === null ? NONE : [standing];
   }
   set subscriptions(list: readonly StreamSubscription[]) {
-    this.#standing = kept(list);
+    if (this.#standing instanceof Several) this.#standing.subscriptions = list;
+    else this.#standing = list.length > 1 ? new Several(list) : (list[0] ?? null);
   }
   get isInSeveral(): boolean {
-    return isSeveral(this.#standing);
+    return this.#standing instanceof Several && this.#standing.subscriptions.length > 1;
   }
 
   get footer(): Uint8Array {
@@ -128,13 +145,15 @@ export class StreamConnection<T extends StreamTerms = StreamTerms> {
    * again.
    */
   place(): Position {
-    const life = this.#several === null ? this.subscriptions[0]?.channel.life : this.#several.life;
+    const standing = this.#standing;
+    const life = standing instanceof Several ? standing.life : standing?.channel.life;
     return placeOf(life ?? NO_LIFE, this.places);
   }
 
   /** Those of its channels that its places tell of. */
   get places(): readonly StreamSubscription[] {
-    return this.#several?.places ?? this.subscriptions;
+    const standing = this.#standing;
+    return (standing instanceof Several ? standing.places : null) ?? this.subscriptions;
   }
 
   /**
@@ -142,7 +161,7 @@ export class StreamConnection<T extends StreamTerms = StreamTerms> {
    * they are told. The positions of one count what their channel does.
    */
   count(life: Life): void {
-    if (this.isInSeveral) this.#several = { life, places: null };
+    if (this.#standing instanceof Several) this.#standing.life = life;
   }
 
   /**
@@ -150,9 +169,10 @@ export class StreamConnection<T extends StreamTerms = StreamTerms> {
    * other channels.
    */
   lose(subscription: StreamSubscription): void {
-    this.#several ??= { life: subscription.channel.life, places: null };
-    this.#several.places ??= this.subscriptions;
-    this.subscriptions = without(this.subscriptions, subscription);
+    const standing = this.#standing;
+    if (!(standing instanceof Several)) return;
+    standing.places ??= standing.subscriptions;
+    standing.subscriptions = without(standing.subscriptions, subscription);
   }
 
   /** Reads what the next write to it will, and does nothing (carrier.ts). */

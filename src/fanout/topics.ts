@@ -12,7 +12,7 @@
 import type { PeerSocket } from "../http/peer-socket.ts";
 import type { Position } from "../wire/position.ts";
 import type { Format } from "./format.ts";
-import { type LocalChannel, Subscription } from "./local-channel.ts";
+import { LastingSubscription, type LocalChannel } from "./local-channel.ts";
 
 export const SHARD_SIZE = 512;
 /**
@@ -44,7 +44,7 @@ export interface TopicPeer {
   channelDeleted(): void;
 }
 
-export class TopicSubscription extends Subscription {
+export class TopicSubscription extends LastingSubscription {
   /** In its group: the shard's number and the place in that; -1: it has not joined, or was too slow. */
   place = -1;
   readonly peer: TopicPeer;
@@ -66,7 +66,7 @@ export class TopicSubscription extends Subscription {
   get isJoined(): boolean {
     return this.place >= 0;
   }
-  /** Found by its place: a field for it would be one too many (Subscription). */
+  /** Found by its place: a field for it would be one too many (LastingSubscription). */
   get shard(): TopicShard | null {
     if (this.place < 0) return null;
     return topicGroup(this.channel, this.peer.format).shards[Math.floor(this.place / SHARD_SIZE)] ?? null;

@@ -164,7 +164,7 @@ export class Feed extends StreamConnection {
   #channels = 0;
 
   constructor(fanout: Fanout, left: (feed: Feed) => void) {
-    super({ keeper: fanout, footer: NOTHING }, messageFormat);
+    super({ keeper: fanout, format: messageFormat, footer: NOTHING });
     this.#fanout = fanout;
     this.#left = left;
   }

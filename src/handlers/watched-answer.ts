@@ -46,7 +46,7 @@ export class WatchedAnswer extends StreamConnection implements Running, Standing
   readonly #opening: Uint8Array;
 
   constructor({ host, channel, afterId, isForeign }: WatchOptions) {
-    super({ keeper: host.fanout, footer: NOTHING }, answerFormat);
+    super({ keeper: host.fanout, format: answerFormat, footer: NOTHING });
     this.#host = host;
     this.channel = channel;
     this.#afterId = afterId;

@@ -4,6 +4,7 @@
  * door makes bytes of once. Whoever needs a real Response (front.ts, where a location adds headers or writes
  * a log) makes one of it. A leaf, beside answer.ts.
  */
+import type { Gone } from "./incoming.ts";
 
 /**
  * The part of Bun's direct stream controller that is used; a write or flush gives a promise under
@@ -25,7 +26,7 @@ export interface BreakableSink extends StreamSink {
 }
 
 /** A body that writes itself, as whoever serves its bytes sees it: Bun, or a listener of our own. */
-export interface PulledStream {
+export interface PulledStream extends Gone {
   /** Called once, when the head is out. */
   pull(sink: BreakableSink): void;
   /** The client went away. */
@@ -199,19 +200,19 @@ export interface AnswerTaker {
  * waits.
  */
 export class LaterAnswer extends DirectAnswer {
-  #taker: AnswerTaker | null = null;
-  #answer: Answer | null = null;
+  /** What came first: the answer, or who takes it. One field, as a poll that waits is such an answer. */
+  #first: Answer | AnswerTaker | null = null;
 
   /** Call once. */
   resolve(answer: Answer): void {
-    if (this.#taker === null) this.#answer = answer;
-    else this.#taker.takeAnswer(answer);
+    if (this.#first !== null && "takeAnswer" in this.#first) this.#first.takeAnswer(answer);
+    else this.#first = answer;
   }
 
   /** Call once. */
   giveTo(taker: AnswerTaker): void {
-    if (this.#answer === null) this.#taker = taker;
-    else taker.takeAnswer(this.#answer);
+    if (this.#first === null || "takeAnswer" in this.#first) this.#first = taker;
+    else taker.takeAnswer(this.#first);
   }
 
   promise(): Promise<Answer> {

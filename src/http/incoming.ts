@@ -88,6 +88,7 @@ export function fieldOf(request: Incoming, name: string): string | null {
   return exchange === undefined ? request.headers.get(name) : exchange.field(name);
 }
 
+/** Who waits for what comes of a request, and is told that its client does not. */
 export interface Gone {
-  clientLeft(): void;
+  cancel(): void;
 }

@@ -16,7 +16,8 @@ export interface AnswerOwner {
   answerOver(isClean: boolean): void;
   /** The backend takes more of the client's body. */
   drained(): void;
-  clientLeft(): void;
+  /** The client has left. */
+  cancel(): void;
 }
 
 export class AnswerStream implements PulledStream, ConnectionUser, Dated {
@@ -199,7 +200,7 @@ export class AnswerStream implements PulledStream, ConnectionUser, Dated {
   }
 
   cancel(): void {
-    this.#owner.clientLeft();
+    this.#owner.cancel();
   }
 }
 

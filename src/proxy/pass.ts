@@ -281,10 +281,10 @@ export class Pass implements ConnectionUser, BodyOwner, AnswerOwner, Gone, Event
   }
 
   handleEvent(): void {
-    this.clientLeft();
+    this.cancel();
   }
 
-  clientLeft(): void {
+  cancel(): void {
     this.#stream?.leave();
     if (this.#state === OVER) return;
     if (this.#asking.route.proxy.ignoresAbort) {

@@ -34,7 +34,7 @@ export interface Found {
 export interface Start {
   /** Serve ids after this one. */
   readonly afterId: number;
-  /** Ids up to here are history that was asked for, not owed (see Subscription.historyUntil). */
+  /** Ids up to here are history that was asked for, not owed (see Reading). */
   readonly historyUntil: number;
   /** The newest id when it was looked at. */
   readonly newest: number;

@@ -7,7 +7,7 @@
  * in which the subscriber is seated, and costs next to nothing however much is stored.
  */
 import { type Format, toldCount } from "../fanout/format.ts";
-import type { Subscription } from "../fanout/local-channel.ts";
+import type { LastingSubscription } from "../fanout/local-channel.ts";
 import type { Turns } from "../fanout/turns.ts";
 import { LastSearch } from "../store/message/last-search.ts";
 import { Message } from "../store/message/message-view.ts";
@@ -174,7 +174,7 @@ export class Backlog {
    * not of this life, all that is left of them is told, and that some are lost.
    */
   followPresence(
-    subscription: Subscription,
+    subscription: LastingSubscription,
     { index, incarnation }: Seat,
     place: number,
     asked: Asked,

@@ -7,71 +7,71 @@ import type { LocalChannel } from "../fanout/local-channel.ts";
 import { kept, listOf, type OneOrMany } from "../fanout/one-or-many.ts";
 import { type WaitingPoll, WaitingSubscription } from "../fanout/waiting.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
+import { LaterAnswer } from "../http/direct-answer.ts";
+import type { Gone } from "../http/incoming.ts";
 import type { Message } from "../store/message/message-view.ts";
 import type { Missing } from "../wire/gap-field.ts";
 import { lostOf, type Start } from "./asked.ts";
-import type { Held } from "./hub.ts";
 import type { Line } from "./line.ts";
 import type { PollEndpoint } from "./poll.ts";
 import { nowSec } from "./poll-fields.ts";
 import type { Mark } from "./poll-reading.ts";
 import type { Presentation } from "./presentation.ts";
-import type { Timed } from "./timer-wheel.ts";
+import type { Held } from "./timer-wheel.ts";
 
-/** Where the answer goes: a promise, or a door that takes it itself. */
-export interface Resolvable {
-  resolve(response: Response): void;
-}
-
-/** The answer that is waited for. */
-export interface Waiter {
-  readonly later: Resolvable;
-  readonly line: Line | null;
+/** What the polls share that look alike. */
+export interface PollTerms {
+  readonly endpoint: PollEndpoint;
   readonly presentation: Presentation;
 }
+
+/** What those have beside the rest who are watched, whose end is told to somebody, or who lost something. */
+class Beside {
+  /** What its position alone told to be missing. */
+  readonly lost: readonly Missing[];
+  readonly line: Line | null;
+  departure: (() => void) | null = null;
+
+  constructor(lost: readonly Missing[], line: Line | null) {
+    this.lost = lost;
+    this.line = line;
+  }
+}
+
+const NONE: readonly Missing[] = [];
 
 /** The pump looks oftener. */
 const OWED_MS = 50;
 const NOWHERE = { afterId: 0, historyUntil: 0 };
 
-/** In a function of its own: the engine makes what a closure needs whenever what it stands in is called. */
-const releaseOf = (line: Line | null): (() => void) | null => (line === null ? null : () => line.release());
-
 /**
  * One waiting long poll: answered once, by a message, by its ttl, by a drain, or not at all when the client
- * leaves. It has twelve fields and is 112 bytes; with one more it would be 160.
+ * leaves. It is the answer that is waited for (LaterAnswer), and has eight fields and 80 bytes; with one more
+ * it would be 112.
  */
-export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
+export class HeldPoll extends LaterAnswer implements WaitingPoll, Held, Standing, Gone {
   #standing: OneOrMany<WaitingSubscription>;
-  nextTimed: Timed | null = null;
-  previousTimed: Timed | null = null;
+  nextHeld: Held | null = null;
+  previousHeld: Held | null = null;
   dueTick = 0;
-  heldAt = -1;
-  readonly #endpoint: PollEndpoint;
-  readonly #later: Resolvable;
-  readonly #presentation: Presentation;
-  /** What its position alone told to be missing. */
-  readonly #lost: readonly Missing[];
+  readonly #terms: PollTerms;
   /**
-   * Time and tag of the newest message when it began to wait (of a cluster: that this node had read). Two
-   * numbers, not an object: there may be ten thousand of these.
+   * Where the newest message was when it began to wait (of a cluster: that this node had read). Shared by
+   * those who began in between two messages.
    */
-  readonly #sinceSec: number;
-  readonly #sinceTag: number;
-  /** Told of its end, for whatever reason. */
-  #departure: (() => void) | null;
+  readonly #since: Readonly<Mark>;
+  #beside: Beside | null;
 
   constructor(
-    endpoint: PollEndpoint,
+    terms: PollTerms,
     channels: readonly LocalChannel[],
     starts: readonly Start[],
-    { later, line, presentation }: Waiter,
+    line: Line | null,
   ) {
-    this.#endpoint = endpoint;
-    this.#later = later;
-    this.#departure = releaseOf(line);
-    this.#presentation = presentation;
-    this.#lost = lostOf(channels, starts);
+    super();
+    this.#terms = terms;
+    const lost = lostOf(channels, starts);
+    this.#beside = lost.length > 0 || line !== null ? new Beside(lost, line) : null;
     this.#standing = kept(
       channels.map((channel, i) => {
         const { afterId, historyUntil } = starts[i] ?? NOWHERE;
@@ -79,13 +79,11 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
         return new WaitingSubscription(channel, this, Math.max(afterId, historyUntil));
       }),
     );
-    const { hub } = endpoint;
+    const { hub, ttlMs } = terms.endpoint;
     // What comes from here on answers it.
-    const { sec, tag } = hub.store.positions.clock;
-    this.#sinceSec = sec;
-    this.#sinceTag = tag;
-    if (endpoint.ttlMs > 0) hub.timers.add(this, endpoint.ttlMs);
-    hub.held.add(this);
+    this.#since = terms.endpoint.newest();
+    hub.held.enter(this);
+    if (ttlMs > 0) hub.held.add(this, ttlMs);
     hub.fanout.joinPoll(this);
   }
 
@@ -96,6 +94,12 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     this.#standing = kept(list);
   }
 
+  get #endpoint(): PollEndpoint {
+    return this.#terms.endpoint;
+  }
+  get #lost(): readonly Missing[] {
+    return this.#beside?.lost ?? NONE;
+  }
   get format(): Format {
     return this.#endpoint.format;
   }
@@ -107,11 +111,8 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
       departure();
       return;
     }
-    const before = this.#departure;
-    this.#departure = () => {
-      before?.();
-      departure();
-    };
+    this.#beside ??= new Beside(NONE, null);
+    this.#beside.departure = departure;
   }
 
   /** On Bun's door: the request was aborted. */
@@ -119,7 +120,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     this.#leave();
   }
 
-  clientLeft(): void {
+  cancel(): void {
     this.#leave();
   }
 
@@ -128,7 +129,7 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     const missed = m.id > sentId + 1 ? this.#missed(channel, sentId, m.id - 1) : 0;
     const missing = missed === 0 ? this.#lost : [...this.#lost, { channel: channel.name, missed }];
     this.#leave();
-    this.#later.resolve(this.#endpoint.wrap(m, body, this.#presentation, missing));
+    this.resolve(this.#endpoint.wrap(m, body, this.#terms.presentation, missing));
   }
 
   goAway(): void {
@@ -140,12 +141,12 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     }
     const mark = this.#mark();
     this.#leave();
-    this.#later.resolve(this.#endpoint.timedOut(this.#presentation, missing, mark));
+    this.resolve(this.#endpoint.timedOut(this.#terms.presentation, missing, mark));
   }
 
   /** Its time is over. What was published before that and not told here yet answers it in a moment. */
   fire(): void {
-    if (this.#isOwed()) this.#endpoint.hub.timers.add(this, OWED_MS);
+    if (this.#isOwed()) this.#endpoint.hub.held.add(this, OWED_MS);
     else this.goAway();
   }
 
@@ -153,10 +154,10 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
    * From where its client goes on: now, as the dialect says, where nothing that it is owed can be older. In a
    * cluster this clock may be ahead of the engine's, by which messages are dated.
    */
-  #mark(): Mark {
+  #mark(): Readonly<Mark> {
     const { store } = this.#endpoint.hub;
     const now = { time: nowSec(), tag: 0 };
-    const since = { time: this.#sinceSec, tag: this.#sinceTag };
+    const since = this.#since;
     if (store.replica !== null) return since.time === 0 ? now : since;
     // In this order: what is published after the first cannot be older.
     return store.positions.clockIsAt(now.time) && !this.#isOwed() ? now : since;
@@ -183,9 +184,10 @@ export class HeldPoll implements WaitingPoll, Held, Timed, Standing {
     const { hub } = this.#endpoint;
     const [first] = this.subscriptions;
     if (first !== undefined) hub.fanout.leavePoll(first);
-    hub.timers.remove(this);
     hub.held.remove(this);
-    this.#departure?.();
-    this.#departure = null;
+    const beside = this.#beside;
+    this.#beside = null;
+    beside?.line?.release();
+    beside?.departure?.();
   }
 }

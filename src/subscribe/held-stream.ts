@@ -3,22 +3,20 @@
  * by stream.ts for the location's own format, and by own-frames.ts for clients that want frames.
  */
 
-import type { Format } from "../fanout/format.ts";
 import { StreamConnection } from "../fanout/streams.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
 import type { StreamSink } from "../http/direct-answer.ts";
 import type { Seat } from "./admit.ts";
 import type { Farewell } from "./farewell.ts";
 import { GzipSink } from "./gzip-sink.ts";
-import type { Held } from "./hub.ts";
-import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
+import { type Clocked, clockFired, type LifeEnd, startClock } from "./keep-alive.ts";
 import type { Line } from "./line.ts";
 import type { HeldForm, Wish } from "./stream-form.ts";
-import type { Timed } from "./timer-wheel.ts";
+import type { Held } from "./timer-wheel.ts";
 
 /** What those have beside the rest whose end is set, watched or told to somebody. */
 class Ending {
-  ms = 0;
+  lifeEnd: LifeEnd | null = null;
   line: Line | null = null;
   departure: (() => void) | null = null;
 }
@@ -28,7 +26,7 @@ class Ending {
  * writes to, and what is timed and drained. One object, because ten thousand of them are idle most of the
  * time.
  */
-export class HeldStream extends StreamConnection<HeldForm> implements Held, Clocked, Standing {
+export class HeldStream extends StreamConnection<HeldForm> implements Clocked, Standing {
   /** On the prototype, like every field that is the same for all. */
   get type(): "direct" {
     return "direct";
@@ -37,24 +35,22 @@ export class HeldStream extends StreamConnection<HeldForm> implements Held, Cloc
   get sharesBytes(): boolean {
     return true;
   }
-  nextTimed: Timed | null = null;
-  previousTimed: Timed | null = null;
+  nextHeld: Held | null = null;
+  previousHeld: Held | null = null;
   dueTick = 0;
-  heldAt = -1;
-  lastPingMs = 0;
   /** What it asked for, until it is pulled; then how it ends. */
   #wish: Wish | Ending | null;
 
-  constructor(form: HeldForm, format: Format, wish: Wish) {
-    super(form, format);
+  constructor(form: HeldForm, wish: Wish) {
+    super(form);
     this.#wish = wish;
   }
 
-  get endMs(): number {
-    return this.#wish instanceof Ending ? this.#wish.ms : 0;
+  get lifeEnd(): LifeEnd | null {
+    return this.#wish instanceof Ending ? this.#wish.lifeEnd : null;
   }
-  set endMs(ms: number) {
-    if (ms > 0) this.#ending.ms = ms;
+  set lifeEnd(end: LifeEnd | null) {
+    this.#ending.lifeEnd = end;
   }
   get #ending(): Ending {
     if (this.#wish instanceof Ending) return this.#wish;
@@ -79,8 +75,8 @@ export class HeldStream extends StreamConnection<HeldForm> implements Held, Cloc
       this.end(this.footer);
       return;
     }
-    hub.held.add(this);
-    startClock(hub.timers, this, pingMs, ttlMs);
+    hub.held.enter(this);
+    startClock(hub.held, this, pingMs, ttlMs);
     hub.fanout.joinStream(this, prelude);
     if (wish.arrival !== null) this.#tellArrival(wish.arrival, namesOf(wish.seats));
   }
@@ -109,7 +105,7 @@ export class HeldStream extends StreamConnection<HeldForm> implements Held, Cloc
   }
 
   fire(): void {
-    clockFired(this.terms.hub.timers, this, this.terms.pingMs);
+    clockFired(this.terms.hub.held, this, this.terms.pingMs);
   }
 
   ping(): void {
@@ -129,7 +125,6 @@ export class HeldStream extends StreamConnection<HeldForm> implements Held, Cloc
     const { hub } = this.terms;
     const wish = this.#wish;
     wish?.line?.release();
-    hub.timers.remove(this);
     hub.held.remove(this);
     if (wish instanceof Ending) wish.departure?.();
   }
@@ -156,8 +151,8 @@ export class OnceStream extends HeldStream {
   readonly #isGzip: boolean;
   #isServed = false;
 
-  constructor(form: HeldForm, format: Format, wish: Wish, isGzip: boolean) {
-    super(form, format, wish);
+  constructor(form: HeldForm, wish: Wish, isGzip: boolean) {
+    super(form, wish);
     this.#isGzip = isGzip;
   }
 

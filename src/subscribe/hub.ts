@@ -13,50 +13,27 @@ import type { Store } from "../store/store.ts";
 import type { Ref } from "../wire/client-frame.ts";
 import { Backlog } from "./backlog.ts";
 import { type Farewell, farewellOf, type Pace, paceMs } from "./farewell.ts";
-import { TimerWheel } from "./timer-wheel.ts";
-
-/** A held connection as the drain sees it: the bytes of push-stream spec 8.2, then gone. */
-export interface Held {
-  /** Where it stands in the list, kept by the list; -1: nowhere. */
-  heldAt: number;
-  /** null: it ends for reasons of its own. */
-  goAway(farewell: Farewell | null): void;
-}
+import { type Held, isHeld, TimerWheel } from "./timer-wheel.ts";
 
 const PACE_LOOK_MS = 5;
 
-/**
- * Every held connection of the worker, each once. A Set would cost a hundred bytes for each of ten thousand
- * idle ones.
- */
-export class HeldList {
-  readonly #all: Held[] = [];
+/** Every held connection of the worker, and how they are sent away. */
+export class HeldList extends TimerWheel {
   /** Set when nobody may stand here any more. */
   #farewell: Farewell | null = null;
 
-  get size(): number {
-    return this.#all.length;
+  /** It stands here from now on; of what is due of it nothing is known yet. */
+  enter(held: Held): void {
+    this.keep(held);
+    if (this.#farewell !== null) this.#sendAwaySoon(held, this.#farewell);
   }
 
-  add(held: Held): void {
-    if (held.heldAt >= 0) return;
-    held.heldAt = this.#all.length;
-    this.#all.push(held);
-    // Its request was let in just before the drain: it stands first, then it hears that it has to go.
-    const farewell = this.#farewell;
-    if (farewell !== null) queueMicrotask(() => held.heldAt >= 0 && held.goAway(farewell));
-  }
-
-  /** Idempotent. The last one takes its place. */
-  remove(held: Held): void {
-    const place = held.heldAt;
-    if (place < 0) return;
-    const last = this.#all.pop();
-    if (last !== undefined && last !== held) {
-      this.#all[place] = last;
-      last.heldAt = place;
-    }
-    held.heldAt = -1;
+  /**
+   * Its request was let in just before the drain: it stands first, then it hears that it has to go. In a
+   * method of its own: the engine makes what such a function needs whenever its method is called.
+   */
+  #sendAwaySoon(held: Held, farewell: Farewell): void {
+    queueMicrotask(() => isHeld(held) && held.goAway(farewell));
   }
 
   /**
@@ -65,7 +42,7 @@ export class HeldList {
   async sendAway(farewell: Farewell, pace: Pace): Promise<void> {
     this.#farewell = farewell;
     // A copy: whoever is sent away leaves the list.
-    const leaving = [...this.#all];
+    const leaving = this.all();
     const forMs = paceMs(leaving.length, pace);
     const startMs = performance.now();
     for (let told = 0; told < leaving.length; ) {
@@ -73,7 +50,7 @@ export class HeldList {
       const due = Math.min(leaving.length, Math.ceil(part * leaving.length));
       for (; told < due; told++) {
         const held = leaving[told];
-        if (held !== undefined && held.heldAt >= 0) held.goAway(farewell);
+        if (held !== undefined && isHeld(held)) held.goAway(farewell);
       }
       if (told < leaving.length) await Bun.sleep(PACE_LOOK_MS);
     }
@@ -173,7 +150,6 @@ export class Hub {
   readonly hooks: HooksOf;
   readonly quota: ChannelQuota | null;
   readonly maxFrameBytes: number;
-  readonly timers = new TimerWheel();
   readonly held = new HeldList();
   readonly backlog: Backlog;
   /** No new subscribers: the worker drains or quits. */
@@ -211,10 +187,10 @@ export class Hub {
   /** QUIT (spec 8.2): each held connection stays until its ping or ttl is due, or its client leaves. */
   beginLastRound(): void {
     this.draining = true;
-    this.timers.beginLastRound();
+    this.held.beginLastRound();
   }
 
   stop(): void {
-    this.timers.stop();
+    this.held.stop();
   }
 }

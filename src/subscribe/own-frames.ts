@@ -38,6 +38,7 @@ class FramesForm implements HeldForm {
   readonly footer = NOTHING;
   readonly ping = PING;
   readonly hub: Hub;
+  readonly format: Format;
   readonly location: LocationConfig;
   readonly isOnce: boolean;
   readonly pingMs: number;
@@ -45,6 +46,7 @@ class FramesForm implements HeldForm {
 
   constructor(hub: Hub, location: LocationConfig, isOnce: boolean) {
     this.hub = hub;
+    this.format = shelfOf(hub.store).frames(location.presence !== null).eventFrames;
     this.location = location;
     this.isOnce = isOnce;
     this.pingMs = isOnce ? 0 : location.pingMessageIntervalMs;
@@ -94,14 +96,12 @@ class FramesForm implements HeldForm {
 
 export class FramesEndpoint {
   readonly #form: FramesForm;
-  readonly #format: Format;
   readonly #presenter: Presenter;
   readonly #hooks: LocationHooks | null;
   readonly #neverIdle: boolean;
 
   constructor(hub: Hub, location: LocationConfig, isOnce: boolean, hooks: LocationHooks | null) {
     this.#form = new FramesForm(hub, location, isOnce);
-    this.#format = shelfOf(hub.store).frames(location.presence !== null).eventFrames;
     this.#presenter = new Presenter(location, true);
     this.#hooks = hooks;
     this.#neverIdle = isNeverIdle(hub.idleSec * 1000, this.#form.pingMs, this.#form.ttlMs);
@@ -116,9 +116,7 @@ export class FramesEndpoint {
     const wantsHello = located.rawQuery.includes(WANTS_HELLO);
     const wish = { seats, asked, isEventSource: false, arrival, line, wantsHello };
     const Kind = isGzip ? GzippedStream : HeldStream;
-    const held = this.#form.isOnce
-      ? new OnceStream(this.#form, this.#format, wish, isGzip)
-      : new Kind(this.#form, this.#format, wish);
+    const held = this.#form.isOnce ? new OnceStream(this.#form, wish, isGzip) : new Kind(this.#form, wish);
     return located.isDirect
       ? new HeldAnswer(heldInit, held)
       : new Response(new ReadableStream(held), heldInit);

@@ -9,7 +9,7 @@ import { type Format, toldCount } from "../fanout/format.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
 import type { HeaderFields } from "../http/answer.ts";
 import { gzipped } from "../http/content-coding.ts";
-import { type Answer, LaterAnswer } from "../http/direct-answer.ts";
+import type { Answer } from "../http/direct-answer.ts";
 import { CHANNEL_DELETED_ID, TIMED_OUT_ID } from "../message.ts";
 import type { Message } from "../store/message/message-view.ts";
 import { Sight } from "../store/message/seek.ts";
@@ -22,7 +22,7 @@ import { type Asked, lostOf, type Start } from "./asked.ts";
 import { type Continued, chunkedAnswer } from "./chunked-answer.ts";
 import { shelfOf } from "./format-shelf.ts";
 import { GzipSink } from "./gzip-sink.ts";
-import { HeldPoll, type Resolvable } from "./held-poll.ts";
+import { HeldPoll, type PollTerms } from "./held-poll.ts";
 import type { Hub } from "./hub.ts";
 import { type IdleTimer, isNeverIdle, Line } from "./line.ts";
 import { nowSec, PollFields } from "./poll-fields.ts";
@@ -54,6 +54,9 @@ export class PollEndpoint {
   readonly #writer = new ByteWriter();
   readonly #sight = new Sight();
   readonly #hooks: LocationHooks | null;
+  /** Of the last poll that waits: most look alike. */
+  #terms: PollTerms | null = null;
+  #newest: Readonly<Mark> = { time: 0, tag: 0 };
 
   constructor(
     hub: Hub,
@@ -90,7 +93,7 @@ export class PollEndpoint {
     asked: Asked,
     { located, callback }: PollVisit,
     server: IdleTimer | null,
-  ): Answer | Promise<Response> {
+  ): Answer | Promise<Answer> {
     // From here to the seat is one turn: nothing can be delivered between the starts and the wait.
     const channels = seats.map((seat) => this.hub.fanout.channel(seat));
     const starts = this.#starts(seats, asked);
@@ -105,17 +108,22 @@ export class PollEndpoint {
       this.#neverIdle || server === null || located.isDirect
         ? null
         : new Line(server, request, this.hub.idleSec);
-    const presentation = this.#presenter.held(located, callback);
-    const wait = (later: Resolvable): void =>
-      this.#wait(new HeldPoll(this, channels, starts, { later, line, presentation }), located, seats);
-    if (located.isDirect) {
-      const later = new LaterAnswer();
-      wait(later);
-      return later;
-    }
-    const { promise, resolve } = Promise.withResolvers<Response>();
-    wait({ resolve });
-    return promise;
+    const terms = this.#termsOf(this.#presenter.held(located, callback));
+    const poll = new HeldPoll(terms, channels, starts, line);
+    this.#wait(poll, located, seats);
+    return located.isDirect ? poll : poll.promise();
+  }
+
+  #termsOf(presentation: Presentation): PollTerms {
+    if (this.#terms?.presentation !== presentation) this.#terms = { endpoint: this, presentation };
+    return this.#terms;
+  }
+
+  /** Where the newest message is: one object, until there is another. */
+  newest(): Readonly<Mark> {
+    const { sec, tag } = this.hub.store.positions.clock;
+    if (this.#newest.time !== sec || this.#newest.tag !== tag) this.#newest = { time: sec, tag };
+    return this.#newest;
   }
 
   #passed(located: LocatedRequest, seats: readonly Seat[]): void {
@@ -147,7 +155,7 @@ export class PollEndpoint {
   }
 
   /** The answer to a long poll that nothing came for (spec 4.10). `mark`: from where its client goes on. */
-  timedOut(presentation: Presentation, missing: readonly Missing[], mark: Mark): Response {
+  timedOut(presentation: Presentation, missing: readonly Missing[], mark: Readonly<Mark>): Response {
     const fields = this.#fields.of(mark, presentation, missing);
     if (this.hub.config.messages.timeoutWithBody) {
       const text = new ByteWriter(256);

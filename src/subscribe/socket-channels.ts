@@ -3,7 +3,7 @@
  * socket-peer.ts when it opens, and for channel-frames.ts when channels are added later.
  */
 import type { Life } from "../fanout/life.ts";
-import { placeOf, type Subscription } from "../fanout/local-channel.ts";
+import { type LastingSubscription, placeOf } from "../fanout/local-channel.ts";
 import { type TopicPeer, TopicSubscription } from "../fanout/topics.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 import type { Ref } from "../wire/client-frame.ts";
@@ -46,7 +46,7 @@ export function standIn(
 /** The first frame of a connection whose positions are of all its channels. */
 export function helloFrame(
   protocol: Protocol,
-  places: readonly Subscription[],
+  places: readonly LastingSubscription[],
   life: Life,
 ): string | Uint8Array {
   const names = places.map(({ channel }) => channel.name);
@@ -73,7 +73,7 @@ export function lostFrame(
 export function seatedFrame(
   protocol: Protocol,
   kind: "hello" | "subscribed",
-  places: readonly Subscription[],
+  places: readonly LastingSubscription[],
   ref?: Ref,
 ): string | Uint8Array {
   const frame = {

@@ -1,5 +1,5 @@
 /**
- * What a WebSocket has that most do not have, or shares with others: kept outside of socket-peer.ts, because
+ * What a WebSocket has that most do not have, or shares with others: kept outside of socket-state.ts, because
  * a field costs each of ten thousand idle sockets eight bytes, whatever is in it.
  */
 import type { Format } from "../fanout/format.ts";
@@ -7,8 +7,10 @@ import type { Life } from "../fanout/life.ts";
 import type { TopicSubscription } from "../fanout/topics.ts";
 import type { Departure } from "../front/location-hooks.ts";
 import type { ClientMessages } from "./client-messages.ts";
+import type { LifeEnd } from "./keep-alive.ts";
 import type { Protocol } from "./speaker.ts";
 import type { WebSocketEndpoint } from "./websocket.ts";
+import type { Wish } from "./wish.ts";
 
 /** What those need beside their subscriptions who stand in several channels at once. */
 interface Several {
@@ -20,8 +22,9 @@ interface Several {
 
 /** What those have beside the rest who speak, whose end is set or told, or who stand in several channels. */
 export class More {
-  /** performance.now(); 0: no end. */
-  endMs = 0;
+  /** What it asked for, until it is seated; it has spoken before. */
+  wish: Wish | null = null;
+  lifeEnd: LifeEnd | null = null;
   departure: Departure | null = null;
   /** null: it has said nothing, and nothing is asked of what it says. */
   said: ClientMessages | null = null;
@@ -35,7 +38,7 @@ export class More {
   }
 }
 
-/** What the sockets of a location share that speak one protocol. */
+/** What the sockets of a location share that speak one protocol, in one channel or in several. */
 export interface Terms {
   readonly endpoint: WebSocketEndpoint;
   readonly protocol: Protocol;

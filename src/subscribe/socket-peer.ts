@@ -1,18 +1,15 @@
 /**
  * One WebSocket in all its roles: what Bun keeps for the socket, the peer that fan-out knows, and what is
- * timed and drained. One object, because ten thousand of them are idle most of the time: eleven fields and
- * 112 bytes, with two more it would be 160. Made before the upgrade, seated when the socket opens.
+ * timed and drained. What it keeps is in socket-state.ts. Made before the upgrade, seated when the socket
+ * opens.
  */
-import type { Format } from "../fanout/format.ts";
 import { placeOf } from "../fanout/local-channel.ts";
-import { isSeveral, kept, listOf, NONE, type OneOrMany } from "../fanout/one-or-many.ts";
 import { type TopicPeer, type TopicSubscription, wasOverrun } from "../fanout/topics.ts";
 import type { Arrival, Standing } from "../front/location-hooks.ts";
 import { CloseCode } from "../http/close-codes.ts";
 import { Refusals } from "../http/errors.ts";
 import type { PeerSocket } from "../http/peer-socket.ts";
 import type { Refusal } from "../http/refusal.ts";
-import { SocketLife } from "../http/socket-life.ts";
 import type { NamedChannel } from "../store/channel/channel-ref.ts";
 import { Counter } from "../store/counters.ts";
 import { closeCode, closeReason } from "../wire/close-reason.ts";
@@ -24,89 +21,30 @@ import type { Asked } from "./asked.ts";
 import type { Holder } from "./channel-frames.ts";
 import { ClientMessages } from "./client-messages.ts";
 import type { Farewell } from "./farewell.ts";
-import type { Held } from "./hub.ts";
 import { type Clocked, clockFired, startClock } from "./keep-alive.ts";
 import { helloFrame, lostFrame, seatedFrame, standIn } from "./socket-channels.ts";
-import { More, type Terms } from "./socket-more.ts";
-import type { Protocol, Publishing, Speaker } from "./speaker.ts";
+import { SocketState } from "./socket-state.ts";
+import type { Publishing, Speaker } from "./speaker.ts";
 import { lifeFor } from "./stream-form.ts";
-import type { Timed } from "./timer-wheel.ts";
-import type { WebSocketEndpoint } from "./websocket.ts";
-import type { Wish } from "./wish.ts";
 
 /** Close frames without a code (push-stream spec 4.13.4). */
 const NO_STATUS = 1005;
 /** Bun's code for a connection that ended without a close frame. */
 const ABNORMAL = 1006;
 
-export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, Speaker, Standing, Holder {
-  format: Format;
-  #standing: OneOrMany<TopicSubscription> = NONE;
-  nextTimed: Timed | null = null;
-  previousTimed: Timed | null = null;
-  dueTick = 0;
-  heldAt = -1;
-  lastPingMs = 0;
-  #socket: PeerSocket | null = null;
-  /** What it asked for, until it is seated. */
-  #wish: Wish | null;
-  #more: More | null = null;
-  readonly #terms: Terms;
-
-  constructor(terms: Terms, wish: Wish) {
-    super();
-    this.#terms = terms;
-    this.format = terms.format;
-    this.#wish = wish;
-  }
-
-  get subscriptions(): readonly TopicSubscription[] {
-    return listOf(this.#standing);
-  }
-  set subscriptions(list: readonly TopicSubscription[]) {
-    this.#standing = kept(list);
-  }
-  get isInSeveral(): boolean {
-    return isSeveral(this.#standing);
-  }
-  get protocol(): Protocol {
-    return this.#terms.protocol;
-  }
-  get #endpoint(): WebSocketEndpoint {
-    return this.#terms.endpoint;
-  }
-  get endMs(): number {
-    return this.#more === null ? 0 : this.#more.endMs;
-  }
-  set endMs(ms: number) {
-    if (ms > 0) this.#needMore.endMs = ms;
-  }
-  get #needMore(): More {
-    this.#more ??= new More();
-    return this.#more;
-  }
-
-  get hasOwnPositions(): boolean {
-    return this.#more?.several === "own";
-  }
-
-  get socket(): PeerSocket {
-    if (this.#socket === null) throw new Error("the socket is not open yet");
-    return this.#socket;
-  }
-
+export class SocketPeer extends SocketState implements TopicPeer, Clocked, Speaker, Standing, Holder {
   opened(socket: PeerSocket): void {
-    this.#socket = socket;
-    this.#wish?.seat(this.#endpoint, this);
+    this.openSocket = socket;
+    this.wish?.seat(this.endpoint, this);
   }
 
   /** It has its channels, and counts as a held connection from here on. */
   hold(publishing: Publishing): void {
-    const { hub, location } = this.#endpoint;
-    hub.held.add(this);
-    startClock(hub.timers, this, location.pingMessageIntervalMs, location.subscriberConnectionTtlMs);
-    if (publishing !== this.#endpoint.asItIs)
-      this.#needMore.said = new ClientMessages(this.#endpoint, this, publishing);
+    const { hub, location } = this.endpoint;
+    hub.held.enter(this);
+    startClock(hub.held, this, location.pingMessageIntervalMs, location.subscriberConnectionTtlMs);
+    if (publishing !== this.endpoint.asItIs)
+      this.needMore.said = new ClientMessages(this.endpoint, this, publishing);
   }
 
   get isOpen(): boolean {
@@ -114,8 +52,8 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   }
 
   refuse(refusal: Refusal): void {
-    const { hub } = this.#endpoint;
-    this.#wish = null;
+    const { hub } = this.endpoint;
+    this.forgetWish();
     hub.store.counters.addRefusal(hub.slot, refusal.status);
     // Spec 4.13.3: who names no channel is dropped without a word. Our own protocols say why.
     if (refusal === Refusals.noChannel && this.protocol === "template") this.socket.terminate();
@@ -124,29 +62,28 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
 
   /** Header template or hello, old messages, live: in one turn (spec 4.13.3). */
   enter(seats: readonly Seat[], asked: Asked, arrival: Arrival | null): void {
-    const { hub, location } = this.#endpoint;
-    this.#wish = null;
-    if (asked.each !== undefined) this.#needMore.several = "own";
-    if (seats.length > 1 && !this.hasOwnPositions)
-      this.format = this.#endpoint.formatOfSeveral(this.protocol);
-    const { wanted, lost } = standIn(this.#endpoint, this, seats, asked);
+    const { hub, location } = this.endpoint;
+    this.forgetWish();
+    if (asked.each !== undefined) this.needMore.several = "own";
+    if (seats.length > 1 && !this.hasOwnPositions) this.terms = this.endpoint.termsOfSeveral(this.protocol);
+    const { wanted, lost } = standIn(this.endpoint, this, seats, asked);
     if (lost.length > 0 && !this.format.tellsGaps) {
       // A template has no words for it. Its client comes back without the position.
       this.closeBehind();
       return;
     }
-    const several = { places: wanted, life: lifeFor(hub.store, wanted) };
-    if (wanted.length > 1 && !this.hasOwnPositions) this.#needMore.several = several;
+    const life = lifeFor(hub.store, wanted);
+    if (wanted.length > 1 && !this.hasOwnPositions) this.needMore.several = { places: wanted, life };
     if (this.protocol === "template") this.sayUnlessEmpty(location.headerTemplate);
     else if (this.hasOwnPositions) this.say(seatedFrame(this.protocol, "hello", wanted));
-    else this.say(helloFrame(this.protocol, wanted, several.life));
+    else this.say(helloFrame(this.protocol, wanted, life));
     for (const subscription of lost) this.tellLost(subscription);
     // A send may close the socket; who was not counted in must not be counted out.
     if (!this.isOpen) return;
     this.subscriptions = wanted;
     hub.fanout.joinTopics(this);
     if (arrival !== null && this.subscriptions.length > 0)
-      this.#needMore.departure = arrival(
+      this.needMore.departure = arrival(
         seats.map(({ name }) => name),
         this,
       );
@@ -154,31 +91,31 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
 
   /** Those whose positions are of all their channels have to keep these. */
   get holder(): Holder | null {
-    return this.hasOwnPositions && this.heldAt >= 0 ? this : null;
+    return this.hasOwnPositions && this.isHeld ? this : null;
   }
 
   /** A channel that it had from the beginning. */
   left(channel: Uint8Array): void {
-    this.#more?.departure?.([channel]);
+    this.more?.departure?.([channel]);
   }
 
   message(data: string | Buffer): void {
     // Not seated yet, it has no channels to publish to.
-    const isEarly = this.#wish !== null && this.#wish.seats === null;
-    const mayPublish = this.#endpoint.location.websocketAllowPublish;
+    const isEarly = this.wish !== null && this.wish.seats === null;
+    const mayPublish = this.endpoint.location.websocketAllowPublish;
     const isNoise = data === "" || (!mayPublish && (isEarly || this.protocol === "template"));
     // Binary frames are for nothing here (spec 4.13.5); on sluice.msgpack.v1 they are the client's frames.
     if (typeof data !== "string" && this.protocol !== "msgpack") this.end(NO_STATUS);
     else if (isEarly && !isNoise) this.end(CloseCode.TRY_AGAIN);
     else if (!isNoise) {
-      const more = this.#needMore;
-      more.said ??= new ClientMessages(this.#endpoint, this, this.#endpoint.asItIs);
+      const more = this.needMore;
+      more.said ??= new ClientMessages(this.endpoint, this, this.endpoint.asItIs);
       more.said.take(data);
     }
   }
 
   get reader(): ClientMessages | null {
-    return this.#more?.said ?? null;
+    return this.more?.said ?? null;
   }
 
   heard(): void {
@@ -195,12 +132,12 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   }
 
   #countSlow(): void {
-    const { hub } = this.#endpoint;
+    const { hub } = this.endpoint;
     hub.store.counters.add(hub.slot, Counter.CLOSED_SLOW, 1);
   }
 
   fire(): void {
-    clockFired(this.#endpoint.hub.timers, this, this.#endpoint.location.pingMessageIntervalMs);
+    clockFired(this.endpoint.hub.held, this, this.endpoint.location.pingMessageIntervalMs);
   }
 
   expire(): void {
@@ -214,7 +151,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   }
 
   drained(): void {
-    this.#endpoint.hub.fanout.socketDrained(this);
+    this.endpoint.hub.fanout.socketDrained(this);
   }
 
   /** The socket has closed, for whatever reason. */
@@ -235,7 +172,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
    * sends none (spec 4.13.4).
    */
   #codeOf(code: number): number {
-    return this.protocol === "template" && this.#endpoint.location.moduleFields ? NO_STATUS : code;
+    return this.protocol === "template" && this.endpoint.location.moduleFields ? NO_STATUS : code;
   }
 
   closeBehind(): void {
@@ -248,7 +185,7 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   }
 
   #finish(code: number): void {
-    if (this.protocol === "template") this.sayUnlessEmpty(this.#endpoint.location.footerTemplate);
+    if (this.protocol === "template") this.sayUnlessEmpty(this.endpoint.location.footerTemplate);
     this.end(code);
   }
 
@@ -258,14 +195,13 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   }
 
   #leave(socketOpen: boolean): void {
-    this.#endpoint.hub.timers.remove(this);
-    this.#endpoint.hub.held.remove(this);
-    this.#endpoint.hub.fanout.leaveTopics(this, socketOpen);
-    this.#more?.leave();
+    this.endpoint.hub.held.remove(this);
+    this.endpoint.hub.fanout.leaveTopics(this, socketOpen);
+    this.more?.leave();
   }
 
   channelAt(place: number): NamedChannel | undefined {
-    const expected = this.#wish?.seats ?? null;
+    const expected = this.wish?.seats ?? null;
     return expected === null ? this.subscriptions[place]?.channel : expected[place];
   }
 
@@ -274,15 +210,15 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
    * channels.
    */
   place(): Position {
-    const several = this.#more?.several ?? null;
+    const several = this.more?.several ?? null;
     if (several !== null && several !== "own") return placeOf(several.life, several.places);
-    return placeOf(lifeFor(this.#endpoint.hub.store, this.subscriptions), this.subscriptions);
+    return placeOf(lifeFor(this.endpoint.hub.store, this.subscriptions), this.subscriptions);
   }
 
   tellLost(subscription: TopicSubscription): void {
     const frame = lostFrame(this, subscription);
     if (frame === null) return;
-    this.#endpoint.hub.fanout.standing.gapTold(1);
+    this.endpoint.hub.fanout.standing.gapTold(1);
     this.say(frame);
   }
 
@@ -301,7 +237,6 @@ export class SocketPeer extends SocketLife implements TopicPeer, Held, Clocked, 
   }
 
   say(payload: string | Uint8Array): void {
-    // 0: the socket is closed, and its close handler follows.
-    if (this.socket.send(payload) === 0) this.#endpoint.hub.timers.remove(this);
+    this.socket.send(payload);
   }
 }

@@ -76,15 +76,18 @@ export class StreamForm implements HeldForm {
   readonly #positioned: boolean;
   /** A hole after the position is a loss, not history. */
   readonly #isOwedAll: boolean;
-  readonly #oneChannel: Format;
-  readonly #severalChannels: Format;
+  readonly format: Format;
   readonly #prelude = new ByteWriter(256);
 
-  /** `group` null: no padding. `maxPadding` is the largest of the whole configuration. */
+  /**
+   * `isSeveral`: of those in several channels. `group` null: no padding. `maxPadding` is the largest of the
+   * whole configuration.
+   */
   constructor(
     hub: Hub,
     location: LocationConfig,
     isEventSource: boolean,
+    isSeveral: boolean,
     group: PaddingGroup | null,
     maxPadding: number,
   ) {
@@ -99,15 +102,10 @@ export class StreamForm implements HeldForm {
     const { messageTemplate, headerTemplate, footerTemplate } = location;
     const format = (kind: TemplateKind): Format =>
       shelf.padded(kind, messageTemplate, padding, group?.messageMin ?? 0);
-    if (this.#positioned) {
-      const tellsPresence = location.presence !== null;
-      this.#oneChannel = format(tellsPresence ? "positioned events with presence" : "positioned events");
-      this.#severalChannels = format(
-        tellsPresence ? "several positioned events with presence" : "several positioned events",
-      );
-    } else {
-      this.#oneChannel = format(isEventSource ? "events" : "text");
-      this.#severalChannels = this.#oneChannel;
+    if (!this.#positioned) this.format = format(isEventSource ? "events" : "text");
+    else {
+      const kind = isSeveral ? "several positioned events" : "positioned events";
+      this.format = format(location.presence === null ? kind : `${kind} with presence`);
     }
     const header = isEventSource ? eventStreamHeader(headerTemplate) : encoder.encode(headerTemplate);
     this.#header = paddedHeader(header, padding, group?.headerMin ?? 0);
@@ -117,10 +115,6 @@ export class StreamForm implements HeldForm {
 
   get keeper(): StreamKeeper {
     return this.hub.fanout;
-  }
-
-  formatFor(channels: number): Format {
-    return channels > 1 ? this.#severalChannels : this.#oneChannel;
   }
 
   /**
@@ -210,7 +204,7 @@ export class StreamForm implements HeldForm {
    */
   #pingOf(text: string): Uint8Array {
     const writer = new ByteWriter(256);
-    this.#oneChannel.message(writer, serverMessage(PING_ID, text), this.hub.fanout.nobody, null);
+    this.format.message(writer, serverMessage(PING_ID, text), this.hub.fanout.nobody, null);
     return writer.copy();
   }
 }

@@ -5,6 +5,7 @@
  */
 
 import type { LocatedRequest } from "../config/location/located-request.ts";
+import type { PaddingGroup } from "../config/location/padding.ts";
 import type { LocationConfig } from "../config/model.ts";
 import type { LocationHooks } from "../front/location-hooks.ts";
 import type { HeaderFields } from "../http/answer.ts";
@@ -31,6 +32,12 @@ const NONE: readonly Missing[] = [];
 const isEventSource = (located: LocatedRequest): boolean =>
   /\bno-cache\b/i.test(located.header("cache-control") ?? "");
 
+interface Forms {
+  readonly plain: StreamForm;
+  /** One for each padding group. */
+  readonly padded: readonly StreamForm[];
+}
+
 const LAST = { Connection: "close" } as const;
 
 export class StreamEndpoint {
@@ -39,9 +46,9 @@ export class StreamEndpoint {
   readonly #hub: Hub;
   readonly #presenter: Presenter;
   readonly #padding: PaddingGroups;
-  readonly #plain: StreamForm;
-  /** One for each padding group. */
-  readonly #padded: readonly StreamForm[];
+  /** For those in one channel, and for those in several. */
+  readonly #one: Forms;
+  readonly #several: Forms;
   readonly #neverIdle: boolean;
   readonly #turnsAway: boolean;
   readonly #hooks: LocationHooks | null;
@@ -60,16 +67,21 @@ export class StreamEndpoint {
     this.#presenter = presenter;
     this.#padding = new PaddingGroups(location);
     const maxPadding = largestPadding(hub.config.locations);
-    this.#plain = new StreamForm(hub, location, isEventSource, null, maxPadding);
-    this.#padded = this.#padding.groups.map(
-      (group) => new StreamForm(hub, location, isEventSource, group, maxPadding),
-    );
+    const formOf = (isSeveral: boolean, group: PaddingGroup | null): StreamForm =>
+      new StreamForm(hub, location, isEventSource, isSeveral, group, maxPadding);
+    const formsOf = (isSeveral: boolean): Forms => ({
+      plain: formOf(isSeveral, null),
+      padded: this.#padding.groups.map((group) => formOf(isSeveral, group)),
+    });
+    this.#one = formsOf(false);
+    this.#several = formsOf(true);
     const { pingMessageIntervalMs, subscriberConnectionTtlMs } = location;
     this.#neverIdle = isNeverIdle(hub.idleSec * 1000, pingMessageIntervalMs, subscriberConnectionTtlMs);
   }
 
   open(seats: readonly Seat[], asked: Asked, located: LocatedRequest, server: IdleTimer | null): Answer {
-    const form = this.#padded[this.#padding.of(located)] ?? this.#plain;
+    const forms = seats.length > 1 ? this.#several : this.#one;
+    const form = forms.padded[this.#padding.of(located)] ?? forms.plain;
     const { request } = located;
     const presentation = this.#presenter.held(located, null);
     const line =
@@ -79,7 +91,7 @@ export class StreamEndpoint {
     const Kind = presentation.isGzip ? GzippedStream : HeldStream;
     const arrival = this.#hooks?.arrival(located) ?? null;
     const wish = { seats, asked, isEventSource: isEventSource(located), arrival, line };
-    const held = new Kind(form, form.formatFor(seats.length), wish);
+    const held = new Kind(form, wish);
     const gap = gapField(this.#missing(form, seats, asked));
     const init = gap === null ? presentation.heldInit : presentation.heldInitWith("Sluice-Gap", gap);
     if (located.isDirect) return new HeldAnswer(init, held);
@@ -121,7 +133,7 @@ export class StreamEndpoint {
 
   #nothing(located: LocatedRequest, lines: string, more: HeaderFields = {}): Response {
     const { fields } = this.#presenter.held(located, null);
-    return new Response(this.#plain.nothing(lines), {
+    return new Response(this.#one.plain.nothing(lines), {
       headers: { ...fields, "X-Accel-Buffering": "no", ...more },
     });
   }

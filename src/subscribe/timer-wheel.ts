@@ -1,35 +1,63 @@
 /**
- * Timers for held connections: pings, connection ttl, long-poll timeouts. One coarse tick serves all of a
- * worker's connections, because a native timer each would cost memory per idle subscriber and a wake-up per
- * ping.
+ * Every held connection of the worker, each once, by when something is due of it: pings, the end of its life,
+ * long-poll timeouts. One coarse tick serves all, because a native timer each would cost memory per idle
+ * subscriber and a wake-up per ping.
  *
  *   slot:  0   1   2   3  …  511        one tick = 50 ms, one turn of the wheel = 25.6 s
- *          │   └─ timer ⇄ timer ⇄ timer     (a ring; a timer due later than one turn waits for its round)
+ *          │   └─ held ⇄ held ⇄ held        (a ring; one that is due later than one turn waits for its round)
  *          ▲ now
  *
- * Timers are late by up to a tick and never early. Adding and removing are O(1).
+ * Those of whom nothing is due stand in a ring beside the slots. So the wheel is also how all of them are
+ * found (hub.ts): a list of its own would be 16 bytes for each of ten thousand.
+ *
+ * What is due comes late by up to a tick and never early. Adding and removing are O(1).
  */
+import type { Farewell } from "./farewell.ts";
+
 const TICK_MS = 50;
 const SLOTS = 512;
+/** Of those of whom nothing is due; no slot's. */
+const NEVER = 0;
 
 /**
- * What is timed carries its own links, so that a held connection is one object and not three. `fire` is
- * called once it is due, and may add it again.
+ * A held connection carries its own links, so that it is one object and not three; they are kept by the
+ * wheel.
  */
-export interface Timed {
-  nextTimed: Timed | null;
-  previousTimed: Timed | null;
+export interface Held {
+  /** null: it is not held, or no longer. */
+  nextHeld: Held | null;
+  previousHeld: Held | null;
   dueTick: number;
+  /** It is due, and is held without a time from here on, until it is given another. */
   fire(): void;
+  /** The bytes of push-stream spec 8.2, then gone. null: it ends for reasons of its own. */
+  goAway(farewell: Farewell | null): void;
 }
 
-/** The head of a slot's ring. */
-class Ring implements Timed {
-  nextTimed: Timed = this;
-  previousTimed: Timed = this;
-  dueTick = 0;
+export const isHeld = ({ nextHeld }: Held): boolean => nextHeld !== null;
+
+/** The head of a ring. */
+class Ring implements Held {
+  nextHeld: Held = this;
+  previousHeld: Held = this;
+  dueTick = NEVER;
   fire(): void {
     throw new Error("the head of a ring is never due");
+  }
+  goAway(): void {
+    throw new Error("the head of a ring stays");
+  }
+
+  push(held: Held): void {
+    const last = this.previousHeld;
+    held.previousHeld = last;
+    held.nextHeld = this;
+    last.nextHeld = held;
+    this.previousHeld = held;
+  }
+
+  *[Symbol.iterator](): Generator<Held> {
+    for (let held = this.nextHeld; held !== this; held = held.nextHeld ?? this) yield held;
   }
 }
 
@@ -38,7 +66,10 @@ export class TimerWheel {
    * When the last round began (push-stream spec 8.2, QUIT): from then on nothing is set for another interval.
    */
   lastRoundMs = Number.POSITIVE_INFINITY;
+  /** How many are held. */
+  size = 0;
   readonly #slots: readonly Ring[] = Array.from({ length: SLOTS }, () => new Ring());
+  readonly #timeless = new Ring();
   readonly #nowMs: () => number;
   readonly #startMs: number;
   readonly #interval: ReturnType<typeof setInterval>;
@@ -54,27 +85,41 @@ export class TimerWheel {
     this.lastRoundMs = this.#nowMs();
   }
 
-  /** Due in `delayMs` or up to one tick later. A timer that is already waiting is moved. */
-  add(timer: Timed, delayMs: number): void {
-    this.remove(timer);
+  /** Due in `delayMs` or up to one tick later, and no more at any other time. */
+  add(held: Held, delayMs: number): void {
+    this.remove(held);
     const due = Math.ceil((this.#nowMs() - this.#startMs + delayMs) / TICK_MS);
-    timer.dueTick = Math.max(due, this.#tick + 1);
-    const head = this.#slots[timer.dueTick % SLOTS];
-    if (head === undefined) return;
-    const last = head.previousTimed;
-    timer.previousTimed = last;
-    timer.nextTimed = head;
-    last.nextTimed = timer;
-    head.previousTimed = timer;
+    const dueTick = Math.max(due, this.#tick + 1);
+    this.#stand(held, this.#slots[dueTick % SLOTS] ?? this.#timeless, dueTick);
+  }
+
+  /** Held, and nothing is due of it. */
+  keep(held: Held): void {
+    this.remove(held);
+    this.#stand(held, this.#timeless, NEVER);
+  }
+
+  #stand(held: Held, ring: Ring, dueTick: number): void {
+    held.dueTick = dueTick;
+    ring.push(held);
+    this.size++;
   }
 
   /** Idempotent. */
-  remove(timer: Timed): void {
-    if (timer.previousTimed === null || timer.nextTimed === null) return;
-    timer.previousTimed.nextTimed = timer.nextTimed;
-    timer.nextTimed.previousTimed = timer.previousTimed;
-    timer.previousTimed = null;
-    timer.nextTimed = null;
+  remove(held: Held): void {
+    const { nextHeld, previousHeld } = held;
+    if (previousHeld === null || nextHeld === null) return;
+    previousHeld.nextHeld = nextHeld;
+    nextHeld.previousHeld = previousHeld;
+    held.previousHeld = null;
+    held.nextHeld = null;
+    held.dueTick = NEVER;
+    this.size--;
+  }
+
+  /** Those there are now. */
+  all(): readonly Held[] {
+    return [this.#timeless, ...this.#slots].flatMap((ring) => [...ring]);
   }
 
   /** Fires what is due; called by the interval, and by tests with a clock of their own. */
@@ -90,22 +135,15 @@ export class TimerWheel {
     clearInterval(this.#interval);
   }
 
-  /** Collects first: a timer that adds itself again, or removes others, must not disturb the walk. */
+  /** Collects first: one that is given another time, or removes others, must not disturb the walk. */
   #fireSlot(tick: number): void {
-    const head = this.#slots[tick % SLOTS];
-    const due: Timed[] = [];
-    for (
-      let timer: Timed | null = head?.nextTimed ?? null;
-      timer !== null && timer !== head;
-      timer = timer.nextTimed
-    ) {
-      if (timer.dueTick <= tick) due.push(timer);
-    }
-    for (const timer of due) {
-      // Removed, or added again for later, by one that fired before it.
-      if (timer.previousTimed === null || timer.dueTick > tick) continue;
-      this.remove(timer);
-      timer.fire();
+    const due: Held[] = [];
+    for (const held of this.#slots[tick % SLOTS] ?? []) if (held.dueTick === tick) due.push(held);
+    for (const held of due) {
+      // Removed, or given another time, by one that fired before it.
+      if (held.dueTick !== tick) continue;
+      this.keep(held);
+      held.fire();
     }
   }
 }

@@ -47,7 +47,7 @@ export class WebSocketEndpoint {
   readonly asItIs: Publishing;
   readonly #publishChannel: CompiledValue | null;
   readonly #terms: Readonly<Record<Protocol, Terms>>;
-  readonly #severalFormats: Readonly<Record<Protocol, Format>>;
+  readonly #severalTerms: Readonly<Record<Protocol, Terms>>;
 
   constructor(hub: Hub, location: LocationConfig, inquiry: Inquiry, hooks: LocationHooks | null) {
     this.#hooks = hooks;
@@ -66,12 +66,16 @@ export class WebSocketEndpoint {
       json: terms("json", json),
       msgpack: terms("msgpack", msgpack),
     };
-    this.#severalFormats = { template, json: severalJson, msgpack: severalMsgpack };
+    this.#severalTerms = {
+      template: this.#terms.template,
+      json: terms("json", severalJson),
+      msgpack: terms("msgpack", severalMsgpack),
+    };
   }
 
   /** For sockets in several channels at once. */
-  formatOfSeveral(protocol: Protocol): Format {
-    return this.#severalFormats[protocol];
+  termsOfSeveral(protocol: Protocol): Terms {
+    return this.#severalTerms[protocol];
   }
 
   handle(located: LocatedRequest, upgrader: Upgrader | null): Response {

@@ -20,8 +20,8 @@ import type { WebSocketEndpoint } from "./websocket.ts";
 export interface Sitter {
   readonly format: Format;
   readonly isOpen: boolean;
-  /** Its place among the held connections; -1: it is none, or none any more. */
-  readonly heldAt: number;
+  /** Among the held connections, from `hold` on until it has left. */
+  readonly isHeld: boolean;
   hold(publishing: Publishing): void;
   refuse(refusal: Refusal): void;
   enter(seats: readonly Seat[], asked: Asked, arrival: Arrival | null): void;
@@ -65,7 +65,7 @@ export class Wish {
     }
     this.seats = seats;
     void found.then((late) => {
-      if (!sitter.isOpen || sitter.heldAt < 0) return;
+      if (!sitter.isOpen || !sitter.isHeld) return;
       if (late.isAhead === true) sitter.refuse(Refusals.nodeBehind);
       else sitter.enter(seats, late, arrival);
     });

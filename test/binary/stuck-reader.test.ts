@@ -73,7 +73,7 @@ class FullSink implements StreamSink {
 /** A newcomer who asked for everything stored. */
 function joinAll(sink: FullSink): StreamConnection {
   const format = new TemplateFormat("test", "~text~");
-  const connection = new StreamConnection({ keeper: fanout, footer: new Uint8Array(0) }, format);
+  const connection = new StreamConnection({ keeper: fanout, format, footer: new Uint8Array(0) });
   connection.subscriptions = [
     new StreamSubscription(
       fanout.channel({ index: ref.index, incarnation: ref.incarnation, name: NAME }),

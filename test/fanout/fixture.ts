@@ -71,7 +71,7 @@ export class TestWorker {
   }
 }
 
-/** Where to start, per channel; `after` -1 = now, `historyUntil` as in Subscription. */
+/** Where to start, per channel; `after` -1 = now, `historyUntil` as in Reading. */
 export interface Start {
   readonly after?: number;
   readonly historyUntil?: number;

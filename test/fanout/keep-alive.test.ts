@@ -1,8 +1,8 @@
 /** The clock of a held connection (push-stream spec 4.9, 4.10), with a wheel and a time of the test's own. */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import { type LocalChannel, Subscription } from "../../src/fanout/local-channel.ts";
-import { type Clocked, clockFired, startClock } from "../../src/subscribe/keep-alive.ts";
-import { type Timed, TimerWheel } from "../../src/subscribe/timer-wheel.ts";
+import { type Clocked, clockFired, type LifeEnd, startClock } from "../../src/subscribe/keep-alive.ts";
+import { type Held, TimerWheel } from "../../src/subscribe/timer-wheel.ts";
 import { Channel, newStore, removeTempFolders } from "../store/fixture.ts";
 import { localOf } from "./fixture.ts";
 
@@ -25,17 +25,19 @@ afterEach(() => {
 });
 
 class Connection implements Clocked {
-  nextTimed: Timed | null = null;
-  previousTimed: Timed | null = null;
+  nextHeld: Held | null = null;
+  previousHeld: Held | null = null;
   dueTick = 0;
-  lastPingMs = 0;
-  endMs = 0;
-  readonly subscriptions = channels.map((channel) => new Subscription(channel, 0, 0));
+  lifeEnd: LifeEnd | null = null;
+  readonly subscriptions = channels.map((channel) => new Subscription(channel, 0));
   readonly happened: string[] = [];
+  /** It is closed by what it is sent. */
+  isTooSlow = false;
   readonly #startMs = nowMs;
   readonly #pingEveryMs: number;
   constructor(pingEveryMs: number, ttlMs: number) {
     this.#pingEveryMs = pingEveryMs;
+    wheel.keep(this);
     startClock(wheel, this, pingEveryMs, ttlMs);
   }
   fire(): void {
@@ -43,6 +45,10 @@ class Connection implements Clocked {
   }
   ping(): void {
     this.happened.push(`ping ${this.#seconds()}`);
+    if (this.isTooSlow) this.goAway();
+  }
+  goAway(): void {
+    wheel.remove(this);
   }
   expire(): void {
     this.happened.push(`end ${this.#seconds()}`);
@@ -61,12 +67,19 @@ function pass(seconds: number, live: (second: number) => void = () => undefined)
   }
 }
 
-const isWaiting = (connection: Connection) => connection.previousTimed !== null;
+const isWaiting = (connection: Connection) => connection.dueTick > 0;
 
 test("pings every interval", () => {
   const one = new Connection(3000, 0);
   pass(10);
   expect(one.happened).toEqual(["ping 3", "ping 6", "ping 9"]);
+});
+
+test("who is closed by its ping is not pinged again, and held no more", () => {
+  const one = new Connection(3000, 0);
+  one.isTooSlow = true;
+  pass(10);
+  expect([one.happened, wheel.size]).toEqual([["ping 3"], 0]);
 });
 
 test("a live message in any of its channels restarts the interval", () => {

@@ -3,7 +3,7 @@
  * again.
  */
 import { afterAll, beforeEach, expect, test } from "bun:test";
-import { Subscription } from "../../src/fanout/local-channel.ts";
+import { LastingSubscription } from "../../src/fanout/local-channel.ts";
 import {
   CAUGHT_UP,
   type CatchUpSink,
@@ -28,22 +28,22 @@ beforeEach(() => {
 });
 
 /** Notes what it is given; stops after `room` messages. */
-class Sink implements CatchUpSink<Subscription> {
+class Sink implements CatchUpSink<LastingSubscription> {
   readonly given: string[] = [];
   room = ALL;
   tells = true;
-  message(_: Subscription, m: { id: number } & Parameters<typeof dataOf>[0]): boolean {
+  message(_: LastingSubscription, m: { id: number } & Parameters<typeof dataOf>[0]): boolean {
     this.given.push(`${m.id}:${dataOf(m)}`);
     return --this.room > 0;
   }
-  gap(_: Subscription, missed: number, upTo: number): boolean {
+  gap(_: LastingSubscription, missed: number, upTo: number): boolean {
     if (this.tells) this.given.push(`gap ${missed} to ${upTo}`);
     return this.tells;
   }
 }
 
 function readOn(sentId: number, historyUntil = 0, upTo = ALL, sink = new Sink()) {
-  const subscription = new Subscription(localOf(channel), sentId, historyUntil);
+  const subscription = new LastingSubscription(localOf(channel), sentId, historyUntil);
   const outcome = readOnFrom(store, subscription, upTo, sink);
   return { outcome, given: sink.given, sentId: subscription.sentId };
 }
@@ -71,7 +71,7 @@ test("nothing new", () => {
 
 test("who comes for what is new keeps nothing of the store, and who reads does until he is seated", () => {
   channel.append("one");
-  const [newcomer, reader] = [1, 0].map((sentId) => new Subscription(localOf(channel), sentId, 0));
+  const [newcomer, reader] = [1, 0].map((sentId) => new LastingSubscription(localOf(channel), sentId, 0));
   if (newcomer === undefined || reader === undefined) throw new Error("no subscriptions");
   for (const one of [newcomer, reader]) expect(readOnFrom(store, one, ALL, new Sink())).toBe(CAUGHT_UP);
   expect([newcomer.reading, reader.reading === null]).toEqual([null, false]);
@@ -142,7 +142,7 @@ test("a deleted channel has nothing more", () => {
   channel.append("one");
   const local = localOf(channel);
   store.deleteChannel(Buffer.from("c"), new Uint8Array(0), NOW_MS);
-  const subscription = new Subscription(local, 0, 0);
+  const subscription = new LastingSubscription(local, 0, 0);
   expect(readOnFrom(store, subscription, ALL, new Sink())).toBe(GONE);
   expect(subscription.sentId).toBe(0);
 });
@@ -156,7 +156,7 @@ test("what is evicted while it is read is told, not skipped", () => {
     if (m.id === 1) store.sweep(NOW_MS + 6000);
     return message(subscription, m);
   };
-  const subscription = new Subscription(localOf(channel), 0, 0);
+  const subscription = new LastingSubscription(localOf(channel), 0, 0);
   expect(readOnFrom(store, subscription, ALL, sink)).toBe(CAUGHT_UP);
   expect(sink.given).toEqual(["1:one", "gap 2 to 3", "4:four"]);
 });
@@ -179,10 +179,10 @@ test("presence events are given to who wants them, in their place, and to nobody
     const sink = new Sink();
     const presence = {
       isWanted: () => isWanted,
-      event: ({ sentNumber }: Subscription): boolean => sink.given.push(`event ${sentNumber}`) > 0,
-      lost: (_: Subscription, missed: number): void => void sink.given.push(`lost ${missed}`),
+      event: ({ sentNumber }: LastingSubscription): boolean => sink.given.push(`event ${sentNumber}`) > 0,
+      lost: (_: LastingSubscription, missed: number): void => void sink.given.push(`lost ${missed}`),
     };
-    const subscription = new Subscription(localOf(room), 0, 0);
+    const subscription = new LastingSubscription(localOf(room), 0, 0);
     readOnFrom(withMembers, subscription, ALL, Object.assign(sink, { presence }));
     return sink.given;
   };

@@ -1,6 +1,6 @@
 /** Streams in several channels whose events say where they stand in all of them: once for those alike. */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
-import { type LocalChannel, Subscription } from "../../src/fanout/local-channel.ts";
+import { LastingSubscription, type LocalChannel } from "../../src/fanout/local-channel.ts";
 import { SamePlaces } from "../../src/fanout/same-places.ts";
 import type { Message } from "../../src/store/message/message-view.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -150,12 +150,12 @@ test("who was slow goes on with his own places when he is back among the others"
 
 test("while channels are served in slices, nobody is given what was made for who stands elsewhere", () => {
   join([a, b, c]);
-  const at = (...told: readonly (readonly [Channel, number])[]): Subscription[] =>
-    told.map(([channel, sentId]) => new Subscription(worker.local(channel), sentId, 0));
+  const at = (...told: readonly (readonly [Channel, number])[]): LastingSubscription[] =>
+    told.map(([channel, sentId]) => new LastingSubscription(worker.local(channel), sentId, 0));
   const same = new SamePlaces();
   const made = new ByteWriter();
   made.pushLatin1("made");
-  const isKept = (places: readonly Subscription[]): boolean => same.find(places) !== null;
+  const isKept = (places: readonly LastingSubscription[]): boolean => same.find(places) !== null;
   const keep = (...told: readonly (readonly [Channel, number])[]): void => {
     same.begin();
     expect(isKept(at(...told))).toBe(false);

@@ -100,7 +100,7 @@ export class TestStream extends StreamConnection {
   endings = 0;
 
   constructor(keeper: StreamKeeper, format: Format, footer: Uint8Array) {
-    super({ keeper, footer }, format);
+    super({ keeper, format, footer });
   }
 
   protected override ended(): void {

@@ -1,6 +1,6 @@
 /** The wheel of subscribe/timer-wheel.ts, turned by hand. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { type Timed, TimerWheel } from "../../src/subscribe/timer-wheel.ts";
+import { type Held, TimerWheel } from "../../src/subscribe/timer-wheel.ts";
 
 const TICK_MS = 50;
 const TURN_MS = 512 * TICK_MS;
@@ -13,15 +13,18 @@ beforeEach(() => {
 });
 afterEach(() => wheel.stop());
 
-class Timer implements Timed {
-  nextTimed: Timed | null = null;
-  previousTimed: Timed | null = null;
+class Timer implements Held {
+  nextHeld: Held | null = null;
+  previousHeld: Held | null = null;
   dueTick = 0;
   fired = 0;
   onFire: () => void = () => undefined;
   fire(): void {
     this.fired++;
     this.onFire();
+  }
+  goAway(): void {
+    wheel.remove(this);
   }
 }
 
@@ -97,6 +100,21 @@ test("many timers on all slots: all fire, each once", () => {
   for (let i = 0; i < 2000; i += 3) wheel.remove(all[i] ?? new Timer());
   for (let steps = 0; steps < 2 * 512 + 2; steps++) pass(TICK_MS);
   expect(all.map(({ fired }) => fired)).toEqual(all.map((_, i) => (i % 3 === 0 ? 0 : 1)));
+});
+
+test("all are found, whether something is due of them or not, and each once", () => {
+  const [near, far, fired, gone, timeless] = [timer(100), timer(TURN_MS), timer(0), timer(50), new Timer()];
+  wheel.keep(timeless);
+  pass(TICK_MS);
+  wheel.remove(gone);
+  expect([fired.fired, wheel.size]).toEqual([1, 4]);
+  expect(new Set(wheel.all())).toEqual(new Set([near, far, fired, timeless]));
+  // What was due of it is not, once nothing is.
+  wheel.keep(near);
+  pass(2 * TURN_MS);
+  expect([near.fired, far.fired, timeless.fired, wheel.size]).toEqual([0, 1, 0, 4]);
+  for (const one of wheel.all()) one.goAway(null);
+  expect([wheel.size, wheel.all()]).toEqual([0, []]);
 });
 
 test("the interval turns it without help", async () => {

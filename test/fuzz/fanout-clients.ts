@@ -108,7 +108,7 @@ export class StreamClient extends StreamConnection implements Client {
   readonly sink = new FakeSink(this);
 
   constructor(worker: SimulatedWorker, format: Format) {
-    super({ keeper: worker.fanout, footer: Buffer.from("F\n") }, format);
+    super({ keeper: worker.fanout, format, footer: Buffer.from("F\n") });
     this.worker = worker;
     this.transcript = new Transcript(worker.store, `stream ${format.key} of worker ${worker.slot}`);
   }

@@ -4,15 +4,21 @@
  */
 import { describe, expect, test } from "bun:test";
 import { crowdLine, type Farewell, farewellOf, paceMs, retryLine } from "../../src/subscribe/farewell.ts";
-import { type Held, HeldList } from "../../src/subscribe/hub.ts";
+import { HeldList } from "../../src/subscribe/hub.ts";
+import type { Held } from "../../src/subscribe/timer-wheel.ts";
 
 class Guest implements Held {
-  heldAt = -1;
+  nextHeld: Held | null = null;
+  previousHeld: Held | null = null;
+  dueTick = 0;
   told: (Farewell | null)[] = [];
   readonly #list: HeldList;
   constructor(list: HeldList) {
     this.#list = list;
-    list.add(this);
+    list.enter(this);
+  }
+  fire(): void {
+    throw new Error("nothing is due of it");
   }
   goAway(farewell: Farewell | null): void {
     this.told.push(farewell);

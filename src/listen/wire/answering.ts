@@ -22,8 +22,8 @@ export const UNKNOWN_LENGTH = -1;
 export const NO_LENGTH = -2;
 
 export abstract class Answering extends Outlet implements BreakableSink {
-  /** The body that is held, or the poll that waits. */
-  protected stream: PulledStream | null = null;
+  /** The body that is held; or who waits for its answer: it has either, so there is one field for both. */
+  protected stream: Omit<PulledStream, "pull"> | null = null;
   protected way: UnderWay | null = null;
 
   protected get underWay(): UnderWay {

@@ -8,8 +8,8 @@ export class Both implements Gone {
     this.#one = one;
     this.#other = other;
   }
-  clientLeft(): void {
-    this.#one.clientLeft();
-    this.#other.clientLeft();
+  cancel(): void {
+    this.#one.cancel();
+    this.#other.cancel();
   }
 }

@@ -26,7 +26,6 @@ import type { Gone, RawEnd, RawTaker } from "../../http/incoming.ts";
 import { type Peer, tcpPeer, UNIX_PEER } from "../../http/peer.ts";
 import type { NativePeer } from "../socket-handlers.ts";
 import { sharedFieldLines } from "./answer-head.ts";
-import { Awaited } from "./awaited.ts";
 import { Both } from "./both.ts";
 import { ClosingConnection } from "./closing-connection.ts";
 import type { DueList } from "./due-list.ts";
@@ -93,7 +92,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     const aborts = this.way?.aborts;
     this.forget();
     stream?.cancel();
-    aborts?.clientLeft();
+    aborts?.cancel();
     body?.fail(LEFT);
     this.tellRoom();
   }
@@ -210,7 +209,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
 
   whenGone(listener: Gone): void {
     this.tidy();
-    this.stream = new Awaited(listener);
+    this.stream = listener;
   }
 
   whenClosed(listener: Gone): void {

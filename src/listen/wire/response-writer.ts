@@ -95,7 +95,7 @@ async function writeLong(
 ): Promise<void> {
   const reader = body.getReader();
   // A body that stands still must hear that its reader has left.
-  connection.whenClosed({ clientLeft: () => own(reader.cancel()) });
+  connection.whenClosed({ cancel: () => own(reader.cancel()) });
   let written = 0;
   for (let step = await reader.read(); !step.done; step = await reader.read()) {
     if (connection.isClosed) return;

@@ -170,7 +170,7 @@ export class WireRequest implements Incoming, Exchange {
     if (this.#abort === null) {
       const abort = new AbortController();
       this.#abort = abort;
-      this.#carrier.whenClosed({ clientLeft: () => abort.abort() });
+      this.#carrier.whenClosed({ cancel: () => abort.abort() });
     }
     return this.#abort.signal;
   }
