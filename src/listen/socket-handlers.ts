@@ -8,6 +8,7 @@
  */
 import type { PeerSocket } from "../http/peer-socket.ts";
 import type { SocketLife } from "../http/socket-life.ts";
+import { MessageTurns } from "./message-turns.ts";
 import type { SocketWatch } from "./socket-watch.ts";
 
 export interface SaidReader {
@@ -60,16 +61,18 @@ export function socketHandlers(
   { maxFrameBytes, maxUnsentBytes }: SocketBounds,
   watch: SocketWatch,
 ): Bun.WebSocketHandler<NativePeer> {
+  const turns = new MessageTurns(({ data: peer }, said) => {
+    if (typeof said !== "string" || !isTaken(peer.reader, said)) peer.message(said);
+    peer.reader?.pieceRead();
+  });
   return {
     open: (ws) => {
       watch.opened(ws);
       ws.data.opened(ws);
     },
     message: (ws, data) => {
-      const { data: peer } = ws;
       watch.heard(ws);
-      if (typeof data !== "string" || !isTaken(peer.reader, data)) peer.message(data);
-      peer.reader?.pieceRead();
+      turns.heard(ws, data);
     },
     drain: (ws) => {
       watch.drained(ws);
@@ -77,16 +80,18 @@ export function socketHandlers(
     },
     close: (ws, code, reason) => {
       watch.closed(ws);
-      ws.data.closed(code, reason);
+      turns.closed(ws, () => ws.data.closed(code, reason));
     },
     // Bun answers pings itself.
     ping: (ws) => {
       watch.heard(ws);
       ws.data.heard();
+      turns.heard(ws, null);
     },
     pong: (ws) => {
       watch.heard(ws);
       ws.data.heard();
+      turns.heard(ws, null);
     },
     maxPayloadLength: Math.min(maxFrameBytes, MAX_BYTES),
     // Who cannot follow is closed, never skipped (promise P2). Bun compares what was unsent before a send: a

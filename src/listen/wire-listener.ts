@@ -24,11 +24,11 @@ import { Connection } from "./wire/connection.ts";
 import { DueList } from "./wire/due-list.ts";
 import { Ear } from "./wire/ear.ts";
 import type { Inlet } from "./wire/outlet.ts";
+import type { SocketServer } from "./wire/socket-server.ts";
 import { sendAnswers } from "./wire/turn-answers.ts";
 import { volleys } from "./wire/volleys.ts";
 import { WireRequest } from "./wire/wire-request.ts";
 import { WireServer } from "./wire/wire-server.ts";
-import type { SocketServer } from "./wire/wire-socket.ts";
 
 /** What the roles ask of a server: nothing here has an idle timeout while it is held. */
 export interface WireBridge extends AddressSource {
@@ -197,7 +197,9 @@ function socketServer(
   const closing = new DueList(clock, CLOSE_FRAME_MS);
   return {
     decoder: new FrameDecoder(maxMessageBytes),
-    ear: new Ear(maxMessageBytes),
+    ear: new Ear(maxMessageBytes, server.newcomers),
+    newcomers: server.newcomers,
+    unread: new Map(),
     maxUnsentBytes: sockets.maxUnsentBytes,
     heard,
     asked,

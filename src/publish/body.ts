@@ -26,13 +26,20 @@ async function readChunks({ request }: LocatedRequest, maxBytes: number): Promis
   return body === null ? new Uint8Array(0) : await collected(body, maxBytes);
 }
 
+/** Put together as it comes: a client may send chunks of a byte, and each would be an object until the end. */
 async function collected(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<Body> {
-  const chunks: Uint8Array[] = [];
+  let bytes = new Uint8Array(0);
   let length = 0;
   for await (const chunk of stream) {
+    const before = length;
     length += chunk.length;
     if (length > maxBytes) return "too large";
-    chunks.push(chunk);
+    if (length > bytes.length) {
+      const grown = new Uint8Array(Math.max(length, Math.min(2 * bytes.length, maxBytes)));
+      grown.set(bytes);
+      bytes = grown;
+    }
+    bytes.set(chunk, before);
   }
-  return Buffer.concat(chunks, length);
+  return bytes.subarray(0, length);
 }

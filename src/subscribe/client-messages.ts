@@ -56,6 +56,7 @@ export class ClientMessages {
   readonly #terms: Publishing;
   #changes: ChannelFrames | null = null;
   #isRenewing = false;
+  #hasLeft = false;
   /** null: it has published nothing yet. */
   #offered: ClientOffers | null = null;
 
@@ -66,6 +67,8 @@ export class ClientMessages {
   }
 
   take(message: string | Uint8Array): void {
+    // We have ended it; the native door may still tell what came before (listen/message-turns.ts).
+    if (this.#hasLeft) return;
     const { hub, location } = this.#endpoint;
     const mayPublish = location.websocketAllowPublish;
     // The listener may take more, for somebody else.
@@ -86,7 +89,7 @@ export class ClientMessages {
 
   /** Nearly all that is said on sluice.json.v1. False: it is to come as text. */
   takesText(bytes: Buffer, length: number): boolean {
-    if (length > this.#endpoint.hub.maxFrameBytes) return false;
+    if (this.#hasLeft || length > this.#endpoint.hub.maxFrameBytes) return false;
     const frame = readPlainFrame(bytes, length);
     if (frame === null) return false;
     this.#publishFrame(frame);
@@ -99,6 +102,7 @@ export class ClientMessages {
 
   /** The socket stands nowhere any more. */
   left(): void {
+    this.#hasLeft = true;
     this.#changes?.left();
   }
 

@@ -7,7 +7,8 @@
  *
  * A frame that came whole, and is a message of its own, is handed on as a view of the bytes; everything else
  * is gathered in unfinished-frames.ts. The first fault ends it: what came before has been delivered, what
- * comes behind is dropped.
+ * comes behind is dropped. A piece may hold seventy thousand frames: a sink that has had enough for this turn
+ * finds what was not looked at in `rest`.
  */
 import { CloseCode } from "../http/close-codes.ts";
 import {
@@ -48,6 +49,8 @@ const COMPRESSED_TEXT = TEXT | COMPRESSED;
 const COMPRESSED_BINARY = BINARY | COMPRESSED;
 const HIGH_WORD = 2 ** 32;
 const SHORTEST_HEAD = 2;
+/** So many frames are read before the sink is asked whether it has enough. */
+const FRAMES_A_LOOK = 8;
 
 /** What became of reading a head. */
 type HeadOutcome = typeof WHOLE | typeof PART | typeof FAULTY;
@@ -64,6 +67,8 @@ export class FrameDecoder {
   #headBytes = 0;
   #code = 0;
   #sentence = "";
+  /** Of the bytes that were taken last, what the sink had no time for: to be taken again. null: nothing. */
+  rest: Buffer | null = null;
 
   constructor(maxMessageBytes: number) {
     this.#maxMessageBytes = maxMessageBytes;
@@ -74,6 +79,7 @@ export class FrameDecoder {
    * come.
    */
   take(held: HeldFrames, bytes: Buffer, sink: FrameSink): HeldFrames {
+    this.rest = null;
     if (held === DEAF) return DEAF;
     let state = held;
     let piece = bytes;
@@ -82,7 +88,11 @@ export class FrameDecoder {
       piece = Buffer.concat([state.head, bytes]);
       state.head = null;
     }
-    for (let at = 0; at < piece.length; ) {
+    for (let at = 0, frames = 1; at < piece.length; frames++) {
+      if (frames % FRAMES_A_LOOK === 0 && sink.hasEnough()) {
+        this.rest = piece.subarray(at);
+        break;
+      }
       if (state === null || state.left === 0) {
         const outcome = this.#readHead(piece, at, state, sink.takesCompressed);
         if (outcome === FAULTY) return this.#tellFault(sink);

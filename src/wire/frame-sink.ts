@@ -2,6 +2,8 @@
 export interface FrameSink {
   /** Compressed messages were agreed on. */
   readonly takesCompressed: boolean;
+  /** Asked now and then between two frames: the others of this turn of the event loop have waited for long. */
+  hasEnough(): boolean;
   /**
    * A whole message; a text is well-formed UTF-8. The bytes are a view of what came or of the message's own
    * buffer: nobody writes them again, but whoever keeps them keeps all of that buffer, and copies them if

@@ -40,6 +40,8 @@ export function pushDeflatedFrame(
 
 /** Never more than `mostBytes`, whatever it claims to hold. */
 export function inflateMessage(bytes: Uint8Array, mostBytes: number): Buffer | "too big" | "faulty" {
+  // zlib takes 0 for a mistake.
+  if (mostBytes < 1) return "too big";
   try {
     const whole = Buffer.concat([bytes, FLUSH_END]);
     return inflateRawSync(whole, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: mostBytes });

@@ -11,6 +11,8 @@ import { layout, type RunningServer, startServer, until } from "./running-server
 
 const MIB = 2 ** 20;
 const MANY = 100_000;
+/** Of seven bytes each: what a socket's first window takes. */
+const FRAMES_A_READ = 9000;
 const HANDSHAKE =
   "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
   "Sec-WebSocket-Key: /mQoZf6pRiv8+6o72GncLQ==\r\n\r\n";
@@ -60,6 +62,38 @@ describe.each(["native", "wire"])("%s listener", (listener) => {
     }
     expect((await server.statistics("burst")).published_messages).toBe(4 * numbers.length);
     socket.close();
+  });
+
+  test("of thousands of messages in one piece no more are read than others can wait for", async () => {
+    const flood = await RawWebSocket.open(server.port, "/ws/turns");
+    const other = await RawWebSocket.open(server.port, "/ws/turns");
+    await standing(server.port, "turns", 2);
+    // Both are there when it looks again: so much of the first that one read takes.
+    process.kill(pid, "SIGSTOP");
+    flood.connection.send(times(FRAMES_A_READ, clientFrame(Opcode.TEXT, "a")));
+    await Bun.sleep(100);
+    other.sendFrame(Opcode.TEXT, "other");
+    await Bun.sleep(20);
+    process.kill(pid, "SIGCONT");
+    let before = 0;
+    while ((await other.text()) !== "other") before++;
+    expect(before).toBeLessThan(FRAMES_A_READ / 2);
+    // Nothing of it is lost, nor of what comes behind it.
+    flood.sendFrame(Opcode.TEXT, "last");
+    for (let left = FRAMES_A_READ - before; left > 0; left--) expect(await other.text()).toBe("a");
+    expect(await other.text()).toBe("last");
+    flood.close();
+    other.close();
+  });
+
+  test("what a client said before it left is published, also where a turn had no time for it", async () => {
+    const pieces = times(FRAMES_A_READ, clientFrame(Opcode.TEXT, "a"));
+    const polite = await RawWebSocket.open(server.port, "/ws/left");
+    polite.connection.send(Buffer.concat([pieces, clientFrame(Opcode.CLOSE)]));
+    const published = async (): Promise<number> => (await server.statistics("left")).published_messages;
+    await until("all is published", async () => (await published()) === FRAMES_A_READ);
+    await until("it has left", async () => (await server.statistics("left")).subscribers === 0);
+    polite.close();
   });
 
   test("a message of 100,000 empty fragments is one message, and costs nothing while it comes", async () => {

@@ -36,13 +36,15 @@ const server = new WireServer(
     answer: () => new SharedAnswer(init, Buffer.from("yes")),
     failed: () => new Response("no"),
   },
-  ({ clock }) => {
+  ({ clock, newcomers }) => {
     const list = new DueList(clock, 0);
     return {
       decoder: new FrameDecoder(1000),
-      ear: new Ear(1000),
+      ear: new Ear(1000, newcomers),
       maxUnsentBytes: 1000,
       owedPongs: new Map(),
+      unread: new Map(),
+      newcomers,
       ...{ heard: list, asked: list, quiet: list, stuck: list, closing: list, lists: [] },
       resetsTimedOut: false,
       left: () => undefined,

@@ -4,8 +4,14 @@ import type { FrameSink } from "../../src/wire/frame-sink.ts";
 export class Heard implements FrameSink {
   readonly said: string[] = [];
   takesCompressed = false;
+  /** So often it has not enough. */
+  patience = Number.POSITIVE_INFINITY;
   /** Of the memory that stood behind a payload. */
   largestBuffer = 0;
+
+  hasEnough(): boolean {
+    return --this.patience < 0;
+  }
 
   text(bytes: Buffer): void {
     this.#note("text", bytes, "utf8");

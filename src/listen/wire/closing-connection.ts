@@ -10,7 +10,11 @@ import { FAULT } from "./wire-server.ts";
 
 export abstract class ClosingConnection extends Receiving {
   /** Nothing of what has come is of use any more, and nobody waits for it. */
-  protected abstract forget(): void;
+  protected forget(): void {
+    this.forgetInput();
+    this.stream = null;
+    if (this.way !== null) this.way.aborts = null;
+  }
 
   protected beginClosing(lingers: boolean): void {
     this.state = CLOSING;

@@ -30,9 +30,10 @@ import { Both } from "./both.ts";
 import { ClosingConnection } from "./closing-connection.ts";
 import type { DueList } from "./due-list.ts";
 import { pushSwitching } from "./handshake-answer.ts";
+import { type HeldInput, headStandsAlone } from "./held-input.ts";
 import { ASKED, ENDED, EXTRA, HEAD, LAST, LINGERS, OLD, READING, UPGRADED } from "./marks.ts";
 import type { TcpSocket } from "./outlet.ts";
-import { BUSY, CLOSING, HELD, headStandsAlone, IDLE, LEFT } from "./receiving.ts";
+import { BUSY, CLOSING, HELD, IDLE, LEFT } from "./receiving.ts";
 import { RequestBody } from "./request-body.ts";
 import { writePassed, writeResponse } from "./response-writer.ts";
 import { type Carrier, readableTarget, type WireHead, WireRequest } from "./wire-request.ts";
@@ -95,12 +96,6 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     aborts?.cancel();
     body?.fail(LEFT);
     this.tellRoom();
-  }
-
-  protected override forget(): void {
-    this.forgetInput();
-    this.stream = null;
-    if (this.way !== null) this.way.aborts = null;
   }
 
   protected get keepLine(): Uint8Array {
@@ -241,7 +236,8 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
       this.state = IDLE;
       if (this.is(READING)) return;
       this.stand();
-      if (this.hasInput) queueMicrotask(() => this.readOn());
+      // Or microtasks would answer all that it has sent ahead before anybody else's turn.
+      if (this.hasInput) this.waitTurn();
     }
   }
 
@@ -291,7 +287,13 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     this.socket.data = other;
     this.resume();
     other.open();
-    if (input !== null) queueMicrotask(() => other.take(input.view()));
+    // Its end, too, may have come before the answer.
+    if (input !== null || this.is(ENDED)) queueMicrotask(() => this.#passOn(other, input));
     if (isAlone) other.uncork();
+  }
+
+  #passOn(other: WireSocket | WireTunnel, input: HeldInput | null): void {
+    if (input !== null) other.take(input.view());
+    if (this.is(ENDED)) other.ended();
   }
 }

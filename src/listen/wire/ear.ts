@@ -7,7 +7,15 @@ import { TEXT } from "../../wire/frame-layout.ts";
 import type { FrameSink } from "../../wire/frame-sink.ts";
 import { inflateMessage } from "../../wire/message-deflate.ts";
 import { isUtf8 } from "../../wire/utf8.ts";
+import type { Newcomers } from "./newcomers.ts";
 import type { WireSocket } from "./wire-socket.ts";
+
+/**
+ * Of what comes in one piece: small messages that grow to large ones would cost as much as so many large
+ * ones.
+ */
+const MOST_GROWTH = 16;
+const FREE_GROWTH = 1024 * 1024;
 
 /**
  * What a client says, told to its socket. One for all sockets of a listener: they are read one after the
@@ -20,9 +28,36 @@ export class Ear implements FrameSink {
   /** What compressed messages in these bytes may still grow to. */
   mayInflate = 0;
   readonly maxMessageBytes: number;
+  readonly #turn: Newcomers;
+  /** When it was asked first whether it has enough; 0: these are few frames, which nobody times. */
+  #sinceMs = 0;
 
-  constructor(maxMessageBytes: number) {
+  constructor(maxMessageBytes: number, turn: Newcomers) {
     this.maxMessageBytes = maxMessageBytes;
+    this.#turn = turn;
+  }
+
+  /** What compressed messages may grow to that come in one piece of so many bytes. */
+  mostGrown(length: number): number {
+    return this.maxMessageBytes + MOST_GROWTH * length + FREE_GROWTH;
+  }
+
+  /** Told what this socket says from now on. */
+  begin(socket: WireSocket, mayInflate: number): void {
+    this.isHeard = false;
+    this.mayInflate = mayInflate;
+    this.socket = socket;
+  }
+
+  end(): void {
+    this.socket = null;
+    if (this.#sinceMs > 0) this.#turn.served(this.#sinceMs);
+    this.#sinceMs = 0;
+  }
+
+  hasEnough(): boolean {
+    if (this.#sinceMs === 0) this.#sinceMs = performance.now();
+    return this.#turn.isOver(this.#sinceMs);
   }
 
   get takesCompressed(): boolean {

@@ -2,8 +2,8 @@
  * First requests of connections, when a crowd comes at once: for those that come in one turn of the event
  * loop there is a slice of time, the others wait their turn, so that clients who are here already (publishers
  * that keep their connection, above all) do not wait for a thousand subscribers to be seated. In the same
- * queue stand those who have sent more requests ahead than a turn takes of one client. One for a listener;
- * asked by receiving.ts.
+ * queue stand those who have sent more at once than a turn has time for: requests (receiving.ts), or frames
+ * of a WebSocket, of which a single piece may hold seventy thousand (wire-socket.ts). One for a listener.
  */
 export interface Newcomer {
   /** Reads what it has sent. */
@@ -24,6 +24,11 @@ export class Newcomers {
     this.#waiting.push(one);
     this.#schedule();
     return true;
+  }
+
+  /** Nothing is left of this turn's slice for somebody who is at it since then. */
+  isOver(sinceMs: number): boolean {
+    return this.#spentMs + performance.now() - sinceMs > SLICE_MS;
   }
 
   /** To go on in a later turn. */

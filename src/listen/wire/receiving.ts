@@ -4,10 +4,10 @@
  * a request.
  */
 import type { BodyTaker } from "../../http/incoming.ts";
-import { LARGE_BYTES, spend } from "../../http/spent-bytes.ts";
+import { spend } from "../../http/spent-bytes.ts";
 import { parseHead } from "../http1/parse-head.ts";
 import { Answering } from "./answering.ts";
-import { HeldInput } from "./held-input.ts";
+import { HeldInput, headStandsAlone, ownRest } from "./held-input.ts";
 import { descriptorOf } from "./kernel-send.ts";
 import { ASKED, ENDED, LAST, LINGERS, NEXT, PAUSED, READING, STATE } from "./marks.ts";
 import type { Newcomer } from "./newcomers.ts";
@@ -28,13 +28,6 @@ const MOST_AHEAD_BYTES = 64 * 1024;
 const MOST_REQUESTS_A_TURN = 64;
 const CONTINUE = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 export const LEFT = new Error("its sender left");
-
-/**
- * Of a request whose body is still coming: its head, up to `bodyStart`, is copied, so that the piece it came
- * in can be given back once the part of the body in it was read.
- */
-export const headStandsAlone = ({ length }: Buffer, bodyStart: number): boolean =>
-  length >= LARGE_BYTES && bodyStart <= LARGE_BYTES / 4;
 
 export abstract class Receiving extends Answering implements Newcomer {
   readonly server: WireServer;
@@ -70,11 +63,7 @@ export abstract class Receiving extends Answering implements Newcomer {
 
   /** What was not looked at, for whoever goes on with it. */
   protected takeInput(): HeldInput | null {
-    const { way } = this;
-    if (way === null) return null;
-    const { input } = way;
-    way.input = null;
-    return input;
+    return this.way === null ? null : this.way.takeInput();
   }
 
   protected get body(): RequestBody | null {
@@ -82,11 +71,7 @@ export abstract class Receiving extends Answering implements Newcomer {
   }
 
   protected forgetInput(): void {
-    const { way } = this;
-    if (way === null) return;
-    way.input = null;
-    way.partial = null;
-    way.body = null;
+    this.way?.forgetInput();
   }
 
   /** It waits from now on, and keeps no more than it must. */
@@ -118,6 +103,12 @@ export abstract class Receiving extends Answering implements Newcomer {
   goOn(): void {
     this.mark(NEXT, false);
     this.readOn();
+  }
+
+  /** It goes on in a later turn. */
+  protected waitTurn(): void {
+    this.mark(NEXT);
+    this.server.newcomers.lineUp(this);
   }
 
   #take(bytes: Buffer): void {
@@ -167,7 +158,7 @@ export abstract class Receiving extends Answering implements Newcomer {
 
   /** It is idle again: what came meanwhile, and behind that the end, where the client's side has ended. */
   protected readOn(): void {
-    if (!this.#isFree || this.is(READING)) return;
+    if (this.state !== IDLE || this.is(NEXT | READING) || this.isStalled) return;
     const input = this.takeInput();
     if (input !== null) {
       this.resume();
@@ -178,21 +169,20 @@ export abstract class Receiving extends Answering implements Newcomer {
     if (this.is(ENDED) && !this.is(NEXT) && !this.isStalled) this.atEnd();
   }
 
-  get #isFree(): boolean {
-    return this.state === IDLE && !this.is(NEXT) && !this.isStalled;
-  }
-
   /**
    * Requests in the bytes up to `end`, until one of them takes its time, the client does not take its answers
    * or has had its share of the turn. `input`: where they lie.
    */
   #read(bytes: Buffer, end: number, input: HeldInput | null): void {
     this.mark(READING);
+    const { newcomers } = this.server;
     let at = 0;
-    for (let left = MOST_REQUESTS_A_TURN; at < end && this.state === IDLE && !this.isStalled; left--) {
-      if (left === 0) {
-        this.mark(NEXT);
-        this.server.newcomers.lineUp(this);
+    let sinceMs = 0;
+    for (let count = 0; at < end && this.state === IDLE && !this.isStalled; count++) {
+      // What one costs can differ a thousand times.
+      if (count === 1) sinceMs = performance.now();
+      if (count >= MOST_REQUESTS_A_TURN || (count > 1 && newcomers.isOver(sinceMs))) {
+        this.waitTurn();
         break;
       }
       const partial = this.way === null ? null : this.way.partial;
@@ -204,31 +194,33 @@ export abstract class Receiving extends Answering implements Newcomer {
       else at = this.begin(head, bytes, at, next, end);
     }
     this.mark(READING, false);
+    if (sinceMs > 0) newcomers.served(sinceMs);
     if (this.isClosed || this.state === CLOSING) return;
     if (at < end) this.#keepRest(bytes, at, end, input);
     else if (this.state === IDLE) this.stand();
   }
 
   #keepRest(bytes: Buffer, at: number, end: number, input: HeldInput | null): void {
-    const { body } = this;
-    // Its own bytes, or a few of a head would keep all that came with them.
-    const rest = (): Buffer =>
-      at === 0 && end === bytes.length ? bytes : Buffer.from(bytes.subarray(at, end));
     if (this.is(NEXT)) {
-      this.#keep(rest());
+      this.#keep(ownRest(bytes, at, end));
       this.stand();
     } else if (this.state === IDLE && !this.isStalled) {
       const { underWay } = this;
-      underWay.input = input !== null && at === 0 ? input : new HeldInput(rest(), end - at);
+      underWay.input = input !== null && at === 0 ? input : new HeldInput(ownRest(bytes, at, end), end - at);
       if (underWay.partial !== null) return;
       // The time for a head begins with its first byte.
       underWay.partial = this.server.lendHead();
       if (this.list !== this.server.heads) this.server.heads.take(this);
-    } else {
-      if (body?.isWanted === true) this.#readBody(body, bytes.subarray(at, end));
-      else this.#keep(rest());
-      if (input === null && body !== null && headStandsAlone(bytes, at)) spend(bytes);
-    }
+    } else this.#keepBehindHead(bytes, at, end, input === null);
+  }
+
+  /** Its body, or a part of it, or what is sent ahead of its answer. */
+  #keepBehindHead(bytes: Buffer, at: number, end: number, isPiece: boolean): void {
+    const { body } = this;
+    const isSpent = isPiece && body !== null && headStandsAlone(bytes, at);
+    if (body?.isWanted === true) this.#readBody(body, bytes.subarray(at, end));
+    else this.#keep(isSpent ? Buffer.from(bytes.subarray(at, end)) : ownRest(bytes, at, end));
+    if (isSpent) spend(bytes);
   }
 
   /** More of it is to come from the client, and not held back by whoever reads it. */

@@ -13,6 +13,12 @@ import { NoBody, WholeBody } from "./body-collector.ts";
  * rest is not waited for.
  */
 const MOST_DROPPED_BYTES = 256 * 1024;
+/**
+ * Chunks shorter than this are put together as far as they come in one piece: whoever takes a body does
+ * something for each part, and a client may send chunks of a byte.
+ */
+const SMALL_BYTES = 1024;
+const together = new Uint8Array(64 * 1024);
 
 export class RequestBody implements BodySink {
   /** The client sends nothing of it before it hears that somebody wants it (RFC 9110 10.1.1). */
@@ -21,6 +27,8 @@ export class RequestBody implements BodySink {
   readonly #isTooLong: boolean;
   readonly #announcedBytes: number;
   #collector: BodyTaker | null = null;
+  /** So much of it is in `together`, until the piece has been read. */
+  #together = 0;
 
   constructor(head: RequestHead, bounds: BodyBounds) {
     this.wantsContinue = head.expectsContinue;
@@ -64,13 +72,28 @@ export class RequestBody implements BodySink {
    */
   take(bytes: Buffer): number {
     const at = this.#reader.take(bytes, 0, bytes.length, this);
+    this.#tell();
     if (at >= 0) return at;
     this.fail(at === -413 ? new RangeError("the body is too large") : new Error("a chunk is malformed"));
     return -1;
   }
 
   body(bytes: Uint8Array, start: number, end: number): void {
-    this.#collector?.add(bytes, start, end);
+    const length = end - start;
+    if (length >= SMALL_BYTES || this.#announcedBytes >= 0) {
+      this.#tell();
+      this.#collector?.add(bytes, start, end);
+      return;
+    }
+    if (this.#together + length > together.length) this.#tell();
+    for (let at = start; at < end; at++) together[this.#together++] = bytes[at] ?? 0;
+  }
+
+  #tell(): void {
+    if (this.#together === 0) return;
+    const own = together.slice(0, this.#together);
+    this.#together = 0;
+    this.#collector?.add(own, 0, own.length);
   }
 
   /** Call when it is whole and nothing of it is used any more. */

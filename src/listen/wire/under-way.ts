@@ -23,6 +23,18 @@ export class UnderWay {
   /** Resolves when the client has taken what was written. */
   room: PromiseWithResolvers<number> | null = null;
 
+  takeInput(): HeldInput | null {
+    const { input } = this;
+    this.input = null;
+    return input;
+  }
+
+  forgetInput(): void {
+    this.input = null;
+    this.partial = null;
+    this.body = null;
+  }
+
   get isNothing(): boolean {
     return (
       this.requests === 1 &&

@@ -9,8 +9,8 @@ import type { HeadBounds } from "../http1/request-head.ts";
 import { Clock, DueList } from "./due-list.ts";
 import { Newcomers } from "./newcomers.ts";
 import { Outlet } from "./outlet.ts";
+import type { SocketServer } from "./socket-server.ts";
 import { WireHead, type WireRequest } from "./wire-request.ts";
-import type { SocketServer } from "./wire-socket.ts";
 
 /** A connection without a whole request for so long gives way to another where there is no room. */
 const SILENT_MS = 5000;

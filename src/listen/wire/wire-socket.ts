@@ -9,51 +9,25 @@
 import { CloseCode } from "../../http/close-codes.ts";
 import type { DirectSocket, FrameBatch, PeerSocket } from "../../http/peer-socket.ts";
 import { ByteWriter } from "../../wire/byte-writer.ts";
-import { type FrameDecoder, type HeldFrames, isUnfinished } from "../../wire/frame-decoder.ts";
+import { type HeldFrames, isUnfinished } from "../../wire/frame-decoder.ts";
 import { closeFrame, pushFrameHead } from "../../wire/frame-encoder.ts";
 import { BINARY, PING, PONG, TEXT } from "../../wire/frame-layout.ts";
 import type { NativePeer } from "../socket-handlers.ts";
 import type { DueList } from "./due-list.ts";
-import type { Ear } from "./ear.ts";
-import { ENDED, STATE, TOLD } from "./marks.ts";
+import { ENDED, NEXT, STATE, TOLD } from "./marks.ts";
+import type { Newcomer } from "./newcomers.ts";
 import { Outlet } from "./outlet.ts";
 import { SharedPiece } from "./shared-piece.ts";
+import type { SocketServer } from "./socket-server.ts";
+import { UnreadFrames } from "./unread-frames.ts";
 
 /** The code of a connection that ended without a close frame: never on the wire. */
 const ABNORMAL = 1006;
 const NOTHING = Buffer.alloc(0);
-/**
- * Of what comes in one piece: small messages that grow to large ones would cost as much as so many large
- * ones.
- */
-const MOST_GROWTH = 16;
-const FREE_GROWTH = 1024 * 1024;
 /** Frames are put together here. */
 const frame = new ByteWriter();
 
-/** What the sockets of a listener share. */
-export interface SocketServer {
-  readonly decoder: FrameDecoder;
-  /** Told by the decoder, for the socket whose bytes it reads. */
-  readonly ear: Ear;
-  /** A socket with more than this unsent is cut off. */
-  readonly maxUnsentBytes: number;
-  /**
-   * Heard of not long ago; then asked with a ping; then given up. Without a limit: those who may be silent.
-   */
-  readonly heard: DueList;
-  readonly asked: DueList;
-  readonly quiet: DueList;
-  readonly stuck: DueList;
-  readonly closing: DueList;
-  readonly lists: readonly DueList[];
-  /** Pings that could not be answered at once, by socket: the last counts (RFC 6455 5.5.3). */
-  readonly owedPongs: Map<WireSocket, Buffer>;
-  readonly resetsTimedOut: boolean;
-  left(): void;
-}
-
-export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
+export class WireSocket extends Outlet implements PeerSocket, DirectSocket, Newcomer {
   readonly #server: SocketServer;
   readonly data: NativePeer;
   #held: HeldFrames = null;
@@ -85,20 +59,45 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
   // --- told by the socket ----------------------------------------------------------------------------------
 
   take(bytes: Buffer): void {
+    // Some was read before it was paused.
+    if (this.is(NEXT)) this.#server.unread.get(this)?.add(bytes);
+    else this.#read(bytes, this.#server.ear.mostGrown(bytes.length));
+  }
+
+  #read(bytes: Buffer, mayInflate: number): void {
     // Behind a close there is nothing any more; it is read and dropped.
     if (this.isClosed || this.readyState === WebSocket.CLOSED) return;
     this.cork();
     const { decoder, ear } = this.#server;
-    ear.isHeard = false;
-    ear.mayInflate = ear.maxMessageBytes + MOST_GROWTH * bytes.length + FREE_GROWTH;
-    ear.socket = this;
+    ear.begin(this, mayInflate);
     this.#held = decoder.take(this.#held, bytes, ear);
-    ear.socket = null;
+    ear.end();
+    if (decoder.rest !== null) this.#lineUp(new UnreadFrames(decoder.rest, ear.mayInflate));
     this.data.reader?.pieceRead();
     // Pongs in the middle of a message do not prove that it will ever be whole.
     if ((ear.isHeard || !isUnfinished(this.#held)) && this.readyState === WebSocket.OPEN && !this.isStalled)
       this.#listen();
     this.uncork();
+  }
+
+  /** It goes on in a later turn, and is not read from until then. */
+  #lineUp(unread: UnreadFrames): void {
+    this.mark(NEXT);
+    this.#server.unread.set(this, unread);
+    this.#server.newcomers.lineUp(this);
+    this.socket.pause();
+  }
+
+  goOn(): void {
+    this.mark(NEXT, false);
+    const { unread } = this.#server;
+    const input = unread.get(this);
+    unread.delete(this);
+    if (input === undefined) return;
+    this.#read(input.view(), input.mayInflate);
+    if (this.is(NEXT) || this.isClosed) return;
+    this.socket.resume();
+    if (this.is(ENDED)) this.ended();
   }
 
   override uncork(): void {
@@ -108,6 +107,8 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
 
   ended(): void {
     this.mark(ENDED);
+    // What it said before counts.
+    if (this.is(NEXT)) return;
     // It has no close frame to come.
     this.readyState = WebSocket.CLOSED;
     this.#tell(ABNORMAL, "");
@@ -121,6 +122,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     this.readyState = WebSocket.CLOSED;
     this.#held = null;
     this.#server.owedPongs.delete(this);
+    this.#server.unread.delete(this);
     this.#tell(ABNORMAL, "");
   }
 
@@ -245,9 +247,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket {
     return this.#write(frame.bytes, frame.length);
   }
 
-  /**
-   * What was unsent before is what counts: a message of any size goes to a client that takes what it is sent.
-   */
+  /** What was unsent before counts: a message of any size goes to a client that takes what it is sent. */
   #write(bytes: Uint8Array, length: number, shared: SharedPiece | null = null): number {
     if (this.unsentBytes > this.#server.maxUnsentBytes) {
       this.cutOff();
