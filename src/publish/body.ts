@@ -26,7 +26,7 @@ async function readChunks({ request }: LocatedRequest, maxBytes: number): Promis
   return body === null ? new Uint8Array(0) : await collected(body, maxBytes);
 }
 
-/** Put together as it comes: a client may send chunks of a byte, and each would be an object until the end. */
+/** Put together as it comes: a client may send chunks of a byte, and each would be an object to the end. */
 async function collected(stream: ReadableStream<Uint8Array>, maxBytes: number): Promise<Body> {
   let bytes = new Uint8Array(0);
   let length = 0;

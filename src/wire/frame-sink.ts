@@ -2,7 +2,7 @@
 export interface FrameSink {
   /** Compressed messages were agreed on. */
   readonly takesCompressed: boolean;
-  /** Asked now and then between two frames: the others of this turn of the event loop have waited for long. */
+  /** Asked now and then between two frames: others have waited long enough for this turn to end. */
   hasEnough(): boolean;
   /**
    * A whole message; a text is well-formed UTF-8. The bytes are a view of what came or of the message's own

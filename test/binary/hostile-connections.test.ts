@@ -11,6 +11,16 @@ import { join } from "node:path";
 import { keepsLess, ownBytes } from "../process-memory.ts";
 import { layout, type RunningServer, startServer, until } from "./running-server.ts";
 
+const HANDLERS = `
+[[location]]
+match = "= /count"
+handler = "count.ts"
+[[location]]
+match = "~ ^/late/(.*)$"
+subscriber = "websocket"
+channels_path = "$1"
+authorize = "late.ts"
+`;
 const DOORS = [
   ["native", 'header_template = "."'],
   ["wire", ""],
@@ -78,8 +88,11 @@ describe.each(DOORS)("%s door", (door, sub) => {
       join(folder, "count.ts"),
       "let n = 0;\nexport default async () => new Response('#' + ++n);\n",
     );
-    const handler = '[[location]]\nmatch = "= /count"\nhandler = "count.ts"\n';
-    server = await startServer({ toml: layout("", { sub }) + handler, workers: 1, folder });
+    writeFileSync(
+      join(folder, "late.ts"),
+      "export async function authorize(c) { await c.sleep(0.2); return true; }\n",
+    );
+    server = await startServer({ toml: layout("", { sub }) + HANDLERS, workers: 1, folder });
   });
   afterAll(async () => {
     expect(server.log).not.toMatch(/ (error|warn) /);
@@ -173,6 +186,19 @@ describe.each(DOORS)("%s door", (door, sub) => {
     },
     30_000,
   );
+
+  test("who ends his side before his handshake is answered does not stay as a subscriber", async () => {
+    const socket = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true });
+    let isOver = false;
+    socket.on("end", () => {
+      isOver = true;
+    });
+    socket.resume();
+    socket.end(HANDSHAKE.replace("/ws/reset", "/late/gone"));
+    await until("its end", () => isOver);
+    await until("it stands nowhere", async () => (await server.statistics("gone")).subscribers === 0);
+    socket.destroy();
+  });
 
   test("a body in chunks of one byte costs what any other does, and comes whole", async () => {
     const pid = await worker();

@@ -64,7 +64,12 @@ function heardInPieces(random: Random, bytes: Buffer, largest: number): string[]
   let held: HeldFrames = null;
   for (let at = 0; at < bytes.length; ) {
     const end = Math.min(bytes.length, at + 1 + random.below(largest));
-    held = decoder.take(held, Buffer.from(bytes.subarray(at, end)), heard);
+    for (let piece: Buffer | null = Buffer.from(bytes.subarray(at, end)); piece !== null; ) {
+      // As a turn that is over.
+      heard.patience = random.below(3);
+      held = decoder.take(held, piece, heard);
+      piece = decoder.rest;
+    }
     at = end;
   }
   return heard.said;

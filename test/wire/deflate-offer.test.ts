@@ -1,6 +1,8 @@
 /** Offers of permessage-deflate (RFC 7692 7.1), and what is agreed on. */
 import { expect, test } from "bun:test";
+import { deflateRawSync } from "node:zlib";
 import { agreedDeflate } from "../../src/wire/deflate-offer.ts";
+import { inflateMessage } from "../../src/wire/message-deflate.ts";
 
 const AGREED = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
@@ -42,4 +44,9 @@ test.each([
   "x,".repeat(20).concat("permessage-deflate"),
 ])("%s: nothing is", (offer) => {
   expect(agreedDeflate(offer)).toBeNull();
+});
+
+test("where messages have used up to the byte what they may grow to, the next is too big, not faulty", () => {
+  expect(inflateMessage(deflateRawSync("a"), 0)).toBe("too big");
+  expect(inflateMessage(deflateRawSync("a"), 1).toString()).toBe("a");
 });

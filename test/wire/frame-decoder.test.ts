@@ -194,3 +194,21 @@ test("100,000 bytes that come one by one are gathered in twice their room at mos
   expect(heard.said).toEqual([`binary ${w(100_000)}`]);
   expect(heard.largestBuffer).toBeLessThanOrEqual(200_000);
 });
+
+test("a sink that has enough for now is told the rest later, without a frame lost or told twice", () => {
+  const heard = new Heard();
+  const texts = Array.from({ length: 1000 }, (_, i) => String.fromCharCode(0x61 + (i % 26)));
+  let rest: Buffer | null = bytes(
+    texts.map((text) => `8181 00000000 ${Buffer.from(text).toString("hex")}`).join(""),
+  );
+  let turns = 0;
+  let held: HeldFrames = null;
+  for (; rest !== null; turns++) {
+    heard.patience = 2;
+    held = decoder.take(held, rest, heard);
+    rest = decoder.rest;
+  }
+  expect(heard.said).toEqual(texts.map((text) => `text ${text}`));
+  expect(turns).toBeGreaterThan(20);
+  expect(held).toBeNull();
+});
