@@ -9,8 +9,13 @@
 import type { ByteWriter } from "../wire/byte-writer.ts";
 import type { LastingSubscription, LocalChannel } from "./local-channel.ts";
 
-/** So many sets of channels at once; a power of two. */
-const SLOTS = 64;
+/** So many sets of channels at once, as a power of two; and one of two slots for each. */
+const SLOT_BITS = 6;
+/**
+ * Channels of a page are made one after the other, and often so that their numbers lie a power of two apart:
+ * all bits of the product count (Knuth, 6.4).
+ */
+const SPREAD = 0x9e3779b1;
 /** Who stands in more, or is sent more, is served as if he were alone: it would be memory. */
 const MOST_CHANNELS = 16;
 const MOST_BYTES = 4096;
@@ -67,20 +72,31 @@ export class SamePlaces {
   find(places: readonly LastingSubscription[]): Uint8Array<ArrayBuffer> | null {
     this.#asked = null;
     if (places.length > MOST_CHANNELS) return null;
-    let slot = 0;
+    let hash = 0;
     for (let i = 0; i < places.length; i++) {
       const place = places[i];
       // Who is told of events has numbers of them in his ids.
       if (place === undefined || place.sentNumber > 0) return null;
-      slot = (slot * 5 + place.channel.index) & (SLOTS - 1);
+      hash = Math.imul(hash + place.channel.index + 1, SPREAD);
     }
-    let kept = this.#slots[slot];
-    if (kept !== undefined && kept.round === this.#round && kept.isFor(places)) return kept.piece;
-    kept ??= new Kept();
-    this.#slots[slot] = kept;
-    kept.standAt(places);
-    this.#asked = kept;
+    const slot = hash >>> (32 - SLOT_BITS);
+    const first = this.#kept(slot);
+    if (first.round === this.#round && first.isFor(places)) return first.piece;
+    const second = this.#kept(slot ^ 1);
+    if (second.round === this.#round && second.isFor(places)) return second.piece;
+    const asked = first.round === this.#round ? second : first;
+    asked.standAt(places);
+    this.#asked = asked;
     return null;
+  }
+
+  #kept(slot: number): Kept {
+    let kept = this.#slots[slot];
+    if (kept === undefined) {
+      kept = new Kept();
+      this.#slots[slot] = kept;
+    }
+    return kept;
   }
 
   /** For who was asked about last. */

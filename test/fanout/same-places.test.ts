@@ -84,6 +84,18 @@ test("an event for many who stand alike in the same channels is made once", asyn
   expect(format.made).toBe(3);
 });
 
+test("who has channels that lie far apart, in a turned order, is not in the way of the others", async () => {
+  const made = Array.from({ length: 49 }, (_, at) => new Channel(store, `far ${at}`));
+  const far = made.filter((_, at) => at % 16 === 0);
+  const orders = far.map((_, from) => far.slice(from).concat(far.slice(0, from)));
+  const streams = Array.from({ length: 40 }, (_, at) => join(orders[at % 4] ?? []));
+  await turns();
+  for (const channel of far) await publish([channel, "m"]);
+  for (const stream of streams) expect(stream.take()).toHaveLength(4);
+  // Four messages, in four orders.
+  expect(format.made).toBe(16);
+});
+
 test("who stands in other channels, or in the same in another order, gets his own places", async () => {
   const orders = [
     [a, b],
