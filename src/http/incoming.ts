@@ -5,6 +5,9 @@
  */
 import type { Peer } from "./peer.ts";
 
+/** What a request asks for (RFC 6455 4.2.1). "other": another protocol, or another version of WebSocket. */
+export type Handshake = "none" | "other" | "good";
+
 export interface Incoming {
   readonly method: string;
   /** Absolute, or a path alone where there is no Host (Bun's door, HTTP/1.0). */
@@ -32,6 +35,7 @@ export interface Exchange {
   readonly target: string;
   /** A field's value as `Headers.get` gives it; `name` in lower case. */
   field(name: string): string | null;
+  readonly handshake: Handshake;
   /** Bytes of the body, as announced; -1: it has none, or comes in chunks. */
   readonly contentLength: number;
   /**

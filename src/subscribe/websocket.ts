@@ -38,6 +38,14 @@ const PROTOCOLS: ReadonlyMap<string, Protocol> = new Map([
 ]);
 export const SPOKEN: readonly string[] = [...PROTOCOLS.keys()];
 
+/** Made once: the wire listener has their bytes when it is given the same object again. */
+const headersOf = (protocol: string) => ({ ...NO_CACHE, "Sec-WebSocket-Protocol": protocol });
+const HEADERS: Readonly<Record<Protocol, Record<string, string>>> = {
+  template: headersOf(""),
+  json: headersOf(JSON_SUBPROTOCOL),
+  msgpack: headersOf(MSGPACK_SUBPROTOCOL),
+};
+
 export class WebSocketEndpoint {
   readonly hub: Hub;
   readonly location: LocationConfig;
@@ -95,11 +103,8 @@ export class WebSocketEndpoint {
     const data = new SocketPeer(this.#terms[protocol], wish);
     // Left to itself Bun agrees to whatever protocol came first in the client's list.
     const deflate = this.#deflate(located.request);
-    const headers = {
-      ...NO_CACHE,
-      "Sec-WebSocket-Protocol": agreed ?? "",
-      ...(deflate === null ? {} : { "Sec-WebSocket-Extensions": deflate }),
-    };
+    const plain = HEADERS[protocol];
+    const headers = deflate === null ? plain : { ...plain, "Sec-WebSocket-Extensions": deflate };
     if (upgrader?.upgrade(located.request, { data, headers }) === true) return UPGRADED;
     return headerOnly(426, { "Sec-WebSocket-Version": "13", Upgrade: "websocket" });
   }

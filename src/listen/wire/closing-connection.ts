@@ -53,7 +53,7 @@ export abstract class ClosingConnection extends Receiving {
     // Its answer waited for the end of the turn.
     if (this.isCorked) this.uncork();
     else {
-      this.socket.end();
+      this.hangUp();
       this.closed();
     }
   }

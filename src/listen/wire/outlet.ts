@@ -89,6 +89,12 @@ export abstract class Outlet extends Waiting {
 
   abstract closed(): void;
 
+  /** Our end; `closed` follows. `end` is a system call more, and TLS has a last word to say. */
+  protected hangUp(): void {
+    if (this.descriptor < 0) this.socket.end();
+    else this.socket.close();
+  }
+
   /** At once, and in order: the kernel goes on with what it has for it. */
   drop(): void {
     if (this.isClosed) return;
@@ -188,9 +194,8 @@ export abstract class Outlet extends Waiting {
     if (volley.isOpen && this.descriptor >= 0 && volleys.take(this, bytes, offset, length, shared))
       return this.#unsent === null;
     const taken = this.#give(bytes, offset, length);
-    // It is gone; `closed` follows, or was here.
-    if (taken < 0) return true;
-    if (taken === length) return true;
+    // Negative: it is gone; `closed` follows, or was here.
+    if (taken < 0 || taken === length) return true;
     this.#keep(bytes, offset, length, taken, shared);
     this.moved();
     return false;

@@ -3,11 +3,19 @@
  * where it is; a real `Request`, its Headers and its signal are made for whoever asks for them (handlers,
  * files, pages). Made by connection.ts.
  */
-import type { BodyTaker, Exchange, Gone, Incoming, RawEnd, RawTaker } from "../../http/incoming.ts";
+import type {
+  BodyTaker,
+  Exchange,
+  Gone,
+  Handshake,
+  Incoming,
+  RawEnd,
+  RawTaker,
+} from "../../http/incoming.ts";
 import type { Peer } from "../../http/peer.ts";
+import { handshakeOf, KEY_BYTES, keyStart } from "../http1/handshake-head.ts";
 import { parseHead } from "../http1/parse-head.ts";
 import { RequestHead } from "../http1/request-head.ts";
-import { isRefusedPath } from "../raw-path.ts";
 import type { NativePeer } from "../socket-handlers.ts";
 
 /** The connection, as its request sees it. */
@@ -40,10 +48,6 @@ export class WireHead extends RequestHead {
 
 /** Of these the first counts (push-stream spec 2.4); others are joined. */
 const FIRST_WINS: ReadonlySet<string> = new Set(["event-id", "event-type"]);
-/** What a URL cannot hold as it is. */
-const NO_URL = /[^\x21-\x7e]|#/;
-const EVERY_NO_URL = /[^\x21-\x7e]|#/g;
-
 /** For heads that were inside their bounds before. */
 const NO_BOUNDS = { lineBytes: 2 ** 30, headBytes: 2 ** 30, fields: 2 ** 20 };
 
@@ -64,12 +68,6 @@ function bodyAt(bytes: Buffer, start: number, end: number): Uint8Array {
   copyRange.call(bytes, shortBodies, 0, start, end);
   return shortBody;
 }
-
-/** The last target that was looked at: publishers repeat theirs. */
-let lastRaw = Buffer.alloc(0);
-let lastTarget: string | null = null;
-/** Longer ones are not kept. */
-const MOST_KEPT_BYTES = 1024;
 
 export class WireRequest implements Incoming, Exchange {
   readonly method: string;
@@ -150,6 +148,16 @@ export class WireRequest implements Incoming, Exchange {
     }
     const first = head.find(bytes, name);
     return first < 0 ? null : head.valueAt(bytes, first);
+  }
+
+  get handshake(): Handshake {
+    return handshakeOf(this.#own, this.#bytes);
+  }
+
+  /** The key of a good handshake, to the beginning of `target`. */
+  copyKey(target: Uint8Array): void {
+    const start = keyStart(this.#own, this.#bytes);
+    for (let i = 0; i < KEY_BYTES; i++) target[i] = this.#bytes[start + i] ?? 0;
   }
 
   get headers(): Headers {
@@ -236,35 +244,3 @@ export class WireRequest implements Incoming, Exchange {
     }
   }
 }
-
-/**
- * Path and query as the application may see them; null: a path that is refused as it stands (raw-path.ts).
- */
-export function readableTarget(head: WireHead, bytes: Buffer): string | null {
-  const { pathStart, targetEnd, isAbsolute } = head;
-  if (!isAbsolute && isLast(bytes, pathStart, targetEnd)) return lastTarget;
-  const raw = head.target(bytes);
-  const mark = raw.indexOf("?");
-  const path = mark < 0 ? raw : raw.slice(0, mark);
-  const target = !path.startsWith("/") || isRefusedPath(path) ? null : escaped(raw);
-  if (isAbsolute || raw.length > MOST_KEPT_BYTES) return target;
-  lastRaw = Buffer.from(bytes.subarray(pathStart, targetEnd));
-  lastTarget = target;
-  return target;
-}
-
-function isLast(bytes: Buffer, start: number, end: number): boolean {
-  const { length } = lastRaw;
-  if (end - start !== length || length === 0) return false;
-  for (let i = length - 1; i >= 0; i--) if (bytes[start + i] !== lastRaw[i]) return false;
-  return true;
-}
-
-/** Bytes that are no ASCII, and the number sign, which a query may have on the line and not in a URL. */
-const escaped = (target: string): string =>
-  NO_URL.test(target)
-    ? target.replace(EVERY_NO_URL, (character) => {
-        const code = character.charCodeAt(0) & 0xff;
-        return `%${code.toString(16).padStart(2, "0")}`;
-      })
-    : target;

@@ -277,7 +277,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket, Newc
 
   #close(): void {
     if (this.isClosed) return;
-    this.socket.end();
+    this.hangUp();
     this.closed();
   }
 
