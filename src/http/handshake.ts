@@ -28,6 +28,8 @@ export function asksForUpgrade(request: Incoming): boolean {
   if (!hasToken(request.headers.get("connection"), "upgrade")) return false;
   const { headers } = request;
   if (!headers.has("upgrade") || !headers.has("sec-websocket-version")) return false;
+  // A body would stand where frames are expected.
+  if (headers.has("transfer-encoding") || (headers.get("content-length") ?? "0") !== "0") return false;
   return KEY.test(headers.get("sec-websocket-key") ?? "");
 }
 

@@ -4,7 +4,11 @@
  * has the list, and this table holds it.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ask } from "./raw-client.ts";
 import { layout, type RunningServer, startServer, until } from "./running-server.ts";
 
 const DOORS = [
@@ -62,6 +66,30 @@ const UPGRADES: readonly Case[] = [
     bytes: upgrade({ "Sec-WebSocket-Key": "abc" }),
     native: "400 - open",
     wire: "400 keep-alive open",
+  },
+  {
+    name: "with a body",
+    bytes: `${upgrade({ "Content-Length": "2" })}hi`,
+    native: "400 - open",
+    wire: "400 keep-alive open",
+  },
+  {
+    name: "with a body that has not come",
+    bytes: upgrade({ "Content-Length": "2" }),
+    native: "400 - open",
+    wire: "400 keep-alive open",
+  },
+  {
+    name: "with a body in chunks",
+    bytes: `${upgrade({ "Transfer-Encoding": "chunked" })}0\r\n\r\n`,
+    native: "400 - open",
+    wire: "400 keep-alive open",
+  },
+  {
+    name: "another version",
+    bytes: upgrade({ "Sec-WebSocket-Version": "12" }),
+    native: "426 close ended",
+    wire: "426 keep-alive open",
   },
   {
     name: "another protocol",
@@ -133,6 +161,18 @@ const VERSIONS: readonly Case[] = [
     native: "505 close ended",
     wire: "505 close ended",
   },
+  {
+    name: "HTTP/1.2",
+    bytes: poll("GET /poll/a HTTP/1.2"),
+    native: "505 close ended",
+    wire: "304 keep-alive open",
+  },
+  {
+    name: "a space behind the version",
+    bytes: poll("GET /poll/a HTTP/1.1 "),
+    native: "505 close ended",
+    wire: "304 keep-alive open",
+  },
   { name: "HTTP/0.9", bytes: "GET /poll/a\r\n\r\n", native: "505 close ended", wire: "400 close ended" },
 ];
 
@@ -152,6 +192,67 @@ const CODINGS: readonly Case[] = [
     native: "400 close ended",
   },
   { name: "two lengths", bytes: publish({ "Content-length": "2" }), native: "400 close ended" },
+  {
+    name: "the same length twice",
+    bytes: publish({ "Content-length": "1" }),
+    native: "200 - open",
+    wire: "400 close ended",
+  },
+  {
+    name: "a tab before the length",
+    bytes: publish({ "Content-Length": "\t1" }),
+    native: "200 - open",
+    wire: "400 close ended",
+  },
+  {
+    name: "a space behind a chunk's size",
+    bytes: chunked("chunked").replace("1\r\na", "1 \r\na"),
+    native: "400 close ended",
+    wire: "200 keep-alive open",
+  },
+  {
+    name: "a trailer",
+    bytes: chunked("chunked").replace("0\r\n", "0\r\nA: b\r\n"),
+    native: "200 - ended",
+    wire: "200 keep-alive open",
+  },
+];
+
+const HOSTS: readonly Case[] = [
+  {
+    name: "of nothing",
+    bytes: request("GET /poll/a HTTP/1.1", { Host: "" }),
+    native: "304 close ended",
+    wire: "400 close ended",
+  },
+  ...["a:8x", "a..b"].map(
+    (host): Case => ({
+      name: `of "${host}"`,
+      bytes: request("GET /poll/a HTTP/1.1", { Host: host }),
+      native: "304 - open",
+      wire: "400 close ended",
+    }),
+  ),
+  ...["a b", "u@a", "a/b"].map(
+    (host): Case => ({
+      name: `of "${host}"`,
+      bytes: request("GET /poll/a HTTP/1.1", { Host: host }),
+      native: "400 - open",
+      wire: "400 close ended",
+    }),
+  ),
+  {
+    name: "in a target with user information",
+    bytes: poll("GET http://u:p@x/poll/a HTTP/1.1"),
+    native: "304 - open",
+    wire: "400 close ended",
+  },
+  {
+    name: "in a target of another scheme",
+    bytes: poll("GET ftp://x/poll/a HTTP/1.1"),
+    native: "400 close ended",
+    wire: "304 keep-alive open",
+  },
 ];
 
 const LINES: readonly Case[] = [
@@ -202,6 +303,12 @@ const LINES: readonly Case[] = [
     bytes: request("GET /poll/a HTTP/1.1", { A: "b\r\n c" }),
     native: "400 close ended",
   },
+  {
+    name: "a byte 7F in a field",
+    bytes: request("GET /poll/a HTTP/1.1", { A: "\x7f" }),
+    native: "304 - open",
+    wire: "400 close ended",
+  },
   { name: "a TLS hello", bytes: "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", native: "400 close ended" },
   { name: "OPTIONS *", bytes: poll("OPTIONS * HTTP/1.1"), native: "400 close ended" },
   { name: "CONNECT", bytes: poll("CONNECT a:80 HTTP/1.1"), native: "400 - open", wire: "400 close ended" },
@@ -240,7 +347,11 @@ describe.each(DOORS)("%s door", (door, sub) => {
   let server: RunningServer;
   beforeAll(async () => {
     const bye = '[[location]]\nmatch = "= /bye"\nempty = true\n[[location.step]]\nreturn = "444"\n';
-    server = await startServer({ toml: layout("", { sub, ev: 'header_template = "h"' }) + bye, workers: 1 });
+    const text = '[[location]]\nmatch = "= /text"\nhandler = "text.ts"\n';
+    const folder = mkdtempSync(join(tmpdir(), "sluice-test-"));
+    writeFileSync(join(folder, "text.ts"), "export default () => new Response('text');\n");
+    const toml = layout("", { sub, ev: 'header_template = "h"' }) + bye + text;
+    server = await startServer({ toml, workers: 1, folder });
   });
   afterAll(async () => {
     expect(server.log).not.toMatch(/ error /);
@@ -274,13 +385,28 @@ describe.each(DOORS)("%s door", (door, sub) => {
   describe.each([
     ["WebSocket handshake", UPGRADES],
     ["version", VERSIONS],
-    ["transfer coding", CODINGS],
+    ["body", CODINGS],
+    ["host", HOSTS],
     ["request line", LINES],
     ["half-closed", HALVES],
   ] as const)("%s", (_, cases) => {
     test.each(cases.map((one) => [one.name, one] as const))("%s", async (_name, one) => {
       expect(await seen(one)).toBe(door === "native" ? one.native : (one.wire ?? one.native));
     });
+  });
+
+  test("phrases and names of fields are the runtime's, or nginx's", async () => {
+    const { text } = await ask(server.port, "/pub", { method: "HEAD" });
+    expect(text).toStartWith(`HTTP/1.1 405 ${door === "native" ? "Method Not Allowed" : "Not Allowed"}\r\n`);
+    expect(text).toContain(door === "native" ? "\r\ncontent-length: 0" : "\r\nContent-Length: 0");
+  });
+
+  test("a handler's Response has a length and a type, or comes in chunks as it is", async () => {
+    const { fields, body } = await ask(server.port, "/text");
+    expect(body.toString()).toBe("text");
+    const said = ["content-length", "transfer-encoding", "content-type"].map((name) => fields.get(name));
+    const native = ["4", undefined, "text/plain;charset=utf-8"];
+    expect(said).toEqual(door === "native" ? native : [undefined, "chunked", undefined]);
   });
 
   test("whoever ended his side stands nowhere any more", async () => {

@@ -28,6 +28,8 @@ export function keyStart(head: RequestHead, bytes: Uint8Array): number {
 export function handshakeOf(head: RequestHead, bytes: Uint8Array): Handshake {
   // HTTP/1.0 knows no upgrade (RFC 9110 7.8).
   if (!head.hasConnectionUpgrade || head.minor === 0 || head.find(bytes, "upgrade") < 0) return "none";
+  // A body would stand where frames are expected.
+  if (head.isChunked || head.contentLength > 0) return "none";
   if (head.find(bytes, "sec-websocket-version") < 0 || keyStart(head, bytes) < 0) return "none";
   const version = only(head, bytes, "sec-websocket-version");
   const isSpoken =
