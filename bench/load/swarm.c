@@ -152,7 +152,13 @@ static void read_subscriber(struct subscriber *s) {
 static void read_publisher(struct publisher *p) {
   ssize_t n = recv(p->fd, p->answer + p->length, sizeof p->answer - 1 - (size_t)p->length, MSG_DONTWAIT);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (n <= 0) die("publisher closed by the server");
+  if (n <= 0 && p->busy) die("publisher closed by the server, in the middle of %.200s", p->answer);
+  if (n <= 0) {
+    /* Between two requests it may. */
+    close(p->fd);
+    p->fd = -1;
+    return;
+  }
   p->length += (int)n;
   p->answer[p->length] = 0;
   if (!p->busy || !answer_complete(p->answer, p->length)) return;
@@ -162,12 +168,14 @@ static void read_publisher(struct publisher *p) {
 }
 
 static struct publisher *idle_publisher(void) {
-  for (int i = 0; i < publisher_count; i++)
-    if (!publishers[i].busy) return &publishers[i];
-  if (publisher_count >= window_now) return NULL;
-  struct publisher *p = &publishers[publisher_count];
+  int i = 0;
+  while (i < publisher_count && publishers[i].busy) i++;
+  if (i >= window_now) return NULL;
+  struct publisher *p = &publishers[i];
+  if (i < publisher_count && p->fd >= 0) return p;
+  if (i == publisher_count) publisher_count++;
   p->fd = dial();
-  watch(p->fd, (uint64_t)1 << 32 | (uint32_t)publisher_count++);
+  watch(p->fd, (uint64_t)1 << 32 | (uint32_t)i);
   return p;
 }
 

@@ -113,7 +113,9 @@ export function listen(
     options.serveDirectly(request, server) ?? app.fetch(request);
   const server: Server = Bun.serve<NativePeer>({
     ...serveOptions(options, address, watch),
-    ...answering((request) => (turn.isLast() || isLast ? lastAnswer(answer(request)) : answer(request))),
+    ...answering((request) =>
+      turn.isLast(request, server) || isLast ? lastAnswer(answer(request)) : answer(request),
+    ),
   });
   // As Elysia's listen does: its hooks ask the application for it.
   Reflect.set(app, "server", server);
@@ -121,26 +123,40 @@ export function listen(
   return { server, watch, endKept };
 }
 
-/** More requests in one turn of the event loop are of clients that send them without end. */
+/** With more requests in one turn of the event loop some may be of clients that send them without end. */
 const MOST_A_TURN = 2048;
 const LOOKS_FROM = 256;
+/** Of one connection, beyond that. */
+const MOST_OF_ONE = 64;
 
 /**
  * Bun answers every request in what came from a connection before it is anybody else's turn, and keeps what
  * the client does not read of the answers: with a hundred thousand of them a worker stands still for so long
- * that it is taken for dead. So from some number on the answer is the connection's last, and the rest is not
- * looked at. Who else comes in such a turn connects again.
+ * that it is taken for dead. So from some number on the answer is the last of a connection that has sent many
+ * ahead, and the rest is not looked at. Others in such a turn, of a crowd that comes at once, go on.
  */
 class RequestsOfTurn {
   #count = 0;
+  /** By address and port. */
+  readonly #ahead = new Map<string, number>();
 
-  isLast(): boolean {
+  isLast(request: Request, server: Server): boolean {
     // Of several turns, as long as they have few: an immediate a turn would cost more than it tells.
     if (++this.#count === LOOKS_FROM)
       setImmediate(() => {
         this.#count = 0;
+        this.#ahead.clear();
       });
-    return this.#count > MOST_A_TURN;
+    return this.#count > MOST_A_TURN && this.#isAhead(request, server);
+  }
+
+  /** By a unix socket nobody can be told from others. */
+  #isAhead(request: Request, server: Server): boolean {
+    const from = server.requestIP(request);
+    const client = from === null ? "" : `${from.address} ${from.port}`;
+    const count = (this.#ahead.get(client) ?? 0) + 1;
+    this.#ahead.set(client, count);
+    return count > MOST_OF_ONE;
   }
 }
 

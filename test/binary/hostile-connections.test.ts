@@ -31,6 +31,7 @@ const PIPELINED = 100_000;
 const POLL = "GET /pub?id=nobody HTTP/1.1\r\nHost: x\r\n\r\n";
 /** So many of them fit into a socket's first window. */
 const AHEAD = 1200;
+const CROWD = 2600;
 /** Under the limit of a body. */
 const CRUMBS = 900_000;
 const HANDSHAKE =
@@ -131,6 +132,26 @@ describe.each(DOORS)("%s door", (door, sub) => {
     else expect(answers).toBeGreaterThan(1000);
     socket.destroy();
   }, 70_000);
+
+  test("of a crowd that comes at once everybody keeps his connection", async () => {
+    const pid = await worker();
+    const crowd = await Promise.all(Array.from({ length: CROWD }, open));
+    let answers = 0;
+    let closing = 0;
+    for (const socket of crowd)
+      socket.on("data", (data) => {
+        answers++;
+        if (/^connection: close$/im.test(data.toString("latin1"))) closing++;
+      });
+    // All of them in one turn.
+    process.kill(pid, "SIGSTOP");
+    for (const socket of crowd) socket.write(POLL);
+    await Bun.sleep(100);
+    process.kill(pid, "SIGCONT");
+    await until("all are answered", () => answers === CROWD);
+    expect(closing).toBe(0);
+    for (const socket of crowd) socket.destroy();
+  });
 
   test("nor do they cost memory when nobody reads the answers", async () => {
     const pid = await worker();
