@@ -30,15 +30,21 @@ export function cpuUs(pids: readonly number[]): number {
 
 /**
  * The same to the nanosecond, from the scheduler's own account of each thread that still lives: where a
- * sample is so short that steps of 10 ms would be the noise.
+ * sample is so short that steps of 10 ms would be the noise. `named`: of the threads of that name.
  */
-export function threadsCpuUs(pids: readonly number[]): number {
+export function threadsCpuUs(pids: readonly number[], named?: string): number {
   let nanoseconds = 0;
   for (const pid of pids)
-    for (const thread of readdirSync(`/proc/${pid}/task`))
-      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ", 1)[0]);
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      const task = `/proc/${pid}/task/${thread}`;
+      if (named !== undefined && readFileSync(`${task}/comm`, "utf8").trim() !== named) continue;
+      nanoseconds += Number(readFileSync(`${task}/schedstat`, "utf8").split(" ", 1)[0]);
+    }
   return nanoseconds / 1000;
 }
+
+/** Of the threads on which JavaScriptCore compiles; of a process without it 0. */
+export const compilersCpuUs = (pids: readonly number[]): number => threadsCpuUs(pids, "JITWorker");
 
 /** Processes whose parent is `pid`. */
 export function childrenOf(pid: number): number[] {

@@ -1,8 +1,8 @@
 // Subscribers that come: connect, handshake, first byte of the answer. WebSocket and SSE, 1 worker, 10,000
 // connections that stay, 128 handshakes at a time; and with TLS, where each closes after the answer. As in
 // "posts" the ratio is of connections a second of server CPU, because on loopback the client's own connect()
-// is the wall. A whole crowd comes first and is reported by itself: the engine compiles meanwhile. TLS 1.3
-// with a P-256 certificate, no session is resumed.
+// is the wall. Crowds come until the engine has compiled what they call; the first is reported by itself. TLS
+// 1.3 with a P-256 certificate, no session is resumed.
 
 import { runClient } from "../load/client.ts";
 import { type Certificate, makeCertificate, removeCertificate } from "../peers/certificate.ts";
@@ -10,7 +10,7 @@ import type { Peer, Server, Transport } from "../peers/peer.ts";
 import type { Plan } from "../plan.ts";
 import { cpuUs } from "../process-figures.ts";
 import { median, withRange } from "../statistics.ts";
-import { crowdShares, during, type Stand, stand, strike, type Work } from "./crowd.ts";
+import { crowdShares, during, type Stand, stand, strike, type Work, warmUp } from "./crowd.ts";
 import {
   channelName,
   type Line,
@@ -26,6 +26,7 @@ const IN_FLIGHT = 128;
 const TLS_IN_FLIGHT = 64;
 /** Until the server has seen that the crowd of the last round is gone. */
 const LEAVE_MS = 1500;
+const WARM_LEAVE_MS = 500;
 const FACTOR = 1;
 const LABELS = { ws: "WebSocket", sse: "SSE" } as const;
 type Kind = keyof typeof LABELS;
@@ -50,11 +51,11 @@ function lines(
 }
 
 /** One round: the crowd comes, is seen, and goes. */
-async function come(own: Stand, connections: number): Promise<Work> {
+async function come(own: Stand, connections: number, leaveMs = LEAVE_MS): Promise<Work> {
   const work = await during(own, (crowd) => crowd.grow(connections, IN_FLIGHT));
   await own.server.assertHolds(connections);
   for (const crowd of own.crowds) await crowd.shut();
-  await Bun.sleep(LEAVE_MS);
+  await Bun.sleep(leaveMs);
   return work;
 }
 
@@ -65,7 +66,10 @@ async function plain(peers: Peers, plan: Plan, transport: Kind): Promise<RowResu
       stands.push(await stand(peer, [{ transport, sources: 8 }]));
     const works = new Map<string, Work[]>(stands.map(({ name }) => [name, []]));
     const first = new Map<string, number>();
-    for (const own of stands) first.set(own.name, (await come(own, plan.connections)).cpuUs);
+    for (const own of stands) {
+      const warm = () => come(own, plan.connections, WARM_LEAVE_MS);
+      first.set(own.name, (await warmUp(own, warm)).cpuUs);
+    }
     for (let round = 0; round < Math.min(plan.rounds, 3); round++) {
       for (const own of stands) works.get(own.name)?.push(await come(own, plan.connections));
     }

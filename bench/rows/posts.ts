@@ -3,11 +3,11 @@
 //
 // What a client sees is bounded by its own connect() and close(), and on a loopback these do part of the
 // server's work. So the ratio is of requests a second of server CPU; the rates that were seen are in the
-// notes, with the generator's share.
+// notes, with the generator's share, and what the first ones after the start cost, while the engine compiles.
 
 import type { Plan } from "../plan.ts";
 import { median, withRange } from "../statistics.ts";
-import { crowdShares, during, type Stand, stand, strike, type Work } from "./crowd.ts";
+import { crowdShares, during, type Stand, stand, strike, type Work, warmUp } from "./crowd.ts";
 import { type Peers, present, type Row, ratioLine } from "./row.ts";
 
 const IN_FLIGHT = 32;
@@ -25,7 +25,11 @@ export const postsRow: Row = {
       for (const peer of present(...peers.doors, peers.nchan))
         stands.push(await stand(peer, [{ transport: "stream", channels: IN_FLIGHT, sources: SOURCES }]));
       const works = new Map<string, Work[]>(stands.map(({ name }) => [name, []]));
-      for (const own of stands) await during(own, (crowd) => crowd.post(IN_FLIGHT, plan.warmUpMs));
+      const first = new Map<string, Work>();
+      for (const own of stands) {
+        const warm = () => during(own, (crowd) => crowd.post(IN_FLIGHT, plan.warmUpMs));
+        first.set(own.name, await warmUp(own, warm));
+      }
       for (let round = 0; round < plan.rounds; round++) {
         for (const own of stands)
           works.get(own.name)?.push(await during(own, (crowd) => crowd.post(IN_FLIGHT, plan.sampleMs)));
@@ -47,9 +51,13 @@ export const postsRow: Row = {
           0,
         );
         const p99 = median(own.map(({ results }) => results[0]?.p99Us ?? Number.NaN));
-        const cost = median(own.map((work) => work.cpuUs / work.messages)).toFixed(1);
+        const each = (work: Work) => work.cpuUs / work.messages;
+        const cost = median(own.map(each)).toFixed(1);
+        const begun = first.get(name);
+        const cold = begun === undefined ? "-" : each(begun).toFixed(1);
         return (
-          `POST, new connections, ${name}: ${cost} us of CPU each, ${seen} requests/s seen, ` +
+          `POST, new connections, ${name}: ${cost} us of CPU each (${cold} in the first sample after ` +
+          `the start), ${seen} requests/s seen, ` +
           `p99 ${p99} us; ${crowdShares(own)}`
         );
       });
