@@ -338,6 +338,7 @@ const HALVES: readonly Case[] = [
     wire: "200 keep-alive ended",
   },
   { name: "a long poll", bytes: poll("GET /lp/half HTTP/1.1"), halfClosed: true, native: "gone" },
+  { name: "a handshake", bytes: upgrade({}), halfClosed: true, native: "101 Upgrade ended" },
 ];
 
 /** So long a connection that stays open is looked at after its answer. */

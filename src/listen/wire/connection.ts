@@ -28,6 +28,7 @@ import type { NativePeer } from "../socket-handlers.ts";
 import { sharedFieldLines } from "./answer-head.ts";
 import { Both } from "./both.ts";
 import { ClosingConnection } from "./closing-connection.ts";
+import { DeflatingSocket } from "./deflating-socket.ts";
 import type { DueList } from "./due-list.ts";
 import { pushSwitching } from "./handshake-answer.ts";
 import { type HeldInput, headStandsAlone } from "./held-input.ts";
@@ -39,7 +40,7 @@ import { RequestBody } from "./request-body.ts";
 import { writePassed, writeResponse } from "./response-writer.ts";
 import { type Carrier, type WireHead, WireRequest } from "./wire-request.ts";
 import type { WireServer } from "./wire-server.ts";
-import { DeflatingSocket, WireSocket } from "./wire-socket.ts";
+import { WireSocket } from "./wire-socket.ts";
 import { WireTunnel } from "./wire-tunnel.ts";
 
 export class Connection extends ClosingConnection implements Carrier, AnswerTaker {
@@ -156,8 +157,7 @@ export class Connection extends ClosingConnection implements Carrier, AnswerTake
     const answer = server.answer(new WireRequest(this, head, target, lasting, start, next, bodyEnd));
     const rest = isComing ? next : bodyEnd;
     if (this.is(UPGRADED)) {
-      this.socket.data.take(bytes.subarray(rest, end));
-      this.socket.data.uncork();
+      if (rest < end) this.socket.data.take(bytes.subarray(rest, end));
       return end;
     }
     if (answer instanceof LaterAnswer) {

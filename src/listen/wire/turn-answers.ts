@@ -2,7 +2,7 @@
  * Answers that leave together, when the requests that came in one turn of the event loop are read: 32
  * publishers are read and stored one after the other, and then answered one after the other. The kernel's
  * code for sending and ours for reading then do not push each other out of the processor's caches with each
- * request (6 % of a POST over 32 connections). Added to by receiving.ts.
+ * request (6 % of a POST over 32 connections). Added to by receiving.ts and wire-socket.ts.
  *
  * An answer waits for nothing but other requests' reading, which is short. Whoever is about to do what may
  * take a slice of the turn lets the answers leave first (`sendAnswers`): fan-out, replays, the application.

@@ -13,7 +13,7 @@ import type {
   RawTaker,
 } from "../../http/incoming.ts";
 import type { Peer } from "../../http/peer.ts";
-import { handshakeOf, KEY_BYTES, keyStart } from "../http1/handshake-head.ts";
+import { handshakeOf, KEY_BYTES } from "../http1/handshake-head.ts";
 import { parseHead } from "../http1/parse-head.ts";
 import { RequestHead } from "../http1/request-head.ts";
 import type { NativePeer } from "../socket-handlers.ts";
@@ -81,6 +81,7 @@ export class WireRequest implements Incoming, Exchange {
   readonly #bodyEnd: number;
   readonly #carrier: Carrier;
   #head: WireHead;
+  #handshake: Handshake | null = null;
   #headers: Headers | null = null;
   #abort: AbortController | null = null;
 
@@ -151,12 +152,14 @@ export class WireRequest implements Incoming, Exchange {
   }
 
   get handshake(): Handshake {
-    return handshakeOf(this.#own, this.#bytes);
+    this.#handshake ??= handshakeOf(this.#own, this.#bytes);
+    return this.#handshake;
   }
 
   /** The key of a good handshake, to the beginning of `target`. */
   copyKey(target: Uint8Array): void {
-    const start = keyStart(this.#own, this.#bytes);
+    const head = this.#own;
+    const start = head.valueStart(head.find(this.#bytes, "sec-websocket-key"));
     for (let i = 0; i < KEY_BYTES; i++) target[i] = this.#bytes[start + i] ?? 0;
   }
 

@@ -19,6 +19,7 @@ import type { Newcomer } from "./newcomers.ts";
 import { Outlet } from "./outlet.ts";
 import { SharedPiece } from "./shared-piece.ts";
 import type { SocketServer } from "./socket-server.ts";
+import { answerWithTurn } from "./turn-answers.ts";
 import { UnreadFrames } from "./unread-frames.ts";
 
 /** The code of a connection that ended without a close frame: never on the wire. */
@@ -51,9 +52,11 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket, Newc
     return false;
   }
 
+  /** Call corked. Its handshake's answer leaves with those of the turn. */
   open(): void {
     this.#listen();
     this.data.opened(this);
+    answerWithTurn(this);
   }
 
   // --- told by the socket ----------------------------------------------------------------------------------
@@ -106,6 +109,7 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket, Newc
   }
 
   ended(): void {
+    this.uncork();
     this.mark(ENDED);
     // What it said before counts.
     if (this.is(NEXT)) return;
@@ -289,12 +293,5 @@ export class WireSocket extends Outlet implements PeerSocket, DirectSocket, Newc
     if (this.isClosed) return;
     this.socket.terminate();
     this.closed();
-  }
-}
-
-/** Agreed on at the handshake: both ends may compress messages. */
-export class DeflatingSocket extends WireSocket {
-  override get takesDeflated(): boolean {
-    return true;
   }
 }

@@ -19,6 +19,7 @@ export class WireTunnel extends Outlet implements RawEnd {
   }
 
   open(): void {
+    this.uncork();
     if (!this.isStalled) this.#server.held.take(this);
     else this.#server.sending.take(this);
   }
