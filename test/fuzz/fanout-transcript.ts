@@ -107,7 +107,10 @@ export class Transcript {
       this.#fail(line, `${positions.length} positions of ${this.stands.length} channels`);
     for (const [place, { life, last, historyUntil, ended }] of this.stands.entries()) {
       const id = (positions[place] ?? Number.NaN) - life.base;
-      if (ended) continue;
+      // It was deleted before its place was taken, and the end is still to be told: from 0 on there is all of
+      // whatever channel has the name by then.
+      const isLost = positions[place] === 0 && !this.#store.isLive(life.index, life.incarnation);
+      if (ended || isLost) continue;
       if (!(id >= last && id <= Math.max(last, historyUntil)))
         this.#fail(line, `position ${place} is id ${id}, has seen ${last}`);
     }
