@@ -2,9 +2,10 @@
 // stream, SSE and WebSocket. The core of the bench: sluice by each of its doors against the ceiling and
 // against Nchan, ratios within a round.
 
+import { bareFanout } from "../peers/bare.ts";
 import type { Transport } from "../peers/peer.ts";
 import type { Plan } from "../plan.ts";
-import { median, withRange } from "../statistics.ts";
+import { median, ratios, withRange } from "../statistics.ts";
 import {
   contest,
   type Entry,
@@ -41,10 +42,13 @@ function lines(samples: Samples, doors: readonly string[], label: string, window
 }
 
 function notes(samples: Samples, label: string, window: number): string[] {
+  const costs = (name: string) => (samples.get(name) ?? []).map(({ costUs }) => costUs);
   return [...samples].map(([name, own]) => {
-    const cost = withRange(own.map((sample) => sample.costUs));
+    const cost = withRange(costs(name));
     const main = median(own.map((sample) => sample.mainCostUs));
-    const beside = main > 0 ? `, main process ${main.toFixed(3)} us` : "";
+    const floor =
+      name === bareFanout.name ? `, ${withRange(ratios(costs(name), costs("ceiling")))}x the ceiling` : "";
+    const beside = main > 0 ? `, main process ${main.toFixed(3)} us` : floor;
     return `${label}, ${window} in flight, ${name}: ${cost} us per delivery${beside}; ${shares(own)}`;
   });
 }
@@ -55,7 +59,9 @@ function row(transport: Transport, label: string, window: number): Row {
     async run(peers: Peers, plan: Plan) {
       const entries: Entry[] = [];
       try {
-        for (const peer of present(peers.ceiling, ...peers.doors, peers.nchan))
+        // How much of the native door's part is the runtime's own.
+        const floor = window === 1 && peers.doors.some(({ name }) => name === "native") ? bareFanout : null;
+        for (const peer of present(peers.ceiling, ...peers.doors, peers.nchan, floor))
           entries.push(await enter(peer, transport, SUBSCRIBERS));
         const results = await contest(entries, window, plan.rounds, plan);
         const samples = new Map(entries.map((entry, index) => [entry.name, results[index] ?? []]));
