@@ -163,8 +163,8 @@ export const MUTANTS: readonly Mutant[] = [
   ],
   [
     "src/fanout/pump.ts",
-    "if (!channel.busy && channel.restUntilMs > beganMs) {",
-    "if (!channel.busy || channel.restUntilMs > beganMs) {",
+    "const restMs = channel.busy ? 0 : this.#rests.leftMs(channel, beganMs);",
+    "const restMs = channel.busy ? this.#rests.leftMs(channel, beganMs) : 0;",
   ],
   [
     "src/fanout/fanout.ts",

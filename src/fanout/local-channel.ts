@@ -179,6 +179,8 @@ export class LocalChannel {
   /** Time the running job has taken so far, and when the next may begin (see rests.ts). */
   fanoutMs = 0;
   restUntilMs = 0;
+  /** Or later, until then, while it has fewer messages than the last time. */
+  awaitUntilMs = 0;
   /** Messages of the last batch. */
   batched = 0;
   /** Subscriptions of any kind in this worker, lagging and joining ones included. */

@@ -172,8 +172,9 @@ export class Pump {
       const channel = channels.shift();
       if (channel === undefined) break;
       channel.queued = false;
-      if (!channel.busy && channel.restUntilMs > beganMs) {
-        this.#rests.rest(channel, channel.restUntilMs - beganMs);
+      const restMs = channel.busy ? 0 : this.#rests.leftMs(channel, beganMs);
+      if (restMs > 0) {
+        this.#rests.rest(channel, restMs);
         continue;
       }
       const { ms, aloneMs } = native;

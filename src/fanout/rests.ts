@@ -9,6 +9,16 @@ import type { LocalChannel } from "./local-channel.ts";
 const REST_SHARE = 0.25;
 const REST_FROM_MS = 1;
 const REST_MAX_MS = 10;
+/**
+ * A channel on several workers rests on for such a share, while it has fewer messages than the last time. Of
+ * two workers that begin in turns each has half of what is under way, and so it stays; this way both begin
+ * with all of it, at about the same time. What comes at an even pace is not held up: it is as many by then.
+ */
+const AWAIT_SHARE = 0.5;
+const AWAIT_MAX_MS = 5;
+/** So many of the last time's are as many: what comes at random would else have to be more each time. */
+const AS_MANY = 0.9;
+const LOOK_AGAIN_MS = 1;
 
 export class Rests {
   readonly #store: Store;
@@ -39,10 +49,25 @@ export class Rests {
   paced(channel: LocalChannel, doneMs: number): void {
     const { fanoutMs } = channel;
     if (fanoutMs > REST_FROM_MS) {
-      const restMs = fanoutMs * REST_SHARE + this.#othersMs(channel) * (1 + REST_SHARE);
+      const othersMs = this.#othersMs(channel);
+      const restMs = fanoutMs * REST_SHARE + othersMs * (1 + REST_SHARE);
       channel.restUntilMs = doneMs + Math.min(restMs, REST_MAX_MS);
+      const awaitMs = othersMs > 0 ? Math.min(fanoutMs * AWAIT_SHARE, AWAIT_MAX_MS) : 0;
+      channel.awaitUntilMs = channel.restUntilMs + awaitMs;
     }
     channel.fanoutMs = 0;
+  }
+
+  /** How long it should rest yet; 0: its next job may begin. */
+  leftMs(channel: LocalChannel, nowMs: number): number {
+    const { restUntilMs, awaitUntilMs } = channel;
+    if (restUntilMs > nowMs) return restUntilMs - nowMs;
+    return awaitUntilMs > nowMs && this.#hasFewer(channel) ? LOOK_AGAIN_MS : 0;
+  }
+
+  /** Its end, and events of who comes and goes, wait with them. */
+  #hasFewer({ index, delivered, batched }: LocalChannel): boolean {
+    return this.#store.publishedCount(index) - delivered < batched * AS_MANY;
   }
 
   /** The native timer has millisecond steps; a rest shorter than that ends at the next turn. */

@@ -171,28 +171,61 @@ test("who comes while a channel rests gets what is published from then on", asyn
 });
 
 test("a channel with subscribers elsewhere rests until those have theirs, if writes are shared", async () => {
-  const other = new TestWorker(store);
-  for (let i = 0; i < 2; i++) joinStream(other, PLAIN, [channel]);
-  const socket = joinSocket(worker, PLAIN, [channel]);
-  await turns();
-  let clockMs = performance.now();
-  worker.fanout.standing.nowMs = () => clockMs;
-  socket.onSend = () => {
-    clockMs += 1.5;
-  };
+  const { other, clock, socket, sent } = await withOthers();
   const restAfter = async (...data: string[]): Promise<number> => {
-    clockMs += 1000;
+    clock.ms += 1000;
     worker.publish(channel, ...data);
-    await until("it is sent", () => socket.take().length > 0);
-    await turns();
-    return worker.local(channel).restUntilMs - clockMs;
+    await sent();
+    return worker.local(channel).restUntilMs - clock.ms;
   };
   // A quarter of what its own took.
   expect(await restAfter("m1")).toBeCloseTo(1.5 / 4, 1);
+  expect(socket.take()).toHaveLength(1);
   // And what the two others take, and a quarter of that.
   expect(await restAfter("m2", "m3")).toBeCloseTo(3 / 4 + 6 + 6 / 4, 1);
   other.stop();
 });
+
+test("workers that share a channel do not each begin with half of what is published", async () => {
+  const { other, clock, socket, sent } = await withOthers();
+  worker.publish(channel, "m1", "m2");
+  await sent();
+  socket.take();
+  clock.ms = worker.local(channel).restUntilMs + 0.1;
+  worker.publish(channel, "m3");
+  // Half as many as before: it waits for the other, for half of what its own part took.
+  for (let look = 0; look < 3; look++) await Bun.sleep(2);
+  expect(socket.take()).toEqual([]);
+  worker.publish(channel, "m4");
+  await sent();
+  expect(socket.take()).toEqual(messages(channel, 3, "m3", "m4"));
+  clock.ms = worker.local(channel).restUntilMs + 1.4;
+  worker.publish(channel, "m5");
+  for (let look = 0; look < 3; look++) await Bun.sleep(2);
+  expect(socket.take()).toEqual([]);
+  clock.ms += 0.2;
+  await sent();
+  expect(socket.take()).toEqual(messages(channel, 5, "m5"));
+  other.stop();
+});
+
+/** A WebSocket that takes 1.5 ms a message, and two streams on another worker. */
+async function withOthers() {
+  const other = new TestWorker(store);
+  for (let i = 0; i < 2; i++) joinStream(other, PLAIN, [channel]);
+  const socket = joinSocket(worker, PLAIN, [channel]);
+  await turns();
+  const clock = { ms: performance.now() };
+  worker.fanout.standing.nowMs = () => clock.ms;
+  socket.onSend = () => {
+    clock.ms += 1.5;
+  };
+  const sent = async (): Promise<void> => {
+    await until("it is sent", () => socket.frames.length > 0);
+    await turns();
+  };
+  return { other, clock, socket, sent };
+}
 
 test("a pump that was stopped does nothing more", async () => {
   const stream = joinStream(worker, PLAIN, [channel]);
