@@ -32,9 +32,12 @@ export class Swarm extends Generator {
     return this.ask(`run ${window} ${ms}`);
   }
 
-  /** Open loop: `hz` publishes a second for `ms`. */
-  pace(hz: number, ms: number): Promise<RunResult> {
-    return this.ask(`pace ${hz} ${ms}`);
+  /**
+   * Open loop: `hz` publishes a second for `ms`. They go over `most` connections, each of which waits for its
+   * answer; what is late for that counts from the time at which it was due.
+   */
+  pace(hz: number, ms: number, most = 64): Promise<RunResult> {
+    return this.ask(`pace ${hz} ${ms} ${most}`);
   }
 
   once(): Promise<RunResult> {

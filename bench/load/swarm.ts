@@ -150,6 +150,8 @@ function answerComplete(answer: string): boolean {
   return answer.startsWith("204", 9) || answer.endsWith("0\r\n\r\n");
 }
 
+const MOST_PUBLISHERS = 16;
+
 async function connectPublisher(): Promise<void> {
   const holder: { publisher: Publisher | null } = { publisher: null };
   const socket = await Bun.connect({
@@ -227,9 +229,9 @@ function report(wallMs: number, cpu: NodeJS.CpuUsage, messages: number, withSamp
   return { ...figures, ...percentiles, ...(withSamples ? { samplesUs } : {}) };
 }
 
-/** `hz` 0: closed loop over `window`; else open loop. */
+/** `hz` 0: closed loop over `window`; else open loop, over as many connections. */
 async function measure(window: number, hz: number, ms: number, maxMessages: number): Promise<object> {
-  while (publishers.length < (hz > 0 ? 16 : window)) await connectPublisher();
+  while (publishers.length < Math.min(window, MOST_PUBLISHERS)) await connectPublisher();
   const cpu = process.cpuUsage();
   const start = performance.now();
   let sent = 0;
@@ -253,12 +255,12 @@ async function measure(window: number, hz: number, ms: number, maxMessages: numb
 
 for await (const line of console) {
   if (line === "") continue; // what console yields when the input ends
-  const [command, first = "0", second = "0"] = line.split(" ");
+  const [command, first = "0", second = "0", third = "0"] = line.split(" ");
   if (command === "grow") console.log(JSON.stringify(await grow(Number(first))));
   else if (command === "run")
     console.log(JSON.stringify(await measure(Number(first), 0, Number(second), Infinity)));
   else if (command === "pace")
-    console.log(JSON.stringify(await measure(0, Number(first), Number(second), Infinity)));
+    console.log(JSON.stringify(await measure(Number(third), Number(first), Number(second), Infinity)));
   else if (command === "several") console.log(JSON.stringify(await measure(1, 0, Infinity, Number(first))));
   else die(`unknown command ${line}`);
 }

@@ -14,6 +14,10 @@ const BEHIND = 100;
 /** Handshakes at a time: the server's queue takes 4,096. */
 const IN_FLIGHT = 2000;
 const PUBLISH_HZ = 100;
+/**
+ * Of a backend, which keeps them and waits for its answers. New ones would stand in line behind the crowd.
+ */
+const PUBLISHERS = 2;
 const LIMIT_MS = 20;
 /** Who publishes goes on until the crowd is through, however long that takes. */
 const PUBLISH_MS = 3000;
@@ -58,8 +62,8 @@ async function measure(peer: Peer, plan: Plan): Promise<Round> {
     const all = { ...own, crowds: [crowd] };
     stands[0] = all;
     try {
-      const calm = await publisher.pace(PUBLISH_HZ, plan.warmUpMs);
-      const publishing = publisher.pace(PUBLISH_HZ, PUBLISH_MS);
+      const calm = await publisher.pace(PUBLISH_HZ, plan.warmUpMs, PUBLISHERS);
+      const publishing = publisher.pace(PUBLISH_HZ, PUBLISH_MS, PUBLISHERS);
       const work = await during(all, (own) => own.replay(plan.connections, IN_FLIGHT, BEHIND));
       const { p99Us } = await publishing;
       return { work, publishP99Ms: p99Us / 1000, calmP99Ms: calm.p99Us / 1000 };
