@@ -219,7 +219,8 @@ export function startWorker(options: WorkerOptions): RunningWorker {
     return app;
   };
   openListeners(listeners, { config, entrance, locator, limit, sockets: sizes.sockets, compose });
-  const descriptors = new DescriptorWatch();
+  doors?.opened();
+  const descriptors = new DescriptorWatch(doors);
   const heap = new HeapWatch();
   const roomWatch = new RoomWatch(store);
   const housekeeping = setInterval(() => {

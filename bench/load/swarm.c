@@ -240,12 +240,14 @@ static void measure(int window, double hz, int most, uint64_t duration_ns, uint6
      us a send, without it 3.6 to 3.9. */
   nap_us = hz > 0 || subscriber_count == 0 ? 0 : NAP_US;
   for (;;) {
-    struct publisher *p = NULL;
+    struct publisher *p;
     uint64_t wait = STALL_NS;
     now = now_ns();
     int open = now - start < duration_ns && sent < max_messages;
     int is_due;
-    while ((is_due = open && (hz > 0 ? start + sent * step <= now : undone < window)) && (p = idle_publisher())) {
+    for (;;) {
+      is_due = open && (hz > 0 ? start + sent * step <= now : undone < window);
+      if (!is_due || !(p = idle_publisher())) break;
       publish(p, hz > 0 ? start + sent * step : now_ns());
       open = ++sent < max_messages;
     }

@@ -17,6 +17,7 @@ import { log } from "../../log.ts";
 import type { SteerMessage } from "../handshake.ts";
 import { ConnectionWatch } from "../sockets/connection-watch.ts";
 import { ownListeningSockets } from "../sockets/listening-sockets.ts";
+import { ParkedListeners } from "../sockets/parked-listeners.ts";
 import { steer } from "../sockets/steering.ts";
 
 /** The kernel looks at a handshake after one second and after three; then there is the way there and back. */
@@ -37,10 +38,23 @@ export class WorkerDoors implements Doors {
   /** Main will say when; otherwise they close as soon as it is quiet. */
   awaitsWord = false;
   readonly #tell: (kind: "quiet" | "deaf") => void;
+  #listeners: ParkedListeners | null = null;
   readonly #word = Promise.withResolvers<boolean>();
 
   constructor(tell: (kind: "quiet" | "deaf") => void) {
     this.#tell = tell;
+  }
+
+  opened(): void {
+    try {
+      this.#listeners = new ParkedListeners();
+    } catch (error) {
+      log("debug", "listening sockets cannot be parked here", { error: String(error) });
+    }
+  }
+
+  park(isParked: boolean): void {
+    this.#listeners?.park(isParked);
   }
 
   mayClose(closing: Closing): Promise<void> {
