@@ -1,8 +1,8 @@
 /**
  * What a worker asks before it closes its listening sockets. A closed socket resets every connection that
  * waits in its queue, so somebody who can look there (supervisor/worker/worker-doors.ts) has to say when
- * nobody does. Without doors, in tests and embedded, they close at once. And what it leaves alone while it has
- * no descriptors to accept anybody with (descriptor-watch.ts).
+ * nobody does. Without doors, in tests and embedded, they close at once. They are left alone while it has no
+ * descriptors to accept anybody with (descriptor-watch.ts).
  */
 export interface Closing {
   /** Others listen on the same addresses. */
