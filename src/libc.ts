@@ -3,7 +3,7 @@
  * to the service manager, the clock systemd counts by; and for one that it makes dear (send(2), the wire
  * listener's). Loaded by whoever calls it, when it does.
  */
-import { dlopen, type FFIFunction, FFIType, type Library, toArrayBuffer } from "bun:ffi";
+import { dlopen, type FFIFunction, FFIType, type Library, ptr, toArrayBuffer } from "bun:ffi";
 
 /** 64 bits that are a number in JavaScript, as lengths are; the others make a BigInt of each. */
 export const LENGTH = FFIType.i64_fast;
@@ -28,3 +28,6 @@ export function openLibc<Functions extends Record<string, FFIFunction>>(
 
 /** Memory outside the engine's, which stays where it is; whoever mapped it keeps it. */
 export const memoryAt = (address: number, bytes: number): ArrayBuffer => toArrayBuffer(address, 0, bytes);
+
+/** Where bytes lie, for as long as their buffer is held and not detached. */
+export const addressOf = (bytes: Uint8Array): number => ptr(bytes);

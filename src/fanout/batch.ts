@@ -22,6 +22,8 @@ const KEEP_BYTES = 64 * 1024;
 export class Batch {
   readonly messages: Message[] = [];
   count = 0;
+  /** Of their data. */
+  bytes = 0;
   /** Ids after `previous` up to and including `to` are covered by this batch. */
   previous = 0;
   to = 0;
@@ -48,6 +50,7 @@ export class Batch {
   /** Takes what comes next in the channel. It stays `due` until its end was reached. */
   fill(store: Store, channel: LocalChannel): void {
     this.count = 0;
+    this.bytes = 0;
     this.missed = 0;
     this.isPresence = false;
     this.lostEvents = 0;
@@ -82,8 +85,7 @@ export class Batch {
   /** Reads up to the batch's bounds, or to a hole: the last outcome of the reader. */
   #read(store: Store, channel: LocalChannel): number {
     const { reader } = channel;
-    let bytes = 0;
-    while (this.count < MAX_MESSAGES && bytes < MAX_BYTES) {
+    while (this.count < MAX_MESSAGES && this.bytes < MAX_BYTES) {
       const m = this.#message(this.count);
       const outcome = reader.next(m);
       if (outcome !== FOUND) return outcome;
@@ -91,7 +93,7 @@ export class Batch {
       if (this.count > 0 && isPresence !== this.isPresence) return FOUND;
       if (isPresence) {
         if (!this.#takeEvent(store, channel, m)) return FOUND;
-        bytes += m.dataLength;
+        this.bytes += m.dataLength;
         continue;
       }
       if (m.id > this.to + 1 && store.positions.missedBetween(channel.index, this.to, m.id - 1) > 0) {
@@ -105,7 +107,7 @@ export class Batch {
       reader.accept(m);
       this.count++;
       this.to = m.id;
-      bytes += m.dataLength;
+      this.bytes += m.dataLength;
     }
     return FOUND;
   }

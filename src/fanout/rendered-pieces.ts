@@ -7,6 +7,7 @@
  * By comparing bytes, not by channel and id: what was evicted meanwhile, or is told of a gap, may differ.
  */
 import { FrameBatch } from "../http/peer-socket.ts";
+import { spend } from "../http/spent-bytes.ts";
 import { ByteWriter } from "../wire/byte-writer.ts";
 
 /** Below this a copy each is nothing beside the socket's own buffer. */
@@ -44,6 +45,7 @@ export class RenderedPieces {
   forget(): void {
     if (this.#last === null) return;
     this.#last = null;
+    for (const { bytes } of [this.writer, this.#kept ?? this.writer]) spend(bytes);
     this.#kept = null;
     this.#batch = new FrameBatch();
     this.writer = new ByteWriter();

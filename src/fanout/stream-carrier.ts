@@ -12,13 +12,14 @@ import type { Batch } from "./batch.ts";
 import { ahead, type Carrier, CLOCK_EVERY, type Load, READ_AHEAD } from "./carrier.ts";
 import { toldCount } from "./format.ts";
 import type { LocalChannel, StreamGroup, StreamSubscription } from "./local-channel.ts";
+import { PieceWriter } from "./piece-writer.ts";
 import { SamePlaces } from "./same-places.ts";
 import type { Standing } from "./standing.ts";
 
 export class StreamCarrier implements Carrier {
   readonly #standing: Standing;
   /** The bytes of the group being served; kept while a walk is interrupted. */
-  readonly #shared = new ByteWriter();
+  readonly #shared = new PieceWriter();
   /** Bytes for one connection alone. */
   readonly #own = new ByteWriter();
   readonly #places = new SamePlaces();
@@ -46,22 +47,22 @@ export class StreamCarrier implements Carrier {
         else this.#encodeShared(group, batch, channel);
       }
       if (!this.#walk(group, batch, channel, deadlineMs)) return false;
+      this.#shared.end();
     }
     return true;
   }
 
   /** A gap that cannot be told leaves the buffer empty. */
   #encodeShared(group: StreamGroup, batch: Batch, channel: LocalChannel): void {
-    this.#shared.reset();
-    batch.pushLost(group.format, this.#shared, channel, null);
+    const shared = this.#shared.begin(batch.bytes);
+    batch.pushLost(group.format, shared, channel, null);
     if (batch.missed > 0) {
-      if (!group.format.gap(this.#shared, channel, toldCount(batch.missed), batch.to, null))
-        this.#shared.reset();
+      if (!group.format.gap(shared, channel, toldCount(batch.missed), batch.to, null)) shared.reset();
       return;
     }
     for (let i = 0; i < batch.count; i++) {
       const m = batch.messages[i];
-      if (m !== undefined) batch.push(group.format, this.#shared, m, channel, null);
+      if (m !== undefined) batch.push(group.format, shared, m, channel, null);
     }
   }
 

@@ -9,8 +9,9 @@ import { pushDeflatedFrame } from "../wire/message-deflate.ts";
 import type { Batch } from "./batch.ts";
 import { ahead, type Carrier, type Load, READ_AHEAD } from "./carrier.ts";
 import { type Format, toldCount } from "./format.ts";
-import { frameOf, pushFrame } from "./frame.ts";
+import { beginFrame, endFrame, frameOf, pushFrame } from "./frame.ts";
 import type { LocalChannel } from "./local-channel.ts";
+import { PieceWriter } from "./piece-writer.ts";
 import { slowOf } from "./slow-sockets.ts";
 import type { Standing } from "./standing.ts";
 import { SHARD_SIZE, type TopicGroup, type TopicShard, type TopicSubscription } from "./topics.ts";
@@ -25,7 +26,7 @@ export class TopicCarrier implements Carrier {
   readonly #own = new ByteWriter();
   /** Of the group's messages, for Bun's topics and for sockets of our own. */
   readonly #frames: (string | Uint8Array)[] = [];
-  readonly #framed = new ByteWriter();
+  readonly #framed = new PieceWriter();
   #framedBatch = new FrameBatch();
   /** The same, compressed once for all who take them so. */
   readonly #deflated = new ByteWriter();
@@ -63,12 +64,13 @@ export class TopicCarrier implements Carrier {
       }
     }
     this.#frames.length = 0;
+    this.#framed.end();
     return true;
   }
 
   #encode(group: TopicGroup, batch: Batch, channel: LocalChannel): void {
     this.#frames.length = 0;
-    this.#framed.reset();
+    const framed = this.#framed.begin(group.hasDirect ? batch.bytes : 0);
     this.#deflated.reset();
     if (group.hasDeflated) this.#deflatedBatch = new FrameBatch();
     if (group.hasDirect) this.#framedBatch = new FrameBatch();
@@ -86,12 +88,19 @@ export class TopicCarrier implements Carrier {
       if (told) this.#addFrame(group);
       return;
     }
+    const isFramedAlone = !group.hasTopics && !group.hasDeflated;
     for (let i = 0; i < batch.count; i++) {
       const m = batch.messages[i];
       if (m === undefined) continue;
-      this.#own.reset();
-      batch.push(group.format, this.#own, m, channel, null);
-      this.#addFrame(group);
+      if (!isFramedAlone) {
+        this.#own.reset();
+        batch.push(group.format, this.#own, m, channel, null);
+        this.#addFrame(group);
+        continue;
+      }
+      const start = beginFrame(framed, m.dataLength);
+      batch.push(group.format, framed, m, channel, null);
+      endFrame(framed, group.format, start, m.dataLength);
     }
   }
 
@@ -99,7 +108,7 @@ export class TopicCarrier implements Carrier {
     const own = this.#own;
     if (group.hasTopics) this.#frames.push(frameOf(group.format, own));
     if (!group.hasDirect) return;
-    const opcode = pushFrame(this.#framed, group.format, own);
+    const opcode = pushFrame(this.#framed.writer, group.format, own);
     if (group.hasDeflated) pushDeflatedFrame(this.#deflated, opcode, own.bytes, own.length);
   }
 
@@ -113,7 +122,7 @@ export class TopicCarrier implements Carrier {
       return sockets;
     }
     if (batch.missed > 0) {
-      if (this.#frames.length + this.#framed.length > 0) this.#standing.gapTold(sockets);
+      if (this.#frames.length + this.#framed.writer.length > 0) this.#standing.gapTold(sockets);
       else for (const socket of [...shard.sockets]) socket.peer.closeBehind();
     }
     if (shard.sockets.length > shard.inTopic) this.#sendDirect(shard, batch);
@@ -143,7 +152,9 @@ export class TopicCarrier implements Carrier {
    * replaced by one who was served.
    */
   #sendDirect(shard: TopicShard, batch: Batch): void {
-    if (this.#framed.length === 0) return;
+    const framed = this.#framed.view();
+    if (framed.length === 0) return;
+    const deflated = this.#deflated.view();
     const { sockets } = shard;
     let isAnySlow = false;
     let reached = 0;
@@ -155,14 +166,14 @@ export class TopicCarrier implements Carrier {
       const peer = sockets[i]?.peer;
       const direct = peer?.socket.direct;
       if (peer === undefined || direct === undefined) continue;
-      const { bytes, length } = direct.takesDeflated ? this.#deflated : this.#framed;
+      const bytes = direct.takesDeflated ? deflated : framed;
       const shared = direct.takesDeflated ? this.#deflatedBatch : this.#framedBatch;
-      if (peer.isInSeveral) this.#hold(direct, length);
+      if (peer.isInSeveral) this.#hold(direct, bytes.length);
       // Corked it takes everything; what it did not take before says that it is slow.
       if (direct.isStalled) isAnySlow = true;
-      if (direct.sendFrames(bytes, length, shared) <= 0) isAnySlow = true;
+      if (direct.sendFrames(bytes, bytes.length, shared) <= 0) isAnySlow = true;
       reached++;
-      sentBytes += length;
+      sentBytes += bytes.length;
     }
     if (volley.fire() > 0) isAnySlow = true;
     this.#standing.delivered(reached * Math.max(1, batch.count), sentBytes);

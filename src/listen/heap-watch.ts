@@ -12,6 +12,7 @@
  * it for less.
  */
 import { fullGC, heapSize } from "bun:jsc";
+import { giveBackSpare } from "../http/spent-bytes.ts";
 
 /** Of a second, computing: above it a worker is busy. */
 const BUSY = 0.2;
@@ -31,6 +32,7 @@ export class HeapWatch {
   #connections = 0;
 
   look(connections: number): void {
+    giveBackSpare();
     const bytes = heapSize();
     const isBusy = this.#isBusy();
     const hasGrown = bytes - this.#leastBytes > (isBusy ? GROWN_BYTES_BUSY : GROWN_BYTES);

@@ -5,6 +5,8 @@
  * Why not arrays of chunks or strings: a message is encoded once and then handed to the socket layer in one
  * piece, so one flat buffer costs one copy; strings would cost a second one and cannot hold arbitrary bytes.
  */
+import { spend, takeRoom } from "../http/spent-bytes.ts";
+
 const INITIAL_BYTES = 4096;
 /** A buffer at most this large is never given back. */
 const KEEP_BYTES = 64 * 1024;
@@ -36,7 +38,7 @@ export class ByteWriter {
   #smallUses: number;
 
   constructor(initialBytes: number = INITIAL_BYTES) {
-    this.bytes = new Uint8Array(Math.max(initialBytes, 16));
+    this.bytes = takeRoom(Math.max(initialBytes, 16));
     this.length = 0;
     this.#smallUses = 0;
   }
@@ -150,6 +152,7 @@ export class ByteWriter {
     if (this.bytes.length > KEEP_BYTES) {
       this.#smallUses = this.length > KEEP_BYTES ? 0 : this.#smallUses + 1;
       if (this.#smallUses >= SMALL_USES_BEFORE_SHRINK) {
+        spend(this.bytes);
         this.bytes = new Uint8Array(KEEP_BYTES);
         this.#smallUses = 0;
       }
@@ -172,9 +175,11 @@ export class ByteWriter {
   }
 
   #grow(neededBytes: number): void {
-    const grown = new Uint8Array(Math.max(neededBytes, this.bytes.length * 2));
-    copyRange.call(this.bytes, grown, 0, 0, this.length);
+    const outgrown = this.bytes;
+    const grown = takeRoom(Math.max(neededBytes, outgrown.length * 2), neededBytes);
+    copyRange.call(outgrown, grown, 0, 0, this.length);
     this.bytes = grown;
+    spend(outgrown);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Of a large message, readers that are behind keep one copy all together, whichever turn they come in. */
 import { afterAll, expect, test } from "bun:test";
 import type { Fanout } from "../../src/fanout/fanout.ts";
+import { PieceWriter } from "../../src/fanout/piece-writer.ts";
 import { chunkOf, sharedChunk } from "../../src/listen/wire/chunk.ts";
 import { Outlet, type TcpSocket } from "../../src/listen/wire/outlet.ts";
 import { SharedPiece } from "../../src/listen/wire/shared-piece.ts";
@@ -96,7 +97,7 @@ class FullSocket implements TcpSocket {
   write(piece: Uint8Array, offset = 0, length = piece.length): number {
     const taken = Math.min(this.room, length);
     this.room -= taken;
-    this.written.push(piece.slice(offset, offset + taken));
+    this.written.push(new Uint8Array(piece.subarray(offset, offset + taken)));
     this.handed = piece.buffer;
     return taken;
   }
@@ -157,4 +158,56 @@ test("a corked socket is no way around it: what is large is not copied into what
   expect(new Set(places).size).toBe(1);
   for (const outlet of outlets) outlet.uncork();
   for (const { written } of sockets) expect(Buffer.concat(written).toString()).toBe(`before ${LARGE} after`);
+});
+
+/** A large piece as a carrier makes it: memory of its own, with room around it. */
+function lastingPiece(text: string) {
+  const writer = new PieceWriter();
+  writer.begin(text.length).pushBytes(bytes(text));
+  return { piece: writer.view(), end: () => writer.end() };
+}
+
+test("a large piece is framed where it lies, slow sockets hold no copy, and the last gives it back", () => {
+  const text = LARGE.repeat(2);
+  const { piece, end } = lastingPiece(text);
+  const { buffer } = piece;
+  const sockets = [0, 10, 999, 100_000, 1_000_000].map((room) => new FullSocket(room));
+  const outlets = sockets.map((socket) => new TestOutlet(socket));
+  for (const outlet of outlets) {
+    const { bytes: chunk, length } = chunkOf(piece, true);
+    expect(chunk.buffer).toBe(buffer);
+    outlet.push(chunk, 0, length, sharedChunk());
+  }
+  end();
+  const [gone, ...slow] = outlets;
+  gone?.closed();
+  expect(piece.length).toBe(text.length);
+  const places = slow.slice(0, 3).map((outlet, i) => sendRest(outlet, sockets[i + 1]));
+  expect(new Set(places)).toEqual(new Set([buffer]));
+  expect(piece.length).toBe(0);
+  for (const { written } of sockets.slice(1))
+    expect(Buffer.concat(written).toString()).toBe(`61a80\r\n${text}\r\n`);
+});
+
+test("a large piece that nobody is slow to take is given back when all were given it", () => {
+  const { piece, end } = lastingPiece(LARGE.repeat(2));
+  const socket = new FullSocket(Number.POSITIVE_INFINITY);
+  const { bytes: chunk, length } = chunkOf(piece, true);
+  new TestOutlet(socket).push(chunk, 0, length, sharedChunk());
+  expect(piece.length).toBe(2 * LARGE.length);
+  end();
+  expect(piece.length).toBe(0);
+});
+
+test("who is slow after all others have taken their copy has one of his own", () => {
+  const piece = bytes(LARGE);
+  const shared = new SharedPiece();
+  for (const room of [500, 70_000]) {
+    const socket = new FullSocket(room);
+    const outlet = new TestOutlet(socket);
+    outlet.push(piece, 0, piece.length, shared);
+    outlet.push(bytes(" after"));
+    sendRest(outlet, socket);
+    expect(Buffer.concat(socket.written).toString()).toBe(`${LARGE} after`);
+  }
 });

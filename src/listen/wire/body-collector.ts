@@ -2,7 +2,7 @@
  * Who reads the body of a request: whoever asked for it, or nobody, and it is dropped. Used by connection.ts.
  */
 import type { BodyTaker } from "../../http/incoming.ts";
-import { spend } from "../../http/spent-bytes.ts";
+import { spend, takeRoom } from "../../http/spent-bytes.ts";
 
 const NOTHING = new Uint8Array(0);
 const copyRange = Buffer.prototype.copy;
@@ -40,8 +40,7 @@ export class WholeBody implements BodyTaker {
     const outgrown = this.#bytes;
     const doubled = Math.max(leastBytes, 2 * outgrown.length);
     const room = Math.max(leastBytes, Math.min(doubled, this.#mostBytes));
-    // Not zeroed: all that is read of it was written before.
-    this.#bytes = new Uint8Array(Buffer.allocUnsafeSlow(room).buffer);
+    this.#bytes = takeRoom(room, Number.isFinite(this.#mostBytes) ? this.#mostBytes : room);
     copyRange.call(outgrown, this.#bytes, 0, 0, this.#length);
     spend(outgrown);
   }
@@ -49,8 +48,7 @@ export class WholeBody implements BodyTaker {
   whole(): void {
     const bytes = this.#bytes;
     this.#bytes = NOTHING;
-    const isFull = bytes.length === this.#length;
-    this.#resolve(isFull ? bytes : new Uint8Array(bytes.buffer.transfer(this.#length)));
+    this.#resolve(bytes.length === this.#length ? bytes : bytes.subarray(0, this.#length));
   }
 
   failed(error: Error): void {

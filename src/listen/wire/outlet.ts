@@ -6,6 +6,7 @@
  * Corked, what is written in one turn is put together and leaves with one system call: the head of an answer
  * with its body, the answers of pipelined requests, a handshake with what the socket is told first.
  */
+import { lastingPart, lastingSum, letGo } from "../../http/lasting-bytes.ts";
 import { volley } from "../../http/volley.ts";
 import { ByteWriter } from "../../wire/byte-writer.ts";
 import { Waiting } from "./due-list.ts";
@@ -159,6 +160,7 @@ export abstract class Outlet extends Waiting {
     other.#out = this.#out;
     other.#unsent = this.#unsent;
     this.#out = null;
+    this.#unsent = null;
     this.leave();
   }
 
@@ -188,7 +190,7 @@ export abstract class Outlet extends Waiting {
     if (this.is(AIMED)) volleys.fire();
     if (this.#out !== null) return this.#pushCorked(this.#out, bytes, offset, length, shared);
     if (this.#unsent !== null) {
-      this.#unsent = Buffer.concat([this.#unsent, bytes.subarray(offset, offset + length)]);
+      this.#unsent = lastingSum(this.#unsent, bytes.subarray(offset, offset + length));
       return false;
     }
     if (volley.isOpen && this.descriptor >= 0 && volleys.take(this, bytes, offset, length, shared))
@@ -203,9 +205,7 @@ export abstract class Outlet extends Waiting {
 
   #keep(bytes: Uint8Array, offset: number, length: number, taken: number, shared: SharedPiece | null): void {
     this.#unsent =
-      shared === null
-        ? Buffer.from(bytes.subarray(offset + taken, offset + length))
-        : shared.rest(bytes, offset, length, taken);
+      shared?.rest(bytes, offset, length, taken) ?? lastingPart(bytes, offset + taken, offset + length);
   }
 
   /** What it was given last leaves with what others are given. */
@@ -281,20 +281,20 @@ export abstract class Outlet extends Waiting {
     const unsent = this.#unsent;
     if (unsent === null || this.isClosed) return;
     const taken = this.socket.write(unsent);
-    if (taken <= 0) return;
+    if (taken <= 0 || this.isClosed) return;
     if (taken < unsent.length) {
       this.#unsent = unsent.subarray(taken);
       this.moved();
       return;
     }
-    this.#unsent = null;
+    this.#unsent = letGo(this.#unsent);
     this.roomy();
   }
 
   /** The socket is gone. */
   protected leave(): void {
     this.mark(CLOSED);
-    this.#unsent = null;
+    this.#unsent = letGo(this.#unsent);
     this.list?.drop(this);
   }
 }

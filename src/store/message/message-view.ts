@@ -3,6 +3,8 @@
  * Filled by read() and readHeader(); kept by the caller. The bytes are a private copy, because the block
  * under them may be overwritten by another process at any time.
  */
+import { takeRoom } from "../../http/spent-bytes.ts";
+
 const FIRST_BYTES = 1024;
 
 const NO_NAME = new Uint8Array(0);
@@ -45,6 +47,6 @@ export class Message {
   /** Makes room for `length` bytes; what was there is lost. */
   reserve(length: number): void {
     if (this.bytes.length >= length) return;
-    this.bytes = new Uint8Array(Math.max(length, this.bytes.length * 2));
+    this.bytes = takeRoom(Math.max(length, this.bytes.length * 2), length);
   }
 }
