@@ -90,7 +90,7 @@ export class StreamConnection<T extends StreamTerms = StreamTerms> {
   }
   set subscriptions(list: readonly StreamSubscription[]) {
     if (this.#standing instanceof Several) this.#standing.subscriptions = list;
-    else this.#standing = list.length > 1 ? new Several(list) : (list[0] ?? null);
+    else this.#standing = list.length > 1 ? new Several([...list]) : (list[0] ?? null);
   }
   get isInSeveral(): boolean {
     return this.#standing instanceof Several && this.#standing.subscriptions.length > 1;
