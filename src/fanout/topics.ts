@@ -32,7 +32,7 @@ export interface TopicPeer {
   readonly format: Format;
   readonly socket: TopicSocket;
   subscriptions: readonly TopicSubscription[];
-  /** Of them; asked for nothing, once a delivery. */
+  /** There are several of them: asked once a delivery, so it makes no list. */
   readonly isInSeveral: boolean;
   /**
    * Where it stands in all its channels, as placeOf gives it; asked for where its format is perConnection.
