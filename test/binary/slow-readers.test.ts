@@ -329,7 +329,7 @@ test("WebSockets that stop longer than the store remembers: told how many, or cl
 }, 60_000);
 
 test("a stop does not wait for those who do not read, or do not finish what they send", async () => {
-  await serve(`shutdown_timeout = "1s"\n${config("16MiB")}`);
+  await serve(`shutdown_timeout = "2s"\n${config("16MiB")}`);
   const stuck = [await body("/sub/end"), await body("/ev/end"), await body("/ev/other/end")];
   const stuckSockets = [await webSocket("/ws/end")];
   for (let i = 0; i < 300; i++) await server.publish("end", numbered(i, 60_000));

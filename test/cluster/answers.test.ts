@@ -32,10 +32,10 @@ describe.if(hasRedis)("answers on two nodes", () => {
   const start = (name: string): Promise<RunningServer> => {
     const cluster =
       `[cluster]\nengine = "redis://127.0.0.1:${engine.port}"\nnode = "${name}"\n` +
-      `engine_timeout = "500ms"\n[store]\nsize = "4MiB"`;
+      `engine_timeout = "2s"\n[store]\nsize = "4MiB"`;
     const toml =
       `${layout(cluster, {})}\n[[location]]\nmatch = "= /answer"\n` +
-      `handler = "answer.ts"\nanswer_linger = "1s"\n`;
+      `handler = "answer.ts"\nanswer_linger = "20s"\n`;
     // Both doors in one cluster.
     const args = name === "b" ? ["--listener", "wire"] : [];
     return startServer({ toml, folder: folderWith({ "answer.ts": ANSWER }), workers: 2, args });

@@ -6,6 +6,7 @@ import { StreamSubscription } from "../../src/fanout/local-channel.ts";
 import { Counter } from "../../src/store/counters.ts";
 import type { Store } from "../../src/store/store.ts";
 import { bytes, Channel, NOW_MS, newStore, removeTempFolders } from "../store/fixture.ts";
+import { until } from "../until.ts";
 import {
   deletion,
   joinPoll,
@@ -165,8 +166,12 @@ test("a deletion that is still resting leaves the channel that took its record a
   const next = new Channel(store, "filler");
   const again = next.index === channel.index ? next : new Channel(store, "again");
   const stream = joinStream(worker, PLAIN, [again]);
-  await Bun.sleep(50);
-  expect(standing.take()).toEqual([deletion(channel), "footer"]);
+  const told: string[] = [];
+  await until("those who stood there are told", () => {
+    told.push(...standing.take());
+    return told.length >= 2;
+  });
+  expect(told).toEqual([deletion(channel), "footer"]);
   worker.publish(again, "one");
   await turns();
   expect(stream.take()).toEqual(messages(again, 1, "one"));

@@ -66,7 +66,8 @@ size = "1MiB"
 [shared.kept]
 size = "64KiB"
 persist = true
-${handlerLocations(["shared", "fill", "after", "timers"], 'handler_timeout = "1s"')}
+${handlerLocations(["shared", "after", "timers"], 'handler_timeout = "1s"')}
+${handlerLocations(["fill"])}
 `;
 
 let server: RunningServer;
