@@ -39,8 +39,8 @@ export class Newcomers {
 
   served(sinceMs: number): void {
     this.#spentMs += performance.now() - sinceMs;
-    // What is left of it is nobody's with the next turn.
-    this.#schedule();
+    // With the next turn there is a whole slice again. For what is little that turn would cost more than it.
+    if (this.#spentMs > SLICE_MS / 4) this.#schedule();
   }
 
   #schedule(): void {
