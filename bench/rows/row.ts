@@ -106,7 +106,7 @@ export async function leave(entries: readonly Entry[]): Promise<void> {
 
 /**
  * In flight at least while a contender warms up: with one alone a runtime that compiles as it goes sees some
- * hundred messages a second, and is not done with it for half a minute.
+ * hundred messages a second, and goes on with that through most of a row.
  */
 const WARM_UP_WINDOW = 16;
 

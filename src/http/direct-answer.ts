@@ -14,7 +14,10 @@ export interface StreamSink {
   write(bytes: Uint8Array): number | Promise<number>;
   flush(): number | Promise<number>;
   end(): unknown;
-  /** Bytes from which on a write is sent at once instead of kept for a flush. */
+  /**
+   * Bytes from which on a write is sent at once instead of kept for a flush. To Bun 1 is 256, and less leaves
+   * by itself behind the turn.
+   */
   start(options: { highWaterMark: number }): unknown;
   /** Reads what the next write will, and does nothing (fanout/carrier.ts). */
   readAhead?(): number;
