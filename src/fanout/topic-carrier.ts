@@ -10,6 +10,7 @@ import type { Batch } from "./batch.ts";
 import { ahead, type Carrier, type Load, READ_AHEAD } from "./carrier.ts";
 import { type Format, toldCount } from "./format.ts";
 import { beginFrame, endFrame, frameOf, pushFrame } from "./frame.ts";
+import { countText } from "./large-texts.ts";
 import type { LocalChannel } from "./local-channel.ts";
 import { PieceWriter } from "./piece-writer.ts";
 import { slowOf } from "./slow-sockets.ts";
@@ -63,6 +64,7 @@ export class TopicCarrier implements Carrier {
         reached += this.#carry(group, this.#at, batch, channel);
       }
     }
+    for (const frame of this.#frames) countText(frame);
     this.#frames.length = 0;
     this.#framed.end();
     return true;

@@ -5,6 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { layout, startServer, until } from "../binary/running-server.ts";
+import { ownBytes } from "../process-memory.ts";
 
 const MESSAGES = 7;
 const BYTES = 700_000;
@@ -77,6 +78,37 @@ describe.each(["wire", "native"])("%s listener", (door) => {
       await until("all have all", () => readers.every(({ ends }) => ends === MESSAGES));
       for (const { messages } of readers)
         expect(messages.map((m) => m === sent[Number(m[0])])).toEqual(sent.map(() => true));
+      for (const reader of readers) reader.leave();
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test("thirty messages of 1 MB to WebSockets leave no memory behind, and need that of a few", async () => {
+    const toml = layout('[limits]\nmax_body_size = "5MiB"\n[store]\nsize = "32MiB"');
+    const server = await startServer({ toml, workers: 1, args: ["--listener", door] });
+    try {
+      const handshake = READERS.at(-1) ?? "";
+      const readers = Array.from({ length: 20 }, () => new SlowReader(server.port, handshake));
+      await until("all stand", async () => (await server.statistics("c")).subscribers === readers.length);
+      const [pid = 0] = await server.workerPids();
+      const publish = async (body: string, count: number): Promise<void> => {
+        for (let i = 0; i < count; i++) {
+          expect((await server.publish("c", body)).status).toBe(200);
+          await until("all have it", () => readers.every(({ ends }) => ends === 1));
+          for (const reader of readers) reader.ends = 0;
+          if (body.length > 100) for (const reader of readers) reader.text = "";
+        }
+      };
+      await publish("small|", 1);
+      const before = ownBytes(pid);
+      let most = 0;
+      const look = setInterval(() => {
+        most = Math.max(most, ownBytes(pid) - before);
+      }, 5);
+      await publish(`${"x".repeat(999_999)}|`, 30);
+      clearInterval(look);
+      expect(most).toBeLessThan(18 * 2 ** 20);
       for (const reader of readers) reader.leave();
     } finally {
       await server.stop();
