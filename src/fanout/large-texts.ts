@@ -1,7 +1,7 @@
 /**
  * Large texts that Bun was given to publish: strings, whose memory nothing but a collection gives back, and
- * which count as old if one happens while they are sent. So for each half megabyte of them the engine looks at
- * what is new, behind the turn in which they were sent: some 1 ms, where sending them to a hundred sockets
+ * which count as old if one happens while they are sent. So for each half megabyte of them the engine looks
+ * at what is new, behind the turn in which they were sent: some 1 ms, where sending them to a hundred sockets
  * takes twenty times as long. Left to itself a worker that sent messages of 1 MB grew by 20 to 40 MB. Used by
  * topic-carrier.ts.
  */

@@ -156,7 +156,7 @@ export class TopicCarrier implements Carrier {
   #sendDirect(shard: TopicShard, batch: Batch): void {
     const framed = this.#framed.view();
     if (framed.length === 0) return;
-    const deflated = this.#deflated.view();
+    const deflated = this.#deflated.length === 0 ? framed : this.#deflated.view();
     const { sockets } = shard;
     let isAnySlow = false;
     let reached = 0;
