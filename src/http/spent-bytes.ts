@@ -26,9 +26,12 @@ const rooms = new WeakSet<ArrayBufferLike>();
 export function takeRoom(leastBytes: number, likelyBytes = leastBytes): Uint8Array<ArrayBuffer> {
   if (likelyBytes < LARGE_BYTES) return new Uint8Array(leastBytes);
   wasTaken = true;
-  const isEnough = spare !== null && spare.length >= likelyBytes;
-  const room = spare !== null && isEnough ? spare : roomOf(leastBytes);
+  const taken = spare;
+  const isEnough = taken !== null && taken.length >= likelyBytes;
   if (isEnough) spare = null;
+  // Who announces much and sends little costs what it has sent.
+  else if (leastBytes < LARGE_BYTES) return new Uint8Array(leastBytes);
+  const room = isEnough ? taken : roomOf(leastBytes);
   rooms.add(room.buffer);
   return room;
 }
