@@ -70,18 +70,26 @@ test("a deferred connection is nobody's until it says something", async () => {
 class Host {
   readonly name = `sluice-${process.pid}`;
   readonly #cable = `sl${process.pid % 100_000}`;
+  /** Our end of the cable. Its own net: another run, or one that was killed, may have left a cable behind. */
+  readonly address = Host.#end(1);
 
   /** False where namespaces are not to be had. */
   plugIn(): boolean {
     const steps = [
       `ip netns add ${this.name}`,
       `ip link add ${this.#cable} type veth peer name eth0 netns ${this.name}`,
-      `ip addr add 10.213.77.1/30 dev ${this.#cable}`,
+      `ip addr add ${this.address}/30 dev ${this.#cable}`,
       `ip link set ${this.#cable} up`,
-      `ip -n ${this.name} addr add 10.213.77.2/30 dev eth0`,
+      `ip -n ${this.name} addr add ${Host.#end(2)}/30 dev eth0`,
       `ip -n ${this.name} link set eth0 up`,
     ];
     return steps.every((step) => run(step.split(" ")).ok);
+  }
+
+  /** The ends of a net of four addresses are 1 and 2. */
+  static #end(number: 1 | 2): string {
+    const net = (process.pid * 4) & 0xffff;
+    return `10.213.${net >> 8}.${(net & 0xff) + number}`;
   }
 
   pull(): void {
@@ -125,7 +133,7 @@ test.skipIf(!canPlug).each(DOORS)(
     const paths = ["/sub/silent", "/sub/published", "/ev/pinged"];
     const clients = paths.map((path) =>
       Bun.spawn(
-        ["ip", "netns", "exec", host.name, "curl", "-sN", `http://10.213.77.1:${server.port}${path}`],
+        ["ip", "netns", "exec", host.name, "curl", "-sN", `http://${host.address}:${server.port}${path}`],
         { stdin: "ignore", stdout: "ignore", stderr: "ignore" },
       ),
     );
